@@ -1,0 +1,52 @@
+# Two commands do all set-up: `make rehearse` and `make test`.
+# Each creates .venv from the lock files in requirements/ (hashes checked) and then does its job.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+
+.PHONY: help rehearse test lint lock bench clean
+
+help:  ## Show what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+rehearse: $(VENV)/run.stamp  ## Rehearse compromised-key against the simulated company
+	@$(BIN)/respond rehearse compromised-key --auto
+
+test: $(VENV)/test.stamp  ## Lint, types, and all tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+bench: $(VENV)/test.stamp  ## Measure start-up and the cost of a step, as ratios
+	@$(BIN)/python bench/startup.py
+	@$(BIN)/python bench/step_cost.py
+
+lock:  ## Resolve the dependencies anew (needs uv)
+	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	  --no-emit-find-links --python-version 3.11 pyproject.toml --group build -o requirements/run.txt
+	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	  --no-emit-find-links --python-version 3.11 pyproject.toml --group dev -o requirements/test.txt
+
+clean:  ## Remove what was made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "error: respond needs Python 3.11 or newer; set one with: make PYTHON=python3.12 ..." >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { rm -rf $(VENV); echo "error: $(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+
+$(VENV)/run.stamp: requirements/run.txt pyproject.toml | $(BIN)/python
+	@echo "installing respond into $(VENV) ..." >&2
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q src
+	@touch $@
+
+$(VENV)/test.stamp: requirements/test.txt $(VENV)/run.stamp
+	@echo "installing the test tools into $(VENV) ..." >&2
+	@$(PIP) install --require-hashes -r requirements/test.txt
+	@touch $@
