@@ -1,0 +1,1 @@
+"""The pure heart: words, plans, events and the fold. No I/O, no clock, no environment."""

@@ -1,0 +1,100 @@
+"""What can stand in the journal: one event type with a closed list of kinds.
+
+The list is SECURITY-MODEL's, plus ``taken`` (an engine took the run, with its epoch), ``parked``
+and ``ended``, which the state of a run needs. ``respond.core.run`` says which may follow which;
+``docs/journal-format.md`` describes the fields of ``data`` for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+__all__ = ["Actor", "Event", "Kind", "Record", "Strength"]
+
+
+class Kind(Enum):
+    """The kinds of event; the values are what stands in the journal."""
+
+    OPENED = "opened"
+    PROPOSED = "proposed"
+    TAKEN = "taken"
+    PLANNED = "planned"
+    APPROVAL_ASKED = "approval-asked"
+    APPROVED = "approved"
+    DENIED = "denied"
+    CONFIRMED = "confirmed"
+    OBSERVED = "observed"
+    INTENT = "intent"
+    OUTCOME = "outcome"
+    UNKNOWN = "unknown"
+    RECONCILED = "reconciled"
+    UNDO_ASKED = "undo-asked"
+    UNDO_DONE = "undo-done"
+    UNDO_FAILED = "undo-failed"
+    NOTICE = "notice"
+    PARKED = "parked"
+    ENDED = "ended"
+    CHECKPOINT = "checkpoint"
+    BREAK_GLASS = "break-glass"
+    REVIEWED = "reviewed"
+    ERASED = "erased"
+    PRUNED = "pruned"
+    RESTORED = "restored"
+    CONFIG_CHANGED = "config-changed"
+
+
+class Strength(Enum):
+    """How surely we know who it was (SECURITY-MODEL section 5)."""
+
+    CLAIMED = "claimed"
+    KEY = "key"
+    SIGNED_ON = "signed-on"
+    MACHINE = "machine"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who did it, and how surely that is known."""
+
+    id: str
+    strength: Strength
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, before the journal gives it a place and a time.
+
+    Attributes:
+        run: Run id, or empty for events of the journal itself.
+        step: Step address, or empty.
+        data: JSON without floats and without secrets; handles appear by name and digest.
+    """
+
+    kind: Kind
+    run: str
+    step: str
+    actor: Actor
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An event as it stands in the journal.
+
+    Attributes:
+        seq: Place in the chain; 0 is the opening record.
+        at: Wall clock when it was written, RFC 3339 in UTC with milliseconds.
+        mono_ms: Monotonic clock in milliseconds; comparable within one ``boot``.
+        boot: Identity of the machine's boot.
+        hash: The chain's hash at this record (hex).
+    """
+
+    seq: int
+    event: Event
+    at: str
+    mono_ms: int
+    boot: str
+    hash: str

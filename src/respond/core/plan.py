@@ -1,0 +1,278 @@
+"""What a run is going to do: every step with its values, what was seen, and the writes.
+
+A plan is data. It is made by looking (``respond.planner``), shown by ``views/``, recorded in the
+journal, and compared with before each write. Its digest is what a person's yes is bound to (P10).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from respond.core.runbook import Phase
+from respond.core.script import Effect, Person, Proof, Write
+from respond.core.shapes import encode
+from respond.core.values import Late, SecretHandle
+
+__all__ = [
+    "Plan",
+    "PlannedStep",
+    "PlannedWrite",
+    "StepPlan",
+    "digest_of",
+    "plan_from",
+    "planned_write",
+    "short_digest",
+    "write_key",
+]
+
+
+class StepPlan(Enum):
+    """What planning could say about a step."""
+
+    WRITES = "writes"
+    NOTHING = "nothing"  # looked, and it is already as wanted, or it only reads
+    LATE = "late"  # needs a value that is known later
+    SKIPPED = "skipped"
+    UNSEEN = "unseen"  # could not be looked at (403 and the like); says why
+    WAITS = "waits"
+    ENDS = "ends"
+
+
+def digest_of(data: Any) -> str:
+    """SHA-256 (hex) of JSON data in one fixed form.
+
+    ASCII keys only occur here, so sorted keys equal RFC 8785's order; the journal stores its own
+    canonical bytes.
+    """
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def short_digest(digest: str) -> str:
+    """``9c41-7be2``, as people read it aloud."""
+    return f"{digest[:4]}-{digest[4:8]}"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWrite:
+    """One write of a plan, as it is shown and as it is bound.
+
+    Attributes:
+        key: Digest of request, hands, before and after; the same write has the same key again.
+        hands: ``tool`` or ``person``.
+        request: Method and path, or the person's task.
+        undo: The way back in a word: ``yes`` or ``no``.
+    """
+
+    key: str
+    says: str
+    verb: str
+    target: str
+    where: str
+    effect: Effect
+    hands: str
+    request: str
+    subject: str
+    before: Any
+    after: Any
+    proof: Proof
+    undo: bool
+    repeatable: bool
+    breaks: str = ""
+    stays: tuple[str, ...] = ()
+    cleans_up: bool = False
+
+
+def _plain(value: Any) -> Any:
+    """A handle's identity without its digest: the value behind it may not exist yet."""
+    match value:
+        case SecretHandle(name=name):
+            return {"secret": name}
+        case Late():
+            return encode(value)
+        case Mapping():
+            return {str(k): _plain(v) for k, v in value.items()}
+        case list() | tuple():
+            return [_plain(v) for v in value]
+        case _:
+            return encode(value)
+
+
+def write_key(write: Write[Any]) -> str:
+    """What a yes is bound to: the request (or task), the hands, before and after (rule 3)."""
+    if isinstance(write.hands, Person):
+        request: Any = {"task": write.hands.task, "about": dict(write.hands.about)}
+    else:
+        call = write.hands.call
+        request = {
+            "connection": call.connection,
+            "surface": call.surface,
+            "method": call.method,
+            "path": list(call.path),
+            "query": [list(pair) for pair in call.query],
+            "body": _plain(call.body),
+        }
+    return digest_of(
+        {
+            "request": request,
+            "subject": write.subject.name,
+            "before": _plain(write.before),
+            "after": _plain(write.after),
+        }
+    )
+
+
+def planned_write(write: Write[Any]) -> PlannedWrite:
+    """A write in the form in which plans, questions and the journal carry it."""
+    person = isinstance(write.hands, Person)
+    return PlannedWrite(
+        key=write_key(write),
+        says=write.says,
+        verb=write.verb,
+        target=write.target,
+        where=write.where,
+        effect=write.effect,
+        hands="person" if person else "tool",
+        request=write.hands.task if isinstance(write.hands, Person) else write.hands.call.says,
+        subject=write.subject.name,
+        before=_plain(write.before),
+        after=_plain(write.after),
+        proof=write.proof,
+        undo=write.undo is not None,
+        repeatable=write.repeatable,
+        breaks=write.breaks,
+        stays=write.stays,
+        cleans_up=write.cleans_up,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step of a plan.
+
+    Attributes:
+        address: Unique in the run: ``revoke``, ``restarted[3f2a91c0]``.
+        arguments: The action's arguments, secrets by name, late ones marked.
+        subjects: Everything it looked at, in order.
+        says: One line: what was seen, why it is skipped, what it waits for.
+        output: What later steps were planned with.
+        limit: Most writes that its yes covers.
+    """
+
+    address: str
+    id: str
+    title: str
+    phase: Phase | None
+    action: str
+    effect: Effect
+    state: StepPlan
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    writes: tuple[PlannedWrite, ...] = ()
+    subjects: tuple[str, ...] = ()
+    says: str = ""
+    why: str = ""
+    confirm: str = ""
+    findings: tuple[str, ...] = ()
+    late_on: tuple[str, ...] = ()
+    output: Any = None
+    approve: Any = None
+    group: str = ""
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All of it.
+
+    Attributes:
+        mode: ``real``, ``rehearsal`` or ``dry-run``.
+        inputs: As JSON; secrets by handle with keyed digest.
+        policy: Effective policy, as JSON.
+        connections: Name to account line, e.g. ``Customer.io Example Co (48213) EU as respond-ir``.
+        unseen: What could not be looked at, one line each.
+    """
+
+    runbook: str
+    runbook_digest: str
+    engine: str
+    mode: str
+    inputs: Mapping[str, Any]
+    policy: Mapping[str, Any]
+    connections: Mapping[str, str]
+    steps: tuple[PlannedStep, ...]
+    unseen: tuple[str, ...] = ()
+    ends: str = ""
+    next: str = ""
+
+    @property
+    def canonical(self) -> dict[str, Any]:
+        """What the digest covers: all that decides what will be written, no mere words."""
+        return {
+            "v": 1,
+            "runbook": self.runbook,
+            "runbook_digest": self.runbook_digest,
+            "engine": self.engine,
+            "mode": self.mode,
+            "inputs": _plain(dict(self.inputs)),
+            "policy": _plain(dict(self.policy)),
+            "steps": [
+                {
+                    "address": step.address,
+                    "action": step.action,
+                    "effect": step.effect.value,
+                    "state": step.state.value,
+                    "arguments": _plain(dict(step.arguments)),
+                    "limit": step.limit,
+                    "writes": [
+                        {"key": write.key, "hands": write.hands, "undo": write.undo}
+                        for write in step.writes
+                    ],
+                }
+                for step in self.steps
+            ],
+        }
+
+    @property
+    def digest(self) -> str:
+        return digest_of(self.canonical)
+
+    @property
+    def writes(self) -> tuple[PlannedWrite, ...]:
+        return tuple(write for step in self.steps for write in step.writes)
+
+    def step(self, address: str) -> PlannedStep | None:
+        return next((step for step in self.steps if step.address == address), None)
+
+
+def plan_from(data: Mapping[str, Any]) -> Plan:
+    """A plan back from the journal's JSON (``encode(plan)``, enums by value)."""
+    steps = tuple(
+        PlannedStep(
+            **{
+                **step,
+                "phase": Phase(step["phase"]) if step["phase"] else None,
+                "effect": Effect(step["effect"]),
+                "state": StepPlan(step["state"]),
+                "writes": tuple(_write_from(write) for write in step["writes"]),
+                **{name: tuple(step[name]) for name in ("subjects", "findings", "late_on")},
+            }
+        )
+        for step in data["steps"]
+    )
+    return Plan(**{**data, "steps": steps, "unseen": tuple(data["unseen"])})
+
+
+def _write_from(data: Mapping[str, Any]) -> PlannedWrite:
+    return PlannedWrite(
+        **{
+            **data,
+            "effect": Effect(data["effect"]),
+            "proof": Proof(data["proof"]),
+            "stays": tuple(data["stays"]),
+        }
+    )

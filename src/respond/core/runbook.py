@@ -1,0 +1,325 @@
+"""A runbook as the engine sees it: frozen, checked, with the place of each thing in its file.
+
+``respond.formats.runbook_file`` makes these out of YAML; nothing else does. Expressions are kept
+as ``Formula`` (bare) and ``Template`` (text with ``${{ }}``), already checked against the shapes
+of what they refer to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol, TypeAlias
+
+from respond.core.script import WrittenAction
+from respond.core.shapes import Shape
+from respond.core.values import Value
+
+__all__ = [
+    "ActionStep",
+    "Approval",
+    "AssertStep",
+    "BlockStep",
+    "ChooseStep",
+    "EndStep",
+    "Failure",
+    "ForEach",
+    "Formula",
+    "Input",
+    "InputKind",
+    "ParallelStep",
+    "Phase",
+    "Place",
+    "Retry",
+    "Runbook",
+    "Step",
+    "StepWords",
+    "Template",
+    "WaitStep",
+    "all_steps",
+]
+
+
+class Phase(Enum):
+    """Where in an incident a step stands; the report measures the time to proof of CONTAIN."""
+
+    IDENTIFY = "identify"
+    CONTAIN = "contain"
+    ERADICATE = "eradicate"
+    RECOVER = "recover"
+    NOTIFY = "notify"
+    REVIEW = "review"
+
+
+class InputKind(Enum):
+    """Types of an input, by their word in the file."""
+
+    TEXT = "text"
+    EMAIL = "email"
+    URL = "url"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    CHOICE = "choice"
+    DURATION = "duration"
+    TIME = "time"
+    LIST = "list"
+    SECRET = "secret"  # noqa: S105 - a word of the file format
+
+
+class Formula(Protocol):
+    """A checked bare expression. ``refs`` are the dotted names it reads."""
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def refs(self) -> frozenset[str]: ...
+
+    def value(self, scope: Mapping[str, Value]) -> Value:
+        """The result; ``Late`` when it needs something that is not known yet.
+
+        Raises:
+            ExpressionError: It cannot be evaluated; never a truth value.
+        """
+        ...
+
+
+class Template(Protocol):
+    """A checked value that may hold ``${{ }}`` at any depth; a literal refers to nothing."""
+
+    @property
+    def refs(self) -> frozenset[str]: ...
+
+    def value(self, scope: Mapping[str, Value]) -> Value: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Line and column in the file, both from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One thing that the operator or the pager has to say.
+
+    Attributes:
+        ask: The question, as a person reads it.
+        default: Already of the input's type, or None.
+        of: What a ``choice`` may be.
+        pick: Name of a read action that offers what is there.
+        pattern: Regular expression the whole text has to match.
+    """
+
+    name: str
+    kind: InputKind
+    ask: str = ""
+    default: Value = None
+    required: bool = True
+    of: tuple[str, ...] = ()
+    pick: str = ""
+    pattern: str = ""
+    example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Another person agrees first."""
+
+    by: str
+    count: int
+    within_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often a step that was refused for now is tried again.
+
+    Attributes:
+        times: Attempts in all.
+        wait_s: Pause between them, in seconds, when the system names none.
+        on: ``rate-limit``, ``unavailable``, ``no-answer``, ``not-seen``.
+    """
+
+    times: int = 4
+    wait_s: int = 2
+    on: frozenset[str] = frozenset({"rate-limit", "unavailable"})
+
+
+@dataclass(frozen=True, slots=True)
+class ForEach:
+    """A fixed set of targets. More than ``limit`` ask again (P8)."""
+
+    items: Formula
+    name: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a failed step means for the rest."""
+
+    how: str = "stop"
+    """``stop``, ``continue`` or ``steps``."""
+    steps: tuple[Step, ...] = ()
+    recovered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepWords:
+    """What every kind of step may carry."""
+
+    id: str
+    place: Place
+    title: str = ""
+    why: str = ""
+    phase: Phase | None = None
+    when: Formula | None = None
+    on_failure: Failure = field(default_factory=Failure)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionStep:
+    """Calls an action.
+
+    Attributes:
+        arguments: By name of the action's field.
+        confirm: What the operator should know before this write.
+    """
+
+    words: StepWords
+    action: type[WrittenAction[Any]]
+    arguments: Mapping[str, Template]
+    connection: Template | None = None
+    for_each: ForEach | None = None
+    confirm: Template | None = None
+    approve: Approval | None = None
+    timeout_s: int | None = None
+    retry: Retry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseStep:
+    """One of several lists of steps, by the value of an expression."""
+
+    words: StepWords
+    on: Formula
+    branches: Mapping[str, tuple[Step, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockStep:
+    """Steps in order, with one ``when``, ``for_each`` and ``on_failure`` for all of them.
+
+    ``scope`` is set for another runbook called from this one: its inputs, as templates.
+    """
+
+    words: StepWords
+    steps: tuple[Step, ...]
+    for_each: ForEach | None = None
+    always: tuple[Step, ...] = ()
+    runbook: Runbook | None = None
+    arguments: Mapping[str, Template] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ParallelStep:
+    """Steps that may run at the same time, if none writes what another reads."""
+
+    words: StepWords
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AssertStep:
+    """Must hold, or the run fails; in a dry run too."""
+
+    words: StepWords
+    holds: Formula
+    message: Template
+
+
+@dataclass(frozen=True, slots=True)
+class EndStep:
+    """Ends the run well, here: nothing to do, or another runbook is the right one."""
+
+    words: StepWords
+    say: Template
+    next: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitStep:
+    """Parks the run until something holds, or a time has passed.
+
+    Attributes:
+        until: Looked at every ``every_s``; None waits the whole ``within_s``.
+        action: A read whose output ``until`` may use, as ``seen``.
+        objection: ``within_s`` passing without ``until`` is good (an objection period).
+    """
+
+    words: StepWords
+    until: Formula | None
+    every_s: int
+    within_s: int
+    action: type[WrittenAction[Any]] | None = None
+    arguments: Mapping[str, Template] = field(default_factory=dict)
+    for_s: Formula | None = None
+
+
+Step: TypeAlias = (
+    ActionStep | ChooseStep | BlockStep | ParallelStep | AssertStep | EndStep | WaitStep
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Runbook:
+    """One file.
+
+    Attributes:
+        digest: SHA-256 of the file's bytes (hex), with those of runbooks it calls.
+        inputs: By name, in the order of the file.
+        require: At least one of each group has to be given.
+        rehearsal: Inputs for a rehearsal, raw.
+        outputs: Shape of every step's output, by id; what expressions were checked against.
+    """
+
+    name: str
+    title: str
+    digest: str
+    file: str
+    inputs: tuple[Input, ...]
+    steps: tuple[Step, ...]
+    summary: str = ""
+    use_when: str = ""
+    owner: str = ""
+    reviewed: str = ""
+    require: tuple[tuple[str, ...], ...] = ()
+    on_failure: tuple[Step, ...] = ()
+    on_cancel: tuple[Step, ...] = ()
+    always: tuple[Step, ...] = ()
+    rehearsal: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Shape] = field(default_factory=dict)
+    subject: str = ""
+    """Name of the input that says whom the incident is about, or empty."""
+
+
+def all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """Every step below, in the order of the file, handlers and branches included."""
+    for step in steps:
+        yield step
+        match step:
+            case ChooseStep():
+                for branch in step.branches.values():
+                    yield from all_steps(branch)
+            case BlockStep():
+                yield from all_steps(step.steps)
+                yield from all_steps(step.always)
+            case ParallelStep():
+                yield from all_steps(step.steps)
+            case _:
+                pass
+        yield from all_steps(step.words.on_failure.steps)

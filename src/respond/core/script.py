@@ -1,0 +1,499 @@
+"""The language in which an action says what it wants to see and to change.
+
+An action's ``run`` is a generator of ``Read`` and ``Write``; it never sends anything. Drivers
+(``respond.drivers``) decide what a request becomes: sent, held back, predicted, or answered from
+the journal. That is why no action knows about dry runs, resumes or rehearsals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, cast
+
+from respond.core.values import Json, SecretHandle
+
+__all__ = [
+    "Again",
+    "Api",
+    "Auth",
+    "AuthBasic",
+    "AuthBearer",
+    "AuthNone",
+    "AuthOwn",
+    "Becomes",
+    "Call",
+    "Connection",
+    "Done",
+    "Effect",
+    "Keep",
+    "MalformedReplyError",
+    "Me",
+    "NotYet",
+    "Outcome",
+    "Paging",
+    "Person",
+    "PersonRecord",
+    "Proof",
+    "Read",
+    "RefusedError",
+    "Reply",
+    "ReplyError",
+    "Script",
+    "Spec",
+    "Subject",
+    "Undo",
+    "Write",
+    "WrittenAction",
+    "action",
+]
+
+T = TypeVar("T")
+R = TypeVar("R")
+O_co = TypeVar("O_co", covariant=True)
+
+
+class Effect(Enum):
+    """What an action may do to a system, at most. A property of the action, never of a file."""
+
+    READS = "reads"
+    WRITES = "writes"
+    DESTROYS = "destroys"
+
+
+class Proof(Enum):
+    """How it can be known that a write took effect.
+
+    SEEN: running the action again sees it. WORD: only a person can say so. BLIND: nobody can
+    look; the system's own answer is all there is (a chat message, an e-mail).
+    """
+
+    SEEN = "seen"
+    WORD = "word"
+    BLIND = "blind"
+
+
+# --- requests -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AuthOwn:
+    """The connection's own credential."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthNone:
+    """No credential at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthBearer:
+    """``Authorization: Bearer`` with a secret of the run, e.g. to probe a leaked key."""
+
+    value: SecretHandle
+
+
+@dataclass(frozen=True, slots=True)
+class AuthBasic:
+    """HTTP Basic; ``pair`` is a secret whose text is ``user:password``."""
+
+    pair: SecretHandle
+
+
+Auth: TypeAlias = AuthOwn | AuthNone | AuthBearer | AuthBasic
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """How to ask for the page after a reply; ``after`` answers None on the last page.
+
+    Attributes:
+        after: (call, reply, how many replies so far) to the next call, or None.
+        pages_max: More pages than this is an error, never a silent cut.
+    """
+
+    after: Callable[[Call, Reply, int], Call | None]
+    pages_max: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, as data. Nothing in it is late, and secrets are handles.
+
+    Attributes:
+        connection: Name of the connection (``[connections.NAME]``).
+        surface: Which of the system's hosts, e.g. ``management`` or ``app``. For systems that are
+            no HTTP: ``smtp``, ``command``, ``screen``.
+        method: HTTP verb; for the others ``SEND``, ``RUN``, ``SHOW``.
+        path: Path segments; the adapter quotes each, so an id cannot climb out of its place.
+        query: Names and values, in order.
+        headers: Extra headers, no credentials.
+        body: JSON; ``SecretHandle`` leaves are opened by the transport only.
+        form: Send ``body`` (a flat record) form-encoded.
+        auth: Whose credential.
+        answers: Statuses outside 2xx that the parser handles itself, e.g. 404 for "is gone".
+        timeout_s: Limit for this request in seconds.
+    """
+
+    connection: str
+    surface: str
+    method: str
+    path: tuple[str, ...]
+    query: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    body: Any = None
+    form: bool = False
+    auth: Auth = field(default_factory=AuthOwn)
+    answers: frozenset[int] = frozenset()
+    timeout_s: int = 10
+
+    @property
+    def says(self) -> str:
+        """Method and path for error texts and the journal; without query, which may hold names."""
+        return f"{self.method} /{'/'.join(self.path)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: status, lower-case headers, and the decoded JSON (None when empty)."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+class ReplyError(Exception):
+    """A parser could not take a reply as success."""
+
+
+class RefusedError(ReplyError):
+    """The system said no, and nothing happened (e.g. Slack's ``ok: false``).
+
+    Attributes:
+        code: The vendor's own word, e.g. ``missing_scope``.
+        hint: What a person can do about it.
+    """
+
+    def __init__(self, code: str, hint: str = "", *, credential: bool = False) -> None:
+        super().__init__(code)
+        self.code = code
+        self.hint = hint
+        self.credential = credential
+
+
+class MalformedReplyError(ReplyError):
+    """The reply is not what the vendor documents; whether anything happened is unknown."""
+
+
+# --- subjects, reads and writes -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Subject(Generic[T]):
+    """A thing that can be looked at and changed; one thing has one name, however it was reached.
+
+    Attributes:
+        name: ``<connection>/<what>/<id>``.
+        settle_s: How long a change may take until it is seen, in seconds.
+    """
+
+    name: str
+    settle_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Becomes(Generic[T]):
+    """A prediction: what the subject's parsed value turns into when the write is done."""
+
+    subject: Subject[T]
+    change: Callable[[T], T]
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[T]):
+    """Look at a subject. ``seen = yield from Read(...)`` is typed ``T``.
+
+    ``parse`` gets the replies of all pages, in order. It may raise ``RefusedError`` or
+    ``MalformedReplyError``. It must not let secret values into ``T``.
+    """
+
+    subject: Subject[T]
+    call: Call
+    parse: Callable[[Sequence[Reply]], T]
+    paging: Paging | None = None
+
+    def __iter__(self) -> Generator[Read[T], object, T]:
+        answer = yield self
+        return cast("T", answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """A secret that the reply shows once; it is taken out before anything else looks at it."""
+
+    handle: str
+    take: Callable[[Any], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Api(Generic[R]):
+    """The tool sends the request. ``parse`` gets the reply with ``keep``'s secret taken out."""
+
+    call: Call
+    parse: Callable[[Reply], R]
+    keep: Keep | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Person(Generic[R]):
+    """A person does it in the vendor's own console.
+
+    Attributes:
+        steps: What to do, one line each, in the console's own words.
+        link: Deep link, bare.
+        look_for: How the person sees that it worked.
+        avoid: Look-alikes not to touch.
+        task: Machine name of the task, ``customerio.revoke_app_key``; rehearsals hand it to the
+            simulated person.
+        about: What the task is about, as data.
+        answer: What the step yields once it is done.
+        keep: Handle of a secret that the person has to paste, if any.
+    """
+
+    steps: tuple[str, ...]
+    link: str
+    look_for: str
+    task: str
+    about: Mapping[str, Json]
+    answer: R
+    avoid: tuple[str, ...] = ()
+    keep: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """The way back: an action with arguments; it refuses unless it finds our recorded after."""
+
+    action: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Write(Generic[R]):
+    """Change a subject. ``answer = yield from Write(...)`` is typed ``R``.
+
+    Attributes:
+        says: One line, verb first: ``revoke backend-prod ...cdef``.
+        verb: What a person types to confirm, e.g. ``revoke``.
+        target: What a person types behind it, e.g. ``cdef``.
+        where: Account, region, workspace in a few words.
+        effect: WRITES or DESTROYS; never more than the action's own.
+        hands: Who does it.
+        before: What was seen, as JSON; goes into the plan and the journal.
+        after: What will be seen.
+        becomes: Predictions for every subject that changes. The first is the one written.
+        foretold: What the write is expected to answer; unknown parts are ``Late``.
+        proof: How it can be known that it took effect.
+        undo: The way back, or None when there is none.
+        repeatable: Sending it twice does no harm by the vendor's own word.
+        breaks: What stops working, for the question.
+        stays: Look-alikes that stay.
+        cleans_up: Removes only what carries this run's own mark; the plan's yes covers it.
+    """
+
+    says: str
+    verb: str
+    target: str
+    where: str
+    effect: Effect
+    hands: Api[R] | Person[R]
+    before: Any
+    after: Any
+    becomes: tuple[Becomes[Any], ...]
+    foretold: R
+    proof: Proof = Proof.SEEN
+    undo: Undo | None = None
+    repeatable: bool = False
+    breaks: str = ""
+    stays: tuple[str, ...] = ()
+    cleans_up: bool = False
+
+    def __iter__(self) -> Generator[Write[R], object, R]:
+        answer = yield self
+        return cast("R", answer)
+
+    @property
+    def subject(self) -> Subject[Any]:
+        return self.becomes[0].subject
+
+
+# --- answers ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[O_co]):
+    """The subject is as wanted (or will be, once the writes yielded are done).
+
+    Attributes:
+        output: What later steps may use.
+        says: One line for the screen.
+        findings: What a person should know; each is one line of the summary.
+        proved: False when the effect could not be proved (``removed, not proved``).
+    """
+
+    output: O_co
+    says: str = ""
+    findings: tuple[str, ...] = ()
+    proved: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """What is waited for has not happened; the run parks or looks again in ``every_s``."""
+
+    says: str
+    every_s: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """This pass cleaned up something of our own; run the action again now."""
+
+    says: str
+
+
+Outcome: TypeAlias = Done[O_co] | NotYet | Again
+Script: TypeAlias = Generator[Read[Any] | Write[Any], object, Outcome[O_co]]
+
+
+# --- what an action is given --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One configured account of a system, without its credential.
+
+    Attributes:
+        can: Names of operations that discovery confirmed and a person accepted.
+        identity: Whom the credential belongs to, as the system names it (service account name).
+    """
+
+    name: str
+    system: str
+    account: str = ""
+    region: str = ""
+    identity: str = ""
+    sink: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    can: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRecord:
+    """Somebody in ``respond.toml``.
+
+    Attributes:
+        roles: ``admin``, ``approver``, ...
+    """
+
+    id: str
+    name: str = ""
+    emails: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    slack: str = ""
+    pagerduty: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """What an action may know about where it runs. All of it is data.
+
+    Attributes:
+        run: The run's id, e.g. ``CK-7F3Q``.
+        step: The step's address, e.g. ``new`` or ``restarted[3f2a]``.
+        connection: The connection of the action's own system.
+        connections: All of them, by name (sinks and notices cross systems).
+        persons: Everybody in ``respond.toml``.
+        operator: Id of the person at the terminal.
+        subject: E-mail of whom the incident is about, or empty.
+        suspects: E-mails that get no notice and do not count as administrators.
+        by_hand: Prefer a person's hands everywhere (``--by-hand``).
+        now: Seconds since 1970 when the step began.
+        held: Handles of secrets that are sealed and can be opened.
+        written: Keys of writes that the journal has as done, for this step.
+        digest: Keyed digest of a value, hex; equal digests mean equal values.
+    """
+
+    run: str
+    step: str
+    connection: Connection
+    connections: Mapping[str, Connection]
+    persons: tuple[PersonRecord, ...]
+    operator: str
+    subject: str
+    suspects: tuple[str, ...]
+    by_hand: bool
+    now: int
+    held: Mapping[str, SecretHandle]
+    digest: Callable[[str], str]
+    runbook: str = ""
+    incident: str = ""
+    reason: str = ""
+    anchor: str = ""
+    rehearsal: bool = False
+
+    @property
+    def mark(self) -> str:
+        """Goes into names and comments of things that we make: ``ck7f3q``."""
+        return self.run.replace("-", "").lower()
+
+    def handle(self, name: str) -> SecretHandle:
+        """The handle of a secret that this step makes or has made."""
+        full = f"{self.step}.{name}"
+        return self.held.get(full) or SecretHandle(full)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What can be said about an action without running it.
+
+    Attributes:
+        name: ``system.verb_noun``.
+        summary: One line, what it does.
+        output: Type of ``Done.output``.
+        source: Vendor page or evidence tag of the facts it rests on.
+        waits: Its ``NotYet`` may take longer than a person sits there.
+    """
+
+    name: str
+    effect: Effect
+    summary: str
+    output: type
+    source: str
+
+    @property
+    def system(self) -> str:
+        return self.name.partition(".")[0]
+
+
+class WrittenAction(Protocol[O_co]):
+    """A frozen dataclass: its fields are the ``with`` of a step, ``run`` is the script."""
+
+    spec: ClassVar[Spec]
+
+    def run(self, me: Me) -> Script[O_co]: ...
+
+
+C = TypeVar("C", bound=type)
+
+
+def action(name: str, *, effect: Effect, output: type, source: str) -> Callable[[C], C]:
+    """Attach a ``Spec``; the class docstring's first line is the summary."""
+
+    def attach(cls: C) -> C:
+        summary = (cls.__doc__ or "").strip().splitlines()[0]
+        cls.spec = Spec(name, effect, summary, output, source)  # type: ignore[attr-defined]
+        return cls
+
+    return attach

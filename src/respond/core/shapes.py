@@ -1,0 +1,312 @@
+"""Say what inputs and outputs look like, so that a runbook is checked before it runs.
+
+An action declares dataclass fields with ordinary annotations; ``shape_of`` turns those into the
+small closed list of shapes below, ``encode`` and ``decode`` carry values to JSON and back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from typing import Any, TypeAlias
+
+from respond.core.values import Late, SecretHandle
+
+__all__ = [
+    "AnyJson",
+    "Boolean",
+    "Duration",
+    "Integer",
+    "ListOf",
+    "Record",
+    "Seconds",
+    "Secret",
+    "Shape",
+    "ShapeError",
+    "Text",
+    "Time",
+    "Timestamp",
+    "accepts",
+    "decode",
+    "encode",
+    "shape_of",
+    "shape_text",
+]
+
+Timestamp = typing.NewType("Timestamp", str)
+"""RFC 3339 in UTC with ``Z``, e.g. ``2026-11-23T03:14:07Z``; sorts as text."""
+
+Seconds = typing.NewType("Seconds", int)
+"""A duration in whole seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Text; ``kind`` names an id type such as ``customerio.KeyId`` that must not be swapped."""
+
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Integer:
+    """A whole number up to 2^53-1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Boolean:
+    """True or false."""
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """A point in time, RFC 3339 in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """Whole seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A handle; the value itself is nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnyJson:
+    """Whatever JSON can say."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """A list with items of one shape."""
+
+    item: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Named fields in order; ``optional`` ones may be absent."""
+
+    fields: tuple[tuple[str, Shape], ...]
+    optional: frozenset[str] = frozenset()
+
+    def get(self, name: str) -> Shape | None:
+        return dict(self.fields).get(name)
+
+
+Shape: TypeAlias = "Text | Integer | Boolean | Time | Duration | Secret | AnyJson | ListOf | Record"
+
+
+class ShapeError(Exception):
+    """A value does not have the shape that was declared; the text says where and why."""
+
+
+def shape_text(shape: Shape) -> str:
+    """The shape in a reader's words: ``text``, ``list of text``, ``customerio.KeyId``."""
+    match shape:
+        case Text(kind=kind):
+            return kind or "text"
+        case ListOf(item=item):
+            return f"list of {shape_text(item)}"
+        case Record(fields=fields):
+            return "{" + ", ".join(name for name, _ in fields) + "}"
+        case AnyJson():
+            return "any value"
+        case _:
+            return type(shape).__name__.lower()
+
+
+def accepts(wanted: Shape, given: Shape) -> bool:
+    """Whether a value of shape ``given`` may stand where ``wanted`` is asked for.
+
+    Plain text goes where an id type is wanted (the id type's pattern is checked when the value
+    is known); one id type never goes where another is wanted.
+    """
+    match wanted, given:
+        case AnyJson(), Secret():
+            return False
+        case AnyJson(), _:
+            return True
+        case _, AnyJson():
+            return True
+        case Text(kind=a), Text(kind=b):
+            return not a or not b or a == b
+        case Text(kind=""), Time():
+            return True
+        case Integer(), Duration():
+            return True
+        case ListOf(item=a), ListOf(item=b):
+            return accepts(a, b)
+        case Record(fields=fields, optional=optional), Record():
+            return all(
+                (other := given.get(name)) is not None and accepts(shape, other)
+                for name, shape in fields
+                if name not in optional or given.get(name) is not None
+            )
+        case _:
+            return type(wanted) is type(given)
+
+
+@cache
+def shape_of(annotation: Any) -> Shape:
+    """The shape of an annotation.
+
+    Raises:
+        ShapeError: The annotation is outside the closed list (a fault of the action's author).
+    """
+    if annotation is Timestamp:
+        return Time()
+    if annotation is Seconds:
+        return Duration()
+    if isinstance(annotation, typing.NewType):
+        base = shape_of(annotation.__supertype__)
+        if isinstance(base, Text):
+            return Text(kind=f"{annotation.__module__.rpartition('.')[2]}.{annotation.__name__}")
+        return base
+    simple: dict[Any, Shape] = {
+        str: Text(),
+        int: Integer(),
+        bool: Boolean(),
+        SecretHandle: Secret(),
+        Any: AnyJson(),
+        object: AnyJson(),
+    }
+    if annotation in simple:
+        return simple[annotation]
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (types.UnionType, typing.Union):
+        present = [a for a in args if a is not type(None) and a is not Late]
+        if len(present) == 1:
+            return shape_of(present[0])
+    if origin in (tuple, list) and args:
+        return ListOf(shape_of(args[0]))
+    if origin is dict:
+        return AnyJson()
+    if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
+        return _record(annotation)
+    msg = f"no shape for {annotation!r}"
+    raise ShapeError(msg)
+
+
+def _record(cls: type) -> Record:
+    hints = typing.get_type_hints(cls)
+    fields = dataclasses.fields(cls)
+    return Record(
+        fields=tuple((f.name, shape_of(hints[f.name])) for f in fields),
+        optional=frozenset(
+            f.name
+            for f in fields
+            if f.default is not dataclasses.MISSING or f.default_factory is not dataclasses.MISSING
+        ),
+    )
+
+
+def encode(value: Any) -> Any:
+    """A value as JSON. Handles become ``{"secret": name, ...}``, late ones ``{"late": ...}``."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case SecretHandle():
+            return {
+                "secret": value.name,
+                "hint": value.hint,
+                "prefix": value.prefix,
+                "form": value.form,
+                "digest": value.digest,
+            }
+        case Late():
+            return {"late": f"{value.step}.{value.name}"}
+        case Enum():
+            return value.value
+        case list() | tuple() | frozenset():
+            return [encode(item) for item in value]
+        case Mapping():
+            return {str(key): encode(item) for key, item in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    msg = f"{type(value).__name__} has no JSON form"
+    raise ShapeError(msg)
+
+
+def handle_from(data: dict[str, Any]) -> SecretHandle:
+    """The handle back from its JSON form."""
+    return SecretHandle(
+        name=str(data["secret"]),
+        hint=str(data.get("hint", "")),
+        prefix=str(data.get("prefix", "")),
+        form=str(data.get("form", "text")),
+        digest=str(data.get("digest", "")),
+    )
+
+
+def decode(annotation: Any, data: Any, *, where: str = "value") -> Any:
+    """JSON (or a plain value) as the annotation wants it.
+
+    Raises:
+        ShapeError: Wrong type, missing or unknown field; ``where`` names the place.
+    """
+    if isinstance(data, Late | SecretHandle):
+        return data
+    if isinstance(data, dict) and set(data) == {"late"}:
+        step, _, name = str(data["late"]).rpartition(".")
+        return Late(step, name)
+    if annotation in (Any, object):
+        return data
+    if isinstance(annotation, typing.NewType):
+        return decode(annotation.__supertype__, data, where=where)
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (types.UnionType, typing.Union):
+        if data is None and type(None) in args:
+            return None
+        present = [a for a in args if a is not type(None) and a is not Late]
+        return decode(present[0], data, where=where)
+    if annotation is SecretHandle and isinstance(data, dict) and "secret" in data:
+        return handle_from(data)
+    if origin in (tuple, list):
+        if not isinstance(data, list | tuple):
+            raise _wrong(where, "a list", data)
+        items = [decode(args[0], item, where=f"{where}[{n}]") for n, item in enumerate(data)]
+        return tuple(items) if origin is tuple else items
+    if origin is dict:
+        if not isinstance(data, dict):
+            raise _wrong(where, "a record", data)
+        return data
+    if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
+        return _decode_record(annotation, data, where)
+    if annotation is int and isinstance(data, bool):
+        raise _wrong(where, "a whole number", data)
+    if isinstance(annotation, type) and isinstance(data, annotation):
+        return data
+    raise _wrong(where, shape_text(shape_of(annotation)), data)
+
+
+def _decode_record(cls: type, data: Any, where: str) -> Any:
+    if isinstance(data, cls):
+        return data
+    if not isinstance(data, dict):
+        raise _wrong(where, "a record", data)
+    hints = typing.get_type_hints(cls)
+    known = {f.name for f in dataclasses.fields(cls)}
+    unknown = set(data) - known
+    if unknown:
+        msg = f"{where} has the unknown field {sorted(unknown)[0]!r}"
+        raise ShapeError(msg)
+    values: dict[str, Any] = {}
+    for f in dataclasses.fields(cls):
+        if f.name in data:
+            values[f.name] = decode(hints[f.name], data[f.name], where=f"{where}.{f.name}")
+        elif f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
+            msg = f"{where} lacks the field {f.name!r}"
+            raise ShapeError(msg)
+    return cls(**values)
+
+
+def _wrong(where: str, wanted: str, data: Any) -> ShapeError:
+    # The value itself stays out of the message: it may be a secret that was pasted in a wrong place.
+    return ShapeError(f"{where} must be {wanted}, and is {type(data).__name__}")

@@ -1,0 +1,73 @@
+"""The values that travel through a run: JSON, secrets by handle, and what is not known yet.
+
+Nothing here opens a secret; ``adapters/`` does that, at the last moment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NoReturn, TypeAlias
+
+__all__ = ["Json", "Late", "LateValueUsedError", "SecretHandle", "Value"]
+
+Json: TypeAlias = "None | bool | int | str | list[Json] | dict[str, Json]"
+
+
+class LateValueUsedError(Exception):
+    """A value that nobody knows yet was asked for its text, truth, order or format."""
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A value that becomes known only when a step has run, such as the id of a new key.
+
+    It equals itself and nothing else. Asking for its text, its truth or its order raises
+    ``LateValueUsedError``, so that a plan can not be built on a guess.
+    """
+
+    step: str
+    name: str
+
+    @property
+    def says(self) -> str:
+        return f"known after {self.step}"
+
+    def _refuse(self) -> NoReturn:
+        msg = f"the value {self.step}.{self.name} is {self.says}"
+        raise LateValueUsedError(msg)
+
+    def __str__(self) -> str:  # noqa: PLE0307 - it never returns
+        self._refuse()
+
+    def __format__(self, spec: str) -> str:
+        self._refuse()
+
+    def __bool__(self) -> bool:  # noqa: PLE0304 - it never returns
+        self._refuse()
+
+    def __lt__(self, other: object) -> bool:
+        self._refuse()
+
+    __le__ = __gt__ = __ge__ = __lt__
+
+
+@dataclass(frozen=True, slots=True)
+class SecretHandle:
+    """Names a secret without holding it.
+
+    Attributes:
+        name: ``inputs.leaked`` or ``<step address>.value``; unique in a run, never late.
+        hint: At most the last four characters, for people to recognise it; may be empty.
+        prefix: The vendor's public prefix such as ``sa_live_``; may be empty.
+        form: What it looks like: ``hex32``, ``pair`` (``user:password``), ``text``.
+        digest: Keyed digest of the value (hex), empty while no value exists.
+    """
+
+    name: str
+    hint: str = ""
+    prefix: str = ""
+    form: str = "text"
+    digest: str = ""
+
+
+Value: TypeAlias = "None | bool | int | str | SecretHandle | Late | list[Value] | dict[str, Value]"

@@ -1,0 +1,251 @@
+"""What the engine needs from the outside, in our words. Adapters translate.
+
+The one rule that the types carry: a write leaves only with an ``Intent``, and only the journal
+makes those (P1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from respond.core.events import Actor, Event, Record
+from respond.core.questions import Answer, Question
+from respond.core.script import Call, Person, Reply
+from respond.core.values import SecretHandle
+
+__all__ = [
+    "Clock",
+    "Head",
+    "Intent",
+    "IntentSpentError",
+    "Journal",
+    "KeyStore",
+    "Pen",
+    "Progress",
+    "Prompt",
+    "Reader",
+    "Secrets",
+]
+
+_MINT = object()
+
+
+class IntentSpentError(Exception):
+    """An intent was used twice, for another request, or after the run was taken over."""
+
+
+class Intent:
+    """Permission for one request: that request, once, while its record is durable.
+
+    Only ``mint`` makes one, and only a journal adapter calls ``mint``, after its commit; a
+    structural test holds that still.
+    """
+
+    __slots__ = ("_spent", "digest", "run", "seq")
+
+    def __init__(self, seal: object, *, seq: int, run: str, digest: str) -> None:
+        if seal is not _MINT:
+            msg = "only a journal makes intents"
+            raise IntentSpentError(msg)
+        self.seq = seq
+        self.run = run
+        self.digest = digest
+        self._spent = False
+
+    @classmethod
+    def mint(cls, *, seq: int, run: str, digest: str) -> Intent:
+        return cls(_MINT, seq=seq, run=run, digest=digest)
+
+    def spend(self, digest: str) -> None:
+        """Use it up for the request with this digest.
+
+        Raises:
+            IntentSpentError: Used before, or made for another request. Nothing was sent.
+        """
+        if self._spent:
+            msg = f"intent {self.seq} was used before"
+            raise IntentSpentError(msg)
+        if digest != self.digest:
+            msg = f"intent {self.seq} is for another request"
+            raise IntentSpentError(msg)
+        self._spent = True
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the journal ends: how many records there are, and the hash of the last."""
+
+    journal: str
+    size: int
+    hash: str
+
+    @property
+    def anchor(self) -> str:
+        """The line that notices and reports carry: journal, size, first 32 hex of the head."""
+        return f"{self.journal} {self.size} {self.hash[:32]}"
+
+
+class Clock(Protocol):
+    """Time. Nothing else asks the machine what time it is."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970, wall clock."""
+        ...
+
+    def mono_ms(self) -> int:
+        """Milliseconds of a clock that never runs backwards, while ``boot`` stays the same."""
+        ...
+
+    def boot(self) -> str: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class KeyStore(Protocol):
+    """Small secrets by name: signing key, digest key, run keys, high-water mark."""
+
+    says: str
+    """Where they lie, for ``audit verify`` and ``doctor``: ``OS keyring``, ``0600 files in ...``."""
+
+    def get(self, name: str) -> bytes | None: ...
+
+    def set(self, name: str, value: bytes) -> None: ...
+
+    def delete(self, name: str) -> None: ...
+
+
+class Journal(Protocol):
+    """The append-only log. What it returns is durable.
+
+    Every method raises ``JournalUnusableError`` when the record cannot be made durable (full disk,
+    read-only, removed or replaced file) and ``JournalBrokenError`` when the chain does not verify;
+    then nothing was recorded and nothing may be sent.
+    """
+
+    def append(self, event: Event, *, seal: Mapping[str, str] | None = None) -> Record:
+        """Add one event. ``seal`` maps handle names to secret values that are sealed under the
+        run's key in the same transaction.
+        """
+        ...
+
+    def intend(self, event: Event, *, digest: str) -> Intent:
+        """Add an intent event and make the key to its one request."""
+        ...
+
+    def take(self, event: Event) -> int:
+        """Add a ``taken`` event with the run's next epoch; every later append of this journal
+        object for that run checks that the epoch is still the newest.
+        """
+        ...
+
+    def records(self, run: str = "") -> Iterator[Record]:
+        """All records in order, or those of one run."""
+        ...
+
+    def head(self) -> Head: ...
+
+    def checkpoint(self, reason: str) -> Head:
+        """Sign the head, record that, and raise the high-water mark."""
+        ...
+
+    def open_secret(self, run: str, handle: str) -> str | None:
+        """A sealed secret of a run, or None when it is not held."""
+        ...
+
+    def held(self, run: str) -> Mapping[str, SecretHandle]:
+        """Handles of all secrets sealed for a run."""
+        ...
+
+    def forget_secrets(self, run: str) -> None:
+        """Destroy what is sealed for a run, and its key."""
+        ...
+
+    def digest(self, value: str) -> str:
+        """Keyed digest (hex) of a secret value, typed as text; needs no open transaction."""
+        ...
+
+
+class Reader(Protocol):
+    """Sends requests that cannot change anything; it has no way to send another."""
+
+    def fetch(self, call: Call) -> Reply:
+        """Send a read.
+
+        Raises:
+            RefusedBySystemError, NoAnswerError, NotReadyError: As their names say.
+        """
+        ...
+
+
+class Pen(Protocol):
+    """Sends requests that change something, one intent each."""
+
+    def send(self, intent: Intent, call: Call, digest: str) -> Reply:
+        """Spend the intent, then send.
+
+        Raises:
+            RefusedBySystemError: The system said no, or the request never left; nothing happened.
+            NoAnswerError: It left and no usable answer came; it may have happened.
+            IntentSpentError: Nothing was sent.
+        """
+        ...
+
+
+class Prompt(Protocol):
+    """A person at the terminal, or nobody, or the rehearsal's person."""
+
+    def ask(self, question: Question) -> Answer: ...
+
+    def by_hand(
+        self, task: Person[Any], title: str, *, seen: Callable[[], bool] | None, every_s: float
+    ) -> Answer:
+        """Let a person do a task while the tool looks every few seconds; ends when seen."""
+        ...
+
+
+class Progress(Protocol):
+    """Told what happens, as it happens. It decides nothing and must not fail a run."""
+
+    def event(self, record: Record) -> None: ...
+
+    def say(self, text: str) -> None: ...
+
+    def waiting(self, what: str, seconds: float) -> None: ...
+
+
+class Secrets(Protocol):
+    """Credentials of connections."""
+
+    def credential(self, connection: str) -> str:
+        """The credential in clear, for the transport only.
+
+        Raises:
+            NotReadyError: Not set, unreadable, or its store is locked; says how to set it.
+        """
+        ...
+
+
+class Lock(Protocol):
+    """One engine a run, on this machine."""
+
+    def hold(self, run: str) -> AbstractContextManager[None]:
+        """Hold the run's lock.
+
+        Raises:
+            RefusedByPersonError: Another process has it; the text says which, since when.
+        """
+        ...
+
+
+class World(Protocol):
+    """What a driver looks at: the real systems, seen through what is predicted."""
+
+    def read(self, calls: Sequence[Call]) -> Sequence[Reply]: ...
+
+
+def actor_text(actor: Actor) -> str:
+    """``dana (claimed)``."""
+    return f"{actor.id} ({actor.strength.value})"
