@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 __all__ = [
     "Answer",
+    "AskByHand",
     "AskConfirm",
     "AskDrift",
     "AskInput",
@@ -89,6 +90,16 @@ class AskDrift:
 
 
 @dataclass(frozen=True, slots=True)
+class AskByHand:
+    """A containment step cannot be done by the tool. YES: by hand; NO: it stays failed."""
+
+    step: str
+    title: str
+    error: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AskUnknown:
     """A write may have happened and cannot be seen. YES: it happened; NO: it did not."""
 
@@ -122,4 +133,6 @@ class AskInput:
     options: tuple[str, ...] = field(default=())
 
 
-Question: TypeAlias = AskStart | AskConfirm | AskDrift | AskUnknown | AskPerson | AskInput
+Question: TypeAlias = (
+    AskStart | AskConfirm | AskDrift | AskByHand | AskUnknown | AskPerson | AskInput
+)

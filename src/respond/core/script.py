@@ -32,6 +32,7 @@ __all__ = [
     "Me",
     "NotYet",
     "Outcome",
+    "OwnCredential",
     "Paging",
     "Person",
     "PersonRecord",
@@ -102,6 +103,11 @@ class AuthBasic:
 
 
 Auth: TypeAlias = AuthOwn | AuthNone | AuthBearer | AuthBasic
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCredential:
+    """Stands in a body where the connection's own credential has to go (PagerDuty events)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,12 +346,15 @@ class Done(Generic[O_co]):
         says: One line for the screen.
         findings: What a person should know; each is one line of the summary.
         proved: False when the effect could not be proved (``removed, not proved``).
+        stays: Look-alikes seen now, named as in ``Write.stays``; None when that was not looked at.
+            One that was there before a person's hands and is gone now is an alarm.
     """
 
     output: O_co
     says: str = ""
     findings: tuple[str, ...] = ()
     proved: bool = True
+    stays: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,10 +428,11 @@ class Me:
         subject: E-mail of whom the incident is about, or empty.
         suspects: E-mails that get no notice and do not count as administrators.
         by_hand: Prefer a person's hands everywhere (``--by-hand``).
-        now: Seconds since 1970 when the step began.
+        now: Seconds since 1970 when the run was proposed; the same after a crash, so that what is
+            built from it is the same too.
         held: Handles of secrets that are sealed and can be opened.
-        written: Keys of writes that the journal has as done, for this step.
         digest: Keyed digest of a value, hex; equal digests mean equal values.
+        anchor: Journal, size and head when the run was proposed, for notices.
     """
 
     run: str

@@ -1,0 +1,371 @@
+"""Say what state a run is in: a fold over its events, and which event may follow which.
+
+The only module that knows. The live run, the resumed run, the report, ``status`` and later the
+page all come through ``fold``, so they cannot disagree. No I/O, no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+from respond.core.events import Kind, Record
+from respond.core.plan import Plan, plan_from
+from respond.errors import ExitCode
+
+__all__ = [
+    "As",
+    "Conclusion",
+    "IllegalEventError",
+    "RunState",
+    "RunStatus",
+    "StepState",
+    "WriteState",
+    "WriteStatus",
+    "after",
+    "fold",
+    "fold_all",
+    "verdict",
+]
+
+
+class IllegalEventError(Exception):
+    """This event cannot follow that state; the journal was made by something else."""
+
+
+class RunStatus(Enum):
+    """Where a run stands."""
+
+    PROPOSED = "proposed"
+    PLANNED = "planned"
+    RUNNING = "running"
+    PARKED = "parked"
+    ENDED = "ended"
+
+
+class WriteStatus(Enum):
+    """What is known of one attempt to write.
+
+    INTENT: recorded, and maybe sent: after a crash it may have happened. UNKNOWN: it was sent and
+    no usable answer came.
+    """
+
+    INTENT = "intent"
+    DONE = "done"
+    NOT_DONE = "not-done"
+    UNKNOWN = "unknown"
+
+
+class As(Enum):
+    """How a step came out."""
+
+    DONE = "done"
+    UNCHANGED = "unchanged"
+    YOUR_WORD = "your-word"
+    NOT_SEEN = "not-seen"
+    SKIPPED = "skipped"  # by its own `when`
+    LEFT_OPEN = "left-open"  # by a person, or because something it needs did not happen
+    FAILED = "failed"
+
+    @property
+    def is_good(self) -> bool:
+        return self in (As.DONE, As.UNCHANGED, As.YOUR_WORD, As.SKIPPED)
+
+    @property
+    def has_output(self) -> bool:
+        return self in (As.DONE, As.UNCHANGED, As.YOUR_WORD, As.NOT_SEEN)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteState:
+    """One attempt. ``seq`` is its intent's place in the journal.
+
+    Attributes:
+        write: The planned write as JSON.
+        value: What the system answered, typed and encoded; None until DONE.
+        by: ``tool``, or ``person`` for a step done by hand.
+        undo: The way back as recorded, or None.
+    """
+
+    seq: int
+    key: str
+    status: WriteStatus
+    write: Mapping[str, Any]
+    value: Any = None
+    undo: Mapping[str, Any] | None = None
+    at: str = ""
+    why: str = ""
+    by: str = "tool"
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """How a step ended. A concluded step is never run or verified again."""
+
+    how: As
+    says: str
+    output: Any
+    at: str
+    proved: bool = True
+    findings: tuple[str, ...] = ()
+    why: str = ""
+    error: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    """Everything the journal has about one step."""
+
+    address: str
+    writes: tuple[WriteState, ...] = ()
+    confirmed: frozenset[str] = frozenset()
+    by_hand: bool = False
+    conclusion: Conclusion | None = None
+    phase: str = ""
+    title: str = ""
+    began: str = ""
+
+    def done(self) -> dict[str, WriteState]:
+        return {w.key: w for w in self.writes if w.status is WriteStatus.DONE}
+
+    def open(self) -> tuple[WriteState, ...]:
+        """Attempts of which nobody knows whether they happened."""
+        return tuple(
+            w for w in self.writes if w.status in (WriteStatus.INTENT, WriteStatus.UNKNOWN)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """A run, as its events tell it."""
+
+    id: str
+    status: RunStatus = RunStatus.PROPOSED
+    proposed: Mapping[str, Any] = field(default_factory=dict)
+    proposed_at: str = ""
+    operator: str = ""
+    plan: Plan | None = None
+    planned_at: str = ""
+    started_at: str = ""
+    epoch: int = 0
+    engine: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    steps: Mapping[str, StepState] = field(default_factory=dict)
+    parked: Mapping[str, Any] = field(default_factory=dict)
+    ended: Mapping[str, Any] = field(default_factory=dict)
+    ended_at: str = ""
+    cancelled: bool = False
+    questions: int = 0
+    undone: Mapping[str, str] = field(default_factory=dict)
+    last_seq: int = 0
+    anchor: str = ""
+    """Size and head of the journal when the run was proposed."""
+
+    @property
+    def started(self) -> bool:
+        return bool(self.started_at)
+
+    def step(self, address: str) -> StepState:
+        return self.steps.get(address) or StepState(address)
+
+    def with_step(self, step: StepState) -> RunState:
+        return replace(self, steps={**self.steps, step.address: step})
+
+
+def fold(records: Iterable[Record]) -> RunState | None:
+    """The state after these records of one run; None when there are none."""
+    state: RunState | None = None
+    for record in records:
+        state = after(state, record)
+    return state
+
+
+def fold_all(records: Iterable[Record]) -> dict[str, RunState]:
+    """The state of every run in the journal, in the order in which they were proposed."""
+    states: dict[str, RunState] = {}
+    for record in records:
+        if record.event.run:
+            states[record.event.run] = after(states.get(record.event.run), record)
+    return states
+
+
+def after(state: RunState | None, record: Record) -> RunState:
+    """The state after one more record.
+
+    Raises:
+        IllegalEventError: The record cannot follow.
+    """
+    event, data = record.event, record.event.data
+    if state is None:
+        if event.kind is not Kind.PROPOSED:
+            msg = f"{event.kind.value} cannot begin a run"
+            raise IllegalEventError(msg)
+        return RunState(
+            id=event.run,
+            proposed=data,
+            proposed_at=record.at,
+            operator=event.actor.id,
+            inputs=data["inputs"],
+            last_seq=record.seq,
+            anchor=f"{record.seq + 1} {record.hash[:32]}",
+        )
+    if state.status is RunStatus.ENDED and event.kind not in _AFTER_END:
+        msg = f"{event.kind.value} cannot follow the end of run {state.id}"
+        raise IllegalEventError(msg)
+    state = replace(state, last_seq=record.seq)
+    match event.kind:
+        case Kind.TAKEN:
+            return replace(state, epoch=data["epoch"], engine={**data, "at": record.at})
+        case Kind.PLANNED:
+            return _planned(state, record)
+        case Kind.CONFIRMED:
+            return _confirmed(state, record)
+        case Kind.INTENT | Kind.OUTCOME | Kind.UNKNOWN | Kind.RECONCILED:
+            return _written(state, record)
+        case Kind.OBSERVED:
+            return _observed(state, record)
+        case Kind.PARKED:
+            return replace(state, status=RunStatus.PARKED, parked={**data, "step": event.step})
+        case Kind.ENDED:
+            return replace(state, status=RunStatus.ENDED, ended=data, ended_at=record.at)
+        case Kind.UNDO_DONE | Kind.UNDO_FAILED:
+            return replace(state, undone={**state.undone, event.step: event.kind.value})
+        case _:
+            return state
+
+
+_AFTER_END = frozenset(
+    {
+        Kind.UNDO_ASKED,
+        Kind.UNDO_DONE,
+        Kind.UNDO_FAILED,
+        Kind.TAKEN,
+        Kind.INTENT,
+        Kind.OUTCOME,
+        Kind.UNKNOWN,
+        Kind.RECONCILED,
+        Kind.OBSERVED,
+        Kind.CONFIRMED,
+        Kind.NOTICE,
+        Kind.REVIEWED,
+        Kind.CHECKPOINT,
+        Kind.ERASED,
+        Kind.PARKED,
+    }
+)
+
+
+def _planned(state: RunState, record: Record) -> RunState:
+    status = RunStatus.RUNNING if state.started else RunStatus.PLANNED
+    plan = plan_from(record.event.data["plan"])
+    return replace(state, status=status, plan=plan, planned_at=record.at)
+
+
+def _confirmed(state: RunState, record: Record) -> RunState:
+    event, data = record.event, record.event.data
+    state = replace(state, questions=state.questions + 1)
+    if data["decision"] == "cancel":
+        return replace(state, cancelled=True)
+    if data["decision"] == "other-order":
+        return replace(state, inputs=data["inputs"])
+    if not event.step:
+        if data["decision"] == "yes":
+            return replace(
+                state, status=RunStatus.RUNNING, started_at=state.started_at or record.at
+            )
+        return state
+    step = state.step(event.step)
+    if data["decision"] == "by-hand":
+        return state.with_step(replace(step, by_hand=True))
+    if data["decision"] == "yes":
+        keys = step.confirmed | frozenset(data.get("writes", ()))
+        return state.with_step(replace(step, confirmed=keys))
+    return state
+
+
+def _written(state: RunState, record: Record) -> RunState:
+    event, data = record.event, record.event.data
+    step = state.step(event.step)
+    if event.kind is Kind.INTENT:
+        if any(w.key == data["key"] and w.status is not WriteStatus.NOT_DONE for w in step.writes):
+            msg = f"write {data['key'][:8]} of {event.step} was not known to be undone"
+            raise IllegalEventError(msg)
+        attempt = WriteState(
+            seq=record.seq,
+            key=data["key"],
+            status=WriteStatus.INTENT,
+            write=data["write"],
+            undo=data.get("undo"),
+            at=record.at,
+            by=data["write"]["hands"],
+        )
+        step = replace(step, writes=(*step.writes, attempt), began=step.began or record.at)
+        running = RunStatus.RUNNING if state.status is not RunStatus.ENDED else state.status
+        return replace(state, status=running).with_step(step)
+    found = next((w for w in step.writes if w.seq == data["intent"]), None)
+    if found is None:
+        msg = f"{event.kind.value} names intent {data['intent']}, which {event.step} does not have"
+        raise IllegalEventError(msg)
+    return state.with_step(_with_write(step, _settled(found, record)))
+
+
+def _settled(write: WriteState, record: Record) -> WriteState:
+    data = record.event.data
+    legal = {
+        Kind.OUTCOME: (WriteStatus.INTENT,),
+        Kind.UNKNOWN: (WriteStatus.INTENT,),
+        Kind.RECONCILED: (WriteStatus.INTENT, WriteStatus.UNKNOWN),
+    }[record.event.kind]
+    if write.status not in legal:
+        msg = f"{record.event.kind.value} cannot follow {write.status.value}"
+        raise IllegalEventError(msg)
+    why = str(data.get("why", ""))
+    if record.event.kind is Kind.UNKNOWN:
+        return replace(write, status=WriteStatus.UNKNOWN, why=why)
+    status = WriteStatus.DONE if data["how"] == "done" else WriteStatus.NOT_DONE
+    return replace(write, status=status, value=data.get("value"), why=why, at=record.at)
+
+
+def _with_write(step: StepState, write: WriteState) -> StepState:
+    return replace(step, writes=tuple(write if w.seq == write.seq else w for w in step.writes))
+
+
+def _observed(state: RunState, record: Record) -> RunState:
+    event, data = record.event, record.event.data
+    step = state.step(event.step)
+    if step.conclusion is not None:
+        msg = f"step {event.step} was concluded before"
+        raise IllegalEventError(msg)
+    conclusion = Conclusion(
+        how=As(data["how"]),
+        says=data.get("says", ""),
+        output=data.get("output"),
+        at=record.at,
+        proved=data.get("proved", True),
+        findings=tuple(data.get("findings", ())),
+        why=data.get("why", ""),
+        error=data.get("error", {}),
+    )
+    return state.with_step(
+        replace(
+            step,
+            conclusion=conclusion,
+            phase=data.get("phase", ""),
+            title=data.get("title", ""),
+            began=step.began or record.at,
+        )
+    )
+
+
+def verdict(state: RunState) -> ExitCode:
+    """The exit code that a run's steps add up to (DESIGN section 7)."""
+    if any(step.open() and step.conclusion is None for step in state.steps.values()):
+        return ExitCode.UNKNOWN
+    if "undo-failed" in state.undone.values():
+        return ExitCode.UNDO_FAILED
+    for step in state.steps.values():
+        if step.conclusion is not None and not step.conclusion.how.is_good:
+            return ExitCode.FAILED
+    return ExitCode.DONE

@@ -1,0 +1,229 @@
+"""Drive an action's script: look at it, act on it, or verify it.
+
+The same generator, three drivers. ``look`` has nothing it could write with: that is the dry run.
+``act`` hands each write to the engine's ``perform``. ``seen`` runs it with its hands tied.
+
+No driver throws into a generator; a request that fails ends it. Each enforces the rules that keep
+predictions honest: a write's subject was read first in the same script (unless nobody can look),
+no read of a subject after a write to it, and one write for each subject.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from respond.core.plan import write_key
+from respond.core.script import (
+    Again,
+    Becomes,
+    Call,
+    Done,
+    MalformedReplyError,
+    NotYet,
+    Proof,
+    Read,
+    RefusedError,
+    Reply,
+    Script,
+    Write,
+)
+from respond.errors import NoAnswerError, RefusedBySystemError
+from respond.ports import Reader
+
+__all__ = ["Look", "ScriptFaultError", "World", "act", "look", "refusal", "still_wanted"]
+
+O = TypeVar("O")  # noqa: E741 - the output type of an action, as everywhere
+T = TypeVar("T")
+
+
+class ScriptFaultError(Exception):
+    """An action broke a rule of the language. A fault of its author, not of the world."""
+
+
+def refusal(error: RefusedError, call: Call) -> RefusedBySystemError:
+    """A vendor's no inside a 2xx reply, in the engine's words."""
+    return RefusedBySystemError(
+        f"{call.connection} answered {error.code!r} to {call.says}",
+        code=error.code,
+        why=error.hint,
+        do=f"respond connect {call.connection}" if error.credential else "",
+        request=call.says,
+        by_hand=True,
+    )
+
+
+@dataclass(slots=True)
+class World:
+    """The real systems, seen through what held-back writes would have changed.
+
+    A plan shares one ``World`` over all its steps, so that step 5 sees what step 2 would do. A run
+    uses a fresh one for each pass, where nothing is predicted.
+    """
+
+    reader: Reader
+    _predictions: dict[str, list[Becomes[Any]]] = field(default_factory=dict)
+
+    def read(self, read: Read[T]) -> T:
+        """Fetch all pages, parse, and apply the predictions for that subject.
+
+        Raises:
+            RefusedBySystemError, NoAnswerError, NotReadyError: As the reader, or as the parser
+                found the reply.
+        """
+        replies = self._pages(read)
+        try:
+            value = read.parse(replies)
+        except RefusedError as error:
+            raise refusal(error, read.call) from error
+        except MalformedReplyError as error:
+            raise NoAnswerError(
+                f"{read.call.connection} answered {read.call.says} with something unexpected",
+                why=str(error),
+                request=read.call.says,
+            ) from error
+        for becomes in self._predictions.get(read.subject.name, ()):
+            value = becomes.change(value)
+        return value
+
+    def _pages(self, read: Read[Any]) -> Sequence[Reply]:
+        replies = [self.reader.fetch(read.call)]
+        if read.paging is None:
+            return replies
+        call: Call | None = read.call
+        while call is not None:
+            call = read.paging.after(call, replies[-1], len(replies))
+            if call is None:
+                break
+            if len(replies) >= read.paging.pages_max:
+                raise NoAnswerError(
+                    f"{call.connection} has more than {read.paging.pages_max} pages of {call.says}",
+                    why="a list that is cut short would hide what has to be seen",
+                    request=call.says,
+                )
+            replies.append(self.reader.fetch(call))
+        return replies
+
+    def predict(self, writes: Sequence[Write[Any]]) -> None:
+        """From now on, answer reads as if these writes had been done."""
+        for write in writes:
+            for becomes in write.becomes:
+                self._predictions.setdefault(becomes.subject.name, []).append(becomes)
+
+
+@dataclass(frozen=True, slots=True)
+class Look(Generic[O]):
+    """What one pass over a script came to.
+
+    Attributes:
+        writes: Writes that are still wanted, in order.
+        subjects: What was looked at.
+        settle_s: The longest settle time among the subjects of its writes, in seconds.
+    """
+
+    outcome: Done[O] | NotYet | Again
+    writes: tuple[Write[Any], ...]
+    subjects: tuple[str, ...]
+
+    @property
+    def settle_s(self) -> int:
+        return max((w.subject.settle_s for w in self.writes), default=0)
+
+
+@dataclass(slots=True)
+class _Rules:
+    """What a script has read and written so far."""
+
+    read: list[str] = field(default_factory=list)
+    wrote: set[str] = field(default_factory=set)
+
+    def reads(self, read: Read[Any]) -> None:
+        if read.subject.name in self.wrote:
+            msg = f"{read.subject.name} is read after a write to it"
+            raise ScriptFaultError(msg)
+        if read.subject.name not in self.read:
+            self.read.append(read.subject.name)
+
+    def writes(self, write: Write[Any]) -> None:
+        name = write.subject.name
+        if write.proof is Proof.SEEN and name not in self.read:
+            msg = f"{name} is written and was not read first"
+            raise ScriptFaultError(msg)
+        if name in self.wrote:
+            msg = f"{name} is written twice in one step"
+            raise ScriptFaultError(msg)
+        self.wrote.update(b.subject.name for b in write.becomes)
+
+
+def _drive(
+    script: Script[O], world: World, on_write: Callable[[Write[Any]], Any]
+) -> tuple[Done[O] | NotYet | Again, tuple[str, ...]]:
+    rules = _Rules()
+    answer: Any = None
+    try:
+        while True:
+            try:
+                request = script.send(answer)
+            except StopIteration as end:
+                return end.value, tuple(rules.read)
+            if isinstance(request, Read):
+                rules.reads(request)
+                answer = world.read(request)
+            else:
+                rules.writes(request)
+                answer = on_write(request)
+    finally:
+        script.close()
+
+
+def look(script: Script[O], world: World, *, known: Mapping[str, Any], predict: bool) -> Look[O]:
+    """Send the reads, hold the writes back, and answer those as foretold.
+
+    Args:
+        known: Answers of writes that cannot be seen and are known to be done, by key.
+        predict: Let later looks at this world see what the held-back writes would change.
+    """
+    held: list[Write[Any]] = []
+
+    def hold(write: Write[Any]) -> Any:
+        key = write_key(write)
+        if key in known:
+            return known[key]
+        held.append(write)
+        return write.foretold
+
+    outcome, subjects = _drive(script, world, hold)
+    if predict:
+        world.predict(held)
+    return Look(outcome, tuple(held), subjects)
+
+
+def act(
+    script: Script[O],
+    world: World,
+    *,
+    known: Mapping[str, Any],
+    perform: Callable[[Write[Any]], Any],
+) -> tuple[Done[O] | NotYet | Again, tuple[Write[Any], ...]]:
+    """Run the script; every write that is not known to be done goes to ``perform``.
+
+    What ``perform`` raises ends the script and comes out here.
+    """
+    performed: list[Write[Any]] = []
+
+    def carry_out(write: Write[Any]) -> Any:
+        key = write_key(write)
+        if key in known:
+            return known[key]
+        answer = perform(write)
+        performed.append(write)
+        return answer
+
+    outcome, _ = _drive(script, world, carry_out)
+    return outcome, tuple(performed)
+
+
+def still_wanted(seen: Look[Any]) -> tuple[Write[Any], ...]:
+    """Writes that a look after the act still wants: they did not show (yet)."""
+    return tuple(w for w in seen.writes if w.proof is Proof.SEEN)

@@ -1,0 +1,205 @@
+"""Where a run takes place: connections, people, options. Built by ``wiring``, read by all.
+
+Turns a step into an action ready to run: its connection, its arguments, and the ``Me`` it is given.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from respond.core.events import Actor
+from respond.core.run import RunState
+from respond.core.runbook import ActionStep, Runbook, WaitStep, all_steps
+from respond.core.script import (
+    Connection,
+    Effect,
+    Me,
+    PersonRecord,
+    Script,
+    Spec,
+    WrittenAction,
+)
+from respond.core.shapes import decode, encode
+from respond.core.values import Late, SecretHandle, Value
+from respond.errors import NotReadyError, UsageError
+from respond.ports import Journal
+
+__all__ = ["NO_CONNECTION", "Site", "first_late", "values_of"]
+
+NO_CONNECTION = frozenset({"human", "notify"})
+"""Systems whose actions need no connection of their own."""
+
+
+def first_late(value: Value) -> Late | None:
+    """The first value anywhere inside that is not known yet; an unmade secret counts."""
+    match value:
+        case Late():
+            return value
+        case SecretHandle(digest="") as handle:
+            step, _, name = handle.name.rpartition(".")
+            return Late(step, name)
+        case list() | tuple():
+            return next((late for item in value if (late := first_late(item))), None)
+        case dict():
+            return next((late for item in value.values() if (late := first_late(item))), None)
+        case _:
+            return None
+
+
+def values_of(output: Any) -> Value:
+    """An action's output as expressions see it: records as dicts, handles and late ones kept."""
+    if dataclasses.is_dataclass(output) and not isinstance(output, type):
+        if isinstance(output, SecretHandle | Late):
+            return output
+        return {f.name: values_of(getattr(output, f.name)) for f in dataclasses.fields(output)}
+    if isinstance(output, list | tuple):
+        return [values_of(item) for item in output]
+    if isinstance(output, Mapping):
+        return {str(key): values_of(item) for key, item in output.items()}
+    result: Value = encode(output)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything about a run that is not the runbook and not the journal.
+
+    Attributes:
+        mode: ``real``, ``rehearsal`` or ``dry-run``.
+        chosen: ``--connection``: name of the connection to use where a system has several.
+        policy: Effective policy as JSON; part of the canonical plan.
+        engine: Name and version of this program; part of the canonical plan.
+    """
+
+    connections: Mapping[str, Connection]
+    persons: tuple[PersonRecord, ...]
+    operator: Actor
+    mode: str
+    engine: str
+    policy: Mapping[str, Any] = field(default_factory=dict)
+    chosen: str = ""
+    by_hand: bool = False
+    step_by_step: bool = False
+    yes: bool = False
+    suspects: tuple[str, ...] = ()
+
+    @property
+    def asks_every_write(self) -> bool:
+        """``--step-by-step``, or a policy that says so."""
+        return self.step_by_step or self.policy.get("confirm") == "every-write"
+
+    def wants_second_person(self, spec: Spec) -> bool:
+        """Whether policy asks for another person's approval before this action."""
+        who = self.policy.get("two_people", "never")
+        return self.mode == "real" and (
+            who == "every-write" or (who == "destructive" and spec.effect is Effect.DESTROYS)
+        )
+
+    def connection_for(self, system: str, named: str = "") -> Connection:
+        """The connection an action of this system uses.
+
+        Raises:
+            NotReadyError: There is none.
+            UsageError: There are several and none was chosen, or the chosen one is another's.
+        """
+        if system in NO_CONNECTION:
+            return Connection(name="", system=system)
+        fitting = {n: c for n, c in self.connections.items() if c.system == system}
+        wanted = named or (self.chosen if self.chosen in fitting else "")
+        if wanted:
+            if wanted not in fitting:
+                raise UsageError(
+                    f"the connection {wanted!r} is not one of {system}",
+                    why=f"{system} has: {', '.join(fitting) or 'none'}",
+                )
+            return fitting[wanted]
+        if len(fitting) == 1:
+            return next(iter(fitting.values()))
+        if not fitting:
+            raise NotReadyError(
+                f"no connection for {system}",
+                why="the runbook has a step that needs one",
+                do=f"add [connections.NAME] with system = {system!r} to respond.toml, "
+                "then: respond connect NAME",
+            )
+        raise UsageError(
+            f"{system} has several connections: {', '.join(fitting)}",
+            do="say which one: --connection NAME",
+        )
+
+    def primary(self, runbook: Runbook) -> Connection:
+        """The connection that the name ``connection`` means in the runbook's expressions."""
+        for step in all_steps(runbook.steps):
+            if isinstance(step, ActionStep) and step.action.spec.system not in NO_CONNECTION:
+                return self.connection_for(step.action.spec.system)
+        return Connection(name="", system="")
+
+    def first_values(self, runbook: Runbook, state: RunState, inputs: Value) -> dict[str, Value]:
+        """``inputs``, ``connection`` and ``run``, as expressions see them."""
+        connection = self.primary(runbook)
+        return {
+            "inputs": inputs,
+            "connection": {
+                name: getattr(connection, name)
+                for name in ("name", "system", "account", "region", "sink", "identity")
+            },
+            "run": {
+                "id": state.id,
+                "started": state.proposed_at[:19] + "Z",
+                "operator": state.operator,
+                "subject": str(state.proposed.get("subject", "")),
+                "incident": str(state.proposed.get("incident", "")),
+            },
+        }
+
+    def me(
+        self,
+        state: RunState,
+        address: str,
+        connection: Connection,
+        journal: Journal,
+        now: int,
+        *,
+        by_hand: bool = False,
+    ) -> Me:
+        """What an action of this step may know."""
+        subject = str(state.proposed.get("subject", ""))
+        return Me(
+            run=state.id,
+            step=address,
+            connection=connection,
+            connections=self.connections,
+            persons=self.persons,
+            operator=state.operator,
+            subject=subject,
+            suspects=self.suspects,
+            by_hand=self.by_hand or by_hand,
+            now=now,
+            held=journal.held(state.id),
+            digest=journal.digest,
+            runbook=str(state.proposed.get("runbook", "")),
+            incident=str(state.proposed.get("incident", "")),
+            reason=str(state.proposed.get("reason", "")),
+            anchor=f"{journal.head().journal} {state.anchor}",
+            rehearsal=self.mode == "rehearsal",
+        )
+
+    def arguments(
+        self, step: ActionStep | WaitStep, values: Mapping[str, Value]
+    ) -> dict[str, Value]:
+        """The step's ``with``, filled in."""
+        return {name: template.value(values) for name, template in step.arguments.items()}
+
+    def action(self, cls: type[WrittenAction[Any]], arguments: Mapping[str, Value]) -> Any:
+        """The action with its typed arguments.
+
+        Raises:
+            ShapeError: A value does not have the declared shape (e.g. an id of another kind).
+        """
+        return decode(cls, dict(arguments), where=cls.spec.name)
+
+    def script(self, action: WrittenAction[Any], me: Me) -> Script[Any]:
+        return action.run(me)
