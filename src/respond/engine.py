@@ -510,6 +510,13 @@ class EngineWalk(Walk):
                 phase=_phase(step, here),
             )
 
+    def unevaluated(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
+        if self.engine.state.step(address).conclusion is None:
+            self.engine.add(
+                Kind.OBSERVED, address, how="failed", says=error.what, why=error.what,
+                title=step.words.title, phase=_phase(step, here), error=failure_data(error),
+            )
+
     def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
         if self.engine.state.step(address).confirmed:
             return True

@@ -278,6 +278,9 @@ class Planner(Walk):
     def not_started(self, step: Step, address: str, why: str) -> None:
         self.unseen.append(f"{step.words.title or address}: not planned, since {why} cannot be")
 
+    def unevaluated(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
+        raise error
+
     def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
         self.unseen.append(f"{address}: {count} targets, more than {limit}: asks again")
         return True

@@ -44,20 +44,24 @@ class Intent:
     structural test holds that still.
     """
 
-    __slots__ = ("_spent", "digest", "run", "seq")
+    __slots__ = ("_spent", "digest", "record", "run", "seq")
 
-    def __init__(self, seal: object, *, seq: int, run: str, digest: str) -> None:
+    def __init__(
+        self, seal: object, *, seq: int, run: str, digest: str, record: Record | None
+    ) -> None:
         if seal is not _MINT:
             msg = "only a journal makes intents"
             raise IntentSpentError(msg)
         self.seq = seq
         self.run = run
         self.digest = digest
+        self.record = record
         self._spent = False
 
     @classmethod
-    def mint(cls, *, seq: int, run: str, digest: str) -> Intent:
-        return cls(_MINT, seq=seq, run=run, digest=digest)
+    def mint(cls, *, seq: int, run: str, digest: str, record: Record | None = None) -> Intent:
+        """``record`` is the intent as it now stands in the journal, for the fold."""
+        return cls(_MINT, seq=seq, run=run, digest=digest, record=record)
 
     def spend(self, digest: str) -> None:
         """Use it up for the request with this digest.
@@ -195,7 +199,14 @@ class Pen(Protocol):
 
 
 class Prompt(Protocol):
-    """A person at the terminal, or nobody, or the rehearsal's person."""
+    """A person at the terminal, or nobody, or the rehearsal's person.
+
+    Attributes:
+        is_there: Somebody sits there and sees what happens; when not, long waits park the run and
+            every question is answered LATER.
+    """
+
+    is_there: bool
 
     def ask(self, question: Question) -> Answer: ...
 

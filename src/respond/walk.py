@@ -32,6 +32,7 @@ from respond.core.runbook import (
 )
 from respond.core.shapes import Record, encode
 from respond.core.values import Late, Value
+from respond.errors import StepFailedError
 
 __all__ = ["Absent", "EndedError", "Here", "Walk", "item_address", "late_output"]
 
@@ -114,6 +115,10 @@ class Walk(ABC):
         """``when``, ``choose`` or ``for_each`` needs a late value (in a plan only)."""
 
     @abstractmethod
+    def unevaluated(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
+        """``when``, ``choose`` or ``for_each`` could not be evaluated."""
+
+    @abstractmethod
     def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
         """Whether more items than ``limit`` may go on."""
 
@@ -146,6 +151,15 @@ class Walk(ABC):
         words = step.words
         address = here.prefix + words.id
         here = replace(here, phase=words.phase) if words.phase is not None else here
+        try:
+            self._decided(step, address, here)
+        except StepFailedError as error:
+            # An expression could not be evaluated: what it needs did not happen.
+            self.unevaluated(step, address, here, error)
+            self._failed(step, address, here, Absent(error.what, failed=True))
+
+    def _decided(self, step: Step, address: str, here: Here) -> None:
+        words = step.words
         if words.when is not None:
             holds = self._formula(words.when, here)
             if isinstance(holds, Late):
