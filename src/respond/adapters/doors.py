@@ -1,0 +1,104 @@
+"""The rehearsal's way behind the scenes of a simulated company.
+
+The engine never gets this: it is how the simulated person clicks, how time is moved on, and how
+the end of a rehearsal shows what changed. Loopback only, no proxies.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from respond.core.script import Person
+from respond.errors import UsageError
+
+__all__ = ["Doors"]
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """A simulated company that has shaken hands."""
+
+    url: str
+    token: str
+    company: str
+
+    @classmethod
+    def knock(cls, url: str) -> Doors:
+        """Make sure that a simulator answers there.
+
+        Raises:
+            UsageError: Not a loopback address, or what answers is no simulator.
+        """
+        parts = urlsplit(url)
+        if parts.scheme != "http" or parts.hostname not in LOOPBACK or parts.username:
+            raise UsageError(
+                f"a rehearsal takes a loopback address only, and {url!r} is none",
+                do="start one: respond simulate",
+            )
+        base = f"http://{parts.netloc}"
+        try:
+            hello = _ask(f"{base}/_sim/hello", "", None)
+            if hello["respond_simulator"] != 1:
+                raise KeyError("respond_simulator")
+            return cls(base, str(hello["token"]), str(hello["company"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UsageError(
+                f"no simulated company answers at {url}",
+                why=str(error),
+                do="start one: respond simulate",
+            ) from error
+
+    def get(self, door: str) -> Any:
+        return _ask(f"{self.url}/_sim/{door}", self.token, None)
+
+    def post(self, door: str, body: Any) -> Any:
+        return _ask(f"{self.url}/_sim/{door}", self.token, body)
+
+    def advance(self, seconds: float) -> None:
+        self.post("clock", {"advance_s": seconds})
+
+    def click(self, person: Person[Any]) -> str | None:
+        """Let the simulated person do a task; returns the value that the console showed, if any.
+
+        Raises:
+            UsageError: The simulated person does not know the task, or the console refused.
+        """
+        try:
+            answer = self.post("person", {"task": person.task, "about": dict(person.about)})
+        except urllib.error.HTTPError as error:
+            detail = error.read().decode(errors="replace")
+            raise UsageError(f"the simulated person cannot do {person.task}", why=detail) from error
+        result = answer.get("result")
+        return _shown(result)
+
+
+def _shown(result: Any) -> str | None:
+    """The one secret that a console shows after making something, wherever it stands."""
+    if isinstance(result, str):
+        return result
+    if isinstance(result, dict):
+        for name in ("value", "key", "token", "api_key"):
+            if isinstance(result.get(name), str):
+                return str(result[name])
+        for inner in result.values():
+            found = _shown(inner) if isinstance(inner, dict) else None
+            if found is not None:
+                return found
+    return None
+
+
+def _ask(url: str, token: str, body: Any) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(  # noqa: S310 - loopback http, checked in knock
+        url, data=data, headers={"X-Respond-Sim": token, "Content-Type": "application/json"}
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=10) as reply:
+        return json.loads(reply.read())

@@ -1,0 +1,64 @@
+"""One engine a run on this machine: a file lock that the kernel drops when the process dies."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from respond.errors import JournalUnusableError, RefusedByPersonError
+from respond.ports import Clock
+
+__all__ = ["RunLocks"]
+
+
+class RunLocks:
+    """Locks in a folder of the state folder, one file a run."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder = folder
+        self._clock = clock
+
+    @contextmanager
+    def hold(self, run: str) -> Iterator[None]:
+        """Hold the run's lock.
+
+        Raises:
+            RefusedByPersonError: Another process has it; says which, and since when.
+            JournalUnusableError: The lock file cannot be made; nothing was started.
+        """
+        path = self._folder / f"{run}.lock"
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise JournalUnusableError(
+                f"the lock {path} cannot be made", why=error.strerror or ""
+            ) from error
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RefusedByPersonError(
+                    f"another respond has run {run}{_holder(handle)}",
+                    why="one engine a run, so that nothing happens twice",
+                    do=f"wait for it, or end it and then: respond resume {run}",
+                ) from error
+            os.ftruncate(handle, 0)
+            since = self._clock.now_ms()
+            os.write(handle, json.dumps({"pid": os.getpid(), "since_ms": since}).encode())
+            yield
+        finally:
+            os.close(handle)
+
+
+def _holder(handle: int) -> str:
+    try:
+        data = json.loads(os.pread(handle, 200, 0) or b"{}")
+        minutes = int(data["since_ms"]) // 60_000
+        return f": process {int(data['pid'])}, since {minutes // 60 % 24:02}:{minutes % 60:02} UTC"
+    except (ValueError, KeyError, TypeError):
+        return ""

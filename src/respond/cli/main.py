@@ -1,0 +1,229 @@
+"""The entry point: one group whose commands are ours and, by name, every runbook.
+
+A command's module is imported only when that command is called, and the help of the group is
+printed from the table below: ``respond --help`` must be fast at 3 a.m., and so must completion.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperGroup
+
+from respond import __version__
+from respond.errors import ExitCode, RespondError
+
+if TYPE_CHECKING:
+    from respond.places import Found
+
+__all__ = ["COMMANDS", "app", "main"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a command lives and what it does, in one line."""
+
+    module: str
+    help: str
+    section: str
+
+
+COMMANDS: dict[str, Entry] = {
+    "list": Entry("look", "List the runbooks, and when to use each", "Look"),
+    "show": Entry("look", "Show a runbook: its questions and its steps in words", "Look"),
+    "check": Entry("look", "Check runbooks; every fault with its place in the file", "Look"),
+    "runs": Entry("runs", "List the runs of this machine", "Runs"),
+    "status": Entry("runs", "Show where a run stands, and what it waits for", "Runs"),
+    "resume": Entry("runs", "Carry a run on; nothing is done twice", "Runs"),
+    "cancel": Entry("runs", "End a run; what is done stays done", "Runs"),
+    "undo": Entry("runs", "Put back what a run changed, where that can be done", "Runs"),
+    "report": Entry("runs", "What happened, what is proved, what is left to do", "Runs"),
+    "audit": Entry("audit", "Verify, show, export the audit log, or find a value in it", "Runs"),
+    "rehearse": Entry("rehearse", "Run a runbook against the simulated company", "Practise"),
+    "simulate": Entry("rehearse", "Run the simulated company alone", "Practise"),
+    "init": Entry("setup", "Begin a project: respond.toml and a folder for runbooks", "Set up"),
+    "connect": Entry("setup", "Store a credential, and see what it may do", "Set up"),
+    "doctor": Entry("setup", "Find trouble before the incident does", "Set up"),
+    "actions": Entry("look", "List what a step can call", "For authors"),
+    "schema": Entry("look", "Print the JSON Schema of runbooks, for editors", "For authors"),
+}
+
+EPILOG = """\
+Examples:
+  respond rehearse compromised-key     practise tonight, no account needed
+  respond compromised-key --dry-run    look at the real systems, change nothing
+  respond compromised-key              do it: plan, questions, proof
+  respond resume                       carry on after a crash or a Ctrl-C"""
+
+
+class Commands(TyperGroup):
+    """Our commands by name, then runbooks by name."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        return [*COMMANDS, *(name for name in _runbooks(ctx) if name not in COMMANDS)]
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
+        if cmd_name in COMMANDS:
+            return _ours(cmd_name)
+        found = _runbooks(ctx).get(cmd_name)
+        if found is None:
+            return None
+        from respond.cli.runbook import command_for  # noqa: PLC0415 - only for runbooks
+
+        return command_for(found)
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and name not in COMMANDS:
+            runbooks = _runbooks(ctx)
+            if name not in runbooks:
+                raise _unknown(name, [*runbooks, *COMMANDS])
+        return super().resolve_command(ctx, args)  # type: ignore[arg-type]
+
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
+        runbooks = _runbooks(ctx)
+        with formatter.section("Runbooks (the runbook is the command)"):
+            formatter.write_dl([(name, _title(found)) for name, found in runbooks.items()])
+        for section in dict.fromkeys(entry.section for entry in COMMANDS.values()):
+            rows = [(n, e.help) for n, e in COMMANDS.items() if e.section == section]
+            with formatter.section(section):
+                formatter.write_dl(rows)
+        formatter.write("\n" + EPILOG + "\n")
+
+
+def _unknown(name: str, known: list[str]) -> RespondError:
+    import difflib  # noqa: PLC0415 - only for a mistake
+
+    from respond.core.showable import showable  # noqa: PLC0415 - the same
+    from respond.errors import UsageError  # noqa: PLC0415 - the same
+
+    near = difflib.get_close_matches(name, known, n=1)
+    return UsageError(
+        f"there is no runbook or command {showable(name, limit=60)!r}",
+        why=f"did you mean {near[0]!r}?" if near else "",
+        do="respond list",
+    )
+
+
+def _ours(name: str) -> Any:
+    import importlib  # noqa: PLC0415 - part of being lazy
+
+    module = importlib.import_module(f"respond.cli.{COMMANDS[name].module}")
+    command = typer.main.get_command(module.apps[name])
+    command.name = name
+    return command
+
+
+def _runbooks(ctx: typer.Context) -> dict[str, Found]:
+    from respond.places import Places  # noqa: PLC0415 - after the arguments are read
+
+    places = ctx.obj if isinstance(ctx.obj, Places) else Places.here(_project_argument())
+    return places.runbooks()
+
+
+def _project_argument() -> str:
+    """``--project`` as it stands on the command line; help and completion need it early."""
+    words = sys.argv[1:]
+    for n, word in enumerate(words):
+        if word == "--project" and n + 1 < len(words):
+            return words[n + 1]
+        if word.startswith("--project="):
+            return word.removeprefix("--project=")
+    return ""
+
+
+def _title(found: Found) -> str:
+    """The runbook's title for the list: the plain top-level line, read without a parser."""
+    from respond.core.showable import showable  # noqa: PLC0415 - only for help
+
+    try:
+        for line in found.path.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("title:"):
+                return showable(line.removeprefix("title:").strip().strip("\"'"), limit=60)
+    except OSError:
+        return "(cannot be read)"
+    return "(no title)"
+
+
+app = typer.Typer(
+    cls=Commands,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Incident response as runbooks: look, ask, do, prove, and keep an audit log.",
+)
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - typer's callback form
+    if value:
+        typer.echo(f"respond {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    project: str = typer.Option("", help="Folder with respond.toml (else found upwards from here)"),
+    version: bool = typer.Option(  # noqa: FBT001 - typer's form of an option
+        False, "--version", callback=_version, is_eager=True, help="Print the version"
+    ),
+) -> None:
+    """Incident response as runbooks: look, ask, do, prove, and keep an audit log."""
+    from respond.places import Places  # noqa: PLC0415 - after the arguments are read
+
+    del version
+    ctx.obj = Places.here(project)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code."""
+    sys.exit(run(argv))
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; every known error becomes words on stderr and an exit code."""
+    command = typer.main.get_command(app)
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        result = command.main(args=words, prog_name="respond", standalone_mode=False)
+        return int(result or 0)
+    except KeyboardInterrupt:
+        print("\nstopped; `respond runs` shows what is open", file=sys.stderr)  # noqa: T201
+        return int(ExitCode.PARKED)
+    except BrokenPipeError:
+        # Whoever read our output is gone; what the journal has stands.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.FAILED)
+    except Exception as error:
+        code = _known_error(error, as_json="--json" in words)
+        if code is None:
+            raise
+        return code
+
+
+def _known_error(error: Exception, *, as_json: bool) -> int | None:
+    from respond.formats.faults import FormatFaults  # noqa: PLC0415 - only for errors
+
+    if isinstance(error, RespondError | FormatFaults):
+        from respond.views import errors  # noqa: PLC0415 - only for errors
+
+        text = errors.as_json(error) if as_json else errors.as_text(error)
+        print(text, file=sys.stderr)  # noqa: T201 - the process's edge
+        code = error.exit_code if isinstance(error, RespondError) else ExitCode.USAGE
+        return int(code)
+    if hasattr(error, "exit_code") and hasattr(error, "format_message"):
+        # The command line library's own usage errors; it carries its own Click.
+        print(f"error: {error.format_message()}", file=sys.stderr)  # noqa: T201
+        context = getattr(error, "ctx", None)
+        if context is not None:
+            print(f"  do:  {context.command_path} --help", file=sys.stderr)  # noqa: T201
+        return int(ExitCode.USAGE)
+    if type(error).__name__ in ("Exit", "Abort"):
+        return int(getattr(error, "exit_code", ExitCode.FAILED))
+    return None
