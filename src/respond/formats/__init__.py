@@ -1,0 +1,1 @@
+"""Outside text in, core values out."""

@@ -1,0 +1,158 @@
+"""Say what is wrong in a file, where, and what to write instead.
+
+Every reader of a file format raises these and nothing else about the file's content. They
+hold text from outside only in showable form, so that they may be printed as they are.
+"""
+
+import difflib
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from respond.core.showable import showable
+
+_COLUMNS_MAX: Final = 100
+_FAULTS_SHOWN_MAX: Final = 20
+_WORD_MAX: Final = 64
+_SENTENCE_MAX: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mark:
+    """A place in a file. Both count from 1; columns count characters, not bytes."""
+
+    line: int
+    column: int
+
+
+@dataclass(eq=False)
+class FormatFault(Exception):  # noqa: N818 - what is wrong, not what went wrong with us
+    """One thing that is wrong in a file.
+
+    Attributes:
+        name: The file, as the user named it.
+        line: Where, counted from 1; 0 when the file as a whole is meant.
+        column: Where in that line, counted from 1.
+        what: What is wrong, as a sentence.
+        source_line: The line itself, showable, without its indentation, and cut to 100
+            columns around the place.
+        caret: Columns of ``source_line`` that stand before the place.
+        hint: What to do, or what was probably meant. May be empty.
+        path: The place as keys, like ``steps[2].with.key``. May be empty.
+    """
+
+    name: str
+    line: int
+    column: int
+    what: str
+    source_line: str = ""
+    caret: int = 0
+    hint: str = ""
+    path: str = ""
+
+    def __str__(self) -> str:
+        place = f":{self.line}:{self.column}" if self.line else ""
+        lines = [f"{showable(self.name)}{place}: {showable(self.what, limit=_SENTENCE_MAX)}"]
+        if self.source_line:
+            lines += [f"    {self.source_line}", f"    {' ' * self.caret}^"]
+        if self.hint:
+            lines.append(f"  {showable(self.hint, limit=_SENTENCE_MAX)}")
+        return "\n".join(lines)
+
+
+@dataclass(eq=False)
+class FormatFaults(Exception):  # noqa: N818 - several faults, one refusal
+    """All that is wrong in a file. The first 20 are printed, the others counted."""
+
+    faults: tuple[FormatFault, ...]
+
+    def __str__(self) -> str:
+        shown = [str(fault) for fault in self.faults[:_FAULTS_SHOWN_MAX]]
+        if len(self.faults) > _FAULTS_SHOWN_MAX:
+            shown.append(f"and {len(self.faults) - _FAULTS_SHOWN_MAX} more")
+        return "\n".join(shown)
+
+
+class SourceText:
+    """The text of a file, kept so that faults found later can quote the line."""
+
+    def __init__(self, name: str, data: bytes) -> None:
+        self.name = name
+        # Only quoted from; whether the bytes are good UTF-8 is for the reader to say.
+        self._lines = data.decode("utf-8", errors="replace").replace("\r\n", "\n").split("\n")
+
+    def is_end(self, mark: Mark) -> bool:
+        """Whether nothing but white space stands in the file from ``mark`` on."""
+        rest = self._lines[mark.line - 1 :]
+        return not "".join([rest[0][mark.column - 1 :], *rest[1:]]).strip() if rest else True
+
+    def indentation(self, line: int) -> str:
+        """Give the spaces and tabs that a line begins with."""
+        text = self._lines[line - 1] if 0 < line <= len(self._lines) else ""
+        return text[: len(text) - len(text.lstrip(" \t"))]
+
+    def fault(self, mark: Mark | None, what: str, *, hint: str = "", path: str = "") -> FormatFault:
+        """Make a fault at ``mark``, or about the whole file when there is no mark.
+
+        ``what`` and ``hint`` may quote text from outside; they are made showable when printed.
+        """
+        if mark is None:
+            return FormatFault(self.name, 0, 0, what, hint=hint, path=path)
+        line = self._lines[mark.line - 1] if 0 < mark.line <= len(self._lines) else ""
+        shown, caret = _excerpt(line, mark.column - 1)
+        return FormatFault(self.name, mark.line, mark.column, what, shown, caret, hint, path)
+
+
+def suggest(word: str, candidates: Iterable[str]) -> str | None:
+    """Find the candidate that a person who wrote ``word`` most likely meant.
+
+    Upper and lower case, ``-`` and ``_`` make no difference. Gives None rather than a name that
+    only happens to share some letters.
+    """
+    folded = {_folded(candidate): candidate for candidate in sorted(candidates, reverse=True)}
+    close = difflib.get_close_matches(_folded(word), folded, n=1, cutoff=0.62)
+    return folded[close[0]] if close else None
+
+
+def did_you_mean(word: str, candidates: Iterable[str]) -> str:
+    """Put ``suggest`` into a hint; empty when there is nothing to suggest."""
+    meant = suggest(word, candidates)
+    return f"did you mean '{meant}'?" if meant else ""
+
+
+def path_text(path: Sequence[str | int]) -> str:
+    """Write a path of keys and indexes as ``steps[2].with.key``, indexes counted from 0."""
+    return "".join(
+        f"[{part}]" if isinstance(part, int) else f".{showable(part, limit=_WORD_MAX)}"
+        for part in path
+    ).removeprefix(".")
+
+
+def _folded(word: str) -> str:
+    return word[:_WORD_MAX].casefold().replace("-", "_")
+
+
+def _excerpt(line: str, at: int) -> tuple[str, int]:
+    """Cut a line to what fits around the character ``at``, and say where that one stands."""
+    at = min(max(at, 0), len(line))
+    indent = len(line) - len(line.lstrip(" \t"))
+    start = max(min(indent, at), at - _COLUMNS_MAX * 2 // 3)
+    before = showable(line[start:at], limit=_COLUMNS_MAX * 10)
+    # Escapes make text longer, so the cut is made on what will be shown.
+    if len(before) > _COLUMNS_MAX * 2 // 3:
+        before = before[-_COLUMNS_MAX * 2 // 3 :]
+    after = showable(line[at : at + _COLUMNS_MAX], limit=_COLUMNS_MAX * 10)
+    return before + after[: _COLUMNS_MAX - len(before)].rstrip(), _width(before)
+
+
+def _width(text: str) -> int:
+    """Count the terminal's columns: East Asian wide characters take two, marks none."""
+    return sum(
+        0
+        if unicodedata.combining(character)
+        else 2
+        if unicodedata.east_asian_width(character) in "WF"
+        else 1
+        for character in text
+    )
