@@ -1,0 +1,1 @@
+"""Helpers for tests of ours and of action authors: simulators, clocks, contracts. Shipped."""

@@ -1,0 +1,69 @@
+"""Say what time it is in the simulated company.
+
+The only module of the company that reads the machine's clock. Visibility delays, expiry of
+tokens and rate limits all ask here, so that a test moves time instead of waiting for it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Anything that can say the time in unix seconds."""
+
+    def now(self) -> float: ...
+
+
+class RealClock:
+    """The machine's own clock."""
+
+    def now(self) -> float:
+        return time.time()
+
+
+class CountsMs(Protocol):
+    """A clock in whole milliseconds, such as the rest of the tool uses."""
+
+    def now_ms(self) -> int: ...
+
+
+class MsClock:
+    """A clock in milliseconds, read in seconds."""
+
+    def __init__(self, clock: CountsMs) -> None:
+        self._clock = clock
+
+    def now(self) -> float:
+        return self._clock.now_ms() / 1000
+
+
+class SimClock:
+    """Another clock plus an offset that only ever grows."""
+
+    def __init__(self, base: Clock | None = None) -> None:
+        self._base = base or RealClock()
+        self._offset_s = 0.0
+        self._lock = threading.Lock()
+
+    def now(self) -> float:
+        return self._base.now() + self._offset_s
+
+    def advance(self, seconds: float) -> None:
+        """Move time forward.
+
+        Raises:
+            ValueError: if ``seconds`` is negative; nothing has moved then.
+        """
+        if seconds < 0:
+            raise ValueError(f"time cannot go back by {-seconds} seconds")
+        with self._lock:
+            self._offset_s += seconds
+
+
+def rfc3339(at: float) -> str:
+    """Write unix seconds as UTC to the second, as most vendors do."""
+    return datetime.fromtimestamp(at, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
