@@ -64,6 +64,20 @@ class Doors:
     def advance(self, seconds: float) -> None:
         self.post("clock", {"advance_s": seconds})
 
+    def arm(self, faults: list[str]) -> None:
+        """Inject faults.
+
+        Raises:
+            UsageError: One of them is none that the company knows.
+        """
+        try:
+            self.post("faults", {"faults": faults})
+        except urllib.error.HTTPError as error:
+            raise UsageError(
+                "the simulated company does not know this fault",
+                why=str(json.loads(error.read()).get("error", "")),
+            ) from error
+
     def click(self, person: Person[Any]) -> str | None:
         """Let the simulated person do a task; returns the value that the console showed, if any.
 

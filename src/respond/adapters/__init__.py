@@ -1,0 +1,1 @@
+"""The edge: real files, keyrings, clocks, networks. Adapters translate; they decide nothing."""

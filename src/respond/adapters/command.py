@@ -1,0 +1,293 @@
+"""Run a program: a list of words, never a shell. A secret goes to its standard input only.
+
+What a program may see of us: PATH, HOME, LANG and what configuration names besides. What it
+prints is cut off, redacted, and shown only when it fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from respond.adapters.redactor import Redactor
+from respond.core.script import Call, Reply
+from respond.core.showable import showable
+from respond.core.values import SecretHandle
+from respond.errors import NoAnswerError, RefusedBySystemError
+from respond.ports import Clock, Intent
+
+__all__ = [
+    "OUTPUT_BYTES_MAX",
+    "CommandPen",
+    "Ran",
+    "TookTooLongError",
+    "minimal_environment",
+    "run",
+]
+
+OUTPUT_BYTES_MAX: Final = 64 * 1024
+_ALWAYS: Final = ("PATH", "HOME", "LANG")
+_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
+_PIECE: Final = 64 * 1024
+
+
+class TookTooLongError(Exception):
+    """The program did not end in time and was killed, with everything that it had started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A program that ended by itself.
+
+    Attributes:
+        exit: Its exit status; negative when a signal ended it.
+        output: The beginning of what it wrote to standard output.
+        complaint: The beginning of what it wrote to standard error.
+        whole: Whether ``output`` is all of it.
+    """
+
+    exit: int
+    output: bytes
+    complaint: bytes
+    whole: bool
+
+
+def minimal_environment(source: Mapping[str, str], keep: Iterable[str] = ()) -> dict[str, str]:
+    """PATH, HOME, LANG and the names in ``keep``; nothing else of ours reaches a program."""
+    names = (*_ALWAYS, *keep)
+    return {"PATH": _PATH} | {name: source[name] for name in names if name in source}
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    stdin: bytes,
+    environment: Mapping[str, str],
+    timeout_s: float,
+    clock: Clock,
+    output_bytes_max: int = OUTPUT_BYTES_MAX,
+) -> Ran:
+    """Run it to its end and give what it said. Output beyond the limit is read and dropped.
+
+    Raises:
+        OSError: It could not be started; nothing happened.
+        TookTooLongError: It may have done its work.
+    """
+    process = subprocess.Popen(  # noqa: S603 - a list from the team's configuration, no shell
+        list(argv),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(environment),
+        cwd="/",
+        start_new_session=True,
+    )
+    # The group is killed in any case: what the program left behind must not outlive the step.
+    with process, _ended(process):
+        until_ms = clock.mono_ms() + int(timeout_s * 1000)
+
+        def left_s() -> float:
+            return (until_ms - clock.mono_ms()) / 1000
+
+        output, complaint = _talk(process, stdin, left_s, output_bytes_max)
+        try:
+            status = process.wait(max(left_s(), 0))
+        except subprocess.TimeoutExpired:
+            raise TookTooLongError from None
+        return Ran(status, bytes(output.kept), bytes(complaint.kept), output.whole)
+
+
+class CommandPen:
+    """Hands something to a program of the team's own. A port: ``Pen``.
+
+    The words stand in ``call.path``, or as ``argv`` in the body with ``stdin`` beside it.
+    """
+
+    def __init__(
+        self,
+        opener: Callable[[SecretHandle], str],
+        redactor: Redactor,
+        clock: Clock,
+        environment: Mapping[str, str],
+        *,
+        timeout_scale: float = 1.0,
+    ) -> None:
+        self._opener = opener
+        self._redactor = redactor
+        self._clock = clock
+        self._environment = environment
+        self._timeout_scale = timeout_scale
+
+    def send(self, intent: Intent, call: Call, digest: str) -> Reply:
+        """Run it once; its exit status 0 is success.
+
+        Raises:
+            RefusedBySystemError: It could not be started, or said no with its exit status.
+            NoAnswerError: It did not end in time, or a signal ended it.
+            IntentSpentError: Nothing was started.
+        """
+        intent.spend(digest)
+        argv, given = _words(call)
+        name = showable(argv[0], limit=80)
+        try:
+            ran = run(
+                argv,
+                stdin=self._bytes(given),
+                environment=self._environment,
+                timeout_s=call.timeout_s * self._timeout_scale,
+                clock=self._clock,
+            )
+        except OSError as error:
+            raise RefusedBySystemError(
+                f"the command {name} could not be started",
+                code="not-started",
+                why=error.strerror or type(error).__name__,
+                do="correct the command in respond.toml",
+                request=f"RUN {name}",
+                by_hand=True,
+            ) from error
+        except TookTooLongError as error:
+            raise NoAnswerError(
+                f"the command {name} did not end within {call.timeout_s} s and was killed",
+                do="look whether it did its work",
+                request=f"RUN {name}",
+            ) from error
+        return self._judge(name, ran)
+
+    def _judge(self, name: str, ran: Ran) -> Reply:
+        complaint = self._shown(ran.complaint) or self._shown(ran.output)
+        if ran.exit < 0:
+            raise NoAnswerError(
+                f"the command {name} was ended by {_signal_name(-ran.exit)}",
+                why=complaint,
+                do="look whether it did its work",
+                request=f"RUN {name}",
+            )
+        if ran.exit:
+            raise RefusedBySystemError(
+                f"the command {name} ended with exit status {ran.exit}",
+                code=str(ran.exit),
+                why=complaint,
+                request=f"RUN {name}",
+                by_hand=True,
+            )
+        return Reply(200, {}, {"exit": 0, "output": self._shown(ran.output)})
+
+    def _bytes(self, given: SecretHandle | str | None) -> bytes:
+        if isinstance(given, SecretHandle):
+            value = self._opener(given)
+            self._redactor.register(given.name, value)
+            return value.encode()
+        return (given or "").encode()
+
+    def _shown(self, said: bytes) -> str:
+        text = self._redactor.clean(said.decode("utf-8", "replace")).strip()
+        return showable(text, limit=200)
+
+
+def _words(call: Call) -> tuple[list[str], SecretHandle | str | None]:
+    body: Any = call.body
+    words: Any = call.path
+    if isinstance(body, Mapping):
+        words, body = body.get("argv", words), body.get("stdin")
+    plain = isinstance(words, list | tuple) and all(isinstance(word, str) for word in words)
+    if not plain or not words or not words[0] or any("\0" in word for word in words):
+        raise RefusedBySystemError(
+            "the command was not started: its words are not plain text",
+            code="not-sent",
+            do="write it as a list of words in respond.toml; secrets go to its standard input",
+        )
+    if body is not None and not isinstance(body, SecretHandle | str):
+        raise RefusedBySystemError(
+            "the command was not started: its input is neither a secret nor text", code="not-sent"
+        )
+    return list(words), body
+
+
+# --- talking to it ------------------------------------------------------------------------------
+
+
+class _Kept:
+    """The beginning of a stream; the rest is read and forgotten."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self.kept = bytearray()
+        self.whole = True
+        self._bytes_max = bytes_max
+
+    def add(self, piece: bytes) -> None:
+        room = self._bytes_max - len(self.kept)
+        self.kept += piece[:room]
+        self.whole = self.whole and len(piece) <= room
+
+
+def _talk(
+    process: subprocess.Popen[bytes],
+    stdin: bytes,
+    left_s: Callable[[], float],
+    bytes_max: int,
+) -> tuple[_Kept, _Kept]:
+    """Write its input and read its output, both at once so that neither side waits for ever."""
+    pipes = (process.stdin, process.stdout, process.stderr)
+    if None in pipes:
+        raise AssertionError
+    to_it, output, complaint = (pipe.fileno() for pipe in pipes if pipe)
+    kept = {output: _Kept(bytes_max), complaint: _Kept(bytes_max)}
+    waiting = memoryview(stdin)
+    with selectors.DefaultSelector() as selector:
+        os.set_blocking(to_it, False)
+        selector.register(to_it, selectors.EVENT_WRITE)
+        for pipe in kept:
+            selector.register(pipe, selectors.EVENT_READ)
+        while selector.get_map():
+            ready = selector.select(max(left_s(), 0))
+            # A program that never stops talking is ready at every look.
+            if not ready or left_s() <= 0:
+                raise TookTooLongError
+            for key, _ in ready:
+                if key.fd == to_it:
+                    waiting = _give(to_it, waiting)
+                    if not waiting:
+                        selector.unregister(to_it)
+                        _close(process)
+                elif piece := os.read(key.fd, _PIECE):
+                    kept[key.fd].add(piece)
+                else:
+                    selector.unregister(key.fd)
+    return kept[output], kept[complaint]
+
+
+def _give(pipe: int, waiting: memoryview) -> memoryview:
+    try:
+        return waiting[os.write(pipe, waiting) :] if waiting else waiting
+    except BrokenPipeError:
+        # It has read what it wanted; its exit status tells the rest.
+        return waiting[:0]
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+
+
+@contextlib.contextmanager
+def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,72 @@
+"""Know every secret value that is live in this process, and keep it out of every text.
+
+Whatever leaves for people or files (errors, logs, reports) passes ``Redactor.clean``. Values come
+in where they are opened: the credential store and the transport register them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any, NoReturn, SupportsIndex
+
+from respond.core.redact import forms, redact
+
+__all__ = ["Redactor"]
+
+
+class Redactor:
+    """Replaces live secrets in text by ``[secret NAME]``. Safe to use from several threads.
+
+    It has to hold the values in clear to look for them, so it can not be shown or pickled.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._marks: dict[str, str] = {}
+        self._table: tuple[tuple[str, str], ...] = ()
+
+    def register(self, name: str, value: str) -> bool:
+        """Look for ``value`` from now on.
+
+        Returns:
+            False when the value has fewer than six characters: then it is *not* looked for, and
+            whoever accepts such a value as a credential should refuse it.
+        """
+        found = forms(value)
+        mark = f"[secret {name}]"
+        with self._lock:
+            # The first name stays: the same value under two names is one secret.
+            new = {form: mark for form in found if form not in self._marks}
+            if new:
+                self._marks.update(new)
+                self._table = tuple(
+                    sorted(self._marks.items(), key=lambda pair: (-len(pair[0]), pair[0]))
+                )
+        return bool(found)
+
+    def clean(self, text: str) -> str:
+        """``text`` without any live secret in it."""
+        return redact(text, self._table)
+
+    def clean_data(self, value: Any) -> Any:
+        """The same for every text inside of JSON-like data, keys included.
+
+        What is neither a container nor a plain value becomes its ``repr``, cleaned.
+        """
+        if isinstance(value, str):
+            return self.clean(value)
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        if isinstance(value, Mapping):
+            return {self.clean(str(key)): self.clean_data(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [self.clean_data(item) for item in value]
+        return self.clean(repr(value))
+
+    def __repr__(self) -> str:
+        return "<redactor>"
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        msg = "a redactor holds secrets and has no pickle"
+        raise TypeError(msg)

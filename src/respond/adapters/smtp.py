@@ -1,0 +1,350 @@
+"""Send one plain text e-mail over SMTP.
+
+250 to the message means that the server took it, not that anybody read it. Up to the last line of
+the message nothing has happened; between that line and the server's answer nobody knows.
+
+Source: RFC 5321, section 4.2 (replies), 4.5.2 (dots), 6.1 (who is responsible when).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import smtplib
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import formatdate
+from typing import Any, Final, Literal
+
+from respond.adapters.http_request import is_loopback
+from respond.adapters.redactor import Redactor
+from respond.core.script import Call, Reply
+from respond.core.showable import hidden_character, showable, showable_host
+from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
+from respond.ports import Clock, Intent, Secrets
+
+__all__ = ["SmtpPen", "SmtpServer"]
+
+_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_HOST: Final = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
+_ADDRESS: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_HOST}")
+_MESSAGE_ID: Final = re.compile(rf"<{_ATOM}(?:\.{_ATOM})*@{_HOST}>")
+_ADDRESS_MAX: Final = 254
+_SUBJECT_MAX: Final = 500
+_TEXT_MAX: Final = 256 * 1024
+_LINES_MAX: Final = 100
+_OK: Final = 250
+_FORWARDED: Final = 251
+_GO_ON: Final = 354
+_LATER: Final = 400
+_FOREVER: Final = 500
+_DOT: Final = re.compile(rb"(?m)^\.")
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpServer:
+    """The mail server of one connection.
+
+    Attributes:
+        user: Log in as; the password is the connection's credential. Empty: no log-in.
+        tls: ``starttls`` on port 587, ``implicit`` on port 465.
+        loopback_ok: No TLS to a loopback address.
+    """
+
+    connection: str
+    host: str
+    port: int = 587
+    user: str = ""
+    tls: Literal["starttls", "implicit"] = "starttls"
+    loopback_ok: bool = False
+
+    @property
+    def plain(self) -> bool:
+        return self.loopback_ok and is_loopback(self.host)
+
+
+class SmtpPen:
+    """Sends e-mails, one intent each. A port: ``Pen``.
+
+    The call's body has ``from``, ``to`` (a list), ``subject``, ``text`` and ``message_id``.
+    """
+
+    def __init__(
+        self,
+        servers: Mapping[str, SmtpServer],
+        secrets: Secrets,
+        clock: Clock,
+        redactor: Redactor,
+        *,
+        timeout_scale: float = 1.0,
+    ) -> None:
+        self._servers = servers
+        self._secrets = secrets
+        self._clock = clock
+        self._redactor = redactor
+        self._timeout_scale = timeout_scale
+
+    def send(self, intent: Intent, call: Call, digest: str) -> Reply:
+        """Send it once.
+
+        Returns:
+            A reply whose body has ``message_id`` and ``refused``: address to the server's words,
+            for recipients that it did not take while it took others.
+
+        Raises:
+            RefusedBySystemError: Nobody was sent anything.
+            NoAnswerError: The message left and no answer came.
+            IntentSpentError: Nothing was sent.
+        """
+        intent.spend(digest)
+        server = self._servers.get(call.connection)
+        if server is None:
+            raise _Talk(call.connection, self._redactor).unsent(
+                "the connection has no mail server", again=False
+            )
+        talk = _Talk(server.host, self._redactor)
+        letter = _Letter.parse(call.body, talk)
+        message = letter.compose(self._clock.now_ms())
+        with contextlib.ExitStack() as stack:
+            smtp = self._open(server, call.timeout_s * self._timeout_scale, talk, stack)
+            refused = _address(smtp, letter, talk)
+            _hand_over(smtp, message, talk)
+        return Reply(_OK, {}, {"message_id": letter.message_id, "refused": refused})
+
+    def _open(
+        self, server: SmtpServer, timeout_s: float, talk: _Talk, stack: contextlib.ExitStack
+    ) -> _Smtp:
+        try:
+            smtp = _connect(server, timeout_s)
+            stack.callback(_leave, smtp)
+            smtp.ehlo_or_helo_if_needed()
+            if server.tls == "starttls" and not server.plain:
+                smtp.starttls(context=ssl.create_default_context())
+                smtp.ehlo()
+            if server.user:
+                password = self._secrets.credential(server.connection)
+                self._redactor.register(server.connection, password)
+                smtp.login(server.user, password)
+        except NotReadyError as error:
+            raise talk.unsent(error.what, again=False, do=error.do) from error
+        except smtplib.SMTPAuthenticationError as error:
+            raise talk.unsent(
+                f"the credential '{server.connection}' is not accepted",
+                again=False,
+                code=str(error.smtp_code),
+                do=f"respond connect {server.connection}",
+            ) from error
+        except smtplib.SMTPNotSupportedError as error:
+            raise talk.unsent("it does not offer TLS, or no way to log in", again=False) from error
+        except smtplib.SMTPResponseException as error:
+            raise talk.said_no("greeting", error.smtp_code, error.smtp_error) from error
+        except ssl.SSLCertVerificationError as error:
+            why = f"its certificate is not accepted: {error.verify_message}"
+            raise talk.unsent(why, again=True) from error
+        except (smtplib.SMTPException, OSError) as error:
+            raise talk.unsent(_short(error), again=True) from error
+        return smtp
+
+
+class _Smtp(smtplib.SMTP):
+    """``smtplib.SMTP`` that does not read a reply for ever."""
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None and self.sock is not None:
+            self.file = _Bounded(self.sock.makefile("rb"))
+        if isinstance(self.file, _Bounded):
+            self.file.lines = 0
+        return super().getreply()
+
+
+class _SmtpTls(_Smtp, smtplib.SMTP_SSL):
+    """The same inside TLS from the first byte."""
+
+
+class _Bounded:
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.lines = 0
+
+    def readline(self, size: int = -1) -> bytes:
+        self.lines += 1
+        if self.lines > _LINES_MAX:
+            msg = "the reply does not end"
+            raise OSError(msg)
+        line: bytes = self._file.readline(size)
+        return line
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _connect(server: SmtpServer, timeout_s: float) -> _Smtp:
+    # Our own name is not looked up: that asks the name server, and tells the mail server.
+    if server.tls == "implicit" and not server.plain:
+        return _SmtpTls(
+            server.host,
+            server.port,
+            local_hostname="localhost",
+            timeout=timeout_s,
+            context=ssl.create_default_context(),
+        )
+    return _Smtp(server.host, server.port, local_hostname="localhost", timeout=timeout_s)
+
+
+def _address(smtp: _Smtp, letter: _Letter, talk: _Talk) -> dict[str, str]:
+    """Say from whom and for whom; gives the recipients that were refused, if others were not."""
+    try:
+        code, said = smtp.mail(letter.sender)
+        if code != _OK:
+            raise talk.said_no("sender", code, said)
+        refused: dict[str, tuple[int, bytes]] = {}
+        for address in letter.to:
+            code, said = smtp.rcpt(address)
+            if code not in {_OK, _FORWARDED}:
+                refused[address] = (code, said)
+    except (smtplib.SMTPException, OSError) as error:
+        raise talk.unsent(_short(error), again=True) from error
+    if len(refused) == len(letter.to):
+        # One recipient that may be taken later is enough to try again.
+        code, said = min(refused.values(), key=lambda no: no[0])
+        raise talk.said_no("recipients", code, said)
+    return {address: f"{code} {talk.words(said)}" for address, (code, said) in refused.items()}
+
+
+def _hand_over(smtp: _Smtp, message: bytes, talk: _Talk) -> None:
+    try:
+        code, said = smtp.docmd("DATA")
+    except (smtplib.SMTPException, OSError) as error:
+        raise talk.unsent(_short(error), again=True) from error
+    if code != _GO_ON:
+        raise talk.said_no("message", code, said)
+    why = "its answer is no answer to a message"
+    cause: Exception | None = None
+    try:
+        smtp.send(_DOT.sub(b"..", message) + b".\r\n")
+        code, said = smtp.getreply()
+    except (smtplib.SMTPException, OSError) as error:
+        code, said, why, cause = 0, b"", _short(error), error
+    if code == _OK:
+        return
+    if _LATER <= code < _FOREVER + 100:
+        raise talk.said_no("message", code, said)
+    raise NoAnswerError(
+        f"the mail server {talk.host} did not say whether it took the message",
+        why=talk.redactor.clean(showable(why)),
+        do="ask a recipient, or look into the server's log",
+        request="SEND",
+    ) from cause
+
+
+def _leave(smtp: _Smtp) -> None:
+    # What the server has taken, it has taken; nothing that follows changes that.
+    with contextlib.suppress(smtplib.SMTPException, OSError):
+        smtp.quit()
+    smtp.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Talk:
+    """Words about one server for errors."""
+
+    server: str
+    redactor: Redactor
+
+    @property
+    def host(self) -> str:
+        return showable_host(self.server)
+
+    def words(self, said: bytes) -> str:
+        text = " ".join(said.decode("utf-8", "replace").split())
+        return showable(self.redactor.clean(text), limit=200)
+
+    def unsent(
+        self, why: str, *, again: bool, code: str = "not-sent", do: str = ""
+    ) -> RefusedBySystemError:
+        return RefusedBySystemError(
+            f"no e-mail left for the mail server {self.host}",
+            code=code,
+            why=self.redactor.clean(showable(why)),
+            do=do,
+            request="SEND",
+            by_hand=True,
+            again=again,
+        )
+
+    def said_no(self, to: str, code: int, said: bytes | str) -> RefusedBySystemError:
+        text = said if isinstance(said, bytes) else said.encode()
+        return RefusedBySystemError(
+            f"the mail server {self.host} answered {code} to the {to}",
+            code=str(code),
+            why=self.words(text),
+            request="SEND",
+            by_hand=True,
+            again=code < _FOREVER,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    sender: str
+    to: Sequence[str]
+    subject: str
+    text: str
+    message_id: str
+
+    @classmethod
+    def parse(cls, body: Any, talk: _Talk) -> _Letter:
+        """Take a call's body; anything that could end a header or a command is refused."""
+        record = body if isinstance(body, Mapping) else {}
+        if problem := _problem(record):
+            raise talk.unsent(problem, again=False)
+        return cls(
+            record["from"],
+            tuple(record["to"]),
+            record["subject"],
+            record["text"],
+            record["message_id"],
+        )
+
+    def compose(self, now_ms: int) -> bytes:
+        message = EmailMessage(policy=SMTP)
+        message["From"] = self.sender
+        message["To"] = ", ".join(self.to)
+        message["Subject"] = self.subject
+        message["Date"] = formatdate(now_ms / 1000)
+        message["Message-ID"] = self.message_id
+        # Quoted-printable keeps every line short and ASCII, whatever the server offers.
+        message.set_content(self.text.encode("utf-8", "replace").decode(), cte="quoted-printable")
+        return message.as_bytes()
+
+
+def _problem(record: Mapping[str, Any]) -> str:
+    to = record.get("to")
+    if not isinstance(to, list | tuple) or not to:
+        return "it has no recipient"
+    for address in (record.get("from"), *to):
+        if not _is(_ADDRESS, address) or len(address) > _ADDRESS_MAX:
+            return f"{showable(str(address), limit=80)!r} is no plain e-mail address"
+    if not _is(_MESSAGE_ID, record.get("message_id")):
+        return "its message id is not of the form <left@right>"
+    subject, text = record.get("subject"), record.get("text")
+    if not isinstance(subject, str) or len(subject) > _SUBJECT_MAX:
+        return f"its subject is no text of at most {_SUBJECT_MAX} characters"
+    if re.search(r"[\t\n]", subject) or hidden_character(subject):
+        return f"its subject {showable(subject, limit=80)!r} holds control characters"
+    if not isinstance(text, str) or len(text) > _TEXT_MAX:
+        return f"its text is no text of at most {_TEXT_MAX} characters"
+    return ""
+
+
+def _is(pattern: re.Pattern[str], value: Any) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _short(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__

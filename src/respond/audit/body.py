@@ -1,0 +1,129 @@
+"""What one record's body holds, written and read strictly.
+
+The names and types stand in ``FIELDS``; a body has these and no others. ``kind`` is any text here:
+in which order kinds may come, ``transitions`` says.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from respond.audit.canonical import NotCanonicalError, decode, encode
+
+__all__ = [
+    "FIELDS",
+    "VERSION",
+    "Body",
+    "UnknownVersionError",
+    "read_body",
+    "time_text",
+    "write_body",
+]
+
+VERSION = 1
+"""Version of the format; a reader that meets another number can not check the journal."""
+
+FIELDS: Mapping[str, type] = {
+    "actor": dict,
+    "at": str,
+    "boot": str,
+    "data": dict,
+    "journal": str,
+    "kind": str,
+    "mono_ms": int,
+    "run": str,
+    "seq": int,
+    "step": str,
+    "v": int,
+}
+
+
+class UnknownVersionError(NotCanonicalError):
+    """A body of another version: whether it is whole can not be said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The content of one record.
+
+    Attributes:
+        at: RFC 3339, UTC, milliseconds.
+        actor: Who, and ``strength`` is how surely that is known.
+    """
+
+    journal: str
+    seq: int
+    at: str
+    mono_ms: int
+    boot: str
+    actor: str
+    strength: str
+    run: str
+    step: str
+    kind: str
+    data: Mapping[str, Any]
+
+
+def time_text(ms: int) -> str:
+    """Milliseconds since 1970 as ``2026-11-23T03:12:00.000Z``."""
+    seconds, rest = divmod(ms, 1000)
+    return f"{dt.datetime.fromtimestamp(seconds, dt.UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+
+
+def write_body(body: Body) -> bytes:
+    """The canonical bytes.
+
+    Raises:
+        NotCanonicalError: The data holds something that has no canonical form.
+    """
+    return encode(
+        {
+            "actor": {"id": body.actor, "strength": body.strength},
+            "at": body.at,
+            "boot": body.boot,
+            "data": body.data,
+            "journal": body.journal,
+            "kind": body.kind,
+            "mono_ms": body.mono_ms,
+            "run": body.run,
+            "seq": body.seq,
+            "step": body.step,
+            "v": VERSION,
+        }
+    )
+
+
+def read_body(encoded: bytes) -> Body:
+    """Read a body back.
+
+    Raises:
+        UnknownVersionError: It is of another version.
+        NotCanonicalError: It is not strict JSON, or not the fields of a body.
+    """
+    found = decode(encoded)
+    if isinstance(found, dict) and type(found.get("v")) is int and found["v"] != VERSION:
+        raise UnknownVersionError(f"version {found['v']} of the format is unknown")
+    if not isinstance(found, dict) or found.keys() != FIELDS.keys():
+        raise NotCanonicalError("the fields are not those of a body")
+    for name, kind in FIELDS.items():
+        if type(found[name]) is not kind:
+            raise NotCanonicalError(f"{name} is not of its type")
+    actor = found["actor"]
+    if actor.keys() != {"id", "strength"} or not all(isinstance(v, str) for v in actor.values()):
+        raise NotCanonicalError("the fields are not those of an actor")
+    return Body(
+        journal=found["journal"],
+        seq=found["seq"],
+        at=found["at"],
+        mono_ms=found["mono_ms"],
+        boot=found["boot"],
+        actor=actor["id"],
+        strength=actor["strength"],
+        run=found["run"],
+        step=found["step"],
+        kind=found["kind"],
+        data=found["data"],
+    )

@@ -1,0 +1,94 @@
+"""Which record may follow which, as far as the journal's own format promises it.
+
+This is a table of its own on purpose: a fault in the engine's table must not hide itself here.
+It asks less than the engine does: only what makes no sense in any version. Kinds that it does not
+know are left alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from respond.audit.body import Body
+
+__all__ = ["AFTER_END", "Transitions"]
+
+AFTER_END = frozenset(
+    {
+        "undo-asked", "undo-done", "undo-failed", "taken", "intent", "outcome", "unknown",
+        "reconciled", "observed", "confirmed", "notice", "reviewed", "erased", "parked",
+    }
+)  # fmt: skip
+"""What a run may still have after ``ended``: its undo, and words about it."""
+
+_OF_A_RUN = frozenset({"taken", "intent", "outcome", "unknown", "reconciled", "ended"})
+
+# What is known of an intent, and which kind may settle it.
+_MAY_SETTLE = {
+    "intent": frozenset({"outcome", "unknown", "reconciled"}),
+    "unknown": frozenset({"reconciled"}),
+}
+
+
+@dataclass(slots=True)
+class _Run:
+    epoch: int = 0
+    ended: bool = False
+    intents: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """Place of each intent, with its step and the last kind that spoke of it."""
+
+
+class Transitions:
+    """Takes the bodies of a journal in order and says what is wrong with the next, if anything."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, _Run] = {}
+
+    def __call__(self, body: Body) -> str:
+        """The reason why this body may not come now, or an empty text."""
+        if (body.kind == "opened") != (body.seq == 0):
+            return "a journal begins with one opening record and has no other"
+        if not body.run:
+            return f"{body.kind} belongs to no run" if body.kind in _OF_A_RUN else ""
+        run = self._runs.get(body.run)
+        if run is None:
+            if body.kind != "proposed":
+                return f"run {body.run!r} begins with {body.kind}"
+            self._runs[body.run] = _Run()
+            return ""
+        return _in_run(run, body)
+
+
+def _in_run(run: _Run, body: Body) -> str:
+    if body.kind == "proposed":
+        return f"run {body.run!r} is proposed twice"
+    if run.ended and body.kind not in AFTER_END:
+        return f"{body.kind} follows the end of run {body.run!r}"
+    match body.kind:
+        case "taken":
+            run.epoch += 1
+            if body.data.get("epoch") != run.epoch:
+                return f"run {body.run!r} was taken, and its epoch is not {run.epoch}"
+        case "ended":
+            run.ended = True
+        case "intent":
+            run.intents[body.seq] = (body.step, "intent")
+        case "outcome" | "unknown" | "reconciled":
+            return _settle(run, body)
+    return ""
+
+
+def _settle(run: _Run, body: Body) -> str:
+    of = body.data.get("intent")
+    found = run.intents.get(of) if type(of) is int else None
+    if found is None or type(of) is not int:
+        return f"{body.kind} names no intent of run {body.run!r} before it"
+    step, last = found
+    if step != body.step:
+        return f"{body.kind} of step {body.step!r} names an intent of step {step!r}"
+    if body.kind not in _MAY_SETTLE.get(last, ()):
+        return f"{body.kind} of intent {of} follows its {last}"
+    run.intents[of] = (step, body.kind)
+    return ""

@@ -1,0 +1,137 @@
+"""Journals to check and to tamper with: honest ones as rows, and what an attacker can make of them.
+
+The honest ones come out of the real journal. The attacker's work is done on rows, with or without
+the signing key, in the ways that ``docs/journal-format.md`` lists at its end.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from respond.adapters.journal_sqlite import SqliteJournal
+from respond.adapters.keys import MemoryKeys
+from respond.audit.body import Body, read_body, write_body
+from respond.audit.chain import GENESIS, body_hash, link
+from respond.audit.checkpoint import PublicKey, Signer
+from respond.audit.verify import Anchor, Stored
+from respond.core.events import Actor, Event, Kind, Strength
+from respond.testing.clock import SettableClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["MadeJournal", "make_journal", "reforge"]
+
+_DANA = Actor("dana", Strength.CLAIMED)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeJournal:
+    """A journal as rows, with everything that its owner and others know about it.
+
+    Attributes:
+        signer: Holds the signing key; an honest checker has only ``key``.
+        marks: High-water marks in the order in which they were raised.
+    """
+
+    rows: tuple[Stored, ...]
+    signer: Signer
+    marks: tuple[Anchor, ...]
+
+    @property
+    def id(self) -> str:
+        return self.signer.public.name
+
+    @property
+    def key(self) -> PublicKey:
+        return self.signer.public
+
+    def anchor(self, size: int) -> Anchor:
+        """The anchor that a notice sent at this size carries."""
+        return Anchor(self.id, size, self.rows[size - 1].hash.hex()[:32])
+
+    @property
+    def checkpoints(self) -> tuple[int, ...]:
+        """``seq`` of each checkpoint record."""
+        return tuple(row.seq for row in self.rows if row.columns and row.columns[0] == "checkpoint")
+
+
+def make_journal(seed: int, *, runs: int = 2, tail: int = 4) -> MadeJournal:
+    """A journal of some runs, with a tail of notices that no checkpoint covers."""
+    chance = random.Random(seed)  # noqa: S311 (no secret comes of it)
+    clock = SettableClock()
+    keys = MemoryKeys()
+    with SqliteJournal.in_memory(keys, clock, _DANA) as journal:
+        heads = []
+        for number in range(runs):
+            _live(journal, f"CK-{number}", chance, clock)
+            heads.append(journal.checkpoint(f"end of run CK-{number}"))
+        for number in range(tail):
+            clock.advance(1)
+            journal.append(_event(Kind.NOTICE, "", to=f"person {number}"))
+        rows = tuple(
+            Stored(seq, body, digest, linked, tuple(columns))
+            for seq, body, digest, linked, *columns in journal._db.execute(  # noqa: SLF001
+                "SELECT seq, body, body_hash, hash, kind, run, step, at FROM journal ORDER BY seq"
+            )
+        )
+        seed_bytes = keys.get(f"signing-key/{journal.id}") or b""
+        return MadeJournal(
+            rows=rows,
+            signer=Signer(journal.id, seed_bytes),
+            marks=tuple(Anchor(head.journal, head.size, head.hash) for head in heads),
+        )
+
+
+def reforge(
+    made: MadeJournal,
+    change: Callable[[list[Body]], Sequence[Body]],
+    *,
+    signer: Signer | None = None,
+) -> tuple[Stored, ...]:
+    """Change bodies, then number and chain everything anew, as an attacker with a tool would.
+
+    With ``signer`` the checkpoints are signed anew too; without, they stay as they were.
+    """
+    before = GENESIS
+    rows: list[Stored] = []
+    for seq, changed in enumerate(change([read_body(row.body) for row in made.rows])):
+        body = replace(changed, seq=seq)
+        if body.kind == "checkpoint" and signer is not None:
+            reason = str(body.data["reason"])
+            note = signer.sign(size=seq, head=before.hex(), at=body.at, reason=reason)
+            body = replace(body, journal=signer.public.name, data={**body.data, "note": note})
+        encoded = write_body(body)
+        digest = body_hash(encoded)
+        before = link(body.journal, seq, before, digest)
+        columns = (body.kind, body.run, body.step, body.at)
+        rows.append(Stored(seq, encoded, digest, before, columns))
+    return tuple(rows)
+
+
+def _live(journal: SqliteJournal, run: str, chance: random.Random, clock: SettableClock) -> None:
+    """One run with everything that a run can have."""
+    journal.append(_event(Kind.PROPOSED, run, inputs={"key": f"backend-{chance.random()}"[:14]}))
+    journal.take(_event(Kind.TAKEN, run, by="dana"))
+    journal.append(_event(Kind.PLANNED, run, digest=chance.randbytes(32).hex()))
+    for number in range(chance.randint(1, 2)):
+        clock.advance(chance.randint(0, 100))
+        step = f"s{number}"
+        journal.append(_event(Kind.CONFIRMED, run, step, decision="yes"))
+        intent = journal.intend(_event(Kind.INTENT, run, step), digest=chance.randbytes(32).hex())
+        if chance.random() < 0.5:  # noqa: PLR2004 (one in two)
+            journal.append(_event(Kind.UNKNOWN, run, step, intent=intent.seq, why="no answer"))
+            if chance.random() < 0.5:  # noqa: PLR2004 (the same)
+                clock.reboot(f"boot {chance.random()}")
+                journal.take(_event(Kind.TAKEN, run, by="dana"))
+            journal.append(_event(Kind.RECONCILED, run, step, intent=intent.seq, how="done"))
+        else:
+            journal.append(_event(Kind.OUTCOME, run, step, intent=intent.seq, how="done"))
+        journal.append(_event(Kind.NOTICE, run, step, to="ana \u202e \U0001f511"))
+    journal.append(_event(Kind.ENDED, run, exit=0))
+
+
+def _event(kind: Kind, run: str, step: str = "", **data: Any) -> Event:
+    return Event(kind, run, step, _DANA, data)

@@ -1,0 +1,123 @@
+"""Small actions that declare a little of everything, for tests of runbook files.
+
+They are never run: a loader reads what an action declares, and nothing else.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, NewType
+
+from respond.core.script import Effect, Me, Script, action
+from respond.core.shapes import Seconds, ShapeError, Timestamp
+from respond.core.values import SecretHandle
+
+__all__ = ["ACTIONS", "KeyId", "SiteId"]
+
+KeyId = NewType("KeyId", str)
+SiteId = NewType("SiteId", str)
+_HOUR = Seconds(3600)
+
+
+@dataclass(frozen=True)
+class Key:
+    """What there is to know about a key."""
+
+    id: KeyId
+    name: str
+    is_alive: bool
+    uses: int
+    made: Timestamp
+    site: SiteId
+
+
+@dataclass(frozen=True)
+class Found:
+    """A list of keys."""
+
+    keys: list[Key]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """A record that an argument takes."""
+
+    site: SiteId
+    depth: int = 1
+
+
+class Sample:
+    """Nothing here is run: the loader only reads what an action declares."""
+
+    def run(self, me: Me) -> Script[Any]:
+        raise NotImplementedError
+
+
+@action("vault.find_key", effect=Effect.READS, output=Key, source="test")
+@dataclass(frozen=True)
+class FindKey(Sample):
+    """Look for a key."""
+
+    value: SecretHandle | None = None
+    name: str = ""
+
+
+@action("vault.list_keys", effect=Effect.READS, output=Found, source="test")
+@dataclass(frozen=True)
+class ListKeys(Sample):
+    """List keys."""
+
+
+@action("vault.revoke_key", effect=Effect.DESTROYS, output=Key, source="test")
+@dataclass(frozen=True)
+class RevokeKey(Sample):
+    """Make a key useless."""
+
+    key: KeyId
+
+
+@action("vault.make_key", effect=Effect.WRITES, output=Key, source="test")
+@dataclass(frozen=True)
+class MakeKey(Sample):
+    """Make a key like another one."""
+
+    like: KeyId
+    sink: str
+    lives: Seconds = _HOUR
+    uses: int = 1
+    is_hidden: bool = False
+    since: Timestamp | None = None
+    tags: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    reach: Reach | None = None
+
+
+@action("vault.store", effect=Effect.WRITES, output=type(None), source="test")
+@dataclass(frozen=True)
+class Store(Sample):
+    """Put a secret somewhere."""
+
+    value: SecretHandle
+
+
+@action("human.do", effect=Effect.WRITES, output=type(None), source="test")
+@dataclass(frozen=True)
+class Do(Sample):
+    """Ask a person to do something."""
+
+    instructions: str
+
+    def __post_init__(self) -> None:
+        if not self.instructions.strip():
+            raise ShapeError("instructions is empty")
+
+
+@action("notify.persons", effect=Effect.WRITES, output=type(None), source="test")
+@dataclass(frozen=True)
+class Tell(Sample):
+    """Tell the configured persons."""
+
+    role: str
+    message: str
+
+
+_ALL: tuple[Any, ...] = (FindKey, ListKeys, RevokeKey, MakeKey, Store, Do, Tell)
+ACTIONS: dict[str, type] = {cls.spec.name: cls for cls in _ALL}

@@ -1,0 +1,146 @@
+"""Put a runbook on the stage: the simulated company, the real engine, a person who says yes.
+
+For tests of runbooks and for authors of actions. A stage can be killed at any moment and go on,
+and says at the end what happened in the company.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from respond import wiring
+from respond.adapters.prompt_terminal import AutoPrompt
+from respond.adapters.sealing import describe_secret
+from respond.core.run import RunState, fold
+from respond.core.runbook import Runbook
+from respond.errors import ExitCode
+from respond.places import Places
+from respond.ports import Clock, Prompt
+from respond.proposing import Given, propose
+from respond.rehearsal import Rehearsal, rehearsal_inputs
+from respond.testing.company import Server, default_company, serve
+from respond.testing.moments import Moments
+from respond.views.live import QuietProgress
+
+__all__ = ["Stage"]
+
+
+@dataclass(slots=True)
+class Stage:
+    """One company, one run. Use it as a context manager.
+
+    Attributes:
+        routes: The company shows the routes that its vendor has not confirmed.
+        asked: What was asked, over all advances.
+    """
+
+    folder: Path
+    name: str
+    routes: bool = False
+    by_hand: bool = False
+    project: Path | None = None
+    run: str = "XX-TEST"
+    prompt: Callable[[Clock, Rehearsal], Prompt] | None = None
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    ahead_s: float = 0.0
+    server: Server = field(init=False)
+    runbook: Runbook = field(init=False)
+    rehearsal: Rehearsal = field(init=False)
+    state: RunState | None = field(default=None, init=False)
+    asked: list[Any] = field(default_factory=list, init=False)
+
+    def __enter__(self) -> Stage:
+        self.server = serve(default_company(guess_routes=self.routes))
+        self.rehearsal = Rehearsal.start(at=self.server.base_url)
+        self.runbook = wiring.load_runbook(self.places, self.name)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.close()
+
+    @property
+    def places(self) -> Places:
+        return Places(self.project, self.folder)
+
+    def faults(self, *faults: str) -> None:
+        self.rehearsal.doors.post("faults", {"faults": list(faults)})
+
+    def advance(self, moments: Moments | None = None, *, dry_run: bool = False) -> ExitCode:
+        """Carry the run on, from its beginning or from where it was left.
+
+        Raises:
+            Killed: At the chosen moment; advance again to resume.
+        """
+        session = wiring.rehearsal_session(
+            self.places,
+            self.rehearsal,
+            run=self.run,
+            prompt=lambda clock, _: self._prompt(clock),
+            progress=lambda _: QuietProgress(),
+            by_hand=self.by_hand,
+            dry_run=dry_run,
+            ahead_s=self.ahead_s,
+            moments=moments,
+        )
+        try:
+            if fold(session.journal.records(self.run)) is None:
+                given = rehearsal_inputs(
+                    self.runbook,
+                    self.rehearsal.story,
+                    self.overrides,
+                    session.clock.now_ms() // 1000,
+                )
+                self._propose(session, given)
+            engine = session.engine(self.runbook)
+            try:
+                return engine.advance()
+            finally:
+                self.state = engine.state
+        finally:
+            self.asked += getattr(session.prompt, "asked", [])
+            self.ahead_s = (session.clock.now_ms() - _machine_ms()) / 1000
+            session.close()
+
+    def _propose(self, session: wiring.Session, given: Given) -> None:
+        propose(
+            self.runbook,
+            given,
+            run=self.run,
+            site=session.site,
+            journal=session.journal,
+            clock=session.clock,
+            describe=describe_secret,
+        )
+
+    def _prompt(self, clock: Clock) -> Prompt:
+        if self.prompt is not None:
+            return self.prompt(clock, self.rehearsal)
+        return AutoPrompt(self.rehearsal.click, clock)
+
+    # --- what happened --------------------------------------------------------------------------
+
+    def effects(self) -> list[dict[str, Any]]:
+        listed: list[dict[str, Any]] = self.rehearsal.doors.get("effects")["effects"]
+        return listed
+
+    def tally(self) -> Counter[tuple[str, str]]:
+        """How often each kind of effect happened to each system."""
+        return Counter((e["system"], e["kind"]) for e in self.effects())
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        counted: dict[str, dict[str, int]] = self.rehearsal.doors.get("counts")
+        return counted
+
+    def company(self) -> Any:
+        """The company's state, as it is shown at the end of a rehearsal."""
+        return self.rehearsal.doors.get("state")
+
+
+def _machine_ms() -> int:
+    from respond.adapters.clock import SystemClock  # noqa: PLC0415 - only here
+
+    return SystemClock().now_ms()

@@ -1,0 +1,382 @@
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from respond.adapters.http import HttpTransport
+from respond.adapters.http_auth import Session, session_from
+from respond.core.script import AuthBasic, AuthBearer, Call, OwnCredential
+from respond.core.values import SecretHandle
+from respond.errors import NoAnswerError, RefusedBySystemError
+from respond.ports import Intent
+from respond.testing.clock import THE_NIGHT_MS, SettableClock
+from respond.testing.loopback import Answer, FixedSecrets, Loopback, says, transport_to
+
+EXCHANGE = "POST /v1/service_accounts/oauth/token"
+READ = Call("cio", "management", "GET", ("v1", "accounts", "current"))
+WRITE = Call("cio", "management", "DELETE", ("v1", "accounts", "7", "users", "9"))
+SURFACES = ("management", "eu/management", "app", "eu/app", "track", "cdp")
+GONE = Answer(204, b"")
+
+
+def a_session(token: str = "session-token-1", **more: Any) -> Answer:  # noqa: S107 - a canary
+    return says({"access_token": token, "token_type": "Bearer", "scope": "read_only", **more})
+
+
+def jwt(exp: int) -> str:
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": exp}).encode()).rstrip(b"=").decode()
+    return f"e30.{claims}.c2ln"
+
+
+class World:
+    """A loopback server, a clock, and transports to it with every credential set."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self.server = stack.enter_context(Loopback())
+        self.clock = SettableClock()
+        self.secrets = FixedSecrets(
+            {
+                "cio": "sa_live_of_ours",
+                "cio/app": "app-key-of-ours",
+                "cio/track": "site1:track-key-of-ours",
+                "cio/cdp": "write-key-of-ours",
+                "pd": "pagerduty-key-1",
+                "pd/events": "routing-key-of-ours",
+                "chat": "xoxb-of-ours",
+                "vault": "hvs.of-ours",
+                "leaked": "leaked-value",
+                "leaked-pair": "site9:leaked-key",
+            }
+        )
+
+    def to(self, connection: str, system: str, *surfaces: str, **more: Any) -> HttpTransport:
+        return self._stack.enter_context(
+            transport_to(
+                self.server.url,
+                self.secrets,
+                system=system,
+                connection=connection,
+                surfaces=surfaces or SURFACES,
+                clock=self.clock,
+                **more,
+            )
+        )
+
+    def customerio(self) -> HttpTransport:
+        return self.to("cio", "customerio")
+
+    def header(self, number: int, name: str = "authorization") -> str | None:
+        return self.server.received[number].headers.get(name)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with ExitStack() as stack:
+        yield World(stack)
+
+
+def intent() -> Intent:
+    return Intent.mint(seq=1, run="CK-1", digest="d")
+
+
+# --- Customer.io: a session for a token --------------------------------------------------------
+
+
+@pytest.mark.promise("P5")
+def test_a_reader_gets_a_session_that_can_only_read(world: World) -> None:
+    """One exchange with scope read_only serves many reads."""
+    reader = world.customerio().reader()
+    world.server.will(a_session(), says({"a": 1}), says({"a": 2}))
+
+    assert reader.fetch(READ).body == {"a": 1}
+    assert reader.fetch(READ).body == {"a": 2}
+    assert world.server.lines == [EXCHANGE, *["GET /v1/accounts/current"] * 2]
+    assert world.server.received[0].body == (
+        b"grant_type=client_credentials&client_secret=sa_live_of_ours&scope=read_only"
+    )
+    assert world.header(0) is None
+    assert world.header(1) == "Bearer session-token-1"
+
+
+@pytest.mark.promise("P5")
+@pytest.mark.parametrize("scope", [None, "", "full", "read_only2", ["read_only"], 7])
+def test_a_session_that_may_write_is_not_given_to_a_reader(world: World, scope: object) -> None:
+    """Unless read_only comes back, the read is not sent at all."""
+    world.server.will(a_session(scope=scope))
+
+    with pytest.raises(RefusedBySystemError, match="no session") as caught:
+        world.customerio().reader().fetch(READ)
+    assert "read_only was not confirmed" in caught.value.why
+    assert caught.value.do == "respond connect cio"
+    assert world.server.lines == [EXCHANGE]
+
+
+def test_a_pen_gets_a_session_without_a_scope_and_asks_for_strict_bodies(world: World) -> None:
+    """Writes go with a session of their own and X-Validate; reads without that header."""
+    transport = world.customerio()
+    world.server.will(says({"access_token": "writing-session"}), GONE, a_session(), says({}))
+
+    transport.pen().send(intent(), WRITE, "d")
+    transport.reader().fetch(READ)
+    assert b"scope" not in world.server.received[0].body
+    assert world.header(1) == "Bearer writing-session"
+    assert world.header(1, "x-validate") == "strict"
+    assert world.header(3) == "Bearer session-token-1"
+    assert world.header(3, "x-validate") is None
+
+
+@pytest.mark.parametrize(
+    ("token", "more", "good_s"),
+    [
+        (jwt(THE_NIGHT_MS // 1000 + 600), {"expires_in": 9999}, 540),
+        ("opaque-session", {"expires_in": 900}, 840),
+        ("opaque-session", {}, 54 * 60),
+        ("a.b.c", {"expires_in": "soon"}, 54 * 60),
+        (jwt(1), {}, 30),
+    ],
+)
+def test_a_session_is_renewed_a_minute_early(
+    world: World, token: str, more: dict[str, Any], good_s: int
+) -> None:
+    """Its own expiry counts first, then what the answer says, then 55 minutes."""
+    reader = world.customerio().reader()
+    world.server.will(a_session(token, **more), says({}), says({}), a_session(), says({}))
+
+    reader.fetch(READ)
+    world.clock.advance(good_s - 1)
+    reader.fetch(READ)
+    assert world.server.lines.count(EXCHANGE) == 1
+    world.clock.advance(1)
+    reader.fetch(READ)
+    assert world.server.lines.count(EXCHANGE) == 2
+
+
+def test_a_read_that_meets_a_dead_session_gets_another_one_once(world: World) -> None:
+    """An unexpected 401 leads to one more exchange and one more try."""
+    reader = world.customerio().reader()
+    world.server.will(
+        a_session("old-session"), says({}, 401), a_session("new-session"), says({"a": 1})
+    )
+
+    assert reader.fetch(READ).body == {"a": 1}
+    assert [world.header(1), world.header(3)] == ["Bearer old-session", "Bearer new-session"]
+
+
+def test_a_read_that_is_refused_twice_is_refused(world: World) -> None:
+    """When a fresh session is refused as well, the credential is at fault."""
+    reader = world.customerio().reader()
+    world.server.will(a_session("one-session"), says({}, 401), a_session("two-session"))
+    world.server.will(says({"error": "unauthorized"}, 401))
+
+    with pytest.raises(RefusedBySystemError, match="the credential 'cio' is not accepted"):
+        reader.fetch(READ)
+    assert len(world.server.received) == 4
+
+
+@pytest.mark.promise("P2")
+def test_a_write_that_meets_a_dead_session_is_left_to_the_engine(world: World) -> None:
+    """The pen sends once; a new intent then goes with a new session, and no third time."""
+    pen = world.customerio().pen()
+    world.server.will(a_session("one-session"), says({}, 401))
+    with pytest.raises(RefusedBySystemError) as caught:
+        pen.send(intent(), WRITE, "d")
+    assert caught.value.again
+    assert len(world.server.received) == 2
+
+    world.server.will(a_session("two-session"), says({}, 401))
+    with pytest.raises(RefusedBySystemError) as caught:
+        pen.send(intent(), WRITE, "d")
+    assert not caught.value.again
+    assert [world.header(1), world.header(3)] == ["Bearer one-session", "Bearer two-session"]
+
+
+def test_a_dead_token_says_how_to_replace_it(world: World) -> None:
+    """The exchange's own 401 names the credential and the way on."""
+    world.server.will(says({"error": "invalid_client", "error_description": "bad"}, 401))
+
+    with pytest.raises(RefusedBySystemError) as caught:
+        world.customerio().reader().fetch(READ)
+    assert caught.value.code == "401"
+    assert caught.value.why == (
+        "the credential 'cio' is not accepted; it says: invalid_client; bad"
+    )
+    assert caught.value.do == "respond connect cio"
+    assert caught.value.by_hand
+
+
+@pytest.mark.promise("P6")
+@pytest.mark.parametrize("answer", [Answer(cut=0), says({}, 503), says({}, 429)])
+def test_trouble_with_the_exchange_is_no_unknown_write(world: World, answer: Answer) -> None:
+    """Before there is a session the write has not left, so nothing has happened."""
+    world.server.will(answer)
+
+    with pytest.raises(RefusedBySystemError) as caught:
+        world.customerio().pen().send(intent(), WRITE, "d")
+    assert caught.value.again
+    assert caught.value.request == WRITE.says
+    assert world.server.lines == [EXCHANGE]
+
+
+def test_a_read_tries_the_exchange_again_too(world: World) -> None:
+    """A 503 from the exchange is waited out like any other."""
+    world.server.will(says({}, 503, Retry_After="3"), a_session(), says({"a": 1}))
+
+    assert world.customerio().reader().fetch(READ).body == {"a": 1}
+    assert world.clock.slept == [3]
+
+
+def test_many_threads_share_one_exchange(world: World) -> None:
+    """The exchange is rate limited by address: parallel reads wait for one session."""
+    reader = world.customerio().reader()
+    world.server.will(a_session())
+    threads = [threading.Thread(target=reader.fetch, args=(READ,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert world.server.lines.count(EXCHANGE) == 1
+    assert len(world.server.received) == 9
+
+
+def test_each_surface_has_its_own_credential(world: World) -> None:
+    """App API, Track API and ingest take keys of their own, in every region."""
+    reader = world.customerio().reader()
+    for surface in ("app", "eu/app", "track", "cdp"):
+        reader.fetch(Call("cio", surface, "GET", ("a",)))
+
+    pair = base64.b64encode(b"site1:track-key-of-ours").decode()
+    key = base64.b64encode(b"write-key-of-ours:").decode()
+    assert [world.header(number) for number in range(4)] == [
+        "Bearer app-key-of-ours",
+        "Bearer app-key-of-ours",
+        f"Basic {pair}",
+        f"Basic {key}",
+    ]
+
+
+def test_a_value_under_test_is_never_exchanged(world: World) -> None:
+    """A probe goes as it is, is not cached, and a 401 brings no second try."""
+    reader = world.customerio().reader()
+    probe = Call("cio", "management", "GET", ("a",), auth=AuthBearer(SecretHandle("leaked")))
+    pair = Call("cio", "track", "GET", ("a",), auth=AuthBasic(SecretHandle("leaked-pair")))
+    world.server.will(says({}, 401), says({}, 401))
+    for call in (probe, pair):
+        with pytest.raises(RefusedBySystemError, match="that was tried is not accepted"):
+            reader.fetch(call)
+
+    assert world.server.lines == ["GET /a", "GET /a"]
+    assert world.header(0) == "Bearer leaked-value"
+    assert world.header(1) == f"Basic {base64.b64encode(b'site9:leaked-key').decode()}"
+
+
+@pytest.mark.parametrize("body", [None, [], {}, {"access_token": ""}, {"access_token": 7}, "x"])
+def test_an_exchange_without_a_token_is_no_session(body: object) -> None:
+    """What answers without a token gives no session."""
+    assert isinstance(session_from(body, scope="", now_ms=0), str)
+
+
+def test_odd_expiries_do_not_break_a_session() -> None:
+    """A token that only looks like a JWT is good for as long as the answer says."""
+    for token in ("a.!.c", f"a.{base64.urlsafe_b64encode(b'[]').decode()}.c", "..", "a.b.c.d"):
+        session = session_from({"access_token": token, "expires_in": 100}, scope="", now_ms=0)
+        assert isinstance(session, Session)
+        assert session.until_ms == 40_000
+
+
+# --- the other systems ---------------------------------------------------------------------------
+
+
+def test_pagerduty_is_told_who_acts_on_writes_only(world: World) -> None:
+    """Token token=, version 2 by Accept, and From where something is written."""
+    transport = world.to("pd", "pagerduty", "rest", options={"from": "dana@example.com"})
+    transport.reader().fetch(Call("pd", "rest", "GET", ("incidents",)))
+    transport.pen().send(intent(), Call("pd", "rest", "POST", ("incidents",), body={}), "d")
+
+    for number in (0, 1):
+        assert world.header(number) == "Token token=pagerduty-key-1"
+        assert world.header(number, "accept") == "application/vnd.pagerduty+json;version=2"
+    assert world.header(0, "from") is None
+    assert world.header(1, "from") == "dana@example.com"
+    assert world.header(1, "content-type") == "application/json"
+
+
+def test_pagerduty_takes_an_oauth_token_as_bearer(world: World) -> None:
+    """A scoped app token goes in the standard form."""
+    transport = world.to("pd", "pagerduty", "rest", auth="pagerduty-oauth")
+    transport.reader().fetch(Call("pd", "rest", "GET", ("users",)))
+
+    assert world.header(0) == "Bearer pagerduty-key-1"
+
+
+def test_a_pagerduty_key_under_test_goes_in_pagerdutys_form(world: World) -> None:
+    """In any other form a live key would look dead."""
+    transport = world.to("pd", "pagerduty", "rest")
+    auth = AuthBearer(SecretHandle("leaked"))
+    transport.reader().fetch(Call("pd", "rest", "GET", ("users",), auth=auth))
+
+    assert world.header(0) == "Token token=leaked-value"
+
+
+def test_an_event_carries_its_key_in_the_body(world: World) -> None:
+    """The routing key stands where the call put the mark, and in no header."""
+    transport = world.to("pd", "pagerduty", "events")
+    body = {"routing_key": OwnCredential(), "event_action": "trigger"}
+    world.server.will(says({"status": "success"}, 202))
+    transport.pen().send(intent(), Call("pd", "events", "POST", ("v2", "enqueue"), body=body), "d")
+
+    assert json.loads(world.server.received[0].body) == {
+        "routing_key": "routing-key-of-ours",
+        "event_action": "trigger",
+    }
+    assert "authorization" not in world.server.received[0].headers
+
+
+def test_slack_gets_a_charset_with_its_json(world: World) -> None:
+    """POSTs name their charset; reads go as query."""
+    transport = world.to("chat", "slack", "api")
+    transport.pen().send(
+        intent(), Call("chat", "api", "POST", ("chat.postMessage",), body={"text": "a"}), "d"
+    )
+
+    assert world.header(0) == "Bearer xoxb-of-ours"
+    assert world.header(0, "content-type") == "application/json; charset=utf-8"
+
+
+def test_vault_has_its_own_header_and_namespace(world: World) -> None:
+    """The token and the namespace go in Vault's own headers."""
+    transport = world.to("vault", "vault", "api", options={"namespace": "team/"})
+    call = Call("vault", "api", "GET", ("v1", "kv", "data", "a"), answers=frozenset({404}))
+    world.server.will(says({"data": {"metadata": {"deletion_time": "x"}}}, 404))
+    reply = transport.reader().fetch(call)
+
+    assert reply.body["data"]["metadata"] == {"deletion_time": "x"}
+    assert world.header(0, "x-vault-token") == "hvs.of-ours"
+    assert world.header(0, "x-vault-namespace") == "team/"
+    assert world.header(0) is None
+
+
+@pytest.mark.promise("P22")
+def test_a_credential_that_could_end_a_header_is_not_sent(world: World) -> None:
+    """A line break in a credential is refused, and not shown."""
+    secrets = FixedSecrets({"it": "first-line\r\nX-Evil: 1"})
+    with (
+        transport_to(world.server.url, secrets, system="x", auth="bearer") as transport,
+        pytest.raises(RefusedBySystemError, match="no header can") as caught,
+    ):
+        transport.reader().fetch(Call("it", "api", "GET", ("a",)))
+    assert "first-line" not in str(caught.value)
+    assert world.server.accepted == 0
+
+
+def test_an_answer_that_is_cut_after_the_exchange_is_unknown(world: World) -> None:
+    """Once the write itself has left, the session's luck does not matter any more."""
+    world.server.will(a_session(), Answer(cut=0))
+
+    with pytest.raises(NoAnswerError):
+        world.customerio().pen().send(intent(), WRITE, "d")

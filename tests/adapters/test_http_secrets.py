@@ -1,0 +1,154 @@
+import gc
+import logging
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from respond.adapters.http import HttpTransport
+from respond.adapters.log import close_library_loggers
+from respond.adapters.redactor import Redactor
+from respond.core.redact import forms
+from respond.core.script import AuthBasic, AuthBearer, Call
+from respond.core.values import SecretHandle
+from respond.errors import NoAnswerError, RefusedBySystemError
+from respond.ports import Intent
+from respond.testing.loopback import Answer, FixedSecrets, Loopback, page, says, transport_to
+
+CANARIES = {
+    "it": "canary/of+ours=1",
+    "leaked": "canary\u00a0leaked\"value'2",
+    "probed": "canary.probed~3",
+    "pair": "user:canary%pair&4",
+}
+EVERY_FORM = frozenset().union(*map(forms, CANARIES.values())) | {"canary%pair&4"}
+WHOLE = " ".join(CANARIES.values())
+
+WRITES = [
+    Call("it", "api", "POST", ("things",), body={"key": SecretHandle("leaked")}),
+    Call("it", "api", "POST", ("a",), body={"key": SecretHandle("leaked")}, form=True),
+    Call("it", "api", "PUT", ("a",), auth=AuthBearer(SecretHandle("probed"))),
+    Call("it", "api", "PUT", ("a",), auth=AuthBasic(SecretHandle("pair"))),
+]
+FAULTS = [
+    says({"error": WHOLE, "message": [WHOLE, {"detail": WHOLE}]}, 400),
+    says({"error": f"your request was {WHOLE}"}, 401),
+    says({"errors": [{"detail": WHOLE, "source": {"pointer": WHOLE}}]}, 422),
+    says({"error": {"message": "x" * 195 + WHOLE}}, 500),
+    page(200, WHOLE),
+    Answer(200, b"{}", {"Content-Type": CANARIES["it"], "Content-Encoding": CANARIES["it"]}),
+    Answer(200, b"x", {"Content-Type": CANARIES["it"], "X-Echo": CANARIES["it"]}),
+    Answer(302, b"", {"Location": f"https://{CANARIES['probed']}/?t={CANARIES['it']}"}),
+    says({}, 429, Retry_After=CANARIES["it"]),
+    Answer(cut=0),
+    Answer(raw=[f"{CANARIES['it']}\r\n\r\n".encode()]),
+    Answer(raw=[f"HTTP/1.1 200 {CANARIES['it']}\r\n{CANARIES['it']}\r\n\r\n".encode()]),
+]
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """Everything that any library logs, at its most verbose, as our log leaves it."""
+    close_library_loggers()
+    caplog.set_level(logging.DEBUG)
+    yield caplog
+    for name in ("httpx", "httpcore"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [], True
+        logger.setLevel(logging.NOTSET)
+
+
+def everything_about(error: BaseException) -> str:
+    """All that a traceback, a log or a curious handler could print of an error."""
+    texts = [*traceback.format_exception(error)]
+    link: BaseException | None = error
+    while link is not None:
+        texts += [str(link), repr(link), repr(vars(link)), repr(link.args)]
+        link = link.__cause__ or link.__context__
+    return "\n".join(texts)
+
+
+def hits(text: str) -> list[str]:
+    return [form for form in EVERY_FORM if form in text]
+
+
+@pytest.mark.promise("P22")
+@pytest.mark.parametrize("call", WRITES, ids=["json", "form", "bearer", "basic"])
+@pytest.mark.parametrize("answer", FAULTS, ids=range(len(FAULTS)))
+def test_no_fault_shows_a_secret(
+    call: Call, answer: Answer, logged: pytest.LogCaptureFixture
+) -> None:
+    """A vendor that echoes our secrets back in every place it has, and every way to fail."""
+    secrets = FixedSecrets(CANARIES)
+    if call is WRITES[0]:
+        # The bearer credential of the endpoint is in the header of the plain writes.
+        assert hits(WHOLE)
+    with (
+        Loopback() as server,
+        transport_to(server.url, secrets, system="x", auth="bearer") as transport,
+    ):
+        _learn(transport)
+        server.will(answer)
+
+        with pytest.raises((NoAnswerError, RefusedBySystemError)) as caught:
+            transport.pen().send(Intent.mint(seq=1, run="r", digest="d"), call, "d")
+    assert hits(everything_about(caught.value)) == []
+    assert hits(logged.text) == []
+
+
+def _learn(transport: HttpTransport) -> None:
+    # A run that has opened all of its secrets once: the vendor here echoes those as well.
+    vault = transport._line.keywords["vault"]
+    vault.own("it")
+    for name in ("leaked", "probed", "pair"):
+        vault.of_run(SecretHandle(name))
+
+
+@pytest.mark.promise("P22")
+def test_nothing_of_the_transport_prints_a_secret() -> None:
+    """The text forms of all our objects that a request leaves behind hold no secret."""
+    session = says({"access_token": "canary-session-5", "scope": "read_only"})
+    secrets = FixedSecrets({"it": CANARIES["it"]})
+    with (
+        Loopback() as server,
+        transport_to(
+            server.url, secrets, system="customerio", surfaces=("management",)
+        ) as transport,
+    ):
+        server.will(session)
+        reader = transport.reader()
+        reader.fetch(Call("it", "management", "GET", ("a",)))
+
+        assert server.received[1].headers["authorization"] == "Bearer canary-session-5"
+        ours = [thing for thing in gc.get_objects() if _is_ours(thing)]
+        assert ours
+        for thing in ours:
+            text = f"{thing!r}"
+            assert "canary-session-5" not in text
+            assert CANARIES["it"] not in text
+
+
+def _is_ours(thing: Any) -> bool:
+    kind = type(thing)
+    return str(kind.__module__).startswith("respond.adapters")
+
+
+@pytest.mark.promise("P22")
+def test_a_session_token_is_a_secret_too() -> None:
+    """What an exchange gives us is redacted from then on."""
+    redactor = Redactor()
+    secrets = FixedSecrets({"it": CANARIES["it"]})
+    with (
+        Loopback() as server,
+        transport_to(
+            server.url, secrets, system="customerio", surfaces=("management",), redactor=redactor
+        ) as transport,
+    ):
+        server.will(says({"access_token": "canary-session-5", "scope": "read_only"}))
+        server.will(says({"error": "no canary-session-5"}, 403))
+
+        with pytest.raises(RefusedBySystemError) as caught:
+            transport.reader().fetch(Call("it", "management", "GET", ("a",)))
+    assert "[secret it session]" in caught.value.why
+    assert redactor.clean("canary-session-5") == "[secret it session]"
