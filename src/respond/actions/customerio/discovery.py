@@ -1,0 +1,369 @@
+"""Find out which unconfirmed operations an account really offers, and notice when that changes.
+
+The vendor publishes no reference for its management API, and answers 200 to unknown paths. So an
+action gets API hands only for an operation that the account's own OpenAPI document describes as
+we expect it: method, path, words and body. A person then accepts the table. What has changed
+since, in any byte of its description, goes back to a person's hands.
+
+Pure: documents in, table out. What a document leaves out may still exist; it is not used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from respond.core.script import Call
+
+__all__ = [
+    "CANDIDATES",
+    "Candidate",
+    "Capability",
+    "CapabilityTable",
+    "document_calls",
+    "match",
+    "still_valid",
+]
+
+_CDP_PREFIX: Final = "/cdp/api"
+_REF_DEPTH_MAX: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An operation that we would use if it exists.
+
+    Attributes:
+        path: With ``{}`` for each variable part.
+        words: One of each group has to stand in its summary, description or id.
+        sends: The body that we would send: dotted field to JSON type. No other field may be
+            required there.
+        cdp: It stands in the Pipelines document.
+    """
+
+    name: str
+    method: str
+    path: str
+    words: tuple[tuple[str, ...], ...]
+    sends: tuple[tuple[str, str], ...] = ()
+    cdp: bool = False
+
+
+_REMOVE: Final = ("remove", "delete", "revoke", "destroy")
+_CREATE: Final = ("create", "add", "invite", "new")
+_UPDATE: Final = ("update", "change", "edit", "set")
+_PERSON: Final = ("member", "members", "user", "users", "teammate")
+_USER: Final = "/v1/accounts/{}/users"
+_ROLES: Final = (
+    ("user.account_role", "string"),
+    ("user.permissions", "object"),
+    ("user.environment_roles", "array"),
+)
+_SOURCE: Final = "/cdp/api/workspaces/{}/sources/{}"
+_ACCOUNTS: Final = "/v1/accounts/{}/service_accounts"
+
+CANDIDATES: Final[tuple[Candidate, ...]] = (
+    Candidate(
+        "customerio.members.add",
+        "POST",
+        _USER,
+        (_CREATE, _PERSON),
+        (("user.email", "string"), *_ROLES),
+    ),
+    Candidate("customerio.members.update", "PUT", f"{_USER}/{{}}", (_UPDATE, _PERSON), _ROLES),
+    Candidate("customerio.members.remove", "DELETE", f"{_USER}/{{}}", (_REMOVE, _PERSON)),
+    Candidate(
+        "customerio.app_keys.delete",
+        "DELETE",
+        "/v1/environments/{}/ext_api_keys/{}",
+        (_REMOVE, ("key", "keys")),
+    ),
+    Candidate(
+        "customerio.track_keys.create",
+        "POST",
+        "/v1/environments/{}/site_ids",
+        (_CREATE, ("key", "keys", "site", "site_ids")),
+        (("site_id.name", "string"),),
+    ),
+    Candidate(
+        "customerio.track_keys.delete",
+        "DELETE",
+        "/v1/environments/{}/site_ids/{}",
+        (_REMOVE, ("key", "keys", "site", "site_ids")),
+    ),
+    Candidate(
+        "customerio.write_keys.delete",
+        "DELETE",
+        f"{_SOURCE}/api_keys/{{}}",
+        (_REMOVE, ("key", "keys")),
+        cdp=True,
+    ),
+    Candidate(
+        "customerio.sources.update",
+        "PUT",
+        _SOURCE,
+        (_UPDATE, ("source",)),
+        (("source.enabled", "boolean"),),
+        cdp=True,
+    ),
+    Candidate(
+        "customerio.service_accounts.list",
+        "GET",
+        _ACCOUNTS,
+        (("list", "get", "index"), ("accounts",)),
+    ),
+    Candidate(
+        "customerio.sa_tokens.create",
+        "POST",
+        f"{_ACCOUNTS}/{{}}/tokens",
+        (_CREATE, ("token", "tokens")),
+        (("token.name", "string"),),
+    ),
+    Candidate(
+        "customerio.sa_tokens.revoke",
+        "DELETE",
+        f"{_ACCOUNTS}/{{}}/tokens/{{}}",
+        (_REMOVE, ("token", "tokens")),
+    ),
+    Candidate(
+        "customerio.webhooks.update",
+        "PUT",
+        "/v1/environments/{}/webhook_configurations/{}",
+        (_UPDATE, ("webhook", "webhooks")),
+        (
+            ("webhook_configuration.name", "string"),
+            ("webhook_configuration.endpoint", "string"),
+            ("webhook_configuration.events", "array"),
+            ("webhook_configuration.disabled", "boolean"),
+            ("webhook_configuration.full_resolution", "boolean"),
+            ("webhook_configuration.with_content", "boolean"),
+        ),
+    ),
+)
+"""Everything that nobody has confirmed and an action would use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What a document says about one candidate.
+
+    Attributes:
+        path: As the document writes it; empty when it does not.
+        sha256: Of method, path and the whole description; empty when there is none.
+        summary: The vendor's words, for the person who accepts the table.
+        why_not: Why it is not confirmed; empty when it is.
+    """
+
+    name: str
+    method: str
+    path: str
+    sha256: str
+    summary: str
+    confirmed: bool
+    why_not: str
+
+
+@dataclass(frozen=True, slots=True)
+class CapabilityTable:
+    """What an account offers, for a person to accept and for later comparison."""
+
+    capabilities: tuple[Capability, ...]
+
+    @property
+    def confirmed(self) -> frozenset[str]:
+        """Names for ``Connection.can``, once a person has accepted the table."""
+        return frozenset(one.name for one in self.capabilities if one.confirmed)
+
+    def as_json(self) -> dict[str, Any]:
+        """For the store."""
+        return {"v": 1, "capabilities": [asdict(one) for one in self.capabilities]}
+
+    @classmethod
+    def from_json(cls, data: Any) -> CapabilityTable:
+        """A stored table; one that cannot be read offers nothing, so that a person does it."""
+        rows = data.get("capabilities") if isinstance(data, dict) and data.get("v") == 1 else None
+        if not isinstance(rows, list):
+            return cls(())
+        return cls(tuple(one for row in rows if (one := _stored(row)) is not None))
+
+
+def _stored(row: Any) -> Capability | None:
+    texts = ("name", "method", "path", "sha256", "summary", "why_not")
+    if not isinstance(row, dict) or not all(isinstance(row.get(name), str) for name in texts):
+        return None
+    known = {name: row[name] for name in texts}
+    return Capability(**known, confirmed=row.get("confirmed") is True)
+
+
+def document_calls(connection: str) -> tuple[Call, Call]:
+    """The two documents: of the management API, and of the Pipelines control plane."""
+    return (
+        Call(connection, "management", "GET", ("v1", "openapi.json"), timeout_s=30),
+        Call(connection, "management", "GET", ("cdp", "api", "openapi.json"), timeout_s=30),
+    )
+
+
+# --- matching -----------------------------------------------------------------------------------
+
+
+def match(openapi: Any, cdp: Any) -> CapabilityTable:
+    """Say of every candidate whether the documents describe it as we expect it."""
+    return CapabilityTable(
+        tuple(_capability(one, cdp if one.cdp else openapi) for one in CANDIDATES)
+    )
+
+
+def still_valid(
+    accepted: CapabilityTable, openapi: Any, cdp: Any
+) -> tuple[frozenset[str], tuple[str, ...]]:
+    """What of an accepted table still holds, and one line for each difference."""
+    now = {one.name: one for one in match(openapi, cdp).capabilities}
+    holds: set[str] = set()
+    lines: list[str] = []
+    for one in accepted.capabilities:
+        if not one.confirmed:
+            continue
+        fresh = now.get(one.name)
+        if fresh is not None and fresh.confirmed and fresh.sha256 == one.sha256:
+            holds.add(one.name)
+            continue
+        why = fresh.why_not if fresh is not None and fresh.why_not else "its description changed"
+        lines.append(f"{one.name}: {why}; a person does it until you accept it again")
+    known = accepted.confirmed
+    lines += [
+        f"{name}: found now; accept it, and the tool does it"
+        for name, fresh in now.items()
+        if fresh.confirmed and name not in known
+    ]
+    return frozenset(holds), tuple(lines)
+
+
+def _capability(candidate: Candidate, document: Any) -> Capability:
+    found = list(_operations(candidate, document))
+    if len(found) != 1:
+        why = "the document does not describe it" if not found else "two paths look like it"
+        return Capability(candidate.name, candidate.method, "", "", "", False, why)
+    path, operation = found[0]
+    whole = _resolved(operation, document, 0)
+    summary = str(operation.get("summary") or operation.get("operationId") or "")[:200]
+    why = _word_missing(candidate, operation) or _body_differs(candidate, whole)
+    digest = _digest([candidate.method, path, whole])
+    return Capability(candidate.name, candidate.method, path, digest, summary, not why, why)
+
+
+def _operations(candidate: Candidate, document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    paths = document.get("paths") if isinstance(document, dict) else None
+    for path, item in paths.items() if isinstance(paths, dict) else ():
+        if not isinstance(item, dict) or not _same_shape(candidate, str(path)):
+            continue
+        operation = item.get(candidate.method.lower())
+        if isinstance(operation, dict):
+            # Parameters may stand beside the operations, for all of them.
+            yield str(path), {**operation, "parameters-of-path": item.get("parameters", [])}
+
+
+def _same_shape(candidate: Candidate, path: str) -> bool:
+    wanted = candidate.path
+    if candidate.cdp and not path.startswith(_CDP_PREFIX):
+        wanted = wanted.removeprefix(_CDP_PREFIX)
+    parts, ours = path.strip("/").split("/"), wanted.strip("/").split("/")
+    return len(parts) == len(ours) and all(
+        (part.startswith("{") and part.endswith("}")) if own == "{}" else part == own
+        for part, own in zip(parts, ours, strict=True)
+    )
+
+
+def _word_missing(candidate: Candidate, operation: Mapping[str, Any]) -> str:
+    said = " ".join(str(operation.get(n, "")) for n in ("summary", "description", "operationId"))
+    words = set(re.findall(r"[a-z]+", said.lower()))
+    for group in candidate.words:
+        if not words & set(group):
+            return f"its words say nothing of {' or '.join(group[:2])}"
+    return ""
+
+
+def _body_differs(candidate: Candidate, operation: Mapping[str, Any]) -> str:
+    schema = _schema(operation)
+    if not candidate.sends:
+        body = operation.get("requestBody")
+        required = isinstance(body, dict) and body.get("required") is True
+        return "it wants a body" if required and _wanted(schema) else ""
+    for field, kind in candidate.sends:
+        found = _field(schema, field.split("."))
+        if found is None:
+            return f"its body has no {field}"
+        if kind not in _types(found):
+            return f"{field} in its body is no {kind}"
+    extra = _wanted(schema) - {field for field, _ in candidate.sends}
+    # The wrapper itself is required, and we send it.
+    extra -= {field.partition(".")[0] for field, _ in candidate.sends}
+    return f"its body also wants {', '.join(sorted(extra))}" if extra else ""
+
+
+def _schema(operation: Mapping[str, Any]) -> Mapping[str, Any]:
+    body = operation.get("requestBody")
+    content = body.get("content") if isinstance(body, dict) else None
+    media = content.get("application/json") if isinstance(content, dict) else None
+    schema = media.get("schema") if isinstance(media, dict) else None
+    return schema if isinstance(schema, dict) else {}
+
+
+def _field(schema: Mapping[str, Any], path: Sequence[str]) -> Mapping[str, Any] | None:
+    here: Any = schema
+    for name in path:
+        properties = here.get("properties") if isinstance(here, dict) else None
+        here = properties.get(name) if isinstance(properties, dict) else None
+    return here if isinstance(here, dict) else None
+
+
+def _types(schema: Mapping[str, Any]) -> frozenset[str]:
+    kind = schema.get("type")
+    if isinstance(kind, list):  # OpenAPI 3.1: ["string", "null"]
+        return frozenset(map(str, kind))
+    return frozenset({str(kind)}) if kind else frozenset()
+
+
+def _wanted(schema: Mapping[str, Any], before: str = "") -> set[str]:
+    """Every field that is required, dotted."""
+    required = schema.get("required")
+    properties = schema.get("properties")
+    names = set(map(str, required)) if isinstance(required, list) else set()
+    wanted = {f"{before}{name}" for name in names}
+    for name in names:
+        inner = properties.get(name) if isinstance(properties, dict) else None
+        if isinstance(inner, dict):
+            wanted |= _wanted(inner, f"{before}{name}.")
+    return wanted
+
+
+def _resolved(value: Any, document: Any, depth: int) -> Any:
+    """The value with its references put in, so that a change behind one shows."""
+    if depth > _REF_DEPTH_MAX:
+        return "too deep"
+    if isinstance(value, dict):
+        reference = value.get("$ref")
+        if isinstance(reference, str):
+            return _resolved(_pointed(document, reference), document, depth + 1)
+        return {str(k): _resolved(v, document, depth + 1) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_resolved(item, document, depth + 1) for item in value]
+    return value
+
+
+def _pointed(document: Any, reference: str) -> Any:
+    if not reference.startswith("#/"):
+        return {"elsewhere": reference}
+    here = document
+    for part in reference[2:].split("/"):
+        name = part.replace("~1", "/").replace("~0", "~")
+        here = here.get(name) if isinstance(here, dict) else None
+    return here
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
