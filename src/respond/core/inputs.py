@@ -8,7 +8,7 @@ the clock is, not here.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 from collections.abc import Iterator
 from typing import Any, Final, assert_never
@@ -46,6 +46,7 @@ _LIST_MAX: Final = 1_000
 _MATCHED_MAX: Final = 256
 _REPETITIONS_MAX: Final = 3
 _EMAIL: Final = re.compile(r"[^@\s<>,;:\"()\[\]\\]{1,64}@[^@\s<>,;:\"()\[\]\\]{1,253}")
+_WHOLE_NUMBER: Final = re.compile("-?(0|[1-9][0-9]{0,14})", re.ASCII)
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _SPAN: Final = re.compile("([1-9][0-9]{0,5})([smhd])", re.ASCII)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -108,7 +109,10 @@ def input_value(given: Input, data: Any) -> Value:
     Raises:
         ShapeError: It is not what the input takes; the text does not repeat the value.
     """
-    value = _typed(given.kind, data)
+    try:
+        value = _typed(given.kind, data)
+    except ShapeError as error:
+        raise ShapeError(f"{given.name} {error}") from None
     if given.kind is InputKind.CHOICE and value not in given.of:
         raise ShapeError(f"{given.name} must be one of {', '.join(given.of)}")
     if given.pattern and not all(_matches(given.pattern, text) for text in _texts(value)):
@@ -118,31 +122,42 @@ def input_value(given: Input, data: Any) -> Value:
 
 
 def _typed(kind: InputKind, data: Any) -> Value:
+    value: Value = None
     match kind, data:
-        case (InputKind.TEXT | InputKind.CHOICE | InputKind.SECRET), str():
-            return _short(data)
-        case InputKind.EMAIL, str() if _EMAIL.fullmatch(data):
-            return data
-        case InputKind.URL, str() if _is_https(data):
+        case ((InputKind.TEXT | InputKind.CHOICE | InputKind.SECRET), str()):
             return _short(data)
         case InputKind.INTEGER, int() if not isinstance(data, bool):
             return data
-        case InputKind.INTEGER, str() if re.fullmatch(r"-?(0|[1-9][0-9]{0,14})", data, re.ASCII):
-            return int(data)
         case InputKind.BOOLEAN, bool():
             return data
-        case InputKind.BOOLEAN, ("true" | "false"):
-            return bool(data == "true")
-        case InputKind.DURATION, str() if (seconds := parse_span(data)) is not None:
-            return seconds
-        case InputKind.TIME, str() if (time := timestamp_from(data)) is not None:
-            return time
         case InputKind.LIST, list() if len(data) <= _LIST_MAX:
             if all(isinstance(item, str) for item in data):
                 return [_short(item) for item in data]
+        case _, str():
+            value = _from_text(kind, data)
         case _:
             pass
-    raise ShapeError(f"this must be {_WANTED[kind]}")
+    if value is None:
+        raise ShapeError(f"must be {_WANTED[kind]}")
+    return value
+
+
+def _from_text(kind: InputKind, text: str) -> Value:
+    match kind:
+        case InputKind.EMAIL if _EMAIL.fullmatch(text):
+            return text
+        case InputKind.URL if _is_https(text):
+            return _short(text)
+        case InputKind.INTEGER if _WHOLE_NUMBER.fullmatch(text):
+            return int(text)
+        case InputKind.BOOLEAN if text in {"true", "false"}:
+            return text == "true"
+        case InputKind.DURATION:
+            return parse_span(text)
+        case InputKind.TIME:
+            return timestamp_from(text)
+        case _:
+            return None
 
 
 _WANTED: Final = {
@@ -166,7 +181,7 @@ def _matches(pattern: str, text: str) -> bool:
 
 def _short(text: str) -> str:
     if len(text) > _TEXT_MAX:
-        raise ShapeError(f"this has {len(text)} characters, and {_TEXT_MAX} is the most")
+        raise ShapeError(f"has {len(text)} characters, and {_TEXT_MAX} is the most")
     return text
 
 
@@ -200,7 +215,7 @@ def timestamp_from(text: str) -> str | None:
     if _MOMENT.fullmatch(text) is None:
         return None
     try:
-        moment = datetime.datetime.fromisoformat(text.upper()).astimezone(datetime.UTC)
+        moment = dt.datetime.fromisoformat(text.upper()).astimezone(dt.UTC)
     except (ValueError, OverflowError):
         return None
     return moment.replace(microsecond=0, tzinfo=None).isoformat() + "Z"

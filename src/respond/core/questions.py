@@ -5,9 +5,13 @@ One prompt port asks them all, so that the count of questions can be tested (P15
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
+
+from respond.core.plan import PlannedWrite
+from respond.core.runbook import ChooseStep, InputKind, Runbook, all_steps
 
 __all__ = [
     "Answer",
@@ -20,6 +24,7 @@ __all__ = [
     "AskUnknown",
     "Decision",
     "Question",
+    "other_orders",
 ]
 
 
@@ -46,9 +51,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class AskStart:
-    """The plan stands on the screen: may it start?"""
+    """The plan stands on the screen: may it start?
+
+    Attributes:
+        others: Words that choose another order of the same runbook (``other_orders``).
+    """
 
     plan: Any
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,9 @@ class AskConfirm:
         undo: Whether it can be undone, in words.
         stays: Look-alikes that stay.
         where: Account, id, region and identity used.
+        writes: The writes themselves. Views prefer them to ``lines``, in which words of ours and
+            text from outside stand side by side.
+        by_hand: A person's hands may be chosen instead of the tool's.
     """
 
     step: str
@@ -76,17 +89,26 @@ class AskConfirm:
     why: str = ""
     on_skip: str = ""
     over_limit: str = ""
+    writes: tuple[PlannedWrite, ...] = ()
+    by_hand: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class AskDrift:
-    """What was planned is not what is there now. YES takes the new writes, NO parks."""
+    """What was planned is not what is there now. YES takes the new writes, NO parks.
+
+    Attributes:
+        planned_writes: What was planned, whole; views prefer it to ``planned``.
+        now_writes: What is wanted now, whole; views prefer it to ``now``.
+    """
 
     step: str
     title: str
     planned: tuple[str, ...]
     now: tuple[str, ...]
     wants: str
+    planned_writes: tuple[PlannedWrite, ...] = ()
+    now_writes: tuple[PlannedWrite, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +143,13 @@ class AskPerson:
 
 @dataclass(frozen=True, slots=True)
 class AskInput:
-    """A missing input of the runbook."""
+    """A missing input of the runbook.
+
+    Attributes:
+        options: What is there to choose from, as ``pick`` found it; a number chooses one.
+        required: Without it an empty answer leaves the input out.
+        kind: Word of its type, e.g. ``time``.
+    """
 
     name: str
     ask: str
@@ -131,8 +159,28 @@ class AskInput:
     example: str = ""
     error: str = ""
     options: tuple[str, ...] = field(default=())
+    required: bool = True
+    kind: str = "text"
 
 
 Question: TypeAlias = (
     AskStart | AskConfirm | AskDrift | AskByHand | AskUnknown | AskPerson | AskInput
 )
+
+
+def other_orders(runbook: Runbook, inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    """The other values of every choice input on which a ``choose`` of the runbook rests."""
+    read = {
+        name.removeprefix("inputs.")
+        for step in all_steps(runbook.steps)
+        if isinstance(step, ChooseStep)
+        for name in step.on.refs
+        if name.startswith("inputs.")
+    }
+    return tuple(
+        word
+        for given in runbook.inputs
+        if given.kind is InputKind.CHOICE and given.name in read
+        for word in given.of
+        if word != (inputs.get(given.name) or given.default)
+    )

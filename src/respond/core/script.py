@@ -222,12 +222,17 @@ class Read(Generic[T]):
 
     ``parse`` gets the replies of all pages, in order. It may raise ``RefusedError`` or
     ``MalformedReplyError``. It must not let secret values into ``T``.
+
+    ``or_else`` is for a look that the script can do without (is this channel of several there?):
+    it turns the reason why there is no answer into a value. Never for a guard: what was not seen
+    must not pass for seen.
     """
 
     subject: Subject[T]
     call: Call
     parse: Callable[[Sequence[Reply]], T]
     paging: Paging | None = None
+    or_else: Callable[[str], T] | None = None
 
     def __iter__(self) -> Generator[Read[T], object, T]:
         answer = yield self

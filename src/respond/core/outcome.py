@@ -1,0 +1,286 @@
+"""What a run came to: proved, somebody's word, not seen, left to do, and when it was contained.
+
+Facts for summary, report, ``status`` and page, taken from the folded state alone, so that they
+cannot disagree. No text is laid out here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from respond.core.plan import Plan, PlannedStep, StepPlan
+from respond.core.run import As, RunState, RunStatus, StepState, WriteStatus
+from respond.core.runbook import Phase
+from respond.core.script import Effect, Proof
+
+__all__ = ["Containment", "Item", "Known", "Outcome", "outcome_of"]
+
+
+class Known(Enum):
+    """How surely something is known, or that it is still to be done."""
+
+    PROVED = "proved"
+    YOUR_WORD = "your-word"
+    NOT_SEEN = "not-seen"
+    LOOKED = "looked"
+    LEFT_TO_DO = "left-to-do"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line.
+
+    Attributes:
+        how: How the step came out, as a word of the journal, or ``not-started``, ``unknown``,
+            ``finding``.
+        says: What was seen or done.
+        at: When it was recorded, or empty.
+        do: What to do now, or empty.
+    """
+
+    known: Known
+    step: str
+    title: str
+    phase: str
+    how: str
+    says: str
+    at: str = ""
+    do: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Containment:
+    """Whether the harm is stopped.
+
+    Attributes:
+        planned: The run has steps whose phase is ``contain``.
+        proved_at: When the last of them was seen to be so; empty while one is not.
+        open: Titles of those that are not proved, with the reason.
+        since: The input ``since``: the moment from which harm was possible, or empty.
+        began: When the run was proposed.
+    """
+
+    planned: bool
+    proved_at: str
+    open: tuple[str, ...]
+    since: str
+    began: str
+
+    @property
+    def seconds_from_start(self) -> int | None:
+        """Whole seconds from the start to the proof; None while it is not proved."""
+        return _seconds(self.began, self.proved_at)
+
+    @property
+    def seconds_from_leak(self) -> int | None:
+        """Whole seconds from ``since`` to the proof; None when one of them is not known."""
+        return _seconds(self.since, self.proved_at)
+
+
+def _seconds(begin: str, end: str) -> int | None:
+    try:
+        return int((datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """All of it.
+
+    Attributes:
+        broken: What stopped working by this run and is not whole again; empty once the run ended
+            well.
+    """
+
+    items: tuple[Item, ...]
+    containment: Containment
+    broken: tuple[str, ...]
+
+    def of(self, known: Known) -> tuple[Item, ...]:
+        return tuple(item for item in self.items if item.known is known)
+
+
+def outcome_of(state: RunState) -> Outcome:
+    """The facts of a run, ended or not."""
+    items = [
+        *(item for step in state.steps.values() for item in _items(step)),
+        *_not_started(state),
+        *_findings(state),
+    ]
+    return Outcome(tuple(items), _containment(state), tuple(dict.fromkeys(_broken(state))))
+
+
+def _items(step: StepState) -> Iterator[Item]:
+    end = step.conclusion
+    if end is None:
+        if step.open():
+            says = "; ".join(str(write.write["says"]) for write in step.open())
+            yield Item(
+                Known.LEFT_TO_DO,
+                step.address,
+                step.title or says,
+                step.phase,
+                "unknown",
+                f"may have happened, nobody knows: {says}",
+                step.open()[-1].at,
+            )
+        return
+    known = _known(step)
+    if known is None:
+        return
+    yield Item(
+        known,
+        step.address,
+        step.title or step.address,
+        step.phase,
+        end.how.value,
+        end.says or end.why,
+        end.at,
+        str(end.error.get("do", "")),
+    )
+
+
+def _known(step: StepState) -> Known | None:
+    end = step.conclusion
+    assert end is not None  # noqa: S101 - the caller looked
+    done = tuple(step.done().values())
+    match end.how:
+        case As.SKIPPED:
+            return None
+        case As.FAILED | As.LEFT_OPEN:
+            return Known.LEFT_TO_DO
+        case As.YOUR_WORD:
+            return Known.YOUR_WORD
+        case As.NOT_SEEN:
+            return Known.NOT_SEEN
+        case As.UNCHANGED:
+            return Known.PROVED if end.proved else Known.NOT_SEEN
+        case As.DONE if not done:
+            return Known.LOOKED
+        case As.DONE:
+            blind = any(write.write.get("proof") == Proof.BLIND.value for write in done)
+            return Known.PROVED if end.proved and not blind else Known.NOT_SEEN
+
+
+def _not_started(state: RunState) -> Iterator[Item]:
+    plan = state.plan
+    if plan is None:
+        return
+    ended_well = state.status is RunStatus.ENDED and state.ended.get("exit") == 0
+    for step in plan.steps:
+        if ended_well or step.state in {StepPlan.SKIPPED, StepPlan.ENDS} or _came_to(state, step):
+            continue
+        if not step.action and step.state is not StepPlan.WAITS:
+            continue
+        maybe = ", if it is needed at all" if step.state is StepPlan.LATE else ""
+        yield Item(
+            Known.LEFT_TO_DO,
+            step.address,
+            step.title or step.address,
+            step.phase.value if step.phase else "",
+            "not-started",
+            f"not started{maybe}",
+        )
+
+
+def _came_to(state: RunState, step: PlannedStep) -> bool:
+    within = (f"{step.address}[", f"{step.address}/")
+    return any(
+        address == step.address or address.startswith(within)
+        for address, found in state.steps.items()
+        if found.conclusion is not None or found.open()
+    )
+
+
+def _findings(state: RunState) -> Iterator[Item]:
+    seen: set[str] = set()
+    concluded = [
+        (address, found.title, found.phase, line, found.conclusion.at)
+        for address, found in state.steps.items()
+        if found.conclusion is not None
+        for line in found.conclusion.findings
+    ]
+    planned = [
+        (step.address, step.title, step.phase.value if step.phase else "", line, "")
+        for step in (state.plan.steps if state.plan else ())
+        for line in step.findings
+    ]
+    for address, title, phase, line, at in (*concluded, *planned):
+        if line not in seen:
+            seen.add(line)
+            yield Item(Known.LEFT_TO_DO, address, title, phase, "finding", line, at)
+
+
+# --- containment ----------------------------------------------------------------------------------
+
+
+def _containment(state: RunState) -> Containment:
+    steps = {
+        step.address: step.title or step.address
+        for step in _containing(state.plan)
+        if not _replaced(state, step)
+    }
+    steps |= {
+        address: found.title or address
+        for address, found in state.steps.items()
+        if found.phase == Phase.CONTAIN.value
+    }
+    open_: list[str] = []
+    last = ""
+    for address, title in steps.items():
+        end = state.step(address).conclusion
+        if end is not None and end.how is As.SKIPPED:
+            continue
+        known = _known(state.step(address)) if end is not None else None
+        if end is not None and known in {Known.PROVED, Known.LOOKED}:
+            last = max(last, end.at)
+        else:
+            open_.append(f"{title}: {_why_open(state.step(address))}")
+    since = state.inputs.get("since")
+    return Containment(
+        planned=bool(steps),
+        proved_at="" if open_ else last,
+        open=tuple(open_),
+        since=since if isinstance(since, str) else "",
+        began=state.proposed_at,
+    )
+
+
+def _containing(plan: Plan | None) -> Iterator[PlannedStep]:
+    for step in plan.steps if plan is not None else ():
+        if step.phase is Phase.CONTAIN and step.state is not StepPlan.SKIPPED and step.action:
+            yield step
+
+
+def _replaced(state: RunState, step: PlannedStep) -> bool:
+    """A ``for_each`` that was planned late stands in the run as its items."""
+    return step.address not in state.steps and _came_to(state, step)
+
+
+def _why_open(step: StepState) -> str:
+    end = step.conclusion
+    if end is None:
+        return "nobody knows whether it happened" if step.open() else "not done"
+    return {
+        As.YOUR_WORD: "somebody's word, not proved",
+        As.NOT_SEEN: "done, and not seen",
+        As.DONE: "done, not proved",
+        As.UNCHANGED: "not proved",
+    }.get(end.how, end.why or end.says)
+
+
+def _broken(state: RunState) -> Iterator[str]:
+    """What destructive writes took away, while a later step of the plan is still to be done."""
+    if state.plan is None or (state.status is RunStatus.ENDED and state.ended.get("exit") == 0):
+        return
+    for address, found in state.steps.items():
+        planned = state.plan.step(address)
+        for write in found.writes:
+            destroys = write.write.get("effect") == Effect.DESTROYS.value
+            if destroys and write.status in {WriteStatus.DONE, WriteStatus.UNKNOWN}:
+                text = (planned.confirm if planned else "") or str(write.write.get("breaks", ""))
+                yield text or f"what this took away: {write.write['says']}"

@@ -1,0 +1,116 @@
+"""Turn what a person typed for an input into a value of its type.
+
+``respond.core.inputs`` says what fits; this adds what only people write. One closed grammar for
+times, so that what is understood is what was meant: ``2026-11-20``, ``2026-11-20 14:00``, RFC
+3339, ``now``, ``yesterday``, ``today``, ``3 days ago``, ``2h ago``, ``14:00`` (today). Times
+without a zone are UTC, as everything on our screens is.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from respond.core.inputs import input_value
+from respond.core.runbook import Input, InputKind
+from respond.core.shapes import ShapeError
+from respond.core.showable import hidden_character, showable
+from respond.core.values import Value
+from respond.errors import UsageError
+
+__all__ = ["parse_input", "parse_time"]
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_WORDS: Final = {
+    "second": "s", "sec": "s", "minute": "m", "min": "m", "hour": "h", "day": "d", "week": "w",
+}  # fmt: skip
+_AGO: Final = re.compile(r"(\d{1,7}|an?)\s*([a-z]+?)s?\s+ago")
+_CLOCK: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+_SAID: Final = {"yes": "true", "y": "true", "no": "false", "n": "false"}
+
+
+def parse_input(declared: Input, text: str, *, now_s: int) -> Value:
+    """The value of an input that is no secret.
+
+    Raises:
+        UsageError: It does not fit; says what would.
+    """
+    text = text.strip()
+    if hidden_character(text) is not None or "\n" in text or "\r" in text:
+        raise _no(declared, text, "it has control or invisible characters")
+    given: object = text
+    try:
+        match declared.kind:
+            case InputKind.LIST:
+                given = [item.strip() for item in text.split(",") if item.strip()]
+            case InputKind.BOOLEAN:
+                given = _SAID.get(text.lower(), text.lower())
+            case InputKind.TIME:
+                given = parse_time(text, now_s=now_s)
+            case _:
+                pass
+        return input_value(declared, given)
+    except OverflowError as error:
+        raise _no(declared, text, "it lies too far away") from error
+    except (ShapeError, ValueError) as error:
+        raise _no(declared, text, str(error)) from error
+
+
+def parse_time(text: str, *, now_s: int) -> str:
+    """RFC 3339 in UTC, with ``Z``.
+
+    Raises:
+        ValueError: It is not understood, or lies in the future.
+    """
+    now = datetime.fromtimestamp(now_s, UTC)
+    found = _moment(text.strip().lower(), now)
+    if found is None:
+        raise ValueError("a time looks like 2026-11-20, 2026-11-20 14:00, yesterday or 3 days ago")
+    if found > now + timedelta(minutes=5):
+        raise ValueError("it lies in the future")
+    return found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _moment(word: str, now: datetime) -> datetime | None:
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    day, _, clock = word.partition(" ")
+    named = {"today": midnight, "yesterday": midnight - timedelta(days=1), "now": now}
+    if day in named:
+        return _at(named[day], clock.removeprefix("at ")) if clock else named[day]
+    ago = _AGO.fullmatch(word)
+    if ago is not None:
+        count = 1 if ago[1].startswith("a") else int(ago[1])
+        unit = ago[2] if ago[2] in _UNITS else _WORDS.get(ago[2], "")
+        return now - timedelta(seconds=count * _UNITS[unit]) if unit else None
+    if _CLOCK.fullmatch(word):
+        today = _at(midnight, word)
+        return today if today is None or today <= now else today - timedelta(days=1)
+    return _written(word)
+
+
+def _at(day: datetime, clock: str) -> datetime | None:
+    found = _CLOCK.fullmatch(clock)
+    if found is None:
+        return None
+    return day.replace(hour=int(found[1]), minute=int(found[2]))
+
+
+def _written(word: str) -> datetime | None:
+    if not re.match(r"\d{4}-\d\d-\d\d", word):
+        return None
+    try:
+        moment = datetime.fromisoformat(word.upper())
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _no(declared: Input, text: str, why: str) -> UsageError:
+    # A secret never comes this way, but a person may paste one where a name is asked for.
+    shown = showable(text, limit=24) if declared.kind is not InputKind.SECRET else "it"
+    return UsageError(
+        f"{declared.name}: {shown!r} does not fit",
+        why=why,
+        do=f"for example: {declared.example}" if declared.example else "",
+    )

@@ -1,0 +1,37 @@
+"""Recognise a text that looks like a credential, so that files which never hold one refuse it.
+
+This is a net for accidents, not the way secrets are kept out of sight: what is a secret is known
+by its type. Only whole, distinctive forms are listed; a false alarm in a config file is cheap.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["looks_secret"]
+
+_LOOKS: Final[tuple[tuple[str, str], ...]] = (
+    (r"sa_(?:live|test|sandbox)_[A-Za-z0-9_-]{8,}", "a Customer.io service account token"),
+    (r"(?<![0-9A-Za-z])[0-9a-f]{32}(?![0-9A-Za-z])", "an API key (32 hexadecimal digits)"),
+    (r"(?<![0-9A-Za-z])[0-9A-F]{32}(?![0-9A-Za-z])", "an API key (32 hexadecimal digits)"),
+    (r"xox[a-z]-[A-Za-z0-9-]{10,}|xapp-[0-9]-[A-Za-z0-9-]{10,}", "a Slack token"),
+    (r"hooks\.slack\.com/services/[A-Za-z0-9/]+", "a Slack webhook address"),
+    (r"gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{20,}", "a GitHub token"),
+    (r"hv[sbr]\.[A-Za-z0-9_-]{16,}", "a Vault token"),
+    (r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z2-7]{16}(?![A-Z0-9])", "an AWS access key"),
+    (r"(?<![0-9A-Za-z])00[A-Za-z0-9_-]{40}(?![0-9A-Za-z])", "an Okta API token"),
+    (r"SSWS\s+\S{20,}", "an Okta API token"),
+    (r"-----BEGIN [A-Z ]*PRIVATE KEY-----", "a private key"),
+    (r"sk_live_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{32,}", "an API key"),
+    (r"glpat-[A-Za-z0-9_-]{16,}", "a GitLab token"),
+    (r"eyJ[A-Za-z0-9_-]{16,}\.eyJ[A-Za-z0-9_-]{16,}\.", "a signed token (JWT)"),
+    (r"(?i)\bbearer\s+[A-Za-z0-9._~+/-]{20,}", "a bearer token"),
+    (r"[a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s:@]+@", "a password in an address"),
+)
+_COMPILED: Final = tuple((re.compile(pattern), says) for pattern, says in _LOOKS)
+
+
+def looks_secret(text: str) -> str:
+    """Say what kind of credential a text seems to hold; empty when it seems to hold none."""
+    return next((says for pattern, says in _COMPILED if pattern.search(text)), "")
