@@ -29,7 +29,7 @@ from respond.core.script import (
     Script,
     Write,
 )
-from respond.errors import NoAnswerError, RefusedBySystemError
+from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
 from respond.ports import Reader
 
 __all__ = ["Look", "ScriptFaultError", "World", "act", "look", "refusal", "still_wanted"]
@@ -72,9 +72,20 @@ class World:
             RefusedBySystemError, NoAnswerError, NotReadyError: As the reader, or as the parser
                 found the reply.
         """
+        try:
+            value = self._parsed(read)
+        except (RefusedBySystemError, NoAnswerError, NotReadyError) as error:
+            if read.or_else is None:
+                raise
+            value = read.or_else(error.what)
+        for becomes in self._predictions.get(read.subject.name, ()):
+            value = becomes.change(value)
+        return value
+
+    def _parsed(self, read: Read[T]) -> T:
         replies = self._pages(read)
         try:
-            value = read.parse(replies)
+            return read.parse(replies)
         except RefusedError as error:
             raise refusal(error, read.call) from error
         except MalformedReplyError as error:
@@ -83,9 +94,6 @@ class World:
                 why=str(error),
                 request=read.call.says,
             ) from error
-        for becomes in self._predictions.get(read.subject.name, ()):
-            value = becomes.change(value)
-        return value
 
     def _pages(self, read: Read[Any]) -> Sequence[Reply]:
         replies = [self.reader.fetch(read.call)]

@@ -14,11 +14,21 @@ from typing import Any
 
 from respond.core.events import Actor, Event, Kind, Record, Strength
 from respond.core.plan import Plan, short_digest
-from respond.core.questions import Answer, AskConfirm, AskDrift, AskStart, Decision, Question
+from respond.core.questions import (
+    Answer,
+    AskConfirm,
+    AskDrift,
+    AskStart,
+    Decision,
+    Question,
+    other_orders,
+)
 from respond.core.run import RunState, RunStatus, after, fold, verdict
 from respond.core.runbook import (
     ActionStep,
     AssertStep,
+    BlockStep,
+    ForEach,
     InputKind,
     ParallelStep,
     Runbook,
@@ -40,6 +50,7 @@ from respond.planner import make_plan, wait_says
 from respond.ports import Clock, Intent, Journal, Pen, Progress, Prompt, Reader
 from respond.site import Site, values_of
 from respond.step import StepRun
+from respond.stopping import Stop
 from respond.walk import Absent, EndedError, Here, Walk
 
 __all__ = ["Engine", "QuitError", "Tools"]
@@ -63,6 +74,7 @@ class Tools:
     clock: Clock
     prompt: Prompt
     progress: Progress
+    stop: Stop = field(default_factory=Stop)
 
 
 @dataclass(slots=True)
@@ -121,9 +133,17 @@ class Engine:
             ParkedError: LATER was answered, or nobody is there.
             QuitError: QUIT was answered.
         """
-        with self._lock:
+        with self._lock, self.tools.stop.waiting(self.run):
             answer = self.tools.prompt.ask(question)
         return self.heed(answer, getattr(question, "step", ""))
+
+    def pause(self, seconds: float, what: str) -> None:
+        """Let time pass; Ctrl-C parks the run meanwhile."""
+        if seconds <= 0:
+            return
+        self.tools.progress.waiting(what, seconds)
+        with self.tools.stop.waiting(self.run):
+            self.tools.clock.sleep(seconds)
 
     def heed(self, answer: Answer, step: str) -> Answer:
         """Let LATER and QUIT end the advance; hand every other answer back."""
@@ -227,7 +247,7 @@ class Engine:
             self.add(Kind.PLANNED, digest=plan.digest, plan=encode(plan))
             if plan.ends:
                 return self._end(ExitCode.DONE, plan.ends, next_runbook=plan.next)
-            answer = self.ask(AskStart(plan))
+            answer = self.ask(AskStart(plan, other_orders(self.runbook, self.state.inputs)))
             match answer.decision:
                 case Decision.YES:
                     self.add(
@@ -272,7 +292,7 @@ class Engine:
             "runbook": self.runbook.digest,
             "engine": self.site.engine,
             "mode": self.site.mode,
-            "policy": dict(self.site.policy),
+            "policy": self.site.policy.as_json(),
         }
         changed = [name for name in was if was[name] != now[name]]
         if not changed:
@@ -450,7 +470,6 @@ class EngineWalk(Walk):
         engine = self.engine
         left = step.within_s - passed
         nap = min(step.every_s, max(1, left))
-        engine.tools.progress.waiting(wait_says(step), float(left))
         if not engine.tools.prompt.is_there:
             engine.add(
                 Kind.PARKED,
@@ -462,7 +481,7 @@ class EngineWalk(Walk):
                 waits={"step": address, "since": since},
             )
             raise ParkedError(wait_says(step), do=f"respond resume {engine.run}")
-        engine.tools.clock.sleep(nap)
+        engine.pause(nap, wait_says(step))
 
     def _until(self, step: WaitStep, here: Here) -> tuple[bool, Any]:
         if step.until is None:
@@ -513,9 +532,18 @@ class EngineWalk(Walk):
     def unevaluated(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
         if self.engine.state.step(address).conclusion is None:
             self.engine.add(
-                Kind.OBSERVED, address, how="failed", says=error.what, why=error.what,
-                title=step.words.title, phase=_phase(step, here), error=failure_data(error),
+                Kind.OBSERVED,
+                address,
+                how="failed",
+                says=error.what,
+                why=error.what,
+                title=step.words.title,
+                phase=_phase(step, here),
+                error=failure_data(error),
             )
+
+    def limit(self, step: ActionStep | BlockStep, each: ForEach) -> int:
+        return self.engine.site.limit(step, each)
 
     def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
         if self.engine.state.step(address).confirmed:

@@ -15,6 +15,7 @@ from respond.core.runbook import (
     AssertStep,
     BlockStep,
     ChooseStep,
+    ForEach,
     Runbook,
     Step,
     WaitStep,
@@ -62,7 +63,7 @@ def make_plan(
         engine=site.engine,
         mode=site.mode,
         inputs=encode(state.inputs),
-        policy=site.policy,
+        policy=site.policy.as_json(),
         connections=connections,
         steps=tuple(planner.planned),
         unseen=tuple(planner.unseen),
@@ -217,7 +218,7 @@ class Planner(Walk):
                 late_on=(late.step,) if late is not None else (),
                 output=encode(output),
                 group=here.group,
-                limit=step.for_each.limit if step.for_each is not None else 1,
+                limit=self.site.care(step).limit,
                 approve=encode(step.approve) if step.approve is not None else None,
             )
         )
@@ -280,6 +281,9 @@ class Planner(Walk):
 
     def unevaluated(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
         raise error
+
+    def limit(self, step: ActionStep | BlockStep, each: ForEach) -> int:
+        return self.site.limit(step, each)
 
     def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
         self.unseen.append(f"{address}: {count} targets, more than {limit}: asks again")

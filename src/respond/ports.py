@@ -111,8 +111,10 @@ class Clock(Protocol):
 class KeyStore(Protocol):
     """Small secrets by name: signing key, digest key, run keys, high-water mark."""
 
-    says: str
-    """Where they lie, for ``audit verify`` and ``doctor``: ``OS keyring``, ``0600 files in ...``."""
+    @property
+    def says(self) -> str:
+        """Where they lie, for ``audit verify`` and ``doctor``, e.g. ``OS keyring``."""
+        ...
 
     def get(self, name: str) -> bytes | None: ...
 
@@ -225,6 +227,10 @@ class Progress(Protocol):
     def say(self, text: str) -> None: ...
 
     def waiting(self, what: str, seconds: float) -> None: ...
+
+    def show_secret(self, title: str, value: str) -> None:
+        """Show a new secret to the person at the terminal, once, as the last resort of a sink."""
+        ...
 
 
 class Secrets(Protocol):

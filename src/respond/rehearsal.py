@@ -14,8 +14,11 @@ from typing import Any
 
 from respond.adapters.doors import Doors
 from respond.core.events import Actor, Strength
+from respond.core.runbook import InputKind, Runbook
 from respond.core.script import Connection, Person, PersonRecord
 from respond.errors import NotReadyError, UsageError
+from respond.formats.inputs import parse_input
+from respond.proposing import Given
 
 __all__ = ["Rehearsal", "RehearsalClock", "StorySecrets", "story_value"]
 
@@ -109,6 +112,14 @@ class Rehearsal:
         if self.own is not None:
             self.own.close()
 
+    def arm(self, faults: list[str]) -> None:
+        """Let these faults happen.
+
+        Raises:
+            UsageError: One of them is none that the company knows.
+        """
+        self.doors.arm(faults)
+
     def click(self, person: Person[Any]) -> str | None:
         return self.doors.click(person)
 
@@ -157,7 +168,11 @@ class Rehearsal:
                 story["region"],
                 "respond-ir",
                 sink,
-                {"app": True, "account_name": story["company"]},
+                {
+                    "app": True,
+                    "app_workspace": str(story["production"]),
+                    "account_name": story["company"],
+                },
                 can,
             ),
             "slack": Connection("slack", "slack", story["slack_team_id"], identity="respond"),
@@ -197,7 +212,7 @@ class Rehearsal:
                 }
                 return named | own
             case "slack":
-                return {"web": urls["slack"], "": urls["slack"]}
+                return {"api": f"{urls['slack']}/api"}
             case "pagerduty":
                 return {
                     "rest": urls["pagerduty/rest"],
@@ -205,7 +220,7 @@ class Rehearsal:
                     "events": urls["pagerduty/events"],
                 }
             case "vault":
-                return {"vault": urls["vault"], "": urls["vault"]}
+                return {"http": urls["vault"]}
             case "http":
                 return {"": urls["widgets"]}
             case _:
@@ -221,6 +236,37 @@ def story_value(story: Mapping[str, Any], text: Any) -> Any:
             raise UsageError(f"the simulated company has no {name!r}", why=f"it has: {known}")
         return story[name]
     return text
+
+
+def rehearsal_inputs(
+    runbook: Runbook, story: Mapping[str, Any], overrides: Mapping[str, str], now_s: int
+) -> Given:
+    """Inputs for a rehearsal: the runbook's own ``rehearsal:`` part, and what ``--set`` gave.
+
+    Raises:
+        UsageError: An input that does not exist, or a value that does not fit.
+    """
+    names = {declared.name for declared in runbook.inputs}
+    for name in [*runbook.rehearsal, *overrides]:
+        if name not in names:
+            raise UsageError(
+                f"{runbook.name} has no input {name!r}", why=f"it has: {', '.join(sorted(names))}"
+            )
+    given = Given()
+    for declared in runbook.inputs:
+        raw: Any = runbook.rehearsal.get(declared.name)
+        if declared.name in overrides:
+            raw = overrides[declared.name]
+        value = story_value(story, raw)
+        if value in (None, ""):
+            continue
+        if declared.kind is InputKind.SECRET:
+            given.secrets[declared.name] = str(value)
+        elif isinstance(value, str):
+            given.values[declared.name] = parse_input(declared, value, now_s=now_s)
+        else:
+            given.values[declared.name] = value
+    return given
 
 
 def remember(folder: Path, facts: Mapping[str, Any]) -> None:

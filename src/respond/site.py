@@ -11,15 +11,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from respond.core.events import Actor
+from respond.core.policy import Care, Policy, asked_by, effective
 from respond.core.run import RunState
-from respond.core.runbook import ActionStep, Runbook, WaitStep, all_steps
+from respond.core.runbook import (
+    ActionStep,
+    BlockStep,
+    ForEach,
+    Runbook,
+    WaitStep,
+    all_steps,
+)
 from respond.core.script import (
     Connection,
-    Effect,
     Me,
     PersonRecord,
     Script,
-    Spec,
     WrittenAction,
 )
 from respond.core.shapes import decode, encode
@@ -42,11 +48,13 @@ def first_late(value: Value) -> Late | None:
             step, _, name = handle.name.rpartition(".")
             return Late(step, name)
         case list() | tuple():
-            return next((late for item in value if (late := first_late(item))), None)
+            inside = [first_late(item) for item in value]
         case dict():
-            return next((late for item in value.values() if (late := first_late(item))), None)
+            inside = [first_late(item) for item in value.values()]
         case _:
             return None
+    # A late value has no truth, so it is asked for by identity.
+    return next((late for late in inside if late is not None), None)
 
 
 def values_of(output: Any) -> Value:
@@ -70,7 +78,7 @@ class Site:
     Attributes:
         mode: ``real``, ``rehearsal`` or ``dry-run``.
         chosen: ``--connection``: name of the connection to use where a system has several.
-        policy: Effective policy as JSON; part of the canonical plan.
+        policy: Of the project; part of the canonical plan.
         engine: Name and version of this program; part of the canonical plan.
     """
 
@@ -79,24 +87,23 @@ class Site:
     operator: Actor
     mode: str
     engine: str
-    policy: Mapping[str, Any] = field(default_factory=dict)
+    policy: Policy = field(default_factory=Policy)
     chosen: str = ""
     by_hand: bool = False
     step_by_step: bool = False
     yes: bool = False
     suspects: tuple[str, ...] = ()
 
-    @property
-    def asks_every_write(self) -> bool:
-        """``--step-by-step``, or a policy that says so."""
-        return self.step_by_step or self.policy.get("confirm") == "every-write"
+    def care(self, step: ActionStep) -> Care:
+        """What this step gets: the most that policy, runbook and flags ask for (P12)."""
+        asked = asked_by(step, every_write=self.step_by_step)
+        return effective(self.policy, step.action.spec.effect, asked)
 
-    def wants_second_person(self, spec: Spec) -> bool:
-        """Whether policy asks for another person's approval before this action."""
-        who = self.policy.get("two_people", "never")
-        return self.mode == "real" and (
-            who == "every-write" or (who == "destructive" and spec.effect is Effect.DESTROYS)
-        )
+    def limit(self, step: ActionStep | BlockStep, each: ForEach) -> int:
+        """Targets beyond which a ``for_each`` asks again (P8)."""
+        if isinstance(step, ActionStep):
+            return self.care(step).limit
+        return min(each.limit, self.policy.limit)
 
     def connection_for(self, system: str, named: str = "") -> Connection:
         """The connection an action of this system uses.

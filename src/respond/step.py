@@ -132,7 +132,7 @@ class StepRun:
     _agreed: set[str] = field(default_factory=set, init=False)
     _stays: set[str] = field(default_factory=set, init=False)
 
-    # --- entry -------------------------------------------------------------------------------
+    # --- entry -----------------------------------------------------------------------------------
 
     def go(self) -> Value | Absent:
         """The step's output, or why there is none. Concluded steps answer from the journal."""
@@ -145,6 +145,7 @@ class StepRun:
             self._arguments = self.engine.site.arguments(self.step, self.here.values)
         except StepFailedError as error:
             return self._leave_open(error.what)
+        self.engine.tools.stop.check(self.engine.run)
         late = first_late(self._arguments)
         if late is not None:
             return self._leave_open(f"it needs {late.step}.{late.name}, which has not happened")
@@ -177,7 +178,7 @@ class StepRun:
         plan = self.engine.state.plan
         return plan.step(self.address) if plan is not None else None
 
-    # --- looking -----------------------------------------------------------------------------
+    # --- looking ---------------------------------------------------------------------------------
 
     def _script(self) -> Script[Any]:
         engine, spec = self.engine, self.step.action.spec
@@ -212,7 +213,7 @@ class StepRun:
             self._script(), self._world(), known=self._known(blind_only=True), predict=False
         )
 
-    # --- the passes ----------------------------------------------------------------------------
+    # --- the passes ------------------------------------------------------------------------------
 
     def _to_the_end(self) -> Value | Absent:
         began = self.engine.tools.clock.mono_ms()
@@ -262,10 +263,9 @@ class StepRun:
             )
         if not engine.tools.prompt.is_there:
             raise ParkedError(outcome.says, do=f"respond resume {engine.run}")
-        engine.tools.progress.waiting(outcome.says, float(limit - waited))
-        engine.tools.clock.sleep(min(outcome.every_s, limit - waited))
+        engine.pause(min(outcome.every_s, limit - waited), outcome.says)
 
-    # --- agreement -----------------------------------------------------------------------------
+    # --- agreement -------------------------------------------------------------------------------
 
     def _covered(self) -> set[str]:
         """Keys that a recorded yes covers: the start covers planned ordinary writes."""
@@ -278,7 +278,7 @@ class StepRun:
     def _wants_question(self, write: PlannedWrite) -> bool:
         if write.cleans_up:
             return False
-        return write.effect is Effect.DESTROYS or self.engine.site.asks_every_write
+        return write.effect is Effect.DESTROYS or self.engine.site.care(self.step).confirm
 
     def _wants_agreement_first(self) -> bool:
         planned = self.planned
@@ -293,8 +293,6 @@ class StepRun:
         """Look, and see to it that a yes covers every write that is wanted now."""
         seen = self._look()
         wanted = [planned_write(write) for write in seen.writes if not write.cleans_up]
-        for write in seen.writes:
-            self._stays |= set(write.stays)
         fresh = [w for w in wanted if w.key not in self._covered()]
         if not fresh:
             return
@@ -323,7 +321,7 @@ class StepRun:
             return None
         engine = self.engine
         for pause in self._pauses(30):
-            engine.tools.clock.sleep(pause)
+            engine.pause(pause, "what is seen is not what was planned: looking again")
             seen = self._look()
             wanted = [planned_write(w) for w in seen.writes if not w.cleans_up]
             if {w.key for w in wanted} <= expected:
@@ -340,16 +338,13 @@ class StepRun:
         return pauses
 
     def _approval(self) -> None:
-        approve = self.step.approve
-        if approve is None and not self.engine.site.wants_second_person(self.step.action.spec):
+        care = self.engine.site.care(self.step)
+        if care.approvals == 0 or self.engine.site.mode == "rehearsal":
             return
         raise ParkedError(
             f"step {self.address!r} waits for another person's approval",
-            why=f"the runbook asks for {approve.count} by {approve.by}"
-            if approve
-            else "policy asks for a second person at destructive steps",
-            do="approvals from other people come with `respond approve`, which this version "
-            "does not have yet; the run stays parked and nothing was written at this step",
+            why=f"{care.approvals} of {' and '.join(sorted(care.roles))} have to agree first",
+            do="ways to approve come with a later version; nothing was written at this step",
         )
 
     def _confirm(self, writes: list[PlannedWrite]) -> None:
@@ -377,6 +372,8 @@ class StepRun:
                 stays=tuple(dict.fromkeys(s for w in everything for s in w.stays)),
                 why=self.step.words.why,
                 on_skip=self._on_skip(),
+                writes=tuple(everything),
+                by_hand=any(w.hands == "tool" for w in everything),
             )
         )
         self._take(answer.decision, together, typed=answer.typed)
@@ -446,6 +443,8 @@ class StepRun:
                 planned=tuple(_line(w) for w in was),
                 now=tuple(_line(w) for w in now),
                 wants=wants,
+                planned_writes=tuple(was),
+                now_writes=tuple(now),
             )
         )
         if answer.decision is Decision.NO:
@@ -467,11 +466,11 @@ class StepRun:
         ]
 
     def _ask_already_so(self, missing: list[PlannedWrite]) -> None:
-        """A planned write that is no longer wanted is drift: somebody else did it, or we misread."""
+        """A planned write that is not wanted any more is drift: somebody did it, or we misread."""
         engine = self.engine
         keys = {w.key for w in missing}
         for pause in self._pauses(max(10, self._look().settle_s)):
-            engine.tools.clock.sleep(pause)
+            engine.pause(pause, "it is already so: looking again")
             if keys & {write_key(w) for w in self._look().writes}:
                 raise ParkedError(
                     f"step {self.address!r}: what is seen changes from look to look",
@@ -484,6 +483,7 @@ class StepRun:
                 planned=tuple(_line(w) for w in missing),
                 now=("already so: nothing is left to write",),
                 wants="agree",
+                planned_writes=tuple(missing),
             )
         )
         if answer.decision is Decision.NO:
@@ -508,8 +508,9 @@ class StepRun:
         key = write_key(write)
         if not write.cleans_up and key not in self._covered():
             raise _NotAgreedError
-        self._stays |= set(write.stays)
+        self.engine.tools.stop.check(self.engine.run)
         if isinstance(write.hands, Person):
+            self._stays |= set(write.stays)
             raise _HandsError(write)
         return self._send(write, write.hands, key)
 
@@ -524,11 +525,10 @@ class StepRun:
                 "timeout_s": timeout_s,
             },
             undo=encode(write.undo) if write.undo is not None else None,
-            request_digest=request_digest(write),
         )
 
     def _send(self, write: Write[Any], hands: Api[Any], key: str) -> Any:
-        """Send one write, again only when the system said that it did not take it (429 and such)."""
+        """Send one write; again only when the system says that it was not taken (429 and such)."""
         try:
             return self._send_once(write, hands, key)
         except RefusedBySystemError as error:
@@ -568,8 +568,7 @@ class StepRun:
         return retrying(once)
 
     def _pause(self, seconds: float, what: str) -> None:
-        self.engine.tools.progress.waiting(what, seconds)
-        self.engine.tools.clock.sleep(seconds)
+        self.engine.pause(seconds, what)
 
     def _send_once(self, write: Write[Any], hands: Api[Any], key: str) -> Any:
         engine = self.engine
@@ -633,7 +632,8 @@ class StepRun:
         intent = self._intend(write, key, 0)
         intent.spend(request_digest(write))
         seen = self._watch(write) if write.proof is Proof.SEEN else None
-        answer = engine.tools.prompt.by_hand(person, self.title, seen=seen, every_s=3.0)
+        with engine.tools.stop.waiting(engine.run):
+            answer = engine.tools.prompt.by_hand(person, self.title, seen=seen, every_s=3.0)
         engine.heed(answer, self.address)
         if answer.decision is not Decision.YES:
             engine.add(
@@ -772,8 +772,7 @@ class StepRun:
         failure: StepFailedError | None = None
         for pause in [0.0, *self._pauses(settle)]:
             if pause:
-                engine.tools.progress.waiting("waiting until it is seen", float(settle))
-                engine.tools.clock.sleep(pause)
+                engine.pause(pause, "waiting until it is seen")
             try:
                 last = self._look()
             except StepFailedError as error:
@@ -799,7 +798,7 @@ class StepRun:
         self._observe(As.NOT_SEEN, Done(output, says=why, proved=False), why=why)
         return values_of(output)
 
-    # --- the end of a step -------------------------------------------------------------------------
+    # --- the end of a step -----------------------------------------------------------------------
 
     def _conclude(self, outcome: Done[Any]) -> Value:
         done = self.state.done().values()

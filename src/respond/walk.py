@@ -119,6 +119,10 @@ class Walk(ABC):
         """``when``, ``choose`` or ``for_each`` could not be evaluated."""
 
     @abstractmethod
+    def limit(self, step: ActionStep | BlockStep, each: ForEach) -> int:
+        """How many items go on without a further question: the least that anybody set."""
+
+    @abstractmethod
     def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
         """Whether more items than ``limit`` may go on."""
 
@@ -253,8 +257,9 @@ class Walk(ABC):
             self.undecided(step, address, here, items)
             return None
         chosen = list(items) if isinstance(items, list | tuple) else []
-        if len(chosen) > each.limit and not self.over_limit(step, address, len(chosen), each.limit):
-            return Absent(f"{len(chosen)} targets, and the limit is {each.limit}", failed=True)
+        limit = self.limit(step, each)
+        if len(chosen) > limit and not self.over_limit(step, address, len(chosen), limit):
+            return Absent(f"{len(chosen)} targets, and the limit is {limit}", failed=True)
         outputs: list[Value] = []
         for item in chosen:
             name = f"{address}[{item_address(item)}]"

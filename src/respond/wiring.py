@@ -6,28 +6,36 @@ belongs to one run, because a run's secrets open only for that run.
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from respond import __version__
 from respond.core.events import Actor, Strength
-from respond.core.runbook import Runbook
-from respond.core.script import Call, Connection
+from respond.core.runbook import ActionStep, Runbook, all_steps
+from respond.core.script import Call, Connection, Reply
 from respond.core.values import SecretHandle
-from respond.errors import NotReadyError, UsageError
+from respond.errors import NotReadyError, StepFailedError, UsageError
 from respond.places import Places, read_runbook
-from respond.ports import Clock, Journal, KeyStore, Pen, Progress, Prompt, Reader
-from respond.site import Site
+from respond.ports import Clock, Journal, KeyStore, Pen, Progress, Prompt, Reader, Secrets
+from respond.site import NO_CONNECTION, Site
 
 if TYPE_CHECKING:
+    from respond.actions.customerio.discovery import CapabilityTable
+    from respond.adapters.http_request import Endpoint
     from respond.adapters.journal_sqlite import SqliteJournal
     from respond.adapters.redactor import Redactor
+    from respond.adapters.smtp import SmtpServer
+    from respond.cli.screens import Stagehand
     from respond.engine import Engine
+    from respond.formats.config_file import ConnectionConfig, Project
     from respond.rehearsal import Rehearsal
+    from respond.testing.moments import Moments
 
 __all__ = ["ENGINE", "Session", "load_runbook", "rehearsal_session", "run_ids"]
 
@@ -43,8 +51,8 @@ def load_runbook(places: Places, name: str) -> Runbook:
         UsageError: There is none.
         FormatFaults: It has faults.
     """
-    from respond.actions import load as load_actions  # noqa: PLC0415 - heavy
-    from respond.formats.runbook_file import load  # noqa: PLC0415 - heavy
+    from respond.actions import load as load_actions
+    from respond.formats.runbook_file import load
 
     found = places.runbooks()
     if name not in found:
@@ -83,7 +91,7 @@ class Session:
     places: Places
     clock: Clock
     keys: KeyStore
-    journal: SqliteJournal
+    journal: Journal
     site: Site
     reader: Reader
     pen: Pen
@@ -95,11 +103,9 @@ class Session:
     closers: list[Callable[[], None]] = field(default_factory=list)
 
     def engine(self, runbook: Runbook) -> Engine:
-        from respond.engine import Engine, Tools  # noqa: PLC0415 - heavy
+        from respond.engine import Engine, Tools
 
-        tools = Tools(
-            self.journal, self.reader, self.pen, self.clock, self.prompt, self.progress
-        )
+        tools = Tools(self.journal, self.reader, self.pen, self.clock, self.prompt, self.progress)
         return Engine(self.run, runbook, self.site, tools)
 
     def close(self) -> None:
@@ -117,19 +123,21 @@ def rehearsal_session(
     by_hand: bool = False,
     dry_run: bool = False,
     ahead_s: float = 0.0,
-    crash: Callable[[Any], Any] | None = None,
+    moments: Moments | None = None,
 ) -> Session:
     """Everything for a run against the simulated company; no real credential is touched.
 
     Args:
         prompt: Makes the prompt, once the clock is there.
-        crash: Wraps the journal, for ``--fault crash@STEP``.
+        moments: Where to stop dead, for ``--fault crash@STEP`` and the crash campaigns.
     """
-    from respond.adapters.clock import SystemClock  # noqa: PLC0415 - heavy imports where used
-    from respond.adapters.journal_sqlite import SqliteJournal  # noqa: PLC0415
-    from respond.adapters.keys import FolderKeys, MemoryKeys  # noqa: PLC0415
-    from respond.adapters.redactor import Redactor  # noqa: PLC0415
-    from respond.rehearsal import OPERATOR, RehearsalClock  # noqa: PLC0415
+    from respond.adapters.clock import SystemClock
+    from respond.adapters.http_request import Endpoint
+    from respond.adapters.journal_sqlite import SqliteJournal
+    from respond.adapters.keys import FolderKeys, MemoryKeys
+    from respond.adapters.redactor import Redactor
+    from respond.adapters.smtp import SmtpServer
+    from respond.rehearsal import OPERATOR, RehearsalClock
 
     clock = RehearsalClock(SystemClock(), rehearsal.doors, ahead_s=ahead_s)
     folder = places.rehearsals / run
@@ -145,61 +153,375 @@ def rehearsal_session(
     redactor = Redactor()
     made = progress(clock)
     connections = rehearsal.connections(frozenset())
-    transport = _transport(
-        run, connections, journal, redactor, clock, made, rehearsal.secrets(),
-        urls=rehearsal.base_urls, loopback=True, timeout_scale=REHEARSAL_TIMEOUTS,
+    secrets = rehearsal.secrets()
+    lines = _lines(
+        run,
+        {
+            name: Endpoint(
+                name,
+                c.system,
+                rehearsal.base_urls(c),
+                auth="bearer" if c.system == "http" else c.system,
+                loopback_ok=True,
+                options={k: str(v) for k, v in c.options.items()},
+            )
+            for name, c in connections.items()
+            if c.system != "email"
+        },
+        {
+            "mail": SmtpServer(
+                "mail", rehearsal.smtp["host"], rehearsal.smtp["port"], loopback_ok=True
+            )
+        },
+        journal=journal,
+        redactor=redactor,
+        clock=clock,
+        progress=made,
+        secrets=secrets,
+        keep=secrets.store,
+        timeout_scale=REHEARSAL_TIMEOUTS,
     )
-    can = _discovered(transport.reader(), connections["cio"])
+    can = _discovered(lines.reader, connections["cio"])
+    own = {"own_digests": [journal.digest(secrets.credential(n)) for n in ("cio", "cio/app")]}
+    made_connections = rehearsal.connections(can)
+    made_connections["cio"] = replace(
+        made_connections["cio"], options={**made_connections["cio"].options, **own}
+    )
     site = Site(
-        connections=rehearsal.connections(can),
+        connections=made_connections,
         persons=rehearsal.persons(),
         operator=OPERATOR,
         mode="dry-run" if dry_run else "rehearsal",
         engine=ENGINE,
-        policy={"confirm": "destructive", "two_people": "never"},
         by_hand=by_hand,
     )
+    kept: Journal = journal
+    pen = lines.pen
+    if moments is not None:
+        from respond.testing.moments import KilledJournal, KilledPen
+
+        kept, pen = KilledJournal(journal, moments), KilledPen(lines.pen, moments)
     return Session(
-        places, clock, keys, crash(journal) if crash else journal, site, transport.reader(),
-        transport.pen(), prompt(clock, redactor), made, redactor, run, folder,
-        [journal.close, transport.close],
+        places=places,
+        clock=clock,
+        keys=keys,
+        journal=kept,
+        site=site,
+        reader=lines.reader,
+        pen=pen,
+        prompt=prompt(clock, redactor),
+        progress=made,
+        redactor=redactor,
+        run=run,
+        locks=folder,
+        closers=[journal.close, lines.close],
     )
 
 
-def _transport(
+def open_keys(project: Project, places: Places) -> KeyStore:
+    """Where the journal's keys and the credentials are: the OS keyring, or 0600 files."""
+    from respond.adapters.keys import FolderKeys, KeyringKeys
+
+    if project.journal.keys == "file":
+        return FolderKeys(places.state / "keys")
+    return KeyringKeys()
+
+
+def journal_path(project: Project, places: Places) -> Path:
+    """``[journal] path``, or the state folder."""
+    return Path(project.journal.path).expanduser() if project.journal.path else places.journal
+
+
+def load_project(places: Places) -> Project:
+    """``respond.toml``, or everything at its default."""
+    from respond.formats.config_file import Project, read_project
+
+    return read_project(places.project) if places.project is not None else Project()
+
+
+def real_session(
+    places: Places,
+    hand: Stagehand,
+    *,
+    runbook: Runbook,
+    run: str = "",
+    chosen: str = "",
+    by_hand: bool = False,
+    step_by_step: bool = False,
+    dry_run: bool = False,
+) -> Session:
+    """Everything for a run against the real systems.
+
+    A dry run has a journal in memory and keys of its own, so that it leaves nothing behind (P5).
+
+    Raises:
+        NotReadyError: A connection, credential or key store is not there; nothing was started.
+        JournalUnusableError, JournalBrokenError: As ``SqliteJournal.open``.
+    """
+    from respond.adapters.clock import SystemClock
+    from respond.adapters.journal_sqlite import SqliteJournal
+    from respond.adapters.keys import MemoryKeys
+    from respond.adapters.redactor import Redactor
+    from respond.adapters.secrets import CredentialStore
+    from respond.proposing import new_run_id
+
+    project = load_project(places)
+    clock, redactor, operator = SystemClock(), Redactor(), os_user()
+    store = _LateKeys(lambda: open_keys(project, places))
+    keys: KeyStore = MemoryKeys() if dry_run else store
+    journal = (
+        SqliteJournal.in_memory(keys, clock, operator)
+        if dry_run
+        else SqliteJournal.open(
+            journal_path(project, places), keys=keys, clock=clock, create=True, actor=operator
+        )
+    )
+    run = run or new_run_id(runbook.name, run_ids(journal), chance())
+    progress = hand.progress(clock)
+    hand.operator = operator.id
+    configs = project.connections
+    secrets = CredentialStore(
+        project.references, store, redactor, clock, environment=_clean_environment()
+    )
+    lines = _lines(
+        run,
+        {n: _endpoint(c) for n, c in configs.items() if c.system not in ("email", "command")},
+        {n: _mail_server(c, project) for n, c in configs.items() if c.system == "email"},
+        journal=journal,
+        redactor=redactor,
+        clock=clock,
+        progress=progress,
+        secrets=secrets,
+        keep=secrets.keep,
+    )
+    connections: dict[str, Connection] = {}
+    for name, config in configs.items():
+        can, drift = _capabilities(config, places.state / "connections", lines.reader)
+        for line in drift:
+            progress.say(line)
+        made = project.connection(name, can)
+        own = _own_digests(config, secrets, journal)
+        connections[name] = replace(made, options={**made.options, **own})
+    site = Site(
+        connections=connections,
+        persons=project.records,
+        operator=operator,
+        mode="dry-run" if dry_run else "real",
+        engine=ENGINE,
+        policy=project.policy,
+        chosen=chosen,
+        by_hand=by_hand,
+        step_by_step=step_by_step,
+    )
+    _ready(runbook, site, secrets)
+    return Session(
+        places=places,
+        clock=clock,
+        keys=keys,
+        journal=journal,
+        site=site,
+        reader=lines.reader,
+        pen=lines.pen,
+        prompt=hand.prompt(clock),
+        progress=progress,
+        redactor=redactor,
+        run=run,
+        locks=places.state / "locks",
+        closers=[journal.close, lines.close],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """How requests leave: what reads, what writes, what closes both."""
+
+    reader: Reader
+    pen: Pen
+    close: Callable[[], None]
+
+
+def _lines(
     run: str,
-    connections: Mapping[str, Connection],
+    endpoints: Mapping[str, Endpoint],
+    servers: Mapping[str, SmtpServer],
+    *,
     journal: SqliteJournal,
     redactor: Redactor,
     clock: Clock,
     progress: Progress,
-    secrets: Any,
-    *,
-    urls: Callable[[Connection], Mapping[str, str]],
-    loopback: bool,
+    secrets: Secrets,
+    keep: Callable[[str, str], None],
     timeout_scale: float = 1.0,
-) -> Any:
-    from respond.adapters.transport import Transport  # noqa: PLC0415 - heavy
+) -> _Lines:
+    from respond.adapters.command import CommandPen
+    from respond.adapters.http import HttpTransport
+    from respond.adapters.smtp import SmtpPen
+    from respond.adapters.transport import LocalPen, RouterPen, RouterReader
 
     def open_secret(handle: SecretHandle) -> str:
         value = journal.open_secret(run, handle.name)
         if value is None:
             raise NotReadyError(f"the secret {handle.name} of run {run} is not held any more")
+        redactor.register(handle.name, value)
         return value
 
-    return Transport(
-        connections=connections, urls=urls, secrets=secrets, opener=open_secret, clock=clock,
-        redactor=redactor, waiting=progress.waiting, loopback=loopback,
-        timeout_scale=timeout_scale, user_agent=f"respond/{__version__}",
+    def show(call: Call, opener: Callable[[SecretHandle], str]) -> Reply:
+        progress.show_secret(" ".join(call.path), opener(call.body))
+        return Reply(200, {}, None)
+
+    def keep_own(call: Call, opener: Callable[[SecretHandle], str]) -> Reply:
+        keep("/".join((call.connection, *call.path)), opener(call.body))
+        return Reply(200, {}, None)
+
+    http = HttpTransport(
+        endpoints,
+        secrets,
+        open_secret,
+        clock,
+        user_agent=f"respond/{__version__}",
+        redactor=redactor,
+        timeout_scale=timeout_scale,
+        waiting=progress.waiting,
     )
+    others: dict[str, Pen] = {
+        "smtp": SmtpPen(servers, secrets, clock, redactor, timeout_scale=timeout_scale),
+        "command": CommandPen(open_secret, redactor, clock, _clean_environment()),
+        "screen": LocalPen(show, open_secret),
+        "own": LocalPen(keep_own, open_secret),
+    }
+    return _Lines(RouterReader(http.reader()), RouterPen(http.pen(), others), http.close)
+
+
+def _clean_environment() -> dict[str, str]:
+    """What programs of the team's own may see of ours."""
+    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
 
 
 def _discovered(reader: Reader, connection: Connection) -> frozenset[str]:
-    """What the account's live API description offers, as it stands now."""
-    from respond.actions.customerio import discovery  # noqa: PLC0415 - heavy
+    """What the simulated account's live description offers; accepted without asking."""
+    from respond.actions.customerio import discovery
 
-    documents = [
-        reader.fetch(Call(connection.name, "management", "GET", path)).body
+    return discovery.match(*live_documents(reader, connection.name)).confirmed
+
+
+class _LateKeys:
+    """A key store that is opened when it is first needed: a keyring costs time and may ask."""
+
+    def __init__(self, make: Callable[[], KeyStore]) -> None:
+        self._make = make
+        self._made: KeyStore | None = None
+
+    @property
+    def _keys(self) -> KeyStore:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    @property
+    def says(self) -> str:
+        return self._keys.says
+
+    def get(self, name: str) -> bytes | None:
+        return self._keys.get(name)
+
+    def set(self, name: str, value: bytes) -> None:
+        self._keys.set(name, value)
+
+    def delete(self, name: str) -> None:
+        self._keys.delete(name)
+
+
+def _endpoint(config: ConnectionConfig) -> Endpoint:
+    from respond.adapters.http_request import Endpoint
+    from respond.systems import base_urls, scheme_of
+
+    return Endpoint(
+        config.name,
+        config.system,
+        base_urls(config.name, config.system, config.region, config.base_urls),
+        auth=scheme_of(config.system, config.auth, config.options),
+        options={k: str(v) for k, v in config.options.items() if isinstance(v, str | int)},
+    )
+
+
+def _mail_server(config: ConnectionConfig, project: Project) -> SmtpServer:
+    from respond.adapters.smtp import SmtpServer
+
+    options = config.options
+    return SmtpServer(
+        config.name,
+        str(options.get("host") or project.notify.smtp_host),
+        int(options.get("port") or project.notify.smtp_port),
+        user=str(options.get("user") or ""),
+        tls="implicit" if options.get("tls") == "implicit" else "starttls",
+    )
+
+
+def accepted_table(folder: Path, name: str) -> CapabilityTable | None:
+    """What a person accepted for a connection at ``respond connect``, or None."""
+    from respond.actions.customerio.discovery import CapabilityTable
+
+    path = folder / f"{name}.json"
+    if not path.is_file():
+        return None
+    return CapabilityTable.from_json(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _capabilities(
+    config: ConnectionConfig, folder: Path, reader: Reader
+) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Accepted operations that the live description still offers, and what differs."""
+    from respond.actions.customerio import discovery
+
+    accepted = accepted_table(folder, config.name) if config.system == "customerio" else None
+    if accepted is None:
+        return frozenset(), ()
+    try:
+        return discovery.still_valid(accepted, *live_documents(reader, config.name))
+    except StepFailedError as error:
+        return frozenset(), (f"{config.name}: what it offers could not be read: {error.what}",)
+
+
+def live_documents(reader: Reader, connection: str) -> tuple[Any, Any]:
+    """The account's two live API descriptions."""
+    one, two = (
+        reader.fetch(Call(connection, "management", "GET", path)).body
         for path in (("v1", "openapi.json"), ("cdp", "api", "openapi.json"))
-    ]
-    return discovery.match(*documents).confirmed
+    )
+    return one, two
+
+
+def _own_digests(
+    config: ConnectionConfig, secrets: Secrets, journal: Journal
+) -> dict[str, list[str]]:
+    """Keyed digests of what the tool itself runs as, so that it never kills its own access."""
+    if config.system != "customerio":
+        return {}
+    found: list[str] = []
+    for name in config.references:
+        with contextlib.suppress(NotReadyError):
+            found.append(journal.digest(secrets.credential(name)))
+    return {"own_digests": found}
+
+
+def _ready(runbook: Runbook, site: Site, secrets: Secrets) -> None:
+    """See that every credential the runbook needs is there, before the first step.
+
+    Raises:
+        NotReadyError: One is not; says which, for what, and how to set it.
+    """
+    needed: dict[str, str] = {}
+    for step in all_steps(runbook.steps):
+        if isinstance(step, ActionStep):
+            system = step.action.spec.system
+            if system in NO_CONNECTION or step.connection is not None or system == "http":
+                continue
+            connection = site.connection_for(system)
+            needed.setdefault(connection.name, step.words.title or step.words.id)
+    for name, step_title in needed.items():
+        try:
+            secrets.credential(name)
+        except NotReadyError as error:
+            raise NotReadyError(
+                error.what, why=error.why or f"{step_title!r} needs it", do=error.do
+            ) from error

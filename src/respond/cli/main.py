@@ -73,7 +73,7 @@ class Commands(TyperGroup):
         found = _runbooks(ctx).get(cmd_name)
         if found is None:
             return None
-        from respond.cli.runbook import command_for  # noqa: PLC0415 - only for runbooks
+        from respond.cli.runbook import command_for
 
         return command_for(found)
 
@@ -97,10 +97,10 @@ class Commands(TyperGroup):
 
 
 def _unknown(name: str, known: list[str]) -> RespondError:
-    import difflib  # noqa: PLC0415 - only for a mistake
+    import difflib
 
-    from respond.core.showable import showable  # noqa: PLC0415 - the same
-    from respond.errors import UsageError  # noqa: PLC0415 - the same
+    from respond.core.showable import showable
+    from respond.errors import UsageError
 
     near = difflib.get_close_matches(name, known, n=1)
     return UsageError(
@@ -111,7 +111,7 @@ def _unknown(name: str, known: list[str]) -> RespondError:
 
 
 def _ours(name: str) -> Any:
-    import importlib  # noqa: PLC0415 - part of being lazy
+    import importlib
 
     module = importlib.import_module(f"respond.cli.{COMMANDS[name].module}")
     command = typer.main.get_command(module.apps[name])
@@ -120,7 +120,7 @@ def _ours(name: str) -> Any:
 
 
 def _runbooks(ctx: typer.Context) -> dict[str, Found]:
-    from respond.places import Places  # noqa: PLC0415 - after the arguments are read
+    from respond.places import Places
 
     places = ctx.obj if isinstance(ctx.obj, Places) else Places.here(_project_argument())
     return places.runbooks()
@@ -139,7 +139,7 @@ def _project_argument() -> str:
 
 def _title(found: Found) -> str:
     """The runbook's title for the list: the plain top-level line, read without a parser."""
-    from respond.core.showable import showable  # noqa: PLC0415 - only for help
+    from respond.core.showable import showable
 
     try:
         for line in found.path.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -160,7 +160,7 @@ app = typer.Typer(
 )
 
 
-def _version(value: bool) -> None:  # noqa: FBT001 - typer's callback form
+def _version(value: bool) -> None:
     if value:
         typer.echo(f"respond {__version__}")
         raise typer.Exit
@@ -170,12 +170,12 @@ def _version(value: bool) -> None:  # noqa: FBT001 - typer's callback form
 def root(
     ctx: typer.Context,
     project: str = typer.Option("", help="Folder with respond.toml (else found upwards from here)"),
-    version: bool = typer.Option(  # noqa: FBT001 - typer's form of an option
+    version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version"
     ),
 ) -> None:
     """Incident response as runbooks: look, ask, do, prove, and keep an audit log."""
-    from respond.places import Places  # noqa: PLC0415 - after the arguments are read
+    from respond.places import Places
 
     del version
     ctx.obj = Places.here(project)
@@ -208,10 +208,10 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def _known_error(error: Exception, *, as_json: bool) -> int | None:
-    from respond.formats.faults import FormatFaults  # noqa: PLC0415 - only for errors
+    from respond.formats.faults import FormatFaults
 
     if isinstance(error, RespondError | FormatFaults):
-        from respond.views import errors  # noqa: PLC0415 - only for errors
+        from respond.views import errors
 
         text = errors.as_json(error) if as_json else errors.as_text(error)
         print(text, file=sys.stderr)  # noqa: T201 - the process's edge

@@ -1,0 +1,98 @@
+"""Carry one run on in the foreground: lock, signals, engine, summary, exit code.
+
+Shared by a runbook's own command, ``resume`` and ``rehearse``, which differ in how they get a run.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from respond.errors import ExitCode
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from respond.cli.screens import Stagehand
+    from respond.core.runbook import Runbook
+    from respond.engine import Engine
+    from respond.stopping import Stop
+    from respond.wiring import Session
+
+__all__ = ["carry_on", "facts", "result", "run_engine", "say", "words"]
+
+
+def say(text: str) -> None:
+    """Chatter, for people: stderr."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line's own voice
+
+
+def result(text: str) -> None:
+    """What was asked for: stdout."""
+    print(text, flush=True)  # noqa: T201 - the same
+
+
+@contextmanager
+def _signals(stop: Stop, run: str) -> Iterator[None]:
+    """The first Ctrl-C parks at the next safe point, the second leaves at once."""
+
+    def heard(_number: int, _frame: FrameType | None) -> None:
+        if stop.wanted or stop.at_once:
+            raise KeyboardInterrupt
+        stop.wanted = True
+        say("\nstopping after the request in flight; Ctrl-C again leaves at once")
+
+    kept = {n: signal.signal(n, heard) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"left at once; what was in flight is looked at first by: respond resume {run}")
+        raise
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+def run_engine(session: Session, runbook: Runbook, hand: Stagehand) -> tuple[ExitCode, Engine]:
+    """Advance the run under its lock.
+
+    Raises:
+        RespondError: Journal, connection or usage trouble; nothing was written after it.
+    """
+    from respond.adapters.run_lock import RunLocks
+
+    with RunLocks(session.locks, session.clock).hold(session.run):
+        engine = session.engine(runbook)
+        hand.attach(session, engine)
+        with _signals(engine.tools.stop, session.run):
+            return engine.advance(), engine
+
+
+def carry_on(session: Session, runbook: Runbook, hand: Stagehand) -> ExitCode:
+    """Advance the run and print how it stands: the summary, or the report as JSON."""
+    code, engine = run_engine(session, runbook, hand)
+    if hand.as_json:
+        result(json.dumps(facts(session, engine, code), indent=2))
+    else:
+        result(words(session, engine, code))
+    return code
+
+
+def facts(session: Session, engine: Engine, code: ExitCode) -> dict[str, Any]:
+    """The report as JSON, with the exit code."""
+    from respond.views import report
+
+    records = list(session.journal.records(session.run))
+    made = report.report(engine.state, records, session.journal.head())
+    return {"exit": int(code), **report.as_json(made)}
+
+
+def words(session: Session, engine: Engine, code: ExitCode) -> str:
+    """The summary, for people."""
+    from respond.views.summary import summary
+
+    return summary(engine.state, session.journal.head(), exit_code=code)

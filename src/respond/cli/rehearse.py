@@ -1,0 +1,254 @@
+"""``respond rehearse`` and ``respond simulate``: practise with no account, no key, no network."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from respond.errors import ExitCode, UsageError
+from respond.places import Places
+
+if TYPE_CHECKING:
+    from respond.cli.screens import Stagehand
+    from respond.core.runbook import Runbook
+    from respond.engine import Engine
+    from respond.rehearsal import Rehearsal
+    from respond.testing.moments import Moments
+    from respond.wiring import Session
+
+__all__ = ["apps"]
+
+_rehearse = typer.Typer(rich_markup_mode=None, add_completion=False)
+_simulate = typer.Typer(rich_markup_mode=None, add_completion=False)
+apps = {"rehearse": _rehearse, "simulate": _simulate}
+
+
+@_rehearse.command(
+    epilog="Examples:  respond rehearse compromised-key    respond rehearse lost-2fa --auto    "
+    "respond rehearse compromised-key --auto --fault customerio:timeout-after"
+)
+def rehearse(
+    ctx: typer.Context,
+    runbook: str = typer.Argument(help="Name of the runbook"),
+    auto: bool = typer.Option(False, "--auto", help="Answer every question with yes"),
+    at: str = typer.Option("", help="URL of a company started with `respond simulate`"),
+    fault: list[str] = typer.Option(
+        [], help="SYSTEM:KIND, e.g. customerio:503, customerio:timeout-after, crash@STEP"
+    ),
+    set_: list[str] = typer.Option(
+        [], "--set", help="NAME=VALUE of an input; story.NAME takes it from the company's story"
+    ),
+    by_hand: bool = typer.Option(False, "--by-hand", help="A person's hands throughout"),
+    api_hands: bool = typer.Option(
+        False, "--api-hands", help="Show the routes that the vendor has not confirmed"
+    ),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Make the plan and stop"),
+    as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
+) -> int:
+    """Run a runbook against the simulated company, writes included.
+
+    Real engine, real journal, real HTTP on this machine; no real system is touched and no real
+    credential is loaded. Waits are jumped over. Steps by hand are done by a simulated person.
+    """
+    from respond import wiring
+    from respond.cli.screens import Stagehand
+    from respond.rehearsal import Rehearsal
+
+    places: Places = ctx.obj
+    loaded = wiring.load_runbook(places, runbook)
+    overrides = _pairs(set_)
+    crash, faults = _split(fault)
+    rehearsal = Rehearsal.start(at=at, routes=api_hands)
+    try:
+        if faults:
+            rehearsal.arm(faults)
+        run = _new_run(places, loaded.name)
+        hand = Stagehand(
+            "dry-run" if dry_run else "rehearsal",
+            as_json=as_json,
+            auto=auto,
+            click=rehearsal.click,
+            operator="dana",
+        )
+        stage = _Staging(places, loaded, rehearsal, run, by_hand, dry_run, hand)
+        return int(stage.play(overrides, crash, at))
+    finally:
+        rehearsal.close()
+
+
+def _pairs(given: list[str]) -> dict[str, str]:
+    pairs = {}
+    for each in given:
+        name, sign, value = each.partition("=")
+        if not sign:
+            raise UsageError(f"--set takes NAME=VALUE, and not {each!r}")
+        pairs[name.replace("-", "_")] = value
+    return pairs
+
+
+def _split(given: list[str]) -> tuple[str, list[str]]:
+    crashes = [each.removeprefix("crash@") for each in given if each.startswith("crash@")]
+    return (crashes[0] if crashes else ""), [e for e in given if not e.startswith("crash@")]
+
+
+def _new_run(places: Places, runbook: str) -> str:
+    from respond import wiring
+    from respond.proposing import new_run_id
+
+    taken = {p.name for p in places.rehearsals.iterdir()} if places.rehearsals.is_dir() else set()
+    return new_run_id(runbook, taken, wiring.chance())
+
+
+@dataclass(slots=True)
+class _Staging:
+    """One rehearsal from its first look to the curtain."""
+
+    places: Places
+    runbook: Runbook
+    rehearsal: Rehearsal
+    run: str
+    by_hand: bool
+    dry_run: bool
+    hand: Stagehand
+
+    def play(self, overrides: dict[str, str], crash: str, at: str) -> ExitCode:
+        from respond.testing.moments import Killed, Moments
+
+        session = self._session(0.0, Moments(kill_step=crash) if crash else None)
+        try:
+            self._propose(session, overrides, at)
+            if self.dry_run:
+                return self._plan_only(session)
+            try:
+                return self._carry(session)
+            except Killed as killed:
+                _say(f"CRASH: the process died {killed}. Resuming, as `respond resume` would.")
+                ahead_s = session.clock.now_ms() / 1000 - _now()
+        finally:
+            session.close()
+        session = self._session(ahead_s, None)
+        try:
+            return self._carry(session)
+        finally:
+            session.close()
+
+    def resume(self, ahead_s: float) -> ExitCode:
+        """Carry on a rehearsal that another process began."""
+        session = self._session(ahead_s, None)
+        try:
+            return self._carry(session)
+        finally:
+            session.close()
+
+    def _propose(self, session: Session, overrides: dict[str, str], at: str) -> None:
+        from respond.adapters.sealing import describe_secret
+        from respond.proposing import propose
+        from respond.rehearsal import rehearsal_inputs, remember
+
+        now_s = session.clock.now_ms() // 1000
+        given = rehearsal_inputs(self.runbook, self.rehearsal.story, overrides, now_s)
+        propose(
+            self.runbook,
+            given,
+            run=self.run,
+            site=session.site,
+            journal=session.journal,
+            clock=session.clock,
+            describe=describe_secret,
+        )
+        if not self.dry_run:
+            facts = {"runbook": self.runbook.name, "at": at, "by_hand": self.by_hand}
+            remember(self.places.rehearsals / self.run, facts)
+
+    def _session(self, ahead_s: float, moments: Moments | None) -> Session:
+        from respond import wiring
+
+        return wiring.rehearsal_session(
+            self.places,
+            self.rehearsal,
+            run=self.run,
+            prompt=self.hand.prompt,
+            progress=self.hand.progress,
+            by_hand=self.by_hand,
+            dry_run=self.dry_run,
+            ahead_s=ahead_s,
+            moments=moments,
+        )
+
+    def _plan_only(self, session: Session) -> ExitCode:
+        from respond.cli.screens import show_plan
+
+        show_plan(session, session.engine(self.runbook), self.hand)
+        return ExitCode.DONE
+
+    def _carry(self, session: Session) -> ExitCode:
+        from respond.cli.carrying import run_engine
+
+        code, engine = run_engine(session, self.runbook, self.hand)
+        self._curtain(session, engine, code)
+        return code
+
+    def _curtain(self, session: Session, engine: Engine, code: ExitCode) -> None:
+        from respond.cli.carrying import facts, result, words
+        from respond.views import company
+
+        counts, after = self.rehearsal.doors.get("counts"), self.rehearsal.doors.get("state")
+        before = self.rehearsal.before
+        if self.hand.as_json:
+            changed = [
+                {"what": what, "before": was, "after": now}
+                for what, was, now in company.changes(before, after)
+            ]
+            told = {**facts(session, engine, code), "systems": counts, "changes": changed}
+            result(json.dumps(told, indent=2))
+            return
+        result(words(session, engine, code))
+        result("\n" + company.diff_text(before, after))
+        result(company.counts_text(counts))
+
+
+def _now() -> float:
+    from respond.adapters.clock import SystemClock
+
+    return SystemClock().now_ms() / 1000
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line's voice
+
+
+@_simulate.command(
+    epilog="Example:  respond simulate --port 8300    then: respond rehearse lost-2fa --at "
+    "http://127.0.0.1:8300"
+)
+def simulate(
+    port: int = typer.Option(0, min=0, max=65_535, help="Port on loopback; 0 takes a free one"),
+    api_hands: bool = typer.Option(
+        False, "--api-hands", help="Show the routes that the vendor has not confirmed"
+    ),
+) -> int:
+    """Run the simulated company alone, until Ctrl-C: for drills with several people."""
+    import signal
+    import threading
+
+    from respond.testing.company import default_company, serve
+
+    gone = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: gone.set())
+    try:
+        server = serve(default_company(guess_routes=api_hands), port=port)
+    except OSError as error:
+        raise UsageError(
+            f"port {port} cannot be used", why=error.strerror or "", do="take another: --port N"
+        ) from error
+    with server:
+        line = {"url": server.base_url, "smtp_port": server.smtp_port}
+        print(json.dumps(line), flush=True)  # noqa: T201 - the result
+        _say(f"Example Co is simulated at {server.base_url}; Ctrl-C ends it")
+        gone.wait()
+    return int(ExitCode.DONE)

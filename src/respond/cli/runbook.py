@@ -1,0 +1,282 @@
+"""A runbook as a command: its inputs are options, its words the help."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from respond.core.runbook import Input, InputKind
+from respond.errors import ExitCode, UsageError
+from respond.places import Found, Places, read_runbook
+
+if TYPE_CHECKING:
+    from respond.core.runbook import Runbook
+    from respond.formats.runbook_file import RunbookHead
+    from respond.proposing import Given
+    from respond.wiring import Session
+
+__all__ = ["command_for"]
+
+SECRET_BYTES_MAX = 65_536
+
+
+def command_for(found: Found) -> Any:
+    """The command of one runbook, made from its head alone (steps are read when it runs)."""
+    from respond.formats.runbook_file import head
+
+    words = head(read_runbook(found.path), str(found.path))
+    app = typer.Typer(rich_markup_mode=None, add_completion=False)
+    app.command(
+        name=words.name,
+        help=_help(words, found),
+        epilog=_epilog(words),
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )(_function(words))
+    return typer.main.get_command(app)
+
+
+def _help(words: RunbookHead, found: Found) -> str:
+    from respond.core.showable import showable
+
+    parts = [words.title, words.summary, f"Use when: {words.use_when}" if words.use_when else ""]
+    if found.shadows:
+        parts.append(f"This is the project's own file {found.path}; it hides the shipped one.")
+    return "\n\n".join(showable(part, limit=400) for part in parts if part)
+
+
+def _epilog(words: RunbookHead) -> str:
+    given = [i for i in words.inputs if i.kind is not InputKind.SECRET and i.example]
+    options = " ".join(f"--{_flag(i.name)} {_quoted(i.example)}" for i in given[:2])
+    return (
+        f"Examples:  respond {words.name}    respond {words.name} {options} --dry-run    "
+        f"respond rehearse {words.name}"
+    )
+
+
+def _quoted(text: str) -> str:
+    import shlex
+
+    return shlex.quote(text)
+
+
+def _flag(name: str) -> str:
+    return name.replace("_", "-")
+
+
+_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "dry_run": (bool, typer.Option(False, "--dry-run", help="Look, show the plan, change nothing")),
+    "step": (str, typer.Option("", "--step", help="With --dry-run: look at this step only")),
+    "by_hand": (bool, typer.Option(False, "--by-hand", help="A person's hands throughout")),
+    "yes": (bool, typer.Option(False, "--yes", help="Yes to all that destroys nothing")),
+    "step_by_step": (bool, typer.Option(False, "--step-by-step", help="Ask at every write")),
+    "connection": (str, typer.Option("", "--connection", help="Which account, if there are more")),
+    "incident": (str, typer.Option("", "--incident", help="Id of the incident, for the log")),
+    "reason": (str, typer.Option("", "--reason", help="Why, in a sentence, for the log")),
+    "as_json": (bool, typer.Option(False, "--json", help="The result as JSON")),
+}
+"""Options of every runbook. An input of the same name is refused by ``respond check``."""
+
+
+def _function(words: RunbookHead) -> Any:
+    """A function whose signature is the runbook's inputs and the options of every runbook."""
+
+    def command(ctx: typer.Context, **given: Any) -> int:
+        return int(_Command(ctx.obj, words.name, given).go())
+
+    parameters = [
+        inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    ]
+    for declared in words.inputs:
+        option = typer.Option(
+            "", f"--{_flag(declared.name)}", help=_input_help(declared), show_default=False
+        )
+        parameters.append(_parameter(f"input_{declared.name}", str, option))
+    parameters += [_parameter(name, kind, option) for name, (kind, option) in _OPTIONS.items()]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
+
+
+def _parameter(name: str, kind: Any, option: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=kind)
+
+
+def _input_help(declared: Input) -> str:
+    from respond.core.showable import showable
+
+    parts = [declared.ask or declared.name]
+    if declared.kind is InputKind.SECRET:
+        parts.append("[file:PATH, or - for standard input; never the value itself]")
+    if declared.of:
+        parts.append(f"[{' | '.join(declared.of)}]")
+    if declared.default not in (None, "", []):
+        parts.append(f"[default: {declared.default}]")
+    elif declared.example:
+        parts.append(f"[e.g. {declared.example}]")
+    return showable(" ".join(parts), limit=300)
+
+
+class _Command:
+    """One call of a runbook's command."""
+
+    def __init__(self, places: Places, name: str, given: dict[str, Any]) -> None:
+        self.places = places
+        self.name = name
+        self.given = given
+
+    def go(self) -> ExitCode:
+        from respond import wiring
+        from respond.cli.screens import Stagehand
+
+        given = self.given
+        runbook = wiring.load_runbook(self.places, self.name)
+        hand = Stagehand(
+            "dry-run" if given["dry_run"] else "real",
+            as_json=given["as_json"],
+            yes=given["yes"],
+        )
+        if given["step"] and not given["dry_run"]:
+            raise UsageError("--step goes with --dry-run", do="add --dry-run")
+        session = wiring.real_session(
+            self.places,
+            runbook=runbook,
+            hand=hand,
+            chosen=given["connection"],
+            by_hand=given["by_hand"],
+            step_by_step=given["step_by_step"],
+            dry_run=given["dry_run"],
+        )
+        try:
+            return self._carry(session, runbook, hand)
+        finally:
+            session.close()
+
+    def _carry(self, session: Session, runbook: Runbook, hand: Any) -> ExitCode:
+        from respond.adapters.sealing import describe_secret
+        from respond.cli.carrying import carry_on
+        from respond.cli.screens import show_plan
+        from respond.proposing import propose
+
+        inputs = gather(runbook, self.given, session)
+        propose(
+            runbook,
+            inputs,
+            run=session.run,
+            site=session.site,
+            journal=session.journal,
+            clock=session.clock,
+            describe=describe_secret,
+            incident=self.given["incident"],
+            reason=self.given["reason"],
+        )
+        if self.given["dry_run"]:
+            show_plan(session, session.engine(runbook), hand, only=self.given["step"])
+            return ExitCode.DONE
+        return carry_on(session, runbook, hand)
+
+
+def gather(runbook: Runbook, options: dict[str, Any], session: Session) -> Given:
+    """Typed inputs: from options, and from questions where somebody sits at a terminal.
+
+    Raises:
+        UsageError: A value does not fit, or one is missing and nobody can be asked.
+        ParkedError: The person said later.
+    """
+    from respond.formats.inputs import parse_input
+    from respond.proposing import Given, missing
+
+    given = Given()
+    now_s = session.clock.now_ms() // 1000
+    for declared in runbook.inputs:
+        text = str(options.get(f"input_{declared.name}") or "")
+        if not text:
+            continue
+        if declared.kind is InputKind.SECRET:
+            given.secrets[declared.name] = _secret_from(declared, text)
+        else:
+            given.values[declared.name] = parse_input(declared, text, now_s=now_s)
+    if missing(runbook, given) and session.prompt.is_there:
+        _ask_for(runbook, given, session, now_s)
+    return given
+
+
+def _ask_for(runbook: Runbook, given: Given, session: Session, now_s: int) -> None:
+    from respond.core.questions import AskInput, Decision
+    from respond.errors import RefusedByPersonError
+    from respond.formats.inputs import parse_input
+
+    in_group = {name for group in runbook.require for name in group}
+    for declared in runbook.inputs:
+        needed = declared.required and declared.default is None
+        satisfied = any(given.has(n) for g in runbook.require if declared.name in g for n in g)
+        wanted = (
+            needed
+            or (declared.name in in_group and not satisfied)
+            or (bool(declared.ask) and declared.default == [])
+        )
+        if given.has(declared.name) or not wanted:
+            continue
+        error = ""
+        while True:
+            answer = session.prompt.ask(
+                AskInput(
+                    name=declared.name,
+                    ask=declared.ask or declared.name,
+                    secret=declared.kind is InputKind.SECRET,
+                    choices=declared.of,
+                    default=_default_text(declared),
+                    example=declared.example,
+                    error=error,
+                    required=needed,
+                )
+            )
+            if answer.decision is not Decision.YES:
+                raise RefusedByPersonError("nothing was started", do=f"respond {runbook.name}")
+            if not answer.typed:
+                break
+            if declared.kind is InputKind.SECRET:
+                given.secrets[declared.name] = answer.typed
+                break
+            try:
+                given.values[declared.name] = parse_input(declared, answer.typed, now_s=now_s)
+                break
+            except UsageError as wrong:
+                error = f"{wrong.what}: {wrong.why}"
+
+
+def _default_text(declared: Input) -> str:
+    match declared.default:
+        case None | []:
+            return ""
+        case list():
+            return ", ".join(str(item) for item in declared.default)
+        case _:
+            return str(declared.default)
+
+
+def _secret_from(declared: Input, text: str) -> str:
+    """A secret from a file or from standard input; never from the argument itself."""
+    if text == "-":
+        value = sys.stdin.read(SECRET_BYTES_MAX)
+    elif text.startswith("file:"):
+        path = Path(text.removeprefix("file:"))
+        try:
+            value = path.read_text(encoding="utf-8")[:SECRET_BYTES_MAX]
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"--{_flag(declared.name)}: {path} cannot be read", why=str(error)
+            ) from error
+    else:
+        raise UsageError(
+            f"--{_flag(declared.name)} takes file:PATH or - and never the secret itself",
+            why="arguments are seen by every process on this machine and kept in shell history",
+            do="leave it out to be asked (hidden); and treat what you typed as leaked",
+        )
+    value = value.strip()
+    if not value:
+        raise UsageError(f"--{_flag(declared.name)}: nothing was in it")
+    return value

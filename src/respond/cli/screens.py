@@ -1,0 +1,201 @@
+"""Put together what a person sees: lines, style, screen, progress and the prompt behind them.
+
+One ``Stagehand`` a command. The prompt needs the run's state and the journal's head to draw its
+screens, which exist only later; they are set when the session is there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from respond.errors import UsageError
+
+if TYPE_CHECKING:
+    from respond.core.run import RunState
+    from respond.core.script import Person
+    from respond.engine import Engine
+    from respond.ports import Clock, Head, Progress, Prompt
+    from respond.views.live import Lines
+    from respond.views.screen import Screen
+    from respond.wiring import Session
+
+__all__ = ["Stagehand", "show_plan"]
+
+
+@dataclass(slots=True)
+class Stagehand:
+    """Builds the prompt and the progress of one command.
+
+    Attributes:
+        mode: ``real``, ``rehearsal`` or ``dry-run``.
+        auto: ``--auto``: the simulated person answers, in rehearsals only.
+        yes: ``--yes``.
+        click: What the simulated person does, in rehearsals.
+    """
+
+    mode: str
+    as_json: bool = False
+    auto: bool = False
+    yes: bool = False
+    click: Callable[[Person[Any]], str | None] | None = None
+    operator: str = ""
+    state: Callable[[], RunState | None] = field(default=lambda: None)
+    head: Callable[[], Head] | None = None
+    _lines: Lines | None = field(default=None, init=False)
+    _progress: Any = field(default=None, init=False)
+
+    @property
+    def lines(self) -> Lines:
+        from respond.views.live import Lines
+
+        if self._lines is None:
+            width = min(shutil.get_terminal_size((80, 24)).columns, 100)
+            self._lines = Lines(sys.stderr, live=sys.stderr.isatty(), width=max(width, 60))
+        return self._lines
+
+    def progress(self, clock: Clock) -> Progress:
+        from respond.views.live import JsonProgress, LiveProgress
+        from respond.views.style import style_for
+
+        del clock
+        if self.as_json:
+            self._progress = JsonProgress(sys.stderr)
+        else:
+            style = style_for(sys.stderr, os.environ)
+            self._progress = LiveProgress(self.lines, mode=self.mode, style=style)
+        progress: Progress = self._progress
+        return progress
+
+    def prompt(self, clock: Clock, _redactor: Any = None) -> Prompt:
+        """The person at the terminal, the simulated one, or nobody.
+
+        Raises:
+            UsageError: ``--auto`` outside a rehearsal.
+        """
+        from respond.adapters.prompt_terminal import (
+            AutoPrompt,
+            NobodyPrompt,
+            YesPrompt,
+        )
+
+        screen = self._screen(clock)
+        if self.auto:
+            if self.mode == "real" or self.click is None:
+                raise UsageError("--auto answers questions, and that is for rehearsals only")
+            tell = self._progress.tell
+            return AutoPrompt(self.click, clock, tell, None if self.as_json else screen)
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            nobody = NobodyPrompt()
+            return YesPrompt(nobody) if self.yes else nobody
+        prompt = self._terminal(clock, screen)
+        return YesPrompt(prompt) if self.yes else prompt
+
+    def _terminal(self, clock: Clock, screen: Screen) -> Prompt:
+        from respond.adapters.keyboard import TtyKeyboard
+        from respond.adapters.prompt_terminal import TerminalPrompt
+
+        prompt = TerminalPrompt(
+            TtyKeyboard(sys.stdin.fileno()),
+            self.lines,
+            screen,
+            clock,
+            operator=self.operator,
+            run=self._run,
+        )
+        return _Helped(prompt, self.click, self.lines) if self.click is not None else prompt
+
+    def _run(self) -> str:
+        state = self.state()
+        return state.id if state is not None else ""
+
+    def _screen(self, clock: Clock) -> Screen:
+        from respond.ports import Head
+        from respond.views.screen import Screen
+        from respond.views.style import style_for
+
+        nowhere = Head("-", 0, "0" * 64)
+        return Screen(
+            state=lambda: self.state(),  # noqa: PLW0108 - set later, by attach
+            head=lambda: self.head() if self.head is not None else nowhere,
+            now_ms=clock.now_ms,
+            looked_s=lambda: float(getattr(self._progress, "looked_s", 0.0)),
+            mode=self.mode,
+            width=self.lines.width,
+            style=style_for(sys.stderr, os.environ),
+        )
+
+    def attach(self, session: Session, engine: Engine) -> None:
+        """From now on screens show this run."""
+        self.state = lambda: engine.state
+        self.head = session.journal.head
+
+
+class _Helped:
+    """A person who rehearses: what the vendor's console would take, the simulated one clicks."""
+
+    def __init__(
+        self, prompt: Prompt, click: Callable[[Person[Any]], str | None], lines: Lines
+    ) -> None:
+        self._prompt = prompt
+        self._click = click
+        self._lines = lines
+        self.is_there = True
+
+    def ask(self, question: Any) -> Any:
+        return self._prompt.ask(question)
+
+    def by_hand(
+        self, task: Person[Any], title: str, *, seen: Callable[[], bool] | None, every_s: float
+    ) -> Any:
+        """Show the task; a moment later the simulated person does it, so that it is seen."""
+        from respond.core.questions import Answer, Decision
+
+        clicked: list[str] = []
+
+        def done() -> bool:
+            if not clicked:
+                clicked.append(self._click(task) or "")
+                self._lines.line(
+                    "REHEARSAL: a simulated person does it now in the simulated console"
+                )
+                return seen is None
+            return seen is None or seen()
+
+        if task.keep:
+            done()
+            return Answer(Decision.YES, typed=clicked[0])
+        return self._prompt.by_hand(task, title, seen=done, every_s=min(every_s, 1.0))
+
+
+def show_plan(session: Session, engine: Engine, hand: Stagehand) -> None:
+    """Make the plan, show it, and stop: a dry run."""
+    import json
+
+    from respond.core.events import Kind
+    from respond.core.shapes import encode
+    from respond.views.plan_text import plan_screen
+
+    hand.attach(session, engine)
+    plan = engine.plan()
+    engine.add(Kind.PLANNED, digest=plan.digest, plan=encode(plan))
+    if hand.as_json:
+        from respond.views.json_view import plan_json
+
+        print(json.dumps(plan_json(plan), indent=2))  # noqa: T201 - the result
+        return
+    looked = float(getattr(hand._progress, "looked_s", 0.0))  # noqa: SLF001 - one class in two parts
+    text = plan_screen(
+        engine.state,
+        plan,
+        session.journal.head(),
+        elapsed_s=looked,
+        width=hand.lines.width,
+        asks=False,
+    )
+    hand.lines.clear()
+    print(text)  # noqa: T201 - the result

@@ -1,0 +1,61 @@
+"""Stop well on Ctrl-C: never between a request and its record, at once while waiting.
+
+The engine says where it may be stopped; the command line's signal handler says when.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from respond.errors import ParkedError
+
+__all__ = ["Stop"]
+
+
+@dataclass(slots=True)
+class Stop:
+    """Whether somebody wants the run to stop.
+
+    Attributes:
+        wanted: Set by the first Ctrl-C; the run parks at its next safe point.
+    """
+
+    wanted: bool = False
+    _waiting: int = field(default=0, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    @property
+    def at_once(self) -> bool:
+        """Nothing is in flight: a person is asked, or time passes."""
+        return self._waiting > 0 and threading.current_thread() is threading.main_thread()
+
+    def check(self, run: str) -> None:
+        """Park here, if somebody wants to stop.
+
+        Raises:
+            ParkedError: They do.
+        """
+        if self.wanted:
+            raise ParkedError(f"run {run} was stopped", why="Ctrl-C", do=f"respond resume {run}")
+
+    @contextmanager
+    def waiting(self, run: str) -> Iterator[None]:
+        """Inside, Ctrl-C parks the run at once.
+
+        Raises:
+            ParkedError: Ctrl-C came, before or inside.
+        """
+        self.check(run)
+        with self._lock:
+            self._waiting += 1
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.wanted = True
+            self.check(run)
+        finally:
+            with self._lock:
+                self._waiting -= 1

@@ -1,0 +1,64 @@
+"""The list of everything that a step can call, for authors of runbooks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from respond.core.script import Effect, Spec
+from respond.core.shapes import ShapeError, shape_of, shape_text
+from respond.views.layout import labelled, said, word
+from respond.views.style import PLAIN, Style, Tone
+
+__all__ = ["action_json", "actions_text"]
+
+
+def actions_text(
+    actions: Iterable[type[Any]], *, full: bool = False, width: int = 80, style: Style = PLAIN
+) -> str:
+    """Actions by name with what they may do; ``full`` adds arguments, outputs and the source."""
+    lines: list[str] = []
+    for cls in sorted(actions, key=lambda each: each.spec.name):
+        lines += _action(cls, full=full, width=width, style=style)
+    return "\n".join(lines) + "\n" if lines else "There are no actions.\n"
+
+
+def _action(cls: type[Any], *, full: bool, width: int, style: Style) -> Iterator[str]:
+    spec: Spec = cls.spec
+    tone = {Effect.DESTROYS: Tone.DANGER, Effect.WRITES: Tone.STRONG}.get(spec.effect)
+    effect = style.paint(spec.effect.value, tone) if tone else spec.effect.value
+    yield f"{word(spec.name)}  {effect}"
+    yield from labelled("", said(spec.summary), width, column=4)
+    if not full:
+        return
+    for name, kind in _fields(cls):
+        yield from labelled("    with", f"{word(name)}: {kind}", width, column=12)
+    for name, kind in _fields(spec.output):
+        yield from labelled("    gives", f"{word(name)}: {kind}", width, column=12)
+    yield from labelled("    source", said(spec.source), width, column=12)
+
+
+def _fields(cls: Any) -> Iterator[tuple[str, str]]:
+    """Names and kinds of a dataclass's fields, optional ones marked."""
+    try:
+        shape = shape_of(cls)
+    except ShapeError:
+        return
+    optional: frozenset[str] = getattr(shape, "optional", frozenset())
+    for name, inner in getattr(shape, "fields", ()):
+        yield name, shape_text(inner) + (" (optional)" if name in optional else "")
+
+
+def action_json(cls: type[Any]) -> dict[str, Any]:
+    """One action as plain data."""
+    spec: Spec = cls.spec
+    return {
+        "action": spec.name,
+        "system": spec.system,
+        "effect": spec.effect.value,
+        "summary": spec.summary,
+        "source": spec.source,
+        "with": dict(_fields(cls)),
+        "gives": dict(_fields(spec.output)) if dataclasses.is_dataclass(spec.output) else {},
+    }

@@ -1,0 +1,148 @@
+"""Lay text out in columns of a terminal. It knows widths and indents, and nothing of runs.
+
+A text from outside is shown through ``said`` or ``word``, and then only inside of a cell or behind
+an indent. However long it is, its next line begins under its first one: it cannot begin a line of
+its own, and it cannot reach into another column (P21).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from respond.core.showable import showable
+
+__all__ = [
+    "LABEL",
+    "TEXT_MAX",
+    "bullets",
+    "cell_rows",
+    "labelled",
+    "number_ranges",
+    "pad",
+    "said",
+    "width_of",
+    "word",
+    "wrap",
+]
+
+TEXT_MAX: Final = 400
+"""Characters of one outside text that a screen shows; the rest is counted."""
+
+LABEL: Final = 13
+"""Columns of the labels at the left of a screen."""
+
+_SPACES: Final = re.compile("^ +|  +| +$")
+_NARROW_MIN: Final = 8
+
+
+def said(text: object, *, limit: int = TEXT_MAX) -> str:
+    r"""A text from outside in one line that shows all of it.
+
+    Spaces that the eye would miss (several in a row, or at an end) are written ``\x20``, so that
+    two names that look alike are two names.
+    """
+    shown = showable(str(text), limit=limit)
+    return _SPACES.sub(lambda run: _visible(run, shown), shown)
+
+
+def _visible(run: re.Match[str], text: str) -> str:
+    at_an_end = run.start() == 0 or run.end() == len(text)
+    keep = "" if at_an_end else " "
+    return keep + "\\x20" * (len(run[0]) - len(keep))
+
+
+def word(text: object, *, limit: int = 60) -> str:
+    """A name or an id from outside, short."""
+    return said(text, limit=limit)
+
+
+def width_of(text: str) -> int:
+    """Columns that ``text`` takes: wide characters two, combining marks none (UAX 11)."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_columns, text))
+
+
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in {"Mn", "Me"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
+
+
+def pad(text: str, width: int) -> str:
+    """``text`` with spaces up to ``width`` columns; a longer one stays as it is."""
+    return text + " " * (width - width_of(text))
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """``text`` in lines of at most ``width`` columns, broken at spaces where there are any."""
+    width = max(width, _NARROW_MIN)
+    lines: list[str] = []
+    line = ""
+    for piece in (part for word_ in text.split() for part in _parts(word_, width)):
+        longer = f"{line} {piece}" if line else piece
+        if line and width_of(longer) > width:
+            lines.append(line)
+            line = piece
+        else:
+            line = longer
+    return [*lines, line] if line or not lines else lines
+
+
+def _parts(text: str, width: int) -> Iterable[str]:
+    """A word as it is, or in pieces of ``width`` columns when it is longer than a line."""
+    if width_of(text) <= width:
+        yield text
+        return
+    piece = ""
+    for character in text:
+        if width_of(piece + character) > width:
+            yield piece
+            piece = ""
+        piece += character
+    yield piece
+
+
+def labelled(label: str, text: str, width: int, *, column: int = LABEL) -> list[str]:
+    """``label`` at the left, ``text`` behind it, its further lines under its first one."""
+    begin = pad(label, column - 2) + "  "
+    lines = wrap(text, width - width_of(begin))
+    return [begin + lines[0], *(" " * width_of(begin) + line for line in lines[1:])]
+
+
+def bullets(texts: Iterable[str], width: int, *, mark: str = "-", indent: int = 2) -> list[str]:
+    """One bullet for each text."""
+    begin = " " * indent + mark + " "
+    found: list[str] = []
+    for text in texts:
+        lines = wrap(text, width - len(begin))
+        found.append(begin + lines[0])
+        found += [" " * len(begin) + line for line in lines[1:]]
+    return found
+
+
+def cell_rows(cells: Sequence[str], widths: Sequence[int]) -> list[list[str]]:
+    """The lines of one row of a table: each cell wrapped and padded to its own column."""
+    wrapped = [wrap(cell, width) for cell, width in zip(cells, widths, strict=True)]
+    height = max(len(lines) for lines in wrapped)
+    return [
+        [
+            pad(lines[n] if n < len(lines) else "", width)
+            for lines, width in zip(wrapped, widths, strict=True)
+        ]
+        for n in range(height)
+    ]
+
+
+def number_ranges(numbers: Iterable[int]) -> str:
+    """``1, 3-5``."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in runs)

@@ -1,0 +1,419 @@
+"""What happens, as it happens: append-only lines, and one live line on a terminal.
+
+Every line stands for a record of the journal. Nothing is ever rewritten but the live line, so
+that scrolling, tmux and copying work.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TextIO
+
+from respond.core.events import Kind, Record
+from respond.core.plan import short_digest
+from respond.core.showable import showable
+from respond.errors import ExitCode, NotReadyError
+from respond.views.layout import labelled, said, width_of, word
+from respond.views.style import PLAIN, Style, Tone
+from respond.views.words import EXIT_MEANS, clock_text, head_line, span_text
+
+__all__ = [
+    "JsonProgress",
+    "Lines",
+    "LiveProgress",
+    "Memory",
+    "QuietProgress",
+    "no_screen",
+    "record_lines",
+    "record_texts",
+]
+
+_TIME: Final = 10
+_CLEAR: Final = "\r\x1b[K"
+_SECRET_MAX: Final = 20_000
+_TROUBLE: Final = frozenset({"failed", "not-seen", "left-open"})
+
+
+class Lines:
+    """Lines on a stream, below them one that is rewritten in place where ``live`` is true.
+
+    A screen and a question share one object, so that neither writes into the other's line.
+    """
+
+    def __init__(self, stream: TextIO | None, *, live: bool, width: int = 80) -> None:
+        self._stream = stream if stream is not None else io.StringIO()
+        self._live = live
+        self.width = width
+        self._lock = threading.RLock()
+        self._shown = ""
+
+    @property
+    def is_live(self) -> bool:
+        return self._live
+
+    def line(self, text: str = "") -> None:
+        """One line, or several; the live line goes away."""
+        with self._lock:
+            self.clear()
+            self._stream.write(text if text.endswith("\n") else f"{text}\n")
+            self._stream.flush()
+
+    def now(self, text: str) -> None:
+        """The live line. Where there is none, nothing: it would fill a log."""
+        if not self._live:
+            return
+        with self._lock:
+            shown = text if width_of(text) < self.width else text[: self.width - 4] + "..."
+            if shown != self._shown:
+                self._stream.write(_CLEAR + shown)
+                self._stream.flush()
+                self._shown = shown
+
+    def ask(self, text: str) -> None:
+        """Text behind which a person types."""
+        with self._lock:
+            self.clear()
+            self._stream.write(text)
+            self._stream.flush()
+
+    def apart(self, text: str, until: Callable[[], None]) -> None:
+        """Show a text on the terminal's other screen, and take it away again.
+
+        xterm's alternate screen (DECSET 1049) has no scrollback, so nothing of it stays.
+        """
+        with self._lock:
+            self.clear()
+            self._stream.write(f"\x1b[?1049h\x1b[2J\x1b[H{text}")
+            self._stream.flush()
+        try:
+            until()
+        finally:
+            with self._lock:
+                self._stream.write("\x1b[2J\x1b[?1049l")
+                self._stream.flush()
+
+    def clear(self) -> None:
+        """Take the live line away."""
+        with self._lock:
+            if self._shown:
+                self._stream.write(_CLEAR)
+                self._stream.flush()
+                self._shown = ""
+
+
+# --- one record, in words -----------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Memory:
+    """What earlier records of the run said, so that a later one can be told in a line."""
+
+    says: dict[int, str] = field(default_factory=dict)
+    begun: dict[str, int] = field(default_factory=dict)
+    boot: str = ""
+    looking_since: int = 0
+    looked_ms: int = 0
+
+    def take(self, record: Record) -> None:
+        data, kind = record.event.data, record.event.kind
+        if record.boot != self.boot:
+            self.begun.clear()
+            self.boot, self.looking_since = record.boot, record.mono_ms
+        if kind is Kind.INTENT:
+            self.says[record.seq] = str(data["write"]["says"])
+        if kind in {Kind.OUTCOME, Kind.RECONCILED, Kind.UNKNOWN}:
+            self.begun[record.event.step] = record.mono_ms
+        if kind is Kind.TAKEN or data.get("decision") == "other-order":
+            self.looking_since = record.mono_ms
+        if kind is Kind.PLANNED:
+            self.looked_ms = record.mono_ms - self.looking_since
+
+    def of(self, record: Record) -> str:
+        return self.says.get(record.event.data.get("intent", -1)) or record.event.step
+
+
+def record_lines(
+    record: Record, memory: Memory, *, width: int = 80, style: Style = PLAIN
+) -> list[str]:
+    """The record in words; empty when it is of no interest on a screen."""
+    found: list[str] = []
+    for text, tone in _told(record, memory):
+        lines = labelled(clock_text(record.at)[:8], text, width, column=_TIME)
+        found += [style.paint(line, tone) if tone else line for line in lines]
+    return found
+
+
+def record_texts(record: Record, memory: Memory) -> list[str]:
+    """The record in words, safe to show, without its time."""
+    return [text for text, _ in _told(record, memory)]
+
+
+def _told(record: Record, memory: Memory) -> Iterator[tuple[str, Tone | None]]:
+    match record.event.kind:
+        case Kind.INTENT | Kind.OUTCOME | Kind.UNKNOWN | Kind.RECONCILED:
+            yield _written(record, memory)
+        case Kind.OBSERVED:
+            yield from _observed(record, memory)
+        case _:
+            yield from _decided(record)
+
+
+def _decided(record: Record) -> Iterator[tuple[str, Tone | None]]:
+    data, kind = record.event.data, record.event.kind
+    who = word(record.event.actor.id)
+    match kind:
+        case Kind.TAKEN if int(data.get("epoch", 1)) > 1:
+            yield f"taken up again (engine {data['epoch']})", None
+        case Kind.PLANNED:
+            yield f"plan {short_digest(str(data['digest']))} recorded", Tone.FAINT
+        case Kind.CONFIRMED:
+            yield f"{who}: {_confirmed(data)}", None
+        case Kind.PARKED:
+            yield f"PARKED: {said(data.get('why', ''))}", Tone.CARE
+            if data.get("do"):
+                yield f"go on with: {said(data['do'])}", None
+        case Kind.ENDED:
+            yield _ended(data)
+        case Kind.NOTICE:
+            yield f"told: {said(data.get('says', '')) or word(record.event.step)}", None
+        case Kind.APPROVED | Kind.DENIED | Kind.BREAK_GLASS:
+            yield f"{who}: {kind.value}", Tone.CARE
+        case Kind.UNDO_ASKED | Kind.UNDO_DONE | Kind.UNDO_FAILED:
+            tone = Tone.DANGER if kind is Kind.UNDO_FAILED else None
+            yield f"{word(record.event.step)}  {kind.value.replace('-', ' ')}", tone
+        case _:
+            return
+
+
+def _written(record: Record, memory: Memory) -> tuple[str, Tone | None]:
+    data = record.event.data
+    says, why = said(memory.of(record)), said(data.get("why", ""))
+    match record.event.kind:
+        case Kind.INTENT:
+            hands = "by hand" if data["write"]["hands"] == "person" else "sending"
+            return f"{says}  {hands}", None
+        case Kind.UNKNOWN:
+            return f"{says}  NO ANSWER: {why}", Tone.CARE
+        case Kind.RECONCILED:
+            how = "it happened" if data["how"] == "done" else "it did not happen"
+            return f"{says}  {how} ({why})", None
+        case _ if data["how"] != "done":
+            return f"{says}  REFUSED: {why}", Tone.CARE
+        case _ if data.get("word"):
+            return f"{says}  done, by {word(record.event.actor.id)}'s word", None
+        case _:
+            return f"{says}  done", None
+
+
+def _confirmed(data: Mapping[str, Any]) -> str:
+    decision = word(data.get("decision", ""))
+    typed = f" (typed: {said(data['typed'])})" if data.get("typed") else ""
+    scope = f" to the {word(data['scope'])}" if data.get("scope") else ""
+    return f"{decision}{scope}{typed}"
+
+
+def _observed(record: Record, memory: Memory) -> Iterator[tuple[str, Tone | None]]:
+    data = record.event.data
+    title = said(data.get("title") or record.event.step)
+    says, why = said(data.get("says", "")), said(data.get("why", ""))
+    behind = f": {says}" if says else ""
+    match data["how"]:
+        case "done" if record.event.step in memory.begun and data.get("proved", True):
+            seconds = (record.mono_ms - memory.begun[record.event.step]) / 1000
+            yield f"{title}  PROVED, seen after {seconds:.1f} s{behind}", Tone.GOOD
+        case "done" if data.get("proved", True):
+            yield f"{title}  looked{behind}", None
+        case "done":
+            yield f"{title}  done, NOT PROVED{behind}", Tone.CARE
+        case "unchanged":
+            yield f"{title}  already so{behind}", None
+        case "your-word":
+            yield f"{title}  YOUR WORD{behind}", None
+        case "skipped":
+            yield f"{title}  skipped: {why or says}", Tone.FAINT
+        case "left-open":
+            yield f"{title}  LEFT OPEN: {why or says}", Tone.CARE
+        case "not-seen":
+            yield f"{title}  NOT SEEN: {why or says}", Tone.DANGER
+        case how:
+            yield f"{title}  {word(how).upper()}: {why or says}", Tone.DANGER
+    for finding in data.get("findings", ()):
+        yield f"FINDING: {said(finding)}", Tone.CARE
+
+
+def _ended(data: Mapping[str, Any]) -> tuple[str, Tone | None]:
+    code = ExitCode(data["exit"])
+    say = f": {said(data['say'])}" if data.get("say") else ""
+    tone = Tone.GOOD if code is ExitCode.DONE else Tone.CARE
+    return f"ended, {int(code)} {EXIT_MEANS[code]}{say}", tone
+
+
+# --- the port -----------------------------------------------------------------------------------
+
+
+class LiveProgress:
+    """Tells a person what happens.
+
+    The first line is the screen's head with REAL, REHEARSAL or DRY RUN in it.
+
+    Args:
+        lines: Where it is told; shared with the prompt.
+        mode: ``real``, ``rehearsal`` or ``dry-run``.
+        style: Emphasis.
+        runbook: Its name, for the head.
+        stored: Waits until the person says that a shown secret is stored; None when nobody can.
+    """
+
+    def __init__(
+        self,
+        lines: Lines,
+        *,
+        mode: str,
+        style: Style = PLAIN,
+        runbook: str = "",
+        stored: Callable[[], None] | None = None,
+    ) -> None:
+        self._lines = lines
+        self._style = style
+        self._memory = Memory()
+        self._runbook, self._mode = runbook, mode
+        self._headed = False
+        self._stored = stored
+        self._lock = threading.RLock()
+
+    def remember(self, records: Iterable[Record]) -> None:
+        """Take what happened before this process, without telling it again."""
+        for record in records:
+            self._memory.take(record)
+            self._runbook = str(record.event.data.get("runbook", "")) or self._runbook
+
+    @property
+    def looked_s(self) -> float:
+        """How long the look at the last plan took, in seconds."""
+        return self._memory.looked_ms / 1000
+
+    def event(self, record: Record) -> None:
+        with self._lock:
+            self._memory.take(record)
+            told = self._tell(record)
+            if told:
+                self._begin(record)
+                self._lines.line("\n".join(told))
+
+    def say(self, text: str) -> None:
+        if self._lines.is_live:
+            self._lines.now(f"{' ' * _TIME}{said(text)} ...")
+        else:
+            self._lines.line("\n".join(labelled("", said(text), self._lines.width, column=_TIME)))
+
+    def tell(self, text: str) -> None:
+        """A text of ours, of any number of lines, that stays on the screen."""
+        self._lines.line(text)
+
+    def waiting(self, what: str, seconds: float) -> None:
+        self._lines.now(f"{' ' * _TIME}{said(what)}, at most {span_text(seconds)} ...")
+
+    def show_secret(self, title: str, value: str) -> None:
+        """Show it on a screen of its own that leaves nothing behind when it closes.
+
+        Raises:
+            NotReadyError: There is no terminal: it was shown to nobody.
+        """
+        if not self._lines.is_live or self._stored is None:
+            raise no_screen(title)
+        self._lines.apart(
+            f"{said(title)}\n\n{showable(value, limit=_SECRET_MAX)}\n\n"
+            "It is shown once. Store it now; this screen leaves nothing behind.\n"
+            "Type exactly:  stored\n",
+            self._stored,
+        )
+
+    def _tell(self, record: Record) -> list[str]:
+        return record_lines(record, self._memory, width=self._lines.width, style=self._style)
+
+    def _begin(self, record: Record) -> None:
+        if self._headed:
+            return
+        self._headed = True
+        width, style = self._lines.width, self._style
+        at = clock_text(record.at)
+        self._lines.line(head_line(record.event.run, self._runbook, self._mode, at, width, style))
+
+
+def no_screen(title: str) -> NotReadyError:
+    """A secret has nobody to be shown to."""
+    return NotReadyError(
+        f"{title!r} cannot be shown: there is no terminal",
+        do='choose a sink that stores it: sink = "vault:..." or "command:..."',
+    )
+
+
+class QuietProgress(LiveProgress):
+    """Tells only what a person has to know: trouble, findings, and where it stopped.
+
+    Without lines it tells nothing at all.
+    """
+
+    def __init__(
+        self, lines: Lines | None = None, *, mode: str = "", style: Style = PLAIN, runbook: str = ""
+    ) -> None:
+        super().__init__(lines or Lines(None, live=False), mode=mode, style=style, runbook=runbook)
+
+    def _tell(self, record: Record) -> list[str]:
+        data = record.event.data
+        matters = (
+            record.event.kind in {Kind.UNKNOWN, Kind.PARKED, Kind.ENDED, Kind.UNDO_FAILED}
+            or (record.event.kind is Kind.OUTCOME and data["how"] != "done")
+            or (
+                record.event.kind is Kind.OBSERVED
+                and (data["how"] in _TROUBLE or bool(data.get("findings")))
+            )
+        )
+        return super()._tell(record) if matters else []
+
+    def say(self, text: str) -> None:
+        del text
+
+    def waiting(self, what: str, seconds: float) -> None:
+        del what, seconds
+
+
+class JsonProgress:
+    """One JSON object a line, ASCII only. ``docs/json.md`` has the keys."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def event(self, record: Record) -> None:
+        from respond.views.json_view import record_json  # noqa: PLC0415 - only with --json
+
+        self._write({"type": "event", **record_json(record)})
+
+    def say(self, text: str) -> None:
+        self._write({"type": "say", "text": text})
+
+    def waiting(self, what: str, seconds: float) -> None:
+        self._write({"type": "waiting", "what": what, "seconds_max": round(seconds)})
+
+    def tell(self, text: str) -> None:
+        self._write({"type": "say", "text": text})
+
+    def show_secret(self, title: str, value: str) -> None:
+        """Never: JSON goes to files.
+
+        Raises:
+            NotReadyError: Always.
+        """
+        del value
+        raise no_screen(title)
+
+    def _write(self, data: Mapping[str, Any]) -> None:
+        line = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
+        with self._lock:
+            self._stream.write(f"{line}\n")
+            self._stream.flush()

@@ -1,0 +1,371 @@
+"""The plan on one screen: what is there, what would change, what cannot be undone, who acts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from respond.core.plan import Plan, PlannedStep, PlannedWrite, StepPlan, short_digest
+from respond.core.run import RunState
+from respond.core.runbook import Phase
+from respond.core.script import Effect, Proof
+from respond.ports import Head
+from respond.views.layout import (
+    LABEL,
+    TEXT_MAX,
+    bullets,
+    cell_rows,
+    labelled,
+    number_ranges,
+    pad,
+    said,
+    word,
+    wrap,
+)
+from respond.views.style import PLAIN, Style, Tone
+from respond.views.words import (
+    clock_text,
+    head_line,
+    phase_word,
+    span_text,
+    state_cells,
+    value_text,
+)
+
+__all__ = ["PlanRow", "others_needed", "plan_rows", "plan_screen", "step_details"]
+
+_WHO: Final = 4
+_CELL: Final = 11
+_UNDO: Final = 5
+_GAP: Final = "  "
+_WHAT_MIN: Final = 20
+_DETAIL_MAX: Final = 2_000
+_OPTIONAL: Final = frozenset({StepPlan.SKIPPED, StepPlan.ENDS})
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """One numbered line of the plan: a write, or a step that has none to show."""
+
+    number: int
+    step: PlannedStep
+    write: PlannedWrite | None
+
+    @property
+    def destroys(self) -> bool:
+        if self.write is not None:
+            return self.write.effect is Effect.DESTROYS
+        return self.step.state is StepPlan.LATE and self.step.effect is Effect.DESTROYS
+
+    @property
+    def asks(self) -> bool:
+        """Whether ``start`` does not cover it: destructive, or not known yet."""
+        late = self.step.state is StepPlan.LATE and self.step.effect is not Effect.READS
+        return self.destroys or late
+
+
+def plan_rows(plan: Plan) -> tuple[PlanRow, ...]:
+    """The lines of the table, numbered from 1 in the order of the plan."""
+    pairs = [(step, write) for step in plan.steps for write in _lines_of(step)]
+    return tuple(PlanRow(n, step, write) for n, (step, write) in enumerate(pairs, 1))
+
+
+def _lines_of(step: PlannedStep) -> Sequence[PlannedWrite | None]:
+    if step.writes:
+        return step.writes
+    if step.state in _OPTIONAL or _is_fact(step) or not (step.action or step.title or step.id):
+        return ()
+    return (None,)
+
+
+def _is_fact(step: PlannedStep) -> bool:
+    """A look whose one line stands above the table, as what is there now."""
+    return (
+        step.state is StepPlan.NOTHING
+        and step.effect is Effect.READS
+        and step.phase is Phase.IDENTIFY
+        and bool(step.says)
+    )
+
+
+def others_needed(plan: Plan) -> tuple[str, ...]:
+    """Who else has to agree, one line each; empty when the operator can do all of it alone."""
+    found = [
+        f"{approve.get('count', 1)} by {word(approve.get('by', ''))}, before {_title(step)}"
+        for step in plan.steps
+        if isinstance(approve := step.approve, dict)
+    ]
+    who = plan.policy.get("two_people", "never")
+    if plan.mode == "real" and who != "never":
+        found += [
+            f"a second person, before {_title(step)}"
+            for step in plan.steps
+            if not isinstance(step.approve, dict)
+            and (step.effect is Effect.DESTROYS or (who == "every-write" and step.writes))
+        ]
+    return tuple(found)
+
+
+def _title(step: PlannedStep) -> str:
+    return said(step.title or step.address)
+
+
+def plan_screen(
+    state: RunState,
+    plan: Plan,
+    head: Head,
+    *,
+    elapsed_s: float,
+    width: int = 80,
+    others: tuple[str, ...] = (),
+    asks: bool = True,
+    style: Style = PLAIN,
+) -> str:
+    """The whole plan.
+
+    Args:
+        state: The run.
+        plan: What is shown.
+        head: Where the journal ends now.
+        elapsed_s: How long the looking took, in seconds.
+        width: Columns of the screen.
+        others: Words that choose another order.
+        asks: Whether the choices are offered; not so in a dry run or when nobody sits there.
+        style: Emphasis.
+    """
+    right = f"looked {clock_text(state.planned_at)}, {span_text(elapsed_s)}"
+    rows = plan_rows(plan)
+    lines = [head_line(state.id, plan.runbook, plan.mode, right, width, style)]
+    lines += _facts(state, plan, width)
+    if rows:
+        lines += ["", *_table(rows, width, style)]
+    notes = [*_notes(plan, rows, width, style), *_ending(plan, width)]
+    lines += ["", *notes] if notes else [""]
+    lines += _last_lines(state, plan, head, width)
+    if asks and plan.mode != "dry-run":
+        lines += wrap(" | ".join(_choices(rows, others)), width)
+    return "\n".join(lines) + "\n"
+
+
+# --- above the table ----------------------------------------------------------------------------
+
+
+def _facts(state: RunState, plan: Plan, width: int) -> Iterator[str]:
+    for name, line in plan.connections.items():
+        yield from labelled(word(name, limit=30), said(line), width)
+    for step in plan.steps:
+        if _is_fact(step):
+            yield from labelled("Found", said(step.says), width)
+    for name, value in plan.inputs.items():
+        if value not in (None, "", []):
+            yield from labelled(word(name, limit=30), value_text(value), width)
+    others = others_needed(plan)
+    alone = f"{word(state.operator)}. You can do all of this alone."
+    if others:
+        alone = f"{word(state.operator)}. Not alone: {'; '.join(others)}"
+    yield from labelled("You", alone, width)
+
+
+# --- the table ----------------------------------------------------------------------------------
+
+
+def _table(rows: Sequence[PlanRow], width: int, style: Style) -> Iterator[str]:
+    numbers = max(2, len(str(rows[-1].number)))
+    fixed = numbers + _WHO + 2 * _CELL + _UNDO + 5 * len(_GAP)
+    widths = (numbers, _WHO, max(_WHAT_MIN, width - fixed), _CELL, _CELL, _UNDO)
+    titles = ("", "who", "what", "now", "after", "undo")
+    yield _GAP.join(pad(t, w) for t, w in zip(titles, widths, strict=True)).rstrip()
+    number_of = {row.step.address: row.number for row in reversed(rows)}
+    for phase, group in groupby(rows, key=lambda row: row.step.phase):
+        yield style.paint(phase_word(phase), Tone.STRONG)
+        for row in group:
+            yield from _row(row, widths, number_of, style)
+
+
+def _row(
+    row: PlanRow, widths: tuple[int, ...], number_of: dict[str, int], style: Style
+) -> Iterator[str]:
+    who, what, now, after, undo = _cells(row, number_of)
+    tone = Tone.DANGER if row.destroys else None
+    number = f"{row.number:>{widths[0]}}"
+    for n, cells in enumerate(
+        cell_rows((number if row.number else "", who, what, now, after, undo), widths)
+    ):
+        cells[0] = number if n == 0 else " " * widths[0]
+        if tone is not None:
+            cells[5] = style.paint(cells[5], tone)
+        if who == "YOU":
+            cells[1] = style.paint(cells[1], Tone.STRONG)
+        yield _GAP.join(cells).rstrip()
+    indent = " " * (widths[0] + widths[1] + 2 * len(_GAP))
+    for remark in _remarks(row):
+        for line in wrap(remark, sum(widths[2:]) + 3 * len(_GAP)):
+            yield indent + style.paint(line, Tone.FAINT)
+
+
+def _cells(row: PlanRow, number_of: dict[str, int]) -> tuple[str, str, str, str, str]:
+    step, write = row.step, row.write
+    if write is not None:
+        now, after = state_cells(write.before, write.after)
+        who = "YOU" if write.hands == "person" else "tool"
+        undo = ("yes" if write.undo else "NO") + (" !" if row.destroys else "")
+        return who, said(write.says), now, after, undo
+    title = _title(step)
+    destroys = "?  !" if row.destroys else "?"
+    match step.state:
+        case StepPlan.LATE if step.effect is Effect.READS:
+            return "tool", title, "later", "read only", "-"
+        case StepPlan.LATE:
+            return "tool", title, "later", f"known {_after(step, number_of)}", destroys
+        case StepPlan.UNSEEN:
+            return "tool", title, "not seen", "?", destroys
+        case StepPlan.WAITS:
+            return "wait", title, said(step.says), "-", "-"
+        case _ if step.effect is Effect.READS:
+            return "tool", title, said(step.says) or "-", "read only", "-"
+        case _:
+            return "tool", title, said(step.says) or "as wanted", "unchanged", "-"
+
+
+def _after(step: PlannedStep, number_of: dict[str, int]) -> str:
+    names = [
+        str(number_of[address]) if address in number_of else word(address)
+        for address in step.late_on
+    ]
+    return f"after {', '.join(names)}" if names else "later"
+
+
+def _remarks(row: PlanRow) -> Iterator[str]:
+    write = row.write
+    if write is None:
+        return
+    if write.hands == "person":
+        yield (
+            "by hand: I cannot see it, your word is the record"
+            if write.proof is Proof.WORD
+            else "by hand: you click, I watch until it is seen"
+            if write.proof is Proof.SEEN
+            else "by hand: nobody can look at it afterwards"
+        )
+    elif write.proof is Proof.BLIND:
+        yield "nobody can look at it afterwards: the system's answer is all there is"
+
+
+# --- below the table ----------------------------------------------------------------------------
+
+
+def _notes(plan: Plan, rows: Sequence[PlanRow], width: int, style: Style) -> Iterator[str]:
+    number_of = {row.step.address: row.number for row in reversed(rows)}
+    yield from _listed("UNSEEN", [said(line) for line in plan.unseen], width)
+    late = [
+        f"what {row.number} does: known {_after(row.step, number_of)}"
+        + (", asks again" if row.asks else "")
+        for row in rows
+        if row.step.state is StepPlan.LATE
+    ]
+    yield from _listed("LATER", late, width)
+    skipped = [
+        f"{_title(step)}: {said(step.says)}"
+        for step in plan.steps
+        if step.state is StepPlan.SKIPPED
+    ]
+    yield from _listed("SKIPPED", skipped, width)
+    findings = [said(line) for step in plan.steps for line in step.findings]
+    for line in _listed("FINDING", findings, width):
+        yield style.paint(line, Tone.CARE)
+
+
+def _listed(label: str, texts: Iterable[str], width: int) -> Iterator[str]:
+    for n, text in enumerate(texts):
+        yield from labelled(label if n == 0 else "", text, width, column=LABEL - 4)
+
+
+def _ending(plan: Plan, width: int) -> Iterator[str]:
+    if plan.ends or plan.next:
+        yield from labelled("ENDS", said(plan.ends) or "here", width, column=LABEL - 4)
+    if plan.next:
+        yield from labelled("NEXT", f"respond {word(plan.next)}", width, column=LABEL - 4)
+
+
+def _last_lines(state: RunState, plan: Plan, head: Head, width: int) -> list[str]:
+    written = sum(len(step.done()) + len(step.open()) for step in state.steps.values())
+    so_far = (
+        f"{written} {'write was' if written == 1 else 'writes were'} made before."
+        if written
+        else "Nothing has been changed."
+    )
+    if plan.mode == "dry-run":
+        so_far = "A dry run: nothing was changed, and nothing will be."
+    where = f"journal {head.size} {word(head.hash[:8])}"
+    return wrap(f"{so_far} Plan {short_digest(plan.digest)}, {where}", width)
+
+
+def _choices(rows: Sequence[PlanRow], others: tuple[str, ...]) -> Iterator[str]:
+    again = [row.number for row in rows if row.asks]
+    yield "start" + (f" (asks again at {number_ranges(again)})" if again else "")
+    yield from (word(other) for other in others)
+    if rows:
+        yield f"1-{rows[-1].number} details" if len(rows) > 1 else "1 details"
+    yield "later"
+    yield "quit"
+
+
+# --- one line of it -----------------------------------------------------------------------------
+
+
+def step_details(plan: Plan, number: int, *, width: int = 80, style: Style = PLAIN) -> str:
+    """Everything the plan has about one numbered line; empty when there is no such line."""
+    rows = plan_rows(plan)
+    row = next((row for row in rows if row.number == number), None)
+    if row is None:
+        return ""
+    step = row.step
+    lines = [style.paint(f"{number}  {_title(step)}", Tone.STRONG)]
+    pairs = [
+        ("Step", f"{word(step.address)}, {phase_word(step.phase)}"),
+        ("Action", f"{word(step.action) or 'none'}, {step.effect.value}"),
+        ("Seen", said(step.says, limit=_DETAIL_MAX)),
+        ("Why", said(step.why, limit=_DETAIL_MAX)),
+        ("With", "; ".join(_arguments(step))),
+    ]
+    if row.write is not None:
+        pairs += _write_pairs(row.write, step)
+    for label, text in pairs:
+        if text:
+            lines += labelled(label, text, width)
+    if row.write is not None and row.write.stays:
+        lines += ["Stays, not to be touched:", *bullets(map(_long, row.write.stays), width)]
+    return "\n".join(lines) + "\n"
+
+
+def _long(text: str) -> str:
+    return said(text, limit=TEXT_MAX)
+
+
+def _arguments(step: PlannedStep) -> Iterator[str]:
+    for name, value in step.arguments.items():
+        yield f"{word(name)} = {value_text(value, limit=_DETAIL_MAX)}"
+
+
+def _write_pairs(write: PlannedWrite, step: PlannedStep) -> list[tuple[str, str]]:
+    danger = " (destructive)" if write.effect is Effect.DESTROYS else ""
+    seen = {
+        Proof.SEEN: "it is looked at until it is seen",
+        Proof.WORD: "nobody can look: a person's word",
+        Proof.BLIND: "nobody can look: the system's answer is all there is",
+    }[write.proof]
+    return [
+        ("What", said(write.says, limit=_DETAIL_MAX)),
+        ("Where", said(write.where)),
+        ("Who", "you, by hand" if write.hands == "person" else "the tool"),
+        ("Request", said(write.request, limit=_DETAIL_MAX)),
+        ("Subject", said(write.subject)),
+        ("Now", value_text(write.before, limit=_DETAIL_MAX)),
+        ("After", value_text(write.after, limit=_DETAIL_MAX)),
+        ("Undo", ("can be undone" if write.undo else "cannot be undone") + danger),
+        ("Breaks", said(step.confirm or write.breaks, limit=_DETAIL_MAX)),
+        ("Proof", seen),
+        ("Again", "harmless to repeat" if write.repeatable else "not repeated on a guess"),
+    ]

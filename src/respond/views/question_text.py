@@ -1,0 +1,333 @@
+"""The text of every question, and of a task that a person does by hand.
+
+A destructive question names verb, targets, count, what breaks, whether it can be undone, the
+look-alikes that stay, the account, and exactly what has to be typed (P15).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, assert_never
+
+from respond.core.plan import PlannedWrite, short_digest
+from respond.core.questions import (
+    AskByHand,
+    AskConfirm,
+    AskDrift,
+    AskInput,
+    AskPerson,
+    AskStart,
+    AskUnknown,
+    Question,
+)
+from respond.core.script import Effect, Person, PersonRecord
+from respond.core.showable import showable, showable_host
+from respond.views.layout import bullets, labelled, pad, said, width_of, word, wrap
+from respond.views.style import PLAIN, Style, Tone
+from respond.views.words import span_text, state_cells
+
+__all__ = [
+    "by_hand_text",
+    "forward_text",
+    "link_lines",
+    "question_text",
+    "to_type",
+    "who_can_text",
+]
+
+_COLUMN: Final = 10
+_LONG: Final = 1_000
+_LINK_MAX: Final = 2_000
+_TYPED_MAX: Final = 200
+_PEOPLE_MAX: Final = 20
+
+
+def to_type(wants: str) -> str:
+    """The words to type, as the screen shows them; what cannot be typed stands as an escape."""
+    return showable(wants.strip(), limit=_TYPED_MAX)
+
+
+def question_text(question: Question, *, width: int = 80, style: Style = PLAIN) -> str:
+    """A question from its title to the words that answer it. It ends with a newline.
+
+    The plan that belongs to ``AskStart`` is ``plan_screen``; here are only its last words.
+    """
+    return "\n".join(_lines(question, width, style)) + "\n"
+
+
+def _lines(question: Question, width: int, style: Style) -> Iterator[str]:
+    match question:
+        case AskStart():
+            yield f"Start plan {short_digest(question.plan.digest)}?"
+        case AskConfirm():
+            yield from _confirm(question, width, style)
+        case AskDrift():
+            yield from _drift(question, width, style)
+        case AskByHand():
+            yield from _by_hand(question, width, style)
+        case AskUnknown():
+            yield from _unknown(question, width, style)
+        case AskPerson():
+            yield from _person(question, width, style)
+        case AskInput():
+            yield from _input(question, width)
+        case _:
+            assert_never(question)
+
+
+def _title(
+    text: str, tag: str, width: int, style: Style, tone: Tone = Tone.DANGER
+) -> Iterator[str]:
+    title = said(text)
+    room = width - width_of(tag) - 2
+    if not tag or width_of(title) > room:
+        for line in wrap(title, width):
+            yield style.paint(line, Tone.STRONG)
+        if tag:
+            yield style.paint(tag, tone)
+        return
+    yield style.paint(pad(title, room), Tone.STRONG) + "  " + style.paint(tag, tone)
+
+
+def _pairs(pairs: Iterable[tuple[str, str]], width: int) -> Iterator[str]:
+    for label, text in pairs:
+        if text:
+            yield from labelled(label, text, width, column=_COLUMN)
+
+
+def _typed(wants: str, style: Style) -> str:
+    return f"Type exactly:  {style.paint(to_type(wants), Tone.STRONG)}"
+
+
+def _words(*words: str) -> str:
+    return " | ".join(each for each in words if each)
+
+
+def _writes(writes: Sequence[PlannedWrite], lines: Sequence[str], width: int) -> Iterator[str]:
+    """The targets. Lines made elsewhere are shown as text, without their columns."""
+    if not writes:
+        yield from bullets((said(" ".join(line.split(" "))) for line in lines), width)
+        return
+    for write in writes:
+        now, after = state_cells(write.before, write.after)
+        who = "you, by hand" if write.hands == "person" else "tool"
+        undo = "can be undone" if write.undo else "CANNOT BE UNDONE"
+        yield from bullets([said(write.says)], width)
+        yield from (f"    {line}" for line in wrap(f"{now} -> {after}", width - 4))
+        yield from (f"    {line}" for line in wrap(f"{who}, {undo}", width - 4))
+
+
+# --- confirm ------------------------------------------------------------------------------------
+
+
+def _confirm(question: AskConfirm, width: int, style: Style) -> Iterator[str]:
+    count = len(question.writes) or len(question.lines)
+    tag = "DESTRUCTIVE" if question.destructive else ""
+    if question.over_limit:
+        tag = "MORE THAN EXPECTED"
+    yield from _title(question.title, tag, width, style)
+    yield from _writes(question.writes, question.lines, width)
+    yield from _pairs(
+        (
+            ("Limit", said(question.over_limit)),
+            ("Count", f"{count} changes in one answer" if count > 1 else ""),
+            ("Where", said(question.where)),
+            ("Why", said(question.why, limit=_LONG)),
+            ("Breaks", said(question.breaks, limit=_LONG)),
+            ("Undo", _undo(question)),
+            ("If skipped", said(question.on_skip)),
+        ),
+        width,
+    )
+    if question.stays:
+        yield "Look-alikes that stay:"
+        yield from bullets(map(said, question.stays), width)
+    yield ""
+    wants = question.wants or "yes"
+    yield _typed(wants, style)
+    by_hand = "by-hand" if question.by_hand and not question.over_limit else ""
+    yield "or: " + _words("skip", by_hand, "later", "quit")
+
+
+def _undo(question: AskConfirm) -> str:
+    lost = [write for write in question.writes if not write.undo]
+    if lost and len(lost) < len(question.writes):
+        return f"{len(lost)} of {len(question.writes)} cannot be undone"
+    return said(question.undo)
+
+
+# --- drift and doubt ----------------------------------------------------------------------------
+
+
+def _drift(question: AskDrift, width: int, style: Style) -> Iterator[str]:
+    yield from _title(question.title, "NOT AS PLANNED", width, style)
+    if question.step:
+        yield from _pairs([("Step", word(question.step))], width)
+    yield "Planned, and agreed to:"
+    yield from _writes(question.planned_writes, question.planned or ("nothing",), width)
+    yield "What would be done now:"
+    yield from _writes(question.now_writes, question.now, width)
+    danger = any(write.effect is Effect.DESTROYS for write in question.now_writes)
+    if danger:
+        yield style.paint("It is destructive.", Tone.DANGER)
+    yield "Somebody else may have changed it. Nothing is written until you answer."
+    yield ""
+    yield _typed(question.wants, style) + "   (takes what would be done now)"
+    yield "or: " + _words("no (parks the run)", "skip" if question.step else "", "later", "quit")
+
+
+def _by_hand(question: AskByHand, width: int, style: Style) -> Iterator[str]:
+    yield from _title(question.title, "I CANNOT DO THIS", width, style)
+    for line in question.error.split("\n"):
+        yield from (f"  {each}" for each in wrap(said(line.strip()), width - 2))
+    yield from _pairs(
+        (
+            ("Step", word(question.step)),
+            ("Why it is", said(question.why, limit=_LONG)),
+        ),
+        width,
+    )
+    yield "You can do it by hand, and I watch."
+    yield ""
+    yield _typed("by-hand", style)
+    yield "or: " + _words(
+        "no (it stays failed, and what it kills goes on working)", "later", "quit"
+    )
+
+
+def _unknown(question: AskUnknown, width: int, style: Style) -> Iterator[str]:
+    yield from _title(question.says, "NOBODY KNOWS", width, style)
+    yield from _pairs(
+        (("Step", word(question.step)), ("Evidence", said(question.evidence, limit=_LONG))), width
+    )
+    yield from wrap(
+        "It may have happened, I cannot see it, and doing it twice could do harm. Find out from "
+        "somebody who can see it. Your word goes into the journal.",
+        width,
+    )
+    yield ""
+    yield "Type exactly:  happened"
+    yield "           or  not-happened   (then I ask before it is done again)"
+    yield "or: " + _words("later", "quit")
+
+
+# --- a person's own work ------------------------------------------------------------------------
+
+
+def _person(question: AskPerson, width: int, style: Style) -> Iterator[str]:
+    yield from _title(question.title, "BY HAND", width, style, Tone.STRONG)
+    for line in question.instructions.split("\n"):
+        if line.strip():
+            yield from bullets([said(line.strip(), limit=_LONG)], width)
+    yield from link_lines(question.link)
+    yield "I cannot see it: your word is what is recorded."
+    yield ""
+    yield _typed(question.wants or "done", style)
+    yield "or: " + _words("cannot (it stays open)", "later", "quit")
+
+
+def link_lines(link: str) -> Iterator[str]:
+    """The bare address on a line of its own, and its host again when it is not plain ASCII."""
+    if not link:
+        return
+    yield showable(link.replace(" ", "%20"), limit=_LINK_MAX)
+    host = link.partition("//")[2].partition("/")[0]
+    if not host.isascii():
+        yield f"  (that host is {showable_host(host)})"
+
+
+def by_hand_text(
+    task: Person[Any],
+    title: str,
+    *,
+    watched: bool,
+    every_s: float = 3.0,
+    width: int = 80,
+    style: Style = PLAIN,
+) -> str:
+    """A task for a person: what to do, where, what to leave alone, and how to answer.
+
+    Args:
+        task: What is to be done.
+        title: The step's title.
+        watched: Whether the tool can see that it is done.
+        every_s: Seconds between two looks.
+        width: Columns of the screen.
+        style: Emphasis.
+    """
+    lines = [*_title(title, "BY HAND", width, style, Tone.STRONG)]
+    lines += link_lines(task.link)
+    for n, step in enumerate(task.steps, 1):
+        lines += bullets([said(step, limit=_LONG)], width, mark=f"{n}.", indent=1)
+    if task.look_for:
+        lines += labelled("Done when", said(task.look_for, limit=_LONG), width, column=11)
+    if task.avoid:
+        lines.append(style.paint("Do NOT touch these look-alikes:", Tone.DANGER))
+        lines += bullets(map(said, task.avoid), width, mark="x")
+    if task.keep:
+        lines.append("Keep the new secret ready: it is asked for afterwards, hidden.")
+    lines.append("")
+    if watched:
+        lines.append(f"I look every {span_text(every_s)}, and go on by myself when I see it.")
+    else:
+        lines.append("I cannot see it: your word is what is recorded.")
+        lines.append(_typed("done", style))
+    can = "cannot (who can, and a text for them)"
+    lines.append("or: " + _words(can, "skip (it stays open)", "later", "quit"))
+    return "\n".join(lines) + "\n"
+
+
+def who_can_text(persons: Sequence[PersonRecord], operator: str, *, width: int = 80) -> str:
+    """The configured people who could do it instead, administrators first."""
+    others = sorted(
+        (person for person in persons if person.id != operator),
+        key=lambda person: ("admin" not in person.roles, person.id),
+    )
+    if not others:
+        return "Nobody else stands in respond.toml: ask an administrator of that account.\n"
+    lines = ["Who else could:"]
+    lines += bullets(map(_who, others[:_PEOPLE_MAX]), width)
+    if len(others) > _PEOPLE_MAX:
+        lines.append(f"    and {len(others) - _PEOPLE_MAX} more")
+    return "\n".join(lines) + "\n"
+
+
+def _who(person: PersonRecord) -> str:
+    mail = showable_host(person.emails[0]) if person.emails else ""
+    slack = f"Slack {word(person.slack)}" if person.slack else ""
+    roles = ", ".join(map(word, person.roles))
+    return ", ".join(part for part in (word(person.name or person.id), roles, mail, slack) if part)
+
+
+def forward_text(task: Person[Any], *, run: str, operator: str) -> str:
+    """A text to hand to somebody who can do it: the task alone, and nothing of the incident."""
+    lines = [f"Please do this now for {word(operator)} (run {word(run)}):"]
+    lines += [f"{n}. {said(step, limit=_LONG)}" for n, step in enumerate(task.steps, 1)]
+    lines += link_lines(task.link)
+    if task.look_for:
+        lines.append(f"Done when: {said(task.look_for, limit=_LONG)}")
+    lines += [f"Do NOT touch: {said(name)}" for name in task.avoid]
+    lines.append("Tell me by phone when it is done. Do not answer in a chat.")
+    return "\n".join(lines) + "\n"
+
+
+# --- inputs -------------------------------------------------------------------------------------
+
+
+def _input(question: AskInput, width: int) -> Iterator[str]:
+    if question.error:
+        yield from wrap(f"That does not fit: {said(question.error)}", width)
+    yield from wrap(said(question.ask) or word(question.name), width)
+    for n, option in enumerate(question.options, 1):
+        yield from bullets([said(option)], width, mark=f"{n}.", indent=1)
+    hints = [
+        " | ".join(map(word, question.choices)),
+        f"for example: {said(question.example)}" if question.example else "",
+        "it is not shown while you type" if question.secret else "",
+        f"Enter takes: {said(question.default)}" if question.default else "",
+        "Enter leaves it out" if not question.required and not question.default else "",
+        "a number chooses from the list" if question.options else "",
+    ]
+    for hint in hints:
+        if hint:
+            yield from (f"  {line}" for line in wrap(hint, width - 2))

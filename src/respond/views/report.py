@@ -1,0 +1,380 @@
+"""The report of a run: made once as facts, printed as text, as JSON, or short for a ticket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from respond.core.events import Kind, Record
+from respond.core.outcome import Item, Known, Outcome, outcome_of
+from respond.core.plan import short_digest
+from respond.core.run import RunState, WriteStatus
+from respond.errors import ExitCode
+from respond.ports import Head, actor_text
+from respond.views.json_view import outcome_json
+from respond.views.layout import bullets, labelled, said, word
+from respond.views.live import Memory, record_texts
+from respond.views.summary import containment_lines, item_text
+from respond.views.words import (
+    EXIT_MEANS,
+    clock_text,
+    day_text,
+    head_line,
+    mode_of,
+    mode_word,
+    runbook_of,
+    span_text,
+    state_cells,
+    value_text,
+)
+
+__all__ = ["Change", "Decided", "Moment", "Report", "as_json", "as_text", "report", "short"]
+
+_SHORT_LINES: Final = 12
+_SHORT_CHANGES: Final = 4
+_SHORT_WIDTH: Final = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Something that happened. ``what`` is safe to show."""
+
+    at: str
+    seq: int
+    kind: str
+    step: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One attempt to change something.
+
+    Attributes:
+        status: ``done``, ``not-done``, ``unknown`` or ``intent``.
+        by: ``tool`` or ``person``.
+        proved: The change was seen afterwards.
+    """
+
+    step: str
+    says: str
+    where: str
+    before: Any
+    after: Any
+    status: str
+    by: str
+    at: str
+    proved: bool
+    destructive: bool
+    undo: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Somebody's answer. ``who`` says how surely the person is known."""
+
+    at: str
+    who: str
+    step: str
+    decision: str
+    typed: str
+    about: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All facts of a run, ended or not.
+
+    Attributes:
+        exit: The exit code, or None while it has not ended.
+        anchor: Journal id, size, first 32 hex of its head.
+    """
+
+    run: str
+    runbook: str
+    mode: str
+    operator: str
+    incident: str
+    reason: str
+    status: str
+    began: str
+    started: str
+    ended: str
+    exit: int | None
+    says: str
+    plan_digest: str
+    inputs: dict[str, Any]
+    connections: dict[str, str]
+    timeline: tuple[Moment, ...]
+    changes: tuple[Change, ...]
+    decided: tuple[Decided, ...]
+    outcome: Outcome
+    undone: dict[str, str]
+    anchor: str
+
+
+def report(state: RunState, records: Iterable[Record], head: Head) -> Report:
+    """Make the facts.
+
+    Args:
+        state: The run.
+        records: All its records, in order.
+        head: Where the journal ends now.
+    """
+    own = [record for record in records if record.event.run == state.id]
+    return Report(
+        run=state.id,
+        runbook=runbook_of(state),
+        mode=mode_of(state),
+        operator=state.operator,
+        incident=str(state.proposed.get("incident", "")),
+        reason=str(state.proposed.get("reason", "")),
+        status=state.status.value,
+        began=state.proposed_at,
+        started=state.started_at,
+        ended=state.ended_at,
+        exit=int(state.ended["exit"]) if state.ended else None,
+        says=str(state.ended.get("say", "")) if state.ended else "",
+        plan_digest=state.plan.digest if state.plan is not None else "",
+        inputs=dict(state.inputs),
+        connections=dict(state.plan.connections) if state.plan is not None else {},
+        timeline=tuple(_timeline(own)),
+        changes=tuple(_changes(state)),
+        decided=tuple(_decided(own)),
+        outcome=outcome_of(state),
+        undone=dict(state.undone),
+        anchor=head.anchor,
+    )
+
+
+def _timeline(records: list[Record]) -> Iterator[Moment]:
+    memory = Memory()
+    for record in records:
+        memory.take(record)
+        kind = record.event.kind
+        for text in record_texts(record, memory):
+            yield Moment(record.at, record.seq, kind.value, record.event.step, text)
+        if kind is Kind.PROPOSED:
+            who = word(record.event.actor.id)
+            yield Moment(record.at, record.seq, kind.value, "", f"{who} began the run")
+
+
+def _changes(state: RunState) -> Iterator[Change]:
+    for step in state.steps.values():
+        end = step.conclusion
+        for write in step.writes:
+            planned = write.write
+            seen = end is not None and end.proved and end.how.value == "done"
+            yield Change(
+                step=step.address,
+                says=str(planned.get("says", "")),
+                where=str(planned.get("where", "")),
+                before=planned.get("before"),
+                after=planned.get("after"),
+                status=write.status.value,
+                by=write.by,
+                at=write.at,
+                proved=seen and write.status is WriteStatus.DONE and planned.get("proof") == "seen",
+                destructive=planned.get("effect") == "destroys",
+                undo=bool(planned.get("undo")),
+                why=write.why,
+            )
+
+
+def _decided(records: list[Record]) -> Iterator[Decided]:
+    kinds = {Kind.CONFIRMED, Kind.APPROVED, Kind.DENIED, Kind.BREAK_GLASS, Kind.UNDO_ASKED}
+    for record in records:
+        event = record.event
+        if event.kind not in kinds:
+            continue
+        about = event.data.get("says", ())
+        yield Decided(
+            at=record.at,
+            who=actor_text(event.actor),
+            step=event.step,
+            decision=str(event.data.get("decision", event.kind.value)),
+            typed=str(event.data.get("typed", "")),
+            about=(about,) if isinstance(about, str) else tuple(map(str, about)),
+        )
+
+
+# --- as text ------------------------------------------------------------------------------------
+
+
+def as_text(made: Report, *, width: int = 80) -> str:
+    """The whole report."""
+    return "\n".join(_text(made, width)) + "\n"
+
+
+def _text(made: Report, width: int) -> Iterator[str]:
+    right = day_text(made.ended) if made.ended else f"not ended: {made.status}"
+    yield head_line(made.run, made.runbook, made.mode, right, width)
+    yield from _facts(made, width)
+    yield ""
+    yield from containment_lines(made.outcome.containment, width)
+    for title, lines in (
+        ("WHAT CHANGED", [_change_text(change) for change in made.changes]),
+        ("PROVED", _items(made, Known.PROVED)),
+        ("LOOKED", _items(made, Known.LOOKED)),
+        ("SOMEBODY'S WORD", _items(made, Known.YOUR_WORD)),
+        ("NOT SEEN", _items(made, Known.NOT_SEEN)),
+        ("LEFT TO DO", _items(made, Known.LEFT_TO_DO) or ["nothing that this tool knows of"]),
+        ("BROKEN UNTIL SOMEBODY GOES ON", [said(line) for line in _broken(made)]),
+        ("WHO DECIDED", [_decided_text(decided) for decided in made.decided]),
+        ("PUT BACK", [f"{word(step)}: {word(how)}" for step, how in made.undone.items()]),
+    ):
+        if lines:
+            yield from ("", title, *bullets(lines, width))
+    yield ""
+    yield "TIMELINE (UTC)"
+    for moment in made.timeline:
+        yield from labelled(clock_text(moment.at)[:8], moment.what, width, column=10)
+    yield ""
+    yield "Anchor: journal, size, head. `respond audit verify --anchor` takes it back."
+    yield said(made.anchor)
+
+
+def _facts(made: Report, width: int) -> Iterator[str]:
+    pairs = [
+        ("Operator", word(made.operator)),
+        ("Incident", said(made.incident)),
+        ("Reason", said(made.reason)),
+        *((word(name, limit=30), said(line)) for name, line in made.connections.items()),
+        *((word(name, limit=30), _input(value)) for name, value in made.inputs.items()),
+        ("Plan", short_digest(made.plan_digest) if made.plan_digest else ""),
+        ("Began", day_text(made.began)),
+        ("Ended", day_text(made.ended) if made.ended else ""),
+        ("Exit", _exit(made)),
+        ("Says", said(made.says)),
+    ]
+    for label, text in pairs:
+        if text:
+            yield from labelled(label, text, width)
+
+
+def _input(value: Any) -> str:
+    return "" if value in (None, "", []) else value_text(value)
+
+
+def _exit(made: Report) -> str:
+    return "" if made.exit is None else f"{made.exit}: {EXIT_MEANS[ExitCode(made.exit)]}"
+
+
+def _items(made: Report, known: Known) -> list[str]:
+    return [item_text(item) for item in made.outcome.of(known)]
+
+
+def _broken(made: Report) -> tuple[str, ...]:
+    return made.outcome.broken if made.outcome.of(Known.LEFT_TO_DO) else ()
+
+
+def _change_text(change: Change) -> str:
+    now, after = state_cells(change.before, change.after)
+    how = {
+        "done": "done" + (", seen" if change.proved else ", not seen"),
+        "not-done": f"not done ({said(change.why)})",
+        "unknown": "nobody knows whether it happened",
+        "intent": "may have happened",
+    }[change.status]
+    hands = "by hand" if change.by == "person" else "by the tool"
+    undo = "can be undone" if change.undo else "cannot be undone"
+    return f"{clock_text(change.at)} {said(change.says)} ({now} -> {after}): {how}, {hands}, {undo}"
+
+
+def _decided_text(decided: Decided) -> str:
+    about = "; ".join(map(said, decided.about)) or word(decided.step) or "the plan"
+    typed = f", typed: {said(decided.typed)}" if decided.typed else ""
+    return f"{clock_text(decided.at)} {word(decided.who)}: {word(decided.decision)}, {about}{typed}"
+
+
+# --- as JSON, and short -------------------------------------------------------------------------
+
+
+def as_json(made: Report) -> dict[str, Any]:
+    """The report as plain data, with the keys of ``docs/json.md``."""
+    return {
+        "run": made.run,
+        "runbook": made.runbook,
+        "mode": made.mode,
+        "operator": made.operator,
+        "incident": made.incident,
+        "reason": made.reason,
+        "status": made.status,
+        "began": made.began,
+        "started": made.started,
+        "ended": made.ended,
+        "exit": made.exit,
+        "says": made.says,
+        "plan_digest": made.plan_digest,
+        "inputs": made.inputs,
+        "connections": made.connections,
+        **outcome_json(made.outcome),
+        "changes": [
+            {name: getattr(change, name) for name in Change.__dataclass_fields__}
+            for change in made.changes
+        ],
+        "decided": [
+            {
+                "at": decided.at,
+                "who": decided.who,
+                "step": decided.step,
+                "decision": decided.decision,
+                "typed": decided.typed,
+                "about": list(decided.about),
+            }
+            for decided in made.decided
+        ],
+        "undone": made.undone,
+        "timeline": [
+            {
+                "at": moment.at,
+                "seq": moment.seq,
+                "kind": moment.kind,
+                "step": moment.step,
+                "what": moment.what,
+            }
+            for moment in made.timeline
+        ],
+        "anchor": made.anchor,
+    }
+
+
+def short(made: Report) -> str:
+    """At most twelve lines, for a ticket. It names no secret, and no suspect but in findings."""
+    lines = [
+        f"{word(made.run)} {word(made.runbook)} {mode_word(made.mode)}: "
+        + (_exit(made) if made.exit is not None else f"not ended ({word(made.status)})"),
+        f"{day_text(made.began)}, by {word(made.operator)}",
+        _contained(made),
+    ]
+    done = [change for change in made.changes if change.status == "done"]
+    lines += _some([_change_text(change) for change in done], _SHORT_CHANGES, "changes")
+    left = [f"left to do: {_first(item)}" for item in made.outcome.of(Known.LEFT_TO_DO)]
+    room = _SHORT_LINES - len(lines) - 1
+    lines += _some(left, room, "left to do") if left else ["left to do: nothing known"]
+    lines.append(f"anchor {said(made.anchor)}")
+    return "\n".join(lines) + "\n"
+
+
+def _first(item: Item) -> str:
+    return said(item_text(item), limit=_SHORT_WIDTH)
+
+
+def _contained(made: Report) -> str:
+    contained = made.outcome.containment
+    if not contained.planned:
+        return "nothing to contain"
+    if not contained.proved_at:
+        return f"CONTAINMENT IS NOT PROVED ({len(contained.open)} open)"
+    leak = contained.seconds_from_leak
+    since = f", {span_text(leak)} after the leak" if leak is not None else ""
+    start = span_text(contained.seconds_from_start or 0)
+    return f"containment proved {day_text(contained.proved_at)}, {start} after the start{since}"
+
+
+def _some(lines: list[str], most: int, what: str) -> list[str]:
+    if len(lines) <= most:
+        return lines
+    return [*lines[: most - 1], f"and {len(lines) - most + 1} more {what}"]

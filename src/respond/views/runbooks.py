@@ -1,0 +1,205 @@
+"""The list of runbooks, and one of them in words: when to use it, what it asks, what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from respond.core.runbook import (
+    ActionStep,
+    AssertStep,
+    BlockStep,
+    ChooseStep,
+    EndStep,
+    Input,
+    InputKind,
+    ParallelStep,
+    Phase,
+    Runbook,
+    Step,
+    WaitStep,
+    all_steps,
+)
+from respond.core.script import Effect
+from respond.views.layout import labelled, said, word
+from respond.views.style import PLAIN, Style, Tone
+from respond.views.words import phase_word, span_text, value_text
+
+__all__ = ["runbook_json", "runbook_text", "runbooks_text"]
+
+_COLUMN: Final = 13
+_INDENT: Final = "  "
+
+
+def runbooks_text(
+    runbooks: Iterable[tuple[Runbook, str]], *, width: int = 80, style: Style = PLAIN
+) -> str:
+    """All runbooks with when to use each; the second of a pair says where it comes from."""
+    lines: list[str] = []
+    for runbook, source in runbooks:
+        name = style.paint(word(runbook.name), Tone.STRONG)
+        lines.append(f"{name}  ({word(source)})" if source else name)
+        lines += labelled("", said(runbook.title), width, column=4)
+        if runbook.use_when:
+            lines += labelled("", f"Use when: {said(runbook.use_when)}", width, column=4)
+    return "\n".join(lines) + "\n" if lines else "There are no runbooks.\n"
+
+
+def runbook_text(runbook: Runbook, *, width: int = 80, style: Style = PLAIN) -> str:
+    """One runbook in words."""
+    return "\n".join(_lines(runbook, width, style)) + "\n"
+
+
+def _lines(runbook: Runbook, width: int, style: Style) -> Iterator[str]:
+    for line in labelled(word(runbook.name), said(runbook.title), width, column=_COLUMN):
+        yield style.paint(line, Tone.STRONG)
+    destroys = [s for s in all_steps(runbook.steps) if _effect(s) is Effect.DESTROYS]
+    pairs = [
+        ("Does", said(runbook.summary)),
+        ("Use when", said(runbook.use_when)),
+        ("Owner", said(runbook.owner)),
+        ("Reviewed", word(runbook.reviewed)),
+        ("Destroys", "; ".join(_title(step) for step in destroys) or "nothing"),
+        ("File", said(runbook.file)),
+    ]
+    for label, text in pairs:
+        if text:
+            yield from labelled(label, text, width, column=_COLUMN)
+    if runbook.inputs:
+        yield "\nASKS"
+        for given in runbook.inputs:
+            yield from labelled(f"  {word(given.name)}", _input(given), width, column=_COLUMN)
+        for group in runbook.require:
+            yield from labelled("", f"one of: {', '.join(map(word, group))}", width, column=_COLUMN)
+    for title, steps in (
+        ("STEPS", runbook.steps),
+        ("IF ONE FAILS", runbook.on_failure),
+        ("IF IT IS CANCELLED", runbook.on_cancel),
+        ("ALWAYS, AT THE END", runbook.always),
+    ):
+        if steps:
+            yield f"\n{title}"
+            yield from _steps(steps, _INDENT, None, width, style)
+
+
+def _input(given: Input) -> str:
+    parts = [said(given.ask), given.kind.value]
+    if given.kind is InputKind.CHOICE:
+        parts[-1] = " | ".join(map(word, given.of))
+    if given.default not in (None, "", []):
+        parts.append(f"default {value_text(given.default)}")
+    elif not given.required or given.default is not None:
+        parts.append("may be left out")
+    if given.example:
+        parts.append(f"for example {said(given.example)}")
+    return "; ".join(part for part in parts if part)
+
+
+def _steps(
+    steps: tuple[Step, ...], indent: str, phase: Phase | None, width: int, style: Style
+) -> Iterator[str]:
+    for step in steps:
+        here = step.words.phase or phase
+        yield from _one(step, indent, here, width, style)
+        deeper = indent + _INDENT
+        match step:
+            case ChooseStep():
+                for name, branch in step.branches.items():
+                    yield f"{deeper}{word(name)}:"
+                    yield from _steps(branch, deeper + _INDENT, here, width, style)
+            case BlockStep() | ParallelStep():
+                yield from _steps(step.steps, deeper, here, width, style)
+            case _:
+                pass
+
+
+def _one(step: Step, indent: str, phase: Phase | None, width: int, style: Style) -> Iterator[str]:
+    about = ", ".join(_about(step, phase))
+    text = _title(step) + (f" ({about})" if about else "")
+    tone = Tone.DANGER if _effect(step) is Effect.DESTROYS else None
+    for line in labelled(f"{indent}-", text, width, column=len(indent) + 3):
+        yield style.paint(line, tone) if tone else line
+    if step.words.why:
+        yield from labelled("", said(step.words.why), width, column=len(indent) + 5)
+
+
+def _about(step: Step, phase: Phase | None) -> Iterator[str]:
+    if isinstance(step, ActionStep):
+        if phase is not None:
+            yield phase_word(phase).lower()
+        yield f"{word(step.action.spec.name)}, {_EFFECTS[step.action.spec.effect]}"
+        if step.for_each is not None:
+            yield f"for each of {said(step.for_each.items.source)}, at most {step.for_each.limit}"
+        if step.approve is not None:
+            yield f"{step.approve.count} by {word(step.approve.by)} agree first"
+    if step.words.when is not None:
+        yield f"only when {said(step.words.when.source)}"
+
+
+_EFFECTS: Final = {
+    Effect.READS: "only reads",
+    Effect.WRITES: "writes",
+    Effect.DESTROYS: "DESTROYS, asks first",
+}
+
+
+def _effect(step: Step) -> Effect | None:
+    return step.action.spec.effect if isinstance(step, ActionStep) else None
+
+
+def _title(step: Step) -> str:
+    title = said(step.words.title)
+    match step:
+        case ActionStep():
+            return title or said(step.action.spec.summary)
+        case ChooseStep():
+            return f"{title or 'One of'} (by {said(step.on.source)})"
+        case AssertStep():
+            return title or f"Must hold: {said(step.holds.source)}"
+        case EndStep():
+            return title or "Ends well here" + (f"; next: {word(step.next)}" if step.next else "")
+        case WaitStep():
+            until = f" until {said(step.until.source)}" if step.until is not None else ""
+            return title or f"Waits{until}, at most {span_text(step.within_s)}"
+        case ParallelStep():
+            return title or "At the same time"
+        case BlockStep():
+            called = f"the runbook {word(step.runbook.name)}" if step.runbook else "Together"
+            return title or called
+
+
+def runbook_json(runbook: Runbook) -> dict[str, Any]:
+    """One runbook as plain data."""
+    return {
+        "runbook": runbook.name,
+        "title": runbook.title,
+        "summary": runbook.summary,
+        "use_when": runbook.use_when,
+        "owner": runbook.owner,
+        "reviewed": runbook.reviewed,
+        "file": runbook.file,
+        "digest": runbook.digest,
+        "inputs": [
+            {
+                "name": given.name,
+                "type": given.kind.value,
+                "ask": given.ask,
+                "required": given.required,
+                "of": list(given.of),
+                "example": given.example,
+            }
+            for given in runbook.inputs
+        ],
+        "require": [list(group) for group in runbook.require],
+        "steps": [
+            {
+                "id": step.words.id,
+                "title": step.words.title,
+                "phase": step.words.phase.value if step.words.phase else "",
+                "action": step.action.spec.name,
+                "effect": step.action.spec.effect.value,
+            }
+            for step in all_steps(runbook.steps)
+            if isinstance(step, ActionStep)
+        ],
+    }

@@ -1,0 +1,139 @@
+"""The last screen of a run: proved, your word, not seen, left to do, and when it was contained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from respond.core.outcome import Containment, Item, Known, Outcome, outcome_of
+from respond.core.run import RunState, RunStatus
+from respond.errors import ExitCode
+from respond.ports import Head
+from respond.views.layout import bullets, labelled, said, word, wrap
+from respond.views.style import PLAIN, Style, Tone
+from respond.views.words import (
+    EXIT_MEANS,
+    clock_text,
+    day_text,
+    head_line,
+    mode_of,
+    runbook_of,
+    seconds_between,
+    span_text,
+)
+
+__all__ = ["containment_lines", "item_text", "summary"]
+
+_SECTIONS: Final = (
+    (Known.PROVED, "PROVED", Tone.GOOD),
+    (Known.LOOKED, "LOOKED", Tone.STRONG),
+    (Known.YOUR_WORD, "YOUR WORD", Tone.STRONG),
+    (Known.NOT_SEEN, "NOT SEEN", Tone.DANGER),
+    (Known.LEFT_TO_DO, "LEFT TO DO", Tone.CARE),
+)
+
+
+def summary(
+    state: RunState,
+    head: Head,
+    *,
+    exit_code: ExitCode,
+    report_at: str = "",
+    width: int = 80,
+    style: Style = PLAIN,
+) -> str:
+    """What a run came to.
+
+    Args:
+        state: The run.
+        head: Where the journal ends now.
+        exit_code: What the process ends with.
+        report_at: Where the report lies; empty says how to get it.
+        width: Columns of the screen.
+        style: Emphasis.
+    """
+    outcome = outcome_of(state)
+    return "\n".join(_lines(state, outcome, head, exit_code, report_at, width, style)) + "\n"
+
+
+def _lines(
+    state: RunState,
+    outcome: Outcome,
+    head: Head,
+    exit_code: ExitCode,
+    report_at: str,
+    width: int,
+    style: Style,
+) -> Iterator[str]:
+    run = word(state.id)
+    yield head_line(state.id, runbook_of(state), mode_of(state), _spent(state), width, style)
+    for known, title, tone in _SECTIONS:
+        items = outcome.of(known)
+        if items:
+            yield style.paint(title, tone)
+            yield from bullets(map(item_text, items), width)
+    if not outcome.of(Known.LEFT_TO_DO) and state.status is RunStatus.ENDED:
+        yield style.paint("LEFT TO DO", Tone.STRONG)
+        yield "  nothing that this tool knows of"
+    yield ""
+    yield from containment_lines(outcome.containment, width)
+    yield from _waiting(state, outcome, width, style)
+    yield from labelled("Report", said(report_at) or f"respond report {run}", width)
+    yield from labelled("Journal", f"{head.size} {word(head.hash[:8])}", width)
+    yield from labelled("Exit", f"{int(exit_code)}: {EXIT_MEANS[exit_code]}", width)
+
+
+def _spent(state: RunState) -> str:
+    end = state.ended_at
+    seconds = seconds_between(state.proposed_at, end) if end else None
+    if seconds is None:
+        return f"began {clock_text(state.proposed_at)}"
+    return f"ended {clock_text(end)}, {span_text(seconds)}"
+
+
+def item_text(item: Item) -> str:
+    """One thing in a line: its title, how it came out, and what to do."""
+    title, says = said(item.title), said(item.says)
+    if item.how == "finding":
+        return f"look at: {says}"
+    how = {"unchanged": "already so", "left-open": "left open", "not-started": ""}.get(
+        item.how, "" if item.how == "done" else item.how.replace("-", " ")
+    )
+    if item.known is Known.NOT_SEEN and item.how in {"done", "unchanged"}:
+        how = "done, not proved"
+    parts = [part for part in (how, says if says != title else "") if part]
+    do = f" (do: {said(item.do)})" if item.do else ""
+    return f"{title}: {': '.join(parts)}{do}" if parts else f"{title}{do}"
+
+
+def containment_lines(contained: Containment, width: int) -> Iterator[str]:
+    """When containment was proved, counted from the leak and from the start; or why it is not."""
+    if not contained.planned:
+        return
+    if not contained.proved_at:
+        yield "CONTAINMENT IS NOT PROVED"
+        yield from bullets(map(said, contained.open), width)
+        return
+    spans = []
+    leak, start = contained.seconds_from_leak, contained.seconds_from_start
+    if leak is not None:
+        spans.append(f"{span_text(leak)} after {day_text(contained.since)} (the leak)")
+    if start is not None:
+        spans.append(f"{span_text(start)} after the start")
+    text = f"Containment was proved at {day_text(contained.proved_at)}: {', '.join(spans)}"
+    yield from wrap(text, width)
+
+
+def _waiting(state: RunState, outcome: Outcome, width: int, style: Style) -> Iterator[str]:
+    """What is broken until somebody goes on, and how to go on."""
+    if outcome.broken and (state.status is not RunStatus.ENDED or outcome.of(Known.LEFT_TO_DO)):
+        yield style.paint("BROKEN UNTIL SOMEBODY GOES ON", Tone.DANGER)
+        yield from bullets(map(said, outcome.broken), width)
+    if state.status is not RunStatus.PARKED:
+        return
+    why = said(state.parked.get("why", ""))
+    reason = said(state.parked.get("reason", ""))
+    waits = ": ".join(part for part in (why, reason) if part)
+    yield from labelled("Waits", waits or "for a person", width)
+    go_on = said(state.parked.get("do", "")) or f"respond resume {word(state.id)}"
+    yield from labelled("Go on with", go_on, width)

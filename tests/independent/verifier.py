@@ -1,0 +1,132 @@
+"""A second verifier, written from docs/journal-format.md alone: EXPORT KEY-LINE [ANCHOR-LINE]..."""
+# fmt: off
+# ruff: noqa: ANN001, ANN201, C408, E701, N818, PTH123, SIM905 - short, to be read in one go
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="var-annotated"
+import base64
+import json
+import re
+import sys
+from hashlib import sha256
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+TAG, ID, MIB = b"respond-journal-v1", re.compile(r"J-[A-Z2-7]{26}"), 2**20
+HASH, HASHES = re.compile("[0-9a-f]{64}"), ("body_hash", "hash")
+MEMBERS = (dict.fromkeys(["actor", "data"], dict) | dict.fromkeys(["mono_ms", "seq", "v"], int)
+           | dict.fromkeys(["at", "boot", "journal", "kind", "run", "step"], str))
+RECORD = dict(body=str, body_hash=str, hash=str, seq=int)
+LAST = dict(checkpoint=str, public_key=str, sha256=str, size=int)
+SETTLE = {"intent": [""], "outcome": ["intent"], "unknown": ["intent"],
+          "reconciled": ["intent", "unknown"]}
+AFTER = ("undo-asked undo-done undo-failed taken intent outcome unknown reconciled observed "
+         "confirmed notice reviewed erased parked".split())
+
+class Stop(Exception): pass  # its argument is the exit status; 70: the file can not be read on
+
+def need(holds, status=7):
+    if not holds:
+        raise Stop(status)
+    return holds
+
+def depth(value):
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return max(map(depth, inner), default=0) + isinstance(value, (dict, list))
+
+def strict(raw, limit=16 * MIB, status=7):
+    try:
+        value = json.loads(
+            need(len(raw) <= limit) and raw.decode(),
+            object_pairs_hook=lambda pairs: need(len(dict(pairs)) == len(pairs)) and dict(pairs),
+            parse_int=lambda d: need(len(d) < 18 and abs(int(d)) < 2**53) and int(d),
+            parse_float=lambda _: need(False), parse_constant=lambda _: need(False))
+        json.dumps(value, ensure_ascii=False).encode()  # fails for a lone surrogate
+        return need(depth(value) <= 64) and value
+    except (ValueError, RecursionError, Stop):
+        raise Stop(status) from None
+
+def shaped(value, members):
+    return isinstance(value, dict) and {m: type(v) for m, v in value.items()} == members
+
+def read_body(raw):
+    body = strict(raw)
+    need(not isinstance(body, dict) or type(body.get("v")) is not int or body["v"] == 1, 10)
+    need(shaped(body, MEMBERS) and shaped(body["actor"], dict(id=str, strength=str)))
+    return body
+
+def check_note(note, key, start):
+    text, _, signatures = str(note).partition("\n\n")
+    line = need(re.match(f"\u2014 {start[0]} ([A-Za-z0-9+/]{{91}}=)\n", signatures))[1]
+    public, signed = base64.b64decode(key[38:])[1:], base64.b64decode(line)
+    need(signed[:4] == sha256(start[0].encode() + b"\n\x01" + public).digest()[:4])
+    need(base64.b64encode(signed).decode() == line and text.count("\n") == 4)
+    Ed25519PublicKey.from_public_bytes(public).verify(signed[4:], f"{text}\n".encode())
+    return need(text.split("\n")[:3] == start) and int(start[1])
+
+def check_order(kind, seq, name, step, data, runs):
+    need((kind == "opened") == (seq == 0) and (name or kind not in (*SETTLE, "taken", "ended")))
+    need(not name or (kind == "proposed") == (name not in runs))
+    run = runs.setdefault(name, {"epoch": 0, "ended": False})
+    need(not name or not run["ended"] or kind in AFTER)
+    run["ended"] |= kind == "ended"
+    run["epoch"] += kind == "taken"
+    need(kind != "taken" or (type(data.get("epoch")) is int and data["epoch"] == run["epoch"]))
+    if kind in SETTLE:
+        of = seq if kind == "intent" else data.get("intent")
+        was, last = need(type(of) is int) and run.get(of, (step, ""))
+        need(was == step and last in SETTLE[kind])
+        run[of] = (step, kind)
+
+def verify(rows, keys=(), outside=(), loose_max=1000):
+    size, signed, covered, journal, key, head, runs, monos = 0, 0, 0, "", "", bytes(32), {}, {}
+    try:
+        for seq, raw, body_hash, digest, columns in rows:
+            need(type(seq) is int and seq == size and type(body_hash) is type(digest) is bytes)
+            need(type(raw) is bytes and sha256(raw).digest() == body_hash)
+            if size == 0:
+                journal = need(ID.fullmatch(read_body(raw)["journal"]))[0]
+                need(all(point[0] == journal for point in outside))
+                key = next((key for key in keys if key.startswith(f"{journal}+")), "")
+            linked = TAG + journal.encode() + size.to_bytes(8, "big") + head + body_hash
+            need(sha256(linked).digest() == digest)
+            body = read_body(raw)
+            kind, run, step, at, boot = (body[m] for m in ("kind", "run", "step", "at", "boot"))
+            need(body["journal"] == journal and body["seq"] == size)
+            need(columns in (None, (kind, run, step, at)) and body["mono_ms"] >= monos.get(boot, 0))
+            monos[boot] = body["mono_ms"]
+            if kind == "checkpoint" and key:
+                start = [journal, str(size), head.hex()]
+                signed = check_note(body["data"].get("note"), key, start)
+            check_order(kind, size, run, step, body["data"], runs)
+            size, head = size + 1, digest
+            for point in (point for point in outside if point[1] == size):
+                need(head.hex().startswith(point[2]))
+                covered = size
+        need(all(point[1] <= size for point in outside))
+    except InvalidSignature:
+        return 7
+    except Stop as stop:
+        return {70: 7 if size else 10}.get(stop.args[0], stop.args[0])
+    return 10 if not key else 3 * (not signed or size - max(signed, covered) > loose_max)
+
+def rows_of(path):
+    with open(path, "rb") as file:
+        before = sha256()
+        for number, raw in enumerate(file):
+            line = strict(raw, 32 * MIB + 4097, need(raw.endswith(b"\n"), 70) and 70)
+            if number == 0:
+                need(shaped(line, dict(format=str, journal=str, v=int)), 70)
+                need((line["format"], line["v"]) == ("respond-journal-export", 1), 70)
+            elif shaped(line, RECORD):
+                hashes = (bytes.fromhex(need(HASH.fullmatch(line[m]), 70)[0]) for m in HASHES)
+                yield line["seq"], line["body"].encode(), *hashes, None
+            else:
+                need(shaped(line, LAST) and line["size"] == number - 1 and not file.read(1), 70)
+                before.update((line["checkpoint"] + line["public_key"]).encode())
+                return need(before.hexdigest() == line["sha256"], 70)
+            before.update(raw)
+    raise Stop(70)
+
+if __name__ == "__main__":
+    points = [(j, int(n), h) for j, n, h in map(str.split, sys.argv[3:])]
+    sys.exit(verify(rows_of(sys.argv[1]), [sys.argv[2]], points))
