@@ -11,7 +11,7 @@ no read of a subject after a write to it, and one write for each subject.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any, Generic, TypeVar
 
 from respond.core.plan import write_key
@@ -29,6 +29,8 @@ from respond.core.script import (
     Script,
     Write,
 )
+from respond.core.shapes import decode
+from respond.core.values import Late, SecretHandle
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
 from respond.ports import Reader
 
@@ -185,6 +187,13 @@ def _drive(
         script.close()
 
 
+def _answer(write: Write[Any], recorded: Any) -> Any:
+    """The journal's answer with the type that the script expects, as ``foretold`` shows it."""
+    if is_dataclass(write.foretold) and not isinstance(write.foretold, Late | SecretHandle):
+        return decode(type(write.foretold), recorded)
+    return recorded
+
+
 def look(script: Script[O], world: World, *, known: Mapping[str, Any], predict: bool) -> Look[O]:
     """Send the reads, hold the writes back, and answer those as foretold.
 
@@ -197,7 +206,7 @@ def look(script: Script[O], world: World, *, known: Mapping[str, Any], predict: 
     def hold(write: Write[Any]) -> Any:
         key = write_key(write)
         if key in known:
-            return known[key]
+            return _answer(write, known[key])
         held.append(write)
         return write.foretold
 
@@ -223,7 +232,7 @@ def act(
     def carry_out(write: Write[Any]) -> Any:
         key = write_key(write)
         if key in known:
-            return known[key]
+            return _answer(write, known[key])
         answer = perform(write)
         performed.append(write)
         return answer

@@ -26,7 +26,7 @@ from respond.core.values import Late, Value
 from respond.drivers import World, look
 from respond.errors import ExitCode, RespondError, StepFailedError
 from respond.ports import Journal, Progress
-from respond.site import Site, first_late, values_of
+from respond.site import Site, first_late, recorded_values, values_of
 from respond.walk import Absent, EndedError, Here, Walk, late_output
 
 __all__ = ["Planner", "make_plan"]
@@ -162,7 +162,7 @@ class Planner(Walk):
             self.planned.append(old)
         if not concluded.how.has_output:
             return Absent(concluded.why)
-        return values_of(concluded.output)
+        return recorded_values(step.action, concluded.output)
 
     def _unseen(
         self,

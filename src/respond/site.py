@@ -33,7 +33,7 @@ from respond.core.values import Late, SecretHandle, Value
 from respond.errors import NotReadyError, UsageError
 from respond.ports import Journal
 
-__all__ = ["NO_CONNECTION", "Site", "first_late", "values_of"]
+__all__ = ["NO_CONNECTION", "Site", "first_late", "recorded_values", "values_of"]
 
 NO_CONNECTION = frozenset({"human", "notify"})
 """Systems whose actions need no connection of their own."""
@@ -69,6 +69,13 @@ def values_of(output: Any) -> Value:
         return {str(key): values_of(item) for key, item in output.items()}
     result: Value = encode(output)
     return result
+
+
+def recorded_values(cls: type[WrittenAction[Any]], recorded: Any) -> Value:
+    """A concluded step's output from the journal, as expressions see it."""
+    if recorded is None:
+        return None
+    return values_of(decode(cls.spec.output, recorded, where=cls.spec.name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ from respond.errors import (
     StepFailedError,
     UnknownOutcomeError,
 )
-from respond.site import first_late, values_of
+from respond.site import first_late, recorded_values, values_of
 from respond.walk import Absent, Here
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class StepRun:
         concluded = self.state.conclusion
         if concluded is not None:
             if concluded.how.has_output:
-                return values_of(concluded.output)
+                return recorded_values(self.step.action, concluded.output)
             return Absent(concluded.why or concluded.says, failed=concluded.how is As.FAILED)
         try:
             self._arguments = self.engine.site.arguments(self.step, self.here.values)

@@ -11,7 +11,7 @@ from respond.adapters.http import HttpTransport
 from respond.adapters.http_auth import Session, session_from
 from respond.core.script import AuthBasic, AuthBearer, Call, OwnCredential
 from respond.core.values import SecretHandle
-from respond.errors import NoAnswerError, RefusedBySystemError
+from respond.errors import NoAnswerError, RefusedBySystemError, UsageError
 from respond.ports import Intent
 from respond.testing.clock import THE_NIGHT_MS, SettableClock
 from respond.testing.loopback import Answer, FixedSecrets, Loopback, says, transport_to
@@ -359,6 +359,13 @@ def test_vault_has_its_own_header_and_namespace(world: World) -> None:
     assert world.header(0, "x-vault-token") == "hvs.of-ours"
     assert world.header(0, "x-vault-namespace") == "team/"
     assert world.header(0) is None
+
+
+def test_an_unknown_scheme_is_found_when_the_transport_is_made(world: World) -> None:
+    """A wrong word in the configuration is not found in the middle of a run."""
+    with pytest.raises(UsageError, match="unknown scheme 'oauth1'"):
+        world.to("it", "http", "api", auth="oauth1")
+    assert world.server.accepted == 0
 
 
 @pytest.mark.promise("P22")

@@ -39,7 +39,7 @@ def check(rows: Sequence[Stored], **given: Any) -> Report:
     return verify(rows, **{"keys": [MADE.key], **given})
 
 
-# --- what it says -----------------------------------------------------------------------------------
+# --- what it says ---------------------------------------------------------------------------------
 
 
 def test_an_intact_journal_says_how_far() -> None:
@@ -118,14 +118,16 @@ def test_anchor_lines_are_read_out_of_their_text(line: str) -> None:
     assert Anchor.parse(line.format(text)) == MADE.anchor(5)
 
 
-@pytest.mark.parametrize("line", ["", "J-X 5 ab", f"{MADE.id} 0 {'ab' * 16}", f"{MADE.id} 5 abc"])
+@pytest.mark.parametrize(
+    "line", ["", "J-X 5 ab", f"J-{'A' * 26} 0 {'ab' * 16}", f"J-{'A' * 26} 5 abc"]
+)
 def test_what_is_no_anchor_is_an_error(line: str) -> None:
     """A line that was cut is not taken as an anchor that matches less."""
     with pytest.raises(AnchorError):
         Anchor.parse(line)
 
 
-# --- the table at the end of docs/journal-format.md --------------------------------------------------
+# --- the table at the end of docs/journal-format.md -----------------------------------------------
 
 Rows = tuple[Stored, ...]
 
@@ -251,7 +253,7 @@ def test_a_clock_that_was_wrong_shows_only_when_it_jumps_back() -> None:
     assert jumped.notes[0].startswith(f"the wall clock went back at record {SIZE}")
 
 
-# --- the first bad record, and what is wrong with it --------------------------------------------------
+# --- the first bad record, and what is wrong with it ----------------------------------------------
 
 
 def one(place: int, **fields: Any) -> Rows:
@@ -289,7 +291,8 @@ def forged(place: int, **fields: Any) -> Rows:
 
 
 def place_of(kind: str, nth: int = 0) -> int:
-    return [row.seq for row in MADE.rows if row.columns and row.columns[0] == kind][nth]
+    places = [n for n, row in enumerate(MADE.rows) if row.columns and row.columns[0] == kind]
+    return places[nth]
 
 
 @pytest.mark.parametrize(
@@ -363,7 +366,7 @@ def test_a_journal_signed_by_somebody_else_is_broken() -> None:
     assert (report.answer, report.fault, report.first_bad) == (Answer.BROKEN, Fault.CHECKPOINT, 1)
 
 
-# --- silence -----------------------------------------------------------------------------------------
+# --- silence --------------------------------------------------------------------------------------
 
 
 def served(pauses_s: Sequence[int], *, last: str = HEARTBEAT, reboot: bool = False) -> Report:

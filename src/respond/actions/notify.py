@@ -135,6 +135,7 @@ class Persons:
         told = tuple(person.id for person, why in results if not why)
         silent = [(person, why) for person, why in results if why]
         not_told = choice.out + tuple(NotTold(person.id, why) for person, why in silent)
+        names = [person.id for person, _ in silent]
         findings += [f"{_name(person)} was not told: {why}" for person, why in silent]
         if not told:
             raise StepFailedError(
@@ -149,7 +150,7 @@ class Persons:
             findings += yield from _page(me, notice)
         return Done(
             Told(told, not_told),
-            says=f"told {', '.join(told)}" + (f"; not {len(not_told)}" if not_told else ""),
+            says=f"told {', '.join(told)}" + (f"; not {', '.join(names)}" if silent else ""),
             findings=tuple(findings),
             proved=not silent,
         )

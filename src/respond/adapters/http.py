@@ -124,7 +124,8 @@ class HttpTransport:
         waiting: Told before each pause what is waited for and how long, in seconds.
 
     Raises:
-        UsageError: An address is not https, or not one at all. Nothing was opened.
+        UsageError: An address is not https or not one at all, or a scheme is unknown. Nothing
+            was opened.
     """
 
     def __init__(
@@ -140,6 +141,13 @@ class HttpTransport:
         body_bytes_max: int = BODY_BYTES_MAX,
         waiting: Callable[[str, float], None] | None = None,
     ) -> None:
+        for name, endpoint in endpoints.items():
+            if endpoint.auth not in SCHEMES:
+                raise UsageError(
+                    f"the connection '{name}' has the unknown scheme {endpoint.auth!r}",
+                    why=f"known are {', '.join(sorted(SCHEMES))}",
+                    do=f"correct auth under [connections.{name}]",
+                )
         self._clock = clock
         self._waiting = waiting
         self._wires = _Wires(clock, endpoints)
@@ -522,11 +530,6 @@ class _Line:
             raise NotReadyError(
                 f"the connection '{connection}' has no address for '{surface}'",
                 do=f"add it under [connections.{connection}]",
-            )
-        if endpoint.auth not in SCHEMES:
-            raise UsageError(
-                f"the connection '{connection}' has the unknown scheme '{endpoint.auth}'",
-                why=f"known are {', '.join(sorted(SCHEMES))}",
             )
         import httpx  # noqa: PLC0415 - the first request is about to leave
 

@@ -69,7 +69,8 @@ def _in_run(run: _Run, body: Body) -> str:
     match body.kind:
         case "taken":
             run.epoch += 1
-            if body.data.get("epoch") != run.epoch:
+            epoch = body.data.get("epoch")
+            if type(epoch) is not int or epoch != run.epoch:
                 return f"run {body.run!r} was taken, and its epoch is not {run.epoch}"
         case "ended":
             run.ended = True

@@ -23,7 +23,7 @@ from respond.core.script import Connection, PersonRecord
 from respond.core.showable import hidden_character, showable
 from respond.errors import UsageError
 from respond.formats.faults import FormatFault, Mark, SourceText, did_you_mean, path_text
-from respond.formats.fitting import Faults
+from respond.formats.fitting import Faults, span_text
 from respond.formats.secret_looks import looks_secret
 from respond.formats.toml_positions import place_of, places
 
@@ -234,7 +234,10 @@ class _Switch:
 @dataclass(frozen=True, slots=True)
 class _Span:
     most_s: int
-    wanted: str = "a duration such as 30s, 5m, 2h or 1d"
+
+    @property
+    def wanted(self) -> str:
+        return f"a duration such as 30s or 5m, at most {span_text(self.most_s)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -480,10 +483,12 @@ class _Reading:
         self._text = text
         self._places: Mapping[_Path, Mark] | None = None
 
-    def fault(self, path: _Path, what: str, hint: str = "") -> None:
+    def fault(self, path: _Path, what: str, hint: str = "", *, quotes: bool = True) -> None:
+        """Report; without ``quotes`` the line is not shown, for it may hold a secret."""
         if self._places is None:
             self._places = places(self._text)
-        self.faults.add(place_of(path, self._places), what, hint=hint, path=path)
+        mark = place_of(path, self._places)
+        self.faults.add(mark, what, hint=hint, path=path, quotes=quotes)
 
     # --- tables ---------------------------------------------------------------------------------
 
@@ -612,10 +617,10 @@ class _Reading:
     def _values(self, table: Any, name: str, path: _Path) -> dict[str, Any]:
         """The keys of a table that are there and right."""
         if not isinstance(table, dict):
-            self.fault(path, f"'{path_text(path)}' must be a table")
+            self.fault(path, f"'{path_text(path)}' must be a table: {_header(path)}")
             return {}
         keys = TABLES[name]
-        self.check_keys(table, keys, path, f"[{path_text(path)}]")
+        self.check_keys(table, keys, path, _header(path))
         values: dict[str, Any] = {}
         for key, word in keys.items():
             if key in table:
@@ -623,7 +628,7 @@ class _Reading:
                 if value is not None:
                     values[key] = value
             elif word.required:
-                self.fault(path, f"[{path_text(path)}] needs '{key}': {word.kind.wanted}")
+                self.fault(path, f"{_header(path)} needs '{key}': {word.kind.wanted}")
         return values
 
     def _value(self, value: Any, kind: _Kind, path: _Path) -> Any:
@@ -692,7 +697,8 @@ class _Reading:
             case _:
                 pass
         hint = "the credential itself is stored with: respond connect NAME"
-        self.fault(path, f"'{path[-1]}' must be {_Credential().wanted}", hint)
+        what = f"'{path[-1]}' must be {_Credential().wanted}"
+        self.fault(path, what, hint, quotes=False)
         return None
 
     # --- across tables --------------------------------------------------------------------------
@@ -732,6 +738,12 @@ class _Reading:
                 hint = did_you_mean(holder, project.connections)
                 what = f"the sink names the connection '{showable(holder)}', which is not there"
                 self.fault(("connections", name, "sink"), what, hint)
+
+
+def _header(path: _Path) -> str:
+    """``[connections.cio]`` or ``[[person]]``."""
+    names = path_text([part for part in path if isinstance(part, str)])
+    return f"[[{names}]]" if any(isinstance(part, int) for part in path) else f"[{names}]"
 
 
 def _not_free(value: Any, path: _Path) -> Iterator[_Path]:

@@ -44,14 +44,22 @@ class Faults:
         self.source = source
         self._found: dict[tuple[int, int, str], FormatFault] = {}
 
-    def add(self, mark: Mark | None, what: str, *, hint: str = "", path: Path = ()) -> None:
-        """Report one.
+    def add(
+        self,
+        mark: Mark | None,
+        what: str,
+        *,
+        hint: str = "",
+        path: Path = (),
+        quotes: bool = True,
+    ) -> None:
+        """Report one; without ``quotes`` its line is not shown, for it may hold a secret.
 
         Raises:
             FormatFaults: There are so many that looking for more would only take time.
         """
         fault = self.source.fault(mark, what, hint=hint, path=path_text(path))
-        if looks_secret(fault.source_line):
+        if not quotes or looks_secret(fault.source_line):
             fault.source_line = ""
         self.take([fault])
 

@@ -36,7 +36,8 @@ def places(text: str) -> Mapping[Path, Mark]:
         keys = _keys(tomllib.loads(statement))
         if statement.lstrip().startswith("["):
             table = _numbered(keys, counts, adds=statement.lstrip().startswith("[["))
-            found.setdefault(table, mark)
+            for length in range(1, len(table) + 1):
+                found.setdefault(table[:length], mark)
             continue
         for keys in _chains(tomllib.loads(statement)):
             found.setdefault((*table, *keys), mark)

@@ -4,9 +4,9 @@ They are never run: a loader reads what an action declares, and nothing else.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, NewType
+from typing import Any, ClassVar, NewType
 
-from respond.core.script import Effect, Me, Script, action
+from respond.core.script import Effect, Me, Script, Spec, action
 from respond.core.shapes import Seconds, ShapeError, Timestamp
 from respond.core.values import SecretHandle
 
@@ -46,6 +46,8 @@ class Reach:
 
 class Sample:
     """Nothing here is run: the loader only reads what an action declares."""
+
+    spec: ClassVar[Spec]
 
     def run(self, me: Me) -> Script[Any]:
         raise NotImplementedError

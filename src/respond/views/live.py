@@ -117,8 +117,10 @@ class Memory:
     boot: str = ""
     looking_since: int = 0
     looked_ms: int = 0
+    runbook: str = ""
 
     def take(self, record: Record) -> None:
+        """Remember what a later line may need."""
         data, kind = record.event.data, record.event.kind
         if record.boot != self.boot:
             self.begun.clear()
@@ -129,10 +131,14 @@ class Memory:
             self.begun[record.event.step] = record.mono_ms
         if kind is Kind.TAKEN or data.get("decision") == "other-order":
             self.looking_since = record.mono_ms
+        if kind is Kind.PROPOSED:
+            self.runbook = str(data.get("runbook", ""))
         if kind is Kind.PLANNED:
+            self.runbook = str(data["plan"].get("runbook", "")) or self.runbook
             self.looked_ms = record.mono_ms - self.looking_since
 
     def of(self, record: Record) -> str:
+        """What the write of this record is called."""
         return self.says.get(record.event.data.get("intent", -1)) or record.event.step
 
 
@@ -289,7 +295,6 @@ class LiveProgress:
         """Take what happened before this process, without telling it again."""
         for record in records:
             self._memory.take(record)
-            self._runbook = str(record.event.data.get("runbook", "")) or self._runbook
 
     @property
     def looked_s(self) -> float:

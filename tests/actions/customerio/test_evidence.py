@@ -2,12 +2,12 @@ from typing import Any
 
 import pytest
 
+from respond.actions.customerio.audit import ReadAuditLog
 from respond.actions.customerio.evidence import (
     ListExports,
     ListExposedKeys,
     ListMemberKeys,
     ListSuspectKeys,
-    ReadAuditLog,
 )
 from respond.actions.customerio.facts import KeyId, MemberId, WebhookId, timestamp
 from respond.actions.customerio.keys import CreateKey
@@ -62,6 +62,7 @@ def test_the_audit_log_of_one_member(night: Any) -> None:
     """What the account did, and from where; addresses that differ stand out."""
     done = night.look(ReadAuditLog(since(night), MALLORY)).outcome
 
+    assert done.output == night.look(ReadAuditLog(since(night), MALLORY_ID)).outcome.output
     assert done.output.seen
     assert {one.who for one in done.output.entries} == {MALLORY}
     assert done.output.addresses == ("198.51.100.66",)
@@ -154,6 +155,17 @@ def test_where_data_goes(night: Any) -> None:
     assert done.output.hosts == ("collect.attacker.example", "warehouse.example.com")
     assert "secret-in-address" not in repr(done)
     assert any("whole messages" in line for line in done.findings)
+
+
+def test_webhooks_that_appeared_since(night: Any) -> None:
+    """A webhook does not say when it was made; the vendor's log does."""
+    done = night.look(ListWebhooks(since(night))).outcome
+
+    assert [one.id for one in done.output.suspect] == [METRICS]
+    night.company.arm(["customerio:403xall@GET /v1/*/audit_logs"])
+    blind = night.look(ListWebhooks(since(night))).outcome
+    assert blind.output.suspect == ()
+    assert "UNSEEN audit log of the account: 403" in blind.findings
 
 
 @pytest.mark.parametrize("options", [{}, {"app": True, "app_workspace": "190001"}])

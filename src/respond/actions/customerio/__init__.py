@@ -8,6 +8,7 @@ in the other modules are made of.
 from __future__ import annotations
 
 from respond.actions.customerio import (
+    audit,
     evidence,
     identify,
     keys,
@@ -23,6 +24,7 @@ ACTIONS: tuple[type, ...] = (
     *identify.ACTIONS,
     *keys.ACTIONS,
     *members.ACTIONS,
+    *audit.ACTIONS,
     *evidence.ACTIONS,
     *webhooks.ACTIONS,
     *sources.ACTIONS,

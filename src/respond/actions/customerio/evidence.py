@@ -1,4 +1,4 @@
-"""What was done with the account: exports, audit log, keys that somebody made or could read.
+"""What was done with the account: exports, and keys that somebody made or could read.
 
 All of it only reads. What our credential may not see is said as unseen, and is no failure: a
 review that stops at the first 403 helps nobody.
@@ -7,10 +7,11 @@ review that stops at the first 403 helps nobody.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
+from respond.actions.customerio.audit import number_of_member
 from respond.actions.customerio.facts import (
     KIND_WORDS,
     KeyId,
@@ -31,24 +32,23 @@ from respond.actions.customerio.people import (
     members_if_allowed,
 )
 from respond.actions.customerio.reading import (
+    UNSEEN,
     Found,
     Looking,
     Workspace,
-    account,
     all_rows,
+    few,
     management,
     rows_in,
+    unless_forbidden,
     workspaces,
 )
 from respond.actions.guards import GuardRefusedError
-from respond.core.script import Call, Done, Effect, Me, Paging, Read, Reply, Script, Subject, action
+from respond.core.script import Call, Done, Effect, Me, Read, Reply, Script, Subject, action
 from respond.core.shapes import Timestamp
-from respond.core.values import Late
 
 __all__ = [
     "ACTIONS",
-    "AuditEntry",
-    "AuditLog",
     "Export",
     "ExportList",
     "ExposedKeys",
@@ -58,32 +58,9 @@ __all__ = [
     "ListExposedKeys",
     "ListMemberKeys",
     "ListSuspectKeys",
-    "ReadAuditLog",
 ]
 
-T = TypeVar("T")
-
-_FORBIDDEN: Final = 403
-_UNSEEN: Final = frozenset({_FORBIDDEN})
-_FINDINGS_MAX: Final = 20
 _KINDS: Final = ("app", "track", "write", "sa")
-
-
-def _few(findings: Sequence[str], what: str) -> tuple[str, ...]:
-    """As many as a person reads; the output has all of them."""
-    more = len(findings) - _FINDINGS_MAX
-    if more <= 0:
-        return tuple(findings)
-    return (*findings[:_FINDINGS_MAX], f"and {more} more {what}")
-
-
-def _unless_forbidden(
-    parse: Callable[[Sequence[Reply]], T],
-) -> Callable[[Sequence[Reply]], T | None]:
-    def either(replies: Sequence[Reply]) -> T | None:
-        return None if replies[-1].status == _FORBIDDEN else parse(replies)
-
-    return either
 
 
 # --- exports ------------------------------------------------------------------------------------
@@ -181,218 +158,21 @@ class ListExports:
         return Done(
             ExportList(recent, len(recent), downloads, not unseen),
             says=says,
-            findings=(*_few(lines, "exports"), *unseen),
+            findings=(*few(lines, "exports"), *unseen),
         )
 
     def _of(self, me: Me, place: Workspace) -> Looking[tuple[Export, ...] | None]:
-        call = management(me, "v1", "environments", place.id, "exports", answers=_UNSEEN)
+        call = management(me, "v1", "environments", place.id, "exports", answers=UNSEEN)
         if me.connection.options.get("app") and _app_workspace(me) == place.id:
             # The documented way, for the workspace that our App API key opens.
-            call = Call(me.connection.name, "app", "GET", ("v1", "exports"), answers=_UNSEEN)
+            call = Call(me.connection.name, "app", "GET", ("v1", "exports"), answers=UNSEEN)
         where: Subject[tuple[Export, ...] | None] = subject(me, "exports", place.id)
-        return (yield from Read(where, call, _unless_forbidden(_exports)))
+        return (yield from Read(where, call, unless_forbidden(_exports)))
 
 
 def _app_workspace(me: Me) -> str:
     """The workspace of our App API key, as ``connect`` has found it."""
     return str(me.connection.options.get("app_workspace") or "")
-
-
-# --- audit log ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """One line of the vendor's own log.
-
-    Attributes:
-        who: E-mail where the member is known, else the vendor's number.
-    """
-
-    at: str
-    action: str
-    object_type: str
-    object_id: str
-    who: str
-    address: str
-    workspace: str
-
-
-@dataclass(frozen=True, slots=True)
-class AuditLog:
-    """What the vendor has written down.
-
-    Attributes:
-        addresses: Network addresses that occur, most frequent first.
-        seen: False when the account's log could not be read.
-    """
-
-    entries: tuple[AuditEntry, ...]
-    count: int
-    addresses: tuple[str, ...]
-    seen: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Raw:
-    id: str
-    at: int
-    action: str
-    object_type: str
-    object_id: str
-    user: str
-    service_account: str
-    address: str
-    workspace: str
-
-
-def _entries(replies: Sequence[Reply]) -> tuple[_Raw, ...]:
-    return tuple(
-        _Raw(
-            text_of(row, "key.id"),
-            number_of(row, "audit.at"),
-            text_of(row, "audit.action"),
-            text_of(row, "audit.type"),
-            text_of(row, "audit.object"),
-            text_of(row, "audit.user"),
-            text_of(row, "audit.service_account"),
-            text_of(row, "audit.address"),
-            text_of(row, "audit.workspace"),
-        )
-        for row in rows_in(replies, "audit_logs")
-    )
-
-
-def _back_to(since: int) -> Paging:
-    """Page backwards in time until an entry is older than that."""
-
-    def after(call: Call, reply: Reply, so_far: int) -> Call | None:
-        del so_far
-        body = reply.body if isinstance(reply.body, dict) else {}
-        cursor, rows = body.get("next_cursor"), body.get("audit_logs")
-        if not isinstance(cursor, int | str) or not rows or not isinstance(rows, list):
-            return None
-        last = rows[-1]
-        if isinstance(last, dict) and 0 < number_of(last, "audit.at") < since:
-            return None
-        others = tuple(pair for pair in call.query if pair[0] != "cursor")
-        return replace(call, query=(*others, ("cursor", str(cursor))))
-
-    return Paging(after)
-
-
-_TELLING: Final = frozenset(
-    {
-        "account",
-        "api_key",
-        "export",
-        "ext_api_key",
-        "invitation",
-        "reporting_webhook",
-        "service_account",
-        "service_account_token",
-        "site_id",
-        "sso_configuration",
-        "user",
-    }
-)
-"""Kinds of things whose change an intruder leaves behind, or data goes out by."""
-
-
-@action(
-    "customerio.read_audit_log",
-    effect=Effect.READS,
-    output=AuditLog,
-    source="GET accounts/{id}/audit_logs and environments/{id}/audit_logs (CLI-ROUTE, 3P)",
-)
-@dataclass(frozen=True)
-class ReadAuditLog:
-    """Read what the vendor has logged since, of everybody or of one member.
-
-    Attributes:
-        by: E-mail of a member; everybody when empty.
-    """
-
-    since: Timestamp
-    by: str = ""
-
-    def run(self, me: Me) -> Script[AuditLog]:
-        since = epoch(self.since)
-        account_number = yield from account(me)
-        people = yield from members_if_allowed(me)
-        names = {_number_of(row): row.email for row in people}
-        places = yield from workspaces(me)
-        path = ("v1", "accounts", account_number, "audit_logs")
-        whole = yield from self._log(me, since, ("audit", "account"), path)
-        raw = {entry.id: entry for entry in whole or ()}
-        unseen = [] if whole is not None else ["UNSEEN audit log of the account: 403"]
-        for place in places:
-            path = ("v1", "environments", place.id, "audit_logs")
-            part = yield from self._log(me, since, ("audit", place.id), path)
-            if part is None:
-                unseen.append(f"UNSEEN audit log of {place.name}: 403")
-            raw.update((entry.id, entry) for entry in part or ())
-        shown = {place.id: place.name for place in places}
-        entries = tuple(
-            _entry(one, names, shown)
-            for one in sorted(raw.values(), key=lambda one: (one.at, one.id))
-            if one.at >= since
-        )
-        return self._done(entries, unseen, seen=whole is not None)
-
-    def _done(
-        self, all_entries: Sequence[AuditEntry], unseen: Sequence[str], *, seen: bool
-    ) -> Done[AuditLog]:
-        by = self.by.casefold()
-        entries = tuple(one for one in all_entries if not by or one.who.casefold() == by)
-        lines = [
-            f"{one.at} {one.who} from {one.address or 'nowhere known'} {one.action} "
-            f"{one.object_type} {one.object_id}"
-            for one in entries
-            if one.object_type in _TELLING or (by and one.object_type == "session")
-        ]
-        counts: dict[str, int] = {}
-        for one in entries:
-            if one.address:
-                counts[one.address] = counts.get(one.address, 0) + 1
-        addresses = tuple(sorted(counts, key=lambda address: (-counts[address], address)))
-        of = f" by {self.by}" if self.by else ""
-        says = f"{len(entries)} entries{of} since {self.since}"
-        return Done(
-            AuditLog(entries, len(entries), addresses, seen),
-            says=says,
-            findings=(*_few(lines, "entries"), *unseen),
-        )
-
-    def _log(
-        self, me: Me, since: int, name: tuple[str, ...], path: tuple[str, ...]
-    ) -> Looking[tuple[_Raw, ...] | None]:
-        call = replace(
-            management(me, *path, answers=_UNSEEN),
-            query=(("limit", "100"), ("sort_order", "desc"), ("start_time", timestamp(since))),
-        )
-        where: Subject[tuple[_Raw, ...] | None] = subject(me, *name)
-        return (yield from Read(where, call, _unless_forbidden(_entries), _back_to(since)))
-
-
-def _number_of(row: MemberRow) -> str:
-    return "" if isinstance(row.id, Late) else member_number(row.id)
-
-
-def _entry(one: _Raw, names: Mapping[str, str], places: Mapping[str, str]) -> AuditEntry:
-    if one.user:
-        who = names.get(one.user) or f"user {one.user}"
-    else:
-        who = f"service account {one.service_account}" if one.service_account else "nobody named"
-    return AuditEntry(
-        timestamp(one.at),
-        one.action,
-        one.object_type,
-        one.object_id,
-        who,
-        one.address,
-        places.get(one.workspace, one.workspace),
-    )
 
 
 # --- keys that should not be there ----------------------------------------------------------------
@@ -472,7 +252,7 @@ def _findings(keys: Iterable[KeyFinding], undated: int, what: str) -> Done[KeyFi
     return Done(
         KeyFindings(found, len(found), undated),
         says=f"{len(found)} keys {what}",
-        findings=_few(lines, "keys"),
+        findings=few(lines, "keys"),
     )
 
 
@@ -498,7 +278,7 @@ class ListSuspectKeys:
     def run(self, me: Me) -> Script[KeyFindings]:
         since = epoch(self.since)
         rows, people = yield from _everything(me)
-        names = {_number_of(row): row.email for row in people}
+        names = {number_of_member(row): row.email for row in people}
         suspects = {email.casefold() for email in (*me.suspects, me.subject) if email}
         known = {self.like, *self.leave_out}
         keys, undated = [], 0
@@ -536,7 +316,7 @@ class ListMemberKeys:
         number = member_number(self.member)
         since = epoch(self.since) if self.since else 0
         rows, people = yield from _everything(me)
-        names = {_number_of(row): row.email for row in people} | {number: self.email}
+        names = {number_of_member(row): row.email for row in people} | {number: self.email}
         who = self.email or self.member
         keys = [
             _finding(one, names, f"made by {who}")
@@ -579,7 +359,7 @@ class ListExposedKeys:
     def run(self, me: Me) -> Script[ExposedKeys]:
         number = member_number(self.member)
         people = yield from members_if_allowed(me)
-        row = next((one for one in people if _number_of(one) == number), None)
+        row = next((one for one in people if number_of_member(one) == number), None)
         row = row or by_email(people, self.email)
         if row is not None and self.email and row.email.casefold() != self.email.casefold():
             raise GuardRefusedError(f"{self.member} belongs to {row.email}, not to {self.email}")
@@ -610,7 +390,6 @@ def _command(one: Found) -> str:
 
 ACTIONS: tuple[type, ...] = (
     ListExports,
-    ReadAuditLog,
     ListSuspectKeys,
     ListMemberKeys,
     ListExposedKeys,

@@ -23,8 +23,10 @@ from respond.actions.customerio.facts import (
 )
 from respond.actions.customerio.hands import number
 from respond.actions.customerio.reading import (
+    FORBIDDEN,
     PAGE_ROWS,
     PAGES,
+    UNSEEN,
     Looking,
     account,
     management,
@@ -52,7 +54,6 @@ __all__ = [
 
 ADMIN: Final = "admin"
 MEMBER: Final = "member"
-_FORBIDDEN: Final = 403
 _PERMISSIONS: Final = ("billing", "api_credentials", "support_access")
 
 
@@ -122,10 +123,10 @@ def members(me: Me) -> Looking[tuple[MemberRow, ...]]:
 def members_if_allowed(me: Me) -> Looking[tuple[MemberRow, ...]]:
     """Everybody, or nobody where our credential may not see them; for names only."""
     account_number = yield from account(me)
-    call = _call(me, account_number, frozenset({_FORBIDDEN}))
+    call = _call(me, account_number, UNSEEN)
 
     def parse(replies: Sequence[Reply]) -> tuple[MemberRow, ...]:
-        return () if replies[-1].status == _FORBIDDEN else _members(replies)
+        return () if replies[-1].status == FORBIDDEN else _members(replies)
 
     return (yield from Read(members_of(me), call, parse, PAGES))
 

@@ -26,9 +26,11 @@ from respond.core.script import Call, MalformedReplyError, Me, Paging, Read, Rep
 from respond.core.values import Late
 
 __all__ = [
+    "FORBIDDEN",
     "NOWHERE",
     "PAGES",
     "PAGE_ROWS",
+    "UNSEEN",
     "Found",
     "KeyRow",
     "Looking",
@@ -36,6 +38,7 @@ __all__ = [
     "Workspace",
     "account",
     "all_rows",
+    "few",
     "hint_matches",
     "key_list",
     "key_rows",
@@ -43,6 +46,7 @@ __all__ = [
     "rows_in",
     "sources",
     "tokens_listed",
+    "unless_forbidden",
     "workspaces",
 ]
 
@@ -69,6 +73,32 @@ def rows_in(replies: Sequence[Reply], name: str) -> list[dict[str, Any]]:
             raise MalformedReplyError(f"no list called {name}")
         rows.extend(page)
     return rows
+
+
+FORBIDDEN: Final = 403
+UNSEEN: Final = frozenset({FORBIDDEN})
+"""What a review takes for an answer: it may not look there."""
+
+_FINDINGS_MAX: Final = 20
+
+
+def unless_forbidden(
+    parse: Callable[[Sequence[Reply]], T],
+) -> Callable[[Sequence[Reply]], T | None]:
+    """The parser, for replies that may say that we must not look: then None."""
+
+    def either(replies: Sequence[Reply]) -> T | None:
+        return None if replies[-1].status == FORBIDDEN else parse(replies)
+
+    return either
+
+
+def few(findings: Sequence[str], what: str) -> tuple[str, ...]:
+    """As many lines as a person reads; the output has all of it."""
+    more = len(findings) - _FINDINGS_MAX
+    if more <= 0:
+        return tuple(findings)
+    return (*findings[:_FINDINGS_MAX], f"and {more} more {what}")
 
 
 def _more(reply: Reply, so_far: int, *, until_empty: bool) -> bool:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from respond.actions.customerio.audit import read_log
 from respond.actions.customerio.facts import (
     SETTING_SETTLE_S,
     WebhookId,
     account_line,
     api_allowed,
+    epoch,
     id_of,
     link,
     subject,
@@ -43,6 +45,7 @@ from respond.core.script import (
     Write,
     action,
 )
+from respond.core.shapes import Timestamp
 
 __all__ = [
     "ACTIONS",
@@ -140,11 +143,14 @@ class WebhookList:
 
     Attributes:
         hosts: Where data goes now, without those that are switched off.
+        suspect: Those that send and were made or changed since the given time, as far as the
+            vendor's own log says so. Empty without a time.
     """
 
     webhooks: tuple[Webhook, ...]
     count: int
     hosts: tuple[str, ...]
+    suspect: tuple[Webhook, ...]
 
 
 @action(
@@ -155,7 +161,15 @@ class WebhookList:
 )
 @dataclass(frozen=True)
 class ListWebhooks:
-    """List reporting webhooks, and where each sends to."""
+    """List reporting webhooks, where each sends to, and which of them appeared since.
+
+    A webhook does not say when it was made; the audit log does, to whoever may read it.
+
+    Attributes:
+        since: Names as suspect what the log has as made or changed since.
+    """
+
+    since: Timestamp | None = None
 
     def run(self, me: Me) -> Script[WebhookList]:
         places = yield from workspaces(me)
@@ -168,19 +182,37 @@ class ListWebhooks:
             found.extend(_shown(row, place) for row in rows or ())
         if len(unseen) == len(places) and me.connection.options.get("app"):
             found.extend(_shown(row, NOWHERE) for row in (yield from _webhooks(me, APP)) or ())
+        lines = [f"UNSEEN reporting webhooks of {place.name}" for place in unseen]
+        suspect: tuple[Webhook, ...] = ()
+        if self.since:
+            log = yield from read_log(me, epoch(self.since), places)
+            lines += log.unseen
+            touched = {one.object_id for one in log.entries if one.object_type in _LOGGED_AS}
+            suspect = tuple(
+                one for one in found if not one.disabled and webhook_place(one.id)[1] in touched
+            )
+        return self._done(tuple(found), suspect, lines)
+
+    def _done(
+        self, found: tuple[Webhook, ...], suspect: tuple[Webhook, ...], unseen: Sequence[str]
+    ) -> Done[WebhookList]:
         hosts = tuple(sorted({one.host for one in found if not one.disabled}))
         lines = [
             f"{one.name} sends {'whole messages' if one.with_content else 'events'} of "
             f"{one.workspace or 'its workspace'} to {one.host}"
+            f"{f', made or changed since {self.since}' if one in suspect else ''}"
             for one in found
             if not one.disabled
         ]
-        lines += [f"UNSEEN reporting webhooks of {place.name}" for place in unseen]
         return Done(
-            WebhookList(tuple(found), len(found), hosts),
+            WebhookList(found, len(found), hosts, suspect),
             says=f"{len(found)} reporting webhooks, sending to {', '.join(hosts) or 'nobody'}",
-            findings=tuple(lines),
+            findings=(*lines, *unseen),
         )
+
+
+_LOGGED_AS: Final = frozenset({"reporting_webhook", "webhook_configuration", "webhook"})
+"""What the log may call one; the vendor does not say."""
 
 
 def _shown(row: WebhookRow, place: Workspace) -> Webhook:
@@ -276,7 +308,7 @@ def _write(me: Me, row: WebhookRow, place: str, inner: str, *, disabled: bool) -
         after={"id": row.id, "disabled": disabled},
         becomes=(Becomes(_list_of(me, place), switched),),
         foretold=None,
-        undo=Undo(back, {"id": row.id}),
+        undo=Undo(back, {"webhook": row.id}),
         repeatable=True,
         breaks=f"{row.host} gets nothing any more." if disabled else "",
     )
@@ -292,10 +324,10 @@ def _write(me: Me, row: WebhookRow, place: str, inner: str, *, disabled: bool) -
 class DisableWebhook:
     """Switch a reporting webhook off, and keep its settings as evidence."""
 
-    id: WebhookId
+    webhook: WebhookId
 
     def run(self, me: Me) -> Script[WebhookState]:
-        return (yield from _switch(me, self.id, disabled=True))
+        return (yield from _switch(me, self.webhook, disabled=True))
 
 
 @action(
@@ -308,10 +340,10 @@ class DisableWebhook:
 class EnableWebhook:
     """Switch a reporting webhook on again."""
 
-    id: WebhookId
+    webhook: WebhookId
 
     def run(self, me: Me) -> Script[WebhookState]:
-        return (yield from _switch(me, self.id, disabled=False))
+        return (yield from _switch(me, self.webhook, disabled=False))
 
 
 ACTIONS: tuple[type, ...] = (ListWebhooks, DisableWebhook, EnableWebhook)
