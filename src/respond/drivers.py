@@ -188,7 +188,12 @@ def _drive(
 
 
 def _answer(write: Write[Any], recorded: Any) -> Any:
-    """The journal's answer with the type that the script expects, as ``foretold`` shows it."""
+    """The journal's answer with the type that the script expects, as ``foretold`` shows it.
+
+    None stays None: a person said that the write happened, and nobody saw its answer.
+    """
+    if recorded is None:
+        return None
     if is_dataclass(write.foretold) and not isinstance(write.foretold, Late | SecretHandle):
         return decode(type(write.foretold), recorded)
     return recorded

@@ -301,6 +301,15 @@ def test_plain_http_needs_a_loopback_address_and_leave() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "url", ["https://Slack.com/api/", "https://slack.com:443/api", "https://slack.com/api"]
+)
+def test_an_origin_is_written_in_one_way(url: str) -> None:
+    """Case, the usual port and a slash at the end make no other place."""
+    site = Site.parse(url, connection="it", loopback_ok=False)
+    assert (site.origin, site.prefix) == ("https://slack.com/", "/api")
+
+
 @pytest.mark.promise("P20")
 def test_a_wrong_address_is_found_when_the_transport_is_made() -> None:
     """Nobody has to send something to learn that an address cannot be used."""

@@ -23,6 +23,7 @@ from respond.adapters.journal_sqlite import SqliteJournal, outside_evidence
 from respond.adapters.keys import MemoryKeys
 from respond.audit.body import Body
 from respond.audit.chain import body_hash, link
+from respond.audit.checkpoint import PublicKey, Signer, open_note
 from respond.audit.export import read_export, write_export
 from respond.audit.source import open_rows, verify_file
 from respond.audit.verify import Anchor, Answer, SourceError, Stored, verify
@@ -52,7 +53,7 @@ def load_second() -> Any:
 
 
 SECOND_VERIFIER = load_second()
-BASES = [make_journal(n, runs=1 + n % 3, tail=n % 5) for n in range(12)]
+BASES = [make_journal(n, runs=1 + n % 2, tail=n % 5) for n in range(12)]
 
 Rows = tuple[Stored, ...]
 Chance = random.Random
@@ -77,8 +78,12 @@ class Tampered:
     stranger: bool = False
 
 
+def chance_of(seed: int) -> Chance:
+    return random.Random(seed)  # noqa: S311 (seeded on purpose)
+
+
 def ours_and_second(
-    rows: Sequence[Stored], made: MadeJournal, outside: Sequence[Anchor], mark: Anchor | None
+    rows: Sequence[Stored], outside: Sequence[Anchor], mark: Anchor | None
 ) -> tuple[int, int]:
     """Exit statuses of both verifiers; both hold the keys of all journals there are."""
     ours = verify(rows, keys=[base.key for base in BASES], anchors=outside, mark=mark)
@@ -119,7 +124,9 @@ def column(chance: Chance, made: MadeJournal) -> Tampered:
 def number(chance: Chance, made: MadeJournal) -> Tampered:
     """A row has another number."""
     place = chance.randrange(len(made.rows))
-    return put(made, place, "seq", chance.choice([place + 1, place - 1, -1, 10**9, None, str(place)]))
+    return put(
+        made, place, "seq", chance.choice([place + 1, place - 1, -1, 10**9, None, str(place)])
+    )
 
 
 def put(made: MadeJournal, place: int, field: str, value: Any) -> Tampered:
@@ -170,14 +177,279 @@ def splice(chance: Chance, made: MadeJournal) -> Tampered:
 def half_mended(chance: Chance, made: MadeJournal) -> Tampered:
     """A body is changed and its own hash mended, and no further."""
     place = chance.randrange(len(made.rows))
-    row = made.rows[place]
-    body = row.body.replace(b'"v":1}', b'"v": 1}')
-    return put(made, place, "body", body)._replace_row(place, body_hash=body_hash(body))
+    body = made.rows[place].body.replace(b'"v":1}', b'"v": 1}')
+    row = made.rows[place]._replace(body=body, body_hash=body_hash(body))
+    rows = (*made.rows[:place], row, *made.rows[place + 1 :])
+    return Tampered("half mended", rows, place, broken=True)
 
 
-def _replace_row(self: Tampered, place: int, **fields: Any) -> Tampered:
-    row = self.rows[place]._replace(**fields)
-    return replace(self, rows=(*self.rows[:place], row, *self.rows[place + 1 :]))
+# --- attacks that leave a chain that holds --------------------------------------------------------
 
 
-Tampered._replace_row = _replace_row  # type: ignore[attr-defined]
+def cut(chance: Chance, made: MadeJournal) -> Tampered:
+    """The end is gone, or an old copy was put back."""
+    size = chance.randrange(2, len(made.rows))
+    return Tampered("cut", made.rows[:size], size)
+
+
+def rewrite(chance: Chance, made: MadeJournal) -> Tampered:
+    """Some data is changed, and all hashes after it are made anew, without the key."""
+    return _rewrite(chance, made, signed=False)
+
+
+def rewrite_with_key(chance: Chance, made: MadeJournal) -> Tampered:
+    """The same with the signing key: every checkpoint fits again."""
+    return _rewrite(chance, made, signed=True)
+
+
+def _rewrite(chance: Chance, made: MadeJournal, *, signed: bool) -> Tampered:
+    places = [n for n in range(2, len(made.rows)) if n not in made.checkpoints]
+    place = chance.choice(places)
+
+    def change(bodies: list[Body]) -> list[Body]:
+        data = {**bodies[place].data, "changed": chance.random().hex()}
+        bodies[place] = replace(bodies[place], data=data)
+        return bodies
+
+    rows = reforge(made, change, signer=made.signer if signed else None)
+    return Tampered("rewrite with key" if signed else "rewrite", rows, place, signed=signed)
+
+
+def drop_and_mend(chance: Chance, made: MadeJournal) -> Tampered:
+    """A notice at the end is taken out, and what follows is numbered and chained anew."""
+    first = made.checkpoints[-1] + 1
+    if first >= len(made.rows):
+        return rewrite(chance, made)
+    place = chance.randrange(first, len(made.rows))
+
+    def change(bodies: list[Body]) -> list[Body]:
+        return [body for n, body in enumerate(bodies) if n != place]
+
+    return Tampered("drop and mend", reforge(made, change), place)
+
+
+def add_and_mend(chance: Chance, made: MadeJournal) -> Tampered:
+    """A notice that nobody sent is put in, and what follows is numbered and chained anew."""
+    first = made.checkpoints[-1] + 1
+    place = chance.randrange(first, len(made.rows) + 1)
+
+    def change(bodies: list[Body]) -> list[Body]:
+        new = replace(bodies[place - 1], kind="notice", run="", step="", data={"to": "nobody"})
+        return [*bodies[:place], new, *bodies[place:]]
+
+    return Tampered("add and mend", reforge(made, change), place)
+
+
+def other_machine(chance: Chance, made: MadeJournal) -> Tampered:
+    """The journal of another machine stands there."""
+    other = chance.choice([base for base in BASES if base is not made])
+    return Tampered("other machine", other.rows, 0, stranger=True, signed=True)
+
+
+def nothing(_: Chance, made: MadeJournal) -> Tampered:
+    """Nothing was done to it."""
+    return Tampered("nothing", made.rows, len(made.rows), signed=True)
+
+
+ATTACKS: list[Callable[[Chance, MadeJournal], Tampered]] = [
+    flip, cut_value, column, number, drop, swap, repeat, splice, half_mended,
+    cut, cut, rewrite, rewrite, rewrite_with_key, drop_and_mend, add_and_mend, other_machine,
+    nothing,
+]  # fmt: skip
+
+
+def must_answer(
+    made: MadeJournal, done: Tampered, outside: Sequence[Anchor], mark: Anchor | None
+) -> int:
+    """The exit status that the table of the documentation asks for."""
+    if done.rows == made.rows:
+        return 0
+    points = [*outside, *([mark] if mark else [])]
+    if done.broken or (done.stranger and points):
+        return 7
+    if any(point.size > done.from_place for point in points) and not done.stranger:
+        return 7
+    kept = [n for n, row in enumerate(done.rows) if row.columns and row.columns[0] == "checkpoint"]
+    if not done.signed and any(place > done.from_place for place in kept):
+        return 7
+    return 0
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_tampering_is_found_exactly_as_the_table_says(part: int) -> None:
+    """Each of 10,000 tampered journals gets the answer of the table, from both verifiers."""
+    chance = chance_of(SEED + part)
+    tally: Counter[tuple[str, int]] = Counter()
+    for turn in range(MUTATIONS // PARTS):
+        made = chance.choice(BASES)
+        done = chance.choice(ATTACKS)(chance, made)
+        sizes = chance.sample(range(1, len(made.rows) + 1), chance.choice([0, 0, 1, 3]))
+        outside = [made.anchor(size) for size in sizes]
+        mark = chance.choice([None, made.marks[-1], chance.choice(made.marks)])
+        wanted = must_answer(made, done, outside, mark)
+        found = ours_and_second(done.rows, outside, mark)
+        assert found == (wanted, wanted), (SEED + part, turn, done.how, done.from_place)
+        tally[done.how, wanted] += 1
+    # The sample holds what it should: every attack, and the "no" cells too.
+    assert {how for how, _ in tally} >= {"cut", "rewrite", "splice", "other machine", "nothing"}
+    assert all(tally[how, 0] and tally[how, 7] for how in ("cut", "rewrite", "rewrite with key"))
+
+
+def test_honest_journals_raise_no_alarm() -> None:
+    """1,000 journals cut short by a crash, with a mark and anchors from before it: all intact."""
+    chance = chance_of(SEED)
+    for turn in range(HONEST):
+        if turn % 10 == 0:
+            made = make_journal(turn, runs=chance.randint(1, 2), tail=3)
+        # A crash leaves whole transactions; the first one has two records.
+        size = chance.randint(2, len(made.rows))
+        marks = [mark for mark in made.marks if mark.size <= size]
+        mark = chance.choice([None, *marks])
+        outside = [made.anchor(chance.randint(1, size)) for _ in range(chance.randint(0, 3))]
+        rows = made.rows[:size]
+        report = verify(rows, keys=[made.key], mark=mark, anchors=outside)
+        points = [(p.journal, p.size, p.start) for p in (*outside, *([mark] if mark else []))]
+        second = SECOND_VERIFIER.verify(rows, [str(made.key)], points)
+        assert (report.answer, second) == (Answer.INTACT, 0), report.says
+
+
+def test_every_byte_of_an_export_counts() -> None:
+    """Whatever single byte of an export is changed, both verifiers say no, and the same no."""
+    chance = chance_of(SEED)
+    made = BASES[0]
+    out = io.BytesIO()
+    write_export(made.rows, out)
+    whole = out.getvalue()
+    assert verify(read_export(io.BytesIO(whole)), keys=[made.key]).answer is Answer.INTACT
+    for place in {0, len(whole) - 1, *chance.sample(range(len(whole)), 400)}:
+        changed = bytearray(whole)
+        changed[place] ^= chance.randrange(1, 256)
+        assert_both_refuse(made, bytes(changed), place)
+
+
+def test_every_cut_of_an_export_is_found(tmp_path: Path) -> None:
+    """An export that ends early, or goes on after its end, is refused by both."""
+    chance = chance_of(SEED)
+    made = BASES[1]
+    out = io.BytesIO()
+    write_export(made.rows, out)
+    whole = out.getvalue()
+    for size in {0, 1, len(whole) - 1, *chance.sample(range(len(whole)), 100)}:
+        assert_both_refuse(made, whole[:size], size)
+    assert_both_refuse(made, whole + b"\n", -1)
+    assert_both_refuse(made, whole + whole, -2)
+    # As a process, as a stranger would run it.
+    (tmp_path / "export").write_bytes(whole)
+    (tmp_path / "short").write_bytes(whole[: len(whole) // 2])
+    for name, status in (("export", 0), ("short", 7)):
+        command = [sys.executable, str(SECOND), str(tmp_path / name), str(made.key)]
+        assert subprocess.run(command, check=False).returncode == status  # noqa: S603
+
+
+def assert_both_refuse(made: MadeJournal, changed: bytes, place: int) -> None:
+    ours = verify(read_export(io.BytesIO(changed)), keys=[made.key]).exit_code
+    second = SECOND_VERIFIER.verify(second_rows(changed), [str(made.key)])
+    assert ours == second, place
+    assert ours in {7, 10}, place
+
+
+def second_rows(changed: bytes) -> Any:
+    """The second verifier's own reader, on bytes."""
+    return SECOND_VERIFIER.rows_of_file(io.BytesIO(changed))
+
+
+def test_bytes_of_the_database_file(tmp_path: Path) -> None:
+    """A changed byte in the SQLite file is found, or is in a place that holds nothing."""
+    chance = chance_of(SEED)
+    path, keys = tmp_path / "state" / "journal.db", MemoryKeys()
+    with SqliteJournal.open(
+        path, keys=keys, clock=SettableClock(), create=True, actor=DANA
+    ) as journal:
+        for turn in range(20):
+            journal.append(event(Kind.PROPOSED, f"CK-{turn}", inputs={"note": "x" * 300}))
+        journal.checkpoint("end")
+    whole = path.read_bytes()
+    key, mark = outside_evidence(path, keys)
+    assert key is not None
+    with open_rows(path) as found:
+        rows = list(found)
+    assert verify_file(path, keys=[key], mark=mark).answer is Answer.INTACT
+    answers: Counter[Answer] = Counter()
+    for place in chance.sample(range(len(whole)), 300):
+        changed = bytearray(whole)
+        changed[place] ^= chance.randrange(1, 256)
+        path.write_bytes(changed)
+        report = verify_file(path, keys=[key], mark=mark)
+        answers[report.answer] += 1
+        if report.answer is Answer.INTACT:
+            with open_rows(path) as found:
+                assert list(found) == rows, place
+    assert answers[Answer.BROKEN] > 100
+    assert answers[Answer.UNANCHORED] == 0
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE VIEW v AS SELECT 1",
+        "CREATE TABLE personal (x)",
+        "DROP TRIGGER journal_no_update",
+        "PRAGMA user_version = 2",
+        "PRAGMA application_id = 1",
+    ],
+)
+def test_a_file_with_other_tables_cannot_be_checked(tmp_path: Path, statement: str) -> None:
+    """Something in the schema that could show other rows than were written: no answer is given."""
+    path, keys = tmp_path / "state" / "journal.db", MemoryKeys()
+    SqliteJournal.open(path, keys=keys, clock=SettableClock(), create=True, actor=DANA).close()
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute(statement)
+    db.close()
+    key, _ = outside_evidence(path, keys)
+    assert key is not None
+    assert verify_file(path, keys=[key]).exit_code == 10
+
+
+def test_what_is_no_journal_cannot_be_checked(tmp_path: Path) -> None:
+    """A missing file, an empty one, a picture: an answer, no traceback."""
+    for name, content in (("empty", b""), ("text", b"hello\n"), ("bytes", bytes(range(256)) * 40)):
+        (tmp_path / name).write_bytes(content)
+        assert verify_file(tmp_path / name, keys=[]).exit_code == 10
+    assert verify_file(tmp_path / "missing", keys=[]).exit_code == 10
+    with pytest.raises(SourceError), open_rows(tmp_path / "missing"):
+        pass
+
+
+# --- the documentation ------------------------------------------------------------------------------
+
+
+def test_the_worked_example_is_right() -> None:
+    """The bytes and hashes on the page are those of the code."""
+    text = PAGE.read_text(encoding="utf-8")
+    example = text[text.index("## A worked example") :]
+    blocks = [line.strip() for line in example.splitlines() if line.startswith("    ")]
+    body, digest, *parts, linked = blocks[:8]
+    assert body_hash(body.encode()).hex() == digest == parts[-1]
+    joined = bytes.fromhex("".join(parts))
+    assert len(joined) == 118
+    assert link("J-" + "A" * 26, 0, bytes(32), body_hash(body.encode())).hex() == linked
+    assert joined[18:46].decode() == "J-" + "A" * 26
+
+
+def test_the_pages_checkpoint_opens() -> None:
+    """The signed note on the page is one, under the key line on the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    block = text[text.index("    J-AAAA") : text.index("(The right column")]
+    lines = [line.strip() for line in block.strip().splitlines()]
+    note = "\n".join(line.partition("      ")[0] for line in lines) + "\n"
+    public = Signer("J-" + "A" * 26, bytes(range(32))).public
+    assert str(public) in text
+    assert open_note(note, PublicKey.parse(str(public))).size == 1
+
+
+def test_the_second_verifier_is_short_and_alone() -> None:
+    """At most 120 lines that are not empty, and nothing of ours is imported."""
+    text = SECOND.read_text(encoding="utf-8")
+    assert len([line for line in text.splitlines() if line.strip()]) <= 120
+    assert "respond." not in text.replace("respond. ", "").replace("respond.\n", "")
+    assert "import respond" not in text

@@ -109,24 +109,24 @@ def verify(rows, keys=(), outside=(), loose_max=1000):
         return {70: 7 if size else 10}.get(stop.args[0], stop.args[0])
     return 10 if not key else 3 * (not signed or size - max(signed, covered) > loose_max)
 
-def rows_of(path):
-    with open(path, "rb") as file:
-        before = sha256()
-        for number, raw in enumerate(file):
-            line = strict(raw, 32 * MIB + 4097, need(raw.endswith(b"\n"), 70) and 70)
-            if number == 0:
-                need(shaped(line, dict(format=str, journal=str, v=int)), 70)
-                need((line["format"], line["v"]) == ("respond-journal-export", 1), 70)
-            elif shaped(line, RECORD):
-                hashes = (bytes.fromhex(need(HASH.fullmatch(line[m]), 70)[0]) for m in HASHES)
-                yield line["seq"], line["body"].encode(), *hashes, None
-            else:
-                need(shaped(line, LAST) and line["size"] == number - 1 and not file.read(1), 70)
-                before.update((line["checkpoint"] + line["public_key"]).encode())
-                return need(before.hexdigest() == line["sha256"], 70)
-            before.update(raw)
+def rows_of_file(file):
+    before = sha256()
+    for number, raw in enumerate(file):
+        line = strict(raw, 32 * MIB + 4097, need(raw.endswith(b"\n"), 70) and 70)
+        if number == 0:
+            need(shaped(line, dict(format=str, journal=str, v=int)), 70)
+            need((line["format"], line["v"]) == ("respond-journal-export", 1), 70)
+        elif shaped(line, RECORD):
+            hashes = (bytes.fromhex(need(HASH.fullmatch(line[m]), 70)[0]) for m in HASHES)
+            yield line["seq"], line["body"].encode(), *hashes, None
+        else:
+            need(shaped(line, LAST) and line["size"] == number - 1 and not file.read(1), 70)
+            before.update((line["checkpoint"] + line["public_key"]).encode())
+            return need(before.hexdigest() == line["sha256"], 70)
+        before.update(raw)
     raise Stop(70)
 
 if __name__ == "__main__":
     points = [(j, int(n), h) for j, n, h in map(str.split, sys.argv[3:])]
-    sys.exit(verify(rows_of(sys.argv[1]), [sys.argv[2]], points))
+    with open(sys.argv[1], "rb") as export:
+        sys.exit(verify(rows_of_file(export), [sys.argv[2]], points))

@@ -461,7 +461,7 @@ class SetStatus:
             return _incident(_record(reply.body, "incident"))
         error = _record(reply.body, "error")
         code = error.get("code")
-        if isinstance(code, int) and False:
+        if isinstance(code, int) and code in _ALREADY:
             return Incident(self.incident, _ALREADY[code])
         reasons = error.get("errors")
         hint = "; ".join(_shown(one) for one in reasons) if isinstance(reasons, list) else ""

@@ -158,7 +158,7 @@ class Vault:
             effect=Effect.WRITES,
             hands=Api(call, _no_answer),
             before={"version": seen.version},
-            after={"version": seen.version + 1, "field": self.field},
+            after={"version": seen.version + 1},
             becomes=(Becomes(self._subject, change),),
             foretold=None,
             # A second one with the same check-and-set number is refused, so it does no harm.

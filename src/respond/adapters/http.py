@@ -53,6 +53,7 @@ from respond.core.script import (
     OwnCredential,
     Reply,
 )
+from respond.core.showable import showable
 from respond.core.values import SecretHandle
 from respond.errors import NotReadyError, RefusedBySystemError, UsageError
 from respond.formats.strict_json import NotStrictJsonError, decode
@@ -262,7 +263,7 @@ class HttpPen:
                 code="not-ready",
                 why=error.why,
                 do=error.do,
-                request=call.says,
+                request=showable(call.says),
                 by_hand=True,
             ) from error
         if isinstance(result, Reply):

@@ -79,7 +79,7 @@ class Fault:
                 code=error.code if isinstance(error, RefusedBySystemError) else "no-session",
                 why=error.why,
                 do=error.do,
-                request=call.says,
+                request=_says(call),
                 by_hand=error.by_hand,
                 retry_after_s=error.retry_after_s,
                 again=self.transient or (isinstance(error, RefusedBySystemError) and error.again),

@@ -149,7 +149,9 @@ class Site:
         prefix = parts.path.rstrip("/")
         if not _BASE_PATH.fullmatch(prefix):
             raise UnsendableError("its path holds more than plain segments")
-        place = _host_in_url(host) + ("" if port is None else f":{port}")
+        # Without the scheme's own port there is one way to write an origin.
+        usual = port in {None, 443 if parts.scheme == "https" else 80}
+        place = _host_in_url(host) + ("" if usual else f":{port}")
         return cls(f"{parts.scheme}://{place}/", host, parts.scheme == "https", prefix)
 
 

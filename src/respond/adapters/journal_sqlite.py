@@ -878,6 +878,11 @@ def _translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _translate(error, path) from error
+    except UnicodeDecodeError as error:
+        # SQLite's error text quotes the damaged schema, and Python cannot read that.
+        raise JournalBrokenError(
+            f"the file {path} is damaged", why="its schema is not text", do=_VERIFY_FIRST
+        ) from error
     except OSError as error:
         raise JournalUnusableError(
             f"the journal {path} cannot be used", why=error.strerror or str(error)

@@ -95,9 +95,10 @@ def _connect(path: Path) -> sqlite3.Connection | None:
             db.execute("PRAGMA cell_size_check=ON")
             db.execute("PRAGMA mmap_size=0")
             db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            # The second: a damaged schema can stand in the error's own text.
             db.close()
-            if error.sqlite_errorname == "SQLITE_NOTADB":
+            if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
                 return None
             if wal.exists() or options != "mode=ro":
                 raise SourceError(f"{path} cannot be read: {error}") from error
@@ -120,7 +121,7 @@ def _table_rows(db: sqlite3.Connection) -> Iterator[Stored]:
             yield Stored(seq, body, body_hash, digest, tuple(columns))
         # An index that hides rows would show an engine less than was checked here.
         (found,) = db.execute("PRAGMA integrity_check(1)").fetchone()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise SourceError(f"the file is damaged: {error}") from error
     if found != "ok":
         raise SourceError(f"the file is damaged: {found}")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from respond.testing.moments import Moments
     from respond.wiring import Session
 
-__all__ = ["apps"]
+__all__ = ["Staging", "apps"]
 
 _rehearse = typer.Typer(rich_markup_mode=None, add_completion=False)
 _simulate = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -69,12 +69,14 @@ def rehearse(
         run = _new_run(places, loaded.name)
         hand = Stagehand(
             "dry-run" if dry_run else "rehearsal",
+            runbook=loaded.name,
+            run=run,
             as_json=as_json,
             auto=auto,
             click=rehearsal.click,
             operator="dana",
         )
-        stage = _Staging(places, loaded, rehearsal, run, by_hand, dry_run, hand)
+        stage = Staging(places, loaded, rehearsal, run, by_hand, dry_run, hand)
         return int(stage.play(overrides, crash, at))
     finally:
         rehearsal.close()
@@ -104,7 +106,7 @@ def _new_run(places: Places, runbook: str) -> str:
 
 
 @dataclass(slots=True)
-class _Staging:
+class Staging:
     """One rehearsal from its first look to the curtain."""
 
     places: Places
@@ -136,11 +138,32 @@ class _Staging:
         finally:
             session.close()
 
-    def resume(self, ahead_s: float) -> ExitCode:
-        """Carry on a rehearsal that another process began."""
+    def resume(self, ahead_s: float, *, cancel: str = "") -> ExitCode:
+        """Carry on (or cancel) a rehearsal that another process began."""
+        from respond.core.events import Kind
+
         session = self._session(ahead_s, None)
         try:
+            if cancel:
+                engine = session.engine(self.runbook)
+                engine.add(
+                    Kind.CONFIRMED, by=session.site.operator, decision="cancel", reason=cancel
+                )
             return self._carry(session)
+        finally:
+            session.close()
+
+    def undo(self, ahead_s: float) -> ExitCode:
+        """Undo a rehearsal."""
+        from respond.undo import undo_run
+
+        session = self._session(ahead_s, None)
+        try:
+            engine = session.engine(self.runbook)
+            self.hand.attach(session, engine)
+            code = undo_run(engine)
+            self._curtain(session, engine, code)
+            return code
         finally:
             session.close()
 

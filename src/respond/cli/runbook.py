@@ -138,13 +138,14 @@ class _Command:
             "dry-run" if given["dry_run"] else "real",
             as_json=given["as_json"],
             yes=given["yes"],
+            runbook=self.name,
         )
         if given["step"] and not given["dry_run"]:
             raise UsageError("--step goes with --dry-run", do="add --dry-run")
         session = wiring.real_session(
             self.places,
+            hand,
             runbook=runbook,
-            hand=hand,
             chosen=given["connection"],
             by_hand=given["by_hand"],
             step_by_step=given["step_by_step"],

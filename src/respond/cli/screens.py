@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from respond.errors import UsageError
 
 if TYPE_CHECKING:
+    from respond.core.plan import Plan
     from respond.core.run import RunState
     from respond.core.script import Person
     from respond.engine import Engine
@@ -44,6 +45,8 @@ class Stagehand:
     yes: bool = False
     click: Callable[[Person[Any]], str | None] | None = None
     operator: str = ""
+    runbook: str = ""
+    run: str = ""
     state: Callable[[], RunState | None] = field(default=lambda: None)
     head: Callable[[], Head] | None = None
     _lines: Lines | None = field(default=None, init=False)
@@ -67,7 +70,9 @@ class Stagehand:
             self._progress = JsonProgress(sys.stderr)
         else:
             style = style_for(sys.stderr, os.environ)
-            self._progress = LiveProgress(self.lines, mode=self.mode, style=style)
+            self._progress = LiveProgress(
+                self.lines, mode=self.mode, style=style, runbook=self.runbook, run=self.run
+            )
         progress: Progress = self._progress
         return progress
 
@@ -172,8 +177,12 @@ class _Helped:
         return self._prompt.by_hand(task, title, seen=done, every_s=min(every_s, 1.0))
 
 
-def show_plan(session: Session, engine: Engine, hand: Stagehand) -> None:
-    """Make the plan, show it, and stop: a dry run."""
+def show_plan(session: Session, engine: Engine, hand: Stagehand, *, only: str = "") -> None:
+    """Make the plan, show it, and stop: a dry run. ``only`` shows one step in detail.
+
+    Raises:
+        UsageError: ``only`` is no step of the plan.
+    """
     import json
 
     from respond.core.events import Kind
@@ -183,6 +192,9 @@ def show_plan(session: Session, engine: Engine, hand: Stagehand) -> None:
     hand.attach(session, engine)
     plan = engine.plan()
     engine.add(Kind.PLANNED, digest=plan.digest, plan=encode(plan))
+    if only:
+        print(_one_step(plan, only))  # noqa: T201 - the result
+        return
     if hand.as_json:
         from respond.views.json_view import plan_json
 
@@ -199,3 +211,19 @@ def show_plan(session: Session, engine: Engine, hand: Stagehand) -> None:
     )
     hand.lines.clear()
     print(text)  # noqa: T201 - the result
+
+
+def _one_step(plan: Plan, only: str) -> str:
+    from respond.formats.faults import did_you_mean
+    from respond.views.plan_text import plan_rows, step_details
+
+    rows = [row for row in plan_rows(plan) if only in (row.step.id, row.step.address)]
+    if not rows:
+        found = [step for step in plan.steps if only in (step.id, step.address)]
+        if found:
+            return f"{only}: {found[0].state.value}: {found[0].says}"
+        raise UsageError(
+            f"the plan has no step {only!r}",
+            why=did_you_mean(only, [step.id for step in plan.steps]),
+        )
+    return "\n".join(step_details(plan, row.number) for row in rows)

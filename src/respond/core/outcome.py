@@ -34,8 +34,8 @@ class Item:
     """One line.
 
     Attributes:
-        how: How the step came out, as a word of the journal, or ``not-started``, ``unknown``,
-            ``finding``.
+        how: How the step came out, as a word of the journal, or ``blind`` (done, and nobody can
+            look), ``not-started``, ``unknown``, ``finding``.
         says: What was seen or done.
         at: When it was recorded, or empty.
         do: What to do now, or empty.
@@ -137,7 +137,7 @@ def _items(step: StepState) -> Iterator[Item]:
         step.address,
         step.title or step.address,
         step.phase,
-        end.how.value,
+        "blind" if end.how is As.DONE and _is_blind(step) else end.how.value,
         end.says or end.why,
         end.at,
         str(end.error.get("do", "")),
@@ -162,8 +162,12 @@ def _known(step: StepState) -> Known | None:
         case As.DONE if not done:
             return Known.LOOKED
         case As.DONE:
-            blind = any(write.write.get("proof") == Proof.BLIND.value for write in done)
-            return Known.PROVED if end.proved and not blind else Known.NOT_SEEN
+            return Known.PROVED if end.proved and not _is_blind(step) else Known.NOT_SEEN
+
+
+def _is_blind(step: StepState) -> bool:
+    """Whether something of it was done that nobody can look at."""
+    return any(w.write.get("proof") == Proof.BLIND.value for w in step.done().values())
 
 
 def _not_started(state: RunState) -> Iterator[Item]:
@@ -176,7 +180,8 @@ def _not_started(state: RunState) -> Iterator[Item]:
             continue
         if not step.action and step.state is not StepPlan.WAITS:
             continue
-        maybe = ", if it is needed at all" if step.state is StepPlan.LATE else ""
+        over = state.status is RunStatus.ENDED
+        maybe = ", if it was needed at all" if over and step.state is StepPlan.LATE else ""
         yield Item(
             Known.LEFT_TO_DO,
             step.address,

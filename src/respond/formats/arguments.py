@@ -195,7 +195,7 @@ class Arguments:
                 return BoundLiteral(time)
             case Secret(), _:
                 what = f"{_named(path)} is a secret, and a runbook never holds one"
-                self._faults.add(node.mark, what, hint=_MAKE_IT_AN_INPUT, path=path)
+                self._faults.add(node.mark, what, hint=_MAKE_IT_AN_INPUT, path=path, quotes=False)
                 return None
             case _:
                 return self._wrong(node, shape, path)

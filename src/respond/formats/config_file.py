@@ -670,7 +670,8 @@ class _Reading:
                 pass
         # Without the value: somebody may have put a secret there.
         hint = "put it in quotes" if isinstance(kind, _Text) and isinstance(value, int) else ""
-        self.fault(path, f"'{path[-1]}' must be {kind.wanted}", hint)
+        quotes = not isinstance(kind, _Credential)
+        self.fault(path, f"'{path[-1]}' must be {kind.wanted}", hint, quotes=quotes)
         return None
 
     def _list(self, value: list[Any], kind: _List, path: _Path) -> tuple[Any, ...] | None:

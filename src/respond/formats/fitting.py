@@ -58,6 +58,8 @@ class Faults:
         Raises:
             FormatFaults: There are so many that looking for more would only take time.
         """
+        if looks_secret(what):
+            what, hint, quotes = "a text that looks like a secret has no place here", "", False
         fault = self.source.fault(mark, what, hint=hint, path=path_text(path))
         if not quotes or looks_secret(fault.source_line):
             fault.source_line = ""

@@ -24,6 +24,7 @@ from respond.core.runbook import (
     Step,
     Template,
     WaitStep,
+    all_steps,
 )
 from respond.core.script import Effect, PersonRecord
 from respond.formats.faults import FormatFault, FormatFaults, Mark, SourceText
@@ -149,7 +150,7 @@ class _Looking:
         way = _way_to_containment(self._runbook.steps)
         if way is None:
             return
-        needed = _needed(way)
+        needed = _needed(way) | _read_by_containment(self._runbook.steps)
         for step in way[:-1]:
             words = step.words
             if not isinstance(step, ActionStep) or _contains(step) or words.id in needed:
@@ -210,6 +211,12 @@ def _needed(way: list[Step]) -> set[str]:
         if decides or step.words.id in needed:
             needed |= {ref.partition(".")[0] for ref in _refs(step)}
     return needed
+
+
+def _read_by_containment(steps: tuple[Step, ...]) -> set[str]:
+    """What a later containing write reads may have to be seen before the first one."""
+    reading = (_refs(step) for step in all_steps(steps) if _is_containment(step))
+    return {ref.partition(".")[0] for refs in reading for ref in refs}
 
 
 def _refs(step: Step) -> frozenset[str]:

@@ -364,7 +364,8 @@ def _default(made: Input, words: Fitted, faults: Faults) -> Any:
     if given is None or given.value is None:
         return None
     if made.kind is InputKind.SECRET:
-        faults.add(given.mark, "a secret has no default: a runbook never holds one")
+        what = "a secret has no default: a runbook never holds one"
+        faults.add(given.mark, what, path=given.path, quotes=False)
         return None
     if "pattern" in words and pattern_trouble(made.pattern):
         return None

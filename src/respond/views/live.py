@@ -15,6 +15,7 @@ from typing import Any, Final, TextIO
 
 from respond.core.events import Kind, Record
 from respond.core.plan import short_digest
+from respond.core.script import Proof
 from respond.core.showable import showable
 from respond.errors import ExitCode, NotReadyError
 from respond.views.layout import labelled, said, width_of, word
@@ -27,12 +28,14 @@ __all__ = [
     "LiveProgress",
     "Memory",
     "QuietProgress",
+    "Told",
     "no_screen",
     "record_lines",
-    "record_texts",
+    "record_told",
 ]
 
 _TIME: Final = 10
+_STATUS: Final = 10
 _CLEAR: Final = "\r\x1b[K"
 _SECRET_MAX: Final = 20_000
 _TROUBLE: Final = frozenset({"failed", "not-seen", "left-open"})
@@ -118,6 +121,7 @@ class Memory:
     looking_since: int = 0
     looked_ms: int = 0
     runbook: str = ""
+    blind: set[str] = field(default_factory=set)
 
     def take(self, record: Record) -> None:
         """Remember what a later line may need."""
@@ -127,6 +131,8 @@ class Memory:
             self.boot, self.looking_since = record.boot, record.mono_ms
         if kind is Kind.INTENT:
             self.says[record.seq] = str(data["write"]["says"])
+            if data["write"].get("proof") == Proof.BLIND.value:
+                self.blind.add(record.event.step)
         if kind in {Kind.OUTCOME, Kind.RECONCILED, Kind.UNKNOWN}:
             self.begun[record.event.step] = record.mono_ms
         if kind is Kind.TAKEN or data.get("decision") == "other-order":
@@ -139,7 +145,21 @@ class Memory:
 
     def of(self, record: Record) -> str:
         """What the write of this record is called."""
-        return self.says.get(record.event.data.get("intent", -1)) or record.event.step
+        seq = record.event.data.get("intent", record.seq)
+        return self.says.get(seq) or record.event.step
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One line about a record. The status stands first, in a column that no name can reach."""
+
+    status: str
+    text: str
+    tone: Tone | None = None
+
+    @property
+    def words(self) -> str:
+        return f"{self.status}: {self.text}" if self.status else self.text
 
 
 def record_lines(
@@ -147,18 +167,15 @@ def record_lines(
 ) -> list[str]:
     """The record in words; empty when it is of no interest on a screen."""
     found: list[str] = []
-    for text, tone in _told(record, memory):
-        lines = labelled(clock_text(record.at)[:8], text, width, column=_TIME)
-        found += [style.paint(line, tone) if tone else line for line in lines]
+    for told in record_told(record, memory):
+        begin = f"{clock_text(record.at)[:8]}  {told.status:<{_STATUS}}"
+        lines = labelled(begin, told.text, width, column=_TIME + _STATUS + 2)
+        found += [style.paint(line, told.tone) if told.tone else line.rstrip() for line in lines]
     return found
 
 
-def record_texts(record: Record, memory: Memory) -> list[str]:
+def record_told(record: Record, memory: Memory) -> Iterator[Told]:
     """The record in words, safe to show, without its time."""
-    return [text for text, _ in _told(record, memory)]
-
-
-def _told(record: Record, memory: Memory) -> Iterator[tuple[str, Tone | None]]:
     match record.event.kind:
         case Kind.INTENT | Kind.OUTCOME | Kind.UNKNOWN | Kind.RECONCILED:
             yield _written(record, memory)
@@ -168,51 +185,50 @@ def _told(record: Record, memory: Memory) -> Iterator[tuple[str, Tone | None]]:
             yield from _decided(record)
 
 
-def _decided(record: Record) -> Iterator[tuple[str, Tone | None]]:
+def _decided(record: Record) -> Iterator[Told]:
     data, kind = record.event.data, record.event.kind
     who = word(record.event.actor.id)
     match kind:
         case Kind.TAKEN if int(data.get("epoch", 1)) > 1:
-            yield f"taken up again (engine {data['epoch']})", None
+            yield Told("resumed", f"engine {int(data['epoch'])} goes on")
         case Kind.PLANNED:
-            yield f"plan {short_digest(str(data['digest']))} recorded", Tone.FAINT
+            yield Told("planned", f"plan {short_digest(str(data['digest']))}", Tone.FAINT)
         case Kind.CONFIRMED:
-            yield f"{who}: {_confirmed(data)}", None
+            yield Told(who, _confirmed(data))
         case Kind.PARKED:
-            yield f"PARKED: {said(data.get('why', ''))}", Tone.CARE
+            yield Told("PARKED", said(data.get("why", "")), Tone.CARE)
             if data.get("do"):
-                yield f"go on with: {said(data['do'])}", None
+                yield Told("", f"go on with: {said(data['do'])}")
         case Kind.ENDED:
             yield _ended(data)
         case Kind.NOTICE:
-            yield f"told: {said(data.get('says', '')) or word(record.event.step)}", None
+            yield Told("told", said(data.get("says", "")) or word(record.event.step))
         case Kind.APPROVED | Kind.DENIED | Kind.BREAK_GLASS:
-            yield f"{who}: {kind.value}", Tone.CARE
+            yield Told(who, kind.value, Tone.CARE)
         case Kind.UNDO_ASKED | Kind.UNDO_DONE | Kind.UNDO_FAILED:
             tone = Tone.DANGER if kind is Kind.UNDO_FAILED else None
-            yield f"{word(record.event.step)}  {kind.value.replace('-', ' ')}", tone
+            yield Told(kind.value.replace("-", " "), word(record.event.step), tone)
         case _:
             return
 
 
-def _written(record: Record, memory: Memory) -> tuple[str, Tone | None]:
+def _written(record: Record, memory: Memory) -> Told:
     data = record.event.data
     says, why = said(memory.of(record)), said(data.get("why", ""))
     match record.event.kind:
         case Kind.INTENT:
             hands = "by hand" if data["write"]["hands"] == "person" else "sending"
-            return f"{says}  {hands}", None
+            return Told(hands, says, Tone.FAINT)
         case Kind.UNKNOWN:
-            return f"{says}  NO ANSWER: {why}", Tone.CARE
+            return Told("NO ANSWER", f"{says}: {why}", Tone.CARE)
         case Kind.RECONCILED:
-            how = "it happened" if data["how"] == "done" else "it did not happen"
-            return f"{says}  {how} ({why})", None
+            return Told("happened" if data["how"] == "done" else "not done", f"{says}: {why}")
         case _ if data["how"] != "done":
-            return f"{says}  REFUSED: {why}", Tone.CARE
+            return Told("REFUSED", f"{says}: {why}", Tone.CARE)
         case _ if data.get("word"):
-            return f"{says}  done, by {word(record.event.actor.id)}'s word", None
+            return Told("word", f"{says}: {word(record.event.actor.id)} says it is done")
         case _:
-            return f"{says}  done", None
+            return Told("done", says)
 
 
 def _confirmed(data: Mapping[str, Any]) -> str:
@@ -222,40 +238,42 @@ def _confirmed(data: Mapping[str, Any]) -> str:
     return f"{decision}{scope}{typed}"
 
 
-def _observed(record: Record, memory: Memory) -> Iterator[tuple[str, Tone | None]]:
-    data = record.event.data
-    title = said(data.get("title") or record.event.step)
+def _observed(record: Record, memory: Memory) -> Iterator[Told]:
+    data, step = record.event.data, record.event.step
+    title = said(data.get("title") or step)
     says, why = said(data.get("says", "")), said(data.get("why", ""))
     behind = f": {says}" if says else ""
     match data["how"]:
-        case "done" if record.event.step in memory.begun and data.get("proved", True):
-            seconds = (record.mono_ms - memory.begun[record.event.step]) / 1000
-            yield f"{title}  PROVED, seen after {seconds:.1f} s{behind}", Tone.GOOD
-        case "done" if data.get("proved", True):
-            yield f"{title}  looked{behind}", None
+        case "done" if step in memory.blind:
+            yield Told("answered", f"{title}, nobody can look{behind}")
+        case "done" if not data.get("proved", True):
+            yield Told("UNPROVED", f"{title}{behind}", Tone.CARE)
+        case "done" if step in memory.begun:
+            seconds = (record.mono_ms - memory.begun[step]) / 1000
+            yield Told("PROVED", f"{title}, seen after {seconds:.1f} s{behind}", Tone.GOOD)
         case "done":
-            yield f"{title}  done, NOT PROVED{behind}", Tone.CARE
+            yield Told("looked", f"{title}{behind}")
         case "unchanged":
-            yield f"{title}  already so{behind}", None
+            yield Told("already so", f"{title}{behind}")
         case "your-word":
-            yield f"{title}  YOUR WORD{behind}", None
+            yield Told("YOUR WORD", f"{title}{behind}")
         case "skipped":
-            yield f"{title}  skipped: {why or says}", Tone.FAINT
+            yield Told("skipped", f"{title}: {why or says}", Tone.FAINT)
         case "left-open":
-            yield f"{title}  LEFT OPEN: {why or says}", Tone.CARE
+            yield Told("LEFT OPEN", f"{title}: {why or says}", Tone.CARE)
         case "not-seen":
-            yield f"{title}  NOT SEEN: {why or says}", Tone.DANGER
+            yield Told("NOT SEEN", f"{title}: {why or says}", Tone.DANGER)
         case how:
-            yield f"{title}  {word(how).upper()}: {why or says}", Tone.DANGER
+            yield Told(word(how).upper(), f"{title}: {why or says}", Tone.DANGER)
     for finding in data.get("findings", ()):
-        yield f"FINDING: {said(finding)}", Tone.CARE
+        yield Told("FINDING", said(finding), Tone.CARE)
 
 
-def _ended(data: Mapping[str, Any]) -> tuple[str, Tone | None]:
+def _ended(data: Mapping[str, Any]) -> Told:
     code = ExitCode(data["exit"])
     say = f": {said(data['say'])}" if data.get("say") else ""
     tone = Tone.GOOD if code is ExitCode.DONE else Tone.CARE
-    return f"ended, {int(code)} {EXIT_MEANS[code]}{say}", tone
+    return Told("ended", f"{int(code)}, {EXIT_MEANS[code]}{say}", tone)
 
 
 # --- the port -----------------------------------------------------------------------------------

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 from respond.core.plan import Plan, PlannedStep, PlannedWrite, StepPlan, short_digest
 from respond.core.run import RunState
@@ -34,7 +34,7 @@ from respond.views.words import (
     value_text,
 )
 
-__all__ = ["PlanRow", "others_needed", "plan_rows", "plan_screen", "step_details"]
+__all__ = ["PlanRow", "facts_lines", "others_needed", "plan_rows", "plan_screen", "step_details"]
 
 _WHO: Final = 4
 _CELL: Final = 11
@@ -153,19 +153,26 @@ def plan_screen(
 
 
 def _facts(state: RunState, plan: Plan, width: int) -> Iterator[str]:
-    for name, line in plan.connections.items():
-        yield from labelled(word(name, limit=30), said(line), width)
-    for step in plan.steps:
-        if _is_fact(step):
-            yield from labelled("Found", said(step.says), width)
-    for name, value in plan.inputs.items():
-        if value not in (None, "", []):
-            yield from labelled(word(name, limit=30), value_text(value), width)
+    """What stands fast. The labels are ours: no name from outside stands at the left edge."""
+    yield from facts_lines("Account", plan.connections, width)
+    found = [said(step.says) for step in plan.steps if _is_fact(step)]
+    yield from _listed("Found", found, width, column=LABEL)
+    yield from facts_lines("Inputs", plan.inputs, width)
     others = others_needed(plan)
     alone = f"{word(state.operator)}. You can do all of this alone."
     if others:
         alone = f"{word(state.operator)}. Not alone: {'; '.join(others)}"
     yield from labelled("You", alone, width)
+
+
+def facts_lines(label: str, facts: Mapping[str, Any], width: int) -> Iterator[str]:
+    """Names and values under one label, those without a value left out."""
+    given = [
+        f"{word(name, limit=30)}: {value_text(value)}"
+        for name, value in facts.items()
+        if value not in (None, "", [])
+    ]
+    yield from _listed(label, given, width, column=LABEL)
 
 
 # --- the table ----------------------------------------------------------------------------------
@@ -260,7 +267,7 @@ def _notes(plan: Plan, rows: Sequence[PlanRow], width: int, style: Style) -> Ite
     number_of = {row.step.address: row.number for row in reversed(rows)}
     yield from _listed("UNSEEN", [said(line) for line in plan.unseen], width)
     late = [
-        f"what {row.number} does: known {_after(row.step, number_of)}"
+        f"line {row.number}: known {_after(row.step, number_of)}"
         + (", asks again" if row.asks else "")
         for row in rows
         if row.step.state is StepPlan.LATE
@@ -277,9 +284,11 @@ def _notes(plan: Plan, rows: Sequence[PlanRow], width: int, style: Style) -> Ite
         yield style.paint(line, Tone.CARE)
 
 
-def _listed(label: str, texts: Iterable[str], width: int) -> Iterator[str]:
+def _listed(
+    label: str, texts: Iterable[str], width: int, *, column: int = LABEL - 4
+) -> Iterator[str]:
     for n, text in enumerate(texts):
-        yield from labelled(label if n == 0 else "", text, width, column=LABEL - 4)
+        yield from labelled(label if n == 0 else "", text, width, column=column)
 
 
 def _ending(plan: Plan, width: int) -> Iterator[str]:

@@ -22,7 +22,7 @@ from respond.core.questions import (
 )
 from respond.core.script import Effect, Person, PersonRecord
 from respond.core.showable import showable, showable_host
-from respond.views.layout import bullets, labelled, pad, said, width_of, word, wrap
+from respond.views.layout import bullets, labelled, said, word, wrap
 from respond.views.style import PLAIN, Style, Tone
 from respond.views.words import span_text, state_cells
 
@@ -35,7 +35,7 @@ __all__ = [
     "who_can_text",
 ]
 
-_COLUMN: Final = 10
+_COLUMN: Final = 12
 _LONG: Final = 1_000
 _LINK_MAX: Final = 2_000
 _TYPED_MAX: Final = 200
@@ -47,20 +47,32 @@ def to_type(wants: str) -> str:
     return showable(wants.strip(), limit=_TYPED_MAX)
 
 
-def question_text(question: Question, *, width: int = 80, style: Style = PLAIN) -> str:
+def question_text(
+    question: Question,
+    *,
+    accounts: Sequence[str] = (),
+    width: int = 80,
+    style: Style = PLAIN,
+) -> str:
     """A question from its title to the words that answer it. It ends with a newline.
 
     The plan that belongs to ``AskStart`` is ``plan_screen``; here are only its last words.
+
+    Args:
+        question: What is asked.
+        accounts: Account, id, region and identity of each connection that it would write to.
+        width: Columns of the screen.
+        style: Emphasis.
     """
-    return "\n".join(_lines(question, width, style)) + "\n"
+    return "\n".join(_lines(question, accounts, width, style)) + "\n"
 
 
-def _lines(question: Question, width: int, style: Style) -> Iterator[str]:
+def _lines(question: Question, accounts: Sequence[str], width: int, style: Style) -> Iterator[str]:
     match question:
         case AskStart():
             yield f"Start plan {short_digest(question.plan.digest)}?"
         case AskConfirm():
-            yield from _confirm(question, width, style)
+            yield from _confirm(question, accounts, width, style)
         case AskDrift():
             yield from _drift(question, width, style)
         case AskByHand():
@@ -76,17 +88,12 @@ def _lines(question: Question, width: int, style: Style) -> Iterator[str]:
 
 
 def _title(
-    text: str, tag: str, width: int, style: Style, tone: Tone = Tone.DANGER
+    tag: str, text: str, width: int, style: Style, tone: Tone = Tone.DANGER
 ) -> Iterator[str]:
-    title = said(text)
-    room = width - width_of(tag) - 2
-    if not tag or width_of(title) > room:
-        for line in wrap(title, width):
-            yield style.paint(line, Tone.STRONG)
-        if tag:
-            yield style.paint(tag, tone)
-        return
-    yield style.paint(pad(title, room), Tone.STRONG) + "  " + style.paint(tag, tone)
+    """The first line: a word of ours, then the title, which comes from elsewhere."""
+    first, *rest = labelled(tag, said(text), width, column=len(tag) + 2)
+    yield style.paint(tag, tone) + style.paint(first.removeprefix(tag), Tone.STRONG)
+    yield from (style.paint(line, Tone.STRONG) for line in rest)
 
 
 def _pairs(pairs: Iterable[tuple[str, str]], width: int) -> Iterator[str]:
@@ -120,17 +127,21 @@ def _writes(writes: Sequence[PlannedWrite], lines: Sequence[str], width: int) ->
 # --- confirm ------------------------------------------------------------------------------------
 
 
-def _confirm(question: AskConfirm, width: int, style: Style) -> Iterator[str]:
+def _confirm(
+    question: AskConfirm, accounts: Sequence[str], width: int, style: Style
+) -> Iterator[str]:
     count = len(question.writes) or len(question.lines)
-    tag = "DESTRUCTIVE" if question.destructive else ""
+    tag = "DESTRUCTIVE" if question.destructive else "CONFIRM"
     if question.over_limit:
         tag = "MORE THAN EXPECTED"
-    yield from _title(question.title, tag, width, style)
+    tone = Tone.DANGER if question.destructive else Tone.STRONG
+    yield from _title(tag, question.title, width, style, tone)
     yield from _writes(question.writes, question.lines, width)
     yield from _pairs(
         (
             ("Limit", said(question.over_limit)),
             ("Count", f"{count} changes in one answer" if count > 1 else ""),
+            *(("Account", said(line)) for line in accounts),
             ("Where", said(question.where)),
             ("Why", said(question.why, limit=_LONG)),
             ("Breaks", said(question.breaks, limit=_LONG)),
@@ -160,7 +171,7 @@ def _undo(question: AskConfirm) -> str:
 
 
 def _drift(question: AskDrift, width: int, style: Style) -> Iterator[str]:
-    yield from _title(question.title, "NOT AS PLANNED", width, style)
+    yield from _title("NOT AS PLANNED", question.title, width, style)
     if question.step:
         yield from _pairs([("Step", word(question.step))], width)
     yield "Planned, and agreed to:"
@@ -177,7 +188,7 @@ def _drift(question: AskDrift, width: int, style: Style) -> Iterator[str]:
 
 
 def _by_hand(question: AskByHand, width: int, style: Style) -> Iterator[str]:
-    yield from _title(question.title, "I CANNOT DO THIS", width, style)
+    yield from _title("I CANNOT DO THIS", question.title, width, style)
     for line in question.error.split("\n"):
         yield from (f"  {each}" for each in wrap(said(line.strip()), width - 2))
     yield from _pairs(
@@ -196,7 +207,7 @@ def _by_hand(question: AskByHand, width: int, style: Style) -> Iterator[str]:
 
 
 def _unknown(question: AskUnknown, width: int, style: Style) -> Iterator[str]:
-    yield from _title(question.says, "NOBODY KNOWS", width, style)
+    yield from _title("NOBODY KNOWS", question.says, width, style)
     yield from _pairs(
         (("Step", word(question.step)), ("Evidence", said(question.evidence, limit=_LONG))), width
     )
@@ -215,7 +226,7 @@ def _unknown(question: AskUnknown, width: int, style: Style) -> Iterator[str]:
 
 
 def _person(question: AskPerson, width: int, style: Style) -> Iterator[str]:
-    yield from _title(question.title, "BY HAND", width, style, Tone.STRONG)
+    yield from _title("BY HAND", question.title, width, style, Tone.STRONG)
     for line in question.instructions.split("\n"):
         if line.strip():
             yield from bullets([said(line.strip(), limit=_LONG)], width)
@@ -229,6 +240,9 @@ def _person(question: AskPerson, width: int, style: Style) -> Iterator[str]:
 def link_lines(link: str) -> Iterator[str]:
     """The bare address on a line of its own, and its host again when it is not plain ASCII."""
     if not link:
+        return
+    if not link.startswith("https://"):
+        yield f"  (this is no https address: {said(link)})"
         return
     yield showable(link.replace(" ", "%20"), limit=_LINK_MAX)
     host = link.partition("//")[2].partition("/")[0]
@@ -255,7 +269,7 @@ def by_hand_text(
         width: Columns of the screen.
         style: Emphasis.
     """
-    lines = [*_title(title, "BY HAND", width, style, Tone.STRONG)]
+    lines = [*_title("BY HAND", title, width, style, Tone.STRONG)]
     lines += link_lines(task.link)
     for n, step in enumerate(task.steps, 1):
         lines += bullets([said(step, limit=_LONG)], width, mark=f"{n}.", indent=1)
@@ -316,8 +330,8 @@ def forward_text(task: Person[Any], *, run: str, operator: str) -> str:
 
 def _input(question: AskInput, width: int) -> Iterator[str]:
     if question.error:
-        yield from wrap(f"That does not fit: {said(question.error)}", width)
-    yield from wrap(said(question.ask) or word(question.name), width)
+        yield from labelled("It does not fit:", said(question.error), width, column=18)
+    yield from labelled("Asked:", said(question.ask) or word(question.name), width, column=8)
     for n, option in enumerate(question.options, 1):
         yield from bullets([said(option)], width, mark=f"{n}.", indent=1)
     hints = [

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from respond.core.events import Kind, Record
-from respond.core.outcome import Item, Known, Outcome, outcome_of
+from respond.core.outcome import Known, Outcome, outcome_of
 from respond.core.plan import short_digest
 from respond.core.run import RunState, WriteStatus
 from respond.errors import ExitCode
 from respond.ports import Head, actor_text
 from respond.views.json_view import outcome_json
 from respond.views.layout import bullets, labelled, said, word
-from respond.views.live import Memory, record_texts
+from respond.views.live import Memory, record_told
+from respond.views.plan_text import facts_lines
 from respond.views.summary import containment_lines, item_text
 from respond.views.words import (
     EXIT_MEANS,
@@ -26,14 +27,13 @@ from respond.views.words import (
     runbook_of,
     span_text,
     state_cells,
-    value_text,
 )
 
 __all__ = ["Change", "Decided", "Moment", "Report", "as_json", "as_text", "report", "short"]
 
 _SHORT_LINES: Final = 12
 _SHORT_CHANGES: Final = 4
-_SHORT_WIDTH: Final = 160
+_SHORT_WIDTH: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +154,8 @@ def _timeline(records: list[Record]) -> Iterator[Moment]:
     for record in records:
         memory.take(record)
         kind = record.event.kind
-        for text in record_texts(record, memory):
-            yield Moment(record.at, record.seq, kind.value, record.event.step, text)
+        for told in record_told(record, memory):
+            yield Moment(record.at, record.seq, kind.value, record.event.step, told.words)
         if kind is Kind.PROPOSED:
             who = word(record.event.actor.id)
             yield Moment(record.at, record.seq, kind.value, "", f"{who} began the run")
@@ -237,25 +237,28 @@ def _text(made: Report, width: int) -> Iterator[str]:
 
 
 def _facts(made: Report, width: int) -> Iterator[str]:
-    pairs = [
+    first = (
         ("Operator", word(made.operator)),
         ("Incident", said(made.incident)),
         ("Reason", said(made.reason)),
-        *((word(name, limit=30), said(line)) for name, line in made.connections.items()),
-        *((word(name, limit=30), _input(value)) for name, value in made.inputs.items()),
+    )
+    last = (
         ("Plan", short_digest(made.plan_digest) if made.plan_digest else ""),
         ("Began", day_text(made.began)),
         ("Ended", day_text(made.ended) if made.ended else ""),
         ("Exit", _exit(made)),
         ("Says", said(made.says)),
-    ]
+    )
+    yield from _pairs(first, width)
+    yield from facts_lines("Account", made.connections, width)
+    yield from facts_lines("Inputs", made.inputs, width)
+    yield from _pairs(last, width)
+
+
+def _pairs(pairs: Iterable[tuple[str, str]], width: int) -> Iterator[str]:
     for label, text in pairs:
         if text:
             yield from labelled(label, text, width)
-
-
-def _input(value: Any) -> str:
-    return "" if value in (None, "", []) else value_text(value)
 
 
 def _exit(made: Report) -> str:
@@ -345,21 +348,18 @@ def short(made: Report) -> str:
     """At most twelve lines, for a ticket. It names no secret, and no suspect but in findings."""
     lines = [
         f"{word(made.run)} {word(made.runbook)} {mode_word(made.mode)}: "
-        + (_exit(made) if made.exit is not None else f"not ended ({word(made.status)})"),
+        + (f"exit {_exit(made)}" if made.exit is not None else f"not ended ({word(made.status)})"),
         f"{day_text(made.began)}, by {word(made.operator)}",
         _contained(made),
     ]
     done = [change for change in made.changes if change.status == "done"]
     lines += _some([_change_text(change) for change in done], _SHORT_CHANGES, "changes")
-    left = [f"left to do: {_first(item)}" for item in made.outcome.of(Known.LEFT_TO_DO)]
+    left = [f"left to do: {item_text(item)}" for item in made.outcome.of(Known.LEFT_TO_DO)]
     room = _SHORT_LINES - len(lines) - 1
     lines += _some(left, room, "left to do") if left else ["left to do: nothing known"]
     lines.append(f"anchor {said(made.anchor)}")
+    lines = [said(line, limit=_SHORT_WIDTH) for line in lines]
     return "\n".join(lines) + "\n"
-
-
-def _first(item: Item) -> str:
-    return said(item_text(item), limit=_SHORT_WIDTH)
 
 
 def _contained(made: Report) -> str:

@@ -68,7 +68,8 @@ def _lines(runbook: Runbook, width: int, style: Style) -> Iterator[str]:
     if runbook.inputs:
         yield "\nASKS"
         for given in runbook.inputs:
-            yield from labelled(f"  {word(given.name)}", _input(given), width, column=_COLUMN)
+            name = f"  {word(given.name)}"
+            yield from labelled(name, _input(given), width, column=_COLUMN)
         for group in runbook.require:
             yield from labelled("", f"one of: {', '.join(map(word, group))}", width, column=_COLUMN)
     for title, steps in (

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from respond.core.plan import Plan
-from respond.core.questions import AskInput, AskStart, Question
+from respond.core.questions import AskConfirm, AskInput, AskStart, Question
 from respond.core.run import RunState
 from respond.core.script import Person
 from respond.ports import Head
@@ -55,7 +55,8 @@ class Screen:
                 asks=asks,
                 style=self.style,
             )
-        text = question_text(question, width=self.width, style=self.style)
+        accounts = _accounts(state, question) if state is not None else ()
+        text = question_text(question, accounts=accounts, width=self.width, style=self.style)
         if isinstance(question, AskInput):
             return text
         return f"\n{self.top()}{text}"
@@ -85,3 +86,13 @@ class Screen:
     def clock(self) -> str:
         """``03:16:10``, for live lines."""
         return f"{datetime.fromtimestamp(self.now_ms() / 1000, UTC):%H:%M:%S}"
+
+
+def _accounts(state: RunState, question: Question) -> tuple[str, ...]:
+    """The account lines of the connections that a question's writes go to."""
+    if state.plan is None or not isinstance(question, AskConfirm):
+        return ()
+    # A subject's name begins with its connection.
+    used = {write.subject.partition("/")[0] for write in question.writes}
+    lines = state.plan.connections
+    return tuple(line for name, line in lines.items() if name in used)

@@ -32,6 +32,15 @@ _SECTIONS: Final = (
     (Known.LEFT_TO_DO, "LEFT TO DO", Tone.CARE),
 )
 
+_HOW: Final = {
+    "done": "",
+    "not-started": "",
+    "your-word": "",
+    "not-seen": "",
+    "unchanged": "already so",
+    "blind": "the system said yes, and nobody can look",
+}
+
 
 def summary(
     state: RunState,
@@ -96,9 +105,7 @@ def item_text(item: Item) -> str:
     title, says = said(item.title), said(item.says)
     if item.how == "finding":
         return f"look at: {says}"
-    how = {"unchanged": "already so", "left-open": "left open", "not-started": ""}.get(
-        item.how, "" if item.how == "done" else item.how.replace("-", " ")
-    )
+    how = _HOW.get(item.how, item.how.replace("-", " "))
     if item.known is Known.NOT_SEEN and item.how in {"done", "unchanged"}:
         how = "done, not proved"
     parts = [part for part in (how, says if says != title else "") if part]

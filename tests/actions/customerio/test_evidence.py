@@ -110,6 +110,19 @@ def test_keys_made_since_the_leak(night: Any) -> None:
     assert done.output.undated == 2
 
 
+def test_what_the_run_makes_is_no_finding(night: Any) -> None:
+    """A new write key has no name to know it by: by its value then, and in a plan by its place."""
+    world = night.world()
+    action = CreateKey(KeyId("write/190001/31/7101"), "screen")
+    night.look(action, "new", world=world)
+    planned = night.look(ListSuspectKeys(since(night)), world=world).outcome.output
+    night.do(action, "new")
+    done = night.look(ListSuspectKeys(since(night))).outcome.output
+
+    assert [one.kind for one in planned.keys] == [one.kind for one in done.keys] == ["app"]
+    assert planned.undated == done.undated == 2
+
+
 def test_keys_of_a_suspect(night: Any) -> None:
     """Whatever a suspect has made is listed, however old."""
     night.suspects = (MALLORY,)
@@ -126,7 +139,7 @@ def test_keys_that_one_member_has_made(night: Any) -> None:
     done = night.look(ListMemberKeys(MALLORY_ID, MALLORY)).outcome
 
     assert [one.id for one in done.output.keys] == ["app/190001/9119"]
-    assert any("do not say who" in line for line in done.findings)
+    assert any("without a maker" in line for line in done.findings)
 
 
 def test_keys_that_somebody_could_read(night: Any) -> None:
@@ -135,9 +148,11 @@ def test_keys_that_somebody_could_read(night: Any) -> None:
     member = night.look(ListExposedKeys(MemberId("member/51237"))).outcome
 
     assert {one.kind for one in admin.output.keys} == {"track", "write"}
-    assert "respond compromised-key --key 'Web shop' --order no-downtime" in {
-        one.next for one in admin.output.keys
+    commands = {
+        one.next.removeprefix("respond compromised-key --key ") for one in admin.output.keys
     }
+    assert "web-prod --order no-downtime" in commands
+    assert "write/190001/31/7101 --order no-downtime" in commands
     assert member.output.count == admin.output.count
     assert night.story.leaked_write_key not in repr(admin)
 

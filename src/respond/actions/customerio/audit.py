@@ -190,10 +190,12 @@ class ReadAuditLog:
 
     Attributes:
         by: A member's e-mail, or id of ``find_member``; everybody when empty.
+        email: What to call them, should they be no member any more.
     """
 
     since: Timestamp
     by: str = ""
+    email: str = ""
 
     def run(self, me: Me) -> Script[AuditLog]:
         since = epoch(self.since)
@@ -201,8 +203,10 @@ class ReadAuditLog:
         places = yield from workspaces(me)
         log = yield from read_log(me, since, places)
         names = {number_of_member(row): row.email for row in people}
-        shown = {place.id: place.name for place in places}
         wanted = self._number(people)
+        if wanted and self.email:
+            names.setdefault(wanted, self.email)
+        shown = {place.id: place.name for place in places}
         entries = tuple(
             _shown(entry, names, shown)
             for entry in log.entries
@@ -214,7 +218,8 @@ class ReadAuditLog:
         of = f" by {names.get(wanted, self.by)}" if self.by else ""
         return Done(
             AuditLog(entries, len(entries), _addresses(entries), log.seen),
-            says=f"{len(entries)} entries{of} since {self.since}",
+            says=f"{'1 entry' if len(entries) == 1 else f'{len(entries)} entries'}{of} "
+            f"since {self.since}",
             findings=tuple(findings),
         )
 

@@ -37,6 +37,7 @@ from respond.actions.customerio.reading import (
     Looking,
     Workspace,
     all_rows,
+    counted,
     few,
     management,
     rows_in,
@@ -46,6 +47,7 @@ from respond.actions.customerio.reading import (
 from respond.actions.guards import GuardRefusedError
 from respond.core.script import Call, Done, Effect, Me, Read, Reply, Script, Subject, action
 from respond.core.shapes import Timestamp
+from respond.core.values import Late
 
 __all__ = [
     "ACTIONS",
@@ -149,10 +151,10 @@ class ListExports:
             found.extend(replace(row, workspace=place.name) for row in rows or ())
         recent = tuple(row for row in found if not row.created_at or row.created_at >= since)
         downloads = sum(row.downloads for row in recent)
-        says = f"{len(recent)} exports since {since}, downloaded {downloads} times"
+        says = f"{counted(len(recent), 'export')} since {since}, {counted(downloads, 'download')}"
         lines = [
             f"{row.created_at} {row.who} exported {row.rows} {row.type} of {row.workspace}, "
-            f"{row.downloads} downloads: {row.description}"
+            f"{counted(row.downloads, 'download')}: {row.description}"
             for row in recent
         ]
         return Done(
@@ -241,17 +243,26 @@ def _everything(me: Me) -> Looking[tuple[tuple[Found, ...], tuple[MemberRow, ...
     people = yield from members_if_allowed(me)
     places = yield from workspaces(me)
     rows = yield from all_rows(me, _KINDS, places)
-    return tuple(one for one in rows if not made_by_this_run(me, one.row.name)), people
+    return tuple(one for one in rows if not _ours(me, one)), people
+
+
+def _ours(me: Me, one: Found) -> bool:
+    """Whether this run has made it, or would: by its name, its value, or its place in a plan."""
+    row = one.row
+    held = {handle.digest for handle in me.held.values() if handle.name.endswith(".value")}
+    return (
+        isinstance(row.id, Late) or made_by_this_run(me, row.name) or bool(held & set(row.digests))
+    )
 
 
 def _findings(keys: Iterable[KeyFinding], undated: int, what: str) -> Done[KeyFindings]:
     found = tuple(keys)
     lines = [_line(one) for one in found]
     if undated:
-        lines.append(f"{undated} keys say neither when nor by whom they were made: look at them")
+        lines.append(f"{counted(undated, 'key')} without a date or a maker: look there, too")
     return Done(
         KeyFindings(found, len(found), undated),
-        says=f"{len(found)} keys {what}",
+        says=f"{counted(len(found), 'key')} {what}",
         findings=few(lines, "keys"),
     )
 
@@ -327,7 +338,7 @@ class ListMemberKeys:
         done = _findings(keys, 0, f"made by {who}")
         if not unsaid:
             return done
-        line = f"{unsaid} keys do not say who made them; the audit log may"
+        line = f"{counted(unsaid, 'key')} without a maker; the audit log may know"
         return replace(done, findings=(*done.findings, line))
 
 
@@ -366,12 +377,12 @@ class ListExposedKeys:
         places = yield from workspaces(me)
         rows = yield from all_rows(me, ("track", "write"), places)
         keys = tuple(
-            _finding(one, {}, "readable in full", _command(one))
+            _finding(one, {}, "readable in full", _command(one, rows))
             for one in rows
-            if _could_read(row, one) and not made_by_this_run(me, one.row.name)
+            if _could_read(row, one) and not _ours(me, one)
         )
         who = row.email if row is not None else self.email or self.member
-        says = f"{len(keys)} keys that {who} could read in full"
+        says = f"{counted(len(keys), 'key')} that {who} could read in full"
         return Done(ExposedKeys(keys, len(keys)), says=says, findings=tuple(map(_line, keys)))
 
 
@@ -384,8 +395,11 @@ def _could_read(row: MemberRow | None, one: Found) -> bool:
     return any(role.environment == one.workspace.id for role in row.roles.environment_roles)
 
 
-def _command(one: Found) -> str:
-    return f"respond compromised-key --key {shlex.quote(one.row.name)} --order no-downtime"
+def _command(one: Found, rows: Sequence[Found]) -> str:
+    # Several write keys of one source have its name; then only the id says which one is meant.
+    alone = sum(other.row.name == one.row.name for other in rows) == 1
+    name = shlex.quote(one.row.name if alone else key_text(one.row.id))
+    return f"respond compromised-key --key {name} --order no-downtime"
 
 
 ACTIONS: tuple[type, ...] = (

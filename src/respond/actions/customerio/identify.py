@@ -26,6 +26,7 @@ from respond.actions.customerio.reading import (
     Looking,
     Workspace,
     all_rows,
+    counted,
     hint_matches,
     tokens_listed,
     workspaces,
@@ -151,7 +152,7 @@ def _kinds(value: SecretHandle | None) -> tuple[str, ...]:
 
 def _fits(found: Found, value: SecretHandle | None, name: str) -> bool:
     row = found.row
-    if name and name.casefold() not in {row.name.casefold(), row.holder.casefold()}:
+    if name and name.casefold() not in {row.name.casefold(), row.holder.casefold(), row.id}:
         return False
     if value is None:
         return True
@@ -204,7 +205,7 @@ class ListKeys:
             )
             for one in found
         )
-        return Done(KeyList(keys, len(keys)), says=f"{len(keys)} keys")
+        return Done(KeyList(keys, len(keys)), says=counted(len(keys), "key"))
 
 
 @action(
@@ -219,7 +220,7 @@ class IdentifyKey:
 
     Attributes:
         value: The leaked value.
-        name: Its name in the console; for a write key, the name of its source.
+        name: Its name in the console (for a write key, its source's), or its id.
         workspace: Name or number; all workspaces when empty.
     """
 

@@ -31,6 +31,7 @@ from respond.actions.customerio.people import (
     is_admin,
     members,
     members_of,
+    role_words,
     roles_json,
     same_roles,
     usable_admins,
@@ -340,7 +341,7 @@ class RemoveMember:
             where=account_line(me),
             effect=Effect.DESTROYS,
             hands=hands,
-            before={"email": row.email, "state": "member", "roles": encode(roles)},
+            before={"email": row.email, "state": role_words(roles)},
             after={"email": row.email, "state": "absent"},
             becomes=(Becomes(members_of(me), without),),
             foretold=None,
@@ -453,7 +454,7 @@ class AddMember:
             effect=Effect.WRITES,
             hands=hands,
             before={"email": self.email, "state": "absent"},
-            after={"email": self.email, "state": "invited", "roles": encode(self.roles)},
+            after={"email": self.email, "state": f"invited; {role_words(self.roles)}"},
             becomes=(Becomes(members_of(me), lambda before: (*before, new)),),
             foretold=late,
             undo=Undo("customerio.remove_member", {"email": self.email}),
@@ -588,10 +589,9 @@ def _role_write(
             about={"email": row.email, **body},
             answer=None,
         )
-    was = encode(row.roles) if row.roles is not None else None
     undo = None
     if row.roles is not None:
-        undo = Undo("customerio.set_member_role", {"email": row.email, "roles": was})
+        undo = Undo("customerio.set_member_role", {"email": row.email, "roles": encode(row.roles)})
     return Write(
         says=f"make {row.email} {roles.account_role}",
         verb="change",
@@ -599,8 +599,8 @@ def _role_write(
         where=account_line(me),
         effect=effect,
         hands=hands,
-        before={"email": row.email, "roles": was},
-        after={"email": row.email, "roles": encode(roles)},
+        before={"email": row.email, "state": role_words(row.roles)},
+        after={"email": row.email, "state": role_words(roles)},
         becomes=(Becomes(members_of(me), changed),),
         foretold=None,
         undo=undo,
@@ -730,7 +730,7 @@ class EndSessions:
                 answer=None,
             ),
             before={"sessions": "open"},
-            after={"sessions": "ended", "login_minutes": self.minutes},
+            after={"sessions": f"ended; a login lasts {hours}"},
             becomes=(Becomes(place, lambda before: before),),
             foretold=None,
             proof=Proof.WORD,

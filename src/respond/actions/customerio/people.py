@@ -47,6 +47,7 @@ __all__ = [
     "members",
     "members_if_allowed",
     "members_of",
+    "role_words",
     "roles_json",
     "same_roles",
     "usable_admins",
@@ -229,6 +230,20 @@ def _normal(roles: MemberRoles) -> tuple[Any, ...]:
         roles.support_access,
         frozenset(roles.environment_roles),
     )
+
+
+def role_words(roles: MemberRoles | None) -> str:
+    """Everything that somebody may do, in one line: ``member; api_credentials; 190001 author``."""
+    if roles is None:
+        return "roles unknown"
+    if roles.account_role == ADMIN:
+        return ADMIN
+    switches = [name for name in _PERMISSIONS if getattr(roles, name)]
+    places = [
+        f"{place.environment} {place.role or f'role {place.role_id}'}"
+        for place in roles.environment_roles
+    ]
+    return "; ".join((roles.account_role, *switches, *places))
 
 
 def roles_json(roles: MemberRoles) -> dict[str, Json]:

@@ -38,6 +38,7 @@ __all__ = [
     "Workspace",
     "account",
     "all_rows",
+    "counted",
     "few",
     "hint_matches",
     "key_list",
@@ -99,6 +100,11 @@ def few(findings: Sequence[str], what: str) -> tuple[str, ...]:
     if more <= 0:
         return tuple(findings)
     return (*findings[:_FINDINGS_MAX], f"and {more} more {what}")
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 key``, ``2 keys``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _more(reply: Reply, so_far: int, *, until_empty: bool) -> bool:

@@ -24,6 +24,7 @@ from respond.actions.customerio.reading import (
     NOWHERE,
     Looking,
     Workspace,
+    counted,
     management,
     rows_in,
     workspaces,
@@ -206,7 +207,8 @@ class ListWebhooks:
         ]
         return Done(
             WebhookList(found, len(found), hosts, suspect),
-            says=f"{len(found)} reporting webhooks, sending to {', '.join(hosts) or 'nobody'}",
+            says=f"{counted(len(found), 'reporting webhook')}, "
+            f"sending to {', '.join(hosts) or 'nobody'}",
             findings=(*lines, *unseen),
         )
 

@@ -1,0 +1,211 @@
+"""``list``, ``show``, ``check``, ``actions``, ``schema``: look, and touch nothing."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from respond.errors import ExitCode
+from respond.places import Found, Places, read_runbook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from respond.formats.runbook_check import Checked
+
+__all__ = ["apps"]
+
+apps = {
+    name: typer.Typer(rich_markup_mode=None, add_completion=False)
+    for name in ("list", "show", "check", "actions", "schema")
+}
+
+
+def _print(text: str) -> None:
+    print(text.rstrip("\n"))  # noqa: T201 - the result
+
+
+@apps["list"].command(epilog="Example:  respond list --json")
+def list_(
+    ctx: typer.Context, as_json: bool = typer.Option(False, "--json", help="The list as JSON")
+) -> int:
+    """List the runbooks, and when to use each."""
+    from respond.core.showable import showable
+    from respond.formats.faults import FormatFault, FormatFaults
+    from respond.formats.runbook_file import head
+
+    places: Places = ctx.obj
+    rows = []
+    for found in places.runbooks().values():
+        try:
+            words = head(read_runbook(found.path), str(found.path))
+            title, use_when = words.title, words.use_when
+        except (FormatFault, FormatFaults):
+            title, use_when = "(has faults: respond check)", ""
+        rows.append(
+            {"runbook": found.name, "title": title, "use_when": use_when, "from": _origin(found)}
+        )
+    if as_json:
+        _print(json.dumps(rows, indent=2))
+        return int(ExitCode.DONE)
+    for row in rows:
+        own = "" if row["from"] == "shipped" else f"  ({row['from']})"
+        _print(f"{row['runbook']}{own}")
+        _print(f"    {showable(row['title'], limit=76)}")
+        if row["use_when"]:
+            _print(f"    when: {showable(row['use_when'], limit=140)}")
+    _print("\nrespond show RUNBOOK | respond rehearse RUNBOOK | respond RUNBOOK")
+    return int(ExitCode.DONE)
+
+
+def _origin(found: Found) -> str:
+    if found.shipped:
+        return "shipped"
+    return "the project's own, hides the shipped one" if found.shadows else "the project's own"
+
+
+@apps["show"].command(epilog="Example:  respond show compromised-key")
+def show(
+    ctx: typer.Context,
+    runbook: str = typer.Argument(help="Name of the runbook"),
+    as_json: bool = typer.Option(False, "--json", help="As JSON"),
+) -> int:
+    """Show a runbook: its questions and its steps in words."""
+    from respond.views.runbooks import runbook_json, runbook_text
+    from respond.wiring import load_runbook
+
+    loaded = load_runbook(ctx.obj, runbook)
+    _print(json.dumps(runbook_json(loaded), indent=2) if as_json else runbook_text(loaded))
+    return int(ExitCode.DONE)
+
+
+@apps["check"].command(
+    epilog="Examples:  respond check    respond check my-runbook    respond check path/to/file.yaml"
+)
+def check(
+    ctx: typer.Context,
+    names: list[str] = typer.Argument(None, help="Names or files; all runbooks when left out"),
+    as_json: bool = typer.Option(False, "--json", help="As JSON"),
+) -> int:
+    """Check runbooks: every fault with file, line, column, and what was probably meant."""
+    from respond.errors import UsageError
+
+    places: Places = ctx.obj
+    known = places.runbooks()
+    checks: list[Checked] = []
+    paths: list[Path] = []
+    for name in names or list(known):
+        path = known[name].path if name in known else Path(name)
+        if name not in known and not path.is_file():
+            raise UsageError(f"there is no runbook and no file {name!r}", do="respond list")
+        paths.append(path)
+    run_check = _checker(places)
+    checks = [run_check(path) for path in paths]
+    bad = any(one.faults for one in checks)
+    if as_json:
+        _print(
+            json.dumps([_check_json(p, c) for p, c in zip(paths, checks, strict=True)], indent=2)
+        )
+    else:
+        for path, one in zip(paths, checks, strict=True):
+            _check_text(path, one)
+    return int(ExitCode.USAGE if bad else ExitCode.DONE)
+
+
+def _checker(places: Places) -> Callable[[Path], Checked]:
+    from respond.actions import load as load_actions
+    from respond.cli.main import COMMANDS
+    from respond.formats.runbook_check import check as check_file
+    from respond.wiring import load_project
+
+    actions, persons = load_actions(), load_project(places).records
+    found = places.runbooks()
+
+    def find(name: str) -> tuple[str, bytes] | None:
+        entry = found.get(name)
+        return (str(entry.path), read_runbook(entry.path)) if entry is not None else None
+
+    def one(path: Path) -> Checked:
+        return check_file(
+            read_runbook(path),
+            name=str(path),
+            actions=actions,
+            today=datetime.now(UTC).date(),
+            find=find,
+            persons=persons,
+            commands=COMMANDS,
+        )
+
+    return one
+
+
+def _check_text(path: Path, one: Checked) -> None:
+    for fault in one.faults:
+        print(f"error: {fault}", file=sys.stderr)  # noqa: T201 - the fault, for people
+    for warning in one.warnings:
+        print(f"warning: {warning}", file=sys.stderr)  # noqa: T201 - the same
+    count = len(one.warnings)
+    word = "has faults" if one.faults else "fits"
+    _print(f"{path}: {word}" + (f", {count} warning{'s' * (count > 1)}" if count else ""))
+
+
+def _check_json(path: Path, one: Checked) -> dict[str, object]:
+    return {
+        "file": str(path),
+        "fits": not one.faults,
+        "faults": [_fault_json(fault) for fault in one.faults],
+        "warnings": [_fault_json(fault) for fault in one.warnings],
+    }
+
+
+def _fault_json(fault: object) -> dict[str, object]:
+    return {
+        name: getattr(fault, name)
+        for name in ("line", "column", "what", "hint", "path", "source_line")
+    }
+
+
+@apps["actions"].command(epilog="Examples:  respond actions    respond actions customerio --full")
+def actions(
+    only: str = typer.Argument("", help="A system, or the name of one action"),
+    full: bool = typer.Option(False, "--full", help="With arguments, outputs and sources"),
+    as_json: bool = typer.Option(False, "--json", help="As JSON"),
+) -> int:
+    """List what a step can call, and whether it reads, writes or destroys."""
+    from respond.actions import load
+    from respond.errors import UsageError
+    from respond.formats.faults import did_you_mean
+    from respond.views.actions import action_json, actions_text
+
+    known = load()
+    chosen = [
+        cls for name, cls in known.items() if not only or only in (name, name.partition(".")[0])
+    ]
+    if not chosen:
+        systems = sorted({name.partition(".")[0] for name in known})
+        raise UsageError(
+            f"there is no action or system {only!r}",
+            why=did_you_mean(only, [*known, *systems]),
+            do="respond actions",
+        )
+    detailed = full or len(chosen) == 1
+    if as_json:
+        _print(json.dumps([action_json(cls) for cls in chosen], indent=2))
+    else:
+        _print(actions_text(chosen, full=detailed))
+    return int(ExitCode.DONE)
+
+
+@apps["schema"].command(epilog="Example:  respond schema > docs/runbook.schema.json")
+def schema() -> int:
+    """Print the JSON Schema of runbooks, for editors."""
+    from respond.actions import load
+    from respond.formats.schema import schema_text
+
+    _print(schema_text(load()))
+    return int(ExitCode.DONE)

@@ -1,0 +1,352 @@
+"""``runs``, ``status``, ``resume``, ``cancel``, ``undo``, ``report``: what became of runs.
+
+Real runs are in one journal; each rehearsal has its own beside it. A command finds a run in either.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from respond.errors import ExitCode, UsageError
+from respond.places import Places
+
+if TYPE_CHECKING:
+    from respond.adapters.journal_sqlite import SqliteJournal
+    from respond.cli.screens import Stagehand
+    from respond.core.events import Record
+    from respond.core.run import RunState
+    from respond.ports import Head
+    from respond.wiring import Session
+
+__all__ = ["apps"]
+
+apps = {
+    name: typer.Typer(rich_markup_mode=None, add_completion=False)
+    for name in ("runs", "status", "resume", "cancel", "undo", "report")
+}
+
+
+def _print(text: str) -> None:
+    print(text.rstrip("\n"))  # noqa: T201 - the result
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A run as a journal has it."""
+
+    state: RunState
+    records: tuple[Record, ...]
+    head: Head
+
+    @property
+    def is_rehearsal(self) -> bool:
+        return self.state.proposed.get("mode") == "rehearsal"
+
+
+@contextmanager
+def _journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None]:
+    """The journal that has this run (or the real one), opened; None when there is none yet."""
+    from respond import wiring
+    from respond.adapters.clock import SystemClock
+    from respond.adapters.journal_sqlite import SqliteJournal
+    from respond.adapters.keys import FolderKeys
+    from respond.rehearsal import OPERATOR
+
+    folder = places.rehearsals / run if run else None
+    clock = SystemClock()
+    if folder is not None and (folder / "journal.db").is_file():
+        path, keys, actor = folder / "journal.db", FolderKeys(folder / "keys"), OPERATOR
+        with SqliteJournal.open(path, keys=keys, clock=clock, create=False, actor=actor) as opened:
+            yield opened
+        return
+    project = wiring.load_project(places)
+    path = wiring.journal_path(project, places)
+    if not path.is_file():
+        yield None
+        return
+    with SqliteJournal.open(
+        path,
+        keys=wiring.open_keys(project, places),
+        clock=clock,
+        create=False,
+        actor=wiring.os_user(),
+    ) as opened:
+        yield opened
+
+
+def _read(places: Places, run: str) -> _Kept:
+    """One run.
+
+    Raises:
+        UsageError: There is no such run.
+    """
+    from respond.core.run import fold
+
+    with _journal(places, run) as journal:
+        if journal is not None:
+            records = tuple(journal.records(run))
+            state = fold(records)
+            if state is not None:
+                return _Kept(state, records, journal.head())
+    raise UsageError(f"there is no run {run!r}", do="respond runs --all")
+
+
+def _states(places: Places, *, rehearsals: bool) -> list[RunState]:
+    from respond.core.run import fold_all
+
+    states: list[RunState] = []
+    if rehearsals and places.rehearsals.is_dir():
+        for folder in sorted(places.rehearsals.iterdir()):
+            with _journal(places, folder.name) as journal:
+                if journal is not None:
+                    states += fold_all(journal.records()).values()
+    with _journal(places) as journal:
+        if journal is not None:
+            states += fold_all(journal.records()).values()
+    return sorted(states, key=lambda state: state.proposed_at)
+
+
+@apps["runs"].command(epilog="Examples:  respond runs    respond runs --all --json")
+def runs(
+    ctx: typer.Context,
+    all_: bool = typer.Option(False, "--all", help="Rehearsals too"),
+    as_json: bool = typer.Option(False, "--json", help="As JSON"),
+) -> int:
+    """List the runs of this machine, the newest last."""
+    from respond.views.json_view import state_json
+    from respond.views.runs import runs_table
+
+    states = _states(ctx.obj, rehearsals=all_)
+    if as_json:
+        _print(json.dumps([state_json(state) for state in states], indent=2))
+    else:
+        _print(runs_table(states) if states else "No runs yet. To practise: respond rehearse")
+    return int(ExitCode.DONE)
+
+
+@apps["status"].command(epilog="Examples:  respond status    respond status CK-7F3Q --json")
+def status(
+    ctx: typer.Context,
+    run: str = typer.Argument("", help="Id of the run; the only open one when left out"),
+    as_json: bool = typer.Option(False, "--json", help="As JSON"),
+) -> int:
+    """Show where a run stands, and what it waits for."""
+    from respond.views.json_view import state_json
+    from respond.views.runs import run_status
+
+    kept = _read(ctx.obj, run or _only_open(ctx.obj))
+    if as_json:
+        _print(json.dumps(state_json(kept.state, kept.head), indent=2))
+    else:
+        _print(run_status(kept.state, kept.head))
+    return int(ExitCode.DONE)
+
+
+def _only_open(places: Places) -> str:
+    """The one run that is not over.
+
+    Raises:
+        UsageError: There is none, or there are several.
+    """
+    from respond.core.run import RunStatus
+
+    still = [s for s in _states(places, rehearsals=False) if s.status is not RunStatus.ENDED]
+    if not still:
+        still = [s for s in _states(places, rehearsals=True) if s.status is not RunStatus.ENDED]
+    if len(still) == 1:
+        return still[0].id
+    if not still:
+        raise UsageError("no run is open", do="respond runs --all")
+    raise UsageError(
+        f"{len(still)} runs are open: {', '.join(state.id for state in still)}",
+        do="say which one",
+    )
+
+
+@apps["report"].command(
+    epilog="Examples:  respond report CK-7F3Q    respond report CK-7F3Q --short    (for a ticket)"
+)
+def report(
+    ctx: typer.Context,
+    run: str = typer.Argument("", help="Id of the run; the last one when left out"),
+    short: bool = typer.Option(False, "--short", help="A few lines for a ticket"),
+    as_json: bool = typer.Option(False, "--json", help="As JSON"),
+) -> int:
+    """Say what happened, what is proved, and what is left to do."""
+    from respond.views import report as reports
+
+    if not run:
+        states = _states(ctx.obj, rehearsals=False) or _states(ctx.obj, rehearsals=True)
+        if not states:
+            raise UsageError("there is no run to report on", do="respond rehearse compromised-key")
+        run = states[-1].id
+    kept = _read(ctx.obj, run)
+    made = reports.report(kept.state, kept.records, kept.head)
+    if as_json:
+        _print(json.dumps(reports.as_json(made), indent=2))
+    else:
+        _print(reports.short(made) if short else reports.as_text(made))
+    return int(ExitCode.DONE)
+
+
+# --- going on -----------------------------------------------------------------------------------
+
+
+@apps["resume"].command(
+    epilog="Examples:  respond resume    respond resume CK-7F3Q    (rehearsals: --auto)"
+)
+def resume(
+    ctx: typer.Context,
+    run: str = typer.Argument("", help="Id of the run; the only open one when left out"),
+    auto: bool = typer.Option(False, "--auto", help="Rehearsals only: yes to every question"),
+    yes: bool = typer.Option(False, "--yes", help="Yes to all that destroys nothing"),
+    as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
+) -> int:
+    """Carry a run on after a crash, a Ctrl-C or a wait. Nothing is done twice."""
+    from respond.cli.carrying import carry_on, say
+
+    places: Places = ctx.obj
+    kept = _read(places, run or _only_open(places))
+    hand = _hand(kept, auto=auto, yes=yes, as_json=as_json)
+    if kept.is_rehearsal:
+        return int(_rehearsing(places, kept, hand).resume(_ahead_s(kept)))
+    with _session(places, kept, hand) as (session, runbook):
+        from respond.undo import changed_meanwhile
+
+        engine = session.engine(runbook)
+        for line in changed_meanwhile(engine):
+            say(f"CHANGED MEANWHILE: {line}")
+        return int(carry_on(session, runbook, hand))
+
+
+def _hand(kept: _Kept, *, auto: bool = False, yes: bool = False, as_json: bool) -> Stagehand:
+    from respond.cli.screens import Stagehand
+
+    mode = str(kept.state.proposed.get("mode", "real"))
+    if auto and mode != "rehearsal":
+        raise UsageError("--auto answers questions, and that is for rehearsals only")
+    return Stagehand(
+        mode,
+        as_json=as_json,
+        auto=auto,
+        yes=yes,
+        runbook=str(kept.state.proposed["runbook"]),
+        run=kept.state.id,
+        operator=kept.state.operator,
+    )
+
+
+@contextmanager
+def _session(places: Places, kept: _Kept, hand: Stagehand) -> Iterator[tuple[Session, Any]]:
+    """A session against the real systems for a run that was begun before."""
+    from respond import wiring
+
+    proposed = kept.state.proposed
+    runbook = wiring.load_runbook(places, str(proposed["runbook"]))
+    session = wiring.real_session(
+        places,
+        hand,
+        runbook=runbook,
+        run=kept.state.id,
+        chosen=str(proposed.get("connection", "")),
+        by_hand=bool(proposed.get("by_hand")),
+    )
+    try:
+        yield session, runbook
+    finally:
+        session.close()
+
+
+def _rehearsing(places: Places, kept: _Kept, hand: Stagehand) -> Any:
+    """The staging of a rehearsal whose company runs in a process of its own.
+
+    Raises:
+        UsageError: The company went with its process.
+    """
+    from respond import wiring
+    from respond.cli.rehearse import Staging
+    from respond.rehearsal import Rehearsal, recall
+
+    facts = recall(places.rehearsals / kept.state.id)
+    if not facts.get("at"):
+        raise UsageError(
+            f"the company of rehearsal {kept.state.id} went with its process",
+            why="it was simulated inside the process that died",
+            do="rehearse against one that stays: respond simulate, then rehearse --at URL",
+        )
+    rehearsal = Rehearsal.start(at=str(facts["at"]))
+    hand.click = rehearsal.click
+    runbook = wiring.load_runbook(places, str(facts["runbook"]))
+    return Staging(
+        places, runbook, rehearsal, kept.state.id, bool(facts.get("by_hand")), False, hand
+    )
+
+
+def _ahead_s(kept: _Kept) -> float:
+    """How far the rehearsal's clock was ahead of the machine's when its last record was made."""
+    from datetime import datetime
+
+    from respond.adapters.clock import SystemClock
+
+    last = datetime.fromisoformat(kept.records[-1].at).timestamp()
+    return max(0.0, last - SystemClock().now_ms() / 1000)
+
+
+@apps["cancel"].command(epilog="Example:  respond cancel CK-7F3Q --reason 'ana objects'")
+def cancel(
+    ctx: typer.Context,
+    run: str = typer.Argument("", help="Id of the run; the only open one when left out"),
+    reason: str = typer.Option("", help="Why, for the log"),
+    as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
+) -> int:
+    """End a run. What is done stays done; `respond undo` puts back what can be put back."""
+    from respond.cli.carrying import carry_on
+    from respond.core.events import Kind
+    from respond.core.run import RunStatus
+
+    places: Places = ctx.obj
+    kept = _read(places, run or _only_open(places))
+    if kept.state.status is RunStatus.ENDED:
+        raise UsageError(f"run {kept.state.id} has ended", do=f"respond report {kept.state.id}")
+    hand = _hand(kept, as_json=as_json)
+    if kept.is_rehearsal:
+        staging = _rehearsing(places, kept, hand)
+        return int(staging.resume(_ahead_s(kept), cancel=reason or "cancelled"))
+    with _session(places, kept, hand) as (session, runbook):
+        engine = session.engine(runbook)
+        engine.add(Kind.CONFIRMED, by=session.site.operator, decision="cancel", reason=reason)
+        return int(carry_on(session, runbook, hand))
+
+
+@apps["undo"].command(epilog="Example:  respond undo CK-7F3Q")
+def undo(
+    ctx: typer.Context,
+    run: str = typer.Argument(help="Id of the run"),
+    as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
+) -> int:
+    """Put back what a run changed, newest first, where that can be done; asks at each."""
+    from respond.adapters.run_lock import RunLocks
+    from respond.undo import undo_run
+
+    places: Places = ctx.obj
+    kept = _read(places, run)
+    hand = _hand(kept, as_json=as_json)
+    if kept.is_rehearsal:
+        return int(_rehearsing(places, kept, hand).undo(_ahead_s(kept)))
+    with _session(places, kept, hand) as (session, runbook):
+        engine = session.engine(runbook)
+        hand.attach(session, engine)
+        with RunLocks(session.locks, session.clock).hold(session.run):
+            code = undo_run(engine)
+        _print(
+            json.dumps({"run": run, "undone": dict(engine.state.undone)}, indent=2)
+            if as_json
+            else f"undo of {run}: {code.name.lower().replace('_', ' ')}"
+        )
+        return int(code)

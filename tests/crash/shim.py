@@ -1,0 +1,147 @@
+"""Run a command with ``io_shim.c`` under it: count its writes and syncs, fail one, kill it at one.
+
+    result = run_under_shim([sys.executable, "script.py", str(path)])
+    for at in range(1, len(result.points) + 1):
+        run_under_shim([...], kill_at=at, torn=True)
+
+``compiled()`` is None, with ``why_not()`` as the reason, where there is no C compiler or no
+``LD_PRELOAD``; tests skip then.
+"""
+
+from __future__ import annotations
+
+import errno as errno_names
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+__all__ = ["Point", "ShimResult", "compiled", "run_under_shim", "why_not"]
+
+SOURCE = Path(__file__).with_name("io_shim.c")
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One call on a watched file: its number from 1, the call, the file."""
+
+    number: int
+    call: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShimResult:
+    """What came of the command.
+
+    Attributes:
+        points: Every call on a watched file, in order.
+        returncode: Negative for a signal, as ``subprocess`` says it.
+    """
+
+    points: tuple[Point, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How often each call was made."""
+        return Counter(point.call for point in self.points)
+
+    @property
+    def killed(self) -> bool:
+        return self.returncode == -9  # noqa: PLR2004 (SIGKILL)
+
+
+def why_not() -> str:
+    """Why the shim cannot be used here, or an empty text."""
+    if not sys.platform.startswith("linux"):
+        return "LD_PRELOAD and /proc are Linux's"
+    if shutil.which("gcc") is None:
+        return "there is no gcc"
+    return ""
+
+
+@cache
+def compiled() -> Path | None:
+    """The shim as a shared library, compiled once a process."""
+    if why_not():
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="io-shim-"))
+    library = folder / "io_shim.so"
+    command = [
+        "gcc",
+        "-shared",
+        "-fPIC",
+        "-O1",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-D_FORTIFY_SOURCE=0",
+    ]
+    subprocess.run(  # noqa: S603
+        [*command, "-o", str(library), str(SOURCE), "-ldl", "-lpthread"], check=True
+    )
+    return library
+
+
+def run_under_shim(
+    argv: Sequence[str],
+    *,
+    fail_at: int | None = None,
+    errno: int | None = None,
+    kill_at: int | None = None,
+    torn: bool = False,
+    match: str = ".db",
+    env: Mapping[str, str] | None = None,
+    timeout_s: float = 60,
+) -> ShimResult:
+    """Run a command and watch the files whose path holds ``match``.
+
+    Args:
+        argv: The command.
+        fail_at: Number of the call that fails, with ``errno`` (EIO if not given).
+        kill_at: Number of the call before which the process is killed.
+        torn: With ``kill_at`` on a write: half of it is written first.
+        match: Part of the paths to watch.
+        env: More environment; ``PYTHONPATH`` is this project's source if not given.
+        timeout_s: Limit for the whole command, in seconds.
+    """
+    library = compiled()
+    assert library is not None, why_not()
+    with tempfile.TemporaryDirectory(prefix="io-shim-log-") as folder:
+        log = Path(folder) / "points"
+        settings = {
+            "LD_PRELOAD": str(library),
+            "IO_SHIM_MATCH": match,
+            "IO_SHIM_LOG": str(log),
+            "IO_SHIM_FAIL_AT": str(fail_at or ""),
+            "IO_SHIM_ERRNO": str(errno or errno_names.EIO),
+            "IO_SHIM_KILL_AT": str(kill_at or ""),
+            "IO_SHIM_TORN": "1" if torn else "0",
+        }
+        done = subprocess.run(  # noqa: S603
+            list(argv),
+            env={**os.environ, "PYTHONPATH": str(ROOT / "src"), **(env or {}), **settings},
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    return ShimResult(
+        tuple(_point(line) for line in lines), done.returncode, done.stdout, done.stderr
+    )
+
+
+def _point(line: str) -> Point:
+    number, call, path = line.split(" ", 2)
+    return Point(int(number), call, path)

@@ -1,0 +1,332 @@
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from respond.core.policy import Confirm, Policy, TwoPeople
+from respond.errors import UsageError
+from respond.formats.config_file import (
+    TABLES,
+    ConnectionConfig,
+    JournalConfig,
+    NotifyConfig,
+    Project,
+    Timeouts,
+    find_project,
+    parse_project,
+    read_project,
+)
+from respond.formats.faults import FormatFault, FormatFaults, Mark
+from respond.formats.secret_looks import looks_secret
+from respond.formats.toml_positions import place_of, places
+
+ROOT = Path(__file__).parents[2]
+BAD = sorted((ROOT / "tests" / "data" / "bad_configs").glob("*.toml"))
+DOCS = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+
+
+def project(text: str, folder: Path | None = None) -> Project:
+    return parse_project(text.encode(), name="respond.toml", folder=folder)
+
+
+def faults(text: str) -> list[str]:
+    try:
+        project(text)
+    except FormatFaults as found:
+        return [fault.what for fault in found.faults]
+    return []
+
+
+# --- what is wrong ------------------------------------------------------------------------------
+
+
+@pytest.mark.promise("P18")
+@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+def test_a_wrong_file_is_refused_with_the_place_and_a_way_on(path: Path) -> None:
+    """Each wrong file is refused, and its first fault reads as it is kept beside it."""
+    with pytest.raises((FormatFault, FormatFaults)) as caught:
+        parse_project(path.read_bytes(), name=path.name, folder=Path("/project"))
+
+    error = caught.value
+    first = error.faults[0] if isinstance(error, FormatFaults) else error
+    assert str(first) + "\n" == path.with_suffix(".txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.promise("P22")
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[connections.cio]\nsystem = "customerio"\ncredential = "CANARY-password"\n',
+        '[connections.cio]\nsystem = "customerio"\ncredential = ["CANARY"]\n',
+        '[connections.cio]\nsystem = "customerio"\naccount = "sa_live_CANARY0123456789"\n',
+        '[connections.cio]\nsystem = "customerio"\naccount = sa_live_CANARY0123456789\n',
+        '[connections.cio]\nsystem = "sa_live_CANARY0123456789"\n',
+    ],
+)
+def test_a_secret_in_the_file_is_refused_and_not_repeated(text: str) -> None:
+    """The refusal may land in a CI log, which more people read than the file."""
+    with pytest.raises((FormatFault, FormatFaults)) as caught:
+        project(text)
+    assert "CANARY" not in str(caught.value)
+
+
+def test_all_mistakes_are_said_at_once() -> None:
+    """In the order of the file, each with its line."""
+    with pytest.raises(FormatFaults) as caught:
+        project('[policy]\nlimit = 0\nconfirm = "x"\n\n[notify]\nsmtp = "a"\n')
+    assert [fault.line for fault in caught.value.faults] == [2, 3, 6]
+
+
+@pytest.mark.promise("P18")
+@pytest.mark.parametrize(
+    "data", [b"a = " + b"[" * 20_000, b"x" * 300_000, b"\xff\xfe", b"a = 1\x00"]
+)
+def test_hostile_bytes_end_in_a_refusal(data: bytes) -> None:
+    """Too deep, too large, not text: refused, and nothing else happens."""
+    with pytest.raises((FormatFault, FormatFaults)):
+        parse_project(data, name="respond.toml")
+
+
+# --- what is right ------------------------------------------------------------------------------
+
+
+def test_an_empty_file_is_all_defaults() -> None:
+    """Safe defaults: nothing has to be written down to be careful."""
+    assert project("") == Project()
+
+
+def test_a_connection_knows_its_account_and_where_its_credentials_are() -> None:
+    """The credential itself is in no field."""
+    made = project("""
+[connections.cio]
+system = "customerio"
+account = "48213"
+region = "eu"
+identity = "respond-ir"
+credential = {command = ["op", "read", "op://ops/cio"]}
+base_urls = {app = "https://api.example.com", "eu/app" = "https://eu.example.com"}
+options = {app = true, own_token_ids = [1, 2]}
+
+[connections.cio.credentials]
+app = "file:/run/credentials/cio-app"
+track = "keyring"
+
+[links.customerio]
+members = "https://example.com/team"
+""")
+    cio = made.connections["cio"]
+
+    assert made.references == {
+        "cio": ("op", "read", "op://ops/cio"),
+        "cio/app": "file:/run/credentials/cio-app",
+        "cio/track": "keyring",
+    }
+    assert cio.base_urls["eu/app"] == "https://eu.example.com"
+    for_actions = made.connection("cio", frozenset({"members.remove"}))
+    assert (for_actions.system, for_actions.account, for_actions.region) == (
+        "customerio", "48213", "eu")  # fmt: skip
+    assert for_actions.options["links"] == {"members": "https://example.com/team"}
+    assert for_actions.can == {"members.remove"}
+
+
+def test_policy_persons_and_the_rest_are_typed() -> None:
+    """Words become enums, durations seconds, lists tuples."""
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGx1Y2t5bHVja3lsdWNreWx1Y2t5bHVja3lsdWNr ana"
+    made = project(f"""
+[policy]
+confirm = "every-write"
+two_people = "destructive"
+limit = 5
+require_reason = true
+expiry = "15m"
+
+[[person]]
+id = "ana"
+emails = ["ana@example.com"]
+roles = ["approver"]
+slack = "U024BE7LH"
+ssh_keys = ["{key}"]
+oidc_issuer = "https://id.example.com"
+oidc_subject = "u1"
+
+[notify]
+from = "security@example.com"
+channels = ["email"]
+
+[timeouts]
+patience = "10m"
+
+[[hooks]]
+source = "pagerduty"
+anything = {{goes = 1}}
+""")
+    assert made.policy == Policy(
+        Confirm.EVERY_WRITE, TwoPeople.DESTRUCTIVE, limit=5, require_reason=True, expiry_s=900
+    )
+    assert made.records[0].slack == "U024BE7LH"
+    assert made.persons[0].ssh_keys == (key,)
+    assert made.notify == NotifyConfig(channels=("email",), sender="security@example.com")
+    assert made.timeouts.patience_s == 600
+    assert made.hooks == ({"source": "pagerduty", "anything": {"goes": 1}},)
+
+
+def test_the_journal_may_lie_anywhere_but_in_the_project(tmp_path: Path) -> None:
+    """``~`` is the user's own folder; a link into the project does not help either."""
+    inside = tmp_path / "project"
+    inside.mkdir()
+    (tmp_path / "link").symlink_to(inside)
+
+    assert project('[journal]\npath = "~/j.db"\n').journal.path == str(Path.home() / "j.db")
+    with pytest.raises(FormatFaults):
+        project(f'[journal]\npath = "{tmp_path}/link/j.db"\n', inside)
+
+
+# --- finding it ---------------------------------------------------------------------------------
+
+
+def test_the_project_is_found_upwards(tmp_path: Path) -> None:
+    """From any folder inside of it; the nearest one counts."""
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    assert find_project(below) is None or find_project(below) not in below.parents[:2]
+    (tmp_path / "respond.toml").write_text("")
+
+    assert find_project(below) == tmp_path
+    (tmp_path / "a" / "respond.toml").write_text("")
+    assert find_project(below) == tmp_path / "a"
+    assert find_project(below, tmp_path) == tmp_path
+    assert find_project(below, tmp_path / "respond.toml") == tmp_path
+
+
+def test_a_named_folder_without_the_file_is_an_error(tmp_path: Path) -> None:
+    """Whoever names a project does not want another one."""
+    with pytest.raises(UsageError):
+        find_project(tmp_path, tmp_path)
+
+
+def test_a_folder_is_read(tmp_path: Path) -> None:
+    """The project knows where it is; a file that cannot be read is said to be so."""
+    (tmp_path / "respond.toml").write_text("[policy]\nlimit = 3\n")
+    made = read_project(tmp_path)
+
+    assert (made.folder, made.policy.limit) == (tmp_path, 3)
+    with pytest.raises(UsageError):
+        read_project(tmp_path / "nowhere")
+
+
+# --- documentation ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_key_is_documented_with_its_default(table: str) -> None:
+    """The page and the code say the same, in the same order, and nothing more."""
+    title = {"person": "[[person]]"}.get(table, f"[{table}]")
+    section = DOCS.split(f"## `{title}`", 1)[1].split("\n## ", 1)[0]
+    rows = re.findall(r"^\| `([^`]+)` \| (.+?) \| (.+) \|$", section, re.MULTILINE)
+
+    assert rows == [
+        (name, f"`{key.default}`" if key.default else "required", key.says)
+        for name, key in TABLES[table].items()
+    ]
+
+
+def test_the_defaults_of_the_table_are_those_of_the_code() -> None:
+    """Writing every default out changes nothing."""
+    text = ""
+    for table in ("policy", "journal", "notify", "timeouts"):
+        lines = [f"{name} = {key.default}" for name, key in TABLES[table].items()]
+        text += f"[{table}]\n" + "\n".join(lines) + "\n"
+    assert project(text) == Project()
+
+    keys = TABLES["connections.NAME"]
+    lines = [f"{name} = {key.default}" for name, key in keys.items() if key.default]
+    written = project('[connections.a]\nsystem = "customerio"\n' + "\n".join(
+        line for line in lines if not line.startswith("auth")))  # fmt: skip
+    assert written.connections["a"] == ConnectionConfig("a", "customerio")
+    assert {each.name for each in fields(ConnectionConfig)} == {"name", *keys}
+    assert (Timeouts(), JournalConfig()) == (Project().timeouts, Project().journal)
+
+
+def test_the_example_of_the_page_is_valid() -> None:
+    """Somebody will copy it."""
+    example = re.search(r"```toml\n(.*?)```", DOCS, re.DOTALL)
+    assert example is not None
+    assert set(project(example[1]).connections) == {"cio", "vault"}
+
+
+# --- places and secrets -------------------------------------------------------------------------
+
+
+def test_places_are_found_in_all_ways_of_writing_keys() -> None:
+    """Headers, arrays of tables, dotted and quoted keys, values over several lines."""
+    text = '''# first
+[a."b.c"]
+  x = """
+y = 1
+"""
+"q r".s = [
+  1,
+]
+[[p]]
+id = 1
+[[p]]
+[p.inner]
+k = {deep = 2}
+'''
+    found = places(text)
+
+    assert found["a", "b.c", "x"] == Mark(3, 3)
+    assert found["a", "b.c", "q r", "s"] == Mark(6, 1)
+    assert found["p", 0, "id"] == Mark(10, 1)
+    assert found["p", 1] == Mark(11, 1)
+    assert found["p", 1, "inner", "k", "deep"] == Mark(13, 1)
+    assert ("a", "b.c", "y") not in found
+    assert place_of(("p", 1, "inner", "none"), found) == Mark(12, 1)
+    assert place_of(("nowhere",), found) is None
+
+
+@given(st.dictionaries(st.text("ab-", min_size=1, max_size=3), st.integers() | st.booleans()))
+def test_every_plain_key_has_its_own_line(table: dict[str, int]) -> None:
+    """However many there are, the place is where the key was written."""
+    text = "\n".join(f"{name} = {str(value).lower()}" for name, value in table.items())
+    assert tomllib.loads(text) == table
+
+    found = places(text)
+
+    assert [found[(name,)].line for name in table] == list(range(1, len(table) + 1))
+
+
+@pytest.mark.promise("P22")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sa_live_0123456789abcdef", "0123456789abcdef0123456789abcdef", "xoxb-1234567890-abcdefgh",
+        "ghp_0123456789abcdefghijklmnopqrstuvwxyz", "github_pat_11ABCDEFG0123456789_abcdefgh",
+        "hvs.CAESIJ0123456789abcdefgh", "AKIAIOSFODNN7EXAMPLE", "SSWS 0123456789abcdefghij01234",
+        "-----BEGIN RSA PRIVATE KEY-----", "https://user:secret@example.com",
+        "https://hooks.slack.com/services/T0/B0/x", "Bearer 0123456789abcdefghij",
+    ],
+)  # fmt: skip
+def test_credentials_are_recognised(text: str) -> None:
+    """Each vendor's own form."""
+    assert looks_secret(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Kill the key", "48213", "https://fly.customer.io/settings", "vault:kv:cio/backend#api_key",
+        "security@example.com", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGx1Y2t5bHVja3lsdWNreWx1Y2t5bHVja3lsdWNr ana",
+        "550e8400-e29b-41d4-a716-446655440000", "${{ inputs.leaked }}", "bearer tokens of an app",
+    ],
+)  # fmt: skip
+def test_ordinary_texts_are_no_credentials(text: str) -> None:
+    """A false alarm at every second line would be switched off."""
+    assert not looks_secret(text)
