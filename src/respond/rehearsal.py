@@ -228,14 +228,23 @@ class Rehearsal:
 
 
 def story_value(story: Mapping[str, Any], text: Any) -> Any:
-    """``story.leaked_app_key`` as the company tells it; everything else as it is."""
-    if isinstance(text, str) and text.startswith("story."):
-        name = text.removeprefix("story.")
-        if name not in story:
-            known = ", ".join(sorted(story))
-            raise UsageError(f"the simulated company has no {name!r}", why=f"it has: {known}")
-        return story[name]
-    return text
+    """``story.leaked_app_key`` as the company tells it; everything else as it is.
+
+    A pair of two, ``story.leaked_site_id:story.leaked_track_api_key``, is told as a pair.
+
+    Raises:
+        UsageError: The story has no such thing.
+    """
+    if not isinstance(text, str) or not text.startswith("story."):
+        return text
+    first, colon, second = text.partition(":story.")
+    if colon:
+        return f"{story_value(story, first)}:{story_value(story, f'story.{second}')}"
+    name = text.removeprefix("story.")
+    if name not in story:
+        known = ", ".join(sorted(story))
+        raise UsageError(f"the simulated company has no {name!r}", why=f"it has: {known}")
+    return story[name]
 
 
 def rehearsal_inputs(

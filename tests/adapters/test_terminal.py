@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -40,7 +41,7 @@ def ask() -> Iterator[Callable[..., pexpect.spawn[str]]]:
 
 def answer(child: pexpect.spawn[str]) -> dict[str, Any]:
     child.expect(r"ANSWER (\{.*\})")
-    assert child.match is not None
+    assert isinstance(child.match, re.Match)
     told: dict[str, Any] = json.loads(str(child.match[1]))
     child.expect(pexpect.EOF)
     return told
@@ -130,14 +131,18 @@ def test_yes_does_not_cover_what_destroys(ask: Callable[..., pexpect.spawn[str]]
 
 
 @pytest.mark.promise("P15")
-def test_what_was_pasted_behind_an_answer_is_no_answer(
+def test_what_was_typed_before_the_question_does_not_answer_it(
     ask: Callable[..., pexpect.spawn[str]],
 ) -> None:
-    """Lines typed before a question stood on the screen do not answer it."""
-    child = ask("text")
-    child.expect("key: ")
-    child.send("backend-prod\nrevoke cdef\n")
-    assert answer(child)["typed"] == "backend-prod"
+    """Only what is typed while the question stands on the screen counts."""
+    child = ask("destroys")
+    child.delaybeforesend = None
+    child.sendline("revoke cdef")
+    child.expect("Type exactly")
+    child.expect(READY)
+    child.sendline("later")
+
+    assert answer(child)["decision"] == "later"
 
 
 def test_start_shows_details_by_number(ask: Callable[..., pexpect.spawn[str]]) -> None:
@@ -206,7 +211,7 @@ def test_a_step_by_hand_completes_itself(
 def test_who_cannot_gets_a_text_to_forward(
     ask: Callable[..., pexpect.spawn[str]], tmp_path: Path
 ) -> None:
-    """ "I cannot" names who can, with a text for them, and goes on watching."""
+    """Who types `cannot` is told who can, with a text for them, and goes on watching."""
     child = ask("by-hand", str(tmp_path / "gone"))
     child.expect("not yet")
     child.sendline("cannot")

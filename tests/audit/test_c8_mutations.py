@@ -420,7 +420,7 @@ def test_what_is_no_journal_cannot_be_checked(tmp_path: Path) -> None:
         pass
 
 
-# --- the documentation ------------------------------------------------------------------------------
+# --- the documentation ---------------------------------------------------------------------------
 
 
 def test_the_worked_example_is_right() -> None:

@@ -58,7 +58,7 @@ class ShimResult:
 
     @property
     def killed(self) -> bool:
-        return self.returncode == -9  # noqa: PLR2004 (SIGKILL)
+        return self.returncode == -9  # SIGKILL
 
 
 def why_not() -> str:

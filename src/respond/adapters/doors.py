@@ -98,6 +98,8 @@ def _shown(result: Any) -> str | None:
     if isinstance(result, str):
         return result
     if isinstance(result, dict):
+        if "site_id" in result:
+            return f"{result['site_id']}:{result['value']}"
         for name in ("value", "key", "token", "api_key"):
             if isinstance(result.get(name), str):
                 return str(result[name])

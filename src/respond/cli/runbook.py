@@ -14,6 +14,7 @@ from respond.errors import ExitCode, UsageError
 from respond.places import Found, Places, read_runbook
 
 if TYPE_CHECKING:
+    from respond.cli.screens import Stagehand
     from respond.core.runbook import Runbook
     from respond.formats.runbook_file import RunbookHead
     from respond.proposing import Given
@@ -142,6 +143,7 @@ class _Command:
         )
         if given["step"] and not given["dry_run"]:
             raise UsageError("--step goes with --dry-run", do="add --dry-run")
+        inputs = from_options(runbook, given)
         session = wiring.real_session(
             self.places,
             hand,
@@ -152,17 +154,19 @@ class _Command:
             dry_run=given["dry_run"],
         )
         try:
-            return self._carry(session, runbook, hand)
+            ask_for(runbook, inputs, session)
+            return self._carry(session, runbook, hand, inputs)
         finally:
             session.close()
 
-    def _carry(self, session: Session, runbook: Runbook, hand: Any) -> ExitCode:
+    def _carry(
+        self, session: Session, runbook: Runbook, hand: Stagehand, inputs: Given
+    ) -> ExitCode:
         from respond.adapters.sealing import describe_secret
         from respond.cli.carrying import carry_on
         from respond.cli.screens import show_plan
         from respond.proposing import propose
 
-        inputs = gather(runbook, self.given, session)
         propose(
             runbook,
             inputs,
@@ -180,18 +184,18 @@ class _Command:
         return carry_on(session, runbook, hand)
 
 
-def gather(runbook: Runbook, options: dict[str, Any], session: Session) -> Given:
-    """Typed inputs: from options, and from questions where somebody sits at a terminal.
+def from_options(runbook: Runbook, options: dict[str, Any]) -> Given:
+    """Typed inputs, as far as options gave them.
 
     Raises:
-        UsageError: A value does not fit, or one is missing and nobody can be asked.
-        ParkedError: The person said later.
+        UsageError: A value does not fit, or a secret stands on the command line.
     """
+    from respond.adapters.clock import SystemClock
     from respond.formats.inputs import parse_input
-    from respond.proposing import Given, missing
+    from respond.proposing import Given
 
     given = Given()
-    now_s = session.clock.now_ms() // 1000
+    now_s = SystemClock().now_ms() // 1000
     for declared in runbook.inputs:
         text = str(options.get(f"input_{declared.name}") or "")
         if not text:
@@ -200,53 +204,64 @@ def gather(runbook: Runbook, options: dict[str, Any], session: Session) -> Given
             given.secrets[declared.name] = _secret_from(declared, text)
         else:
             given.values[declared.name] = parse_input(declared, text, now_s=now_s)
-    if missing(runbook, given) and session.prompt.is_there:
-        _ask_for(runbook, given, session, now_s)
     return given
 
 
-def _ask_for(runbook: Runbook, given: Given, session: Session, now_s: int) -> None:
+def ask_for(runbook: Runbook, given: Given, session: Session) -> None:
+    """Ask for what is still needed, where somebody sits at a terminal.
+
+    Raises:
+        RefusedByPersonError: The person went away; nothing was started.
+    """
+    from respond.proposing import missing
+
+    if not session.prompt.is_there or not missing(runbook, given):
+        return
+    for declared in runbook.inputs:
+        if not given.has(declared.name) and _is_wanted(runbook, declared, given):
+            _ask_one(runbook, declared, given, session)
+
+
+def _is_wanted(runbook: Runbook, declared: Input, given: Given) -> bool:
+    """Needed, or one of a group of which none is there, or a list that only people know."""
+    groups = [group for group in runbook.require if declared.name in group]
+    if groups:
+        return not any(given.has(name) for name in groups[0])
+    return (declared.required and declared.default is None) or declared.default == []
+
+
+def _ask_one(runbook: Runbook, declared: Input, given: Given, session: Session) -> None:
     from respond.core.questions import AskInput, Decision
     from respond.errors import RefusedByPersonError
     from respond.formats.inputs import parse_input
 
-    in_group = {name for group in runbook.require for name in group}
-    for declared in runbook.inputs:
-        needed = declared.required and declared.default is None
-        satisfied = any(given.has(n) for g in runbook.require if declared.name in g for n in g)
-        wanted = (
-            needed
-            or (declared.name in in_group and not satisfied)
-            or (bool(declared.ask) and declared.default == [])
-        )
-        if given.has(declared.name) or not wanted:
-            continue
-        error = ""
-        while True:
-            answer = session.prompt.ask(
-                AskInput(
-                    name=declared.name,
-                    ask=declared.ask or declared.name,
-                    secret=declared.kind is InputKind.SECRET,
-                    choices=declared.of,
-                    default=_default_text(declared),
-                    example=declared.example,
-                    error=error,
-                    required=needed,
-                )
+    error = ""
+    while True:
+        answer = session.prompt.ask(
+            AskInput(
+                name=declared.name,
+                ask=declared.ask or declared.name,
+                secret=declared.kind is InputKind.SECRET,
+                choices=declared.of,
+                default=_default_text(declared),
+                example=declared.example,
+                error=error,
+                required=declared.required and declared.default is None,
             )
-            if answer.decision is not Decision.YES:
-                raise RefusedByPersonError("nothing was started", do=f"respond {runbook.name}")
-            if not answer.typed:
-                break
-            if declared.kind is InputKind.SECRET:
-                given.secrets[declared.name] = answer.typed
-                break
-            try:
-                given.values[declared.name] = parse_input(declared, answer.typed, now_s=now_s)
-                break
-            except UsageError as wrong:
-                error = f"{wrong.what}: {wrong.why}"
+        )
+        if answer.decision is not Decision.YES:
+            raise RefusedByPersonError("nothing was started", do=f"respond {runbook.name}")
+        if not answer.typed:
+            return
+        if declared.kind is InputKind.SECRET:
+            given.secrets[declared.name] = answer.typed
+            return
+        try:
+            now_s = session.clock.now_ms() // 1000
+            given.values[declared.name] = parse_input(declared, answer.typed, now_s=now_s)
+            return  # noqa: TRY300 - the loop goes on only after a wrong answer
+        except UsageError as wrong:
+            error = f"{wrong.what}: {wrong.why}"
 
 
 def _default_text(declared: Input) -> str:

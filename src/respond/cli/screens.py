@@ -71,7 +71,7 @@ class Stagehand:
         else:
             style = style_for(sys.stderr, os.environ)
             self._progress = LiveProgress(
-                self.lines, mode=self.mode, style=style, runbook=self.runbook, run=self.run
+                self.lines, mode=self.mode, style=style, runbook=self.runbook
             )
         progress: Progress = self._progress
         return progress

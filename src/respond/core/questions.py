@@ -113,12 +113,21 @@ class AskDrift:
 
 @dataclass(frozen=True, slots=True)
 class AskByHand:
-    """A containment step cannot be done by the tool. YES: by hand; NO: it stays failed."""
+    """A containment step cannot be done by the tool. YES: by hand; NO: it stays failed.
+
+    Attributes:
+        error: What happened.
+        why: Why the step exists.
+        cause: The error's reason.
+        do: What the error says to do.
+    """
 
     step: str
     title: str
     error: str
     why: str = ""
+    cause: str = ""
+    do: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,7 +202,7 @@ def _row(
     ):
         cells[0] = number if n == 0 else " " * widths[0]
         if tone is not None:
-            cells[5] = style.paint(cells[5], tone)
+            cells[5] = style.paint(cells[5].rstrip(), tone)
         if who == "YOU":
             cells[1] = style.paint(cells[1], Tone.STRONG)
         yield _GAP.join(cells).rstrip()
@@ -229,7 +229,7 @@ def _cells(row: PlanRow, number_of: dict[str, int]) -> tuple[str, str, str, str,
         case StepPlan.UNSEEN:
             return "tool", title, "not seen", "?", destroys
         case StepPlan.WAITS:
-            return "wait", title, said(step.says), "-", "-"
+            return "wait", f"{title}: {said(step.says)}", "waits", "-", "-"
         case _ if step.effect is Effect.READS:
             return "tool", title, said(step.says) or "-", "read only", "-"
         case _:

@@ -189,12 +189,15 @@ def _drift(question: AskDrift, width: int, style: Style) -> Iterator[str]:
 
 def _by_hand(question: AskByHand, width: int, style: Style) -> Iterator[str]:
     yield from _title("I CANNOT DO THIS", question.title, width, style)
-    for line in question.error.split("\n"):
-        yield from (f"  {each}" for each in wrap(said(line.strip()), width - 2))
+    # Without a cause of its own the error is several lines in one text; they become one line.
+    error = " ".join(question.error.split())
     yield from _pairs(
         (
             ("Step", word(question.step)),
-            ("Why it is", said(question.why, limit=_LONG)),
+            ("Happened", said(error, limit=_LONG)),
+            ("Because", said(question.cause, limit=_LONG)),
+            ("Instead", said(question.do, limit=_LONG)),
+            ("It is for", said(question.why, limit=_LONG)),
         ),
         width,
     )

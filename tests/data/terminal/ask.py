@@ -50,7 +50,7 @@ def main() -> None:
     try:
         keyboard = TtyKeyboard(sys.stdin.fileno())
     except NotATerminalError as error:
-        print(json.dumps({"refused": str(error)}))
+        sys.stdout.write(json.dumps({"refused": str(error)}))
         return
     run = ExampleRun().propose().look()
     lines = Lines(sys.stderr, live=sys.stderr.isatty())
@@ -81,7 +81,7 @@ def main() -> None:
         "reason": answer.reason,
         "asked": len(prompt.asked),
     }
-    print("\nANSWER " + json.dumps(told))
+    sys.stdout.write(f"\nANSWER {json.dumps(told)}\n")
 
 
 if __name__ == "__main__":

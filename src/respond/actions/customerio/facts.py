@@ -364,8 +364,11 @@ def epoch(moment: str) -> int:
     return seconds
 
 
+_YEAR_10000: Final = 253_402_300_800
+
+
 def timestamp(seconds: int) -> Timestamp:
-    """Unix seconds as ``2026-11-23T03:14:07Z``; empty for 0, which is how "unknown" comes."""
-    if not seconds:
+    """Unix seconds as ``2026-11-23T03:14:07Z``; empty for 0 ("unknown") and for what is no time."""
+    if not 0 < seconds < _YEAR_10000:
         return Timestamp("")
     return Timestamp(datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))

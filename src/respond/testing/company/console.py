@@ -136,8 +136,18 @@ def _switch_source(*, enabled: bool) -> Callable[[Errand], Json]:
 
 
 def _service_account(errand: Errand) -> ServiceAccount:
-    """By id or by name."""
+    """By id or by name; by the ending of one of its tokens, as a person finds it on the page.
+
+    Told nothing at all, the person takes the account that the leak is about.
+    """
     account = errand.company.customerio.account
+    if not errand.about.get("service_account"):
+        ending = str(errand.about.get("hint", ""))
+        for owner in account.state.service_accounts:
+            if ending and any(token.value.endswith(ending) for token in owner.tokens):
+                return owner
+        leaked = errand.company.story.leaked_service_account_id
+        return tokens.find_service_account(account, leaked)
     for found in account.state.service_accounts:
         if errand.about.get("service_account") == found.name:
             return found
@@ -146,7 +156,9 @@ def _service_account(errand: Errand) -> ServiceAccount:
 
 def _revoke_sa_token(errand: Errand) -> Json:
     owner = _service_account(errand)
-    token = tokens.find_token(owner, errand.number("id"))
+    ending = str(errand.about.get("hint", ""))
+    shown = [t.id for t in owner.tokens if ending and t.value.endswith(ending)]
+    token = tokens.find_token(owner, shown[0] if shown else errand.number("id"))
     tokens.revoke_token(errand.company.customerio.account, errand.actor, owner, token)
     return {}
 

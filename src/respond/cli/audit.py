@@ -1,0 +1,605 @@
+"""``respond audit``: check the journal, show it, hand it out, and look for a secret in it.
+
+All of it reads: no connection, no network, no journal is made, and a broken journal is read as far
+as it goes. What is checked is what lies in the file; the keys come from outside of it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from respond.errors import ExitCode, NotReadyError, UsageError
+from respond.places import Places
+
+if TYPE_CHECKING:
+    from respond.adapters.journal_reading import Known
+    from respond.audit.body import Body
+    from respond.audit.checkpoint import PublicKey
+    from respond.audit.prove import Occurrence
+    from respond.audit.verify import Anchor, Report, Stored
+    from respond.ports import KeyStore
+
+__all__ = ["PINNED", "apps"]
+
+PINNED: Final = "journal.pub"
+"""The file with the pinned public key, next to ``respond.toml``. Lines with ``#`` are comments."""
+
+_RUN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}")
+_KEY_BYTES_MAX: Final = 65_536
+_SECRET_BYTES_MAX: Final = 65_536
+_DATA_SHOWN: Final = 300
+
+_audit = typer.Typer(
+    rich_markup_mode=None,
+    add_completion=False,
+    help="Check the journal, show it, export it, or find a secret value in it. All of it reads.",
+    epilog="Examples:  respond audit verify    respond audit show --run CK-7F3Q    "
+    "respond audit export --out log.jsonl",
+)
+apps = {"audit": _audit}
+
+
+def _result(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - the result
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line's voice
+
+
+# --- where the journal is ------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Where:
+    """The journal that a command is about.
+
+    Attributes:
+        rehearsal: Id of the rehearsal whose own journal it is; empty for the real one.
+        store: Its key store, or None when it cannot be opened; then ``trouble`` says why.
+    """
+
+    path: Path
+    project: Path | None
+    rehearsal: str = ""
+    store: KeyStore | None = None
+    trouble: str = ""
+
+    @classmethod
+    def find(cls, places: Places, run: str = "") -> _Where:
+        """The user's journal, or the one of a rehearsal.
+
+        Raises:
+            UsageError: ``run`` is no run id.
+            FormatFaults: ``respond.toml`` has faults.
+        """
+        from respond import wiring
+        from respond.adapters.keys import FolderKeys
+
+        if run and not _RUN.fullmatch(run):
+            raise UsageError(f"{run[:60]!r} is not the id of a run", do="respond runs")
+        folder = places.rehearsals / run
+        if run and (folder / "journal.db").is_file():
+            keys = FolderKeys(folder / "keys")
+            return cls(folder / "journal.db", places.project, run, keys)
+        project = wiring.load_project(places)
+        where = cls(wiring.journal_path(project, places), places.project)
+        try:
+            where.store = wiring.open_keys(project, places)
+        except NotReadyError as error:
+            where.trouble = f"{error.what}: {error.why}" if error.why else error.what
+        return where
+
+    def known(self, journal: str = "") -> Known:
+        """What the key store says about it."""
+        from respond.adapters.journal_reading import Known, known_of
+
+        if self.store is None:
+            return Known(trouble=self.trouble)
+        return known_of(self.path, self.store, journal=journal)
+
+    @property
+    def name(self) -> str:
+        return (
+            f"{self.path} (of the rehearsal {self.rehearsal})" if self.rehearsal else str(self.path)
+        )
+
+
+# --- verify --------------------------------------------------------------------------------------
+
+
+@_audit.command(
+    epilog="Examples:  respond audit verify    respond audit verify --anchor "
+    "'J-... 1284 a91f...'    respond audit verify --key journal.pub --export log.jsonl    "
+    "Ends with 0 intact, 3 intact but unanchored, 7 broken, 10 cannot be checked."
+)
+def verify(
+    ctx: typer.Context,
+    anchor: list[str] = typer.Option(
+        [], help="A line with an anchor, from a notice, a report or an approval; may be repeated"
+    ),
+    key: str = typer.Option("", help=f"Public key, as text or FILE [default: {PINNED}]"),
+    export: str = typer.Option("", help="Check this export instead of the journal"),
+    run: str = typer.Option("", help="A rehearsal: check its own journal"),
+    max_loose: int = typer.Option(
+        1000, min=0, help="Records at the end that only the chain may cover"
+    ),
+    as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
+) -> int:
+    """Check every record, and say how far the journal can be trusted."""
+    from respond.audit.source import verify_file
+    from respond.audit.verify import Policy
+
+    anchors = _anchors(anchor)
+    where = _Where.find(ctx.obj, run)
+    path = Path(export) if export else where.path
+    known = where.known(_id_in(path) if export else "")
+    found = _public_key(key, where, known)
+    report = verify_file(
+        path,
+        keys=[found.key] if found.key else [],
+        mark=known.mark,
+        anchors=anchors,
+        policy=Policy(loose_max=max_loose),
+    )
+    notes = [*report.notes, *_notes(where, known, found, path, exported=bool(export))]
+    if as_json:
+        _result(json.dumps(_report_json(report, path, known, found, notes), indent=2))
+    else:
+        _result(_report_text(report, path, known, found, notes))
+    return report.exit_code
+
+
+def _anchors(lines: list[str]) -> list[Anchor]:
+    from respond.audit.verify import Anchor, AnchorError
+
+    found = []
+    for line in lines:
+        try:
+            found.append(Anchor.parse(line))
+        except AnchorError as error:
+            raise UsageError(
+                str(error), do="copy the whole line of a notice, report or approval"
+            ) from error
+    return found
+
+
+def _id_in(path: Path) -> str:
+    """The journal that a file says it is: only a claim, good enough to look for its key."""
+    from respond.audit.chain import is_journal_id
+    from respond.audit.source import journal_id
+    from respond.audit.verify import SourceError
+
+    try:
+        claimed = journal_id(path)
+    except SourceError:
+        return ""
+    return claimed if is_journal_id(claimed) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """The public key that is used, and where it comes from."""
+
+    key: PublicKey | None = None
+    source: str = "none"
+    pinned: bool = False
+
+
+def _public_key(given: str, where: _Where, known: Known) -> _Key:
+    """From ``--key``, else the pinned one, else the key store; never from the journal."""
+    if given:
+        text = _key_text(given)
+        return _Key(_parse_key(text, "--key"), "--key", pinned=True)
+    pinned = where.project / PINNED if where.project is not None else None
+    if pinned is not None and pinned.is_file() and not where.rehearsal:
+        return _Key(_parse_key(_read(pinned), str(pinned)), str(pinned), pinned=True)
+    if known.key is not None:
+        return _Key(known.key, known.says)
+    return _Key()
+
+
+def _key_text(given: str) -> str:
+    """What stands behind ``--key``: a file, or the key itself."""
+    from respond.audit.checkpoint import NoteError, PublicKey
+
+    try:
+        PublicKey.parse(given)
+    except NoteError:
+        return _read(Path(given))
+    return given
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(_KEY_BYTES_MAX).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"the public key {str(path)[:200]!r} cannot be read",
+            why=getattr(error, "strerror", None) or "it is not text, and not a key itself",
+            do="respond audit key",
+        ) from error
+
+
+def _parse_key(text: str, source: str) -> PublicKey:
+    from respond.audit.checkpoint import NoteError, PublicKey
+
+    lines = [line.strip() for line in text.splitlines()]
+    lines = [line for line in lines if line and not line.startswith("#")]
+    if len(lines) != 1:
+        raise UsageError(f"{source} holds {len(lines)} keys, and one is wanted")
+    try:
+        return PublicKey.parse(lines[0])
+    except NoteError as error:
+        raise UsageError(f"{source}: {error}", do="respond audit key") from error
+
+
+def _notes(
+    where: _Where, known: Known, found: _Key, path: Path, *, exported: bool
+) -> Iterator[str]:
+    if where.rehearsal:
+        yield "a rehearsal's journal: its keys lie beside it and prove nothing about its author"
+    elif found.key is not None and not found.pinned:
+        yield (
+            f"the public key comes from {found.source}: malware running as the operator, or the "
+            "operator, could have replaced it together with the journal; pin it: respond audit key "
+            f"> {PINNED} next to respond.toml, and commit it"
+        )
+    if known.trouble:
+        yield f"no high-water mark was compared: {known.trouble}"
+    if exported:
+        yield "an export has no high-water mark: what was cut from its end shows only by anchors"
+    elif known.journal and not path.is_file():
+        had = (
+            f"it had at least {known.mark.size} records" if known.mark else "its length is unknown"
+        )
+        yield f"{known.says} remembers that {known.journal} was here: {had}"
+    if found.key is not None and known.journal and found.key.name != known.journal:
+        yield f"{found.source} holds the key of {found.key.name}; {known.journal} was last here"
+
+
+def _report_text(report: Report, path: Path, known: Known, found: _Key, notes: list[str]) -> str:
+    from respond.views.layout import labelled, said, word
+
+    width = 100
+    lines = labelled("Answer", said(report.says, limit=2_000), width)
+    lines += labelled("Journal", f"{word(report.journal or known.journal or 'unknown')}", width)
+    lines += labelled("File", said(path), width)
+    lines += labelled("Public key", said(found.source), width)
+    lines += labelled("Keys in", said(known.says or "none that could be opened"), width)
+    for note in notes:
+        lines += labelled("Note", said(note, limit=2_000), width)
+    return "\n".join(lines)
+
+
+def _report_json(
+    report: Report, path: Path, known: Known, found: _Key, notes: list[str]
+) -> dict[str, Any]:
+    return {
+        "answer": report.answer.name.lower().replace("_", "-"),
+        "exit": report.exit_code,
+        "says": report.says,
+        "journal": report.journal,
+        "file": str(path),
+        "checked": report.checked,
+        "signed": report.signed,
+        "outside": report.outside,
+        "anchors_matched": report.anchors_matched,
+        "anchors_given": report.anchors_given,
+        "mark": report.mark,
+        "first_bad": report.first_bad,
+        "fault": report.fault.name.lower() if report.fault else None,
+        "why": report.why,
+        "public_key": str(found.key) if found.key else None,
+        "public_key_from": found.source,
+        "pinned": found.pinned,
+        "keys_in": known.says,
+        "notes": notes,
+    }
+
+
+# --- key -----------------------------------------------------------------------------------------
+
+
+@_audit.command(
+    name="key", epilog=f"Example:  respond audit key > {PINNED}    then commit it with the runbooks"
+)
+def public_key(
+    ctx: typer.Context,
+    run: str = typer.Option("", help="A rehearsal: the key of its own journal"),
+) -> int:
+    """Print the journal's public key, to pin it next to respond.toml."""
+    where = _Where.find(ctx.obj, run)
+    known = where.known()
+    if known.key is None:
+        raise NotReadyError(
+            f"the key of the journal {where.path} is not known",
+            why=known.trouble or "no journal was made there yet",
+            do="the first run or `respond connect` makes the journal and its key",
+        )
+    _result(str(known.key))
+    return int(ExitCode.DONE)
+
+
+# --- show ----------------------------------------------------------------------------------------
+
+
+@_audit.command(
+    epilog="Examples:  respond audit show --last 20    respond audit show --run CK-7F3Q "
+    "--kind intent --json"
+)
+def show(
+    ctx: typer.Context,
+    run: str = typer.Option("", help="Only this run; a rehearsal is found in its own journal"),
+    step: str = typer.Option("", help="Only this step"),
+    kind: list[str] = typer.Option([], help="Only this kind, e.g. intent; may be repeated"),
+    last: int = typer.Option(0, min=0, help="Only so many, from the end; 0 shows all"),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object a line"),
+) -> int:
+    """Show what stands in the journal, one event a line. It checks nothing: verify does that."""
+    from respond.audit.verify import SourceError
+
+    _check_kinds(kind)
+    where = _Where.find(ctx.obj, run)
+    found = ((row, body) for row, body in _bodies(where.path) if _wanted(body, run, step, kind))
+    try:
+        for row, body in deque(found, maxlen=last) if last else found:
+            _result(_event_json(row, body) if as_json else _event_text(row, body))
+    except SourceError as error:
+        return _unreadable(where, error)
+    if not where.rehearsal:
+        _say("shown as stored, not checked: respond audit verify")
+    return int(ExitCode.DONE)
+
+
+def _check_kinds(kinds: list[str]) -> None:
+    import difflib
+
+    from respond.core.events import Kind
+
+    known = [each.value for each in Kind]
+    for kind in kinds:
+        if kind not in known:
+            near = difflib.get_close_matches(kind, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+            raise UsageError(f"there is no kind of event {kind[:60]!r}", why=hint)
+
+
+def _bodies(path: Path) -> Iterator[tuple[Stored, Body | None]]:
+    """Every row with its body, or None where that cannot be read."""
+    from respond.audit.body import read_body
+    from respond.audit.canonical import NotCanonicalError
+    from respond.audit.source import open_rows
+
+    with open_rows(path) as rows:
+        for row in rows:
+            try:
+                yield row, read_body(row.body)
+            except (NotCanonicalError, TypeError, AttributeError):
+                yield row, None
+
+
+def _wanted(body: Body | None, run: str, step: str, kinds: list[str]) -> bool:
+    if body is None:
+        return True
+    return (
+        (not run or body.run == run)
+        and (not step or body.step == step)
+        and (not kinds or body.kind in kinds)
+    )
+
+
+def _event_text(row: Stored, body: Body | None) -> str:
+    from respond.views.layout import said, word
+
+    if body is None:
+        return f"{word(row.seq)}  (this record cannot be read)"
+    data = json.dumps(body.data, ensure_ascii=False, separators=(", ", ": ")) if body.data else ""
+    who = f"{word(body.actor)} ({word(body.strength)})"
+    place = " ".join(word(part) for part in (body.run, body.step) if part)
+    parts = (f"{body.seq:>6}", word(body.at), word(body.kind), who, place)
+    return "  ".join((*(part for part in parts if part), said(data, limit=_DATA_SHOWN))).rstrip()
+
+
+def _event_json(row: Stored, body: Body | None) -> str:
+    if body is None:
+        return json.dumps({"seq": str(row.seq), "unreadable": True})
+    return json.dumps(
+        {
+            "seq": body.seq,
+            "at": body.at,
+            "kind": body.kind,
+            "run": body.run,
+            "step": body.step,
+            "actor": {"id": body.actor, "strength": body.strength},
+            "data": body.data,
+            "hash": row.hash.hex() if isinstance(row.hash, bytes) else None,
+        }
+    )
+
+
+def _unreadable(where: _Where, error: Exception) -> int:
+    from respond.errors import JournalUnusableError
+    from respond.views import errors
+
+    trouble = JournalUnusableError(
+        f"the journal {where.name} cannot be read on",
+        why=str(error),
+        do="respond audit verify; before the first run there is no journal",
+    )
+    _say(errors.as_text(trouble))
+    return int(trouble.exit_code)
+
+
+# --- export --------------------------------------------------------------------------------------
+
+
+@_audit.command(
+    epilog="Examples:  respond audit export --out log.jsonl    respond audit export | gzip > "
+    "log.gz    Check it elsewhere: respond audit verify --export log.jsonl --key journal.pub"
+)
+def export(
+    ctx: typer.Context,
+    out: str = typer.Option("", help="File to write; it is replaced as a whole [default: stdout]"),
+    run: str = typer.Option("", help="A rehearsal: its own journal"),
+) -> int:
+    """Write the whole journal as JSON lines that carry their own proof, secrets only as digests."""
+    from respond.audit.verify import SourceError
+
+    where = _Where.find(ctx.obj, run)
+    if run and not where.rehearsal:
+        raise UsageError(
+            f"there is no rehearsal {run!r}",
+            why="an export is the whole journal: a part of a chain cannot be checked",
+            do="respond audit export, without --run",
+        )
+    try:
+        size = _export_to(where.path, Path(out)) if out else _export(where.path)
+    except SourceError as error:
+        return _unreadable(where, error)
+    _say(f"{size} records exported; whoever checks them needs the public key: respond audit key")
+    return int(ExitCode.DONE)
+
+
+def _export(path: Path) -> int:
+    from respond.audit.export import write_export
+    from respond.audit.source import open_rows
+
+    with open_rows(path) as rows:
+        size = write_export(rows, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    return size
+
+
+def _export_to(path: Path, out: Path) -> int:
+    """Write beside, sync, and rename: the file is there as a whole or not at all."""
+    import os
+
+    from respond.audit.export import write_export
+    from respond.audit.source import open_rows
+
+    new = out.with_name(f".{out.name}.{os.getpid()}.new")
+    try:
+        with open_rows(path) as rows:
+            handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                size = write_export(rows, file)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(out)
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written", why=error.strerror or str(error)) from error
+    finally:
+        new.unlink(missing_ok=True)
+    return size
+
+
+# --- prove ---------------------------------------------------------------------------------------
+
+
+@_audit.command(
+    epilog="Examples:  respond audit prove    respond audit prove file:leaked.txt    "
+    "pass show leaked | respond audit prove -"
+)
+def prove(
+    ctx: typer.Context,
+    value: str = typer.Argument("", help="file:PATH or - ; leave it out to be asked (hidden)"),
+    run: str = typer.Option("", help="A rehearsal: its own journal"),
+    as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
+) -> int:
+    """Say where a secret value occurs in the journal, or that it does not. It is stored nowhere."""
+    from respond.audit.source import verify_file
+    from respond.audit.verify import Answer, SourceError
+
+    where = _Where.find(ctx.obj, run)
+    known = where.known()
+    key = _public_key("", where, known)
+    report = verify_file(where.path, keys=[key.key] if key.key else [], mark=known.mark)
+    if report.answer is Answer.CANNOT_BE_CHECKED and not report.checked:
+        return _unreadable(where, SourceError(report.why))
+    digest_key = _digest_key(where, report.journal or known.journal)
+    secret = _secret(value)
+    try:
+        found, clear = _look_for(where.path, secret, digest_key)
+    except SourceError as error:
+        return _unreadable(where, error)
+    if as_json:
+        _result(json.dumps(_proof_json(report, found), indent=2))
+    else:
+        _result(_proof_text(report, found))
+    if clear:
+        return int(ExitCode.FAILED)
+    return int(ExitCode.JOURNAL_BROKEN if report.answer is Answer.BROKEN else ExitCode.DONE)
+
+
+def _digest_key(where: _Where, journal: str) -> bytes:
+    from respond.adapters.journal_reading import digest_key_of
+
+    found = digest_key_of(journal, where.store) if where.store is not None else None
+    if found is None:
+        raise NotReadyError(
+            f"the digest key of journal {journal or where.path} is not here",
+            why=where.trouble or "secrets stand in the journal as keyed digests",
+            do="prove it on the machine, and as the user, that wrote the journal",
+        )
+    return found
+
+
+def _look_for(path: Path, secret: str, digest_key: bytes) -> tuple[list[Occurrence], bool]:
+    from respond.audit.prove import prove as occurrences
+    from respond.audit.source import open_rows
+
+    with open_rows(path) as rows:
+        found = list(occurrences(rows, secret, digest_key))
+    return found, any(each.in_clear for each in found)
+
+
+def _secret(given: str) -> str:
+    """The value: asked for without echo, from a file, or from standard input."""
+    from respond.cli.secret_input import ask_hidden, read_secret
+
+    return read_secret(given, "VALUE") if given else ask_hidden("Value to look for (hidden)")
+
+
+def _proof_text(report: Report, found: list[Occurrence]) -> str:
+    from respond.views.layout import labelled, said, word
+
+    lines = []
+    for each in found:
+        place = "IN CLEAR, which is a fault" if each.in_clear else f"as digest in {each.where}"
+        whose = " ".join(word(part) for part in (each.run, each.step) if part)
+        parts = (f"{each.seq:>6}", word(each.at), word(each.kind), whose, said(place))
+        lines.append("  ".join(part for part in parts if part))
+    count = f"it occurs {len(found)} times" if found else "it does not occur"
+    lines += labelled("Proved", f"{count} in {report.checked} checked records", 100)
+    lines += labelled("Journal", said(report.says, limit=2_000), 100)
+    return "\n".join(lines)
+
+
+def _proof_json(report: Report, found: list[Occurrence]) -> dict[str, Any]:
+    return {
+        "found": bool(found),
+        "occurrences": [
+            {
+                "seq": each.seq,
+                "at": each.at,
+                "run": each.run,
+                "step": each.step,
+                "kind": each.kind,
+                "where": each.where,
+                "in_clear": each.in_clear,
+            }
+            for each in found
+        ],
+        "journal": {"answer": report.answer.name.lower().replace("_", "-"), "says": report.says},
+    }

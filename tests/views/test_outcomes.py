@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import copy
+import io
+import json
+from collections.abc import Callable
+
+import pytest
+
+from respond.core.events import Kind
+from respond.core.outcome import Known, outcome_of
+from respond.errors import ExitCode, NotReadyError, RefusedBySystemError
+from respond.formats.faults import FormatFaults, Mark, SourceText
+from respond.testing.example_run import HEAD, MAKE, REVOKE, ExampleRun
+from respond.views import errors
+from respond.views.json_view import plan_json, record_json, state_json
+from respond.views.live import JsonProgress, Lines, LiveProgress, QuietProgress
+from respond.views.report import as_json, as_text, report, short
+from respond.views.runs import run_status, runs_table
+from respond.views.summary import summary
+
+Golden = Callable[[str, str], None]
+
+
+def whole() -> ExampleRun:
+    return ExampleRun().propose().look().start().contain().recover().finish()
+
+
+def parked() -> ExampleRun:
+    return ExampleRun().propose().look().start().contain().park("run CK-7F3Q was stopped")
+
+
+def told(run: ExampleRun, *, live: bool = False, quiet: bool = False) -> str:
+    stream = io.StringIO()
+    lines = Lines(stream, live=live)
+    kind = QuietProgress if quiet else LiveProgress
+    progress = kind(lines, mode="real")
+    for record in run.records:
+        progress.event(record)
+    return stream.getvalue()
+
+
+# --- summary -------------------------------------------------------------------------------------
+
+
+def test_the_summary_of_a_good_night(golden: Golden) -> None:
+    """Proved, somebody's word, not seen and left to do stand apart, with the time it took."""
+    golden("summary", summary(whole().state, HEAD, exit_code=ExitCode.DONE))
+
+
+def test_the_summary_of_a_parked_run(golden: Golden) -> None:
+    """Stopping says what is broken until somebody goes on, and how to go on."""
+    golden("summary_parked", summary(parked().state, HEAD, exit_code=ExitCode.PARKED))
+
+
+@pytest.mark.promise("P6")
+def test_what_was_not_seen_is_not_called_proved() -> None:
+    """A step whose effect was never seen keeps containment open, whatever the system answered."""
+    run = ExampleRun().propose().look().start()
+    run.write("revoke", REVOKE)
+    run.observe("revoke", how="not-seen", why="it was done, and was not seen within 60 s")
+    outcome = outcome_of(run.state)
+
+    assert not outcome.of(Known.PROVED)
+    assert outcome.of(Known.NOT_SEEN)
+    assert outcome.containment.proved_at == ""
+    assert "CONTAINMENT IS NOT PROVED" in summary(run.state, HEAD, exit_code=ExitCode.FAILED)
+
+
+@pytest.mark.promise("P6")
+def test_somebodys_word_is_no_proof_of_containment() -> None:
+    """A person's word stands under that name and leaves containment unproved."""
+    run = ExampleRun().propose().look().start()
+    run.observe("revoke", how="your-word", says="done by hand, could not be looked at")
+    contained = outcome_of(run.state).containment
+
+    assert contained.open == ("Revoke the leaked key: somebody's word, not proved",)
+
+
+def test_an_unknown_write_is_left_to_do() -> None:
+    """What may have happened is named, and nobody reads past it."""
+    run = ExampleRun().propose().look().start()
+    seq = run.intend("revoke", REVOKE)
+    run.add(Kind.UNKNOWN, "revoke", intent=seq, why="no answer")
+    text = summary(run.state, HEAD, exit_code=ExitCode.UNKNOWN)
+
+    assert "may have happened, nobody knows" in text
+    assert "a person must look" in text
+
+
+def test_steps_that_never_began_are_named() -> None:
+    """A run that stopped says what it did not come to."""
+    items = outcome_of(parked().state).of(Known.LEFT_TO_DO)
+    assert [i.step for i in items if i.how == "not-started"] == [
+        "new", "works", "old_exports", "told"
+    ]  # fmt: skip
+
+
+def test_a_message_that_nobody_can_look_at_is_not_proved() -> None:
+    """The system's own answer is all there is, and the summary says so."""
+    items = outcome_of(whole().state).of(Known.NOT_SEEN)
+    assert [item.how for item in items] == ["blind"]
+
+
+# --- report --------------------------------------------------------------------------------------
+
+
+def test_the_report_of_a_good_night(golden: Golden) -> None:
+    """Time line, changes, proof, who decided, containment, and the anchor."""
+    run = whole()
+    golden("report", as_text(report(run.state, run.records, HEAD)))
+
+
+def test_the_short_report_pastes_into_a_ticket(golden: Golden) -> None:
+    """At most twelve lines, however much happened."""
+    run = whole()
+    golden("report_short", short(report(run.state, run.records, HEAD)))
+
+    busy = ExampleRun().propose().look().start()
+    for n in range(40):
+        busy.observe(f"step{n}", how="failed", why="x" * 3000, findings=["y" * 500])
+        busy.write(f"more{n}", MAKE)
+    text = short(report(busy.state, busy.records, HEAD))
+    assert len(text.splitlines()) <= 12
+
+
+def test_report_and_summary_cannot_disagree() -> None:
+    """JSON and text come from one fold, made once."""
+    run = whole()
+    made = report(run.state, run.records, HEAD)
+    facts = as_json(made)
+
+    assert facts["containment"]["seconds_from_start"] == 89
+    assert facts["anchor"] == HEAD.anchor
+    assert json.loads(json.dumps(facts)) == facts
+    assert facts["containment"] == state_json(run.state)["outcome"]["containment"]
+
+
+def test_json_views_are_json() -> None:
+    """Plan, run and records are plain data with stable keys."""
+    run = whole()
+    for data in (plan_json(run.plan, HEAD), state_json(run.state, HEAD)):
+        assert json.loads(json.dumps(data)) == data
+    planned = record_json(run.records[2])
+    assert "plan" not in planned["data"]
+
+
+# --- runs ----------------------------------------------------------------------------------------
+
+
+def test_the_list_of_runs(golden: Golden) -> None:
+    """The newest first, open ones with what they wait for."""
+    golden("runs", runs_table([whole().state, parked().state]))
+    assert "no runs yet" in runs_table([])
+
+
+def test_the_status_of_a_run(golden: Golden) -> None:
+    """Where it stands, what it waits for, how to go on."""
+    golden("status", run_status(parked().state, HEAD))
+
+
+# --- live ----------------------------------------------------------------------------------------
+
+
+def test_live_lines_of_a_night(golden: Golden) -> None:
+    """One line for each thing that happened, the status first, and the mode above all."""
+    text = told(whole())
+    golden("live", text)
+    assert "REAL" in text.splitlines()[0]
+
+
+def test_quiet_tells_only_trouble() -> None:
+    """Quiet is not silent: findings, failures and the end are told."""
+    text = told(whole(), quiet=True)
+    assert "FINDING" in text
+    assert "sending" not in text
+    QuietProgress().event(whole().records[-1])
+
+
+def test_no_live_line_without_a_terminal() -> None:
+    """A log file gets lines, never a carriage return."""
+    assert "\r" not in told(whole())
+    stream = io.StringIO()
+    progress = LiveProgress(Lines(stream, live=True), mode="real")
+    progress.waiting("waiting until it is seen", 60)
+    progress.event(whole().records[-1])
+    assert stream.getvalue().startswith("\r\x1b[K")
+    assert "\r\x1b[KCK-7F3Q" in stream.getvalue()
+
+
+def test_json_progress_is_one_object_a_line() -> None:
+    """What follows a run by machine reads lines of JSON, ASCII only."""
+    stream = io.StringIO()
+    progress = JsonProgress(stream)
+    for record in whole().records:
+        progress.event(record)
+    progress.say("looking \u202e")
+    progress.waiting("until seen", 60)
+    lines = stream.getvalue().splitlines()
+
+    assert all(isinstance(json.loads(line), dict) for line in lines)
+    assert stream.getvalue().isascii()
+
+
+@pytest.mark.promise("P22")
+def test_a_secret_is_shown_to_nobody_where_there_is_no_terminal() -> None:
+    """Without a terminal the last resort is refused, and no file gets the value."""
+    stream = io.StringIO()
+    with pytest.raises(NotReadyError):
+        LiveProgress(Lines(stream, live=False), mode="real").show_secret("key", "canary-1")
+    with pytest.raises(NotReadyError):
+        JsonProgress(stream).show_secret("key", "canary-1")
+    assert stream.getvalue() == ""
+
+
+def test_resuming_knows_what_was_said_before() -> None:
+    """After a crash an outcome is still told by the name of its write."""
+    run = ExampleRun().propose().look().start()
+    seq = run.intend("new", MAKE)
+    before = copy.copy(run.records)
+    late = run.add(Kind.RECONCILED, "new", intent=seq, how="done", why="looked: seen", value=None)
+    stream = io.StringIO()
+    progress = LiveProgress(Lines(stream, live=False), mode="real")
+    progress.remember(before)
+    progress.event(late)
+
+    assert "make key backend-prod-ck7f3q" in stream.getvalue()
+    assert progress.looked_s == 4.0
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+
+def test_an_error_says_what_why_and_what_now(golden: Golden) -> None:
+    """Three lines, the value at fault, and the way on."""
+    error = RefusedBySystemError(
+        "step 'suspend' stopped: Okta answered 403 to POST /api/v1/users/00u1/lifecycle/suspend",
+        why="the token 'okta-prod' lacks the scope okta.users.manage",
+        do="grant the scope, then `respond resume 7f3a`; steps 1 to 3 are done and stay done",
+    )
+    golden("error", errors.as_text(error) + "\n")
+    assert json.loads(errors.as_json(error))["error"]["exit"] == 1
+
+
+def test_faults_of_a_file_keep_their_places(golden: Golden) -> None:
+    """A fault shows file, line, column, the line itself and what was probably meant."""
+    source = SourceText("bad.yaml", b"runbook: x\nstpes: []\n")
+    fault = source.fault(Mark(2, 1), "unknown key 'stpes'", hint="did you mean 'steps'?")
+    faults = FormatFaults((fault,))
+    golden("faults", errors.as_text(faults) + "\n")
+    told = json.loads(errors.as_json(faults))["error"]
+    assert told["exit"] == 2
+    assert told["faults"][0]["line"] == 2
