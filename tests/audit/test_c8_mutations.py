@@ -441,7 +441,7 @@ def test_the_pages_checkpoint_opens() -> None:
     text = PAGE.read_text(encoding="utf-8")
     block = text[text.index("    J-AAAA") : text.index("(The right column")]
     lines = [line.strip() for line in block.strip().splitlines()]
-    note = "\n".join(line.partition("      ")[0] for line in lines) + "\n"
+    note = "\n".join(line.partition("    ")[0] for line in lines) + "\n"
     public = Signer("J-" + "A" * 26, bytes(range(32))).public
     assert str(public) in text
     assert open_note(note, PublicKey.parse(str(public))).size == 1

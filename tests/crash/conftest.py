@@ -1,6 +1,6 @@
-"""Lets the tests of this folder ``import shim``: tests are no package."""
+"""Lets the tests of this folder import ``tests.crash.shim``, however pytest was started."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2]))

@@ -1,7 +1,7 @@
 /* Counts what a process does to the files of a journal, and breaks it at a chosen moment.
  *
- * Loaded with LD_PRELOAD. It stands before write, pwrite64, ftruncate64, fsync and fdatasync and looks only at
- * files whose path holds IO_SHIM_MATCH. Every such call is a point, counted from 1 in the order in
+ * Loaded with LD_PRELOAD. It stands before write, pwrite64, ftruncate64, fsync and fdatasync, and
+ * looks only at files whose path holds IO_SHIM_MATCH. Every such call is a point, counted from 1 in the order in
  * which the calls come. Settings, all from the environment:
  *
  *   IO_SHIM_MATCH   part of the path, e.g. ".db"
@@ -45,8 +45,12 @@ __attribute__((constructor)) static void begin(void) {
     real_fsync = dlsym(RTLD_NEXT, "fsync");
     real_fdatasync = dlsym(RTLD_NEXT, "fdatasync");
     real_ftruncate = dlsym(RTLD_NEXT, "ftruncate64");
+}
+
+/* Opened at the first point, so that each fork of one parent can have a log of its own. */
+static void open_log(void) {
     const char *log = getenv("IO_SHIM_LOG");
-    if (log) log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (log_fd < 0 && log) log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
 /* Writes the path behind a descriptor; false when it is not one of ours. */
@@ -67,6 +71,7 @@ static int point(int fd, const char *call, const void *data, size_t size, off64_
     if (!is_watched(fd, path, sizeof path)) return 0;
     pthread_mutex_lock(&lock);
     long number = ++points;
+    open_log();
     int length = snprintf(line, sizeof line, "%ld %s %s\n", number, call, path);
     if (log_fd >= 0 && real_write(log_fd, line, (size_t)length) < 0) abort();
     if (number == setting("IO_SHIM_KILL_AT")) {

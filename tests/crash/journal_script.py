@@ -10,6 +10,10 @@ import os
 import sys
 from pathlib import Path
 
+# Imported lazily by what is used here; imported now, so that forks have them already.
+import cryptography.hazmat.primitives.asymmetric.ed25519
+import cryptography.hazmat.primitives.ciphers.aead  # noqa: F401
+
 from respond.adapters.journal_sqlite import SqliteJournal
 from respond.adapters.keys import FolderKeys
 from respond.core.events import Actor, Event, Kind, Strength
@@ -55,9 +59,15 @@ def run(folder: Path) -> None:
         say(f"signed {journal.checkpoint('end of run').size}")
 
 
-if __name__ == "__main__":
+def main(argv: list[str]) -> int:
+    """The exit status, as the command line would give it."""
     try:
-        run(Path(sys.argv[1]))
+        run(Path(argv[0]))
     except RespondError as error:
-        print(error, file=sys.stderr)
-        sys.exit(int(error.exit_code))
+        sys.stderr.write(f"{error}\n")
+        return int(error.exit_code)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-import shim
+from tests.crash import shim
 
 from respond.adapters.journal_sqlite import SqliteJournal, outside_evidence
 from respond.adapters.keys import FolderKeys
@@ -26,10 +28,21 @@ RUN = "CK-7F3Q"
 DANA = Actor("dana", Strength.CLAIMED)
 
 
-def run(folder: Path, **settings: object) -> shim.ShimResult:
-    folder.mkdir(exist_ok=True)
-    argv = [sys.executable, str(SCRIPT), str(folder)]
-    return shim.run_under_shim(argv, **settings)  # type: ignore[arg-type]
+def runs(
+    tmp_path: Path, cases: Iterable[tuple[Any, dict[str, Any]]]
+) -> Iterator[tuple[Any, Path, shim.ShimResult]]:
+    """Run the script once a case, each in a folder of its own; gives case, folder and result."""
+    cases = list(cases)
+    folders = [tmp_path / f"run-{number}" for number in range(len(cases))]
+    for folder in folders:
+        folder.mkdir()
+    orders = [
+        shim.Case((str(folder),), **settings)
+        for folder, (_, settings) in zip(folders, cases, strict=True)
+    ]
+    results = shim.run_forked(SCRIPT, orders)
+    for (case, _), folder, result in zip(cases, folders, results, strict=True):
+        yield case, folder, result
 
 
 def said(result: shim.ShimResult, word: str) -> list[int]:
@@ -62,7 +75,7 @@ def assert_nothing_was_lost(folder: Path, result: shim.ShimResult) -> None:
 @pytest.fixture(scope="module")
 def points(tmp_path_factory: pytest.TempPathFactory) -> tuple[shim.Point, ...]:
     """Every point of an undisturbed run."""
-    result = run(tmp_path_factory.mktemp("whole"))
+    (result,) = shim.run_forked(SCRIPT, [shim.Case((str(tmp_path_factory.mktemp("whole")),))])
     assert result.returncode == 0, result.stderr
     return result.points
 
@@ -105,11 +118,9 @@ def test_killed_at_every_point(
 ) -> None:
     """Killed before each write and sync, or in the middle of each write: nothing said is lost."""
     assert len(points) > 20
-    for point in points:
-        if torn and "write" not in point.call:
-            continue
-        folder = tmp_path / str(point.number)
-        result = run(folder, kill_at=point.number, torn=torn)
+    wanted = [point for point in points if not torn or "write" in point.call]
+    cases = [(point, {"kill_at": point.number, "torn": torn}) for point in wanted]
+    for point, folder, result in runs(tmp_path, cases):
         assert result.killed, (point, result.stderr)
         assert_nothing_was_lost(folder, result)
 
@@ -118,11 +129,9 @@ def test_killed_at_every_point(
 @pytest.mark.campaign("C4")
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
 def test_failing_at_every_point(tmp_path: Path, points: tuple[shim.Point, ...], code: int) -> None:
-    """A full or broken disk at each call: status 8 and a message, or it did not matter; nothing
-    is sent without a durable intent, and the journal is whole afterwards."""
-    for point in points:
-        folder = tmp_path / str(point.number)
-        result = run(folder, fail_at=point.number, errno=code)
+    """A full or broken disk at each call: status 8, a message, nothing sent without an intent."""
+    cases = [(point, {"fail_at": point.number, "errno": code}) for point in points]
+    for point, folder, result in runs(tmp_path, cases):
         assert result.returncode in {0, ExitCode.JOURNAL_UNUSABLE}, (point, result.stderr)
         if result.returncode:
             assert "Traceback" not in result.stderr
@@ -139,11 +148,9 @@ def test_after_a_failed_sync_nothing_more_is_written(
     tmp_path: Path, points: tuple[shim.Point, ...]
 ) -> None:
     """A sync that failed is not asked again for the same record, and no intent follows it."""
-    for point in points:
-        if point.call != "fdatasync":
-            continue
-        folder = tmp_path / str(point.number)
-        result = run(folder, fail_at=point.number, errno=errno.EIO)
+    syncs = [point for point in points if point.call == "fdatasync"]
+    cases = [(point, {"fail_at": point.number, "errno": errno.EIO}) for point in syncs]
+    for point, _, result in runs(tmp_path, cases):
         whole = len(said(result, "intent"))
         assert whole <= sum(1 for p in result.points if p.call == "fdatasync" and p != point)
         if result.returncode:

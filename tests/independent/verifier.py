@@ -1,4 +1,5 @@
 """A second verifier, written from docs/journal-format.md alone: EXPORT KEY-LINE [ANCHOR-LINE]..."""
+
 # fmt: off
 # ruff: noqa: ANN001, ANN201, C408, E701, N818, PTH123, SIM905 - short, to be read in one go
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="var-annotated"

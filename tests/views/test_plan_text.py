@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -122,8 +123,6 @@ def test_wide_letters_keep_the_columns_straight() -> None:
 
 def test_colour_changes_no_letter() -> None:
     """Meaning is never carried by colour: without the escapes the text is the same."""
-    import re
-
     plain, coloured = shown(example_plan()), shown(example_plan(), style=ANSI)
     assert coloured != plain
     assert re.sub("\x1b\\[[0-9;]*m", "", coloured) == plain

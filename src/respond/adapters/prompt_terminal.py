@@ -27,7 +27,7 @@ from respond.core.questions import (
 from respond.core.script import Person, PersonRecord
 from respond.core.showable import hidden_character
 from respond.ports import Clock, Prompt
-from respond.views.layout import said, wrap
+from respond.views.layout import labelled, said
 from respond.views.live import Lines
 from respond.views.question_text import forward_text, to_type, who_can_text
 from respond.views.screen import Screen
@@ -46,6 +46,7 @@ _SECRET_MAX: Final = 4_000
 """Characters of a secret that can be typed: a terminal cuts a line off at 4,095 bytes."""
 
 _NOT_TAKEN: Final = "Nothing was taken."
+_ENTER: Final = "Enter alone is no answer."
 
 
 def answer_to(question: Question, text: str) -> Answer | None:
@@ -178,12 +179,9 @@ class TerminalPrompt:
         return True
 
     def _again(self, question: Question, text: str) -> None:
-        what = (
-            f"{said(text, limit=60)!r} answers nothing here."
-            if text
-            else "Enter alone is no answer."
-        )
-        for line in wrap(f"{what} Type one of: {words_for(question)}", self.screen.width):
+        what = f"{said(text, limit=60)} answers nothing here." if text else _ENTER
+        width = self.screen.width
+        for line in labelled("no:", f"{what} Type one of: {words_for(question)}", width, column=5):
             self.lines.line(line)
 
     # --- inputs ---------------------------------------------------------------------------------
@@ -204,7 +202,9 @@ class TerminalPrompt:
             if not text and (question.default or not question.required):
                 return Answer(Decision.YES, typed=question.default)
             choices = " | ".join(map(said, question.choices))
-            self.lines.line(f"Type one of: {choices}" if choices else "This has to be given.")
+            needed = f"Type one of: {choices}" if choices else "This has to be given."
+            for line in labelled("no:", needed, self.screen.width, column=5):
+                self.lines.line(line)
 
     def _secret(self, prompt: str, *, required: bool = True) -> str:
         """One hidden line. A paste of several lines is dropped whole, and asked for again."""
@@ -221,7 +221,7 @@ class TerminalPrompt:
             elif text or not required:
                 return text
             else:
-                self.lines.line("Enter alone is no answer.")
+                self.lines.line(_ENTER)
 
     # --- a task ---------------------------------------------------------------------------------
 
@@ -265,7 +265,7 @@ class TerminalPrompt:
             case "quit":
                 return Answer(Decision.QUIT, typed=word)
             case "":
-                self.lines.line("Enter alone is no answer.")
+                self.lines.line(_ENTER)
             case _:
                 done = "" if watched else "done | "
                 self.lines.line(f"Type one of: {done}cannot | skip | later | quit")

@@ -19,7 +19,7 @@ from respond import __version__
 from respond.errors import ExitCode, RespondError
 
 if TYPE_CHECKING:
-    from respond.places import Found
+    from respond.places import Found, Places
 
 __all__ = ["COMMANDS", "app", "main"]
 
@@ -83,7 +83,19 @@ class Commands(TyperGroup):
             runbooks = _runbooks(ctx)
             if name not in runbooks:
                 raise _unknown(name, [*runbooks, *COMMANDS])
-        return super().resolve_command(ctx, args)  # type: ignore[arg-type]
+        return super().resolve_command(ctx, args)
+
+    def format_options(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
+        rows = [
+            ("--project FOLDER", "Folder with respond.toml, if not found upwards from here"),
+            ("-V, --version", "Print the version"),
+            ("--install-completion", "Install completion for the current shell"),
+            ("--show-completion", "Print the completion script"),
+            ("-h, --help", "Show this message"),
+        ]
+        with formatter.section("Options"):
+            formatter.write_dl(rows)
+        self.format_commands(ctx, formatter)
 
     def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
         runbooks = _runbooks(ctx)
@@ -122,19 +134,8 @@ def _ours(name: str) -> Any:
 def _runbooks(ctx: typer.Context) -> dict[str, Found]:
     from respond.places import Places
 
-    places = ctx.obj if isinstance(ctx.obj, Places) else Places.here(_project_argument())
+    places = ctx.obj if isinstance(ctx.obj, Places) else Places.here()
     return places.runbooks()
-
-
-def _project_argument() -> str:
-    """``--project`` as it stands on the command line; help and completion need it early."""
-    words = sys.argv[1:]
-    for n, word in enumerate(words):
-        if word == "--project" and n + 1 < len(words):
-            return words[n + 1]
-        if word.startswith("--project="):
-            return word.removeprefix("--project=")
-    return ""
 
 
 def _title(found: Found) -> str:
@@ -160,25 +161,53 @@ app = typer.Typer(
 )
 
 
-def _version(value: bool) -> None:
-    if value:
-        typer.echo(f"respond {__version__}")
-        raise typer.Exit
-
-
 @app.callback()
-def root(
-    ctx: typer.Context,
-    project: str = typer.Option("", help="Folder with respond.toml (else found upwards from here)"),
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Print the version"
-    ),
-) -> None:
+def root(ctx: typer.Context) -> None:
     """Incident response as runbooks: look, ask, do, prove, and keep an audit log."""
-    from respond.places import Places
 
-    del version
-    ctx.obj = Places.here(project)
+
+def _first_options(words: list[str]) -> tuple[str, list[str]]:
+    """``--project`` before the command, and the words without it.
+
+    Read by hand: to check one text option, the command line library would import pydantic, which
+    takes longer than all of ``respond --help``.
+
+    Raises:
+        UsageError: It stands without a folder.
+    """
+    from respond.errors import UsageError
+
+    if not words or not words[0].startswith("--project"):
+        return "", words
+    if words[0].startswith("--project="):
+        return words[0].removeprefix("--project="), words[1:]
+    if words[0] != "--project":
+        return "", words
+    if len(words) < 2:  # noqa: PLR2004 - the option and its value
+        raise UsageError("--project wants a folder with respond.toml")
+    return words[1], words[2:]
+
+
+def _wants_help(words: list[str]) -> bool:
+    before = words[: words.index("--")] if "--" in words else words
+    return any(word in ("-h", "--help") for word in before)
+
+
+def _print_help(command: Any, words: list[str], places: Places) -> None:
+    """The help of the group, or of the command that the words lead to.
+
+    Done without parsing the words, which costs more than the help itself.
+    """
+    context = typer.Context(command, info_name="respond", obj=places)
+    for word in words:
+        get = getattr(command, "get_command", None)
+        if word.startswith("-") or get is None:
+            break
+        inner = get(context, word)
+        if inner is None:
+            raise _unknown(word, command.list_commands(context))
+        command, context = inner, typer.Context(inner, info_name=word, parent=context)
+    print(command.get_help(context))  # noqa: T201 - the result
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -188,10 +217,21 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Run the command line; every known error becomes words on stderr and an exit code."""
-    command = typer.main.get_command(app)
     words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] in (["--version"], ["-V"]):
+        print(f"respond {__version__}")  # noqa: T201 - the result
+        return int(ExitCode.DONE)
     try:
-        result = command.main(args=words, prog_name="respond", standalone_mode=False)
+        from respond.places import Places
+
+        project, words = _first_options(words)
+        words = words or ["--help"]
+        places = Places.here(project)
+        command = typer.main.get_command(app)
+        if _wants_help(words):
+            _print_help(command, words, places)
+            return int(ExitCode.DONE)
+        result = command.main(args=words, prog_name="respond", standalone_mode=False, obj=places)
         return int(result or 0)
     except KeyboardInterrupt:
         print("\nstopped; `respond runs` shows what is open", file=sys.stderr)  # noqa: T201

@@ -12,7 +12,6 @@ import datetime as dt
 import re
 from collections.abc import Iterator
 from typing import Any, Final, assert_never
-from urllib.parse import urlsplit
 
 from respond.core.runbook import Input, InputKind
 from respond.core.shapes import (
@@ -192,6 +191,8 @@ def _texts(value: Value) -> Iterator[str]:
 
 
 def _is_https(text: str) -> bool:
+    from urllib.parse import urlsplit  # noqa: PLC0415 - help does not need it
+
     try:
         parts = urlsplit(text)
         return parts.scheme == "https" and bool(parts.hostname) and not parts.username

@@ -10,8 +10,8 @@ import datetime as dt
 import re
 from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Mapping as Map
-from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias, assert_never
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, TypeAlias, assert_never
 
 from respond.core.inputs import parse_span
 from respond.core.showable import showable
@@ -86,8 +86,7 @@ class Faults:
             raise FormatFaults(self.found)
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """A value that fits its kind.
 
     Attributes:
@@ -108,16 +107,15 @@ Fitted: TypeAlias = dict[str, Given]
 """A record: the keys that are there and fit."""
 
 
-@dataclass(frozen=True, slots=True)
-class StepGiven:
+class StepGiven(NamedTuple):
     """One step. ``kind`` is empty when nobody can say what it is; ``words`` has what fits."""
 
     kind: str
     words: Fitted
     mark: Mark
     path: Path
-    branches: dict[str, Given] = field(default_factory=dict)
-    keys: Map[str, Mark] = field(default_factory=dict)
+    branches: Map[str, Given] = MappingProxyType({})
+    keys: Map[str, Mark] = MappingProxyType({})
     is_whole: bool = True
 
 

@@ -28,7 +28,7 @@ from respond.core.runbook import (
 )
 from respond.core.script import Effect, PersonRecord
 from respond.formats.faults import FormatFault, FormatFaults, Mark, SourceText
-from respond.formats.runbook_file import Find, RunbookRead, read
+from respond.formats.runbook_loading import Find, RunbookRead, read
 
 __all__ = ["Checked", "check"]
 

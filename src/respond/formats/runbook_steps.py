@@ -672,9 +672,8 @@ class Steps:
         arguments: Mapping[str, Bound] = {}
         looking = view
         if cls is not None:
-            holder = dataclasses.replace(
-                step, words=inner, keys=_keys(given), mark=given.mark if given else step.mark
-            )
+            mark = given.mark if given else step.mark
+            holder = step._replace(words=inner, keys=_keys(given), mark=mark)
             arguments = self._arguments.bind(cls, holder, view)
             looking = view.having("seen", output_shape(cls.spec))  # type: ignore[attr-defined]
         elif given and "with" in inner:

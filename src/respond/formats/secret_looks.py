@@ -7,6 +7,7 @@ by its type. Only whole, distinctive forms are listed; a false alarm in a config
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 
 __all__ = ["looks_secret"]
@@ -29,9 +30,13 @@ _LOOKS: Final[tuple[tuple[str, str], ...]] = (
     (r"(?i)\bbearer\s+[A-Za-z0-9._~+/-]{20,}", "a bearer token"),
     (r"[a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s:@]+@", "a password in an address"),
 )
-_COMPILED: Final = tuple((re.compile(pattern), says) for pattern, says in _LOOKS)
+
+
+@cache
+def _compiled() -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple((re.compile(pattern), says) for pattern, says in _LOOKS)
 
 
 def looks_secret(text: str) -> str:
     """Say what kind of credential a text seems to hold; empty when it seems to hold none."""
-    return next((says for pattern, says in _COMPILED if pattern.search(text)), "")
+    return next((says for pattern, says in _compiled() if pattern.search(text)), "")

@@ -19,6 +19,7 @@ __all__ = [
     "TEXT_MAX",
     "bullets",
     "cell_rows",
+    "cut",
     "labelled",
     "number_ranges",
     "pad",
@@ -75,6 +76,19 @@ def _columns(character: str) -> int:
 def pad(text: str, width: int) -> str:
     """``text`` with spaces up to ``width`` columns; a longer one stays as it is."""
     return text + " " * (width - width_of(text))
+
+
+def cut(text: str, width: int) -> str:
+    """``text``, or as much of it as fits into ``width`` columns, with dots behind it."""
+    if width_of(text) <= width:
+        return text
+    kept, room = "", width - 3
+    for character in text:
+        room -= _columns(character)
+        if room < 0:
+            break
+        kept += character
+    return f"{kept}..."
 
 
 def wrap(text: str, width: int) -> list[str]:

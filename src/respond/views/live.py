@@ -18,7 +18,7 @@ from respond.core.plan import short_digest
 from respond.core.script import Proof
 from respond.core.showable import showable
 from respond.errors import ExitCode, NotReadyError
-from respond.views.layout import labelled, said, width_of, word
+from respond.views.layout import cut, labelled, said, word
 from respond.views.style import PLAIN, Style, Tone
 from respond.views.words import EXIT_MEANS, clock_text, head_line, span_text
 
@@ -70,7 +70,7 @@ class Lines:
         if not self._live:
             return
         with self._lock:
-            shown = text if width_of(text) < self.width else text[: self.width - 4] + "..."
+            shown = cut(text, self.width - 1)
             if shown != self._shown:
                 self._stream.write(_CLEAR + shown)
                 self._stream.flush()
@@ -364,7 +364,8 @@ class LiveProgress:
         self._headed = True
         width, style = self._lines.width, self._style
         at = clock_text(record.at)
-        self._lines.line(head_line(record.event.run, self._runbook, self._mode, at, width, style))
+        runbook = self._runbook or self._memory.runbook
+        self._lines.line(head_line(record.event.run, runbook, self._mode, at, width, style))
 
 
 def no_screen(title: str) -> NotReadyError:

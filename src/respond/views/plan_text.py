@@ -145,7 +145,8 @@ def plan_screen(
     lines += ["", *notes] if notes else [""]
     lines += _last_lines(state, plan, head, width)
     if asks and plan.mode != "dry-run":
-        lines += wrap(" | ".join(_choices(rows, others)), width)
+        first, *rest = wrap(" | ".join(_choices(rows, others)), width - 2)
+        lines += [first, *(f"  {line}" for line in rest)]
     return "\n".join(lines) + "\n"
 
 
@@ -220,7 +221,7 @@ def _cells(row: PlanRow, number_of: dict[str, int]) -> tuple[str, str, str, str,
         undo = ("yes" if write.undo else "NO") + (" !" if row.destroys else "")
         return who, said(write.says), now, after, undo
     title = _title(step)
-    destroys = "?  !" if row.destroys else "?"
+    destroys = "? !" if row.destroys else "?"
     match step.state:
         case StepPlan.LATE if step.effect is Effect.READS:
             return "tool", title, "later", "read only", "-"
@@ -331,7 +332,8 @@ def step_details(plan: Plan, number: int, *, width: int = 80, style: Style = PLA
     if row is None:
         return ""
     step = row.step
-    lines = [style.paint(f"{number}  {_title(step)}", Tone.STRONG)]
+    title = labelled(str(number), _title(step), width, column=len(str(number)) + 2)
+    lines = [style.paint(line, Tone.STRONG) for line in title]
     pairs = [
         ("Step", f"{word(step.address)}, {phase_word(step.phase)}"),
         ("Action", f"{word(step.action) or 'none'}, {step.effect.value}"),

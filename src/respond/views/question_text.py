@@ -22,7 +22,7 @@ from respond.core.questions import (
 )
 from respond.core.script import Effect, Person, PersonRecord
 from respond.core.showable import showable, showable_host
-from respond.views.layout import bullets, labelled, said, word, wrap
+from respond.views.layout import bullets, labelled, said, width_of, word, wrap
 from respond.views.style import PLAIN, Style, Tone
 from respond.views.words import span_text, state_cells
 
@@ -102,8 +102,19 @@ def _pairs(pairs: Iterable[tuple[str, str]], width: int) -> Iterator[str]:
             yield from labelled(label, text, width, column=_COLUMN)
 
 
-def _typed(wants: str, style: Style) -> str:
-    return f"Type exactly:  {style.paint(to_type(wants), Tone.STRONG)}"
+def _typed(wants: str, width: int, style: Style, behind: str = "") -> Iterator[str]:
+    """What has to be typed; on one line, unless it is longer than the screen."""
+    words = to_type(wants)
+    begin = "Type exactly:  "
+    if width_of(begin + words + behind) <= width:
+        yield begin + style.paint(words, Tone.STRONG) + behind
+        return
+    lines = wrap(words, width - len(begin))
+    yield begin + style.paint(lines[0], Tone.STRONG)
+    yield from (" " * len(begin) + style.paint(line, Tone.STRONG) for line in lines[1:])
+    more = "   (as one line)" if len(lines) > 1 else ""
+    if behind + more:
+        yield from (f" {line}" for line in wrap(behind + more, width - 1))
 
 
 def _words(*words: str) -> str:
@@ -155,7 +166,7 @@ def _confirm(
         yield from bullets(map(said, question.stays), width)
     yield ""
     wants = question.wants or "yes"
-    yield _typed(wants, style)
+    yield from _typed(wants, width, style)
     by_hand = "by-hand" if question.by_hand and not question.over_limit else ""
     yield "or: " + _words("skip", by_hand, "later", "quit")
 
@@ -183,7 +194,7 @@ def _drift(question: AskDrift, width: int, style: Style) -> Iterator[str]:
         yield style.paint("It is destructive.", Tone.DANGER)
     yield "Somebody else may have changed it. Nothing is written until you answer."
     yield ""
-    yield _typed(question.wants, style) + "   (takes what would be done now)"
+    yield from _typed(question.wants, width, style, "   (takes what would be done now)")
     yield "or: " + _words("no (parks the run)", "skip" if question.step else "", "later", "quit")
 
 
@@ -203,7 +214,7 @@ def _by_hand(question: AskByHand, width: int, style: Style) -> Iterator[str]:
     )
     yield "You can do it by hand, and I watch."
     yield ""
-    yield _typed("by-hand", style)
+    yield from _typed("by-hand", width, style)
     yield "or: " + _words(
         "no (it stays failed, and what it kills goes on working)", "later", "quit"
     )
@@ -233,24 +244,24 @@ def _person(question: AskPerson, width: int, style: Style) -> Iterator[str]:
     for line in question.instructions.split("\n"):
         if line.strip():
             yield from bullets([said(line.strip(), limit=_LONG)], width)
-    yield from link_lines(question.link)
+    yield from link_lines(question.link, width=width)
     yield "I cannot see it: your word is what is recorded."
     yield ""
-    yield _typed(question.wants or "done", style)
+    yield from _typed(question.wants or "done", width, style)
     yield "or: " + _words("cannot (it stays open)", "later", "quit")
 
 
-def link_lines(link: str) -> Iterator[str]:
+def link_lines(link: str, *, width: int = 80) -> Iterator[str]:
     """The bare address on a line of its own, and its host again when it is not plain ASCII."""
     if not link:
         return
     if not link.startswith("https://"):
-        yield f"  (this is no https address: {said(link)})"
+        yield from labelled("  no https address:", said(link), width, column=21)
         return
     yield showable(link.replace(" ", "%20"), limit=_LINK_MAX)
     host = link.partition("//")[2].partition("/")[0]
     if not host.isascii():
-        yield f"  (that host is {showable_host(host)})"
+        yield from labelled("  that host is:", showable_host(host), width, column=17)
 
 
 def by_hand_text(
@@ -273,7 +284,7 @@ def by_hand_text(
         style: Emphasis.
     """
     lines = [*_title("BY HAND", title, width, style, Tone.STRONG)]
-    lines += link_lines(task.link)
+    lines += link_lines(task.link, width=width)
     for n, step in enumerate(task.steps, 1):
         lines += bullets([said(step, limit=_LONG)], width, mark=f"{n}.", indent=1)
     if task.look_for:
@@ -288,7 +299,7 @@ def by_hand_text(
         lines.append(f"I look every {span_text(every_s)}, and go on by myself when I see it.")
     else:
         lines.append("I cannot see it: your word is what is recorded.")
-        lines.append(_typed("done", style))
+        lines += _typed("done", width, style)
     can = "cannot (who can, and a text for them)"
     lines.append("or: " + _words(can, "skip (it stays open)", "later", "quit"))
     return "\n".join(lines) + "\n"

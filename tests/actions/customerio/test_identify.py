@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -153,6 +154,29 @@ def test_a_key_of_the_other_region_is_alive_there(night: Any) -> None:
     request = next(script)
     life = night.world().read(request)
     assert (life.state, life.region) == ("alive", "us")
+
+
+def test_a_list_without_endings(night: Any) -> None:
+    """Where a list shows no ending the name has to be enough, and that is said."""
+    script = IdentifyKey(night.secret("inputs.leaked", "0" * 32), "backend-prod").run(night.me())
+    answers: Any = None
+    try:
+        while True:
+            request = script.send(answers)
+            answers = night.world().read(request)
+            if "/keys/app/" in request.subject.name:
+                answers = tuple(replace(row, hint="") for row in answers)
+    except StopIteration as end:
+        done = end.value
+
+    assert done.output.id == "app/190001/9101"
+    assert any("only its name fits" in line for line in done.findings)
+
+
+def test_an_id_is_a_name_too(night: Any) -> None:
+    """Two write keys of one source have its name; the id says which one is meant."""
+    assert identified(night, name="Web shop").output.matches == 2
+    assert identified(night, name="write/190001/31/7102").output.id == "write/190001/31/7102"
 
 
 def test_nothing_to_go_by_is_an_error(night: Any) -> None:

@@ -7,7 +7,7 @@ from respond.actions.customerio.keys import CreateKey, ProbeKey, RemoveMadeKey, 
 from respond.actions.guards import GuardRefusedError
 from respond.core.script import Api, Done, NotYet, Person, Proof
 from respond.core.values import Late
-from respond.errors import NoAnswerError
+from respond.errors import NoAnswerError, UsageError
 
 APP = KeyId("app/190001/9101")
 SINK = "vault:kv:kv/cio/backend#api_key"
@@ -145,6 +145,26 @@ def test_the_credential_in_use_is_refused(open_night: Any) -> None:
         open_night.look(RevokeKey(own))
     open_night.options = {"own_token_ids": ["sa/601/6299"]}
     assert len(open_night.look(RevokeKey(own)).writes) == 1
+
+
+@pytest.mark.promise("P8")
+def test_our_own_token_is_replaced_before_it_goes(open_night: Any) -> None:
+    """A plan that makes a new one first may go on; the write waits until that one is in use."""
+    old = KeyId("sa/601/6101")
+    token = open_night.secret("inputs.leaked", open_night.story.write_token)
+    make, kill = CreateKey(old, "own", "write"), RevokeKey(old, token, "alive", "write")
+    open_night.options = {"own_digests": [token.digest]}
+    world = open_night.world()
+
+    open_night.look(make, "new", world=world)
+    assert len(open_night.look(kill, "revoke", world=world).writes) == 1
+
+    open_night.do(make, "new")
+    with pytest.raises(GuardRefusedError):
+        open_night.do(kill, "revoke")
+    open_night.options = {"own_digests": [open_night.held["new.value"].digest]}
+    open_night.known.clear()
+    assert len(open_night.look(kill, "revoke").writes) == 1
 
 
 def test_a_wrong_key_by_a_persons_hands_is_noticed(night: Any) -> None:
@@ -330,7 +350,7 @@ def test_a_new_token(open_night: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sink", "surface"), [("screen", "screen"), ("command:deploy", "command"), ("own:app", "own")]
+    ("sink", "surface"), [("screen", "screen"), ("command:deploy", "command"), ("own", "own")]
 )
 def test_a_sink_that_nobody_can_look_into_says_so(night: Any, sink: str, surface: str) -> None:
     """What cannot be seen is a write that says so."""
@@ -339,6 +359,18 @@ def test_a_sink_that_nobody_can_look_into_says_so(night: Any, sink: str, surface
     assert write.hands.call.surface == surface
     assert write.proof is not Proof.SEEN
     assert write.hands.call.body == night.me("new").handle("value")
+
+
+@pytest.mark.parametrize(
+    ("key", "sink"),
+    [("sa/601/6101", "own:app"), ("track/190001/8101", "own"), ("write/190001/31/7101", "own:app")],
+)
+def test_a_key_of_another_kind_is_no_credential_of_ours(
+    open_night: Any, key: str, sink: str
+) -> None:
+    """Stored in the wrong place it would lock us out of our own tool."""
+    with pytest.raises(UsageError):
+        open_night.look(CreateKey(KeyId(key), sink))
 
 
 # --- try ---

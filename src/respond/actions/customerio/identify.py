@@ -158,7 +158,8 @@ def _fits(found: Found, value: SecretHandle | None, name: str) -> bool:
         return True
     if row.digests and value.digest:
         return value.digest in row.digests
-    return hint_matches(row.hint, value.hint)
+    # A list that shows no ending proves nothing; then the name has to be enough.
+    return hint_matches(row.hint, value.hint) if row.hint else bool(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +277,8 @@ class IdentifyKey:
             findings.append(f"{row.words} is the credential that respond itself works with")
         if self.value is not None and life.state == REFUSED:
             findings.append(f"{row.words} is listed, and its value is refused already")
+        if self.value is not None and not row.hint and not row.digests:
+            findings.append(f"the list shows no ending of {row.words}: only its name fits")
         if life.state == INCONCLUSIVE:
             findings.append("whether the value still works could not be told; try again")
         return Done(

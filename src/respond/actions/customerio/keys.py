@@ -143,7 +143,7 @@ class RevokeKey:
         stays = None if rows is None else stays_of(rows, but=ref.id)
         gone = row is None if rows is not None else life.state == REFUSED
         if not gone:
-            self._guard(me, ref, row)
+            self._guard(me, ref, row, rows)
             yield _revocation(
                 me,
                 ref,
@@ -163,8 +163,13 @@ class RevokeKey:
     def _tries(self, ref: KeyRef) -> bool:
         return self.value is not None and ref.kind in PROBED
 
-    def _guard(self, me: Me, ref: KeyRef, row: KeyRow | None) -> None:
-        if is_own(me, ref, row, self.value):
+    def _guard(
+        self, me: Me, ref: KeyRef, row: KeyRow | None, rows: Sequence[KeyRow] | None
+    ) -> None:
+        # In a plan a replacement is foretold by the step that makes it, and its id is late. When
+        # it comes to the write, the replacement has to be the credential in use by then.
+        foretold = any(isinstance(one.id, Late) for one in rows or ())
+        if is_own(me, ref, row, self.value) and not foretold:
             raise GuardRefusedError(
                 f"{ref.id} is the credential that respond itself works with",
                 why="without it nothing more could be seen or done",
@@ -276,7 +281,8 @@ class CreateKey:
 
     def run(self, me: Me) -> Script[NewKey]:
         ref = KeyRef.of(self.like)
-        sink = sink_of(self.sink, me)
+        place = _place(me, ref, self.sink)
+        sink = sink_of(place, me)
         number = yield from _account_of(me, ref)
         rows = None if ref.place[0] == BY_HAND else (yield from key_rows(me, ref))
         handle = me.handle("value")
@@ -300,7 +306,6 @@ class CreateKey:
             made = answer if isinstance(answer, str) else Late(me.step, "id")
         if not seen.holds:
             yield from sink.deliver(me, seen, handle, name or f"the new {ref.words}")
-        place = self.sink or me.connection.sink or "screen"
         return Done(
             NewKey(made, name, ref.kind, handle, place),
             says=f"{name or f'new {ref.words}'} -> {place}",
@@ -345,6 +350,23 @@ class CreateKey:
             proof=proof if rows is not None else Proof.WORD,
             undo=Undo("customerio.remove_made_key", {"like": like, "name": name}) if name else None,
         )
+
+
+def _place(me: Me, ref: KeyRef, sink: str) -> str:
+    """Where the value goes, as text; ``own`` is the credential of this kind, and no other."""
+    place = sink or me.connection.sink or "screen"
+    if place.partition(":")[0] != "own":
+        return place
+    fitting = _OWN.get(ref.kind)
+    if fitting is None or place not in {"own", fitting}:
+        raise UsageError(
+            f"respond works with no {ref.words} as {place[:40]!r}",
+            do="choose another sink",
+        )
+    return fitting
+
+
+_OWN: Final = {"sa": "own", "app": "own:app"}
 
 
 def _made_before(

@@ -1,0 +1,38 @@
+import re
+
+import pytest
+
+from respond.actions import ALL, load, specs
+from respond.core.script import Effect
+from respond.core.shapes import Record, shape_of
+
+VERBS = re.compile(r"[a-z]+\\.[a-z]+(_[a-z]+)*")
+
+
+def test_every_action_has_a_name_a_sentence_and_a_source() -> None:
+    """What ``respond actions`` shows is there for each of them."""
+    for name, spec in specs().items():
+        assert VERBS.fullmatch(name), name
+        assert spec.summary.endswith(".") or ";" in spec.summary, name
+        assert spec.source, name
+
+
+def test_what_goes_in_and_comes_out_can_be_checked() -> None:
+    """Every argument and every output has one of the declared shapes."""
+    for cls in load().values():
+        assert isinstance(shape_of(cls), Record)
+        shape_of(cls.spec.output)  # type: ignore[attr-defined]
+
+
+def test_the_list_is_in_order_and_names_each_module_once() -> None:
+    """One visible list, read from top to bottom."""
+    assert list(ALL) == sorted(set(ALL))
+
+
+@pytest.mark.promise("P12")
+def test_what_takes_away_says_so() -> None:
+    """Whether a step destroys is a property of the action, whatever a file says."""
+    words = ("revoke", "remove", "delete", "disable", "end_", "destroy")
+    for name, spec in specs().items():
+        if name.partition(".")[2].startswith(words):
+            assert spec.effect is Effect.DESTROYS, name
