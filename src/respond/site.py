@@ -35,7 +35,7 @@ from respond.ports import Journal
 
 __all__ = ["NO_CONNECTION", "Site", "first_late", "recorded_values", "values_of"]
 
-NO_CONNECTION = frozenset({"human", "notify"})
+NO_CONNECTION = frozenset({"human", "notify", "sink"})
 """Systems whose actions need no connection of their own."""
 
 

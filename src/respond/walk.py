@@ -22,11 +22,12 @@ from respond.core.runbook import (
     Failure,
     ForEach,
     Formula,
+    Input,
+    InputKind,
     ParallelStep,
     Phase,
     Runbook,
     Step,
-    StepWords,
     WaitStep,
     all_steps,
 )
@@ -34,7 +35,16 @@ from respond.core.shapes import Record, encode
 from respond.core.values import Late, Value
 from respond.errors import StepFailedError
 
-__all__ = ["Absent", "EndedError", "Here", "Walk", "item_address", "late_output"]
+__all__ = [
+    "Absent",
+    "EndedError",
+    "Here",
+    "Walk",
+    "absent_input",
+    "item_address",
+    "item_name",
+    "late_output",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,12 @@ class Here:
 
     def inside(self, name: str, **values: Value) -> Here:
         return Here({**self.values, **values}, f"{self.prefix}{name}/", self.phase, self.group)
+
+
+def item_name(address: str) -> str:
+    """``revoke[3f2a91c0]`` of ``revoke[3f2a91c0]/log``; the address itself outside of a set."""
+    head, bracket, rest = address.partition("[")
+    return f"{head}[{rest.partition(']')[0]}]" if bracket else address
 
 
 def item_address(item: Value) -> str:
@@ -115,8 +131,8 @@ class Walk(ABC):
         """``when``, ``choose`` or ``for_each`` needs a late value (in a plan only)."""
 
     @abstractmethod
-    def unevaluated(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
-        """``when``, ``choose`` or ``for_each`` could not be evaluated."""
+    def impossible(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
+        """The step cannot be taken: an expression failed, no branch fits, too many targets."""
 
     @abstractmethod
     def limit(self, step: ActionStep | BlockStep, each: ForEach) -> int:
@@ -133,6 +149,9 @@ class Walk(ABC):
     @abstractmethod
     def not_started(self, step: Step, address: str, why: str) -> None:
         """A step that is left out because an earlier one failed."""
+
+    def each(self, step: ActionStep | BlockStep, address: str, here: Here, items: list[Value]) -> None:
+        """The set of a ``for_each`` is known."""
 
     # --- the way ------------------------------------------------------------------------------
 
@@ -158,8 +177,7 @@ class Walk(ABC):
         try:
             self._decided(step, address, here)
         except StepFailedError as error:
-            # An expression could not be evaluated: what it needs did not happen.
-            self.unevaluated(step, address, here, error)
+            self.impossible(step, address, here, error)
             self._failed(step, address, here, Absent(error.what, failed=True))
 
     def _decided(self, step: Step, address: str, here: Here) -> None:
@@ -214,39 +232,46 @@ class Walk(ABC):
         word = str(value).lower() if isinstance(value, bool) else str(value)
         branch = step.branches.get(word)
         if branch is None:
-            return self.no_branch(step, address, word)
+            raise StepFailedError(
+                f"no branch for {word!r} among {', '.join(step.branches)}",
+                why=f"choose: {step.on.source}",
+            )
         self.steps(branch, here)
         return None
 
-    def no_branch(self, step: ChooseStep, address: str, word: str) -> Absent:
-        """No branch for this value; what that means is the same for plan and run: a failure."""
-        return Absent(
-            f"{address}: no branch for {word!r} among {', '.join(step.branches)}", failed=True
-        )
-
     def _block(self, step: BlockStep, here: Here, address: str) -> Value | Absent:
         if step.runbook is not None:
-            filled = {name: t.value(here.values) for name, t in step.arguments.items()}
-            given: dict[str, Value] = {i.name: i.default for i in step.runbook.inputs} | filled
-            inner = Here(
-                {
-                    "inputs": given,
-                    "connection": here.values["connection"],
-                    "run": here.values["run"],
-                },
-                f"{address}/",
-                here.phase,
-                here.group,
-            )
-            self.steps(step.runbook.steps, inner)
+            self._called(step, step.runbook, here, address)
             return None
-        before = self._halted
-        self.steps(step.steps, here)
-        if step.always:
-            halted, self._halted = self._halted, ""
-            self.steps(step.always, here)
-            self._halted = halted or before
+        ended: EndedError | None = None
+        try:
+            self.steps(step.steps, here)
+        except EndedError as end:
+            ended = end
+        self._whatever_happened(step.always, here)
+        if ended is not None:
+            raise ended
         return None
+
+    def _called(self, step: BlockStep, runbook: Runbook, here: Here, address: str) -> None:
+        """Another runbook, with names of its own; its ``end`` ends only itself."""
+        filled = {name: t.value(here.values) for name, t in step.arguments.items()}
+        values: dict[str, Value] = {
+            "inputs": {i.name: filled.get(i.name, absent_input(i)) for i in runbook.inputs},
+            "connection": here.values["connection"],
+            "run": here.values["run"],
+        }
+        try:
+            self.steps(runbook.steps, Here(values, f"{address}/", here.phase, here.group))
+        except EndedError:
+            return
+
+    def _whatever_happened(self, steps: tuple[Step, ...], here: Here) -> None:
+        halted, contain_only = self._halted, self._contain_only
+        self._halted, self._contain_only = "", False
+        self.steps(steps, here)
+        if halted:
+            self._halted, self._contain_only = halted, contain_only
 
     def _each(
         self, step: ActionStep | BlockStep, each: ForEach | None, address: str, here: Here
@@ -258,20 +283,23 @@ class Walk(ABC):
             return None
         chosen = list(items) if isinstance(items, list | tuple) else []
         limit = self.limit(step, each)
+        self.each(step, address, here, chosen)
         if len(chosen) > limit and not self.over_limit(step, address, len(chosen), limit):
-            return Absent(f"{len(chosen)} targets, and the limit is {limit}", failed=True)
+            raise StepFailedError(f"{len(chosen)} targets, and the limit is {limit}")
         outputs: list[Value] = []
         for item in chosen:
             name = f"{address}[{item_address(item)}]"
             inner = Here({**here.values, each.name: item}, here.prefix, here.phase, address)
             if isinstance(step, BlockStep):
-                inner = replace(inner, prefix=f"{name}/")
-                self.steps(step.steps, inner)
+                self.steps(step.steps, replace(inner, prefix=f"{name}/"))
+                continue
+            if self._halted and not self._may_contain(step, inner):
+                self.not_started(step, name, self._halted)
                 continue
             result = self.action(step, name, inner)
             if isinstance(result, Absent):
                 if result.failed:
-                    self._failed(step, name, here, result)
+                    self._failed(step, name, replace(inner, prefix=f"{name}/"), result)
                 continue
             outputs.append(result)
         return outputs
@@ -282,14 +310,15 @@ class Walk(ABC):
             return
         if failure.how == "steps":
             failed: dict[str, Value] = {"step": address, "reason": result.why}
-            self.steps(
-                failure.steps, Here({**here.values, "failed": failed}, here.prefix, here.phase)
-            )
+            values = {**here.values, "failed": failed}
+            self._whatever_happened(failure.steps, Here(values, here.prefix, here.phase))
             if failure.recovered:
                 return
+        contained = (step.words.phase or here.phase) is Phase.CONTAIN
         if not self._halted:
-            self._halted = address
-            self._contain_only = (step.words.phase or here.phase) is not Phase.CONTAIN
+            self._halted, self._contain_only = address, not contained
+        elif contained:
+            self._contain_only = False
 
     def finish(self, steps: tuple[Step, ...], here: Here, *, failed: Mapping[str, Any]) -> None:
         """Handlers of the whole runbook, which run whatever happened before."""
@@ -298,6 +327,8 @@ class Walk(ABC):
         self.steps(steps, Here(values, here.prefix))
 
 
-def words_of(step: Step) -> StepWords:
-    """The words of any kind of step."""
-    return step.words
+def absent_input(declared: Input) -> Value:
+    """What expressions see of an input that was not given: its default, or nothing of its kind."""
+    if declared.default is not None:
+        return declared.default
+    return {InputKind.LIST: [], InputKind.SECRET: None}.get(declared.kind, "")

@@ -10,7 +10,7 @@ import contextlib
 import getpass
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -154,6 +154,12 @@ def rehearsal_session(
     made = progress(clock)
     connections = rehearsal.connections(frozenset())
     secrets = rehearsal.secrets()
+    own_digests = _digests(secrets, journal, ("cio", "cio/app"))
+
+    def keep(name: str, value: str) -> None:
+        secrets.store(name, value)
+        own_digests[:] = _digests(secrets, journal, ("cio", "cio/app"))
+
     lines = _lines(
         run,
         {
@@ -178,11 +184,11 @@ def rehearsal_session(
         clock=clock,
         progress=made,
         secrets=secrets,
-        keep=secrets.store,
+        keep=keep,
         timeout_scale=REHEARSAL_TIMEOUTS,
     )
     can = _discovered(lines.reader, connections["cio"])
-    own = {"own_digests": [journal.digest(secrets.credential(n)) for n in ("cio", "cio/app")]}
+    own = {"own_digests": own_digests}
     made_connections = rehearsal.connections(can)
     made_connections["cio"] = replace(
         made_connections["cio"], options={**made_connections["cio"].options, **own}
@@ -283,6 +289,14 @@ def real_session(
     secrets = CredentialStore(
         project.references, store, redactor, clock, environment=_clean_environment()
     )
+    own: dict[str, list[str]] = {}
+
+    def keep(name: str, value: str) -> None:
+        secrets.keep(name, value)
+        owner = name.partition("/")[0]
+        if owner in own:
+            own[owner][:] = _digests(secrets, journal, configs[owner].references)
+
     lines = _lines(
         run,
         {n: _endpoint(c) for n, c in configs.items() if c.system not in ("email", "command")},
@@ -292,7 +306,7 @@ def real_session(
         clock=clock,
         progress=progress,
         secrets=secrets,
-        keep=secrets.keep,
+        keep=keep,
     )
     connections: dict[str, Connection] = {}
     for name, config in configs.items():
@@ -300,8 +314,10 @@ def real_session(
         for line in drift:
             progress.say(line)
         made = project.connection(name, can)
-        own = _own_digests(config, secrets, journal)
-        connections[name] = replace(made, options={**made.options, **own})
+        if config.system == "customerio":
+            own[name] = _digests(secrets, journal, config.references)
+            made = replace(made, options={**made.options, "own_digests": own[name]})
+        connections[name] = made
     site = Site(
         connections=connections,
         persons=project.records,
@@ -491,17 +507,13 @@ def live_documents(reader: Reader, connection: str) -> tuple[Any, Any]:
     return one, two
 
 
-def _own_digests(
-    config: ConnectionConfig, secrets: Secrets, journal: Journal
-) -> dict[str, list[str]]:
-    """Keyed digests of what the tool itself runs as, so that it never kills its own access."""
-    if config.system != "customerio":
-        return {}
+def _digests(secrets: Secrets, journal: Journal, names: Iterable[str]) -> list[str]:
+    """Keyed digests of what the tool itself works with, so that it never kills its own access."""
     found: list[str] = []
-    for name in config.references:
+    for name in names:
         with contextlib.suppress(NotReadyError):
             found.append(journal.digest(secrets.credential(name)))
-    return {"own_digests": found}
+    return found
 
 
 def _ready(runbook: Runbook, site: Site, secrets: Secrets) -> None:

@@ -6,7 +6,7 @@ from respond.actions import ALL, load, specs
 from respond.core.script import Effect
 from respond.core.shapes import Record, shape_of
 
-VERBS = re.compile(r"[a-z]+\\.[a-z]+(_[a-z]+)*")
+VERBS = re.compile(r"[a-z]+\.[a-z]+(_[a-z]+)*")
 
 
 def test_every_action_has_a_name_a_sentence_and_a_source() -> None:

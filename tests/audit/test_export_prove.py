@@ -105,7 +105,7 @@ def test_a_live_journal_can_be_checked(tmp_path: Path) -> None:
 
 
 def test_a_backup_on_a_read_only_disk_can_be_checked(tmp_path: Path) -> None:
-    """A copy without its log, in a folder that nothing can be written to, is read all the same."""
+    """A copy without its log, in a folder that cannot be written to, is read all the same."""
     path, keys = tmp_path / "state" / "journal.db", MemoryKeys()
     SqliteJournal.open(path, keys=keys, clock=SettableClock(), create=True, actor=DANA).close()
     key, _ = outside_evidence(path, keys)
@@ -120,7 +120,7 @@ def test_a_backup_on_a_read_only_disk_can_be_checked(tmp_path: Path) -> None:
 
 @pytest.mark.promise("P24")
 def test_checking_needs_nothing_of_ours() -> None:
-    """``respond.audit`` imports the standard library, itself and ``cryptography``; that one late."""
+    """``respond.audit`` imports the standard library, itself and, late, ``cryptography``."""
     folder = Path(str(audit.__file__)).parent
     for path in folder.glob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -4,8 +4,8 @@
     for at in range(1, len(result.points) + 1):
         run_under_shim([...], kill_at=at, torn=True)
 
-For many runs of one script ``run_forked`` is faster. What an effect outside of the watched files is,
-the script says itself: on standard output, or in a file that ``match`` does not name.
+For many runs of one script ``run_forked`` is faster. Effects outside of the watched files the
+script tells itself: on standard output, or in a file that ``match`` does not name.
 
 ``compiled()`` is None, with ``why_not()`` as the reason, where there is no C compiler or no
 ``LD_PRELOAD``; tests skip then.

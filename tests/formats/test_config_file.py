@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import time
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -310,12 +311,26 @@ def test_every_plain_key_has_its_own_line(table: dict[str, int]) -> None:
         "ghp_0123456789abcdefghijklmnopqrstuvwxyz", "github_pat_11ABCDEFG0123456789_abcdefgh",
         "hvs.CAESIJ0123456789abcdefgh", "AKIAIOSFODNN7EXAMPLE", "SSWS 0123456789abcdefghij01234",
         "-----BEGIN RSA PRIVATE KEY-----", "https://user:secret@example.com",
-        "https://hooks.slack.com/services/T0/B0/x", "Bearer 0123456789abcdefghij",
+        "https://hooks.slack.com/services/T0/B0/x", "postgres://app:pw@db/x",
+        "Bearer 0123456789abcdefghij",
     ],
 )  # fmt: skip
 def test_credentials_are_recognised(text: str) -> None:
     """Each vendor's own form."""
     assert looks_secret(text)
+
+
+@pytest.mark.promise("P18")
+@pytest.mark.parametrize(
+    "piece",
+    ["a", "0", "f", "A", " ", "eyJ", "eyJa.", "SSWS ", "bearer ", "a://", "a://b:", "-----BEGIN ",
+     "00", "xox", "gh", "sk-", "AKIA"],
+)  # fmt: skip
+def test_no_text_takes_long_to_look_at(piece: str) -> None:
+    """A runbook may hold texts of 64 KiB, and somebody may have made them to be slow."""
+    began = time.perf_counter()
+    looks_secret(piece * (65_536 // len(piece)))
+    assert time.perf_counter() - began < 0.5
 
 
 @pytest.mark.parametrize(

@@ -288,7 +288,7 @@ def test_colour_comes_from_us_alone(attack: str) -> None:
     text = plan_screen(run.state, run.plan, example_run.HEAD, elapsed_s=4, style=ANSI)
     assert set(re.findall("\x1b[^m]*m?", text)) <= {
         f"\x1b[{n}m" for n in ("0", "1", "2", "33", "1;31", "32")
-    }  # noqa: E501
+    }
 
 
 def test_json_is_ascii_and_gives_the_text_back(attack: str) -> None:

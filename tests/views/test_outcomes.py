@@ -3,7 +3,8 @@ from __future__ import annotations
 import copy
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -251,3 +252,36 @@ def test_faults_of_a_file_keep_their_places(golden: Golden) -> None:
     told = json.loads(errors.as_json(faults))["error"]
     assert told["exit"] == 2
     assert told["faults"][0]["line"] == 2
+
+
+def test_every_key_is_documented() -> None:
+    """docs/json.md names each key that the views give out."""
+    words = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
+    run = parked()
+    made = as_json(report(run.state, run.records, HEAD))
+    stream = io.StringIO()
+    progress = JsonProgress(stream)
+    progress.event(run.records[0])
+    progress.say("x")
+    progress.waiting("x", 1)
+    others = [json.loads(line) for line in stream.getvalue().splitlines()]
+    error = errors.error_json(RefusedBySystemError("x"))
+
+    inside = {"arguments", "inputs", "policy", "connections", "before", "after", "data"}
+    for data in (plan_json(run.plan, HEAD), state_json(run.state, HEAD), made, error, *others):
+        for key in _keys(data, inside):
+            assert f"`{key}`" in words, key
+
+
+def _keys(data: object, inside: set[str]) -> Iterator[str]:
+    match data:
+        case dict():
+            for key, value in data.items():
+                yield key
+                if key not in inside:
+                    yield from _keys(value, inside)
+        case list():
+            for item in data:
+                yield from _keys(item, inside)
+        case _:
+            return

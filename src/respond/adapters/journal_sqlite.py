@@ -240,8 +240,9 @@ class SqliteJournal:
         with self._transaction() as end:
             self._check_epoch(event.run)
             body, after, record = self._insert(end, event)
-            _check_no_secret(event, body, seal or {})
-            self._db.executemany("INSERT OR REPLACE INTO sealed VALUES (?, ?, ?, ?)", boxes)
+            if boxes:
+                _check_no_secret(event, body, seal or {})
+                self._db.executemany("INSERT OR REPLACE INTO sealed VALUES (?, ?, ?, ?)", boxes)
             self._commit(after)
         return record
 

@@ -26,7 +26,7 @@ from respond.core.showable import hidden_character, showable, showable_host
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
 from respond.ports import Clock, Intent, Secrets
 
-__all__ = ["SmtpPen", "SmtpServer"]
+__all__ = ["SmtpPen", "SmtpServer", "log_in"]
 
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _HOST: Final = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
@@ -109,44 +109,59 @@ class SmtpPen:
         letter = _Letter.parse(call.body, talk)
         message = letter.compose(self._clock.now_ms())
         with contextlib.ExitStack() as stack:
-            smtp = self._open(server, call.timeout_s * self._timeout_scale, talk, stack)
+            smtp = _open(server, call.timeout_s * self._timeout_scale, talk, stack, self._secrets)
             refused = _address(smtp, letter, talk)
             _hand_over(smtp, message, talk)
         return Reply(_OK, {}, {"message_id": letter.message_id, "refused": refused})
 
-    def _open(
-        self, server: SmtpServer, timeout_s: float, talk: _Talk, stack: contextlib.ExitStack
-    ) -> _Smtp:
-        try:
-            smtp = _connect(server, timeout_s)
-            stack.callback(_leave, smtp)
-            smtp.ehlo_or_helo_if_needed()
-            if server.tls == "starttls" and not server.plain:
-                smtp.starttls(context=ssl.create_default_context())
-                smtp.ehlo()
-            if server.user:
-                password = self._secrets.credential(server.connection)
-                self._redactor.register(server.connection, password)
-                smtp.login(server.user, password)
-        except NotReadyError as error:
-            raise talk.unsent(error.what, again=False, do=error.do) from error
-        except smtplib.SMTPAuthenticationError as error:
-            raise talk.unsent(
-                f"the credential '{server.connection}' is not accepted",
-                again=False,
-                code=str(error.smtp_code),
-                do=f"respond connect {server.connection}",
-            ) from error
-        except smtplib.SMTPNotSupportedError as error:
-            raise talk.unsent("it does not offer TLS, or no way to log in", again=False) from error
-        except smtplib.SMTPResponseException as error:
-            raise talk.said_no("greeting", error.smtp_code, error.smtp_error) from error
-        except ssl.SSLCertVerificationError as error:
-            why = f"its certificate is not accepted: {error.verify_message}"
-            raise talk.unsent(why, again=True) from error
-        except (smtplib.SMTPException, OSError) as error:
-            raise talk.unsent(_short(error), again=True) from error
-        return smtp
+
+def log_in(server: SmtpServer, secrets: Secrets, redactor: Redactor, *, timeout_s: float) -> None:
+    """Greet a server, log in where it has a user, and leave: it tries a credential, sends nothing.
+
+    Raises:
+        RefusedBySystemError: It did not work; ``code`` is the server's own where it gave one.
+    """
+    with contextlib.ExitStack() as stack:
+        _open(server, timeout_s, _Talk(server.host, redactor), stack, secrets)
+
+
+def _open(
+    server: SmtpServer,
+    timeout_s: float,
+    talk: _Talk,
+    stack: contextlib.ExitStack,
+    secrets: Secrets,
+) -> _Smtp:
+    try:
+        smtp = _connect(server, timeout_s)
+        stack.callback(_leave, smtp)
+        smtp.ehlo_or_helo_if_needed()
+        if server.tls == "starttls" and not server.plain:
+            smtp.starttls(context=ssl.create_default_context())
+            smtp.ehlo()
+        if server.user:
+            password = secrets.credential(server.connection)
+            talk.redactor.register(server.connection, password)
+            smtp.login(server.user, password)
+    except NotReadyError as error:
+        raise talk.unsent(error.what, again=False, do=error.do) from error
+    except smtplib.SMTPAuthenticationError as error:
+        raise talk.unsent(
+            f"the credential '{server.connection}' is not accepted",
+            again=False,
+            code=str(error.smtp_code),
+            do=f"respond connect {server.connection}",
+        ) from error
+    except smtplib.SMTPNotSupportedError as error:
+        raise talk.unsent("it does not offer TLS, or no way to log in", again=False) from error
+    except smtplib.SMTPResponseException as error:
+        raise talk.said_no("greeting", error.smtp_code, error.smtp_error) from error
+    except ssl.SSLCertVerificationError as error:
+        why = f"its certificate is not accepted: {error.verify_message}"
+        raise talk.unsent(why, again=True) from error
+    except (smtplib.SMTPException, OSError) as error:
+        raise talk.unsent(_short(error), again=True) from error
+    return smtp
 
 
 class _Smtp(smtplib.SMTP):

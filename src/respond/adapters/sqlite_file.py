@@ -93,7 +93,10 @@ def prepare_folder(folder: Path) -> None:
         JournalUnusableError: It is open to others, foreign, or on a network file system.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Parents, too: a run's own folder may be made before the one that it lies in.
+        for missing in reversed([each for each in folder.parents if not each.exists()]):
+            missing.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.stat()
     except OSError as error:
         raise _unusable(f"the folder {folder} cannot be made or read", error) from error

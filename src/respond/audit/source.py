@@ -87,7 +87,7 @@ def _connect(path: Path) -> sqlite3.Connection | None:
     """The database, or None when the file is none."""
     wal = path.with_name(f"{path.name}-wal")
     # Without a log beside it, a folder that cannot be written to (a mounted backup) is no
-    # hindrance; with one, SQLite needs its index.
+    # hindrance; with one, SQLite needs its index. A reader before us may have left an empty log.
     for options in ("mode=ro", "mode=ro&immutable=1"):
         db = sqlite3.connect(f"file:{quote(str(path.absolute()))}?{options}", uri=True)
         try:
@@ -100,11 +100,18 @@ def _connect(path: Path) -> sqlite3.Connection | None:
             db.close()
             if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
                 return None
-            if wal.exists() or options != "mode=ro":
+            if _has_content(wal) or options != "mode=ro":
                 raise SourceError(f"{path} cannot be read: {error}") from error
         else:
             return db
     return None
+
+
+def _has_content(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def _table_rows(db: sqlite3.Connection) -> Iterator[Stored]:

@@ -86,6 +86,12 @@ class PlannedWrite:
     breaks: str = ""
     stays: tuple[str, ...] = ()
     cleans_up: bool = False
+    also: tuple[str, ...] = ()
+    """Other subjects that it changes: a revoke also changes whether the key is alive."""
+
+    @property
+    def changes(self) -> frozenset[str]:
+        return frozenset((self.subject, *self.also))
 
 
 def _plain(value: Any) -> Any:
@@ -148,6 +154,7 @@ def planned_write(write: Write[Any]) -> PlannedWrite:
         breaks=write.breaks,
         stays=write.stays,
         cleans_up=write.cleans_up,
+        also=tuple(b.subject.name for b in write.becomes[1:]),
     )
 
 
@@ -274,5 +281,6 @@ def _write_from(data: Mapping[str, Any]) -> PlannedWrite:
             "effect": Effect(data["effect"]),
             "proof": Proof(data["proof"]),
             "stays": tuple(data["stays"]),
+            "also": tuple(data.get("also", ())),
         }
     )

@@ -27,6 +27,7 @@ __all__ = [
     "after",
     "fold",
     "fold_all",
+    "is_undo",
     "verdict",
 ]
 
@@ -113,6 +114,11 @@ class Conclusion:
     why: str = ""
     error: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def recovered(self) -> bool:
+        """It failed, and its handler says that this is made good; the handler counts itself."""
+        return self.how is As.FAILED and bool(self.error.get("recovered"))
+
 
 @dataclass(frozen=True, slots=True)
 class StepState:
@@ -156,9 +162,14 @@ class RunState:
     parked: Mapping[str, Any] = field(default_factory=dict)
     ended: Mapping[str, Any] = field(default_factory=dict)
     ended_at: str = ""
+    waits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Since when each ``wait`` waits, by address."""
     cancelled: bool = False
     questions: int = 0
+    undo_round: int = 0
+    """How often a person asked for the run's undo."""
     undone: Mapping[str, str] = field(default_factory=dict)
+    """``undo-done`` or ``undo-failed``, by what was to be undone."""
     last_seq: int = 0
     anchor: str = ""
     """Size and head of the journal when the run was proposed."""
@@ -214,8 +225,14 @@ def after(state: RunState | None, record: Record) -> RunState:
     if state.status is RunStatus.ENDED and event.kind not in _AFTER_END:
         msg = f"{event.kind.value} cannot follow the end of run {state.id}"
         raise IllegalEventError(msg)
+    if state.status is RunStatus.ENDED and event.kind in _STEPS and not is_undo(event.step):
+        msg = f"{event.kind.value} of step {event.step} cannot follow the end of run {state.id}"
+        raise IllegalEventError(msg)
     state = replace(state, last_seq=record.seq)
     match event.kind:
+        case Kind.PROPOSED:
+            msg = f"run {state.id} is proposed twice"
+            raise IllegalEventError(msg)
         case Kind.TAKEN:
             return replace(state, epoch=data["epoch"], engine={**data, "at": record.at})
         case Kind.PLANNED:
@@ -227,9 +244,12 @@ def after(state: RunState | None, record: Record) -> RunState:
         case Kind.OBSERVED:
             return _observed(state, record)
         case Kind.PARKED:
-            return replace(state, status=RunStatus.PARKED, parked={**data, "step": event.step})
+            return _parked(state, record)
         case Kind.ENDED:
             return replace(state, status=RunStatus.ENDED, ended=data, ended_at=record.at)
+        case Kind.UNDO_ASKED:
+            left = {k: v for k, v in state.undone.items() if v == Kind.UNDO_DONE.value}
+            return replace(state, undo_round=state.undo_round + 1, undone=left)
         case Kind.UNDO_DONE | Kind.UNDO_FAILED:
             return replace(state, undone={**state.undone, event.step: event.kind.value})
         case _:
@@ -257,6 +277,22 @@ _AFTER_END = frozenset(
 )
 
 
+_STEPS = frozenset({Kind.INTENT, Kind.OUTCOME, Kind.UNKNOWN, Kind.RECONCILED, Kind.OBSERVED})
+
+
+def is_undo(address: str) -> bool:
+    """Whether this is the address of an undo, which comes after the end of its run."""
+    return address.startswith("undo:")
+
+
+def _parked(state: RunState, record: Record) -> RunState:
+    event, data = record.event, record.event.data
+    # An undo may park too; the run itself is over and stays so.
+    status = RunStatus.PARKED if state.status is not RunStatus.ENDED else state.status
+    waits = {**state.waits, event.step: data["waits"]} if "waits" in data else state.waits
+    return replace(state, status=status, parked={**data, "step": event.step}, waits=waits)
+
+
 def _planned(state: RunState, record: Record) -> RunState:
     status = RunStatus.RUNNING if state.started else RunStatus.PLANNED
     plan = plan_from(record.event.data["plan"])
@@ -266,12 +302,12 @@ def _planned(state: RunState, record: Record) -> RunState:
 def _confirmed(state: RunState, record: Record) -> RunState:
     event, data = record.event, record.event.data
     state = replace(state, questions=state.questions + 1)
-    if data["decision"] == "cancel":
+    if data["decision"] in ("cancel", "quit"):
         return replace(state, cancelled=True)
     if data["decision"] == "other-order":
         return replace(state, inputs=data["inputs"])
     if not event.step:
-        if data["decision"] == "yes":
+        if data["decision"] == "yes" and state.status is not RunStatus.ENDED:
             return replace(
                 state, status=RunStatus.RUNNING, started_at=state.started_at or record.at
             )
@@ -361,11 +397,11 @@ def _observed(state: RunState, record: Record) -> RunState:
 
 def verdict(state: RunState) -> ExitCode:
     """The exit code that a run's steps add up to (DESIGN section 7)."""
-    if any(step.open() and step.conclusion is None for step in state.steps.values()):
+    if any(step.open() for step in state.steps.values()):
         return ExitCode.UNKNOWN
-    if "undo-failed" in state.undone.values():
+    if Kind.UNDO_FAILED.value in state.undone.values():
         return ExitCode.UNDO_FAILED
-    for step in state.steps.values():
-        if step.conclusion is not None and not step.conclusion.how.is_good:
-            return ExitCode.FAILED
+    ends = (step.conclusion for step in state.steps.values())
+    if any(end is not None and not (end.how.is_good or end.recovered) for end in ends):
+        return ExitCode.FAILED
     return ExitCode.DONE

@@ -195,7 +195,7 @@ def shape_of(annotation: Any) -> Shape:
 
 
 def _record(cls: type) -> Record:
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     fields = dataclasses.fields(cls)
     return Record(
         fields=tuple((f.name, shape_of(hints[f.name])) for f in fields),
@@ -286,12 +286,18 @@ def decode(annotation: Any, data: Any, *, where: str = "value") -> Any:
     raise _wrong(where, shape_text(shape_of(annotation)), data)
 
 
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    # Looked up once a class: resolving annotations costs more than decoding with them.
+    return typing.get_type_hints(cls)
+
+
 def _decode_record(cls: type, data: Any, where: str) -> Any:
     if isinstance(data, cls):
         return data
     if not isinstance(data, dict):
         raise _wrong(where, "a record", data)
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     known = {f.name for f in dataclasses.fields(cls)}
     unknown = set(data) - known
     if unknown:

@@ -245,7 +245,11 @@ INPUT: Final[Table] = {
     ),
     "ask": Keyword(Words(), "The question, as a person reads it."),
     "default": Keyword(Anything(), "Taken when nothing is given; never for a secret."),
-    "required": Keyword(Flag(), "Whether a run needs it. True when left out."),
+    "required": Keyword(
+        Flag(),
+        "Whether a run needs it; true when left out. One that is not given is the empty text, the"
+        " empty list, or absent.",
+    ),
     "of": Keyword(Listed(Words(max=100), least=2), "What a choice may be."),
     "pick": Keyword(Actions(reads_only=True), "A read that offers what is there."),
     "pattern": Keyword(Words(max=200), "Regular expression that the whole text has to match."),

@@ -111,8 +111,10 @@ class _File:
         subject = read_subject(fitted, inputs, faults)
         rehearsal = read_rehearsal(fitted, inputs, faults)
         self._loading.open.append(text_of(fitted, "runbook"))
-        made = self._steps(fitted, inputs)
-        self._loading.open.pop()
+        try:
+            made = self._steps(fitted, inputs)
+        finally:
+            self._loading.open.pop()
         faults.refuse()
         runbook = Runbook(
             name=text_of(fitted, "runbook"),

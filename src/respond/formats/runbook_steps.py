@@ -71,7 +71,7 @@ __all__ = ["LIMIT_DEFAULT", "LIMIT_DESTROYING", "Steps", "at_the_end", "ids_of"]
 
 LIMIT_DEFAULT: Final = 25
 LIMIT_DESTROYING: Final = 1
-_STEPS_MAX: Final = 1_000
+_STEPS_MAX: Final = 500
 _EVERY_S: Final = 30
 _APPROVAL_WITHIN_S: Final = 1_800
 
@@ -556,10 +556,15 @@ class Steps:
         inner = _Around(Phase(phase.value) if phase else around.phase, around.parts)
         branches: dict[str, tuple[Step, ...]] = {}
         ways: list[View] = []
+        written = [(value, _ids(branch.value)) for value, branch in step.branches.items()]
         for value, branch in step.branches.items():
-            way = dataclasses.replace(
-                view, parts=view.parts, hidden={**view.hidden, **self._elsewhere(step, value)}
-            )
+            elsewhere = {
+                name: f"it stands in the branch '{other}'"
+                for other, names in written
+                if other != value
+                for name in names
+            }
+            way = dataclasses.replace(view, hidden={**view.hidden, **elsewhere})
             branches[value], end = self.steps(branch.value, way, inner)
             ways.append(end)
         after = joined(before, ways, f"the 'choose' in line {step.mark.line}")
@@ -569,18 +574,6 @@ class Steps:
         if formula is None:
             return (), after
         return (ChooseStep(words, formula, branches),), after
-
-    def _elsewhere(self, step: StepGiven, value: str) -> dict[str, str]:
-        """Ids of the other branches, with the reason that they cannot be read in this one."""
-        found: dict[str, str] = {}
-        own = {each.mark for each in walk_given(step.branches[value].value)}
-        for other, branch in step.branches.items():
-            if other == value:
-                continue
-            for each in walk_given(branch.value):
-                if "id" in each.words and each.mark not in own:
-                    found[each.words["id"].value] = f"it stands in the branch '{other}'"
-        return found
 
     def _check_branches(self, step: StepGiven, given: Given, formula: BoundFormula) -> None:
         values, what = self._values_of(given, formula)
@@ -728,15 +721,10 @@ class Steps:
         given = step.words.get("parallel")
         made: list[Step] = []
         after = before
-        for each in given.value if given else []:
+        written = [(each, _ids([each])) for each in (given.value if given else [])]
+        for each, own in written:
             beside = "it may run at the same time as this step"
-            others = {
-                one.words["id"].value: beside
-                for other in (given.value if given else [])
-                if other is not each
-                for one in walk_given([other])
-                if "id" in one.words
-            }
+            others = {name: beside for _, names in written for name in names if name not in own}
             start = dataclasses.replace(view, parts=after.parts, hidden={**view.hidden, **others})
             steps, end = self._step(each, start, inner)
             made.extend(steps)
@@ -871,6 +859,11 @@ def _handler(given: Given) -> tuple[bool, list[StepGiven]]:
         steps, recovered = given.value, False
     last: Fitted = steps[-1].words if steps else {}
     return bool(recovered or _value(last, "recovered")), steps
+
+
+def _ids(steps: list[StepGiven]) -> tuple[str, ...]:
+    """The ids that are written below."""
+    return tuple(each.words["id"].value for each in walk_given(steps) if "id" in each.words)
 
 
 def _always_ends(step: StepGiven) -> bool:

@@ -2,6 +2,7 @@
 
 This is a net for accidents, not the way secrets are kept out of sight: what is a secret is known
 by its type. Only whole, distinctive forms are listed; a false alarm in a config file is cheap.
+Every repetition that something must follow is bounded, so that no text takes long to look at.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ _LOOKS: Final[tuple[tuple[str, str], ...]] = (
     (r"hv[sbr]\.[A-Za-z0-9_-]{16,}", "a Vault token"),
     (r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z2-7]{16}(?![A-Z0-9])", "an AWS access key"),
     (r"(?<![0-9A-Za-z])00[A-Za-z0-9_-]{40}(?![0-9A-Za-z])", "an Okta API token"),
-    (r"SSWS\s+\S{20,}", "an Okta API token"),
-    (r"-----BEGIN [A-Z ]*PRIVATE KEY-----", "a private key"),
+    (r"SSWS\s{1,4}\S{20,}", "an Okta API token"),
+    (r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----", "a private key"),
     (r"sk_live_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{32,}", "an API key"),
     (r"glpat-[A-Za-z0-9_-]{16,}", "a GitLab token"),
-    (r"eyJ[A-Za-z0-9_-]{16,}\.eyJ[A-Za-z0-9_-]{16,}\.", "a signed token (JWT)"),
-    (r"(?i)\bbearer\s+[A-Za-z0-9._~+/-]{20,}", "a bearer token"),
-    (r"[a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s:@]+@", "a password in an address"),
+    (r"eyJ[A-Za-z0-9_-]{16,400}\.eyJ[A-Za-z0-9_-]{16}", "a signed token (JWT)"),
+    (r"(?i)\bbearer\s{1,4}[A-Za-z0-9._~+/-]{20,}", "a bearer token"),
+    (r"[a-z0-9]://[^/\s:@]{1,100}:[^/\s:@]{1,200}@", "a password in an address"),
 )
 
 

@@ -6,6 +6,7 @@ and says at the end what happened in the company.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ class Stage:
     Attributes:
         routes: The company shows the routes that its vendor has not confirmed.
         asked: What was asked, over all advances.
+        spent_s: Real time of each advance, in seconds, for benches.
     """
 
     folder: Path
@@ -52,6 +54,7 @@ class Stage:
     rehearsal: Rehearsal = field(init=False)
     state: RunState | None = field(default=None, init=False)
     asked: list[Any] = field(default_factory=list, init=False)
+    spent_s: list[float] = field(default_factory=list, init=False)
 
     def __enter__(self) -> Stage:
         self.server = serve(default_company(guess_routes=self.routes))
@@ -96,9 +99,11 @@ class Stage:
                 )
                 self._propose(session, given)
             engine = session.engine(self.runbook)
+            began = time.perf_counter()
             try:
                 return engine.advance()
             finally:
+                self.spent_s.append(time.perf_counter() - began)
                 self.state = engine.state
         finally:
             self.asked += getattr(session.prompt, "asked", [])

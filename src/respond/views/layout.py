@@ -45,8 +45,10 @@ def said(text: object, *, limit: int = TEXT_MAX) -> str:
     Spaces that the eye would miss (several in a row, or at an end) are written ``\x20``, so that
     two names that look alike are two names.
     """
-    shown = showable(str(text), limit=limit)
-    return _SPACES.sub(lambda run: _visible(run, shown), shown)
+    whole = str(text)
+    # A huge text is not gone through as a whole only to show its first words.
+    head, rest = whole[: 4 * limit + 64], whole[4 * limit + 64 :]
+    return showable(_SPACES.sub(lambda run: _visible(run, whole), head) + rest, limit=limit)
 
 
 def _visible(run: re.Match[str], text: str) -> str:

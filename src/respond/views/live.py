@@ -194,7 +194,7 @@ def _decided(record: Record) -> Iterator[Told]:
         case Kind.PLANNED:
             yield Told("planned", f"plan {short_digest(str(data['digest']))}", Tone.FAINT)
         case Kind.CONFIRMED:
-            yield Told(who, _confirmed(data))
+            yield Told("decided", f"{who}: {_confirmed(data)}")
         case Kind.PARKED:
             yield Told("PARKED", said(data.get("why", "")), Tone.CARE)
             if data.get("do"):
@@ -204,7 +204,7 @@ def _decided(record: Record) -> Iterator[Told]:
         case Kind.NOTICE:
             yield Told("told", said(data.get("says", "")) or word(record.event.step))
         case Kind.APPROVED | Kind.DENIED | Kind.BREAK_GLASS:
-            yield Told(who, kind.value, Tone.CARE)
+            yield Told("decided", f"{who}: {kind.value}", Tone.CARE)
         case Kind.UNDO_ASKED | Kind.UNDO_DONE | Kind.UNDO_FAILED:
             tone = Tone.DANGER if kind is Kind.UNDO_FAILED else None
             yield Told(kind.value.replace("-", " "), word(record.event.step), tone)
@@ -226,7 +226,7 @@ def _written(record: Record, memory: Memory) -> Told:
         case _ if data["how"] != "done":
             return Told("REFUSED", f"{says}: {why}", Tone.CARE)
         case _ if data.get("word"):
-            return Told("word", f"{says}: {word(record.event.actor.id)} says it is done")
+            return Told("word", f"{word(record.event.actor.id)} says that it is done: {says}")
         case _:
             return Told("done", says)
 

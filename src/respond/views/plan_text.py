@@ -21,6 +21,7 @@ from respond.views.layout import (
     number_ranges,
     pad,
     said,
+    width_of,
     word,
     wrap,
 )
@@ -173,7 +174,8 @@ def facts_lines(label: str, facts: Mapping[str, Any], width: int) -> Iterator[st
         for name, value in facts.items()
         if value not in (None, "", [])
     ]
-    yield from _listed(label, given, width, column=LABEL)
+    for n, line in enumerate(given):
+        yield from labelled(label if n == 0 else "", line, width)
 
 
 # --- the table ----------------------------------------------------------------------------------
@@ -232,9 +234,15 @@ def _cells(row: PlanRow, number_of: dict[str, int]) -> tuple[str, str, str, str,
         case StepPlan.WAITS:
             return "wait", f"{title}: {said(step.says)}", "waits", "-", "-"
         case _ if step.effect is Effect.READS:
-            return "tool", title, said(step.says) or "-", "read only", "-"
+            return "tool", title, _in_a_cell(step.says), "read only", "-"
         case _:
-            return "tool", title, said(step.says) or "as wanted", "unchanged", "-"
+            return "tool", title, "as wanted", "unchanged", "-"
+
+
+def _in_a_cell(says: str) -> str:
+    """What was seen, where it fits; else it stands below the line."""
+    shown = said(says)
+    return shown if 0 < width_of(shown) <= _CELL else "looked"
 
 
 def _after(step: PlannedStep, number_of: dict[str, int]) -> str:
@@ -248,6 +256,9 @@ def _after(step: PlannedStep, number_of: dict[str, int]) -> str:
 def _remarks(row: PlanRow) -> Iterator[str]:
     write = row.write
     if write is None:
+        shown = said(row.step.says)
+        if row.step.state is StepPlan.NOTHING and width_of(shown) > _CELL:
+            yield shown
         return
     if write.hands == "person":
         yield (
@@ -288,8 +299,8 @@ def _notes(plan: Plan, rows: Sequence[PlanRow], width: int, style: Style) -> Ite
 def _listed(
     label: str, texts: Iterable[str], width: int, *, column: int = LABEL - 4
 ) -> Iterator[str]:
-    for n, text in enumerate(texts):
-        yield from labelled(label if n == 0 else "", text, width, column=column)
+    for text in texts:
+        yield from labelled(label, text, width, column=column)
 
 
 def _ending(plan: Plan, width: int) -> Iterator[str]:

@@ -21,7 +21,7 @@ from respond.core.runbook import (
     all_steps,
 )
 from respond.core.script import Effect
-from respond.views.layout import labelled, said, word
+from respond.views.layout import labelled, said, width_of, word
 from respond.views.style import PLAIN, Style, Tone
 from respond.views.words import phase_word, span_text, value_text
 
@@ -37,8 +37,10 @@ def runbooks_text(
     """All runbooks with when to use each; the second of a pair says where it comes from."""
     lines: list[str] = []
     for runbook, source in runbooks:
-        name = style.paint(word(runbook.name), Tone.STRONG)
-        lines.append(f"{name}  ({word(source)})" if source else name)
+        name = word(runbook.name)
+        origin = f"({said(source)})" if source else ""
+        first, *rest = labelled(name, origin, width, column=width_of(name) + 2)
+        lines += [style.paint(first.rstrip(), Tone.STRONG), *rest]
         lines += labelled("", said(runbook.title), width, column=4)
         if runbook.use_when:
             lines += labelled("", f"Use when: {said(runbook.use_when)}", width, column=4)
