@@ -6,9 +6,9 @@ what the journal has as concluded answers from there. Nothing else remembers any
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,21 +23,13 @@ from respond.core.questions import (
     Question,
     other_orders,
 )
-from respond.core.run import RunState, RunStatus, after, fold, verdict
-from respond.core.runbook import (
-    ActionStep,
-    AssertStep,
-    BlockStep,
-    ForEach,
-    InputKind,
-    ParallelStep,
-    Runbook,
-    Step,
-    WaitStep,
-)
+from respond.core.run import As, RunState, RunStatus, after, fold, fold_all, verdict
+from respond.core.runbook import Input, InputKind, Runbook
+from respond.core.script import Person
 from respond.core.shapes import decode, encode
-from respond.core.values import Late, SecretHandle, Value
-from respond.drivers import World, look
+from respond.core.values import SecretHandle, Value
+from respond.drivers import World
+from respond.engine_walk import EngineWalk, WaitsError
 from respond.errors import (
     ExitCode,
     ParkedError,
@@ -45,19 +37,18 @@ from respond.errors import (
     RespondError,
     StepFailedError,
     UnknownOutcomeError,
+    UsageError,
 )
-from respond.planner import make_plan, wait_says
+from respond.inventory import take_inventory
+from respond.planner import NotSoError, make_plan
 from respond.ports import Clock, Intent, Journal, Pen, Progress, Prompt, Reader
-from respond.site import Site, values_of
-from respond.step import StepRun
+from respond.site import Site
 from respond.stopping import Stop
-from respond.walk import Absent, EndedError, Here, Walk
+from respond.walk import EndedError, Here, absent_input
 
 __all__ = ["Engine", "QuitError", "Tools"]
 
 MACHINE = Actor("respond", Strength.MACHINE)
-PARALLEL_MAX = 4
-"""Threads for ``parallel``; more would only wait for the same rate limits."""
 
 
 class QuitError(RefusedByPersonError):
@@ -87,6 +78,7 @@ class Engine:
     tools: Tools
     state: RunState = field(init=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
+    _asking: threading.RLock = field(default_factory=threading.RLock, init=False)
 
     def __post_init__(self) -> None:
         state = fold(self.tools.journal.records(self.run))
@@ -133,9 +125,16 @@ class Engine:
             ParkedError: LATER was answered, or nobody is there.
             QuitError: QUIT was answered.
         """
-        with self._lock, self.tools.stop.waiting(self.run):
+        with self._asking, self.tools.stop.waiting(self.run):
             answer = self.tools.prompt.ask(question)
         return self.heed(answer, getattr(question, "step", ""))
+
+    def by_hand(
+        self, task: Person[Any], title: str, seen: Callable[[], bool] | None
+    ) -> Answer:
+        """Let a person do a task; the answer is not heeded yet."""
+        with self._asking, self.tools.stop.waiting(self.run):
+            return self.tools.prompt.by_hand(task, title, seen=seen, every_s=3.0)
 
     def pause(self, seconds: float, what: str) -> None:
         """Let time pass; Ctrl-C parks the run meanwhile."""
@@ -175,43 +174,83 @@ class Engine:
         """
         if self.state.status is RunStatus.ENDED:
             return ExitCode(self.state.ended["exit"])
-        epoch = self.tools.journal.take(
-            Event(Kind.TAKEN, self.run, "", MACHINE, {"by": self.site.operator.id})
-        )
+        if self.site.mode == "dry-run":
+            raise UsageError("a dry run makes its plan and is not carried on")
+        self.take()
+        try:
+            return self._carry_on()
+        except ParkedError as parked:
+            return self.park(parked, ExitCode.PARKED)
+        except UnknownOutcomeError as unknown:
+            return self.park(unknown, ExitCode.UNKNOWN)
+
+    def take(self) -> None:
+        """Be the one engine of this run; an older one can append nothing from now on (P4)."""
+        event = Event(Kind.TAKEN, self.run, "", MACHINE, {"by": self.site.operator.id})
+        epoch = self.tools.journal.take(event)
         self.state = fold(self.tools.journal.records(self.run)) or self.state
         self.tools.progress.say(f"engine {epoch} has run {self.run}")
+
+    def park(self, error: RespondError, code: ExitCode) -> ExitCode:
+        """Record where the run waits, and for what."""
+        told = {"why": error.what, "reason": error.why, "do": error.do, "exit": int(code)}
+        if isinstance(error, WaitsError):
+            self.add(Kind.PARKED, error.address, **told, waits=error.since)
+        else:
+            self.add(Kind.PARKED, **told)
+        return code
+
+    def _carry_on(self) -> ExitCode:
         try:
             return self._advance()
-        except ParkedError as parked:
-            return self._park(parked, ExitCode.PARKED)
-        except UnknownOutcomeError as unknown:
-            return self._park(unknown, ExitCode.UNKNOWN)
         except QuitError as quit_:
-            return self._end(ExitCode.REFUSED, quit_.what, handlers=True)
-
-    def _park(self, error: RespondError, code: ExitCode) -> ExitCode:
-        self.add(Kind.PARKED, why=error.what, reason=error.why, do=error.do, exit=int(code))
-        return code
+            return self._stop_here(quit_.what)
 
     def _advance(self) -> ExitCode:
         if self.state.cancelled:
-            return self._end(ExitCode.REFUSED, "cancelled", handlers=True)
+            return self._stop_here("cancelled")
         self._plan_is_current()
         if not self.state.started:
             code = self._plan_and_start()
             if code is not None:
                 return code
+        return self._walk()
+
+    def _walk(self) -> ExitCode:
         walk = EngineWalk(self.runbook, self)
         here = Here(self.first_values())
+        ended = EndedError("", "")
         try:
             walk.steps(self.runbook.steps, here)
         except EndedError as end:
-            return self._end(verdict(self.state), end.say, next_runbook=end.next)
+            ended = end
         failed = self._first_failure()
-        if failed:
-            walk.finish(self.runbook.on_failure, here, failed=failed)
-        walk.finish(self.runbook.always, here, failed=failed)
-        return self._end(verdict(self.state), "")
+        with contextlib.suppress(EndedError):
+            if failed:
+                walk.finish(self.runbook.on_failure, here, failed=failed)
+        with contextlib.suppress(EndedError):
+            walk.finish(self.runbook.always, here, failed=failed)
+        return self._end_counted(walk, ended)
+
+    def _end_counted(self, walk: EngineWalk, ended: EndedError) -> ExitCode:
+        """All means all: what a run over a set came to is counted, and the set looked at (P9)."""
+        counted = take_inventory(self, walk.sets.values())
+        code = verdict(self.state)
+        if counted.findings and code is ExitCode.DONE:
+            code = ExitCode.FAILED
+        say = "; ".join([*([ended.say] if ended.say else []), *counted.findings])
+        return self._end(code, say, next_runbook=ended.next, inventory=counted.items)
+
+    def _stop_here(self, why: str) -> ExitCode:
+        """A person ended the run; its handlers go on, as far as that person lets them."""
+        if self.state.started:
+            walk = EngineWalk(self.runbook, self)
+            here = Here(self.first_values())
+            for steps in (self.runbook.on_cancel, self.runbook.always):
+                with contextlib.suppress(EndedError, QuitError):
+                    walk.finish(steps, here, failed={})
+        unknown = any(step.open() for step in self.state.steps.values())
+        return self._end(ExitCode.UNKNOWN if unknown else ExitCode.REFUSED, why)
 
     def first_values(self) -> dict[str, Value]:
         return self.site.first_values(self.runbook, self.state, self.inputs())
@@ -220,7 +259,7 @@ class Engine:
         """The inputs as expressions see them; secrets as handles."""
         given = dict(self.state.inputs)
         return {
-            i.name: _input_value(given.get(i.name), i.default, i.kind) for i in self.runbook.inputs
+            i.name: _input_value(i, given.get(i.name)) for i in self.runbook.inputs
         }
 
     @property
@@ -243,10 +282,17 @@ class Engine:
 
     def _plan_and_start(self) -> ExitCode | None:
         while True:
-            plan = self.plan()
+            try:
+                plan = self.plan()
+            except NotSoError as error:
+                return self._end(ExitCode.FAILED, error.what)
+            except StepFailedError as error:
+                return self.park(error, ExitCode.FAILED)
             self.add(Kind.PLANNED, digest=plan.digest, plan=encode(plan))
-            if plan.ends:
+            if plan.ends and not plan.does_anything:
                 return self._end(ExitCode.DONE, plan.ends, next_runbook=plan.next)
+            if not self._may_go_beside_others(plan):
+                return self._end(ExitCode.REFUSED, "not started")
             answer = self.ask(AskStart(plan, other_orders(self.runbook, self.state.inputs)))
             match answer.decision:
                 case Decision.YES:
@@ -262,7 +308,40 @@ class Engine:
                 case Decision.OTHER_ORDER:
                     self._other_order(answer.typed)
                 case _:
-                    return self._end(ExitCode.REFUSED, "not started", handlers=False)
+                    return self._end(ExitCode.REFUSED, "not started")
+
+    def _may_go_beside_others(self, plan: Plan) -> bool:
+        """Ask, when an unfinished run writes the same subjects (rule 14)."""
+        mine = {name for write in plan.writes for name in write.changes}
+        for other in _unfinished(self.tools.journal.records(), self.run) if mine else ():
+            theirs = {n for w in (other.plan.writes if other.plan else ()) for n in w.changes}
+            if not mine & theirs:
+                continue
+            answer = self.ask(
+                AskConfirm(
+                    step="",
+                    title=f"run {other.id} is not over, and writes the same things",
+                    wants=f"beside {other.id}",
+                    destructive=True,
+                    lines=tuple(sorted(mine & theirs)),
+                    breaks=f"The two may undo each other's work. To go on there: "
+                    f"respond resume {other.id}",
+                    undo="",
+                    where="",
+                    on_skip="this run is not started",
+                    by_hand=False,
+                )
+            )
+            if answer.decision is not Decision.YES:
+                return False
+            self.add(
+                Kind.CONFIRMED,
+                by=self.site.operator,
+                decision="beside",
+                other=other.id,
+                typed=answer.typed,
+            )
+        return True
 
     def _other_order(self, word: str) -> None:
         for given in self.runbook.inputs:
@@ -302,15 +381,23 @@ class Engine:
                 f"run {self.run} is a {plan.mode} run and cannot be carried on as {self.site.mode}",
             )
         fresh = self.plan()
-        self.ask(
+        answer = self.ask(
             AskDrift(
                 step="",
                 title=f"{' and '.join(changed)} changed since the plan was agreed to",
                 planned=tuple(write.says for write in plan.writes),
                 now=tuple(write.says for write in fresh.writes),
                 wants=f"agree {short_digest(fresh.digest)}",
+                planned_writes=plan.writes,
+                now_writes=fresh.writes,
             )
         )
+        if answer.decision is not Decision.YES:
+            raise ParkedError(
+                f"{' and '.join(changed)} changed since the plan was agreed to",
+                why="nobody agreed to the new plan",
+                do=f"respond resume {self.run}, or respond cancel {self.run}",
+            )
         self.add(Kind.PLANNED, digest=fresh.digest, plan=encode(fresh))
         self.add(
             Kind.CONFIRMED,
@@ -319,275 +406,55 @@ class Engine:
             scope="replan",
             digest=fresh.digest,
             changed=changed,
+            typed=answer.typed,
         )
 
     def _first_failure(self) -> dict[str, str]:
         for step in self.state.steps.values():
-            if step.conclusion is not None and step.conclusion.how.value == "failed":
-                return {"step": step.address, "reason": step.conclusion.why}
+            end = step.conclusion
+            if end is not None and end.how is As.FAILED and not end.recovered:
+                return {"step": step.address, "reason": end.why}
         return {}
 
     def _end(
-        self, code: ExitCode, say: str, *, next_runbook: str = "", handlers: bool = False
+        self,
+        code: ExitCode,
+        say: str,
+        *,
+        next_runbook: str = "",
+        inventory: Mapping[str, Any] | None = None,
     ) -> ExitCode:
-        if handlers and self.state.started:
-            walk = EngineWalk(self.runbook, self)
-            here = Here(self.first_values())
-            walk.finish(self.runbook.on_cancel, here, failed={})
-            walk.finish(self.runbook.always, here, failed={})
-        self.add(Kind.ENDED, exit=int(code), say=say, next=next_runbook)
-        self.tools.journal.forget_secrets(self.run)
-        self.tools.journal.checkpoint(f"end of run {self.run}")
+        told: dict[str, Any] = {"exit": int(code), "say": say, "next": next_runbook}
+        if inventory:
+            told["inventory"] = inventory
+        self.add(Kind.ENDED, **told)
+        self.close()
         return code
 
+    def close(self) -> None:
+        """The run's secrets are destroyed, and what was recorded is signed."""
+        self.tools.journal.forget_secrets(self.run)
+        self.tools.journal.checkpoint(f"end of run {self.run}")
 
-def _input_value(given: Any, default: Value, kind: InputKind) -> Value:
+
+def _unfinished(records: Iterable[Record], run: str) -> list[RunState]:
+    """Other runs that were started and are not over."""
+    theirs: dict[str, list[Record]] = {}
+    for record in records:
+        name = record.event.run
+        if record.event.kind is Kind.ENDED:
+            theirs.pop(name, None)
+        elif name != run and (name in theirs or record.event.kind is Kind.PROPOSED):
+            theirs.setdefault(name, []).append(record)
+    states = fold_all(record for kept in theirs.values() for record in kept)
+    return [state for state in states.values() if state.started]
+
+
+def _input_value(declared: Input, given: Any) -> Value:
     if given is None:
-        given = default
-    if given is None:
-        return {InputKind.LIST: [], InputKind.SECRET: None}.get(kind, "")
-    if kind is InputKind.SECRET:
+        return absent_input(declared)
+    if declared.kind is InputKind.SECRET:
         handle: SecretHandle = decode(SecretHandle, given)
         return handle
     value: Value = given
     return value
-
-
-@dataclass(slots=True)
-class EngineWalk(Walk):
-    """A walk that does what it comes to."""
-
-    engine: Engine
-
-    def action(self, step: ActionStep, address: str, here: Here) -> Value | Absent:
-        return StepRun(self.engine, step, address, here).go()
-
-    def together(self, step: ParallelStep, here: Here) -> None:
-        if not self._apart(step, here):
-            self.steps(step.steps, here)
-            return
-        with ThreadPoolExecutor(max_workers=PARALLEL_MAX, thread_name_prefix="step") as pool:
-            walks = [EngineWalk(self.runbook, self.engine) for _ in step.steps]
-            futures = [
-                pool.submit(walk.steps, (inner,), here)
-                for walk, inner in zip(walks, step.steps, strict=True)
-            ]
-        errors = [error for future in futures if (error := future.exception()) is not None]
-        for walk in walks:
-            if walk._halted and not self._halted:  # noqa: SLF001 - its own kind
-                self._halted, self._contain_only = walk._halted, walk._contain_only  # noqa: SLF001
-        if errors:
-            raise errors[0]
-
-    def _apart(self, step: ParallelStep, here: Here) -> bool:
-        """Whether none of the steps writes what another one reads or writes (rule 10)."""
-        plan = self.engine.state.plan
-        if plan is None:
-            return False
-        touched: list[tuple[set[str], set[str]]] = []
-        for inner in step.steps:
-            slices = [
-                s
-                for s in plan.steps
-                if s.address == here.prefix + inner.words.id
-                or s.group == here.prefix + inner.words.id
-            ]
-            if not slices or any(s.late_on for s in slices):
-                return False
-            touched.append(
-                (
-                    {w.subject for s in slices for w in s.writes},
-                    {name for s in slices for name in s.subjects},
-                )
-            )
-        return all(
-            not (writes & (reads | others))
-            for n, (writes, _) in enumerate(touched)
-            for m, (others, reads) in enumerate(touched)
-            if n != m
-        )
-
-    def asserted(self, step: AssertStep, address: str, here: Here) -> Absent | None:
-        holds = step.holds.value(here.values)
-        if holds is True:
-            return None
-        message = str(step.message.value(here.values))
-        if self.engine.state.step(address).conclusion is None:
-            self.engine.add(
-                Kind.OBSERVED,
-                address,
-                how="failed",
-                says=message,
-                why=message,
-                title=step.words.title,
-                phase=_phase(step, here),
-            )
-        return Absent(message, failed=True)
-
-    def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
-        engine = self.engine
-        state = engine.state.step(address)
-        if state.conclusion is not None:
-            good = state.conclusion.how.is_good
-            return (
-                values_of(state.conclusion.output) if good else Absent(state.conclusion.why, True)
-            )
-        began = next(
-            (w for w in (engine.state.parked.get("waits", {}),) if w.get("step") == address), None
-        )
-        since = int(began["since"]) if began else engine.tools.clock.now_ms()
-        engine.tools.progress.say(wait_says(step))
-        while True:
-            passed = (engine.tools.clock.now_ms() - since) // 1000
-            met, seen = self._until(step, here)
-            if met or (step.until is None and passed >= step.within_s):
-                engine.add(
-                    Kind.OBSERVED,
-                    address,
-                    how="done",
-                    says=wait_says(step),
-                    output=seen,
-                    title=step.words.title,
-                    phase=_phase(step, here),
-                )
-                return values_of(seen)
-            if passed >= step.within_s:
-                why = f"not within {step.within_s} s: {step.until.source if step.until else ''}"
-                engine.add(
-                    Kind.OBSERVED,
-                    address,
-                    how="failed",
-                    says=why,
-                    why=why,
-                    title=step.words.title,
-                    phase=_phase(step, here),
-                )
-                return Absent(why, failed=True)
-            self._nap(step, address, since, passed)
-
-    def _nap(self, step: WaitStep, address: str, since: int, passed: int) -> None:
-        """Wait a little where somebody sits there; park where nobody does (rule 17)."""
-        engine = self.engine
-        left = step.within_s - passed
-        nap = min(step.every_s, max(1, left))
-        if not engine.tools.prompt.is_there:
-            engine.add(
-                Kind.PARKED,
-                address,
-                why=wait_says(step),
-                reason="it waits",
-                do=f"respond resume {engine.run}",
-                exit=int(ExitCode.PARKED),
-                waits={"step": address, "since": since},
-            )
-            raise ParkedError(wait_says(step), do=f"respond resume {engine.run}")
-        engine.pause(nap, wait_says(step))
-
-    def _until(self, step: WaitStep, here: Here) -> tuple[bool, Any]:
-        if step.until is None:
-            return False, None
-        seen: Any = None
-        values = dict(here.values)
-        if step.action is not None:
-            engine = self.engine
-            connection = engine.site.connection_for(step.action.spec.system)
-            me = engine.site.me(
-                engine.state, step.words.id, connection, engine.tools.journal, engine.now
-            )
-            action = engine.site.action(step.action, engine.site.arguments(step, here.values))
-            looked = look(
-                engine.site.script(action, me), World(engine.tools.reader), known={}, predict=False
-            )
-            seen = encode(getattr(looked.outcome, "output", None))
-            if seen is None:
-                return False, None
-            values["seen"] = values_of(seen)
-        return step.until.value(values) is True, seen
-
-    def skipped(self, step: Step, address: str, here: Here, why: str) -> None:
-        if isinstance(step, ActionStep) and self.engine.state.step(address).conclusion is None:
-            self.engine.add(
-                Kind.OBSERVED,
-                address,
-                how="skipped",
-                says=why,
-                why=why,
-                title=step.words.title,
-                phase=_phase(step, here),
-            )
-
-    def undecided(self, step: Step, address: str, here: Here, on: Late) -> None:
-        why = f"{address} needs {on.step}.{on.name}, which has not happened"
-        if self.engine.state.step(address).conclusion is None:
-            self.engine.add(
-                Kind.OBSERVED,
-                address,
-                how="left-open",
-                says=why,
-                why=why,
-                title=step.words.title,
-                phase=_phase(step, here),
-            )
-
-    def unevaluated(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
-        if self.engine.state.step(address).conclusion is None:
-            self.engine.add(
-                Kind.OBSERVED,
-                address,
-                how="failed",
-                says=error.what,
-                why=error.what,
-                title=step.words.title,
-                phase=_phase(step, here),
-                error=failure_data(error),
-            )
-
-    def limit(self, step: ActionStep | BlockStep, each: ForEach) -> int:
-        return self.engine.site.limit(step, each)
-
-    def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
-        if self.engine.state.step(address).confirmed:
-            return True
-        answer = self.engine.ask(
-            AskConfirm(
-                step=address,
-                title=step.words.title or address,
-                wants=f"all {count}",
-                destructive=True,
-                lines=(f"{count} targets",),
-                breaks="",
-                undo="",
-                where="",
-                over_limit=f"the runbook expects at most {limit}",
-            )
-        )
-        if answer.decision is Decision.YES:
-            self.engine.add(
-                Kind.CONFIRMED,
-                address,
-                by=self.engine.site.operator,
-                decision="yes",
-                scope="limit",
-                writes=["over-limit"],
-                typed=answer.typed,
-            )
-        return answer.decision is Decision.YES
-
-    def not_started(self, step: Step, address: str, why: str) -> None:
-        self.engine.tools.progress.say(f"not started: {step.words.title or address} ({why} failed)")
-
-
-def _phase(step: Step, here: Here) -> str:
-    phase = step.words.phase or here.phase
-    return phase.value if phase is not None else ""
-
-
-def failure_data(error: StepFailedError) -> dict[str, Any]:
-    """A failure as it stands in the journal."""
-    return {
-        "what": error.what,
-        "why": error.why,
-        "do": error.do,
-        "request": error.request,
-        "by_hand": error.by_hand,
-    }

@@ -1,0 +1,279 @@
+"""Take the way through a runbook and do what it comes to: steps, sets, waits, assertions.
+
+What was concluded before answers from the journal, so that a resumed run takes the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from respond.core.events import Kind
+from respond.core.plan import StepPlan
+from respond.core.questions import AskConfirm, Decision
+from respond.core.run import As
+from respond.core.runbook import (
+    ActionStep,
+    AssertStep,
+    BlockStep,
+    ForEach,
+    ParallelStep,
+    Step,
+    WaitStep,
+)
+from respond.core.shapes import encode
+from respond.core.values import Late, Value
+from respond.drivers import World, look
+from respond.errors import ParkedError, StepFailedError
+from respond.planner import wait_says
+from respond.site import values_of
+from respond.step import StepRun, failure_data
+from respond.walk import Absent, Here, Walk, item_address
+
+if TYPE_CHECKING:
+    from respond.engine import Engine
+
+__all__ = ["EngineWalk", "SetTaken", "WaitsError"]
+
+PARALLEL_MAX = 4
+"""Threads for ``parallel``; more would only wait for the same rate limits."""
+
+_UNSURE = (StepPlan.LATE, StepPlan.UNSEEN, StepPlan.WAITS)
+"""Of such a step nobody knows what it will read and write."""
+
+
+class WaitsError(ParkedError):
+    """The run waits and nobody sits there; ``since`` says from when the time counts."""
+
+    def __init__(self, what: str, *, do: str, address: str, since: Mapping[str, Any]) -> None:
+        super().__init__(what, why="it waits", do=do)
+        self.address = address
+        self.since = since
+
+
+@dataclass(frozen=True, slots=True)
+class SetTaken:
+    """The set of a ``for_each`` as this run took it."""
+
+    step: ActionStep | BlockStep
+    address: str
+    here: Here
+    items: tuple[Value, ...]
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return tuple(f"{self.address}[{item_address(item)}]" for item in self.items)
+
+
+@dataclass(slots=True)
+class EngineWalk(Walk):
+    """A walk that does what it comes to."""
+
+    engine: Engine
+    sets: dict[str, SetTaken] = field(default_factory=dict)
+
+    def action(self, step: ActionStep, address: str, here: Here) -> Value | Absent:
+        return StepRun(self.engine, step, address, here).go()
+
+    def each(
+        self, step: ActionStep | BlockStep, address: str, here: Here, items: list[Value]
+    ) -> None:
+        self.sets[address] = SetTaken(step, address, here, tuple(items))
+
+    # --- at the same time -----------------------------------------------------------------------
+
+    def together(self, step: ParallelStep, here: Here) -> None:
+        if not self._apart(step, here):
+            self.steps(step.steps, here)
+            return
+        with ThreadPoolExecutor(max_workers=PARALLEL_MAX, thread_name_prefix="step") as pool:
+            walks = [EngineWalk(self.runbook, self.engine, self.sets) for _ in step.steps]
+            futures = [
+                pool.submit(walk.steps, (inner,), here)
+                for walk, inner in zip(walks, step.steps, strict=True)
+            ]
+        errors = [error for future in futures if (error := future.exception()) is not None]
+        for walk in walks:
+            if walk._halted and not self._halted:  # noqa: SLF001 - its own kind
+                self._halted, self._contain_only = walk._halted, walk._contain_only  # noqa: SLF001
+        if errors:
+            raise errors[0]
+
+    def _apart(self, step: ParallelStep, here: Here) -> bool:
+        """Whether none of the steps writes what another one reads or writes (rule 10)."""
+        plan = self.engine.state.plan
+        if plan is None:
+            return False
+        touched: list[tuple[set[str], set[str]]] = []
+        for inner in step.steps:
+            address = here.prefix + inner.words.id
+            slices = [s for s in plan.steps if address in (s.address, s.group)]
+            if not slices or any(s.late_on or s.state in _UNSURE for s in slices):
+                return False
+            writes = {name for s in slices for w in s.writes for name in w.changes}
+            touched.append((writes, {name for s in slices for name in s.subjects}))
+        return all(
+            not (writes & (reads | others))
+            for n, (writes, _) in enumerate(touched)
+            for m, (others, reads) in enumerate(touched)
+            if n != m
+        )
+
+    # --- assertions and waits -------------------------------------------------------------------
+
+    def asserted(self, step: AssertStep, address: str, here: Here) -> Absent | None:
+        holds = step.holds.value(here.values)
+        if holds is True:
+            return None
+        if isinstance(holds, Late):
+            self.undecided(step, address, here, holds)
+            return Absent(f"it needs {holds.step}.{holds.name}", failed=True)
+        message = step.message.value(here.values)
+        why = message if isinstance(message, str) else f"assert: {step.holds.source}"
+        self._conclude(step, address, here, As.FAILED, why)
+        return Absent(why, failed=True)
+
+    def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
+        engine = self.engine
+        end = engine.state.step(address).conclusion
+        if end is not None:
+            return values_of(end.output) if end.how.is_good else Absent(end.why, failed=True)
+        since = engine.state.waits.get(address) or self._now()
+        engine.tools.progress.say(wait_says(step))
+        while True:
+            passed = self._passed(since)
+            met, seen = self._until(step, address, here)
+            if met or (step.until is None and passed >= step.within_s):
+                self._conclude(step, address, here, As.DONE, "", says=wait_says(step), output=seen)
+                return values_of(seen)
+            if passed >= step.within_s:
+                why = f"not within {step.within_s} s: {step.until.source if step.until else ''}"
+                self._conclude(step, address, here, As.FAILED, why)
+                return Absent(why, failed=True)
+            self._nap(step, address, since, passed)
+
+    def _now(self) -> dict[str, Any]:
+        clock = self.engine.tools.clock
+        return {"since": clock.now_ms(), "mono": clock.mono_ms(), "boot": clock.boot()}
+
+    def _passed(self, since: Mapping[str, Any]) -> int:
+        """Seconds since then, by the slower of two clocks: a jump ends no wait early (P16)."""
+        now = self._now()
+        passed = now["since"] - since["since"]
+        if now["boot"] == since["boot"]:
+            passed = min(passed, now["mono"] - since["mono"])
+        return max(0, int(passed)) // 1000
+
+    def _nap(self, step: WaitStep, address: str, since: Mapping[str, Any], passed: int) -> None:
+        """Wait a little where somebody sits there; park where nobody does (rule 17)."""
+        engine = self.engine
+        if not engine.tools.prompt.is_there:
+            raise WaitsError(
+                wait_says(step), do=f"respond resume {engine.run}", address=address, since=since
+            )
+        engine.pause(min(step.every_s, max(1, step.within_s - passed)), wait_says(step))
+
+    def _until(self, step: WaitStep, address: str, here: Here) -> tuple[bool, Any]:
+        if step.until is None:
+            return False, None
+        seen: Any = None
+        values = dict(here.values)
+        if step.action is not None:
+            seen = self._seen(step, address, here)
+            if seen is None:
+                return False, None
+            values["seen"] = values_of(seen)
+        return step.until.value(values) is True, seen
+
+    def _seen(self, step: WaitStep, address: str, here: Here) -> Any:
+        """What the wait's action sees now; None when there is no answer, or not yet."""
+        engine, action = self.engine, step.action
+        assert action is not None  # noqa: S101 - the caller asked
+        connection = engine.site.connection_for(action.spec.system)
+        me = engine.site.me(engine.state, address, connection, engine.tools.journal, engine.now)
+        made = engine.site.action(action, engine.site.arguments(step, here.values))
+        script = engine.site.script(made, me)
+        try:
+            looked = look(script, World(engine.tools.reader), known={}, predict=False)
+        except StepFailedError as error:
+            engine.tools.progress.say(f"{error.what}; looking again")
+            return None
+        return encode(getattr(looked.outcome, "output", None))
+
+    # --- what does not run ----------------------------------------------------------------------
+
+    def skipped(self, step: Step, address: str, here: Here, why: str) -> None:
+        if isinstance(step, ActionStep):
+            self._conclude(step, address, here, As.SKIPPED, why)
+
+    def undecided(self, step: Step, address: str, here: Here, on: Late) -> None:
+        why = f"{address} needs {on.step}.{on.name}, which has not happened"
+        self._conclude(step, address, here, As.LEFT_OPEN, why)
+
+    def impossible(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
+        self._conclude(step, address, here, As.FAILED, error.what, error=failure_data(step, error))
+
+    def not_started(self, step: Step, address: str, why: str) -> None:
+        self.engine.tools.progress.say(f"not started: {step.words.title or address} ({why} failed)")
+
+    def _conclude(
+        self,
+        step: Step,
+        address: str,
+        here: Here,
+        how: As,
+        why: str,
+        *,
+        says: str = "",
+        **more: Any,
+    ) -> None:
+        if self.engine.state.step(address).conclusion is not None:
+            return
+        phase = step.words.phase or here.phase
+        self.engine.add(
+            Kind.OBSERVED,
+            address,
+            how=how.value,
+            says=says or why,
+            why=why,
+            title=step.words.title,
+            phase=phase.value if phase is not None else "",
+            **more,
+        )
+
+    # --- how many -------------------------------------------------------------------------------
+
+    def limit(self, step: ActionStep | BlockStep, each: ForEach) -> int:
+        return self.engine.site.limit(step, each)
+
+    def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
+        if f"all {count}" in self.engine.state.step(address).confirmed:
+            return True
+        answer = self.engine.ask(
+            AskConfirm(
+                step=address,
+                title=step.words.title or address,
+                wants=f"all {count}",
+                destructive=True,
+                lines=(f"{count} targets",),
+                breaks="",
+                undo="",
+                where="",
+                over_limit=f"the runbook expects at most {limit}",
+            )
+        )
+        if answer.decision is not Decision.YES:
+            return False
+        self.engine.add(
+            Kind.CONFIRMED,
+            address,
+            by=self.engine.site.operator,
+            decision="yes",
+            scope="limit",
+            writes=[f"all {count}"],
+            typed=answer.typed,
+        )
+        return True
+
