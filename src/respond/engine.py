@@ -129,9 +129,7 @@ class Engine:
             answer = self.tools.prompt.ask(question)
         return self.heed(answer, getattr(question, "step", ""))
 
-    def by_hand(
-        self, task: Person[Any], title: str, seen: Callable[[], bool] | None
-    ) -> Answer:
+    def by_hand(self, task: Person[Any], title: str, seen: Callable[[], bool] | None) -> Answer:
         """Let a person do a task; the answer is not heeded yet."""
         with self._asking, self.tools.stop.waiting(self.run):
             return self.tools.prompt.by_hand(task, title, seen=seen, every_s=3.0)
@@ -193,7 +191,12 @@ class Engine:
 
     def park(self, error: RespondError, code: ExitCode) -> ExitCode:
         """Record where the run waits, and for what."""
-        told = {"why": error.what, "reason": error.why, "do": error.do, "exit": int(code)}
+        told: dict[str, Any] = {
+            "why": error.what,
+            "reason": error.why,
+            "do": error.do,
+            "exit": int(code),
+        }
         if isinstance(error, WaitsError):
             self.add(Kind.PARKED, error.address, **told, waits=error.since)
         else:
@@ -258,9 +261,7 @@ class Engine:
     def inputs(self) -> Value:
         """The inputs as expressions see them; secrets as handles."""
         given = dict(self.state.inputs)
-        return {
-            i.name: _input_value(i, given.get(i.name)) for i in self.runbook.inputs
-        }
+        return {i.name: _input_value(i, given.get(i.name)) for i in self.runbook.inputs}
 
     @property
     def now(self) -> int:

@@ -231,6 +231,8 @@ class EngineWalk(Walk):
     ) -> None:
         if self.engine.state.step(address).conclusion is not None:
             return
+        if how is As.FAILED:
+            more.setdefault("error", failure_data(step, StepFailedError(why)))
         phase = step.words.phase or here.phase
         self.engine.add(
             Kind.OBSERVED,
@@ -276,4 +278,3 @@ class EngineWalk(Walk):
             typed=answer.typed,
         )
         return True
-

@@ -5,6 +5,7 @@ It is handed a ``Reader`` (inside a ``World``) and has nothing else to reach a s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from respond.core.runbook import (
     BlockStep,
     ChooseStep,
     ForEach,
+    ParallelStep,
     Runbook,
     Step,
     WaitStep,
@@ -29,7 +31,11 @@ from respond.ports import Journal, Progress
 from respond.site import Site, first_late, recorded_values, values_of
 from respond.walk import Absent, EndedError, Here, Walk, late_output
 
-__all__ = ["Planner", "make_plan"]
+__all__ = ["NotSoError", "Planner", "make_plan"]
+
+
+class NotSoError(StepFailedError):
+    """Something that the runbook asserts does not hold: the run is not for this case."""
 
 
 def make_plan(
@@ -255,9 +261,8 @@ class Planner(Walk):
         if holds is True:
             return None
         message = step.message.value(here.values)
-        raise StepFailedError(
-            str(message), why=f"assert: {step.holds.source}", do="nothing has been changed"
-        )
+        says = message if isinstance(message, str) else f"assert: {step.holds.source}"
+        raise NotSoError(says, why=f"assert: {step.holds.source}", do="nothing has been changed")
 
     def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
         if self.state.step(address).conclusion is None:
@@ -268,19 +273,23 @@ class Planner(Walk):
         self._note(step, address, here, StepPlan.SKIPPED, why)
 
     def undecided(self, step: Step, address: str, here: Here, on: Late) -> None:
-        self._note(step, address, here, StepPlan.LATE, on.says, on.step)
-        for inner in _branches(step):
+        for inner in _inside(step):
+            if inner is step or isinstance(inner, ActionStep):
+                where = here.prefix + inner.words.id
+                self._note(inner, where, here, StepPlan.LATE, on.says, on.step)
             if isinstance(inner, ActionStep):
                 here.values.setdefault(inner.words.id, late_output(inner.words.id, inner))
-                self._note(
-                    inner, here.prefix + inner.words.id, here, StepPlan.LATE, on.says, on.step
-                )
 
     def not_started(self, step: Step, address: str, why: str) -> None:
         self.unseen.append(f"{step.words.title or address}: not planned, since {why} cannot be")
 
-    def unevaluated(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
+    def impossible(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
         raise error
+
+    def each(
+        self, step: ActionStep | BlockStep, address: str, here: Here, items: list[Value]
+    ) -> None:
+        """Each item stands in the plan as a step of its own."""
 
     def limit(self, step: ActionStep | BlockStep, each: ForEach) -> int:
         return self.site.limit(step, each)
@@ -290,16 +299,19 @@ class Planner(Walk):
         return True
 
 
-def _branches(step: Step) -> list[Step]:
+def _inside(step: Step) -> Iterator[Step]:
+    """The step and what it holds, without handlers."""
+    yield step
+    held: tuple[Step, ...] = ()
     match step:
         case ChooseStep():
-            return [inner for branch in step.branches.values() for inner in branch]
-        case BlockStep():
-            return list(step.steps)
-        case ActionStep():
-            return [step]
+            held = tuple(inner for branch in step.branches.values() for inner in branch)
+        case BlockStep() | ParallelStep():
+            held = step.steps
         case _:
-            return []
+            pass
+    for inner in held:
+        yield from _inside(inner)
 
 
 def wait_says(step: WaitStep) -> str:

@@ -8,6 +8,7 @@ tied hands no longer wants anything (P6).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ from respond.core.questions import (
     Decision,
 )
 from respond.core.run import As, StepState, WriteState, WriteStatus
-from respond.core.runbook import ActionStep, Phase
+from respond.core.runbook import ActionStep, Phase, Retry, Step
 from respond.core.script import (
     Again,
     Api,
@@ -50,6 +51,7 @@ from respond.core.values import Value
 from respond.drivers import Look, World, act, look, refusal, still_wanted
 from respond.errors import (
     NoAnswerError,
+    NotReadyError,
     ParkedError,
     RefusedBySystemError,
     StepFailedError,
@@ -61,13 +63,16 @@ from respond.walk import Absent, Here
 if TYPE_CHECKING:
     from respond.engine import Engine
 
-__all__ = ["StepRun", "request_digest"]
+__all__ = ["StepRun", "failure_data", "request_digest"]
 
 PASSES_MAX = 12
 """Passes over one script; more means that an action chases itself."""
 
 ATTEMPTS = 4
 """Sends of one write in all, each with its own intent, when the system says "not now"."""
+
+LOOK_AGAIN_S = 30
+"""How long a look is tried again, where one answer alone would decide wrongly, in seconds."""
 
 POLL_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Pauses between looks while a change settles; the last one repeats."""
@@ -130,7 +135,7 @@ class StepRun:
     here: Here
     _arguments: dict[str, Value] = field(default_factory=dict, init=False)
     _agreed: set[str] = field(default_factory=set, init=False)
-    _stays: set[str] = field(default_factory=set, init=False)
+    _sent: Counter[str] = field(default_factory=Counter, init=False)
 
     # --- entry -----------------------------------------------------------------------------------
 
@@ -159,7 +164,16 @@ class StepRun:
         except _OpenError as open_:
             return self._leave_open(str(open_))
         except StepFailedError as error:
-            return self._failed(error)
+            return self._on_my_word(error) if self.state.by_hand else self._failed(error)
+
+    def look_again(self) -> Look[Any]:
+        """Look with tied hands, whatever became of the step.
+
+        Raises:
+            StepFailedError, ShapeError: It cannot be looked at.
+        """
+        self._arguments = self.engine.site.arguments(self.step, self.here.values)
+        return self._look()
 
     @property
     def state(self) -> StepState:
@@ -217,7 +231,9 @@ class StepRun:
 
     def _to_the_end(self) -> Value | Absent:
         began = self.engine.tools.clock.mono_ms()
-        for _ in range(PASSES_MAX):
+        passes = 0
+        while passes < PASSES_MAX:
+            passes += 1
             self._recover()
             if self._wants_agreement_first():
                 self._agree()
@@ -241,10 +257,11 @@ class StepRun:
                 continue
             if isinstance(outcome, NotYet):
                 self._wait_for(outcome, began)
+                passes -= 1  # Waiting is no pass: the step's own limit ends it.
                 continue
             missing = self._planned_but_not_wanted()
-            if missing:
-                self._ask_already_so(missing)
+            if missing and not self._is_already_so(missing):
+                continue
             return self._prove(outcome)
         raise StepFailedError(
             f"step {self.address!r} did not come to an end in {PASSES_MAX} passes",
@@ -296,6 +313,7 @@ class StepRun:
         fresh = [w for w in wanted if w.key not in self._covered()]
         if not fresh:
             return
+        self._check(seen)
         self._approval()
         drifted = self._drift(wanted)
         if drifted is not None:
@@ -306,6 +324,13 @@ class StepRun:
             self._ask_drift(fresh)
             return
         self._confirm(fresh)
+
+    def _check(self, seen: Look[Any]) -> None:
+        """Whether what is wanted may be asked for at all; an undo knows more."""
+
+    def _wants_typed(self, writes: list[PlannedWrite]) -> bool:
+        """Whether verb and target have to be typed, and not just a yes."""
+        return any(w.effect is Effect.DESTROYS for w in writes)
 
     def _drift(self, wanted: list[PlannedWrite]) -> list[PlannedWrite] | None:
         """What is wanted now, when that is not what was planned; None when it is the same.
@@ -320,7 +345,7 @@ class StepRun:
         if {w.key for w in wanted} <= expected:
             return None
         engine = self.engine
-        for pause in self._pauses(30):
+        for pause in self._pauses(LOOK_AGAIN_S):
             engine.pause(pause, "what is seen is not what was planned: looking again")
             seen = self._look()
             wanted = [planned_write(w) for w in seen.writes if not w.cleans_up]
@@ -350,7 +375,7 @@ class StepRun:
     def _confirm(self, writes: list[PlannedWrite]) -> None:
         together = self._group(writes)
         everything = [w for _, group in together for w in group]
-        destructive = any(w.effect is Effect.DESTROYS for w in everything)
+        destructive = self._wants_typed(everything)
         first = everything[0]
         wants = ""
         if destructive:
@@ -465,17 +490,17 @@ class StepRun:
             if w.subject not in written and not w.cleans_up and w.key not in self._agreed
         ]
 
-    def _ask_already_so(self, missing: list[PlannedWrite]) -> None:
-        """A planned write that is not wanted any more is drift: somebody did it, or we misread."""
+    def _is_already_so(self, missing: list[PlannedWrite]) -> bool:
+        """A planned write that is not wanted any more is drift: somebody did it, or we misread.
+
+        It is looked at again through the settle time, then asked. False: it is wanted after all.
+        """
         engine = self.engine
         keys = {w.key for w in missing}
         for pause in self._pauses(max(10, self._look().settle_s)):
             engine.pause(pause, "it is already so: looking again")
             if keys & {write_key(w) for w in self._look().writes}:
-                raise ParkedError(
-                    f"step {self.address!r}: what is seen changes from look to look",
-                    do=f"respond resume {engine.run}",
-                )
+                return False
         answer = engine.ask(
             AskDrift(
                 step=self.address,
@@ -501,6 +526,7 @@ class StepRun:
             typed=answer.typed,
         )
         self._agreed |= keys
+        return True
 
     # --- writing ---------------------------------------------------------------------------------
 
@@ -510,7 +536,6 @@ class StepRun:
             raise _NotAgreedError
         self.engine.tools.stop.check(self.engine.run)
         if isinstance(write.hands, Person):
-            self._stays |= set(write.stays)
             raise _HandsError(write)
         return self._send(write, write.hands, key)
 
@@ -532,17 +557,27 @@ class StepRun:
         try:
             return self._send_once(write, hands, key)
         except RefusedBySystemError as error:
-            if not error.again:
+            if not self._may_again(error):
                 raise
             return self._send_again(write, hands, key, error)
+
+    @property
+    def _retry(self) -> Retry:
+        return self.step.retry or Retry(times=ATTEMPTS, wait_s=1)
+
+    def _may_again(self, error: BaseException) -> bool:
+        if not isinstance(error, RefusedBySystemError) or not error.again:
+            return False
+        kind = "rate-limit" if error.code == "429" else "unavailable"
+        return self._retry.times > 1 and kind in self._retry.on
 
     def _send_again(
         self, write: Write[Any], hands: Api[Any], key: str, first: RefusedBySystemError
     ) -> Any:
         import tenacity  # noqa: PLC0415 - 34 ms, needed only when a system says "not now"
 
-        retry = self.step.retry
-        pause = tenacity.wait_exponential(multiplier=retry.wait_s if retry else 1, max=30)
+        retry = self._retry
+        pause = tenacity.wait_exponential(multiplier=retry.wait_s, max=30)
         asked: list[float] = [float(first.retry_after_s or 0)]
 
         def wait(state: tenacity.RetryCallState) -> float:
@@ -557,7 +592,7 @@ class StepRun:
 
         self._pause(max(asked[-1], 0.5), f"{first.what}; trying again")
         retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt((retry.times if retry else ATTEMPTS) - 1),
+            stop=tenacity.stop_after_attempt(retry.times - 1),
             wait=wait,
             retry=tenacity.retry_if_exception(
                 lambda e: isinstance(e, RefusedBySystemError) and e.again
@@ -573,17 +608,18 @@ class StepRun:
     def _send_once(self, write: Write[Any], hands: Api[Any], key: str) -> Any:
         engine = self.engine
         intent = self._intend(write, key, hands.call.timeout_s)
+        self._sent[key] += 1
         try:
             reply = engine.tools.pen.send(intent, hands.call, request_digest(write))
             value, seal = self._taken(hands, reply)
-        except RefusedBySystemError as error:
+        except (RefusedBySystemError, NotReadyError) as error:
             engine.add(
                 Kind.OUTCOME,
                 self.address,
                 intent=intent.seq,
                 how="not-done",
                 why=error.what,
-                code=error.code,
+                code=getattr(error, "code", ""),
             )
             raise
         except NoAnswerError as error:
@@ -632,18 +668,19 @@ class StepRun:
         intent = self._intend(write, key, 0)
         intent.spend(request_digest(write))
         seen = self._watch(write) if write.proof is Proof.SEEN else None
-        with engine.tools.stop.waiting(engine.run):
-            answer = engine.tools.prompt.by_hand(person, self.title, seen=seen, every_s=3.0)
-        engine.heed(answer, self.address)
+        answer = engine.by_hand(person, self.title, seen)
+        if answer.decision is Decision.LATER:
+            engine.heed(answer, self.address)  # They may still do it: it is looked at first.
         if answer.decision is not Decision.YES:
             engine.add(
                 Kind.OUTCOME,
                 self.address,
                 intent=intent.seq,
                 how="not-done",
-                why=answer.reason or "the person could not do it",
+                why=answer.reason or "the person did not do it",
                 by=engine.site.operator,
             )
+            engine.heed(answer, self.address)
             raise _OpenError(answer.reason or "it could not be done by hand")
         seal = {person.keep: answer.typed} if person.keep else {}
         engine.add(
@@ -684,34 +721,37 @@ class StepRun:
                     intent=write.seq,
                     why="the process ended before an answer was recorded",
                 )
-        pause = max(self._could_still_land(w) for w in open_writes)
+        pause = max(_could_still_land(w) for w in open_writes)
         self._pause(pause, "a write may have happened: waiting until it would be seen")
-        seen = self._look()
+        seen = self._look_patiently() if any(_is_seen(w) for w in open_writes) else None
         for write in open_writes:
             self._reconcile(write, seen)
 
-    def _could_still_land(self, write: WriteState) -> float:
-        if write.by == "person":
-            return 0.0
-        return float(write.write.get("timeout_s", 0)) + float(write.write.get("settle_s", 0))
+    def _look_patiently(self) -> Look[Any] | None:
+        """Look until there is an answer; None when there is none for a while."""
+        for pause in [0.0, *self._pauses(LOOK_AGAIN_S)]:
+            self._pause(pause, "no answer to the look: looking again")
+            try:
+                return self._look()
+            except StepFailedError as error:
+                self.engine.tools.progress.say(error.what)
+        return None
 
-    def _reconcile(self, write: WriteState, seen: Look[Any]) -> None:
-        engine = self.engine
-        proof = Proof(write.write["proof"])
+    def _reconcile(self, write: WriteState, seen: Look[Any] | None) -> None:
         subject = write.write["subject"]
-        if proof is Proof.SEEN:
+        if _is_seen(write) and seen is not None:
             wanted = subject in {w.subject.name for w in seen.writes}
             self._settle(
                 write, done=not wanted, why="looked: " + ("not there" if wanted else "seen")
             )
             self._attempts_left(write)
-        elif write.by == "person":
+        elif write.by == "person" and not _is_seen(write):
             self._settle(write, done=False, why="nobody said that it was done")
-        elif write.write["repeatable"]:
+        elif write.write["repeatable"] and not _is_seen(write):
             self._settle(write, done=False, why="harmless to repeat, by the system's own word")
             self._attempts_left(write)
         else:
-            self._ask_unknown(write, engine)
+            self._ask_unknown(write)
 
     def _settle(self, write: WriteState, *, done: bool, why: str) -> None:
         word = "done" if done else "not-done"
@@ -725,7 +765,7 @@ class StepRun:
         )
 
     def _attempts_left(self, write: WriteState) -> None:
-        tried = sum(1 for w in self.state.writes if w.key == write.key)
+        tried = self._sent[write.key]
         now = next(w for w in self.state.writes if w.seq == write.seq)
         if now.status is WriteStatus.NOT_DONE and tried >= ATTEMPTS:
             raise NoAnswerError(
@@ -735,7 +775,8 @@ class StepRun:
                 request=write.write["request"],
             )
 
-    def _ask_unknown(self, write: WriteState, engine: Engine) -> None:
+    def _ask_unknown(self, write: WriteState) -> None:
+        engine = self.engine
         try:
             answer = engine.ask(
                 AskUnknown(
@@ -813,9 +854,15 @@ class StepRun:
     def _observe(self, how: As, outcome: Done[Any], *, why: str) -> None:
         findings = list(outcome.findings)
         if outcome.stays is not None:
+            before = {
+                name
+                for w in self.state.writes
+                if w.by == "person"
+                for name in w.write.get("stays", ())
+            }
             findings += [
                 f"ALARM: {name} was there before and is gone: was the wrong one removed?"
-                for name in sorted(self._stays - set(outcome.stays))
+                for name in sorted(before - set(outcome.stays))
             ]
         self.engine.add(
             Kind.OBSERVED,
@@ -858,7 +905,6 @@ class StepRun:
                     why=error.what,
                 )
                 return self._after_by_hand()
-        recovered = self.step.words.on_failure.recovered
         self.engine.add(
             Kind.OBSERVED,
             self.address,
@@ -867,13 +913,7 @@ class StepRun:
             why=error.what,
             title=self.title,
             phase=self.phase.value if self.phase else "",
-            error={
-                "what": error.what,
-                "why": error.why,
-                "do": error.do,
-                "request": error.request,
-                "recovered": recovered,
-            },
+            error=failure_data(self.step, error),
         )
         return Absent(error.what, failed=True)
 
@@ -924,6 +964,28 @@ class StepRun:
             why=error.what,
         )
         return Absent("done by hand; nothing could be read")
+
+
+def failure_data(step: Step, error: StepFailedError) -> dict[str, Any]:
+    """A failure as it stands in the journal."""
+    return {
+        "what": error.what,
+        "why": error.why,
+        "do": error.do,
+        "request": error.request,
+        "by_hand": error.by_hand,
+        "recovered": step.words.on_failure.recovered,
+    }
+
+
+def _is_seen(write: WriteState) -> bool:
+    return bool(write.write["proof"] == Proof.SEEN.value)
+
+
+def _could_still_land(write: WriteState) -> float:
+    """Seconds until the outcome of a write would show, counted from now (rule 4)."""
+    limit = 0 if write.by == "person" else write.write.get("timeout_s", 0)
+    return float(limit) + float(write.write.get("settle_s", 0))
 
 
 def _line(write: PlannedWrite) -> str:

@@ -150,7 +150,10 @@ class Walk(ABC):
     def not_started(self, step: Step, address: str, why: str) -> None:
         """A step that is left out because an earlier one failed."""
 
-    def each(self, step: ActionStep | BlockStep, address: str, here: Here, items: list[Value]) -> None:
+    @abstractmethod
+    def each(
+        self, step: ActionStep | BlockStep, address: str, here: Here, items: list[Value]
+    ) -> None:
         """The set of a ``for_each`` is known."""
 
     # --- the way ------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import contextlib
 import getpass
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -124,6 +125,7 @@ def rehearsal_session(
     dry_run: bool = False,
     ahead_s: float = 0.0,
     moments: Moments | None = None,
+    verbosity: int = 0,
 ) -> Session:
     """Everything for a run against the simulated company; no real credential is touched.
 
@@ -186,6 +188,7 @@ def rehearsal_session(
         secrets=secrets,
         keep=keep,
         timeout_scale=REHEARSAL_TIMEOUTS,
+        verbosity=verbosity,
     )
     can = _discovered(lines.reader, connections["cio"])
     own = {"own_digests": own_digests}
@@ -307,6 +310,7 @@ def real_session(
         progress=progress,
         secrets=secrets,
         keep=keep,
+        verbosity=hand.verbosity,
     )
     connections: dict[str, Connection] = {}
     for name, config in configs.items():
@@ -368,6 +372,7 @@ def _lines(
     secrets: Secrets,
     keep: Callable[[str, str], None],
     timeout_scale: float = 1.0,
+    verbosity: int = 0,
 ) -> _Lines:
     from respond.adapters.command import CommandPen
     from respond.adapters.http import HttpTransport
@@ -405,7 +410,17 @@ def _lines(
         "screen": LocalPen(show, open_secret),
         "own": LocalPen(keep_own, open_secret),
     }
-    return _Lines(RouterReader(http.reader()), RouterPen(http.pen(), others), http.close)
+    reader: Reader = RouterReader(http.reader())
+    pen: Pen = RouterPen(http.pen(), others)
+    if verbosity:
+        from respond.adapters.log import close_library_loggers, make_logger
+        from respond.adapters.logged import LoggedPen, LoggedReader
+
+        close_library_loggers()
+        stream, tty = sys.stderr, sys.stderr.isatty()
+        log = make_logger(redactor, clock, stream, verbosity=verbosity, terminal=tty)
+        reader, pen = LoggedReader(reader, log, clock), LoggedPen(pen, log, clock)
+    return _Lines(reader, pen, http.close)
 
 
 def _clean_environment() -> dict[str, str]:

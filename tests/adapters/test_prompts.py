@@ -23,7 +23,8 @@ from respond.core.questions import (
 )
 from respond.core.script import Person
 from respond.testing.clock import SettableClock
-from respond.testing.example_run import example_plan, example_task
+from respond.testing.example_run import HEAD, ExampleRun, example_plan, example_task
+from respond.views.screen import Screen
 
 START = AskStart(example_plan(), ("no-downtime",))
 DESTROYS = AskConfirm("revoke", "Revoke the key", "revoke cdef", True, (), "", "", "")
@@ -176,6 +177,16 @@ def test_nobody_answers_nothing(question: Question) -> None:
     assert not nobody.is_there
     task = nobody.by_hand(example_task(), "Revoke the key", seen=lambda: True, every_s=1)
     assert task.decision is Decision.LATER
+
+
+def test_nobody_shows_the_plan_that_waits() -> None:
+    """Whoever reads the log of a parked run sees the plan, and nothing to answer it with."""
+    run = ExampleRun().propose().look()
+    screen = Screen(lambda: run.state, lambda: HEAD, lambda: run.at_ms, lambda: 4.0)
+    told: list[str] = []
+    NobodyPrompt(tell=told.append, screen=screen).ask(START)
+    assert "revoke backend-prod" in told[0]
+    assert "start (asks" not in told[0]
 
 
 # --- --auto --------------------------------------------------------------------------------------

@@ -299,13 +299,19 @@ class NobodyPrompt:
 
     Attributes:
         why: Why nobody can be asked.
+        tell: Where the plan is shown all the same, without the words that would start it.
+        screen: Draws it; None shows nothing.
     """
 
     why: str = "nobody sits at a terminal"
+    tell: Callable[[str], None] = lambda _: None
+    screen: Screen | None = None
     asked: list[Question] = field(default_factory=list)
     is_there: bool = False
 
     def ask(self, question: Question) -> Answer:
+        if self.screen is not None and isinstance(question, AskStart):
+            self.tell(self.screen.question(question, asks=False))
         return Answer(Decision.LATER, reason=f"{self.why}, and {_wanted(question)} wants an answer")
 
     def by_hand(

@@ -32,7 +32,6 @@ __all__ = [
     "Connecting",
     "actions_of",
     "check_name",
-    "config_of",
     "loadable",
     "missing_rights",
     "read_table",
@@ -45,20 +44,20 @@ _SNIPPETS: Final[Mapping[str, str]] = {
     "customerio": """\
 [connections.{name}]
 system = "customerio"
-account = "48213"             # the number in the address of the account settings
-region = "eu"                 # eu or us
-identity = "respond-ir"       # name of the service account
-sink = "screen"               # or "vault:NAME:MOUNT/PATH#FIELD": where new keys go
+account = "48213" # your account
+region = "eu" # eu or us
+identity = "respond-ir" # name of the service account
+sink = "screen" # where new keys go
 """,
     "slack": """\
 [connections.{name}]
 system = "slack"
-account = "T0123456789"       # id of the workspace
+account = "T0123456789" # id of the workspace
 """,
     "pagerduty": """\
 [connections.{name}]
 system = "pagerduty"
-region = "us"                 # us or eu
+region = "us" # us or eu
 options = {{ from = "you@example.com" }}
 """,
     "vault": """\
@@ -69,15 +68,20 @@ base_urls = {{ http = "https://vault.example.com:8200" }}
     "email": """\
 [connections.{name}]
 system = "email"
-options = {{ host = "smtp.example.com", port = 587, user = "respond", from = "security@example.com" }}
+
+[connections.{name}.options]
+host = "smtp.example.com"
+port = 587
+user = "respond"
+from = "security@example.com"
 """,
     "http": """\
 [connections.{name}]
 system = "http"
-auth = "bearer"               # or basic, none
+auth = "bearer" # or basic, none
 base_urls = {{ http = "https://api.example.com" }}
 """,
-}  # fmt: skip
+} # fmt: skip
 """What to paste into ``respond.toml``, by system."""
 
 _NICKNAMES: Final[Mapping[str, str]] = {
@@ -146,10 +150,6 @@ def loadable(places: Places) -> dict[str, Runbook]:
         except (RespondError, FormatFault, FormatFaults):
             continue
     return found
-
-
-def config_of(project: Project, name: str) -> ConnectionConfig:
-    return project.connections[name.partition("/")[0]]
 
 
 def actions_of(runbook: Runbook) -> dict[str, str]:

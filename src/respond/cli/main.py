@@ -212,6 +212,9 @@ def _print_help(command: Any, words: list[str], places: Places) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
+    from respond.adapters.process import harden
+
+    harden()
     sys.exit(run(argv))
 
 

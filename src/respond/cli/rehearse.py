@@ -47,6 +47,7 @@ def rehearse(
         False, "--api-hands", help="Show the routes that the vendor has not confirmed"
     ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Make the plan and stop"),
+    verbose: bool = typer.Option(False, "-v", "--verbose", help="Say every request, on stderr"),
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
 ) -> int:
     """Run a runbook against the simulated company, writes included.
@@ -71,6 +72,7 @@ def rehearse(
             "dry-run" if dry_run else "rehearsal",
             runbook=loaded.name,
             run=run,
+            verbosity=int(verbose),
             as_json=as_json,
             auto=auto,
             click=rehearsal.click,
@@ -200,6 +202,7 @@ class Staging:
             dry_run=self.dry_run,
             ahead_s=ahead_s,
             moments=moments,
+            verbosity=self.hand.verbosity,
         )
 
     def _plan_only(self, session: Session) -> ExitCode:

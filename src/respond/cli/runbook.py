@@ -77,6 +77,7 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "connection": (str, typer.Option("", "--connection", help="Which account, if there are more")),
     "incident": (str, typer.Option("", "--incident", help="Id of the incident, for the log")),
     "reason": (str, typer.Option("", "--reason", help="Why, in a sentence, for the log")),
+    "verbose": (bool, typer.Option(False, "-v", "--verbose", help="Say every request, on stderr")),
     "as_json": (bool, typer.Option(False, "--json", help="The result as JSON")),
 }
 """Options of every runbook. An input of the same name is refused by ``respond check``."""
@@ -140,6 +141,7 @@ class _Command:
             as_json=given["as_json"],
             yes=given["yes"],
             runbook=self.name,
+            verbosity=int(given["verbose"]),
         )
         if given["step"] and not given["dry_run"]:
             raise UsageError("--step goes with --dry-run", do="add --dry-run")

@@ -206,6 +206,7 @@ def resume(
     run: str = typer.Argument("", help="Id of the run; the only open one when left out"),
     auto: bool = typer.Option(False, "--auto", help="Rehearsals only: yes to every question"),
     yes: bool = typer.Option(False, "--yes", help="Yes to all that destroys nothing"),
+    verbose: bool = typer.Option(False, "-v", "--verbose", help="Say every request, on stderr"),
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
 ) -> int:
     """Carry a run on after a crash, a Ctrl-C or a wait. Nothing is done twice."""
@@ -214,6 +215,7 @@ def resume(
     places: Places = ctx.obj
     kept = _read(places, run or _only_open(places))
     hand = _hand(kept, auto=auto, yes=yes, as_json=as_json)
+    hand.verbosity = int(verbose)
     if kept.is_rehearsal:
         return int(_rehearsing(places, kept, hand).resume(_ahead_s(kept)))
     with _session(places, kept, hand) as (session, runbook):

@@ -36,6 +36,7 @@ class Stagehand:
         mode: ``real``, ``rehearsal`` or ``dry-run``.
         auto: ``--auto``: the simulated person answers, in rehearsals only.
         yes: ``--yes``.
+        verbosity: ``-v``, counted: 1 says every request in the operational log.
         click: What the simulated person does, in rehearsals.
     """
 
@@ -47,6 +48,7 @@ class Stagehand:
     operator: str = ""
     runbook: str = ""
     run: str = ""
+    verbosity: int = 0
     state: Callable[[], RunState | None] = field(default=lambda: None)
     head: Callable[[], Head] | None = None
     _lines: Lines | None = field(default=None, init=False)

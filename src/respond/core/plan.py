@@ -249,6 +249,16 @@ class Plan:
         return digest_of(self.canonical)
 
     @property
+    def does_anything(self) -> bool:
+        """Whether there is more to it than looking."""
+        looks = (StepPlan.NOTHING, StepPlan.SKIPPED, StepPlan.ENDS)
+        return any(
+            step.state not in looks
+            and (step.effect is not Effect.READS or step.state is StepPlan.WAITS)
+            for step in self.steps
+        )
+
+    @property
     def writes(self) -> tuple[PlannedWrite, ...]:
         return tuple(write for step in self.steps for write in step.writes)
 

@@ -1,0 +1,606 @@
+"""Look for trouble before the incident does (P28): each finding says why, and what to do.
+
+It reads and tries; it changes nothing. Every check stands alone, so that one that fails does not
+hide another.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from respond.cli.probing import Line, Probed, Verdict, open_line, probe
+from respond.errors import NotReadyError, RespondError, StepFailedError
+from respond.places import Places
+from respond.site import NO_CONNECTION
+
+if TYPE_CHECKING:
+    from respond.adapters.redactor import Redactor
+    from respond.adapters.secrets import CredentialStore
+    from respond.core.runbook import Runbook
+    from respond.formats.config_file import ConnectionConfig, Project
+    from respond.ports import Clock, KeyStore
+
+__all__ = ["Doctor", "Finding"]
+
+REVIEW_DAYS_MAX: Final = 180
+CLOCK_S_MAX: Final = 60
+FREE_BYTES_MIN: Final = 256 * 1024 * 1024
+CREDENTIAL: Final = "credential"
+_DAY_S: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that would hurt tonight.
+
+    Attributes:
+        area: ``credential``, ``permission``, ``discovery``, ``clock``, ``disk``, ``keys``,
+            ``journal``, ``persons``, ``runbook`` or ``project``.
+        what: What was found.
+        why: Why it matters in an incident.
+        do: What to do now.
+    """
+
+    area: str
+    what: str
+    why: str
+    do: str
+
+
+@dataclass(slots=True)
+class Doctor:
+    """One look at everything.
+
+    Args:
+        line: Where a connection leads, by name.
+        only: Look at this runbook and what it needs; empty looks at all.
+        operator: The person at the keyboard, as the machine calls them.
+    """
+
+    places: Places
+    project: Project
+    clock: Clock
+    redactor: Redactor
+    line: Callable[[str], Line]
+    operator: str
+    tell: Callable[[str], None]
+    only: str = ""
+    well: list[str] = field(default_factory=list)
+    _keys: KeyStore | None = None
+    _keys_trouble: str = ""
+    _runbooks: Mapping[str, Runbook] = field(default_factory=dict)
+
+    def look(self) -> Iterator[Finding]:
+        """Every finding, the ones about credentials first."""
+        yield from self._key_store()
+        faults = list(self._load_runbooks())
+        yield from self._connections()
+        yield from self._needed_connections()
+        yield from self._disk()
+        yield from self._journal()
+        yield from self._persons()
+        yield from faults
+        yield from self._rehearsed()
+
+    # --- the key store ---
+
+    def _key_store(self) -> Iterator[Finding]:
+        from respond import wiring
+
+        try:
+            self._keys = wiring.open_keys(self.project, self.places)
+            self._keys.get("doctor/looks-whether-this-opens")
+        except NotReadyError as error:
+            self._keys, self._keys_trouble = None, error.what
+            yield Finding(
+                "keys",
+                _words(error),
+                "no credential can be read and no run can be started",
+                error.do or "unlock or mend the key store",
+            )
+        else:
+            self.well.append(f"keys in {self._keys.says}")
+
+    # --- connections ---
+
+    def _wanted(self) -> list[str]:
+        """Connections to look at: all, or those of the systems that the one runbook needs."""
+        if not self.only:
+            return list(self.project.connections)
+        from respond.cli.connecting import actions_of
+
+        systems = {s for one in self._runbooks.values() for s in actions_of(one).values()}
+        if "notify" in systems:
+            systems |= {"slack", "email"}
+        named = {n for n, c in self.project.connections.items() if c.system in systems}
+        holders = {
+            config.sink.split(":")[1]
+            for name, config in self.project.connections.items()
+            if name in named and config.sink.startswith(("vault:", "command:"))
+        }
+        return [n for n in self.project.connections if n in named | holders]
+
+    def _connections(self) -> Iterator[Finding]:
+        from respond import wiring
+        from respond.adapters.secrets import CredentialStore
+
+        if self._keys is None:
+            return
+        store = CredentialStore(
+            self.project.references,
+            self._keys,
+            self.redactor,
+            self.clock,
+            environment=wiring._clean_environment(),  # noqa: SLF001 - the same for a run
+        )
+        for name in self._wanted():
+            config = self.project.connections[name]
+            self.tell(f"looking at {name}")
+            for reference in config.references:
+                yield from self._credential(config, reference, store)
+
+    def _credential(
+        self, config: ConnectionConfig, reference: str, store: CredentialStore
+    ) -> Iterator[Finding]:
+        if not _needs_credential(config):
+            return
+        part = reference.partition("/")[2]
+        try:
+            store.credential(reference)
+        except NotReadyError as error:
+            yield Finding(
+                CREDENTIAL,
+                error.what,
+                "the runbooks that need it stop before their first step",
+                f"respond connect {reference}",
+            )
+            return
+        try:
+            line = self.line(config.name)
+        except RespondError as error:
+            yield Finding(CREDENTIAL, error.what, error.why, error.do)
+            return
+        from respond.cli.connecting import sinks_in
+
+        opened = open_line(
+            config,
+            line,
+            secrets=store,
+            redactor=self.redactor,
+            clock=self.clock,
+            sinks=sinks_in(self.project, config.name),
+            waiting=lambda what, s: self.tell(f"waiting {s:.0f} s for {what}"),
+        )
+        try:
+            probed = probe(opened, part)
+            yield from self._probed(config, reference, probed)
+            if config.system == "customerio" and not part and probed.verdict is Verdict.ACCEPTED:
+                yield from self._discovery(config, opened.reader)
+        finally:
+            opened.close()
+
+    def _probed(
+        self, config: ConnectionConfig, reference: str, probed: Probed
+    ) -> Iterator[Finding]:
+        from respond.cli.connecting import missing_rights
+
+        if probed.verdict in {Verdict.REFUSED, Verdict.UNCLEAR}:
+            refused = probed.verdict is Verdict.REFUSED
+            how = "is not accepted" if refused else "could not be tried"
+            yield Finding(
+                CREDENTIAL,
+                f"{reference} {how}: {self.redactor.clean(probed.says)}",
+                "tonight every step that uses it would be done by hand",
+                f"respond connect {reference} --replace"
+                if refused
+                else probed.do or "look at the network and at the system's status page",
+            )
+            return
+        for mismatch in probed.mismatch:
+            yield Finding(
+                CREDENTIAL,
+                mismatch,
+                "a run would work in another account than the questions name",
+                f"correct [connections.{config.name}] in respond.toml, or the credential",
+            )
+        for right, names in missing_rights(probed, self._runbooks):
+            yield Finding(
+                "permission",
+                f"{reference} may not {right.name}"
+                + (f" ({self.redactor.clean(right.why)})" if right.why else ""),
+                f"needed by {', '.join(names)}: that step would be done by hand",
+                f"grant: {right.grant}; then: respond connect {reference}",
+            )
+        yield from self._clocks(reference, probed)
+        about = f"{probed.account} {probed.account_name}".strip()
+        said = "not tried" if probed.verdict is Verdict.UNTRIED else "accepted"
+        self.well.append(f"{reference} ({config.system}) {said}{f': {about}' if about else ''}")
+
+    def _discovery(self, config: ConnectionConfig, reader: Any) -> Iterator[Finding]:
+        from respond import wiring
+        from respond.actions.customerio import discovery
+
+        name = config.name
+        accepted = wiring.accepted_table(self.places.state / "connections", name)
+        if accepted is None:
+            yield Finding(
+                "discovery",
+                f"nobody has accepted what {name} offers",
+                "a person's hands do what the tool could do",
+                f"respond connect {name}",
+            )
+            return
+        try:
+            documents = wiring.live_documents(reader, name)
+        except StepFailedError as error:
+            yield Finding(
+                "discovery",
+                f"what {name} offers could not be read: {error.what}",
+                "the tool falls back to a person's hands",
+                "look again later; the vendor may have trouble",
+            )
+            return
+        for line in discovery.still_valid(accepted, *documents)[1]:
+            yield Finding(
+                "discovery",
+                f"{name}: {line}",
+                "the vendor changed it since somebody accepted it",
+                f"read the change and accept it: respond connect {name}",
+            )
+
+    def _needed_connections(self) -> Iterator[Finding]:
+        from respond.cli.connecting import actions_of
+
+        have = {config.system for config in self.project.connections.values()}
+        needed: dict[str, list[str]] = {}
+        for name, runbook in self._runbooks.items():
+            systems = set(actions_of(runbook).values())
+            for system in sorted(systems - NO_CONNECTION - have):
+                needed.setdefault(system, []).append(name)
+            if "notify" in systems and not have & {"slack", "email"}:
+                needed.setdefault("slack or email", []).append(name)
+        for system, names in needed.items():
+            tells = system == "slack or email"
+            yield Finding(
+                CREDENTIAL,
+                f"there is no connection for {system}",
+                f"{', '.join(names)} would tell nobody"
+                if tells
+                else f"{', '.join(names)} cannot be run",
+                f"respond connect {'slack' if tells else system} says what to add to respond.toml",
+            )
+
+    # --- clocks ---
+
+    def _clocks(self, reference: str, probed: Probed) -> Iterator[Finding]:
+        theirs = _http_date(probed.date)
+        if theirs is None:
+            return
+        ahead = self.clock.now_ms() / 1000 - theirs
+        if abs(ahead) > CLOCK_S_MAX:
+            yield Finding(
+                "clock",
+                f"this machine is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} "
+                f"the clock of {reference}",
+                "signatures, expiries and the times in the audit log would be wrong",
+                "set the clock: timedatectl set-ntp true, or your system's own way",
+            )
+
+    # --- disk and journal ---
+
+    def _journal_path(self) -> Path:
+        from respond import wiring
+
+        return wiring.journal_path(self.project, self.places)
+
+    def _disk(self) -> Iterator[Finding]:
+        from respond.adapters.sqlite_file import file_system_of
+
+        path = self._journal_path()
+        folder = path.parent
+        there = next(each for each in (folder, *folder.parents) if each.exists())
+        free = shutil.disk_usage(there).free
+        if free < FREE_BYTES_MIN:
+            yield Finding(
+                "disk",
+                f"{free // (1024 * 1024)} MiB are free for the journal in {folder}",
+                "when the disk is full nothing is recorded, and then nothing is sent",
+                "make room, or choose another disk: [journal] path in respond.toml",
+            )
+        if not os.access(there, os.W_OK | os.X_OK):
+            yield Finding(
+                "disk",
+                f"{there} cannot be written to",
+                "without a journal no run is started",
+                "mend the rights of the folder, or set [journal] path in respond.toml",
+            )
+        if not folder.exists():
+            return
+        yield from _open_to_others(folder, 0o700)
+        for name in (path, path.with_name(f"{path.name}-wal")):
+            if name.exists():
+                yield from _open_to_others(name, 0o600)
+        kind = file_system_of(folder)
+        if kind.startswith(("nfs", "cifs", "smb", "fuse.sshfs")):
+            yield Finding(
+                "disk",
+                f"the journal lies on a network file system ({kind})",
+                "locks and syncs there do not keep what the journal promises",
+                "set [journal] path in respond.toml to a local disk",
+            )
+
+    def _journal(self) -> Iterator[Finding]:
+        from respond.adapters.journal_reading import Known, known_of
+        from respond.audit.source import verify_file
+        from respond.audit.verify import Answer
+
+        path = self._journal_path()
+        known = known_of(path, self._keys) if self._keys is not None else Known()
+        if not path.exists():
+            if known.journal:
+                yield Finding(
+                    "journal",
+                    f"the journal {path} is gone; {known.says} remembers {known.journal}",
+                    "no run starts while the journal is missing, and what it proved is lost",
+                    "put the file back; respond audit verify says what is known of it",
+                )
+            else:
+                self.well.append("no journal yet: the first run makes it")
+            return
+        pinned, finding = self._pinned_key(known)
+        yield from finding
+        report = verify_file(path, keys=[pinned] if pinned else [], mark=known.mark)
+        if report.answer in {Answer.BROKEN, Answer.CANNOT_BE_CHECKED}:
+            yield Finding(
+                "journal",
+                f"the journal is {report.says}",
+                "no run is started or resumed on a journal that does not verify",
+                "respond audit verify; keep the file, it is evidence",
+            )
+        elif report.answer is Answer.UNANCHORED:
+            yield Finding(
+                "journal",
+                f"the journal is {report.says}",
+                "what only the chain covers can be cut off without a trace",
+                "the next run signs it; or raise what you allow: audit verify --max-loose",
+            )
+        else:
+            self.well.append(f"journal {report.says}")
+        yield from self._highest_time(path)
+
+    def _pinned_key(self, known: Any) -> tuple[Any, list[Finding]]:
+        """The key to verify with, and what is wrong with how it is pinned."""
+        from respond.audit.checkpoint import NoteError, PublicKey
+        from respond.cli.audit import PINNED
+
+        how = f"respond audit key > {PINNED} next to respond.toml, and commit it"
+        why = "who takes over this machine could replace the journal and its key together"
+        if self.places.project is None:
+            return known.key, []
+        file = self.places.project / PINNED
+        if not file.is_file():
+            return known.key, [Finding("journal", "the public key is not pinned", why, how)]
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+            pinned = PublicKey.parse(next(n for n in lines if n.strip() and n.strip()[0] != "#"))
+        except (OSError, UnicodeDecodeError, NoteError, StopIteration) as error:
+            what = f"{file} holds no public key: {error}"
+            return known.key, [Finding("journal", what, "verify would refuse it", how)]
+        if known.key is not None and pinned.raw != known.key.raw:
+            what = f"{file} is the key of {pinned.name}, and this journal's is another"
+            do = f"find out who replaced which; if the journal was begun anew: {how}"
+            return pinned, [Finding("journal", what, why, do)]
+        return pinned, []
+
+    def _highest_time(self, path: Path) -> Iterator[Finding]:
+        from respond.audit.source import open_rows
+        from respond.audit.verify import SourceError
+
+        highest = ""
+        try:
+            with open_rows(path) as rows:
+                for row in rows:
+                    at = row.columns[3] if row.columns else ""
+                    highest = max(highest, at) if isinstance(at, str) else highest
+        except SourceError:
+            return
+        ahead = _iso(highest) - self.clock.now_ms() / 1000
+        if ahead > CLOCK_S_MAX:
+            yield Finding(
+                "clock",
+                f"the journal has records of {highest}, {ahead:.0f} s after this machine's now",
+                "the clock went back: until it has caught up, nothing may expire by it",
+                "set the clock, then look again",
+            )
+
+    # --- persons ---
+
+    def _persons(self) -> Iterator[Finding]:
+        records = self.project.records
+        admins = [each for each in records if "admin" in each.roles]
+        others = [each for each in admins if each.id != self.operator]
+        if not others:
+            yield Finding(
+                "persons",
+                "nobody but you has the role admin in [[person]]",
+                "nobody else is told, and nobody else could go on when you cannot",
+                'add a [[person]] with roles = ["admin"] to respond.toml',
+            )
+        for each in records:
+            if not each.emails and not each.slack:
+                yield Finding(
+                    "persons",
+                    f"{each.id} has neither e-mail nor Slack id",
+                    "they cannot be told",
+                    f'add emails = ["..."] to the [[person]] {each.id}',
+                )
+        if others:
+            self.well.append(f"{len(others)} other administrators can be told")
+
+    # --- runbooks ---
+
+    def _load_runbooks(self) -> Iterator[Finding]:
+        from respond.cli.look import _checker
+        from respond.errors import UsageError
+
+        found = self.places.runbooks()
+        if self.only and self.only not in found:
+            raise UsageError(f"there is no runbook {self.only!r}", do="respond list")
+        check = _checker(self.places)
+        loaded: dict[str, Runbook] = {}
+        findings: list[Finding] = []
+        for name, entry in found.items():
+            if self.only and name != self.only:
+                continue
+            checked = check(entry.path)
+            if checked.runbook is None or checked.faults:
+                many = f" and {len(checked.faults) - 1} more" if len(checked.faults) > 1 else ""
+                findings.append(
+                    Finding(
+                        "runbook",
+                        f"{name} has a fault: {checked.faults[0].what}{many}",
+                        "it cannot be run",
+                        f"respond check {name}",
+                    )
+                )
+                continue
+            loaded[name] = checked.runbook
+            findings += _reviewed(checked.runbook, self.clock.now_ms() // 1000)
+        self._runbooks = loaded
+        yield from findings
+
+    def _rehearsed(self) -> Iterator[Finding]:
+        done, begun = _rehearsals(self.places.rehearsals)
+        now_s = self.clock.now_ms() / 1000
+        for name in self._runbooks:
+            last = done.get(name)
+            if last is not None and now_s - last <= REVIEW_DAYS_MAX * _DAY_S:
+                self.well.append(f"{name} rehearsed {_day(last)}")
+                continue
+            if last is not None:
+                what = f"{name} was last rehearsed on {_day(last)}"
+            elif name in begun:
+                what = f"{name} was never rehearsed to its end here"
+            else:
+                what = f"{name} was never rehearsed here"
+            yield Finding(
+                "runbook",
+                what,
+                "the first time should not be at 3 a.m.",
+                f"respond rehearse {name}",
+            )
+
+
+# --- small looks ---------------------------------------------------------------------------------
+
+
+def _words(error: RespondError) -> str:
+    return f"{error.what}: {error.why}" if error.why else error.what
+
+
+def _needs_credential(config: ConnectionConfig) -> bool:
+    if config.system == "command" or (config.system == "http" and config.auth == "none"):
+        return False
+    return not (config.system == "email" and not config.options.get("user"))
+
+
+def _open_to_others(path: Path, wanted: int) -> Iterator[Finding]:
+    found = path.stat()
+    if found.st_uid != os.geteuid():
+        yield Finding(
+            "disk",
+            f"{path} belongs to somebody else",
+            "its owner can replace the journal, and no run is started",
+            "choose a folder of your own for the journal",
+        )
+    elif stat.S_IMODE(found.st_mode) & 0o077:
+        yield Finding(
+            "disk",
+            f"{path} is open to other users: mode {stat.S_IMODE(found.st_mode):04o}",
+            "no run is started while others can read or replace the journal",
+            f"chmod {wanted:o} {path}",
+        )
+
+
+def _http_date(text: str) -> float | None:
+    from email.utils import parsedate_to_datetime
+
+    if not text or len(text) > 40:  # noqa: PLR2004 - an HTTP date has 29 characters
+        return None
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, IndexError, TypeError):
+        return None
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+
+
+def _iso(text: str) -> float:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def _day(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
+
+
+def _reviewed(runbook: Runbook, now_s: int) -> Iterator[Finding]:
+    do = "read it against the world, rehearse it, then set 'reviewed' in the file"
+    if not runbook.reviewed:
+        yield Finding("runbook", f"{runbook.name} says no date of review", "it may be stale", do)
+        return
+    days = int((now_s - _iso(f"{runbook.reviewed}T00:00:00Z")) // _DAY_S)
+    if days > REVIEW_DAYS_MAX:
+        yield Finding(
+            "runbook",
+            f"{runbook.name} was last reviewed {days} days ago",
+            "consoles, people and roles change; a stale instruction costs minutes at night",
+            do,
+        )
+
+
+def _rehearsals(folder: Path) -> tuple[dict[str, float], set[str]]:
+    """When each runbook was last rehearsed to a good end, and which were begun at all."""
+    from respond.rehearsal import recall
+
+    done: dict[str, float] = {}
+    begun: set[str] = set()
+    for run in sorted(folder.iterdir()) if folder.is_dir() else ():
+        try:
+            name = str(recall(run).get("runbook") or "")
+        except (OSError, ValueError):
+            continue
+        if not name:
+            continue
+        begun.add(name)
+        at = _ended_well(run / "journal.db")
+        if at:
+            done[name] = max(done.get(name, 0.0), at)
+    return done, begun
+
+
+def _ended_well(journal: Path) -> float:
+    """When the run in a rehearsal's journal ended with 0, in seconds; 0 when it did not."""
+    from respond.audit.body import read_body
+    from respond.audit.canonical import NotCanonicalError
+    from respond.audit.source import open_rows
+    from respond.audit.verify import SourceError
+
+    found = 0.0
+    try:
+        with open_rows(journal) as rows:
+            for row in rows:
+                if row.columns and row.columns[0] == "ended":
+                    body = read_body(row.body)
+                    found = _iso(body.at) if body.data.get("exit") == 0 else found
+    except (SourceError, NotCanonicalError, TypeError):
+        return 0.0
+    return found

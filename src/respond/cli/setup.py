@@ -1,0 +1,364 @@
+"""``init``, ``connect``, ``doctor``: begin a project, store a credential, find trouble early."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from respond.errors import ExitCode, UsageError
+from respond.places import PROJECT_FILE, Places
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from respond.cli.connecting import Connected, Connecting
+    from respond.cli.doctoring import Doctor, Finding
+    from respond.cli.probing import Right
+
+__all__ = ["apps"]
+
+_WIDTH: Final = 100
+
+_init = typer.Typer(rich_markup_mode=None, add_completion=False)
+_connect = typer.Typer(rich_markup_mode=None, add_completion=False)
+_doctor = typer.Typer(rich_markup_mode=None, add_completion=False)
+apps = {"init": _init, "connect": _connect, "doctor": _doctor}
+
+
+def _result(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - the result
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line's voice
+
+
+# --- init ----------------------------------------------------------------------------------------
+
+
+@_init.command(epilog="Examples:  respond init    respond init ~/work/incident-runbooks")
+def init(
+    folder: str = typer.Argument(".", help="Folder of the project; made when it is not there"),
+) -> int:
+    """Begin a project: respond.toml and a folder for runbooks, both to be kept in git.
+
+    Writes no secret and overwrites nothing. The journal and the keys never lie in this folder.
+    """
+    from datetime import UTC, datetime
+
+    from respond.cli.starter import CONFIG, RUNBOOK, RUNBOOK_NAME
+
+    place = Path(folder)
+    files = {
+        place / PROJECT_FILE: CONFIG,
+        place / "runbooks" / f"{RUNBOOK_NAME}.yaml": RUNBOOK.format(
+            today=datetime.now(UTC).date().isoformat()
+        ),
+    }
+    for path in files:
+        if path.exists() or path.is_symlink():
+            raise UsageError(
+                f"{path} is there already, and init overwrites nothing", do="choose another folder"
+            )
+    try:
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+    except OSError as error:
+        raise UsageError(f"{place} cannot be written", why=error.strerror or str(error)) from error
+    for path in files:
+        _result(str(path))
+    _say(_NEXT.format(name=RUNBOOK_NAME))
+    return int(ExitCode.DONE)
+
+
+_NEXT: Final = """
+Next:
+  respond rehearse {name}         practise; no account is needed
+  edit respond.toml                    add a connection and the people of your team
+  respond connect NAME                 store its credential, see what it may do
+  respond doctor                       find what is still missing
+  respond audit key > journal.pub      after the first run: pin the journal's public key
+Commit respond.toml, runbooks/ and journal.pub; none of them holds a secret."""
+
+
+# --- connect -------------------------------------------------------------------------------------
+
+
+@_connect.command(
+    epilog="Examples:  respond connect cio    respond connect cio/app --replace    "
+    "pass show cio | respond connect cio --from -    Ends with 9 when the credential is refused."
+)
+def connect(
+    ctx: typer.Context,
+    name: str = typer.Argument(help="A connection of respond.toml, e.g. cio or cio/app"),
+    source: str = typer.Option(
+        "", "--from", help="Take the credential from file:PATH or - instead of asking (hidden)"
+    ),
+    replace: bool = typer.Option(False, "--replace", help="A new credential for the stored one"),
+    accept: bool = typer.Option(
+        False, "--accept", help="Accept what the account offers without being asked"
+    ),
+    as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
+) -> int:
+    """Store a credential after trying it with harmless reads, and say what it may do.
+
+    A credential that is refused is not stored. For Customer.io the operations that the account
+    describes are shown: those that you accept are done by the tool, the others by a person.
+    """
+    from respond.cli.secret_input import ask_hidden, read_secret
+
+    def new() -> str:
+        if source:
+            return read_secret(source, "--from")
+        return ask_hidden(f"Credential of {name} (hidden)")
+
+    def agreed(made: Connected) -> bool:
+        return _accepted(made, accept=accept)
+
+    connecting = _connecting(ctx.obj, name, new, agreed, replace=replace or bool(source))
+    try:
+        made = connecting.go()
+    finally:
+        connecting.journal.close()
+    _result(
+        json.dumps(_connected_json(made), indent=2) if as_json else "\n".join(_connected_text(made))
+    )
+    return int(ExitCode.DONE)
+
+
+def _connecting(places: Places, name: str, new: Any, accept: Any, *, replace: bool) -> Connecting:
+    """Everything that connecting needs. The journal is opened first: it has to take the record."""
+    from respond import wiring
+    from respond.adapters.clock import SystemClock
+    from respond.adapters.journal_sqlite import SqliteJournal
+    from respond.adapters.redactor import Redactor
+    from respond.cli import probing
+    from respond.cli.connecting import Connecting, check_name, loadable
+
+    project = wiring.load_project(places)
+    config, part = check_name(project, places, name)
+    line = probing.line_of(project, config.name)
+    keys, clock = wiring.open_keys(project, places), SystemClock()
+    journal = SqliteJournal.open(
+        wiring.journal_path(project, places),
+        keys=keys,
+        clock=clock,
+        create=True,
+        actor=wiring.os_user(),
+    )
+    return Connecting(
+        places=places,
+        project=project,
+        name=name,
+        config=config,
+        part=part,
+        line=line,
+        keys=keys,
+        journal=journal,
+        clock=clock,
+        redactor=Redactor(),
+        new=new,
+        accept=accept,
+        tell=_say,
+        replace=replace,
+        runbooks=loadable(places),
+    )
+
+
+def _accepted(made: Connected, *, accept: bool) -> bool:
+    """Show the table and ask a person; ``--accept`` answers, and nobody there is a no."""
+    from respond.cli.secret_input import ask_line, is_terminal
+
+    _say("\n".join(_table_text(made)))
+    if accept:
+        return True
+    if not is_terminal():
+        _say(f"nobody is there to accept it; later: respond connect {made.name} --accept")
+        return False
+    _say("Operations marked tool would be done by the tool, after your yes to each run.")
+    while True:
+        word = ask_line("Type accept, or no")
+        if word in {"accept", "no"}:
+            return word == "accept"
+
+
+def _table_text(made: Connected) -> Iterator[str]:
+    from respond.views.layout import pad, said, word
+
+    yield ""
+    yield f"What {word(made.name)} offers, by its own description:"
+    for one in made.table.capabilities if made.table else ():
+        yield f"  {'tool  ' if one.confirmed else 'person'}  {said(one.name)}"
+        yield f"          {pad(one.method, 7)}{said(one.path or 'not described', limit=80)}"
+        yield f"          {said(one.summary if one.confirmed else one.why_not, limit=80)}"
+    for line in made.changes:
+        yield f"  since it was accepted: {said(line)}"
+    yield ""
+
+
+def _connected_text(made: Connected) -> Iterator[str]:
+    from respond.views.layout import labelled, said, word
+
+    probed, config = made.probed, made.config
+
+    def row(label: str, text: str) -> Iterator[str]:
+        if text:
+            yield from labelled(label, said(text, limit=1_000), _WIDTH)
+
+    yield from row("Connection", f"{word(made.name)} ({config.system}): {probed.verdict.value}")
+    yield from row("", probed.says)
+    yield from row("Account", f"{probed.account_name} {probed.account}".strip())
+    yield from row("Identity", probed.identity)
+    yield from row("Region", probed.region)
+    for mismatch in probed.mismatch:
+        yield from row("MISMATCH", mismatch)
+    for right in probed.rights:
+        yield from row("May", _right_text(right))
+    for right, names in made.missing:
+        yield from row("MISSING", f"{right.name}, for {', '.join(names)}: grant {right.grant}")
+    for note in probed.notes:
+        yield from row("Note", note)
+    yield from row(
+        "Note", f"what it offers could not be read: {made.trouble}" if made.trouble else ""
+    )
+    yield from row("Offers", _offers(made))
+    yield from row("Stored in", made.stored_in or "nothing new was stored")
+
+
+def _right_text(right: Right) -> str:
+    why = f" ({right.why})" if right.why else ""
+    return f"{right.name}: {right.allowed.value}{why}"
+
+
+def _offers(made: Connected) -> str:
+    if made.table is None:
+        return ""
+    count = f"{len(made.table.confirmed)} of {len(made.table.capabilities)} operations"
+    if made.accepted:
+        return f"{count} are done by the tool, the others by a person"
+    return f"{count} could be done by the tool; not accepted, so a person does them"
+
+
+def _right_json(right: Right) -> dict[str, Any]:
+    return {
+        "name": right.name,
+        "allowed": right.allowed.value,
+        "grant": right.grant,
+        "why": right.why,
+        "actions": sorted(right.actions),
+    }
+
+
+def _connected_json(made: Connected) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    probed = made.probed
+    return {
+        "connection": made.name,
+        "system": made.config.system,
+        "verdict": probed.verdict.value,
+        "says": probed.says,
+        "account": probed.account,
+        "account_name": probed.account_name,
+        "identity": probed.identity,
+        "region": probed.region,
+        "mismatch": list(probed.mismatch),
+        "rights": [_right_json(right) for right in probed.rights],
+        "missing": [
+            {"right": right.name, "grant": right.grant, "runbooks": names}
+            for right, names in made.missing
+        ],
+        "notes": list(probed.notes),
+        "capabilities": [asdict(one) for one in made.table.capabilities] if made.table else None,
+        "changes": list(made.changes),
+        "accepted": made.accepted,
+        "trouble": made.trouble,
+        "stored_in": made.stored_in,
+    }
+
+
+# --- doctor --------------------------------------------------------------------------------------
+
+
+@_doctor.command(
+    epilog="Examples:  respond doctor    respond doctor --runbook compromised-key --json    "
+    "Ends with 0 all well, 1 findings, 9 trouble with a credential. Meant to run daily."
+)
+def doctor(
+    ctx: typer.Context,
+    runbook: str = typer.Option("", help="Look at this runbook, and at what it needs"),
+    as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
+) -> int:
+    """Find trouble before the incident does: credentials, permissions, clock, disk, people.
+
+    It reads and tries; it changes nothing and tells nobody.
+    """
+    from respond.cli.doctoring import CREDENTIAL
+
+    looking = _doctor_for(ctx.obj, runbook)
+    findings = list(looking.look())
+    code = ExitCode.DONE if not findings else ExitCode.FAILED
+    if any(each.area in {CREDENTIAL, "keys"} for each in findings):
+        code = ExitCode.NOT_READY
+    if as_json:
+        _result(json.dumps(_doctor_json(findings, looking.well, code), indent=2))
+    else:
+        _result("\n".join(_doctor_text(findings, looking.well)))
+    return int(code)
+
+
+def _doctor_for(places: Places, runbook: str) -> Doctor:
+    from respond import wiring
+    from respond.adapters.clock import SystemClock
+    from respond.adapters.redactor import Redactor
+    from respond.cli import probing
+    from respond.cli.doctoring import Doctor
+
+    project = wiring.load_project(places)
+    return Doctor(
+        places=places,
+        project=project,
+        clock=SystemClock(),
+        redactor=Redactor(),
+        line=lambda name: probing.line_of(project, name),
+        operator=wiring.os_user().id,
+        tell=_say,
+        only=runbook,
+    )
+
+
+def _doctor_text(findings: list[Finding], well: list[str]) -> Iterator[str]:
+    from respond.views.layout import labelled, said
+
+    def part(label: str, text: str) -> Iterator[str]:
+        yield from labelled(label, said(text, limit=1_000), _WIDTH, column=9)
+
+    if findings:
+        yield f"FOUND {len(findings)}"
+    for number, each in enumerate(findings, 1):
+        yield ""
+        yield from part(f"{number:>4}", f"{each.area}: {each.what}")
+        yield from part("    why", each.why)
+        yield from part("    do", each.do)
+    if findings:
+        yield ""
+    yield "WELL" if well else "Nothing was found well."
+    for line in well:
+        yield from part("   -", line)
+
+
+def _doctor_json(findings: list[Finding], well: list[str], code: ExitCode) -> dict[str, Any]:
+    return {
+        "exit": int(code),
+        "findings": [
+            {"area": each.area, "what": each.what, "why": each.why, "do": each.do}
+            for each in findings
+        ],
+        "well": well,
+    }
