@@ -287,7 +287,7 @@ def real_session(
     )
     run = run or new_run_id(runbook.name, run_ids(journal), chance())
     progress = hand.progress(clock)
-    hand.operator = operator.id
+    hand.operator, hand.persons = operator.id, project.records
     configs = project.connections
     secrets = CredentialStore(
         project.references, store, redactor, clock, environment=_clean_environment()

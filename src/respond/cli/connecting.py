@@ -81,7 +81,7 @@ system = "http"
 auth = "bearer" # or basic, none
 base_urls = {{ http = "https://api.example.com" }}
 """,
-} # fmt: skip
+}  # fmt: skip
 """What to paste into ``respond.toml``, by system."""
 
 _NICKNAMES: Final[Mapping[str, str]] = {

@@ -77,6 +77,7 @@ def rehearse(
             auto=auto,
             click=rehearsal.click,
             operator="dana",
+            persons=rehearsal.persons(),
         )
         stage = Staging(places, loaded, rehearsal, run, by_hand, dry_run, hand)
         return int(stage.play(overrides, crash, at))

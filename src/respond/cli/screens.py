@@ -18,7 +18,7 @@ from respond.errors import UsageError
 if TYPE_CHECKING:
     from respond.core.plan import Plan
     from respond.core.run import RunState
-    from respond.core.script import Person
+    from respond.core.script import Person, PersonRecord
     from respond.engine import Engine
     from respond.ports import Clock, Head, Progress, Prompt
     from respond.views.live import Lines
@@ -49,6 +49,7 @@ class Stagehand:
     runbook: str = ""
     run: str = ""
     verbosity: int = 0
+    persons: tuple[PersonRecord, ...] = ()
     state: Callable[[], RunState | None] = field(default=lambda: None)
     head: Callable[[], Head] | None = None
     _lines: Lines | None = field(default=None, init=False)
@@ -73,7 +74,11 @@ class Stagehand:
         else:
             style = style_for(sys.stderr, os.environ)
             self._progress = LiveProgress(
-                self.lines, mode=self.mode, style=style, runbook=self.runbook
+                self.lines,
+                mode=self.mode,
+                style=style,
+                runbook=self.runbook,
+                stored=self._stored if sys.stdin.isatty() and sys.stderr.isatty() else None,
             )
         progress: Progress = self._progress
         return progress
@@ -97,7 +102,8 @@ class Stagehand:
             tell = self._progress.tell
             return AutoPrompt(self.click, clock, tell, None if self.as_json else screen)
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            nobody = NobodyPrompt()
+            tell = self._progress.tell
+            nobody = NobodyPrompt(tell=tell, screen=None if self.as_json else screen)
             return YesPrompt(nobody) if self.yes else nobody
         prompt = self._terminal(clock, screen)
         return YesPrompt(prompt) if self.yes else prompt
@@ -111,10 +117,18 @@ class Stagehand:
             self.lines,
             screen,
             clock,
+            persons=self.persons,
             operator=self.operator,
             run=self._run,
         )
         return _Helped(prompt, self.click, self.lines) if self.click is not None else prompt
+
+    def _stored(self) -> None:
+        """Wait until the person says that a secret on the screen is stored."""
+        from respond.adapters.keyboard import TtyKeyboard
+        from respond.adapters.prompt_terminal import wait_until_stored
+
+        wait_until_stored(TtyKeyboard(sys.stdin.fileno()), self.lines)
 
     def _run(self) -> str:
         state = self.state()
@@ -140,6 +154,9 @@ class Stagehand:
         """From now on screens show this run."""
         self.state = lambda: engine.state
         self.head = session.journal.head
+        remember = getattr(self._progress, "remember", None)
+        if remember is not None:
+            remember(session.journal.records(session.run))
 
 
 class _Helped:
@@ -164,19 +181,23 @@ class _Helped:
 
         clicked: list[str] = []
 
-        def done() -> bool:
+        def click() -> str:
             if not clicked:
                 clicked.append(self._click(task) or "")
-                self._lines.line(
-                    "REHEARSAL: a simulated person does it now in the simulated console"
-                )
-                return seen is None
-            return seen is None or seen()
+                self._lines.line("REHEARSAL: a simulated person does it in the simulated console")
+            return clicked[0]
+
+        def looked() -> bool:
+            click()
+            return seen is not None and seen()
 
         if task.keep:
-            done()
-            return Answer(Decision.YES, typed=clicked[0])
-        return self._prompt.by_hand(task, title, seen=done, every_s=min(every_s, 1.0))
+            return Answer(Decision.YES, typed=click())
+        watched = looked if seen is not None else None
+        answer = self._prompt.by_hand(task, title, seen=watched, every_s=min(every_s, 1.0))
+        if answer.decision is Decision.YES:
+            click()
+        return answer
 
 
 def show_plan(session: Session, engine: Engine, hand: Stagehand, *, only: str = "") -> None:

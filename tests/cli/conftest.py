@@ -1,0 +1,59 @@
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from respond.cli import main, probing
+from respond.rehearsal import Rehearsal
+from respond.testing.machine import TOML, Machine, Town
+
+
+@pytest.fixture
+def home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Machine:
+    project = tmp_path / "project"
+    project.mkdir()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(project)
+
+    def read() -> tuple[str, str]:
+        out, err = capsys.readouterr()
+        return out, err
+
+    made = Machine(project, tmp_path / "state" / "respond", read)
+    made.configure(TOML)
+    return made
+
+
+@pytest.fixture
+def town(monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+    rehearsal = Rehearsal.start(routes=True)
+    made = Town(rehearsal)
+    monkeypatch.setattr(probing, "line_of", made.line)
+    yield made
+    rehearsal.close()
+
+
+@pytest.fixture(scope="session")
+def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder in which every shipped runbook was rehearsed to its end."""
+    state = tmp_path_factory.mktemp("rehearsed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(state))
+        patch.chdir(state)
+        for name in ("compromised-key", "compromised-user", "lost-2fa"):
+            assert main.run(["rehearse", name, "--auto", "--json"]) in {0, 3}, name
+    return state / "respond"
+
+
+@pytest.fixture
+def copied(home: Machine, rehearsed: Path) -> Callable[[], None]:
+    """Take those rehearsals over into this home."""
+
+    def copy() -> None:
+        home.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copytree(rehearsed / "rehearsals", home.state / "rehearsals")
+
+    return copy

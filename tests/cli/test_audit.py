@@ -1,0 +1,267 @@
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from respond.core.events import Kind
+from respond.testing.machine import Machine
+
+SECRET = "canary-c2f1a9d07be3"
+
+
+def damage(path: Path, statement: str) -> None:
+    """Change the file as somebody with a SQLite shell would."""
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("DROP TRIGGER journal_no_update")
+    db.execute("DROP TRIGGER journal_no_delete")
+    db.execute(statement)
+    for name, what in (("update", "UPDATE"), ("delete", "DELETE")):
+        db.execute(
+            f"CREATE TRIGGER journal_no_{name} BEFORE {what} ON journal "
+            "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
+        )
+    db.close()
+
+
+@pytest.mark.promise("P23")
+def test_an_intact_journal_is_never_a_bare_ok(home: Machine) -> None:
+    """The answer says how far: signed, chained, anchors, mark, and the end of what is known."""
+    home.write_run("CK-0001")
+    ran = home.run("audit", "verify")
+    assert ran.code == 0
+    said = " ".join(ran.out.split())
+    for part in (
+        "intact: 1 to 4 signed",
+        "5 chained only",
+        "no anchors given",
+        "mark matches",
+        "nothing can be said after 5",
+        "0600 files in",
+    ):
+        assert part in said, ran.out
+
+
+@pytest.mark.promise("P23")
+def test_a_key_from_the_key_store_is_called_what_it_is(home: Machine) -> None:
+    """Who replaced the journal could have replaced that key; a pinned one says nothing of it."""
+    home.write_run("CK-0001")
+    assert "malware running as the operator" in " ".join(home.run("audit", "verify").out.split())
+    key = home.run("audit", "key").out
+    (home.project / "journal.pub").write_text(f"# pinned\n{key}")
+    ran = home.run("audit", "verify", "--json")
+    assert (ran.json["pinned"], ran.json["notes"]) == (True, [])
+    assert ran.json["public_key_from"].endswith("journal.pub")
+    given = home.run("audit", "verify", "--key", key.strip(), "--json").json
+    assert (given["answer"], given["public_key_from"]) == ("intact", "--key")
+
+
+@pytest.mark.promise("P23")
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE journal SET body = CAST(replace(body, 'lost', 'list') AS BLOB) WHERE kind = 'proposed'",
+        "UPDATE journal SET run = 'CK-0002' WHERE kind = 'proposed'",
+        "DELETE FROM journal WHERE seq = 3",
+        "DELETE FROM journal WHERE seq >= 3",
+    ],
+)
+def test_a_changed_journal_is_broken_and_still_shown(home: Machine, statement: str) -> None:
+    """Changed, moved, removed, cut: 7, although nothing else opens such a journal."""
+    home.write_run("CK-0001")
+    damage(home.journal, statement)
+    ran = home.run("audit", "verify", "--json")
+    assert (ran.code, ran.json["answer"]) == (7, "broken")
+    assert ran.json["first_bad"]
+    assert home.run("audit", "show").code == 0
+
+
+@pytest.mark.promise("P23")
+def test_an_anchor_shows_a_journal_that_was_put_back(home: Machine, tmp_path: Path) -> None:
+    """With key and key store in the attacker's hands only other people's anchors are left."""
+    home.write_run("CK-0001")
+    shutil.copytree(home.state, tmp_path / "backup")
+    with home.open_journal() as journal:
+        journal.checkpoint("later")
+        anchor = journal.head().anchor
+    shutil.rmtree(home.state)
+    shutil.copytree(tmp_path / "backup", home.state)
+    assert home.run("audit", "verify").code == 0
+    ran = home.run("audit", "verify", "--anchor", f"[journal {anchor}]")
+    assert ran.code == 7
+    assert "there were 6 records, and 5 are left" in " ".join(ran.out.split())
+
+
+def test_anchors_that_match_are_counted(home: Machine) -> None:
+    """Lines as notices carry them are taken as they are."""
+    home.write_run("CK-0001")
+    with home.open_journal() as journal:
+        anchor = journal.head().anchor
+    ran = home.run("audit", "verify", "--anchor", anchor, "--anchor", f"log: {anchor}")
+    assert "2 of 2 anchors match" in " ".join(ran.out.split())
+    assert home.run("audit", "verify", "--anchor", "J-nonsense").code == 2
+
+
+def test_too_much_that_only_the_chain_covers_is_unanchored(home: Machine) -> None:
+    """3, and the number is the caller's."""
+    home.write_run("CK-0001")
+    assert home.run("audit", "verify", "--max-loose", "0").code == 0
+    home.append(Kind.PARKED, "CK-0001")
+    ran = home.run("audit", "verify", "--max-loose", "0")
+    assert ran.code == 3
+    assert "unanchored" in ran.out
+
+
+@pytest.mark.parametrize("command", ["verify", "show", "export", "prove"])
+def test_without_a_journal_nothing_is_made(home: Machine, command: str) -> None:
+    """Asking makes no journal, no folder, and says so."""
+    ran = home.run("audit", command)
+    assert ran.code == (10 if command == "verify" else 8)
+    assert not home.state.exists()
+
+
+def test_a_journal_that_is_gone_is_remembered(home: Machine) -> None:
+    """The key store knows what was here."""
+    home.write_run("CK-0001")
+    home.journal.unlink()
+    ran = home.run("audit", "verify")
+    assert ran.code == 10
+    assert "it had at least 5 records" in " ".join(ran.out.split())
+
+
+def test_without_a_key_store_the_pinned_key_is_enough(home: Machine) -> None:
+    """A locked or emptied store costs the high-water mark, not the check."""
+    home.write_run("CK-0001")
+    key = home.run("audit", "key").out.strip()
+    (home.state / "keys").chmod(0o755)
+    assert home.run("audit", "verify").code == 10
+    ran = home.run("audit", "verify", "--key", key)
+    assert ran.code == 0
+    assert "no high-water mark was compared" in " ".join(ran.out.split())
+
+
+@pytest.mark.promise("P23")
+def test_a_disk_that_only_reads_is_enough(home: Machine) -> None:
+    """A mounted backup is checked by somebody who may write nothing there."""
+    home.write_run("CK-0001")
+    key = home.run("audit", "key").out.strip()
+    mounted = Path("/tmp") / f"respond-mounted-{os.getpid()}"  # noqa: S108 - others must reach it
+    try:
+        shutil.copytree(home.state, mounted / "state" / "respond")
+        for path in (mounted, *mounted.rglob("*")):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        program = (
+            "import sys; from pathlib import Path; from respond.audit.checkpoint import PublicKey;"
+            "from respond.audit.source import verify_file;"
+            "r = verify_file(Path(sys.argv[1]), keys=[PublicKey.parse(sys.argv[2])]);"
+            "print(r.says); sys.exit(r.exit_code)"
+        )
+        ran = subprocess.run(  # noqa: S603 - our own interpreter
+            [sys.executable, "-c", program, str(mounted / "state/respond/journal.db"), key],
+            capture_output=True,
+            text=True,
+            check=False,
+            user=65534 if os.geteuid() == 0 else None,
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+    finally:
+        for path in (mounted, *mounted.rglob("*")):
+            path.chmod(0o755)
+        shutil.rmtree(mounted)
+
+
+def test_show_is_one_line_an_event_and_safe_to_read(home: Machine) -> None:
+    """Whatever stands in the data, it is one line, and no terminal obeys it."""
+    home.write_run("CK-0001")
+    ran = home.run("audit", "show", "--run", "CK-0001", "--kind", "parked")
+    (line,) = ran.out.splitlines()
+    assert "parked" in line
+    assert "dana (claimed)" in line
+    assert "\x1b" not in line
+    assert len(home.run("audit", "show", "--last", "2").out.splitlines()) == 2
+    events = [json.loads(each) for each in home.run("audit", "show", "--json").out.splitlines()]
+    assert [each["kind"] for each in events] == [
+        "opened", "checkpoint", "proposed", "parked", "checkpoint",
+    ]  # fmt: skip
+    assert home.run("audit", "show", "--kind", "intnet").code == 2
+
+
+@pytest.mark.promise("P24")
+def test_an_export_is_checked_elsewhere_with_the_key_alone(
+    home: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another machine has the file and the pinned key, and nothing of ours."""
+    home.write_run("CK-0001")
+    key = home.run("audit", "key").out.strip()
+    out = tmp_path / "log.jsonl"
+    assert home.run("audit", "export", "--out", str(out)).code == 0
+    assert out.stat().st_mode & 0o077 == 0
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "elsewhere"))
+    ran = home.run("audit", "verify", "--export", str(out), "--key", key, "--json")
+    assert (ran.code, ran.json["checked"]) == (0, 5)
+    assert home.run("audit", "verify", "--export", str(out)).code == 10
+    out.write_bytes(out.read_bytes().replace(b"lost-laptop", b"list-laptop"))
+    assert home.run("audit", "verify", "--export", str(out), "--key", key).code == 7
+
+
+def test_an_export_that_fails_leaves_the_old_file(home: Machine, tmp_path: Path) -> None:
+    """The file is replaced as a whole or not at all."""
+    out = tmp_path / "log.jsonl"
+    out.write_text("old")
+    assert home.run("audit", "export", "--out", str(out)).code == 8
+    assert [out.read_text(), *(p.name for p in tmp_path.glob(".log*"))] == ["old"]
+
+
+@pytest.mark.promise("P25")
+def test_a_value_is_found_and_another_is_not(home: Machine, tmp_path: Path) -> None:
+    """By its keyed digest: the journal does not hold the value."""
+    home.write_run("CK-0001", secret=SECRET)
+    assert SECRET.encode() not in home.journal.read_bytes()
+    (tmp_path / "v").write_text(f"{SECRET}\n")
+    ran = home.run("audit", "prove", f"file:{tmp_path / 'v'}", "--json")
+    assert ran.code == 0
+    assert [each["where"] for each in ran.json["occurrences"]] == ["inputs.leaked"]
+    (tmp_path / "v").write_text("another-value-1")
+    ran = home.run("audit", "prove", f"file:{tmp_path / 'v'}")
+    assert "it does not occur in 5 checked records" in ran.out
+
+
+@pytest.mark.promise("P22")
+def test_a_value_is_asked_for_without_echo(home: Machine) -> None:
+    """Nothing of what is typed comes back; an argument is refused and not repeated."""
+    home.write_run("CK-0001", secret=SECRET)
+    ran = home.run("audit", "prove", SECRET)
+    assert ran.code == 2
+    assert SECRET not in ran.out + ran.err
+    child = pexpect.spawn(
+        sys.executable,
+        ["-c", "from respond.cli.main import main; main()", "audit", "prove"],
+        encoding="utf-8",
+        timeout=20,
+    )
+    child.expect("hidden")
+    child.sendline(SECRET)
+    shown = child.read()
+    child.close()
+    assert child.exitstatus == 0, shown
+    assert "it occurs 1 times" in shown
+    assert SECRET not in shown
+
+
+@pytest.mark.promise("P23")
+def test_a_rehearsal_has_a_journal_of_its_own(
+    home: Machine, monkeypatch: pytest.MonkeyPatch, rehearsed: Path
+) -> None:
+    """It verifies with the keys beside it, and the answer says what they are worth."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(rehearsed.parent))
+    run = next((rehearsed / "rehearsals").iterdir()).name
+    ran = home.run("audit", "verify", "--run", run)
+    assert ran.code == 0
+    assert "a rehearsal's journal" in ran.out
+    assert home.run("audit", "show", "--run", run, "--last", "1").out.count("\n") == 1
+    assert home.run("audit", "verify", "--run", "../x").code == 2
