@@ -7,6 +7,7 @@ fails, says what is there now, and leaves it to a person (P7). Only a person ask
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -211,7 +212,7 @@ class UndoRun(StepRun):
 
     def _wants_typed(self, writes: list[PlannedWrite]) -> bool:
         destroyed = self.way.write.write["effect"] == Effect.DESTROYS.value
-        return destroyed or StepRun._wants_typed(self, writes)
+        return destroyed or any(w.effect is Effect.DESTROYS for w in writes)
 
 
 # --- what a run wrote ---------------------------------------------------------------------------
@@ -262,7 +263,7 @@ def _goes_back(state: RunState, first: WriteState, step: StepState, then: WriteS
 def _follows(first: WriteState, then: WriteState) -> bool:
     """Whether the second write starts from where the first one left the same thing."""
     same = first.write["subject"] == then.write["subject"]
-    return same and first.write["after"] == then.write["before"]
+    return bool(same and first.write["after"] == then.write["before"])
 
 
 def _agrees(now: Any, left: Any) -> bool:
@@ -288,10 +289,8 @@ def changed_meanwhile(engine: Engine) -> tuple[str, ...]:
     A thing that several steps of the run changed is looked at through the last one.
     """
     back = _LookBack(engine.runbook, engine)
-    try:
+    with contextlib.suppress(EndedError, StepFailedError):  # Here it ended, or this far it came.
         back.steps(engine.runbook.steps, Here(engine.first_values()))
-    except (EndedError, StepFailedError):
-        pass  # The run ended here, or this far it came.
     return tuple(line for run in back.finished for line in _changed(engine, run))
 
 

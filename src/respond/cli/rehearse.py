@@ -236,6 +236,11 @@ class Staging:
         result(words(session, engine, code))
         result("\n" + company.diff_text(before, after))
         result(company.counts_text(counts))
+        if code is ExitCode.PARKED and self.rehearsal.own is not None:
+            _say(
+                "This company ends with this process, so this rehearsal cannot be carried on.\n"
+                "For one that can: respond simulate, then respond rehearse RUNBOOK --at URL"
+            )
 
 
 def _now() -> float:
