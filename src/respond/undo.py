@@ -33,6 +33,7 @@ from respond.engine import Engine, QuitError
 from respond.errors import (
     ExitCode,
     ParkedError,
+    RespondError,
     StepFailedError,
     UnknownOutcomeError,
     UsageError,
@@ -286,8 +287,11 @@ def _shown(value: Any) -> str:
 def changed_meanwhile(engine: Engine) -> tuple[str, ...]:
     """Finished steps whose work is not there any more, a line each. It only looks.
 
-    A thing that several steps of the run changed is looked at through the last one.
+    A thing that several steps of the run changed is looked at through the last one. Of a run that
+    is over nothing is said: its secrets are destroyed, and what became of it is nobody's question.
     """
+    if engine.state.status is RunStatus.ENDED:
+        return ()
     back = _LookBack(engine.runbook, engine)
     with contextlib.suppress(EndedError, StepFailedError):  # Here it ended, or this far it came.
         back.steps(engine.runbook.steps, Here(engine.first_values()))
@@ -297,12 +301,14 @@ def changed_meanwhile(engine: Engine) -> tuple[str, ...]:
 def _changed(engine: Engine, run: StepRun) -> Iterator[str]:
     try:
         seen = run.look_again()
-    except (StepFailedError, ShapeError) as error:
+    except (RespondError, ShapeError) as error:
         yield f"{run.title}: could not be looked at again ({error.args[0]})"
         return
     written = [w for _, w in _written(engine.state)]
     mine = {w.key for w in run.state.writes}
     for write in still_wanted(seen):
+        if write.cleans_up:
+            continue
         ours = [w for w in written if w.key in mine and w.write["subject"] == write.subject.name]
         if not any(_follows(w, later) for w in ours for later in written if later.seq > w.seq):
             yield f"{run.title}: it is {_shown(write.before)} again; {write.says} is wanted anew"

@@ -29,12 +29,19 @@ def server() -> Iterator[Server]:
         yield running
 
 
+HUNG_UP = b"(hung up)"
+
+
 def raw(server: Server, data: bytes) -> bytes:
     """Send bytes, say that there are no more, and read to the end."""
     with socket.create_connection(("127.0.0.1", int(server.base_url.rpartition(":")[2]))) as end:
-        end.sendall(data)
-        end.shutdown(socket.SHUT_WR)
-        return b"".join(iter(lambda: end.recv(65536), b""))
+        try:
+            end.sendall(data)
+            end.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: end.recv(65536), b""))
+        except OSError:
+            # It hung up while we still sent: too much came, and there is no answer to read.
+            return HUNG_UP
 
 
 def test_only_the_standard_library_is_imported() -> None:
@@ -102,8 +109,9 @@ def test_head_has_no_body(server: Server) -> None:
     ],
 )
 def test_what_is_no_request_is_refused(server: Server, request_bytes: bytes) -> None:
-    """And the server goes on."""
-    assert raw(server, request_bytes).startswith((b"HTTP/1.1 400", b""))
+    """It gets 400 or is hung up on, and the server goes on."""
+    answer = raw(server, request_bytes)
+    assert answer == HUNG_UP or answer.startswith(b"HTTP/1.1 400"), answer[:200]
     assert b"not_authed" in raw(server, b"GET /slack/api/auth.test HTTP/1.1\r\nHost: x\r\n\r\n")
 
 

@@ -245,7 +245,7 @@ def _tried(right: Right, ask: Callable[[], object]) -> Right:
     try:
         ask()
     except RefusedBySystemError as error:
-        no = error.code in {"401", "402", "403", "404", "missing_scope", "not_allowed_token_type"}
+        no = error.code in {"401", "402", "403", "missing_scope", "not_allowed_token_type"}
         allowed = Allowed.NO if no else Allowed.UNTRIED
         return replace(right, allowed=allowed, why=_short(error))
     except (NoAnswerError, NotReadyError) as error:
@@ -359,6 +359,10 @@ def _customerio_rights(opened: _Open, surface: str, account: str, place: str) ->
                 Right("list App API keys", _ADMIN, _KEY_LISTS),
                 ask("v1", "environments", place, "ext_api_keys"),
             ),
+        ]
+    # With an App API key these are looked up there first.
+    if place and not opened.config.options.get("app"):
+        rights += [
             (
                 Right(
                     "list reporting webhooks",

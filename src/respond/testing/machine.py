@@ -176,5 +176,6 @@ class Town:
 
     def store(self, home: Machine, *names: str) -> None:
         """Put credentials into the key store, as connecting would."""
+        home.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in names or self.credentials:
             home.keys.set(f"credential/{name}", self.credentials[name].encode())

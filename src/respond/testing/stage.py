@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from respond import wiring
 from respond.adapters.prompt_terminal import AutoPrompt
 from respond.adapters.sealing import describe_secret
 from respond.core.run import RunState, fold
 from respond.core.runbook import Runbook
-from respond.errors import ExitCode
+from respond.core.script import Person
+from respond.engine import Engine
+from respond.errors import ExitCode, UsageError
 from respond.places import Places
-from respond.ports import Clock, Prompt
-from respond.proposing import Given, propose
+from respond.ports import Clock, Progress, Prompt
+from respond.proposing import propose
 from respond.rehearsal import Rehearsal, rehearsal_inputs
 from respond.testing.company import Server, default_company, serve
 from respond.testing.moments import Moments
+from respond.undo import undo_run
 from respond.views.live import QuietProgress
 
 __all__ = ["Stage"]
@@ -48,6 +52,7 @@ class Stage:
     run: str = "XX-TEST"
     prompt: Callable[[Clock, Rehearsal], Prompt] | None = None
     overrides: Mapping[str, str] = field(default_factory=dict)
+    progress: Callable[[Clock], Progress] = lambda _: QuietProgress()
     ahead_s: float = 0.0
     server: Server = field(init=False)
     runbook: Runbook = field(init=False)
@@ -55,8 +60,9 @@ class Stage:
     state: RunState | None = field(default=None, init=False)
     asked: list[Any] = field(default_factory=list, init=False)
     spent_s: list[float] = field(default_factory=list, init=False)
+    _clicked: set[tuple[str, str]] = field(default_factory=set, init=False)
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> Self:
         self.server = serve(default_company(guess_routes=self.routes))
         self.rehearsal = Rehearsal.start(at=self.server.base_url)
         self.runbook = wiring.load_runbook(self.places, self.name)
@@ -72,18 +78,41 @@ class Stage:
     def faults(self, *faults: str) -> None:
         self.rehearsal.doors.post("faults", {"faults": list(faults)})
 
-    def advance(self, moments: Moments | None = None, *, dry_run: bool = False) -> ExitCode:
+    def advance(self, moments: Moments | None = None) -> ExitCode:
         """Carry the run on, from its beginning or from where it was left.
 
         Raises:
             Killed: At the chosen moment; advance again to resume.
+        """
+        with self.engine(moments) as engine:
+            began = time.perf_counter()
+            try:
+                return engine.advance()
+            finally:
+                self.spent_s.append(time.perf_counter() - began)
+
+    def undo(self, moments: Moments | None = None) -> ExitCode:
+        """Put back what the run changed.
+
+        Raises:
+            Killed: At the chosen moment; undo again to go on.
+        """
+        with self.engine(moments) as engine:
+            return undo_run(engine)
+
+    @contextmanager
+    def engine(self, moments: Moments | None = None, *, dry_run: bool = False) -> Iterator[Engine]:
+        """A new engine for the run, as a new process would have it.
+
+        Args:
+            dry_run: With a journal in memory; it can make the plan and nothing else.
         """
         session = wiring.rehearsal_session(
             self.places,
             self.rehearsal,
             run=self.run,
             prompt=lambda clock, _: self._prompt(clock),
-            progress=lambda _: QuietProgress(),
+            progress=self.progress,
             by_hand=self.by_hand,
             dry_run=dry_run,
             ahead_s=self.ahead_s,
@@ -91,26 +120,20 @@ class Stage:
         )
         try:
             if fold(session.journal.records(self.run)) is None:
-                given = rehearsal_inputs(
-                    self.runbook,
-                    self.rehearsal.story,
-                    self.overrides,
-                    session.clock.now_ms() // 1000,
-                )
-                self._propose(session, given)
+                self._propose(session)
             engine = session.engine(self.runbook)
-            began = time.perf_counter()
             try:
-                return engine.advance()
+                yield engine
             finally:
-                self.spent_s.append(time.perf_counter() - began)
                 self.state = engine.state
         finally:
             self.asked += getattr(session.prompt, "asked", [])
             self.ahead_s = (session.clock.now_ms() - _machine_ms()) / 1000
             session.close()
 
-    def _propose(self, session: wiring.Session, given: Given) -> None:
+    def _propose(self, session: wiring.Session) -> None:
+        now_s = session.clock.now_ms() // 1000
+        given = rehearsal_inputs(self.runbook, self.rehearsal.story, self.overrides, now_s)
         propose(
             self.runbook,
             given,
@@ -124,7 +147,19 @@ class Stage:
     def _prompt(self, clock: Clock) -> Prompt:
         if self.prompt is not None:
             return self.prompt(clock, self.rehearsal)
-        return AutoPrompt(self.rehearsal.click, clock)
+        return AutoPrompt(self.click, clock)
+
+    def click(self, task: Person[Any]) -> str | None:
+        """The person does it; asked again after a crash, they know that they have done it."""
+        done = (task.task, repr(sorted(task.about.items())))
+        try:
+            pasted = self.rehearsal.click(task)
+        except UsageError:
+            if done not in self._clicked:
+                raise
+            return None
+        self._clicked.add(done)
+        return pasted
 
     # --- what happened --------------------------------------------------------------------------
 

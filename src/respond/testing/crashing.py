@@ -1,0 +1,138 @@
+"""Crash a runbook at a moment, resume it, and say what came of it: campaign C2.
+
+The same runbook is first run undisturbed. A crashed and resumed run has to leave the same company
+behind, with each effect once, or stop and name the step that a person has to look at.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from respond.errors import ExitCode
+from respond.testing.moments import Killed, Moments
+from respond.testing.stage import Stage
+from respond.views.company import changes
+
+__all__ = ["HANDS", "RUNBOOKS", "Ran", "crash_and_resume", "undisturbed", "wrong_with"]
+
+RUNBOOKS = ("compromised-key", "compromised-user", "lost-2fa")
+
+HANDS: Mapping[str, Mapping[str, bool]] = {
+    "routes hidden": {},
+    "routes shown": {"routes": True},
+    "by hand": {"by_hand": True},
+}
+"""Who carries the decisive changes out: a person where the vendor has no route, the tool, a person."""
+
+_FLEETING = re.compile(
+    r'"(?:id|ids|hint|created_at|updated_at|site_id)": (?:"[^"]*"|[0-9.]+)|#\d+|\.\.\.[0-9a-z]{4}'
+)
+"""What differs from run to run: ids and times of things made, last characters of new secrets."""
+
+LOST = Counter({("customerio", "app_key.created"): 1, ("customerio", "app_key.revoked"): 1})
+"""A secret that is shown once and was lost: the orphan is revoked, and a new one is made."""
+
+
+@dataclass(slots=True)
+class Ran:
+    """What a run came to.
+
+    Attributes:
+        moments: Names of what was passed, of each advance.
+        tally: How often each kind of effect happened.
+        changed: What is different in the company, without what differs from run to run.
+        by_person: Effects that a person carried out.
+        parked: Why it waits, when it does.
+    """
+
+    code: ExitCode
+    moments: list[list[str]]
+    tally: Counter[tuple[str, str]]
+    changed: Any
+    by_person: set[tuple[str, str]]
+    parked: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def died(self) -> list[str]:
+        """The moments at which it was killed: the last one of each advance but the last."""
+        return [names[-1] for names in self.moments[:-1] if names]
+
+
+def undisturbed(folder: Path, name: str, hands: Mapping[str, bool]) -> Ran:
+    """Run it without a crash."""
+    return crash_and_resume(folder, name, hands, ())
+
+
+def crash_and_resume(
+    folder: Path, name: str, hands: Mapping[str, bool], kills: Sequence[int]
+) -> Ran:
+    """Kill the run at the first of these moments, the resumed run at the second, and so on.
+
+    A run that is over before its moment comes is not killed, and not resumed.
+    """
+    passed: list[list[str]] = []
+    with Stage(folder, name, **hands) as stage:
+        for kill in [*kills, None]:
+            moments = Moments(kill_at=kill)
+            passed.append(moments.names)
+            try:
+                code = stage.advance(moments)
+                break
+            except Killed:
+                continue
+        else:
+            msg = "the last advance is not killed"
+            raise AssertionError(msg)
+        effects = stage.effects()
+        return Ran(
+            code,
+            passed,
+            stage.tally(),
+            _changed(stage),
+            {(e["system"], e["kind"]) for e in effects if e["detail"].get("by") == "person"},
+            stage.state.parked if stage.state is not None else {},
+        )
+
+
+def _changed(stage: Stage) -> Any:
+    found = changes(stage.rehearsal.before, stage.company())
+    return sorted(_FLEETING.sub("", json.dumps(list(change), sort_keys=True)) for change in found)
+
+
+def wrong_with(ran: Ran, base: Ran) -> str:
+    """What is wrong with a crashed and resumed run, compared with an undisturbed one; or nothing."""
+    if ran.code is ExitCode.UNKNOWN:
+        return "" if all(ran.parked.get(k) for k in ("why", "reason", "do")) else "no evidence"
+    if ran.code is not base.code:
+        return f"exit {int(ran.code)} instead of {int(base.code)}: {ran.parked.get('why', '')}"
+    if base.tally - ran.tally:
+        return f"did not happen: {dict(base.tally - ran.tally)}"
+    if ran.changed != base.changed:
+        return f"another company: {sorted(set(ran.changed) ^ set(base.changed))}"
+    return _twice(ran, ran.tally - base.tally)
+
+
+def _twice(ran: Ran, extra: Counter[tuple[str, str]]) -> str:
+    """Effects that happened more often than they may."""
+    lost = extra[("customerio", "app_key.created")]
+    if lost:
+        in_flight = sum(_answer_lost(died) for died in ran.died)
+        if lost > in_flight:
+            return f"{lost} keys too many, and {in_flight} answers lost"
+        extra = extra - Counter({effect: n * lost for effect, n in LOST.items()})
+    # Of what nobody can see, and nobody has said that it was done, a person is asked again.
+    again = {effect for effect in extra if effect in ran.by_person and effect in _HARMLESS}
+    return f"twice: {dict(extra)}" if set(extra) - again else ""
+
+
+_HARMLESS = {("customerio", "sessions.ended")}
+
+
+def _answer_lost(died: str) -> bool:
+    return died == "before outcome new" or (died.startswith("after send") and "api_keys" in died)

@@ -1,0 +1,77 @@
+"""Campaign C2: kill every shipped runbook at every moment, resume it, and kill the resume too.
+
+A moment lies before and after each append, each intent and each request. The verdict is in
+``respond.testing.crashing``: the same company with each effect once, or exit 5 with the reason.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from respond.errors import ExitCode
+from respond.testing.crashing import (
+    HANDS,
+    RUNBOOKS,
+    crash_and_resume,
+    undisturbed,
+    wrong_with,
+)
+
+SEED = 20261123
+DOUBLES = 16
+"""Double crashes for each runbook and hands; all of them are some 15,000."""
+
+pytestmark = [pytest.mark.campaign("C2"), pytest.mark.promise("P2", "P3")]
+every_runbook = pytest.mark.parametrize("name", RUNBOOKS)
+all_hands = pytest.mark.parametrize("hands", HANDS)
+
+
+@every_runbook
+@all_hands
+def test_a_run_that_is_killed_anywhere_ends_as_if_it_was_not(
+    name: str, hands: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """Whatever moment the process dies at, the resumed run does the rest and nothing twice."""
+    base = undisturbed(tmp_path / "base", name, HANDS[hands])
+    assert base.code is ExitCode.DONE
+    count = len(base.moments[0])
+    wrong: list[str] = []
+    stopped = 0
+    for kill in range(count):
+        ran = crash_and_resume(tmp_path / str(kill), name, HANDS[hands], [kill])
+        stopped += ran.code is ExitCode.UNKNOWN
+        fault = wrong_with(ran, base)
+        if fault:
+            wrong.append(f"{kill} {ran.died}: {fault}")
+
+    record_property("points", count)
+    record_property("needs_person", stopped)
+    print(f"C2 {name}, {hands}: {count} points, {stopped} left to a person")  # noqa: T201
+    assert wrong == []
+
+
+@every_runbook
+@all_hands
+def test_a_resume_that_is_killed_ends_as_if_it_was_not(
+    name: str, hands: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """A laptop that restarts twice in one night changes nothing about the outcome."""
+    base = undisturbed(tmp_path / "base", name, HANDS[hands])
+    count = len(base.moments[0])
+    chance = random.Random(f"{SEED} {name} {hands}")  # noqa: S311 - a sample, no secret
+    wrong: list[str] = []
+    for n in range(DOUBLES):
+        first = chance.randrange(count)
+        kills = [first, chance.randrange(max(1, count - first))]
+        ran = crash_and_resume(tmp_path / str(n), name, HANDS[hands], kills)
+        fault = wrong_with(ran, base)
+        if fault:
+            wrong.append(f"{kills} {ran.died}: {fault}")
+
+    record_property("points", DOUBLES)
+    print(f"C2 {name}, {hands}: {DOUBLES} double crashes, seed {SEED}")  # noqa: T201
+    assert wrong == []

@@ -1,0 +1,541 @@
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pexpect
+import pytest
+
+from respond.cli import doctoring, probing, setup
+from respond.core.events import Kind
+from respond.formats.config_file import read_project
+from respond.places import Places
+from respond.testing.loopback import Loopback, page, says
+from respond.testing.machine import TOML, Machine, Ran, Town
+
+# --- init ----------------------------------------------------------------------------------------
+
+
+def test_init_makes_a_project_that_is_accepted_as_it_is(home: Machine, tmp_path: Path) -> None:
+    """The configuration parses, and its runbook fits without a warning."""
+    place = tmp_path / "new"
+    ran = home.run("init", str(place))
+    assert (ran.code, len(ran.out.splitlines())) == (0, 2)
+    assert read_project(place).connections == {}
+    checked = home.run("--project", str(place), "check", str(place / "runbooks/lost-laptop.yaml"))
+    assert (checked.code, checked.err) == (0, "")
+    assert "fits" in checked.out
+
+
+def test_every_example_in_the_configuration_is_right(home: Machine, tmp_path: Path) -> None:
+    """Who takes the comment signs away has a file that is accepted."""
+    home.run("init", str(tmp_path / "new"))
+    file = tmp_path / "new" / "respond.toml"
+    lines = file.read_text().splitlines()
+    commented = re.compile(r"# (\[|[a-z_]+ = )")
+    file.write_text("\n".join(n[2:] if commented.match(n) else n for n in lines))
+    project = read_project(file.parent)
+    assert sorted(project.connections) == ["cio", "slack", "vault"]
+    assert [each.id for each in project.records] == ["ana"]
+
+
+def test_init_overwrites_nothing(home: Machine) -> None:
+    """Neither file is touched when one of them is there."""
+    before = (home.project / "respond.toml").read_text()
+    ran = home.run("init")
+    assert ran.code == 2
+    assert "overwrites nothing" in ran.err
+    assert (home.project / "respond.toml").read_text() == before
+    assert not (home.project / "runbooks").exists()
+
+
+def test_the_first_runbook_can_be_rehearsed(home: Machine, tmp_path: Path) -> None:
+    """What a newcomer does next works, without any account."""
+    home.run("init", str(tmp_path / "new"))
+    ran = home.run(
+        "--project", str(tmp_path / "new"), "rehearse", "lost-laptop", "--auto", "--json"
+    )
+    assert ran.code == 0, ran.err
+
+
+# --- connect -------------------------------------------------------------------------------------
+
+
+def connect(home: Machine, tmp_path: Path, name: str, value: str, *more: str) -> Ran:
+    file = tmp_path / "credential"
+    file.write_text(f"{value}\n")
+    return home.run("connect", name, "--from", f"file:{file}", "--json", *more)
+
+
+@pytest.mark.promise("P28")
+@pytest.mark.parametrize("name", ["cio", "cio/app", "slack", "pager", "vault", "mail"])
+def test_a_good_credential_is_tried_and_stored(
+    home: Machine, town: Town, tmp_path: Path, name: str
+) -> None:
+    """By reads alone; the journal has the event, and the value is nowhere but in the key store."""
+    value = town.credentials[name]
+    ran = connect(home, tmp_path, name, value)
+    assert ran.code == 0, ran.err
+    assert ran.json["verdict"] == "accepted"
+    assert home.keys.get(f"credential/{name}") == value.encode()
+    counts = town.rehearsal.doors.get("counts")
+    assert all(not count.get("writes") for count in counts.values()), counts
+    stored = [e for e in home.events(Kind.CONFIG_CHANGED) if e["what"] == "credential-stored"]
+    assert [event["connection"] for event in stored] == [name]
+    assert value not in ran.out + ran.err
+    for path in home.state.rglob("*"):
+        if path.is_file() and "keys" not in path.parts:
+            assert value.encode() not in path.read_bytes(), path
+
+
+@pytest.mark.promise("P28")
+@pytest.mark.parametrize("name", ["cio", "cio/app", "slack", "pager", "vault", "mail"])
+def test_a_wrong_credential_is_not_stored(
+    home: Machine, town: Town, tmp_path: Path, name: str
+) -> None:
+    """9, with what the system said; nothing is in the key store and nothing in the journal."""
+    assert name in town.credentials
+    wrong = "sa_live_wrong-canary-0123456789"
+    ran = connect(home, tmp_path, name, wrong)
+    assert ran.code == 9, ran.out
+    assert "nothing was stored" in ran.err
+    assert wrong not in ran.out + ran.err
+    assert home.keys.get(f"credential/{name}") is None
+    assert home.events(Kind.CONFIG_CHANGED) == []
+    assert json.loads(ran.err.splitlines()[-1])["error"]["why"]
+
+
+def test_a_wrong_credential_leaves_the_one_that_works(
+    home: Machine, town: Town, tmp_path: Path
+) -> None:
+    """Replacing is a swap, never a hole."""
+    town.store(home, "slack")
+    ran = connect(home, tmp_path, "slack", "xoxb-wrong-canary", "--replace")
+    assert ran.code == 9
+    assert home.keys.get("credential/slack") == town.credentials["slack"].encode()
+
+
+def test_what_cannot_be_tried_is_stored_and_called_so(
+    home: Machine, town: Town, tmp_path: Path
+) -> None:
+    """There is no harmless request for a write key."""
+    del town
+    ran = connect(home, tmp_path, "cio/cdp", "write-key-0123456789")
+    assert (ran.code, ran.json["verdict"]) == (0, "not tried")
+
+
+def test_a_page_instead_of_an_answer_is_no_acceptance(
+    home: Machine, town: Town, tmp_path: Path
+) -> None:
+    """A captive portal answers 200 to everything."""
+    with Loopback() as portal:
+        portal.will(*[page()] * 8)
+        town.moved["pager"] = portal.url
+        ran = connect(home, tmp_path, "pager", "y_NbAcanary0123456789")
+    assert ran.code == 9
+    assert "could not be tried" in ran.err
+    assert home.keys.get("credential/pager") is None
+
+
+def test_another_account_or_region_is_named(home: Machine, town: Town, tmp_path: Path) -> None:
+    """The questions would name one account, and the run work in another."""
+    home.configure(TOML.replace('"48213"', '"999"'))
+    ran = connect(home, tmp_path, "cio", town.credentials["cio"])
+    assert "the account is 48213" in ran.json["mismatch"][0]
+    home.configure(TOML.replace('region = "eu"', 'region = "us"'))
+    ran = home.run("connect", "cio", "--json")
+    assert ran.code == 0, ran.err
+    assert "the region is eu" in ran.json["mismatch"][0]
+
+
+def test_the_table_counts_only_once_it_is_accepted(
+    home: Machine, town: Town, tmp_path: Path
+) -> None:
+    """Without a person nothing is accepted; --accept accepts; then only changes are asked about."""
+    ran = connect(home, tmp_path, "cio", town.credentials["cio"])
+    table = home.state / "connections" / "cio.json"
+    assert (ran.json["accepted"], table.exists()) == (False, False)
+    assert {"name", "method", "path", "confirmed", "why_not"} <= ran.json["capabilities"][0].keys()
+    assert "customerio.members.remove" in ran.err
+    assert home.run("connect", "cio", "--accept", "--json").json["accepted"] is True
+    assert table.stat().st_mode & 0o077 == 0
+    told = [e for e in home.events(Kind.CONFIG_CHANGED) if e["what"] == "capabilities-accepted"]
+    assert "customerio.members.remove" in told[0]["confirmed"]
+    assert home.run("connect", "cio", "--json").json["accepted"] is True
+    drift(town)
+    changed = home.run("connect", "cio", "--json").json
+    assert changed["accepted"] is False
+    assert any("customerio.members.remove" in line for line in changed["changes"])
+
+
+def drift(town: Town) -> None:
+    """The vendor describes an operation differently from now on."""
+    town.rehearsal.doors.post(
+        "drift", {"method": "DELETE", "path": "/v1/accounts/{account_id}/users/{user_id}",
+                  "summary": "Archive something"}
+    )  # fmt: skip
+
+
+def test_an_unknown_connection_gets_something_to_paste(home: Machine) -> None:
+    """What is shown is accepted as it is."""
+    home.configure('[journal]\nkeys = "file"\n')
+    for name in ("cio", "slack", "pagerduty", "vault", "mail", "http"):
+        ran = home.run("connect", name)
+        assert ran.code == 2
+        snippet = ran.err[ran.err.index("[connections.") :]
+        home.configure("\n".join(line.strip() for line in snippet.splitlines()))
+        assert list(read_project(home.project).connections) == [name]
+        home.configure('[journal]\nkeys = "file"\n')
+
+
+def test_an_unknown_further_credential_is_explained(home: Machine) -> None:
+    """Which there are, and what to add."""
+    assert "cio/app: App API key" in home.run("connect", "cio/apq").err
+    assert 'track = "keyring"' in home.run("connect", "cio/track").err
+    assert not home.state.exists()
+
+
+def test_a_broken_journal_stores_nothing(home: Machine, town: Town, tmp_path: Path) -> None:
+    """What cannot be recorded is not done."""
+    home.write_run("CK-0001")
+    home.journal.write_bytes(home.journal.read_bytes()[:5000])
+    ran = connect(home, tmp_path, "slack", town.credentials["slack"])
+    assert ran.code in {7, 8}
+    assert home.keys.get("credential/slack") is None
+
+
+CHILD = """\
+import sys
+from respond.adapters.http_request import Endpoint
+from respond.cli import main, probing
+probing.line_of = lambda project, name: probing.Line(
+    endpoint=Endpoint(name, "customerio", {urls!r}, auth="customerio", loopback_ok=True))
+sys.exit(main.run(["connect", "cio"]))
+"""
+
+
+@pytest.mark.promise("P22")
+def test_a_person_is_asked_without_echo_and_types_accept(home: Machine, town: Town) -> None:
+    """A bare Enter accepts nothing; the word does."""
+    value = town.credentials["cio"]
+    project = read_project(home.project)
+    endpoint = town.line(project, "cio").endpoint
+    assert endpoint is not None
+    child = pexpect.spawn(
+        sys.executable,
+        ["-c", CHILD.format(urls=dict(endpoint.base_urls))],
+        encoding="utf-8",
+        timeout=30,
+        dimensions=(50, 110),
+    )
+    child.expect("hidden")
+    child.sendline(value)
+    child.expect("Type accept")
+    shown = child.before or ""
+    child.sendline("")
+    child.expect("Type accept")
+    child.sendline("accept")
+    shown += child.read()
+    child.close()
+    assert child.exitstatus == 0, shown
+    assert value not in shown
+    assert "done by the tool" in shown
+    assert (home.state / "connections" / "cio.json").is_file()
+
+
+# --- doctor --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def healthy(home: Machine, town: Town, copied: Callable[[], None]) -> Machine:
+    """A home where doctor finds nothing."""
+    home.configure(TOML.replace(', cdp = "keyring"', ""))
+    copied()
+    town.store(home)
+    assert home.run("connect", "cio", "--accept").code == 0
+    (home.project / "journal.pub").write_text(home.run("audit", "key").out)
+    return home
+
+
+def areas(home: Machine) -> tuple[int, list[str], str]:
+    """Exit code, areas of the findings, and all of their words."""
+    ran = home.run("doctor", "--json")
+    found = ran.json["findings"]
+    assert all(each["what"] and each["why"] and each["do"] for each in found)
+    return ran.code, [each["area"] for each in found], json.dumps(found)
+
+
+@pytest.mark.promise("P28")
+def test_all_well_is_all_well(healthy: Machine) -> None:
+    """0, nothing found; and it says what it looked at."""
+    ran = healthy.run("doctor")
+    assert ran.code == 0, ran.out
+    for part in ("cio (customerio) accepted", "mail (email) accepted", "journal intact"):
+        assert part in ran.out
+
+
+@pytest.mark.promise("P5")
+def test_doctor_changes_nothing(healthy: Machine, town: Town) -> None:
+    """No write leaves, and no file of ours is another one afterwards."""
+    before = files(healthy.state)
+    assert healthy.run("doctor").code == 0
+    assert files(healthy.state) == before
+    counts = town.rehearsal.doors.get("counts")
+    assert all(not count.get("writes") for count in counts.values()), counts
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.endswith(("-shm", "-wal"))
+    }
+
+
+def no_credential(home: Machine) -> None:
+    home.keys.delete("credential/slack")
+
+
+def dead_credential(home: Machine) -> None:
+    home.keys.set("credential/vault", b"hvs.canary-that-is-dead")
+
+
+def other_account(home: Machine) -> None:
+    home.configure(TOML.replace(', cdp = "keyring"', "").replace('"48213"', '"4711"'))
+
+
+def no_connection(home: Machine) -> None:
+    text = TOML.replace(', cdp = "keyring"', "")
+    home.configure(re.sub(r"\[connections\.(slack|mail)\]\n[^\[]*", "", text))
+
+
+def nobody_else(home: Machine) -> None:
+    home.configure(TOML.replace(', cdp = "keyring"', "").replace('roles = ["admin"]', "roles = []"))
+
+
+def unreachable_person(home: Machine) -> None:
+    text = TOML.replace(', cdp = "keyring"', "")
+    home.configure(f'{text}\n[[person]]\nid = "ben"\n')
+
+
+def open_folder(home: Machine) -> None:
+    home.state.chmod(0o755)
+
+
+def open_keys(home: Machine) -> None:
+    (home.state / "keys").chmod(0o755)
+
+
+def open_journal(home: Machine) -> None:
+    home.journal.chmod(0o644)
+
+
+def broken_journal(home: Machine) -> None:
+    home.journal.write_bytes(home.journal.read_bytes()[:-4096])
+
+
+def lost_journal(home: Machine) -> None:
+    home.journal.unlink()
+
+
+def unpinned(home: Machine) -> None:
+    (home.project / "journal.pub").unlink()
+
+
+def never_accepted(home: Machine) -> None:
+    (home.state / "connections" / "cio.json").unlink()
+
+
+def never_rehearsed(home: Machine) -> None:
+    shutil.rmtree(home.state / "rehearsals")
+
+
+def faulty_runbook(home: Machine) -> None:
+    folder = home.project / "runbooks"
+    folder.mkdir()
+    (folder / "mine.yaml").write_text("runbook: mine\ntitle: Mine\nstep: []\n")
+
+
+OLD = """\
+runbook: mine
+title: Mine
+reviewed: 2020-01-01
+steps:
+  - id: call
+    action: human.do
+    with: {instructions: Call somebody}
+"""
+
+
+def old_runbook(home: Machine) -> None:
+    folder = home.project / "runbooks"
+    folder.mkdir()
+    (folder / "mine.yaml").write_text(OLD)
+
+
+def impossible_approval(home: Machine) -> None:
+    folder = home.project / "runbooks"
+    folder.mkdir()
+    text = OLD + "    approve: {by: chief, count: 2, within: 30m}\n"
+    (folder / "mine.yaml").write_text(text)
+
+
+@pytest.mark.promise("P28")
+@pytest.mark.parametrize(
+    ("fault", "code", "area", "word"),
+    [
+        (no_credential, 9, "credential", "respond connect slack"),
+        (dead_credential, 9, "credential", "respond connect vault --replace"),
+        (other_account, 9, "credential", "the account is 48213"),
+        (no_connection, 9, "credential", "no connection for slack or email"),
+        (nobody_else, 1, "persons", "[[person]]"),
+        (unreachable_person, 1, "persons", "ben"),
+        (open_folder, 1, "disk", "chmod 700"),
+        (open_keys, 9, "keys", "0700"),
+        (open_journal, 1, "disk", "chmod 600"),
+        (broken_journal, 1, "journal", "respond audit verify"),
+        (lost_journal, 1, "journal", "is gone"),
+        (unpinned, 1, "journal", "respond audit key > journal.pub"),
+        (never_accepted, 1, "discovery", "respond connect cio"),
+        (never_rehearsed, 1, "runbook", "respond rehearse compromised-key"),
+        (faulty_runbook, 1, "runbook", "respond check mine"),
+        (old_runbook, 1, "runbook", "last reviewed"),
+        (impossible_approval, 1, "runbook", "chief"),
+    ],
+)
+def test_each_fault_alone_is_found(
+    healthy: Machine, fault: Callable[[Machine], None], code: int, area: str, word: str
+) -> None:
+    """With what to do, and nothing of another kind beside it."""
+    fault(healthy)
+    found = areas(healthy)
+    assert found[0] == code, found
+    assert set(found[1]) == {area}, found
+    assert word in found[2]
+
+
+@pytest.mark.promise("P28")
+def test_a_changed_description_is_found(healthy: Machine, town: Town) -> None:
+    """The vendor's word for an operation is not what somebody accepted."""
+    drift(town)
+    code, found, words = areas(healthy)
+    assert (code, found) == (1, ["discovery"])
+    assert "customerio.members.remove" in words
+
+
+@pytest.mark.promise("P28")
+def test_a_missing_permission_names_the_runbooks(healthy: Machine, town: Town) -> None:
+    """And what to grant; the credential itself is fine."""
+    town.rehearsal.arm(["customerio:403@GET *accounts*audit_logs*"])
+    code, found, words = areas(healthy)
+    assert (code, found) == (1, ["permission"])
+    assert "read the account's audit log" in words
+    assert "compromised-user" in words
+    assert "Account Admin" in words
+
+
+@pytest.mark.promise("P28")
+def test_a_missing_scope_is_named_with_its_runbooks(healthy: Machine, town: Town) -> None:
+    """Slack tells the scopes of a token in a header."""
+    with Loopback() as slack:
+        answer = {"ok": True, "team": "Example", "user": "respond"}
+        slack.will(says(answer, X_OAuth_Scopes="chat:write,im:write"))
+        town.moved["slack"] = slack.url
+        code, found, words = areas(healthy)
+    assert (code, found) == (1, ["permission"]), words
+    assert "users:read.email" in words
+    assert "compromised-key" in words
+
+
+@pytest.mark.promise("P28", "P16")
+@pytest.mark.parametrize("hours", [-2, 2])
+def test_a_wrong_clock_is_found(healthy: Machine, town: Town, hours: int) -> None:
+    """The systems tell the time with every answer."""
+    date = format_datetime(datetime.now(UTC) + timedelta(hours=hours), usegmt=True)
+    with Loopback() as pager:
+        pager.will(*[says({"abilities": []}, Date=date)] * 3)
+        town.moved["pager"] = pager.url
+        code, found, words = areas(healthy)
+    assert (code, found) == (1, ["clock"]), words
+    assert ("behind" if hours > 0 else "ahead") in words
+
+
+@pytest.mark.promise("P28", "P16")
+def test_a_clock_behind_the_journal_is_found(
+    healthy: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time was later here before."""
+    monkeypatch.setattr(doctoring.Doctor, "_rehearsed", lambda _: iter(()))
+    made = setup._doctor_for
+
+    def behind(places: Places, runbook: str) -> doctoring.Doctor:
+        doctor = made(places, runbook)
+        now_ms = doctor.clock.now_ms()
+        doctor.clock = SimpleNamespace(
+            now_ms=lambda: now_ms - 3_600_000, mono_ms=lambda: 0, boot=lambda: "b", sleep=print
+        )
+        return doctor
+
+    monkeypatch.setattr(setup, "_doctor_for", behind)
+    code, found, words = areas(healthy)
+    assert (code, found) == (1, ["clock"]), words
+
+
+@pytest.mark.promise("P28")
+def test_a_full_disk_is_found(healthy: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the journal cannot be written any more."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10 * 1024 * 1024))
+    code, found, words = areas(healthy)
+    assert (code, found) == (1, ["disk"])
+    assert "10 MiB" in words
+
+
+@pytest.mark.promise("P28")
+def test_a_system_that_is_down_is_no_dead_credential(healthy: Machine, town: Town) -> None:
+    """It could not be tried: the word for that is another one."""
+    with Loopback() as pager:
+        pager.will(*[says({}, status=503)] * 8)
+        town.moved["pager"] = pager.url
+        code, found, words = areas(healthy)
+    assert (code, found) == (9, ["credential"])
+    assert "could not be tried" in words
+
+
+def test_one_runbook_alone(healthy: Machine) -> None:
+    """Only what it needs is looked at."""
+    no_credential(healthy)
+    (healthy.project / "runbooks").mkdir()
+    (healthy.project / "runbooks" / "mine.yaml").write_text(OLD.replace("2020", "2999"))
+    ran = healthy.run("doctor", "--runbook", "mine", "--json")
+    assert [each["area"] for each in ran.json["findings"]] == ["runbook"]
+    assert healthy.run("doctor", "--runbook", "nothing").code == 2
+
+
+def test_an_empty_machine_is_told_what_is_missing(
+    home: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without a project nothing fails; it is all findings."""
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+    ran = home.run("doctor", "--json")
+    assert ran.code == 9
+    assert {"credential", "persons", "runbook"} <= {f["area"] for f in ran.json["findings"]}
+    assert not home.state.exists()
+
+
+def test_real_lines_are_https_only(home: Machine) -> None:
+    """Loopback is for tests, which bring their own line; no setting allows it."""
+    project = read_project(home.project)
+    for name in ("cio", "slack", "pager", "vault"):
+        endpoint = probing.line_of(project, name).endpoint
+        assert endpoint is not None
+        assert not endpoint.loopback_ok
+        assert all(url.startswith("https://") for url in endpoint.base_urls.values())
+    assert not [name for name in os.environ if name.startswith("RESPOND_")]

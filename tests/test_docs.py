@@ -1,0 +1,71 @@
+"""The documentation is made from, or held to, what the program says of itself."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from respond.actions import load
+from respond.cli.main import COMMANDS, run
+from respond.errors import ExitCode
+from respond.views.actions import actions_text
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def held(path: Path, text: str) -> None:
+    """The page is what the program says; ``RESPOND_GOLDEN=write`` writes it anew."""
+    if os.environ.get("RESPOND_GOLDEN") == "write":
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_every_action_stands_in_the_list_of_actions() -> None:
+    """docs/actions.md is what `respond actions --full` prints."""
+    listed = actions_text(load().values(), full=True)
+    head = "# Actions\n\nWhat a step can call, from `respond actions --full`.\n\n"
+    held(DOCS / "actions.md", f"{head}```\n{listed}```\n")
+
+
+def test_every_command_stands_in_the_list_of_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    """docs/commands.md is the real help of each command."""
+    pages = ["# Commands\n\nFrom `--help` of each.\n"]
+    for name in COMMANDS:
+        assert run([name, "--help"]) == 0
+        pages.append(f"## respond {name}\n\n```\n{capsys.readouterr().out}```\n")
+    held(DOCS / "commands.md", "\n".join(pages))
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_the_help_of_every_command_has_an_example(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A person at night copies an example sooner than they read a table of options."""
+    run([name, "--help"])
+    assert re.search(r"Examples?:|respond audit \w+", capsys.readouterr().out)
+
+
+def test_every_exit_code_stands_on_its_page() -> None:
+    """Number by number, with what to do."""
+    page = (DOCS / "exit-codes.md").read_text(encoding="utf-8")
+    for code in ExitCode:
+        assert re.search(rf"\b{int(code)}\b", page), code
+
+
+def test_the_readme_names_the_two_commands_and_ci_calls_the_test_command() -> None:
+    """Whoever has only python3 and make gets through; CI takes the same door."""
+    root = DOCS.parent
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    assert "make rehearse" in readme
+    assert "make test" in readme
+    assert (root / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1] == "make test"
+
+
+def test_no_page_links_to_a_file_that_is_not_there() -> None:
+    """Relative links of the README and the docs lead somewhere."""
+    for page in (DOCS.parent / "README.md", *DOCS.glob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
