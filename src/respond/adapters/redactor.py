@@ -33,6 +33,8 @@ class Redactor:
             False when the value has fewer than six characters: then it is *not* looked for, and
             whoever accepts such a value as a credential should refuse it.
         """
+        if value in self._marks:
+            return True
         found = forms(value)
         mark = f"[secret {name}]"
         with self._lock:

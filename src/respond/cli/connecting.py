@@ -424,6 +424,8 @@ class Connecting:
 
         named = {"connection": self.name, "system": self.config.system, **data}
         self.journal.append(Event(Kind.CONFIG_CHANGED, "", "", wiring.os_user(), named))
+        # Signed at once: there may be no run, and so no other signature, for weeks.
+        self.journal.checkpoint(f"connect {self.name}")
 
     # --- discovery ---
 

@@ -40,7 +40,7 @@ def _say(text: str) -> None:
 # --- init ----------------------------------------------------------------------------------------
 
 
-@_init.command(epilog="Examples:  respond init    respond init ~/work/incident-runbooks")
+@_init.command(epilog="Examples:  respond init    respond init ~/incident-runbooks")
 def init(
     folder: str = typer.Argument(".", help="Folder of the project; made when it is not there"),
 ) -> int:
@@ -195,7 +195,7 @@ def _table_text(made: Connected) -> Iterator[str]:
     yield f"What {word(made.name)} offers, by its own description:"
     for one in made.table.capabilities if made.table else ():
         yield f"  {'tool  ' if one.confirmed else 'person'}  {said(one.name)}"
-        yield f"          {pad(one.method, 7)}{said(one.path or 'not described', limit=80)}"
+        yield f"          {pad(one.method, 7)}{said(one.path or 'not described')}"
         yield f"          {said(one.summary if one.confirmed else one.why_not, limit=80)}"
     for line in made.changes:
         yield f"  since it was accepted: {said(line)}"

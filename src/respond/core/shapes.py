@@ -207,11 +207,33 @@ def _record(cls: type) -> Record:
     )
 
 
+_PLAIN = frozenset({type(None), bool, int, str})
+
+
+@cache
+def _names(cls: type) -> tuple[str, ...]:
+    return tuple(f.name for f in dataclasses.fields(cls))
+
+
 def encode(value: Any) -> Any:
-    """A value as JSON. Handles become ``{"secret": name, ...}``, late ones ``{"late": ...}``."""
+    """A value as JSON. Handles become ``{"secret": name, ...}``, late ones ``{"late": ...}``.
+
+    Raises:
+        ShapeError: It holds something that JSON cannot say (a fault of an action's author).
+    """
+    # By exact type first: this runs for every value of every event.
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is dict:
+        return {str(key): encode(item) for key, item in value.items()}
+    if kind is list or kind is tuple or kind is frozenset:
+        return [encode(item) for item in value]
+    return _encode_other(value)
+
+
+def _encode_other(value: Any) -> Any:
     match value:
-        case None | bool() | int() | str():
-            return value
         case SecretHandle():
             return {
                 "secret": value.name,
@@ -224,12 +246,14 @@ def encode(value: Any) -> Any:
             return {"late": f"{value.step}.{value.name}"}
         case Enum():
             return value.value
-        case list() | tuple() | frozenset():
-            return [encode(item) for item in value]
+        case bool() | int() | str():
+            return value
         case Mapping():
             return {str(key): encode(item) for key, item in value.items()}
+        case list() | tuple():
+            return [encode(item) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {name: encode(getattr(value, name)) for name in _names(type(value))}
     msg = f"{type(value).__name__} has no JSON form"
     raise ShapeError(msg)
 

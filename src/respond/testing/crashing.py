@@ -17,7 +17,6 @@ from typing import Any
 from respond.errors import ExitCode
 from respond.testing.moments import Killed, Moments
 from respond.testing.stage import Stage
-from respond.views.company import changes
 
 __all__ = ["HANDS", "RUNBOOKS", "Ran", "crash_and_resume", "undisturbed", "wrong_with"]
 
@@ -28,12 +27,10 @@ HANDS: Mapping[str, Mapping[str, bool]] = {
     "routes shown": {"routes": True},
     "by hand": {"by_hand": True},
 }
-"""Who carries the decisive changes out: a person where the vendor has no route, the tool, a person."""
+"""Who carries the decisive changes out: a person where there is no route, the tool, a person."""
 
-_FLEETING = re.compile(
-    r'"(?:id|ids|hint|created_at|updated_at|site_id)": (?:"[^"]*"|[0-9.]+)|#\d+|\.\.\.[0-9a-z]{4}'
-)
-"""What differs from run to run: ids and times of things made, last characters of new secrets."""
+_FLEETING = frozenset({"id", "hint", "created_at", "updated_at", "site_id", "incident_key"})
+"""What differs from run to run: ids, times, last characters of new secrets."""
 
 LOST = Counter({("customerio", "app_key.created"): 1, ("customerio", "app_key.revoked"): 1})
 """A secret that is shown once and was lost: the orphan is revoked, and a new one is made."""
@@ -54,7 +51,7 @@ class Ran:
     code: ExitCode
     moments: list[list[str]]
     tally: Counter[tuple[str, str]]
-    changed: Any
+    changed: list[str]
     by_person: set[tuple[str, str]]
     parked: Mapping[str, Any] = field(default_factory=dict)
 
@@ -77,7 +74,8 @@ def crash_and_resume(
     A run that is over before its moment comes is not killed, and not resumed.
     """
     passed: list[list[str]] = []
-    with Stage(folder, name, **hands) as stage:
+    routes, by_hand = hands.get("routes", False), hands.get("by_hand", False)
+    with Stage(folder, name, routes=routes, by_hand=by_hand) as stage:
         for kill in [*kills, None]:
             moments = Moments(kill_at=kill)
             passed.append(moments.names)
@@ -100,13 +98,38 @@ def crash_and_resume(
         )
 
 
-def _changed(stage: Stage) -> Any:
-    found = changes(stage.rehearsal.before, stage.company())
-    return sorted(_FLEETING.sub("", json.dumps(list(change), sort_keys=True)) for change in found)
+def _changed(stage: Stage) -> list[str]:
+    was, now = _lasting(stage.rehearsal.before), _lasting(stage.company())
+    return sorted(
+        f"{place}: {was.get(place)} -> {now.get(place)}"
+        for place in was | now
+        if was.get(place) != now.get(place)
+    )
+
+
+def _lasting(company: Any) -> dict[str, str]:
+    """Every thing of every system by its name, in text, without what is fleeting."""
+    return {
+        re.sub(r" #\d+$", "", f"{system} {name}"): json.dumps(_without(thing), sort_keys=True)
+        for system, things in company.items()
+        for name, thing in things.items()
+    }
+
+
+def _without(thing: Any) -> Any:
+    match thing:
+        case dict():
+            return {k: _without(v) for k, v in thing.items() if k not in _FLEETING}
+        case list():
+            return [_without(item) for item in thing]
+        case str() if thing.startswith("..."):
+            return "..."
+        case _:
+            return thing
 
 
 def wrong_with(ran: Ran, base: Ran) -> str:
-    """What is wrong with a crashed and resumed run, compared with an undisturbed one; or nothing."""
+    """What is wrong with a crashed and resumed run, next to an undisturbed one; or nothing."""
     if ran.code is ExitCode.UNKNOWN:
         return "" if all(ran.parked.get(k) for k in ("why", "reason", "do")) else "no evidence"
     if ran.code is not base.code:

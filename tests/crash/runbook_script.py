@@ -1,0 +1,33 @@
+"""What campaign C1 runs over whole runbooks: one rehearsal against a company that stays.
+
+    runbook_script.py RUNBOOK URL STATE
+
+It is the command line itself, in a fork that has everything imported already.
+"""
+
+import os
+import sys
+
+# Imported lazily by what is used here; imported now, so that forks have them already.
+import cryptography.hazmat.primitives.asymmetric.ed25519
+import cryptography.hazmat.primitives.ciphers.aead
+import httpx  # noqa: F401
+
+import respond.engine
+import respond.rehearsal
+import respond.wiring  # noqa: F401
+from respond.actions import load
+from respond.cli.main import run
+
+load()
+
+
+def main(argv: list[str]) -> int:
+    """Rehearse, and say with the exit code how it went."""
+    runbook, url, state = argv
+    os.environ["XDG_STATE_HOME"] = state
+    return run(["rehearse", runbook, "--auto", "--json", "--at", url])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
