@@ -9,8 +9,6 @@ import os
 import sys
 
 # Imported lazily by what is used here; imported now, so that forks have them already.
-import cryptography.hazmat.primitives.asymmetric.ed25519
-import cryptography.hazmat.primitives.ciphers.aead
 import httpx  # noqa: F401
 
 import respond.engine

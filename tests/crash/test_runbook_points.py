@@ -156,7 +156,8 @@ def test_killed_at_any_write_or_sync_the_resumed_run_does_each_thing_once(
 
 def _effects_per_intent(stage: Stage) -> int:
     """No effect without a durable intent; one intent of Slack's may also open the conversation,
-    and removing or adding a member also ends sessions or sends an invitation."""
+    and removing or adding a member also ends sessions or sends an invitation.
+    """
     return 2 * stage.intents()
 
 

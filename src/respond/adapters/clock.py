@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 __all__ = ["SystemClock"]
@@ -29,6 +30,10 @@ class SystemClock:
         if hasattr(time, "CLOCK_BOOTTIME"):
             return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
         return time.monotonic_ns() // 1_000_000
+
+    def today(self) -> date:
+        """The day in UTC."""
+        return datetime.now(UTC).date()
 
     def boot(self) -> str:
         return self._boot

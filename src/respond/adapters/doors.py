@@ -18,6 +18,7 @@ from respond.errors import UsageError
 
 __all__ = ["Doors"]
 
+NOTHING_TO_DO = 422
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -81,13 +82,18 @@ class Doors:
     def click(self, person: Person[Any]) -> str | None:
         """Let the simulated person do a task; returns the value that the console showed, if any.
 
+        Where the console says that there is nothing (left) to do, the person says so, and that is
+        no error: after a crash the same person is sent twice. Whoever can look, looks.
+
         Raises:
-            UsageError: The simulated person does not know the task, or the console refused.
+            UsageError: The simulated person does not know the task, or not what it is about.
         """
         try:
             answer = self.post("person", {"task": person.task, "about": dict(person.about)})
         except urllib.error.HTTPError as error:
             detail = error.read().decode(errors="replace")
+            if error.code == NOTHING_TO_DO:
+                return None
             raise UsageError(f"the simulated person cannot do {person.task}", why=detail) from error
         result = answer.get("result")
         return _shown(result)

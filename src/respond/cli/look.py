@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,6 +118,7 @@ def check(
 
 def _checker(places: Places) -> Callable[[Path], Checked]:
     from respond.actions import load as load_actions
+    from respond.adapters.clock import SystemClock
     from respond.cli.main import COMMANDS
     from respond.formats.runbook_check import check as check_file
     from respond.wiring import load_project
@@ -135,7 +135,7 @@ def _checker(places: Places) -> Callable[[Path], Checked]:
             read_runbook(path),
             name=str(path),
             actions=actions,
-            today=datetime.now(UTC).date(),
+            today=SystemClock().today(),
             find=find,
             persons=persons,
             commands=COMMANDS,

@@ -175,6 +175,10 @@ class Staging:
         from respond.proposing import propose
         from respond.rehearsal import rehearsal_inputs, remember
 
+        if not self.dry_run:
+            # Before the run is recorded: whoever finds the run also finds its company.
+            facts = {"runbook": self.runbook.name, "at": at, "by_hand": self.by_hand}
+            remember(self.places.rehearsals / self.run, facts)
         now_s = session.clock.now_ms() // 1000
         given = rehearsal_inputs(self.runbook, self.rehearsal.story, overrides, now_s)
         propose(
@@ -186,9 +190,6 @@ class Staging:
             clock=session.clock,
             describe=describe_secret,
         )
-        if not self.dry_run:
-            facts = {"runbook": self.runbook.name, "at": at, "by_hand": self.by_hand}
-            remember(self.places.rehearsals / self.run, facts)
 
     def _session(self, ahead_s: float, moments: Moments | None) -> Session:
         from respond import wiring

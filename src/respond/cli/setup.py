@@ -48,15 +48,14 @@ def init(
 
     Writes no secret and overwrites nothing. The journal and the keys never lie in this folder.
     """
-    from datetime import UTC, datetime
-
+    from respond.adapters.clock import SystemClock
     from respond.cli.starter import CONFIG, RUNBOOK, RUNBOOK_NAME
 
     place = Path(folder)
     files = {
         place / PROJECT_FILE: CONFIG,
         place / "runbooks" / f"{RUNBOOK_NAME}.yaml": RUNBOOK.format(
-            today=datetime.now(UTC).date().isoformat()
+            today=SystemClock().today().isoformat()
         ),
     }
     for path in files:

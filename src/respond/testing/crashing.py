@@ -29,8 +29,11 @@ HANDS: Mapping[str, Mapping[str, bool]] = {
 }
 """Who carries the decisive changes out: a person where there is no route, the tool, a person."""
 
-_FLEETING = frozenset({"id", "hint", "created_at", "updated_at", "site_id", "incident_key"})
-"""What differs from run to run: ids, times, last characters of new secrets."""
+_FLEETING = frozenset(
+    {"id", "hint", "created_at", "updated_at", "site_id", "incident_key", "session_hours"}
+)
+"""What differs from run to run: ids, times, last characters of new secrets; and the length of a
+login, which has to become another one each time that sessions are ended."""
 
 LOST = Counter({("customerio", "app_key.created"): 1, ("customerio", "app_key.revoked"): 1})
 """A secret that is shown once and was lost: the orphan is revoked, and a new one is made."""

@@ -708,7 +708,7 @@ class EndSessions:
         if not 60 <= self.minutes <= 14 * 24 * 60:  # noqa: PLR2004 - as the docstring says
             raise UsageError(f"minutes is {self.minutes}", do="use 60 to 20160")
         hours = f"{self.minutes // 60} h"
-        about: dict[str, Json] = {}
+        about: dict[str, Json] = {"minutes": self.minutes}
         place: Subject[None] = subject(me, "sessions")
         yield Write(
             says="end every session of every team member",

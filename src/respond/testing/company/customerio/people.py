@@ -166,9 +166,14 @@ def change_roles(account: Account, actor: Actor, member: Member, fields: Json) -
     )
 
 
-def force_reauth(account: Account, actor: Actor) -> None:
-    """Change how long logins last, which ends every session of every person at once."""
-    account.state.session_hours = 1 if account.state.session_hours != 1 else 24
+def force_reauth(account: Account, actor: Actor, hours: int) -> None:
+    """Change how long logins last, which ends every session of every person at once.
+
+    Raises RefusedError with 422 where it is that long already: nothing changes, and nothing ends.
+    """
+    if account.state.session_hours == hours:
+        raise RefusedError(422, f"logins last {hours} h already")
+    account.state.session_hours = hours
     account.state.sessions_ended_at = account.clock.now()
     account.happened(
         actor,
