@@ -18,7 +18,16 @@ from respond.errors import ExitCode
 from respond.testing.moments import Killed, Moments
 from respond.testing.stage import Stage
 
-__all__ = ["HANDS", "RUNBOOKS", "Ran", "crash_and_resume", "undisturbed", "wrong_with"]
+__all__ = [
+    "HANDS",
+    "LOST",
+    "RUNBOOKS",
+    "Ran",
+    "changed_in",
+    "crash_and_resume",
+    "undisturbed",
+    "wrong_with",
+]
 
 RUNBOOKS = ("compromised-key", "compromised-user", "lost-2fa")
 
@@ -95,13 +104,14 @@ def crash_and_resume(
             code,
             passed,
             stage.tally(),
-            _changed(stage),
+            changed_in(stage),
             {(e["system"], e["kind"]) for e in effects if e["detail"].get("by") == "person"},
             stage.state.parked if stage.state is not None else {},
         )
 
 
-def _changed(stage: Stage) -> list[str]:
+def changed_in(stage: Stage) -> list[str]:
+    """What is different in the company than before the run, without what is fleeting."""
     was, now = _lasting(stage.rehearsal.before), _lasting(stage.company())
     return sorted(
         f"{place}: {was.get(place)} -> {now.get(place)}"

@@ -1,0 +1,124 @@
+"""The fault matrix: every shipped runbook, every system, every way to break (P2, P6).
+
+A fault that strikes once is recovered from, or the step says what did not work; nothing happens
+twice, and 0 means that everything was seen. Time-outs hold real time, so those are a sample.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from respond.core.run import As
+from respond.errors import ExitCode
+from respond.testing.company import HTTP_KINDS, MAIL_KINDS
+from respond.testing.crashing import HANDS, LOST, RUNBOOKS, Ran, changed_in, undisturbed
+from respond.testing.stage import Stage
+
+SEED = 20261123
+REFUSES = ("401", "403", "404", "409", "html", "empty")
+HOLDS = ("timeout-before", "timeout-after")
+KINDS = [kind for kind in HTTP_KINDS if kind not in ("slow", *HOLDS)]
+PLACE = {"compromised-key": "*ext_api_keys*", "compromised-user": "*users*", "lost-2fa": "*users*"}
+SYSTEMS = dict.fromkeys(RUNBOOKS, ("customerio", "slack"))
+SYSTEMS["compromised-key"] = ("customerio", "slack", "vault")
+
+pytestmark = [pytest.mark.campaign("C3"), pytest.mark.promise("P2", "P6")]
+every_runbook = pytest.mark.parametrize("name", RUNBOOKS)
+
+
+def fault_of(name: str, system: str, kind: str, times: str = "") -> str:
+    """At the decisive place of Customer.io, where the kind would else strike the login."""
+    aimed = system == "customerio" and kind in ("401", "403", "404", "html", "empty")
+    return f"{system}:{kind}" + (f"@* {PLACE[name]}" if aimed else "") + times
+
+
+def strike(folder: Path, name: str, fault: str, base: Ran) -> str:
+    """What is wrong with a run that this fault strikes, or nothing."""
+    with Stage(folder, name, routes=True) as stage:
+        stage.faults(fault)
+        code = stage.advance()
+        twice = stage.tally() - base.tally
+        missing = base.tally - stage.tally()
+        assert stage.state is not None
+        ends = [s.conclusion for s in stage.state.steps.values() if s.conclusion is not None]
+        told = [end.why for end in ends if not end.how.is_good] or [
+            str(stage.state.parked.get("why", "")) or str(stage.state.ended.get("say", ""))
+        ]
+        if twice and twice != Counter(LOST):
+            return f"{fault}: twice {dict(twice)}"
+        if code is ExitCode.DONE:
+            same = changed_in(stage) == base.changed
+            return "" if same and not missing else f"{fault}: 0, and lacks {dict(missing)}"
+        if code not in (ExitCode.FAILED, ExitCode.PARKED, ExitCode.UNKNOWN):
+            return f"{fault}: exit {code}"
+        return "" if any(told) else f"{fault}: exit {code} without a word why"
+
+
+@every_runbook
+def test_one_broken_answer_is_recovered_from_or_named(name: str, tmp_path: Path) -> None:
+    """Whatever breaks once, nothing happens twice, and success is said only of what was seen."""
+    base = undisturbed(tmp_path / "base", name, HANDS["routes shown"])
+    faults = [fault_of(name, s, kind) for s in SYSTEMS[name] for kind in KINDS]
+    wrong = [
+        fault
+        for n, each in enumerate(faults)
+        if (fault := strike(tmp_path / str(n), name, each, base))
+    ]
+    print(f"faults {name}: {len(faults)} points")  # noqa: T201
+    assert wrong == []
+
+
+@every_runbook
+@pytest.mark.parametrize("kind", HOLDS)
+def test_an_answer_that_never_comes_is_looked_at(name: str, kind: str, tmp_path: Path) -> None:
+    """Before or after the effect: the time-out is no answer, and the look is."""
+    base = undisturbed(tmp_path / "base", name, HANDS["routes shown"])
+    for n, system in enumerate(SYSTEMS[name]):
+        fault = fault_of(name, system, kind)
+        assert strike(tmp_path / str(n), name, fault, base) == ""
+
+
+@every_runbook
+def test_a_system_that_stays_broken_ends_in_words_and_never_in_success(
+    name: str, tmp_path: Path
+) -> None:
+    """A sample of faults that strike every time: no traceback, nothing twice, a reason."""
+    base = undisturbed(tmp_path / "base", name, HANDS["routes shown"])
+    chance = random.Random(f"{SEED} {name}")  # noqa: S311 - a sample, no secret
+    kinds = chance.sample([k for k in KINDS if k not in ("stale",)], 5)
+    wrong = []
+    for n, kind in enumerate(kinds):
+        fault = fault_of(name, chance.choice(SYSTEMS[name]), kind, "xall")
+        if not fault.startswith("customerio:") or "@" in fault:
+            wrong.append(strike(tmp_path / str(n), name, fault, base))
+    assert [fault for fault in wrong if fault] == []
+
+
+@pytest.mark.parametrize("kind", [k for k in MAIL_KINDS if not k.startswith("timeout")])
+def test_mail_that_breaks_is_not_sent_twice(kind: str, tmp_path: Path) -> None:
+    """With chat down the notice goes by mail; a mail of which nobody knows is left to a person."""
+    with Stage(tmp_path, "compromised-user", routes=True) as stage:
+        stage.faults("slack:403xall", f"email:{kind}")
+        code = stage.advance()
+        mails = Counter(e["target"] for e in stage.effects() if e["system"] == "email")
+        assert all(count == 1 for count in mails.values())
+        assert code in (ExitCode.DONE, ExitCode.FAILED, ExitCode.UNKNOWN)
+        assert stage.state is not None
+        if code is ExitCode.UNKNOWN:
+            assert "nobody can see" in stage.state.parked["why"]
+
+
+def test_a_containment_that_is_refused_goes_on_by_hand(tmp_path: Path) -> None:
+    """A 403 at the decisive step offers a person's hands, and the person finishes it."""
+    with Stage(tmp_path, "compromised-key", routes=True) as stage:
+        stage.faults("customerio:403@DELETE *ext_api_keys*xall")
+        assert stage.advance() is ExitCode.DONE
+        assert stage.state is not None
+        end = stage.state.step("revoke").conclusion
+        assert end is not None
+        assert end.how is As.DONE
+        assert {e["detail"]["by"] for e in stage.effects() if "revoked" in e["kind"]} == {"person"}

@@ -1,0 +1,471 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from respond.adapters.journal_sqlite import SqliteJournal
+from respond.adapters.keys import MemoryKeys
+from respond.adapters.run_lock import RunLocks
+from respond.core.policy import Confirm, Policy, TwoPeople
+from respond.core.questions import AskConfirm, AskDrift, AskStart, Decision
+from respond.core.run import RunStatus
+from respond.core.script import Call, Person, Reply
+from respond.errors import (
+    ExitCode,
+    JournalUnusableError,
+    RefusedByPersonError,
+    UsageError,
+)
+from respond.ports import Intent
+from respond.testing.boxes import DANA, BoxStage, no_answer, refused, runbook_of
+from respond.testing.clock import SettableClock
+from respond.testing.crashing import RUNBOOKS
+from respond.testing.moments import Killed, KilledJournal, Moments
+from respond.testing.stage import Stage
+
+SET = "  - {id: one, action: box.set, with: {name: a, value: new}}"
+REMOVE = "  - {id: gone, phase: contain, action: box.remove, with: {name: a}}"
+THREE = {"a": "old", "b": "old", "c": "old"}
+
+
+def stage_of(steps: str, values: dict[str, str] | None = None, **more: Any) -> BoxStage:
+    top = more.pop("top", "")
+    return BoxStage(runbook_of(steps, top=top), values if values is not None else THREE, **more)
+
+
+def asked(stage: BoxStage, kind: type) -> list[Any]:
+    return [question for question in stage.says.asked if isinstance(question, kind)]
+
+
+# --- deciding -----------------------------------------------------------------------------------
+
+
+def test_start_covers_ordinary_writes() -> None:
+    """The plan's yes is enough for what destroys nothing."""
+    stage = stage_of(SET)
+    assert stage.advance() is ExitCode.DONE
+    assert stage.boxes.values["a"] == "new"
+    assert [type(q) for q in stage.says.asked] == [AskStart]
+
+
+@pytest.mark.promise("P15")
+def test_what_destroys_asks_again_and_wants_verb_and_target() -> None:
+    """The question for a destructive write names what has to be typed."""
+    stage = stage_of(REMOVE)
+    assert stage.advance() is ExitCode.DONE
+    assert [q.wants for q in asked(stage, AskConfirm)] == ["remove a"]
+
+
+def test_no_at_the_start_changes_nothing() -> None:
+    """A plan that nobody starts ends the run, and nothing was written."""
+    stage = stage_of(SET)
+    stage.says.answers = {"AskStart": Decision.NO}
+    assert stage.advance() is ExitCode.REFUSED
+    assert stage.boxes.writes == []
+
+
+def test_skip_leaves_the_step_open_and_the_run_failed() -> None:
+    """What was left out is said, and the exit code is 1."""
+    stage = stage_of(f"{REMOVE}\n{SET.replace('one', 'two').replace('name: a', 'name: b')}")
+    stage.says.answers = {"AskConfirm": Decision.SKIP}
+    assert stage.advance() is ExitCode.FAILED
+    assert (stage.how("gone"), stage.how("two")) == ("left-open", "done")
+
+
+def test_later_parks_and_resume_asks_again() -> None:
+    """Later is no answer: the run waits where it is, and goes on from there."""
+    stage = stage_of(REMOVE)
+    stage.says.answers = {"AskConfirm": [Decision.LATER, Decision.YES]}
+    assert stage.advance() is ExitCode.PARKED
+    assert stage.boxes.writes == []
+    assert stage.advance() is ExitCode.DONE
+    assert stage.boxes.writes == ["DELETE /box/a"]
+
+
+def test_quit_ends_the_run_and_its_handlers_go_on() -> None:
+    """Whoever quits gets what on_cancel and always promise, and nothing else."""
+    top = (
+        "on_cancel:\n  - {id: tidy, action: box.set, with: {name: b, value: tidy}}\n"
+        "always:\n  - {id: last, action: box.set, with: {name: c, value: last}}\n"
+    )
+    stage = stage_of(REMOVE, top=top)
+    stage.says.answers = {"AskConfirm": [Decision.QUIT, Decision.YES, Decision.YES]}
+    assert stage.advance() is ExitCode.REFUSED
+    assert stage.boxes.values == {"a": "old", "b": "tidy", "c": "last"}
+    assert stage.advance() is ExitCode.REFUSED
+
+
+def test_a_crash_after_quit_does_not_bring_the_run_back() -> None:
+    """The word quit stands in the journal, so a resumed run ends and does not go on."""
+    stage = stage_of(REMOVE)
+    stage.says.answers = {"AskConfirm": [Decision.QUIT, Decision.YES]}
+    with pytest.raises(Killed):
+        stage.advance(journal=KilledJournal(stage.kept, at(stage, "before ended")))
+    assert stage.advance() is ExitCode.REFUSED
+    assert stage.boxes.writes == []
+
+
+def at(stage: BoxStage, name: str) -> Moments:
+    """Moments that end the run at the first one of this name."""
+    del stage
+
+    class AtName(Moments):
+        def here(self, passed: str) -> None:
+            if passed == name:
+                raise Killed(passed)
+
+    return AtName()
+
+
+def test_by_hand_at_the_question_is_done_by_a_person() -> None:
+    """The tool's hands can be traded for a person's at any destructive question."""
+    stage = stage_of(REMOVE)
+    stage.says.answers = {"AskConfirm": [Decision.BY_HAND, Decision.YES]}
+    stage.says.before = lambda q: stage.boxes.put("a", None) if isinstance(q, Person) else None
+    stage.boxes.by_hand = lambda task: stage.boxes.hands.append(task.task)  # type: ignore[method-assign,assignment,misc]
+    assert stage.advance() is ExitCode.DONE
+    assert stage.boxes.writes == []
+    assert stage.boxes.hands == ["box.set"]
+
+
+def test_step_by_step_asks_at_every_write() -> None:
+    """With --step-by-step an ordinary write is a question too."""
+    stage = stage_of(SET, step_by_step=True)
+    assert stage.advance() is ExitCode.DONE
+    assert len(asked(stage, AskConfirm)) == 1
+
+
+@pytest.mark.promise("P12")
+def test_policy_raises_care_over_the_runbook() -> None:
+    """A project that wants every write asked gets every write asked."""
+    stage = stage_of(SET, policy=Policy(confirm=Confirm.EVERY_WRITE))
+    stage.advance()
+    assert len(asked(stage, AskConfirm)) == 1
+
+
+@pytest.mark.promise("P12")
+def test_policy_wants_two_people_and_the_run_parks() -> None:
+    """Where another person has to agree, the operator alone gets no further."""
+    stage = stage_of(REMOVE, policy=Policy(two_people=TwoPeople.DESTRUCTIVE))
+    assert stage.advance() is ExitCode.PARKED
+    assert stage.boxes.writes == []
+
+
+@pytest.mark.promise("P8")
+def test_more_targets_than_the_limit_ask_again() -> None:
+    """Three boxes where the runbook expects two: the number has to be typed, or nothing runs."""
+    steps = (
+        "  - {id: all_of, action: box.list}\n"
+        "  - {id: each, for_each: all_of.names, as: n, limit: 2, action: box.set,"
+        " with: {name: '${{ n }}', value: new}}"
+    )
+    stage = stage_of(steps)
+    stage.says.answers = {"AskConfirm": Decision.SKIP}
+    assert stage.advance() is ExitCode.FAILED
+    assert stage.boxes.writes == []
+    assert stage.how("each") == "failed"
+    stage = stage_of(steps)
+    assert stage.advance() is ExitCode.DONE
+    assert [q.wants for q in asked(stage, AskConfirm)] == ["all 3"]
+
+
+# --- drift --------------------------------------------------------------------------------------
+
+
+@pytest.mark.promise("P10")
+def test_what_changed_between_plan_and_write_is_shown_before_it_is_written() -> None:
+    """Another value than the plan saw is a question, and no parks the run."""
+    stage = stage_of(REMOVE)
+    stage.says.before = lambda q: stage.boxes.put("a", "else") if isinstance(q, AskStart) else None
+    stage.says.answers = {"AskDrift": Decision.NO}
+    assert stage.advance() is ExitCode.PARKED
+    assert stage.boxes.writes == []
+    assert len(asked(stage, AskDrift)) == 1
+
+
+@pytest.mark.promise("P10")
+def test_a_planned_write_that_is_not_wanted_any_more_is_a_question() -> None:
+    """Somebody did it meanwhile, or we misread: a person says which."""
+    stage = stage_of(SET)
+    stage.says.before = lambda q: stage.boxes.put("a", "new") if isinstance(q, AskStart) else None
+    assert stage.advance() is ExitCode.DONE
+    assert (stage.how("one"), stage.boxes.writes) == ("unchanged", [])
+    assert len(asked(stage, AskDrift)) == 1
+
+
+@pytest.mark.promise("P10")
+@pytest.mark.parametrize("part", ["runbook", "engine", "policy"])
+def test_a_yes_does_not_outlive_what_it_was_given_to(part: str) -> None:
+    """Runbook, program or policy changed since the yes: the new plan wants a yes of its own."""
+    stage = stage_of(f"{SET}\n{REMOVE}")
+    stage.says.answers = {"AskConfirm": [Decision.LATER, Decision.YES], "AskDrift": Decision.NO}
+    assert stage.advance() is ExitCode.PARKED
+    if part == "runbook":
+        stage.runbook = runbook_of(f"{SET}\n{REMOVE}", top="# another byte\n")
+    elif part == "engine":
+        stage.engine_name = "respond other"
+    else:
+        stage.policy = Policy(limit=3)
+    assert stage.advance() is ExitCode.PARKED
+    assert "DELETE /box/a" not in stage.boxes.writes
+    stage.says.answers = {}
+    assert stage.advance() is ExitCode.DONE
+
+
+@pytest.mark.promise("P10")
+def test_a_rehearsal_is_never_carried_on_for_real() -> None:
+    """The mode is part of what was agreed to, and cannot change."""
+    stage = stage_of(REMOVE)
+    stage.says.answers = {"AskConfirm": Decision.LATER}
+    stage.advance()
+    stage.mode = "rehearsal"
+    with pytest.raises(RefusedByPersonError):
+        stage.advance()
+
+
+@pytest.mark.promise("P5")
+def test_a_dry_run_is_not_carried_on() -> None:
+    """An engine in dry-run mode makes its plan and refuses everything else."""
+    stage = stage_of(SET, mode="dry-run")
+    assert stage.plan().writes
+    with pytest.raises(UsageError):
+        stage.advance()
+    assert stage.boxes.writes == []
+
+
+# --- failures -----------------------------------------------------------------------------------
+
+
+def breaking(name: str) -> Callable[[Call], None]:
+    """Requests to this box are refused, writes only."""
+
+    def broken(call: Call) -> None:
+        if call.path[-1] == name and call.method != "GET":
+            raise refused(by_hand=False)
+
+    return broken
+
+
+FAILS = "  - {{id: bad, action: box.set, with: {{name: a, value: new}}{more}}}\n"
+AFTER = "  - {id: then, action: box.set, with: {name: b, value: new}}\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "then", "code"),
+    [
+        ("", "", ExitCode.FAILED),
+        (", on_failure: continue", "done", ExitCode.FAILED),
+    ],
+)
+def test_a_failed_step_stops_the_rest_or_not(more: str, then: str, code: ExitCode) -> None:
+    """on_failure says what a failure means for the rest; it stays a failure."""
+    stage = stage_of(FAILS.format(more=more) + AFTER)
+    stage.boxes.broken = breaking("a")
+    assert stage.advance() is code
+    assert (stage.how("bad"), stage.how("then")) == ("failed", then)
+
+
+@pytest.mark.parametrize(("recovered", "code"), [("true", ExitCode.DONE), ("false", ExitCode.FAILED)])
+def test_only_a_handler_that_recovers_makes_the_run_good(recovered: str, code: ExitCode) -> None:
+    """A handler runs; whether the run is good again is what it says."""
+    steps = (
+        "  - id: bad\n    action: box.set\n    with: {name: a, value: new}\n"
+        f"    on_failure:\n      recovered: {recovered}\n      steps:\n"
+        "        - {id: fix, action: box.set, with: {name: c, value: fixed}}\n"
+    )
+    stage = stage_of(steps + AFTER)
+    stage.boxes.broken = breaking("a")
+    assert stage.advance() is code
+    assert stage.how("fix") == "done"
+    assert stage.how("then") == ("done" if recovered == "true" else "")
+
+
+def test_a_failed_step_never_keeps_containment_from_running() -> None:
+    """A step outside of contain fails: what contains still runs, the rest does not."""
+    stage = stage_of(FAILS.format(more="") + AFTER + REMOVE.replace("name: a", "name: c"))
+    stage.boxes.broken = breaking("a")
+    assert stage.advance() is ExitCode.FAILED
+    assert (stage.how("then"), stage.how("gone")) == ("", "done")
+
+
+def test_always_runs_whatever_happened() -> None:
+    """After a failure as after success."""
+    top = "always:\n  - {id: last, action: box.set, with: {name: c, value: last}}\n"
+    stage = stage_of(FAILS.format(more=""), top=top)
+    stage.boxes.broken = breaking("a")
+    assert stage.advance() is ExitCode.FAILED
+    assert stage.how("last") == "done"
+
+
+def test_an_end_after_writes_runs_them_first() -> None:
+    """A plan that ends well half-way does what stands before the end."""
+    stage = stage_of(f"{SET}\n  - {{id: stop, end: {{when: 'true', say: enough}}}}\n{AFTER}")
+    assert stage.advance() is ExitCode.DONE
+    assert stage.boxes.writes == ["PUT /box/a"]
+    assert stage.state is not None
+    assert stage.state.ended["say"] == "enough"
+
+
+def test_an_end_before_any_write_asks_nothing() -> None:
+    """Nothing to do is said, and no question is put."""
+    stage = stage_of(f"  - {{id: stop, end: {{when: 'true', say: nothing}}}}\n{SET}")
+    assert stage.advance() is ExitCode.DONE
+    assert stage.says.asked == []
+
+
+def test_an_assert_that_does_not_hold_ends_the_run_before_any_question() -> None:
+    """The wrong case for this runbook: it says so, and is over."""
+    stage = stage_of(f"  - {{id: ok, assert: 'false', message: not here}}\n{SET}")
+    assert stage.advance() is ExitCode.FAILED
+    assert stage.says.asked == []
+    assert stage.state is not None
+    assert stage.state.status is RunStatus.ENDED
+    assert stage.state.ended["say"] == "not here"
+
+
+def test_a_look_that_fails_before_the_plan_parks_the_run() -> None:
+    """A system that is down at the first look is named, and the run can be carried on later."""
+    steps = f"  - {{id: look, action: box.read, with: {{name: a}}}}\n{SET}"
+    stage = stage_of(steps)
+
+    def down(call: Call) -> None:
+        raise no_answer()
+
+    stage.boxes.broken = down
+    assert stage.advance() is ExitCode.FAILED
+    assert stage.state is not None
+    assert stage.state.status is RunStatus.PARKED
+    stage.boxes.broken = lambda _: None
+    assert stage.advance() is ExitCode.DONE
+
+
+@pytest.mark.promise("P6")
+def test_done_and_not_seen_is_not_done() -> None:
+    """A write that never shows is recorded as done and not seen; the run does not succeed."""
+    stage = stage_of(SET)
+    stage.boxes.shows_after_s = 10_000
+    assert stage.advance() is ExitCode.FAILED
+    assert stage.how("one") == "not-seen"
+    assert stage.boxes.writes == ["PUT /box/a"]
+
+
+@pytest.mark.promise("P6")
+def test_a_change_that_shows_late_is_waited_for() -> None:
+    """Within the settle time a look that does not see it yet is no failure."""
+    stage = stage_of(SET)
+    stage.boxes.shows_after_s = 3
+    assert stage.advance() is ExitCode.DONE
+    assert stage.boxes.writes == ["PUT /box/a"]
+
+
+def test_a_look_alike_that_vanishes_is_an_alarm() -> None:
+    """A person at the console who removes the wrong one too is told at once."""
+    stage = stage_of(REMOVE, {"a": "x", "a-2": "x", "b": "x"}, by_hand=True)
+
+    def clumsy(task: Person[Any]) -> str | None:
+        stage.boxes.put("a", None)
+        stage.boxes.put("a-2", None)
+        return None
+
+    stage.boxes.by_hand = clumsy  # type: ignore[method-assign]
+    stage.advance()
+    assert stage.state is not None
+    end = stage.state.step("gone").conclusion
+    assert end is not None
+    assert any(finding.startswith("ALARM: a-2") for finding in end.findings)
+
+
+# --- unknown ------------------------------------------------------------------------------------
+
+
+SAY = "  - {id: tell, action: box.say, with: {text: hello}}"
+
+
+@pytest.mark.promise("P2", "P3")
+@pytest.mark.parametrize(("answer", "said"), [(Decision.YES, 1), (Decision.NO, 2)])
+def test_what_nobody_can_see_is_left_to_a_person(answer: Decision, said: int) -> None:
+    """A blind write without an answer ends with 5 and evidence; a person's word goes on."""
+    stage = stage_of(SAY)
+    lose = iter([True])
+
+    def lost(call: Call) -> None:
+        if next(lose, False):
+            raise no_answer()
+
+    stage.boxes.lost = lost
+    stage.says.answers = {"AskUnknown": [Decision.LATER, answer]}
+    assert stage.advance() is ExitCode.UNKNOWN
+    assert stage.state is not None
+    assert "say hello" in stage.state.parked["why"]
+    assert "no answer" in stage.state.parked["reason"]
+    assert stage.advance() is ExitCode.DONE
+    assert len(stage.boxes.said) == said
+
+
+@pytest.mark.promise("P2", "P3")
+def test_an_unknown_write_that_cannot_be_looked_at_is_not_concluded() -> None:
+    """The system dies behind the write: the step stays open for a person, and is not failed."""
+    stage = stage_of(SET)
+    dead: list[bool] = []
+
+    def broken(call: Call) -> None:
+        if dead:
+            raise no_answer()
+
+    def lost(call: Call) -> None:
+        dead.append(True)
+        raise no_answer()
+
+    stage.boxes.broken, stage.boxes.lost = broken, lost
+    stage.says.answers = {"AskUnknown": Decision.LATER}
+    assert stage.advance() is ExitCode.UNKNOWN
+    assert stage.how("one") == ""
+    stage.boxes.broken = stage.boxes.lost = lambda _: None
+    assert stage.advance() is ExitCode.DONE
+    assert stage.boxes.writes == ["PUT /box/a"]
+
+
+def test_a_refusal_for_now_is_tried_again_within_bounds() -> None:
+    """429 four times is a failure; once is not."""
+    stage = stage_of(SET)
+    left = [2]
+
+    def broken(call: Call) -> None:
+        if call.method == "PUT" and left[0]:
+            left[0] -= 1
+            raise refused("429", again=True)
+
+    stage.boxes.broken = broken
+    assert stage.advance() is ExitCode.DONE
+    left[0] = 99
+    again = stage_of(SET)
+    again.boxes.broken = broken
+    assert again.advance() is ExitCode.FAILED
+    assert left[0] == 95
+
+
+def test_a_step_by_hand_may_be_put_off_as_often_as_it_takes() -> None:
+    """Later five times in a row is no failure of the system."""
+    stage = stage_of(SET, by_hand=True)
+    stage.says.answers = {"Person": [Decision.LATER] * 5 + [Decision.YES]}
+    for _ in range(5):
+        assert stage.advance() is ExitCode.PARKED
+    assert stage.advance() is ExitCode.DONE
+    assert stage.boxes.hands == ["box.set"]
+
+
+# --- waiting ------------------------------------------------------------------------------------
+
+
+WAIT = "  - {id: object, wait: {within: 10m}}\n"
+
+
+@pytest.mark.promise("P16")
+def test_a_wait_parks_where_nobody_sits_and_ends_in_its_time() -> None:
+    """An objection period counts from its beginning, over any number of resumes."""
+    stage = stage_of(WAIT + SET)
+    stage.advance_start = None  # type: ignore[attr-defined]
