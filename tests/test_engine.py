@@ -125,8 +125,6 @@ def test_by_hand_at_the_question_is_done_by_a_person() -> None:
     """The tool's hands can be traded for a person's at any destructive question."""
     stage = stage_of(REMOVE)
     stage.says.answers = {"AskConfirm": [Decision.BY_HAND, Decision.YES]}
-    stage.says.before = lambda q: stage.boxes.put("a", None) if isinstance(q, Person) else None
-    stage.boxes.by_hand = lambda task: stage.boxes.hands.append(task.task)  # type: ignore[method-assign,assignment,misc]
     assert stage.advance() is ExitCode.DONE
     assert stage.boxes.writes == []
     assert stage.boxes.hands == ["box.set"]
@@ -269,7 +267,9 @@ def test_a_failed_step_stops_the_rest_or_not(more: str, then: str, code: ExitCod
     assert (stage.how("bad"), stage.how("then")) == ("failed", then)
 
 
-@pytest.mark.parametrize(("recovered", "code"), [("true", ExitCode.DONE), ("false", ExitCode.FAILED)])
+@pytest.mark.parametrize(
+    ("recovered", "code"), [("true", ExitCode.DONE), ("false", ExitCode.FAILED)]
+)
 def test_only_a_handler_that_recovers_makes_the_run_good(recovered: str, code: ExitCode) -> None:
     """A handler runs; whether the run is good again is what it says."""
     steps = (
@@ -468,4 +468,262 @@ WAIT = "  - {id: object, wait: {within: 10m}}\n"
 def test_a_wait_parks_where_nobody_sits_and_ends_in_its_time() -> None:
     """An objection period counts from its beginning, over any number of resumes."""
     stage = stage_of(WAIT + SET)
-    stage.advance_start = None  # type: ignore[attr-defined]
+
+    def leaves(question: object) -> None:
+        stage.says.is_there = False
+
+    stage.says.before = leaves
+    assert stage.advance() is ExitCode.PARKED
+    stage.clock.advance(300)
+    assert stage.advance() is ExitCode.PARKED
+    stage.clock.jump(86_400)
+    assert stage.advance() is ExitCode.PARKED
+    stage.clock.jump(-86_400)
+    stage.clock.advance(301)
+    assert stage.advance() is ExitCode.DONE
+    assert stage.boxes.writes == ["PUT /box/a"]
+
+
+def test_a_wait_ends_as_soon_as_it_is_met() -> None:
+    """Until is looked at again and again; what it saw is the step's output."""
+    steps = (
+        "  - id: ready\n    wait:\n      until: seen.there\n      every: 10s\n      within: 5m\n"
+        "      action: box.read\n      with: {name: z}\n"
+    )
+    stage = stage_of(steps + SET)
+    seen = iter(range(5))
+
+    def appears(call: Call) -> None:
+        if call.path[-1] == "z" and next(seen, 99) == 3:
+            stage.boxes.values["z"] = "here"
+
+    stage.boxes.broken = appears
+    assert stage.advance() is ExitCode.DONE
+    assert stage.how("ready") == "done"
+
+
+@pytest.mark.parametrize(("minutes", "how"), [(4, "done"), (40, "failed")])
+def test_a_step_waits_as_long_as_its_timeout(minutes: int, how: str) -> None:
+    """Not yet is no pass of a script that chases itself: only the time-out ends it."""
+    stage = stage_of("  - {id: wait_for, action: box.await, with: {name: z}, timeout: 30m}")
+    stage.says.before = lambda _: None
+    ready = stage.clock.mono_ms() + minutes * 60_000
+
+    def appears(call: Call) -> None:
+        if call.path[-1] == "z" and stage.clock.mono_ms() >= ready:
+            stage.boxes.values["z"] = "here"
+
+    stage.boxes.broken = appears
+    stage.advance()
+    assert stage.how("wait_for") == how
+
+
+# --- one engine a run ---------------------------------------------------------------------------
+
+
+@pytest.mark.promise("P4")
+def test_an_engine_that_was_taken_over_appends_and_sends_nothing(tmp_path: Path) -> None:
+    """A frozen process that comes back is stopped by the epoch before its next intent."""
+    clock, keys = SettableClock(), MemoryKeys()
+    file = tmp_path / "journal.db"
+    first = SqliteJournal.open(file, keys=keys, clock=clock, create=True, actor=DANA)
+    second = SqliteJournal.open(file, keys=keys, clock=clock, create=False, actor=DANA)
+    stage = stage_of(REMOVE, journal=first, clock=clock)
+
+    def taken_over(question: object) -> None:
+        if isinstance(question, AskConfirm):
+            stage.engine(journal=second).take()
+
+    stage.says.before = taken_over
+    with pytest.raises((RefusedByPersonError, JournalUnusableError)):
+        stage.advance()
+    assert stage.boxes.writes == []
+    stage.says.before = lambda _: None
+    assert stage.advance(journal=second) is ExitCode.DONE
+    assert stage.boxes.writes == ["DELETE /box/a"]
+    first.close()
+    second.close()
+
+
+@pytest.mark.promise("P4")
+def test_two_processes_cannot_hold_one_run(tmp_path: Path) -> None:
+    """The kernel's lock lets one in and tells the other who it is."""
+    locks = RunLocks(tmp_path, SettableClock())
+    with (
+        locks.hold("BX-TEST"),
+        pytest.raises(RefusedByPersonError, match="another respond has run BX-TEST"),
+        RunLocks(tmp_path, SettableClock()).hold("BX-TEST"),
+    ):
+        pass
+
+
+# --- at the same time ---------------------------------------------------------------------------
+
+
+def at_once(stage: BoxStage) -> int:
+    """The most writes that were under way at the same time."""
+    together, most = 0, 0
+    lock = threading.Lock()
+    gate = threading.Event()
+
+    def broken(call: Call) -> None:
+        nonlocal together, most
+        if call.method == "GET":
+            return
+        with lock:
+            together += 1
+            most = max(most, together)
+            if together == 2:
+                gate.set()
+        gate.wait(0.3)
+        with lock:
+            together -= 1
+
+    stage.boxes.broken = broken
+    assert stage.advance() is ExitCode.DONE
+    return most
+
+
+def test_steps_that_share_nothing_run_at_the_same_time() -> None:
+    """Two boxes, two threads."""
+    assert at_once(stage_of(two("a", "b"))) == 2
+
+
+def test_steps_that_share_a_subject_never_run_at_the_same_time() -> None:
+    """One writes what the other one reads: in order."""
+    assert at_once(stage_of(two("a", "a"))) == 1
+
+
+def two(left: str, right: str) -> str:
+    return (
+        "  - parallel:\n"
+        f"      - {{id: left, action: box.say, with: {{text: {left}}}}}\n"
+        f"      - {{id: right, action: box.say, with: {{text: {right}}}}}\n"
+        if left != right
+        else "  - parallel:\n"
+        f"      - {{id: left, action: box.set, with: {{name: {left}, value: one}}}}\n"
+        f"      - {{id: right, action: box.remove, with: {{name: {right}}}}}\n"
+    )
+
+
+# --- questions ----------------------------------------------------------------------------------
+
+
+@pytest.mark.promise("P15")
+@pytest.mark.parametrize("name", RUNBOOKS)
+@pytest.mark.parametrize("routes", [True, False])
+def test_a_shipped_runbook_asks_once_for_each_destructive_group(
+    name: str, routes: bool, tmp_path: Path
+) -> None:
+    """The start, and one typed question for each destructive step: no more."""
+    with Stage(tmp_path, name, routes=routes) as stage:
+        assert stage.advance() is ExitCode.DONE
+        assert stage.state is not None
+        assert stage.state.plan is not None
+        groups = {
+            step.group or step.address
+            for step in stage.state.plan.steps
+            if any(write.effect.value == "destroys" for write in step.writes)
+        }
+        typed = [q for q in stage.asked if isinstance(q, AskConfirm)]
+        assert len(typed) <= len(groups)
+        assert all(q.wants for q in typed)
+        assert len(stage.asked) == len(typed) + 1
+
+
+@pytest.mark.promise("P15")
+def test_the_targets_of_one_set_are_one_question() -> None:
+    """Three boxes to remove: one question, with their number in it."""
+    steps = (
+        "  - {id: all_of, action: box.list}\n"
+        "  - {id: each, phase: contain, for_each: all_of.names, as: n, limit: 5,"
+        " action: box.remove, with: {name: '${{ n }}'}}"
+    )
+    stage = stage_of(steps, {"a": "x", "b": "x", "c": "x"})
+    stage.advance()
+    assert [q.wants for q in asked(stage, AskConfirm)][:1] == ["remove 2"]
+
+
+# --- two runs -----------------------------------------------------------------------------------
+
+
+def test_a_second_run_over_the_same_subject_is_a_question() -> None:
+    """An unfinished run that writes the same things is named before this one starts."""
+    first = stage_of(REMOVE)
+    first.says.answers = {"AskConfirm": Decision.LATER}
+    assert first.advance() is ExitCode.PARKED
+    second = stage_of(REMOVE, journal=first.kept, clock=first.clock, run="BX-NEXT")
+    second.says.answers = {"AskConfirm": Decision.SKIP}
+    assert second.advance() is ExitCode.REFUSED
+    assert [q.wants for q in asked(second, AskConfirm)] == ["beside BX-TEST"]
+    third = stage_of(SET.replace("name: a", "name: c"), journal=first.kept, run="BX-LAST")
+    third.advance()
+    assert asked(third, AskConfirm) == []
+
+
+# --- all means all ------------------------------------------------------------------------------
+
+
+EACH = (
+    "  - {id: all_of, action: box.list}\n"
+    "  - {id: each, for_each: all_of.names, as: n, limit: 5, on_failure: continue,"
+    " action: box.set, with: {name: '${{ n }}', value: new}}"
+)
+
+
+@pytest.mark.promise("P9")
+def test_the_end_counts_every_item() -> None:
+    """Done, failed and left out add up to the set."""
+    stage = stage_of(EACH)
+    stage.boxes.broken = breaking("b")
+    assert stage.advance() is ExitCode.FAILED
+    assert stage.state is not None
+    assert stage.state.ended["inventory"] == {
+        "each": {"items": 3, "done": 2, "failed": 1, "left": 0}
+    }
+
+
+@pytest.mark.promise("P9")
+def test_an_item_that_appeared_meanwhile_is_named_and_the_run_does_not_succeed() -> None:
+    """A box that was made while the run went on was in no plan, and is said."""
+    stage = stage_of(EACH)
+
+    def appears(call: Call) -> None:
+        if call.method == "PUT":
+            stage.boxes.values["d"] = "made meanwhile"
+
+    stage.boxes.lost = appears
+    assert stage.advance() is ExitCode.FAILED
+    assert stage.state is not None
+    assert "d appeared while the run went on" in stage.state.ended["say"]
+
+
+@pytest.mark.promise("P9")
+def test_a_set_that_cannot_be_listed_again_is_no_success() -> None:
+    """Nobody can say that it was all of them."""
+    stage = stage_of(EACH)
+    done: list[str] = []
+
+    def broken(call: Call) -> None:
+        if call.path == ("boxes",) and len(stage.boxes.writes) == 3:
+            done.append(call.says)
+            raise no_answer()
+
+    stage.boxes.broken = broken
+    assert stage.advance() is ExitCode.FAILED
+    assert stage.state is not None
+    assert "could not be listed again" in stage.state.ended["say"]
+
+
+def test_the_journal_is_written_before_the_request_leaves() -> None:
+    """No record, no effect: the intent stands in the journal when the request is made."""
+    stage = stage_of(SET)
+    seen: list[str] = []
+
+    class Pen:
+        def send(self, intent: Intent, call: Call, digest: str) -> Reply:
+            seen.extend(stage.events("intent", "outcome"))
+            return stage.boxes.send(intent, call, digest)
+
+    assert stage.advance(pen=Pen()) is ExitCode.DONE
+    assert seen == ["intent one"]

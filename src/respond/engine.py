@@ -313,9 +313,9 @@ class Engine:
 
     def _may_go_beside_others(self, plan: Plan) -> bool:
         """Ask, when an unfinished run writes the same subjects (rule 14)."""
-        mine = {name for write in plan.writes for name in write.changes}
+        mine = {write.subject for write in plan.writes}
         for other in _unfinished(self.tools.journal.records(), self.run) if mine else ():
-            theirs = {n for w in (other.plan.writes if other.plan else ()) for n in w.changes}
+            theirs = {write.subject for write in (other.plan.writes if other.plan else ())}
             if not mine & theirs:
                 continue
             answer = self.ask(

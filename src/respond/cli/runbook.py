@@ -238,6 +238,7 @@ def _ask_one(runbook: Runbook, declared: Input, given: Given, session: Session) 
     from respond.formats.inputs import parse_input
 
     error = ""
+    offered = _offered(runbook, declared, session)
     while True:
         answer = session.prompt.ask(
             AskInput(
@@ -248,6 +249,7 @@ def _ask_one(runbook: Runbook, declared: Input, given: Given, session: Session) 
                 default=_default_text(declared),
                 example=declared.example,
                 error=error,
+                options=tuple(offered),
                 required=declared.required and declared.default is None,
             )
         )
@@ -258,12 +260,54 @@ def _ask_one(runbook: Runbook, declared: Input, given: Given, session: Session) 
         if declared.kind is InputKind.SECRET:
             given.secrets[declared.name] = answer.typed
             return
+        typed = offered.get(answer.typed, answer.typed)
         try:
             now_s = session.clock.now_ms() // 1000
-            given.values[declared.name] = parse_input(declared, answer.typed, now_s=now_s)
+            given.values[declared.name] = parse_input(declared, typed, now_s=now_s)
             return  # noqa: TRY300 - the loop goes on only after a wrong answer
         except UsageError as wrong:
             error = f"{wrong.what}: {wrong.why}"
+
+
+def _offered(runbook: Runbook, declared: Input, session: Session) -> dict[str, str]:
+    """What is there to pick from: what a person reads, to the value that it stands for.
+
+    Empty when it cannot be looked at: then the person types.
+    """
+    from respond.actions import load
+    from respond.core.run import RunState
+    from respond.drivers import World, look
+    from respond.errors import StepFailedError
+
+    if not declared.pick:
+        return {}
+    cls = load()[declared.pick]
+    state = RunState(session.run, proposed={"runbook": runbook.name})
+    connection = session.site.connection_for(cls.spec.system)  # type: ignore[attr-defined]
+    me = session.site.me(state, "pick", connection, session.journal, session.clock.now_ms() // 1000)
+    session.progress.say(f"looking what there is for {declared.name}")
+    try:
+        seen = look(cls().run(me), World(session.reader), known={}, predict=False)
+    except StepFailedError as error:
+        session.progress.say(f"what there is could not be looked at: {error.what}")
+        return {}
+    return choices(getattr(seen.outcome, "output", None))
+
+
+def choices(output: Any) -> dict[str, str]:
+    """The items of the first list of an output: their texts, to their ids."""
+    import dataclasses
+
+    found: dict[str, str] = {}
+    for field in dataclasses.fields(output) if dataclasses.is_dataclass(output) else ():
+        items = getattr(output, field.name)
+        if isinstance(items, tuple | list):
+            for item in items:
+                parts = [getattr(item, f.name) for f in dataclasses.fields(item)]
+                texts = [part for part in parts if isinstance(part, str) and part]
+                found["  ".join(texts)] = str(item.id)
+            break
+    return found
 
 
 def _default_text(declared: Input) -> str:

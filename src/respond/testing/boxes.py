@@ -108,7 +108,8 @@ class Boxes:
     def by_hand(self, task: Person[Any]) -> str | None:
         """A person changes a box in the console."""
         self.hands.append(task.task)
-        self.put(str(task.about["name"]), str(task.about["value"]))
+        value = task.about["value"]
+        self.put(str(task.about["name"]), None if value is None else str(value))
         return None
 
     def put(self, name: str, value: str | None) -> None:

@@ -1,0 +1,74 @@
+"""A runbook's own command: options, secrets, missing inputs, what there is to pick from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from respond.actions.customerio.identify import KeyList, ListedKey
+from respond.cli.main import run
+from respond.cli.runbook import choices
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().err
+
+
+@pytest.mark.promise("P22")
+def test_a_secret_on_the_command_line_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """And not repeated: it stands in the shell's history as it is."""
+    assert run(["compromised-key", "--leaked", "0123456789abcdef0123456789abcdef"]) == 2
+    text = said(capsys)
+    assert "file:PATH" in text
+    assert "0123456789abcdef" not in text
+
+
+@pytest.mark.parametrize(
+    ("argv", "word"),
+    [
+        (["--since", "tomorrow"], "3 days ago"),
+        (["--since", "2999-01-01"], "future"),
+        (["--order", "fast"], "contain-first"),
+        (["--key", "a\x1b[31m"], "control"),
+        (["--key", "a\nb"], "control"),
+        (["--leaked", "file:/nowhere"], "cannot be read"),
+        (["--step", "old"], "--dry-run"),
+        (["--unknown", "x"], "--unknown"),
+    ],
+)
+def test_a_wrong_option_is_refused_before_anything_is_opened(
+    argv: list[str], word: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Exit 2, in words, and nothing is made on disk."""
+    assert run(["compromised-key", *argv]) == 2
+    assert word in said(capsys)
+    assert not (tmp_path / "state").exists()
+
+
+def test_without_a_connection_it_says_which_one_is_missing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Exit 9 before the first step, with what to write where."""
+    assert run(["compromised-key", "--key", "x", "--since", "yesterday", "--dry-run"]) == 9
+    text = said(capsys)
+    assert "customerio" in text
+    assert "respond connect" in text
+
+
+def test_what_there_is_to_pick_from_is_read_as_words_and_taken_as_an_id() -> None:
+    """A person knows a key by its name and ending; the step wants its id."""
+    key = ListedKey(
+        "app/190001/9101",  # type: ignore[arg-type] - a KeyId is a text with a pattern
+        "app", "backend-prod", "cdef", "", "Production",
+    )  # fmt: skip
+    (text,) = choices(KeyList((key,), 1))
+    assert "backend-prod" in text
+    assert choices(KeyList((key,), 1))[text] == "app/190001/9101"
+    assert choices(None) == {}
