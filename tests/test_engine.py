@@ -23,7 +23,7 @@ from respond.errors import (
 from respond.ports import Intent
 from respond.testing.boxes import DANA, BoxStage, no_answer, refused, runbook_of
 from respond.testing.clock import SettableClock
-from respond.testing.crashing import RUNBOOKS
+from respond.testing.crashing import HANDS, RUNBOOKS
 from respond.testing.moments import Killed, KilledJournal, Moments
 from respond.testing.stage import Stage
 
@@ -332,7 +332,7 @@ def test_a_look_that_fails_before_the_plan_parks_the_run() -> None:
     steps = f"  - {{id: look, action: box.read, with: {{name: a}}}}\n{SET}"
     stage = stage_of(steps)
 
-    def down(call: Call) -> None:
+    def down(_: Call) -> None:
         raise no_answer()
 
     stage.boxes.broken = down
@@ -366,12 +366,11 @@ def test_a_look_alike_that_vanishes_is_an_alarm() -> None:
     """A person at the console who removes the wrong one too is told at once."""
     stage = stage_of(REMOVE, {"a": "x", "a-2": "x", "b": "x"}, by_hand=True)
 
-    def clumsy(task: Person[Any]) -> str | None:
-        stage.boxes.put("a", None)
-        stage.boxes.put("a-2", None)
-        return None
+    def clumsy(question: object) -> None:
+        if isinstance(question, Person):
+            stage.boxes.put("a-2", None)
 
-    stage.boxes.by_hand = clumsy  # type: ignore[method-assign]
+    stage.says.before = clumsy
     stage.advance()
     assert stage.state is not None
     end = stage.state.step("gone").conclusion
@@ -392,7 +391,7 @@ def test_what_nobody_can_see_is_left_to_a_person(answer: Decision, said: int) ->
     stage = stage_of(SAY)
     lose = iter([True])
 
-    def lost(call: Call) -> None:
+    def lost(_: Call) -> None:
         if next(lose, False):
             raise no_answer()
 
@@ -412,11 +411,11 @@ def test_an_unknown_write_that_cannot_be_looked_at_is_not_concluded() -> None:
     stage = stage_of(SET)
     dead: list[bool] = []
 
-    def broken(call: Call) -> None:
+    def broken(_: Call) -> None:
         if dead:
             raise no_answer()
 
-    def lost(call: Call) -> None:
+    def lost(_: Call) -> None:
         dead.append(True)
         raise no_answer()
 
@@ -469,7 +468,7 @@ def test_a_wait_parks_where_nobody_sits_and_ends_in_its_time() -> None:
     """An objection period counts from its beginning, over any number of resumes."""
     stage = stage_of(WAIT + SET)
 
-    def leaves(question: object) -> None:
+    def leaves(_: object) -> None:
         stage.says.is_there = False
 
     stage.says.before = leaves
@@ -611,12 +610,14 @@ def two(left: str, right: str) -> str:
 
 @pytest.mark.promise("P15")
 @pytest.mark.parametrize("name", RUNBOOKS)
-@pytest.mark.parametrize("routes", [True, False])
+@pytest.mark.parametrize("hands", HANDS)
 def test_a_shipped_runbook_asks_once_for_each_destructive_group(
-    name: str, routes: bool, tmp_path: Path
+    name: str, hands: str, tmp_path: Path
 ) -> None:
     """The start, and one typed question for each destructive step: no more."""
-    with Stage(tmp_path, name, routes=routes) as stage:
+    given = HANDS[hands]
+    routes, by_hand = given.get("routes", False), given.get("by_hand", False)
+    with Stage(tmp_path, name, routes=routes, by_hand=by_hand) as stage:
         assert stage.advance() is ExitCode.DONE
         assert stage.state is not None
         assert stage.state.plan is not None

@@ -67,6 +67,14 @@ def load_runbook(places: Places, name: str) -> Runbook:
     return load(read_runbook(path), name=str(path), actions=load_actions(), find=find)
 
 
+def systems_of(runbook: Runbook) -> frozenset[str]:
+    """Every system that a step of the runbook calls."""
+    steps = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel, *runbook.always)
+    return frozenset(
+        step.action.spec.system for step in all_steps(steps) if isinstance(step, ActionStep)
+    )
+
+
 def run_ids(journal: Journal) -> list[str]:
     """Every run in the journal, in the order in which they were proposed."""
     return list(dict.fromkeys(r.event.run for r in journal.records() if r.event.run))
@@ -124,6 +132,7 @@ def rehearsal_session(
     by_hand: bool = False,
     dry_run: bool = False,
     ahead_s: float = 0.0,
+    systems: frozenset[str] = frozenset({"customerio"}),
     moments: Moments | None = None,
     verbosity: int = 0,
 ) -> Session:
@@ -131,6 +140,7 @@ def rehearsal_session(
 
     Args:
         prompt: Makes the prompt, once the clock is there.
+        systems: What the runbook calls; what a system offers is asked only if it is called.
         moments: Where to stop dead, for ``--fault crash@STEP`` and the crash campaigns.
     """
     from respond.adapters.clock import SystemClock
@@ -190,7 +200,7 @@ def rehearsal_session(
         timeout_scale=REHEARSAL_TIMEOUTS,
         verbosity=verbosity,
     )
-    can = _discovered(lines.reader, connections["cio"])
+    can = _discovered(lines.reader, connections["cio"]) if "customerio" in systems else frozenset()
     own = {"own_digests": own_digests}
     made_connections = rehearsal.connections(can)
     made_connections["cio"] = replace(

@@ -1,8 +1,10 @@
 import re
+import subprocess
+import sys
 
 import pytest
 
-from respond.actions import ALL, load, specs
+from respond.actions import MODULES, load, specs
 from respond.core.script import Effect
 from respond.core.shapes import Record, shape_of
 
@@ -24,9 +26,21 @@ def test_what_goes_in_and_comes_out_can_be_checked() -> None:
         shape_of(cls.spec.output)  # type: ignore[attr-defined]
 
 
-def test_the_list_is_in_order_and_names_each_module_once() -> None:
-    """One visible list, read from top to bottom."""
-    assert list(ALL) == sorted(set(ALL))
+def test_the_list_is_in_order_and_an_action_is_named_after_its_system() -> None:
+    """One visible list, read from top to bottom; the first half of a name says where to look."""
+    assert list(MODULES) == sorted(MODULES)
+    assert len(set(MODULES.values())) == len(MODULES)
+    assert {name.partition(".")[0] for name in load()} == set(MODULES)
+
+
+def test_asking_for_one_action_imports_its_system_alone() -> None:
+    """A runbook calls few systems, and it starts at 3 a.m."""
+    code = (
+        "import sys; from respond.actions import load; load()['human.do']; "
+        "print([m for m in sys.modules if m.startswith('respond.actions.customerio')])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
 
 
 @pytest.mark.promise("P12")

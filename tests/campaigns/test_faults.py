@@ -19,12 +19,14 @@ from respond.testing.crashing import HANDS, LOST, RUNBOOKS, Ran, changed_in, und
 from respond.testing.stage import Stage
 
 SEED = 20261123
-REFUSES = ("401", "403", "404", "409", "html", "empty")
 HOLDS = ("timeout-before", "timeout-after")
 KINDS = [kind for kind in HTTP_KINDS if kind not in ("slow", *HOLDS)]
 PLACE = {"compromised-key": "*ext_api_keys*", "compromised-user": "*users*", "lost-2fa": "*users*"}
-SYSTEMS = dict.fromkeys(RUNBOOKS, ("customerio", "slack"))
-SYSTEMS["compromised-key"] = ("customerio", "slack", "vault")
+SYSTEMS = {
+    "compromised-key": ("customerio", "slack", "vault"),
+    "compromised-user": ("customerio", "slack"),
+    "lost-2fa": ("customerio", "slack"),
+}
 
 pytestmark = [pytest.mark.campaign("C3"), pytest.mark.promise("P2", "P6")]
 every_runbook = pytest.mark.parametrize("name", RUNBOOKS)
@@ -48,6 +50,8 @@ def strike(folder: Path, name: str, fault: str, base: Ran) -> str:
         told = [end.why for end in ends if not end.how.is_good] or [
             str(stage.state.parked.get("why", "")) or str(stage.state.ended.get("say", ""))
         ]
+        if missing["slack", "message.posted"]:  # With chat down the notice goes by mail.
+            twice -= Counter({("email", "mail.accepted"): missing["slack", "message.posted"]})
         if twice and twice != Counter(LOST):
             return f"{fault}: twice {dict(twice)}"
         if code is ExitCode.DONE:

@@ -1,44 +1,65 @@
-"""The one list of what there is: every module that holds actions.
+"""The one list of what there is: every module that holds actions, by the system it is for.
 
 A module has ``ACTIONS``, the action classes in it. Nothing is found by scanning a folder, an
-entry point or the environment: what is not in this list does not exist.
+entry point or the environment: what is not in this list does not exist. A module is imported when
+an action of its system is asked for, since a runbook calls few systems and starts at 3 a.m.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from importlib import import_module
+from types import MappingProxyType
 from typing import Final
 
 from respond.core.script import Spec
 
-__all__ = ["ALL", "load", "specs"]
+__all__ = ["MODULES", "load", "specs"]
 
-ALL: Final[tuple[str, ...]] = (
-    "respond.actions.customerio",
-    "respond.actions.generic_http",
-    "respond.actions.human",
-    "respond.actions.mail",
-    "respond.actions.notify",
-    "respond.actions.pagerduty",
-    "respond.actions.sinks",
-    "respond.actions.slack",
+MODULES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "customerio": "respond.actions.customerio",
+        "email": "respond.actions.mail",
+        "http": "respond.actions.generic_http",
+        "human": "respond.actions.human",
+        "notify": "respond.actions.notify",
+        "pagerduty": "respond.actions.pagerduty",
+        "sink": "respond.actions.sinks",
+        "slack": "respond.actions.slack",
+    }
 )
 
 
-def load() -> dict[str, type]:
-    """Import every module of the list and give its actions by name.
+class _Actions(Mapping[str, type]):
+    """Actions by name; a system's module is imported when one of its names is asked for."""
 
-    Raises:
-        ValueError: Two actions have one name. A fault of their authors.
-    """
-    found: dict[str, type] = {}
-    for module in ALL:
-        for cls in import_module(module).ACTIONS:
-            name = cls.spec.name
-            if name in found:
-                raise ValueError(f"{name} is defined by {found[name].__module__} and {module}")
-            found[name] = cls
-    return found
+    def __init__(self) -> None:
+        self._found: dict[str, dict[str, type]] = {}
+
+    def _of(self, system: str) -> dict[str, type]:
+        if system not in self._found:
+            module = MODULES.get(system)
+            classes = import_module(module).ACTIONS if module is not None else ()
+            self._found[system] = {cls.spec.name: cls for cls in classes}
+        return self._found[system]
+
+    def __getitem__(self, name: str) -> type:
+        return self._of(name.partition(".")[0])[name]
+
+    def __iter__(self) -> Iterator[str]:
+        for system in MODULES:
+            yield from self._of(system)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+_ALL: Final = _Actions()
+
+
+def load() -> Mapping[str, type]:
+    """Every action by name. Looking one up imports its system; going through all imports all."""
+    return _ALL
 
 
 def specs() -> dict[str, Spec]:

@@ -125,8 +125,10 @@ def _unknown(name: str, known: list[str]) -> RespondError:
 def _ours(name: str) -> Any:
     import importlib
 
+    from respond.cli.plain_options import plainly
+
     module = importlib.import_module(f"respond.cli.{COMMANDS[name].module}")
-    command = typer.main.get_command(module.apps[name])
+    command = plainly(typer.main.get_command(module.apps[name]))
     command.name = name
     return command
 
@@ -193,6 +195,20 @@ def _wants_help(words: list[str]) -> bool:
     return any(word in ("-h", "--help") for word in before)
 
 
+def _straight_to(group: Any, words: list[str], places: Places) -> tuple[Any, str, list[str]]:
+    """The command that the first word names, its name, and the words left for it.
+
+    The group has nothing to read but that name. Options in its place are the group's own.
+    """
+    if words[0].startswith("-"):
+        return group, "respond", words
+    context = typer.Context(group, info_name="respond", obj=places)
+    command = group.get_command(context, words[0])
+    if command is None:
+        raise _unknown(words[0], group.list_commands(context))
+    return command, f"respond {words[0]}", words[1:]
+
+
 def _print_help(command: Any, words: list[str], places: Places) -> None:
     """The help of the group, or of the command that the words lead to.
 
@@ -230,11 +246,12 @@ def run(argv: Sequence[str] | None = None) -> int:
         project, words = _first_options(words)
         words = words or ["--help"]
         places = Places.here(project)
-        command = typer.main.get_command(app)
+        command: Any = typer.main.get_command(app)
         if _wants_help(words):
             _print_help(command, words, places)
             return int(ExitCode.DONE)
-        result = command.main(args=words, prog_name="respond", standalone_mode=False, obj=places)
+        command, name, words = _straight_to(command, words, places)
+        result = command.main(args=words, prog_name=name, standalone_mode=False, obj=places)
         return int(result or 0)
     except KeyboardInterrupt:
         print("\nstopped; `respond runs` shows what is open", file=sys.stderr)  # noqa: T201

@@ -203,6 +203,7 @@ class Staging:
             by_hand=self.by_hand,
             dry_run=self.dry_run,
             ahead_s=ahead_s,
+            systems=wiring.systems_of(self.runbook),
             moments=moments,
             verbosity=self.hand.verbosity,
         )

@@ -27,6 +27,7 @@ SECRET_BYTES_MAX = 65_536
 
 def command_for(found: Found) -> Any:
     """The command of one runbook, made from its head alone (steps are read when it runs)."""
+    from respond.cli.plain_options import plainly
     from respond.formats.runbook_file import head
 
     words = head(read_runbook(found.path), str(found.path))
@@ -37,7 +38,7 @@ def command_for(found: Found) -> Any:
         epilog=_epilog(words),
         context_settings={"help_option_names": ["-h", "--help"]},
     )(_function(words))
-    return typer.main.get_command(app)
+    return plainly(typer.main.get_command(app))
 
 
 def _help(words: RunbookHead, found: Found) -> str:

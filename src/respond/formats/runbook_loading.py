@@ -7,7 +7,7 @@ everything that is wrong is gathered, in this file and in those it calls.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Final, TypeAlias
@@ -86,6 +86,22 @@ class _Loading:
     loaded: dict[str, Runbook | None] = field(default_factory=dict)
 
 
+class _ReadsOnly(Mapping[str, bool]):
+    """Name of an action to whether it only reads, looked up when a step names it."""
+
+    def __init__(self, actions: Mapping[str, type]) -> None:
+        self._actions = actions
+
+    def __getitem__(self, name: str) -> bool:
+        return self._actions[name].spec.effect is Effect.READS  # type: ignore[attr-defined]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._actions)
+
+    def __len__(self) -> int:
+        return len(self._actions)
+
+
 class _File:
     """One file on its way to a ``Runbook``."""
 
@@ -99,10 +115,7 @@ class _File:
     def read(self) -> RunbookRead:
         root = read_yaml(self._data, name=self._name)
         faults = self._faults
-        reads = {
-            name: cls.spec.effect is Effect.READS  # type: ignore[attr-defined]
-            for name, cls in self._loading.actions.items()
-        }
+        reads = _ReadsOnly(self._loading.actions)
         fitted = Fitting(faults, reads).record(root, kw.RUNBOOK, "runbook")
         _check_no_secrets(root, faults)
         self._check_name(fitted)

@@ -116,6 +116,7 @@ class Stage:
             by_hand=self.by_hand,
             dry_run=dry_run,
             ahead_s=self.ahead_s,
+            systems=wiring.systems_of(self.runbook),
             moments=moments,
         )
         try:

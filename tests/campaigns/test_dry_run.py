@@ -1,0 +1,67 @@
+"""P5: a dry run changes nothing, tells nobody, makes no secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from respond.core.script import Call
+from respond.errors import UsageError
+from respond.ports import Intent, IntentSpentError
+from respond.testing.crashing import HANDS, RUNBOOKS
+from respond.testing.stage import Stage
+
+pytestmark = pytest.mark.promise("P5")
+
+
+@pytest.mark.parametrize("name", RUNBOOKS)
+@pytest.mark.parametrize("hands", HANDS)
+def test_a_dry_run_of_a_shipped_runbook_changes_nothing(
+    name: str, hands: str, tmp_path: Path
+) -> None:
+    """No write reaches a system, nobody is told, no file and no key is left behind."""
+    given = HANDS[hands]
+    routes, by_hand = given.get("routes", False), given.get("by_hand", False)
+    with Stage(tmp_path, name, routes=routes, by_hand=by_hand) as stage:
+        before = stage.company()
+        with stage.engine(dry_run=True) as engine:
+            plan = engine.plan()
+        assert plan.writes
+        assert stage.effects() == []
+        assert sum(count["writes"] for count in stage.counts().values()) == 0
+        assert stage.company() == before
+        assert stage.asked == []
+    assert list(tmp_path.rglob("*")) == []
+
+
+@pytest.mark.parametrize("name", RUNBOOKS)
+def test_the_engine_of_a_dry_run_refuses_to_go_on(name: str, tmp_path: Path) -> None:
+    """Even asked to, it carries nothing out."""
+    with Stage(tmp_path, name) as stage:
+        with stage.engine(dry_run=True) as engine, pytest.raises(UsageError):
+            engine.advance()
+        assert stage.effects() == []
+
+
+def test_the_keys_of_a_dry_run_are_thrown_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its journal in memory seals is sealed with keys in memory, and never in a keyring."""
+    import keyring  # noqa: PLC0415 - only to see that it is left alone
+
+    touched: list[str] = []
+    monkeypatch.setattr(keyring, "set_password", lambda *args: touched.append(str(args[0])))
+    with (
+        Stage(tmp_path, "compromised-key") as stage,
+        stage.engine(dry_run=True) as engine,
+    ):
+        engine.plan()
+    assert touched == []
+
+
+def test_an_intent_cannot_be_made_by_anybody_but_a_journal() -> None:
+    """There is no other key to a write."""
+    call = Call("cio", "", "DELETE", ("x",))
+    with pytest.raises(IntentSpentError):
+        Intent(call, seq=1, run="XX", digest="d", record=None)
