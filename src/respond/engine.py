@@ -99,8 +99,11 @@ class Engine:
     ) -> Record:
         """Append an event, and be in the state after it."""
         event = Event(kind, self.run, step, by or MACHINE, data)
+        # A conclusion that a power cut takes away is found again by looking; its step's intents
+        # and outcomes are synced, and the next intent syncs it before anything else happens.
+        synced = kind is not Kind.OBSERVED
         with self._lock:
-            record = self.tools.journal.append(event, seal=seal)
+            record = self.tools.journal.append(event, seal=seal, synced=synced)
             self._took(record)
         return record
 

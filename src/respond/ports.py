@@ -131,9 +131,16 @@ class Journal(Protocol):
     then nothing was recorded and nothing may be sent.
     """
 
-    def append(self, event: Event, *, seal: Mapping[str, str] | None = None) -> Record:
-        """Add one event. ``seal`` maps handle names to secret values that are sealed under the
-        run's key in the same transaction.
+    def append(
+        self, event: Event, *, seal: Mapping[str, str] | None = None, synced: bool = True
+    ) -> Record:
+        """Add one event.
+
+        Args:
+            seal: Handle names to secret values, sealed under the run's key in one transaction.
+            synced: False lets the next synced event make this one durable too. The process may
+                die without losing it; a power cut may lose it, and never an event without all
+                after it. Only for what a resumed run finds out again by looking: conclusions.
         """
         ...
 

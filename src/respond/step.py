@@ -35,6 +35,7 @@ from respond.core.runbook import ActionStep, Phase, Retry, Step
 from respond.core.script import (
     Again,
     Api,
+    Connection,
     Done,
     Effect,
     MalformedReplyError,
@@ -45,6 +46,7 @@ from respond.core.script import (
     Reply,
     Script,
     Write,
+    WrittenAction,
 )
 from respond.core.shapes import ShapeError, encode
 from respond.core.values import Value
@@ -135,6 +137,8 @@ class StepRun:
     here: Here
     _arguments: dict[str, Value] = field(default_factory=dict, init=False)
     _agreed: set[str] = field(default_factory=set, init=False)
+    _action: WrittenAction[Any] | None = field(default=None, init=False)
+    _connection: Connection = field(default_factory=lambda: Connection("", ""), init=False)
     _sent: Counter[str] = field(default_factory=Counter, init=False)
 
     # --- entry -----------------------------------------------------------------------------------
@@ -195,20 +199,22 @@ class StepRun:
     # --- looking ---------------------------------------------------------------------------------
 
     def _script(self) -> Script[Any]:
-        engine, spec = self.engine, self.step.action.spec
-        named = self.step.connection.value(self.here.values) if self.step.connection else ""
-        if "connection" in self._arguments and not named:
-            named = self._arguments["connection"]
-        connection = engine.site.connection_for(spec.system, str(named or ""))
+        engine = self.engine
+        if self._action is None:
+            named = self.step.connection.value(self.here.values) if self.step.connection else ""
+            named = named or self._arguments.get("connection", "")
+            system = self.step.action.spec.system
+            self._connection = engine.site.connection_for(system, str(named or ""))
+            self._action = engine.site.action(self.step.action, self._arguments)
         me = engine.site.me(
             engine.state,
             self.address,
-            connection,
+            self._connection,
             engine.tools.journal,
             engine.now,
             by_hand=self.state.by_hand,
         )
-        return engine.site.script(engine.site.action(self.step.action, self._arguments), me)
+        return engine.site.script(self._action, me)
 
     def _world(self) -> World:
         return World(self.engine.tools.reader)

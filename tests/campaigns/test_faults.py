@@ -38,6 +38,11 @@ def fault_of(name: str, system: str, kind: str, times: str = "") -> str:
     return f"{system}:{kind}" + (f"@* {PLACE[name]}" if aimed else "") + times
 
 
+def told_apart(changed: list[str]) -> list[str]:
+    """What changed apart from who was told, and how."""
+    return [line for line in changed if not line.startswith(("slack conversation", "email"))]
+
+
 def strike(folder: Path, name: str, fault: str, base: Ran) -> str:
     """What is wrong with a run that this fault strikes, or nothing."""
     with Stage(folder, name, routes=True) as stage:
@@ -50,12 +55,13 @@ def strike(folder: Path, name: str, fault: str, base: Ran) -> str:
         told = [end.why for end in ends if not end.how.is_good] or [
             str(stage.state.parked.get("why", "")) or str(stage.state.ended.get("say", ""))
         ]
-        if missing["slack", "message.posted"]:  # With chat down the notice goes by mail.
-            twice -= Counter({("email", "mail.accepted"): missing["slack", "message.posted"]})
+        mailed = min(missing["slack", "message.posted"], twice["email", "mail.accepted"])
+        missing -= Counter({("slack", "message.posted"): mailed})  # With chat down, by mail.
+        twice -= Counter({("email", "mail.accepted"): mailed})
         if twice and twice != Counter(LOST):
             return f"{fault}: twice {dict(twice)}"
         if code is ExitCode.DONE:
-            same = changed_in(stage) == base.changed
+            same = told_apart(changed_in(stage)) == told_apart(base.changed)
             return "" if same and not missing else f"{fault}: 0, and lacks {dict(missing)}"
         if code not in (ExitCode.FAILED, ExitCode.PARKED, ExitCode.UNKNOWN):
             return f"{fault}: exit {code}"

@@ -73,6 +73,9 @@ _BEFORE = "SELECT hash FROM journal WHERE seq = ?"
 _VERIFY_FIRST = "run `respond audit verify`; to go on without it: --new-journal"
 
 
+_FULL = 2
+
+
 class _Row(NamedTuple):
     """A row of the table, as stored; of unknown types until it is checked."""
 
@@ -234,10 +237,12 @@ class SqliteJournal:
 
     # --- writing --------------------------------------------------------------------------------
 
-    def append(self, event: Event, *, seal: Mapping[str, str] | None = None) -> Record:
+    def append(
+        self, event: Event, *, seal: Mapping[str, str] | None = None, synced: bool = True
+    ) -> Record:
         """Add one event, and seal the secrets that came with it, in one transaction."""
         boxes = self._boxes(event.run, seal or {})
-        with self._transaction() as end:
+        with self._sync_level(synced=synced), self._transaction() as end:
             self._check_epoch(event.run)
             body, after, record = self._insert(end, event)
             if boxes:
@@ -362,6 +367,24 @@ class SqliteJournal:
         return keyed_digest(self._digest_key, value)
 
     # --- transactions ---------------------------------------------------------------------------
+
+    @contextmanager
+    def _sync_level(self, *, synced: bool) -> Iterator[None]:
+        """Let one commit be synced by the next one: the WAL is one file, synced from its start."""
+        if synced:
+            yield
+            return
+        with self._lock:
+            self._check_usable()
+            try:
+                self._db.execute("PRAGMA synchronous=NORMAL")
+                yield
+            finally:
+                if self._db_is_open():
+                    self._db.execute("PRAGMA synchronous=FULL")
+                    (level,) = self._db.execute("PRAGMA synchronous").fetchone()
+                    if level != _FULL:
+                        self._die("SQLite does not go back to synchronous=FULL")
 
     @contextmanager
     def _transaction(self) -> Iterator[_End]:

@@ -57,11 +57,13 @@ class KilledJournal:
         self._journal = journal
         self._moments = moments
 
-    def append(self, event: Event, *, seal: Mapping[str, str] | None = None) -> Record:
+    def append(
+        self, event: Event, *, seal: Mapping[str, str] | None = None, synced: bool = True
+    ) -> Record:
         name = f"{event.kind.value} {event.step}".strip()
         self._moments.at_step(event)
         self._moments.here(f"before {name}")
-        record = self._journal.append(event, seal=seal)
+        record = self._journal.append(event, seal=seal, synced=synced)
         self._moments.here(f"after {name}")
         return record
 

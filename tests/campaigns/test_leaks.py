@@ -1,0 +1,278 @@
+"""C10, first form: no secret where it is not used (P22), and data stays data (P19).
+
+Every secret of the company's story, and every one that a run makes, is looked for in all that a
+run shows, sends and leaves behind: as it is, in base64 at each alignment, in hex, in URLs, in JSON.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import json
+import re
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from respond.adapters.prompt_terminal import AutoPrompt
+from respond.core.events import Record
+from respond.errors import ExitCode, RespondError, UsageError
+from respond.ports import Clock, Head, Progress, Prompt
+from respond.testing.crashing import RUNBOOKS
+from respond.testing.stage import Stage
+from respond.views.live import Lines, LiveProgress
+from respond.views.report import as_json, as_text, report
+from respond.views.screen import Screen
+from respond.views.summary import summary
+
+pytestmark = pytest.mark.campaign("C10")
+
+SECRET_NAMES = re.compile(r"(app_key|api_key|write_key|token|routing_key|password|pagerduty.*key)$")
+FAULTS = {
+    "compromised-key": (
+        "customerio:500-after",
+        "customerio:html@POST *ext_api_keys*",
+        "customerio:403@DELETE *ext_api_keys*xall",
+        "vault:403xall",
+        "vault:500-after",
+        "slack:403xall",
+    ),
+    "compromised-user": ("customerio:500-after", "slack:html-after"),
+    "lost-2fa": ("customerio:cut-after", "slack:500-afterxall"),
+}
+
+
+@dataclass(slots=True)
+class Seen:
+    """Everything that a run let out, text by text, and how the journal looked on the way."""
+
+    folder: Path
+    text: io.StringIO = field(default_factory=io.StringIO)
+    disk: list[bytes] = field(default_factory=list)
+
+    def progress(self, _: Clock) -> Progress:
+        return Telling(self, Lines(self.text, live=False))
+
+    def prompt(self, stage: Stage, clock: Clock) -> Prompt:
+        screen = Screen(
+            state=lambda: stage.state,
+            head=lambda: Head("-", 0, "0" * 64),
+            now_ms=clock.now_ms,
+            looked_s=lambda: 0.0,
+            mode="rehearsal",
+        )
+        return AutoPrompt(
+            stage.click, clock, tell=lambda t: print(t, file=self.text), screen=screen
+        )
+
+    def keep_disk(self) -> None:
+        """The journal's bytes as they are now, write-ahead log included; keys are kept apart."""
+        for path in self.folder.rglob("*"):
+            if path.is_file() and path.parent.name != "keys":
+                self.disk.append(path.read_bytes())
+
+
+class Telling(LiveProgress):
+    """Tells all there is to tell, and looks at the disk at each event."""
+
+    def __init__(self, seen: Seen, lines: Lines) -> None:
+        super().__init__(lines, mode="rehearsal")
+        self._seen = seen
+        self._out = lines
+
+    def event(self, record: Record) -> None:
+        super().event(record)
+        self._seen.text.write(json.dumps(record.event.data, default=repr))
+        self._seen.keep_disk()
+
+    def waiting(self, what: str, seconds: float) -> None:
+        self._out.line(f"{what} {seconds}")
+
+
+def secrets_of(stage: Stage) -> set[str]:
+    """Every secret that the company has or had: those of its story, and those made meanwhile."""
+    story = {
+        value
+        for name, value in stage.rehearsal.story.items()
+        if SECRET_NAMES.search(name) and isinstance(value, str)
+    }
+    return story | set(_values(stage.server.company.customerio.state))
+
+
+def _values(thing: Any) -> Iterator[str]:
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        for one in dataclasses.fields(thing):
+            value = getattr(thing, one.name)
+            if one.name in ("value", "api_key") and isinstance(value, str) and len(value) >= 16:
+                yield value
+            yield from _values(value)
+    elif isinstance(thing, dict):
+        for value in thing.values():
+            yield from _values(value)
+    elif isinstance(thing, list | tuple):
+        for value in thing:
+            yield from _values(value)
+
+
+def forms(secret: str) -> Iterator[bytes]:
+    """The secret, and how it may hide."""
+    raw = secret.encode()
+    yield raw
+    yield raw.hex().encode()
+    yield raw.hex().upper().encode()
+    yield quote(secret, safe="").encode()
+    yield json.dumps(secret)[1:-1].encode()
+    for before in range(3):
+        coded = base64.b64encode(b"?" * before + raw)[4 if before else 0 : -4]
+        yield coded
+        yield coded.translate(bytes.maketrans(b"+/", b"-_"))
+
+
+def leaks(stage: Stage, seen: Seen, error: str) -> list[str]:
+    """Where a secret stands that should not."""
+    assert stage.state is not None
+    outbox = json.dumps(stage.rehearsal.doors.get("outbox"))
+    places = {
+        "output": seen.text.getvalue().encode(),
+        "outbox": outbox.encode(),
+        "errors": error.encode(),
+        "disk": b"\0".join(seen.disk),
+        "state": repr(stage.state).encode(),
+        "summary": summary(stage.state, Head("-", 0, "0" * 64), exit_code=ExitCode.DONE).encode(),
+    }
+    return [
+        f"{place}: {secret[:4]}... as {form[:12]!r}"
+        for secret in secrets_of(stage)
+        for form in set(forms(secret))
+        for place, text in places.items()
+        if form in text
+    ]
+
+
+def play(folder: Path, name: str, fault: str, *, routes: bool) -> list[str]:
+    seen = Seen(folder)
+    stage = Stage(folder, name, routes=routes, progress=seen.progress)
+    stage.prompt = lambda clock, _: seen.prompt(stage, clock)
+    error = ""
+    with stage:
+        if fault:
+            stage.faults(fault)
+        made_before = secrets_of(stage)
+        try:
+            with stage.engine() as engine:
+                stage.state = engine.state
+                engine.advance()
+                records = list(engine.tools.journal.records(stage.run))
+                made = report(engine.state, records, engine.tools.journal.head())
+                seen.text.write(as_text(made) + json.dumps(as_json(made)))
+        except RespondError as raised:
+            error = "".join(traceback.format_exception(raised)) + repr(raised)
+        seen.keep_disk()
+        if not fault and name == "compromised-key":
+            assert secrets_of(stage) - made_before, "the run made no secret to look for"
+        assert seen.text.getvalue() or error
+        return leaks(stage, seen, error)
+
+
+def _hidden(secret: str) -> str:
+    return base64.b64encode(f"token={secret};".encode()).decode()
+
+
+@pytest.mark.promise("P22")
+@pytest.mark.parametrize("name", RUNBOOKS)
+@pytest.mark.parametrize("routes", ["hidden", "shown"])
+def test_no_secret_leaves_the_places_where_it_is_used(
+    name: str, routes: str, tmp_path: Path
+) -> None:
+    """Output, journal, messages, errors: no secret in any form, whoever's hands did the work."""
+    assert play(tmp_path, name, "", routes=routes == "shown") == []
+
+
+@pytest.mark.promise("P22")
+@pytest.mark.parametrize("hide", [str, lambda s: f"x{s}", lambda s: s.encode().hex(), _hidden])
+def test_a_secret_that_leaks_is_found(hide: Callable[[str], str], tmp_path: Path) -> None:
+    """The search itself finds what is there, in clear or hidden."""
+    seen = Seen(tmp_path)
+    stage = Stage(tmp_path, "compromised-key", progress=seen.progress)
+    with stage:
+        assert stage.advance() is ExitCode.DONE
+        assert leaks(stage, seen, "") == []
+        seen.text.write(hide(stage.rehearsal.story["slack_bot_token"]))
+        assert leaks(stage, seen, "") != []
+
+
+@pytest.mark.promise("P22")
+@pytest.mark.parametrize(
+    ("name", "fault"), [(name, fault) for name, faults in FAULTS.items() for fault in faults]
+)
+def test_no_secret_leaves_when_something_breaks(name: str, fault: str, tmp_path: Path) -> None:
+    """Errors are where secrets leak first."""
+    assert play(tmp_path, name, fault, routes=True) == []
+
+
+# --- data stays data ----------------------------------------------------------------------------
+
+ATTACKS = (
+    "../../x",
+    "%2e%2e%2fx",
+    "x\r\nX-Evil: y",
+    "${{ 1 }}",
+    "' or 1=1 --",
+    "<!channel>",
+    "x\x1b[2Jy",
+    "x\u202ey",
+)
+
+
+def requests_with(folder: Path, name: str, overrides: dict[str, str]) -> list[tuple[Any, ...]]:
+    """Every request that reached the company, and how the run ended."""
+    heard: list[tuple[Any, ...]] = []
+    stage = Stage(folder, name, routes=True, overrides=overrides)
+    with stage:
+        faults = stage.server.company.faults
+        deliver = faults.deliver
+
+        def listening(system: Any, request: Any, now: float) -> Any:
+            query = {k: v for k, v in request.query.items() if k != "start"}
+            heard.append((request.method, request.surface, request.path, sorted(query)))
+            return deliver(system, request, now)
+
+        faults.deliver = listening  # type: ignore[method-assign]
+        code = stage.advance()
+    return [*heard, ("exit", int(code))]
+
+
+@pytest.mark.promise("P19")
+@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize(
+    ("field_name", "harmless"), [("key", "no-such-key"), ("used_by", "billing")]
+)
+def test_an_attack_in_an_input_changes_no_request(
+    field_name: str, harmless: str, attack: str, tmp_path: Path
+) -> None:
+    """The same requests as with a harmless text, or a refusal before the first step."""
+    rest = {"leaked": "", "used_by": "billing"} if field_name == "key" else {}
+    base = requests_with(tmp_path / "base", "compromised-key", {**rest, field_name: harmless})
+    try:
+        tried = requests_with(tmp_path / "x", "compromised-key", {**rest, field_name: attack})
+    except UsageError:
+        return
+    assert [r for r in tried if r[0] != "exit"] == [r for r in base if r[0] != "exit"]
+    assert tried[-1] == base[-1]
+
+
+@pytest.mark.promise("P19")
+@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("name", ["compromised-user", "lost-2fa"])
+def test_an_attack_for_an_address_is_refused_before_the_first_step(
+    name: str, attack: str, tmp_path: Path
+) -> None:
+    """An input that wants an e-mail address takes nothing else."""
+    with pytest.raises(UsageError):
+        requests_with(tmp_path, name, {"email": f"{attack}"})
