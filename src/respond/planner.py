@@ -78,8 +78,17 @@ def make_plan(
     )
 
 
+_NAMES = {"customerio": "Customer.io", "pagerduty": "PagerDuty", "slack": "Slack", "vault": "Vault"}
+
+
 def _line(connection: Connection) -> str:
-    parts = [connection.system, connection.account, connection.region.upper()]
+    """``Customer.io Example Co (48213) EU, as respond-ir``."""
+    name, account = str(connection.options.get("account_name", "")), connection.account
+    parts = [
+        _NAMES.get(connection.system, connection.system),
+        f"{name} ({account})" if name and account else name or account,
+        connection.region.upper(),
+    ]
     line = " ".join(part for part in parts if part)
     return f"{line}, as {connection.identity}" if connection.identity else line
 

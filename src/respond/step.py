@@ -745,8 +745,12 @@ class StepRun:
 
     def _reconcile(self, write: WriteState, seen: Look[Any] | None) -> None:
         subject = write.write["subject"]
-        if _is_seen(write) and seen is not None:
-            wanted = subject in {w.subject.name for w in seen.writes}
+        now = next((w for w in seen.writes if w.subject.name == subject), None) if seen else None
+        if now is not None and now.proof is Proof.BLIND and not now.repeatable:
+            # It could be looked at when it was sent, and cannot now: "not there" would be a guess.
+            self._ask_unknown(write)
+        elif _is_seen(write) and seen is not None:
+            wanted = now is not None
             self._settle(
                 write, done=not wanted, why="looked: " + ("not there" if wanted else "seen")
             )
@@ -899,7 +903,12 @@ class StepRun:
         if self._may_go_by_hand(error):
             answer = self.engine.ask(
                 AskByHand(
-                    step=self.address, title=self.title, error=str(error), why=self.step.words.why
+                    step=self.address,
+                    title=self.title,
+                    error=error.what,
+                    why=self.step.words.why,
+                    cause=error.why,
+                    do=error.do,
                 )
             )
             if answer.decision in (Decision.YES, Decision.BY_HAND):

@@ -55,9 +55,9 @@ def strike(folder: Path, name: str, fault: str, base: Ran) -> str:
         told = [end.why for end in ends if not end.how.is_good] or [
             str(stage.state.parked.get("why", "")) or str(stage.state.ended.get("say", ""))
         ]
-        mailed = min(missing["slack", "message.posted"], twice["email", "mail.accepted"])
-        missing -= Counter({("slack", "message.posted"): mailed})  # With chat down, by mail.
-        twice -= Counter({("email", "mail.accepted"): mailed})
+        if 0 < twice["email", "mail.accepted"] <= missing["slack", "message.posted"]:
+            # With chat down the notice goes by mail, one to all of them.
+            del twice["email", "mail.accepted"], missing["slack", "message.posted"]
         if twice and twice != Counter(LOST):
             return f"{fault}: twice {dict(twice)}"
         if code is ExitCode.DONE:

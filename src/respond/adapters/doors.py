@@ -19,6 +19,7 @@ from respond.errors import UsageError
 __all__ = ["Doors"]
 
 NOTHING_TO_DO = 422
+PROTOCOL = 1
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -46,15 +47,23 @@ class Doors:
         base = f"http://{parts.netloc}"
         try:
             hello = _ask(f"{base}/_sim/hello", "", None)
-            if hello["respond_simulator"] != 1:
-                raise KeyError("respond_simulator")
-            return cls(base, str(hello["token"]), str(hello["company"]))
+            protocol, token, company = (
+                hello["respond_simulator"],
+                str(hello["token"]),
+                str(hello["company"]),
+            )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(
                 f"no simulated company answers at {url}",
                 why=str(error),
                 do="start one: respond simulate",
             ) from error
+        if protocol != PROTOCOL:
+            raise UsageError(
+                f"the simulated company at {url} is of another version",
+                why=f"it speaks {protocol!r}, and this respond {PROTOCOL}",
+            )
+        return cls(base, token, company)
 
     def get(self, door: str) -> Any:
         return _ask(f"{self.url}/_sim/{door}", self.token, None)

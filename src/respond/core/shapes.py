@@ -325,7 +325,7 @@ def _decode_record(cls: type, data: Any, where: str) -> Any:
     known = {f.name for f in dataclasses.fields(cls)}
     unknown = set(data) - known
     if unknown:
-        msg = f"{where} has the unknown field {sorted(unknown)[0]!r}"
+        msg = f"{where} has the unknown field {min(unknown)!r}"
         raise ShapeError(msg)
     values: dict[str, Any] = {}
     for f in dataclasses.fields(cls):
@@ -338,5 +338,5 @@ def _decode_record(cls: type, data: Any, where: str) -> Any:
 
 
 def _wrong(where: str, wanted: str, data: Any) -> ShapeError:
-    # The value itself stays out of the message: it may be a secret that was pasted in a wrong place.
+    # The value itself stays out of the message: it may be a secret, pasted in a wrong place.
     return ShapeError(f"{where} must be {wanted}, and is {type(data).__name__}")

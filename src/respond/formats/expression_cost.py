@@ -112,9 +112,7 @@ class _Reckoning:
                 self._source, "make the list smaller first, with filter or in the action",
             )  # fmt: skip
 
-    def size(  # noqa: C901 - one case a kind of part
-        self, tree: Tree, items: Mapping[str, Size], times: int
-    ) -> Size:
+    def size(self, tree: Tree, items: Mapping[str, Size], times: int) -> Size:
         """Give the size of a part's result; its work, done ``times`` times, is spent.
 
         ``items`` has the names that the macros around the part gave to their items.

@@ -159,9 +159,7 @@ class Reading:
     def _fault(self, what: str, at: int, hint: str = "") -> ExpressionFault:
         return ExpressionFault(what, at, self._source, hint)
 
-    def _shape(  # noqa: C901 - one case a kind of part
-        self, tree: Tree, macro: _MacroNames, nesting: int
-    ) -> Shape:
+    def _shape(self, tree: Tree, macro: _MacroNames, nesting: int) -> Shape:
         match tree:
             case Literal(kind=kind):
                 return _LITERALS[kind]

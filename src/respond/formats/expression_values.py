@@ -72,9 +72,7 @@ def late_in(value: Value, depth: int = 0) -> Late | None:
     return next((late for part in inside if (late := late_in(part, depth + 1)) is not None), None)
 
 
-def bound(  # noqa: C901 - a table of shapes
-    value: Value, shape: Shape, name: str, source: str, depth: int = 0
-) -> Any:
+def bound(value: Value, shape: Shape, name: str, source: str, depth: int = 0) -> Any:
     """Check a value against its shape and give it in the form that CEL takes.
 
     Raises:
