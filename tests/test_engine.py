@@ -235,6 +235,61 @@ def test_a_dry_run_is_not_carried_on() -> None:
     assert stage.boxes.writes == []
 
 
+LOOK = "  - {id: look, action: box.read, with: {name: c}}\n"
+
+
+def at_start(stage: BoxStage, name: str, value: str | None) -> None:
+    """Somebody changes a box while the plan stands on the screen."""
+    stage.says.before = lambda q: stage.boxes.put(name, value) if isinstance(q, AskStart) else None
+
+
+def test_what_an_assertion_keeps_from_happening_does_not_happen() -> None:
+    """An assertion that held in the plan and fails in the run stops containment too."""
+    stage = stage_of(f"{LOOK}  - {{id: ok, assert: look.there, message: gone}}\n{REMOVE}")
+    at_start(stage, "c", None)
+    assert stage.advance() is ExitCode.FAILED
+    assert (stage.boxes.writes, stage.how("gone")) == ([], "")
+
+
+@pytest.mark.promise("P10")
+@pytest.mark.parametrize(
+    ("answer", "code"), [(Decision.YES, ExitCode.DONE), (Decision.NO, ExitCode.PARKED)]
+)
+def test_an_end_that_was_not_planned_is_a_question(answer: Decision, code: ExitCode) -> None:
+    """It would take planned writes away, so somebody has to agree to it."""
+    stage = stage_of(f"{LOOK}  - {{id: e, end: {{when: '!look.there', say: none}}}}\n{REMOVE}")
+    at_start(stage, "c", None)
+    stage.says.answers = {"AskDrift": answer}
+    assert stage.advance() is code
+    assert stage.boxes.writes == []
+    assert [q.planned for q in asked(stage, AskDrift)] == [("remove a",)]
+
+
+@pytest.mark.promise("P10")
+def test_a_planned_step_that_is_skipped_in_the_run_is_left_open() -> None:
+    """A condition that changed since the plan does not make less work look like success."""
+    stage = stage_of(LOOK + REMOVE.replace("phase", "when: look.there, phase"))
+    at_start(stage, "c", None)
+    assert stage.advance() is ExitCode.FAILED
+    assert stage.how("gone") == "left-open"
+
+
+@pytest.mark.promise("P10")
+def test_another_branch_than_the_planned_one_is_no_success() -> None:
+    """What was shown and not done is said at the end."""
+    steps = (
+        "  - choose: look.there\n"
+        "    'true': [{id: yes_, action: box.set, with: {name: a, value: new}}]\n"
+        "    'false': [{id: no_, action: box.set, with: {name: b, value: new}}]\n"
+    )
+    stage = stage_of(LOOK + steps)
+    at_start(stage, "c", None)
+    assert stage.advance() is ExitCode.FAILED
+    assert stage.state is not None
+    assert stage.state.ended["say"] == "planned, and not done: set a to new"
+    assert len(asked(stage, AskConfirm)) == 1
+
+
 # --- failures -----------------------------------------------------------------------------------
 
 

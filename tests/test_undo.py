@@ -8,7 +8,7 @@ import pytest
 from respond.core.questions import AskConfirm, Decision
 from respond.errors import ExitCode, UsageError
 from respond.testing.boxes import ACTIONS, BoxStage, runbook_of
-from respond.testing.crashing import RUNBOOKS
+from respond.testing.crashing import RUNBOOKS, changed_in
 from respond.testing.moments import Killed, KilledJournal, KilledPen, Moments
 from respond.testing.stage import Stage
 from respond.undo import cannot_be_undone, changed_meanwhile, undo_run, undoable
@@ -141,6 +141,27 @@ def test_an_undo_that_is_killed_anywhere_ends_as_if_it_was_not() -> None:
         assert stage.boxes.values == THREE
         assert len(stage.boxes.writes) == 4, dying.names[-1]
     print(f"undo: {len(moments.names)} points")  # noqa: T201
+
+
+@pytest.mark.campaign("C2")
+@pytest.mark.promise("P2", "P3")
+@pytest.mark.parametrize("name", RUNBOOKS)
+def test_the_undo_of_a_shipped_runbook_survives_a_crash_anywhere(name: str, tmp_path: Path) -> None:
+    """Killed at every moment and asked for again: the same company, each effect once."""
+    moments = Moments()
+    with Stage(tmp_path / "base", name, routes=True) as stage:
+        stage.advance()
+        assert stage.undo(moments) is ExitCode.DONE
+        base, tally = changed_in(stage), stage.tally()
+    for n in range(len(moments.names)):
+        dying = Moments(kill_at=n)
+        with Stage(tmp_path / str(n), name, routes=True) as stage:
+            stage.advance()
+            with pytest.raises(Killed):
+                stage.undo(dying)
+            assert stage.undo() is ExitCode.DONE, dying.names[-1]
+            assert (changed_in(stage), stage.tally()) == (base, tally), dying.names[-1]
+    print(f"undo {name}: {len(moments.names)} points")  # noqa: T201
 
 
 @pytest.mark.parametrize("name", RUNBOOKS)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from respond.core.events import Actor, Event, Kind, Record, Strength
-from respond.core.plan import Plan, short_digest
+from respond.core.plan import Plan, PlannedStep, short_digest
 from respond.core.questions import (
     Answer,
     AskConfirm,
@@ -43,16 +43,12 @@ from respond.inventory import take_inventory
 from respond.planner import NotSoError, make_plan
 from respond.ports import Clock, Intent, Journal, Pen, Progress, Prompt, Reader
 from respond.site import Site
-from respond.stopping import Stop
+from respond.stopping import QuitError, Stop
 from respond.walk import EndedError, Here, absent_input
 
 __all__ = ["Engine", "QuitError", "Tools"]
 
 MACHINE = Actor("respond", Strength.MACHINE)
-
-
-class QuitError(RefusedByPersonError):
-    """The operator ended the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +238,30 @@ class Engine:
         """All means all: what a run over a set came to is counted, and the set looked at (P9)."""
         counted = take_inventory(self, walk.sets.values())
         code = verdict(self.state)
-        if counted.findings and code is ExitCode.DONE:
+        # Items of a set are counted there.
+        lost = [] if self._agreed_to_end() else [s for s in self.not_reached() if not s.group]
+        findings = [
+            *counted.findings,
+            *(f"planned, and not done: {write.says}" for step in lost for write in step.writes),
+        ]
+        if findings and code is ExitCode.DONE:
             code = ExitCode.FAILED
-        say = "; ".join([*([ended.say] if ended.say else []), *counted.findings])
+        say = "; ".join([*([ended.say] if ended.say else []), *findings])
         return self._end(code, say, next_runbook=ended.next, inventory=counted.items)
+
+    def not_reached(self) -> list[PlannedStep]:
+        """Steps with planned writes that the run has not come to."""
+        plan = self.state.plan
+        if plan is None or self._first_failure():
+            return []
+        return [
+            step
+            for step in plan.steps
+            if step.writes and self.state.step(step.address).conclusion is None
+        ]
+
+    def _agreed_to_end(self) -> bool:
+        return any("end" in step.confirmed for step in self.state.steps.values())
 
     def _stop_here(self, why: str) -> ExitCode:
         """A person ended the run; its handlers go on, as far as that person lets them."""
@@ -290,6 +306,8 @@ class Engine:
                 plan = self.plan()
             except NotSoError as error:
                 return self._end(ExitCode.FAILED, error.what)
+            except RefusedByPersonError as error:
+                return self._end(ExitCode.REFUSED, f"{error.what}: {error.why}")
             except StepFailedError as error:
                 return self.park(error, ExitCode.FAILED)
             self.add(Kind.PLANNED, digest=plan.digest, plan=encode(plan))
@@ -431,14 +449,11 @@ class Engine:
         told: dict[str, Any] = {"exit": int(code), "say": say, "next": next_runbook}
         if inventory:
             told["inventory"] = inventory
-        self.add(Kind.ENDED, **told)
-        self.close()
-        return code
-
-    def close(self) -> None:
-        """The run's secrets are destroyed, and what was recorded is signed."""
+        # First: a crash between the two leaves a run that ends again, and no secret behind.
         self.tools.journal.forget_secrets(self.run)
+        self.add(Kind.ENDED, **told)
         self.tools.journal.checkpoint(f"end of run {self.run}")
+        return code
 
 
 def _unfinished(records: Iterable[Record], run: str) -> list[RunState]:

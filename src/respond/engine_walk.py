@@ -11,18 +11,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from respond.core.events import Kind
-from respond.core.plan import StepPlan
-from respond.core.questions import AskConfirm, Decision
+from respond.core.plan import PlannedWrite, StepPlan
+from respond.core.questions import AskConfirm, AskDrift, Decision
 from respond.core.run import As
 from respond.core.runbook import (
     ActionStep,
     AssertStep,
     BlockStep,
+    EndStep,
     ForEach,
     ParallelStep,
     Step,
     WaitStep,
 )
+from respond.core.script import Effect
 from respond.core.shapes import encode
 from respond.core.values import Late, Value
 from respond.drivers import World, look
@@ -51,6 +53,10 @@ class WaitsError(ParkedError):
         super().__init__(what, why="it waits", do=do)
         self.address = address
         self.since = since
+
+
+def _wants_person(write: PlannedWrite) -> bool:
+    return write.hands == "person" or write.effect is Effect.DESTROYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,10 @@ class EngineWalk(Walk):
             raise errors[0]
 
     def _apart(self, step: ParallelStep, here: Here) -> bool:
-        """Whether none of the steps writes what another one reads or writes (rule 10)."""
+        """Whether none of the steps writes what another one reads or writes (rule 10).
+
+        Steps at which a person is asked, or does the work, come one after the other too.
+        """
         plan = self.engine.state.plan
         if plan is None:
             return False
@@ -112,6 +121,8 @@ class EngineWalk(Walk):
             slices = [s for s in plan.steps if address in (s.address, s.group)]
             if not slices or any(s.late_on or s.state in _UNSURE for s in slices):
                 return False
+            if any(_wants_person(w) for s in slices for w in s.writes) or self._asks(inner):
+                return False
             writes = {name for s in slices for w in s.writes for name in w.changes}
             touched.append((writes, {name for s in slices for name in s.subjects}))
         return all(
@@ -120,6 +131,10 @@ class EngineWalk(Walk):
             for m, (others, reads) in enumerate(touched)
             if n != m
         )
+
+    def _asks(self, step: Step) -> bool:
+        writes = isinstance(step, ActionStep) and step.action.spec.effect is not Effect.READS
+        return isinstance(step, ActionStep) and writes and self.engine.site.care(step).confirm
 
     # --- assertions and waits -------------------------------------------------------------------
 
@@ -202,10 +217,52 @@ class EngineWalk(Walk):
             return None
         return encode(getattr(looked.outcome, "output", None))
 
+    # --- an end that was not planned ------------------------------------------------------------
+
+    def ends(self, step: EndStep, address: str, here: Here, say: str) -> bool:
+        """An end that the plan did not foresee takes planned writes away: that is drift (P10)."""
+        plan, engine = self.engine.state.plan, self.engine
+        lost = tuple(write for step in engine.not_reached() for write in step.writes)
+        if plan is None or plan.ends or not lost or engine.state.step(address).confirmed:
+            return True
+        answer = engine.ask(
+            AskDrift(
+                step=address,
+                title=step.words.title or "The run would end here, and that was not planned",
+                planned=tuple(write.says for write in lost),
+                now=(f"ends: {say}",),
+                wants="end here",
+                planned_writes=lost,
+            )
+        )
+        if answer.decision is not Decision.YES:
+            raise ParkedError(
+                f"the run would end here: {say}",
+                why=f"{len(lost)} planned writes would not be done, and nobody agreed to that",
+                do=f"respond resume {engine.run}, or respond cancel {engine.run}",
+            )
+        engine.add(
+            Kind.CONFIRMED,
+            address,
+            by=engine.site.operator,
+            decision="yes",
+            scope="end",
+            writes=["end"],
+            says=[write.says for write in lost],
+            typed=answer.typed,
+        )
+        return True
+
     # --- what does not run ----------------------------------------------------------------------
 
     def skipped(self, step: Step, address: str, here: Here, why: str) -> None:
-        if isinstance(step, ActionStep):
+        if not isinstance(step, ActionStep):
+            return
+        plan = self.engine.state.plan
+        slices = plan.steps if plan is not None else ()
+        if any(s.writes for s in slices if address in (s.address, s.group)):
+            self._conclude(step, address, here, As.LEFT_OPEN, f"it was planned, and now: {why}")
+        else:
             self._conclude(step, address, here, As.SKIPPED, why)
 
     def undecided(self, step: Step, address: str, here: Here, on: Late) -> None:

@@ -17,7 +17,7 @@ from respond.core.runbook import ActionStep, all_steps
 from respond.core.script import Done, Effect
 from respond.core.shapes import ShapeError, encode
 from respond.core.values import Late, Value
-from respond.errors import StepFailedError
+from respond.errors import RespondError
 from respond.site import values_of
 from respond.step import StepRun
 from respond.walk import item_name
@@ -99,7 +99,7 @@ def _recount(engine: Engine, taken: SetTaken) -> Iterable[str]:
             return
         values = {**taken.here.values, name: values_of(looked.outcome.output)}
         now = each.items.value(values)
-    except (StepFailedError, ShapeError) as error:
+    except (RespondError, ShapeError) as error:
         yield f"{name} could not be listed again: {error.args[0]}"
         return
     if isinstance(now, Late) or not isinstance(now, list):

@@ -16,6 +16,7 @@ from respond.core.runbook import (
     AssertStep,
     BlockStep,
     ChooseStep,
+    EndStep,
     ForEach,
     ParallelStep,
     Runbook,
@@ -277,6 +278,9 @@ class Planner(Walk):
         if self.state.step(address).conclusion is None:
             self._note(step, address, here, StepPlan.WAITS, wait_says(step))
         return None
+
+    def ends(self, step: EndStep, address: str, here: Here, say: str) -> bool:
+        return True
 
     def skipped(self, step: Step, address: str, here: Here, why: str) -> None:
         self._note(step, address, here, StepPlan.SKIPPED, why)

@@ -55,11 +55,13 @@ from respond.errors import (
     NoAnswerError,
     NotReadyError,
     ParkedError,
+    RefusedByPersonError,
     RefusedBySystemError,
     StepFailedError,
     UnknownOutcomeError,
 )
 from respond.site import first_late, recorded_values, values_of
+from respond.stopping import QuitError
 from respond.walk import Absent, Here
 
 if TYPE_CHECKING:
@@ -169,6 +171,11 @@ class StepRun:
             return self._leave_open(str(open_))
         except StepFailedError as error:
             return self._on_my_word(error) if self.state.by_hand else self._failed(error)
+        except QuitError:
+            raise
+        except RefusedByPersonError as error:
+            # A guard: what the step aims at now must not be touched (P8).
+            return self._failed(StepFailedError(error.what, why=error.why, do=error.do))
 
     def look_again(self) -> Look[Any]:
         """Look with tied hands, whatever became of the step.

@@ -10,9 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from respond.errors import ParkedError
+from respond.errors import ParkedError, RefusedByPersonError
 
-__all__ = ["Stop"]
+__all__ = ["QuitError", "Stop"]
+
+
+class QuitError(RefusedByPersonError):
+    """The operator ended the run."""
 
 
 @dataclass(slots=True)
@@ -25,12 +29,11 @@ class Stop:
 
     wanted: bool = False
     _waiting: int = field(default=0, init=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @property
     def at_once(self) -> bool:
         """Nothing is in flight: a person is asked, or time passes."""
-        return self._waiting > 0 and threading.current_thread() is threading.main_thread()
+        return self._waiting > 0
 
     def check(self, run: str) -> None:
         """Park here, if somebody wants to stop.
@@ -49,13 +52,14 @@ class Stop:
             ParkedError: Ctrl-C came, before or inside.
         """
         self.check(run)
-        with self._lock:
-            self._waiting += 1
+        if threading.current_thread() is not threading.main_thread():
+            yield  # Signals reach the main thread only, and that one has steps in flight.
+            return
+        self._waiting += 1
         try:
             yield
         except KeyboardInterrupt:
             self.wanted = True
             self.check(run)
         finally:
-            with self._lock:
-                self._waiting -= 1
+            self._waiting -= 1

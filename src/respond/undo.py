@@ -19,6 +19,7 @@ from respond.core.runbook import (
     ActionStep,
     AssertStep,
     BlockStep,
+    EndStep,
     ForEach,
     Place,
     Step,
@@ -29,7 +30,7 @@ from respond.core.script import Effect, Proof, WrittenAction
 from respond.core.shapes import ShapeError, encode
 from respond.core.values import Late, Value
 from respond.drivers import Look, still_wanted
-from respond.engine import Engine, QuitError
+from respond.engine import Engine
 from respond.errors import (
     ExitCode,
     ParkedError,
@@ -40,6 +41,7 @@ from respond.errors import (
 )
 from respond.site import recorded_values
 from respond.step import StepRun
+from respond.stopping import QuitError
 from respond.walk import Absent, EndedError, Here, Walk, late_output
 
 __all__ = ["WayBack", "cannot_be_undone", "changed_meanwhile", "undo_run", "undoable"]
@@ -141,7 +143,8 @@ def _undo(engine: Engine, actions: Actions) -> ExitCode:
     for way in left:
         if way.name not in engine.state.undone:
             _one(engine, way, actions)
-    engine.close()
+    engine.tools.journal.forget_secrets(engine.run)
+    engine.tools.journal.checkpoint(f"undo of run {engine.run}")
     failed = Kind.UNDO_FAILED.value in engine.state.undone.values()
     return ExitCode.UNDO_FAILED if failed else ExitCode.DONE
 
@@ -343,6 +346,9 @@ class _LookBack(Walk):
 
     def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
         return None
+
+    def ends(self, step: EndStep, address: str, here: Here, say: str) -> bool:
+        return True
 
     def skipped(self, step: Step, address: str, here: Here, why: str) -> None:
         """Nothing is recorded."""

@@ -124,6 +124,10 @@ class Walk(ABC):
     def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent: ...
 
     @abstractmethod
+    def ends(self, step: EndStep, address: str, here: Here, say: str) -> bool:
+        """Whether the run ends well here."""
+
+    @abstractmethod
     def skipped(self, step: Step, address: str, here: Here, why: str) -> None: ...
 
     @abstractmethod
@@ -225,7 +229,10 @@ class Walk(ABC):
                 return self.waited(step, address, here)
             case EndStep():
                 say = step.say.value(here.values)
-                raise EndedError(str(say) if not isinstance(say, Late) else "", step.next)
+                said = str(say) if not isinstance(say, Late) else ""
+                if self.ends(step, address, here, said):
+                    raise EndedError(said, step.next)
+                return None
 
     def _choose(self, step: ChooseStep, address: str, here: Here) -> Value | Absent:
         value = self._formula(step.on, here)
@@ -317,7 +324,9 @@ class Walk(ABC):
             self._whatever_happened(failure.steps, Here(values, here.prefix, here.phase))
             if failure.recovered:
                 return
+        # What an assertion keeps from happening, it keeps from happening: containment too.
         contained = (step.words.phase or here.phase) is Phase.CONTAIN
+        contained = contained or isinstance(step, AssertStep)
         if not self._halted:
             self._halted, self._contain_only = address, not contained
         elif contained:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from respond.actions.customerio.facts import KeyId
 from respond.actions.customerio.identify import KeyList, ListedKey
 from respond.cli.main import run
 from respond.cli.runbook import choices
@@ -64,10 +65,7 @@ def test_without_a_connection_it_says_which_one_is_missing(
 
 def test_what_there_is_to_pick_from_is_read_as_words_and_taken_as_an_id() -> None:
     """A person knows a key by its name and ending; the step wants its id."""
-    key = ListedKey(
-        "app/190001/9101",  # type: ignore[arg-type] - a KeyId is a text with a pattern
-        "app", "backend-prod", "cdef", "", "Production",
-    )  # fmt: skip
+    key = ListedKey(KeyId("app/190001/9101"), "app", "backend-prod", "cdef", "", "Production")
     (text,) = choices(KeyList((key,), 1))
     assert "backend-prod" in text
     assert choices(KeyList((key,), 1))[text] == "app/190001/9101"

@@ -74,7 +74,10 @@ class KilledJournal:
         return intent
 
     def take(self, event: Event) -> int:
-        return self._journal.take(event)
+        self._moments.here("before taken")
+        epoch = self._journal.take(event)
+        self._moments.here("after taken")
+        return epoch
 
     def records(self, run: str = "") -> Iterator[Record]:
         return self._journal.records(run)
@@ -83,7 +86,10 @@ class KilledJournal:
         return self._journal.head()
 
     def checkpoint(self, reason: str) -> Head:
-        return self._journal.checkpoint(reason)
+        self._moments.here("before checkpoint")
+        head = self._journal.checkpoint(reason)
+        self._moments.here("after checkpoint")
+        return head
 
     def open_secret(self, run: str, handle: str) -> str | None:
         return self._journal.open_secret(run, handle)
@@ -92,7 +98,9 @@ class KilledJournal:
         return self._journal.held(run)
 
     def forget_secrets(self, run: str) -> None:
+        self._moments.here("before forgetting secrets")
         self._journal.forget_secrets(run)
+        self._moments.here("after forgetting secrets")
 
     def digest(self, value: str) -> str:
         return self._journal.digest(value)
