@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from respond.adapters.journal_sqlite import SqliteJournal
     from respond.adapters.redactor import Redactor
     from respond.adapters.smtp import SmtpServer
-    from respond.cli.screens import Stagehand
     from respond.engine import Engine
     from respond.formats.config_file import ConnectionConfig, Project
     from respond.rehearsal import Rehearsal
@@ -127,7 +126,7 @@ def rehearsal_session(
     rehearsal: Rehearsal,
     *,
     run: str,
-    prompt: Callable[[Clock, Redactor], Prompt],
+    prompt: Callable[[Clock, Site], Prompt],
     progress: Callable[[Clock], Progress],
     by_hand: bool = False,
     dry_run: bool = False,
@@ -139,7 +138,8 @@ def rehearsal_session(
     """Everything for a run against the simulated company; no real credential is touched.
 
     Args:
-        prompt: Makes the prompt, once the clock is there.
+        prompt: Makes the prompt, once clock and people are known.
+        progress: Makes what is told as it happens.
         systems: What the runbook calls; what a system offers is asked only if it is called.
         moments: Where to stop dead, for ``--fault crash@STEP`` and the crash campaigns.
     """
@@ -228,7 +228,7 @@ def rehearsal_session(
         site=site,
         reader=lines.reader,
         pen=pen,
-        prompt=prompt(clock, redactor),
+        prompt=prompt(clock, site),
         progress=made,
         redactor=redactor,
         run=run,
@@ -260,14 +260,16 @@ def load_project(places: Places) -> Project:
 
 def real_session(
     places: Places,
-    hand: Stagehand,
     *,
+    prompt: Callable[[Clock, Site], Prompt],
+    progress: Callable[[Clock], Progress],
     runbook: Runbook,
     run: str = "",
     chosen: str = "",
     by_hand: bool = False,
     step_by_step: bool = False,
     dry_run: bool = False,
+    verbosity: int = 0,
 ) -> Session:
     """Everything for a run against the real systems.
 
@@ -296,8 +298,7 @@ def real_session(
         )
     )
     run = run or new_run_id(runbook.name, run_ids(journal), chance())
-    progress = hand.progress(clock)
-    hand.operator, hand.persons = operator.id, project.records
+    made_progress = progress(clock)
     configs = project.connections
     secrets = CredentialStore(
         project.references, store, redactor, clock, environment=_clean_environment()
@@ -317,16 +318,16 @@ def real_session(
         journal=journal,
         redactor=redactor,
         clock=clock,
-        progress=progress,
+        progress=made_progress,
         secrets=secrets,
         keep=keep,
-        verbosity=hand.verbosity,
+        verbosity=verbosity,
     )
     connections: dict[str, Connection] = {}
     for name, config in configs.items():
         can, drift = _capabilities(config, places.state / "connections", lines.reader)
         for line in drift:
-            progress.say(line)
+            made_progress.say(line)
         made = project.connection(name, can)
         if config.system == "customerio":
             own[name] = _digests(secrets, journal, config.references)
@@ -352,8 +353,8 @@ def real_session(
         site=site,
         reader=lines.reader,
         pen=lines.pen,
-        prompt=hand.prompt(clock),
-        progress=progress,
+        prompt=prompt(clock, site),
+        progress=made_progress,
         redactor=redactor,
         run=run,
         locks=places.state / "locks",

@@ -76,8 +76,6 @@ def rehearse(
             as_json=as_json,
             auto=auto,
             click=rehearsal.click,
-            operator="dana",
-            persons=rehearsal.persons(),
         )
         stage = Staging(places, loaded, rehearsal, run, by_hand, dry_run, hand)
         return int(stage.play(overrides, crash, at))

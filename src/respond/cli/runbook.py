@@ -149,7 +149,9 @@ class _Command:
         inputs = from_options(runbook, given)
         session = wiring.real_session(
             self.places,
-            hand,
+            prompt=hand.prompt,
+            progress=hand.progress,
+            verbosity=hand.verbosity,
             runbook=runbook,
             chosen=given["connection"],
             by_hand=given["by_hand"],

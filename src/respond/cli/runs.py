@@ -253,7 +253,9 @@ def _session(places: Places, kept: _Kept, hand: Stagehand) -> Iterator[tuple[Ses
     runbook = wiring.load_runbook(places, str(proposed["runbook"]))
     session = wiring.real_session(
         places,
-        hand,
+        prompt=hand.prompt,
+        progress=hand.progress,
+        verbosity=hand.verbosity,
         runbook=runbook,
         run=kept.state.id,
         chosen=str(proposed.get("connection", "")),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from respond.core.script import Person, PersonRecord
     from respond.engine import Engine
     from respond.ports import Clock, Head, Progress, Prompt
+    from respond.site import Site
     from respond.views.live import Lines
     from respond.views.screen import Screen
     from respond.wiring import Session
@@ -83,7 +84,7 @@ class Stagehand:
         progress: Progress = self._progress
         return progress
 
-    def prompt(self, clock: Clock, _redactor: Any = None) -> Prompt:
+    def prompt(self, clock: Clock, site: Site) -> Prompt:
         """The person at the terminal, the simulated one, or nobody.
 
         Raises:
@@ -95,6 +96,7 @@ class Stagehand:
             YesPrompt,
         )
 
+        self.operator, self.persons = site.operator.id, site.persons
         screen = self._screen(clock)
         if self.auto:
             if self.mode == "real" or self.click is None:
