@@ -8,6 +8,7 @@ values; walking on makes a new one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -15,11 +16,13 @@ from respond.core.inputs import inputs_shape, is_nullable
 from respond.core.runbook import Input
 from respond.core.shapes import Record, Shape, Text, Time
 from respond.core.values import Value
+from respond.errors import StepFailedError
 from respond.formats.expression_syntax import (
     MACROS,
     Binary,
     Call,
     Choice,
+    ExpressionFault,
     Field,
     Index,
     Listing,
@@ -67,6 +70,15 @@ FAILED: Final = Record((("step", Text()), ("reason", Text())))
 # --- what expressions become --------------------------------------------------------------------
 
 
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """An expression that cannot be evaluated is a failed step: what it needs did not happen."""
+    try:
+        yield
+    except ExpressionFault as fault:
+        raise StepFailedError(fault.what, why=f"in: {fault.source.strip()}") from fault
+
+
 @dataclass(frozen=True, slots=True)
 class BoundFormula:
     """A bare expression, with what evaluates it."""
@@ -83,7 +95,8 @@ class BoundFormula:
         return self.expression.refs
 
     def value(self, scope: Mapping[str, Value]) -> Value:
-        return self.using.evaluate(self.expression, scope)
+        with _in_words():
+            return self.using.evaluate(self.expression, scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +131,8 @@ class BoundText:
         return self.text.refs
 
     def value(self, scope: Mapping[str, Value]) -> Value:
-        return self.using.fill(self.text, scope)
+        with _in_words():
+            return self.using.fill(self.text, scope)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,92 @@
+"""What the shipped runbooks owe their reader: safeguards that stop, notices that go out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from respond.adapters.prompt_terminal import AutoPrompt
+from respond.core.questions import Answer, Decision
+from respond.core.script import Person
+from respond.errors import ExitCode
+from respond.ports import Clock
+from respond.rehearsal import Rehearsal
+from respond.testing.stage import Stage
+
+
+class LeavesOut(AutoPrompt):
+    """Says yes to everything but one task, which it leaves out."""
+
+    def __init__(self, rehearsal: Rehearsal, clock: Clock, title: str) -> None:
+        super().__init__(rehearsal.click, clock)
+        self.title = title
+
+    def by_hand(self, task: Person[Any], title: str, *, seen: Any, every_s: float) -> Answer:
+        if title == self.title:
+            return Answer(Decision.SKIP, typed="skip")
+        return super().by_hand(task, title, seen=seen, every_s=every_s)
+
+
+def removed(stage: Stage) -> int:
+    return stage.tally()["customerio", "member.removed"]
+
+
+def concluded(stage: Stage, step: str) -> str:
+    assert stage.state is not None
+    conclusion = stage.state.step(step).conclusion
+    return conclusion.how.value if conclusion is not None else "not started"
+
+
+def test_nobody_is_removed_when_the_admins_could_not_be_told(tmp_path: Path) -> None:
+    """An attacker who takes the chat down must not get an unannounced removal."""
+    with Stage(tmp_path, "lost-2fa") as stage:
+        stage.faults("slack:500xall", "email:550xall")
+        assert stage.advance() is ExitCode.FAILED
+        assert removed(stage) == 0
+
+
+def test_nobody_is_removed_when_nobody_made_sure_who_asks(tmp_path: Path) -> None:
+    """The step whose reason reads "a stranger who gets this right gets the account"."""
+    title = "Make sure that it is really them who ask"
+    with Stage(
+        tmp_path, "lost-2fa", prompt=lambda clock, stage: LeavesOut(stage, clock, title)
+    ) as stage:
+        assert stage.advance() is ExitCode.FAILED
+        assert removed(stage) == 0
+        assert stage.tally()["slack", "message.posted"] == 0
+
+
+@pytest.mark.parametrize("fault", ["vault:503xall", "vault:403xall"])
+def test_the_admins_are_told_of_a_dead_key_whatever_else_failed(fault: str, tmp_path: Path) -> None:
+    """Everything that used it is broken by then; nobody may have to find out why."""
+    with Stage(tmp_path, "compromised-key") as stage:
+        stage.faults(fault)
+        assert stage.advance() is ExitCode.FAILED
+        assert concluded(stage, "revoke") == "done"
+        assert concluded(stage, "told") == "done"
+        assert concluded(stage, "exports") == "done"
+
+
+def test_nobody_is_told_that_a_key_is_contained_when_it_is_not(tmp_path: Path) -> None:
+    """The notice names what was done; where that failed, it does not go out."""
+    with Stage(tmp_path, "compromised-key", routes=True) as stage:
+        stage.faults("customerio:409xall@DELETE *ext_api_keys*")
+        stage.advance()
+        assert concluded(stage, "revoke") != "done"
+        assert stage.tally()["slack", "message.posted"] == 0
+
+
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize("routes", [False, True], ids=["by-hand", "api"])
+@pytest.mark.parametrize("secret", ["story.write_token", "story.app_key"])
+def test_its_own_leaked_credential_is_replaced_before_it_dies(
+    secret: str, *, routes: bool, tmp_path: Path
+) -> None:
+    """Made, stored in its own key store, tried, and gone on with; only then revoked."""
+    overrides = {"leaked": secret, "key": ""}
+    with Stage(tmp_path, "compromised-key", routes=routes, overrides=overrides) as stage:
+        assert stage.advance() is ExitCode.DONE
+        kinds = [e["kind"] for e in stage.effects() if e["kind"].endswith(("created", "revoked"))]
+        assert [kind.rpartition(".")[2] for kind in kinds] == ["created", "revoked"]
