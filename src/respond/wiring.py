@@ -269,6 +269,7 @@ def real_session(
     by_hand: bool = False,
     step_by_step: bool = False,
     dry_run: bool = False,
+    new_journal: bool = False,
     verbosity: int = 0,
 ) -> Session:
     """Everything for a run against the real systems.
@@ -286,17 +287,25 @@ def real_session(
     from respond.adapters.secrets import CredentialStore
     from respond.proposing import new_run_id
 
+    if places.project is None:
+        raise NotReadyError(
+            "there is no project here, so no system to work with is known",
+            why="no respond.toml in this folder or above it",
+            do="respond init FOLDER, or practise: respond rehearse",
+        )
     project = load_project(places)
     clock, redactor, operator = SystemClock(), Redactor(), os_user()
     store = _LateKeys(lambda: open_keys(project, places))
     keys: KeyStore = MemoryKeys() if dry_run else store
-    journal = (
-        SqliteJournal.in_memory(keys, clock, operator)
-        if dry_run
-        else SqliteJournal.open(
-            journal_path(project, places), keys=keys, clock=clock, create=True, actor=operator
+    if dry_run:
+        journal = SqliteJournal.in_memory(keys, clock, operator)
+    else:
+        path = journal_path(project, places)
+        journal = (
+            SqliteJournal.fresh(path, keys=keys, clock=clock, actor=operator, reason="asked for")
+            if new_journal
+            else SqliteJournal.open(path, keys=keys, clock=clock, create=True, actor=operator)
         )
-    )
     run = run or new_run_id(runbook.name, run_ids(journal), chance())
     made_progress = progress(clock)
     configs = project.connections

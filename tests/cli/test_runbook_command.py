@@ -53,14 +53,38 @@ def test_a_wrong_option_is_refused_before_anything_is_opened(
     assert not (tmp_path / "state").exists()
 
 
-def test_without_a_connection_it_says_which_one_is_missing(
-    capsys: pytest.CaptureFixture[str],
+def test_without_a_project_or_a_connection_it_says_what_is_missing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """Exit 9 before the first step, with what to write where."""
-    assert run(["compromised-key", "--key", "x", "--since", "yesterday", "--dry-run"]) == 9
+    argv = ["compromised-key", "--key", "x", "--since", "yesterday", "--dry-run"]
+    assert run(argv) == 9
+    assert "respond init" in said(capsys)
+    (tmp_path / "respond.toml").write_text("")
+    assert run(argv) == 9
     text = said(capsys)
     assert "customerio" in text
     assert "respond connect" in text
+
+
+@pytest.mark.promise("P1")
+def test_a_lost_journal_stops_everything_until_a_new_one_is_asked_for(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The new one says in its second record which one it stands in for."""
+    assert run(["init", str(tmp_path)]) == 0
+    config = tmp_path / "respond.toml"
+    config.write_text('[journal]\nkeys = "file"\n')
+    argv = ["lost-laptop", "--who", "jean"]
+    assert run(argv) == 3
+    (tmp_path / "state" / "respond" / "journal.db").rename(tmp_path / "away.db")
+    capsys.readouterr()
+    assert run(argv) == 8
+    assert "--new-journal" in said(capsys)
+    assert run([*argv, "--new-journal"]) == 3
+    capsys.readouterr()
+    assert run(["audit", "show", "--kind", "restored"]) == 0
+    assert "restored" in capsys.readouterr().out
 
 
 def test_what_there_is_to_pick_from_is_read_as_words_and_taken_as_an_id() -> None:

@@ -54,6 +54,9 @@ class SinkSeen:
         exists: There is something that a write would extend.
         others: Names of what stands beside it and stays.
         mount: The part of the path that is the mount's own.
+        current: Keyed digest of what stands in the place itself; empty where nothing does.
+        strange: That is not what the new value comes in place of; overwriting it breaks something
+            else, so it is asked for like every destructive write.
     """
 
     holds: bool
@@ -63,6 +66,8 @@ class SinkSeen:
     exists: bool = False
     others: tuple[str, ...] = ()
     mount: tuple[str, ...] = ()
+    current: str = ""
+    strange: bool = False
 
 
 class Sink(Protocol):
@@ -126,10 +131,11 @@ class Vault:
         mount = yield from self._mount()
         seen = yield from self._read(me, mount)
         where = f"{'/'.join(self.path)} {self.field}"
-        holds = bool(value and value.digest and value.digest == dict(seen.digests).get(self.field))
+        current = dict(seen.digests).get(self.field, "")
+        holds = bool(value and value.digest and value.digest == current)
         says = f"{where} at version {seen.version}" if seen.exists else f"{where} absent"
         others = tuple(name for name, _ in seen.digests if name != self.field)
-        return SinkSeen(holds, True, says, seen.version, seen.exists, others, mount)
+        return SinkSeen(holds, True, says, seen.version, seen.exists, others, mount, current)
 
     def deliver(self, me: Me, seen: SinkSeen, value: SecretHandle, what: str) -> _Writing:
         del me
@@ -155,7 +161,7 @@ class Vault:
             verb="store",
             target=self.field,
             where=f"Vault {self.connection}",
-            effect=Effect.WRITES,
+            effect=Effect.DESTROYS if seen.strange else Effect.WRITES,
             hands=Api(call, _no_answer),
             before={"version": seen.version},
             after={"version": seen.version + 1},
@@ -164,6 +170,10 @@ class Vault:
             # A second one with the same check-and-set number is refused, so it does no harm.
             repeatable=True,
             stays=seen.others,
+            breaks=f"{place} {self.field} holds something else than the leaked key; whatever "
+            "reads it there gets the new key instead."
+            if seen.strange
+            else "",
         )
 
     @property

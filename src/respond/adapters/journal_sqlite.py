@@ -70,7 +70,7 @@ _NEWEST_TAKEN = "SELECT seq FROM journal WHERE kind = 'taken' AND run = ? ORDER 
 _ROWS = "SELECT seq, body, body_hash, hash, kind, run, step, at FROM journal"
 _BEFORE = "SELECT hash FROM journal WHERE seq = ?"
 
-_VERIFY_FIRST = "run `respond audit verify`; to go on without it: --new-journal"
+_VERIFY_FIRST = "run `respond audit verify`; to go on without it: respond RUNBOOK --new-journal"
 
 
 _FULL = 2
@@ -698,7 +698,8 @@ class SqliteJournal:
             raise JournalUnusableError(
                 f"the keys of journal {self._id} are not in {self._keys.says}",
                 why="the file comes from another machine or user, or the key store was emptied",
-                do="unlock or restore the key store, or begin a new journal with --new-journal",
+                do="unlock or restore the key store, or begin a new journal: "
+                "respond RUNBOOK --new-journal",
             )
         self._signer = Signer(self._id, seed)
         self._digest_key = digest_key
@@ -739,7 +740,7 @@ class SqliteJournal:
             raise JournalBrokenError(
                 f"{self._path} is another journal",
                 why=f"{known} was here before; the file says {found}",
-                do="put the right file back, or begin a new journal with --new-journal",
+                do="put the right file back, or begin a new journal: respond RUNBOOK --new-journal",
             )
         return found
 
@@ -781,7 +782,8 @@ class SqliteJournal:
                     f"{self._keys.says}: it had {mark.size} records and head {mark.hash.hex()[:32]}"
                     f"; the file has {self._end.size}"
                 ),
-                do="put the newest file back, or begin a new journal with --new-journal",
+                do="put the newest file back, or begin a new journal: respond "
+                "RUNBOOK --new-journal",
             )
 
 
@@ -864,7 +866,8 @@ def _lost(path: Path, journal: str, keys: KeyStore, how: str) -> JournalUnusable
     return JournalUnusableError(
         f"the journal {path} {how}",
         why=f"{keys.says} remembers {journal}: {had}",
-        do="put the file back, or begin a new journal that names the old one: --new-journal",
+        do="put the file back, or begin a new journal that names the "
+        "old one: respond RUNBOOK --new-journal",
     )
 
 
@@ -929,6 +932,7 @@ def _translate(
         why=f"SQLite says {name}: {error}" if name else str(error),
         do=(
             "make room or mend the disk and `respond resume`;"
-            " to go on at once on another disk: --new-journal"
+            " to go on at once on another disk: set [journal] path, then "
+            "respond RUNBOOK --new-journal"
         ),
     )

@@ -7,8 +7,9 @@ structlog is imported when a logger is made, not before.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import MutableMapping
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 from respond.adapters.redactor import Redactor
 from respond.core.showable import showable
@@ -67,7 +68,7 @@ def make_logger(
         else structlog.processors.JSONRenderer(sort_keys=True)
     )
     logger: FilteringBoundLogger = structlog.wrap_logger(
-        structlog.PrintLogger(stream),
+        structlog.PrintLogger(cast("TextIO", _Forgiving(stream))),
         processors=[
             structlog.processors.add_log_level,
             stamp,
@@ -83,6 +84,22 @@ def make_logger(
     if verbosity >= _OPEN_LIBRARIES_AT:
         _open_library_loggers(logger)
     return logger
+
+
+class _Forgiving:
+    """A stream that drops what nobody takes any more: a log line must not stop an incident."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def close_library_loggers() -> None:

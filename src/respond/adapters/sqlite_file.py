@@ -268,7 +268,8 @@ def _gone(path: str, how: str) -> JournalUnusableError:
     return JournalUnusableError(
         f"the journal's file {path} was {how} while it was open",
         why="what is written now may be seen by nobody",
-        do="put the file back and `respond resume`, or begin a new journal with --new-journal",
+        do="put the file back and `respond resume`, or begin a new "
+        "journal: respond RUNBOOK --new-journal",
     )
 
 

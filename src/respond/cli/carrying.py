@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from respond.cli.output import result, say, screen_width
 from respond.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -24,16 +24,6 @@ if TYPE_CHECKING:
     from respond.wiring import Session
 
 __all__ = ["carry_on", "facts", "result", "run_engine", "say", "words"]
-
-
-def say(text: str) -> None:
-    """Chatter, for people: stderr."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line's own voice
-
-
-def result(text: str) -> None:
-    """What was asked for: stdout."""
-    print(text, flush=True)  # noqa: T201 - the same
 
 
 @contextmanager
@@ -78,6 +68,7 @@ def carry_on(session: Session, runbook: Runbook, hand: Stagehand) -> ExitCode:
     if hand.as_json:
         result(json.dumps(facts(session, engine, code), indent=2))
     else:
+        hand.lines.clear()
         result(words(session, engine, code))
     return code
 
@@ -95,4 +86,4 @@ def words(session: Session, engine: Engine, code: ExitCode) -> str:
     """The summary, for people."""
     from respond.views.summary import summary
 
-    return summary(engine.state, session.journal.head(), exit_code=code)
+    return summary(engine.state, session.journal.head(), exit_code=code, width=screen_width())

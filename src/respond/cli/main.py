@@ -6,7 +6,6 @@ printed from the table below: ``respond --help`` must be fast at 3 a.m., and so 
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -229,60 +228,87 @@ def _print_help(command: Any, words: list[str], places: Places) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
     from respond.adapters.process import harden
+    from respond.cli import output
 
     harden()
-    sys.exit(run(argv))
+    output.open_all()
+    code = run(argv)
+    output.settle()
+    sys.exit(code)
 
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Run the command line; every known error becomes words on stderr and an exit code."""
+    from respond.cli import output
+
     words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(words)
+        # Here, and not when the interpreter ends: a full disk becomes words and a code.
+        error = output.lost()
+        return code if error is None else _not_written(error)
+    except KeyboardInterrupt:
+        output.say("\nstopped; `respond runs` shows what is open")
+        return int(ExitCode.PARKED)
+    except OSError as error:
+        # Whoever read our output is gone, or its disk is full; what the journal has stands.
+        lost = output.lost()
+        if lost is None and not isinstance(error, BrokenPipeError):
+            raise
+        return _not_written(lost or error)
+    except Exception as error:
+        code_ = _known_error(error, as_json="--json" in words)
+        if code_ is None:
+            raise
+        return code_
+
+
+def _run(words: list[str]) -> int:
     if words[:1] in (["--version"], ["-V"]):
         print(f"respond {__version__}")  # noqa: T201 - the result
         return int(ExitCode.DONE)
-    try:
-        from respond.places import Places
+    from respond.places import Places
 
-        project, words = _first_options(words)
-        words = words or ["--help"]
-        places = Places.here(project)
-        command: Any = typer.main.get_command(app)
-        if _wants_help(words):
-            _print_help(command, words, places)
-            return int(ExitCode.DONE)
-        command, name, words = _straight_to(command, words, places)
-        result = command.main(args=words, prog_name=name, standalone_mode=False, obj=places)
-        return int(result or 0)
-    except KeyboardInterrupt:
-        print("\nstopped; `respond runs` shows what is open", file=sys.stderr)  # noqa: T201
-        return int(ExitCode.PARKED)
-    except BrokenPipeError:
-        # Whoever read our output is gone; what the journal has stands.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(ExitCode.FAILED)
-    except Exception as error:
-        code = _known_error(error, as_json="--json" in words)
-        if code is None:
-            raise
-        return code
+    project, words = _first_options(words)
+    words = words or ["--help"]
+    places = Places.here(project)
+    command: Any = typer.main.get_command(app)
+    if _wants_help(words):
+        _print_help(command, words, places)
+        return int(ExitCode.DONE)
+    command, name, words = _straight_to(command, words, places)
+    result = command.main(args=words, prog_name=name, standalone_mode=False, obj=places)
+    return int(result or 0)
+
+
+def _not_written(error: OSError) -> int:
+    from respond.cli import output
+
+    if not isinstance(error, BrokenPipeError):
+        output.say(
+            f"error: the output could not be written: {error.strerror}\n"
+            "  do:  make room, or print it elsewhere"
+        )
+    return int(ExitCode.FAILED)
 
 
 def _known_error(error: Exception, *, as_json: bool) -> int | None:
+    from respond.cli import output
     from respond.formats.faults import FormatFaults
 
     if isinstance(error, RespondError | FormatFaults):
         from respond.views import errors
 
         text = errors.as_json(error) if as_json else errors.as_text(error)
-        print(text, file=sys.stderr)  # noqa: T201 - the process's edge
+        output.say(text)
         code = error.exit_code if isinstance(error, RespondError) else ExitCode.USAGE
         return int(code)
     if hasattr(error, "exit_code") and hasattr(error, "format_message"):
         # The command line library's own usage errors; it carries its own Click.
-        print(f"error: {error.format_message()}", file=sys.stderr)  # noqa: T201
+        output.say(f"error: {error.format_message()}")
         context = getattr(error, "ctx", None)
         if context is not None:
-            print(f"  do:  {context.command_path} --help", file=sys.stderr)  # noqa: T201
+            output.say(f"  do:  {context.command_path} --help")
         return int(ExitCode.USAGE)
     if type(error).__name__ in ("Exit", "Abort"):
         return int(getattr(error, "exit_code", ExitCode.FAILED))

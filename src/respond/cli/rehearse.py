@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
 
+from respond.cli.output import say, screen_width
 from respond.errors import ExitCode, UsageError
 from respond.places import Places
 
@@ -129,7 +129,7 @@ class Staging:
             try:
                 return self._carry(session)
             except Killed as killed:
-                _say(f"CRASH: the process died {killed}. Resuming, as `respond resume` would.")
+                say(f"CRASH: the process died {killed}. Resuming, as `respond resume` would.")
                 ahead_s = session.clock.now_ms() / 1000 - _now()
         finally:
             session.close()
@@ -233,11 +233,12 @@ class Staging:
             told = {**facts(session, engine, code), "systems": counts, "changes": changed}
             result(json.dumps(told, indent=2))
             return
+        self.hand.lines.clear()
         result(words(session, engine, code))
         result("\n" + company.diff_text(before, after))
         result(company.counts_text(counts))
         if code is ExitCode.PARKED and self.rehearsal.own is not None:
-            _say(
+            say(
                 "This company ends with this process, so this rehearsal cannot be carried on.\n"
                 "For one that can: respond simulate, then respond rehearse RUNBOOK --at URL"
             )
@@ -247,10 +248,6 @@ def _now() -> float:
     from respond.adapters.clock import SystemClock
 
     return SystemClock().now_ms() / 1000
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line's voice
 
 
 @_simulate.command(
@@ -281,6 +278,6 @@ def simulate(
     with server:
         line = {"url": server.base_url, "smtp_port": server.smtp_port}
         print(json.dumps(line), flush=True)  # noqa: T201 - the result
-        _say(f"Example Co is simulated at {server.base_url}; Ctrl-C ends it")
+        say(f"Example Co is simulated at {server.base_url}; Ctrl-C ends it")
         gone.wait()
     return int(ExitCode.DONE)

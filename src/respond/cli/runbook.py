@@ -79,6 +79,12 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "incident": (str, typer.Option("", "--incident", help="Id of the incident, for the log")),
     "reason": (str, typer.Option("", "--reason", help="Why, in a sentence, for the log")),
     "verbose": (bool, typer.Option(False, "-v", "--verbose", help="Say every request, on stderr")),
+    "new_journal": (
+        bool,
+        typer.Option(
+            False, "--new-journal", help="Begin a new audit log where the old one is lost or broken"
+        ),
+    ),
     "as_json": (bool, typer.Option(False, "--json", help="The result as JSON")),
 }
 """Options of every runbook. An input of the same name is refused by ``respond check``."""
@@ -157,6 +163,7 @@ class _Command:
             by_hand=given["by_hand"],
             step_by_step=given["step_by_step"],
             dry_run=given["dry_run"],
+            new_journal=given["new_journal"],
         )
         try:
             ask_for(runbook, inputs, session)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from respond.cli.output import screen_width
 from respond.errors import ExitCode, UsageError
 from respond.places import Places
 
@@ -126,7 +127,7 @@ def runs(
     if as_json:
         _print(json.dumps([state_json(state) for state in states], indent=2))
     else:
-        _print(runs_table(states) if states else "No runs yet. To practise: respond rehearse")
+        _print(runs_table(states, width=screen_width()) if states else "No runs yet. To practise: respond rehearse")
     return int(ExitCode.DONE)
 
 
@@ -144,7 +145,7 @@ def status(
     if as_json:
         _print(json.dumps(state_json(kept.state, kept.head), indent=2))
     else:
-        _print(run_status(kept.state, kept.head))
+        _print(run_status(kept.state, kept.head, width=screen_width()))
     return int(ExitCode.DONE)
 
 
@@ -191,7 +192,7 @@ def report(
     if as_json:
         _print(json.dumps(reports.as_json(made), indent=2))
     else:
-        _print(reports.short(made) if short else reports.as_text(made))
+        _print(reports.short(made) if short else reports.as_text(made, width=screen_width()))
     return int(ExitCode.DONE)
 
 

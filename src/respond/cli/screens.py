@@ -7,12 +7,12 @@ screens, which exist only later; they are set when the session is there.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from respond.cli.output import screen_width
 from respond.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ class Stagehand:
         from respond.views.live import Lines
 
         if self._lines is None:
-            width = min(shutil.get_terminal_size((80, 24)).columns, 100)
-            self._lines = Lines(sys.stderr, live=sys.stderr.isatty(), width=max(width, 60))
+            self._lines = Lines(sys.stderr, live=sys.stderr.isatty(), width=screen_width())
         return self._lines
 
     def progress(self, clock: Clock) -> Progress:

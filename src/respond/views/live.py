@@ -44,7 +44,9 @@ _TROUBLE: Final = frozenset({"failed", "not-seen", "left-open"})
 class Lines:
     """Lines on a stream, below them one that is rewritten in place where ``live`` is true.
 
-    A screen and a question share one object, so that neither writes into the other's line.
+    A screen and a question share one object, so that neither writes into the other's line. When
+    the stream can take no more (a closed pipe, a full disk), it is silent from then on: telling
+    must not stop what is told.
     """
 
     def __init__(self, stream: TextIO | None, *, live: bool, width: int = 80) -> None:
@@ -53,17 +55,22 @@ class Lines:
         self.width = width
         self._lock = threading.RLock()
         self._shown = ""
+        self._gone = False
 
     @property
     def is_live(self) -> bool:
-        return self._live
+        return self._live and not self._gone
+
+    @property
+    def is_gone(self) -> bool:
+        """Nobody can read it any more."""
+        return self._gone
 
     def line(self, text: str = "") -> None:
         """One line, or several; the live line goes away."""
         with self._lock:
             self.clear()
-            self._stream.write(text if text.endswith("\n") else f"{text}\n")
-            self._stream.flush()
+            self._put(text if text.endswith("\n") else f"{text}\n")
 
     def now(self, text: str) -> None:
         """The live line. Where there is none, nothing: it would fill a log."""
@@ -72,16 +79,14 @@ class Lines:
         with self._lock:
             shown = cut(text, self.width - 1)
             if shown != self._shown:
-                self._stream.write(_CLEAR + shown)
-                self._stream.flush()
+                self._put(_CLEAR + shown)
                 self._shown = shown
 
     def ask(self, text: str) -> None:
         """Text behind which a person types."""
         with self._lock:
             self.clear()
-            self._stream.write(text)
-            self._stream.flush()
+            self._put(text)
 
     def apart(self, text: str, until: Callable[[], None]) -> None:
         """Show a text on the terminal's other screen, and take it away again.
@@ -90,22 +95,33 @@ class Lines:
         """
         with self._lock:
             self.clear()
-            self._stream.write(f"\x1b[?1049h\x1b[2J\x1b[H{text}")
-            self._stream.flush()
+            self._put(f"\x1b[?1049h\x1b[2J\x1b[H{text}")
         try:
-            until()
+            if not self._gone:
+                until()
         finally:
             with self._lock:
-                self._stream.write("\x1b[2J\x1b[?1049l")
-                self._stream.flush()
+                self._put("\x1b[2J\x1b[?1049l")
 
     def clear(self) -> None:
         """Take the live line away."""
         with self._lock:
             if self._shown:
-                self._stream.write(_CLEAR)
-                self._stream.flush()
+                self._put(_CLEAR)
                 self._shown = ""
+
+    def _put(self, text: str) -> None:
+        self._gone = self._gone or not _written_to(self._stream, text)
+
+
+def _written_to(stream: TextIO, text: str) -> bool:
+    """Whether somebody took it; a closed pipe, a full disk and a closed file take nothing."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 # --- one record, in words -----------------------------------------------------------------------
@@ -354,6 +370,8 @@ class LiveProgress:
             "Type exactly:  stored\n",
             self._stored,
         )
+        if self._lines.is_gone:
+            raise no_screen(title)
 
     def _tell(self, record: Record) -> list[str]:
         return record_lines(record, self._memory, width=self._lines.width, style=self._style)
@@ -407,10 +425,14 @@ class QuietProgress(LiveProgress):
 
 
 class JsonProgress:
-    """One JSON object a line, ASCII only. ``docs/json.md`` has the keys."""
+    """One JSON object a line, ASCII only. ``docs/json.md`` has the keys.
+
+    Silent from the moment when the stream takes no more, as ``Lines``.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._gone = False
         self._lock = threading.Lock()
 
     def event(self, record: Record) -> None:
@@ -439,5 +461,4 @@ class JsonProgress:
     def _write(self, data: Mapping[str, Any]) -> None:
         line = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
         with self._lock:
-            self._stream.write(f"{line}\n")
-            self._stream.flush()
+            self._gone = self._gone or not _written_to(self._stream, f"{line}\n")

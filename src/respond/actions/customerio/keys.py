@@ -8,7 +8,7 @@ value, and when even that was lost a person has to look.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from respond.actions.customerio.facts import (
@@ -279,11 +279,13 @@ class CreateKey:
         like: The key whose kind and place the new one shares; it need not exist any more.
         sink: As ``actions/sinks.py`` describes.
         name: Name of the old key; the new one is called the same, with run and step behind it.
+        instead_of: The leaked value. Where the sink holds another one, overwriting it is asked.
     """
 
     like: KeyId
     sink: str = ""
     name: str = ""
+    instead_of: SecretHandle | None = None
 
     def run(self, me: Me) -> Script[NewKey]:
         ref = KeyRef.of(self.like)
@@ -297,6 +299,9 @@ class CreateKey:
         name = "" if ref.kind == "write" else self._name(me, ref, old)
         ours = _made_before(rows, ref, name, handle if held else None)
         seen: SinkSeen = yield from sink.look(me, handle if held else None)
+        known = self.instead_of.digest if self.instead_of is not None else seen.current
+        if seen.current and not seen.holds and seen.current != known:
+            seen = replace(seen, strange=True)
         if ours is not None and rows is not None and not held:
             # Its value was shown once and is lost; a key that nobody holds only waits to leak.
             yield _orphan(me, rows, ours, account=number)

@@ -1,0 +1,83 @@
+"""Write to stdout and stderr, and let no closed screen or full disk stop a run.
+
+What is only chatter is dropped when nobody takes it. What a run came to stands in the journal:
+that it cannot be printed changes nothing of the run, nor of its exit code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+from typing import Final, TextIO
+
+__all__ = ["WIDTH_MAX", "WIDTH_MIN", "lost", "open_all", "result", "say", "screen_width", "settle"]
+
+WIDTH_MIN: Final = 60
+WIDTH_MAX: Final = 100
+
+
+def screen_width() -> int:
+    """Columns of the terminal, within what our screens are made for; 80 where there is none."""
+    return max(WIDTH_MIN, min(WIDTH_MAX, shutil.get_terminal_size((80, 24)).columns))
+
+
+def say(text: str) -> None:
+    """Chatter, for people: stderr. When nobody listens it is dropped."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line's own voice
+
+
+def result(text: str) -> None:
+    """What a run came to: stdout. When it cannot be written, the run stands as it is."""
+    try:
+        print(text, flush=True)  # noqa: T201 - the result
+    except BrokenPipeError:
+        _silence(sys.stdout)
+    except OSError as error:
+        _silence(sys.stdout)
+        say(f"the result could not be written: {error.strerror}; again with: respond report")
+
+
+def lost() -> OSError | None:
+    """Why what was printed cannot be written, or None; afterwards stdout takes everything."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        _silence(sys.stdout)
+        return error
+    return None
+
+
+def settle() -> None:
+    """Before the end: what nobody takes must not turn into an exit code of the interpreter's."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            _silence(stream)
+
+
+def open_all() -> None:
+    """Where stdin, stdout or stderr was closed by the caller, put the null device.
+
+    Otherwise the next file that is opened, such as the journal, would get its number.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115, PTH123 - it stays open
+
+
+def _silence(stream: TextIO) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, stream.fileno())
+        finally:
+            os.close(nowhere)
