@@ -252,10 +252,10 @@ def run(argv: Sequence[str] | None = None) -> int:
         return int(ExitCode.PARKED)
     except OSError as error:
         # Whoever read our output is gone, or its disk is full; what the journal has stands.
-        lost = output.lost()
-        if lost is None and not isinstance(error, BrokenPipeError):
+        if not output.is_of_output(error):
             raise
-        return _not_written(lost or error)
+        output.lost()
+        return _not_written(error)
     except Exception as error:
         code_ = _known_error(error, as_json="--json" in words)
         if code_ is None:

@@ -7,20 +7,33 @@ that it cannot be printed changes nothing of the run, nor of its exit code.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import sys
 from typing import Final, TextIO
 
-__all__ = ["WIDTH_MAX", "WIDTH_MIN", "lost", "open_all", "result", "say", "screen_width", "settle"]
+__all__ = [
+    "is_of_output",
+    "lost",
+    "open_all",
+    "result",
+    "say",
+    "screen_width",
+    "settle",
+]
 
-WIDTH_MIN: Final = 60
-WIDTH_MAX: Final = 100
+_WIDTH_MIN: Final = 60
+_WIDTH_MAX: Final = 100
+
+_STREAM_TROUBLE: Final = frozenset(
+    {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
+)
 
 
 def screen_width() -> int:
     """Columns of the terminal, within what our screens are made for; 80 where there is none."""
-    return max(WIDTH_MIN, min(WIDTH_MAX, shutil.get_terminal_size((80, 24)).columns))
+    return max(_WIDTH_MIN, min(_WIDTH_MAX, shutil.get_terminal_size((80, 24)).columns))
 
 
 def say(text: str) -> None:
@@ -49,6 +62,11 @@ def lost() -> OSError | None:
         _silence(sys.stdout)
         return error
     return None
+
+
+def is_of_output(error: OSError) -> bool:
+    """Whether this is trouble with a stream that was open already: it names no file."""
+    return error.filename is None and error.errno in _STREAM_TROUBLE
 
 
 def settle() -> None:

@@ -98,11 +98,18 @@ def stays_of(rows: Sequence[KeyRow], *, but: KeyId | Late | None = None) -> tupl
     return tuple(row.words for row in rows if row.id != but)
 
 
-def _where(ref: KeyRef, holder: str) -> tuple[str, ...]:
+def place_words(ref: KeyRef, workspace: str) -> str:
+    """``Production (190001)``: consoles show names, the API numbers."""
+    if ref.kind == "sa":
+        return ""
+    return f"{workspace} ({ref.place[0]})" if workspace else ref.place[0]
+
+
+def _where(ref: KeyRef, holder: str, workspace: str) -> tuple[str, ...]:
     """The way through the console to a key of this kind."""
     if ref.kind == "write":
         return (
-            f"Switch to workspace {ref.place[0]}.",
+            f"Switch to workspace {place_words(ref, workspace)}.",
             f"Open Data & Integrations, the source {holder or ref.place[1]}, then API Keys.",
         )
     if ref.kind == "sa":
@@ -110,12 +117,18 @@ def _where(ref: KeyRef, holder: str) -> tuple[str, ...]:
         return (f"Open API Credentials, {_SECTION['sa']}.", f"Expand the service account{named}.")
     return (
         f"Open API Credentials, {_SECTION[ref.kind]}.",
-        f"Look at workspace {ref.place[0]} only.",
+        f"Look at workspace {place_words(ref, workspace)} only.",
     )
 
 
 def removing(
-    me: Me, ref: KeyRef, row: KeyRow | None, *, account: str, avoid: tuple[str, ...]
+    me: Me,
+    ref: KeyRef,
+    row: KeyRow | None,
+    *,
+    account: str,
+    avoid: tuple[str, ...],
+    workspace: str = "",
 ) -> Api[None] | Person[None]:
     """Hands that take a key away. ``row`` is None for a token that no list shows."""
     kind = _KINDS[ref.kind]
@@ -136,7 +149,7 @@ def removing(
     verb = "Delete" if ref.kind == "write" else "Revoke"
     return Person(
         steps=(
-            *_where(ref, row.holder if row is not None else ""),
+            *_where(ref, row.holder if row is not None else "", workspace),
             f"Find {words}. Check the ending before you click.",
             f"Choose {verb}, and confirm.",
         ),
@@ -154,7 +167,14 @@ def _nothing(_: Reply) -> None:
 
 
 def making(
-    me: Me, ref: KeyRef, name: str, handle: SecretHandle, *, account: str, holder: str
+    me: Me,
+    ref: KeyRef,
+    name: str,
+    handle: SecretHandle,
+    *,
+    account: str,
+    holder: str,
+    workspace: str = "",
 ) -> Api[KeyId | Late] | Person[KeyId | Late]:
     """Hands that make a key; its value goes into ``handle`` and nowhere else."""
     kind = _KINDS[ref.kind]
@@ -178,7 +198,7 @@ def making(
         else "Copy the value, which is shown once, and paste it here; nobody sees it."
     )
     return Person(
-        steps=(*_where(ref, holder), "Choose Create.", *named, paste),
+        steps=(*_where(ref, holder, workspace), "Choose Create.", *named, paste),
         link=link(me, ref.kind),
         look_for="The new row is there; I look for it, and go on by myself.",
         task=f"customerio.create_{kind.task}",

@@ -19,7 +19,7 @@ from respond.actions.customerio.facts import (
     made_by_this_run,
     made_name,
 )
-from respond.actions.customerio.hands import making, removing, stays_of
+from respond.actions.customerio.hands import making, place_words, removing, stays_of
 from respond.actions.customerio.identify import is_own
 from respond.actions.customerio.probes import (
     ALIVE,
@@ -129,6 +129,7 @@ class RevokeKey:
         name: Its name, for the report.
         replacement: The credential that respond works with by now, when the key was its own. A
             plan cannot know it, so the step is planned when it is there.
+        workspace: Its workspace's name, as the console shows it.
     """
 
     key: KeyId
@@ -136,6 +137,7 @@ class RevokeKey:
     was: str = ""
     name: str = ""
     replacement: SecretHandle | None = None
+    workspace: str = ""
 
     def run(self, me: Me) -> Script[RevokedKey]:
         ref = KeyRef.of(self.key)
@@ -156,6 +158,7 @@ class RevokeKey:
                 says=f"revoke {row.words if row else f'...{ref.number}'}",
                 state=(self.was or "listed", REFUSED if self._tries(ref) else "removed"),
                 life=life,
+                workspace=self.workspace,
             )
             return self._done(ref, Life(REFUSED if self._tries(ref) else UNTRIED), stays)
         if life.state in {ALIVE, INCONCLUSIVE}:
@@ -211,6 +214,7 @@ def _revocation(
     state: tuple[str, str],
     life: Life,
     cleans_up: bool = False,
+    workspace: str = "",
 ) -> Write[None]:
     """The write that takes a key away; ``rows`` is None where no list shows it."""
     avoid = stays_of(rows or (), but=ref.id)
@@ -228,9 +232,9 @@ def _revocation(
         says=says,
         verb="delete" if ref.kind == "write" else "revoke",
         target=(row.hint or row.name or ref.number) if row else ref.number,
-        where=account_line(me, ref.place[0] if ref.kind != "sa" else ""),
+        where=account_line(me, place_words(ref, workspace)),
         effect=Effect.WRITES if cleans_up else Effect.DESTROYS,
-        hands=removing(me, ref, row, account=account, avoid=avoid),
+        hands=removing(me, ref, row, account=account, avoid=avoid, workspace=workspace),
         before={"id": ref.id, "state": state[0]},
         after={"id": ref.id, "state": state[1]},
         becomes=tuple(changes),
@@ -280,12 +284,14 @@ class CreateKey:
         sink: As ``actions/sinks.py`` describes.
         name: Name of the old key; the new one is called the same, with run and step behind it.
         instead_of: The leaked value. Where the sink holds another one, overwriting it is asked.
+        workspace: Its workspace's name, as the console shows it.
     """
 
     like: KeyId
     sink: str = ""
     name: str = ""
     instead_of: SecretHandle | None = None
+    workspace: str = ""
 
     def run(self, me: Me) -> Script[NewKey]:
         ref = KeyRef.of(self.like)
@@ -351,9 +357,11 @@ class CreateKey:
             says=f"make key {name}" if name else f"make a new {ref.words}",
             verb="make",
             target=name or ref.words,
-            where=account_line(me, ref.place[0] if ref.kind != "sa" else ""),
+            where=account_line(me, place_words(ref, self.workspace)),
             effect=Effect.WRITES,
-            hands=making(me, ref, name, handle, account=account, holder=holder),
+            hands=making(
+                me, ref, name, handle, account=account, holder=holder, workspace=self.workspace
+            ),
             before={"state": "absent"},
             after={"state": ALIVE},
             becomes=(Becomes(place, listed),),
