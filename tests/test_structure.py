@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,17 @@ def test_the_core_imports_the_standard_library_and_itself() -> None:
                 top = name.partition(".")[0]
                 own = name.startswith(("respond.core", "respond.errors"))
                 assert own or top in sys.stdlib_module_names, f"{path.name} imports {name}"
+
+
+def test_the_files_at_the_top_import_one_way() -> None:
+    """Engine, walk, step and run: what is handed on goes one way, in types too."""
+    above: dict[str, set[str]] = {
+        f"respond.{path.stem}": {n for n in imports(path) if n.count(".") == 1}
+        for path in FILES
+        if path.parent == SOURCE
+    }
+    graph = {name: found & above.keys() for name, found in above.items()}
+    assert list(TopologicalSorter(graph).static_order())
 
 
 def test_actions_describe_requests_and_cannot_send_any() -> None:

@@ -7,158 +7,44 @@ what the journal has as concluded answers from there. Nothing else remembers any
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from respond.core.events import Actor, Event, Kind, Record, Strength
-from respond.core.plan import Plan, PlannedStep, short_digest
+from respond.core.events import Kind, Record
+from respond.core.plan import Plan, short_digest
 from respond.core.questions import (
-    Answer,
     AskConfirm,
     AskDrift,
     AskStart,
     Decision,
-    Question,
     other_orders,
 )
-from respond.core.run import As, RunState, RunStatus, after, fold, fold_all, verdict
-from respond.core.runbook import Input, InputKind, Runbook
-from respond.core.script import Person
-from respond.core.shapes import decode, encode
-from respond.core.values import SecretHandle, Value
+from respond.core.run import RunState, RunStatus, fold_all, verdict
+from respond.core.runbook import InputKind
+from respond.core.shapes import encode
 from respond.drivers import World
-from respond.engine_walk import EngineWalk, WaitsError
+from respond.engine_walk import EngineWalk
 from respond.errors import (
     ExitCode,
     ParkedError,
     RefusedByPersonError,
-    RespondError,
     StepFailedError,
     UnknownOutcomeError,
     UsageError,
 )
 from respond.inventory import take_inventory
+from respond.live_run import LiveRun, Tools
 from respond.planner import NotSoError, make_plan
-from respond.ports import Clock, Intent, Journal, Pen, Progress, Prompt, Reader
-from respond.site import Site
-from respond.stopping import QuitError, Stop
-from respond.walk import EndedError, Here, absent_input
+from respond.stopping import QuitError
+from respond.walk import EndedError, Here
 
 __all__ = ["Engine", "QuitError", "Tools"]
 
-MACHINE = Actor("respond", Strength.MACHINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """The ports of a run."""
-
-    journal: Journal
-    reader: Reader
-    pen: Pen
-    clock: Clock
-    prompt: Prompt
-    progress: Progress
-    stop: Stop = field(default_factory=Stop)
-
 
 @dataclass(slots=True)
-class Engine:
+class Engine(LiveRun):
     """One engine for one run."""
-
-    run: str
-    runbook: Runbook
-    site: Site
-    tools: Tools
-    state: RunState = field(init=False)
-    _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
-    _asking: threading.RLock = field(default_factory=threading.RLock, init=False)
-
-    def __post_init__(self) -> None:
-        state = fold(self.tools.journal.records(self.run))
-        if state is None:
-            raise RespondError(f"there is no run {self.run!r}", do="respond runs")
-        self.state = state
-
-    # --- the journal is the only memory -----------------------------------------------------
-
-    def add(
-        self,
-        kind: Kind,
-        step: str = "",
-        *,
-        seal: Mapping[str, str] | None = None,
-        by: Actor | None = None,
-        **data: Any,
-    ) -> Record:
-        """Append an event, and be in the state after it."""
-        event = Event(kind, self.run, step, by or MACHINE, data)
-        # A conclusion that a power cut takes away is found again by looking; its step's intents
-        # and outcomes are synced, and the next intent syncs it before anything else happens.
-        synced = kind is not Kind.OBSERVED
-        with self._lock:
-            record = self.tools.journal.append(event, seal=seal, synced=synced)
-            self._took(record)
-        return record
-
-    def intend(self, step: str, digest: str, **data: Any) -> Intent:
-        """Append an intent, and get the key to its one request (P1)."""
-        event = Event(Kind.INTENT, self.run, step, MACHINE, data)
-        with self._lock:
-            intent = self.tools.journal.intend(event, digest=digest)
-            if intent.record is None:
-                raise RespondError("the journal gave an intent without its record")
-            self._took(intent.record)
-        return intent
-
-    def _took(self, record: Record) -> None:
-        self.state = after(self.state, record)
-        self.tools.progress.event(record)
-
-    def ask(self, question: Question) -> Answer:
-        """Put a question to the operator; one at a time, also from parallel steps.
-
-        Raises:
-            ParkedError: LATER was answered, or nobody is there.
-            QuitError: QUIT was answered.
-        """
-        with self._asking, self.tools.stop.waiting(self.run):
-            answer = self.tools.prompt.ask(question)
-        return self.heed(answer, getattr(question, "step", ""))
-
-    def by_hand(self, task: Person[Any], title: str, seen: Callable[[], bool] | None) -> Answer:
-        """Let a person do a task; the answer is not heeded yet."""
-        with self._asking, self.tools.stop.waiting(self.run):
-            return self.tools.prompt.by_hand(task, title, seen=seen, every_s=3.0)
-
-    def pause(self, seconds: float, what: str) -> None:
-        """Let time pass; Ctrl-C parks the run meanwhile."""
-        if seconds <= 0:
-            return
-        self.tools.progress.waiting(what, seconds)
-        with self.tools.stop.waiting(self.run):
-            self.tools.clock.sleep(seconds)
-
-    def heed(self, answer: Answer, step: str) -> Answer:
-        """Let LATER and QUIT end the advance; hand every other answer back."""
-        if answer.decision is Decision.LATER:
-            raise ParkedError(
-                f"run {self.run} is parked" + (f" before {step!r}" if step else ""),
-                why=answer.reason or "it waits for a person",
-                do=f"respond resume {self.run}",
-            )
-        if answer.decision is Decision.QUIT:
-            self.add(
-                Kind.CONFIRMED,
-                by=self.site.operator,
-                decision="quit",
-                at=step,
-                reason=answer.reason,
-            )
-            raise QuitError(f"run {self.run} was ended by {self.site.operator.id}")
-        return answer
 
     # --- advance ---------------------------------------------------------------------------
 
@@ -180,27 +66,6 @@ class Engine:
             return self.park(parked, ExitCode.PARKED)
         except UnknownOutcomeError as unknown:
             return self.park(unknown, ExitCode.UNKNOWN)
-
-    def take(self) -> None:
-        """Be the one engine of this run; an older one can append nothing from now on (P4)."""
-        event = Event(Kind.TAKEN, self.run, "", MACHINE, {"by": self.site.operator.id})
-        epoch = self.tools.journal.take(event)
-        self.state = fold(self.tools.journal.records(self.run)) or self.state
-        self.tools.progress.say(f"engine {epoch} has run {self.run}")
-
-    def park(self, error: RespondError, code: ExitCode) -> ExitCode:
-        """Record where the run waits, and for what."""
-        told: dict[str, Any] = {
-            "why": error.what,
-            "reason": error.why,
-            "do": error.do,
-            "exit": int(code),
-        }
-        if isinstance(error, WaitsError):
-            self.add(Kind.PARKED, error.address, **told, waits=error.since)
-        else:
-            self.add(Kind.PARKED, **told)
-        return code
 
     def _carry_on(self) -> ExitCode:
         try:
@@ -226,7 +91,7 @@ class Engine:
             walk.steps(self.runbook.steps, here)
         except EndedError as end:
             ended = end
-        failed = self._first_failure()
+        failed = self.first_failure()
         with contextlib.suppress(EndedError):
             if failed:
                 walk.finish(self.runbook.on_failure, here, failed=failed)
@@ -249,17 +114,6 @@ class Engine:
         say = "; ".join([*([ended.say] if ended.say else []), *findings])
         return self._end(code, say, next_runbook=ended.next, inventory=counted.items)
 
-    def not_reached(self) -> list[PlannedStep]:
-        """Steps with planned writes that the run has not come to."""
-        plan = self.state.plan
-        if plan is None or self._first_failure():
-            return []
-        return [
-            step
-            for step in plan.steps
-            if step.writes and self.state.step(step.address).conclusion is None
-        ]
-
     def _agreed_to_end(self) -> bool:
         return any("end" in step.confirmed for step in self.state.steps.values())
 
@@ -273,19 +127,6 @@ class Engine:
                     walk.finish(steps, here, failed={})
         unknown = any(step.open() for step in self.state.steps.values())
         return self._end(ExitCode.UNKNOWN if unknown else ExitCode.REFUSED, why)
-
-    def first_values(self) -> dict[str, Value]:
-        return self.site.first_values(self.runbook, self.state, self.inputs())
-
-    def inputs(self) -> Value:
-        """The inputs as expressions see them; secrets as handles."""
-        given = dict(self.state.inputs)
-        return {i.name: _input_value(i, given.get(i.name)) for i in self.runbook.inputs}
-
-    @property
-    def now(self) -> int:
-        """When the run was proposed, in seconds; what actions take as their now."""
-        return int(self.state.proposed["at_s"])
 
     def plan(self) -> Plan:
         """Look at everything anew and say what would be done."""
@@ -431,13 +272,6 @@ class Engine:
             typed=answer.typed,
         )
 
-    def _first_failure(self) -> dict[str, str]:
-        for step in self.state.steps.values():
-            end = step.conclusion
-            if end is not None and end.how is As.FAILED and not end.recovered:
-                return {"step": step.address, "reason": end.why}
-        return {}
-
     def _end(
         self,
         code: ExitCode,
@@ -467,13 +301,3 @@ def _unfinished(records: Iterable[Record], run: str) -> list[RunState]:
             theirs.setdefault(name, []).append(record)
     states = fold_all(record for kept in theirs.values() for record in kept)
     return [state for state in states.values() if state.started]
-
-
-def _input_value(declared: Input, given: Any) -> Value:
-    if given is None:
-        return absent_input(declared)
-    if declared.kind is InputKind.SECRET:
-        handle: SecretHandle = decode(SecretHandle, given)
-        return handle
-    value: Value = given
-    return value

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from respond.core.events import Kind
 from respond.core.plan import PlannedWrite, StepPlan
@@ -29,15 +29,17 @@ from respond.core.shapes import encode
 from respond.core.values import Late, Value
 from respond.drivers import World, look
 from respond.errors import ParkedError, StepFailedError
+from respond.inventory import SetTaken
+from respond.live_run import LiveRun
+from respond.live_step import LiveStep
 from respond.planner import wait_says
+from respond.proving import failure_data
 from respond.site import values_of
-from respond.step import StepRun, failure_data
-from respond.walk import Absent, Here, Walk, item_address
+from respond.step import StepRun
+from respond.stopping import WaitsError
+from respond.walk import Absent, Here, Walk
 
-if TYPE_CHECKING:
-    from respond.engine import Engine
-
-__all__ = ["EngineWalk", "SetTaken", "WaitsError"]
+__all__ = ["EngineWalk"]
 
 PARALLEL_MAX = 4
 """Threads for ``parallel``; more would only wait for the same rate limits."""
@@ -46,42 +48,19 @@ _UNSURE = (StepPlan.LATE, StepPlan.UNSEEN, StepPlan.WAITS)
 """Of such a step nobody knows what it will read and write."""
 
 
-class WaitsError(ParkedError):
-    """The run waits and nobody sits there; ``since`` says from when the time counts."""
-
-    def __init__(self, what: str, *, do: str, address: str, since: Mapping[str, Any]) -> None:
-        super().__init__(what, why="it waits", do=do)
-        self.address = address
-        self.since = since
-
-
 def _wants_person(write: PlannedWrite) -> bool:
     return write.hands == "person" or write.effect is Effect.DESTROYS
-
-
-@dataclass(frozen=True, slots=True)
-class SetTaken:
-    """The set of a ``for_each`` as this run took it."""
-
-    step: ActionStep | BlockStep
-    address: str
-    here: Here
-    items: tuple[Value, ...]
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        return tuple(f"{self.address}[{item_address(item)}]" for item in self.items)
 
 
 @dataclass(slots=True)
 class EngineWalk(Walk):
     """A walk that does what it comes to."""
 
-    engine: Engine
+    live: LiveRun
     sets: dict[str, SetTaken] = field(default_factory=dict)
 
     def action(self, step: ActionStep, address: str, here: Here) -> Value | Absent:
-        return StepRun(self.engine, step, address, here).go()
+        return StepRun.of(LiveStep(self.live, step, address, here)).go()
 
     def each(
         self, step: ActionStep | BlockStep, address: str, here: Here, items: list[Value]
@@ -95,7 +74,7 @@ class EngineWalk(Walk):
             self.steps(step.steps, here)
             return
         with ThreadPoolExecutor(max_workers=PARALLEL_MAX, thread_name_prefix="step") as pool:
-            walks = [EngineWalk(self.runbook, self.engine, self.sets) for _ in step.steps]
+            walks = [EngineWalk(self.runbook, self.live, self.sets) for _ in step.steps]
             futures = [
                 pool.submit(walk.steps, (inner,), here)
                 for walk, inner in zip(walks, step.steps, strict=True)
@@ -112,7 +91,7 @@ class EngineWalk(Walk):
 
         Steps at which a person is asked, or does the work, come one after the other too.
         """
-        plan = self.engine.state.plan
+        plan = self.live.state.plan
         if plan is None:
             return False
         touched: list[tuple[set[str], set[str]]] = []
@@ -134,7 +113,7 @@ class EngineWalk(Walk):
 
     def _asks(self, step: Step) -> bool:
         writes = isinstance(step, ActionStep) and step.action.spec.effect is not Effect.READS
-        return isinstance(step, ActionStep) and writes and self.engine.site.care(step).confirm
+        return isinstance(step, ActionStep) and writes and self.live.site.care(step).confirm
 
     # --- assertions and waits -------------------------------------------------------------------
 
@@ -151,12 +130,12 @@ class EngineWalk(Walk):
         return Absent(why, failed=True)
 
     def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
-        engine = self.engine
-        end = engine.state.step(address).conclusion
+        live = self.live
+        end = live.state.step(address).conclusion
         if end is not None:
             return values_of(end.output) if end.how.is_good else Absent(end.why, failed=True)
-        since = engine.state.waits.get(address) or self._now()
-        engine.tools.progress.say(wait_says(step))
+        since = live.state.waits.get(address) or self._now()
+        live.tools.progress.say(wait_says(step))
         while True:
             passed = self._passed(since)
             met, seen = self._until(step, address, here)
@@ -170,7 +149,7 @@ class EngineWalk(Walk):
             self._nap(step, address, since, passed)
 
     def _now(self) -> dict[str, Any]:
-        clock = self.engine.tools.clock
+        clock = self.live.tools.clock
         return {"since": clock.now_ms(), "mono": clock.mono_ms(), "boot": clock.boot()}
 
     def _passed(self, since: Mapping[str, Any]) -> int:
@@ -183,12 +162,12 @@ class EngineWalk(Walk):
 
     def _nap(self, step: WaitStep, address: str, since: Mapping[str, Any], passed: int) -> None:
         """Wait a little where somebody sits there; park where nobody does (rule 17)."""
-        engine = self.engine
-        if not engine.tools.prompt.is_there:
+        live = self.live
+        if not live.tools.prompt.is_there:
             raise WaitsError(
-                wait_says(step), do=f"respond resume {engine.run}", address=address, since=since
+                wait_says(step), do=f"respond resume {live.run}", address=address, since=since
             )
-        engine.pause(min(step.every_s, max(1, step.within_s - passed)), wait_says(step))
+        live.pause(min(step.every_s, max(1, step.within_s - passed)), wait_says(step))
 
     def _until(self, step: WaitStep, address: str, here: Here) -> tuple[bool, Any]:
         if step.until is None:
@@ -204,16 +183,16 @@ class EngineWalk(Walk):
 
     def _seen(self, step: WaitStep, address: str, here: Here) -> Any:
         """What the wait's action sees now; None when there is no answer, or not yet."""
-        engine, action = self.engine, step.action
+        live, action = self.live, step.action
         assert action is not None  # noqa: S101 - the caller asked
-        connection = engine.site.connection_for(action.spec.system)
-        me = engine.site.me(engine.state, address, connection, engine.tools.journal, engine.now)
-        made = engine.site.action(action, engine.site.arguments(step, here.values))
-        script = engine.site.script(made, me)
+        connection = live.site.connection_for(action.spec.system)
+        me = live.site.me(live.state, address, connection, live.tools.journal, live.now)
+        made = live.site.action(action, live.site.arguments(step, here.values))
+        script = live.site.script(made, me)
         try:
-            looked = look(script, World(engine.tools.reader), known={}, predict=False)
+            looked = look(script, World(live.tools.reader), known={}, predict=False)
         except StepFailedError as error:
-            engine.tools.progress.say(f"{error.what}; looking again")
+            live.tools.progress.say(f"{error.what}; looking again")
             return None
         return encode(getattr(looked.outcome, "output", None))
 
@@ -221,11 +200,11 @@ class EngineWalk(Walk):
 
     def ends(self, step: EndStep, address: str, here: Here, say: str) -> bool:
         """An end that the plan did not foresee takes planned writes away: that is drift (P10)."""
-        plan, engine = self.engine.state.plan, self.engine
-        lost = tuple(write for step in engine.not_reached() for write in step.writes)
-        if plan is None or plan.ends or not lost or engine.state.step(address).confirmed:
+        plan, live = self.live.state.plan, self.live
+        lost = tuple(write for step in live.not_reached() for write in step.writes)
+        if plan is None or plan.ends or not lost or live.state.step(address).confirmed:
             return True
-        answer = engine.ask(
+        answer = live.ask(
             AskDrift(
                 step=address,
                 title=step.words.title or "The run would end here, and that was not planned",
@@ -239,12 +218,12 @@ class EngineWalk(Walk):
             raise ParkedError(
                 f"the run would end here: {say}",
                 why=f"{len(lost)} planned writes would not be done, and nobody agreed to that",
-                do=f"respond resume {engine.run}, or respond cancel {engine.run}",
+                do=f"respond resume {live.run}, or respond cancel {live.run}",
             )
-        engine.add(
+        live.add(
             Kind.CONFIRMED,
             address,
-            by=engine.site.operator,
+            by=live.site.operator,
             decision="yes",
             scope="end",
             writes=["end"],
@@ -258,7 +237,7 @@ class EngineWalk(Walk):
     def skipped(self, step: Step, address: str, here: Here, why: str) -> None:
         if not isinstance(step, ActionStep):
             return
-        plan = self.engine.state.plan
+        plan = self.live.state.plan
         slices = plan.steps if plan is not None else ()
         if any(s.writes for s in slices if address in (s.address, s.group)):
             self._conclude(step, address, here, As.LEFT_OPEN, f"it was planned, and now: {why}")
@@ -273,7 +252,7 @@ class EngineWalk(Walk):
         self._conclude(step, address, here, As.FAILED, error.what, error=failure_data(step, error))
 
     def not_started(self, step: Step, address: str, why: str) -> None:
-        self.engine.tools.progress.say(f"not started: {step.words.title or address} ({why} failed)")
+        self.live.tools.progress.say(f"not started: {step.words.title or address} ({why} failed)")
 
     def _conclude(
         self,
@@ -286,12 +265,12 @@ class EngineWalk(Walk):
         says: str = "",
         **more: Any,
     ) -> None:
-        if self.engine.state.step(address).conclusion is not None:
+        if self.live.state.step(address).conclusion is not None:
             return
         if how is As.FAILED:
             more.setdefault("error", failure_data(step, StepFailedError(why)))
         phase = step.words.phase or here.phase
-        self.engine.add(
+        self.live.add(
             Kind.OBSERVED,
             address,
             how=how.value,
@@ -305,12 +284,12 @@ class EngineWalk(Walk):
     # --- how many -------------------------------------------------------------------------------
 
     def limit(self, step: ActionStep | BlockStep, each: ForEach) -> int:
-        return self.engine.site.limit(step, each)
+        return self.live.site.limit(step, each)
 
     def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
-        if f"all {count}" in self.engine.state.step(address).confirmed:
+        if f"all {count}" in self.live.state.step(address).confirmed:
             return True
-        answer = self.engine.ask(
+        answer = self.live.ask(
             AskConfirm(
                 step=address,
                 title=step.words.title or address,
@@ -325,10 +304,10 @@ class EngineWalk(Walk):
         )
         if answer.decision is not Decision.YES:
             return False
-        self.engine.add(
+        self.live.add(
             Kind.CONFIRMED,
             address,
-            by=self.engine.site.operator,
+            by=self.live.site.operator,
             decision="yes",
             scope="limit",
             writes=[f"all {count}"],

@@ -9,27 +9,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from respond.core.plan import StepPlan
 from respond.core.run import RunState
-from respond.core.runbook import ActionStep, all_steps
+from respond.core.runbook import ActionStep, BlockStep, all_steps
 from respond.core.script import Done, Effect
 from respond.core.shapes import ShapeError, encode
 from respond.core.values import Late, Value
 from respond.errors import RespondError
+from respond.live_run import LiveRun
+from respond.live_step import LiveStep
 from respond.site import values_of
-from respond.step import StepRun
-from respond.walk import item_name
+from respond.walk import Here, item_address, item_name
 
-if TYPE_CHECKING:
-    from respond.engine import Engine
-    from respond.engine_walk import SetTaken
-
-__all__ = ["Inventory", "take_inventory"]
+__all__ = ["Inventory", "SetTaken", "take_inventory"]
 
 _NAMES = ("id", "key", "name", "email")
 """Fields that say which item a record is, whatever else about it changes; the first one counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetTaken:
+    """The set of a ``for_each`` as this run took it."""
+
+    step: ActionStep | BlockStep
+    address: str
+    here: Here
+    items: tuple[Value, ...]
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return tuple(f"{self.address}[{item_address(item)}]" for item in self.items)
 
 
 @dataclass(slots=True)
@@ -45,13 +56,13 @@ class Inventory:
     findings: list[str] = field(default_factory=list)
 
 
-def take_inventory(engine: Engine, sets: Iterable[SetTaken]) -> Inventory:
+def take_inventory(live: LiveRun, sets: Iterable[SetTaken]) -> Inventory:
     """Count every set of a run that is at its end. It only looks."""
     made = Inventory()
     for taken in sets:
-        made.items[taken.address] = _counted(engine.state, taken)
-        made.findings += [f"{taken.address}: {line}" for line in _gone(engine.state, taken)]
-        made.findings += [f"{taken.address}: {line}" for line in _recount(engine, taken)]
+        made.items[taken.address] = _counted(live.state, taken)
+        made.findings += [f"{taken.address}: {line}" for line in _gone(live.state, taken)]
+        made.findings += [f"{taken.address}: {line}" for line in _recount(live, taken)]
     return made
 
 
@@ -85,15 +96,15 @@ def _gone(state: RunState, taken: SetTaken) -> Iterable[str]:
         yield f"{name} was planned, and was not there any more"
 
 
-def _recount(engine: Engine, taken: SetTaken) -> Iterable[str]:
+def _recount(live: LiveRun, taken: SetTaken) -> Iterable[str]:
     """Items that are there now and were not when the set was taken."""
-    source = _source(engine, taken)
+    source = _source(live, taken)
     each = taken.step.for_each
     if source is None or each is None:
         return
     name = source.words.id
     try:
-        looked = StepRun(engine, source, name, taken.here).look_again()
+        looked = LiveStep(live, source, name, taken.here).look_again()
         if not isinstance(looked.outcome, Done):
             yield f"{name} could not be listed again"
             return
@@ -110,16 +121,16 @@ def _recount(engine: Engine, taken: SetTaken) -> Iterable[str]:
             yield f"{_shown(item)} appeared while the run went on, and was left out"
 
 
-def _source(engine: Engine, taken: SetTaken) -> ActionStep | None:
+def _source(live: LiveRun, taken: SetTaken) -> ActionStep | None:
     """The read step that the set came from, when it can be read again."""
     each = taken.step.for_each
     if each is None or taken.here.prefix:
         return None
     first = {ref.partition(".")[0] for ref in each.items.refs}
-    for step in all_steps(engine.runbook.steps):
+    for step in all_steps(live.runbook.steps):
         if isinstance(step, ActionStep) and step.words.id in first and step.for_each is None:
             reads = step.action.spec.effect is Effect.READS
-            ran = engine.state.step(step.words.id).conclusion
+            ran = live.state.step(step.words.id).conclusion
             return step if reads and ran is not None and ran.how.has_output else None
     return None
 

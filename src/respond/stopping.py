@@ -6,17 +6,27 @@ The engine says where it may be stopped; the command line's signal handler says 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from respond.errors import ParkedError, RefusedByPersonError
 
-__all__ = ["QuitError", "Stop"]
+__all__ = ["QuitError", "Stop", "WaitsError"]
 
 
 class QuitError(RefusedByPersonError):
     """The operator ended the run."""
+
+
+class WaitsError(ParkedError):
+    """The run waits and nobody sits there; ``since`` says from when the time counts."""
+
+    def __init__(self, what: str, *, do: str, address: str, since: Mapping[str, Any]) -> None:
+        super().__init__(what, why="it waits", do=do)
+        self.address = address
+        self.since = since
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from respond.agreeing import Agreement
 from respond.core.events import Kind
 from respond.core.plan import PlannedWrite
 from respond.core.run import As, RunState, RunStatus, StepState, WriteState, WriteStatus, is_undo
@@ -30,7 +31,6 @@ from respond.core.script import Effect, Proof, WrittenAction
 from respond.core.shapes import ShapeError, encode
 from respond.core.values import Late, Value
 from respond.drivers import Look, still_wanted
-from respond.engine import Engine
 from respond.errors import (
     ExitCode,
     ParkedError,
@@ -39,6 +39,8 @@ from respond.errors import (
     UnknownOutcomeError,
     UsageError,
 )
+from respond.live_run import LiveRun
+from respond.live_step import LiveStep
 from respond.site import recorded_values
 from respond.step import StepRun
 from respond.stopping import QuitError
@@ -97,7 +99,7 @@ def cannot_be_undone(state: RunState) -> list[str]:
     return lost[::-1]
 
 
-def undo_run(engine: Engine, actions: Actions | None = None) -> ExitCode:
+def undo_run(live: LiveRun, actions: Actions | None = None) -> ExitCode:
     """Put back what can be put back; asks at each. Going on after a crash is asking again.
 
     Args:
@@ -106,18 +108,18 @@ def undo_run(engine: Engine, actions: Actions | None = None) -> ExitCode:
     Raises:
         UsageError: The run is not over.
     """
-    if engine.state.status is not RunStatus.ENDED:
+    if live.state.status is not RunStatus.ENDED:
         raise UsageError(
-            f"run {engine.run} is not over, and only what is over is undone",
-            do=f"respond cancel {engine.run}, then: respond undo {engine.run}",
+            f"run {live.run} is not over, and only what is over is undone",
+            do=f"respond cancel {live.run}, then: respond undo {live.run}",
         )
-    engine.take()
+    live.take()
     try:
-        return _undo(engine, actions if actions is not None else _all_actions())
+        return _undo(live, actions if actions is not None else _all_actions())
     except ParkedError as parked:
-        return engine.park(parked, ExitCode.PARKED)
+        return live.park(parked, ExitCode.PARKED)
     except UnknownOutcomeError as unknown:
-        return engine.park(unknown, ExitCode.UNKNOWN)
+        return live.park(unknown, ExitCode.UNKNOWN)
     except QuitError:
         return ExitCode.REFUSED
 
@@ -128,52 +130,53 @@ def _all_actions() -> Actions:
     return load()
 
 
-def _undo(engine: Engine, actions: Actions) -> ExitCode:
-    ways = undoable(engine.state)
-    left = [w for w in ways if engine.state.undone.get(w.name) != Kind.UNDO_DONE.value]
+def _undo(live: LiveRun, actions: Actions) -> ExitCode:
+    ways = undoable(live.state)
+    left = [w for w in ways if live.state.undone.get(w.name) != Kind.UNDO_DONE.value]
     if not left:
         return ExitCode.DONE
-    if engine.state.undo_round == 0 or all(w.name in engine.state.undone for w in ways):
-        engine.add(
+    if live.state.undo_round == 0 or all(w.name in live.state.undone for w in ways):
+        live.add(
             Kind.UNDO_ASKED,
-            by=engine.site.operator,
+            by=live.site.operator,
             can=[way.says for way in left],
-            cannot=cannot_be_undone(engine.state),
+            cannot=cannot_be_undone(live.state),
         )
     for way in left:
-        if way.name not in engine.state.undone:
-            _one(engine, way, actions)
-    engine.tools.journal.forget_secrets(engine.run)
-    engine.tools.journal.checkpoint(f"undo of run {engine.run}")
-    failed = Kind.UNDO_FAILED.value in engine.state.undone.values()
+        if way.name not in live.state.undone:
+            _one(live, way, actions)
+    live.tools.journal.forget_secrets(live.run)
+    live.tools.journal.checkpoint(f"undo of run {live.run}")
+    failed = Kind.UNDO_FAILED.value in live.state.undone.values()
     return ExitCode.UNDO_FAILED if failed else ExitCode.DONE
 
 
-def _one(engine: Engine, way: WayBack, actions: Actions) -> None:
+def _one(live: LiveRun, way: WayBack, actions: Actions) -> None:
     if way.nothing:
-        engine.add(Kind.UNDO_DONE, way.name, says=way.nothing)
+        live.add(Kind.UNDO_DONE, way.name, says=way.nothing)
         return
     made = actions.get(way.action)
     if made is None:
-        engine.add(Kind.UNDO_FAILED, way.name, why=f"there is no action {way.action!r} any more")
+        live.add(Kind.UNDO_FAILED, way.name, why=f"there is no action {way.action!r} any more")
         return
-    round_ = f"#{engine.state.undo_round}" if engine.state.undo_round > 1 else ""
+    round_ = f"#{live.state.undo_round}" if live.state.undo_round > 1 else ""
     address = f"undo:{way.name}{round_}"
-    step = _step(engine, way, made)
-    UndoRun(engine, step, address, Here(engine.first_values()), way=way).go()
-    end = engine.state.step(address).conclusion
+    step = _step(live, way, made)
+    at = LiveStep(live, step, address, Here(live.first_values()))
+    StepRun(at, UndoAgreement(at, way=way)).go()
+    end = live.state.step(address).conclusion
     assert end is not None  # noqa: S101 - what does not conclude has raised
     if end.how in (As.DONE, As.UNCHANGED, As.YOUR_WORD):
-        engine.add(Kind.UNDO_DONE, way.name, says=end.says)
+        live.add(Kind.UNDO_DONE, way.name, says=end.says)
     else:
-        engine.add(
+        live.add(
             Kind.UNDO_FAILED, way.name, why=end.why or end.says, do=str(end.error.get("do", ""))
         )
 
 
-def _step(engine: Engine, way: WayBack, made: type[WrittenAction[Any]]) -> ActionStep:
+def _step(live: LiveRun, way: WayBack, made: type[WrittenAction[Any]]) -> ActionStep:
     named = str(way.write.write["subject"]).partition("/")[0]
-    known = engine.site.connections.get(named)
+    known = live.site.connections.get(named)
     fits = known is not None and known.system == made.spec.system
     return ActionStep(
         words=StepWords(id="undo", place=Place(0, 0), title=f"Undo: {way.says}"),
@@ -196,12 +199,12 @@ class _Given:
 
 
 @dataclass(slots=True)
-class UndoRun(StepRun):
-    """A step that puts one write back, and only from where the run left it."""
+class UndoAgreement(Agreement):
+    """Agrees to putting one write back, and only from where the run left it."""
 
     way: WayBack = field(kw_only=True)
 
-    def _check(self, seen: Look[Any]) -> None:
+    def check(self, seen: Look[Any]) -> None:
         left = self.way.write.write
         for write in seen.writes:
             if write.subject.name != left["subject"] or _agrees(
@@ -214,7 +217,7 @@ class UndoRun(StepRun):
                 do="a person has to decide what it should be, and put it there",
             )
 
-    def _wants_typed(self, writes: list[PlannedWrite]) -> bool:
+    def wants_typed(self, writes: list[PlannedWrite]) -> bool:
         destroyed = self.way.write.write["effect"] == Effect.DESTROYS.value
         return destroyed or any(w.effect is Effect.DESTROYS for w in writes)
 
@@ -287,51 +290,51 @@ def _shown(value: Any) -> str:
 # --- what others changed ------------------------------------------------------------------------
 
 
-def changed_meanwhile(engine: Engine) -> tuple[str, ...]:
+def changed_meanwhile(live: LiveRun) -> tuple[str, ...]:
     """Finished steps whose work is not there any more, a line each. It only looks.
 
     A thing that several steps of the run changed is looked at through the last one. Of a run that
     is over nothing is said: its secrets are destroyed, and what became of it is nobody's question.
     """
-    if engine.state.status is RunStatus.ENDED:
+    if live.state.status is RunStatus.ENDED:
         return ()
-    back = _LookBack(engine.runbook, engine)
+    back = _LookBack(live.runbook, live)
     with contextlib.suppress(EndedError, StepFailedError):  # Here it ended, or this far it came.
-        back.steps(engine.runbook.steps, Here(engine.first_values()))
-    return tuple(line for run in back.finished for line in _changed(engine, run))
+        back.steps(live.runbook.steps, Here(live.first_values()))
+    return tuple(line for at in back.finished for line in _changed(live, at))
 
 
-def _changed(engine: Engine, run: StepRun) -> Iterator[str]:
+def _changed(live: LiveRun, at: LiveStep) -> Iterator[str]:
     try:
-        seen = run.look_again()
+        seen = at.look_again()
     except (RespondError, ShapeError) as error:
-        yield f"{run.title}: could not be looked at again ({error.args[0]})"
+        yield f"{at.title}: could not be looked at again ({error.args[0]})"
         return
-    written = [w for _, w in _written(engine.state)]
-    mine = {w.key for w in run.state.writes}
+    written = [w for _, w in _written(live.state)]
+    mine = {w.key for w in at.state.writes}
     for write in still_wanted(seen):
         if write.cleans_up:
             continue
         ours = [w for w in written if w.key in mine and w.write["subject"] == write.subject.name]
         if not any(_follows(w, later) for w in ours for later in written if later.seq > w.seq):
-            yield f"{run.title}: it is {_shown(write.before)} again; {write.says} is wanted anew"
+            yield f"{at.title}: it is {_shown(write.before)} again; {write.says} is wanted anew"
 
 
 @dataclass(slots=True)
 class _LookBack(Walk):
     """Goes the way that the run went, as far as it went, and does nothing."""
 
-    engine: Engine
-    finished: list[StepRun] = field(default_factory=list)
+    live: LiveRun
+    finished: list[LiveStep] = field(default_factory=list)
 
     def action(self, step: ActionStep, address: str, here: Here) -> Value | Absent:
-        state = self.engine.state.step(address)
+        state = self.live.state.step(address)
         end = state.conclusion
         if end is None:
             return late_output(address, step)
         if any(w.write["proof"] == Proof.SEEN.value for w in state.done().values()):
             there = Here(dict(here.values), here.prefix, here.phase, here.group)
-            self.finished.append(StepRun(self.engine, step, address, there))
+            self.finished.append(LiveStep(self.live, step, address, there))
         if not end.how.has_output:
             return Absent(end.why)
         return recorded_values(step.action, end.output)
@@ -360,7 +363,7 @@ class _LookBack(Walk):
         """It failed, and that is recorded."""
 
     def limit(self, step: ActionStep | BlockStep, each: ForEach) -> int:
-        return self.engine.site.limit(step, each)
+        return self.live.site.limit(step, each)
 
     def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
         return True

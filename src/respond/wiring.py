@@ -52,11 +52,17 @@ def load_runbook(places: Places, name: str) -> Runbook:
         FormatFaults: It has faults.
     """
     from respond.actions import load as load_actions
+    from respond.core.showable import showable
+    from respond.formats.faults import did_you_mean
     from respond.formats.runbook_file import load
 
     found = places.runbooks()
     if name not in found:
-        raise UsageError(f"there is no runbook {name!r}", do="respond list")
+        raise UsageError(
+            f"there is no runbook {showable(name, limit=60)!r}",
+            why=did_you_mean(name, found),
+            do="respond list",
+        )
 
     def find(other: str) -> tuple[str, bytes] | None:
         entry = found.get(other)

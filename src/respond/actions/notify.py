@@ -80,6 +80,9 @@ class _Choice:
     effect=Effect.WRITES,
     output=Told,
     source="the texts of respond.actions.messages; Slack Web API; RFC 5321; PagerDuty Events v2",
+    by_hand=(
+        "Call the other admins, one by one: what was done, since when, what does not work now.",
+    ),
 )
 @dataclass(frozen=True)
 class Persons:

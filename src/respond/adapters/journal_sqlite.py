@@ -608,7 +608,7 @@ class SqliteJournal:
         if newest != ours:
             raise RefusedByPersonError(
                 f"run {run} was taken over by another process",
-                why=f"record {newest} took it after our record {ours}; nothing was recorded",
+                why=f"record {newest + 1} took it after our record {ours + 1}; nothing was recorded",
                 do="leave it to the other process, or end that one and `respond resume`",
             )
 
@@ -857,7 +857,10 @@ def outside_evidence(path: Path, keys: KeyStore) -> tuple[PublicKey | None, Anch
 
 
 def _broken(seq: int, why: str) -> JournalBrokenError:
-    return JournalBrokenError(f"the journal is broken at record {seq}", why=why, do=_VERIFY_FIRST)
+    # Counted from 1, as `audit verify` counts them.
+    return JournalBrokenError(
+        f"the journal is broken at record {seq + 1}", why=why, do=_VERIFY_FIRST
+    )
 
 
 def _lost(path: Path, journal: str, keys: KeyStore, how: str) -> JournalUnusableError:
@@ -916,6 +919,21 @@ def _translated(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _is_disk_full(name: str, path: Path | None) -> bool:
+    """SQLite says so, or it says only that writing failed and the disk has no room."""
+    if name == "SQLITE_FULL":
+        return True
+    if path is None or not name.startswith("SQLITE_IOERR"):
+        return False
+    try:
+        room = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return room.f_bavail * room.f_frsize < _ROOM_MIN
+
+
+_ROOM_MIN = 65_536
+"""A disk with less room is full: a commit needs some pages of 4096 bytes, and WAL frames."""
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
@@ -926,6 +944,15 @@ def _translate(
     if name.startswith(_DAMAGED):
         return JournalBrokenError(
             f"the file {path} is damaged", why=f"SQLite says {name}: {error}", do=_VERIFY_FIRST
+        )
+    if _is_disk_full(name, path):
+        return JournalUnusableError(
+            f"the disk is full: the journal {path or 'in memory'} could not be written",
+            why=f"SQLite says {name}: {error}",
+            do=(
+                "make room and `respond resume`; to go on at once on another disk:"
+                " set [journal] path, then respond RUNBOOK --new-journal"
+            ),
         )
     return JournalUnusableError(
         f"the journal {path or 'in memory'} could not be written or read",

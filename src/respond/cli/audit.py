@@ -88,7 +88,7 @@ class _Where:
         if run and not _RUN.fullmatch(run):
             raise UsageError(f"{run[:60]!r} is not the id of a run", do="respond runs")
         folder = places.rehearsals / run
-        if run and (folder / "journal.db").is_file():
+        if run and folder.is_dir():
             keys = FolderKeys(folder / "keys")
             return cls(folder / "journal.db", places.project, run, keys)
         project = wiring.load_project(places)

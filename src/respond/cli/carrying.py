@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from respond.cli.screens import Stagehand
+    from respond.core.run import RunState
     from respond.core.runbook import Runbook
     from respond.engine import Engine
     from respond.stopping import Stop
+    from respond.views.undo_text import PutBack
     from respond.wiring import Session
 
-__all__ = ["carry_on", "facts", "result", "run_engine", "say", "words"]
+__all__ = ["carry_on", "facts", "put_back", "result", "run_engine", "say", "words"]
 
 
 @contextmanager
@@ -80,6 +82,14 @@ def facts(session: Session, engine: Engine, code: ExitCode) -> dict[str, Any]:
     records = list(session.journal.records(session.run))
     made = report.report(engine.state, records, session.journal.head())
     return {"exit": int(code), **report.as_json(made)}
+
+
+def put_back(state: RunState) -> tuple[PutBack, ...]:
+    """What became of every change of a run, after its undo."""
+    from respond.undo import cannot_be_undone, undoable
+    from respond.views import undo_text
+
+    return undo_text.put_back(undoable(state), cannot_be_undone(state), state)
 
 
 def words(session: Session, engine: Engine, code: ExitCode) -> str:

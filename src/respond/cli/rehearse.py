@@ -63,6 +63,7 @@ def rehearse(
     loaded = wiring.load_runbook(places, runbook)
     overrides = _pairs(set_)
     crash, faults = _split(fault)
+    _check_crash(loaded, crash)
     rehearsal = Rehearsal.start(at=at, routes=api_hands)
     try:
         if faults:
@@ -95,7 +96,34 @@ def _pairs(given: list[str]) -> dict[str, str]:
 
 def _split(given: list[str]) -> tuple[str, list[str]]:
     crashes = [each.removeprefix("crash@") for each in given if each.startswith("crash@")]
+    if len(crashes) > 1:
+        raise UsageError("a rehearsal dies once", do="give one --fault crash@STEP")
+    if "" in crashes:
+        raise UsageError("crash@ wants a step", do="--fault crash@STEP, e.g. crash@removed")
     return (crashes[0] if crashes else ""), [e for e in given if not e.startswith("crash@")]
+
+
+def _check_crash(runbook: Runbook, step: str) -> None:
+    """See that the step to die at is one.
+
+    Raises:
+        UsageError: It is none of this runbook.
+    """
+    from respond.core.runbook import BlockStep, ChooseStep, ParallelStep, all_steps
+    from respond.formats.faults import did_you_mean
+
+    steps = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel, *runbook.always)
+    known = [
+        each.words.id
+        for each in all_steps(steps)
+        if each.words.id and not isinstance(each, BlockStep | ChooseStep | ParallelStep)
+    ]
+    if step and step not in known:
+        raise UsageError(
+            f"{runbook.name} has no step {step[:60]!r} to crash at",
+            why=did_you_mean(step, known) or f"its steps: {', '.join(known)}",
+            do="see docs/rehearsal.md for what can be broken",
+        )
 
 
 def _new_run(places: Places, runbook: str) -> str:
@@ -156,14 +184,16 @@ class Staging:
 
     def undo(self, ahead_s: float) -> ExitCode:
         """Undo a rehearsal."""
+        from respond.adapters.run_lock import RunLocks
         from respond.undo import undo_run
 
         session = self._session(ahead_s, None)
         try:
             engine = session.engine(self.runbook)
             self.hand.attach(session, engine)
-            code = undo_run(engine)
-            self._curtain(session, engine, code)
+            with RunLocks(session.locks, session.clock).hold(session.run):
+                code = undo_run(engine)
+            self._curtain(session, engine, code, undone=True)
             return code
         finally:
             session.close()
@@ -209,7 +239,10 @@ class Staging:
     def _plan_only(self, session: Session) -> ExitCode:
         from respond.cli.screens import show_plan
 
-        show_plan(session, session.engine(self.runbook), self.hand)
+        def counts() -> dict[str, object]:
+            return {"systems": self.rehearsal.doors.get("counts")}
+
+        show_plan(session, session.engine(self.runbook), self.hand, beside=counts)
         return ExitCode.DONE
 
     def _carry(self, session: Session) -> ExitCode:
@@ -219,9 +252,15 @@ class Staging:
         self._curtain(session, engine, code)
         return code
 
-    def _curtain(self, session: Session, engine: Engine, code: ExitCode) -> None:
-        from respond.cli.carrying import facts, result, words
+    def _curtain(
+        self, session: Session, engine: Engine, code: ExitCode, *, undone: bool = False
+    ) -> None:
+        from respond.cli.carrying import facts, put_back, result, words
         from respond.views import company
+        from respond.views.undo_text import undo_json, undo_text
+
+        alone = self._end_with_its_company(session, engine, code)
+        found = put_back(engine.state) if undone else ()
 
         counts, after = self.rehearsal.doors.get("counts"), self.rehearsal.doors.get("state")
         before = self.rehearsal.before
@@ -231,17 +270,36 @@ class Staging:
                 for what, was, now in company.changes(before, after)
             ]
             told = {**facts(session, engine, code), "systems": counts, "changes": changed}
+            if undone:
+                told["undo"] = undo_json(found)
             result(json.dumps(told, indent=2))
             return
         self.hand.lines.clear()
-        result(words(session, engine, code))
+        result(
+            undo_text(self.run, found, width=screen_width())
+            if undone
+            else words(session, engine, code)
+        )
         result("\n" + company.diff_text(before, after))
         result(company.counts_text(counts))
-        if code is ExitCode.PARKED and self.rehearsal.own is not None:
+        if alone:
             say(
-                "This company ends with this process, so this rehearsal cannot be carried on.\n"
+                "Its company ended with this process, so this rehearsal cannot be carried on.\n"
                 "For one that can: respond simulate, then respond rehearse RUNBOOK --at URL"
             )
+
+    def _end_with_its_company(self, session: Session, engine: Engine, code: ExitCode) -> bool:
+        """A run that waits, and whose company ends now, is over: nobody could carry it on."""
+        from respond.core.events import Kind
+        from respond.core.run import RunStatus
+
+        if engine.state.status is not RunStatus.PARKED or self.rehearsal.own is None:
+            return False
+        session.journal.forget_secrets(session.run)
+        say_ = "its company ended with this process"
+        engine.add(Kind.ENDED, exit=int(code), say=say_, next="")
+        session.journal.checkpoint(f"end of run {session.run}")
+        return True
 
 
 def _now() -> float:

@@ -6,15 +6,16 @@ Real runs are in one journal; each rehearsal has its own beside it. A command fi
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from respond.cli.output import screen_width
-from respond.errors import ExitCode, UsageError
+from respond.cli.output import result, say, screen_width
+from respond.errors import ExitCode, JournalBrokenError, JournalUnusableError, UsageError
 from respond.places import Places
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from respond.wiring import Session
 
 __all__ = ["apps"]
+
+_RUN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}")
 
 apps = {
     name: typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -52,16 +55,22 @@ class _Kept:
 
 @contextmanager
 def _journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None]:
-    """The journal that has this run (or the real one), opened; None when there is none yet."""
+    """The journal that has this run (or the real one), opened; None when there is none yet.
+
+    A rehearsal's folder is the place of its journal, also when the file is gone from it.
+
+    Raises:
+        JournalUnusableError, JournalBrokenError: As ``SqliteJournal.open``.
+    """
     from respond import wiring
     from respond.adapters.clock import SystemClock
     from respond.adapters.journal_sqlite import SqliteJournal
     from respond.adapters.keys import FolderKeys
     from respond.rehearsal import OPERATOR
 
-    folder = places.rehearsals / run if run else None
+    folder = places.rehearsals / run if _RUN.fullmatch(run) else None
     clock = SystemClock()
-    if folder is not None and (folder / "journal.db").is_file():
+    if folder is not None and folder.is_dir():
         path, keys, actor = folder / "journal.db", FolderKeys(folder / "keys"), OPERATOR
         with SqliteJournal.open(path, keys=keys, clock=clock, create=False, actor=actor) as opened:
             yield opened
@@ -101,16 +110,25 @@ def _read(places: Places, run: str) -> _Kept:
 def _states(places: Places, *, rehearsals: bool) -> list[RunState]:
     from respond.core.run import fold_all
 
-    states: list[RunState] = []
-    if rehearsals and places.rehearsals.is_dir():
-        for folder in sorted(places.rehearsals.iterdir()):
-            with _journal(places, folder.name) as journal:
-                if journal is not None:
-                    states += fold_all(journal.records()).values()
+    states: list[RunState] = list(_rehearsed(places)) if rehearsals else []
     with _journal(places) as journal:
         if journal is not None:
             states += fold_all(journal.records()).values()
     return sorted(states, key=lambda state: state.proposed_at)
+
+
+def _rehearsed(places: Places) -> Iterator[RunState]:
+    """Every rehearsal whose journal can be read; of another, words say why not."""
+    from respond.core.run import fold_all
+
+    found = places.rehearsals.iterdir() if places.rehearsals.is_dir() else ()
+    for folder in sorted(each for each in found if each.is_dir() and _RUN.fullmatch(each.name)):
+        try:
+            with _journal(places, folder.name) as journal:
+                if journal is not None:
+                    yield from fold_all(journal.records()).values()
+        except (JournalUnusableError, JournalBrokenError) as error:
+            say(f"rehearsal {folder.name} is not listed: {error.what}")
 
 
 @apps["runs"].command(epilog="Examples:  respond runs    respond runs --all --json")
@@ -127,7 +145,11 @@ def runs(
     if as_json:
         _print(json.dumps([state_json(state) for state in states], indent=2))
     else:
-        _print(runs_table(states, width=screen_width()) if states else "No runs yet. To practise: respond rehearse")
+        _print(
+            runs_table(states, width=screen_width())
+            if states
+            else "No runs yet. To practise: respond rehearse"
+        )
     return int(ExitCode.DONE)
 
 
@@ -150,7 +172,7 @@ def status(
 
 
 def _only_open(places: Places) -> str:
-    """The one run that is not over.
+    """The one run that is not over. A rehearsal counts if its company outlives its process.
 
     Raises:
         UsageError: There is none, or there are several.
@@ -159,7 +181,8 @@ def _only_open(places: Places) -> str:
 
     still = [s for s in _states(places, rehearsals=False) if s.status is not RunStatus.ENDED]
     if not still:
-        still = [s for s in _states(places, rehearsals=True) if s.status is not RunStatus.ENDED]
+        rehearsed = (s for s in _rehearsed(places) if s.status is not RunStatus.ENDED)
+        still = [s for s in rehearsed if _company_of(places, s.id)]
     if len(still) == 1:
         return still[0].id
     if not still:
@@ -211,7 +234,7 @@ def resume(
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
 ) -> int:
     """Carry a run on after a crash, a Ctrl-C or a wait. Nothing is done twice."""
-    from respond.cli.carrying import carry_on, say
+    from respond.cli.carrying import carry_on
 
     places: Places = ctx.obj
     kept = _read(places, run or _only_open(places))
@@ -279,7 +302,7 @@ def _rehearsing(places: Places, kept: _Kept, hand: Stagehand) -> Any:
     from respond.rehearsal import Rehearsal, recall
 
     facts = recall(places.rehearsals / kept.state.id)
-    if not facts.get("at"):
+    if not _company_of(places, kept.state.id):
         raise UsageError(
             f"the company of rehearsal {kept.state.id} went with its process",
             why="it was simulated inside the process that died",
@@ -291,6 +314,55 @@ def _rehearsing(places: Places, kept: _Kept, hand: Stagehand) -> Any:
     return Staging(
         places, runbook, rehearsal, kept.state.id, bool(facts.get("by_hand")), False, hand
     )
+
+
+def _company_of(places: Places, run: str) -> str:
+    """Where the company of a rehearsal answers; empty when it went with its process."""
+    from respond.rehearsal import recall
+
+    return str(recall(places.rehearsals / run).get("at") or "")
+
+
+def _is_company_gone(places: Places, run: str) -> bool:
+    from respond.adapters.doors import Doors
+
+    at = _company_of(places, run)
+    if not at:
+        return True
+    try:
+        Doors.knock(at)
+    except UsageError:
+        return True
+    return False
+
+
+def _end_alone(places: Places, kept: _Kept, reason: str) -> _Kept:
+    """Record the end of a rehearsal whose company is gone: there is nothing left to ask.
+
+    Raises:
+        RefusedByPersonError: Another process has the run.
+    """
+    from respond.adapters.clock import SystemClock
+    from respond.adapters.run_lock import RunLocks
+    from respond.core.events import Actor, Event, Kind, Strength
+    from respond.rehearsal import OPERATOR
+
+    run = kept.state.id
+    unknown = any(step.open() for step in kept.state.steps.values())
+    code = ExitCode.UNKNOWN if unknown else ExitCode.REFUSED
+    cancelled = {"decision": "cancel", "reason": reason}
+    ended = {"exit": int(code), "say": "cancelled; its company was gone", "next": ""}
+    machine = Actor("respond", Strength.MACHINE)
+    with (
+        RunLocks(places.rehearsals / run, SystemClock()).hold(run),
+        _journal(places, run) as journal,
+    ):
+        assert journal is not None  # noqa: S101 - the run was read from it
+        journal.append(Event(Kind.CONFIRMED, run, "", OPERATOR, cancelled))
+        journal.forget_secrets(run)
+        journal.append(Event(Kind.ENDED, run, "", machine, ended))
+        journal.checkpoint(f"end of run {run}")
+    return _read(places, run)
 
 
 def _ahead_s(kept: _Kept) -> float:
@@ -314,12 +386,24 @@ def cancel(
     from respond.cli.carrying import carry_on
     from respond.core.events import Kind
     from respond.core.run import RunStatus
+    from respond.views import report as reports
+    from respond.views.summary import summary
 
     places: Places = ctx.obj
     kept = _read(places, run or _only_open(places))
     if kept.state.status is RunStatus.ENDED:
         raise UsageError(f"run {kept.state.id} has ended", do=f"respond report {kept.state.id}")
     hand = _hand(kept, as_json=as_json)
+    if kept.is_rehearsal and _is_company_gone(places, kept.state.id):
+        kept = _end_alone(places, kept, reason or "cancelled")
+        made = reports.report(kept.state, kept.records, kept.head)
+        code = int(kept.state.ended["exit"])
+        if as_json:
+            result(json.dumps({"exit": code, **reports.as_json(made)}, indent=2))
+        else:
+            width = screen_width()
+            result(summary(kept.state, kept.head, exit_code=ExitCode(code), width=width))
+        return code
     if kept.is_rehearsal:
         staging = _rehearsing(places, kept, hand)
         return int(staging.resume(_ahead_s(kept), cancel=reason or "cancelled"))
@@ -337,7 +421,9 @@ def undo(
 ) -> int:
     """Put back what a run changed, newest first, where that can be done; asks at each."""
     from respond.adapters.run_lock import RunLocks
+    from respond.cli.carrying import put_back
     from respond.undo import undo_run
+    from respond.views.undo_text import undo_json, undo_text
 
     places: Places = ctx.obj
     kept = _read(places, run)
@@ -349,9 +435,17 @@ def undo(
         hand.attach(session, engine)
         with RunLocks(session.locks, session.clock).hold(session.run):
             code = undo_run(engine)
-        _print(
-            json.dumps({"run": run, "undone": dict(engine.state.undone)}, indent=2)
+        found = put_back(engine.state)
+        hand.lines.clear()
+        told = {
+            "run": run,
+            "exit": int(code),
+            "undone": dict(engine.state.undone),
+            "undo": undo_json(found),
+        }
+        result(
+            json.dumps(told, indent=2)
             if as_json
-            else f"undo of {run}: {code.name.lower().replace('_', ' ')}"
+            else undo_text(run, found, width=screen_width())
         )
         return int(code)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -201,8 +201,17 @@ class _Helped:
         return answer
 
 
-def show_plan(session: Session, engine: Engine, hand: Stagehand, *, only: str = "") -> None:
+def show_plan(
+    session: Session,
+    engine: Engine,
+    hand: Stagehand,
+    *,
+    only: str = "",
+    beside: Callable[[], Mapping[str, Any]] = dict,
+) -> None:
     """Make the plan, show it, and stop: a dry run. ``only`` shows one step in detail.
+
+    ``beside`` is asked when the plan is made, and stands beside it in the JSON.
 
     Raises:
         UsageError: ``only`` is no step of the plan.
@@ -222,7 +231,7 @@ def show_plan(session: Session, engine: Engine, hand: Stagehand, *, only: str = 
     if hand.as_json:
         from respond.views.json_view import plan_json
 
-        print(json.dumps(plan_json(plan), indent=2))  # noqa: T201 - the result
+        print(json.dumps({**plan_json(plan), **beside()}, indent=2))  # noqa: T201 - the result
         return
     looked = float(getattr(hand._progress, "looked_s", 0.0))  # noqa: SLF001 - one class in two parts
     text = plan_screen(

@@ -6,10 +6,12 @@ cannot disagree. No text is laid out here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Final
 
 from respond.core.plan import Plan, PlannedStep, StepPlan
 from respond.core.run import As, RunState, RunStatus, StepState, WriteStatus
@@ -17,6 +19,9 @@ from respond.core.runbook import Phase
 from respond.core.script import Effect, Proof
 
 __all__ = ["Containment", "Item", "Known", "Outcome", "outcome_of"]
+
+# ``readable in full; respond compromised-key --key web-prod``: a command to type, no prose.
+_COMMAND: Final = re.compile(r"(?:^|[;:`])\s*respond [a-z][a-z0-9-]*(?:[\s`]|$)")
 
 
 class Known(Enum):
@@ -49,6 +54,11 @@ class Item:
     says: str
     at: str = ""
     do: str = ""
+
+    @property
+    def is_evidence(self) -> bool:
+        """Something to look at, and no work by itself: a finding that names no command."""
+        return self.how == "finding" and _COMMAND.search(self.says) is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,24 +104,66 @@ class Outcome:
     Attributes:
         broken: What stopped working by this run and is not whole again; empty once the run ended
             well.
+        nothing_started: The run ended before its first step, and not because all was well.
     """
 
     items: tuple[Item, ...]
     containment: Containment
     broken: tuple[str, ...]
+    nothing_started: bool = False
 
     def of(self, known: Known) -> tuple[Item, ...]:
         return tuple(item for item in self.items if item.known is known)
+
+    @property
+    def left_to_do(self) -> tuple[Item, ...]:
+        """Work: what failed, was left out or never began, and commands that somebody should run."""
+        return tuple(item for item in self.of(Known.LEFT_TO_DO) if not item.is_evidence)
+
+    @property
+    def look_at(self) -> tuple[Item, ...]:
+        """Evidence that a person should look at."""
+        return tuple(item for item in self.of(Known.LEFT_TO_DO) if item.is_evidence)
 
 
 def outcome_of(state: RunState) -> Outcome:
     """The facts of a run, ended or not."""
     items = [
+        *_never_began(state),
         *(item for step in state.steps.values() for item in _items(step)),
         *_not_started(state),
         *_findings(state),
     ]
-    return Outcome(tuple(items), _containment(state), tuple(dict.fromkeys(_broken(state))))
+    return Outcome(
+        tuple(items),
+        _containment(state),
+        tuple(dict.fromkeys(_broken(state))),
+        nothing_started=_nothing_started(state),
+    )
+
+
+def _nothing_started(state: RunState) -> bool:
+    over = state.status is RunStatus.ENDED and state.ended.get("exit") != 0
+    return over and not state.started
+
+
+def _never_began(state: RunState) -> Iterator[Item]:
+    """Why nothing was started, as the first thing that is left to do."""
+    if not _nothing_started(state):
+        return
+    reason = str(state.ended.get("say", "")) or "it was not started"
+    runbook = str(state.proposed.get("runbook", ""))
+    again = f"rehearse {runbook}" if state.proposed.get("mode") == "rehearsal" else runbook
+    yield Item(
+        Known.LEFT_TO_DO,
+        "",
+        reason,
+        "",
+        "not-started",
+        reason,
+        state.ended_at,
+        f"begin anew when that is seen to: respond {again}",
+    )
 
 
 def _items(step: StepState) -> Iterator[Item]:
@@ -182,13 +234,15 @@ def _not_started(state: RunState) -> Iterator[Item]:
             continue
         over = state.status is RunStatus.ENDED
         maybe = ", if it was needed at all" if over and step.state is StepPlan.LATE else ""
+        # Items of a set have one title: what would have been written tells them apart.
+        which = "; ".join(write.says for write in step.writes) if "[" in step.address else ""
         yield Item(
             Known.LEFT_TO_DO,
             step.address,
             step.title or step.address,
             step.phase.value if step.phase else "",
             "not-started",
-            f"not started{maybe}",
+            f"not started{maybe}" + (f": {which}" if which else ""),
         )
 
 
@@ -246,8 +300,10 @@ def _containment(state: RunState) -> Containment:
         else:
             open_.append(f"{title}: {_why_open(state.step(address))}")
     since = state.inputs.get("since")
+    if state.plan is None and _nothing_started(state):
+        open_.append("nothing was started")
     return Containment(
-        planned=bool(steps),
+        planned=bool(steps or open_),
         proved_at="" if open_ else last,
         open=tuple(open_),
         since=since if isinstance(since, str) else "",

@@ -478,7 +478,8 @@ class Spec:
         summary: One line, what it does.
         output: Type of ``Done.output``.
         source: Vendor page or evidence tag of the facts it rests on.
-        waits: Its ``NotYet`` may take longer than a person sits there.
+        by_hand: What a person does in the vendor's console when nothing can be looked at, one line
+            each, in the console's words; the last line is the bare link.
     """
 
     name: str
@@ -486,6 +487,7 @@ class Spec:
     summary: str
     output: type
     source: str
+    by_hand: tuple[str, ...] = ()
 
     @property
     def system(self) -> str:
@@ -503,12 +505,14 @@ class WrittenAction(Protocol[O_co]):
 C = TypeVar("C", bound=type)
 
 
-def action(name: str, *, effect: Effect, output: type, source: str) -> Callable[[C], C]:
+def action(
+    name: str, *, effect: Effect, output: type, source: str, by_hand: tuple[str, ...] = ()
+) -> Callable[[C], C]:
     """Attach a ``Spec``; the class docstring's first line is the summary."""
 
     def attach(cls: C) -> C:
         summary = (cls.__doc__ or "").strip().splitlines()[0]
-        cls.spec = Spec(name, effect, summary, output, source)  # type: ignore[attr-defined]
+        cls.spec = Spec(name, effect, summary, output, source, by_hand)  # type: ignore[attr-defined]
         return cls
 
     return attach

@@ -7,6 +7,7 @@ has by then is all that a resumed run knows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -43,11 +44,18 @@ class Moments:
             raise Killed(name)
 
     def at_step(self, event: Event) -> None:
-        if self.kill_step and event.step == self.kill_step and event.kind in _ANSWERS:
+        if self.kill_step and event.kind in _ANSWERS and self.kill_step in _names(event.step):
             raise Killed(f"before {event.kind.value} {event.step}")
 
 
+_ITEM = re.compile(r"\[[^]]*\]")
 _ANSWERS = (Kind.OUTCOME, Kind.UNKNOWN, Kind.OBSERVED)
+
+
+def _names(address: str) -> tuple[str, str]:
+    """``revoke[3f2a]/log`` as its author wrote it: ``revoke/log``, and ``log`` alone."""
+    plain = _ITEM.sub("", address)
+    return plain, plain.rpartition("/")[2]
 
 
 class KilledJournal:

@@ -133,6 +133,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "items": [item_json(item) for item in outcome.items],
         "containment": containment_json(outcome.containment),
         "broken": list(outcome.broken),
+        "look_at": [item_json(item) for item in outcome.look_at],
     }
 
 

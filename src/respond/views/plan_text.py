@@ -348,7 +348,8 @@ def step_details(plan: Plan, number: int, *, width: int = 80, style: Style = PLA
     pairs = [
         ("Step", f"{word(step.address)}, {phase_word(step.phase)}"),
         ("Action", f"{word(step.action) or 'none'}, {step.effect.value}"),
-        ("Seen", said(step.says, limit=_DETAIL_MAX)),
+        # The words of a step that writes are foretold: what will be so when it is done.
+        ("Then" if step.writes else "Seen", said(step.says, limit=_DETAIL_MAX)),
         ("Why", said(step.why, limit=_DETAIL_MAX)),
         ("With", "; ".join(_arguments(step))),
     ]

@@ -16,7 +16,7 @@ from respond.views.json_view import outcome_json
 from respond.views.layout import bullets, labelled, said, word
 from respond.views.live import Memory, record_told
 from respond.views.plan_text import facts_lines
-from respond.views.summary import containment_lines, item_text
+from respond.views.summary import NOTHING_KNOWN, containment_lines, item_lines
 from respond.views.words import (
     EXIT_MEANS,
     clock_text,
@@ -213,6 +213,8 @@ def _text(made: Report, width: int) -> Iterator[str]:
     yield head_line(made.run, made.runbook, made.mode, right, width)
     yield from _facts(made, width)
     yield ""
+    if made.outcome.nothing_started:
+        yield "NOTHING WAS STARTED"
     yield from containment_lines(made.outcome.containment, width)
     for title, lines in (
         ("WHAT CHANGED", [_change_text(change) for change in made.changes]),
@@ -220,7 +222,8 @@ def _text(made: Report, width: int) -> Iterator[str]:
         ("LOOKED", _items(made, Known.LOOKED)),
         ("SOMEBODY'S WORD", _items(made, Known.YOUR_WORD)),
         ("NOT SEEN", _items(made, Known.NOT_SEEN)),
-        ("LEFT TO DO", _items(made, Known.LEFT_TO_DO) or ["nothing that this tool knows of"]),
+        ("LEFT TO DO", item_lines(made.outcome.left_to_do) or [NOTHING_KNOWN]),
+        ("LOOK AT", item_lines(made.outcome.look_at)),
         ("BROKEN UNTIL SOMEBODY GOES ON", [said(line) for line in _broken(made)]),
         ("WHO DECIDED", [_decided_text(decided) for decided in made.decided]),
         ("PUT BACK", [f"{word(step)}: {word(how)}" for step, how in made.undone.items()]),
@@ -266,11 +269,11 @@ def _exit(made: Report) -> str:
 
 
 def _items(made: Report, known: Known) -> list[str]:
-    return [item_text(item) for item in made.outcome.of(known)]
+    return item_lines(made.outcome.of(known))
 
 
 def _broken(made: Report) -> tuple[str, ...]:
-    return made.outcome.broken if made.outcome.of(Known.LEFT_TO_DO) else ()
+    return made.outcome.broken if made.outcome.left_to_do else ()
 
 
 def _change_text(change: Change) -> str:
@@ -354,9 +357,10 @@ def short(made: Report) -> str:
     ]
     done = [change for change in made.changes if change.status == "done"]
     lines += _some([_change_text(change) for change in done], _SHORT_CHANGES, "changes")
-    left = [f"left to do: {item_text(item)}" for item in made.outcome.of(Known.LEFT_TO_DO)]
-    room = _SHORT_LINES - len(lines) - 1
-    lines += _some(left, room, "left to do") if left else ["left to do: nothing known"]
+    left = [f"left to do: {line}" for line in item_lines(made.outcome.left_to_do)]
+    left = left or ["left to do: nothing known"]
+    left += [f"look at: {line}" for line in item_lines(made.outcome.look_at)]
+    lines += _some(left, _SHORT_LINES - len(lines) - 1, "to do or to look at")
     lines.append(f"anchor {said(made.anchor)}")
     lines = [said(line, limit=_SHORT_WIDTH) for line in lines]
     return "\n".join(lines) + "\n"

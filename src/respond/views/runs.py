@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from respond.core.outcome import Known, outcome_of
+from respond.core.outcome import outcome_of
 from respond.core.run import RunState, RunStatus, StepState
 from respond.errors import ExitCode
 from respond.ports import Head
 from respond.views.layout import bullets, cell_rows, labelled, pad, said, width_of, word
 from respond.views.style import PLAIN, Style, Tone
-from respond.views.summary import containment_lines, item_text
+from respond.views.summary import containment_lines, item_lines
 from respond.views.words import (
     EXIT_MEANS,
     clock_text,
@@ -93,11 +93,11 @@ def _status(state: RunState, head: Head, width: int, style: Style) -> Iterator[s
     if state.steps:
         yield ""
         yield from bullets((_step(step) for step in state.steps.values()), width)
-    left = outcome.of(Known.LEFT_TO_DO)
-    if left:
-        yield ""
-        yield style.paint("LEFT TO DO", Tone.CARE)
-        yield from bullets(map(item_text, left), width)
+    for title, items in (("LEFT TO DO", outcome.left_to_do), ("LOOK AT", outcome.look_at)):
+        if items:
+            yield ""
+            yield style.paint(title, Tone.CARE)
+            yield from bullets(item_lines(items), width)
     yield ""
     yield from labelled("Journal", f"{head.size} {word(head.hash[:8])}", width)
 

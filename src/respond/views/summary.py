@@ -1,8 +1,9 @@
-"""The last screen of a run: proved, your word, not seen, left to do, and when it was contained."""
+"""The last screen of a run: proved, your word, not seen, left to do, to look at, contained when."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from respond.core.outcome import Containment, Item, Known, Outcome, outcome_of
@@ -22,14 +23,15 @@ from respond.views.words import (
     span_text,
 )
 
-__all__ = ["containment_lines", "item_text", "summary"]
+__all__ = ["NOTHING_KNOWN", "containment_lines", "item_lines", "item_text", "summary"]
+
+NOTHING_KNOWN: Final = "nothing that this tool knows of"
 
 _SECTIONS: Final = (
     (Known.PROVED, "PROVED", Tone.GOOD),
     (Known.LOOKED, "LOOKED", Tone.STRONG),
     (Known.YOUR_WORD, "YOUR WORD", Tone.STRONG),
     (Known.NOT_SEEN, "NOT SEEN", Tone.DANGER),
-    (Known.LEFT_TO_DO, "LEFT TO DO", Tone.CARE),
 )
 
 _HOW: Final = {
@@ -76,20 +78,37 @@ def _lines(
 ) -> Iterator[str]:
     run = word(state.id)
     yield head_line(state.id, runbook_of(state), mode_of(state), _spent(state), width, style)
+    if outcome.nothing_started:
+        yield style.paint("NOTHING WAS STARTED", Tone.DANGER)
     for known, title, tone in _SECTIONS:
-        items = outcome.of(known)
-        if items:
-            yield style.paint(title, tone)
-            yield from bullets(map(item_text, items), width)
-    if not outcome.of(Known.LEFT_TO_DO) and state.status is RunStatus.ENDED:
+        yield from _section(title, outcome.of(known), width, style, tone)
+    yield from _section("LEFT TO DO", outcome.left_to_do, width, style, Tone.CARE)
+    if not outcome.left_to_do and state.status is RunStatus.ENDED:
         yield style.paint("LEFT TO DO", Tone.STRONG)
-        yield "  nothing that this tool knows of"
+        yield f"  {NOTHING_KNOWN}"
+    yield from _section("LOOK AT", outcome.look_at, width, style, Tone.CARE)
     yield ""
     yield from containment_lines(outcome.containment, width)
     yield from _waiting(state, outcome, width, style)
+    if state.ended.get("say") and not outcome.nothing_started:
+        yield from labelled("Says", said(state.ended["say"]), width)
     yield from labelled("Report", said(report_at) or f"respond report {run}", width)
     yield from labelled("Journal", f"{head.size} {word(head.hash[:8])}", width)
     yield from labelled("Exit", f"{int(exit_code)}: {EXIT_MEANS[exit_code]}", width)
+
+
+def _section(
+    title: str, items: tuple[Item, ...], width: int, style: Style, tone: Tone
+) -> Iterator[str]:
+    if items:
+        yield style.paint(title, tone)
+        yield from bullets(item_lines(items), width)
+
+
+def item_lines(items: Iterable[Item]) -> list[str]:
+    """A line each; lines that read the same, such as those of a set's items, once with a count."""
+    counts = Counter(map(item_text, items))
+    return [f"{text} ({count} times)" if count > 1 else text for text, count in counts.items()]
 
 
 def _spent(state: RunState) -> str:
@@ -104,7 +123,7 @@ def item_text(item: Item) -> str:
     """One thing in a line: its title, how it came out, and what to do."""
     title, says = said(item.title), said(item.says)
     if item.how == "finding":
-        return f"look at: {says}"
+        return says
     how = _HOW.get(item.how, item.how.replace("-", " "))
     if item.known is Known.NOT_SEEN and item.how in {"done", "unchanged"}:
         how = "done, not proved"
@@ -133,7 +152,7 @@ def containment_lines(contained: Containment, width: int) -> Iterator[str]:
 
 def _waiting(state: RunState, outcome: Outcome, width: int, style: Style) -> Iterator[str]:
     """What is broken until somebody goes on, and how to go on."""
-    if outcome.broken and (state.status is not RunStatus.ENDED or outcome.of(Known.LEFT_TO_DO)):
+    if outcome.broken and (state.status is not RunStatus.ENDED or outcome.left_to_do):
         yield style.paint("BROKEN UNTIL SOMEBODY GOES ON", Tone.DANGER)
         yield from bullets(map(said, outcome.broken), width)
     if state.status is not RunStatus.PARKED:

@@ -115,6 +115,12 @@ class RevokedKey:
     effect=Effect.DESTROYS,
     output=RevokedKey,
     source="customerio/cli: lists (CLI-SHOWN); removal GUESS until discovered, by hand DOC",
+    by_hand=(
+        "Open API Credentials (for a Pipelines key: the source, API Keys).",
+        "Find the key by name and ending. Check both before you click; leave look-alikes alone.",
+        "Choose Revoke (Pipelines: Delete), and confirm.",
+        "https://fly.customer.io/settings/api_credentials",
+    ),
 )
 @dataclass(frozen=True)
 class RevokeKey:
@@ -274,6 +280,11 @@ class NewKey:
     effect=Effect.WRITES,
     output=NewKey,
     source="customerio/cli: POST ext_api_keys, POST api_keys of a source (CLI-SHOWN); rest GUESS",
+    by_hand=(
+        "In the same place choose Create; name the new key after the old one, with today's date.",
+        "Put its value, which is shown once, where the programs that use it find it.",
+        "https://fly.customer.io/settings/api_credentials",
+    ),
 )
 @dataclass(frozen=True)
 class CreateKey:

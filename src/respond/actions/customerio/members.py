@@ -262,6 +262,11 @@ class RemovedMember:
     effect=Effect.DESTROYS,
     output=RemovedMember,
     source="DELETE accounts/{id}/users/{id} GUESS until discovered; by hand DOC",
+    by_hand=(
+        "Open Account Settings, Team Members. Write down roles and workspaces of the person.",
+        "Make sure that another usable admin is left. Remove the person, and confirm.",
+        "https://fly.customer.io/settings/team",
+    ),
 )
 @dataclass(frozen=True)
 class RemoveMember:
@@ -385,6 +390,10 @@ class AddedMember:
     effect=Effect.WRITES,
     output=AddedMember,
     source="POST accounts/{id}/users GUESS until discovered; by hand DOC",
+    by_hand=(
+        "Open Account Settings, Team Members, Add. Give the roles that you wrote down before.",
+        "https://fly.customer.io/settings/team",
+    ),
 )
 @dataclass(frozen=True)
 class AddMember:
@@ -691,6 +700,10 @@ class EndedSessions:
     effect=Effect.DESTROYS,
     output=EndedSessions,
     source="docs.customer.io: login session (DOC); a change ends every session at once",
+    by_hand=(
+        "Open Account Settings, Security, Login session expiration. Set another value, and save.",
+        "https://fly.customer.io/settings/security",
+    ),
 )
 @dataclass(frozen=True)
 class EndSessions:

@@ -321,6 +321,10 @@ def _write(me: Me, row: WebhookRow, place: str, inner: str, *, disabled: bool) -
     effect=Effect.DESTROYS,
     output=WebhookState,
     source="App API PUT /v1/reporting_webhooks/{id} (DOC); management PUT (CLI-ROUTE)",
+    by_hand=(
+        "Open the workspace's reporting webhooks. Switch off those that nobody of you made.",
+        "https://fly.customer.io",
+    ),
 )
 @dataclass(frozen=True)
 class DisableWebhook:

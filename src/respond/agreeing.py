@@ -1,0 +1,307 @@
+"""See to it that a person's yes covers every write of a step, or ask (P10, P15).
+
+The yes at the start covers planned ordinary writes; a destructive one is asked for at its step,
+and so is what differs from the plan. It looks and asks; it sends nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from respond.core.events import Kind
+from respond.core.plan import PlannedWrite, StepPlan, planned_write, write_key
+from respond.core.questions import AskConfirm, AskDrift, Decision
+from respond.core.run import WriteStatus
+from respond.core.runbook import Phase
+from respond.core.script import Effect, Write
+from respond.drivers import Look
+from respond.errors import ParkedError
+from respond.live_step import LOOK_AGAIN_S, LiveStep, StepOpenError, pauses
+
+__all__ = ["Agreement"]
+
+_ALREADY_SO_S = 10
+"""Least time for which a planned write that is not wanted any more is looked at, in seconds."""
+
+_Together = list[tuple[str, list[PlannedWrite]]]
+"""Writes that are one question, by the address of their step."""
+
+
+@dataclass(slots=True)
+class Agreement:
+    """What is agreed to at one step, and how more is asked for."""
+
+    at: LiveStep
+    _already_so: set[str] = field(default_factory=set, init=False)
+
+    # --- what a kind of step may know better -----------------------------------------------------
+
+    def check(self, seen: Look[Any]) -> None:
+        """Whether what is wanted may be asked for at all; an undo knows more."""
+
+    def wants_typed(self, writes: list[PlannedWrite]) -> bool:
+        """Whether verb and target have to be typed, and not just a yes."""
+        return any(w.effect is Effect.DESTROYS for w in writes)
+
+    # --- what is covered -------------------------------------------------------------------------
+
+    def covers(self, write: Write[Any]) -> bool:
+        """Whether this write may be sent; what cleans up our own leavings may always."""
+        return write.cleans_up or write_key(write) in self._covered()
+
+    def is_wanted_first(self) -> bool:
+        """Whether to look and agree before the script runs; no write stops it halfway then."""
+        at = self.at
+        if at.step.action.spec.effect is Effect.READS:
+            return False
+        foreseen = at.foreseen
+        if foreseen is None:
+            return True
+        covered = self._covered()
+        return any(w.key not in covered for w in foreseen.writes) and not at.state.done()
+
+    def _covered(self) -> set[str]:
+        """Keys that a recorded yes covers: the start covers planned ordinary writes."""
+        at = self.at
+        keys = set(at.state.confirmed) | self._already_so
+        planned = at.planned
+        if planned is not None and planned.state is StepPlan.WRITES and at.live.state.started:
+            keys |= {w.key for w in planned.writes if not self._wants_question(w)}
+        return keys
+
+    def _wants_question(self, write: PlannedWrite) -> bool:
+        if write.cleans_up:
+            return False
+        return write.effect is Effect.DESTROYS or self.at.live.site.care(self.at.step).confirm
+
+    # --- agreeing --------------------------------------------------------------------------------
+
+    def reach(self) -> None:
+        """Look, and see to it that a yes covers every write that is wanted now.
+
+        Raises:
+            StepOpenError: The operator leaves the step out.
+            ParkedError: Somebody else has to decide, or nobody is there.
+        """
+        seen = self.at.look()
+        wanted = _to_agree(seen)
+        if not self._fresh(wanted):
+            return
+        self.check(seen)
+        self._approval()
+        drifted = self._drift(wanted)
+        fresh = self._fresh(wanted if drifted is None else drifted)
+        if drifted is None:
+            self._confirm(fresh)
+        elif fresh:
+            self._ask_drift(fresh)
+
+    def _fresh(self, wanted: list[PlannedWrite]) -> list[PlannedWrite]:
+        covered = self._covered()
+        return [w for w in wanted if w.key not in covered]
+
+    def _approval(self) -> None:
+        live = self.at.live
+        care = live.site.care(self.at.step)
+        if care.approvals == 0 or live.site.mode == "rehearsal":
+            return
+        raise ParkedError(
+            f"step {self.at.address!r} waits for another person's approval",
+            why=f"{care.approvals} of {' and '.join(sorted(care.roles))} have to agree first",
+            do="ways to approve come with a later version; nothing was written at this step",
+        )
+
+    def _confirm(self, writes: list[PlannedWrite]) -> None:
+        at = self.at
+        together = self._group(writes)
+        everything = [w for _, group in together for w in group]
+        destructive = self.wants_typed(everything)
+        first = everything[0]
+        wants = ""
+        if destructive:
+            one = len(everything) == 1
+            wants = f"{first.verb} {first.target}" if one else f"{first.verb} {len(everything)}"
+        answer = at.ask(
+            AskConfirm(
+                step=at.address,
+                title=at.title,
+                wants=wants,
+                destructive=destructive,
+                lines=tuple(_line(w) for w in everything),
+                breaks=self._breaks() or first.breaks,
+                undo="can be undone" if all(w.undo for w in everything) else "cannot be undone",
+                where=first.where,
+                stays=tuple(dict.fromkeys(s for w in everything for s in w.stays)),
+                why=at.step.words.why,
+                on_skip=_on_skip(at.phase),
+                writes=tuple(everything),
+                by_hand=any(w.hands == "tool" for w in everything),
+            )
+        )
+        self._take(answer.decision, together, typed=answer.typed)
+
+    def _breaks(self) -> str:
+        """What the runbook says will break: as planned, or as its values are now."""
+        planned, step = self.at.planned, self.at.step
+        if planned is not None and planned.confirm:
+            return planned.confirm
+        if step.confirm is None:
+            return ""
+        return str(step.confirm.value(self.at.here.values) or "")
+
+    def _group(self, writes: list[PlannedWrite]) -> _Together:
+        """The destructive targets of one ``for_each`` are one question (P15)."""
+        at = self.at
+        state = at.live.state
+        groups = [(at.address, writes)]
+        if not at.here.group or state.plan is None:
+            return groups
+        for other in state.plan.steps:
+            if other.group != at.here.group or other.address == at.address:
+                continue
+            known = state.step(other.address)
+            fresh = [
+                w for w in other.writes if w.key not in known.confirmed and self._wants_question(w)
+            ]
+            if fresh and known.conclusion is None and other.action == at.step.action.spec.name:
+                groups.append((other.address, fresh))
+        return groups
+
+    def _take(self, decision: Decision, together: _Together, *, typed: str) -> None:
+        at = self.at
+        match decision:
+            case Decision.YES:
+                for address, writes in together:
+                    at.live.add(
+                        Kind.CONFIRMED,
+                        address,
+                        by=at.operator,
+                        decision="yes",
+                        writes=[w.key for w in writes],
+                        says=[w.says for w in writes],
+                        typed=typed,
+                    )
+            case Decision.BY_HAND:
+                at.add(Kind.CONFIRMED, by=at.operator, decision="by-hand")
+                self.reach()
+            case _:
+                at.add(Kind.CONFIRMED, by=at.operator, decision="skip", typed=typed)
+                raise StepOpenError(f"left out by {at.operator.id}")
+
+    # --- what is not as it was planned -----------------------------------------------------------
+
+    def _drift(self, wanted: list[PlannedWrite]) -> list[PlannedWrite] | None:
+        """What is wanted now, when that is not what was planned; None when it is the same.
+
+        A difference is looked at again through the settle time: a stale read is no drift.
+        """
+        at = self.at
+        foreseen = at.foreseen
+        if foreseen is None:
+            return None
+        expected = {w.key for w in foreseen.writes if not w.cleans_up} - set(at.state.done())
+        if {w.key for w in wanted} <= expected:
+            return None
+        for pause in pauses(LOOK_AGAIN_S):
+            at.pause(pause, "what is seen is not what was planned: looking again")
+            wanted = _to_agree(at.look())
+            if {w.key for w in wanted} <= expected:
+                return None
+        return wanted
+
+    def _ask_drift(self, now: list[PlannedWrite]) -> None:
+        at = self.at
+        planned = at.planned
+        was = planned.writes if planned is not None else ()
+        destructive = [w for w in now if w.effect is Effect.DESTROYS]
+        wants = f"{destructive[0].verb} {destructive[0].target}" if destructive else "agree"
+        answer = at.ask(
+            AskDrift(
+                step=at.address,
+                title=at.title,
+                planned=tuple(_line(w) for w in was),
+                now=tuple(_line(w) for w in now),
+                wants=wants,
+                planned_writes=tuple(was),
+                now_writes=tuple(now),
+            )
+        )
+        if answer.decision is Decision.NO:
+            raise ParkedError(
+                f"step {at.address!r}: what is there now is not what was planned",
+                do=f"respond resume {at.live.run}",
+            )
+        self._take(answer.decision, [(at.address, now)], typed=answer.typed)
+
+    def allows_the_end(self) -> bool:
+        """Whether the step may end where its script does; False: look and write once more.
+
+        A planned write that is not wanted any more is drift: somebody did it, or we misread. It is
+        looked at again through the settle time, then asked.
+        """
+        missing = self._planned_but_not_wanted()
+        if not missing:
+            return True
+        at = self.at
+        keys = {w.key for w in missing}
+        for pause in pauses(max(_ALREADY_SO_S, at.look().settle_s)):
+            at.pause(pause, "it is already so: looking again")
+            if keys & {write_key(w) for w in at.look().writes}:
+                return False
+        self._ask_already_so(missing)
+        self._already_so |= keys
+        return True
+
+    def _planned_but_not_wanted(self) -> list[PlannedWrite]:
+        at = self.at
+        foreseen = at.foreseen
+        if foreseen is None:
+            return []
+        written = {w.write["subject"] for w in at.state.writes if w.status is WriteStatus.DONE}
+        return [
+            w
+            for w in foreseen.writes
+            if w.subject not in written and not w.cleans_up and w.key not in self._already_so
+        ]
+
+    def _ask_already_so(self, missing: list[PlannedWrite]) -> None:
+        at = self.at
+        answer = at.ask(
+            AskDrift(
+                step=at.address,
+                title=at.title,
+                planned=tuple(_line(w) for w in missing),
+                now=("already so: nothing is left to write",),
+                wants="agree",
+                planned_writes=tuple(missing),
+            )
+        )
+        if answer.decision is Decision.NO:
+            raise ParkedError(
+                f"step {at.address!r}: it is already so, and nobody says why",
+                do=f"respond resume {at.live.run}",
+            )
+        at.add(
+            Kind.CONFIRMED,
+            by=at.operator,
+            decision="yes",
+            scope="already-so",
+            writes=sorted({w.key for w in missing}),
+            typed=answer.typed,
+        )
+
+
+def _to_agree(seen: Look[Any]) -> list[PlannedWrite]:
+    return [planned_write(w) for w in seen.writes if not w.cleans_up]
+
+
+def _on_skip(phase: Phase | None) -> str:
+    if phase is Phase.CONTAIN:
+        return "not contained: what this step kills goes on working, and the run ends with 1"
+    return "it stays open, and the run ends with 1"
+
+
+def _line(write: PlannedWrite) -> str:
+    hands = "by hand" if write.hands == "person" else "tool"
+    return f"{write.says}  [{write.where}]  {hands}, {'undo: yes' if write.undo else 'NO UNDO'}"
