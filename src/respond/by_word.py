@@ -32,7 +32,7 @@ from respond.errors import StepFailedError
 from respond.walk import Absent, Here, Walk, late_output
 
 if TYPE_CHECKING:
-    from respond.engine import Engine
+    from respond.live_run import LiveRun
 
 __all__ = ["WordWalk"]
 
@@ -41,27 +41,27 @@ __all__ = ["WordWalk"]
 class WordWalk(Walk):
     """A walk that asks a person to do each step, and looks at nothing."""
 
-    engine: Engine
+    live: LiveRun
     _judge: list[str] = field(default_factory=list, init=False)
 
     def action(self, step: ActionStep, address: str, here: Here) -> Value | Absent:
-        concluded = self.engine.state.step(address).conclusion
+        concluded = self.live.state.step(address).conclusion
         if concluded is not None or step.action.spec.effect is Effect.READS:
             return late_output(address, step)
         lines = [*self._conditions(), *_task(step, here)]
         link = lines.pop() if lines and lines[-1].startswith("https://") else ""
         title = step.words.title or step.action.spec.summary
-        answer = self.engine.ask(
+        answer = self.live.ask(
             AskPerson(
                 step=address, title=title, instructions="\n".join(lines), link=link, wants="done"
             )
         )
         done = answer.decision is Decision.YES
         if done:
-            self.engine.add(
+            self.live.add(
                 Kind.CONFIRMED,
                 address,
-                by=self.engine.site.operator,
+                by=self.live.site.operator,
                 decision="word",
                 says=[title],
                 typed=answer.typed,
@@ -73,8 +73,8 @@ class WordWalk(Walk):
         phase = step.words.phase or here.phase
         says = "done by hand; nothing could be looked at"
         if how is As.LEFT_OPEN:
-            says = f"left out by {self.engine.site.operator.id}"
-        self.engine.add(
+            says = f"left out by {self.live.site.operator.id}"
+        self.live.add(
             Kind.OBSERVED,
             address,
             how=how.value,
@@ -103,7 +103,7 @@ class WordWalk(Walk):
             case ChooseStep():
                 self.steps(_likely(step, here), here)
             case ActionStep() | BlockStep():
-                if step.words.when is not None:
+                if step.words.when is not None and "has(" not in step.words.when.source:
                     self._judge.append(f"Only if it applies: {step.words.when.source}.")
                 if isinstance(step, ActionStep):
                     self.action(step, address, here)
@@ -117,11 +117,13 @@ class WordWalk(Walk):
         if holds is True:
             return None
         message = step.message.value(here.values)
-        said = message if isinstance(message, str) else step.words.title
+        said = message if isinstance(message, str) else ""
         if isinstance(holds, Late):
-            self._judge.append(f"Stop here if this is so: {said}")
+            title = step.words.title or step.holds.source
+            words = f"Stop here if this is so: {said}" if said else f"Go on only if: {title}."
+            self._judge.append(words)
             return None
-        raise StepFailedError(said, why=f"assert: {step.holds.source}")
+        raise StepFailedError(said or step.words.title, why=f"assert: {step.holds.source}")
 
     def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
         minutes = max(1, step.within_s // 60)
@@ -132,17 +134,17 @@ class WordWalk(Walk):
         return True
 
     def impossible(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
-        if self.engine.state.step(address).conclusion is None:
+        if self.live.state.step(address).conclusion is None:
             self._conclude(step, address, here, As.LEFT_OPEN)
 
     def skipped(self, step: Step, address: str, here: Here, why: str) -> None:
         """A condition that needs no look says no: there is nothing to do here."""
 
     def not_started(self, step: Step, address: str, why: str) -> None:
-        self.engine.tools.progress.say(f"not started: {step.words.title or address} ({why})")
+        self.live.tools.progress.say(f"not started: {step.words.title or address} ({why})")
 
     def limit(self, step: ActionStep | BlockStep, each: ForEach) -> int:
-        return self.engine.site.limit(step, each)
+        return self.live.site.limit(step, each)
 
     def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
         return True  # Each of them is asked for one by one.
@@ -168,9 +170,9 @@ def _task(step: ActionStep, here: Here) -> Iterator[str]:
     """What the person does: why, what breaks, the console's words, what is known of the target."""
     if step.words.why:
         yield step.words.why
-    told = {name: _known(step, name, here) for name in step.arguments}
+    told = {name: _known(step, name, here) for name, t in step.arguments.items() if t.refs}
     if step.action.spec.system == "human":
-        yield from str(told.get("instructions") or "").splitlines()
+        yield from str(_known(step, "instructions", here)).splitlines()
         return
     for name, value in told.items():
         if value:
@@ -187,7 +189,7 @@ def _known(step: ActionStep, name: str, here: Here) -> Any:
     except StepFailedError:
         return ""
     match value:
-        case SecretHandle():
+        case SecretHandle() if name == "value":
             return f"the one that ends in ...{value.hint}" if value.hint else ""
         case str() | int():
             return value

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from respond.by_word import WordWalk
 from respond.core.events import Kind, Record
 from respond.core.plan import Plan, short_digest
 from respond.core.questions import (
+    AskByHand,
     AskConfirm,
     AskDrift,
     AskStart,
@@ -27,8 +29,11 @@ from respond.drivers import World
 from respond.engine_walk import EngineWalk
 from respond.errors import (
     ExitCode,
+    NotReadyError,
     ParkedError,
     RefusedByPersonError,
+    RefusedBySystemError,
+    RespondError,
     StepFailedError,
     UnknownOutcomeError,
     UsageError,
@@ -76,6 +81,8 @@ class Engine(LiveRun):
     def _advance(self) -> ExitCode:
         if self.state.cancelled:
             return self._stop_here("cancelled")
+        if self.state.by_word:
+            return self._by_word()
         self._plan_is_current()
         if not self.state.started:
             code = self._plan_and_start()
@@ -149,8 +156,8 @@ class Engine(LiveRun):
                 return self._end(ExitCode.FAILED, error.what)
             except RefusedByPersonError as error:
                 return self._end(ExitCode.REFUSED, f"{error.what}: {error.why}")
-            except StepFailedError as error:
-                return self.park(error, ExitCode.FAILED)
+            except (StepFailedError, NotReadyError) as error:
+                return self._nothing_can_be_looked_at(error)
             self.add(Kind.PLANNED, digest=plan.digest, plan=encode(plan))
             if plan.ends and not plan.does_anything:
                 return self._end(ExitCode.DONE, plan.ends, next_runbook=plan.next)
@@ -172,6 +179,45 @@ class Engine(LiveRun):
                     self._other_order(answer.typed)
                 case _:
                     return self._end(ExitCode.REFUSED, "not started")
+
+    def _nothing_can_be_looked_at(self, error: RespondError) -> ExitCode:
+        """Without a look there is no plan; by hand there is still a way through the runbook."""
+        if not self.site.by_hand:
+            refused = isinstance(error, RefusedBySystemError) and error.code == "401"
+            if refused or isinstance(error, NotReadyError):
+                return self.park(error, ExitCode.NOT_READY)
+            return self.park(error, ExitCode.FAILED)
+        answer = self.ask(
+            AskByHand(
+                step="",
+                title="Nothing can be looked at: go through the runbook on your word?",
+                error=error.what,
+                cause=error.why,
+                do=error.do,
+            )
+        )
+        if answer.decision not in (Decision.YES, Decision.BY_HAND):
+            return self._end(ExitCode.REFUSED, "not started")
+        self.add(
+            Kind.CONFIRMED,
+            by=self.site.operator,
+            decision="yes",
+            scope="by-word",
+            why=error.what,
+            typed=answer.typed,
+        )
+        return self._by_word()
+
+    def _by_word(self) -> ExitCode:
+        walk = WordWalk(self.runbook, self)
+        here = Here(self.first_values())
+        say = "gone through by hand; nothing could be looked at, and nothing is proved"
+        try:
+            walk.steps(self.runbook.steps, here)
+        except EndedError as end:
+            say = end.say
+        walk.finish(self.runbook.always, here, failed=self.first_failure())
+        return self._end(verdict(self.state), say)
 
     def _may_go_beside_others(self, plan: Plan) -> bool:
         """Ask, when an unfinished run writes the same subjects (rule 14)."""

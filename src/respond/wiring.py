@@ -359,7 +359,8 @@ def real_session(
         by_hand=by_hand,
         step_by_step=step_by_step,
     )
-    _ready(runbook, site, secrets)
+    if not by_hand:
+        _ready(runbook, site, secrets)
     return Session(
         places=places,
         clock=clock,
@@ -458,7 +459,11 @@ def _discovered(reader: Reader, connection: Connection) -> frozenset[str]:
     """What the simulated account's live description offers; accepted without asking."""
     from respond.actions.customerio import discovery
 
-    return discovery.match(*live_documents(reader, connection.name)).confirmed
+    try:
+        return discovery.match(*live_documents(reader, connection.name)).confirmed
+    except StepFailedError:
+        # What cannot be read is not offered: a person's hands do it, and the first look says why.
+        return frozenset()
 
 
 class _LateKeys:

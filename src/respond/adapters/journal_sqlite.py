@@ -608,7 +608,7 @@ class SqliteJournal:
         if newest != ours:
             raise RefusedByPersonError(
                 f"run {run} was taken over by another process",
-                why=f"record {newest + 1} took it after our record {ours + 1}; nothing was recorded",
+                why=f"record {newest + 1} took it after our {ours + 1}; nothing was recorded",
                 do="leave it to the other process, or end that one and `respond resume`",
             )
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from respond.cli.examples import examples
 from respond.errors import ExitCode, NotReadyError, UsageError
 from respond.places import Places
 
@@ -42,8 +43,11 @@ _audit = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
     help="Check the journal, show it, export it, or find a secret value in it. All of it reads.",
-    epilog="Examples:  respond audit verify    respond audit show --run CK-7F3Q    "
-    "respond audit export --out log.jsonl",
+    epilog=examples(
+        "respond audit verify",
+        "respond audit show --run CK-7F3Q",
+        "respond audit export --out log.jsonl",
+    ),
 )
 apps = {"audit": _audit}
 
@@ -118,9 +122,12 @@ class _Where:
 
 
 @_audit.command(
-    epilog="Examples:  respond audit verify    respond audit verify --anchor "
-    "'J-... 1284 a91f...'    respond audit verify --key journal.pub --export log.jsonl    "
-    "Ends with 0 intact, 3 intact but unanchored, 7 broken, 10 cannot be checked."
+    epilog=examples(
+        "respond audit verify",
+        "respond audit verify --anchor 'J-... 1284 a91f...'",
+        "respond audit verify --key journal.pub --export log.jsonl",
+        note="Ends with 0 intact, 3 intact but unanchored, 7 broken, 10 cannot be checked.",
+    )
 )
 def verify(
     ctx: typer.Context,
@@ -312,7 +319,8 @@ def _report_json(
 
 
 @_audit.command(
-    name="key", epilog=f"Example:  respond audit key > {PINNED}    then commit it with the runbooks"
+    name="key",
+    epilog=examples(f"respond audit key > {PINNED}", note="Then commit it with the runbooks."),
 )
 def public_key(
     ctx: typer.Context,
@@ -335,8 +343,9 @@ def public_key(
 
 
 @_audit.command(
-    epilog="Examples:  respond audit show --last 20    respond audit show --run CK-7F3Q "
-    "--kind intent --json"
+    epilog=examples(
+        "respond audit show --last 20", "respond audit show --run CK-7F3Q --kind intent --json"
+    )
 )
 def show(
     ctx: typer.Context,
@@ -445,8 +454,11 @@ def _unreadable(where: _Where, error: Exception) -> int:
 
 
 @_audit.command(
-    epilog="Examples:  respond audit export --out log.jsonl    respond audit export | gzip > "
-    "log.gz    Check it elsewhere: respond audit verify --export log.jsonl --key journal.pub"
+    epilog=examples(
+        "respond audit export --out log.jsonl",
+        "respond audit export | gzip > log.gz",
+        "respond audit verify --export log.jsonl --key journal.pub",
+    )
 )
 def export(
     ctx: typer.Context,
@@ -508,8 +520,11 @@ def _export_to(path: Path, out: Path) -> int:
 
 
 @_audit.command(
-    epilog="Examples:  respond audit prove    respond audit prove file:leaked.txt    "
-    "pass show leaked | respond audit prove -"
+    epilog=examples(
+        "respond audit prove",
+        "respond audit prove file:leaked.txt",
+        "pass show leaked | respond audit prove -",
+    )
 )
 def prove(
     ctx: typer.Context,

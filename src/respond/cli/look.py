@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from respond.cli.examples import examples
 from respond.errors import ExitCode
 from respond.places import Found, Places, read_runbook
 
@@ -29,7 +30,7 @@ def _print(text: str) -> None:
     print(text.rstrip("\n"))  # noqa: T201 - the result
 
 
-@apps["list"].command(epilog="Example:  respond list --json")
+@apps["list"].command(epilog=examples("respond list --json"))
 def list_(
     ctx: typer.Context, as_json: bool = typer.Option(False, "--json", help="The list as JSON")
 ) -> int:
@@ -68,7 +69,7 @@ def _origin(found: Found) -> str:
     return "the project's own, hides the shipped one" if found.shadows else "the project's own"
 
 
-@apps["show"].command(epilog="Example:  respond show compromised-key")
+@apps["show"].command(epilog=examples("respond show compromised-key"))
 def show(
     ctx: typer.Context,
     runbook: str = typer.Argument(help="Name of the runbook"),
@@ -84,7 +85,7 @@ def show(
 
 
 @apps["check"].command(
-    epilog="Examples:  respond check    respond check my-runbook    respond check path/to/file.yaml"
+    epilog=examples("respond check", "respond check my-runbook", "respond check path/to/file.yaml")
 )
 def check(
     ctx: typer.Context,
@@ -170,7 +171,7 @@ def _fault_json(fault: object) -> dict[str, object]:
     }
 
 
-@apps["actions"].command(epilog="Examples:  respond actions    respond actions customerio --full")
+@apps["actions"].command(epilog=examples("respond actions", "respond actions customerio --full"))
 def actions(
     only: str = typer.Argument("", help="A system, or the name of one action"),
     full: bool = typer.Option(False, "--full", help="With arguments, outputs and sources"),
@@ -201,7 +202,7 @@ def actions(
     return int(ExitCode.DONE)
 
 
-@apps["schema"].command(epilog="Example:  respond schema > docs/runbook.schema.json")
+@apps["schema"].command(epilog=examples("respond schema > docs/runbook.schema.json"))
 def schema() -> int:
     """Print the JSON Schema of runbooks, for editors."""
     from respond.actions import load

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from respond.cli.examples import examples
 from respond.cli.output import say, screen_width
 from respond.errors import ExitCode, UsageError
 from respond.places import Places
@@ -28,8 +29,11 @@ apps = {"rehearse": _rehearse, "simulate": _simulate}
 
 
 @_rehearse.command(
-    epilog="Examples:  respond rehearse compromised-key    respond rehearse lost-2fa --auto    "
-    "respond rehearse compromised-key --auto --fault customerio:timeout-after"
+    epilog=examples(
+        "respond rehearse compromised-key",
+        "respond rehearse lost-2fa --auto",
+        "respond rehearse compromised-key --auto --fault customerio:timeout-after",
+    )
 )
 def rehearse(
     ctx: typer.Context,
@@ -309,8 +313,9 @@ def _now() -> float:
 
 
 @_simulate.command(
-    epilog="Example:  respond simulate --port 8300    then: respond rehearse lost-2fa --at "
-    "http://127.0.0.1:8300"
+    epilog=examples(
+        "respond simulate --port 8300", "respond rehearse lost-2fa --at http://127.0.0.1:8300"
+    )
 )
 def simulate(
     port: int = typer.Option(0, min=0, max=65_535, help="Port on loopback; 0 takes a free one"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from respond.cli.examples import examples
 from respond.core.runbook import Input, InputKind
 from respond.errors import ExitCode, UsageError
 from respond.places import Found, Places, read_runbook
@@ -53,9 +54,9 @@ def _help(words: RunbookHead, found: Found) -> str:
 def _epilog(words: RunbookHead) -> str:
     given = [i for i in words.inputs if i.kind is not InputKind.SECRET and i.example]
     options = " ".join(f"--{_flag(i.name)} {_quoted(i.example)}" for i in given[:2])
-    return (
-        f"Examples:  respond {words.name}    respond {words.name} {options} --dry-run    "
-        f"respond rehearse {words.name}"
+    wanted = f"respond {words.name} {options}".rstrip()
+    return examples(
+        f"respond {words.name}", f"{wanted} --dry-run", f"respond rehearse {words.name}"
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from respond.cli.examples import examples
 from respond.cli.output import result, say, screen_width
 from respond.errors import ExitCode, JournalBrokenError, JournalUnusableError, UsageError
 from respond.places import Places
@@ -131,7 +132,7 @@ def _rehearsed(places: Places) -> Iterator[RunState]:
             say(f"rehearsal {folder.name} is not listed: {error.what}")
 
 
-@apps["runs"].command(epilog="Examples:  respond runs    respond runs --all --json")
+@apps["runs"].command(epilog=examples("respond runs", "respond runs --all --json"))
 def runs(
     ctx: typer.Context,
     all_: bool = typer.Option(False, "--all", help="Rehearsals too"),
@@ -153,7 +154,7 @@ def runs(
     return int(ExitCode.DONE)
 
 
-@apps["status"].command(epilog="Examples:  respond status    respond status CK-7F3Q --json")
+@apps["status"].command(epilog=examples("respond status", "respond status CK-7F3Q --json"))
 def status(
     ctx: typer.Context,
     run: str = typer.Argument("", help="Id of the run; the only open one when left out"),
@@ -194,7 +195,7 @@ def _only_open(places: Places) -> str:
 
 
 @apps["report"].command(
-    epilog="Examples:  respond report CK-7F3Q    respond report CK-7F3Q --short    (for a ticket)"
+    epilog=examples("respond report CK-7F3Q", "respond report CK-7F3Q --short   # for a ticket")
 )
 def report(
     ctx: typer.Context,
@@ -223,7 +224,7 @@ def report(
 
 
 @apps["resume"].command(
-    epilog="Examples:  respond resume    respond resume CK-7F3Q    (rehearsals: --auto)"
+    epilog=examples("respond resume", "respond resume CK-7F3Q   # rehearsals: --auto")
 )
 def resume(
     ctx: typer.Context,
@@ -375,7 +376,7 @@ def _ahead_s(kept: _Kept) -> float:
     return max(0.0, last - SystemClock().now_ms() / 1000)
 
 
-@apps["cancel"].command(epilog="Example:  respond cancel CK-7F3Q --reason 'ana objects'")
+@apps["cancel"].command(epilog=examples("respond cancel CK-7F3Q --reason 'ana objects'"))
 def cancel(
     ctx: typer.Context,
     run: str = typer.Argument("", help="Id of the run; the only open one when left out"),
@@ -413,7 +414,7 @@ def cancel(
         return int(carry_on(session, runbook, hand))
 
 
-@apps["undo"].command(epilog="Example:  respond undo CK-7F3Q")
+@apps["undo"].command(epilog=examples("respond undo CK-7F3Q"))
 def undo(
     ctx: typer.Context,
     run: str = typer.Argument(help="Id of the run"),
@@ -444,8 +445,6 @@ def undo(
             "undo": undo_json(found),
         }
         result(
-            json.dumps(told, indent=2)
-            if as_json
-            else undo_text(run, found, width=screen_width())
+            json.dumps(told, indent=2) if as_json else undo_text(run, found, width=screen_width())
         )
         return int(code)

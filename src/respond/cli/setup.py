@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from respond.cli.examples import examples
 from respond.errors import ExitCode, UsageError
 from respond.places import PROJECT_FILE, Places
 
@@ -40,7 +41,7 @@ def _say(text: str) -> None:
 # --- init ----------------------------------------------------------------------------------------
 
 
-@_init.command(epilog="Examples:  respond init    respond init ~/incident-runbooks")
+@_init.command(epilog=examples("respond init", "respond init ~/incident-runbooks"))
 def init(
     folder: str = typer.Argument(".", help="Folder of the project; made when it is not there"),
 ) -> int:
@@ -90,8 +91,12 @@ Commit respond.toml, runbooks/ and journal.pub; none of them holds a secret."""
 
 
 @_connect.command(
-    epilog="Examples:  respond connect cio    respond connect cio/app --replace    "
-    "pass show cio | respond connect cio --from -    Ends with 9 when the credential is refused."
+    epilog=examples(
+        "respond connect cio",
+        "respond connect cio/app --replace",
+        "pass show cio | respond connect cio --from -",
+        note="Ends with 9 when the credential is refused.",
+    )
 )
 def connect(
     ctx: typer.Context,
@@ -286,8 +291,11 @@ def _connected_json(made: Connected) -> dict[str, Any]:
 
 
 @_doctor.command(
-    epilog="Examples:  respond doctor    respond doctor --runbook compromised-key --json    "
-    "Ends with 0 all well, 1 findings, 9 trouble with a credential. Meant to run daily."
+    epilog=examples(
+        "respond doctor",
+        "respond doctor --runbook compromised-key --json",
+        note="Ends with 0 all well, 1 findings, 9 trouble with a credential. Meant to run daily.",
+    )
 )
 def doctor(
     ctx: typer.Context,

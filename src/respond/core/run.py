@@ -165,6 +165,8 @@ class RunState:
     waits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Since when each ``wait`` waits, by address."""
     cancelled: bool = False
+    by_word: bool = False
+    """Nothing could be looked at: a person goes through it, and says what was done."""
     questions: int = 0
     undo_round: int = 0
     """How often a person asked for the run's undo."""
@@ -309,7 +311,10 @@ def _confirmed(state: RunState, record: Record) -> RunState:
     if not event.step:
         if data["decision"] == "yes" and state.status is not RunStatus.ENDED:
             return replace(
-                state, status=RunStatus.RUNNING, started_at=state.started_at or record.at
+                state,
+                status=RunStatus.RUNNING,
+                started_at=state.started_at or record.at,
+                by_word=state.by_word or data.get("scope") == "by-word",
             )
         return state
     step = state.step(event.step)
