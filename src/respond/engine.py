@@ -111,7 +111,7 @@ class Engine(LiveRun):
         counted = take_inventory(self, walk.sets.values())
         code = verdict(self.state)
         # Items of a set are counted there.
-        lost = [] if self._agreed_to_end() else [s for s in self.not_reached() if not s.group]
+        lost = [] if self.agreed_to_end else [s for s in self.not_reached() if not s.group]
         findings = [
             *counted.findings,
             *(f"planned, and not done: {write.says}" for step in lost for write in step.writes),
@@ -120,9 +120,6 @@ class Engine(LiveRun):
             code = ExitCode.FAILED
         say = "; ".join([*([ended.say] if ended.say else []), *findings])
         return self._end(code, say, next_runbook=ended.next, inventory=counted.items)
-
-    def _agreed_to_end(self) -> bool:
-        return any("end" in step.confirmed for step in self.state.steps.values())
 
     def _stop_here(self, why: str) -> ExitCode:
         """A person ended the run; its handlers go on, as far as that person lets them."""

@@ -239,7 +239,8 @@ class EngineWalk(Walk):
             return
         plan = self.live.state.plan
         slices = plan.steps if plan is not None else ()
-        if any(s.writes for s in slices if address in (s.address, s.group)):
+        planned = any(s.writes for s in slices if address in (s.address, s.group))
+        if planned and not self.live.agreed_to_end:
             self._conclude(step, address, here, As.LEFT_OPEN, f"it was planned, and now: {why}")
         else:
             self._conclude(step, address, here, As.SKIPPED, why)

@@ -101,8 +101,10 @@ class LiveRun:
         """Be the one engine of this run; an older one can append nothing from now on (P4)."""
         event = Event(Kind.TAKEN, self.run, "", MACHINE, {"by": self.site.operator.id})
         epoch = self.tools.journal.take(event)
+        self.tools.journal.checkpoint(f"run {self.run} taken")
         self.state = fold(self.tools.journal.records(self.run)) or self.state
-        self.tools.progress.say(f"engine {epoch} has run {self.run}")
+        if epoch > 1:
+            self.tools.progress.say(f"run {self.run} is carried on")
 
     def park(self, error: RespondError, code: ExitCode) -> ExitCode:
         """Record where the run waits, and for what."""
@@ -116,6 +118,8 @@ class LiveRun:
             self.add(Kind.PARKED, error.address, **told, waits=error.since)
         else:
             self.add(Kind.PARKED, **told)
+        # While it waits, an old copy of the journal could be put back: the mark tells (P23).
+        self.tools.journal.checkpoint(f"run {self.run} parked")
         return code
 
     # --- a person, and time ----------------------------------------------------------------------
@@ -185,6 +189,11 @@ class LiveRun:
             if end is not None and end.how is As.FAILED and not end.recovered:
                 return {"step": step.address, "reason": end.why}
         return {}
+
+    @property
+    def agreed_to_end(self) -> bool:
+        """A person agreed that the run ends where the plan did not foresee it."""
+        return any("end" in step.confirmed for step in self.state.steps.values())
 
     def not_reached(self) -> list[PlannedStep]:
         """Steps with planned writes that the run has not come to."""

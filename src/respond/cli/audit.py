@@ -444,7 +444,11 @@ def _unreadable(where: _Where, error: Exception) -> int:
     trouble = JournalUnusableError(
         f"the journal {where.name} cannot be read on",
         why=str(error),
-        do="respond audit verify; before the first run there is no journal",
+        do=(
+            f"put the file back; respond audit verify --run {where.rehearsal}"
+            if where.rehearsal
+            else "respond audit verify; before the first run there is no journal"
+        ),
     )
     _say(errors.as_text(trouble))
     return int(trouble.exit_code)

@@ -73,7 +73,12 @@ def _journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None]:
     clock = SystemClock()
     if folder is not None and folder.is_dir():
         path, keys, actor = folder / "journal.db", FolderKeys(folder / "keys"), OPERATOR
-        with SqliteJournal.open(path, keys=keys, clock=clock, create=False, actor=actor) as opened:
+        try:
+            opened = SqliteJournal.open(path, keys=keys, clock=clock, create=False, actor=actor)
+        except JournalUnusableError as error:
+            do = "put the file back, or practise anew: respond rehearse RUNBOOK"
+            raise JournalUnusableError(error.what, why=error.why, do=do) from error
+        with opened:
             yield opened
         return
     project = wiring.load_project(places)

@@ -27,6 +27,7 @@ __all__ = ["run_status", "runs_table"]
 
 _GAP: Final = "  "
 _STATUS_MIN: Final = 18
+_SAYS_MAX: Final = 80
 
 
 def runs_table(states: Iterable[RunState], *, width: int = 80, style: Style = PLAIN) -> str:
@@ -61,7 +62,8 @@ def status_text(state: RunState) -> str:
     match state.status:
         case RunStatus.ENDED:
             code = ExitCode(state.ended["exit"])
-            return f"ended {int(code)}: {EXIT_MEANS[code]}"
+            says = said(state.ended.get("say", ""), limit=_SAYS_MAX)
+            return f"ended {int(code)}: {says if code and says else EXIT_MEANS[code]}"
         case RunStatus.PARKED:
             return f"PARKED: {said(state.parked.get('why', '')) or 'waits for a person'}"
         case RunStatus.RUNNING:

@@ -1,0 +1,106 @@
+"""Closed pipes and full disks: what cannot be told stops no incident, and is no traceback."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TextIO
+
+import pytest
+
+from respond.adapters.clock import SystemClock
+from respond.adapters.log import make_logger
+from respond.adapters.redactor import Redactor
+from respond.errors import NotReadyError
+from respond.testing.example_run import ExampleRun
+from respond.views.live import JsonProgress, Lines, LiveProgress
+
+FULL = Path("/dev/full")
+
+
+class Gone(io.StringIO):
+    """A stream whose reader went away."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+def shell(command: str, state: Path) -> subprocess.CompletedProcess[str]:
+    """A line as a person types it; ``respond`` is this checkout's."""
+    bin_ = Path(sys.executable).parent
+    env = {"XDG_STATE_HOME": str(state), "PATH": f"{bin_}:/usr/bin:/bin", "HOME": str(state)}
+    return subprocess.run(  # noqa: S603 - our own command
+        ["/bin/bash", "-c", command],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=state,
+        env=env,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.parametrize(
+    "redirected",
+    ["2>&1 | head -1", "2>&1 >/dev/null | head -1", "2>&- >&-", "2>/dev/full >/dev/full"],
+)
+def test_a_closed_screen_does_not_stop_an_incident(redirected: str, tmp_path: Path) -> None:
+    """The run goes on in silence, ends with its own code, and the journal has all of it."""
+    run = "respond rehearse lost-2fa --auto"
+    ran = shell(f"( {run}; echo $? > code ) {redirected}", tmp_path)
+
+    assert (tmp_path / "code").read_text(encoding="utf-8").strip() == "0"
+    assert "Traceback" not in ran.stdout + ran.stderr
+    assert "ended 0: done" in shell("respond runs --all", tmp_path).stdout
+
+
+@pytest.mark.parametrize("words", ["list", "--help", "--version", "rehearse --help", "schema"])
+def test_output_that_cannot_be_written_is_told_in_words(words: str, tmp_path: Path) -> None:
+    """A full disk behind `>` is no traceback, and no success."""
+    if not FULL.exists():
+        pytest.skip("this machine has no /dev/full")
+    ran = shell(f"respond {words} > /dev/full", tmp_path)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("error: the output could not be written: No space left")
+    assert "Traceback" not in ran.stderr
+
+
+def test_lines_are_silent_when_nobody_takes_them() -> None:
+    """A closed stderr is noticed once; questions and live lines are dropped, too."""
+    lines = Lines(Gone(), live=True)
+    progress = LiveProgress(lines, mode="real", stored=lambda: None)
+    for record in ExampleRun().propose().look().records:
+        progress.event(record)
+    progress.waiting("until it is seen", 60)
+    lines.ask("start? ")
+
+    assert lines.is_gone
+    assert not lines.is_live
+
+
+@pytest.mark.promise("P22")
+def test_a_secret_counts_as_shown_only_when_somebody_could_see_it() -> None:
+    """A screen that went away in that moment shows nothing, and says so to the run."""
+    progress = LiveProgress(Lines(Gone(), live=True), mode="real", stored=lambda: None)
+    with pytest.raises(NotReadyError):
+        progress.show_secret("key", "canary-1")
+
+
+@pytest.mark.parametrize("stream", [Gone(), pytest.param(None, id="closed")])
+def test_progress_as_json_and_the_log_are_silent_too(stream: TextIO | None) -> None:
+    """Neither a closed pipe nor a closed file stops what is followed by a machine."""
+    if stream is None:
+        stream = io.StringIO()
+        stream.close()
+    JsonProgress(stream).say("looking")
+    make_logger(Redactor(), SystemClock(), stream, verbosity=1).info("request.sent")
+
+
+def test_what_was_closed_by_the_caller_is_not_given_to_the_next_file(tmp_path: Path) -> None:
+    """Without stdout and stderr the journal must not get their numbers, and our words with them."""
+    assert shell("respond rehearse lost-2fa --auto <&- >&- 2>&-", tmp_path).returncode == 0
+    (run,) = os.listdir(tmp_path / "respond" / "rehearsals")  # noqa: PTH208 - names are wanted
+    assert shell(f"respond audit verify --run {run}", tmp_path).returncode == 0
