@@ -180,6 +180,8 @@ class Engine(LiveRun):
     def _nothing_can_be_looked_at(self, error: RespondError) -> ExitCode:
         """Without a look there is no plan; by hand there is still a way through the runbook."""
         if not self.site.by_hand:
+            by_hand = f"or go through it on your word: respond {self.runbook.name} --by-hand"
+            error.do = f"{error.do}; {by_hand}" if error.do else by_hand
             refused = isinstance(error, RefusedBySystemError) and error.code == "401"
             if refused or isinstance(error, NotReadyError):
                 return self.park(error, ExitCode.NOT_READY)

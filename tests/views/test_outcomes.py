@@ -4,6 +4,7 @@ import copy
 import io
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from respond.views.live import JsonProgress, Lines, LiveProgress, QuietProgress
 from respond.views.report import as_json, as_text, report, short
 from respond.views.runs import run_status, runs_table
 from respond.views.summary import summary
+from respond.views.undo_text import put_back, undo_json, undo_text
 
 Golden = Callable[[str, str], None]
 
@@ -285,3 +287,101 @@ def _keys(data: object, inside: set[str]) -> Iterator[str]:
                 yield from _keys(item, inside)
         case _:
             return
+
+
+# --- to do, and to look at -----------------------------------------------------------------------
+
+
+def test_work_and_evidence_stand_apart() -> None:
+    """A finding that names a command is work; one that only says what is there is evidence."""
+    run = ExampleRun().propose().look().start()
+    run.observe(
+        "old_exports",
+        how="done",
+        says="found",
+        findings=[
+            "web-prod: readable in full; respond compromised-key --key web-prod",
+            "backend-prod is the credential that respond itself works with",
+        ],
+    )
+    outcome = outcome_of(run.state)
+    todo = [item.says for item in outcome.left_to_do if item.how == "finding"]
+    assert todo == ["web-prod: readable in full; respond compromised-key --key web-prod"]
+    assert "backend-prod is the credential that respond itself works with" in [
+        item.says for item in outcome.look_at
+    ]
+
+    made = as_json(report(run.state, run.records, HEAD))
+    assert {item["known"] for item in made["look_at"]} == {"left-to-do"}
+    text = summary(run.state, HEAD, exit_code=ExitCode.PARKED)
+    assert text.index("LEFT TO DO") < text.index("web-prod: readable") < text.index("LOOK AT")
+
+
+def test_items_that_read_the_same_are_counted() -> None:
+    """Three keys that could not be reached are three, and not one line three times."""
+    run = ExampleRun().propose().look().start()
+    for n in range(3):
+        run.observe(f"revoke[k{n}]", how="failed", title="Revoke it", why="no answer")
+    text = summary(run.state, HEAD, exit_code=ExitCode.FAILED)
+    assert "Revoke it: failed: no answer (3 times)" in text
+    assert text.count("Revoke it") == 2  # and once, with a count, where containment is open
+
+
+def test_a_run_that_ended_before_it_began() -> None:
+    """The reason is what is left to do, and containment is not proved by silence."""
+    run = ExampleRun().propose()
+    run.add(Kind.ENDED, exit=1, say="No single key fits: 3 keys fit", next="")
+    outcome = outcome_of(run.state)
+    assert outcome.nothing_started
+    assert outcome.left_to_do[0].title == "No single key fits: 3 keys fit"
+    assert outcome.containment.planned
+    text = summary(run.state, HEAD, exit_code=ExitCode.FAILED)
+    assert "NOTHING WAS STARTED" in text
+    assert "nothing that this tool knows of" not in text
+    assert "No single key fits" in runs_table([run.state])
+
+
+# --- undo ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Way:
+    """A change that can be put back."""
+
+    name: str
+    says: str
+    nothing: str = ""
+
+
+def test_each_change_of_an_undone_run_has_its_line() -> None:
+    """Undone, nothing to do, failed for a person to do, not yet, and no way back."""
+    run = whole()
+    run.add(Kind.UNDO_ASKED, can=[], cannot=[])
+    for name, how in (("made", "done"), ("same", "unchanged"), ("lost", "failed")):
+        run.observe(f"undo:{name}", how=how, says=f"{name} was seen", why="changed since")
+        kind = Kind.UNDO_FAILED if how == "failed" else Kind.UNDO_DONE
+        run.add(kind, name)
+    run.add(Kind.UNDO_DONE, "nil")
+    ways = [
+        Way("made", "make key"),
+        Way("same", "invite jean"),
+        Way("lost", "lock door"),
+        Way("nil", "hide", nothing="shown within the run"),
+        Way("later", "pause"),
+    ]
+    found = put_back(ways, ["tell ana"], run.state)
+
+    assert [one.how for one in found] == [
+        "undone", "nothing", "failed", "nothing", "not-yet", "cannot"
+    ]  # fmt: skip
+    lines = undo_text("CK-7F3Q", found).splitlines()
+    assert lines[1:] == [
+        "  - make key: undone: made was seen",
+        "  - invite jean: nothing to do: same was seen",
+        "  - lock door: FAILED, a person must: changed since",
+        "  - hide: nothing to do: shown within the run",
+        "  - pause: not undone yet (do: respond undo CK-7F3Q)",
+        "  - tell ana: CANNOT BE UNDONE: there is no way back",
+    ]
+    assert json.loads(json.dumps(undo_json(found)))[2]["how"] == "failed"
+    assert "changed nothing" in undo_text("CK-7F3Q", [])
