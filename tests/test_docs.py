@@ -11,6 +11,14 @@ import pytest
 from respond.actions import load
 from respond.cli.main import COMMANDS, run
 from respond.errors import ExitCode
+from respond.rehearsal import Rehearsal
+from respond.testing.company.faults import (
+    HTTP_KINDS,
+    HTTP_SYSTEMS,
+    MAIL_KINDS,
+    MAIL_SYSTEM,
+    parse_fault,
+)
 from respond.views.actions import actions_text
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -53,6 +61,20 @@ def test_every_exit_code_stands_on_its_page() -> None:
     page = (DOCS / "exit-codes.md").read_text(encoding="utf-8")
     for code in ExitCode:
         assert re.search(rf"\b{int(code)}\b", page), code
+
+
+def test_the_page_on_rehearsals_has_all_that_can_be_broken_and_all_of_the_story() -> None:
+    """Every system, every kind of fault, every name that --set can take from the story."""
+    page = (DOCS / "rehearsal.md").read_text(encoding="utf-8")
+    rehearsal = Rehearsal.start()
+    try:
+        names = sorted(rehearsal.story)
+    finally:
+        rehearsal.close()
+    for name in (*HTTP_SYSTEMS, *HTTP_KINDS, MAIL_SYSTEM, *MAIL_KINDS, *names):
+        assert f"`{name}`" in page, name
+    for text in re.findall(r"--fault \"?([a-z]+:[^\n\"]+?)\"?(?: --|\n)", page):
+        parse_fault(text)
 
 
 def test_the_readme_names_the_two_commands_and_ci_calls_the_test_command() -> None:

@@ -46,9 +46,9 @@ class Agreement:
 
     # --- what is covered -------------------------------------------------------------------------
 
-    def covers(self, write: Write[Any]) -> bool:
+    def covers(self, write: Write[Any], key: str) -> bool:
         """Whether this write may be sent; what cleans up our own leavings may always."""
-        return write.cleans_up or write_key(write) in self._covered()
+        return write.cleans_up or key in self._covered()
 
     def is_wanted_first(self) -> bool:
         """Whether to look and agree before the script runs; no write stops it halfway then."""
@@ -73,7 +73,7 @@ class Agreement:
     def _wants_question(self, write: PlannedWrite) -> bool:
         if write.cleans_up:
             return False
-        return write.effect is Effect.DESTROYS or self.at.live.site.care(self.at.step).confirm
+        return write.effect is Effect.DESTROYS or self.at.care.confirm
 
     # --- agreeing --------------------------------------------------------------------------------
 
@@ -102,9 +102,8 @@ class Agreement:
         return [w for w in wanted if w.key not in covered]
 
     def _approval(self) -> None:
-        live = self.at.live
-        care = live.site.care(self.at.step)
-        if care.approvals == 0 or live.site.mode == "rehearsal":
+        care = self.at.care
+        if care.approvals == 0 or self.at.live.site.mode == "rehearsal":
             return
         raise ParkedError(
             f"step {self.at.address!r} waits for another person's approval",

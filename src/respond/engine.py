@@ -7,12 +7,12 @@ what the journal has as concluded answers from there. Nothing else remembers any
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from respond.by_word import WordWalk
-from respond.core.events import Kind, Record
+from respond.core.events import Kind
 from respond.core.plan import Plan, short_digest
 from respond.core.questions import (
     AskByHand,
@@ -22,7 +22,7 @@ from respond.core.questions import (
     Decision,
     other_orders,
 )
-from respond.core.run import RunState, RunStatus, fold_all, verdict
+from respond.core.run import RunState, RunStatus, fold, verdict
 from respond.core.runbook import InputKind
 from respond.core.shapes import encode
 from respond.drivers import World
@@ -221,7 +221,7 @@ class Engine(LiveRun):
     def _may_go_beside_others(self, plan: Plan) -> bool:
         """Ask, when an unfinished run writes the same subjects (rule 14)."""
         mine = {write.subject for write in plan.writes}
-        for other in _unfinished(self.tools.journal.records(), self.run) if mine else ():
+        for other in self._others() if mine else ():
             theirs = {write.subject for write in (other.plan.writes if other.plan else ())}
             if not mine & theirs:
                 continue
@@ -250,6 +250,14 @@ class Engine(LiveRun):
                 typed=answer.typed,
             )
         return True
+
+    def _others(self) -> Iterator[RunState]:
+        """Other runs that were started and are not over."""
+        journal = self.tools.journal
+        for run in journal.unfinished():
+            other = fold(journal.records(run)) if run != self.run else None
+            if other is not None and other.started:
+                yield other
 
     def _other_order(self, word: str) -> None:
         for given in self.runbook.inputs:
@@ -333,16 +341,3 @@ class Engine(LiveRun):
         self.add(Kind.ENDED, **told)
         self.tools.journal.checkpoint(f"end of run {self.run}")
         return code
-
-
-def _unfinished(records: Iterable[Record], run: str) -> list[RunState]:
-    """Other runs that were started and are not over."""
-    theirs: dict[str, list[Record]] = {}
-    for record in records:
-        name = record.event.run
-        if record.event.kind is Kind.ENDED:
-            theirs.pop(name, None)
-        elif name != run and (name in theirs or record.event.kind is Kind.PROPOSED):
-            theirs.setdefault(name, []).append(record)
-    states = fold_all(record for kept in theirs.values() for record in kept)
-    return [state for state in states.values() if state.started]

@@ -12,6 +12,7 @@ from typing import Any
 
 from respond.core.events import Actor, Kind, Record
 from respond.core.plan import PlannedStep, StepPlan
+from respond.core.policy import Care
 from respond.core.questions import Answer, Question
 from respond.core.run import StepState, WriteStatus
 from respond.core.runbook import ActionStep, Phase
@@ -58,6 +59,7 @@ class LiveStep:
     arguments: dict[str, Value] = field(default_factory=dict, init=False)
     _action: WrittenAction[Any] | None = field(default=None, init=False)
     _connection: Connection = field(default_factory=lambda: Connection("", ""), init=False)
+    _care: Care | None = field(default=None, init=False)
 
     # --- what is known of it ---------------------------------------------------------------------
 
@@ -85,6 +87,13 @@ class LiveStep:
         if planned is None or planned.state is not StepPlan.WRITES or self.state.by_hand:
             return None
         return planned
+
+    @property
+    def care(self) -> Care:
+        """What it gets: the most that policy, runbook and flags ask for (P12)."""
+        if self._care is None:
+            self._care = self.live.site.care(self.step)
+        return self._care
 
     @property
     def operator(self) -> Actor:

@@ -131,6 +131,11 @@ class Journal(Protocol):
     then nothing was recorded and nothing may be sent.
     """
 
+    @property
+    def id(self) -> str:
+        """The journal's own id, the same for as long as it lives."""
+        ...
+
     def append(
         self, event: Event, *, seal: Mapping[str, str] | None = None, synced: bool = True
     ) -> Record:
@@ -152,6 +157,10 @@ class Journal(Protocol):
         """Add a ``taken`` event with the run's next epoch; every later append of this journal
         object for that run checks that the epoch is still the newest.
         """
+        ...
+
+    def unfinished(self) -> Sequence[str]:
+        """Runs that were proposed and are not over, oldest first."""
         ...
 
     def records(self, run: str = "") -> Iterator[Record]:

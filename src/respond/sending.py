@@ -78,7 +78,7 @@ class Sender:
 
     # --- by the API ------------------------------------------------------------------------------
 
-    def send(self, write: Write[Any], hands: Api[Any]) -> Any:
+    def send(self, write: Write[Any], hands: Api[Any], key: str) -> Any:
         """Send one write; again only when the system says that it was not taken (429 and such).
 
         Raises:
@@ -86,17 +86,17 @@ class Sender:
             UnknownError: It may have happened, and that is recorded.
         """
         try:
-            return self._once(write, hands)
+            return self._once(write, hands, key)
         except RefusedBySystemError as error:
             if not self._may_again(error):
                 raise
-            return self._again(write, hands, error)
+            return self._again(write, hands, key, error)
 
-    def _once(self, write: Write[Any], hands: Api[Any]) -> Any:
+    def _once(self, write: Write[Any], hands: Api[Any], key: str) -> Any:
         at = self.at
         digest = request_digest(write)
-        intent = self._intend(write, digest, hands.call.timeout_s)
-        self.sent[write_key(write)] += 1
+        intent = self._intend(write, key, digest, hands.call.timeout_s)
+        self.sent[key] += 1
         try:
             reply = at.live.tools.pen.send(intent, hands.call, digest)
             value, seal = _taken(hands, reply)
@@ -110,16 +110,16 @@ class Sender:
         at.add(Kind.OUTCOME, seal=seal, intent=intent.seq, how="done", value=encode(value))
         return value
 
-    def _intend(self, write: Write[Any], digest: str, timeout_s: int) -> Intent:
+    def _intend(self, write: Write[Any], key: str, digest: str, timeout_s: int) -> Intent:
         told = {
-            **encode(planned_write(write)),
+            **encode(planned_write(write, key)),
             "settle_s": write.subject.settle_s,
             "timeout_s": timeout_s,
         }
         return self.at.live.intend(
             self.at.address,
             digest,
-            key=told["key"],
+            key=key,
             write=told,
             undo=encode(write.undo) if write.undo is not None else None,
         )
@@ -134,7 +134,9 @@ class Sender:
         kind = "rate-limit" if error.code == "429" else "unavailable"
         return error.again and self._retry.times > 1 and kind in self._retry.on
 
-    def _again(self, write: Write[Any], hands: Api[Any], first: RefusedBySystemError) -> Any:
+    def _again(
+        self, write: Write[Any], hands: Api[Any], key: str, first: RefusedBySystemError
+    ) -> Any:
         import tenacity  # noqa: PLC0415 - 34 ms, needed only when a system says "not now"
 
         retry = self._retry
@@ -146,7 +148,7 @@ class Sender:
 
         def once() -> Any:
             try:
-                return self._once(write, hands)
+                return self._once(write, hands, key)
             except RefusedBySystemError as error:
                 asked.append(float(error.retry_after_s or 0))
                 raise
@@ -174,7 +176,7 @@ class Sender:
         """
         at = self.at
         digest = request_digest(write)
-        intent = self._intend(write, digest, 0)
+        intent = self._intend(write, write_key(write), digest, 0)
         intent.spend(digest)
         seen = self._watch(write) if write.proof is Proof.SEEN else None
         answer = at.live.by_hand(person, at.title, seen)

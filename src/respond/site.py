@@ -197,7 +197,7 @@ class Site:
             runbook=str(state.proposed.get("runbook", "")),
             incident=str(state.proposed.get("incident", "")),
             reason=str(state.proposed.get("reason", "")),
-            anchor=f"{journal.head().journal} {state.anchor}",
+            anchor=f"{journal.id} {state.anchor}",
             rehearsal=self.mode == "rehearsal",
         )
 

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from respond.agreeing import Agreement
 from respond.core.events import Kind
+from respond.core.plan import write_key
 from respond.core.questions import AskByHand, AskPerson, Decision
 from respond.core.run import As
 from respond.core.runbook import Phase
@@ -144,12 +145,13 @@ class StepRun:
         return None
 
     def _perform(self, write: Write[Any]) -> Any:
-        if not self.agreement.covers(write):
+        key = write_key(write)
+        if not self.agreement.covers(write, key):
             raise _NotAgreedError
         self.at.live.tools.stop.check(self.at.live.run)
         if isinstance(write.hands, Person):
             raise _HandsError(write, write.hands)
-        return self.sender.send(write, write.hands)
+        return self.sender.send(write, write.hands, key)
 
     def _wait_for(self, outcome: NotYet, began: int) -> None:
         at = self.at

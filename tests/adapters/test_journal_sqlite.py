@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from respond.adapters.journal_sqlite import SqliteJournal, outside_evidence
+from respond.adapters.journal_sqlite import SqliteJournal, _translate, outside_evidence
 from respond.adapters.keys import FolderKeys, MemoryKeys
 from respond.adapters.sqlite_file import _is_network, file_system_of
 from respond.audit.schema import SCHEMA
@@ -310,7 +310,10 @@ def test_a_changed_end_is_found_at_the_next_open(path: Path, keys: MemoryKeys, c
 
 @pytest.mark.promise("P23")
 def test_a_changed_old_record_is_not_read(path: Path, keys: MemoryKeys) -> None:
-    """A record before the last checkpoint is checked when it is read: a resume never folds it."""
+    """A record before the last checkpoint is checked when it is read: a resume never folds it.
+
+    Records are counted from 1, as ``audit verify`` counts them.
+    """
     with opened(path, keys) as journal:
         journal.append(event(Kind.PROPOSED, to="ken"))
         journal.checkpoint("end of run")
@@ -323,7 +326,7 @@ def test_a_changed_old_record_is_not_read(path: Path, keys: MemoryKeys) -> None:
     )
     with (
         opened(path, keys) as journal,
-        pytest.raises(JournalBrokenError, match="broken at record 2"),
+        pytest.raises(JournalBrokenError, match="broken at record 3"),
     ):
         list(journal.records(RUN))
 
@@ -380,6 +383,16 @@ def test_the_folder_going_away_stops_the_next_write(path: Path, keys: MemoryKeys
             journal.append(event(Kind.PROPOSED))
 
 
+def test_a_write_that_fails_without_room_is_called_a_full_disk(tmp_path: Path) -> None:
+    """SQLite may say only "I/O error": where the disk has no room, that is the reason."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorname = "SQLITE_IOERR_WRITE"
+    # The file system of the kernel's own tables has no room, ever.
+    assert "the disk is full" in _translate(error, Path("/proc/journal.db")).what
+    assert "could not be written" in _translate(error, tmp_path / "journal.db").what
+    assert "the disk is full" not in _translate(error, tmp_path / "journal.db").what
+
+
 @pytest.mark.promise("P1")
 @pytest.mark.campaign("C4")
 def test_a_full_disk_stops_the_next_write(path: Path, keys: MemoryKeys) -> None:
@@ -394,6 +407,7 @@ def test_a_full_disk_stops_the_next_write(path: Path, keys: MemoryKeys) -> None:
                 journal.append(event(Kind.NOTICE, text="x" * 2000))
             except JournalUnusableError as error:
                 assert "SQLITE_FULL" in str(error)  # noqa: PT017 (which append it is, is open)
+                assert "the disk is full" in str(error)  # noqa: PT017 (the same)
                 break
             head = journal.head()
         with pytest.raises(JournalUnusableError):

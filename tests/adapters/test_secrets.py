@@ -116,8 +116,9 @@ def test_links_folders_and_pipes_are_no_credential_files(tmp_path: Path) -> None
     (tmp_path / "link").symlink_to(tmp_path / "real")
     os.mkfifo(tmp_path / "pipe", 0o600)
     for name in ("link", ".", "pipe", "missing"):
-        with pytest.raises(NotReadyError):
+        with pytest.raises(NotReadyError) as caught:
             a_store({"cio": f"file:{tmp_path / name}"}).credential("cio")
+        assert "chmod" not in caught.value.do
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,16 @@ def test_keys_are_in_the_order_of_utf_16() -> None:
     assert found == ["\r", "1", "\x80", "\u00f6", "\u20ac", "\U0001f600", "\ufb33"]
 
 
+@given(VALUES)
+def test_json_own_order_is_taken_only_where_it_is_the_right_one(value: Any) -> None:
+    """The quick way and the careful way spell every value alike."""
+
+    class Careful(dict[str, Any]):
+        """Not a plain dict, so that it goes the careful way."""
+
+    assert encode(Careful({"all": value})) == encode({"all": value})
+
+
 def test_escapes_are_those_of_the_rfc() -> None:
     r"""Two-character escapes, lower-case ``\u00xx`` for other controls, all else as it is."""
     text = '\b\t\n\f\r"\\/\x00\x1f\x7f\u2028\u00e9\U0001f600'

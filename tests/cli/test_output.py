@@ -14,6 +14,7 @@ import pytest
 from respond.adapters.clock import SystemClock
 from respond.adapters.log import make_logger
 from respond.adapters.redactor import Redactor
+from respond.cli.output import screen_width
 from respond.errors import NotReadyError
 from respond.testing.example_run import ExampleRun
 from respond.views.live import JsonProgress, Lines, LiveProgress
@@ -66,6 +67,15 @@ def test_output_that_cannot_be_written_is_told_in_words(words: str, tmp_path: Pa
     assert ran.returncode == 1
     assert ran.stderr.startswith("error: the output could not be written: No space left")
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(("columns", "width"), [("40", 60), ("92", 92), ("300", 100)])
+def test_screens_are_as_wide_as_the_terminal(
+    columns: str, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within what the screens are made for."""
+    monkeypatch.setenv("COLUMNS", columns)
+    assert screen_width() == width
 
 
 def test_lines_are_silent_when_nobody_takes_them() -> None:

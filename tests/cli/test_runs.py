@@ -40,7 +40,7 @@ def journal_of(home: Machine, run: str) -> Path:
     return home.state / "rehearsals" / run / "journal.db"
 
 
-# --- a rehearsal whose company is gone -------------------------------------------------------------
+# --- a rehearsal whose company is gone --------------------------------------------------------
 
 
 def test_a_rehearsal_that_waits_ends_with_its_company(home: Machine) -> None:
@@ -81,7 +81,7 @@ def test_cancelling_a_rehearsal_whose_company_is_gone_records_its_end(home: Mach
     assert "has ended" in home.run("cancel", run).err
 
 
-# --- a journal that is lost ------------------------------------------------------------------------
+# --- a journal that is lost -------------------------------------------------------------------
 
 
 @pytest.mark.promise("P24")
@@ -131,7 +131,7 @@ def test_resume_and_verify_count_records_alike(home: Machine) -> None:
     assert f"broken at record {last + 1}" in home.run("status", run).err
 
 
-# --- undo -------------------------------------------------------------------------------------------
+# --- undo --------------------------------------------------------------------------------------
 
 
 def test_undo_says_what_became_of_each_change(home: Machine, company: Rehearsal) -> None:
@@ -149,7 +149,7 @@ def test_undo_says_what_became_of_each_change(home: Machine, company: Rehearsal)
     assert all(one["says"] for one in told)
 
 
-# --- rehearsing -------------------------------------------------------------------------------------
+# --- rehearsing --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

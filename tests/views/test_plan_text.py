@@ -37,6 +37,17 @@ def test_one_line_in_full(golden: Golden) -> None:
     assert step_details(example_plan(), 99) == ""
 
 
+def test_what_is_foretold_is_not_called_seen() -> None:
+    """A step that writes says what will be so; one that only looks says what it saw."""
+    foretold = replace(STEPS[1], says="backend-prod: refused")
+    looked = replace(STEPS[1], writes=(), state=StepPlan.NOTHING, says="backend-prod: alive")
+    plan = replace(example_plan(), steps=(foretold, looked))
+    assert [row.step.writes for row in plan_rows(plan)] == [foretold.writes, ()]
+    assert "\nThen         backend-prod: refused\n" in step_details(plan, 1)
+    assert "Seen" not in step_details(plan, 1)
+    assert "\nSeen         backend-prod: alive\n" in step_details(plan, 2)
+
+
 @pytest.mark.parametrize(
     ("mode", "word"), [("real", "REAL"), ("rehearsal", "REHEARSAL"), ("dry-run", "DRY RUN")]
 )

@@ -67,6 +67,10 @@ _SECRET_LOOKED_FOR_FROM = 6
 _INSERT = "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _LAST = "SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1"
 _NEWEST_TAKEN = "SELECT seq FROM journal WHERE kind = 'taken' AND run = ? ORDER BY seq DESC LIMIT 1"
+_UNFINISHED = (
+    "SELECT run FROM journal WHERE kind = 'proposed'"
+    " AND run NOT IN (SELECT run FROM journal WHERE kind = 'ended') ORDER BY seq"
+)
 _ROWS = "SELECT seq, body, body_hash, hash, kind, run, step, at FROM journal"
 _BEFORE = "SELECT hash FROM journal WHERE seq = ?"
 
@@ -124,6 +128,8 @@ class SqliteJournal:
         self._id = ""
         self._end = _End(0, GENESIS)
         self._epochs: dict[str, int] = {}
+        self._taken_over: dict[str, int] = {}
+        self._held: dict[str, Mapping[str, SecretHandle]] = {}
         self._run_keys: dict[str, bytes] = {}
         self._digest_key = b""
         self._signer = Signer("", b"")
@@ -248,6 +254,7 @@ class SqliteJournal:
             if boxes:
                 _check_no_secret(event, body, seal or {})
                 self._db.executemany("INSERT OR REPLACE INTO sealed VALUES (?, ?, ?, ?)", boxes)
+                self._held.pop(event.run, None)
             self._commit(after)
         return record
 
@@ -283,6 +290,7 @@ class SqliteJournal:
             _, after, record = self._insert(end, bound)
             self._commit(after)
             self._epochs[event.run] = record.seq
+            self._taken_over.pop(event.run, None)
         return epoch
 
     def checkpoint(self, reason: str) -> Head:
@@ -305,10 +313,15 @@ class SqliteJournal:
         with self._transaction() as end:
             self._db.execute("DELETE FROM sealed WHERE run = ?", (run,))
             self._commit(end)
+            self._held.pop(run, None)
         self._run_keys.pop(run, None)
         self._keys.delete(_run_key(run))
 
     # --- reading --------------------------------------------------------------------------------
+
+    def unfinished(self) -> list[str]:
+        with self._reading() as db:
+            return [run for (run,) in db.execute(_UNFINISHED).fetchall()]
 
     def records(self, run: str = "") -> Iterator[Record]:
         """All records in order, or those of one run, each checked against its own hash."""
@@ -356,12 +369,12 @@ class SqliteJournal:
 
     def held(self, run: str) -> Mapping[str, SecretHandle]:
         with self._reading() as db:
-            rows = db.execute(
-                "SELECT handle, meta FROM sealed WHERE run = ? ORDER BY handle", (run,)
-            ).fetchall()
-        if rows and self._run_key_if_any(run) is None:
-            return {}
-        return {handle: read_meta(meta) for handle, meta in rows}
+            if run not in self._held:
+                query = "SELECT handle, meta FROM sealed WHERE run = ? ORDER BY handle"
+                rows = db.execute(query, (run,)).fetchall()
+                lost = rows and self._run_key_if_any(run) is None
+                self._held[run] = {} if lost else {name: read_meta(meta) for name, meta in rows}
+            return dict(self._held[run])
 
     def digest(self, value: str) -> str:
         return keyed_digest(self._digest_key, value)
@@ -492,6 +505,9 @@ class SqliteJournal:
         for values in self._db.execute(query, (end.size,)).fetchall():
             row = _Row(*values)
             end = self._follow(end, row)
+            if row.kind == Kind.TAKEN.value:
+                self._taken_over[row.run] = row.seq
+            self._held.pop(row.run, None)
         self._end = end
         return end
 
@@ -601,11 +617,9 @@ class SqliteJournal:
     # --- epochs ---------------------------------------------------------------------------------
 
     def _check_epoch(self, run: str) -> None:
-        ours = self._epochs.get(run)
-        if ours is None:
-            return
-        (newest,) = self._db.execute(_NEWEST_TAKEN, (run,)).fetchone()
-        if newest != ours:
+        # Nobody else's record is in the chain that ``_caught_up`` did not come past.
+        ours, newest = self._epochs.get(run), self._taken_over.get(run)
+        if ours is not None and newest is not None:
             raise RefusedByPersonError(
                 f"run {run} was taken over by another process",
                 why=f"record {newest + 1} took it after our {ours + 1}; nothing was recorded",

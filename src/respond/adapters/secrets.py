@@ -27,6 +27,7 @@ KEYRING: Final = "keyring"
 _BYTES_MAX: Final = 64 * 1024
 _COMMAND_S: Final = 30
 _FILE: Final = "file:"
+_SHARED: Final = "others can read or change"
 
 
 def key_name(credential: str) -> str:
@@ -145,9 +146,9 @@ class CredentialStore:
             # Opened first, looked at afterwards: what is checked is what is read.
             with os.fdopen(_open_without_links(path), "rb") as file:
                 if why := _open_to_others(os.fstat(file.fileno()), self._is_service_file(path)):
-                    raise self._problem(
-                        name, f"lies in a file that {why}", do=f"chmod 600 {showable(str(path))}"
-                    )
+                    shown = showable(str(path))
+                    mend = f"chmod 600 {shown}" if why == _SHARED else f"look at {shown}"
+                    raise self._problem(name, f"lies in a file that {why}", do=mend)
                 raw = file.read(_BYTES_MAX + 1)
         except OSError as error:
             raise self._problem(
@@ -221,7 +222,7 @@ def _open_to_others(status: os.stat_result, service: bool) -> str:  # noqa: FBT0
         return "belongs to somebody else"
     others = 0o037 if service else 0o077
     if status.st_mode & others:
-        return "others can read or change"
+        return _SHARED
     return ""
 
 

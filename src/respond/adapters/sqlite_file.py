@@ -62,14 +62,14 @@ class FileIdentity:
     A commit into a file that was unlinked succeeds without complaint; only this shows it.
     """
 
-    path: str
-    marks: tuple[tuple[int, int], ...]
+    marks: tuple[tuple[str, int, int], ...]
+    """Path, device and inode of each."""
 
     @classmethod
     def take(cls, path: Path) -> FileIdentity:
         """Raises OSError when one of the files is not there."""
         text = str(path)
-        return cls(text, tuple(_mark(text + suffix) for suffix in _SIDE_FILES))
+        return cls(tuple(_mark(text + suffix) for suffix in _SIDE_FILES))
 
     def check(self) -> None:
         """Compare with what is there now.
@@ -77,13 +77,13 @@ class FileIdentity:
         Raises:
             JournalUnusableError: A file was removed, renamed or replaced.
         """
-        for suffix, mark in zip(_SIDE_FILES, self.marks, strict=True):
+        for path, device, inode in self.marks:
             try:
-                now = _mark(self.path + suffix)
+                found = os.lstat(path)
             except OSError as error:
-                raise _gone(self.path + suffix, "removed or renamed") from error
-            if now != mark:
-                raise _gone(self.path + suffix, "replaced by another file")
+                raise _gone(path, "removed or renamed") from error
+            if found.st_ino != inode or found.st_dev != device:
+                raise _gone(path, "replaced by another file")
 
 
 def prepare_folder(folder: Path) -> None:
@@ -259,9 +259,9 @@ def _set_pragmas(db: sqlite3.Connection, *, in_memory: bool) -> None:
             )
 
 
-def _mark(path: str) -> tuple[int, int]:
+def _mark(path: str) -> tuple[str, int, int]:
     found = os.lstat(path)
-    return found.st_dev, found.st_ino
+    return path, found.st_dev, found.st_ino
 
 
 def _gone(path: str, how: str) -> JournalUnusableError:

@@ -33,10 +33,10 @@ def encode(value: Any, *, bytes_max: int = BODY_BYTES_MAX) -> bytes:
         NotCanonicalError: It holds a float, a large integer, a lone surrogate, a key that is no
             text, another type, or is too deep or too long.
     """
-    ordered = _ordered(value, 0)
     # What json leaves to do is exactly the RFC's section 3.2.2.2: the two-character escapes,
     # \u00xx in lower case for the other control characters, everything else as it is.
-    text = json.dumps(ordered, ensure_ascii=False, separators=(",", ":"), check_circular=False)
+    in_order = _is_simple(value, 0)
+    text = _IN_ORDER.encode(value) if in_order else _AS_IT_IS.encode(_ordered(value, 0))
     try:
         encoded = text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -68,6 +68,37 @@ def decode(encoded: bytes, *, bytes_max: int = BODY_BYTES_MAX) -> Any:
     if b"\\u" in encoded or encoded.count(b"[") + encoded.count(b"{") > DEPTH_MAX:
         _check_read(value, 0)
     return value
+
+
+_AS_IT_IS = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), check_circular=False, sort_keys=False
+)
+_IN_ORDER = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), check_circular=False, sort_keys=True
+)
+_LEAVES = frozenset({type(None), bool, str})
+
+
+def _is_simple(value: Any, depth: int) -> bool:
+    """Whether json's own order of keys is the right one, and nothing in it is to be refused.
+
+    So it is with nearly every record. False says nothing: ``_ordered`` finds out.
+    """
+    kind = type(value)
+    if kind is dict:
+        return depth < DEPTH_MAX and all(
+            type(key) is str
+            and key.isascii()
+            and (type(item) in _LEAVES or _is_simple(item, depth + 1))
+            for key, item in value.items()
+        )
+    if kind is list:
+        return depth < DEPTH_MAX and all(
+            type(item) in _LEAVES or _is_simple(item, depth + 1) for item in value
+        )
+    if kind is int:
+        return bool(-INTEGER_MAX <= value <= INTEGER_MAX)
+    return kind in _LEAVES
 
 
 def _ordered(value: Any, depth: int) -> Any:

@@ -49,8 +49,10 @@ def digest_of(data: Any) -> str:
     ASCII keys only occur here, so sorted keys equal RFC 8785's order; the journal stores its own
     canonical bytes.
     """
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(_FIXED.encode(data).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+_FIXED = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def short_digest(digest: str) -> str:
@@ -96,6 +98,12 @@ class PlannedWrite:
 
 def _plain(value: Any) -> Any:
     """A handle's identity without its digest: the value behind it may not exist yet."""
+    # By exact type first: this runs for every value of every write.
+    kind = type(value)
+    if kind is str or value is None or kind is bool or kind is int:
+        return value
+    if kind is dict:
+        return {str(k): _plain(v) for k, v in value.items()}
     match value:
         case SecretHandle(name=name):
             return {"secret": name}
@@ -133,11 +141,16 @@ def write_key(write: Write[Any]) -> str:
     )
 
 
-def planned_write(write: Write[Any]) -> PlannedWrite:
-    """A write in the form in which plans, questions and the journal carry it."""
+def planned_write(write: Write[Any], key: str = "") -> PlannedWrite:
+    """A write in the form in which plans, questions and the journal carry it.
+
+    Args:
+        write: The write.
+        key: Its key, where that is known already.
+    """
     person = isinstance(write.hands, Person)
     return PlannedWrite(
-        key=write_key(write),
+        key=key or write_key(write),
         says=write.says,
         verb=write.verb,
         target=write.target,

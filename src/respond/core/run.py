@@ -183,8 +183,10 @@ class RunState:
     def step(self, address: str) -> StepState:
         return self.steps.get(address) or StepState(address)
 
-    def with_step(self, step: StepState) -> RunState:
-        return replace(self, steps={**self.steps, step.address: step})
+    def with_step(self, step: StepState, seq: int, status: RunStatus | None = None) -> RunState:
+        """The state after record ``seq``, which said something about this step."""
+        steps = {**self.steps, step.address: step}
+        return replace(self, steps=steps, last_seq=seq, status=status or self.status)
 
 
 def fold(records: Iterable[Record]) -> RunState | None:
@@ -230,7 +232,18 @@ def after(state: RunState | None, record: Record) -> RunState:
     if state.status is RunStatus.ENDED and event.kind in _STEPS and not is_undo(event.step):
         msg = f"{event.kind.value} of step {event.step} cannot follow the end of run {state.id}"
         raise IllegalEventError(msg)
-    state = replace(state, last_seq=record.seq)
+    match event.kind:
+        case Kind.INTENT | Kind.OUTCOME | Kind.UNKNOWN | Kind.RECONCILED:
+            return _written(state, record)
+        case Kind.OBSERVED:
+            return _observed(state, record)
+        case _:
+            return _moved(replace(state, last_seq=record.seq), record)
+
+
+def _moved(state: RunState, record: Record) -> RunState:
+    """The state after a record that is about the run as a whole, or about an agreement."""
+    event, data = record.event, record.event.data
     match event.kind:
         case Kind.PROPOSED:
             msg = f"run {state.id} is proposed twice"
@@ -241,10 +254,6 @@ def after(state: RunState | None, record: Record) -> RunState:
             return _planned(state, record)
         case Kind.CONFIRMED:
             return _confirmed(state, record)
-        case Kind.INTENT | Kind.OUTCOME | Kind.UNKNOWN | Kind.RECONCILED:
-            return _written(state, record)
-        case Kind.OBSERVED:
-            return _observed(state, record)
         case Kind.PARKED:
             return _parked(state, record)
         case Kind.ENDED:
@@ -319,10 +328,10 @@ def _confirmed(state: RunState, record: Record) -> RunState:
         return state
     step = state.step(event.step)
     if data["decision"] == "by-hand":
-        return state.with_step(replace(step, by_hand=True))
+        return state.with_step(replace(step, by_hand=True), record.seq)
     if data["decision"] == "yes":
         keys = step.confirmed | frozenset(data.get("writes", ()))
-        return state.with_step(replace(step, confirmed=keys))
+        return state.with_step(replace(step, confirmed=keys), record.seq)
     return state
 
 
@@ -344,12 +353,12 @@ def _written(state: RunState, record: Record) -> RunState:
         )
         step = replace(step, writes=(*step.writes, attempt), began=step.began or record.at)
         running = RunStatus.RUNNING if state.status is not RunStatus.ENDED else state.status
-        return replace(state, status=running).with_step(step)
+        return state.with_step(step, record.seq, running)
     found = next((w for w in step.writes if w.seq == data["intent"]), None)
     if found is None:
         msg = f"{event.kind.value} names intent {data['intent']}, which {event.step} does not have"
         raise IllegalEventError(msg)
-    return state.with_step(_with_write(step, _settled(found, record)))
+    return state.with_step(_with_write(step, _settled(found, record)), record.seq)
 
 
 def _settled(write: WriteState, record: Record) -> WriteState:
@@ -396,7 +405,8 @@ def _observed(state: RunState, record: Record) -> RunState:
             phase=data.get("phase", ""),
             title=data.get("title", ""),
             began=step.began or record.at,
-        )
+        ),
+        record.seq,
     )
 
 

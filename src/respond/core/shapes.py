@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -246,14 +246,15 @@ def _encode_other(value: Any) -> Any:
             return {"late": f"{value.step}.{value.name}"}
         case Enum():
             return value.value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {name: encode(getattr(value, name)) for name in _names(type(value))}
+    match value:
         case bool() | int() | str():
             return value
         case Mapping():
             return {str(key): encode(item) for key, item in value.items()}
         case list() | tuple():
             return [encode(item) for item in value]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: encode(getattr(value, name)) for name in _names(type(value))}
     msg = f"{type(value).__name__} has no JSON form"
     raise ShapeError(msg)
 
@@ -275,39 +276,76 @@ def decode(annotation: Any, data: Any, *, where: str = "value") -> Any:
     Raises:
         ShapeError: Wrong type, missing or unknown field; ``where`` names the place.
     """
-    if isinstance(data, Late | SecretHandle):
+    kind = type(data)
+    if kind is annotation and kind in _PLAIN:
         return data
-    if isinstance(data, dict) and set(data) == {"late"}:
+    if kind is Late or kind is SecretHandle:
+        return data
+    if isinstance(data, dict) and len(data) == 1 and "late" in data:
         step, _, name = str(data["late"]).rpartition(".")
         return Late(step, name)
+    return _reader(annotation)(data, where)
+
+
+_Reader: TypeAlias = Callable[[Any, str], Any]
+"""Reads JSON as one annotation wants it, given the name of its place."""
+
+
+@cache
+def _reader(annotation: Any) -> _Reader:
+    # Made once an annotation: taking it apart costs more than reading with it.
     if annotation in (Any, object):
-        return data
+        return lambda data, _: data
     if isinstance(annotation, typing.NewType):
-        return decode(annotation.__supertype__, data, where=where)
+        return _reader(annotation.__supertype__)
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (types.UnionType, typing.Union):
-        if data is None and type(None) in args:
-            return None
-        present = [a for a in args if a is not type(None) and a is not Late]
-        return decode(present[0], data, where=where)
-    if annotation is SecretHandle and isinstance(data, dict) and "secret" in data:
-        return handle_from(data)
+        return _read_union(args)
     if origin in (tuple, list):
+        return _read_items(origin, args[0])
+    if origin is dict:
+        return _read_dict
+    if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
+        return _read_record(annotation)
+    return _read_plain(annotation)
+
+
+def _read_union(args: tuple[Any, ...]) -> _Reader:
+    present = next(a for a in args if a is not type(None) and a is not Late)
+    may_be_none = type(None) in args
+
+    def read(data: Any, where: str) -> Any:
+        if data is None and may_be_none:
+            return None
+        return decode(present, data, where=where)
+
+    return read
+
+
+def _read_items(made: type[list[Any] | tuple[Any, ...]], item: Any) -> _Reader:
+    def read(data: Any, where: str) -> Any:
         if not isinstance(data, list | tuple):
             raise _wrong(where, "a list", data)
-        items = [decode(args[0], item, where=f"{where}[{n}]") for n, item in enumerate(data)]
-        return tuple(items) if origin is tuple else items
-    if origin is dict:
-        if not isinstance(data, dict):
-            raise _wrong(where, "a record", data)
-        return data
-    if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
-        return _decode_record(annotation, data, where)
-    if annotation is int and isinstance(data, bool):
-        raise _wrong(where, "a whole number", data)
-    if isinstance(annotation, type) and isinstance(data, annotation):
-        return data
-    raise _wrong(where, shape_text(shape_of(annotation)), data)
+        return made(decode(item, one, where=f"{where}[{n}]") for n, one in enumerate(data))
+
+    return read
+
+
+def _read_dict(data: Any, where: str) -> Any:
+    if not isinstance(data, dict):
+        raise _wrong(where, "a record", data)
+    return data
+
+
+def _read_plain(annotation: Any) -> _Reader:
+    def read(data: Any, where: str) -> Any:
+        if annotation is int and isinstance(data, bool):
+            raise _wrong(where, "a whole number", data)
+        if isinstance(annotation, type) and isinstance(data, annotation):
+            return data
+        raise _wrong(where, shape_text(shape_of(annotation)), data)
+
+    return read
 
 
 @cache
@@ -316,25 +354,34 @@ def _hints(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(cls)
 
 
-def _decode_record(cls: type, data: Any, where: str) -> Any:
-    if isinstance(data, cls):
-        return data
-    if not isinstance(data, dict):
-        raise _wrong(where, "a record", data)
+def _read_record(cls: type) -> _Reader:
     hints = _hints(cls)
-    known = {f.name for f in dataclasses.fields(cls)}
-    unknown = set(data) - known
-    if unknown:
-        msg = f"{where} has the unknown field {min(unknown)!r}"
-        raise ShapeError(msg)
-    values: dict[str, Any] = {}
-    for f in dataclasses.fields(cls):
-        if f.name in data:
-            values[f.name] = decode(hints[f.name], data[f.name], where=f"{where}.{f.name}")
-        elif f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
-            msg = f"{where} lacks the field {f.name!r}"
+    wanted = [
+        (f.name, hints[f.name], f.default is f.default_factory is dataclasses.MISSING)
+        for f in dataclasses.fields(cls)
+    ]
+    known = frozenset(name for name, _, _ in wanted)
+
+    def read(data: Any, where: str) -> Any:
+        if isinstance(data, cls):
+            return data
+        if not isinstance(data, dict):
+            raise _wrong(where, "a record", data)
+        if cls is SecretHandle and "secret" in data:
+            return handle_from(data)
+        if not known.issuperset(data):
+            msg = f"{where} has the unknown field {min(data.keys() - known)!r}"
             raise ShapeError(msg)
-    return cls(**values)
+        values: dict[str, Any] = {}
+        for name, annotation, is_needed in wanted:
+            if name in data:
+                values[name] = decode(annotation, data[name], where=f"{where}.{name}")
+            elif is_needed:
+                msg = f"{where} lacks the field {name!r}"
+                raise ShapeError(msg)
+        return cls(**values)
+
+    return read
 
 
 def _wrong(where: str, wanted: str, data: Any) -> ShapeError:

@@ -159,6 +159,21 @@ class JournalContract:
             journal.intend(event(Kind.INTENT, digest="cd" * 32), digest=_DIGEST)
         assert journal.head() == before
 
+    def test_a_run_is_unfinished_until_it_ends(self, journal: Journal) -> None:
+        """Proposed runs without an end, oldest first."""
+        for run in ("CK-1", "CK-2", "CK-3"):
+            journal.append(event(Kind.PROPOSED, run))
+        journal.append(event(Kind.ENDED, "CK-2"))
+        assert list(journal.unfinished()) == ["CK-1", "CK-3"]
+
+    def test_what_is_held_follows_each_seal_and_the_end(self, journal: Journal) -> None:
+        """Asked before and after: a secret that came or went is seen at once."""
+        assert journal.held(RUN) == {}
+        journal.append(event(Kind.NOTICE), seal={"new.key": _VALUE})
+        assert set(journal.held(RUN)) == {"new.key"}
+        journal.forget_secrets(RUN)
+        assert journal.held(RUN) == {}
+
     # --- epochs -----------------------------------------------------------------------------------
 
     @pytest.mark.promise("P4")

@@ -8,7 +8,7 @@ has by then is all that a resumed run knows.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from respond.core.events import Event, Kind, Record
@@ -65,6 +65,10 @@ class KilledJournal:
         self._journal = journal
         self._moments = moments
 
+    @property
+    def id(self) -> str:
+        return self._journal.id
+
     def append(
         self, event: Event, *, seal: Mapping[str, str] | None = None, synced: bool = True
     ) -> Record:
@@ -86,6 +90,9 @@ class KilledJournal:
         epoch = self._journal.take(event)
         self._moments.here("after taken")
         return epoch
+
+    def unfinished(self) -> Sequence[str]:
+        return self._journal.unfinished()
 
     def records(self, run: str = "") -> Iterator[Record]:
         return self._journal.records(run)
