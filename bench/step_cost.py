@@ -6,8 +6,8 @@ A runbook of 20 steps changes an item of the simulated company, each step with a
 a write, an outcome and a look that proves it. The requests that it sent are then sent again by a
 bare httpx client in a loop. Two figures, each a median over rounds that alternate:
 
-- in one process: milliseconds a step that the engine costs more than the loop, with the machine's
-  own cost of a synced write beside it;
+- in one process: milliseconds a step that the engine costs more than the loop, from the yes to the
+  end, and beside it with the plan's own looks; and what one synced write costs this machine;
 - as whole processes: `respond rehearse` over a Python script that does nothing but the requests.
 """
 
@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 STEPS = 20
@@ -75,40 +76,71 @@ def _calls() -> list[tuple[str, object]]:
     return calls
 
 
-def _in_process(project: Path) -> tuple[list[float], list[float], int]:
+@dataclass
+class _Times:
+    """Seconds of each round: engine and loop, with the plan and from the yes on."""
+
+    engine: list[float] = field(default_factory=list)
+    loop: list[float] = field(default_factory=list)
+    engine_steps: list[float] = field(default_factory=list)
+    loop_steps: list[float] = field(default_factory=list)
+
+    def step_ms(self, *, with_plan: bool) -> float:
+        ours = self.engine if with_plan else self.engine_steps
+        theirs = self.loop if with_plan else self.loop_steps
+        pairs = zip(ours, theirs, strict=True)
+        return statistics.median((o - t) / STEPS * 1000 for o, t in pairs)
+
+
+def _in_process(project: Path) -> _Times:
     import httpx  # noqa: PLC0415 - the peer
 
+    from respond.adapters.prompt_terminal import AutoPrompt  # noqa: PLC0415 - ours
+    from respond.core.questions import Answer, AskStart, Question  # noqa: PLC0415 - ours
     from respond.testing.stage import Stage  # noqa: PLC0415 - ours
 
-    engine: list[float] = []
-    bare: list[float] = []
-    counted = 0
+    started = [0.0]
+
+    class Starts(AutoPrompt):
+        def ask(self, question: Question) -> Answer:
+            answer = super().ask(question)
+            if isinstance(question, AskStart):
+                started[0] = time.perf_counter()
+            return answer
+
+    times = _Times()
     for n in range(ROUNDS + 1):
         with (
             tempfile.TemporaryDirectory() as state,
-            Stage(Path(state), "twenty", project=project) as stage,
+            Stage(
+                Path(state),
+                "twenty",
+                project=project,
+                prompt=lambda clock, company: Starts(company.click, clock),
+            ) as stage,
         ):
             code = stage.advance()
-            engine += stage.spent_s
+            ended = time.perf_counter()
             counts = stage.counts()["widgets"]
-            counted = counts["reads"] + counts["writes"]
-            if code != 0 or counted != len(_calls()):
-                msg = f"exit {code}, {counted} requests instead of {len(_calls())}"
-                raise SystemExit(msg)
-            token = stage.rehearsal.story["widgets_token"]
-            headers = {"Authorization": f"Bearer {token}"}
+            if code != 0 or counts["reads"] + counts["writes"] != len(_calls()):
+                raise SystemExit(f"exit {code}, requests {counts} instead of {len(_calls())}")
+            headers = {"Authorization": f"Bearer {stage.rehearsal.story['widgets_token']}"}
             with httpx.Client(
                 base_url=stage.rehearsal.urls["widgets"], headers=headers, trust_env=False
             ) as client:
                 client.get("/items/door-7")
                 began = time.perf_counter()
-                for method, body in _calls():
+                for number, (method, body) in enumerate(_calls()):
+                    if number == STEPS:
+                        planned = time.perf_counter()
                     client.request(method, "/items/door-7", json=body).raise_for_status()
-                bare.append(time.perf_counter() - began)
-        if n == 0:
-            engine.clear()
-            bare.clear()
-    return engine, bare, counted
+                looped = time.perf_counter()
+        if n:  # The first round warms up.
+            times.engine.append(stage.spent_s[0])
+            times.engine_steps.append(ended - started[0])
+            times.loop.append(looped - began)
+            times.loop_steps.append(looped - planned)
+    return times
 
 
 def _sync_ms(folder: Path) -> float:
@@ -164,15 +196,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
         project = _project(folder / "project")
-        engine, bare, counted = _in_process(project)
-        step_ms = statistics.median(
-            (e - b) / STEPS * 1000 for e, b in zip(engine, bare, strict=True)
-        )
+        times = _in_process(project)
+        step_ms = times.step_ms(with_plan=False)
         print(
-            f"engine and journal: {step_ms:.2f} ms a step over a bare httpx loop, "
-            f"bound {BOUND_STEP_MS} ({STEPS} steps, {counted} requests; engine "
-            f"{statistics.median(engine) * 1000:.0f} ms, loop {statistics.median(bare) * 1000:.0f} "
-            f"ms; one fdatasync here {_sync_ms(folder):.2f} ms)"
+            f"engine and journal: {step_ms:.2f} ms a step over a bare httpx loop, bound "
+            f"{BOUND_STEP_MS}; {times.step_ms(with_plan=True):.2f} with the plan "
+            f"({STEPS} steps, {len(_calls())} requests; engine "
+            f"{statistics.median(times.engine) * 1000:.0f} ms, loop "
+            f"{statistics.median(times.loop) * 1000:.0f} ms; one fdatasync here "
+            f"{_sync_ms(folder):.2f} ms)"
         )
         ours, theirs = _whole_processes(project, folder)
         ratio = statistics.median(o / t for o, t in zip(ours, theirs, strict=True))
