@@ -7,7 +7,6 @@ makes those (P1).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -259,24 +258,6 @@ class Secrets(Protocol):
             NotReadyError: Not set, unreadable, or its store is locked; says how to set it.
         """
         ...
-
-
-class Lock(Protocol):
-    """One engine a run, on this machine."""
-
-    def hold(self, run: str) -> AbstractContextManager[None]:
-        """Hold the run's lock.
-
-        Raises:
-            RefusedByPersonError: Another process has it; the text says which, since when.
-        """
-        ...
-
-
-class World(Protocol):
-    """What a driver looks at: the real systems, seen through what is predicted."""
-
-    def read(self, calls: Sequence[Call]) -> Sequence[Reply]: ...
 
 
 def actor_text(actor: Actor) -> str:

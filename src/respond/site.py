@@ -98,7 +98,6 @@ class Site:
     chosen: str = ""
     by_hand: bool = False
     step_by_step: bool = False
-    yes: bool = False
     suspects: tuple[str, ...] = ()
 
     def care(self, step: ActionStep) -> Care:
