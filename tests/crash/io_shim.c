@@ -4,7 +4,7 @@
  * looks only at files whose path holds IO_SHIM_MATCH. Every such call is a point, counted from 1 in the order in
  * which the calls come. Settings, all from the environment:
  *
- *   IO_SHIM_MATCH   part of the path, e.g. ".db"
+ *   IO_SHIM_MATCH   part of the path, e.g. "journal.db"
  *   IO_SHIM_LOG     file that gets one line a point: number, call, path
  *   IO_SHIM_FAIL_AT number of the point that fails, and IO_SHIM_ERRNO with what
  *   IO_SHIM_KILL_AT number of the point at which the process is killed, before the call is made

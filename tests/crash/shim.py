@@ -105,7 +105,7 @@ def run_under_shim(
     errno: int | None = None,
     kill_at: int | None = None,
     torn: bool = False,
-    match: str = ".db",
+    match: str = "journal.db",
     env: Mapping[str, str] | None = None,
     timeout_s: float = 60,
 ) -> ShimResult:
@@ -116,7 +116,7 @@ def run_under_shim(
         fail_at: Number of the call that fails, with ``errno`` (EIO if not given).
         kill_at: Number of the call before which the process is killed.
         torn: With ``kill_at`` on a write: half of it is written first.
-        match: Part of the paths to watch.
+        match: Part of the paths to watch; ".db" alone is in the name of some new key files.
         env: More environment; ``PYTHONPATH`` is this project's source if not given.
         timeout_s: Limit for the whole command, in seconds.
     """
@@ -145,7 +145,9 @@ class Case:
     torn: bool = False
 
 
-def run_forked(script: Path, cases: Iterable[Case], *, match: str = ".db") -> Iterator[ShimResult]:
+def run_forked(
+    script: Path, cases: Iterable[Case], *, match: str = "journal.db"
+) -> Iterator[ShimResult]:
     """Run a script's ``main(argv)`` once a case, each in a fork of one process: 10 ms, not 400.
 
     The script must be importable, and must not have started threads by then.

@@ -85,7 +85,7 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> tuple[shim.Point, ...]:
 def test_a_sync_stands_between_asking_and_intent(tmp_path: Path) -> None:
     """Between asking for an intent and holding it, the log is written and then synced."""
     # Standard output is watched too, so that its lines stand among the points.
-    out = tmp_path / "said.db"
+    out = tmp_path / "said-journal.db"
     argv = [
         "/bin/sh",
         "-c",
@@ -165,7 +165,7 @@ def test_the_shim_counts_what_the_kernel_sees(tmp_path: Path) -> None:
         "os.write(fd, b'abcd'); os.pwrite(fd, b'ef', 4); os.fdatasync(fd); os.fsync(fd)\n"
         "os.ftruncate(fd, 1)\n"
     )
-    path = tmp_path / "x.db"
+    path = tmp_path / "journal.db"
     argv = [sys.executable, "-c", script, str(path)]
     result = shim.run_under_shim(argv)
     assert [point.call for point in result.points] == [
