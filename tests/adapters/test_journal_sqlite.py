@@ -453,6 +453,30 @@ def test_a_folder_without_rights_says_so() -> None:
     assert str(folder / "state") in done.stdout
 
 
+@pytest.mark.campaign("C4")
+def test_a_mark_that_cannot_be_kept_is_a_journal_unusable(path: Path, tmp_path: Path) -> None:
+    """A key store that fails in a run ends it with 8, not 9: something was started; all stands."""
+    folder, away = tmp_path / "keys", tmp_path / "keys-away"
+    with opened(path, FolderKeys(folder)) as journal:
+        journal.append(event(Kind.PROPOSED))
+        folder.rename(away)
+        folder.write_text("no folder", encoding="ascii")
+        with pytest.raises(JournalUnusableError, match="high-water mark") as caught:
+            journal.checkpoint("end of run")
+        assert "is not a folder" in caught.value.why
+        assert "respond runs" in caught.value.do
+        folder.unlink()
+        away.rename(folder)
+        written = [record.event.kind for record in journal.records()][-2:]
+        head = journal.checkpoint("end of run")
+    assert Kind.CHECKPOINT in written
+    key, mark = outside_evidence(path, FolderKeys(folder))
+    assert key is not None
+    assert mark is not None
+    assert mark.size == head.size
+    assert verify_file(path, keys=[key], mark=mark).answer is Answer.INTACT
+
+
 def test_another_writer_is_waited_for_then_named(path: Path, keys: MemoryKeys) -> None:
     """A process that holds the lock too long is named as the reason; the object stays usable."""
     with opened(path, keys) as journal:

@@ -47,7 +47,12 @@ from respond.audit.prove import keyed_digest
 from respond.audit.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, schema_faults
 from respond.audit.verify import Anchor
 from respond.core.events import Actor, Event, Kind, Record, Strength
-from respond.errors import JournalBrokenError, JournalUnusableError, RefusedByPersonError
+from respond.errors import (
+    JournalBrokenError,
+    JournalUnusableError,
+    NotReadyError,
+    RefusedByPersonError,
+)
 from respond.ports import Head, Intent
 
 if TYPE_CHECKING:
@@ -297,6 +302,10 @@ class SqliteJournal:
         """Sign the head, add the signed note as a record, and raise the high-water mark to it.
 
         Returns the head after that record. The signature covers everything before it.
+
+        Raises:
+            JournalUnusableError: Also when the key store fails; the record stands then, and
+                only the mark is behind it.
         """
         with self._transaction() as end:
             after = self._insert_checkpoint(end, reason)
@@ -606,10 +615,18 @@ class SqliteJournal:
         """Lift the high-water mark. It is done under the write lock so that it never sinks."""
         if self._path is None:
             return
-        with self._transaction():
-            mark = _read_mark(self._id, self._keys)
-            if mark is None or mark.size < to.size:
-                self._keys.set(_mark_key(self._id), f"{to.size} {to.hash.hex()}".encode("ascii"))
+        try:
+            with self._transaction():
+                mark = _read_mark(self._id, self._keys)
+                if mark is None or mark.size < to.size:
+                    value = f"{to.size} {to.hash.hex()}".encode("ascii")
+                    self._keys.set(_mark_key(self._id), value)
+        except NotReadyError as error:
+            raise JournalUnusableError(
+                "the journal's high-water mark cannot be kept in the key store",
+                why=f"{error.what}: {error.why}",
+                do="mend the key store; all that was recorded stands: respond runs",
+            ) from error
 
     def _head_of(self, end: _End) -> Head:
         return Head(journal=self._id, size=end.size, hash=end.hash.hex())
