@@ -1,7 +1,8 @@
 """What can stand in the journal: one event type with a closed list of kinds.
 
-The list is SECURITY-MODEL's, plus ``taken`` (an engine took the run, with its epoch), ``parked``
-and ``ended``, which the state of a run needs. ``respond.core.run`` says which may follow which;
+The list is SECURITY-MODEL's, plus what the state of a run needs: ``taken`` (an engine took the run,
+with its epoch), ``parked``, ``ended``, ``joined`` (another event from outside belongs to the run) and
+``answered`` (a person answered, on the page, what the run was parked for). ``respond.core.run`` says which may follow which;
 ``docs/journal-format.md`` describes the fields of ``data`` for each.
 """
 
@@ -20,6 +21,8 @@ class Kind(Enum):
 
     OPENED = "opened"
     PROPOSED = "proposed"
+    JOINED = "joined"
+    ANSWERED = "answered"
     TAKEN = "taken"
     PLANNED = "planned"
     APPROVAL_ASKED = "approval-asked"
@@ -50,6 +53,7 @@ class Strength(Enum):
     """How surely we know who it was (SECURITY-MODEL section 5)."""
 
     CLAIMED = "claimed"
+    CHAT = "chat"
     KEY = "key"
     SIGNED_ON = "signed-on"
     MACHINE = "machine"

@@ -18,6 +18,7 @@ from respond.core.script import Effect
 __all__ = [
     "Asked",
     "Care",
+    "Chat",
     "Confirm",
     "Policy",
     "TwoPeople",
@@ -57,6 +58,22 @@ class TwoPeople(Enum):
         return effect in _AGREES[self]
 
 
+class Chat(Enum):
+    """What buttons in chat may decide. Chat itself may be in the attacker's hands."""
+
+    NEVER = "never"
+    ORDINARY = "ordinary"
+    DESTRUCTIVE = "destructive"
+
+    @property
+    def order(self) -> int:
+        """The higher, the more careful."""
+        return -list(Chat).index(self)
+
+    def covers(self, *, destroys: bool) -> bool:
+        return self is Chat.DESTRUCTIVE or (self is Chat.ORDINARY and not destroys)
+
+
 _ASKS: Mapping[Confirm, frozenset[Effect]] = {
     Confirm.DESTRUCTIVE: frozenset({Effect.DESTROYS}),
     Confirm.EVERY_WRITE: frozenset({Effect.WRITES, Effect.DESTROYS}),
@@ -80,6 +97,8 @@ class Policy:
         limit: Targets of one step beyond which it asks again, whatever its runbook says.
         require_reason: A run wants a reason.
         expiry_s: How long an approval request stays open, at most.
+        chat: What buttons in chat may decide.
+        alone: Whether one person may go alone in an emergency (P14).
     """
 
     confirm: Confirm = Confirm.DESTRUCTIVE
@@ -89,6 +108,8 @@ class Policy:
     limit: int = 25
     require_reason: bool = False
     expiry_s: int = 1_800
+    chat: Chat = Chat.NEVER
+    alone: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """As plans carry it; every field, so that a change of any changes the plan's digest."""
@@ -100,6 +121,8 @@ class Policy:
             "limit": self.limit,
             "require_reason": self.require_reason,
             "expiry_s": self.expiry_s,
+            "chat": self.chat.value,
+            "alone": self.alone,
         }
 
 
@@ -213,4 +236,6 @@ def raised(policy: Policy, *others: Policy) -> Policy:
         limit=min(each.limit for each in every),
         require_reason=any(each.require_reason for each in every),
         expiry_s=min(each.expiry_s for each in every),
+        chat=max((each.chat for each in every), key=lambda each: each.order),
+        alone=all(each.alone for each in every),
     )

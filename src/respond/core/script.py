@@ -409,6 +409,7 @@ class PersonRecord:
 
     Attributes:
         roles: ``admin``, ``approver``, ...
+        logins: Names of this person's accounts on the machines where ``respond`` runs.
     """
 
     id: str
@@ -417,6 +418,7 @@ class PersonRecord:
     roles: tuple[str, ...] = ()
     slack: str = ""
     pagerduty: str = ""
+    logins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,327 @@
+"""Say what people are asked to agree to, who may decide, and what their answers come to.
+
+``refusal`` is the one function that decides who may: terminal, signed file, page and chat all come
+through it, when an answer comes in and again when it is counted (P11). No I/O, no clock: whoever
+asks brings the time.
+
+What is asked for is bound to a digest (P10): of the canonical plan, or, for what was known only
+later or has drifted, of the writes of one step. Answers carry the request's nonce and are used
+once; a request that has run out is dead, whatever a clock says later (P16).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final
+
+from respond.core.events import Actor, Strength
+from respond.core.plan import digest_of
+from respond.core.policy import Chat
+from respond.core.script import PersonRecord
+
+__all__ = [
+    "NAMESPACE",
+    "Moment",
+    "People",
+    "Request",
+    "Standing",
+    "Verdict",
+    "Vote",
+    "able",
+    "answer_text",
+    "expired",
+    "person_for",
+    "read_answer",
+    "refusal",
+    "standing",
+    "step_digest",
+]
+
+NAMESPACE: Final = "approval@respond"
+"""The namespace of our SSH signatures: one made for git or for a file counts for nothing here."""
+
+_FIRST_LINE: Final = "respond approval v1"
+_ORDER: Final = (Strength.CLAIMED, Strength.CHAT, Strength.SIGNED_ON, Strength.KEY)
+
+
+class Verdict(Enum):
+    """What a person can answer. ALONE and START are said by the operator at the terminal."""
+
+    APPROVE = "approve"
+    DENY = "deny"
+    START = "start"
+    ALONE = "alone"
+    REVIEW = "review"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time by both clocks; ``mono_ms`` counts only within one ``boot``."""
+
+    wall_ms: int
+    mono_ms: int
+    boot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An ``approval-asked`` record: what people are asked to agree to.
+
+    Attributes:
+        nonce: Of this request; an answer to another one counts for nothing.
+        digest: Of the canonical plan, or of the writes of one step.
+        step: Address of that step; empty for the whole plan.
+        writes: Keys of the writes that a yes covers.
+        count: How many different persons have to say yes.
+        roles: Each of them has to have all of these.
+        destroys: A write of it is destructive: only *key* or *signed on* counts.
+        initiator: Id of whoever began the run: a person, or ``hook/SOURCE``.
+        subject: Whom the incident is about, as the run's input names them.
+        within_s: For how long it is open, in seconds from ``asked``.
+        anchor: ``journal size head`` when it was asked.
+    """
+
+    nonce: str
+    run: str
+    digest: str
+    step: str
+    writes: tuple[str, ...]
+    count: int
+    roles: frozenset[str]
+    destroys: bool
+    initiator: str
+    subject: str
+    asked: Moment
+    within_s: int
+    anchor: str
+
+    @property
+    def expires_ms(self) -> int:
+        return self.asked.wall_ms + self.within_s * 1000
+
+    def as_json(self) -> dict[str, Any]:
+        """As the journal and a request file carry it."""
+        return {
+            "nonce": self.nonce,
+            "digest": self.digest,
+            "at_step": self.step,
+            "writes": list(self.writes),
+            "count": self.count,
+            "roles": sorted(self.roles),
+            "destroys": self.destroys,
+            "initiator": self.initiator,
+            "subject": self.subject,
+            "asked": {
+                "wall_ms": self.asked.wall_ms,
+                "mono_ms": self.asked.mono_ms,
+                "boot": self.asked.boot,
+            },
+            "within_s": self.within_s,
+            "anchor": self.anchor,
+        }
+
+    @classmethod
+    def from_json(cls, run: str, data: Mapping[str, Any]) -> Request:
+        """Back from the journal or from a request file.
+
+        Raises:
+            KeyError, TypeError, ValueError: It is no such record.
+        """
+        asked = data["asked"]
+        return cls(
+            nonce=str(data["nonce"]),
+            run=run,
+            digest=str(data["digest"]),
+            step=str(data["at_step"]),
+            writes=tuple(map(str, data["writes"])),
+            count=int(data["count"]),
+            roles=frozenset(map(str, data["roles"])),
+            destroys=bool(data["destroys"]),
+            initiator=str(data["initiator"]),
+            subject=str(data["subject"]),
+            asked=Moment(int(asked["wall_ms"]), int(asked["mono_ms"]), str(asked["boot"])),
+            within_s=int(data["within_s"]),
+            anchor=str(data["anchor"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """An ``approved`` or ``denied`` record.
+
+    Attributes:
+        who: Person and strength, as the entry proved them.
+        channel: ``terminal``, ``file``, ``page`` or ``chat``.
+        at: RFC 3339, when it was recorded.
+    """
+
+    nonce: str
+    verdict: Verdict
+    who: Actor
+    channel: str
+    at: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Everybody who can be asked, and what policy says of the channels.
+
+    Attributes:
+        suspects: Ids or addresses of accounts that are under suspicion.
+        provable: Ids of the persons with an SSH key or an account to sign on with.
+    """
+
+    persons: tuple[PersonRecord, ...] = ()
+    suspects: tuple[str, ...] = ()
+    chat: Chat = Chat.NEVER
+    provable: frozenset[str] = field(default_factory=frozenset)
+
+
+class Standing(Enum):
+    """What a request has come to."""
+
+    OPEN = "open"
+    AGREED = "agreed"
+    DENIED = "denied"
+    EXPIRED = "expired"
+
+
+# --- who may ------------------------------------------------------------------------------------
+
+
+def person_for(persons: Iterable[PersonRecord], name: str) -> PersonRecord | None:
+    """The person that an id, an e-mail address or a login stands for; upper case does not matter."""
+    wanted = name.strip().casefold()
+    if not wanted:
+        return None
+    for person in persons:
+        if wanted in _names(person):
+            return person
+    return None
+
+
+def _names(person: PersonRecord) -> frozenset[str]:
+    """Everything that this person is called by; one person, one set."""
+    given = (person.id, *person.emails, *person.logins, person.slack, person.pagerduty)
+    return frozenset(name.strip().casefold() for name in given if name.strip())
+
+
+def refusal(  # noqa: PLR0911 - the rules, one after the other
+    request: Request, who: Actor, verdict: Verdict, people: People
+) -> str:
+    """Why this person may not give this answer; empty when they may.
+
+    The initiator may not approve, by no other name either, and may deny: that is stopping their
+    own run. The subject of the incident and suspects may do neither.
+    """
+    person = next((each for each in people.persons if each.id == who.id), None)
+    if person is None:
+        return f"{who.id} stands in no [[person]] of respond.toml"
+    names = _names(person)
+    if request.subject.strip().casefold() in names:
+        return "the incident is about them"
+    if any(suspect.strip().casefold() in names for suspect in people.suspects):
+        return "they are under suspicion in this incident"
+    is_initiator = request.initiator.strip().casefold() in names
+    if is_initiator and verdict is Verdict.APPROVE:
+        return "they began the run, and somebody else has to agree"
+    lacking = sorted(request.roles - set(person.roles))
+    if lacking and not is_initiator:
+        return f"they do not have the role {' and '.join(lacking)}"
+    if who.strength not in _ORDER:
+        return "a machine agrees to nothing"
+    if who.strength is Strength.CHAT and not people.chat.covers(destroys=request.destroys):
+        return "policy does not let chat decide this"
+    if request.destroys and who.strength not in (Strength.KEY, Strength.SIGNED_ON, Strength.CHAT):
+        return "something is destroyed, and their name is only claimed: a key or a sign-on is needed"
+    return ""
+
+
+def able(request: Request, people: People) -> tuple[PersonRecord, ...]:
+    """Who could approve this: everybody whom ``refusal`` would let, with the best they have."""
+    found = []
+    for person in people.persons:
+        provable = person.id in people.provable
+        chat = bool(person.slack) and people.chat.covers(destroys=request.destroys)
+        best = Strength.KEY if provable else Strength.CHAT if chat else Strength.CLAIMED
+        if not refusal(request, Actor(person.id, best), Verdict.APPROVE, people):
+            found.append(person)
+    return tuple(found)
+
+
+# --- what the answers come to -------------------------------------------------------------------
+
+
+def expired(request: Request, now: Moment, *, highest_ms: int = 0) -> bool:
+    """Whether the time is over, by whichever clock says so first (P16).
+
+    Args:
+        now: Both clocks.
+        highest_ms: The latest wall time that any record of the journal carries.
+    """
+    passed = max(now.wall_ms, highest_ms) - request.asked.wall_ms
+    if now.boot == request.asked.boot:
+        passed = max(passed, now.mono_ms - request.asked.mono_ms)
+    return passed >= request.within_s * 1000
+
+
+def standing(
+    request: Request, votes: Sequence[Vote], people: People, now: Moment, *, highest_ms: int = 0
+) -> Standing:
+    """What a request has come to: one no decides, and each person counts once.
+
+    A vote counts when ``refusal`` lets it now; who was taken out of ``respond.toml`` since does not.
+    """
+    mine = [vote for vote in votes if vote.nonce == request.nonce]
+    valid = [vote for vote in mine if not refusal(request, vote.who, vote.verdict, people)]
+    if any(vote.verdict is Verdict.DENY for vote in valid):
+        return Standing.DENIED
+    if expired(request, now, highest_ms=highest_ms):
+        return Standing.EXPIRED
+    agreed = {vote.who.id for vote in valid if vote.verdict is Verdict.APPROVE}
+    return Standing.AGREED if len(agreed) >= request.count else Standing.OPEN
+
+
+def step_digest(plan_digest: str, step: str, writes: Sequence[str]) -> str:
+    """What an approval of one step's writes is bound to."""
+    return digest_of({"plan": plan_digest, "step": step, "writes": sorted(writes)})
+
+
+# --- what is signed -----------------------------------------------------------------------------
+
+
+def answer_text(request: Request, person: str, verdict: Verdict) -> str:
+    """The text that a person signs: a line for each thing, in this order, ending in a newline."""
+    return "\n".join(
+        (
+            _FIRST_LINE,
+            f"journal {request.anchor}",
+            f"run {request.run}",
+            f"digest {request.digest}",
+            f"step {request.step or '-'}",
+            f"decision {verdict.value}",
+            f"person {person}",
+            f"expires {request.expires_ms}",
+            f"nonce {request.nonce}",
+            "",
+        )
+    )
+
+
+def read_answer(text: str) -> tuple[str, str, Verdict] | None:
+    """Run, person and verdict that a text of ``answer_text`` names; None when it is none.
+
+    Only to find out which request it answers: what counts is that the whole text is equal to the
+    one made anew from the journal's own request.
+    """
+    lines = [line.partition(" ") for line in text.split("\n")]
+    if text.split("\n", 1)[0] != _FIRST_LINE:
+        return None
+    named = {word: rest for word, _, rest in lines[1:]}
+    try:
+        return named["run"], named["person"], Verdict(named["decision"])
+    except (KeyError, ValueError):
+        return None
