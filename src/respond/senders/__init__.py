@@ -1,0 +1,163 @@
+"""The one list of webhook senders: raw request in; genuine or not, and the events in it.
+
+Pure: nothing here does I/O or asks the time. ``Sender.verify`` looks at raw bytes only, and
+``Sender.events`` is for what was verified. A sender that is not in this list does not exist.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from respond.senders import (
+    alerts,
+    generic,
+    gitguardian,
+    github,
+    incidentio,
+    pagerduty,
+    standard,
+)
+from respond.senders.faults import NotGenuineError, UnusableError
+from respond.senders.headers import Headers, refuses_encoding
+from respond.senders.model import Options, Proof, Secrets, Sender
+from respond.senders.signatures import BearerToken, HmacHeader, StandardWebhooks
+from respond.senders.slack import SlackClick, slack_action
+
+__all__ = [
+    "SENDERS",
+    "Headers",
+    "NotGenuineError",
+    "Options",
+    "Proof",
+    "Secrets",
+    "Sender",
+    "SlackClick",
+    "UnusableError",
+    "check_options",
+    "check_secret",
+    "refuses_encoding",
+    "slack_action",
+]
+
+_ALL: Final = (
+    Sender(
+        name="pagerduty",
+        title="PagerDuty v3",
+        scheme=HmacHeader(
+            "x-pagerduty-signature", prefix=b"v1=", several=True, id_header="x-webhook-id"
+        ),
+        reader=pagerduty.read,
+        patience_s=5,
+    ),
+    Sender(
+        name="alertmanager",
+        title="Prometheus Alertmanager",
+        scheme=BearerToken(),
+        reader=alerts.read,
+        patience_s=300,  # The group interval as it is by default.
+    ),
+    Sender(
+        name="grafana",
+        title="Grafana alerting",
+        scheme=HmacHeader(
+            "x-grafana-alerting-signature",
+            # Without a configured time header nothing but the body is signed.
+            message=lambda body, time: b"%b:%b" % (time, body) if time else body,
+            configurable=True,
+        ),
+        reader=alerts.read,
+        patience_s=30,
+        methods=frozenset({"POST", "PUT"}),
+    ),
+    Sender(
+        name="incidentio",
+        title="incident.io",
+        scheme=StandardWebhooks(),
+        reader=incidentio.read,
+        patience_s=15,
+    ),
+    Sender(
+        name="standard-webhooks",
+        title="Standard Webhooks",
+        scheme=StandardWebhooks(),
+        reader=standard.read,
+        patience_s=15,
+    ),
+    Sender(
+        name="github",
+        title="GitHub secret scanning",
+        scheme=HmacHeader("x-hub-signature-256", prefix=b"sha256=", id_header="x-github-delivery"),
+        reader=github.read,
+        patience_s=10,
+        body_max=5 << 20,
+        delivers_once=True,
+    ),
+    Sender(
+        name="gitguardian",
+        title="GitGuardian",
+        # The documents show a number for the time and do not say that it is never a text. A
+        # date is refused until one has been seen.
+        scheme=HmacHeader(
+            "gitguardian-signature",
+            prefix=b"sha256=",
+            key=lambda secret, time: time + secret,
+            time_header="timestamp",
+        ),
+        reader=gitguardian.read,
+        patience_s=5,  # Not documented.
+        delivers_once=True,
+    ),
+    Sender(
+        name="generic",
+        title="Opsgenie or a sender of your own",
+        scheme=BearerToken(),
+        reader=generic.read,
+        patience_s=5,  # Not documented for Opsgenie.
+    ),
+    Sender(
+        name="slack",
+        title="Slack buttons",
+        scheme=HmacHeader(
+            "x-slack-signature",
+            prefix=b"v0=",
+            message=lambda body, time: b"v0:%b:%b" % (time, body),
+            time_header="x-slack-request-timestamp",
+        ),
+        reader=None,
+        patience_s=3,
+        success=200,
+    ),
+)
+
+SENDERS: Final[Mapping[str, Sender]] = MappingProxyType({each.name: each for each in _ALL})
+
+_HEADER: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
+_WORD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PATH: Final = re.compile(r"[A-Za-z0-9_-]{1,64}(?:\.[A-Za-z0-9_-]{1,64}){0,9}")
+
+_OPTIONS: Final = MappingProxyType(
+    {
+        "signature_header": (_HEADER, "the name of a header"),
+        "timestamp_header": (_HEADER, "the name of a header"),
+        "token_header": (_HEADER, "the name of a header"),
+        "scheme": (_WORD, "one word"),
+        "about": (_PATH, "names with dots between them"),
+    }
+)
+
+
+def check_secret(sender: Sender, value: str) -> str:
+    """Say why ``value`` can not be a secret of this sender; empty when it can. It is not shown."""
+    return sender.scheme.trouble(value)
+
+
+def check_options(options: Options) -> str:
+    """Say which of the options that are read here is wrong; empty when none is."""
+    for name, (pattern, meaning) in _OPTIONS.items():
+        value = options.get(name)
+        if value is not None and not (isinstance(value, str) and pattern.fullmatch(value)):
+            return f"the option {name} must be {meaning}"
+    return ""

@@ -1,0 +1,151 @@
+"""What one kind of webhook sender is, and the two ways in which its delivery can be refused.
+
+A sender is data: a scheme that says whether bytes are genuine, and a reader that says which events
+they hold. Nothing here does I/O or asks the time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, TypeAlias
+
+from respond.core.incoming import Incoming
+from respond.senders.decoding import decoded
+from respond.senders.faults import NotGenuineError, UnusableError
+from respond.senders.headers import Headers, is_form
+
+__all__ = ["Letter", "Options", "Proof", "Reader", "Scheme", "Secrets", "Sender"]
+
+Options: TypeAlias = Mapping[str, str | bool | int]
+"""The ``options`` table of one source."""
+
+EVENTS_MAX: Final = 200
+"""Events of one delivery. A group of alerts larger than this is no one's incident."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The active secrets of one source: one, or two while it is being rotated."""
+
+    values: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a verification found out.
+
+    Attributes:
+        their_id: The sender's own delivery id, or empty. Only some senders sign it.
+        signed_at_s: Time that stands inside the signature; None when the scheme signs none.
+        weak: A token came with it: nothing proves who wrote the body.
+    """
+
+    their_id: str
+    signed_at_s: int | None
+    weak: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A genuine delivery, opened: what a reader sees.
+
+    Attributes:
+        payload: The decoded JSON.
+        digest: SHA-256 of the raw body, hex: the key of an event that has no id.
+    """
+
+    payload: Any
+    headers: Headers
+    options: Options
+    digest: str
+
+
+class Scheme(Protocol):
+    """How a kind of sender proves that a delivery is its own."""
+
+    @property
+    def weak(self) -> bool: ...
+
+    def verify(
+        self, secrets: Secrets, options: Options, headers: Headers, body: bytes, now_s: int
+    ) -> Proof:
+        """Say what the delivery proves.
+
+        Raises:
+            NotGenuineError: It proves nothing.
+        """
+
+    def trouble(self, secret: str) -> str:
+        """Why this text can not be a secret of the scheme, or empty."""
+
+
+Reader: TypeAlias = Callable[[Letter], tuple[Incoming, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """One kind of webhook sender.
+
+    Attributes:
+        name: As configuration writes it.
+        title: As a person would say it.
+        body_max: Largest body that is read, in bytes.
+        patience_s: How long the sender waits for an answer.
+        delivers_once: It never tries again, whatever we answer: what is lost must be asked for.
+        methods: HTTP methods that it may use.
+        success: Status that says "we have it".
+    """
+
+    name: str
+    title: str
+    scheme: Scheme
+    reader: Reader | None
+    patience_s: int
+    body_max: int = 1 << 20
+    delivers_once: bool = False
+    methods: frozenset[str] = frozenset({"POST"})
+    success: int = 202
+
+    @property
+    def weak(self) -> bool:
+        """Whether no delivery of it can prove who wrote the body."""
+        return self.scheme.weak
+
+    def verify(
+        self,
+        secrets: Secrets,
+        options: Options,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes,
+        now_s: int,
+    ) -> Proof:
+        """Say whether a delivery is genuine and fresh; nothing of the body is decoded for it.
+
+        Raises:
+            NotGenuineError: It is not, for whatever reason.
+        """
+        return self.scheme.verify(secrets, options, headers, body, now_s)
+
+    def events(
+        self, options: Options, headers: Sequence[tuple[bytes, bytes]], body: bytes
+    ) -> tuple[Incoming, ...]:
+        """Read the events of a delivery that was verified before.
+
+        Raises:
+            UnusableError: It is authentic and cannot be used.
+        """
+        if self.reader is None:
+            return ()
+        if is_form(headers):
+            raise UnusableError("it is form-encoded; choose application/json at the sender")
+        payload = decoded(body, bytes_max=self.body_max)
+        letter = Letter(payload, headers, options, hashlib.sha256(body).hexdigest())
+        try:
+            found = self.reader(letter)
+        except NotGenuineError:
+            raise UnusableError("a header that says what it is stands twice") from None
+        if len(found) > EVENTS_MAX:
+            raise UnusableError(f"it holds more than {EVENTS_MAX} events")
+        return found
