@@ -3,11 +3,12 @@
     RespondError
     ├── UsageError                 2   wrong arguments, invalid runbook
     ├── ParkedError                3   waits for a person
+    │   └── UnknownOutcomeError    5   ... for a write may have happened; a person must look
     ├── RefusedByPersonError       4   ended by a person or by policy, or another process has it
-    ├── UnknownOutcomeError        5   a write may have happened; a person must look
     ├── UndoFailedError            6
     ├── JournalBrokenError         7   the chain does not verify
     ├── JournalUnusableError       8   missing, replaced, read-only, disk full
+    ├── InboxUnusableError         8   the same for what webhooks brought
     ├── NotReadyError              9   a credential or connection is missing or refused
     └── StepFailedError            1   a system said no
         ├── RefusedBySystemError       ... and nothing happened
@@ -18,10 +19,13 @@ Each says what happened, why, and what to do now.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Any
 
 __all__ = [
     "ExitCode",
+    "InboxUnusableError",
     "JournalBrokenError",
     "JournalUnusableError",
     "NoAnswerError",
@@ -86,9 +90,19 @@ class UsageError(RespondError):
 
 
 class ParkedError(RespondError):
-    """The run waits for a person and is safe where it is."""
+    """The run waits for a person and is safe where it is.
+
+    Attributes:
+        asks: What a person has to answer, as JSON, for whoever can answer it elsewhere.
+    """
 
     exit_code = ExitCode.PARKED
+
+    def __init__(
+        self, what: str, *, why: str = "", do: str = "", asks: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(what, why=why, do=do)
+        self.asks = dict(asks or {})
 
 
 class RefusedByPersonError(RespondError):
@@ -97,7 +111,7 @@ class RefusedByPersonError(RespondError):
     exit_code = ExitCode.REFUSED
 
 
-class UnknownOutcomeError(RespondError):
+class UnknownOutcomeError(ParkedError):
     """A write may have happened, cannot be seen, and is not harmless to repeat."""
 
     exit_code = ExitCode.UNKNOWN
@@ -117,6 +131,12 @@ class JournalBrokenError(RespondError):
 
 class JournalUnusableError(RespondError):
     """The journal cannot be opened or written; nothing is written to any system."""
+
+    exit_code = ExitCode.JOURNAL_UNUSABLE
+
+
+class InboxUnusableError(RespondError):
+    """What webhooks bring cannot be kept durably; senders are told to come again."""
 
     exit_code = ExitCode.JOURNAL_UNUSABLE
 

@@ -8,25 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Protocol
 
 from respond.core.events import Actor, Event, Record
+from respond.core.incoming import Delivery, Incoming
 from respond.core.questions import Answer, Question
 from respond.core.script import Call, Person, Reply
 from respond.core.values import SecretHandle
 
 __all__ = [
+    "Became",
     "Clock",
     "Head",
+    "Inbox",
     "Intent",
     "IntentSpentError",
     "Journal",
+    "Kept",
+    "KeptEvent",
     "KeyStore",
     "Pen",
     "Progress",
     "Prompt",
     "Reader",
+    "Received",
     "Secrets",
+    "Took",
 ]
 
 _MINT = object()
@@ -162,11 +170,15 @@ class Journal(Protocol):
         """Runs that were proposed and are not over, oldest first."""
         ...
 
-    def records(self, run: str = "") -> Iterator[Record]:
-        """All records in order, or those of one run."""
+    def records(self, run: str = "", *, since: int = 0) -> Iterator[Record]:
+        """All records in order, or those of one run; from the seq ``since`` on."""
         ...
 
     def head(self) -> Head: ...
+
+    def highest_at(self) -> str:
+        """The latest wall clock time of any record, as text: time never stands before it (P16)."""
+        ...
 
     def checkpoint(self, reason: str) -> Head:
         """Sign the head, record that, and raise the high-water mark."""
@@ -263,3 +275,116 @@ class Secrets(Protocol):
 def actor_text(actor: Actor) -> str:
     """``dana (claimed)``."""
     return f"{actor.id} ({actor.strength.value})"
+
+
+# --- the inbox ------------------------------------------------------------------------------------
+
+
+class Took(Enum):
+    """What the inbox took a delivery for."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"  # it was here before, all of it
+    CONFLICT = "conflict"  # the sender's id was here before, with another body
+    IGNORED = "ignored"  # genuine, and nothing in it can be used
+
+
+class Became(Enum):
+    """What became of one event."""
+
+    WAITING = "waiting"
+    PROPOSED = "proposed"
+    JOINED = "joined"
+    HELD = "held"  # a person has to say whether it goes on
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was kept of a delivery, durably.
+
+    Attributes:
+        delivery_id: Our id of it; of a duplicate, the id of the first.
+    """
+
+    delivery_id: str
+    result: Took
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEvent:
+    """An event that waits, or is held.
+
+    Attributes:
+        id: Its number in the inbox; they are settled by it.
+    """
+
+    id: int
+    delivery: Delivery
+    event: Incoming
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One line of what came lately, for the page. All texts but ``source`` are from outside.
+
+    Attributes:
+        delivery: Our id of the delivery.
+        result: Value of ``Became``; of a delivery without events, value of ``Took``.
+        at_ms: When it was received, wall clock.
+    """
+
+    delivery: str
+    source: str
+    sender: str
+    type: str
+    title: str
+    at_ms: int
+    result: str
+    run: str
+    why: str
+    weak: bool
+
+
+class Inbox(Protocol):
+    """What came in, until the journal says what became of it. What ``keep`` returns is durable.
+
+    Every method raises ``InboxUnusableError`` when that cannot be had; then nothing was kept.
+    """
+
+    def keep(
+        self,
+        delivery: Delivery,
+        events: Sequence[Incoming],
+        unusable: str,
+        *,
+        by_body: bool,
+    ) -> Kept:
+        """Keep a genuine delivery and those of its events that are new, in one transaction.
+
+        Args:
+            unusable: Why nothing in it can be used, or empty.
+            by_body: The same body under another id is a duplicate: its signature has no time.
+        """
+        ...
+
+    def waiting(self, limit: int) -> Sequence[KeptEvent]:
+        """Events that are not settled, oldest first."""
+        ...
+
+    def held(self, limit: int) -> Sequence[KeptEvent]:
+        """Events that wait for a person's word, oldest first."""
+        ...
+
+    def settle(self, event_id: int, became: Became, *, run: str = "", why: str = "") -> bool:
+        """Say what became of an event. False when it was settled before, or is not there.
+
+        A held event can be settled once more; any other stays as it is.
+        """
+        ...
+
+    def count_waiting(self) -> int: ...
+
+    def recent(self, limit: int) -> Sequence[Received]:
+        """What came last, newest first."""
+        ...

@@ -1,0 +1,234 @@
+"""Measure how the receiver takes a storm: campaign C11.
+
+    python bench/deliveries.py [--seconds 60] [--rate 50]
+
+A server process of its own with the receiver, an inbox on disk and somebody who works it; 30
+sources of three kinds; this process sends signed deliveries at a fixed rate, whether or not the
+ones before were answered, and counts each from the moment it was due. Between them go as many
+requests to an endpoint of the same server that says 202 and does nothing: what is left is ours.
+In the end the server is killed, and every delivery that was answered must be in the inbox.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from respond.adapters.clock import SystemClock
+from respond.adapters.inbox_sqlite import SqliteInbox
+from respond.ports import Became
+from respond.senders import SENDERS, Secrets
+from respond.testing.senders import payload, secret_for, signed
+
+if TYPE_CHECKING:
+    import httpx
+
+KINDS = ("pagerduty", "standard-webhooks", "alertmanager")
+SOURCES = {f"{kind}-{n}": kind for n in range(10) for kind in KINDS}
+CONNECTIONS = 32
+WARM_UP = 100
+BOUND_P99_MS = 250.0
+BOUND_GROWTH_MIB = 16.0
+"""Allocator and page cache of SQLite settle in the first seconds; a leak does not settle."""
+
+
+# --- the server -----------------------------------------------------------------------------------
+
+
+def serve(folder: Path) -> None:
+    """Serve until killed; say the port on standard output."""
+    import uvicorn  # noqa: PLC0415 - the child's alone
+    from starlette.applications import Starlette  # noqa: PLC0415 - the same
+    from starlette.routing import Route  # noqa: PLC0415 - the same
+
+    from respond.adapters.log import make_logger  # noqa: PLC0415 - the same
+    from respond.adapters.redactor import Redactor  # noqa: PLC0415 - the same
+    from respond.server.metrics import Metrics  # noqa: PLC0415 - the same
+    from respond.server.receiving import Receiver, Source  # noqa: PLC0415 - the same
+
+    clock = SystemClock()
+    inbox = SqliteInbox.open(folder / "state" / "inbox.db", clock=clock)
+    new = threading.Event()
+    receiver = Receiver(
+        {name: Source(SENDERS[kind], _secrets(kind)) for name, kind in SOURCES.items()},
+        inbox,
+        clock=clock,
+        log=make_logger(Redactor(), clock, sys.stderr, verbosity=1),
+        metrics=Metrics(),
+        on_new=new.set,
+    )
+    threading.Thread(target=_work, args=(inbox, new), daemon=True).start()
+    app = Starlette(
+        routes=[Route("/hooks/{source}", receiver), Route("/nothing/{source}", _Nothing())]
+    )
+    # asyncio sends small answers at once only on sockets that say that they are TCP.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as door:
+        door.bind(("127.0.0.1", 0))
+        door.listen(128)
+        os.write(1, f"{door.getsockname()[1]}\n".encode())
+        config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none")
+        uvicorn.Server(config).run(sockets=[door])
+
+
+class _Nothing:
+    """The peer: says 202 and does nothing. A class, so that its route takes every method."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        from starlette.responses import JSONResponse  # noqa: PLC0415 - see above
+
+        await JSONResponse({"delivery": "", "result": "new"}, 202)(scope, receive, send)
+
+
+def _secrets(kind: str) -> Any:
+    return lambda: Secrets((secret_for(kind),))
+
+
+def _work(inbox: SqliteInbox, new: threading.Event) -> None:
+    """Settle what waits, each with its own commit, as workers do."""
+    while True:
+        new.wait()
+        new.clear()
+        for kept in inbox.waiting(100):
+            inbox.settle(kept.id, Became.IGNORED, why="a bench")
+
+
+# --- the senders ----------------------------------------------------------------------------------
+
+
+@dataclass
+class _Seen:
+    """Milliseconds of each answer, ids that were answered, and answers that were not 202."""
+
+    ours_ms: list[float] = field(default_factory=list)
+    nothing_ms: list[float] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+
+async def _storm(url: str, first: int, count: int, rate: float) -> _Seen:
+    import httpx  # noqa: PLC0415 - the load's alone
+
+    seen = _Seen()
+    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    loop = asyncio.get_running_loop()
+    async with httpx.AsyncClient(
+        base_url=url, trust_env=False, timeout=30, limits=limits
+    ) as client:
+        began = loop.time()
+        sent = []
+        for number in range(count):
+            due = began + number / rate
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            sent.append(asyncio.create_task(_deliver(client, seen, first + number, due)))
+            due += 0.5 / rate
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            sent.append(asyncio.create_task(_nothing(client, seen, first + number, due)))
+        await asyncio.gather(*sent)
+    return seen
+
+
+def _letter(number: int) -> tuple[str, bytes, list[tuple[str, str]]]:
+    name = list(SOURCES)[number % len(SOURCES)]
+    kind = SOURCES[name]
+    labels = {"number": str(number), "what": "x" * 600}
+    body = payload(kind, thing=f"{number:016x}", event=f"event-{number}", labels=labels)
+    now_s = SystemClock().now_ms() // 1000
+    return (
+        name,
+        body,
+        signed(kind, [secret_for(kind)], body, now_s=now_s, delivery_id=f"delivery-{number}"),
+    )
+
+
+async def _deliver(client: httpx.AsyncClient, seen: _Seen, number: int, due: float) -> None:
+    name, body, headers = _letter(number)
+    answer = await client.post(f"/hooks/{name}", content=body, headers=headers)
+    seen.ours_ms.append((asyncio.get_running_loop().time() - due) * 1000)
+    told = answer.json()
+    if answer.status_code == 202 and told["result"] == "new":  # noqa: PLR2004 - HTTP
+        seen.ids.append(told["delivery"])
+    else:
+        seen.others.append(f"{answer.status_code} {answer.text}")
+
+
+async def _nothing(client: httpx.AsyncClient, seen: _Seen, number: int, due: float) -> None:
+    name, body, headers = _letter(number)
+    await client.post(f"/nothing/{name}", content=body, headers=headers)
+    seen.nothing_ms.append((asyncio.get_running_loop().time() - due) * 1000)
+
+
+# --- the figures ----------------------------------------------------------------------------------
+
+
+def _rss_mib(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise SystemExit("the server is gone")
+
+
+def _p99(times: list[float]) -> float:
+    return statistics.quantiles(times, n=100)[98]
+
+
+def main() -> int:
+    """Print the figures; exit 1 when one is beyond its bound."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--rate", type=float, default=50.0)
+    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.serve:
+        serve(asked.serve)
+        return 0
+    with tempfile.TemporaryDirectory() as text:
+        return _measure(Path(text), asked.seconds, asked.rate)
+
+
+def _measure(folder: Path, seconds: int, rate: float) -> int:
+    command = [sys.executable, __file__, "--serve", str(folder)]
+    count = round(seconds * rate)
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as server,
+    ):
+        assert server.stdout is not None  # noqa: S101 - it is a pipe
+        try:
+            url = f"http://127.0.0.1:{int(server.stdout.readline())}"
+            warm = asyncio.run(_storm(url, 0, WARM_UP, rate))
+            before = _rss_mib(server.pid)
+            seen = asyncio.run(_storm(url, WARM_UP, count, rate))
+            after = _rss_mib(server.pid)
+        finally:
+            server.kill()
+    with SqliteInbox.open(folder / "state" / "inbox.db", clock=SystemClock()) as inbox:
+        there = {line.delivery for line in inbox.recent(10 * count + WARM_UP)}
+    lost = [each for each in warm.ids + seen.ids if each not in there]
+    p99, nothing = _p99(seen.ours_ms), _p99(seen.nothing_ms)
+    print(
+        f"deliveries: {count} at {rate:.0f} a second over {len(SOURCES)} sources; answered 202: "
+        f"{len(seen.ids)}, otherwise {len(seen.others)}, lost {len(lost)}\n"
+        f"answer:     p50 {statistics.median(seen.ours_ms):.1f} ms, p99 {p99:.1f} ms, bound "
+        f"{BOUND_P99_MS:.0f}; doing nothing p50 {statistics.median(seen.nothing_ms):.1f} ms, p99 "
+        f"{nothing:.1f} ms; p99 {p99 / nothing:.1f} times\n"
+        f"memory:     {before:.1f} MiB after {WARM_UP} deliveries, {after:.1f} MiB at the end, "
+        f"bound {BOUND_GROWTH_MIB:.0f} more"
+    )
+    for other in seen.others[:5]:
+        print(f"  {other}")
+    fine = not lost and not seen.others and not warm.others
+    return 0 if fine and p99 <= BOUND_P99_MS and after - before <= BOUND_GROWTH_MIB else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
