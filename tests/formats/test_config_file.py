@@ -10,14 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respond.core.policy import Confirm, Policy, TwoPeople
+from respond.core.approval import People
+from respond.core.policy import Chat, Confirm, Policy, TwoPeople
 from respond.errors import UsageError
 from respond.formats.config_file import (
+    SENDERS,
     TABLES,
     ConnectionConfig,
+    HookConfig,
     JournalConfig,
     NotifyConfig,
+    OidcConfig,
     Project,
+    SourceConfig,
     Timeouts,
     find_project,
     parse_project,
@@ -146,10 +151,13 @@ two_people = "destructive"
 limit = 5
 require_reason = true
 expiry = "15m"
+chat = "ordinary"
+alone = false
 
 [[person]]
 id = "ana"
 emails = ["ana@example.com"]
+logins = ["ana", "asilva"]
 roles = ["approver"]
 slack = "U024BE7LH"
 ssh_keys = ["{key}"]
@@ -163,18 +171,122 @@ channels = ["email"]
 [timeouts]
 patience = "10m"
 
-[[hooks]]
-source = "pagerduty"
-anything = {{goes = 1}}
 """)
     assert made.policy == Policy(
-        Confirm.EVERY_WRITE, TwoPeople.DESTRUCTIVE, limit=5, require_reason=True, expiry_s=900
-    )
+        Confirm.EVERY_WRITE, TwoPeople.DESTRUCTIVE, limit=5, require_reason=True, expiry_s=900,
+        chat=Chat.ORDINARY, alone=False,
+    )  # fmt: skip
     assert made.records[0].slack == "U024BE7LH"
+    assert made.records[0].logins == ("ana", "asilva")
     assert made.persons[0].ssh_keys == (key,)
+    assert made.person_keys == {"ana": (key,)}
+    assert made.people == People(made.records, chat=Chat.ORDINARY, provable=frozenset({"ana"}))
     assert made.notify == NotifyConfig(channels=("email",), sender="security@example.com")
     assert made.timeouts.patience_s == 600
-    assert made.hooks == ({"source": "pagerduty", "anything": {"goes": 1}},)
+
+
+SERVER = """
+[connections.pd]
+system = "pagerduty"
+
+[sources.pager]
+sender = "pagerduty"
+old_secret = "keyring"
+runbooks = ["compromised-key"]
+connection = "pd"
+
+[sources.scanner]
+sender = "github"
+secret = "file:/run/credentials/scanner"
+runbooks = ["compromised-key"]
+rate = 60
+api = "https://api.github.com"
+token = {command = ["op", "read", "op://ops/github"]}
+options = {org = "example"}
+
+[sources.chat]
+sender = "slack"
+options = {team = "T0123456789"}
+
+[[hooks]]
+source = "pager"
+runbook = "compromised-key"
+when = "event.service == 'billing'"
+with = {key = "${{ event.labels.key_id }}"}
+about = "event.labels.key_id"
+
+[server]
+url = "https://respond.example.com/"
+workers = 2
+reconcile = "10m"
+
+[server.oidc]
+issuer = "https://id.example.com/"
+client_id = "respond"
+"""
+
+
+def test_sources_hooks_and_the_server_are_typed() -> None:
+    """Each credential that is there has a place, and none that is not."""
+    made = project(SERVER)
+    assert made.references == {
+        "pd": "keyring",
+        "pager": "keyring",
+        "pager/old": "keyring",
+        "scanner": "file:/run/credentials/scanner",
+        "scanner/token": ("op", "read", "op://ops/github"),
+        "chat": "keyring",
+        "oidc": "keyring",
+    }
+    assert made.sources["pager"].runbooks == ("compromised-key",)
+    assert made.sources["scanner"].options == {"org": "example"}
+    assert made.hooks == (
+        HookConfig(
+            "pager", "compromised-key", "event.service == 'billing'",
+            {"key": "${{ event.labels.key_id }}"}, "event.labels.key_id",
+        ),
+    )  # fmt: skip
+    server = made.server
+    assert (server.url, server.workers, server.reconcile_s) == (
+        "https://respond.example.com", 2, 600)  # fmt: skip
+    # An issuer is compared as it is written: the slash belongs to it.
+    assert server.oidc == OidcConfig("https://id.example.com/", "respond")
+
+
+def test_a_public_client_has_no_secret() -> None:
+    """Nothing looks for one then."""
+    made = project(SERVER + 'secret = "none"\n')
+    assert "oidc" not in made.references
+
+
+@pytest.mark.parametrize(
+    ("url", "ok"),
+    [
+        ("http://127.0.0.1:8080", True),
+        ("http://localhost", True),
+        ("http://[::1]:8080", True),
+        ("http://respond.example.com", False),
+        ("http://127.0.0.1.example.com", False),
+        ("http://user@127.0.0.1", False),
+        ("https://respond.example.com/page", False),
+        ("https://respond.example.com?a=b", False),
+        ("//respond.example.com", False),
+    ],
+)
+def test_the_page_is_reached_by_https_or_from_this_machine(url: str, *, ok: bool) -> None:
+    """Whoever reads along could act as the person who signs on."""
+    assert (faults(f'[server]\nurl = "{url}"\n') == []) is ok
+
+
+def test_an_old_secret_kept_nowhere_is_none() -> None:
+    """Only credentials that may lack can be none."""
+    assert faults('[sources.a]\nsender = "github"\nrunbooks = ["x"]\nsecret = "none"\n')
+
+
+def test_the_senders_are_those_that_there_are() -> None:
+    """The names stand in two places, so that no start has to load every sender."""
+    senders = pytest.importorskip("respond.senders", reason="the senders are not built yet")
+    assert set(SENDERS) == set(senders.SENDERS)
 
 
 def test_the_journal_may_lie_anywhere_but_in_the_project(tmp_path: Path) -> None:
@@ -227,7 +339,7 @@ def test_a_folder_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("table", TABLES)
 def test_every_key_is_documented_with_its_default(table: str) -> None:
     """The page and the code say the same, in the same order, and nothing more."""
-    title = {"person": "[[person]]"}.get(table, f"[{table}]")
+    title = f"[[{table}]]" if table in {"person", "hooks"} else f"[{table}]"
     section = DOCS.split(f"## `{title}`", 1)[1].split("\n## ", 1)[0]
     rows = re.findall(r"^\| `([^`]+)` \| (.+?) \| (.+) \|$", section, re.MULTILINE)
 
@@ -240,7 +352,7 @@ def test_every_key_is_documented_with_its_default(table: str) -> None:
 def test_the_defaults_of_the_table_are_those_of_the_code() -> None:
     """Writing every default out changes nothing."""
     text = ""
-    for table in ("policy", "journal", "notify", "timeouts"):
+    for table in ("policy", "journal", "notify", "timeouts", "server"):
         lines = [f"{name} = {key.default}" for name, key in TABLES[table].items()]
         text += f"[{table}]\n" + "\n".join(lines) + "\n"
     assert project(text) == Project()
@@ -251,6 +363,17 @@ def test_the_defaults_of_the_table_are_those_of_the_code() -> None:
         line for line in lines if not line.startswith("auth")))  # fmt: skip
     assert written.connections["a"] == ConnectionConfig("a", "customerio")
     assert {each.name for each in fields(ConnectionConfig)} == {"name", *keys}
+
+    keys = TABLES["sources.NAME"]
+    lines = [f"{name} = {key.default}" for name, key in keys.items() if key.default != "[]"]
+    written = project("\n".join(['[sources.a]\nsender = "slack"', *lines[1:]]))
+    assert written.sources["a"] == SourceConfig("a", "slack")
+    assert {each.name for each in fields(SourceConfig)} == {"name", *keys}
+
+    oidc = 'issuer = "https://id.example.com"\nclient_id = "respond"\n'
+    lines = [f"{name} = {key.default}" for name, key in TABLES["server.oidc"].items()]
+    written = project(f"[server.oidc]\n{oidc}" + "\n".join(lines[2:]))
+    assert written.server.oidc == OidcConfig("https://id.example.com", "respond")
     assert (Timeouts(), JournalConfig()) == (Project().timeouts, Project().journal)
 
 
@@ -258,7 +381,10 @@ def test_the_example_of_the_page_is_valid() -> None:
     """Somebody will copy it."""
     example = re.search(r"```toml\n(.*?)```", DOCS, re.DOTALL)
     assert example is not None
-    assert set(project(example[1]).connections) == {"cio", "vault"}
+    made = project(example[1])
+    assert set(made.connections) == {"cio", "vault"}
+    server = re.findall(r"```toml\n(.*?)```", DOCS, re.DOTALL)[1]
+    assert set(project(server).sources) == {"pager"}
 
 
 # --- places and secrets -------------------------------------------------------------------------

@@ -338,6 +338,7 @@ def test_a_list_with_a_late_item_is_late() -> None:
         {"id": "x", "uses": 2**53},
         {"id": "x", "uses": SecretHandle("s")},
         {"id": "\ud800", "uses": 1},
+        {"id": "x\0y", "uses": 1},
         {"id": ["x"], "uses": 1},
         "old",
         {"id": "x", "uses": 1.5},

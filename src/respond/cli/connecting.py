@@ -124,7 +124,8 @@ def check_name(project: Project, places: Places, name: str) -> tuple[ConnectionC
 def _known(project: Project, places: Places) -> str:
     if places.project is None:
         return "there is no respond.toml here or above: respond init"
-    return f"respond.toml has: {', '.join(project.connections) or 'no connection'}"
+    names = ", ".join((*project.connections, *project.sources))
+    return f"respond.toml has: {names or 'no connection'}"
 
 
 def _snippet(name: str) -> str:

@@ -16,9 +16,14 @@ from respond.places import PROJECT_FILE, Places
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from respond.adapters.clock import SystemClock
+    from respond.adapters.journal_sqlite import SqliteJournal
     from respond.cli.connecting import Connected, Connecting
+    from respond.cli.connecting_source import Stored
     from respond.cli.doctoring import Doctor, Finding
     from respond.cli.probing import Right
+    from respond.formats.config_file import Project
+    from respond.ports import KeyStore
 
 __all__ = ["apps"]
 
@@ -95,12 +100,13 @@ Commit respond.toml, runbooks/ and journal.pub; none of them holds a secret."""
         "respond connect cio",
         "respond connect cio/app --replace",
         "pass show cio | respond connect cio --from -",
+        "respond connect pager --new",
         note="Ends with 9 when the credential is refused.",
     )
 )
 def connect(
     ctx: typer.Context,
-    name: str = typer.Argument(help="A connection of respond.toml, e.g. cio or cio/app"),
+    name: str = typer.Argument(help="A connection or source of respond.toml, e.g. cio or cio/app"),
     source: str = typer.Option(
         "", "--from", help="Take the credential from file:PATH or - instead of asking (hidden)"
     ),
@@ -108,13 +114,19 @@ def connect(
     accept: bool = typer.Option(
         False, "--accept", help="Accept what the account offers without being asked"
     ),
+    make: bool = typer.Option(
+        False, "--new", help="For a source: make a secret, and print it once for the sender"
+    ),
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
 ) -> int:
     """Store a credential after trying it with harmless reads, and say what it may do.
 
     A credential that is refused is not stored. For Customer.io the operations that the account
     describes are shown: those that you accept are done by the tool, the others by a person.
+    The secret of a source of webhooks is stored too, and the address for the sender said.
     """
+    from respond import wiring
+    from respond.cli.connecting_source import is_for_server
     from respond.cli.secret_input import ask_hidden, read_secret
 
     def new() -> str:
@@ -125,6 +137,14 @@ def connect(
     def agreed(made: Connected) -> bool:
         return _accepted(made, accept=accept)
 
+    if is_for_server(wiring.load_project(ctx.obj), name):
+        return _connect_source(
+            ctx.obj, name, new, make=make, replace=replace or bool(source), as_json=as_json
+        )
+    if make:
+        raise UsageError(
+            "--new makes the secret of a source of webhooks", do="leave it out for a connection"
+        )
     connecting = _connecting(ctx.obj, name, new, agreed, replace=replace or bool(source))
     try:
         made = connecting.go()
@@ -136,18 +156,56 @@ def connect(
     return int(ExitCode.DONE)
 
 
-def _connecting(places: Places, name: str, new: Any, accept: Any, *, replace: bool) -> Connecting:
-    """Everything that connecting needs. The journal is opened first: it has to take the record."""
+def _connect_source(
+    places: Places, name: str, new: Any, *, make: bool, replace: bool, as_json: bool
+) -> int:
+    """The same for what ``respond serve`` needs; the journal is opened first here too."""
+    from respond import wiring
+    from respond.adapters.redactor import Redactor
+    from respond.cli.connecting_source import Storing
+
+    project = wiring.load_project(places)
+    keys, clock, journal = _opened(places, project)
+    with journal:
+        made = Storing(
+            project=project,
+            name=name,
+            keys=keys,
+            journal=journal,
+            clock=clock,
+            redactor=Redactor(),
+            new=new,
+            chance=wiring.chance,
+            tell=_say,
+            make=make,
+            replace=replace,
+        ).go()
+    _result(json.dumps(made.as_json(), indent=2) if as_json else "\n".join(_stored_text(made)))
+    return int(ExitCode.DONE)
+
+
+def _stored_text(made: Stored) -> Iterator[str]:
+    from respond.views.layout import labelled, said, word
+
+    yield from labelled("Source", f"{word(made.name)} ({made.kind})", _WIDTH)
+    yield from labelled("Stored in", said(made.stored_in or "nothing new was stored"), _WIDTH)
+    if made.moved:
+        yield from labelled("Note", f"the one before counts too, as {word(made.name)}/old", _WIDTH)
+    if made.url:
+        yield from labelled("Address", said(made.url, limit=1_000), _WIDTH)
+        yield from labelled("There", said(made.at_sender, limit=1_000), _WIDTH)
+    if made.made:
+        yield from labelled("Secret", "shown once, for the sender; nobody else needs it:", _WIDTH)
+        # Alone on its line, so that it is copied whole.
+        yield made.made
+
+
+def _opened(places: Places, project: Project) -> tuple[KeyStore, SystemClock, SqliteJournal]:
+    """Keys and journal. The journal is opened before anything is changed: it takes the record."""
     from respond import wiring
     from respond.adapters.clock import SystemClock
     from respond.adapters.journal_sqlite import SqliteJournal
-    from respond.adapters.redactor import Redactor
-    from respond.cli import probing
-    from respond.cli.connecting import Connecting, check_name, loadable
 
-    project = wiring.load_project(places)
-    config, part = check_name(project, places, name)
-    line = probing.line_of(project, config.name)
     keys, clock = wiring.open_keys(project, places), SystemClock()
     journal = SqliteJournal.open(
         wiring.journal_path(project, places),
@@ -156,6 +214,20 @@ def _connecting(places: Places, name: str, new: Any, accept: Any, *, replace: bo
         create=True,
         actor=wiring.os_user(),
     )
+    return keys, clock, journal
+
+
+def _connecting(places: Places, name: str, new: Any, accept: Any, *, replace: bool) -> Connecting:
+    """Everything that connecting needs."""
+    from respond import wiring
+    from respond.adapters.redactor import Redactor
+    from respond.cli import probing
+    from respond.cli.connecting import Connecting, check_name, loadable
+
+    project = wiring.load_project(places)
+    config, part = check_name(project, places, name)
+    line = probing.line_of(project, config.name)
+    keys, clock, journal = _opened(places, project)
     return Connecting(
         places=places,
         project=project,

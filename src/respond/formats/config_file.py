@@ -1,384 +1,67 @@
 """Read ``respond.toml``: the systems, the people, and how much care a run gets.
 
 The file lies in git beside the team's runbooks and never holds a secret: a text that looks like
-one is refused. One table below says every key with its default; ``docs/configuration.md`` is held
-to it. Unknown keys are refused, with what was probably meant: a setting that is misspelt and
-quietly ignored would be found out at the worst moment.
+one is refused. ``config_keys`` says every key with its default. Unknown keys are refused, with
+what was probably meant: a setting that is misspelt and quietly ignored would be found out at the
+worst moment.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final, TypeAlias
-from urllib.parse import urlsplit
+from typing import Any, Final
 
-from respond.core.inputs import parse_span
-from respond.core.policy import Confirm, Policy, TwoPeople
-from respond.core.script import Connection, PersonRecord
+from respond.core.policy import Chat, Confirm, Policy, TwoPeople
+from respond.core.script import PersonRecord
 from respond.core.showable import hidden_character, showable
 from respond.errors import UsageError
-from respond.formats.faults import FormatFault, Mark, SourceText, did_you_mean, path_text
-from respond.formats.fitting import Faults, span_text
+from respond.formats.config_keys import NAME, PLAIN_NAME, SENDERS, SYSTEMS, TABLES, TOP, Key
+from respond.formats.config_project import (
+    ConnectionConfig,
+    Credential,
+    HookConfig,
+    JournalConfig,
+    NotifyConfig,
+    OidcConfig,
+    PersonConfig,
+    Project,
+    ServerConfig,
+    SourceConfig,
+    Timeouts,
+    Where,
+)
+from respond.formats.config_values import FILE, Values
+from respond.formats.faults import FormatFault, Mark, SourceText, did_you_mean
 from respond.formats.secret_looks import looks_secret
-from respond.formats.toml_positions import place_of, places
+from respond.formats.server_config import check_server, read_hooks, read_server, read_sources
+from respond.formats.toml_positions import Path as KeyPath
 
 __all__ = [
     "FILE",
+    "SENDERS",
     "SYSTEMS",
     "TABLES",
     "ConnectionConfig",
     "Credential",
+    "HookConfig",
     "JournalConfig",
     "Key",
     "NotifyConfig",
+    "OidcConfig",
     "PersonConfig",
     "Project",
+    "ServerConfig",
+    "SourceConfig",
     "Timeouts",
     "find_project",
     "parse_project",
     "read_project",
 ]
 
-FILE: Final = "respond.toml"
 _BYTES_MAX: Final = 262_144
-SYSTEMS: Final = ("command", "customerio", "email", "http", "pagerduty", "slack", "vault")
-
-_Path: TypeAlias = tuple[str | int, ...]
-Credential: TypeAlias = "str | tuple[str, ...]"
-"""``keyring``, ``file:PATH``, or the words of a command that prints it."""
-
-
-# --- what a project is --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionConfig:
-    """``[connections.NAME]``: one account of a system, and where its credential is.
-
-    Attributes:
-        sink: Where a new credential goes, such as ``vault:NAME:MOUNT/PATH#FIELD``.
-        auth: How a connection of the system ``http`` says who it is.
-        credentials: Further credentials by name, such as ``app`` and ``track``.
-        base_urls: Surface to https address, where it is not the vendor's own.
-        options: What only this system knows.
-    """
-
-    name: str
-    system: str
-    account: str = ""
-    region: str = ""
-    identity: str = ""
-    sink: str = ""
-    auth: str = "bearer"
-    credential: Credential = "keyring"
-    credentials: Mapping[str, Credential] = field(default_factory=dict)
-    base_urls: Mapping[str, str] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def references(self) -> dict[str, Credential]:
-        """Where each credential is, by its full name: ``cio`` and ``cio/app``."""
-        named = {f"{self.name}/{key}": place for key, place in self.credentials.items()}
-        return {self.name: self.credential, **named}
-
-
-@dataclass(frozen=True, slots=True)
-class PersonConfig:
-    """``[[person]]``: what actions may know, and what tells that it is really them.
-
-    Attributes:
-        ssh_keys: Public keys, as in an ``authorized_keys`` file.
-        oidc_issuer: Who signs this person's ID tokens.
-        oidc_subject: The person's ``sub`` there.
-    """
-
-    record: PersonRecord
-    ssh_keys: tuple[str, ...] = ()
-    oidc_issuer: str = ""
-    oidc_subject: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class JournalConfig:
-    """``[journal]``. An empty path is the user's own state folder."""
-
-    path: str = ""
-    keys: str = "keyring"
-
-
-@dataclass(frozen=True, slots=True)
-class NotifyConfig:
-    """``[notify]``: how people are told, in order of preference."""
-
-    channels: tuple[str, ...] = ("slack", "email")
-    sender: str = ""
-    slack_channel: str = ""
-    pagerduty_service: str = ""
-    smtp_host: str = ""
-    smtp_port: int = 587
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """``[timeouts]``, in seconds.
-
-    Attributes:
-        request_s: Limit for one request.
-        command_s: Limit for a program that prints a credential or takes one.
-        patience_s: How long a step waits for something that is not there yet.
-    """
-
-    request_s: int = 10
-    command_s: int = 30
-    patience_s: int = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """``respond.toml``, read. Without the file there are no connections and no persons.
-
-    Attributes:
-        folder: Where the file lies; None without one.
-        links: System to page to https address, where ours is not right.
-        hooks: ``[[hooks]]``, as they stand; their own reader checks them.
-    """
-
-    folder: Path | None = None
-    connections: Mapping[str, ConnectionConfig] = field(default_factory=dict)
-    policy: Policy = field(default_factory=Policy)
-    persons: tuple[PersonConfig, ...] = ()
-    journal: JournalConfig = field(default_factory=JournalConfig)
-    notify: NotifyConfig = field(default_factory=NotifyConfig)
-    links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    timeouts: Timeouts = field(default_factory=Timeouts)
-    hooks: tuple[Mapping[str, Any], ...] = ()
-
-    @property
-    def records(self) -> tuple[PersonRecord, ...]:
-        """The persons as actions and approvals know them."""
-        return tuple(person.record for person in self.persons)
-
-    @property
-    def references(self) -> dict[str, Credential]:
-        """Where every credential is, by its full name."""
-        return {
-            name: place
-            for connection in self.connections.values()
-            for name, place in connection.references.items()
-        }
-
-    def connection(self, name: str, can: frozenset[str] = frozenset()) -> Connection:
-        """A connection as actions know it, with ``[links]`` of its system in its options.
-
-        Args:
-            name: One of ``connections``.
-            can: What discovery has confirmed for it.
-        """
-        given = self.connections[name]
-        links = self.links.get(given.system)
-        options = {**given.options, **({"links": dict(links)} if links else {})}
-        return Connection(
-            name=given.name,
-            system=given.system,
-            account=given.account,
-            region=given.region,
-            identity=given.identity,
-            sink=given.sink,
-            options=options,
-            can=can,
-        )
-
-
-# --- the keys -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Text:
-    """A text; ``pattern`` is its form, ``wanted`` what a fault calls it."""
-
-    wanted: str = "text"
-    pattern: str = r"(?s).*"
-
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """One of these words."""
-
-    words: tuple[str, ...]
-
-    @property
-    def wanted(self) -> str:
-        return f"one of {', '.join(self.words)}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Number:
-    least: int
-    most: int
-
-    @property
-    def wanted(self) -> str:
-        return f"a whole number from {self.least} to {self.most}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Switch:
-    wanted: str = "true or false"
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    most_s: int
-
-    @property
-    def wanted(self) -> str:
-        return f"a duration such as 30s or 5m, at most {span_text(self.most_s)}"
-
-
-@dataclass(frozen=True, slots=True)
-class _List:
-    item: _Text | _Words
-
-    @property
-    def wanted(self) -> str:
-        return f"a list, each {self.item.wanted}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Credential:
-    wanted: str = '"keyring", "file:PATH" or {command = ["...", "..."]}'
-
-
-@dataclass(frozen=True, slots=True)
-class _Https:
-    wanted: str = "an address that begins with https://"
-
-
-@dataclass(frozen=True, slots=True)
-class _Map:
-    """Free names, each with a value of one kind."""
-
-    value: _Https | _Credential | _Map
-    wanted: str = "a table"
-
-
-@dataclass(frozen=True, slots=True)
-class _Free:
-    """A table that only its system understands: texts, numbers, booleans, and lists of them."""
-
-    wanted: str = "a table"
-
-
-_Kind: TypeAlias = (
-    _Text | _Words | _Number | _Switch | _Span | _List | _Credential | _Https | _Map | _Free
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key of the file.
-
-    Attributes:
-        kind: What may stand behind it.
-        default: As one would write it; empty when there is none.
-        says: What it does.
-    """
-
-    kind: _Kind
-    default: str
-    says: str
-    required: bool = False
-
-
-_NAME: Final = r"[a-z][a-z0-9_-]{0,62}"
-_PLAIN_NAME: Final = _Text("a name of small letters, digits, _ and -", _NAME)
-_ADDRESS: Final = _Text("an e-mail address", r"[^@\s<>,;\"]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,252}")
-_SSH_KEY: Final = _Text(
-    "a public SSH key", r"(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]{32,}={0,3}( .*)?"
-)
-_HOST: Final = _Text("a host name", r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
-
-TABLES: Final[Mapping[str, Mapping[str, Key]]] = MappingProxyType(
-    {
-        "connections.NAME": {
-            "system": Key(_Words(SYSTEMS), "", "Which system it is an account of.", required=True),
-            "account": Key(_Text(), '""', "Id of the account; shown at every question."),
-            "region": Key(_Text(), '""', "Where the account lives, such as eu."),
-            "identity": Key(_Text(), '""', "Whose credential it is, as the system names them."),
-            "sink": Key(_Text(), '""', "Where a new credential goes: vault:NAME:MOUNT/PATH#FIELD, "
-                        "command:NAME, own or screen."),
-            "auth": Key(_Words(("bearer", "basic", "none")), '"bearer"',
-                        "For the system http: how the credential is sent."),
-            "credential": Key(_Credential(), '"keyring"', "Where the credential is kept."),
-            "credentials": Key(_Map(_Credential()), "{}",
-                               "Further credentials by name, such as app and track."),
-            "base_urls": Key(_Map(_Https()), "{}", "Surface to address, where it is not the "
-                             "vendor's own. Only https."),
-            "options": Key(_Free(), "{}", "What only this system knows; docs of its actions."),
-        },
-        "policy": {
-            "confirm": Key(_Words(tuple(each.value for each in Confirm)), '"destructive"',
-                           "At which writes the operator is asked. Destructive ones ask always."),
-            "two_people": Key(_Words(tuple(each.value for each in TwoPeople)), '"never"',
-                              "For which writes another person has to agree."),
-            "approvals": Key(_Number(1, 5), "1", "How many have to agree where somebody has to."),
-            "approver": Key(_PLAIN_NAME, '"approver"', "Role of the persons who may agree."),
-            "limit": Key(_Number(1, 1_000), "25", "Targets of one step beyond which it asks again, "
-                         "whatever its runbook says. A destructive step that names no number has "
-                         "one target."),
-            "require_reason": Key(_Switch(), "false", "Whether a run wants a reason."),
-            "expiry": Key(_Span(86_400), '"30m"', "How long an approval request stays open."),
-        },
-        "person": {
-            "id": Key(_PLAIN_NAME, "", "Short name, as the record uses it.", required=True),
-            "name": Key(_Text(), '""', "How to call them."),
-            "emails": Key(_List(_ADDRESS), "[]", "All of their addresses: one person, one entry."),
-            "roles": Key(_List(_PLAIN_NAME), "[]", "Such as admin and approver."),
-            "slack": Key(_Text("a Slack user id", "[UW][A-Z0-9]{2,20}"), '""',
-                         "Slack user id, such as U024BE7LH."),
-            "pagerduty": Key(_Text("a PagerDuty user id", "[A-Z0-9]{3,20}"), '""',
-                             "PagerDuty user id."),
-            "ssh_keys": Key(_List(_SSH_KEY), "[]", "Public keys that sign approvals."),
-            "oidc_issuer": Key(_Https(), '""', "Who signs this person's ID tokens."),
-            "oidc_subject": Key(_Text(), '""', "The person's sub there."),
-        },
-        "journal": {
-            "path": Key(_Text(), '""', "File of the journal, absolute, outside of the project. "
-                        "Empty: the user's state folder."),
-            "keys": Key(_Words(("keyring", "file")), '"keyring"',
-                        "Where the signing key is. file is for servers, and verify says so."),
-        },
-        "notify": {
-            "channels": Key(_List(_Words(("slack", "email", "pagerduty"))), '["slack", "email"]',
-                            "How people are told, in order of preference."),
-            "from": Key(_ADDRESS, '""', "Address that mail comes from."),
-            "slack_channel": Key(_Text("a Slack channel id", "[CG][A-Z0-9]{2,20}"), '""',
-                                 "Channel for notices to everybody."),
-            "pagerduty_service": Key(_Text("a PagerDuty service id", "[A-Z0-9]{3,20}"), '""',
-                                     "Service whose on-call person is paged."),
-            "smtp_host": Key(_HOST, '""', "Mail server."),
-            "smtp_port": Key(_Number(1, 65_535), "587", "Its port."),
-        },
-        "links": {
-            "SYSTEM": Key(_Map(_Https()), "{}", "Page to address, where a console's own link has "
-                          "changed: app, members, audit and so on."),
-        },
-        "timeouts": {
-            "request": Key(_Span(120), '"10s"', "Limit for one request."),
-            "command": Key(_Span(600), '"30s"', "Limit for a program that keeps a credential."),
-            "patience": Key(_Span(86_400), '"5m"', "How long a step waits for something that is "
-                            "not there yet."),
-        },
-    }
-)  # fmt: skip
-"""Every key, by table. ``hooks`` has a reader of its own."""
-
-_TOP: Final = ("connections", "policy", "person", "journal", "notify", "links", "timeouts", "hooks")
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -423,9 +106,10 @@ def parse_project(data: bytes, *, name: str, folder: Path | None = None) -> Proj
         FormatFaults: Everything else that is wrong in it.
     """
     text, raw = _toml(data, name)
-    reading = _Reading(name, data, text)
+    where = Where(name, data, text)
+    reading = _Reading(where)
     reading.check_secrets(raw)
-    reading.check_keys(raw, _TOP, (), "the file")
+    reading.check_keys(raw, TOP, (), "the file")
     project = Project(
         folder=folder,
         connections=reading.connections(raw),
@@ -435,9 +119,13 @@ def parse_project(data: bytes, *, name: str, folder: Path | None = None) -> Proj
         notify=reading.notify(raw),
         links=reading.links(raw),
         timeouts=reading.timeouts(raw),
-        hooks=tuple(reading.tables(raw, "hooks")),
+        sources=read_sources(reading, raw),
+        hooks=read_hooks(reading, raw),
+        server=read_server(reading, raw),
+        where=where,
     )
     reading.check_references(project)
+    check_server(reading, project)
     reading.faults.refuse()
     return project
 
@@ -475,31 +163,19 @@ def _not_toml(source: SourceText, message: str) -> FormatFault:
     return fault
 
 
-class _Reading:
-    """One pass over the file. Everything that is wrong goes to ``faults``."""
-
-    def __init__(self, name: str, data: bytes, text: str) -> None:
-        self.faults = Faults(SourceText(name, data))
-        self._text = text
-        self._places: Mapping[_Path, Mark] | None = None
-
-    def fault(self, path: _Path, what: str, hint: str = "", *, quotes: bool = True) -> None:
-        """Report; without ``quotes`` the line is not shown, for it may hold a secret."""
-        if self._places is None:
-            self._places = places(self._text)
-        mark = place_of(path, self._places)
-        self.faults.add(mark, what, hint=hint, path=path, quotes=quotes)
+class _Reading(Values):
+    """The tables that every project may have; the server's are read in a module of their own."""
 
     # --- tables ---------------------------------------------------------------------------------
 
     def connections(self, raw: Mapping[str, Any]) -> dict[str, ConnectionConfig]:
         made: dict[str, ConnectionConfig] = {}
-        for name, table in self._table(raw, "connections", ()).items():
+        for name, table in self.table(raw, "connections", ()).items():
             path = ("connections", name)
-            if not re.fullmatch(_NAME, name, re.ASCII):
-                what = f"the connection '{showable(name)}' must have {_PLAIN_NAME.wanted}"
+            if not re.fullmatch(NAME, name, re.ASCII):
+                what = f"the connection '{showable(name)}' must have {PLAIN_NAME.wanted}"
                 self.fault(path, what)
-            values = self._values(table, "connections.NAME", path)
+            values = self.values(table, "connections.NAME", path)
             if "system" not in values:
                 continue
             if "auth" in values and values["system"] != "http":
@@ -508,11 +184,13 @@ class _Reading:
         return made
 
     def policy(self, raw: Mapping[str, Any]) -> Policy:
-        values = self._values(raw.get("policy", {}), "policy", ("policy",))
+        values = self.values(raw.get("policy", {}), "policy", ("policy",))
         if "confirm" in values:
             values["confirm"] = Confirm(values["confirm"])
         if "two_people" in values:
             values["two_people"] = TwoPeople(values["two_people"])
+        if "chat" in values:
+            values["chat"] = Chat(values["chat"])
         if "expiry" in values:
             values["expiry_s"] = values.pop("expiry")
         return Policy(**values)
@@ -520,12 +198,14 @@ class _Reading:
     def persons(self, raw: Mapping[str, Any]) -> tuple[PersonConfig, ...]:
         made: list[PersonConfig] = []
         known: dict[tuple[str, str], str] = {}
+        called: dict[str, tuple[str, str]] = {}
         for number, table in enumerate(self.tables(raw, "person")):
             path = ("person", number)
-            values = self._values(table, "person", path)
+            values = self.values(table, "person", path)
             if "id" not in values:
                 continue
             self._check_one_person(values, path, known)
+            self._check_names(values, path, called)
             own = {key: values.pop(key) for key in ("ssh_keys", "oidc_issuer", "oidc_subject")
                    if key in values}  # fmt: skip
             if bool(own.get("oidc_issuer")) != bool(own.get("oidc_subject")):
@@ -534,11 +214,12 @@ class _Reading:
         return tuple(made)
 
     def _check_one_person(
-        self, values: Mapping[str, Any], path: _Path, known: dict[tuple[str, str], str]
+        self, values: Mapping[str, Any], path: KeyPath, known: dict[tuple[str, str], str]
     ) -> None:
         """One person with two entries could approve their own run."""
         marks = [("id", values["id"])]
         marks += [("emails", email.casefold()) for email in values.get("emails", ())]
+        marks += [("logins", login.casefold()) for login in values.get("logins", ())]
         marks += [("ssh_keys", " ".join(key.split()[:2])) for key in values.get("ssh_keys", ())]
         marks += [(key, values[key]) for key in ("slack", "pagerduty") if values.get(key)]
         if values.get("oidc_subject"):
@@ -553,11 +234,28 @@ class _Reading:
                     "one person has one entry",
                 )
 
-    def _again(self, known: dict[tuple[str, str], str], name: str, path: _Path) -> bool:
+    def _check_names(
+        self, values: Mapping[str, Any], path: KeyPath, called: dict[str, tuple[str, str]]
+    ) -> None:
+        """A login that is another person's id or address would let one stand for the other."""
+        given = [
+            ("id", values["id"]),
+            *((key, values.get(key, "")) for key in ("slack", "pagerduty")),
+        ]
+        given += [(key, each) for key in ("emails", "logins") for each in values.get(key, ())]
+        for key, word in given:
+            if word:
+                other, kind = called.setdefault(word.casefold(), (values["id"], key))
+                # The same kind twice was reported before.
+                if other != values["id"] and kind != key:
+                    what = f"'{showable(word)}' means the person '{other}' already"
+                    self.fault((*path, key), what, "one person has one entry")
+
+    def _again(self, known: dict[tuple[str, str], str], name: str, path: KeyPath) -> bool:
         return known.setdefault(("number of id", name), str(path[-1])) != str(path[-1])
 
     def journal(self, raw: Mapping[str, Any], folder: Path | None) -> JournalConfig:
-        values = self._values(raw.get("journal", {}), "journal", ("journal",))
+        values = self.values(raw.get("journal", {}), "journal", ("journal",))
         if values.get("path"):
             path = Path(values["path"]).expanduser()
             if not path.is_absolute():
@@ -569,158 +267,26 @@ class _Reading:
         return JournalConfig(**values)
 
     def notify(self, raw: Mapping[str, Any]) -> NotifyConfig:
-        values = self._values(raw.get("notify", {}), "notify", ("notify",))
+        values = self.values(raw.get("notify", {}), "notify", ("notify",))
         if "from" in values:
             values["sender"] = values.pop("from")
         return NotifyConfig(**values)
 
     def links(self, raw: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
         made: dict[str, Mapping[str, str]] = {}
-        for system, table in self._table(raw, "links", ()).items():
+        for system, table in self.table(raw, "links", ()).items():
             path = ("links", system)
             if system not in SYSTEMS:
                 hint = did_you_mean(system, SYSTEMS) or f"known: {', '.join(SYSTEMS)}"
                 self.fault(path, f"there is no system '{showable(system)}'", hint)
-            made[system] = self._value(table, TABLES["links"]["SYSTEM"].kind, path) or {}
+            made[system] = self.value(table, TABLES["links"]["SYSTEM"].kind, path) or {}
         return made
 
     def timeouts(self, raw: Mapping[str, Any]) -> Timeouts:
-        values = self._values(raw.get("timeouts", {}), "timeouts", ("timeouts",))
+        values = self.values(raw.get("timeouts", {}), "timeouts", ("timeouts",))
         return Timeouts(**{f"{key}_s": value for key, value in values.items()})
 
-    def tables(self, raw: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-        """The tables of ``[[key]]``."""
-        given = raw.get(key, [])
-        if isinstance(given, list) and all(isinstance(each, dict) for each in given):
-            return given
-        self.fault((key,), f"'{key}' must be written as [[{key}]]")
-        return []
-
-    # --- values ---------------------------------------------------------------------------------
-
-    def check_keys(
-        self, table: Mapping[str, Any], known: Iterable[str], path: _Path, what: str
-    ) -> None:
-        names = tuple(known)
-        for key in table:
-            if key not in names:
-                hint = did_you_mean(key, names) or f"known: {', '.join(names)}"
-                self.fault((*path, key), f"unknown key '{showable(key)}' in {what}", hint)
-
-    def _table(self, raw: Mapping[str, Any], key: str, path: _Path) -> dict[str, Any]:
-        given = raw.get(key, {})
-        if isinstance(given, dict):
-            return given
-        self.fault((*path, key), f"'{key}' must be a table")
-        return {}
-
-    def _values(self, table: Any, name: str, path: _Path) -> dict[str, Any]:
-        """The keys of a table that are there and right."""
-        if not isinstance(table, dict):
-            self.fault(path, f"'{path_text(path)}' must be a table: {_header(path)}")
-            return {}
-        keys = TABLES[name]
-        self.check_keys(table, keys, path, _header(path))
-        values: dict[str, Any] = {}
-        for key, word in keys.items():
-            if key in table:
-                value = self._value(table[key], word.kind, (*path, key))
-                if value is not None:
-                    values[key] = value
-            elif word.required:
-                self.fault(path, f"{_header(path)} needs '{key}': {word.kind.wanted}")
-        return values
-
-    def _value(self, value: Any, kind: _Kind, path: _Path) -> Any:
-        """The value as the dataclasses have it; None, with a fault, when it does not fit."""
-        match kind, value:
-            case _Text(), str():
-                if value == "" or re.fullmatch(kind.pattern, value):
-                    return value
-            case _Words(), str():
-                if value in kind.words:
-                    return value
-                hint = did_you_mean(value, kind.words) or f"write {kind.wanted}"
-                self.fault(path, f"'{path[-1]}' cannot be '{showable(value, limit=40)}'", hint)
-                return None
-            case _Number(), int() if not isinstance(value, bool):
-                if kind.least <= value <= kind.most:
-                    return value
-            case _Switch(), bool():
-                return value
-            case _Span(), str():
-                seconds = parse_span(value)
-                if seconds is not None and seconds <= kind.most_s:
-                    return seconds
-            case _List(), list():
-                return self._list(value, kind, path)
-            case _Credential(), (str() | dict()):
-                return self._credential(value, path)
-            case _Https(), str() if value == "" or _is_https(value):
-                return value
-            case _Map(), dict():
-                return self._map(value, kind, path)
-            case _Free(), dict() if (bad := next(_not_free(value, path), None)) is not None:
-                what = "an option is text, a number, true, false, or a list or table of these"
-                self.fault(bad, what)
-                return None
-            case _Free(), dict():
-                return value
-            case _:
-                pass
-        # Without the value: somebody may have put a secret there.
-        hint = "put it in quotes" if isinstance(kind, _Text) and isinstance(value, int) else ""
-        quotes = not isinstance(kind, _Credential)
-        self.fault(path, f"'{path[-1]}' must be {kind.wanted}", hint, quotes=quotes)
-        return None
-
-    def _list(self, value: list[Any], kind: _List, path: _Path) -> tuple[Any, ...] | None:
-        made = tuple(self._value(each, kind.item, path) for each in value)
-        if any(each is None for each in made):
-            return None
-        if len(set(made)) < len(made):
-            self.fault(path, f"'{path[-1]}' has an entry twice")
-        return made
-
-    def _map(self, value: dict[str, Any], kind: _Map, path: _Path) -> dict[str, Any]:
-        made = {key: self._value(each, kind.value, (*path, key)) for key, each in value.items()}
-        return {key: each for key, each in made.items() if each is not None}
-
-    def _credential(self, value: str | dict[str, Any], path: _Path) -> Credential | None:
-        match value:
-            case "keyring":
-                return value
-            case str() if value.startswith("file:") and len(value) > len("file:"):
-                return value
-            case {"command": [str(), *_] as words, **rest} if not rest:
-                if all(isinstance(word, str) for word in words):
-                    return tuple(words)
-            case _:
-                pass
-        hint = "the credential itself is stored with: respond connect NAME"
-        what = f"'{path[-1]}' must be {_Credential().wanted}"
-        self.fault(path, what, hint, quotes=False)
-        return None
-
     # --- across tables --------------------------------------------------------------------------
-
-    def check_secrets(self, raw: Any, path: _Path = ()) -> None:
-        """Report texts that look like credentials, without repeating them."""
-        match raw:
-            case str() if looks := looks_secret(raw):
-                self.fault(
-                    path,
-                    f"this looks like {looks}, and {FILE} never holds a secret",
-                    "store it with: respond connect NAME; and replace it, it has been in a file",
-                )
-            case list():
-                for number, each in enumerate(raw):
-                    self.check_secrets(each, (*path, number))
-            case dict():
-                for key, each in raw.items():
-                    self.check_secrets(each, (*path, key))
-            case _:
-                pass
 
     def check_references(self, project: Project) -> None:
         """What only the whole file can tell."""
@@ -739,33 +305,3 @@ class _Reading:
                 hint = did_you_mean(holder, project.connections)
                 what = f"the sink names the connection '{showable(holder)}', which is not there"
                 self.fault(("connections", name, "sink"), what, hint)
-
-
-def _header(path: _Path) -> str:
-    """``[connections.cio]`` or ``[[person]]``."""
-    names = path_text([part for part in path if isinstance(part, str)])
-    return f"[[{names}]]" if any(isinstance(part, int) for part in path) else f"[{names}]"
-
-
-def _not_free(value: Any, path: _Path) -> Iterator[_Path]:
-    match value:
-        case str() | bool() | int():
-            return
-        case list():
-            for each in value:
-                yield from _not_free(each, path)
-        case dict():
-            for key, each in value.items():
-                yield from _not_free(each, (*path, key))
-        case _:
-            yield path
-
-
-def _is_https(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        parts.port  # noqa: B018 - raises for a port that is none
-    except ValueError:
-        return False
-    is_plain = parts.username is None and not parts.fragment and text.isprintable()
-    return parts.scheme == "https" and bool(parts.hostname) and is_plain and " " not in text

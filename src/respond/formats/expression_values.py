@@ -119,4 +119,7 @@ def _encodable(text: object, name: str, source: str) -> str:
     # A lone surrogate ends CEL in an exception of its own.
     if not isinstance(text, str) or (not text.isascii() and re.search("[\ud800-\udfff]", text)):
         raise ExpressionFault(f"{name} is not text that UTF-8 can say", 0, source)
+    # cel-expr-python 0.1.3 gives back only what stands before a NUL: another text, and no error.
+    if "\x00" in text:
+        raise ExpressionFault(f"{name} is text with a NUL in it", 0, source)
     return text

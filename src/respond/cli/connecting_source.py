@@ -1,0 +1,260 @@
+"""Carry out ``respond connect`` for what ``respond serve`` needs: secrets of sources, sign-on.
+
+There is nothing to try them with: whether a secret is right is seen when the first delivery comes.
+So it is only held against the sender's own form, recorded, stored, and said where it goes.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from respond.errors import NotReadyError, UsageError
+
+if TYPE_CHECKING:
+    from respond.adapters.journal_sqlite import SqliteJournal
+    from respond.adapters.redactor import Redactor
+    from respond.adapters.secrets import CredentialStore
+    from respond.formats.config_file import Project, SourceConfig
+    from respond.ports import Clock, KeyStore
+
+__all__ = ["Stored", "Storing", "is_for_server"]
+
+_SECRET_BYTES: Final = 32
+
+_AT_SENDER: Final[Mapping[str, str]] = {
+    "pagerduty": "make a webhook subscription (v3) with this address; it shows the secret once",
+    "alertmanager": "http_config.authorization of a webhook_configs entry: type Bearer, and the "
+    "secret as credentials_file",
+    "grafana": "contact point of type Webhook: this address, the secret as HMAC secret, and a "
+    "timestamp header (its name also in options.timestamp_header of the source)",
+    "incidentio": "make a webhook endpoint with this address; it shows the signing secret",
+    "standard-webhooks": "make an endpoint with this address, and the signing secret",
+    "github": "webhook: this address, content type application/json, the secret, and the events "
+    "of secret scanning alerts alone",
+    "gitguardian": "custom webhook with this address; it shows the signature token",
+    "generic": "send to this address with the header Authorization: Bearer, and the secret",
+    "slack": "the app's Interactivity: this address as request URL; the secret is the signing "
+    "secret under Basic Information",
+}
+_MADE_HERE: Final = frozenset({"alertmanager", "grafana", "standard-webhooks", "github", "generic"})
+"""Senders that take a secret of ours. The others make one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What was stored, and what is left to do.
+
+    Attributes:
+        stored_in: Empty when the stored one stays.
+        moved: The one before was kept as ``NAME/old``.
+        made: The new secret in clear, to be printed once; empty when a person gave it.
+        path: Where deliveries go, below the page; empty where there are none.
+    """
+
+    name: str
+    kind: str
+    stored_in: str = ""
+    moved: bool = False
+    made: str = field(default="", repr=False)
+    path: str = ""
+    url: str = ""
+    at_sender: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "sender": self.kind,
+            "stored_in": self.stored_in,
+            "old_kept": self.moved,
+            "path": self.path,
+            "url": self.url,
+            "at_sender": self.at_sender,
+            **({"secret": self.made} if self.made else {}),
+        }
+
+
+def is_for_server(project: Project, name: str) -> bool:
+    """Whether ``pager``, ``pager/old`` or ``oidc`` is a credential of the server."""
+    from respond.formats.config_project import OIDC
+
+    main = name.partition("/")[0]
+    return main in project.sources or (name == OIDC and project.server.oidc is not None)
+
+
+@dataclass(slots=True)
+class Storing:
+    """One call of ``respond connect`` for such a name.
+
+    Args:
+        new: Asks for the secret, or reads it. Not called when one is made or the old one stays.
+        make: Whether to make a secret.
+        chance: Gives that many bytes of chance.
+        tell: Chatter.
+    """
+
+    project: Project
+    name: str
+    keys: KeyStore
+    journal: SqliteJournal
+    clock: Clock
+    redactor: Redactor
+    new: Callable[[], str]
+    chance: Callable[[int], bytes]
+    tell: Callable[[str], None]
+    make: bool = False
+    replace: bool = False
+
+    def go(self) -> Stored:
+        """Do it.
+
+        Raises:
+            UsageError: There is no such credential, or the secret is not one of this sender.
+            NotReadyError: The one that is kept elsewhere cannot be read, or is too short.
+        """
+        place = self._place()
+        self._check_make()
+        store = self._store()
+        if place != "keyring" or (not self.replace and self._has(store)):
+            self._look_at(store, elsewhere=place != "keyring")
+            return self._told(Stored(self.name, self._kind))
+        value = self._made() if self.make else self.new()
+        if trouble := self._trouble(value):
+            raise UsageError(f"{self.name}: {trouble}", do="nothing was stored; copy it again")
+        self.redactor.register(self.name, value)
+        moved = self._keep_old(store)
+        self._keep(store, self.name, value)
+        made = value if self.make else ""
+        return self._told(Stored(self.name, self._kind, self.keys.says, moved, made))
+
+    # --- what it is ---
+
+    @property
+    def _source(self) -> SourceConfig | None:
+        return self.project.sources.get(self.name.partition("/")[0])
+
+    @property
+    def _kind(self) -> str:
+        return self._source.sender if self._source is not None else "sign-on"
+
+    @property
+    def _signs(self) -> bool:
+        """Whether deliveries are verified with it; a token for an API is another thing."""
+        return self._source is not None and self.name.partition("/")[2] in {"", "old"}
+
+    def _place(self) -> str | tuple[str, ...]:
+        found = self.project.references.get(self.name)
+        if found is None:
+            main, _, part = self.name.partition("/")
+            keys = {"old": "old_secret", "token": "token"}
+            if part not in keys:
+                raise UsageError(
+                    f"{main} has no credential {part[:60]!r}" if part else f"{main} has no secret",
+                    why=f"{main}: the secret; {main}/old: the one before; {main}/token: its API",
+                )
+            raise UsageError(
+                f"{self.name!r} is not in respond.toml",
+                do=f'add to [sources.{main}]:\n\n{keys[part]} = "keyring"\n',
+            )
+        return found
+
+    def _check_make(self) -> None:
+        if self.make and not (
+            self._kind in _MADE_HERE and self.name == self.name.partition("/")[0]
+        ):
+            raise UsageError(
+                f"--new: the secret {self.name} is made on the other side, not here",
+                do=f"copy it from there, then: respond connect {self.name}",
+            )
+
+    def _trouble(self, value: str) -> str:
+        if not value.isascii() or not value.isprintable():
+            return "it holds characters that no credential has"
+        if not self._signs or self._source is None:
+            return ""
+        from respond.senders import SENDERS, check_secret
+
+        return check_secret(SENDERS[self._source.sender], value)
+
+    # --- storing ---
+
+    def _store(self) -> CredentialStore:
+        from respond import wiring
+        from respond.adapters.secrets import CredentialStore
+
+        return CredentialStore(
+            self.project.references,
+            self.keys,
+            self.redactor,
+            self.clock,
+            environment=wiring._clean_environment(),  # noqa: SLF001 - the same for a run
+        )
+
+    def _has(self, store: CredentialStore) -> bool:
+        try:
+            store.credential(self.name)
+        except NotReadyError:
+            return False
+        return True
+
+    def _look_at(self, store: CredentialStore, *, elsewhere: bool) -> None:
+        if elsewhere and (self.replace or self.make):
+            raise UsageError(
+                f"{self.name} is kept outside of respond, as respond.toml says",
+                do="put the new value there, then connect without --replace and --new",
+            )
+        if trouble := self._trouble(store.credential(self.name)):
+            raise NotReadyError(
+                f"{self.name} cannot be used: {trouble}", do="put another one in its place"
+            )
+        where = "is kept outside of respond" if elsewhere else "is stored already"
+        more = "" if elsewhere else "; --replace gives a new one"
+        self.tell(f"{self.name} {where} and has the right form{more}")
+
+    def _made(self) -> str:
+        raw = self.chance(_SECRET_BYTES)
+        if self._kind == "standard-webhooks":
+            return f"whsec_{base64.b64encode(raw).decode()}"
+        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+    def _keep_old(self, store: CredentialStore) -> bool:
+        """Keep the one before, where two may count, so that no delivery is refused meanwhile."""
+        old = f"{self.name}/old"
+        if self.project.references.get(old) != "keyring" or not self._has(store):
+            return False
+        self._keep(store, old, store.credential(self.name))
+        return True
+
+    def _keep(self, store: CredentialStore, name: str, value: str) -> None:
+        """Record first, store then: a stored credential without a record must not be."""
+        self._record(
+            name,
+            what="credential-stored",
+            digest=self.journal.digest(value),
+            keys=self.keys.says,
+            tried="not tried",
+            account="",
+        )
+        try:
+            store.keep(name, value)
+        except NotReadyError as error:
+            self._record(name, what="credential-not-stored", why=error.what)
+            raise
+
+    def _record(self, name: str, **data: Any) -> None:
+        from respond import wiring
+        from respond.core.events import Event, Kind
+
+        named = {"connection": name, "system": self._kind, **data}
+        self.journal.append(Event(Kind.CONFIG_CHANGED, "", "", wiring.os_user(), named))
+        # Signed at once: there may be no run, and so no other signature, for weeks.
+        self.journal.checkpoint(f"connect {name}")
+
+    def _told(self, made: Stored) -> Stored:
+        if not self._signs or self._source is None:
+            return made
+        path = f"/hooks/{self._source.name}"
+        base = self.project.server.url or "https://(url of [server])"
+        return replace(made, path=path, url=f"{base}{path}", at_sender=_AT_SENDER[self._kind])
