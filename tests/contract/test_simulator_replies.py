@@ -16,6 +16,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from respond.testing.company import Server, default_company, serve
+from respond.testing.company.github import Location
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,6 +146,7 @@ PAGERDUTY = [
     pagerduty("GET", "/incidents"),
     pagerduty("GET", "/incidents/{id}"),
     pagerduty("GET", "/incidents/{id}/alerts"),
+    pagerduty("GET", "/incidents/{id}/custom_fields/values"),
     pagerduty("POST", "/incidents", 201, {"incident": {"title": "t", "service": SERVICE}}),
     pagerduty("PUT", "/incidents/{id}", 200, {"incident": {"status": "acknowledged"}}),
     pagerduty("POST", "/incidents/{id}/notes", 200, {"note": {"content": "n"}}),
@@ -180,6 +182,23 @@ APP = [
     app("GET", "/v1/sender_identities"),
     app("POST", "/v1/send/email", 200, MAIL | {"to": "a@example.com"}),
     app("POST", "/v1/send/email", 400, MAIL),
+]
+
+
+def github(path: str, status: int = 200, query: str = "", **ids: str) -> Case:
+    named = {"org": "example-co", "owner": "example-co", "repo": "shop", "hook_id": "4242"}
+    return Case("github", "GET", path, status, {**named, "alert_number": "42", **ids}, query)
+
+
+_ONE_ALERT = "/repos/{owner}/{repo}/secret-scanning/alerts/{alert_number}"
+GITHUB = [
+    github("/orgs/{org}/secret-scanning/alerts", query="?state=open&sort=updated&per_page=1"),
+    github("/repos/{owner}/{repo}/secret-scanning/alerts"),
+    github(_ONE_ALERT),
+    github(_ONE_ALERT, query="?hide_secret=true"),
+    github(f"{_ONE_ALERT}/locations"),
+    github("/orgs/{org}/hooks/{hook_id}/deliveries"),
+    github("/orgs/{org}/secret-scanning/alerts", 404, org="other"),
 ]
 
 TRACK = [Case("customerio-track", "GET", "/api/v1/accounts/region")]
@@ -270,6 +289,16 @@ def test_the_app_api_answers_as_described(case: Case, server: Server, http: http
     headers = {"Authorization": f"Bearer {server.company.story.app_key}"}
     url = server.urls["customerio/eu/app"] + case.target()
     check(case, http.request(case.method, url, json=case.body, headers=headers))
+
+
+@pytest.mark.parametrize("case", GITHUB, ids=str)
+def test_github_answers_as_described(case: Case, server: Server, http: httpx.Client) -> None:
+    """What is read of secret scanning, with an alert in a file and one in an issue."""
+    headers = {"Authorization": f"Bearer {server.company.story.github_token}"}
+    places = (Location("a.py", 3), Location(kind="issue_body"))
+    server.company.github.open_alert("example-co/shop", "npm_access_token", locations=places)
+    server.company.github.state.alerts[0].locations += places
+    check(case, http.get(server.urls["github"] + case.target(), headers=headers))
 
 
 @pytest.mark.parametrize("region", ["eu", "us"])

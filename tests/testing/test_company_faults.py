@@ -81,7 +81,7 @@ def test_a_fault_can_be_written(text: str, fault: Fault) -> None:
     ("text", "words"),
     [
         ("429", "SYSTEM:KIND"),
-        ("okta:429", "customerio, slack, pagerduty, vault, widgets, email"),
+        ("okta:429", "vault, widgets, sign-on, github, gitguardian, incidentio, email"),
         ("slack:430", "timeout-before"),
         ("slack:crash@revoke", "unknown kind 'crash'"),
         ("email:429", "451, 550"),

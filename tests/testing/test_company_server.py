@@ -45,7 +45,11 @@ def raw(server: Server, data: bytes) -> bytes:
 
 
 def test_only_the_standard_library_is_imported() -> None:
-    """Neither other packages nor the rest of the tool: others can trust what it says of us."""
+    """Neither other packages nor the rest of the tool: others can trust what it says of us.
+
+    One module needs keys that the standard library does not have, to sign as a provider does.
+    """
+    allowed = {"id_token.py": "cryptography"}
     for path in Path(package.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -53,7 +57,8 @@ def test_only_the_standard_library_is_imported() -> None:
                 names = [node.module or ""]
             for name in names:
                 own = name.startswith("respond.testing.company")
-                assert own or name.partition(".")[0] in sys.stdlib_module_names, (path.name, name)
+                known = {*sys.stdlib_module_names, allowed.get(path.name)}
+                assert own or name.partition(".")[0] in known, (path.name, name)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "", "192.0.2.1", "example.com"])  # noqa: S104

@@ -114,6 +114,13 @@ SCHEMES: Final[Mapping[str, Mapping[str, Scheme]]] = {
             from_options=(("namespace", "X-Vault-Namespace"),),
         ),
     },
+    # A source of webhooks asks its sender's API with a token of its own; the source's main
+    # credential is the secret of its deliveries and leaves for nowhere. The surface is the sender.
+    "source": {
+        _ANY: Scheme(Kind.HEADER, "/token"),
+        "gitguardian": Scheme(Kind.HEADER, "/token", before="Token "),
+        "pagerduty": Scheme(Kind.HEADER, "/token", before="Token token=", always=_PAGERDUTY_ACCEPT),
+    },
     "bearer": {_ANY: Scheme(Kind.HEADER)},
     "basic": {_ANY: Scheme(Kind.BASIC)},
     "none": {_ANY: Scheme(Kind.NOTHING)},

@@ -10,7 +10,7 @@ import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from respond.testing.company import console
+from respond.testing.company import console, happening
 from respond.testing.company.wire import Json, RefusedError, Reply, as_json
 
 if TYPE_CHECKING:
@@ -104,7 +104,10 @@ def _arm(doors: Doors, request: Request) -> Reply:
 
 def _story(doors: Doors, _: Request) -> Reply:
     smtp: Json = {"host": "127.0.0.1", "port": doors.smtp_port}
-    return as_json({"story": doors.company.story.as_json(), "urls": doors.urls, "smtp": smtp})
+    story = doors.company.story.as_json()
+    # Known only since the server runs.
+    story["sign_on_issuer"] = doors.company.sign_on.state.issuer
+    return as_json({"story": story, "urls": doors.urls, "smtp": smtp})
 
 
 def _person(doors: Doors, request: Request) -> Reply:
@@ -113,6 +116,15 @@ def _person(doors: Doors, request: Request) -> Reply:
     if not isinstance(about, dict):
         raise RefusedError(400, "about must be an object")
     result = console.do(doors.company, str(body.get("task", "")), about)
+    return as_json({"done": True, "result": result})
+
+
+def _happen(doors: Doors, request: Request) -> Reply:
+    body = request.json_object()
+    about = body.get("about", {})
+    if not isinstance(about, dict):
+        raise RefusedError(400, "about must be an object")
+    result = happening.happen(doors.company, str(body.get("what", "")), about)
     return as_json({"done": True, "result": result})
 
 
@@ -205,5 +217,6 @@ _DOORS: dict[tuple[str, str], Callable[[Doors, Request], Reply]] = {
     ("GET", "story"): _story,
     ("GET", "outbox"): _outbox,
     ("POST", "person"): _person,
+    ("POST", "happen"): _happen,
     ("POST", "drift"): _drift,
 }

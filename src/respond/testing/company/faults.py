@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from respond.testing.company.system import System
     from respond.testing.company.wire import Request
 
-HTTP_SYSTEMS = ("customerio", "slack", "pagerduty", "vault", "widgets")
+HTTP_SYSTEMS = (
+    "customerio",
+    "slack",
+    "pagerduty",
+    "vault",
+    "widgets",
+    "sign-on",
+    "github",
+    "gitguardian",
+    "incidentio",
+)
 MAIL_SYSTEM = "email"
 
 # Any request may meet these when the fault names no request of its own.

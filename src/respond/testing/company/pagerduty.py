@@ -80,6 +80,8 @@ class Incident:
     Attributes:
         visible_at: Incidents made of events appear only after this moment.
         details: The custom details of its alert.
+        fields: Its custom fields by name; a list is a field with several values.
+        grouped: Custom details of further alerts that were grouped into it.
     """
 
     id: str
@@ -94,6 +96,8 @@ class Incident:
     visible_at: float = 0.0
     severity: str = "critical"
     details: Json = field(default_factory=dict)
+    fields: dict[str, str | list[str]] = field(default_factory=dict)
+    grouped: list[Json] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
 
 
@@ -515,8 +519,14 @@ def _create_note(call: Call) -> Reply:
 
 def _alerts(call: Call) -> Reply:
     incident = call.incident()
-    alert: Json = {
-        "id": f"Q{upper_for(f'alert:{incident.number}', 13)}",
+    told = [incident.details, *incident.grouped]
+    return _page(call, "alerts", [_alert(call, incident, i, d) for i, d in enumerate(told)])
+
+
+def _alert(call: Call, incident: Incident, place: int, details: Json) -> Json:
+    label = f"alert:{incident.number}" + (f":{place}" if place else "")
+    return {
+        "id": f"Q{upper_for(label, 13)}",
         "type": "alert",
         "summary": incident.title,
         "status": "resolved" if incident.status == "resolved" else "triggered",
@@ -528,9 +538,25 @@ def _alerts(call: Call) -> Reply:
             "service", incident.service_id, call.pagerduty.state.services[incident.service_id]
         ),
         "incident": _reference("incident", incident.id, incident.title),
-        "body": {"type": "alert_body", "contexts": [], "details": incident.details},
+        "body": {"type": "alert_body", "contexts": [], "details": details},
     }
-    return _page(call, "alerts", [alert])
+
+
+def _custom_fields(call: Call) -> Reply:
+    rows = [
+        {
+            "id": f"P{upper_for(f'field:{name}', 6)}",
+            "type": "field_value",
+            "name": name,
+            "display_name": name.replace("_", " ").capitalize(),
+            "description": "",
+            "data_type": "string",
+            "field_type": "single_value" if isinstance(value, str) else "multi_value",
+            "value": value,
+        }
+        for name, value in call.incident().fields.items()
+    ]
+    return as_json({"custom_fields": rows})
 
 
 def _status_update(call: Call) -> Reply:
@@ -563,6 +589,7 @@ _ROUTES: dict[tuple[str, tuple[str, ...]], Callable[[Call], Reply]] = {
     ("GET", ("incidents", "*", "notes")): _notes,
     ("POST", ("incidents", "*", "notes")): _create_note,
     ("GET", ("incidents", "*", "alerts")): _alerts,
+    ("GET", ("incidents", "*", "custom_fields", "values")): _custom_fields,
     ("POST", ("incidents", "*", "status_updates")): _status_update,
 }
 

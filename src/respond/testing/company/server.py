@@ -39,6 +39,10 @@ PREFIXES: dict[tuple[str, ...], tuple[str, str]] = {
     ("pagerduty", "events"): ("pagerduty", "events"),
     ("vault",): ("vault", "http"),
     ("widgets",): ("widgets", "http"),
+    ("sign-on",): ("sign-on", "http"),
+    ("github",): ("github", "rest"),
+    ("gitguardian",): ("gitguardian", "rest"),
+    ("incidentio",): ("incidentio", "rest"),
 }
 _DOORS = ("_sim",)
 
@@ -81,6 +85,7 @@ class Server:
         self.smtp_port = self._mail.port
         self.base_url = f"http://{host}:{self._http.port}"
         self.urls = {"/".join(prefix): f"{self.base_url}/{'/'.join(prefix)}" for prefix in PREFIXES}
+        company.sign_on.state.issuer = self.urls["sign-on"]
         self._doors = Doors(company, self.token, self.urls, self.smtp_port)
 
     def close(self) -> None:

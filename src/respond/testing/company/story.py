@@ -9,7 +9,17 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from respond.testing.company import customerio, pagerduty, slack, vault, widgets
+from respond.testing.company import (
+    customerio,
+    gitguardian,
+    github,
+    incidentio,
+    pagerduty,
+    sign_on,
+    slack,
+    vault,
+    widgets,
+)
 from respond.testing.company.customerio import state as cio
 from respond.testing.company.mint import hex_for, hint, lower_for, upper_for
 
@@ -119,6 +129,27 @@ class Story:
 
     widgets_token: str = hex_for("widgets:token", 32)
     widget: str = "door-7"
+
+    sign_on_client_id: str = "respond"
+    sign_on_client_secret: str = hex_for("sign-on:client", 40)
+    sign_on_public_client_id: str = "respond-public"
+    sign_on_subjects: dict[str, str] = field(
+        default_factory=lambda: {
+            email: f"00u{lower_for(f'sign-on:{email}', 17)}"
+            for email in (OPERATOR, *ADMINS, LOST_2FA, COMPROMISED, INVITED)
+        }
+    )
+
+    github_token: str = hex_for("github:token", 40)
+    github_organization: str = "example-co"
+    github_repository: str = "example-co/shop"
+    github_hook_id: int = 4242
+    github_alert: int = 42
+    gitguardian_key: str = hex_for("gitguardian:key", 64)
+    gitguardian_incident: int = 31542
+    incidentio_key: str = f"inc_{hex_for('incidentio:key', 64)}"
+    incidentio_public_key: str = f"inc_{hex_for('incidentio:public', 64)}"
+    incidentio_incident: str = f"01{upper_for('incidentio:123', 24)}"
 
     slack_users: dict[str, str] = field(
         default_factory=lambda: {
@@ -418,3 +449,58 @@ def build_widgets(story: Story, clock: Clock, ledger: Ledger) -> widgets.Widgets
     ]
     state = widgets.State(story.widgets_token, {item.id: item for item in items})
     return widgets.Widgets(state, clock, ledger)
+
+
+def build_sign_on(story: Story, clock: Clock, ledger: Ledger) -> sign_on.SignOn:
+    """The provider that all of them sign on with, and its two clients."""
+    clients = [
+        sign_on.Client(story.sign_on_client_id, story.sign_on_client_secret),
+        sign_on.Client(story.sign_on_public_client_id),
+    ]
+    accounts = [
+        sign_on.Account(email, email.partition("@")[0].capitalize(), sub)
+        for email, sub in story.sign_on_subjects.items()
+    ]
+    return sign_on.SignOn(sign_on.State(clients, accounts), clock, ledger)
+
+
+def build_github(story: Story, clock: Clock, ledger: Ledger) -> github.GitHub:
+    """The organization in whose repository the key was found."""
+    at = clock.now() - 900
+    alert = github.Alert(
+        repository=story.github_repository,
+        number=story.github_alert,
+        secret_type="customerio_app_api_key",  # noqa: S106 - the kind of a secret, and none
+        secret=story.leaked_app_key,
+        created_at=at,
+        updated_at=at,
+        validity="active",
+        publicly_leaked=True,
+        locations=(github.Location("services/mailer/settings.py", 31),),
+    )
+    state = github.State(
+        story.github_token, story.github_organization, story.github_hook_id, [alert]
+    )
+    return github.GitHub(state, clock, ledger)
+
+
+def build_gitguardian(story: Story, clock: Clock, ledger: Ledger) -> gitguardian.GitGuardian:
+    """The workspace that saw the same leak."""
+    found = gitguardian.Incident(
+        story.gitguardian_incident, "customerio_app_api_key", clock.now() - 840, severity="critical"
+    )
+    state = gitguardian.State(story.gitguardian_key, [found])
+    return gitguardian.GitGuardian(state, clock, ledger)
+
+
+def build_incidentio(story: Story, clock: Clock, ledger: Ledger) -> incidentio.IncidentIo:
+    """One private incident, as those about security are."""
+    incident = incidentio.Incident(
+        story.incidentio_incident,
+        123,
+        "Customer.io key in a public repository",
+        clock.now() - 600,
+        fields={"Affected key": story.leaked_app_key_name},
+    )
+    keys = {story.incidentio_key: True, story.incidentio_public_key: False}
+    return incidentio.IncidentIo(incidentio.State(keys, [incident]), clock, ledger)

@@ -16,7 +16,11 @@ from respond.testing.company.smtp import Mailbox
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from respond.testing.company.gitguardian import GitGuardian
+    from respond.testing.company.github import GitHub
+    from respond.testing.company.incidentio import IncidentIo
     from respond.testing.company.pagerduty import PagerDuty
+    from respond.testing.company.sign_on import SignOn
     from respond.testing.company.slack import Slack
     from respond.testing.company.system import System
     from respond.testing.company.vault import Vault
@@ -42,6 +46,10 @@ class Company:
     pagerduty: PagerDuty
     vault: Vault
     widgets: Widgets
+    sign_on: SignOn
+    github: GitHub
+    gitguardian: GitGuardian
+    incidentio: IncidentIo
     mail: Mailbox
     faults: Faults = field(default_factory=Faults)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -77,6 +85,10 @@ class Company:
             "pagerduty": self.pagerduty,
             "vault": self.vault,
             "widgets": self.widgets,
+            "sign-on": self.sign_on,
+            "github": self.github,
+            "gitguardian": self.gitguardian,
+            "incidentio": self.incidentio,
         }
 
 
@@ -100,5 +112,9 @@ def default_company(*, guess_routes: bool = False, clock: Clock | None = None) -
         pagerduty=plot.build_pagerduty(story, time, ledger),
         vault=plot.build_vault(story, time, ledger),
         widgets=plot.build_widgets(story, time, ledger),
+        sign_on=plot.build_sign_on(story, time, ledger),
+        github=plot.build_github(story, time, ledger),
+        gitguardian=plot.build_gitguardian(story, time, ledger),
+        incidentio=plot.build_incidentio(story, time, ledger),
         mail=Mailbox(time, ledger, story.smtp_user, story.smtp_password),
     )
