@@ -9,8 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from respond.approving import (
+    Needed,
+    agreed_to,
+    agreed_writes,
+    is_agreed,
+    is_gated,
+    plan_needs,
+    step_needs,
+)
 from respond.core.events import Kind
-from respond.core.plan import PlannedWrite, StepPlan, planned_write, write_key
+from respond.core.plan import PlannedStep, PlannedWrite, StepPlan, planned_write, write_key
 from respond.core.questions import AskConfirm, AskDrift, Decision
 from respond.core.run import WriteStatus
 from respond.core.runbook import Phase
@@ -67,8 +76,22 @@ class Agreement:
         keys = set(at.state.confirmed) | self._already_so
         planned = at.planned
         if planned is not None and planned.state is StepPlan.WRITES and at.live.state.started:
-            keys |= {w.key for w in planned.writes if not self._wants_question(w)}
+            keys |= {w.key for w in planned.writes if self._plan_covers(planned, w)}
+        if at.live.site.served:
+            keys |= agreed_writes(at.live.state, at.address)
         return keys
+
+    def _plan_covers(self, planned: PlannedStep, write: PlannedWrite) -> bool:
+        """Whether the yes to the plan is all that a planned write needs.
+
+        At a terminal the start covers ordinary writes; those that others agree to, once they did.
+        Where a server carries the run on, their yes to the plan covers every write it shows.
+        """
+        live = self.at.live
+        agreed = is_agreed(live.state)
+        if live.site.served:
+            return agreed
+        return not self._wants_question(write) and (agreed or not is_gated(live, planned))
 
     def _wants_question(self, write: PlannedWrite) -> bool:
         if write.cleans_up:
@@ -89,10 +112,13 @@ class Agreement:
         if not self._fresh(wanted):
             return
         self.check(seen)
-        self._approval()
         drifted = self._drift(wanted)
         fresh = self._fresh(wanted if drifted is None else drifted)
-        if drifted is None:
+        if not fresh or self._others_agree(fresh):
+            return
+        # What the start covers is covered once others have agreed.
+        fresh = self._fresh(fresh)
+        if drifted is None and fresh:
             self._confirm(fresh)
         elif fresh:
             self._ask_drift(fresh)
@@ -101,15 +127,26 @@ class Agreement:
         covered = self._covered()
         return [w for w in wanted if w.key not in covered]
 
-    def _approval(self) -> None:
-        care = self.at.care
-        if care.approvals == 0 or self.at.live.site.mode == "rehearsal":
-            return
-        raise ParkedError(
-            f"step {self.at.address!r} waits for another person's approval",
-            why=f"{care.approvals} of {' and '.join(sorted(care.roles))} have to agree first",
-            do="ways to approve come with a later version; nothing was written at this step",
-        )
+    def _others_agree(self, fresh: list[PlannedWrite]) -> bool:
+        """See that other people agreed to these writes; whether theirs is all the yes they need.
+
+        What the plan shows was asked for with the plan; what is known only now is asked for here.
+
+        Raises:
+            ParkedError, QuitError: They have not answered yet, or said no.
+        """
+        at = self.at
+        live, site = at.live, at.live.site
+        planned = at.planned
+        shown = {w.key for w in planned.writes} if planned is not None else set()
+        needed: Needed | None
+        if {w.key for w in fresh} <= shown and live.state.plan is not None:
+            needed = plan_needs(live, live.state.plan)
+        else:
+            needed = step_needs(live, site.approval(at.step), at.address, fresh)
+        if needed is not None:
+            agreed_to(live, needed)
+        return site.served
 
     def _confirm(self, writes: list[PlannedWrite]) -> None:
         at = self.at
@@ -283,7 +320,7 @@ class Agreement:
             )
         at.add(
             Kind.CONFIRMED,
-            by=at.operator,
+            by=answer.by or at.operator,
             decision="yes",
             scope="already-so",
             writes=sorted({w.key for w in missing}),

@@ -11,7 +11,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from respond.approving import (
+    agreed_to,
+    ask_again,
+    ask_people,
+    has_run_out,
+    plan_needs,
+    request_for,
+)
 from respond.by_word import WordWalk
+from respond.core.approval import Request
 from respond.core.events import Kind
 from respond.core.plan import Plan, short_digest
 from respond.core.questions import (
@@ -35,12 +44,13 @@ from respond.errors import (
     RefusedBySystemError,
     RespondError,
     StepFailedError,
-    UnknownOutcomeError,
     UsageError,
 )
 from respond.inventory import take_inventory
 from respond.live_run import LiveRun, Tools
 from respond.planner import NotSoError, make_plan
+from respond.proposing import lacking
+from respond.starting import started
 from respond.stopping import QuitError
 from respond.walk import EndedError, Here
 
@@ -60,17 +70,21 @@ class Engine(LiveRun):
             JournalUnusableError, JournalBrokenError, NotReadyError, UsageError: Nothing was
                 written after it.
         """
-        if self.state.status is RunStatus.ENDED:
-            return ExitCode(self.state.ended["exit"])
+        if (over := self._ended_with()) is not None:
+            return over
         if self.site.mode == "dry-run":
             raise UsageError("a dry run makes its plan and is not carried on")
         self.take()
+        if (over := self._ended_with()) is not None:
+            return over  # Another engine ended it meanwhile.
         try:
             return self._carry_on()
         except ParkedError as parked:
-            return self.park(parked, ExitCode.PARKED)
-        except UnknownOutcomeError as unknown:
-            return self.park(unknown, ExitCode.UNKNOWN)
+            return self.park(parked, parked.exit_code)
+
+    def _ended_with(self) -> ExitCode | None:
+        over = self.state.status is RunStatus.ENDED
+        return ExitCode(self.state.ended["exit"]) if over else None
 
     def _carry_on(self) -> ExitCode:
         try:
@@ -85,7 +99,7 @@ class Engine(LiveRun):
             return self._by_word()
         self._plan_is_current()
         if not self.state.started:
-            code = self._plan_and_start()
+            code = self._propose_plan() if self.site.served else self._plan_and_start()
             if code is not None:
                 return code
         return self._walk()
@@ -147,35 +161,77 @@ class Engine(LiveRun):
 
     def _plan_and_start(self) -> ExitCode | None:
         while True:
-            try:
-                plan = self.plan()
-            except NotSoError as error:
-                return self._end(ExitCode.FAILED, error.what)
-            except RefusedByPersonError as error:
-                return self._end(ExitCode.REFUSED, f"{error.what}: {error.why}")
-            except (StepFailedError, NotReadyError) as error:
-                return self._nothing_can_be_looked_at(error)
-            self.add(Kind.PLANNED, digest=plan.digest, plan=encode(plan))
-            if plan.ends and not plan.does_anything:
-                return self._end(ExitCode.DONE, plan.ends, next_runbook=plan.next)
-            if not self._may_go_beside_others(plan):
-                return self._end(ExitCode.REFUSED, "not started")
+            plan = self._look_and_plan()
+            if isinstance(plan, ExitCode):
+                return plan
             answer = self.ask(AskStart(plan, other_orders(self.runbook, self.state.inputs)))
             match answer.decision:
                 case Decision.YES:
-                    self.add(
-                        Kind.CONFIRMED,
-                        by=self.site.operator,
-                        decision="yes",
-                        scope="start",
-                        digest=plan.digest,
-                        typed=answer.typed,
-                    )
+                    started(self, plan, answer.typed)
                     return None
                 case Decision.OTHER_ORDER:
                     self._other_order(answer.typed)
                 case _:
                     return self._end(ExitCode.REFUSED, "not started")
+
+    def _propose_plan(self) -> ExitCode | None:
+        """Where nobody sits at a terminal: look, record the plan, and wait for people's yes.
+
+        What was agreed to is not planned anew: each write looks again before it is sent. A plan
+        whose time ran out is, when somebody asks again.
+        """
+        needs = lacking(self.runbook, self.state.inputs)
+        if needs:
+            raise ParkedError(
+                f"run {self.run} needs {', '.join(needs)}",
+                why="the event does not say, and nothing is guessed",
+                do=f"answer on the page, or: respond resume {self.run}",
+                asks={"kind": "inputs", "id": "inputs", "names": needs},
+            )
+        plan = self.state.plan
+        needed = plan_needs(self, plan) if plan is not None else None
+        request = request_for(self.state, needed) if needed is not None else None
+        void = plan is None or request is None or bool(self._what_changed(plan))
+        if plan is None or request is None or void or self._is_over(request):
+            made = self._look_and_plan()
+            if isinstance(made, ExitCode):
+                return made
+            plan, needed = made, plan_needs(self, made)
+            if needed is not None:
+                ask_people(self, needed)
+        if needed is not None:
+            agreed_to(self, needed)
+            return None
+        # Nothing of it writes: there is nothing to agree to.
+        self.add(Kind.CONFIRMED, decision="yes", scope="reads-only", nonce="", digest=plan.digest)
+        return None
+
+    def _is_over(self, request: Request) -> bool:
+        """Whether its time ran out, and somebody wants to ask again.
+
+        Raises:
+            ParkedError: Nobody has said so yet.
+        """
+        if not has_run_out(request, self.tools.clock, self.tools.journal):
+            return False
+        ask_again(self, request)
+        return True
+
+    def _look_and_plan(self) -> Plan | ExitCode:
+        try:
+            plan = self.plan()
+        except NotSoError as error:
+            return self._end(ExitCode.FAILED, error.what)
+        except RefusedByPersonError as error:
+            return self._end(ExitCode.REFUSED, f"{error.what}: {error.why}")
+        except (StepFailedError, NotReadyError) as error:
+            return self._nothing_can_be_looked_at(error)
+        self.add(Kind.PLANNED, digest=plan.digest, plan=encode(plan))
+        if plan.ends and not plan.does_anything:
+            return self._end(ExitCode.DONE, plan.ends, next_runbook=plan.next)
+        if not self._may_go_beside_others(plan):
+            return self._end(ExitCode.REFUSED, "not started")
+        return plan
 
     def _nothing_can_be_looked_at(self, error: RespondError) -> ExitCode:
         """Without a look there is no plan; by hand there is still a way through the runbook."""
@@ -272,11 +328,8 @@ class Engine(LiveRun):
                 )
                 return
 
-    def _plan_is_current(self) -> None:
-        """A yes binds runbook, engine, policy and mode too; when those changed, ask anew (P10)."""
-        plan = self.state.plan
-        if plan is None or not self.state.started:
-            return
+    def _what_changed(self, plan: Plan) -> list[str]:
+        """What a yes binds beside the writes, and is not what it was."""
         was = {
             "runbook": plan.runbook_digest,
             "engine": plan.engine,
@@ -289,14 +342,23 @@ class Engine(LiveRun):
             "mode": self.site.mode,
             "policy": self.site.policy.as_json(),
         }
-        changed = [name for name in was if was[name] != now[name]]
-        if not changed:
+        return [name for name in was if was[name] != now[name]]
+
+    def _plan_is_current(self) -> None:
+        """A yes binds runbook, engine, policy and mode too; when those changed, ask anew (P10)."""
+        plan = self.state.plan
+        changed = self._what_changed(plan) if plan is not None else []
+        if plan is None or not changed or not self.state.started:
             return
         if "mode" in changed:
             raise RefusedByPersonError(
                 f"run {self.run} is a {plan.mode} run and cannot be carried on as {self.site.mode}",
             )
         fresh = self.plan()
+        if self.site.served:
+            # Nothing of the old agreement covers the new plan: people are asked at its first write.
+            self.add(Kind.PLANNED, digest=fresh.digest, plan=encode(fresh))
+            return
         answer = self.ask(
             AskDrift(
                 step="",

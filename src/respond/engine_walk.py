@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from respond.approving import agreed_to, step_needs
 from respond.core.events import Kind
 from respond.core.plan import PlannedWrite, StepPlan
 from respond.core.questions import AskConfirm, AskDrift, Decision
@@ -223,7 +224,7 @@ class EngineWalk(Walk):
         live.add(
             Kind.CONFIRMED,
             address,
-            by=live.site.operator,
+            by=answer.by or live.site.operator,
             decision="yes",
             scope="end",
             writes=["end"],
@@ -290,6 +291,13 @@ class EngineWalk(Walk):
     def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
         if f"all {count}" in self.live.state.step(address).confirmed:
             return True
+        if self.live.site.served and isinstance(step, ActionStep):
+            needed = step_needs(
+                self.live, self.live.site.approval(step), address, (), f"all {count}"
+            )
+            if needed is not None:
+                agreed_to(self.live, needed)
+                return True
         answer = self.live.ask(
             AskConfirm(
                 step=address,

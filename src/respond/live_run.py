@@ -7,11 +7,13 @@ It decides nothing about steps.
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from respond.core.approval import Request
 from respond.core.events import Actor, Event, Kind, Record, Strength
 from respond.core.plan import PlannedStep
 from respond.core.questions import Answer, Decision, Question
@@ -33,7 +35,14 @@ MACHINE = Actor("respond", Strength.MACHINE)
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The ports of a run."""
+    """The ports of a run.
+
+    Attributes:
+        nonce: Gives an unguessable name.
+        asked: Told when these persons were asked to agree; it lets them know.
+        sign: Has the operator sign a text with their own key: text and person's id to text,
+            signature and fingerprint. None where nobody could.
+    """
 
     journal: Journal
     reader: Reader
@@ -42,6 +51,9 @@ class Tools:
     prompt: Prompt
     progress: Progress
     stop: Stop = field(default_factory=Stop)
+    nonce: Callable[[], str] = lambda: secrets.token_hex(16)
+    asked: Callable[[LiveRun, Request, tuple[str, ...]], None] = lambda *_: None
+    sign: Callable[[str, str], Mapping[str, str]] | None = None
 
 
 @dataclass(slots=True)
@@ -93,6 +105,14 @@ class LiveRun:
             self._took(intent.record)
         return intent
 
+    def refresh(self) -> None:
+        """Be in the state that the journal tells now; other processes append too."""
+        with self._lock:
+            was = len(self.state.votes)
+            self.state = fold(self.tools.journal.records(self.run)) or self.state
+            for vote in self.state.votes[was:]:
+                self.tools.progress.say(f"{vote.who.id} said: {vote.verdict.value}")
+
     def _took(self, record: Record) -> None:
         self.state = after(self.state, record)
         self.tools.progress.event(record)
@@ -114,6 +134,8 @@ class LiveRun:
             "do": error.do,
             "exit": int(code),
         }
+        if isinstance(error, ParkedError) and error.asks:
+            told["asks"] = error.asks
         if isinstance(error, WaitsError):
             self.add(Kind.PARKED, error.address, **told, waits=error.since)
         else:
@@ -147,6 +169,7 @@ class LiveRun:
                 f"run {self.run} is parked" + (f" before {step!r}" if step else ""),
                 why=answer.reason or "it waits for a person",
                 do=f"respond resume {self.run}",
+                asks=answer.asks,
             )
         if answer.decision is Decision.QUIT:
             self.add(

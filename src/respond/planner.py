@@ -235,7 +235,7 @@ class Planner(Walk):
                 output=encode(output),
                 group=here.group,
                 limit=self.site.care(step).limit,
-                approve=encode(step.approve) if step.approve is not None else None,
+                approve=self.site.approval(step),
             )
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from respond.errors import UsageError
 from respond.ports import Clock, Journal
 from respond.site import Site
 
-__all__ = ["Given", "missing", "new_run_id", "propose"]
+__all__ = ["Given", "lacking", "missing", "new_run_id", "propose", "recorded"]
 
 _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """No 0, O, 1, I: an id is read aloud."""
@@ -52,13 +52,20 @@ def new_run_id(runbook: str, taken: Collection[str], random: bytes) -> str:
 
 def missing(runbook: Runbook, given: Given) -> list[str]:
     """Names of inputs that are still needed; one of each ``require`` group is enough."""
-    lacking = [
-        i.name for i in runbook.inputs if i.required and i.default is None and not given.has(i.name)
-    ]
+    return _missing(runbook, given.has)
+
+
+def lacking(runbook: Runbook, inputs: Mapping[str, Any]) -> list[str]:
+    """The same of inputs as a run records them."""
+    return _missing(runbook, lambda name: inputs.get(name) not in (None, "", []))
+
+
+def _missing(runbook: Runbook, has: Callable[[str], bool]) -> list[str]:
+    names = [i.name for i in runbook.inputs if i.required and i.default is None and not has(i.name)]
     for group in runbook.require:
-        if not any(given.has(name) for name in group):
-            lacking += [name for name in group if name not in lacking]
-    return lacking
+        if not any(has(name) for name in group):
+            names += [name for name in group if name not in names]
+    return names
 
 
 def propose(
@@ -73,32 +80,25 @@ def propose(
     incident: str = "",
     reason: str = "",
     extra: Mapping[str, Any] | None = None,
+    complete: bool = True,
 ) -> str:
     """Record that a run is wanted; nothing was looked at yet.
 
     Args:
         describe: (handle name, value, digest) to ``SecretHandle``.
+        extra: More of what is recorded, e.g. the event that a run comes from.
+        complete: Whether everything needed has to be given; else people are asked for the rest.
 
     Raises:
         UsageError: An input is missing.
         JournalUnusableError: It could not be recorded; there is no run.
     """
-    lacking = missing(runbook, given)
-    if lacking:
-        raise _lacks(runbook, lacking)
-    inputs: dict[str, Any] = {}
-    seal: dict[str, str] = {}
+    needs = missing(runbook, given)
+    if needs and complete:
+        raise _lacks(runbook, needs)
+    inputs, seal = recorded(runbook, given, journal, describe)
     for declared in runbook.inputs:
-        if declared.kind is InputKind.SECRET:
-            value = given.secrets.get(declared.name, "")
-            if value:
-                name = f"inputs.{declared.name}"
-                handle: SecretHandle = describe(name, value, journal.digest(value))
-                inputs[declared.name] = encode(handle)
-                seal[name] = value
-        elif declared.name in given.values:
-            inputs[declared.name] = encode(given.values[declared.name])
-        elif declared.default is not None:
+        if declared.name not in inputs and declared.default is not None:
             inputs[declared.name] = encode(declared.default)
     subject = inputs.get(runbook.subject, "") if runbook.subject else ""
     data = {
@@ -117,6 +117,26 @@ def propose(
     }
     journal.append(Event(Kind.PROPOSED, run, "", site.operator, data), seal=seal)
     return run
+
+
+def recorded(
+    runbook: Runbook, given: Given, journal: Journal, describe: Any
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """What was given as the journal has it: inputs with handles for secrets, and what is sealed."""
+    inputs: dict[str, Any] = {}
+    seal: dict[str, str] = {}
+    for declared in runbook.inputs:
+        if declared.kind is not InputKind.SECRET:
+            if declared.name in given.values:
+                inputs[declared.name] = encode(given.values[declared.name])
+            continue
+        value = given.secrets.get(declared.name, "")
+        if value:
+            name = f"inputs.{declared.name}"
+            handle: SecretHandle = describe(name, value, journal.digest(value))
+            inputs[declared.name] = encode(handle)
+            seal[name] = value
+    return inputs, seal
 
 
 def _lacks(runbook: Runbook, lacking: list[str]) -> UsageError:

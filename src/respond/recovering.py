@@ -106,8 +106,10 @@ def _ask(at: LiveStep, write: WriteState) -> None:
             why=f"{write.write['request']} was sent at {write.at} and no answer was recorded; "
             "repeating it could do it twice",
             do=f"find out, then: respond resume {at.live.run}",
+            asks=parked.asks,
         ) from parked
-    _settle(at, write, done=answer.decision is Decision.YES, why=f"{at.operator.id} says so")
+    by = answer.by or at.operator
+    _settle(at, write, done=answer.decision is Decision.YES, why=f"{by.id} says so")
 
 
 def _is_seen(write: WriteState) -> bool:

@@ -184,13 +184,19 @@ class Sender:
             at.live.heed(answer, at.address)  # They may still do it: it is looked at first.
         if answer.decision is not Decision.YES:
             why = answer.reason or "the person did not do it"
-            at.add(Kind.OUTCOME, intent=intent.seq, how="not-done", why=why, by=at.operator)
+            at.add(
+                Kind.OUTCOME,
+                intent=intent.seq,
+                how="not-done",
+                why=why,
+                by=answer.by or at.operator,
+            )
             at.live.heed(answer, at.address)
             raise StepOpenError(answer.reason or "it could not be done by hand")
         at.add(
             Kind.OUTCOME,
             seal={person.keep: answer.typed} if person.keep else {},
-            by=at.operator,
+            by=answer.by or at.operator,
             intent=intent.seq,
             how="done",
             value=encode(person.answer),

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from respond.core.events import Actor
+from respond.core.approval import People
+from respond.core.events import Actor, Strength
 from respond.core.policy import Care, Policy, asked_by, effective
 from respond.core.run import RunState
 from respond.core.runbook import (
@@ -23,6 +24,7 @@ from respond.core.runbook import (
 )
 from respond.core.script import (
     Connection,
+    Effect,
     Me,
     PersonRecord,
     Script,
@@ -87,6 +89,11 @@ class Site:
         chosen: ``--connection``: name of the connection to use where a system has several.
         policy: Of the project; part of the canonical plan.
         engine: Name and version of this program; part of the canonical plan.
+        provable: Ids of the persons who can prove who they are, with a key or by signing on.
+        served: A server carries the run on, and nobody sits at a terminal: other people's yes is
+            needed for all of it.
+        alone: Why one person goes alone in an emergency; empty when nobody does.
+        page: Address under which the server shows runs, or empty.
     """
 
     connections: Mapping[str, Connection]
@@ -99,11 +106,51 @@ class Site:
     by_hand: bool = False
     step_by_step: bool = False
     suspects: tuple[str, ...] = ()
+    provable: frozenset[str] = frozenset()
+    served: bool = False
+    alone: str = ""
+    page: str = ""
+
+    @property
+    def people(self) -> People:
+        """Everybody who can be asked to agree."""
+        return People(self.persons, self.suspects, self.policy.chat, self.provable)
 
     def care(self, step: ActionStep) -> Care:
         """What this step gets: the most that policy, runbook and flags ask for (P12)."""
         asked = asked_by(step, every_write=self.step_by_step)
         return effective(self.policy, step.action.spec.effect, asked)
+
+    def approval(self, step: ActionStep) -> dict[str, Any] | None:
+        """Who else has to agree before this step writes, as plans carry it; None for nobody.
+
+        A run that a server carries on has nobody at a terminal: one other person at least agrees
+        to all of it. Where people can prove who they are, a destructive step wants that of the
+        operator, or the yes of one who does.
+        """
+        care, effect = self.care(step), step.action.spec.effect
+        if effect is Effect.READS or (self.mode == "rehearsal" and not self.served):
+            return None
+        count, roles = care.approvals, set(care.roles)
+        if self.served and not count:
+            count, roles = 1, {self.policy.approver}
+        or_signed = not count and effect is Effect.DESTROYS and bool(self.provable)
+        if or_signed and self.is_proved:
+            return None
+        if not count and not or_signed:
+            return None
+        within = care.within_s or self.policy.expiry_s
+        return {
+            "count": count or 1,
+            "roles": sorted(roles),
+            "within_s": within,
+            "or_signed": or_signed,
+        }
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether the operator is known by more than a name."""
+        return self.operator.strength in (Strength.KEY, Strength.SIGNED_ON)
 
     def limit(self, step: ActionStep | BlockStep, each: ForEach) -> int:
         """Targets beyond which a ``for_each`` asks again (P8)."""
@@ -198,6 +245,8 @@ class Site:
             reason=str(state.proposed.get("reason", "")),
             anchor=f"{journal.id} {state.anchor}",
             rehearsal=self.mode == "rehearsal",
+            plan=state.plan.digest if state.plan is not None else "",
+            page=f"{self.page}/runs/{state.id}" if self.page else "",
         )
 
     def arguments(

@@ -185,7 +185,7 @@ class StepRun:
         )
         if answer.decision not in (Decision.YES, Decision.BY_HAND):
             return failed(at, error)
-        at.add(Kind.CONFIRMED, by=at.operator, decision="by-hand", why=error.what)
+        at.add(Kind.CONFIRMED, by=answer.by or at.operator, decision="by-hand", why=error.what)
         try:
             return self._to_the_end()
         except StepOpenError as open_:
@@ -221,7 +221,7 @@ class StepRun:
             )
             if answer.decision is not Decision.YES:
                 return left_open(at, f"could not be done by hand: {error.what}")
-            at.add(Kind.CONFIRMED, by=at.operator, decision="word", says=[write.says])
+            at.add(Kind.CONFIRMED, by=answer.by or at.operator, decision="word", says=[write.says])
         says = "done by hand, could not be looked at"
         observe(at, As.YOUR_WORD, Done(None, says=says, proved=False), why=error.what)
         return Absent("done by hand; nothing could be read")

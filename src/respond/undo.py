@@ -21,6 +21,7 @@ from respond.core.runbook import (
     AssertStep,
     BlockStep,
     EndStep,
+    Fixed,
     ForEach,
     Place,
     Step,
@@ -36,7 +37,6 @@ from respond.errors import (
     ParkedError,
     RespondError,
     StepFailedError,
-    UnknownOutcomeError,
     UsageError,
 )
 from respond.live_run import LiveRun
@@ -117,9 +117,7 @@ def undo_run(live: LiveRun, actions: Actions | None = None) -> ExitCode:
     try:
         return _undo(live, actions if actions is not None else _all_actions())
     except ParkedError as parked:
-        return live.park(parked, ExitCode.PARKED)
-    except UnknownOutcomeError as unknown:
-        return live.park(unknown, ExitCode.UNKNOWN)
+        return live.park(parked, parked.exit_code)
     except QuitError:
         return ExitCode.REFUSED
 
@@ -181,21 +179,9 @@ def _step(live: LiveRun, way: WayBack, made: type[WrittenAction[Any]]) -> Action
     return ActionStep(
         words=StepWords(id="undo", place=Place(0, 0), title=f"Undo: {way.says}"),
         action=made,
-        arguments={name: _Given(value) for name, value in way.arguments.items()},
-        connection=_Given(named) if fits else None,
+        arguments={name: Fixed(value) for name, value in way.arguments.items()},
+        connection=Fixed(named) if fits else None,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """A value from the journal, where a step has a template."""
-
-    given: Value
-    refs: frozenset[str] = frozenset()
-
-    def value(self, scope: Mapping[str, Value]) -> Value:
-        del scope
-        return self.given
 
 
 @dataclass(slots=True)

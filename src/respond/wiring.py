@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from respond.adapters.journal_sqlite import SqliteJournal
     from respond.adapters.redactor import Redactor
     from respond.adapters.smtp import SmtpServer
+    from respond.core.approval import Request
     from respond.engine import Engine
     from respond.formats.config_file import ConnectionConfig, Project
-    from respond.rehearsal import Rehearsal
+    from respond.live_run import LiveRun
+    from respond.rehearsal import Rehearsal, RehearsalClock, StorySecrets
     from respond.testing.moments import Moments
 
 __all__ = ["ENGINE", "Session", "load_runbook", "rehearsal_session", "run_ids"]
@@ -115,16 +117,51 @@ class Session:
     run: str
     locks: Path
     closers: list[Callable[[], None]] = field(default_factory=list)
+    sign: Callable[[str, str], Mapping[str, str]] | None = None
 
     def engine(self, runbook: Runbook) -> Engine:
         from respond.engine import Engine, Tools
 
-        tools = Tools(self.journal, self.reader, self.pen, self.clock, self.prompt, self.progress)
+        tools = Tools(
+            self.journal,
+            self.reader,
+            self.pen,
+            self.clock,
+            self.prompt,
+            self.progress,
+            asked=_tell_of_a_request,
+            sign=self.sign,
+        )
         return Engine(self.run, runbook, self.site, tools)
 
     def close(self) -> None:
         for close in reversed(self.closers):
             close()
+
+
+def _tell_of_a_request(live: LiveRun, request: Request, persons: tuple[str, ...]) -> None:
+    from respond.telling import tell
+
+    tell(live, f"approval:{request.nonce[:8]}", "approval-needed", persons)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a run is given when a server carries it on, and not a person at a terminal.
+
+    Attributes:
+        operator: What began it, such as ``hook/pd-prod``.
+        page: Address under which the server shows runs.
+        project: Its persons and policy hold in a server's rehearsal too.
+        clock: A rehearsal's clock, which jumps; one for all runs of the server.
+        secrets: Credentials of the simulated company; one for all runs of the server.
+    """
+
+    operator: Actor
+    project: Project
+    page: str = ""
+    clock: RehearsalClock | None = None
+    secrets: StorySecrets | None = None
 
 
 def rehearsal_session(
@@ -140,6 +177,7 @@ def rehearsal_session(
     systems: frozenset[str] = frozenset({"customerio"}),
     moments: Moments | None = None,
     verbosity: int = 0,
+    served: Served | None = None,
 ) -> Session:
     """Everything for a run against the simulated company; no real credential is touched.
 
@@ -148,6 +186,7 @@ def rehearsal_session(
         progress: Makes what is told as it happens.
         systems: What the runbook calls; what a system offers is asked only if it is called.
         moments: Where to stop dead, for ``--fault crash@STEP`` and the crash campaigns.
+        served: Set when a server carries the run on; its runs share one journal.
     """
     from respond.adapters.clock import SystemClock
     from respond.adapters.http_request import Endpoint
@@ -158,7 +197,9 @@ def rehearsal_session(
     from respond.rehearsal import OPERATOR, RehearsalClock
 
     clock = RehearsalClock(SystemClock(), rehearsal.doors, ahead_s=ahead_s)
-    folder = places.rehearsals / run
+    if served is not None and served.clock is not None:
+        clock = served.clock
+    folder = places.rehearsals / (SERVED if served is not None else run)
     keys: KeyStore
     if dry_run:
         keys = MemoryKeys()
@@ -171,7 +212,7 @@ def rehearsal_session(
     redactor = Redactor()
     made = progress(clock)
     connections = rehearsal.connections(frozenset())
-    secrets = rehearsal.secrets()
+    secrets = (served.secrets if served is not None else None) or rehearsal.secrets()
     own_digests = _digests(secrets, journal, ("cio", "cio/app"))
 
     def keep(name: str, value: str) -> None:
@@ -220,6 +261,8 @@ def rehearsal_session(
         engine=ENGINE,
         by_hand=by_hand,
     )
+    if served is not None:
+        site = _served_site(site, served)
     kept: Journal = journal
     pen = lines.pen
     if moments is not None:
@@ -240,6 +283,24 @@ def rehearsal_session(
         run=run,
         locks=folder,
         closers=[journal.close, lines.close],
+    )
+
+
+SERVED = "served"
+"""Folder of the one journal of a server that rehearses."""
+
+
+def _served_site(site: Site, served: Served) -> Site:
+    """The same place, where people decide and nobody sits at a terminal."""
+    people = served.project.people
+    return replace(
+        site,
+        persons=people.persons or site.persons,
+        provable=people.provable,
+        policy=served.project.policy,
+        operator=served.operator,
+        served=True,
+        page=served.page,
     )
 
 
@@ -277,6 +338,9 @@ def real_session(
     dry_run: bool = False,
     new_journal: bool = False,
     verbosity: int = 0,
+    alone: str = "",
+    key: str = "",
+    served: Served | None = None,
 ) -> Session:
     """Everything for a run against the real systems.
 
@@ -300,7 +364,7 @@ def real_session(
             do="respond init FOLDER, or practise: respond rehearse",
         )
     project = load_project(places)
-    clock, redactor, operator = SystemClock(), Redactor(), os_user()
+    clock, redactor, operator = SystemClock(), Redactor(), operator_of(project)
     store = _LateKeys(lambda: open_keys(project, places))
     keys: KeyStore = MemoryKeys() if dry_run else store
     if dry_run:
@@ -358,7 +422,12 @@ def real_session(
         chosen=chosen,
         by_hand=by_hand,
         step_by_step=step_by_step,
+        provable=project.people.provable,
+        alone=alone,
+        page=project.server.url,
     )
+    if served is not None:
+        site = _served_site(site, served)
     if not by_hand:
         _ready(runbook, site, secrets)
     return Session(
@@ -375,7 +444,41 @@ def real_session(
         run=run,
         locks=places.state / "locks",
         closers=[journal.close, lines.close],
+        sign=signer(project, key, made_progress.say),
     )
+
+
+def operator_of(project: Project) -> Actor:
+    """Who sits here: the person whose login the machine names, or the bare name of the login."""
+    from respond.core.approval import person_for
+
+    login = os_user()
+    person = person_for(project.records, login.id)
+    return Actor(person.id, Strength.CLAIMED) if person is not None else login
+
+
+def signer(
+    project: Project, key: str = "", say: Callable[[str], None] = lambda _: None
+) -> Callable[[str, str], Mapping[str, str]]:
+    """Has a person sign a text with their own SSH key, and checks the signature."""
+
+    def sign(text: str, person: str) -> Mapping[str, str]:
+        from respond.adapters import ssh
+        from respond.core.approval import NAMESPACE
+
+        keys = project.person_keys.get(person, ())
+        signature = ssh.sign(
+            text.encode(),
+            keys,
+            namespace=NAMESPACE,
+            environment=os.environ,
+            key_file=Path(key).expanduser() if key else None,
+            say=say,
+        )
+        fingerprint = ssh.check_signature(keys, text.encode(), signature, NAMESPACE)
+        return {"text": text, "signature": signature, "key": fingerprint}
+
+    return sign
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,14 +98,17 @@ def test_every_write_has_its_own_line() -> None:
 
 def test_who_else_is_needed_stands_on_the_screen() -> None:
     """A plan that nobody may carry out alone says so before the start."""
-    asked = replace(STEPS[1], approve={"by": "approver", "count": 1, "within_s": 1800})
-    plan = example_plan(steps=(asked,))
-    assert others_needed(plan) == ("1 by approver, before Revoke the leaked key",)
+    wanted = {"count": 2, "roles": ["approver"], "within_s": 1800, "or_signed": False}
+    plan = example_plan(steps=(replace(STEPS[1], approve=wanted),))
+    assert others_needed(plan) == ("2 people with approver, before Revoke the leaked key",)
     assert "Not alone" in shown(plan)
 
-    strict = example_plan(policy={"two_people": "destructive"})
-    assert others_needed(strict) == ("a second person, before Revoke the leaked key",)
-    assert others_needed(replace(strict, mode="rehearsal")) == ()
+    proved = {"count": 1, "roles": [], "within_s": 1800, "or_signed": True}
+    plan = example_plan(steps=(replace(STEPS[1], approve=proved),))
+    assert others_needed(plan) == ("1 person, or your own key, before Revoke the leaked key",)
+
+    nothing = replace(STEPS[1], approve=wanted, writes=(), state=StepPlan.NOTHING)
+    assert others_needed(example_plan(steps=(nothing,))) == ()
 
 
 def test_steps_without_a_write_say_why() -> None:

@@ -12,19 +12,27 @@ from __future__ import annotations
 
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 
 import httpcore
-import httpx
+
+# httpx loads its own command line, with click, rich and pygments, wherever these are installed;
+# that would nearly double what the first request costs. A name that is None is not imported.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+import httpx  # noqa: E402
 
 from respond.adapters.http_answer import Broken, How, Raw
 from respond.adapters.http_request import READING, WriteRefusedError
 from respond.ports import Clock
 
-__all__ = ["Pool", "send"]
+__all__ = ["FAULTS", "Pool", "httpx", "send"]
+
+FAULTS: Final = (httpx.HTTPError, httpx.InvalidURL)
+"""What httpx raises where another library sends with it, and no usable answer comes."""
 
 _KEEP_S: Final = 5.0
 _CONNECTIONS_MAX: Final = 16

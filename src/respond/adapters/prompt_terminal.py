@@ -14,6 +14,7 @@ from typing import Any, Final, assert_never
 from respond.adapters.keyboard import EndOfInputError, Keyboard
 from respond.core.questions import (
     Answer,
+    AskAgain,
     AskByHand,
     AskConfirm,
     AskDrift,
@@ -38,6 +39,7 @@ __all__ = [
     "TerminalPrompt",
     "YesPrompt",
     "answer_to",
+    "choices_for",
     "wait_until_stored",
     "words_for",
 ]
@@ -65,11 +67,16 @@ def answer_to(question: Question, text: str) -> Answer | None:
     return Answer(found, typed=text) if found is not None else None
 
 
-def words_for(question: Question) -> str:
-    """The words that answer a question, in one line."""
+def choices_for(question: Question) -> list[str]:
+    """The words that answer a question."""
     exact, decisions = _exact(question)
     others = question.others if isinstance(question, AskStart) else ()
-    return " | ".join([*([exact] if exact else []), *(said(word) for word in others), *decisions])
+    return [*([exact] if exact else []), *others, *decisions]
+
+
+def words_for(question: Question) -> str:
+    """The words that answer a question, in one line."""
+    return " | ".join(said(word, limit=1_000) for word in choices_for(question))
 
 
 def _exact(question: Question) -> tuple[str, dict[str, Decision]]:
@@ -86,6 +93,8 @@ def _exact(question: Question) -> tuple[str, dict[str, Decision]]:
         case AskDrift():
             skip = {"skip": Decision.SKIP} if question.step else {}
             return to_type(question.wants or "agree"), {"no": Decision.NO} | skip | away
+        case AskAgain():
+            return "ask again", away
         case AskByHand():
             return "by-hand", {"no": Decision.NO} | away
         case AskUnknown():

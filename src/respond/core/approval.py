@@ -32,6 +32,7 @@ __all__ = [
     "able",
     "answer_text",
     "expired",
+    "outsider",
     "person_for",
     "read_answer",
     "refusal",
@@ -81,6 +82,8 @@ class Request:
         subject: Whom the incident is about, as the run's input names them.
         within_s: For how long it is open, in seconds from ``asked``.
         anchor: ``journal size head`` when it was asked.
+        shown: Digest of what people are shown, to the last word.
+        shows: A step's writes in words, where the plan does not show them.
     """
 
     nonce: str
@@ -96,6 +99,8 @@ class Request:
     asked: Moment
     within_s: int
     anchor: str
+    shown: str = ""
+    shows: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def expires_ms(self) -> int:
@@ -120,6 +125,8 @@ class Request:
             },
             "within_s": self.within_s,
             "anchor": self.anchor,
+            "shown": self.shown,
+            "shows": [dict(each) for each in self.shows],
         }
 
     @classmethod
@@ -144,6 +151,8 @@ class Request:
             asked=Moment(int(asked["wall_ms"]), int(asked["mono_ms"]), str(asked["boot"])),
             within_s=int(data["within_s"]),
             anchor=str(data["anchor"]),
+            shown=str(data.get("shown", "")),
+            shows=tuple(data.get("shows", ())),
         )
 
 
@@ -193,7 +202,7 @@ class Standing(Enum):
 
 
 def person_for(persons: Iterable[PersonRecord], name: str) -> PersonRecord | None:
-    """The person that an id, an e-mail address or a login stands for; upper case does not matter."""
+    """The person that an id, an e-mail address or a login stands for, in any case."""
     wanted = name.strip().casefold()
     if not wanted:
         return None
@@ -209,25 +218,19 @@ def _names(person: PersonRecord) -> frozenset[str]:
     return frozenset(name.strip().casefold() for name in given if name.strip())
 
 
-def refusal(  # noqa: PLR0911 - the rules, one after the other
-    request: Request, who: Actor, verdict: Verdict, people: People
-) -> str:
+def refusal(request: Request, who: Actor, verdict: Verdict, people: People) -> str:
     """Why this person may not give this answer; empty when they may.
 
     The initiator may not approve, by no other name either, and may deny: that is stopping their
     own run. The subject of the incident and suspects may do neither.
     """
     person = next((each for each in people.persons if each.id == who.id), None)
-    if person is None:
-        return f"{who.id} stands in no [[person]] of respond.toml"
-    names = _names(person)
-    if request.subject.strip().casefold() in names:
-        return "the incident is about them"
-    if any(suspect.strip().casefold() in names for suspect in people.suspects):
-        return "they are under suspicion in this incident"
-    is_initiator = request.initiator.strip().casefold() in names
-    if is_initiator and verdict is Verdict.APPROVE:
-        return "they began the run, and somebody else has to agree"
+    why = outsider(person, who.id, request.subject, people)
+    if person is None or why:
+        return why
+    is_initiator = request.initiator.strip().casefold() in _names(person)
+    if is_initiator and verdict in (Verdict.APPROVE, Verdict.REVIEW):
+        return "they began the run, and somebody else has to"
     lacking = sorted(request.roles - set(person.roles))
     if lacking and not is_initiator:
         return f"they do not have the role {' and '.join(lacking)}"
@@ -236,7 +239,19 @@ def refusal(  # noqa: PLR0911 - the rules, one after the other
     if who.strength is Strength.CHAT and not people.chat.covers(destroys=request.destroys):
         return "policy does not let chat decide this"
     if request.destroys and who.strength not in (Strength.KEY, Strength.SIGNED_ON, Strength.CHAT):
-        return "something is destroyed, and their name is only claimed: a key or a sign-on is needed"
+        return "their name is only claimed, and what destroys needs a key or a sign-on"
+    return ""
+
+
+def outsider(person: PersonRecord | None, name: str, subject: str, people: People) -> str:
+    """Why this person may have no part in a run at all; empty when they may."""
+    if person is None:
+        return f"{name} stands in no [[person]] of respond.toml"
+    names = _names(person)
+    if subject.strip().casefold() in names:
+        return "the incident is about them"
+    if any(suspect.strip().casefold() in names for suspect in people.suspects):
+        return "they are under suspicion in this incident"
     return ""
 
 
@@ -273,7 +288,7 @@ def standing(
 ) -> Standing:
     """What a request has come to: one no decides, and each person counts once.
 
-    A vote counts when ``refusal`` lets it now; who was taken out of ``respond.toml`` since does not.
+    A vote counts when ``refusal`` lets it now: not that of somebody taken out since.
     """
     mine = [vote for vote in votes if vote.nonce == request.nonce]
     valid = [vote for vote in mine if not refusal(request, vote.who, vote.verdict, people)]
@@ -301,6 +316,7 @@ def answer_text(request: Request, person: str, verdict: Verdict) -> str:
             f"journal {request.anchor}",
             f"run {request.run}",
             f"digest {request.digest}",
+            f"request {digest_of(request.as_json())}",
             f"step {request.step or '-'}",
             f"decision {verdict.value}",
             f"person {person}",

@@ -1,9 +1,10 @@
 """What can stand in the journal: one event type with a closed list of kinds.
 
-The list is SECURITY-MODEL's, plus what the state of a run needs: ``taken`` (an engine took the run,
-with its epoch), ``parked``, ``ended``, ``joined`` (another event from outside belongs to the run) and
-``answered`` (a person answered, on the page, what the run was parked for). ``respond.core.run`` says which may follow which;
-``docs/journal-format.md`` describes the fields of ``data`` for each.
+The list is SECURITY-MODEL's, plus what the state of a run needs: ``taken`` (an engine took the
+run, with its epoch), ``parked``, ``ended``, ``joined`` (another event from outside belongs to the
+run) and ``answered`` (a person answered elsewhere what the run was parked for).
+``respond.core.run`` says which may follow which; ``docs/journal-format.md`` describes the fields
+of ``data`` for each.
 """
 
 from __future__ import annotations

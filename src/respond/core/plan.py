@@ -27,6 +27,7 @@ __all__ = [
     "plan_from",
     "planned_write",
     "short_digest",
+    "write_from",
     "write_key",
 ]
 
@@ -288,7 +289,7 @@ def plan_from(data: Mapping[str, Any]) -> Plan:
                 "phase": Phase(step["phase"]) if step["phase"] else None,
                 "effect": Effect(step["effect"]),
                 "state": StepPlan(step["state"]),
-                "writes": tuple(_write_from(write) for write in step["writes"]),
+                "writes": tuple(write_from(write) for write in step["writes"]),
                 **{name: tuple(step[name]) for name in ("subjects", "findings", "late_on")},
             }
         )
@@ -297,7 +298,8 @@ def plan_from(data: Mapping[str, Any]) -> Plan:
     return Plan(**{**data, "steps": steps, "unseen": tuple(data["unseen"])})
 
 
-def _write_from(data: Mapping[str, Any]) -> PlannedWrite:
+def write_from(data: Mapping[str, Any]) -> PlannedWrite:
+    """A planned write back from the journal's JSON."""
     return PlannedWrite(
         **{
             **data,

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
 
+from respond.core.events import Actor
 from respond.core.plan import PlannedWrite
 from respond.core.runbook import ChooseStep, InputKind, Runbook, all_steps
 
 __all__ = [
     "Answer",
+    "AskAgain",
     "AskByHand",
     "AskConfirm",
     "AskDrift",
@@ -42,11 +44,18 @@ class Decision(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A decision, the words typed, and who typed them."""
+    """A decision, and the words typed.
+
+    Attributes:
+        by: Who answered, when it was not the operator.
+        asks: With LATER: what is still to be answered, as JSON, for whoever can answer it later.
+    """
 
     decision: Decision
     typed: str = ""
     reason: str = ""
+    by: Actor | None = None
+    asks: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +140,15 @@ class AskByHand:
 
 
 @dataclass(frozen=True, slots=True)
+class AskAgain:
+    """Nobody agreed in time. YES looks anew, and asks the same people again."""
+
+    step: str
+    title: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class AskUnknown:
     """A write may have happened and cannot be seen. YES: it happened; NO: it did not."""
 
@@ -173,7 +191,7 @@ class AskInput:
 
 
 Question: TypeAlias = (
-    AskStart | AskConfirm | AskDrift | AskByHand | AskUnknown | AskPerson | AskInput
+    AskStart | AskConfirm | AskDrift | AskAgain | AskByHand | AskUnknown | AskPerson | AskInput
 )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from respond.core.approval import Request, Verdict, Vote
 from respond.core.events import Kind, Record
 from respond.core.plan import Plan, plan_from
 from respond.errors import ExitCode
@@ -27,6 +28,7 @@ __all__ = [
     "after",
     "fold",
     "fold_all",
+    "is_notice",
     "is_undo",
     "verdict",
 ]
@@ -159,11 +161,29 @@ class RunState:
     engine: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
     steps: Mapping[str, StepState] = field(default_factory=dict)
+    notices: Mapping[str, StepState] = field(default_factory=dict)
+    """What people were told of the run itself; no step of its runbook, and in no verdict."""
     parked: Mapping[str, Any] = field(default_factory=dict)
     ended: Mapping[str, Any] = field(default_factory=dict)
     ended_at: str = ""
     waits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Since when each ``wait`` waits, by address."""
+    requests: tuple[Request, ...] = ()
+    """What people were asked to agree to, oldest first."""
+    votes: tuple[Vote, ...] = ()
+    used: frozenset[str] = frozenset()
+    """Requests (by nonce) whose yes or no has taken effect: each does once."""
+    agreed: frozenset[str] = frozenset()
+    """Digests of plans that people agreed to, and that cover every write shown in them."""
+    answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What people answered since the run was parked, by the question's id."""
+    joined: tuple[Mapping[str, Any], ...] = ()
+    """Other events from outside that belong to the run."""
+    proved: Mapping[str, Any] = field(default_factory=dict)
+    """The operator's own signature under the plan they started, if there is one."""
+    alone: Mapping[str, Any] = field(default_factory=dict)
+    """The emergency entry: who went alone, and why; empty when nobody did."""
+    reviewed: Mapping[str, Any] = field(default_factory=dict)
     cancelled: bool = False
     by_word: bool = False
     """Nothing could be looked at: a person goes through it, and says what was done."""
@@ -181,10 +201,14 @@ class RunState:
         return bool(self.started_at)
 
     def step(self, address: str) -> StepState:
-        return self.steps.get(address) or StepState(address)
+        found = self.notices if is_notice(address) else self.steps
+        return found.get(address) or StepState(address)
 
     def with_step(self, step: StepState, seq: int, status: RunStatus | None = None) -> RunState:
         """The state after record ``seq``, which said something about this step."""
+        if is_notice(step.address):
+            notices = {**self.notices, step.address: step}
+            return replace(self, notices=notices, last_seq=seq)
         steps = {**self.steps, step.address: step}
         return replace(self, steps=steps, last_seq=seq, status=status or self.status)
 
@@ -229,7 +253,8 @@ def after(state: RunState | None, record: Record) -> RunState:
     if state.status is RunStatus.ENDED and event.kind not in _AFTER_END:
         msg = f"{event.kind.value} cannot follow the end of run {state.id}"
         raise IllegalEventError(msg)
-    if state.status is RunStatus.ENDED and event.kind in _STEPS and not is_undo(event.step):
+    outside = is_undo(event.step) or is_notice(event.step)
+    if state.status is RunStatus.ENDED and event.kind in _STEPS and not outside:
         msg = f"{event.kind.value} of step {event.step} cannot follow the end of run {state.id}"
         raise IllegalEventError(msg)
     match event.kind:
@@ -254,6 +279,23 @@ def _moved(state: RunState, record: Record) -> RunState:
             return _planned(state, record)
         case Kind.CONFIRMED:
             return _confirmed(state, record)
+        case Kind.APPROVAL_ASKED:
+            asked = Request.from_json(state.id, data)
+            return replace(state, requests=(*state.requests, asked))
+        case Kind.APPROVED | Kind.DENIED:
+            return replace(state, votes=(*state.votes, _vote(record)))
+        case Kind.JOINED:
+            return replace(state, joined=(*state.joined, {**data, "recorded_at": record.at}))
+        case Kind.ANSWERED:
+            told = {**data, "by": event.actor}
+            inputs = {**state.inputs, **data.get("inputs", {})}
+            proposed = {**state.proposed, **data.get("proposed", {})}
+            answers = {**state.answers, str(data["question"]): told}
+            return replace(state, answers=answers, inputs=inputs, proposed=proposed)
+        case Kind.BREAK_GLASS:
+            return replace(state, alone={**data, "by": event.actor.id, "at": record.at})
+        case Kind.REVIEWED:
+            return replace(state, reviewed={**data, "by": event.actor.id, "at": record.at})
         case Kind.PARKED:
             return _parked(state, record)
         case Kind.ENDED:
@@ -291,6 +333,11 @@ _AFTER_END = frozenset(
 _STEPS = frozenset({Kind.INTENT, Kind.OUTCOME, Kind.UNKNOWN, Kind.RECONCILED, Kind.OBSERVED})
 
 
+def is_notice(address: str) -> bool:
+    """Whether this is the address of a notice about the run, which is no step of its runbook."""
+    return address.startswith("notice:")
+
+
 def is_undo(address: str) -> bool:
     """Whether this is the address of an undo, which comes after the end of its run."""
     return address.startswith("undo:")
@@ -301,7 +348,8 @@ def _parked(state: RunState, record: Record) -> RunState:
     # An undo may park too; the run itself is over and stays so.
     status = RunStatus.PARKED if state.status is not RunStatus.ENDED else state.status
     waits = {**state.waits, event.step: data["waits"]} if "waits" in data else state.waits
-    return replace(state, status=status, parked={**data, "step": event.step}, waits=waits)
+    parked = {**data, "step": event.step, "at": record.at}
+    return replace(state, status=status, parked=parked, waits=waits, answers={})
 
 
 def _planned(state: RunState, record: Record) -> RunState:
@@ -310,9 +358,29 @@ def _planned(state: RunState, record: Record) -> RunState:
     return replace(state, status=status, plan=plan, planned_at=record.at)
 
 
+def _vote(record: Record) -> Vote:
+    event, data = record.event, record.event.data
+    return Vote(
+        nonce=str(data.get("nonce", "")),
+        verdict=Verdict.APPROVE if event.kind is Kind.APPROVED else Verdict.DENY,
+        who=event.actor,
+        channel=str(data.get("channel", "")),
+        at=record.at,
+        reason=str(data.get("reason", "")),
+    )
+
+
 def _confirmed(state: RunState, record: Record) -> RunState:
     event, data = record.event, record.event.data
-    state = replace(state, questions=state.questions + 1)
+    if "nonce" in data:
+        # Other people's yes takes effect here, once; the operator was not asked.
+        state = replace(state, used=state.used | {str(data["nonce"])})
+        if data.get("scope") == "agreed":
+            state = replace(state, agreed=state.agreed | {str(data["digest"])})
+    else:
+        state = replace(state, questions=state.questions + 1)
+    if "proof" in data:
+        state = replace(state, proved={**data["proof"], "by": event.actor.id})
     if data["decision"] in ("cancel", "quit"):
         return replace(state, cancelled=True)
     if data["decision"] == "other-order":
@@ -352,7 +420,9 @@ def _written(state: RunState, record: Record) -> RunState:
             by=data["write"]["hands"],
         )
         step = replace(step, writes=(*step.writes, attempt), began=step.began or record.at)
-        running = RunStatus.RUNNING if state.status is not RunStatus.ENDED else state.status
+        # A notice about a run that waits, and the undo of one that is over, do not start it.
+        waits = state.status is RunStatus.ENDED or is_notice(event.step)
+        running = state.status if waits else RunStatus.RUNNING
         return state.with_step(step, record.seq, running)
     found = next((w for w in step.writes if w.seq == data["intent"]), None)
     if found is None:

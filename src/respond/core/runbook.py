@@ -24,6 +24,7 @@ __all__ = [
     "ChooseStep",
     "EndStep",
     "Failure",
+    "Fixed",
     "ForEach",
     "Formula",
     "Input",
@@ -92,6 +93,18 @@ class Template(Protocol):
     def refs(self) -> frozenset[str]: ...
 
     def value(self, scope: Mapping[str, Value]) -> Value: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A value of ours where a step has a template."""
+
+    given: Value
+    refs: frozenset[str] = frozenset()
+
+    def value(self, scope: Mapping[str, Value]) -> Value:
+        del scope
+        return self.given
 
 
 @dataclass(frozen=True, slots=True)

@@ -459,6 +459,8 @@ class Me:
     reason: str = ""
     anchor: str = ""
     rehearsal: bool = False
+    plan: str = ""
+    page: str = ""
 
     @property
     def mark(self) -> str:

@@ -8,7 +8,7 @@ memory and a clock that tests move.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NewType
 
 from respond.adapters.journal_sqlite import SqliteJournal
@@ -453,7 +453,11 @@ def runbook_of(steps: str, *, name: str = "boxes", top: str = "") -> Runbook:
 
 @dataclass(slots=True)
 class BoxStage:
-    """One run of a runbook over boxes."""
+    """One run of a runbook over boxes.
+
+    Attributes:
+        place: Fields of its site that are not as usual, such as ``served``.
+    """
 
     runbook: Runbook
     values: Mapping[str, str] = field(default_factory=dict)
@@ -466,6 +470,8 @@ class BoxStage:
     given: Given = field(default_factory=Given)
     journal: Journal | None = None
     persons: tuple[PersonRecord, ...] = ()
+    place: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
     clock: SettableClock = field(default_factory=SettableClock)
     boxes: Boxes = field(init=False)
     says: Says = field(init=False)
@@ -488,6 +494,8 @@ class BoxStage:
             journal=self.kept,
             clock=self.clock,
             describe=describe_secret,
+            extra=self.extra,
+            complete=not self.place.get("served", False),
         )
 
     @property
@@ -497,15 +505,18 @@ class BoxStage:
 
     @property
     def site(self) -> Site:
-        return Site(
-            connections={"box": Connection("box", "box", "account", "eu")},
-            persons=self.persons,
-            operator=DANA,
-            mode=self.mode,
-            engine=self.engine_name,
-            policy=self.policy,
-            by_hand=self.by_hand,
-            step_by_step=self.step_by_step,
+        return replace(
+            Site(
+                connections={"box": Connection("box", "box", "account", "eu")},
+                persons=self.persons,
+                operator=DANA,
+                mode=self.mode,
+                engine=self.engine_name,
+                policy=self.policy,
+                by_hand=self.by_hand,
+                step_by_step=self.step_by_step,
+            ),
+            **self.place,
         )
 
     def engine(self, **changed: Any) -> Engine:

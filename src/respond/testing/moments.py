@@ -94,11 +94,14 @@ class KilledJournal:
     def unfinished(self) -> Sequence[str]:
         return self._journal.unfinished()
 
-    def records(self, run: str = "") -> Iterator[Record]:
-        return self._journal.records(run)
+    def records(self, run: str = "", *, since: int = 0) -> Iterator[Record]:
+        return self._journal.records(run, since=since)
 
     def head(self) -> Head:
         return self._journal.head()
+
+    def highest_at(self) -> str:
+        return self._journal.highest_at()
 
     def checkpoint(self, reason: str) -> Head:
         self._moments.here("before checkpoint")

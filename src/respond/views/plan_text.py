@@ -35,7 +35,19 @@ from respond.views.words import (
     value_text,
 )
 
-__all__ = ["PlanRow", "facts_lines", "others_needed", "plan_rows", "plan_screen", "step_details"]
+__all__ = [
+    "PlanRow",
+    "facts_lines",
+    "found_lines",
+    "others_needed",
+    "plan_notes",
+    "plan_rows",
+    "plan_screen",
+    "row_cells",
+    "row_pairs",
+    "row_remarks",
+    "step_details",
+]
 
 _WHO: Final = 4
 _CELL: Final = 11
@@ -93,20 +105,17 @@ def _is_fact(step: PlannedStep) -> bool:
 
 def others_needed(plan: Plan) -> tuple[str, ...]:
     """Who else has to agree, one line each; empty when the operator can do all of it alone."""
-    found = [
-        f"{approve.get('count', 1)} by {word(approve.get('by', ''))}, before {_title(step)}"
+    return tuple(
+        f"{_who_agrees(step.approve)}, before {_title(step)}"
         for step in plan.steps
-        if isinstance(approve := step.approve, dict)
-    ]
-    who = plan.policy.get("two_people", "never")
-    if plan.mode == "real" and who != "never":
-        found += [
-            f"a second person, before {_title(step)}"
-            for step in plan.steps
-            if not isinstance(step.approve, dict)
-            and (step.effect is Effect.DESTROYS or (who == "every-write" and step.writes))
-        ]
-    return tuple(found)
+        if isinstance(step.approve, Mapping) and step.state not in (StepPlan.NOTHING, *_OPTIONAL)
+    )
+
+
+def _who_agrees(approve: Mapping[str, Any]) -> str:
+    count, roles = int(approve["count"]), " and ".join(word(role) for role in approve["roles"])
+    people = f"{count} {'person' if count == 1 else 'people'}" + (f" with {roles}" if roles else "")
+    return f"{people}, or your own key" if approve["or_signed"] else people
 
 
 def _title(step: PlannedStep) -> str:
@@ -122,6 +131,7 @@ def plan_screen(
     width: int = 80,
     others: tuple[str, ...] = (),
     asks: bool = True,
+    own: bool = True,
     style: Style = PLAIN,
 ) -> str:
     """The whole plan.
@@ -134,12 +144,13 @@ def plan_screen(
         width: Columns of the screen.
         others: Words that choose another order.
         asks: Whether the choices are offered; not so in a dry run or when nobody sits there.
+        own: Whether the reader is its operator, and not somebody who is asked to agree.
         style: Emphasis.
     """
     right = f"looked {clock_text(state.planned_at)}, {span_text(elapsed_s)}"
     rows = plan_rows(plan)
     lines = [head_line(state.id, plan.runbook, plan.mode, right, width, style)]
-    lines += _facts(state, plan, width)
+    lines += _facts(state, plan, width, own=own)
     if rows:
         lines += ["", *_table(rows, width, style)]
     notes = [*_notes(plan, rows, width, style), *_ending(plan, width)]
@@ -154,12 +165,13 @@ def plan_screen(
 # --- above the table ----------------------------------------------------------------------------
 
 
-def _facts(state: RunState, plan: Plan, width: int) -> Iterator[str]:
+def _facts(state: RunState, plan: Plan, width: int, *, own: bool) -> Iterator[str]:
     """What stands fast. The labels are ours: no name from outside stands at the left edge."""
     yield from facts_lines("Account", plan.connections, width)
-    found = [said(step.says) for step in plan.steps if _is_fact(step)]
-    yield from _listed("Found", found, width, column=LABEL)
+    yield from _listed("Found", found_lines(plan), width, column=LABEL)
     yield from facts_lines("Inputs", plan.inputs, width)
+    if not own:
+        return
     others = others_needed(plan)
     alone = f"{word(state.operator)}. You can do all of this alone."
     if others:
@@ -176,6 +188,11 @@ def facts_lines(label: str, facts: Mapping[str, Any], width: int) -> Iterator[st
     ]
     for n, line in enumerate(given):
         yield from labelled(label if n == 0 else "", line, width)
+
+
+def found_lines(plan: Plan) -> tuple[str, ...]:
+    """What is there now, as it was looked at."""
+    return tuple(said(step.says) for step in plan.steps if _is_fact(step))
 
 
 # --- the table ----------------------------------------------------------------------------------
@@ -197,7 +214,7 @@ def _table(rows: Sequence[PlanRow], width: int, style: Style) -> Iterator[str]:
 def _row(
     row: PlanRow, widths: tuple[int, ...], number_of: dict[str, int], style: Style
 ) -> Iterator[str]:
-    who, what, now, after, undo = _cells(row, number_of)
+    who, what, now, after, undo = row_cells(row, number_of)
     tone = Tone.DANGER if row.destroys else None
     number = f"{row.number:>{widths[0]}}"
     for n, cells in enumerate(
@@ -210,12 +227,18 @@ def _row(
             cells[1] = style.paint(cells[1], Tone.STRONG)
         yield _GAP.join(cells).rstrip()
     indent = " " * (widths[0] + widths[1] + 2 * len(_GAP))
-    for remark in _remarks(row):
+    for remark in row_remarks(row):
         for line in wrap(remark, sum(widths[2:]) + 3 * len(_GAP)):
             yield indent + style.paint(line, Tone.FAINT)
 
 
-def _cells(row: PlanRow, number_of: dict[str, int]) -> tuple[str, str, str, str, str]:
+def row_cells(row: PlanRow, number_of: Mapping[str, int]) -> tuple[str, str, str, str, str]:
+    """Who, what, now, after, undo, as every view shows them; safe to show.
+
+    Args:
+        row: A line of the plan.
+        number_of: The number of each step's line, by address.
+    """
     step, write = row.step, row.write
     if write is not None:
         now, after = state_cells(write.before, write.after)
@@ -245,7 +268,7 @@ def _in_a_cell(says: str) -> str:
     return shown if 0 < width_of(shown) <= _CELL else "looked"
 
 
-def _after(step: PlannedStep, number_of: dict[str, int]) -> str:
+def _after(step: PlannedStep, number_of: Mapping[str, int]) -> str:
     names = [
         str(number_of[address]) if address in number_of else word(address)
         for address in step.late_on
@@ -253,7 +276,8 @@ def _after(step: PlannedStep, number_of: dict[str, int]) -> str:
     return f"after {', '.join(names)}" if names else "later"
 
 
-def _remarks(row: PlanRow) -> Iterator[str]:
+def row_remarks(row: PlanRow) -> Iterator[str]:
+    """What stands below a line of the plan."""
     write = row.write
     if write is None:
         shown = said(row.step.says)
@@ -276,24 +300,26 @@ def _remarks(row: PlanRow) -> Iterator[str]:
 
 
 def _notes(plan: Plan, rows: Sequence[PlanRow], width: int, style: Style) -> Iterator[str]:
+    for label, text in plan_notes(plan, rows):
+        for line in _listed(label, [text], width):
+            yield style.paint(line, Tone.CARE) if label == "FINDING" else line
+
+
+def plan_notes(plan: Plan, rows: Sequence[PlanRow]) -> Iterator[tuple[str, str]]:
+    """What could not be seen, is known later, is left out, or should be looked at: label, text."""
     number_of = {row.step.address: row.number for row in reversed(rows)}
-    yield from _listed("UNSEEN", [said(line) for line in plan.unseen], width)
-    late = [
-        f"line {row.number}: known {_after(row.step, number_of)}"
-        + (", asks again" if row.asks else "")
-        for row in rows
-        if row.step.state is StepPlan.LATE
-    ]
-    yield from _listed("LATER", late, width)
-    skipped = [
-        f"{_title(step)}: {said(step.says)}"
-        for step in plan.steps
-        if step.state is StepPlan.SKIPPED
-    ]
-    yield from _listed("SKIPPED", skipped, width)
-    findings = [said(line) for step in plan.steps for line in step.findings]
-    for line in _listed("FINDING", findings, width):
-        yield style.paint(line, Tone.CARE)
+    for line in plan.unseen:
+        yield "UNSEEN", said(line)
+    for row in rows:
+        if row.step.state is StepPlan.LATE:
+            again = ", asks again" if row.asks else ""
+            yield "LATER", f"line {row.number}: known {_after(row.step, number_of)}{again}"
+    for step in plan.steps:
+        if step.state is StepPlan.SKIPPED:
+            yield "SKIPPED", f"{_title(step)}: {said(step.says)}"
+    for step in plan.steps:
+        for finding in step.findings:
+            yield "FINDING", said(finding)
 
 
 def _listed(
@@ -345,6 +371,16 @@ def step_details(plan: Plan, number: int, *, width: int = 80, style: Style = PLA
     step = row.step
     title = labelled(str(number), _title(step), width, column=len(str(number)) + 2)
     lines = [style.paint(line, Tone.STRONG) for line in title]
+    for label, text in row_pairs(row):
+        lines += labelled(label, text, width)
+    if row.write is not None and row.write.stays:
+        lines += ["Stays, not to be touched:", *bullets(map(_long, row.write.stays), width)]
+    return "\n".join(lines) + "\n"
+
+
+def row_pairs(row: PlanRow) -> list[tuple[str, str]]:
+    """Everything the plan has about one line, as labels and texts; empty texts are left out."""
+    step = row.step
     pairs = [
         ("Step", f"{word(step.address)}, {phase_word(step.phase)}"),
         ("Action", f"{word(step.action) or 'none'}, {step.effect.value}"),
@@ -355,12 +391,7 @@ def step_details(plan: Plan, number: int, *, width: int = 80, style: Style = PLA
     ]
     if row.write is not None:
         pairs += _write_pairs(row.write, step)
-    for label, text in pairs:
-        if text:
-            lines += labelled(label, text, width)
-    if row.write is not None and row.write.stays:
-        lines += ["Stays, not to be touched:", *bullets(map(_long, row.write.stays), width)]
-    return "\n".join(lines) + "\n"
+    return [(label, text) for label, text in pairs if text]
 
 
 def _long(text: str) -> str:

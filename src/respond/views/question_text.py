@@ -11,6 +11,7 @@ from typing import Any, Final, assert_never
 
 from respond.core.plan import PlannedWrite, short_digest
 from respond.core.questions import (
+    AskAgain,
     AskByHand,
     AskConfirm,
     AskDrift,
@@ -77,6 +78,8 @@ def _lines(question: Question, accounts: Sequence[str], width: int, style: Style
             yield from _drift(question, width, style)
         case AskByHand():
             yield from _by_hand(question, width, style)
+        case AskAgain():
+            yield from _again(question, width, style)
         case AskUnknown():
             yield from _unknown(question, width, style)
         case AskPerson():
@@ -218,6 +221,14 @@ def _by_hand(question: AskByHand, width: int, style: Style) -> Iterator[str]:
     yield "or: " + _words(
         "no (it stays failed, and what it kills goes on working)", "later", "quit"
     )
+
+
+def _again(question: AskAgain, width: int, style: Style) -> Iterator[str]:
+    yield from _title("NO ANSWER", question.title, width, style, Tone.STRONG)
+    yield from wrap(f"{said(question.why, limit=_LONG)}. Everything is looked at anew.", width)
+    yield ""
+    yield "Type exactly:  ask again"
+    yield "or: " + _words("later", "quit")
 
 
 def _unknown(question: AskUnknown, width: int, style: Style) -> Iterator[str]:

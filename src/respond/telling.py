@@ -1,0 +1,79 @@
+"""Tell people about a run itself: that it waits for them, or that somebody goes alone.
+
+A notice is a write like any other: its intent is durable, it goes through the same sender, and how
+it came out is recorded. It is no step of the runbook, counts in no verdict and asks nobody. One
+whose outcome is unknown is sent again: hearing it twice does no harm, not hearing it does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from respond.agreeing import Agreement
+from respond.core.run import As
+from respond.core.runbook import ActionStep, Fixed, Place, StepWords
+from respond.core.script import Write, WrittenAction
+from respond.errors import NotReadyError, ParkedError, StepFailedError, UnknownOutcomeError
+from respond.live_run import LiveRun
+from respond.live_step import LiveStep
+from respond.proving import failed
+from respond.step import StepRun
+from respond.walk import Here
+
+__all__ = ["tell", "was_told"]
+
+
+@dataclass(slots=True)
+class NoticeAgreement(Agreement):
+    """Nobody is asked: who is told stands in the configuration."""
+
+    def covers(self, write: Write[Any], key: str) -> bool:
+        return True
+
+    def is_wanted_first(self) -> bool:
+        return False
+
+    def allows_the_end(self) -> bool:
+        return True
+
+
+def tell(live: LiveRun, about: str, message: str, persons: tuple[str, ...]) -> tuple[str, ...]:
+    """Tell these persons, unless that was done; who was told.
+
+    Args:
+        about: What makes it one notice, such as the nonce of a request.
+        message: Name of a text of ``respond.actions.messages``.
+        persons: Ids. The subject and suspects are left out by the action itself.
+    """
+    from respond.actions import notify  # noqa: PLC0415 - needed only when somebody is told
+
+    told = was_told(live, about)
+    if told:
+        return told
+    step = ActionStep(
+        words=StepWords(id="notice", place=Place(0, 0), title="Telling people"),
+        action=cast("type[WrittenAction[Any]]", notify.Persons),
+        arguments={"message": Fixed(message), "to": Fixed(list(persons))},
+    )
+    at = LiveStep(live, step, _address(live, about), Here(live.first_values()))
+    try:
+        StepRun(at, NoticeAgreement(at)).go()
+    except (NotReadyError, ParkedError, UnknownOutcomeError) as error:
+        failed(at, StepFailedError(error.what, why=error.why, do=error.do))
+    return was_told(live, about)
+
+
+def was_told(live: LiveRun, about: str) -> tuple[str, ...]:
+    """Ids of the persons who were told of this."""
+    for address, state in live.state.notices.items():
+        end = state.conclusion
+        if address.startswith(f"notice:{about}#") and end is not None and end.how is not As.FAILED:
+            return tuple((end.output or {}).get("told", ()))
+    return ()
+
+
+def _address(live: LiveRun, about: str) -> str:
+    """An address for a new attempt."""
+    mine = [a for a in live.state.notices if a.startswith(f"notice:{about}#")]
+    return f"notice:{about}#{len(mine) + 1}"

@@ -1,0 +1,139 @@
+"""What somebody is asked to agree to: who asks, until when, what cannot be undone, and the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from respond.core.approval import Request
+from respond.core.plan import Plan, PlannedWrite, short_digest, write_from
+from respond.core.run import RunState
+from respond.core.script import Effect
+from respond.ports import Head
+from respond.views.layout import bullets, labelled, said, word, wrap
+from respond.views.plan_text import plan_screen
+from respond.views.style import PLAIN, Style, Tone
+from respond.views.words import day_text, mode_word, seconds_between, state_cells
+
+__all__ = ["approval_screen", "at_text", "writes_asked"]
+
+_LONG = 1_000
+
+
+def writes_asked(plan: Plan, request: Request) -> tuple[PlannedWrite, ...] | None:
+    """The writes that a yes to this request covers; None when the plan does not show all of them.
+
+    For a request about the whole plan these are all of its writes.
+    """
+    if not request.step:
+        return plan.writes
+    known = {write.key: write for write in plan.writes}
+    known |= {w.key: w for w in map(write_from, (s for s in request.shows if "key" in s))}
+    words = {str(each.get("says", "")) for each in request.shows if "key" not in each}
+    if not set(request.writes) <= known.keys() | words:
+        return None
+    return tuple(known[key] for key in request.writes if key in known)
+
+
+def approval_screen(
+    state: RunState,
+    plan: Plan,
+    request: Request,
+    head: Head,
+    *,
+    writes: Sequence[PlannedWrite],
+    width: int = 80,
+    style: Style = PLAIN,
+) -> str:
+    """Everything that a person has to see before they answer. It ends with a newline.
+
+    Args:
+        state: The run.
+        plan: The plan that the request belongs to.
+        request: What is asked.
+        head: Where the journal ends.
+        writes: What a yes covers.
+        width: Columns of the screen.
+        style: Emphasis.
+    """
+    lines = list(_asked(state, plan, request, width, style))
+    if request.step:
+        lines += ["", *_writes(writes, width)]
+        more = [said(each["says"]) for each in request.shows if "key" not in each]
+        lines += [line for text in more for line in labelled("Also", text, width)]
+    else:
+        took_s = seconds_between(state.proposed_at, state.planned_at) or 0.0
+        screen = plan_screen(
+            state, plan, head, elapsed_s=took_s, width=width, asks=False, own=False, style=style
+        )
+        lines += ["", *screen.rstrip("\n").split("\n")]
+    lines += ["", *_for_ever(writes, width, style)]
+    lines += wrap(_signed(request), width)
+    return "\n".join(lines) + "\n"
+
+
+def at_text(wall_ms: int) -> str:
+    """``2026-11-23 03:14:07Z`` of a wall clock in milliseconds; a number when it is no time."""
+    try:
+        at = datetime.fromtimestamp(wall_ms / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return f"{wall_ms} ms"
+    return f"{at:%Y-%m-%d %H:%M:%S}Z"
+
+
+def _asked(
+    state: RunState, plan: Plan, request: Request, width: int, style: Style
+) -> Iterator[str]:
+    yield style.paint("APPROVAL", Tone.STRONG) + f"  asked for run {word(request.run)}"
+    roles = " and ".join(map(word, sorted(request.roles)))
+    people = "1 person" if request.count == 1 else f"{request.count} persons"
+    pairs = (
+        ("What", _what(plan, request)),
+        ("Began by", f"{word(request.initiator)}, {day_text(state.proposed_at)}"),
+        ("Reason", said(state.proposed.get("reason", ""), limit=_LONG)),
+        ("Incident", said(state.proposed.get("incident", ""))),
+        ("About", said(request.subject)),
+        ("Wanted", people + (f" with the role {roles}" if roles else "")),
+        ("Open until", at_text(request.expires_ms)),
+    )
+    for label, text in pairs:
+        if text:
+            yield from labelled(label, text, width)
+
+
+def _what(plan: Plan, request: Request) -> str:
+    mode = mode_word(plan.mode)
+    if not request.step:
+        return f"the whole plan of {word(plan.runbook)}, {mode}"
+    count = len(request.writes)
+    changes = "1 change" if count == 1 else f"{count} changes"
+    return f"{changes} of step {word(request.step)} of {word(plan.runbook)}, {mode}"
+
+
+def _writes(writes: Sequence[PlannedWrite], width: int) -> Iterator[str]:
+    for write in writes:
+        now, after = state_cells(write.before, write.after)
+        who = "by hand" if write.hands == "person" else "by the tool"
+        yield from bullets([f"{said(write.says)} ({said(write.where)})"], width)
+        for text in (f"{now} -> {after}", f"{who}: {said(write.request, limit=_LONG)}"):
+            yield from (f"    {line}" for line in wrap(text, width - 4))
+
+
+def _for_ever(writes: Sequence[PlannedWrite], width: int, style: Style) -> Iterator[str]:
+    """What cannot be undone, what is destroyed first, and what it breaks."""
+    lost = [write for write in writes if not write.undo]
+    if not lost:
+        yield "All that is shown here can be undone."
+        return
+    yield style.paint("CANNOT BE UNDONE", Tone.DANGER)
+    for write in sorted(lost, key=lambda write: write.effect is not Effect.DESTROYS):
+        destroys = "DESTROYS: " if write.effect is Effect.DESTROYS else ""
+        breaks = f" Breaks: {said(write.breaks, limit=_LONG)}" if write.breaks else ""
+        yield from bullets([f"{destroys}{said(write.says)}.{breaks}"], width)
+
+
+def _signed(request: Request) -> str:
+    return (
+        f"Your answer is bound to {short_digest(request.digest)}, to this request alone, and to "
+        f"the journal as it was: {word(request.anchor, limit=100)}"
+    )
