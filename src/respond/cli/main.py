@@ -39,6 +39,8 @@ COMMANDS: dict[str, Entry] = {
     "runs": Entry("runs", "List the runs of this machine", "Runs"),
     "status": Entry("runs", "Show where a run stands, and what it waits for", "Runs"),
     "resume": Entry("runs", "Carry a run on; nothing is done twice", "Runs"),
+    "approve": Entry("deciding", "Agree to what a run asks, with your SSH key", "Runs"),
+    "deny": Entry("deciding", "Say no to what a run asks, with your SSH key", "Runs"),
     "cancel": Entry("runs", "End a run; what is done stays done", "Runs"),
     "undo": Entry("runs", "Put back what a run changed, where that can be done", "Runs"),
     "report": Entry("runs", "What happened, what is proved, what is left to do", "Runs"),

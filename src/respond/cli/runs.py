@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from respond.ports import Head
     from respond.wiring import Session
 
-__all__ = ["apps"]
+__all__ = ["apps", "journal_of", "only_open"]
 
 _RUN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}")
 
@@ -94,6 +94,20 @@ def _journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None]:
         actor=wiring.os_user(),
     ) as opened:
         yield opened
+
+
+@contextmanager
+def journal_of(places: Places, run: str) -> Iterator[SqliteJournal]:
+    """The journal that a run is in, opened, for a command that writes into it.
+
+    Raises:
+        UsageError: There is none yet.
+        JournalUnusableError, JournalBrokenError: As ``SqliteJournal.open``.
+    """
+    with _journal(places, run) as journal:
+        if journal is None:
+            raise UsageError(f"there is no run {run!r}", do="respond runs --all")
+        yield journal
 
 
 def _read(places: Places, run: str) -> _Kept:
@@ -169,7 +183,7 @@ def status(
     from respond.views.json_view import state_json
     from respond.views.runs import run_status
 
-    kept = _read(ctx.obj, run or _only_open(ctx.obj))
+    kept = _read(ctx.obj, run or only_open(ctx.obj))
     if as_json:
         _print(json.dumps(state_json(kept.state, kept.head), indent=2))
     else:
@@ -177,7 +191,7 @@ def status(
     return int(ExitCode.DONE)
 
 
-def _only_open(places: Places) -> str:
+def only_open(places: Places) -> str:
     """The one run that is not over. A rehearsal counts if its company outlives its process.
 
     Raises:
@@ -237,13 +251,18 @@ def resume(
     auto: bool = typer.Option(False, "--auto", help="Rehearsals only: yes to every question"),
     yes: bool = typer.Option(False, "--yes", help="Yes to all that destroys nothing"),
     verbose: bool = typer.Option(False, "-v", "--verbose", help="Say every request, on stderr"),
+    approval: str = typer.Option("", help="First take the answer in this file; see approve"),
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
 ) -> int:
     """Carry a run on after a crash, a Ctrl-C or a wait. Nothing is done twice."""
     from respond.cli.carrying import carry_on
 
     places: Places = ctx.obj
-    kept = _read(places, run or _only_open(places))
+    if approval:
+        from respond.cli.deciding import take_answer
+
+        run = take_answer(places, approval, run)
+    kept = _read(places, run or only_open(places))
     hand = _hand(kept, auto=auto, yes=yes, as_json=as_json)
     hand.verbosity = int(verbose)
     if kept.is_rehearsal:
@@ -396,7 +415,7 @@ def cancel(
     from respond.views.summary import summary
 
     places: Places = ctx.obj
-    kept = _read(places, run or _only_open(places))
+    kept = _read(places, run or only_open(places))
     if kept.state.status is RunStatus.ENDED:
         raise UsageError(f"run {kept.state.id} has ended", do=f"respond report {kept.state.id}")
     hand = _hand(kept, as_json=as_json)

@@ -1,0 +1,418 @@
+"""``approve`` and ``deny``: a person's answer to what a run asks, signed with their own SSH key.
+
+Where the journal is, the answer goes into it. On another laptop a request file is shown and an
+answer file made; ``resume --approval`` takes that to the journal.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from respond.cli.examples import examples
+from respond.cli.output import result, say, screen_width
+from respond.errors import ExitCode, NotReadyError, ParkedError, RefusedByPersonError, UsageError
+from respond.places import Places
+
+if TYPE_CHECKING:
+    from respond.core.approval import Request, Standing, Verdict
+    from respond.core.plan import Plan
+    from respond.core.run import RunState
+    from respond.deciding import Entry
+    from respond.formats.config_file import Project
+    from respond.ports import Head, Journal
+
+__all__ = ["apps", "take_answer"]
+
+apps = {
+    name: typer.Typer(rich_markup_mode=None, add_completion=False) for name in ("approve", "deny")
+}
+
+_AWAY: Final = ("later", "quit", "no")
+
+
+@apps["approve"].command(
+    epilog=examples(
+        "respond approve CK-7F3Q",
+        "respond approve CK-7F3Q --write-request request.json   # for another laptop",
+        "respond approve --request request.json --out answer.json",
+    )
+)
+def approve(
+    ctx: typer.Context,
+    run: str = typer.Argument("", help="Id of the run; the only open one when left out"),
+    reason: str = typer.Option("", help="Why, for the log"),
+    key: str = typer.Option("", help="Private key file to sign with; else the agent or ~/.ssh"),
+    as_: str = typer.Option("", "--as", help="Your id in respond.toml, if your login is not in it"),
+    write_request: str = typer.Option("", help="Write a file to decide on another laptop, and end"),
+    request: str = typer.Option("", help="Decide what this file asks, without journal or server"),
+    out: str = typer.Option("", help="With --request: file for the answer, instead of stdout"),
+) -> int:
+    """Agree to what a run asks, with your SSH key. You see the plan first, and type the word."""
+    from respond.core.approval import Verdict
+
+    if write_request:
+        return int(_write_request(ctx.obj, run, write_request))
+    me = _Me(ctx.obj, as_, key)
+    if request:
+        return int(_decide_file(me, request, Verdict.APPROVE, out))
+    return int(_decide_here(me, run, Verdict.APPROVE, reason))
+
+
+@apps["deny"].command(
+    epilog=examples(
+        "respond deny CK-7F3Q --reason 'wrong key'", "respond deny --request request.json"
+    )
+)
+def deny(
+    ctx: typer.Context,
+    run: str = typer.Argument("", help="Id of the run; the only open one when left out"),
+    reason: str = typer.Option("", help="Why, for the log"),
+    key: str = typer.Option("", help="Private key file to sign with; else the agent or ~/.ssh"),
+    as_: str = typer.Option("", "--as", help="Your id in respond.toml, if your login is not in it"),
+    request: str = typer.Option("", help="Decide what this file asks, without journal or server"),
+    out: str = typer.Option("", help="With --request: file for the answer, instead of stdout"),
+) -> int:
+    """Say no to what a run asks, with your SSH key. One no ends it."""
+    from respond.core.approval import Verdict
+
+    me = _Me(ctx.obj, as_, key)
+    if request:
+        return int(_decide_file(me, request, Verdict.DENY, out))
+    return int(_decide_here(me, run, Verdict.DENY, reason))
+
+
+# --- who ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Me:
+    """Who says that they sit here; their key proves it.
+
+    Attributes:
+        named: ``--as``.
+        key: ``--key``.
+    """
+
+    places: Places
+    named: str
+    key: str
+
+    def project(self) -> Project:
+        from respond import wiring
+
+        return wiring.load_project(self.places)
+
+    def person(self, project: Project) -> str:
+        """The id in ``respond.toml``.
+
+        Raises:
+            UsageError: There is no such person.
+        """
+        from respond import wiring
+        from respond.core.approval import person_for
+        from respond.core.showable import showable
+
+        name = self.named or wiring.os_user().id
+        found = person_for(project.records, name)
+        if found is None:
+            raise UsageError(
+                f"{showable(name, limit=60)!r} is nobody in respond.toml",
+                why="an answer is a person's, with their name and their key",
+                do="--as YOUR-ID, or add this login to logins of your [[person]]",
+            )
+        return found.id
+
+    def sign(self, text: str, keys: Sequence[str]) -> str:
+        """The signature.
+
+        Raises:
+            NotReadyError: It was not made.
+        """
+        from respond.adapters.ssh import sign
+        from respond.core.approval import NAMESPACE
+
+        return sign(
+            text.encode(),
+            keys,
+            namespace=NAMESPACE,
+            environment=os.environ,
+            key_file=Path(self.key) if self.key else None,
+            say=say,
+        )
+
+
+# --- where the journal is -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """What a run asks now."""
+
+    state: RunState
+    plan: Plan
+    request: Request
+    head: Head
+
+
+def _asked(state: RunState, journal: Journal) -> _Open:
+    """What a run asks.
+
+    Raises:
+        UsageError: It asks nobody, or has no plan.
+    """
+    from respond.deciding import asked_now
+
+    request = asked_now(state)
+    if request is None or state.plan is None:
+        raise UsageError(
+            f"run {state.id} asks nobody for an approval now", do=f"respond status {state.id}"
+        )
+    return _Open(state, state.plan, request, journal.head())
+
+
+def _entry(project: Project, journal: Journal) -> Entry:
+    from respond.adapters.clock import SystemClock
+    from respond.deciding import Entry
+
+    return Entry(journal, SystemClock(), project.people, project.person_keys)
+
+
+def _decide_here(me: _Me, run: str, verdict: Verdict, reason: str) -> ExitCode:
+    from respond.adapters.ssh import check_signature
+    from respond.cli.runs import journal_of, only_open
+    from respond.core.approval import answer_text
+    from respond.deciding import decide_signed
+
+    project = me.project()
+    person = me.person(project)
+    run = run or only_open(me.places)
+    with journal_of(me.places, run) as journal:
+        entry = _entry(project, journal)
+        asked = _asked(entry.state(run), journal)
+        _see_that_they_may(entry, asked.request, person, verdict)
+        _show_and_ask(asked, verdict)
+        text = answer_text(asked.request, person, verdict)
+        signature = me.sign(text, entry.keys.get(person, ()))
+        standing = decide_signed(
+            entry, text, signature, check_signature, channel="terminal", reason=reason
+        )
+        result(_came_to(standing, run))
+    return ExitCode.DONE
+
+
+def _see_that_they_may(entry: Entry, request: Request, person: str, verdict: Verdict) -> None:
+    """Before anybody reads, types and touches a key: whether it could count at all.
+
+    Raises:
+        RefusedByPersonError: It could not.
+    """
+    from respond.approving import has_run_out
+    from respond.core.approval import refusal
+    from respond.core.events import Actor, Strength
+
+    why = refusal(request, Actor(person, Strength.KEY), verdict, entry.people)
+    if why:
+        raise RefusedByPersonError(
+            f"{person} may not {verdict.value} run {request.run}",
+            why=why,
+            do="somebody else has to; respond status says who can",
+        )
+    if has_run_out(request, entry.clock, entry.journal):
+        raise RefusedByPersonError(
+            f"the request of run {request.run} has run out",
+            do=f"to ask again: respond resume {request.run}",
+        )
+
+
+def _came_to(standing: Standing, run: str) -> str:
+    from respond.core.approval import Standing
+
+    return {
+        Standing.AGREED: "Recorded. Everybody who has to has agreed: a server or a terminal that "
+        f"waits goes on by itself; else: respond resume {run}",
+        Standing.DENIED: f"Recorded: no. Run {run} ends when it is carried on next.",
+        Standing.OPEN: "Recorded. Somebody else has to agree as well.",
+        Standing.EXPIRED: "Recorded, and too late: the request has run out meanwhile.",
+    }[standing]
+
+
+# --- the screen and the word --------------------------------------------------------------------
+
+
+def _show_and_ask(asked: _Open, verdict: Verdict) -> None:
+    """Show all of it, and come back when the word was typed.
+
+    Raises:
+        UsageError: It cannot be shown whole.
+        ParkedError: There is no terminal, or something else was typed. Nothing was recorded.
+    """
+    from respond.views.approval_text import approval_screen, writes_asked
+    from respond.views.style import style_for
+
+    writes = writes_asked(asked.plan, asked.request)
+    if writes is None:
+        raise UsageError(
+            f"what run {asked.request.run} asks cannot be shown whole here",
+            why="the plan does not have the words of every change that a yes would cover",
+            do="decide on the page, or at the terminal of the run",
+        )
+    say(
+        approval_screen(
+            asked.state,
+            asked.plan,
+            asked.request,
+            asked.head,
+            writes=writes,
+            width=screen_width(),
+            style=style_for(sys.stderr, os.environ),
+        )
+    )
+    _typed(verdict.value)
+
+
+def _typed(wanted: str) -> None:
+    """Come back when exactly this word was typed at the terminal.
+
+    Raises:
+        ParkedError: It was not.
+    """
+    from respond.adapters.keyboard import EndOfInputError, TtyKeyboard
+    from respond.cli.secret_input import is_terminal
+
+    if not is_terminal():
+        raise ParkedError(
+            "nothing was signed: there is no terminal",
+            why=f"a person reads the plan and types {wanted!r}; no flag does it for them",
+            do="run it at a terminal",
+        )
+    keyboard = TtyKeyboard(sys.stdin.fileno())
+    keyboard.forget()
+    say(f"Type exactly:  {wanted}\nor: later")
+    try:
+        while (line := keyboard.line().strip()) != wanted:
+            if line.lower() in _AWAY:
+                raise ParkedError("nothing was signed, and nothing was recorded")
+            say(f"Nothing was taken. Type exactly:  {wanted}   or: later")
+    except EndOfInputError as error:
+        raise ParkedError("nothing was signed: the terminal has no more input") from error
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def _write_request(places: Places, run: str, name: str) -> ExitCode:
+    from respond import wiring
+    from respond.cli.runs import journal_of, only_open
+    from respond.formats.approval_file import request_file
+
+    run = run or only_open(places)
+    with journal_of(places, run) as journal:
+        asked = _asked(_entry(wiring.load_project(places), journal).state(run), journal)
+        _write(name, request_file(asked.state, asked.request, asked.head))
+    result(f"Written: {name}. On the other laptop: respond approve --request {Path(name).name}")
+    return ExitCode.DONE
+
+
+def _decide_file(me: _Me, name: str, verdict: Verdict, out: str) -> ExitCode:
+    from respond.adapters.clock import SystemClock
+    from respond.core.approval import answer_text
+    from respond.formats.approval_file import answer_file, read_request_file
+
+    read = read_request_file(_read(name))
+    if SystemClock().now_ms() >= read.request.expires_ms:
+        raise RefusedByPersonError(
+            f"the request of run {read.request.run} has run out",
+            why="by the clock of this machine",
+            do="ask for a new one",
+        )
+    person, keys = _person_and_keys(me)
+    _show_and_ask(_Open(read.state, read.plan, read.request, read.head), verdict)
+    text = answer_text(read.request, person, verdict)
+    answer = answer_file(text, me.sign(text, keys))
+    if out:
+        _write(out, answer)
+        result(f"Written: {out}. At the journal: respond resume --approval {Path(out).name}")
+    else:
+        result(answer.rstrip("\n"))
+    return ExitCode.DONE
+
+
+def _person_and_keys(me: _Me) -> tuple[str, Sequence[str]]:
+    """Who signs, by ``respond.toml``; without one, by ``--as`` and ``--key``.
+
+    Raises:
+        NotReadyError, UsageError: Neither says it.
+    """
+    from respond.adapters.ssh import public_line
+
+    if me.places.project is None:
+        if not (me.named and me.key):
+            raise NotReadyError(
+                "who you are is not known here: there is no respond.toml",
+                do="--as YOUR-ID --key FILE, with the id and a key that respond.toml lists there",
+            )
+        return me.named, (public_line(Path(me.key)),)
+    project = me.project()
+    person = me.person(project)
+    return person, project.person_keys.get(person, ())
+
+
+def take_answer(places: Places, name: str, run: str) -> str:
+    """Record the answer in a file, and give the id of its run.
+
+    Raises:
+        UsageError: It is no such file, of another run, or not to what the run asks now.
+        RefusedByPersonError: The signature does not count, or they may not.
+    """
+    from respond import wiring
+    from respond.adapters.ssh import check_signature
+    from respond.cli.runs import journal_of
+    from respond.core.approval import read_answer
+    from respond.deciding import decide_signed
+    from respond.formats.approval_file import read_answer_file
+
+    answer = read_answer_file(_read(name))
+    found = read_answer(answer.text)
+    if found is None or (run and found[0] != run):
+        raise UsageError(
+            f"{name} is no answer to {'run ' + run if run else 'an approval request'}",
+            why=f"it is of run {found[0]!r}" if found else "its text is none that people sign",
+        )
+    with journal_of(places, found[0]) as journal:
+        entry = _entry(wiring.load_project(places), journal)
+        standing = decide_signed(
+            entry, answer.text, answer.signature, check_signature, channel="file"
+        )
+    say(f"{found[1]} said {found[2].value}: {_came_to(standing, found[0])}")
+    return found[0]
+
+
+def _read(name: str) -> bytes:
+    from respond.formats.approval_file import BYTES_MAX
+
+    try:
+        with Path(name).open("rb") as file:
+            return file.read(BYTES_MAX + 1)
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read", why=error.strerror or "") from error
+
+
+def _write(name: str, text: str) -> None:
+    """A new file that only its owner reads; what is there already is left alone.
+
+    Raises:
+        UsageError: It cannot be written, or is there.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        with os.fdopen(os.open(name, flags, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise UsageError(f"{name} cannot be written", why=error.strerror or "") from error
