@@ -188,7 +188,7 @@ class LiveRun:
             return
         self.tools.progress.waiting(what, seconds)
         with self.tools.stop.waiting(self.run):
-            self.tools.clock.sleep(seconds)
+            self.tools.stop.nap(self.tools.clock, seconds, self.run)
 
     # --- what is known ---------------------------------------------------------------------------
 

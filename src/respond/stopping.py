@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from respond.errors import ParkedError, RefusedByPersonError
+from respond.ports import Clock
 
 __all__ = ["QuitError", "Stop", "WaitsError"]
 
@@ -35,9 +36,14 @@ class Stop:
 
     Attributes:
         wanted: Set by the first Ctrl-C; the run parks at its next safe point.
+        slices_s: Longest nap without looking whether somebody wants to stop; 0 naps in one piece,
+            which a signal interrupts, in the main thread alone.
+        why: What made it stop, for the record.
     """
 
     wanted: bool = False
+    slices_s: float = 0
+    why: str = "Ctrl-C"
     _waiting: int = field(default=0, init=False)
 
     @property
@@ -52,7 +58,20 @@ class Stop:
             ParkedError: They do.
         """
         if self.wanted:
-            raise ParkedError(f"run {run} was stopped", why="Ctrl-C", do=f"respond resume {run}")
+            raise ParkedError(f"run {run} was stopped", why=self.why, do=f"respond resume {run}")
+
+    def nap(self, clock: Clock, seconds: float, run: str) -> None:
+        """Let time pass, and park when somebody wants to stop meanwhile.
+
+        Raises:
+            ParkedError: They do.
+        """
+        left = seconds
+        while left > 0:
+            piece = min(left, self.slices_s or left)
+            clock.sleep(piece)
+            left -= piece
+            self.check(run)
 
     @contextmanager
     def waiting(self, run: str) -> Iterator[None]:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from respond.adapters.journal_sqlite import SqliteJournal
     from respond.adapters.redactor import Redactor
     from respond.adapters.smtp import SmtpServer
-    from respond.core.approval import Request
+    from respond.core.approval import People, Request
+    from respond.core.policy import Policy
     from respond.engine import Engine
     from respond.formats.config_file import ConnectionConfig, Project
     from respond.live_run import LiveRun
@@ -151,14 +152,15 @@ class Served:
 
     Attributes:
         operator: What began it, such as ``hook/pd-prod``.
+        people: Everybody who can be asked; in a server's rehearsal too.
         page: Address under which the server shows runs.
-        project: Its persons and policy hold in a server's rehearsal too.
         clock: A rehearsal's clock, which jumps; one for all runs of the server.
         secrets: Credentials of the simulated company; one for all runs of the server.
     """
 
     operator: Actor
-    project: Project
+    people: People
+    policy: Policy
     page: str = ""
     clock: RehearsalClock | None = None
     secrets: StorySecrets | None = None
@@ -178,6 +180,7 @@ def rehearsal_session(
     moments: Moments | None = None,
     verbosity: int = 0,
     served: Served | None = None,
+    folder: str = "",
 ) -> Session:
     """Everything for a run against the simulated company; no real credential is touched.
 
@@ -187,6 +190,7 @@ def rehearsal_session(
         systems: What the runbook calls; what a system offers is asked only if it is called.
         moments: Where to stop dead, for ``--fault crash@STEP`` and the crash campaigns.
         served: Set when a server carries the run on; its runs share one journal.
+        folder: Name of the journal's folder, where it is not the run's own.
     """
     from respond.adapters.clock import SystemClock
     from respond.adapters.http_request import Endpoint
@@ -199,15 +203,15 @@ def rehearsal_session(
     clock = RehearsalClock(SystemClock(), rehearsal.doors, ahead_s=ahead_s)
     if served is not None and served.clock is not None:
         clock = served.clock
-    folder = places.rehearsals / (SERVED if served is not None else run)
+    kept_in = places.rehearsals / (SERVED if served is not None else folder or run)
     keys: KeyStore
     if dry_run:
         keys = MemoryKeys()
         journal = SqliteJournal.in_memory(keys, clock, OPERATOR)
     else:
-        keys = FolderKeys(folder / "keys")
+        keys = FolderKeys(kept_in / "keys")
         journal = SqliteJournal.open(
-            folder / "journal.db", keys=keys, clock=clock, create=True, actor=OPERATOR
+            kept_in / "journal.db", keys=keys, clock=clock, create=True, actor=OPERATOR
         )
     redactor = Redactor()
     made = progress(clock)
@@ -281,7 +285,7 @@ def rehearsal_session(
         progress=made,
         redactor=redactor,
         run=run,
-        locks=folder,
+        locks=kept_in,
         closers=[journal.close, lines.close],
     )
 
@@ -292,12 +296,12 @@ SERVED = "served"
 
 def _served_site(site: Site, served: Served) -> Site:
     """The same place, where people decide and nobody sits at a terminal."""
-    people = served.project.people
+    people = served.people
     return replace(
         site,
-        persons=people.persons or site.persons,
+        persons=people.persons,
         provable=people.provable,
-        policy=served.project.policy,
+        policy=served.policy,
         operator=served.operator,
         served=True,
         page=served.page,
@@ -380,7 +384,7 @@ def real_session(
     made_progress = progress(clock)
     configs = project.connections
     secrets = CredentialStore(
-        project.references, store, redactor, clock, environment=_clean_environment()
+        project.references, store, redactor, clock, environment=clean_environment()
     )
     own: dict[str, list[str]] = {}
 
@@ -392,7 +396,7 @@ def real_session(
 
     lines = _lines(
         run,
-        {n: _endpoint(c) for n, c in configs.items() if c.system not in ("email", "command")},
+        {n: endpoint_of(c) for n, c in configs.items() if c.system not in ("email", "command")},
         {n: _mail_server(c, project) for n, c in configs.items() if c.system == "email"},
         journal=journal,
         redactor=redactor,
@@ -536,7 +540,7 @@ def _lines(
     )
     others: dict[str, Pen] = {
         "smtp": SmtpPen(servers, secrets, clock, redactor, timeout_scale=timeout_scale),
-        "command": CommandPen(open_secret, redactor, clock, _clean_environment()),
+        "command": CommandPen(open_secret, redactor, clock, clean_environment()),
         "screen": LocalPen(show, open_secret),
         "own": LocalPen(keep_own, open_secret),
     }
@@ -553,7 +557,7 @@ def _lines(
     return _Lines(reader, pen, http.close)
 
 
-def _clean_environment() -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
     """What programs of the team's own may see of ours."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
 
@@ -596,7 +600,8 @@ class _LateKeys:
         self._keys.delete(name)
 
 
-def _endpoint(config: ConnectionConfig) -> Endpoint:
+def endpoint_of(config: ConnectionConfig) -> Endpoint:
+    """Where and how a connection is reached."""
     from respond.adapters.http_request import Endpoint
     from respond.systems import base_urls, scheme_of
 

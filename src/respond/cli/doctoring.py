@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from respond.adapters.redactor import Redactor
     from respond.adapters.secrets import CredentialStore
     from respond.core.runbook import Runbook
-    from respond.formats.config_file import ConnectionConfig, Project
+    from respond.formats.config_file import ConnectionConfig, Project, SourceConfig
     from respond.ports import Clock, KeyStore
 
 __all__ = ["Doctor", "Finding"]
@@ -42,7 +42,8 @@ class Finding:
 
     Attributes:
         area: ``credential``, ``permission``, ``discovery``, ``clock``, ``disk``, ``keys``,
-            ``journal``, ``persons``, ``runbook`` or ``project``.
+            ``journal``, ``persons``, ``approvals``, ``sources``, ``sign-on``, ``runbook`` or
+            ``project``.
         what: What was found.
         why: Why it matters in an incident.
         do: What to do now.
@@ -86,6 +87,12 @@ class Doctor:
         yield from self._disk()
         yield from self._journal()
         yield from self._persons()
+        yield from self._person_keys()
+        yield from self._approvals()
+        yield from self._unreviewed()
+        yield from self._hooks()
+        yield from self._sources()
+        yield from self._sign_on()
         yield from faults
         yield from self._rehearsed()
 
@@ -128,23 +135,26 @@ class Doctor:
         return [n for n in self.project.connections if n in named | holders]
 
     def _connections(self) -> Iterator[Finding]:
-        from respond import wiring
-        from respond.adapters.secrets import CredentialStore
-
         if self._keys is None:
             return
-        store = CredentialStore(
-            self.project.references,
-            self._keys,
-            self.redactor,
-            self.clock,
-            environment=wiring._clean_environment(),  # noqa: SLF001 - the same for a run
-        )
+        store = self._store(self._keys)
         for name in self._wanted():
             config = self.project.connections[name]
             self.tell(f"looking at {name}")
             for reference in config.references:
                 yield from self._credential(config, reference, store)
+
+    def _store(self, keys: KeyStore) -> CredentialStore:
+        from respond import wiring
+        from respond.adapters.secrets import CredentialStore
+
+        return CredentialStore(
+            self.project.references,
+            keys,
+            self.redactor,
+            self.clock,
+            environment=wiring.clean_environment(),
+        )
 
     def _credential(
         self, config: ConnectionConfig, reference: str, store: CredentialStore
@@ -183,6 +193,8 @@ class Doctor:
             yield from self._probed(config, reference, probed)
             if config.system == "customerio" and not part and probed.verdict is Verdict.ACCEPTED:
                 yield from self._discovery(config, opened.reader)
+            if config.system == "pagerduty" and not part and probed.verdict is Verdict.ACCEPTED:
+                yield from self._subscriptions(config.name, opened)
         finally:
             opened.close()
 
@@ -444,6 +456,200 @@ class Doctor:
         if others:
             self.well.append(f"{len(others)} other administrators can be told")
 
+    def _person_keys(self) -> Iterator[Finding]:
+        from respond.readiness import unusable_keys
+
+        for person in self.project.persons:
+            for key, why in unusable_keys(person):
+                yield Finding(
+                    "persons",
+                    f"a key of {person.record.id} proves nothing: {key}",
+                    why,
+                    f"put the line of their .pub file into ssh_keys of the [[person]] "
+                    f"{person.record.id}: ed25519, ECDSA, RSA from 2048 bits, or a security key",
+                )
+        if self.project.person_keys and shutil.which("ssh-keygen") is None:
+            yield Finding(
+                "persons",
+                "there is no ssh-keygen on this machine",
+                "nobody can sign an approval here, or go alone in an emergency",
+                "install OpenSSH 8.2 or later",
+            )
+
+    # --- agreeing ---
+
+    def _approvals(self) -> Iterator[Finding]:
+        from respond.readiness import gaps
+
+        found = gaps(self.project, self._runbooks)
+        for gap in found:
+            yield Finding("approvals", gap.what, gap.why, gap.do)
+        if not found and self.project.people.provable:
+            self.well.append("enough people could agree, whoever is missing")
+
+    def _unreviewed(self) -> Iterator[Finding]:
+        for run, person in _went_alone(self._journal_path()).items():
+            yield Finding(
+                "approvals",
+                f"{person} went alone in run {run}, and nobody has reviewed it",
+                "an emergency entry stays open until somebody else has looked at it",
+                f"somebody else than {person}: respond audit review {run} --words 'what you found'",
+            )
+
+    # --- what the server takes in ---
+
+    def _heard(self) -> list[SourceConfig]:
+        """Sources to look at: all, or those that may propose the one runbook."""
+        every = self.project.sources.values()
+        return [each for each in every if not self.only or self.only in each.runbooks]
+
+    def _hooks(self) -> Iterator[Finding]:
+        from respond import wiring
+        from respond.formats.faults import FormatFaults
+        from respond.incoming import load_hooks
+
+        if not self.project.sources:
+            return
+        name = self.project.where.source.name if self.project.where is not None else ""
+        try:
+            load_hooks(self.project, lambda runbook: wiring.load_runbook(self.places, runbook))
+        except FormatFaults as error:
+            # Faults of the runbooks' own files are said with the runbooks.
+            for fault in error.faults:
+                if fault.name == name:
+                    yield Finding(
+                        "sources",
+                        f"{fault.what} ({fault.path})",
+                        "the server does not start with it",
+                        fault.hint or "respond check",
+                    )
+
+    def _sources(self) -> Iterator[Finding]:
+        from respond.formats.config_project import NOWHERE
+        from respond.senders import SENDERS
+
+        for source in self._heard():
+            sender = SENDERS[source.sender]
+            if self._keys is not None:
+                yield from self._source_secrets(source, self._store(self._keys))
+            if sender.delivers_once and source.token == NOWHERE and not source.connection:
+                yield Finding(
+                    "sources",
+                    f"what {source.name} ({source.sender}) could not deliver is lost",
+                    "this sender tries once; without its API nobody asks for what was missed",
+                    f'add token = "keyring" to [sources.{source.name}], then: '
+                    f"respond connect {source.name}/token",
+                )
+            if source.sender == "grafana" and not source.options.get("timestamp_header"):
+                yield Finding(
+                    "sources",
+                    f"deliveries of {source.name} (grafana) have no signed time",
+                    "who has recorded one can send it again later",
+                    "name a timestamp header in Grafana's contact point, and in options of "
+                    f"[sources.{source.name}]: timestamp_header",
+                )
+
+    def _source_secrets(self, source: SourceConfig, store: CredentialStore) -> Iterator[Finding]:
+        from respond.senders import SENDERS, check_secret
+
+        sender = SENDERS[source.sender]
+        good = True
+        for name in source.references:
+            try:
+                value = store.credential(name)
+            except NotReadyError as error:
+                trouble = error.what
+            else:
+                signs = not name.endswith("/token")
+                trouble = check_secret(sender, value) if signs else ""
+            # The one before is there only while a secret is being changed.
+            if trouble and not name.endswith("/old"):
+                good = False
+                yield Finding(
+                    CREDENTIAL,
+                    f"{name}: {trouble}",
+                    "the server does not start without it"
+                    if name == source.name
+                    else "what the sender leaves out cannot be asked for",
+                    f"respond connect {name} --replace",
+                )
+        if good:
+            weak = "; weak: a token, and nothing proves who wrote the body" if sender.weak else ""
+            self.well.append(f"source {source.name} ({source.sender}) has its secret{weak}")
+
+    def _subscriptions(self, name: str, opened: Any) -> Iterator[Finding]:
+        """Whether PagerDuty still sends: after three refusals it says nothing for a day."""
+        mine = [s for s in self._heard() if s.sender == "pagerduty" and s.connection in {"", name}]
+        if not mine:
+            return
+        try:
+            reply = opened.fetch("rest", "webhook_subscriptions", query={"limit": "100"})
+        except StepFailedError as error:
+            yield Finding(
+                "sources",
+                f"whether PagerDuty sends its webhooks could not be looked at: {error.what}",
+                "it stops for a day after three refusals, and does not say so",
+                f"let the key of {name} read webhook subscriptions (webhook_subscriptions.read)",
+            )
+            return
+        for source in mine:
+            yield from _switched_off(source.name, reply.body)
+
+    def _sign_on(self) -> Iterator[Finding]:
+        from respond.adapters.secrets import CredentialStore
+        from respond.cli import probing
+        from respond.formats.config_file import ConnectionConfig
+        from respond.formats.config_project import NOWHERE, OIDC
+
+        oidc = self.project.server.oidc
+        if oidc is None or self.only:
+            return
+        if self._keys is not None and oidc.secret != NOWHERE:
+            try:
+                self._store(self._keys).credential(OIDC)
+            except NotReadyError as error:
+                yield Finding(
+                    CREDENTIAL,
+                    error.what,
+                    "nobody can sign on to the page",
+                    f"respond connect {OIDC}",
+                )
+        known = {(p.oidc_issuer, p.oidc_subject) for p in self.project.persons if p.oidc_subject}
+        if not any(issuer == oidc.issuer for issuer, _ in known):
+            yield Finding(
+                "sign-on",
+                "nobody in [[person]] has an account at the issuer of [server.oidc]",
+                "whoever signs on there is nobody here",
+                f"add oidc_issuer = {oidc.issuer!r} and oidc_subject to people's entries",
+            )
+        line = probing.sign_on_line(oidc.issuer)
+        config = ConnectionConfig(name=OIDC, system="http", auth="none")
+        store = CredentialStore({}, _NoKeys(), self.redactor, self.clock, environment={})
+        try:
+            opened = probing.open_line(
+                config, line, secrets=store, redactor=self.redactor, clock=self.clock
+            )
+            reply = opened.fetch("http", ".well-known", "openid-configuration")
+            opened.close()
+        except RespondError as error:
+            yield Finding(
+                "sign-on",
+                f"the issuer of [server.oidc] does not answer: {error.what}",
+                "nobody can sign on to the page; signed answers from a terminal still count",
+                error.do or "look at the address, and at the provider",
+            )
+            return
+        said = reply.body.get("issuer") if isinstance(reply.body, Mapping) else None
+        if said != oidc.issuer:
+            yield Finding(
+                "sign-on",
+                "the identity provider calls itself something else than [server.oidc] does",
+                "the server refuses its ID tokens",
+                "set issuer to the letter as its openid-configuration has it",
+            )
+        else:
+            self.well.append("the identity provider answers")
+
     # --- runbooks ---
 
     def _load_runbooks(self) -> Iterator[Finding]:
@@ -499,6 +705,77 @@ class Doctor:
 
 
 # --- small looks ---------------------------------------------------------------------------------
+
+
+class _NoKeys:
+    """A key store for what needs no credential."""
+
+    says = "nowhere"
+
+    def get(self, name: str) -> bytes | None:
+        return None
+
+    def set(self, name: str, value: bytes) -> None:
+        raise NotReadyError(f"{name} is kept nowhere")
+
+    def delete(self, name: str) -> None:
+        return
+
+
+def _switched_off(source: str, body: Any) -> Iterator[Finding]:
+    """What PagerDuty's list of subscriptions says of one source of ours."""
+    from respond.core.showable import showable
+
+    rows = body.get("webhook_subscriptions") if isinstance(body, Mapping) else None
+    found = False
+    for row in rows if isinstance(rows, list) else ():
+        method = row.get("delivery_method") if isinstance(row, Mapping) else None
+        if not isinstance(method, Mapping):
+            continue
+        if not str(method.get("url", "")).endswith(f"/hooks/{source}"):
+            continue
+        found = True
+        disabled = method.get("temporarily_disabled") is True
+        if disabled or row.get("active") is False:
+            number = showable(str(row.get("id", "")), limit=40)
+            yield Finding(
+                "sources",
+                f"PagerDuty has switched off the webhook subscription {number} of {source}"
+                + (" for a day" if disabled else ""),
+                "no event comes, and those of that time are thrown away",
+                f"enable it there (POST /webhook_subscriptions/{number}/enable), and look at the "
+                "incidents that are open",
+            )
+    if not found and not (isinstance(body, Mapping) and body.get("more") is True):
+        yield Finding(
+            "sources",
+            f"no webhook subscription of PagerDuty leads to /hooks/{source}",
+            "no event comes",
+            f"make one; respond connect {source} says its address",
+        )
+
+
+def _went_alone(journal: Path) -> dict[str, str]:
+    """Runs whose emergency entry nobody has reviewed, and who went alone."""
+    from respond.audit.body import read_body
+    from respond.audit.canonical import NotCanonicalError
+    from respond.audit.source import open_rows
+    from respond.audit.verify import SourceError
+
+    found: dict[str, str] = {}
+    try:
+        with open_rows(journal) as rows:
+            for row in rows:
+                kind = row.columns[0] if row.columns else ""
+                if kind in {"break-glass", "reviewed"}:
+                    body = read_body(row.body)
+                    found.pop(body.run, None)
+                    if kind == "break-glass":
+                        found[body.run] = body.actor
+    except (SourceError, NotCanonicalError, TypeError):
+        # What is wrong with a journal is said with the journal.
+        return found
+    return found
 
 
 def _words(error: RespondError) -> str:

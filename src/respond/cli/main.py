@@ -45,6 +45,7 @@ COMMANDS: dict[str, Entry] = {
     "undo": Entry("runs", "Put back what a run changed, where that can be done", "Runs"),
     "report": Entry("runs", "What happened, what is proved, what is left to do", "Runs"),
     "audit": Entry("audit", "Verify, show, export the audit log, or find a value in it", "Runs"),
+    "serve": Entry("serve", "Take pager events in, wait for people, carry runs on", "Runs"),
     "rehearse": Entry("rehearse", "Run a runbook against the simulated company", "Practise"),
     "simulate": Entry("rehearse", "Run the simulated company alone", "Practise"),
     "init": Entry("setup", "Begin a project: respond.toml and a folder for runbooks", "Set up"),

@@ -37,6 +37,7 @@ __all__ = [
     "line_of",
     "open_line",
     "probe",
+    "sign_on_line",
 ]
 
 FURTHER: Final[Mapping[str, Mapping[str, str]]] = {
@@ -124,14 +125,26 @@ def line_of(project: Project, name: str) -> Line:
     Raises:
         NotReadyError: The system has no address of its own, and none is given.
     """
-    from respond.wiring import _endpoint, _mail_server
+    from respond.wiring import _mail_server, endpoint_of
 
     config = project.connections[name]
     if config.system == "command":
         return Line()
     if config.system == "email":
         return Line(server=_mail_server(config, project))
-    return Line(endpoint=_endpoint(config))
+    return Line(endpoint=endpoint_of(config))
+
+
+def sign_on_line(issuer: str) -> Line:
+    """Where the page's identity provider is. Plain http is read from ``respond.toml`` only for
+    this machine itself.
+    """
+    from respond.adapters.http_request import Endpoint
+    from respond.formats.config_project import OIDC
+
+    plain = issuer.startswith("http://")
+    base = {"http": issuer.rstrip("/")}
+    return Line(endpoint=Endpoint(OIDC, "http", base, auth="none", loopback_ok=plain))
 
 
 @dataclass(slots=True)

@@ -149,6 +149,7 @@ class Staging:
     by_hand: bool
     dry_run: bool
     hand: Stagehand
+    folder: str = ""
 
     def play(self, overrides: dict[str, str], crash: str, at: str) -> ExitCode:
         from respond.testing.moments import Killed, Moments
@@ -238,6 +239,7 @@ class Staging:
             systems=wiring.systems_of(self.runbook),
             moments=moments,
             verbosity=self.hand.verbosity,
+            folder=self.folder,
         )
 
     def _plan_only(self, session: Session) -> ExitCode:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -69,9 +70,9 @@ def _journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None]:
     from respond.adapters.keys import FolderKeys
     from respond.rehearsal import OPERATOR
 
-    folder = places.rehearsals / run if _RUN.fullmatch(run) else None
+    folder = _rehearsal_of(places, run)
     clock = SystemClock()
-    if folder is not None and folder.is_dir():
+    if folder is not None:
         path, keys, actor = folder / "journal.db", FolderKeys(folder / "keys"), OPERATOR
         try:
             opened = SqliteJournal.open(path, keys=keys, clock=clock, create=False, actor=actor)
@@ -94,6 +95,22 @@ def _journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None]:
         actor=wiring.os_user(),
     ) as opened:
         yield opened
+
+
+def _rehearsal_of(places: Places, run: str) -> Path | None:
+    """The folder of a rehearsal's journal; a server that rehearses has one for all of its runs."""
+    from respond.wiring import SERVED
+
+    if not _RUN.fullmatch(run):
+        return None
+    own, served = places.rehearsals / run, places.rehearsals / SERVED
+    if own.is_dir():
+        return own
+    if not (served / "journal.db").is_file():
+        return None
+    with _journal(places, SERVED) as journal:
+        has_it = journal is not None and next(iter(journal.records(run)), None) is not None
+    return served if has_it else None
 
 
 @contextmanager
@@ -326,7 +343,8 @@ def _rehearsing(places: Places, kept: _Kept, hand: Stagehand) -> Any:
     from respond.cli.rehearse import Staging
     from respond.rehearsal import Rehearsal, recall
 
-    facts = recall(places.rehearsals / kept.state.id)
+    folder = _rehearsal_of(places, kept.state.id) or places.rehearsals / kept.state.id
+    facts = {**recall(folder), "runbook": kept.state.proposed["runbook"]}
     if not _company_of(places, kept.state.id):
         raise UsageError(
             f"the company of rehearsal {kept.state.id} went with its process",
@@ -337,7 +355,14 @@ def _rehearsing(places: Places, kept: _Kept, hand: Stagehand) -> Any:
     hand.click = rehearsal.click
     runbook = wiring.load_runbook(places, str(facts["runbook"]))
     return Staging(
-        places, runbook, rehearsal, kept.state.id, bool(facts.get("by_hand")), False, hand
+        places,
+        runbook,
+        rehearsal,
+        kept.state.id,
+        bool(facts.get("by_hand")),
+        False,
+        hand,
+        folder=folder.name,
     )
 
 
@@ -345,7 +370,8 @@ def _company_of(places: Places, run: str) -> str:
     """Where the company of a rehearsal answers; empty when it went with its process."""
     from respond.rehearsal import recall
 
-    return str(recall(places.rehearsals / run).get("at") or "")
+    folder = _rehearsal_of(places, run)
+    return str(recall(folder).get("at") or "") if folder is not None else ""
 
 
 def _is_company_gone(places: Places, run: str) -> bool:

@@ -31,6 +31,7 @@ __all__ = [
     "by_hand_text",
     "forward_text",
     "link_lines",
+    "question_lines",
     "question_text",
     "to_type",
     "who_can_text",
@@ -221,6 +222,37 @@ def _by_hand(question: AskByHand, width: int, style: Style) -> Iterator[str]:
     yield "or: " + _words(
         "no (it stays failed, and what it kills goes on working)", "later", "quit"
     )
+
+
+def question_lines(question: Question) -> tuple[str, ...]:
+    """What a question says, one thought a line and in plain words, for places that are no terminal.
+
+    The words that answer it are not among them.
+    """
+    match question:
+        case AskConfirm():
+            said_here = (*question.lines, question.breaks, question.undo, question.why)
+        case AskDrift():
+            said_here = (
+                *(f"planned: {line}" for line in question.planned),
+                *(f"now: {line}" for line in question.now),
+            )
+        case AskAgain():
+            said_here = (question.why, "Everything is looked at anew, and people are asked again.")
+        case AskByHand():
+            said_here = (question.error, question.cause, question.do, question.why)
+        case AskUnknown():
+            said_here = (
+                question.evidence,
+                "It may have happened, nobody can see it, and doing it twice could do harm.",
+            )
+        case AskPerson():
+            said_here = (*question.instructions.split("\n"), question.link)
+        case AskInput():
+            said_here = (question.ask,)
+        case AskStart():
+            said_here = ()
+    return tuple(line for line in said_here if line.strip())
 
 
 def _again(question: AskAgain, width: int, style: Style) -> Iterator[str]:

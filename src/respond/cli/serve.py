@@ -1,0 +1,127 @@
+"""``respond serve``: a pager event becomes a plan that waits for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from respond.cli.examples import examples
+from respond.cli.output import say
+from respond.errors import ExitCode, NotReadyError, UsageError
+
+if TYPE_CHECKING:
+    import socket
+
+    from respond.places import Places
+    from respond.wiring_server import House
+
+__all__ = ["apps"]
+
+_app = typer.Typer(rich_markup_mode=None, add_completion=False)
+apps = {"serve": _app}
+
+
+@_app.command(
+    epilog=examples(
+        "respond serve",
+        "respond serve --port 8080 --listen 127.0.0.1",
+        "respond serve --at http://127.0.0.1:8300     # rehearse: see respond simulate",
+    )
+)
+def serve(
+    ctx: typer.Context,
+    port: int = typer.Option(-1, min=-1, max=65_535, help="Port; 0 takes a free one [8080]"),
+    listen: str = typer.Option("", help="Address to listen on [127.0.0.1]"),
+    at: str = typer.Option("", help="Rehearse against a company of `respond simulate`"),
+    verbose: bool = typer.Option(False, "-v", "--verbose", help="Say more in the log"),
+) -> int:
+    """Receive pager events, make plans, wait for people, and carry runs on.
+
+    Deliveries come to /hooks/SOURCE. Nothing is written to any system before people agreed.
+    The log goes to stderr, as JSON when that is no terminal. Ctrl-C or SIGTERM stops it: a run in
+    flight is taken to its next safe point and carried on at the next start.
+    """
+    try:
+        import starlette
+        import uvicorn  # noqa: F401 - only to see whether the extra is there
+    except ModuleNotFoundError as error:
+        raise NotReadyError(
+            f"the server's libraries are not installed: {error.name}",
+            why="they are an extra, so that the command line stays small",
+            do="pip install 'respond[server]'",
+        ) from error
+    del starlette
+
+    places: Places = ctx.obj
+    from respond import wiring
+    from respond.wiring_server import build
+
+    own = wiring.load_project(places).server
+    address, number = listen or own.listen, own.port if port < 0 else port
+    with _bound(address, number) as bound:
+        host, taken = bound.getsockname()[:2]
+        here = f"http://[{host}]:{taken}" if ":" in host else f"http://{host}:{taken}"
+        house = build(places, at=at, url=here, verbosity=2 if verbose else 1)
+        try:
+            say(f"respond serves {house.mode} runs at {here}; Ctrl-C stops it")
+            for name in house.project.sources:
+                say(f"  deliveries of {name}: {house.url or here}/hooks/{name}")
+            _run(house, bound)
+        finally:
+            house.close()
+    return int(ExitCode.DONE)
+
+
+def _bound(address: str, port: int) -> socket.socket:
+    """A listening socket. The protocol is named: without it asyncio sets no TCP_NODELAY.
+
+    Raises:
+        UsageError: The address or port cannot be used.
+    """
+    import socket
+
+    try:
+        found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+        family, place = found[0], found[4]
+        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(place)
+    except OSError as error:
+        raise UsageError(
+            f"{address} port {port} cannot be used",
+            why=error.strerror or str(error),
+            do="take another: --port N, --listen ADDRESS",
+        ) from error
+    return bound
+
+
+def _run(house: House, bound: socket.socket) -> None:
+    import threading
+
+    import uvicorn
+
+    from respond.server.app import STOP_S, application
+
+    def told(args: threading.ExceptHookArgs) -> None:
+        house.log.error(
+            "thread.broke",
+            thread=args.thread.name if args.thread else "",
+            exc_info=(args.exc_type, args.exc_value, args.exc_traceback),
+        )
+
+    threading.excepthook = told
+    config = uvicorn.Config(
+        application(house),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        lifespan="on",
+        limit_concurrency=500,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=STOP_S,
+        proxy_headers=False,
+        h11_max_incomplete_event_size=65_536,
+    )
+    uvicorn.Server(config).run(sockets=[bound])

@@ -1,0 +1,166 @@
+"""Keep a server going: work the inbox, wake runs that are due, ask for what was missed, sign.
+
+Two threads of its own beside the workers: one takes events in and wakes runs, the other asks
+senders, who may be slow. Each round looks at the journal; nothing is remembered that it does not
+know, but when a run was last tried.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from respond.core.approval import Standing
+from respond.core.run import RunState, RunStatus
+from respond.deciding import Entry, asked_now
+from respond.errors import RespondError
+from respond.server.due import due_s, is_ours
+from respond.server.intake import Intake
+from respond.server.workers import Workers
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    from respond.server.metrics import Metrics
+
+__all__ = ["Conductor", "standing_of"]
+
+_ROUND_S: Final = 1.0
+_CHECKPOINT_MS: Final = 900_000
+"""A server that runs signs its journal this often, so that silence is a statement."""
+
+
+@dataclass(slots=True)
+class _Tried:
+    """What is remembered of a run: when it was last tried, and how often it came no further."""
+
+    at_ms: int
+    seq: int
+    times: int = 0
+
+
+@dataclass(slots=True)
+class Conductor:
+    """Wakes what is due.
+
+    Attributes:
+        states: Every run, oldest first.
+        stopping: Lets the runs in flight park at their next safe point.
+        reconcile: Asks the senders that deliver once; None where there is none.
+        reconcile_s: Pause between two such questions, in seconds.
+    """
+
+    entry: Entry
+    intake: Intake
+    workers: Workers
+    states: Callable[[], Sequence[RunState]]
+    log: FilteringBoundLogger
+    metrics: Metrics
+    stopping: Callable[[], None] = lambda: None
+    reconcile: Callable[[], None] | None = None
+    reconcile_s: int = 300
+    _stop: threading.Event = field(default_factory=threading.Event, init=False)
+    _news: threading.Event = field(default_factory=threading.Event, init=False)
+    _tried: dict[str, _Tried] = field(default_factory=dict, init=False)
+    _signed_ms: int = field(default=0, init=False)
+    _threads: list[threading.Thread] = field(default_factory=list, init=False)
+    alive_ms: int = field(default=0, init=False)
+    """Monotonic time of the last whole round, for ``/healthz``."""
+
+    def start(self) -> None:
+        self._signed_ms = self.entry.clock.mono_ms()
+        self.alive_ms = self._signed_ms
+        self.workers.start()
+        self._threads = [threading.Thread(target=self._rounds, name="conductor", daemon=True)]
+        if self.reconcile is not None:
+            asking = threading.Thread(target=self._asking, name="reconciling", daemon=True)
+            self._threads.append(asking)
+        for thread in self._threads:
+            thread.start()
+
+    def news(self) -> None:
+        """Something came in, or somebody decided: look now and not in a second."""
+        self._news.set()
+
+    def stop(self, within_s: float) -> bool:
+        """Begin nothing more; whether all that went on came to rest."""
+        self._stop.set()
+        self._news.set()
+        self.stopping()
+        for thread in self._threads:
+            thread.join(within_s)
+        return self.workers.stop(within_s)
+
+    # --- rounds ---------------------------------------------------------------------------------
+
+    def _rounds(self) -> None:
+        while not self._stop.is_set():
+            self._news.wait(_ROUND_S)
+            self._news.clear()
+            try:
+                self.round()
+            except RespondError as error:
+                # Journal or inbox: said each round, and readiness says it too.
+                self.log.warning("round.failed", what=error.what, why=error.why, do=error.do)
+
+    def round(self) -> None:
+        """Everything that is due now."""
+        while not self._stop.is_set() and self.intake.work():
+            pass
+        states = self.states()
+        for state in states:
+            if is_ours(state) and not self.workers.is_busy(state.id) and self._is_due(state):
+                self._note(state)
+                self.workers.wake(state.id)
+        self._count(states)
+        mono_ms = self.entry.clock.mono_ms()
+        if mono_ms - self._signed_ms >= _CHECKPOINT_MS:
+            self.entry.journal.checkpoint("a server runs")
+            self._signed_ms = mono_ms
+        self.alive_ms = mono_ms
+
+    def _is_due(self, state: RunState) -> bool:
+        tried = self._tried.get(state.id)
+        standing = standing_of(self.entry, state)
+        again = tried is not None and tried.seq == state.last_seq
+        # Nothing came of it: not even a record. Another process has it, or something is broken.
+        pause = due_s(state, standing, tried.times if tried else 0)
+        if pause is None:
+            return False
+        if again:
+            pause = max(pause, 60)
+        return tried is None or self.entry.clock.mono_ms() - tried.at_ms >= pause * 1000
+
+    def _note(self, state: RunState) -> None:
+        tried = self._tried.get(state.id)
+        failed_again = tried is not None and state.status is RunStatus.PARKED and not state.answers
+        times = tried.times + 1 if tried is not None and failed_again else 0
+        self._tried[state.id] = _Tried(self.entry.clock.mono_ms(), state.last_seq, times)
+
+    def _count(self, states: Iterable[RunState]) -> None:
+        counts = dict.fromkeys(RunStatus, 0)
+        for state in states:
+            counts[state.status] += 1
+        for status, count in counts.items():
+            self.metrics.runs.labels(status.value).set(count)
+        self.metrics.waiting.set(self.intake.inbox.count_waiting())
+
+    # --- what was missed ------------------------------------------------------------------------
+
+    def _asking(self) -> None:
+        assert self.reconcile is not None  # noqa: S101 - started only then
+        while not self._stop.is_set():
+            try:
+                self.reconcile()
+            except RespondError as error:
+                self.log.warning("reconciling.failed", what=error.what, why=error.why)
+            self.news()
+            self._stop.wait(self.reconcile_s)
+
+
+def standing_of(entry: Entry, state: RunState) -> Standing | None:
+    """What people are asked now has come to; None when nobody is asked."""
+    request = asked_now(state)
+    return entry.standing(state, request) if request is not None else None

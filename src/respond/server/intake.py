@@ -1,0 +1,183 @@
+"""Turn what the inbox holds into proposals: one run for one thing, each event exactly once.
+
+The journal says what became of an event, and the inbox is told after it. A process that dies
+between the two finds the event waiting again, and in the journal what it did with it. Nothing is
+written to any system here, and nobody is told (P13).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from respond.core.events import Actor, Event, Kind, Strength
+from respond.core.incoming import Incoming
+from respond.core.run import RunState
+from respond.incoming import Hook, Wanted, joins, wanted
+from respond.ports import Became, Clock, Inbox, Journal, KeptEvent
+from respond.proposing import new_run_id, propose
+from respond.site import Site
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    from respond.formats.config_file import SourceConfig
+
+__all__ = ["Intake"]
+
+_AT_ONCE: Final = 50
+_WINDOW_MS: Final = 600_000
+"""How far back proposals of one runbook are counted, in milliseconds."""
+
+Enrich = Callable[["SourceConfig", Incoming], tuple[Incoming, str]]
+"""Adds what a webhook leaves out, by asking; gives the event and a note on what was not found."""
+
+
+@dataclass(slots=True)
+class Intake:
+    """Works the inbox.
+
+    Attributes:
+        states: Every run, oldest first.
+        site: As whom runs are proposed; the operator is put in for each source.
+        chance: Random bytes for run ids.
+        held_from: Proposals of one runbook in ten minutes beyond which further ones wait.
+        on_run: Told of each run that was proposed, or that an event joined.
+    """
+
+    inbox: Inbox
+    journal: Journal
+    clock: Clock
+    hooks: Sequence[Hook]
+    sources: dict[str, SourceConfig]
+    states: Callable[[], Iterable[RunState]]
+    site: Site
+    describe: Any
+    enrich: Enrich
+    chance: Callable[[], bytes]
+    held_from: int
+    on_run: Callable[[str], None]
+    log: FilteringBoundLogger
+
+    def work(self) -> int:
+        """Settle what waits, as far as that goes now; how many events were settled."""
+        return sum(self._one(kept) for kept in self.inbox.waiting(_AT_ONCE))
+
+    def _one(self, kept: KeptEvent) -> bool:
+        source = self.sources.get(kept.delivery.source)
+        if source is None:
+            return self._settle(kept, Became.IGNORED, why="its source is not configured any more")
+        event, note = self.enrich(source, kept.event)
+        now_s = self.clock.now_ms() // 1000
+        found = wanted(self.hooks, source, kept.delivery, event, now_s)
+        if not found:
+            return self._settle(kept, Became.IGNORED, why="no hook takes it")
+        runs = [(one, self._take(one, note)) for one in found]
+        if any(became is None for _, (became, _) in runs):
+            return False  # Too many at once: it stays in the queue.
+        taken = [(became, run) for _, (became, run) in runs if run]
+        if not taken:
+            notes = "; ".join(note for one in found for note in one.notes)
+            return self._settle(kept, Became.IGNORED, why=notes or "it belongs to no open run")
+        proposed = [run for became, run in taken if became is Became.PROPOSED]
+        names = proposed or [run for _, run in taken]
+        settled = self._settle(
+            kept, Became.PROPOSED if proposed else Became.JOINED, run=", ".join(names)
+        )
+        for name in names:
+            self.on_run(name)
+        return settled
+
+    def _take(self, one: Wanted, note: str) -> tuple[Became | None, str]:
+        """Propose or join; None when it has to wait."""
+        states = list(self.states())
+        known = _already(one, states)
+        if known is not None:
+            return known
+        if note:
+            one = dataclasses.replace(one, notes=(*one.notes, note))
+        run = joins(one, states)
+        if run:
+            self._join(run, one)
+            return Became.JOINED, run
+        if not one.begins:
+            return Became.IGNORED, ""
+        if self._count(one, states) >= self.held_from:
+            self.log.warning("proposals.held", runbook=one.runbook.name, source=one.event["source"])
+            return None, ""
+        return Became.PROPOSED, self._propose(one, states)
+
+    def _join(self, run: str, one: Wanted) -> None:
+        data = {"event": dict(one.event), "notes": list(one.notes)}
+        self.journal.append(Event(Kind.JOINED, run, "", _actor(one), data))
+
+    def _propose(self, one: Wanted, states: Sequence[RunState]) -> str:
+        run = new_run_id(one.runbook.name, {state.id for state in states}, self.chance())
+        return propose(
+            one.runbook,
+            one.given,
+            run=run,
+            site=dataclasses.replace(self.site, operator=_actor(one)),
+            journal=self.journal,
+            clock=self.clock,
+            describe=self.describe,
+            incident=str(one.event.get("url", "")),
+            extra={
+                "served": True,
+                "keys": list(one.keys),
+                "event": dict(one.event),
+                "notes": list(one.notes),
+            },
+            complete=False,
+        )
+
+    def _count(self, one: Wanted, states: Sequence[RunState]) -> int:
+        """Runs of this runbook that events proposed within the last minutes."""
+        now_ms = self.clock.now_ms()
+        return sum(
+            state.proposed.get("runbook") == one.runbook.name
+            and bool(state.proposed.get("served"))
+            and now_ms - _ms(state.proposed_at) < _WINDOW_MS
+            for state in states
+        )
+
+    def _settle(self, kept: KeptEvent, became: Became, *, run: str = "", why: str = "") -> bool:
+        self.log.info(
+            "event.settled",
+            source=kept.delivery.source,
+            delivery=kept.delivery.id,
+            became=became.value,
+            run=run,
+            why=why,
+        )
+        self.inbox.settle(kept.id, became, run=run, why=why)
+        return True
+
+
+def _actor(one: Wanted) -> Actor:
+    return Actor(f"hook/{one.event['source']}", Strength.MACHINE)
+
+
+def _already(one: Wanted, states: Iterable[RunState]) -> tuple[Became, str] | None:
+    """What the journal says that became of this event before the process died."""
+    for state in states:
+        if state.proposed.get("runbook") != one.runbook.name:
+            continue
+        if _same(state.proposed.get("event", {}), one):
+            return Became.PROPOSED, state.id
+        if any(_same(joined.get("event", {}), one) for joined in state.joined):
+            return Became.JOINED, state.id
+    return None
+
+
+def _same(event: Any, one: Wanted) -> bool:
+    return bool(event) and all(
+        event.get(name) == one.event.get(name) for name in ("source", "delivery", "key")
+    )
+
+
+def _ms(at: str) -> int:
+    return round(datetime.fromisoformat(at).timestamp() * 1000)

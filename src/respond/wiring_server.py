@@ -1,0 +1,668 @@
+"""Put a server together: inbox, journal, receiver, workers, page. ``wiring`` for ``respond serve``.
+
+A rehearsal has the same parts around the simulated company: real deliveries, real approvals, and
+writes that reach nothing real.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from respond import wiring
+from respond.core.approval import People
+from respond.core.events import Actor, Strength
+from respond.core.incoming import Delivery, Incoming
+from respond.core.plan import digest_of
+from respond.core.run import RunState
+from respond.core.runbook import Runbook
+from respond.errors import NotReadyError, RespondError, UsageError
+from respond.ports import Clock, Reader
+from respond.site import Site
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    from respond.adapters.inbox_sqlite import SqliteInbox
+    from respond.adapters.journal_sqlite import SqliteJournal
+    from respond.adapters.redactor import Redactor
+    from respond.deciding import Entry
+    from respond.formats.config_file import Project, SourceConfig
+    from respond.places import Places
+    from respond.ports import KeyStore, Secrets
+    from respond.rehearsal import Rehearsal, RehearsalClock, StorySecrets
+    from respond.server.board import Board
+    from respond.server.conducting import Conductor
+    from respond.server.metrics import Metrics
+    from respond.server.receiving import Receiver
+    from respond.server.signon import SignOn
+    from respond.stopping import Stop
+    from respond.wiring import Session
+
+__all__ = ["House", "build"]
+
+_SESSION_KEY = "page-session"
+_SESSION_KEY_BYTES = 32
+
+
+@dataclass(slots=True)
+class House:
+    """Everything of one server. ``close`` it when it is stopped."""
+
+    places: Places
+    project: Project
+    mode: str
+    url: str
+    clock: Clock
+    keys: KeyStore
+    journal: SqliteJournal
+    path: Path
+    inbox: SqliteInbox
+    board: Board
+    entry: Entry
+    people: People
+    log: FilteringBoundLogger
+    metrics: Metrics
+    receiver: Receiver
+    conductor: Conductor
+    signon: SignOn | None
+    session_key: bytes
+    runbook: Callable[[str], Runbook]
+    closers: list[Callable[[], None]] = field(default_factory=list)
+
+    def close(self) -> None:
+        for close in reversed(self.closers):
+            close()
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What the parts of a house share while it is put together."""
+
+    places: Places
+    project: Project
+    url: str
+    clock: Clock
+    keys: KeyStore
+    people: People
+    redactor: Redactor
+    secrets: Secrets
+    log: FilteringBoundLogger
+    rehearsal: Rehearsal | None
+    jumping: RehearsalClock | None
+    story: StorySecrets | None
+    stops: dict[str, Stop] = field(default_factory=dict)
+
+    @property
+    def mode(self) -> str:
+        return "rehearsal" if self.rehearsal is not None else "real"
+
+
+def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) -> House:
+    """Put it together; nothing is started.
+
+    Args:
+        at: Address of a simulated company, for a rehearsal; empty for the real systems.
+        url: Address of the page as people reach it, where ``[server]`` names none.
+
+    Raises:
+        NotReadyError: No project, a source without a good secret, no key store.
+        FormatFaults: Something in ``respond.toml`` or a runbook is wrong.
+        JournalUnusableError, JournalBrokenError: As ``SqliteJournal.open``.
+    """
+    from respond.adapters.inbox_sqlite import SqliteInbox
+    from respond.adapters.journal_sqlite import SqliteJournal
+    from respond.deciding import Entry
+    from respond.server.board import Board, checker
+    from respond.server.metrics import Metrics
+
+    if places.project is None:
+        raise NotReadyError(
+            "there is no project here, so nobody may send and nobody may decide",
+            why="no respond.toml in this folder or above it",
+            do="respond init FOLDER; docs/server.md has an example",
+        )
+    project = wiring.load_project(places)
+    parts = _parts(places, project, at, project.server.url or url, verbosity)
+    path = _journal_path(parts)
+    actor = Actor("server", Strength.MACHINE)
+    journal = SqliteJournal.open(path, keys=parts.keys, clock=parts.clock, create=True, actor=actor)
+    inbox = SqliteInbox.open(path.with_name("inbox.db"), clock=parts.clock, redactor=parts.redactor)
+    board = Board(journal, parts.clock, checker(path, parts.keys))
+    entry = Entry(journal, parts.clock, parts.people, project.person_keys)
+    metrics = Metrics()
+    conductor = _conductor(parts, journal, inbox, board, entry, metrics)
+    house = House(
+        places=places,
+        project=project,
+        mode=parts.mode,
+        url=parts.url,
+        clock=parts.clock,
+        keys=parts.keys,
+        journal=journal,
+        path=path,
+        inbox=inbox,
+        board=board,
+        entry=entry,
+        people=parts.people,
+        log=parts.log,
+        metrics=metrics,
+        receiver=_receiver(parts, inbox, entry, metrics, conductor, board),
+        conductor=conductor,
+        signon=_signon(parts),
+        session_key=_session_key(parts.keys),
+        runbook=lambda name: wiring.load_runbook(places, name),
+    )
+    rehearsal = parts.rehearsal
+    house.closers = [
+        journal.close,
+        *([rehearsal.close] if rehearsal is not None else []),
+        inbox.close,
+        house.receiver.close,
+    ]
+    return house
+
+
+def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) -> _Parts:
+    from respond.adapters.clock import SystemClock
+    from respond.adapters.keys import FolderKeys
+    from respond.adapters.log import close_library_loggers, make_logger
+    from respond.adapters.redactor import Redactor
+    from respond.adapters.secrets import CredentialStore
+
+    redactor, base = Redactor(), SystemClock()
+    clock: Clock = base
+    rehearsal = jumping = story = None
+    keys: KeyStore
+    if at:
+        from respond.rehearsal import Rehearsal, RehearsalClock, remember
+
+        rehearsal = Rehearsal.start(at=at)
+        # Whoever finds one of its runs finds its company too.
+        remember(places.rehearsals / wiring.SERVED, {"at": at})
+        keys = FolderKeys(places.rehearsals / wiring.SERVED / "keys")
+        jumping = RehearsalClock(base, rehearsal.doors, ahead_s=_ahead_s(places, keys, base))
+        clock, story = jumping, rehearsal.secrets()
+        people = _rehearsing_people(project, rehearsal)
+    else:
+        keys, people = wiring.open_keys(project, places), project.people
+    close_library_loggers()
+    log = make_logger(
+        redactor, clock, sys.stderr, verbosity=verbosity, terminal=sys.stderr.isatty()
+    )
+    environment = wiring.clean_environment()
+    store = wiring.open_keys(project, places) if _wants_store(project) else keys
+    credentials = CredentialStore(
+        project.references, store, redactor, clock, environment=environment
+    )
+    return _Parts(
+        places, project, url, clock, keys, people, redactor, credentials, log,
+        rehearsal, jumping, story,
+    )  # fmt: skip
+
+
+def _wants_store(project: Project) -> bool:
+    """Whether some credential lies in the key store, which a machine without a keyring lacks."""
+    return "keyring" in project.references.values()
+
+
+def _ahead_s(places: Places, keys: KeyStore, clock: Clock) -> float:
+    """How far a rehearsing server's clock was ahead when its last record was made."""
+    from datetime import datetime
+
+    from respond.adapters.journal_sqlite import SqliteJournal
+
+    path = places.rehearsals / wiring.SERVED / "journal.db"
+    if not path.is_file():
+        return 0.0
+    actor = Actor("server", Strength.MACHINE)
+    with SqliteJournal.open(path, keys=keys, clock=clock, create=False, actor=actor) as journal:
+        last = datetime.fromisoformat(journal.highest_at()).timestamp()
+    return max(0.0, last - clock.now_ms() / 1000)
+
+
+def _rehearsing_people(project: Project, rehearsal: Rehearsal) -> People:
+    """The project's own persons, or those of the company where it has none."""
+    if project.persons:
+        subjects = _story_subjects(project.records, rehearsal)
+        provable = project.people.provable | set(subjects.values())
+        return dataclasses.replace(project.people, provable=provable)
+    persons = tuple(
+        dataclasses.replace(person, roles=(*person.roles, "approver"))
+        for person in rehearsal.persons()
+        if person.roles
+    )
+    return People(
+        persons, chat=project.policy.chat, provable=frozenset(each.id for each in persons)
+    )
+
+
+def _story_subjects(persons: Sequence[Any], rehearsal: Rehearsal) -> dict[str, str]:
+    """The ``sub`` of each of these persons at the company's sign-on, to their id."""
+    known = {mail.casefold(): sub for mail, sub in rehearsal.story["sign_on_subjects"].items()}
+    return {
+        known[mail.casefold()]: person.id
+        for person in persons
+        for mail in person.emails
+        if mail.casefold() in known
+    }
+
+
+def _journal_path(parts: _Parts) -> Path:
+    if parts.rehearsal is not None:
+        return parts.places.rehearsals / wiring.SERVED / "journal.db"
+    return wiring.journal_path(parts.project, parts.places)
+
+
+def _session_key(keys: KeyStore) -> bytes:
+    found = keys.get(_SESSION_KEY)
+    if found is None:
+        found = secrets.token_bytes(_SESSION_KEY_BYTES)
+        keys.set(_SESSION_KEY, found)
+    return found
+
+
+# --- the door -----------------------------------------------------------------------------------
+
+
+def _receiver(
+    parts: _Parts,
+    inbox: SqliteInbox,
+    entry: Entry,
+    metrics: Metrics,
+    conductor: Conductor,
+    board: Board,
+) -> Receiver:
+    from respond.senders import SENDERS
+    from respond.server.receiving import Receiver, Source
+
+    def source(config: SourceConfig) -> Source:
+        return Source(
+            SENDERS[config.sender],
+            secrets=lambda: _secrets_of(config, parts.secrets),
+            options=config.options,
+            rate=config.rate,
+        )
+
+    def on_change(run: str) -> None:
+        del run
+        conductor.news()
+
+    clicks = None
+    chats = {n: s.options for n, s in parts.project.sources.items() if s.sender == "slack"}
+    if chats:
+        from respond.server.clicks import Clicks
+
+        clicks = Clicks(entry, chats, states=board.runs, on_change=on_change, log=parts.log)
+    return Receiver(
+        {name: source(config) for name, config in parts.project.sources.items()},
+        inbox,
+        clock=parts.clock,
+        log=parts.log,
+        metrics=metrics,
+        on_new=conductor.news,
+        on_slack=clicks,
+    )
+
+
+def _secrets_of(config: SourceConfig, store: Secrets) -> Any:
+    from respond.senders import Secrets as Active
+
+    names = [name for name in (config.name, f"{config.name}/old") if name in config.references]
+    return Active(tuple(store.credential(name) for name in names))
+
+
+def _signon(parts: _Parts) -> SignOn | None:
+    from respond.server.signon import SignOn, SignOnSettings
+
+    oidc = parts.project.server.oidc
+    if oidc is not None:
+        persons = {
+            (each.oidc_issuer, each.oidc_subject): each.record.id
+            for each in parts.project.persons
+            if each.oidc_subject
+        }
+        given = "oidc" in parts.project.references
+        settings = SignOnSettings(
+            issuer=oidc.issuer,
+            client_id=oidc.client_id,
+            secret=lambda: parts.secrets.credential("oidc") if given else "",
+            url=parts.url,
+            persons=persons,
+            scopes=oidc.scopes,
+        )
+    elif parts.rehearsal is not None:
+        story = parts.rehearsal.story
+        subjects = _story_subjects(parts.people.persons, parts.rehearsal)
+        settings = SignOnSettings(
+            issuer=story["sign_on_issuer"],
+            client_id=story["sign_on_client_id"],
+            secret=lambda: str(story["sign_on_client_secret"]),
+            url=parts.url,
+            persons={(story["sign_on_issuer"], sub): person for sub, person in subjects.items()},
+        )
+    else:
+        return None
+    if not parts.url:
+        raise UsageError(
+            "the page has no address", why="people come back to it from signing on",
+            do='set url = "https://..." under [server] in respond.toml',
+        )  # fmt: skip
+    return SignOn(settings, parts.clock)
+
+
+# --- what goes on -------------------------------------------------------------------------------
+
+
+def _conductor(
+    parts: _Parts,
+    journal: SqliteJournal,
+    inbox: SqliteInbox,
+    board: Board,
+    entry: Entry,
+    metrics: Metrics,
+) -> Conductor:
+    from respond.adapters.sealing import describe_secret
+    from respond.incoming import load_hooks
+    from respond.server.conducting import Conductor
+    from respond.server.intake import Intake
+    from respond.server.workers import Workers
+
+    project = parts.project
+    hooks = load_hooks(project, lambda name: wiring.load_runbook(parts.places, name))
+    reader = _reader(parts)
+
+    def states() -> list[RunState]:
+        return list(reversed(board.runs()))
+
+    def enrich(source: SourceConfig, event: Incoming) -> tuple[Incoming, str]:
+        if not source.connection and f"{source.name}/token" not in source.references:
+            return event, ""
+        from respond import reconciling
+
+        found = reconciling.enrich(reader, source, event)
+        return found.event, found.note
+
+    intake = Intake(
+        inbox=inbox,
+        journal=journal,
+        clock=parts.clock,
+        hooks=hooks,
+        sources=dict(project.sources),
+        states=states,
+        site=Site(
+            connections={},
+            persons=parts.people.persons,
+            operator=Actor("server", Strength.MACHINE),
+            mode=parts.mode,
+            engine=wiring.ENGINE,
+            policy=project.policy,
+        ),
+        describe=describe_secret,
+        enrich=enrich,
+        chance=wiring.chance,
+        held_from=project.server.proposals,
+        on_run=lambda _: None,
+        log=parts.log,
+    )
+    carrier = _Carrier(parts, board, journal)
+    return Conductor(
+        entry=entry,
+        intake=intake,
+        workers=Workers(carrier.carry, project.server.workers),
+        states=states,
+        log=parts.log,
+        metrics=metrics,
+        reconcile=_reconciler(parts, inbox, board, reader),
+        reconcile_s=project.server.reconcile_s,
+        stopping=carrier.stop,
+    )
+
+
+def _reader(parts: _Parts) -> Reader:
+    """Reads of the senders' own APIs, and of connections that look up what a delivery lacks."""
+    from respond.adapters.http import HttpTransport
+    from respond.adapters.http_request import Endpoint
+
+    rehearsal, project = parts.rehearsal, parts.project
+    endpoints: dict[str, Endpoint] = {}
+    for source in project.sources.values():
+        if f"{source.name}/token" not in source.references:
+            continue
+        from respond import reconciling
+
+        own = rehearsal.urls.get(source.sender, "") if rehearsal is not None else ""
+        place = source.api or own or reconciling.API.get(source.sender, "")
+        endpoints[source.name] = Endpoint(
+            source.name,
+            source.sender,
+            {source.sender: place},
+            "source",
+            loopback_ok=rehearsal is not None,
+        )
+    credentials: Secrets = _SourceSecrets(parts.secrets)
+    if rehearsal is not None and parts.story is not None:
+        credentials = _SourceSecrets(parts.secrets, parts.story)
+        for name, connection in rehearsal.connections(frozenset()).items():
+            if connection.system in ("pagerduty", "http"):
+                endpoints[name] = Endpoint(
+                    name,
+                    connection.system,
+                    rehearsal.base_urls(connection),
+                    auth="bearer" if connection.system == "http" else connection.system,
+                    loopback_ok=True,
+                )
+    else:
+        for name, config in project.connections.items():
+            if config.system in ("pagerduty", "http"):
+                endpoints[name] = wiring.endpoint_of(config)
+    transport = HttpTransport(
+        endpoints,
+        credentials,
+        _no_secret,
+        parts.clock,
+        user_agent="respond",
+        redactor=parts.redactor,
+        waiting=lambda *_: None,
+    )
+    return transport.reader()
+
+
+def _no_secret(handle: Any) -> str:
+    raise NotReadyError(f"no run is going on here, so the secret {handle.name} is not held")
+
+
+@dataclass(frozen=True, slots=True)
+class _SourceSecrets:
+    """A source's token under the source's own name; everything else as it is called."""
+
+    store: Secrets
+    story: Secrets | None = None
+
+    def credential(self, connection: str) -> str:
+        if self.story is not None:
+            try:
+                return self.story.credential(connection)
+            except NotReadyError:
+                return self.store.credential(connection)
+        return self.store.credential(connection)
+
+
+def _reconciler(
+    parts: _Parts, inbox: SqliteInbox, board: Board, reader: Reader
+) -> Callable[[], None] | None:
+    """Asks every sender that delivers once for what was missed; None where there is none."""
+    from respond.senders import SENDERS
+
+    once = [
+        source
+        for source in parts.project.sources.values()
+        if SENDERS[source.sender].delivers_once and f"{source.name}/token" in source.references
+    ]
+    if not once:
+        return None
+    since: dict[str, int] = {}
+
+    def reconcile() -> None:
+        from respond import reconciling
+
+        for source in once:
+            began_s = parts.clock.now_ms() // 1000
+            try:
+                found = reconciling.missed(
+                    reader,
+                    source.name,
+                    source.sender,
+                    source.options,
+                    since.get(source.name, began_s - _MISSED_S),
+                    note=lambda text, name=source.name: parts.log.info(  # type: ignore[misc]
+                        "reconciling.note", source=name, note=text
+                    ),
+                )
+            except RespondError as error:
+                parts.log.warning(
+                    "reconciling.failed", source=source.name, what=error.what, why=error.why
+                )
+                continue
+            since[source.name] = began_s
+            for event in found:
+                if not _is_known(event, source.name, board.runs()):
+                    _keep(inbox, source, event, parts.clock)
+
+    return reconcile
+
+
+_MISSED_S = 3 * 86_400
+"""How far back is asked at the start: GitHub keeps its deliveries for three days."""
+
+
+def _is_known(event: Incoming, source: str, states: Sequence[RunState]) -> bool:
+    """Whether a run has this news, or later news, of the same thing from the same source."""
+    for state in states:
+        told = [state.proposed.get("event", {}), *(j.get("event", {}) for j in state.joined)]
+        for known in told:
+            same = known.get("source") == source and known.get("about") == event.about
+            if same and str(known.get("at", "")) >= event.at:
+                return True
+    return False
+
+
+def _keep(inbox: SqliteInbox, source: SourceConfig, event: Incoming, clock: Clock) -> None:
+    digest = digest_of({"key": event.key, "about": event.about, "at": event.at})
+    delivery = Delivery(
+        id=f"api-{digest[:24]}",
+        source=source.name,
+        sender=source.sender,
+        their_id="",
+        body_digest=digest,
+        at_ms=clock.now_ms(),
+    )
+    inbox.keep(delivery, [event], "", by_body=False)
+
+
+# --- one run ------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Carrier:
+    """Advances one run after the other, each in a session of its own."""
+
+    parts: _Parts
+    board: Board
+    journal: SqliteJournal
+    stopped: bool = False
+
+    def carry(self, run: str) -> None:
+        """Advance a run as far as it goes; what stops it is recorded, and said in the log."""
+        from respond.adapters.run_lock import RunLocks
+
+        state = self.board.state(run)
+        if state is None or self.stopped:
+            return
+        log = self.parts.log
+        try:
+            runbook = wiring.load_runbook(self.parts.places, str(state.proposed["runbook"]))
+            session = self._session(state, runbook)
+        except RespondError as error:
+            log.warning("run.not-ready", run=run, what=error.what, why=error.why, do=error.do)
+            self._say_why(state, error)
+            return
+        try:
+            with RunLocks(session.locks, session.clock).hold(run):
+                engine = session.engine(runbook)
+                holder = session.prompt
+                holder.state = lambda: engine.state  # type: ignore[attr-defined]
+                stop = engine.tools.stop
+                stop.slices_s, stop.why = 0.5, "the server stops"
+                self.parts.stops[run] = stop
+                log.info("run.advance", run=run)
+                code = engine.advance()
+                log.info("run.advanced", run=run, exit=int(code), status=engine.state.status.value)
+        except RespondError as error:
+            log.warning("run.stopped", run=run, what=error.what, why=error.why, do=error.do)
+        finally:
+            self.parts.stops.pop(run, None)
+            session.close()
+
+    def stop(self) -> None:
+        """Let every run that goes on park at its next safe point."""
+        self.stopped = True
+        for stop in list(self.parts.stops.values()):
+            stop.wanted = True
+
+    def _say_why(self, state: RunState, error: RespondError) -> None:
+        """Record why a run could not be looked at; once, until something else happens to it."""
+        from respond.core.events import Event, Kind
+
+        if state.parked.get("why") == error.what:
+            return
+        told = {
+            "why": error.what,
+            "reason": error.why,
+            "do": error.do,
+            "exit": int(error.exit_code),
+        }
+        machine = Actor("respond", Strength.MACHINE)
+        self.journal.append(Event(Kind.PARKED, state.id, "", machine, told))
+
+    def _session(self, state: RunState, runbook: Runbook) -> Session:
+        from respond.adapters.prompt_served import ServedPrompt
+        from respond.views.live import QuietProgress
+        from respond.views.question_text import question_lines
+
+        parts, proposed = self.parts, state.proposed
+        served = wiring.Served(
+            operator=Actor(state.operator, Strength.MACHINE),
+            people=parts.people,
+            policy=parts.project.policy,
+            page=parts.url,
+            clock=parts.jumping,
+            secrets=parts.story,
+        )
+        click = parts.rehearsal.click if parts.rehearsal is not None else None
+        if parts.rehearsal is not None:
+            return wiring.rehearsal_session(
+                parts.places,
+                parts.rehearsal,
+                run=state.id,
+                prompt=lambda *_: ServedPrompt(lambda: None, question_lines, click),
+                progress=lambda _: QuietProgress(),
+                by_hand=bool(proposed.get("by_hand")),
+                systems=wiring.systems_of(runbook),
+                served=served,
+            )
+        return wiring.real_session(
+            parts.places,
+            prompt=lambda *_: ServedPrompt(lambda: None, question_lines),
+            progress=lambda _: QuietProgress(),
+            runbook=runbook,
+            run=state.id,
+            chosen=str(proposed.get("connection", "")),
+            by_hand=bool(proposed.get("by_hand")),
+            served=served,
+        )
