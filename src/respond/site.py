@@ -13,7 +13,7 @@ from typing import Any
 from respond.core.approval import People
 from respond.core.events import Actor, Strength
 from respond.core.policy import Care, Policy, asked_by, effective
-from respond.core.run import RunState
+from respond.core.run import RunState, is_notice
 from respond.core.runbook import (
     ActionStep,
     BlockStep,
@@ -226,6 +226,7 @@ class Site:
         by_hand: bool = False,
     ) -> Me:
         """What an action of this step may know."""
+        of_run = is_notice(address)
         subject = str(state.proposed.get("subject", ""))
         return Me(
             run=state.id,
@@ -245,9 +246,17 @@ class Site:
             reason=str(state.proposed.get("reason", "")),
             anchor=f"{journal.id} {state.anchor}",
             rehearsal=self.mode == "rehearsal",
-            plan=state.plan.digest if state.plan is not None else "",
-            page=f"{self.page}/runs/{state.id}" if self.page else "",
+            plan=state.plan.digest if of_run and state.plan is not None else "",
+            page=f"{self.page}/runs/{state.id}" if of_run and self.page else "",
+            request=self._chat_may_answer(state) if of_run else "",
         )
+
+    def _chat_may_answer(self, state: RunState) -> str:
+        """Nonce of the request that waits now, if policy lets chat decide it; else empty."""
+        newest = state.requests[-1] if state.requests else None
+        if newest is None or newest.nonce in state.used:
+            return ""
+        return newest.nonce if self.policy.chat.covers(destroys=newest.destroys) else ""
 
     def arguments(
         self, step: ActionStep | WaitStep, values: Mapping[str, Value]

@@ -171,3 +171,71 @@ def test_a_rehearsal_says_that_it_is_one() -> None:
 def test_a_run_of_nobody_says_so() -> None:
     """A run that waits for a person names none."""
     assert "Who: nobody yet" in text("approval-needed", replace(ME, operator=""))
+
+
+# --- about the run itself -------------------------------------------------------------------------
+
+OF_RUN = ("approval-needed", "emergency-entry")
+DIGEST = "9c417be2" + "0" * 56
+PAGE = "https://respond.example.com/runs/CK-7F3Q"
+ASKED = replace(ME, plan=DIGEST, request="a" * 32)
+
+
+def test_a_request_says_how_to_read_the_plan_before_answering() -> None:
+    """In one's own terminal; and on the page, where there is one."""
+    assert (
+        "What to do: Read the plan before you answer: "
+        "`respond approve CK-7F3Q` in your own terminal.\n"
+    ) in text("approval-needed", ASKED)
+    assert "in your own terminal, or the page below.\n" in text(
+        "approval-needed", replace(ASKED, page=PAGE)
+    )
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_only_a_notice_about_the_run_names_its_plan_and_page(name: str) -> None:
+    """Whoever only has to know what was done needs neither."""
+    said = text(name, replace(ASKED, page=PAGE))
+    assert ("Plan 9c41-7be2" in said) is (name in OF_RUN)
+    assert (PAGE in said.splitlines()) is (name in OF_RUN)
+    assert said.count("://") == int(name in OF_RUN)
+    assert "page" in said.lower() or name not in OF_RUN
+    assert len(said) < 1_000
+    assert max(len(line) for line in said.splitlines()) <= 140
+
+
+@pytest.mark.parametrize("name", OF_RUN)
+def test_without_a_page_no_text_speaks_of_one(name: str) -> None:
+    """What it says to do can be done."""
+    assert "page" not in text(name, ASKED).lower()
+    assert "Plan 9c41-7be2" in text(name, ASKED)
+    assert "Plan" not in text(name).replace("the plan", "")
+
+
+@pytest.mark.promise("P13")
+@pytest.mark.parametrize("name", MESSAGES)
+def test_no_text_has_anything_that_answers_by_itself(name: str) -> None:
+    """The page's address is bare, without a query; the request's nonce stands in no text."""
+    said = text(name, replace(ASKED, page=PAGE))
+    assert ASKED.request not in said
+    assert "?" not in said
+    assert DIGEST not in said
+
+
+@pytest.mark.promise("P21")
+def test_a_page_from_a_hostile_file_forges_no_line() -> None:
+    """It is one line, whatever stands in the configuration."""
+    said = text("approval-needed", replace(ASKED, page=f"{PAGE}\nRun XX\u202e"))
+    assert "Run XX" not in said.splitlines()
+    assert "\u202e" not in said
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_where_an_alert_began_the_run_nobody_is_named_who_did_not(name: str) -> None:
+    """The server carries it out; questions go to whoever is on call."""
+    said = text(name, replace(ME, operator="hook/pd-prod"))
+    assert "Who: the server, woken by pd-prod, carries this out." in said
+    assert "person named above" not in said
+    assert "whoever is on call" in said
+    assert "whoever is on call" not in text(name)
+    assert max(len(line) for line in said.splitlines()) <= 140

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from email import message_from_bytes
 from typing import Any
 
 import pytest
@@ -278,3 +279,122 @@ def test_a_person_without_a_name_or_address_is_named_by_id(office: Any) -> None:
 
     assert done.output.told == ("ana",)
     assert done.findings == ("zoe was not told: no Slack account and no address",)
+
+
+# --- buttons ------------------------------------------------------------------------------------
+
+ASK = Persons("approval-needed", to=("ana", "ben"))
+NONCE = "5f" * 16
+
+
+def asks(office: Any, **changes: Any) -> None:
+    """A request is open that chat may answer, and Ana's Slack id is known here."""
+    people(office, ana={"slack": ANA})
+    office.changes |= {"request": NONCE, "plan": "9c417be2" + "0" * 56, **changes}
+
+
+def blocks_of(office: Any, user: str) -> list[Any]:
+    return [
+        message.blocks
+        for place in office.company.slack.state.conversations
+        if place.is_im and user in place.members
+        for message in place.messages
+    ]
+
+
+@pytest.mark.promise("P11")
+def test_who_is_known_by_their_slack_id_gets_buttons(office: Any) -> None:
+    """The others get the text: their click could count for nothing."""
+    asks(office)
+    assert office.do(ASK).output.told == ("ana", "ben")
+
+    (blocks,) = blocks_of(office, ANA)
+    assert [one["value"] for one in blocks[-1]["elements"]] == [NONCE, NONCE]
+    assert blocks_of(office, BEN) == [[]]
+    assert office.read_by(ANA) == office.read_by(BEN)
+
+
+@pytest.mark.promise("P11")
+@pytest.mark.parametrize(
+    ("action", "changes"),
+    [
+        (ASK, {"request": ""}),
+        (Persons("emergency-entry", to=("ana",)), {}),
+        (Persons("key-contained", to=("ana",)), {}),
+    ],
+)
+def test_no_other_notice_has_buttons(office: Any, action: Any, changes: dict[str, str]) -> None:
+    """Only the one that asks, and only when there is something that chat may answer."""
+    asks(office, **changes)
+    office.do(action)
+    assert blocks_of(office, ANA) == [[]]
+
+
+@pytest.mark.promise("P2")
+def test_a_question_with_buttons_whose_answer_was_lost_is_not_asked_twice(office: Any) -> None:
+    """The mark is in the metadata, beside the blocks: the next look finds the message."""
+    asks(office)
+    office.lose(ASK)
+    assert [write.says for write in office.look(ASK).writes] == ["Slack message to Ben Okafor"]
+    office.do(ASK)
+    assert len(office.read_by(ANA)) == len(office.read_by(BEN)) == 1
+
+
+@pytest.mark.promise("P10")
+def test_the_buttons_are_part_of_what_a_write_is(office: Any) -> None:
+    """Another request, or none, is another write."""
+    asks(office)
+    with_buttons = keys_of(office, ASK)
+    office.changes["request"] = "ab" * 16
+    other = keys_of(office, ASK)
+    office.changes["request"] = ""
+    without = keys_of(office, ASK)
+
+    assert len({with_buttons[0], other[0], without[0]}) == 3
+    assert with_buttons[1] == other[1] == without[1], "Ben has no buttons"
+
+
+def keys_of(office: Any, action: Any) -> list[str]:
+    from respond.core.plan import write_key  # noqa: PLC0415 - used here only
+
+    return [write_key(write) for write in office.look(action).writes]
+
+
+@pytest.mark.promise("P21", "P22")
+def test_the_blocks_say_the_same_as_the_text_and_nothing_comes_alive_in_them(office: Any) -> None:
+    """Plain text, escaped; no emoji codes, no mentions, no link but the page's bare address."""
+    asks(office, operator="<!channel> :boom:", page="https://respond.example.com/runs/CK-7F3Q")
+    office.do(ASK)
+    (blocks,) = blocks_of(office, ANA)
+    texts = list(plain_texts(blocks))
+
+    assert "\n\n".join(each["text"] for each in texts[: len(blocks) - 1]) == office.read_by(ANA)[0]
+    assert all(each["type"] == "plain_text" and each["emoji"] is False for each in texts)
+    assert not any("<" in each["text"] for each in texts)
+    assert [each["text"].count("://") for each in texts if "://" in each["text"]] == [1]
+
+
+def plain_texts(value: Any) -> Any:
+    """Every text object anywhere in blocks, in order."""
+    if isinstance(value, list):
+        for each in value:
+            yield from plain_texts(each)
+    elif isinstance(value, dict):
+        if value.get("type") in {"plain_text", "mrkdwn"}:
+            yield value
+        else:
+            for each in value.values():
+                yield from plain_texts(each)
+
+
+def test_an_email_to_who_is_not_in_slack_is_the_text_alone(office: Any) -> None:
+    """A mail cannot be answered by a click."""
+    asks(office)
+    office.without = {"slack"}
+    office.do(ASK)
+    assert mailed(office) == ["ana@example.com", "ben@example.com"]
+    mail = message_from_bytes(office.company.mail.mails[0].data)
+    said = mail.get_payload(decode=True)
+    assert isinstance(said, bytes)
+    assert b"`respond approve CK-7F3Q`" in said
+    assert NONCE.encode() not in said

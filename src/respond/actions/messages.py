@@ -3,7 +3,10 @@
 A notice goes to people while an attacker may read along. So a runbook chooses a text by name and
 cannot write one: each says who acts, since when, what pauses, what to do, the run and the anchor
 of its log, and there is no place in it for a secret, for where it leaked, for a suspect, for what
-comes next, for the text of an alert, or for a link.
+comes next, for the text of an alert, or for a link that acts.
+
+Two are about the run itself, and respond sends them by itself. They also name its plan and, where
+there is a server, its page: a bare address, and opening it only shows.
 
 The same notice has the same text whenever the step runs again: its time is the run's own.
 """
@@ -17,6 +20,7 @@ from types import MappingProxyType
 from typing import Final
 
 from respond.actions.arguments import one_of
+from respond.core.plan import short_digest
 from respond.core.script import Me
 from respond.core.showable import showable, showable_host
 
@@ -31,8 +35,10 @@ class Message:
         title: Subject line and first line.
         happened: What was done; may hold ``{member}``, ``{account}`` and ``{when}``.
         pauses: What does not work now, or that nothing pauses.
-        to_do: What the reader should do.
+        to_do: What the reader should do; may hold ``{read}``, where the plan can be read, and
+            ``{them}``, whom to speak to.
         urgent: May also wake people.
+        of_run: It is about the run itself, and names its plan and its page.
     """
 
     title: str
@@ -40,6 +46,7 @@ class Message:
     pauses: str
     to_do: str
     urgent: bool = False
+    of_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,8 @@ class Notice:
 
 _FOR_TALKING: Final = frozenset({"slack", "pagerduty", "email", "vault", "file", "http"})
 
-_ASK: Final = "Questions: speak to the person named above, face to face or by phone."
+_FROM_A_HOOK: Final = "hook/"
+_ASK: Final = "Questions: speak to {them}, face to face or by phone."
 
 MESSAGES: Final[Mapping[str, Message]] = MappingProxyType(
     {
@@ -93,7 +101,7 @@ MESSAGES: Final[Mapping[str, Message]] = MappingProxyType(
             title="Removal of a member is planned",
             happened="{member} is to be removed from {account}, {when}.",
             pauses="Nothing yet; once removed, the member cannot sign in.",
-            to_do="If this is wrong, object in time: call the person named above.",
+            to_do="If this is wrong, object in time: call {them}.",
         ),
         "member-removed": Message(
             title="A member was removed",
@@ -105,7 +113,7 @@ MESSAGES: Final[Mapping[str, Message]] = MappingProxyType(
             title="A member has access again",
             happened="{member} has access to {account} again.",
             pauses="Nothing.",
-            to_do="If you did not expect this, speak to the person named above now.",
+            to_do="If you did not expect this, speak to {them} now.",
         ),
         "user-contained": Message(
             title="A user account was contained",
@@ -118,7 +126,7 @@ MESSAGES: Final[Mapping[str, Message]] = MappingProxyType(
             title="A user account was given back",
             happened="The account of {member} was unlocked and given back to its owner.",
             pauses="Nothing.",
-            to_do="If you did not expect this, speak to the person named above now.",
+            to_do="If you did not expect this, speak to {them} now.",
         ),
         "incident-opened": Message(
             title="A security incident is being handled",
@@ -134,20 +142,21 @@ MESSAGES: Final[Mapping[str, Message]] = MappingProxyType(
             to_do="Call that person now. If they do not know of it, stop the run on their machine"
             " and treat their account as taken over.",
             urgent=True,
+            of_run=True,
         ),
         "approval-needed": Message(
             title="A run waits for an approval",
             happened="A run at {account} stands ready and waits for another person's yes.",
             pauses="The run; the incident goes on meanwhile.",
-            to_do="Look at the plan in your own terminal or on the page you know. Follow no link"
-            " to it.",
+            to_do="Read the plan before you answer: {read}.",
             urgent=True,
+            of_run=True,
         ),
         "incident-closed": Message(
             title="A security incident is closed",
             happened="Work on the security incident at {account} is finished.",
             pauses="Nothing.",
-            to_do="Nothing. The report is with the person named above.",
+            to_do="Nothing. The report is with {them}.",
         ),
     }
 )
@@ -173,11 +182,13 @@ def compose(name: str, me: Me, particulars: Particulars) -> Notice:
         f"Who: {_operator(me)} carries this out.",
         f"Since: {_moment(particulars.since) if particulars.since else _in_utc(me.now)}",
         f"What pauses: {message.pauses}",
-        f"What to do: {message.to_do}",
-        _ASK,
+        f"What to do: {message.to_do.format(read=_where_to_read(me), them=_them(me))}",
+        _ASK.format(them=_them(me)),
         "",
         f"Run {showable(me.run)}{_rehearsal(me)}",
+        *([f"Plan {short_digest(me.plan)}"] if message.of_run and me.plan else []),
         *([f"Log {showable(me.anchor)}"] if me.anchor else []),
+        *(_page(me) if message.of_run and me.page else []),
     ]
     return Notice(title=f"{message.title} ({showable(me.run)})", text="\n".join(lines))
 
@@ -208,8 +219,26 @@ def _when(particulars: Particulars) -> str:
 def _operator(me: Me) -> str:
     if not me.operator:
         return "nobody yet; the run"
+    if me.operator.startswith(_FROM_A_HOOK):
+        return f"the server, woken by {showable(me.operator.removeprefix(_FROM_A_HOOK), limit=80)},"
     name = next((person.name for person in me.persons if person.id == me.operator), "")
     return showable(name or me.operator, limit=80)
+
+
+def _them(me: Me) -> str:
+    """Whom a reader can speak to; where an alert began the run, no person is named above."""
+    from_a_hook = me.operator.startswith(_FROM_A_HOOK)
+    return "whoever is on call" if from_a_hook else "the person named above"
+
+
+def _where_to_read(me: Me) -> str:
+    terminal = f"`respond approve {showable(me.run)}` in your own terminal"
+    return f"{terminal}, or the page below" if me.page else terminal
+
+
+def _page(me: Me) -> list[str]:
+    """The address stands on a line of its own, so that nothing around it is taken for a part."""
+    return ["Page of the run; opening it shows it, and does nothing:", showable(me.page, limit=300)]
 
 
 def _moment(moment: str) -> str:

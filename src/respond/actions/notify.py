@@ -7,12 +7,16 @@ Which channel serves a person is decided when the step looks: Slack, if it answe
 active person there who is them; else e-mail, one for all of those. A write that is refused later
 is not replaced by another one behind the operator's back: the others are still told, that person
 is named, and the step does not count as proved.
+
+Whoever is asked for an approval gets buttons in Slack where policy lets chat decide it, and where
+their Slack id stands in ``respond.toml``: only then can a click of theirs count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from respond.actions import mail, pagerduty, slack
@@ -20,6 +24,8 @@ from respond.actions.answers import answer_as
 from respond.actions.arguments import ArgumentError, one_of
 from respond.actions.messages import MESSAGES, Notice, Particulars, compose
 from respond.actions.recipients import kept_out, person_of, same_address
+from respond.core.approval import Verdict
+from respond.core.plan import short_digest
 from respond.core.script import (
     Api,
     Becomes,
@@ -42,8 +48,14 @@ from respond.core.showable import showable, showable_host
 from respond.core.values import Late
 from respond.errors import NotReadyError, StepFailedError
 
-__all__ = ["ACTIONS", "NotTold", "Persons", "Told"]
+__all__ = ["ACTIONS", "ANSWERS", "NotTold", "Persons", "Told"]
 
+ANSWERS: Final[Mapping[str, Verdict]] = MappingProxyType(
+    {"respond.approve": Verdict.APPROVE, "respond.deny": Verdict.DENY}
+)
+"""What a click on each of our buttons says, by the button's id."""
+
+_ASKS: Final = "approval-needed"
 _CHANNELS: Final = ("slack", "email")
 _SETTLE_S: Final = 15
 _UNSAID: Final = Timestamp("")
@@ -175,7 +187,8 @@ class Persons:
                 results[person.id] = account.why
                 for_mail.append(person)
             else:
-                results[person.id] = yield from slack_way.post(person, account, notice)
+                buttons = _buttons(me, person) if self.message == _ASKS else ()
+                results[person.id] = yield from slack_way.post(person, account, notice, buttons)
         if "email" in self.channels and for_mail:
             results |= yield from _mail(me, for_mail, notice)
         return [(person, results[person.id]) for person in people]
@@ -249,7 +262,11 @@ class _SlackWay:
         return (yield from _in_slack(self.me, self.connection, person))
 
     def post(
-        self, person: PersonRecord, account: slack.Found, notice: Notice
+        self,
+        person: PersonRecord,
+        account: slack.Found,
+        notice: Notice,
+        buttons: tuple[slack.Button, ...],
     ) -> Generator[Any, object, str]:
         """Post, unless it is there already. Why Slack refused it, or empty."""
         connection, thing = self.connection, _thing(self.me, person)
@@ -267,9 +284,37 @@ class _SlackWay:
                 channel=account.id,
                 text=notice.text,
                 to=_name(person),
+                buttons=buttons,
             )
         )
         return answer_as(_Posted, answer, _Posted()).refused
+
+
+def _buttons(me: Me, person: PersonRecord) -> tuple[slack.Button, ...]:
+    """Approve and deny, for somebody whose click can count; else none.
+
+    They carry the request's nonce alone: what was asked, and who may answer, the journal knows.
+    """
+    if not me.request or not person.slack:
+        return ()
+    run, plan = showable(me.run, limit=40), short_digest(me.plan)
+    yes, no = ANSWERS
+    return (
+        slack.Button(
+            yes,
+            me.request,
+            "Approve",
+            f"Approve run {run}?",
+            f"You have read plan {plan}, and it may do what it says. Your name is recorded.",
+        ),
+        slack.Button(
+            no,
+            me.request,
+            "Deny",
+            f"Deny run {run}?",
+            "One no is enough: the run ends, whoever else agreed. Your name is recorded.",
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -440,6 +440,10 @@ class Me:
         held: Handles of secrets that are sealed and can be opened.
         digest: Keyed digest of a value, hex; equal digests mean equal values.
         anchor: Journal, size and head when the run was proposed, for notices.
+        plan: Digest of the run's plan. This and the next two are only for notices about the run
+            itself: a step's write has to be the same before there is a plan, and after.
+        page: Address of the run's page, or empty. Opening it only shows.
+        request: Nonce of the approval request that buttons in chat may answer now, or empty.
     """
 
     run: str
@@ -461,6 +465,7 @@ class Me:
     rehearsal: bool = False
     plan: str = ""
     page: str = ""
+    request: str = ""
 
     @property
     def mark(self) -> str:

@@ -6,6 +6,7 @@ Not here: taking access away. The credential that talks must not hold administra
 
 from respond.actions.slack.people import FindPerson, Found, find, find_by_id, ourselves
 from respond.actions.slack.posting import (
+    Button,
     ChannelId,
     DirectMessage,
     Posted,
@@ -26,6 +27,7 @@ __all__ = [
     "ACTIONS",
     "ArchiveIncidentChannel",
     "Archived",
+    "Button",
     "Channel",
     "ChannelId",
     "DirectMessage",

@@ -3,6 +3,9 @@
 A message carries our mark (run and step) in its metadata. Before a message is posted, and after
 an answer was lost, the history is searched for it. Only our own bot's messages count: others can
 write metadata too, and could make us believe that somebody was told.
+
+A message may have buttons. They are part of the request, so a yes to the message covers them; what
+a click comes to is not decided here.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NewType
+from typing import Any, Final, NewType
 
 from respond.actions.answers import answer_as
 from respond.actions.arguments import ArgumentError, one_line
@@ -51,6 +54,7 @@ from respond.core.values import Late
 from respond.errors import StepFailedError
 
 __all__ = [
+    "Button",
     "ChannelId",
     "DirectMessage",
     "PostMessage",
@@ -71,6 +75,25 @@ _TEXT_MAX: Final = 40_000
 _MESSAGES_A_PAGE: Final = "200"
 _CLOCKS_APART_S: Final = 3600
 """How far our clock may be ahead of Slack's; history is read from that long before the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button under a message, and the question that Slack puts before a click counts.
+
+    Attributes:
+        id: Which button it is, for whoever reads the click.
+        value: Comes back with the click as it is. Anybody in the conversation can read it.
+        says: Its label, at most 75 characters.
+        title: Of the question, at most 100 characters.
+        asks: The question, at most 300 characters.
+    """
+
+    id: str
+    value: str
+    says: str
+    title: str
+    asks: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +143,34 @@ def _check_text(text: str) -> None:
     length = len(inert(text))
     if length > _TEXT_MAX:
         raise ArgumentError(f"text has {length} characters; Slack takes at most {_TEXT_MAX}")
+
+
+def _blocks(text: str, buttons: Sequence[Button]) -> list[dict[str, Any]]:
+    """The text as plain text, a section a paragraph, and the buttons below it.
+
+    Source: Slack, "Block Kit", section, actions, button, and the confirmation dialog object.
+    """
+    said = [{"type": "section", "text": _plain(part)} for part in text.split("\n\n") if part]
+    return [*said, {"type": "actions", "elements": [_element(each) for each in buttons]}]
+
+
+def _plain(text: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": inert(text), "emoji": False}
+
+
+def _element(button: Button) -> dict[str, Any]:
+    return {
+        "type": "button",
+        "action_id": button.id,
+        "value": button.value,
+        "text": _plain(button.says),
+        "confirm": {
+            "title": _plain(button.title),
+            "text": _plain(button.asks),
+            "confirm": _plain(button.says),
+            "deny": _plain("Go back"),
+        },
+    }
 
 
 def _payload(me: Me) -> dict[str, str]:
@@ -227,11 +278,13 @@ def post(
     channel: str,
     text: str,
     to: str,
+    buttons: Sequence[Button] = (),
 ) -> Write[Posted]:
     """Post with our mark. Where the history cannot be read, nobody can see whether it arrived.
 
     ``channel`` is a conversation's id, or somebody's user id: that posts into the direct messages
-    with them, opened if need be. ``to`` is whom a reader takes it to be for.
+    with them, opened if need be. ``to`` is whom a reader takes it to be for. With buttons the text
+    stands in blocks too, and by itself serves where those are not shown.
 
     Source: Slack Web API, method chat.postMessage.
     """
@@ -240,7 +293,7 @@ def post(
         body = yes(reply)
         return Posted(channel=text_at(body, "channel"), ts=text_at(body, "ts"))
 
-    body = {
+    body: dict[str, Any] = {
         "channel": channel,
         "text": inert(text),
         "mrkdwn": False,
@@ -250,6 +303,8 @@ def post(
         "unfurl_media": False,
         "metadata": {"event_type": "respond_step", "event_payload": _payload(me)},
     }
+    if buttons:
+        body["blocks"] = _blocks(text, buttons)
     return Write(
         says=f"Slack message to {to}",
         verb="post",

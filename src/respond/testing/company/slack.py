@@ -2,6 +2,9 @@
 
 Almost every failure is HTTP 200 with ``ok: false``. Methods that only read take their arguments
 from the query or a form and never look at a JSON body. What a token may not see does not exist.
+
+Messages may have buttons. ``Slack.click`` is somebody's finger: it gives the request body with
+which the workspace tells the app, and sends nothing itself.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote_plus
 
 from respond.testing.company.limits import Limit
 from respond.testing.company.mint import Numbers, upper_for
@@ -26,6 +30,10 @@ if TYPE_CHECKING:
 TEXT_MAX = 40_000
 BLOCKS_MAX = 50
 TOPIC_MAX = 250
+SECTION_MAX = 3_000
+BUTTONS_MAX = 25
+BUTTON_MAX = {"text": 75, "action_id": 255, "value": 2_000}
+CONFIRM_MAX = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
 _CHANNEL_NAME = re.compile(r"[a-z0-9_-]{1,80}")
 
 
@@ -171,6 +179,7 @@ class State:
     users: list[User] = field(default_factory=list)
     tokens: list[Token] = field(default_factory=list)
     conversations: list[Conversation] = field(default_factory=list)
+    app_id: str = "A0RESPOND1"
     numbers: Numbers = field(default_factory=lambda: Numbers({"ts": 100, "channel": 1}))
 
 
@@ -353,6 +362,61 @@ class Slack(System[State]):
         self.happened("message.posted", place, by=by, ts=ts)
         return message
 
+    def click(self, user_id: str, action_id: str, *, ts: str = "") -> bytes:
+        """Somebody presses a button, of their newest message that has it or of the one named.
+
+        Returns:
+            The body that the workspace sends to the app's request URL, still to be signed.
+
+        Raises:
+            SlackError: They see no such button.
+        """
+        user = self.user(user_id)
+        for place in self.state.conversations:
+            if not _sees(place, user):
+                continue
+            for message in reversed(place.messages):
+                for block, button in _buttons(message):
+                    if button["action_id"] == action_id and ts in {"", message.ts}:
+                        return self._clicked(user, place, message, block, button)
+        raise SlackError("action_not_found")
+
+    def _clicked(
+        self, user: User, place: Conversation, message: Message, block: Json, button: Json
+    ) -> bytes:
+        """Source: Slack, "block_actions payload"."""
+        number = self.state.numbers.take("ts")
+        at = f"{int(self.clock.now()):010d}.{number:06d}"
+        pressed = {name: button[name] for name in ("type", "action_id", "value", "text")}
+        said: Json = {
+            "type": "block_actions",
+            "user": {
+                "id": user.id,
+                "username": user.name,
+                "name": user.name,
+                "team_id": self.state.team_id,
+            },
+            "api_app_id": self.state.app_id,
+            "token": "verification_token",
+            "container": {
+                "type": "message",
+                "message_ts": message.ts,
+                "channel_id": place.id,
+                "is_ephemeral": False,
+            },
+            "trigger_id": f"{number}.1.click",
+            "team": {"id": self.state.team_id, "domain": self.state.domain},
+            "enterprise": None,
+            "is_enterprise_install": False,
+            "channel": {"id": place.id, "name": "directmessage" if place.is_im else place.name},
+            "message": message.shown(),
+            "state": {"values": {}},
+            "response_url": f"https://hooks.slack.com/actions/{self.state.team_id}/{number}/x",
+            "actions": [{**pressed, "block_id": block.get("block_id", "b"), "action_ts": at}],
+        }
+        self.happened("button.clicked", place, by="people", action=button["action_id"])
+        return f"payload={quote_plus(json.dumps(said))}".encode()
+
     def happened(self, kind: str, place: Conversation, by: str = "api", **detail: Any) -> None:
         self.ledger.effect(self.name, kind, self.called(place), by=by, channel=place.id, **detail)
 
@@ -521,7 +585,7 @@ def _post_message(call: Call) -> Json:
         raise SlackError("no_text")
     if len(text) > TEXT_MAX:
         raise SlackError("msg_too_long")
-    if not isinstance(blocks, list) or len(blocks) > BLOCKS_MAX:
+    if not _are_blocks(blocks):
         raise SlackError("invalid_blocks")
     metadata = _metadata(call)
     place = _post_target(call, target)
@@ -529,6 +593,57 @@ def _post_message(call: Call) -> Json:
     message.blocks, message.thread_ts = blocks, call.text("thread_ts")
     message.metadata = metadata
     return {"channel": place.id, "ts": message.ts, "message": message.shown()}
+
+
+def _are_blocks(blocks: Any) -> bool:
+    """Whether these blocks fit; of sections and buttons what the vendor's reference says."""
+    if not isinstance(blocks, list) or len(blocks) > BLOCKS_MAX:
+        return False
+    return all(isinstance(block, dict) and _fits(block) for block in blocks)
+
+
+def _fits(block: Json) -> bool:
+    match block.get("type"):
+        case "section":
+            return _is_text(block.get("text"), SECTION_MAX)
+        case "actions":
+            buttons = block.get("elements")
+            if not isinstance(buttons, list) or not 0 < len(buttons) <= BUTTONS_MAX:
+                return False
+            ids = {each.get("action_id") for each in buttons if isinstance(each, dict)}
+            return len(ids) == len(buttons) and all(map(_is_button, buttons))
+        case kind:
+            return isinstance(kind, str)
+
+
+def _is_button(button: Json) -> bool:
+    confirm = button.get("confirm", {})
+    return (
+        button.get("type") == "button"
+        and _is_plain(button.get("text"), BUTTON_MAX["text"])
+        and all(0 < len(button.get(n) or "") <= BUTTON_MAX[n] for n in ("action_id", "value"))
+        and (not confirm or all(_is_plain(confirm.get(n), m) for n, m in CONFIRM_MAX.items()))
+    )
+
+
+def _is_plain(text: Any, limit: int) -> bool:
+    return _is_text(text, limit) and text["type"] == "plain_text"
+
+
+def _is_text(text: Any, limit: int) -> bool:
+    if not isinstance(text, dict) or text.get("type") not in {"plain_text", "mrkdwn"}:
+        return False
+    return isinstance(text.get("text"), str) and 0 < len(text["text"]) <= limit
+
+
+def _buttons(message: Message) -> list[tuple[Json, Json]]:
+    """Each button of a message, with the block it stands in."""
+    return [
+        (block, button)
+        for block in message.blocks
+        if block.get("type") == "actions"
+        for button in block["elements"]
+    ]
 
 
 def _metadata(call: Call) -> Json | None:
