@@ -118,7 +118,7 @@ def _is_text(node: ast.Expr) -> bool:
 def test_httpx_is_imported_in_one_adapter() -> None:
     """So that a successor can replace it there."""
     users = {p.name for p in FILES if any(n.split(".")[0] == "httpx" for n in imports(p))}
-    assert users <= {"http.py", "http_wire.py"}
+    assert users <= {"http.py", "only_httpx.py"}
 
 
 def test_nothing_but_the_clock_asks_what_time_it_is() -> None:

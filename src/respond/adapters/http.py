@@ -532,7 +532,7 @@ class _Line:
                 f"the connection '{connection}' has no address for '{surface}'",
                 do=f"add it under [connections.{connection}]",
             )
-        from respond.adapters.http_wire import httpx  # noqa: PLC0415 - a request is about to leave
+        from respond.adapters.only_httpx import httpx  # noqa: PLC0415 - a request is about to leave
 
         scheme = scheme_for(endpoint.auth, surface)
         try:

@@ -1,6 +1,6 @@
 """Send the bytes of one request, once, and say what came back or how far it got.
 
-The only module that imports httpx, and ``adapters.http`` imports it when the first request
+The only module that uses httpx, and ``adapters.http`` imports it when the first request
 leaves. It knows no system and makes no errors of ours: it answers ``Raw`` or ``Broken``.
 
 Connections come from httpcore, the pool underneath httpx, because two things can be said only
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -20,16 +19,12 @@ from typing import Any, Final
 
 import httpcore
 
-# httpx loads its own command line, with click, rich and pygments, wherever these are installed;
-# that would nearly double what the first request costs. A name that is None is not imported.
-sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
-import httpx  # noqa: E402
-
 from respond.adapters.http_answer import Broken, How, Raw
 from respond.adapters.http_request import READING, WriteRefusedError
+from respond.adapters.only_httpx import httpx
 from respond.ports import Clock
 
-__all__ = ["FAULTS", "Pool", "httpx", "send"]
+__all__ = ["FAULTS", "Pool", "send"]
 
 FAULTS: Final = (httpx.HTTPError, httpx.InvalidURL)
 """What httpx raises where another library sends with it, and no usable answer comes."""
