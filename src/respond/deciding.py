@@ -39,7 +39,9 @@ __all__ = [
     "decide",
     "decide_signed",
     "give_inputs",
+    "record_inputs",
     "review",
+    "review_text",
 ]
 
 Verify = Callable[[Sequence[str], bytes, str, str], str]
@@ -137,8 +139,8 @@ def decide(
             why=f"it was open for {request.within_s // 60} minutes, and then it is a no",
             do=f"to ask again: respond resume {run}",
         )
-    said = next((v for v in state.votes if v.nonce == nonce and v.who.id == who.id), None)
-    if said is None or said.verdict is not verdict:
+    said = {v.verdict for v in state.votes if v.nonce == nonce and v.who.id == who.id}
+    if verdict not in said:
         kind = Kind.APPROVED if verdict is Verdict.APPROVE else Kind.DENIED
         data: dict[str, Any] = {
             "nonce": nonce,
@@ -259,11 +261,39 @@ def give_inputs(
     )
     if taken:
         raise UsageError(f"run {run} has {', '.join(taken)} already")
-    inputs, seal = recorded(runbook, given, entry.journal, describe)
+    record_inputs(entry.journal, runbook, run, who, given, describe)
+
+
+def record_inputs(
+    journal: Journal, runbook: Runbook, run: str, who: Actor, given: Given, describe: Any
+) -> None:
+    """Add inputs to a run that has not started, as the operator at its terminal gives them."""
+    inputs, seal = recorded(runbook, given, journal, describe)
     data: dict[str, Any] = {"question": "inputs", "word": "given", "inputs": inputs}
     if runbook.subject and inputs.get(runbook.subject):
         data["proposed"] = {"subject": inputs[runbook.subject]}
-    entry.journal.append(Event(Kind.ANSWERED, run, "", who, data), seal=seal)
+    journal.append(Event(Kind.ANSWERED, run, "", who, data), seal=seal)
+
+
+def review_text(entry: Entry, run: str, person: str, words: str) -> str:
+    """The text that somebody signs who has looked at a run in which a person went alone.
+
+    Raises:
+        UsageError: There is no such run, or nothing was found to say.
+    """
+    state = entry.state(run)
+    said = " ".join(words.split())
+    if not said:
+        raise UsageError("a review says what was found", do="--words 'what you found'")
+    lines = (
+        "respond review v1",
+        f"journal {entry.journal.head().anchor}",
+        f"run {state.id}",
+        f"person {person}",
+        f"words {said}",
+        "",
+    )
+    return "\n".join(lines)
 
 
 def review(

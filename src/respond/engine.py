@@ -50,7 +50,7 @@ from respond.inventory import take_inventory
 from respond.live_run import LiveRun, Tools
 from respond.planner import NotSoError, make_plan
 from respond.proposing import lacking
-from respond.starting import started
+from respond.starting import go_alone, started
 from respond.stopping import QuitError
 from respond.walk import EndedError, Here
 
@@ -102,6 +102,8 @@ class Engine(LiveRun):
             code = self._propose_plan() if self.site.served else self._plan_and_start()
             if code is not None:
                 return code
+        elif self.site.alone and not self.state.alone and self.state.plan is not None:
+            go_alone(self, self.state.plan)
         return self._walk()
 
     def _walk(self) -> ExitCode:

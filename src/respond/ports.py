@@ -170,6 +170,10 @@ class Journal(Protocol):
         """Runs that were proposed and are not over, oldest first."""
         ...
 
+    def unreviewed(self) -> Sequence[str]:
+        """Runs in which somebody went alone, and at which nobody else has looked, oldest first."""
+        ...
+
     def records(self, run: str = "", *, since: int = 0) -> Iterator[Record]:
         """All records in order, or those of one run; from the seq ``since`` on."""
         ...

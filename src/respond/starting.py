@@ -19,7 +19,7 @@ from respond.errors import ParkedError, RefusedByPersonError, RespondError
 from respond.live_run import LiveRun
 from respond.telling import tell
 
-__all__ = ["started"]
+__all__ = ["go_alone", "started"]
 
 NOBODY_TOLD_S = 120
 """How long going alone waits when nobody could be told, in seconds."""
@@ -32,7 +32,7 @@ def started(live: LiveRun, plan: Plan, typed: str) -> None:
         RefusedByPersonError: They wanted to go alone and may not; nothing was started.
     """
     if live.site.alone:
-        _go_alone(live, plan)
+        go_alone(live, plan)
     proof = {} if live.site.alone else _signature(live, plan, Verdict.START)
     operator = live.site.operator
     by = Actor(operator.id, Strength.KEY) if proof else operator
@@ -88,7 +88,7 @@ def _signature(live: LiveRun, plan: Plan, verdict: Verdict) -> Mapping[str, str]
 # --- alone --------------------------------------------------------------------------------------
 
 
-def _go_alone(live: LiveRun, plan: Plan) -> None:
+def go_alone(live: LiveRun, plan: Plan) -> None:
     """Let one person go on without a second one's yes.
 
     Raises:

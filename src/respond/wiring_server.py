@@ -97,6 +97,7 @@ class _Parts:
     jumping: RehearsalClock | None
     story: StorySecrets | None
     stops: dict[str, Stop] = field(default_factory=dict)
+    closers: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def mode(self) -> str:
@@ -163,6 +164,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         journal.close,
         *([rehearsal.close] if rehearsal is not None else []),
         inbox.close,
+        *parts.closers,
         house.receiver.close,
     ]
     return house
@@ -296,9 +298,15 @@ def _receiver(
     clicks = None
     chats = {n: s.options for n, s in parts.project.sources.items() if s.sender == "slack"}
     if chats:
-        from respond.server.clicks import Clicks
+        from respond.server.clicks import Clicks, Workspace, waiting_run
 
-        clicks = Clicks(entry, chats, states=board.runs, on_change=on_change, log=parts.log)
+        clicks = Clicks(
+            entry,
+            {name: Workspace.of(name, options) for name, options in chats.items()},
+            run_of=waiting_run(board.runs),
+            on_change=on_change,
+            log=parts.log,
+        )
     return Receiver(
         {name: source(config) for name, config in parts.project.sources.items()},
         inbox,
@@ -470,6 +478,7 @@ def _reader(parts: _Parts) -> Reader:
         redactor=parts.redactor,
         waiting=lambda *_: None,
     )
+    parts.closers.append(transport.close)
     return transport.reader()
 
 

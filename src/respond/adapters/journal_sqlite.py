@@ -77,6 +77,10 @@ _UNFINISHED = (
     " AND run NOT IN (SELECT run FROM journal WHERE kind = 'ended') ORDER BY seq"
 )
 _ROWS = "SELECT seq, body, body_hash, hash, kind, run, step, at FROM journal"
+_UNREVIEWED = (
+    "SELECT DISTINCT run FROM journal WHERE kind = 'break-glass'"
+    " AND run NOT IN (SELECT run FROM journal WHERE kind = 'reviewed') ORDER BY seq"
+)
 _BEFORE = "SELECT hash FROM journal WHERE seq = ?"
 
 _VERIFY_FIRST = "run `respond audit verify`; to go on without it: respond RUNBOOK --new-journal"
@@ -332,9 +336,13 @@ class SqliteJournal:
         with self._reading() as db:
             return [run for (run,) in db.execute(_UNFINISHED).fetchall()]
 
-    def records(self, run: str = "") -> Iterator[Record]:
+    def unreviewed(self) -> list[str]:
+        with self._reading() as db:
+            return [run for (run,) in db.execute(_UNREVIEWED).fetchall()]
+
+    def records(self, run: str = "", *, since: int = 0) -> Iterator[Record]:
         """All records in order, or those of one run, each checked against its own hash."""
-        from_seq = 0
+        from_seq = since
         while True:
             found = self._batch(run, from_seq)
             for row, before in found:

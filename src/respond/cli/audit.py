@@ -622,3 +622,24 @@ def _proof_json(report: Report, found: list[Occurrence]) -> dict[str, Any]:
         ],
         "journal": {"answer": report.answer.name.lower().replace("_", "-"), "says": report.says},
     }
+
+
+# --- what was done alone ------------------------------------------------------------------------
+
+
+@_audit.command(
+    epilog=examples("respond audit review CK-7F3Q --words 'called dana, she did it, key was live'")
+)
+def review(
+    ctx: typer.Context,
+    run: str = typer.Argument(help="Id of the run in which somebody went alone"),
+    words: str = typer.Option(help="What you found, for the log"),
+    key: str = typer.Option("", help="Private key file to sign with; else the agent or ~/.ssh"),
+    as_: str = typer.Option("", "--as", help="Your id in respond.toml, if your login is not in it"),
+) -> int:
+    """Close the open item that an emergency entry leaves, with your own SSH key."""
+    from respond.cli.deciding import review_run
+
+    review_run(ctx.obj, run, words, as_=as_, key=key)
+    _result(f"Recorded: run {run} is reviewed.")
+    return 0

@@ -347,7 +347,7 @@ class Connecting:
             self.keys,
             self.redactor,
             self.clock,
-            environment=wiring.clean_environment(),  # noqa: SLF001 - the same for a run
+            environment=wiring.clean_environment(),
         )
 
     def _has(self, store: CredentialStore) -> bool:

@@ -189,7 +189,7 @@ class Storing:
             self.keys,
             self.redactor,
             self.clock,
-            environment=wiring.clean_environment(),  # noqa: SLF001 - the same for a run
+            environment=wiring.clean_environment(),
         )
 
     def _has(self, store: CredentialStore) -> bool:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from respond.formats.config_file import Project
     from respond.ports import Head, Journal
 
-__all__ = ["apps", "take_answer"]
+__all__ = ["apps", "review_run", "take_answer"]
 
 apps = {
     name: typer.Typer(rich_markup_mode=None, add_completion=False) for name in ("approve", "deny")
@@ -205,6 +205,34 @@ def _decide_here(me: _Me, run: str, verdict: Verdict, reason: str) -> ExitCode:
         )
         result(_came_to(standing, run))
     return ExitCode.DONE
+
+
+def review_run(places: Places, run: str, words: str, *, as_: str, key: str) -> None:
+    """Have somebody else sign that they looked at a run in which a person went alone (P14).
+
+    Raises:
+        UsageError, RefusedByPersonError, NotReadyError: It does not count; nothing was recorded.
+    """
+    from respond.adapters.ssh import check_signature
+    from respond.cli.runs import journal_of
+    from respond.core.approval import NAMESPACE
+    from respond.core.events import Actor, Strength
+    from respond.deciding import review, review_text
+
+    me = _Me(places, as_, key)
+    project = me.project()
+    person = me.person(project)
+    with journal_of(places, run) as journal:
+        entry = _entry(project, journal)
+        text = review_text(entry, run, person, words)
+        keys = entry.keys.get(person, ())
+        signature = me.sign(text, keys)
+        proof = {
+            "text": text,
+            "signature": signature,
+            "key": check_signature(keys, text.encode(), signature, NAMESPACE),
+        }
+        review(entry, run, Actor(person, Strength.KEY), words, proof)
 
 
 def _see_that_they_may(entry: Entry, request: Request, person: str, verdict: Verdict) -> None:

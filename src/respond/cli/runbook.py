@@ -79,6 +79,14 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "connection": (str, typer.Option("", "--connection", help="Which account, if there are more")),
     "incident": (str, typer.Option("", "--incident", help="Id of the incident, for the log")),
     "reason": (str, typer.Option("", "--reason", help="Why, in a sentence, for the log")),
+    "break_glass": (
+        bool,
+        typer.Option(
+            False,
+            "--break-glass",
+            help="Go alone in an emergency: your key, --reason, and everybody is told",
+        ),
+    ),
     "verbose": (bool, typer.Option(False, "-v", "--verbose", help="Say every request, on stderr")),
     "new_journal": (
         bool,
@@ -130,6 +138,35 @@ def _input_help(declared: Input) -> str:
     return showable(" ".join(parts), limit=300)
 
 
+def emergency(hand: Stagehand, *, break_glass: bool, reason: str) -> str:
+    """Why somebody goes alone; empty when nobody does.
+
+    Raises:
+        RefusedByPersonError: There is no reason, or no terminal (P14).
+    """
+    from respond.errors import RefusedByPersonError
+
+    if not break_glass:
+        return ""
+    at_terminal = sys.stdin.isatty() and sys.stderr.isatty() and not hand.auto
+    if at_terminal and reason.strip():
+        return reason.strip()
+    raise RefusedByPersonError(
+        "nobody goes alone here",
+        why="it wants a reason" if at_terminal else "only a person at a terminal can",
+        do="--break-glass --reason 'why nobody else can be asked'",
+    )
+
+
+def say_unreviewed(session: Session) -> None:
+    """Say which emergency entries nobody has looked at yet; at every start, until somebody does."""
+    from respond.cli.output import say
+
+    for run in session.journal.unreviewed():
+        say(f"OPEN: somebody went alone in run {run}, and nobody has reviewed it: "
+            f"respond audit review {run} --words '...'")  # fmt: skip
+
+
 class _Command:
     """One call of a runbook's command."""
 
@@ -153,6 +190,7 @@ class _Command:
         )
         if given["step"] and not given["dry_run"]:
             raise UsageError("--step goes with --dry-run", do="add --dry-run")
+        alone = emergency(hand, break_glass=given["break_glass"], reason=given["reason"])
         inputs = from_options(runbook, given)
         session = wiring.real_session(
             self.places,
@@ -165,8 +203,10 @@ class _Command:
             step_by_step=given["step_by_step"],
             dry_run=given["dry_run"],
             new_journal=given["new_journal"],
+            alone=alone,
         )
         try:
+            say_unreviewed(session)
             ask_for(runbook, inputs, session)
             return self._carry(session, runbook, hand, inputs)
         finally:
@@ -233,6 +273,31 @@ def ask_for(runbook: Runbook, given: Given, session: Session) -> None:
     for declared in runbook.inputs:
         if not given.has(declared.name) and _is_wanted(runbook, declared, given):
             _ask_one(runbook, declared, given, session)
+
+
+def ask_what_is_missing(runbook: Runbook, session: Session) -> None:
+    """Ask for inputs that the event of a run could not give, where somebody sits at a terminal.
+
+    Raises:
+        RefusedByPersonError: The person went away.
+    """
+    from respond.adapters.sealing import describe_secret
+    from respond.core.run import fold
+    from respond.deciding import record_inputs
+    from respond.proposing import Given, lacking
+
+    state = fold(session.journal.records(session.run))
+    if state is None or state.started or not session.prompt.is_there:
+        return
+    if not lacking(runbook, state.inputs):
+        return
+    known = Given({n: v for n, v in state.inputs.items() if v not in (None, "", [])})
+    ask_for(runbook, known, session)
+    new = Given(
+        {n: v for n, v in known.values.items() if n not in state.inputs}, dict(known.secrets)
+    )
+    operator = session.site.operator
+    record_inputs(session.journal, runbook, session.run, operator, new, describe_secret)
 
 
 def _is_wanted(runbook: Runbook, declared: Input, given: Given) -> bool:

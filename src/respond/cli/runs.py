@@ -269,6 +269,10 @@ def resume(
     yes: bool = typer.Option(False, "--yes", help="Yes to all that destroys nothing"),
     verbose: bool = typer.Option(False, "-v", "--verbose", help="Say every request, on stderr"),
     approval: str = typer.Option("", help="First take the answer in this file; see approve"),
+    break_glass: bool = typer.Option(
+        False, "--break-glass", help="Go alone in an emergency: your key, --reason"
+    ),
+    reason: str = typer.Option("", help="With --break-glass: why nobody else can be asked"),
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
 ) -> int:
     """Carry a run on after a crash, a Ctrl-C or a wait. Nothing is done twice."""
@@ -280,13 +284,21 @@ def resume(
 
         run = take_answer(places, approval, run)
     kept = _read(places, run or only_open(places))
+    if approval and kept.state.is_served:
+        say(f"the server carries run {kept.state.id} on; without one: respond resume")
+        return int(ExitCode.DONE)
     hand = _hand(kept, auto=auto, yes=yes, as_json=as_json)
     hand.verbosity = int(verbose)
     if kept.is_rehearsal:
         return int(_rehearsing(places, kept, hand).resume(_ahead_s(kept)))
-    with _session(places, kept, hand) as (session, runbook):
+    from respond.cli.runbook import ask_what_is_missing, emergency, say_unreviewed
+
+    alone = emergency(hand, break_glass=break_glass, reason=reason)
+    with _session(places, kept, hand, alone=alone) as (session, runbook):
         from respond.undo import changed_meanwhile
 
+        say_unreviewed(session)
+        ask_what_is_missing(runbook, session)
         engine = session.engine(runbook)
         for line in changed_meanwhile(engine):
             say(f"CHANGED MEANWHILE: {line}")
@@ -311,7 +323,9 @@ def _hand(kept: _Kept, *, auto: bool = False, yes: bool = False, as_json: bool) 
 
 
 @contextmanager
-def _session(places: Places, kept: _Kept, hand: Stagehand) -> Iterator[tuple[Session, Any]]:
+def _session(
+    places: Places, kept: _Kept, hand: Stagehand, *, alone: str = ""
+) -> Iterator[tuple[Session, Any]]:
     """A session against the real systems for a run that was begun before."""
     from respond import wiring
 
@@ -326,6 +340,7 @@ def _session(places: Places, kept: _Kept, hand: Stagehand) -> Iterator[tuple[Ses
         run=kept.state.id,
         chosen=str(proposed.get("connection", "")),
         by_hand=bool(proposed.get("by_hand")),
+        alone=alone,
     )
     try:
         yield session, runbook

@@ -200,6 +200,12 @@ class RunState:
     def started(self) -> bool:
         return bool(self.started_at)
 
+    @property
+    def is_served(self) -> bool:
+        """Whether a server carries it on: an event began it, and no person took it over."""
+        by = str(self.engine.get("by", ""))
+        return bool(self.proposed.get("served")) and by in ("", self.operator)
+
     def step(self, address: str) -> StepState:
         found = self.notices if is_notice(address) else self.steps
         return found.get(address) or StepState(address)

@@ -1,8 +1,8 @@
 """Approval requests and answers as files, for a laptop without journal and server.
 
 A request file holds the request and the plan that it is about. Digests are worked out anew from
-what the file says, words included, so that nobody signs one plan and sees another. An answer file holds the signed
-text; whoever takes it holds it against the journal, and believes nothing else.
+what the file says, words included, so that nobody signs one plan and sees another. An answer file
+holds the signed text; whoever takes it holds it against the journal, and believes nothing else.
 """
 
 from __future__ import annotations

@@ -27,10 +27,7 @@ _TROUBLE_S: Final = (60, 120, 300, 900)
 
 def is_ours(state: RunState) -> bool:
     """Whether a server carries this run on, and not a person at a terminal."""
-    if not state.proposed.get("served") or state.status is RunStatus.ENDED:
-        return False
-    by = str(state.engine.get("by", ""))
-    return not by or by == state.operator
+    return state.is_served and state.status is not RunStatus.ENDED
 
 
 def due_s(state: RunState, standing: Standing | None, tried: int) -> int | None:

@@ -94,6 +94,9 @@ class KilledJournal:
     def unfinished(self) -> Sequence[str]:
         return self._journal.unfinished()
 
+    def unreviewed(self) -> Sequence[str]:
+        return self._journal.unreviewed()
+
     def records(self, run: str = "", *, since: int = 0) -> Iterator[Record]:
         return self._journal.records(run, since=since)
 
