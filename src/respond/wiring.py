@@ -119,6 +119,7 @@ class Session:
     locks: Path
     closers: list[Callable[[], None]] = field(default_factory=list)
     sign: Callable[[str, str], Mapping[str, str]] | None = None
+    asked: Callable[[LiveRun, Request, tuple[str, ...]], None] | None = None
 
     def engine(self, runbook: Runbook) -> Engine:
         from respond.engine import Engine, Tools
@@ -130,7 +131,7 @@ class Session:
             self.clock,
             self.prompt,
             self.progress,
-            asked=_tell_of_a_request,
+            asked=self.asked or tell_of_a_request,
             sign=self.sign,
         )
         return Engine(self.run, runbook, self.site, tools)
@@ -140,7 +141,8 @@ class Session:
             close()
 
 
-def _tell_of_a_request(live: LiveRun, request: Request, persons: tuple[str, ...]) -> None:
+def tell_of_a_request(live: LiveRun, request: Request, persons: tuple[str, ...]) -> None:
+    """Let these persons know that a run waits for them, unless they were told."""
     from respond.telling import tell
 
     tell(live, f"approval:{request.nonce[:8]}", "approval-needed", persons)

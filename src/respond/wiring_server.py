@@ -10,6 +10,7 @@ import dataclasses
 import secrets
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     from respond.adapters.inbox_sqlite import SqliteInbox
     from respond.adapters.journal_sqlite import SqliteJournal
     from respond.adapters.redactor import Redactor
+    from respond.core.approval import Request
     from respond.deciding import Entry
     from respond.formats.config_file import Project, SourceConfig
+    from respond.live_run import LiveRun
     from respond.places import Places
     from respond.ports import KeyStore, Secrets
     from respond.rehearsal import Rehearsal, RehearsalClock, StorySecrets
@@ -48,6 +51,8 @@ __all__ = ["House", "build"]
 
 _SESSION_KEY = "page-session"
 _SESSION_KEY_BYTES = 32
+_TELLERS = 2
+"""Notices that are sent at the same time."""
 
 
 @dataclass(slots=True)
@@ -418,7 +423,7 @@ def _conductor(
         on_run=lambda _: None,
         log=parts.log,
     )
-    carrier = _Carrier(parts, board, journal)
+    carrier = _Carrier(parts, board, journal, entry)
     return Conductor(
         entry=entry,
         intake=intake,
@@ -429,6 +434,7 @@ def _conductor(
         reconcile=_reconciler(parts, inbox, board, reader),
         reconcile_s=project.server.reconcile_s,
         stopping=carrier.stop,
+        starting=carrier.tell_again,
     )
 
 
@@ -584,7 +590,11 @@ class _Carrier:
     parts: _Parts
     board: Board
     journal: SqliteJournal
+    entry: Entry
     stopped: bool = False
+    _telling: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(_TELLERS, thread_name_prefix="telling")
+    )
 
     def carry(self, run: str) -> None:
         """Advance a run as far as it goes; what stops it is recorded, and said in the log."""
@@ -601,6 +611,7 @@ class _Carrier:
             log.warning("run.not-ready", run=run, what=error.what, why=error.why, do=error.do)
             self._say_why(state, error)
             return
+        session.asked = self._asked
         try:
             with RunLocks(session.locks, session.clock).hold(run):
                 engine = session.engine(runbook)
@@ -618,9 +629,50 @@ class _Carrier:
             self.parts.stops.pop(run, None)
             session.close()
 
+    # --- letting people know --------------------------------------------------------------------
+
+    def tell_again(self) -> None:
+        """Let people know of what they were asked before this server started, and not told."""
+        from respond.core.approval import Standing
+        from respond.deciding import asked_now
+        from respond.server.due import is_ours
+
+        for state in self.board.runs():
+            request = asked_now(state) if is_ours(state) else None
+            if request is not None and self.entry.standing(state, request) is Standing.OPEN:
+                self._tell_later(state, request)
+
+    def _asked(self, live: LiveRun, request: Request, persons: tuple[str, ...]) -> None:
+        del persons  # Worked out anew when they are told.
+        self._tell_later(live.state, request)
+
+    def _tell_later(self, state: RunState, request: Request) -> None:
+        """Chat that hangs must not hold the run up: a thread of its own tells (P27)."""
+        if not self.stopped:
+            self._telling.submit(self._tell, state, request)
+
+    def _tell(self, state: RunState, request: Request) -> None:
+        from respond.core.approval import able
+
+        log = self.parts.log
+        try:
+            runbook = wiring.load_runbook(self.parts.places, str(state.proposed["runbook"]))
+            session = self._session(state, runbook)
+        except RespondError as error:
+            log.warning("notice.failed", run=state.id, what=error.what, why=error.why)
+            return
+        try:
+            persons = tuple(person.id for person in able(request, self.parts.people))
+            wiring.tell_of_a_request(session.engine(runbook), request, persons)
+        except RespondError as error:
+            log.warning("notice.failed", run=state.id, what=error.what, why=error.why)
+        finally:
+            session.close()
+
     def stop(self) -> None:
         """Let every run that goes on park at its next safe point."""
         self.stopped = True
+        self._telling.shutdown(wait=False, cancel_futures=True)
         for stop in list(self.parts.stops.values()):
             stop.wanted = True
 

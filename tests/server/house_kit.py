@@ -132,6 +132,11 @@ class Site:
         counted = self.rehearsal.doors.get("counts")
         return int(counted["customerio"]["writes"])
 
+    def effects(self, system: str) -> list[dict[str, Any]]:
+        """What happened in one of the company's systems."""
+        listed = self.rehearsal.doors.get("effects")["effects"]
+        return [each for each in listed if each["system"] == system]
+
     # --- what comes in ---
 
     def send(self, sender: str, body: bytes | None = None, **others: Any) -> httpx.Response:
@@ -219,6 +224,15 @@ class Site:
         }  # fmt: skip
         return self.page(person).post(f"/runs/{state.id}/decision", fields)
 
+    def by_page_late(self, state: RunState, person: str) -> int:
+        """The same, with a page that shows an earlier state."""
+        request = state.requests[-1]
+        fields = {
+            "verdict": "approve", "nonce": request.nonce, "digest": request.digest,
+            "typed": state.id.rpartition("-")[2],
+        }  # fmt: skip
+        return self.page(person).post(f"/runs/{state.id}/decision", fields).status_code
+
     def by_chat(self, state: RunState, user: str, action: str = "approve") -> httpx.Response:
         body = slack_click(self.request(state).nonce, action_id=f"respond.{action}", user=user)
         return self.send("slack", body)
@@ -265,13 +279,13 @@ def started(where: Path, state: Path, company: Company) -> Iterator[Site]:
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         thread.start()
+        made = Site(house, url, company, Rehearsal.start(at=company.base_url))
         try:
-            made = Site(house, url, company, Rehearsal.start(at=company.base_url))
             made.soon(lambda: server.started or None)
             yield made
+        finally:
             for browser in made.pages.values():
                 browser.http.close()
-        finally:
             server.should_exit = True
             thread.join(timeout=LIMIT_S)
             alive = thread.is_alive()

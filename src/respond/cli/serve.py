@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["apps"]
 
+_BACKLOG = 1_024
+
 _app = typer.Typer(rich_markup_mode=None, add_completion=False)
 apps = {"serve": _app}
 
@@ -87,6 +89,7 @@ def _bound(address: str, port: int) -> socket.socket:
         bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(place)
+        bound.listen(_BACKLOG)  # Who comes before the server is up waits a moment, and is served.
     except OSError as error:
         raise UsageError(
             f"{address} port {port} cannot be used",
@@ -97,6 +100,7 @@ def _bound(address: str, port: int) -> socket.socket:
 
 
 def _run(house: House, bound: socket.socket) -> None:
+    import signal
     import threading
 
     import uvicorn
@@ -124,4 +128,16 @@ def _run(house: House, bound: socket.socket) -> None:
         proxy_headers=False,
         h11_max_incomplete_event_size=65_536,
     )
-    uvicorn.Server(config).run(sockets=[bound])
+    server = uvicorn.Server(config)
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    # uvicorn has handlers of its own while it runs, and raises the signal again when it is done:
+    # ours keep that from ending the process before journal and inbox are closed.
+    kept = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        server.run(sockets=[bound])
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)

@@ -47,6 +47,7 @@ class Conductor:
 
     Attributes:
         states: Every run, oldest first.
+        starting: Takes up what the last server left undone, beside the runs themselves.
         stopping: Lets the runs in flight park at their next safe point.
         reconcile: Asks the senders that deliver once; None where there is none.
         reconcile_s: Pause between two such questions, in seconds.
@@ -59,6 +60,7 @@ class Conductor:
     log: FilteringBoundLogger
     metrics: Metrics
     stopping: Callable[[], None] = lambda: None
+    starting: Callable[[], None] = lambda: None
     reconcile: Callable[[], None] | None = None
     reconcile_s: int = 300
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
@@ -73,6 +75,7 @@ class Conductor:
         self._signed_ms = self.entry.clock.mono_ms()
         self.alive_ms = self._signed_ms
         self.workers.start()
+        self.starting()
         self._threads = [threading.Thread(target=self._rounds, name="conductor", daemon=True)]
         if self.reconcile is not None:
             asking = threading.Thread(target=self._asking, name="reconciling", daemon=True)

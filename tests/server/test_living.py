@@ -1,0 +1,377 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.server.house_kit import LIMIT_S, Site, as_json, project, site, started
+
+from respond.adapters.clock import SystemClock
+from respond.adapters.journal_sqlite import SqliteJournal
+from respond.adapters.keys import FolderKeys
+from respond.core.approval import Standing, Verdict
+from respond.core.events import Actor, Strength
+from respond.core.run import RunState, RunStatus, fold_all
+from respond.deciding import answer, asked_now
+from respond.errors import RefusedByPersonError
+from respond.testing.company import Server as Company
+from respond.testing.company import default_company, serve
+from respond.testing.senders import payload, secret_for, signed
+
+BEN = Actor("ben", Strength.KEY)
+HOOK_FOR_LOST_2FA = (
+    '[[hooks]]\nsource = "SOURCE"\nrunbook = "lost-2fa"\n'
+    'with = {email = "${{ event.labels.user }}"}'
+)
+
+
+@pytest.fixture
+def company() -> Iterator[Company]:
+    with serve(default_company(guess_routes=True)) as running:
+        yield running
+
+
+def told(state: RunState) -> set[str]:
+    """Who was told of the run itself."""
+    ends = [notice.conclusion for notice in state.notices.values()]
+    return {name for end in ends if end is not None for name in (end.output or {}).get("told", ())}
+
+
+# --- what people are told and asked ---------------------------------------------------------------
+
+
+@pytest.mark.promise("P13")
+def test_those_who_can_agree_are_told_and_nobody_else(tmp_path: Path) -> None:
+    """Once each, with run, plan and anchor; not whoever has no part in it."""
+    with site(tmp_path) as served:
+        served.send("pagerduty")
+        served.waiting()
+        state = served.until(told)
+        assert told(state) == {"ana", "ben", "jean"}
+        posted = [e for e in served.effects("slack") if e["kind"] == "message.posted"]
+        assert {e["target"] for e in posted} <= {"@ana", "@ben", "@jean"}
+
+
+@pytest.mark.promise("P11", "P13")
+def test_the_subject_is_not_told_sees_nothing_and_cannot_agree(tmp_path: Path) -> None:
+    """Whom the incident is about gets no notice, no page and no vote."""
+    with site(tmp_path, hooks=HOOK_FOR_LOST_2FA) as served:
+        labels = {"user": "jean@example.com"}
+        served.send("alertmanager", payload("alertmanager", labels=labels, at=served.now_text()))
+        state = served.waiting()
+        assert state.proposed["subject"] == "jean@example.com"
+        assert "jean" not in told(served.until(told))
+        assert served.page("jean").get(f"/runs/{state.id}").status_code == 404
+        assert state.id not in served.page("jean").get("/").text
+        assert served.by_page(state, "jean").status_code in (403, 404)
+        assert served.by_page(state, "ana").status_code == 303
+
+
+def test_what_the_event_cannot_give_is_asked_on_the_page(tmp_path: Path) -> None:
+    """Nothing is guessed: the run waits for its input, and looks when it has it."""
+    with site(tmp_path, hooks=HOOK_FOR_LOST_2FA) as served:
+        served.send("pagerduty")
+        state = served.until(lambda s: s.parked.get("asks", {}).get("kind") == "inputs")
+        assert state.plan is None
+        page = served.page("ana")
+        text = page.get(f"/runs/{state.id}").text
+        assert 'name="in_email"' in text
+        wrong = page.post(f"/runs/{state.id}/inputs", {"in_email": "no address"})
+        assert wrong.status_code != 303
+        given = page.post(f"/runs/{state.id}/inputs", {"in_email": "jean@example.com"})
+        assert given.status_code == 303, given.text
+        state = served.waiting()
+        assert state.inputs["email"] == "jean@example.com"
+        assert state.proposed["subject"] == "jean@example.com"
+
+
+def test_a_step_by_hand_is_reported_on_the_page_and_proved_by_looking(tmp_path: Path) -> None:
+    """The unconfirmed change is a person's: they say it on the page, and the tool looks."""
+    with site(tmp_path, api_hands=False) as served:
+        served.send("pagerduty")
+        served.by_file(served.waiting())
+        state = served.until(lambda s: s.parked.get("asks", {}).get("kind") == "task")
+        asks = state.parked["asks"]
+        text = served.page("ana").get(f"/runs/{state.id}").text
+        assert asks["title"] in text
+        fields = {"question": asks["id"], "word": "done"}
+        assert served.page("ana").post(f"/runs/{state.id}/answer", fields).status_code == 303
+        ended = served.until(lambda s: s.status is RunStatus.ENDED)
+        end = ended.step("revoke").conclusion
+        assert end is not None
+        assert end.how.value in ("done", "your-word")
+
+
+@pytest.mark.promise("P11")
+def test_two_people_on_two_channels(tmp_path: Path) -> None:
+    """Where policy wants two, the second person lets it go on, and the same person does not."""
+    policy = 'two_people = "destructive"\napprovals = 2'
+    with site(tmp_path, policy=policy) as served:
+        served.send("pagerduty")
+        state = served.waiting()
+        assert served.by_file(state) is Standing.OPEN
+        served.by_page(state, "ben")
+        assert asked_now(served.run()) is not None
+        served.by_page(state, "ana")
+        ended = served.until(lambda s: s.status is RunStatus.ENDED)
+        assert ended.ended["exit"] == 0
+        assert {vote.who.id for vote in ended.votes} == {"ana", "ben"}
+
+
+def test_a_no_on_the_page_ends_it(tmp_path: Path) -> None:
+    """Nothing was written, and the record says who said no."""
+    with site(tmp_path) as served:
+        served.send("pagerduty")
+        served.by_page(served.waiting(), "ana", "deny")
+        ended = served.until(lambda s: s.status is RunStatus.ENDED)
+        assert ended.ended["exit"] == 4
+        assert "ana said no" in ended.ended["say"]
+        assert served.writes() == 0
+
+
+# --- hostile events -------------------------------------------------------------------------------
+
+ATTACKS = (
+    "<script>alert(1)</script>",
+    "${{ inputs.leaked }}",
+    "\x1b]0;owned\x07\x1b[2J",
+    "../../etc/passwd",
+    "\u202egnp.exe\u2066",
+    "'; DROP TABLE journal; --",
+    "run.operator == 'dana' || true",
+    "=cmd|' /C calc'!A0",
+    "A" * 60_000,
+    "[x](javascript:alert(1)) <!channel>",
+)
+
+
+@pytest.mark.promise("P13", "P18", "P19", "P21")
+@pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
+def test_a_hostile_text_becomes_ugly_text_in_a_proposal_at_most(
+    attack: str, tmp_path: Path
+) -> None:
+    """It chooses nothing, starts nothing, writes nothing, and is inert on the page."""
+    with site(tmp_path) as served:
+        body = json.loads(payload("pagerduty", at=served.now_text()))
+        data = body["event"]["data"]
+        data["title"] = data["html_url"] = data["incident_key"] = attack
+        data["service"]["summary"] = attack
+        body["event"]["agent"] = {"summary": attack, "id": attack}
+        assert served.send("pagerduty", as_json(body)).status_code == 202
+        state = served.waiting()
+        assert state.proposed["runbook"] == "compromised-key"
+        assert state.inputs["key"] == "backend-prod"
+        text = served.page("ana").get(f"/runs/{state.id}").text
+        assert "<script>alert" not in text
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+        assert "javascript:alert" not in text.replace("[x](javascript:alert(1))", "")
+        assert served.writes() == 0
+
+
+@pytest.mark.promise("P18")
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 10_000 + b"]" * 10_000,
+        b'{"event": {"id": "a", "id": "b"}}',
+        b'{"event": "\xff\xfe"}',
+        b"\xef\xbb\xbf{}",
+        b'{"event": NaN}',
+        b"not json",
+        b"",
+        b'{"event": ' + b"[1," * 20_000 + b"1" + b"]" * 20_000 + b"}",
+    ],
+    ids=["deep", "twice", "no-utf8", "bom", "nan", "no-json", "empty", "nodes"],
+)
+def test_a_genuine_delivery_that_is_no_use_is_recorded_and_begins_nothing(
+    body: bytes, tmp_path: Path
+) -> None:
+    """202, so that the sender does not switch the page off; and nothing more than a line."""
+    with site(tmp_path) as served:
+        answer_ = served.send("pagerduty", body)
+        assert (answer_.status_code, answer_.json()["result"]) == (202, "ignored")
+        assert served.send("pagerduty").status_code == 202
+        served.waiting()
+        assert len(served.runs()) == 1
+
+
+@pytest.mark.promise("P18")
+def test_ten_megabytes_are_refused_at_the_limit(tmp_path: Path) -> None:
+    """Too large is too large before anything is judged."""
+    with site(tmp_path) as served:
+        assert served.send("pagerduty", b"[" * 10_000_000).status_code == 413
+        assert served.runs() == []
+
+
+# --- stopping, dying, coming back -----------------------------------------------------------------
+
+
+def test_a_server_that_stops_leaves_its_runs_to_the_next_one(
+    tmp_path: Path, company: Company
+) -> None:
+    """What waited goes on waiting; what people decided meanwhile takes effect at the start."""
+    where, state_folder = project(tmp_path / "project"), tmp_path / "state"
+    with started(where, state_folder, company) as first:
+        first.send("pagerduty")
+        state = first.waiting()
+    with started(where, state_folder, company) as second:
+        assert second.waiting().id == state.id
+        second.by_file(second.waiting())
+        ended = second.until(lambda s: s.status is RunStatus.ENDED)
+        assert ended.ended["exit"] == 0
+
+
+Running = tuple["subprocess.Popen[bytes]", str]
+
+
+@contextmanager
+def process(where: Path, state: Path, company: Company) -> Iterator[Running]:
+    """``respond serve`` in a process of its own; gives it and its address."""
+    environment = {**os.environ, "XDG_STATE_HOME": str(state)}
+    words = ["--project", str(where), "serve", "--at", company.base_url, "--port", "0"]
+    with subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-c", "from respond.cli.main import main; main()", *words],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env=environment,
+    ) as running:
+        assert running.stderr is not None
+        url = ""
+        for line in running.stderr:
+            if b" runs at http" in line:
+                url = line.decode().partition(" runs at ")[2].partition(";")[0]
+                break
+        rest = threading.Thread(target=running.stderr.read, daemon=True)
+        rest.start()
+        try:
+            yield running, url
+        finally:
+            if running.poll() is None:
+                running.send_signal(signal.SIGTERM)
+            running.wait(timeout=LIMIT_S)
+            rest.join(timeout=LIMIT_S)
+
+
+def send_to(url: str, n: int) -> int:
+    body = payload("pagerduty", thing=f"P{n}", event=f"event-{n}")
+    headers = signed(
+        "pagerduty",
+        [secret_for("pagerduty")],
+        body,
+        now_s=int(time.time()),
+        delivery_id=f"delivery-{n}",
+    )
+    with httpx.Client(trust_env=False, timeout=10) as http:
+        return http.post(f"{url}/hooks/pagerduty", content=body, headers=dict(headers)).status_code
+
+
+@pytest.mark.promise("P17")
+@pytest.mark.campaign("C6")
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_killed_after_a_202_every_event_is_there_and_each_once(
+    count: int, tmp_path: Path, company: Company
+) -> None:
+    """SIGKILL at once after the answer; the next server proposes each event exactly once."""
+    hooks = (
+        '[[hooks]]\nsource = "SOURCE"\nrunbook = "compromised-key"\n'
+        'with = {key = "${{ event.about }}"}'
+    )
+    more = "\n[server]\nproposals = 100\n"
+    where, state = project(tmp_path / "project", hooks=hooks, sources=more), tmp_path / "state"
+    sent = 0
+    for _ in range(3):
+        with process(where, state, company) as (running, url):
+            for _ in range(count):
+                assert send_to(url, sent) == 202
+                sent += 1
+            running.kill()
+    with started(where, state / "respond", company) as served:
+        served.soon(lambda: len(served.runs()) >= sent or None)
+        served.soon(lambda: served.house.inbox.count_waiting() == 0 or None)
+        keys = Counter(run.proposed["event"]["key"] for run in served.runs())
+    assert len(keys) == sent
+    assert set(keys.values()) == {1}
+
+
+def test_sigterm_takes_a_run_to_its_next_safe_point(tmp_path: Path, company: Company) -> None:
+    """The process ends by itself within its limit, and the journal verifies."""
+    where, state = project(tmp_path / "project"), tmp_path / "state"
+    with process(where, state, company) as (running, url):
+        assert send_to(url, 1) == 202
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(timeout=LIMIT_S) == 0
+    folder = state / "respond" / "rehearsals" / "served"
+    keys, actor = FolderKeys(folder / "keys"), Actor("test", Strength.CLAIMED)
+    with SqliteJournal.open(
+        folder / "journal.db", keys=keys, clock=SystemClock(), create=False, actor=actor
+    ) as journal:
+        assert len(fold_all(journal.records())) <= 1
+
+
+# --- the outside is down --------------------------------------------------------------------------
+
+
+@pytest.mark.promise("P27")
+@pytest.mark.campaign("C12")
+@pytest.mark.parametrize(
+    "faults",
+    [
+        ("slack:timeout-beforexall",),
+        ("slack:503xall", "pagerduty:503xall", "sign-on:503xall"),
+        ("sign-on:503xall",),
+    ],
+    ids=["chat-hangs", "all-talk-is-down", "sign-on-is-down"],
+)
+def test_without_chat_pager_and_sign_on_people_still_decide(
+    faults: tuple[str, ...], tmp_path: Path, company: Company
+) -> None:
+    """The plan is made, a signed answer counts, and containment is proved."""
+    with site(tmp_path, company=company) as served:
+        served.rehearsal.arm(list(faults))
+        began = time.monotonic()
+        served.send("pagerduty")
+        state = served.waiting()
+        planned_s = time.monotonic() - began
+        assert served.by_file(state) is Standing.AGREED
+        done = served.until(lambda s: s.step("revoke").conclusion is not None)
+        assert done.step("revoke").conclusion is not None
+        assert planned_s < 15
+
+
+def test_health_says_whether_it_lives_and_is_ready(tmp_path: Path) -> None:
+    """200 for both, and figures; no word about runs for strangers."""
+    with site(tmp_path) as served, httpx.Client(trust_env=False, base_url=served.url) as http:
+        assert http.get("/healthz").json() == {"alive": True}
+        assert http.get("/readyz").json() == {"ready": True}
+        served.send("pagerduty")
+        run = served.waiting().id
+        text = http.get("/metrics").text
+        assert 'respond_deliveries_total{result="new",source="pagerduty"} 1.0' in text
+        assert run not in text
+
+
+@pytest.mark.promise("P11")
+def test_an_answer_to_what_is_not_asked_is_refused(tmp_path: Path) -> None:
+    """A page that somebody left open answers nothing new."""
+    with site(tmp_path) as served:
+        served.send("pagerduty")
+        state = served.waiting()
+        with pytest.raises(RefusedByPersonError):
+            answer(served.house.entry, state.id, Actor("zoe", Strength.KEY), "x", "yes")
+        served.by_file(state, Verdict.DENY)
+        served.until(lambda s: s.status is RunStatus.ENDED)
+        assert served.by_page_late(state, "ana") != 303
+
+
+_ = Site
