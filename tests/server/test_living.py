@@ -375,3 +375,23 @@ def test_an_answer_to_what_is_not_asked_is_refused(tmp_path: Path) -> None:
 
 
 _ = Site
+
+
+@pytest.mark.promise("P13", "P18")
+def test_a_flood_of_proposals_is_held_and_stops_no_other_sender(tmp_path: Path) -> None:
+    """More than the configured number wait aside; news about what is open still comes in."""
+    hooks = (
+        '[[hooks]]\nsource = "SOURCE"\nrunbook = "compromised-key"\n'
+        'with = {key = "backend-prod", used_by = "${{ event.about }}", since = "1 day ago"}'
+    )
+    with site(tmp_path, hooks=hooks, sources="\n[server]\nproposals = 3\n") as served:
+        for n in range(6):
+            body = payload("pagerduty", thing=f"P{n}", event=f"event-{n}")
+            assert served.send("pagerduty", body).status_code == 202
+        served.soon(lambda: len(served.house.inbox.held(10)) == 3 or None)
+        assert len(served.runs()) == 3
+        assert served.house.inbox.count_waiting() == 0
+        over = payload("pagerduty", thing="P0", event="over", over=True)
+        assert served.send("pagerduty", over).status_code == 202
+        served.until(lambda s: len(s.joined) == 1)
+        assert len(served.runs()) == 3

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["Conductor", "standing_of"]
 
 _ROUND_S: Final = 1.0
+_HELD_MS: Final = 30_000
+"""How often it is seen whether there is room again for what was held."""
+
 _CHECKPOINT_MS: Final = 900_000
 """A server that runs signs its journal this often, so that silence is a statement."""
 
@@ -67,6 +70,7 @@ class Conductor:
     _news: threading.Event = field(default_factory=threading.Event, init=False)
     _tried: dict[str, _Tried] = field(default_factory=dict, init=False)
     _signed_ms: int = field(default=0, init=False)
+    _held_ms: int = field(default=0, init=False)
     _threads: list[threading.Thread] = field(default_factory=list, init=False)
     alive_ms: int = field(default=0, init=False)
     """Monotonic time of the last whole round, for ``/healthz``."""
@@ -119,6 +123,9 @@ class Conductor:
                 self.workers.wake(state.id)
         self._count(states)
         mono_ms = self.entry.clock.mono_ms()
+        if mono_ms - self._held_ms >= _HELD_MS:
+            self.intake.take_up_held()
+            self._held_ms = mono_ms
         if mono_ms - self._signed_ms >= _CHECKPOINT_MS:
             self.entry.journal.checkpoint("a server runs")
             self._signed_ms = mono_ms

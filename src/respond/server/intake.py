@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["Intake"]
 
 _AT_ONCE: Final = 50
+_HELD_MAX: Final = 1_000
+"""Events that are held at once; of a flood beyond it only the line for the page is kept."""
+
 _WINDOW_MS: Final = 600_000
 """How far back proposals of one runbook are counted, in milliseconds."""
 
@@ -63,10 +66,16 @@ class Intake:
     log: FilteringBoundLogger
 
     def work(self) -> int:
-        """Settle what waits, as far as that goes now; how many events were settled."""
+        """Settle what waits; how many events that were."""
         return sum(self._one(kept) for kept in self.inbox.waiting(_AT_ONCE))
 
-    def _one(self, kept: KeptEvent) -> bool:
+    def take_up_held(self) -> None:
+        """Propose what was held, the oldest first, as far as there are few enough runs by now."""
+        for kept in self.inbox.held(_AT_ONCE):
+            if not self._one(kept, is_held=True):
+                return
+
+    def _one(self, kept: KeptEvent, *, is_held: bool = False) -> bool:
         source = self.sources.get(kept.delivery.source)
         if source is None:
             return self._settle(kept, Became.IGNORED, why="its source is not configured any more")
@@ -76,8 +85,8 @@ class Intake:
         if not found:
             return self._settle(kept, Became.IGNORED, why="no hook takes it")
         runs = [(one, self._take(one, note)) for one in found]
-        if any(became is None for _, (became, _) in runs):
-            return False  # Too many at once: it stays in the queue.
+        if any(became is Became.HELD for _, (became, _) in runs):
+            return not is_held and self._hold(kept)
         taken = [(became, run) for _, (became, run) in runs if run]
         if not taken:
             notes = "; ".join(note for one in found for note in one.notes)
@@ -91,8 +100,15 @@ class Intake:
             self.on_run(name)
         return settled
 
-    def _take(self, one: Wanted, note: str) -> tuple[Became | None, str]:
-        """Propose or join; None when it has to wait."""
+    def _hold(self, kept: KeptEvent) -> bool:
+        """Keep it for later, out of the way of others: one noisy sender must not stop the rest."""
+        if len(self.inbox.held(_HELD_MAX)) >= _HELD_MAX:
+            return self._settle(kept, Became.IGNORED, why="too many proposals are held already")
+        why = "too many runs of its runbook were proposed lately"
+        return self._settle(kept, Became.HELD, why=why)
+
+    def _take(self, one: Wanted, note: str) -> tuple[Became, str]:
+        """Propose, join, or hold."""
         states = list(self.states())
         known = _already(one, states)
         if known is not None:
@@ -106,8 +122,7 @@ class Intake:
         if not one.begins:
             return Became.IGNORED, ""
         if self._count(one, states) >= self.held_from:
-            self.log.warning("proposals.held", runbook=one.runbook.name, source=one.event["source"])
-            return None, ""
+            return Became.HELD, ""
         return Became.PROPOSED, self._propose(one, states)
 
     def _join(self, run: str, one: Wanted) -> None:
