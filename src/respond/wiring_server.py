@@ -10,7 +10,6 @@ import dataclasses
 import secrets
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,10 +31,8 @@ if TYPE_CHECKING:
     from respond.adapters.inbox_sqlite import SqliteInbox
     from respond.adapters.journal_sqlite import SqliteJournal
     from respond.adapters.redactor import Redactor
-    from respond.core.approval import Request
     from respond.deciding import Entry
     from respond.formats.config_file import Project, SourceConfig
-    from respond.live_run import LiveRun
     from respond.places import Places
     from respond.ports import KeyStore, Secrets
     from respond.rehearsal import Rehearsal, RehearsalClock, StorySecrets
@@ -44,15 +41,12 @@ if TYPE_CHECKING:
     from respond.server.metrics import Metrics
     from respond.server.receiving import Receiver
     from respond.server.signon import SignOn
-    from respond.stopping import Stop
     from respond.wiring import Session
 
 __all__ = ["House", "build"]
 
 _SESSION_KEY = "page-session"
 _SESSION_KEY_BYTES = 32
-_TELLERS = 2
-"""Notices that are sent at the same time."""
 
 
 @dataclass(slots=True)
@@ -101,7 +95,6 @@ class _Parts:
     rehearsal: Rehearsal | None
     jumping: RehearsalClock | None
     story: StorySecrets | None
-    stops: dict[str, Stop] = field(default_factory=dict)
     closers: list[Callable[[], None]] = field(default_factory=list)
 
     @property
@@ -205,7 +198,12 @@ def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) 
     environment = wiring.clean_environment()
     store = wiring.open_keys(project, places) if _wants_store(project) else keys
     credentials = CredentialStore(
-        project.references, store, redactor, clock, environment=environment
+        project.references,
+        store,
+        redactor,
+        clock,
+        environment=environment,
+        folder=wiring.credentials_folder(),
     )
     return _Parts(
         places, project, url, clock, keys, people, redactor, credentials, log,
@@ -382,6 +380,7 @@ def _conductor(
 ) -> Conductor:
     from respond.adapters.sealing import describe_secret
     from respond.incoming import load_hooks
+    from respond.server.carrying import Carrier
     from respond.server.conducting import Conductor
     from respond.server.intake import Intake
     from respond.server.workers import Workers
@@ -423,7 +422,13 @@ def _conductor(
         on_run=lambda _: None,
         log=parts.log,
     )
-    carrier = _Carrier(parts, board, journal, entry)
+    carrier = Carrier(
+        entry=entry,
+        board=board,
+        open_session=_opener(parts),
+        load_runbook=lambda name: wiring.load_runbook(parts.places, name),
+        log=parts.log,
+    )
     return Conductor(
         entry=entry,
         intake=intake,
@@ -580,123 +585,14 @@ def _keep(inbox: SqliteInbox, source: SourceConfig, event: Incoming, clock: Cloc
     inbox.keep(delivery, [event], "", by_body=False)
 
 
-# --- one run ------------------------------------------------------------------------------------
+def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
+    """Opens a session for one run, as a server carries it on."""
+    from respond.adapters.prompt_served import ServedPrompt
+    from respond.views.live import QuietProgress
+    from respond.views.question_text import question_lines
 
-
-@dataclass(slots=True)
-class _Carrier:
-    """Advances one run after the other, each in a session of its own."""
-
-    parts: _Parts
-    board: Board
-    journal: SqliteJournal
-    entry: Entry
-    stopped: bool = False
-    _telling: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(_TELLERS, thread_name_prefix="telling")
-    )
-
-    def carry(self, run: str) -> None:
-        """Advance a run as far as it goes; what stops it is recorded, and said in the log."""
-        from respond.adapters.run_lock import RunLocks
-
-        state = self.board.state(run)
-        if state is None or self.stopped:
-            return
-        log = self.parts.log
-        try:
-            runbook = wiring.load_runbook(self.parts.places, str(state.proposed["runbook"]))
-            session = self._session(state, runbook)
-        except RespondError as error:
-            log.warning("run.not-ready", run=run, what=error.what, why=error.why, do=error.do)
-            self._say_why(state, error)
-            return
-        session.asked = self._asked
-        try:
-            with RunLocks(session.locks, session.clock).hold(run):
-                engine = session.engine(runbook)
-                holder = session.prompt
-                holder.state = lambda: engine.state  # type: ignore[attr-defined]
-                stop = engine.tools.stop
-                stop.slices_s, stop.why = 0.5, "the server stops"
-                self.parts.stops[run] = stop
-                log.info("run.advance", run=run)
-                code = engine.advance()
-                log.info("run.advanced", run=run, exit=int(code), status=engine.state.status.value)
-        except RespondError as error:
-            log.warning("run.stopped", run=run, what=error.what, why=error.why, do=error.do)
-        finally:
-            self.parts.stops.pop(run, None)
-            session.close()
-
-    # --- letting people know --------------------------------------------------------------------
-
-    def tell_again(self) -> None:
-        """Let people know of what they were asked before this server started, and not told."""
-        from respond.core.approval import Standing
-        from respond.deciding import asked_now
-        from respond.server.due import is_ours
-
-        for state in self.board.runs():
-            request = asked_now(state) if is_ours(state) else None
-            if request is not None and self.entry.standing(state, request) is Standing.OPEN:
-                self._tell_later(state, request)
-
-    def _asked(self, live: LiveRun, request: Request, persons: tuple[str, ...]) -> None:
-        del persons  # Worked out anew when they are told.
-        self._tell_later(live.state, request)
-
-    def _tell_later(self, state: RunState, request: Request) -> None:
-        """Chat that hangs must not hold the run up: a thread of its own tells (P27)."""
-        if not self.stopped:
-            self._telling.submit(self._tell, state, request)
-
-    def _tell(self, state: RunState, request: Request) -> None:
-        from respond.core.approval import able
-
-        log = self.parts.log
-        try:
-            runbook = wiring.load_runbook(self.parts.places, str(state.proposed["runbook"]))
-            session = self._session(state, runbook)
-        except RespondError as error:
-            log.warning("notice.failed", run=state.id, what=error.what, why=error.why)
-            return
-        try:
-            persons = tuple(person.id for person in able(request, self.parts.people))
-            wiring.tell_of_a_request(session.engine(runbook), request, persons)
-        except RespondError as error:
-            log.warning("notice.failed", run=state.id, what=error.what, why=error.why)
-        finally:
-            session.close()
-
-    def stop(self) -> None:
-        """Let every run that goes on park at its next safe point."""
-        self.stopped = True
-        self._telling.shutdown(wait=False, cancel_futures=True)
-        for stop in list(self.parts.stops.values()):
-            stop.wanted = True
-
-    def _say_why(self, state: RunState, error: RespondError) -> None:
-        """Record why a run could not be looked at; once, until something else happens to it."""
-        from respond.core.events import Event, Kind
-
-        if state.parked.get("why") == error.what:
-            return
-        told = {
-            "why": error.what,
-            "reason": error.why,
-            "do": error.do,
-            "exit": int(error.exit_code),
-        }
-        machine = Actor("respond", Strength.MACHINE)
-        self.journal.append(Event(Kind.PARKED, state.id, "", machine, told))
-
-    def _session(self, state: RunState, runbook: Runbook) -> Session:
-        from respond.adapters.prompt_served import ServedPrompt
-        from respond.views.live import QuietProgress
-        from respond.views.question_text import question_lines
-
-        parts, proposed = self.parts, state.proposed
+    def opened(state: RunState, runbook: Runbook) -> Session:
+        proposed = state.proposed
         served = wiring.Served(
             operator=Actor(state.operator, Strength.MACHINE),
             people=parts.people,
@@ -705,8 +601,8 @@ class _Carrier:
             clock=parts.jumping,
             secrets=parts.story,
         )
-        click = parts.rehearsal.click if parts.rehearsal is not None else None
         if parts.rehearsal is not None:
+            click = parts.rehearsal.click
             return wiring.rehearsal_session(
                 parts.places,
                 parts.rehearsal,
@@ -727,3 +623,5 @@ class _Carrier:
             by_hand=bool(proposed.get("by_hand")),
             served=served,
         )
+
+    return opened

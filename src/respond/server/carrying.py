@@ -1,0 +1,149 @@
+"""Advance one run of a server, and let those know who are asked.
+
+Each advance has a session of its own, as a process of the command line has. What stops a run is
+recorded, and said in the log. Notices are sent by threads of their own: chat that hangs for a
+minute must not hold a plan up (P27).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from respond.adapters.prompt_served import ServedPrompt
+from respond.adapters.run_lock import RunLocks
+from respond.core.approval import Request, Standing, able
+from respond.core.events import Actor, Event, Kind, Strength
+from respond.core.run import RunState
+from respond.core.runbook import Runbook
+from respond.deciding import Entry, asked_now
+from respond.errors import RespondError
+from respond.server.board import Board
+from respond.server.due import is_ours
+from respond.wiring import Session, tell_of_a_request
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    from respond.live_run import LiveRun
+    from respond.stopping import Stop
+
+__all__ = ["Carrier"]
+
+_TELLERS: Final = 2
+"""Notices that are sent at the same time."""
+
+_LOOK_FOR_STOP_S: Final = 0.5
+
+
+@dataclass(slots=True)
+class Carrier:
+    """Carries runs on. It may be used from several threads; a run is in one of them at a time.
+
+    Attributes:
+        open_session: Gives what a run is carried on with; raises ``RespondError`` when something
+            of it is not there.
+    """
+
+    entry: Entry
+    board: Board
+    open_session: Callable[[RunState, Runbook], Session]
+    load_runbook: Callable[[str], Runbook]
+    log: FilteringBoundLogger
+    _stopped: bool = field(default=False, init=False)
+    _stops: dict[str, Stop] = field(default_factory=dict, init=False)
+    _telling: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(_TELLERS, thread_name_prefix="telling"),
+        init=False,
+    )
+
+    def carry(self, run: str) -> None:
+        """Advance a run as far as it goes."""
+        state = self.board.state(run)
+        if state is None or self._stopped:
+            return
+        try:
+            runbook = self.load_runbook(str(state.proposed["runbook"]))
+            session = self.open_session(state, runbook)
+        except RespondError as error:
+            self._say(run, "run.not-ready", error)
+            self._record(state, error)
+            return
+        session.asked = self._asked
+        try:
+            with RunLocks(session.locks, session.clock).hold(run):
+                self._advance(session, runbook)
+        except RespondError as error:
+            self._say(run, "run.stopped", error)
+        finally:
+            self._stops.pop(run, None)
+            session.close()
+
+    def _advance(self, session: Session, runbook: Runbook) -> None:
+        engine = session.engine(runbook)
+        if isinstance(session.prompt, ServedPrompt):
+            session.prompt.state = lambda: engine.state
+        stop = engine.tools.stop
+        stop.slices_s, stop.why = _LOOK_FOR_STOP_S, "the server stops"
+        self._stops[session.run] = stop
+        self.log.info("run.advance", run=session.run)
+        code = engine.advance()
+        status = engine.state.status.value
+        self.log.info("run.advanced", run=session.run, exit=int(code), status=status)
+
+    def stop(self) -> None:
+        """Let every run that goes on park at its next safe point."""
+        self._stopped = True
+        self._telling.shutdown(wait=False, cancel_futures=True)
+        for stop in list(self._stops.values()):
+            stop.wanted = True
+
+    def _say(self, run: str, event: str, error: RespondError) -> None:
+        self.log.warning(event, run=run, what=error.what, why=error.why, do=error.do)
+
+    def _record(self, state: RunState, error: RespondError) -> None:
+        """Record why a run could not be looked at; once, until something else happens to it."""
+        if state.parked.get("why") == error.what:
+            return
+        told = {
+            "why": error.what,
+            "reason": error.why,
+            "do": error.do,
+            "exit": int(error.exit_code),
+        }
+        machine = Actor("respond", Strength.MACHINE)
+        self.entry.journal.append(Event(Kind.PARKED, state.id, "", machine, told))
+
+    # --- letting people know --------------------------------------------------------------------
+
+    def tell_again(self) -> None:
+        """Let people know of what they were asked before this server started, and not told."""
+        for state in self.board.runs():
+            request = asked_now(state) if is_ours(state) else None
+            if request is not None and self.entry.standing(state, request) is Standing.OPEN:
+                self._tell_later(state, request)
+
+    def _asked(self, live: LiveRun, request: Request, persons: tuple[str, ...]) -> None:
+        del persons  # Worked out anew when they are told.
+        self._tell_later(live.state, request)
+
+    def _tell_later(self, state: RunState, request: Request) -> None:
+        if not self._stopped:
+            self._telling.submit(self._tell, state, request)
+
+    def _tell(self, state: RunState, request: Request) -> None:
+        try:
+            runbook = self.load_runbook(str(state.proposed["runbook"]))
+            session = self.open_session(state, runbook)
+        except RespondError as error:
+            self._say(state.id, "notice.failed", error)
+            return
+        try:
+            persons = tuple(person.id for person in able(request, self.entry.people))
+            tell_of_a_request(session.engine(runbook), request, persons)
+        except RespondError as error:
+            self._say(state.id, "notice.failed", error)
+        finally:
+            session.close()
