@@ -479,6 +479,14 @@ def _signed(text: str, person: str) -> Mapping[str, str]:
     return {"text": text, "signature": f"of {person}", "key": "SHA256:x"}
 
 
+def test_a_login_that_is_nobodys_asks_nobody() -> None:
+    """Whoever sits there could be the very person who agrees: it has to be known first."""
+    stage = at_terminal(place={"operator": Actor("root", Strength.CLAIMED)})
+    assert stage.advance() is ExitCode.PARKED
+    assert stage.events("approval-asked") == []
+    assert "not known who began" in now(stage).parked["why"]
+
+
 # --- alone ----------------------------------------------------------------------------------------
 
 

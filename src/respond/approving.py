@@ -18,6 +18,7 @@ from respond.core.approval import (
     Standing,
     able,
     expired,
+    person_for,
     standing,
     step_digest,
 )
@@ -190,6 +191,14 @@ def ask_people(live: LiveRun, needed: Needed) -> Request:
         ParkedError: Nobody could; nothing is asked.
     """
     tools, site = live.tools, live.site
+    if not site.served and person_for(site.persons, site.operator.id) is None:
+        raise ParkedError(
+            "others have to agree, and it is not known who began this run",
+            why=f"the login {site.operator.id!r} is nobody's in respond.toml: whoever it is could "
+            "agree with themselves",
+            do=f'add logins = ["{site.operator.id}"] to your own [[person]], then: '
+            f"respond resume {live.run}",
+        )
     # Whoever signs the answer signs this head too, and so becomes a witness of the journal.
     head = tools.journal.checkpoint(f"before an approval of run {live.run}")
     request = Request(

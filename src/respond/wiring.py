@@ -21,12 +21,14 @@ from respond.core.events import Actor, Strength
 from respond.core.runbook import ActionStep, Runbook, all_steps
 from respond.core.script import Call, Connection, Reply
 from respond.core.values import SecretHandle
-from respond.errors import NotReadyError, StepFailedError, UsageError
+from respond.errors import NotReadyError, RespondError, StepFailedError, UsageError
 from respond.places import Places, read_runbook
 from respond.ports import Clock, Journal, KeyStore, Pen, Progress, Prompt, Reader, Secrets
 from respond.site import NO_CONNECTION, Site
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from respond.actions.customerio.discovery import CapabilityTable
     from respond.adapters.http_request import Endpoint
     from respond.adapters.journal_sqlite import SqliteJournal
@@ -120,6 +122,7 @@ class Session:
     closers: list[Callable[[], None]] = field(default_factory=list)
     sign: Callable[[str, str], Mapping[str, str]] | None = None
     asked: Callable[[LiveRun, Request, tuple[str, ...]], None] | None = None
+    _telling: list[Future[None]] = field(default_factory=list, init=False)
 
     def engine(self, runbook: Runbook) -> Engine:
         from respond.engine import Engine, Tools
@@ -131,12 +134,27 @@ class Session:
             self.clock,
             self.prompt,
             self.progress,
-            asked=self.asked or tell_of_a_request,
+            asked=self.asked or self._tell_beside,
             sign=self.sign,
         )
         return Engine(self.run, runbook, self.site, tools)
 
+    def _tell_beside(self, live: LiveRun, request: Request, persons: tuple[str, ...]) -> None:
+        """Let people know in a thread of its own: chat that hangs delays no containment (P27)."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        thread = ThreadPoolExecutor(1, thread_name_prefix="telling")
+        self._telling.append(thread.submit(tell_of_a_request, live, request, persons))
+        thread.shutdown(wait=False)
+
     def close(self) -> None:
+        """Wait until people are told, then let go of everything."""
+        for telling in self._telling:
+            error = telling.exception()
+            if isinstance(error, RespondError):
+                self.progress.say(f"people could not be told: {error.what}")
+            elif error is not None:
+                raise error
         for close in reversed(self.closers):
             close()
 
@@ -386,7 +404,12 @@ def real_session(
     made_progress = progress(clock)
     configs = project.connections
     secrets = CredentialStore(
-        project.references, store, redactor, clock, environment=clean_environment()
+        project.references,
+        store,
+        redactor,
+        clock,
+        environment=clean_environment(),
+        folder=credentials_folder(),
     )
     own: dict[str, list[str]] = {}
 
@@ -562,6 +585,12 @@ def _lines(
 def clean_environment() -> dict[str, str]:
     """What programs of the team's own may see of ours."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+
+
+def credentials_folder() -> Path | None:
+    """Where the service manager puts credentials, if it started us (systemd's LoadCredential)."""
+    given = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    return Path(given) if given else None
 
 
 def _discovered(reader: Reader, connection: Connection) -> frozenset[str]:

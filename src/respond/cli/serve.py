@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["apps"]
 
 _BACKLOG = 1_024
+_PORT_MAX = 65_535
 
 _app = typer.Typer(rich_markup_mode=None, add_completion=False)
 apps = {"serve": _app}
@@ -33,8 +34,10 @@ apps = {"serve": _app}
 )
 def serve(
     ctx: typer.Context,
-    port: int = typer.Option(-1, min=-1, max=65_535, help="Port; 0 takes a free one [8080]"),
-    listen: str = typer.Option("", help="Address to listen on [127.0.0.1]"),
+    port: int = typer.Option(
+        -1, help="Port; 0 takes a free one [default: of [server], or 8080]", show_default=False
+    ),
+    listen: str = typer.Option("", help="Address to listen on [default: of [server], or 127.0.0.1]"),
     at: str = typer.Option("", help="Rehearse against a company of `respond simulate`"),
     verbose: bool = typer.Option(False, "-v", "--verbose", help="Say more in the log"),
 ) -> int:
@@ -59,6 +62,8 @@ def serve(
     from respond import wiring
     from respond.wiring_server import build
 
+    if not -1 <= port <= _PORT_MAX:
+        raise UsageError(f"--port {port} is no port", do=f"0 to {_PORT_MAX}")
     own = wiring.load_project(places).server
     address, number = listen or own.listen, own.port if port < 0 else port
     with _bound(address, number) as bound:
