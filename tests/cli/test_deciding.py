@@ -438,3 +438,52 @@ def test_an_old_request_file_is_not_signed(office: Office, tmp_path: Path) -> No
     office.home.run("approve", RUN, "--write-request", str(path))
     ran = office.home.run("approve", "--request", str(path), "--as", "ben")
     assert (ran.code, "run out" in ran.err) == (4, True)
+
+
+# --- alone --------------------------------------------------------------------------------------
+
+
+def went_alone(office: Office) -> None:
+    """A run of dana's in which she went alone."""
+    office.ask()
+    with office.home.open_journal() as journal:
+        dana = Actor("dana", Strength.KEY)
+        data = {"reason": "nobody answers", "digest": office.plan.digest, "proof": {}}
+        journal.append(Event(Kind.BREAK_GLASS, RUN, "", dana, data))
+
+
+@pytest.mark.promise("P14")
+def test_somebody_else_reviews_who_went_alone_with_their_own_key(office: Office) -> None:
+    """The open item closes by another person's signature, and not by the one who went alone."""
+    went_alone(office)
+    words = ("audit", "review", RUN, "--words", "called dana: it was her")
+    alone = office.home.run(*words, "--as", "dana", "--key", office.key("dana"))
+    assert (alone.code, "does not review" in alone.err) == (4, True)
+    empty = office.home.run(
+        "audit", "review", RUN, "--words", " ", "--as", "ben", "--key", office.key("ben")
+    )
+    assert empty.code == 2
+    with office.home.open_journal() as journal:
+        assert journal.unreviewed() == [RUN]
+
+    ran = office.home.run(*words, "--as", "ben", "--key", office.key("ben"))
+    assert ran.code == 0, ran.err
+    with office.home.open_journal() as journal:
+        assert journal.unreviewed() == []
+        (record,) = [r for r in journal.records(RUN) if r.event.kind is Kind.REVIEWED]
+    assert record.event.actor == Actor("ben", Strength.KEY)
+    assert "words called dana: it was her\n" in record.event.data["proof"]["text"]
+    again = office.home.run(*words, "--as", "ben", "--key", office.key("ben"))
+    assert (again.code, "was reviewed by ben" in again.err) == (2, True)
+
+
+@pytest.mark.promise("P14")
+@pytest.mark.parametrize("words", [(), ("--reason", "nobody answers"), ("--reason", " ")])
+def test_nobody_goes_alone_from_a_pipe(office: Office, words: tuple[str, ...]) -> None:
+    """Neither with nor without a reason: only a person at a terminal can."""
+    before = office.home.state / "journal.db"
+    ran = office.home.run(
+        "compromised-key", "--key", "x", "--since", "today", "--break-glass", *words
+    )
+    assert (ran.code, "nobody goes alone here" in ran.err) == (4, True)
+    assert not before.exists()
