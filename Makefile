@@ -5,8 +5,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+COMPILE := uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
+  --no-emit-index-url --no-emit-find-links --python-version 3.11 pyproject.toml
 
-.PHONY: help rehearse test lint lock bench clean
+.PHONY: help rehearse test lint lock bench screenshots clean
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,11 +26,13 @@ bench: $(VENV)/test.stamp  ## Measure start-up and the cost of a step, as ratios
 	@$(BIN)/python bench/startup.py
 	@$(BIN)/python bench/step_cost.py
 
+screenshots: $(VENV)/test.stamp  ## Take a picture of each page of the server (needs chromium)
+	@$(BIN)/python tests/browser/screenshots.py
+
 lock:  ## Resolve the dependencies anew (needs uv)
-	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
-	  --no-emit-find-links --python-version 3.11 pyproject.toml --group build -o requirements/run.txt
-	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
-	  --no-emit-find-links --python-version 3.11 pyproject.toml --group dev -o requirements/test.txt
+	$(COMPILE) --group build -o requirements/run.txt
+	$(COMPILE) --group build --extra server -o requirements/server.txt
+	$(COMPILE) --group dev --extra server -o requirements/test.txt
 
 clean:  ## Remove what was made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

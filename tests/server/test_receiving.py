@@ -650,7 +650,7 @@ def test_figures_count_requests_by_source_and_result(hooks: Open) -> None:
     stage.client.post("nobody")
     stage.metrics.waiting.set(1)
     stage.metrics.runs.labels("parked").set(2)
-    stage.metrics.approvals.labels("approve", "key").inc()
+    stage.metrics.answers.labels("approve", "key").inc()
     text = stage.metrics.text().decode()
     for line in (
         'respond_deliveries_total{result="new",source="pagerduty"} 1.0',

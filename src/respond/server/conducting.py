@@ -8,10 +8,12 @@ know, but when a run was last tried.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from respond.audit.verify import HEARTBEAT, SERVER_STOPPED
 from respond.core.approval import Standing
 from respond.core.run import RunState, RunStatus
 from respond.deciding import Entry, asked_now
@@ -98,7 +100,10 @@ class Conductor:
         self.stopping()
         for thread in self._threads:
             thread.join(within_s)
-        return self.workers.stop(within_s)
+        rested = self.workers.stop(within_s)
+        # From here on silence is no alarm.
+        self.entry.journal.checkpoint(SERVER_STOPPED)
+        return rested
 
     # --- rounds ---------------------------------------------------------------------------------
 
@@ -127,7 +132,7 @@ class Conductor:
             self.intake.take_up_held()
             self._held_ms = mono_ms
         if mono_ms - self._signed_ms >= _CHECKPOINT_MS:
-            self.entry.journal.checkpoint("a server runs")
+            self.entry.journal.checkpoint(HEARTBEAT)
             self._signed_ms = mono_ms
         self.alive_ms = mono_ms
 
@@ -151,8 +156,12 @@ class Conductor:
 
     def _count(self, states: Iterable[RunState]) -> None:
         counts = dict.fromkeys(RunStatus, 0)
+        answers: Counter[tuple[str, str]] = Counter()
         for state in states:
             counts[state.status] += 1
+            answers.update((v.verdict.value, v.who.strength.value) for v in state.votes)
+        for labels, count in answers.items():
+            self.metrics.answers.labels(*labels).set(count)
         for status, count in counts.items():
             self.metrics.runs.labels(status.value).set(count)
         self.metrics.waiting.set(self.intake.inbox.count_waiting())

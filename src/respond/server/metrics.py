@@ -25,7 +25,7 @@ class Metrics:
     Attributes:
         waiting: Events that are kept and not settled; set by who counts them.
         runs: Runs by status; set by who knows them.
-        approvals: Answers of people by verdict and by how they were given.
+        answers: Answers of people by verdict and strength; set by who counts them.
     """
 
     def __init__(self) -> None:
@@ -46,9 +46,9 @@ class Metrics:
             "respond_events_waiting", "Events that are kept and not settled", registry=self.registry
         )
         self.runs = Gauge("respond_runs", "Runs by status", ("status",), registry=self.registry)
-        self.approvals = Counter(
+        self.answers = Gauge(
             "respond_answers",
-            "Answers of people by verdict and strength",
+            "Answers of people in the journal, by verdict and how they proved themselves",
             ("verdict", "strength"),
             registry=self.registry,
         )

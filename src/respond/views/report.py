@@ -29,7 +29,17 @@ from respond.views.words import (
     state_cells,
 )
 
-__all__ = ["Change", "Decided", "Moment", "Report", "as_json", "as_text", "report", "short"]
+__all__ = [
+    "Change",
+    "Decided",
+    "Moment",
+    "Report",
+    "as_json",
+    "as_text",
+    "report",
+    "report_sections",
+    "short",
+]
 
 _SHORT_LINES: Final = 12
 _SHORT_CHANGES: Final = 4
@@ -216,7 +226,20 @@ def _text(made: Report, width: int) -> Iterator[str]:
     if made.outcome.nothing_started:
         yield "NOTHING WAS STARTED"
     yield from containment_lines(made.outcome.containment, width)
-    for title, lines in (
+    for title, lines in report_sections(made):
+        yield from ("", title, *bullets(lines, width))
+    yield ""
+    yield "TIMELINE (UTC)"
+    for moment in made.timeline:
+        yield from labelled(clock_text(moment.at)[:8], moment.what, width, column=10)
+    yield ""
+    yield "Anchor: journal, size, head. `respond audit verify --anchor` takes it back."
+    yield said(made.anchor)
+
+
+def report_sections(made: Report) -> tuple[tuple[str, list[str]], ...]:
+    """What it came to: titles, and under each its lines, safe to show; none is empty."""
+    sections = (
         ("WHAT CHANGED", [_change_text(change) for change in made.changes]),
         ("PROVED", _items(made, Known.PROVED)),
         ("LOOKED", _items(made, Known.LOOKED)),
@@ -227,16 +250,8 @@ def _text(made: Report, width: int) -> Iterator[str]:
         ("BROKEN UNTIL SOMEBODY GOES ON", [said(line) for line in _broken(made)]),
         ("WHO DECIDED", [_decided_text(decided) for decided in made.decided]),
         ("PUT BACK", [f"{word(step)}: {word(how)}" for step, how in made.undone.items()]),
-    ):
-        if lines:
-            yield from ("", title, *bullets(lines, width))
-    yield ""
-    yield "TIMELINE (UTC)"
-    for moment in made.timeline:
-        yield from labelled(clock_text(moment.at)[:8], moment.what, width, column=10)
-    yield ""
-    yield "Anchor: journal, size, head. `respond audit verify --anchor` takes it back."
-    yield said(made.anchor)
+    )
+    return tuple((title, lines) for title, lines in sections if lines)
 
 
 def _facts(made: Report, width: int) -> Iterator[str]:

@@ -1,0 +1,174 @@
+"""Who is signed on, as a cookie that only this server can have made.
+
+Nothing is kept but what somebody has ended. A session has an end of its own, by whichever clock
+says so first (P16), and no use makes it longer.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from respond.core.approval import Moment
+from respond.ports import Clock
+
+__all__ = [
+    "FLOW",
+    "FLOW_S",
+    "KEY_BYTES_MIN",
+    "SESSION",
+    "SESSION_S",
+    "Session",
+    "Sessions",
+    "local_path",
+]
+
+SESSION: Final = "__Host-respond"
+"""Name of the session's cookie."""
+
+FLOW: Final = "__Host-respond-flow"
+"""Name of the cookie that a sign-on needs while it goes on."""
+
+SESSION_S: Final = 8 * 3_600
+FLOW_S: Final = 600
+KEY_BYTES_MIN: Final = 32
+
+_PAGES: Final = re.compile(r"/(?:audit|runs/[A-Za-z0-9][A-Za-z0-9-]{0,40}(?:/report)?)?", re.ASCII)
+
+
+def local_path(text: str) -> str:
+    """One of our own pages to come back to; the list of runs when it is none of them."""
+    return text if _PAGES.fullmatch(text) else "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody who signed on.
+
+    Attributes:
+        id: Random; a sign-on always makes a new one.
+        issuer: Who vouched for them.
+        subject: Their ``sub`` there.
+        began: When they signed on, by both clocks.
+    """
+
+    id: str
+    issuer: str
+    subject: str
+    began: Moment
+
+
+class Sessions:
+    """Makes and reads the cookies.
+
+    Args:
+        key: At least 32 random bytes, the same for as long as sessions shall live.
+        clock: For their end.
+    """
+
+    def __init__(self, key: bytes, clock: Clock) -> None:
+        if len(key) < KEY_BYTES_MIN:
+            msg = f"a session key has {len(key)} bytes, and {KEY_BYTES_MIN} is the least"
+            raise ValueError(msg)
+        self._clock = clock
+        self._key = key
+        self._sessions = _serializer(key, "session")
+        self._flows = _serializer(key, "flow")
+        self._ended: dict[str, Moment] = {}
+        self._lock = threading.Lock()
+
+    def begin(self, issuer: str, subject: str) -> str:
+        """The cookie of a new session."""
+        now = self._now()
+        data = {"id": secrets.token_urlsafe(24), "iss": issuer, "sub": subject, **_written(now)}
+        return str(self._sessions.dumps(data))
+
+    def read(self, cookie: str) -> Session | None:
+        """The session of a cookie; None when it is none of ours, over, or was ended."""
+        data = _loaded(self._sessions, cookie)
+        began = _read(data)
+        if data is None or began is None:
+            return None
+        return self.read_again(Session(str(data["id"]), str(data["iss"]), str(data["sub"]), began))
+
+    def read_again(self, session: Session) -> Session | None:
+        """The same session, while it lasts."""
+        if self._is_over(session.began, SESSION_S):
+            return None
+        with self._lock:
+            return None if session.id in self._ended else session
+
+    def end(self, session: Session) -> None:
+        """Sign off: a copy of the cookie opens nothing any more."""
+        with self._lock:
+            self._ended[session.id] = session.began
+            over = [i for i, began in self._ended.items() if self._is_over(began, SESSION_S)]
+            for each in over:
+                del self._ended[each]
+
+    def token(self, session: Session) -> str:
+        """What a form of this session carries, so that no other site's form can stand for it."""
+        return hmac.new(self._key, f"form {session.id}".encode(), sha256).hexdigest()
+
+    def is_token(self, session: Session, given: str) -> bool:
+        return hmac.compare_digest(self.token(session).encode(), given.encode())
+
+    # --- a sign-on while it goes on -------------------------------------------------------------
+
+    def keep_flow(self, data: Mapping[str, str]) -> str:
+        """The cookie of a sign-on that has begun."""
+        return str(self._flows.dumps({"flow": dict(data), **_written(self._now())}))
+
+    def flow(self, cookie: str) -> Mapping[str, str] | None:
+        """What was kept when the sign-on began; None when it is not ours, or too old."""
+        data = _loaded(self._flows, cookie)
+        began = _read(data)
+        if data is None or began is None or self._is_over(began, FLOW_S):
+            return None
+        return {str(name): str(value) for name, value in data["flow"].items()}
+
+    def _now(self) -> Moment:
+        return Moment(self._clock.now_ms(), self._clock.mono_ms(), self._clock.boot())
+
+    def _is_over(self, began: Moment, limit_s: int) -> bool:
+        now = self._now()
+        passed = now.wall_ms - began.wall_ms
+        if now.boot == began.boot:
+            passed = max(passed, now.mono_ms - began.mono_ms)
+        elif passed < 0:
+            return True  # It began in the future: the clock was set back, and nothing else counts.
+        return passed >= limit_s * 1000
+
+
+def _serializer(key: bytes, salt: str) -> URLSafeSerializer:
+    return URLSafeSerializer(
+        key,
+        salt=f"respond.{salt}",
+        signer_kwargs={"key_derivation": "hmac", "digest_method": sha256},
+    )
+
+
+def _loaded(serializer: URLSafeSerializer, cookie: str) -> dict[str, Any] | None:
+    try:
+        data = serializer.loads(cookie)
+    except BadData:
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _written(at: Moment) -> dict[str, Any]:
+    return {"wall": at.wall_ms, "mono": at.mono_ms, "boot": at.boot}
+
+
+def _read(data: Mapping[str, Any] | None) -> Moment | None:
+    if data is None:
+        return None
+    return Moment(int(data["wall"]), int(data["mono"]), str(data["boot"]))
