@@ -10,8 +10,16 @@ import pytest
 
 from respond.actions import load
 from respond.cli.main import COMMANDS, run
+from respond.core.approval import NAMESPACE, Moment, Request, Verdict, answer_text
+from respond.core.events import Kind, Strength
 from respond.errors import ExitCode
+from respond.formats.config_file import parse_project
+from respond.incoming import load_hooks
+from respond.places import Places
 from respond.rehearsal import Rehearsal
+from respond.senders import SENDERS
+from respond.server.metrics import Metrics
+from respond.server.signon import CALLBACK
 from respond.testing.company.faults import (
     HTTP_KINDS,
     HTTP_SYSTEMS,
@@ -20,6 +28,7 @@ from respond.testing.company.faults import (
     parse_fault,
 )
 from respond.views.actions import actions_text
+from respond.wiring import load_runbook
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -75,6 +84,72 @@ def test_the_page_on_rehearsals_has_all_that_can_be_broken_and_all_of_the_story(
         assert f"`{name}`" in page, name
     for text in re.findall(r"--fault \"?([a-z]+:[^\n\"]+?)\"?(?: --|\n)", page):
         parse_fault(text)
+
+
+def blocks(name: str, kind: str) -> list[str]:
+    """The fenced texts of one kind on a page."""
+    text = (DOCS / name).read_text(encoding="utf-8")
+    return re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.mark.parametrize("name", ["webhooks.md", "approvals.md", "drill.md"])
+def test_what_a_page_says_to_write_into_the_configuration_is_accepted(
+    name: str, tmp_path: Path
+) -> None:
+    """All of a page's pieces together, with every hook held against its runbook."""
+    project = parse_project("\n".join(blocks(name, "toml")).encode(), name=f"{name}: respond.toml")
+    load_hooks(project, lambda runbook: load_runbook(Places(None, tmp_path), runbook))
+    assert project.persons or project.sources
+
+
+def test_every_piece_of_the_servers_page_is_accepted() -> None:
+    """The configuration for a service, and that of a person, each by itself."""
+    pieces = blocks("server.md", "toml")
+    assert len(pieces) >= 2
+    for piece in pieces:
+        parse_project(piece.encode(), name="server.md: respond.toml")
+
+
+def test_every_sender_stands_on_the_page_about_webhooks() -> None:
+    """With what is verified and what is to know."""
+    page = (DOCS / "webhooks.md").read_text(encoding="utf-8")
+    for name, sender in SENDERS.items():
+        assert re.search(rf"^\| `{name}` \|", page, re.MULTILINE), name
+        assert sender.title
+
+
+def test_the_text_that_is_signed_stands_on_the_page_about_approvals() -> None:
+    """Line by line, in this order."""
+    page = (DOCS / "approvals.md").read_text(encoding="utf-8")
+    request = Request(
+        "n", "CK-R94D", "d", "", (), 1, frozenset(), True, "hook/pager", "", Moment(0, 0, "b"), 60,
+        "J 1 2",
+    )  # fmt: skip
+    text = answer_text(request, "ana", Verdict.APPROVE)
+    shown = page[page.index("    respond approval v1") :].partition("\n\n")[0]
+    assert [line.split()[0] for line in shown.splitlines()] == [
+        line.split()[0] for line in text.splitlines()
+    ]
+    assert f"-n {NAMESPACE} " in page
+
+
+def test_every_kind_of_record_stands_in_the_journals_format() -> None:
+    """What a reader of an export meets is described."""
+    page = (DOCS / "journal-format.md").read_text(encoding="utf-8")
+    listed = page[page.index("## Kinds") :].split("`")[1].split()
+    assert sorted(listed) == sorted(kind.value for kind in Kind)
+    for strength in Strength:
+        assert f"`{strength.value}`" in page
+
+
+def test_every_address_and_figure_of_the_server_stands_on_its_page() -> None:
+    """Whoever puts a proxy or a monitor in front of it finds all of them."""
+    page = (DOCS / "server.md").read_text(encoding="utf-8")
+    for line in Metrics().text().decode().splitlines():
+        if line.startswith("# TYPE respond") and not line.split()[2].endswith("_created"):
+            assert line.split()[2].removesuffix("_total") in page, line
+    for address in ("/hooks/SOURCE", "/healthz", "/readyz", "/metrics", CALLBACK):
+        assert address in page
 
 
 def test_the_readme_names_the_two_commands_and_ci_calls_the_test_command() -> None:

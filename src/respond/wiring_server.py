@@ -91,6 +91,7 @@ class _Parts:
     people: People
     redactor: Redactor
     secrets: Secrets
+    fresh_secrets: Callable[[], Secrets]
     log: FilteringBoundLogger
     rehearsal: Rehearsal | None
     jumping: RehearsalClock | None
@@ -197,16 +198,19 @@ def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) 
     )
     environment = wiring.clean_environment()
     store = wiring.open_keys(project, places) if _wants_store(project) else keys
-    credentials = CredentialStore(
-        project.references,
-        store,
-        redactor,
-        clock,
-        environment=environment,
-        folder=wiring.credentials_folder(),
-    )
+
+    def fresh() -> Secrets:
+        return CredentialStore(
+            project.references,
+            store,
+            redactor,
+            clock,
+            environment=environment,
+            folder=wiring.credentials_folder(),
+        )
+
     return _Parts(
-        places, project, url, clock, keys, people, redactor, credentials, log,
+        places, project, url, clock, keys, people, redactor, fresh(), fresh, log,
         rehearsal, jumping, story,
     )  # fmt: skip
 
@@ -289,7 +293,8 @@ def _receiver(
     def source(config: SourceConfig) -> Source:
         return Source(
             SENDERS[config.sender],
-            secrets=lambda: _secrets_of(config, parts.secrets),
+            # Each time anew: a store remembers what it fetched, and a rotation needs no restart.
+            secrets=lambda: _secrets_of(config, parts.fresh_secrets()),
             options=config.options,
             rate=config.rate,
         )
@@ -322,6 +327,7 @@ def _receiver(
 
 
 def _secrets_of(config: SourceConfig, store: Secrets) -> Any:
+    """The active secrets of a source."""
     from respond.senders import Secrets as Active
 
     names = [name for name in (config.name, f"{config.name}/old") if name in config.references]

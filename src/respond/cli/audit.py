@@ -63,6 +63,23 @@ def _say(text: str) -> None:
 # --- where the journal is ------------------------------------------------------------------------
 
 
+def _rehearsal_with(places: Places, run: str) -> Path | None:
+    """Folder of the journal that a rehearsal is in; a server has one for all that it carries on."""
+    from respond.audit.source import open_rows
+    from respond.audit.verify import SourceError
+    from respond.wiring import SERVED
+
+    own, served = places.rehearsals / run, places.rehearsals / SERVED
+    if own.is_dir():
+        return own
+    try:
+        with open_rows(served / "journal.db") as rows:
+            found = any(row.columns[1] == run for row in rows if row.columns)
+    except SourceError:
+        return None
+    return served if found else None
+
+
 @dataclass(slots=True)
 class _Where:
     """The journal that a command is about.
@@ -91,8 +108,8 @@ class _Where:
 
         if run and not _RUN.fullmatch(run):
             raise UsageError(f"{run[:60]!r} is not the id of a run", do="respond runs")
-        folder = places.rehearsals / run
-        if run and folder.is_dir():
+        folder = _rehearsal_with(places, run) if run else None
+        if folder is not None:
             keys = FolderKeys(folder / "keys")
             return cls(folder / "journal.db", places.project, run, keys)
         project = wiring.load_project(places)

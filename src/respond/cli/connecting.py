@@ -348,6 +348,7 @@ class Connecting:
             self.redactor,
             self.clock,
             environment=wiring.clean_environment(),
+            folder=wiring.credentials_folder(),
         )
 
     def _has(self, store: CredentialStore) -> bool:

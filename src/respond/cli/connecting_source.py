@@ -190,6 +190,7 @@ class Storing:
             self.redactor,
             self.clock,
             environment=wiring.clean_environment(),
+            folder=wiring.credentials_folder(),
         )
 
     def _has(self, store: CredentialStore) -> bool:

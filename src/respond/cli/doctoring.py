@@ -154,6 +154,7 @@ class Doctor:
             self.redactor,
             self.clock,
             environment=wiring.clean_environment(),
+            folder=wiring.credentials_folder(),
         )
 
     def _credential(
@@ -549,6 +550,14 @@ class Doctor:
                     f"[sources.{source.name}]: timestamp_header",
                 )
 
+            if source.sender == "slack" and not source.options.get("team"):
+                yield Finding(
+                    "sources",
+                    f"{source.name} does not say whose Slack it is",
+                    "a user id counts only together with its workspace; the server does not start",
+                    f'add options = {{ team = "T0123ABCD" }} to [sources.{source.name}]',
+                )
+
     def _source_secrets(self, source: SourceConfig, store: CredentialStore) -> Iterator[Finding]:
         from respond.senders import SENDERS, check_secret
 
@@ -596,9 +605,6 @@ class Doctor:
             yield from _switched_off(source.name, reply.body)
 
     def _sign_on(self) -> Iterator[Finding]:
-        from respond.adapters.secrets import CredentialStore
-        from respond.cli import probing
-        from respond.formats.config_file import ConnectionConfig
         from respond.formats.config_project import NOWHERE, OIDC
 
         oidc = self.project.server.oidc
@@ -614,23 +620,31 @@ class Doctor:
                     "nobody can sign on to the page",
                     f"respond connect {OIDC}",
                 )
-        known = {(p.oidc_issuer, p.oidc_subject) for p in self.project.persons if p.oidc_subject}
-        if not any(issuer == oidc.issuer for issuer, _ in known):
+        if all(person.oidc_issuer != oidc.issuer for person in self.project.persons):
             yield Finding(
                 "sign-on",
                 "nobody in [[person]] has an account at the issuer of [server.oidc]",
                 "whoever signs on there is nobody here",
                 f"add oidc_issuer = {oidc.issuer!r} and oidc_subject to people's entries",
             )
-        line = probing.sign_on_line(oidc.issuer)
-        config = ConnectionConfig(name=OIDC, system="http", auth="none")
-        store = CredentialStore({}, _NoKeys(), self.redactor, self.clock, environment={})
+        yield from self._provider(oidc.issuer)
+
+    def _provider(self, issuer: str) -> Iterator[Finding]:
+        """Whether the identity provider answers, and calls itself what we call it."""
+        from respond.adapters.secrets import CredentialStore
+        from respond.cli import probing
+        from respond.formats.config_file import ConnectionConfig
+        from respond.formats.config_project import OIDC
+
+        opened = probing.open_line(
+            ConnectionConfig(name=OIDC, system="http", auth="none"),
+            probing.sign_on_line(issuer),
+            secrets=CredentialStore({}, _NoKeys(), self.redactor, self.clock, environment={}),
+            redactor=self.redactor,
+            clock=self.clock,
+        )
         try:
-            opened = probing.open_line(
-                config, line, secrets=store, redactor=self.redactor, clock=self.clock
-            )
             reply = opened.fetch("http", ".well-known", "openid-configuration")
-            opened.close()
         except RespondError as error:
             yield Finding(
                 "sign-on",
@@ -639,8 +653,10 @@ class Doctor:
                 error.do or "look at the address, and at the provider",
             )
             return
+        finally:
+            opened.close()
         said = reply.body.get("issuer") if isinstance(reply.body, Mapping) else None
-        if said != oidc.issuer:
+        if said != issuer:
             yield Finding(
                 "sign-on",
                 "the identity provider calls itself something else than [server.oidc] does",

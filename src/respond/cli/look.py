@@ -11,11 +11,12 @@ import typer
 
 from respond.cli.examples import examples
 from respond.errors import ExitCode
-from respond.places import Found, Places, read_runbook
+from respond.places import PROJECT_FILE, Found, Places, read_runbook
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from respond.formats.faults import FormatFault
     from respond.formats.runbook_check import Checked
 
 __all__ = ["apps"]
@@ -92,7 +93,11 @@ def check(
     names: list[str] = typer.Argument(None, help="Names or files; all runbooks when left out"),
     as_json: bool = typer.Option(False, "--json", help="As JSON"),
 ) -> int:
-    """Check runbooks: every fault with file, line, column, and what was probably meant."""
+    """Check runbooks: every fault with file, line, column, and what was probably meant.
+
+    All of them together are held against respond.toml, too: whether its hooks fit, and whether
+    enough people could agree where somebody has to.
+    """
     from respond.errors import UsageError
 
     places: Places = ctx.obj
@@ -106,6 +111,9 @@ def check(
         paths.append(path)
     run_check = _checker(places)
     checks = [run_check(path) for path in paths]
+    if not names and places.project is not None:
+        checks.append(_project(places, checks))
+        paths.append(places.project / PROJECT_FILE)
     bad = any(one.faults for one in checks)
     if as_json:
         _print(
@@ -143,6 +151,32 @@ def _checker(places: Places) -> Callable[[Path], Checked]:
         )
 
     return one
+
+
+def _project(places: Places, checks: list[Checked]) -> Checked:
+    """What respond.toml and the runbooks come to together: hooks, and who could agree."""
+    from respond.formats.config_project import Where
+    from respond.formats.config_values import FILE
+    from respond.formats.faults import FormatFaults
+    from respond.formats.runbook_check import Checked
+    from respond.incoming import load_hooks
+    from respond.readiness import gaps
+    from respond.wiring import load_project, load_runbook
+
+    project = load_project(places)
+    source = (project.where or Where(FILE, b"", "")).source
+    faults: list[FormatFault] = []
+    try:
+        load_hooks(project, lambda name: load_runbook(places, name))
+    except FormatFaults as found:
+        # Those of a runbook's own file are said there.
+        faults += [each for each in found.faults if each.name == source.name]
+    warnings: list[FormatFault] = []
+    loaded = {c.runbook.name: c.runbook for c in checks if c.runbook is not None}
+    for gap in gaps(project, loaded):
+        hint = f"{gap.why}; {gap.do}"
+        (faults if gap.never else warnings).append(source.fault(None, gap.what, hint=hint))
+    return Checked(None, tuple(faults), tuple(warnings))
 
 
 def _check_text(path: Path, one: Checked) -> None:

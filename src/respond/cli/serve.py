@@ -37,7 +37,9 @@ def serve(
     port: int = typer.Option(
         -1, help="Port; 0 takes a free one [default: of [server], or 8080]", show_default=False
     ),
-    listen: str = typer.Option("", help="Address to listen on [default: of [server], or 127.0.0.1]"),
+    listen: str = typer.Option(
+        "", help="Address to listen on [default: of [server], or 127.0.0.1]"
+    ),
     at: str = typer.Option("", help="Rehearse against a company of `respond simulate`"),
     verbose: bool = typer.Option(False, "-v", "--verbose", help="Say more in the log"),
 ) -> int:

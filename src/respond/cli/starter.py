@@ -41,8 +41,24 @@ keys = "keyring"                # "file" on a server without a keyring; verify a
 # id = "ana"
 # name = "Ana Silva"
 # emails = ["ana@example.com"]  # all of their addresses: one person, one entry
+# logins = ["asilva"]           # their accounts on machines where respond runs
 # roles = ["admin", "approver"]
 # slack = "U024BE7LH"
+# ssh_keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEJnTxQDsZqTcCjPMnFBvEtGTUwR3gUSC3LrQXwm0Ikp"]
+
+# --- webhooks and the page, for `respond serve`: docs/webhooks.md and docs/server.md --------------
+
+# [sources.pager]
+# sender = "pagerduty"
+# runbooks = ["compromised-key"]  # all that it may propose; people decide
+
+# [[hooks]]
+# source = "pager"
+# runbook = "compromised-key"
+# when = "event.service == 'billing'"
+
+# [server]
+# url = "https://respond.example.com"
 """
 
 RUNBOOK_NAME: Final = "lost-laptop"

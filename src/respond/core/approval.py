@@ -259,9 +259,10 @@ def able(request: Request, people: People) -> tuple[PersonRecord, ...]:
     """Who could approve this: everybody whom ``refusal`` would let, with the best they have."""
     found = []
     for person in people.persons:
-        provable = person.id in people.provable
         chat = bool(person.slack) and people.chat.covers(destroys=request.destroys)
-        best = Strength.KEY if provable else Strength.CHAT if chat else Strength.CLAIMED
+        if person.id not in people.provable and not chat:
+            continue  # No door takes a bare name.
+        best = Strength.KEY if person.id in people.provable else Strength.CHAT
         if not refusal(request, Actor(person.id, best), Verdict.APPROVE, people):
             found.append(person)
     return tuple(found)

@@ -277,7 +277,13 @@ class Project:
     @property
     def people(self) -> People:
         """Everybody who can be asked, as approvals know them."""
-        provable = {each.record.id for each in self.persons if each.ssh_keys or each.oidc_subject}
+        oidc = self.server.oidc
+        provable = {
+            each.record.id
+            for each in self.persons
+            if each.ssh_keys
+            or (oidc is not None and each.oidc_subject and each.oidc_issuer == oidc.issuer)
+        }
         return People(self.records, chat=self.policy.chat, provable=frozenset(provable))
 
     @property
