@@ -286,3 +286,12 @@ def test_the_verdict_of_one_step(step: StepState, code: ExitCode) -> None:
 def test_the_verdict_of_an_undo(undone: Mapping[str, str], code: ExitCode) -> None:
     """A failed undo is not success either."""
     assert verdict(RunState("BX-TEST", undone=undone)) is code
+
+
+@pytest.mark.parametrize("kind", ["joined", "approved", "denied", "answered"])
+def test_what_another_process_adds_may_cross_the_end_of_the_run(kind: str) -> None:
+    """News, a vote or an answer that comes a moment too late poisons no run, and changes no end."""
+    late = record(10, kind, nonce="n", channel="page", question="q", word="yes", event={})
+    state = state_after(ENDED, late)
+    assert state.status is RunStatus.ENDED
+    assert state.ended["exit"] == 0

@@ -19,9 +19,10 @@ AFTER_END = frozenset(
     {
         "undo-asked", "undo-done", "undo-failed", "taken", "intent", "outcome", "unknown",
         "reconciled", "observed", "confirmed", "notice", "reviewed", "erased", "parked",
+        "joined", "answered", "approved", "denied",
     }
 )  # fmt: skip
-"""What a run may still have after ``ended``: its undo, and words about it."""
+"""What a run may still have after ``ended``: its undo, words about it, and what crossed its end."""
 
 _OF_A_RUN = frozenset({"taken", "intent", "outcome", "unknown", "reconciled", "ended"})
 

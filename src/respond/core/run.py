@@ -332,6 +332,11 @@ _AFTER_END = frozenset(
         Kind.CHECKPOINT,
         Kind.ERASED,
         Kind.PARKED,
+        # Other processes append these; the end of the run may come first.
+        Kind.JOINED,
+        Kind.ANSWERED,
+        Kind.APPROVED,
+        Kind.DENIED,
     }
 )
 
