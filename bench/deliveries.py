@@ -1,12 +1,14 @@
 """Measure how the receiver takes a storm: campaign C11.
 
-    python bench/deliveries.py [--seconds 60] [--rate 50]
+    python bench/deliveries.py [--seconds 60] [--rate 50] [--whole]
 
 A server process of its own with the receiver, an inbox on disk and somebody who works it; 30
-sources of three kinds; this process sends signed deliveries at a fixed rate, whether or not the
-ones before were answered, and counts each from the moment it was due. Between them go as many
-requests to an endpoint of the same server that says 202 and does nothing: what is left is ours.
-In the end the server is killed, and every delivery that was answered must be in the inbox.
+sources of three kinds. With ``--whole`` it is all of ``respond serve``: each source begins a run,
+which is planned against a simulated company, waits for people, and is joined by what comes after.
+This process sends signed deliveries at a fixed rate, whether or not the ones before were answered,
+and counts each from the moment it was due. Between them go as many requests to an endpoint of the
+same server that says 202 and does nothing: what is left is ours. In the end the server is killed,
+and every delivery that was answered must be in the inbox.
 """
 
 from __future__ import annotations
@@ -45,10 +47,55 @@ BOUND_GROWTH_MIB = 16.0
 # --- the server -----------------------------------------------------------------------------------
 
 
-def serve(folder: Path) -> None:
+def serve(folder: Path, company: str) -> None:
     """Serve until killed; say the port on standard output."""
+    app, lifespan = (_whole(folder, company), "on") if company else (_receiver(folder), "off")
     import uvicorn  # noqa: PLC0415 - the child's alone
-    from starlette.applications import Starlette  # noqa: PLC0415 - the same
+
+    # asyncio sends small answers at once only on sockets that say that they are TCP.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as door:
+        door.bind(("127.0.0.1", 0))
+        door.listen(128)
+        os.write(1, f"{door.getsockname()[1]}\n".encode())
+        config = uvicorn.Config(app, log_config=None, lifespan=lifespan, ws="none")  # type: ignore[arg-type]
+        uvicorn.Server(config).run(sockets=[door])
+
+
+def _whole(folder: Path, company: str) -> Any:
+    """All of the server, with the endpoint that does nothing in front."""
+    from starlette.routing import Route  # noqa: PLC0415 - the child's alone
+
+    from respond.places import Places  # noqa: PLC0415 - the same
+    from respond.server.app import application  # noqa: PLC0415 - the same
+    from respond.wiring_server import build  # noqa: PLC0415 - the same
+
+    project = folder / "project"
+    project.mkdir()
+    (project / "respond.toml").write_text(_configuration(project), encoding="utf-8")
+    app = application(build(Places(project, folder / "state"), at=company, url="http://127.0.0.1"))
+    app.router.routes.insert(0, Route("/nothing/{source}", _Nothing()))
+    return app
+
+
+def _configuration(project: Path) -> str:
+    """A source and a hook for each; what a source sends is about one thing of its own."""
+    parts = ["[server]\nproposals = 1000\n"]
+    for name, kind in SOURCES.items():
+        secret = project / f"{name}.secret"
+        secret.write_text(secret_for(kind), encoding="utf-8")
+        secret.chmod(0o600)
+        parts.append(
+            f'[sources.{name}]\nsender = "{kind}"\nsecret = "file:{secret}"\n'
+            'runbooks = ["compromised-key"]\n'
+            f'[[hooks]]\nsource = "{name}"\nrunbook = "compromised-key"\n'
+            'with = {key = "backend-prod", since = "1 day ago", used_by = "${{ event.source }}"}\n'
+        )
+    return "".join(parts)
+
+
+def _receiver(folder: Path) -> Any:
+    """The receiver alone, and somebody who works its inbox."""
+    from starlette.applications import Starlette  # noqa: PLC0415 - the child's alone
     from starlette.routing import Route  # noqa: PLC0415 - the same
 
     from respond.adapters.log import make_logger  # noqa: PLC0415 - the same
@@ -68,16 +115,9 @@ def serve(folder: Path) -> None:
         on_new=new.set,
     )
     threading.Thread(target=_work, args=(inbox, new), daemon=True).start()
-    app = Starlette(
+    return Starlette(
         routes=[Route("/hooks/{source}", receiver), Route("/nothing/{source}", _Nothing())]
     )
-    # asyncio sends small answers at once only on sockets that say that they are TCP.
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as door:
-        door.bind(("127.0.0.1", 0))
-        door.listen(128)
-        os.write(1, f"{door.getsockname()[1]}\n".encode())
-        config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none")
-        uvicorn.Server(config).run(sockets=[door])
 
 
 class _Nothing:
@@ -186,17 +226,25 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--rate", type=float, default=50.0)
+    parser.add_argument("--whole", action="store_true", help="all of respond serve")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--company", default="", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.serve:
-        serve(asked.serve)
+        serve(asked.serve, asked.company)
         return 0
     with tempfile.TemporaryDirectory() as text:
-        return _measure(Path(text), asked.seconds, asked.rate)
+        if not asked.whole:
+            return _measure(Path(text), asked.seconds, asked.rate)
+        from respond.testing.company import default_company  # noqa: PLC0415 - only here
+        from respond.testing.company import serve as company  # noqa: PLC0415 - only here
+
+        with company(default_company()) as running:
+            return _measure(Path(text), asked.seconds, asked.rate, running.base_url)
 
 
-def _measure(folder: Path, seconds: int, rate: float) -> int:
-    command = [sys.executable, __file__, "--serve", str(folder)]
+def _measure(folder: Path, seconds: int, rate: float, company: str = "") -> int:
+    command = [sys.executable, __file__, "--serve", str(folder), "--company", company]
     count = round(seconds * rate)
     with (
         (folder / "log").open("w") as log,
@@ -211,7 +259,8 @@ def _measure(folder: Path, seconds: int, rate: float) -> int:
             after = _rss_mib(server.pid)
         finally:
             server.kill()
-    with SqliteInbox.open(folder / "state" / "inbox.db", clock=SystemClock()) as inbox:
+    kept = folder / "state" / ("rehearsals/served" if company else "") / "inbox.db"
+    with SqliteInbox.open(kept, clock=SystemClock()) as inbox:
         there = {line.delivery for line in inbox.recent(10 * count + WARM_UP)}
     lost = [each for each in warm.ids + seen.ids if each not in there]
     p99, nothing = _p99(seen.ours_ms), _p99(seen.nothing_ms)
