@@ -328,6 +328,7 @@ class _Loopback:
     def __init__(self) -> None:
         self.listening = socket.socket()
         self.listening.bind(("127.0.0.1", 0))
+        self.listening.listen()  # Who comes before the server is up waits a moment.
         self.url = f"http://127.0.0.1:{self.listening.getsockname()[1]}"
         self.app: Any = None
         config = uvicorn.Config(

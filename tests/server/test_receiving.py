@@ -659,7 +659,7 @@ def test_figures_count_requests_by_source_and_result(hooks: Open) -> None:
         "respond_delivery_seconds_count 3.0",
         "respond_events_waiting 1.0",
         'respond_runs{status="parked"} 2.0',
-        'respond_answers_total{strength="key",verdict="approve"} 1.0',
+        'respond_answers{strength="key",verdict="approve"} 1.0',
     ):
         assert line in text, line
 
