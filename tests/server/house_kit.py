@@ -137,6 +137,12 @@ class Site:
         listed = self.rehearsal.doors.get("effects")["effects"]
         return [each for each in listed if each["system"] == system]
 
+    def chat_texts(self) -> list[str]:
+        """What stands in the company's chat, oldest first."""
+        company = self.company.company
+        with company.lock:
+            return [m.text for c in company.slack.state.conversations for m in c.messages]
+
     # --- what comes in ---
 
     def send(self, sender: str, body: bytes | None = None, **others: Any) -> httpx.Response:
