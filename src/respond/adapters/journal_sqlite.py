@@ -81,6 +81,7 @@ _UNREVIEWED = (
     "SELECT DISTINCT run FROM journal WHERE kind = 'break-glass'"
     " AND run NOT IN (SELECT run FROM journal WHERE kind = 'reviewed') ORDER BY seq"
 )
+_HIGHEST = "SELECT max(at), max(seq) FROM journal WHERE seq >= ?"
 _BEFORE = "SELECT hash FROM journal WHERE seq = ?"
 
 _VERIFY_FIRST = "run `respond audit verify`; to go on without it: respond RUNBOOK --new-journal"
@@ -141,6 +142,7 @@ class SqliteJournal:
         self._held: dict[str, Mapping[str, SecretHandle]] = {}
         self._run_keys: dict[str, bytes] = {}
         self._digest_key = b""
+        self._highest: tuple[int, str] = (0, "")
         self._signer = Signer("", b"")
 
     # --- opening and closing --------------------------------------------------------------------
@@ -362,8 +364,13 @@ class SqliteJournal:
         Expiry is never decided by a clock that stands before this.
         """
         with self._reading() as db:
-            (found,) = db.execute("SELECT max(at) FROM journal").fetchone()
-        return str(found)
+            # A server asks often: only what came since it asked last is looked at.
+            since, highest = self._highest
+            found, last = db.execute(_HIGHEST, (since,)).fetchone()
+            if last is not None:
+                highest = max(highest, str(found))
+                self._highest = (last + 1, highest)
+        return highest
 
     def open_secret(self, run: str, handle: str) -> str | None:
         """The value of a sealed secret; None when it is not held, or its key is gone."""

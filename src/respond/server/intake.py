@@ -8,8 +8,8 @@ written to any system here, and nobody is told (P13).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -64,6 +64,8 @@ class Intake:
     held_from: int
     on_run: Callable[[str], None]
     log: FilteringBoundLogger
+    _told: dict[str, int] = field(default_factory=dict, init=False)
+    _known: dict[tuple[str, ...], tuple[Became, str]] = field(default_factory=dict, init=False)
 
     def work(self) -> int:
         """Settle what waits; how many events that were."""
@@ -110,7 +112,7 @@ class Intake:
     def _take(self, one: Wanted, note: str) -> tuple[Became, str]:
         """Propose, join, or hold."""
         states = list(self.states())
-        known = _already(one, states)
+        known = self._already(one, states)
         if known is not None:
             return known
         if note:
@@ -149,6 +151,17 @@ class Intake:
             complete=False,
         )
 
+    def _already(self, one: Wanted, states: Iterable[RunState]) -> tuple[Became, str] | None:
+        """What the journal says that became of this event before the process died."""
+        for state in states:
+            runbook, seen = str(state.proposed.get("runbook", "")), self._told.get(state.id, -1)
+            if seen < 0 and state.proposed.get("event"):
+                self._known[_name(runbook, state.proposed["event"])] = (Became.PROPOSED, state.id)
+            for joined in state.joined[max(seen, 0) :]:
+                self._known[_name(runbook, joined["event"])] = (Became.JOINED, state.id)
+            self._told[state.id] = len(state.joined)
+        return self._known.get(_name(one.runbook.name, one.event))
+
     def _count(self, one: Wanted, states: Sequence[RunState]) -> int:
         """Runs of this runbook that events proposed within the last minutes."""
         now_ms = self.clock.now_ms()
@@ -176,22 +189,9 @@ def _actor(one: Wanted) -> Actor:
     return Actor(f"hook/{one.event['source']}", Strength.MACHINE)
 
 
-def _already(one: Wanted, states: Iterable[RunState]) -> tuple[Became, str] | None:
-    """What the journal says that became of this event before the process died."""
-    for state in states:
-        if state.proposed.get("runbook") != one.runbook.name:
-            continue
-        if _same(state.proposed.get("event", {}), one):
-            return Became.PROPOSED, state.id
-        if any(_same(joined.get("event", {}), one) for joined in state.joined):
-            return Became.JOINED, state.id
-    return None
-
-
-def _same(event: Any, one: Wanted) -> bool:
-    return bool(event) and all(
-        event.get(name) == one.event.get(name) for name in ("source", "delivery", "key")
-    )
+def _name(runbook: str, event: Mapping[str, Any]) -> tuple[str, ...]:
+    """What makes an event the same one for a runbook."""
+    return (runbook, *(str(event.get(name, "")) for name in ("source", "delivery", "key")))
 
 
 def _ms(at: str) -> int:
