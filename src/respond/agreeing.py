@@ -15,6 +15,7 @@ from respond.approving import (
     agreed_writes,
     is_agreed,
     is_gated,
+    is_let_off,
     plan_needs,
     step_needs,
 )
@@ -73,13 +74,27 @@ class Agreement:
     def _covered(self) -> set[str]:
         """Keys that a recorded yes covers: the start covers planned ordinary writes."""
         at = self.at
-        keys = set(at.state.confirmed) | self._already_so
+        keys = {key for key in at.state.confirmed if self._others_let(key)}
         planned = at.planned
         if planned is not None and planned.state is StepPlan.WRITES and at.live.state.started:
             keys |= {w.key for w in planned.writes if self._plan_covers(planned, w)}
         if at.live.site.served:
             keys |= agreed_writes(at.live.state, at.address)
         return keys
+
+    def _others_let(self, key: str) -> bool:
+        """Whether the operator's own yes to this write is enough, or others agreed to it as well.
+
+        Asked each time: plan, policy and people may be others than when the operator said it.
+        """
+        at = self.at
+        live, planned = at.live, at.planned
+        shown = planned is not None and any(w.key == key for w in planned.writes)
+        if planned is not None and shown and is_gated(live, planned):
+            return is_agreed(live.state)
+        if shown or live.site.approval(at.step) is None or is_let_off(live, at.step):
+            return True
+        return key in agreed_writes(live.state, at.address)
 
     def _plan_covers(self, planned: PlannedStep, write: PlannedWrite) -> bool:
         """Whether the yes to the plan is all that a planned write needs.
@@ -140,8 +155,9 @@ class Agreement:
         planned = at.planned
         shown = {w.key for w in planned.writes} if planned is not None else set()
         needed: Needed | None
-        if {w.key for w in fresh} <= shown and live.state.plan is not None:
-            needed = plan_needs(live, live.state.plan)
+        if {w.key for w in fresh} <= shown and live.state.plan is not None and planned is not None:
+            mine = site.served or is_gated(live, planned)
+            needed = plan_needs(live, live.state.plan) if mine else None
         else:
             needed = step_needs(live, site.approval(at.step), at.address, fresh)
         if needed is not None:
@@ -298,7 +314,9 @@ class Agreement:
         return [
             w
             for w in foreseen.writes
-            if w.subject not in written and not w.cleans_up and w.key not in self._already_so
+            if w.subject not in written
+            and not w.cleans_up
+            and w.key not in self._already_so | at.state.already_so
         ]
 
     def _ask_already_so(self, missing: list[PlannedWrite]) -> None:

@@ -8,7 +8,7 @@ are found in the journal.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,14 +18,16 @@ from respond.core.approval import (
     Standing,
     able,
     expired,
+    is_denied,
     person_for,
     standing,
     step_digest,
 )
-from respond.core.events import Kind
+from respond.core.events import Actor, Kind
 from respond.core.plan import Plan, PlannedStep, PlannedWrite, StepPlan, digest_of
 from respond.core.questions import AskAgain, Decision
 from respond.core.run import RunState
+from respond.core.runbook import ActionStep
 from respond.core.script import Effect
 from respond.core.shapes import encode
 from respond.errors import ParkedError
@@ -39,9 +41,12 @@ __all__ = [
     "agreed_writes",
     "ask_again",
     "ask_people",
+    "has_news",
     "has_run_out",
+    "heed_any_no",
     "is_agreed",
     "is_gated",
+    "is_let_off",
     "moment",
     "plan_needs",
     "request_for",
@@ -131,17 +136,36 @@ def is_gated(live: LiveRun, step: PlannedStep) -> bool:
     return bool(step.approve) and writes and not _is_let_off(live, step.approve)
 
 
+def is_let_off(live: LiveRun, step: ActionStep) -> bool:
+    """Whether this step asks nobody else, by what its operator signed."""
+    approve = live.site.approval(step)
+    return approve is not None and _is_let_off(live, approve)
+
+
 def _is_let_off(live: LiveRun, approve: Mapping[str, Any]) -> bool:
-    """Who went alone in an emergency asks nobody; whose own key signed proved enough for some."""
-    return bool(live.state.alone or (approve.get("or_signed") and live.state.proved))
+    """Who went alone in an emergency asks nobody; whose own key signed proved enough for some.
+
+    Both hold for that person, and for the plan that they signed.
+    """
+    state, site = live.state, live.site
+    digest = state.plan.digest if state.plan is not None else ""
+
+    def is_theirs(signed: Mapping[str, Any]) -> bool:
+        return signed.get("digest") == digest and signed.get("by") == site.operator.id
+
+    alone = site.policy.alone and is_theirs(state.alone)
+    return alone or (bool(approve.get("or_signed")) and is_theirs(state.proved))
 
 
 def agreed_writes(state: RunState, step: str) -> frozenset[str]:
-    """Keys of the writes of one step that people agreed to, beyond the plan."""
+    """Keys of the writes of one step that people agreed to, beyond the plan as it is now."""
+    plan = state.plan.digest if state.plan is not None else ""
     return frozenset(
         key
         for request in state.requests
-        if request.step == step and request.digest in state.agreed
+        if request.step == step
+        and request.digest in state.agreed
+        and request.digest == step_digest(plan, step, request.writes)
         for key in request.writes
     )
 
@@ -162,7 +186,8 @@ def agreed_to(live: LiveRun, needed: Needed) -> None:
     """
     while needed.digest not in live.state.agreed:
         live.refresh()
-        request = request_for(live.state, needed) or ask_people(live, needed)
+        heed_any_no(live)
+        request = request_for(live, needed) or ask_people(live, needed)
         match stands(live.state, request, live.site.people, live.tools.clock, live.tools.journal):
             case Standing.AGREED:
                 _take_effect(live, request)
@@ -175,13 +200,36 @@ def agreed_to(live: LiveRun, needed: Needed) -> None:
                 _wait(live, request)
 
 
-def request_for(state: RunState, needed: Needed) -> Request | None:
-    """The newest request for just this, if its answer was not used yet."""
+def heed_any_no(live: LiveRun) -> None:
+    """End the run if anybody who may has said no to anything that it asked.
+
+    Raises:
+        QuitError: Somebody has, whatever was asked since, and however late it is found.
+    """
+    state, people = live.state, live.site.people
+    for request in state.requests:
+        if request.nonce not in state.used and is_denied(request, state.votes, people):
+            _heed_no(live, request)
+
+
+def request_for(live: LiveRun, needed: Needed) -> Request | None:
+    """The newest request for just this, if its answer was not used yet.
+
+    One that was made when somebody else carried the run on does not know who may not agree.
+    """
+    state = live.state
     for request in reversed(state.requests):
         if request.digest == needed.digest and request.step == needed.step:
             fits = request.count >= needed.count and request.roles >= needed.roles
-            return request if fits and request.nonce not in state.used else None
+            knows = set(_hands_in(live)) <= {request.initiator, *request.also}
+            return request if fits and knows and request.nonce not in state.used else None
     return None
+
+
+def _hands_in(live: LiveRun) -> tuple[str, ...]:
+    """Whoever else than its initiator has a hand in a run: who started it, who carries it on."""
+    names = {live.state.started_by} | (set() if live.site.served else {live.site.operator.id})
+    return tuple(sorted(names - {"", live.state.operator}))
 
 
 def ask_people(live: LiveRun, needed: Needed) -> Request:
@@ -210,9 +258,10 @@ def ask_people(live: LiveRun, needed: Needed) -> Request:
         count=needed.count,
         roles=needed.roles,
         destroys=needed.destroys,
-        initiator=site.operator.id if tools.prompt.is_there else live.state.operator,
+        initiator=live.state.operator,
+        also=_hands_in(live),
         subject=str(live.state.proposed.get("subject", "")),
-        asked=moment(tools.clock),
+        asked=_asked_at(live),
         within_s=needed.within_s,
         anchor=head.anchor,
         shown=digest_of(list(needed.shows) if needed.step else encode(live.state.plan)),
@@ -230,6 +279,12 @@ def ask_people(live: LiveRun, needed: Needed) -> Request:
     live.add(Kind.APPROVAL_ASKED, **request.as_json())
     tools.asked(live, request, tuple(person.id for person in people))
     return request
+
+
+def _asked_at(live: LiveRun) -> Moment:
+    """Now; not before the latest time that the journal has seen, or it would be over at once."""
+    now = moment(live.tools.clock)
+    return replace(now, wall_ms=max(now.wall_ms, _highest_ms(live.tools.journal)))
 
 
 def _who_is_missing(request: Request) -> str:
@@ -294,6 +349,9 @@ def ask_again(live: LiveRun, request: Request) -> None:
     Raises:
         ParkedError: Nobody has said so.
     """
+    if has_news(live.state):
+        _want_again(live, request, live.site.operator)
+        return
     minutes = request.within_s // 60
     answer = live.ask(
         AskAgain(
@@ -308,6 +366,21 @@ def ask_again(live: LiveRun, request: Request) -> None:
             why=f"the request was open for {minutes} minutes",
             do=f"to ask again: respond resume {live.run}",
         )
+    _want_again(live, request, answer.by or live.site.operator)
+
+
+def _want_again(live: LiveRun, request: Request, by: Actor) -> None:
+    """From here on the old request is answered: it ran out, and somebody wants to ask anew."""
+    live.add(Kind.CONFIRMED, by=by, decision="again", nonce=request.nonce)
+
+
+def has_news(state: RunState) -> bool:
+    """Whether the alert came again since the run was parked: that asks again by itself."""
+    parked = str(state.parked.get("at", ""))
+    return bool(parked) and any(
+        joined.get("event", {}).get("means") == "begins" and joined["recorded_at"] > parked
+        for joined in state.joined
+    )
 
 
 def waiting_text(live: LiveRun, request: Request) -> str:

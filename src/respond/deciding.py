@@ -22,9 +22,10 @@ from respond.core.approval import (
     outsider,
     read_answer,
     refusal,
+    step_digest,
 )
 from respond.core.events import Actor, Event, Kind, Strength
-from respond.core.run import RunState, RunStatus, fold
+from respond.core.run import RunState, RunStatus, fold, is_undo
 from respond.core.runbook import Runbook
 from respond.core.showable import showable
 from respond.errors import RefusedByPersonError, UsageError
@@ -78,11 +79,18 @@ class Entry:
 
 
 def asked_now(state: RunState) -> Request | None:
-    """What people are asked to agree to now: the newest request whose answer was not used."""
-    if state.status is RunStatus.ENDED or not state.requests:
-        return None
-    newest = state.requests[-1]
-    return newest if newest.nonce not in state.used else None
+    """What people are asked to agree to now: the newest open request about the plan as it is.
+
+    A run that is over asks only for its undo.
+    """
+    plan = state.plan.digest if state.plan is not None else ""
+    over = state.status is RunStatus.ENDED
+    for request in reversed(state.requests):
+        about = step_digest(plan, request.step, request.writes) if request.step else plan
+        is_for_undo = is_undo(request.step)
+        if request.nonce not in state.used and request.digest == about and over == is_for_undo:
+            return request
+    return None
 
 
 # --- approvals ----------------------------------------------------------------------------------
@@ -238,7 +246,27 @@ def answer(entry: Entry, run: str, who: Actor, question: str, word: str) -> None
             f"{showable(word, limit=40)!r} answers nothing here",
             why=f"it is one of: {', '.join(map(str, asks.get('words', ())))}",
         )
+    _may_say(entry, who, asks, word)
     entry.journal.append(Event(Kind.ANSWERED, run, "", who, {"question": question, "word": word}))
+
+
+_DECIDING = frozenset({"AskDrift", "AskConfirm", "AskAgain"})
+"""Questions that are no facts: what goes on, and what is left out."""
+
+
+def _may_say(entry: Entry, who: Actor, asks: Mapping[str, Any], word: str) -> None:
+    """See that more than a fact is said only by somebody who decides.
+
+    Raises:
+        RefusedByPersonError: They do not have the role.
+    """
+    decides = asks.get("question") in _DECIDING or word in ("quit", "skip")
+    person = next((each for each in entry.people.persons if each.id == who.id), None)
+    if decides and (person is None or entry.people.approver not in person.roles):
+        raise RefusedByPersonError(
+            f"{who.id} may not answer that",
+            why=f"it decides what goes on: the role {entry.people.approver} is needed",
+        )
 
 
 def give_inputs(
@@ -252,7 +280,7 @@ def give_inputs(
     """
     state = entry.state(run)
     _may_act(entry, state, who)
-    if state.started or state.status is RunStatus.ENDED:
+    if state.requests or state.started or state.status is RunStatus.ENDED:
         raise UsageError(f"run {run} has what it needs", do=f"respond status {run}")
     taken = sorted(
         name

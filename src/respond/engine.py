@@ -16,6 +16,7 @@ from respond.approving import (
     ask_again,
     ask_people,
     has_run_out,
+    heed_any_no,
     plan_needs,
     request_for,
 )
@@ -50,7 +51,7 @@ from respond.inventory import take_inventory
 from respond.live_run import LiveRun, Tools
 from respond.planner import NotSoError, make_plan
 from respond.proposing import lacking
-from respond.starting import go_alone, started
+from respond.starting import agreed_anew, go_alone, started
 from respond.stopping import QuitError
 from respond.walk import EndedError, Here
 
@@ -81,6 +82,11 @@ class Engine(LiveRun):
             return self._carry_on()
         except ParkedError as parked:
             return self.park(parked, parked.exit_code)
+        except (UsageError, StepFailedError) as error:
+            if not self.site.served:
+                raise
+            # Nobody reads what a process says: it stands in the record, and on the page.
+            return self.park(error, error.exit_code)
 
     def _ended_with(self) -> ExitCode | None:
         over = self.state.status is RunStatus.ENDED
@@ -95,6 +101,7 @@ class Engine(LiveRun):
     def _advance(self) -> ExitCode:
         if self.state.cancelled:
             return self._stop_here("cancelled")
+        heed_any_no(self)
         if self.state.by_word:
             return self._by_word()
         self._plan_is_current()
@@ -102,7 +109,7 @@ class Engine(LiveRun):
             code = self._propose_plan() if self.site.served else self._plan_and_start()
             if code is not None:
                 return code
-        elif self.site.alone and not self.state.alone and self.state.plan is not None:
+        elif self.site.alone and self.state.plan is not None:
             go_alone(self, self.state.plan)
         return self._walk()
 
@@ -192,7 +199,7 @@ class Engine(LiveRun):
             )
         plan = self.state.plan
         needed = plan_needs(self, plan) if plan is not None else None
-        request = request_for(self.state, needed) if needed is not None else None
+        request = request_for(self, needed) if needed is not None else None
         void = plan is None or request is None or bool(self._what_changed(plan))
         if plan is None or request is None or void or self._is_over(request):
             made = self._look_and_plan()
@@ -280,6 +287,8 @@ class Engine(LiveRun):
         """Ask, when an unfinished run writes the same subjects (rule 14)."""
         mine = {write.subject for write in plan.writes}
         for other in self._others() if mine else ():
+            if other.id in self.state.beside:
+                continue
             theirs = {write.subject for write in (other.plan.writes if other.plan else ())}
             if not mine & theirs:
                 continue
@@ -302,7 +311,7 @@ class Engine(LiveRun):
                 return False
             self.add(
                 Kind.CONFIRMED,
-                by=self.site.operator,
+                by=answer.by or self.site.operator,
                 decision="beside",
                 other=other.id,
                 typed=answer.typed,
@@ -379,15 +388,7 @@ class Engine(LiveRun):
                 do=f"respond resume {self.run}, or respond cancel {self.run}",
             )
         self.add(Kind.PLANNED, digest=fresh.digest, plan=encode(fresh))
-        self.add(
-            Kind.CONFIRMED,
-            by=self.site.operator,
-            decision="yes",
-            scope="replan",
-            digest=fresh.digest,
-            changed=changed,
-            typed=answer.typed,
-        )
+        agreed_anew(self, fresh, answer.typed, changed)
 
     def _end(
         self,

@@ -24,6 +24,7 @@ from respond.core.runbook import (
     ParallelStep,
     Step,
     WaitStep,
+    all_steps,
 )
 from respond.core.script import Effect
 from respond.core.shapes import encode
@@ -135,10 +136,10 @@ class EngineWalk(Walk):
         end = live.state.step(address).conclusion
         if end is not None:
             return values_of(end.output) if end.how.is_good else Absent(end.why, failed=True)
-        since = live.state.waits.get(address) or self._now()
+        since = live.state.waits.get(address) or live.since_now()
         live.tools.progress.say(wait_says(step))
         while True:
-            passed = self._passed(since)
+            passed = live.passed_s(since)
             met, seen = self._until(step, address, here)
             if met or (step.until is None and passed >= step.within_s):
                 self._conclude(step, address, here, As.DONE, "", says=wait_says(step), output=seen)
@@ -148,18 +149,6 @@ class EngineWalk(Walk):
                 self._conclude(step, address, here, As.FAILED, why)
                 return Absent(why, failed=True)
             self._nap(step, address, since, passed)
-
-    def _now(self) -> dict[str, Any]:
-        clock = self.live.tools.clock
-        return {"since": clock.now_ms(), "mono": clock.mono_ms(), "boot": clock.boot()}
-
-    def _passed(self, since: Mapping[str, Any]) -> int:
-        """Seconds since then, by the slower of two clocks: a jump ends no wait early (P16)."""
-        now = self._now()
-        passed = now["since"] - since["since"]
-        if now["boot"] == since["boot"]:
-            passed = min(passed, now["mono"] - since["mono"])
-        return max(0, int(passed)) // 1000
 
     def _nap(self, step: WaitStep, address: str, since: Mapping[str, Any], passed: int) -> None:
         """Wait a little where somebody sits there; park where nobody does (rule 17)."""
@@ -291,10 +280,9 @@ class EngineWalk(Walk):
     def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
         if f"all {count}" in self.live.state.step(address).confirmed:
             return True
-        if self.live.site.served and isinstance(step, ActionStep):
-            needed = step_needs(
-                self.live, self.live.site.approval(step), address, (), f"all {count}"
-            )
+        approve = self._approval(step) if self.live.site.served else None
+        if approve is not None:
+            needed = step_needs(self.live, approve, address, (), f"all {count}")
             if needed is not None:
                 agreed_to(self.live, needed)
                 return True
@@ -316,10 +304,16 @@ class EngineWalk(Walk):
         self.live.add(
             Kind.CONFIRMED,
             address,
-            by=self.live.site.operator,
+            by=answer.by or self.live.site.operator,
             decision="yes",
             scope="limit",
             writes=[f"all {count}"],
             typed=answer.typed,
         )
         return True
+
+    def _approval(self, step: Step) -> dict[str, Any] | None:
+        """What the strictest of the action steps in it needs; None when none needs anything."""
+        inside = [each for each in all_steps((step,)) if isinstance(each, ActionStep)]
+        needs = [found for each in inside if (found := self.live.site.approval(each)) is not None]
+        return max(needs, key=lambda need: (need["count"], len(need["roles"])), default=None)

@@ -91,6 +91,7 @@ class LiveRun:
         # and outcomes are synced, and the next intent syncs it before anything else happens.
         synced = kind is not Kind.OBSERVED
         with self._lock:
+            self._check(event)
             record = self.tools.journal.append(event, seal=seal, synced=synced)
             self._took(record)
         return record
@@ -99,11 +100,21 @@ class LiveRun:
         """Append an intent, and get the key to its one request (P1)."""
         event = Event(Kind.INTENT, self.run, step, MACHINE, data)
         with self._lock:
+            self._check(event)
             intent = self.tools.journal.intend(event, digest=digest)
             if intent.record is None:
                 raise RespondError("the journal gave an intent without its record")
             self._took(intent.record)
         return intent
+
+    def _check(self, event: Event) -> None:
+        """See that the event may follow, before it stands in the journal for ever.
+
+        Raises:
+            IllegalEventError: It may not; nothing was recorded.
+        """
+        seq = self.state.last_seq + 1
+        after(self.state, Record(seq, event, self.state.proposed_at, 0, "", ""))
 
     def refresh(self) -> None:
         """Be in the state that the journal tells now; other processes append too."""
@@ -172,14 +183,9 @@ class LiveRun:
                 asks=answer.asks,
             )
         if answer.decision is Decision.QUIT:
-            self.add(
-                Kind.CONFIRMED,
-                by=self.site.operator,
-                decision="quit",
-                at=step,
-                reason=answer.reason,
-            )
-            raise QuitError(f"run {self.run} was ended by {self.site.operator.id}")
+            by = answer.by or self.site.operator
+            self.add(Kind.CONFIRMED, by=by, decision="quit", at=step, reason=answer.reason)
+            raise QuitError(f"run {self.run} was ended by {by.id}")
         return answer
 
     def pause(self, seconds: float, what: str) -> None:
@@ -189,6 +195,19 @@ class LiveRun:
         self.tools.progress.waiting(what, seconds)
         with self.tools.stop.waiting(self.run):
             self.tools.stop.nap(self.tools.clock, seconds, self.run)
+
+    def since_now(self) -> dict[str, Any]:
+        """This moment by both clocks, as a wait that may park remembers when it began."""
+        clock = self.tools.clock
+        return {"since": clock.now_ms(), "mono": clock.mono_ms(), "boot": clock.boot()}
+
+    def passed_s(self, since: Mapping[str, Any]) -> int:
+        """Seconds since then, by the slower of two clocks: a jump ends no wait early (P16)."""
+        now = self.since_now()
+        passed = now["since"] - since["since"]
+        if now["boot"] == since["boot"]:
+            passed = min(passed, now["mono"] - since["mono"])
+        return max(0, int(passed)) // 1000
 
     # --- what is known ---------------------------------------------------------------------------
 

@@ -114,7 +114,8 @@ class Site:
     @property
     def people(self) -> People:
         """Everybody who can be asked to agree."""
-        return People(self.persons, self.suspects, self.policy.chat, self.provable)
+        policy = self.policy
+        return People(self.persons, self.suspects, policy.chat, policy.approver, self.provable)
 
     def care(self, step: ActionStep) -> Care:
         """What this step gets: the most that policy, runbook and flags ask for (P12)."""
@@ -132,8 +133,10 @@ class Site:
         if effect is Effect.READS or (self.mode == "rehearsal" and not self.served):
             return None
         count, roles = care.approvals, set(care.roles)
-        if self.served and not count:
-            count, roles = 1, {self.policy.approver}
+        if self.served:
+            # A pager is nobody: where policy wants two people, two people it is.
+            least = 2 if self.policy.two_people.covers(effect) else 1
+            count, roles = max(count, least), roles or {self.policy.approver}
         or_signed = not count and effect is Effect.DESTROYS and bool(self.provable)
         if or_signed and self.is_proved:
             return None

@@ -19,7 +19,7 @@ from respond.errors import ParkedError, RefusedByPersonError, RespondError
 from respond.live_run import LiveRun
 from respond.telling import tell
 
-__all__ = ["go_alone", "started"]
+__all__ = ["agreed_anew", "go_alone", "started"]
 
 NOBODY_TOLD_S = 120
 """How long going alone waits when nobody could be told, in seconds."""
@@ -46,8 +46,34 @@ def started(live: LiveRun, plan: Plan, typed: str) -> None:
         typed=typed,
         **told,
     )
+    _ask_others(live, plan)
+
+
+def agreed_anew(live: LiveRun, plan: Plan, typed: str, changed: list[str]) -> None:
+    """Record that the operator takes another plan than the one they started.
+
+    What they signed holds for that plan alone, and so does what others agreed to.
+    """
+    proof = _signature(live, plan, Verdict.START)
+    told: dict[str, Any] = {"proof": dict(proof)} if proof else {}
+    operator = live.site.operator
+    live.add(
+        Kind.CONFIRMED,
+        by=Actor(operator.id, Strength.KEY) if proof else operator,
+        decision="yes",
+        scope="replan",
+        digest=plan.digest,
+        changed=changed,
+        typed=typed,
+        **told,
+    )
+    _ask_others(live, plan)
+
+
+def _ask_others(live: LiveRun, plan: Plan) -> None:
+    """Ask whoever else has to agree now, so that their answer is there when it is needed."""
     needed = plan_needs(live, plan)
-    if needed is None or request_for(live.state, needed) is not None:
+    if needed is None or request_for(live, needed) is not None:
         return
     try:
         ask_people(live, needed)
@@ -94,6 +120,9 @@ def go_alone(live: LiveRun, plan: Plan) -> None:
     Raises:
         RefusedByPersonError: Policy, place or key do not allow it.
     """
+    signed = live.state.alone
+    if signed.get("digest") == plan.digest and signed.get("by") == live.site.operator.id:
+        return  # Said, signed and told before a crash or a pause.
     reason = live.site.alone.strip()
     proof = _signature(live, plan, Verdict.ALONE)
     why = ""
@@ -116,7 +145,7 @@ def go_alone(live: LiveRun, plan: Plan) -> None:
     )
     live.tools.journal.checkpoint(f"run {live.run} goes alone")
     others = tuple(p.id for p in live.site.persons if p.id != live.site.operator.id)
-    told = tell(live, "alone", "emergency-entry", others)
+    told = tell(live, f"alone:{plan.digest[:8]}", "emergency-entry", others)
     waited = 0 if told else NOBODY_TOLD_S
     live.add(Kind.NOTICE, about="alone", told=list(told), waited_s=waited)
     if waited:

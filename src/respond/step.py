@@ -21,13 +21,13 @@ from respond.core.script import Again, Done, Effect, NotYet, Person, Write
 from respond.core.shapes import ShapeError
 from respond.core.values import Value
 from respond.drivers import act
-from respond.errors import ParkedError, RefusedByPersonError, StepFailedError
+from respond.errors import RefusedByPersonError, StepFailedError
 from respond.live_step import LiveStep, StepOpenError
 from respond.proving import failed, left_open, observe, prove
 from respond.recovering import recover
 from respond.sending import Sender, UnknownError
 from respond.site import first_late, recorded_values
-from respond.stopping import QuitError
+from respond.stopping import QuitError, WaitsError
 from respond.walk import Absent
 
 __all__ = ["StepRun"]
@@ -157,14 +157,22 @@ class StepRun:
         at = self.at
         tools = at.live.tools
         limit = at.step.timeout_s or PATIENCE_S
+        since = at.live.state.waits.get(at.address)
         waited = (tools.clock.mono_ms() - began) // 1000
+        if since is not None:
+            waited = at.live.passed_s(since)
         if waited >= limit:
             raise StepFailedError(
                 f"step {at.address!r} waited {limit} s: {outcome.says}",
                 do=f"when it has happened: respond resume {at.live.run}",
             )
         if not tools.prompt.is_there:
-            raise ParkedError(outcome.says, do=f"respond resume {at.live.run}")
+            raise WaitsError(
+                outcome.says,
+                do=f"respond resume {at.live.run}",
+                address=at.address,
+                since=since or at.live.since_now(),
+            )
         at.pause(min(outcome.every_s, limit - waited), outcome.says)
 
     # --- where the tool cannot -------------------------------------------------------------------
@@ -210,6 +218,8 @@ class StepRun:
         if planned is None or not planned.writes:
             return self._failed(error)
         for write in planned.writes:
+            if write.says in at.state.words:
+                continue
             answer = at.ask(
                 AskPerson(
                     step=at.address,

@@ -152,6 +152,14 @@ MESSAGES: Final[Mapping[str, Message]] = MappingProxyType(
             urgent=True,
             of_run=True,
         ),
+        "person-needed": Message(
+            title="A run waits for somebody",
+            happened="A run at {account} has stopped: it needs to know something, or somebody's"
+            " hands.",
+            pauses="The run; the incident goes on meanwhile.",
+            to_do="Look what it needs: `respond status` and the run's id in your own terminal.",
+            urgent=True,
+        ),
         "incident-closed": Message(
             title="A security incident is closed",
             happened="Work on the security incident at {account} is finished.",

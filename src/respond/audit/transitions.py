@@ -19,7 +19,7 @@ AFTER_END = frozenset(
     {
         "undo-asked", "undo-done", "undo-failed", "taken", "intent", "outcome", "unknown",
         "reconciled", "observed", "confirmed", "notice", "reviewed", "erased", "parked",
-        "joined", "answered", "approved", "denied",
+        "joined", "answered", "approved", "denied", "approval-asked",
     }
 )  # fmt: skip
 """What a run may still have after ``ended``: its undo, words about it, and what crossed its end."""

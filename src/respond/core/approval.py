@@ -32,6 +32,7 @@ __all__ = [
     "able",
     "answer_text",
     "expired",
+    "is_denied",
     "outsider",
     "person_for",
     "read_answer",
@@ -79,6 +80,7 @@ class Request:
         roles: Each of them has to have all of these.
         destroys: A write of it is destructive: only *key* or *signed on* counts.
         initiator: Id of whoever began the run: a person, or ``hook/SOURCE``.
+        also: Whoever else had a hand in it: who started it, who carries it on. None may agree.
         subject: Whom the incident is about, as the run's input names them.
         within_s: For how long it is open, in seconds from ``asked``.
         anchor: ``journal size head`` when it was asked.
@@ -99,6 +101,7 @@ class Request:
     asked: Moment
     within_s: int
     anchor: str
+    also: tuple[str, ...] = ()
     shown: str = ""
     shows: tuple[Mapping[str, Any], ...] = ()
 
@@ -125,6 +128,7 @@ class Request:
             },
             "within_s": self.within_s,
             "anchor": self.anchor,
+            "also": list(self.also),
             "shown": self.shown,
             "shows": [dict(each) for each in self.shows],
         }
@@ -151,6 +155,7 @@ class Request:
             asked=Moment(int(asked["wall_ms"]), int(asked["mono_ms"]), str(asked["boot"])),
             within_s=int(data["within_s"]),
             anchor=str(data["anchor"]),
+            also=tuple(map(str, data.get("also", ()))),
             shown=str(data.get("shown", "")),
             shows=tuple(data.get("shows", ())),
         )
@@ -180,12 +185,14 @@ class People:
 
     Attributes:
         suspects: Ids or addresses of accounts that are under suspicion.
+        approver: Role of those who decide more than facts.
         provable: Ids of the persons with an SSH key or an account to sign on with.
     """
 
     persons: tuple[PersonRecord, ...] = ()
     suspects: tuple[str, ...] = ()
     chat: Chat = Chat.NEVER
+    approver: str = "approver"
     provable: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -228,7 +235,8 @@ def refusal(request: Request, who: Actor, verdict: Verdict, people: People) -> s
     why = outsider(person, who.id, request.subject, people)
     if person is None or why:
         return why
-    is_initiator = request.initiator.strip().casefold() in _names(person)
+    began = {name.strip().casefold() for name in (request.initiator, *request.also)}
+    is_initiator = bool(began & _names(person))
     if is_initiator and verdict in (Verdict.APPROVE, Verdict.REVIEW):
         return "they began the run, and somebody else has to"
     lacking = sorted(request.roles - set(person.roles))
@@ -284,6 +292,16 @@ def expired(request: Request, now: Moment, *, highest_ms: int = 0) -> bool:
     return passed >= request.within_s * 1000
 
 
+def is_denied(request: Request, votes: Iterable[Vote], people: People) -> bool:
+    """Whether somebody who may has said no to it."""
+    return any(
+        vote.nonce == request.nonce
+        and vote.verdict is Verdict.DENY
+        and not refusal(request, vote.who, vote.verdict, people)
+        for vote in votes
+    )
+
+
 def standing(
     request: Request, votes: Sequence[Vote], people: People, now: Moment, *, highest_ms: int = 0
 ) -> Standing:
@@ -291,13 +309,17 @@ def standing(
 
     A vote counts when ``refusal`` lets it now: not that of somebody taken out since.
     """
-    mine = [vote for vote in votes if vote.nonce == request.nonce]
-    valid = [vote for vote in mine if not refusal(request, vote.who, vote.verdict, people)]
-    if any(vote.verdict is Verdict.DENY for vote in valid):
+    if is_denied(request, votes, people):
         return Standing.DENIED
     if expired(request, now, highest_ms=highest_ms):
         return Standing.EXPIRED
-    agreed = {vote.who.id for vote in valid if vote.verdict is Verdict.APPROVE}
+    agreed = {
+        vote.who.id
+        for vote in votes
+        if vote.nonce == request.nonce
+        and vote.verdict is Verdict.APPROVE
+        and not refusal(request, vote.who, vote.verdict, people)
+    }
     return Standing.AGREED if len(agreed) >= request.count else Standing.OPEN
 
 

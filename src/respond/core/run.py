@@ -129,6 +129,10 @@ class StepState:
     address: str
     writes: tuple[WriteState, ...] = ()
     confirmed: frozenset[str] = frozenset()
+    already_so: frozenset[str] = frozenset()
+    """Planned writes that nobody wants any more, and a person agreed to that. No yes to write."""
+    words: frozenset[str] = frozenset()
+    """What a person said that they did, where nothing could be read."""
     by_hand: bool = False
     conclusion: Conclusion | None = None
     phase: str = ""
@@ -184,6 +188,11 @@ class RunState:
     alone: Mapping[str, Any] = field(default_factory=dict)
     """The emergency entry: who went alone, and why; empty when nobody did."""
     reviewed: Mapping[str, Any] = field(default_factory=dict)
+    started_by: str = ""
+    """Who typed ``start``; people's yes to a server's run is nobody's start."""
+    beside: frozenset[str] = frozenset()
+    """Other runs beside which a person let this one go on."""
+    taken_seq: int = 0
     cancelled: bool = False
     by_word: bool = False
     """Nothing could be looked at: a person goes through it, and says what was done."""
@@ -280,7 +289,8 @@ def _moved(state: RunState, record: Record) -> RunState:
             msg = f"run {state.id} is proposed twice"
             raise IllegalEventError(msg)
         case Kind.TAKEN:
-            return replace(state, epoch=data["epoch"], engine={**data, "at": record.at})
+            engine = {**data, "at": record.at}
+            return replace(state, epoch=data["epoch"], engine=engine, taken_seq=record.seq)
         case Kind.PLANNED:
             return _planned(state, record)
         case Kind.CONFIRMED:
@@ -293,7 +303,7 @@ def _moved(state: RunState, record: Record) -> RunState:
         case Kind.JOINED:
             return replace(state, joined=(*state.joined, {**data, "recorded_at": record.at}))
         case Kind.ANSWERED:
-            told = {**data, "by": event.actor}
+            told = {**data, "by": event.actor, "seq": record.seq}
             inputs = {**state.inputs, **data.get("inputs", {})}
             proposed = {**state.proposed, **data.get("proposed", {})}
             answers = {**state.answers, str(data["question"]): told}
@@ -337,6 +347,7 @@ _AFTER_END = frozenset(
         Kind.ANSWERED,
         Kind.APPROVED,
         Kind.DENIED,
+        Kind.APPROVAL_ASKED,  # for its undo
     }
 )
 
@@ -360,7 +371,9 @@ def _parked(state: RunState, record: Record) -> RunState:
     status = RunStatus.PARKED if state.status is not RunStatus.ENDED else state.status
     waits = {**state.waits, event.step: data["waits"]} if "waits" in data else state.waits
     parked = {**data, "step": event.step, "at": record.at}
-    return replace(state, status=status, parked=parked, waits=waits, answers={})
+    # What came while the engine was at work was not heard by it.
+    unheard = {name: a for name, a in state.answers.items() if a["seq"] > state.taken_seq}
+    return replace(state, status=status, parked=parked, waits=waits, answers=unheard)
 
 
 def _planned(state: RunState, record: Record) -> RunState:
@@ -391,23 +404,36 @@ def _confirmed(state: RunState, record: Record) -> RunState:
     else:
         state = replace(state, questions=state.questions + 1)
     if "proof" in data:
-        state = replace(state, proved={**data["proof"], "by": event.actor.id})
+        proof = {**data["proof"], "by": event.actor.id, "digest": data["digest"]}
+        state = replace(state, proved=proof)
     if data["decision"] in ("cancel", "quit"):
-        return replace(state, cancelled=True)
+        # It does not wait any more: whoever carries it on ends it.
+        over = state.status is RunStatus.ENDED
+        return replace(state, cancelled=True, status=state.status if over else RunStatus.RUNNING)
+    if data["decision"] == "beside":
+        return replace(state, beside=state.beside | {str(data["other"])})
     if data["decision"] == "other-order":
         return replace(state, inputs=data["inputs"])
     if not event.step:
         if data["decision"] == "yes" and state.status is not RunStatus.ENDED:
+            starts = data.get("scope") in ("start", "by-word", "replan")
             return replace(
                 state,
                 status=RunStatus.RUNNING,
                 started_at=state.started_at or record.at,
+                started_by=event.actor.id if starts else state.started_by,
                 by_word=state.by_word or data.get("scope") == "by-word",
             )
         return state
     step = state.step(event.step)
     if data["decision"] == "by-hand":
         return state.with_step(replace(step, by_hand=True), record.seq)
+    if data["decision"] == "word":
+        words = step.words | frozenset(map(str, data.get("says", ())))
+        return state.with_step(replace(step, words=words), record.seq)
+    if data.get("scope") == "already-so":
+        gone = step.already_so | frozenset(data.get("writes", ()))
+        return state.with_step(replace(step, already_so=gone), record.seq)
     if data["decision"] == "yes":
         keys = step.confirmed | frozenset(data.get("writes", ()))
         return state.with_step(replace(step, confirmed=keys), record.seq)

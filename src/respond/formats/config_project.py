@@ -284,7 +284,12 @@ class Project:
             if each.ssh_keys
             or (oidc is not None and each.oidc_subject and each.oidc_issuer == oidc.issuer)
         }
-        return People(self.records, chat=self.policy.chat, provable=frozenset(provable))
+        return People(
+            self.records,
+            chat=self.policy.chat,
+            approver=self.policy.approver,
+            provable=frozenset(provable),
+        )
 
     @property
     def person_keys(self) -> dict[str, tuple[str, ...]]:

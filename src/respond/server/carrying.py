@@ -16,12 +16,18 @@ from respond.adapters.prompt_served import ServedPrompt
 from respond.adapters.run_lock import RunLocks
 from respond.core.approval import Request, Standing, able
 from respond.core.events import Actor, Event, Kind, Strength
-from respond.core.run import RunState
+from respond.core.run import RunState, RunStatus
 from respond.core.runbook import Runbook
 from respond.deciding import Entry, asked_now
-from respond.errors import RespondError
+from respond.errors import (
+    JournalBrokenError,
+    JournalUnusableError,
+    RefusedByPersonError,
+    RespondError,
+)
 from respond.server.board import Board
 from respond.server.due import is_ours
+from respond.telling import tell
 from respond.wiring import Session, tell_of_a_request
 
 if TYPE_CHECKING:
@@ -34,6 +40,9 @@ __all__ = ["Carrier"]
 
 _TELLERS: Final = 2
 """Notices that are sent at the same time."""
+
+_FOR_PEOPLE: Final = ("inputs", "question", "task")
+"""What a run waits for that people are told of here; of an approval they are told when asked."""
 
 _LOOK_FOR_STOP_S: Final = 0.5
 
@@ -74,12 +83,18 @@ class Carrier:
         session.asked = self._asked
         try:
             with RunLocks(session.locks, session.clock).hold(run):
-                self._advance(session, runbook)
+                now = self.board.state(run)
+                if now is not None and is_ours(now):  # A terminal may have taken it over.
+                    self._advance(session, runbook)
+        except (JournalUnusableError, JournalBrokenError, RefusedByPersonError) as error:
+            self._say(run, "run.stopped", error)
         except RespondError as error:
             self._say(run, "run.stopped", error)
+            self._record(state, error)
         finally:
             self._stops.pop(run, None)
             session.close()
+        self._tell_who_is_needed(run)
 
     def _advance(self, session: Session, runbook: Runbook) -> None:
         engine = session.engine(runbook)
@@ -125,6 +140,14 @@ class Carrier:
             if request is not None and self.entry.standing(state, request) is Standing.OPEN:
                 self._tell_later(state, request)
 
+    def _tell_who_is_needed(self, run: str) -> None:
+        """A run that waits for an input, an answer or somebody's hands says so, once for each."""
+        state = self.board.state(run)
+        asks = state.parked.get("asks", {}) if state is not None else {}
+        waits = state is not None and state.status is RunStatus.PARKED
+        if state is not None and waits and asks.get("kind") in _FOR_PEOPLE and not self._stopped:
+            self._telling.submit(self._tell, state, None)
+
     def _asked(self, live: LiveRun, request: Request, persons: tuple[str, ...]) -> None:
         del persons  # Worked out anew when they are told.
         self._tell_later(live.state, request)
@@ -133,7 +156,7 @@ class Carrier:
         if not self._stopped:
             self._telling.submit(self._tell, state, request)
 
-    def _tell(self, state: RunState, request: Request) -> None:
+    def _tell(self, state: RunState, request: Request | None) -> None:
         try:
             runbook = self.load_runbook(str(state.proposed["runbook"]))
             session = self.open_session(state, runbook)
@@ -141,8 +164,15 @@ class Carrier:
             self._say(state.id, "notice.failed", error)
             return
         try:
-            persons = tuple(person.id for person in able(request, self.entry.people))
-            tell_of_a_request(session.engine(runbook), request, persons)
+            engine = session.engine(runbook)
+            if request is not None:
+                persons = tuple(person.id for person in able(request, self.entry.people))
+                tell_of_a_request(engine, request, persons)
+            else:
+                people = self.entry.people
+                deciding = tuple(p.id for p in people.persons if people.approver in p.roles)
+                about = f"waits:{str(state.parked['asks']['id'])[:16]}"
+                tell(engine, about, "person-needed", deciding)
         except RespondError as error:
             self._say(state.id, "notice.failed", error)
         finally:

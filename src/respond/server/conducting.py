@@ -18,7 +18,7 @@ from respond.core.approval import Standing
 from respond.core.run import RunState, RunStatus
 from respond.deciding import Entry, asked_now
 from respond.errors import RespondError
-from respond.server.due import due_s, is_ours
+from respond.server.due import Pace, is_ours
 from respond.server.intake import Intake
 from respond.server.workers import Workers
 
@@ -35,15 +35,6 @@ _HELD_MS: Final = 30_000
 
 _CHECKPOINT_MS: Final = 900_000
 """A server that runs signs its journal this often, so that silence is a statement."""
-
-
-@dataclass(slots=True)
-class _Tried:
-    """What is remembered of a run: when it was last tried, and how often it came no further."""
-
-    at_ms: int
-    seq: int
-    times: int = 0
 
 
 @dataclass(slots=True)
@@ -70,7 +61,7 @@ class Conductor:
     reconcile_s: int = 300
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
     _news: threading.Event = field(default_factory=threading.Event, init=False)
-    _tried: dict[str, _Tried] = field(default_factory=dict, init=False)
+    _pace: Pace = field(default_factory=Pace, init=False)
     _signed_ms: int = field(default=0, init=False)
     _held_ms: int = field(default=0, init=False)
     _threads: list[threading.Thread] = field(default_factory=list, init=False)
@@ -123,8 +114,10 @@ class Conductor:
             pass
         states = self.states()
         for state in states:
-            if is_ours(state) and not self.workers.is_busy(state.id) and self._is_due(state):
-                self._note(state)
+            if not is_ours(state) or self.workers.is_busy(state.id):
+                continue
+            standing = standing_of(self.entry, state)
+            if self._pace.is_due(state, standing, self.entry.clock.mono_ms()):
                 self.workers.wake(state.id)
         self._count(states)
         mono_ms = self.entry.clock.mono_ms()
@@ -135,24 +128,6 @@ class Conductor:
             self.entry.journal.checkpoint(HEARTBEAT)
             self._signed_ms = mono_ms
         self.alive_ms = mono_ms
-
-    def _is_due(self, state: RunState) -> bool:
-        tried = self._tried.get(state.id)
-        standing = standing_of(self.entry, state)
-        again = tried is not None and tried.seq == state.last_seq
-        # Nothing came of it: not even a record. Another process has it, or something is broken.
-        pause = due_s(state, standing, tried.times if tried else 0)
-        if pause is None:
-            return False
-        if again:
-            pause = max(pause, 60)
-        return tried is None or self.entry.clock.mono_ms() - tried.at_ms >= pause * 1000
-
-    def _note(self, state: RunState) -> None:
-        tried = self._tried.get(state.id)
-        failed_again = tried is not None and state.status is RunStatus.PARKED and not state.answers
-        times = tried.times + 1 if tried is not None and failed_again else 0
-        self._tried[state.id] = _Tried(self.entry.clock.mono_ms(), state.last_seq, times)
 
     def _count(self, states: Iterable[RunState]) -> None:
         counts = dict.fromkeys(RunStatus, 0)
