@@ -242,6 +242,16 @@ def test_a_suspect_decides_nothing() -> None:
     assert say(stage, BEN) is Standing.AGREED
 
 
+def test_whom_one_run_suspects_decides_nothing_there() -> None:
+    """``--suspect`` holds for approvals, answers and notices of that run."""
+    stage = served(extra={"suspects": ["ana@example.com"]})
+    advance(stage)
+    for verdict in (Verdict.APPROVE, Verdict.DENY):
+        with pytest.raises(RefusedByPersonError):
+            say(stage, ANA, verdict)
+    assert say(stage, BEN) is Standing.AGREED
+
+
 @pytest.mark.promise("P11")
 def test_somebody_taken_out_since_counts_no_more() -> None:
     """Who may is asked again when the answers are counted."""

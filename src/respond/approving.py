@@ -260,6 +260,7 @@ def ask_people(live: LiveRun, needed: Needed) -> Request:
         destroys=needed.destroys,
         initiator=live.state.operator,
         also=_hands_in(live),
+        suspects=(*site.suspects, *live.state.suspects),
         subject=str(live.state.proposed.get("subject", "")),
         asked=_asked_at(live),
         within_s=needed.within_s,

@@ -217,7 +217,7 @@ def _may_act(entry: Entry, state: RunState, who: Actor) -> None:
     """
     person = next((each for each in entry.people.persons if each.id == who.id), None)
     subject = str(state.proposed.get("subject", ""))
-    if why := outsider(person, who.id, subject, entry.people):
+    if why := outsider(person, who.id, subject, entry.people.suspecting(state.suspects)):
         raise RefusedByPersonError(f"{who.id} may do nothing here", why=why)
 
 

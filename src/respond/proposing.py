@@ -79,6 +79,7 @@ def propose(
     describe: Any,
     incident: str = "",
     reason: str = "",
+    suspects: Collection[str] = (),
     extra: Mapping[str, Any] | None = None,
     complete: bool = True,
 ) -> str:
@@ -86,6 +87,7 @@ def propose(
 
     Args:
         describe: (handle name, value, digest) to ``SecretHandle``.
+        suspects: Accounts under suspicion: told nothing, asked nothing, shown nothing.
         extra: More of what is recorded, e.g. the event that a run comes from.
         complete: Whether everything needed has to be given; else people are asked for the rest.
 
@@ -112,6 +114,7 @@ def propose(
         "reason": reason,
         "by_hand": site.by_hand,
         "connection": site.chosen,
+        "suspects": list(suspects),
         "at_s": clock.now_ms() // 1000,
         **(extra or {}),
     }

@@ -239,7 +239,7 @@ class Site:
             persons=self.persons,
             operator=state.operator,
             subject=subject,
-            suspects=self.suspects,
+            suspects=(*self.suspects, *state.suspects),
             by_hand=self.by_hand or by_hand,
             now=now,
             held=journal.held(state.id),

@@ -67,7 +67,7 @@ class Office:
             proposed = {"runbook": "compromised-key", "mode": "real", "reason": "it leaked"}
             for kind, data in ((Kind.PROPOSED, {**proposed, "inputs": {}}), (Kind.PLANNED, plan)):
                 journal.append(Event(kind, RUN, "", DANA, data))
-            writes = (REVOKE.key,)
+            writes = others.pop("writes", (REVOKE.key,))
             digest = step_digest(self.plan.digest, step, writes) if step else self.plan.digest
             request = Request(
                 nonce="0123456789abcdef" * 2,

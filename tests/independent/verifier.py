@@ -21,7 +21,8 @@ LAST = dict(checkpoint=str, public_key=str, sha256=str, size=int)
 SETTLE = {"intent": [""], "outcome": ["intent"], "unknown": ["intent"],
           "reconciled": ["intent", "unknown"]}
 AFTER = ("undo-asked undo-done undo-failed taken intent outcome unknown reconciled observed "
-         "confirmed notice reviewed erased parked joined answered approved denied approval-asked".split())
+         "confirmed notice reviewed erased parked joined answered approved denied "
+         "approval-asked".split())
 
 class Stop(Exception): pass  # its argument is the exit status; 70: the file can not be read on
 

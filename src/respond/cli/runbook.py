@@ -78,6 +78,12 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "step_by_step": (bool, typer.Option(False, "--step-by-step", help="Ask at every write")),
     "connection": (str, typer.Option("", "--connection", help="Which account, if there are more")),
     "incident": (str, typer.Option("", "--incident", help="Id of the incident, for the log")),
+    "suspect": (
+        list[str],
+        typer.Option(
+            [], "--suspect", help="An account under suspicion: told nothing, asked nothing"
+        ),
+    ),
     "reason": (str, typer.Option("", "--reason", help="Why, in a sentence, for the log")),
     "break_glass": (
         bool,
@@ -230,6 +236,7 @@ class _Command:
             describe=describe_secret,
             incident=self.given["incident"],
             reason=self.given["reason"],
+            suspects=self.given["suspect"],
         )
         if self.given["dry_run"]:
             show_plan(session, session.engine(runbook), hand, only=self.given["step"])

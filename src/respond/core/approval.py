@@ -12,7 +12,7 @@ once; a request that has run out is dead, whatever a clock says later (P16).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
 
@@ -80,6 +80,7 @@ class Request:
         roles: Each of them has to have all of these.
         destroys: A write of it is destructive: only *key* or *signed on* counts.
         initiator: Id of whoever began the run: a person, or ``hook/SOURCE``.
+        suspects: Accounts under suspicion in this incident.
         also: Whoever else had a hand in it: who started it, who carries it on. None may agree.
         subject: Whom the incident is about, as the run's input names them.
         within_s: For how long it is open, in seconds from ``asked``.
@@ -102,6 +103,7 @@ class Request:
     within_s: int
     anchor: str
     also: tuple[str, ...] = ()
+    suspects: tuple[str, ...] = ()
     shown: str = ""
     shows: tuple[Mapping[str, Any], ...] = ()
 
@@ -129,6 +131,7 @@ class Request:
             "within_s": self.within_s,
             "anchor": self.anchor,
             "also": list(self.also),
+            "suspects": list(self.suspects),
             "shown": self.shown,
             "shows": [dict(each) for each in self.shows],
         }
@@ -156,6 +159,7 @@ class Request:
             within_s=int(data["within_s"]),
             anchor=str(data["anchor"]),
             also=tuple(map(str, data.get("also", ()))),
+            suspects=tuple(map(str, data.get("suspects", ()))),
             shown=str(data.get("shown", "")),
             shows=tuple(data.get("shows", ())),
         )
@@ -195,6 +199,10 @@ class People:
     approver: str = "approver"
     provable: frozenset[str] = field(default_factory=frozenset)
 
+    def suspecting(self, accounts: Iterable[str]) -> People:
+        """The same people, with what one run suspects."""
+        return replace(self, suspects=(*self.suspects, *accounts))
+
 
 class Standing(Enum):
     """What a request has come to."""
@@ -232,7 +240,7 @@ def refusal(request: Request, who: Actor, verdict: Verdict, people: People) -> s
     own run. The subject of the incident and suspects may do neither.
     """
     person = next((each for each in people.persons if each.id == who.id), None)
-    why = outsider(person, who.id, request.subject, people)
+    why = outsider(person, who.id, request.subject, people.suspecting(request.suspects))
     if person is None or why:
         return why
     began = {name.strip().casefold() for name in (request.initiator, *request.also)}

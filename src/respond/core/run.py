@@ -210,6 +210,11 @@ class RunState:
         return bool(self.started_at)
 
     @property
+    def suspects(self) -> tuple[str, ...]:
+        """Accounts that are under suspicion in this run's incident."""
+        return tuple(map(str, self.proposed.get("suspects", ())))
+
+    @property
     def is_served(self) -> bool:
         """Whether a server carries it on: an event began it, and no person took it over."""
         by = str(self.engine.get("by", ""))

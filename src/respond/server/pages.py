@@ -273,7 +273,7 @@ class _Pages:
 
     def _is_hidden(self, state: RunState, person: str) -> bool:
         """Whether the incident is about this person, or they are under suspicion in it."""
-        people = self.entry.people
+        people = self.entry.people.suspecting(state.suspects)
         found = next((each for each in people.persons if each.id == person), None)
         subject = str(state.proposed.get("subject", ""))
         return bool(outsider(found, person, subject, people))
