@@ -27,8 +27,9 @@ from tests.server.page_kit import (
 
 from respond.adapters.journal_sqlite import SqliteJournal
 from respond.adapters.keys import MemoryKeys
+from respond.core.approval import step_digest
 from respond.core.events import Actor, Event, Kind, Strength
-from respond.core.plan import digest_of, plan_from
+from respond.core.plan import Plan, digest_of, plan_from
 from respond.core.run import RunStatus
 from respond.core.script import Effect
 from respond.core.shapes import encode
@@ -461,6 +462,12 @@ def test_an_answer_to_something_else_is_refused(
     assert not decided(night)
 
 
+def plan_of(night: Night) -> Plan:
+    plan = night.state().plan
+    assert plan is not None
+    return plan
+
+
 @pytest.mark.promise("P10")
 def test_a_plan_that_is_not_the_one_asked_about_cannot_be_approved(
     night: Night, ana: Browserish
@@ -473,7 +480,7 @@ def test_a_plan_that_is_not_the_one_asked_about_cannot_be_approved(
     digest = plan_from(plan).digest
     night.add(Kind.PLANNED, digest=digest, plan=plan)
 
-    assert "it is being asked anew" in ana.get(f"/runs/{RUN}").text
+    assert '<form id="approve"' not in ana.get(f"/runs/{RUN}").text
     answer = ana.post(f"/runs/{RUN}/decision", {**form, "typed": "7F3Q"})
     assert answer.status_code == 409
     assert not decided(night)
@@ -539,8 +546,8 @@ def test_a_step_that_is_asked_for_by_itself_shows_its_writes(night: Night, ana: 
     asked: dict[str, Any] = {
         "step": "revoke",
         "writes": (write.key, "all 300"),
-        "digest": "ab" * 32,
     }
+    asked["digest"] = step_digest(plan_of(night).digest, "revoke", asked["writes"])
     night.ask(**asked, shows=shows, shown=digest_of(list(shows)))
     text = " ".join("".join(parsed(ana.get(f"/runs/{RUN}").text).texts).split())
     assert "What a yes covers: step revoke" in text
@@ -568,7 +575,9 @@ def test_a_step_whose_writes_nobody_can_read_here_is_not_approved_here(
 ) -> None:
     """It says so, and where it can be."""
     night.proposed()
-    request = night.ask(step="new", writes=("f" * 64,), digest="ab" * 32)
+    writes = ("f" * 64,)
+    digest = step_digest(plan_of(night).digest, "new", writes)
+    request = night.ask(step="new", writes=writes, digest=digest)
     page = ana.get(f"/runs/{RUN}").text
     assert "This cannot be approved on the page" in page
     assert '<form id="approve"' not in page
