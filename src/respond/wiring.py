@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from respond.adapters.http_request import Endpoint
     from respond.adapters.journal_sqlite import SqliteJournal
     from respond.adapters.redactor import Redactor
+    from respond.adapters.secrets import CredentialStore
     from respond.adapters.smtp import SmtpServer
     from respond.core.approval import People, Request
     from respond.core.policy import Policy
@@ -378,7 +379,6 @@ def real_session(
     from respond.adapters.journal_sqlite import SqliteJournal
     from respond.adapters.keys import MemoryKeys
     from respond.adapters.redactor import Redactor
-    from respond.adapters.secrets import CredentialStore
     from respond.proposing import new_run_id
 
     if places.project is None:
@@ -403,14 +403,7 @@ def real_session(
     run = run or new_run_id(runbook.name, run_ids(journal), chance())
     made_progress = progress(clock)
     configs = project.connections
-    secrets = CredentialStore(
-        project.references,
-        store,
-        redactor,
-        clock,
-        environment=clean_environment(),
-        folder=credentials_folder(),
-    )
+    secrets = credential_store(project, store, redactor, clock)
     own: dict[str, list[str]] = {}
 
     def keep(name: str, value: str) -> None:
@@ -474,6 +467,22 @@ def real_session(
         locks=places.state / "locks",
         closers=[journal.close, lines.close],
         sign=signer(project, key, made_progress.say),
+    )
+
+
+def credential_store(
+    project: Project, keys: KeyStore, redactor: Redactor, clock: Clock
+) -> CredentialStore:
+    """The project's credentials, each from the place that ``respond.toml`` names."""
+    from respond.adapters.secrets import CredentialStore
+
+    return CredentialStore(
+        project.references,
+        keys,
+        redactor,
+        clock,
+        environment=clean_environment(),
+        folder=credentials_folder(),
     )
 
 

@@ -174,7 +174,6 @@ def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) 
     from respond.adapters.keys import FolderKeys
     from respond.adapters.log import close_library_loggers, make_logger
     from respond.adapters.redactor import Redactor
-    from respond.adapters.secrets import CredentialStore
 
     redactor, base = Redactor(), SystemClock()
     clock: Clock = base
@@ -196,18 +195,10 @@ def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) 
     log = make_logger(
         redactor, clock, sys.stderr, verbosity=verbosity, terminal=sys.stderr.isatty()
     )
-    environment = wiring.clean_environment()
     store = wiring.open_keys(project, places) if _wants_store(project) else keys
 
     def fresh() -> Secrets:
-        return CredentialStore(
-            project.references,
-            store,
-            redactor,
-            clock,
-            environment=environment,
-            folder=wiring.credentials_folder(),
-        )
+        return wiring.credential_store(project, store, redactor, clock)
 
     return _Parts(
         places, project, url, clock, keys, people, redactor, fresh(), fresh, log,

@@ -339,17 +339,9 @@ class Connecting:
     # --- the credential ---
 
     def _store(self) -> CredentialStore:
-        from respond import wiring
-        from respond.adapters.secrets import CredentialStore
+        from respond.wiring import credential_store
 
-        return CredentialStore(
-            self.project.references,
-            self.keys,
-            self.redactor,
-            self.clock,
-            environment=wiring.clean_environment(),
-            folder=wiring.credentials_folder(),
-        )
+        return credential_store(self.project, self.keys, self.redactor, self.clock)
 
     def _has(self, store: CredentialStore) -> bool:
         """Whether there is a credential already. One that is kept elsewhere is only tried."""

@@ -181,17 +181,9 @@ class Storing:
     # --- storing ---
 
     def _store(self) -> CredentialStore:
-        from respond import wiring
-        from respond.adapters.secrets import CredentialStore
+        from respond.wiring import credential_store
 
-        return CredentialStore(
-            self.project.references,
-            self.keys,
-            self.redactor,
-            self.clock,
-            environment=wiring.clean_environment(),
-            folder=wiring.credentials_folder(),
-        )
+        return credential_store(self.project, self.keys, self.redactor, self.clock)
 
     def _has(self, store: CredentialStore) -> bool:
         try:

@@ -146,16 +146,8 @@ class Doctor:
 
     def _store(self, keys: KeyStore) -> CredentialStore:
         from respond import wiring
-        from respond.adapters.secrets import CredentialStore
 
-        return CredentialStore(
-            self.project.references,
-            keys,
-            self.redactor,
-            self.clock,
-            environment=wiring.clean_environment(),
-            folder=wiring.credentials_folder(),
-        )
+        return wiring.credential_store(self.project, keys, self.redactor, self.clock)
 
     def _credential(
         self, config: ConnectionConfig, reference: str, store: CredentialStore
