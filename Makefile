@@ -8,13 +8,15 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 COMPILE := uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --no-emit-find-links --python-version 3.11 pyproject.toml
 
-.PHONY: help rehearse test lint lock bench screenshots clean
+.PHONY: help rehearse server test lint lock bench screenshots clean
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 rehearse: $(VENV)/run.stamp  ## Rehearse compromised-key against the simulated company
 	@$(BIN)/respond rehearse compromised-key --auto
+
+server: $(VENV)/server.stamp  ## Install what `respond serve` needs
 
 test: $(VENV)/test.stamp  ## Lint, types, and all tests
 	@$(BIN)/ruff check .
@@ -48,6 +50,11 @@ $(VENV)/run.stamp: requirements/run.txt pyproject.toml | $(BIN)/python
 	@$(PIP) install --require-hashes -r requirements/run.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m compileall -q src
+	@touch $@
+
+$(VENV)/server.stamp: requirements/server.txt $(VENV)/run.stamp
+	@echo "installing what the server needs into $(VENV) ..." >&2
+	@$(PIP) install --require-hashes -r requirements/server.txt
 	@touch $@
 
 $(VENV)/test.stamp: requirements/test.txt $(VENV)/run.stamp

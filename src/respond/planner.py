@@ -167,7 +167,8 @@ class Planner(Walk):
             says=outcome.says,
             writes=writes,
             subjects=seen.subjects,
-            findings=outcome.findings,
+            # After held-back writes the script saw what they would leave: no finding of today.
+            findings=() if writes else outcome.findings,
             output=output,
         )
         return output

@@ -92,6 +92,7 @@ class Site:
         provable: Ids of the persons who can prove who they are, with a key or by signing on.
         served: A server carries the run on, and nobody sits at a terminal: other people's yes is
             needed for all of it.
+        drill: A rehearsal that an event began: others agree to it as to a real run.
         alone: Why one person goes alone in an emergency; empty when nobody does.
         page: Address under which the server shows runs, or empty.
     """
@@ -108,6 +109,7 @@ class Site:
     suspects: tuple[str, ...] = ()
     provable: frozenset[str] = frozenset()
     served: bool = False
+    drill: bool = False
     alone: str = ""
     page: str = ""
 
@@ -130,7 +132,7 @@ class Site:
         operator, or the yes of one who does.
         """
         care, effect = self.care(step), step.action.spec.effect
-        if effect is Effect.READS or (self.mode == "rehearsal" and not self.served):
+        if effect is Effect.READS or self._is_practice:
             return None
         count, roles = care.approvals, set(care.roles)
         if self.served:
@@ -149,6 +151,11 @@ class Site:
             "within_s": within,
             "or_signed": or_signed,
         }
+
+    @property
+    def _is_practice(self) -> bool:
+        """A rehearsal of one person at a terminal, which asks nobody else."""
+        return self.mode == "rehearsal" and not (self.served or self.drill)
 
     @property
     def is_proved(self) -> bool:

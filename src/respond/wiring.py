@@ -123,7 +123,7 @@ class Session:
     closers: list[Callable[[], None]] = field(default_factory=list)
     sign: Callable[[str, str], Mapping[str, str]] | None = None
     asked: Callable[[LiveRun, Request, tuple[str, ...]], None] | None = None
-    _telling: list[Future[None]] = field(default_factory=list, init=False)
+    _telling: list[Future[tuple[str, ...]]] = field(default_factory=list, init=False)
 
     def engine(self, runbook: Runbook) -> Engine:
         from respond.engine import Engine, Tools
@@ -160,11 +160,11 @@ class Session:
             close()
 
 
-def tell_of_a_request(live: LiveRun, request: Request, persons: tuple[str, ...]) -> None:
-    """Let these persons know that a run waits for them, unless they were told."""
+def tell_of_a_request(live: LiveRun, request: Request, persons: tuple[str, ...]) -> tuple[str, ...]:
+    """Let these persons know that a run waits for them, unless they were told; who was told."""
     from respond.telling import tell
 
-    tell(live, f"approval:{request.nonce[:8]}", "approval-needed", persons)
+    return tell(live, f"approval:{request.nonce[:8]}", "approval-needed", persons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +288,8 @@ def rehearsal_session(
     )
     if served is not None:
         site = _served_site(site, served)
+    elif folder == SERVED:
+        site = _taken_over(places, site)
     kept: Journal = journal
     pen = lines.pen
     if moments is not None:
@@ -313,6 +315,22 @@ def rehearsal_session(
 
 SERVED = "served"
 """Folder of the one journal of a server that rehearses."""
+
+
+def _taken_over(places: Places, site: Site) -> Site:
+    """A server's rehearsal at a terminal: the project's people and policy hold, as for real."""
+    project = load_project(places)
+    people = project.people
+    if not people.persons:
+        return replace(site, drill=True)
+    return replace(
+        site,
+        persons=people.persons,
+        provable=people.provable,
+        policy=project.policy,
+        operator=operator_of(project),
+        drill=True,
+    )
 
 
 def _served_site(site: Site, served: Served) -> Site:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -361,7 +361,14 @@ def _signon(parts: _Parts) -> SignOn | None:
             "the page has no address", why="people come back to it from signing on",
             do='set url = "https://..." under [server] in respond.toml',
         )  # fmt: skip
-    return SignOn(settings, parts.clock)
+    return SignOn(
+        settings,
+        parts.clock,
+        # Without it nobody finds out which sub to put into [[person]].
+        lambda issuer, subject: parts.log.warning(
+            "sign-on.unknown", oidc_issuer=issuer, oidc_subject=subject
+        ),
+    )
 
 
 # --- what goes on -------------------------------------------------------------------------------
@@ -385,6 +392,7 @@ def _conductor(
     project = parts.project
     hooks = load_hooks(project, lambda name: wiring.load_runbook(parts.places, name))
     reader = _reader(parts)
+    _warn(parts, {hook.runbook.name: hook.runbook for hook in hooks})
 
     def states() -> list[RunState]:
         return list(reversed(board.runs()))
@@ -438,6 +446,22 @@ def _conductor(
         stopping=carrier.stop,
         starting=carrier.tell_again,
     )
+
+
+def _warn(parts: _Parts, runbooks: Mapping[str, Runbook]) -> None:
+    """Say at the start what would come out only at night."""
+    from respond.readiness import gaps
+
+    project, log = parts.project, parts.log
+    heard = {hook.source for hook in project.hooks}
+    for name, source in project.sources.items():
+        if name not in heard and source.sender != "slack":
+            log.warning("source.without-hook", source=name, why="its events propose nothing")
+    if not project.sources:
+        log.warning("server.without-source", why="nothing can come in: see [sources] in the docs")
+    if parts.rehearsal is None or project.persons:
+        for gap in gaps(project, runbooks):
+            log.warning("nobody-could-agree", what=gap.what, do=gap.do)
 
 
 def _reader(parts: _Parts) -> Reader:
@@ -543,7 +567,11 @@ def _reconciler(
                 )
             except RespondError as error:
                 parts.log.warning(
-                    "reconciling.failed", source=source.name, what=error.what, why=error.why
+                    "reconciling.failed",
+                    source=source.name,
+                    what=error.what,
+                    why=error.why,
+                    do=error.do,
                 )
                 continue
             since[source.name] = began_s

@@ -249,8 +249,8 @@ def process(where: Path, state: Path, company: Company) -> Iterator[Running]:
         assert running.stderr is not None
         url = ""
         for line in running.stderr:
-            if b" runs at http" in line:
-                url = line.decode().partition(" runs at ")[2].partition(";")[0]
+            if b"server.listening" in line:
+                url = json.loads(line)["at"]
                 break
         rest = threading.Thread(target=running.stderr.read, daemon=True)
         rest.start()

@@ -22,6 +22,9 @@ from respond.core.shapes import encode
 __all__ = ["ServedPrompt"]
 
 _DONE, _CANNOT = "done", "cannot"
+_PRACTICE: Final = (
+    "REHEARSAL: touch no real console. Say that it is done, and a simulated person does it.",
+)
 _ID_HEX: Final = 32
 
 
@@ -67,8 +70,9 @@ class ServedPrompt:
             "kind": "task",
             "id": _id("task", [title, list(task.steps), task.link, task.task]),
             "title": title,
-            "lines": list(task.steps),
-            "link": task.link,
+            "lines": [*_PRACTICE, *task.steps] if self.click is not None else list(task.steps),
+            # A drill must lead nobody to the vendor's real console.
+            "link": "" if self.click is not None else task.link,
             "look_for": task.look_for,
             "avoid": list(task.avoid),
             "watched": seen is not None,

@@ -297,9 +297,9 @@ def _not_written(error: OSError) -> int:
 
 def _known_error(error: Exception, *, as_json: bool) -> int | None:
     from respond.cli import output
-    from respond.formats.faults import FormatFaults
+    from respond.formats.faults import FormatFault, FormatFaults
 
-    if isinstance(error, RespondError | FormatFaults):
+    if isinstance(error, RespondError | FormatFault | FormatFaults):
         from respond.views import errors
 
         text = errors.as_json(error) if as_json else errors.as_text(error)

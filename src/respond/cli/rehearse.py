@@ -174,10 +174,13 @@ class Staging:
 
     def resume(self, ahead_s: float, *, cancel: str = "") -> ExitCode:
         """Carry on (or cancel) a rehearsal that another process began."""
+        from respond.cli.runbook import ask_what_is_missing
         from respond.core.events import Kind
 
         session = self._session(ahead_s, None)
         try:
+            if not cancel:
+                ask_what_is_missing(self.runbook, session)
             if cancel:
                 engine = session.engine(self.runbook)
                 engine.add(

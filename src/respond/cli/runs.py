@@ -174,7 +174,7 @@ def runs(
     all_: bool = typer.Option(False, "--all", help="Rehearsals too"),
     as_json: bool = typer.Option(False, "--json", help="As JSON"),
 ) -> int:
-    """List the runs of this machine, the newest last."""
+    """List the runs of this machine, the newest first."""
     from respond.views.json_view import state_json
     from respond.views.runs import runs_table
 
@@ -185,7 +185,7 @@ def runs(
         _print(
             runs_table(states, width=screen_width())
             if states
-            else "No runs yet. To practise: respond rehearse"
+            else "No runs yet (rehearsals: --all). To practise: respond rehearse"
         )
     return int(ExitCode.DONE)
 
@@ -289,6 +289,12 @@ def resume(
         return int(ExitCode.DONE)
     hand = _hand(kept, auto=auto, yes=yes, as_json=as_json)
     hand.verbosity = int(verbose)
+    if kept.state.is_served and not (auto or hand.is_at_terminal):
+        raise UsageError(
+            f"the server carries run {kept.state.id} on, and nobody sits at a terminal here",
+            why="resume at a terminal takes it over from the server",
+            do=f"respond status {kept.state.id}, or answer on the page",
+        )
     if kept.is_rehearsal:
         return int(_rehearsing(places, kept, hand).resume(_ahead_s(kept)))
     from respond.cli.runbook import ask_what_is_missing, emergency, say_unreviewed

@@ -57,6 +57,11 @@ class Stagehand:
     _progress: Any = field(default=None, init=False)
 
     @property
+    def is_at_terminal(self) -> bool:
+        """Somebody sits there who can read and type."""
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
+    @property
     def lines(self) -> Lines:
         from respond.views.live import Lines
 

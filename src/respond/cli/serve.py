@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
 
 from respond.cli.examples import examples
 from respond.cli.output import say
-from respond.errors import ExitCode, NotReadyError, UsageError
+from respond.errors import ExitCode, NotReadyError, RefusedByPersonError, UsageError
 
 if TYPE_CHECKING:
     import socket
@@ -56,7 +59,7 @@ def serve(
         raise NotReadyError(
             f"the server's libraries are not installed: {error.name}",
             why="they are an extra, so that the command line stays small",
-            do="pip install 'respond[server]'",
+            do="in the checkout: make server; elsewhere: docs/server.md",
         ) from error
     del starlette
 
@@ -71,15 +74,50 @@ def serve(
     with _bound(address, number) as bound:
         host, taken = bound.getsockname()[:2]
         here = f"http://[{host}]:{taken}" if ":" in host else f"http://{host}:{taken}"
-        house = build(places, at=at, url=here, verbosity=2 if verbose else 1)
-        try:
-            say(f"respond serves {house.mode} runs at {here}; Ctrl-C stops it")
-            for name in house.project.sources:
-                say(f"  deliveries of {name}: {house.url or here}/hooks/{name}")
-            _run(house, bound)
-        finally:
-            house.close()
+        with _alone(places, rehearses=bool(at)):
+            house = build(places, at=at, url=here, verbosity=2 if verbose else 1)
+            try:
+                _greet(house, here)
+                _run(house, bound)
+            finally:
+                house.close()
     return int(ExitCode.DONE)
+
+
+@contextmanager
+def _alone(places: Places, *, rehearses: bool) -> Iterator[None]:
+    """Be the one server of this journal on this machine.
+
+    Raises:
+        RefusedByPersonError: There is one.
+    """
+    from respond.adapters.clock import SystemClock
+    from respond.adapters.run_lock import RunLocks
+    from respond.wiring import SERVED
+
+    folder = places.rehearsals / SERVED if rehearses else places.state / "locks"
+    try:
+        with RunLocks(folder, SystemClock()).hold("server"):
+            yield
+    except RefusedByPersonError as error:
+        if "has run server" not in error.what:
+            raise
+        raise RefusedByPersonError(
+            error.what.replace("has run server", "serves from this journal"),
+            why="two servers would do each other's work, and their page would disagree",
+            do="stop the other one, or set XDG_STATE_HOME to another folder",
+        ) from error
+
+
+def _greet(house: House, here: str) -> None:
+    """Say where it is: in words to a person, as a line of the log to a machine."""
+    names = list(house.project.sources)
+    if not sys.stderr.isatty():
+        house.log.info("server.listening", mode=house.mode, at=here, sources=names)
+        return
+    say(f"respond serves {house.mode} runs at {here}; Ctrl-C stops it")
+    for name in names:
+        say(f"  deliveries of {name}: {house.url or here}/hooks/{name}")
 
 
 def _bound(address: str, port: int) -> socket.socket:

@@ -7,6 +7,7 @@ It joins what others made and decides nothing. Starting and stopping follow the 
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +29,9 @@ __all__ = ["STOP_S", "application"]
 
 STOP_S: Final = 20
 """How long runs in flight get to come to rest when the server stops, in seconds."""
+
+_ROOM_BYTES: Final = 4 << 20
+"""Less room than this on the journal's disk, and the next night does not fit."""
 
 _STUCK_MS: Final = 60_000
 """A round of the conductor that takes longer is no sign of life."""
@@ -61,6 +65,7 @@ def application(house: House) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         house.conductor.start()
+        house.log.info("server.started", mode=house.mode, url=house.url)
         try:
             yield
         finally:
@@ -68,6 +73,7 @@ def application(house: House) -> Starlette:
             rested = await to_thread.run_sync(house.conductor.stop, STOP_S)
             if not rested:
                 house.log.warning("server.stopped-hard", why="a run did not come to rest in time")
+            house.log.info("server.stopped")
 
     return Starlette(routes=routes, lifespan=lifespan)
 
@@ -92,8 +98,12 @@ class _Health:
         try:
             house.journal.head()
             house.inbox.count_waiting()
-        except RespondError as error:
-            house.log.warning("server.not-ready", what=error.what, why=error.why, do=error.do)
+            room = shutil.disk_usage(house.path.parent).free
+        except (RespondError, OSError) as error:
+            house.log.warning("server.not-ready", why=str(error))
+            return JSONResponse({"ready": False}, 503)
+        if room < _ROOM_BYTES:
+            house.log.warning("server.not-ready", why=f"{room} bytes are free for the journal")
             return JSONResponse({"ready": False}, 503)
         return JSONResponse({"ready": True})
 

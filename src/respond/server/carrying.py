@@ -167,12 +167,14 @@ class Carrier:
             engine = session.engine(runbook)
             if request is not None:
                 persons = tuple(person.id for person in able(request, self.entry.people))
-                tell_of_a_request(engine, request, persons)
+                told = tell_of_a_request(engine, request, persons)
             else:
                 people = self.entry.people
                 deciding = tuple(p.id for p in people.persons if people.approver in p.roles)
                 about = f"waits:{str(state.parked['asks']['id'])[:16]}"
-                tell(engine, about, "person-needed", deciding)
+                told = tell(engine, about, "person-needed", deciding)
+            if not told:
+                self.log.warning("notice.reached-nobody", run=state.id, do="tell them yourself")
         except RespondError as error:
             self._say(state.id, "notice.failed", error)
         finally:

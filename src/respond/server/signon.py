@@ -56,6 +56,7 @@ _ALGORITHMS: Final = frozenset(
 )
 _ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _TEXT_MAX: Final = 4_096
+_SUBJECT_MAX: Final = 200
 _NO_ANSWER: Final = _line_errors()
 """No usable answer came at all."""
 _ODD: Final = (AuthlibBaseError, JoseError, ValueError, TypeError, KeyError, RuntimeError)
@@ -89,8 +90,15 @@ class SignOnSettings:
 class SignOn:
     """The way to the provider and back. Its documents are fetched when first needed, and kept."""
 
-    def __init__(self, settings: SignOnSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: SignOnSettings,
+        clock: Clock,
+        on_unknown: Callable[[str, str], None] = lambda *_: None,
+    ) -> None:
+        """``on_unknown`` is told issuer and subject of somebody who is genuine and not listed."""
         self.settings = settings
+        self._on_unknown = on_unknown
         self._clock = clock
         self._client: tuple[int, Any] | None = None
         self._lock = threading.Lock()
@@ -137,6 +145,7 @@ class SignOn:
         claims = await self._claims(code, kept)
         subject = claims.get("sub")
         if not isinstance(subject, str) or not self.person(self.settings.issuer, subject):
+            self._on_unknown(self.settings.issuer, str(subject)[:_SUBJECT_MAX])
             raise RefusedByPersonError(
                 "you are signed on there, and have no part in this here",
                 why="respond lets in only those whom its configuration lists, and not you",

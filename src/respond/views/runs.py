@@ -85,7 +85,7 @@ def _status(state: RunState, head: Head, width: int, style: Style) -> Iterator[s
     yield from labelled("Stands", status_text(state), width)
     yield from labelled("Operator", word(state.operator), width)
     if state.status is RunStatus.PARKED:
-        yield from labelled("Because", said(state.parked.get("reason", "")) or "-", width)
+        yield from _waits_for(state, width)
         go_on = said(state.parked.get("do", "")) or f"respond resume {word(state.id)}"
         yield from labelled("Go on with", go_on, width)
     elif state.status is not RunStatus.ENDED:
@@ -102,6 +102,22 @@ def _status(state: RunState, head: Head, width: int, style: Style) -> Iterator[s
             yield from bullets(item_lines(items), width)
     yield ""
     yield from labelled("Journal", f"{head.size} {word(head.hash[:8])}", width)
+
+
+def _waits_for(state: RunState, width: int) -> Iterator[str]:
+    """What a run that is parked waits for, as it stands now."""
+    asks = state.parked.get("asks", {})
+    votes = [v for v in state.votes if v.nonce == asks.get("id") and asks.get("kind") == "approval"]
+    if not votes:
+        yield from labelled("Because", said(state.parked.get("reason", "")) or "-", width)
+    for vote in votes:
+        text = f"{word(vote.who.id)} said {vote.verdict.value} ({vote.who.strength.value})"
+        yield from labelled("Answer", text, width)
+    if asks.get("kind") in ("question", "task"):
+        yield from labelled("Asked", said(asks.get("title", "")), width)
+        for line in asks.get("lines", ()):
+            yield from labelled("", said(line), width)
+        yield from labelled("Words", " | ".join(map(said, asks.get("words", ()))), width)
 
 
 def _step(step: StepState) -> str:
