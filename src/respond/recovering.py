@@ -6,7 +6,7 @@ It looks first; repeats nothing that could be done twice; and asks a person wher
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from respond.core.events import Kind
 from respond.core.questions import AskUnknown, Decision
@@ -18,6 +18,9 @@ from respond.live_step import LOOK_AGAIN_S, LiveStep, pauses
 from respond.sending import ATTEMPTS
 
 __all__ = ["recover"]
+
+
+_ENDED: Final = "the process ended before an answer was recorded"
 
 
 def recover(at: LiveStep, sent: Mapping[str, int]) -> None:
@@ -36,7 +39,8 @@ def recover(at: LiveStep, sent: Mapping[str, int]) -> None:
         return
     for write in open_writes:
         if write.status is WriteStatus.INTENT:
-            why = "the process ended before an answer was recorded"
+            by_hand = write.by == "person"
+            why = "nobody has said yet whether it is done" if by_hand else _ENDED
             at.add(Kind.UNKNOWN, intent=write.seq, why=why)
     pause = max(_could_still_land(w) for w in open_writes)
     at.pause(pause, "a write may have happened: waiting until it would be seen")

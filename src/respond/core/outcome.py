@@ -171,13 +171,18 @@ def _items(step: StepState) -> Iterator[Item]:
     if end is None:
         if step.open():
             says = "; ".join(str(write.write["says"]) for write in step.open())
+            in_hands = all(
+                w.by == "person" and w.status is WriteStatus.INTENT for w in step.open()
+            )
             yield Item(
                 Known.LEFT_TO_DO,
                 step.address,
                 step.title or says,
                 step.phase,
-                "unknown",
-                f"may have happened, nobody knows: {says}",
+                "by-hand" if in_hands else "unknown",
+                f"in somebody's hands, and not seen yet: {says}"
+                if in_hands
+                else f"may have happened, nobody knows: {says}",
                 step.open()[-1].at,
             )
         return

@@ -57,6 +57,9 @@ def runs_table(states: Iterable[RunState], *, width: int = 80, style: Style = PL
     return "\n".join(lines) + "\n"
 
 
+_IN_HANDS: Final = "in a person's hands"
+
+
 def status_text(state: RunState) -> str:
     """Where a run stands, in a few words."""
     match state.status:
@@ -124,8 +127,10 @@ def _step(step: StepState) -> str:
     title = said(step.title or step.address)
     end = step.conclusion
     if end is None:
-        said_ = "may have happened: resume looks" if step.open() else "begun"
-        return f"{title}: {said_}"
+        if any(write.by != "person" for write in step.open()):
+            return f"{title}: may have happened: resume looks"
+        begun = _IN_HANDS if step.open() else "begun"
+        return f"{title}: {begun}"
     phase = f"{phase_word(step.phase).lower()}, " if step.phase else ""
     proof = "" if end.proved or not end.how.is_good else ", not proved"
     return f"{title}: {end.how.value.replace('-', ' ')}{proof} ({phase}{clock_text(end.at)})"
