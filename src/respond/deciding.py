@@ -83,7 +83,7 @@ def asked_now(state: RunState) -> Request | None:
 
     A run that is over asks only for its undo.
     """
-    plan = state.plan.digest if state.plan is not None else ""
+    plan = state.plan_digest
     over = state.status is RunStatus.ENDED
     for request in reversed(state.requests):
         about = step_digest(plan, request.step, request.writes) if request.step else plan

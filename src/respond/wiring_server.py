@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,6 +80,38 @@ class House:
             close()
 
 
+class _Runbooks:
+    """Runbooks by name, read and checked anew only when one of the files has changed.
+
+    Reading one takes longer than most looks, and a server takes each run up many times. Every file
+    counts, for a runbook may be part of another.
+    """
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._lock = threading.Lock()
+        self._stamp: tuple[tuple[str, int, int], ...] = ()
+        self._read: dict[str, Runbook] = {}
+
+    def __call__(self, name: str) -> Runbook:
+        """Read one; raises as ``wiring.load_runbook``."""
+        with self._lock:
+            stamp = tuple(self._stamps())
+            if stamp != self._stamp:
+                self._stamp, self._read = stamp, {}
+            if name not in self._read:
+                self._read[name] = wiring.load_runbook(self._places, name)
+            return self._read[name]
+
+    def _stamps(self) -> Iterator[tuple[str, int, int]]:
+        for found in self._places.runbooks().values():
+            try:
+                status = found.path.stat()
+            except OSError:
+                continue  # Gone between two looks: the list itself differs next time.
+            yield str(found.path), status.st_mtime_ns, status.st_size
+
+
 @dataclass(slots=True)
 class _Parts:
     """What the parts of a house share while it is put together."""
@@ -97,6 +130,10 @@ class _Parts:
     jumping: RehearsalClock | None
     story: StorySecrets | None
     closers: list[Callable[[], None]] = field(default_factory=list)
+    runbooks: _Runbooks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.runbooks = _Runbooks(self.places)
 
     @property
     def mode(self) -> str:
@@ -156,7 +193,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         conductor=conductor,
         signon=_signon(parts),
         session_key=_session_key(parts.keys),
-        runbook=lambda name: wiring.load_runbook(places, name),
+        runbook=parts.runbooks,
     )
     rehearsal = parts.rehearsal
     house.closers = [
@@ -390,7 +427,7 @@ def _conductor(
     from respond.server.workers import Workers
 
     project = parts.project
-    hooks = load_hooks(project, lambda name: wiring.load_runbook(parts.places, name))
+    hooks = load_hooks(project, parts.runbooks)
     reader = _reader(parts)
     _warn(parts, {hook.runbook.name: hook.runbook for hook in hooks})
 
@@ -431,7 +468,7 @@ def _conductor(
         entry=entry,
         board=board,
         open_session=_opener(parts),
-        load_runbook=lambda name: wiring.load_runbook(parts.places, name),
+        load_runbook=parts.runbooks,
         log=parts.log,
     )
     return Conductor(

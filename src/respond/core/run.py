@@ -159,6 +159,8 @@ class RunState:
     proposed_at: str = ""
     operator: str = ""
     plan: Plan | None = None
+    plan_digest: str = ""
+    """Of that plan, worked out anew when it was read."""
     planned_at: str = ""
     started_at: str = ""
     epoch: int = 0
@@ -384,7 +386,7 @@ def _parked(state: RunState, record: Record) -> RunState:
 def _planned(state: RunState, record: Record) -> RunState:
     status = RunStatus.RUNNING if state.started else RunStatus.PLANNED
     plan = plan_from(record.event.data["plan"])
-    return replace(state, status=status, plan=plan, planned_at=record.at)
+    return replace(state, status=status, plan=plan, plan_digest=plan.digest, planned_at=record.at)
 
 
 def _vote(record: Record) -> Vote:
