@@ -27,6 +27,8 @@ test: $(VENV)/test.stamp  ## Lint, types, and all tests
 bench: $(VENV)/test.stamp  ## Measure start-up and the cost of a step, as ratios
 	@$(BIN)/python bench/startup.py
 	@$(BIN)/python bench/step_cost.py
+	@$(BIN)/python bench/deliveries.py
+	@$(BIN)/python bench/deliveries.py --whole
 
 screenshots: $(VENV)/test.stamp  ## Take a picture of each page of the server (needs chromium)
 	@$(BIN)/python tests/browser/screenshots.py
