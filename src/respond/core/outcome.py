@@ -171,9 +171,7 @@ def _items(step: StepState) -> Iterator[Item]:
     if end is None:
         if step.open():
             says = "; ".join(str(write.write["says"]) for write in step.open())
-            in_hands = all(
-                w.by == "person" and w.status is WriteStatus.INTENT for w in step.open()
-            )
+            in_hands = all(w.by == "person" and w.status is WriteStatus.INTENT for w in step.open())
             yield Item(
                 Known.LEFT_TO_DO,
                 step.address,
