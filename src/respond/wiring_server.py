@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
 __all__ = ["House", "build"]
 
-_SESSION_KEY = "page-session"
 _SESSION_KEY_BYTES = 32
 
 
@@ -192,7 +191,8 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         receiver=_receiver(parts, inbox, entry, metrics, conductor, board),
         conductor=conductor,
         signon=_signon(parts),
-        session_key=_session_key(parts.keys),
+        # A restart signs everybody off: who has signed off is known to this process alone.
+        session_key=secrets.token_bytes(_SESSION_KEY_BYTES),
         runbook=parts.runbooks,
     )
     rehearsal = parts.rehearsal
@@ -294,14 +294,6 @@ def _journal_path(parts: _Parts) -> Path:
     if parts.rehearsal is not None:
         return parts.places.rehearsals / wiring.SERVED / "journal.db"
     return wiring.journal_path(parts.project, parts.places)
-
-
-def _session_key(keys: KeyStore) -> bytes:
-    found = keys.get(_SESSION_KEY)
-    if found is None:
-        found = secrets.token_bytes(_SESSION_KEY_BYTES)
-        keys.set(_SESSION_KEY, found)
-    return found
 
 
 # --- the door -----------------------------------------------------------------------------------

@@ -306,12 +306,14 @@ def test_without_the_provider_the_page_says_how_to_go_on() -> None:
 
 @pytest.mark.promise("P27")
 def test_a_provider_that_comes_back_is_used_again() -> None:
-    """A failure is not kept."""
+    """A failure is kept for seconds, so that strangers cost nothing; not longer."""
     night = Night()
     with _Fake() as fake, served(night, fake.issuer) as at, at.client() as browser:
         fake.status = 503
         assert browser.begin().status_code == 503
         fake.status = 200
+        assert browser.begin().status_code == 503
+        night.clock.advance(5)
         assert browser.begin().status_code == 303
 
 

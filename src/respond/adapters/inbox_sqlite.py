@@ -196,7 +196,12 @@ class SqliteInbox:
     ) -> None:
         why = "" if fresh else unusable or "there is no event in it"
         self._insert_delivery(db, delivery, Took.NEW if fresh else Took.IGNORED, why, age)
-        _remember(db, delivery, _marks(delivery, fresh), age)
+        marks = _marks(delivery, fresh)
+        if not any(event.means is Means.BEGINS for event in fresh):
+            # What kind of event it is may stand in a header that nobody signs: the same body
+            # under its true name still has to begin something.
+            marks = [mark for mark in marks if mark[0] != _BODY]
+        _remember(db, delivery, marks, age)
         for event in fresh:
             db.execute(
                 "INSERT INTO events (delivery, type, title, event, result, run, why)"

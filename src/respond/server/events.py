@@ -6,6 +6,7 @@ ends by itself after some minutes, and with the session; the browser comes back 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
@@ -23,6 +24,8 @@ _TICK_MS: Final = 20_000
 """A message at least this often: what is asked runs out, and nothing is recorded when it does."""
 _LIVES_MS: Final = 300_000
 _STREAMS_MAX: Final = 64
+_OF_ONE_MAX: Final = 8
+"""Of one person, who may have left many tabs open."""
 
 
 class Streams:
@@ -31,31 +34,33 @@ class Streams:
     def __init__(self, clock: Clock, *, look_every_s: float = _LOOK_EVERY_S) -> None:
         self._clock = clock
         self._look_every_s = look_every_s
-        self._open = 0
+        self._open: Counter[str] = Counter()
         self._closing = False
 
     def close(self) -> None:
         """End every stream soon: the server stops."""
         self._closing = True
 
-    def response(self, request: Request, version: Callable[[], str | None]) -> Response:
+    def response(self, request: Request, who: str, version: Callable[[], str | None]) -> Response:
         """A stream that says whenever ``version`` gives something else than before.
 
         Args:
+            who: Whose it is.
             request: Its ``since``, or the last event's id, is what the browser has already.
             version: Called in a worker thread; None ends the stream.
         """
-        if self._open >= _STREAMS_MAX or self._closing:
+        many = self._open.total() >= _STREAMS_MAX or self._open[who] >= _OF_ONE_MAX
+        if many or self._closing:
             return PlainTextResponse("too many streams", 503, {"Retry-After": "15"})
         last = request.headers.get("last-event-id") or request.query_params.get("since", "")
         return StreamingResponse(
-            self._messages(request, last, version), media_type="text/event-stream"
+            self._messages(request, who, last, version), media_type="text/event-stream"
         )
 
     async def _messages(
-        self, request: Request, last: str, version: Callable[[], str | None]
+        self, request: Request, who: str, last: str, version: Callable[[], str | None]
     ) -> AsyncIterator[str]:
-        self._open += 1
+        self._open[who] += 1
         began_ms = told_ms = self._clock.mono_ms()
         try:
             yield "retry: 2000\n\n"
@@ -69,4 +74,4 @@ class Streams:
                     yield f"id: {now}\nevent: changed\ndata: {now}\n\n"
                 await anyio.sleep(self._look_every_s)
         finally:
-            self._open -= 1
+            self._open[who] -= 1

@@ -235,6 +235,8 @@ class Guard:
             return await asyncio.wait_for(_read(receive), self.body_s)
         except TimeoutError:
             return Refused(408, "the form took too long to arrive", why="nothing was recorded")
+        except _CutOffError:
+            return Refused(400, "the form was cut off", why="nothing was recorded")
         except _TooLargeError:
             return Refused(413, "that form is too large", why="nothing was recorded")
 
@@ -243,10 +245,16 @@ class _TooLargeError(Exception):
     """More came than any form of ours has."""
 
 
+class _CutOffError(Exception):
+    """The browser went away before all of it was here."""
+
+
 async def _read(receive: Receive) -> bytes:
     body = bytearray()
     while True:
         message = await receive()
+        if message["type"] != "http.request":
+            raise _CutOffError  # What came of a form is not what somebody wrote.
         body += message.get("body", b"")
         if len(body) > BODY_MAX:
             raise _TooLargeError

@@ -350,6 +350,7 @@ class _Pages:
                 continue
             yield {
                 "at": at_text(each.at_ms),
+                "at_ms": each.at_ms,
                 "source": word(each.source),
                 "sender": word(each.sender),
                 "type": word(each.type),
@@ -366,9 +367,10 @@ class _Pages:
         if self.sessions.read_again(visitor.session) is None:
             return None
         newest = max((state.last_seq for state in self._visible(visitor)), default=0)
-        recent = self.inbox_recent()
-        came = f"{recent[0].at_ms}.{len(recent)}" if recent else "0"
-        settled = sum(1 for each in recent if each.run)
+        # Of what this person is shown alone: no change tells of a run that is hidden from them.
+        shown = list(self._came_in(self._visible(visitor)))
+        came = f"{len(shown)}.{shown[0]['at_ms']}" if shown else "0"
+        settled = sum(1 for each in shown if each["run"])
         return f"{newest}-{came}-{settled}"
 
     # --- one run --------------------------------------------------------------------------------
@@ -441,14 +443,14 @@ class _Pages:
                 return None
             return str(state.last_seq) if state is not None else None
 
-        return self.streams.response(request, version)
+        return self.streams.response(request, visitor.person, version)
 
     def home_events(self, request: Request) -> Response:
         """Says when the list has changed."""
         visitor = visitor_of(request)
         if visitor is None:
             return PlainTextResponse("sign on", 401)
-        return self.streams.response(request, lambda: self._home_version(visitor))
+        return self.streams.response(request, visitor.person, lambda: self._home_version(visitor))
 
     def report(self, request: Request) -> Response:
         """What a run came to."""

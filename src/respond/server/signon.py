@@ -56,6 +56,7 @@ _ALGORITHMS: Final = frozenset(
 )
 _ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _TEXT_MAX: Final = 4_096
+_FAILED_MS: Final = 5_000
 _SUBJECT_MAX: Final = 200
 _NO_ANSWER: Final = _line_errors()
 """No usable answer came at all."""
@@ -99,6 +100,7 @@ class SignOn:
         """``on_unknown`` is told issuer and subject of somebody who is genuine and not listed."""
         self.settings = settings
         self._on_unknown = on_unknown
+        self._failed: tuple[int, NotReadyError] | None = None
         self._clock = clock
         self._client: tuple[int, Any] | None = None
         self._lock = threading.Lock()
@@ -190,10 +192,21 @@ class SignOn:
             NotReadyError: They, or our own secret, cannot be had.
         """
         with self._lock:
-            kept = self._client
+            kept, failed = self._client, self._failed
         now_ms = self._clock.mono_ms()
         if kept is not None and 0 <= now_ms - kept[0] < _KEPT_MS:
             return kept[1]
+        if failed is not None and 0 <= now_ms - failed[0] < _FAILED_MS:
+            # Strangers may knock: neither provider nor key store is asked for each of them.
+            raise failed[1]
+        try:
+            return await self._asked(now_ms)
+        except NotReadyError as error:
+            with self._lock:
+                self._failed = (now_ms, error)
+            raise
+
+    async def _asked(self, now_ms: int) -> Any:
         secret = await run_in_threadpool(self.settings.secret)
         client = self._fresh(secret)
         try:
