@@ -110,10 +110,9 @@ def step_needs(
     """
     if not approve or _is_let_off(live, approve):
         return None
-    plan = live.state.plan
     keys = (*(w.key for w in writes), *more)
     return Needed(
-        digest=step_digest(plan.digest if plan is not None else "", step, keys),
+        digest=step_digest(live.state.plan_digest, step, keys),
         step=step,
         writes=keys,
         count=int(approve["count"]),
@@ -126,7 +125,7 @@ def step_needs(
 
 def is_agreed(state: RunState) -> bool:
     """Whether people agreed to the plan as it stands."""
-    return state.plan is not None and state.plan.digest in state.agreed
+    return bool(state.plan_digest) and state.plan_digest in state.agreed
 
 
 def is_gated(live: LiveRun, step: PlannedStep) -> bool:
@@ -148,7 +147,7 @@ def _is_let_off(live: LiveRun, approve: Mapping[str, Any]) -> bool:
     Both hold for that person, and for the plan that they signed.
     """
     state, site = live.state, live.site
-    digest = state.plan.digest if state.plan is not None else ""
+    digest = state.plan_digest
 
     def is_theirs(signed: Mapping[str, Any]) -> bool:
         return signed.get("digest") == digest and signed.get("by") == site.operator.id
@@ -159,7 +158,7 @@ def _is_let_off(live: LiveRun, approve: Mapping[str, Any]) -> bool:
 
 def agreed_writes(state: RunState, step: str) -> frozenset[str]:
     """Keys of the writes of one step that people agreed to, beyond the plan as it is now."""
-    plan = state.plan.digest if state.plan is not None else ""
+    plan = state.plan_digest
     return frozenset(
         key
         for request in state.requests

@@ -276,7 +276,7 @@ TABLES: Final[Mapping[str, Mapping[str, Key]]] = MappingProxyType(
             "url": Key(Address(), '""', "Address of the page as people reach it."),
             "listen": Key(_LISTEN, '"127.0.0.1"', "Address to listen on."),
             "port": Key(Number(1, 65_535), "8080", "Port to listen on."),
-            "workers": Key(Number(1, 16), "4", "How many runs are carried on at the same time."),
+            "workers": Key(Number(1, 16), "2", "How many runs are carried on at the same time."),
             "proposals": Key(Number(1, 1_000), "10", "How many runs of one runbook may be proposed "
                              "in ten minutes; further ones are held for a person."),
             "reconcile": Key(Span(86_400), '"5m"', "How often senders are asked for what was "

@@ -210,7 +210,7 @@ class ServerConfig:
     url: str = ""
     listen: str = "127.0.0.1"
     port: int = 8080
-    workers: int = 4
+    workers: int = 2
     proposals: int = 10
     reconcile_s: int = 300
     oidc: OidcConfig | None = None
