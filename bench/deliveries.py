@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from respond.adapters.clock import SystemClock
-from respond.adapters.inbox_sqlite import SqliteInbox
+from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.ports import Became
 from respond.senders import SENDERS, Secrets
 from respond.testing.senders import payload, secret_for, signed
@@ -65,9 +65,9 @@ def _whole(folder: Path, company: str) -> Any:
     """All of the server, with the endpoint that does nothing in front."""
     from starlette.routing import Route  # noqa: PLC0415 - the child's alone
 
-    from respond.places import Places  # noqa: PLC0415 - the same
-    from respond.server.app import application  # noqa: PLC0415 - the same
-    from respond.wiring_server import build  # noqa: PLC0415 - the same
+    from respond.wiring.app import application  # noqa: PLC0415 - the same
+    from respond.wiring.places import Places  # noqa: PLC0415 - the same
+    from respond.wiring.server import build  # noqa: PLC0415 - the same
 
     project = folder / "project"
     project.mkdir()
@@ -99,7 +99,7 @@ def _receiver(folder: Path) -> Any:
     from starlette.routing import Route  # noqa: PLC0415 - the same
 
     from respond.adapters.log import make_logger  # noqa: PLC0415 - the same
-    from respond.adapters.redactor import Redactor  # noqa: PLC0415 - the same
+    from respond.adapters.secrets.redactor import Redactor  # noqa: PLC0415 - the same
     from respond.server.metrics import Metrics  # noqa: PLC0415 - the same
     from respond.server.receiving import Receiver, Source  # noqa: PLC0415 - the same
 
@@ -236,8 +236,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as text:
         if not asked.whole:
             return _measure(Path(text), asked.seconds, asked.rate)
-        from respond.testing.company import default_company  # noqa: PLC0415 - only here
-        from respond.testing.company import serve as company  # noqa: PLC0415 - only here
+        from respond.company import default_company  # noqa: PLC0415 - only here
+        from respond.company import serve as company  # noqa: PLC0415 - only here
 
         with company(default_company()) as running:
             return _measure(Path(text), asked.seconds, asked.rate, running.base_url)

@@ -95,9 +95,9 @@ class _Times:
 def _in_process(project: Path) -> _Times:
     import httpx  # noqa: PLC0415 - the peer
 
-    from respond.adapters.prompt_terminal import AutoPrompt  # noqa: PLC0415 - ours
+    from respond.adapters.prompt.terminal import AutoPrompt  # noqa: PLC0415 - ours
     from respond.core.questions import Answer, AskStart, Question  # noqa: PLC0415 - ours
-    from respond.testing.stage import Stage  # noqa: PLC0415 - ours
+    from respond.testing.runbook_kit import Stage  # noqa: PLC0415 - ours
 
     started = [0.0]
 
@@ -172,7 +172,7 @@ def _whole_processes(project: Path, folder: Path) -> tuple[list[float], list[flo
     ) as company:
         assert company.stdout is not None  # noqa: S101 - it is a pipe
         url = json.loads(company.stdout.readline())["url"]
-        from respond.adapters.doors import Doors  # noqa: PLC0415 - ours
+        from respond.adapters.company_doors import Doors  # noqa: PLC0415 - ours
 
         told = Doors.knock(url).get("story")
         token, base = told["story"]["widgets_token"], told["urls"]["widgets"]

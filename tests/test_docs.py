@@ -8,27 +8,27 @@ from pathlib import Path
 
 import pytest
 
-from respond.actions import load
 from respond.cli.main import COMMANDS, run
-from respond.core.approval import NAMESPACE, Moment, Request, Verdict, answer_text
-from respond.core.events import Kind, Strength
-from respond.errors import ExitCode
-from respond.formats.config_file import parse_project
-from respond.incoming import load_hooks
-from respond.places import Places
-from respond.rehearsal import Rehearsal
-from respond.senders import SENDERS
-from respond.server.metrics import Metrics
-from respond.server.signon import CALLBACK
-from respond.testing.company.faults import (
+from respond.company.injected_faults import (
     HTTP_KINDS,
     HTTP_SYSTEMS,
     MAIL_KINDS,
     MAIL_SYSTEM,
     parse_fault,
 )
-from respond.views.actions import actions_text
-from respond.wiring import load_runbook
+from respond.company.rehearsal import Rehearsal
+from respond.core.approval import NAMESPACE, Moment, Request, Verdict, answer_text
+from respond.core.events import Kind, Strength
+from respond.errors import ExitCode
+from respond.formats.project.project_file import parse_project
+from respond.intake.hooks import load_hooks
+from respond.senders import SENDERS
+from respond.server.metrics import Metrics
+from respond.server.signon import CALLBACK
+from respond.systems import load
+from respond.views.action_list import actions_text
+from respond.wiring.places import Places
+from respond.wiring.session import load_runbook
 
 DOCS = Path(__file__).parents[1] / "docs"
 

@@ -6,7 +6,7 @@ import pytest
 
 from respond.adapters.clock import SystemClock
 from respond.ports import Clock
-from respond.testing.clock import SettableClock
+from respond.testing.settable_clock import SettableClock
 
 
 def test_the_systems_clock_tells_time() -> None:

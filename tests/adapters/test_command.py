@@ -9,7 +9,7 @@ import pytest
 
 from respond.adapters.clock import SystemClock
 from respond.adapters.command import CommandPen, minimal_environment, run
-from respond.adapters.redactor import Redactor
+from respond.adapters.secrets.redactor import Redactor
 from respond.core.script import Call, Reply
 from respond.core.values import SecretHandle
 from respond.errors import NoAnswerError, RefusedBySystemError

@@ -7,14 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from respond.adapters.http import SLACK_READS, HttpPen, HttpReader, HttpTransport, WriteRefusedError
+from respond.adapters.http.transport import (
+    SLACK_READS,
+    HttpPen,
+    HttpReader,
+    HttpTransport,
+    WriteRefusedError,
+)
 from respond.core.script import AuthBearer, AuthNone, Call, Reply
 from respond.core.values import SecretHandle
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
 from respond.ports import Intent, IntentSpentError
 from respond.testing.certificates import self_signed, server_context
-from respond.testing.clock import SettableClock
 from respond.testing.loopback import Answer, FixedSecrets, Loopback, page, says, transport_to
+from respond.testing.settable_clock import SettableClock
 
 READ = Call("it", "api", "GET", ("things", "7"))
 WRITE = Call("it", "api", "POST", ("things",), body={"name": "a"})

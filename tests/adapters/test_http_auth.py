@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from respond.adapters.http import HttpTransport
-from respond.adapters.http_auth import Session, session_from
+from respond.adapters.http.auth import Session, session_from
+from respond.adapters.http.transport import HttpTransport
 from respond.core.script import AuthBasic, AuthBearer, Call, OwnCredential
 from respond.core.values import SecretHandle
 from respond.errors import NoAnswerError, RefusedBySystemError, UsageError
 from respond.ports import Intent
-from respond.testing.clock import THE_NIGHT_MS, SettableClock
 from respond.testing.loopback import Answer, FixedSecrets, Loopback, says, transport_to
+from respond.testing.settable_clock import THE_NIGHT_MS, SettableClock
 
 EXCHANGE = "POST /v1/service_accounts/oauth/token"
 READ = Call("cio", "management", "GET", ("v1", "accounts", "current"))

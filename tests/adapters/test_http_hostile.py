@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from respond.adapters.clock import SystemClock
-from respond.adapters.http import BODY_BYTES_MAX, HttpTransport
+from respond.adapters.http.transport import BODY_BYTES_MAX, HttpTransport
 from respond.core.script import Call
 from respond.errors import NoAnswerError
-from respond.testing.clock import SettableClock
 from respond.testing.loopback import Answer, FixedSecrets, Loopback, transport_to
+from respond.testing.settable_clock import SettableClock
 
 SECRETS = FixedSecrets({"it": "credential-of-it"})
 READ = Call("it", "api", "GET", ("things",))

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from respond.adapters.http import Endpoint, HttpTransport
-from respond.adapters.http_request import Site, UnsendableError, header_line, target
-from respond.adapters.redactor import Redactor
+from respond.adapters.http.request import Site, UnsendableError, header_line, target
+from respond.adapters.http.transport import Endpoint, HttpTransport
+from respond.adapters.secrets.redactor import Redactor
 from respond.core.script import AuthNone, Call
 from respond.errors import NoAnswerError, RefusedBySystemError, UsageError
-from respond.testing.clock import SettableClock
 from respond.testing.loopback import Answer, FixedSecrets, Loopback, says, transport_to
+from respond.testing.settable_clock import SettableClock
 
 SECRETS = FixedSecrets({"it": "credential-of-it"})
 ATTACKS = [

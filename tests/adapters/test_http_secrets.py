@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from respond.adapters.http import HttpTransport
+from respond.adapters.http.transport import HttpTransport
 from respond.adapters.log import close_library_loggers
-from respond.adapters.redactor import Redactor
+from respond.adapters.secrets.redactor import Redactor
 from respond.core.redact import forms
 from respond.core.script import AuthBasic, AuthBearer, Call
 from respond.core.values import SecretHandle

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from respond.adapters.inbox_sqlite import EVENT_BYTES_MAX, MARK_LIFE_MS, SqliteInbox
-from respond.adapters.redactor import Redactor
+from respond.adapters.secrets.redactor import Redactor
+from respond.adapters.store.inbox_sqlite import EVENT_BYTES_MAX, MARK_LIFE_MS, SqliteInbox
 from respond.core.incoming import Delivery, Incoming, Means
 from respond.errors import ExitCode, InboxUnusableError
 from respond.ports import Became, Inbox, Kept, Took
-from respond.testing.clock import SettableClock
+from respond.testing.settable_clock import SettableClock
 
 DAY_S = 24 * 3600
 LIFE_S = MARK_LIFE_MS // 1000

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from respond.adapters.journal_sqlite import SqliteJournal, _translate, outside_evidence
-from respond.adapters.keys import FolderKeys, MemoryKeys
-from respond.adapters.sqlite_file import _is_network, file_system_of
-from respond.audit.schema import SCHEMA
+from respond.adapters.secrets.key_stores import FolderKeys, MemoryKeys
+from respond.adapters.store.journal_sqlite import SqliteJournal, _translate, outside_evidence
+from respond.adapters.store.sqlite_file import _is_network, file_system_of
+from respond.audit.record_schema import SCHEMA
 from respond.audit.source import verify_file
 from respond.audit.verify import Answer, Policy
 from respond.core.events import Kind
 from respond.errors import JournalBrokenError, JournalUnusableError
 from respond.ports import Journal, KeyStore
-from respond.testing.clock import SettableClock
 from respond.testing.contract_journal import DANA, RUN, JournalContract, event
+from respond.testing.settable_clock import SettableClock
 
 ROOT = Path(__file__).parents[2]
 DIGEST = "ab" * 32
@@ -420,10 +420,10 @@ def test_a_full_disk_stops_the_next_write(path: Path, keys: MemoryKeys) -> None:
 READ_ONLY = """
 import os, sys
 from pathlib import Path
-from respond.adapters.journal_sqlite import SqliteJournal
+from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.core.events import Actor, Strength
-from respond.adapters.keys import MemoryKeys
-from respond.testing.clock import SettableClock
+from respond.adapters.secrets.key_stores import MemoryKeys
+from respond.testing.settable_clock import SettableClock
 from respond.errors import JournalUnusableError
 os.setgid(65534), os.setuid(65534)
 try:
@@ -646,4 +646,4 @@ def test_only_the_journal_mints_intents() -> None:
         for path in root.rglob("*.py")
         if re.search(r"\bIntent\.mint\(|\b_MINT\b|\bIntent\(", path.read_text(encoding="utf-8"))
     ]
-    assert sorted(found) == ["adapters/journal_sqlite.py", "ports.py"]
+    assert sorted(found) == ["adapters/store/journal_sqlite.py", "ports.py"]

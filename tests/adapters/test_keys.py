@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from respond.adapters import keys as keys_module
-from respond.adapters.keys import FolderKeys, KeyringKeys, MemoryKeys
+from respond.adapters.secrets import key_stores as keys_module
+from respond.adapters.secrets.key_stores import FolderKeys, KeyringKeys, MemoryKeys
 from respond.errors import NotReadyError
 from respond.testing.contract_keys import KeyStoreContract
 

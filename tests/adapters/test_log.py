@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from respond.adapters.log import LIBRARIES, close_library_loggers, make_logger
-from respond.adapters.redactor import Redactor
-from respond.testing.clock import THE_NIGHT_MS, SettableClock
+from respond.adapters.secrets.redactor import Redactor
+from respond.testing.settable_clock import THE_NIGHT_MS, SettableClock
 
 SECRET = "canary-of-ours"
 
@@ -157,8 +157,8 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     """Importing the adapters loads neither httpx nor structlog, tenacity, keyring or logging."""
     program = (
         "import sys\n"
-        "import respond.adapters.http, respond.adapters.log, respond.adapters.process\n"
-        "import respond.adapters.secrets, respond.adapters.transport\n"
+        "import respond.adapters.http.transport, respond.adapters.log, respond.adapters.process\n"
+        "import respond.adapters.secrets.credential_store, respond.adapters.routing\n"
         "heavy = {'httpx', 'httpcore', 'structlog', 'tenacity', 'keyring', 'logging', 'ssl',\n"
         "         'asyncio', 'email', 'smtplib', 'http'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"

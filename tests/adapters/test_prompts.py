@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respond.adapters.prompt_terminal import AutoPrompt, NobodyPrompt, YesPrompt, answer_to
+from respond.adapters.prompt.terminal import AutoPrompt, NobodyPrompt, YesPrompt, answer_to
 from respond.core.questions import (
     Answer,
     AskByHand,
@@ -22,8 +22,8 @@ from respond.core.questions import (
     Question,
 )
 from respond.core.script import Person
-from respond.testing.clock import SettableClock
 from respond.testing.example_run import HEAD, ExampleRun, example_plan, example_task
+from respond.testing.settable_clock import SettableClock
 from respond.views.screen import Screen
 
 START = AskStart(example_plan(), ("no-downtime",))

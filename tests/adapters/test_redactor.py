@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respond.adapters.redactor import Redactor
+from respond.adapters.secrets.redactor import Redactor
 from respond.core.redact import SHORTEST, forms
 
 SECRET = "s3cr3t/of+ours=\u00e9\"'<&>\\ x"

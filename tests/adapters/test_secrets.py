@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from respond.adapters.clock import SystemClock
-from respond.adapters.redactor import Redactor
-from respond.adapters.secrets import CredentialStore
+from respond.adapters.secrets.credential_store import CredentialStore
+from respond.adapters.secrets.redactor import Redactor
 from respond.errors import NotReadyError
 
 VALUE = "canary-credential"

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from respond.adapters.redactor import Redactor
+from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.smtp import SmtpPen, SmtpServer
 from respond.core.script import Call, Reply
 from respond.errors import NoAnswerError, RefusedBySystemError
 from respond.ports import Intent, IntentSpentError
 from respond.testing.certificates import self_signed, server_context
-from respond.testing.clock import SettableClock
 from respond.testing.loopback import FixedSecrets
+from respond.testing.settable_clock import SettableClock
 
 LETTER = {
     "from": "respond@example.com",

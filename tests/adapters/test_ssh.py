@@ -17,7 +17,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from respond.adapters.ssh import sign
+from respond.adapters.secrets.ssh import sign
 from respond.audit.ssh_signature import public_key, verify
 from respond.errors import NotReadyError
 
@@ -242,7 +242,7 @@ def test_a_passphrase_is_asked_for_on_the_terminal(home: Home) -> None:
     line = home.key(passphrase=PASSPHRASE)
     program = (
         "import os, sys\n"
-        "from respond.adapters.ssh import sign\n"
+        "from respond.adapters.secrets.ssh import sign\n"
         "made = sign(sys.argv[1].encode(), [sys.argv[2]], namespace=sys.argv[3],\n"
         "            environment=os.environ)\n"
         "print(made)\n"

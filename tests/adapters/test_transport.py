@@ -1,10 +1,8 @@
 import pytest
 
 from respond.adapters.clock import SystemClock
-from respond.adapters.http_request import WriteRefusedError
-from respond.adapters.redactor import Redactor
-from respond.adapters.secrets import CredentialStore
-from respond.adapters.transport import (
+from respond.adapters.http.request import WriteRefusedError
+from respond.adapters.routing import (
     NOT_HTTP,
     LocalPen,
     Opener,
@@ -12,6 +10,8 @@ from respond.adapters.transport import (
     RouterReader,
     keep_own,
 )
+from respond.adapters.secrets.credential_store import CredentialStore
+from respond.adapters.secrets.redactor import Redactor
 from respond.core.script import Call, Reply
 from respond.core.values import SecretHandle
 from respond.errors import NotReadyError, RefusedBySystemError

@@ -3,7 +3,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from tests.test_approving import (
+from tests.engine.test_other_people import (
     ANA,
     PROVABLE,
     REMOVE,
@@ -18,17 +18,17 @@ from tests.test_approving import (
     served,
 )
 
-from respond.adapters.sealing import describe_secret
+from respond.adapters.store.sealing import describe_secret
+from respond.company.crash_points import Killed, KilledJournal, Moments
 from respond.core.approval import Verdict
 from respond.core.events import Actor, Event, Kind, Strength
+from respond.core.fold import RunStatus, fold
 from respond.core.policy import Policy, TwoPeople
-from respond.core.run import RunStatus, fold
-from respond.deciding import give_inputs
+from respond.engine.proposing import Given
+from respond.engine.telling import _address
 from respond.errors import RefusedByPersonError, RespondError
-from respond.proposing import Given
-from respond.telling import _address
-from respond.testing.boxes import BoxStage, runbook_of
-from respond.testing.moments import Killed, KilledJournal, Moments
+from respond.people.answers import give_inputs
+from respond.testing.toy_system import BoxStage, runbook_of
 
 
 @pytest.mark.promise("P4")

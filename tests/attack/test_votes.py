@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.test_approving import (
+from tests.engine.test_other_people import (
     ANA,
     BEN,
     BOTH,
@@ -23,17 +23,17 @@ from tests.test_approving import (
     served,
 )
 
+from respond.company.crash_points import Killed, KilledJournal, Moments
 from respond.core.approval import Standing, Verdict
 from respond.core.events import Actor, Event, Kind, Strength
+from respond.core.fold import IllegalEventError, RunStatus, fold
 from respond.core.policy import Policy, TwoPeople
 from respond.core.questions import AskStart
-from respond.core.run import IllegalEventError, RunStatus, fold
-from respond.deciding import answer, asked_now, decide
+from respond.engine.undo import undo_run
 from respond.errors import ExitCode, RefusedByPersonError, RespondError
+from respond.people.answers import answer, asked_now, decide
 from respond.server.due import due_s
-from respond.testing.boxes import ACTIONS, BoxStage, Quiet, runbook_of
-from respond.testing.moments import Killed, KilledJournal, Moments
-from respond.undo import undo_run
+from respond.testing.toy_system import ACTIONS, BoxStage, Quiet, runbook_of
 
 EVERY = Policy(two_people=TwoPeople.EVERY_WRITE)
 KIM = Actor("kim", Strength.SIGNED_ON)

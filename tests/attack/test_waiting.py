@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 import pytest
-from tests.test_approving import (
+from tests.engine.test_other_people import (
     ANA,
     BEN,
     SET,
@@ -20,19 +20,19 @@ from tests.test_approving import (
 )
 
 from respond.adapters.log import make_logger
-from respond.adapters.prompt_served import ServedPrompt
-from respond.adapters.redactor import Redactor
+from respond.adapters.prompt.nobody_there import ServedPrompt
+from respond.adapters.secrets.redactor import Redactor
+from respond.company.crash_points import Killed
 from respond.core.events import Actor, Event, Kind, Strength
+from respond.core.fold import RunStatus
 from respond.core.policy import Policy
-from respond.core.run import RunStatus
 from respond.core.script import Call, Connection
-from respond.deciding import answer, asked_now
 from respond.errors import ExitCode, NotReadyError, RespondError
+from respond.people.answers import answer, asked_now
 from respond.server.board import Board
 from respond.server.carrying import Carrier
 from respond.server.due import Pace, due_s
-from respond.testing.boxes import BoxStage
-from respond.testing.moments import Killed
+from respond.testing.toy_system import BoxStage
 
 SECOND = (
     "  - {id: gone, phase: contain, action: box.remove, with: {name: a}}\n"

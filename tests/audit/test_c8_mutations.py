@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from respond.adapters.journal_sqlite import SqliteJournal, outside_evidence
-from respond.adapters.keys import MemoryKeys
+from respond.adapters.secrets.key_stores import MemoryKeys
+from respond.adapters.store.journal_sqlite import SqliteJournal, outside_evidence
 from respond.audit.body import Body
 from respond.audit.chain import body_hash, link
 from respond.audit.checkpoint import PublicKey, Signer, open_note
@@ -28,9 +28,9 @@ from respond.audit.export import read_export, write_export
 from respond.audit.source import open_rows, verify_file
 from respond.audit.verify import Anchor, Answer, SourceError, Stored, verify
 from respond.core.events import Kind
-from respond.testing.clock import SettableClock
 from respond.testing.contract_journal import DANA, event
 from respond.testing.journals import MadeJournal, make_journal, reforge
+from respond.testing.settable_clock import SettableClock
 
 pytestmark = [pytest.mark.campaign("C8"), pytest.mark.promise("P23", "P24")]
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from respond import audit
-from respond.adapters.journal_sqlite import SqliteJournal, outside_evidence
-from respond.adapters.keys import MemoryKeys
+from respond.adapters.secrets.key_stores import MemoryKeys
+from respond.adapters.store.journal_sqlite import SqliteJournal, outside_evidence
 from respond.audit.export import read_export, write_export
-from respond.audit.prove import prove
+from respond.audit.proof_of_value import prove
 from respond.audit.source import journal_id, open_rows, verify_file
 from respond.audit.verify import Answer, SourceError, verify
 from respond.core.events import Kind
-from respond.testing.clock import SettableClock
 from respond.testing.contract_journal import DANA, RUN, event
 from respond.testing.journals import make_journal
+from respond.testing.settable_clock import SettableClock
 
 MADE = make_journal(3)
 VALUE = "sa_live_0123456789abcdef0123456789abcdef"

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from respond.adapters.journal_sqlite import SqliteJournal
-from respond.adapters.keys import MemoryKeys
+from respond.adapters.secrets.key_stores import MemoryKeys
+from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.audit.body import Body, read_body
 from respond.audit.checkpoint import PublicKey, Signer
 from respond.audit.verify import (
@@ -22,9 +22,9 @@ from respond.audit.verify import (
     Stored,
     verify,
 )
-from respond.testing.clock import SettableClock
 from respond.testing.contract_journal import DANA
 from respond.testing.journals import MadeJournal, make_journal, reforge
+from respond.testing.settable_clock import SettableClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

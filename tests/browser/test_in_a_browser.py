@@ -12,7 +12,7 @@ from tests.browser.browser_kit import chromium, chromium_path, sign_on
 from tests.server.page_kit import RUN, Night, Served, decided, provider, served
 
 from respond.core.events import Actor, Kind, Strength
-from respond.core.run import RunStatus
+from respond.core.fold import RunStatus
 
 pytestmark = pytest.mark.skipif(not chromium_path(), reason="there is no chromium here")
 

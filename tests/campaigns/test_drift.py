@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from respond.adapters.prompt_terminal import AutoPrompt
+from respond.adapters.prompt.terminal import AutoPrompt
+from respond.core.fold import RunStatus
 from respond.core.questions import Answer, AskDrift, AskStart, Decision, Question
-from respond.core.run import RunStatus
 from respond.errors import ExitCode
 from respond.ports import Clock, Prompt
-from respond.testing.stage import Stage
+from respond.testing.runbook_kit import Stage
 
 pytestmark = pytest.mark.promise("P10")
 

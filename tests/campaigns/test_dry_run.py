@@ -10,7 +10,7 @@ from respond.core.script import Call
 from respond.errors import UsageError
 from respond.ports import Intent, IntentSpentError
 from respond.testing.crashing import HANDS, RUNBOOKS
-from respond.testing.stage import Stage
+from respond.testing.runbook_kit import Stage
 
 pytestmark = pytest.mark.promise("P5")
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from respond.core.run import As
+from respond.company import HTTP_KINDS, MAIL_KINDS
+from respond.core.fold import As
 from respond.errors import ExitCode
-from respond.testing.company import HTTP_KINDS, MAIL_KINDS
 from respond.testing.crashing import HANDS, LOST, RUNBOOKS, Ran, changed_in, undisturbed
-from respond.testing.stage import Stage
+from respond.testing.runbook_kit import Stage
 
 SEED = 20261123
 HOLDS = ("timeout-before", "timeout-after")

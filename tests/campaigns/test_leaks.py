@@ -20,12 +20,12 @@ from urllib.parse import quote
 
 import pytest
 
-from respond.adapters.prompt_terminal import AutoPrompt
+from respond.adapters.prompt.terminal import AutoPrompt
 from respond.core.events import Record
 from respond.errors import ExitCode, RespondError, UsageError
 from respond.ports import Clock, Head, Progress, Prompt
 from respond.testing.crashing import RUNBOOKS
-from respond.testing.stage import Stage
+from respond.testing.runbook_kit import Stage
 from respond.views.live import Lines, LiveProgress
 from respond.views.report import as_json, as_text, report
 from respond.views.screen import Screen

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from respond.adapters.prompt_terminal import AutoPrompt
+from respond.adapters.prompt.terminal import AutoPrompt
 from respond.core.questions import Answer, AskStart, Decision, Question
 from respond.errors import ExitCode, JournalBrokenError
-from respond.testing.stage import Stage
+from respond.testing.runbook_kit import Stage
 
 
 class Parks(AutoPrompt):

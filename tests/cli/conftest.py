@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from respond.cli import main, probing
-from respond.rehearsal import Rehearsal
-from respond.testing.machine import TOML, Machine, Town
+from respond.checks import credentials
+from respond.cli import main
+from respond.company.rehearsal import Rehearsal
+from respond.testing.cli_kit import TOML, Machine, Town
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def home(
 def town(monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
     rehearsal = Rehearsal.start(routes=True)
     made = Town(rehearsal)
-    monkeypatch.setattr(probing, "line_of", made.line)
+    monkeypatch.setattr(credentials, "line_of", made.line)
     yield made
     rehearsal.close()
 

@@ -10,7 +10,7 @@ import pexpect
 import pytest
 
 from respond.core.events import Kind
-from respond.testing.machine import Machine
+from respond.testing.cli_kit import Machine
 
 SECRET = "canary-c2f1a9d07be3"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from respond.core.events import Kind
-from respond.formats.config_keys import SENDERS
-from respond.testing.machine import Machine, Ran
+from respond.formats.project.toml_keys import SENDERS
+from respond.testing.cli_kit import Machine, Ran
 
 CONFIG = """\
 [journal]

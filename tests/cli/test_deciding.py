@@ -19,8 +19,8 @@ from respond.core.approval import Moment, Request, step_digest
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.plan import Plan, digest_of
 from respond.core.shapes import encode
+from respond.testing.cli_kit import TOML, Machine
 from respond.testing.example_run import REVOKE, example_plan
-from respond.testing.machine import TOML, Machine
 
 KEYGEN = shutil.which("ssh-keygen")
 pytestmark = [

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from respond.core.events import Kind
+from respond.testing.cli_kit import TOML, Machine, Town
 from respond.testing.loopback import Loopback, says
-from respond.testing.machine import TOML, Machine, Town
 
 pytestmark = pytest.mark.promise("P28")
 

@@ -13,7 +13,7 @@ import pytest
 
 from respond.adapters.clock import SystemClock
 from respond.adapters.log import make_logger
-from respond.adapters.redactor import Redactor
+from respond.adapters.secrets.redactor import Redactor
 from respond.cli.output import screen_width
 from respond.errors import NotReadyError
 from respond.testing.example_run import ExampleRun

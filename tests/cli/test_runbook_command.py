@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from respond.actions.customerio.facts import KeyId
-from respond.actions.customerio.identify import KeyList, ListedKey
 from respond.cli.main import run
-from respond.cli.runbook import choices
+from respond.cli.run_runbook import choices
+from respond.systems.customerio.facts import KeyId
+from respond.systems.customerio.identify import KeyList, ListedKey
 
 
 @pytest.fixture(autouse=True)

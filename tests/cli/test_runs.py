@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from respond.adapters.keys import FolderKeys
+from respond.adapters.secrets.key_stores import FolderKeys
+from respond.company.rehearsal import Rehearsal
 from respond.core.events import Kind
-from respond.rehearsal import Rehearsal
-from respond.testing.machine import Machine
+from respond.testing.cli_kit import Machine
 
 
 @pytest.fixture

@@ -12,12 +12,13 @@ from types import SimpleNamespace
 import pexpect
 import pytest
 
-from respond.cli import doctoring, probing, setup
+from respond.checks import credentials, doctor
+from respond.cli import setup
 from respond.core.events import Kind
-from respond.formats.config_file import read_project
-from respond.places import Places
+from respond.formats.project.project_file import read_project
+from respond.testing.cli_kit import TOML, Machine, Ran, Town
 from respond.testing.loopback import Loopback, page, says
-from respond.testing.machine import TOML, Machine, Ran, Town
+from respond.wiring.places import Places
 
 # --- init ----------------------------------------------------------------------------------------
 
@@ -212,9 +213,10 @@ def test_a_broken_journal_stores_nothing(home: Machine, town: Town, tmp_path: Pa
 
 CHILD = """\
 import sys
-from respond.adapters.http_request import Endpoint
-from respond.cli import main, probing
-probing.line_of = lambda project, name: probing.Line(
+from respond.adapters.http.request import Endpoint
+from respond.checks import credentials
+from respond.cli import main
+credentials.line_of = lambda project, name: credentials.Line(
     endpoint=Endpoint(name, "customerio", {urls!r}, auth="customerio", loopback_ok=True))
 sys.exit(main.run(["connect", "cio"]))
 """
@@ -471,10 +473,10 @@ def test_a_clock_behind_the_journal_is_found(
     healthy: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Time was later here before."""
-    monkeypatch.setattr(doctoring.Doctor, "_rehearsed", lambda _: iter(()))
+    monkeypatch.setattr(doctor.Doctor, "_rehearsed", lambda _: iter(()))
     made = setup._doctor_for
 
-    def behind(places: Places, runbook: str) -> doctoring.Doctor:
+    def behind(places: Places, runbook: str) -> doctor.Doctor:
         doctor = made(places, runbook)
         now_ms = doctor.clock.now_ms()
         doctor.clock = SimpleNamespace(
@@ -534,7 +536,7 @@ def test_real_lines_are_https_only(home: Machine) -> None:
     """Loopback is for tests, which bring their own line; no setting allows it."""
     project = read_project(home.project)
     for name in ("cio", "slack", "pager", "vault"):
-        endpoint = probing.line_of(project, name).endpoint
+        endpoint = credentials.line_of(project, name).endpoint
         assert endpoint is not None
         assert not endpoint.loopback_ok
         assert all(url.startswith("https://") for url in endpoint.base_urls.values())

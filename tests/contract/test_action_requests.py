@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import jsonschema
 import pytest
 
-from respond.actions import notify, pagerduty, slack
+from respond.company import Company, default_company, exchange
 from respond.core.script import (
     Api,
     AuthBasic,
@@ -30,7 +30,9 @@ from respond.core.script import (
     Reply,
 )
 from respond.core.values import SecretHandle
-from respond.testing.company import Company, default_company, wire
+from respond.systems import slack
+from respond.systems.pagerduty import actions
+from respond.systems.people import notify
 
 DESCRIPTIONS = Path(__file__).parents[3] / "shared" / "openapi"
 
@@ -41,7 +43,7 @@ NEWER: Mapping[str, frozenset[str]] = {
     "/conversations.invite": frozenset({"force"}),
 }
 ROOM = slack.ChannelId("C0SECURITY1")
-INCIDENT = pagerduty.IncidentId("Q1EXAMPLE")
+INCIDENT = actions.IncidentId("Q1EXAMPLE")
 ACTIONS: tuple[Any, ...] = (
     slack.FindPerson("ana@example.com"),
     slack.FindPerson("lee@example.com"),
@@ -50,14 +52,14 @@ ACTIONS: tuple[Any, ...] = (
     slack.OpenIncidentChannel("inc-x"),
     slack.GatherPeople(ROOM, ("jean@example.com",), topic="x"),
     slack.ArchiveIncidentChannel("inc-x-ck7f3q"),
-    pagerduty.FindIncident(incident=INCIDENT),
-    pagerduty.FindIncident(key="respond:x"),
-    pagerduty.GetContext(INCIDENT),
-    pagerduty.AddNote(INCIDENT, "text"),
-    pagerduty.SetStatus(INCIDENT, "acknowledged"),
-    pagerduty.SetStatus(INCIDENT, "resolved"),
-    pagerduty.Page("summary"),
-    pagerduty.WhoIsOnCall(),
+    actions.FindIncident(incident=INCIDENT),
+    actions.FindIncident(key="respond:x"),
+    actions.GetContext(INCIDENT),
+    actions.AddNote(INCIDENT, "text"),
+    actions.SetStatus(INCIDENT, "acknowledged"),
+    actions.SetStatus(INCIDENT, "resolved"),
+    actions.Page("summary"),
+    actions.WhoIsOnCall(),
     notify.Persons("incident-opened", page=True),
 )
 
@@ -96,7 +98,7 @@ class Wire:
         body = b"" if call.body is None else json.dumps(opened(call.body, story)).encode()
         delivery = self.company.receive(
             system,
-            wire.Request(
+            exchange.Request(
                 call.method, call.surface, "/" + "/".join(parts), parts, query, headers, body
             ),
         )
@@ -239,7 +241,7 @@ def test_pagerduty_knows_our_requests() -> None:
 
 def test_customerio_knows_our_probes() -> None:
     """App and Track keys are tried where the vendor says, the way the vendor says."""
-    probes = pytest.importorskip("respond.actions.customerio.probes")
+    probes = pytest.importorskip("respond.systems.customerio.probes")
     app, track = described("customerio-app.json"), described("customerio-track.json")
     me = me_for(slack.FindPerson("x@example.com"))
     handle = SecretHandle("inputs.leaked")

@@ -15,8 +15,8 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from respond.testing.company import Server, default_company, serve
-from respond.testing.company.github import Location
+from respond.company import Server, default_company, serve
+from respond.company.github import Location
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from respond.core.events import Actor, Event, Kind, Record, Strength
-from respond.core.plan import Plan
-from respond.core.run import (
+from respond.core.fold import (
     As,
     Conclusion,
     IllegalEventError,
@@ -23,6 +22,7 @@ from respond.core.run import (
     fold_all,
     verdict,
 )
+from respond.core.plan import Plan
 from respond.core.shapes import encode
 from respond.errors import ExitCode
 

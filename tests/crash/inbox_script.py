@@ -7,10 +7,10 @@ import os
 import sys
 from pathlib import Path
 
-from respond.adapters.inbox_sqlite import SqliteInbox
+from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.core.incoming import Delivery, Incoming, Means
 from respond.errors import InboxUnusableError
-from respond.testing.clock import SettableClock
+from respond.testing.settable_clock import SettableClock
 
 
 def main(argv: list[str]) -> int:

@@ -14,11 +14,11 @@ from pathlib import Path
 import cryptography.hazmat.primitives.asymmetric.ed25519
 import cryptography.hazmat.primitives.ciphers.aead  # noqa: F401
 
-from respond.adapters.journal_sqlite import SqliteJournal
-from respond.adapters.keys import FolderKeys
+from respond.adapters.secrets.key_stores import FolderKeys
+from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.errors import RespondError
-from respond.testing.clock import SettableClock
+from respond.testing.settable_clock import SettableClock
 
 RUN = "CK-7F3Q"
 DIGEST = "ab" * 32

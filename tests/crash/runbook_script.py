@@ -11,11 +11,11 @@ import sys
 # Imported lazily by what is used here; imported now, so that forks have them already.
 import httpx  # noqa: F401
 
-import respond.engine
-import respond.rehearsal
-import respond.wiring  # noqa: F401
-from respond.actions import load
+import respond.company.rehearsal
+import respond.engine.engine
+import respond.wiring.session  # noqa: F401
 from respond.cli.main import run
+from respond.systems import load
 
 load()
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tests.crash import shim
 
-from respond.adapters.inbox_sqlite import SqliteInbox
-from respond.testing.clock import SettableClock
+from respond.adapters.store.inbox_sqlite import SqliteInbox
+from respond.testing.settable_clock import SettableClock
 
 SCRIPT = Path(__file__).with_name("inbox_script.py")
 ALL = ["0", "1", "2", "3"]

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from tests.crash import shim
 
-from respond.adapters.journal_sqlite import SqliteJournal, outside_evidence
-from respond.adapters.keys import FolderKeys
+from respond.adapters.secrets.key_stores import FolderKeys
+from respond.adapters.store.journal_sqlite import SqliteJournal, outside_evidence
 from respond.audit.source import verify_file
 from respond.audit.verify import Answer
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.errors import ExitCode
-from respond.testing.clock import SettableClock
+from respond.testing.settable_clock import SettableClock
 
 pytestmark = pytest.mark.skipif(bool(shim.why_not()), reason=shim.why_not() or "usable")
 

@@ -19,15 +19,15 @@ from typing import Any
 import pytest
 from tests.crash import shim
 
-from respond.adapters.doors import Doors
-from respond.adapters.journal_sqlite import SqliteJournal
-from respond.adapters.keys import FolderKeys
+from respond.adapters.company_doors import Doors
+from respond.adapters.secrets.key_stores import FolderKeys
+from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.cli.main import run
+from respond.company import Server, default_company, serve
+from respond.company.rehearsal import OPERATOR
 from respond.core.events import Kind
 from respond.errors import ExitCode
-from respond.rehearsal import OPERATOR
-from respond.testing.clock import SettableClock
-from respond.testing.company import Server, default_company, serve
+from respond.testing.settable_clock import SettableClock
 
 SCRIPT = Path(__file__).with_name("runbook_script.py")
 RUNBOOKS = ("compromised-key", "compromised-user", "lost-2fa")

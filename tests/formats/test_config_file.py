@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from respond.core.approval import People
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
 from respond.errors import UsageError
-from respond.formats.config_file import (
+from respond.formats.faults import FormatFault, FormatFaults, Mark
+from respond.formats.project.project_file import (
     SENDERS,
     TABLES,
     ConnectionConfig,
@@ -28,9 +29,8 @@ from respond.formats.config_file import (
     parse_project,
     read_project,
 )
-from respond.formats.faults import FormatFault, FormatFaults, Mark
+from respond.formats.project.toml_positions import place_of, places
 from respond.formats.secret_looks import looks_secret
-from respond.formats.toml_positions import place_of, places
 
 ROOT = Path(__file__).parents[2]
 BAD = sorted((ROOT / "tests" / "data" / "bad_configs").glob("*.toml"))

@@ -21,7 +21,7 @@ from respond.core.shapes import (
     Time,
 )
 from respond.core.values import Late, SecretHandle, Value
-from respond.formats.expressions import (
+from respond.formats.expression.expressions import (
     ExpressionFault,
     Expressions,
     Scope,
@@ -531,7 +531,8 @@ def test_honest_work_is_not_refused() -> None:
 def test_a_name_alone_does_not_load_cel() -> None:
     """Starting is quick: most runbooks only hand values on."""
     program = (
-        "import sys; from respond.formats.expressions import *; from respond.core.shapes import *\n"
+        "import sys; from respond.formats.expression.expressions import *\n"
+        "from respond.core.shapes import *\n"
         "Expressions().check_template('${{ a }}', Scope({'a': Text()}))\n"
         "sys.exit(any(name.startswith('cel_expr') for name in sys.modules))"
     )

@@ -26,8 +26,8 @@ from respond.core.script import PersonRecord
 from respond.core.shapes import ListOf, Record, ShapeError, Text
 from respond.core.values import Late, SecretHandle, Value
 from respond.formats.faults import FormatFault, FormatFaults
-from respond.formats.runbook_check import Checked, check
-from respond.formats.runbook_file import head, load
+from respond.formats.runbook.check import Checked, check
+from respond.formats.runbook.runbook_file import head, load
 from respond.testing.sample_actions import ACTIONS
 
 DATA = Path(__file__).parents[1] / "data"
@@ -599,10 +599,11 @@ def test_the_head_imports_neither_cel_nor_pydantic() -> None:
     import subprocess  # noqa: PLC0415 - a clean process is the point
 
     code = (
-        "import sys; from respond.formats.runbook_file import head;"
+        "import sys; from respond.formats.runbook.runbook_file import head;"
         "head(b'runbook: x\\ntitle: X\\nsteps: []\\n', 'x.yaml');"
-        "heavy = [n for n in ('cel_expr_python', 'pydantic', 'httpx', 'respond.actions',"
-        " 'respond.formats.expressions') if n in sys.modules]; sys.exit(str(heavy) if heavy else 0)"
+        "heavy = [n for n in ('cel_expr_python', 'pydantic', 'httpx', 'respond.systems',"
+        " 'respond.formats.expression.expressions') if n in sys.modules];"
+        "sys.exit(str(heavy) if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 0, done.stderr

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from respond.formats import keywords as kw
 from respond.formats.faults import FormatFault, FormatFaults
-from respond.formats.runbook_check import check
-from respond.formats.runbook_file import head
-from respond.formats.yaml_positions import plain, read
+from respond.formats.runbook import keywords as kw
+from respond.formats.runbook.check import check
+from respond.formats.runbook.runbook_file import head
+from respond.formats.runbook.yaml_positions import plain, read
 from respond.testing.sample_actions import ACTIONS
 
 EVERY_WORD = Path(__file__).parents[1] / "data" / "runbooks" / "every-word.yaml"

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from respond.actions import load as load_actions
-from respond.formats import keywords as kw
 from respond.formats.faults import FormatFaults
-from respond.formats.runbook_file import load
-from respond.formats.schema import runbook_schema, schema_text
-from respond.formats.yaml_positions import plain, read
+from respond.formats.runbook import keywords as kw
+from respond.formats.runbook.json_schema import runbook_schema, schema_text
+from respond.formats.runbook.runbook_file import load
+from respond.formats.runbook.yaml_positions import plain, read
+from respond.systems import load as load_actions
 from respond.testing.sample_actions import ACTIONS
 
 ROOT = Path(__file__).parents[2]

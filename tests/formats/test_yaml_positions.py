@@ -9,7 +9,6 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from respond.formats import yaml_positions
 from respond.formats.faults import (
     FormatFault,
     FormatFaults,
@@ -19,7 +18,8 @@ from respond.formats.faults import (
     path_text,
     suggest,
 )
-from respond.formats.yaml_positions import (
+from respond.formats.runbook import yaml_positions
+from respond.formats.runbook.yaml_positions import (
     Limits,
     Mapping,
     Scalar,
@@ -260,7 +260,7 @@ BIG = {
 
 MEASURED = """
 import sys, time
-from respond.formats.yaml_positions import FormatFault, read
+from respond.formats.runbook.yaml_positions import FormatFault, read
 data = sys.stdin.buffer.read()
 began = time.monotonic()
 try:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from respond.adapters.prompt_terminal import AutoPrompt
+from respond.adapters.prompt.terminal import AutoPrompt
+from respond.company.rehearsal import Rehearsal
 from respond.core.questions import Answer, Decision
 from respond.core.script import Person
 from respond.errors import ExitCode
 from respond.ports import Clock
-from respond.rehearsal import Rehearsal
-from respond.testing.stage import Stage
+from respond.testing.runbook_kit import Stage
 
 
 class LeavesOut(AutoPrompt):

@@ -1,8 +1,8 @@
 import pytest
 
 from respond.senders import SENDERS, Secrets, check_secret
-from respond.testing.clock import SettableClock
 from respond.testing.senders import RETRIES, Retries, payload, secret_for, signed
+from respond.testing.settable_clock import SettableClock
 
 NAMES = sorted(SENDERS)
 

@@ -25,17 +25,17 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.server.page_kit import Browserish
 
-from respond.adapters.ssh import check_signature
+from respond.adapters.secrets.ssh import check_signature
+from respond.company import Server as Company
+from respond.company import default_company, serve
+from respond.company.rehearsal import Rehearsal
 from respond.core.approval import NAMESPACE, Request, Standing, Verdict, answer_text
-from respond.core.run import RunState
-from respond.deciding import asked_now, decide_signed
-from respond.places import Places
-from respond.rehearsal import Rehearsal
-from respond.server.app import application
-from respond.testing.company import Server as Company
-from respond.testing.company import default_company, serve
+from respond.core.fold import RunState
+from respond.people.answers import asked_now, decide_signed
 from respond.testing.senders import payload, secret_for, signed, slack_click
-from respond.wiring_server import House, build
+from respond.wiring.app import application
+from respond.wiring.places import Places
+from respond.wiring.server import House, build
 
 LIMIT_S = 30.0
 KEY = Ed25519PrivateKey.from_private_bytes(b"ben" + b"\0" * 29)

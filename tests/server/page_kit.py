@@ -22,23 +22,23 @@ import httpx
 import uvicorn
 from starlette.applications import Starlette
 
-from respond import actions
-from respond.adapters.journal_sqlite import SqliteJournal
-from respond.adapters.keys import MemoryKeys
+from respond import systems
+from respond.adapters.secrets.key_stores import MemoryKeys
+from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.core.approval import Moment, People, Request
 from respond.core.events import Actor, Event, Kind, Record, Strength
-from respond.core.run import RunState
+from respond.core.fold import RunState
 from respond.core.runbook import Runbook
 from respond.core.script import PersonRecord
-from respond.deciding import Entry
-from respond.formats.runbook_file import load
+from respond.formats.runbook.runbook_file import load
+from respond.people.answers import Entry
 from respond.ports import Received
 from respond.server.board import Board
-from respond.server.events import Streams
+from respond.server.event_stream import Streams
 from respond.server.pages import PageSettings, pages
 from respond.server.signon import SignOn, SignOnSettings
-from respond.testing.clock import SettableClock
 from respond.testing.example_run import ExampleRun, example_plan, example_task
+from respond.testing.settable_clock import SettableClock
 
 RUN = "CK-7F3Q"
 SESSION_KEY = b"k" * 32
@@ -267,7 +267,7 @@ def _seconds(begin: str, end: str) -> float:
 def runbook_named(name: str) -> Runbook:
     """The sample runbook, whatever a run calls it."""
     text = INPUTS_RUNBOOK.replace(b"sample-inputs", name.encode())
-    return load(text, name=f"{name}.yaml", actions=actions.load())
+    return load(text, name=f"{name}.yaml", actions=systems.load())
 
 
 # --- the server ---------------------------------------------------------------------------------

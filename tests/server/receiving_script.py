@@ -15,9 +15,9 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from respond.adapters.clock import SystemClock
-from respond.adapters.inbox_sqlite import SqliteInbox
 from respond.adapters.log import make_logger
-from respond.adapters.redactor import Redactor
+from respond.adapters.secrets.redactor import Redactor
+from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.senders import SENDERS, Secrets
 from respond.server.metrics import Metrics
 from respond.server.receiving import Receiver, Source

@@ -15,34 +15,34 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from respond.adapters.http import Endpoint, HttpTransport
-from respond.adapters.inbox_sqlite import SqliteInbox
-from respond.adapters.journal_sqlite import SqliteJournal
-from respond.adapters.keys import MemoryKeys
+from respond.adapters.http.transport import Endpoint, HttpTransport
 from respond.adapters.log import make_logger
-from respond.adapters.prompt_served import ServedPrompt
-from respond.adapters.redactor import Redactor
+from respond.adapters.prompt.nobody_there import ServedPrompt
+from respond.adapters.secrets.key_stores import MemoryKeys
+from respond.adapters.secrets.redactor import Redactor
+from respond.adapters.store.inbox_sqlite import SqliteInbox
+from respond.adapters.store.journal_sqlite import SqliteJournal
+from respond.company import Company, default_company, serve
+from respond.company.company_clock import MsClock
+from respond.company.slack import Message, SlackError
 from respond.core.approval import Request
 from respond.core.events import Actor, Strength
+from respond.core.fold import RunState, RunStatus, fold
 from respond.core.policy import Chat, Policy, TwoPeople
-from respond.core.run import RunState, RunStatus, fold
 from respond.core.script import Call, Connection, PersonRecord, Reply
-from respond.deciding import Entry, asked_now
+from respond.engine.run import LiveRun
+from respond.engine.telling import tell
 from respond.errors import ExitCode, NotReadyError
-from respond.live_run import LiveRun
+from respond.people.answers import Entry, asked_now
 from respond.ports import Intent, Journal
 from respond.senders import SENDERS, Secrets
 from respond.server.board import Board
 from respond.server.clicks import Clicks, Workspace, waiting_run
 from respond.server.metrics import Metrics
 from respond.server.receiving import Receiver, Source
-from respond.telling import tell
-from respond.testing.boxes import DANA, Boxes, BoxStage, runbook_of
-from respond.testing.clock import SettableClock
-from respond.testing.company import Company, default_company, serve
-from respond.testing.company.clock import MsClock
-from respond.testing.company.slack import Message, SlackError
 from respond.testing.senders import secret_for, signed, slack_click
+from respond.testing.settable_clock import SettableClock
+from respond.testing.toy_system import DANA, Boxes, BoxStage, runbook_of
 
 SET = "  - {id: one, action: box.set, with: {name: a, value: new}}"
 REMOVE = "  - {id: gone, phase: contain, action: box.remove, with: {name: b}}"

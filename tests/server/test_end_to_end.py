@@ -6,7 +6,7 @@ import pytest
 from tests.server.house_kit import SENDERS, Site, site
 
 from respond.core.events import Strength
-from respond.core.run import RunStatus
+from respond.core.fold import RunStatus
 from respond.testing.senders import payload
 
 CHANNELS = ("file", "page", "chat")

@@ -17,15 +17,15 @@ import pytest
 from tests.server.house_kit import LIMIT_S, Site, as_json, project, site, started
 
 from respond.adapters.clock import SystemClock
-from respond.adapters.journal_sqlite import SqliteJournal
-from respond.adapters.keys import FolderKeys
+from respond.adapters.secrets.key_stores import FolderKeys
+from respond.adapters.store.journal_sqlite import SqliteJournal
+from respond.company import Server as Company
+from respond.company import default_company, serve
 from respond.core.approval import Standing, Verdict
 from respond.core.events import Actor, Strength
-from respond.core.run import RunState, RunStatus, fold_all
-from respond.deciding import answer, asked_now
+from respond.core.fold import RunState, RunStatus, fold_all
 from respond.errors import RefusedByPersonError
-from respond.testing.company import Server as Company
-from respond.testing.company import default_company, serve
+from respond.people.answers import answer, asked_now
 from respond.testing.senders import payload, secret_for, signed
 
 BEN = Actor("ben", Strength.KEY)

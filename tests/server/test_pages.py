@@ -25,20 +25,20 @@ from tests.server.page_kit import (
     subject_of,
 )
 
-from respond.adapters.journal_sqlite import SqliteJournal
-from respond.adapters.keys import MemoryKeys
+from respond.adapters.secrets.key_stores import MemoryKeys
+from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.core.approval import step_digest
 from respond.core.events import Actor, Event, Kind, Strength
+from respond.core.fold import RunStatus
 from respond.core.plan import Plan, digest_of, plan_from
-from respond.core.run import RunStatus
 from respond.core.script import Effect
 from respond.core.shapes import encode
 from respond.core.showable import hidden_character
 from respond.server.board import Board, checker
 from respond.server.guard import BODY_MAX, HEADERS
 from respond.server.sessions import SESSION, Sessions
-from respond.testing.clock import SettableClock
 from respond.testing.example_run import ExampleRun, example_write
+from respond.testing.settable_clock import SettableClock
 from respond.views.plan_text import plan_rows, row_cells
 
 ISSUER = "https://id.example"

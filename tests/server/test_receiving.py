@@ -25,16 +25,16 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from respond.adapters.clock import SystemClock
-from respond.adapters.inbox_sqlite import SqliteInbox
 from respond.adapters.log import make_logger
-from respond.adapters.redactor import Redactor
+from respond.adapters.secrets.redactor import Redactor
+from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.errors import InboxUnusableError, NotReadyError
 from respond.ports import Became
 from respond.senders import SENDERS, Secrets, UnusableError
 from respond.server.metrics import Metrics
 from respond.server.receiving import Limits, OnSlack, Receiver, Source
-from respond.testing.clock import SettableClock
 from respond.testing.senders import RETRIES, Retries, payload, secret_for, signed
+from respond.testing.settable_clock import SettableClock
 
 SCRIPT = Path(__file__).with_name("receiving_script.py")
 NAMES = ("pagerduty", "alertmanager", "incidentio", "github", "slack", "grafana")

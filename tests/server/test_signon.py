@@ -29,7 +29,7 @@ from tests.server.page_kit import (
 from respond.core.approval import Moment
 from respond.server.pages import PageSettings
 from respond.server.sessions import FLOW, SESSION, Sessions, local_path
-from respond.testing.clock import SettableClock
+from respond.testing.settable_clock import SettableClock
 
 HOUR_S = 3_600
 

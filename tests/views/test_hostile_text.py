@@ -30,7 +30,7 @@ from respond.errors import ExitCode, RespondError
 from respond.ports import Head
 from respond.testing import example_run
 from respond.testing.example_run import ExampleRun, example_task
-from respond.views import actions, errors, runbooks
+from respond.views import action_list, error_text, runbooks
 from respond.views.json_view import plan_json, state_json
 from respond.views.layout import width_of
 from respond.views.live import JsonProgress, Lines, LiveProgress
@@ -43,7 +43,7 @@ from respond.views.question_text import (
     who_can_text,
 )
 from respond.views.report import as_json, as_text, report, short
-from respond.views.runs import run_status, runs_table
+from respond.views.run_list import run_status, runs_table
 from respond.views.screen import Screen
 from respond.views.style import ANSI
 from respond.views.summary import summary
@@ -192,11 +192,11 @@ def every_view(attack: str) -> Iterator[tuple[str, str]]:
     yield "short", short(made)
     yield "runs", runs_table([state])
     yield "status", run_status(state, head)
-    yield "error", errors.as_text(RespondError(f"no {attack}", why=attack, do=attack))
+    yield "error", error_text.as_text(RespondError(f"no {attack}", why=attack, do=attack))
     yield "live", lived(run, attack)
     yield "runbook", runbooks.runbook_text(bad_runbook(attack))
     yield "runbooks", runbooks.runbooks_text([(bad_runbook(attack), attack)])
-    yield "actions", actions.actions_text([bad_action(attack)], full=True)
+    yield "actions", action_list.actions_text([bad_action(attack)], full=True)
 
 
 def lived(run: ExampleRun, attack: str) -> str:

@@ -108,7 +108,7 @@ def test_no_color_wins() -> None:
 def test_views_load_nothing_heavy() -> None:
     """A question at 3 a.m. waits for no library."""
     code = (
-        "import sys; import respond.adapters.prompt_terminal, respond.views.report;"
+        "import sys; import respond.adapters.prompt.terminal, respond.views.report;"
         "print([m for m in ('rich', 'pydantic', 'structlog', 'httpx', 'tenacity')"
         " if m in sys.modules])"
     )

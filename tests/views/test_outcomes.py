@@ -14,11 +14,11 @@ from respond.core.outcome import Known, outcome_of
 from respond.errors import ExitCode, NotReadyError, RefusedBySystemError
 from respond.formats.faults import FormatFaults, Mark, SourceText
 from respond.testing.example_run import HEAD, MAKE, REVOKE, ExampleRun
-from respond.views import errors
+from respond.views import error_text
 from respond.views.json_view import plan_json, record_json, state_json
 from respond.views.live import JsonProgress, Lines, LiveProgress, QuietProgress
 from respond.views.report import as_json, as_text, report, short
-from respond.views.runs import run_status, runs_table
+from respond.views.run_list import run_status, runs_table
 from respond.views.summary import summary
 from respond.views.undo_text import put_back, undo_json, undo_text
 
@@ -241,8 +241,8 @@ def test_an_error_says_what_why_and_what_now(golden: Golden) -> None:
         why="the token 'okta-prod' lacks the scope okta.users.manage",
         do="grant the scope, then `respond resume 7f3a`; steps 1 to 3 are done and stay done",
     )
-    golden("error", errors.as_text(error) + "\n")
-    assert json.loads(errors.as_json(error))["error"]["exit"] == 1
+    golden("error", error_text.as_text(error) + "\n")
+    assert json.loads(error_text.as_json(error))["error"]["exit"] == 1
 
 
 def test_faults_of_a_file_keep_their_places(golden: Golden) -> None:
@@ -250,8 +250,8 @@ def test_faults_of_a_file_keep_their_places(golden: Golden) -> None:
     source = SourceText("bad.yaml", b"runbook: x\nstpes: []\n")
     fault = source.fault(Mark(2, 1), "unknown key 'stpes'", hint="did you mean 'steps'?")
     faults = FormatFaults((fault,))
-    golden("faults", errors.as_text(faults) + "\n")
-    told = json.loads(errors.as_json(faults))["error"]
+    golden("faults", error_text.as_text(faults) + "\n")
+    told = json.loads(error_text.as_json(faults))["error"]
     assert told["exit"] == 2
     assert told["faults"][0]["line"] == 2
 
@@ -267,7 +267,7 @@ def test_every_key_is_documented() -> None:
     progress.say("x")
     progress.waiting("x", 1)
     others = [json.loads(line) for line in stream.getvalue().splitlines()]
-    error = errors.error_json(RefusedBySystemError("x"))
+    error = error_text.error_json(RefusedBySystemError("x"))
 
     inside = {"arguments", "inputs", "policy", "connections", "before", "after", "data"}
     for data in (plan_json(run.plan, HEAD), state_json(run.state, HEAD), made, error, *others):

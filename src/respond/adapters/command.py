@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.adapters.redactor import Redactor
+from respond.adapters.secrets.redactor import Redactor
 from respond.core.script import Call, Reply
 from respond.core.showable import showable
 from respond.core.values import SecretHandle

@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
-from respond.adapters.redactor import Redactor
+from respond.adapters.secrets.redactor import Redactor
 from respond.core.showable import showable
 from respond.ports import Clock
 

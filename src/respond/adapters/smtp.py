@@ -19,8 +19,8 @@ from email.policy import SMTP
 from email.utils import formatdate
 from typing import Any, Final, Literal
 
-from respond.adapters.http_request import is_loopback
-from respond.adapters.redactor import Redactor
+from respond.adapters.http.request import is_loopback
+from respond.adapters.secrets.redactor import Redactor
 from respond.core.script import Call, Reply
 from respond.core.showable import hidden_character, showable, showable_host
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError

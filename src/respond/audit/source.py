@@ -10,7 +10,7 @@ from urllib.parse import quote
 from respond.audit.body import read_body
 from respond.audit.canonical import NotCanonicalError
 from respond.audit.export import read_export
-from respond.audit.schema import APPLICATION_ID, SCHEMA_VERSION, schema_faults
+from respond.audit.record_schema import APPLICATION_ID, SCHEMA_VERSION, schema_faults
 from respond.audit.verify import Report, SourceError, Stored, verify
 
 if TYPE_CHECKING:

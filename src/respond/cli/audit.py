@@ -19,13 +19,13 @@ import typer
 
 from respond.cli.examples import examples
 from respond.errors import ExitCode, NotReadyError, UsageError
-from respond.places import Places
+from respond.wiring.places import Places
 
 if TYPE_CHECKING:
-    from respond.adapters.journal_reading import Known
+    from respond.adapters.store.read_only import Known
     from respond.audit.body import Body
     from respond.audit.checkpoint import PublicKey
-    from respond.audit.prove import Occurrence
+    from respond.audit.proof_of_value import Occurrence
     from respond.audit.verify import Anchor, Report, Stored
     from respond.ports import KeyStore
 
@@ -67,7 +67,7 @@ def _rehearsal_with(places: Places, run: str) -> Path | None:
     """Folder of the journal that a rehearsal is in; a server has one for all that it carries on."""
     from respond.audit.source import open_rows
     from respond.audit.verify import SourceError
-    from respond.wiring import SERVED
+    from respond.wiring.session import SERVED
 
     own, served = places.rehearsals / run, places.rehearsals / SERVED
     if own.is_dir():
@@ -103,8 +103,8 @@ class _Where:
             UsageError: ``run`` is no run id.
             FormatFaults: ``respond.toml`` has faults.
         """
-        from respond import wiring
-        from respond.adapters.keys import FolderKeys
+        from respond.adapters.secrets.key_stores import FolderKeys
+        from respond.wiring.session import journal_path, load_project, open_keys
 
         if run and not _RUN.fullmatch(run):
             raise UsageError(f"{run[:60]!r} is not the id of a run", do="respond runs")
@@ -112,17 +112,17 @@ class _Where:
         if folder is not None:
             keys = FolderKeys(folder / "keys")
             return cls(folder / "journal.db", places.project, run, keys)
-        project = wiring.load_project(places)
-        where = cls(wiring.journal_path(project, places), places.project)
+        project = load_project(places)
+        where = cls(journal_path(project, places), places.project)
         try:
-            where.store = wiring.open_keys(project, places)
+            where.store = open_keys(project, places)
         except NotReadyError as error:
             where.trouble = f"{error.what}: {error.why}" if error.why else error.what
         return where
 
     def known(self, journal: str = "") -> Known:
         """What the key store says about it."""
-        from respond.adapters.journal_reading import Known, known_of
+        from respond.adapters.store.read_only import Known, known_of
 
         if self.store is None:
             return Known(trouble=self.trouble)
@@ -456,7 +456,7 @@ def _event_json(row: Stored, body: Body | None) -> str:
 
 def _unreadable(where: _Where, error: Exception) -> int:
     from respond.errors import JournalUnusableError
-    from respond.views import errors
+    from respond.views import error_text
 
     trouble = JournalUnusableError(
         f"the journal {where.name} cannot be read on",
@@ -467,7 +467,7 @@ def _unreadable(where: _Where, error: Exception) -> int:
             else "respond audit verify; before the first run there is no journal"
         ),
     )
-    _say(errors.as_text(trouble))
+    _say(error_text.as_text(trouble))
     return int(trouble.exit_code)
 
 
@@ -579,7 +579,7 @@ def prove(
 
 
 def _digest_key(where: _Where, journal: str) -> bytes:
-    from respond.adapters.journal_reading import digest_key_of
+    from respond.adapters.store.read_only import digest_key_of
 
     found = digest_key_of(journal, where.store) if where.store is not None else None
     if found is None:
@@ -592,7 +592,7 @@ def _digest_key(where: _Where, journal: str) -> bytes:
 
 
 def _look_for(path: Path, secret: str, digest_key: bytes) -> tuple[list[Occurrence], bool]:
-    from respond.audit.prove import prove as occurrences
+    from respond.audit.proof_of_value import prove as occurrences
     from respond.audit.source import open_rows
 
     with open_rows(path) as rows:

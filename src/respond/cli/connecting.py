@@ -14,18 +14,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from respond.cli.probing import FURTHER, Allowed, Line, Probed, Right, Verdict, open_line, probe
+from respond.checks.credentials import (
+    FURTHER,
+    Allowed,
+    Line,
+    Probed,
+    Right,
+    Verdict,
+    open_line,
+    probe,
+)
 from respond.errors import NotReadyError, StepFailedError, UsageError
-from respond.places import Places
+from respond.wiring.places import Places
 
 if TYPE_CHECKING:
-    from respond.actions.customerio.discovery import CapabilityTable
-    from respond.adapters.journal_sqlite import SqliteJournal
-    from respond.adapters.redactor import Redactor
-    from respond.adapters.secrets import CredentialStore
+    from respond.adapters.secrets.credential_store import CredentialStore
+    from respond.adapters.secrets.redactor import Redactor
+    from respond.adapters.store.journal_sqlite import SqliteJournal
     from respond.core.runbook import Runbook
-    from respond.formats.config_file import ConnectionConfig, Project
+    from respond.formats.project.project_file import ConnectionConfig, Project
     from respond.ports import Clock, KeyStore, Secrets
+    from respond.systems.customerio.discovery import CapabilityTable
 
 __all__ = [
     "Connected",
@@ -140,14 +149,14 @@ def _snippet(name: str) -> str:
 
 def loadable(places: Places) -> dict[str, Runbook]:
     """Every runbook that loads; ``respond check`` has the faults of the others."""
-    from respond import wiring
     from respond.errors import RespondError
     from respond.formats.faults import FormatFault, FormatFaults
+    from respond.wiring.session import load_runbook
 
     found = {}
     for name in places.runbooks():
         try:
-            found[name] = wiring.load_runbook(places, name)
+            found[name] = load_runbook(places, name)
         except (RespondError, FormatFault, FormatFaults):
             continue
     return found
@@ -200,14 +209,14 @@ def read_table(reader: Any, name: str) -> CapabilityTable:
     Raises:
         StepFailedError: It cannot be read.
     """
-    from respond import wiring
-    from respond.actions.customerio import discovery
+    from respond.systems.customerio import discovery
+    from respond.wiring.session import live_documents
 
-    return discovery.match(*wiring.live_documents(reader, name))
+    return discovery.match(*live_documents(reader, name))
 
 
 def store_table(folder: Path, name: str, table: CapabilityTable) -> Path:
-    """Store what a person accepted where ``wiring.accepted_table`` reads it; 0600, as a whole."""
+    """Store what a person accepted where ``accepted_table`` reads it; 0600, as a whole."""
     path = folder / f"{name}.json"
     new = folder / f".{name}.{os.getpid()}.new"
     text = json.dumps(table.as_json(), indent=1).encode()
@@ -339,13 +348,13 @@ class Connecting:
     # --- the credential ---
 
     def _store(self) -> CredentialStore:
-        from respond.wiring import credential_store
+        from respond.wiring.session import credential_store
 
         return credential_store(self.project, self.keys, self.redactor, self.clock)
 
     def _has(self, store: CredentialStore) -> bool:
         """Whether there is a credential already. One that is kept elsewhere is only tried."""
-        from respond.adapters.secrets import KEYRING
+        from respond.adapters.secrets.credential_store import KEYRING
 
         if self.project.references.get(self.name, KEYRING) != KEYRING:
             if self.replace:
@@ -413,18 +422,18 @@ class Connecting:
         made.stored_in = self.keys.says
 
     def _record(self, **data: Any) -> None:
-        from respond import wiring
         from respond.core.events import Event, Kind
+        from respond.wiring.session import os_user
 
         named = {"connection": self.name, "system": self.config.system, **data}
-        self.journal.append(Event(Kind.CONFIG_CHANGED, "", "", wiring.os_user(), named))
+        self.journal.append(Event(Kind.CONFIG_CHANGED, "", "", os_user(), named))
         # Signed at once: there may be no run, and so no other signature, for weeks.
         self.journal.checkpoint(f"connect {self.name}")
 
     # --- discovery ---
 
     def _discover(self, reader: Any, made: Connected) -> None:
-        from respond import wiring
+        from respond.wiring.session import accepted_table
 
         folder = self.places.state / "connections"
         self.tell("reading what the account offers")
@@ -433,7 +442,7 @@ class Connecting:
         except StepFailedError as error:
             made.trouble = f"{error.what}: {error.why}" if error.why else error.what
             return
-        before = wiring.accepted_table(folder, self.config.name)
+        before = accepted_table(folder, self.config.name)
         if before is not None and table_digest(before) == table_digest(made.table):
             made.accepted = True
             return

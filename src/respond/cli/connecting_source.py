@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 from respond.errors import NotReadyError, UsageError
 
 if TYPE_CHECKING:
-    from respond.adapters.journal_sqlite import SqliteJournal
-    from respond.adapters.redactor import Redactor
-    from respond.adapters.secrets import CredentialStore
-    from respond.formats.config_file import Project, SourceConfig
+    from respond.adapters.secrets.credential_store import CredentialStore
+    from respond.adapters.secrets.redactor import Redactor
+    from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.formats.project.project_file import Project, SourceConfig
     from respond.ports import Clock, KeyStore
 
 __all__ = ["Stored", "Storing", "is_for_server"]
@@ -78,7 +78,7 @@ class Stored:
 
 def is_for_server(project: Project, name: str) -> bool:
     """Whether ``pager``, ``pager/old`` or ``oidc`` is a credential of the server."""
-    from respond.formats.config_project import OIDC
+    from respond.formats.project.project import OIDC
 
     main = name.partition("/")[0]
     return main in project.sources or (name == OIDC and project.server.oidc is not None)
@@ -181,7 +181,7 @@ class Storing:
     # --- storing ---
 
     def _store(self) -> CredentialStore:
-        from respond.wiring import credential_store
+        from respond.wiring.session import credential_store
 
         return credential_store(self.project, self.keys, self.redactor, self.clock)
 
@@ -237,11 +237,11 @@ class Storing:
             raise
 
     def _record(self, name: str, **data: Any) -> None:
-        from respond import wiring
         from respond.core.events import Event, Kind
+        from respond.wiring.session import os_user
 
         named = {"connection": name, "system": self._kind, **data}
-        self.journal.append(Event(Kind.CONFIG_CHANGED, "", "", wiring.os_user(), named))
+        self.journal.append(Event(Kind.CONFIG_CHANGED, "", "", os_user(), named))
         # Signed at once: there may be no run, and so no other signature, for weeks.
         self.journal.checkpoint(f"connect {name}")
 

@@ -18,14 +18,14 @@ import typer
 from respond.cli.examples import examples
 from respond.cli.output import result, say, screen_width
 from respond.errors import ExitCode, NotReadyError, ParkedError, RefusedByPersonError, UsageError
-from respond.places import Places
+from respond.wiring.places import Places
 
 if TYPE_CHECKING:
     from respond.core.approval import Request, Standing, Verdict
+    from respond.core.fold import RunState
     from respond.core.plan import Plan
-    from respond.core.run import RunState
-    from respond.deciding import Entry
-    from respond.formats.config_file import Project
+    from respond.formats.project.project_file import Project
+    from respond.people.answers import Entry
     from respond.ports import Head, Journal
 
 __all__ = ["apps", "review_run", "take_answer"]
@@ -105,9 +105,9 @@ class _Me:
     key: str
 
     def project(self) -> Project:
-        from respond import wiring
+        from respond.wiring.session import load_project
 
-        return wiring.load_project(self.places)
+        return load_project(self.places)
 
     def person(self, project: Project) -> str:
         """The id in ``respond.toml``.
@@ -115,11 +115,11 @@ class _Me:
         Raises:
             UsageError: There is no such person.
         """
-        from respond import wiring
         from respond.core.approval import person_for
         from respond.core.showable import showable
+        from respond.wiring.session import os_user
 
-        name = self.named or wiring.os_user().id
+        name = self.named or os_user().id
         found = person_for(project.records, name)
         if found is None:
             raise UsageError(
@@ -135,7 +135,7 @@ class _Me:
         Raises:
             NotReadyError: It was not made.
         """
-        from respond.adapters.ssh import sign
+        from respond.adapters.secrets.ssh import sign
         from respond.core.approval import NAMESPACE
 
         return sign(
@@ -167,7 +167,7 @@ def _asked(state: RunState, journal: Journal) -> _Open:
     Raises:
         UsageError: It asks nobody, or has no plan.
     """
-    from respond.deciding import asked_now
+    from respond.people.answers import asked_now
 
     request = asked_now(state)
     if request is None or state.plan is None:
@@ -179,16 +179,16 @@ def _asked(state: RunState, journal: Journal) -> _Open:
 
 def _entry(project: Project, journal: Journal) -> Entry:
     from respond.adapters.clock import SystemClock
-    from respond.deciding import Entry
+    from respond.people.answers import Entry
 
     return Entry(journal, SystemClock(), project.people, project.person_keys)
 
 
 def _decide_here(me: _Me, run: str, verdict: Verdict, reason: str) -> ExitCode:
-    from respond.adapters.ssh import check_signature
+    from respond.adapters.secrets.ssh import check_signature
     from respond.cli.runs import journal_of, only_open
     from respond.core.approval import answer_text
-    from respond.deciding import decide_signed
+    from respond.people.answers import decide_signed
 
     project = me.project()
     person = me.person(project)
@@ -213,11 +213,11 @@ def review_run(places: Places, run: str, words: str, *, as_: str, key: str) -> N
     Raises:
         UsageError, RefusedByPersonError, NotReadyError: It does not count; nothing was recorded.
     """
-    from respond.adapters.ssh import check_signature
+    from respond.adapters.secrets.ssh import check_signature
     from respond.cli.runs import journal_of
     from respond.core.approval import NAMESPACE
     from respond.core.events import Actor, Strength
-    from respond.deciding import review, review_text
+    from respond.people.answers import review, review_text
 
     me = _Me(places, as_, key)
     project = me.project()
@@ -241,9 +241,9 @@ def _see_that_they_may(entry: Entry, request: Request, person: str, verdict: Ver
     Raises:
         RefusedByPersonError: It could not.
     """
-    from respond.approving import has_run_out
     from respond.core.approval import refusal
     from respond.core.events import Actor, Strength
+    from respond.engine.other_people import has_run_out
 
     why = refusal(request, Actor(person, Strength.KEY), verdict, entry.people)
     if why:
@@ -311,7 +311,7 @@ def _typed(wanted: str) -> None:
     Raises:
         ParkedError: It was not.
     """
-    from respond.adapters.keyboard import EndOfInputError, TtyKeyboard
+    from respond.adapters.prompt.keyboard import EndOfInputError, TtyKeyboard
     from respond.cli.secret_input import is_terminal
 
     if not is_terminal():
@@ -336,13 +336,13 @@ def _typed(wanted: str) -> None:
 
 
 def _write_request(places: Places, run: str, name: str) -> ExitCode:
-    from respond import wiring
     from respond.cli.runs import journal_of, only_open
     from respond.formats.approval_file import request_file
+    from respond.wiring.session import load_project
 
     run = run or only_open(places)
     with journal_of(places, run) as journal:
-        asked = _asked(_entry(wiring.load_project(places), journal).state(run), journal)
+        asked = _asked(_entry(load_project(places), journal).state(run), journal)
         _write(name, request_file(asked.state, asked.request, asked.head))
     result(f"Written: {name}. On the other laptop: respond approve --request {Path(name).name}")
     return ExitCode.DONE
@@ -378,7 +378,7 @@ def _person_and_keys(me: _Me) -> tuple[str, Sequence[str]]:
     Raises:
         NotReadyError, UsageError: Neither says it.
     """
-    from respond.adapters.ssh import public_line
+    from respond.adapters.secrets.ssh import public_line
 
     if me.places.project is None:
         if not (me.named and me.key):
@@ -399,12 +399,12 @@ def take_answer(places: Places, name: str, run: str) -> str:
         UsageError: It is no such file, of another run, or not to what the run asks now.
         RefusedByPersonError: The signature does not count, or they may not.
     """
-    from respond import wiring
-    from respond.adapters.ssh import check_signature
+    from respond.adapters.secrets.ssh import check_signature
     from respond.cli.runs import journal_of
     from respond.core.approval import read_answer
-    from respond.deciding import decide_signed
     from respond.formats.approval_file import read_answer_file
+    from respond.people.answers import decide_signed
+    from respond.wiring.session import load_project
 
     answer = read_answer_file(_read(name))
     found = read_answer(answer.text)
@@ -414,7 +414,7 @@ def take_answer(places: Places, name: str, run: str) -> str:
             why=f"it is of run {found[0]!r}" if found else "its text is none that people sign",
         )
     with journal_of(places, found[0]) as journal:
-        entry = _entry(wiring.load_project(places), journal)
+        entry = _entry(load_project(places), journal)
         standing = decide_signed(
             entry, answer.text, answer.signature, check_signature, channel="file"
         )

@@ -11,13 +11,13 @@ import typer
 
 from respond.cli.examples import examples
 from respond.errors import ExitCode
-from respond.places import PROJECT_FILE, Found, Places, read_runbook
+from respond.wiring.places import PROJECT_FILE, Found, Places, read_runbook
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from respond.formats.faults import FormatFault
-    from respond.formats.runbook_check import Checked
+    from respond.formats.runbook.check import Checked
 
 __all__ = ["apps"]
 
@@ -38,7 +38,7 @@ def list_(
     """List the runbooks, and when to use each."""
     from respond.core.showable import showable
     from respond.formats.faults import FormatFault, FormatFaults
-    from respond.formats.runbook_file import head
+    from respond.formats.runbook.runbook_file import head
 
     places: Places = ctx.obj
     rows = []
@@ -78,7 +78,7 @@ def show(
 ) -> int:
     """Show a runbook: its questions and its steps in words."""
     from respond.views.runbooks import runbook_json, runbook_text
-    from respond.wiring import load_runbook
+    from respond.wiring.session import load_runbook
 
     loaded = load_runbook(ctx.obj, runbook)
     _print(json.dumps(runbook_json(loaded), indent=2) if as_json else runbook_text(loaded))
@@ -126,11 +126,11 @@ def check(
 
 
 def _checker(places: Places) -> Callable[[Path], Checked]:
-    from respond.actions import load as load_actions
     from respond.adapters.clock import SystemClock
     from respond.cli.main import COMMANDS
-    from respond.formats.runbook_check import check as check_file
-    from respond.wiring import load_project
+    from respond.formats.runbook.check import check as check_file
+    from respond.systems import load as load_actions
+    from respond.wiring.session import load_project
 
     actions, persons = load_actions(), load_project(places).records
     found = places.runbooks()
@@ -155,13 +155,13 @@ def _checker(places: Places) -> Callable[[Path], Checked]:
 
 def _project(places: Places, checks: list[Checked]) -> Checked:
     """What respond.toml and the runbooks come to together: hooks, and who could agree."""
-    from respond.formats.config_project import Where
-    from respond.formats.config_values import FILE
     from respond.formats.faults import FormatFaults
-    from respond.formats.runbook_check import Checked
-    from respond.incoming import load_hooks
-    from respond.readiness import gaps
-    from respond.wiring import load_project, load_runbook
+    from respond.formats.project.project import Where
+    from respond.formats.project.toml_values import FILE
+    from respond.formats.runbook.check import Checked
+    from respond.intake.hooks import load_hooks
+    from respond.people.readiness import gaps
+    from respond.wiring.session import load_project, load_runbook
 
     project = load_project(places)
     source = (project.where or Where(FILE, b"", "")).source
@@ -212,10 +212,10 @@ def actions(
     as_json: bool = typer.Option(False, "--json", help="As JSON"),
 ) -> int:
     """List what a step can call, and whether it reads, writes or destroys."""
-    from respond.actions import load
     from respond.errors import UsageError
     from respond.formats.faults import did_you_mean
-    from respond.views.actions import action_json, actions_text
+    from respond.systems import load
+    from respond.views.action_list import action_json, actions_text
 
     known = load()
     chosen = [
@@ -239,8 +239,8 @@ def actions(
 @apps["schema"].command(epilog=examples("respond schema > docs/runbook.schema.json"))
 def schema() -> int:
     """Print the JSON Schema of runbooks, for editors."""
-    from respond.actions import load
-    from respond.formats.schema import schema_text
+    from respond.formats.runbook.json_schema import schema_text
+    from respond.systems import load
 
     _print(schema_text(load()))
     return int(ExitCode.DONE)

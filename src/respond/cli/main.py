@@ -18,7 +18,7 @@ from respond import __version__
 from respond.errors import ExitCode, RespondError
 
 if TYPE_CHECKING:
-    from respond.places import Found, Places
+    from respond.wiring.places import Found, Places
 
 __all__ = ["COMMANDS", "app", "main"]
 
@@ -75,7 +75,7 @@ class Commands(TyperGroup):
         found = _runbooks(ctx).get(cmd_name)
         if found is None:
             return None
-        from respond.cli.runbook import command_for
+        from respond.cli.run_runbook import command_for
 
         return command_for(found)
 
@@ -136,7 +136,7 @@ def _ours(name: str) -> Any:
 
 
 def _runbooks(ctx: typer.Context) -> dict[str, Found]:
-    from respond.places import Places
+    from respond.wiring.places import Places
 
     places = ctx.obj if isinstance(ctx.obj, Places) else Places.here()
     return places.runbooks()
@@ -270,7 +270,7 @@ def _run(words: list[str]) -> int:
     if words[:1] in (["--version"], ["-V"]):
         print(f"respond {__version__}")  # noqa: T201 - the result
         return int(ExitCode.DONE)
-    from respond.places import Places
+    from respond.wiring.places import Places
 
     project, words = _first_options(words)
     words = words or ["--help"]
@@ -300,9 +300,9 @@ def _known_error(error: Exception, *, as_json: bool) -> int | None:
     from respond.formats.faults import FormatFault, FormatFaults
 
     if isinstance(error, RespondError | FormatFault | FormatFaults):
-        from respond.views import errors
+        from respond.views import error_text
 
-        text = errors.as_json(error) if as_json else errors.as_text(error)
+        text = error_text.as_json(error) if as_json else error_text.as_text(error)
         output.say(text)
         code = error.exit_code if isinstance(error, RespondError) else ExitCode.USAGE
         return int(code)

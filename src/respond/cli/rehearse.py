@@ -11,15 +11,15 @@ import typer
 from respond.cli.examples import examples
 from respond.cli.output import say, screen_width
 from respond.errors import ExitCode, UsageError
-from respond.places import Places
+from respond.wiring.places import Places
 
 if TYPE_CHECKING:
     from respond.cli.screens import Stagehand
+    from respond.company.crash_points import Moments
+    from respond.company.rehearsal import Rehearsal
     from respond.core.runbook import Runbook
-    from respond.engine import Engine
-    from respond.rehearsal import Rehearsal
-    from respond.testing.moments import Moments
-    from respond.wiring import Session
+    from respond.engine.engine import Engine
+    from respond.wiring.session import Session
 
 __all__ = ["Staging", "apps"]
 
@@ -59,12 +59,12 @@ def rehearse(
     Real engine, real journal, real HTTP on this machine; no real system is touched and no real
     credential is loaded. Waits are jumped over. Steps by hand are done by a simulated person.
     """
-    from respond import wiring
     from respond.cli.screens import Stagehand
-    from respond.rehearsal import Rehearsal
+    from respond.company.rehearsal import Rehearsal
+    from respond.wiring.session import load_runbook
 
     places: Places = ctx.obj
-    loaded = wiring.load_runbook(places, runbook)
+    loaded = load_runbook(places, runbook)
     overrides = _pairs(set_)
     crash, faults = _split(fault)
     _check_crash(loaded, crash)
@@ -131,11 +131,11 @@ def _check_crash(runbook: Runbook, step: str) -> None:
 
 
 def _new_run(places: Places, runbook: str) -> str:
-    from respond import wiring
-    from respond.proposing import new_run_id
+    from respond.engine.proposing import new_run_id
+    from respond.wiring.session import chance
 
     taken = {p.name for p in places.rehearsals.iterdir()} if places.rehearsals.is_dir() else set()
-    return new_run_id(runbook, taken, wiring.chance())
+    return new_run_id(runbook, taken, chance())
 
 
 @dataclass(slots=True)
@@ -152,7 +152,7 @@ class Staging:
     folder: str = ""
 
     def play(self, overrides: dict[str, str], crash: str, at: str) -> ExitCode:
-        from respond.testing.moments import Killed, Moments
+        from respond.company.crash_points import Killed, Moments
 
         session = self._session(0.0, Moments(kill_step=crash) if crash else None)
         try:
@@ -174,7 +174,7 @@ class Staging:
 
     def resume(self, ahead_s: float, *, cancel: str = "") -> ExitCode:
         """Carry on (or cancel) a rehearsal that another process began."""
-        from respond.cli.runbook import ask_what_is_missing
+        from respond.cli.run_runbook import ask_what_is_missing
         from respond.core.events import Kind
 
         session = self._session(ahead_s, None)
@@ -192,8 +192,8 @@ class Staging:
 
     def undo(self, ahead_s: float) -> ExitCode:
         """Undo a rehearsal."""
-        from respond.adapters.run_lock import RunLocks
-        from respond.undo import undo_run
+        from respond.adapters.store.run_lock import RunLocks
+        from respond.engine.undo import undo_run
 
         session = self._session(ahead_s, None)
         try:
@@ -207,9 +207,9 @@ class Staging:
             session.close()
 
     def _propose(self, session: Session, overrides: dict[str, str], at: str) -> None:
-        from respond.adapters.sealing import describe_secret
-        from respond.proposing import propose
-        from respond.rehearsal import rehearsal_inputs, remember
+        from respond.adapters.store.sealing import describe_secret
+        from respond.company.rehearsal import rehearsal_inputs, remember
+        from respond.engine.proposing import propose
 
         if not self.dry_run:
             # Before the run is recorded: whoever finds the run also finds its company.
@@ -228,9 +228,9 @@ class Staging:
         )
 
     def _session(self, ahead_s: float, moments: Moments | None) -> Session:
-        from respond import wiring
+        from respond.wiring.session import rehearsal_session, systems_of
 
-        return wiring.rehearsal_session(
+        return rehearsal_session(
             self.places,
             self.rehearsal,
             run=self.run,
@@ -239,7 +239,7 @@ class Staging:
             by_hand=self.by_hand,
             dry_run=self.dry_run,
             ahead_s=ahead_s,
-            systems=wiring.systems_of(self.runbook),
+            systems=systems_of(self.runbook),
             moments=moments,
             verbosity=self.hand.verbosity,
             folder=self.folder,
@@ -255,7 +255,7 @@ class Staging:
         return ExitCode.DONE
 
     def _carry(self, session: Session) -> ExitCode:
-        from respond.cli.carrying import run_engine
+        from respond.cli.foreground import run_engine
 
         code, engine = run_engine(session, self.runbook, self.hand)
         self._curtain(session, engine, code)
@@ -264,7 +264,7 @@ class Staging:
     def _curtain(
         self, session: Session, engine: Engine, code: ExitCode, *, undone: bool = False
     ) -> None:
-        from respond.cli.carrying import facts, put_back, result, words
+        from respond.cli.foreground import facts, put_back, result, words
         from respond.views import company
         from respond.views.undo_text import undo_json, undo_text
 
@@ -300,7 +300,7 @@ class Staging:
     def _end_with_its_company(self, session: Session, engine: Engine, code: ExitCode) -> bool:
         """A run that waits, and whose company ends now, is over: nobody could carry it on."""
         from respond.core.events import Kind
-        from respond.core.run import RunStatus
+        from respond.core.fold import RunStatus
 
         if engine.state.status is not RunStatus.PARKED or self.rehearsal.own is None:
             return False
@@ -332,7 +332,7 @@ def simulate(
     import signal
     import threading
 
-    from respond.testing.company import default_company, serve
+    from respond.company import default_company, serve
 
     gone = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

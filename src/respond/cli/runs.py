@@ -18,15 +18,15 @@ import typer
 from respond.cli.examples import examples
 from respond.cli.output import result, say, screen_width
 from respond.errors import ExitCode, JournalBrokenError, JournalUnusableError, UsageError
-from respond.places import Places
+from respond.wiring.places import Places
 
 if TYPE_CHECKING:
-    from respond.adapters.journal_sqlite import SqliteJournal
+    from respond.adapters.store.journal_sqlite import SqliteJournal
     from respond.cli.screens import Stagehand
     from respond.core.events import Record
-    from respond.core.run import RunState
+    from respond.core.fold import RunState
     from respond.ports import Head
-    from respond.wiring import Session
+    from respond.wiring.session import Session
 
 __all__ = ["apps", "journal_of", "only_open"]
 
@@ -64,11 +64,11 @@ def _journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None]:
     Raises:
         JournalUnusableError, JournalBrokenError: As ``SqliteJournal.open``.
     """
-    from respond import wiring
     from respond.adapters.clock import SystemClock
-    from respond.adapters.journal_sqlite import SqliteJournal
-    from respond.adapters.keys import FolderKeys
-    from respond.rehearsal import OPERATOR
+    from respond.adapters.secrets.key_stores import FolderKeys
+    from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.company.rehearsal import OPERATOR
+    from respond.wiring.session import journal_path, load_project, open_keys, os_user
 
     folder = _rehearsal_of(places, run)
     clock = SystemClock()
@@ -82,24 +82,24 @@ def _journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None]:
         with opened:
             yield opened
         return
-    project = wiring.load_project(places)
-    path = wiring.journal_path(project, places)
+    project = load_project(places)
+    path = journal_path(project, places)
     if not path.is_file():
         yield None
         return
     with SqliteJournal.open(
         path,
-        keys=wiring.open_keys(project, places),
+        keys=open_keys(project, places),
         clock=clock,
         create=False,
-        actor=wiring.os_user(),
+        actor=os_user(),
     ) as opened:
         yield opened
 
 
 def _rehearsal_of(places: Places, run: str) -> Path | None:
     """The folder of a rehearsal's journal; a server that rehearses has one for all of its runs."""
-    from respond.wiring import SERVED
+    from respond.wiring.session import SERVED
 
     if not _RUN.fullmatch(run):
         return None
@@ -133,7 +133,7 @@ def _read(places: Places, run: str) -> _Kept:
     Raises:
         UsageError: There is no such run.
     """
-    from respond.core.run import fold
+    from respond.core.fold import fold
 
     with _journal(places, run) as journal:
         if journal is not None:
@@ -145,7 +145,7 @@ def _read(places: Places, run: str) -> _Kept:
 
 
 def _states(places: Places, *, rehearsals: bool) -> list[RunState]:
-    from respond.core.run import fold_all
+    from respond.core.fold import fold_all
 
     states: list[RunState] = list(_rehearsed(places)) if rehearsals else []
     with _journal(places) as journal:
@@ -156,7 +156,7 @@ def _states(places: Places, *, rehearsals: bool) -> list[RunState]:
 
 def _rehearsed(places: Places) -> Iterator[RunState]:
     """Every rehearsal whose journal can be read; of another, words say why not."""
-    from respond.core.run import fold_all
+    from respond.core.fold import fold_all
 
     found = places.rehearsals.iterdir() if places.rehearsals.is_dir() else ()
     for folder in sorted(each for each in found if each.is_dir() and _RUN.fullmatch(each.name)):
@@ -176,7 +176,7 @@ def runs(
 ) -> int:
     """List the runs of this machine, the newest first."""
     from respond.views.json_view import state_json
-    from respond.views.runs import runs_table
+    from respond.views.run_list import runs_table
 
     states = _states(ctx.obj, rehearsals=all_)
     if as_json:
@@ -198,7 +198,7 @@ def status(
 ) -> int:
     """Show where a run stands, and what it waits for."""
     from respond.views.json_view import state_json
-    from respond.views.runs import run_status
+    from respond.views.run_list import run_status
 
     kept = _read(ctx.obj, run or only_open(ctx.obj))
     if as_json:
@@ -214,7 +214,7 @@ def only_open(places: Places) -> str:
     Raises:
         UsageError: There is none, or there are several.
     """
-    from respond.core.run import RunStatus
+    from respond.core.fold import RunStatus
 
     still = [s for s in _states(places, rehearsals=False) if s.status is not RunStatus.ENDED]
     if not still:
@@ -276,7 +276,7 @@ def resume(
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
 ) -> int:
     """Carry a run on after a crash, a Ctrl-C or a wait. Nothing is done twice."""
-    from respond.cli.carrying import carry_on
+    from respond.cli.foreground import carry_on
 
     places: Places = ctx.obj
     if approval:
@@ -297,11 +297,11 @@ def resume(
         )
     if kept.is_rehearsal:
         return int(_rehearsing(places, kept, hand).resume(_ahead_s(kept)))
-    from respond.cli.runbook import ask_what_is_missing, emergency, say_unreviewed
+    from respond.cli.run_runbook import ask_what_is_missing, emergency, say_unreviewed
 
     alone = emergency(hand, break_glass=break_glass, reason=reason)
     with _session(places, kept, hand, alone=alone) as (session, runbook):
-        from respond.undo import changed_meanwhile
+        from respond.engine.undo import changed_meanwhile
 
         say_unreviewed(session)
         ask_what_is_missing(runbook, session)
@@ -333,11 +333,11 @@ def _session(
     places: Places, kept: _Kept, hand: Stagehand, *, alone: str = ""
 ) -> Iterator[tuple[Session, Any]]:
     """A session against the real systems for a run that was begun before."""
-    from respond import wiring
+    from respond.wiring.session import load_runbook, real_session
 
     proposed = kept.state.proposed
-    runbook = wiring.load_runbook(places, str(proposed["runbook"]))
-    session = wiring.real_session(
+    runbook = load_runbook(places, str(proposed["runbook"]))
+    session = real_session(
         places,
         prompt=hand.prompt,
         progress=hand.progress,
@@ -360,9 +360,9 @@ def _rehearsing(places: Places, kept: _Kept, hand: Stagehand) -> Any:
     Raises:
         UsageError: The company went with its process.
     """
-    from respond import wiring
     from respond.cli.rehearse import Staging
-    from respond.rehearsal import Rehearsal, recall
+    from respond.company.rehearsal import Rehearsal, recall
+    from respond.wiring.session import load_runbook
 
     folder = _rehearsal_of(places, kept.state.id) or places.rehearsals / kept.state.id
     facts = {**recall(folder), "runbook": kept.state.proposed["runbook"]}
@@ -374,7 +374,7 @@ def _rehearsing(places: Places, kept: _Kept, hand: Stagehand) -> Any:
         )
     rehearsal = Rehearsal.start(at=str(facts["at"]))
     hand.click = rehearsal.click
-    runbook = wiring.load_runbook(places, str(facts["runbook"]))
+    runbook = load_runbook(places, str(facts["runbook"]))
     return Staging(
         places,
         runbook,
@@ -389,14 +389,14 @@ def _rehearsing(places: Places, kept: _Kept, hand: Stagehand) -> Any:
 
 def _company_of(places: Places, run: str) -> str:
     """Where the company of a rehearsal answers; empty when it went with its process."""
-    from respond.rehearsal import recall
+    from respond.company.rehearsal import recall
 
     folder = _rehearsal_of(places, run)
     return str(recall(folder).get("at") or "") if folder is not None else ""
 
 
 def _is_company_gone(places: Places, run: str) -> bool:
-    from respond.adapters.doors import Doors
+    from respond.adapters.company_doors import Doors
 
     at = _company_of(places, run)
     if not at:
@@ -415,9 +415,9 @@ def _end_alone(places: Places, kept: _Kept, reason: str) -> _Kept:
         RefusedByPersonError: Another process has the run.
     """
     from respond.adapters.clock import SystemClock
-    from respond.adapters.run_lock import RunLocks
+    from respond.adapters.store.run_lock import RunLocks
+    from respond.company.rehearsal import OPERATOR
     from respond.core.events import Actor, Event, Kind, Strength
-    from respond.rehearsal import OPERATOR
 
     run = kept.state.id
     unknown = any(step.open() for step in kept.state.steps.values())
@@ -455,9 +455,9 @@ def cancel(
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
 ) -> int:
     """End a run. What is done stays done; `respond undo` puts back what can be put back."""
-    from respond.cli.carrying import carry_on
+    from respond.cli.foreground import carry_on
     from respond.core.events import Kind
-    from respond.core.run import RunStatus
+    from respond.core.fold import RunStatus
     from respond.views import report as reports
     from respond.views.summary import summary
 
@@ -492,9 +492,9 @@ def undo(
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
 ) -> int:
     """Put back what a run changed, newest first, where that can be done; asks at each."""
-    from respond.adapters.run_lock import RunLocks
-    from respond.cli.carrying import put_back
-    from respond.undo import undo_run
+    from respond.adapters.store.run_lock import RunLocks
+    from respond.cli.foreground import put_back
+    from respond.engine.undo import undo_run
     from respond.views.undo_text import undo_json, undo_text
 
     places: Places = ctx.obj

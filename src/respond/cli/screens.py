@@ -16,15 +16,15 @@ from respond.cli.output import screen_width
 from respond.errors import UsageError
 
 if TYPE_CHECKING:
+    from respond.core.fold import RunState
     from respond.core.plan import Plan
-    from respond.core.run import RunState
     from respond.core.script import Person, PersonRecord
-    from respond.engine import Engine
+    from respond.engine.engine import Engine
+    from respond.engine.setting import Site
     from respond.ports import Clock, Head, Progress, Prompt
-    from respond.site import Site
     from respond.views.live import Lines
     from respond.views.screen import Screen
-    from respond.wiring import Session
+    from respond.wiring.session import Session
 
 __all__ = ["Stagehand", "show_plan"]
 
@@ -94,7 +94,7 @@ class Stagehand:
         Raises:
             UsageError: ``--auto`` outside a rehearsal.
         """
-        from respond.adapters.prompt_terminal import (
+        from respond.adapters.prompt.terminal import (
             AutoPrompt,
             NobodyPrompt,
             YesPrompt,
@@ -115,8 +115,8 @@ class Stagehand:
         return YesPrompt(prompt) if self.yes else prompt
 
     def _terminal(self, clock: Clock, screen: Screen) -> Prompt:
-        from respond.adapters.keyboard import TtyKeyboard
-        from respond.adapters.prompt_terminal import TerminalPrompt
+        from respond.adapters.prompt.keyboard import TtyKeyboard
+        from respond.adapters.prompt.terminal import TerminalPrompt
 
         prompt = TerminalPrompt(
             TtyKeyboard(sys.stdin.fileno()),
@@ -131,8 +131,8 @@ class Stagehand:
 
     def _stored(self) -> None:
         """Wait until the person says that a secret on the screen is stored."""
-        from respond.adapters.keyboard import TtyKeyboard
-        from respond.adapters.prompt_terminal import wait_until_stored
+        from respond.adapters.prompt.keyboard import TtyKeyboard
+        from respond.adapters.prompt.terminal import wait_until_stored
 
         wait_until_stored(TtyKeyboard(sys.stdin.fileno()), self.lines)
 

@@ -69,7 +69,7 @@ def is_terminal() -> bool:
 
 
 def _ask(question: str, *, hidden: bool) -> str:
-    from respond.adapters.keyboard import EndOfInputError, TtyKeyboard
+    from respond.adapters.prompt.keyboard import EndOfInputError, TtyKeyboard
 
     if not is_terminal():
         raise UsageError(

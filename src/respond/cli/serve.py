@@ -16,8 +16,8 @@ from respond.errors import ExitCode, NotReadyError, RefusedByPersonError, UsageE
 if TYPE_CHECKING:
     import socket
 
-    from respond.places import Places
-    from respond.wiring_server import House
+    from respond.wiring.places import Places
+    from respond.wiring.server import House
 
 __all__ = ["apps"]
 
@@ -64,12 +64,12 @@ def serve(
     del starlette
 
     places: Places = ctx.obj
-    from respond import wiring
-    from respond.wiring_server import build
+    from respond.wiring.server import build
+    from respond.wiring.session import load_project
 
     if not -1 <= port <= _PORT_MAX:
         raise UsageError(f"--port {port} is no port", do=f"0 to {_PORT_MAX}")
-    own = wiring.load_project(places).server
+    own = load_project(places).server
     address, number = listen or own.listen, own.port if port < 0 else port
     with _bound(address, number) as bound:
         host, taken = bound.getsockname()[:2]
@@ -92,8 +92,8 @@ def _alone(places: Places, *, rehearses: bool) -> Iterator[None]:
         RefusedByPersonError: There is one.
     """
     from respond.adapters.clock import SystemClock
-    from respond.adapters.run_lock import RunLocks
-    from respond.wiring import SERVED
+    from respond.adapters.store.run_lock import RunLocks
+    from respond.wiring.session import SERVED
 
     folder = places.rehearsals / SERVED if rehearses else places.state / "locks"
     try:
@@ -150,7 +150,7 @@ def _run(house: House, bound: socket.socket) -> None:
 
     import uvicorn
 
-    from respond.server.app import STOP_S, application
+    from respond.wiring.app import STOP_S, application
 
     def told(args: threading.ExceptHookArgs) -> None:
         house.log.error(

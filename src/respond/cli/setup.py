@@ -11,18 +11,18 @@ import typer
 
 from respond.cli.examples import examples
 from respond.errors import ExitCode, UsageError
-from respond.places import PROJECT_FILE, Places
+from respond.wiring.places import PROJECT_FILE, Places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from respond.adapters.clock import SystemClock
-    from respond.adapters.journal_sqlite import SqliteJournal
+    from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.checks.credentials import Right
+    from respond.checks.doctor import Doctor, Finding
     from respond.cli.connecting import Connected, Connecting
     from respond.cli.connecting_source import Stored
-    from respond.cli.doctoring import Doctor, Finding
-    from respond.cli.probing import Right
-    from respond.formats.config_file import Project
+    from respond.formats.project.project_file import Project
     from respond.ports import KeyStore
 
 __all__ = ["apps"]
@@ -125,9 +125,9 @@ def connect(
     describes are shown: those that you accept are done by the tool, the others by a person.
     The secret of a source of webhooks is stored too, and the address for the sender said.
     """
-    from respond import wiring
     from respond.cli.connecting_source import is_for_server
     from respond.cli.secret_input import ask_hidden, read_secret
+    from respond.wiring.session import load_project
 
     def new() -> str:
         if source:
@@ -137,7 +137,7 @@ def connect(
     def agreed(made: Connected) -> bool:
         return _accepted(made, accept=accept)
 
-    if is_for_server(wiring.load_project(ctx.obj), name):
+    if is_for_server(load_project(ctx.obj), name):
         return _connect_source(
             ctx.obj, name, new, make=make, replace=replace or bool(source), as_json=as_json
         )
@@ -160,11 +160,11 @@ def _connect_source(
     places: Places, name: str, new: Any, *, make: bool, replace: bool, as_json: bool
 ) -> int:
     """The same for what ``respond serve`` needs; the journal is opened first here too."""
-    from respond import wiring
-    from respond.adapters.redactor import Redactor
+    from respond.adapters.secrets.redactor import Redactor
     from respond.cli.connecting_source import Storing
+    from respond.wiring.session import chance, load_project
 
-    project = wiring.load_project(places)
+    project = load_project(places)
     keys, clock, journal = _opened(places, project)
     with journal:
         made = Storing(
@@ -175,7 +175,7 @@ def _connect_source(
             clock=clock,
             redactor=Redactor(),
             new=new,
-            chance=wiring.chance,
+            chance=chance,
             tell=_say,
             make=make,
             replace=replace,
@@ -202,31 +202,31 @@ def _stored_text(made: Stored) -> Iterator[str]:
 
 def _opened(places: Places, project: Project) -> tuple[KeyStore, SystemClock, SqliteJournal]:
     """Keys and journal. The journal is opened before anything is changed: it takes the record."""
-    from respond import wiring
     from respond.adapters.clock import SystemClock
-    from respond.adapters.journal_sqlite import SqliteJournal
+    from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.wiring.session import journal_path, open_keys, os_user
 
-    keys, clock = wiring.open_keys(project, places), SystemClock()
+    keys, clock = open_keys(project, places), SystemClock()
     journal = SqliteJournal.open(
-        wiring.journal_path(project, places),
+        journal_path(project, places),
         keys=keys,
         clock=clock,
         create=True,
-        actor=wiring.os_user(),
+        actor=os_user(),
     )
     return keys, clock, journal
 
 
 def _connecting(places: Places, name: str, new: Any, accept: Any, *, replace: bool) -> Connecting:
     """Everything that connecting needs."""
-    from respond import wiring
-    from respond.adapters.redactor import Redactor
-    from respond.cli import probing
+    from respond.adapters.secrets.redactor import Redactor
+    from respond.checks import credentials
     from respond.cli.connecting import Connecting, check_name, loadable
+    from respond.wiring.session import load_project
 
-    project = wiring.load_project(places)
+    project = load_project(places)
     config, part = check_name(project, places, name)
-    line = probing.line_of(project, config.name)
+    line = credentials.line_of(project, config.name)
     keys, clock, journal = _opened(places, project)
     return Connecting(
         places=places,
@@ -378,7 +378,7 @@ def doctor(
 
     It reads and tries; it changes nothing and tells nobody.
     """
-    from respond.cli.doctoring import CREDENTIAL
+    from respond.checks.doctor import CREDENTIAL
 
     looking = _doctor_for(ctx.obj, runbook)
     findings = list(looking.look())
@@ -393,20 +393,20 @@ def doctor(
 
 
 def _doctor_for(places: Places, runbook: str) -> Doctor:
-    from respond import wiring
     from respond.adapters.clock import SystemClock
-    from respond.adapters.redactor import Redactor
-    from respond.cli import probing
-    from respond.cli.doctoring import Doctor
+    from respond.adapters.secrets.redactor import Redactor
+    from respond.checks import credentials
+    from respond.checks.doctor import Doctor
+    from respond.wiring.session import load_project, os_user
 
-    project = wiring.load_project(places)
+    project = load_project(places)
     return Doctor(
         places=places,
         project=project,
         clock=SystemClock(),
         redactor=Redactor(),
-        line=lambda name: probing.line_of(project, name),
-        operator=wiring.os_user().id,
+        line=lambda name: credentials.line_of(project, name),
+        operator=os_user().id,
         tell=_say,
         only=runbook,
     )

@@ -3,7 +3,7 @@
 The list is SECURITY-MODEL's, plus what the state of a run needs: ``taken`` (an engine took the
 run, with its epoch), ``parked``, ``ended``, ``joined`` (another event from outside belongs to the
 run) and ``answered`` (a person answered elsewhere what the run was parked for).
-``respond.core.run`` says which may follow which; ``docs/journal-format.md`` describes the fields
+``respond.core.fold`` says which may follow which; ``docs/journal-format.md`` describes the fields
 of ``data`` for each.
 """
 

@@ -13,8 +13,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
+from respond.core.fold import As, RunState, RunStatus, StepState, WriteStatus
 from respond.core.plan import Plan, PlannedStep, StepPlan
-from respond.core.run import As, RunState, RunStatus, StepState, WriteStatus
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Proof
 

@@ -1,7 +1,8 @@
 """What a run is going to do: every step with its values, what was seen, and the writes.
 
-A plan is data. It is made by looking (``respond.planner``), shown by ``views/``, recorded in the
-journal, and compared with before each write. Its digest is what a person's yes is bound to (P10).
+A plan is data. It is made by looking (``respond.engine.walk_plan``), shown by ``views/``, recorded
+in the journal, and compared with before each write. Its digest is what a person's yes is bound to
+(P10).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A runbook as the engine sees it: frozen, checked, with the place of each thing in its file.
 
-``respond.formats.runbook_file`` makes these out of YAML; nothing else does. Expressions are kept
-as ``Formula`` (bare) and ``Template`` (text with ``${{ }}``), already checked against the shapes
-of what they refer to.
+``respond.formats.runbook.runbook_file`` makes these out of YAML; nothing else does. Expressions are
+kept as ``Formula`` (bare) and ``Template`` (text with ``${{ }}``), already checked against the
+shapes of what they refer to.
 """
 
 from __future__ import annotations

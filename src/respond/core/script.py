@@ -1,8 +1,8 @@
 """The language in which an action says what it wants to see and to change.
 
 An action's ``run`` is a generator of ``Read`` and ``Write``; it never sends anything. Drivers
-(``respond.drivers``) decide what a request becomes: sent, held back, predicted, or answered from
-the journal. That is why no action knows about dry runs, resumes or rehearsals.
+(``respond.engine.drivers``) decide what a request becomes: sent, held back, predicted, or
+answered from the journal. That is why no action knows about dry runs, resumes or rehearsals.
 """
 
 from __future__ import annotations

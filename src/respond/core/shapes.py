@@ -167,7 +167,7 @@ def shape_of(annotation: Any) -> Shape:
     if isinstance(annotation, typing.NewType):
         base = shape_of(annotation.__supertype__)
         if isinstance(base, Text):
-            return Text(kind=f"{annotation.__module__.rpartition('.')[2]}.{annotation.__name__}")
+            return Text(kind=f"{_home(annotation.__module__)}.{annotation.__name__}")
         return base
     simple: dict[Any, Shape] = {
         str: Text(),
@@ -192,6 +192,12 @@ def shape_of(annotation: Any) -> Shape:
         return _record(annotation)
     msg = f"no shape for {annotation!r}"
     raise ShapeError(msg)
+
+
+def _home(module: str) -> str:
+    """Whose kind of text it is: its module's, or of ``actions`` the system's."""
+    *_, parent, name = module.split(".")
+    return parent if name == "actions" else name
 
 
 def _record(cls: type) -> Record:

@@ -16,8 +16,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from respond.core.approval import Request, step_digest
+from respond.core.fold import RunState
 from respond.core.plan import Plan, PlannedStep, PlannedWrite, digest_of, plan_from
-from respond.core.run import RunState
 from respond.core.shapes import encode
 from respond.errors import UsageError
 from respond.formats.strict_json import NotStrictJsonError, decode

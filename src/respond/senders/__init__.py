@@ -13,18 +13,18 @@ from typing import Final
 
 from respond.senders import (
     alerts,
+    from_gitguardian,
+    from_github,
+    from_incidentio,
+    from_pagerduty,
     generic,
-    gitguardian,
-    github,
-    incidentio,
-    pagerduty,
     standard,
 )
-from respond.senders.faults import NotGenuineError, UnusableError
+from respond.senders.from_slack import SlackClick, slack_action
 from respond.senders.headers import Headers, refuses_encoding
 from respond.senders.model import Options, Proof, Secrets, Sender
+from respond.senders.refusals import NotGenuineError, UnusableError
 from respond.senders.signatures import BearerToken, HmacHeader, StandardWebhooks
-from respond.senders.slack import SlackClick, slack_action
 
 __all__ = [
     "SENDERS",
@@ -49,7 +49,7 @@ _ALL: Final = (
         scheme=HmacHeader(
             "x-pagerduty-signature", prefix=b"v1=", several=True, id_header="x-webhook-id"
         ),
-        reader=pagerduty.read,
+        reader=from_pagerduty.read,
         patience_s=5,
     ),
     Sender(
@@ -76,7 +76,7 @@ _ALL: Final = (
         name="incidentio",
         title="incident.io",
         scheme=StandardWebhooks(),
-        reader=incidentio.read,
+        reader=from_incidentio.read,
         patience_s=15,
     ),
     Sender(
@@ -90,7 +90,7 @@ _ALL: Final = (
         name="github",
         title="GitHub secret scanning",
         scheme=HmacHeader("x-hub-signature-256", prefix=b"sha256=", id_header="x-github-delivery"),
-        reader=github.read,
+        reader=from_github.read,
         patience_s=10,
         body_max=5 << 20,
         delivers_once=True,
@@ -106,7 +106,7 @@ _ALL: Final = (
             key=lambda secret, time: time + secret,
             time_header="timestamp",
         ),
-        reader=gitguardian.read,
+        reader=from_gitguardian.read,
         patience_s=5,  # Not documented.
         delivers_once=True,
     ),

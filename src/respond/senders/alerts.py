@@ -14,7 +14,6 @@ import json
 from typing import Any, Final
 
 from respond.core.incoming import Incoming, Means
-from respond.senders.faults import UnusableError
 from respond.senders.fields import (
     Labels,
     dotted,
@@ -27,6 +26,7 @@ from respond.senders.fields import (
     text,
 )
 from respond.senders.model import Letter
+from respond.senders.refusals import UnusableError
 
 __all__ = ["read"]
 

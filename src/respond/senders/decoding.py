@@ -10,7 +10,7 @@ import re
 from typing import Any, Final
 
 from respond.formats.strict_json import NotStrictJsonError, decode
-from respond.senders.faults import UnusableError
+from respond.senders.refusals import UnusableError
 
 __all__ = ["DEPTH_MAX", "NODES_MAX", "TEXT_BYTES_MAX", "decoded"]
 

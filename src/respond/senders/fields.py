@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from respond.core.inputs import timestamp_from
-from respond.senders.faults import UnusableError
+from respond.senders.refusals import UnusableError
 
 __all__ = [
     "LABELS_MAX",

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from respond.core.incoming import Incoming, Means
-from respond.senders.faults import UnusableError
 from respond.senders.fields import (
     Labels,
     dotted,
@@ -26,6 +25,7 @@ from respond.senders.fields import (
     text,
 )
 from respond.senders.model import Letter
+from respond.senders.refusals import UnusableError
 from respond.senders.standard import thing
 
 __all__ = ["read"]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-from respond.senders.faults import NotGenuineError
+from respond.senders.refusals import NotGenuineError
 
 __all__ = ["Headers", "is_form", "refuses_encoding", "single", "word"]
 

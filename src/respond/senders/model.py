@@ -13,8 +13,8 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from respond.core.incoming import Incoming
 from respond.senders.decoding import decoded
-from respond.senders.faults import NotGenuineError, UnusableError
 from respond.senders.headers import Headers, is_form
+from respond.senders.refusals import NotGenuineError, UnusableError
 
 __all__ = ["Letter", "Options", "Proof", "Reader", "Scheme", "Secrets", "Sender"]
 

@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from respond.senders.faults import NotGenuineError
 from respond.senders.headers import Headers, single, word
 from respond.senders.model import Options, Proof, Secrets
+from respond.senders.refusals import NotGenuineError
 
 __all__ = ["BearerToken", "HmacHeader", "StandardWebhooks", "webhook_id"]
 

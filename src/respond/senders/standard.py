@@ -9,7 +9,6 @@ Source: Standard Webhooks specification, payload structure.
 from __future__ import annotations
 
 from respond.core.incoming import Incoming, Means
-from respond.senders.faults import UnusableError
 from respond.senders.fields import (
     Labels,
     dotted,
@@ -21,6 +20,7 @@ from respond.senders.fields import (
     text,
 )
 from respond.senders.model import Letter
+from respond.senders.refusals import UnusableError
 from respond.senders.signatures import webhook_id
 
 __all__ = ["read", "thing"]

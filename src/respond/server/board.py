@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from respond.core.events import Kind, Record
-from respond.core.run import IllegalEventError, RunState, after, fold
+from respond.core.fold import IllegalEventError, RunState, after, fold
 from respond.ports import Clock, Head, Journal
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def checker(path: Path, keys: KeyStore) -> Callable[[], Report]:
     """What verifies the journal at a path, with the key and the mark that the key store has."""
 
     def check() -> Report:
-        from respond.adapters.journal_sqlite import outside_evidence  # noqa: PLC0415 - slow
+        from respond.adapters.store.journal_sqlite import outside_evidence  # noqa: PLC0415 - slow
         from respond.audit.source import verify_file  # noqa: PLC0415 - slow
 
         public, mark = outside_evidence(path, keys)

@@ -12,29 +12,29 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from respond.adapters.prompt_served import ServedPrompt
-from respond.adapters.run_lock import RunLocks
+from respond.adapters.prompt.nobody_there import ServedPrompt
+from respond.adapters.store.run_lock import RunLocks
 from respond.core.approval import Request, Standing, able
 from respond.core.events import Actor, Event, Kind, Strength
-from respond.core.run import RunState, RunStatus
+from respond.core.fold import RunState, RunStatus
 from respond.core.runbook import Runbook
-from respond.deciding import Entry, asked_now
+from respond.engine.telling import tell
 from respond.errors import (
     JournalBrokenError,
     JournalUnusableError,
     RefusedByPersonError,
     RespondError,
 )
+from respond.people.answers import Entry, asked_now
 from respond.server.board import Board
 from respond.server.due import is_ours
-from respond.telling import tell
-from respond.wiring import Session, tell_of_a_request
+from respond.wiring.session import Session, tell_of_a_request
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-    from respond.live_run import LiveRun
-    from respond.stopping import Stop
+    from respond.engine.run import LiveRun
+    from respond.engine.stopping import Stop
 
 __all__ = ["Carrier"]
 

@@ -18,14 +18,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from respond.actions.notify import ANSWERS
 from respond.core.events import Actor, Strength
-from respond.core.run import RunState
+from respond.core.fold import RunState
 from respond.core.script import PersonRecord
 from respond.core.showable import showable
-from respond.deciding import Entry, asked_now, decide
 from respond.errors import NotReadyError, RefusedByPersonError, UsageError
+from respond.people.answers import Entry, asked_now, decide
 from respond.senders import Options, SlackClick, slack_action
+from respond.systems.people.notify import ANSWERS
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.approving import has_news
 from respond.core.approval import Standing
-from respond.core.run import RunState, RunStatus
+from respond.core.fold import RunState, RunStatus
+from respond.engine.other_people import has_news
 from respond.errors import ExitCode
 
 __all__ = ["Pace", "due_s", "is_ours"]

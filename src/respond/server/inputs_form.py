@@ -13,9 +13,9 @@ from typing import Final
 from respond.core.inputs import input_value
 from respond.core.runbook import Input, InputKind, Runbook
 from respond.core.shapes import ShapeError
+from respond.engine.proposing import Given
 from respond.errors import UsageError
-from respond.formats.inputs import parse_input
-from respond.proposing import Given
+from respond.formats.typed_inputs import parse_input
 from respond.views.layout import said, word
 
 __all__ = ["Field", "fields_for", "read_fields"]

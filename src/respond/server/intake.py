@@ -14,17 +14,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from respond.core.events import Actor, Event, Kind, Strength
+from respond.core.fold import RunState
 from respond.core.incoming import Incoming
-from respond.core.run import RunState
-from respond.incoming import Hook, Wanted, joins, wanted
+from respond.engine.proposing import new_run_id, propose
+from respond.engine.setting import Site
+from respond.intake.hooks import Hook, Wanted, joins, wanted
 from respond.ports import Became, Clock, Inbox, Journal, KeptEvent
-from respond.proposing import new_run_id, propose
-from respond.site import Site
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-    from respond.formats.config_file import SourceConfig
+    from respond.formats.project.project_file import SourceConfig
 
 __all__ = ["Intake"]
 

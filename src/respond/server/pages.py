@@ -1,8 +1,8 @@
 """The pages of ``respond serve``: which runs there are, what each asks, and where to answer.
 
-A page shows what the journal says and hands an answer to ``respond.deciding``; whether somebody
-may answer is said there. GET changes nothing. A run whose incident is about the viewer is not
-there for them (A7).
+A page shows what the journal says and hands an answer to ``respond.people.answers``; whether
+somebody may answer is said there. GET changes nothing. A run whose incident is about the viewer is
+not there for them (A7).
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from respond.adapters.sealing import describe_secret
+from respond.adapters.store.sealing import describe_secret
 from respond.core.approval import Standing, Verdict, outsider
-from respond.core.run import IllegalEventError, RunState, RunStatus
+from respond.core.fold import IllegalEventError, RunState, RunStatus
 from respond.core.runbook import Runbook
-from respond.deciding import Entry, answer, asked_now, decide, give_inputs
 from respond.errors import ExitCode, NotReadyError, RefusedByPersonError, RespondError, UsageError
 from respond.formats.faults import FormatFault, FormatFaults
+from respond.people.answers import Entry, answer, asked_now, decide, give_inputs
 from respond.ports import Received
 from respond.server.board import Board, OneRun
-from respond.server.events import Streams
+from respond.server.event_stream import Streams
 from respond.server.guard import HEADERS, Guard, Refused, Visitor, form_of, visitor_of
 from respond.server.inputs_form import Field, fields_for, read_fields
 from respond.server.run_page import (

@@ -13,13 +13,13 @@ from typing import Any, Final
 
 from respond.core.approval import Request, Standing, Verdict, able, refusal
 from respond.core.events import Actor, Record, Strength
+from respond.core.fold import RunState, RunStatus, WriteStatus
 from respond.core.outcome import Item, Known, Outcome, outcome_of
 from respond.core.plan import Plan, PlannedWrite, digest_of, short_digest
-from respond.core.run import RunState, RunStatus, WriteStatus
 from respond.core.script import Effect, PersonRecord
 from respond.core.shapes import encode
 from respond.core.showable import hidden_character, showable_host
-from respond.deciding import Entry, asked_now
+from respond.people.answers import Entry, asked_now
 from respond.server.board import OneRun
 from respond.views.approval_text import at_text, writes_asked
 from respond.views.layout import said, word
@@ -33,7 +33,7 @@ from respond.views.plan_text import (
     row_pairs,
     row_remarks,
 )
-from respond.views.runs import status_text
+from respond.views.run_list import status_text
 from respond.views.summary import containment_lines, item_lines, item_text
 from respond.views.words import (
     clock_text,

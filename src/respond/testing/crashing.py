@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from respond.company.crash_points import Killed, Moments
 from respond.errors import ExitCode
-from respond.testing.moments import Killed, Moments
-from respond.testing.stage import Stage
+from respond.testing.runbook_kit import Stage
 
 __all__ = [
     "HANDS",

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from respond.core.events import Actor, Event, Kind, Record, Strength
+from respond.core.fold import RunState, fold
 from respond.core.plan import Plan, PlannedStep, PlannedWrite, StepPlan, digest_of
-from respond.core.run import RunState, fold
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Person, Proof
 from respond.core.shapes import encode
 from respond.ports import Head
-from respond.testing.clock import THE_NIGHT_MS
+from respond.testing.settable_clock import THE_NIGHT_MS
 
 __all__ = ["ExampleRun", "example_plan", "example_task", "example_write"]
 

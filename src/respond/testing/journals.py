@@ -10,14 +10,14 @@ import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from respond.adapters.journal_sqlite import SqliteJournal
-from respond.adapters.keys import MemoryKeys
+from respond.adapters.secrets.key_stores import MemoryKeys
+from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.audit.body import Body, read_body, write_body
 from respond.audit.chain import GENESIS, body_hash, link
 from respond.audit.checkpoint import PublicKey, Signer
 from respond.audit.verify import Anchor, Stored
 from respond.core.events import Actor, Event, Kind, Strength
-from respond.testing.clock import SettableClock
+from respond.testing.settable_clock import SettableClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

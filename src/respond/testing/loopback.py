@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-from respond.adapters.http import Endpoint, HttpTransport
-from respond.adapters.redactor import Redactor
+from respond.adapters.http.transport import Endpoint, HttpTransport
+from respond.adapters.secrets.redactor import Redactor
 from respond.core.values import SecretHandle
 from respond.errors import NotReadyError
 from respond.ports import Clock
-from respond.testing.clock import SettableClock
+from respond.testing.settable_clock import SettableClock
 
 __all__ = ["Answer", "FixedSecrets", "Loopback", "Seen", "page", "says", "transport_to"]
 

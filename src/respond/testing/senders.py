@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import quote_plus
 
 from respond.senders import SENDERS
-from respond.testing.clock import SettableClock
+from respond.testing.settable_clock import SettableClock
 
 __all__ = [
     "RETRIES",

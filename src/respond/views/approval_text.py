@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from respond.core.approval import Request
+from respond.core.fold import RunState
 from respond.core.plan import Plan, PlannedWrite, short_digest, write_from
-from respond.core.run import RunState
 from respond.core.script import Effect
 from respond.ports import Head
 from respond.views.layout import bullets, labelled, said, word, wrap

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from respond.core.events import Kind, Record
+from respond.core.fold import RunState
 from respond.core.outcome import Containment, Item, Outcome, outcome_of
 from respond.core.plan import Plan, PlannedStep, PlannedWrite
-from respond.core.run import RunState
 from respond.core.shapes import encode
 from respond.ports import Head
 from respond.views.plan_text import others_needed, plan_rows

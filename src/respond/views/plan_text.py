@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
+from respond.core.fold import RunState
 from respond.core.plan import Plan, PlannedStep, PlannedWrite, StepPlan, short_digest
-from respond.core.run import RunState
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Proof
 from respond.ports import Head

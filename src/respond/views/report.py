@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from respond.core.events import Kind, Record
+from respond.core.fold import RunState, WriteStatus
 from respond.core.outcome import Known, Outcome, outcome_of
 from respond.core.plan import short_digest
-from respond.core.run import RunState, WriteStatus
 from respond.errors import ExitCode
 from respond.ports import Head, actor_text
 from respond.views.json_view import outcome_json

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from respond.core.fold import RunState
 from respond.core.plan import Plan
 from respond.core.questions import AskConfirm, AskInput, AskStart, Question
-from respond.core.run import RunState
 from respond.core.script import Person
 from respond.ports import Head
 from respond.views.plan_text import plan_screen, step_details

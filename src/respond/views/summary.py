@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from respond.core.fold import RunState, RunStatus
 from respond.core.outcome import Containment, Item, Known, Outcome, outcome_of
-from respond.core.run import RunState, RunStatus
 from respond.errors import ExitCode
 from respond.ports import Head
 from respond.views.layout import bullets, labelled, said, word, wrap

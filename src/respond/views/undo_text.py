@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol
 
 from respond.core.events import Kind
-from respond.core.run import As, Conclusion, RunState
+from respond.core.fold import As, Conclusion, RunState
 from respond.views.layout import bullets, said, word
 
 __all__ = ["PutBack", "put_back", "undo_json", "undo_text"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from respond.core.run import RunState
+from respond.core.fold import RunState
 from respond.core.runbook import Phase
 from respond.errors import ExitCode
 from respond.views.layout import pad, said, width_of, word

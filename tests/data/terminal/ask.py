@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from respond.adapters.clock import SystemClock
-from respond.adapters.keyboard import NotATerminalError, TtyKeyboard
-from respond.adapters.prompt_terminal import TerminalPrompt, YesPrompt, wait_until_stored
+from respond.adapters.prompt.keyboard import NotATerminalError, TtyKeyboard
+from respond.adapters.prompt.terminal import TerminalPrompt, YesPrompt, wait_until_stored
 from respond.core.questions import Answer, AskConfirm, AskInput, AskStart, Decision, Question
 from respond.core.script import PersonRecord
 from respond.testing.example_run import HEAD, ExampleRun, example_plan, example_task

@@ -1,0 +1,1 @@
+"""Requests over HTTP: credentials, bytes, and what came back as errors of ours."""

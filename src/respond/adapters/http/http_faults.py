@@ -1,0 +1,353 @@
+"""Turn what came back, or did not, into errors of ours: the one place that does (P6).
+
+The rule behind the table: a status from 400 to 499 means that the system decided against the
+request, so nothing happened. No status, a 5xx, a redirect, or a success that is not JSON means
+that nobody knows. What failed before the request left is a refusal that may be tried again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from respond.adapters.http.answer import UNSENT, Broken, How, Raw
+from respond.core.script import AuthBasic, AuthBearer, AuthNone, Call
+from respond.core.showable import showable, showable_host
+from respond.errors import NoAnswerError, RefusedBySystemError
+
+__all__ = ["Fault", "Faults", "asked_to_wait_s", "vendor_words"]
+
+_SHOWN_MAX: Final = 200
+_SEARCHED_MAX: Final = 64 * 1024
+_WAIT_LONG_S: Final = 60
+_DISPLAY: Final[Mapping[str, str]] = {
+    "customerio": "Customer.io",
+    "github": "GitHub",
+    "kubernetes": "Kubernetes",
+    "okta": "Okta",
+    "pagerduty": "PagerDuty",
+    "slack": "Slack",
+    "vault": "Vault",
+}
+# 408 and 499 are a server's word for "I stopped waiting": it may have begun.
+_STOPPED_WAITING: Final = frozenset({408, 499})
+_WHY: Final[Mapping[int, str]] = {
+    400: "it does not accept the request",
+    402: "the account's plan does not include this",
+    404: "there is no such thing, or the credential '{credential}' may not see it",
+    405: "it does not offer this operation",
+    409: "something changed meanwhile, or it exists already",
+    410: "it is gone for good",
+    422: "it does not accept the request",
+}
+_DO: Final[Mapping[int, str]] = {
+    402: "do this step by hand, or change the plan",
+    405: "do this step by hand",
+    409: "look again: `respond resume` does",
+}
+_BY_HAND: Final = frozenset({401, 402, 403, 405})
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A request that did not bring an answer to use, as a value: retry rules look at it.
+
+    Attributes:
+        error: What to raise when nothing else is tried.
+        transient: Another attempt of a *read* makes sense.
+        status: HTTP status, or 0.
+        wait_s: What the system asked us to wait, in seconds.
+        cause: What it came from, for the chain of exceptions.
+    """
+
+    error: RefusedBySystemError | NoAnswerError
+    transient: bool = False
+    status: int = 0
+    wait_s: int | None = None
+    cause: Exception | None = None
+
+    def unsent(self, call: Call) -> Fault:
+        """The same fault, met before the request itself left: then nothing happened."""
+        error = self.error
+        return Fault(
+            RefusedBySystemError(
+                error.what,
+                code=error.code if isinstance(error, RefusedBySystemError) else "no-session",
+                why=error.why,
+                do=error.do,
+                request=_says(call),
+                by_hand=error.by_hand,
+                retry_after_s=error.retry_after_s,
+                again=self.transient or (isinstance(error, RefusedBySystemError) and error.again),
+            ),
+            transient=self.transient,
+            # The status was for another request: a 401 there says nothing about a session.
+            status=0,
+            wait_s=self.wait_s,
+            cause=self.cause,
+        )
+
+
+class Faults:
+    """Makes errors for requests. Every text from outside is redacted first, then made showable.
+
+    Args:
+        clean: Takes live secrets out of a text.
+        now_ms: Wall clock, for a ``Retry-After`` that is a date.
+    """
+
+    def __init__(self, clean: Callable[[str], str], now_ms: Callable[[], int]) -> None:
+        self._clean = clean
+        self._now_ms = now_ms
+
+    def unsendable(self, call: Call, problem: str) -> Fault:
+        return Fault(
+            RefusedBySystemError(
+                self._clean(f"{_says(call)} was not sent: {problem}"),
+                code="not-sent",
+                request=self._request(call),
+                do="check the value that stands there; no name or id has this form",
+            )
+        )
+
+    def broken(self, call: Call, system: str, host: str, broken: Broken) -> Fault:
+        """The fault for a request that got no answer."""
+        how = broken.how
+        name = _display(system)
+        if how in UNSENT:
+            why = _UNSENT_WHY[how].format(host=showable_host(host))
+            if broken.detail:
+                why = f"{why}: {showable(broken.detail)}"
+            return Fault(
+                RefusedBySystemError(
+                    self._clean(f"{name} could not be reached for {_says(call)}"),
+                    code="not-connected",
+                    why=self._clean(why),
+                    do=_UNSENT_DO[how],
+                    request=self._request(call),
+                    by_hand=True,
+                    again=True,
+                ),
+                # A certificate does not get better within seconds.
+                transient=how is not How.NOT_TRUSTED,
+                cause=broken.cause,
+            )
+        why = ""
+        if how is How.TIMED_OUT:
+            what = f"{name} did not answer {_says(call)} within {call.timeout_s} s"
+        elif how is How.CUT:
+            what = f"{name} cut the connection during {_says(call)}"
+        else:
+            what = f"{name} answered {_says(call)} with something that cannot be read"
+            why = f"{how.value}: {showable(broken.detail)}" if broken.detail else how.value
+        return Fault(
+            NoAnswerError(self._clean(what), why=self._clean(why), request=self._request(call)),
+            transient=how in {How.TIMED_OUT, How.CUT},
+            cause=broken.cause,
+        )
+
+    def not_json(self, call: Call, system: str, raw: Raw, problem: str) -> Fault:
+        """A success without JSON. It is no success: some systems answer any path with a page."""
+        kind = showable(raw.headers.get("content-type", "nothing said"), limit=60)
+        return Fault(
+            NoAnswerError(
+                self._clean(
+                    f"{_display(system)} answered {raw.status} to {_says(call)} "
+                    "with a page that is not JSON"
+                ),
+                why=self._clean(f"{problem}; content type: {kind}"),
+                do="look in the system itself whether it happened; the address may be wrong",
+                request=self._request(call),
+            ),
+            status=raw.status,
+        )
+
+    def refused(self, call: Call, system: str, credential: str, raw: Raw, body: Any) -> Fault:
+        """The fault for a status outside 2xx that the parser does not handle itself."""
+        status = raw.status
+        wait_s = asked_to_wait_s(raw.headers, self._now_ms())
+        what = self._clean(f"{_display(system)} answered {status} to {_says(call)}")
+        words = self._words(body)
+        request = self._request(call)
+        if 300 <= status <= 399:  # noqa: PLR2004 - the class of redirects
+            place = showable_host(_host(raw.headers.get("location", "")))
+            return Fault(
+                NoAnswerError(
+                    f"{what}, a redirect; redirects are not followed",
+                    why=self._clean(f"it points to {place or 'no host'}"),
+                    do=f"check the address of connection '{call.connection}'",
+                    request=request,
+                ),
+                status=status,
+            )
+        if not 400 <= status <= 499 or status in _STOPPED_WAITING:  # noqa: PLR2004 - the class
+            return Fault(
+                NoAnswerError(
+                    what,
+                    why=_join("the system has trouble of its own", words),
+                    request=request,
+                    retry_after_s=wait_s,
+                ),
+                transient=True,
+                status=status,
+                wait_s=wait_s,
+            )
+        if status == 429:  # noqa: PLR2004 - RFC 6585, section 4
+            asked = "" if wait_s is None else f"; it asks to wait {wait_s} s"
+            return Fault(
+                RefusedBySystemError(
+                    what,
+                    code="429",
+                    why=_join(f"too many requests{asked}", words),
+                    do="wait, then `respond resume`",
+                    request=request,
+                    by_hand=wait_s is not None and wait_s > _WAIT_LONG_S,
+                    retry_after_s=wait_s,
+                    again=True,
+                ),
+                transient=True,
+                status=status,
+                wait_s=wait_s,
+            )
+        why, do = _why_and_do(call, status, credential)
+        return Fault(
+            RefusedBySystemError(
+                what,
+                code=str(status),
+                why=_join(why, words),
+                do=do,
+                request=request,
+                by_hand=status in _BY_HAND,
+            ),
+            status=status,
+        )
+
+    def bad_session(self, call: Call, system: str, credential: str, problem: str) -> Fault:
+        """The exchange of a credential for a session answered something else."""
+        return Fault(
+            RefusedBySystemError(
+                self._clean(f"{_display(system)} gave no session for {_says(call)}"),
+                code="no-session",
+                why=f"the exchange of the credential '{credential}' failed: {problem}",
+                do=f"respond connect {call.connection}",
+                request=self._request(call),
+                by_hand=True,
+            )
+        )
+
+    def _words(self, body: Any) -> str:
+        # Redacted before it is shortened: half a secret would not be found.
+        return showable(self._clean(vendor_words(body)), limit=_SHOWN_MAX)
+
+    def _request(self, call: Call) -> str:
+        return self._clean(_says(call))
+
+
+_UNSENT_WHY: Final[Mapping[How, str]] = {
+    How.NOT_FOUND: "the name {host} leads nowhere",
+    How.NOT_CONNECTED: "no connection to {host}",
+    How.NOT_TRUSTED: "the certificate of {host} is not accepted",
+    How.NO_TLS: "{host} does not speak TLS as it should",
+    How.CROWDED: "all connections to {host} are in use",
+}
+_UNSENT_DO: Final[Mapping[How, str]] = {
+    How.NOT_FOUND: "check the network, and the address in respond.toml",
+    How.NOT_CONNECTED: "check the network, then `respond resume`",
+    How.NOT_TRUSTED: "find out who answers there before anything else; nothing was sent",
+    How.NO_TLS: "check the address in respond.toml; nothing was sent",
+    How.CROWDED: "wait, then `respond resume`",
+}
+
+
+def vendor_words(body: Any) -> str:
+    """The message in a vendor's error body, of the shapes that our systems use; else empty.
+
+    Sources: the error pages of Customer.io, Slack, PagerDuty, Vault, Kubernetes (``Status``),
+    Okta, SCIM (RFC 7644, section 3.12) and OAuth (RFC 6749, section 5.2).
+    """
+    found: list[str] = []
+    _gather(body, found, levels=5)
+    return "; ".join(dict.fromkeys(found))[:_SEARCHED_MAX]
+
+
+_WORD_KEYS: Final = (
+    "error", "error_description", "message", "detail", "errorSummary", "reason", "needed",
+    "errors", "meta", "pointer", "source",
+)  # fmt: skip
+
+
+def _gather(body: Any, found: list[str], *, levels: int) -> None:
+    if isinstance(body, str):
+        found.append(body)
+    elif levels and isinstance(body, dict):
+        for key in _WORD_KEYS:
+            if key in body:
+                _gather(body[key], found, levels=levels - 1)
+    elif levels and isinstance(body, list):
+        for item in body[:5]:
+            _gather(item, found, levels=levels - 1)
+
+
+def asked_to_wait_s(headers: Mapping[str, str], now_ms: int) -> int | None:
+    """What the answer asks us to wait, in whole seconds, or None.
+
+    Source: RFC 9110, section 10.2.3 (seconds or a date); PagerDuty tells seconds in
+    ``ratelimit-reset`` instead.
+    """
+    text = headers.get("retry-after", headers.get("ratelimit-reset", "")).strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return int(text)
+    if not text or len(text) > 40:  # noqa: PLR2004 - a date has 29 characters
+        return None
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 8 ms, rarely needed
+
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, IndexError, TypeError):
+        return None
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    return max(0, -int((now_ms / 1000 - date.timestamp()) // 1))
+
+
+def _why_and_do(call: Call, status: int, credential: str) -> tuple[str, str]:
+    if isinstance(call.auth, AuthNone):
+        named, connect = "", ""
+    elif isinstance(call.auth, (AuthBearer, AuthBasic)):
+        named, connect = "the secret that was tried", ""
+    else:
+        named, connect = f"the credential '{credential}'", f"respond connect {call.connection}"
+    if status == 401:  # noqa: PLR2004 - RFC 9110, section 15.5.2
+        return (f"{named} is not accepted" if named else "it wants a credential"), connect
+    if status == 403:  # noqa: PLR2004 - RFC 9110, section 15.5.4
+        if not named:
+            return "it is not allowed", "do this step by hand"
+        return (
+            f"{named} is known but may not do this",
+            "give it the missing permission, or do this step by hand",
+        )
+    why = _WHY.get(status, "it refused").format(credential=credential)
+    return why, _DO.get(status, "")
+
+
+def _says(call: Call) -> str:
+    return showable(call.says, limit=_SHOWN_MAX)
+
+
+def _display(system: str) -> str:
+    return _DISPLAY.get(system, showable(system, limit=40))
+
+
+def _join(why: str, words: str) -> str:
+    return f"{why}; it says: {words}" if words else why
+
+
+def _host(location: str) -> str:
+    try:
+        return urlsplit(location).hostname or ""
+    except ValueError:
+        return ""

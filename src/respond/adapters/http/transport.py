@@ -1,0 +1,703 @@
+"""Carry out ``Call``s over HTTP: one object that can only read, another one that writes.
+
+``HttpTransport`` belongs to one run. It gives out an ``HttpReader``, whose client refuses at its
+lowest level to send anything but reads, and an ``HttpPen``, which wants an intent for each
+request and never sends one twice. A dry run is given the first alone (P5).
+
+httpx is imported by ``adapters.http_wire`` when the first request leaves, tenacity when the
+first read has failed: neither costs anything before.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from respond.adapters.http.answer import Broken, Raw
+from respond.adapters.http.auth import (
+    EXCHANGE_PATH,
+    READ_ONLY,
+    SCHEMES,
+    Kind,
+    Scheme,
+    Session,
+    basic,
+    kind_of,
+    scheme_for,
+    session_from,
+)
+from respond.adapters.http.http_faults import Fault, Faults
+from respond.adapters.http.request import (
+    READING,
+    Endpoint,
+    HeaderLine,
+    Site,
+    UnsendableError,
+    WriteRefusedError,
+    body_of,
+    header_line,
+    headers_of,
+    target,
+)
+from respond.adapters.secrets.redactor import Redactor
+from respond.core.script import (
+    AuthBasic,
+    AuthBearer,
+    AuthNone,
+    AuthOwn,
+    Call,
+    OwnCredential,
+    Reply,
+)
+from respond.core.showable import showable
+from respond.core.values import SecretHandle
+from respond.errors import NotReadyError, RefusedBySystemError, UsageError
+from respond.formats.strict_json import NotStrictJsonError, decode
+from respond.ports import Clock, Intent, Secrets
+
+if TYPE_CHECKING:
+    import httpx
+    from tenacity import RetryCallState, Retrying
+
+    from respond.adapters.http.wire import Pool
+
+__all__ = [
+    "BODY_BYTES_MAX",
+    "NOT_JSON",
+    "SAFE_POSTS",
+    "SLACK_READS",
+    "Endpoint",
+    "HttpPen",
+    "HttpReader",
+    "HttpTransport",
+    "WriteRefusedError",
+]
+
+BODY_BYTES_MAX: Final = 5 * 1024 * 1024
+_DEPTH_MAX: Final = 64
+_NO_CONTENT: Final = frozenset({204, 205, 304})
+NOT_JSON: Final = "x-respond-not-json"
+"""Header that we add to a reply whose status the parser wanted and whose body is not JSON."""
+
+_RETRIES: Final = 3
+_PAUSE_S_FIRST: Final = 0.5
+_PAUSE_S_MAX: Final = 30.0
+_ASKED_S_MAX: Final = 60
+"""A longer ``Retry-After`` ends the read instead of being cut short."""
+
+SAFE_POSTS: Final = frozenset({("customerio", "management", EXCHANGE_PATH)})
+"""(system, kind of surface, path) of what is read with POST. The exchange leaves nothing behind
+but a session that can only read: the reader insists on that scope."""
+
+# Slack takes most of its methods by GET too, writing ones included, so the verb says nothing.
+SLACK_READS: Final = frozenset(
+    {
+        "admin.apps.approved.list", "admin.users.list", "admin.users.session.list", "api.test",
+        "auth.test", "bots.info", "chat.getPermalink", "conversations.history",
+        "conversations.info", "conversations.list", "conversations.members",
+        "conversations.replies", "pins.list", "team.info", "usergroups.list",
+        "usergroups.users.list", "users.conversations", "users.info", "users.list",
+        "users.lookupByEmail",
+    }
+)  # fmt: skip
+"""Slack methods that only read."""
+
+
+# --- what a run is given ------------------------------------------------------------------------
+
+
+class HttpTransport:
+    """Connections, addresses and credentials of one run. Use it as a context manager.
+
+    Args:
+        endpoints: By name of connection.
+        secrets: Credentials of connections.
+        opener: Opens a secret of the run.
+        clock: For pauses, deadlines and the age of sessions.
+        user_agent: Who we are, ``respond/0.1.0``.
+        redactor: Learns every secret that is opened here, and cleans every error text.
+        timeout_scale: Times every ``timeout_s``; below one for tests and rehearsals.
+        body_bytes_max: A longer answer is no answer.
+        waiting: Told before each pause what is waited for and how long, in seconds.
+
+    Raises:
+        UsageError: An address is not https or not one at all, or a scheme is unknown. Nothing
+            was opened.
+    """
+
+    def __init__(
+        self,
+        endpoints: Mapping[str, Endpoint],
+        secrets: Secrets,
+        opener: Callable[[SecretHandle], str],
+        clock: Clock,
+        *,
+        user_agent: str,
+        redactor: Redactor,
+        timeout_scale: float = 1.0,
+        body_bytes_max: int = BODY_BYTES_MAX,
+        waiting: Callable[[str, float], None] | None = None,
+    ) -> None:
+        for name, endpoint in endpoints.items():
+            if endpoint.auth not in SCHEMES:
+                raise UsageError(
+                    f"the connection '{name}' has the unknown scheme {endpoint.auth!r}",
+                    why=f"known are {', '.join(sorted(SCHEMES))}",
+                    do=f"correct auth under [connections.{name}]",
+                )
+        self._clock = clock
+        self._waiting = waiting
+        self._wires = _Wires(clock, endpoints)
+        self._line = partial(
+            _Line,
+            endpoints=endpoints,
+            sites=self._wires.sites,
+            vault=_Vault(secrets, opener, redactor),
+            clock=clock,
+            user_agent=user_agent,
+            faults=Faults(redactor.clean, clock.now_ms),
+            timeout_scale=timeout_scale,
+            body_bytes_max=body_bytes_max,
+        )
+
+    def reader(self) -> HttpReader:
+        """A new object that can only read."""
+        line = self._line(client=self._wires.reading, writes=False)
+        return HttpReader(line, self._clock, self._waiting)
+
+    def pen(self) -> HttpPen:
+        """A new object that writes, one intent each."""
+        return HttpPen(self._line(client=self._wires.writing, writes=True))
+
+    def close(self) -> None:
+        self._wires.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class HttpReader:
+    """Sends reads, and tries again where that makes sense. A port: ``Reader``.
+
+    It tries four times in all: after a pause that the system asks for (up to a minute), or that
+    doubles from half a second. What it was not given is a way to write.
+    """
+
+    def __init__(
+        self, line: _Line, clock: Clock, waiting: Callable[[str, float], None] | None = None
+    ) -> None:
+        self._line = line
+        self._clock = clock
+        self._waiting = waiting
+
+    def fetch(self, call: Call) -> Reply:
+        """Send a read.
+
+        Raises:
+            WriteRefusedError: The call may write; nothing was sent.
+            RefusedBySystemError, NoAnswerError, NotReadyError: As their names say.
+        """
+        _refuse_write(call, self._line.system(call.connection))
+        result = self._once(call)
+        if isinstance(result, Fault) and _worth_another(result):
+            result = self._patiently(call, result)
+        if isinstance(result, Fault):
+            raise result.error from result.cause
+        return result
+
+    def _once(self, call: Call) -> Reply | Fault:
+        result = self._line.round(call)
+        # A session may end before its time; one new session for one read that met it.
+        if result.status == 401 and self._line.renew(call):  # noqa: PLR2004 - RFC 9110, 15.5.2
+            result = self._line.round(call)
+        return result
+
+    def _patiently(self, call: Call, first: Fault) -> Reply | Fault:
+        attempts = iter((lambda: first,))
+
+        def attempt() -> Reply | Fault:
+            # The first attempt was made before tenacity was needed, and is only told here.
+            made = next(attempts, None)
+            return made() if made else self._once(call)
+
+        return _retrying(self._pause)(attempt)
+
+    def _pause(self, seconds: float) -> None:
+        if self._waiting:
+            self._waiting("the system to take requests again", seconds)
+        self._clock.sleep(seconds)
+
+
+class HttpPen:
+    """Sends writes, each with an intent of its own and each once. A port: ``Pen``."""
+
+    def __init__(self, line: _Line) -> None:
+        self._line = line
+
+    def send(self, intent: Intent, call: Call, digest: str) -> Reply:
+        """Spend the intent, then send, once.
+
+        Raises:
+            RefusedBySystemError: The system said no, or the request never left; nothing happened.
+            NoAnswerError: It left and no usable answer came; it may have happened.
+            IntentSpentError: Nothing was sent.
+        """
+        intent.spend(digest)
+        try:
+            result = self._line.round(call)
+        except NotReadyError as error:
+            raise RefusedBySystemError(
+                error.what,
+                code="not-ready",
+                why=error.why,
+                do=error.do,
+                request=showable(call.says),
+                by_hand=True,
+            ) from error
+        if isinstance(result, Reply):
+            return result
+        refused = result.error
+        if (
+            isinstance(refused, RefusedBySystemError)
+            and result.status == 401  # noqa: PLR2004 - RFC 9110, section 15.5.2
+            and self._line.renew(call)
+        ):
+            refused.again = True
+        raise refused from result.cause
+
+
+# --- what only reads ----------------------------------------------------------------------------
+
+
+def _refuse_write(call: Call, system: str) -> None:
+    """Raise ``WriteRefusedError`` unless the call can not change anything."""
+    if call.method in READING:
+        if call.body is not None:
+            raise WriteRefusedError(f"{call.says} reads, and yet has a body")
+        if (
+            system == "slack"
+            and kind_of(call.surface) != "scim"
+            and call.path[-1:] not in _SLACK_ENDS
+        ):
+            raise WriteRefusedError(f"{call.says} is not on the list of Slack methods that read")
+        return
+    if not _is_safe_post(call, system):
+        raise WriteRefusedError(f"{call.says} may write, and a reader was given it")
+
+
+_SLACK_ENDS: Final = frozenset((name,) for name in SLACK_READS)
+
+
+def _is_safe_post(call: Call, system: str) -> bool:
+    return (
+        call.method == "POST"
+        and (system, kind_of(call.surface), call.path) in SAFE_POSTS
+        and call.form
+        and isinstance(call.body, Mapping)
+        and call.body.get("scope") == READ_ONLY
+        and not call.query
+        and not call.headers
+    )
+
+
+def _worth_another(result: Reply | Fault) -> bool:
+    return isinstance(result, Fault) and result.transient and (result.wait_s or 0) <= _ASKED_S_MAX
+
+
+def _retrying(pause: Callable[[float], None]) -> Retrying:
+    import tenacity  # noqa: PLC0415 - 30 ms that only a failed read has to pay
+
+    backoff = tenacity.wait_exponential(
+        multiplier=_PAUSE_S_FIRST, max=_PAUSE_S_MAX
+    ) + tenacity.wait_random(0, _PAUSE_S_FIRST)
+
+    def as_asked(state: RetryCallState) -> float:
+        result = state.outcome.result() if state.outcome else None
+        asked = result.wait_s if isinstance(result, Fault) else None
+        # Never earlier than asked; and "0" is no invitation to come back at once.
+        return max(float(asked or 0), backoff(state))
+
+    return tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(1 + _RETRIES),
+        wait=as_asked,
+        retry=tenacity.retry_if_result(_worth_another),
+        sleep=pause,
+        # The last result stands, whatever it is.
+        retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+    )
+
+
+# --- the line: one call, one request, one result ------------------------------------------------
+
+
+class _Wires:
+    """Makes the pool and its two clients when the first request needs them."""
+
+    def __init__(self, clock: Clock, endpoints: Mapping[str, Endpoint]) -> None:
+        self._clock = clock
+        self.sites = {
+            (name, surface): Site.parse(url, connection=name, loopback_ok=end.loopback_ok)
+            for name, end in endpoints.items()
+            for surface, url in end.base_urls.items()
+        }
+        self._safe = frozenset(
+            (site.origin, target(site.prefix, Call("", surface, "POST", path)))
+            for (name, surface), site in self.sites.items()
+            for system, safe_surface, path in SAFE_POSTS
+            if endpoints[name].system == system and kind_of(surface) == safe_surface
+        )
+        self._lock = threading.Lock()
+        self._pool: Pool | None = None
+        self._reading: httpx.Client | None = None
+        self._writing: httpx.Client | None = None
+
+    def reading(self) -> httpx.Client:
+        with self._lock:
+            if self._reading is None:
+                self._reading = self._open().reading_client(self._is_safe)
+            return self._reading
+
+    def writing(self) -> httpx.Client:
+        with self._lock:
+            if self._writing is None:
+                self._writing = self._open().writing_client()
+            return self._writing
+
+    def close(self) -> None:
+        with self._lock:
+            if self._pool is not None:
+                self._pool.close()
+            self._pool = self._reading = self._writing = None
+
+    def _open(self) -> Pool:
+        if self._pool is None:
+            from respond.adapters.http.wire import Pool  # noqa: PLC0415 - httpx takes 75 ms
+
+            secure = any(site.secure for site in self.sites.values())
+            self._pool = Pool(self._clock, secure=secure)
+        return self._pool
+
+    def _is_safe(self, method: str, origin: str, place: bytes) -> bool:
+        return method == "POST" and (origin, place) in self._safe
+
+
+class _Vault:
+    """Opens secrets for requests, and tells the redactor about each."""
+
+    def __init__(
+        self, secrets: Secrets, opener: Callable[[SecretHandle], str], redactor: Redactor
+    ) -> None:
+        self._secrets = secrets
+        self._opener = opener
+        self._redactor = redactor
+
+    def own(self, name: str) -> str:
+        value = self._secrets.credential(name)
+        self.learn(name, value)
+        return value
+
+    def of_run(self, handle: SecretHandle) -> str:
+        value = self._opener(handle)
+        self.learn(handle.name, value)
+        return value
+
+    def learn(self, name: str, value: str) -> None:
+        self._redactor.register(name, value)
+        # Of a pair the second half is the secret; it may be printed alone.
+        if value.count(":") == 1 and "//" not in value:
+            self._redactor.register(name, value.partition(":")[2])
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What is the same for every request to one surface of one connection."""
+
+    endpoint: Endpoint
+    site: Site
+    scheme: Scheme
+    origin: Any
+    headers: tuple[HeaderLine, ...]
+
+    @property
+    def credential(self) -> str:
+        return f"{self.endpoint.connection}{self.scheme.suffix}"
+
+
+class _Line:
+    """Sends one request for one call, with the credential that belongs there."""
+
+    def __init__(
+        self,
+        *,
+        client: Callable[[], httpx.Client],
+        writes: bool,
+        endpoints: Mapping[str, Endpoint],
+        sites: Mapping[tuple[str, str], Site],
+        vault: _Vault,
+        clock: Clock,
+        user_agent: str,
+        faults: Faults,
+        timeout_scale: float,
+        body_bytes_max: int,
+    ) -> None:
+        self._client = client
+        self._writes = writes
+        self._endpoints = endpoints
+        self._sites = sites
+        self._vault = vault
+        self._clock = clock
+        self._user_agent = user_agent
+        self._faults = faults
+        self._timeout_scale = timeout_scale
+        self._body_bytes_max = body_bytes_max
+        self._places: dict[tuple[str, str], _Place] = {}
+        self._sessions: dict[str, Session] = {}
+        self._renewed: set[str] = set()
+        self._session_lock = threading.Lock()
+
+    def system(self, connection: str) -> str:
+        endpoint = self._endpoints.get(connection)
+        return endpoint.system if endpoint else ""
+
+    def round(self, call: Call) -> Reply | Fault:
+        """Send it once. Raises ``NotReadyError`` when there is nothing to send it with."""
+        place = self._place(call)
+        try:
+            headers = _merged(place.headers, headers_of(call))
+            where = target(place.site.prefix, call)
+            authorization = self._authorization(call, place)
+            if isinstance(authorization, Fault):
+                return authorization.unsent(call)
+            headers += authorization
+            content = self._content(call, place, headers)
+        except UnsendableError as error:
+            return self._faults.unsendable(call, str(error))
+        raw = self._send(call, place, where, headers, content)
+        if isinstance(raw, Broken):
+            system = place.endpoint.system
+            return self._faults.broken(call, system, place.site.host, raw)
+        if raw.status != 401:  # noqa: PLR2004 - RFC 9110, section 15.5.2
+            self._renewed.discard(place.credential)
+        return self._judge(call, place, raw)
+
+    def renew(self, call: Call) -> bool:
+        """Drop the session that this call was sent with.
+
+        Returns:
+            False when there is none, or when the session before it was refused as well: then the
+            credential itself is at fault.
+        """
+        place = self._place(call)
+        if place.scheme.kind is not Kind.SESSION or not isinstance(call.auth, AuthOwn):
+            return False
+        with self._session_lock:
+            self._sessions.pop(place.credential, None)
+            if place.credential in self._renewed:
+                return False
+            self._renewed.add(place.credential)
+            return True
+
+    # --- preparing ---
+
+    def _place(self, call: Call) -> _Place:
+        key = (call.connection, call.surface)
+        place = self._places.get(key)
+        if place is None:
+            place = self._places[key] = self._make_place(*key)
+        return place
+
+    def _make_place(self, connection: str, surface: str) -> _Place:
+        endpoint = self._endpoints.get(connection)
+        if endpoint is None:
+            raise NotReadyError(
+                f"the connection '{connection}' is not configured",
+                do=f"add [connections.{connection}] to respond.toml, then "
+                f"`respond connect {connection}`",
+            )
+        site = self._sites.get((connection, surface))
+        if site is None:
+            raise NotReadyError(
+                f"the connection '{connection}' has no address for '{surface}'",
+                do=f"add it under [connections.{connection}]",
+            )
+        from respond.adapters.http.only_httpx import httpx  # noqa: PLC0415 - a request is about to leave
+
+        scheme = scheme_for(endpoint.auth, surface)
+        try:
+            headers = [header_line(*pair) for pair in self._constant_headers(endpoint, scheme)]
+        except UnsendableError as error:
+            raise UsageError(f"the connection '{connection}' cannot be used: {error}") from None
+        return _Place(endpoint, site, scheme, httpx.URL(site.origin), tuple(headers))
+
+    def _constant_headers(self, endpoint: Endpoint, scheme: Scheme) -> Sequence[tuple[str, str]]:
+        from_options = scheme.from_options + (scheme.from_options_on_write if self._writes else ())
+        return (
+            ("User-Agent", self._user_agent),
+            # Compressed answers could grow a thousandfold after they were measured.
+            ("Accept-Encoding", "identity"),
+            *scheme.always,
+            *(scheme.on_write if self._writes else ()),
+            *(
+                (header, endpoint.options[option])
+                for option, header in from_options
+                if endpoint.options.get(option)
+            ),
+            *endpoint.headers,
+        )
+
+    def _authorization(self, call: Call, place: _Place) -> Sequence[HeaderLine] | Fault:
+        scheme = place.scheme
+        match call.auth:
+            case AuthNone():
+                return ()
+            case AuthBearer(handle):
+                # In the form in which this system takes a token: that is what is probed.
+                pair = (scheme.header, f"{scheme.before}{self._vault.of_run(handle)}")
+            case AuthBasic(handle):
+                pair = ("Authorization", basic(self._vault.of_run(handle)))
+            case AuthOwn():
+                if scheme.kind in {Kind.BODY, Kind.NOTHING}:
+                    return ()
+                value = self._own(place)
+                if isinstance(value, Fault):
+                    return value
+                pair = scheme.header_for(value)
+        try:
+            return (header_line(*pair),)
+        except UnsendableError:
+            raise UnsendableError("the credential holds characters that no header can") from None
+
+    def _own(self, place: _Place) -> str | Fault:
+        if place.scheme.kind is not Kind.SESSION:
+            return self._vault.own(place.credential)
+        with self._session_lock:
+            session = self._sessions.get(place.credential)
+            if session is None or not session.good(self._clock.now_ms()):
+                made = self._exchange(place)
+                if isinstance(made, Fault):
+                    return made
+                session = self._sessions[place.credential] = made
+            return session.token.open()
+
+    def _exchange(self, place: _Place) -> Session | Fault:
+        """Trade the credential for a session: one that can only read, unless this line writes.
+
+        Source: the vendor's own command line client, see the connector's page.
+        """
+        scope = "" if self._writes else READ_ONLY
+        body: dict[str, Any] = {"grant_type": "client_credentials"}
+        body["client_secret"] = OwnCredential()
+        if scope:
+            body["scope"] = scope
+        call = Call(
+            place.endpoint.connection,
+            "management",
+            "POST",
+            EXCHANGE_PATH,
+            body=body,
+            form=True,
+            auth=AuthNone(),
+        )
+        headers = list(place.headers)
+        content = self._content(call, place, headers)
+        raw = self._send(call, place, target(place.site.prefix, call), headers, content)
+        system = place.endpoint.system
+        if isinstance(raw, Broken):
+            return self._faults.broken(call, system, place.site.host, raw)
+        reply = self._judge(call, place, raw, own=True)
+        if isinstance(reply, Fault):
+            return reply
+        session = session_from(reply.body, scope=scope, now_ms=self._clock.now_ms())
+        if isinstance(session, str):
+            return self._faults.bad_session(call, system, place.credential, session)
+        self._vault.learn(f"{place.credential} session", session.token.open())
+        return session
+
+    def _content(self, call: Call, place: _Place, headers: list[HeaderLine]) -> bytes | None:
+        def open_leaf(leaf: SecretHandle | OwnCredential) -> str:
+            if isinstance(leaf, OwnCredential):
+                return self._vault.own(place.credential)
+            return self._vault.of_run(leaf)
+
+        body = body_of(call, open_leaf)
+        if body is None:
+            return None
+        kind, content = body
+        if not any(name.lower() == b"content-type" for name, _ in headers):
+            headers.append((b"Content-Type", kind if call.form else place.scheme.json_type))
+        return content
+
+    # --- sending and judging ---
+
+    def _send(
+        self,
+        call: Call,
+        place: _Place,
+        where: bytes,
+        headers: list[HeaderLine],
+        content: bytes | None,
+    ) -> Raw | Broken:
+        from respond.adapters.http.wire import send  # noqa: PLC0415 - see above
+
+        return send(
+            self._client(),
+            call.method,
+            place.origin,
+            where,
+            headers,
+            content,
+            timeout_s=call.timeout_s * self._timeout_scale,
+            body_bytes_max=self._body_bytes_max,
+        )
+
+    def _judge(self, call: Call, place: _Place, raw: Raw, *, own: bool = False) -> Reply | Fault:
+        """Take an answer as a reply, or say what is wrong with it."""
+        system = place.endpoint.system
+        body, problem = _decoded(raw)
+        if raw.status in call.answers:
+            headers = {**raw.headers, NOT_JSON: "1"} if problem else raw.headers
+            return Reply(raw.status, headers, body)
+        if not 200 <= raw.status <= 299:  # noqa: PLR2004 - the class of successes
+            named = Call(call.connection, call.surface, call.method, call.path) if own else call
+            return self._faults.refused(named, system, place.credential, raw, body)
+        if problem:
+            return self._faults.not_json(call, system, raw, problem)
+        # A write may succeed without a word; a read that says nothing has not answered.
+        if (
+            not raw.body
+            and call.method in {"GET", "POST"}
+            and not self._writes
+            and (raw.status not in _NO_CONTENT)
+        ):
+            return self._faults.not_json(call, system, raw, "it is empty")
+        return Reply(raw.status, raw.headers, body)
+
+
+def _merged(ours: Sequence[HeaderLine], own: Sequence[HeaderLine]) -> list[HeaderLine]:
+    """A call's own header takes the place of ours with the same name."""
+    if not own:
+        return list(ours)
+    names = {name.lower() for name, _ in own}
+    return [line for line in ours if line[0].lower() not in names] + list(own)
+
+
+def _decoded(raw: Raw) -> tuple[Any, str]:
+    """The JSON in an answer and an empty text, or None and what is wrong with it."""
+    if not raw.body:
+        return None, ""
+    try:
+        return decode(raw.body, depth_max=_DEPTH_MAX), ""
+    except NotStrictJsonError as error:
+        return None, str(error)

@@ -1,0 +1,303 @@
+"""Send the bytes of one request, once, and say what came back or how far it got.
+
+The only module that uses httpx, and ``adapters.http`` imports it when the first request
+leaves. It knows no system and makes no errors of ours: it answers ``Raw`` or ``Broken``.
+
+Connections come from httpcore, the pool underneath httpx, because two things can be said only
+there: one deadline over the whole answer (httpx has one for each read, so that a server could
+drip for hours), and which client may send which verb.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, Final
+
+import httpcore
+
+from respond.adapters.http.answer import Broken, How, Raw
+from respond.adapters.http.only_httpx import httpx
+from respond.adapters.http.request import READING, WriteRefusedError
+from respond.ports import Clock
+
+__all__ = ["FAULTS", "Pool", "send"]
+
+FAULTS: Final = (httpx.HTTPError, httpx.InvalidURL)
+"""What httpx raises where another library sends with it, and no usable answer comes."""
+
+_KEEP_S: Final = 5.0
+_CONNECTIONS_MAX: Final = 16
+_LINE_ERRORS: Final = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+)
+
+
+class Pool:
+    """The connections of one run, shared by a client that can only read and one that writes.
+
+    Args:
+        clock: For deadlines.
+        secure: Whether any endpoint speaks TLS; loading certificates takes 20 ms and more.
+    """
+
+    def __init__(self, clock: Clock, *, secure: bool) -> None:
+        self._deadlines = _Deadlines(clock)
+        context = httpx.create_ssl_context(verify=True, trust_env=False) if secure else None
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=context,
+            max_connections=_CONNECTIONS_MAX,
+            max_keepalive_connections=_CONNECTIONS_MAX,
+            keepalive_expiry=_KEEP_S,
+            retries=0,
+            network_backend=_Network(self._deadlines),
+        )
+
+    def reading_client(self, safe: Callable[[str, str, bytes], bool]) -> httpx.Client:
+        """A client that has no way to send anything but reads and what ``safe`` knows.
+
+        ``safe`` gets method, origin and target of any other request.
+        """
+
+        def permit(request: httpx.Request) -> None:
+            if request.method in READING:
+                return
+            if not safe(request.method, str(request.url), request.extensions["target"]):
+                raise WriteRefusedError(f"a reading client was given a {request.method}")
+
+        return _client(_Wire(self._pool, self._deadlines, permit))
+
+    def writing_client(self) -> httpx.Client:
+        return _client(_Wire(self._pool, self._deadlines, lambda _: None))
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+def send(
+    client: httpx.Client,
+    method: str,
+    origin: httpx.URL,
+    target: bytes,
+    headers: list[tuple[bytes, bytes]],
+    content: bytes | None,
+    *,
+    timeout_s: float,
+    body_bytes_max: int,
+) -> Raw | Broken:
+    """Send one request once and read its answer to the end, within ``timeout_s`` in all."""
+    request = httpx.Request(
+        method,
+        origin,
+        headers=headers,
+        content=content,
+        extensions={
+            # The target goes to the wire as it is: httpx would fold dot segments and undo quotes.
+            "target": target,
+            "timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout_s),
+        },
+    )
+    try:
+        response = client.send(request, stream=True, auth=None, follow_redirects=False)
+    except _LINE_ERRORS as error:
+        return _broken(error)
+    try:
+        return _read(response, 0 if method == "HEAD" else body_bytes_max)
+    except _LINE_ERRORS as error:
+        return _broken(error)
+    finally:
+        response.close()
+
+
+def _read(response: httpx.Response, body_bytes_max: int) -> Raw | Broken:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in response.headers.raw:
+        name = raw_name.decode("latin-1").lower()
+        value = raw_value.decode("latin-1")
+        if name != "set-cookie":
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    if headers.get("content-encoding", "identity") != "identity":
+        return _no_more(How.ENCODED, headers["content-encoding"][:40])
+    # The answer to HEAD tells the length of a body that does not come.
+    length = headers.get("content-length", "0") if body_bytes_max else "0"
+    if len(length) > len(str(body_bytes_max)) or int(length) > body_bytes_max:
+        return _no_more(How.TOO_LONG, f"more than {body_bytes_max} bytes")
+    parts: list[bytes] = []
+    size = 0
+    for part in response.iter_raw():
+        size += len(part)
+        if size > body_bytes_max:
+            return _no_more(How.TOO_LONG, f"more than {body_bytes_max} bytes")
+        parts.append(part)
+    return Raw(response.status_code, headers, b"".join(parts))
+
+
+def _no_more(how: How, detail: str) -> Broken:
+    return Broken(how, detail, ValueError(how.value))
+
+
+def _client(wire: _Wire) -> httpx.Client:
+    # Cookies of one answer have no business in the next request: the jar takes none.
+    jar = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    return httpx.Client(transport=wire, trust_env=False, follow_redirects=False, cookies=jar)
+
+
+def _broken(error: Exception) -> Broken:
+    """Say how far the request got."""
+    match error:
+        case httpcore.PoolTimeout():
+            return Broken(How.CROWDED, "", error)
+        case httpcore.ConnectTimeout():
+            return Broken(How.NOT_CONNECTED, "it took too long", error)
+        case httpcore.ConnectError():
+            return _not_connected(error)
+        case httpcore.ReadTimeout() | httpcore.WriteTimeout():
+            return Broken(How.TIMED_OUT, "", error)
+        case httpcore.ReadError() | httpcore.WriteError():
+            return Broken(How.CUT, "", error)
+        case httpcore.RemoteProtocolError() if "disconnected" in str(error) or (
+            "closed connection" in str(error)
+        ):
+            return _no_more(How.CUT, "")
+        # h11 puts the line that it could not read into its error, and with it what a hostile
+        # or merely talkative server echoes. The chain of exceptions ends here.
+        case _:
+            return _no_more(How.GARBLED, "")
+
+
+def _not_connected(error: Exception) -> Broken:
+    cause = error.__cause__ or error.__context__
+    match cause:
+        case ssl.SSLCertVerificationError():
+            return Broken(How.NOT_TRUSTED, cause.verify_message, error)
+        case ssl.SSLError():
+            return Broken(How.NO_TLS, cause.reason or "", error)
+        case socket.gaierror():
+            return Broken(How.NOT_FOUND, "", error)
+        case OSError():
+            return Broken(How.NOT_CONNECTED, cause.strerror or "", error)
+        case _:
+            return Broken(How.NOT_CONNECTED, "", error)
+
+
+# --- underneath httpx ---------------------------------------------------------------------------
+
+
+class _Wire(httpx.BaseTransport):
+    """Hands a request of httpx to the pool, as ``httpx.HTTPTransport`` does, after ``permit``."""
+
+    def __init__(
+        self,
+        pool: httpcore.ConnectionPool,
+        deadlines: _Deadlines,
+        permit: Callable[[httpx.Request], None],
+    ) -> None:
+        self._pool = pool
+        self._deadlines = deadlines
+        self._permit = permit
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self._permit(request)
+        self._deadlines.begin(request.extensions["timeout"]["read"])
+        url = request.url
+        answer = self._pool.handle_request(
+            httpcore.Request(
+                request.method,
+                httpcore.URL(
+                    scheme=url.raw_scheme,
+                    host=url.raw_host,
+                    port=url.port,
+                    target=request.extensions["target"],
+                ),
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions=request.extensions,
+            )
+        )
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Stream(answer.stream))
+
+
+class _Stream(httpx.SyncByteStream):
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._stream
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _Deadlines(threading.local):
+    """Until when the request of this thread may take."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until_ms = 0
+
+    def begin(self, seconds: float) -> None:
+        self._until_ms = self._clock.mono_ms() + int(seconds * 1000)
+
+    def left_s(self, timeout_s: float | None) -> float:
+        """What is left, but no more than ``timeout_s``; zero or less when it is over."""
+        left = (self._until_ms - self._clock.mono_ms()) / 1000
+        return left if timeout_s is None else min(left, timeout_s)
+
+
+class _Network(httpcore.NetworkBackend):
+    """Opens connections whose every read and write knows the deadline."""
+
+    def __init__(self, deadlines: _Deadlines) -> None:
+        self._deadlines = deadlines
+        self._sockets = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        stream = self._sockets.connect_tcp(host, port, timeout, local_address, socket_options)
+        return _Timed(stream, self._deadlines)
+
+
+class _Timed(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream, deadlines: _Deadlines) -> None:
+        self._stream = stream
+        self._deadlines = deadlines
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        left = self._deadlines.left_s(timeout)
+        if left <= 0:
+            raise httpcore.ReadTimeout("the deadline has passed")
+        return self._stream.read(max_bytes, left)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        left = self._deadlines.left_s(timeout)
+        if left <= 0:
+            raise httpcore.WriteTimeout("the deadline has passed")
+        self._stream.write(buffer, left)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        left = self._deadlines.left_s(timeout)
+        if left <= 0:
+            raise httpcore.ConnectTimeout("the deadline has passed")
+        return _Timed(self._stream.start_tls(ssl_context, server_hostname, left), self._deadlines)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)

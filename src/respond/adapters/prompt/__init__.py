@@ -1,0 +1,1 @@
+"""Ask a person at the terminal, or know that nobody sits there."""

@@ -1,0 +1,111 @@
+"""Answer an engine's questions from the journal, where people answer on a page and not here.
+
+A question that nobody has answered parks the run and says, as data, what is asked and which words
+answer it. When the engine comes to the same question again, the answer that stands in the journal
+since is given. A task is finished when it is seen, or when somebody says that it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from respond.adapters.prompt.terminal import answer_to, choices_for
+from respond.core.events import Actor
+from respond.core.fold import RunState
+from respond.core.plan import digest_of
+from respond.core.questions import Answer, AskInput, AskStart, Decision, Question
+from respond.core.script import Person
+from respond.core.shapes import encode
+
+__all__ = ["ServedPrompt"]
+
+_DONE, _CANNOT = "done", "cannot"
+_PRACTICE: Final = (
+    "REHEARSAL: touch no real console. Say that it is done, and a simulated person does it.",
+)
+_ID_HEX: Final = 32
+
+
+@dataclass(slots=True)
+class ServedPrompt:
+    """Nobody sits here; what people said elsewhere is in the run's state.
+
+    Attributes:
+        state: The run as it is now.
+        lines: The words of a question, one line each, for people to read.
+        click: In a rehearsal, what the simulated person does when somebody says that it is done.
+    """
+
+    state: Callable[[], RunState | None]
+    lines: Callable[[Question], tuple[str, ...]]
+    click: Callable[[Person[Any]], str | None] | None = None
+    is_there: bool = False
+    _given: set[str] = field(default_factory=set, init=False)
+
+    def ask(self, question: Question) -> Answer:
+        words = choices_for(question)
+        if isinstance(question, AskInput | AskStart):
+            return Answer(Decision.LATER, reason="that is asked before a run begins")
+        kind = type(question).__name__
+        asks: dict[str, Any] = {
+            "kind": "question",
+            "question": kind,
+            "id": _id(kind, _facts(question)),
+            "title": getattr(question, "title", "") or getattr(question, "says", ""),
+            "lines": list(self.lines(question)),
+            "words": words,
+        }
+        said = self._said(asks["id"])
+        found = answer_to(question, said[0]) if said is not None else None
+        if said is None or found is None:
+            return Answer(Decision.LATER, reason="people answer on the page", asks=asks)
+        return Answer(found.decision, typed=found.typed, by=said[1])
+
+    def by_hand(
+        self, task: Person[Any], title: str, *, seen: Callable[[], bool] | None, every_s: float
+    ) -> Answer:
+        asks: dict[str, Any] = {
+            "kind": "task",
+            "id": _id("task", [title, list(task.steps), task.link, task.task]),
+            "title": title,
+            "lines": [*_PRACTICE, *task.steps] if self.click is not None else list(task.steps),
+            # A drill must lead nobody to the vendor's real console.
+            "link": "" if self.click is not None else task.link,
+            "look_for": task.look_for,
+            "avoid": list(task.avoid),
+            "watched": seen is not None,
+            "keep": bool(task.keep),
+            "words": [_CANNOT] if task.keep else [_DONE, _CANNOT],
+        }
+        said = self._said(asks["id"])
+        if said is not None and said[0] == _CANNOT:
+            return Answer(Decision.NO, typed=_CANNOT, by=said[1], reason=f"{said[1].id} cannot")
+        if said is not None and self.click is not None:
+            self.click(task)
+        if seen is not None and seen():
+            return Answer(Decision.YES, by=said[1] if said else None)
+        if said is not None and seen is None:
+            return Answer(Decision.YES, typed=said[0], by=said[1])
+        why = "said to be done, and not seen yet" if said else "a person does it by hand"
+        return Answer(Decision.LATER, reason=why, asks=asks)
+
+    def _said(self, question: str) -> tuple[str, Actor] | None:
+        """The word that somebody answered since the run was parked, once in each advance."""
+        state = self.state()
+        found: Mapping[str, Any] | None = state.answers.get(question) if state else None
+        if found is None or question in self._given:
+            return None
+        self._given.add(question)
+        return str(found["word"]), found["by"]
+
+
+def _facts(question: Question) -> list[Any]:
+    """What makes it the same question again: not the time, nor the words of an error."""
+    names = ("step", "title", "says", "wants", "planned", "now", "lines")
+    return [encode(getattr(question, name, "")) for name in names]
+
+
+def _id(kind: str, data: Any) -> str:
+    return digest_of({"kind": kind, "data": data})[:_ID_HEX]

@@ -1,0 +1,107 @@
+"""Send each call to what carries it out: HTTP, mail, a program, the screen, our own key store.
+
+What goes anywhere but to HTTP is a write, so the reader here knows HTTP alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
+
+from respond.adapters.http.request import WriteRefusedError
+from respond.adapters.secrets.credential_store import CredentialStore
+from respond.core.script import Call, Reply
+from respond.core.showable import showable
+from respond.core.values import SecretHandle
+from respond.errors import NotReadyError, RefusedBySystemError
+from respond.ports import Intent, Pen, Reader
+
+__all__ = ["NOT_HTTP", "Do", "LocalPen", "Opener", "RouterPen", "RouterReader", "keep_own"]
+
+Opener: TypeAlias = Callable[[SecretHandle], str]
+Do: TypeAlias = Callable[[Call, Opener], Reply]
+"""Carries out a call on this machine. What it raises goes to the engine as it is."""
+
+NOT_HTTP: Final = frozenset({"smtp", "command", "screen", "own"})
+"""Surfaces that are no HTTP."""
+
+
+class RouterReader:
+    """A ``Reader`` that refuses what is not HTTP."""
+
+    def __init__(self, http: Reader) -> None:
+        self._http = http
+
+    def fetch(self, call: Call) -> Reply:
+        if call.surface in NOT_HTTP:
+            raise WriteRefusedError(f"{call.surface} writes, and a reader was given it")
+        return self._http.fetch(call)
+
+
+class RouterPen:
+    """A ``Pen`` made of others.
+
+    Args:
+        http: For every surface that is not in ``NOT_HTTP``.
+        others: Surface to pen; what is missing is refused and said to be not set up.
+    """
+
+    def __init__(self, http: Pen, others: Mapping[str, Pen]) -> None:
+        self._http = http
+        self._others = others
+
+    def send(self, intent: Intent, call: Call, digest: str) -> Reply:
+        if call.surface not in NOT_HTTP:
+            return self._http.send(intent, call, digest)
+        pen = self._others.get(call.surface)
+        if pen is None:
+            intent.spend(digest)
+            raise RefusedBySystemError(
+                f"{call.surface} of connection '{showable(call.connection)}' is not set up",
+                code="not-ready",
+                request=f"{call.method} {call.surface}",
+                by_hand=True,
+            )
+        return pen.send(intent, call, digest)
+
+
+class LocalPen:
+    """Something on this machine that a function does: the screen, our own key store.
+
+    The function gets the call and what opens its secrets.
+    """
+
+    def __init__(self, do: Do, opener: Opener) -> None:
+        self._do = do
+        self._opener = opener
+
+    def send(self, intent: Intent, call: Call, digest: str) -> Reply:
+        """Spend the intent, then do it once."""
+        intent.spend(digest)
+        try:
+            return self._do(call, self._opener)
+        except NotReadyError as error:
+            raise RefusedBySystemError(
+                error.what,
+                code="not-ready",
+                why=error.why,
+                do=error.do,
+                request=f"{call.method} {call.surface}",
+                by_hand=True,
+            ) from error
+
+
+def keep_own(store: CredentialStore) -> Do:
+    """For the surface ``own``: the body's secret becomes the connection's own credential.
+
+    The path may name which one: ``("app",)`` for ``NAME/app``.
+    """
+
+    def do(call: Call, opener: Opener) -> Reply:
+        if not isinstance(call.body, SecretHandle):
+            msg = "the body of an own credential is a secret"
+            raise TypeError(msg)
+        store.keep("/".join((call.connection, *call.path)), opener(call.body))
+        return Reply(200, {}, None)
+
+    return do

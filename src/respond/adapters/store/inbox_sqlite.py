@@ -1,0 +1,535 @@
+"""The inbox in SQLite: a delivery is durable before anybody is told that it was taken.
+
+A queue, and a memory of what came before; no evidence: the journal records what became of each
+event. It has a file of its own, so that a flood of alerts can not fill the journal's pages.
+
+What came is remembered as marks: the sender's id, the body's digest, each event's key. A mark
+lives for 30 days of *running* time, counted on the clock that can not be set (P16): whoever moves
+the wall clock, or switches the machine off, makes marks live longer and never shorter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from respond.adapters.store.sqlite_file import (
+    FileIdentity,
+    connect_file,
+    prepare_folder,
+    sync_folder,
+)
+from respond.core.incoming import Delivery, Incoming, Means
+from respond.errors import InboxUnusableError, JournalUnusableError
+from respond.ports import Became, Kept, KeptEvent, Received, Took
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from respond.adapters.secrets.redactor import Redactor
+    from respond.ports import Clock
+
+__all__ = ["EVENT_BYTES_MAX", "MARK_LIFE_MS", "SqliteInbox"]
+
+EVENT_BYTES_MAX: Final = 262_144
+"""A longer event is kept without its body: labels, title and key stay."""
+
+MARK_LIFE_MS: Final = 30 * 24 * 3_600_000
+_REFRESH_MS: Final = 24 * 3_600_000
+"""An alert that goes on for months is sent every few hours, and must not begin twice: a mark that
+is met again becomes young again, at the cost of one write a day."""
+
+_PRUNED_AT_ONCE: Final = 500
+_TEXT_MAX: Final = 300
+
+_APPLICATION_ID: Final = 0x52535049
+"""``RSPI`` in the file's header."""
+_SCHEMA_VERSION: Final = 1
+
+_SCHEMA: Final = """
+CREATE TABLE deliveries (
+    n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, source TEXT NOT NULL, sender TEXT NOT NULL,
+    their_id TEXT NOT NULL, body_digest TEXT NOT NULL, at_ms INTEGER NOT NULL,
+    weak INTEGER NOT NULL, result TEXT NOT NULL, why TEXT NOT NULL, age_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX deliveries_age ON deliveries (age_ms);
+-- AUTOINCREMENT: a number that somebody holds is never given to another event.
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, delivery TEXT NOT NULL, type TEXT NOT NULL,
+    title TEXT NOT NULL, event TEXT NOT NULL, result TEXT NOT NULL, run TEXT NOT NULL,
+    why TEXT NOT NULL
+) STRICT;
+CREATE INDEX events_delivery ON events (delivery);
+CREATE INDEX events_open ON events (result, id) WHERE result IN ('waiting', 'held');
+CREATE TABLE marks (
+    source TEXT NOT NULL, kind TEXT NOT NULL, mark TEXT NOT NULL, body_digest TEXT NOT NULL,
+    delivery TEXT NOT NULL, age_ms INTEGER NOT NULL, PRIMARY KEY (source, kind, mark)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX marks_age ON marks (age_ms);
+CREATE TABLE age (ms INTEGER NOT NULL, mono_ms INTEGER NOT NULL, boot TEXT NOT NULL) STRICT;
+"""
+
+_ID, _BODY, _KEY, _CLASH = "id", "body", "key", "clash"
+"""Kinds of marks. ``clash``: an id that came with another body, which was said once."""
+
+_OPEN_EVENTS = (
+    "SELECT e.id, e.event, d.id, d.source, d.sender, d.their_id, d.body_digest, d.at_ms, d.weak"
+    " FROM events e JOIN deliveries d ON d.id = e.delivery WHERE e.result = ?"
+    " ORDER BY e.id LIMIT ?"
+)
+_RECENT = (
+    "SELECT d.id, d.source, d.sender, coalesce(e.type, ''), coalesce(e.title, ''), d.at_ms,"
+    " coalesce(e.result, d.result), coalesce(e.run, ''), coalesce(e.why, d.why), d.weak"
+    " FROM deliveries d LEFT JOIN events e ON e.delivery = d.id"
+    " ORDER BY d.n DESC, e.id DESC LIMIT ?"
+)
+_OLD = (
+    "SELECT id FROM deliveries d WHERE age_ms < ? AND NOT EXISTS (SELECT 1 FROM events e"
+    " WHERE e.delivery = d.id AND e.result IN ('waiting', 'held')) LIMIT ?"
+)
+
+
+class SqliteInbox:
+    """The ``Inbox`` port over one SQLite file. It may be used from several threads.
+
+    After an error it opens its file anew when it is next asked: a full disk may have room again.
+    A file that was removed or replaced is not taken up again in this process.
+    """
+
+    def __init__(self, path: Path, clock: Clock, redactor: Redactor | None) -> None:
+        """Use ``open`` instead."""
+        self._path = path
+        self._clock = clock
+        self._redactor = redactor
+        self._lock = threading.RLock()
+        self._db: sqlite3.Connection | None = None
+        self._identity: FileIdentity | None = None
+        self._file: list[int] | None = None
+        self._gone = ""
+
+    @classmethod
+    def open(cls, path: Path, *, clock: Clock, redactor: Redactor | None = None) -> SqliteInbox:
+        """Open the inbox at a path, and make it if there is none.
+
+        Raises:
+            InboxUnusableError: Its folder or file is foreign, open to others, on a network disk,
+                or cannot be written.
+        """
+        inbox = cls(path.absolute(), clock, redactor)
+        with inbox._lock, inbox._translated():
+            prepare_folder(inbox._path.parent)
+            inbox._connect(create=True)
+        return inbox
+
+    def close(self) -> None:
+        """Close the file; anything else afterwards is an error."""
+        with self._lock:
+            self._gone = self._gone or "it was closed"
+            self._let_go()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- the port -------------------------------------------------------------------------------
+
+    def keep(
+        self, delivery: Delivery, events: Sequence[Incoming], unusable: str, *, by_body: bool
+    ) -> Kept:
+        with self._transaction() as db:
+            age = self._age(db)
+            seen = _seen(db, delivery, events, by_body=by_body)
+            if seen:
+                _refresh(db, delivery, events, age)
+                return Kept(seen, Took.DUPLICATE)
+            self._grow_older(db, age)
+            first = _find(db, delivery.source, _by_id(delivery))
+            if first is not None:
+                self._insert_clash(db, delivery, first.delivery_id, age)
+                return Kept(delivery.id, Took.CONFLICT)
+            fresh = _fresh(db, delivery, events)
+            self._insert_new(db, delivery, fresh, unusable, age)
+            return Kept(delivery.id, Took.NEW if fresh else Took.IGNORED)
+
+    def waiting(self, limit: int) -> list[KeptEvent]:
+        return self._open_events(Became.WAITING, limit)
+
+    def held(self, limit: int) -> list[KeptEvent]:
+        return self._open_events(Became.HELD, limit)
+
+    def settle(self, event_id: int, became: Became, *, run: str = "", why: str = "") -> bool:
+        if became is Became.WAITING:
+            msg = "an event that is settled does not wait"
+            raise ValueError(msg)
+        # What is settled is known to the journal; here only the line for the page stays.
+        forget = "" if became is Became.HELD else ", event = ''"
+        with self._transaction() as db:
+            done = db.execute(
+                f"UPDATE events SET result = ?, run = ?, why = ?{forget}"  # noqa: S608 (both forms stand above)
+                " WHERE id = ? AND result IN ('waiting', 'held') AND result <> ?",
+                (became.value, run, self._clean(why)[:_TEXT_MAX], event_id, became.value),
+            )
+            return done.rowcount == 1
+
+    def count_waiting(self) -> int:
+        with self._reading() as db:
+            (count,) = db.execute("SELECT count(*) FROM events WHERE result = 'waiting'").fetchone()
+        return int(count)
+
+    def recent(self, limit: int) -> list[Received]:
+        with self._reading() as db:
+            rows = db.execute(_RECENT, (limit,)).fetchall()
+        return [Received(*[*row[:-1], bool(row[-1])]) for row in rows]
+
+    # --- writing --------------------------------------------------------------------------------
+
+    def _insert_new(
+        self,
+        db: sqlite3.Connection,
+        delivery: Delivery,
+        fresh: Sequence[Incoming],
+        unusable: str,
+        age: int,
+    ) -> None:
+        why = "" if fresh else unusable or "there is no event in it"
+        self._insert_delivery(db, delivery, Took.NEW if fresh else Took.IGNORED, why, age)
+        marks = _marks(delivery, fresh)
+        if not any(event.means is Means.BEGINS for event in fresh):
+            # What kind of event it is may stand in a header that nobody signs: the same body
+            # under its true name still has to begin something.
+            marks = [mark for mark in marks if mark[0] != _BODY]
+        _remember(db, delivery, marks, age)
+        for event in fresh:
+            db.execute(
+                "INSERT INTO events (delivery, type, title, event, result, run, why)"
+                " VALUES (?, ?, ?, ?, 'waiting', '', '')",
+                (
+                    delivery.id,
+                    self._clean(event.type)[:_TEXT_MAX],
+                    self._clean(event.title)[:_TEXT_MAX],
+                    self._written(event),
+                ),
+            )
+
+    def _insert_clash(
+        self, db: sqlite3.Connection, delivery: Delivery, first: str, age: int
+    ) -> None:
+        why = f"delivery {first} had the same id and another body"
+        self._insert_delivery(db, delivery, Took.CONFLICT, why, age)
+        _remember(db, delivery, [_by_clash(delivery)], age)
+
+    def _insert_delivery(
+        self, db: sqlite3.Connection, delivery: Delivery, result: Took, why: str, age: int
+    ) -> None:
+        db.execute(
+            "INSERT INTO deliveries (id, source, sender, their_id, body_digest, at_ms, weak,"
+            " result, why, age_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                delivery.id,
+                delivery.source,
+                delivery.sender,
+                self._clean(delivery.their_id)[:_TEXT_MAX],
+                delivery.body_digest,
+                delivery.at_ms,
+                delivery.weak,
+                result.value,
+                self._clean(why)[:_TEXT_MAX],
+                age,
+            ),
+        )
+
+    def _clean(self, text: str) -> str:
+        return self._redactor.clean(text) if self._redactor else text
+
+    def _written(self, event: Incoming) -> str:
+        data = _as_json(event)
+        if self._redactor:
+            data = self._redactor.clean_data(data)
+        text = _encode(data)
+        if len(text.encode()) > EVENT_BYTES_MAX:
+            text = _encode({**data, "body": None})
+        return text
+
+    # --- time -----------------------------------------------------------------------------------
+
+    def _age(self, db: sqlite3.Connection) -> int:
+        """Milliseconds that this inbox was alive on a running machine."""
+        ms, mono_ms, boot = db.execute("SELECT ms, mono_ms, boot FROM age").fetchone()
+        if boot != self._clock.boot():
+            return int(ms)
+        return int(ms) + max(0, self._clock.mono_ms() - int(mono_ms))
+
+    def _grow_older(self, db: sqlite3.Connection, age: int) -> None:
+        """Write the age down, and drop some of what is over age."""
+        db.execute(
+            "UPDATE age SET ms = ?, mono_ms = ?, boot = ?",
+            (age, self._clock.mono_ms(), self._clock.boot()),
+        )
+        over = (age - MARK_LIFE_MS, _PRUNED_AT_ONCE)
+        db.execute(
+            "DELETE FROM marks WHERE (source, kind, mark) IN"
+            " (SELECT source, kind, mark FROM marks WHERE age_ms < ? LIMIT ?)",
+            over,
+        )
+        old = db.execute(_OLD, over).fetchall()
+        db.executemany("DELETE FROM events WHERE delivery = ?", old)
+        db.executemany("DELETE FROM deliveries WHERE id = ?", old)
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def _open_events(self, became: Became, limit: int) -> list[KeptEvent]:
+        with self._reading() as db:
+            rows = db.execute(_OPEN_EVENTS, (became.value, limit)).fetchall()
+        return [
+            KeptEvent(number, Delivery(*[*rest[:-1], bool(rest[-1])]), _read(text))
+            for number, text, *rest in rows
+        ]
+
+    # --- the file -------------------------------------------------------------------------------
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Hold the write lock. Leaving the block without an error commits, with a full sync."""
+        with self._lock, self._translated():
+            db = self._usable()
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            finally:
+                if db.in_transaction:
+                    db.rollback()
+            # What was committed into a file without a name is not durable.
+            self._check_identity()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._translated():
+            yield self._usable()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            self._let_go()
+            name = getattr(error, "sqlite_errorname", "")
+            raise self._unusable(f"SQLite says {name}: {error}" if name else str(error)) from error
+        except JournalUnusableError as error:
+            self._let_go()
+            raise self._unusable(f"{error.what}; {error.why}", do=error.do) from error
+        except OSError as error:
+            self._let_go()
+            raise self._unusable(error.strerror or str(error)) from error
+
+    def _usable(self) -> sqlite3.Connection:
+        if self._gone:
+            raise self._unusable(self._gone, do="put the file back, and start the server again")
+        if self._db is None:
+            self._connect(create=False)
+        self._check_identity()
+        assert self._db is not None  # noqa: S101 (for the type checker: _connect sets it)
+        return self._db
+
+    def _connect(self, *, create: bool) -> None:
+        db = connect_file(self._path, create=create, application_id=_APPLICATION_ID)
+        try:
+            _make_tables(db, self._clock)
+            _carry_over(db, self._path)
+            self._identity = self._identify()
+            sync_folder(self._path.parent)
+        except BaseException:
+            db.close()
+            raise
+        self._db = db
+
+    def _identify(self) -> FileIdentity:
+        """Who the files are. The log and its index may be new ones, the database may not."""
+        found = FileIdentity.take(self._path)
+        _, *file = found.marks[0]
+        if self._file not in (None, file):
+            self._gone = "another file stands in its place"
+            raise self._unusable(self._gone)
+        self._file = file
+        return found
+
+    def _check_identity(self) -> None:
+        assert self._identity is not None  # noqa: S101 (for the type checker: set with the db)
+        try:
+            self._identity.check()
+        except JournalUnusableError as error:
+            self._gone = error.what
+            raise
+
+    def _let_go(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def _unusable(self, why: str, *, do: str = "") -> InboxUnusableError:
+        return InboxUnusableError(
+            f"the inbox {self._path} cannot be used",
+            why=why,
+            do=do or "make room or mend the disk; senders were told to come again",
+        )
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+
+def _make_tables(db: sqlite3.Connection, clock: Clock) -> None:
+    """Make them once; of several processes one does."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        if db.execute("SELECT count(*) = 0 FROM sqlite_schema").fetchone()[0]:
+            db.execute(f"PRAGMA application_id={_APPLICATION_ID}")
+            db.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
+            for statement in _SCHEMA.split(";\n")[:-1]:
+                db.execute(statement)
+            db.execute("INSERT INTO age VALUES (0, ?, ?)", (clock.mono_ms(), clock.boot()))
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version != _SCHEMA_VERSION:
+            raise sqlite3.DatabaseError(f"its tables are of version {version}")
+        db.execute("COMMIT")
+    finally:
+        if db.in_transaction:
+            db.rollback()
+
+
+def _carry_over(db: sqlite3.Connection, path: Path) -> None:
+    """Write what the log holds into the database file, and sync that.
+
+    After a sync that failed, the log may look whole in memory and not be so on the disk. What a
+    repeated delivery is told to be there already must be there.
+    """
+    busy, _, _ = db.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+    if busy:
+        raise sqlite3.OperationalError(f"{path.name} is being read by a process that does not end")
+
+
+# --- marks ----------------------------------------------------------------------------------------
+
+Mark = tuple[str, str]
+"""Kind, and digest of what it stands for."""
+
+
+class _Found(NamedTuple):
+    """What a mark says: the first delivery that had it, and the digest of that one's body."""
+
+    delivery_id: str
+    body_digest: str
+
+
+def _by_id(delivery: Delivery) -> Mark:
+    return _ID, _digest(delivery.their_id)
+
+
+def _by_clash(delivery: Delivery) -> Mark:
+    return _CLASH, _digest(f"{delivery.their_id}\0{delivery.body_digest}")
+
+
+def _by_key(event: Incoming) -> Mark:
+    return _KEY, _digest(event.key)
+
+
+def _marks(delivery: Delivery, events: Sequence[Incoming]) -> list[Mark]:
+    own = [_by_id(delivery)] if delivery.their_id else []
+    return [*own, (_BODY, delivery.body_digest), *map(_by_key, events)]
+
+
+def _digest(text: str) -> str:
+    # Marks have one length, whatever a sender calls an id.
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _find(db: sqlite3.Connection, source: str, mark: Mark) -> _Found | None:
+    row = db.execute(
+        "SELECT delivery, body_digest FROM marks WHERE source = ? AND kind = ? AND mark = ?",
+        (source, *mark),
+    ).fetchone()
+    return _Found(*row) if row else None
+
+
+def _seen(
+    db: sqlite3.Connection, delivery: Delivery, events: Sequence[Incoming], *, by_body: bool
+) -> str:
+    """The delivery that this one repeats, or empty."""
+    first = _find(db, delivery.source, _by_id(delivery)) if delivery.their_id else None
+    if first is not None and first.body_digest == delivery.body_digest:
+        return first.delivery_id
+    if first is not None:
+        clash = _find(db, delivery.source, _by_clash(delivery))
+        return clash.delivery_id if clash else ""
+    same = _find(db, delivery.source, (_BODY, delivery.body_digest)) if by_body else None
+    if same is not None:
+        return same.delivery_id
+    known = [_find(db, delivery.source, _by_key(event)) for event in events]
+    if known and known[0] and all(known):
+        return known[0].delivery_id
+    return ""
+
+
+def _fresh(
+    db: sqlite3.Connection, delivery: Delivery, events: Sequence[Incoming]
+) -> list[Incoming]:
+    """Events that were not here before, each once."""
+    once: dict[str, Incoming] = {}
+    for event in events:
+        if _find(db, delivery.source, _by_key(event)) is None:
+            once.setdefault(event.key, event)
+    return list(once.values())
+
+
+def _remember(db: sqlite3.Connection, delivery: Delivery, marks: Sequence[Mark], age: int) -> None:
+    # A mark that is there already names the first delivery, and goes on doing so.
+    db.executemany(
+        "INSERT OR IGNORE INTO marks VALUES (?, ?, ?, ?, ?, ?)",
+        [(delivery.source, *mark, delivery.body_digest, delivery.id, age) for mark in marks],
+    )
+
+
+def _refresh(
+    db: sqlite3.Connection, delivery: Delivery, events: Sequence[Incoming], age: int
+) -> None:
+    db.executemany(
+        "UPDATE marks SET age_ms = ? WHERE source = ? AND kind = ? AND mark = ? AND age_ms < ?",
+        [(age, delivery.source, *mark, age - _REFRESH_MS) for mark in _marks(delivery, events)],
+    )
+
+
+# --- events as text -------------------------------------------------------------------------------
+
+
+def _as_json(event: Incoming) -> dict[str, Any]:
+    return {
+        "key": event.key,
+        "about": event.about,
+        "type": event.type,
+        "means": event.means.value,
+        "title": event.title,
+        "status": event.status,
+        "severity": event.severity,
+        "service": event.service,
+        "at": event.at,
+        "url": event.url,
+        "runbook": event.runbook,
+        "labels": dict(event.labels),
+        "body": event.body,
+    }
+
+
+def _encode(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+def _read(text: str) -> Incoming:
+    data = json.loads(text)
+    return Incoming(**{**data, "means": Means(data["means"])})

@@ -1,0 +1,1 @@
+"""Doctor and probes: what is found before the incident, as data."""

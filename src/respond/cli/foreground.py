@@ -1,0 +1,99 @@
+"""Carry one run on in the foreground: lock, signals, engine, summary, exit code.
+
+Shared by a runbook's own command, ``resume`` and ``rehearse``, which differ in how they get a run.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from respond.cli.output import result, say, screen_width
+from respond.errors import ExitCode
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from respond.cli.screens import Stagehand
+    from respond.core.fold import RunState
+    from respond.core.runbook import Runbook
+    from respond.engine.engine import Engine
+    from respond.engine.stopping import Stop
+    from respond.views.undo_text import PutBack
+    from respond.wiring.session import Session
+
+__all__ = ["carry_on", "facts", "put_back", "result", "run_engine", "say", "words"]
+
+
+@contextmanager
+def _signals(stop: Stop, run: str) -> Iterator[None]:
+    """The first Ctrl-C parks at the next safe point, the second leaves at once."""
+
+    def heard(_number: int, _frame: FrameType | None) -> None:
+        if stop.wanted or stop.at_once:
+            raise KeyboardInterrupt
+        stop.wanted = True
+        say("\nstopping after the request in flight; Ctrl-C again leaves at once")
+
+    kept = {n: signal.signal(n, heard) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"left at once; what was in flight is looked at first by: respond resume {run}")
+        raise
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+def run_engine(session: Session, runbook: Runbook, hand: Stagehand) -> tuple[ExitCode, Engine]:
+    """Advance the run under its lock.
+
+    Raises:
+        RespondError: Journal, connection or usage trouble; nothing was written after it.
+    """
+    from respond.adapters.store.run_lock import RunLocks
+
+    with RunLocks(session.locks, session.clock).hold(session.run):
+        engine = session.engine(runbook)
+        hand.attach(session, engine)
+        with _signals(engine.tools.stop, session.run):
+            return engine.advance(), engine
+
+
+def carry_on(session: Session, runbook: Runbook, hand: Stagehand) -> ExitCode:
+    """Advance the run and print how it stands: the summary, or the report as JSON."""
+    code, engine = run_engine(session, runbook, hand)
+    if hand.as_json:
+        result(json.dumps(facts(session, engine, code), indent=2))
+    else:
+        hand.lines.clear()
+        result(words(session, engine, code))
+    return code
+
+
+def facts(session: Session, engine: Engine, code: ExitCode) -> dict[str, Any]:
+    """The report as JSON, with the exit code."""
+    from respond.views import report
+
+    records = list(session.journal.records(session.run))
+    made = report.report(engine.state, records, session.journal.head())
+    return {"exit": int(code), **report.as_json(made)}
+
+
+def put_back(state: RunState) -> tuple[PutBack, ...]:
+    """What became of every change of a run, after its undo."""
+    from respond.engine.undo import cannot_be_undone, undoable
+    from respond.views import undo_text
+
+    return undo_text.put_back(undoable(state), cannot_be_undone(state), state)
+
+
+def words(session: Session, engine: Engine, code: ExitCode) -> str:
+    """The summary, for people."""
+    from respond.views.summary import summary
+
+    return summary(engine.state, session.journal.head(), exit_code=code, width=screen_width())

@@ -1,0 +1,427 @@
+"""A runbook as a command: its inputs are options, its words the help."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from respond.cli.examples import examples
+from respond.core.runbook import Input, InputKind
+from respond.errors import ExitCode, UsageError
+from respond.wiring.places import Found, Places, read_runbook
+
+if TYPE_CHECKING:
+    from respond.cli.screens import Stagehand
+    from respond.core.runbook import Runbook
+    from respond.engine.proposing import Given
+    from respond.formats.runbook.runbook_file import RunbookHead
+    from respond.wiring.session import Session
+
+__all__ = ["command_for"]
+
+SECRET_BYTES_MAX = 65_536
+
+
+def command_for(found: Found) -> Any:
+    """The command of one runbook, made from its head alone (steps are read when it runs)."""
+    from respond.cli.plain_options import plainly
+    from respond.formats.runbook.runbook_file import head
+
+    words = head(read_runbook(found.path), str(found.path))
+    app = typer.Typer(rich_markup_mode=None, add_completion=False)
+    app.command(
+        name=words.name,
+        help=_help(words, found),
+        epilog=_epilog(words),
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )(_function(words))
+    return plainly(typer.main.get_command(app))
+
+
+def _help(words: RunbookHead, found: Found) -> str:
+    from respond.core.showable import showable
+
+    parts = [words.title, words.summary, f"Use when: {words.use_when}" if words.use_when else ""]
+    if found.shadows:
+        parts.append(f"This is the project's own file {found.path}; it hides the shipped one.")
+    return "\n\n".join(showable(part, limit=400) for part in parts if part)
+
+
+def _epilog(words: RunbookHead) -> str:
+    given = [i for i in words.inputs if i.kind is not InputKind.SECRET and i.example]
+    options = " ".join(f"--{_flag(i.name)} {_quoted(i.example)}" for i in given[:2])
+    wanted = f"respond {words.name} {options}".rstrip()
+    return examples(
+        f"respond {words.name}", f"{wanted} --dry-run", f"respond rehearse {words.name}"
+    )
+
+
+def _quoted(text: str) -> str:
+    import shlex
+
+    return shlex.quote(text)
+
+
+def _flag(name: str) -> str:
+    return name.replace("_", "-")
+
+
+_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "dry_run": (bool, typer.Option(False, "--dry-run", help="Look, show the plan, change nothing")),
+    "step": (str, typer.Option("", "--step", help="With --dry-run: look at this step only")),
+    "by_hand": (bool, typer.Option(False, "--by-hand", help="A person's hands throughout")),
+    "yes": (bool, typer.Option(False, "--yes", help="Yes to all that destroys nothing")),
+    "step_by_step": (bool, typer.Option(False, "--step-by-step", help="Ask at every write")),
+    "connection": (str, typer.Option("", "--connection", help="Which account, if there are more")),
+    "incident": (str, typer.Option("", "--incident", help="Id of the incident, for the log")),
+    "suspect": (
+        list[str],
+        typer.Option(
+            [], "--suspect", help="An account under suspicion: told nothing, asked nothing"
+        ),
+    ),
+    "reason": (str, typer.Option("", "--reason", help="Why, in a sentence, for the log")),
+    "break_glass": (
+        bool,
+        typer.Option(
+            False,
+            "--break-glass",
+            help="Go alone in an emergency: your key, --reason, and everybody is told",
+        ),
+    ),
+    "verbose": (bool, typer.Option(False, "-v", "--verbose", help="Say every request, on stderr")),
+    "new_journal": (
+        bool,
+        typer.Option(
+            False, "--new-journal", help="Begin a new audit log where the old one is lost or broken"
+        ),
+    ),
+    "as_json": (bool, typer.Option(False, "--json", help="The result as JSON")),
+}
+"""Options of every runbook. An input of the same name is refused by ``respond check``."""
+
+
+def _function(words: RunbookHead) -> Any:
+    """A function whose signature is the runbook's inputs and the options of every runbook."""
+
+    def command(ctx: typer.Context, **given: Any) -> int:
+        return int(_Command(ctx.obj, words.name, given).go())
+
+    parameters = [
+        inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    ]
+    for declared in words.inputs:
+        option = typer.Option(
+            "", f"--{_flag(declared.name)}", help=_input_help(declared), show_default=False
+        )
+        parameters.append(_parameter(f"input_{declared.name}", str, option))
+    parameters += [_parameter(name, kind, option) for name, (kind, option) in _OPTIONS.items()]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
+
+
+def _parameter(name: str, kind: Any, option: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=kind)
+
+
+def _input_help(declared: Input) -> str:
+    from respond.core.showable import showable
+
+    parts = [declared.ask or declared.name]
+    if declared.kind is InputKind.SECRET:
+        parts.append("[file:PATH, or - for standard input; never the value itself]")
+    if declared.of:
+        parts.append(f"[{' | '.join(declared.of)}]")
+    if declared.default not in (None, "", []):
+        parts.append(f"[default: {declared.default}]")
+    elif declared.example:
+        parts.append(f"[e.g. {declared.example}]")
+    return showable(" ".join(parts), limit=300)
+
+
+def emergency(hand: Stagehand, *, break_glass: bool, reason: str) -> str:
+    """Why somebody goes alone; empty when nobody does.
+
+    Raises:
+        RefusedByPersonError: There is no reason, or no terminal (P14).
+    """
+    from respond.errors import RefusedByPersonError
+
+    if not break_glass:
+        return ""
+    at_terminal = sys.stdin.isatty() and sys.stderr.isatty() and not hand.auto
+    if at_terminal and reason.strip():
+        return reason.strip()
+    raise RefusedByPersonError(
+        "nobody goes alone here",
+        why="it wants a reason" if at_terminal else "only a person at a terminal can",
+        do="--break-glass --reason 'why nobody else can be asked'",
+    )
+
+
+def say_unreviewed(session: Session) -> None:
+    """Say which emergency entries nobody has looked at yet; at every start, until somebody does."""
+    from respond.cli.output import say
+
+    for run in session.journal.unreviewed():
+        say(f"OPEN: somebody went alone in run {run}, and nobody has reviewed it: "
+            f"respond audit review {run} --words '...'")  # fmt: skip
+
+
+class _Command:
+    """One call of a runbook's command."""
+
+    def __init__(self, places: Places, name: str, given: dict[str, Any]) -> None:
+        self.places = places
+        self.name = name
+        self.given = given
+
+    def go(self) -> ExitCode:
+        from respond.cli.screens import Stagehand
+        from respond.wiring.session import load_runbook, real_session
+
+        given = self.given
+        runbook = load_runbook(self.places, self.name)
+        hand = Stagehand(
+            "dry-run" if given["dry_run"] else "real",
+            as_json=given["as_json"],
+            yes=given["yes"],
+            runbook=self.name,
+            verbosity=int(given["verbose"]),
+        )
+        if given["step"] and not given["dry_run"]:
+            raise UsageError("--step goes with --dry-run", do="add --dry-run")
+        alone = emergency(hand, break_glass=given["break_glass"], reason=given["reason"])
+        inputs = from_options(runbook, given)
+        session = real_session(
+            self.places,
+            prompt=hand.prompt,
+            progress=hand.progress,
+            verbosity=hand.verbosity,
+            runbook=runbook,
+            chosen=given["connection"],
+            by_hand=given["by_hand"],
+            step_by_step=given["step_by_step"],
+            dry_run=given["dry_run"],
+            new_journal=given["new_journal"],
+            alone=alone,
+        )
+        try:
+            say_unreviewed(session)
+            ask_for(runbook, inputs, session)
+            return self._carry(session, runbook, hand, inputs)
+        finally:
+            session.close()
+
+    def _carry(
+        self, session: Session, runbook: Runbook, hand: Stagehand, inputs: Given
+    ) -> ExitCode:
+        from respond.adapters.store.sealing import describe_secret
+        from respond.cli.foreground import carry_on
+        from respond.cli.screens import show_plan
+        from respond.engine.proposing import propose
+
+        propose(
+            runbook,
+            inputs,
+            run=session.run,
+            site=session.site,
+            journal=session.journal,
+            clock=session.clock,
+            describe=describe_secret,
+            incident=self.given["incident"],
+            reason=self.given["reason"],
+            suspects=self.given["suspect"],
+        )
+        if self.given["dry_run"]:
+            show_plan(session, session.engine(runbook), hand, only=self.given["step"])
+            return ExitCode.DONE
+        return carry_on(session, runbook, hand)
+
+
+def from_options(runbook: Runbook, options: dict[str, Any]) -> Given:
+    """Typed inputs, as far as options gave them.
+
+    Raises:
+        UsageError: A value does not fit, or a secret stands on the command line.
+    """
+    from respond.adapters.clock import SystemClock
+    from respond.engine.proposing import Given
+    from respond.formats.typed_inputs import parse_input
+
+    given = Given()
+    now_s = SystemClock().now_ms() // 1000
+    for declared in runbook.inputs:
+        text = str(options.get(f"input_{declared.name}") or "")
+        if not text:
+            continue
+        if declared.kind is InputKind.SECRET:
+            given.secrets[declared.name] = _secret_from(declared, text)
+        else:
+            given.values[declared.name] = parse_input(declared, text, now_s=now_s)
+    return given
+
+
+def ask_for(runbook: Runbook, given: Given, session: Session) -> None:
+    """Ask for what is still needed, where somebody sits at a terminal.
+
+    Raises:
+        RefusedByPersonError: The person went away; nothing was started.
+    """
+    from respond.engine.proposing import missing
+
+    if not session.prompt.is_there or not missing(runbook, given):
+        return
+    for declared in runbook.inputs:
+        if not given.has(declared.name) and _is_wanted(runbook, declared, given):
+            _ask_one(runbook, declared, given, session)
+
+
+def ask_what_is_missing(runbook: Runbook, session: Session) -> None:
+    """Ask for inputs that the event of a run could not give, where somebody sits at a terminal.
+
+    Raises:
+        RefusedByPersonError: The person went away.
+    """
+    from respond.adapters.store.sealing import describe_secret
+    from respond.core.fold import fold
+    from respond.engine.proposing import Given, lacking
+    from respond.people.answers import record_inputs
+
+    state = fold(session.journal.records(session.run))
+    if state is None or state.started or not session.prompt.is_there:
+        return
+    if not lacking(runbook, state.inputs):
+        return
+    known = Given({n: v for n, v in state.inputs.items() if v not in (None, "", [])})
+    ask_for(runbook, known, session)
+    new = Given(
+        {n: v for n, v in known.values.items() if n not in state.inputs}, dict(known.secrets)
+    )
+    operator = session.site.operator
+    record_inputs(session.journal, runbook, session.run, operator, new, describe_secret)
+
+
+def _is_wanted(runbook: Runbook, declared: Input, given: Given) -> bool:
+    """Needed, or one of a group of which none is there, or a list that only people know."""
+    groups = [group for group in runbook.require if declared.name in group]
+    if groups:
+        return not any(given.has(name) for name in groups[0])
+    return (declared.required and declared.default is None) or declared.default == []
+
+
+def _ask_one(runbook: Runbook, declared: Input, given: Given, session: Session) -> None:
+    from respond.core.questions import AskInput, Decision
+    from respond.errors import RefusedByPersonError
+    from respond.formats.typed_inputs import parse_input
+
+    error = ""
+    offered = _offered(runbook, declared, session)
+    while True:
+        answer = session.prompt.ask(
+            AskInput(
+                name=declared.name,
+                ask=declared.ask or declared.name,
+                secret=declared.kind is InputKind.SECRET,
+                choices=declared.of,
+                default=_default_text(declared),
+                example=declared.example,
+                error=error,
+                options=tuple(offered),
+                required=declared.required and declared.default is None,
+            )
+        )
+        if answer.decision is not Decision.YES:
+            raise RefusedByPersonError("nothing was started", do=f"respond {runbook.name}")
+        if not answer.typed:
+            return
+        if declared.kind is InputKind.SECRET:
+            given.secrets[declared.name] = answer.typed
+            return
+        typed = offered.get(answer.typed, answer.typed)
+        try:
+            now_s = session.clock.now_ms() // 1000
+            given.values[declared.name] = parse_input(declared, typed, now_s=now_s)
+            return  # noqa: TRY300 - the loop goes on only after a wrong answer
+        except UsageError as wrong:
+            error = f"{wrong.what}: {wrong.why}"
+
+
+def _offered(runbook: Runbook, declared: Input, session: Session) -> dict[str, str]:
+    """What is there to pick from: what a person reads, to the value that it stands for.
+
+    Empty when it cannot be looked at: then the person types.
+    """
+    from respond.core.fold import RunState
+    from respond.engine.drivers import World, look
+    from respond.errors import StepFailedError
+    from respond.systems import load
+
+    if not declared.pick:
+        return {}
+    cls = load()[declared.pick]
+    state = RunState(session.run, proposed={"runbook": runbook.name})
+    connection = session.site.connection_for(cls.spec.system)  # type: ignore[attr-defined]
+    me = session.site.me(state, "pick", connection, session.journal, session.clock.now_ms() // 1000)
+    session.progress.say(f"looking what there is for {declared.name}")
+    try:
+        seen = look(cls().run(me), World(session.reader), known={}, predict=False)
+    except StepFailedError as error:
+        session.progress.say(f"what there is could not be looked at: {error.what}")
+        return {}
+    return choices(getattr(seen.outcome, "output", None))
+
+
+def choices(output: Any) -> dict[str, str]:
+    """The items of the first list of an output: their texts, to their ids."""
+    import dataclasses
+
+    found: dict[str, str] = {}
+    for field in dataclasses.fields(output) if dataclasses.is_dataclass(output) else ():
+        items = getattr(output, field.name)
+        if isinstance(items, tuple | list):
+            for item in items:
+                parts = [getattr(item, f.name) for f in dataclasses.fields(item)]
+                texts = [part for part in parts if isinstance(part, str) and part]
+                found["  ".join(texts)] = str(item.id)
+            break
+    return found
+
+
+def _default_text(declared: Input) -> str:
+    match declared.default:
+        case None | []:
+            return ""
+        case list():
+            return ", ".join(str(item) for item in declared.default)
+        case _:
+            return str(declared.default)
+
+
+def _secret_from(declared: Input, text: str) -> str:
+    """A secret from a file or from standard input; never from the argument itself."""
+    if text == "-":
+        value = sys.stdin.read(SECRET_BYTES_MAX)
+    elif text.startswith("file:"):
+        path = Path(text.removeprefix("file:"))
+        try:
+            value = path.read_text(encoding="utf-8")[:SECRET_BYTES_MAX]
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"--{_flag(declared.name)}: {path} cannot be read", why=str(error)
+            ) from error
+    else:
+        raise UsageError(
+            f"--{_flag(declared.name)} takes file:PATH or - and never the secret itself",
+            why="arguments are seen by every process on this machine and kept in shell history",
+            do="leave it out to be asked (hidden); and treat what you typed as leaked",
+        )
+    value = value.strip()
+    if not value:
+        raise UsageError(f"--{_flag(declared.name)}: nothing was in it")
+    return value

@@ -1,0 +1,33 @@
+"""Example Co: a simulated company, for rehearsals and tests.
+
+It remembers what is done to it, over real HTTP and SMTP on loopback, with the delays, limits and
+quirks of the vendors. It knows nothing of the tool that is rehearsed against it.
+
+    with serve(default_company()) as server:
+        httpx.get(f"{server.base_url}/slack/api/auth.test")
+"""
+
+from respond.company.company_clock import Clock, MsClock, RealClock, SimClock
+from respond.company.example_co import Story
+from respond.company.http_server import Server, serve
+from respond.company.injected_faults import HTTP_KINDS, MAIL_KINDS, Fault, parse_fault
+from respond.company.ledger import Effect, Ledger
+from respond.company.world import Company, default_company
+
+__all__ = [
+    "HTTP_KINDS",
+    "MAIL_KINDS",
+    "Clock",
+    "Company",
+    "Effect",
+    "Fault",
+    "Ledger",
+    "MsClock",
+    "RealClock",
+    "Server",
+    "SimClock",
+    "Story",
+    "default_company",
+    "parse_fault",
+    "serve",
+]

@@ -1,0 +1,146 @@
+"""The App API: one workspace a key, Bearer, errors in a list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from respond.company.customerio import data, tokens
+from respond.company.customerio.account import Actor
+from respond.company.customerio.routes import Call, Route, table
+from respond.company.exchange import RefusedError, Reply, as_json
+
+if TYPE_CHECKING:
+    from respond.company.customerio.account import Account
+    from respond.company.customerio.rows import ReportingWebhook
+    from respond.company.exchange import Request
+
+SEND = ("v1", "send", "email")
+
+
+def _ip_addresses(_: Call) -> Reply:
+    return as_json({"ip_addresses": ["203.0.113.10", "203.0.113.11"]})
+
+
+def _workspaces(call: Call) -> Reply:
+    rows = [data.workspace_row(call.account, number) for number in call.account.state.environments]
+    return as_json({"workspaces": rows})
+
+
+def _exports(call: Call) -> Reply:
+    found = data.exports_of(call.account, call.number("environment_id"))
+    return as_json({"exports": [export.shown() for export in found]})
+
+
+def _export(call: Call) -> Reply:
+    found = data.find_export(call.account, call.number("environment_id"), call.number("id"))
+    return as_json({"export": found.shown()})
+
+
+def _download(call: Call) -> Reply:
+    found = data.find_export(call.account, call.number("environment_id"), call.number("id"))
+    return as_json({"url": data.download_export(call.account, call.actor, found)})
+
+
+def _webhook(call: Call) -> ReportingWebhook:
+    return data.find_webhook(call.account, call.number("environment_id"), call.number("id"))
+
+
+def _webhooks(call: Call) -> Reply:
+    found = data.webhooks_of(call.account, call.number("environment_id"))
+    return as_json({"reporting_webhooks": [hook.shown() for hook in found]})
+
+
+def _get_webhook(call: Call) -> Reply:
+    return as_json(_webhook(call).shown())
+
+
+def _put_webhook(call: Call) -> Reply:
+    hook = _webhook(call)
+    data.change_webhook(call.account, call.actor, hook, call.request.json_object())
+    return as_json(hook.shown())
+
+
+def _senders(_: Call) -> Reply:
+    sender = {
+        "id": 1,
+        "deduplicate_id": "1:1700000000",
+        "name": "Security",
+        "email": "security@example.com",
+        "address": '"Security" <security@example.com>',
+        "template_type": "email",
+        "auto_generated": False,
+    }
+    return as_json({"sender_identities": [sender]})
+
+
+def _send(call: Call) -> Reply:
+    fields = call.request.json_object()
+    sent = data.send_email(call.account, call.actor, call.number("environment_id"), fields)
+    return as_json({"delivery_id": sent.delivery_id, "queued_at": sent.queued_at})
+
+
+def _message(call: Call) -> Reply:
+    for sent in call.account.state.sent:
+        if sent.delivery_id == call.ids["id"]:
+            shown = {"id": sent.delivery_id, "subject": sent.subject, "recipient": sent.to[0]}
+            return as_json({"message": shown | {"metrics": {"sent": sent.queued_at}}})
+    raise RefusedError(404, "not found")
+
+
+ROUTES = table(
+    (
+        Route("GET", "/v1/info/ip_addresses", "List IP addresses", _ip_addresses),
+        Route("GET", "/v1/workspaces", "List workspaces", _workspaces),
+        Route("GET", "/v1/exports", "List exports", _exports),
+        Route("GET", "/v1/exports/{id}", "Get an export", _export),
+        Route("GET", "/v1/exports/{id}/download", "Download an export", _download),
+        Route("GET", "/v1/reporting_webhooks", "List reporting webhooks", _webhooks),
+        Route("GET", "/v1/reporting_webhooks/{id}", "Get a reporting webhook", _get_webhook),
+        Route("PUT", "/v1/reporting_webhooks/{id}", "Update a webhook", _put_webhook),
+        Route("GET", "/v1/sender_identities", "List sender identities", _senders),
+        Route("GET", "/v1/messages/{id}", "Get a message", _message),
+        Route("POST", "/v1/send/email", "Send a transactional email", _send),
+    )
+)
+
+
+def serve(account: Account, request: Request) -> Reply:
+    """Answer one App API request.
+
+    Raises:
+        RefusedError: in all the ways that the vendor says no.
+    """
+    environment_id, actor = _caller(account, request)
+    wait_s = account.settings.app_calls.take(account.clock.now())
+    if wait_s is not None:
+        body = {"errors": [{"detail": "rate limit exceeded", "status": 429}]}
+        return as_json(body, 429, ("Retry-After", str(wait_s)))
+    found = ROUTES.find(request.method, request.parts, guess_routes=True)
+    if found is None:
+        raise RefusedError(404, "not found")
+    route, ids = found
+    return route.handler(
+        Call(account, request, actor, ids | {"environment_id": str(environment_id)}, {})
+    )
+
+
+def _caller(account: Account, request: Request) -> tuple[int, Actor]:
+    """The workspace that the credential opens, and who it is."""
+    if request.surface.partition("/")[0] != account.state.region:
+        raise RefusedError(401, "unauthorized")
+    for key in account.state.app_keys:
+        if key.value == request.bearer() and account.works(key.revoked_at):
+            if key.scopes is not None and request.parts[1] not in key.scopes:
+                raise RefusedError(403, "this key lacks the scope")
+            return key.environment_id, Actor("api", ip=request.peer)
+    return _raw_token_caller(account, request)
+
+
+def _raw_token_caller(account: Account, request: Request) -> tuple[int, Actor]:
+    """Sends, and nothing else, also take a raw service account token with a workspace."""
+    found = tokens.token_by_value(account, request.bearer())
+    workspace = request.header("x-workspace-id")
+    if found is None or request.parts != SEND or not workspace.isdecimal():
+        raise RefusedError(401, "unauthorized")
+    account.environment(int(workspace))
+    return int(workspace), Actor("api", service_account_id=found[0].id, ip=request.peer)

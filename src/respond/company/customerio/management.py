@@ -1,0 +1,340 @@
+"""The routes of the management host: the API behind the vendor's web application.
+
+Each handler reads its arguments, calls one operation, and shows the outcome. Which wrapper a
+body has is the vendor's habit; for routes marked as a guess it is ours.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from respond.company.customerio import api_keys, bodies, data, team, tokens
+from respond.company.customerio.routes import Call, Route, table
+from respond.company.exchange import Json, RefusedError, Reply, as_json, nothing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from respond.company.customerio.rows import Member, ReportingWebhook, Source
+
+
+def _current_account(call: Call) -> Reply:
+    state = call.account.state
+    shown = {
+        "id": state.account_id,
+        "name": state.name,
+        "data_center": state.region,
+        "environment_ids": list(state.environments),
+    }
+    return as_json({"account": shown})
+
+
+def _environments(call: Call) -> Reply:
+    rows = [
+        {"id": number, "name": name} for number, name in call.account.state.environments.items()
+    ]
+    return as_json({"environments": rows})
+
+
+def _paged(call: Call, name: str, rows: Sequence[Json]) -> Reply:
+    """A page of a list; the caller may ask for less than the largest page, not for more."""
+    limit = min(max(call.request.number("limit", 50), 1), call.account.settings.page_size_max)
+    page = max(call.request.number("page", 1), 1)
+    body = {
+        name: rows[(page - 1) * limit : page * limit],
+        "page": page,
+        "limit": limit,
+        "total": len(rows),
+        "total_pages": -(-len(rows) // limit),
+    }
+    return as_json(body)
+
+
+def _users(call: Call) -> Reply:
+    return _paged(call, "users", [member.shown() for member in call.account.listed()])
+
+
+def _member(call: Call) -> Member:
+    return team.find_member(call.account, call.number("user_id"))
+
+
+def _create_user(call: Call) -> Reply:
+    member = team.add_member(call.account, call.actor, call.body["user"])
+    return as_json({"user": member.shown()}, 201)
+
+
+def _update_user(call: Call) -> Reply:
+    member = _member(call)
+    team.change_roles(call.account, call.actor, member, call.body["user"])
+    return as_json({"user": member.shown()})
+
+
+def _delete_user(call: Call) -> Reply:
+    team.remove_member(call.account, call.actor, _member(call))
+    return nothing()
+
+
+def _resend_invitation(call: Call) -> Reply:
+    team.send_invitation(call.account, call.actor, _member(call))
+    return nothing()
+
+
+def _account_audit_log(call: Call) -> Reply:
+    return as_json(data.audit_page(call.account.state.audit, call.request))
+
+
+def _environment_audit_log(call: Call) -> Reply:
+    number = call.number("environment_id")
+    call.account.environment(number)
+    entries = [entry for entry in call.account.state.audit if entry.environment_id == number]
+    return as_json(data.audit_page(entries, call.request))
+
+
+def _audit_entry(call: Call) -> Reply:
+    place, number = call.number("environment_id"), call.number("id")
+    for entry in call.account.state.audit:
+        if (entry.environment_id, entry.id) == (place, number):
+            return as_json({"audit_log": entry.shown()})
+    raise RefusedError(404, f"audit log {number} not found")
+
+
+def _sso(call: Call) -> Reply:
+    return as_json({"sso_configuration": call.account.state.sso})
+
+
+def _exports(call: Call) -> Reply:
+    found = data.exports_of(call.account, call.number("environment_id"))
+    return as_json({"exports": [export.shown() for export in found]})
+
+
+def _app_keys(call: Call) -> Reply:
+    found = api_keys.live_app_keys(call.account, call.number("environment_id"))
+    return as_json({"ext_api_keys": [key.shown() for key in found]})
+
+
+def _create_app_key(call: Call) -> Reply:
+    name = call.body["ext_api_key"]["name"]
+    key = api_keys.create_app_key(call.account, call.actor, call.number("environment_id"), name)
+    return as_json({"ext_api_key": key.shown() | {"key": key.value}}, 201)
+
+
+def _delete_app_key(call: Call) -> Reply:
+    key = api_keys.find_app_key(call.account, call.number("environment_id"), call.number("id"))
+    api_keys.revoke_app_key(call.account, call.actor, key)
+    return nothing()
+
+
+def _track_keys(call: Call) -> Reply:
+    found = api_keys.live_track_keys(call.account, call.number("environment_id"))
+    return as_json({"site_ids": [key.shown() for key in found]})
+
+
+def _create_track_key(call: Call) -> Reply:
+    name = call.body["site_id"]["name"]
+    key = api_keys.create_track_key(call.account, call.actor, call.number("environment_id"), name)
+    return as_json({"site_id": key.shown() | {"api_key": key.api_key}}, 201)
+
+
+def _delete_track_key(call: Call) -> Reply:
+    key = api_keys.find_track_key(call.account, call.number("environment_id"), call.number("id"))
+    api_keys.revoke_track_key(call.account, call.actor, key)
+    return nothing()
+
+
+def _webhook(call: Call) -> ReportingWebhook:
+    return data.find_webhook(call.account, call.number("environment_id"), call.number("id"))
+
+
+def _webhooks(call: Call) -> Reply:
+    found = data.webhooks_of(call.account, call.number("environment_id"))
+    return as_json({"webhook_configurations": [hook.shown() for hook in found]})
+
+
+def _get_webhook(call: Call) -> Reply:
+    return as_json({"webhook_configuration": _webhook(call).shown()})
+
+
+def _put_webhook(call: Call) -> Reply:
+    hook = _webhook(call)
+    data.change_webhook(call.account, call.actor, hook, call.body["webhook_configuration"])
+    return as_json({"webhook_configuration": hook.shown()})
+
+
+def _source(call: Call) -> Source:
+    return api_keys.find_source(call.account, call.number("workspace_id"), call.number("source_id"))
+
+
+def _sources(call: Call) -> Reply:
+    found = api_keys.sources_of(call.account, call.number("workspace_id"))
+    return as_json({"sources": [source.shown() for source in found]})
+
+
+def _put_source(call: Call) -> Reply:
+    source, wanted = _source(call), call.body["source"]
+    if "enabled" in wanted:
+        api_keys.switch_source(call.account, call.actor, source, enabled=wanted["enabled"])
+    return as_json({"source": source.shown()})
+
+
+def _write_keys(call: Call) -> Reply:
+    return as_json({"api_keys": [key.shown() for key in _source(call).api_keys]})
+
+
+def _create_write_key(call: Call) -> Reply:
+    key = api_keys.create_write_key(call.account, call.actor, _source(call))
+    return as_json({"api_key": key.shown()}, 201)
+
+
+def _delete_write_key(call: Call) -> Reply:
+    source = _source(call)
+    key = api_keys.find_write_key(source, call.number("id"))
+    api_keys.delete_write_key(call.account, call.actor, source, key)
+    return nothing()
+
+
+def _service_accounts(call: Call) -> Reply:
+    rows = [found.shown() for found in call.account.state.service_accounts]
+    return as_json({"service_accounts": rows})
+
+
+def _create_token(call: Call) -> Reply:
+    owner = tokens.find_service_account(call.account, call.number("service_account_id"))
+    wanted = call.body["token"]
+    token = tokens.create_token(
+        call.account,
+        call.actor,
+        owner,
+        wanted["name"],
+        read_only=wanted.get("read_only", False),
+    )
+    return as_json({"token": token.shown() | {"token": token.value}}, 201)
+
+
+def _delete_token(call: Call) -> Reply:
+    owner = tokens.find_service_account(call.account, call.number("service_account_id"))
+    token = tokens.find_token(owner, call.number("token_id"))
+    tokens.revoke_token(call.account, call.actor, owner, token)
+    return nothing()
+
+
+def _own_account(handler: Callable[[Call], Reply]) -> Callable[[Call], Reply]:
+    """Answer 404 below any account but the caller's own."""
+
+    def guarded(call: Call) -> Reply:
+        if call.number("account_id") != call.account.state.account_id:
+            return as_json({"errors": [{"detail": "account not found", "status": "404"}]}, 404)
+        return handler(call)
+
+    return guarded
+
+
+_ACCOUNT = "/v1/accounts/{account_id}"
+_USERS = f"{_ACCOUNT}/users"
+_SERVICE_ACCOUNTS = f"{_ACCOUNT}/service_accounts"
+_TOKENS = f"{_SERVICE_ACCOUNTS}/{{service_account_id}}/tokens"
+_ENVIRONMENT = "/v1/environments/{environment_id}"
+_APP_KEYS = f"{_ENVIRONMENT}/ext_api_keys"
+_TRACK_KEYS = f"{_ENVIRONMENT}/site_ids"
+_WEBHOOKS = f"{_ENVIRONMENT}/webhook_configurations"
+_SOURCES = "/cdp/api/workspaces/{workspace_id}/sources"
+_SOURCE = f"{_SOURCES}/{{source_id}}"
+
+_KNOWN = (
+    Route("GET", "/v1/accounts/current", "Get the current account", _current_account),
+    Route("GET", f"{_ACCOUNT}/environments", "List environments", _own_account(_environments)),
+    Route("GET", _USERS, "List team members", _own_account(_users)),
+    Route(
+        "GET",
+        f"{_ACCOUNT}/audit_logs",
+        "List account audit logs",
+        _own_account(_account_audit_log),
+        admin=True,
+    ),
+    Route("GET", f"{_ACCOUNT}/sso_configuration", "Get SSO configuration", _own_account(_sso)),
+    Route(
+        "GET", f"{_ENVIRONMENT}/audit_logs", "List environment audit logs", _environment_audit_log
+    ),
+    Route("GET", f"{_ENVIRONMENT}/audit_log/{{id}}", "Get an audit log entry", _audit_entry),
+    Route("GET", f"{_ENVIRONMENT}/exports", "List exports", _exports),
+    Route("GET", _APP_KEYS, "List App API keys", _app_keys),
+    Route("POST", _APP_KEYS, "Create an App API key", _create_app_key, bodies.APP_KEY),
+    Route("GET", _TRACK_KEYS, "List Track API keys", _track_keys),
+    Route("GET", _WEBHOOKS, "List reporting webhooks", _webhooks),
+    Route("GET", f"{_WEBHOOKS}/{{id}}", "Get a reporting webhook", _get_webhook),
+    Route("PUT", f"{_WEBHOOKS}/{{id}}", "Update a reporting webhook", _put_webhook, bodies.WEBHOOK),
+    Route("GET", _SOURCES, "List sources", _sources),
+    Route("GET", f"{_SOURCE}/api_keys", "List write keys of a source", _write_keys),
+    Route("POST", f"{_SOURCE}/api_keys", "Create a write key for a source", _create_write_key),
+)
+
+
+def _guess(
+    method: str,
+    template: str,
+    summary: str,
+    handler: Callable[[Call], Reply],
+    body: Json | None = None,
+    *,
+    admin: bool = False,
+) -> Route:
+    return Route(method, template, summary, handler, body, guess=True, admin=admin)
+
+
+_GUESSED = (
+    _guess(
+        "POST", _USERS, "Add a team member", _own_account(_create_user), bodies.NEW_USER, admin=True
+    ),
+    _guess(
+        "PUT",
+        f"{_USERS}/{{user_id}}",
+        "Update a team member's roles",
+        _own_account(_update_user),
+        bodies.USER,
+        admin=True,
+    ),
+    _guess(
+        "DELETE",
+        f"{_USERS}/{{user_id}}",
+        "Remove a team member",
+        _own_account(_delete_user),
+        admin=True,
+    ),
+    _guess(
+        "POST",
+        f"{_USERS}/{{user_id}}/resend_invitation",
+        "Resend an invitation",
+        _own_account(_resend_invitation),
+        admin=True,
+    ),
+    _guess("DELETE", f"{_APP_KEYS}/{{id}}", "Delete an App API key", _delete_app_key),
+    _guess("POST", _TRACK_KEYS, "Create a Track API key", _create_track_key, bodies.TRACK_KEY),
+    _guess("DELETE", f"{_TRACK_KEYS}/{{id}}", "Delete a Track API key", _delete_track_key),
+    _guess("PUT", _SOURCE, "Update a source", _put_source, bodies.SOURCE),
+    _guess(
+        "DELETE", f"{_SOURCE}/api_keys/{{id}}", "Delete a write key of a source", _delete_write_key
+    ),
+    _guess(
+        "GET",
+        _SERVICE_ACCOUNTS,
+        "List service accounts",
+        _own_account(_service_accounts),
+        admin=True,
+    ),
+    _guess(
+        "POST",
+        _TOKENS,
+        "Create a service account token",
+        _own_account(_create_token),
+        bodies.TOKEN,
+        admin=True,
+    ),
+    _guess(
+        "DELETE",
+        f"{_TOKENS}/{{token_id}}",
+        "Revoke a service account token",
+        _own_account(_delete_token),
+        admin=True,
+    ),
+)
+
+ROUTES = table((*_KNOWN, *_GUESSED))

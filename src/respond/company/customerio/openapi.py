@@ -1,0 +1,93 @@
+"""Describe the management API in OpenAPI 3.1, from the very table that serves it.
+
+A description can be altered afterwards, so that a caller's check for drift has drift to find.
+The altered description is all that changes: the route itself behaves as before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from respond.company.exchange import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from respond.company.customerio.routes import Route
+    from respond.company.exchange import Json, Request
+
+CDP_PREFIX = "/cdp/api/"
+
+
+@dataclass
+class Alterations:
+    """What the description says differently from the table, by method and template."""
+
+    _altered: dict[tuple[str, str], Json] = field(default_factory=dict)
+
+    def alter(
+        self, method: str, template: str, *, summary: str | None = None, body: Json | None = None
+    ) -> None:
+        """Describe one operation differently from now on."""
+        operation = self._altered.setdefault((method.upper(), template), {})
+        if summary is not None:
+            operation["summary"] = summary
+        if body is not None:
+            operation["requestBody"] = _request_body(body)
+
+    def withdraw(self, method: str, template: str) -> None:
+        """Leave one operation out of the description; the vendor does that, too."""
+        self._altered[method.upper(), template] = {"withdrawn": True}
+
+    def of(self, route: Route) -> Json:
+        return self._altered.get((route.method, route.template), {})
+
+
+def document(routes: Iterable[Route], altered: Alterations, *, cdp: bool) -> Json:
+    """One of the two documents: the web application's API, or the Pipelines control plane."""
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        if route.template.startswith(CDP_PREFIX) != cdp or altered.of(route).get("withdrawn"):
+            continue
+        operation = _operation(route) | altered.of(route)
+        paths.setdefault(route.template, {})[route.method.lower()] = operation
+    title = "Pipelines control plane" if cdp else "Journeys UI API"
+    return {"openapi": "3.1.0", "info": {"title": title, "version": "1"}, "paths": paths}
+
+
+def serve_document(request: Request, made: Json) -> Reply:
+    """Send a document with its entity tag, or 304 to a caller who has it."""
+    body = json.dumps(made, separators=(",", ":"), sort_keys=True).encode()
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    given = {part.strip().removeprefix("W/") for part in request.header("if-none-match").split(",")}
+    if tag in given or "*" in given:
+        return Reply(304, b"", "", (("ETag", tag),))
+    return Reply(200, body, headers=(("ETag", tag),))
+
+
+def _operation(route: Route) -> Json:
+    ids = [part[1:-1] for part in route.parts if part.startswith("{")]
+    operation: Json = {
+        "operationId": _operation_id(route),
+        "summary": route.summary,
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "integer"}}
+            for name in ids
+        ],
+        "responses": {"200": {"description": "OK"}},
+    }
+    if route.body is not None:
+        operation["requestBody"] = _request_body(route.body)
+    return operation
+
+
+def _operation_id(route: Route) -> str:
+    words = [part.strip("{}").replace("-", "_") for part in route.parts]
+    return "_".join((route.method.lower(), *words))
+
+
+def _request_body(schema: Json) -> Json:
+    return {"required": True, "content": {"application/json": {"schema": schema}}}

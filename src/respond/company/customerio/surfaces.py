@@ -1,0 +1,150 @@
+"""A simulated Customer.io: four surfaces in two regions over one account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from respond.company.customerio import app_api, track
+from respond.company.customerio.account import SYSTEM, Account, Settings
+from respond.company.customerio.journeys import EXCHANGE, Journeys
+from respond.company.customerio.rows import State
+from respond.company.exchange import LOGIN_PAGE, Json, Reply, as_html, as_json
+from respond.company.mint import hint
+from respond.company.system import System
+
+if TYPE_CHECKING:
+    from respond.company.company_clock import Clock
+    from respond.company.exchange import Request
+    from respond.company.ledger import Ledger
+
+SURFACES = tuple(
+    f"{region}/{kind}" for region in ("us", "eu") for kind in ("management", "app", "track", "cdp")
+)
+
+
+class CustomerIo(System[State]):
+    """Customer.io as one company sees it.
+
+    Attributes:
+        settings: How it behaves where the vendor's behaviour is unknown.
+        account: What operations work on; a person at the console uses the same.
+        journeys: The management host.
+    """
+
+    name: ClassVar[str] = SYSTEM
+
+    def __init__(self, state: State, clock: Clock, ledger: Ledger, settings: Settings) -> None:
+        self.settings = settings
+        self.account = Account(state, clock, ledger, settings)
+        self.journeys = Journeys(self.account)
+        super().__init__(state, clock, ledger)
+
+    # The account holds it, so that operations and stale views look at the same.
+    @property
+    def state(self) -> State:
+        return self.account.state
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self.account.state = state
+
+    def is_write(self, request: Request) -> bool:
+        if request.parts == EXCHANGE:
+            return False
+        return super().is_write(request)
+
+    def serve(self, request: Request) -> Reply:
+        match request.surface.partition("/")[2]:
+            case "management":
+                return self.journeys.serve(request)
+            case "app":
+                return app_api.serve(self.account, request)
+            case "track":
+                return track.serve_track(self.account, request)
+            case _:
+                return track.serve_ingest(self.account, request)
+
+    def refuse(self, request: Request, status: int, detail: str = "", pointer: str = "") -> Reply:
+        match request.surface.partition("/")[2]:
+            case "management":
+                return _management_error(request, status, detail, pointer)
+            case "app":
+                return _app_error(request, status, detail)
+            case _:
+                return _track_error(status, detail)
+
+    def login_page(self) -> Reply:
+        return as_html(LOGIN_PAGE)
+
+    def things(self) -> dict[str, Json]:
+        return {**self._people(), **self._keys(), **self._channels()}
+
+    def _people(self) -> dict[str, Json]:
+        shown: dict[str, Json] = {
+            "account": {"session_hours": self.state.session_hours, "sso": self.state.sso}
+        }
+        for member in self.account.present():
+            row = member.shown()
+            del row["last_login_at"]
+            shown[f"member {member.email}"] = row
+        return shown
+
+    def _keys(self) -> dict[str, Json]:
+        shown: dict[str, Json] = {}
+        places = self.state.environments
+        for app_key in self.state.app_keys:
+            if app_key.revoked_at is None:
+                name = f"app key {places[app_key.environment_id]}/{app_key.name} #{app_key.id}"
+                shown[name] = app_key.shown()
+        for pair in self.state.track_keys:
+            if pair.revoked_at is None:
+                row = pair.shown() | {"site_id": f"...{hint(pair.site_id)}"}
+                shown[f"track key {places[pair.environment_id]}/{pair.name} #{pair.id}"] = row
+        for source in self.state.sources:
+            place = f"{places[source.environment_id]}/{source.slug}"
+            shown[f"source {place}"] = source.shown()
+            for key in source.api_keys:
+                shown[f"write key {place} #{key.id}"] = {"id": key.id, "hint": hint(key.value)}
+        return shown
+
+    def _channels(self) -> dict[str, Json]:
+        shown: dict[str, Json] = {}
+        places = self.state.environments
+        for owner in self.state.service_accounts:
+            for token in owner.shown()["tokens"]:
+                shown[f"token {owner.name}/{token['name']} #{token['id']}"] = token
+        for hook in self.state.webhooks:
+            name = f"reporting webhook {places[hook.environment_id]}/{hook.name} #{hook.id}"
+            shown[name] = hook.shown()
+        for export in self.state.exports:
+            shown[f"export {places[export.environment_id]} #{export.id}"] = export.shown()
+        for sent in self.state.sent:
+            shown[f"mail {sent.delivery_id}"] = {"to": sent.to, "subject": sent.subject}
+        return shown
+
+
+def _management_error(request: Request, status: int, detail: str, pointer: str) -> Reply:
+    if request.parts == EXCHANGE and status == 401:  # noqa: PLR2004 - the HTTP status.
+        body = {"error": "invalid_client", "error_description": "invalid client credentials"}
+        return as_json(body, status)
+    words = {401: "unauthorized", 403: "forbidden", 429: "rate_limited"}
+    if status in words:
+        return as_json({"error": words[status]}, status)
+    error: Json = {"detail": detail or "something went wrong", "status": str(status)}
+    if pointer:
+        error["source"] = {"pointer": pointer}
+    return as_json({"errors": [error]}, status)
+
+
+def _app_error(request: Request, status: int, detail: str) -> Reply:
+    if request.parts == app_api.SEND and status in {400, 403}:
+        return as_json({"meta": {"error": detail or "not allowed"}}, status)
+    words = {401: "unauthorized", 403: "forbidden", 404: "not found", 429: "rate limit exceeded"}
+    error = {"detail": words.get(status) or detail or "something went wrong", "status": status}
+    return as_json({"errors": [error]}, status)
+
+
+def _track_error(status: int, detail: str) -> Reply:
+    if status == 400:  # noqa: PLR2004 - the HTTP status.
+        return as_json({"meta": {"errors": [detail or "invalid"]}}, status)
+    return Reply(status, b"", "")

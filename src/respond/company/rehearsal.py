@@ -1,0 +1,293 @@
+"""Build a rehearsal: the real engine, journal and adapters around a simulated company.
+
+Real credentials are never loaded here: every secret comes from the company's own story. Waits are
+jumped over: the rehearsal's clock and the company's clock move on together.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from respond.adapters.company_doors import Doors
+from respond.core.events import Actor, Strength
+from respond.core.runbook import InputKind, Runbook
+from respond.core.script import Connection, Person, PersonRecord
+from respond.engine.proposing import Given
+from respond.errors import NotReadyError, UsageError
+from respond.formats.typed_inputs import parse_input
+
+__all__ = ["Rehearsal", "RehearsalClock", "StorySecrets", "story_value"]
+
+OPERATOR = Actor("dana", Strength.CLAIMED)
+
+
+class RehearsalClock:
+    """The machine's clock plus what was jumped over; the company's clock jumps with it."""
+
+    def __init__(self, base: Any, doors: Doors, *, ahead_s: float = 0.0) -> None:
+        self._base = base
+        self._doors = doors
+        self._ahead_ms = int(ahead_s * 1000)
+
+    def now_ms(self) -> int:
+        return int(self._base.now_ms()) + self._ahead_ms
+
+    def mono_ms(self) -> int:
+        return int(self._base.mono_ms()) + self._ahead_ms
+
+    def boot(self) -> str:
+        return str(self._base.boot())
+
+    def sleep(self, seconds: float) -> None:
+        """Jump instead of waiting."""
+        if seconds <= 0:
+            return
+        self._ahead_ms += int(seconds * 1000)
+        self._doors.advance(seconds)
+
+
+class StorySecrets:
+    """Credentials of the simulated company's connections, and what a run puts in their place."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = dict(values)
+
+    def credential(self, connection: str) -> str:
+        value = self._values.get(connection, "")
+        if not value:
+            raise NotReadyError(f"the simulated company has no credential {connection!r}")
+        return value
+
+    def store(self, connection: str, value: str) -> None:
+        self._values[connection] = value
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """A simulated company that answers, and how a run reaches it.
+
+    Attributes:
+        story: Ids, addresses and secrets of the company.
+        urls: Base URL of each surface by its prefix.
+        own: The server, when it runs in this process.
+    """
+
+    doors: Doors
+    story: Mapping[str, Any]
+    urls: Mapping[str, str]
+    smtp: Mapping[str, Any]
+    own: Any = None
+    before: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def start(cls, *, at: str = "", routes: bool = False) -> Rehearsal:
+        """Use the company at a URL, or start one in this process.
+
+        Args:
+            routes: Show the routes that the vendor has not confirmed, so that the API's hands are
+                used; only for a company of our own.
+        """
+        own = None
+        if not at:
+            from respond.company import default_company, serve  # noqa: PLC0415 - heavy
+
+            own = serve(default_company(guess_routes=routes))
+            at = own.base_url
+        elif routes:
+            raise UsageError(
+                "--api-hands is chosen where the company is started",
+                do="respond simulate --api-hands, then rehearse --at its URL",
+            )
+        doors = Doors.knock(at)
+        told = doors.get("story")
+        rehearsal = cls(doors, told["story"], told["urls"], told["smtp"], own)
+        rehearsal.before = doors.get("state")
+        return rehearsal
+
+    def close(self) -> None:
+        if self.own is not None:
+            self.own.close()
+
+    def arm(self, faults: list[str]) -> None:
+        """Let these faults happen.
+
+        Raises:
+            UsageError: One of them is none that the company knows.
+        """
+        self.doors.arm(faults)
+
+    def click(self, person: Person[Any]) -> str | None:
+        return self.doors.click(person)
+
+    # --- what a run is given -----------------------------------------------------------------
+
+    def secrets(self) -> StorySecrets:
+        story = self.story
+        return StorySecrets(
+            {
+                "cio": story["write_token"],
+                "cio/app": story["app_key"],
+                "slack": story["slack_bot_token"],
+                "pagerduty": story["pagerduty_key"],
+                "pagerduty/events": story["pagerduty_routing_key"],
+                "vault": story["vault_token"],
+                "widgets": story["widgets_token"],
+                "mail": f"{story['smtp_user']}:{story['smtp_password']}",
+            }
+        )
+
+    def persons(self) -> tuple[PersonRecord, ...]:
+        slack = self.story["slack_users"]
+        operator, *_ = (self.story["operator"],)
+        people: list[tuple[str, str, tuple[str, ...]]] = [("dana", operator, ("admin",))]
+        people += [(mail.partition("@")[0], mail, ("admin",)) for mail in self.story["admins"]]
+        people.append(("jean", self.story["lost_2fa"], ()))
+        return tuple(
+            PersonRecord(
+                id=name,
+                name=name.capitalize(),
+                emails=(mail,),
+                roles=roles,
+                slack=slack.get(mail, ""),
+            )
+            for name, mail, roles in people
+        )
+
+    def connections(self, can: frozenset[str]) -> dict[str, Connection]:
+        story = self.story
+        sink = f"vault:vault:{story['vault_mount']}/{story['vault_path']}#{story['vault_field']}"
+        return {
+            "cio": Connection(
+                "cio",
+                "customerio",
+                str(story["account_id"]),
+                story["region"],
+                "respond-ir",
+                sink,
+                {
+                    "app": True,
+                    "app_workspace": str(story["production"]),
+                    "account_name": story["company"],
+                },
+                can,
+            ),
+            "slack": Connection("slack", "slack", story["slack_team_id"], identity="respond"),
+            "pagerduty": Connection(
+                "pagerduty",
+                "pagerduty",
+                "example-co",
+                options={"from": story["pagerduty_user"]},
+            ),
+            "vault": Connection("vault", "vault", identity="respond"),
+            "mail": Connection(
+                "mail",
+                "email",
+                options={
+                    "from": story["mail_from"],
+                    "host": self.smtp["host"],
+                    "port": self.smtp["port"],
+                },
+            ),
+            "widgets": Connection("widgets", "http"),
+        }
+
+    def base_urls(self, connection: Connection) -> dict[str, str]:
+        """Surfaces of one connection, as its actions name them."""
+        urls = self.urls
+        match connection.system:
+            case "customerio":
+                named = {
+                    key.removeprefix("customerio/"): url
+                    for key, url in urls.items()
+                    if key.startswith("customerio/")
+                }
+                own = {
+                    key.partition("/")[2]: url
+                    for key, url in named.items()
+                    if key.startswith(f"{connection.region}/")
+                }
+                return named | own
+            case "slack":
+                return {"api": f"{urls['slack']}/api"}
+            case "pagerduty":
+                return {
+                    "rest": urls["pagerduty/rest"],
+                    "": urls["pagerduty/rest"],
+                    "events": urls["pagerduty/events"],
+                }
+            case "vault":
+                return {"http": urls["vault"]}
+            case "http":
+                return {"": urls["widgets"]}
+            case _:
+                return {}
+
+
+def story_value(story: Mapping[str, Any], text: Any) -> Any:
+    """``story.leaked_app_key`` as the company tells it; everything else as it is.
+
+    A pair of two, ``story.leaked_site_id:story.leaked_track_api_key``, is told as a pair.
+
+    Raises:
+        UsageError: The story has no such thing.
+    """
+    if not isinstance(text, str) or not text.startswith("story."):
+        return text
+    first, colon, second = text.partition(":story.")
+    if colon:
+        return f"{story_value(story, first)}:{story_value(story, f'story.{second}')}"
+    name = text.removeprefix("story.")
+    if name not in story:
+        known = ", ".join(sorted(story))
+        raise UsageError(f"the simulated company has no {name!r}", why=f"it has: {known}")
+    return story[name]
+
+
+def rehearsal_inputs(
+    runbook: Runbook, story: Mapping[str, Any], overrides: Mapping[str, str], now_s: int
+) -> Given:
+    """Inputs for a rehearsal: the runbook's own ``rehearsal:`` part, and what ``--set`` gave.
+
+    Raises:
+        UsageError: An input that does not exist, or a value that does not fit.
+    """
+    names = {declared.name for declared in runbook.inputs}
+    for name in [*runbook.rehearsal, *overrides]:
+        if name not in names:
+            raise UsageError(
+                f"{runbook.name} has no input {name!r}", why=f"it has: {', '.join(sorted(names))}"
+            )
+    given = Given()
+    for declared in runbook.inputs:
+        raw: Any = runbook.rehearsal.get(declared.name)
+        if declared.name in overrides:
+            raw = overrides[declared.name]
+        value = story_value(story, raw)
+        if value in (None, ""):
+            continue
+        if declared.kind is InputKind.SECRET:
+            given.secrets[declared.name] = str(value)
+        elif isinstance(value, str):
+            given.values[declared.name] = parse_input(declared, value, now_s=now_s)
+        else:
+            given.values[declared.name] = value
+    return given
+
+
+def remember(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write down how a rehearsal was started, so that ``resume`` finds its company again."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / "rehearsal.json").write_text(json.dumps(dict(facts)), encoding="utf-8")
+
+
+def recall(folder: Path) -> dict[str, Any]:
+    """What ``remember`` wrote; empty when there is nothing."""
+    path = folder / "rehearsal.json"
+    if not path.is_file():
+        return {}
+    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return facts

@@ -1,0 +1,408 @@
+"""Carry a run on until it is over or needs a person: look, ask, write down, send, prove.
+
+``Engine.advance`` may be called at any time, by anyone, twice. It walks the runbook from the top;
+what the journal has as concluded answers from there. Nothing else remembers anything (P3).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from respond.core.approval import Request
+from respond.core.events import Kind
+from respond.core.fold import RunState, RunStatus, fold, verdict
+from respond.core.plan import Plan, short_digest
+from respond.core.questions import (
+    AskByHand,
+    AskConfirm,
+    AskDrift,
+    AskStart,
+    Decision,
+    other_orders,
+)
+from respond.core.runbook import InputKind
+from respond.core.shapes import encode
+from respond.engine.drivers import World
+from respond.engine.inventory import take_inventory
+from respond.engine.other_people import (
+    agreed_to,
+    ask_again,
+    ask_people,
+    has_run_out,
+    heed_any_no,
+    plan_needs,
+    request_for,
+)
+from respond.engine.proposing import lacking
+from respond.engine.run import LiveRun, Tools
+from respond.engine.starting import agreed_anew, go_alone, started
+from respond.engine.stopping import QuitError
+from respond.engine.walk import EndedError, Here
+from respond.engine.walk_by_hand import WordWalk
+from respond.engine.walk_plan import NotSoError, make_plan
+from respond.engine.walk_run import EngineWalk
+from respond.errors import (
+    ExitCode,
+    NotReadyError,
+    ParkedError,
+    RefusedByPersonError,
+    RefusedBySystemError,
+    RespondError,
+    StepFailedError,
+    UsageError,
+)
+
+__all__ = ["Engine", "QuitError", "Tools"]
+
+
+@dataclass(slots=True)
+class Engine(LiveRun):
+    """One engine for one run."""
+
+    # --- advance ---------------------------------------------------------------------------
+
+    def advance(self) -> ExitCode:
+        """Go on until the run is over or needs a person.
+
+        Raises:
+            JournalUnusableError, JournalBrokenError, NotReadyError, UsageError: Nothing was
+                written after it.
+        """
+        if (over := self._ended_with()) is not None:
+            return over
+        if self.site.mode == "dry-run":
+            raise UsageError("a dry run makes its plan and is not carried on")
+        self.take()
+        if (over := self._ended_with()) is not None:
+            return over  # Another engine ended it meanwhile.
+        try:
+            return self._carry_on()
+        except ParkedError as parked:
+            return self.park(parked, parked.exit_code)
+        except (UsageError, StepFailedError) as error:
+            if not self.site.served:
+                raise
+            # Nobody reads what a process says: it stands in the record, and on the page.
+            return self.park(error, error.exit_code)
+
+    def _ended_with(self) -> ExitCode | None:
+        over = self.state.status is RunStatus.ENDED
+        return ExitCode(self.state.ended["exit"]) if over else None
+
+    def _carry_on(self) -> ExitCode:
+        try:
+            return self._advance()
+        except QuitError as quit_:
+            return self._stop_here(quit_.what)
+
+    def _advance(self) -> ExitCode:
+        if self.state.cancelled:
+            return self._stop_here("cancelled")
+        heed_any_no(self)
+        if self.state.by_word:
+            return self._by_word()
+        self._plan_is_current()
+        if not self.state.started:
+            code = self._propose_plan() if self.site.served else self._plan_and_start()
+            if code is not None:
+                return code
+        elif self.site.alone and self.state.plan is not None:
+            go_alone(self, self.state.plan)
+        return self._walk()
+
+    def _walk(self) -> ExitCode:
+        walk = EngineWalk(self.runbook, self)
+        here = Here(self.first_values())
+        ended = EndedError("", "")
+        try:
+            walk.steps(self.runbook.steps, here)
+        except EndedError as end:
+            ended = end
+        failed = self.first_failure()
+        with contextlib.suppress(EndedError):
+            if failed:
+                walk.finish(self.runbook.on_failure, here, failed=failed)
+        with contextlib.suppress(EndedError):
+            walk.finish(self.runbook.always, here, failed=failed)
+        return self._end_counted(walk, ended)
+
+    def _end_counted(self, walk: EngineWalk, ended: EndedError) -> ExitCode:
+        """All means all: what a run over a set came to is counted, and the set looked at (P9)."""
+        counted = take_inventory(self, walk.sets.values())
+        code = verdict(self.state)
+        # Items of a set are counted there.
+        lost = [] if self.agreed_to_end else [s for s in self.not_reached() if not s.group]
+        findings = [
+            *counted.findings,
+            *(f"planned, and not done: {write.says}" for step in lost for write in step.writes),
+        ]
+        if findings and code is ExitCode.DONE:
+            code = ExitCode.FAILED
+        say = "; ".join([*([ended.say] if ended.say else []), *findings])
+        return self._end(code, say, next_runbook=ended.next, inventory=counted.items)
+
+    def _stop_here(self, why: str) -> ExitCode:
+        """A person ended the run; its handlers go on, as far as that person lets them."""
+        if self.state.started:
+            walk = EngineWalk(self.runbook, self)
+            here = Here(self.first_values())
+            for steps in (self.runbook.on_cancel, self.runbook.always):
+                with contextlib.suppress(EndedError, QuitError):
+                    walk.finish(steps, here, failed={})
+        unknown = any(step.open() for step in self.state.steps.values())
+        return self._end(ExitCode.UNKNOWN if unknown else ExitCode.REFUSED, why)
+
+    def plan(self) -> Plan:
+        """Look at everything anew and say what would be done."""
+        return make_plan(
+            self.runbook,
+            self.state,
+            self.site,
+            World(self.tools.reader),
+            self.tools.journal,
+            self.tools.progress,
+            self.inputs(),
+            self.now,
+        )
+
+    def _plan_and_start(self) -> ExitCode | None:
+        while True:
+            plan = self._look_and_plan()
+            if isinstance(plan, ExitCode):
+                return plan
+            answer = self.ask(AskStart(plan, other_orders(self.runbook, self.state.inputs)))
+            match answer.decision:
+                case Decision.YES:
+                    started(self, plan, answer.typed)
+                    return None
+                case Decision.OTHER_ORDER:
+                    self._other_order(answer.typed)
+                case _:
+                    return self._end(ExitCode.REFUSED, "not started")
+
+    def _propose_plan(self) -> ExitCode | None:
+        """Where nobody sits at a terminal: look, record the plan, and wait for people's yes.
+
+        What was agreed to is not planned anew: each write looks again before it is sent. A plan
+        whose time ran out is, when somebody asks again.
+        """
+        needs = lacking(self.runbook, self.state.inputs)
+        if needs:
+            raise ParkedError(
+                f"run {self.run} needs {', '.join(needs)}",
+                why="the event does not say, and nothing is guessed",
+                do=f"answer on the page, or: respond resume {self.run}",
+                asks={"kind": "inputs", "id": "inputs", "names": needs},
+            )
+        plan = self.state.plan
+        needed = plan_needs(self, plan) if plan is not None else None
+        request = request_for(self, needed) if needed is not None else None
+        void = plan is None or request is None or bool(self._what_changed(plan))
+        if plan is None or request is None or void or self._is_over(request):
+            made = self._look_and_plan()
+            if isinstance(made, ExitCode):
+                return made
+            plan, needed = made, plan_needs(self, made)
+            if needed is not None:
+                ask_people(self, needed)
+        if needed is not None:
+            agreed_to(self, needed)
+            return None
+        # Nothing of it writes: there is nothing to agree to.
+        self.add(Kind.CONFIRMED, decision="yes", scope="reads-only", nonce="", digest=plan.digest)
+        return None
+
+    def _is_over(self, request: Request) -> bool:
+        """Whether its time ran out, and somebody wants to ask again.
+
+        Raises:
+            ParkedError: Nobody has said so yet.
+        """
+        if not has_run_out(request, self.tools.clock, self.tools.journal):
+            return False
+        ask_again(self, request)
+        return True
+
+    def _look_and_plan(self) -> Plan | ExitCode:
+        try:
+            plan = self.plan()
+        except NotSoError as error:
+            return self._end(ExitCode.FAILED, error.what)
+        except RefusedByPersonError as error:
+            return self._end(ExitCode.REFUSED, f"{error.what}: {error.why}")
+        except (StepFailedError, NotReadyError) as error:
+            return self._nothing_can_be_looked_at(error)
+        self.add(Kind.PLANNED, digest=plan.digest, plan=encode(plan))
+        if plan.ends and not plan.does_anything:
+            return self._end(ExitCode.DONE, plan.ends, next_runbook=plan.next)
+        if not self._may_go_beside_others(plan):
+            return self._end(ExitCode.REFUSED, "not started")
+        return plan
+
+    def _nothing_can_be_looked_at(self, error: RespondError) -> ExitCode:
+        """Without a look there is no plan; by hand there is still a way through the runbook."""
+        if not self.site.by_hand:
+            by_hand = f"or go through it on your word: respond {self.runbook.name} --by-hand"
+            error.do = f"{error.do}; {by_hand}" if error.do else by_hand
+            refused = isinstance(error, RefusedBySystemError) and error.code == "401"
+            if refused or isinstance(error, NotReadyError):
+                return self.park(error, ExitCode.NOT_READY)
+            return self.park(error, ExitCode.FAILED)
+        answer = self.ask(
+            AskByHand(
+                step="",
+                title="Nothing can be looked at: go through the runbook on your word?",
+                error=error.what,
+                cause=error.why,
+                do=error.do,
+            )
+        )
+        if answer.decision not in (Decision.YES, Decision.BY_HAND):
+            return self._end(ExitCode.REFUSED, "not started")
+        self.add(
+            Kind.CONFIRMED,
+            by=self.site.operator,
+            decision="yes",
+            scope="by-word",
+            why=error.what,
+            typed=answer.typed,
+        )
+        return self._by_word()
+
+    def _by_word(self) -> ExitCode:
+        walk = WordWalk(self.runbook, self)
+        here = Here(self.first_values())
+        say = "gone through by hand; nothing could be looked at, and nothing is proved"
+        try:
+            walk.steps(self.runbook.steps, here)
+        except EndedError as end:
+            say = end.say
+        walk.finish(self.runbook.always, here, failed=self.first_failure())
+        return self._end(verdict(self.state), say)
+
+    def _may_go_beside_others(self, plan: Plan) -> bool:
+        """Ask, when an unfinished run writes the same subjects (rule 14)."""
+        mine = {write.subject for write in plan.writes}
+        for other in self._others() if mine else ():
+            if other.id in self.state.beside:
+                continue
+            theirs = {write.subject for write in (other.plan.writes if other.plan else ())}
+            if not mine & theirs:
+                continue
+            answer = self.ask(
+                AskConfirm(
+                    step="",
+                    title=f"run {other.id} is not over, and writes the same things",
+                    wants=f"beside {other.id}",
+                    destructive=True,
+                    lines=tuple(sorted(mine & theirs)),
+                    breaks=f"The two may undo each other's work. To go on there: "
+                    f"respond resume {other.id}",
+                    undo="",
+                    where="",
+                    on_skip="this run is not started",
+                    by_hand=False,
+                )
+            )
+            if answer.decision is not Decision.YES:
+                return False
+            self.add(
+                Kind.CONFIRMED,
+                by=answer.by or self.site.operator,
+                decision="beside",
+                other=other.id,
+                typed=answer.typed,
+            )
+        return True
+
+    def _others(self) -> Iterator[RunState]:
+        """Other runs that were started and are not over."""
+        journal = self.tools.journal
+        for run in journal.unfinished():
+            other = fold(journal.records(run)) if run != self.run else None
+            if other is not None and other.started:
+                yield other
+
+    def _other_order(self, word: str) -> None:
+        for given in self.runbook.inputs:
+            if given.kind is InputKind.CHOICE and word in given.of:
+                inputs = {**self.state.inputs, given.name: word}
+                self.add(
+                    Kind.CONFIRMED,
+                    by=self.site.operator,
+                    decision="other-order",
+                    inputs=encode(inputs),
+                    typed=word,
+                )
+                return
+
+    def _what_changed(self, plan: Plan) -> list[str]:
+        """What a yes binds beside the writes, and is not what it was."""
+        was = {
+            "runbook": plan.runbook_digest,
+            "engine": plan.engine,
+            "mode": plan.mode,
+            "policy": dict(plan.policy),
+        }
+        now = {
+            "runbook": self.runbook.digest,
+            "engine": self.site.engine,
+            "mode": self.site.mode,
+            "policy": self.site.policy.as_json(),
+        }
+        return [name for name in was if was[name] != now[name]]
+
+    def _plan_is_current(self) -> None:
+        """A yes binds runbook, engine, policy and mode too; when those changed, ask anew (P10)."""
+        plan = self.state.plan
+        changed = self._what_changed(plan) if plan is not None else []
+        if plan is None or not changed or not self.state.started:
+            return
+        if "mode" in changed:
+            raise RefusedByPersonError(
+                f"run {self.run} is a {plan.mode} run and cannot be carried on as {self.site.mode}",
+            )
+        fresh = self.plan()
+        if self.site.served:
+            # Nothing of the old agreement covers the new plan: people are asked at its first write.
+            self.add(Kind.PLANNED, digest=fresh.digest, plan=encode(fresh))
+            return
+        answer = self.ask(
+            AskDrift(
+                step="",
+                title=f"{' and '.join(changed)} changed since the plan was agreed to",
+                planned=tuple(write.says for write in plan.writes),
+                now=tuple(write.says for write in fresh.writes),
+                wants=f"agree {short_digest(fresh.digest)}",
+                planned_writes=plan.writes,
+                now_writes=fresh.writes,
+            )
+        )
+        if answer.decision is not Decision.YES:
+            raise ParkedError(
+                f"{' and '.join(changed)} changed since the plan was agreed to",
+                why="nobody agreed to the new plan",
+                do=f"respond resume {self.run}, or respond cancel {self.run}",
+            )
+        self.add(Kind.PLANNED, digest=fresh.digest, plan=encode(fresh))
+        agreed_anew(self, fresh, answer.typed, changed)
+
+    def _end(
+        self,
+        code: ExitCode,
+        say: str,
+        *,
+        next_runbook: str = "",
+        inventory: Mapping[str, Any] | None = None,
+    ) -> ExitCode:
+        told: dict[str, Any] = {"exit": int(code), "say": say, "next": next_runbook}
+        if inventory:
+            told["inventory"] = inventory
+        # First: a crash between the two leaves a run that ends again, and no secret behind.
+        self.tools.journal.forget_secrets(self.run)
+        self.add(Kind.ENDED, **told)
+        self.tools.journal.checkpoint(f"end of run {self.run}")
+        return code

@@ -1,0 +1,404 @@
+"""See to it that other people agree where they have to, and wait for their answer (P10, P11).
+
+It records what is asked, counts the answers as ``core.approval`` says, and lets a yes take effect
+once. Who may answer is not decided here; answers come in through ``deciding``, in any process, and
+are found in the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from respond.core.approval import (
+    Moment,
+    Request,
+    Standing,
+    able,
+    expired,
+    is_denied,
+    person_for,
+    standing,
+    step_digest,
+)
+from respond.core.events import Actor, Kind
+from respond.core.fold import RunState
+from respond.core.plan import Plan, PlannedStep, PlannedWrite, StepPlan, digest_of
+from respond.core.questions import AskAgain, Decision
+from respond.core.runbook import ActionStep
+from respond.core.script import Effect
+from respond.core.shapes import encode
+from respond.engine.run import LiveRun
+from respond.engine.stopping import QuitError
+from respond.errors import ParkedError
+from respond.ports import Clock, Journal
+
+__all__ = [
+    "Needed",
+    "agreed_to",
+    "agreed_writes",
+    "ask_again",
+    "ask_people",
+    "has_news",
+    "has_run_out",
+    "heed_any_no",
+    "is_agreed",
+    "is_gated",
+    "is_let_off",
+    "moment",
+    "plan_needs",
+    "request_for",
+    "stands",
+    "step_needs",
+    "waiting_text",
+]
+
+_LOOK_EVERY_S = 2.0
+"""How often the journal is looked at for an answer, where somebody waits at a terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What other people have to agree to.
+
+    Attributes:
+        digest: Of the plan, or of one step's writes.
+        step: That step's address; empty for the plan.
+        writes: Keys of the writes.
+        shows: The same in words, where the plan does not show them.
+    """
+
+    digest: str
+    step: str
+    writes: tuple[str, ...]
+    count: int
+    roles: frozenset[str]
+    destroys: bool
+    within_s: int
+    shows: tuple[Mapping[str, Any], ...] = ()
+
+
+def plan_needs(live: LiveRun, plan: Plan) -> Needed | None:
+    """What a plan needs before its gated writes; None when the operator can do all alone."""
+    gated = [step for step in plan.steps if is_gated(live, step)]
+    if not gated:
+        return None
+    return Needed(
+        digest=plan.digest,
+        step="",
+        writes=tuple(w.key for step in gated for w in step.writes),
+        count=max(int(step.approve["count"]) for step in gated),
+        roles=frozenset(role for step in gated for role in step.approve["roles"]),
+        destroys=any(_destroys(step) for step in gated),
+        within_s=min(int(step.approve["within_s"]) for step in gated),
+    )
+
+
+def step_needs(
+    live: LiveRun,
+    approve: Mapping[str, Any] | None,
+    step: str,
+    writes: Sequence[PlannedWrite],
+    *more: str,
+) -> Needed | None:
+    """What writes of one step need that the plan did not show; None when nobody else is asked.
+
+    Args:
+        more: What else is agreed to there, such as ``all 300``.
+    """
+    if not approve or _is_let_off(live, approve):
+        return None
+    keys = (*(w.key for w in writes), *more)
+    return Needed(
+        digest=step_digest(live.state.plan_digest, step, keys),
+        step=step,
+        writes=keys,
+        count=int(approve["count"]),
+        roles=frozenset(approve["roles"]),
+        destroys=bool(more) or any(w.effect is Effect.DESTROYS for w in writes),
+        within_s=int(approve["within_s"]),
+        shows=(*(encode(w) for w in writes), *({"says": each} for each in more)),
+    )
+
+
+def is_agreed(state: RunState) -> bool:
+    """Whether people agreed to the plan as it stands."""
+    return bool(state.plan_digest) and state.plan_digest in state.agreed
+
+
+def is_gated(live: LiveRun, step: PlannedStep) -> bool:
+    """Whether somebody else has to agree before this step of a plan writes."""
+    unsure = step.state in (StepPlan.LATE, StepPlan.UNSEEN)
+    writes = bool(step.writes) or unsure
+    return bool(step.approve) and writes and not _is_let_off(live, step.approve)
+
+
+def is_let_off(live: LiveRun, step: ActionStep) -> bool:
+    """Whether this step asks nobody else, by what its operator signed."""
+    approve = live.site.approval(step)
+    return approve is not None and _is_let_off(live, approve)
+
+
+def _is_let_off(live: LiveRun, approve: Mapping[str, Any]) -> bool:
+    """Who went alone in an emergency asks nobody; whose own key signed proved enough for some.
+
+    Both hold for that person, and for the plan that they signed.
+    """
+    state, site = live.state, live.site
+    digest = state.plan_digest
+
+    def is_theirs(signed: Mapping[str, Any]) -> bool:
+        return signed.get("digest") == digest and signed.get("by") == site.operator.id
+
+    alone = site.policy.alone and is_theirs(state.alone)
+    return alone or (bool(approve.get("or_signed")) and is_theirs(state.proved))
+
+
+def agreed_writes(state: RunState, step: str) -> frozenset[str]:
+    """Keys of the writes of one step that people agreed to, beyond the plan as it is now."""
+    plan = state.plan_digest
+    return frozenset(
+        key
+        for request in state.requests
+        if request.step == step
+        and request.digest in state.agreed
+        and request.digest == step_digest(plan, step, request.writes)
+        for key in request.writes
+    )
+
+
+def _destroys(step: PlannedStep) -> bool:
+    unknown = step.state in (StepPlan.LATE, StepPlan.UNSEEN)
+    return any(w.effect is Effect.DESTROYS for w in step.writes) or (
+        unknown and step.effect is Effect.DESTROYS
+    )
+
+
+def agreed_to(live: LiveRun, needed: Needed) -> None:
+    """Come back when people have agreed; their yes is used up then.
+
+    Raises:
+        ParkedError: They have not answered, and nobody sits at a terminal to wait.
+        QuitError: Somebody said no.
+    """
+    while needed.digest not in live.state.agreed:
+        live.refresh()
+        heed_any_no(live)
+        request = request_for(live, needed) or ask_people(live, needed)
+        match stands(live.state, request, live.site.people, live.tools.clock, live.tools.journal):
+            case Standing.AGREED:
+                _take_effect(live, request)
+            case Standing.DENIED:
+                _heed_no(live, request)
+            case Standing.EXPIRED:
+                ask_again(live, request)
+                ask_people(live, needed)
+            case Standing.OPEN:
+                _wait(live, request)
+
+
+def heed_any_no(live: LiveRun) -> None:
+    """End the run if anybody who may has said no to anything that it asked.
+
+    Raises:
+        QuitError: Somebody has, whatever was asked since, and however late it is found.
+    """
+    state, people = live.state, live.site.people
+    for request in state.requests:
+        if request.nonce not in state.used and is_denied(request, state.votes, people):
+            _heed_no(live, request)
+
+
+def request_for(live: LiveRun, needed: Needed) -> Request | None:
+    """The newest request for just this, if its answer was not used yet.
+
+    One that was made when somebody else carried the run on does not know who may not agree.
+    """
+    state = live.state
+    for request in reversed(state.requests):
+        if request.digest == needed.digest and request.step == needed.step:
+            fits = request.count >= needed.count and request.roles >= needed.roles
+            knows = set(_hands_in(live)) <= {request.initiator, *request.also}
+            return request if fits and knows and request.nonce not in state.used else None
+    return None
+
+
+def _hands_in(live: LiveRun) -> tuple[str, ...]:
+    """Whoever else than its initiator has a hand in a run: who started it, who carries it on."""
+    names = {live.state.started_by} | (set() if live.site.served else {live.site.operator.id})
+    return tuple(sorted(names - {"", live.state.operator}))
+
+
+def ask_people(live: LiveRun, needed: Needed) -> Request:
+    """Record a request and tell those who could agree.
+
+    Raises:
+        ParkedError: Nobody could; nothing is asked.
+    """
+    tools, site = live.tools, live.site
+    if not site.served and person_for(site.persons, site.operator.id) is None:
+        raise ParkedError(
+            "others have to agree, and it is not known who began this run",
+            why=f"the login {site.operator.id!r} is nobody's in respond.toml: whoever it is could "
+            "agree with themselves",
+            do=f'add logins = ["{site.operator.id}"] to your own [[person]], then: '
+            f"respond resume {live.run}",
+        )
+    # Whoever signs the answer signs this head too, and so becomes a witness of the journal.
+    head = tools.journal.checkpoint(f"before an approval of run {live.run}")
+    request = Request(
+        nonce=tools.nonce(),
+        run=live.run,
+        digest=needed.digest,
+        step=needed.step,
+        writes=needed.writes,
+        count=needed.count,
+        roles=needed.roles,
+        destroys=needed.destroys,
+        initiator=live.state.operator,
+        also=_hands_in(live),
+        suspects=(*site.suspects, *live.state.suspects),
+        subject=str(live.state.proposed.get("subject", "")),
+        asked=_asked_at(live),
+        within_s=needed.within_s,
+        anchor=head.anchor,
+        shown=digest_of(list(needed.shows) if needed.step else encode(live.state.plan)),
+        shows=needed.shows,
+    )
+    people = able(request, site.people)
+    if len(people) < request.count:
+        raise ParkedError(
+            f"{request.count} other {'person has' if request.count == 1 else 'people have'} to "
+            f"agree, and {len(people)} could",
+            why=_who_is_missing(request),
+            do="add people with the role and a key to [[person]] in respond.toml, then: "
+            f"respond resume {live.run}",
+        )
+    live.add(Kind.APPROVAL_ASKED, **request.as_json())
+    tools.asked(live, request, tuple(person.id for person in people))
+    return request
+
+
+def _asked_at(live: LiveRun) -> Moment:
+    """Now; not before the latest time that the journal has seen, or it would be over at once."""
+    now = moment(live.tools.clock)
+    return replace(now, wall_ms=max(now.wall_ms, _highest_ms(live.tools.journal)))
+
+
+def _who_is_missing(request: Request) -> str:
+    roles = " and ".join(sorted(request.roles)) or "no role"
+    why = f"wanted: {roles}, not the initiator {request.initiator!r}"
+    if request.subject:
+        why += ", not the subject of the incident"
+    if request.destroys:
+        why += "; and with a key or a sign-on, for something is destroyed"
+    return why
+
+
+def stands(
+    state: RunState, request: Request, people: Any, clock: Clock, journal: Journal
+) -> Standing:
+    """What a request has come to by now."""
+    return standing(request, state.votes, people, moment(clock), highest_ms=_highest_ms(journal))
+
+
+def moment(clock: Clock) -> Moment:
+    """Now, by both clocks."""
+    return Moment(clock.now_ms(), clock.mono_ms(), clock.boot())
+
+
+def _highest_ms(journal: Journal) -> int:
+    return round(datetime.fromisoformat(journal.highest_at()).timestamp() * 1000)
+
+
+def has_run_out(request: Request, clock: Clock, journal: Journal) -> bool:
+    """Whether the time of a request is over."""
+    return expired(request, moment(clock), highest_ms=_highest_ms(journal))
+
+
+def _take_effect(live: LiveRun, request: Request) -> None:
+    persons = sorted({v.who.id for v in live.state.votes if v.nonce == request.nonce})
+    live.add(
+        Kind.CONFIRMED,
+        decision="yes",
+        scope="agreed",
+        nonce=request.nonce,
+        digest=request.digest,
+        at_step=request.step,
+        persons=persons,
+    )
+
+
+def _heed_no(live: LiveRun, request: Request) -> None:
+    said = [
+        vote
+        for vote in live.state.votes
+        if vote.nonce == request.nonce and vote.verdict.value == "deny"
+    ]
+    persons = " and ".join(sorted({vote.who.id for vote in said}))
+    reason = next((vote.reason for vote in said if vote.reason), "")
+    live.add(Kind.CONFIRMED, decision="quit", nonce=request.nonce, reason=reason)
+    raise QuitError(f"{persons} said no" + (f": {reason}" if reason else ""))
+
+
+def ask_again(live: LiveRun, request: Request) -> None:
+    """Come back when somebody wants to ask the same people once more.
+
+    Raises:
+        ParkedError: Nobody has said so.
+    """
+    if has_news(live.state):
+        _want_again(live, request, live.site.operator)
+        return
+    minutes = request.within_s // 60
+    answer = live.ask(
+        AskAgain(
+            step=request.step,
+            title="Nobody agreed in time",
+            why=f"the request was open for {minutes} minutes, and counts as a no",
+        )
+    )
+    if answer.decision is not Decision.YES:
+        raise ParkedError(
+            f"nobody agreed to run {live.run} in time",
+            why=f"the request was open for {minutes} minutes",
+            do=f"to ask again: respond resume {live.run}",
+        )
+    _want_again(live, request, answer.by or live.site.operator)
+
+
+def _want_again(live: LiveRun, request: Request, by: Actor) -> None:
+    """From here on the old request is answered: it ran out, and somebody wants to ask anew."""
+    live.add(Kind.CONFIRMED, by=by, decision="again", nonce=request.nonce)
+
+
+def has_news(state: RunState) -> bool:
+    """Whether the alert came again since the run was parked: that asks again by itself."""
+    parked = str(state.parked.get("at", ""))
+    return bool(parked) and any(
+        joined.get("event", {}).get("means") == "begins" and joined["recorded_at"] > parked
+        for joined in state.joined
+    )
+
+
+def waiting_text(live: LiveRun, request: Request) -> str:
+    """Who is waited for, in a line."""
+    said = {vote.who.id for vote in live.state.votes if vote.nonce == request.nonce}
+    names = [p.id for p in able(request, live.site.people) if p.id not in said]
+    left = max(1, request.count - len(said))
+    return f"waiting for {left} of {', '.join(names)} to agree: respond approve {live.run}"
+
+
+def _wait(live: LiveRun, request: Request) -> None:
+    if live.tools.prompt.is_there:
+        live.pause(_LOOK_EVERY_S, waiting_text(live, request))
+        return
+    where = f"step {request.step!r}" if request.step else f"run {live.run}"
+    raise ParkedError(
+        f"{where} waits for another person's approval",
+        why=waiting_text(live, request),
+        do=f"respond approve {live.run}; then: respond resume {live.run}",
+        asks={"kind": "approval", "id": request.nonce},
+    )

@@ -1,0 +1,259 @@
+"""Hold one run while it goes on: its state, its ports, and the one way to record and to ask.
+
+Everything that moves a run (a step, a walk, an undo, the engine) does it through a ``LiveRun``:
+what is added to the journal is in its state at once, and a person is asked one question at a time.
+It decides nothing about steps.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from respond.core.approval import Request
+from respond.core.events import Actor, Event, Kind, Record, Strength
+from respond.core.fold import As, RunState, after, fold
+from respond.core.plan import PlannedStep
+from respond.core.questions import Answer, Decision, Question
+from respond.core.runbook import Input, InputKind, Runbook
+from respond.core.script import Person
+from respond.core.shapes import decode
+from respond.core.values import SecretHandle, Value
+from respond.engine.setting import Site
+from respond.engine.stopping import QuitError, Stop, WaitsError
+from respond.engine.walk import absent_input
+from respond.errors import ExitCode, ParkedError, RespondError
+from respond.ports import Clock, Intent, Journal, Pen, Progress, Prompt, Reader
+
+__all__ = ["LiveRun", "Tools"]
+
+MACHINE = Actor("respond", Strength.MACHINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The ports of a run.
+
+    Attributes:
+        nonce: Gives an unguessable name.
+        asked: Told when these persons were asked to agree; it lets them know.
+        sign: Has the operator sign a text with their own key: text and person's id to text,
+            signature and fingerprint. None where nobody could.
+    """
+
+    journal: Journal
+    reader: Reader
+    pen: Pen
+    clock: Clock
+    prompt: Prompt
+    progress: Progress
+    stop: Stop = field(default_factory=Stop)
+    nonce: Callable[[], str] = lambda: secrets.token_hex(16)
+    asked: Callable[[LiveRun, Request, tuple[str, ...]], None] = lambda *_: None
+    sign: Callable[[str, str], Mapping[str, str]] | None = None
+
+
+@dataclass(slots=True)
+class LiveRun:
+    """One run, as it is now; the journal is its only memory (P3)."""
+
+    run: str
+    runbook: Runbook
+    site: Site
+    tools: Tools
+    state: RunState = field(init=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
+    _asking: threading.RLock = field(default_factory=threading.RLock, init=False)
+
+    def __post_init__(self) -> None:
+        state = fold(self.tools.journal.records(self.run))
+        if state is None:
+            raise RespondError(f"there is no run {self.run!r}", do="respond runs")
+        self.state = state
+
+    # --- what is recorded ------------------------------------------------------------------------
+
+    def add(
+        self,
+        kind: Kind,
+        step: str = "",
+        *,
+        seal: Mapping[str, str] | None = None,
+        by: Actor | None = None,
+        **data: Any,
+    ) -> Record:
+        """Append an event, and be in the state after it."""
+        event = Event(kind, self.run, step, by or MACHINE, data)
+        # A conclusion that a power cut takes away is found again by looking; its step's intents
+        # and outcomes are synced, and the next intent syncs it before anything else happens.
+        synced = kind is not Kind.OBSERVED
+        with self._lock:
+            self._check(event)
+            record = self.tools.journal.append(event, seal=seal, synced=synced)
+            self._took(record)
+        return record
+
+    def intend(self, step: str, digest: str, **data: Any) -> Intent:
+        """Append an intent, and get the key to its one request (P1)."""
+        event = Event(Kind.INTENT, self.run, step, MACHINE, data)
+        with self._lock:
+            self._check(event)
+            intent = self.tools.journal.intend(event, digest=digest)
+            if intent.record is None:
+                raise RespondError("the journal gave an intent without its record")
+            self._took(intent.record)
+        return intent
+
+    def _check(self, event: Event) -> None:
+        """See that the event may follow, before it stands in the journal for ever.
+
+        Raises:
+            IllegalEventError: It may not; nothing was recorded.
+        """
+        seq = self.state.last_seq + 1
+        after(self.state, Record(seq, event, self.state.proposed_at, 0, "", ""))
+
+    def refresh(self) -> None:
+        """Be in the state that the journal tells now; other processes append too."""
+        with self._lock:
+            was = len(self.state.votes)
+            self.state = fold(self.tools.journal.records(self.run)) or self.state
+            for vote in self.state.votes[was:]:
+                self.tools.progress.say(f"{vote.who.id} said: {vote.verdict.value}")
+
+    def _took(self, record: Record) -> None:
+        self.state = after(self.state, record)
+        self.tools.progress.event(record)
+
+    def take(self) -> None:
+        """Be the one engine of this run; an older one can append nothing from now on (P4)."""
+        event = Event(Kind.TAKEN, self.run, "", MACHINE, {"by": self.site.operator.id})
+        epoch = self.tools.journal.take(event)
+        self.tools.journal.checkpoint(f"run {self.run} taken")
+        self.state = fold(self.tools.journal.records(self.run)) or self.state
+        if epoch > 1:
+            self.tools.progress.say(f"run {self.run} is carried on")
+
+    def park(self, error: RespondError, code: ExitCode) -> ExitCode:
+        """Record where the run waits, and for what."""
+        told: dict[str, Any] = {
+            "why": error.what,
+            "reason": error.why,
+            "do": error.do,
+            "exit": int(code),
+        }
+        if isinstance(error, ParkedError) and error.asks:
+            told["asks"] = error.asks
+        if isinstance(error, WaitsError):
+            self.add(Kind.PARKED, error.address, **told, waits=error.since)
+        else:
+            self.add(Kind.PARKED, **told)
+        # While it waits, an old copy of the journal could be put back: the mark tells (P23).
+        self.tools.journal.checkpoint(f"run {self.run} parked")
+        return code
+
+    # --- a person, and time ----------------------------------------------------------------------
+
+    def ask(self, question: Question) -> Answer:
+        """Put a question to the operator; one at a time, also from parallel steps.
+
+        Raises:
+            ParkedError: LATER was answered, or nobody is there.
+            QuitError: QUIT was answered.
+        """
+        with self._asking, self.tools.stop.waiting(self.run):
+            answer = self.tools.prompt.ask(question)
+        return self.heed(answer, getattr(question, "step", ""))
+
+    def by_hand(self, task: Person[Any], title: str, seen: Callable[[], bool] | None) -> Answer:
+        """Let a person do a task; the answer is not heeded yet."""
+        with self._asking, self.tools.stop.waiting(self.run):
+            return self.tools.prompt.by_hand(task, title, seen=seen, every_s=3.0)
+
+    def heed(self, answer: Answer, step: str) -> Answer:
+        """Let LATER and QUIT end the advance; hand every other answer back."""
+        if answer.decision is Decision.LATER:
+            raise ParkedError(
+                f"run {self.run} is parked" + (f" before {step!r}" if step else ""),
+                why=answer.reason or "it waits for a person",
+                do=f"respond resume {self.run}",
+                asks=answer.asks,
+            )
+        if answer.decision is Decision.QUIT:
+            by = answer.by or self.site.operator
+            self.add(Kind.CONFIRMED, by=by, decision="quit", at=step, reason=answer.reason)
+            raise QuitError(f"run {self.run} was ended by {by.id}")
+        return answer
+
+    def pause(self, seconds: float, what: str) -> None:
+        """Let time pass; Ctrl-C parks the run meanwhile."""
+        if seconds <= 0:
+            return
+        self.tools.progress.waiting(what, seconds)
+        with self.tools.stop.waiting(self.run):
+            self.tools.stop.nap(self.tools.clock, seconds, self.run)
+
+    def since_now(self) -> dict[str, Any]:
+        """This moment by both clocks, as a wait that may park remembers when it began."""
+        clock = self.tools.clock
+        return {"since": clock.now_ms(), "mono": clock.mono_ms(), "boot": clock.boot()}
+
+    def passed_s(self, since: Mapping[str, Any]) -> int:
+        """Seconds since then, by the slower of two clocks: a jump ends no wait early (P16)."""
+        now = self.since_now()
+        passed = now["since"] - since["since"]
+        if now["boot"] == since["boot"]:
+            passed = min(passed, now["mono"] - since["mono"])
+        return max(0, int(passed)) // 1000
+
+    # --- what is known ---------------------------------------------------------------------------
+
+    @property
+    def now(self) -> int:
+        """When the run was proposed, in seconds; what actions take as their now."""
+        return int(self.state.proposed["at_s"])
+
+    def inputs(self) -> Value:
+        """The inputs as expressions see them; secrets as handles."""
+        given = dict(self.state.inputs)
+        return {i.name: _input_value(i, given.get(i.name)) for i in self.runbook.inputs}
+
+    def first_values(self) -> dict[str, Value]:
+        return self.site.first_values(self.runbook, self.state, self.inputs())
+
+    def first_failure(self) -> dict[str, str]:
+        """The first step that failed and was not made good; empty when there is none."""
+        for step in self.state.steps.values():
+            end = step.conclusion
+            if end is not None and end.how is As.FAILED and not end.recovered:
+                return {"step": step.address, "reason": end.why}
+        return {}
+
+    @property
+    def agreed_to_end(self) -> bool:
+        """A person agreed that the run ends where the plan did not foresee it."""
+        return any("end" in step.confirmed for step in self.state.steps.values())
+
+    def not_reached(self) -> list[PlannedStep]:
+        """Steps with planned writes that the run has not come to."""
+        plan = self.state.plan
+        if plan is None or self.first_failure():
+            return []
+        return [
+            step
+            for step in plan.steps
+            if step.writes and self.state.step(step.address).conclusion is None
+        ]
+
+
+def _input_value(declared: Input, given: Any) -> Value:
+    if given is None:
+        return absent_input(declared)
+    if declared.kind is InputKind.SECRET:
+        handle: SecretHandle = decode(SecretHandle, given)
+        return handle
+    value: Value = given
+    return value

@@ -1,0 +1,286 @@
+"""Where a run takes place: connections, people, options. Built by ``wiring``, read by all.
+
+Turns a step into an action ready to run: its connection, its arguments, and the ``Me`` it is given.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from respond.core.approval import People
+from respond.core.events import Actor, Strength
+from respond.core.fold import RunState, is_notice
+from respond.core.policy import Care, Policy, asked_by, effective
+from respond.core.runbook import (
+    ActionStep,
+    BlockStep,
+    ForEach,
+    Runbook,
+    WaitStep,
+    all_steps,
+)
+from respond.core.script import (
+    Connection,
+    Effect,
+    Me,
+    PersonRecord,
+    Script,
+    WrittenAction,
+)
+from respond.core.shapes import decode, encode
+from respond.core.values import Late, SecretHandle, Value
+from respond.errors import NotReadyError, UsageError
+from respond.ports import Journal
+
+__all__ = ["NO_CONNECTION", "Site", "first_late", "recorded_values", "values_of"]
+
+NO_CONNECTION = frozenset({"human", "notify", "sink"})
+"""Systems whose actions need no connection of their own."""
+
+
+def first_late(value: Value) -> Late | None:
+    """The first value anywhere inside that is not known yet; an unmade secret counts."""
+    match value:
+        case Late():
+            return value
+        case SecretHandle(digest="") as handle:
+            step, _, name = handle.name.rpartition(".")
+            return Late(step, name)
+        case list() | tuple():
+            inside = [first_late(item) for item in value]
+        case dict():
+            inside = [first_late(item) for item in value.values()]
+        case _:
+            return None
+    # A late value has no truth, so it is asked for by identity.
+    return next((late for late in inside if late is not None), None)
+
+
+def values_of(output: Any) -> Value:
+    """An action's output as expressions see it: records as dicts, handles and late ones kept."""
+    if dataclasses.is_dataclass(output) and not isinstance(output, type):
+        if isinstance(output, SecretHandle | Late):
+            return output
+        return {f.name: values_of(getattr(output, f.name)) for f in dataclasses.fields(output)}
+    if isinstance(output, list | tuple):
+        return [values_of(item) for item in output]
+    if isinstance(output, Mapping):
+        return {str(key): values_of(item) for key, item in output.items()}
+    result: Value = encode(output)
+    return result
+
+
+def recorded_values(cls: type[WrittenAction[Any]], recorded: Any) -> Value:
+    """A concluded step's output from the journal, as expressions see it."""
+    if recorded is None:
+        return None
+    return values_of(decode(cls.spec.output, recorded, where=cls.spec.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything about a run that is not the runbook and not the journal.
+
+    Attributes:
+        mode: ``real``, ``rehearsal`` or ``dry-run``.
+        chosen: ``--connection``: name of the connection to use where a system has several.
+        policy: Of the project; part of the canonical plan.
+        engine: Name and version of this program; part of the canonical plan.
+        provable: Ids of the persons who can prove who they are, with a key or by signing on.
+        served: A server carries the run on, and nobody sits at a terminal: other people's yes is
+            needed for all of it.
+        drill: A rehearsal that an event began: others agree to it as to a real run.
+        alone: Why one person goes alone in an emergency; empty when nobody does.
+        page: Address under which the server shows runs, or empty.
+    """
+
+    connections: Mapping[str, Connection]
+    persons: tuple[PersonRecord, ...]
+    operator: Actor
+    mode: str
+    engine: str
+    policy: Policy = field(default_factory=Policy)
+    chosen: str = ""
+    by_hand: bool = False
+    step_by_step: bool = False
+    suspects: tuple[str, ...] = ()
+    provable: frozenset[str] = frozenset()
+    served: bool = False
+    drill: bool = False
+    alone: str = ""
+    page: str = ""
+
+    @property
+    def people(self) -> People:
+        """Everybody who can be asked to agree."""
+        policy = self.policy
+        return People(self.persons, self.suspects, policy.chat, policy.approver, self.provable)
+
+    def care(self, step: ActionStep) -> Care:
+        """What this step gets: the most that policy, runbook and flags ask for (P12)."""
+        asked = asked_by(step, every_write=self.step_by_step)
+        return effective(self.policy, step.action.spec.effect, asked)
+
+    def approval(self, step: ActionStep) -> dict[str, Any] | None:
+        """Who else has to agree before this step writes, as plans carry it; None for nobody.
+
+        A run that a server carries on has nobody at a terminal: one other person at least agrees
+        to all of it. Where people can prove who they are, a destructive step wants that of the
+        operator, or the yes of one who does.
+        """
+        care, effect = self.care(step), step.action.spec.effect
+        if effect is Effect.READS or self._is_practice:
+            return None
+        count, roles = care.approvals, set(care.roles)
+        if self.served:
+            # A pager is nobody: where policy wants two people, two people it is.
+            least = 2 if self.policy.two_people.covers(effect) else 1
+            count, roles = max(count, least), roles or {self.policy.approver}
+        or_signed = not count and effect is Effect.DESTROYS and bool(self.provable)
+        if or_signed and self.is_proved:
+            return None
+        if not count and not or_signed:
+            return None
+        within = care.within_s or self.policy.expiry_s
+        return {
+            "count": count or 1,
+            "roles": sorted(roles),
+            "within_s": within,
+            "or_signed": or_signed,
+        }
+
+    @property
+    def _is_practice(self) -> bool:
+        """A rehearsal of one person at a terminal, which asks nobody else."""
+        return self.mode == "rehearsal" and not (self.served or self.drill)
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether the operator is known by more than a name."""
+        return self.operator.strength in (Strength.KEY, Strength.SIGNED_ON)
+
+    def limit(self, step: ActionStep | BlockStep, each: ForEach) -> int:
+        """Targets beyond which a ``for_each`` asks again (P8)."""
+        if isinstance(step, ActionStep):
+            return self.care(step).limit
+        return min(each.limit, self.policy.limit)
+
+    def connection_for(self, system: str, named: str = "") -> Connection:
+        """The connection an action of this system uses.
+
+        Raises:
+            NotReadyError: There is none.
+            UsageError: There are several and none was chosen, or the chosen one is another's.
+        """
+        if system in NO_CONNECTION:
+            return Connection(name="", system=system)
+        fitting = {n: c for n, c in self.connections.items() if c.system == system}
+        wanted = named or (self.chosen if self.chosen in fitting else "")
+        if wanted:
+            if wanted not in fitting:
+                raise UsageError(
+                    f"the connection {wanted!r} is not one of {system}",
+                    why=f"{system} has: {', '.join(fitting) or 'none'}",
+                )
+            return fitting[wanted]
+        if len(fitting) == 1:
+            return next(iter(fitting.values()))
+        if not fitting:
+            raise NotReadyError(
+                f"no connection for {system}",
+                why="the runbook has a step that needs one",
+                do=f"add [connections.NAME] with system = {system!r} to respond.toml, "
+                "then: respond connect NAME",
+            )
+        raise UsageError(
+            f"{system} has several connections: {', '.join(fitting)}",
+            do="say which one: --connection NAME",
+        )
+
+    def primary(self, runbook: Runbook) -> Connection:
+        """The connection that the name ``connection`` means in the runbook's expressions."""
+        for step in all_steps(runbook.steps):
+            if isinstance(step, ActionStep) and step.action.spec.system not in NO_CONNECTION:
+                return self.connection_for(step.action.spec.system)
+        return Connection(name="", system="")
+
+    def first_values(self, runbook: Runbook, state: RunState, inputs: Value) -> dict[str, Value]:
+        """``inputs``, ``connection`` and ``run``, as expressions see them."""
+        connection = self.primary(runbook)
+        return {
+            "inputs": inputs,
+            "connection": {
+                name: getattr(connection, name)
+                for name in ("name", "system", "account", "region", "sink", "identity")
+            },
+            "run": {
+                "id": state.id,
+                "started": state.proposed_at[:19] + "Z",
+                "operator": state.operator,
+                "subject": str(state.proposed.get("subject", "")),
+                "incident": str(state.proposed.get("incident", "")),
+            },
+        }
+
+    def me(
+        self,
+        state: RunState,
+        address: str,
+        connection: Connection,
+        journal: Journal,
+        now: int,
+        *,
+        by_hand: bool = False,
+    ) -> Me:
+        """What an action of this step may know."""
+        of_run = is_notice(address)
+        subject = str(state.proposed.get("subject", ""))
+        return Me(
+            run=state.id,
+            step=address,
+            connection=connection,
+            connections=self.connections,
+            persons=self.persons,
+            operator=state.operator,
+            subject=subject,
+            suspects=(*self.suspects, *state.suspects),
+            by_hand=self.by_hand or by_hand,
+            now=now,
+            held=journal.held(state.id),
+            digest=journal.digest,
+            runbook=str(state.proposed.get("runbook", "")),
+            incident=str(state.proposed.get("incident", "")),
+            reason=str(state.proposed.get("reason", "")),
+            anchor=f"{journal.id} {state.anchor}",
+            rehearsal=self.mode == "rehearsal",
+            plan=state.plan.digest if of_run and state.plan is not None else "",
+            page=f"{self.page}/runs/{state.id}" if of_run and self.page else "",
+            request=self._chat_may_answer(state) if of_run else "",
+        )
+
+    def _chat_may_answer(self, state: RunState) -> str:
+        """Nonce of the request that waits now, if policy lets chat decide it; else empty."""
+        newest = state.requests[-1] if state.requests else None
+        if newest is None or newest.nonce in state.used:
+            return ""
+        return newest.nonce if self.policy.chat.covers(destroys=newest.destroys) else ""
+
+    def arguments(
+        self, step: ActionStep | WaitStep, values: Mapping[str, Value]
+    ) -> dict[str, Value]:
+        """The step's ``with``, filled in."""
+        return {name: template.value(values) for name, template in step.arguments.items()}
+
+    def action(self, cls: type[WrittenAction[Any]], arguments: Mapping[str, Value]) -> Any:
+        """The action with its typed arguments.
+
+        Raises:
+            ShapeError: A value does not have the declared shape (e.g. an id of another kind).
+        """
+        return decode(cls, dict(arguments), where=cls.spec.name)
+
+    def script(self, action: WrittenAction[Any], me: Me) -> Script[Any]:
+        return action.run(me)

@@ -1,0 +1,131 @@
+"""Prove that a step did what it was to do, and record how it came out (P6).
+
+A step is done when a look with tied hands does not want anything any more; what is not seen
+within its settle time is recorded as not seen.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from respond.core.events import Kind
+from respond.core.fold import As, WriteStatus
+from respond.core.runbook import Step
+from respond.core.script import Done, Effect, Proof
+from respond.core.shapes import encode
+from respond.core.values import Value
+from respond.engine.drivers import Look, still_wanted
+from respond.engine.setting import values_of
+from respond.engine.step.state import LiveStep, pauses
+from respond.engine.walk import Absent
+from respond.errors import StepFailedError
+
+__all__ = ["failed", "failure_data", "left_open", "observe", "prove"]
+
+
+def prove(at: LiveStep, outcome: Done[Any]) -> Value:
+    """Look with tied hands until nothing is wanted, or the settle time is over.
+
+    Returns:
+        The step's output, after its conclusion is recorded.
+    """
+    to_see = [
+        w
+        for w in at.state.writes
+        if w.status is WriteStatus.DONE and w.write["proof"] == Proof.SEEN.value
+    ]
+    if not to_see:
+        return _conclude(at, outcome)
+    settle = max(int(w.write.get("settle_s", 0)) for w in to_see)
+    last: Look[Any] | None = None
+    failure: StepFailedError | None = None
+    for pause in (0.0, *pauses(settle)):
+        at.pause(pause, "waiting until it is seen")
+        try:
+            last = at.look()
+        except StepFailedError as error:
+            # The write is done and recorded; a look that fails is tried until the time is over.
+            failure = error
+            continue
+        if not still_wanted(last) and isinstance(last.outcome, Done):
+            return _conclude(at, last.outcome)
+    why = f"it was done, and was not seen within {settle} s"
+    if last is None and failure is not None:
+        why = f"it was done, and could not be looked at: {failure.what}"
+    return _not_seen(at, outcome, last, why)
+
+
+def _not_seen(at: LiveStep, outcome: Done[Any], last: Look[Any] | None, why: str) -> Value:
+    output = last.outcome.output if last and isinstance(last.outcome, Done) else outcome.output
+    observe(at, As.NOT_SEEN, Done(output, says=why, proved=False), why=why)
+    return values_of(output)
+
+
+def _conclude(at: LiveStep, outcome: Done[Any]) -> Value:
+    done = at.state.done().values()
+    how = As.DONE
+    if not done and at.step.action.spec.effect is not Effect.READS:
+        how = As.UNCHANGED
+    if any(w.write["proof"] == Proof.WORD.value for w in done):
+        how = As.YOUR_WORD
+    observe(at, how, outcome, why="")
+    return values_of(outcome.output)
+
+
+# --- how it stands in the journal ----------------------------------------------------------------
+
+
+def observe(at: LiveStep, how: As, outcome: Done[Any], *, why: str) -> None:
+    """Record a conclusion with its output."""
+    _observed(
+        at,
+        how,
+        says=outcome.says,
+        output=encode(outcome.output),
+        proved=outcome.proved,
+        findings=[*outcome.findings, *_gone(at, outcome)],
+        why=why,
+    )
+
+
+def left_open(at: LiveStep, why: str) -> Absent:
+    """Record that the step stays open."""
+    _observed(at, As.LEFT_OPEN, says=why, why=why)
+    return Absent(why)
+
+
+def failed(at: LiveStep, error: StepFailedError) -> Absent:
+    """Record that the step failed."""
+    told = failure_data(at.step, error)
+    _observed(at, As.FAILED, says=error.what, why=error.what, error=told)
+    return Absent(error.what, failed=True)
+
+
+def failure_data(step: Step, error: StepFailedError) -> dict[str, Any]:
+    """A failure as it stands in the journal."""
+    return {
+        "what": error.what,
+        "why": error.why,
+        "do": error.do,
+        "request": error.request,
+        "by_hand": error.by_hand,
+        "recovered": step.words.on_failure.recovered,
+    }
+
+
+def _observed(at: LiveStep, how: As, **told: Any) -> None:
+    phase = at.phase.value if at.phase else ""
+    at.add(Kind.OBSERVED, how=how.value, title=at.title, phase=phase, **told)
+
+
+def _gone(at: LiveStep, outcome: Done[Any]) -> list[str]:
+    """What was to stay beside something that a person removed by hand, and is gone."""
+    if outcome.stays is None:
+        return []
+    before = {
+        name for w in at.state.writes if w.by == "person" for name in w.write.get("stays", ())
+    }
+    return [
+        f"ALARM: {name} was there before and is gone: was the wrong one removed?"
+        for name in sorted(before - set(outcome.stays))
+    ]

@@ -1,0 +1,126 @@
+"""Find out about writes of which nobody knows whether they happened (P2, rule 4).
+
+It looks first; repeats nothing that could be done twice; and asks a person where nobody can see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from respond.core.events import Kind
+from respond.core.fold import WriteState, WriteStatus
+from respond.core.questions import AskUnknown, Decision
+from respond.core.script import Proof
+from respond.engine.drivers import Look
+from respond.engine.step.send import ATTEMPTS
+from respond.engine.step.state import LOOK_AGAIN_S, LiveStep, pauses
+from respond.errors import NoAnswerError, ParkedError, StepFailedError, UnknownOutcomeError
+
+__all__ = ["recover"]
+
+
+_ENDED: Final = "the process ended before an answer was recorded"
+
+
+def recover(at: LiveStep, sent: Mapping[str, int]) -> None:
+    """Settle every open write of a step.
+
+    Args:
+        at: The step.
+        sent: How often each write was sent in this advance, by key.
+
+    Raises:
+        UnknownOutcomeError: Nobody can see what happened, and nobody is there to say.
+        NoAnswerError: The system has given no usable answer too often.
+    """
+    open_writes = at.state.open()
+    if not open_writes:
+        return
+    for write in open_writes:
+        if write.status is WriteStatus.INTENT:
+            by_hand = write.by == "person"
+            why = "nobody has said yet whether it is done" if by_hand else _ENDED
+            at.add(Kind.UNKNOWN, intent=write.seq, why=why)
+    pause = max(_could_still_land(w) for w in open_writes)
+    at.pause(pause, "a write may have happened: waiting until it would be seen")
+    seen = _look_patiently(at) if any(_is_seen(w) for w in open_writes) else None
+    for write in open_writes:
+        _reconcile(at, write, seen, tried=sent.get(write.key, 0))
+
+
+def _look_patiently(at: LiveStep) -> Look[Any] | None:
+    """Look until there is an answer; None when there is none for a while."""
+    for pause in (0.0, *pauses(LOOK_AGAIN_S)):
+        at.pause(pause, "no answer to the look: looking again")
+        try:
+            return at.look()
+        except StepFailedError as error:
+            at.live.tools.progress.say(error.what)
+    return None
+
+
+def _reconcile(at: LiveStep, write: WriteState, seen: Look[Any] | None, *, tried: int) -> None:
+    subject = write.write["subject"]
+    now = next((w for w in seen.writes if w.subject.name == subject), None) if seen else None
+    if now is not None and now.proof is Proof.BLIND and not now.repeatable:
+        # It could be looked at when it was sent, and cannot now: "not there" would be a guess.
+        _ask(at, write)
+    elif _is_seen(write) and seen is not None:
+        wanted = now is not None
+        _settle(at, write, done=not wanted, why="looked: " + ("not there" if wanted else "seen"))
+        _attempts_left(at, write, tried)
+    elif write.by == "person" and not _is_seen(write):
+        _settle(at, write, done=False, why="nobody said that it was done")
+    elif write.write["repeatable"] and not _is_seen(write):
+        _settle(at, write, done=False, why="harmless to repeat, by the system's own word")
+        _attempts_left(at, write, tried)
+    else:
+        _ask(at, write)
+
+
+def _settle(at: LiveStep, write: WriteState, *, done: bool, why: str) -> None:
+    how = "done" if done else "not-done"
+    at.add(Kind.RECONCILED, intent=write.seq, how=how, why=why, value=write.value)
+
+
+def _attempts_left(at: LiveStep, write: WriteState, tried: int) -> None:
+    now = next(w for w in at.state.writes if w.seq == write.seq)
+    if now.status is WriteStatus.NOT_DONE and tried >= ATTEMPTS:
+        raise NoAnswerError(
+            f"{write.write['request']} got no usable answer {tried} times",
+            why=write.why or now.why,
+            do=f"when the system answers again: respond resume {at.live.run}",
+            request=write.write["request"],
+        )
+
+
+def _ask(at: LiveStep, write: WriteState) -> None:
+    try:
+        answer = at.ask(
+            AskUnknown(
+                step=at.address,
+                says=write.write["says"],
+                evidence=f"sent {write.at}; {write.why or 'no answer was recorded'}",
+            )
+        )
+    except ParkedError as parked:
+        raise UnknownOutcomeError(
+            f"step {at.address!r}: {write.write['says']}: nobody can see whether it happened",
+            why=f"{write.write['request']} was sent at {write.at} and no answer was recorded; "
+            "repeating it could do it twice",
+            do=f"find out, then: respond resume {at.live.run}",
+            asks=parked.asks,
+        ) from parked
+    by = answer.by or at.operator
+    _settle(at, write, done=answer.decision is Decision.YES, why=f"{by.id} says so")
+
+
+def _is_seen(write: WriteState) -> bool:
+    return bool(write.write["proof"] == Proof.SEEN.value)
+
+
+def _could_still_land(write: WriteState) -> float:
+    """Seconds until the outcome of a write would show, counted from now (rule 4)."""
+    limit = 0 if write.by == "person" else write.write.get("timeout_s", 0)
+    return float(limit) + float(write.write.get("settle_s", 0))

@@ -1,0 +1,255 @@
+"""Carry out one agreed write: record the intent, send or hand it to a person, record the outcome.
+
+The only module that spends intents. Each is durable before its request leaves (P1), and a request
+is sent again only when the system says that it was not taken. Whether a write may be sent was
+decided before.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from respond.core.events import Kind
+from respond.core.plan import digest_of, planned_write, write_key
+from respond.core.questions import Decision
+from respond.core.runbook import Retry
+from respond.core.script import (
+    Api,
+    MalformedReplyError,
+    Person,
+    Proof,
+    RefusedError,
+    Reply,
+    Write,
+)
+from respond.core.shapes import encode
+from respond.engine.drivers import refusal
+from respond.engine.step.state import LiveStep, StepOpenError
+from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError, StepFailedError
+from respond.ports import Intent
+
+__all__ = ["ATTEMPTS", "Sender", "UnknownError", "request_digest"]
+
+ATTEMPTS = 4
+"""Sends of one write in all, each with its own intent, when the system says "not now"."""
+
+
+class UnknownError(Exception):
+    """A write left and no usable answer came."""
+
+    def __init__(self, error: NoAnswerError) -> None:
+        super().__init__(error.what)
+        self.error = error
+
+
+def request_digest(write: Write[Any]) -> str:
+    """What an intent is bound to: this request to the last field, secrets by their digest."""
+    if isinstance(write.hands, Person):
+        return digest_of({"task": write.hands.task, "about": encode(dict(write.hands.about))})
+    call = write.hands.call
+    return digest_of(
+        {
+            "connection": call.connection,
+            "surface": call.surface,
+            "method": call.method,
+            "path": list(call.path),
+            "query": [list(pair) for pair in call.query],
+            "headers": [list(pair) for pair in call.headers],
+            "body": encode(call.body),
+            "form": call.form,
+            "auth": type(call.auth).__name__,
+        }
+    )
+
+
+@dataclass(slots=True)
+class Sender:
+    """Sends the writes of one step.
+
+    Attributes:
+        sent: How often each write was sent in this advance, by key.
+    """
+
+    at: LiveStep
+    sent: Counter[str] = field(default_factory=Counter, init=False)
+
+    # --- by the API ------------------------------------------------------------------------------
+
+    def send(self, write: Write[Any], hands: Api[Any], key: str) -> Any:
+        """Send one write; again only when the system says that it was not taken (429 and such).
+
+        Raises:
+            RefusedBySystemError, NotReadyError: It did not happen, and that is recorded.
+            UnknownError: It may have happened, and that is recorded.
+        """
+        try:
+            return self._once(write, hands, key)
+        except RefusedBySystemError as error:
+            if not self._may_again(error):
+                raise
+            return self._again(write, hands, key, error)
+
+    def _once(self, write: Write[Any], hands: Api[Any], key: str) -> Any:
+        at = self.at
+        digest = request_digest(write)
+        intent = self._intend(write, key, digest, hands.call.timeout_s)
+        self.sent[key] += 1
+        try:
+            reply = at.live.tools.pen.send(intent, hands.call, digest)
+            value, seal = _taken(hands, reply)
+        except (RefusedBySystemError, NotReadyError) as error:
+            code = getattr(error, "code", "")
+            at.add(Kind.OUTCOME, intent=intent.seq, how="not-done", why=error.what, code=code)
+            raise
+        except NoAnswerError as error:
+            at.add(Kind.UNKNOWN, intent=intent.seq, why=error.what)
+            raise UnknownError(error) from error
+        at.add(Kind.OUTCOME, seal=seal, intent=intent.seq, how="done", value=encode(value))
+        return value
+
+    def _intend(self, write: Write[Any], key: str, digest: str, timeout_s: int) -> Intent:
+        told = {
+            **encode(planned_write(write, key)),
+            "settle_s": write.subject.settle_s,
+            "timeout_s": timeout_s,
+        }
+        return self.at.live.intend(
+            self.at.address,
+            digest,
+            key=key,
+            write=told,
+            undo=encode(write.undo) if write.undo is not None else None,
+        )
+
+    # --- once more -------------------------------------------------------------------------------
+
+    @property
+    def _retry(self) -> Retry:
+        return self.at.step.retry or Retry(times=ATTEMPTS, wait_s=1)
+
+    def _may_again(self, error: RefusedBySystemError) -> bool:
+        kind = "rate-limit" if error.code == "429" else "unavailable"
+        return error.again and self._retry.times > 1 and kind in self._retry.on
+
+    def _again(
+        self, write: Write[Any], hands: Api[Any], key: str, first: RefusedBySystemError
+    ) -> Any:
+        import tenacity  # noqa: PLC0415 - 34 ms, needed only when a system says "not now"
+
+        retry = self._retry
+        pause = tenacity.wait_exponential(multiplier=retry.wait_s, max=30)
+        asked: list[float] = [float(first.retry_after_s or 0)]
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            return max(asked[-1], pause(state))
+
+        def once() -> Any:
+            try:
+                return self._once(write, hands, key)
+            except RefusedBySystemError as error:
+                asked.append(float(error.retry_after_s or 0))
+                raise
+
+        self.at.pause(max(asked[-1], 0.5), f"{first.what}; trying again")
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(retry.times - 1),
+            wait=wait,
+            retry=tenacity.retry_if_exception(
+                lambda e: isinstance(e, RefusedBySystemError) and e.again
+            ),
+            sleep=lambda s: self.at.pause(s, "trying again"),
+            reraise=True,
+        )
+        return retrying(once)
+
+    # --- by a person's hands ---------------------------------------------------------------------
+
+    def by_hand(self, write: Write[Any], person: Person[Any]) -> None:
+        """Let a person do it, while the tool looks; the outcome says whose word or sight it was.
+
+        Raises:
+            StepOpenError: It was not done.
+            ParkedError, QuitError: The person wants to stop here.
+        """
+        at = self.at
+        digest = request_digest(write)
+        intent = self._intend(write, write_key(write), digest, 0)
+        intent.spend(digest)
+        seen = self._watch(write) if write.proof is Proof.SEEN else None
+        answer = at.live.by_hand(person, at.title, seen)
+        if answer.decision is Decision.LATER:
+            at.live.heed(answer, at.address)  # They may still do it: it is looked at first.
+        if answer.decision is not Decision.YES:
+            why = answer.reason or "the person did not do it"
+            at.add(
+                Kind.OUTCOME,
+                intent=intent.seq,
+                how="not-done",
+                why=why,
+                by=answer.by or at.operator,
+            )
+            at.live.heed(answer, at.address)
+            raise StepOpenError(answer.reason or "it could not be done by hand")
+        at.add(
+            Kind.OUTCOME,
+            seal={person.keep: answer.typed} if person.keep else {},
+            by=answer.by or at.operator,
+            intent=intent.seq,
+            how="done",
+            value=encode(person.answer),
+            word=write.proof is Proof.WORD,
+        )
+
+    def _watch(self, write: Write[Any]) -> Callable[[], bool]:
+        name = write.subject.name
+
+        def seen() -> bool:
+            try:
+                return name not in {w.subject.name for w in self.at.look().writes}
+            except StepFailedError:
+                return False
+
+        return seen
+
+
+# --- what came back ------------------------------------------------------------------------------
+
+
+def _taken(hands: Api[Any], reply: Reply) -> tuple[Any, dict[str, str]]:
+    """The reply as a typed value, and the secret that it showed once."""
+    call = hands.call
+    seal: dict[str, str] = {}
+    try:
+        if hands.keep is not None:
+            try:
+                secret = hands.keep.take(reply.body)
+            except (KeyError, TypeError, IndexError) as error:
+                msg = "the reply does not hold the new secret"
+                raise MalformedReplyError(msg) from error
+            seal[hands.keep.handle] = secret
+            reply = Reply(reply.status, reply.headers, _without(reply.body, secret))
+        return hands.parse(reply), seal
+    except RefusedError as error:
+        raise refusal(error, call) from error
+    except MalformedReplyError as error:
+        raise NoAnswerError(
+            f"{call.connection} answered {call.says} with something unexpected",
+            why=str(error),
+            request=call.says,
+        ) from error
+
+
+def _without(body: Any, secret: str) -> Any:
+    """The reply without the secret, wherever it stands in it."""
+    match body:
+        case str() if secret in body:
+            return body.replace(secret, "")
+        case Mapping():
+            return {k: _without(v, secret) for k, v in body.items()}
+        case list():
+            return [_without(v, secret) for v in body]
+        case _:
+            return body

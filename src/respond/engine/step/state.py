@@ -1,0 +1,174 @@
+"""Hold one step while it goes on: where it stands, what is recorded of it, and how it is looked at.
+
+Whoever agrees, sends, recovers or proves is handed a ``LiveStep``. It looks, and writes nothing to
+any system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from respond.core.events import Actor, Kind, Record
+from respond.core.fold import StepState, WriteStatus
+from respond.core.plan import PlannedStep, StepPlan
+from respond.core.policy import Care
+from respond.core.questions import Answer, Question
+from respond.core.runbook import ActionStep, Phase
+from respond.core.script import Connection, Proof, Script, WrittenAction
+from respond.core.values import Value
+from respond.engine.drivers import Look, World, look
+from respond.engine.run import LiveRun
+from respond.engine.walk import Here
+
+__all__ = ["LOOK_AGAIN_S", "LiveStep", "StepOpenError", "pauses"]
+
+LOOK_AGAIN_S = 30
+"""How long a look is tried again, where one answer alone would decide wrongly, in seconds."""
+
+_POLL_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+"""Pauses between looks while a change settles; the last one repeats."""
+
+
+class StepOpenError(Exception):
+    """The step stays open: a person chose so."""
+
+
+def pauses(total_s: float) -> Iterator[float]:
+    """Pauses between looks, that add up to ``total_s``."""
+    slept, n = 0.0, 0
+    while slept < total_s:
+        pause = min(_POLL_S[min(n, len(_POLL_S) - 1)], total_s - slept)
+        yield pause
+        slept, n = slept + pause, n + 1
+
+
+@dataclass(slots=True)
+class LiveStep:
+    """One action step at one address, in one advance.
+
+    Attributes:
+        arguments: The step's ``with``, once ``fill`` has filled it in.
+    """
+
+    live: LiveRun
+    step: ActionStep
+    address: str
+    here: Here
+    arguments: dict[str, Value] = field(default_factory=dict, init=False)
+    _action: WrittenAction[Any] | None = field(default=None, init=False)
+    _connection: Connection = field(default_factory=lambda: Connection("", ""), init=False)
+    _care: Care | None = field(default=None, init=False)
+
+    # --- what is known of it ---------------------------------------------------------------------
+
+    @property
+    def state(self) -> StepState:
+        return self.live.state.step(self.address)
+
+    @property
+    def title(self) -> str:
+        return self.step.words.title or self.step.action.spec.summary
+
+    @property
+    def phase(self) -> Phase | None:
+        return self.step.words.phase or self.here.phase
+
+    @property
+    def planned(self) -> PlannedStep | None:
+        plan = self.live.state.plan
+        return plan.step(self.address) if plan is not None else None
+
+    @property
+    def foreseen(self) -> PlannedStep | None:
+        """Its place in the plan, when its writes were known then and are still the tool's to do."""
+        planned = self.planned
+        if planned is None or planned.state is not StepPlan.WRITES or self.state.by_hand:
+            return None
+        return planned
+
+    @property
+    def care(self) -> Care:
+        """What it gets: the most that policy, runbook and flags ask for (P12)."""
+        if self._care is None:
+            self._care = self.live.site.care(self.step)
+        return self._care
+
+    @property
+    def operator(self) -> Actor:
+        return self.live.site.operator
+
+    # --- what is recorded and asked of it --------------------------------------------------------
+
+    def add(
+        self,
+        kind: Kind,
+        *,
+        seal: Mapping[str, str] | None = None,
+        by: Actor | None = None,
+        **data: Any,
+    ) -> Record:
+        """Append an event of this step."""
+        return self.live.add(kind, self.address, seal=seal, by=by, **data)
+
+    def ask(self, question: Question) -> Answer:
+        return self.live.ask(question)
+
+    def pause(self, seconds: float, what: str) -> None:
+        self.live.pause(seconds, what)
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    def fill(self) -> None:
+        """Fill its arguments in.
+
+        Raises:
+            StepFailedError: An expression in them has no value.
+        """
+        self.arguments = self.live.site.arguments(self.step, self.here.values)
+
+    def look_again(self) -> Look[Any]:
+        """Look with tied hands, whatever became of the step.
+
+        Raises:
+            StepFailedError, ShapeError: It cannot be looked at.
+        """
+        self.fill()
+        return self.look()
+
+    def look(self) -> Look[Any]:
+        """Look with tied hands; what nobody can see is answered from the journal."""
+        known = self.known(blind_only=True)
+        return look(self.script(), self.world(), known=known, predict=False)
+
+    def script(self) -> Script[Any]:
+        """The action's script, anew from its beginning."""
+        live = self.live
+        if self._action is None:
+            named = self.step.connection.value(self.here.values) if self.step.connection else ""
+            named = named or self.arguments.get("connection", "")
+            system = self.step.action.spec.system
+            self._connection = live.site.connection_for(system, str(named or ""))
+            self._action = live.site.action(self.step.action, self.arguments)
+        me = live.site.me(
+            live.state,
+            self.address,
+            self._connection,
+            live.tools.journal,
+            live.now,
+            by_hand=self.state.by_hand,
+        )
+        return live.site.script(self._action, me)
+
+    def world(self) -> World:
+        return World(self.live.tools.reader)
+
+    def known(self, *, blind_only: bool) -> dict[str, Any]:
+        """Answers of writes that are done, by key, for the script to be answered with."""
+        return {
+            w.key: w.value
+            for w in self.state.writes
+            if w.status is WriteStatus.DONE
+            and not (blind_only and w.write["proof"] == Proof.SEEN.value)
+        }

@@ -1,0 +1,237 @@
+"""Take one step to its end: recover, agree, act, prove. The order inside it is the promise.
+
+``StepRun.go`` is the only way from a step to a write. An open outcome is looked at before anything
+else (``recovering``), a yes covers the write or a question is asked (``agreeing``), the intent is
+durable before the request leaves (``sending``), and the step is done when a look with tied hands
+does not want anything any more (``proving``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from respond.core.events import Kind
+from respond.core.fold import As
+from respond.core.plan import write_key
+from respond.core.questions import AskByHand, AskPerson, Decision
+from respond.core.runbook import Phase
+from respond.core.script import Again, Done, Effect, NotYet, Person, Write
+from respond.core.shapes import ShapeError
+from respond.core.values import Value
+from respond.engine.drivers import act
+from respond.engine.setting import first_late, recorded_values
+from respond.engine.step.agree import Agreement
+from respond.engine.step.prove import failed, left_open, observe, prove
+from respond.engine.step.recover import recover
+from respond.engine.step.send import Sender, UnknownError
+from respond.engine.step.state import LiveStep, StepOpenError
+from respond.engine.stopping import QuitError, WaitsError
+from respond.engine.walk import Absent
+from respond.errors import RefusedByPersonError, StepFailedError
+
+__all__ = ["StepRun"]
+
+PASSES_MAX = 12
+"""Passes over one script; more means that an action chases itself."""
+
+PATIENCE_S = 300
+"""How long a step waits for ``NotYet`` when it names no ``timeout``, in seconds."""
+
+
+class _NotAgreedError(Exception):
+    """The script wants a write that no yes covers."""
+
+
+class _HandsError(Exception):
+    """The next write is a person's; the generator has to be closed before anybody is asked."""
+
+    def __init__(self, write: Write[Any], person: Person[Any]) -> None:
+        super().__init__(write.says)
+        self.write = write
+        self.person = person
+
+
+@dataclass(slots=True)
+class StepRun:
+    """The way of one step, in one advance."""
+
+    at: LiveStep
+    agreement: Agreement
+    sender: Sender = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sender = Sender(self.at)
+
+    @classmethod
+    def of(cls, at: LiveStep) -> Self:
+        """The run of an ordinary step."""
+        return cls(at, Agreement(at))
+
+    def go(self) -> Value | Absent:
+        """The step's output, or why there is none. Concluded steps answer from the journal."""
+        at = self.at
+        concluded = at.state.conclusion
+        if concluded is not None:
+            if concluded.how.has_output:
+                return recorded_values(at.step.action, concluded.output)
+            return Absent(concluded.why or concluded.says, failed=concluded.how is As.FAILED)
+        try:
+            at.fill()
+        except StepFailedError as error:
+            return left_open(at, error.what)
+        at.live.tools.stop.check(at.live.run)
+        late = first_late(at.arguments)
+        if late is not None:
+            return left_open(at, f"it needs {late.step}.{late.name}, which has not happened")
+        at.live.tools.progress.say(at.title)
+        try:
+            return self._to_the_end()
+        except ShapeError as error:
+            what = f"step {at.address!r} cannot run"
+            return self._failed(StepFailedError(what, why=str(error)))
+        except StepOpenError as open_:
+            return left_open(at, str(open_))
+        except StepFailedError as error:
+            return self._on_my_word(error) if at.state.by_hand else self._failed(error)
+        except QuitError:
+            raise
+        except RefusedByPersonError as error:
+            # A guard: what the step aims at now must not be touched (P8).
+            return self._failed(StepFailedError(error.what, why=error.why, do=error.do))
+
+    # --- the passes ------------------------------------------------------------------------------
+
+    def _to_the_end(self) -> Value:
+        at = self.at
+        began = at.live.tools.clock.mono_ms()
+        passes = 0
+        while passes < PASSES_MAX:
+            passes += 1
+            outcome = self._pass()
+            match outcome:
+                case NotYet():
+                    self._wait_for(outcome, began)
+                    passes -= 1  # Waiting is no pass: the step's own limit ends it.
+                case Again():
+                    at.live.tools.progress.say(outcome.says)
+                case Done() if self.agreement.allows_the_end():
+                    return prove(at, outcome)
+                case _:
+                    pass
+        raise StepFailedError(
+            f"step {at.address!r} did not come to an end in {PASSES_MAX} passes",
+            why="what it looks at keeps changing",
+            do=f"look at it, then: respond resume {at.live.run}",
+        )
+
+    def _pass(self) -> Done[Any] | NotYet | Again | None:
+        """Run the script once; None when something came between, and it has to run anew."""
+        at = self.at
+        recover(at, self.sender.sent)
+        if self.agreement.is_wanted_first():
+            self.agreement.reach()
+        known = at.known(blind_only=False)
+        try:
+            outcome, _ = act(at.script(), at.world(), known=known, perform=self._perform)
+        except _NotAgreedError:
+            self.agreement.reach()
+        except _HandsError as hands:
+            self.sender.by_hand(hands.write, hands.person)
+        except UnknownError:
+            pass  # The next pass begins with finding out.
+        else:
+            return outcome
+        return None
+
+    def _perform(self, write: Write[Any]) -> Any:
+        key = write_key(write)
+        if not self.agreement.covers(write, key):
+            raise _NotAgreedError
+        self.at.live.tools.stop.check(self.at.live.run)
+        if isinstance(write.hands, Person):
+            raise _HandsError(write, write.hands)
+        return self.sender.send(write, write.hands, key)
+
+    def _wait_for(self, outcome: NotYet, began: int) -> None:
+        at = self.at
+        tools = at.live.tools
+        limit = at.step.timeout_s or PATIENCE_S
+        since = at.live.state.waits.get(at.address)
+        waited = (tools.clock.mono_ms() - began) // 1000
+        if since is not None:
+            waited = at.live.passed_s(since)
+        if waited >= limit:
+            raise StepFailedError(
+                f"step {at.address!r} waited {limit} s: {outcome.says}",
+                do=f"when it has happened: respond resume {at.live.run}",
+            )
+        if not tools.prompt.is_there:
+            raise WaitsError(
+                outcome.says,
+                do=f"respond resume {at.live.run}",
+                address=at.address,
+                since=since or at.live.since_now(),
+            )
+        at.pause(min(outcome.every_s, limit - waited), outcome.says)
+
+    # --- where the tool cannot -------------------------------------------------------------------
+
+    def _failed(self, error: StepFailedError) -> Value | Absent:
+        at = self.at
+        if not self._may_go_by_hand(error):
+            return failed(at, error)
+        answer = at.ask(
+            AskByHand(
+                step=at.address,
+                title=at.title,
+                error=error.what,
+                why=at.step.words.why,
+                cause=error.why,
+                do=error.do,
+            )
+        )
+        if answer.decision not in (Decision.YES, Decision.BY_HAND):
+            return failed(at, error)
+        at.add(Kind.CONFIRMED, by=answer.by or at.operator, decision="by-hand", why=error.what)
+        try:
+            return self._to_the_end()
+        except StepOpenError as open_:
+            return left_open(at, str(open_))
+        except StepFailedError as again:
+            return self._on_my_word(again)
+
+    def _may_go_by_hand(self, error: StepFailedError) -> bool:
+        at = self.at
+        return (
+            error.by_hand
+            and at.phase is Phase.CONTAIN
+            and at.step.action.spec.effect is not Effect.READS
+            and not at.state.by_hand
+            and not at.live.site.by_hand
+        )
+
+    def _on_my_word(self, error: StepFailedError) -> Value | Absent:
+        """Nothing can be read either: the person's word is all there is, and is recorded so."""
+        at = self.at
+        planned = at.planned
+        if planned is None or not planned.writes:
+            return self._failed(error)
+        for write in planned.writes:
+            if write.says in at.state.words:
+                continue
+            answer = at.ask(
+                AskPerson(
+                    step=at.address,
+                    title=at.title,
+                    instructions=f"{write.says} ({write.where})",
+                    link="",
+                    wants="done",
+                )
+            )
+            if answer.decision is not Decision.YES:
+                return left_open(at, f"could not be done by hand: {error.what}")
+            at.add(Kind.CONFIRMED, by=answer.by or at.operator, decision="word", says=[write.says])
+        says = "done by hand, could not be looked at"
+        observe(at, As.YOUR_WORD, Done(None, says=says, proved=False), why=error.what)
+        return Absent("done by hand; nothing could be read")

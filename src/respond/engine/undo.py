@@ -1,0 +1,358 @@
+"""Put back what a run changed, newest first; and see what others changed meanwhile.
+
+An undo is a step like any other, at an address of its own: it looks, asks, writes down, sends and
+proves. It starts only from what the run left behind: when somebody changed the thing since, it
+fails, says what is there now, and leaves it to a person (P7). Only a person asks for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from respond.core.events import Kind
+from respond.core.fold import As, RunState, RunStatus, StepState, WriteState, WriteStatus, is_undo
+from respond.core.plan import PlannedWrite
+from respond.core.runbook import (
+    ActionStep,
+    AssertStep,
+    BlockStep,
+    EndStep,
+    Fixed,
+    ForEach,
+    Place,
+    Step,
+    StepWords,
+    WaitStep,
+)
+from respond.core.script import Effect, Proof, WrittenAction
+from respond.core.shapes import ShapeError, encode
+from respond.core.values import Late, Value
+from respond.engine.drivers import Look, still_wanted
+from respond.engine.run import LiveRun
+from respond.engine.setting import recorded_values
+from respond.engine.step.agree import Agreement
+from respond.engine.step.state import LiveStep
+from respond.engine.step.step import StepRun
+from respond.engine.stopping import QuitError
+from respond.engine.walk import Absent, EndedError, Here, Walk, late_output
+from respond.errors import (
+    ExitCode,
+    ParkedError,
+    RespondError,
+    StepFailedError,
+    UsageError,
+)
+
+__all__ = ["WayBack", "cannot_be_undone", "changed_meanwhile", "undo_run", "undoable"]
+
+Actions = Mapping[str, type[WrittenAction[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """One write of a run that can be put back.
+
+    Attributes:
+        name: Address of its step, with the number of the write when the step had several.
+        action: What puts it back, and with which arguments.
+        nothing: Why nothing is to be done, or empty: a later step of the run went back already.
+    """
+
+    name: str
+    step: str
+    write: WriteState
+    action: str
+    arguments: Mapping[str, Any]
+    nothing: str = ""
+
+    @property
+    def says(self) -> str:
+        return str(self.write.write["says"])
+
+
+def undoable(state: RunState) -> list[WayBack]:
+    """What can be put back, newest first."""
+    written = list(_written(state))
+    ways: list[WayBack] = []
+    for n, (step, write) in enumerate(written):
+        if write.undo is None:
+            continue
+        ways.append(
+            WayBack(
+                name=_name(step, write),
+                step=step.address,
+                write=write,
+                action=str(write.undo["action"]),
+                arguments=write.undo["arguments"],
+                nothing=_nothing_left(state, written, n),
+            )
+        )
+    return ways[::-1]
+
+
+def cannot_be_undone(state: RunState) -> list[str]:
+    """The writes of a run without a way back, newest first, a line each."""
+    lost = [str(w.write["says"]) for _, w in _written(state) if w.undo is None]
+    return lost[::-1]
+
+
+def undo_run(live: LiveRun, actions: Actions | None = None) -> ExitCode:
+    """Put back what can be put back; asks at each. Going on after a crash is asking again.
+
+    Args:
+        actions: By name; all that there are when left out.
+
+    Raises:
+        UsageError: The run is not over.
+    """
+    if live.state.status is not RunStatus.ENDED:
+        raise UsageError(
+            f"run {live.run} is not over, and only what is over is undone",
+            do=f"respond cancel {live.run}, then: respond undo {live.run}",
+        )
+    live.take()
+    try:
+        return _undo(live, actions if actions is not None else _all_actions())
+    except ParkedError as parked:
+        return live.park(parked, parked.exit_code)
+    except QuitError:
+        return ExitCode.REFUSED
+
+
+def _all_actions() -> Actions:
+    from respond.systems import load  # noqa: PLC0415 - only an undo needs them by name
+
+    return load()
+
+
+def _undo(live: LiveRun, actions: Actions) -> ExitCode:
+    ways = undoable(live.state)
+    left = [w for w in ways if live.state.undone.get(w.name) != Kind.UNDO_DONE.value]
+    if not left:
+        return ExitCode.DONE
+    if live.state.undo_round == 0 or all(w.name in live.state.undone for w in ways):
+        live.add(
+            Kind.UNDO_ASKED,
+            by=live.site.operator,
+            can=[way.says for way in left],
+            cannot=cannot_be_undone(live.state),
+        )
+    for way in left:
+        if way.name not in live.state.undone:
+            _one(live, way, actions)
+    live.tools.journal.forget_secrets(live.run)
+    live.tools.journal.checkpoint(f"undo of run {live.run}")
+    failed = Kind.UNDO_FAILED.value in live.state.undone.values()
+    return ExitCode.UNDO_FAILED if failed else ExitCode.DONE
+
+
+def _one(live: LiveRun, way: WayBack, actions: Actions) -> None:
+    if way.nothing:
+        live.add(Kind.UNDO_DONE, way.name, says=way.nothing)
+        return
+    made = actions.get(way.action)
+    if made is None:
+        live.add(Kind.UNDO_FAILED, way.name, why=f"there is no action {way.action!r} any more")
+        return
+    round_ = f"#{live.state.undo_round}" if live.state.undo_round > 1 else ""
+    address = f"undo:{way.name}{round_}"
+    step = _step(live, way, made)
+    at = LiveStep(live, step, address, Here(live.first_values()))
+    StepRun(at, UndoAgreement(at, way=way)).go()
+    end = live.state.step(address).conclusion
+    assert end is not None  # noqa: S101 - what does not conclude has raised
+    if end.how in (As.DONE, As.UNCHANGED, As.YOUR_WORD):
+        live.add(Kind.UNDO_DONE, way.name, says=end.says)
+    else:
+        live.add(
+            Kind.UNDO_FAILED, way.name, why=end.why or end.says, do=str(end.error.get("do", ""))
+        )
+
+
+def _step(live: LiveRun, way: WayBack, made: type[WrittenAction[Any]]) -> ActionStep:
+    named = str(way.write.write["subject"]).partition("/")[0]
+    known = live.site.connections.get(named)
+    fits = known is not None and known.system == made.spec.system
+    return ActionStep(
+        words=StepWords(id="undo", place=Place(0, 0), title=f"Undo: {way.says}"),
+        action=made,
+        arguments={name: Fixed(value) for name, value in way.arguments.items()},
+        connection=Fixed(named) if fits else None,
+    )
+
+
+@dataclass(slots=True)
+class UndoAgreement(Agreement):
+    """Agrees to putting one write back, and only from where the run left it."""
+
+    way: WayBack = field(kw_only=True)
+
+    def check(self, seen: Look[Any]) -> None:
+        left = self.way.write.write
+        for write in seen.writes:
+            if write.subject.name != left["subject"] or _agrees(
+                encode(write.before), left["after"]
+            ):
+                continue
+            raise StepFailedError(
+                f"what is there now is not what the run left: now {_shown(write.before)}",
+                why=f"the run left {_shown(left['after'])}, and somebody changed it since",
+                do="a person has to decide what it should be, and put it there",
+            )
+
+    def wants_typed(self, writes: list[PlannedWrite]) -> bool:
+        destroyed = self.way.write.write["effect"] == Effect.DESTROYS.value
+        return destroyed or any(w.effect is Effect.DESTROYS for w in writes)
+
+
+# --- what a run wrote ---------------------------------------------------------------------------
+
+
+def _written(state: RunState) -> Iterator[tuple[StepState, WriteState]]:
+    """Every write of the run that is done, in the order in which it happened."""
+    done = [
+        (step, write)
+        for step in state.steps.values()
+        if not is_undo(step.address)
+        for write in step.writes
+        if write.status is WriteStatus.DONE and not write.write.get("cleans_up")
+    ]
+    yield from sorted(done, key=lambda pair: pair[1].seq)
+
+
+def _name(step: StepState, write: WriteState) -> str:
+    ways = [w for w in step.writes if w.status is WriteStatus.DONE and w.undo is not None]
+    return step.address if len(ways) == 1 else f"{step.address}.{ways.index(write) + 1}"
+
+
+def _nothing_left(state: RunState, written: list[tuple[StepState, WriteState]], n: int) -> str:
+    """Why the run's net effect is nil: another of its steps went this way back, or this one did."""
+    step, write = written[n]
+    for other, later in written[n + 1 :]:
+        if _goes_back(state, write, other, later):
+            return f"{other.address} put it back within the run"
+    for other, earlier in written[:n]:
+        if _goes_back(state, earlier, step, write):
+            return f"it put back what {other.address} had changed"
+    return ""
+
+
+def _goes_back(state: RunState, first: WriteState, step: StepState, then: WriteState) -> bool:
+    if not _follows(first, then):
+        return False
+    if first.write["before"] == then.write["after"]:
+        return True
+    planned = state.plan.step(step.address) if state.plan is not None else None
+    way = first.undo
+    if planned is None or way is None or planned.action != way["action"]:
+        return False
+    given = dict(planned.arguments)
+    return all(given.get(name) == value for name, value in way["arguments"].items())
+
+
+def _follows(first: WriteState, then: WriteState) -> bool:
+    """Whether the second write starts from where the first one left the same thing."""
+    same = first.write["subject"] == then.write["subject"]
+    return bool(same and first.write["after"] == then.write["before"])
+
+
+def _agrees(now: Any, left: Any) -> bool:
+    """Whether what is there is what was left, in all that both speak of."""
+    if isinstance(now, Mapping) and isinstance(left, Mapping):
+        return all(now[name] == left[name] for name in now.keys() & left.keys())
+    return bool(now == left)
+
+
+def _shown(value: Any) -> str:
+    value = encode(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {part}" for name, part in value.items())
+    return str(value)
+
+
+# --- what others changed ------------------------------------------------------------------------
+
+
+def changed_meanwhile(live: LiveRun) -> tuple[str, ...]:
+    """Finished steps whose work is not there any more, a line each. It only looks.
+
+    A thing that several steps of the run changed is looked at through the last one. Of a run that
+    is over nothing is said: its secrets are destroyed, and what became of it is nobody's question.
+    """
+    if live.state.status is RunStatus.ENDED:
+        return ()
+    back = _LookBack(live.runbook, live)
+    with contextlib.suppress(EndedError, StepFailedError):  # Here it ended, or this far it came.
+        back.steps(live.runbook.steps, Here(live.first_values()))
+    return tuple(line for at in back.finished for line in _changed(live, at))
+
+
+def _changed(live: LiveRun, at: LiveStep) -> Iterator[str]:
+    try:
+        seen = at.look_again()
+    except (RespondError, ShapeError) as error:
+        yield f"{at.title}: could not be looked at again ({error.args[0]})"
+        return
+    written = [w for _, w in _written(live.state)]
+    mine = {w.key for w in at.state.writes}
+    for write in still_wanted(seen):
+        if write.cleans_up:
+            continue
+        ours = [w for w in written if w.key in mine and w.write["subject"] == write.subject.name]
+        if not any(_follows(w, later) for w in ours for later in written if later.seq > w.seq):
+            yield f"{at.title}: it is {_shown(write.before)} again; {write.says} is wanted anew"
+
+
+@dataclass(slots=True)
+class _LookBack(Walk):
+    """Goes the way that the run went, as far as it went, and does nothing."""
+
+    live: LiveRun
+    finished: list[LiveStep] = field(default_factory=list)
+
+    def action(self, step: ActionStep, address: str, here: Here) -> Value | Absent:
+        state = self.live.state.step(address)
+        end = state.conclusion
+        if end is None:
+            return late_output(address, step)
+        if any(w.write["proof"] == Proof.SEEN.value for w in state.done().values()):
+            there = Here(dict(here.values), here.prefix, here.phase, here.group)
+            self.finished.append(LiveStep(self.live, step, address, there))
+        if not end.how.has_output:
+            return Absent(end.why)
+        return recorded_values(step.action, end.output)
+
+    def each(
+        self, step: ActionStep | BlockStep, address: str, here: Here, items: list[Value]
+    ) -> None:
+        """Nothing is counted."""
+
+    def asserted(self, step: AssertStep, address: str, here: Here) -> Absent | None:
+        return None
+
+    def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
+        return None
+
+    def ends(self, step: EndStep, address: str, here: Here, say: str) -> bool:
+        return True
+
+    def skipped(self, step: Step, address: str, here: Here, why: str) -> None:
+        """Nothing is recorded."""
+
+    def undecided(self, step: Step, address: str, here: Here, on: Late) -> None:
+        """This far the run came."""
+
+    def impossible(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
+        """It failed, and that is recorded."""
+
+    def limit(self, step: ActionStep | BlockStep, each: ForEach) -> int:
+        return self.live.site.limit(step, each)
+
+    def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
+        return True
+
+    def not_started(self, step: Step, address: str, why: str) -> None:
+        """Nothing is recorded."""

@@ -1,0 +1,337 @@
+"""Make a plan: go through the runbook, look at everything, hold every write back.
+
+It is handed a ``Reader`` (inside a ``World``) and has nothing else to reach a system with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from respond.core.fold import RunState
+from respond.core.plan import Plan, PlannedStep, StepPlan, planned_write
+from respond.core.runbook import (
+    ActionStep,
+    AssertStep,
+    BlockStep,
+    ChooseStep,
+    EndStep,
+    ForEach,
+    ParallelStep,
+    Runbook,
+    Step,
+    WaitStep,
+)
+from respond.core.script import Again, Connection, Effect, NotYet
+from respond.core.shapes import ShapeError, encode
+from respond.core.values import Late, Value
+from respond.engine.drivers import World, look
+from respond.engine.setting import Site, first_late, recorded_values, values_of
+from respond.engine.walk import Absent, EndedError, Here, Walk, late_output
+from respond.errors import ExitCode, RespondError, StepFailedError
+from respond.ports import Journal, Progress
+
+__all__ = ["NotSoError", "Planner", "make_plan"]
+
+
+class NotSoError(StepFailedError):
+    """Something that the runbook asserts does not hold: the run is not for this case."""
+
+
+def make_plan(
+    runbook: Runbook,
+    state: RunState,
+    site: Site,
+    world: World,
+    journal: Journal,
+    progress: Progress,
+    inputs: Value,
+    now: int,
+) -> Plan:
+    """Look at everything and say what would be done.
+
+    Raises:
+        RespondError: A read that the plan cannot do without failed, or a guard refused.
+    """
+    planner = Planner(runbook, state, site, world, journal, progress, now)
+    here = Here(site.first_values(runbook, state, inputs))
+    ends = next_runbook = ""
+    try:
+        planner.steps(runbook.steps, here)
+    except EndedError as end:
+        ends, next_runbook = end.say, end.next
+    else:
+        planner.finish(runbook.always, here, failed={})
+    connections = {c.name: _line(c) for c in planner.used.values()}
+    return Plan(
+        runbook=runbook.name,
+        runbook_digest=runbook.digest,
+        engine=site.engine,
+        mode=site.mode,
+        inputs=encode(state.inputs),
+        policy=site.policy.as_json(),
+        connections=connections,
+        steps=tuple(planner.planned),
+        unseen=tuple(planner.unseen),
+        ends=ends,
+        next=next_runbook,
+    )
+
+
+_NAMES = {"customerio": "Customer.io", "pagerduty": "PagerDuty", "slack": "Slack", "vault": "Vault"}
+
+
+def _line(connection: Connection) -> str:
+    """``Customer.io Example Co (48213) EU, as respond-ir``."""
+    name, account = str(connection.options.get("account_name", "")), connection.account
+    parts = [
+        _NAMES.get(connection.system, connection.system),
+        f"{name} ({account})" if name and account else name or account,
+        connection.region.upper(),
+    ]
+    line = " ".join(part for part in parts if part)
+    return f"{line}, as {connection.identity}" if connection.identity else line
+
+
+@dataclass(slots=True)
+class Planner(Walk):
+    """A walk that only looks."""
+
+    state: RunState
+    site: Site
+    world: World
+    journal: Journal
+    progress: Progress
+    now: int
+    planned: list[PlannedStep] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+    used: dict[str, Connection] = field(default_factory=dict)
+
+    def action(self, step: ActionStep, address: str, here: Here) -> Value | Absent:
+        concluded = self.state.step(address).conclusion
+        if concluded is not None:
+            return self._keep(step, address, concluded)
+        arguments = self.site.arguments(step, here.values)
+        late = first_late(arguments)
+        spec = step.action.spec
+        if late is not None:
+            self._add(step, address, here, StepPlan.LATE, arguments=arguments, late=late)
+            return late_output(address, step)
+        named = step.connection.value(here.values) if step.connection is not None else ""
+        if "connection" in arguments and not named:
+            named = arguments["connection"]
+        connection = self.site.connection_for(spec.system, str(named or ""))
+        if connection.name:
+            self.used[connection.name] = connection
+        self.progress.say(f"looking: {step.words.title or address}")
+        me = self.site.me(
+            self.state,
+            address,
+            connection,
+            self.journal,
+            self.now,
+            by_hand=self.state.step(address).by_hand,
+        )
+        try:
+            script = self.site.script(self.site.action(step.action, arguments), me)
+            seen = look(script, self.world, known={}, predict=True)
+        except ShapeError as error:
+            raise RespondError(f"step {address!r} cannot be planned", why=str(error)) from error
+        except StepFailedError as error:
+            return self._unseen(step, address, here, arguments, error)
+        outcome = seen.outcome
+        writes = tuple(planned_write(write) for write in seen.writes)
+        if isinstance(outcome, NotYet):
+            self._add(step, address, here, StepPlan.WAITS, arguments=arguments, says=outcome.says)
+            return late_output(address, step)
+        if isinstance(outcome, Again):
+            self._add(
+                step,
+                address,
+                here,
+                StepPlan.WRITES,
+                arguments=arguments,
+                says=outcome.says,
+                writes=writes,
+                subjects=seen.subjects,
+            )
+            return late_output(address, step)
+        output = values_of(outcome.output)
+        self._add(
+            step,
+            address,
+            here,
+            StepPlan.WRITES if writes else StepPlan.NOTHING,
+            arguments=arguments,
+            says=outcome.says,
+            writes=writes,
+            subjects=seen.subjects,
+            # After held-back writes the script saw what they would leave: no finding of today.
+            findings=() if writes else outcome.findings,
+            output=output,
+        )
+        return output
+
+    def _keep(self, step: ActionStep, address: str, concluded: Any) -> Value | Absent:
+        old = self.state.plan.step(address) if self.state.plan is not None else None
+        if old is not None:
+            self.planned.append(old)
+        if not concluded.how.has_output:
+            return Absent(concluded.why)
+        return recorded_values(step.action, concluded.output)
+
+    def _unseen(
+        self,
+        step: ActionStep,
+        address: str,
+        here: Here,
+        arguments: dict[str, Value],
+        error: StepFailedError,
+    ) -> Value | Absent:
+        reads = step.action.spec.effect is Effect.READS
+        if error.exit_code is not ExitCode.FAILED:
+            raise error
+        if reads and step.words.on_failure.how == "stop":
+            raise error
+        says = error.what if not error.why else f"{error.what}: {error.why}"
+        self._add(step, address, here, StepPlan.UNSEEN, arguments=arguments, says=says)
+        self.unseen.append(f"{step.words.title or address}: {says}")
+        return Absent(says) if reads else late_output(address, step)
+
+    def _add(
+        self,
+        step: ActionStep,
+        address: str,
+        here: Here,
+        plan_state: StepPlan,
+        *,
+        arguments: dict[str, Value],
+        says: str = "",
+        writes: tuple[Any, ...] = (),
+        subjects: tuple[str, ...] = (),
+        findings: tuple[str, ...] = (),
+        output: Value = None,
+        late: Late | None = None,
+    ) -> None:
+        words, spec = step.words, step.action.spec
+        confirm = step.confirm.value(here.values) if step.confirm is not None else ""
+        self.planned.append(
+            PlannedStep(
+                address=address,
+                id=words.id,
+                title=words.title or spec.summary,
+                phase=words.phase or here.phase,
+                action=spec.name,
+                effect=spec.effect,
+                state=plan_state,
+                arguments=encode(arguments),
+                writes=writes,
+                subjects=subjects,
+                says=late.says if late is not None and not says else says,
+                why=words.why,
+                confirm="" if isinstance(confirm, Late) else str(confirm or ""),
+                findings=findings,
+                late_on=(late.step,) if late is not None else (),
+                output=encode(output),
+                group=here.group,
+                limit=self.site.care(step).limit,
+                approve=self.site.approval(step),
+            )
+        )
+
+    def _note(
+        self, step: Step, address: str, here: Here, plan_state: StepPlan, says: str, late: str = ""
+    ) -> None:
+        words = step.words
+        effect = Effect.READS
+        name = ""
+        if isinstance(step, ActionStep):
+            effect, name = step.action.spec.effect, step.action.spec.name
+        self.planned.append(
+            PlannedStep(
+                address=address,
+                id=words.id,
+                title=words.title,
+                phase=words.phase or here.phase,
+                action=name,
+                effect=effect,
+                state=plan_state,
+                says=says,
+                why=words.why,
+                late_on=(late,) if late else (),
+                group=here.group,
+            )
+        )
+
+    def asserted(self, step: AssertStep, address: str, here: Here) -> Absent | None:
+        holds = step.holds.value(here.values)
+        if isinstance(holds, Late):
+            self._note(step, address, here, StepPlan.LATE, holds.says, holds.step)
+            return None
+        if holds is True:
+            return None
+        message = step.message.value(here.values)
+        says = message if isinstance(message, str) else f"assert: {step.holds.source}"
+        raise NotSoError(says, why=f"assert: {step.holds.source}", do="nothing has been changed")
+
+    def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
+        if self.state.step(address).conclusion is None:
+            self._note(step, address, here, StepPlan.WAITS, wait_says(step))
+        return None
+
+    def ends(self, step: EndStep, address: str, here: Here, say: str) -> bool:
+        return True
+
+    def skipped(self, step: Step, address: str, here: Here, why: str) -> None:
+        self._note(step, address, here, StepPlan.SKIPPED, why)
+
+    def undecided(self, step: Step, address: str, here: Here, on: Late) -> None:
+        for inner in _inside(step):
+            if inner is step or isinstance(inner, ActionStep):
+                where = here.prefix + inner.words.id
+                self._note(inner, where, here, StepPlan.LATE, on.says, on.step)
+            if isinstance(inner, ActionStep):
+                here.values.setdefault(inner.words.id, late_output(inner.words.id, inner))
+
+    def not_started(self, step: Step, address: str, why: str) -> None:
+        self.unseen.append(f"{step.words.title or address}: not planned, since {why} cannot be")
+
+    def impossible(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
+        raise error
+
+    def each(
+        self, step: ActionStep | BlockStep, address: str, here: Here, items: list[Value]
+    ) -> None:
+        """Each item stands in the plan as a step of its own."""
+
+    def limit(self, step: ActionStep | BlockStep, each: ForEach) -> int:
+        return self.site.limit(step, each)
+
+    def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
+        self.unseen.append(f"{address}: {count} targets, more than {limit}: asks again")
+        return True
+
+
+def _inside(step: Step) -> Iterator[Step]:
+    """The step and what it holds, without handlers."""
+    yield step
+    held: tuple[Step, ...] = ()
+    match step:
+        case ChooseStep():
+            held = tuple(inner for branch in step.branches.values() for inner in branch)
+        case BlockStep() | ParallelStep():
+            held = step.steps
+        case _:
+            pass
+    for inner in held:
+        yield from _inside(inner)
+
+
+def wait_says(step: WaitStep) -> str:
+    """What a wait waits for, in a line."""
+    minutes, seconds = divmod(step.within_s, 60)
+    length = f"{minutes} min" if minutes else f"{seconds} s"
+    if step.until is None:
+        return f"waits {length}"
+    return f"waits until {step.until.source}, at most {length}"

@@ -1,0 +1,319 @@
+"""Take the way through a runbook and do what it comes to: steps, sets, waits, assertions.
+
+What was concluded before answers from the journal, so that a resumed run takes the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from respond.core.events import Kind
+from respond.core.fold import As
+from respond.core.plan import PlannedWrite, StepPlan
+from respond.core.questions import AskConfirm, AskDrift, Decision
+from respond.core.runbook import (
+    ActionStep,
+    AssertStep,
+    BlockStep,
+    EndStep,
+    ForEach,
+    ParallelStep,
+    Step,
+    WaitStep,
+    all_steps,
+)
+from respond.core.script import Effect
+from respond.core.shapes import encode
+from respond.core.values import Late, Value
+from respond.engine.drivers import World, look
+from respond.engine.inventory import SetTaken
+from respond.engine.other_people import agreed_to, step_needs
+from respond.engine.run import LiveRun
+from respond.engine.setting import values_of
+from respond.engine.step.prove import failure_data
+from respond.engine.step.state import LiveStep
+from respond.engine.step.step import StepRun
+from respond.engine.stopping import WaitsError
+from respond.engine.walk import Absent, Here, Walk
+from respond.engine.walk_plan import wait_says
+from respond.errors import ParkedError, StepFailedError
+
+__all__ = ["EngineWalk"]
+
+PARALLEL_MAX = 4
+"""Threads for ``parallel``; more would only wait for the same rate limits."""
+
+_UNSURE = (StepPlan.LATE, StepPlan.UNSEEN, StepPlan.WAITS)
+"""Of such a step nobody knows what it will read and write."""
+
+
+def _wants_person(write: PlannedWrite) -> bool:
+    return write.hands == "person" or write.effect is Effect.DESTROYS
+
+
+@dataclass(slots=True)
+class EngineWalk(Walk):
+    """A walk that does what it comes to."""
+
+    live: LiveRun
+    sets: dict[str, SetTaken] = field(default_factory=dict)
+
+    def action(self, step: ActionStep, address: str, here: Here) -> Value | Absent:
+        return StepRun.of(LiveStep(self.live, step, address, here)).go()
+
+    def each(
+        self, step: ActionStep | BlockStep, address: str, here: Here, items: list[Value]
+    ) -> None:
+        self.sets[address] = SetTaken(step, address, here, tuple(items))
+
+    # --- at the same time -----------------------------------------------------------------------
+
+    def together(self, step: ParallelStep, here: Here) -> None:
+        if not self._apart(step, here):
+            self.steps(step.steps, here)
+            return
+        with ThreadPoolExecutor(max_workers=PARALLEL_MAX, thread_name_prefix="step") as pool:
+            walks = [EngineWalk(self.runbook, self.live, self.sets) for _ in step.steps]
+            futures = [
+                pool.submit(walk.steps, (inner,), here)
+                for walk, inner in zip(walks, step.steps, strict=True)
+            ]
+        errors = [error for future in futures if (error := future.exception()) is not None]
+        for walk in walks:
+            if walk._halted and not self._halted:  # noqa: SLF001 - its own kind
+                self._halted, self._contain_only = walk._halted, walk._contain_only  # noqa: SLF001
+        if errors:
+            raise errors[0]
+
+    def _apart(self, step: ParallelStep, here: Here) -> bool:
+        """Whether none of the steps writes what another one reads or writes (rule 10).
+
+        Steps at which a person is asked, or does the work, come one after the other too.
+        """
+        plan = self.live.state.plan
+        if plan is None:
+            return False
+        touched: list[tuple[set[str], set[str]]] = []
+        for inner in step.steps:
+            address = here.prefix + inner.words.id
+            slices = [s for s in plan.steps if address in (s.address, s.group)]
+            if not slices or any(s.late_on or s.state in _UNSURE for s in slices):
+                return False
+            if any(_wants_person(w) for s in slices for w in s.writes) or self._asks(inner):
+                return False
+            writes = {name for s in slices for w in s.writes for name in w.changes}
+            touched.append((writes, {name for s in slices for name in s.subjects}))
+        return all(
+            not (writes & (reads | others))
+            for n, (writes, _) in enumerate(touched)
+            for m, (others, reads) in enumerate(touched)
+            if n != m
+        )
+
+    def _asks(self, step: Step) -> bool:
+        writes = isinstance(step, ActionStep) and step.action.spec.effect is not Effect.READS
+        return isinstance(step, ActionStep) and writes and self.live.site.care(step).confirm
+
+    # --- assertions and waits -------------------------------------------------------------------
+
+    def asserted(self, step: AssertStep, address: str, here: Here) -> Absent | None:
+        holds = step.holds.value(here.values)
+        if holds is True:
+            return None
+        if isinstance(holds, Late):
+            self.undecided(step, address, here, holds)
+            return Absent(f"it needs {holds.step}.{holds.name}", failed=True)
+        message = step.message.value(here.values)
+        why = message if isinstance(message, str) else f"assert: {step.holds.source}"
+        self._conclude(step, address, here, As.FAILED, why)
+        return Absent(why, failed=True)
+
+    def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
+        live = self.live
+        end = live.state.step(address).conclusion
+        if end is not None:
+            return values_of(end.output) if end.how.is_good else Absent(end.why, failed=True)
+        since = live.state.waits.get(address) or live.since_now()
+        live.tools.progress.say(wait_says(step))
+        while True:
+            passed = live.passed_s(since)
+            met, seen = self._until(step, address, here)
+            if met or (step.until is None and passed >= step.within_s):
+                self._conclude(step, address, here, As.DONE, "", says=wait_says(step), output=seen)
+                return values_of(seen)
+            if passed >= step.within_s:
+                why = f"not within {step.within_s} s: {step.until.source if step.until else ''}"
+                self._conclude(step, address, here, As.FAILED, why)
+                return Absent(why, failed=True)
+            self._nap(step, address, since, passed)
+
+    def _nap(self, step: WaitStep, address: str, since: Mapping[str, Any], passed: int) -> None:
+        """Wait a little where somebody sits there; park where nobody does (rule 17)."""
+        live = self.live
+        if not live.tools.prompt.is_there:
+            raise WaitsError(
+                wait_says(step), do=f"respond resume {live.run}", address=address, since=since
+            )
+        live.pause(min(step.every_s, max(1, step.within_s - passed)), wait_says(step))
+
+    def _until(self, step: WaitStep, address: str, here: Here) -> tuple[bool, Any]:
+        if step.until is None:
+            return False, None
+        seen: Any = None
+        values = dict(here.values)
+        if step.action is not None:
+            seen = self._seen(step, address, here)
+            if seen is None:
+                return False, None
+            values["seen"] = values_of(seen)
+        return step.until.value(values) is True, seen
+
+    def _seen(self, step: WaitStep, address: str, here: Here) -> Any:
+        """What the wait's action sees now; None when there is no answer, or not yet."""
+        live, action = self.live, step.action
+        assert action is not None  # noqa: S101 - the caller asked
+        connection = live.site.connection_for(action.spec.system)
+        me = live.site.me(live.state, address, connection, live.tools.journal, live.now)
+        made = live.site.action(action, live.site.arguments(step, here.values))
+        script = live.site.script(made, me)
+        try:
+            looked = look(script, World(live.tools.reader), known={}, predict=False)
+        except StepFailedError as error:
+            live.tools.progress.say(f"{error.what}; looking again")
+            return None
+        return encode(getattr(looked.outcome, "output", None))
+
+    # --- an end that was not planned ------------------------------------------------------------
+
+    def ends(self, step: EndStep, address: str, here: Here, say: str) -> bool:
+        """An end that the plan did not foresee takes planned writes away: that is drift (P10)."""
+        plan, live = self.live.state.plan, self.live
+        lost = tuple(write for step in live.not_reached() for write in step.writes)
+        if plan is None or plan.ends or not lost or live.state.step(address).confirmed:
+            return True
+        answer = live.ask(
+            AskDrift(
+                step=address,
+                title=step.words.title or "The run would end here, and that was not planned",
+                planned=tuple(write.says for write in lost),
+                now=(f"ends: {say}",),
+                wants="end here",
+                planned_writes=lost,
+            )
+        )
+        if answer.decision is not Decision.YES:
+            raise ParkedError(
+                f"the run would end here: {say}",
+                why=f"{len(lost)} planned writes would not be done, and nobody agreed to that",
+                do=f"respond resume {live.run}, or respond cancel {live.run}",
+            )
+        live.add(
+            Kind.CONFIRMED,
+            address,
+            by=answer.by or live.site.operator,
+            decision="yes",
+            scope="end",
+            writes=["end"],
+            says=[write.says for write in lost],
+            typed=answer.typed,
+        )
+        return True
+
+    # --- what does not run ----------------------------------------------------------------------
+
+    def skipped(self, step: Step, address: str, here: Here, why: str) -> None:
+        if not isinstance(step, ActionStep):
+            return
+        plan = self.live.state.plan
+        slices = plan.steps if plan is not None else ()
+        planned = any(s.writes for s in slices if address in (s.address, s.group))
+        if planned and not self.live.agreed_to_end:
+            self._conclude(step, address, here, As.LEFT_OPEN, f"it was planned, and now: {why}")
+        else:
+            self._conclude(step, address, here, As.SKIPPED, why)
+
+    def undecided(self, step: Step, address: str, here: Here, on: Late) -> None:
+        why = f"{address} needs {on.step}.{on.name}, which has not happened"
+        self._conclude(step, address, here, As.LEFT_OPEN, why)
+
+    def impossible(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
+        self._conclude(step, address, here, As.FAILED, error.what, error=failure_data(step, error))
+
+    def not_started(self, step: Step, address: str, why: str) -> None:
+        self.live.tools.progress.say(f"not started: {step.words.title or address} ({why} failed)")
+
+    def _conclude(
+        self,
+        step: Step,
+        address: str,
+        here: Here,
+        how: As,
+        why: str,
+        *,
+        says: str = "",
+        **more: Any,
+    ) -> None:
+        if self.live.state.step(address).conclusion is not None:
+            return
+        if how is As.FAILED:
+            more.setdefault("error", failure_data(step, StepFailedError(why)))
+        phase = step.words.phase or here.phase
+        self.live.add(
+            Kind.OBSERVED,
+            address,
+            how=how.value,
+            says=says or why,
+            why=why,
+            title=step.words.title,
+            phase=phase.value if phase is not None else "",
+            **more,
+        )
+
+    # --- how many -------------------------------------------------------------------------------
+
+    def limit(self, step: ActionStep | BlockStep, each: ForEach) -> int:
+        return self.live.site.limit(step, each)
+
+    def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
+        if f"all {count}" in self.live.state.step(address).confirmed:
+            return True
+        approve = self._approval(step) if self.live.site.served else None
+        if approve is not None:
+            needed = step_needs(self.live, approve, address, (), f"all {count}")
+            if needed is not None:
+                agreed_to(self.live, needed)
+                return True
+        answer = self.live.ask(
+            AskConfirm(
+                step=address,
+                title=step.words.title or address,
+                wants=f"all {count}",
+                destructive=True,
+                lines=(f"{count} targets",),
+                breaks="",
+                undo="",
+                where="",
+                over_limit=f"the runbook expects at most {limit}",
+            )
+        )
+        if answer.decision is not Decision.YES:
+            return False
+        self.live.add(
+            Kind.CONFIRMED,
+            address,
+            by=answer.by or self.live.site.operator,
+            decision="yes",
+            scope="limit",
+            writes=[f"all {count}"],
+            typed=answer.typed,
+        )
+        return True
+
+    def _approval(self, step: Step) -> dict[str, Any] | None:
+        """What the strictest of the action steps in it needs; None when none needs anything."""
+        inside = [each for each in all_steps((step,)) if isinstance(each, ActionStep)]
+        needs = [found for each in inside if (found := self.live.site.approval(each)) is not None]
+        return max(needs, key=lambda need: (need["count"], len(need["roles"])), default=None)

@@ -1,0 +1,1 @@
+"""Expressions: parsed by us, their names and cost checked, evaluated by CEL."""

@@ -1,0 +1,1 @@
+"""``respond.toml``: its keys, people, connections, sources and hooks."""

@@ -1,0 +1,175 @@
+"""Check the expressions of ``[[hooks]]`` against what an event has and what the runbook takes.
+
+An event is data from outside. A hook reads it, typed, and fills inputs of the one runbook that
+it names: there is no way to write down that an event chooses a runbook, a connection, a
+recipient or a secret (P13). Expressions come from ``respond.toml`` alone; values are put in
+afterwards, once (P19).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from respond.core.runbook import Input, InputKind, Runbook
+from respond.core.shapes import (
+    AnyJson,
+    Boolean,
+    Duration,
+    Integer,
+    ListOf,
+    Record,
+    Shape,
+    Text,
+    Time,
+    shape_text,
+)
+from respond.core.showable import showable
+from respond.errors import UsageError
+from respond.formats.expression.expressions import (
+    Expression,
+    ExpressionFault,
+    Expressions,
+    Scope,
+    Template,
+    Wants,
+)
+from respond.formats.faults import did_you_mean
+from respond.formats.project.project import HookConfig
+from respond.formats.project.toml_positions import Path
+from respond.formats.project.toml_values import Values
+from respond.formats.typed_inputs import parse_input
+
+__all__ = ["EVENT", "HookReads", "read_hook"]
+
+EVENT: Final = Record(
+    (
+        ("source", Text()),
+        ("sender", Text()),
+        ("key", Text()),
+        ("about", Text()),
+        ("type", Text()),
+        ("means", Text()),
+        ("title", Text()),
+        ("status", Text()),
+        ("severity", Text()),
+        ("service", Text()),
+        ("at", Text()),
+        ("url", Text()),
+        ("runbook", Text()),
+        ("weak", Boolean()),
+        ("labels", AnyJson()),
+        ("body", AnyJson()),
+    )
+)
+"""What ``event`` has. A label that is missing is an error there, and ``has`` asks."""
+
+_SCOPE: Final = Scope({"event": EVENT})
+
+
+@dataclass(frozen=True, slots=True)
+class HookReads:
+    """A hook's expressions, checked. ``using`` evaluates them.
+
+    Attributes:
+        when: None for every event that begins something.
+        about: None for the sender's own thing.
+        inputs: By name of the input.
+    """
+
+    when: Expression | None
+    about: Expression | None
+    inputs: Mapping[str, Template]
+    using: Expressions = field(repr=False, compare=False)
+
+    @property
+    def refs(self) -> frozenset[str]:
+        """Dotted names that any of them reads."""
+        parts = (self.when, self.about, *self.inputs.values())
+        return frozenset().union(*(part.refs for part in parts if part is not None))
+
+
+def read_hook(
+    values: Values, number: int, hook: HookConfig, runbook: Runbook, using: Expressions
+) -> HookReads:
+    """Check one hook; what is wrong goes to ``values``, and is left out.
+
+    Args:
+        number: Of the hook in the file, from 0.
+        runbook: The one that it names.
+    """
+    checking = _Checking(values, ("hooks", number), using)
+    return HookReads(
+        when=checking.expression("when", hook.when, Wants.BOOLEAN),
+        about=checking.expression("about", hook.about, Wants.CHOICE),
+        inputs=checking.inputs(hook.inputs, runbook),
+        using=using,
+    )
+
+
+class _Checking:
+    def __init__(self, values: Values, path: Path, using: Expressions) -> None:
+        self._values = values
+        self._path = path
+        self._using = using
+
+    def expression(self, key: str, source: str, wants: Wants) -> Expression | None:
+        if not source.strip():
+            return None
+        try:
+            return self._using.check(source, _SCOPE, wants=wants)
+        except ExpressionFault as fault:
+            self._values.fault((*self._path, key), f"'{key}': {fault.what}", fault.hint)
+            return None
+
+    def inputs(self, given: Mapping[str, str], runbook: Runbook) -> dict[str, Template]:
+        declared = {each.name: each for each in runbook.inputs}
+        made: dict[str, Template] = {}
+        for name, text in given.items():
+            if name not in declared:
+                what = f"the runbook '{runbook.name}' has no input '{showable(name)}'"
+                self._fault(name, what, did_you_mean(name, declared))
+            elif declared[name].kind is InputKind.SECRET:
+                what = f"the input '{name}' is a secret, and no event fills one"
+                self._fault(name, what, "leave it out: a person is asked for it")
+            elif (template := self._template(declared[name], text)) is not None:
+                made[name] = template
+        return made
+
+    def _template(self, declared: Input, text: str) -> Template | None:
+        try:
+            template = self._using.check_template(text, _SCOPE)
+        except ExpressionFault as fault:
+            self._fault(declared.name, f"'{declared.name}': {fault.what}", fault.hint)
+            return None
+        if not _can_fill(declared.kind, template.shape):
+            what = f"'{declared.name}' is {declared.kind.value}, and this gives "
+            self._fault(declared.name, f"{what}{shape_text(template.shape)}")
+            return None
+        # What a time such as "2 hours ago" means, is known only when the event comes.
+        if not template.refs and declared.kind is not InputKind.TIME:
+            try:
+                parse_input(declared, text, now_s=0)
+            except UsageError as error:
+                self._fault(declared.name, f"{error.what}: {error.why}")
+                return None
+        return template
+
+    def _fault(self, name: str, what: str, hint: str = "") -> None:
+        self._values.fault((*self._path, "with", name), what, hint)
+
+
+def _can_fill(kind: InputKind, shape: Shape) -> bool:
+    """Whether a value of the shape can be an input at all; texts are read when they come."""
+    match shape:
+        case Text() | Time() | AnyJson():
+            return True
+        case Boolean():
+            return kind in {InputKind.BOOLEAN, InputKind.TEXT, InputKind.CHOICE}
+        case Integer() | Duration():
+            return kind in {InputKind.INTEGER, InputKind.TEXT, InputKind.CHOICE}
+        case ListOf(item=item):
+            return kind is InputKind.LIST and isinstance(item, Text | AnyJson)
+        case _:
+            return False

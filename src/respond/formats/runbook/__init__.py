@@ -1,0 +1,1 @@
+"""Runbook files: YAML with places, keywords, steps, and the schema for editors."""

@@ -1,0 +1,168 @@
+"""Read the inputs of a runbook file, and what else the file says about them by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from respond.core.inputs import input_value, pattern_trouble
+from respond.core.runbook import Input, InputKind
+from respond.core.shapes import ShapeError
+from respond.formats.faults import did_you_mean
+from respond.formats.runbook.fitting import Faults, Fitted, Given
+from respond.formats.runbook.yaml_positions import Mapping as MappingNode
+from respond.formats.runbook.yaml_positions import Node
+
+__all__ = ["read_inputs", "read_rehearsal", "read_require", "read_subject", "text_of"]
+
+
+def read_inputs(
+    fitted: Fitted, actions: Mapping[str, type] | None, faults: Faults
+) -> tuple[Input, ...]:
+    """The inputs, in order; what cannot be made is reported and left out.
+
+    ``actions`` is None where nobody knows them; then ``pick`` is not looked at.
+    """
+    given: Fitted = fitted["inputs"].value if "inputs" in fitted else {}
+    made = (_input(name, each, actions, faults) for name, each in given.items())
+    return tuple(each for each in made if each is not None)
+
+
+def _input(
+    name: str, given: Given, actions: Mapping[str, type] | None, faults: Faults
+) -> Input | None:
+    words: Fitted = given.value
+    if "type" not in words:
+        return None
+    kind = InputKind(words["type"].value)
+    made = Input(
+        name=name,
+        kind=kind,
+        ask=text_of(words, "ask"),
+        required=words["required"].value if "required" in words else True,
+        of=tuple(each.value for each in words["of"].value) if "of" in words else (),
+        pick=text_of(words, "pick"),
+        pattern=text_of(words, "pattern"),
+        example=text_of(words, "example"),
+    )
+    _check_words_of_kind(made, given, words, faults)
+    if actions is not None and "pick" in words:
+        _check_pick(words["pick"], actions, faults)
+    default = _default(made, words, faults)
+    if default is None:
+        return made
+    return Input(
+        made.name, kind, made.ask, default, made.required, made.of, made.pick, made.pattern,
+        made.example,
+    )  # fmt: skip
+
+
+_MATCHED: Final = frozenset({InputKind.TEXT, InputKind.EMAIL, InputKind.URL, InputKind.LIST})
+
+
+def _check_words_of_kind(made: Input, given: Given, words: Fitted, faults: Faults) -> None:
+    kind = made.kind
+    if kind is InputKind.CHOICE and not _has_key(given.node, "of"):
+        faults.add(given.mark, f"the choice '{made.name}' needs 'of'", path=given.path)
+    if kind is not InputKind.CHOICE and "of" in words:
+        faults.add(words["of"].mark, f"'of' goes with the type choice, not {kind.value}")
+    if "of" in words and len(set(made.of)) < len(made.of):
+        faults.add(words["of"].mark, "'of' has a value twice", path=words["of"].path)
+    for word in ("pattern", "pick"):
+        if word in words and kind not in _MATCHED:
+            faults.add(words[word].mark, f"'{word}' does not go with the type {kind.value}")
+    if "pattern" in words and (trouble := pattern_trouble(made.pattern)):
+        faults.add(words["pattern"].mark, f"'pattern': {trouble}", path=words["pattern"].path)
+
+
+def _check_pick(given: Given, actions: Mapping[str, type], faults: Faults) -> None:
+    from respond.formats.runbook.with_values import argument_fields  # noqa: PLC0415 - head() needs none
+
+    needed = [each.name for each in argument_fields(actions[given.value]).values()
+              if each.is_required]  # fmt: skip
+    if needed:
+        what = f"'pick' gives no arguments, and '{given.value}' needs '{needed[0]}'"
+        faults.add(given.mark, what, path=given.path)
+
+
+def _default(made: Input, words: Fitted, faults: Faults) -> Any:
+    given = words.get("default")
+    if given is None or given.value is None:
+        return None
+    if made.kind is InputKind.SECRET:
+        what = "a secret has no default: a runbook never holds one"
+        faults.add(given.mark, what, path=given.path, quotes=False)
+        return None
+    if "pattern" in words and pattern_trouble(made.pattern):
+        return None
+    if made.kind is InputKind.CHOICE and not made.of:
+        return None
+    try:
+        return input_value(made, given.value)
+    except ShapeError as error:
+        hint = ""
+        if made.kind is InputKind.CHOICE and isinstance(given.value, str):
+            hint = did_you_mean(given.value, made.of)
+        faults.add(given.mark, f"the default of {error}", hint=hint, path=given.path)
+        return None
+
+
+def read_require(
+    fitted: Fitted, inputs: tuple[Input, ...], faults: Faults
+) -> tuple[tuple[str, ...], ...]:
+    """The groups of which one has to be given."""
+    names = _declared(fitted, inputs)
+    groups: list[tuple[str, ...]] = []
+    for group in fitted["require"].value if "require" in fitted else []:
+        for each in group.value:
+            _check_input(each, names, faults)
+        groups.append(tuple(each.value for each in group.value))
+    return tuple(groups)
+
+
+def read_subject(fitted: Fitted, inputs: tuple[Input, ...], faults: Faults) -> str:
+    """Name of the input that says whom the incident is about, or empty."""
+    given = fitted.get("subject")
+    if given is None:
+        return ""
+    _check_input(given, _declared(fitted, inputs), faults)
+    kinds = {each.name: each.kind for each in inputs}
+    kind = kinds.get(given.value, InputKind.EMAIL)
+    if kind not in {InputKind.EMAIL, InputKind.TEXT}:
+        what = f"the subject is a person's e-mail address, and '{given.value}' is {kind.value}"
+        faults.add(given.mark, what, path=given.path)
+    return str(given.value)
+
+
+def read_rehearsal(fitted: Fitted, inputs: tuple[Input, ...], faults: Faults) -> dict[str, Any]:
+    """Inputs for a rehearsal, raw: the simulated company knows what they mean."""
+    given: Fitted = fitted["rehearsal"].value if "rehearsal" in fitted else {}
+    names = _declared(fitted, inputs)
+    for name, each in given.items():
+        if name not in names:
+            hint = did_you_mean(name, names)
+            faults.add(each.mark, f"there is no input '{name}'", hint=hint, path=each.path)
+    return {name: each.value for name, each in given.items()}
+
+
+def _declared(fitted: Fitted, inputs: tuple[Input, ...]) -> tuple[str, ...]:
+    """Names of all inputs, those with faults too."""
+    if "inputs" in fitted:
+        return tuple(fitted["inputs"].value)
+    return tuple(each.name for each in inputs)
+
+
+def _check_input(given: Given, names: tuple[str, ...], faults: Faults) -> None:
+    if given.value not in names:
+        hint = did_you_mean(given.value, names)
+        faults.add(given.mark, f"there is no input '{given.value}'", hint=hint, path=given.path)
+
+
+def _has_key(node: Node, key: str) -> bool:
+    return isinstance(node, MappingNode) and node.get(key) is not None
+
+
+def text_of(fitted: Fitted, name: str) -> str:
+    """A word of a record; empty when it is not there."""
+    given = fitted.get(name)
+    return str(given.value) if given else ""

@@ -1,0 +1,213 @@
+"""Make the JSON Schema of runbooks, for editors, from the loader's own table and the actions.
+
+Whatever the loader takes, the schema takes; it cannot see everything that the loader sees
+(expressions, ids, what comes before what), so an editor's silence is no promise.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias, assert_never
+
+from respond.core.script import Effect, Spec
+from respond.core.shapes import (
+    AnyJson,
+    Boolean,
+    Duration,
+    Integer,
+    ListOf,
+    Record,
+    Secret,
+    Shape,
+    Text,
+    Time,
+    shape_text,
+)
+from respond.formats.runbook import keywords as kw
+from respond.formats.runbook.with_values import ArgumentField, argument_fields
+
+__all__ = ["runbook_schema", "schema_text"]
+
+Schema: TypeAlias = dict[str, Any]
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_FILLED: Final[Schema] = {"type": "string", "pattern": r"\$\{\{"}
+_NO_FILL: Final[Schema] = {"not": {"pattern": r"\$\{\{"}}
+_STEPS: Final = "#/$defs/steps"
+
+
+def schema_text(actions: Mapping[str, type]) -> str:
+    """The schema as the bytes of ``docs/runbook.schema.json``, as text."""
+    return json.dumps(runbook_schema(actions), indent=2, ensure_ascii=False) + "\n"
+
+
+def runbook_schema(actions: Mapping[str, type]) -> Schema:
+    """The schema of a runbook whose steps call these actions."""
+    making = _Making(actions)
+    kinds = {f"step_{name}": making.step(name, kind) for name, kind in kw.STEP_KINDS.items()}
+    return {
+        "$schema": _DIALECT,
+        "title": "Runbook",
+        "description": "A runbook of respond: inputs and ordered steps.",
+        **making.table(kw.RUNBOOK),
+        "$defs": {
+            "steps": {"type": "array", "items": {"$ref": "#/$defs/step"}},
+            "step": _step(),
+            **kinds,
+            "action": {"enum": sorted(actions)},
+            "read_action": {"enum": sorted(n for n, c in actions.items() if _reads(c))},
+            **{f"with_{name}": making.arguments(cls) for name, cls in sorted(actions.items())},
+        },
+    }
+
+
+def _step() -> Schema:
+    """One kind of step, by the key that makes it that kind."""
+    return {
+        "type": "object",
+        "oneOf": [{"required": [name]} for name in kw.STEP_KINDS],
+        "allOf": [
+            {"if": {"required": [name]}, "then": {"$ref": f"#/$defs/step_{name}"}}
+            for name in kw.STEP_KINDS
+        ],
+    }
+
+
+class _Making:
+    def __init__(self, actions: Mapping[str, type]) -> None:
+        self._actions = actions
+
+    def table(self, table: kw.Table) -> Schema:
+        made: Schema = {
+            "type": "object",
+            "properties": {
+                name: {"description": word.says, **self.kind(word.kind)}
+                for name, word in table.items()
+            },
+            "additionalProperties": False,
+        }
+        required = [name for name, word in table.items() if word.required]
+        return made | ({"required": required} if required else {})
+
+    def step(self, name: str, kind: kw.StepKind) -> Schema:
+        made = self.table({**kind.words, **kind.table, **kw.HANDLER_END})
+        made = {"description": kind.says, **made}
+        if kind.needs_id:
+            made["required"] = ["id", *made["required"]]
+        if name == "choose":
+            made["additionalProperties"] = {"$ref": _STEPS}
+        if name == "action":
+            made["allOf"] = [self._with(name, cls) for name, cls in sorted(self._actions.items())]
+        return made
+
+    def _with(self, name: str, cls: type) -> Schema:
+        then: Schema = {"properties": {"with": {"$ref": f"#/$defs/with_{name}"}}}
+        if any(field.is_required for field in argument_fields(cls).values()):
+            then["required"] = ["with"]
+        return {
+            "if": {"properties": {"action": {"const": name}}, "required": ["action"]},
+            "then": then,
+        }
+
+    def arguments(self, cls: type) -> Schema:
+        spec: Spec = cls.spec  # type: ignore[attr-defined]
+        fields = argument_fields(cls)
+        made: Schema = {
+            "description": f"{spec.name} ({spec.effect.value}): {spec.summary}",
+            "type": "object",
+            "properties": {name: _argument(field) for name, field in fields.items()},
+            "additionalProperties": False,
+        }
+        required = [name for name, field in fields.items() if field.is_required]
+        return made | ({"required": required} if required else {})
+
+    def kind(self, kind: kw.Kind) -> Schema:
+        match kind:
+            case kw.Listed(item=item, least=least):
+                return {"type": "array", "items": self.kind(item), "minItems": least}
+            case kw.MapOf(value=value, pattern=pattern):
+                return {
+                    "type": "object",
+                    "propertyNames": {"pattern": f"^{pattern}$"},
+                    "additionalProperties": self.kind(value),
+                }
+            case kw.Record(table=table):
+                return self.table(table)
+            case kw.Steps():
+                return {"$ref": _STEPS}
+            case kw.Either(kinds=kinds):
+                return {"anyOf": [self.kind(one) for one in kinds]}
+            case kw.FillAny() | kw.Anything():
+                return {}
+            case _:
+                return _scalar(kind)
+
+
+def _scalar(kind: kw.ScalarKind) -> Schema:
+    match kind:
+        case kw.Words(max=most):
+            return {"type": "string", "minLength": 1, "maxLength": most, **_NO_FILL}
+        case kw.Name(pattern=pattern):
+            return {"type": "string", "pattern": f"^{pattern}$", "maxLength": kw.NAME_MAX}
+        case kw.Actions(reads_only=reads_only):
+            return {"$ref": f"#/$defs/{'read_action' if reads_only else 'action'}"}
+        case kw.Day():
+            return {"type": "string", "format": "date"}
+        case kw.Flag():
+            return {"type": "boolean"}
+        case kw.Count(least=least, most=most):
+            return {"type": "integer", "minimum": least, "maximum": most}
+        case kw.Span():
+            return {"type": "string", "pattern": f"^{kw.SPAN}$"}
+        case kw.OneOf(words=words):
+            return {"enum": list(words)}
+        case kw.Bare():
+            # A plain 'true' or '3' is an expression too, and no text to an editor.
+            return {"type": ["string", "boolean", "integer"], **_NO_FILL}
+        case kw.Fill():
+            return {"type": "string", "minLength": 1}
+        case _:
+            assert_never(kind)
+
+
+def _argument(field: ArgumentField) -> Schema:
+    made = _shape(field.shape)
+    if field.allows_none and made:
+        made = {"anyOf": [made, {"type": "null"}]}
+    return {"description": shape_text(field.shape), **made}
+
+
+def _shape(shape: Shape) -> Schema:
+    """A value of this shape, or an expression for it."""
+    match shape:
+        case Text() | Time():
+            return {"type": "string"}
+        case Secret():
+            return dict(_FILLED)
+        case Duration():
+            spans = {"type": "string", "pattern": f"^{kw.SPAN}$"}
+            return {"anyOf": [spans, {"type": "integer", "minimum": 0}, _FILLED]}
+        case Integer():
+            return {"anyOf": [{"type": "integer"}, _FILLED]}
+        case Boolean():
+            return {"anyOf": [{"type": "boolean"}, _FILLED]}
+        case ListOf(item=item):
+            return {"anyOf": [{"type": "array", "items": _shape(item)}, _FILLED]}
+        case Record(fields=fields, optional=optional):
+            record = {
+                "type": "object",
+                "properties": {name: _shape(field) for name, field in fields},
+                "required": [name for name, _ in fields if name not in optional],
+                "additionalProperties": False,
+            }
+            return {"anyOf": [record, _FILLED]}
+        case AnyJson():
+            return {}
+        case _:
+            assert_never(shape)
+
+
+def _reads(cls: type) -> bool:
+    spec: Spec = cls.spec  # type: ignore[attr-defined]
+    return spec.effect is Effect.READS

@@ -1,0 +1,436 @@
+"""The keywords of a runbook, and what may stand behind each: one table.
+
+The loader (``respond.formats.runbook.fitting``) and the JSON Schema for editors
+(``respond.formats.runbook.json_schema``) both read it, so they cannot disagree. It knows words and
+kinds of values only; what they mean together is the business of ``respond.formats.runbook.steps``.
+
+The kinds are named tuples because ``respond RUNBOOK --help`` waits for this module: Python makes
+such a class in a seventh of the time that a frozen dataclass takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple, TypeAlias
+
+from respond.core.runbook import InputKind, Phase
+
+__all__ = [
+    "HANDLER_END",
+    "INPUT",
+    "KIND_WORDS",
+    "RESERVED",
+    "RUNBOOK",
+    "STEP_KINDS",
+    "STEP_WORDS",
+    "Actions",
+    "Anything",
+    "Bare",
+    "Count",
+    "Day",
+    "Either",
+    "Fill",
+    "FillAny",
+    "Flag",
+    "Keyword",
+    "Kind",
+    "Listed",
+    "MapOf",
+    "Name",
+    "OneOf",
+    "Record",
+    "ScalarKind",
+    "Span",
+    "StepKind",
+    "Steps",
+    "Table",
+    "Words",
+]
+
+ID: Final = "[a-z][a-z0-9_]*"
+RUNBOOK_NAME: Final = "[a-z][a-z0-9]*(-[a-z0-9]+)*"
+NAME_MAX: Final = 64
+
+# --- kinds of values; ``wanted`` is what a fault calls them --------------------------------------
+
+
+class Words(NamedTuple):
+    """Text that is shown as it stands; it holds no ``${{ }}``."""
+
+    max: int = 1_000
+
+    @property
+    def wanted(self) -> str:
+        return "text"
+
+
+class Name(NamedTuple):
+    """A name of a fixed form, such as an id."""
+
+    pattern: str = ID
+
+    @property
+    def wanted(self) -> str:
+        return "a name"
+
+
+class Actions(NamedTuple):
+    """The name of an action."""
+
+    reads_only: bool = False
+
+    @property
+    def wanted(self) -> str:
+        return "the name of an action"
+
+
+class Day(NamedTuple):
+    """A date, ``2026-11-01``."""
+
+    @property
+    def wanted(self) -> str:
+        return "a date such as 2026-11-01"
+
+
+class Flag(NamedTuple):
+    """True or false."""
+
+    @property
+    def wanted(self) -> str:
+        return "true or false"
+
+
+class Count(NamedTuple):
+    """A whole number within bounds, both included."""
+
+    least: int
+    most: int
+
+    @property
+    def wanted(self) -> str:
+        return f"a whole number from {self.least} to {self.most}"
+
+
+class Span(NamedTuple):
+    """A duration such as ``30s``; ``most_s`` is its upper bound, in seconds."""
+
+    most_s: int
+
+    @property
+    def wanted(self) -> str:
+        return "a duration such as 30s, 5m, 2h or 1d"
+
+
+class OneOf(NamedTuple):
+    """One of these words."""
+
+    words: tuple[str, ...]
+
+    @property
+    def wanted(self) -> str:
+        return f"one of {', '.join(self.words)}"
+
+
+class Bare(NamedTuple):
+    """A bare expression."""
+
+    @property
+    def wanted(self) -> str:
+        return "an expression"
+
+
+class Fill(NamedTuple):
+    """Text that may hold ``${{ }}``."""
+
+    @property
+    def wanted(self) -> str:
+        return "text"
+
+
+class FillAny(NamedTuple):
+    """Any value; texts in it may hold ``${{ }}``."""
+
+    @property
+    def wanted(self) -> str:
+        return "a value"
+
+
+class Anything(NamedTuple):
+    """Any value, taken as it stands."""
+
+    @property
+    def wanted(self) -> str:
+        return "a value"
+
+
+class Listed(NamedTuple):
+    """A list."""
+
+    item: Kind
+    least: int = 0
+
+    @property
+    def wanted(self) -> str:
+        return "a list"
+
+
+class MapOf(NamedTuple):
+    """Free keys of one form, each with a value of one kind."""
+
+    value: Kind
+    pattern: str = ID
+    what: str = "name"
+
+    @property
+    def wanted(self) -> str:
+        return "a record of names and values"
+
+
+class Record(NamedTuple):
+    """The keys of one table."""
+
+    table: Table
+    what: str
+
+    @property
+    def wanted(self) -> str:
+        return f"a record: {', '.join(self.table)}"
+
+
+class Steps(NamedTuple):
+    """A list of steps. A handler's last step may say ``recovered``."""
+
+    handler: bool = False
+    may_be_empty: bool = False
+
+    @property
+    def wanted(self) -> str:
+        return "a list of steps"
+
+
+class Either(NamedTuple):
+    """A word, a list or a record: at most one kind of each, told apart by what stands there."""
+
+    kinds: tuple[Kind, ...]
+
+    @property
+    def wanted(self) -> str:
+        return ", or ".join(kind.wanted for kind in self.kinds)
+
+
+class Keyword(NamedTuple):
+    """One key: what stands behind it, and the sentence that an editor shows for it."""
+
+    kind: Kind
+    says: str
+    required: bool = False
+
+
+ScalarKind: TypeAlias = (
+    Words | Name | Actions | Day | Flag | Count | Span | OneOf | Bare | Fill
+)  # fmt: skip
+Kind: TypeAlias = ScalarKind | FillAny | Anything | Listed | MapOf | Record | Steps | Either
+Table: TypeAlias = Mapping[str, Keyword]
+
+# --- durations ----------------------------------------------------------------------------------
+
+SPAN: Final = "[1-9][0-9]{0,5}[smhd]"
+DAY_S: Final = 86_400
+
+# --- the tables ---------------------------------------------------------------------------------
+
+INPUT: Final[Table] = {
+    "type": Keyword(
+        OneOf(tuple(kind.value for kind in InputKind)), "What the input is.", required=True
+    ),
+    "ask": Keyword(Words(), "The question, as a person reads it."),
+    "default": Keyword(Anything(), "Taken when nothing is given; never for a secret."),
+    "required": Keyword(
+        Flag(),
+        "Whether a run needs it; true when left out. One that is not given is the empty text, the"
+        " empty list, or absent.",
+    ),
+    "of": Keyword(Listed(Words(max=100), least=2), "What a choice may be."),
+    "pick": Keyword(Actions(reads_only=True), "A read that offers what is there."),
+    "pattern": Keyword(Words(max=200), "Regular expression that the whole text has to match."),
+    "example": Keyword(Words(max=200), "An answer, as a person would type it."),
+}
+
+_WITH: Final = Keyword(MapOf(FillAny(), pattern=ID, what="argument"), "The arguments.")
+
+APPROVE: Final[Table] = {
+    "by": Keyword(Name("[a-z][a-z0-9_-]*"), "Role of the persons who may agree.", required=True),
+    "count": Keyword(Count(1, 10), "How many have to agree. 1 when left out."),
+    "within": Keyword(Span(30 * DAY_S), "How long the request stays open. 30m when left out."),
+}
+
+RETRY_ON: Final = ("rate-limit", "unavailable", "no-answer", "not-seen")
+RETRY: Final[Table] = {
+    "times": Keyword(Count(1, 10), "Attempts in all. 4 when left out."),
+    "wait": Keyword(Span(3_600), "Pause when the system names none. 2s when left out."),
+    "on": Keyword(
+        Listed(OneOf(RETRY_ON), least=1),
+        "What is worth another attempt. rate-limit and unavailable when left out.",
+    ),
+}
+
+END: Final[Table] = {
+    "when": Keyword(Bare(), "Ends only if this holds. Always when left out."),
+    "say": Keyword(Fill(), "What the person reads.", required=True),
+    "next": Keyword(Name(RUNBOOK_NAME), "The runbook that is the right one instead."),
+}
+
+WAIT: Final[Table] = {
+    "until": Keyword(Bare(), "Goes on as soon as this holds; 'seen' is what the action sees."),
+    "every": Keyword(Span(DAY_S), "How often to look. 30s when left out."),
+    "within": Keyword(Span(30 * DAY_S), "How long to wait at most."),
+    "for": Keyword(Fill(), "How long to wait: a duration, or an expression that is one."),
+    "action": Keyword(Actions(reads_only=True), "A read whose output 'until' may use."),
+    "with": _WITH,
+}
+
+HANDLED: Final[Table] = {
+    "steps": Keyword(Steps(handler=True), "What to do instead.", required=True),
+    "recovered": Keyword(Flag(), "The failure counts as made good when these steps are done."),
+}
+
+STEP_WORDS: Final[Table] = {
+    "id": Keyword(Name(), "Name of the step in this file, for expressions and for the record."),
+    "title": Keyword(Words(), "What the step does, as a person reads it."),
+    "why": Keyword(Words(), "Why it is done."),
+    "phase": Keyword(OneOf(tuple(phase.value for phase in Phase)), "Where in the incident."),
+    "when": Keyword(Bare(), "The step is skipped unless this holds."),
+    "on_failure": Keyword(
+        Either((OneOf(("stop", "continue")), Steps(handler=True), Record(HANDLED, "handler"))),
+        "What a failure means. stop when left out.",
+    ),
+}
+"""What every step may say, but for ``end``."""
+
+_EACH: Final[Table] = {
+    "for_each": Keyword(Bare(), "Do it for each item of this list."),
+    "as": Keyword(Name(), "Name of the item in expressions."),
+    "limit": Keyword(Count(1, 1_000), "More targets than this ask again."),
+}
+
+
+class StepKind(NamedTuple):
+    """One kind of step; the key that makes it that kind stands in its table, required.
+
+    Attributes:
+        words: Of ``STEP_WORDS``, those that it takes.
+        needs_id: Expressions and the record name it.
+    """
+
+    says: str
+    table: Table
+    words: Table = STEP_WORDS
+    needs_id: bool = False
+
+
+STEP_KINDS: Final[Mapping[str, StepKind]] = {
+    "action": StepKind(
+        "Calls an action.",
+        {
+            "action": Keyword(Actions(), "What to call.", required=True),
+            "with": _WITH,
+            "connection": Keyword(Fill(), "Name of the connection to use."),
+            **_EACH,
+            "confirm": Keyword(Fill(), "What the operator should know before this write."),
+            "approve": Keyword(Record(APPROVE, "approval"), "Another person agrees first."),
+            "timeout": Keyword(Span(DAY_S), "Limit for one attempt."),
+            "retry": Keyword(Record(RETRY, "retry"), "How often it is tried again."),
+        },
+        needs_id=True,
+    ),
+    "part": StepKind(
+        "The steps of a named part of this file.",
+        {"part": Keyword(Name(), "Which part.", required=True), **_EACH},
+    ),
+    "runbook": StepKind(
+        "Another runbook, in this run.",
+        {
+            "runbook": Keyword(Name(RUNBOOK_NAME), "Which runbook.", required=True),
+            "with": Keyword(MapOf(FillAny(), what="input"), "Its inputs."),
+            **_EACH,
+        },
+        needs_id=True,
+    ),
+    "choose": StepKind(
+        "One of several lists of steps, by the value of an expression.",
+        {"choose": Keyword(Bare(), "A key follows for each value it can have.", required=True)},
+    ),
+    "assert": StepKind(
+        "Must hold, or the run fails.",
+        {
+            "assert": Keyword(Bare(), "What must hold.", required=True),
+            "message": Keyword(Fill(), "What the person reads if it does not.", required=True),
+        },
+    ),
+    "end": StepKind(
+        "Ends the run well, here.",
+        {"end": Keyword(Record(END, "end"), "When, and what is said.", required=True)},
+        words={name: STEP_WORDS[name] for name in ("id", "title", "why")},
+    ),
+    "wait": StepKind(
+        "Parks the run until something holds, or a time has passed.",
+        {"wait": Keyword(Record(WAIT, "wait"), "For what, and how long.", required=True)},
+    ),
+    "parallel": StepKind(
+        "Steps that may run at the same time.",
+        {"parallel": Keyword(Steps(), "None writes what another reads.", required=True)},
+    ),
+    "block": StepKind(
+        "Steps in order, with words of their own for all of them.",
+        {
+            "block": Keyword(Steps(), "The steps.", required=True),
+            "always": Keyword(Steps(), "Done at the end, failed or not."),
+            **_EACH,
+        },
+    ),
+}
+
+HANDLER_END: Final[Table] = {
+    "recovered": Keyword(Flag(), "The failure counts as made good when this step is done."),
+}
+"""What the last step of a handler may say besides."""
+
+RUNBOOK: Final[Table] = {
+    "runbook": Keyword(
+        Name(RUNBOOK_NAME), "Its name: that of the file, and of the command.", required=True
+    ),
+    "title": Keyword(Words(), "What it does, in one line.", required=True),
+    "summary": Keyword(Words(), "What it does, in a sentence or two."),
+    "use_when": Keyword(Words(), "How a person at night knows that this is the right one."),
+    "owner": Keyword(Words(), "Who keeps it true."),
+    "reviewed": Keyword(Day(), "When somebody last compared it with the world."),
+    "inputs": Keyword(
+        MapOf(Record(INPUT, "input"), what="input"), "What the operator or the pager has to say."
+    ),
+    "require": Keyword(
+        Listed(Listed(Name(), least=2), least=1), "Of each group, at least one has to be given."
+    ),
+    "subject": Keyword(Name(), "The input that says whom the incident is about."),
+    "parts": Keyword(MapOf(Steps(), what="part"), "Lists of steps that are used by name."),
+    "steps": Keyword(Steps(), "What is done, in order.", required=True),
+    "on_failure": Keyword(Steps(), "Done when the run has failed."),
+    "on_cancel": Keyword(Steps(), "Done when a person has ended the run."),
+    "always": Keyword(Steps(), "Done at the end, however it came."),
+    "rehearsal": Keyword(MapOf(Anything(), what="input"), "Inputs for a rehearsal."),
+}
+
+KIND_WORDS: Final = tuple(STEP_KINDS)
+
+_KEYWORDS: Final = frozenset(
+    {*RUNBOOK, *STEP_WORDS, *HANDLER_END}
+    | {word for kind in STEP_KINDS.values() for word in kind.table}
+)
+_SCOPE_NAMES: Final = frozenset({"inputs", "connection", "run", "failed", "seen"})
+# Words with a meaning of their own in expressions (CEL language definition, identifiers).
+_EXPRESSION_WORDS: Final = frozenset(
+    {"true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function"}
+    | {"if", "import", "let", "loop", "package", "namespace", "return", "var", "void", "while"}
+    | {"has"}
+)
+RESERVED: Final = _KEYWORDS | _SCOPE_NAMES | _EXPRESSION_WORDS
+"""What neither a step nor the ``as`` of a ``for_each`` may be called."""

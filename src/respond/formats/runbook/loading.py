@@ -1,0 +1,258 @@
+"""Load a whole runbook file, with the runbooks that it calls.
+
+Here the parts meet: the tree is fitted to the table of keywords, inputs and steps are read, and
+everything that is wrong is gathered, in this file and in those it calls.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any, Final, TypeAlias
+
+from respond.core.runbook import Input, Runbook, Step
+from respond.core.script import Effect, PersonRecord
+from respond.formats.expression.expressions import Expressions
+from respond.formats.faults import FormatFault, FormatFaults, Mark, SourceText
+from respond.formats.runbook import keywords as kw
+from respond.formats.runbook.fitting import Faults, Fitted, Fitting, Given, StepGiven, check_secrets
+from respond.formats.runbook.input_entries import (
+    read_inputs,
+    read_rehearsal,
+    read_require,
+    read_subject,
+    text_of,
+)
+from respond.formats.runbook.scope import View
+from respond.formats.runbook.steps import Steps, at_the_end, ids_of
+from respond.formats.runbook.yaml_positions import Mapping as MappingNode
+from respond.formats.runbook.yaml_positions import Node
+from respond.formats.runbook.yaml_positions import read as read_yaml
+
+__all__ = ["Find", "RunbookRead", "read"]
+
+Find: TypeAlias = Callable[[str], "tuple[str, bytes] | None"]
+"""Gives another runbook by its name: its file and its bytes, or None."""
+
+_CALLS_MAX: Final = 8
+_LISTS: Final = ("steps", "on_failure", "on_cancel", "always")
+
+
+@dataclass(frozen=True, slots=True)
+class RunbookRead:
+    """A runbook with what only its checks need.
+
+    Attributes:
+        places: Where things stand, by path: ``reviewed``, ``inputs.key``, ``parts.kill``.
+        unused_parts: No step uses them.
+        refs: Dotted names that any expression reads.
+    """
+
+    runbook: Runbook
+    source: SourceText
+    places: Mapping[str, Mark]
+    unused_parts: tuple[str, ...]
+    refs: frozenset[str]
+
+
+def read(
+    data: bytes,
+    *,
+    name: str,
+    actions: Mapping[str, type],
+    find: Find | None = None,
+    persons: tuple[PersonRecord, ...] = (),
+) -> RunbookRead:
+    """Do what ``load`` does, and give what ``respond.formats.runbook.check`` needs.
+
+    Raises:
+        FormatFault, FormatFaults: As ``respond.formats.runbook.runbook_file.load``.
+    """
+    loading = _Loading(actions, find, persons, Expressions())
+    return _File(data, name, loading).read()
+
+
+@dataclass(slots=True)
+class _Loading:
+    """What the files of one ``load`` share."""
+
+    actions: Mapping[str, type]
+    find: Find | None
+    persons: tuple[PersonRecord, ...]
+    expressions: Expressions
+    open: list[str] = field(default_factory=list)
+    loaded: dict[str, Runbook | None] = field(default_factory=dict)
+
+
+class _ReadsOnly(Mapping[str, bool]):
+    """Name of an action to whether it only reads, looked up when a step names it."""
+
+    def __init__(self, actions: Mapping[str, type]) -> None:
+        self._actions = actions
+
+    def __getitem__(self, name: str) -> bool:
+        return self._actions[name].spec.effect is Effect.READS  # type: ignore[attr-defined]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._actions)
+
+    def __len__(self) -> int:
+        return len(self._actions)
+
+
+class _File:
+    """One file on its way to a ``Runbook``."""
+
+    def __init__(self, data: bytes, name: str, loading: _Loading) -> None:
+        self._data = data
+        self._name = name
+        self._loading = loading
+        self._called: dict[str, Runbook] = {}
+        self._faults = Faults(SourceText(name, data))
+
+    def read(self) -> RunbookRead:
+        root = read_yaml(self._data, name=self._name)
+        faults = self._faults
+        reads = _ReadsOnly(self._loading.actions)
+        fitted = Fitting(faults, reads).record(root, kw.RUNBOOK, "runbook")
+        _check_no_secrets(root, faults)
+        self._check_name(fitted)
+        inputs = read_inputs(fitted, self._loading.actions, faults)
+        require = read_require(fitted, inputs, faults)
+        subject = read_subject(fitted, inputs, faults)
+        rehearsal = read_rehearsal(fitted, inputs, faults)
+        self._loading.open.append(text_of(fitted, "runbook"))
+        try:
+            made = self._steps(fitted, inputs)
+        finally:
+            self._loading.open.pop()
+        faults.refuse()
+        runbook = Runbook(
+            name=text_of(fitted, "runbook"),
+            title=text_of(fitted, "title"),
+            digest=self._digest(),
+            file=self._name,
+            inputs=inputs,
+            **made.lists,
+            summary=text_of(fitted, "summary"),
+            use_when=text_of(fitted, "use_when"),
+            owner=text_of(fitted, "owner"),
+            reviewed=text_of(fitted, "reviewed"),
+            require=require,
+            rehearsal=rehearsal,
+            outputs=made.outputs,
+            subject=subject,
+        )
+        return RunbookRead(
+            runbook, faults.source, _places(root), made.unused_parts, frozenset(made.refs)
+        )
+
+    def _check_name(self, fitted: Fitted) -> None:
+        given = fitted.get("runbook")
+        path = PurePath(self._name)
+        stem = path.stem if path.suffix in {".yaml", ".yml"} else path.name
+        if given and given.value != stem:
+            what = f"the runbook is called '{given.value}', and its file '{path.name}'"
+            self._faults.add(given.mark, what, hint=f"rename the file, or write '{stem}'")
+
+    def _steps(self, fitted: Fitted, inputs: tuple[Input, ...]) -> _Made:
+        parts: Fitted = fitted["parts"].value if "parts" in fitted else {}
+        given: dict[str, list[StepGiven]] = {
+            name: fitted[name].value if name in fitted else [] for name in _LISTS
+        }
+        written = [*given.values(), *(part.value for part in parts.values())]
+        walk = Steps(
+            faults=self._faults,
+            expressions=self._loading.expressions,
+            actions=self._loading.actions,
+            inputs=inputs,
+            parts=parts,
+            ids=ids_of([step for steps in written for step in steps], self._faults),
+            call=self._call,
+            exists=self._exists,
+            persons=self._loading.persons,
+        )
+        start = View.at_start(inputs)
+        lists: dict[str, tuple[Step, ...]] = {}
+        lists["steps"], view = walk.steps(given["steps"], start)
+        for name in ("on_failure", "on_cancel", "always"):
+            around = at_the_end(view, start, knows_failure=name == "on_failure")
+            lists[name], behind = walk.steps(given[name], around)
+            view = behind.back_to(view)
+        unused = tuple(name for name in parts if name not in walk.used_parts)
+        return _Made(lists, walk.outputs, unused, walk.refs)
+
+    # --- other runbooks -------------------------------------------------------------------------
+
+    def _exists(self, name: str) -> bool:
+        find = self._loading.find
+        return find is None or find(name) is not None
+
+    def _call(self, name: str, given: Given) -> Runbook | None:
+        """Load a runbook that a step calls; None, with a fault, when that cannot be."""
+        loading = self._loading
+        if name in loading.open:
+            chain = " -> ".join((*loading.open[loading.open.index(name) :], name))
+            self._faults.add(given.mark, f"the runbook calls itself: {chain}", path=given.path)
+            return None
+        if name not in loading.loaded:
+            found = loading.find(name) if loading.find else None
+            if found is None:
+                self._faults.add(given.mark, f"there is no runbook '{name}'", path=given.path)
+                return None
+            if len(loading.open) >= _CALLS_MAX:
+                what = f"runbooks call one another more than {_CALLS_MAX} deep"
+                self._faults.add(given.mark, what, path=given.path)
+                return None
+            loading.loaded[name] = self._read_called(found)
+        runbook = loading.loaded[name]
+        if runbook is not None:
+            self._called[name] = runbook
+        return runbook
+
+    def _read_called(self, found: tuple[str, bytes]) -> Runbook | None:
+        file, data = found
+        try:
+            return _File(data, file, self._loading).read().runbook
+        except FormatFault as fault:
+            self._faults.take([fault])
+        except FormatFaults as faults:
+            self._faults.take(faults.faults)
+        return None
+
+    def _digest(self) -> str:
+        """Of the file alone if it calls nothing; else of its digest and those of the called."""
+        own = hashlib.sha256(self._data)
+        if not self._called:
+            return own.hexdigest()
+        whole = hashlib.sha256(own.digest())
+        for name in sorted(self._called):
+            whole.update(name.encode() + b"\0" + bytes.fromhex(self._called[name].digest))
+        return whole.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    lists: Mapping[str, tuple[Step, ...]]
+    outputs: Mapping[str, Any]
+    unused_parts: tuple[str, ...]
+    refs: set[str]
+
+
+def _check_no_secrets(root: Node, faults: Faults) -> None:
+    """Look everywhere but in ``rehearsal``, whose secrets belong to the simulated company."""
+    if isinstance(root, MappingNode):
+        kept = tuple(entry for entry in root.entries if entry[0].value != "rehearsal")
+        check_secrets(MappingNode(kept, root.mark), faults)
+
+
+def _places(root: Node) -> dict[str, Mark]:
+    """Where the keys of the first two levels stand."""
+    places: dict[str, Mark] = {"": root.mark}
+    for key, value in root.entries if isinstance(root, MappingNode) else ():
+        places[key.value] = key.mark
+        if isinstance(value, MappingNode):
+            places |= {f"{key.value}.{below.value}": below.mark for below, _ in value.entries}
+    return places

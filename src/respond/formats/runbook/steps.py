@@ -1,0 +1,919 @@
+"""Turn the steps of a runbook file into core steps, with every expression checked in its place.
+
+The walk follows the order in which a run would go: what a step may read is what stands before it
+on the way (``View``). A part is walked anew wherever it is used, because what it may read
+depends on that. Faults do not stop the walk; a step that cannot be made still counts as one whose
+output may be anything, so that one mistake is one fault.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from respond.core.inputs import input_shape, parse_span
+from respond.core.runbook import (
+    ActionStep,
+    Approval,
+    AssertStep,
+    BlockStep,
+    ChooseStep,
+    EndStep,
+    Failure,
+    ForEach,
+    Input,
+    InputKind,
+    ParallelStep,
+    Phase,
+    Place,
+    Retry,
+    Runbook,
+    Step,
+    StepWords,
+    WaitStep,
+    all_steps,
+)
+from respond.core.script import Effect, PersonRecord, Spec
+from respond.core.shapes import (
+    AnyJson,
+    Boolean,
+    Duration,
+    Integer,
+    ListOf,
+    Shape,
+    Text,
+    accepts,
+    shape_text,
+)
+from respond.formats.expression.expressions import Expressions, Wants
+from respond.formats.expression.syntax import ExpressionFault, closing, parse
+from respond.formats.faults import Mark, did_you_mean
+from respond.formats.runbook.fitting import Faults, Fitted, Given, Path, StepGiven, inside
+from respond.formats.runbook.keywords import RESERVED
+from respond.formats.runbook.scope import (
+    FAILED,
+    Bound,
+    BoundFormula,
+    BoundText,
+    View,
+    joined,
+    readings,
+    sure_of,
+)
+from respond.formats.runbook.with_values import Arguments, output_shape
+from respond.formats.runbook.yaml_positions import Mapping as MappingNode
+from respond.formats.runbook.yaml_positions import Node, Scalar
+
+__all__ = ["LIMIT_DEFAULT", "LIMIT_DESTROYING", "Steps", "at_the_end", "ids_of"]
+
+LIMIT_DEFAULT: Final = 25
+LIMIT_DESTROYING: Final = 1
+_STEPS_MAX: Final = 500
+_EVERY_S: Final = 30
+_APPROVAL_WITHIN_S: Final = 1_800
+
+
+@dataclass(slots=True)
+class _Words:
+    """The file's own steps by where they stand."""
+
+    ids: dict[tuple[int, int], str] = field(default_factory=dict)
+    first: dict[str, Mark] = field(default_factory=dict)
+
+
+def walk_given(steps: list[StepGiven]) -> Iterator[StepGiven]:
+    """Every step that is written below, handlers and branches included, in the file's order."""
+    for step in steps:
+        yield step
+        below: list[Given] = [*step.branches.values()]
+        names = ("parallel", "block", "always", "on_failure")
+        below.extend(step.words[name] for name in names if name in step.words)
+        for given in sorted(below, key=lambda each: (each.mark.line, each.mark.column)):
+            value = given.value
+            if isinstance(value, dict):
+                value = value["steps"].value if "steps" in value else []
+            if isinstance(value, list):
+                yield from walk_given(value)
+
+
+def ids_of(steps: list[StepGiven], faults: Faults) -> Mapping[tuple[int, int], str]:
+    """Give every written step its id, those without one by their kind: ``choose-1``.
+
+    Reports ids that are reserved or stand there twice.
+    """
+    words = _Words()
+    nameless: Counter[str] = Counter()
+    for step in sorted(walk_given(steps), key=lambda each: (each.mark.line, each.mark.column)):
+        place = (step.mark.line, step.mark.column)
+        given = step.words.get("id")
+        if given is None:
+            nameless[step.kind] += 1
+            words.ids[place] = f"{step.kind or 'step'}-{nameless[step.kind]}"
+            continue
+        name = given.value
+        words.ids[place] = name
+        if name in RESERVED:
+            what = f"'{name}' is a word of runbooks and cannot be an id"
+            faults.add(
+                given.mark, what, hint=f"call it '{name}_step', for instance", path=given.path
+            )
+        if name in words.first:
+            faults.add(
+                given.mark,
+                f"the id '{name}' is taken",
+                hint=f"the first one is in line {words.first[name].line}",
+                path=given.path,
+            )
+        words.first.setdefault(name, given.mark)
+    return words.ids
+
+
+@dataclass(slots=True)
+class _Around:
+    """What surrounds a list of steps."""
+
+    phase: Phase | None = None
+    parts: tuple[str, ...] = ()
+
+
+class Steps:
+    """The walk. One object a file."""
+
+    def __init__(
+        self,
+        *,
+        faults: Faults,
+        expressions: Expressions,
+        actions: Mapping[str, type],
+        inputs: tuple[Input, ...],
+        parts: Mapping[str, Given],
+        ids: Mapping[tuple[int, int], str],
+        call: Callable[[str, Given], Runbook | None],
+        exists: Callable[[str], bool],
+        persons: tuple[PersonRecord, ...],
+    ) -> None:
+        self._faults = faults
+        self._expressions = expressions
+        self._actions = actions
+        self._inputs = {each.name: each for each in inputs}
+        self._parts = parts
+        self._ids = ids
+        self._lines = {name: place[0] for place, name in ids.items()}
+        self._call = call
+        self._exists = exists
+        self._persons = persons
+        self._made = 0
+        self._arguments = Arguments(faults, self._text)
+        self.outputs: dict[str, Shape] = {}
+        self.used_parts: set[str] = set()
+        self.refs: set[str] = set()
+
+    def steps(
+        self, given: list[StepGiven], view: View, around: _Around | None = None
+    ) -> tuple[tuple[Step, ...], View]:
+        """Make the steps of a list, and say what may be read behind it."""
+        around = around or _Around()
+        made: list[Step] = []
+        for number, step in enumerate(given):
+            self._made += 1
+            if self._made == _STEPS_MAX + 1:
+                self._faults.add(step.mark, f"with its parts it has more than {_STEPS_MAX} steps")
+            if self._made > _STEPS_MAX:
+                break
+            steps, view = self._step(step, view, around)
+            made.extend(steps)
+            if number < len(given) - 1 and _always_ends(step):
+                following = given[number + 1]
+                what = "this step is never reached: the 'end' before it has no 'when'"
+                self._faults.add(following.mark, what, path=following.path)
+        return tuple(made), view
+
+    def _step(self, step: StepGiven, view: View, around: _Around) -> tuple[tuple[Step, ...], View]:
+        name = self._ids[step.mark.line, step.mark.column]
+        match step.kind:
+            case "action":
+                return self._action(step, name, view, around)
+            case "part":
+                return self._part(step, name, view, around)
+            case "runbook":
+                return self._runbook(step, name, view, around)
+            case "choose":
+                return self._choose(step, name, view, around)
+            case "assert":
+                return self._assert(step, name, view, around)
+            case "end":
+                return self._end(step, name, view, around)
+            case "wait":
+                return self._wait(step, name, view, around)
+            case "parallel":
+                return self._parallel(step, name, view, around)
+            case "block":
+                return self._block(step, name, view, around)
+            case _:
+                return (), view.having(name, AnyJson())
+
+    # --- words that all have --------------------------------------------------------------------
+
+    def _when(self, step: StepGiven, view: View) -> tuple[BoundFormula | None, View]:
+        """The condition, and what may be read behind it."""
+        given = step.words.get("when")
+        if given is None:
+            return None, view
+        formula = self.formula(given, view, Wants.BOOLEAN)
+        return formula, _behind(formula, view)
+
+    def _words(
+        self,
+        step: StepGiven,
+        name: str,
+        before: View,
+        around: _Around,
+        when: BoundFormula | None,
+        view: View,
+    ) -> tuple[StepWords, View]:
+        """The words of a step, and the view behind it and its handler.
+
+        ``before`` is what the handler may read, ``view`` what stands behind the step itself.
+        """
+        failure, view = self._failure(step, name, before, around, view)
+        if when is not None:
+            view = view.unsure_since(before)
+        phase = step.words.get("phase")
+        words = StepWords(
+            id=name,
+            place=Place(step.mark.line, step.mark.column),
+            title=_text(step.words, "title"),
+            why=_text(step.words, "why"),
+            phase=Phase(phase.value) if phase else around.phase,
+            when=when,
+            on_failure=failure,
+        )
+        return words, view
+
+    def _failure(
+        self, step: StepGiven, name: str, before: View, around: _Around, view: View
+    ) -> tuple[Failure, View]:
+        given = step.words.get("on_failure")
+        if given is None:
+            return Failure(), view
+        if isinstance(given.value, str):
+            unsure = view if given.value == "stop" else view.unsure_since(before)
+            return Failure(given.value), unsure
+        recovered, steps = _handler(given)
+        start = dataclasses.replace(
+            before.having("failed", FAILED),
+            parts=view.parts,
+            hidden={**before.hidden, name: "it is the step that failed"},
+        )
+        made, end = self.steps(steps, start, around)
+        end = end.without(frozenset({"failed"}), _ONLY_HANDLERS)
+        behind = joined(before, [view, end], f"'{name}' and its 'on_failure'")
+        return Failure("steps", made, recovered), behind
+
+    def _each(self, step: StepGiven, view: View, *, destroys: bool) -> tuple[ForEach | None, View]:
+        """The ``for_each``, and the view with its item."""
+        given = step.words.get("for_each")
+        if given is None:
+            if step.is_whole:
+                for word in ("as", "limit"):
+                    if word in step.words:
+                        mark = step.keys.get(word, step.mark)
+                        self._faults.add(mark, f"'{word}' needs a 'for_each'", path=step.path)
+            return None, view
+        formula = self.formula(given, view, Wants.LIST)
+        shape = formula.expression.shape if formula else AnyJson()
+        name = step.words["as"].value if "as" in step.words else "item"
+        self._check_item_name(step, name, view)
+        limit = step.words.get("limit")
+        view = view.having(name, shape.item if isinstance(shape, ListOf) else AnyJson())
+        if formula is None:
+            return None, view
+        default = LIMIT_DESTROYING if destroys else LIMIT_DEFAULT
+        return ForEach(formula, name, limit.value if limit else default), view
+
+    def _check_item_name(self, step: StepGiven, name: str, view: View) -> None:
+        given = step.words.get("as") or step.words["for_each"]
+        if name in RESERVED:
+            self._faults.add(given.mark, f"'{name}' is a word of runbooks and cannot be an 'as'")
+        elif name in self._lines or name in view.names:
+            hint = "give the item another name with 'as'"
+            self._faults.add(given.mark, f"the name '{name}' is taken", hint=hint, path=given.path)
+
+    # --- kinds of steps -------------------------------------------------------------------------
+
+    def _action(
+        self, step: StepGiven, name: str, before: View, around: _Around
+    ) -> tuple[tuple[Step, ...], View]:
+        when, view = self._when(step, before)
+        given = step.words.get("action")
+        cls = self._actions.get(given.value) if given else None
+        if cls is None:
+            # Its words are looked at all the same; one mistake does not hide the others.
+            each, inner = self._each(step, view, destroys=False)
+            self._loose(step, inner)
+            _, after = self._words(step, name, before, around, when, before.having(name, AnyJson()))
+            self.outputs[name] = AnyJson()
+            return (), after
+        spec: Spec = cls.spec  # type: ignore[attr-defined]
+        each, inner = self._each(step, view, destroys=spec.effect is Effect.DESTROYS)
+        arguments = self._arguments.bind(cls, step, inner)
+        shape = output_shape(spec)
+        shape = ListOf(shape) if each else shape
+        self.outputs[name] = shape
+        made = ActionStep(
+            words=StepWords(name, Place(step.mark.line, step.mark.column)),
+            action=cls,
+            arguments=arguments,
+            connection=self._fill(step, "connection", inner),
+            for_each=each,
+            confirm=self._fill(step, "confirm", inner),
+            approve=self._approve(step),
+            timeout_s=_value(step.words, "timeout"),
+            retry=self._retry(step, spec),
+        )
+        self._check_questions(step, spec)
+        words, after = self._words(step, name, before, around, when, before.having(name, shape))
+        return (dataclasses.replace(made, words=words),), after
+
+    def _loose(self, step: StepGiven, view: View) -> None:
+        """Check the expressions of a step whose action is not known."""
+        given = step.words.get("with")
+        for value in given.value.values() if given else ():
+            self._arguments.value(value.node, AnyJson(), view, value.path)
+        for word in ("connection", "confirm"):
+            self._fill(step, word, view)
+
+    def _check_questions(self, step: StepGiven, spec: Spec) -> None:
+        if spec.effect is not Effect.READS:
+            return
+        for word in ("confirm", "approve"):
+            if word in step.words:
+                what = f"'{spec.name}' only reads, and reads never ask"
+                hint = f"leave '{word}' out"
+                self._faults.add(step.keys[word], what, hint=hint, path=(*step.path, word))
+
+    def _approve(self, step: StepGiven) -> Approval | None:
+        given = step.words.get("approve")
+        if given is None or "by" not in given.value:
+            return None
+        role = given.value["by"]
+        count = _value(given.value, "count") or 1
+        able = [person for person in self._persons if role.value in person.roles]
+        if self._persons and len(able) < count:
+            roles = {name for person in self._persons for name in person.roles}
+            has = f"{len(able)} of the persons have" if len(able) != 1 else "1 person has"
+            self._faults.add(
+                role.mark,
+                f"nobody could give this approval: it wants {count}, and {has} the role"
+                f" '{role.value}'",
+                hint="" if able else did_you_mean(role.value, roles),
+                path=role.path,
+            )
+        within = _value(given.value, "within") or _APPROVAL_WITHIN_S
+        return Approval(role.value, count, within)
+
+    def _retry(self, step: StepGiven, spec: Spec) -> Retry | None:
+        given = step.words.get("retry")
+        if given is None:
+            return None
+        words: Fitted = given.value
+        on = [each.value for each in words["on"].value] if "on" in words else sorted(Retry().on)
+        if spec.effect is not Effect.READS and "no-answer" in on:
+            place = next(each for each in words["on"].value if each.value == "no-answer")
+            self._faults.add(
+                place.mark,
+                f"'{spec.name}' writes, and after no answer it may have happened",
+                hint="leave 'no-answer' out: the engine looks before it repeats anything",
+                path=place.path,
+            )
+        default = Retry()
+        return Retry(
+            times=_value(words, "times") or default.times,
+            wait_s=_value(words, "wait") or default.wait_s,
+            on=frozenset(on),
+        )
+
+    def _part(
+        self, step: StepGiven, name: str, before: View, around: _Around
+    ) -> tuple[tuple[Step, ...], View]:
+        given = step.words.get("part")
+        if given is None:
+            return (), before
+        part = given.value
+        if part not in self._parts:
+            hint = did_you_mean(part, self._parts) or _listed("there are", self._parts)
+            self._faults.add(given.mark, f"there is no part '{part}'", hint=hint, path=given.path)
+            return (), before
+        self.used_parts.add(part)
+        if part in around.parts:
+            chain = " -> ".join((*around.parts[around.parts.index(part) :], part))
+            self._faults.add(given.mark, f"the part uses itself: {chain}", path=given.path)
+            return (), before
+        if part in before.parts:
+            self._faults.add(
+                given.mark,
+                f"the part '{part}' has been used on this way already",
+                hint=f"in line {before.parts[part]}; its ids would stand there twice",
+                path=given.path,
+            )
+            return (), before
+        before = dataclasses.replace(before, parts={**before.parts, part: given.mark.line})
+        inner = _Around(around.phase, (*around.parts, part))
+        steps: list[StepGiven] = self._parts[part].value
+        if set(step.words) == {"part"}:
+            return self.steps(steps, before, inner)
+        return self._nested(step, name, before, inner, steps)
+
+    def _block(
+        self, step: StepGiven, name: str, before: View, around: _Around
+    ) -> tuple[tuple[Step, ...], View]:
+        given = step.words.get("block")
+        return self._nested(step, name, before, around, given.value if given else [])
+
+    def _nested(
+        self,
+        step: StepGiven,
+        name: str,
+        before: View,
+        around: _Around,
+        steps: list[StepGiven],
+    ) -> tuple[tuple[Step, ...], View]:
+        when, view = self._when(step, before)
+        phase = step.words.get("phase")
+        inner_around = _Around(Phase(phase.value) if phase else around.phase, around.parts)
+        destroys = any(self._destroys(each, ()) for each in steps)
+        each, inner = self._each(step, view, destroys=destroys)
+        made, end = self.steps(steps, inner, inner_around)
+        always: tuple[Step, ...] = ()
+        if "always" in step.words:
+            always, end = self._always(step.words["always"].value, end, inner, inner_around)
+        added = end.added_since(view)
+        after = dataclasses.replace(
+            before,
+            names={**before.names, **{key: end.names[key] for key in added}},
+            skippable=before.skippable | (end.skippable & added),
+            hidden={**before.hidden, **end.hidden},
+            parts=end.parts,
+        )
+        if "for_each" in step.words:
+            why = f"it stands in the for_each of line {step.mark.line}, once for each item"
+            after = after.without(added, why)
+        words, after = self._words(step, name, before, around, when, after)
+        return (BlockStep(words, made, each, always),), self._no_output(after, name, "a block")
+
+    def _always(
+        self, steps: list[StepGiven], end: View, start: View, around: _Around
+    ) -> tuple[tuple[Step, ...], View]:
+        """Steps that come last whatever happened: none of the others may have an output."""
+        made, behind = self.steps(steps, end.unsure_since(start), around)
+        new = behind.added_since(end)
+        after = dataclasses.replace(
+            end,
+            names={**end.names, **{key: behind.names[key] for key in new}},
+            skippable=end.skippable | (behind.skippable & new),
+            hidden={**end.hidden, **behind.hidden},
+            parts=behind.parts,
+        )
+        return made, after
+
+    def _destroys(self, step: StepGiven, parts: tuple[str, ...]) -> bool:
+        below = walk_given([step])
+        for each in below:
+            action = each.words.get("action")
+            cls = self._actions.get(action.value) if action and each.kind == "action" else None
+            if cls is not None and cls.spec.effect is Effect.DESTROYS:  # type: ignore[attr-defined]
+                return True
+            part = each.words.get("part")
+            if part and part.value in self._parts and part.value not in parts:
+                inner: list[StepGiven] = self._parts[part.value].value
+                if any(self._destroys(one, (*parts, part.value)) for one in inner):
+                    return True
+        return False
+
+    def _no_output(self, view: View, name: str, what: str) -> View:
+        hidden = {**view.hidden, name: f"{what} has no output of its own"}
+        return dataclasses.replace(view, hidden=hidden)
+
+    def _runbook(
+        self, step: StepGiven, name: str, before: View, around: _Around
+    ) -> tuple[tuple[Step, ...], View]:
+        when, view = self._when(step, before)
+        given = step.words.get("runbook")
+        called = self._call(given.value, given) if given else None
+        destroys = called is not None and _destroys(called.steps)
+        each, inner = self._each(step, view, destroys=destroys)
+        arguments: dict[str, Bound] = {}
+        if called is None:
+            self._loose(step, inner)
+        else:
+            arguments = self._inputs_of(step, called, inner)
+        words, after = self._words(step, name, before, around, when, before)
+        after = self._no_output(after, name, "another runbook")
+        if called is None:
+            return (), after
+        made = BlockStep(words, called.steps, each, called.always, called, arguments)
+        return (made,), after
+
+    def _inputs_of(self, step: StepGiven, called: Runbook, view: View) -> dict[str, Bound]:
+        inputs = {each.name: each for each in called.inputs}
+        given: Fitted = step.words["with"].value if "with" in step.words else {}
+        bound: dict[str, Bound] = {}
+        for name, value in given.items():
+            if name not in inputs:
+                hint = did_you_mean(name, inputs) or _listed("it takes", inputs)
+                what = f"the runbook '{called.name}' has no input '{name}'"
+                self._faults.add(value.mark, what, hint=hint, path=value.path)
+                continue
+            shape = input_shape(inputs[name].kind)
+            made = self._arguments.value(
+                value.node, shape, view, value.path, allows_none=not inputs[name].required
+            )
+            if made is not None:
+                bound[name] = made
+        mark = step.keys.get("with", step.mark)
+        for each in called.inputs:
+            if each.required and each.default is None and each.name not in given:
+                what = f"the runbook '{called.name}' needs '{each.name}'"
+                self._faults.add(mark, what, path=(*step.path, "with"))
+        for group in called.require:
+            if not any(name in given for name in group):
+                what = f"the runbook '{called.name}' needs one of {', '.join(group)}"
+                self._faults.add(mark, what, path=(*step.path, "with"))
+        return bound
+
+    def _choose(
+        self, step: StepGiven, name: str, before: View, around: _Around
+    ) -> tuple[tuple[Step, ...], View]:
+        when, view = self._when(step, before)
+        given = step.words.get("choose")
+        formula = self.formula(given, view, Wants.CHOICE) if given else None
+        if given and formula:
+            self._check_branches(step, given, formula)
+        phase = step.words.get("phase")
+        inner = _Around(Phase(phase.value) if phase else around.phase, around.parts)
+        branches: dict[str, tuple[Step, ...]] = {}
+        ways: list[View] = []
+        written = [(value, _ids(branch.value)) for value, branch in step.branches.items()]
+        for value, branch in step.branches.items():
+            elsewhere = {
+                name: f"it stands in the branch '{other}'"
+                for other, names in written
+                if other != value
+                for name in names
+            }
+            way = dataclasses.replace(view, hidden={**view.hidden, **elsewhere})
+            branches[value], end = self.steps(branch.value, way, inner)
+            ways.append(end)
+        after = joined(before, ways, f"the 'choose' in line {step.mark.line}")
+        after = dataclasses.replace(after, hidden=_less(after.hidden, after.names))
+        words, after = self._words(step, name, before, around, when, after)
+        after = self._no_output(after, name, "a choose")
+        if formula is None:
+            return (), after
+        return (ChooseStep(words, formula, branches),), after
+
+    def _check_branches(self, step: StepGiven, given: Given, formula: BoundFormula) -> None:
+        values, what = self._values_of(given, formula)
+        if values is None:
+            if not step.branches:
+                self._faults.add(step.mark, "a 'choose' needs a key for each value", path=step.path)
+            return
+        for value in step.branches:
+            if value not in values:
+                self._faults.add(
+                    step.keys[value],
+                    f"{what} cannot be '{value}'",
+                    hint=did_you_mean(value, values) or _listed("it can be", values),
+                    path=(*step.path, value),
+                )
+        for value in values:
+            if value not in step.keys:
+                self._faults.add(
+                    step.mark,
+                    f"'choose' lacks the value '{value}' of {what}",
+                    hint=f"if there is nothing to do then, write '{_key(value)}: []'",
+                    path=step.path,
+                )
+
+    def _values_of(self, given: Given, formula: BoundFormula) -> tuple[tuple[str, ...] | None, str]:
+        """What the expression can be, if that is known; and how to call it."""
+        source = formula.source.strip()
+        chosen = self._inputs.get(source.removeprefix("inputs."))
+        if source.startswith("inputs.") and chosen and chosen.kind is InputKind.CHOICE:
+            if not chosen.required and chosen.default is None:
+                what = f"'{source}' may be empty, and then no branch is the right one"
+                hint = "give the input a default, or make it required"
+                self._faults.add(given.mark, what, hint=hint, path=given.path)
+            return chosen.of, source
+        match formula.expression.shape:
+            case Boolean():
+                return ("true", "false"), "this"
+            case Integer() | Duration():
+                what = "'choose' takes a choice, a boolean or text, and this is a number"
+                self._faults.add(given.mark, what, path=given.path)
+            case _:
+                pass
+        return None, source
+
+    def _assert(
+        self, step: StepGiven, name: str, before: View, around: _Around
+    ) -> tuple[tuple[Step, ...], View]:
+        when, view = self._when(step, before)
+        given = step.words.get("assert")
+        formula = self.formula(given, view, Wants.BOOLEAN) if given else None
+        message = self._fill(step, "message", view)
+        after = before
+        if formula and when is None and "on_failure" not in step.words:
+            # Behind an assertion its condition holds.
+            after = _behind(formula, before)
+        words, after = self._words(step, name, before, around, when, after)
+        after = self._no_output(after, name, "an assert")
+        if formula is None or message is None:
+            return (), after
+        return (AssertStep(words, formula, message),), after
+
+    def _end(
+        self, step: StepGiven, name: str, before: View, around: _Around
+    ) -> tuple[tuple[Step, ...], View]:
+        given = step.words.get("end")
+        inner: Fitted = given.value if given else {}
+        when = self.formula(inner["when"], before, Wants.BOOLEAN) if "when" in inner else None
+        say = (
+            self._template(inner["say"], Text(), _behind(when, before)) if "say" in inner else None
+        )
+        following = inner.get("next")
+        if following and not self._exists(following.value):
+            what = f"there is no runbook '{following.value}'"
+            self._faults.add(following.mark, what, path=following.path)
+        words, after = self._words(step, name, before, around, when, before)
+        after = self._no_output(after, name, "an end")
+        if say is None:
+            return (), after
+        return (EndStep(words, say, following.value if following else ""),), after
+
+    def _wait(
+        self, step: StepGiven, name: str, before: View, around: _Around
+    ) -> tuple[tuple[Step, ...], View]:
+        when, view = self._when(step, before)
+        given = step.words.get("wait")
+        inner: Fitted = given.value if given else {}
+        action = inner.get("action")
+        cls = self._actions.get(action.value) if action else None
+        arguments: Mapping[str, Bound] = {}
+        looking = view
+        if cls is not None:
+            mark = given.mark if given else step.mark
+            holder = step._replace(words=inner, keys=_keys(given), mark=mark)
+            arguments = self._arguments.bind(cls, holder, view)
+            looking = view.having("seen", output_shape(cls.spec))  # type: ignore[attr-defined]
+        elif given and "with" in inner:
+            self._faults.add(inner["with"].mark, "'with' needs an 'action'", path=given.path)
+        until = self.formula(inner["until"], looking, Wants.BOOLEAN) if "until" in inner else None
+        within, for_s = self._how_long(step, inner, view)
+        words, after = self._words(step, name, before, around, when, before)
+        after = self._no_output(after, name, "a wait")
+        every = _value(inner, "every") or _EVERY_S
+        made = WaitStep(words, until, every, within, cls, arguments, for_s)
+        return (made,), after
+
+    def _how_long(
+        self, step: StepGiven, inner: Fitted, view: View
+    ) -> tuple[int, BoundFormula | None]:
+        """Seconds, and the expression that says them instead (then the seconds are 0)."""
+        if not step.is_whole:
+            return 0, None
+        trouble = _wait_trouble(set(inner))
+        if trouble:
+            self._faults.add(step.keys["wait"], trouble, path=step.path)
+        fixed = inner.get("for")
+        if fixed is None:
+            return _value(inner, "within") or 0, None
+        if "${{" in fixed.value:
+            return 0, self._span_formula(fixed, view)
+        seconds = parse_span(fixed.value)
+        if seconds is None:
+            what = "'for' must be a duration such as 30s, 5m, 2h or 1d, or an expression"
+            self._faults.add(fixed.mark, what, path=fixed.path)
+        return seconds or 0, None
+
+    def _span_formula(self, given: Given, view: View) -> BoundFormula | None:
+        text: str = given.value
+        bare = text.removeprefix("${{").removesuffix("}}")
+        if f"${{{{{bare}}}}}" != text or "${{" in bare:
+            what = "'for' must be one expression and nothing else"
+            self._faults.add(given.mark, what, path=given.path)
+            return None
+        formula = self._formula_text(bare, given, 3, view, Wants.ANYTHING)
+        if formula and not accepts(Integer(), formula.expression.shape):
+            what = f"'for' must be a duration, and is {shape_text(formula.expression.shape)}"
+            self._faults.add(given.mark, what, path=given.path)
+        return formula
+
+    def _parallel(
+        self, step: StepGiven, name: str, before: View, around: _Around
+    ) -> tuple[tuple[Step, ...], View]:
+        when, view = self._when(step, before)
+        phase = step.words.get("phase")
+        inner = _Around(Phase(phase.value) if phase else around.phase, around.parts)
+        given = step.words.get("parallel")
+        made: list[Step] = []
+        after = before
+        written = [(each, _ids([each])) for each in (given.value if given else [])]
+        for each, own in written:
+            beside = "it may run at the same time as this step"
+            others = {name: beside for _, names in written for name in names if name not in own}
+            start = dataclasses.replace(view, parts=after.parts, hidden={**view.hidden, **others})
+            steps, end = self._step(each, start, inner)
+            made.extend(steps)
+            new = end.added_since(view)
+            after = dataclasses.replace(
+                after,
+                names={**after.names, **{key: end.names[key] for key in new}},
+                skippable=after.skippable | (end.skippable & new),
+                parts=end.parts,
+            )
+        words, after = self._words(step, name, before, around, when, after)
+        return (ParallelStep(words, tuple(made)),), self._no_output(after, name, "a parallel")
+
+    # --- expressions ----------------------------------------------------------------------------
+
+    def formula(self, given: Given, view: View, wants: Wants) -> BoundFormula | None:
+        """Check a bare expression; None when it has a fault."""
+        return self._formula_text(given.value, given, 0, view, wants)
+
+    def _formula_text(
+        self, source: str, given: Given, offset: int, view: View, wants: Wants
+    ) -> BoundFormula | None:
+        try:
+            self._check_readings(source, view)
+            expression = self._expressions.check(source, view.scope, wants=wants)
+        except ExpressionFault as fault:
+            self._report(fault, given.node, given.path, offset)
+            return None
+        self.refs |= expression.refs
+        return BoundFormula(expression, self._expressions)
+
+    def _fill(self, step: StepGiven, word: str, view: View) -> Bound | None:
+        given = step.words.get(word)
+        return self._template(given, Text(), view) if given else None
+
+    def _template(self, given: Given, shape: Shape, view: View) -> Bound | None:
+        return self._arguments.value(given.node, shape, view, given.path)
+
+    def _text(self, node: Scalar, view: View, path: Path) -> BoundText | None:
+        """Check a text with ``${{ }}``; None when it has a fault."""
+        try:
+            for offset, source in _expressions_in(node.value):
+                is_whole = f"${{{{{source}}}}}" == node.value
+                try:
+                    self._check_readings(source, view, may_be_absent=is_whole)
+                except ExpressionFault as fault:
+                    raise ExpressionFault(
+                        fault.what, fault.at + offset, node.value, fault.hint
+                    ) from None
+            made = self._expressions.check_template(node.value, view.scope)
+        except ExpressionFault as fault:
+            self._report(fault, node, path, 0)
+            return None
+        self.refs |= made.refs
+        return BoundText(made, self._expressions)
+
+    def _check_readings(self, source: str, view: View, *, may_be_absent: bool = False) -> None:
+        """Say better than "unknown name" why something of this file cannot be read here.
+
+        Raises:
+            ExpressionFault: It reads what it may not.
+        """
+        found = list(readings(parse(source)))
+        asked = {reading.dotted for reading in found if reading.is_asked}
+        for reading in found:
+            name = reading.path[0]
+            if name not in view.names and (why := self._why_not(name, view)):
+                raise ExpressionFault(why, reading.at, source)
+            dotted = ".".join(reading.path[:2])
+            if reading.is_asked and dotted in view.empty_texts:
+                raise ExpressionFault(
+                    f"'{dotted}' is always there: when nobody gives it, it is empty",
+                    reading.at,
+                    source,
+                    f"write size({dotted}) > 0",
+                )
+            alone = may_be_absent and source.strip() == dotted
+            if dotted in view.nullable and dotted not in asked and not alone:
+                raise ExpressionFault(
+                    f"'{dotted}' need not be given, and then it is absent",
+                    reading.at,
+                    source,
+                    f"ask first: has({dotted}) && ..., or give it a default",
+                )
+
+    def _why_not(self, name: str, view: View) -> str:
+        if name in view.hidden:
+            return f"'{name}' cannot be read here: {view.hidden[name]}"
+        if name == "failed":
+            return f"'failed' cannot be read here: {_ONLY_HANDLERS}"
+        if name == "seen":
+            return "'seen' cannot be read here: only the 'until' of a wait with an 'action' has it"
+        if name in self._lines:
+            return f"step '{name}' comes later, in line {self._lines[name]}"
+        return ""
+
+    def _report(self, fault: ExpressionFault, node: Node, path: Path, offset: int) -> None:
+        mark = inside(node, fault.at + offset)
+        self._faults.add(mark, fault.what, hint=fault.hint, path=path)
+
+
+_ONLY_HANDLERS: Final = "only the steps of an 'on_failure' know what failed"
+
+
+def at_the_end(view: View, start: View, *, knows_failure: bool) -> View:
+    """What a handler of the whole run may read: everything, and all of it may be missing."""
+    unsure = view.unsure_since(start)
+    return unsure.having("failed", FAILED) if knows_failure else unsure
+
+
+def _expressions_in(text: str) -> Iterator[tuple[int, str]]:
+    """Each expression of a text, with the offset of its first character."""
+    at = 0
+    while (start := text.find("${{", at)) >= 0:
+        end = closing(text, start + 3)
+        yield start + 3, text[start + 3 : end]
+        at = end + 2
+
+
+def _behind(formula: BoundFormula | None, view: View) -> View:
+    """What may be read where a condition has held."""
+    return view.sure(sure_of(parse(formula.source))) if formula else view
+
+
+def _handler(given: Given) -> tuple[bool, list[StepGiven]]:
+    """Whether a handler makes the failure good, and its steps."""
+    if isinstance(given.value, dict):
+        words: Fitted = given.value
+        steps: list[StepGiven] = words["steps"].value if "steps" in words else []
+        recovered = _value(words, "recovered") or False
+    else:
+        steps, recovered = given.value, False
+    last: Fitted = steps[-1].words if steps else {}
+    return bool(recovered or _value(last, "recovered")), steps
+
+
+def _ids(steps: list[StepGiven]) -> tuple[str, ...]:
+    """The ids that are written below."""
+    return tuple(each.words["id"].value for each in walk_given(steps) if "id" in each.words)
+
+
+def _always_ends(step: StepGiven) -> bool:
+    return step.kind == "end" and step.is_whole and "when" not in step.words["end"].value
+
+
+def _wait_trouble(words: set[str]) -> str:
+    """Say which words of a wait do not go together; empty when they do."""
+    if "until" in words and "within" not in words:
+        return "a wait with 'until' needs 'within'"
+    if "action" in words and "until" not in words:
+        return "a wait with 'action' needs 'until'"
+    if {"within", "for"} <= words:
+        return "a wait takes 'within' or 'for', not both"
+    if not words & {"within", "for"}:
+        return "a wait needs 'for', or 'within'"
+    return ""
+
+
+def _destroys(steps: tuple[Step, ...]) -> bool:
+    return any(
+        isinstance(step, ActionStep) and step.action.spec.effect is Effect.DESTROYS
+        for step in all_steps(steps)
+    )
+
+
+def _text(words: Fitted, name: str) -> str:
+    given = words.get(name)
+    return str(given.value) if given else ""
+
+
+def _value(words: Fitted, name: str) -> Any:
+    given = words.get(name)
+    return given.value if given else None
+
+
+def _keys(given: Given | None) -> dict[str, Mark]:
+    if given is None or not isinstance(given.node, MappingNode):
+        return {}
+    return {key.value: key.mark for key, _ in given.node.entries}
+
+
+def _key(value: str) -> str:
+    return f'"{value}"' if value in {"true", "false"} else value
+
+
+def _less(hidden: Mapping[str, str], names: Mapping[str, Shape]) -> dict[str, str]:
+    return {name: why for name, why in hidden.items() if name not in names}
+
+
+def _listed(says: str, names: Iterable[str]) -> str:
+    known = list(names)
+    return f"{says} {', '.join(known)}" if known else f"{says} none"

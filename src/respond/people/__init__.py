@@ -1,0 +1,1 @@
+"""People's answers, and whether enough of them could agree."""

@@ -1,0 +1,349 @@
+"""Let people's decisions in: the one door behind terminal, signed file, page and chat.
+
+Whoever stands at the door has found out who it is and how surely that is known; here it is looked
+up what is asked, ``core.approval.refusal`` says whether they may, and the answer goes into the
+journal. An engine, in this process or another, finds it there. Nothing is sent to any system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from respond.core.approval import (
+    NAMESPACE,
+    People,
+    Request,
+    Standing,
+    Verdict,
+    answer_text,
+    outsider,
+    read_answer,
+    refusal,
+    step_digest,
+)
+from respond.core.events import Actor, Event, Kind, Strength
+from respond.core.fold import RunState, RunStatus, fold, is_undo
+from respond.core.runbook import Runbook
+from respond.core.showable import showable
+from respond.engine.other_people import has_run_out, stands
+from respond.engine.proposing import Given, recorded
+from respond.errors import RefusedByPersonError, UsageError
+from respond.ports import Clock, Journal
+
+__all__ = [
+    "Entry",
+    "Verify",
+    "answer",
+    "asked_now",
+    "decide",
+    "decide_signed",
+    "give_inputs",
+    "record_inputs",
+    "review",
+    "review_text",
+]
+
+Verify = Callable[[Sequence[str], bytes, str, str], str]
+"""Public keys, text, signature, namespace, to the fingerprint of the key that signed; raises a
+``RespondError`` when none of them did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What decides at a door: journal, time, people.
+
+    Attributes:
+        keys: SSH public keys of each person, by id.
+    """
+
+    journal: Journal
+    clock: Clock
+    people: People
+    keys: Mapping[str, Sequence[str]]
+
+    def state(self, run: str) -> RunState:
+        """A run as the journal tells it now.
+
+        Raises:
+            UsageError: There is none of this id.
+        """
+        found = fold(self.journal.records(run))
+        if found is None:
+            raise UsageError(f"there is no run {showable(run, limit=40)!r}", do="respond runs")
+        return found
+
+    def standing(self, state: RunState, request: Request) -> Standing:
+        return stands(state, request, self.people, self.clock, self.journal)
+
+
+def asked_now(state: RunState) -> Request | None:
+    """What people are asked to agree to now: the newest open request about the plan as it is.
+
+    A run that is over asks only for its undo.
+    """
+    plan = state.plan_digest
+    over = state.status is RunStatus.ENDED
+    for request in reversed(state.requests):
+        about = step_digest(plan, request.step, request.writes) if request.step else plan
+        is_for_undo = is_undo(request.step)
+        if request.nonce not in state.used and request.digest == about and over == is_for_undo:
+            return request
+    return None
+
+
+# --- approvals ----------------------------------------------------------------------------------
+
+
+def decide(
+    entry: Entry,
+    run: str,
+    who: Actor,
+    verdict: Verdict,
+    *,
+    channel: str,
+    nonce: str,
+    reason: str = "",
+    proof: Mapping[str, str] | None = None,
+) -> Standing:
+    """Record somebody's yes or no, and say what the request has come to with it.
+
+    The same person's same answer once more changes nothing.
+
+    Args:
+        who: Person and strength, as the door has found out.
+        channel: ``terminal``, ``file``, ``page`` or ``chat``.
+        nonce: Of the request that they saw; another one has taken its place when it differs.
+        proof: Text, signature and fingerprint, where there are.
+
+    Raises:
+        UsageError: Nothing is asked, or something else than they saw.
+        RefusedByPersonError: They may not, or it is too late. Nothing was recorded.
+    """
+    state = entry.state(run)
+    request = asked_now(state)
+    if request is None:
+        raise UsageError(
+            f"run {run} asks nobody for an approval now",
+            why=_why_nothing(state),
+            do=f"respond status {run}",
+        )
+    if request.nonce != nonce:
+        raise UsageError(
+            f"that answer belongs to an earlier request of run {run}",
+            why="an answer is good for the one request that was shown",
+            do=f"look at what is asked now: respond approve {run}",
+        )
+    if why := refusal(request, who, verdict, entry.people):
+        raise RefusedByPersonError(
+            f"{who.id} may not {verdict.value} run {run}",
+            why=why,
+            do="somebody else has to; respond status says who can",
+        )
+    if has_run_out(request, entry.clock, entry.journal):
+        raise RefusedByPersonError(
+            f"the request of run {run} has run out",
+            why=f"it was open for {request.within_s // 60} minutes, and then it is a no",
+            do=f"to ask again: respond resume {run}",
+        )
+    said = {v.verdict for v in state.votes if v.nonce == nonce and v.who.id == who.id}
+    if verdict not in said:
+        kind = Kind.APPROVED if verdict is Verdict.APPROVE else Kind.DENIED
+        data: dict[str, Any] = {
+            "nonce": nonce,
+            "digest": request.digest,
+            "channel": channel,
+            "reason": reason,
+        }
+        if proof:
+            data["proof"] = dict(proof)
+        entry.journal.append(Event(kind, run, "", who, data))
+        state = entry.state(run)
+    return entry.standing(state, request)
+
+
+def _why_nothing(state: RunState) -> str:
+    if state.status is RunStatus.ENDED:
+        return "it is over"
+    if state.requests:
+        return "its last request was answered, and that answer has taken effect"
+    return "nobody else has to agree to it, or it has not come that far"
+
+
+def decide_signed(
+    entry: Entry, text: str, signature: str, verify: Verify, *, channel: str, reason: str = ""
+) -> Standing:
+    """Record an answer that somebody signed with their SSH key, here or on another machine.
+
+    Raises:
+        UsageError: The text is no answer, or one to another request than the one that is open.
+        RefusedByPersonError: No key of theirs signed it, or they may not. Nothing was recorded.
+    """
+    found = read_answer(text)
+    if found is None:
+        raise UsageError("this is no answer to an approval request of respond")
+    run, person, verdict = found
+    if verdict not in (Verdict.APPROVE, Verdict.DENY):
+        raise UsageError(f"an answer says approve or deny, and not {verdict.value}")
+    request = asked_now(entry.state(run))
+    if request is None or answer_text(request, person, verdict) != text:
+        raise UsageError(
+            f"that answer is not to what run {run} asks now",
+            why="plan, request, journal or time differ from what was signed",
+            do=f"look at what is asked now: respond approve {run}",
+        )
+    fingerprint = verify(tuple(entry.keys.get(person, ())), text.encode(), signature, NAMESPACE)
+    return decide(
+        entry,
+        run,
+        Actor(person, Strength.KEY),
+        verdict,
+        channel=channel,
+        nonce=request.nonce,
+        reason=reason,
+        proof={"text": text, "signature": signature, "key": fingerprint},
+    )
+
+
+# --- what a run waits for -----------------------------------------------------------------------
+
+
+def _may_act(entry: Entry, state: RunState, who: Actor) -> None:
+    """See that this person may work on the run at all: known, and not whom it is about.
+
+    Raises:
+        RefusedByPersonError: They may not.
+    """
+    person = next((each for each in entry.people.persons if each.id == who.id), None)
+    subject = str(state.proposed.get("subject", ""))
+    if why := outsider(person, who.id, subject, entry.people.suspecting(state.suspects)):
+        raise RefusedByPersonError(f"{who.id} may do nothing here", why=why)
+
+
+def answer(entry: Entry, run: str, who: Actor, question: str, word: str) -> None:
+    """Record the answer to the question that a run was parked with.
+
+    Args:
+        question: Its id, as it was shown.
+        word: One of the words it takes.
+
+    Raises:
+        UsageError: The run does not ask this now, or the word answers nothing.
+        RefusedByPersonError: They may not.
+    """
+    state = entry.state(run)
+    _may_act(entry, state, who)
+    asks = state.parked.get("asks", {}) if state.status is RunStatus.PARKED else {}
+    if asks.get("id") != question or question in state.answers:
+        raise UsageError(
+            f"run {run} does not ask that now",
+            why="somebody else may have answered",
+            do=f"look again: respond status {run}",
+        )
+    if word not in asks.get("words", ()):
+        raise UsageError(
+            f"{showable(word, limit=40)!r} answers nothing here",
+            why=f"it is one of: {', '.join(map(str, asks.get('words', ())))}",
+        )
+    _may_say(entry, who, asks, word)
+    entry.journal.append(Event(Kind.ANSWERED, run, "", who, {"question": question, "word": word}))
+
+
+_DECIDING = frozenset({"AskDrift", "AskConfirm", "AskAgain"})
+"""Questions that are no facts: what goes on, and what is left out."""
+
+
+def _may_say(entry: Entry, who: Actor, asks: Mapping[str, Any], word: str) -> None:
+    """See that more than a fact is said only by somebody who decides.
+
+    Raises:
+        RefusedByPersonError: They do not have the role.
+    """
+    decides = asks.get("question") in _DECIDING or word in ("quit", "skip")
+    person = next((each for each in entry.people.persons if each.id == who.id), None)
+    if decides and (person is None or entry.people.approver not in person.roles):
+        raise RefusedByPersonError(
+            f"{who.id} may not answer that",
+            why=f"it decides what goes on: the role {entry.people.approver} is needed",
+        )
+
+
+def give_inputs(
+    entry: Entry, runbook: Runbook, run: str, who: Actor, given: Given, describe: Any
+) -> None:
+    """Record inputs that the event of a run could not give.
+
+    Raises:
+        UsageError: The run has started, or an input is given already.
+        RefusedByPersonError: They may not.
+    """
+    state = entry.state(run)
+    _may_act(entry, state, who)
+    if state.requests or state.started or state.status is RunStatus.ENDED:
+        raise UsageError(f"run {run} has what it needs", do=f"respond status {run}")
+    taken = sorted(
+        name
+        for name in (*given.values, *given.secrets)
+        if given.has(name) and state.inputs.get(name) not in (None, "", [])
+    )
+    if taken:
+        raise UsageError(f"run {run} has {', '.join(taken)} already")
+    record_inputs(entry.journal, runbook, run, who, given, describe)
+
+
+def record_inputs(
+    journal: Journal, runbook: Runbook, run: str, who: Actor, given: Given, describe: Any
+) -> None:
+    """Add inputs to a run that has not started, as the operator at its terminal gives them."""
+    inputs, seal = recorded(runbook, given, journal, describe)
+    data: dict[str, Any] = {"question": "inputs", "word": "given", "inputs": inputs}
+    if runbook.subject and inputs.get(runbook.subject):
+        data["proposed"] = {"subject": inputs[runbook.subject]}
+    journal.append(Event(Kind.ANSWERED, run, "", who, data), seal=seal)
+
+
+def review_text(entry: Entry, run: str, person: str, words: str) -> str:
+    """The text that somebody signs who has looked at a run in which a person went alone.
+
+    Raises:
+        UsageError: There is no such run, or nothing was found to say.
+    """
+    state = entry.state(run)
+    said = " ".join(words.split())
+    if not said:
+        raise UsageError("a review says what was found", do="--words 'what you found'")
+    lines = (
+        "respond review v1",
+        f"journal {entry.journal.head().anchor}",
+        f"run {state.id}",
+        f"person {person}",
+        f"words {said}",
+        "",
+    )
+    return "\n".join(lines)
+
+
+def review(
+    entry: Entry, run: str, who: Actor, words: str, proof: Mapping[str, str] | None = None
+) -> None:
+    """Close the open item that an emergency entry leaves: somebody else has looked at it (P14).
+
+    Raises:
+        UsageError: Nobody went alone in this run, or it was reviewed.
+        RefusedByPersonError: It is the person who went alone, or whom the incident is about.
+    """
+    state = entry.state(run)
+    if not state.alone:
+        raise UsageError(f"nobody went alone in run {run}: there is nothing to review")
+    if state.reviewed:
+        raise UsageError(f"run {run} was reviewed by {state.reviewed['by']}")
+    if who.id == state.alone["by"]:
+        raise RefusedByPersonError("whoever went alone does not review it", do="ask somebody else")
+    _may_act(entry, state, who)
+    if not words.strip():
+        raise UsageError("a review says what was found", do="--words 'what you found'")
+    data: dict[str, Any] = {"words": words}
+    if proof:
+        data["proof"] = dict(proof)
+    entry.journal.append(Event(Kind.REVIEWED, run, "", who, data))

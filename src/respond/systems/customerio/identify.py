@@ -1,0 +1,400 @@
+"""Find out which key a leaked value or a name means, and whether it lives.
+
+Never a guess: a target is named only if exactly one key fits. Several that fit are findings.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from respond.core.script import Done, Effect, Me, Script, action
+from respond.core.values import Late, SecretHandle
+from respond.errors import UsageError
+from respond.systems.customerio.facts import BY_HAND, KIND_WORDS, KeyId, KeyRef, timestamp
+from respond.systems.customerio.probes import (
+    ALIVE,
+    INCONCLUSIVE,
+    PROBED,
+    REFUSED,
+    UNTRIED,
+    Life,
+    probe,
+)
+from respond.systems.customerio.reading import (
+    Found,
+    KeyRow,
+    Looking,
+    Workspace,
+    all_rows,
+    counted,
+    hint_matches,
+    tokens_listed,
+    workspaces,
+)
+
+__all__ = [
+    "ACTIONS",
+    "IdentifiedKey",
+    "IdentifyKey",
+    "KeyList",
+    "ListKeys",
+    "LookAlike",
+    "is_own",
+    "key_text",
+    "look_alikes",
+]
+
+_KINDS: Final = ("app", "track", "write", "sa")
+_ALIKE: Final = 0.7
+"""Names at least this similar are mistaken for each other at three in the morning."""
+_LOOK_ALIKES_MAX: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class LookAlike:
+    """Another key that could be taken for the one that is meant."""
+
+    id: KeyId
+    name: str
+    hint: str
+    created_at: str
+    created_by: str
+    workspace_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifiedKey:
+    """The key that a value or a name means.
+
+    Attributes:
+        found: Exactly one key fits. When false, ``id`` is empty.
+        kind: ``app``, ``track``, ``write`` or ``sa``.
+        hint: Last characters of the value.
+        workspace: Number of the workspace; empty for a service account token.
+        region: Where the value was let in, else the connection's region.
+        alive: ``alive``, ``refused``, ``inconclusive`` or ``untried``.
+        own: It is the credential that this tool works with.
+        matches: How many keys fit.
+    """
+
+    found: bool
+    id: KeyId
+    kind: str
+    name: str
+    hint: str
+    workspace: str
+    workspace_name: str
+    region: str
+    alive: str
+    own: bool
+    matches: int
+    look_alikes: tuple[LookAlike, ...]
+    says: str
+
+
+def key_text(key: KeyId | Late) -> KeyId:
+    """The id of a key that exists; empty for one that a dry run only foretells."""
+    return KeyId("") if isinstance(key, Late) else key
+
+
+def is_own(me: Me, ref: KeyRef, row: KeyRow | None, value: SecretHandle | None) -> bool:
+    """Whether this is the credential that the connection works with now.
+
+    By digest or id where those are known. Without either, any token of our own service account
+    counts: a false alarm costs a question, a false all-clear the tool's own access.
+    """
+    options = me.connection.options
+    digests, ids = options.get("own_digests") or (), options.get("own_token_ids") or ()
+    if value is not None and value.digest and digests:
+        return value.digest in digests
+    if ids:
+        return ref.id in ids or (ref.kind == "sa" and ref.number in map(str, ids))
+    ours = me.connection.identity
+    return ref.kind == "sa" and bool(ours) and row is not None and row.holder == ours
+
+
+def look_alikes(rows: Sequence[Found], target: Found) -> tuple[LookAlike, ...]:
+    """Keys that share the ending of the target, or nearly its name."""
+    alike = [found for found in rows if found is not target and _alike(found.row, target.row)]
+    return tuple(
+        LookAlike(
+            key_text(found.row.id),
+            found.row.name,
+            found.row.hint,
+            timestamp(found.row.created_at),
+            found.row.created_by,
+            found.workspace.name,
+        )
+        for found in alike[:_LOOK_ALIKES_MAX]
+    )
+
+
+def _alike(one: KeyRow, other: KeyRow) -> bool:
+    if hint_matches(one.hint, other.hint):
+        return True
+    names = one.name.casefold(), other.name.casefold()
+    return all(names) and difflib.SequenceMatcher(None, *names).ratio() >= _ALIKE
+
+
+def _kinds(value: SecretHandle | None) -> tuple[str, ...]:
+    """What a value may be, by its form; without a value anything."""
+    if value is None:
+        return _KINDS
+    if value.prefix.startswith("sa_"):
+        return ("sa",)
+    by_form: Mapping[str, tuple[str, ...]] = {"hex32": ("app",), "pair": ("track",)}
+    # The secret half of a Track pair and a write key look the same.
+    return by_form.get(value.form, ("write", "track"))
+
+
+def _fits(found: Found, value: SecretHandle | None, name: str) -> bool:
+    row = found.row
+    if name and name.casefold() not in {row.name.casefold(), row.holder.casefold(), row.id}:
+        return False
+    if value is None:
+        return True
+    if row.digests and value.digest:
+        return value.digest in row.digests
+    # A list that shows no ending proves nothing; then the name has to be enough.
+    return hint_matches(row.hint, value.hint) if row.hint else bool(name)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedKey:
+    """A key as a person picks it from a list."""
+
+    id: KeyId
+    kind: str
+    name: str
+    hint: str
+    created_at: str
+    workspace_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyList:
+    """Keys of every kind in every workspace."""
+
+    keys: tuple[ListedKey, ...]
+    count: int
+
+
+@action(
+    "customerio.list_keys",
+    effect=Effect.READS,
+    output=KeyList,
+    source="customerio/cli: ext_api_keys, site_ids, sources (CLI-SHOWN)",
+)
+@dataclass(frozen=True)
+class ListKeys:
+    """List the keys of every workspace, to pick one."""
+
+    def run(self, me: Me) -> Script[KeyList]:
+        places = yield from workspaces(me)
+        found = yield from all_rows(me, _KINDS, places)
+        keys = tuple(
+            ListedKey(
+                key_text(one.row.id),
+                one.kind,
+                one.row.name,
+                one.row.hint,
+                timestamp(one.row.created_at),
+                one.workspace.name,
+            )
+            for one in found
+        )
+        return Done(KeyList(keys, len(keys)), says=counted(len(keys), "key"))
+
+
+@action(
+    "customerio.identify_key",
+    effect=Effect.READS,
+    output=IdentifiedKey,
+    source="customerio/cli: ext_api_keys, site_ids, sources (CLI-SHOWN); probes as in probes.py",
+)
+@dataclass(frozen=True)
+class IdentifyKey:
+    """Find the key that a leaked value or a name means, and see whether it lives.
+
+    Attributes:
+        value: The leaked value.
+        name: Its name in the console (for a write key, its source's), or its id.
+        workspace: Name or number; all workspaces when empty.
+    """
+
+    value: SecretHandle | None = None
+    name: str = ""
+    workspace: str = ""
+
+    def run(self, me: Me) -> Script[IdentifiedKey]:
+        if self.value is None and not self.name:
+            raise UsageError("neither a value nor a name was given", do="give one of them")
+        kinds = _kinds(self.value)
+        places = () if kinds == ("sa",) else (yield from self._places(me))
+        rows = yield from all_rows(me, kinds, places)
+        fitting = [row for row in rows if _fits(row, self.value, self.name)]
+        life = yield from self._try(me, kinds[0], fitting)
+        if len(fitting) > 1 and life.workspace:
+            # A Track pair tells which workspace it opens.
+            fitting = [row for row in fitting if row.workspace.id == life.workspace]
+        if len(fitting) == 1:
+            return self._found(me, fitting[0], rows, life)
+        if not fitting and kinds == ("sa",) and not tokens_listed(me):
+            return self._unlisted(me, life)
+        return self._not_found(me, kinds, rows, fitting, life)
+
+    def _places(self, me: Me) -> Looking[tuple[Workspace, ...]]:
+        places = yield from workspaces(me)
+        if not self.workspace:
+            return places
+        wanted = self.workspace.casefold()
+        chosen = tuple(one for one in places if wanted in {one.id, one.name.casefold()})
+        if not chosen:
+            raise UsageError(
+                f"there is no workspace called {self.workspace[:80]!r}",
+                do=f"use one of {', '.join(one.name for one in places)}",
+            )
+        return chosen
+
+    def _try(self, me: Me, kind: str, fitting: Sequence[Found]) -> Looking[Life]:
+        if self.value is None or kind not in PROBED:
+            return Life(UNTRIED)
+        known = key_text(fitting[0].row.id) if len(fitting) == 1 else ""
+        stand_in = f"value-{self.value.digest[:12] or self.value.name}"
+        return (yield from probe(me, kind, self.value, known or stand_in))
+
+    def _found(self, me: Me, one: Found, rows: Sequence[Found], life: Life) -> Done[IdentifiedKey]:
+        row, key = one.row, key_text(one.row.id)
+        own = is_own(me, KeyRef.of(key), row, self.value)
+        place = f", {one.workspace.name}" if one.workspace.name else ""
+        says = f"{row.words}, {KIND_WORDS[one.kind]}{place}: {life.state.upper()}"
+        others = look_alikes(rows, one)
+        findings = [f"look-alike, not meant: {_alike_words(other)}" for other in others]
+        if own:
+            findings.append(f"{row.words} is the credential that respond itself works with")
+        if self.value is not None and life.state == REFUSED:
+            findings.append(f"{row.words} is listed, and its value is refused already")
+        if self.value is not None and not row.hint and not row.digests:
+            findings.append(f"the list shows no ending of {row.words}: only its name fits")
+        if life.state == INCONCLUSIVE:
+            findings.append("whether the value still works could not be told; try again")
+        return Done(
+            IdentifiedKey(
+                found=True,
+                id=key,
+                kind=one.kind,
+                name=row.name,
+                hint=row.hint or (self.value.hint if self.value else ""),
+                workspace=one.workspace.id,
+                workspace_name=one.workspace.name,
+                region=life.region or me.connection.region,
+                alive=life.state,
+                own=own,
+                matches=1,
+                look_alikes=others,
+                says=says,
+            ),
+            says=says,
+            findings=tuple(findings),
+        )
+
+    def _unlisted(self, me: Me, life: Life) -> Done[IdentifiedKey]:
+        """A service account token whose list nobody confirmed: a person finds it by its ending."""
+        hint = self.value.hint if self.value else ""
+        ref = KeyRef("sa", (BY_HAND,), hint or "token")
+        lives = life.state == ALIVE
+        says = f"service account token ...{hint}: {life.state.upper()}"
+        return Done(
+            _blank(
+                me,
+                life,
+                "sa",
+                says,
+                found=lives,
+                key=ref.id if lives else "",
+                name=self.name,
+                hint=hint,
+                own=is_own(me, ref, None, self.value),
+                matches=int(lives),
+            ),
+            says=says,
+            findings=(f"no API lists service account tokens here; look for ...{hint}",),
+        )
+
+    def _not_found(
+        self,
+        me: Me,
+        kinds: Sequence[str],
+        rows: Sequence[Found],
+        fitting: Sequence[Found],
+        life: Life,
+    ) -> Done[IdentifiedKey]:
+        wanted = " ".join(
+            part for part in (self.name, f"...{self.value.hint}" if self.value else "") if part
+        )
+        findings = [f"fits as well: {one.words}" for one in fitting]
+        if fitting:
+            says = f"{len(fitting)} keys fit {wanted}; name the one that is meant"
+        else:
+            says = f"no key fits {wanted} ({life.state})"
+            by_value = [one for one in rows if self.name and _fits(one, self.value, "")]
+            if self.value is not None:
+                findings = [f"the value fits {one.words}, not {self.name}" for one in by_value]
+            if life.state == ALIVE:
+                findings.append("the value works and no list shows it: another account may own it")
+        kind = kinds[0] if len(kinds) == 1 else ""
+        return Done(
+            _blank(
+                me,
+                life,
+                kind,
+                says,
+                name=self.name,
+                hint=self.value.hint if self.value else "",
+                matches=len(fitting),
+            ),
+            says=says,
+            findings=tuple(findings),
+        )
+
+
+def _blank(
+    me: Me,
+    life: Life,
+    kind: str,
+    says: str,
+    *,
+    found: bool = False,
+    key: str = "",
+    name: str = "",
+    hint: str = "",
+    own: bool = False,
+    matches: int = 0,
+) -> IdentifiedKey:
+    return IdentifiedKey(
+        found=found,
+        id=KeyId(key),
+        kind=kind,
+        name=name,
+        hint=hint,
+        workspace=life.workspace,
+        workspace_name="",
+        region=life.region or me.connection.region,
+        alive=life.state,
+        own=own,
+        matches=matches,
+        look_alikes=(),
+        says=says,
+    )
+
+
+def _alike_words(other: LookAlike) -> str:
+    ending = f" ...{other.hint}" if other.hint else ""
+    place = f", {other.workspace_name}" if other.workspace_name else ""
+    return f"{other.name}{ending}{place}"
+
+
+ACTIONS: tuple[type, ...] = (IdentifyKey, ListKeys)

@@ -1,0 +1,764 @@
+"""Find, remove, add and demote team members, without ever locking the company out.
+
+Removing and adding again is two steps; each looks at the whole list. Every removal is guarded:
+the last administrator who could act, the operator, the account that this tool works with, and the
+accounts kept for emergencies stay.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from respond.core.script import (
+    Api,
+    Becomes,
+    Call,
+    Done,
+    Effect,
+    MalformedReplyError,
+    Me,
+    NotYet,
+    Person,
+    Proof,
+    Read,
+    Reply,
+    Script,
+    Subject,
+    Undo,
+    Write,
+    action,
+)
+from respond.core.shapes import encode
+from respond.core.values import Json, Late
+from respond.errors import UsageError
+from respond.systems.customerio.facts import (
+    MemberId,
+    account_line,
+    api_allowed,
+    link,
+    member_number,
+    subject,
+    timestamp,
+)
+from respond.systems.customerio.people import (
+    ADMIN,
+    MEMBER,
+    NO_ROLES,
+    MemberRoles,
+    MemberRow,
+    by_email,
+    is_admin,
+    members,
+    members_of,
+    role_words,
+    roles_json,
+    same_roles,
+    usable_admins,
+)
+from respond.systems.customerio.reading import account, management
+from respond.systems.guards import GuardRefusedError
+
+__all__ = [
+    "ACTIONS",
+    "AddMember",
+    "AddedMember",
+    "AwaitMember",
+    "EndSessions",
+    "EndedSessions",
+    "FindMember",
+    "FoundMember",
+    "ReadSso",
+    "RemoveMember",
+    "RemovedMember",
+    "RoleSet",
+    "SetMemberRole",
+    "Sso",
+]
+
+_LOOK_AGAIN_S: Final = 5
+_INVITATION_AGAIN_S: Final = 30
+_GONE: Final = frozenset({404})
+
+
+def _nothing(_: Reply) -> None:
+    return None
+
+
+def _is_operator(me: Me, email: str) -> bool:
+    return any(
+        email.casefold() in {address.casefold() for address in person.emails}
+        for person in me.persons
+        if person.id == me.operator
+    )
+
+
+# --- guards -------------------------------------------------------------------------------------
+
+
+def _guard(me: Me, row: MemberRow, rows: Sequence[MemberRow], verb: str) -> None:
+    """Refuse what would lock somebody out who is needed tonight (P8).
+
+    Raises:
+        GuardRefusedError: ``row`` is excluded. Nothing was written.
+    """
+    email = row.email
+    if _is_operator(me, email):
+        raise GuardRefusedError(
+            f"{email} is you, the operator of this run",
+            why=f"nobody may {verb} the account that works on the incident",
+            do="let another administrator run this",
+        )
+    if any(
+        "break-glass" in person.roles and email.casefold() in map(str.casefold, person.emails)
+        for person in me.persons
+    ):
+        raise GuardRefusedError(
+            f"{email} is kept for emergencies",
+            why="it is listed with the role break-glass in respond.toml",
+        )
+    if email.casefold() == me.connection.identity.casefold():
+        raise GuardRefusedError(
+            f"{email} is the account that respond itself works with",
+            do="connect with a service account that belongs to no person, then go on",
+        )
+    if is_admin(row) and not usable_admins(me, rows, but=email):
+        raise GuardRefusedError(
+            f"{email} is the last administrator who could act",
+            why="invited, suspended and suspect administrators do not count",
+            do="make somebody else Account Admin first, and let them accept",
+        )
+
+
+def _snapshot(row: MemberRow, verb: str) -> MemberRoles:
+    if row.roles is None:
+        raise GuardRefusedError(
+            f"the roles of {row.email} cannot be read whole",
+            why=f"to {verb} somebody whose roles are not known could not be undone",
+            do="note them in the console, and do this step by hand there",
+        )
+    return row.roles
+
+
+# --- find ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMember:
+    """A team member, or nobody.
+
+    Attributes:
+        accepted: Not merely invited.
+        two_factor: ``on``, ``off`` or ``unknown``.
+        last_login: RFC 3339, or empty.
+        roles: What ``add_member`` takes to put everything back.
+        roles_complete: False when they could not be read whole.
+        admins: Other administrators who could act.
+        only_admin: Nobody else could.
+        is_operator: It is the person who runs this.
+    """
+
+    found: bool
+    id: MemberId
+    email: str
+    name: str
+    account_role: str
+    accepted: bool
+    two_factor: str
+    last_login: str
+    roles: MemberRoles
+    roles_complete: bool
+    admins: int
+    only_admin: bool
+    is_operator: bool
+
+
+def _known_id(row: MemberRow) -> MemberId:
+    return MemberId("") if isinstance(row.id, Late) else row.id
+
+
+_SECOND_FACTOR: Final[Mapping[bool | None, str]] = {True: "on", False: "off", None: "unknown"}
+
+
+@action(
+    "customerio.find_member",
+    effect=Effect.READS,
+    output=FoundMember,
+    source="customerio/cli: GET accounts/{id}/users (CLI-ROUTE); field names assumed",
+)
+@dataclass(frozen=True)
+class FindMember:
+    """Find a team member by e-mail address, with everything they may do."""
+
+    email: str
+
+    def run(self, me: Me) -> Script[FoundMember]:
+        rows = yield from members(me)
+        row = by_email(rows, self.email)
+        if row is None:
+            return Done(self._nobody(me, rows), says=f"{self.email} is no team member")
+        others = usable_admins(me, rows, but=row.email)
+        factor = _SECOND_FACTOR[row.two_factor]
+        found = FoundMember(
+            found=True,
+            id=_known_id(row),
+            email=row.email,
+            name=row.name,
+            account_role=row.account_role,
+            accepted=row.accepted,
+            two_factor=factor,
+            last_login=timestamp(row.last_login),
+            roles=row.roles or NO_ROLES,
+            roles_complete=row.roles is not None,
+            admins=len(others),
+            only_admin=is_admin(row) and not others,
+            is_operator=_is_operator(me, row.email),
+        )
+        state = "member" if row.accepted else "invited"
+        says = f"{row.email}, {row.account_role} ({state}), second factor {factor}"
+        return Done(found, says=says, findings=tuple(self._findings(found)))
+
+    def _nobody(self, me: Me, rows: Sequence[MemberRow]) -> FoundMember:
+        return FoundMember(
+            found=False,
+            id=MemberId(""),
+            email=self.email,
+            name="",
+            account_role="",
+            accepted=False,
+            two_factor="unknown",
+            last_login="",
+            roles=NO_ROLES,
+            roles_complete=False,
+            admins=len(usable_admins(me, rows, but=self.email)),
+            only_admin=False,
+            is_operator=_is_operator(me, self.email),
+        )
+
+    def _findings(self, found: FoundMember) -> list[str]:
+        findings = []
+        if found.only_admin:
+            findings.append(f"{found.email} is the only administrator who could act")
+        if not found.roles_complete:
+            findings.append(f"the roles of {found.email} cannot be read whole")
+        return findings
+
+
+# --- remove -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedMember:
+    """Somebody who is no team member any more."""
+
+    email: str
+    says: str
+
+
+@action(
+    "customerio.remove_member",
+    effect=Effect.DESTROYS,
+    output=RemovedMember,
+    source="DELETE accounts/{id}/users/{id} GUESS until discovered; by hand DOC",
+    by_hand=(
+        "Open Account Settings, Team Members. Write down roles and workspaces of the person.",
+        "Make sure that another usable admin is left. Remove the person, and confirm.",
+        "https://fly.customer.io/settings/team",
+    ),
+)
+@dataclass(frozen=True)
+class RemoveMember:
+    """Remove a team member; their sessions end, their keys stay.
+
+    Attributes:
+        email: Must be that member's address; a number alone is too easily another's.
+        member: Id of that membership. Somebody who was removed and added again has another one.
+    """
+
+    email: str
+    member: MemberId = MemberId("")  # noqa: RUF009 - a constant, and no call at all
+
+    def run(self, me: Me) -> Script[RemovedMember]:
+        wanted = member_number(self.member) if self.member else ""
+        rows = yield from members(me)
+        row = self._row(rows)
+        if row is None:
+            return self._done()
+        if row.email.casefold() != self.email.casefold():
+            raise GuardRefusedError(
+                f"{self.member} belongs to {row.email}, not to {self.email}",
+                do="take both from the same customerio.find_member",
+            )
+        _guard(me, row, rows, "remove")
+        roles = _snapshot(row, "remove")
+        account_number = yield from account(me)
+        number = wanted or member_number(_known_id(row))
+        yield self._write(me, row, rows, roles, account_number, number)
+        return self._done()
+
+    def _done(self) -> Done[RemovedMember]:
+        says = f"{self.email} is no team member"
+        return Done(RemovedMember(self.email, says), says=says)
+
+    def _row(self, rows: Sequence[MemberRow]) -> MemberRow | None:
+        if not self.member:
+            return by_email(rows, self.email)
+        return next((row for row in rows if row.id == self.member), None)
+
+    def _write(
+        self,
+        me: Me,
+        row: MemberRow,
+        rows: Sequence[MemberRow],
+        roles: MemberRoles,
+        account_number: str,
+        number: str,
+    ) -> Write[None]:
+        def without(before: tuple[MemberRow, ...]) -> tuple[MemberRow, ...]:
+            return tuple(one for one in before if one.id != row.id)
+
+        alike = _alike(row, rows)
+        hands: Api[None] | Person[None]
+        if api_allowed(me, "customerio.members.remove"):
+            path = ("v1", "accounts", account_number, "users", number)
+            call = Call(me.connection.name, "management", "DELETE", path, answers=_GONE)
+            hands = Api(call, _nothing)
+        else:
+            hands = Person(
+                steps=(
+                    "Open Account Settings, Team Members.",
+                    f"Find {row.email}. Compare the whole address.",
+                    "Choose Remove, and confirm.",
+                ),
+                link=link(me, "members"),
+                look_for="The row is gone; I keep looking, and go on by myself.",
+                task="customerio.remove_member",
+                about={"email": row.email},
+                answer=None,
+                avoid=alike,
+            )
+        return Write(
+            says=f"remove {row.email}",
+            verb="remove",
+            target=row.email,
+            where=account_line(me),
+            effect=Effect.DESTROYS,
+            hands=hands,
+            before={"email": row.email, "state": role_words(roles)},
+            after={"email": row.email, "state": "absent"},
+            becomes=(Becomes(members_of(me), without),),
+            foretold=None,
+            undo=Undo("customerio.add_member", {"email": row.email, "roles": encode(roles)}),
+            repeatable=True,
+            breaks=f"{row.email} is signed out and has no access.",
+            stays=alike,
+        )
+
+
+def _alike(row: MemberRow, rows: Sequence[MemberRow]) -> tuple[str, ...]:
+    """Others whose address begins the same."""
+    start = row.email.partition("@")[0][:3].casefold()
+    return tuple(
+        one.email
+        for one in rows
+        if one.email != row.email and one.email.casefold().startswith(start)
+    )
+
+
+# --- add ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AddedMember:
+    """Somebody who is on the list.
+
+    Attributes:
+        id: Known once they are on it. Somebody who is added again has another id than before.
+        accepted: False while they are only invited.
+    """
+
+    id: MemberId | Late
+    email: str
+    accepted: bool
+    says: str
+
+
+@action(
+    "customerio.add_member",
+    effect=Effect.WRITES,
+    output=AddedMember,
+    source="POST accounts/{id}/users GUESS until discovered; by hand DOC",
+    by_hand=(
+        "Open Account Settings, Team Members, Add. Give the roles that you wrote down before.",
+        "https://fly.customer.io/settings/team",
+    ),
+)
+@dataclass(frozen=True)
+class AddMember:
+    """Invite somebody with given roles; the vendor mails them.
+
+    Attributes:
+        roles: As ``find_member`` has read them.
+        replaces: Id of an earlier membership; while the list still shows it, this waits.
+    """
+
+    email: str
+    roles: MemberRoles
+    replaces: MemberId = MemberId("")  # noqa: RUF009 - a constant, and no call at all
+
+    def run(self, me: Me) -> Script[AddedMember]:
+        _check_address(self.email)
+        rows = yield from members(me)
+        row = by_email(rows, self.email)
+        if row is None:
+            account_number = yield from account(me)
+            made = yield from self._addition(me, account_number)
+            new = made if isinstance(made, str) else Late(me.step, "id")
+            return self._done(MemberRow(new, self.email, accepted=False))
+        if self.replaces and row.id == self.replaces:
+            return NotYet(f"the removal of {self.email} does not show yet", _LOOK_AGAIN_S)
+        if not same_roles(row.roles, self.roles):
+            account_number = yield from account(me)
+            yield _role_write(me, row, self.roles, account_number, Effect.WRITES)
+        return self._done(row)
+
+    def _done(self, row: MemberRow) -> Done[AddedMember]:
+        word = "a team member" if row.accepted else "invited"
+        says = f"{self.email}: {word}"
+        return Done(AddedMember(row.id, row.email, row.accepted, word), says=says)
+
+    def _addition(self, me: Me, account_number: str) -> Write[MemberId | Late]:
+        late = Late(me.step, "id")
+        roles = roles_json(self.roles)
+        new = MemberRow(
+            late, self.email, "", self.roles.account_role, accepted=False, roles=self.roles
+        )
+        hands: Api[MemberId | Late] | Person[MemberId | Late]
+        if api_allowed(me, "customerio.members.add"):
+            path = ("v1", "accounts", account_number, "users")
+            body = {"user": {"email": self.email, **roles}}
+            call = Call(me.connection.name, "management", "POST", path, body=body)
+            hands = Api(call, _new_member)
+        else:
+            hands = Person(
+                steps=(
+                    "Open Account Settings, Team Members, and choose Add.",
+                    f"Address: {self.email}",
+                    *_role_lines(self.roles),
+                    "Send the invitation.",
+                ),
+                link=link(me, "members"),
+                look_for="The row is there, invited; I look for it, and go on by myself.",
+                task="customerio.add_member",
+                about={"email": self.email, **roles},
+                answer=late,
+            )
+        return Write(
+            says=f"add {self.email} as {self.roles.account_role}",
+            verb="add",
+            target=self.email,
+            where=account_line(me),
+            effect=Effect.WRITES,
+            hands=hands,
+            before={"email": self.email, "state": "absent"},
+            after={"email": self.email, "state": f"invited; {role_words(self.roles)}"},
+            becomes=(Becomes(members_of(me), lambda before: (*before, new)),),
+            foretold=late,
+            undo=Undo("customerio.remove_member", {"email": self.email}),
+        )
+
+
+def _check_address(email: str) -> None:
+    local, _, host = email.partition("@")
+    if not local or "." not in host or any(c.isspace() for c in email):
+        raise UsageError(f"{email[:80]!r} is not an e-mail address")
+
+
+def _new_member(reply: Reply) -> MemberId | Late:
+    row = reply.body.get("user") if isinstance(reply.body, dict) else None
+    if not isinstance(row, dict) or not isinstance(row.get("id"), int | str):
+        raise MalformedReplyError("no user")
+    return MemberId(f"member/{row['id']}")
+
+
+def _role_lines(roles: MemberRoles) -> tuple[str, ...]:
+    """A checklist of roles in the console's words."""
+    if roles.account_role == ADMIN:
+        return ("Account role: Account Admin",)
+    switches = {
+        "billing and account info": roles.billing,
+        "manage API credentials": roles.api_credentials,
+        "allow access for Customer.io support": roles.support_access,
+    }
+    places = (
+        f"Workspace {place.environment}: {place.role or f'custom role {place.role_id}'}"
+        for place in roles.environment_roles
+    )
+    return (
+        "Account role: Member",
+        *(f"{name}: {'on' if on else 'off'}" for name, on in switches.items()),
+        *(tuple(places) or ("No workspace.",)),
+    )
+
+
+# --- roles --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RoleSet:
+    """What somebody may do now."""
+
+    email: str
+    account_role: str
+    says: str
+
+
+@action(
+    "customerio.set_member_role",
+    effect=Effect.DESTROYS,
+    output=RoleSet,
+    source="PUT accounts/{id}/users/{id} GUESS until discovered; by hand DOC",
+)
+@dataclass(frozen=True)
+class SetMemberRole:
+    """Set what a member may do; by default a bare Member without any workspace.
+
+    This contains somebody without removing them, and so without a new invitation afterwards.
+
+    Attributes:
+        account_role: ``member`` or ``admin``, when ``roles`` is not given.
+        roles: Everything they may do; how the undo puts it back.
+    """
+
+    email: str
+    member: MemberId = MemberId("")  # noqa: RUF009 - a constant, and no call at all
+    account_role: str = MEMBER
+    roles: MemberRoles | None = None
+
+    def run(self, me: Me) -> Script[RoleSet]:
+        if self.member:
+            member_number(self.member)
+        if self.account_role not in {ADMIN, MEMBER}:
+            raise UsageError(
+                f"account_role is {self.account_role[:40]!r}", do="use member or admin"
+            )
+        wanted = self.roles or MemberRoles(self.account_role)
+        rows = yield from members(me)
+        row = by_email(rows, self.email)
+        if row is None or (self.member and row.id != self.member):
+            raise GuardRefusedError(
+                f"{self.email} is not the team member {self.member}",
+                do="take both from the same customerio.find_member",
+            )
+        if not same_roles(row.roles, wanted):
+            _guard(me, row, rows, "change")
+            _snapshot(row, "change")
+            account_number = yield from account(me)
+            yield _role_write(me, row, wanted, account_number, Effect.DESTROYS)
+        says = f"{self.email}: {wanted.account_role}"
+        return Done(RoleSet(self.email, wanted.account_role, says), says=says)
+
+
+def _role_write(
+    me: Me, row: MemberRow, roles: MemberRoles, account_number: str, effect: Effect
+) -> Write[None]:
+    def changed(before: tuple[MemberRow, ...]) -> tuple[MemberRow, ...]:
+        new = MemberRow(
+            row.id,
+            row.email,
+            row.name,
+            roles.account_role,
+            row.accepted,
+            row.active,
+            row.two_factor,
+            row.last_login,
+            roles,
+        )
+        return tuple(new if one.id == row.id else one for one in before)
+
+    body = roles_json(roles)
+    hands: Api[None] | Person[None]
+    if api_allowed(me, "customerio.members.update"):
+        path = ("v1", "accounts", account_number, "users", member_number(_known_id(row)))
+        call = Call(me.connection.name, "management", "PUT", path, body={"user": body})
+        hands = Api(call, _nothing)
+    else:
+        hands = Person(
+            steps=(
+                "Open Account Settings, Team Members.",
+                f"Open {row.email}. Compare the whole address.",
+                *_role_lines(roles),
+                "Save.",
+            ),
+            link=link(me, "members"),
+            look_for="The row shows the new role; I keep looking, and go on by myself.",
+            task="customerio.set_member_role",
+            about={"email": row.email, **body},
+            answer=None,
+        )
+    undo = None
+    if row.roles is not None:
+        undo = Undo("customerio.set_member_role", {"email": row.email, "roles": encode(row.roles)})
+    return Write(
+        says=f"make {row.email} {roles.account_role}",
+        verb="change",
+        target=row.email,
+        where=account_line(me),
+        effect=effect,
+        hands=hands,
+        before={"email": row.email, "state": role_words(row.roles)},
+        after={"email": row.email, "state": role_words(roles)},
+        becomes=(Becomes(members_of(me), changed),),
+        foretold=None,
+        undo=undo,
+        repeatable=True,
+        breaks=f"{row.email} may do no more than: {'; '.join(_role_lines(roles))}.",
+    )
+
+
+# --- wait, single sign-on, sessions -------------------------------------------------------------
+
+
+@action(
+    "customerio.await_member",
+    effect=Effect.READS,
+    output=AddedMember,
+    source="customerio/cli: GET accounts/{id}/users (CLI-ROUTE); field names assumed",
+)
+@dataclass(frozen=True)
+class AwaitMember:
+    """Wait until somebody has accepted their invitation; only they can."""
+
+    email: str
+
+    def run(self, me: Me) -> Script[AddedMember]:
+        rows = yield from members(me)
+        row = by_email(rows, self.email)
+        if row is None:
+            return NotYet(f"{self.email} is not on the list yet", _INVITATION_AGAIN_S)
+        if not row.accepted:
+            return NotYet(f"{self.email} has not accepted the invitation yet", _INVITATION_AGAIN_S)
+        says = f"{self.email} has accepted"
+        return Done(AddedMember(row.id, row.email, True, "a team member"), says=says)
+
+
+@dataclass(frozen=True, slots=True)
+class Sso:
+    """Single sign-on of the account.
+
+    Attributes:
+        fingerprint: Changes when the configuration changes; empty when it is off.
+    """
+
+    on: bool
+    fingerprint: str
+    says: str
+
+
+@action(
+    "customerio.read_sso",
+    effect=Effect.READS,
+    output=Sso,
+    source="customerio/cli: GET accounts/{id}/sso_configuration (CLI-ROUTE)",
+)
+@dataclass(frozen=True)
+class ReadSso:
+    """See whether single sign-on is on; then a lost second factor is no matter of this account."""
+
+    def run(self, me: Me) -> Script[Sso]:
+        account_number = yield from account(me)
+        call = management(
+            me, "v1", "accounts", account_number, "sso_configuration", answers=frozenset({404})
+        )
+
+        def parse(replies: Sequence[Reply]) -> str:
+            reply = replies[0]
+            if reply.status == 404 or reply.body is None:  # noqa: PLR2004 - the HTTP status
+                return ""
+            if not isinstance(reply.body, dict):
+                raise MalformedReplyError("no configuration")
+            found = reply.body.get("sso_configuration", reply.body)
+            return me.digest(json.dumps(found, sort_keys=True))[:16] if found else ""
+
+        place: Subject[str] = subject(me, "sso")
+        fingerprint = yield from Read(place, call, parse)
+        says = f"single sign-on is {'on' if fingerprint else 'off'}"
+        return Done(Sso(bool(fingerprint), fingerprint, says), says=says)
+
+
+@dataclass(frozen=True, slots=True)
+class EndedSessions:
+    """Everybody has to sign in again."""
+
+    says: str
+
+
+@action(
+    "customerio.end_sessions",
+    effect=Effect.DESTROYS,
+    output=EndedSessions,
+    source="docs.customer.io: login session (DOC); a change ends every session at once",
+    by_hand=(
+        "Open Account Settings, Security, Login session expiration. Set another value, and save.",
+        "https://fly.customer.io/settings/security",
+    ),
+)
+@dataclass(frozen=True)
+class EndSessions:
+    """End every browser session of every team member, by a person's hands.
+
+    No API is known for it, and nothing can be read back: the person's word is what there is.
+
+    Attributes:
+        minutes: New life of a login; the vendor takes an hour to fourteen days.
+    """
+
+    minutes: int = 60
+
+    def run(self, me: Me) -> Script[EndedSessions]:
+        if not 60 <= self.minutes <= 14 * 24 * 60:  # noqa: PLR2004 - as the docstring says
+            raise UsageError(f"minutes is {self.minutes}", do="use 60 to 20160")
+        hours = f"{self.minutes // 60} h"
+        about: dict[str, Json] = {"minutes": self.minutes}
+        place: Subject[None] = subject(me, "sessions")
+        yield Write(
+            says="end every session of every team member",
+            verb="end",
+            target="sessions",
+            where=account_line(me),
+            effect=Effect.DESTROYS,
+            hands=Person(
+                steps=(
+                    "Open Account Settings, Security, Login session expiration.",
+                    f"Set it to {hours}. If it is {hours} already, choose another value:",
+                    "only a change ends the sessions.",
+                    "Save. You are signed out, too.",
+                ),
+                link=link(me, "security"),
+                look_for="Another open tab of yours asks you to sign in.",
+                task="customerio.force_reauth",
+                about=about,
+                answer=None,
+            ),
+            before={"sessions": "open"},
+            after={"sessions": f"ended; a login lasts {hours}"},
+            becomes=(Becomes(place, lambda before: before),),
+            foretold=None,
+            proof=Proof.WORD,
+            breaks="Everybody is signed out, you too. Whoever has no second factor stays out.",
+        )
+        says = "every session was ended, by a person's word"
+        return Done(EndedSessions(says), says=says, proved=False)
+
+
+ACTIONS: tuple[type, ...] = (
+    FindMember,
+    RemoveMember,
+    AddMember,
+    SetMemberRole,
+    AwaitMember,
+    ReadSso,
+    EndSessions,
+)

@@ -1,0 +1,179 @@
+"""Try a credential and say alive, refused or inconclusive.
+
+"Refused" is a strong word: it is what the summary calls proof. So it is said only when every
+region's own API called the credential invalid. A credential of one region looks invalid in the
+other, a limited key answers 403, and a proxy can put any page in the way.
+
+A probe changes nothing and reads no customer data.
+Source: App API "List IP addresses"; Track API "Find your account region"; the vendor's client
+(token exchange). For a write key there is none: ingest answers 200 to anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from respond.core.script import (
+    AuthBasic,
+    AuthBearer,
+    AuthNone,
+    Call,
+    Me,
+    Paging,
+    Read,
+    Reply,
+    Subject,
+)
+from respond.core.values import SecretHandle
+from respond.systems.customerio.facts import KEY_SETTLE_S, REGIONS, regions, subject
+from respond.systems.customerio.reading import Looking
+
+__all__ = ["ALIVE", "INCONCLUSIVE", "PROBED", "REFUSED", "UNTRIED", "Life", "life_of", "probe"]
+
+ALIVE: Final = "alive"
+REFUSED: Final = "refused"
+INCONCLUSIVE: Final = "inconclusive"
+UNTRIED: Final = "untried"
+
+PROBED: Final = frozenset({"app", "track", "sa"})
+"""Kinds whose value can be tried without harm."""
+
+_NOT_JSON: Final = "x-respond-not-json"
+_OK, _UNAUTHORIZED, _FORBIDDEN = 200, 401, 403
+_ANSWERS: Final = frozenset({400, 401, 403, 404, 408, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Whether a credential works.
+
+    Attributes:
+        region: Where it was let in; empty otherwise.
+        workspace: Number of the workspace it opens, where the answer says so.
+    """
+
+    state: str
+    region: str = ""
+    workspace: str = ""
+
+
+def life_of(me: Me, key: str) -> Subject[Life]:
+    """The subject "does this key still work"."""
+    return subject(me, "key", key, "alive", settle_s=KEY_SETTLE_S)
+
+
+def _spoke_itself(reply: Reply) -> bool:
+    """Whether the API answered, and not a page that something put in front of it."""
+    # The transport says so when a body was no JSON; the type tells it without a transport, too.
+    return not (_NOT_JSON in reply.headers or "html" in reply.headers.get("content-type", ""))
+
+
+def _app_state(reply: Reply) -> str:
+    own_error = isinstance(reply.body, dict) and bool({"errors", "error", "meta"} & set(reply.body))
+    match reply.status:
+        case 200 if isinstance(reply.body, dict):
+            return ALIVE
+        case 403 if own_error:
+            return ALIVE
+        case 401 if own_error:
+            return REFUSED
+    return INCONCLUSIVE
+
+
+def _track_state(reply: Reply) -> str:
+    # The reference gives its 401 no body, so there is nothing more to recognise it by.
+    match reply.status:
+        case 200 if isinstance(reply.body, dict) and "region" in reply.body:
+            return ALIVE
+        case 401 if _spoke_itself(reply):
+            return REFUSED
+        case 403 if _spoke_itself(reply):
+            return ALIVE
+    return INCONCLUSIVE
+
+
+def _token_state(reply: Reply) -> str:
+    body = reply.body if isinstance(reply.body, dict) else {}
+    if reply.status == _OK and (body.get("token_type") or body.get("access_token")):
+        return ALIVE
+    if reply.status == _UNAUTHORIZED and body.get("error") == "invalid_client":
+        return REFUSED
+    if reply.status == _FORBIDDEN and body.get("error"):
+        return ALIVE
+    return INCONCLUSIVE
+
+
+def _app_call(me: Me, value: SecretHandle, region: str) -> Call:
+    path = ("v1", "info", "ip_addresses")
+    surface = f"{region}/app"
+    return Call(me.connection.name, surface, "GET", path, auth=AuthBearer(value), answers=_ANSWERS)
+
+
+def _track_call(me: Me, value: SecretHandle, region: str) -> Call:
+    path = ("api", "v1", "accounts", "region")
+    surface = f"{region}/track"
+    return Call(me.connection.name, surface, "GET", path, auth=AuthBasic(value), answers=_ANSWERS)
+
+
+def _token_call(me: Me, value: SecretHandle, region: str) -> Call:
+    # The exchange is a POST that changes nothing: it makes a read-only session that we drop.
+    return Call(
+        me.connection.name,
+        f"{region}/management",
+        "POST",
+        ("v1", "service_accounts", "oauth", "token"),
+        body={"grant_type": "client_credentials", "client_secret": value, "scope": "read_only"},
+        form=True,
+        auth=AuthNone(),
+        answers=_ANSWERS,
+    )
+
+
+_CALLS: Final[Mapping[str, Callable[[Me, SecretHandle, str], Call]]] = {
+    "app": _app_call,
+    "track": _track_call,
+    "sa": _token_call,
+}
+_STATES: Final[Mapping[str, Callable[[Reply], str]]] = {
+    "app": _app_state,
+    "track": _track_state,
+    "sa": _token_state,
+}
+
+
+def probe(me: Me, kind: str, value: SecretHandle, key: str) -> Looking[Life]:
+    """Try a value in every region until one lets it in.
+
+    ``kind`` is one of ``PROBED``. ``key`` is the key's id, or a name that stands for the value
+    while nobody knows the id.
+    """
+    places = regions(me.connection)
+    state_of = _STATES[kind]
+
+    def after(call: Call, reply: Reply, so_far: int) -> Call | None:
+        if state_of(reply) == ALIVE or so_far == len(places):
+            return None
+        return replace(call, surface=call.surface.replace(places[so_far - 1], places[so_far], 1))
+
+    def parse(replies: Sequence[Reply]) -> Life:
+        states = [state_of(reply) for reply in replies]
+        if states[-1] == ALIVE:
+            return _let_in(replies[-1], places[len(states) - 1])
+        everywhere = len(states) == len(places) and set(states) == {REFUSED}
+        return Life(REFUSED if everywhere else INCONCLUSIVE)
+
+    first = _CALLS[kind](me, value, places[0])
+    return (yield from Read(life_of(me, key), first, parse, Paging(after, len(places))))
+
+
+def _let_in(reply: Reply, asked: str) -> Life:
+    # The Track API answers on both hosts, and says itself where the pair is at home.
+    body = reply.body if isinstance(reply.body, dict) else {}
+    region, workspace = body.get("region"), body.get("environment_id")
+    return Life(
+        ALIVE,
+        region if region in REGIONS else asked,
+        str(workspace) if isinstance(workspace, int) else "",
+    )

@@ -1,0 +1,355 @@
+"""Reporting webhooks: a quiet way for data to leave an account, and how it is shut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from respond.core.script import (
+    Api,
+    Becomes,
+    Call,
+    Done,
+    Effect,
+    Me,
+    Person,
+    Read,
+    Reply,
+    Script,
+    Subject,
+    Undo,
+    Write,
+    action,
+)
+from respond.core.shapes import Timestamp
+from respond.systems.customerio.audit_log import read_log
+from respond.systems.customerio.facts import (
+    SETTING_SETTLE_S,
+    WebhookId,
+    account_line,
+    api_allowed,
+    epoch,
+    id_of,
+    link,
+    subject,
+    webhook_place,
+)
+from respond.systems.customerio.hands import number
+from respond.systems.customerio.reading import (
+    NOWHERE,
+    Looking,
+    Workspace,
+    counted,
+    management,
+    rows_in,
+    workspaces,
+)
+from respond.systems.guards import GuardRefusedError
+
+__all__ = [
+    "ACTIONS",
+    "DisableWebhook",
+    "EnableWebhook",
+    "ListWebhooks",
+    "Webhook",
+    "WebhookList",
+    "WebhookState",
+]
+
+APP: Final = "app"
+"""Stands for the workspace where only our App API key can see it."""
+
+_UNSEEN: Final = frozenset({403, 404})
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRow:
+    """A reporting webhook.
+
+    ``endpoint`` and ``events`` are in it because the vendor wants them back with every change.
+    """
+
+    id: WebhookId
+    name: str
+    endpoint: str
+    events: tuple[str, ...]
+    disabled: bool
+    full_resolution: bool
+    with_content: bool
+
+    @property
+    def host(self) -> str:
+        """Where it sends to. The rest of an address may be a password."""
+        try:
+            return urlsplit(self.endpoint).hostname or "?"
+        except ValueError:
+            return "?"
+
+
+def _rows(place: str, name: str, replies: Sequence[Reply]) -> tuple[WebhookRow, ...] | None:
+    if replies[-1].status in _UNSEEN:
+        return None
+    return tuple(_row(place, row) for row in rows_in(replies, name))
+
+
+def _row(place: str, row: dict[str, Any]) -> WebhookRow:
+    events = row.get("events")
+    return WebhookRow(
+        WebhookId(f"webhook/{place}/{id_of(row, 'key.id')}"),
+        str(row.get("name") or ""),
+        str(row.get("endpoint") or ""),
+        tuple(map(str, events)) if isinstance(events, list) else (),
+        row.get("disabled") is True,
+        row.get("full_resolution") is True,
+        row.get("with_content") is True,
+    )
+
+
+def _list_of(me: Me, place: str) -> Subject[tuple[WebhookRow, ...] | None]:
+    return subject(me, "webhooks", place, settle_s=SETTING_SETTLE_S)
+
+
+def _webhooks(me: Me, place: str) -> Looking[tuple[WebhookRow, ...] | None]:
+    """The webhooks of a workspace, or None where we may not look."""
+    name = "webhook_configurations"
+    call = management(me, "v1", "environments", place, name, answers=_UNSEEN)
+    if place == APP:
+        name = "reporting_webhooks"
+        call = Call(me.connection.name, "app", "GET", ("v1", name), answers=_UNSEEN)
+    return (yield from Read(_list_of(me, place), call, lambda replies: _rows(place, name, replies)))
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A reporting webhook, as people see it.
+
+    Attributes:
+        host: Where it sends to.
+        with_content: Whole messages go there, not only what became of them.
+    """
+
+    id: WebhookId
+    name: str
+    host: str
+    disabled: bool
+    with_content: bool
+    workspace: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookList:
+    """All of them.
+
+    Attributes:
+        hosts: Where data goes now, without those that are switched off.
+        suspect: Those that send and were made or changed since the given time, as far as the
+            vendor's own log says so. Empty without a time.
+    """
+
+    webhooks: tuple[Webhook, ...]
+    count: int
+    hosts: tuple[str, ...]
+    suspect: tuple[Webhook, ...]
+
+
+@action(
+    "customerio.list_webhooks",
+    effect=Effect.READS,
+    output=WebhookList,
+    source="GET environments/{id}/webhook_configurations (CLI-ROUTE); App API (DOC)",
+)
+@dataclass(frozen=True)
+class ListWebhooks:
+    """List reporting webhooks, where each sends to, and which of them appeared since.
+
+    A webhook does not say when it was made; the audit log does, to whoever may read it.
+
+    Attributes:
+        since: Names as suspect what the log has as made or changed since.
+    """
+
+    since: Timestamp | None = None
+
+    def run(self, me: Me) -> Script[WebhookList]:
+        places = yield from workspaces(me)
+        found: list[Webhook] = []
+        unseen: list[Workspace] = []
+        for place in places:
+            rows = yield from _webhooks(me, place.id)
+            if rows is None:
+                unseen.append(place)
+            found.extend(_shown(row, place) for row in rows or ())
+        if len(unseen) == len(places) and me.connection.options.get("app"):
+            found.extend(_shown(row, NOWHERE) for row in (yield from _webhooks(me, APP)) or ())
+        lines = [f"UNSEEN reporting webhooks of {place.name}" for place in unseen]
+        suspect: tuple[Webhook, ...] = ()
+        if self.since:
+            log = yield from read_log(me, epoch(self.since), places)
+            lines += log.unseen
+            touched = {one.object_id for one in log.entries if one.object_type in _LOGGED_AS}
+            suspect = tuple(
+                one for one in found if not one.disabled and webhook_place(one.id)[1] in touched
+            )
+        return self._done(tuple(found), suspect, lines)
+
+    def _done(
+        self, found: tuple[Webhook, ...], suspect: tuple[Webhook, ...], unseen: Sequence[str]
+    ) -> Done[WebhookList]:
+        hosts = tuple(sorted({one.host for one in found if not one.disabled}))
+        lines = [
+            f"{one.name} sends {'whole messages' if one.with_content else 'events'} of "
+            f"{one.workspace or 'its workspace'} to {one.host}"
+            f"{f', made or changed since {self.since}' if one in suspect else ''}"
+            for one in found
+            if not one.disabled
+        ]
+        return Done(
+            WebhookList(found, len(found), hosts, suspect),
+            says=f"{counted(len(found), 'reporting webhook')}, "
+            f"sending to {', '.join(hosts) or 'nobody'}",
+            findings=(*lines, *unseen),
+        )
+
+
+_LOGGED_AS: Final = frozenset({"reporting_webhook", "webhook_configuration", "webhook"})
+"""What the log may call one; the vendor does not say."""
+
+
+def _shown(row: WebhookRow, place: Workspace) -> Webhook:
+    return Webhook(row.id, row.name, row.host, row.disabled, row.with_content, place.name)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookState:
+    """Whether it sends."""
+
+    id: WebhookId
+    disabled: bool
+    says: str
+
+
+def _switch(me: Me, webhook: WebhookId, *, disabled: bool) -> Script[WebhookState]:
+    place, inner = webhook_place(webhook)
+    rows = yield from _webhooks(me, place)
+    row = next((one for one in rows or () if one.id == webhook), None)
+    word = "disabled" if disabled else "enabled"
+    if row is None and disabled and rows is not None:
+        says = f"{webhook} is gone"
+        return Done(WebhookState(webhook, True, says), says=says)
+    if row is None:
+        raise GuardRefusedError(
+            f"{webhook} cannot be seen",
+            why="it is not listed" if rows is not None else "its list cannot be read",
+            do="look at it in the console",
+        )
+    if row.disabled != disabled:
+        yield _write(me, row, place, inner, disabled=disabled)
+    says = f"{row.name} to {row.host}: {word}"
+    return Done(WebhookState(webhook, disabled, says), says=says)
+
+
+def _hands(
+    me: Me, row: WebhookRow, place: str, inner: str, *, disabled: bool
+) -> Api[None] | Person[None]:
+    fields = {
+        "name": row.name,
+        "endpoint": row.endpoint,
+        "events": list(row.events),
+        "disabled": disabled,
+        "full_resolution": row.full_resolution,
+        "with_content": row.with_content,
+    }
+    options = me.connection.options
+    ours = place == APP or (options.get("app") and options.get("app_workspace") == place)
+    if ours and api_allowed(me, "customerio.reporting_webhooks.update"):
+        own = ("v1", "reporting_webhooks", inner)
+        return Api(Call(me.connection.name, APP, "PUT", own, body=fields), _nothing)
+    if place != APP and api_allowed(me, "customerio.webhooks.update"):
+        path = ("v1", "environments", place, "webhook_configurations", inner)
+        body = {"webhook_configuration": fields}
+        return Api(Call(me.connection.name, "management", "PUT", path, body=body), _nothing)
+    switch = "off" if disabled else "on"
+    workspace = str(options.get("app_workspace") or "") if place == APP else place
+    return Person(
+        steps=(
+            f"Switch to workspace {workspace}." if workspace else "Switch to its workspace.",
+            "Open Data & Integrations, Reporting Webhooks.",
+            f"Open {row.name}, which sends to {row.host}.",
+            f"Switch it {switch}, and save. Delete nothing: its settings are evidence.",
+        ),
+        link=link(me, "webhooks"),
+        look_for=f"It is shown as switched {switch}; I keep looking, and go on by myself.",
+        task=f"customerio.{'disable' if disabled else 'enable'}_reporting_webhook",
+        about={"environment": number(workspace), "id": number(inner)},
+        answer=None,
+    )
+
+
+def _nothing(_: Reply) -> None:
+    return None
+
+
+def _write(me: Me, row: WebhookRow, place: str, inner: str, *, disabled: bool) -> Write[None]:
+    def switched(before: tuple[WebhookRow, ...] | None) -> tuple[WebhookRow, ...] | None:
+        if before is None:
+            return None
+        return tuple(replace(one, disabled=disabled) if one.id == row.id else one for one in before)
+
+    back = "customerio.enable_webhook" if disabled else "customerio.disable_webhook"
+    verb = "disable" if disabled else "enable"
+    return Write(
+        says=f"{verb} {row.name}, which sends to {row.host}",
+        verb=verb,
+        target=row.name,
+        where=account_line(me, place if place != APP else ""),
+        effect=Effect.DESTROYS if disabled else Effect.WRITES,
+        hands=_hands(me, row, place, inner, disabled=disabled),
+        before={"id": row.id, "disabled": row.disabled},
+        after={"id": row.id, "disabled": disabled},
+        becomes=(Becomes(_list_of(me, place), switched),),
+        foretold=None,
+        undo=Undo(back, {"webhook": row.id}),
+        repeatable=True,
+        breaks=f"{row.host} gets nothing any more." if disabled else "",
+    )
+
+
+@action(
+    "customerio.disable_webhook",
+    effect=Effect.DESTROYS,
+    output=WebhookState,
+    source="App API PUT /v1/reporting_webhooks/{id} (DOC); management PUT (CLI-ROUTE)",
+    by_hand=(
+        "Open the workspace's reporting webhooks. Switch off those that nobody of you made.",
+        "https://fly.customer.io",
+    ),
+)
+@dataclass(frozen=True)
+class DisableWebhook:
+    """Switch a reporting webhook off, and keep its settings as evidence."""
+
+    webhook: WebhookId
+
+    def run(self, me: Me) -> Script[WebhookState]:
+        return (yield from _switch(me, self.webhook, disabled=True))
+
+
+@action(
+    "customerio.enable_webhook",
+    effect=Effect.WRITES,
+    output=WebhookState,
+    source="the way back of customerio.disable_webhook",
+)
+@dataclass(frozen=True)
+class EnableWebhook:
+    """Switch a reporting webhook on again."""
+
+    webhook: WebhookId
+
+    def run(self, me: Me) -> Script[WebhookState]:
+        return (yield from _switch(me, self.webhook, disabled=False))
+
+
+ACTIONS: tuple[type, ...] = (ListWebhooks, DisableWebhook, EnableWebhook)

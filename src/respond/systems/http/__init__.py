@@ -1,0 +1,1 @@
+"""Any system with an HTTP API, described in the runbook."""

@@ -1,0 +1,1 @@
+"""Steps that people do, and what they are told."""

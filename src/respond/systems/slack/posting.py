@@ -1,0 +1,433 @@
+"""Post messages, once.
+
+A message carries our mark (run and step) in its metadata. Before a message is posted, and after
+an answer was lost, the history is searched for it. Only our own bot's messages count: others can
+write metadata too, and could make us believe that somebody was told.
+
+A message may have buttons. They are part of the request, so a yes to the message covers them; what
+a click comes to is not decided here.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NewType
+
+from respond.core.script import (
+    Api,
+    Becomes,
+    Call,
+    Connection,
+    Done,
+    Effect,
+    Me,
+    Paging,
+    Proof,
+    Read,
+    Reply,
+    Script,
+    Subject,
+    Write,
+    action,
+)
+from respond.core.showable import showable, showable_host
+from respond.core.values import Late
+from respond.errors import StepFailedError
+from respond.systems.answers import answer_as
+from respond.systems.arguments import ArgumentError, one_line
+from respond.systems.people.recipients import refuse_kept_out
+from respond.systems.slack.accounts import PEOPLE_A_PAGE, find, ourselves
+from respond.systems.slack.replies import (
+    SETTLE_S,
+    UNREADABLE,
+    body_and_code,
+    get,
+    next_page,
+    records,
+    send,
+    text_at,
+    where,
+    yes,
+)
+
+__all__ = [
+    "Button",
+    "ChannelId",
+    "DirectMessage",
+    "PostMessage",
+    "Posted",
+    "Seen",
+    "check_channel",
+    "dm_read",
+    "inert",
+    "post",
+    "posted_from",
+]
+
+ChannelId = NewType("ChannelId", str)
+"""``C0INC1``: the id at the end of a channel's link. A name can be given to another channel."""
+
+_CHANNEL_ID: Final = re.compile(r"[CGD][A-Z0-9]{4,24}")
+_TEXT_MAX: Final = 40_000
+_MESSAGES_A_PAGE: Final = "200"
+_CLOCKS_APART_S: Final = 3600
+"""How far our clock may be ahead of Slack's; history is read from that long before the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button under a message, and the question that Slack puts before a click counts.
+
+    Attributes:
+        id: Which button it is, for whoever reads the click.
+        value: Comes back with the click as it is. Anybody in the conversation can read it.
+        says: Its label, at most 75 characters.
+        title: Of the question, at most 100 characters.
+        asks: The question, at most 300 characters.
+    """
+
+    id: str
+    value: str
+    says: str
+    title: str
+    asks: str
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """Where a message stands: its conversation, and its time stamp, which is its id."""
+
+    channel: str | Late
+    ts: str | Late
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Whether our message for this step was seen; without a time stamp it was not.
+
+    Attributes:
+        why_not: Why nobody could look, or empty.
+    """
+
+    channel: str = ""
+    ts: str = ""
+    why_not: str = ""
+
+
+def inert(text: str) -> str:
+    """Text that does nothing in Slack: everything in it shows, and no mention or link comes alive.
+
+    Source: Slack, "Formatting text for app surfaces", section on escaping.
+    """
+    # An escape has at most ten characters, so nothing is cut off here.
+    shown = showable(text, limit=10 * max(1, len(text)), newlines=True)
+    return html.escape(shown, quote=False)
+
+
+def check_channel(channel: str) -> None:
+    """Refuse what is no channel's id.
+
+    Raises:
+        ArgumentError: A name, or somebody's user id.
+    """
+    if not _CHANNEL_ID.fullmatch(channel):
+        raise ArgumentError("channel must be a channel's id such as C0INC1, not its name")
+
+
+def _check_text(text: str) -> None:
+    if not text.strip():
+        raise ArgumentError("text is empty")
+    length = len(inert(text))
+    if length > _TEXT_MAX:
+        raise ArgumentError(f"text has {length} characters; Slack takes at most {_TEXT_MAX}")
+
+
+def _blocks(text: str, buttons: Sequence[Button]) -> list[dict[str, Any]]:
+    """The text as plain text, a section a paragraph, and the buttons below it.
+
+    Source: Slack, "Block Kit", section, actions, button, and the confirmation dialog object.
+    """
+    said = [{"type": "section", "text": _plain(part)} for part in text.split("\n\n") if part]
+    return [*said, {"type": "actions", "elements": [_element(each) for each in buttons]}]
+
+
+def _plain(text: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": inert(text), "emoji": False}
+
+
+def _element(button: Button) -> dict[str, Any]:
+    return {
+        "type": "button",
+        "action_id": button.id,
+        "value": button.value,
+        "text": _plain(button.says),
+        "confirm": {
+            "title": _plain(button.title),
+            "text": _plain(button.asks),
+            "confirm": _plain(button.says),
+            "deny": _plain("Go back"),
+        },
+    }
+
+
+def _payload(me: Me) -> dict[str, str]:
+    return {"run_id": me.run, "step": me.step}
+
+
+def _history(connection: Connection, me: Me, channel: str) -> Call:
+    oldest = max(0, me.now - _CLOCKS_APART_S)
+    return get(
+        connection,
+        "conversations.history",
+        ("channel", channel),
+        ("oldest", f"{oldest}.000000"),
+        ("include_all_metadata", "true"),
+        ("limit", _MESSAGES_A_PAGE),
+    )
+
+
+def _channel_of(call: Call) -> str:
+    return dict(call.query).get("channel", "")
+
+
+def _marked(reply: Reply, me: Me, us: str) -> str:
+    """Time stamp of our own message for this step on a page of history, or empty."""
+    body = reply.body if isinstance(reply.body, dict) else {}
+    for message in body.get("messages") or ():
+        if not isinstance(message, dict) or message.get("user") != us:
+            continue
+        metadata = message.get("metadata")
+        payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
+        if isinstance(payload, dict) and payload.items() >= _payload(me).items():
+            return text_at(message, "ts")
+    return ""
+
+
+def _message_read(
+    connection: Connection, me: Me, subject: Subject[Seen], channel: str, us: str
+) -> Read[Seen]:
+    """Look for our message in a channel."""
+
+    def parse(replies: Sequence[Reply]) -> Seen:
+        for reply in replies:
+            _, code = body_and_code(reply)
+            if code in UNREADABLE:
+                return Seen(why_not=code)
+            records(yes(reply), "messages")
+            if ts := _marked(reply, me, us):
+                return Seen(channel, ts)
+        return Seen()
+
+    def after(call: Call, reply: Reply, _: int) -> Call | None:
+        return None if _marked(reply, me, us) else next_page(call, reply)
+
+    return Read(subject, _history(connection, me, channel), parse, Paging(after))
+
+
+def dm_read(
+    connection: Connection,
+    me: Me,
+    subject: Subject[Seen],
+    user: str,
+    us: str,
+) -> Read[Seen]:
+    """Look for our message in the direct messages with somebody.
+
+    One look over two methods: the list of conversations says whether there is one with this
+    person, and its history whether our message is in it. No conversation, no message. A look that
+    fails ends the step: a message that could not be looked for must not pass for one not sent.
+    """
+
+    def direct(reply: Reply) -> str:
+        body = reply.body if isinstance(reply.body, dict) else {}
+        for place in body.get("channels") or ():
+            if isinstance(place, dict) and place.get("user") == user:
+                return text_at(place, "id")
+        return ""
+
+    def after(call: Call, reply: Reply, _: int) -> Call | None:
+        if (found := direct(reply)) and not _channel_of(call):
+            return _history(connection, me, found)
+        return None if _marked(reply, me, us) else next_page(call, reply)
+
+    def parse(replies: Sequence[Reply]) -> Seen:
+        channel = ""
+        for reply in replies:
+            body, code = body_and_code(reply)
+            if code in UNREADABLE:
+                return Seen(why_not=code)
+            records(yes(reply), "messages" if "messages" in body else "channels")
+            channel = direct(reply) or channel
+            if ts := _marked(reply, me, us):
+                return Seen(channel, ts)
+        return Seen()
+
+    query = (("types", "im"), ("exclude_archived", "true"), ("limit", PEOPLE_A_PAGE))
+    return Read(subject, get(connection, "conversations.list", *query), parse, Paging(after))
+
+
+def post(
+    connection: Connection,
+    me: Me,
+    *,
+    subject: Subject[Seen],
+    seen: Seen,
+    channel: str,
+    text: str,
+    to: str,
+    buttons: Sequence[Button] = (),
+) -> Write[Posted]:
+    """Post with our mark. Where the history cannot be read, nobody can see whether it arrived.
+
+    ``channel`` is a conversation's id, or somebody's user id: that posts into the direct messages
+    with them, opened if need be. ``to`` is whom a reader takes it to be for. With buttons the text
+    stands in blocks too, and by itself serves where those are not shown.
+
+    Source: Slack Web API, method chat.postMessage.
+    """
+
+    def parse(reply: Reply) -> Posted:
+        body = yes(reply)
+        return Posted(channel=text_at(body, "channel"), ts=text_at(body, "ts"))
+
+    body: dict[str, Any] = {
+        "channel": channel,
+        "text": inert(text),
+        "mrkdwn": False,
+        "parse": "none",
+        "link_names": False,
+        "unfurl_links": False,
+        "unfurl_media": False,
+        "metadata": {"event_type": "respond_step", "event_payload": _payload(me)},
+    }
+    if buttons:
+        body["blocks"] = _blocks(text, buttons)
+    return Write(
+        says=f"Slack message to {to}",
+        verb="post",
+        target=to,
+        where=where(connection),
+        effect=Effect.WRITES,
+        hands=Api(send(connection, "chat.postMessage", body), parse),
+        before={"posted": False},
+        after={"posted": True, "to": to},
+        becomes=(Becomes(subject, lambda _: Seen(channel=channel, ts="foretold")),),
+        foretold=Posted(Late(me.step, "channel"), Late(me.step, "ts")),
+        proof=Proof.BLIND if seen.why_not else Proof.SEEN,
+    )
+
+
+def posted_from(answer: object) -> Posted:
+    """What a post answered; a person's word for it has no ids."""
+    return answer_as(Posted, answer, Posted("", ""))
+
+
+def _unproved(seen: Seen, to: str) -> tuple[str, ...]:
+    if not seen.why_not:
+        return ()
+    return (f"the history with {to} cannot be read ({seen.why_not}): nobody can look it up",)
+
+
+@action(
+    "slack.post_message",
+    effect=Effect.WRITES,
+    output=Posted,
+    source="Slack Web API, methods chat.postMessage and conversations.history",
+)
+@dataclass(frozen=True)
+class PostMessage:
+    """Post a text into a channel, once.
+
+    The text is shown as it is: markup, mentions and previews stay dead. If an answer is lost, the
+    message is looked for in the channel's history before anything is posted again; a token that
+    cannot read the history makes the message one that nobody can look up.
+
+    Attributes:
+        channel: The channel's id.
+        text: At most 40,000 characters, once escaped. Never put a secret in.
+    """
+
+    channel: ChannelId
+    text: str
+
+    def __post_init__(self) -> None:
+        check_channel(self.channel)
+        _check_text(self.text)
+
+    def run(self, me: Me) -> Script[Posted]:
+        slack = me.connection
+        us = yield from ourselves(slack)
+        subject: Subject[Seen] = Subject(
+            f"{slack.name}/message/{self.channel}/{me.run}/{me.step}", settle_s=SETTLE_S
+        )
+        seen = yield from _message_read(slack, me, subject, self.channel, us)
+        if seen.ts:
+            return Done(Posted(seen.channel, seen.ts), says=f"stands in {self.channel} already")
+        posted = yield from post(
+            slack,
+            me,
+            subject=subject,
+            seen=seen,
+            channel=self.channel,
+            text=self.text,
+            to=self.channel,
+        )
+        return Done(
+            posted_from(posted),
+            says=f"posted in {self.channel}",
+            findings=_unproved(seen, self.channel),
+        )
+
+
+@action(
+    "slack.dm",
+    effect=Effect.WRITES,
+    output=Posted,
+    source="Slack Web API, methods users.lookupByEmail, conversations.list, chat.postMessage",
+)
+@dataclass(frozen=True)
+class DirectMessage:
+    """Send somebody a direct message, once; never the subject of the incident or a suspect.
+
+    Posting to somebody's user id opens the conversation when there is none yet, so that nothing
+    else has to be written first.
+
+    Attributes:
+        email: The address in their Slack profile.
+        text: As for ``slack.post_message``.
+    """
+
+    email: str
+    text: str
+
+    def __post_init__(self) -> None:
+        one_line("email", self.email)
+        _check_text(self.text)
+
+    def run(self, me: Me) -> Script[Posted]:
+        slack, to = me.connection, showable_host(self.email)
+        refuse_kept_out(me, self.email)
+        person = yield from find(slack, self.email)
+        # The profile is asked too: an address may lead to somebody else's account.
+        refuse_kept_out(me, person.email)
+        if not person.active or person.bot:
+            raise StepFailedError(
+                f"nobody can be told as {to}",
+                why="Slack has no active person with this address",
+                do="reach them another way",
+                by_hand=True,
+            )
+        us = yield from ourselves(slack)
+        subject: Subject[Seen] = Subject(
+            f"{slack.name}/dm/{person.id}/{me.run}/{me.step}", settle_s=SETTLE_S
+        )
+        seen = yield from dm_read(slack, me, subject, person.id, us)
+        if seen.ts:
+            return Done(Posted(seen.channel, seen.ts), says=f"{to} has it already")
+        posted = yield from post(
+            slack, me, subject=subject, seen=seen, channel=person.id, text=self.text, to=to
+        )
+        return Done(posted_from(posted), says=f"sent to {to}", findings=_unproved(seen, to))

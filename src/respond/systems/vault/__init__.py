@@ -1,0 +1,1 @@
+"""Where new secrets go: Vault and other sinks."""

@@ -1,0 +1,187 @@
+"""Put a runbook on the stage: the simulated company, the real engine, a person who says yes.
+
+For tests of runbooks and for authors of actions. A stage can be killed at any moment and go on,
+and says at the end what happened in the company.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from respond.adapters.prompt.terminal import AutoPrompt
+from respond.adapters.store.sealing import describe_secret
+from respond.company import Server, default_company, serve
+from respond.company.crash_points import Moments
+from respond.company.rehearsal import Rehearsal, rehearsal_inputs
+from respond.core.fold import RunState, fold
+from respond.core.runbook import Runbook
+from respond.core.script import Person
+from respond.engine.engine import Engine
+from respond.engine.proposing import propose
+from respond.engine.undo import undo_run
+from respond.errors import ExitCode, UsageError
+from respond.ports import Clock, Progress, Prompt
+from respond.views.live import QuietProgress
+from respond.wiring.places import Places
+from respond.wiring.session import Session, load_runbook, rehearsal_session, systems_of
+
+__all__ = ["Stage"]
+
+
+@dataclass(slots=True)
+class Stage:
+    """One company, one run. Use it as a context manager.
+
+    Attributes:
+        routes: The company shows the routes that its vendor has not confirmed.
+        asked: What was asked, over all advances.
+        spent_s: Real time of each advance, in seconds, for benches.
+    """
+
+    folder: Path
+    name: str
+    routes: bool = False
+    by_hand: bool = False
+    project: Path | None = None
+    run: str = "XX-TEST"
+    prompt: Callable[[Clock, Rehearsal], Prompt] | None = None
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    progress: Callable[[Clock], Progress] = lambda _: QuietProgress()
+    ahead_s: float = 0.0
+    server: Server = field(init=False)
+    runbook: Runbook = field(init=False)
+    rehearsal: Rehearsal = field(init=False)
+    state: RunState | None = field(default=None, init=False)
+    asked: list[Any] = field(default_factory=list, init=False)
+    spent_s: list[float] = field(default_factory=list, init=False)
+    _clicked: set[tuple[str, str]] = field(default_factory=set, init=False)
+
+    def __enter__(self) -> Self:
+        self.server = serve(default_company(guess_routes=self.routes))
+        self.rehearsal = Rehearsal.start(at=self.server.base_url)
+        self.runbook = load_runbook(self.places, self.name)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.close()
+
+    @property
+    def places(self) -> Places:
+        return Places(self.project, self.folder)
+
+    def faults(self, *faults: str) -> None:
+        self.rehearsal.doors.post("faults", {"faults": list(faults)})
+
+    def advance(self, moments: Moments | None = None) -> ExitCode:
+        """Carry the run on, from its beginning or from where it was left.
+
+        Raises:
+            Killed: At the chosen moment; advance again to resume.
+        """
+        with self.engine(moments) as engine:
+            began = time.perf_counter()
+            try:
+                return engine.advance()
+            finally:
+                self.spent_s.append(time.perf_counter() - began)
+
+    def undo(self, moments: Moments | None = None) -> ExitCode:
+        """Put back what the run changed.
+
+        Raises:
+            Killed: At the chosen moment; undo again to go on.
+        """
+        with self.engine(moments) as engine:
+            return undo_run(engine)
+
+    @contextmanager
+    def engine(self, moments: Moments | None = None, *, dry_run: bool = False) -> Iterator[Engine]:
+        """A new engine for the run, as a new process would have it.
+
+        Args:
+            dry_run: With a journal in memory; it can make the plan and nothing else.
+        """
+        session = rehearsal_session(
+            self.places,
+            self.rehearsal,
+            run=self.run,
+            prompt=lambda clock, _: self._prompt(clock),
+            progress=self.progress,
+            by_hand=self.by_hand,
+            dry_run=dry_run,
+            ahead_s=self.ahead_s,
+            systems=systems_of(self.runbook),
+            moments=moments,
+        )
+        try:
+            if fold(session.journal.records(self.run)) is None:
+                self._propose(session)
+            engine = session.engine(self.runbook)
+            try:
+                yield engine
+            finally:
+                self.state = engine.state
+        finally:
+            self.asked += getattr(session.prompt, "asked", [])
+            self.ahead_s = (session.clock.now_ms() - _machine_ms()) / 1000
+            session.close()
+
+    def _propose(self, session: Session) -> None:
+        now_s = session.clock.now_ms() // 1000
+        given = rehearsal_inputs(self.runbook, self.rehearsal.story, self.overrides, now_s)
+        propose(
+            self.runbook,
+            given,
+            run=self.run,
+            site=session.site,
+            journal=session.journal,
+            clock=session.clock,
+            describe=describe_secret,
+        )
+
+    def _prompt(self, clock: Clock) -> Prompt:
+        if self.prompt is not None:
+            return self.prompt(clock, self.rehearsal)
+        return AutoPrompt(self.click, clock)
+
+    def click(self, task: Person[Any]) -> str | None:
+        """The person does it; asked again after a crash, they know that they have done it."""
+        done = (task.task, repr(sorted(task.about.items())))
+        try:
+            pasted = self.rehearsal.click(task)
+        except UsageError:
+            if done not in self._clicked:
+                raise
+            return None
+        self._clicked.add(done)
+        return pasted
+
+    # --- what happened --------------------------------------------------------------------------
+
+    def effects(self) -> list[dict[str, Any]]:
+        listed: list[dict[str, Any]] = self.rehearsal.doors.get("effects")["effects"]
+        return listed
+
+    def tally(self) -> Counter[tuple[str, str]]:
+        """How often each kind of effect happened to each system."""
+        return Counter((e["system"], e["kind"]) for e in self.effects())
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        counted: dict[str, dict[str, int]] = self.rehearsal.doors.get("counts")
+        return counted
+
+    def company(self) -> Any:
+        """The company's state, as it is shown at the end of a rehearsal."""
+        return self.rehearsal.doors.get("state")
+
+
+def _machine_ms() -> int:
+    from respond.adapters.clock import SystemClock  # noqa: PLC0415 - only here
+
+    return SystemClock().now_ms()

@@ -1,0 +1,136 @@
+"""The list of runs, and where one of them stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from respond.core.fold import RunState, RunStatus, StepState
+from respond.core.outcome import outcome_of
+from respond.errors import ExitCode
+from respond.ports import Head
+from respond.views.layout import bullets, cell_rows, labelled, pad, said, width_of, word
+from respond.views.style import PLAIN, Style, Tone
+from respond.views.summary import containment_lines, item_lines
+from respond.views.words import (
+    EXIT_MEANS,
+    clock_text,
+    day_text,
+    head_line,
+    mode_of,
+    mode_word,
+    phase_word,
+    runbook_of,
+)
+
+__all__ = ["run_status", "runs_table"]
+
+_GAP: Final = "  "
+_STATUS_MIN: Final = 18
+_SAYS_MAX: Final = 80
+
+
+def runs_table(states: Iterable[RunState], *, width: int = 80, style: Style = PLAIN) -> str:
+    """One line a run, the newest first; open ones say how to go on."""
+    rows = [
+        (
+            word(state.id, limit=16),
+            word(runbook_of(state), limit=40),
+            mode_word(mode_of(state)) if mode_of(state) else "?",
+            day_text(state.proposed_at)[:16],
+            status_text(state),
+        )
+        for state in reversed(list(states))
+    ]
+    if not rows:
+        return "There are no runs yet. Begin with: respond rehearse compromised-key\n"
+    titles = ("run", "runbook", "mode", "began (UTC)", "stands")
+    widths = [max(width_of(row[n]) for row in (titles, *rows)) for n in range(4)]
+    widths[1] = min(widths[1], 22)
+    widths.append(max(_STATUS_MIN, width - sum(widths) - 4 * len(_GAP)))
+    lines = [_GAP.join(pad(t, w) for t, w in zip(titles, widths, strict=True)).rstrip()]
+    for row in rows:
+        for cells in cell_rows(row, widths):
+            if row[2] == "REAL":
+                cells[2] = style.paint(cells[2], Tone.STRONG)
+            lines.append(_GAP.join(cells).rstrip())
+    return "\n".join(lines) + "\n"
+
+
+_IN_HANDS: Final = "in a person's hands"
+
+
+def status_text(state: RunState) -> str:
+    """Where a run stands, in a few words."""
+    match state.status:
+        case RunStatus.ENDED:
+            code = ExitCode(state.ended["exit"])
+            says = said(state.ended.get("say", ""), limit=_SAYS_MAX)
+            return f"ended {int(code)}: {says if code and says else EXIT_MEANS[code]}"
+        case RunStatus.PARKED:
+            return f"PARKED: {said(state.parked.get('why', '')) or 'waits for a person'}"
+        case RunStatus.RUNNING:
+            return "running, or its process died: resume looks first"
+        case RunStatus.PLANNED:
+            return "planned, not started"
+        case RunStatus.PROPOSED:
+            return "proposed, not planned"
+
+
+def run_status(state: RunState, head: Head, *, width: int = 80, style: Style = PLAIN) -> str:
+    """One run: its steps, what it waits for, what is left, and how to go on."""
+    return "\n".join(_status(state, head, width, style)) + "\n"
+
+
+def _status(state: RunState, head: Head, width: int, style: Style) -> Iterator[str]:
+    right = f"began {day_text(state.proposed_at)}"
+    yield head_line(state.id, runbook_of(state), mode_of(state), right, width, style)
+    yield from labelled("Stands", status_text(state), width)
+    yield from labelled("Operator", word(state.operator), width)
+    if state.status is RunStatus.PARKED:
+        yield from _waits_for(state, width)
+        go_on = said(state.parked.get("do", "")) or f"respond resume {word(state.id)}"
+        yield from labelled("Go on with", go_on, width)
+    elif state.status is not RunStatus.ENDED:
+        yield from labelled("Go on with", f"respond resume {word(state.id)}", width)
+    outcome = outcome_of(state)
+    yield from containment_lines(outcome.containment, width)
+    if state.steps:
+        yield ""
+        yield from bullets((_step(step) for step in state.steps.values()), width)
+    for title, items in (("LEFT TO DO", outcome.left_to_do), ("LOOK AT", outcome.look_at)):
+        if items:
+            yield ""
+            yield style.paint(title, Tone.CARE)
+            yield from bullets(item_lines(items), width)
+    yield ""
+    yield from labelled("Journal", f"{head.size} {word(head.hash[:8])}", width)
+
+
+def _waits_for(state: RunState, width: int) -> Iterator[str]:
+    """What a run that is parked waits for, as it stands now."""
+    asks = state.parked.get("asks", {})
+    votes = [v for v in state.votes if v.nonce == asks.get("id") and asks.get("kind") == "approval"]
+    if not votes:
+        yield from labelled("Because", said(state.parked.get("reason", "")) or "-", width)
+    for vote in votes:
+        text = f"{word(vote.who.id)} said {vote.verdict.value} ({vote.who.strength.value})"
+        yield from labelled("Answer", text, width)
+    if asks.get("kind") in ("question", "task"):
+        yield from labelled("Asked", said(asks.get("title", "")), width)
+        for line in asks.get("lines", ()):
+            yield from labelled("", said(line), width)
+        yield from labelled("Words", " | ".join(map(said, asks.get("words", ()))), width)
+
+
+def _step(step: StepState) -> str:
+    title = said(step.title or step.address)
+    end = step.conclusion
+    if end is None:
+        if any(write.by != "person" for write in step.open()):
+            return f"{title}: may have happened: resume looks"
+        begun = _IN_HANDS if step.open() else "begun"
+        return f"{title}: {begun}"
+    phase = f"{phase_word(step.phase).lower()}, " if step.phase else ""
+    proof = "" if end.proved or not end.how.is_good else ", not proved"
+    return f"{title}: {end.how.value.replace('-', ' ')}{proof} ({phase}{clock_text(end.at)})"

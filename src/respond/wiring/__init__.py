@@ -1,0 +1,1 @@
+"""The one place that reads configuration and environment, and builds real things."""

@@ -1,0 +1,118 @@
+"""The server as one ASGI application: deliveries, health, figures, and the pages.
+
+It joins what others made and decides nothing. Starting and stopping follow the server's own life
+(lifespan): a run in flight is taken to its next safe point, and carried on at the next start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Final
+
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from respond.errors import RespondError
+from respond.server.event_stream import Streams
+from respond.server.metrics import CONTENT_TYPE
+from respond.server.pages import PageSettings, pages
+
+if TYPE_CHECKING:
+    from respond.wiring.server import House
+
+__all__ = ["STOP_S", "application"]
+
+STOP_S: Final = 20
+"""How long runs in flight get to come to rest when the server stops, in seconds."""
+
+_TURN_S: Final = 0.0005
+"""How long one thread may compute while another waits; Python's own is ten times as long."""
+
+_ROOM_BYTES: Final = 4 << 20
+"""Less room than this on the journal's disk, and the next night does not fit."""
+
+_STUCK_MS: Final = 60_000
+"""A round of the conductor that takes longer is no sign of life."""
+
+
+def application(house: House) -> Starlette:
+    """The application of a house; it starts and stops the house's threads."""
+    streams = Streams(house.clock)
+
+    def on_change(run: str) -> None:
+        del run
+        house.conductor.news()
+
+    routes: list[BaseRoute] = [
+        Route("/hooks/{source}", house.receiver),
+        Route("/healthz", _Health(house).alive),
+        Route("/readyz", _Health(house).ready),
+        Route("/metrics", _Health(house).figures),
+        *pages(
+            house.board,
+            house.entry,
+            PageSettings(house.url, house.mode, house.session_key),
+            house.signon,
+            house.runbook,
+            on_change,
+            lambda: house.inbox.recent(50),
+            streams,
+        ),
+    ]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        # Deliveries are answered between the turns of threads that make plans: shorter turns.
+        sys.setswitchinterval(_TURN_S)
+        house.conductor.start()
+        house.log.info("server.started", mode=house.mode, url=house.url)
+        try:
+            yield
+        finally:
+            streams.close()
+            rested = await to_thread.run_sync(house.conductor.stop, STOP_S)
+            if not rested:
+                house.log.warning("server.stopped-hard", why="a run did not come to rest in time")
+            house.log.info("server.stopped")
+
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+class _Health:
+    """Whether it lives, whether it is ready, and its figures. No detail for strangers."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def alive(self, request: Request) -> Response:
+        """200 while the threads go round."""
+        del request
+        house = self._house
+        stuck = house.clock.mono_ms() - house.conductor.alive_ms > _STUCK_MS
+        return JSONResponse({"alive": not stuck}, 503 if stuck else 200)
+
+    def ready(self, request: Request) -> Response:
+        """200 when journal and inbox can be used; what is wrong stands in the log."""
+        del request
+        house = self._house
+        try:
+            house.journal.head()
+            house.inbox.count_waiting()
+            room = shutil.disk_usage(house.path.parent).free
+        except (RespondError, OSError) as error:
+            house.log.warning("server.not-ready", why=str(error))
+            return JSONResponse({"ready": False}, 503)
+        if room < _ROOM_BYTES:
+            house.log.warning("server.not-ready", why=f"{room} bytes are free for the journal")
+            return JSONResponse({"ready": False}, 503)
+        return JSONResponse({"ready": True})
+
+    def figures(self, request: Request) -> Response:
+        del request
+        return Response(self._house.metrics.text(), media_type=CONTENT_TYPE)

@@ -1,0 +1,105 @@
+"""Where things lie on this machine: the project, its runbooks, and the user's state folder.
+
+The only module besides ``wiring`` that reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from respond.errors import UsageError
+
+__all__ = ["Found", "Places", "shipped_runbooks"]
+
+PROJECT_FILE = "respond.toml"
+RUNBOOK_BYTES_MAX = 262_144
+
+
+def shipped_runbooks() -> Path:
+    """The folder of the runbooks that come with the tool (in the wheel, or in the checkout)."""
+    inside = Path(__file__).parents[1] / "runbooks"
+    return inside if inside.is_dir() else Path(__file__).parents[3] / "runbooks"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A runbook file. ``shadows`` is set when a project's file hides a shipped one."""
+
+    name: str
+    path: Path
+    shipped: bool
+    shadows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The project folder (None without ``respond.toml``) and the state folder."""
+
+    project: Path | None
+    state: Path
+
+    @classmethod
+    def here(cls, project: str = "") -> Places:
+        """Look upwards from the working directory for ``respond.toml``, or take ``--project``.
+
+        Raises:
+            UsageError: ``--project`` names a folder without ``respond.toml``.
+        """
+        given = os.environ.get("XDG_STATE_HOME", "")
+        state = Path(given) if given else Path.home() / ".local" / "state"
+        return cls(_find(project), state / "respond")
+
+    @property
+    def config(self) -> Path | None:
+        return self.project / PROJECT_FILE if self.project is not None else None
+
+    @property
+    def journal(self) -> Path:
+        return self.state / "journal.db"
+
+    @property
+    def rehearsals(self) -> Path:
+        return self.state / "rehearsals"
+
+    def runbooks(self) -> dict[str, Found]:
+        """Every runbook by name, the project's before the shipped ones."""
+        found = {
+            path.stem: Found(path.stem, path, shipped=True)
+            for path in sorted(shipped_runbooks().glob("*.yaml"))
+        }
+        if self.project is not None:
+            for path in sorted((self.project / "runbooks").glob("*.yaml")):
+                shadows = path.stem in found and found[path.stem].path.resolve() != path.resolve()
+                found[path.stem] = Found(path.stem, path, shipped=False, shadows=shadows)
+        return found
+
+
+def read_runbook(path: Path) -> bytes:
+    """The file's bytes, never more than a runbook may have plus one (so that the limit shows).
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(RUNBOOK_BYTES_MAX + 1)
+    except OSError as error:
+        raise UsageError(f"the runbook {path} cannot be read", why=error.strerror or "") from error
+
+
+def _find(project: str) -> Path | None:
+    if project:
+        folder = Path(project)
+        if folder.name == PROJECT_FILE:
+            folder = folder.parent
+        if not (folder / PROJECT_FILE).is_file():
+            raise UsageError(
+                f"{folder} has no {PROJECT_FILE}", do="respond init, or another folder"
+            )
+        return folder.resolve()
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        if (folder / PROJECT_FILE).is_file():
+            return folder
+    return None

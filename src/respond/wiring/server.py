@@ -1,0 +1,695 @@
+"""Put a server together: inbox, journal, receiver, workers, page. ``wiring`` for ``respond serve``.
+
+A rehearsal has the same parts around the simulated company: real deliveries, real approvals, and
+writes that reach nothing real.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from respond.core.approval import People
+from respond.core.events import Actor, Strength
+from respond.core.fold import RunState
+from respond.core.incoming import Delivery, Incoming
+from respond.core.plan import digest_of
+from respond.core.runbook import Runbook
+from respond.engine.setting import Site
+from respond.errors import NotReadyError, RespondError, UsageError
+from respond.ports import Clock, Reader
+from respond.wiring.session import (
+    ENGINE,
+    SERVED,
+    Served,
+    chance,
+    credential_store,
+    endpoint_of,
+    journal_path,
+    load_project,
+    load_runbook,
+    open_keys,
+    real_session,
+    rehearsal_session,
+    systems_of,
+)
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    from respond.adapters.secrets.redactor import Redactor
+    from respond.adapters.store.inbox_sqlite import SqliteInbox
+    from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.company.rehearsal import Rehearsal, RehearsalClock, StorySecrets
+    from respond.formats.project.project_file import Project, SourceConfig
+    from respond.people.answers import Entry
+    from respond.ports import KeyStore, Secrets
+    from respond.server.board import Board
+    from respond.server.conducting import Conductor
+    from respond.server.metrics import Metrics
+    from respond.server.receiving import Receiver
+    from respond.server.signon import SignOn
+    from respond.wiring.places import Places
+    from respond.wiring.session import Session
+
+__all__ = ["House", "build"]
+
+_SESSION_KEY_BYTES = 32
+
+
+@dataclass(slots=True)
+class House:
+    """Everything of one server. ``close`` it when it is stopped."""
+
+    places: Places
+    project: Project
+    mode: str
+    url: str
+    clock: Clock
+    keys: KeyStore
+    journal: SqliteJournal
+    path: Path
+    inbox: SqliteInbox
+    board: Board
+    entry: Entry
+    people: People
+    log: FilteringBoundLogger
+    metrics: Metrics
+    receiver: Receiver
+    conductor: Conductor
+    signon: SignOn | None
+    session_key: bytes
+    runbook: Callable[[str], Runbook]
+    closers: list[Callable[[], None]] = field(default_factory=list)
+
+    def close(self) -> None:
+        for close in reversed(self.closers):
+            close()
+
+
+class _Runbooks:
+    """Runbooks by name, read and checked anew only when one of the files has changed.
+
+    Reading one takes longer than most looks, and a server takes each run up many times. Every file
+    counts, for a runbook may be part of another.
+    """
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._lock = threading.Lock()
+        self._stamp: tuple[tuple[str, int, int], ...] = ()
+        self._read: dict[str, Runbook] = {}
+
+    def __call__(self, name: str) -> Runbook:
+        """Read one; raises as ``load_runbook``."""
+        with self._lock:
+            stamp = tuple(self._stamps())
+            if stamp != self._stamp:
+                self._stamp, self._read = stamp, {}
+            if name not in self._read:
+                self._read[name] = load_runbook(self._places, name)
+            return self._read[name]
+
+    def _stamps(self) -> Iterator[tuple[str, int, int]]:
+        for found in self._places.runbooks().values():
+            try:
+                status = found.path.stat()
+            except OSError:
+                continue  # Gone between two looks: the list itself differs next time.
+            yield str(found.path), status.st_mtime_ns, status.st_size
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What the parts of a house share while it is put together."""
+
+    places: Places
+    project: Project
+    url: str
+    clock: Clock
+    keys: KeyStore
+    people: People
+    redactor: Redactor
+    secrets: Secrets
+    fresh_secrets: Callable[[], Secrets]
+    log: FilteringBoundLogger
+    rehearsal: Rehearsal | None
+    jumping: RehearsalClock | None
+    story: StorySecrets | None
+    closers: list[Callable[[], None]] = field(default_factory=list)
+    runbooks: _Runbooks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.runbooks = _Runbooks(self.places)
+
+    @property
+    def mode(self) -> str:
+        return "rehearsal" if self.rehearsal is not None else "real"
+
+
+def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) -> House:
+    """Put it together; nothing is started.
+
+    Args:
+        at: Address of a simulated company, for a rehearsal; empty for the real systems.
+        url: Address of the page as people reach it, where ``[server]`` names none.
+
+    Raises:
+        NotReadyError: No project, a source without a good secret, no key store.
+        FormatFaults: Something in ``respond.toml`` or a runbook is wrong.
+        JournalUnusableError, JournalBrokenError: As ``SqliteJournal.open``.
+    """
+    from respond.adapters.store.inbox_sqlite import SqliteInbox
+    from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.people.answers import Entry
+    from respond.server.board import Board, checker
+    from respond.server.metrics import Metrics
+
+    if places.project is None:
+        raise NotReadyError(
+            "there is no project here, so nobody may send and nobody may decide",
+            why="no respond.toml in this folder or above it",
+            do="respond init FOLDER; docs/server.md has an example",
+        )
+    project = load_project(places)
+    parts = _parts(places, project, at, project.server.url or url, verbosity)
+    path = _journal_path(parts)
+    actor = Actor("server", Strength.MACHINE)
+    journal = SqliteJournal.open(path, keys=parts.keys, clock=parts.clock, create=True, actor=actor)
+    inbox = SqliteInbox.open(path.with_name("inbox.db"), clock=parts.clock, redactor=parts.redactor)
+    board = Board(journal, parts.clock, checker(path, parts.keys))
+    entry = Entry(journal, parts.clock, parts.people, project.person_keys)
+    metrics = Metrics()
+    conductor = _conductor(parts, journal, inbox, board, entry, metrics)
+    house = House(
+        places=places,
+        project=project,
+        mode=parts.mode,
+        url=parts.url,
+        clock=parts.clock,
+        keys=parts.keys,
+        journal=journal,
+        path=path,
+        inbox=inbox,
+        board=board,
+        entry=entry,
+        people=parts.people,
+        log=parts.log,
+        metrics=metrics,
+        receiver=_receiver(parts, inbox, entry, metrics, conductor, board),
+        conductor=conductor,
+        signon=_signon(parts),
+        # A restart signs everybody off: who has signed off is known to this process alone.
+        session_key=secrets.token_bytes(_SESSION_KEY_BYTES),
+        runbook=parts.runbooks,
+    )
+    rehearsal = parts.rehearsal
+    house.closers = [
+        journal.close,
+        *([rehearsal.close] if rehearsal is not None else []),
+        inbox.close,
+        *parts.closers,
+        house.receiver.close,
+    ]
+    return house
+
+
+def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) -> _Parts:
+    from respond.adapters.clock import SystemClock
+    from respond.adapters.log import close_library_loggers, make_logger
+    from respond.adapters.secrets.key_stores import FolderKeys
+    from respond.adapters.secrets.redactor import Redactor
+
+    redactor, base = Redactor(), SystemClock()
+    clock: Clock = base
+    rehearsal = jumping = story = None
+    keys: KeyStore
+    if at:
+        from respond.company.rehearsal import Rehearsal, RehearsalClock, remember
+
+        rehearsal = Rehearsal.start(at=at)
+        # Whoever finds one of its runs finds its company too.
+        remember(places.rehearsals / SERVED, {"at": at})
+        keys = FolderKeys(places.rehearsals / SERVED / "keys")
+        jumping = RehearsalClock(base, rehearsal.doors, ahead_s=_ahead_s(places, keys, base))
+        clock, story = jumping, rehearsal.secrets()
+        people = _rehearsing_people(project, rehearsal)
+    else:
+        keys, people = open_keys(project, places), project.people
+    close_library_loggers()
+    log = make_logger(
+        redactor, clock, sys.stderr, verbosity=verbosity, terminal=sys.stderr.isatty()
+    )
+    store = open_keys(project, places) if _wants_store(project) else keys
+
+    def fresh() -> Secrets:
+        return credential_store(project, store, redactor, clock)
+
+    return _Parts(
+        places, project, url, clock, keys, people, redactor, fresh(), fresh, log,
+        rehearsal, jumping, story,
+    )  # fmt: skip
+
+
+def _wants_store(project: Project) -> bool:
+    """Whether some credential lies in the key store, which a machine without a keyring lacks."""
+    return "keyring" in project.references.values()
+
+
+def _ahead_s(places: Places, keys: KeyStore, clock: Clock) -> float:
+    """How far a rehearsing server's clock was ahead when its last record was made."""
+    from datetime import datetime
+
+    from respond.adapters.store.journal_sqlite import SqliteJournal
+
+    path = places.rehearsals / SERVED / "journal.db"
+    if not path.is_file():
+        return 0.0
+    actor = Actor("server", Strength.MACHINE)
+    with SqliteJournal.open(path, keys=keys, clock=clock, create=False, actor=actor) as journal:
+        last = datetime.fromisoformat(journal.highest_at()).timestamp()
+    return max(0.0, last - clock.now_ms() / 1000)
+
+
+def _rehearsing_people(project: Project, rehearsal: Rehearsal) -> People:
+    """The project's own persons, or those of the company where it has none."""
+    if project.persons:
+        subjects = _story_subjects(project.records, rehearsal)
+        provable = project.people.provable | set(subjects.values())
+        return dataclasses.replace(project.people, provable=provable)
+    persons = tuple(
+        dataclasses.replace(person, roles=(*person.roles, "approver"))
+        for person in rehearsal.persons()
+        if person.roles
+    )
+    return People(
+        persons, chat=project.policy.chat, provable=frozenset(each.id for each in persons)
+    )
+
+
+def _story_subjects(persons: Sequence[Any], rehearsal: Rehearsal) -> dict[str, str]:
+    """The ``sub`` of each of these persons at the company's sign-on, to their id."""
+    known = {mail.casefold(): sub for mail, sub in rehearsal.story["sign_on_subjects"].items()}
+    return {
+        known[mail.casefold()]: person.id
+        for person in persons
+        for mail in person.emails
+        if mail.casefold() in known
+    }
+
+
+def _journal_path(parts: _Parts) -> Path:
+    if parts.rehearsal is not None:
+        return parts.places.rehearsals / SERVED / "journal.db"
+    return journal_path(parts.project, parts.places)
+
+
+# --- the door -----------------------------------------------------------------------------------
+
+
+def _receiver(
+    parts: _Parts,
+    inbox: SqliteInbox,
+    entry: Entry,
+    metrics: Metrics,
+    conductor: Conductor,
+    board: Board,
+) -> Receiver:
+    from respond.senders import SENDERS
+    from respond.server.receiving import Receiver, Source
+
+    def source(config: SourceConfig) -> Source:
+        return Source(
+            SENDERS[config.sender],
+            # Each time anew: a store remembers what it fetched, and a rotation needs no restart.
+            secrets=lambda: _secrets_of(config, parts.fresh_secrets()),
+            options=config.options,
+            rate=config.rate,
+        )
+
+    def on_change(run: str) -> None:
+        del run
+        conductor.news()
+
+    clicks = None
+    chats = {n: s.options for n, s in parts.project.sources.items() if s.sender == "slack"}
+    if chats:
+        from respond.server.clicks import Clicks, Workspace, waiting_run
+
+        clicks = Clicks(
+            entry,
+            {name: Workspace.of(name, options) for name, options in chats.items()},
+            run_of=waiting_run(board.runs),
+            on_change=on_change,
+            log=parts.log,
+        )
+    return Receiver(
+        {name: source(config) for name, config in parts.project.sources.items()},
+        inbox,
+        clock=parts.clock,
+        log=parts.log,
+        metrics=metrics,
+        on_new=conductor.news,
+        on_slack=clicks,
+    )
+
+
+def _secrets_of(config: SourceConfig, store: Secrets) -> Any:
+    """The active secrets of a source."""
+    from respond.senders import Secrets as Active
+
+    names = [name for name in (config.name, f"{config.name}/old") if name in config.references]
+    return Active(tuple(store.credential(name) for name in names))
+
+
+def _signon(parts: _Parts) -> SignOn | None:
+    from respond.server.signon import SignOn, SignOnSettings
+
+    oidc = parts.project.server.oidc
+    if oidc is not None:
+        persons = {
+            (each.oidc_issuer, each.oidc_subject): each.record.id
+            for each in parts.project.persons
+            if each.oidc_subject
+        }
+        given = "oidc" in parts.project.references
+        settings = SignOnSettings(
+            issuer=oidc.issuer,
+            client_id=oidc.client_id,
+            secret=lambda: parts.secrets.credential("oidc") if given else "",
+            url=parts.url,
+            persons=persons,
+            scopes=oidc.scopes,
+        )
+    elif parts.rehearsal is not None:
+        story = parts.rehearsal.story
+        subjects = _story_subjects(parts.people.persons, parts.rehearsal)
+        settings = SignOnSettings(
+            issuer=story["sign_on_issuer"],
+            client_id=story["sign_on_client_id"],
+            secret=lambda: str(story["sign_on_client_secret"]),
+            url=parts.url,
+            persons={(story["sign_on_issuer"], sub): person for sub, person in subjects.items()},
+        )
+    else:
+        return None
+    if not parts.url:
+        raise UsageError(
+            "the page has no address", why="people come back to it from signing on",
+            do='set url = "https://..." under [server] in respond.toml',
+        )  # fmt: skip
+    return SignOn(
+        settings,
+        parts.clock,
+        # Without it nobody finds out which sub to put into [[person]].
+        lambda issuer, subject: parts.log.warning(
+            "sign-on.unknown", oidc_issuer=issuer, oidc_subject=subject
+        ),
+    )
+
+
+# --- what goes on -------------------------------------------------------------------------------
+
+
+def _conductor(
+    parts: _Parts,
+    journal: SqliteJournal,
+    inbox: SqliteInbox,
+    board: Board,
+    entry: Entry,
+    metrics: Metrics,
+) -> Conductor:
+    from respond.adapters.store.sealing import describe_secret
+    from respond.intake.hooks import load_hooks
+    from respond.server.carrying import Carrier
+    from respond.server.conducting import Conductor
+    from respond.server.intake import Intake
+    from respond.server.workers import Workers
+
+    project = parts.project
+    hooks = load_hooks(project, parts.runbooks)
+    reader = _reader(parts)
+    _warn(parts, {hook.runbook.name: hook.runbook for hook in hooks})
+
+    def states() -> list[RunState]:
+        return list(reversed(board.runs()))
+
+    def enrich(source: SourceConfig, event: Incoming) -> tuple[Incoming, str]:
+        if not source.connection and f"{source.name}/token" not in source.references:
+            return event, ""
+        from respond.intake import missed
+
+        found = missed.enrich(reader, source, event)
+        return found.event, found.note
+
+    intake = Intake(
+        inbox=inbox,
+        journal=journal,
+        clock=parts.clock,
+        hooks=hooks,
+        sources=dict(project.sources),
+        states=states,
+        site=Site(
+            connections={},
+            persons=parts.people.persons,
+            operator=Actor("server", Strength.MACHINE),
+            mode=parts.mode,
+            engine=ENGINE,
+            policy=project.policy,
+        ),
+        describe=describe_secret,
+        enrich=enrich,
+        chance=chance,
+        held_from=project.server.proposals,
+        on_run=lambda _: None,
+        log=parts.log,
+    )
+    carrier = Carrier(
+        entry=entry,
+        board=board,
+        open_session=_opener(parts),
+        load_runbook=parts.runbooks,
+        log=parts.log,
+    )
+    return Conductor(
+        entry=entry,
+        intake=intake,
+        workers=Workers(carrier.carry, project.server.workers),
+        states=states,
+        log=parts.log,
+        metrics=metrics,
+        reconcile=_reconciler(parts, inbox, board, reader),
+        reconcile_s=project.server.reconcile_s,
+        stopping=carrier.stop,
+        starting=carrier.tell_again,
+    )
+
+
+def _warn(parts: _Parts, runbooks: Mapping[str, Runbook]) -> None:
+    """Say at the start what would come out only at night."""
+    from respond.people.readiness import gaps
+
+    project, log = parts.project, parts.log
+    heard = {hook.source for hook in project.hooks}
+    for name, source in project.sources.items():
+        if name not in heard and source.sender != "slack":
+            log.warning("source.without-hook", source=name, why="its events propose nothing")
+    if not project.sources:
+        log.warning("server.without-source", why="nothing can come in: see [sources] in the docs")
+    if parts.rehearsal is None or project.persons:
+        for gap in gaps(project, runbooks):
+            log.warning("nobody-could-agree", what=gap.what, do=gap.do)
+
+
+def _reader(parts: _Parts) -> Reader:
+    """Reads of the senders' own APIs, and of connections that look up what a delivery lacks."""
+    from respond.adapters.http.request import Endpoint
+    from respond.adapters.http.transport import HttpTransport
+
+    rehearsal, project = parts.rehearsal, parts.project
+    endpoints: dict[str, Endpoint] = {}
+    for source in project.sources.values():
+        if f"{source.name}/token" not in source.references:
+            continue
+        from respond.intake import missed
+
+        own = rehearsal.urls.get(source.sender, "") if rehearsal is not None else ""
+        place = source.api or own or missed.API.get(source.sender, "")
+        endpoints[source.name] = Endpoint(
+            source.name,
+            source.sender,
+            {source.sender: place},
+            "source",
+            loopback_ok=rehearsal is not None,
+        )
+    credentials: Secrets = _SourceSecrets(parts.secrets)
+    if rehearsal is not None and parts.story is not None:
+        credentials = _SourceSecrets(parts.secrets, parts.story)
+        for name, connection in rehearsal.connections(frozenset()).items():
+            if connection.system in ("pagerduty", "http"):
+                endpoints[name] = Endpoint(
+                    name,
+                    connection.system,
+                    rehearsal.base_urls(connection),
+                    auth="bearer" if connection.system == "http" else connection.system,
+                    loopback_ok=True,
+                )
+    else:
+        for name, config in project.connections.items():
+            if config.system in ("pagerduty", "http"):
+                endpoints[name] = endpoint_of(config)
+    transport = HttpTransport(
+        endpoints,
+        credentials,
+        _no_secret,
+        parts.clock,
+        user_agent="respond",
+        redactor=parts.redactor,
+        waiting=lambda *_: None,
+    )
+    parts.closers.append(transport.close)
+    return transport.reader()
+
+
+def _no_secret(handle: Any) -> str:
+    raise NotReadyError(f"no run is going on here, so the secret {handle.name} is not held")
+
+
+@dataclass(frozen=True, slots=True)
+class _SourceSecrets:
+    """A source's token under the source's own name; everything else as it is called."""
+
+    store: Secrets
+    story: Secrets | None = None
+
+    def credential(self, connection: str) -> str:
+        if self.story is not None:
+            try:
+                return self.story.credential(connection)
+            except NotReadyError:
+                return self.store.credential(connection)
+        return self.store.credential(connection)
+
+
+def _reconciler(
+    parts: _Parts, inbox: SqliteInbox, board: Board, reader: Reader
+) -> Callable[[], None] | None:
+    """Asks every sender that delivers once for what was missed; None where there is none."""
+    from respond.senders import SENDERS
+
+    once = [
+        source
+        for source in parts.project.sources.values()
+        if SENDERS[source.sender].delivers_once and f"{source.name}/token" in source.references
+    ]
+    if not once:
+        return None
+    since: dict[str, int] = {}
+
+    def reconcile() -> None:
+        from respond.intake import missed
+
+        for source in once:
+            began_s = parts.clock.now_ms() // 1000
+            try:
+                found = missed.missed(
+                    reader,
+                    source.name,
+                    source.sender,
+                    source.options,
+                    since.get(source.name, began_s - _MISSED_S),
+                    note=lambda text, name=source.name: parts.log.info(  # type: ignore[misc]
+                        "reconciling.note", source=name, note=text
+                    ),
+                )
+            except RespondError as error:
+                parts.log.warning(
+                    "reconciling.failed",
+                    source=source.name,
+                    what=error.what,
+                    why=error.why,
+                    do=error.do,
+                )
+                continue
+            since[source.name] = began_s
+            for event in found:
+                if not _is_known(event, source.name, board.runs()):
+                    _keep(inbox, source, event, parts.clock)
+
+    return reconcile
+
+
+_MISSED_S = 3 * 86_400
+"""How far back is asked at the start: GitHub keeps its deliveries for three days."""
+
+
+def _is_known(event: Incoming, source: str, states: Sequence[RunState]) -> bool:
+    """Whether a run has this news, or later news, of the same thing from the same source."""
+    for state in states:
+        told = [state.proposed.get("event", {}), *(j.get("event", {}) for j in state.joined)]
+        for known in told:
+            same = known.get("source") == source and known.get("about") == event.about
+            if same and str(known.get("at", "")) >= event.at:
+                return True
+    return False
+
+
+def _keep(inbox: SqliteInbox, source: SourceConfig, event: Incoming, clock: Clock) -> None:
+    digest = digest_of({"key": event.key, "about": event.about, "at": event.at})
+    delivery = Delivery(
+        id=f"api-{digest[:24]}",
+        source=source.name,
+        sender=source.sender,
+        their_id="",
+        body_digest=digest,
+        at_ms=clock.now_ms(),
+    )
+    inbox.keep(delivery, [event], "", by_body=False)
+
+
+def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
+    """Opens a session for one run, as a server carries it on."""
+    from respond.adapters.prompt.nobody_there import ServedPrompt
+    from respond.views.live import QuietProgress
+    from respond.views.question_text import question_lines
+
+    def opened(state: RunState, runbook: Runbook) -> Session:
+        proposed = state.proposed
+        served = Served(
+            operator=Actor(state.operator, Strength.MACHINE),
+            people=parts.people,
+            policy=parts.project.policy,
+            page=parts.url,
+            clock=parts.jumping,
+            secrets=parts.story,
+        )
+        if parts.rehearsal is not None:
+            click = parts.rehearsal.click
+            return rehearsal_session(
+                parts.places,
+                parts.rehearsal,
+                run=state.id,
+                prompt=lambda *_: ServedPrompt(lambda: None, question_lines, click),
+                progress=lambda _: QuietProgress(),
+                by_hand=bool(proposed.get("by_hand")),
+                systems=systems_of(runbook),
+                served=served,
+            )
+        return real_session(
+            parts.places,
+            prompt=lambda *_: ServedPrompt(lambda: None, question_lines),
+            progress=lambda _: QuietProgress(),
+            runbook=runbook,
+            run=state.id,
+            chosen=str(proposed.get("connection", "")),
+            by_hand=bool(proposed.get("by_hand")),
+            served=served,
+        )
+
+    return opened

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from respond.company.crash_points import Killed, KilledJournal, KilledPen, Moments
+from respond.core.questions import AskConfirm, Decision
+from respond.engine.undo import cannot_be_undone, changed_meanwhile, undo_run, undoable
+from respond.errors import ExitCode, UsageError
+from respond.testing.crashing import RUNBOOKS, changed_in
+from respond.testing.runbook_kit import Stage
+from respond.testing.toy_system import ACTIONS, BoxStage, runbook_of
+
+pytestmark = pytest.mark.promise("P7")
+
+THREE = {"a": "old", "b": "old", "c": "old"}
+TWO = (
+    "  - {id: one, action: box.set, with: {name: a, value: new}}\n"
+    "  - {id: gone, action: box.remove, with: {name: b}}\n"
+)
+
+
+def ran(steps: str = TWO, **more: Any) -> BoxStage:
+    stage = BoxStage(runbook_of(steps), THREE, **more)
+    assert stage.advance() is ExitCode.DONE
+    stage.says.asked.clear()
+    return stage
+
+
+def undo(stage: BoxStage, **ports: Any) -> ExitCode:
+    engine = stage.engine(**ports)
+    try:
+        return undo_run(engine, ACTIONS)
+    finally:
+        stage.state = engine.state
+
+
+def undone(stage: BoxStage) -> dict[str, str]:
+    assert stage.state is not None
+    return dict(stage.state.undone)
+
+
+def test_undo_puts_everything_back_newest_first() -> None:
+    """The company looks as it did before the run."""
+    stage = ran()
+    assert undo(stage) is ExitCode.DONE
+    assert stage.boxes.values == THREE
+    assert stage.boxes.writes[2:] == ["PUT /box/b", "PUT /box/a"]
+
+
+def test_undo_twice_is_undo_once() -> None:
+    """What is back is left alone."""
+    stage = ran()
+    undo(stage)
+    assert undo(stage) is ExitCode.DONE
+    assert len(stage.boxes.writes) == 4
+
+
+def test_giving_back_what_was_taken_away_wants_its_name_typed() -> None:
+    """What undoes a destructive write is asked as one."""
+    stage = ran()
+    undo(stage)
+    typed = [q.wants for q in stage.says.asked if isinstance(q, AskConfirm)]
+    assert typed == ["set b", ""]
+
+
+def test_what_somebody_changed_since_is_left_to_a_person() -> None:
+    """Undo starts only from what the run left; else it says what is there, and exits with 6."""
+    stage = ran()
+    stage.boxes.put("a", "theirs")
+    assert undo(stage) is ExitCode.UNDO_FAILED
+    assert stage.boxes.values == {"a": "theirs", "b": "old", "c": "old"}
+    assert undone(stage) == {"gone": "undo-done", "one": "undo-failed"}
+    assert stage.state is not None
+    end = stage.state.step("undo:one").conclusion
+    assert end is not None
+    assert "theirs" in end.why
+
+
+def test_a_failed_undo_can_be_asked_for_again() -> None:
+    """Once a person has put it right, the next undo takes it from there."""
+    stage = ran()
+    stage.boxes.put("a", "theirs")
+    undo(stage)
+    stage.boxes.put("a", "new")
+    assert undo(stage) is ExitCode.DONE
+    assert stage.boxes.values == THREE
+
+
+def test_there_and_back_within_a_run_is_nothing_to_undo() -> None:
+    """The net effect is nil, so undo touches nothing."""
+    back = "  - {id: back, action: box.set, with: {name: a, value: old}}\n"
+    stage = ran("  - {id: one, action: box.set, with: {name: a, value: new}}\n" + back)
+    assert undo(stage) is ExitCode.DONE
+    assert stage.says.asked == []
+    assert len(stage.boxes.writes) == 2
+
+
+def test_only_what_is_over_is_undone() -> None:
+    """An open run is cancelled first; a failure never unwinds by itself."""
+    stage = BoxStage(runbook_of(TWO), THREE)
+    stage.says.answers = {"AskConfirm": Decision.LATER}
+    stage.advance()
+    with pytest.raises(UsageError):
+        undo(stage)
+    assert stage.boxes.writes == ["PUT /box/a"]
+
+
+def test_what_has_no_way_back_is_said_before() -> None:
+    """A message cannot be unsaid, and stands in the list of what cannot be undone."""
+    stage = ran(TWO + "  - {id: tell, action: box.say, with: {text: hello}}\n")
+    assert stage.state is not None
+    assert cannot_be_undone(stage.state) == ["say hello"]
+    assert [way.name for way in undoable(stage.state)] == ["gone", "one"]
+
+
+def test_later_parks_the_undo_and_it_goes_on_from_there() -> None:
+    """An undo is carried on like a run is; the run itself stays over."""
+    stage = ran()
+    stage.says.answers = {"AskConfirm": [Decision.LATER, Decision.YES]}
+    assert undo(stage) is ExitCode.PARKED
+    assert undo(stage) is ExitCode.DONE
+    assert stage.boxes.values == THREE
+    assert stage.advance() is ExitCode.DONE
+
+
+@pytest.mark.campaign("C2")
+@pytest.mark.promise("P2", "P3")
+def test_an_undo_that_is_killed_anywhere_ends_as_if_it_was_not() -> None:
+    """Every moment of an undo, killed and gone on with: the same boxes, each write once."""
+    moments = Moments()
+    whole = ran()
+    undo(whole, journal=KilledJournal(whole.kept, moments), pen=KilledPen(whole.boxes, moments))
+    for n in range(len(moments.names)):
+        stage, dying = ran(), Moments(kill_at=n)
+        with pytest.raises(Killed):
+            undo(stage, journal=KilledJournal(stage.kept, dying), pen=KilledPen(stage.boxes, dying))
+        assert undo(stage) is ExitCode.DONE, dying.names[-1]
+        assert stage.boxes.values == THREE
+        assert len(stage.boxes.writes) == 4, dying.names[-1]
+    print(f"undo: {len(moments.names)} points")  # noqa: T201
+
+
+@pytest.mark.campaign("C2")
+@pytest.mark.promise("P2", "P3")
+@pytest.mark.parametrize("name", RUNBOOKS)
+def test_the_undo_of_a_shipped_runbook_survives_a_crash_anywhere(name: str, tmp_path: Path) -> None:
+    """Killed at every moment and asked for again: the same company, each effect once."""
+    moments = Moments()
+    with Stage(tmp_path / "base", name, routes=True) as stage:
+        stage.advance()
+        assert stage.undo(moments) is ExitCode.DONE
+        base, tally = changed_in(stage), stage.tally()
+    for n in range(len(moments.names)):
+        dying = Moments(kill_at=n)
+        with Stage(tmp_path / str(n), name, routes=True) as stage:
+            stage.advance()
+            with pytest.raises(Killed):
+                stage.undo(dying)
+            assert stage.undo() is ExitCode.DONE, dying.names[-1]
+            assert (changed_in(stage), stage.tally()) == (base, tally), dying.names[-1]
+    print(f"undo {name}: {len(moments.names)} points")  # noqa: T201
+
+
+@pytest.mark.parametrize("name", RUNBOOKS)
+@pytest.mark.parametrize("routes", ["hidden", "shown"])
+def test_the_undo_of_a_shipped_runbook_does_what_it_says(
+    name: str, routes: str, tmp_path: Path
+) -> None:
+    """What can be put back is put back and seen; what was killed stays dead."""
+    with Stage(tmp_path, name, routes=routes == "shown") as stage:
+        assert stage.advance() is ExitCode.DONE
+        assert stage.undo() is ExitCode.DONE
+        assert stage.state is not None
+        assert set(stage.state.undone.values()) == {"undo-done"}
+        assert (
+            stage.tally()[("customerio", "app_key.revoked")]
+            == {
+                "compromised-key": 2,
+                "compromised-user": 1,
+                "lost-2fa": 0,
+            }[name]
+        )
+
+
+# --- what others changed ------------------------------------------------------------------------
+
+
+def test_resume_names_what_others_changed_and_writes_nothing() -> None:
+    """A finished step whose work is gone is named; putting it right is a person's decision."""
+    stage = BoxStage(runbook_of(TWO), THREE)
+    stage.says.answers = {"AskConfirm": [Decision.LATER, Decision.YES]}
+    stage.advance()
+    assert changed_meanwhile(stage.engine()) == ()
+    stage.boxes.put("a", "theirs")
+    (line,) = changed_meanwhile(stage.engine())
+    assert "theirs" in line
+    assert stage.boxes.writes == ["PUT /box/a"]
+
+
+def test_there_and_back_is_no_change_by_others() -> None:
+    """Only the last step that changed a thing is looked at."""
+    steps = (
+        "  - {id: one, action: box.set, with: {name: a, value: new}}\n"
+        "  - {id: back, action: box.set, with: {name: a, value: old}}\n"
+        "  - {id: gone, action: box.remove, with: {name: b}}\n"
+    )
+    stage = BoxStage(runbook_of(steps), THREE)
+    stage.says.answers = {"AskConfirm": [Decision.LATER, Decision.YES]}
+    stage.advance()
+    assert changed_meanwhile(stage.engine()) == ()

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from respond.core.plan import Plan, StepPlan
+from respond.core.script import Call
+from respond.errors import ExitCode, StepFailedError
+from respond.testing.toy_system import BoxStage, no_answer, runbook_of
+
+THREE = {"a": "old", "b": "old", "c": "old"}
+SET = "  - {id: one, action: box.set, with: {name: a, value: new}}\n"
+
+
+def stage_of(steps: str, values: dict[str, str] | None = None) -> BoxStage:
+    return BoxStage(runbook_of(steps), THREE if values is None else values)
+
+
+def planned(steps: str, values: dict[str, str] | None = None) -> Plan:
+    return stage_of(steps, values).plan()
+
+
+def states(plan: Plan) -> dict[str, str]:
+    return {step.address: step.state.value for step in plan.steps}
+
+
+@pytest.mark.promise("P5")
+def test_a_plan_writes_nothing() -> None:
+    """Planning reads, and nothing else reaches the system."""
+    stage = stage_of(SET)
+    assert [write.says for write in stage.plan().writes] == ["set a to new"]
+    assert stage.boxes.writes == []
+    assert stage.boxes.reads
+
+
+def test_a_step_sees_what_the_step_before_it_would_change() -> None:
+    """Set, then remove: the removal is planned from what the first step foretells."""
+    plan = planned(SET + "  - {id: gone, action: box.remove, with: {name: a}}\n")
+    assert [write.before["value"] for write in plan.writes] == ["old", "new"]
+
+
+def test_a_step_that_another_one_makes_needless_plans_nothing() -> None:
+    """The same value twice is one write."""
+    plan = planned(SET + SET.replace("one", "two"))
+    assert states(plan) == {"one": "writes", "two": "nothing"}
+
+
+def test_what_is_known_only_later_shows_as_late() -> None:
+    """The id of a box that is not made yet is foretold by nobody."""
+    plan = planned(
+        "  - {id: new, action: box.make, with: {like: a}}\n"
+        "  - {id: fill, action: box.set, with: {name: '${{ new.id }}', value: x}}\n"
+    )
+    fill = plan.step("fill")
+    assert fill is not None
+    assert (fill.state, fill.late_on, fill.says) == (StepPlan.LATE, ("new",), "known after new")
+
+
+def test_the_second_of_two_last_ones_is_stopped() -> None:
+    """Rule 10: each alone would pass the last-one guard; in order, the second is refused."""
+    steps = (
+        "  - {id: all_of, action: box.list}\n"
+        "  - {id: each, for_each: all_of.names, as: n, limit: 5, action: box.remove,"
+        " with: {name: '${{ n }}'}}\n"
+    )
+    plan = planned(steps, {"a": "x", "b": "x"})
+    assert [write.says for write in plan.writes] == ["remove a"]
+    assert any("b is the last box" in line for line in plan.unseen)
+    stage = stage_of(steps, {"a": "x", "b": "x"})
+    assert stage.advance() is ExitCode.FAILED
+    assert stage.boxes.values == {"b": "x"}
+
+
+def test_items_are_named_by_what_they_are() -> None:
+    """Addresses of a set do not depend on its order."""
+    steps = (
+        "  - {id: all_of, action: box.list}\n"
+        "  - {id: each, for_each: all_of.names, as: n, limit: 5, action: box.set,"
+        " with: {name: '${{ n }}', value: x}}\n"
+    )
+    all_three = set(states(planned(steps)))
+    assert set(states(planned(steps, {"c": "old", "a": "old"}))) < all_three
+
+
+def test_a_read_that_fails_is_unseen_where_the_run_can_do_without_it() -> None:
+    """on_failure: continue keeps the plan; what was not seen is said."""
+    stage = stage_of(
+        "  - {id: look, action: box.read, with: {name: z}, on_failure: continue}\n" + SET
+    )
+
+    def broken(call: Call) -> None:
+        if call.path[-1] == "z":
+            raise no_answer()
+
+    stage.boxes.broken = broken
+    plan = stage.plan()
+    assert states(plan) == {"look": "unseen", "one": "writes"}
+    assert len(plan.unseen) == 1
+
+
+def test_a_read_that_fails_ends_the_plan_where_the_run_needs_it() -> None:
+    """No guess stands in a plan."""
+    stage = stage_of("  - {id: look, action: box.read, with: {name: a}}\n" + SET)
+
+    def broken(_: Call) -> None:
+        raise no_answer()
+
+    stage.boxes.broken = broken
+    with pytest.raises(StepFailedError):
+        stage.plan()
+
+
+def test_a_write_that_cannot_be_looked_at_stands_in_the_plan_as_unseen() -> None:
+    """Its writes want a yes of their own when it comes to it."""
+    stage = stage_of(SET)
+
+    def broken(_: Call) -> None:
+        raise no_answer()
+
+    stage.boxes.broken = broken
+    assert states(stage.plan()) == {"one": "unseen"}
+
+
+CHOOSE = (
+    "  - {id: is_there, action: box.read, with: {name: a}}\n"
+    "  - choose: is_there.there\n"
+    "    'true': [{id: yes_, action: box.list}]\n"
+    "    'false': [{id: no_, action: box.list}]\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ("  - {id: one, when: 'false', action: box.list}\n", {"one": "skipped"}),
+        (
+            CHOOSE,
+            {"is_there": "nothing", "yes_": "nothing"},
+        ),
+        (
+            "  - parallel:\n      - {id: x, action: box.list}\n      - {id: y, action: box.list}\n",
+            {"x": "nothing", "y": "nothing"},
+        ),
+        (
+            "  - {id: w, wait: {within: 10m}}\n  - {id: x, action: box.list}\n",
+            {"w": "waits", "x": "nothing"},
+        ),
+        (
+            "  - {id: x, action: box.list}\n  - {id: e, end: {when: 'true', say: enough}}\n" + SET,
+            {"x": "nothing"},
+        ),
+    ],
+)
+def test_the_way_through_a_plan(steps: str, expected: dict[str, Any]) -> None:
+    """when, choose, parallel, wait and end lead a plan the way they lead a run."""
+    assert states(planned(steps)) == expected
+
+
+def test_an_assertion_holds_in_a_plan_too() -> None:
+    """What must hold is checked before anybody is asked."""
+    with pytest.raises(StepFailedError, match="not here"):
+        planned(f"  - {{id: ok, assert: 'false', message: not here}}\n{SET}")
+
+
+@pytest.mark.promise("P10")
+def test_the_digest_covers_what_decides_and_no_mere_words() -> None:
+    """Another value, target or order is another plan; another title is none."""
+    base = planned(SET).digest
+    assert planned(SET).digest == base
+    assert planned(SET, {**THREE, "a": "else"}).digest != base

@@ -1,0 +1,250 @@
+"""An office on the night of an incident: Example Co over real HTTP and SMTP, and who works there.
+
+The drivers, the transport and the simulated company are the real ones. In place of the engine
+stands as little as can be: it sends what a script wants, remembers answers as the journal does (as
+JSON), and looks again until nothing is wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from respond.adapters.http.transport import Endpoint, HttpTransport
+from respond.adapters.secrets.redactor import Redactor
+from respond.adapters.smtp import SmtpPen, SmtpServer
+from respond.company import Company, default_company, serve
+from respond.company.company_clock import MsClock
+from respond.core.plan import write_key
+from respond.core.script import (
+    Api,
+    Connection,
+    Done,
+    Me,
+    Person,
+    PersonRecord,
+    Proof,
+    RefusedError,
+    Reply,
+    Write,
+)
+from respond.core.shapes import encode
+from respond.core.values import SecretHandle
+from respond.engine.drivers import Look, World, act, look, refusal, still_wanted
+from respond.ports import Intent
+from respond.testing.settable_clock import SettableClock
+
+RUN = "CK-7F3Q"
+ANCHOR = "J1 1284 a91f03d2"
+
+
+class CrashedError(Exception):
+    """The process is gone."""
+
+
+@dataclass
+class Office:
+    """Example Co, and somebody at a terminal in it.
+
+    Attributes:
+        known: Answers of writes, by key, as the journal has them.
+        sent: Writes that left, in order.
+        tasks: What a person was asked to do.
+    """
+
+    company: Company
+    transport: HttpTransport
+    mail: SmtpPen
+    clock: SettableClock
+    opened: dict[str, str]
+    changes: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    without: set[str] = field(default_factory=set)
+    known: dict[str, Any] = field(default_factory=dict)
+    sent: list[Write[Any]] = field(default_factory=list)
+    tasks: list[Person[Any]] = field(default_factory=list)
+
+    @property
+    def story(self) -> Any:
+        return self.company.story
+
+    @property
+    def connections(self) -> dict[str, Connection]:
+        plain = {
+            "cio": Connection("cio", "customerio", "48213", options={"account_name": "Example Co"}),
+            "slack": Connection("slack", "slack", "Example Co"),
+            "pager": Connection("pager", "pagerduty", options={"from": self.story.pagerduty_user}),
+            "mail": Connection("mail", "email", options={"from": self.story.mail_from}),
+            "widgets": Connection("widgets", "http", "the doors"),
+        }
+        return {
+            name: replace(one, options={**one.options, **self.options.get(name, {})})
+            for name, one in plain.items()
+            if name not in self.without
+        }
+
+    def me(self, action: Any, step: str = "told") -> Me:
+        connections = self.connections
+        system = action.spec.system
+        own = next((c for c in connections.values() if c.system == system), Connection("", system))
+        plain = Me(
+            run=RUN,
+            step=step,
+            connection=own,
+            connections=connections,
+            persons=(
+                PersonRecord("dana", "Dana Reyes", ("dana@example.com",), ("admin",)),
+                PersonRecord("ana", "Ana Silva", ("ana@example.com",), ("admin",)),
+                PersonRecord("ben", "Ben Okafor", ("ben@example.com",), ("admin",)),
+                PersonRecord("mal", "Mallory Hart", ("mallory@example.com",), ("admin",)),
+                PersonRecord("jean", "Jean Martin", ("jean@example.com",)),
+            ),
+            operator="dana",
+            subject="mallory@example.com",
+            suspects=(),
+            by_hand=False,
+            now=self.clock.now_ms() // 1000,
+            held={},
+            digest=lambda value: value,
+            runbook="compromised-key",
+            anchor=ANCHOR,
+        )
+        return replace(plain, **self.changes)
+
+    def world(self) -> World:
+        return World(self.transport.reader())
+
+    def look(self, action: Any, step: str = "told") -> Look[Any]:
+        """One look; what cannot be seen is answered from the journal."""
+        seen = {write_key(write) for write in self.sent if write.proof is Proof.SEEN}
+        blind = {key: value for key, value in self.known.items() if key not in seen}
+        return look(action.run(self.me(action, step)), self.world(), known=blind, predict=False)
+
+    def wants(self, action: Any, step: str = "told") -> list[Any]:
+        """Bodies of the writes that one look wants."""
+        return [body_of(write) for write in self.look(action, step).writes]
+
+    def do(self, action: Any, step: str = "told") -> Done[Any]:
+        """Carry an action out, and look until what was written is seen."""
+        outcome, _ = act(
+            action.run(self.me(action, step)), self.world(), known=self.known, perform=self.perform
+        )
+        for _ in range(20):
+            seen = self.look(action, step)
+            if not still_wanted(seen):
+                return seen.outcome if self.sent else outcome  # type: ignore[return-value]
+            self.clock.sleep(2)
+        assert isinstance(outcome, Done)
+        return replace(outcome, says=f"not seen: {outcome.says}")
+
+    def perform(self, write: Write[Any]) -> Any:
+        self.sent.append(write)
+        if isinstance(write.hands, Person):
+            self.tasks.append(write.hands)
+            answer = write.hands.answer
+        else:
+            reply = self.send(write.hands)
+            try:
+                answer = write.hands.parse(reply)
+            except RefusedError as error:
+                raise refusal(error, write.hands.call) from error
+        self.known[write_key(write)] = encode(answer)
+        return answer
+
+    def send(self, hands: Api[Any]) -> Reply:
+        intent = Intent.mint(seq=len(self.sent) + 1, run=RUN, digest="d")
+        pen = self.mail if hands.call.surface == "smtp" else self.transport.pen()
+        return pen.send(intent, hands.call, "d")
+
+    def lose(self, action: Any, step: str = "told") -> None:
+        """Let the first write take effect, and lose its answer in a crash."""
+
+        def crash(write: Write[Any]) -> Any:
+            assert isinstance(write.hands, Api)
+            self.send(write.hands)
+            raise CrashedError
+
+        with pytest.raises(CrashedError):
+            act(action.run(self.me(action, step)), self.world(), known={}, perform=crash)
+
+    def effects(self, kind: str) -> list[Any]:
+        return list(self.company.ledger.of(kind))
+
+    def writes(self) -> int:
+        return sum(counts["writes"] for counts in self.company.ledger.counts().values())
+
+    def read_by(self, user: str) -> list[str]:
+        """Texts of the direct messages with somebody in Slack."""
+        return [
+            message.text
+            for place in self.company.slack.state.conversations
+            if place.is_im and user in place.members
+            for message in place.messages
+        ]
+
+
+def body_of(write: Write[Any]) -> Any:
+    """What a write says to the system, or the person's task."""
+    return write.hands.call.body if isinstance(write.hands, Api) else write.hands.about
+
+
+@dataclass
+class _Credentials:
+    values: Mapping[str, str]
+
+    def credential(self, connection: str) -> str:
+        return self.values[connection]
+
+
+@pytest.fixture
+def office() -> Iterator[Office]:
+    clock = SettableClock()
+    company = default_company(clock=MsClock(clock))
+    story = company.story
+    opened: dict[str, str] = {}
+    redactor = Redactor()
+    credentials = _Credentials(
+        {
+            "slack": story.slack_bot_token,
+            "pager": story.pagerduty_key,
+            "pager/events": story.pagerduty_routing_key,
+            "widgets": story.widgets_token,
+            "mail": story.smtp_password,
+        }
+    )
+
+    def opener(handle: SecretHandle) -> str:
+        return opened[handle.name]
+
+    with (
+        serve(company) as server,
+        HttpTransport(
+            _endpoints(server.urls, story.pagerduty_user),
+            credentials,
+            opener,
+            clock,
+            user_agent="respond/test",
+            redactor=redactor,
+            timeout_scale=0.05,
+        ) as transport,
+    ):
+        postfix = SmtpServer(
+            "mail", "127.0.0.1", server.smtp_port, user=story.smtp_user, loopback_ok=True
+        )
+        pen = SmtpPen({"mail": postfix}, credentials, clock, redactor, timeout_scale=0.05)
+        yield Office(company, transport, pen, clock, opened)
+
+
+def _endpoints(urls: Mapping[str, str], sender: str) -> dict[str, Endpoint]:
+    slack = {"api": f"{urls['slack']}/api"}
+    pager = {"rest": urls["pagerduty/rest"], "events": urls["pagerduty/events"]}
+    return {
+        "slack": Endpoint("slack", "slack", slack, "slack", loopback_ok=True),
+        "pager": Endpoint(
+            "pager", "pagerduty", pager, "pagerduty", loopback_ok=True, options={"from": sender}
+        ),
+        "widgets": Endpoint("widgets", "http", {"": urls["widgets"]}, "bearer", loopback_ok=True),
+    }

@@ -1,0 +1,207 @@
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from respond.systems.customerio.discovery import (
+    CANDIDATES,
+    CapabilityTable,
+    document_calls,
+    match,
+    still_valid,
+)
+
+USER = "/v1/accounts/{account_id}/users/{user_id}"
+
+
+def documents(night: Any) -> tuple[Any, Any]:
+    reader = night.transport.reader()
+    first, second = (reader.fetch(call).body for call in document_calls("cio"))
+    return first, second
+
+
+def table(night: Any) -> CapabilityTable:
+    return match(*documents(night))
+
+
+def test_an_account_that_hides_them_offers_nothing(night: Any) -> None:
+    """Absent from the document means a person does it; it never means that it does not exist."""
+    offered = table(night)
+
+    assert offered.confirmed == {"customerio.webhooks.update"}
+    assert len(offered.capabilities) == len(CANDIDATES)
+
+
+def test_an_account_that_describes_them_offers_all(open_night: Any) -> None:
+    """Method, path, words and body all fit."""
+    offered = table(open_night)
+
+    assert [one.why_not for one in offered.capabilities if not one.confirmed] == []
+    assert all(one.summary and len(one.sha256) == 64 for one in offered.capabilities)
+
+
+def test_a_table_survives_its_store(open_night: Any) -> None:
+    """What a person accepted is what is compared with later."""
+    offered = table(open_night)
+
+    assert CapabilityTable.from_json(offered.as_json()) == offered
+    assert still_valid(offered, *documents(open_night)) == (offered.confirmed, ())
+
+
+@pytest.mark.promise("P28")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"summary": "Remove a team member and everything they made"},
+        {"withdraw": True},
+    ],
+)
+def test_what_changed_goes_back_to_a_person(open_night: Any, change: dict[str, Any]) -> None:
+    """One word in the vendor's text is enough."""
+    accepted = table(open_night)
+    altered = open_night.company.customerio.journeys.altered
+    if "withdraw" in change:
+        altered.withdraw("DELETE", USER)
+    else:
+        altered.alter("DELETE", USER, **change)
+
+    holds, lines = still_valid(accepted, *documents(open_night))
+
+    assert accepted.confirmed - holds == {"customerio.members.remove"}
+    assert len(lines) == 1
+    assert lines[0].startswith("customerio.members.remove: ")
+
+
+def test_what_is_found_later_wants_a_yes(night: Any, open_night: Any) -> None:
+    """A route that appears is said, and not used before a person accepted it."""
+    accepted = table(night)
+
+    holds, lines = still_valid(accepted, *documents(open_night))
+
+    assert holds == {"customerio.webhooks.update"}
+    assert any("customerio.members.remove: found now" in line for line in lines)
+
+
+def _remove(operation: dict[str, Any]) -> Any:
+    return match({"paths": {USER: {"delete": operation}}}, {})
+
+
+@pytest.mark.parametrize(
+    ("operation", "why"),
+    [
+        ({"summary": "Export a team member"}, "remove or delete"),
+        ({"summary": "Remove a segment"}, "member or members"),
+        (
+            {
+                "summary": "Remove a team member",
+                "requestBody": {
+                    "required": True,
+                    "content": {
+                        "application/json": {
+                            "schema": {"required": ["reassign_to"], "properties": {}}
+                        }
+                    },
+                },
+            },
+            "wants a body",
+        ),
+    ],
+)
+def test_the_right_path_with_another_meaning_is_not_used(
+    operation: dict[str, Any], why: str
+) -> None:
+    """A path that fits says little; words and body have to fit as well."""
+    one = next(c for c in _remove(operation).capabilities if c.name == "customerio.members.remove")
+
+    assert not one.confirmed
+    assert why in one.why_not
+
+
+def test_a_body_that_wants_more_is_not_used(open_night: Any) -> None:
+    """A field that we do not know may mean anything, and a missing one fails at night."""
+    openapi, cdp = documents(open_night)
+    path = "/v1/accounts/{account_id}/users"
+    schema = openapi["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    more = copy.deepcopy(openapi)
+    body = more["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    body["properties"]["user"]["required"] = ["email", "seat_id"]
+    less = copy.deepcopy(openapi)
+    inner = less["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    del inner["properties"]["user"]["properties"]["environment_roles"]
+
+    assert "user" in schema["properties"]
+    assert "customerio.members.add" in match(openapi, cdp).confirmed
+    assert "customerio.members.add" not in match(more, cdp).confirmed
+    assert "customerio.members.add" not in match(less, cdp).confirmed
+
+
+def test_a_change_behind_a_reference_shows() -> None:
+    """A schema that moved into the components is compared where it is, not by its name."""
+
+    def document(kind: str) -> dict[str, Any]:
+        reference = {"$ref": "#/components/schemas/Key"}
+        body = {"content": {"application/json": {"schema": reference}}}
+        operation = {"summary": "Create a Track API key", "requestBody": body}
+        inner = {"properties": {"name": {"type": "string"}, "note": {"type": kind}}}
+        return {
+            "paths": {"/v1/environments/{e}/site_ids": {"post": operation}},
+            "components": {"schemas": {"Key": {"properties": {"site_id": inner}}}},
+        }
+
+    accepted = match(document("string"), {})
+
+    assert accepted.confirmed == {"customerio.track_keys.create"}
+    holds, lines = still_valid(accepted, document("integer"), {})
+    assert holds == frozenset()
+    assert "its description changed" in lines[0]
+
+
+def test_the_pipelines_document_may_leave_its_prefix_out() -> None:
+    """Paths there may begin at the control plane's own root."""
+    operation = {"summary": "Delete a write key of a source"}
+    path = "/workspaces/{w}/sources/{s}/api_keys/{k}"
+
+    assert match({}, {"paths": {path: {"delete": operation}}}).confirmed == {
+        "customerio.write_keys.delete"
+    }
+
+
+def test_two_paths_of_one_shape_are_none() -> None:
+    """Which of them is meant would be a guess."""
+    operation = {"delete": {"summary": "Remove a team member"}}
+    paths = {USER: operation, "/v1/accounts/{a}/users/{email}": operation}
+
+    assert match({"paths": paths}, {}).confirmed == frozenset()
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@pytest.mark.promise("P18")
+@given(_JSON, _JSON)
+def test_any_document_is_survived(document: Any, operation: Any) -> None:
+    """Whatever comes instead of a document offers nothing and breaks nothing."""
+    paths = {"paths": {USER: {"delete": operation}, "/v1/accounts/{a}/users": document}}
+
+    assert match(document, document).confirmed == frozenset()
+    assert match(paths, operation).confirmed == frozenset()
+    assert CapabilityTable.from_json(document).confirmed == frozenset()
+
+
+def test_a_schema_that_refers_to_itself_ends() -> None:
+    """A loop of references is cut, and offers nothing."""
+    loop = {"$ref": "#/components/schemas/Loop"}
+    body = {"content": {"application/json": {"schema": loop}}}
+    path = {"post": {"summary": "Create a Track API key", "requestBody": body}}
+    document = {
+        "paths": {"/v1/environments/{e}/site_ids": path},
+        "components": {"schemas": {"Loop": loop}},
+    }
+
+    assert match(document, {}).confirmed == frozenset()
