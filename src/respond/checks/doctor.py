@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from respond.checks.credentials import Line, Probed, Verdict, open_line, probe
-from respond.engine.setting import NO_CONNECTION
+from respond.checks.credentials import Line, open_line, probe
 from respond.errors import NotReadyError, RespondError, StepFailedError
+from respond.systems import discovery_of, needs_connection
+from respond.systems.vendor import Probed, Verdict
 from respond.wiring.places import Places
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from respond.core.runbook import Runbook
     from respond.formats.project.project_file import ConnectionConfig, Project, SourceConfig
     from respond.ports import Clock, KeyStore
+    from respond.systems.discovery import Discovery
 
 __all__ = ["Doctor", "Finding"]
 
@@ -184,8 +186,9 @@ class Doctor:
         try:
             probed = probe(opened, part)
             yield from self._probed(config, reference, probed)
-            if config.system == "customerio" and not part and probed.verdict is Verdict.ACCEPTED:
-                yield from self._discovery(config, opened.reader)
+            discovery = discovery_of(config.system)
+            if discovery is not None and not part and probed.verdict is Verdict.ACCEPTED:
+                yield from self._discovery(discovery, config, opened.reader)
             if config.system == "pagerduty" and not part and probed.verdict is Verdict.ACCEPTED:
                 yield from self._subscriptions(config.name, opened)
         finally:
@@ -228,8 +231,9 @@ class Doctor:
         said = "not tried" if probed.verdict is Verdict.UNTRIED else "accepted"
         self.well.append(f"{reference} ({config.system}) {said}{f': {about}' if about else ''}")
 
-    def _discovery(self, config: ConnectionConfig, reader: Any) -> Iterator[Finding]:
-        from respond.systems.customerio import discovery
+    def _discovery(
+        self, discovery: Discovery, config: ConnectionConfig, reader: Any
+    ) -> Iterator[Finding]:
         from respond.wiring.session import accepted_table, live_documents
 
         name = config.name
@@ -243,7 +247,7 @@ class Doctor:
             )
             return
         try:
-            documents = live_documents(reader, name)
+            documents = live_documents(discovery, reader, name)
         except StepFailedError as error:
             yield Finding(
                 "discovery",
@@ -267,7 +271,7 @@ class Doctor:
         needed: dict[str, list[str]] = {}
         for name, runbook in self._runbooks.items():
             systems = set(actions_of(runbook).values())
-            for system in sorted(systems - NO_CONNECTION - have):
+            for system in sorted(filter(needs_connection, systems - have)):
                 needed.setdefault(system, []).append(name)
             if "notify" in systems and not have & {"slack", "email"}:
                 needed.setdefault("slack or email", []).append(name)

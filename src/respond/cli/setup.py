@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from respond.adapters.clock import SystemClock
     from respond.adapters.store.journal_sqlite import SqliteJournal
-    from respond.checks.credentials import Right
     from respond.checks.doctor import Doctor, Finding
     from respond.cli.connecting import Connected, Connecting
     from respond.cli.connecting_source import Stored
     from respond.formats.project.project_file import Project
     from respond.ports import KeyStore
+    from respond.systems.vendor import Right
 
 __all__ = ["apps"]
 

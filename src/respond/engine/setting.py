@@ -34,11 +34,9 @@ from respond.core.shapes import decode, encode
 from respond.core.values import Late, SecretHandle, Value
 from respond.errors import NotReadyError, UsageError
 from respond.ports import Journal
+from respond.systems import needs_connection
 
-__all__ = ["NO_CONNECTION", "Site", "first_late", "recorded_values", "values_of"]
-
-NO_CONNECTION = frozenset({"human", "notify", "sink"})
-"""Systems whose actions need no connection of their own."""
+__all__ = ["Site", "first_late", "recorded_values", "values_of"]
 
 
 def first_late(value: Value) -> Late | None:
@@ -175,7 +173,7 @@ class Site:
             NotReadyError: There is none.
             UsageError: There are several and none was chosen, or the chosen one is another's.
         """
-        if system in NO_CONNECTION:
+        if not needs_connection(system):
             return Connection(name="", system=system)
         fitting = {n: c for n, c in self.connections.items() if c.system == system}
         wanted = named or (self.chosen if self.chosen in fitting else "")
@@ -203,7 +201,7 @@ class Site:
     def primary(self, runbook: Runbook) -> Connection:
         """The connection that the name ``connection`` means in the runbook's expressions."""
         for step in all_steps(runbook.steps):
-            if isinstance(step, ActionStep) and step.action.spec.system not in NO_CONNECTION:
+            if isinstance(step, ActionStep) and needs_connection(step.action.spec.system):
                 return self.connection_for(step.action.spec.system)
         return Connection(name="", system="")
 

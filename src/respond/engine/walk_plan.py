@@ -31,6 +31,7 @@ from respond.engine.setting import Site, first_late, recorded_values, values_of
 from respond.engine.walk import Absent, EndedError, Here, Walk, late_output
 from respond.errors import ExitCode, RespondError, StepFailedError
 from respond.ports import Journal, Progress
+from respond.systems import title_of
 
 __all__ = ["NotSoError", "Planner", "make_plan"]
 
@@ -79,14 +80,11 @@ def make_plan(
     )
 
 
-_NAMES = {"customerio": "Customer.io", "pagerduty": "PagerDuty", "slack": "Slack", "vault": "Vault"}
-
-
 def _line(connection: Connection) -> str:
     """``Customer.io Example Co (48213) EU, as respond-ir``."""
     name, account = str(connection.options.get("account_name", "")), connection.account
     parts = [
-        _NAMES.get(connection.system, connection.system),
+        title_of(connection.system),
         f"{name} ({account})" if name and account else name or account,
         connection.region.upper(),
     ]

@@ -26,15 +26,7 @@ from respond.errors import NotReadyError, StepFailedError, UsageError
 from respond.ports import Reader
 from respond.senders import SENDERS, UnusableError
 
-__all__ = ["API", "PAGES_MAX", "Enriched", "Source", "enrich", "missed"]
-
-API: Final[Mapping[str, str]] = {
-    "github": "https://api.github.com",
-    "gitguardian": "https://api.gitguardian.com",
-    "incidentio": "https://api.incident.io",
-    "pagerduty": "https://api.pagerduty.com",
-}
-"""Where the API of each sender is, unless the source's ``api`` says else."""
+__all__ = ["PAGES_MAX", "Enriched", "Source", "enrich", "missed"]
 
 PAGES_MAX: Final = 10
 _PATIENCE_S: Final = 5

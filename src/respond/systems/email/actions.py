@@ -27,10 +27,10 @@ from respond.core.script import (
     Subject,
     Write,
     action,
+    answer_as,
 )
 from respond.core.showable import showable, showable_host
 from respond.errors import NotReadyError
-from respond.systems.answers import answer_as
 from respond.systems.arguments import ArgumentError, one_line
 from respond.systems.guards import GuardRefusedError
 from respond.systems.people.recipients import kept_out

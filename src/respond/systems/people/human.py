@@ -18,9 +18,9 @@ from respond.core.script import (
     Subject,
     Write,
     action,
+    answer_as,
 )
 from respond.core.showable import hidden_character
-from respond.systems.answers import answer_as
 from respond.systems.arguments import ArgumentError
 
 __all__ = ["ACTIONS", "Do", "Word", "check_link"]

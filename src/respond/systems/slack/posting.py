@@ -32,11 +32,11 @@ from respond.core.script import (
     Subject,
     Write,
     action,
+    answer_as,
 )
 from respond.core.showable import showable, showable_host
 from respond.core.values import Late
 from respond.errors import StepFailedError
-from respond.systems.answers import answer_as
 from respond.systems.arguments import ArgumentError, one_line
 from respond.systems.people.recipients import refuse_kept_out
 from respond.systems.slack.accounts import PEOPLE_A_PAGE, find, ourselves
