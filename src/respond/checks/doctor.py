@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from respond.checks.credentials import Line, Probed, Verdict, open_line, probe
+from respond.checks.rights import PINNED, actions_of, missing_rights, sinks_in
 from respond.engine.setting import NO_CONNECTION
 from respond.errors import NotReadyError, RespondError, StepFailedError
 from respond.wiring.places import Places
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from respond.adapters.secrets.redactor import Redactor
     from respond.core.runbook import Runbook
     from respond.formats.project.project_file import ConnectionConfig, Project, SourceConfig
+    from respond.formats.runbook.check import Checked
     from respond.ports import Clock, KeyStore
 
 __all__ = ["Doctor", "Finding"]
@@ -61,6 +63,7 @@ class Doctor:
 
     Args:
         line: Where a connection leads, by name.
+        check: Checks the file of a runbook, as ``respond check`` does.
         only: Look at this runbook and what it needs; empty looks at all.
         operator: The person at the keyboard, as the machine calls them.
     """
@@ -70,6 +73,7 @@ class Doctor:
     clock: Clock
     redactor: Redactor
     line: Callable[[str], Line]
+    check: Callable[[Path], Checked]
     operator: str
     tell: Callable[[str], None]
     only: str = ""
@@ -121,8 +125,6 @@ class Doctor:
         """Connections to look at: all, or those of the systems that the one runbook needs."""
         if not self.only:
             return list(self.project.connections)
-        from respond.cli.connecting import actions_of
-
         systems = {s for one in self._runbooks.values() for s in actions_of(one).values()}
         if "notify" in systems:
             systems |= {"slack", "email"}
@@ -170,8 +172,6 @@ class Doctor:
         except RespondError as error:
             yield Finding(CREDENTIAL, error.what, error.why, error.do)
             return
-        from respond.cli.connecting import sinks_in
-
         opened = open_line(
             config,
             line,
@@ -194,8 +194,6 @@ class Doctor:
     def _probed(
         self, config: ConnectionConfig, reference: str, probed: Probed
     ) -> Iterator[Finding]:
-        from respond.cli.connecting import missing_rights
-
         if probed.verdict in {Verdict.REFUSED, Verdict.UNCLEAR}:
             refused = probed.verdict is Verdict.REFUSED
             how = "is not accepted" if refused else "could not be tried"
@@ -261,8 +259,6 @@ class Doctor:
             )
 
     def _needed_connections(self) -> Iterator[Finding]:
-        from respond.cli.connecting import actions_of
-
         have = {config.system for config in self.project.connections.values()}
         needed: dict[str, list[str]] = {}
         for name, runbook in self._runbooks.items():
@@ -383,7 +379,6 @@ class Doctor:
     def _pinned_key(self, known: Any) -> tuple[Any, list[Finding]]:
         """The key to verify with, and what is wrong with how it is pinned."""
         from respond.audit.checkpoint import NoteError, PublicKey
-        from respond.cli.audit import PINNED
 
         how = f"respond audit key > {PINNED} next to respond.toml, and commit it"
         why = "who takes over this machine could replace the journal and its key together"
@@ -661,19 +656,17 @@ class Doctor:
     # --- runbooks ---
 
     def _load_runbooks(self) -> Iterator[Finding]:
-        from respond.cli.look import _checker
         from respond.errors import UsageError
 
         found = self.places.runbooks()
         if self.only and self.only not in found:
             raise UsageError(f"there is no runbook {self.only!r}", do="respond list")
-        check = _checker(self.places)
         loaded: dict[str, Runbook] = {}
         findings: list[Finding] = []
         for name, entry in found.items():
             if self.only and name != self.only:
                 continue
-            checked = check(entry.path)
+            checked = self.check(entry.path)
             if checked.runbook is None or checked.faults:
                 many = f" and {len(checked.faults) - 1} more" if len(checked.faults) > 1 else ""
                 findings.append(

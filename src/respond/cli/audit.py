@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from respond.checks.rights import PINNED
 from respond.cli.examples import examples
 from respond.errors import ExitCode, NotReadyError, UsageError
 from respond.wiring.places import Places
@@ -29,10 +30,7 @@ if TYPE_CHECKING:
     from respond.audit.verify import Anchor, Report, Stored
     from respond.ports import KeyStore
 
-__all__ = ["PINNED", "apps"]
-
-PINNED: Final = "journal.pub"
-"""The file with the pinned public key, next to ``respond.toml``. Lines with ``#`` are comments."""
+__all__ = ["apps"]
 
 _RUN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}")
 _KEY_BYTES_MAX: Final = 65_536

@@ -9,21 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from respond.checks.credentials import (
-    FURTHER,
-    Allowed,
-    Line,
-    Probed,
-    Right,
-    Verdict,
-    open_line,
-    probe,
-)
+from respond.checks.credentials import FURTHER, Line, Probed, Right, Verdict, open_line, probe
+from respond.checks.rights import missing_rights, sinks_in
 from respond.errors import NotReadyError, StepFailedError, UsageError
 from respond.wiring.places import Places
 
@@ -36,18 +28,7 @@ if TYPE_CHECKING:
     from respond.ports import Clock, KeyStore, Secrets
     from respond.systems.customerio.discovery import CapabilityTable
 
-__all__ = [
-    "Connected",
-    "Connecting",
-    "actions_of",
-    "check_name",
-    "loadable",
-    "missing_rights",
-    "read_table",
-    "sinks_in",
-    "store_table",
-    "wants",
-]
+__all__ = ["Connected", "Connecting", "check_name", "read_table", "store_table"]
 
 _SNIPPETS: Final[Mapping[str, str]] = {
     "customerio": """\
@@ -142,62 +123,6 @@ def _snippet(name: str) -> str:
     found = [system] if system in _SNIPPETS else ["customerio"]
     plain = name if name.isidentifier() and name.islower() else "NAME"
     return "\n".join(_SNIPPETS[each].format(name=plain) for each in found)
-
-
-# --- what runbooks need --------------------------------------------------------------------------
-
-
-def loadable(places: Places) -> dict[str, Runbook]:
-    """Every runbook that loads; ``respond check`` has the faults of the others."""
-    from respond.errors import RespondError
-    from respond.formats.faults import FormatFault, FormatFaults
-    from respond.wiring.session import load_runbook
-
-    found = {}
-    for name in places.runbooks():
-        try:
-            found[name] = load_runbook(places, name)
-        except (RespondError, FormatFault, FormatFaults):
-            continue
-    return found
-
-
-def actions_of(runbook: Runbook) -> dict[str, str]:
-    """The actions of a runbook, each with the system that it needs."""
-    from respond.core.runbook import ActionStep, WaitStep, all_steps
-
-    steps = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel, *runbook.always)
-    return {
-        step.action.spec.name: step.action.spec.system
-        for step in all_steps(steps)
-        if isinstance(step, ActionStep | WaitStep) and step.action is not None
-    }
-
-
-def wants(runbooks: Mapping[str, Runbook], right: Right) -> list[str]:
-    """Which runbooks need a right."""
-    return [name for name, one in runbooks.items() if right.actions & actions_of(one).keys()]
-
-
-def missing_rights(
-    probed: Probed, runbooks: Mapping[str, Runbook]
-) -> Iterator[tuple[Right, list[str]]]:
-    """Rights that are known to be missing, with the runbooks that need them."""
-    for right in probed.rights:
-        names = wants(runbooks, right)
-        if right.allowed is Allowed.NO and names:
-            yield right, names
-
-
-def sinks_in(project: Project, vault: str) -> tuple[str, ...]:
-    """``MOUNT/PATH`` of every sink of the project that lies in this Vault."""
-    begin = f"vault:{vault}:"
-    places = (
-        connection.sink.removeprefix(begin).partition("#")[0]
-        for connection in project.connections.values()
-        if connection.sink.startswith(begin)
-    )
-    return tuple(dict.fromkeys(places))
 
 
 # --- the table of what an account offers ---------------------------------------------------------

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from respond.formats.faults import FormatFault
     from respond.formats.runbook.check import Checked
 
-__all__ = ["apps"]
+__all__ = ["apps", "checker"]
 
 apps = {
     name: typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -109,7 +109,7 @@ def check(
         if name not in known and not path.is_file():
             raise UsageError(f"there is no runbook and no file {name!r}", do="respond list")
         paths.append(path)
-    run_check = _checker(places)
+    run_check = checker(places)
     checks = [run_check(path) for path in paths]
     if not names and places.project is not None:
         checks.append(_project(places, checks))
@@ -125,7 +125,8 @@ def check(
     return int(ExitCode.USAGE if bad else ExitCode.DONE)
 
 
-def _checker(places: Places) -> Callable[[Path], Checked]:
+def checker(places: Places) -> Callable[[Path], Checked]:
+    """Checks the file of a runbook as it stands among the others of the project."""
     from respond.adapters.clock import SystemClock
     from respond.cli.main import COMMANDS
     from respond.formats.runbook.check import check as check_file

@@ -221,7 +221,8 @@ def _connecting(places: Places, name: str, new: Any, accept: Any, *, replace: bo
     """Everything that connecting needs."""
     from respond.adapters.secrets.redactor import Redactor
     from respond.checks import credentials
-    from respond.cli.connecting import Connecting, check_name, loadable
+    from respond.checks.rights import loadable
+    from respond.cli.connecting import Connecting, check_name
     from respond.wiring.session import load_project
 
     project = load_project(places)
@@ -397,6 +398,7 @@ def _doctor_for(places: Places, runbook: str) -> Doctor:
     from respond.adapters.secrets.redactor import Redactor
     from respond.checks import credentials
     from respond.checks.doctor import Doctor
+    from respond.cli.look import checker
     from respond.wiring.session import load_project, os_user
 
     project = load_project(places)
@@ -406,6 +408,7 @@ def _doctor_for(places: Places, runbook: str) -> Doctor:
         clock=SystemClock(),
         redactor=Redactor(),
         line=lambda name: credentials.line_of(project, name),
+        check=checker(places),
         operator=os_user().id,
         tell=_say,
         only=runbook,
