@@ -7,7 +7,6 @@ as it goes. What is checked is what lies in the file; the keys come from outside
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import typer
 
 from respond.checks.rights import PINNED
 from respond.cli.examples import examples
+from respond.cli.opening import RUN_ID
 from respond.errors import ExitCode, NotReadyError, UsageError
 from respond.wiring.places import Places
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["apps"]
 
-_RUN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}")
 _KEY_BYTES_MAX: Final = 65_536
 _SECRET_BYTES_MAX: Final = 65_536
 _DATA_SHOWN: Final = 300
@@ -104,7 +103,7 @@ class _Where:
         from respond.adapters.secrets.key_stores import FolderKeys
         from respond.wiring.session import journal_path, load_project, open_keys
 
-        if run and not _RUN.fullmatch(run):
+        if run and not RUN_ID.fullmatch(run):
             raise UsageError(f"{run[:60]!r} is not the id of a run", do="respond runs")
         folder = _rehearsal_with(places, run) if run else None
         if folder is not None:
