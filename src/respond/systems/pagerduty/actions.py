@@ -38,8 +38,8 @@ from respond.core.script import (
 from respond.core.showable import showable
 from respond.core.values import Late
 from respond.errors import StepFailedError
-from respond.systems.answers import answer_as
 from respond.systems.arguments import ArgumentError, one_line, one_of
+from respond.systems.write_answer import answer_as
 
 __all__ = [
     "ACTIONS",

@@ -20,8 +20,8 @@ from respond.core.script import (
     action,
 )
 from respond.core.showable import hidden_character
-from respond.systems.answers import answer_as
 from respond.systems.arguments import ArgumentError
+from respond.systems.write_answer import answer_as
 
 __all__ = ["ACTIONS", "Do", "Word", "check_link"]
 

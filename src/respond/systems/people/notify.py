@@ -43,12 +43,12 @@ from respond.core.showable import showable, showable_host
 from respond.core.values import Late
 from respond.errors import NotReadyError, StepFailedError
 from respond.systems import slack
-from respond.systems.answers import answer_as
 from respond.systems.arguments import ArgumentError, one_of
 from respond.systems.email.actions import Sent, mail
 from respond.systems.pagerduty.actions import on_call, page
 from respond.systems.people.messages import MESSAGES, Notice, Particulars, compose
 from respond.systems.people.recipients import kept_out, person_of, same_address
+from respond.systems.write_answer import answer_as
 
 __all__ = ["ACTIONS", "ANSWERS", "NotTold", "Persons", "Told"]
 

@@ -36,7 +36,6 @@ from respond.core.script import (
 from respond.core.showable import showable, showable_host
 from respond.core.values import Late
 from respond.errors import StepFailedError
-from respond.systems.answers import answer_as
 from respond.systems.arguments import ArgumentError, one_line
 from respond.systems.people.recipients import refuse_kept_out
 from respond.systems.slack.accounts import PEOPLE_A_PAGE, find, ourselves
@@ -52,6 +51,7 @@ from respond.systems.slack.replies import (
     where,
     yes,
 )
+from respond.systems.write_answer import answer_as
 
 __all__ = [
     "Button",
