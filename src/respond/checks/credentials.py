@@ -181,7 +181,7 @@ def open_line(
     redactor: Redactor,
     clock: Clock,
     sinks: Iterable[str] = (),
-    waiting: Callable[[str, float], None] | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> _Open:
     """Get ready to look through a connection; nothing is sent yet. Close it afterwards."""
     from respond import __version__
@@ -200,7 +200,7 @@ def open_line(
         clock,
         user_agent=f"respond/{__version__}",
         redactor=redactor,
-        waiting=waiting,
+        waiting=lambda what, s: tell(f"waiting {s:.0f} s for {what}"),
     )
     return _Open(config, line, http.reader(), secrets, redactor, tuple(sinks), http.close)
 

@@ -114,7 +114,7 @@ class _Where:
         try:
             where.store = open_keys(project, places)
         except NotReadyError as error:
-            where.trouble = f"{error.what}: {error.why}" if error.why else error.what
+            where.trouble = error.sentence
         return where
 
     def known(self, journal: str = "") -> Known:

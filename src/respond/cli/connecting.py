@@ -255,7 +255,7 @@ class Connecting:
             redactor=self.redactor,
             clock=self.clock,
             sinks=sinks_in(self.project, self.config.name),
-            waiting=lambda what, s: self.tell(f"waiting {s:.0f} s for {what}"),
+            tell=self.tell,
         )
         try:
             self.tell(f"trying {self.name}: reads only, nothing is changed")
@@ -365,7 +365,7 @@ class Connecting:
         try:
             made.table = read_table(reader, self.config.name)
         except StepFailedError as error:
-            made.trouble = f"{error.what}: {error.why}" if error.why else error.what
+            made.trouble = error.sentence
             return
         before = accepted_table(folder, self.config.name)
         if before is not None and table_digest(before) == table_digest(made.table):

@@ -379,12 +379,10 @@ def doctor(
 
     It reads and tries; it changes nothing and tells nobody.
     """
-    from respond.checks.doctor import CREDENTIAL
-
     looking = _doctor_for(ctx.obj, runbook)
     findings = list(looking.look())
     code = ExitCode.DONE if not findings else ExitCode.FAILED
-    if any(each.area in {CREDENTIAL, "keys"} for each in findings):
+    if any(each.stops_runs for each in findings):
         code = ExitCode.NOT_READY
     if as_json:
         _result(json.dumps(_doctor_json(findings, looking.well, code), indent=2))

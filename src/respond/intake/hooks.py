@@ -233,7 +233,7 @@ class _Look:
         except ExpressionFault as fault:
             self._note(f"{declared.name}: {_said(fault)}")
         except UsageError as error:
-            self._note(f"{error.what}: {error.why}" if error.why else error.what)
+            self._note(error.sentence)
         return None
 
     def _keys(self, given: Given) -> Iterator[str]:

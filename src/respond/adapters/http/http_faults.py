@@ -19,7 +19,7 @@ from respond.core.script import AuthBasic, AuthBearer, AuthNone, Call
 from respond.core.showable import showable, showable_host
 from respond.errors import NoAnswerError, RefusedBySystemError
 
-__all__ = ["Fault", "Faults", "asked_to_wait_s", "vendor_words"]
+__all__ = ["Fault", "Faults", "asked_to_wait_s", "http_date", "vendor_words"]
 
 _SHOWN_MAX: Final = 200
 _SEARCHED_MAX: Final = 64 * 1024
@@ -301,6 +301,12 @@ def asked_to_wait_s(headers: Mapping[str, str], now_ms: int) -> int | None:
     text = headers.get("retry-after", headers.get("ratelimit-reset", "")).strip()
     if re.fullmatch(r"[0-9]{1,9}", text):
         return int(text)
+    moment = http_date(text)
+    return None if moment is None else max(0, -int((now_ms / 1000 - moment) // 1))
+
+
+def http_date(text: str) -> float | None:
+    """Unix seconds of a date in a header, or None."""
     if not text or len(text) > 40:  # noqa: PLR2004 - a date has 29 characters
         return None
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 8 ms, rarely needed
@@ -309,9 +315,7 @@ def asked_to_wait_s(headers: Mapping[str, str], now_ms: int) -> int | None:
         date = parsedate_to_datetime(text)
     except (ValueError, IndexError, TypeError):
         return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max(0, -int((now_ms / 1000 - date.timestamp()) // 1))
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 def _why_and_do(call: Call, status: int, credential: str) -> tuple[str, str]:
