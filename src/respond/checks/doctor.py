@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,10 +34,9 @@ from respond.company.rehearsal import recall
 from respond.core.showable import showable
 from respond.engine.setting import NO_CONNECTION
 from respond.errors import NotReadyError, RespondError, StepFailedError, UsageError
-from respond.formats.faults import FormatFaults
 from respond.formats.project.project import NOWHERE, OIDC
 from respond.formats.project.project_file import ConnectionConfig
-from respond.intake.hooks import load_hooks
+from respond.intake.hooks import hook_faults
 from respond.people.readiness import gaps, unusable_keys
 from respond.senders import SENDERS, check_secret
 from respond.systems.customerio import discovery
@@ -627,19 +627,13 @@ def unreviewed(at: Doctor) -> Findings:
 def hooks(at: Doctor) -> Findings:
     if not at.project.sources:
         return
-    name = at.project.where.source.name if at.project.where is not None else ""
-    try:
-        load_hooks(at.project, lambda runbook: load_runbook(at.places, runbook))
-    except FormatFaults as error:
-        # Faults of the runbooks' own files are said with the runbooks.
-        for fault in error.faults:
-            if fault.name == name:
-                yield Finding(
-                    "sources/hook",
-                    f"{fault.what} ({fault.path})",
-                    "the server does not start with it",
-                    fault.hint or "respond check",
-                )
+    for fault in hook_faults(at.project, partial(load_runbook, at.places)):
+        yield Finding(
+            "sources/hook",
+            f"{fault.what} ({fault.path})",
+            "the server does not start with it",
+            fault.hint or "respond check",
+        )
 
 
 _OPTIONS: Final[Mapping[str, tuple[str, Finding]]] = {

@@ -19,6 +19,7 @@ import typer
 from respond.checks.rights import PINNED
 from respond.cli.examples import examples
 from respond.cli.opening import RUN_ID
+from respond.cli.output import print_out, say
 from respond.errors import ExitCode, NotReadyError, UsageError
 from respond.wiring.places import Places
 
@@ -47,14 +48,6 @@ _audit = typer.Typer(
     ),
 )
 apps = {"audit": _audit}
-
-
-def _result(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - the result
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line's voice
 
 
 # --- where the journal is ------------------------------------------------------------------------
@@ -174,9 +167,9 @@ def verify(
     )
     notes = [*report.notes, *_notes(where, known, found, path, exported=bool(export))]
     if as_json:
-        _result(json.dumps(_report_json(report, path, known, found, notes), indent=2))
+        print_out(json.dumps(_report_json(report, path, known, found, notes), indent=2))
     else:
-        _result(_report_text(report, path, known, found, notes))
+        print_out(_report_text(report, path, known, found, notes))
     return report.exit_code
 
 
@@ -349,7 +342,7 @@ def public_key(
             why=known.trouble or "no journal was made there yet",
             do="the first run or `respond connect` makes the journal and its key",
         )
-    _result(str(known.key))
+    print_out(str(known.key))
     return int(ExitCode.DONE)
 
 
@@ -377,11 +370,11 @@ def show(
     found = ((row, body) for row, body in _bodies(where.path) if _wanted(body, run, step, kind))
     try:
         for row, body in deque(found, maxlen=last) if last else found:
-            _result(_event_json(row, body) if as_json else _event_text(row, body))
+            print_out(_event_json(row, body) if as_json else _event_text(row, body))
     except SourceError as error:
         return _unreadable(where, error)
     if not where.rehearsal:
-        _say("shown as stored, not checked: respond audit verify")
+        say("shown as stored, not checked: respond audit verify")
     return int(ExitCode.DONE)
 
 
@@ -464,7 +457,7 @@ def _unreadable(where: _Where, error: Exception) -> int:
             else "respond audit verify; before the first run there is no journal"
         ),
     )
-    _say(error_text.as_text(trouble))
+    say(error_text.as_text(trouble))
     return int(trouble.exit_code)
 
 
@@ -497,7 +490,7 @@ def export(
         size = _export_to(where.path, Path(out)) if out else _export(where.path)
     except SourceError as error:
         return _unreadable(where, error)
-    _say(f"{size} records exported; whoever checks them needs the public key: respond audit key")
+    say(f"{size} records exported; whoever checks them needs the public key: respond audit key")
     return int(ExitCode.DONE)
 
 
@@ -567,9 +560,9 @@ def prove(
     except SourceError as error:
         return _unreadable(where, error)
     if as_json:
-        _result(json.dumps(_proof_json(report, found), indent=2))
+        print_out(json.dumps(_proof_json(report, found), indent=2))
     else:
-        _result(_proof_text(report, found))
+        print_out(_proof_text(report, found))
     if clear:
         return int(ExitCode.FAILED)
     return int(ExitCode.JOURNAL_BROKEN if report.answer is Answer.BROKEN else ExitCode.DONE)
@@ -655,5 +648,5 @@ def review(
     from respond.cli.deciding import review_run
 
     review_run(ctx.obj, run, words, as_=as_, key=key)
-    _result(f"Recorded: run {run} is reviewed.")
+    print_out(f"Recorded: run {run} is reviewed.")
     return 0

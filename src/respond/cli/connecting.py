@@ -20,15 +20,13 @@ from respond.errors import NotReadyError, StepFailedError, UsageError
 from respond.wiring.places import Places
 
 if TYPE_CHECKING:
-    from respond.adapters.secrets.credential_store import CredentialStore
-    from respond.adapters.secrets.redactor import Redactor
-    from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.cli.credential_keeper import CredentialKeeper
     from respond.core.runbook import Runbook
     from respond.formats.project.project_file import ConnectionConfig, Project
-    from respond.ports import Clock, KeyStore, Secrets
+    from respond.ports import Secrets
     from respond.systems.customerio.discovery import CapabilityTable
 
-__all__ = ["Connected", "Connecting", "check_name", "read_table", "store_table"]
+__all__ = ["Connected", "Connecting", "check_name"]
 
 _SNIPPETS: Final[Mapping[str, str]] = {
     "customerio": """\
@@ -128,19 +126,7 @@ def _snippet(name: str) -> str:
 # --- the table of what an account offers ---------------------------------------------------------
 
 
-def read_table(reader: Any, name: str) -> CapabilityTable:
-    """What the account's live description offers now.
-
-    Raises:
-        StepFailedError: It cannot be read.
-    """
-    from respond.systems.customerio import discovery
-    from respond.wiring.session import live_documents
-
-    return discovery.match(*live_documents(reader, name))
-
-
-def store_table(folder: Path, name: str, table: CapabilityTable) -> Path:
+def _store_table(folder: Path, name: str, table: CapabilityTable) -> Path:
     """Store what a person accepted where ``accepted_table`` reads it; 0600, as a whole."""
     path = folder / f"{name}.json"
     new = folder / f".{name}.{os.getpid()}.new"
@@ -161,7 +147,7 @@ def store_table(folder: Path, name: str, table: CapabilityTable) -> Path:
     return path
 
 
-def table_digest(table: CapabilityTable) -> str:
+def _table_digest(table: CapabilityTable) -> str:
     text = json.dumps(table.as_json(), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -222,15 +208,11 @@ class Connecting:
     """
 
     places: Places
-    project: Project
     name: str
     config: ConnectionConfig
     part: str
     line: Line
-    keys: KeyStore
-    journal: SqliteJournal
-    clock: Clock
-    redactor: Redactor
+    keeper: CredentialKeeper
     new: Callable[[], str]
     accept: Callable[[Connected], bool]
     tell: Callable[[str], None]
@@ -243,18 +225,17 @@ class Connecting:
         Raises:
             NotReadyError: The credential is refused or could not be tried; nothing was stored.
         """
-        store = self._store()
-        has = self._has(store)
-        keep = has and not self.replace
+        store = self.keeper.store
+        keep = self._has() and not self.replace
         value = store.credential(self.name) if keep else self._new()
         secrets = store if keep else _Trial(self.name, value, store)
         opened = open_line(
             self.config,
             self.line,
             secrets=secrets,
-            redactor=self.redactor,
-            clock=self.clock,
-            sinks=sinks_in(self.project, self.config.name),
+            redactor=self.keeper.redactor,
+            clock=self.keeper.clock,
+            sinks=sinks_in(self.keeper.project, self.config.name),
             tell=self.tell,
         )
         try:
@@ -263,7 +244,14 @@ class Connecting:
             made = Connected(self.name, self.config, probed, self.runbooks, kept=keep)
             self._refuse(made)
             if not keep:
-                self._keep(store, value, made)
+                self.keeper.keep(
+                    self.name,
+                    self.config.system,
+                    value,
+                    tried=probed.verdict.value,
+                    account=probed.account,
+                )
+                made.stored_in = self.keeper.keys.says
             if self.config.system == "customerio" and not self.part:
                 self._discover(opened.reader, made)
         finally:
@@ -272,31 +260,23 @@ class Connecting:
 
     # --- the credential ---
 
-    def _store(self) -> CredentialStore:
-        from respond.wiring.session import credential_store
-
-        return credential_store(self.project, self.keys, self.redactor, self.clock)
-
-    def _has(self, store: CredentialStore) -> bool:
+    def _has(self) -> bool:
         """Whether there is a credential already. One that is kept elsewhere is only tried."""
         from respond.adapters.secrets.credential_store import KEYRING
 
-        if self.project.references.get(self.name, KEYRING) != KEYRING:
+        if self.keeper.project.references.get(self.name, KEYRING) != KEYRING:
             if self.replace:
                 raise UsageError(
                     f"{self.name} is kept outside of respond, as respond.toml says",
                     do="put the new value there, then connect without --replace",
                 )
             return True
-        try:
-            store.credential(self.name)
-        except NotReadyError:
-            return False
-        if not self.replace:
+        has = self.keeper.has(self.name)
+        if has and not self.replace:
             self.tell(
                 f"{self.name} is stored already and is tried again; --replace gives a new one"
             )
-        return True
+        return has
 
     def _new(self) -> str:
         value = self.new()
@@ -304,7 +284,7 @@ class Connecting:
             raise UsageError(
                 "what was given holds characters that no credential has", do="copy it again"
             )
-        self.redactor.register(self.name, value)
+        self.keeper.redactor.register(self.name, value)
         return value
 
     def _refuse(self, made: Connected) -> None:
@@ -317,7 +297,7 @@ class Connecting:
             f"{self.name} is not accepted: {stays}"
             if refused
             else f"{self.name} could not be tried: {stays}",
-            why=self.redactor.clean(probed.says),
+            why=self.keeper.redactor.clean(probed.says),
             do=self._do(made, refused=refused),
         )
 
@@ -330,55 +310,33 @@ class Connecting:
         region = " (and check the region)" if self.config.region or not self.part else ""
         return f"{said or 'copy the credential anew' + region}, then: {again}"
 
-    def _keep(self, store: CredentialStore, value: str, made: Connected) -> None:
-        """Record first, store then: a stored credential without a record must not be."""
-        self._record(
-            what="credential-stored",
-            digest=self.journal.digest(value),
-            keys=self.keys.says,
-            tried=made.probed.verdict.value,
-            account=made.probed.account,
-        )
-        try:
-            store.keep(self.name, value)
-        except NotReadyError as error:
-            self._record(what="credential-not-stored", why=error.what)
-            raise
-        made.stored_in = self.keys.says
-
-    def _record(self, **data: Any) -> None:
-        from respond.core.events import Event, Kind
-        from respond.wiring.session import os_user
-
-        named = {"connection": self.name, "system": self.config.system, **data}
-        self.journal.append(Event(Kind.CONFIG_CHANGED, "", "", os_user(), named))
-        # Signed at once: there may be no run, and so no other signature, for weeks.
-        self.journal.checkpoint(f"connect {self.name}")
-
     # --- discovery ---
 
     def _discover(self, reader: Any, made: Connected) -> None:
-        from respond.wiring.session import accepted_table
+        from respond.systems.customerio import discovery
+        from respond.wiring.session import accepted_table, live_documents
 
         folder = self.places.state / "connections"
         self.tell("reading what the account offers")
         try:
-            made.table = read_table(reader, self.config.name)
+            made.table = discovery.match(*live_documents(reader, self.config.name))
         except StepFailedError as error:
             made.trouble = error.sentence
             return
         before = accepted_table(folder, self.config.name)
-        if before is not None and table_digest(before) == table_digest(made.table):
+        if before is not None and _table_digest(before) == _table_digest(made.table):
             made.accepted = True
             return
         made.changes = _changes(before, made.table)
         if not made.table.confirmed or self.accept(made):
-            self._record(
+            self.keeper.record(
+                self.name,
+                self.config.system,
                 what="capabilities-accepted",
                 confirmed=sorted(made.table.confirmed),
-                sha256=table_digest(made.table),
+                sha256=_table_digest(made.table),
             )
-            store_table(folder, self.config.name, made.table)
+            _store_table(folder, self.config.name, made.table)
             made.accepted = True
 
 

@@ -19,7 +19,7 @@ from respond.cli.opening import (
     rehearsal_of,
     states_of,
 )
-from respond.cli.output import result, say, screen_width
+from respond.cli.output import print_out, result, say, screen_width
 from respond.errors import ExitCode, UsageError
 from respond.wiring.places import Places
 
@@ -35,10 +35,6 @@ apps = {
 }
 
 
-def _print(text: str) -> None:
-    print(text.rstrip("\n"))  # noqa: T201 - the result
-
-
 @apps["runs"].command(epilog=examples("respond runs", "respond runs --all --json"))
 def runs(
     ctx: typer.Context,
@@ -51,9 +47,9 @@ def runs(
 
     states = states_of(ctx.obj, rehearsals=all_)
     if as_json:
-        _print(json.dumps([state_json(state) for state in states], indent=2))
+        print_out(json.dumps([state_json(state) for state in states], indent=2))
     else:
-        _print(
+        print_out(
             runs_table(states, width=screen_width())
             if states
             else "No runs yet (rehearsals: --all). To practise: respond rehearse"
@@ -73,9 +69,9 @@ def status(
 
     kept = read_run(ctx.obj, run or only_open(ctx.obj))
     if as_json:
-        _print(json.dumps(state_json(kept.state, kept.head), indent=2))
+        print_out(json.dumps(state_json(kept.state, kept.head), indent=2))
     else:
-        _print(run_status(kept.state, kept.head, width=screen_width()))
+        print_out(run_status(kept.state, kept.head, width=screen_width()))
     return int(ExitCode.DONE)
 
 
@@ -99,9 +95,9 @@ def report(
     kept = read_run(ctx.obj, run)
     made = reports.report(kept.state, kept.records, kept.head)
     if as_json:
-        _print(json.dumps(reports.as_json(made), indent=2))
+        print_out(json.dumps(reports.as_json(made), indent=2))
     else:
-        _print(reports.short(made) if short else reports.as_text(made, width=screen_width()))
+        print_out(reports.short(made) if short else reports.as_text(made, width=screen_width()))
     return int(ExitCode.DONE)
 
 
