@@ -109,6 +109,16 @@ def load_hooks(project: Project, load_runbook: Callable[[str], Runbook]) -> tupl
     return tuple(made)
 
 
+def hook_faults(project: Project, load_runbook: Callable[[str], Runbook]) -> list[FormatFault]:
+    """What ``load_hooks`` refuses; but faults of a runbook's own file are said with that."""
+    name = project.where.source.name if project.where is not None else ""
+    try:
+        load_hooks(project, load_runbook)
+    except FormatFaults as error:
+        return [fault for fault in error.faults if fault.name == name]
+    return []
+
+
 class _Loading:
     """Each runbook once, and its faults once."""
 
@@ -233,7 +243,7 @@ class _Look:
         except ExpressionFault as fault:
             self._note(f"{declared.name}: {_said(fault)}")
         except UsageError as error:
-            self._note(f"{error.what}: {error.why}" if error.why else error.what)
+            self._note(error.sentence)
         return None
 
     def _keys(self, given: Given) -> Iterator[str]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
 
 from respond.adapters.prompt.nobody_there import ServedPrompt
 from respond.adapters.store.run_lock import RunLocks
@@ -18,7 +19,7 @@ from respond.core.approval import Request, Standing, able
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunState, RunStatus
 from respond.core.runbook import Runbook
-from respond.engine.telling import tell
+from respond.engine.telling import tell, tell_of_a_request
 from respond.errors import (
     JournalBrokenError,
     JournalUnusableError,
@@ -28,15 +29,16 @@ from respond.errors import (
 from respond.people.answers import Entry, asked_now
 from respond.server.board import Board
 from respond.server.due import is_ours
-from respond.wiring.session import Session, tell_of_a_request
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
+    from respond.engine.engine import Engine
     from respond.engine.run import LiveRun
     from respond.engine.stopping import Stop
+    from respond.ports import Clock, Prompt
 
-__all__ = ["Carrier"]
+__all__ = ["Carried", "Carrier"]
 
 _TELLERS: Final = 2
 """Notices that are sent at the same time."""
@@ -45,6 +47,20 @@ _FOR_PEOPLE: Final = ("inputs", "question", "task")
 """What a run waits for that people are told of here; of an approval they are told when asked."""
 
 _LOOK_FOR_STOP_S: Final = 0.5
+
+
+class Carried(Protocol):
+    """What one advance of a run is made with."""
+
+    run: str
+    clock: Clock
+    locks: Path
+    prompt: Prompt
+    asked: Callable[[LiveRun, Request, tuple[str, ...]], None] | None
+
+    def engine(self, runbook: Runbook) -> Engine: ...
+
+    def close(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -58,7 +74,7 @@ class Carrier:
 
     entry: Entry
     board: Board
-    open_session: Callable[[RunState, Runbook], Session]
+    open_session: Callable[[RunState, Runbook], Carried]
     load_runbook: Callable[[str], Runbook]
     log: FilteringBoundLogger
     _stopped: bool = field(default=False, init=False)
@@ -96,7 +112,7 @@ class Carrier:
             session.close()
         self._tell_who_is_needed(run)
 
-    def _advance(self, session: Session, runbook: Runbook) -> None:
+    def _advance(self, session: Carried, runbook: Runbook) -> None:
         engine = session.engine(runbook)
         if isinstance(session.prompt, ServedPrompt):
             session.prompt.state = lambda: engine.state

@@ -146,6 +146,8 @@ class Session:
         """Let people know in a thread of its own: chat that hangs delays no containment (P27)."""
         from concurrent.futures import ThreadPoolExecutor
 
+        from respond.engine.telling import tell_of_a_request
+
         thread = ThreadPoolExecutor(1, thread_name_prefix="telling")
         self._telling.append(thread.submit(tell_of_a_request, live, request, persons))
         thread.shutdown(wait=False)
@@ -160,13 +162,6 @@ class Session:
                 raise error
         for close in reversed(self.closers):
             close()
-
-
-def tell_of_a_request(live: LiveRun, request: Request, persons: tuple[str, ...]) -> tuple[str, ...]:
-    """Let these persons know that a run waits for them, unless they were told; who was told."""
-    from respond.engine.telling import tell
-
-    return tell(live, f"approval:{request.nonce[:8]}", "approval-needed", persons)
 
 
 @dataclass(frozen=True, slots=True)

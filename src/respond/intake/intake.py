@@ -19,6 +19,7 @@ from respond.core.incoming import Incoming
 from respond.engine.proposing import new_run_id, propose
 from respond.engine.setting import Site
 from respond.intake.hooks import Hook, Wanted, joins, wanted
+from respond.intake.missed import Enriched
 from respond.ports import Became, Clock, Inbox, Journal, KeptEvent
 
 if TYPE_CHECKING:
@@ -35,9 +36,6 @@ _HELD_MAX: Final = 1_000
 _WINDOW_MS: Final = 600_000
 """How far back proposals of one runbook are counted, in milliseconds."""
 
-Enrich = Callable[["SourceConfig", Incoming], tuple[Incoming, str]]
-"""Adds what a webhook leaves out, by asking; gives the event and a note on what was not found."""
-
 
 @dataclass(slots=True)
 class Intake:
@@ -46,9 +44,9 @@ class Intake:
     Attributes:
         states: Every run, oldest first.
         site: As whom runs are proposed; the operator is put in for each source.
+        enrich: Adds what a webhook leaves out, by asking.
         chance: Random bytes for run ids.
         held_from: Proposals of one runbook in ten minutes beyond which further ones wait.
-        on_run: Told of each run that was proposed, or that an event joined.
     """
 
     inbox: Inbox
@@ -59,10 +57,9 @@ class Intake:
     states: Callable[[], Iterable[RunState]]
     site: Site
     describe: Any
-    enrich: Enrich
+    enrich: Callable[[SourceConfig, Incoming], Enriched]
     chance: Callable[[], bytes]
     held_from: int
-    on_run: Callable[[str], None]
     log: FilteringBoundLogger
     _told: dict[str, int] = field(default_factory=dict, init=False)
     _known: dict[tuple[str, ...], tuple[Became, str]] = field(default_factory=dict, init=False)
@@ -81,12 +78,12 @@ class Intake:
         source = self.sources.get(kept.delivery.source)
         if source is None:
             return self._settle(kept, Became.IGNORED, why="its source is not configured any more")
-        event, note = self.enrich(source, kept.event)
+        found_out = self.enrich(source, kept.event)
         now_s = self.clock.now_ms() // 1000
-        found = wanted(self.hooks, source, kept.delivery, event, now_s)
+        found = wanted(self.hooks, source, kept.delivery, found_out.event, now_s)
         if not found:
             return self._settle(kept, Became.IGNORED, why="no hook takes it")
-        runs = [(one, self._take(one, note)) for one in found]
+        runs = [(one, self._take(one, found_out.note)) for one in found]
         if any(became is Became.HELD for _, (became, _) in runs):
             return not is_held and self._hold(kept)
         taken = [(became, run) for _, (became, run) in runs if run]
@@ -95,12 +92,8 @@ class Intake:
             return self._settle(kept, Became.IGNORED, why=notes or "it belongs to no open run")
         proposed = [run for became, run in taken if became is Became.PROPOSED]
         names = proposed or [run for _, run in taken]
-        settled = self._settle(
-            kept, Became.PROPOSED if proposed else Became.JOINED, run=", ".join(names)
-        )
-        for name in names:
-            self.on_run(name)
-        return settled
+        became = Became.PROPOSED if proposed else Became.JOINED
+        return self._settle(kept, became, run=", ".join(names))
 
     def _hold(self, kept: KeptEvent) -> bool:
         """Keep it for later, out of the way of others: one noisy sender must not stop the rest."""
