@@ -14,7 +14,7 @@ from respond.company.crash_points import Killed, KilledJournal, Moments
 from respond.core.fold import RunStatus
 from respond.core.policy import Confirm, Policy, TwoPeople
 from respond.core.questions import AskConfirm, AskDrift, AskStart, Decision
-from respond.core.script import Call, Person, Reply
+from respond.core.script import Call, Connection, Person, Reply
 from respond.errors import (
     ExitCode,
     JournalUnusableError,
@@ -22,6 +22,7 @@ from respond.errors import (
     UsageError,
 )
 from respond.ports import Intent
+from respond.systems.http.actions import ReadFields
 from respond.testing.crashing import HANDS, RUNBOOKS
 from respond.testing.runbook_kit import Stage
 from respond.testing.settable_clock import SettableClock
@@ -554,6 +555,28 @@ def test_a_wait_ends_as_soon_as_it_is_met() -> None:
     stage.boxes.broken = appears
     assert stage.advance() is ExitCode.DONE
     assert stage.how("ready") == "done"
+
+
+THERE = "action: http.read, with: {observe: {path: [boxes, z], pick: [value]}, connection: back}"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        f"wait: {{{THERE}, until: seen.there, within: 5m}}",
+        THERE,
+        "action: http.read, with: {observe: {path: [boxes, z]}}, connection: back",
+    ],
+)
+def test_a_step_looks_through_the_connection_that_it_names(step: str) -> None:
+    """Where a system has several, whatever looks: a plan, a step that runs, and a wait."""
+    doors = {name: Connection(name, "http") for name in ("front", "back")}
+    book = runbook_of(f"  - {{id: ready, {step}}}", actions={"http.read": ReadFields})
+    stage = BoxStage(book, {"z": "here"}, place={"connections": doors})
+    used: set[str] = set()
+    stage.boxes.broken = lambda call: used.add(call.connection)
+    assert stage.advance() is ExitCode.DONE
+    assert used == {"back"}
 
 
 @pytest.mark.parametrize(("minutes", "how"), [(4, "done"), (40, "failed")])
