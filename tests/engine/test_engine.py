@@ -539,6 +539,32 @@ def test_a_wait_parks_where_nobody_sits_and_ends_in_its_time() -> None:
     assert stage.boxes.writes == ["PUT /box/a"]
 
 
+@pytest.mark.promise("P16")
+def test_a_wait_lasts_as_long_as_its_expression_says() -> None:
+    """An objection period that is worked out is no shorter than one that is written out."""
+    steps = (
+        "  - {id: all, action: box.list}\n  - {id: w, wait: {for: '${{ 600 * size(all.names) }}'}}"
+    )
+    stage = stage_of(steps)
+    began = stage.clock.mono_ms()
+    assert stage.advance() is ExitCode.DONE
+    assert stage.clock.mono_ms() - began == 3 * 600_000
+    assert stage.state is not None
+    assert stage.state.plan is not None
+    assert stage.state.plan.steps[-1].says == "waits 30 min"
+
+
+def test_a_wait_for_what_is_no_duration_fails() -> None:
+    """It is not left out: whoever was to object had no time to."""
+    stage = stage_of(
+        "  - {id: all, action: box.list}\n  - {id: w, wait: {for: '${{ 1 - 2 }}'}}\n" + SET
+    )
+    assert stage.advance() is ExitCode.FAILED
+    assert stage.state is not None
+    assert "no duration" in stage.state.parked["why"]
+    assert stage.boxes.writes == []
+
+
 def test_a_wait_ends_as_soon_as_it_is_met() -> None:
     """Until is looked at again and again; what it saw is the step's output."""
     steps = (

@@ -29,7 +29,7 @@ from respond.core.values import Late, Value
 from respond.engine.drivers import World, look
 from respond.engine.ready import Ready
 from respond.engine.setting import Site, recorded_values, values_of
-from respond.engine.walk import Absent, EndedError, Here, Walk, late_output
+from respond.engine.walk import Absent, EndedError, Here, Walk, late_output, timed
 from respond.errors import ExitCode, RespondError, StepFailedError
 from respond.ports import Journal, Progress
 
@@ -265,7 +265,11 @@ class Planner(Walk):
 
     def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
         if self.state.step(address).conclusion is None:
-            self._note(step, address, here, StepPlan.WAITS, wait_says(step))
+            known = timed(step, here.values)
+            if isinstance(known, Late):
+                self._note(step, address, here, StepPlan.LATE, known.says, known.step)
+            else:
+                self._note(step, address, here, StepPlan.WAITS, wait_says(known))
         return None
 
     def ends(self, step: EndStep, address: str, here: Here, say: str) -> bool:

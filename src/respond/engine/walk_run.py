@@ -36,7 +36,7 @@ from respond.engine.step.prove import cannot_run, failure_data
 from respond.engine.step.state import LiveStep
 from respond.engine.step.step import StepRun
 from respond.engine.stopping import WaitsError
-from respond.engine.walk import Absent, Here, Walk
+from respond.engine.walk import Absent, Here, Walk, timed
 from respond.engine.walk_plan import wait_says
 from respond.errors import ParkedError, StepFailedError
 
@@ -123,22 +123,31 @@ class EngineWalk(Walk):
         if holds is True:
             return None
         if isinstance(holds, Late):
-            self.undecided(step, address, here, holds)
-            return Absent(f"it needs {holds.step}.{holds.name}", failed=True)
+            return self._needs(step, address, here, holds)
         message = step.message.value(here.values)
         why = message if isinstance(message, str) else f"assert: {step.holds.source}"
         self._conclude(step, address, here, As.FAILED, why)
         return Absent(why, failed=True)
 
     def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
-        live = self.live
-        end = live.state.step(address).conclusion
+        end = self.live.state.step(address).conclusion
         if end is not None:
             return None if end.how.is_good else Absent(end.why, failed=True)
-        at = LiveStep(live, step.look, address, here) if step.look is not None else None
-        if at is not None and (late := at.ready.late) is not None:
-            self.undecided(step, address, here, late)
-            return Absent(f"it needs {late.step}.{late.name}", failed=True)
+        known = timed(step, here.values)
+        if isinstance(known, Late):
+            return self._needs(step, address, here, known)
+        at = LiveStep(self.live, step.look, address, here) if step.look is not None else None
+        if at is not None and at.ready.late is not None:
+            return self._needs(step, address, here, at.ready.late)
+        return self._wait(known, at, address, here)
+
+    def _needs(self, step: Step, address: str, here: Here, late: Late) -> Absent:
+        """What keeps the run from going on cannot be judged, so it does not go on."""
+        self.undecided(step, address, here, late)
+        return Absent(f"it needs {late.step}.{late.name}", failed=True)
+
+    def _wait(self, step: WaitStep, at: LiveStep | None, address: str, here: Here) -> Absent | None:
+        live = self.live
         since = live.state.waits.get(address) or live.since_now()
         live.tools.progress.say(wait_says(step))
         while True:
