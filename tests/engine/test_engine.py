@@ -27,6 +27,7 @@ from respond.testing.crashing import HANDS, RUNBOOKS
 from respond.testing.runbook_kit import Stage
 from respond.testing.settable_clock import SettableClock
 from respond.testing.toy_system import DANA, BoxStage, no_answer, refused, runbook_of
+from respond.wiring.session import systems_of
 
 SET = "  - {id: one, action: box.set, with: {name: a, value: new}}"
 REMOVE = "  - {id: gone, phase: contain, action: box.remove, with: {name: a}}"
@@ -603,6 +604,12 @@ def test_a_step_looks_through_the_connection_that_it_names(step: str) -> None:
     stage.boxes.broken = lambda call: used.add(call.connection)
     assert stage.advance() is ExitCode.DONE
     assert used == {"back"}
+
+
+def test_what_only_a_wait_looks_at_is_a_system_of_the_runbook() -> None:
+    """A rehearsal stands it up, and its credential is asked for before the first step."""
+    wait = f"  - {{id: ready, wait: {{{THERE}, until: seen.there, within: 5m}}}}"
+    assert systems_of(runbook_of(wait, actions={"http.read": ReadFields})) == {"http"}
 
 
 @pytest.mark.parametrize(("minutes", "how"), [(4, "done"), (40, "failed")])
