@@ -21,7 +21,7 @@ _RSA_BITS = 2048
 _P256_BYTES = 32
 
 
-class Signer:
+class TokenSigner:
     """One key and its algorithm.
 
     Raises:

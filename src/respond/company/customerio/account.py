@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from respond.company.company_clock import rfc3339
-from respond.company.customerio.rows import AuditEntry, Member, State
-from respond.company.exchange import RefusedError
+from respond.company.customerio.rows import AuditLine, CustomerIoState, Member
+from respond.company.exchange import VendorRefusedError
 from respond.company.limits import Limit
 
 if TYPE_CHECKING:
-    from respond.company.company_clock import Clock
+    from respond.company.company_clock import CompanyClock
     from respond.company.ledger import Ledger
 
 SYSTEM = "customerio"
@@ -48,7 +48,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Actor:
+class ActingAs:
     """Who does something: a service account by API, or a person at the console."""
 
     by: str
@@ -58,11 +58,11 @@ class Actor:
 
 
 @dataclass
-class Account:
+class CustomerIoAccount:
     """One Customer.io account with everything an operation needs."""
 
-    state: State
-    clock: Clock
+    state: CustomerIoState
+    clock: CompanyClock
     ledger: Ledger
     settings: Settings
 
@@ -73,11 +73,11 @@ class Account:
         """The workspace's name.
 
         Raises:
-            RefusedError: with 404, if there is no such workspace.
+            VendorRefusedError: with 404, if there is no such workspace.
         """
         name = self.state.environments.get(environment_id)
         if name is None:
-            raise RefusedError(404, f"environment {environment_id} not found")
+            raise VendorRefusedError(404, f"environment {environment_id} not found")
         return name
 
     def present(self) -> list[Member]:
@@ -97,7 +97,7 @@ class Account:
 
     def happened(
         self,
-        actor: Actor,
+        actor: ActingAs,
         kind: str,
         target: str,
         *,
@@ -119,7 +119,7 @@ class Account:
 
     def audit(
         self,
-        actor: Actor,
+        actor: ActingAs,
         *,
         action: str,
         object_type: str,
@@ -128,7 +128,7 @@ class Account:
         at: float | None = None,
     ) -> None:
         when = self.clock.now() if at is None else at
-        entry = AuditEntry(
+        entry = AuditLine(
             id=self.state.numbers.take("audit"),
             at=when,
             timestamp=rfc3339(when),

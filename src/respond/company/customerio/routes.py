@@ -6,17 +6,17 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from respond.company.exchange import Json, RefusedError, Reply
+from respond.company.exchange import Json, VendorRefusedError, VendorReply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from respond.company.customerio.account import Account, Actor
-    from respond.company.exchange import Request
+    from respond.company.customerio.account import ActingAs, CustomerIoAccount
+    from respond.company.exchange import VendorRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CioCall:
     """One request that found its route.
 
     Attributes:
@@ -24,17 +24,17 @@ class Call:
         body: The request's body, reduced to what the route's schema knows.
     """
 
-    account: Account
-    request: Request
-    actor: Actor
+    account: CustomerIoAccount
+    request: VendorRequest
+    actor: ActingAs
     ids: dict[str, str]
     body: Json
 
     def number(self, name: str) -> int:
-        """A variable part as a number. Raises RefusedError with 404 if it is none."""
+        """A variable part as a number. Raises VendorRefusedError with 404 if it is none."""
         text = self.ids[name]
         if not text.isdecimal():
-            raise RefusedError(404, f"{text} not found")
+            raise VendorRefusedError(404, f"{text} not found")
         return int(text)
 
 
@@ -52,7 +52,7 @@ class Route:
     method: str
     template: str
     summary: str
-    handler: Callable[[Call], Reply]
+    handler: Callable[[CioCall], VendorReply]
     body: Json | None = None
     guess: bool = False
     admin: bool = False

@@ -117,7 +117,7 @@ class WriteKey:
 
 
 @dataclass
-class Source:
+class PipelinesSource:
     """A Pipelines source with its write keys."""
 
     id: int
@@ -171,7 +171,7 @@ class ServiceAccount:
 
 
 @dataclass
-class Export:
+class PeopleExport:
     """A file of customers or deliveries that somebody asked for."""
 
     id: int
@@ -227,7 +227,7 @@ class ReportingWebhook:
 
 
 @dataclass(frozen=True)
-class AuditEntry:
+class AuditLine:
     """One line of the account's or a workspace's audit log."""
 
     id: int
@@ -256,7 +256,7 @@ class AuditEntry:
 
 
 @dataclass
-class Sent:
+class QueuedMail:
     """A transactional mail that was queued."""
 
     delivery_id: str
@@ -283,7 +283,7 @@ def _numbers() -> Numbers:
 
 
 @dataclass
-class State:
+class CustomerIoState:
     """The whole account. A member, key or token that is gone keeps its row and its time."""
 
     account_id: int
@@ -293,12 +293,12 @@ class State:
     members: list[Member] = field(default_factory=list)
     app_keys: list[AppKey] = field(default_factory=list)
     track_keys: list[TrackKey] = field(default_factory=list)
-    sources: list[Source] = field(default_factory=list)
+    sources: list[PipelinesSource] = field(default_factory=list)
     service_accounts: list[ServiceAccount] = field(default_factory=list)
-    exports: list[Export] = field(default_factory=list)
+    exports: list[PeopleExport] = field(default_factory=list)
     webhooks: list[ReportingWebhook] = field(default_factory=list)
-    audit: list[AuditEntry] = field(default_factory=list)
-    sent: list[Sent] = field(default_factory=list)
+    audit: list[AuditLine] = field(default_factory=list)
+    sent: list[QueuedMail] = field(default_factory=list)
     sso: Json | None = None
     session_hours: int = 336
     sessions_ended_at: float | None = None
