@@ -8,14 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from respond.company import (
-    HTTP_KINDS,
-    MAIL_KINDS,
-    Company,
-    InjectedFault,
-    default_company,
-    serve,
-)
+from respond.company import HTTP_KINDS, MAIL_KINDS, Company, InjectedFault, default_company, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

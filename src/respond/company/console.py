@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from respond.company.exchange import VendorRefusedError
+from respond.company.exchange import RefusalError
 from respond.company.system import Errand
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def do(company: Company, task: str, about: Json) -> Json:
 
     Raises:
         UnknownTaskError: if there is no such task.
-        VendorRefusedError: if the console does not let them, or ``about`` lacks something.
+        RefusalError: if the console does not let them, or ``about`` lacks something.
     """
     known = tasks(company)
     if task not in known:
@@ -45,12 +45,12 @@ def happen(company: Company, what: str, about: Json) -> Json:
     """Let it happen; what the vendor calls it comes back.
 
     Raises:
-        VendorRefusedError: with 404 when nothing of this name can happen, with 400 when ``about``
+        RefusalError: with 404 when nothing of this name can happen, with 400 when ``about``
             does not say what it must.
     """
     known = _named(company, "happenings")
     if what not in known:
-        raise VendorRefusedError(404, f"{what} cannot happen; {', '.join(sorted(known))} can")
+        raise RefusalError(404, f"{what} cannot happen; {', '.join(sorted(known))} can")
     return _run(company, "happenings", what, about)
 
 

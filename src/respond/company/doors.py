@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from respond.company import console
-from respond.company.exchange import Json, VendorRefusedError, VendorReply, as_json
+from respond.company.exchange import Json, RefusalError, SimReply, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from respond.company.exchange import VendorRequest
+    from respond.company.exchange import SimRequest
     from respond.company.whole import Company
 
-Opened: TypeAlias = "Callable[[BackDoors, VendorRequest], VendorReply]"
+Opened: TypeAlias = "Callable[[BackDoors, SimRequest], SimReply]"
 
 PROTOCOL = 1
 HEADER = "X-Respond-Sim"
@@ -43,7 +43,7 @@ class BackDoors:
     smtp_port: int
     facts: Json
 
-    def answer(self, request: VendorRequest) -> VendorReply:
+    def answer(self, request: SimRequest) -> SimReply:
         """Answer a caller at a door."""
         door = "/".join(request.parts)
         if door == "hello":
@@ -63,7 +63,7 @@ class BackDoors:
             return opened(self, request)
         except console.UnknownTaskError as error:
             return as_json({"error": str(error)}, 404)
-        except VendorRefusedError as refused:
+        except RefusalError as refused:
             status = 400 if refused.status == 400 else 422  # noqa: PLR2004 - HTTP statuses.
             return as_json({"error": refused.detail, "status": refused.status}, status)
 
@@ -77,46 +77,46 @@ class BackDoors:
         return None
 
 
-def _effects(doors: BackDoors, _: VendorRequest) -> VendorReply:
+def _effects(doors: BackDoors, _: SimRequest) -> SimReply:
     return as_json({"effects": doors.company.ledger.as_json()})
 
 
-def _counts(doors: BackDoors, _: VendorRequest) -> VendorReply:
+def _counts(doors: BackDoors, _: SimRequest) -> SimReply:
     return as_json(doors.company.ledger.counts())
 
 
-def _state(doors: BackDoors, _: VendorRequest) -> VendorReply:
+def _state(doors: BackDoors, _: SimRequest) -> SimReply:
     return as_json(doors.company.snapshot())
 
 
-def _clock(doors: BackDoors, _: VendorRequest) -> VendorReply:
+def _clock(doors: BackDoors, _: SimRequest) -> SimReply:
     return as_json({"now": doors.company.clock.now()})
 
 
-def _advance(doors: BackDoors, request: VendorRequest) -> VendorReply:
+def _advance(doors: BackDoors, request: SimRequest) -> SimReply:
     seconds = request.json_object().get("advance_s")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
-        raise VendorRefusedError(400, "advance_s must be a number of seconds, not negative")
+        raise RefusalError(400, "advance_s must be a number of seconds, not negative")
     doors.company.clock.advance(seconds)
     return _clock(doors, request)
 
 
-def _faults(doors: BackDoors, _: VendorRequest) -> VendorReply:
+def _faults(doors: BackDoors, _: SimRequest) -> SimReply:
     return as_json({"faults": [str(fault) for fault in doors.company.faults.waiting]})
 
 
-def _arm(doors: BackDoors, request: VendorRequest) -> VendorReply:
+def _arm(doors: BackDoors, request: SimRequest) -> SimReply:
     faults = request.json_object().get("faults")
     if not isinstance(faults, list) or not all(isinstance(fault, str) for fault in faults):
-        raise VendorRefusedError(400, "faults must be a list of texts")
+        raise RefusalError(400, "faults must be a list of texts")
     try:
         doors.company.arm(faults)
     except ValueError as error:
-        raise VendorRefusedError(400, str(error)) from error
+        raise RefusalError(400, str(error)) from error
     return _faults(doors, request)
 
 
-def _story(doors: BackDoors, _: VendorRequest) -> VendorReply:
+def _story(doors: BackDoors, _: SimRequest) -> SimReply:
     company, smtp = doors.company, {"host": "127.0.0.1", "port": doors.smtp_port}
     return as_json(
         {
@@ -128,25 +128,25 @@ def _story(doors: BackDoors, _: VendorRequest) -> VendorReply:
     )
 
 
-def _person(doors: BackDoors, request: VendorRequest) -> VendorReply:
+def _person(doors: BackDoors, request: SimRequest) -> SimReply:
     body = request.json_object()
     about = body.get("about", {})
     if not isinstance(about, dict):
-        raise VendorRefusedError(400, "about must be an object")
+        raise RefusalError(400, "about must be an object")
     result = console.do(doors.company, str(body.get("task", "")), about)
     return as_json({"done": True, "result": result})
 
 
-def _happen(doors: BackDoors, request: VendorRequest) -> VendorReply:
+def _happen(doors: BackDoors, request: SimRequest) -> SimReply:
     body = request.json_object()
     about = body.get("about", {})
     if not isinstance(about, dict):
-        raise VendorRefusedError(400, "about must be an object")
+        raise RefusalError(400, "about must be an object")
     result = console.happen(doors.company, str(body.get("what", "")), about)
     return as_json({"done": True, "result": result})
 
 
-def _outbox(doors: BackDoors, _: VendorRequest) -> VendorReply:
+def _outbox(doors: BackDoors, _: SimRequest) -> SimReply:
     return as_json({"messages": doors.company.told()})
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from respond.company.company_clock import rfc3339
-from respond.company.exchange import Json, VendorRefusedError, VendorReply, as_json, as_text
+from respond.company.exchange import Json, RefusalError, SimReply, as_json, as_text
 from respond.company.mint import Numbers, hex_for
 from respond.company.paging import by_cursor
 from respond.company.simulated_rest import RestSystem, Row, access_key
@@ -18,7 +18,7 @@ from respond.company.system import Counterpart
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from respond.company.exchange import VendorRequest
+    from respond.company.exchange import SimRequest
     from respond.company.simulated_rest import Answer, RestCall
     from respond.company.system import Errand, Night
 
@@ -71,19 +71,19 @@ def _shown(incident: Row) -> Json:
 
 
 def _moment(text: str) -> float:
-    """Unix seconds of a date. Raises VendorRefusedError with 400 for what is none."""
+    """Unix seconds of a date. Raises RefusalError with 400 for what is none."""
     if not text:
         return 0.0
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise VendorRefusedError(400, "date_after: not a date") from None
+        raise RefusalError(400, "date_after: not a date") from None
     if moment.tzinfo is None:
-        raise VendorRefusedError(400, "date_after: without a time zone")
+        raise RefusalError(400, "date_after: without a time zone")
     return moment.timestamp()
 
 
-def _incidents(system: GitGuardian, call: RestCall) -> VendorReply:
+def _incidents(system: GitGuardian, call: RestCall) -> SimReply:
     status, after = call.request.argument("status"), _moment(call.request.argument("date_after"))
     found = [one for one in system.rows("incidents") if status in {"", one.status}]
     found.sort(key=lambda incident: (incident.date, incident.id), reverse=True)
@@ -121,13 +121,11 @@ class GitGuardian(RestSystem):
         self.happened("incident.triggered", f"incident {number}", by="gitguardian")
         return incident
 
-    def refuse(
-        self, request: VendorRequest, status: int, detail: str = "", pointer: str = ""
-    ) -> VendorReply:
-        words = detail or self.says.get(status, "")
+    def refuse(self, request: SimRequest, no: RefusalError) -> SimReply:
+        words = no.detail or self.says.get(no.status, "")
         if not words:
-            return as_text("upstream request failed", status)
-        return as_json({"detail": words}, status)
+            return as_text("upstream request failed", no.status)
+        return as_json({"detail": words}, no.status)
 
 
 def _begin(night: Night) -> GitGuardian:
@@ -149,9 +147,6 @@ def _found(system: GitGuardian, errand: Errand) -> Json:
 
 COUNTERPART = Counterpart(
     begin=_begin,
-    facts={
-        "gitguardian_key": hex_for("gitguardian:key", 64),
-        "gitguardian_incident": 31_542,
-    },
+    facts={"gitguardian_key": hex_for("gitguardian:key", 64), "gitguardian_incident": 31_542},
     happenings={"incident": _found},
 )

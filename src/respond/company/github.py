@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from respond.company.company_clock import rfc3339
-from respond.company.exchange import Json, VendorRefusedError, VendorReply, as_json, as_text
+from respond.company.exchange import Json, RefusalError, SimReply, as_json, as_text
 from respond.company.mint import Numbers, hex_for
 from respond.company.paging import by_cursor, by_number
 from respond.company.simulated_rest import RestSystem, Row, access_key
@@ -19,7 +19,7 @@ from respond.company.system import Counterpart
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from respond.company.exchange import VendorRequest
+    from respond.company.exchange import SimRequest
     from respond.company.simulated_rest import Answer, Headers, RestCall
     from respond.company.system import Errand, Night
 
@@ -57,7 +57,7 @@ def _alert_row(
     )
 
 
-def _shown(github: GitHub, alert: Row, request: VendorRequest) -> Json:
+def _shown(github: GitHub, alert: Row, request: SimRequest) -> Json:
     place = f"repos/{alert.repository}/secret-scanning/alerts/{alert.number}"
     shown: Json = {
         "number": alert.number,
@@ -162,8 +162,8 @@ def _repository(full_name: str) -> Json:
 
 
 def _listed(
-    github: GitHub, request: VendorRequest, alerts: list[Row], *, with_repository: bool
-) -> VendorReply:
+    github: GitHub, request: SimRequest, alerts: list[Row], *, with_repository: bool
+) -> SimReply:
     wanted = request.argument("state")
     by = "updated_at" if request.argument("sort") == "updated" else "created_at"
     found = [alert for alert in alerts if wanted in {"", alert.state}]
@@ -179,12 +179,12 @@ def _listed(
     return by_number(request, rows, API)
 
 
-def _of_organization(github: GitHub, call: RestCall) -> VendorReply:
+def _of_organization(github: GitHub, call: RestCall) -> SimReply:
     github.own(call)
     return _listed(github, call.request, github.rows("alerts"), with_repository=True)
 
 
-def _of_repository(github: GitHub, call: RestCall) -> VendorReply:
+def _of_repository(github: GitHub, call: RestCall) -> SimReply:
     alerts = github.rows("alerts", repository=_name(call))
     if not alerts:
         raise github.no(404)
@@ -195,13 +195,13 @@ def _alert(github: GitHub, call: RestCall) -> Json:
     return _shown(github, github.alert(_name(call), call.ids["number"]), call.request)
 
 
-def _locations(github: GitHub, call: RestCall) -> VendorReply:
+def _locations(github: GitHub, call: RestCall) -> SimReply:
     alert = github.alert(_name(call), call.ids["number"])
     rows = [_located(alert.repository, place) for place in alert.locations]
     return by_number(call.request, rows, API)
 
 
-def _deliveries(github: GitHub, call: RestCall) -> VendorReply:
+def _deliveries(github: GitHub, call: RestCall) -> SimReply:
     """The tries of the last days, newest first."""
     github.own(call)
     if call.ids["hook"] != str(github.state.hook_id):
@@ -229,10 +229,7 @@ class GitHub(RestSystem):
         404: "Not Found",
     }
     view: ClassVar[Mapping[str, tuple[str, str]]] = {
-        "alerts": (
-            "alert {repository}#{number}",
-            "type=secret_type state validity publicly_leaked",
-        )
+        "alerts": ("alert {repository}#{number}", "type=secret_type state validity publicly_leaked")
     }
     routes: ClassVar[Mapping[str, Answer]] = {
         "GET orgs/{org}/secret-scanning/alerts": _of_organization,
@@ -251,7 +248,7 @@ class GitHub(RestSystem):
             raise self.no(404)
 
     def alert(self, repository: str, number: str) -> Row:
-        """One alert. Raises VendorRefusedError with 404 if there is none."""
+        """One alert. Raises RefusalError with 404 if there is none."""
         return self.row("alerts", repository=repository, number=number)
 
     def open_alert(
@@ -290,7 +287,7 @@ class GitHub(RestSystem):
         """Something about an alert changes: ``resolved``, ``reopened``, ``publicly_leaked``.
 
         Raises:
-            VendorRefusedError: with 400 for any other change.
+            RefusalError: with 400 for any other change.
         """
         match action:
             case "resolved":
@@ -300,7 +297,7 @@ class GitHub(RestSystem):
             case "publicly_leaked":
                 alert.publicly_leaked = True
             case _:
-                raise VendorRefusedError(400, f"an alert cannot become {action}")
+                raise RefusalError(400, f"an alert cannot become {action}")
         alert.updated_at = self.clock.now()
         self._tell(action, answered)
         self.happened(f"alert.{action}", f"{alert.repository}#{alert.number}", by="github")
@@ -312,18 +309,16 @@ class GitHub(RestSystem):
         at = self.clock.now()
         self.state.sent.append(Row(id=number, guid=guid, action=action, status=answered, at=at))
 
-    def refuse(
-        self, request: VendorRequest, status: int, detail: str = "", pointer: str = ""
-    ) -> VendorReply:
-        if status == 503:  # noqa: PLR2004 - the HTTP status; it has a shape of its own.
+    def refuse(self, request: SimRequest, no: RefusalError) -> SimReply:
+        if no.status == 503:  # noqa: PLR2004 - the HTTP status; it has a shape of its own.
             return as_json(
                 {"code": "503", "message": "unavailable", "documentation_url": _DOCS}, 503
             )
-        message = detail or self.says.get(status, "")
+        message = no.detail or self.says.get(no.status, "")
         if not message:
-            return as_text("the request could not be served", status)
-        told = {"message": message, "documentation_url": _DOCS, "status": str(status)}
-        return as_json(told, status)
+            return as_text("the request could not be served", no.status)
+        told = {"message": message, "documentation_url": _DOCS, "status": str(no.status)}
+        return as_json(told, no.status)
 
 
 def _begin(night: Night) -> GitHub:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import parse_qs, unquote
 
 from respond.company.doors import BackDoors
-from respond.company.exchange import VendorDelivery, VendorReply, VendorRequest, as_json
+from respond.company.exchange import SimDelivery, SimReply, SimRequest, as_json
 from respond.company.listening import Listener, wait_for_leaving
 from respond.company.mail_server import MailConversation
 
@@ -111,7 +111,7 @@ class Server:
             except _BadRequestError as error:
                 connection.sendall(_encode(as_json({"error": str(error)}, 400), keep=False))
 
-    def _receive(self, head: _Head, body: bytes, peer: str) -> VendorDelivery:
+    def _receive(self, head: _Head, body: bytes, peer: str) -> SimDelivery:
         path, _, query = head.target.partition("?")
         raw = tuple(path.strip("/").split("/"))
         for length in (3, 2, 1):
@@ -122,12 +122,10 @@ class Server:
                     system, _request(head, surface, raw[length:], query, body, peer)
                 )
         if raw[:1] == _DOORS:
-            return VendorDelivery(
-                self._doors.answer(_request(head, "", raw[1:], query, body, peer))
-            )
-        return VendorDelivery(as_json({"error": "no vendor lives here"}, 404))
+            return SimDelivery(self._doors.answer(_request(head, "", raw[1:], query, body, peer)))
+        return SimDelivery(as_json({"error": "no vendor lives here"}, 404))
 
-    def _deliver(self, connection: socket.socket, head: _Head, delivery: VendorDelivery) -> bool:
+    def _deliver(self, connection: socket.socket, head: _Head, delivery: SimDelivery) -> bool:
         """Send the answer as the delivery says. Returns whether the connection goes on."""
         if delivery.hold:
             wait_for_leaving(connection, self._http.closing, HOLD_S)
@@ -152,8 +150,8 @@ def serve(company: Company, host: str = "127.0.0.1", port: int = 0) -> Server:
 
 def _request(
     head: _Head, surface: str, raw: tuple[str, ...], query: str, body: bytes, peer: str
-) -> VendorRequest:
-    return VendorRequest(
+) -> SimRequest:
+    return SimRequest(
         method=head.method,
         surface=surface,
         path=f"/{'/'.join(raw)}",
@@ -238,7 +236,7 @@ def _line(stream: BinaryIO) -> bytes:
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
-def _encode(reply: VendorReply, *, keep: bool, bare: bool = False) -> bytes:
+def _encode(reply: SimReply, *, keep: bool, bare: bool = False) -> bytes:
     """The whole answer in one piece, so that it leaves in one packet."""
     lines = [f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, '')}"]
     if reply.content_type:

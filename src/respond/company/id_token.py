@@ -54,9 +54,7 @@ class TokenSigner:
 
     def _signature(self, data: bytes) -> bytes:
         from cryptography.hazmat.primitives.asymmetric import ec, padding  # noqa: PLC0415 - heavy
-        from cryptography.hazmat.primitives.asymmetric.utils import (  # noqa: PLC0415 - heavy
-            decode_dss_signature,
-        )
+        from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature  # noqa: PLC0415 - heavy
         from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415 - heavy
 
         if self.algorithm == "RS256":

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from respond.company.company_clock import rfc3339
-from respond.company.exchange import Json, VendorReply, as_json, as_text
+from respond.company.exchange import Json, RefusalError, SimReply, as_json, as_text
 from respond.company.mint import Numbers, hex_for, upper_for
 from respond.company.simulated_rest import RestSystem, Row, access_key
 from respond.company.system import Counterpart
@@ -16,7 +16,7 @@ from respond.company.system import Counterpart
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from respond.company.exchange import VendorRequest
+    from respond.company.exchange import SimRequest
     from respond.company.simulated_rest import Answer, RestCall
     from respond.company.system import Errand, Night
 
@@ -81,15 +81,13 @@ class IncidentIo(RestSystem):
     }
     routes: ClassVar[Mapping[str, Answer]] = {"GET v2/incidents/{id}": _incident}
 
-    def refuse(
-        self, request: VendorRequest, status: int, detail: str = "", pointer: str = ""
-    ) -> VendorReply:
-        if status not in _KINDS:
-            return as_text("upstream request failed", status)
-        kind = _KINDS[status]
-        errors = [{"code": kind, "message": detail or kind}]
-        body = {"type": kind, "status": status, "request_id": "-", "errors": errors}
-        return as_json(body, status)
+    def refuse(self, request: SimRequest, no: RefusalError) -> SimReply:
+        if no.status not in _KINDS:
+            return as_text("upstream request failed", no.status)
+        kind = _KINDS[no.status]
+        errors = [{"code": kind, "message": no.detail or kind}]
+        body = {"type": kind, "status": no.status, "request_id": "-", "errors": errors}
+        return as_json(body, no.status)
 
 
 def _begin(night: Night) -> IncidentIo:

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from respond.company.exchange import VendorDelivery, VendorReply, as_html
+from respond.company.exchange import RefusalError, SimDelivery, SimReply, as_html
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from respond.company.exchange import VendorRequest
+    from respond.company.exchange import SimRequest
     from respond.company.system import HttpSystem
 
 # Any request may meet these when the fault names no request of its own.
@@ -166,22 +166,22 @@ class InjectedFaults:
                 return fault
         return None
 
-    def deliver(self, system: HttpSystem, request: VendorRequest, now: float) -> VendorDelivery:
+    def deliver(self, system: HttpSystem, request: SimRequest, now: float) -> SimDelivery:
         """Answer a request, broken if a fault strikes it."""
         write = system.is_write(request)
         fault = self.take(system.name, request.method, request.path, write=write)
         if fault is None:
-            return VendorDelivery(self._answer(system, request, now, write=write))
+            return SimDelivery(self._answer(system, request, now, write=write))
         if fault.kind == "stale":
             self._stale[system.name] = _Stale(now + STALE_S, copy.deepcopy(system.state))
-            return VendorDelivery(self._answer(system, request, now, write=write))
+            return SimDelivery(self._answer(system, request, now, write=write))
         if fault.kind in _AFTER:
             return _AFTER[fault.kind](system, system.answer(request))
         return _BEFORE[fault.kind](system, request)
 
     def _answer(
-        self, system: HttpSystem, request: VendorRequest, now: float, *, write: bool
-    ) -> VendorReply:
+        self, system: HttpSystem, request: SimRequest, now: float, *, write: bool
+    ) -> SimReply:
         stale = self._stale.get(system.name)
         if write or stale is None or now >= stale.until:
             return system.answer(request)
@@ -192,34 +192,31 @@ class InjectedFaults:
             system.state = live
 
 
-def _refusal(status: int) -> Callable[[HttpSystem, VendorRequest], VendorDelivery]:
-    def broken(system: HttpSystem, request: VendorRequest) -> VendorDelivery:
-        reply = system.refuse(request, status)
+def _refusal(status: int) -> Callable[[HttpSystem, SimRequest], SimDelivery]:
+    def broken(system: HttpSystem, request: SimRequest) -> SimDelivery:
+        reply = system.refuse(request, RefusalError(status))
         if status == 429 and reply.status == 429:  # noqa: PLR2004 - the HTTP status.
-            headers = (*reply.headers, ("Retry-After", str(RETRY_AFTER_S)))
-            reply = VendorReply(reply.status, reply.body, reply.content_type, headers)
-        return VendorDelivery(reply)
+            reply = reply.having(("Retry-After", str(RETRY_AFTER_S)))
+        return SimDelivery(reply)
 
     return broken
 
 
-_EMPTY = VendorReply(200)
+_EMPTY = SimReply(200)
 
-_BEFORE: dict[str, Callable[[HttpSystem, VendorRequest], VendorDelivery]] = {
+_BEFORE: dict[str, Callable[[HttpSystem, SimRequest], SimDelivery]] = {
     **{str(status): _refusal(status) for status in (401, 403, 404, 409, 429, 500, 503)},
-    "html": lambda system, _: VendorDelivery(system.login_page()),
-    "empty": lambda *_: VendorDelivery(_EMPTY),
-    "timeout-before": lambda *_: VendorDelivery(None, hold=True),
-    "cut-before": lambda *_: VendorDelivery(None),
+    "html": lambda system, _: SimDelivery(system.login_page()),
+    "empty": lambda *_: SimDelivery(_EMPTY),
+    "timeout-before": lambda *_: SimDelivery(None, hold=True),
+    "cut-before": lambda *_: SimDelivery(None),
 }
 
-_AFTER: dict[str, Callable[[HttpSystem, VendorReply], VendorDelivery]] = {
-    "timeout-after": lambda *_: VendorDelivery(None, hold=True),
-    "cut-after": lambda *_: VendorDelivery(None),
-    "html-after": lambda system, _: VendorDelivery(system.login_page()),
-    "empty-after": lambda *_: VendorDelivery(_EMPTY),
-    "500-after": lambda *_: VendorDelivery(
-        as_html(b"<html><body>Internal error</body></html>", 500)
-    ),
-    "slow": lambda _, reply: VendorDelivery(reply, delay_s=SLOW_S),
+_AFTER: dict[str, Callable[[HttpSystem, SimReply], SimDelivery]] = {
+    "timeout-after": lambda *_: SimDelivery(None, hold=True),
+    "cut-after": lambda *_: SimDelivery(None),
+    "html-after": lambda system, _: SimDelivery(system.login_page()),
+    "empty-after": lambda *_: SimDelivery(_EMPTY),
+    "500-after": lambda *_: SimDelivery(as_html(b"<html><body>Internal error</body></html>", 500)),
+    "slow": lambda _, reply: SimDelivery(reply, delay_s=SLOW_S),
 }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from respond.company.company_clock import rfc3339
 from respond.company.example_co import ADMINS, COMPROMISED, OPERATOR
-from respond.company.exchange import Json, VendorRefusedError, VendorReply, as_json, as_text
+from respond.company.exchange import Json, RefusalError, SimReply, as_json, as_text
 from respond.company.limits import Limit
 from respond.company.mint import Numbers, hex_for, lower_for, upper_for
 from respond.company.paging import by_offset
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from respond.company.company_clock import CompanyClock
-    from respond.company.exchange import VendorRequest
+    from respond.company.exchange import SimRequest
     from respond.company.ledger import Ledger
     from respond.company.simulated_rest import Answer, Headers, RestCall
     from respond.company.system import Errand, Night
@@ -136,14 +136,14 @@ def _incidents(pager: PagerDuty, call: RestCall) -> Json:
     return _page(call, "incidents", found)
 
 
-def _create_incident(pager: PagerDuty, call: RestCall) -> VendorReply:
+def _create_incident(pager: PagerDuty, call: RestCall) -> SimReply:
     pager.requester(call)
     body = call.wrapped("incident")
     key, service_id = str(body.get("incident_key", "")), (body.get("service") or {}).get("id", "")
     if not body.get("title") or service_id not in pager.state.services:
-        raise VendorRefusedError(400, "Title and Service are required")
+        raise RefusalError(400, "Title and Service are required")
     if key and pager.open_with(service_id, key):
-        raise VendorRefusedError(400, "Open incident with matching dedup key already exists")
+        raise RefusalError(400, "Open incident with matching dedup key already exists")
     more = {"incident_key": key} if key else {}
     urgency = body.get("urgency", "high")
     incident = pager.open_incident(body["title"], service_id, urgency=urgency, **more)
@@ -205,7 +205,7 @@ def _status_update(pager: PagerDuty, call: RestCall) -> Json:
     user, incident = pager.requester(call), pager.incident(call.ids["incident"])
     message = str(call.request.json_object().get("message", ""))
     if not message:
-        raise VendorRefusedError(400, "Message cannot be empty")
+        raise RefusalError(400, "Message cannot be empty")
     pager.state.updates.append((incident.id, message))
     pager.changed(incident, "status_update.sent")
     update = {
@@ -268,7 +268,7 @@ class PagerDuty(RestSystem):
         self.events_show_after_s = 2.0
         self.events = Limit(None, 60.0)
 
-    def serve(self, request: VendorRequest) -> VendorReply:
+    def serve(self, request: SimRequest) -> SimReply:
         return self._event(request) if request.surface == "events" else super().serve(request)
 
     def rate_headers(self, wait_s: int | None) -> Headers:
@@ -278,32 +278,30 @@ class PagerDuty(RestSystem):
             ("ratelimit-reset", str(60 if wait_s is None else wait_s)),
         )
 
-    def refuse(
-        self, request: VendorRequest, status: int, detail: str = "", pointer: str = ""
-    ) -> VendorReply:
-        if request.surface == "events" and status == 400:  # noqa: PLR2004 - HTTP.
+    def refuse(self, request: SimRequest, no: RefusalError) -> SimReply:
+        if request.surface == "events" and no.status == 400:  # noqa: PLR2004 - HTTP.
             body = {"status": "invalid event", "message": "Event object is invalid"}
-            return as_json(body | {"errors": [detail]}, status)
-        if status == 401:  # noqa: PLR2004 - the HTTP status.
-            return VendorReply(status, b"", "")
-        if status not in _ERRORS:
-            return as_text("upstream request failed", status)
-        message, code = _ERRORS[status]
-        error: Json = {"message": message, "code": _SPECIAL_CODES.get(detail, code)}
-        return as_json({"error": error | ({"errors": [detail]} if detail else {})}, status)
+            return as_json(body | {"errors": [no.detail]}, no.status)
+        if no.status == 401:  # noqa: PLR2004 - the HTTP status.
+            return SimReply(no.status, b"", "")
+        if no.status not in _ERRORS:
+            return as_text("upstream request failed", no.status)
+        message, code = _ERRORS[no.status]
+        error: Json = {"message": message, "code": _SPECIAL_CODES.get(no.detail, code)}
+        return as_json({"error": error | ({"errors": [no.detail]} if no.detail else {})}, no.status)
 
     def requester(self, call: RestCall) -> Row:
-        """For whom this write is made. Raises VendorRefusedError with 400 if nobody is named."""
+        """For whom this write is made. Raises RefusalError with 400 if nobody is named."""
         if call.key.user_id:
             return self.row("users", id=call.key.user_id)
         email = call.request.header("from").casefold()
         found = [user for user in self.rows("users") if user.email.casefold() == email]
         if not found:
-            raise VendorRefusedError(400, "Requester User Not Found")
+            raise RefusalError(400, "Requester User Not Found")
         return found[0]
 
     def incident(self, incident_id: str) -> Row:
-        """One incident that can be seen by now. Raises VendorRefusedError with 404."""
+        """One incident that can be seen by now. Raises RefusalError with 404."""
         return self.row("incidents", id=incident_id)
 
     def shown_incidents(self) -> list[Row]:
@@ -365,14 +363,14 @@ class PagerDuty(RestSystem):
         """Move an incident on.
 
         Raises:
-            VendorRefusedError: with 400, if it is there already, or resolved before.
+            RefusalError: with 400, if it is there already, or resolved before.
         """
         if status not in _STATUSES:
-            raise VendorRefusedError(400, f"Status must be one of {', '.join(_STATUSES)}")
+            raise RefusalError(400, f"Status must be one of {', '.join(_STATUSES)}")
         if incident.status == "resolved" and status != "triggered":
-            raise VendorRefusedError(400, _RESOLVED)
+            raise RefusalError(400, _RESOLVED)
         if incident.status == status == "acknowledged":
-            raise VendorRefusedError(400, _ACKNOWLEDGED)
+            raise RefusalError(400, _ACKNOWLEDGED)
         if incident.status != status:
             incident.status = status
             self.changed(incident, f"incident.{status}", by=by)
@@ -381,10 +379,10 @@ class PagerDuty(RestSystem):
         """Put a note on an incident; every call makes another note.
 
         Raises:
-            VendorRefusedError: with 400, if there is nothing in it.
+            RefusalError: with 400, if there is nothing in it.
         """
         if not content:
-            raise VendorRefusedError(400, "Content cannot be empty")
+            raise RefusalError(400, "Content cannot be empty")
         note_id = upper_for(f"note:{self.state.numbers.take('note')}", 14)
         note = Row(id=note_id, user_id=user.id, content=content, created_at=self.clock.now())
         incident.notes.append(note)
@@ -396,17 +394,17 @@ class PagerDuty(RestSystem):
 
     # --- Events v2 ---
 
-    def _event(self, request: VendorRequest) -> VendorReply:
+    def _event(self, request: SimRequest) -> SimReply:
         """Take an event. The same key again is the same alert: accepted, and nothing new."""
         if request.parts != ("v2", "enqueue") or request.method != "POST":
             raise self.no(404)
         wait_s = self.events.take(self.clock.now())
         if wait_s is not None:
-            return self.refuse(request, 429).having(("Retry-After", str(wait_s)))
+            return self.refuse(request, RefusalError(429)).having(("Retry-After", str(wait_s)))
         event = request.json_object()
         service_id = self.state.routing_keys.get(str(event.get("routing_key", "")))
         if service_id is None:
-            raise VendorRefusedError(400, "'routing_key' is invalid")
+            raise RefusalError(400, "'routing_key' is invalid")
         dedup_key = self._take_event(event, service_id)
         body = {"status": "success", "message": "Event processed", "dedup_key": dedup_key}
         return as_json(body, 202)
@@ -416,7 +414,7 @@ class PagerDuty(RestSystem):
         if action == "trigger":
             return self._trigger(event, service_id, dedup_key)
         if action not in {"acknowledge", "resolve"} or not dedup_key:
-            raise VendorRefusedError(400, "'event_action' or 'dedup_key' is invalid")
+            raise RefusalError(400, "'event_action' or 'dedup_key' is invalid")
         incident = self.open_with(service_id, dedup_key)
         wanted = f"{action.removesuffix('e')}ed"
         if incident is not None and incident.status != wanted:
@@ -426,14 +424,14 @@ class PagerDuty(RestSystem):
     def _trigger(self, event: Json, service_id: str, dedup_key: str) -> str:
         payload = event.get("payload")
         if not isinstance(payload, dict):
-            raise VendorRefusedError(400, "'payload' is missing or blank")
+            raise RefusalError(400, "'payload' is missing or blank")
         for needed in ("summary", "source", "severity"):
             if not payload.get(needed):
-                raise VendorRefusedError(400, f"'payload.{needed}' is missing or blank")
+                raise RefusalError(400, f"'payload.{needed}' is missing or blank")
         if payload["severity"] not in _SEVERITIES:
-            raise VendorRefusedError(400, "'payload.severity' is invalid")
+            raise RefusalError(400, "'payload.severity' is invalid")
         if len(payload["summary"]) > _SUMMARY_MAX:
-            raise VendorRefusedError(400, "'payload.summary' is too long")
+            raise RefusalError(400, "'payload.summary' is too long")
         if dedup_key and self.open_with(service_id, dedup_key):
             return dedup_key
         incident = self.open_incident(

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from respond.company.exchange import VendorRefusedError, as_json
+from respond.company.exchange import RefusalError, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from respond.company.exchange import Json, VendorReply, VendorRequest
+    from respond.company.exchange import Json, SimReply, SimRequest
 
 _FIRST = "o0"
 
@@ -29,17 +29,17 @@ def link(url: str, query: Mapping[str, list[str]], **pages: Mapping[str, str]) -
 
 
 def by_offset(
-    request: VendorRequest, name: str, rows: list[Json], *, size: int, most: int, reach: int
+    request: SimRequest, name: str, rows: list[Json], *, size: int, most: int, reach: int
 ) -> Json:
     """The rows behind an offset, inside a body that says whether there are more.
 
     Raises:
-        VendorRefusedError: with 400, beyond what can be reached so.
+        RefusalError: with 400, beyond what can be reached so.
     """
     limit = min(request.number("limit", size), most)
     offset = request.number("offset", 0)
     if offset + limit > reach:
-        raise VendorRefusedError(400, f"Offset and limit exceed {reach}")
+        raise RefusalError(400, f"Offset and limit exceed {reach}")
     return {
         name: rows[offset : offset + limit],
         "limit": limit,
@@ -49,7 +49,7 @@ def by_offset(
     }
 
 
-def by_number(request: VendorRequest, rows: list[Json], api: str) -> VendorReply:
+def by_number(request: SimRequest, rows: list[Json], api: str) -> SimReply:
     """The page of this number, from 1, and where the next and the last are."""
     size = max(1, min(request.number("per_page", 30), 100))
     number = max(1, request.number("page", 1))
@@ -61,16 +61,16 @@ def by_number(request: VendorRequest, rows: list[Json], api: str) -> VendorReply
     return as_json(shown, 200, link(f"{api}{request.path}", request.query, **pages))
 
 
-def by_cursor(request: VendorRequest, rows: list[Json], api: str) -> VendorReply:
+def by_cursor(request: SimRequest, rows: list[Json], api: str) -> SimReply:
     """The page behind a cursor that only we can read.
 
     Raises:
-        VendorRefusedError: with 400, for a cursor that we did not hand out.
+        RefusalError: with 400, for a cursor that we did not hand out.
     """
     size = max(1, min(request.number("per_page", 20), 100))
     cursor = request.argument("cursor", _FIRST) or _FIRST
     if cursor[:1] != _FIRST[:1] or not cursor[1:].isdecimal():
-        raise VendorRefusedError(400, "Invalid cursor")
+        raise RefusalError(400, "Invalid cursor")
     start = int(cursor[1:])
     shown = rows[start : start + size]
     if start + size >= len(rows):

@@ -20,14 +20,7 @@ from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import unquote_plus, urlencode, urlsplit
 
 from respond.company.example_co import PEOPLE
-from respond.company.exchange import (
-    Json,
-    VendorRefusedError,
-    VendorReply,
-    as_html,
-    as_json,
-    as_text,
-)
+from respond.company.exchange import Json, RefusalError, SimReply, as_html, as_json, as_text
 from respond.company.id_token import TokenSigner, unsigned
 from respond.company.mint import hex_for, lower_for
 from respond.company.system import Counterpart, HttpSystem
@@ -36,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from respond.company.company_clock import CompanyClock
-    from respond.company.exchange import VendorRequest
+    from respond.company.exchange import SimRequest
     from respond.company.ledger import Ledger
     from respond.company.system import Night
 
@@ -127,11 +120,11 @@ class SignOnProvider(HttpSystem):
         self.state.issuer = f"{base_url}/sign-on"
         return {"sign_on_issuer": self.state.issuer}
 
-    def is_write(self, request: VendorRequest) -> bool:
+    def is_write(self, request: SimRequest) -> bool:
         """Never: signing on changes nothing that an incident is about."""
         return False
 
-    def serve(self, request: VendorRequest) -> VendorReply:
+    def serve(self, request: SimRequest) -> SimReply:
         match request.method, request.parts:
             case "GET", (".well-known", "openid-configuration"):
                 return as_json(_described(self.state.issuer, self.state.algorithm))
@@ -143,18 +136,16 @@ class SignOnProvider(HttpSystem):
                 return self._choose(request.form())
             case "POST", ("token",):
                 return as_json(self._token(request), 200, *_NO_STORE)
-        raise VendorRefusedError(404, "not_found: nothing is here")
+        raise RefusalError(404, "not_found: nothing is here")
 
     # --- what a browser sees ---
 
-    def _authorize(self, request: VendorRequest) -> VendorReply:
+    def _authorize(self, request: SimRequest) -> SimReply:
         """Ask who it is. Only a known client at a loopback address is ever sent back an answer."""
         client = self._client(request.argument("client_id"))
         redirect = request.argument("redirect_uri")
         if client is None or not _is_loopback(redirect):
-            raise VendorRefusedError(
-                400, "invalid_request: client_id or redirect_uri is not known here"
-            )
+            raise RefusalError(400, "invalid_request: client_id or redirect_uri is not known here")
         asked = SignOnRequest(
             client.id,
             redirect,
@@ -171,11 +162,11 @@ class SignOnProvider(HttpSystem):
         self.state.waiting[number] = asked
         return as_html(_page(client, self.state.accounts, number))
 
-    def _choose(self, form: dict[str, str]) -> VendorReply:
+    def _choose(self, form: dict[str, str]) -> SimReply:
         """Somebody clicked a name, or that they do not want to."""
         asked = self.state.waiting.pop(form.get("request", ""), None)
         if asked is None:
-            raise VendorRefusedError(400, "invalid_request: this page was used, or is too old")
+            raise RefusalError(400, "invalid_request: this page was used, or is too old")
         if form.get("person", "") == "":
             return self._back(asked, error="access_denied")
         account = self.account(form["person"])
@@ -185,37 +176,33 @@ class SignOnProvider(HttpSystem):
         return self._back(asked, code=code)
 
     def account(self, email: str) -> SignOnAccount:
-        """The account with this address. Raises VendorRefusedError with 400 if there is none."""
+        """The account with this address. Raises RefusalError with 400 if there is none."""
         for account in self.state.accounts:
             if account.email == email:
                 return account
-        raise VendorRefusedError(400, "invalid_request: there is no such person")
+        raise RefusalError(400, "invalid_request: there is no such person")
 
-    def _back(self, asked: SignOnRequest, **answer: str) -> VendorReply:
+    def _back(self, asked: SignOnRequest, **answer: str) -> SimReply:
         answer |= {"iss": self.state.issuer} | ({"state": asked.state} if asked.state else {})
         joint = "&" if urlsplit(asked.redirect).query else "?"
         place = f"{asked.redirect}{joint}{urlencode(answer)}"
-        return VendorReply(303, b"", "", (("Location", place), *_NO_STORE))
+        return SimReply(303, b"", "", (("Location", place), *_NO_STORE))
 
     # --- what an application sees ---
 
-    def _token(self, request: VendorRequest) -> Json:
+    def _token(self, request: SimRequest) -> Json:
         """Trade a code for tokens. A code is spent by the first who shows it, right or wrong."""
         form = request.form()
         client = self._authenticated(request, form)
         if form.get("grant_type") != "authorization_code":
-            raise VendorRefusedError(
-                400, "unsupported_grant_type: only authorization_code is known"
-            )
+            raise RefusalError(400, "unsupported_grant_type: only authorization_code is known")
         grant = self.state.grants.pop(form.get("code", ""), None)
         if grant is None or self.clock.now() > grant.at + CODE_S:
-            raise VendorRefusedError(
-                400, "invalid_grant: the code was used, is too old or was never"
-            )
+            raise RefusalError(400, "invalid_grant: the code was used, is too old or was never")
         if (grant.asked.client, grant.asked.redirect) != (client.id, form.get("redirect_uri")):
-            raise VendorRefusedError(400, "invalid_grant: the code was for another place")
+            raise RefusalError(400, "invalid_grant: the code was for another place")
         if not _fits(grant.asked.challenge, form.get("code_verifier", "")):
-            raise VendorRefusedError(400, "invalid_grant: the code_verifier does not fit")
+            raise RefusalError(400, "invalid_grant: the code_verifier does not fit")
         return {
             "access_token": secrets.token_urlsafe(24),
             "token_type": "Bearer",
@@ -224,15 +211,15 @@ class SignOnProvider(HttpSystem):
             "id_token": self._id_token(grant),
         }
 
-    def _authenticated(self, request: VendorRequest, form: dict[str, str]) -> SignOnClient:
+    def _authenticated(self, request: SimRequest, form: dict[str, str]) -> SignOnClient:
         """The client that proves itself, in one way and not in two (RFC 6749, section 2.3)."""
         basic_id, basic_secret = (unquote_plus(part) for part in request.basic())
         if request.header("authorization") and "client_secret" in form:
-            raise VendorRefusedError(400, "invalid_request: two ways to say who you are")
+            raise RefusalError(400, "invalid_request: two ways to say who you are")
         client = self._client(basic_id or form.get("client_id", ""))
         shown = basic_secret or form.get("client_secret", "")
         if client is None or not hmac.compare_digest(client.secret.encode(), shown.encode()):
-            raise VendorRefusedError(401, "invalid_client: no such client, or not its secret")
+            raise RefusalError(401, "invalid_client: no such client, or not its secret")
         return client
 
     def _client(self, client_id: str) -> SignOnClient | None:
@@ -262,17 +249,17 @@ class SignOnProvider(HttpSystem):
         kid = hex_for(f"sign-on:{algorithm}", 12)
         return self._signers.setdefault((whose, algorithm), TokenSigner(algorithm, kid))
 
-    def refuse(
-        self, request: VendorRequest, status: int, detail: str = "", pointer: str = ""
-    ) -> VendorReply:
-        if not detail:
-            return as_text("the provider is not available", status)
-        error, _, words = detail.partition(": ")
+    def refuse(self, request: SimRequest, no: RefusalError) -> SimReply:
+        if not no.detail:
+            return as_text("the provider is not available", no.status)
+        error, _, words = no.detail.partition(": ")
         if request.parts == ("token",):
             told = {"error": error, "error_description": words}
-            return as_json(told, status, *_NO_STORE, *(_CHALLENGED if status in _NAMELESS else ()))
+            return as_json(
+                told, no.status, *_NO_STORE, *(_CHALLENGED if no.status in _NAMELESS else ())
+            )
         page = f"<!DOCTYPE html>\n<title>{error}</title><h1>{escape(words)}</h1>\n"
-        return as_html(page.encode(), status)
+        return as_html(page.encode(), no.status)
 
     def things(self) -> dict[str, Json]:
         people: dict[str, Json] = {
@@ -314,7 +301,7 @@ def _described(issuer: str, algorithm: str) -> Json:
     }
 
 
-def _wrong(request: VendorRequest) -> str:
+def _wrong(request: SimRequest) -> str:
     """The OAuth error for a request to sign on, or an empty text."""
     if any(len(values) > 1 for values in request.query.values()):
         return "invalid_request"  # RFC 6749, section 3.1: no parameter twice.

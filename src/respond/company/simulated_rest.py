@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
-from respond.company.exchange import Json, VendorRefusedError, VendorReply, as_json
+from respond.company.exchange import Json, RefusalError, SimReply, as_json
 from respond.company.limits import Limit
 from respond.company.system import HttpSystem
 
 if TYPE_CHECKING:
     from respond.company.company_clock import CompanyClock
-    from respond.company.exchange import VendorRequest
+    from respond.company.exchange import SimRequest
     from respond.company.ledger import Ledger
 
 T = TypeVar("T")
@@ -79,19 +79,19 @@ class RestCall:
         ids: The variable parts of the path.
     """
 
-    request: VendorRequest
+    request: SimRequest
     key: Row
     ids: Mapping[str, str]
 
     def wrapped(self, wrapper: str) -> Json:
-        """The object inside the body's wrapper. Raises VendorRefusedError with 400 without one."""
+        """The object inside the body's wrapper. Raises RefusalError with 400 without one."""
         inner = self.request.json_object().get(wrapper)
         if not isinstance(inner, dict):
-            raise VendorRefusedError(400, f"{wrapper} is missing")
+            raise RefusalError(400, f"{wrapper} is missing")
         return inner
 
 
-Answer: TypeAlias = Callable[[Any, RestCall], VendorReply | Json | list[Json]]
+Answer: TypeAlias = Callable[[Any, RestCall], SimReply | Json | list[Json]]
 
 
 class RestSystem(HttpSystem):
@@ -122,11 +122,11 @@ class RestSystem(HttpSystem):
         super().__init__(state, clock, ledger)
         self.rest = Limit(self.calls_a_minute, 60.0)
 
-    def serve(self, request: VendorRequest) -> VendorReply:
+    def serve(self, request: SimRequest) -> SimReply:
         key = self._key(request)
         wait_s = self.rest.take(self.clock.now())
         if wait_s is not None:
-            return self.refuse(request, 429).having(*self.rate_headers(wait_s))
+            return self.refuse(request, RefusalError(429)).having(*self.rate_headers(wait_s))
         found = matched(self.routes, request.method, request.parts)
         if found is None:
             raise self.no(404)
@@ -134,10 +134,10 @@ class RestSystem(HttpSystem):
             raise self.no(403)
         answer, ids = found
         said = answer(self, RestCall(request, key, ids))
-        reply = said if isinstance(said, VendorReply) else as_json(said)
+        reply = said if isinstance(said, SimReply) else as_json(said)
         return reply.having(*self.rate_headers(None))
 
-    def _key(self, request: VendorRequest) -> Row:
+    def _key(self, request: SimRequest) -> Row:
         given = request.header(self.key_header)
         for key in self.table("keys"):
             forms = {form.format(key.value) for form in self.key_forms}
@@ -151,9 +151,9 @@ class RestSystem(HttpSystem):
         """What goes with every answer; ``wait_s`` is for a caller who has to come back later."""
         return () if wait_s is None else (("Retry-After", str(wait_s)),)
 
-    def no(self, status: int) -> VendorRefusedError:
+    def no(self, status: int) -> RefusalError:
         """The vendor's own refusal."""
-        return VendorRefusedError(status, self.says.get(status, ""))
+        return RefusalError(status, self.says.get(status, ""))
 
     # --- rows ---
 
@@ -173,7 +173,7 @@ class RestSystem(HttpSystem):
         ]
 
     def row(self, table: str, **wanted: object) -> Row:
-        """The first of them. Raises VendorRefusedError with 404 if there is none."""
+        """The first of them. Raises RefusalError with 404 if there is none."""
         found = self.rows(table, **wanted)
         if not found:
             raise self.no(404)

@@ -15,22 +15,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote_plus
 
-from respond.company.example_co import (
-    ADMINS,
-    COMPROMISED,
-    DAY_S,
-    INVITED,
-    LOST_2FA,
-    OPERATOR,
-)
-from respond.company.exchange import (
-    Json,
-    VendorRefusedError,
-    VendorReply,
-    as_html,
-    as_json,
-    as_text,
-)
+from respond.company.example_co import ADMINS, COMPROMISED, DAY_S, INVITED, LOST_2FA, OPERATOR
+from respond.company.exchange import Json, RefusalError, SimReply, as_html, as_json, as_text
 from respond.company.limits import Limit
 from respond.company.mint import Numbers, hex_for, upper_for
 from respond.company.system import Counterpart, HttpSystem
@@ -39,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from respond.company.company_clock import CompanyClock
-    from respond.company.exchange import VendorRequest
+    from respond.company.exchange import SimRequest
     from respond.company.ledger import Ledger
     from respond.company.system import Errand, Night
 
@@ -126,7 +112,7 @@ class SlackMessage:
 
 
 @dataclass
-class SlackConversation:
+class SlackChannel:
     """A channel, private or not, or a direct message with one person."""
 
     id: str
@@ -194,12 +180,12 @@ class SlackState:
     bot_id: str
     users: list[SlackUser] = field(default_factory=list)
     tokens: list[SlackToken] = field(default_factory=list)
-    conversations: list[SlackConversation] = field(default_factory=list)
+    conversations: list[SlackChannel] = field(default_factory=list)
     app_id: str = "A0RESPOND1"
     numbers: Numbers = field(default_factory=lambda: Numbers({"ts": 100, "channel": 1}))
 
 
-class SlackError(VendorRefusedError):
+class SlackError(RefusalError):
     """The word that Slack puts into ``error``, with further fields of the answer."""
 
     def __init__(self, error: str, **more: Any) -> None:
@@ -234,7 +220,7 @@ class SlackCall:
                 raise SlackError(f"invalid_{name}") from None
         return value
 
-    def conversation(self, name: str = "channel") -> SlackConversation:
+    def conversation(self, name: str = "channel") -> SlackChannel:
         return self.slack.visible(self.text(name), self.me)
 
 
@@ -263,22 +249,16 @@ class Slack(HttpSystem):
         super().__init__(state, clock, ledger)
         self.posts = Limit(None, 1.0)
 
-    def is_write(self, request: VendorRequest) -> bool:
+    def is_write(self, request: SimRequest) -> bool:
         method = METHODS.get(_method_name(request))
         return method is not None and method.write
 
-    def serve(self, request: VendorRequest) -> VendorReply:
+    def serve(self, request: SimRequest) -> SimReply:
         method = METHODS.get(_method_name(request))
         if request.parts[:1] != ("api",):
             return as_html(status=404)
         if method is None:
             return as_json({"ok": False, "error": "unknown_method"})
-        try:
-            return self._call(request, method)
-        except SlackError as error:
-            return as_json({"ok": False, "error": error.error, **error.more})
-
-    def _call(self, request: VendorRequest, method: SlackMethod) -> VendorReply:
         arguments = _arguments(request, method)
         token = self._token(request.bearer() or str(arguments.get("token", "")))
         if method.scope and method.scope not in token.scopes:
@@ -302,9 +282,9 @@ class Slack(HttpSystem):
                 return token
         raise SlackError("invalid_auth")
 
-    def refuse(
-        self, request: VendorRequest, status: int, detail: str = "", pointer: str = ""
-    ) -> VendorReply:
+    def refuse(self, request: SimRequest, no: RefusalError) -> SimReply:
+        if isinstance(no, SlackError):
+            return as_json({"ok": False, "error": no.error, **no.more})
         words = {
             400: "invalid_arguments",
             401: "invalid_auth",
@@ -312,11 +292,11 @@ class Slack(HttpSystem):
             404: "channel_not_found",
             409: "fatal_error",
         }
-        if status == 429:  # noqa: PLR2004 - the HTTP status.
-            return as_json({"ok": False, "error": "ratelimited"}, status)
-        if status in words:
-            return as_json({"ok": False, "error": words[status]})
-        return as_text("upstream request failed", status)
+        if no.status == 429:  # noqa: PLR2004 - the HTTP status.
+            return as_json({"ok": False, "error": "ratelimited"}, no.status)
+        if no.status in words:
+            return as_json({"ok": False, "error": words[no.status]})
+        return as_text("upstream request failed", no.status)
 
     def user(self, user_id: str) -> SlackUser:
         """Somebody by id. Raises SlackError, as the vendor does, if there is nobody."""
@@ -332,14 +312,14 @@ class Slack(HttpSystem):
                 return user
         raise SlackError("users_not_found")
 
-    def visible(self, channel: str, me: SlackUser) -> SlackConversation:
+    def visible(self, channel: str, me: SlackUser) -> SlackChannel:
         """A conversation by id or ``#name``, if this user can see it at all."""
         for conversation in self.state.conversations:
             if channel in {conversation.id, f"#{conversation.name}"} and _sees(conversation, me):
                 return conversation
         raise SlackError("channel_not_found")
 
-    def direct(self, me: SlackUser, other: SlackUser) -> tuple[SlackConversation, bool]:
+    def direct(self, me: SlackUser, other: SlackUser) -> tuple[SlackChannel, bool]:
         """The direct messages with somebody, and whether they were open already."""
         if other.deleted:
             raise SlackError("user_disabled")
@@ -351,7 +331,7 @@ class Slack(HttpSystem):
         made.members.append(other.id)
         return made, False
 
-    def open_channel(self, name: str, me: SlackUser, *, is_private: bool) -> SlackConversation:
+    def open_channel(self, name: str, me: SlackUser, *, is_private: bool) -> SlackChannel:
         """Make a channel. Raises SlackError, as the vendor does, for a bad or taken name."""
         if not _CHANNEL_NAME.fullmatch(name):
             raise SlackError("invalid_name_specials" if name else "invalid_name_required")
@@ -361,9 +341,9 @@ class Slack(HttpSystem):
         made.is_private = is_private
         return made
 
-    def _open(self, letter: str, name: str, me: SlackUser) -> SlackConversation:
+    def _open(self, letter: str, name: str, me: SlackUser) -> SlackChannel:
         number = self.state.numbers.take("channel")
-        made = SlackConversation(
+        made = SlackChannel(
             id=letter + upper_for(f"conversation:{number}", 10),
             name=name,
             creator=me.id,
@@ -373,9 +353,7 @@ class Slack(HttpSystem):
         self.state.conversations.append(made)
         return made
 
-    def post(
-        self, place: SlackConversation, me: SlackUser, text: str, by: str = "api"
-    ) -> SlackMessage:
+    def post(self, place: SlackChannel, me: SlackUser, text: str, by: str = "api") -> SlackMessage:
         """Put a message into a conversation; every call makes another message."""
         number = self.state.numbers.take("ts")
         ts = f"{int(self.clock.now()):010d}.{number:06d}"
@@ -404,12 +382,7 @@ class Slack(HttpSystem):
         raise SlackError("action_not_found")
 
     def _clicked(
-        self,
-        user: SlackUser,
-        place: SlackConversation,
-        message: SlackMessage,
-        block: Json,
-        button: Json,
+        self, user: SlackUser, place: SlackChannel, message: SlackMessage, block: Json, button: Json
     ) -> bytes:
         """Source: Slack, "block_actions payload"."""
         number = self.state.numbers.take("ts")
@@ -444,10 +417,10 @@ class Slack(HttpSystem):
         self.changed(place, "button.clicked", "people", action=button["action_id"])
         return f"payload={quote_plus(json.dumps(said))}".encode()
 
-    def changed(self, place: SlackConversation, kind: str, by: str = "api", **detail: Any) -> None:
+    def changed(self, place: SlackChannel, kind: str, by: str = "api", **detail: Any) -> None:
         self.happened(kind, self.called(place), by, channel=place.id, **detail)
 
-    def called(self, place: SlackConversation) -> str:
+    def called(self, place: SlackChannel) -> str:
         """What a person would call it: ``#security``, or ``@ana`` for direct messages."""
         if not place.is_im:
             return f"#{place.name}"
@@ -488,23 +461,23 @@ class Slack(HttpSystem):
         ]
 
 
-def _sees(conversation: SlackConversation, me: SlackUser) -> bool:
+def _sees(conversation: SlackChannel, me: SlackUser) -> bool:
     hidden = conversation.is_private or conversation.is_im
     return not hidden or me.id in conversation.members
 
 
-def _method_name(request: VendorRequest) -> str:
+def _method_name(request: SimRequest) -> str:
     return request.parts[1] if len(request.parts) > 1 else ""
 
 
-def _arguments(request: VendorRequest, method: SlackMethod) -> Json:
+def _arguments(request: SimRequest, method: SlackMethod) -> Json:
     """Query and form always count; a JSON body only for methods that write."""
     arguments: Json = {name: values[0] for name, values in request.query.items()}
     arguments |= request.form()
     if method.write and request.header("content-type").startswith("application/json"):
         try:
             arguments |= request.json_object()
-        except VendorRefusedError:
+        except RefusalError:
             raise SlackError("invalid_json") from None
     return arguments
 
@@ -564,7 +537,7 @@ def _conversations_list(call: SlackCall) -> Json:
     return {"channels": channels, "response_metadata": metadata}
 
 
-def _kind(place: SlackConversation) -> str:
+def _kind(place: SlackChannel) -> str:
     if place.is_im:
         return "im"
     return "private_channel" if place.is_private else "public_channel"
@@ -611,7 +584,7 @@ def _get_permalink(call: SlackCall) -> Json:
     return {"channel": place.id, "permalink": link}
 
 
-def _message(place: SlackConversation, ts: str) -> SlackMessage:
+def _message(place: SlackChannel, ts: str) -> SlackMessage:
     for message in place.messages:
         if message.ts == ts:
             return message
@@ -695,7 +668,7 @@ def _metadata(call: SlackCall) -> Json | None:
     return metadata
 
 
-def _post_target(call: SlackCall, target: str) -> SlackConversation:
+def _post_target(call: SlackCall, target: str) -> SlackChannel:
     if target.startswith(("U", "W")):
         return call.slack.direct(call.me, call.slack.user(target))[0]
     place = call.slack.visible(target, call.me)
@@ -767,7 +740,7 @@ def _conversations_invite(call: SlackCall) -> Json:
     return {"channel": place.shown(call.me.id)}
 
 
-def _cannot_join(call: SlackCall, place: SlackConversation, user_id: str) -> str:
+def _cannot_join(call: SlackCall, place: SlackChannel, user_id: str) -> str:
     try:
         user = call.slack.user(user_id)
     except SlackError as error:
@@ -846,11 +819,11 @@ def _begin(night: Night) -> Slack:
     active = [user.id for user in people]
     some = [*active[:3], bot.id]
     channels = [
-        SlackConversation(
+        SlackChannel(
             "C0GENERAL1", "general", active[0], made, is_general=True, members=[*active, bot.id]
         ),
-        SlackConversation("C0SECURITY1", "security", active[0], made, members=some),
-        SlackConversation(
+        SlackChannel("C0SECURITY1", "security", active[0], made, members=some),
+        SlackChannel(
             "C0LEADS001", "sec-leads", active[1], made, is_private=True, members=active[:3]
         ),
     ]

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from respond.company.exchange import Json, VendorRefusedError, VendorReply, as_html
+from respond.company.exchange import Json, RefusalError, SimReply, as_html
 from respond.company.injected_faults import HTTP_KINDS
 
 if TYPE_CHECKING:
     from respond.company.company_clock import CompanyClock
-    from respond.company.exchange import VendorRequest
+    from respond.company.exchange import SimRequest
     from respond.company.ledger import Ledger
 
 
@@ -63,32 +63,30 @@ class HttpSystem(Simulated):
     fault_kinds: ClassVar[tuple[str, ...]] = HTTP_KINDS
     surfaces: ClassVar[Mapping[str, str]]
 
-    def answer(self, request: VendorRequest) -> VendorReply:
+    def answer(self, request: SimRequest) -> SimReply:
         """Carry the request out, if the vendor would."""
         try:
             return self.serve(request)
-        except VendorRefusedError as refused:
-            return self.refuse(request, refused.status, refused.detail, refused.pointer)
+        except RefusalError as refused:
+            return self.refuse(request, refused)
 
-    def is_write(self, request: VendorRequest) -> bool:
+    def is_write(self, request: SimRequest) -> bool:
         """Whether this request could change something."""
         return request.method not in {"GET", "HEAD"}
 
     @abstractmethod
-    def serve(self, request: VendorRequest) -> VendorReply:
+    def serve(self, request: SimRequest) -> SimReply:
         """Answer one request.
 
         Raises:
-            VendorRefusedError: if the vendor says no; nothing has changed then.
+            RefusalError: if the vendor says no; nothing has changed then.
         """
 
     @abstractmethod
-    def refuse(
-        self, request: VendorRequest, status: int, detail: str = "", pointer: str = ""
-    ) -> VendorReply:
+    def refuse(self, request: SimRequest, no: RefusalError) -> SimReply:
         """An error in the shape that this vendor gives it."""
 
-    def login_page(self) -> VendorReply:
+    def login_page(self) -> SimReply:
         """What a proxy puts in the way when it wants a login: HTML with 200."""
         return as_html()
 
@@ -133,38 +131,38 @@ class Errand:
         return str(self.about.get("as", self.story.operator))
 
     def text(self, name: str) -> str:
-        """A text that must be there. Raises VendorRefusedError with 400 if it is not."""
+        """A text that must be there. Raises RefusalError with 400 if it is not."""
         value = self.about.get(name)
         if not isinstance(value, str):
-            raise VendorRefusedError(400, f"about.{name} must be a text")
+            raise RefusalError(400, f"about.{name} must be a text")
         return value
 
     def words(self, name: str, default: str = "") -> str:
-        """A text that says something. Raises VendorRefusedError with 400 if there is none."""
+        """A text that says something. Raises RefusalError with 400 if there is none."""
         value = self.about.get(name, default)
         if not isinstance(value, str) or not value:
-            raise VendorRefusedError(400, f"about.{name} must be a text")
+            raise RefusalError(400, f"about.{name} must be a text")
         return value
 
     def number(self, name: str) -> int:
-        """A number that must be there, perhaps as text. Raises VendorRefusedError with 400."""
+        """A number that must be there, perhaps as text. Raises RefusalError with 400."""
         value = str(self.about.get(name))
         if not value.isdecimal():
-            raise VendorRefusedError(400, f"about.{name} must be a number")
+            raise RefusalError(400, f"about.{name} must be a number")
         return int(value)
 
     def status(self, name: str) -> int:
-        """An HTTP status; 0 if it is absent. Raises VendorRefusedError with 400."""
+        """An HTTP status; 0 if it is absent. Raises RefusalError with 400."""
         value = self.about.get(name, 0)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise VendorRefusedError(400, f"about.{name} must be a status")
+            raise RefusalError(400, f"about.{name} must be a status")
         return value
 
     def fields(self, name: str) -> Json:
-        """An object; empty if it is absent. Raises VendorRefusedError with 400."""
+        """An object; empty if it is absent. Raises RefusalError with 400."""
         value = self.about.get(name, {})
         if not isinstance(value, dict):
-            raise VendorRefusedError(400, f"about.{name} must be an object")
+            raise RefusalError(400, f"about.{name} must be an object")
         return value
 
 

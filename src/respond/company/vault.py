@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from respond.company.example_co import DAY_S
-from respond.company.exchange import Json, VendorRefusedError, VendorReply, as_json, nothing
+from respond.company.exchange import Json, RefusalError, SimReply, as_json, nothing
 from respond.company.mint import hex_for, hint
 from respond.company.simulated_rest import RestSystem, Row, access_key
 from respond.company.system import Counterpart
@@ -20,7 +20,7 @@ from respond.company.system import Counterpart
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from respond.company.exchange import VendorRequest
+    from respond.company.exchange import SimRequest
     from respond.company.simulated_rest import Answer, RestCall
     from respond.company.system import Errand, Night
 
@@ -81,7 +81,7 @@ class KvCall:
     """One request on a path of a mount, by a token that may make it."""
 
     vault: VaultServer
-    request: VendorRequest
+    request: SimRequest
     mount: str
     path: str
 
@@ -95,17 +95,17 @@ class KvCall:
         return found
 
     def secret(self) -> KvSecret:
-        """The secret of the path. Raises VendorRefusedError with 404 if there is none."""
+        """The secret of the path. Raises RefusalError with 404 if there is none."""
         found = self.place.secrets.get(self.path)
         if found is None or not found.versions:
-            raise VendorRefusedError(404, "")
+            raise RefusalError(404, "")
         return found
 
     def versions(self) -> list[int]:
-        """The versions that the body names. Raises VendorRefusedError with 400 without any."""
+        """The versions that the body names. Raises RefusalError with 400 without any."""
         given = self.request.json_object().get("versions")
         if not isinstance(given, list) or not given:
-            raise VendorRefusedError(400, "No version number provided")
+            raise RefusalError(400, "No version number provided")
         return [int(number) for number in given if str(number).isdecimal()]
 
 
@@ -120,14 +120,14 @@ def _allow(token: Row, capability: str, path: str) -> None:
         fnmatchcase(path, pattern) and capability in capabilities
         for pattern, capabilities in token.policy.items()
     ):
-        raise VendorRefusedError(403, "1 error occurred:\n\t* permission denied\n\n")
+        raise RefusalError(403, "1 error occurred:\n\t* permission denied\n\n")
 
 
 def _stamp(at: float) -> str:
     return datetime.fromtimestamp(at, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _envelope(data: Json) -> VendorReply:
+def _envelope(data: Json) -> SimReply:
     return as_json(
         {
             "request_id": hex_for(str(sorted(data)), 32),
@@ -142,7 +142,7 @@ def _envelope(data: Json) -> VendorReply:
     )
 
 
-def _lookup(vault: VaultServer, call: RestCall) -> VendorReply:
+def _lookup(vault: VaultServer, call: RestCall) -> SimReply:
     token, now = call.key, vault.clock.now()
     found = {
         "display_name": token.display_name,
@@ -157,44 +157,44 @@ def _lookup(vault: VaultServer, call: RestCall) -> VendorReply:
     return _envelope(found)
 
 
-def _capability(request: VendorRequest) -> str:
+def _capability(request: SimRequest) -> str:
     if request.method == "LIST" or request.argument("list") == "true":
         return "list"
     names = {"GET": "read", "HEAD": "read", "PATCH": "patch", "DELETE": "delete"}
     return names.get(request.method, "update")
 
 
-def _plain(call: KvCall, capability: str) -> VendorReply:
+def _plain(call: KvCall, capability: str) -> SimReply:
     """Version 1: a map and nothing else."""
     plain = call.place.plain
     if capability == "list":
         return _names(list(plain), call.path)
     if capability == "read":
         if call.path not in plain:
-            raise VendorRefusedError(404, "")
+            raise RefusalError(404, "")
         return _envelope(plain[call.path])
     if capability == "delete":
         if plain.pop(call.path, None) is not None:
             call.vault.happened("secret.deleted", call.called)
         return nothing()
     if capability != "update":
-        raise VendorRefusedError(405, "unsupported operation")
+        raise RefusalError(405, "unsupported operation")
     plain[call.path] = call.request.json_object()
     fields = sorted(plain[call.path])
     call.vault.happened("secret.written", call.called, fields=fields)
     return nothing()
 
 
-def _names(paths: list[str], prefix: str) -> VendorReply:
+def _names(paths: list[str], prefix: str) -> SimReply:
     start = f"{prefix}/" if prefix else ""
     below = [path.removeprefix(start) for path in paths if path.startswith(start)]
     names = sorted({p.partition("/")[0] + ("/" if "/" in p else "") for p in below})
     if not names:
-        raise VendorRefusedError(404, "")
+        raise RefusalError(404, "")
     return _envelope({"keys": names})
 
 
-def _list(call: KvCall) -> VendorReply:
+def _list(call: KvCall) -> SimReply:
     return _names(list(call.place.secrets), call.path)
 
 
@@ -203,45 +203,37 @@ def _read_version(call: KvCall) -> tuple[KvSecret, int, KvVersion]:
     number = call.request.number("version", 0) or secret.current
     version = secret.versions.get(number)
     if version is None:
-        raise VendorRefusedError(404, "")
+        raise RefusalError(404, "")
     return secret, number, version
 
 
-def _read(call: KvCall) -> VendorReply:
+def _read(call: KvCall) -> SimReply:
     """A deleted version answers 404 with its metadata: that is not the same as no secret."""
     secret, number, version = _read_version(call)
-    metadata = {
-        **version.metadata(),
-        "custom_metadata": secret.custom_metadata,
-        "version": number,
-    }
+    metadata = {**version.metadata(), "custom_metadata": secret.custom_metadata, "version": number}
     data = version.data if version.readable else None
     reply = _envelope({"data": data, "metadata": metadata})
-    return reply if version.readable else VendorReply(404, reply.body)
+    return reply if version.readable else SimReply(404, reply.body)
 
 
-def _subkeys(call: KvCall) -> VendorReply:
+def _subkeys(call: KvCall) -> SimReply:
     secret, number, version = _read_version(call)
-    metadata = {
-        **version.metadata(),
-        "custom_metadata": secret.custom_metadata,
-        "version": number,
-    }
+    metadata = {**version.metadata(), "custom_metadata": secret.custom_metadata, "version": number}
     names = dict.fromkeys(version.data) if version.readable else None
     reply = _envelope({"subkeys": names, "metadata": metadata})
-    return reply if version.readable else VendorReply(404, reply.body)
+    return reply if version.readable else SimReply(404, reply.body)
 
 
 def _check_cas(secret: KvSecret, options: Json) -> None:
     if "cas" not in options:
         if secret.cas_required:
-            raise VendorRefusedError(400, "check-and-set parameter required for this call")
+            raise RefusalError(400, "check-and-set parameter required for this call")
         return
     if options["cas"] != secret.current:
-        raise VendorRefusedError(400, _CAS_MISMATCH)
+        raise RefusalError(400, _CAS_MISMATCH)
 
 
-def _written(call: KvCall, data: dict[str, Any]) -> VendorReply:
+def _written(call: KvCall, data: dict[str, Any]) -> SimReply:
     number, version = call.vault.write(call.mount, call.path, data)
     secret = call.place.secrets[call.path]
     shown = version.metadata() | {"custom_metadata": secret.custom_metadata, "version": number}
@@ -252,38 +244,38 @@ def _body(call: KvCall) -> tuple[Json, dict[str, Any]]:
     body = call.request.json_object()
     data = body.get("data")
     if not isinstance(data, dict):
-        raise VendorRefusedError(400, "no data provided")
+        raise RefusalError(400, "no data provided")
     return body.get("options") or {}, data
 
 
-def _put(call: KvCall) -> VendorReply:
+def _put(call: KvCall) -> SimReply:
     """Replace the whole map: a field that is not sent is gone from the new version."""
     options, data = _body(call)
     _check_cas(call.place.secrets.get(call.path, KvSecret()), options)
     return _written(call, data)
 
 
-def _patch(call: KvCall) -> VendorReply:
+def _patch(call: KvCall) -> SimReply:
     """Merge into the latest version; null removes a field."""
     if not call.request.header("content-type").startswith("application/merge-patch+json"):
-        raise VendorRefusedError(415, "PATCH requires Content-Type application/merge-patch+json")
+        raise RefusalError(415, "PATCH requires Content-Type application/merge-patch+json")
     options, data = _body(call)
     secret = call.secret()
     latest = secret.latest()
     if latest is None or not latest.readable:
-        raise VendorRefusedError(404, "")
+        raise RefusalError(404, "")
     _check_cas(secret, options)
     merged = {k: v for k, v in {**latest.data, **data}.items() if v is not None}
     return _written(call, merged)
 
 
-def _delete_latest(call: KvCall) -> VendorReply:
+def _delete_latest(call: KvCall) -> SimReply:
     secret = call.secret()
     _delete(call, [secret.current])
     return nothing()
 
 
-def _delete_versions(call: KvCall) -> VendorReply:
+def _delete_versions(call: KvCall) -> SimReply:
     _delete(call, call.versions())
     return nothing()
 
@@ -297,7 +289,7 @@ def _delete(call: KvCall, numbers: list[int]) -> None:
         call.vault.happened("version.deleted", call.called, versions=struck)
 
 
-def _undelete(call: KvCall) -> VendorReply:
+def _undelete(call: KvCall) -> SimReply:
     versions = call.secret().versions
     back = [n for n in call.versions() if n in versions and versions[n].deleted_at is not None]
     for number in back:
@@ -307,7 +299,7 @@ def _undelete(call: KvCall) -> VendorReply:
     return nothing()
 
 
-def _destroy(call: KvCall) -> VendorReply:
+def _destroy(call: KvCall) -> SimReply:
     versions = call.secret().versions
     struck = [n for n in call.versions() if n in versions and not versions[n].destroyed]
     for number in struck:
@@ -318,7 +310,7 @@ def _destroy(call: KvCall) -> VendorReply:
     return nothing()
 
 
-def _metadata(call: KvCall) -> VendorReply:
+def _metadata(call: KvCall) -> SimReply:
     secret = call.secret()
     numbers = sorted(secret.versions)
     first, last = secret.versions[numbers[0]], secret.versions[numbers[-1]]
@@ -336,7 +328,7 @@ def _metadata(call: KvCall) -> VendorReply:
     return _envelope(found)
 
 
-_OPERATIONS: dict[tuple[str, str], tuple[str, Callable[[KvCall], VendorReply]]] = {
+_OPERATIONS: dict[tuple[str, str], tuple[str, Callable[[KvCall], SimReply]]] = {
     ("GET", "data"): ("read", _read),
     ("POST", "data"): ("create", _put),
     ("PUT", "data"): ("create", _put),
@@ -354,12 +346,12 @@ _OPERATIONS: dict[tuple[str, str], tuple[str, Callable[[KvCall], VendorReply]]] 
 }
 
 
-def _mount_info(vault: VaultServer, call: RestCall) -> VendorReply:
+def _mount_info(vault: VaultServer, call: RestCall) -> SimReply:
     """Which version a store has, told to those who may do anything at all in it."""
     name = call.ids["path"].partition("/")[0]
     mount = vault.state.mounts.get(name)
     if mount is None or not any(known.startswith(f"{name}/") for known in call.key.policy):
-        raise VendorRefusedError(
+        raise RefusalError(
             403,
             "preflight capability check returned 403, please ensure "
             "client's policies grant access to path",
@@ -369,7 +361,7 @@ def _mount_info(vault: VaultServer, call: RestCall) -> VendorReply:
     return _envelope(found | {"accessor": f"kv_{hex_for(name, 8)}"})
 
 
-def _secret(vault: VaultServer, call: RestCall) -> VendorReply:
+def _secret(vault: VaultServer, call: RestCall) -> SimReply:
     mount, below, request = call.ids["mount"], call.ids["path"], call.request
     if mount not in vault.state.mounts:
         raise vault.no(403)
@@ -383,7 +375,7 @@ def _secret(vault: VaultServer, call: RestCall) -> VendorReply:
     kind, _, secret = below.partition("/")
     operation = _OPERATIONS.get((request.method.replace("HEAD", "GET"), kind))
     if operation is None:
-        raise VendorRefusedError(405, "unsupported operation")
+        raise RefusalError(405, "unsupported operation")
     needed, handler = operation
     if capability == "list":
         needed, handler = "list", _list
@@ -412,21 +404,19 @@ class VaultServer(RestSystem):
         "* v1/{mount}/{*path}": _secret,
     }
 
-    def is_write(self, request: VendorRequest) -> bool:
+    def is_write(self, request: SimRequest) -> bool:
         if request.parts[1:3] == ("auth", "token") and request.parts[-1].startswith("lookup"):
             return False
         return request.method not in {"GET", "HEAD", "LIST"}
 
-    def serve(self, request: VendorRequest) -> VendorReply:
+    def serve(self, request: SimRequest) -> SimReply:
         if request.parts[:1] != ("v1",):
             raise self.no(404)
         if self.state.sealed:
-            raise VendorRefusedError(503, "Vault is sealed")
+            raise RefusalError(503, "Vault is sealed")
         return super().serve(request)
 
-    def refuse(
-        self, request: VendorRequest, status: int, detail: str = "", pointer: str = ""
-    ) -> VendorReply:
+    def refuse(self, request: SimRequest, no: RefusalError) -> SimReply:
         words = {
             401: "permission denied",
             403: "permission denied",
@@ -435,8 +425,8 @@ class VaultServer(RestSystem):
             503: "Vault is sealed",
         }
         # Vault has neither status; what it says instead is 403 and 400.
-        told = {401: 403, 409: 400}.get(status, status)
-        text = detail or words.get(status, "")
+        told = {401: 403, 409: 400}.get(no.status, no.status)
+        text = no.detail or words.get(no.status, "")
         return as_json({"errors": [text] if text else []}, told)
 
     def write(
@@ -504,7 +494,7 @@ def _put_field(vault: VaultServer, errand: Errand) -> Json:
     mount = errand.text("mount")
     place: KvMount | None = vault.state.mounts.get(mount)
     if place is None:
-        raise VendorRefusedError(404, f"there is no mount {mount}")
+        raise RefusalError(404, f"there is no mount {mount}")
     path, name, value = errand.text("path"), errand.text("field"), errand.text("value")
     if place.version == 1:
         data = place.plain.setdefault(path, {})

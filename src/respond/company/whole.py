@@ -17,7 +17,7 @@ from respond.company.system import Counterpart, HttpSystem, Night, Simulated, St
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from respond.company.exchange import Json, VendorDelivery, VendorRequest
+    from respond.company.exchange import Json, SimDelivery, SimRequest
 
 SIMULATED = (
     "respond.company.customerio",
@@ -71,7 +71,7 @@ class Company:
         """The systems that are reached by HTTP."""
         return {n: one for n, one in self.systems.items() if isinstance(one, HttpSystem)}
 
-    def receive(self, name: str, request: VendorRequest) -> VendorDelivery:
+    def receive(self, name: str, request: SimRequest) -> SimDelivery:
         """Let a system answer a request, broken as the faults have it."""
         with self.lock:
             system = self.http[name]

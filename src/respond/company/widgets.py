@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from respond.company.exchange import Json, VendorRefusedError, VendorReply, as_json
+from respond.company.exchange import Json, RefusalError, SimReply, as_json
 from respond.company.mint import hex_for
 from respond.company.simulated_rest import RestSystem, Row, access_key
 from respond.company.system import Counterpart
@@ -12,7 +12,7 @@ from respond.company.system import Counterpart
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from respond.company.exchange import VendorRequest
+    from respond.company.exchange import SimRequest
     from respond.company.simulated_rest import Answer
     from respond.company.system import Errand, Night
 
@@ -40,22 +40,20 @@ class Widgets(RestSystem):
         """Set the fields that are given; the same again has no effect.
 
         Raises:
-            VendorRefusedError: with 404 for an unknown item, with 400 for a wrong type.
+            RefusalError: with 404 for an unknown item, with 400 for a wrong type.
         """
         item = self.row("items", id=item_id)
         enabled, note = body.get("enabled", item.enabled), body.get("note", item.note)
         if not isinstance(enabled, bool) or not isinstance(note, str):
-            raise VendorRefusedError(400, "enabled must be true or false, and note a text")
+            raise RefusalError(400, "enabled must be true or false, and note a text")
         if (enabled, note) != (item.enabled, item.note):
             item.enabled, item.note = enabled, note
             self.happened("item.changed", item.id, by, enabled=enabled)
         return _shown(item)
 
-    def refuse(
-        self, request: VendorRequest, status: int, detail: str = "", pointer: str = ""
-    ) -> VendorReply:
-        words = detail or self.says.get(status, "something went wrong")
-        return as_json({"error": words}, status)
+    def refuse(self, request: SimRequest, no: RefusalError) -> SimReply:
+        words = no.detail or self.says.get(no.status, "something went wrong")
+        return as_json({"error": words}, no.status)
 
 
 def _begin(night: Night) -> Widgets:

@@ -5,48 +5,46 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from respond.company.customerio.rows import AppKey, PipelinesSource, TrackKey, WriteKey
-from respond.company.exchange import VendorRefusedError
+from respond.company.exchange import RefusalError
 from respond.company.mint import hex_for, hint, lower_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from respond.company.customerio.account import ActingAs, CustomerIoAccount
+    from respond.company.customerio.account import ActingAs, CioAccount
 
 _Key = TypeVar("_Key", AppKey, TrackKey)
 
 
-def live_app_keys(account: CustomerIoAccount, environment_id: int) -> list[AppKey]:
+def live_app_keys(account: CioAccount, environment_id: int) -> list[AppKey]:
     """The keys of a workspace that nobody has revoked."""
     return _live(account, account.state.app_keys, environment_id)
 
 
-def live_track_keys(account: CustomerIoAccount, environment_id: int) -> list[TrackKey]:
+def live_track_keys(account: CioAccount, environment_id: int) -> list[TrackKey]:
     """The pairs of a workspace that nobody has revoked."""
     return _live(account, account.state.track_keys, environment_id)
 
 
-def find_app_key(account: CustomerIoAccount, environment_id: int, key_id: int) -> AppKey:
-    """One live key. Raises VendorRefusedError with 404 if there is none."""
+def find_app_key(account: CioAccount, environment_id: int, key_id: int) -> AppKey:
+    """One live key. Raises RefusalError with 404 if there is none."""
     return _pick(live_app_keys(account, environment_id), key_id, "ext_api_key")
 
 
-def find_track_key(account: CustomerIoAccount, environment_id: int, key_id: int) -> TrackKey:
-    """One live pair. Raises VendorRefusedError with 404 if there is none."""
+def find_track_key(account: CioAccount, environment_id: int, key_id: int) -> TrackKey:
+    """One live pair. Raises RefusalError with 404 if there is none."""
     return _pick(live_track_keys(account, environment_id), key_id, "site_id")
 
 
-def create_app_key(
-    account: CustomerIoAccount, actor: ActingAs, environment_id: int, name: str
-) -> AppKey:
+def create_app_key(account: CioAccount, actor: ActingAs, environment_id: int, name: str) -> AppKey:
     """Make a key. A second one of the same name is another key.
 
     Raises:
-        VendorRefusedError: with 422 without a name, with 404 for an unknown workspace.
+        RefusalError: with 422 without a name, with 404 for an unknown workspace.
     """
     place = account.environment(environment_id)
     if not name:
-        raise VendorRefusedError(422, "name can't be blank", "/data/name")
+        raise RefusalError(422, "name can't be blank", "/data/name")
     number = account.state.numbers.take("ext_api_key")
     key = AppKey(
         id=number,
@@ -61,23 +59,23 @@ def create_app_key(
     return key
 
 
-def revoke_app_key(account: CustomerIoAccount, actor: ActingAs, key: AppKey) -> None:
+def revoke_app_key(account: CioAccount, actor: ActingAs, key: AppKey) -> None:
     """Take a key away: lists forget it now, its callers are refused a little later."""
     key.revoked_at = account.clock.now()
     _key_happened(account, actor, "app_key.revoked", account.environment(key.environment_id), key)
 
 
 def create_track_key(
-    account: CustomerIoAccount, actor: ActingAs, environment_id: int, name: str
+    account: CioAccount, actor: ActingAs, environment_id: int, name: str
 ) -> TrackKey:
     """Make a pair.
 
     Raises:
-        VendorRefusedError: with 422 without a name, with 404 for an unknown workspace.
+        RefusalError: with 422 without a name, with 404 for an unknown workspace.
     """
     place = account.environment(environment_id)
     if not name:
-        raise VendorRefusedError(422, "name can't be blank", "/data/name")
+        raise RefusalError(422, "name can't be blank", "/data/name")
     number = account.state.numbers.take("site_id")
     key = TrackKey(
         id=number,
@@ -92,38 +90,36 @@ def create_track_key(
     return key
 
 
-def revoke_track_key(account: CustomerIoAccount, actor: ActingAs, key: TrackKey) -> None:
+def revoke_track_key(account: CioAccount, actor: ActingAs, key: TrackKey) -> None:
     """Take a pair away; its callers are refused a little later."""
     key.revoked_at = account.clock.now()
     place = account.environment(key.environment_id)
     _key_happened(account, actor, "track_key.revoked", place, key)
 
 
-def sources_of(account: CustomerIoAccount, environment_id: int) -> list[PipelinesSource]:
-    """The sources of a workspace. Raises VendorRefusedError with 404 for an unknown workspace."""
+def sources_of(account: CioAccount, environment_id: int) -> list[PipelinesSource]:
+    """The sources of a workspace. Raises RefusalError with 404 for an unknown workspace."""
     account.environment(environment_id)
     return [source for source in account.state.sources if source.environment_id == environment_id]
 
 
-def find_source(account: CustomerIoAccount, environment_id: int, source_id: int) -> PipelinesSource:
-    """One source. Raises VendorRefusedError with 404 if there is none."""
+def find_source(account: CioAccount, environment_id: int, source_id: int) -> PipelinesSource:
+    """One source. Raises RefusalError with 404 if there is none."""
     for source in sources_of(account, environment_id):
         if source.id == source_id:
             return source
-    raise VendorRefusedError(404, f"source {source_id} not found")
+    raise RefusalError(404, f"source {source_id} not found")
 
 
 def find_write_key(source: PipelinesSource, key_id: int) -> WriteKey:
-    """One write key. Raises VendorRefusedError with 404 if there is none."""
+    """One write key. Raises RefusalError with 404 if there is none."""
     for key in source.api_keys:
         if key.id == key_id:
             return key
-    raise VendorRefusedError(404, f"api_key {key_id} not found")
+    raise RefusalError(404, f"api_key {key_id} not found")
 
 
-def create_write_key(
-    account: CustomerIoAccount, actor: ActingAs, source: PipelinesSource
-) -> WriteKey:
+def create_write_key(account: CioAccount, actor: ActingAs, source: PipelinesSource) -> WriteKey:
     """Make one more write key for a source."""
     number = account.state.numbers.take("write_key")
     key = WriteKey(number, lower_for(f"write-key:{number}", 20))
@@ -133,7 +129,7 @@ def create_write_key(
 
 
 def delete_write_key(
-    account: CustomerIoAccount, actor: ActingAs, source: PipelinesSource, key: WriteKey
+    account: CioAccount, actor: ActingAs, source: PipelinesSource, key: WriteKey
 ) -> None:
     """Take a write key away. Ingest goes on answering 200 to it, and drops what it sends."""
     source.api_keys.remove(key)
@@ -141,7 +137,7 @@ def delete_write_key(
 
 
 def switch_source(
-    account: CustomerIoAccount, actor: ActingAs, source: PipelinesSource, *, enabled: bool
+    account: CioAccount, actor: ActingAs, source: PipelinesSource, *, enabled: bool
 ) -> None:
     """Switch a source on or off; a switch that stands right already has no effect."""
     if source.enabled == enabled:
@@ -150,7 +146,7 @@ def switch_source(
     _source_happened(account, actor, "source.enabled" if enabled else "source.disabled", source)
 
 
-def _live(account: CustomerIoAccount, keys: Iterable[_Key], environment_id: int) -> list[_Key]:
+def _live(account: CioAccount, keys: Iterable[_Key], environment_id: int) -> list[_Key]:
     account.environment(environment_id)
     return [k for k in keys if k.environment_id == environment_id and k.revoked_at is None]
 
@@ -159,22 +155,24 @@ def _pick(keys: list[_Key], key_id: int, what: str) -> _Key:
     for key in keys:
         if key.id == key_id:
             return key
-    raise VendorRefusedError(404, f"{what} {key_id} not found")
+    raise RefusalError(404, f"{what} {key_id} not found")
 
 
 _VERBS = {"created": "created", "revoked": "deleted", "deleted": "deleted"}
 
 
 def _key_happened(
-    account: CustomerIoAccount, actor: ActingAs, kind: str, place: str, key: AppKey | TrackKey
+    account: CioAccount, actor: ActingAs, kind: str, place: str, key: AppKey | TrackKey
 ) -> None:
     account.happened(
         actor,
         kind,
         f"{place}/{key.name} #{key.id}",
-        action=_VERBS[kind.partition(".")[2]],
-        object_type="ext_api_key" if isinstance(key, AppKey) else "site_id",
-        object_id=key.id,
+        (
+            _VERBS[kind.partition(".")[2]],
+            "ext_api_key" if isinstance(key, AppKey) else "site_id",
+            key.id,
+        ),
         environment_id=key.environment_id,
         id=key.id,
         hint=hint(key.value if isinstance(key, AppKey) else key.api_key),
@@ -182,7 +180,7 @@ def _key_happened(
 
 
 def _source_happened(
-    account: CustomerIoAccount,
+    account: CioAccount,
     actor: ActingAs,
     kind: str,
     source: PipelinesSource,
@@ -194,9 +192,11 @@ def _source_happened(
         actor,
         kind,
         f"{place}/{source.slug}" + (f" #{key.id}" if key else ""),
-        action=_VERBS.get(kind.partition(".")[2], "updated"),
-        object_type="api_key" if key else "source",
-        object_id=key.id if key else source.id,
+        (
+            _VERBS.get(kind.partition(".")[2], "updated"),
+            "api_key" if key else "source",
+            key.id if key else source.id,
+        ),
         environment_id=source.environment_id,
         source_id=source.id,
         **more,

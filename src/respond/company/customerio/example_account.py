@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from respond.company.customerio.account import ActingAs, CustomerIoAccount, Settings
+from respond.company.customerio.account import ActingAs, CioAccount, Settings
 from respond.company.customerio.rows import (
     PERMISSIONS,
     AppKey,
-    CustomerIoState,
+    CioState,
     Member,
     PeopleExport,
     PipelinesSource,
@@ -91,7 +91,7 @@ CONNECTION: Json = {
 def begin(night: Night) -> CustomerIo:
     """The account with its people, keys, exports, webhooks and audit log."""
     story, now = night.story, int(night.clock.now())
-    state = CustomerIoState(
+    state = CioState(
         account_id=story.account_id,
         name=story.company,
         region=story.region,
@@ -185,9 +185,7 @@ def _service_accounts(story: Story, now: int) -> list[ServiceAccount]:
         SaToken(story.write_token_id, "write", story.write_token, False, made),
         SaToken(story.read_token_id, "read", story.read_token, True, made),
     ]
-    etl = [
-        SaToken(story.leaked_sa_token_id, "nightly", story.leaked_sa_token, False, made),
-    ]
+    etl = [SaToken(story.leaked_sa_token_id, "nightly", story.leaked_sa_token, False, made)]
     return [
         ServiceAccount(story.service_account_id, "respond-ir", "admin", own),
         ServiceAccount(story.leaked_service_account_id, "etl", "member", etl),
@@ -218,7 +216,7 @@ def _webhooks(story: Story) -> list[ReportingWebhook]:
     ]
 
 
-def _past(account: CustomerIoAccount, story: Story, now: int) -> None:
+def _past(account: CioAccount, story: Story, now: int) -> None:
     """The audit log so far: two ordinary logins, then what the intruder did."""
     leak = now - story.leaked_days_ago * DAY_S
     office, abroad = "203.0.113.7", "198.51.100.66"
@@ -234,11 +232,4 @@ def _past(account: CustomerIoAccount, story: Story, now: int) -> None:
         (intruder, "created", "reporting_webhook", 411, PRODUCTION, leak + 2.1 * DAY_S),
     )
     for actor, action, object_type, object_id, place, at in rows:
-        account.audit(
-            actor,
-            action=action,
-            object_type=object_type,
-            object_id=object_id,
-            environment_id=place,
-            at=at,
-        )
+        account.audit(actor, (action, object_type, object_id), environment_id=place, at=at)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from respond.company.customerio import api_keys, data, team, tokens
-from respond.company.customerio.account import ActingAs, CustomerIoAccount
-from respond.company.exchange import VendorRefusedError
+from respond.company.customerio.account import ActingAs, CioAccount
+from respond.company.exchange import RefusalError
 
 if TYPE_CHECKING:
     from respond.company.customerio.rows import Member, PipelinesSource, ServiceAccount
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Seat:
     """Somebody of the team before the console, with an errand."""
 
-    account: CustomerIoAccount
+    account: CioAccount
     errand: Errand
 
     @property
@@ -36,12 +36,12 @@ class Seat:
 
     @property
     def environment(self) -> int:
-        """A workspace by its id or its name. Raises VendorRefusedError with 404."""
+        """A workspace by its id or its name. Raises RefusalError with 404."""
         given = self.errand.about.get("environment")
         for number, name in self.account.state.environments.items():
             if str(given) in {str(number), name}:
                 return number
-        raise VendorRefusedError(404, f"there is no environment {given}")
+        raise RefusalError(404, f"there is no environment {given}")
 
     @property
     def source(self) -> PipelinesSource:
