@@ -98,7 +98,7 @@ class KvCall:
         """The secret of the path. Raises RefusalError with 404 if there is none."""
         found = self.place.secrets.get(self.path)
         if found is None or not found.versions:
-            raise RefusalError(404, "")
+            raise RefusalError(404)
         return found
 
     def versions(self) -> list[int]:
@@ -171,7 +171,7 @@ def _plain(call: KvCall, capability: str) -> SimReply:
         return _names(list(plain), call.path)
     if capability == "read":
         if call.path not in plain:
-            raise RefusalError(404, "")
+            raise RefusalError(404)
         return _envelope(plain[call.path])
     if capability == "delete":
         if plain.pop(call.path, None) is not None:
@@ -190,7 +190,7 @@ def _names(paths: list[str], prefix: str) -> SimReply:
     below = [path.removeprefix(start) for path in paths if path.startswith(start)]
     names = sorted({p.partition("/")[0] + ("/" if "/" in p else "") for p in below})
     if not names:
-        raise RefusalError(404, "")
+        raise RefusalError(404)
     return _envelope({"keys": names})
 
 
@@ -198,30 +198,26 @@ def _list(call: KvCall) -> SimReply:
     return _names(list(call.place.secrets), call.path)
 
 
-def _read_version(call: KvCall) -> tuple[KvSecret, int, KvVersion]:
+def _described(secret: KvSecret, number: int) -> Json:
+    metadata = secret.versions[number].metadata()
+    return {**metadata, "custom_metadata": secret.custom_metadata, "version": number}
+
+
+def _read(call: KvCall, name: str = "data") -> SimReply:
+    """A deleted version answers 404 with its metadata: that is not the same as no secret."""
     secret = call.secret()
     number = call.request.number("version", 0) or secret.current
     version = secret.versions.get(number)
     if version is None:
-        raise RefusalError(404, "")
-    return secret, number, version
-
-
-def _read(call: KvCall) -> SimReply:
-    """A deleted version answers 404 with its metadata: that is not the same as no secret."""
-    secret, number, version = _read_version(call)
-    metadata = {**version.metadata(), "custom_metadata": secret.custom_metadata, "version": number}
-    data = version.data if version.readable else None
-    reply = _envelope({"data": data, "metadata": metadata})
+        raise RefusalError(404)
+    data = dict.fromkeys(version.data) if name == "subkeys" else version.data
+    shown = data if version.readable else None
+    reply = _envelope({name: shown, "metadata": _described(secret, number)})
     return reply if version.readable else SimReply(404, reply.body)
 
 
 def _subkeys(call: KvCall) -> SimReply:
-    secret, number, version = _read_version(call)
-    metadata = {**version.metadata(), "custom_metadata": secret.custom_metadata, "version": number}
-    names = dict.fromkeys(version.data) if version.readable else None
-    reply = _envelope({"subkeys": names, "metadata": metadata})
-    return reply if version.readable else SimReply(404, reply.body)
+    return _read(call, "subkeys")
 
 
 def _check_cas(secret: KvSecret, options: Json) -> None:
@@ -233,14 +229,12 @@ def _check_cas(secret: KvSecret, options: Json) -> None:
         raise RefusalError(400, _CAS_MISMATCH)
 
 
-def _written(call: KvCall, data: dict[str, Any]) -> SimReply:
-    number, version = call.vault.write(call.mount, call.path, data)
-    secret = call.place.secrets[call.path]
-    shown = version.metadata() | {"custom_metadata": secret.custom_metadata, "version": number}
-    return _envelope(shown)
+def _written(call: KvCall, data: Json) -> SimReply:
+    number = call.vault.write(call.mount, call.path, data)
+    return _envelope(_described(call.place.secrets[call.path], number))
 
 
-def _body(call: KvCall) -> tuple[Json, dict[str, Any]]:
+def _body(call: KvCall) -> tuple[Json, Json]:
     body = call.request.json_object()
     data = body.get("data")
     if not isinstance(data, dict):
@@ -263,7 +257,7 @@ def _patch(call: KvCall) -> SimReply:
     secret = call.secret()
     latest = secret.latest()
     if latest is None or not latest.readable:
-        raise RefusalError(404, "")
+        raise RefusalError(404)
     _check_cas(secret, options)
     merged = {k: v for k, v in {**latest.data, **data}.items() if v is not None}
     return _written(call, merged)
@@ -429,17 +423,15 @@ class VaultServer(RestSystem):
         text = no.detail or words.get(no.status, "")
         return as_json({"errors": [text] if text else []}, told)
 
-    def write(
-        self, mount: str, path: str, data: dict[str, Any], *, by: str = "api"
-    ) -> tuple[int, KvVersion]:
+    def write(self, mount: str, path: str, data: Json, *, by: str = "api") -> int:
         """Put a new version, and drop the oldest beyond those that are kept."""
-        secret = self.state.mounts[mount].secrets.setdefault(path, KvSecret())
+        secret: KvSecret = self.state.mounts[mount].secrets.setdefault(path, KvSecret())
         number = secret.current + 1
         secret.versions[number] = KvVersion(data, self.clock.now())
         for old in sorted(secret.versions)[:-_VERSIONS_KEPT]:
             del secret.versions[old]
         self.happened("secret.written", f"{mount}/{path}", by, version=number, fields=sorted(data))
-        return number, secret.versions[number]
+        return number
 
     def things(self) -> dict[str, Json]:
         shown: dict[str, Json] = {}
@@ -504,7 +496,7 @@ def _put_field(vault: VaultServer, errand: Errand) -> Json:
     known = place.secrets.get(path)
     latest = known.latest() if known else None
     data = {**(latest.data if latest else {}), name: value}
-    return {"version": vault.write(mount, path, data, by=errand.by)[0]}
+    return {"version": vault.write(mount, path, data, by=errand.by)}
 
 
 COUNTERPART = Counterpart(

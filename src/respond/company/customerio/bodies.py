@@ -1,4 +1,4 @@
-"""SimRequest bodies of the management API as JSON Schemas, and the check against them.
+"""Request bodies of the management API as JSON Schemas, and the check against them.
 
 The same schema stands in the OpenAPI document and decides what a route accepts: unknown fields
 are dropped in silence, or refused when the caller asked for a strict check.

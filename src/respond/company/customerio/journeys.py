@@ -65,6 +65,9 @@ class Journeys:
         actor = ActingAs("api", service_account_id=owner.id, ip=request.peer)
         strict = request.header("x-validate") == "strict"
         body = accepted(route.body or EMPTY, request.json_object(), strict=strict)
+        own = str(self.account.state.account_id)
+        if ids.get("account_id", own) != own:
+            raise RefusalError(404, "account not found")
         return route.handler(CioCall(self.account, request, actor, ids, body))
 
     def _session(self, request: SimRequest) -> tokens.JwtSession:

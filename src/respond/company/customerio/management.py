@@ -6,6 +6,7 @@ body has is the vendor's habit; for routes marked as a guess it is ours.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from respond.company.customerio import api_keys, bodies, data, team, tokens
@@ -13,7 +14,7 @@ from respond.company.customerio.routes import CioCall, Route, RouteTable
 from respond.company.exchange import Json, RefusalError, SimReply, as_json, nothing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from respond.company.customerio.rows import Member, PipelinesSource, ReportingWebhook
 
@@ -213,17 +214,6 @@ def _delete_token(call: CioCall) -> SimReply:
     return nothing()
 
 
-def _own_account(handler: Callable[[CioCall], SimReply]) -> Callable[[CioCall], SimReply]:
-    """Answer 404 below any account but the caller's own."""
-
-    def guarded(call: CioCall) -> SimReply:
-        if call.number("account_id") != call.account.state.account_id:
-            return as_json({"errors": [{"detail": "account not found", "status": "404"}]}, 404)
-        return handler(call)
-
-    return guarded
-
-
 _ACCOUNT = "/v1/accounts/{account_id}"
 _USERS = f"{_ACCOUNT}/users"
 _SERVICE_ACCOUNTS = f"{_ACCOUNT}/service_accounts"
@@ -237,16 +227,12 @@ _SOURCE = f"{_SOURCES}/{{source_id}}"
 
 _KNOWN = (
     Route("GET", "/v1/accounts/current", "Get the current account", _current_account),
-    Route("GET", f"{_ACCOUNT}/environments", "List environments", _own_account(_environments)),
-    Route("GET", _USERS, "List team members", _own_account(_users)),
+    Route("GET", f"{_ACCOUNT}/environments", "List environments", _environments),
+    Route("GET", _USERS, "List team members", _users),
     Route(
-        "GET",
-        f"{_ACCOUNT}/audit_logs",
-        "List account audit logs",
-        _own_account(_account_audit_log),
-        admin=True,
+        "GET", f"{_ACCOUNT}/audit_logs", "List account audit logs", _account_audit_log, admin=True
     ),
-    Route("GET", f"{_ACCOUNT}/sso_configuration", "Get SSO configuration", _own_account(_sso)),
+    Route("GET", f"{_ACCOUNT}/sso_configuration", "Get SSO configuration", _sso),
     Route(
         "GET", f"{_ENVIRONMENT}/audit_logs", "List environment audit logs", _environment_audit_log
     ),
@@ -264,73 +250,43 @@ _KNOWN = (
 )
 
 
-def _guess(
-    method: str,
-    template: str,
-    summary: str,
-    handler: Callable[[CioCall], SimReply],
-    body: Json | None = None,
-    *,
-    admin: bool = False,
-) -> Route:
-    return Route(method, template, summary, handler, body, guess=True, admin=admin)
-
-
+# Nobody has confirmed that the vendor has these.
 _GUESSED = (
-    _guess(
-        "POST", _USERS, "Add a team member", _own_account(_create_user), bodies.NEW_USER, admin=True
-    ),
-    _guess(
+    Route("POST", _USERS, "Add a team member", _create_user, bodies.NEW_USER, admin=True),
+    Route(
         "PUT",
         f"{_USERS}/{{user_id}}",
         "Update a team member's roles",
-        _own_account(_update_user),
+        _update_user,
         bodies.USER,
         admin=True,
     ),
-    _guess(
-        "DELETE",
-        f"{_USERS}/{{user_id}}",
-        "Remove a team member",
-        _own_account(_delete_user),
-        admin=True,
-    ),
-    _guess(
+    Route("DELETE", f"{_USERS}/{{user_id}}", "Remove a team member", _delete_user, admin=True),
+    Route(
         "POST",
         f"{_USERS}/{{user_id}}/resend_invitation",
         "Resend an invitation",
-        _own_account(_resend_invitation),
+        _resend_invitation,
         admin=True,
     ),
-    _guess("DELETE", f"{_APP_KEYS}/{{id}}", "Delete an App API key", _delete_app_key),
-    _guess("POST", _TRACK_KEYS, "Create a Track API key", _create_track_key, bodies.TRACK_KEY),
-    _guess("DELETE", f"{_TRACK_KEYS}/{{id}}", "Delete a Track API key", _delete_track_key),
-    _guess("PUT", _SOURCE, "Update a source", _put_source, bodies.SOURCE),
-    _guess(
+    Route("DELETE", f"{_APP_KEYS}/{{id}}", "Delete an App API key", _delete_app_key),
+    Route("POST", _TRACK_KEYS, "Create a Track API key", _create_track_key, bodies.TRACK_KEY),
+    Route("DELETE", f"{_TRACK_KEYS}/{{id}}", "Delete a Track API key", _delete_track_key),
+    Route("PUT", _SOURCE, "Update a source", _put_source, bodies.SOURCE),
+    Route(
         "DELETE", f"{_SOURCE}/api_keys/{{id}}", "Delete a write key of a source", _delete_write_key
     ),
-    _guess(
-        "GET",
-        _SERVICE_ACCOUNTS,
-        "List service accounts",
-        _own_account(_service_accounts),
-        admin=True,
+    Route("GET", _SERVICE_ACCOUNTS, "List service accounts", _service_accounts, admin=True),
+    Route(
+        "POST", _TOKENS, "Create a service account token", _create_token, bodies.TOKEN, admin=True
     ),
-    _guess(
-        "POST",
-        _TOKENS,
-        "Create a service account token",
-        _own_account(_create_token),
-        bodies.TOKEN,
-        admin=True,
-    ),
-    _guess(
+    Route(
         "DELETE",
         f"{_TOKENS}/{{token_id}}",
         "Revoke a service account token",
-        _own_account(_delete_token),
+        _delete_token,
         admin=True,
     ),
 )
 
-ROUTES = RouteTable((*_KNOWN, *_GUESSED))
+ROUTES = RouteTable((*_KNOWN, *(replace(route, guess=True) for route in _GUESSED)))

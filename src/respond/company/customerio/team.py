@@ -46,9 +46,7 @@ def remove_member(account: CioAccount, actor: ActingAs, member: Member) -> None:
     """
     _keep_an_admin(account, without=member)
     member.removed_at = account.clock.now()
-    account.happened(
-        actor, "member.removed", member.email, ("deleted", "user", member.id), user_id=member.id
-    )
+    _happened(account, actor, "member.removed", member, "deleted")
 
 
 def add_member(account: CioAccount, actor: ActingAs, fields: Json) -> Member:
@@ -77,14 +75,7 @@ def add_member(account: CioAccount, actor: ActingAs, fields: Json) -> Member:
         invited=True,
     )
     account.state.members.append(member)
-    account.happened(
-        actor,
-        "member.added",
-        email,
-        ("created", "user", member.id),
-        user_id=member.id,
-        account_role=member.account_role,
-    )
+    _happened(account, actor, "member.added", member, "created", account_role=member.account_role)
     send_invitation(account, actor, member)
     return member
 
@@ -97,13 +88,7 @@ def send_invitation(account: CioAccount, actor: ActingAs, member: Member) -> Non
     """
     if not member.invited:
         raise RefusalError(422, "user has already accepted the invitation")
-    account.happened(
-        actor,
-        "invitation.sent",
-        member.email,
-        ("created", "invitation", member.id),
-        user_id=member.id,
-    )
+    _happened(account, actor, "invitation.sent", member, "created", "invitation")
 
 
 def accept_invitation(account: CioAccount, actor: ActingAs, member: Member) -> None:
@@ -117,13 +102,7 @@ def accept_invitation(account: CioAccount, actor: ActingAs, member: Member) -> N
     member.invited = False
     member.two_factor_enabled = True
     member.last_login_at = account.now()
-    account.happened(
-        actor,
-        "invitation.accepted",
-        member.email,
-        ("updated", "user", member.id),
-        user_id=member.id,
-    )
+    _happened(account, actor, "invitation.accepted", member, "updated")
 
 
 def change_roles(account: CioAccount, actor: ActingAs, member: Member, fields: Json) -> None:
@@ -142,13 +121,8 @@ def change_roles(account: CioAccount, actor: ActingAs, member: Member, fields: J
         return
     for name, value in wanted.items():
         setattr(member, name, value)
-    account.happened(
-        actor,
-        "member.role_changed",
-        member.email,
-        ("updated", "user", member.id),
-        user_id=member.id,
-        account_role=member.account_role,
+    _happened(
+        account, actor, "member.role_changed", member, "updated", account_role=member.account_role
     )
 
 
@@ -169,6 +143,19 @@ def force_reauth(account: CioAccount, actor: ActingAs, hours: int) -> None:
         ("updated", "account", account.state.account_id),
         session_hours=account.state.session_hours,
     )
+
+
+def _happened(
+    account: CioAccount,
+    actor: ActingAs,
+    kind: str,
+    member: Member,
+    action: str,
+    what: str = "user",
+    **detail: Any,
+) -> None:
+    logged = (action, what, member.id)
+    account.happened(actor, kind, member.email, logged, user_id=member.id, **detail)
 
 
 def _keep_an_admin(account: CioAccount, *, without: Member) -> None:
