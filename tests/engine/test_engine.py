@@ -15,12 +15,7 @@ from respond.core.fold import RunStatus
 from respond.core.policy import Confirm, Policy, TwoPeople
 from respond.core.questions import AskConfirm, AskDrift, AskStart, Decision
 from respond.core.script import Call, Connection, Person, Reply
-from respond.errors import (
-    ExitCode,
-    JournalUnusableError,
-    RefusedByPersonError,
-    UsageError,
-)
+from respond.errors import ExitCode, JournalUnusableError, RefusedByPersonError, UsageError
 from respond.ports import Intent
 from respond.systems.http.actions import ReadFields
 from respond.testing.crashing import HANDS, RUNBOOKS

@@ -12,12 +12,7 @@ import pytest
 from respond.adapters.prompt.nobody_there import ServedPrompt
 from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
-from respond.core.approval import (
-    Request,
-    Standing,
-    Verdict,
-    answer_text,
-)
+from respond.core.approval import Request, Standing, Verdict, answer_text
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState, RunStatus, fold
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople

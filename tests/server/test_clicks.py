@@ -24,7 +24,7 @@ from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.company import Company, default_company, serve
 from respond.company.company_clock import MsClock
-from respond.company.slack import Message, SlackError
+from respond.company.slack import SlackError, SlackMessage
 from respond.core.approval import Request
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState, RunStatus, fold
@@ -134,7 +134,7 @@ class Chatting:
             (v.who.id, v.who.strength.value, v.verdict.value, v.channel) for v in self.state.votes
         ]
 
-    def messages(self, user: str) -> list[Message]:
+    def messages(self, user: str) -> list[SlackMessage]:
         return [
             message
             for place in self.company.slack.state.conversations
