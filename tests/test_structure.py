@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "intake": "core engine errors formats ports senders",
     "adapters": "audit core errors formats ports senders systems views",
     "server": "adapters audit core engine errors formats intake people ports senders systems views",
-    "company": "adapters core engine errors formats ports",
+    "company": "adapters core engine errors formats ports senders systems",
     "wiring": "adapters company core engine errors formats intake people ports senders server "
     "systems views",
     "checks": "adapters audit company core errors formats intake people ports senders systems "

@@ -15,22 +15,9 @@ from respond.company.ledger import Ledger
 from respond.company.system import Counterpart, HttpSystem, Night, Simulated, Story
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from respond.company.exchange import Json, SimDelivery, SimRequest
-
-SIMULATED = (
-    "respond.company.customerio",
-    "respond.company.slack",
-    "respond.company.pagerduty",
-    "respond.company.vault",
-    "respond.company.widgets",
-    "respond.company.sign_on",
-    "respond.company.github",
-    "respond.company.gitguardian",
-    "respond.company.incidentio",
-    "respond.company.mail_server",
-)
 
 
 @dataclass
@@ -119,20 +106,30 @@ def _filled(template: Any, facts: Json) -> Any:
     return template.format_map(facts) if isinstance(template, str) else template
 
 
+def _named() -> Iterator[str]:
+    """What the tool's own records name: the one thing that the company takes from the tool."""
+    from respond.senders import SENDERS  # noqa: PLC0415 - a company of one's own needs none
+    from respond.systems import vendors  # noqa: PLC0415 - the same
+
+    found = [each.simulated for each in (*vendors().values(), *SENDERS.values())]
+    yield from dict.fromkeys(name for name in (*found, "respond.company.sign_on") if name)
+
+
 def default_company(
     *,
     guess_routes: bool = False,
     clock: CompanyClock | None = None,
-    simulated: Iterable[str] = SIMULATED,
+    simulated: Iterable[str] = (),
 ) -> Company:
     """Example Co as it is when the pager rings.
 
     Args:
         guess_routes: Whether the management API has the routes that nobody has confirmed.
         clock: A clock to share; the company can run ahead of it, never behind.
-        simulated: The modules of its systems; each has a ``COUNTERPART``.
+        simulated: The modules of its systems, each with a ``COUNTERPART``; empty: all that the
+            records of vendors and of senders name.
     """
-    found: list[Counterpart] = [import_module(name).COUNTERPART for name in simulated]
+    found: list[Counterpart] = [import_module(name).COUNTERPART for name in simulated or _named()]
     story = Story(**FACTS)
     for counterpart in found:
         vars(story).update(copy.deepcopy(counterpart.facts))
