@@ -377,15 +377,16 @@ def _subscriptions(at: Doctor, config: ConnectionConfig, opened: Any) -> Finding
 
 def _switched_off(source: str, body: Any) -> Findings:
     """What PagerDuty's list of subscriptions says of one source of ours."""
-    rows = body.get("webhook_subscriptions") if isinstance(body, Mapping) else None
-    found = False
-    for row in rows if isinstance(rows, list) else ():
-        method = row.get("delivery_method") if isinstance(row, Mapping) else None
-        if not isinstance(method, Mapping):
-            continue
-        if not str(method.get("url", "")).endswith(f"/hooks/{source}"):
-            continue
-        found = True
+    told = body if isinstance(body, Mapping) else {}
+    rows = told.get("webhook_subscriptions")
+    mine = [
+        (row, row["delivery_method"])
+        for row in (rows if isinstance(rows, list) else ())
+        if isinstance(row, Mapping)
+        and isinstance(row.get("delivery_method"), Mapping)
+        and str(row["delivery_method"].get("url", "")).endswith(f"/hooks/{source}")
+    ]
+    for row, method in mine:
         disabled = method.get("temporarily_disabled") is True
         if disabled or row.get("active") is False:
             number = showable(str(row.get("id", "")), limit=40)
@@ -397,7 +398,7 @@ def _switched_off(source: str, body: Any) -> Findings:
                 f"enable it there (POST /webhook_subscriptions/{number}/enable), and look at the "
                 "incidents that are open",
             )
-    if not found and not (isinstance(body, Mapping) and body.get("more") is True):
+    if not mine and told.get("more") is not True:
         yield Finding(
             "sources/no-subscription",
             f"no webhook subscription of PagerDuty leads to /hooks/{source}",
