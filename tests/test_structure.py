@@ -29,22 +29,22 @@ MAY_IMPORT = {
     "ports": "core",
     "systems": "core errors",
     "engine": "core errors ports systems",
-    "formats": "core errors ports",
-    "senders": "core formats",
+    "formats": "core errors ports systems",
+    "senders": "core formats systems",
     "people": "audit core engine errors formats ports",
     "views": "core errors formats ports",
     "intake": "core engine errors formats ports senders",
-    "adapters": "audit core errors formats ports views",
+    "adapters": "audit core errors formats ports senders systems views",
     "server": "adapters audit core engine errors formats intake people ports senders systems views",
     "company": "adapters core engine errors formats ports",
     "wiring": "adapters company core engine errors formats intake people ports senders server "
     "systems views",
-    "checks": "adapters audit company core engine errors formats intake people ports senders "
-    "systems wiring",
-    "cli": "adapters audit checks company core engine errors formats intake people ports senders "
-    "systems views wiring",
-    "testing": "adapters audit checks cli company core engine errors formats ports senders views "
+    "checks": "adapters audit company core errors formats intake people ports senders systems "
     "wiring",
+    "cli": "adapters audit checks company core engine errors formats intake people ports "
+    "senders systems views wiring",
+    "testing": "adapters audit checks cli company core engine errors formats ports senders "
+    "views wiring",
 }
 """Each room, from the ground up, and the rooms below it that it imports.
 

@@ -30,9 +30,9 @@ from respond.core.script import (
     Reply,
 )
 from respond.core.values import SecretHandle
-from respond.systems import slack
 from respond.systems.pagerduty import actions
 from respond.systems.people import notify
+from respond.systems.slack import actions as slack
 
 DESCRIPTIONS = Path(__file__).parents[3] / "shared" / "openapi"
 

@@ -14,7 +14,7 @@ from respond.company.crash_points import Killed, KilledJournal, Moments
 from respond.core.fold import RunStatus
 from respond.core.policy import Confirm, Policy, TwoPeople
 from respond.core.questions import AskConfirm, AskDrift, AskStart, Decision
-from respond.core.script import Call, Person, Reply
+from respond.core.script import Call, Connection, Person, Reply
 from respond.errors import (
     ExitCode,
     JournalUnusableError,
@@ -22,10 +22,12 @@ from respond.errors import (
     UsageError,
 )
 from respond.ports import Intent
+from respond.systems.http.actions import ReadFields
 from respond.testing.crashing import HANDS, RUNBOOKS
 from respond.testing.runbook_kit import Stage
 from respond.testing.settable_clock import SettableClock
 from respond.testing.toy_system import DANA, BoxStage, no_answer, refused, runbook_of
+from respond.wiring.session import systems_of
 
 SET = "  - {id: one, action: box.set, with: {name: a, value: new}}"
 REMOVE = "  - {id: gone, phase: contain, action: box.remove, with: {name: a}}"
@@ -538,6 +540,32 @@ def test_a_wait_parks_where_nobody_sits_and_ends_in_its_time() -> None:
     assert stage.boxes.writes == ["PUT /box/a"]
 
 
+@pytest.mark.promise("P16")
+def test_a_wait_lasts_as_long_as_its_expression_says() -> None:
+    """An objection period that is worked out is no shorter than one that is written out."""
+    steps = (
+        "  - {id: all, action: box.list}\n  - {id: w, wait: {for: '${{ 600 * size(all.names) }}'}}"
+    )
+    stage = stage_of(steps)
+    began = stage.clock.mono_ms()
+    assert stage.advance() is ExitCode.DONE
+    assert stage.clock.mono_ms() - began == 3 * 600_000
+    assert stage.state is not None
+    assert stage.state.plan is not None
+    assert stage.state.plan.steps[-1].says == "waits 30 min"
+
+
+def test_a_wait_for_what_is_no_duration_fails() -> None:
+    """It is not left out: whoever was to object had no time to."""
+    stage = stage_of(
+        "  - {id: all, action: box.list}\n  - {id: w, wait: {for: '${{ 1 - 2 }}'}}\n" + SET
+    )
+    assert stage.advance() is ExitCode.FAILED
+    assert stage.state is not None
+    assert "no duration" in stage.state.parked["why"]
+    assert stage.boxes.writes == []
+
+
 def test_a_wait_ends_as_soon_as_it_is_met() -> None:
     """Until is looked at again and again; what it saw is the step's output."""
     steps = (
@@ -554,6 +582,34 @@ def test_a_wait_ends_as_soon_as_it_is_met() -> None:
     stage.boxes.broken = appears
     assert stage.advance() is ExitCode.DONE
     assert stage.how("ready") == "done"
+
+
+THERE = "action: http.read, with: {observe: {path: [boxes, z], pick: [value]}, connection: back}"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        f"wait: {{{THERE}, until: seen.there, within: 5m}}",
+        THERE,
+        "action: http.read, with: {observe: {path: [boxes, z]}}, connection: back",
+    ],
+)
+def test_a_step_looks_through_the_connection_that_it_names(step: str) -> None:
+    """Where a system has several, whatever looks: a plan, a step that runs, and a wait."""
+    doors = {name: Connection(name, "http") for name in ("front", "back")}
+    book = runbook_of(f"  - {{id: ready, {step}}}", actions={"http.read": ReadFields})
+    stage = BoxStage(book, {"z": "here"}, place={"connections": doors})
+    used: set[str] = set()
+    stage.boxes.broken = lambda call: used.add(call.connection)
+    assert stage.advance() is ExitCode.DONE
+    assert used == {"back"}
+
+
+def test_what_only_a_wait_looks_at_is_a_system_of_the_runbook() -> None:
+    """A rehearsal stands it up, and its credential is asked for before the first step."""
+    wait = f"  - {{id: ready, wait: {{{THERE}, until: seen.there, within: 5m}}}}"
+    assert systems_of(runbook_of(wait, actions={"http.read": ReadFields})) == {"http"}
 
 
 @pytest.mark.parametrize(("minutes", "how"), [(4, "done"), (40, "failed")])

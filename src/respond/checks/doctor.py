@@ -28,18 +28,17 @@ from respond.audit.canonical import NotCanonicalError
 from respond.audit.checkpoint import NoteError, PublicKey
 from respond.audit.source import open_rows
 from respond.audit.verify import Answer, SourceError, Stored, verify
-from respond.checks.credentials import Line, Probed, Verdict, open_line, probe, sign_on_line
+from respond.checks.credentials import Line, open_line, probe, sign_on_line
 from respond.checks.rights import PINNED, actions_of, missing_rights, sinks_in
 from respond.company.rehearsal import recall
-from respond.core.showable import showable
-from respond.engine.setting import NO_CONNECTION
 from respond.errors import NotReadyError, RespondError, StepFailedError, UsageError
 from respond.formats.project.project import NOWHERE, OIDC
 from respond.formats.project.project_file import ConnectionConfig
 from respond.intake.hooks import hook_faults
 from respond.people.readiness import gaps, unusable_keys
 from respond.senders import SENDERS, check_secret
-from respond.systems.customerio import discovery
+from respond.systems import discovery_of, needs_connection, vendor
+from respond.systems.vendor import Probed, Verdict
 from respond.wiring.session import (
     accepted_table,
     credential_store,
@@ -280,9 +279,9 @@ def _credential(
     with closing(opened):
         probed = probe(opened, reference.partition("/")[2])
         yield from _probed(at, config, reference, probed)
-        more = _MORE.get(config.system)
-        if more and reference == config.name and probed.verdict is Verdict.ACCEPTED:
-            yield from more(at, config, opened)
+        if reference == config.name and probed.verdict is Verdict.ACCEPTED:
+            yield from _discovery(at, config, opened)
+            yield from _webhooks(at, config, opened)
 
 
 def _probed(at: Doctor, config: ConnectionConfig, reference: str, probed: Probed) -> Findings:
@@ -328,6 +327,9 @@ def _probed(at: Doctor, config: ConnectionConfig, reference: str, probed: Probed
 
 def _discovery(at: Doctor, config: ConnectionConfig, opened: Any) -> Findings:
     name = config.name
+    discovery = discovery_of(config.system)
+    if discovery is None:
+        return
     accepted = accepted_table(at.places.state / "connections", name)
     if accepted is None:
         yield Finding(
@@ -338,7 +340,7 @@ def _discovery(at: Doctor, config: ConnectionConfig, opened: Any) -> Findings:
         )
         return
     try:
-        documents = live_documents(opened.reader, name)
+        documents = live_documents(discovery, opened.reader, name)
     except StepFailedError as error:
         yield Finding(
             "discovery/unreadable",
@@ -356,62 +358,19 @@ def _discovery(at: Doctor, config: ConnectionConfig, opened: Any) -> Findings:
         )
 
 
-def _subscriptions(at: Doctor, config: ConnectionConfig, opened: Any) -> Findings:
-    """Whether PagerDuty still sends: after three refusals it says nothing for a day."""
-    mine = [s for s in at.heard if s.sender == "pagerduty" and s.connection in {"", config.name}]
-    if not mine:
-        return
-    try:
-        reply = opened.fetch("rest", "webhook_subscriptions", query={"limit": "100"})
-    except StepFailedError as error:
-        yield Finding(
-            "sources/subscriptions-unreadable",
-            f"whether PagerDuty sends its webhooks could not be looked at: {error.what}",
-            "it stops for a day after three refusals, and does not say so",
-            f"let the key of {config.name} read webhook subscriptions (webhook_subscriptions.read)",
-        )
-        return
-    for source in mine:
-        yield from _switched_off(source.name, reply.body)
-
-
-def _switched_off(source: str, body: Any) -> Findings:
-    """What PagerDuty's list of subscriptions says of one source of ours."""
-    told = body if isinstance(body, Mapping) else {}
-    rows = told.get("webhook_subscriptions")
+def _webhooks(at: Doctor, config: ConnectionConfig, opened: Any) -> Findings:
+    """Whether the vendor still sends its webhooks to our sources, where it lets us look."""
+    look = vendor(config.system).webhooks
     mine = [
-        (row, row["delivery_method"])
-        for row in (rows if isinstance(rows, list) else ())
-        if isinstance(row, Mapping)
-        and isinstance(row.get("delivery_method"), Mapping)
-        and str(row["delivery_method"].get("url", "")).endswith(f"/hooks/{source}")
+        source.name
+        for source in at.heard
+        if source.sender == config.system and source.connection in {"", config.name}
     ]
-    for row, method in mine:
-        disabled = method.get("temporarily_disabled") is True
-        if disabled or row.get("active") is False:
-            number = showable(str(row.get("id", "")), limit=40)
-            yield Finding(
-                "sources/switched-off",
-                f"PagerDuty has switched off the webhook subscription {number} of {source}"
-                + (" for a day" if disabled else ""),
-                "no event comes, and those of that time are thrown away",
-                f"enable it there (POST /webhook_subscriptions/{number}/enable), and look at the "
-                "incidents that are open",
-            )
-    if not mine and told.get("more") is not True:
-        yield Finding(
-            "sources/no-subscription",
-            f"no webhook subscription of PagerDuty leads to /hooks/{source}",
-            "no event comes",
-            f"make one; respond connect {source} says its address",
+    if look is not None and mine:
+        yield from (
+            Finding(f"sources/{each.id}", each.what, each.why, each.do)
+            for each in look(opened, mine)
         )
-
-
-_MORE: Final[Mapping[str, Callable[[Doctor, ConnectionConfig, Any], Findings]]] = {
-    "customerio": _discovery,
-    "pagerduty": _subscriptions,
-}
-"""What else is looked at through a connection whose credential is accepted, by system."""
 
 
 def needed_connections(at: Doctor) -> Findings:
@@ -419,7 +378,7 @@ def needed_connections(at: Doctor) -> Findings:
     needed: dict[str, list[str]] = {}
     for name, runbook in at.runbooks.items():
         systems = set(actions_of(runbook).values())
-        for system in sorted(systems - NO_CONNECTION - have):
+        for system in sorted(filter(needs_connection, systems - have)):
             needed.setdefault(system, []).append(name)
         if "notify" in systems and not have & {"slack", "email"}:
             needed.setdefault("slack or email", []).append(name)

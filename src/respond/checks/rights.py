@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from respond.checks.credentials import Allowed, Probed, Right
+from respond.systems.vendor import Allowed, Probed, Right
 
 if TYPE_CHECKING:
     from respond.core.runbook import Runbook
@@ -35,14 +35,10 @@ def loadable(places: Places) -> dict[str, Runbook]:
 
 def actions_of(runbook: Runbook) -> dict[str, str]:
     """The actions of a runbook, each with the system that it needs."""
-    from respond.core.runbook import ActionStep, WaitStep, all_steps
+    from respond.core.runbook import all_calls
 
     steps = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel, *runbook.always)
-    return {
-        step.action.spec.name: step.action.spec.system
-        for step in all_steps(steps)
-        if isinstance(step, ActionStep | WaitStep) and step.action is not None
-    }
+    return {step.action.spec.name: step.action.spec.system for step in all_calls(steps)}
 
 
 def wants(runbooks: Mapping[str, Runbook], right: Right) -> list[str]:

@@ -12,11 +12,13 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from respond.checks.credentials import FURTHER, Line, Probed, Right, Verdict, open_line, probe
+from respond.checks.credentials import Line, open_line, probe
 from respond.checks.rights import missing_rights, sinks_in
 from respond.errors import NotReadyError, StepFailedError, UsageError
+from respond.systems import discovery_of, vendor, vendors
+from respond.systems.vendor import Probed, Right, Verdict
 from respond.wiring.places import Places
 
 if TYPE_CHECKING:
@@ -24,58 +26,9 @@ if TYPE_CHECKING:
     from respond.core.runbook import Runbook
     from respond.formats.project.project_file import ConnectionConfig, Project
     from respond.ports import Secrets
-    from respond.systems.customerio.discovery import CapabilityTable
+    from respond.systems.discovery import CapabilityTable, Discovery
 
 __all__ = ["Connected", "Connecting", "check_name"]
-
-_SNIPPETS: Final[Mapping[str, str]] = {
-    "customerio": """\
-[connections.{name}]
-system = "customerio"
-account = "48213" # your account
-region = "eu" # eu or us
-identity = "respond-ir" # name of the service account
-sink = "screen" # where new keys go
-""",
-    "slack": """\
-[connections.{name}]
-system = "slack"
-account = "T0123456789" # id of the workspace
-""",
-    "pagerduty": """\
-[connections.{name}]
-system = "pagerduty"
-region = "us" # us or eu
-options = {{ from = "you@example.com" }}
-""",
-    "vault": """\
-[connections.{name}]
-system = "vault"
-base_urls = {{ http = "https://vault.example.com:8200" }}
-""",
-    "email": """\
-[connections.{name}]
-system = "email"
-
-[connections.{name}.options]
-host = "smtp.example.com"
-port = 587
-user = "respond"
-from = "security@example.com"
-""",
-    "http": """\
-[connections.{name}]
-system = "http"
-auth = "bearer" # or basic, none
-base_urls = {{ http = "https://api.example.com" }}
-""",
-}  # fmt: skip
-"""What to paste into ``respond.toml``, by system."""
-
-_NICKNAMES: Final[Mapping[str, str]] = {
-    "cio": "customerio", "customer": "customerio", "pager": "pagerduty", "pd": "pagerduty",
-    "mail": "email", "smtp": "email",
-}  # fmt: skip
 
 
 def check_name(project: Project, places: Places, name: str) -> tuple[ConnectionConfig, str]:
@@ -94,7 +47,7 @@ def check_name(project: Project, places: Places, name: str) -> tuple[ConnectionC
         )
     if not part:
         return config, ""
-    further = FURTHER.get(config.system, {})
+    further = vendor(config.system).further
     if part not in further:
         known = "; ".join(f"{config.name}/{key}: {what}" for key, what in further.items())
         raise UsageError(
@@ -117,10 +70,13 @@ def _known(project: Project, places: Places) -> str:
 
 
 def _snippet(name: str) -> str:
-    system = _NICKNAMES.get(name, name)
-    found = [system] if system in _SNIPPETS else ["customerio"]
+    """What to paste for a connection of this name; one that says nothing gets the first we have."""
+    usable = [each for each in vendors().values() if each.snippet]
+    meant = next(
+        (each for each in usable if name == each.name or name in each.nicknames), usable[0]
+    )
     plain = name if name.isidentifier() and name.islower() else "NAME"
-    return "\n".join(_SNIPPETS[each].format(name=plain) for each in found)
+    return meant.snippet.format(name=plain)
 
 
 # --- the table of what an account offers ---------------------------------------------------------
@@ -252,8 +208,9 @@ class Connecting:
                     account=probed.account,
                 )
                 made.stored_in = self.keeper.keys.says
-            if self.config.system == "customerio" and not self.part:
-                self._discover(opened.reader, made)
+            discovery = discovery_of(self.config.system)
+            if discovery is not None and not self.part:
+                self._discover(discovery, opened.reader, made)
         finally:
             opened.close()
         return made
@@ -312,14 +269,13 @@ class Connecting:
 
     # --- discovery ---
 
-    def _discover(self, reader: Any, made: Connected) -> None:
-        from respond.systems.customerio import discovery
+    def _discover(self, discovery: Discovery, reader: Any, made: Connected) -> None:
         from respond.wiring.session import accepted_table, live_documents
 
         folder = self.places.state / "connections"
         self.tell("reading what the account offers")
         try:
-            made.table = discovery.match(*live_documents(reader, self.config.name))
+            made.table = discovery.match(*live_documents(discovery, reader, self.config.name))
         except StepFailedError as error:
             made.trouble = error.sentence
             return

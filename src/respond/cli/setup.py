@@ -16,12 +16,12 @@ from respond.wiring.places import PROJECT_FILE, Places
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from respond.checks.credentials import Right
     from respond.checks.doctor import Doctor, Finding
     from respond.cli.connecting import Connected
     from respond.cli.connecting_source import Stored
     from respond.cli.credential_keeper import CredentialKeeper
     from respond.formats.project.project_file import Project
+    from respond.systems.vendor import Right
 
 __all__ = ["apps"]
 

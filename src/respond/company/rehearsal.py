@@ -157,7 +157,7 @@ class Rehearsal:
             for name, mail, roles in people
         )
 
-    def connections(self, can: frozenset[str]) -> dict[str, Connection]:
+    def connections(self) -> dict[str, Connection]:
         story = self.story
         sink = f"vault:vault:{story['vault_mount']}/{story['vault_path']}#{story['vault_field']}"
         return {
@@ -173,7 +173,6 @@ class Rehearsal:
                     "app_workspace": str(story["production"]),
                     "account_name": story["company"],
                 },
-                can,
             ),
             "slack": Connection("slack", "slack", story["slack_team_id"], identity="respond"),
             "pagerduty": Connection(

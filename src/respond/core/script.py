@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, cast
 
+from respond.core.shapes import decode
 from respond.core.values import Json, SecretHandle
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "Write",
     "WrittenAction",
     "action",
+    "answer_as",
 ]
 
 T = TypeVar("T")
@@ -337,6 +339,21 @@ class Write(Generic[R]):
     @property
     def subject(self) -> Subject[Any]:
         return self.becomes[0].subject
+
+
+def answer_as(kind: type[T], answer: object, unknown: T) -> T:
+    """A write's answer as a value of its type, whether it came now or stands in the journal.
+
+    Args:
+        kind: What the write's parser makes.
+        answer: That, or its JSON from the journal, or None when a person said that the write
+            happened and nobody saw its answer.
+        unknown: Stands for None.
+    """
+    if answer is None:
+        return unknown
+    value: T = decode(kind, answer)
+    return value
 
 
 # --- answers ------------------------------------------------------------------------------------

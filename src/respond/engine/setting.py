@@ -1,7 +1,4 @@
-"""Where a run takes place: connections, people, options. Built by ``wiring``, read by all.
-
-Turns a step into an action ready to run: its connection, its arguments, and the ``Me`` it is given.
-"""
+"""Where a run takes place: connections, people, options. Built by ``wiring``, read by all."""
 
 from __future__ import annotations
 
@@ -19,7 +16,6 @@ from respond.core.runbook import (
     BlockStep,
     ForEach,
     Runbook,
-    WaitStep,
     all_steps,
 )
 from respond.core.script import (
@@ -27,36 +23,15 @@ from respond.core.script import (
     Effect,
     Me,
     PersonRecord,
-    Script,
     WrittenAction,
 )
 from respond.core.shapes import decode, encode
 from respond.core.values import Late, SecretHandle, Value
 from respond.errors import NotReadyError, UsageError
 from respond.ports import Journal
+from respond.systems import needs_connection
 
-__all__ = ["NO_CONNECTION", "Site", "first_late", "recorded_values", "values_of"]
-
-NO_CONNECTION = frozenset({"human", "notify", "sink"})
-"""Systems whose actions need no connection of their own."""
-
-
-def first_late(value: Value) -> Late | None:
-    """The first value anywhere inside that is not known yet; an unmade secret counts."""
-    match value:
-        case Late():
-            return value
-        case SecretHandle(digest="") as handle:
-            step, _, name = handle.name.rpartition(".")
-            return Late(step, name)
-        case list() | tuple():
-            inside = [first_late(item) for item in value]
-        case dict():
-            inside = [first_late(item) for item in value.values()]
-        case _:
-            return None
-    # A late value has no truth, so it is asked for by identity.
-    return next((late for late in inside if late is not None), None)
+__all__ = ["Site", "recorded_values", "values_of"]
 
 
 def values_of(output: Any) -> Value:
@@ -175,7 +150,7 @@ class Site:
             NotReadyError: There is none.
             UsageError: There are several and none was chosen, or the chosen one is another's.
         """
-        if system in NO_CONNECTION:
+        if not needs_connection(system):
             return Connection(name="", system=system)
         fitting = {n: c for n, c in self.connections.items() if c.system == system}
         wanted = named or (self.chosen if self.chosen in fitting else "")
@@ -200,22 +175,20 @@ class Site:
             do="say which one: --connection NAME",
         )
 
-    def primary(self, runbook: Runbook) -> Connection:
+    def _primary(self, runbook: Runbook, values: Mapping[str, Value]) -> Connection:
         """The connection that the name ``connection`` means in the runbook's expressions."""
         for step in all_steps(runbook.steps):
-            if isinstance(step, ActionStep) and step.action.spec.system not in NO_CONNECTION:
-                return self.connection_for(step.action.spec.system)
+            if isinstance(step, ActionStep) and needs_connection(step.action.spec.system):
+                named = step.names
+                if named is None or any(ref.partition(".")[0] not in values for ref in named.refs):
+                    return self.connection_for(step.action.spec.system)
+                return self.connection_for(step.action.spec.system, str(named.value(values) or ""))
         return Connection(name="", system="")
 
     def first_values(self, runbook: Runbook, state: RunState, inputs: Value) -> dict[str, Value]:
         """``inputs``, ``connection`` and ``run``, as expressions see them."""
-        connection = self.primary(runbook)
-        return {
+        values: dict[str, Value] = {
             "inputs": inputs,
-            "connection": {
-                name: getattr(connection, name)
-                for name in ("name", "system", "account", "region", "sink", "identity")
-            },
             "run": {
                 "id": state.id,
                 "started": state.proposed_at[:19] + "Z",
@@ -224,16 +197,15 @@ class Site:
                 "incident": str(state.proposed.get("incident", "")),
             },
         }
+        connection = self._primary(runbook, values)
+        values["connection"] = {
+            name: getattr(connection, name)
+            for name in ("name", "system", "account", "region", "sink", "identity")
+        }
+        return values
 
     def me(
-        self,
-        state: RunState,
-        address: str,
-        connection: Connection,
-        journal: Journal,
-        now: int,
-        *,
-        by_hand: bool = False,
+        self, state: RunState, address: str, connection: Connection, journal: Journal, now: int
     ) -> Me:
         """What an action of this step may know."""
         of_run = is_notice(address)
@@ -247,7 +219,7 @@ class Site:
             operator=state.operator,
             subject=subject,
             suspects=(*self.suspects, *state.suspects),
-            by_hand=self.by_hand or by_hand,
+            by_hand=self.by_hand or state.step(address).by_hand,
             now=now,
             held=journal.held(state.id),
             digest=journal.digest,
@@ -267,20 +239,3 @@ class Site:
         if newest is None or newest.nonce in state.used:
             return ""
         return newest.nonce if self.policy.chat.covers(destroys=newest.destroys) else ""
-
-    def arguments(
-        self, step: ActionStep | WaitStep, values: Mapping[str, Value]
-    ) -> dict[str, Value]:
-        """The step's ``with``, filled in."""
-        return {name: template.value(values) for name, template in step.arguments.items()}
-
-    def action(self, cls: type[WrittenAction[Any]], arguments: Mapping[str, Value]) -> Any:
-        """The action with its typed arguments.
-
-        Raises:
-            ShapeError: A value does not have the declared shape (e.g. an id of another kind).
-        """
-        return decode(cls, dict(arguments), where=cls.spec.name)
-
-    def script(self, action: WrittenAction[Any], me: Me) -> Script[Any]:
-        return action.run(me)

@@ -292,7 +292,7 @@ def changed_meanwhile(live: LiveRun) -> tuple[str, ...]:
 
 def _changed(live: LiveRun, at: LiveStep) -> Iterator[str]:
     try:
-        seen = at.look_again()
+        seen = at.look()
     except (RespondError, ShapeError) as error:
         yield f"{at.title}: could not be looked at again ({error.args[0]})"
         return

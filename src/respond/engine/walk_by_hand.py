@@ -28,7 +28,7 @@ from respond.core.runbook import (
 )
 from respond.core.script import Effect
 from respond.core.values import Late, SecretHandle, Value
-from respond.engine.walk import Absent, Here, Walk, late_output
+from respond.engine.walk import Absent, Here, Walk, late_output, timed
 from respond.errors import StepFailedError
 
 if TYPE_CHECKING:
@@ -126,8 +126,9 @@ class WordWalk(Walk):
         raise StepFailedError(said or step.words.title, why=f"assert: {step.holds.source}")
 
     def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
-        minutes = max(1, step.within_s // 60)
-        self._judge.append(f"First: {step.words.title or 'wait'} ({minutes} min).")
+        known = timed(step, here.values)
+        length = known.says if isinstance(known, Late) else f"{max(1, known.within_s // 60)} min"
+        self._judge.append(f"First: {step.words.title or 'wait'} ({length}).")
         return None
 
     def ends(self, step: EndStep, address: str, here: Here, say: str) -> bool:

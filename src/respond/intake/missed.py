@@ -29,15 +29,7 @@ from respond.senders import SENDERS, UnusableError
 if TYPE_CHECKING:
     from respond.formats.project.project_file import SourceConfig
 
-__all__ = ["API", "PAGES_MAX", "Enriched", "enrich", "missed"]
-
-API: Final[Mapping[str, str]] = {
-    "github": "https://api.github.com",
-    "gitguardian": "https://api.gitguardian.com",
-    "incidentio": "https://api.incident.io",
-    "pagerduty": "https://api.pagerduty.com",
-}
-"""Where the API of each sender is, unless the source's ``api`` says else."""
+__all__ = ["PAGES_MAX", "Enriched", "enrich", "missed"]
 
 PAGES_MAX: Final = 10
 _PATIENCE_S: Final = 5

@@ -22,9 +22,10 @@ from respond.senders import (
 )
 from respond.senders.from_slack import SlackClick, slack_action
 from respond.senders.headers import Headers, refuses_encoding
-from respond.senders.model import Options, Proof, Secrets, Sender
+from respond.senders.model import BY_TOKEN, Options, Proof, Secrets, Sender
 from respond.senders.refusals import NotGenuineError, UnusableError
 from respond.senders.signatures import BearerToken, HmacHeader, StandardWebhooks
+from respond.systems.vendor import EVERY_SURFACE, Scheme, SentAs
 
 __all__ = [
     "SENDERS",
@@ -36,6 +37,7 @@ __all__ = [
     "Sender",
     "SlackClick",
     "UnusableError",
+    "api_schemes",
     "check_options",
     "check_secret",
     "refuses_encoding",
@@ -51,6 +53,13 @@ _ALL: Final = (
         ),
         reader=from_pagerduty.read,
         patience_s=5,
+        api="https://api.pagerduty.com",
+        api_scheme=Scheme(
+            SentAs.HEADER,
+            "/token",
+            before="Token token=",
+            always=(("Accept", "application/vnd.pagerduty+json;version=2"),),
+        ),
     ),
     Sender(
         name="alertmanager",
@@ -78,6 +87,7 @@ _ALL: Final = (
         scheme=StandardWebhooks(),
         reader=from_incidentio.read,
         patience_s=15,
+        api="https://api.incident.io",
     ),
     Sender(
         name="standard-webhooks",
@@ -92,6 +102,7 @@ _ALL: Final = (
         scheme=HmacHeader("x-hub-signature-256", prefix=b"sha256=", id_header="x-github-delivery"),
         reader=from_github.read,
         patience_s=10,
+        api="https://api.github.com",
         body_max=5 << 20,
         delivers_once=True,
     ),
@@ -108,6 +119,8 @@ _ALL: Final = (
         ),
         reader=from_gitguardian.read,
         patience_s=5,  # Not documented.
+        api="https://api.gitguardian.com",
+        api_scheme=Scheme(SentAs.HEADER, "/token", before="Token "),
         delivers_once=True,
     ),
     Sender(
@@ -133,6 +146,14 @@ _ALL: Final = (
 )
 
 SENDERS: Final[Mapping[str, Sender]] = MappingProxyType({each.name: each for each in _ALL})
+
+
+def api_schemes() -> dict[str, Scheme]:
+    """How each sender's own API is told who asks, by name."""
+    return {EVERY_SURFACE: BY_TOKEN} | {
+        name: each.api_scheme for name, each in SENDERS.items() if each.api
+    }
+
 
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _WORD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -15,8 +15,9 @@ from respond.core.incoming import Incoming
 from respond.senders.decoding import decoded
 from respond.senders.headers import Headers, is_form
 from respond.senders.refusals import NotGenuineError, UnusableError
+from respond.systems.vendor import Scheme, SentAs
 
-__all__ = ["Letter", "Options", "Proof", "Reader", "Scheme", "Secrets", "Sender"]
+__all__ = ["Letter", "Options", "Proof", "ProofScheme", "Reader", "Secrets", "Sender"]
 
 Options: TypeAlias = Mapping[str, str | bool | int]
 """The ``options`` table of one source."""
@@ -62,7 +63,11 @@ class Letter:
     digest: str
 
 
-class Scheme(Protocol):
+BY_TOKEN: Final = Scheme(SentAs.HEADER, "/token")
+"""With a token of the source's own; the secret of its deliveries leaves for nowhere."""
+
+
+class ProofScheme(Protocol):
     """How a kind of sender proves that a delivery is its own."""
 
     @property
@@ -96,17 +101,21 @@ class Sender:
         delivers_once: It never tries again, whatever we answer: what is lost must be asked for.
         methods: HTTP methods that it may use.
         success: Status that says "we have it".
+        api: Where its own API is, to ask for what was missed; empty: nothing is asked.
+        api_scheme: How that API is told who asks.
     """
 
     name: str
     title: str
-    scheme: Scheme
+    scheme: ProofScheme
     reader: Reader | None
     patience_s: int
     body_max: int = 1 << 20
     delivers_once: bool = False
     methods: frozenset[str] = frozenset({"POST"})
     success: int = 202
+    api: str = ""
+    api_scheme: Scheme = BY_TOKEN
 
     @property
     def weak(self) -> bool:

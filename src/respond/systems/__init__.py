@@ -1,33 +1,98 @@
-"""The one list of what there is: every module that holds actions, by the system it is for.
+"""The one list of what there is: every vendor, each in the folder of its name.
 
-A module has ``ACTIONS``, the action classes in it. Nothing is found by scanning a folder, an
-entry point or the environment: what is not in this list does not exist. A module is imported when
-an action of its system is asked for, since a runbook calls few systems and starts at 3 a.m.
+A folder has ``vendor.py`` with ``VENDOR``, all that the rest of the tool knows of it, and modules
+with ``ACTIONS``, the action classes. Nothing is found by scanning a folder, an entry point or the
+environment: what is not in this list does not exist. A module of actions is imported when an action
+of it is asked for, since a runbook calls few systems and starts at 3 a.m.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from types import MappingProxyType
 from typing import Final
 
 from respond.core.script import Spec
+from respond.systems.discovery import Discovery
+from respond.systems.vendor import CarriedBy, Scheme, Vendor
 
-__all__ = ["MODULES", "load", "specs"]
+__all__ = [
+    "NAMES",
+    "connectable",
+    "discovery_of",
+    "load",
+    "needs_connection",
+    "schemes",
+    "specs",
+    "title_of",
+    "vendor",
+    "vendors",
+]
 
-MODULES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "customerio": "respond.systems.customerio",
-        "email": "respond.systems.email.actions",
-        "http": "respond.systems.http.actions",
-        "human": "respond.systems.people.human",
-        "notify": "respond.systems.people.notify",
-        "pagerduty": "respond.systems.pagerduty.actions",
-        "sink": "respond.systems.vault.sinks",
-        "slack": "respond.systems.slack",
-    }
+NAMES: Final = (
+    "command",
+    "customerio",
+    "email",
+    "http",
+    "pagerduty",
+    "people",
+    "slack",
+    "vault",
 )
+
+
+@cache
+def vendors() -> Mapping[str, Vendor]:
+    """Every record, by name."""
+    found = (import_module(f"respond.systems.{name}.vendor").VENDOR for name in NAMES)
+    return MappingProxyType({each.name: each for each in found})
+
+
+def vendor(name: str) -> Vendor:
+    """One record. What is not in the list is any system with an HTTP API."""
+    known = vendors()
+    return known.get(name) or known["http"]
+
+
+def title_of(name: str) -> str:
+    """A system as people write it; its own name where it is not in the list."""
+    known = vendors().get(name)
+    return known.title if known is not None else name
+
+
+def discovery_of(name: str) -> Discovery | None:
+    """What accounts of a system may offer; None where the vendor has a reference."""
+    module = vendor(name).discovery
+    return import_module(module).DISCOVERY if module else None
+
+
+def connectable() -> tuple[str, ...]:
+    """The systems that ``[connections.NAME]`` may be of."""
+    return tuple(n for n, each in vendors().items() if each.carried_by is not CarriedBy.NOTHING)
+
+
+def needs_connection(system: str) -> bool:
+    """Whether an action goes by a connection of its own; those of people and of sinks do not."""
+    owner = next((n for n, each in vendors().items() if system in each.modules), system)
+    return owner == system
+
+
+@cache
+def schemes() -> Mapping[str, Mapping[str, Scheme]]:
+    """Sets of schemes by name; within one, by kind of surface."""
+    found: dict[str, Mapping[str, Scheme]] = {}
+    for name, each in vendors().items():
+        found |= {name: each.schemes, **each.variants}
+    return MappingProxyType(found)
+
+
+@cache
+def _modules() -> Mapping[str, str]:
+    """Module of ``ACTIONS`` by what stands before an action's dot."""
+    found = (pair for each in vendors().values() for pair in each.modules.items())
+    return MappingProxyType(dict(sorted(found)))
 
 
 class _Actions(Mapping[str, type]):
@@ -38,7 +103,7 @@ class _Actions(Mapping[str, type]):
 
     def _of(self, system: str) -> dict[str, type]:
         if system not in self._found:
-            module = MODULES.get(system)
+            module = _modules().get(system)
             classes = import_module(module).ACTIONS if module is not None else ()
             self._found[system] = {cls.spec.name: cls for cls in classes}
         return self._found[system]
@@ -47,7 +112,7 @@ class _Actions(Mapping[str, type]):
         return self._of(name.partition(".")[0])[name]
 
     def __iter__(self) -> Iterator[str]:
-        for system in MODULES:
+        for system in _modules():
             yield from self._of(system)
 
     def __len__(self) -> int:

@@ -511,10 +511,11 @@ def _reader(parts: _Parts) -> Reader:
     for source in project.sources.values():
         if f"{source.name}/token" not in source.references:
             continue
-        from respond.intake import missed
 
         own = rehearsal.urls.get(source.sender, "") if rehearsal is not None else ""
-        place = source.api or own or missed.API.get(source.sender, "")
+        from respond.senders import SENDERS
+
+        place = source.api or own or SENDERS[source.sender].api
         endpoints[source.name] = Endpoint(
             source.name,
             source.sender,
@@ -525,7 +526,7 @@ def _reader(parts: _Parts) -> Reader:
     credentials: Secrets = _SourceSecrets(parts.secrets)
     if rehearsal is not None and parts.story is not None:
         credentials = _SourceSecrets(parts.secrets, parts.story)
-        for name, connection in rehearsal.connections(frozenset()).items():
+        for name, connection in rehearsal.connections().items():
             if connection.system in ("pagerduty", "http"):
                 endpoints[name] = Endpoint(
                     name,

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from respond import __version__
 from respond.core.events import Actor, Strength
-from respond.core.runbook import ActionStep, Runbook, all_steps
+from respond.core.runbook import Runbook, all_calls
 from respond.core.script import Call, Connection, Reply
 from respond.core.values import SecretHandle
-from respond.engine.setting import NO_CONNECTION, Site
+from respond.engine.setting import Site
 from respond.errors import NotReadyError, RespondError, StepFailedError, UsageError
 from respond.ports import Clock, Journal, KeyStore, Pen, Progress, Prompt, Reader, Secrets
+from respond.systems import discovery_of, needs_connection, vendor
+from respond.systems.vendor import CarriedBy
 from respond.wiring.places import Places, read_runbook
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from respond.engine.engine import Engine
     from respond.engine.run import LiveRun
     from respond.formats.project.project_file import ConnectionConfig, Project
-    from respond.systems.customerio.discovery import CapabilityTable
+    from respond.systems.discovery import CapabilityTable, Discovery
 
 __all__ = ["ENGINE", "Session", "load_runbook", "rehearsal_session", "run_ids"]
 
@@ -81,9 +83,7 @@ def load_runbook(places: Places, name: str) -> Runbook:
 def systems_of(runbook: Runbook) -> frozenset[str]:
     """Every system that a step of the runbook calls."""
     steps = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel, *runbook.always)
-    return frozenset(
-        step.action.spec.system for step in all_steps(steps) if isinstance(step, ActionStep)
-    )
+    return frozenset(step.action.spec.system for step in all_calls(steps))
 
 
 def run_ids(journal: Journal) -> list[str]:
@@ -192,7 +192,7 @@ def rehearsal_session(
     by_hand: bool = False,
     dry_run: bool = False,
     ahead_s: float = 0.0,
-    systems: frozenset[str] = frozenset({"customerio"}),
+    systems: frozenset[str] | None = None,
     moments: Moments | None = None,
     verbosity: int = 0,
     served: Served | None = None,
@@ -231,13 +231,13 @@ def rehearsal_session(
         )
     redactor = Redactor()
     made = progress(clock)
-    connections = rehearsal.connections(frozenset())
+    connections = rehearsal.connections()
     secrets = (served.secrets if served is not None else None) or rehearsal.secrets()
-    own_digests = _digests(secrets, journal, ("cio", "cio/app"))
+    own = _OwnDigests(secrets, journal)
 
     def keep(name: str, value: str) -> None:
         secrets.store(name, value)
-        own_digests[:] = _digests(secrets, journal, ("cio", "cio/app"))
+        own.renew(name)
 
     lines = _lines(
         run,
@@ -246,12 +246,12 @@ def rehearsal_session(
                 name,
                 c.system,
                 rehearsal.base_urls(c),
-                auth="bearer" if c.system == "http" else c.system,
+                auth=vendor(c.system).scheme_set("bearer", {}),
                 loopback_ok=True,
                 options={k: str(v) for k, v in c.options.items()},
             )
             for name, c in connections.items()
-            if c.system != "email"
+            if vendor(c.system).carried_by is CarriedBy.HTTP
         },
         {
             "mail": SmtpServer(
@@ -267,12 +267,15 @@ def rehearsal_session(
         timeout_scale=REHEARSAL_TIMEOUTS,
         verbosity=verbosity,
     )
-    can = _discovered(lines.reader, connections["cio"]) if "customerio" in systems else frozenset()
-    own = {"own_digests": own_digests}
-    made_connections = rehearsal.connections(can)
-    made_connections["cio"] = replace(
-        made_connections["cio"], options={**made_connections["cio"].options, **own}
-    )
+    made_connections = {
+        name: own.known_to(
+            replace(each, can=_discovered(lines.reader, each))
+            if systems is None or each.system in systems
+            else each,
+            (name, *(f"{name}/{part}" for part in vendor(each.system).further)),
+        )
+        for name, each in connections.items()
+    }
     site = Site(
         connections=made_connections,
         persons=rehearsal.persons(),
@@ -417,18 +420,24 @@ def real_session(
     made_progress = progress(clock)
     configs = project.connections
     secrets = credential_store(project, store, redactor, clock)
-    own: dict[str, list[str]] = {}
+    own = _OwnDigests(secrets, journal)
 
     def keep(name: str, value: str) -> None:
         secrets.keep(name, value)
-        owner = name.partition("/")[0]
-        if owner in own:
-            own[owner][:] = _digests(secrets, journal, configs[owner].references)
+        own.renew(name)
 
     lines = _lines(
         run,
-        {n: endpoint_of(c) for n, c in configs.items() if c.system not in ("email", "command")},
-        {n: _mail_server(c, project) for n, c in configs.items() if c.system == "email"},
+        {
+            n: endpoint_of(c)
+            for n, c in configs.items()
+            if vendor(c.system).carried_by is CarriedBy.HTTP
+        },
+        {
+            n: _mail_server(c, project)
+            for n, c in configs.items()
+            if vendor(c.system).carried_by is CarriedBy.SMTP
+        },
         journal=journal,
         redactor=redactor,
         clock=clock,
@@ -442,11 +451,7 @@ def real_session(
         can, drift = _capabilities(config, places.state / "connections", lines.reader)
         for line in drift:
             made_progress.say(line)
-        made = project.connection(name, can)
-        if config.system == "customerio":
-            own[name] = _digests(secrets, journal, config.references)
-            made = replace(made, options={**made.options, "own_digests": own[name]})
-        connections[name] = made
+        connections[name] = own.known_to(project.connection(name, can), config.references)
     site = Site(
         connections=connections,
         persons=project.records,
@@ -617,10 +622,11 @@ def credentials_folder() -> Path | None:
 
 def _discovered(reader: Reader, connection: Connection) -> frozenset[str]:
     """What the simulated account's live description offers; accepted without asking."""
-    from respond.systems.customerio import discovery
-
+    discovery = discovery_of(connection.system)
+    if discovery is None:
+        return frozenset()
     try:
-        return discovery.match(*live_documents(reader, connection.name)).confirmed
+        return discovery.match(*live_documents(discovery, reader, connection.name)).confirmed
     except StepFailedError:
         # What cannot be read is not offered: a person's hands do it, and the first look says why.
         return frozenset()
@@ -654,15 +660,27 @@ class _LateKeys:
 
 
 def endpoint_of(config: ConnectionConfig) -> Endpoint:
-    """Where and how a connection is reached."""
-    from respond.adapters.http.request import Endpoint
-    from respond.systems.addresses import base_urls, scheme_of
+    """Where and how a connection is reached.
 
+    Raises:
+        NotReadyError: The system has no address of its own, and none is given.
+    """
+    from respond.adapters.http.request import Endpoint
+    from respond.systems import vendor
+
+    record = vendor(config.system)
+    base_urls = {**record.base_urls(config.region), **config.base_urls}
+    if not base_urls:
+        raise NotReadyError(
+            f"the connection {config.name!r} has no address",
+            why=f"{config.system} runs where you put it",
+            do=f'add base_urls = {{ http = "https://..." }} under [connections.{config.name}]',
+        )
     return Endpoint(
         config.name,
         config.system,
-        base_urls(config.name, config.system, config.region, config.base_urls),
-        auth=scheme_of(config.system, config.auth, config.options),
+        base_urls,
+        auth=record.scheme_set(config.auth, config.options),
         options={k: str(v) for k, v in config.options.items() if isinstance(v, str | int)},
     )
 
@@ -682,7 +700,7 @@ def _mail_server(config: ConnectionConfig, project: Project) -> SmtpServer:
 
 def accepted_table(folder: Path, name: str) -> CapabilityTable | None:
     """What a person accepted for a connection at ``respond connect``, or None."""
-    from respond.systems.customerio.discovery import CapabilityTable
+    from respond.systems.discovery import CapabilityTable
 
     path = folder / f"{name}.json"
     if not path.is_file():
@@ -694,33 +712,50 @@ def _capabilities(
     config: ConnectionConfig, folder: Path, reader: Reader
 ) -> tuple[frozenset[str], tuple[str, ...]]:
     """Accepted operations that the live description still offers, and what differs."""
-    from respond.systems.customerio import discovery
-
-    accepted = accepted_table(folder, config.name) if config.system == "customerio" else None
-    if accepted is None:
+    discovery = discovery_of(config.system)
+    accepted = accepted_table(folder, config.name) if discovery is not None else None
+    if discovery is None or accepted is None:
         return frozenset(), ()
     try:
-        return discovery.still_valid(accepted, *live_documents(reader, config.name))
+        documents = live_documents(discovery, reader, config.name)
+        return discovery.still_valid(accepted, *documents)
     except StepFailedError as error:
         return frozenset(), (f"{config.name}: what it offers could not be read: {error.what}",)
 
 
-def live_documents(reader: Reader, connection: str) -> tuple[Any, Any]:
-    """The account's two live API descriptions."""
-    one, two = (
-        reader.fetch(Call(connection, "management", "GET", path)).body
-        for path in (("v1", "openapi.json"), ("cdp", "api", "openapi.json"))
-    )
-    return one, two
+def live_documents(discovery: Discovery, reader: Reader, connection: str) -> tuple[Any, ...]:
+    """The account's live API descriptions.
+
+    Raises:
+        StepFailedError: One cannot be read.
+    """
+    return tuple(reader.fetch(call).body for call in discovery.calls(connection))
 
 
-def _digests(secrets: Secrets, journal: Journal, names: Iterable[str]) -> list[str]:
+class _OwnDigests:
     """Keyed digests of what the tool itself works with, so that it never kills its own access."""
-    found: list[str] = []
-    for name in names:
-        with contextlib.suppress(NotReadyError):
-            found.append(journal.digest(secrets.credential(name)))
-    return found
+
+    def __init__(self, secrets: Secrets, journal: Journal) -> None:
+        self._secrets = secrets
+        self._journal = journal
+        self._known: dict[str, tuple[tuple[str, ...], list[str]]] = {}
+
+    def known_to(self, connection: Connection, references: Iterable[str]) -> Connection:
+        """The connection, told of them where its actions could do such a thing."""
+        if not vendor(connection.system).spares_own:
+            return connection
+        digests: list[str] = []
+        self._known[connection.name] = (tuple(references), digests)
+        self.renew(connection.name)
+        return replace(connection, options={**connection.options, "own_digests": digests})
+
+    def renew(self, credential: str) -> None:
+        """Look again after a credential has been put in another's place."""
+        names, digests = self._known.get(credential.partition("/")[0], ((), []))
+        digests.clear()
+        for name in names:
+            with contextlib.suppress(NotReadyError):
+                digests.append(self._journal.digest(self._secrets.credential(name)))
 
 
 def _ready(runbook: Runbook, site: Site, secrets: Secrets) -> None:
@@ -730,13 +765,13 @@ def _ready(runbook: Runbook, site: Site, secrets: Secrets) -> None:
         NotReadyError: One is not; says which, for what, and how to set it.
     """
     needed: dict[str, str] = {}
-    for step in all_steps(runbook.steps):
-        if isinstance(step, ActionStep):
-            system = step.action.spec.system
-            if system in NO_CONNECTION or step.connection is not None or system == "http":
-                continue
-            connection = site.connection_for(system)
-            needed.setdefault(connection.name, step.words.title or step.words.id)
+    for step in all_calls(runbook.steps):
+        system = step.action.spec.system
+        by_itself = not needs_connection(system) or vendor(system).ready_by_itself
+        if by_itself or step.connection is not None:
+            continue
+        connection = site.connection_for(system)
+        needed.setdefault(connection.name, step.words.title or step.words.id)
     for name, step_title in needed.items():
         try:
             secrets.credential(name)

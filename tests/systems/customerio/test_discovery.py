@@ -5,25 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respond.systems.customerio.discovery import (
-    CANDIDATES,
-    CapabilityTable,
-    document_calls,
-    match,
-    still_valid,
-)
+from respond.systems.customerio.offers import DISCOVERY
+from respond.systems.discovery import CapabilityTable
 
 USER = "/v1/accounts/{account_id}/users/{user_id}"
 
 
 def documents(night: Any) -> tuple[Any, Any]:
     reader = night.transport.reader()
-    first, second = (reader.fetch(call).body for call in document_calls("cio"))
+    first, second = (reader.fetch(call).body for call in DISCOVERY.calls("cio"))
     return first, second
 
 
 def table(night: Any) -> CapabilityTable:
-    return match(*documents(night))
+    return DISCOVERY.match(*documents(night))
 
 
 def test_an_account_that_hides_them_offers_nothing(night: Any) -> None:
@@ -31,7 +26,7 @@ def test_an_account_that_hides_them_offers_nothing(night: Any) -> None:
     offered = table(night)
 
     assert offered.confirmed == {"customerio.webhooks.update"}
-    assert len(offered.capabilities) == len(CANDIDATES)
+    assert len(offered.capabilities) == len(DISCOVERY.candidates)
 
 
 def test_an_account_that_describes_them_offers_all(open_night: Any) -> None:
@@ -47,7 +42,7 @@ def test_a_table_survives_its_store(open_night: Any) -> None:
     offered = table(open_night)
 
     assert CapabilityTable.from_json(offered.as_json()) == offered
-    assert still_valid(offered, *documents(open_night)) == (offered.confirmed, ())
+    assert DISCOVERY.still_valid(offered, *documents(open_night)) == (offered.confirmed, ())
 
 
 @pytest.mark.promise("P28")
@@ -67,7 +62,7 @@ def test_what_changed_goes_back_to_a_person(open_night: Any, change: dict[str, A
     else:
         altered.alter("DELETE", USER, **change)
 
-    holds, lines = still_valid(accepted, *documents(open_night))
+    holds, lines = DISCOVERY.still_valid(accepted, *documents(open_night))
 
     assert accepted.confirmed - holds == {"customerio.members.remove"}
     assert len(lines) == 1
@@ -78,14 +73,14 @@ def test_what_is_found_later_wants_a_yes(night: Any, open_night: Any) -> None:
     """A route that appears is said, and not used before a person accepted it."""
     accepted = table(night)
 
-    holds, lines = still_valid(accepted, *documents(open_night))
+    holds, lines = DISCOVERY.still_valid(accepted, *documents(open_night))
 
     assert holds == {"customerio.webhooks.update"}
     assert any("customerio.members.remove: found now" in line for line in lines)
 
 
 def _remove(operation: dict[str, Any]) -> Any:
-    return match({"paths": {USER: {"delete": operation}}}, {})
+    return DISCOVERY.match({"paths": {USER: {"delete": operation}}}, {})
 
 
 @pytest.mark.parametrize(
@@ -132,9 +127,9 @@ def test_a_body_that_wants_more_is_not_used(open_night: Any) -> None:
     del inner["properties"]["user"]["properties"]["environment_roles"]
 
     assert "user" in schema["properties"]
-    assert "customerio.members.add" in match(openapi, cdp).confirmed
-    assert "customerio.members.add" not in match(more, cdp).confirmed
-    assert "customerio.members.add" not in match(less, cdp).confirmed
+    assert "customerio.members.add" in DISCOVERY.match(openapi, cdp).confirmed
+    assert "customerio.members.add" not in DISCOVERY.match(more, cdp).confirmed
+    assert "customerio.members.add" not in DISCOVERY.match(less, cdp).confirmed
 
 
 def test_a_change_behind_a_reference_shows() -> None:
@@ -150,10 +145,10 @@ def test_a_change_behind_a_reference_shows() -> None:
             "components": {"schemas": {"Key": {"properties": {"site_id": inner}}}},
         }
 
-    accepted = match(document("string"), {})
+    accepted = DISCOVERY.match(document("string"), {})
 
     assert accepted.confirmed == {"customerio.track_keys.create"}
-    holds, lines = still_valid(accepted, document("integer"), {})
+    holds, lines = DISCOVERY.still_valid(accepted, document("integer"), {})
     assert holds == frozenset()
     assert "its description changed" in lines[0]
 
@@ -163,7 +158,7 @@ def test_the_pipelines_document_may_leave_its_prefix_out() -> None:
     operation = {"summary": "Delete a write key of a source"}
     path = "/workspaces/{w}/sources/{s}/api_keys/{k}"
 
-    assert match({}, {"paths": {path: {"delete": operation}}}).confirmed == {
+    assert DISCOVERY.match({}, {"paths": {path: {"delete": operation}}}).confirmed == {
         "customerio.write_keys.delete"
     }
 
@@ -173,7 +168,7 @@ def test_two_paths_of_one_shape_are_none() -> None:
     operation = {"delete": {"summary": "Remove a team member"}}
     paths = {USER: operation, "/v1/accounts/{a}/users/{email}": operation}
 
-    assert match({"paths": paths}, {}).confirmed == frozenset()
+    assert DISCOVERY.match({"paths": paths}, {}).confirmed == frozenset()
 
 
 _JSON = st.recursive(
@@ -189,8 +184,8 @@ def test_any_document_is_survived(document: Any, operation: Any) -> None:
     """Whatever comes instead of a document offers nothing and breaks nothing."""
     paths = {"paths": {USER: {"delete": operation}, "/v1/accounts/{a}/users": document}}
 
-    assert match(document, document).confirmed == frozenset()
-    assert match(paths, operation).confirmed == frozenset()
+    assert DISCOVERY.match(document, document).confirmed == frozenset()
+    assert DISCOVERY.match(paths, operation).confirmed == frozenset()
     assert CapabilityTable.from_json(document).confirmed == frozenset()
 
 
@@ -204,4 +199,4 @@ def test_a_schema_that_refers_to_itself_ends() -> None:
         "components": {"schemas": {"Loop": loop}},
     }
 
-    assert match(document, {}).confirmed == frozenset()
+    assert DISCOVERY.match(document, {}).confirmed == frozenset()

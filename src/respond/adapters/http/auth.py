@@ -1,4 +1,4 @@
-"""How each system wants to be told who asks. Data and pure functions; nothing here sends.
+"""Say who asks, as the system's record wants to be told. Pure functions; nothing here sends.
 
 A connection may hold several credentials: ``cio`` is the service account token, ``cio/app`` the
 App API key, ``cio/track`` the Track pair. Which one a request carries follows from its surface.
@@ -11,57 +11,27 @@ import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
+from functools import cache
+from types import MappingProxyType
 from typing import Any, Final
 
 from respond.core.secret_value import Secret
+from respond.senders import api_schemes
+from respond.systems import schemes
+from respond.systems.vendor import EVERY_SURFACE, Scheme, SentAs, kind_of
 
-__all__ = ["SCHEMES", "Kind", "Scheme", "Session", "kind_of", "scheme_for", "session_from"]
+__all__ = ["Session", "basic", "header_for", "scheme_for", "scheme_sets", "session_from"]
 
 _REFRESH_EARLY_MS: Final = 60_000
 _SESSION_DEFAULT_MS: Final = 55 * 60_000
 _SESSION_LEAST_MS: Final = 30_000
 
 
-class Kind(Enum):
-    """What happens to the credential."""
-
-    HEADER = "it stands in a header"
-    BASIC = "it is a pair, or a key alone, for HTTP Basic"
-    SESSION = "it is exchanged for a session token first"
-    BODY = "it stands in the body, where the call has put OwnCredential"
-    NOTHING = "there is none"
-
-
-@dataclass(frozen=True, slots=True)
-class Scheme:
-    """How one surface of a system is told who asks.
-
-    Attributes:
-        suffix: Behind the connection's name, the name of the credential: ``/app``.
-        header: The header that carries a credential.
-        before: What stands before the credential in that header.
-        always: Headers of every request.
-        on_write: Headers of requests that may write, besides.
-        from_options: Pairs (option of the endpoint, header that carries it).
-        from_options_on_write: The same for requests that may write.
-    """
-
-    kind: Kind
-    suffix: str = ""
-    header: str = "Authorization"
-    before: str = "Bearer "
-    json_type: bytes = b"application/json"
-    always: tuple[tuple[str, str], ...] = (("Accept", "application/json"),)
-    on_write: tuple[tuple[str, str], ...] = ()
-    from_options: tuple[tuple[str, str], ...] = ()
-    from_options_on_write: tuple[tuple[str, str], ...] = ()
-
-    def header_for(self, value: str) -> tuple[str, str]:
-        """The header that carries a credential or session token."""
-        if self.kind is Kind.BASIC:
-            return "Authorization", basic(value)
-        return self.header, f"{self.before}{value}"
+def header_for(scheme: Scheme, value: str) -> tuple[str, str]:
+    """The header that carries a credential or session token."""
+    if scheme.kind is SentAs.BASIC:
+        return "Authorization", basic(value)
+    return scheme.header, f"{scheme.before}{value}"
 
 
 def basic(pair: str) -> str:
@@ -73,76 +43,19 @@ def basic(pair: str) -> str:
     return f"Basic {base64.b64encode(whole.encode()).decode('ascii')}"
 
 
-# PagerDuty REST API overview: version 2 is asked for by media type.
-_PAGERDUTY_ACCEPT: Final = (("Accept", "application/vnd.pagerduty+json;version=2"),)
-_PAGERDUTY_FROM: Final = (("from", "From"),)
-_PAGERDUTY_EVENTS: Final = Scheme(Kind.BODY, "/events")
-_ANY: Final = ""
-
-SCHEMES: Final[Mapping[str, Mapping[str, Scheme]]] = {
-    "customerio": {
-        # The vendor's own client sends it: an unknown field in a body is then refused instead of
-        # being dropped silently.
-        _ANY: Scheme(Kind.SESSION, on_write=(("X-Validate", "strict"),)),
-        "app": Scheme(Kind.HEADER, "/app"),
-        "track": Scheme(Kind.BASIC, "/track"),
-        "cdp": Scheme(Kind.BASIC, "/cdp"),
-    },
-    "slack": {
-        # Slack Web API, "POST bodies": without a charset it answers with a warning.
-        _ANY: Scheme(Kind.HEADER, json_type=b"application/json; charset=utf-8"),
-        "scim": Scheme(Kind.HEADER),
-    },
-    "pagerduty": {
-        _ANY: Scheme(
-            Kind.HEADER,
-            before="Token token=",
-            always=_PAGERDUTY_ACCEPT,
-            from_options_on_write=_PAGERDUTY_FROM,
-        ),
-        "events": _PAGERDUTY_EVENTS,
-    },
-    "pagerduty-oauth": {
-        _ANY: Scheme(Kind.HEADER, always=_PAGERDUTY_ACCEPT, from_options_on_write=_PAGERDUTY_FROM),
-        "events": _PAGERDUTY_EVENTS,
-    },
-    "vault": {
-        _ANY: Scheme(
-            Kind.HEADER,
-            header="X-Vault-Token",
-            before="",
-            from_options=(("namespace", "X-Vault-Namespace"),),
-        ),
-    },
-    # A source of webhooks asks its sender's API with a token of its own; the source's main
-    # credential is the secret of its deliveries and leaves for nowhere. The surface is the sender.
-    "source": {
-        _ANY: Scheme(Kind.HEADER, "/token"),
-        "gitguardian": Scheme(Kind.HEADER, "/token", before="Token "),
-        "pagerduty": Scheme(Kind.HEADER, "/token", before="Token token=", always=_PAGERDUTY_ACCEPT),
-    },
-    "bearer": {_ANY: Scheme(Kind.HEADER)},
-    "basic": {_ANY: Scheme(Kind.BASIC)},
-    "none": {_ANY: Scheme(Kind.NOTHING)},
-}
-"""Sets of schemes by name; within one, by surface. The empty surface stands for all others."""
+@cache
+def scheme_sets() -> Mapping[str, Mapping[str, Scheme]]:
+    """Sets of schemes by name: of the vendors, and of the senders of webhooks as ``source``."""
+    return MappingProxyType({**schemes(), "source": api_schemes()})
 
 
 def scheme_for(auth: str, surface: str) -> Scheme:
     """The scheme of one surface; ``KeyError`` when there is no such set."""
-    schemes = SCHEMES[auth]
-    return schemes.get(kind_of(surface)) or schemes[_ANY]
-
-
-def kind_of(surface: str) -> str:
-    """``app`` for the surface ``eu/app``: regions have the same kinds of surface."""
-    return surface.rpartition("/")[2]
+    found = scheme_sets()[auth]
+    return found.get(kind_of(surface)) or found[EVERY_SURFACE]
 
 
 # --- sessions -----------------------------------------------------------------------------------
-
-EXCHANGE_PATH: Final = ("v1", "service_accounts", "oauth", "token")
-READ_ONLY: Final = "read_only"
 
 
 @dataclass(frozen=True, slots=True)

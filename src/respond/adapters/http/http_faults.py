@@ -18,21 +18,16 @@ from respond.adapters.http.answer import UNSENT, Broken, How, Raw
 from respond.core.script import AuthBasic, AuthBearer, AuthNone, Call
 from respond.core.showable import showable, showable_host
 from respond.errors import NoAnswerError, RefusedBySystemError
+from respond.senders import SENDERS
+from respond.systems import NAMES, title_of, vendor
+from respond.systems.rest import dig
+from respond.systems.vendor import Waits
 
 __all__ = ["Fault", "Faults", "asked_to_wait_s", "http_date", "vendor_words"]
 
 _SHOWN_MAX: Final = 200
 _SEARCHED_MAX: Final = 64 * 1024
 _WAIT_LONG_S: Final = 60
-_DISPLAY: Final[Mapping[str, str]] = {
-    "customerio": "Customer.io",
-    "github": "GitHub",
-    "kubernetes": "Kubernetes",
-    "okta": "Okta",
-    "pagerduty": "PagerDuty",
-    "slack": "Slack",
-    "vault": "Vault",
-}
 # 408 and 499 are a server's word for "I stopped waiting": it may have begun.
 _STOPPED_WAITING: Final = frozenset({408, 499})
 _WHY: Final[Mapping[int, str]] = {
@@ -169,7 +164,7 @@ class Faults:
     def refused(self, call: Call, system: str, credential: str, raw: Raw, body: Any) -> Fault:
         """The fault for a status outside 2xx that the parser does not handle itself."""
         status = raw.status
-        wait_s = asked_to_wait_s(raw.headers, self._now_ms())
+        wait_s = asked_to_wait_s(raw.headers, self._now_ms(), vendor(system).waits)
         what = self._clean(f"{_display(system)} answered {status} to {_says(call)}")
         words = self._words(body)
         request = self._request(call)
@@ -213,12 +208,16 @@ class Faults:
                 status=status,
                 wait_s=wait_s,
             )
-        why, do = _why_and_do(call, status, credential)
+        refusals = vendor(system).refusals
+        found = dig(body, refusals.code) if refusals.code else None
+        word = showable(str(found), limit=40) if isinstance(found, str | int) else ""
+        dead = not refusals.dead or word in refusals.dead
+        why, do = _why_and_do(call, status, credential, dead=dead)
         return Fault(
             RefusedBySystemError(
                 what,
-                code=str(status),
-                why=_join(why, words),
+                code=word if word and status == 401 and not dead else str(status),  # noqa: PLR2004
+                why=_join(refusals.hints.get(word, why), words),
                 do=do,
                 request=request,
                 by_hand=status in _BY_HAND,
@@ -292,13 +291,15 @@ def _gather(body: Any, found: list[str], *, levels: int) -> None:
             _gather(item, found, levels=levels - 1)
 
 
-def asked_to_wait_s(headers: Mapping[str, str], now_ms: int) -> int | None:
+def asked_to_wait_s(headers: Mapping[str, str], now_ms: int, waits: Waits) -> int | None:
     """What the answer asks us to wait, in whole seconds, or None.
 
-    Source: RFC 9110, section 10.2.3 (seconds or a date); PagerDuty tells seconds in
-    ``ratelimit-reset`` instead.
+    Source: RFC 9110, section 10.2.3 (seconds or a date), and the vendor's record.
     """
-    text = headers.get("retry-after", headers.get("ratelimit-reset", "")).strip()
+    for name in waits.epoch:
+        if re.fullmatch(r"[0-9]{1,12}", told := headers.get(name, "").strip()):
+            return max(0, int(told) - now_ms // 1000)
+    text = next((headers[name] for name in waits.seconds if name in headers), "").strip()
     if re.fullmatch(r"[0-9]{1,9}", text):
         return int(text)
     moment = http_date(text)
@@ -318,14 +319,14 @@ def http_date(text: str) -> float | None:
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
-def _why_and_do(call: Call, status: int, credential: str) -> tuple[str, str]:
+def _why_and_do(call: Call, status: int, credential: str, *, dead: bool) -> tuple[str, str]:
     if isinstance(call.auth, AuthNone):
         named, connect = "", ""
     elif isinstance(call.auth, (AuthBearer, AuthBasic)):
         named, connect = "the secret that was tried", ""
     else:
         named, connect = f"the credential '{credential}'", f"respond connect {call.connection}"
-    if status == 401:  # noqa: PLR2004 - RFC 9110, section 15.5.2
+    if status == 401 and dead:  # noqa: PLR2004 - RFC 9110, section 15.5.2
         return (f"{named} is not accepted" if named else "it wants a credential"), connect
     if status == 403:  # noqa: PLR2004 - RFC 9110, section 15.5.4
         if not named:
@@ -343,7 +344,10 @@ def _says(call: Call) -> str:
 
 
 def _display(system: str) -> str:
-    return _DISPLAY.get(system, showable(system, limit=40))
+    sender = SENDERS.get(system)
+    if sender is not None and system not in NAMES:
+        return sender.title.split()[0]
+    return showable(title_of(system), limit=40)
 
 
 def _join(why: str, words: str) -> str:

@@ -20,7 +20,6 @@ from respond.core.values import SecretHandle
 from respond.errors import UsageError
 
 __all__ = [
-    "READING",
     "Endpoint",
     "HeaderLine",
     "Site",
@@ -32,9 +31,6 @@ __all__ = [
     "is_loopback",
     "target",
 ]
-
-READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-"""RFC 9110, section 9.2.1: methods that are safe by definition."""
 
 Open = Callable[[SecretHandle | OwnCredential], str]
 HeaderLine = tuple[bytes, bytes]
@@ -80,7 +76,7 @@ class Endpoint:
         connection: Name of the connection; also the name of its main credential.
         system: The system behind it, ``customerio``.
         base_urls: Surface to URL. A path in it stands before every call's path.
-        auth: Name of a set of schemes in ``http_auth.SCHEMES``, e.g. ``pagerduty-oauth``.
+        auth: Name of a set of schemes in ``auth.scheme_sets``, e.g. ``pagerduty-oauth``.
         loopback_ok: Plain HTTP is allowed, to a loopback address.
         headers: Headers of every request to this endpoint, no credentials.
         options: What the schemes want to know: ``from`` (PagerDuty), ``namespace`` (Vault).

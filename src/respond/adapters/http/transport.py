@@ -19,20 +19,15 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from respond.adapters.http.answer import Broken, Raw
 from respond.adapters.http.auth import (
-    EXCHANGE_PATH,
-    READ_ONLY,
-    SCHEMES,
-    Kind,
-    Scheme,
     Session,
     basic,
-    kind_of,
+    header_for,
     scheme_for,
+    scheme_sets,
     session_from,
 )
 from respond.adapters.http.http_faults import Fault, Faults
 from respond.adapters.http.request import (
-    READING,
     Endpoint,
     HeaderLine,
     Site,
@@ -58,6 +53,8 @@ from respond.core.values import SecretHandle
 from respond.errors import NotReadyError, RefusedBySystemError, UsageError
 from respond.formats.strict_json import NotStrictJsonError, decode
 from respond.ports import Clock, Intent, Secrets
+from respond.systems import vendor
+from respond.systems.vendor import READING, Scheme, SentAs, kind_of
 
 if TYPE_CHECKING:
     import httpx
@@ -68,8 +65,6 @@ if TYPE_CHECKING:
 __all__ = [
     "BODY_BYTES_MAX",
     "NOT_JSON",
-    "SAFE_POSTS",
-    "SLACK_READS",
     "Endpoint",
     "HttpPen",
     "HttpReader",
@@ -88,23 +83,6 @@ _PAUSE_S_FIRST: Final = 0.5
 _PAUSE_S_MAX: Final = 30.0
 _ASKED_S_MAX: Final = 60
 """A longer ``Retry-After`` ends the read instead of being cut short."""
-
-SAFE_POSTS: Final = frozenset({("customerio", "management", EXCHANGE_PATH)})
-"""(system, kind of surface, path) of what is read with POST. The exchange leaves nothing behind
-but a session that can only read: the reader insists on that scope."""
-
-# Slack takes most of its methods by GET too, writing ones included, so the verb says nothing.
-SLACK_READS: Final = frozenset(
-    {
-        "admin.apps.approved.list", "admin.users.list", "admin.users.session.list", "api.test",
-        "auth.test", "bots.info", "chat.getPermalink", "conversations.history",
-        "conversations.info", "conversations.list", "conversations.members",
-        "conversations.replies", "pins.list", "team.info", "usergroups.list",
-        "usergroups.users.list", "users.conversations", "users.info", "users.list",
-        "users.lookupByEmail",
-    }
-)  # fmt: skip
-"""Slack methods that only read."""
 
 
 # --- what a run is given ------------------------------------------------------------------------
@@ -143,10 +121,10 @@ class HttpTransport:
         waiting: Callable[[str, float], None] | None = None,
     ) -> None:
         for name, endpoint in endpoints.items():
-            if endpoint.auth not in SCHEMES:
+            if endpoint.auth not in scheme_sets():
                 raise UsageError(
                     f"the connection '{name}' has the unknown scheme {endpoint.auth!r}",
-                    why=f"known are {', '.join(sorted(SCHEMES))}",
+                    why=f"known are {', '.join(sorted(scheme_sets()))}",
                     do=f"correct auth under [connections.{name}]",
                 )
         self._clock = clock
@@ -283,33 +261,10 @@ class HttpPen:
 
 def _refuse_write(call: Call, system: str) -> None:
     """Raise ``WriteRefusedError`` unless the call can not change anything."""
-    if call.method in READING:
-        if call.body is not None:
-            raise WriteRefusedError(f"{call.says} reads, and yet has a body")
-        if (
-            system == "slack"
-            and kind_of(call.surface) != "scim"
-            and call.path[-1:] not in _SLACK_ENDS
-        ):
-            raise WriteRefusedError(f"{call.says} is not on the list of Slack methods that read")
-        return
-    if not _is_safe_post(call, system):
+    if call.method in READING and call.body is not None:
+        raise WriteRefusedError(f"{call.says} reads, and yet has a body")
+    if not vendor(system).is_read(call):
         raise WriteRefusedError(f"{call.says} may write, and a reader was given it")
-
-
-_SLACK_ENDS: Final = frozenset((name,) for name in SLACK_READS)
-
-
-def _is_safe_post(call: Call, system: str) -> bool:
-    return (
-        call.method == "POST"
-        and (system, kind_of(call.surface), call.path) in SAFE_POSTS
-        and call.form
-        and isinstance(call.body, Mapping)
-        and call.body.get("scope") == READ_ONLY
-        and not call.query
-        and not call.headers
-    )
 
 
 def _worth_another(result: Reply | Fault) -> bool:
@@ -355,8 +310,8 @@ class _Wires:
         self._safe = frozenset(
             (site.origin, target(site.prefix, Call("", surface, "POST", path)))
             for (name, surface), site in self.sites.items()
-            for system, safe_surface, path in SAFE_POSTS
-            if endpoints[name].system == system and kind_of(surface) == safe_surface
+            for safe_surface, path in vendor(endpoints[name].system).reading_posts()
+            if kind_of(surface) == safe_surface
         )
         self._lock = threading.Lock()
         self._pool: Pool | None = None
@@ -425,6 +380,7 @@ class _Place:
     """What is the same for every request to one surface of one connection."""
 
     endpoint: Endpoint
+    surface: str
     site: Site
     scheme: Scheme
     origin: Any
@@ -500,7 +456,7 @@ class _Line:
             credential itself is at fault.
         """
         place = self._place(call)
-        if place.scheme.kind is not Kind.SESSION or not isinstance(call.auth, AuthOwn):
+        if place.scheme.kind is not SentAs.SESSION or not isinstance(call.auth, AuthOwn):
             return False
         with self._session_lock:
             self._sessions.pop(place.credential, None)
@@ -539,7 +495,7 @@ class _Line:
             headers = [header_line(*pair) for pair in self._constant_headers(endpoint, scheme)]
         except UnsendableError as error:
             raise UsageError(f"the connection '{connection}' cannot be used: {error}") from None
-        return _Place(endpoint, site, scheme, httpx.URL(site.origin), tuple(headers))
+        return _Place(endpoint, surface, site, scheme, httpx.URL(site.origin), tuple(headers))
 
     def _constant_headers(self, endpoint: Endpoint, scheme: Scheme) -> Sequence[tuple[str, str]]:
         from_options = scheme.from_options + (scheme.from_options_on_write if self._writes else ())
@@ -568,19 +524,19 @@ class _Line:
             case AuthBasic(handle):
                 pair = ("Authorization", basic(self._vault.of_run(handle)))
             case AuthOwn():
-                if scheme.kind in {Kind.BODY, Kind.NOTHING}:
+                if scheme.kind in {SentAs.BODY, SentAs.NOTHING}:
                     return ()
                 value = self._own(place)
                 if isinstance(value, Fault):
                     return value
-                pair = scheme.header_for(value)
+                pair = header_for(scheme, value)
         try:
             return (header_line(*pair),)
         except UnsendableError:
             raise UnsendableError("the credential holds characters that no header can") from None
 
     def _own(self, place: _Place) -> str | Fault:
-        if place.scheme.kind is not Kind.SESSION:
+        if place.scheme.kind is not SentAs.SESSION:
             return self._vault.own(place.credential)
         with self._session_lock:
             session = self._sessions.get(place.credential)
@@ -596,16 +552,16 @@ class _Line:
 
         Source: the vendor's own command line client, see the connector's page.
         """
-        scope = "" if self._writes else READ_ONLY
+        scope = "" if self._writes else place.scheme.read_scope
         body: dict[str, Any] = {"grant_type": "client_credentials"}
         body["client_secret"] = OwnCredential()
         if scope:
             body["scope"] = scope
         call = Call(
             place.endpoint.connection,
-            "management",
+            place.surface,
             "POST",
-            EXCHANGE_PATH,
+            place.scheme.exchange,
             body=body,
             form=True,
             auth=AuthNone(),

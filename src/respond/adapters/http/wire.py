@@ -21,8 +21,9 @@ import httpcore
 
 from respond.adapters.http.answer import Broken, How, Raw
 from respond.adapters.http.only_httpx import httpx
-from respond.adapters.http.request import READING, WriteRefusedError
+from respond.adapters.http.request import WriteRefusedError
 from respond.ports import Clock
+from respond.systems.vendor import READING
 
 __all__ = ["FAULTS", "Pool", "send"]
 

@@ -12,7 +12,7 @@ from respond.core.events import Kind
 from respond.core.fold import As, WriteStatus
 from respond.core.runbook import Step
 from respond.core.script import Done, Effect, Proof
-from respond.core.shapes import encode
+from respond.core.shapes import ShapeError, encode
 from respond.core.values import Value
 from respond.engine.drivers import Look, still_wanted
 from respond.engine.setting import values_of
@@ -20,7 +20,7 @@ from respond.engine.step.state import LiveStep, pauses
 from respond.engine.walk import Absent
 from respond.errors import StepFailedError
 
-__all__ = ["failed", "failure_data", "left_open", "observe", "prove"]
+__all__ = ["cannot_run", "failed", "failure_data", "left_open", "observe", "prove"]
 
 
 def prove(at: LiveStep, outcome: Done[Any]) -> Value:
@@ -99,6 +99,11 @@ def failed(at: LiveStep, error: StepFailedError) -> Absent:
     told = failure_data(at.step, error)
     _observed(at, As.FAILED, says=error.what, why=error.what, error=told)
     return Absent(error.what, failed=True)
+
+
+def cannot_run(address: str, error: ShapeError) -> StepFailedError:
+    """A value of the step is not what its action takes."""
+    return StepFailedError(f"step {address!r} cannot run", why=str(error))
 
 
 def failure_data(step: Step, error: StepFailedError) -> dict[str, Any]:

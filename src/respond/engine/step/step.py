@@ -20,9 +20,9 @@ from respond.core.script import Again, Done, Effect, NotYet, Person, Write
 from respond.core.shapes import ShapeError
 from respond.core.values import Value
 from respond.engine.drivers import act
-from respond.engine.setting import first_late, recorded_values
+from respond.engine.setting import recorded_values
 from respond.engine.step.agree import Agreement
-from respond.engine.step.prove import failed, left_open, observe, prove
+from respond.engine.step.prove import cannot_run, failed, left_open, observe, prove
 from respond.engine.step.recover import recover
 from respond.engine.step.send import Sender, UnknownError
 from respond.engine.step.state import LiveStep, StepOpenError
@@ -77,19 +77,17 @@ class StepRun:
                 return recorded_values(at.step.action, concluded.output)
             return Absent(concluded.why or concluded.says, failed=concluded.how is As.FAILED)
         try:
-            at.fill()
+            late = at.ready.late
         except StepFailedError as error:
             return left_open(at, error.what)
         at.live.tools.stop.check(at.live.run)
-        late = first_late(at.arguments)
         if late is not None:
             return left_open(at, f"it needs {late.step}.{late.name}, which has not happened")
         at.live.tools.progress.say(at.title)
         try:
             return self._to_the_end()
         except ShapeError as error:
-            what = f"step {at.address!r} cannot run"
-            return self._failed(StepFailedError(what, why=str(error)))
+            return self._failed(cannot_run(at.address, error))
         except StepOpenError as open_:
             return left_open(at, str(open_))
         except StepFailedError as error:

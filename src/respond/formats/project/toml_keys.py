@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 from respond.core.policy import Chat, Confirm, TwoPeople
 from respond.formats.runbook.fitting import span_text
+from respond.systems import connectable
 
 __all__ = [
     "NAME",
@@ -35,7 +36,7 @@ __all__ = [
     "Words",
 ]
 
-SYSTEMS: Final = ("command", "customerio", "email", "http", "pagerduty", "slack", "vault")
+SYSTEMS: Final = connectable()
 
 SENDERS: Final = (
     "pagerduty", "alertmanager", "grafana", "incidentio", "standard-webhooks", "github",

@@ -27,13 +27,13 @@ from respond.core.script import (
     Subject,
     Write,
     action,
+    answer_as,
 )
 from respond.core.showable import showable, showable_host
 from respond.errors import NotReadyError
 from respond.systems.arguments import ArgumentError, one_line
 from respond.systems.guards import GuardRefusedError
 from respond.systems.people.recipients import kept_out
-from respond.systems.write_answer import answer_as
 
 __all__ = ["ACTIONS", "Send", "Sent", "check_address", "mail", "message_id"]
 

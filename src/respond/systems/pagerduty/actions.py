@@ -10,23 +10,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final, NewType
 
 from respond.core.script import (
     Api,
     Becomes,
-    Call,
     Connection,
     Done,
     Effect,
     MalformedReplyError,
     Me,
     OwnCredential,
-    Paging,
     Proof,
-    Read,
     RefusedError,
     Reply,
     Script,
@@ -34,12 +31,14 @@ from respond.core.script import (
     Undo,
     Write,
     action,
+    answer_as,
 )
 from respond.core.showable import showable
 from respond.core.values import Late
 from respond.errors import StepFailedError
 from respond.systems.arguments import ArgumentError, one_line, one_of
-from respond.systems.write_answer import answer_as
+from respond.systems.pagerduty.vendor import A_PAGE, VENDOR
+from respond.systems.rest import Thing, at, change, dig, one, read_record, records, rows, where
 
 __all__ = [
     "ACTIONS",
@@ -75,120 +74,114 @@ _DEDUP_MAX: Final = 255
 _NOTE_MAX: Final = 25_000
 _DETAILS_MAX: Final = 200
 _TEXT_MAX: Final = 4000
-_A_PAGE: Final = 100
-_SETTLE_S: Final = 10
 _EVENT_SETTLE_S: Final = 60
 """Events are taken first and become incidents later."""
 
-
-# --- calls and replies --------------------------------------------------------------------------
-
-
-def _get(connection: Connection, *path: str, query: tuple[tuple[str, str], ...] = ()) -> Call:
-    return Call(connection.name, "rest", "GET", path, query=query)
+_LIMIT: Final = ("limit", str(A_PAGE))
 
 
-def _record(record: Any, name: str) -> Mapping[str, Any]:
-    inner = record.get(name) if isinstance(record, Mapping) else None
-    if not isinstance(inner, Mapping):
-        raise MalformedReplyError(f"the reply has no {name}")
-    return inner
-
-
-def _records(body: Any, name: str) -> list[Mapping[str, Any]]:
-    inner = body.get(name) if isinstance(body, Mapping) else None
-    if not isinstance(inner, list) or not all(isinstance(one, Mapping) for one in inner):
-        raise MalformedReplyError(f"the reply has no list of {name}")
-    return inner
-
-
-def _text(record: Mapping[str, Any], name: str) -> str:
-    value = record.get(name)
-    if not isinstance(value, str) or not value:
-        raise MalformedReplyError(f"the reply has no {name}")
-    return value
-
-
-def _shown(value: Any, limit: int = 200) -> str:
-    return showable(value, limit=limit) if isinstance(value, str) else ""
-
-
-def _next(call: Call, reply: Reply, pages: int) -> Call | None:
-    """Classic pages: offset and limit, while ``more`` says so."""
-    if not isinstance(reply.body, Mapping) or reply.body.get("more") is not True:
-        return None
-    query = tuple(pair for pair in call.query if pair[0] != "offset")
-    return _get_again(call, (*query, ("offset", str(pages * _A_PAGE))))
-
-
-def _get_again(call: Call, query: tuple[tuple[str, str], ...]) -> Call:
-    return Call(call.connection, call.surface, call.method, call.path, query=query)
-
-
-_PAGES: Final = Paging(_next)
-_LIMIT: Final = ("limit", str(_A_PAGE))
-
-
-def _where(connection: Connection) -> str:
-    return f"PagerDuty {showable(connection.account or connection.name, limit=60)}"
-
-
-# --- incidents ----------------------------------------------------------------------------------
+# --- what can be looked at ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
     """An incident as PagerDuty has it now; without an id there is none."""
 
-    id: IncidentId
-    status: str = ""
-    title: str = ""
-    urgency: str = ""
-    key: str = ""
-    url: str = ""
+    id: IncidentId = at("id")
+    status: str = at("status", among=_STATUSES, is_needed=True, default="")
+    title: str = at("title", limit=500, default="")
+    urgency: str = at("urgency", limit=20, default="")
+    key: str = at("incident_key", limit=_DEDUP_MAX, default="")
+    url: str = at("html_url", default="")
+
+
+def _details(found: Any) -> dict[str, str]:
+    named = found if isinstance(found, Mapping) else {"details": found}
+    return {
+        showable(str(name), limit=80): showable(value, limit=_TEXT_MAX, newlines=True)
+        for name, value in list(named.items())[:_DETAILS_MAX]
+        if isinstance(value, str)
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert of an incident. ``details`` is text from outside, as the pager handed it on."""
+
+    id: str = at("id")
+    severity: str = at("severity", limit=20, default="")
+    key: str = at("alert_key", limit=_DEDUP_MAX, default="")
+    details: dict[str, str] = at("body.details", read=_details, default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    id: str = at("id")
+    content: str = at("content", limit=_NOTE_MAX, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class _User:
+    id: str = at("id")
+    email: str = at("email", default="")
 
 
 _NONE: Final = Incident(IncidentId(""))
+_INCIDENT: Final = Thing(
+    VENDOR, "incident/{incident}", ("incidents", "{incident}"), one(Incident, "incident")
+)
+_ALERTS: Final = Thing(
+    VENDOR,
+    "incident/{incident}/alerts",
+    ("incidents", "{incident}", "alerts"),
+    rows(Alert, "alerts"),
+    query=(_LIMIT,),
+)
+_USER: Final = Thing(VENDOR, "user/{user}", ("users", "{user}"), one(_User, "user"))
 
 
-def _incident(record: Mapping[str, Any]) -> Incident:
-    status = _text(record, "status")
-    if status not in _STATUSES:
-        raise MalformedReplyError(f"an incident has the status {showable(status, limit=40)!r}")
-    return Incident(
-        id=IncidentId(_text(record, "id")),
-        status=status,
-        title=_shown(record.get("title"), 500),
-        urgency=_shown(record.get("urgency"), 20),
-        key=_shown(record.get("incident_key"), _DEDUP_MAX),
-        url=_shown(record.get("html_url")),
+def _first_on_call(replies: Sequence[Reply]) -> tuple[_User, ...]:
+    on_call = records(replies, "oncalls")
+    return tuple(
+        one(_User, "user")([Reply(200, {}, row)])
+        for row in on_call
+        if row.get("escalation_level") == 1
     )
 
 
-def _incident_read(connection: Connection, incident: str) -> Read[Incident]:
-    return Read(
-        Subject(f"{connection.name}/incident/{incident}", settle_s=_SETTLE_S),
-        _get(connection, "incidents", incident),
-        lambda replies: _incident(_record(replies[0].body, "incident")),
-    )
+_ON_CALL: Final = Thing(
+    VENDOR,
+    "on-call",
+    ("oncalls",),
+    _first_on_call,
+    query=(("earliest", "true"), ("include[]", "users"), _LIMIT),
+)
 
 
-def _by_key(connection: Connection, subject: Subject[Incident], key: str) -> Read[Incident]:
+def _with_key(key: str) -> Thing[Incident]:
     """The newest incident with this key, whatever its status.
 
     An incident that has alerts need not show a key of its own; then the filter is believed, unless
     it let another key through.
     """
 
-    def parse(replies: Sequence[Reply]) -> Incident:
-        rows = [row for reply in replies for row in _records(reply.body, "incidents")]
-        found = [_incident(row) for row in rows]
-        filtered = all(one.key in {"", key} for one in found)
-        ours = [one for one in found if one.key == key or (filtered and not one.key)]
+    def newest(replies: Sequence[Reply]) -> Incident:
+        found = rows(Incident, "incidents")(replies)
+        filtered = all(each.key in {"", key} for each in found)
+        ours = [each for each in found if each.key == key or (filtered and not each.key)]
         return ours[-1] if ours else _NONE
 
-    query = (("incident_key", key), *(("statuses[]", status) for status in _STATUSES), _LIMIT)
-    return Read(subject, _get(connection, "incidents", query=query), parse, _PAGES)
+    return Thing(
+        VENDOR,
+        "incident-with-key/{key}",
+        ("incidents",),
+        newest,
+        query=(("incident_key", "{key}"), *(("statuses[]", each) for each in _STATUSES), _LIMIT),
+        settle_s=_EVENT_SETTLE_S,
+    )
+
+
+# --- incidents ----------------------------------------------------------------------------------
 
 
 def check_incident(incident: str) -> None:
@@ -230,25 +223,11 @@ class FindIncident:
             one_line("key", self.key, limit=_DEDUP_MAX)
 
     def run(self, me: Me) -> Script[Incident]:
-        pager = me.connection
         if self.incident:
-            found = yield from _incident_read(pager, self.incident)
+            found = yield from _INCIDENT.of(me.connection, incident=self.incident)
         else:
-            subject: Subject[Incident] = Subject(
-                f"{pager.name}/incident-with-key/{self.key}", settle_s=_EVENT_SETTLE_S
-            )
-            found = yield from _by_key(pager, subject, self.key)
+            found = yield from _with_key(self.key).of(me.connection, key=self.key)
         return Done(found, says=f"{found.id} is {found.status}" if found.id else "no such incident")
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One alert of an incident. ``details`` is text from outside, as the pager handed it on."""
-
-    id: str
-    severity: str
-    key: str
-    details: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,24 +236,6 @@ class Context:
 
     alerts: tuple[Alert, ...]
     details: dict[str, str]
-
-
-def _alert(record: Mapping[str, Any]) -> Alert:
-    body = record.get("body")
-    details = body.get("details") if isinstance(body, Mapping) else None
-    if details is not None and not isinstance(details, Mapping):
-        details = {"details": details}
-    flat = {
-        showable(str(name), limit=80): showable(value, limit=_TEXT_MAX, newlines=True)
-        for name, value in list((details or {}).items())[:_DETAILS_MAX]
-        if isinstance(value, str)
-    }
-    return Alert(
-        id=_text(record, "id"),
-        severity=_shown(record.get("severity"), 20),
-        key=_shown(record.get("alert_key"), _DEDUP_MAX),
-        details=flat,
-    )
 
 
 @action(
@@ -299,15 +260,7 @@ class GetContext:
         check_incident(self.incident)
 
     def run(self, me: Me) -> Script[Context]:
-        pager = me.connection
-        alerts = yield from Read(
-            Subject(f"{pager.name}/incident/{self.incident}/alerts", settle_s=_SETTLE_S),
-            _get(pager, "incidents", self.incident, "alerts", query=(_LIMIT,)),
-            lambda replies: tuple(
-                _alert(row) for reply in replies for row in _records(reply.body, "alerts")
-            ),
-            _PAGES,
-        )
+        alerts = yield from _ALERTS.of(me.connection, incident=self.incident)
         details: dict[str, str] = {}
         for alert in alerts:
             details = {**alert.details, **details}
@@ -351,33 +304,28 @@ class AddNote:
             raise ArgumentError(f"text must have 1 to {_NOTE_MAX} characters")
 
     def run(self, me: Me) -> Script[Noted]:
-        pager = me.connection
         mark = f"[respond {me.run}/{me.step}]"
-        subject: Subject[str] = Subject(
-            f"{pager.name}/incident/{self.incident}/note/{me.run}/{me.step}", settle_s=_SETTLE_S
-        )
         place = ("incidents", self.incident, "notes")
 
         def marked(replies: Sequence[Reply]) -> str:
-            rows = [row for reply in replies for row in _records(reply.body, "notes")]
-            ours = (row for row in rows if str(row.get("content", "")).startswith(mark))
-            found = next(ours, None)
-            return _text(found, "id") if found else ""
+            notes = rows(_Note, "notes")(replies)
+            return next((note.id for note in notes if note.content.startswith(mark)), "")
 
-        seen = yield from Read(subject, _get(pager, *place), marked)
+        name = "incident/{incident}/note/{step}"
+        step, noted = f"{me.run}/{me.step}", Thing(VENDOR, name, place, marked)
+        subject = noted.subject(me.connection, incident=self.incident, step=step)
+        seen = yield from noted.of(me.connection, incident=self.incident, step=step)
         if seen:
             return Done(Noted(seen), says="the note is there already")
         text = f"{mark} {showable(self.text, limit=10 * len(self.text), newlines=True)}"
+        call = VENDOR.call(me.connection.name, "POST", *place, body={"note": {"content": text}})
         answer = yield from Write(
             says=f"note on incident {self.incident}",
             verb="note",
             target=self.incident,
-            where=_where(pager),
+            where=where(VENDOR, me.connection),
             effect=Effect.WRITES,
-            hands=Api(
-                Call(pager.name, "rest", "POST", place, body={"note": {"content": text}}),
-                lambda reply: Noted(_text(_record(reply.body, "note"), "id")),
-            ),
+            hands=Api(call, lambda reply: Noted(one(_Note, "note")([reply]).id)),
             before={"noted": False},
             after={"noted": True},
             becomes=(Becomes(subject, lambda _: "foretold"),),
@@ -416,63 +364,64 @@ class SetStatus:
         one_of("status", self.status, _STATUSES)
 
     def run(self, me: Me) -> Script[Incident]:
-        pager = me.connection
         if self.status == "acknowledged" and not me.operator:
             raise StepFailedError(
                 f"incident {self.incident} is not acknowledged",
                 why="that stops the escalation, and nobody is at work on this run",
                 do="acknowledge it when somebody is",
             )
-        read = _incident_read(pager, self.incident)
-        seen = yield from read
+        seen = yield from _INCIDENT.of(me.connection, incident=self.incident)
         if seen.status == self.status:
             return Done(seen, says=f"{self.incident} is {self.status} already")
         if (seen.status, self.status) == ("resolved", "acknowledged"):
             return Done(seen, findings=(f"incident {self.incident} was resolved by others",))
-        answer = yield from Write(
+        body = {"incident": {"type": "incident_reference", "status": self.status}}
+        call = VENDOR.call(
+            me.connection.name,
+            "PUT",
+            "incidents",
+            self.incident,
+            body=body,
+            answers=frozenset({_BAD_REQUEST}),
+        )
+        answer = yield from change(
+            me,
+            _INCIDENT,
+            seen,
+            self._changed,
+            Api(call, self._parse),
+            ids={"incident": self.incident},
             says=f"set incident {self.incident} from {seen.status} to {self.status}",
             verb=_VERBS[self.status],
             target=self.incident,
-            where=_where(pager),
             effect=Effect.WRITES,
-            hands=Api(self._call(pager), self._parse),
-            before={"status": seen.status},
-            after={"status": self.status},
-            becomes=(Becomes(read.subject, self._changed),),
             foretold=self._changed(seen),
-            undo=self._undo(seen.status),
+            # Nothing says what a second request for the same status does.
+            repeatable=False,
+            undo=self._undo(),
         )
         found = answer_as(Incident, answer, self._changed(seen))
         return Done(found, says=f"{self.incident} is {found.status}")
 
-    def _call(self, pager: Connection) -> Call:
-        body = {"incident": {"type": "incident_reference", "status": self.status}}
-        return Call(
-            pager.name,
-            "rest",
-            "PUT",
-            ("incidents", self.incident),
-            body=body,
-            answers=frozenset({_BAD_REQUEST}),
-        )
-
     def _parse(self, reply: Reply) -> Incident:
         if reply.status != _BAD_REQUEST:
-            return _incident(_record(reply.body, "incident"))
-        error = _record(reply.body, "error")
-        code = error.get("code")
+            return one(Incident, "incident")([reply])
+        code = dig(reply.body, "error.code")
         if isinstance(code, int) and code in _ALREADY:
             return Incident(self.incident, _ALREADY[code])
-        reasons = error.get("errors")
-        hint = "; ".join(_shown(one) for one in reasons) if isinstance(reasons, list) else ""
-        raise RefusedError(_shown(str(code), 40), hint or _shown(error.get("message")))
+        reasons = dig(reply.body, "error.errors")
+        said = (
+            reasons if isinstance(reasons, list) and reasons else [dig(reply.body, "error.message")]
+        )
+        hint = "; ".join(showable(each, limit=200) for each in said if isinstance(each, str))
+        raise RefusedError(showable(str(code), limit=40), hint)
 
     def _changed(self, seen: Incident) -> Incident:
-        return Incident(seen.id, self.status, seen.title, seen.urgency, seen.key, seen.url)
+        return replace(seen, status=self.status)
 
-    def _undo(self, before: str) -> Undo | None:
+    def _undo(self) -> Undo | None:
         """Only what was resolved can be opened again; an acknowledgement cannot be taken back."""
-        if self.status != "resolved" or before not in _STATUSES:
+        if self.status != "resolved":
             return None
         return Undo("pagerduty.set_status", {"incident": self.incident, "status": "triggered"})
 
@@ -487,7 +436,7 @@ _VERBS: Final = {"acknowledged": "acknowledge", "resolved": "resolve", "triggere
 class Paged:
     """The event's key. PagerDuty took it; whether somebody's phone rang, it does not say."""
 
-    dedup_key: str
+    dedup_key: str = at("dedup_key", limit=_DEDUP_MAX)
 
 
 def dedup_key(me: Me) -> str:
@@ -528,17 +477,20 @@ def page(
     }
 
     def parse(reply: Reply) -> Paged:
-        if not isinstance(reply.body, Mapping) or reply.body.get("status") != "success":
+        if dig(reply.body, "status") != "success":
             raise MalformedReplyError("the events API did not answer success")
-        return Paged(_text(reply.body, "dedup_key"))
+        return read_record(Paged, reply.body)
 
     return Write(
         says=f"page whoever is on call ({severity})",
         verb="page",
         target="on-call",
-        where=_where(connection),
+        where=where(VENDOR, connection),
         effect=Effect.WRITES,
-        hands=Api(Call(connection.name, "events", "POST", ("v2", "enqueue"), body=body), parse),
+        hands=Api(
+            VENDOR.call(connection.name, "POST", "v2", "enqueue", surface="events", body=body),
+            parse,
+        ),
         before={"paged": False},
         after={"paged": True},
         becomes=(Becomes(subject, lambda _: Incident(IncidentId("foretold"), "triggered")),),
@@ -576,16 +528,19 @@ class Page:
 
     def run(self, me: Me) -> Script[Paged]:
         pager, key = me.connection, dedup_key(me)
-        subject: Subject[Incident] = Subject(
-            f"{pager.name}/incident-with-key/{key}", settle_s=_EVENT_SETTLE_S
-        )
+        ours = _with_key(key)
         looked = not pager.options.get("events_only", False)
         if looked:
-            seen = yield from _by_key(pager, subject, key)
+            seen = yield from ours.of(pager, key=key)
             if seen.id:
                 return Done(Paged(key), says=f"paged already: incident {seen.id}")
         answer = yield from page(
-            pager, me, subject=subject, summary=self.summary, severity=self.severity, looked=looked
+            pager,
+            me,
+            subject=ours.subject(pager, key=key),
+            summary=self.summary,
+            severity=self.severity,
+            looked=looked,
         )
         paged = answer_as(Paged, answer, Paged(key))
         return Done(paged, says="PagerDuty took the page")
@@ -607,44 +562,28 @@ class OnCall:
     why_not: str = ""
 
 
-def on_call(
-    connection: Connection, *, or_else: Callable[[str], dict[str, str]] | None = None
-) -> Generator[Any, object, OnCall]:
-    """Look up who is on call; without ``or_else`` a look that fails ends the step.
+def on_call(connection: Connection, *, needed: bool = True) -> Generator[Any, object, OnCall]:
+    """Look up who is on call; unless it is ``needed``, a look that fails does not end the step.
 
     The list may name users without their addresses; each of those is looked up.
     """
-
-    def parse(replies: Sequence[Reply]) -> dict[str, str]:
-        rows = [row for reply in replies for row in _records(reply.body, "oncalls")]
-        first = [_record(row, "user") for row in rows if row.get("escalation_level") == 1]
-        return {_text(user, "id"): _email(user) for user in first}
-
-    query = (("earliest", "true"), ("include[]", "users"), _LIMIT)
-    found: dict[str, str] = yield from Read(
-        Subject(f"{connection.name}/on-call", settle_s=_SETTLE_S),
-        _get(connection, "oncalls", query=query),
-        parse,
-        _PAGES,
-        or_else=or_else,
+    found = yield from _ON_CALL.of(
+        connection, or_else=None if needed else lambda _: (_User(_UNSEEN),)
     )
-    emails = []
-    for user, email in found.items():
-        if not email and user:
-            email = yield from Read(  # noqa: PLW2901 - the address that the list did not show
-                Subject(f"{connection.name}/user/{user}", settle_s=_SETTLE_S),
-                _get(connection, "users", user),
-                lambda replies: _email(_record(replies[0].body, "user")),
-                or_else=(lambda _: "") if or_else else None,
+    emails: dict[str, str] = {}
+    for user in found:
+        email = user.email
+        if not email and user.id != _UNSEEN:
+            looked_up = yield from _USER.of(
+                connection, user=user.id, or_else=None if needed else lambda _: _User(_UNSEEN)
             )
-        emails.append(email)
-    why_not = "" if all(emails) else "who is on call cannot be looked up"
-    return OnCall(tuple(email for email in emails if email), why_not)
+            email = looked_up.email
+        emails[user.id] = email
+    why_not = "" if all(emails.values()) else "who is on call cannot be looked up"
+    return OnCall(tuple(email for email in emails.values() if email), why_not)
 
 
-def _email(user: Mapping[str, Any]) -> str:
-    email = user.get("email")
-    return email if isinstance(email, str) else ""
+_UNSEEN: Final = ""
 
 
 @action(

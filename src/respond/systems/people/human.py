@@ -18,10 +18,10 @@ from respond.core.script import (
     Subject,
     Write,
     action,
+    answer_as,
 )
 from respond.core.showable import hidden_character
 from respond.systems.arguments import ArgumentError
-from respond.systems.write_answer import answer_as
 
 __all__ = ["ACTIONS", "Do", "Word", "check_link"]
 

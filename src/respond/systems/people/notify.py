@@ -37,18 +37,18 @@ from respond.core.script import (
     Subject,
     Write,
     action,
+    answer_as,
 )
 from respond.core.shapes import Seconds, Timestamp
 from respond.core.showable import showable, showable_host
 from respond.core.values import Late
 from respond.errors import NotReadyError, StepFailedError
-from respond.systems import slack
 from respond.systems.arguments import ArgumentError, one_of
 from respond.systems.email.actions import Sent, mail
 from respond.systems.pagerduty.actions import on_call, page
 from respond.systems.people.messages import MESSAGES, Notice, Particulars, compose
 from respond.systems.people.recipients import kept_out, person_of, same_address
-from respond.systems.write_answer import answer_as
+from respond.systems.slack import actions as slack
 
 __all__ = ["ACTIONS", "ANSWERS", "NotTold", "Persons", "Told"]
 
@@ -449,8 +449,7 @@ def _page(me: Me, notice: Notice) -> Generator[Any, object, list[str]]:
         return ["nobody was paged: there is no connection for PagerDuty"]
     if pager.options.get("events_only", False):
         return ["nobody was paged: it cannot be seen who would be woken"]
-    nobody: Mapping[str, str] = {"": ""}
-    found = yield from on_call(pager, or_else=lambda _: dict(nobody))
+    found = yield from on_call(pager, needed=False)
     if found.why_not:
         return [f"nobody was paged: {found.why_not}"]
     if any(kept_out(me, (email,)) for email in found.emails):

@@ -32,6 +32,7 @@ from respond.core.script import (
     Subject,
     Write,
     action,
+    answer_as,
 )
 from respond.core.showable import showable, showable_host
 from respond.core.values import Late
@@ -51,7 +52,6 @@ from respond.systems.slack.replies import (
     where,
     yes,
 )
-from respond.systems.write_answer import answer_as
 
 __all__ = [
     "Button",

@@ -26,6 +26,7 @@ from respond.core.script import (
     Undo,
     Write,
     action,
+    answer_as,
 )
 from respond.core.showable import showable, showable_host
 from respond.core.values import Late
@@ -45,7 +46,6 @@ from respond.systems.slack.replies import (
     where,
     yes,
 )
-from respond.systems.write_answer import answer_as
 
 __all__ = ["ArchiveIncidentChannel", "Archived", "Channel", "GatherPeople", "OpenIncidentChannel"]
 

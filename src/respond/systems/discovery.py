@@ -1,9 +1,9 @@
 """Find out which unconfirmed operations an account really offers, and notice when that changes.
 
-The vendor publishes no reference for its management API, and answers 200 to unknown paths. So an
-action gets API hands only for an operation that the account's own OpenAPI document describes as
-we expect it: method, path, words and body. A person then accepts the table. What has changed
-since, in any byte of its description, goes back to a person's hands.
+For vendors that publish no reference. An action gets API hands only for an operation that the
+account's own OpenAPI document describes as we expect it: method, path, words and body. A person
+then accepts the table. What has changed since, in any byte of its description, goes back to a
+person's hands.
 
 Pure: documents in, table out. What a document leaves out may still exist; it is not used.
 """
@@ -20,16 +20,12 @@ from typing import Any, Final
 from respond.core.script import Call
 
 __all__ = [
-    "CANDIDATES",
     "Candidate",
     "Capability",
     "CapabilityTable",
-    "document_calls",
-    "match",
-    "still_valid",
+    "Discovery",
 ]
 
-_CDP_PREFIX: Final = "/cdp/api"
 _REF_DEPTH_MAX: Final = 24
 
 
@@ -42,7 +38,8 @@ class Candidate:
         words: One of each group has to stand in its summary, description or id.
         sends: The body that we would send: dotted field to JSON type. No other field may be
             required there.
-        cdp: It stands in the Pipelines document.
+        document: Which of the documents it would stand in.
+        below: A prefix that the document may leave out of its paths.
     """
 
     name: str
@@ -50,101 +47,8 @@ class Candidate:
     path: str
     words: tuple[tuple[str, ...], ...]
     sends: tuple[tuple[str, str], ...] = ()
-    cdp: bool = False
-
-
-_REMOVE: Final = ("remove", "delete", "revoke", "destroy")
-_CREATE: Final = ("create", "add", "invite", "new")
-_UPDATE: Final = ("update", "change", "edit", "set")
-_PERSON: Final = ("member", "members", "user", "users", "teammate")
-_USER: Final = "/v1/accounts/{}/users"
-_ROLES: Final = (
-    ("user.account_role", "string"),
-    ("user.permissions", "object"),
-    ("user.environment_roles", "array"),
-)
-_SOURCE: Final = "/cdp/api/workspaces/{}/sources/{}"
-_ACCOUNTS: Final = "/v1/accounts/{}/service_accounts"
-
-CANDIDATES: Final[tuple[Candidate, ...]] = (
-    Candidate(
-        "customerio.members.add",
-        "POST",
-        _USER,
-        (_CREATE, _PERSON),
-        (("user.email", "string"), *_ROLES),
-    ),
-    Candidate("customerio.members.update", "PUT", f"{_USER}/{{}}", (_UPDATE, _PERSON), _ROLES),
-    Candidate("customerio.members.remove", "DELETE", f"{_USER}/{{}}", (_REMOVE, _PERSON)),
-    Candidate(
-        "customerio.app_keys.delete",
-        "DELETE",
-        "/v1/environments/{}/ext_api_keys/{}",
-        (_REMOVE, ("key", "keys")),
-    ),
-    Candidate(
-        "customerio.track_keys.create",
-        "POST",
-        "/v1/environments/{}/site_ids",
-        (_CREATE, ("key", "keys", "site", "site_ids")),
-        (("site_id.name", "string"),),
-    ),
-    Candidate(
-        "customerio.track_keys.delete",
-        "DELETE",
-        "/v1/environments/{}/site_ids/{}",
-        (_REMOVE, ("key", "keys", "site", "site_ids")),
-    ),
-    Candidate(
-        "customerio.write_keys.delete",
-        "DELETE",
-        f"{_SOURCE}/api_keys/{{}}",
-        (_REMOVE, ("key", "keys")),
-        cdp=True,
-    ),
-    Candidate(
-        "customerio.sources.update",
-        "PUT",
-        _SOURCE,
-        (_UPDATE, ("source",)),
-        (("source.enabled", "boolean"),),
-        cdp=True,
-    ),
-    Candidate(
-        "customerio.service_accounts.list",
-        "GET",
-        _ACCOUNTS,
-        (("list", "get", "index"), ("accounts",)),
-    ),
-    Candidate(
-        "customerio.sa_tokens.create",
-        "POST",
-        f"{_ACCOUNTS}/{{}}/tokens",
-        (_CREATE, ("token", "tokens")),
-        (("token.name", "string"),),
-    ),
-    Candidate(
-        "customerio.sa_tokens.revoke",
-        "DELETE",
-        f"{_ACCOUNTS}/{{}}/tokens/{{}}",
-        (_REMOVE, ("token", "tokens")),
-    ),
-    Candidate(
-        "customerio.webhooks.update",
-        "PUT",
-        "/v1/environments/{}/webhook_configurations/{}",
-        (_UPDATE, ("webhook", "webhooks")),
-        (
-            ("webhook_configuration.name", "string"),
-            ("webhook_configuration.endpoint", "string"),
-            ("webhook_configuration.events", "array"),
-            ("webhook_configuration.disabled", "boolean"),
-            ("webhook_configuration.full_resolution", "boolean"),
-            ("webhook_configuration.with_content", "boolean"),
-        ),
-    ),
-)
-"""Everything that nobody has confirmed and an action would use."""
+    document: int = 0
+    below: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,47 +103,55 @@ def _stored(row: Any) -> Capability | None:
     return Capability(**known, confirmed=row.get("confirmed") is True)
 
 
-def document_calls(connection: str) -> tuple[Call, Call]:
-    """The two documents: of the management API, and of the Pipelines control plane."""
-    return (
-        Call(connection, "management", "GET", ("v1", "openapi.json"), timeout_s=30),
-        Call(connection, "management", "GET", ("cdp", "api", "openapi.json"), timeout_s=30),
-    )
-
-
 # --- matching -----------------------------------------------------------------------------------
 
 
-def match(openapi: Any, cdp: Any) -> CapabilityTable:
-    """Say of every candidate whether the documents describe it as we expect it."""
-    return CapabilityTable(
-        tuple(_capability(one, cdp if one.cdp else openapi) for one in CANDIDATES)
-    )
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What an account's live documents are asked for.
 
+    Attributes:
+        documents: Surface and path of each.
+        candidates: Everything that nobody has confirmed and an action would use.
+    """
 
-def still_valid(
-    accepted: CapabilityTable, openapi: Any, cdp: Any
-) -> tuple[frozenset[str], tuple[str, ...]]:
-    """What of an accepted table still holds, and one line for each difference."""
-    now = {one.name: one for one in match(openapi, cdp).capabilities}
-    holds: set[str] = set()
-    lines: list[str] = []
-    for one in accepted.capabilities:
-        if not one.confirmed:
-            continue
-        fresh = now.get(one.name)
-        if fresh is not None and fresh.confirmed and fresh.sha256 == one.sha256:
-            holds.add(one.name)
-            continue
-        why = fresh.why_not if fresh is not None and fresh.why_not else "its description changed"
-        lines.append(f"{one.name}: {why}; a person does it until you accept it again")
-    known = accepted.confirmed
-    lines += [
-        f"{name}: found now; accept it, and the tool does it"
-        for name, fresh in now.items()
-        if fresh.confirmed and name not in known
-    ]
-    return frozenset(holds), tuple(lines)
+    documents: tuple[tuple[str, tuple[str, ...]], ...]
+    candidates: tuple[Candidate, ...]
+
+    def calls(self, connection: str) -> tuple[Call, ...]:
+        """The reads that bring the documents, in their order."""
+        return tuple(
+            Call(connection, surface, "GET", path, timeout_s=30) for surface, path in self.documents
+        )
+
+    def match(self, *documents: Any) -> CapabilityTable:
+        """Say of every candidate whether the documents describe it as we expect it."""
+        return CapabilityTable(
+            tuple(_capability(each, documents[each.document]) for each in self.candidates)
+        )
+
+    def still_valid(
+        self, accepted: CapabilityTable, *documents: Any
+    ) -> tuple[frozenset[str], tuple[str, ...]]:
+        """What of an accepted table still holds, and one line for each difference."""
+        now = {each.name: each for each in self.match(*documents).capabilities}
+        holds: set[str] = set()
+        lines: list[str] = []
+        for one in accepted.capabilities:
+            if not one.confirmed:
+                continue
+            fresh = now.get(one.name)
+            if fresh is not None and fresh.confirmed and fresh.sha256 == one.sha256:
+                holds.add(one.name)
+                continue
+            why = fresh.why_not if fresh and fresh.why_not else "its description changed"
+            lines.append(f"{one.name}: {why}; a person does it until you accept it again")
+        lines += [
+            f"{name}: found now; accept it, and the tool does it"
+            for name, fresh in now.items()
+            if fresh.confirmed and name not in accepted.confirmed
+        ]
+        return frozenset(holds), tuple(lines)
 
 
 def _capability(candidate: Candidate, document: Any) -> Capability:
@@ -268,8 +180,8 @@ def _operations(candidate: Candidate, document: Any) -> Iterator[tuple[str, dict
 
 def _same_shape(candidate: Candidate, path: str) -> bool:
     wanted = candidate.path
-    if candidate.cdp and not path.startswith(_CDP_PREFIX):
-        wanted = wanted.removeprefix(_CDP_PREFIX)
+    if candidate.below and not path.startswith(candidate.below):
+        wanted = wanted.removeprefix(candidate.below)
     parts, ours = path.strip("/").split("/"), wanted.strip("/").split("/")
     return len(parts) == len(ours) and all(
         (part.startswith("{") and part.endswith("}")) if own == "{}" else part == own

@@ -1,0 +1,1 @@
+"""A program of the team's own, which takes a new secret."""

@@ -1,0 +1,17 @@
+"""A program of the team's own, as the rest of the tool needs to know it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from respond.systems.vendor import CarriedBy, Vendor
+
+__all__ = ["VENDOR"]
+
+VENDOR: Final = Vendor(
+    name="command",
+    title="Command",
+    actions={},
+    carried_by=CarriedBy.COMMAND,
+    probes={"": "a command is run, not asked"},
+)

@@ -1,0 +1,369 @@
+"""What can be looked at in a REST system, and the write that makes one state of another.
+
+A ``Thing`` is what can be looked at: its subject, its address, and what a reply comes to.
+``change`` makes the ``Write`` whose before, after and prediction follow from what was seen and what
+it becomes. An action is then what only it knows: what it looks at, whom it spares, what it changes.
+How the vendor speaks is the ``Vendor``'s.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any, Final, Generic, TypeVar, cast
+from urllib.parse import parse_qsl, urlsplit
+
+from respond.core.script import (
+    Api,
+    Becomes,
+    Call,
+    Connection,
+    Effect,
+    MalformedReplyError,
+    Me,
+    Paging,
+    Person,
+    Proof,
+    Read,
+    Reply,
+    Subject,
+    Undo,
+    Write,
+)
+from respond.core.shapes import encode
+from respond.core.showable import showable
+from respond.systems.vendor import Vendor
+
+__all__ = [
+    "Thing",
+    "at",
+    "by_cursor",
+    "by_link",
+    "by_offset",
+    "change",
+    "dig",
+    "one",
+    "read_record",
+    "records",
+    "rows",
+    "where",
+]
+
+T = TypeVar("T")
+R = TypeVar("R")
+_NEXT: Final = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?')
+_NOT_FOUND: Final = 404  # RFC 9110, section 15.5.5
+_LINE_MAX: Final = 200
+_ROWS_SHOWN: Final = 50
+
+
+# --- records ------------------------------------------------------------------------------------
+
+
+def dig(value: Any, path: str) -> Any:
+    """What stands at ``profile.login`` or ``errorCauses.0.errorSummary``; None if nothing does."""
+    for part in path.split(".") if path else ():
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return value
+
+
+def at(
+    path: str,
+    *,
+    limit: int = _LINE_MAX,
+    among: Iterable[str] = (),
+    read: Callable[[Any], Any] | None = None,
+    is_needed: bool = False,
+    **default: Any,
+) -> Any:
+    """A field of a record: where in the vendor's it stands.
+
+    Args:
+        path: As ``dig`` takes it.
+        limit: A longer text is shortened, visibly.
+        among: The only texts that it may be.
+        read: Makes the value of what stands there, which may be None.
+        is_needed: It has to be there, although the record has a default for it.
+        default: ``default=...``; without it the field has to be there.
+    """
+    told = {"at": path, "limit": limit, "among": tuple(among), "read": read, "needed": is_needed}
+    return field(metadata=told, **default)
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    name: str
+    path: str
+    kind: type[Any]
+    limit: int
+    among: tuple[str, ...]
+    read: Callable[[Any], Any] | None
+    is_needed: bool
+
+    def of(self, record: Any) -> Any:
+        """The value; ``...`` where the record's default stands."""
+        found = dig(record, self.path)
+        if self.read is not None:
+            return self.read(found)
+        if self.kind is int and isinstance(found, bool):
+            found = None
+        if not isinstance(found, self.kind) or found == "":
+            if self.is_needed:
+                raise MalformedReplyError(f"the reply has no {self.path}")
+            return ...
+        if not isinstance(found, str):
+            return found
+        if self.among and found not in self.among:
+            raise MalformedReplyError(
+                f"the reply has the {self.path} {showable(found, limit=40)!r}"
+            )
+        return showable(found, limit=self.limit)
+
+
+@cache
+def _fields(cls: Any) -> tuple[_Field, ...]:
+    hints = typing.get_type_hints(cls)
+    return tuple(
+        _Field(
+            each.name,
+            each.metadata["at"],
+            next((kind for kind in (bool, int) if hints[each.name] is kind), str),
+            each.metadata["limit"],
+            each.metadata["among"],
+            each.metadata["read"],
+            each.metadata["needed"] or each.default is dataclasses.MISSING,
+        )
+        for each in dataclasses.fields(cls)
+        if "at" in each.metadata
+    )
+
+
+def read_record(cls: type[T], record: Any) -> T:
+    """A record of the vendor's as ours; texts are made showable.
+
+    Raises:
+        MalformedReplyError: A field that has to be there is not, or is of another type.
+    """
+    values = {each.name: each.of(record) for each in _fields(cast("Any", cls))}
+    return cls(**{name: value for name, value in values.items() if value is not ...})
+
+
+def one(cls: type[T], inside: str = "") -> Callable[[Sequence[Reply]], T]:
+    """The parser of one record, which may stand ``inside`` of a wrapper."""
+
+    def parse(replies: Sequence[Reply]) -> T:
+        record = dig(replies[0].body, inside)
+        if not isinstance(record, Mapping):
+            raise MalformedReplyError(f"the reply has no {inside or 'record'}")
+        return read_record(cls, record)
+
+    return parse
+
+
+def rows(cls: type[T], inside: str = "") -> Callable[[Sequence[Reply]], tuple[T, ...]]:
+    """The parser of a list of records, over all pages."""
+
+    def parse(replies: Sequence[Reply]) -> tuple[T, ...]:
+        return tuple(read_record(cls, row) for row in records(replies, inside))
+
+    return parse
+
+
+def records(replies: Sequence[Reply], inside: str = "") -> list[Mapping[str, Any]]:
+    """The vendor's own records of all pages.
+
+    Raises:
+        MalformedReplyError: A page does not hold that list; an empty list is one.
+    """
+    found: list[Mapping[str, Any]] = []
+    for reply in replies:
+        page = dig(reply.body, inside)
+        if not isinstance(page, list) or not all(isinstance(row, Mapping) for row in page):
+            raise MalformedReplyError(f"the reply has no list of {inside or 'records'}")
+        found += page
+    return found
+
+
+# --- pages --------------------------------------------------------------------------------------
+
+
+def _ask(call: Call, name: str, value: str) -> Call:
+    others = tuple(pair for pair in call.query if pair[0] != name)
+    return replace(call, query=(*others, (name, value)))
+
+
+def by_offset(size: int, *, more: str = "more", name: str = "offset") -> Paging:
+    """Pages of a fixed size, as long as the body says that there is more."""
+
+    def after(call: Call, reply: Reply, so_far: int) -> Call | None:
+        return _ask(call, name, str(so_far * size)) if dig(reply.body, more) is True else None
+
+    return Paging(after)
+
+
+def by_cursor(inside: str, *, name: str = "cursor") -> Paging:
+    """Pages behind a cursor in the body; an empty one is the end, an empty page is not."""
+
+    def after(call: Call, reply: Reply, _: int) -> Call | None:
+        cursor = dig(reply.body, inside)
+        return _ask(call, name, cursor) if isinstance(cursor, str) and cursor else None
+
+    return Paging(after)
+
+
+def by_link(cursor: str, inside: str = "") -> Paging:
+    """Pages behind ``Link: rel="next"``, or behind an address in the body.
+
+    Only the cursor is taken from it, so that a reply cannot send us elsewhere.
+
+    Source: RFC 8288, section 3.
+    """
+
+    def after(call: Call, reply: Reply, _: int) -> Call | None:
+        found = _NEXT.search(reply.headers.get("link", ""))
+        link = dig(reply.body, inside) if inside else found and found[1]
+        if not link:
+            return None
+        value = dict(parse_qsl(urlsplit(str(link)).query)).get(cursor)
+        if not value:
+            raise MalformedReplyError("the link to the next page has no cursor")
+        return _ask(call, cursor, value)
+
+    return Paging(after)
+
+
+# --- what can be looked at ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Thing(Generic[T]):
+    """Something that can be looked at: ``seen = yield from USER.of(me.connection, user="00u1")``.
+
+    Attributes:
+        name: Its name below the connection, which no other address of the same thing may change:
+            ``user/{user}``.
+        path: Segments; ``{user}`` is filled in, and quoted by the transport.
+        parse: The replies of all pages to a value. It must not let secret values out.
+        gone: What 404 means; without it 404 is a refusal.
+        query: Names and values; ``{email}`` is filled in. A name may stand twice.
+        settle_s: Where it takes longer, or shorter, than the vendor's own.
+        surface: Where it is not the vendor's first.
+    """
+
+    vendor: Vendor
+    name: str
+    path: tuple[str, ...]
+    parse: Callable[[Sequence[Reply]], T]
+    gone: T | None = None
+    pages: Paging | None = None
+    query: tuple[tuple[str, str], ...] = ()
+    settle_s: int | None = None
+    surface: str = ""
+
+    def subject(self, connection: Connection, **ids: str) -> Subject[T]:
+        """The thing, under the one name that it has in a run."""
+        settle = self.vendor.settle_s if self.settle_s is None else self.settle_s
+        return Subject(f"{connection.name}/{self.name.format(**ids)}", settle)
+
+    def of(
+        self, connection: Connection, *, or_else: Callable[[str], T] | None = None, **ids: str
+    ) -> Read[T]:
+        """Look at it. ``or_else`` as for ``Read``: never for what a guard looks at."""
+
+        def parse(replies: Sequence[Reply]) -> T:
+            if self.gone is not None and replies[0].status == _NOT_FOUND:
+                return self.gone
+            return self.parse(replies)
+
+        call = self.vendor.call(
+            connection.name,
+            "GET",
+            *(segment.format(**ids) for segment in self.path),
+            surface=self.surface,
+            query=tuple((name, value.format(**ids)) for name, value in self.query),
+            answers=frozenset() if self.gone is None else frozenset({_NOT_FOUND}),
+        )
+        return Read(
+            self.subject(connection, **ids), call, parse, self.pages or self.vendor.pages, or_else
+        )
+
+
+def where(vendor: Vendor, connection: Connection) -> str:
+    """The account, for the question before a write: ``PagerDuty example-co``."""
+    return f"{vendor.title} {showable(connection.account or connection.name, limit=60)}"
+
+
+# --- changes ------------------------------------------------------------------------------------
+
+
+def change(
+    me: Me,
+    thing: Thing[T],
+    seen: T,
+    after: Callable[[T], T],
+    hands: Api[R] | Person[R],
+    *,
+    ids: Mapping[str, str],
+    says: str,
+    verb: str,
+    target: str,
+    effect: Effect,
+    foretold: R,
+    repeatable: bool,
+    undo: Undo | None = None,
+    breaks: str = "",
+    proof: Proof = Proof.SEEN,
+) -> Write[R]:
+    """The write that makes of a thing what ``after`` makes of it; it shows what differs.
+
+    The prediction is worked out anew from whatever was seen last, so that earlier steps of a plan
+    are in it.
+
+    Args:
+        ids: What the thing's name is filled with.
+        repeatable: Sending it twice does no harm by the vendor's own word. Argued for each write.
+    """
+    before, then = _differs(seen, after(seen))
+    return Write(
+        says=says,
+        verb=verb,
+        target=target,
+        where=where(thing.vendor, me.connection),
+        effect=effect,
+        hands=hands,
+        before=before,
+        after=then,
+        becomes=(Becomes(thing.subject(me.connection, **ids), after),),
+        foretold=foretold,
+        proof=proof,
+        undo=undo,
+        repeatable=repeatable,
+        breaks=breaks,
+    )
+
+
+def _differs(seen: Any, after: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    if dataclasses.is_dataclass(seen) and not isinstance(seen, type):
+        names = [
+            each.name
+            for each in dataclasses.fields(seen)
+            if getattr(seen, each.name) != getattr(after, each.name)
+        ]
+        before, then = (
+            {name: encode(getattr(value, name)) for name in names} for value in (seen, after)
+        )
+        return before, then
+    first, second = (
+        {"state": encode(value[:_ROWS_SHOWN] if isinstance(value, tuple) else value)}
+        for value in (seen, after)
+    )
+    return first, second

@@ -1,0 +1,490 @@
+"""What the rest of the tool knows of a vendor, as data: one ``Vendor`` record a vendor.
+
+Hosts, how requests say who asks, what only reads, how the vendor says no and wait, how a credential
+is tried, what stands in ``respond.toml``. Whoever needs one of these asks the record; nobody else
+holds a table of vendors. ``respond.systems`` has the one list of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, Final, Protocol
+
+from respond.core.script import Call, Paging, Reply
+from respond.core.showable import showable
+from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
+
+__all__ = [
+    "EVERY_SURFACE",
+    "READING",
+    "Allowed",
+    "Ask",
+    "CarriedBy",
+    "CredentialRefusedError",
+    "PersonId",
+    "Probe",
+    "Probed",
+    "Probing",
+    "Reads",
+    "Refusals",
+    "Right",
+    "Scheme",
+    "SentAs",
+    "Trouble",
+    "Vendor",
+    "Verdict",
+    "Waits",
+    "differs",
+    "kind_of",
+    "record_at",
+    "text_in",
+    "tried",
+]
+
+
+def _nothing() -> Any:
+    return field(default_factory=lambda: MappingProxyType({}))
+
+
+# --- how requests say who asks ------------------------------------------------------------------
+
+
+class SentAs(Enum):
+    """What happens to the credential."""
+
+    HEADER = "it stands in a header"
+    BASIC = "it is a pair, or a key alone, for HTTP Basic"
+    SESSION = "it is exchanged for a session token first"
+    BODY = "it stands in the body, where the call has put OwnCredential"
+    NOTHING = "there is none"
+
+
+EVERY_SURFACE: Final = ""
+"""Whose scheme holds for all surfaces that have none of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """How one surface of a system is told who asks.
+
+    Attributes:
+        suffix: Behind the connection's name, the name of the credential: ``/app``.
+        header: The header that carries a credential.
+        before: What stands before the credential in that header.
+        always: Headers of every request.
+        on_write: Headers of requests that may write, besides.
+        from_options: Pairs (option of the endpoint, header that carries it).
+        from_options_on_write: The same for requests that may write.
+        exchange: For a session: where the credential is traded for one. It leaves nothing behind
+            but a session, so a reader may do it for one that can only read.
+        read_scope: The scope to ask for, and to insist on, where the session is only to read.
+    """
+
+    kind: SentAs
+    suffix: str = ""
+    header: str = "Authorization"
+    before: str = "Bearer "
+    json_type: bytes = b"application/json"
+    always: tuple[tuple[str, str], ...] = (("Accept", "application/json"),)
+    on_write: tuple[tuple[str, str], ...] = ()
+    from_options: tuple[tuple[str, str], ...] = ()
+    from_options_on_write: tuple[tuple[str, str], ...] = ()
+    exchange: tuple[str, ...] = ()
+    read_scope: str = ""
+
+
+READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+"""RFC 9110, section 9.2.1: methods that are safe by definition."""
+
+
+def kind_of(surface: str) -> str:
+    """``app`` for the surface ``eu/app``: regions have the same kinds of surface."""
+    return surface.rpartition("/")[2]
+
+
+# --- what only reads; no and wait ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """Which requests cannot change anything, where the verb alone does not say it (P5).
+
+    Attributes:
+        posts: (kind of surface, path) of what is read with POST.
+        only: Last path segments of what reads, where GET may write too; None: GET reads.
+        only_not_on: Kinds of surface on which ``only`` does not hold.
+    """
+
+    posts: frozenset[tuple[str, tuple[str, ...]]] = frozenset()
+    only: frozenset[str] | None = None
+    only_not_on: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """How a vendor says no with a 4xx status; then nothing happened.
+
+    Attributes:
+        code: Where its own word for it stands in the body, as ``rest.dig`` takes it; empty: the
+            status is all there is.
+        hints: What a person should know, by that word.
+        dead: The words that mean that the credential itself is not accepted; a 401 with another
+            word says something else. Empty: every 401 means it.
+    """
+
+    code: str = ""
+    hints: Mapping[str, str] = _nothing()
+    dead: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How a vendor says when to come again: names of headers, the first that is there counts.
+
+    Attributes:
+        seconds: They tell seconds or an HTTP date (RFC 9110, section 10.2.3).
+        epoch: They tell seconds since 1970.
+    """
+
+    seconds: tuple[str, ...] = ("retry-after",)
+    epoch: tuple[str, ...] = ()
+
+
+# --- trying a credential ------------------------------------------------------------------------
+
+
+class Verdict(Enum):
+    """What the system made of a credential."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNCLEAR = "unclear"
+    UNTRIED = "not tried"
+
+
+class Allowed(Enum):
+    """Whether a credential may do something."""
+
+    YES = "allowed"
+    NO = "missing"
+    UNTRIED = "not tried"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A harmless read."""
+
+    surface: str
+    path: tuple[str, ...]
+    query: Mapping[str, str] = _nothing()
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """Something that actions need.
+
+    Attributes:
+        name: What it allows, as a person says it.
+        grant: What to grant in the system.
+        actions: Which actions need it.
+        ask: The read that shows it; None where only a write would.
+        why: What the system said, when it is missing or could not be tried.
+    """
+
+    name: str
+    grant: str
+    actions: frozenset[str]
+    ask: Ask | None = None
+    allowed: Allowed = Allowed.UNTRIED
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What a probe found.
+
+    Attributes:
+        says: What the system said, or why nothing could be tried.
+        do: What to do about it.
+        mismatch: What differs from ``respond.toml``: account or region; one sentence each.
+        notes: What a person should know besides.
+        date: The system's own clock, an HTTP date; empty where it told none.
+    """
+
+    verdict: Verdict
+    says: str = ""
+    do: str = ""
+    account: str = ""
+    account_name: str = ""
+    identity: str = ""
+    region: str = ""
+    rights: tuple[Right, ...] = ()
+    mismatch: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    date: str = ""
+
+
+class Probing(Protocol):
+    """A connection that can be looked through; what a probe is handed.
+
+    Attributes:
+        sinks: ``MOUNT/PATH`` of every sink that lies in this system.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def account(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def identity(self) -> str: ...
+    @property
+    def options(self) -> Mapping[str, Any]: ...
+    @property
+    def sinks(self) -> tuple[str, ...]: ...
+
+    def fetch(self, surface: str, *path: str, query: Mapping[str, str] | None = None) -> Reply:
+        """A harmless read.
+
+        Raises:
+            StepFailedError: There is no good answer.
+            NotReadyError: There is nothing to ask with.
+        """
+
+    def log_in(self) -> tuple[str, str]:
+        """For a mail server: greet it, log in, go. Its address (empty: there is none) and user.
+
+        Raises:
+            StepFailedError, NotReadyError: As ``fetch``.
+        """
+
+
+class CredentialRefusedError(Exception):
+    """The system's own word that a credential is not valid; raised by probes."""
+
+    def __init__(self, says: str, do: str = "") -> None:
+        super().__init__(says)
+        self.do = do
+
+
+Probe = Callable[[Probing], Probed]
+
+_NO: Final = frozenset({"401", "402", "403", "missing_scope", "not_allowed_token_type"})
+
+
+def tried(opened: Probing, right: Right) -> Right:
+    """The right, after its read: only the system's own no is a no."""
+    ask = right.ask
+    if ask is None:
+        return right
+    try:
+        opened.fetch(ask.surface, *ask.path, query=ask.query)
+    except RefusedBySystemError as error:
+        allowed = Allowed.NO if error.code in _NO else Allowed.UNTRIED
+        return replace(right, allowed=allowed, why=error.sentence)
+    except (NoAnswerError, NotReadyError) as error:
+        return replace(right, why=error.sentence)
+    return replace(right, allowed=Allowed.YES)
+
+
+def record_at(value: Any, *path: str) -> Mapping[str, Any]:
+    """The record at a path inside an answer; empty when there is none."""
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def text_in(record: Mapping[str, Any], name: str) -> str:
+    """A text or number from outside as text, made showable."""
+    value = record.get(name)
+    plain = isinstance(value, str | int) and not isinstance(value, bool)
+    return showable(str(value), limit=120) if plain else ""
+
+
+def differs(what: str, configured: str, seen: str, key: str, name: str) -> tuple[str, ...]:
+    """The sentence for a connection whose ``respond.toml`` says something else; or none."""
+    if not configured or not seen or configured == seen:
+        return ()
+    return (f"{what} is {seen}, and respond.toml says {configured} ({key} of {name})",)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something wrong at the vendor's end.
+
+    Attributes:
+        id: Stable, such as ``switched-off``.
+        why: Why it matters.
+        do: What to do about it.
+    """
+
+    id: str
+    what: str
+    why: str
+    do: str
+
+
+# --- the record -----------------------------------------------------------------------------------
+
+
+class CarriedBy(Enum):
+    """What carries requests to a system."""
+
+    HTTP = "http"
+    SMTP = "smtp"
+    COMMAND = "command"
+    NOTHING = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonId:
+    """How the vendor's own id of somebody looks, which a ``[[person]]`` may have.
+
+    Attributes:
+        pattern: A regular expression over all of it.
+        says: What the key is, for the table of keys.
+    """
+
+    wanted: str
+    pattern: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """One system, in one place.
+
+    Attributes:
+        name: As ``system`` in ``respond.toml`` and before the dot of an action.
+        title: As people write it.
+        actions: Module of ``ACTIONS`` by what stands before their dot; by default the folder's
+            ``actions`` under ``name``. Empty: no action is the system's own.
+        carried_by: NOTHING: there are no connections of it.
+        hosts: Base URL by surface, by region. Empty: it runs where the company puts it.
+        region: The region of a connection that names none.
+        prefix: What every path of the actions begins with.
+        pages: How its lists go on, unless a list says else.
+        settle_s: Until a change shows, in seconds.
+        schemes: How requests say who asks, by kind of surface.
+        variants: Other sets of schemes by name, the vendor's own name before it or not. One is in
+            force where ``auth`` of the connection names it, or its option of that name is true.
+        further: Further credentials by name, and what each is for.
+        probes: How a credential is tried, by its name (empty: the main one); a text says why it
+            cannot be.
+        webhooks: Looks whether the vendor still sends webhooks to these sources of ours.
+        ready_by_itself: Its credential need not be there before the first step.
+        discovery: Module with ``DISCOVERY``, what its accounts may offer, where no reference says.
+        spares_own: Its actions are told keyed digests of the credentials that we work with, so
+            that they never kill our own access.
+        snippet: What to paste into ``respond.toml``; ``{name}`` is the connection's.
+        nicknames: Names of connections that probably mean this system.
+        channel: People can be told through it: the name of the channel in ``[notify]``.
+        simulated: Module of its simulated counterpart; empty: there is none.
+    """
+
+    name: str
+    title: str
+    actions: Mapping[str, str] | None = None
+    carried_by: CarriedBy = CarriedBy.HTTP
+    hosts: Mapping[str, Mapping[str, str]] = _nothing()
+    region: str = ""
+    prefix: tuple[str, ...] = ()
+    pages: Paging | None = None
+    settle_s: int = 10
+    reads: Reads = Reads()
+    refusals: Refusals = Refusals()
+    waits: Waits = Waits()
+    schemes: Mapping[str, Scheme] = field(
+        default_factory=lambda: {EVERY_SURFACE: Scheme(SentAs.HEADER)}
+    )
+    variants: Mapping[str, Mapping[str, Scheme]] = _nothing()
+    further: Mapping[str, str] = _nothing()
+    probes: Mapping[str, Probe | str] = _nothing()
+    webhooks: Callable[[Probing, Sequence[str]], Iterator[Trouble]] | None = None
+    ready_by_itself: bool = False
+    discovery: str = ""
+    spares_own: bool = False
+    snippet: str = ""
+    nicknames: Collection[str] = ()
+    person_id: PersonId | None = None
+    channel: bool = False
+    simulated: str = ""
+
+    @property
+    def modules(self) -> Mapping[str, str]:
+        """Module of ``ACTIONS`` by what stands before an action's dot."""
+        if self.actions is not None:
+            return self.actions
+        return {self.name: f"respond.systems.{self.name}.actions"}
+
+    def base_urls(self, region: str) -> dict[str, str]:
+        """Surface to base URL: those of the region by their own names, and all as ``eu/app``."""
+        here = self.hosts.get(region or self.region, {})
+        named = {
+            f"{name}/{surface}": url
+            for name, surfaces in self.hosts.items()
+            for surface, url in surfaces.items()
+            if name
+        }
+        return {**named, **here}
+
+    def scheme_set(self, auth: str, options: Mapping[str, object]) -> str:
+        """Name of the set of schemes that is in force: the vendor's, or one of its variants."""
+        for variant in self.variants:
+            plain = variant.removeprefix(f"{self.name}-")
+            if plain == auth or options.get(plain) is True:
+                return variant
+        return self.name
+
+    def call(
+        self, connection: str, method: str, *path: str, surface: str = "", **more: Any
+    ) -> Call:
+        """A request below the vendor's prefix; the surface is its first unless one is named."""
+        return Call(
+            connection, surface or self._first_surface, method, (*self.prefix, *path), **more
+        )
+
+    def is_read(self, call: Call) -> bool:
+        """Whether a request cannot change anything.
+
+        Source: RFC 9110, section 9.2.1, and what the vendor itself says of its methods.
+        """
+        surface = kind_of(call.surface)
+        if call.method == "POST":
+            return (surface, call.path) in self.reads.posts or self._is_exchange(call)
+        if call.method not in READING:
+            return False
+        only = self.reads.only
+        return only is None or surface in self.reads.only_not_on or call.path[-1] in only
+
+    def reading_posts(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """(kind of surface, path) of every POST that a reader may send."""
+        yield from self.reads.posts
+        for surface, scheme in self.schemes.items():
+            if scheme.exchange:
+                yield surface or kind_of(self._first_surface), scheme.exchange
+
+    def scheme(self, surface: str) -> Scheme:
+        """How requests to a surface say who asks."""
+        return self.schemes.get(kind_of(surface)) or self.schemes[EVERY_SURFACE]
+
+    @property
+    def _first_surface(self) -> str:
+        return next(iter(next(iter(self.hosts.values()), {})), "")
+
+    def _is_exchange(self, call: Call) -> bool:
+        """The trade for a session, and one that can only read: the scope is insisted on."""
+        scheme = self.scheme(call.surface)
+        return (
+            bool(scheme.exchange)
+            and (kind_of(call.surface), call.path) in self.reading_posts()
+            and call.form
+            and isinstance(call.body, Mapping)
+            and call.body.get("scope") == scheme.read_scope
+            and not call.query
+            and not call.headers
+        )
