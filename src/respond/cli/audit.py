@@ -10,7 +10,7 @@ import json
 import sys
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["apps"]
 
 _KEY_BYTES_MAX: Final = 65_536
-_SECRET_BYTES_MAX: Final = 65_536
 _DATA_SHOWN: Final = 300
 
 _audit = typer.Typer(
@@ -615,18 +614,7 @@ def _proof_text(report: Report, found: list[Occurrence]) -> str:
 def _proof_json(report: Report, found: list[Occurrence]) -> dict[str, Any]:
     return {
         "found": bool(found),
-        "occurrences": [
-            {
-                "seq": each.seq,
-                "at": each.at,
-                "run": each.run,
-                "step": each.step,
-                "kind": each.kind,
-                "where": each.where,
-                "in_clear": each.in_clear,
-            }
-            for each in found
-        ],
+        "occurrences": [asdict(each) for each in found],
         "journal": {"answer": report.answer.name.lower().replace("_", "-"), "says": report.says},
     }
 

@@ -100,15 +100,13 @@ def check(
 
     places: Places = ctx.obj
     known = places.runbooks()
-    checks: list[Checked] = []
     paths: list[Path] = []
     for name in names or list(known):
         path = known[name].path if name in known else Path(name)
         if name not in known and not path.is_file():
             raise UsageError(f"there is no runbook and no file {name!r}", do="respond list")
         paths.append(path)
-    run_check = checker(places)
-    checks = [run_check(path) for path in paths]
+    checks = [*map(checker(places), paths)]
     if not names and places.project is not None:
         checks.append(_project(places, checks))
         paths.append(places.project / PROJECT_FILE)
@@ -191,11 +189,9 @@ def _check_json(path: Path, one: Checked) -> dict[str, object]:
     }
 
 
-def _fault_json(fault: object) -> dict[str, object]:
-    return {
-        name: getattr(fault, name)
-        for name in ("line", "column", "what", "hint", "path", "source_line")
-    }
+def _fault_json(fault: FormatFault) -> dict[str, object]:
+    names = ("line", "column", "what", "hint", "path", "source_line")
+    return {name: getattr(fault, name) for name in names}
 
 
 @apps["actions"].command(epilog=examples("respond actions", "respond actions customerio --full"))
