@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from respond.company.exchange import Json, RefusalError, SimReply, as_html
-from respond.company.injected_faults import HTTP_KINDS
 
 if TYPE_CHECKING:
     from respond.company.company_clock import CompanyClock
@@ -60,7 +59,6 @@ class HttpSystem(Simulated):
         surfaces: Prefix of the path on the company's one port, to the host that it stands for.
     """
 
-    fault_kinds: ClassVar[tuple[str, ...]] = HTTP_KINDS
     surfaces: ClassVar[Mapping[str, str]]
 
     def answer(self, request: SimRequest) -> SimReply:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from respond.company.company_clock import CompanyClock, SimClock
 from respond.company.example_co import FACTS
-from respond.company.injected_faults import InjectedFault, InjectedFaults, parse_fault
+from respond.company.injected_faults import HTTP_KINDS, InjectedFault, InjectedFaults, parse_fault
 from respond.company.ledger import Ledger
 from respond.company.system import Counterpart, HttpSystem, Night, Simulated, Story
 
@@ -67,7 +67,8 @@ class Company:
 
     def fault(self, text: str) -> InjectedFault:
         """Read a fault as a person writes it. Raises ValueError for one that is none here."""
-        return parse_fault(text, {name: one.fault_kinds for name, one in self.systems.items()})
+        http = dict.fromkeys(self.http, HTTP_KINDS)
+        return parse_fault(text, {n: one.fault_kinds for n, one in self.systems.items()} | http)
 
     def arm(self, faults: Iterable[str | InjectedFault]) -> None:
         """Break these from now on, and nothing else. Raises ValueError for a fault that is none."""
@@ -111,7 +112,8 @@ def _named() -> Iterator[str]:
     from respond.senders import SENDERS  # noqa: PLC0415 - a company of one's own needs none
     from respond.systems import vendors  # noqa: PLC0415 - the same
 
-    found = [each.simulated for each in (*vendors().values(), *SENDERS.values())]
+    found = [vendor.simulated for vendor in vendors().values()]
+    found += [sender.simulated for sender in SENDERS.values()]
     yield from dict.fromkeys(name for name in (*found, "respond.company.sign_on") if name)
 
 
