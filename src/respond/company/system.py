@@ -23,11 +23,11 @@ class Simulated(ABC):
     a stale read is answered from a copy. The company's lock is held around every call.
 
     Attributes:
-        fault_kinds: How it can be made to break.
+        fault_kinds: How it can be made to break, besides what breaks any HTTP.
     """
 
     name: ClassVar[str]
-    fault_kinds: ClassVar[tuple[str, ...]]
+    fault_kinds: ClassVar[tuple[str, ...]] = ()
     state: Any
 
     def __init__(self, state: Any, clock: CompanyClock, ledger: Ledger) -> None:
