@@ -358,6 +358,7 @@ def _offered(runbook: Runbook, declared: Input, session: Session) -> dict[str, s
     Empty when it cannot be looked at: then the person types.
     """
     from respond.core.fold import RunState
+    from respond.core.recorded import Proposed
     from respond.engine.drivers import World, look
     from respond.errors import StepFailedError
     from respond.systems import load
@@ -365,7 +366,7 @@ def _offered(runbook: Runbook, declared: Input, session: Session) -> dict[str, s
     if not declared.pick:
         return {}
     cls = load()[declared.pick]
-    state = RunState(session.run, proposed={"runbook": runbook.name})
+    state = RunState(session.run, proposed=Proposed(runbook=runbook.name))
     connection = session.site.connection_for(cls.spec.system)  # type: ignore[attr-defined]
     me = session.site.me(state, "pick", connection, session.journal, session.clock.now_ms() // 1000)
     session.progress.say(f"looking what there is for {declared.name}")

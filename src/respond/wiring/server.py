@@ -632,10 +632,9 @@ _MISSED_S = 3 * 86_400
 def _is_known(event: Incoming, source: str, states: Sequence[RunState]) -> bool:
     """Whether a run has this news, or later news, of the same thing from the same source."""
     for state in states:
-        told = [state.proposed.get("event", {}), *(j.get("event", {}) for j in state.joined)]
-        for known in told:
-            same = known.get("source") == source and known.get("about") == event.about
-            if same and str(known.get("at", "")) >= event.at:
+        for known in (state.proposed.event, *(joined.event for joined in state.joined)):
+            same = known is not None and (known.source, known.about) == (source, event.about)
+            if known is not None and same and known.at >= event.at:
                 return True
     return False
 
@@ -677,7 +676,7 @@ def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
                 run=state.id,
                 prompt=lambda *_: ServedPrompt(lambda: None, question_lines, click),
                 progress=lambda _: QuietProgress(),
-                by_hand=bool(proposed.get("by_hand")),
+                by_hand=proposed.by_hand,
                 systems=systems_of(runbook),
                 served=served,
             )
@@ -687,8 +686,8 @@ def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
             progress=lambda _: QuietProgress(),
             runbook=runbook,
             run=state.id,
-            chosen=str(proposed.get("connection", "")),
-            by_hand=bool(proposed.get("by_hand")),
+            chosen=proposed.connection,
+            by_hand=proposed.by_hand,
             served=served,
         )
 
