@@ -14,12 +14,18 @@ import pytest
 
 from respond.adapters.prompt.terminal import AutoPrompt
 from respond.audit.body import read_body, write_body
-from respond.core.approval import Request
 from respond.core.events import Actor, Event, Kind, Record, Strength
 from respond.core.fold import fold_all
 from respond.core.plan import digest_of
 from respond.core.questions import Answer, AskStart, Decision, Question
-from respond.core.recorded import Confirmed, ConfirmScope, Content, content_of, data_of
+from respond.core.recorded import (
+    ApprovalAsked,
+    Confirmed,
+    ConfirmScope,
+    Content,
+    content_of,
+    data_of,
+)
 from respond.core.shapes import encode
 from respond.errors import ExitCode, JournalBrokenError
 from respond.ports import Head
@@ -110,9 +116,10 @@ def told(journal: str, records: Sequence[Record]) -> dict[str, Any]:
 
 def as_written(content: Content, data: Mapping[str, Any]) -> dict[str, Any]:
     """What an event told, as JSON again: the fields that its data had."""
-    if content is None:
+    if type(content) is Content:
         return dict(data)
-    every = content.as_json() if isinstance(content, Request) else encode(content)
+    asked = content.request.as_json() if isinstance(content, ApprovalAsked) else None
+    every = asked or encode(content)
     assert every.keys() >= data.keys(), f"{content} lacks {data.keys() - every.keys()}"
     return {name: _like(data[name], every[name]) for name in data}
 

@@ -11,35 +11,17 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
 
+from respond.core import recorded
 from respond.core.approval import Request, Verdict, Vote
 from respond.core.events import Kind, Record
 from respond.core.plan import Plan
 from respond.core.questions import Decision
 from respond.core.recorded import (
-    Answered,
     As,
-    AsksFor,
-    Confirmed,
+    Conclusion,
     ConfirmScope,
-    Content,
-    Ended,
-    Intended,
-    Joined,
-    Observed,
     Parked,
-    Planned,
     Proposed,
-    Reviewed,
-    SentWrite,
-    Settled,
-    Signed,
-    Since,
-    StepFailure,
-    Taken,
-    UndoAsked,
-    UndoEnded,
-    Voted,
-    WentAlone,
     WriteStatus,
     content_of,
 )
@@ -91,31 +73,12 @@ class WriteState:
     seq: int
     key: str
     status: WriteStatus
-    write: SentWrite
+    write: recorded.SentWrite
     value: Any = None
     undo: Undo | None = None
     at: str = ""
     why: str = ""
     by: str = "tool"
-
-
-@dataclass(frozen=True, slots=True)
-class Conclusion:
-    """How a step ended. A concluded step is never run or verified again."""
-
-    how: As
-    says: str
-    output: Any
-    at: str
-    proved: bool = True
-    findings: tuple[str, ...] = ()
-    why: str = ""
-    error: StepFailure = field(default_factory=StepFailure)
-
-    @property
-    def recovered(self) -> bool:
-        """It failed, and its handler says that this is made good; the handler counts itself."""
-        return self.how is As.FAILED and self.error.recovered
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +108,7 @@ class StepState:
         )
 
 
-_NOT_OVER: Final = Ended(ExitCode.UNKNOWN)
+_NOT_OVER: Final = recorded.Ended(ExitCode.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +133,9 @@ class RunState:
     notices: Mapping[str, StepState] = field(default_factory=dict)
     """What people were told of the run itself; no step of its runbook, and in no verdict."""
     parked: Parked = field(default_factory=Parked)
-    ended: Ended = _NOT_OVER
+    ended: recorded.Ended = _NOT_OVER
     ended_at: str = ""
-    waits: Mapping[str, Since] = field(default_factory=dict)
+    waits: Mapping[str, recorded.Since] = field(default_factory=dict)
     """Since when each ``wait`` waits, by address."""
     requests: tuple[Request, ...] = ()
     """What people were asked to agree to, oldest first."""
@@ -181,15 +144,15 @@ class RunState:
     """Requests (by nonce) whose yes or no has taken effect: each does once."""
     agreed: frozenset[str] = frozenset()
     """Digests of plans that people agreed to, and that cover every write shown in them."""
-    answers: Mapping[str, Answered] = field(default_factory=dict)
+    answers: Mapping[str, recorded.Answered] = field(default_factory=dict)
     """What people answered since the run was parked, by the question's id."""
-    joined: tuple[Joined, ...] = ()
+    joined: tuple[recorded.Joined, ...] = ()
     """Other events from outside that belong to the run."""
-    proved: Signed | None = None
+    proved: recorded.Signed | None = None
     """The operator's own signature under the plan they started, if there is one."""
-    alone: WentAlone | None = None
+    alone: recorded.WentAlone | None = None
     """The emergency entry: who went alone, and why."""
-    reviewed: Reviewed | None = None
+    reviewed: recorded.Reviewed | None = None
     started_by: str = ""
     """Who typed ``start``; people's yes to a server's run is nobody's start."""
     beside: frozenset[str] = frozenset()
@@ -221,9 +184,9 @@ class RunState:
         return self.status is RunStatus.ENDED and self.ended.exit is ExitCode.DONE
 
     @property
-    def asks(self) -> AsksFor:
+    def asks(self) -> recorded.AsksFor:
         """What people are asked while the run is parked; of kind NOTHING when it is not."""
-        return self.parked.asks if self.status is RunStatus.PARKED else AsksFor()
+        return self.parked.asks if self.status is RunStatus.PARKED else recorded.AsksFor()
 
     def step(self, address: str) -> StepState:
         found = self.notices if is_notice(address) else self.steps
@@ -279,58 +242,58 @@ def after(state: RunState | None, record: Record) -> RunState:
         msg = f"{event.kind.value} cannot follow the end of run {state.id}"
         raise IllegalEventError(msg)
     outside = is_undo(event.step) or is_notice(event.step)
-    is_step = isinstance(said, Intended | Settled | Observed)
+    is_step = isinstance(said, recorded.Intended | recorded.Settled | Conclusion)
     if state.status is RunStatus.ENDED and is_step and not outside:
         msg = f"{event.kind.value} of step {event.step} cannot follow the end of run {state.id}"
         raise IllegalEventError(msg)
     match said:
-        case Intended():
+        case recorded.Intended():
             return _intended(state, record, said)
-        case Settled():
+        case recorded.Settled():
             return _settled(state, record, said)
-        case Observed():
+        case Conclusion():
             return _observed(state, record, said)
         case _:
             return _moved(replace(state, last_seq=record.seq), record, said)
 
 
-def _moved(state: RunState, record: Record, said: Content) -> RunState:
+def _moved(state: RunState, record: Record, said: recorded.Content) -> RunState:
     """The state after a record that is about the run as a whole, or about an agreement."""
     event, by, at = record.event, record.event.actor, record.at
     match said:
         case Proposed():
             msg = f"run {state.id} is proposed twice"
             raise IllegalEventError(msg)
-        case Taken():
+        case recorded.Taken():
             return replace(state, epoch=said.epoch, taken_by=said.by, taken_seq=record.seq)
-        case Planned():
+        case recorded.Planned():
             status = RunStatus.RUNNING if state.started else RunStatus.PLANNED
             digest = said.plan.digest
             return replace(state, status=status, plan=said.plan, plan_digest=digest, planned_at=at)
-        case Confirmed():
+        case recorded.Confirmed():
             return _confirmed(state, record, said)
-        case Request():
-            return replace(state, requests=(*state.requests, said))
-        case Voted():
+        case recorded.ApprovalAsked(request=request):
+            return replace(state, requests=(*state.requests, request))
+        case recorded.Voted():
             verdict = Verdict.APPROVE if event.kind is Kind.APPROVED else Verdict.DENY
             vote = Vote(said.nonce, verdict, by, said.channel, at, said.reason)
             return replace(state, votes=(*state.votes, vote))
-        case Joined():
+        case recorded.Joined():
             return replace(state, joined=(*state.joined, replace(said, recorded_at=at)))
-        case Answered():
+        case recorded.Answered():
             return _answered(state, replace(said, by=by, seq=record.seq))
-        case WentAlone():
+        case recorded.WentAlone():
             return replace(state, alone=replace(said, by=by.id, at=at))
-        case Reviewed():
+        case recorded.Reviewed():
             return replace(state, reviewed=replace(said, by=by.id, at=at))
         case Parked():
             return _parked(state, replace(said, step=event.step, at=at))
-        case Ended():
+        case recorded.Ended():
             return replace(state, status=RunStatus.ENDED, ended=said, ended_at=at)
-        case UndoAsked():
+        case recorded.UndoAsked():
             left = {k: v for k, v in state.undone.items() if v == Kind.UNDO_DONE.value}
             return replace(state, undo_round=state.undo_round + 1, undone=left)
-        case UndoEnded():
+        case recorded.UndoEnded():
             return replace(state, undone={**state.undone, event.step: event.kind.value})
         case _:
             return state
@@ -373,7 +336,7 @@ def is_undo(address: str) -> bool:
     return address.startswith("undo:")
 
 
-def _answered(state: RunState, said: Answered) -> RunState:
+def _answered(state: RunState, said: recorded.Answered) -> RunState:
     inputs = {**state.inputs, **said.inputs}
     subject = said.proposed.subject or state.proposed.subject
     answers = {**state.answers, said.question: said}
@@ -393,7 +356,7 @@ def _parked(state: RunState, said: Parked) -> RunState:
 _STARTS = frozenset({ConfirmScope.START, ConfirmScope.BY_WORD, ConfirmScope.REPLAN})
 
 
-def _confirmed(state: RunState, record: Record, said: Confirmed) -> RunState:
+def _confirmed(state: RunState, record: Record, said: recorded.Confirmed) -> RunState:
     event = record.event
     if said.nonce is not None:
         # Other people's yes takes effect here, once; the operator was not asked.
@@ -403,7 +366,7 @@ def _confirmed(state: RunState, record: Record, said: Confirmed) -> RunState:
     else:
         state = replace(state, questions=state.questions + 1)
     if said.proof is not None:
-        state = replace(state, proved=Signed(event.actor.id, said.digest))
+        state = replace(state, proved=recorded.Signed(event.actor.id, said.digest))
     over, is_yes = state.status is RunStatus.ENDED, said.decision is Decision.YES
     match said.decision:
         case Decision.CANCEL | Decision.QUIT:
@@ -438,7 +401,7 @@ def _confirmed(state: RunState, record: Record, said: Confirmed) -> RunState:
     return state.with_step(step, record.seq)
 
 
-def _intended(state: RunState, record: Record, said: Intended) -> RunState:
+def _intended(state: RunState, record: Record, said: recorded.Intended) -> RunState:
     address, step = record.event.step, state.step(record.event.step)
     if any(w.key == said.key and w.status is not WriteStatus.NOT_DONE for w in step.writes):
         msg = f"write {said.key[:8]} of {address} was not known to be undone"
@@ -458,7 +421,7 @@ def _intended(state: RunState, record: Record, said: Intended) -> RunState:
     return state.with_step(step, record.seq, state.status if waits else RunStatus.RUNNING)
 
 
-def _settled(state: RunState, record: Record, said: Settled) -> RunState:
+def _settled(state: RunState, record: Record, said: recorded.Settled) -> RunState:
     kind, step = record.event.kind, state.step(record.event.step)
     write = next((w for w in step.writes if w.seq == said.intent), None)
     if write is None:
@@ -476,31 +439,15 @@ def _settled(state: RunState, record: Record, said: Settled) -> RunState:
     return state.with_step(replace(step, writes=writes), record.seq)
 
 
-def _observed(state: RunState, record: Record, said: Observed) -> RunState:
+def _observed(state: RunState, record: Record, said: Conclusion) -> RunState:
     step = state.step(record.event.step)
     if step.conclusion is not None:
         msg = f"step {step.address} was concluded before"
         raise IllegalEventError(msg)
-    conclusion = Conclusion(
-        how=said.how,
-        says=said.says,
-        output=said.output,
-        at=record.at,
-        proved=said.proved,
-        findings=tuple(said.findings),
-        why=said.why,
-        error=said.error,
-    )
-    return state.with_step(
-        replace(
-            step,
-            conclusion=conclusion,
-            phase=said.phase,
-            title=said.title,
-            began=step.began or record.at,
-        ),
-        record.seq,
-    )
+    end = replace(said, at=record.at)
+    began = step.began or record.at
+    step = replace(step, conclusion=end, phase=said.phase, title=said.title, began=began)
+    return state.with_step(step, record.seq)
 
 
 def verdict(state: RunState) -> ExitCode:

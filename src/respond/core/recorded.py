@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from respond.core.approval import Request
 from respond.core.events import Actor, Event, Kind, Strength
@@ -24,9 +24,11 @@ from respond.errors import ExitCode
 
 __all__ = [
     "Answered",
+    "ApprovalAsked",
     "As",
     "AskKind",
     "AsksFor",
+    "Conclusion",
     "ConfirmScope",
     "Confirmed",
     "Content",
@@ -34,7 +36,6 @@ __all__ = [
     "Intended",
     "Joined",
     "Noticed",
-    "Observed",
     "OutsideEvent",
     "Parked",
     "Planned",
@@ -54,6 +55,11 @@ __all__ = [
     "content_of",
     "data_of",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What an event tells; bare for an event of the journal itself."""
 
 
 _NOBODY: Final = Actor("", Strength.MACHINE)
@@ -85,7 +91,7 @@ class OutsideEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Proposed:
+class Proposed(Content):
     """A run is wanted.
 
     Attributes:
@@ -118,7 +124,7 @@ class Proposed:
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(Content):
     """Another event from outside belongs to the run; ``recorded_at`` is of its record."""
 
     event: OutsideEvent = field(default_factory=OutsideEvent)
@@ -127,7 +133,7 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Content):
     """An engine took the run; ``by`` is its operator."""
 
     by: str = ""
@@ -135,7 +141,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Content):
     """It was looked at."""
 
     digest: str
@@ -194,7 +200,7 @@ class AsksFor:
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
+class Parked(Content):
     """The run waits.
 
     Attributes:
@@ -216,7 +222,7 @@ class Parked:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Content):
     """The run is over.
 
     Attributes:
@@ -252,7 +258,7 @@ class ConfirmScope(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmed:
+class Confirmed(Content):
     """A decision takes effect.
 
     Attributes:
@@ -293,7 +299,7 @@ class Corrected:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Content):
     """A person answered elsewhere what the run was parked for; ``by``, ``seq`` of its record."""
 
     question: str
@@ -305,7 +311,14 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Voted:
+class ApprovalAsked(Content):
+    """Other people are asked to agree."""
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Voted(Content):
     """Somebody approved or denied."""
 
     nonce: str = ""
@@ -324,7 +337,7 @@ class Signed:
 
 
 @dataclass(frozen=True, slots=True)
-class WentAlone:
+class WentAlone(Content):
     """One person goes on without a second one's yes; ``by`` and ``at`` of its record."""
 
     reason: str = ""
@@ -335,7 +348,7 @@ class WentAlone:
 
 
 @dataclass(frozen=True, slots=True)
-class Reviewed:
+class Reviewed(Content):
     """Somebody else has looked at it; ``by`` and ``at`` of its record."""
 
     words: str = ""
@@ -345,7 +358,7 @@ class Reviewed:
 
 
 @dataclass(frozen=True, slots=True)
-class Noticed:
+class Noticed(Content):
     """That somebody went alone was told to others."""
 
     about: str = ""
@@ -404,7 +417,7 @@ class SentWrite(PlannedWrite):
 
 
 @dataclass(frozen=True, slots=True)
-class Intended:
+class Intended(Content):
     """A write is about to be sent."""
 
     key: str
@@ -414,7 +427,7 @@ class Intended:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Content):
     """What became of a write, or that nobody knows.
 
     Attributes:
@@ -445,12 +458,13 @@ class StepFailure:
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
-    """How a step ended."""
+class Conclusion(Content):
+    """How a step ended; ``at`` of its record. A concluded step is never run or verified again."""
 
     how: As
     says: str = ""
     output: Any = None
+    at: str = ""
     proved: bool = True
     findings: Sequence[str] = ()
     why: str = ""
@@ -458,9 +472,14 @@ class Observed:
     title: str = ""
     phase: str = ""
 
+    @property
+    def recovered(self) -> bool:
+        """It failed, and its handler says that this is made good; the handler counts itself."""
+        return self.how is As.FAILED and self.error.recovered
+
 
 @dataclass(frozen=True, slots=True)
-class UndoAsked:
+class UndoAsked(Content):
     """Somebody wants the run put back: what can be, and what cannot."""
 
     can: Sequence[str] = ()
@@ -468,7 +487,7 @@ class UndoAsked:
 
 
 @dataclass(frozen=True, slots=True)
-class UndoEnded:
+class UndoEnded(Content):
     """One way back was gone, or could not be."""
 
     says: str = ""
@@ -478,29 +497,7 @@ class UndoEnded:
 
 # --- the door -------------------------------------------------------------------------------------
 
-Content: TypeAlias = (
-    Proposed
-    | Joined
-    | Taken
-    | Planned
-    | Parked
-    | Ended
-    | Request
-    | Confirmed
-    | Answered
-    | Voted
-    | WentAlone
-    | Reviewed
-    | Noticed
-    | Intended
-    | Settled
-    | Observed
-    | UndoAsked
-    | UndoEnded
-    | None
-)
-
-_RECORDS: Final[Mapping[Kind, type[Any]]] = {
+_RECORDS: Final[Mapping[Kind, type[Content]]] = {
     Kind.PROPOSED: Proposed,
     Kind.JOINED: Joined,
     Kind.TAKEN: Taken,
@@ -517,7 +514,7 @@ _RECORDS: Final[Mapping[Kind, type[Any]]] = {
     Kind.OUTCOME: Settled,
     Kind.UNKNOWN: Settled,
     Kind.RECONCILED: Settled,
-    Kind.OBSERVED: Observed,
+    Kind.OBSERVED: Conclusion,
     Kind.UNDO_ASKED: UndoAsked,
     Kind.UNDO_DONE: UndoEnded,
     Kind.UNDO_FAILED: UndoEnded,
@@ -525,7 +522,7 @@ _RECORDS: Final[Mapping[Kind, type[Any]]] = {
 
 
 def content_of(event: Event) -> Content:
-    """What an event tells; None for those of the journal itself.
+    """What an event tells.
 
     Raises:
         KeyError, TypeError, ValueError: It is not what an event of its kind tells.
@@ -534,9 +531,6 @@ def content_of(event: Event) -> Content:
         case Kind.PLANNED:
             return Planned(str(event.data.get("digest", "")), plan_from(event.data["plan"]))
         case Kind.APPROVAL_ASKED:
-            return Request.from_json(event.run, event.data)
-        case kind if kind in _RECORDS:
-            content: Content = read(_RECORDS[kind], event.data)
-            return content
-        case _:
-            return None
+            return ApprovalAsked(Request.from_json(event.run, event.data))
+        case kind:
+            return read(_RECORDS.get(kind, Content), event.data)

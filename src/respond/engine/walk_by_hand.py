@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from respond.core.events import Kind
 from respond.core.fold import As
 from respond.core.questions import AskPerson, Decision
-from respond.core.recorded import Confirmed, Observed, data_of
+from respond.core.recorded import Conclusion, Confirmed, data_of
 from respond.core.runbook import (
     ActionStep,
     AssertStep,
@@ -70,7 +70,7 @@ class WordWalk(Walk):
         if how is As.LEFT_OPEN:
             says = f"left out by {self.live.site.operator.id}"
         told = data_of(
-            Observed,
+            Conclusion,
             how=how,
             says=says,
             proved=False,

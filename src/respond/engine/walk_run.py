@@ -13,7 +13,7 @@ from respond.core.events import Kind
 from respond.core.fold import As
 from respond.core.plan import OthersAgree, PlannedWrite, StepPlan
 from respond.core.questions import AskConfirm, AskDrift, Decision
-from respond.core.recorded import Confirmed, ConfirmScope, Observed, Since, data_of
+from respond.core.recorded import Conclusion, Confirmed, ConfirmScope, Since, data_of
 from respond.core.runbook import (
     ActionStep,
     AssertStep,
@@ -261,7 +261,7 @@ class EngineWalk(Walk):
             more.setdefault("error", failure_of(step, StepFailedError(why)))
         phase = step.words.phase or here.phase
         told = data_of(
-            Observed,
+            Conclusion,
             how=how,
             says=says or why,
             why=why,

@@ -13,26 +13,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TextIO
 
+from respond.core import recorded
 from respond.core.events import Kind, Record
 from respond.core.plan import short_digest
 from respond.core.questions import Decision
 from respond.core.recorded import (
     As,
+    Conclusion,
     Confirmed,
     Content,
     Ended,
-    Intended,
-    Noticed,
-    Observed,
-    Parked,
-    Planned,
-    Proposed,
     Settled,
-    Taken,
-    UndoAsked,
-    UndoEnded,
-    Voted,
-    WentAlone,
     WriteStatus,
     content_of,
 )
@@ -166,17 +157,17 @@ class Memory:
             self.begun.clear()
             self.boot, self.looking_since = record.boot, record.mono_ms
         match content_of(record.event):
-            case Intended(write=write):
+            case recorded.Intended(write=write):
                 self.says[record.seq] = write.says
                 if write.proof is Proof.BLIND:
                     self.blind.add(record.event.step)
             case Settled():
                 self.begun[record.event.step] = record.mono_ms
-            case Taken() | Confirmed(decision=Decision.OTHER_ORDER):
+            case recorded.Taken() | Confirmed(decision=Decision.OTHER_ORDER):
                 self.looking_since = record.mono_ms
-            case Proposed(runbook=runbook):
+            case recorded.Proposed(runbook=runbook):
                 self.runbook = runbook
-            case Planned(plan=plan):
+            case recorded.Planned(plan=plan):
                 self.runbook = plan.runbook or self.runbook
                 self.looked_ms = record.mono_ms - self.looking_since
             case _:
@@ -211,13 +202,13 @@ def record_lines(
 def record_told(record: Record, memory: Memory) -> Iterator[Told]:
     """The record in words, safe to show, without its time."""
     match content_of(record.event):
-        case Intended(write=write):
+        case recorded.Intended(write=write):
             hands = "by hand" if write.hands == "person" else "sending"
             yield Told(hands, said(write.says), Tone.FAINT)
         case Settled() as content:
             says = memory.says.get(content.intent) or record.event.step
             yield _settled(record, content, said(says))
-        case Observed() as content:
+        case Conclusion() as content:
             yield from _observed(record, content, memory)
         case content:
             yield from _decided(record, content)
@@ -226,23 +217,23 @@ def record_told(record: Record, memory: Memory) -> Iterator[Told]:
 def _decided(record: Record, content: Content) -> Iterator[Told]:
     kind, who = record.event.kind, word(record.event.actor.id)
     match content:
-        case Taken(epoch=epoch) if epoch > 1:
+        case recorded.Taken(epoch=epoch) if epoch > 1:
             yield Told("resumed", f"engine {epoch} goes on")
-        case Planned(digest=digest):
+        case recorded.Planned(digest=digest):
             yield Told("planned", f"plan {short_digest(digest)}", Tone.FAINT)
         case Confirmed():
             yield Told("decided", f"{who}: {_confirmed(content)}")
-        case Parked(why=why, do=do):
+        case recorded.Parked(why=why, do=do):
             yield Told("PARKED", said(why), Tone.CARE)
             if do:
                 yield Told("", f"go on with: {said(do)}")
         case Ended():
             yield _ended(content)
-        case Noticed(says=says):
+        case recorded.Noticed(says=says):
             yield Told("told", said(says) or word(record.event.step))
-        case Voted() | WentAlone():
+        case recorded.Voted() | recorded.WentAlone():
             yield Told("decided", f"{who}: {kind.value}", Tone.CARE)
-        case UndoAsked() | UndoEnded():
+        case recorded.UndoAsked() | recorded.UndoEnded():
             tone = Tone.DANGER if kind is Kind.UNDO_FAILED else None
             yield Told(kind.value.replace("-", " "), word(record.event.step), tone)
         case _:
@@ -270,7 +261,7 @@ def _confirmed(content: Confirmed) -> str:
     return f"{content.decision.value}{scope}{typed}"
 
 
-def _observed(record: Record, content: Observed, memory: Memory) -> Iterator[Told]:
+def _observed(record: Record, content: Conclusion, memory: Memory) -> Iterator[Told]:
     step = record.event.step
     title = said(content.title or step)
     says, why = said(content.says), said(content.why)
@@ -423,14 +414,14 @@ class QuietProgress(LiveProgress):
 
     def _tell(self, record: Record) -> list[str]:
         match content_of(record.event):
-            case Parked() | Ended():
+            case recorded.Parked() | Ended():
                 matters = True
-            case UndoEnded():
+            case recorded.UndoEnded():
                 matters = record.event.kind is Kind.UNDO_FAILED
             case Settled(how=how):
                 bad = record.event.kind is Kind.OUTCOME and how is not WriteStatus.DONE
                 matters = bad or record.event.kind is Kind.UNKNOWN
-            case Observed(how=how, findings=findings):
+            case Conclusion(how=how, findings=findings):
                 matters = how in _TROUBLE or bool(findings)
             case _:
                 matters = False

@@ -10,7 +10,7 @@ from typing import Any
 
 from respond.core.events import Kind
 from respond.core.fold import As, WriteStatus
-from respond.core.recorded import Observed, StepFailure, data_of
+from respond.core.recorded import Conclusion, StepFailure, data_of
 from respond.core.runbook import Step
 from respond.core.script import Done, Effect, Proof
 from respond.core.values import Value
@@ -113,7 +113,7 @@ def failure_of(step: Step, error: StepFailedError) -> StepFailure:
 
 def _observed(at: LiveStep, how: As, **told: Any) -> None:
     phase = at.phase.value if at.phase else ""
-    at.add(Kind.OBSERVED, **data_of(Observed, how=how, title=at.title, phase=phase, **told))
+    at.add(Kind.OBSERVED, **data_of(Conclusion, how=how, title=at.title, phase=phase, **told))
 
 
 def _gone(at: LiveStep, outcome: Done[Any]) -> list[str]:
