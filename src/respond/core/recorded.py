@@ -2,8 +2,7 @@
 
 ``content_of`` is the one door in: nobody else looks into ``Event.data``. ``data_of`` is the one
 door out; the bytes of an event are decided where it is written, by the fields that are given.
-Fields behind ``by``, ``at``, ``step``, ``seq`` with the words "of its record" are not in the JSON:
-the fold takes them from the record itself.
+Fields that are said to be "of its record" are not in the JSON: the fold takes them from there.
 """
 
 from __future__ import annotations

@@ -231,7 +231,7 @@ def answer(entry: Entry, run: str, who: Actor, question: str, word: str) -> None
     state = entry.state(run)
     _may_act(entry, state, who)
     asks = state.asks
-    if asks.id != question or question in state.answers:
+    if not question or asks.id != question or question in state.answers:
         raise UsageError(
             f"run {run} does not ask that now",
             why="somebody else may have answered",

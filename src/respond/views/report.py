@@ -201,8 +201,8 @@ def _decided(records: list[Record]) -> Iterator[Decided]:
         event = record.event
         if event.kind not in kinds:
             continue
-        said = content_of(event)
-        own = said if isinstance(said, Confirmed) else None
+        content = content_of(event)
+        own = content if isinstance(content, Confirmed) else None
         yield Decided(
             at=record.at,
             who=actor_text(event.actor),
