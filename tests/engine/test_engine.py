@@ -283,7 +283,7 @@ def test_another_branch_than_the_planned_one_is_no_success() -> None:
     at_start(stage, "c", None)
     assert stage.advance() is ExitCode.FAILED
     assert stage.state is not None
-    assert stage.state.ended["say"] == "planned, and not done: set a to new"
+    assert stage.state.ended.say == "planned, and not done: set a to new"
     assert len(asked(stage, AskConfirm)) == 1
 
 
@@ -359,7 +359,7 @@ def test_an_end_after_writes_runs_them_first() -> None:
     assert stage.advance() is ExitCode.DONE
     assert stage.boxes.writes == ["PUT /box/a"]
     assert stage.state is not None
-    assert stage.state.ended["say"] == "enough"
+    assert stage.state.ended.say == "enough"
 
 
 def test_an_end_before_any_write_asks_nothing() -> None:
@@ -376,7 +376,7 @@ def test_an_assert_that_does_not_hold_ends_the_run_before_any_question() -> None
     assert stage.says.asked == []
     assert stage.state is not None
     assert stage.state.status is RunStatus.ENDED
-    assert stage.state.ended["say"] == "not here"
+    assert stage.state.ended.say == "not here"
 
 
 def test_a_look_that_fails_before_the_plan_parks_the_run() -> None:
@@ -451,8 +451,8 @@ def test_what_nobody_can_see_is_left_to_a_person(answer: Decision, said: int) ->
     stage.says.answers = {"AskUnknown": [Decision.LATER, answer]}
     assert stage.advance() is ExitCode.UNKNOWN
     assert stage.state is not None
-    assert "say hello" in stage.state.parked["why"]
-    assert "no answer" in stage.state.parked["reason"]
+    assert "say hello" in stage.state.parked.why
+    assert "no answer" in stage.state.parked.reason
     assert stage.advance() is ExitCode.DONE
     assert len(stage.boxes.said) == said
 
@@ -557,7 +557,7 @@ def test_a_wait_for_what_is_no_duration_fails() -> None:
     )
     assert stage.advance() is ExitCode.FAILED
     assert stage.state is not None
-    assert "no duration" in stage.state.parked["why"]
+    assert "no duration" in stage.state.parked.why
     assert stage.boxes.writes == []
 
 
@@ -785,9 +785,7 @@ def test_the_end_counts_every_item() -> None:
     stage.boxes.broken = breaking("b")
     assert stage.advance() is ExitCode.FAILED
     assert stage.state is not None
-    assert stage.state.ended["inventory"] == {
-        "each": {"items": 3, "done": 2, "failed": 1, "left": 0}
-    }
+    assert stage.state.ended.inventory == {"each": {"items": 3, "done": 2, "failed": 1, "left": 0}}
 
 
 @pytest.mark.promise("P9")
@@ -802,7 +800,7 @@ def test_an_item_that_appeared_meanwhile_is_named_and_the_run_does_not_succeed()
     stage.boxes.lost = appears
     assert stage.advance() is ExitCode.FAILED
     assert stage.state is not None
-    assert "d appeared while the run went on" in stage.state.ended["say"]
+    assert "d appeared while the run went on" in stage.state.ended.say
 
 
 @pytest.mark.promise("P9")
@@ -819,7 +817,7 @@ def test_a_set_that_cannot_be_listed_again_is_no_success() -> None:
     stage.boxes.broken = broken
     assert stage.advance() is ExitCode.FAILED
     assert stage.state is not None
-    assert "could not be listed again" in stage.state.ended["say"]
+    assert "could not be listed again" in stage.state.ended.say
 
 
 def test_the_journal_is_written_before_the_request_leaves() -> None:

@@ -371,7 +371,7 @@ def test_a_no_in_chat_ends_the_run(chat: Open) -> None:
     night.press(BEN, NO)
     assert night.advance() is ExitCode.REFUSED
     assert night.stage.boxes.writes == []
-    assert night.state.ended["say"] == "ben said no"
+    assert night.state.ended.say == "ben said no"
 
 
 @pytest.mark.promise("P11")

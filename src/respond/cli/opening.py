@@ -47,7 +47,7 @@ class Kept:
 
     @property
     def is_rehearsal(self) -> bool:
-        return self.state.proposed.get("mode") == "rehearsal"
+        return self.state.proposed.mode == "rehearsal"
 
 
 @contextmanager

@@ -358,6 +358,7 @@ def _offered(runbook: Runbook, declared: Input, session: Session) -> dict[str, s
     Empty when it cannot be looked at: then the person types.
     """
     from respond.core.fold import RunState
+    from respond.core.recorded import Proposed
     from respond.core.runbook import ActionStep, Place, StepWords
     from respond.engine.drivers import World, look
     from respond.engine.ready import Ready
@@ -367,7 +368,7 @@ def _offered(runbook: Runbook, declared: Input, session: Session) -> dict[str, s
     if not declared.pick:
         return {}
     step = ActionStep(StepWords("pick", Place(0, 0)), load()[declared.pick], {})
-    state = RunState(session.run, proposed={"runbook": runbook.name})
+    state = RunState(session.run, proposed=Proposed(runbook=runbook.name))
     ready = Ready(session.site, step, "pick", {})
     script = ready.script(state, session.journal, session.clock.now_ms() // 1000)
     session.progress.say(f"looking what there is for {declared.name}")

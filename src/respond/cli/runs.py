@@ -159,7 +159,7 @@ def resume(
 def _hand(kept: Kept, *, auto: bool = False, yes: bool = False, as_json: bool) -> Stagehand:
     from respond.cli.screens import Stagehand
 
-    mode = str(kept.state.proposed.get("mode", "real"))
+    mode = kept.state.proposed.mode or "real"
     if auto and mode != "rehearsal":
         raise UsageError("--auto answers questions, and that is for rehearsals only")
     return Stagehand(
@@ -167,7 +167,7 @@ def _hand(kept: Kept, *, auto: bool = False, yes: bool = False, as_json: bool) -
         as_json=as_json,
         auto=auto,
         yes=yes,
-        runbook=str(kept.state.proposed["runbook"]),
+        runbook=kept.state.proposed.runbook,
         run=kept.state.id,
         operator=kept.state.operator,
     )
@@ -181,7 +181,7 @@ def _session(
     from respond.wiring.session import load_runbook, real_session
 
     proposed = kept.state.proposed
-    runbook = load_runbook(places, str(proposed["runbook"]))
+    runbook = load_runbook(places, proposed.runbook)
     session = real_session(
         places,
         prompt=hand.prompt,
@@ -189,8 +189,8 @@ def _session(
         verbosity=hand.verbosity,
         runbook=runbook,
         run=kept.state.id,
-        chosen=str(proposed.get("connection", "")),
-        by_hand=bool(proposed.get("by_hand")),
+        chosen=proposed.connection,
+        by_hand=proposed.by_hand,
         alone=alone,
     )
     try:
@@ -210,7 +210,7 @@ def _rehearsing(places: Places, kept: Kept, hand: Stagehand) -> Any:
     from respond.wiring.session import load_runbook
 
     folder = rehearsal_of(places, kept.state.id) or places.rehearsals / kept.state.id
-    facts = {**recall(folder), "runbook": kept.state.proposed["runbook"]}
+    facts = {**recall(folder), "runbook": kept.state.proposed.runbook}
     if not company_of(places, kept.state.id):
         raise UsageError(
             f"the company of rehearsal {kept.state.id} went with its process",
@@ -255,12 +255,14 @@ def _end_alone(places: Places, kept: Kept, reason: str) -> Kept:
     from respond.adapters.store.run_lock import RunLocks
     from respond.company.rehearsal import OPERATOR
     from respond.core.events import Actor, Event, Kind, Strength
+    from respond.core.questions import Decision
+    from respond.core.recorded import Confirmed, Ended, data_of
 
     run = kept.state.id
     unknown = any(step.open() for step in kept.state.steps.values())
     code = ExitCode.UNKNOWN if unknown else ExitCode.REFUSED
-    cancelled = {"decision": "cancel", "reason": reason}
-    ended = {"exit": int(code), "say": "cancelled; its company was gone", "next": ""}
+    cancelled = data_of(Confirmed, decision=Decision.CANCEL, reason=reason)
+    ended = data_of(Ended, exit=code, say="cancelled; its company was gone", next="")
     machine = Actor("respond", Strength.MACHINE)
     with (
         RunLocks(places.rehearsals / run, SystemClock()).hold(run),
@@ -295,6 +297,8 @@ def cancel(
     from respond.cli.foreground import carry_on
     from respond.core.events import Kind
     from respond.core.fold import RunStatus
+    from respond.core.questions import Decision
+    from respond.core.recorded import Confirmed, data_of
     from respond.views import report as reports
     from respond.views.summary import summary
 
@@ -306,7 +310,7 @@ def cancel(
     if kept.is_rehearsal and _is_company_gone(places, kept.state.id):
         kept = _end_alone(places, kept, reason or "cancelled")
         made = reports.report(kept.state, kept.records, kept.head)
-        code = int(kept.state.ended["exit"])
+        code = kept.state.ended.exit
         if as_json:
             result(json.dumps({"exit": code, **reports.as_json(made)}, indent=2))
         else:
@@ -318,7 +322,8 @@ def cancel(
         return int(staging.resume(_ahead_s(kept), cancel=reason or "cancelled"))
     with _session(places, kept, hand) as (session, runbook):
         engine = session.engine(runbook)
-        engine.add(Kind.CONFIRMED, by=session.site.operator, decision="cancel", reason=reason)
+        told = data_of(Confirmed, decision=Decision.CANCEL, reason=reason)
+        engine.add(Kind.CONFIRMED, by=session.site.operator, **told)
         return int(carry_on(session, runbook, hand))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from respond.core.approval import People
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState, is_notice
+from respond.core.plan import OthersAgree
 from respond.core.policy import Care, Policy, asked_by, effective
 from respond.core.runbook import (
     ActionStep,
@@ -99,7 +100,7 @@ class Site:
         asked = asked_by(step, every_write=self.step_by_step)
         return effective(self.policy, step.action.spec.effect, asked)
 
-    def approval(self, step: ActionStep) -> dict[str, Any] | None:
+    def approval(self, step: ActionStep) -> OthersAgree | None:
         """Who else has to agree before this step writes, as plans carry it; None for nobody.
 
         A run that a server carries on has nobody at a terminal: one other person at least agrees
@@ -120,12 +121,7 @@ class Site:
         if not count and not or_signed:
             return None
         within = care.within_s or self.policy.expiry_s
-        return {
-            "count": count or 1,
-            "roles": sorted(roles),
-            "within_s": within,
-            "or_signed": or_signed,
-        }
+        return OthersAgree(count or 1, tuple(sorted(roles)), within, or_signed)
 
     @property
     def _is_practice(self) -> bool:
@@ -193,8 +189,8 @@ class Site:
                 "id": state.id,
                 "started": state.proposed_at[:19] + "Z",
                 "operator": state.operator,
-                "subject": str(state.proposed.get("subject", "")),
-                "incident": str(state.proposed.get("incident", "")),
+                "subject": state.proposed.subject,
+                "incident": state.proposed.incident,
             },
         }
         connection = self._primary(runbook, values)
@@ -209,7 +205,7 @@ class Site:
     ) -> Me:
         """What an action of this step may know."""
         of_run = is_notice(address)
-        subject = str(state.proposed.get("subject", ""))
+        subject = state.proposed.subject
         return Me(
             run=state.id,
             step=address,
@@ -218,14 +214,14 @@ class Site:
             persons=self.persons,
             operator=state.operator,
             subject=subject,
-            suspects=(*self.suspects, *state.suspects),
+            suspects=(*self.suspects, *state.proposed.suspects),
             by_hand=self.by_hand or state.step(address).by_hand,
             now=now,
             held=journal.held(state.id),
             digest=journal.digest,
-            runbook=str(state.proposed.get("runbook", "")),
-            incident=str(state.proposed.get("incident", "")),
-            reason=str(state.proposed.get("reason", "")),
+            runbook=state.proposed.runbook,
+            incident=state.proposed.incident,
+            reason=state.proposed.reason,
             anchor=f"{journal.id} {state.anchor}",
             rehearsal=self.mode == "rehearsal",
             plan=state.plan.digest if of_run and state.plan is not None else "",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from respond.core.events import Kind
 from respond.core.fold import As
 from respond.core.questions import AskPerson, Decision
+from respond.core.recorded import Conclusion, Confirmed, data_of
 from respond.core.runbook import (
     ActionStep,
     AssertStep,
@@ -58,14 +59,8 @@ class WordWalk(Walk):
         )
         done = answer.decision is Decision.YES
         if done:
-            self.live.add(
-                Kind.CONFIRMED,
-                address,
-                by=self.live.site.operator,
-                decision="word",
-                says=[title],
-                typed=answer.typed,
-            )
+            told = data_of(Confirmed, decision=Decision.WORD, says=[title], typed=answer.typed)
+            self.live.add(Kind.CONFIRMED, address, by=self.live.site.operator, **told)
         self._conclude(step, address, here, As.YOUR_WORD if done else As.LEFT_OPEN)
         return late_output(address, step)
 
@@ -74,16 +69,16 @@ class WordWalk(Walk):
         says = "done by hand; nothing could be looked at"
         if how is As.LEFT_OPEN:
             says = f"left out by {self.live.site.operator.id}"
-        self.live.add(
-            Kind.OBSERVED,
-            address,
-            how=how.value,
+        told = data_of(
+            Conclusion,
+            how=how,
             says=says,
             proved=False,
             title=step.words.title,
             why="" if how is As.YOUR_WORD else says,
             phase=phase.value if phase is not None else "",
         )
+        self.live.add(Kind.OBSERVED, address, **told)
 
     def _conditions(self) -> list[str]:
         """What the person has to judge before the next step, said once."""

@@ -5,15 +5,15 @@ What was concluded before answers from the journal, so that a resumed run takes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from respond.core.events import Kind
 from respond.core.fold import As
-from respond.core.plan import PlannedWrite, StepPlan
+from respond.core.plan import OthersAgree, PlannedWrite, StepPlan
 from respond.core.questions import AskConfirm, AskDrift, Decision
+from respond.core.recorded import Conclusion, Confirmed, ConfirmScope, Since, data_of
 from respond.core.runbook import (
     ActionStep,
     AssertStep,
@@ -32,7 +32,7 @@ from respond.engine.inventory import SetTaken
 from respond.engine.other_people import agreed_to, step_needs
 from respond.engine.run import LiveRun
 from respond.engine.setting import values_of
-from respond.engine.step.prove import cannot_run, failure_data
+from respond.engine.step.prove import cannot_run, failure_of
 from respond.engine.step.state import LiveStep
 from respond.engine.step.step import StepRun
 from respond.engine.stopping import WaitsError
@@ -162,7 +162,7 @@ class EngineWalk(Walk):
                 return Absent(why, failed=True)
             self._nap(step, address, since, passed)
 
-    def _nap(self, step: WaitStep, address: str, since: Mapping[str, Any], passed: int) -> None:
+    def _nap(self, step: WaitStep, address: str, since: Since, passed: int) -> None:
         """Wait a little where somebody sits there; park where nobody does (rule 17)."""
         live = self.live
         if not live.tools.prompt.is_there:
@@ -213,16 +213,15 @@ class EngineWalk(Walk):
                 why=f"{len(lost)} planned writes would not be done, and nobody agreed to that",
                 do=f"respond resume {live.run}, or respond cancel {live.run}",
             )
-        live.add(
-            Kind.CONFIRMED,
-            address,
-            by=answer.by or live.site.operator,
-            decision="yes",
-            scope="end",
+        told = data_of(
+            Confirmed,
+            decision=Decision.YES,
+            scope=ConfirmScope.END,
             writes=["end"],
             says=[write.says for write in lost],
             typed=answer.typed,
         )
+        live.add(Kind.CONFIRMED, address, by=answer.by or live.site.operator, **told)
         return True
 
     # --- what does not run ----------------------------------------------------------------------
@@ -243,7 +242,7 @@ class EngineWalk(Walk):
         self._conclude(step, address, here, As.LEFT_OPEN, why)
 
     def impossible(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
-        self._conclude(step, address, here, As.FAILED, error.what, error=failure_data(step, error))
+        self._conclude(step, address, here, As.FAILED, error.what, error=failure_of(step, error))
 
     def not_started(self, step: Step, address: str, why: str) -> None:
         self.live.tools.progress.say(f"not started: {step.words.title or address} ({why} failed)")
@@ -262,18 +261,18 @@ class EngineWalk(Walk):
         if self.live.state.step(address).conclusion is not None:
             return
         if how is As.FAILED:
-            more.setdefault("error", failure_data(step, StepFailedError(why)))
+            more.setdefault("error", failure_of(step, StepFailedError(why)))
         phase = step.words.phase or here.phase
-        self.live.add(
-            Kind.OBSERVED,
-            address,
-            how=how.value,
+        told = data_of(
+            Conclusion,
+            how=how,
             says=says or why,
             why=why,
             title=step.words.title,
             phase=phase.value if phase is not None else "",
             **more,
         )
+        self.live.add(Kind.OBSERVED, address, **told)
 
     # --- how many -------------------------------------------------------------------------------
 
@@ -304,19 +303,18 @@ class EngineWalk(Walk):
         )
         if answer.decision is not Decision.YES:
             return False
-        self.live.add(
-            Kind.CONFIRMED,
-            address,
-            by=answer.by or self.live.site.operator,
-            decision="yes",
-            scope="limit",
+        told = data_of(
+            Confirmed,
+            decision=Decision.YES,
+            scope=ConfirmScope.LIMIT,
             writes=[f"all {count}"],
             typed=answer.typed,
         )
+        self.live.add(Kind.CONFIRMED, address, by=answer.by or self.live.site.operator, **told)
         return True
 
-    def _approval(self, step: Step) -> dict[str, Any] | None:
+    def _approval(self, step: Step) -> OthersAgree | None:
         """What the strictest of the action steps in it needs; None when none needs anything."""
         inside = [each for each in all_steps((step,)) if isinstance(each, ActionStep)]
         needs = [found for each in inside if (found := self.live.site.approval(each)) is not None]
-        return max(needs, key=lambda need: (need["count"], len(need["roles"])), default=None)
+        return max(needs, key=lambda need: (need.count, len(need.roles)), default=None)

@@ -8,7 +8,7 @@ written to any system here, and nobody is told (P13).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunState
 from respond.core.incoming import Incoming
+from respond.core.recorded import Joined, OutsideEvent, Proposed, data_of
 from respond.engine.proposing import new_run_id, propose
 from respond.engine.setting import Site
 from respond.intake.hooks import Hook, Wanted, joins, wanted
@@ -121,7 +122,7 @@ class Intake:
         return Became.PROPOSED, self._propose(one, states)
 
     def _join(self, run: str, one: Wanted) -> None:
-        data = {"event": dict(one.event), "notes": list(one.notes)}
+        data = data_of(Joined, event=one.event, notes=one.notes)
         self.journal.append(Event(Kind.JOINED, run, "", _actor(one), data))
 
     def _propose(self, one: Wanted, states: Sequence[RunState]) -> str:
@@ -134,24 +135,19 @@ class Intake:
             journal=self.journal,
             clock=self.clock,
             describe=self.describe,
-            incident=str(one.event.get("url", "")),
-            extra={
-                "served": True,
-                "keys": list(one.keys),
-                "event": dict(one.event),
-                "notes": list(one.notes),
-            },
+            incident=one.event.url,
+            extra=data_of(Proposed, served=True, keys=one.keys, event=one.event, notes=one.notes),
             complete=False,
         )
 
     def _already(self, one: Wanted, states: Iterable[RunState]) -> tuple[Became, str] | None:
         """What the journal says that became of this event before the process died."""
         for state in states:
-            runbook, seen = str(state.proposed.get("runbook", "")), self._told.get(state.id, -1)
-            if seen < 0 and state.proposed.get("event"):
-                self._known[_name(runbook, state.proposed["event"])] = (Became.PROPOSED, state.id)
+            runbook, seen = state.proposed.runbook, self._told.get(state.id, -1)
+            if seen < 0 and state.proposed.event:
+                self._known[_name(runbook, state.proposed.event)] = (Became.PROPOSED, state.id)
             for joined in state.joined[max(seen, 0) :]:
-                self._known[_name(runbook, joined["event"])] = (Became.JOINED, state.id)
+                self._known[_name(runbook, joined.event)] = (Became.JOINED, state.id)
             self._told[state.id] = len(state.joined)
         return self._known.get(_name(one.runbook.name, one.event))
 
@@ -159,8 +155,8 @@ class Intake:
         """Runs of this runbook that events proposed within the last minutes."""
         now_ms = self.clock.now_ms()
         return sum(
-            state.proposed.get("runbook") == one.runbook.name
-            and bool(state.proposed.get("served"))
+            state.proposed.runbook == one.runbook.name
+            and state.proposed.served
             and now_ms - _ms(state.proposed_at) < _WINDOW_MS
             for state in states
         )
@@ -179,12 +175,12 @@ class Intake:
 
 
 def _actor(one: Wanted) -> Actor:
-    return Actor(f"hook/{one.event['source']}", Strength.MACHINE)
+    return Actor(f"hook/{one.event.source}", Strength.MACHINE)
 
 
-def _name(runbook: str, event: Mapping[str, Any]) -> tuple[str, ...]:
+def _name(runbook: str, event: OutsideEvent) -> tuple[str, ...]:
     """What makes an event the same one for a runbook."""
-    return (runbook, *(str(event.get(name, "")) for name in ("source", "delivery", "key")))
+    return (runbook, event.source, event.delivery, event.key)
 
 
 def _ms(at: str) -> int:

@@ -90,9 +90,8 @@ class Reconciler:
 def _is_known(event: Incoming, source: str, states: Iterable[RunState]) -> bool:
     """Whether a run has this news, or later news, of the same thing from the same source."""
     for state in states:
-        told = [state.proposed.get("event", {}), *(j.get("event", {}) for j in state.joined)]
-        for known in told:
-            same = known.get("source") == source and known.get("about") == event.about
-            if same and str(known.get("at", "")) >= event.at:
+        for known in (state.proposed.event, *(joined.event for joined in state.joined)):
+            same = known is not None and (known.source, known.about) == (source, event.about)
+            if known is not None and same and known.at >= event.at:
                 return True
     return False

@@ -17,7 +17,8 @@ from respond.adapters.prompt.nobody_there import ServedPrompt
 from respond.adapters.store.run_lock import RunLocks
 from respond.core.approval import Request, Standing, able
 from respond.core.events import Actor, Event, Kind, Strength
-from respond.core.fold import RunState, RunStatus
+from respond.core.fold import RunState
+from respond.core.recorded import AskKind, Parked, data_of
 from respond.core.runbook import Runbook
 from respond.engine.telling import tell, tell_of_a_request
 from respond.errors import (
@@ -43,7 +44,7 @@ __all__ = ["Carried", "Carrier"]
 _TELLERS: Final = 2
 """Notices that are sent at the same time."""
 
-_FOR_PEOPLE: Final = ("inputs", "question", "task")
+_FOR_PEOPLE: Final = (AskKind.INPUTS, AskKind.QUESTION, AskKind.TASK)
 """What a run waits for that people are told of here; of an approval they are told when asked."""
 
 _LOOK_FOR_STOP_S: Final = 0.5
@@ -90,7 +91,7 @@ class Carrier:
         if state is None or self._stopped:
             return
         try:
-            runbook = self.load_runbook(str(state.proposed["runbook"]))
+            runbook = self.load_runbook(state.proposed.runbook)
             session = self.open_session(state, runbook)
         except RespondError as error:
             self._say(run, "run.not-ready", error)
@@ -136,14 +137,10 @@ class Carrier:
 
     def _record(self, state: RunState, error: RespondError) -> None:
         """Record why a run could not be looked at; once, until something else happens to it."""
-        if state.parked.get("why") == error.what:
+        if state.parked.why == error.what:
             return
-        told = {
-            "why": error.what,
-            "reason": error.why,
-            "do": error.do,
-            "exit": int(error.exit_code),
-        }
+        code = error.exit_code
+        told = data_of(Parked, why=error.what, reason=error.why, do=error.do, exit=code)
         machine = Actor("respond", Strength.MACHINE)
         self.entry.journal.append(Event(Kind.PARKED, state.id, "", machine, told))
 
@@ -159,9 +156,7 @@ class Carrier:
     def _tell_who_is_needed(self, run: str) -> None:
         """A run that waits for an input, an answer or somebody's hands says so, once for each."""
         state = self.board.state(run)
-        asks = state.parked.get("asks", {}) if state is not None else {}
-        waits = state is not None and state.status is RunStatus.PARKED
-        if state is not None and waits and asks.get("kind") in _FOR_PEOPLE and not self._stopped:
+        if state is not None and state.asks.kind in _FOR_PEOPLE and not self._stopped:
             self._telling.submit(self._tell, state, None)
 
     def _asked(self, live: LiveRun, request: Request, persons: tuple[str, ...]) -> None:
@@ -174,7 +169,7 @@ class Carrier:
 
     def _tell(self, state: RunState, request: Request | None) -> None:
         try:
-            runbook = self.load_runbook(str(state.proposed["runbook"]))
+            runbook = self.load_runbook(state.proposed.runbook)
             session = self.open_session(state, runbook)
         except RespondError as error:
             self._say(state.id, "notice.failed", error)
@@ -187,7 +182,7 @@ class Carrier:
             else:
                 people = self.entry.people
                 deciding = tuple(p.id for p in people.persons if people.approver in p.roles)
-                about = f"waits:{str(state.parked['asks']['id'])[:16]}"
+                about = f"waits:{state.parked.asks.id[:16]}"
                 told = tell(engine, about, "person-needed", deciding)
             if not told:
                 self.log.warning("notice.reached-nobody", run=state.id, do="tell them yourself")

@@ -596,7 +596,7 @@ def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
                 run=state.id,
                 prompt=lambda *_: ServedPrompt(lambda: None, question_lines, click),
                 progress=lambda _: QuietProgress(),
-                by_hand=bool(proposed.get("by_hand")),
+                by_hand=proposed.by_hand,
                 systems=systems_of(runbook),
                 served=served,
             )
@@ -606,8 +606,8 @@ def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
             progress=lambda _: QuietProgress(),
             runbook=runbook,
             run=state.id,
-            chosen=str(proposed.get("connection", "")),
-            by_hand=bool(proposed.get("by_hand")),
+            chosen=proposed.connection,
+            by_hand=proposed.by_hand,
             served=served,
         )
 

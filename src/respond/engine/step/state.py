@@ -147,6 +147,5 @@ class LiveStep:
         return {
             w.key: w.value
             for w in self.state.writes
-            if w.status is WriteStatus.DONE
-            and not (blind_only and w.write["proof"] == Proof.SEEN.value)
+            if w.status is WriteStatus.DONE and not (blind_only and w.write.proof is Proof.SEEN)
         }

@@ -15,6 +15,7 @@ from respond.core.events import Kind
 from respond.core.fold import As
 from respond.core.plan import write_key
 from respond.core.questions import AskByHand, AskPerson, Decision
+from respond.core.recorded import Confirmed, data_of
 from respond.core.runbook import Phase
 from respond.core.script import Again, Done, Effect, NotYet, Person, Write
 from respond.core.shapes import ShapeError
@@ -191,7 +192,8 @@ class StepRun:
         )
         if answer.decision not in (Decision.YES, Decision.BY_HAND):
             return failed(at, error)
-        at.add(Kind.CONFIRMED, by=answer.by or at.operator, decision="by-hand", why=error.what)
+        told = data_of(Confirmed, decision=Decision.BY_HAND, why=error.what)
+        at.add(Kind.CONFIRMED, by=answer.by or at.operator, **told)
         try:
             return self._to_the_end()
         except StepOpenError as open_:
@@ -229,7 +231,8 @@ class StepRun:
             )
             if answer.decision is not Decision.YES:
                 return left_open(at, f"could not be done by hand: {error.what}")
-            at.add(Kind.CONFIRMED, by=answer.by or at.operator, decision="word", says=[write.says])
+            told = data_of(Confirmed, decision=Decision.WORD, says=[write.says])
+            at.add(Kind.CONFIRMED, by=answer.by or at.operator, **told)
         says = "done by hand, could not be looked at"
         observe(at, As.YOUR_WORD, Done(None, says=says, proved=False), why=error.what)
         return Absent("done by hand; nothing could be read")
