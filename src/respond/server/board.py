@@ -125,12 +125,6 @@ class Board:
         with self._lock:
             return tuple(self._unreadable)
 
-    def changed_since(self, size: int) -> frozenset[str]:
-        """Runs that have records beyond the first ``size`` of the journal."""
-        with self._lock:
-            self._catch_up()
-            return frozenset(run for run, s in self._states.items() if s.last_seq >= size)
-
     def _catch_up(self) -> None:
         if self._journal.head().size == self._size:
             return
