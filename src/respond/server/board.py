@@ -188,7 +188,7 @@ def checker(path: Path, keys: KeyStore) -> Callable[[], Report]:
     """What verifies the journal at a path, with the key and the mark that the key store has."""
 
     def check() -> Report:
-        from respond.adapters.store.journal_sqlite import outside_evidence  # noqa: PLC0415 - slow
+        from respond.adapters.store.read_only import outside_evidence  # noqa: PLC0415 - slow
         from respond.audit.source import verify_file  # noqa: PLC0415 - slow
 
         public, mark = outside_evidence(path, keys)
