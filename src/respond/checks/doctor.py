@@ -443,7 +443,7 @@ class Doctor:
                 'add a [[person]] with roles = ["admin"] to respond.toml',
             )
         for each in records:
-            if not each.emails and not each.slack:
+            if not each.emails and not each.accounts.get("slack"):
                 yield Finding(
                     "persons",
                     f"{each.id} has neither e-mail nor Slack id",

@@ -24,10 +24,11 @@ __all__ = [
     "Ask",
     "CarriedBy",
     "CredentialRefusedError",
-    "PersonId",
+    "OwnKey",
     "Probe",
     "Probed",
     "Probing",
+    "Reaches",
     "Reads",
     "Refusals",
     "Right",
@@ -329,11 +330,20 @@ class CarriedBy(Enum):
     NOTHING = ""
 
 
+class Reaches(Enum):
+    """Whom a channel reaches; those that stand first are preferred."""
+
+    EACH = "each person alone, and it can be looked up that they were told"
+    MANY = "many with one letter, and nobody can look up what became of it"
+    ON_CALL = "whoever is on call"
+
+
 @dataclass(frozen=True, slots=True)
-class PersonId:
-    """How the vendor's own id of somebody looks, which a ``[[person]]`` may have.
+class OwnKey:
+    """A key of ``respond.toml`` that is there for this vendor: one of its ids.
 
     Attributes:
+        wanted: What a fault calls it.
         pattern: A regular expression over all of it.
         says: What the key is, for the table of keys.
     """
@@ -370,7 +380,12 @@ class Vendor:
             that they never kill our own access.
         snippet: What to paste into ``respond.toml``; ``{name}`` is the connection's.
         nicknames: Names of connections that probably mean this system.
-        channel: People can be told through it: the name of the channel in ``[notify]``.
+        person_id: How its own id of somebody looks: a key of ``[[person]]`` with its name.
+        notify_keys: Its keys of ``[notify]``, by name.
+        channel: Module with ``CHANNEL``, how people are told through it; empty: they cannot be.
+        reaches: Whom the channel reaches.
+        clicks: People can answer there with a button; what a source of its name brings are clicks.
+        aside: An incident is hardly ever about an account there: it keeps secrets, or is anything.
         simulated: Module of its simulated counterpart; empty: there is none.
     """
 
@@ -397,8 +412,12 @@ class Vendor:
     spares_own: bool = False
     snippet: str = ""
     nicknames: Collection[str] = ()
-    person_id: PersonId | None = None
-    channel: bool = False
+    person_id: OwnKey | None = None
+    notify_keys: Mapping[str, OwnKey] = _nothing()
+    channel: str = ""
+    reaches: Reaches = Reaches.EACH
+    clicks: bool = False
+    aside: bool = False
     simulated: str = ""
 
     @property

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,10 +39,21 @@ from respond.formats.project.server_tables import (
     read_server,
     read_sources,
 )
-from respond.formats.project.toml_keys import NAME, PLAIN_NAME, SENDERS, SYSTEMS, TABLES, TOP, Key
+from respond.formats.project.toml_keys import (
+    ACCOUNTS,
+    NAME,
+    NOTIFY_OWN,
+    PLAIN_NAME,
+    SENDERS,
+    SYSTEMS,
+    TABLES,
+    TOP,
+    Key,
+)
 from respond.formats.project.toml_positions import Path as KeyPath
 from respond.formats.project.toml_values import FILE, Values
 from respond.formats.secret_looks import looks_secret
+from respond.systems import takes_clicks
 
 __all__ = [
     "FILE",
@@ -215,7 +226,11 @@ class _Reading(Values):
                    if key in values}  # fmt: skip
             if bool(own.get("oidc_issuer")) != bool(own.get("oidc_subject")):
                 self.fault(path, "'oidc_issuer' and 'oidc_subject' belong together")
-            made.append(PersonConfig(PersonRecord(**values), **own))
+            accounts = _popped(values, ACCOUNTS)
+            record = PersonRecord(
+                **values, accounts=accounts, clicks=any(map(takes_clicks, accounts))
+            )
+            made.append(PersonConfig(record, **own))
         return tuple(made)
 
     def _check_one_person(
@@ -226,7 +241,7 @@ class _Reading(Values):
         marks += [("emails", email.casefold()) for email in values.get("emails", ())]
         marks += [("logins", login.casefold()) for login in values.get("logins", ())]
         marks += [("ssh_keys", " ".join(key.split()[:2])) for key in values.get("ssh_keys", ())]
-        marks += [(key, values[key]) for key in ("slack", "pagerduty") if values.get(key)]
+        marks += [(key, values[key]) for key in ACCOUNTS if values.get(key)]
         if values.get("oidc_subject"):
             marks.append(("oidc_subject", f"{values.get('oidc_issuer')} {values['oidc_subject']}"))
         for key, value in marks:
@@ -243,10 +258,7 @@ class _Reading(Values):
         self, values: Mapping[str, Any], path: KeyPath, called: dict[str, tuple[str, str]]
     ) -> None:
         """A login that is another person's id or address would let one stand for the other."""
-        given = [
-            ("id", values["id"]),
-            *((key, values.get(key, "")) for key in ("slack", "pagerduty")),
-        ]
+        given = [("id", values["id"]), *((key, values.get(key, "")) for key in ACCOUNTS)]
         given += [(key, each) for key in ("emails", "logins") for each in values.get(key, ())]
         for key, word in given:
             if word:
@@ -275,7 +287,8 @@ class _Reading(Values):
         values = self.values(raw.get("notify", {}), "notify", ("notify",))
         if "from" in values:
             values["sender"] = values.pop("from")
-        return NotifyConfig(**values)
+        own = _popped(values, NOTIFY_OWN)
+        return NotifyConfig(**values, own=own)
 
     def links(self, raw: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
         made: dict[str, Mapping[str, str]] = {}
@@ -310,3 +323,8 @@ class _Reading(Values):
                 hint = did_you_mean(holder, project.connections)
                 what = f"the sink names the connection '{showable(holder)}', which is not there"
                 self.fault(("connections", name, "sink"), what, hint)
+
+
+def _popped(values: dict[str, Any], keys: Iterable[str]) -> dict[str, str]:
+    """Take these keys out of a table; those that say something."""
+    return {key: value for key in keys if (value := values.pop(key, ""))}

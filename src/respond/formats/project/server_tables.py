@@ -38,10 +38,10 @@ def read_sources(values: Values, raw: Mapping[str, Any]) -> dict[str, SourceConf
         if "sender" not in given:
             continue
         source = SourceConfig(name=name, **given)
-        if not source.runbooks and source.sender != "slack" and "runbooks" not in table:
+        if not source.runbooks and not source.brings_clicks and "runbooks" not in table:
             what = f"[sources.{showable(name)}] needs 'runbooks': those that it may propose"
             values.fault(path, what)
-        elif not source.runbooks and source.sender != "slack":
+        elif not source.runbooks and not source.brings_clicks:
             values.fault((*path, "runbooks"), "'runbooks' must not be empty")
         made[name] = source
     return made

@@ -5,6 +5,7 @@ One table; the reader goes by it, and ``docs/configuration.md`` is held to it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -12,10 +13,13 @@ from typing import Final, TypeAlias
 
 from respond.core.policy import Chat, Confirm, TwoPeople
 from respond.formats.runbook.fitting import span_text
-from respond.systems import connectable
+from respond.systems import by_preference, channels, connectable
+from respond.systems.vendor import OwnKey, Reaches
 
 __all__ = [
+    "ACCOUNTS",
     "NAME",
+    "NOTIFY_OWN",
     "PLAIN_NAME",
     "SENDERS",
     "SYSTEMS",
@@ -178,6 +182,17 @@ _HOST: Final = Text("a host name", r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9]
 _LISTEN: Final = Text("an address such as 127.0.0.1 or ::", r"[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}")
 _SCOPE: Final = Text("the name of a scope", r"[A-Za-z0-9:/._-]{1,100}")
 
+ACCOUNTS: Final = {v.name: v.person_id for v in by_preference() if v.person_id is not None}
+"""Keys of a ``[[person]]``, each of which is their id in the system of that name."""
+
+NOTIFY_OWN: Final = {name: key for v in by_preference() for name, key in v.notify_keys.items()}
+_TOLD_BY: Final = json.dumps(list(channels(Reaches.EACH, Reaches.MANY)))
+
+
+def _own(key: OwnKey) -> Key:
+    return Key(Text(key.wanted, key.pattern), '""', key.says)
+
+
 TABLES: Final[Mapping[str, Mapping[str, Key]]] = MappingProxyType(
     {
         "connections.NAME": {
@@ -220,10 +235,7 @@ TABLES: Final[Mapping[str, Mapping[str, Key]]] = MappingProxyType(
             "logins": Key(List(_LOGIN), "[]", "Names of their accounts on machines where respond "
                           "runs."),
             "roles": Key(List(PLAIN_NAME), "[]", "Such as admin and approver."),
-            "slack": Key(Text("a Slack user id", "[UW][A-Z0-9]{2,20}"), '""',
-                         "Slack user id, such as U024BE7LH."),
-            "pagerduty": Key(Text("a PagerDuty user id", "[A-Z0-9]{3,20}"), '""',
-                             "PagerDuty user id."),
+            **{name: _own(key) for name, key in ACCOUNTS.items()},
             "ssh_keys": Key(List(_SSH_KEY), "[]", "Public keys that sign approvals."),
             "oidc_issuer": Key(Address(), '""', "Who signs this person's ID tokens."),
             "oidc_subject": Key(Text(), '""', "The person's sub there."),
@@ -235,13 +247,10 @@ TABLES: Final[Mapping[str, Mapping[str, Key]]] = MappingProxyType(
                         "Where the signing key is. file is for servers, and verify says so."),
         },
         "notify": {
-            "channels": Key(List(Words(("slack", "email", "pagerduty"))), '["slack", "email"]',
+            "channels": Key(List(Words(tuple(channels()))), _TOLD_BY,
                             "How people are told, in order of preference."),
             "from": Key(_ADDRESS, '""', "Address that mail comes from."),
-            "slack_channel": Key(Text("a Slack channel id", "[CG][A-Z0-9]{2,20}"), '""',
-                                 "Channel for notices to everybody."),
-            "pagerduty_service": Key(Text("a PagerDuty service id", "[A-Z0-9]{3,20}"), '""',
-                                     "Service whose on-call person is paged."),
+            **{name: _own(key) for name, key in NOTIFY_OWN.items()},
             "smtp_host": Key(_HOST, '""', "Mail server."),
             "smtp_port": Key(Number(1, 65_535), "587", "Its port."),
         },

@@ -38,6 +38,7 @@ from respond.core.showable import showable, showable_host
 from respond.core.values import Late
 from respond.errors import StepFailedError
 from respond.systems.arguments import ArgumentError, one_line
+from respond.systems.people.messages import Button
 from respond.systems.people.recipients import refuse_kept_out
 from respond.systems.slack.accounts import PEOPLE_A_PAGE, find, ourselves
 from respond.systems.slack.replies import (
@@ -54,7 +55,6 @@ from respond.systems.slack.replies import (
 )
 
 __all__ = [
-    "Button",
     "ChannelId",
     "DirectMessage",
     "PostMessage",
@@ -75,25 +75,6 @@ _TEXT_MAX: Final = 40_000
 _MESSAGES_A_PAGE: Final = "200"
 _CLOCKS_APART_S: Final = 3600
 """How far our clock may be ahead of Slack's; history is read from that long before the run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Button:
-    """A button under a message, and the question that Slack puts before a click counts.
-
-    Attributes:
-        id: Which button it is, for whoever reads the click.
-        value: Comes back with the click as it is. Anybody in the conversation can read it.
-        says: Its label, at most 75 characters.
-        title: Of the question, at most 100 characters.
-        asks: The question, at most 300 characters.
-    """
-
-    id: str
-    value: str
-    says: str
-    title: str
-    asks: str
 
 
 @dataclass(frozen=True, slots=True)

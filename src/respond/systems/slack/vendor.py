@@ -14,7 +14,7 @@ from respond.systems.vendor import (
     EVERY_SURFACE,
     Allowed,
     CredentialRefusedError,
-    PersonId,
+    OwnKey,
     Probed,
     Probing,
     Reads,
@@ -141,9 +141,15 @@ VENDOR: Final = Vendor(
 system = "slack"
 account = "T0123456789" # id of the workspace
 """,
-    person_id=PersonId(
+    person_id=OwnKey(
         "a Slack user id", "[UW][A-Z0-9]{2,20}", "Slack user id, such as U024BE7LH."
     ),
-    channel=True,
+    notify_keys={
+        "slack_channel": OwnKey(
+            "a Slack channel id", "[CG][A-Z0-9]{2,20}", "Channel for notices to everybody."
+        )
+    },
+    channel="respond.systems.slack.channel",
+    clicks=True,
     simulated="respond.company.slack",
 )  # fmt: skip
