@@ -24,6 +24,7 @@ __all__ = [
     "Ask",
     "CarriedBy",
     "CredentialRefusedError",
+    "NoInSuccess",
     "OwnKey",
     "Probe",
     "Probed",
@@ -139,6 +140,26 @@ class Refusals:
     code: str = ""
     hints: Mapping[str, str] = _nothing()
     dead: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class NoInSuccess:
+    """How a vendor says no with a status of success, as ``rest.dig`` takes the places.
+
+    Attributes:
+        unless: Where true stands, or it is a no.
+        code: Where its own word for that stands.
+        hints, dead: As for ``Refusals``.
+        maybe: The words after which part of the work may have been done.
+        lacks: Where the right stands that was missing.
+    """
+
+    unless: str
+    code: str
+    hints: Mapping[str, str] = _nothing()
+    dead: frozenset[str] = frozenset()
+    maybe: frozenset[str] = frozenset()
+    lacks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,6 +421,7 @@ class Vendor:
     settle_s: int = 10
     reads: Reads = Reads()
     refusals: Refusals = Refusals()
+    no_in_success: NoInSuccess | None = None
     waits: Waits = Waits()
     schemes: Mapping[str, Scheme] = field(
         default_factory=lambda: {EVERY_SURFACE: Scheme(SentAs.HEADER)}
