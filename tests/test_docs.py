@@ -9,13 +9,7 @@ from pathlib import Path
 import pytest
 
 from respond.cli.main import COMMANDS, run
-from respond.company.injected_faults import (
-    HTTP_KINDS,
-    HTTP_SYSTEMS,
-    MAIL_KINDS,
-    MAIL_SYSTEM,
-    parse_fault,
-)
+from respond.company import HTTP_KINDS, MAIL_KINDS
 from respond.company.rehearsal import Rehearsal
 from respond.core.approval import NAMESPACE, Moment, Request, Verdict, answer_text
 from respond.core.events import Kind, Strength
@@ -77,13 +71,11 @@ def test_the_page_on_rehearsals_has_all_that_can_be_broken_and_all_of_the_story(
     page = (DOCS / "rehearsal.md").read_text(encoding="utf-8")
     rehearsal = Rehearsal.start()
     try:
-        names = sorted(rehearsal.story)
+        for name in (*rehearsal.before, *HTTP_KINDS, *MAIL_KINDS, *rehearsal.story):
+            assert f"`{name}`" in page, name
+        rehearsal.arm(re.findall(r"--fault \"?([a-z]+:[^\n\"]+?)\"?(?: --|\n)", page))
     finally:
         rehearsal.close()
-    for name in (*HTTP_SYSTEMS, *HTTP_KINDS, MAIL_SYSTEM, *MAIL_KINDS, *names):
-        assert f"`{name}`" in page, name
-    for text in re.findall(r"--fault \"?([a-z]+:[^\n\"]+?)\"?(?: --|\n)", page):
-        parse_fault(text)
 
 
 def blocks(name: str, kind: str) -> list[str]:

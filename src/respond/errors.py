@@ -74,6 +74,11 @@ class RespondError(Exception):
         self.why = why
         self.do = do
 
+    @property
+    def sentence(self) -> str:
+        """What happened and why, for where there is one line."""
+        return f"{self.what}: {self.why}" if self.why else self.what
+
     def __str__(self) -> str:
         lines = [self.what]
         if self.why:

@@ -2,14 +2,7 @@ import pytest
 
 from respond.adapters.clock import SystemClock
 from respond.adapters.http.request import WriteRefusedError
-from respond.adapters.routing import (
-    NOT_HTTP,
-    LocalPen,
-    Opener,
-    RouterPen,
-    RouterReader,
-    keep_own,
-)
+from respond.adapters.routing import NOT_HTTP, LocalPen, Opener, RouterPen, RouterReader, keep_own
 from respond.adapters.secrets.credential_store import CredentialStore
 from respond.adapters.secrets.redactor import Redactor
 from respond.core.script import Call, Reply

@@ -101,7 +101,7 @@ def test_an_input_that_is_given_after_people_were_asked_changes_nothing_they_agr
             entry(stage), stage.runbook, stage.run, Actor("kim", Strength.SIGNED_ON),
             Given({"who": "ana@example.com"}), describe_secret,
         )  # fmt: skip
-    if now(stage).proposed["subject"]:
+    if now(stage).proposed.subject:
         with pytest.raises(RefusedByPersonError):
             say(stage, ANA, nonce=asked.nonce)
 

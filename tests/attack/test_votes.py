@@ -29,6 +29,7 @@ from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import IllegalEventError, RunStatus, fold
 from respond.core.policy import Policy, TwoPeople
 from respond.core.questions import AskStart
+from respond.core.recorded import AskKind
 from respond.engine.undo import undo_run
 from respond.errors import ExitCode, RefusedByPersonError, RespondError
 from respond.people.answers import answer, asked_now, decide
@@ -393,9 +394,9 @@ def test_who_may_not_say_no_may_not_quit_by_way_of_a_question() -> None:
     advance(stage)
     stage.clock.advance(1_801)
     advance(stage)
-    asks = now(stage).parked["asks"]
+    asks = now(stage).parked.asks
     with pytest.raises(RefusedByPersonError):
-        answer(entry(stage), stage.run, KIM, asks["id"], "quit")
+        answer(entry(stage), stage.run, KIM, asks.id, "quit")
 
 
 def test_a_question_s_quit_is_recorded_as_theirs_who_said_it() -> None:
@@ -404,7 +405,7 @@ def test_a_question_s_quit_is_recorded_as_theirs_who_said_it() -> None:
     advance(stage)
     stage.clock.advance(1_801)
     advance(stage)
-    answer(entry(stage), stage.run, ANA, now(stage).parked["asks"]["id"], "quit")
+    answer(entry(stage), stage.run, ANA, now(stage).parked.asks.id, "quit")
     advance(stage)
     (quit_,) = [
         r
@@ -412,7 +413,7 @@ def test_a_question_s_quit_is_recorded_as_theirs_who_said_it() -> None:
         if r.event.kind is Kind.CONFIRMED and r.event.data["decision"] == "quit"
     ]
     assert quit_.event.actor.id == "ana"
-    assert PAGER.id not in str(now(stage).ended["say"])
+    assert PAGER.id not in str(now(stage).ended.say)
 
 
 @pytest.mark.promise("P8")
@@ -429,5 +430,5 @@ def test_more_than_the_limit_is_let_through_by_an_approver_and_not_by_anybody() 
     say(stage, ANA)
     stage.boxes.put("c", "old")
     advance(stage)
-    asks = now(stage).parked["asks"]
-    assert asks["kind"] == "approval", asks
+    asks = now(stage).parked.asks
+    assert asks.kind is AskKind.APPROVAL, asks

@@ -26,6 +26,7 @@ from respond.company.crash_points import Killed
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunStatus
 from respond.core.policy import Policy
+from respond.core.recorded import AskKind
 from respond.core.script import Call, Connection
 from respond.errors import ExitCode, NotReadyError, RespondError
 from respond.people.answers import answer, asked_now
@@ -89,7 +90,7 @@ def test_the_request_for_the_plan_can_still_be_answered_after_one_for_a_step() -
     stage.advance()
     assert "DELETE /box/a" in stage.boxes.writes
     assert now(stage).status is RunStatus.PARKED
-    assert now(stage).parked["asks"]["kind"] == "approval"
+    assert now(stage).parked.asks.kind is AskKind.APPROVAL
     assert asked_now(now(stage)) is not None
 
 
@@ -143,12 +144,12 @@ def test_two_other_runs_at_work_there_are_two_questions_and_no_more() -> None:
     asked = 0
     for _ in range(8):
         advance(third)
-        asks = now(third).parked["asks"]
-        if asks["kind"] == "approval":
+        asks = now(third).parked.asks
+        if asks.kind is AskKind.APPROVAL:
             break
         asked += 1
-        answer(entry(third), third.run, BEN, asks["id"], asks["words"][0])
-    assert now(third).parked["asks"]["kind"] == "approval"
+        answer(entry(third), third.run, BEN, asks.id, asks.words[0])
+    assert now(third).parked.asks.kind is AskKind.APPROVAL
     assert asked == 2
 
 
@@ -159,13 +160,13 @@ def test_an_answer_that_comes_while_the_run_looks_is_not_lost() -> None:
     advance(stage)
     say(stage, ANA)
     advance(stage)
-    task = now(stage).parked["asks"]
-    assert task["kind"] == "task"
+    task = now(stage).parked.asks
+    assert task.kind is AskKind.TASK
     once = itertools.count()
 
     def meanwhile(_: Call) -> None:
         if next(once) == 0:
-            answer(entry(stage), stage.run, BEN, task["id"], "cannot")
+            answer(entry(stage), stage.run, BEN, task.id, "cannot")
 
     stage.boxes.broken = meanwhile
     carried(stage)
@@ -179,8 +180,8 @@ def test_an_answer_outlives_a_session_that_could_not_be_opened() -> None:
     advance(stage)
     say(stage, ANA)
     advance(stage)
-    task = now(stage).parked["asks"]
-    answer(entry(stage), stage.run, BEN, task["id"], "cannot")
+    task = now(stage).parked.asks
+    answer(entry(stage), stage.run, BEN, task.id, "cannot")
 
     def no_session(*_: Any) -> Any:
         raise NotReadyError("the credential cio is not there")

@@ -7,13 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respond.audit.canonical import (
-    DEPTH_MAX,
-    INTEGER_MAX,
-    NotCanonicalError,
-    decode,
-    encode,
-)
+from respond.audit.canonical import DEPTH_MAX, INTEGER_MAX, NotCanonicalError, decode, encode
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 INTEGERS = st.integers(-INTEGER_MAX, INTEGER_MAX)

@@ -9,11 +9,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.browser.browser_kit import chromium, chromium_path, sign_on  # noqa: E402 - the path
-from tests.server.page_kit import (  # noqa: E402 - the path
-    Night,
-    provider,
-    served,
-)
+from tests.server.page_kit import Night, provider, served  # noqa: E402 - the path
 
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 

@@ -76,4 +76,4 @@ def test_two_people_follow_the_notice_agree_and_see_it_end(
             page.context.close()
         ended = served.run()
         assert {vote.who.id for vote in ended.votes} == {"ana", "ben"}
-        assert ended.ended["exit"] == 0
+        assert ended.ended.exit == 0

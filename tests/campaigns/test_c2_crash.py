@@ -13,13 +13,7 @@ from pathlib import Path
 import pytest
 
 from respond.errors import ExitCode
-from respond.testing.crashing import (
-    HANDS,
-    RUNBOOKS,
-    crash_and_resume,
-    undisturbed,
-    wrong_with,
-)
+from respond.testing.crashing import HANDS, RUNBOOKS, crash_and_resume, undisturbed, wrong_with
 
 SEED = 20261123
 DOUBLES = 16

@@ -92,7 +92,7 @@ def test_what_changed_since_the_plan_is_asked_and_no_writes_nothing(
         assert stage.state.step(step).writes == ()
         if step == "shut":  # That set is taken in the run: what is off already is not in it.
             assert code is ExitCode.FAILED
-            assert "was planned, and was not there any more" in stage.state.ended["say"]
+            assert "was planned, and was not there any more" in stage.state.ended.say
             return
         assert code is ExitCode.PARKED
         assert stage.state.status is RunStatus.PARKED

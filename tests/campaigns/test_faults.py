@@ -53,7 +53,7 @@ def strike(folder: Path, name: str, fault: str, base: Ran) -> str:
         assert stage.state is not None
         ends = [s.conclusion for s in stage.state.steps.values() if s.conclusion is not None]
         told = [end.why for end in ends if not end.how.is_good] or [
-            str(stage.state.parked.get("why", "")) or str(stage.state.ended.get("say", ""))
+            stage.state.parked.why or stage.state.ended.say
         ]
         if 0 < twice["email", "mail.accepted"] <= missing["slack", "message.posted"]:
             # With chat down the notice goes by mail, one to all of them.
@@ -119,7 +119,7 @@ def test_mail_that_breaks_is_not_sent_twice(kind: str, tmp_path: Path) -> None:
         assert code in (ExitCode.DONE, ExitCode.FAILED, ExitCode.UNKNOWN)
         assert stage.state is not None
         if code is ExitCode.UNKNOWN:
-            assert "nobody can see" in stage.state.parked["why"]
+            assert "nobody can see" in stage.state.parked.why
 
 
 def test_a_containment_that_is_refused_goes_on_by_hand(tmp_path: Path) -> None:

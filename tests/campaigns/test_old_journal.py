@@ -1,17 +1,41 @@
-"""An old copy of the journal is put back while a run waits: the tool must not believe it."""
+"""Journals of before: one is put back while a run waits, and those of an older version are read."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import shutil
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from respond.adapters.prompt.terminal import AutoPrompt
+from respond.audit.body import read_body, write_body
+from respond.core.events import Actor, Event, Kind, Record, Strength
+from respond.core.fold import fold_all
+from respond.core.plan import digest_of
 from respond.core.questions import Answer, AskStart, Decision, Question
+from respond.core.recorded import (
+    ApprovalAsked,
+    Confirmed,
+    ConfirmScope,
+    Content,
+    content_of,
+    data_of,
+)
+from respond.core.shapes import encode
 from respond.errors import ExitCode, JournalBrokenError
+from respond.ports import Head
 from respond.testing.runbook_kit import Stage
+from respond.views.json_view import state_json
+from respond.views.report import as_json, report
+
+OLD = Path(__file__).parent.parent / "data" / "old_journals"
+"""What the version before the fold spoke types wrote: ``bodies.jsonl``, each as it is stored, of
+several journals; and ``told.json``, what that version told of them."""
 
 
 class Parks(AutoPrompt):
@@ -49,3 +73,88 @@ def test_an_old_copy_put_back_while_the_run_waits_is_refused(tmp_path: Path) -> 
         with pytest.raises(JournalBrokenError):
             stage.advance()
         assert stage.tally() == made
+
+
+# --- journals of an older version -----------------------------------------------------------------
+
+
+@cache
+def old_bodies() -> tuple[bytes, ...]:
+    return tuple((OLD / "bodies.jsonl").read_bytes().splitlines())
+
+
+def old_records() -> dict[str, list[Record]]:
+    """The records of every journal, by its id."""
+    found: dict[str, list[Record]] = {}
+    for body in map(read_body, old_bodies()):
+        actor = Actor(body.actor, Strength(body.strength))
+        event = Event(Kind(body.kind), body.run, body.step, actor, body.data)
+        record = Record(body.seq, event, body.at, body.mono_ms, body.boot, f"{body.seq:064x}")
+        found.setdefault(body.journal, []).append(record)
+    return found
+
+
+def told(journal: str, records: Sequence[Record]) -> dict[str, Any]:
+    """What every door says of the runs of a journal: status, report, and what was agreed to."""
+    found = {}
+    for run, state in fold_all(records).items():
+        head = Head(journal, len(records), "0" * 64)
+        found[run] = {
+            "status": state_json(state),
+            "report": as_json(report(state, records, head)),
+            "agreed": sorted(state.agreed),
+            "used": sorted(state.used),
+            "votes": [[v.nonce, v.verdict.value, v.who.id, v.reason] for v in state.votes],
+            "requests": [digest_of(r.as_json()) for r in state.requests],
+            "answers": sorted(state.answers),
+            "undone": dict(state.undone),
+            "inputs": encode(state.inputs),
+            "is": [state.is_served, state.cancelled, state.by_word, state.started_by],
+        }
+    return found
+
+
+def as_written(content: Content, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What an event told, as JSON again: the fields that its data had."""
+    if type(content) is Content:
+        return dict(data)
+    asked = content.request.as_json() if isinstance(content, ApprovalAsked) else None
+    every = asked or encode(content)
+    assert every.keys() >= data.keys(), f"{content} lacks {data.keys() - every.keys()}"
+    return {name: _like(data[name], every[name]) for name in data}
+
+
+def _like(old: Any, new: Any) -> Any:
+    """The same of what lies within: what was not said there has its default now."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {name: _like(old[name], new[name]) for name in old}
+    return new
+
+
+def test_what_an_older_version_wrote_is_read_whole_and_written_to_the_same_bytes() -> None:
+    """Each record of before goes through its type and comes back as the bytes that are stored."""
+    kinds = set()
+    for stored in old_bodies():
+        body = read_body(stored)
+        event = Event(Kind(body.kind), body.run, body.step, Actor("", Strength.KEY), body.data)
+        data = as_written(content_of(event), body.data)
+        assert write_body(dataclasses.replace(body, data=data)) == stored
+        kinds.add(event.kind)
+    never_by_a_run = {Kind.CONFIG_CHANGED, Kind.ERASED, Kind.PRUNED, Kind.RESTORED}
+    assert kinds == set(Kind) - never_by_a_run
+
+
+def test_a_journal_of_an_older_version_tells_the_same() -> None:
+    """Status, report and agreements come out word for word as the version before told them."""
+    before = json.loads((OLD / "told.json").read_bytes())
+    assert {journal: told(journal, old) for journal, old in old_records().items()} == before
+
+
+def test_what_is_not_said_is_not_written() -> None:
+    """A field with a default would change the bytes of every record."""
+    scope = ConfirmScope.START
+    assert data_of(Confirmed, decision=Decision.YES, scope=scope, typed="") == {
+        "decision": "yes",
+        "scope": "start",
+        "typed": "",
+    }

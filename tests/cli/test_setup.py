@@ -2,12 +2,14 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pexpect
 import pytest
@@ -292,6 +294,21 @@ def test_doctor_changes_nothing(healthy: Machine, town: Town) -> None:
     assert all(not count.get("writes") for count in counts.values()), counts
 
 
+def test_doctor_reads_the_journal_once(healthy: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What verifies it, its latest time and who went alone come from the same reading."""
+    opened: list[str] = []
+    connect = sqlite3.connect
+
+    def counted(name: str, **more: Any) -> sqlite3.Connection:
+        opened.append(name)
+        found: sqlite3.Connection = connect(name, **more)
+        return found
+
+    monkeypatch.setattr(sqlite3, "connect", counted)
+    assert healthy.run("doctor").code == 0
+    assert sum(str(healthy.journal) in name for name in opened) == 1
+
+
 def files(folder: Path) -> dict[str, bytes]:
     return {
         str(path): path.read_bytes()
@@ -473,7 +490,8 @@ def test_a_clock_behind_the_journal_is_found(
     healthy: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Time was later here before."""
-    monkeypatch.setattr(doctor.Doctor, "_rehearsed", lambda _: iter(()))
+    checks = tuple(check for check in doctor.CHECKS if check is not doctor.rehearsed)
+    monkeypatch.setattr(doctor, "CHECKS", checks)
     made = setup._doctor_for
 
     def behind(places: Places, runbook: str) -> doctor.Doctor:

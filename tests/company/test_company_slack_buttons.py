@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from respond.company import default_company
-from respond.company.slack import METHODS, Call, Slack, SlackError
+from respond.company.slack import METHODS, Slack, SlackCall, SlackError
 from respond.senders import read_click
 
 ANA, BEN, BOT = "U0ANA00001", "U0BEN00001", "U0RESPOND1"
@@ -28,7 +28,7 @@ def confirm(**changed: Any) -> dict[str, Any]:
 
 def post(slack: Slack, to: str, *blocks: Any) -> Any:
     arguments = {"channel": to, "text": "x", "blocks": list(blocks)}
-    return METHODS["chat.postMessage"].handler(Call(slack, slack.user(BOT), arguments))
+    return METHODS["chat.postMessage"].handler(SlackCall(slack, slack.user(BOT), arguments))
 
 
 def buttons(*elements: Any) -> dict[str, Any]:

@@ -98,7 +98,7 @@ class Wire:
         body = b"" if call.body is None else json.dumps(opened(call.body, story)).encode()
         delivery = self.company.receive(
             system,
-            exchange.Request(
+            exchange.SimRequest(
                 call.method, call.surface, "/" + "/".join(parts), parts, query, headers, body
             ),
         )

@@ -23,12 +23,30 @@ from respond.core.fold import (
     verdict,
 )
 from respond.core.plan import Plan
+from respond.core.recorded import SentWrite, Since, StepFailure
+from respond.core.script import Effect, Proof
 from respond.core.shapes import encode
 from respond.errors import ExitCode
 
 DANA = Actor("dana", Strength.CLAIMED)
 PLAN = encode(Plan("boxes", "d", "respond", "real", {}, {}, {}, ()))
-WRITE = {"hands": "tool", "subject": "a", "proof": "seen"}
+SENT = SentWrite(
+    key="k",
+    says="set a to new",
+    verb="set",
+    target="a",
+    where="box",
+    effect=Effect.WRITES,
+    hands="tool",
+    request="PUT /box/a",
+    subject="a",
+    before="old",
+    after="new",
+    proof=Proof.SEEN,
+    undo=False,
+    repeatable=True,
+)
+WRITE = encode(SENT)
 
 
 def record(seq: int, kind: str, step: str = "", run: str = "BX-TEST", **data: Any) -> Record:
@@ -235,24 +253,24 @@ def test_a_yes_at_a_step_covers_those_writes_and_no_others() -> None:
 
 def test_a_wait_counts_from_its_beginning_through_any_number_of_parks() -> None:
     """The second park does not forget when the first one began."""
-    since = {"since": 1, "mono": 1, "boot": "b"}
+    since: dict[str, Any] = {"since": 1, "mono": 1, "boot": "b"}
     state = state_after(
         record(4, "parked", "object", why="waits", waits=since),
         record(5, "parked", why="Ctrl-C"),
     )
-    assert state.waits == {"object": since}
+    assert state.waits == {"object": Since(**since)}
 
 
 # --- the verdict --------------------------------------------------------------------------------
 
 
 def concluded(how: As, **error: Any) -> StepState:
-    end = Conclusion(how, "", None, "", error=error)
+    end = Conclusion(how, "", None, "", error=StepFailure(**error))
     return StepState("one", conclusion=end)
 
 
 def written(status: WriteStatus) -> StepState:
-    return StepState("one", writes=(WriteState(1, "k", status, WRITE),))
+    return StepState("one", writes=(WriteState(1, "k", status, SENT),))
 
 
 @pytest.mark.promise("P6")
@@ -294,4 +312,4 @@ def test_what_another_process_adds_may_cross_the_end_of_the_run(kind: str) -> No
     late = record(10, kind, nonce="n", channel="page", question="q", word="yes", event={})
     state = state_after(ENDED, late)
     assert state.status is RunStatus.ENDED
-    assert state.ended["exit"] == 0
+    assert state.ended.exit == 0

@@ -14,18 +14,15 @@ from respond.company.crash_points import Killed, KilledJournal, Moments
 from respond.core.fold import RunStatus
 from respond.core.policy import Confirm, Policy, TwoPeople
 from respond.core.questions import AskConfirm, AskDrift, AskStart, Decision
-from respond.core.script import Call, Person, Reply
-from respond.errors import (
-    ExitCode,
-    JournalUnusableError,
-    RefusedByPersonError,
-    UsageError,
-)
+from respond.core.script import Call, Connection, Person, Reply
+from respond.errors import ExitCode, JournalUnusableError, RefusedByPersonError, UsageError
 from respond.ports import Intent
+from respond.systems.http.actions import ReadFields
 from respond.testing.crashing import HANDS, RUNBOOKS
 from respond.testing.runbook_kit import Stage
 from respond.testing.settable_clock import SettableClock
 from respond.testing.toy_system import DANA, BoxStage, no_answer, refused, runbook_of
+from respond.wiring.session import systems_of
 
 SET = "  - {id: one, action: box.set, with: {name: a, value: new}}"
 REMOVE = "  - {id: gone, phase: contain, action: box.remove, with: {name: a}}"
@@ -286,7 +283,7 @@ def test_another_branch_than_the_planned_one_is_no_success() -> None:
     at_start(stage, "c", None)
     assert stage.advance() is ExitCode.FAILED
     assert stage.state is not None
-    assert stage.state.ended["say"] == "planned, and not done: set a to new"
+    assert stage.state.ended.say == "planned, and not done: set a to new"
     assert len(asked(stage, AskConfirm)) == 1
 
 
@@ -362,7 +359,7 @@ def test_an_end_after_writes_runs_them_first() -> None:
     assert stage.advance() is ExitCode.DONE
     assert stage.boxes.writes == ["PUT /box/a"]
     assert stage.state is not None
-    assert stage.state.ended["say"] == "enough"
+    assert stage.state.ended.say == "enough"
 
 
 def test_an_end_before_any_write_asks_nothing() -> None:
@@ -379,7 +376,7 @@ def test_an_assert_that_does_not_hold_ends_the_run_before_any_question() -> None
     assert stage.says.asked == []
     assert stage.state is not None
     assert stage.state.status is RunStatus.ENDED
-    assert stage.state.ended["say"] == "not here"
+    assert stage.state.ended.say == "not here"
 
 
 def test_a_look_that_fails_before_the_plan_parks_the_run() -> None:
@@ -454,8 +451,8 @@ def test_what_nobody_can_see_is_left_to_a_person(answer: Decision, said: int) ->
     stage.says.answers = {"AskUnknown": [Decision.LATER, answer]}
     assert stage.advance() is ExitCode.UNKNOWN
     assert stage.state is not None
-    assert "say hello" in stage.state.parked["why"]
-    assert "no answer" in stage.state.parked["reason"]
+    assert "say hello" in stage.state.parked.why
+    assert "no answer" in stage.state.parked.reason
     assert stage.advance() is ExitCode.DONE
     assert len(stage.boxes.said) == said
 
@@ -538,6 +535,32 @@ def test_a_wait_parks_where_nobody_sits_and_ends_in_its_time() -> None:
     assert stage.boxes.writes == ["PUT /box/a"]
 
 
+@pytest.mark.promise("P16")
+def test_a_wait_lasts_as_long_as_its_expression_says() -> None:
+    """An objection period that is worked out is no shorter than one that is written out."""
+    steps = (
+        "  - {id: all, action: box.list}\n  - {id: w, wait: {for: '${{ 600 * size(all.names) }}'}}"
+    )
+    stage = stage_of(steps)
+    began = stage.clock.mono_ms()
+    assert stage.advance() is ExitCode.DONE
+    assert stage.clock.mono_ms() - began == 3 * 600_000
+    assert stage.state is not None
+    assert stage.state.plan is not None
+    assert stage.state.plan.steps[-1].says == "waits 30 min"
+
+
+def test_a_wait_for_what_is_no_duration_fails() -> None:
+    """It is not left out: whoever was to object had no time to."""
+    stage = stage_of(
+        "  - {id: all, action: box.list}\n  - {id: w, wait: {for: '${{ 1 - 2 }}'}}\n" + SET
+    )
+    assert stage.advance() is ExitCode.FAILED
+    assert stage.state is not None
+    assert "no duration" in stage.state.parked.why
+    assert stage.boxes.writes == []
+
+
 def test_a_wait_ends_as_soon_as_it_is_met() -> None:
     """Until is looked at again and again; what it saw is the step's output."""
     steps = (
@@ -554,6 +577,34 @@ def test_a_wait_ends_as_soon_as_it_is_met() -> None:
     stage.boxes.broken = appears
     assert stage.advance() is ExitCode.DONE
     assert stage.how("ready") == "done"
+
+
+THERE = "action: http.read, with: {observe: {path: [boxes, z], pick: [value]}, connection: back}"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        f"wait: {{{THERE}, until: seen.there, within: 5m}}",
+        THERE,
+        "action: http.read, with: {observe: {path: [boxes, z]}}, connection: back",
+    ],
+)
+def test_a_step_looks_through_the_connection_that_it_names(step: str) -> None:
+    """Where a system has several, whatever looks: a plan, a step that runs, and a wait."""
+    doors = {name: Connection(name, "http") for name in ("front", "back")}
+    book = runbook_of(f"  - {{id: ready, {step}}}", actions={"http.read": ReadFields})
+    stage = BoxStage(book, {"z": "here"}, place={"connections": doors})
+    used: set[str] = set()
+    stage.boxes.broken = lambda call: used.add(call.connection)
+    assert stage.advance() is ExitCode.DONE
+    assert used == {"back"}
+
+
+def test_what_only_a_wait_looks_at_is_a_system_of_the_runbook() -> None:
+    """A rehearsal stands it up, and its credential is asked for before the first step."""
+    wait = f"  - {{id: ready, wait: {{{THERE}, until: seen.there, within: 5m}}}}"
+    assert systems_of(runbook_of(wait, actions={"http.read": ReadFields})) == {"http"}
 
 
 @pytest.mark.parametrize(("minutes", "how"), [(4, "done"), (40, "failed")])
@@ -734,9 +785,7 @@ def test_the_end_counts_every_item() -> None:
     stage.boxes.broken = breaking("b")
     assert stage.advance() is ExitCode.FAILED
     assert stage.state is not None
-    assert stage.state.ended["inventory"] == {
-        "each": {"items": 3, "done": 2, "failed": 1, "left": 0}
-    }
+    assert stage.state.ended.inventory == {"each": {"items": 3, "done": 2, "failed": 1, "left": 0}}
 
 
 @pytest.mark.promise("P9")
@@ -751,7 +800,7 @@ def test_an_item_that_appeared_meanwhile_is_named_and_the_run_does_not_succeed()
     stage.boxes.lost = appears
     assert stage.advance() is ExitCode.FAILED
     assert stage.state is not None
-    assert "d appeared while the run went on" in stage.state.ended["say"]
+    assert "d appeared while the run went on" in stage.state.ended.say
 
 
 @pytest.mark.promise("P9")
@@ -768,7 +817,7 @@ def test_a_set_that_cannot_be_listed_again_is_no_success() -> None:
     stage.boxes.broken = broken
     assert stage.advance() is ExitCode.FAILED
     assert stage.state is not None
-    assert "could not be listed again" in stage.state.ended["say"]
+    assert "could not be listed again" in stage.state.ended.say
 
 
 def test_the_journal_is_written_before_the_request_leaves() -> None:

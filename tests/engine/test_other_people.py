@@ -12,16 +12,12 @@ import pytest
 from respond.adapters.prompt.nobody_there import ServedPrompt
 from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
-from respond.core.approval import (
-    Request,
-    Standing,
-    Verdict,
-    answer_text,
-)
+from respond.core.approval import Request, Standing, Verdict, answer_text
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState, RunStatus, fold
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
 from respond.core.questions import AskConfirm, AskDrift, AskStart
+from respond.core.recorded import AskKind
 from respond.core.script import Call, PersonRecord
 from respond.errors import ExitCode, RefusedByPersonError, RespondError, UsageError
 from respond.people.answers import Entry, answer, asked_now, decide, decide_signed
@@ -108,7 +104,7 @@ def test_a_run_that_a_pager_began_waits_with_its_plan_and_has_written_nothing() 
     state = now(stage)
     assert state.plan is not None
     assert request(stage).digest == state.plan.digest
-    assert state.parked["asks"]["kind"] == "approval"
+    assert state.parked.asks.kind is AskKind.APPROVAL
 
 
 @pytest.mark.promise("P10", "P11")
@@ -157,7 +153,7 @@ def test_a_no_wins_over_any_yes() -> None:
     assert say(stage, BEN, Verdict.DENY, reason="not our key") is Standing.DENIED
     assert advance(stage) is ExitCode.REFUSED
     assert stage.boxes.writes == []
-    assert now(stage).ended["say"] == "ben said no: not our key"
+    assert now(stage).ended.say == "ben said no: not our key"
 
 
 @pytest.mark.promise("P11")
@@ -280,7 +276,7 @@ def test_where_nobody_could_agree_nothing_is_asked() -> None:
     stage = served(place={"provable": frozenset()})
     assert advance(stage) is ExitCode.PARKED
     assert stage.events("approval-asked") == []
-    assert "and 0 could" in now(stage).parked["why"]
+    assert "and 0 could" in now(stage).parked.why
 
 
 # --- time -----------------------------------------------------------------------------------------
@@ -336,10 +332,10 @@ def test_when_nobody_agreed_in_time_somebody_can_ask_again() -> None:
     old = request(stage).nonce
     stage.clock.advance(1_801)
     assert advance(stage) is ExitCode.PARKED
-    asks = now(stage).parked["asks"]
-    assert asks["words"][0] == "ask again"
+    asks = now(stage).parked.asks
+    assert asks.words[0] == "ask again"
 
-    answer(entry(stage), stage.run, ANA, asks["id"], "ask again")
+    answer(entry(stage), stage.run, ANA, asks.id, "ask again")
     assert advance(stage) is ExitCode.PARKED
     assert request(stage).nonce != old
     with pytest.raises(UsageError, match="earlier request"):
@@ -493,7 +489,9 @@ def test_where_people_can_prove_themselves_a_claimed_name_destroys_nothing() -> 
 
     signs = at_terminal(REMOVE, policy=Policy(), place={"provable": PROVABLE})
     assert signs.advance(sign=_signed) is ExitCode.DONE
-    assert now(signs).proved["by"] == "dana"
+    proved = now(signs).proved
+    assert proved is not None
+    assert proved.by == "dana"
     assert now(signs).requests == ()
 
 
@@ -506,7 +504,7 @@ def test_a_login_that_is_nobodys_asks_nobody() -> None:
     stage = at_terminal(place={"operator": Actor("root", Strength.CLAIMED)})
     assert stage.advance() is ExitCode.PARKED
     assert stage.events("approval-asked") == []
-    assert "not known who began" in now(stage).parked["why"]
+    assert "not known who began" in now(stage).parked.why
 
 
 # --- alone ----------------------------------------------------------------------------------------
@@ -530,9 +528,10 @@ def test_going_alone_wants_key_reason_and_terminal_and_is_recorded_before_the_fi
     began = stage.clock.mono_ms()
     assert stage.advance(sign=_signed) is ExitCode.DONE
     state = now(stage)
-    assert state.alone["by"] == "dana"
-    assert state.alone["reason"] == "ana and ben cannot be reached"
-    assert state.reviewed == {}
+    assert state.alone is not None
+    assert state.alone.by == "dana"
+    assert state.alone.reason == "ana and ben cannot be reached"
+    assert state.reviewed is None
     events = stage.events()
     assert events.index("break-glass") < events.index("notice") < events.index("intent one")
     assert stage.clock.mono_ms() - began >= 120_000
@@ -563,7 +562,7 @@ def test_going_alone_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(RefusedByPersonError):
         stage.advance(sign=sign)
     assert stage.boxes.writes == []
-    assert now(stage).alone == {}
+    assert now(stage).alone is None
 
 
 @pytest.mark.promise("P14")
@@ -572,7 +571,7 @@ def test_a_server_never_goes_alone() -> None:
     stage = served(place={"alone": "in a hurry"})
     assert advance(stage, sign=_signed) is ExitCode.PARKED
     assert stage.boxes.writes == []
-    assert now(stage).alone == {}
+    assert now(stage).alone is None
 
 
 # --- drift, questions -----------------------------------------------------------------------------
@@ -604,23 +603,23 @@ def test_a_question_is_answered_elsewhere_and_the_run_goes_on() -> None:
 
     stage.boxes.broken = no_deleting
     assert advance(stage) is ExitCode.PARKED
-    asks = now(stage).parked["asks"]
-    assert (asks["kind"], asks["question"]) == ("question", "AskByHand")
+    asks = now(stage).parked.asks
+    assert (asks.kind, asks.question) == (AskKind.QUESTION, "AskByHand")
     with pytest.raises(UsageError, match="answers nothing"):
-        answer(entry(stage), stage.run, BEN, asks["id"], "perhaps")
-    answer(entry(stage), stage.run, BEN, asks["id"], "by-hand")
+        answer(entry(stage), stage.run, BEN, asks.id, "perhaps")
+    answer(entry(stage), stage.run, BEN, asks.id, "by-hand")
     with pytest.raises(UsageError, match="does not ask that now"):
-        answer(entry(stage), stage.run, ANA, asks["id"], "no")
+        answer(entry(stage), stage.run, ANA, asks.id, "no")
 
     # The person's hands are other hands than the agreed ones: people are asked for those.
     assert advance(stage) is ExitCode.PARKED
     assert now(stage).step("gone").by_hand
     say(stage, ANA)
     assert advance(stage) is ExitCode.PARKED
-    task = now(stage).parked["asks"]
-    assert task["kind"] == "task"
+    task = now(stage).parked.asks
+    assert task.kind is AskKind.TASK
     stage.boxes.put("a", None)
-    answer(entry(stage), stage.run, BEN, task["id"], "done")
+    answer(entry(stage), stage.run, BEN, task.id, "done")
     assert advance(stage) is ExitCode.DONE
 
 
@@ -631,9 +630,9 @@ def test_the_subject_answers_no_question_either() -> None:
     advance(stage)
     stage.clock.advance(1_801)
     advance(stage)
-    asks = now(stage).parked["asks"]
+    asks = now(stage).parked.asks
     with pytest.raises(RefusedByPersonError):
-        answer(entry(stage), stage.run, Actor("eve", Strength.KEY), asks["id"], "ask again")
+        answer(entry(stage), stage.run, Actor("eve", Strength.KEY), asks.id, "ask again")
 
 
 # --- signed on another machine --------------------------------------------------------------------

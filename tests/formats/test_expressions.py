@@ -21,12 +21,7 @@ from respond.core.shapes import (
     Time,
 )
 from respond.core.values import Late, SecretHandle, Value
-from respond.formats.expression.expressions import (
-    ExpressionFault,
-    Expressions,
-    Scope,
-    Wants,
-)
+from respond.formats.expression.expressions import ExpressionFault, Expressions, Scope, Wants
 
 USER = Record(
     (

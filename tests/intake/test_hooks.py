@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from respond.core.fold import RunState, RunStatus
 from respond.core.incoming import Delivery, Incoming, Means
+from respond.core.recorded import Proposed
 from respond.core.runbook import InputKind, Runbook
 from respond.errors import UsageError
 from respond.formats.faults import FormatFaults
@@ -127,8 +128,8 @@ def test_an_event_fills_the_inputs_that_its_hook_names() -> None:
         "note": "at billing",
     }
     assert (found.begins, found.lacking, found.notes, found.given.secrets) == (True, (), (), {})
-    assert found.event["source"] == "pager"
-    assert found.event["type"] == "incident.triggered"
+    assert found.event.source == "pager"
+    assert found.event.type == "incident.triggered"
 
 
 @pytest.mark.promise("P13")
@@ -230,7 +231,7 @@ def test_one_event_asks_once_for_one_runbook() -> None:
 
 
 def run(id_: str, keys: tuple[str, ...], status: RunStatus = RunStatus.PARKED) -> RunState:
-    return RunState(id_, status, proposed={"runbook": "leaked-thing", "keys": list(keys)})
+    return RunState(id_, status, proposed=Proposed(runbook="leaked-thing", keys=keys))
 
 
 def test_news_joins_the_open_run_about_the_same_thing() -> None:
@@ -471,7 +472,7 @@ def test_no_payload_changes_what_is_run(
             assert isinstance(value, _TYPES[declared[name]])
         assert set(found.given.values) <= {"key", "since", "note", "who", "used_by"}
         assert found.given.secrets == {}
-        assert (found.event["source"], found.event["sender"]) == ("pager", "pagerduty")
+        assert (found.event.source, found.event.sender) == ("pager", "pagerduty")
         assert found.begins <= (means is Means.BEGINS)
         assert all(len(key) == 64 for key in found.keys)
 

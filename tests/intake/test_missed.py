@@ -20,6 +20,7 @@ from respond.core.script import Call, Reply
 from respond.core.showable import showable
 from respond.core.values import SecretHandle
 from respond.errors import NoAnswerError, StepFailedError, UsageError
+from respond.formats.project.project import KEYRING, NOWHERE, SourceConfig
 from respond.intake.missed import Enriched, enrich, missed
 from respond.ports import Reader
 from respond.senders import SENDERS
@@ -28,11 +29,10 @@ from respond.testing.settable_clock import SettableClock
 KEY_ID = "customerio_app_api_key"
 
 
-@dataclass(frozen=True)
-class Source:
-    name: str
-    sender: str
-    connection: str = ""
+def asking(name: str, sender: str, connection: str = "") -> SourceConfig:
+    """A source that can look something up: with a connection, or with a token of its own."""
+    token = NOWHERE if connection else KEYRING
+    return SourceConfig(name, sender, connection=connection, token=token)
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Scene:
         return missed(self.reader, sender, sender, options, since_s, note=self.notes.append)
 
     def enrich(self, sender: str, event: Incoming, connection: str = "") -> Enriched:
-        return enrich(self.reader, Source(sender, sender, connection), event)
+        return enrich(self.reader, asking(sender, sender, connection), event)
 
     def writes(self) -> int:
         return sum(counts["writes"] for counts in self.company.ledger.counts().values())
@@ -418,6 +418,7 @@ def test_a_public_incident_and_a_test_are_not_looked_up(scene: Scene) -> None:
     ping = replace(page(), means=Means.TEST)
     assert scene.enrich("pagerduty", ping) == Enriched(ping)
     assert scene.enrich("alertmanager", page()) == Enriched(page())
+    assert enrich(scene.reader, SourceConfig("s", "pagerduty"), page()) == Enriched(page())
     assert scene.company.ledger.counts() == {}
 
 
@@ -536,7 +537,7 @@ def test_an_answer_of_another_shape_is_an_error_or_nothing(place: int) -> None:
         ("github", github_webhook({"number": 42}, "created")),
         ("incidentio", private("01ABC")),
     ):
-        found_out = enrich(Says(body), Source("s", sender), event)
+        found_out = enrich(Says(body), asking("s", sender), event)
         assert (found_out.event.key, found_out.event.about) == (event.key, event.about)
 
 

@@ -192,7 +192,7 @@ class Site:
             if got is not None:
                 return got
             threading.Event().wait(0.02)
-        seen = [(s.id, s.status.value, dict(s.parked)) for s in self.runs()]
+        seen = [(s.id, s.status.value, s.parked) for s in self.runs()]
         raise AssertionError(f"it did not come to that within {LIMIT_S} s: {seen}")
 
     def waiting(self) -> RunState:

@@ -171,7 +171,7 @@ class Night:
             roles=frozenset({"approver"}),
             destroys=True,
             initiator=state.operator,
-            subject=str(state.proposed.get("subject", "")),
+            subject=state.proposed.subject,
             asked=Moment(self.clock.now_ms(), self.clock.mono_ms(), self.clock.boot()),
             within_s=1_800,
             anchor=head.anchor,

@@ -24,7 +24,7 @@ from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.company import Company, default_company, serve
 from respond.company.company_clock import MsClock
-from respond.company.slack import Message, SlackError
+from respond.company.slack import SlackError, SlackMessage
 from respond.core.approval import Request
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState, RunStatus, fold
@@ -136,7 +136,7 @@ class Chatting:
             (v.who.id, v.who.strength.value, v.verdict.value, v.channel) for v in self.state.votes
         ]
 
-    def messages(self, user: str) -> list[Message]:
+    def messages(self, user: str) -> list[SlackMessage]:
         return [
             message
             for place in self.company.slack.state.conversations
@@ -373,7 +373,7 @@ def test_a_no_in_chat_ends_the_run(chat: Open) -> None:
     night.press(BEN, NO)
     assert night.advance() is ExitCode.REFUSED
     assert night.stage.boxes.writes == []
-    assert night.state.ended["say"] == "ben said no"
+    assert night.state.ended.say == "ben said no"
 
 
 @pytest.mark.promise("P11")

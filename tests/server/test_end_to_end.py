@@ -42,7 +42,7 @@ def test_from_a_real_delivery_to_a_proved_end(sender: str, channel: str, tmp_pat
 
         approve(served, channel)
         ended = served.until(lambda s: s.status is RunStatus.ENDED)
-        assert ended.ended["exit"] == 0, ended.ended
+        assert ended.ended.exit == 0, ended.ended
         revoke = ended.step("revoke").conclusion
         assert revoke is not None
         (vote,) = ended.votes
@@ -73,6 +73,6 @@ def test_news_about_one_thing_joins_one_run(tmp_path: Path) -> None:
         served.send("alertmanager", payload("alertmanager", at="2026-11-23T03:13:00Z"))
         state = served.until(lambda s: len(s.joined) == 2)
         assert state.id == run
-        assert {j["event"]["sender"] for j in state.joined} == {"pagerduty", "alertmanager"}
+        assert {j.event.sender for j in state.joined} == {"pagerduty", "alertmanager"}
         assert state.status is RunStatus.PARKED
         assert len(served.runs()) == 1

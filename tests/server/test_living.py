@@ -24,6 +24,7 @@ from respond.company import default_company, serve
 from respond.core.approval import Standing, Verdict
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState, RunStatus, fold_all
+from respond.core.recorded import AskKind
 from respond.errors import RefusedByPersonError
 from respond.people.answers import answer, asked_now
 from respond.testing.senders import payload, secret_for, signed
@@ -69,7 +70,7 @@ def test_the_subject_is_not_told_sees_nothing_and_cannot_agree(tmp_path: Path) -
         labels = {"user": "jean@example.com"}
         served.send("alertmanager", payload("alertmanager", labels=labels, at=served.now_text()))
         state = served.waiting()
-        assert state.proposed["subject"] == "jean@example.com"
+        assert state.proposed.subject == "jean@example.com"
         assert "jean" not in told(served.until(told))
         assert served.page("jean").get(f"/runs/{state.id}").status_code == 404
         assert state.id not in served.page("jean").get("/").text
@@ -81,7 +82,7 @@ def test_what_the_event_cannot_give_is_asked_on_the_page(tmp_path: Path) -> None
     """Nothing is guessed: the run waits for its input, and looks when it has it."""
     with site(tmp_path, hooks=HOOK_FOR_LOST_2FA) as served:
         served.send("pagerduty")
-        state = served.until(lambda s: s.parked.get("asks", {}).get("kind") == "inputs")
+        state = served.until(lambda s: s.parked.asks.kind is AskKind.INPUTS)
         assert state.plan is None
         page = served.page("ana")
         text = page.get(f"/runs/{state.id}").text
@@ -92,7 +93,7 @@ def test_what_the_event_cannot_give_is_asked_on_the_page(tmp_path: Path) -> None
         assert given.status_code == 303, given.text
         state = served.waiting()
         assert state.inputs["email"] == "jean@example.com"
-        assert state.proposed["subject"] == "jean@example.com"
+        assert state.proposed.subject == "jean@example.com"
 
 
 def test_a_step_by_hand_is_reported_on_the_page_and_proved_by_looking(tmp_path: Path) -> None:
@@ -100,11 +101,11 @@ def test_a_step_by_hand_is_reported_on_the_page_and_proved_by_looking(tmp_path: 
     with site(tmp_path, api_hands=False) as served:
         served.send("pagerduty")
         served.by_file(served.waiting())
-        state = served.until(lambda s: s.parked.get("asks", {}).get("kind") == "task")
-        asks = state.parked["asks"]
+        state = served.until(lambda s: s.parked.asks.kind is AskKind.TASK)
+        asks = state.parked.asks
         text = served.page("ana").get(f"/runs/{state.id}").text
-        assert asks["title"] in text
-        fields = {"question": asks["id"], "word": "done"}
+        assert asks.title in text
+        fields = {"question": asks.id, "word": "done"}
         assert served.page("ana").post(f"/runs/{state.id}/answer", fields).status_code == 303
         ended = served.until(lambda s: s.status is RunStatus.ENDED)
         end = ended.step("revoke").conclusion
@@ -124,7 +125,7 @@ def test_two_people_on_two_channels(tmp_path: Path) -> None:
         assert asked_now(served.run()) is not None
         served.by_page(state, "ana")
         ended = served.until(lambda s: s.status is RunStatus.ENDED)
-        assert ended.ended["exit"] == 0
+        assert ended.ended.exit == 0
         assert {vote.who.id for vote in ended.votes} == {"ana", "ben"}
 
 
@@ -134,8 +135,8 @@ def test_a_no_on_the_page_ends_it(tmp_path: Path) -> None:
         served.send("pagerduty")
         served.by_page(served.waiting(), "ana", "deny")
         ended = served.until(lambda s: s.status is RunStatus.ENDED)
-        assert ended.ended["exit"] == 4
-        assert "ana said no" in ended.ended["say"]
+        assert ended.ended.exit == 4
+        assert "ana said no" in ended.ended.say
         assert served.writes() == 0
 
 
@@ -169,7 +170,7 @@ def test_a_hostile_text_becomes_ugly_text_in_a_proposal_at_most(
         body["event"]["agent"] = {"summary": attack, "id": attack}
         assert served.send("pagerduty", as_json(body)).status_code == 202
         state = served.waiting()
-        assert state.proposed["runbook"] == "compromised-key"
+        assert state.proposed.runbook == "compromised-key"
         assert state.inputs["key"] == "backend-prod"
         text = served.page("ana").get(f"/runs/{state.id}").text
         assert "<script>alert" not in text
@@ -229,7 +230,7 @@ def test_a_server_that_stops_leaves_its_runs_to_the_next_one(
         assert second.waiting().id == state.id
         second.by_file(second.waiting())
         ended = second.until(lambda s: s.status is RunStatus.ENDED)
-        assert ended.ended["exit"] == 0
+        assert ended.ended.exit == 0
 
 
 Running = tuple["subprocess.Popen[bytes]", str]
@@ -299,7 +300,7 @@ def test_killed_after_a_202_every_event_is_there_and_each_once(
     with started(where, state / "respond", company) as served:
         served.soon(lambda: len(served.runs()) >= sent or None)
         served.soon(lambda: served.house.inbox.count_waiting() == 0 or None)
-        keys = Counter(run.proposed["event"]["key"] for run in served.runs())
+        keys = Counter(run.proposed.event.key for run in served.runs() if run.proposed.event)
     assert len(keys) == sent
     assert set(keys.values()) == {1}
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from respond.core.plan import Plan, StepPlan
+from respond.core.plan import OthersAgree, Plan, StepPlan
 from respond.core.runbook import Phase
 from respond.core.script import Effect
 from respond.testing.example_run import HEAD, STEPS, ExampleRun, example_plan, example_write
@@ -98,12 +98,12 @@ def test_every_write_has_its_own_line() -> None:
 
 def test_who_else_is_needed_stands_on_the_screen() -> None:
     """A plan that nobody may carry out alone says so before the start."""
-    wanted = {"count": 2, "roles": ["approver"], "within_s": 1800, "or_signed": False}
+    wanted = OthersAgree(2, ("approver",), within_s=1800, or_signed=False)
     plan = example_plan(steps=(replace(STEPS[1], approve=wanted),))
     assert others_needed(plan) == ("2 people with approver, before Revoke the leaked key",)
     assert "Not alone" in shown(plan)
 
-    proved = {"count": 1, "roles": [], "within_s": 1800, "or_signed": True}
+    proved = OthersAgree(1, (), within_s=1800, or_signed=True)
     plan = example_plan(steps=(replace(STEPS[1], approve=proved),))
     assert others_needed(plan) == ("1 person, or your own key, before Revoke the leaked key",)
 

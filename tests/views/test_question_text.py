@@ -15,14 +15,7 @@ from respond.core.questions import (
     Question,
 )
 from respond.core.script import PersonRecord
-from respond.testing.example_run import (
-    HEAD,
-    MAKE,
-    REVOKE,
-    ExampleRun,
-    example_plan,
-    example_task,
-)
+from respond.testing.example_run import HEAD, MAKE, REVOKE, ExampleRun, example_plan, example_task
 from respond.views.question_text import (
     by_hand_text,
     forward_text,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from respond.core.script import Call, Reply
 from respond.errors import NotReadyError, RefusedBySystemError, StepFailedError
 from respond.systems import vendor
-from respond.systems.vendor import CarriedBy, CredentialRefusedError, Probed, Verdict, short
+from respond.systems.vendor import CarriedBy, CredentialRefusedError, Probed, Verdict
 
 if TYPE_CHECKING:
     from respond.adapters.http.request import Endpoint
@@ -127,7 +127,7 @@ def open_line(
     redactor: Redactor,
     clock: Clock,
     sinks: Iterable[str] = (),
-    waiting: Callable[[str, float], None] | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> _Open:
     """Get ready to look through a connection; nothing is sent yet. Close it afterwards."""
     from respond import __version__
@@ -146,7 +146,7 @@ def open_line(
         clock,
         user_agent=f"respond/{__version__}",
         redactor=redactor,
-        waiting=waiting,
+        waiting=lambda what, s: tell(f"waiting {s:.0f} s for {what}"),
     )
     return _Open(config, line, http.reader(), secrets, redactor, tuple(sinks), http.close)
 
@@ -170,7 +170,7 @@ def probe(opened: _Open, part: str = "") -> Probed:
     except StepFailedError as error:
         refused = isinstance(error, RefusedBySystemError) and error.code == _UNAUTHORIZED
         verdict = Verdict.REFUSED if refused else Verdict.UNCLEAR
-        return Probed(verdict, says=short(error), do=error.do)
+        return Probed(verdict, says=error.sentence, do=error.do)
 
 
 _NO_PROBE: Final = "there is no harmless request that would try it"

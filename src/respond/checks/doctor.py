@@ -1,7 +1,7 @@
 """Look for trouble before the incident does (P28): each finding says why, and what to do.
 
 It reads and tries; it changes nothing. Every check stands alone, so that one that fails does not
-hide another.
+hide another. ``CHECKS`` at the end lists them.
 """
 
 from __future__ import annotations
@@ -9,32 +9,58 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from respond.checks.credentials import Line, open_line, probe
-from respond.errors import NotReadyError, RespondError, StepFailedError
-from respond.systems import discovery_of, needs_connection
+from respond.adapters.http.http_faults import http_date
+from respond.adapters.secrets.credential_store import CredentialStore
+from respond.adapters.secrets.key_stores import MemoryKeys
+from respond.adapters.store.read_only import Known, known_of
+from respond.adapters.store.sqlite_file import file_system_of
+from respond.audit.body import read_body
+from respond.audit.canonical import NotCanonicalError
+from respond.audit.checkpoint import NoteError, PublicKey
+from respond.audit.source import open_rows
+from respond.audit.verify import Answer, SourceError, Stored, verify
+from respond.checks.credentials import Line, open_line, probe, sign_on_line
+from respond.checks.rights import PINNED, actions_of, missing_rights, sinks_in
+from respond.company.rehearsal import recall
+from respond.errors import NotReadyError, RespondError, StepFailedError, UsageError
+from respond.formats.project.project import NOWHERE, OIDC
+from respond.formats.project.project_file import ConnectionConfig
+from respond.intake.hooks import hook_faults
+from respond.people.readiness import gaps, unusable_keys
+from respond.senders import SENDERS, check_secret
+from respond.systems import discovery_of, needs_connection, vendor
 from respond.systems.vendor import Probed, Verdict
-from respond.wiring.places import Places
+from respond.wiring.session import (
+    accepted_table,
+    credential_store,
+    journal_path,
+    live_documents,
+    load_runbook,
+    open_keys,
+)
 
 if TYPE_CHECKING:
-    from respond.adapters.secrets.credential_store import CredentialStore
     from respond.adapters.secrets.redactor import Redactor
     from respond.core.runbook import Runbook
-    from respond.formats.project.project_file import ConnectionConfig, Project, SourceConfig
+    from respond.formats.project.project_file import Project, SourceConfig
+    from respond.formats.runbook.check import Checked
     from respond.ports import Clock, KeyStore
-    from respond.systems.discovery import Discovery
+    from respond.wiring.places import Places
 
-__all__ = ["Doctor", "Finding"]
+__all__ = ["CHECKS", "Doctor", "Finding"]
 
 REVIEW_DAYS_MAX: Final = 180
 CLOCK_S_MAX: Final = 60
 FREE_BYTES_MIN: Final = 256 * 1024 * 1024
-CREDENTIAL: Final = "credential"
 _DAY_S: Final = 86_400
 
 
@@ -43,26 +69,82 @@ class Finding:
     """Something that would hurt tonight.
 
     Attributes:
-        area: ``credential``, ``permission``, ``discovery``, ``clock``, ``disk``, ``keys``,
-            ``journal``, ``persons``, ``approvals``, ``sources``, ``sign-on``, ``runbook`` or
-            ``project``.
+        id: What kind of trouble it is, ``AREA/KIND``; it stays the same when words change.
         what: What was found.
         why: Why it matters in an incident.
         do: What to do now.
     """
 
-    area: str
+    id: str
     what: str
     why: str
     do: str
 
+    @property
+    def area(self) -> str:
+        return self.id.partition("/")[0]
+
+    @property
+    def stops_runs(self) -> bool:
+        """Whether runs would stop, or steps be done by hand, for want of a credential."""
+        return self.area in {"credential", "keys"}
+
+
+Findings = Iterator[Finding]
+
+
+@dataclass(slots=True)
+class _JournalRead:
+    """What stands in a journal that was read once, from its first record to its last.
+
+    Attributes:
+        latest: Latest time of a record.
+        alone: Runs whose emergency entry nobody has reviewed, and who went alone.
+        ended_well_s: When the last run that ended with 0 did; 0 for none.
+        is_whole: The rows could be read to their end.
+    """
+
+    latest: str = ""
+    alone: dict[str, str] = field(default_factory=dict)
+    ended_well_s: float = 0.0
+    is_whole: bool = True
+
+    def rows(self, path: Path) -> Iterator[Stored]:
+        """The rows, for somebody to judge; may raise ``SourceError``."""
+        try:
+            with open_rows(path) as rows:
+                for row in rows:
+                    if row.columns:
+                        self._take(row.body, *row.columns)
+                    yield row
+        except SourceError:
+            self.is_whole = False
+            raise
+
+    def _take(self, raw: Any, kind: Any, _run: Any, _step: Any, at: Any) -> None:
+        if isinstance(at, str):
+            self.latest = max(self.latest, at)
+        if kind not in {"break-glass", "reviewed", "ended"}:
+            return
+        try:
+            body = read_body(raw)
+        except (NotCanonicalError, TypeError):
+            return  # What is wrong with a journal is said with the journal.
+        if kind == "ended":
+            self.ended_well_s = _iso(body.at) if body.data.get("exit") == 0 else self.ended_well_s
+            return
+        self.alone.pop(body.run, None)
+        if kind == "break-glass":
+            self.alone[body.run] = body.actor
+
 
 @dataclass(slots=True)
 class Doctor:
-    """One look at everything.
+    """One look at everything, and what its checks share.
 
     Args:
         line: Where a connection leads, by name.
+        check: Checks the file of a runbook, as ``respond check`` does.
         only: Look at this runbook and what it needs; empty looks at all.
         operator: The person at the keyboard, as the machine calls them.
     """
@@ -72,726 +154,93 @@ class Doctor:
     clock: Clock
     redactor: Redactor
     line: Callable[[str], Line]
+    check: Callable[[Path], Checked]
     operator: str
     tell: Callable[[str], None]
     only: str = ""
-    well: list[str] = field(default_factory=list)
-    _keys: KeyStore | None = None
-    _keys_trouble: str = ""
-    _runbooks: Mapping[str, Runbook] = field(default_factory=dict)
+    well: list[str] = field(default_factory=list, init=False)
+    keys: KeyStore | None = field(default=None, init=False)
+    secrets: CredentialStore | None = field(default=None, init=False)
+    checked: dict[str, Checked] = field(default_factory=dict, init=False)
+    runbooks: dict[str, Runbook] = field(default_factory=dict, init=False)
+    """Those without a fault."""
+    journal: _JournalRead = field(default_factory=_JournalRead, init=False)
 
-    def look(self) -> Iterator[Finding]:
-        """Every finding, the ones about credentials first."""
-        yield from self._key_store()
-        faults = list(self._load_runbooks())
-        yield from self._connections()
-        yield from self._needed_connections()
-        yield from self._disk()
-        yield from self._journal()
-        yield from self._persons()
-        yield from self._person_keys()
-        yield from self._approvals()
-        yield from self._unreviewed()
-        yield from self._hooks()
-        yield from self._sources()
-        yield from self._sign_on()
-        yield from faults
-        yield from self._rehearsed()
+    def look(self) -> Findings:
+        """Every finding, the ones about credentials first.
 
-    # --- the key store ---
+        Raises:
+            UsageError: There is no such runbook.
+        """
+        found = self.places.runbooks()
+        if self.only and self.only not in found:
+            raise UsageError(f"there is no runbook {self.only!r}", do="respond list")
+        for name in [self.only] if self.only else found:
+            one = self.checked[name] = self.check(found[name].path)
+            if one.runbook is not None and not one.faults:
+                self.runbooks[name] = one.runbook
+        for check in CHECKS:
+            yield from check(self)
 
-    def _key_store(self) -> Iterator[Finding]:
-        from respond.wiring.session import open_keys
-
-        try:
-            self._keys = open_keys(self.project, self.places)
-            self._keys.get("doctor/looks-whether-this-opens")
-        except NotReadyError as error:
-            self._keys, self._keys_trouble = None, error.what
-            yield Finding(
-                "keys",
-                _words(error),
-                "no credential can be read and no run can be started",
-                error.do or "unlock or mend the key store",
-            )
-        else:
-            self.well.append(f"keys in {self._keys.says}")
-
-    # --- connections ---
-
-    def _wanted(self) -> list[str]:
-        """Connections to look at: all, or those of the systems that the one runbook needs."""
-        if not self.only:
-            return list(self.project.connections)
-        from respond.cli.connecting import actions_of
-
-        systems = {s for one in self._runbooks.values() for s in actions_of(one).values()}
-        if "notify" in systems:
-            systems |= {"slack", "email"}
-        named = {n for n, c in self.project.connections.items() if c.system in systems}
-        holders = {
-            config.sink.split(":")[1]
-            for name, config in self.project.connections.items()
-            if name in named and config.sink.startswith(("vault:", "command:"))
-        }
-        return [n for n in self.project.connections if n in named | holders]
-
-    def _connections(self) -> Iterator[Finding]:
-        if self._keys is None:
-            return
-        store = self._store(self._keys)
-        for name in self._wanted():
-            config = self.project.connections[name]
-            self.tell(f"looking at {name}")
-            for reference in config.references:
-                yield from self._credential(config, reference, store)
-
-    def _store(self, keys: KeyStore) -> CredentialStore:
-        from respond.wiring.session import credential_store
-
-        return credential_store(self.project, keys, self.redactor, self.clock)
-
-    def _credential(
-        self, config: ConnectionConfig, reference: str, store: CredentialStore
-    ) -> Iterator[Finding]:
-        if not _needs_credential(config):
-            return
-        part = reference.partition("/")[2]
-        try:
-            store.credential(reference)
-        except NotReadyError as error:
-            yield Finding(
-                CREDENTIAL,
-                error.what,
-                "the runbooks that need it stop before their first step",
-                f"respond connect {reference}",
-            )
-            return
-        try:
-            line = self.line(config.name)
-        except RespondError as error:
-            yield Finding(CREDENTIAL, error.what, error.why, error.do)
-            return
-        from respond.cli.connecting import sinks_in
-
-        opened = open_line(
-            config,
-            line,
-            secrets=store,
-            redactor=self.redactor,
-            clock=self.clock,
-            sinks=sinks_in(self.project, config.name),
-            waiting=lambda what, s: self.tell(f"waiting {s:.0f} s for {what}"),
-        )
-        try:
-            probed = probe(opened, part)
-            yield from self._probed(config, reference, probed)
-            discovery = discovery_of(config.system)
-            if discovery is not None and not part and probed.verdict is Verdict.ACCEPTED:
-                yield from self._discovery(discovery, config, opened.reader)
-            if config.system == "pagerduty" and not part and probed.verdict is Verdict.ACCEPTED:
-                yield from self._subscriptions(config.name, opened)
-        finally:
-            opened.close()
-
-    def _probed(
-        self, config: ConnectionConfig, reference: str, probed: Probed
-    ) -> Iterator[Finding]:
-        from respond.cli.connecting import missing_rights
-
-        if probed.verdict in {Verdict.REFUSED, Verdict.UNCLEAR}:
-            refused = probed.verdict is Verdict.REFUSED
-            how = "is not accepted" if refused else "could not be tried"
-            yield Finding(
-                CREDENTIAL,
-                f"{reference} {how}: {self.redactor.clean(probed.says)}",
-                "tonight every step that uses it would be done by hand",
-                f"respond connect {reference} --replace"
-                if refused
-                else probed.do or "look at the network and at the system's status page",
-            )
-            return
-        for mismatch in probed.mismatch:
-            yield Finding(
-                CREDENTIAL,
-                mismatch,
-                "a run would work in another account than the questions name",
-                f"correct [connections.{config.name}] in respond.toml, or the credential",
-            )
-        for right, names in missing_rights(probed, self._runbooks):
-            yield Finding(
-                "permission",
-                f"{reference} may not {right.name}"
-                + (f" ({self.redactor.clean(right.why)})" if right.why else ""),
-                f"needed by {', '.join(names)}: that step would be done by hand",
-                f"grant: {right.grant}; then: respond connect {reference}",
-            )
-        yield from self._clocks(reference, probed)
-        about = f"{probed.account} {probed.account_name}".strip()
-        said = "not tried" if probed.verdict is Verdict.UNTRIED else "accepted"
-        self.well.append(f"{reference} ({config.system}) {said}{f': {about}' if about else ''}")
-
-    def _discovery(
-        self, discovery: Discovery, config: ConnectionConfig, reader: Any
-    ) -> Iterator[Finding]:
-        from respond.wiring.session import accepted_table, live_documents
-
-        name = config.name
-        accepted = accepted_table(self.places.state / "connections", name)
-        if accepted is None:
-            yield Finding(
-                "discovery",
-                f"nobody has accepted what {name} offers",
-                "a person's hands do what the tool could do",
-                f"respond connect {name}",
-            )
-            return
-        try:
-            documents = live_documents(discovery, reader, name)
-        except StepFailedError as error:
-            yield Finding(
-                "discovery",
-                f"what {name} offers could not be read: {error.what}",
-                "the tool falls back to a person's hands",
-                "look again later; the vendor may have trouble",
-            )
-            return
-        for line in discovery.still_valid(accepted, *documents)[1]:
-            yield Finding(
-                "discovery",
-                f"{name}: {line}",
-                "the vendor changed it since somebody accepted it",
-                f"read the change and accept it: respond connect {name}",
-            )
-
-    def _needed_connections(self) -> Iterator[Finding]:
-        from respond.cli.connecting import actions_of
-
-        have = {config.system for config in self.project.connections.values()}
-        needed: dict[str, list[str]] = {}
-        for name, runbook in self._runbooks.items():
-            systems = set(actions_of(runbook).values())
-            for system in sorted(filter(needs_connection, systems - have)):
-                needed.setdefault(system, []).append(name)
-            if "notify" in systems and not have & {"slack", "email"}:
-                needed.setdefault("slack or email", []).append(name)
-        for system, names in needed.items():
-            tells = system == "slack or email"
-            yield Finding(
-                CREDENTIAL,
-                f"there is no connection for {system}",
-                f"{', '.join(names)} would tell nobody"
-                if tells
-                else f"{', '.join(names)} cannot be run",
-                f"respond connect {'slack' if tells else system} says what to add to respond.toml",
-            )
-
-    # --- clocks ---
-
-    def _clocks(self, reference: str, probed: Probed) -> Iterator[Finding]:
-        theirs = _http_date(probed.date)
-        if theirs is None:
-            return
-        ahead = self.clock.now_ms() / 1000 - theirs
-        if abs(ahead) > CLOCK_S_MAX:
-            yield Finding(
-                "clock",
-                f"this machine is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} "
-                f"the clock of {reference}",
-                "signatures, expiries and the times in the audit log would be wrong",
-                "set the clock: timedatectl set-ntp true, or your system's own way",
-            )
-
-    # --- disk and journal ---
-
-    def _journal_path(self) -> Path:
-        from respond.wiring.session import journal_path
-
+    @property
+    def journal_path(self) -> Path:
         return journal_path(self.project, self.places)
 
-    def _disk(self) -> Iterator[Finding]:
-        from respond.adapters.store.sqlite_file import file_system_of
+    @property
+    def now_s(self) -> float:
+        return self.clock.now_ms() / 1000
 
-        path = self._journal_path()
-        folder = path.parent
-        there = next(each for each in (folder, *folder.parents) if each.exists())
-        free = shutil.disk_usage(there).free
-        if free < FREE_BYTES_MIN:
-            yield Finding(
-                "disk",
-                f"{free // (1024 * 1024)} MiB are free for the journal in {folder}",
-                "when the disk is full nothing is recorded, and then nothing is sent",
-                "make room, or choose another disk: [journal] path in respond.toml",
-            )
-        if not os.access(there, os.W_OK | os.X_OK):
-            yield Finding(
-                "disk",
-                f"{there} cannot be written to",
-                "without a journal no run is started",
-                "mend the rights of the folder, or set [journal] path in respond.toml",
-            )
-        if not folder.exists():
-            return
-        yield from _open_to_others(folder, 0o700)
-        for name in (path, path.with_name(f"{path.name}-wal")):
-            if name.exists():
-                yield from _open_to_others(name, 0o600)
-        kind = file_system_of(folder)
-        if kind.startswith(("nfs", "cifs", "smb", "fuse.sshfs")):
-            yield Finding(
-                "disk",
-                f"the journal lies on a network file system ({kind})",
-                "locks and syncs there do not keep what the journal promises",
-                "set [journal] path in respond.toml to a local disk",
-            )
-
-    def _journal(self) -> Iterator[Finding]:
-        from respond.adapters.store.read_only import Known, known_of
-        from respond.audit.source import verify_file
-        from respond.audit.verify import Answer
-
-        path = self._journal_path()
-        known = known_of(path, self._keys) if self._keys is not None else Known()
-        if not path.exists():
-            if known.journal:
-                yield Finding(
-                    "journal",
-                    f"the journal {path} is gone; {known.says} remembers {known.journal}",
-                    "no run starts while the journal is missing, and what it proved is lost",
-                    "put the file back; respond audit verify says what is known of it",
-                )
-            else:
-                self.well.append("no journal yet: the first run makes it")
-            return
-        pinned, finding = self._pinned_key(known)
-        yield from finding
-        report = verify_file(path, keys=[pinned] if pinned else [], mark=known.mark)
-        if report.answer in {Answer.BROKEN, Answer.CANNOT_BE_CHECKED}:
-            yield Finding(
-                "journal",
-                f"the journal is {report.says}",
-                "no run is started or resumed on a journal that does not verify",
-                "respond audit verify; keep the file, it is evidence",
-            )
-        elif report.answer is Answer.UNANCHORED:
-            yield Finding(
-                "journal",
-                f"the journal is {report.says}",
-                "what only the chain covers can be cut off without a trace",
-                "the next run signs it; or raise what you allow: audit verify --max-loose",
-            )
-        else:
-            self.well.append(f"journal {report.says}")
-        yield from self._highest_time(path)
-
-    def _pinned_key(self, known: Any) -> tuple[Any, list[Finding]]:
-        """The key to verify with, and what is wrong with how it is pinned."""
-        from respond.audit.checkpoint import NoteError, PublicKey
-        from respond.cli.audit import PINNED
-
-        how = f"respond audit key > {PINNED} next to respond.toml, and commit it"
-        why = "who takes over this machine could replace the journal and its key together"
-        if self.places.project is None:
-            return known.key, []
-        file = self.places.project / PINNED
-        if not file.is_file():
-            return known.key, [Finding("journal", "the public key is not pinned", why, how)]
-        try:
-            lines = file.read_text(encoding="utf-8").splitlines()
-            pinned = PublicKey.parse(next(n for n in lines if n.strip() and n.strip()[0] != "#"))
-        except (OSError, UnicodeDecodeError, NoteError, StopIteration) as error:
-            what = f"{file} holds no public key: {error}"
-            return known.key, [Finding("journal", what, "verify would refuse it", how)]
-        if known.key is not None and pinned.raw != known.key.raw:
-            what = f"{file} is the key of {pinned.name}, and this journal's is another"
-            do = f"find out who replaced which; if the journal was begun anew: {how}"
-            return pinned, [Finding("journal", what, why, do)]
-        return pinned, []
-
-    def _highest_time(self, path: Path) -> Iterator[Finding]:
-        from respond.audit.source import open_rows
-        from respond.audit.verify import SourceError
-
-        highest = ""
-        try:
-            with open_rows(path) as rows:
-                for row in rows:
-                    at = row.columns[3] if row.columns else ""
-                    highest = max(highest, at) if isinstance(at, str) else highest
-        except SourceError:
-            return
-        ahead = _iso(highest) - self.clock.now_ms() / 1000
-        if ahead > CLOCK_S_MAX:
-            yield Finding(
-                "clock",
-                f"the journal has records of {highest}, {ahead:.0f} s after this machine's now",
-                "the clock went back: until it has caught up, nothing may expire by it",
-                "set the clock, then look again",
-            )
-
-    # --- persons ---
-
-    def _persons(self) -> Iterator[Finding]:
-        records = self.project.records
-        admins = [each for each in records if "admin" in each.roles]
-        others = [each for each in admins if each.id != self.operator]
-        if not others:
-            yield Finding(
-                "persons",
-                "nobody but you has the role admin in [[person]]",
-                "nobody else is told, and nobody else could go on when you cannot",
-                'add a [[person]] with roles = ["admin"] to respond.toml',
-            )
-        for each in records:
-            if not each.emails and not each.accounts.get("slack"):
-                yield Finding(
-                    "persons",
-                    f"{each.id} has neither e-mail nor Slack id",
-                    "they cannot be told",
-                    f'add emails = ["..."] to the [[person]] {each.id}',
-                )
-        if others:
-            self.well.append(f"{len(others)} other administrators can be told")
-
-    def _person_keys(self) -> Iterator[Finding]:
-        from respond.people.readiness import unusable_keys
-
-        for person in self.project.persons:
-            for key, why in unusable_keys(person):
-                yield Finding(
-                    "persons",
-                    f"a key of {person.record.id} proves nothing: {key}",
-                    why,
-                    f"put the line of their .pub file into ssh_keys of the [[person]] "
-                    f"{person.record.id}: ed25519, ECDSA, RSA from 2048 bits, or a security key",
-                )
-        if self.project.person_keys and shutil.which("ssh-keygen") is None:
-            yield Finding(
-                "persons",
-                "there is no ssh-keygen on this machine",
-                "nobody can sign an approval here, or go alone in an emergency",
-                "install OpenSSH 8.2 or later",
-            )
-
-    # --- agreeing ---
-
-    def _approvals(self) -> Iterator[Finding]:
-        from respond.people.readiness import gaps
-
-        found = gaps(self.project, self._runbooks)
-        for gap in found:
-            yield Finding("approvals", gap.what, gap.why, gap.do)
-        if not found and self.project.people.provable:
-            self.well.append("enough people could agree, whoever is missing")
-
-    def _unreviewed(self) -> Iterator[Finding]:
-        for run, person in _went_alone(self._journal_path()).items():
-            yield Finding(
-                "approvals",
-                f"{person} went alone in run {run}, and nobody has reviewed it",
-                "an emergency entry stays open until somebody else has looked at it",
-                f"somebody else than {person}: respond audit review {run} --words 'what you found'",
-            )
-
-    # --- what the server takes in ---
-
-    def _heard(self) -> list[SourceConfig]:
+    @property
+    def heard(self) -> list[SourceConfig]:
         """Sources to look at: all, or those that may propose the one runbook."""
         every = self.project.sources.values()
         return [each for each in every if not self.only or self.only in each.runbooks]
 
-    def _hooks(self) -> Iterator[Finding]:
-        from respond.formats.faults import FormatFaults
-        from respond.intake.hooks import load_hooks
-        from respond.wiring.session import load_runbook
-
-        if not self.project.sources:
-            return
-        name = self.project.where.source.name if self.project.where is not None else ""
-        try:
-            load_hooks(self.project, lambda runbook: load_runbook(self.places, runbook))
-        except FormatFaults as error:
-            # Faults of the runbooks' own files are said with the runbooks.
-            for fault in error.faults:
-                if fault.name == name:
-                    yield Finding(
-                        "sources",
-                        f"{fault.what} ({fault.path})",
-                        "the server does not start with it",
-                        fault.hint or "respond check",
-                    )
-
-    def _sources(self) -> Iterator[Finding]:
-        from respond.formats.project.project import NOWHERE
-        from respond.senders import SENDERS
-
-        for source in self._heard():
-            sender = SENDERS[source.sender]
-            if self._keys is not None:
-                yield from self._source_secrets(source, self._store(self._keys))
-            if sender.delivers_once and source.token == NOWHERE and not source.connection:
-                yield Finding(
-                    "sources",
-                    f"what {source.name} ({source.sender}) could not deliver is lost",
-                    "this sender tries once; without its API nobody asks for what was missed",
-                    f'add token = "keyring" to [sources.{source.name}], then: '
-                    f"respond connect {source.name}/token",
-                )
-            if source.sender == "grafana" and not source.options.get("timestamp_header"):
-                yield Finding(
-                    "sources",
-                    f"deliveries of {source.name} (grafana) have no signed time",
-                    "who has recorded one can send it again later",
-                    "name a timestamp header in Grafana's contact point, and in options of "
-                    f"[sources.{source.name}]: timestamp_header",
-                )
-
-            if source.sender == "slack" and not source.options.get("team"):
-                yield Finding(
-                    "sources",
-                    f"{source.name} does not say whose Slack it is",
-                    "a user id counts only together with its workspace; the server does not start",
-                    f'add options = {{ team = "T0123ABCD" }} to [sources.{source.name}]',
-                )
-
-    def _source_secrets(self, source: SourceConfig, store: CredentialStore) -> Iterator[Finding]:
-        from respond.senders import SENDERS, check_secret
-
-        sender = SENDERS[source.sender]
-        good = True
-        for name in source.references:
-            try:
-                value = store.credential(name)
-            except NotReadyError as error:
-                trouble = error.what
-            else:
-                signs = not name.endswith("/token")
-                trouble = check_secret(sender, value) if signs else ""
-            # The one before is there only while a secret is being changed.
-            if trouble and not name.endswith("/old"):
-                good = False
-                yield Finding(
-                    CREDENTIAL,
-                    f"{name}: {trouble}",
-                    "the server does not start without it"
-                    if name == source.name
-                    else "what the sender leaves out cannot be asked for",
-                    f"respond connect {name} --replace",
-                )
-        if good:
-            weak = "; weak: a token, and nothing proves who wrote the body" if sender.weak else ""
-            self.well.append(f"source {source.name} ({source.sender}) has its secret{weak}")
-
-    def _subscriptions(self, name: str, opened: Any) -> Iterator[Finding]:
-        """Whether PagerDuty still sends: after three refusals it says nothing for a day."""
-        mine = [s for s in self._heard() if s.sender == "pagerduty" and s.connection in {"", name}]
-        if not mine:
-            return
-        try:
-            reply = opened.fetch("rest", "webhook_subscriptions", query={"limit": "100"})
-        except StepFailedError as error:
-            yield Finding(
-                "sources",
-                f"whether PagerDuty sends its webhooks could not be looked at: {error.what}",
-                "it stops for a day after three refusals, and does not say so",
-                f"let the key of {name} read webhook subscriptions (webhook_subscriptions.read)",
-            )
-            return
-        for source in mine:
-            yield from _switched_off(source.name, reply.body)
-
-    def _sign_on(self) -> Iterator[Finding]:
-        from respond.formats.project.project import NOWHERE, OIDC
-
-        oidc = self.project.server.oidc
-        if oidc is None or self.only:
-            return
-        if self._keys is not None and oidc.secret != NOWHERE:
-            try:
-                self._store(self._keys).credential(OIDC)
-            except NotReadyError as error:
-                yield Finding(
-                    CREDENTIAL,
-                    error.what,
-                    "nobody can sign on to the page",
-                    f"respond connect {OIDC}",
-                )
-        if all(person.oidc_issuer != oidc.issuer for person in self.project.persons):
-            yield Finding(
-                "sign-on",
-                "nobody in [[person]] has an account at the issuer of [server.oidc]",
-                "whoever signs on there is nobody here",
-                f"add oidc_issuer = {oidc.issuer!r} and oidc_subject to people's entries",
-            )
-        yield from self._provider(oidc.issuer)
-
-    def _provider(self, issuer: str) -> Iterator[Finding]:
-        """Whether the identity provider answers, and calls itself what we call it."""
-        from respond.adapters.secrets.credential_store import CredentialStore
-        from respond.checks import credentials
-        from respond.formats.project.project import OIDC
-        from respond.formats.project.project_file import ConnectionConfig
-
-        opened = credentials.open_line(
-            ConnectionConfig(name=OIDC, system="http", auth="none"),
-            credentials.sign_on_line(issuer),
-            secrets=CredentialStore({}, _NoKeys(), self.redactor, self.clock, environment={}),
-            redactor=self.redactor,
-            clock=self.clock,
-        )
-        try:
-            reply = opened.fetch("http", ".well-known", "openid-configuration")
-        except RespondError as error:
-            yield Finding(
-                "sign-on",
-                f"the issuer of [server.oidc] does not answer: {error.what}",
-                "nobody can sign on to the page; signed answers from a terminal still count",
-                error.do or "look at the address, and at the provider",
-            )
-            return
-        finally:
-            opened.close()
-        said = reply.body.get("issuer") if isinstance(reply.body, Mapping) else None
-        if said != issuer:
-            yield Finding(
-                "sign-on",
-                "the identity provider calls itself something else than [server.oidc] does",
-                "the server refuses its ID tokens",
-                "set issuer to the letter as its openid-configuration has it",
-            )
-        else:
-            self.well.append("the identity provider answers")
-
-    # --- runbooks ---
-
-    def _load_runbooks(self) -> Iterator[Finding]:
-        from respond.cli.look import _checker
-        from respond.errors import UsageError
-
-        found = self.places.runbooks()
-        if self.only and self.only not in found:
-            raise UsageError(f"there is no runbook {self.only!r}", do="respond list")
-        check = _checker(self.places)
-        loaded: dict[str, Runbook] = {}
-        findings: list[Finding] = []
-        for name, entry in found.items():
-            if self.only and name != self.only:
-                continue
-            checked = check(entry.path)
-            if checked.runbook is None or checked.faults:
-                many = f" and {len(checked.faults) - 1} more" if len(checked.faults) > 1 else ""
-                findings.append(
-                    Finding(
-                        "runbook",
-                        f"{name} has a fault: {checked.faults[0].what}{many}",
-                        "it cannot be run",
-                        f"respond check {name}",
-                    )
-                )
-                continue
-            loaded[name] = checked.runbook
-            findings += _reviewed(checked.runbook, self.clock.now_ms() // 1000)
-        self._runbooks = loaded
-        yield from findings
-
-    def _rehearsed(self) -> Iterator[Finding]:
-        done, begun = _rehearsals(self.places.rehearsals)
-        now_s = self.clock.now_ms() / 1000
-        for name in self._runbooks:
-            last = done.get(name)
-            if last is not None and now_s - last <= REVIEW_DAYS_MAX * _DAY_S:
-                self.well.append(f"{name} rehearsed {_day(last)}")
-                continue
-            if last is not None:
-                what = f"{name} was last rehearsed on {_day(last)}"
-            elif name in begun:
-                what = f"{name} was never rehearsed to its end here"
-            else:
-                what = f"{name} was never rehearsed here"
-            yield Finding(
-                "runbook",
-                what,
-                "the first time should not be at 3 a.m.",
-                f"respond rehearse {name}",
-            )
+    def wanted(self) -> Iterable[ConnectionConfig]:
+        """Connections to look at: all, or those of the systems that the one runbook needs."""
+        every = self.project.connections.values()
+        if not self.only:
+            return every
+        systems = {s for one in self.runbooks.values() for s in actions_of(one).values()}
+        if "notify" in systems:
+            systems |= {"slack", "email"}
+        mine = [each for each in every if each.system in systems]
+        kept_in = {
+            each.sink.split(":")[1] for each in mine if each.sink.startswith(("vault:", "command:"))
+        }
+        return [each for each in every if each in mine or each.name in kept_in]
 
 
-# --- small looks ---------------------------------------------------------------------------------
+# --- the key store -------------------------------------------------------------------------------
 
 
-class _NoKeys:
-    """A key store for what needs no credential."""
-
-    says = "nowhere"
-
-    def get(self, name: str) -> bytes | None:
-        return None
-
-    def set(self, name: str, value: bytes) -> None:
-        raise NotReadyError(f"{name} is kept nowhere")
-
-    def delete(self, name: str) -> None:
-        return
-
-
-def _switched_off(source: str, body: Any) -> Iterator[Finding]:
-    """What PagerDuty's list of subscriptions says of one source of ours."""
-    from respond.core.showable import showable
-
-    rows = body.get("webhook_subscriptions") if isinstance(body, Mapping) else None
-    found = False
-    for row in rows if isinstance(rows, list) else ():
-        method = row.get("delivery_method") if isinstance(row, Mapping) else None
-        if not isinstance(method, Mapping):
-            continue
-        if not str(method.get("url", "")).endswith(f"/hooks/{source}"):
-            continue
-        found = True
-        disabled = method.get("temporarily_disabled") is True
-        if disabled or row.get("active") is False:
-            number = showable(str(row.get("id", "")), limit=40)
-            yield Finding(
-                "sources",
-                f"PagerDuty has switched off the webhook subscription {number} of {source}"
-                + (" for a day" if disabled else ""),
-                "no event comes, and those of that time are thrown away",
-                f"enable it there (POST /webhook_subscriptions/{number}/enable), and look at the "
-                "incidents that are open",
-            )
-    if not found and not (isinstance(body, Mapping) and body.get("more") is True):
-        yield Finding(
-            "sources",
-            f"no webhook subscription of PagerDuty leads to /hooks/{source}",
-            "no event comes",
-            f"make one; respond connect {source} says its address",
-        )
-
-
-def _went_alone(journal: Path) -> dict[str, str]:
-    """Runs whose emergency entry nobody has reviewed, and who went alone."""
-    from respond.audit.body import read_body
-    from respond.audit.canonical import NotCanonicalError
-    from respond.audit.source import open_rows
-    from respond.audit.verify import SourceError
-
-    found: dict[str, str] = {}
+def key_store(at: Doctor) -> Findings:
     try:
-        with open_rows(journal) as rows:
-            for row in rows:
-                kind = row.columns[0] if row.columns else ""
-                if kind in {"break-glass", "reviewed"}:
-                    body = read_body(row.body)
-                    found.pop(body.run, None)
-                    if kind == "break-glass":
-                        found[body.run] = body.actor
-    except (SourceError, NotCanonicalError, TypeError):
-        # What is wrong with a journal is said with the journal.
-        return found
-    return found
+        keys = open_keys(at.project, at.places)
+        keys.get("doctor/looks-whether-this-opens")
+    except NotReadyError as error:
+        yield Finding(
+            "keys/closed",
+            error.sentence,
+            "no credential can be read and no run can be started",
+            error.do or "unlock or mend the key store",
+        )
+        return
+    at.keys = keys
+    at.secrets = credential_store(at.project, keys, at.redactor, at.clock)
+    at.well.append(f"keys in {keys.says}")
 
 
-def _words(error: RespondError) -> str:
-    return f"{error.what}: {error.why}" if error.why else error.what
+# --- connections ---------------------------------------------------------------------------------
+
+
+def connections(at: Doctor) -> Findings:
+    if at.secrets is None:
+        return
+    for config in at.wanted():
+        at.tell(f"looking at {config.name}")
+        for reference in config.references if _needs_credential(config) else ():
+            yield from _credential(at, config, reference, at.secrets)
 
 
 def _needs_credential(config: ConnectionConfig) -> bool:
@@ -800,34 +249,559 @@ def _needs_credential(config: ConnectionConfig) -> bool:
     return not (config.system == "email" and not config.options.get("user"))
 
 
-def _open_to_others(path: Path, wanted: int) -> Iterator[Finding]:
+def _credential(
+    at: Doctor, config: ConnectionConfig, reference: str, secrets: CredentialStore
+) -> Findings:
+    try:
+        secrets.credential(reference)
+    except NotReadyError as error:
+        yield Finding(
+            "credential/missing",
+            error.what,
+            "the runbooks that need it stop before their first step",
+            f"respond connect {reference}",
+        )
+        return
+    try:
+        line = at.line(config.name)
+    except RespondError as error:
+        yield Finding("credential/no-address", error.what, error.why, error.do)
+        return
+    opened = open_line(
+        config,
+        line,
+        secrets=secrets,
+        redactor=at.redactor,
+        clock=at.clock,
+        sinks=sinks_in(at.project, config.name),
+        tell=at.tell,
+    )
+    with closing(opened):
+        probed = probe(opened, reference.partition("/")[2])
+        yield from _probed(at, config, reference, probed)
+        if reference == config.name and probed.verdict is Verdict.ACCEPTED:
+            yield from _discovery(at, config, opened)
+            yield from _webhooks(at, config, opened)
+
+
+def _probed(at: Doctor, config: ConnectionConfig, reference: str, probed: Probed) -> Findings:
+    if probed.verdict in {Verdict.REFUSED, Verdict.UNCLEAR}:
+        refused = probed.verdict is Verdict.REFUSED
+        how = "is not accepted" if refused else "could not be tried"
+        again = probed.do or "look at the network and at the system's status page"
+        yield Finding(
+            "credential/refused" if refused else "credential/untried",
+            f"{reference} {how}: {at.redactor.clean(probed.says)}",
+            "tonight every step that uses it would be done by hand",
+            f"respond connect {reference} --replace" if refused else again,
+        )
+        return
+    for mismatch in probed.mismatch:
+        yield Finding(
+            "credential/other-account",
+            mismatch,
+            "a run would work in another account than the questions name",
+            f"correct [connections.{config.name}] in respond.toml, or the credential",
+        )
+    for right, names in missing_rights(probed, at.runbooks):
+        said = f" ({at.redactor.clean(right.why)})" if right.why else ""
+        yield Finding(
+            "permission/missing",
+            f"{reference} may not {right.name}{said}",
+            f"needed by {', '.join(names)}: that step would be done by hand",
+            f"grant: {right.grant}; then: respond connect {reference}",
+        )
+    ahead_s = at.now_s - (http_date(probed.date) or at.now_s)
+    if abs(ahead_s) > CLOCK_S_MAX:
+        how = "ahead of" if ahead_s > 0 else "behind"
+        yield Finding(
+            "clock/differs",
+            f"this machine is {abs(ahead_s):.0f} s {how} the clock of {reference}",
+            "signatures, expiries and the times in the audit log would be wrong",
+            "set the clock: timedatectl set-ntp true, or your system's own way",
+        )
+    about = f"{probed.account} {probed.account_name}".strip()
+    tried = "not tried" if probed.verdict is Verdict.UNTRIED else "accepted"
+    at.well.append(f"{reference} ({config.system}) {tried}{f': {about}' if about else ''}")
+
+
+def _discovery(at: Doctor, config: ConnectionConfig, opened: Any) -> Findings:
+    name = config.name
+    discovery = discovery_of(config.system)
+    if discovery is None:
+        return
+    accepted = accepted_table(at.places.state / "connections", name)
+    if accepted is None:
+        yield Finding(
+            "discovery/not-accepted",
+            f"nobody has accepted what {name} offers",
+            "a person's hands do what the tool could do",
+            f"respond connect {name}",
+        )
+        return
+    try:
+        documents = live_documents(discovery, opened.reader, name)
+    except StepFailedError as error:
+        yield Finding(
+            "discovery/unreadable",
+            f"what {name} offers could not be read: {error.what}",
+            "the tool falls back to a person's hands",
+            "look again later; the vendor may have trouble",
+        )
+        return
+    for line in discovery.still_valid(accepted, *documents)[1]:
+        yield Finding(
+            "discovery/changed",
+            f"{name}: {line}",
+            "the vendor changed it since somebody accepted it",
+            f"read the change and accept it: respond connect {name}",
+        )
+
+
+def _webhooks(at: Doctor, config: ConnectionConfig, opened: Any) -> Findings:
+    """Whether the vendor still sends its webhooks to our sources, where it lets us look."""
+    look = vendor(config.system).webhooks
+    mine = [
+        source.name
+        for source in at.heard
+        if source.sender == config.system and source.connection in {"", config.name}
+    ]
+    if look is not None and mine:
+        yield from (
+            Finding(f"sources/{each.id}", each.what, each.why, each.do)
+            for each in look(opened, mine)
+        )
+
+
+def needed_connections(at: Doctor) -> Findings:
+    have = {config.system for config in at.project.connections.values()}
+    needed: dict[str, list[str]] = {}
+    for name, runbook in at.runbooks.items():
+        systems = set(actions_of(runbook).values())
+        for system in sorted(filter(needs_connection, systems - have)):
+            needed.setdefault(system, []).append(name)
+        if "notify" in systems and not have & {"slack", "email"}:
+            needed.setdefault("slack or email", []).append(name)
+    for system, names in needed.items():
+        tells = system == "slack or email"
+        yield Finding(
+            "credential/no-connection",
+            f"there is no connection for {system}",
+            f"{', '.join(names)} {'would tell nobody' if tells else 'cannot be run'}",
+            f"respond connect {'slack' if tells else system} says what to add to respond.toml",
+        )
+
+
+# --- disk and journal ----------------------------------------------------------------------------
+
+
+def disk(at: Doctor) -> Findings:
+    path = at.journal_path
+    folder = path.parent
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    free = shutil.disk_usage(there).free
+    if free < FREE_BYTES_MIN:
+        yield Finding(
+            "disk/full",
+            f"{free // (1024 * 1024)} MiB are free for the journal in {folder}",
+            "when the disk is full nothing is recorded, and then nothing is sent",
+            "make room, or choose another disk: [journal] path in respond.toml",
+        )
+    if not os.access(there, os.W_OK | os.X_OK):
+        yield Finding(
+            "disk/read-only",
+            f"{there} cannot be written to",
+            "without a journal no run is started",
+            "mend the rights of the folder, or set [journal] path in respond.toml",
+        )
+    if not folder.exists():
+        return
+    yield from _open_to_others(folder, 0o700)
+    for name in (path, path.with_name(f"{path.name}-wal")):
+        if name.exists():
+            yield from _open_to_others(name, 0o600)
+    kind = file_system_of(folder)
+    if kind.startswith(("nfs", "cifs", "smb", "fuse.sshfs")):
+        yield Finding(
+            "disk/network",
+            f"the journal lies on a network file system ({kind})",
+            "locks and syncs there do not keep what the journal promises",
+            "set [journal] path in respond.toml to a local disk",
+        )
+
+
+def _open_to_others(path: Path, wanted: int) -> Findings:
     found = path.stat()
     if found.st_uid != os.geteuid():
         yield Finding(
-            "disk",
+            "disk/not-ours",
             f"{path} belongs to somebody else",
             "its owner can replace the journal, and no run is started",
             "choose a folder of your own for the journal",
         )
     elif stat.S_IMODE(found.st_mode) & 0o077:
         yield Finding(
-            "disk",
+            "disk/open-to-others",
             f"{path} is open to other users: mode {stat.S_IMODE(found.st_mode):04o}",
             "no run is started while others can read or replace the journal",
             f"chmod {wanted:o} {path}",
         )
 
 
-def _http_date(text: str) -> float | None:
-    from email.utils import parsedate_to_datetime
+def journal(at: Doctor) -> Findings:
+    path = at.journal_path
+    known = known_of(path, at.keys) if at.keys is not None else Known()
+    if not path.exists():
+        if not known.journal:
+            at.well.append("no journal yet: the first run makes it")
+            return
+        yield Finding(
+            "journal/gone",
+            f"the journal {path} is gone; {known.says} remembers {known.journal}",
+            "no run starts while the journal is missing, and what it proved is lost",
+            "put the file back; respond audit verify says what is known of it",
+        )
+        return
+    pinned, trouble = _pinned_key(at.places.project, known)
+    yield from trouble
+    rows = at.journal.rows(path)
+    report = verify(rows, keys=[pinned] if pinned else [], mark=known.mark)
+    with suppress(SourceError):
+        deque(rows, maxlen=0)  # What comes after a bad record is read as well.
+    if report.answer in {Answer.BROKEN, Answer.CANNOT_BE_CHECKED}:
+        yield Finding(
+            "journal/broken",
+            f"the journal is {report.says}",
+            "no run is started or resumed on a journal that does not verify",
+            "respond audit verify; keep the file, it is evidence",
+        )
+    elif report.answer is Answer.UNANCHORED:
+        yield Finding(
+            "journal/unanchored",
+            f"the journal is {report.says}",
+            "what only the chain covers can be cut off without a trace",
+            "the next run signs it; or raise what you allow: audit verify --max-loose",
+        )
+    else:
+        at.well.append(f"journal {report.says}")
+    ahead_s = _iso(at.journal.latest) - at.now_s
+    if at.journal.is_whole and ahead_s > CLOCK_S_MAX:
+        yield Finding(
+            "clock/went-back",
+            f"the journal has records of {at.journal.latest}, {ahead_s:.0f} s after this "
+            "machine's now",
+            "the clock went back: until it has caught up, nothing may expire by it",
+            "set the clock, then look again",
+        )
 
-    if not text or len(text) > 40:  # noqa: PLR2004 - an HTTP date has 29 characters
-        return None
+
+def _pinned_key(project: Path | None, known: Known) -> tuple[PublicKey | None, list[Finding]]:
+    """The key to verify with, and what is wrong with how it is pinned."""
+    how = f"respond audit key > {PINNED} next to respond.toml, and commit it"
+    why = "who takes over this machine could replace the journal and its key together"
+    if project is None:
+        return known.key, []
+    file = project / PINNED
+    if not file.is_file():
+        what = "the public key is not pinned"
+        return known.key, [Finding("journal/not-pinned", what, why, how)]
     try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, IndexError, TypeError):
-        return None
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+        lines = file.read_text(encoding="utf-8").splitlines()
+        pinned = PublicKey.parse(next(n for n in lines if n.strip() and n.strip()[0] != "#"))
+    except (OSError, UnicodeDecodeError, NoteError, StopIteration) as error:
+        what = f"{file} holds no public key: {error}"
+        return known.key, [Finding("journal/no-key", what, "verify would refuse it", how)]
+    if known.key is not None and pinned.raw != known.key.raw:
+        what = f"{file} is the key of {pinned.name}, and this journal's is another"
+        do = f"find out who replaced which; if the journal was begun anew: {how}"
+        return pinned, [Finding("journal/other-key", what, why, do)]
+    return pinned, []
+
+
+# --- people --------------------------------------------------------------------------------------
+
+
+def persons(at: Doctor) -> Findings:
+    records = at.project.records
+    others = [each for each in records if "admin" in each.roles and each.id != at.operator]
+    if others:
+        at.well.append(f"{len(others)} other administrators can be told")
+    else:
+        yield Finding(
+            "persons/nobody-else",
+            "nobody but you has the role admin in [[person]]",
+            "nobody else is told, and nobody else could go on when you cannot",
+            'add a [[person]] with roles = ["admin"] to respond.toml',
+        )
+    for each in records:
+        if not each.emails and not each.accounts.get("slack"):
+            yield Finding(
+                "persons/unreachable",
+                f"{each.id} has neither e-mail nor Slack id",
+                "they cannot be told",
+                f'add emails = ["..."] to the [[person]] {each.id}',
+            )
+
+
+def person_keys(at: Doctor) -> Findings:
+    for person in at.project.persons:
+        own = person.record.id
+        for key, why in unusable_keys(person):
+            yield Finding(
+                "persons/bad-key",
+                f"a key of {own} proves nothing: {key}",
+                why,
+                f"put the line of their .pub file into ssh_keys of the [[person]] {own}: ed25519, "
+                "ECDSA, RSA from 2048 bits, or a security key",
+            )
+    if at.project.person_keys and shutil.which("ssh-keygen") is None:
+        yield Finding(
+            "persons/no-ssh-keygen",
+            "there is no ssh-keygen on this machine",
+            "nobody can sign an approval here, or go alone in an emergency",
+            "install OpenSSH 8.2 or later",
+        )
+
+
+def approvals(at: Doctor) -> Findings:
+    found = gaps(at.project, at.runbooks)
+    for gap in found:
+        yield Finding("approvals/nobody-could", gap.what, gap.why, gap.do)
+    if not found and at.project.people.provable:
+        at.well.append("enough people could agree, whoever is missing")
+
+
+def unreviewed(at: Doctor) -> Findings:
+    for run, person in at.journal.alone.items():
+        yield Finding(
+            "approvals/unreviewed",
+            f"{person} went alone in run {run}, and nobody has reviewed it",
+            "an emergency entry stays open until somebody else has looked at it",
+            f"somebody else than {person}: respond audit review {run} --words 'what you found'",
+        )
+
+
+# --- what the server takes in --------------------------------------------------------------------
+
+
+def hooks(at: Doctor) -> Findings:
+    if not at.project.sources:
+        return
+    for fault in hook_faults(at.project, partial(load_runbook, at.places)):
+        yield Finding(
+            "sources/hook",
+            f"{fault.what} ({fault.path})",
+            "the server does not start with it",
+            fault.hint or "respond check",
+        )
+
+
+_OPTIONS: Final[Mapping[str, tuple[str, Finding]]] = {
+    "grafana": (
+        "timestamp_header",
+        Finding(
+            "sources/no-time",
+            "deliveries of {0} (grafana) have no signed time",
+            "who has recorded one can send it again later",
+            "name a timestamp header in Grafana's contact point, and in options of "
+            "[sources.{0}]: timestamp_header",
+        ),
+    ),
+    "slack": (
+        "team",
+        Finding(
+            "sources/no-team",
+            "{0} does not say whose Slack it is",
+            "a user id counts only together with its workspace; the server does not start",
+            'add options = {{ team = "T0123ABCD" }} to [sources.{0}]',
+        ),
+    ),
+}
+"""An option that a source of this sender should have, and what to say when it has none."""
+
+
+def sources(at: Doctor) -> Findings:
+    for source in at.heard:
+        name, sender = source.name, SENDERS[source.sender]
+        if at.secrets is not None:
+            yield from _source_secrets(at, source, at.secrets)
+        if sender.delivers_once and source.token == NOWHERE and not source.connection:
+            yield Finding(
+                "sources/no-token",
+                f"what {name} ({source.sender}) could not deliver is lost",
+                "this sender tries once; without its API nobody asks for what was missed",
+                f'add token = "keyring" to [sources.{name}], then: respond connect {name}/token',
+            )
+        option, lacks = _OPTIONS.get(source.sender, ("", None))
+        if lacks is not None and not source.options.get(option):
+            yield replace(lacks, what=lacks.what.format(name), do=lacks.do.format(name))
+
+
+def _source_secrets(at: Doctor, source: SourceConfig, secrets: CredentialStore) -> Findings:
+    sender = SENDERS[source.sender]
+    good = True
+    for name in source.references:
+        try:
+            value = secrets.credential(name)
+            trouble = "" if name.endswith("/token") else check_secret(sender, value)
+        except NotReadyError as error:
+            trouble = error.what
+        # The one before is there only while a secret is being changed.
+        if trouble and not name.endswith("/old"):
+            good = False
+            yield Finding(
+                "credential/source",
+                f"{name}: {trouble}",
+                "the server does not start without it"
+                if name == source.name
+                else "what the sender leaves out cannot be asked for",
+                f"respond connect {name} --replace",
+            )
+    if good:
+        weak = "; weak: a token, and nothing proves who wrote the body" if sender.weak else ""
+        at.well.append(f"source {source.name} ({source.sender}) has its secret{weak}")
+
+
+def sign_on(at: Doctor) -> Findings:
+    oidc = at.project.server.oidc
+    if oidc is None or at.only:
+        return
+    if at.secrets is not None and oidc.secret != NOWHERE:
+        try:
+            at.secrets.credential(OIDC)
+        except NotReadyError as error:
+            why = "nobody can sign on to the page"
+            yield Finding("credential/sign-on", error.what, why, f"respond connect {OIDC}")
+    if all(person.oidc_issuer != oidc.issuer for person in at.project.persons):
+        yield Finding(
+            "sign-on/nobody",
+            "nobody in [[person]] has an account at the issuer of [server.oidc]",
+            "whoever signs on there is nobody here",
+            f"add oidc_issuer = {oidc.issuer!r} and oidc_subject to people's entries",
+        )
+    yield from _provider(at, oidc.issuer)
+
+
+def _provider(at: Doctor, issuer: str) -> Findings:
+    """Whether the identity provider answers, and calls itself what we call it."""
+    opened = open_line(
+        ConnectionConfig(name=OIDC, system="http", auth="none"),
+        sign_on_line(issuer),
+        secrets=CredentialStore({}, MemoryKeys(), at.redactor, at.clock, environment={}),
+        redactor=at.redactor,
+        clock=at.clock,
+    )
+    try:
+        with closing(opened):
+            reply = opened.fetch("http", ".well-known", "openid-configuration")
+    except RespondError as error:
+        yield Finding(
+            "sign-on/no-answer",
+            f"the issuer of [server.oidc] does not answer: {error.what}",
+            "nobody can sign on to the page; signed answers from a terminal still count",
+            error.do or "look at the address, and at the provider",
+        )
+        return
+    if isinstance(reply.body, Mapping) and reply.body.get("issuer") == issuer:
+        at.well.append("the identity provider answers")
+        return
+    yield Finding(
+        "sign-on/other-issuer",
+        "the identity provider calls itself something else than [server.oidc] does",
+        "the server refuses its ID tokens",
+        "set issuer to the letter as its openid-configuration has it",
+    )
+
+
+# --- runbooks ------------------------------------------------------------------------------------
+
+
+def runbooks(at: Doctor) -> Findings:
+    for name, one in at.checked.items():
+        if name in at.runbooks:
+            yield from _reviewed(at.runbooks[name], int(at.now_s))
+            continue
+        more = f" and {len(one.faults) - 1} more" if len(one.faults) > 1 else ""
+        yield Finding(
+            "runbook/fault",
+            f"{name} has a fault: {one.faults[0].what}{more}",
+            "it cannot be run",
+            f"respond check {name}",
+        )
+
+
+def _reviewed(runbook: Runbook, now_s: int) -> Findings:
+    do = "read it against the world, rehearse it, then set 'reviewed' in the file"
+    if not runbook.reviewed:
+        what = f"{runbook.name} says no date of review"
+        yield Finding("runbook/not-reviewed", what, "it may be stale", do)
+        return
+    days = int((now_s - _iso(f"{runbook.reviewed}T00:00:00Z")) // _DAY_S)
+    if days > REVIEW_DAYS_MAX:
+        yield Finding(
+            "runbook/old-review",
+            f"{runbook.name} was last reviewed {days} days ago",
+            "consoles, people and roles change; a stale instruction costs minutes at night",
+            do,
+        )
+
+
+def rehearsed(at: Doctor) -> Findings:
+    done, begun = _rehearsals(at.places.rehearsals)
+    for name in at.runbooks:
+        last = done.get(name)
+        if last is not None and at.now_s - last <= REVIEW_DAYS_MAX * _DAY_S:
+            at.well.append(f"{name} rehearsed {_day(last)}")
+            continue
+        if last is not None:
+            what = f"{name} was last rehearsed on {_day(last)}"
+        elif name in begun:
+            what = f"{name} was never rehearsed to its end here"
+        else:
+            what = f"{name} was never rehearsed here"
+        why = "the first time should not be at 3 a.m."
+        yield Finding("runbook/not-rehearsed", what, why, f"respond rehearse {name}")
+
+
+def _rehearsals(folder: Path) -> tuple[dict[str, float], set[str]]:
+    """When each runbook was last rehearsed to a good end, and which were begun at all."""
+    done: dict[str, float] = {}
+    begun: set[str] = set()
+    for run in sorted(folder.iterdir()) if folder.is_dir() else ():
+        try:
+            name = str(recall(run).get("runbook") or "")
+        except (OSError, ValueError):
+            continue
+        if not name:
+            continue
+        begun.add(name)
+        read = _JournalRead()
+        with suppress(SourceError):
+            deque(read.rows(run / "journal.db"), maxlen=0)
+        if read.is_whole and read.ended_well_s:
+            done[name] = max(done.get(name, 0.0), read.ended_well_s)
+    return done, begun
+
+
+CHECKS: Final[tuple[Callable[[Doctor], Findings], ...]] = (
+    key_store,
+    connections,
+    needed_connections,
+    disk,
+    journal,
+    persons,
+    person_keys,
+    approvals,
+    unreviewed,
+    hooks,
+    sources,
+    sign_on,
+    runbooks,
+    rehearsed,
+)
+
+
+# --- times ---------------------------------------------------------------------------------------
 
 
 def _iso(text: str) -> float:
@@ -839,57 +813,3 @@ def _iso(text: str) -> float:
 
 def _day(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
-
-
-def _reviewed(runbook: Runbook, now_s: int) -> Iterator[Finding]:
-    do = "read it against the world, rehearse it, then set 'reviewed' in the file"
-    if not runbook.reviewed:
-        yield Finding("runbook", f"{runbook.name} says no date of review", "it may be stale", do)
-        return
-    days = int((now_s - _iso(f"{runbook.reviewed}T00:00:00Z")) // _DAY_S)
-    if days > REVIEW_DAYS_MAX:
-        yield Finding(
-            "runbook",
-            f"{runbook.name} was last reviewed {days} days ago",
-            "consoles, people and roles change; a stale instruction costs minutes at night",
-            do,
-        )
-
-
-def _rehearsals(folder: Path) -> tuple[dict[str, float], set[str]]:
-    """When each runbook was last rehearsed to a good end, and which were begun at all."""
-    from respond.company.rehearsal import recall
-
-    done: dict[str, float] = {}
-    begun: set[str] = set()
-    for run in sorted(folder.iterdir()) if folder.is_dir() else ():
-        try:
-            name = str(recall(run).get("runbook") or "")
-        except (OSError, ValueError):
-            continue
-        if not name:
-            continue
-        begun.add(name)
-        at = _ended_well(run / "journal.db")
-        if at:
-            done[name] = max(done.get(name, 0.0), at)
-    return done, begun
-
-
-def _ended_well(journal: Path) -> float:
-    """When the run in a rehearsal's journal ended with 0, in seconds; 0 when it did not."""
-    from respond.audit.body import read_body
-    from respond.audit.canonical import NotCanonicalError
-    from respond.audit.source import open_rows
-    from respond.audit.verify import SourceError
-
-    found = 0.0
-    try:
-        with open_rows(journal) as rows:
-            for row in rows:
-                if row.columns and row.columns[0] == "ended":
-                    body = read_body(row.body)
-                    found = _iso(body.at) if body.data.get("exit") == 0 else found
-    except (SourceError, NotCanonicalError, TypeError):
-        return 0.0
-    return found

@@ -7,17 +7,19 @@ as it goes. What is checked is what lies in the file; the keys come from outside
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from respond.checks.rights import PINNED
 from respond.cli.examples import examples
+from respond.cli.opening import RUN_ID
+from respond.cli.output import print_out, say
 from respond.errors import ExitCode, NotReadyError, UsageError
 from respond.wiring.places import Places
 
@@ -29,14 +31,9 @@ if TYPE_CHECKING:
     from respond.audit.verify import Anchor, Report, Stored
     from respond.ports import KeyStore
 
-__all__ = ["PINNED", "apps"]
+__all__ = ["apps"]
 
-PINNED: Final = "journal.pub"
-"""The file with the pinned public key, next to ``respond.toml``. Lines with ``#`` are comments."""
-
-_RUN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}")
 _KEY_BYTES_MAX: Final = 65_536
-_SECRET_BYTES_MAX: Final = 65_536
 _DATA_SHOWN: Final = 300
 
 _audit = typer.Typer(
@@ -50,14 +47,6 @@ _audit = typer.Typer(
     ),
 )
 apps = {"audit": _audit}
-
-
-def _result(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - the result
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line's voice
 
 
 # --- where the journal is ------------------------------------------------------------------------
@@ -106,7 +95,7 @@ class _Where:
         from respond.adapters.secrets.key_stores import FolderKeys
         from respond.wiring.session import journal_path, load_project, open_keys
 
-        if run and not _RUN.fullmatch(run):
+        if run and not RUN_ID.fullmatch(run):
             raise UsageError(f"{run[:60]!r} is not the id of a run", do="respond runs")
         folder = _rehearsal_with(places, run) if run else None
         if folder is not None:
@@ -117,7 +106,7 @@ class _Where:
         try:
             where.store = open_keys(project, places)
         except NotReadyError as error:
-            where.trouble = f"{error.what}: {error.why}" if error.why else error.what
+            where.trouble = error.sentence
         return where
 
     def known(self, journal: str = "") -> Known:
@@ -177,9 +166,9 @@ def verify(
     )
     notes = [*report.notes, *_notes(where, known, found, path, exported=bool(export))]
     if as_json:
-        _result(json.dumps(_report_json(report, path, known, found, notes), indent=2))
+        print_out(json.dumps(_report_json(report, path, known, found, notes), indent=2))
     else:
-        _result(_report_text(report, path, known, found, notes))
+        print_out(_report_text(report, path, known, found, notes))
     return report.exit_code
 
 
@@ -352,7 +341,7 @@ def public_key(
             why=known.trouble or "no journal was made there yet",
             do="the first run or `respond connect` makes the journal and its key",
         )
-    _result(str(known.key))
+    print_out(str(known.key))
     return int(ExitCode.DONE)
 
 
@@ -380,11 +369,11 @@ def show(
     found = ((row, body) for row, body in _bodies(where.path) if _wanted(body, run, step, kind))
     try:
         for row, body in deque(found, maxlen=last) if last else found:
-            _result(_event_json(row, body) if as_json else _event_text(row, body))
+            print_out(_event_json(row, body) if as_json else _event_text(row, body))
     except SourceError as error:
         return _unreadable(where, error)
     if not where.rehearsal:
-        _say("shown as stored, not checked: respond audit verify")
+        say("shown as stored, not checked: respond audit verify")
     return int(ExitCode.DONE)
 
 
@@ -467,7 +456,7 @@ def _unreadable(where: _Where, error: Exception) -> int:
             else "respond audit verify; before the first run there is no journal"
         ),
     )
-    _say(error_text.as_text(trouble))
+    say(error_text.as_text(trouble))
     return int(trouble.exit_code)
 
 
@@ -500,7 +489,7 @@ def export(
         size = _export_to(where.path, Path(out)) if out else _export(where.path)
     except SourceError as error:
         return _unreadable(where, error)
-    _say(f"{size} records exported; whoever checks them needs the public key: respond audit key")
+    say(f"{size} records exported; whoever checks them needs the public key: respond audit key")
     return int(ExitCode.DONE)
 
 
@@ -570,9 +559,9 @@ def prove(
     except SourceError as error:
         return _unreadable(where, error)
     if as_json:
-        _result(json.dumps(_proof_json(report, found), indent=2))
+        print_out(json.dumps(_proof_json(report, found), indent=2))
     else:
-        _result(_proof_text(report, found))
+        print_out(_proof_text(report, found))
     if clear:
         return int(ExitCode.FAILED)
     return int(ExitCode.JOURNAL_BROKEN if report.answer is Answer.BROKEN else ExitCode.DONE)
@@ -625,18 +614,7 @@ def _proof_text(report: Report, found: list[Occurrence]) -> str:
 def _proof_json(report: Report, found: list[Occurrence]) -> dict[str, Any]:
     return {
         "found": bool(found),
-        "occurrences": [
-            {
-                "seq": each.seq,
-                "at": each.at,
-                "run": each.run,
-                "step": each.step,
-                "kind": each.kind,
-                "where": each.where,
-                "in_clear": each.in_clear,
-            }
-            for each in found
-        ],
+        "occurrences": [asdict(each) for each in found],
         "journal": {"answer": report.answer.name.lower().replace("_", "-"), "says": report.says},
     }
 
@@ -658,5 +636,5 @@ def review(
     from respond.cli.deciding import review_run
 
     review_run(ctx.obj, run, words, as_=as_, key=key)
-    _result(f"Recorded: run {run} is reviewed.")
+    print_out(f"Recorded: run {run} is reviewed.")
     return 0

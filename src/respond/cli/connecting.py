@@ -9,42 +9,26 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from respond.checks.credentials import (
-    Line,
-    open_line,
-    probe,
-)
+from respond.checks.credentials import Line, open_line, probe
+from respond.checks.rights import missing_rights, sinks_in
 from respond.errors import NotReadyError, StepFailedError, UsageError
 from respond.systems import discovery_of, vendor, vendors
-from respond.systems.vendor import Allowed, Probed, Right, Verdict
+from respond.systems.vendor import Probed, Right, Verdict
 from respond.wiring.places import Places
 
 if TYPE_CHECKING:
-    from respond.adapters.secrets.credential_store import CredentialStore
-    from respond.adapters.secrets.redactor import Redactor
-    from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.cli.credential_keeper import CredentialKeeper
     from respond.core.runbook import Runbook
     from respond.formats.project.project_file import ConnectionConfig, Project
-    from respond.ports import Clock, KeyStore, Secrets
+    from respond.ports import Secrets
     from respond.systems.discovery import CapabilityTable, Discovery
 
-__all__ = [
-    "Connected",
-    "Connecting",
-    "actions_of",
-    "check_name",
-    "loadable",
-    "missing_rights",
-    "read_table",
-    "sinks_in",
-    "store_table",
-    "wants",
-]
+__all__ = ["Connected", "Connecting", "check_name"]
 
 
 def check_name(project: Project, places: Places, name: str) -> tuple[ConnectionConfig, str]:
@@ -95,77 +79,10 @@ def _snippet(name: str) -> str:
     return meant.snippet.format(name=plain)
 
 
-# --- what runbooks need --------------------------------------------------------------------------
-
-
-def loadable(places: Places) -> dict[str, Runbook]:
-    """Every runbook that loads; ``respond check`` has the faults of the others."""
-    from respond.errors import RespondError
-    from respond.formats.faults import FormatFault, FormatFaults
-    from respond.wiring.session import load_runbook
-
-    found = {}
-    for name in places.runbooks():
-        try:
-            found[name] = load_runbook(places, name)
-        except (RespondError, FormatFault, FormatFaults):
-            continue
-    return found
-
-
-def actions_of(runbook: Runbook) -> dict[str, str]:
-    """The actions of a runbook, each with the system that it needs."""
-    from respond.core.runbook import ActionStep, WaitStep, all_steps
-
-    steps = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel, *runbook.always)
-    return {
-        step.action.spec.name: step.action.spec.system
-        for step in all_steps(steps)
-        if isinstance(step, ActionStep | WaitStep) and step.action is not None
-    }
-
-
-def wants(runbooks: Mapping[str, Runbook], right: Right) -> list[str]:
-    """Which runbooks need a right."""
-    return [name for name, one in runbooks.items() if right.actions & actions_of(one).keys()]
-
-
-def missing_rights(
-    probed: Probed, runbooks: Mapping[str, Runbook]
-) -> Iterator[tuple[Right, list[str]]]:
-    """Rights that are known to be missing, with the runbooks that need them."""
-    for right in probed.rights:
-        names = wants(runbooks, right)
-        if right.allowed is Allowed.NO and names:
-            yield right, names
-
-
-def sinks_in(project: Project, vault: str) -> tuple[str, ...]:
-    """``MOUNT/PATH`` of every sink of the project that lies in this Vault."""
-    begin = f"vault:{vault}:"
-    places = (
-        connection.sink.removeprefix(begin).partition("#")[0]
-        for connection in project.connections.values()
-        if connection.sink.startswith(begin)
-    )
-    return tuple(dict.fromkeys(places))
-
-
 # --- the table of what an account offers ---------------------------------------------------------
 
 
-def read_table(discovery: Discovery, reader: Any, name: str) -> CapabilityTable:
-    """What the account's live description offers now.
-
-    Raises:
-        StepFailedError: It cannot be read.
-    """
-    from respond.wiring.session import live_documents
-
-    return discovery.match(*live_documents(discovery, reader, name))
-
-
-def store_table(folder: Path, name: str, table: CapabilityTable) -> Path:
+def _store_table(folder: Path, name: str, table: CapabilityTable) -> Path:
     """Store what a person accepted where ``accepted_table`` reads it; 0600, as a whole."""
     path = folder / f"{name}.json"
     new = folder / f".{name}.{os.getpid()}.new"
@@ -186,7 +103,7 @@ def store_table(folder: Path, name: str, table: CapabilityTable) -> Path:
     return path
 
 
-def table_digest(table: CapabilityTable) -> str:
+def _table_digest(table: CapabilityTable) -> str:
     text = json.dumps(table.as_json(), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -247,15 +164,11 @@ class Connecting:
     """
 
     places: Places
-    project: Project
     name: str
     config: ConnectionConfig
     part: str
     line: Line
-    keys: KeyStore
-    journal: SqliteJournal
-    clock: Clock
-    redactor: Redactor
+    keeper: CredentialKeeper
     new: Callable[[], str]
     accept: Callable[[Connected], bool]
     tell: Callable[[str], None]
@@ -268,19 +181,18 @@ class Connecting:
         Raises:
             NotReadyError: The credential is refused or could not be tried; nothing was stored.
         """
-        store = self._store()
-        has = self._has(store)
-        keep = has and not self.replace
+        store = self.keeper.store
+        keep = self._has() and not self.replace
         value = store.credential(self.name) if keep else self._new()
         secrets = store if keep else _Trial(self.name, value, store)
         opened = open_line(
             self.config,
             self.line,
             secrets=secrets,
-            redactor=self.redactor,
-            clock=self.clock,
-            sinks=sinks_in(self.project, self.config.name),
-            waiting=lambda what, s: self.tell(f"waiting {s:.0f} s for {what}"),
+            redactor=self.keeper.redactor,
+            clock=self.keeper.clock,
+            sinks=sinks_in(self.keeper.project, self.config.name),
+            tell=self.tell,
         )
         try:
             self.tell(f"trying {self.name}: reads only, nothing is changed")
@@ -288,7 +200,14 @@ class Connecting:
             made = Connected(self.name, self.config, probed, self.runbooks, kept=keep)
             self._refuse(made)
             if not keep:
-                self._keep(store, value, made)
+                self.keeper.keep(
+                    self.name,
+                    self.config.system,
+                    value,
+                    tried=probed.verdict.value,
+                    account=probed.account,
+                )
+                made.stored_in = self.keeper.keys.says
             discovery = discovery_of(self.config.system)
             if discovery is not None and not self.part:
                 self._discover(discovery, opened.reader, made)
@@ -298,31 +217,23 @@ class Connecting:
 
     # --- the credential ---
 
-    def _store(self) -> CredentialStore:
-        from respond.wiring.session import credential_store
-
-        return credential_store(self.project, self.keys, self.redactor, self.clock)
-
-    def _has(self, store: CredentialStore) -> bool:
+    def _has(self) -> bool:
         """Whether there is a credential already. One that is kept elsewhere is only tried."""
         from respond.adapters.secrets.credential_store import KEYRING
 
-        if self.project.references.get(self.name, KEYRING) != KEYRING:
+        if self.keeper.project.references.get(self.name, KEYRING) != KEYRING:
             if self.replace:
                 raise UsageError(
                     f"{self.name} is kept outside of respond, as respond.toml says",
                     do="put the new value there, then connect without --replace",
                 )
             return True
-        try:
-            store.credential(self.name)
-        except NotReadyError:
-            return False
-        if not self.replace:
+        has = self.keeper.has(self.name)
+        if has and not self.replace:
             self.tell(
                 f"{self.name} is stored already and is tried again; --replace gives a new one"
             )
-        return True
+        return has
 
     def _new(self) -> str:
         value = self.new()
@@ -330,7 +241,7 @@ class Connecting:
             raise UsageError(
                 "what was given holds characters that no credential has", do="copy it again"
             )
-        self.redactor.register(self.name, value)
+        self.keeper.redactor.register(self.name, value)
         return value
 
     def _refuse(self, made: Connected) -> None:
@@ -343,7 +254,7 @@ class Connecting:
             f"{self.name} is not accepted: {stays}"
             if refused
             else f"{self.name} could not be tried: {stays}",
-            why=self.redactor.clean(probed.says),
+            why=self.keeper.redactor.clean(probed.says),
             do=self._do(made, refused=refused),
         )
 
@@ -356,55 +267,32 @@ class Connecting:
         region = " (and check the region)" if self.config.region or not self.part else ""
         return f"{said or 'copy the credential anew' + region}, then: {again}"
 
-    def _keep(self, store: CredentialStore, value: str, made: Connected) -> None:
-        """Record first, store then: a stored credential without a record must not be."""
-        self._record(
-            what="credential-stored",
-            digest=self.journal.digest(value),
-            keys=self.keys.says,
-            tried=made.probed.verdict.value,
-            account=made.probed.account,
-        )
-        try:
-            store.keep(self.name, value)
-        except NotReadyError as error:
-            self._record(what="credential-not-stored", why=error.what)
-            raise
-        made.stored_in = self.keys.says
-
-    def _record(self, **data: Any) -> None:
-        from respond.core.events import Event, Kind
-        from respond.wiring.session import os_user
-
-        named = {"connection": self.name, "system": self.config.system, **data}
-        self.journal.append(Event(Kind.CONFIG_CHANGED, "", "", os_user(), named))
-        # Signed at once: there may be no run, and so no other signature, for weeks.
-        self.journal.checkpoint(f"connect {self.name}")
-
     # --- discovery ---
 
     def _discover(self, discovery: Discovery, reader: Any, made: Connected) -> None:
-        from respond.wiring.session import accepted_table
+        from respond.wiring.session import accepted_table, live_documents
 
         folder = self.places.state / "connections"
         self.tell("reading what the account offers")
         try:
-            made.table = read_table(discovery, reader, self.config.name)
+            made.table = discovery.match(*live_documents(discovery, reader, self.config.name))
         except StepFailedError as error:
-            made.trouble = f"{error.what}: {error.why}" if error.why else error.what
+            made.trouble = error.sentence
             return
         before = accepted_table(folder, self.config.name)
-        if before is not None and table_digest(before) == table_digest(made.table):
+        if before is not None and _table_digest(before) == _table_digest(made.table):
             made.accepted = True
             return
         made.changes = _changes(before, made.table)
         if not made.table.confirmed or self.accept(made):
-            self._record(
+            self.keeper.record(
+                self.name,
+                self.config.system,
                 what="capabilities-accepted",
                 confirmed=sorted(made.table.confirmed),
-                sha256=table_digest(made.table),
+                sha256=_table_digest(made.table),
             )
-            store_table(folder, self.config.name, made.table)
+            _store_table(folder, self.config.name, made.table)
             made.accepted = True
 
 

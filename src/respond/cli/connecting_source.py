@@ -14,11 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from respond.errors import NotReadyError, UsageError
 
 if TYPE_CHECKING:
-    from respond.adapters.secrets.credential_store import CredentialStore
-    from respond.adapters.secrets.redactor import Redactor
-    from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.cli.credential_keeper import CredentialKeeper
     from respond.formats.project.project_file import Project, SourceConfig
-    from respond.ports import Clock, KeyStore
 
 __all__ = ["Stored", "Storing", "is_for_server"]
 
@@ -95,12 +92,8 @@ class Storing:
         tell: Chatter.
     """
 
-    project: Project
     name: str
-    keys: KeyStore
-    journal: SqliteJournal
-    clock: Clock
-    redactor: Redactor
+    keeper: CredentialKeeper
     new: Callable[[], str]
     chance: Callable[[int], bytes]
     tell: Callable[[str], None]
@@ -116,24 +109,23 @@ class Storing:
         """
         place = self._place()
         self._check_make()
-        store = self._store()
-        if place != "keyring" or (not self.replace and self._has(store)):
-            self._look_at(store, elsewhere=place != "keyring")
+        if place != "keyring" or (not self.replace and self.keeper.has(self.name)):
+            self._look_at(elsewhere=place != "keyring")
             return self._told(Stored(self.name, self._kind))
         value = self._made() if self.make else self.new()
         if trouble := self._trouble(value):
             raise UsageError(f"{self.name}: {trouble}", do="nothing was stored; copy it again")
-        self.redactor.register(self.name, value)
-        moved = self._keep_old(store)
-        self._keep(store, self.name, value)
+        self.keeper.redactor.register(self.name, value)
+        moved = self._keep_old()
+        self.keeper.keep(self.name, self._kind, value)
         made = value if self.make else ""
-        return self._told(Stored(self.name, self._kind, self.keys.says, moved, made))
+        return self._told(Stored(self.name, self._kind, self.keeper.keys.says, moved, made))
 
     # --- what it is ---
 
     @property
     def _source(self) -> SourceConfig | None:
-        return self.project.sources.get(self.name.partition("/")[0])
+        return self.keeper.project.sources.get(self.name.partition("/")[0])
 
     @property
     def _kind(self) -> str:
@@ -145,7 +137,7 @@ class Storing:
         return self._source is not None and self.name.partition("/")[2] in {"", "old"}
 
     def _place(self) -> str | tuple[str, ...]:
-        found = self.project.references.get(self.name)
+        found = self.keeper.project.references.get(self.name)
         if found is None:
             main, _, part = self.name.partition("/")
             keys = {"old": "old_secret", "token": "token"}
@@ -180,25 +172,13 @@ class Storing:
 
     # --- storing ---
 
-    def _store(self) -> CredentialStore:
-        from respond.wiring.session import credential_store
-
-        return credential_store(self.project, self.keys, self.redactor, self.clock)
-
-    def _has(self, store: CredentialStore) -> bool:
-        try:
-            store.credential(self.name)
-        except NotReadyError:
-            return False
-        return True
-
-    def _look_at(self, store: CredentialStore, *, elsewhere: bool) -> None:
+    def _look_at(self, *, elsewhere: bool) -> None:
         if elsewhere and (self.replace or self.make):
             raise UsageError(
                 f"{self.name} is kept outside of respond, as respond.toml says",
                 do="put the new value there, then connect without --replace and --new",
             )
-        if trouble := self._trouble(store.credential(self.name)):
+        if trouble := self._trouble(self.keeper.store.credential(self.name)):
             raise NotReadyError(
                 f"{self.name} cannot be used: {trouble}", do="put another one in its place"
             )
@@ -212,42 +192,17 @@ class Storing:
             return f"whsec_{base64.b64encode(raw).decode()}"
         return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
-    def _keep_old(self, store: CredentialStore) -> bool:
+    def _keep_old(self) -> bool:
         """Keep the one before, where two may count, so that no delivery is refused meanwhile."""
         old = f"{self.name}/old"
-        if self.project.references.get(old) != "keyring" or not self._has(store):
+        if self.keeper.project.references.get(old) != "keyring" or not self.keeper.has(self.name):
             return False
-        self._keep(store, old, store.credential(self.name))
+        self.keeper.keep(old, self._kind, self.keeper.store.credential(self.name))
         return True
-
-    def _keep(self, store: CredentialStore, name: str, value: str) -> None:
-        """Record first, store then: a stored credential without a record must not be."""
-        self._record(
-            name,
-            what="credential-stored",
-            digest=self.journal.digest(value),
-            keys=self.keys.says,
-            tried="not tried",
-            account="",
-        )
-        try:
-            store.keep(name, value)
-        except NotReadyError as error:
-            self._record(name, what="credential-not-stored", why=error.what)
-            raise
-
-    def _record(self, name: str, **data: Any) -> None:
-        from respond.core.events import Event, Kind
-        from respond.wiring.session import os_user
-
-        named = {"connection": name, "system": self._kind, **data}
-        self.journal.append(Event(Kind.CONFIG_CHANGED, "", "", os_user(), named))
-        # Signed at once: there may be no run, and so no other signature, for weeks.
-        self.journal.checkpoint(f"connect {name}")
 
     def _told(self, made: Stored) -> Stored:
         if not self._signs or self._source is None:
             return made
         path = f"/hooks/{self._source.name}"
-        base = self.project.server.url or "https://(url of [server])"
+        base = self.keeper.project.server.url or "https://(url of [server])"
         return replace(made, path=path, url=f"{base}{path}", at_sender=_AT_SENDER[self._kind])

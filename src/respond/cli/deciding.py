@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from respond.cli.examples import examples
+from respond.cli.opening import journal_of, only_open
 from respond.cli.output import result, say, screen_width
 from respond.errors import ExitCode, NotReadyError, ParkedError, RefusedByPersonError, UsageError
 from respond.wiring.places import Places
@@ -186,7 +187,6 @@ def _entry(project: Project, journal: Journal) -> Entry:
 
 def _decide_here(me: _Me, run: str, verdict: Verdict, reason: str) -> ExitCode:
     from respond.adapters.secrets.ssh import check_signature
-    from respond.cli.runs import journal_of, only_open
     from respond.core.approval import answer_text
     from respond.people.answers import decide_signed
 
@@ -214,7 +214,6 @@ def review_run(places: Places, run: str, words: str, *, as_: str, key: str) -> N
         UsageError, RefusedByPersonError, NotReadyError: It does not count; nothing was recorded.
     """
     from respond.adapters.secrets.ssh import check_signature
-    from respond.cli.runs import journal_of
     from respond.core.approval import NAMESPACE
     from respond.core.events import Actor, Strength
     from respond.people.answers import review, review_text
@@ -336,7 +335,6 @@ def _typed(wanted: str) -> None:
 
 
 def _write_request(places: Places, run: str, name: str) -> ExitCode:
-    from respond.cli.runs import journal_of, only_open
     from respond.formats.approval_file import request_file
     from respond.wiring.session import load_project
 
@@ -400,7 +398,6 @@ def take_answer(places: Places, name: str, run: str) -> str:
         RefusedByPersonError: The signature does not count, or they may not.
     """
     from respond.adapters.secrets.ssh import check_signature
-    from respond.cli.runs import journal_of
     from respond.core.approval import read_answer
     from respond.formats.approval_file import read_answer_file
     from respond.people.answers import decide_signed

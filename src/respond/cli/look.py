@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from respond.cli.examples import examples
+from respond.cli.output import print_out
 from respond.errors import ExitCode
 from respond.wiring.places import PROJECT_FILE, Found, Places, read_runbook
 
@@ -19,16 +21,12 @@ if TYPE_CHECKING:
     from respond.formats.faults import FormatFault
     from respond.formats.runbook.check import Checked
 
-__all__ = ["apps"]
+__all__ = ["apps", "checker"]
 
 apps = {
     name: typer.Typer(rich_markup_mode=None, add_completion=False)
     for name in ("list", "show", "check", "actions", "schema")
 }
-
-
-def _print(text: str) -> None:
-    print(text.rstrip("\n"))  # noqa: T201 - the result
 
 
 @apps["list"].command(epilog=examples("respond list --json"))
@@ -52,15 +50,15 @@ def list_(
             {"runbook": found.name, "title": title, "use_when": use_when, "from": _origin(found)}
         )
     if as_json:
-        _print(json.dumps(rows, indent=2))
+        print_out(json.dumps(rows, indent=2))
         return int(ExitCode.DONE)
     for row in rows:
         own = "" if row["from"] == "shipped" else f"  ({row['from']})"
-        _print(f"{row['runbook']}{own}")
-        _print(f"    {showable(row['title'], limit=76)}")
+        print_out(f"{row['runbook']}{own}")
+        print_out(f"    {showable(row['title'], limit=76)}")
         if row["use_when"]:
-            _print(f"    when: {showable(row['use_when'], limit=140)}")
-    _print("\nrespond show RUNBOOK | respond rehearse RUNBOOK | respond RUNBOOK")
+            print_out(f"    when: {showable(row['use_when'], limit=140)}")
+    print_out("\nrespond show RUNBOOK | respond rehearse RUNBOOK | respond RUNBOOK")
     return int(ExitCode.DONE)
 
 
@@ -81,7 +79,7 @@ def show(
     from respond.wiring.session import load_runbook
 
     loaded = load_runbook(ctx.obj, runbook)
-    _print(json.dumps(runbook_json(loaded), indent=2) if as_json else runbook_text(loaded))
+    print_out(json.dumps(runbook_json(loaded), indent=2) if as_json else runbook_text(loaded))
     return int(ExitCode.DONE)
 
 
@@ -102,21 +100,19 @@ def check(
 
     places: Places = ctx.obj
     known = places.runbooks()
-    checks: list[Checked] = []
     paths: list[Path] = []
     for name in names or list(known):
         path = known[name].path if name in known else Path(name)
         if name not in known and not path.is_file():
             raise UsageError(f"there is no runbook and no file {name!r}", do="respond list")
         paths.append(path)
-    run_check = _checker(places)
-    checks = [run_check(path) for path in paths]
+    checks = [*map(checker(places), paths)]
     if not names and places.project is not None:
         checks.append(_project(places, checks))
         paths.append(places.project / PROJECT_FILE)
     bad = any(one.faults for one in checks)
     if as_json:
-        _print(
+        print_out(
             json.dumps([_check_json(p, c) for p, c in zip(paths, checks, strict=True)], indent=2)
         )
     else:
@@ -125,7 +121,8 @@ def check(
     return int(ExitCode.USAGE if bad else ExitCode.DONE)
 
 
-def _checker(places: Places) -> Callable[[Path], Checked]:
+def checker(places: Places) -> Callable[[Path], Checked]:
+    """Checks the file of a runbook as it stands among the others of the project."""
     from respond.adapters.clock import SystemClock
     from respond.cli.main import COMMANDS
     from respond.formats.runbook.check import check as check_file
@@ -155,22 +152,16 @@ def _checker(places: Places) -> Callable[[Path], Checked]:
 
 def _project(places: Places, checks: list[Checked]) -> Checked:
     """What respond.toml and the runbooks come to together: hooks, and who could agree."""
-    from respond.formats.faults import FormatFaults
     from respond.formats.project.project import Where
     from respond.formats.project.toml_values import FILE
     from respond.formats.runbook.check import Checked
-    from respond.intake.hooks import load_hooks
+    from respond.intake.hooks import hook_faults
     from respond.people.readiness import gaps
     from respond.wiring.session import load_project, load_runbook
 
     project = load_project(places)
     source = (project.where or Where(FILE, b"", "")).source
-    faults: list[FormatFault] = []
-    try:
-        load_hooks(project, lambda name: load_runbook(places, name))
-    except FormatFaults as found:
-        # Those of a runbook's own file are said there.
-        faults += [each for each in found.faults if each.name == source.name]
+    faults = hook_faults(project, partial(load_runbook, places))
     warnings: list[FormatFault] = []
     loaded = {c.runbook.name: c.runbook for c in checks if c.runbook is not None}
     for gap in gaps(project, loaded):
@@ -186,7 +177,7 @@ def _check_text(path: Path, one: Checked) -> None:
         print(f"warning: {warning}", file=sys.stderr)  # noqa: T201 - the same
     count = len(one.warnings)
     word = "has faults" if one.faults else "fits"
-    _print(f"{path}: {word}" + (f", {count} warning{'s' * (count > 1)}" if count else ""))
+    print_out(f"{path}: {word}" + (f", {count} warning{'s' * (count > 1)}" if count else ""))
 
 
 def _check_json(path: Path, one: Checked) -> dict[str, object]:
@@ -198,11 +189,9 @@ def _check_json(path: Path, one: Checked) -> dict[str, object]:
     }
 
 
-def _fault_json(fault: object) -> dict[str, object]:
-    return {
-        name: getattr(fault, name)
-        for name in ("line", "column", "what", "hint", "path", "source_line")
-    }
+def _fault_json(fault: FormatFault) -> dict[str, object]:
+    names = ("line", "column", "what", "hint", "path", "source_line")
+    return {name: getattr(fault, name) for name in names}
 
 
 @apps["actions"].command(epilog=examples("respond actions", "respond actions customerio --full"))
@@ -230,9 +219,9 @@ def actions(
         )
     detailed = full or len(chosen) == 1
     if as_json:
-        _print(json.dumps([action_json(cls) for cls in chosen], indent=2))
+        print_out(json.dumps([action_json(cls) for cls in chosen], indent=2))
     else:
-        _print(actions_text(chosen, full=detailed))
+        print_out(actions_text(chosen, full=detailed))
     return int(ExitCode.DONE)
 
 
@@ -242,5 +231,5 @@ def schema() -> int:
     from respond.formats.runbook.json_schema import schema_text
     from respond.systems import load
 
-    _print(schema_text(load()))
+    print_out(schema_text(load()))
     return int(ExitCode.DONE)

@@ -17,6 +17,7 @@ __all__ = [
     "is_of_output",
     "lost",
     "open_all",
+    "print_out",
     "result",
     "say",
     "screen_width",
@@ -40,6 +41,11 @@ def say(text: str) -> None:
     """Chatter, for people: stderr. When nobody listens it is dropped."""
     with contextlib.suppress(OSError, ValueError):
         print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line's own voice
+
+
+def print_out(text: str) -> None:
+    """What a command was asked for: stdout. Trouble with it ends the command (``lost``)."""
+    print(text.rstrip("\n"), flush=True)  # noqa: T201 - the result
 
 
 def result(text: str) -> None:

@@ -176,6 +176,8 @@ class Staging:
         """Carry on (or cancel) a rehearsal that another process began."""
         from respond.cli.run_runbook import ask_what_is_missing
         from respond.core.events import Kind
+        from respond.core.questions import Decision
+        from respond.core.recorded import Confirmed, data_of
 
         session = self._session(ahead_s, None)
         try:
@@ -183,9 +185,8 @@ class Staging:
                 ask_what_is_missing(self.runbook, session)
             if cancel:
                 engine = session.engine(self.runbook)
-                engine.add(
-                    Kind.CONFIRMED, by=session.site.operator, decision="cancel", reason=cancel
-                )
+                told = data_of(Confirmed, decision=Decision.CANCEL, reason=cancel)
+                engine.add(Kind.CONFIRMED, by=session.site.operator, **told)
             return self._carry(session)
         finally:
             session.close()
@@ -301,12 +302,13 @@ class Staging:
         """A run that waits, and whose company ends now, is over: nobody could carry it on."""
         from respond.core.events import Kind
         from respond.core.fold import RunStatus
+        from respond.core.recorded import Ended, data_of
 
         if engine.state.status is not RunStatus.PARKED or self.rehearsal.own is None:
             return False
         session.journal.forget_secrets(session.run)
         say_ = "its company ended with this process"
-        engine.add(Kind.ENDED, exit=int(code), say=say_, next="")
+        engine.add(Kind.ENDED, **data_of(Ended, exit=code, say=say_, next=""))
         session.journal.checkpoint(f"end of run {session.run}")
         return True
 

@@ -358,19 +358,22 @@ def _offered(runbook: Runbook, declared: Input, session: Session) -> dict[str, s
     Empty when it cannot be looked at: then the person types.
     """
     from respond.core.fold import RunState
+    from respond.core.recorded import Proposed
+    from respond.core.runbook import ActionStep, Place, StepWords
     from respond.engine.drivers import World, look
+    from respond.engine.ready import Ready
     from respond.errors import StepFailedError
     from respond.systems import load
 
     if not declared.pick:
         return {}
-    cls = load()[declared.pick]
-    state = RunState(session.run, proposed={"runbook": runbook.name})
-    connection = session.site.connection_for(cls.spec.system)  # type: ignore[attr-defined]
-    me = session.site.me(state, "pick", connection, session.journal, session.clock.now_ms() // 1000)
+    step = ActionStep(StepWords("pick", Place(0, 0)), load()[declared.pick], {})
+    state = RunState(session.run, proposed=Proposed(runbook=runbook.name))
+    ready = Ready(session.site, step, "pick", {})
+    script = ready.script(state, session.journal, session.clock.now_ms() // 1000)
     session.progress.say(f"looking what there is for {declared.name}")
     try:
-        seen = look(cls().run(me), World(session.reader), known={}, predict=False)
+        seen = look(script, World(session.reader), known={}, predict=False)
     except StepFailedError as error:
         session.progress.say(f"what there is could not be looked at: {error.what}")
         return {}

@@ -224,12 +224,12 @@ def show_plan(
     import json
 
     from respond.core.events import Kind
-    from respond.core.shapes import encode
+    from respond.core.recorded import Planned, data_of
     from respond.views.plan_text import plan_screen
 
     hand.attach(session, engine)
     plan = engine.plan()
-    engine.add(Kind.PLANNED, digest=plan.digest, plan=encode(plan))
+    engine.add(Kind.PLANNED, **data_of(Planned, digest=plan.digest, plan=plan))
     if only:
         print(_one_step(plan, only))  # noqa: T201 - the result
         return

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from respond.cli.examples import examples
+from respond.cli.output import print_out, say
 from respond.errors import ExitCode, UsageError
 from respond.wiring.places import PROJECT_FILE, Places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from respond.adapters.clock import SystemClock
-    from respond.adapters.store.journal_sqlite import SqliteJournal
     from respond.checks.doctor import Doctor, Finding
-    from respond.cli.connecting import Connected, Connecting
+    from respond.cli.connecting import Connected
     from respond.cli.connecting_source import Stored
+    from respond.cli.credential_keeper import CredentialKeeper
     from respond.formats.project.project_file import Project
-    from respond.ports import KeyStore
     from respond.systems.vendor import Right
 
 __all__ = ["apps"]
@@ -35,12 +33,8 @@ _doctor = typer.Typer(rich_markup_mode=None, add_completion=False)
 apps = {"init": _init, "connect": _connect, "doctor": _doctor}
 
 
-def _result(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - the result
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line's voice
+def _print(facts: dict[str, Any], lines: Iterator[str], *, as_json: bool) -> None:
+    print_out(json.dumps(facts, indent=2) if as_json else "\n".join(lines))
 
 
 # --- init ----------------------------------------------------------------------------------------
@@ -77,8 +71,8 @@ def init(
     except OSError as error:
         raise UsageError(f"{place} cannot be written", why=error.strerror or str(error)) from error
     for path in files:
-        _result(str(path))
-    _say(_NEXT.format(name=RUNBOOK_NAME))
+        print_out(str(path))
+    say(_NEXT.format(name=RUNBOOK_NAME))
     return int(ExitCode.DONE)
 
 
@@ -125,9 +119,12 @@ def connect(
     describes are shown: those that you accept are done by the tool, the others by a person.
     The secret of a source of webhooks is stored too, and the address for the sender said.
     """
-    from respond.cli.connecting_source import is_for_server
+    from respond.checks import credentials
+    from respond.checks.rights import loadable
+    from respond.cli.connecting import Connecting, check_name
+    from respond.cli.connecting_source import Storing, is_for_server
     from respond.cli.secret_input import ask_hidden, read_secret
-    from respond.wiring.session import load_project
+    from respond.wiring.session import chance, load_project
 
     def new() -> str:
         if source:
@@ -137,50 +134,36 @@ def connect(
     def agreed(made: Connected) -> bool:
         return _accepted(made, accept=accept)
 
-    if is_for_server(load_project(ctx.obj), name):
-        return _connect_source(
-            ctx.obj, name, new, make=make, replace=replace or bool(source), as_json=as_json
-        )
+    replace = replace or bool(source)
+    project = load_project(ctx.obj)
+    if is_for_server(project, name):
+        keeper = _keeper(ctx.obj, project)
+        with keeper.journal:
+            stored = Storing(name, keeper, new, chance, say, make=make, replace=replace).go()
+        _print(stored.as_json(), _stored_text(stored), as_json=as_json)
+        return int(ExitCode.DONE)
     if make:
         raise UsageError(
             "--new makes the secret of a source of webhooks", do="leave it out for a connection"
         )
-    connecting = _connecting(ctx.obj, name, new, agreed, replace=replace or bool(source))
-    try:
-        made = connecting.go()
-    finally:
-        connecting.journal.close()
-    _result(
-        json.dumps(_connected_json(made), indent=2) if as_json else "\n".join(_connected_text(made))
-    )
-    return int(ExitCode.DONE)
-
-
-def _connect_source(
-    places: Places, name: str, new: Any, *, make: bool, replace: bool, as_json: bool
-) -> int:
-    """The same for what ``respond serve`` needs; the journal is opened first here too."""
-    from respond.adapters.secrets.redactor import Redactor
-    from respond.cli.connecting_source import Storing
-    from respond.wiring.session import chance, load_project
-
-    project = load_project(places)
-    keys, clock, journal = _opened(places, project)
-    with journal:
-        made = Storing(
-            project=project,
-            name=name,
-            keys=keys,
-            journal=journal,
-            clock=clock,
-            redactor=Redactor(),
-            new=new,
-            chance=chance,
-            tell=_say,
-            make=make,
+    config, part = check_name(project, ctx.obj, name)
+    line = credentials.line_of(project, config.name)
+    keeper = _keeper(ctx.obj, project)
+    with keeper.journal:
+        made = Connecting(
+            ctx.obj,
+            name,
+            config,
+            part,
+            line,
+            keeper,
+            new,
+            agreed,
+            say,
             replace=replace,
+            runbooks=loadable(ctx.obj),
         ).go()
-    _result(json.dumps(made.as_json(), indent=2) if as_json else "\n".join(_stored_text(made)))
+    _print(_connected_json(made), _connected_text(made), as_json=as_json)
     return int(ExitCode.DONE)
 
 
@@ -200,64 +183,31 @@ def _stored_text(made: Stored) -> Iterator[str]:
         yield made.made
 
 
-def _opened(places: Places, project: Project) -> tuple[KeyStore, SystemClock, SqliteJournal]:
+def _keeper(places: Places, project: Project) -> CredentialKeeper:
     """Keys and journal. The journal is opened before anything is changed: it takes the record."""
     from respond.adapters.clock import SystemClock
+    from respond.adapters.secrets.redactor import Redactor
     from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.cli.credential_keeper import CredentialKeeper
     from respond.wiring.session import journal_path, open_keys, os_user
 
     keys, clock = open_keys(project, places), SystemClock()
-    journal = SqliteJournal.open(
-        journal_path(project, places),
-        keys=keys,
-        clock=clock,
-        create=True,
-        actor=os_user(),
-    )
-    return keys, clock, journal
-
-
-def _connecting(places: Places, name: str, new: Any, accept: Any, *, replace: bool) -> Connecting:
-    """Everything that connecting needs."""
-    from respond.adapters.secrets.redactor import Redactor
-    from respond.checks import credentials
-    from respond.cli.connecting import Connecting, check_name, loadable
-    from respond.wiring.session import load_project
-
-    project = load_project(places)
-    config, part = check_name(project, places, name)
-    line = credentials.line_of(project, config.name)
-    keys, clock, journal = _opened(places, project)
-    return Connecting(
-        places=places,
-        project=project,
-        name=name,
-        config=config,
-        part=part,
-        line=line,
-        keys=keys,
-        journal=journal,
-        clock=clock,
-        redactor=Redactor(),
-        new=new,
-        accept=accept,
-        tell=_say,
-        replace=replace,
-        runbooks=loadable(places),
-    )
+    path = journal_path(project, places)
+    journal = SqliteJournal.open(path, keys=keys, clock=clock, create=True, actor=os_user())
+    return CredentialKeeper(project, keys, clock, journal, Redactor())
 
 
 def _accepted(made: Connected, *, accept: bool) -> bool:
     """Show the table and ask a person; ``--accept`` answers, and nobody there is a no."""
     from respond.cli.secret_input import ask_line, is_terminal
 
-    _say("\n".join(_table_text(made)))
+    say("\n".join(_table_text(made)))
     if accept:
         return True
     if not is_terminal():
-        _say(f"nobody is there to accept it; later: respond connect {made.name} --accept")
+        say(f"nobody is there to accept it; later: respond connect {made.name} --accept")
         return False
-    _say("Operations marked tool would be done by the tool, after your yes to each run.")
+    say("Operations marked tool would be done by the tool, after your yes to each run.")
     while True:
         word = ask_line("Type accept, or no")
         if word in {"accept", "no"}:
@@ -378,17 +328,13 @@ def doctor(
 
     It reads and tries; it changes nothing and tells nobody.
     """
-    from respond.checks.doctor import CREDENTIAL
-
     looking = _doctor_for(ctx.obj, runbook)
     findings = list(looking.look())
     code = ExitCode.DONE if not findings else ExitCode.FAILED
-    if any(each.area in {CREDENTIAL, "keys"} for each in findings):
+    if any(each.stops_runs for each in findings):
         code = ExitCode.NOT_READY
-    if as_json:
-        _result(json.dumps(_doctor_json(findings, looking.well, code), indent=2))
-    else:
-        _result("\n".join(_doctor_text(findings, looking.well)))
+    facts = _doctor_json(findings, looking.well, code)
+    _print(facts, _doctor_text(findings, looking.well), as_json=as_json)
     return int(code)
 
 
@@ -397,6 +343,7 @@ def _doctor_for(places: Places, runbook: str) -> Doctor:
     from respond.adapters.secrets.redactor import Redactor
     from respond.checks import credentials
     from respond.checks.doctor import Doctor
+    from respond.cli.look import checker
     from respond.wiring.session import load_project, os_user
 
     project = load_project(places)
@@ -406,8 +353,9 @@ def _doctor_for(places: Places, runbook: str) -> Doctor:
         clock=SystemClock(),
         redactor=Redactor(),
         line=lambda name: credentials.line_of(project, name),
+        check=checker(places),
         operator=os_user().id,
-        tell=_say,
+        tell=say,
         only=runbook,
     )
 

@@ -7,21 +7,21 @@ quirks of the vendors. It knows nothing of the tool that is rehearsed against it
         httpx.get(f"{server.base_url}/slack/api/auth.test")
 """
 
-from respond.company.company_clock import Clock, MsClock, RealClock, SimClock
-from respond.company.example_co import Story
+from respond.company.company_clock import CompanyClock, MsClock, RealClock, SimClock
 from respond.company.http_server import Server, serve
-from respond.company.injected_faults import HTTP_KINDS, MAIL_KINDS, Fault, parse_fault
-from respond.company.ledger import Effect, Ledger
-from respond.company.world import Company, default_company
+from respond.company.injected_faults import HTTP_KINDS, MAIL_KINDS, InjectedFault, parse_fault
+from respond.company.ledger import Ledger, LedgerEffect
+from respond.company.system import Story
+from respond.company.whole import Company, default_company
 
 __all__ = [
     "HTTP_KINDS",
     "MAIL_KINDS",
-    "Clock",
     "Company",
-    "Effect",
-    "Fault",
+    "CompanyClock",
+    "InjectedFault",
     "Ledger",
+    "LedgerEffect",
     "MsClock",
     "RealClock",
     "Server",

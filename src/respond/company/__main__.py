@@ -9,7 +9,7 @@ import sys
 import threading
 
 from respond.company.http_server import serve
-from respond.company.world import default_company
+from respond.company.whole import default_company
 
 
 def main() -> int:

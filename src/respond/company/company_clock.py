@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 
-class Clock(Protocol):
+class CompanyClock(Protocol):
     """Anything that can say the time in unix seconds."""
 
     def now(self) -> float: ...
@@ -44,7 +44,7 @@ class MsClock:
 class SimClock:
     """Another clock plus an offset that only ever grows."""
 
-    def __init__(self, base: Clock | None = None) -> None:
+    def __init__(self, base: CompanyClock | None = None) -> None:
         self._base = base or RealClock()
         self._offset_s = 0.0
         self._lock = threading.Lock()

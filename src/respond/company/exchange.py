@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -21,7 +21,7 @@ LOGIN_PAGE = (
 )
 
 
-class RefusedError(Exception):
+class RefusalError(Exception):
     """A simulated system says no. Nothing has changed.
 
     Attributes:
@@ -30,7 +30,7 @@ class RefusedError(Exception):
         pointer: JSON pointer of the field at fault, if there is one.
     """
 
-    def __init__(self, status: int, detail: str, pointer: str = "") -> None:
+    def __init__(self, status: int, detail: str = "", pointer: str = "") -> None:
         super().__init__(f"{status} {detail}")
         self.status = status
         self.detail = detail
@@ -38,7 +38,7 @@ class RefusedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SimRequest:
     """One HTTP request, as one surface of one system sees it.
 
     Attributes:
@@ -97,21 +97,21 @@ class Request:
         """The body as a JSON object; an empty body is an empty object.
 
         Raises:
-            RefusedError: with 400, if it is anything else.
+            RefusalError: with 400, if it is anything else.
         """
         if not self.body:
             return {}
         try:
             value = json.loads(self.body)
         except ValueError:
-            raise RefusedError(400, "the body is not valid JSON") from None
+            raise RefusalError(400, "the body is not valid JSON") from None
         if not isinstance(value, dict):
-            raise RefusedError(400, "the body must be a JSON object")
+            raise RefusalError(400, "the body must be a JSON object")
         return value
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class SimReply:
     """One HTTP answer. ``headers`` come on top of Content-Type and Content-Length."""
 
     status: int
@@ -119,9 +119,13 @@ class Reply:
     content_type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
 
+    def having(self, *headers: tuple[str, str]) -> SimReply:
+        """The same with further headers."""
+        return replace(self, headers=(*self.headers, *headers))
+
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class SimDelivery:
     """How an answer reaches the caller, if it does.
 
     Attributes:
@@ -130,27 +134,27 @@ class Delivery:
         delay_s: Real seconds to wait before the answer goes out.
     """
 
-    reply: Reply | None
+    reply: SimReply | None
     hold: bool = False
     delay_s: float = 0.0
 
 
-def as_json(value: Any, status: int = 200, *headers: tuple[str, str]) -> Reply:
+def as_json(value: Any, status: int = 200, *headers: tuple[str, str]) -> SimReply:
     """A JSON answer, compact."""
     body = json.dumps(value, separators=(",", ":")).encode()
-    return Reply(status, body, headers=headers)
+    return SimReply(status, body, headers=headers)
 
 
-def as_html(page: bytes = SPA_PAGE, status: int = 200) -> Reply:
+def as_html(page: bytes = SPA_PAGE, status: int = 200) -> SimReply:
     """A page; with 200 by default, because that is the trap."""
-    return Reply(status, page, "text/html; charset=utf-8")
+    return SimReply(status, page, "text/html; charset=utf-8")
 
 
-def as_text(text: str, status: int) -> Reply:
+def as_text(text: str, status: int) -> SimReply:
     """A word or two, as proxies answer."""
-    return Reply(status, text.encode(), "text/plain; charset=utf-8")
+    return SimReply(status, text.encode(), "text/plain; charset=utf-8")
 
 
-def nothing(status: int = 204) -> Reply:
+def nothing(status: int = 204) -> SimReply:
     """An answer without a body."""
-    return Reply(status, b"", "")
+    return SimReply(status, b"", "")

@@ -6,17 +6,22 @@ Its webhooks are sent once or never; ``deliveries`` is the list that says so. On
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from respond.company.company_clock import rfc3339
-from respond.company.exchange import Json, RefusedError, Reply, as_json, as_text
+from respond.company.exchange import Json, RefusalError, SimReply, as_json, as_text
 from respond.company.mint import Numbers, hex_for
 from respond.company.paging import by_cursor, by_number
-from respond.company.system import System
+from respond.company.simulated_rest import RestSystem, Row, access_key
+from respond.company.system import Counterpart
 
 if TYPE_CHECKING:
-    from respond.company.exchange import Request
+    from collections.abc import Mapping
+
+    from respond.company.exchange import SimRequest
+    from respond.company.simulated_rest import Answer, Headers, RestCall
+    from respond.company.system import Errand, Night
 
 API = "https://api.github.com"
 SITE = "https://github.com"
@@ -33,232 +38,50 @@ class Location:
     kind: str = "commit"
 
 
-@dataclass
-class Alert:
-    """A secret that was found in a repository.
+def _alert_row(
+    repository: str, number: int, secret_type: str, secret: str, at: float, **more: object
+) -> Row:
+    """A secret that was found in a repository; in clear, as the vendor shows it.
 
-    Attributes:
-        repository: With its owner, ``example-co/shop``.
-        secret: In clear, as the vendor shows it to whoever does not ask to have it hidden.
+    ``repository`` has its owner in it: ``example-co/shop``.
     """
-
-    repository: str
-    number: int
-    secret_type: str
-    secret: str
-    created_at: float
-    updated_at: float
-    state: str = "open"
-    resolution: str | None = None
-    validity: str = "unknown"
-    publicly_leaked: bool = False
-    locations: tuple[Location, ...] = ()
+    fields = {"state": "open", "resolution": None, "publicly_leaked": False, **more}
+    return Row(
+        repository=repository,
+        number=number,
+        secret_type=secret_type,
+        secret=secret,
+        created_at=at,
+        updated_at=at,
+        **fields,
+    )
 
 
-@dataclass
-class Sent:
-    """One try to deliver a webhook; status 0 stands for a host that was not reached."""
-
-    id: int
-    guid: str
-    action: str
-    status: int
-    at: float
-
-
-@dataclass
-class State:
-    """The organization.
-
-    Attributes:
-        token: What may read its alerts.
-        honours_hiding: False for an old server that does not know ``hide_secret``.
-    """
-
-    token: str
-    organization: str
-    hook_id: int
-    alerts: list[Alert] = field(default_factory=list)
-    sent: list[Sent] = field(default_factory=list)
-    honours_hiding: bool = True
-    numbers: Numbers = field(default_factory=lambda: Numbers({"alert": 43, "sent": 12_345_001}))
-
-
-class GitHub(System[State]):
-    """The REST API."""
-
-    name: ClassVar[str] = "github"
-
-    def serve(self, request: Request) -> Reply:
-        if request.bearer() != self.state.token:
-            raise RefusedError(401, "Bad credentials")
-        match request.method, request.parts:
-            case "GET", ("orgs", org, "secret-scanning", "alerts"):
-                self._own(org)
-                return self._list(request, self.state.alerts, with_repository=True)
-            case "GET", ("repos", owner, name, "secret-scanning", "alerts"):
-                alerts = self._of(f"{owner}/{name}")
-                return self._list(request, alerts, with_repository=False)
-            case "GET", ("repos", owner, name, "secret-scanning", "alerts", number):
-                alert = self.alert(f"{owner}/{name}", number)
-                return as_json(self._shown(alert, request))
-            case "GET", ("repos", owner, name, "secret-scanning", "alerts", number, "locations"):
-                alert = self.alert(f"{owner}/{name}", number)
-                rows = [_located(alert.repository, place) for place in alert.locations]
-                return self._answer(request, by_number(request, rows, self._url(request)))
-            case "GET", ("orgs", org, "hooks", hook, "deliveries"):
-                self._own(org)
-                return self._deliveries(request, hook)
-        raise RefusedError(404, "Not Found")
-
-    def alert(self, repository: str, number: str) -> Alert:
-        """One alert. Raises RefusedError with 404 if there is none."""
-        for alert in self._of(repository):
-            if str(alert.number) == number:
-                return alert
-        raise RefusedError(404, "Not Found")
-
-    def open_alert(
-        self,
-        repository: str,
-        secret_type: str,
-        *,
-        locations: tuple[Location, ...] = (Location("config/settings.py", 12),),
-        validity: str = "active",
-        publicly_leaked: bool = False,
-        answered: int = 0,
-    ) -> Alert:
-        """A secret is found now.
-
-        Args:
-            answered: How the webhook about it was answered; 0 when it reached nobody.
-        """
-        number, now = self.state.numbers.take("alert"), self.clock.now()
-        secret = hex_for(f"github:alert:{number}", 40)
-        alert = Alert(repository, number, secret_type, secret, now, now)
-        alert.validity, alert.publicly_leaked = validity, publicly_leaked
-        alert.locations = locations
-        self.state.alerts.append(alert)
-        self._tell("created", answered)
-        what = f"{repository}#{number}"
-        self.ledger.effect(self.name, "alert.created", what, by="github", type=secret_type)
-        return alert
-
-    def change_alert(self, alert: Alert, action: str, *, answered: int = 0) -> None:
-        """Something about an alert changes: ``resolved``, ``reopened``, ``publicly_leaked``.
-
-        Raises:
-            RefusedError: with 400 for any other change.
-        """
-        match action:
-            case "resolved":
-                alert.state, alert.resolution = "resolved", "revoked"
-            case "reopened":
-                alert.state, alert.resolution = "open", None
-            case "publicly_leaked":
-                alert.publicly_leaked = True
-            case _:
-                raise RefusedError(400, f"an alert cannot become {action}")
-        alert.updated_at = self.clock.now()
-        self._tell(action, answered)
-        what = f"{alert.repository}#{alert.number}"
-        self.ledger.effect(self.name, f"alert.{action}", what, by="github")
-
-    def _tell(self, action: str, answered: int) -> None:
-        number = self.state.numbers.take("sent")
-        guid = str(uuid.UUID(hex_for(f"github:sent:{number}", 32)))
-        self.state.sent.append(Sent(number, guid, action, answered, self.clock.now()))
-
-    def _own(self, organization: str) -> None:
-        if organization != self.state.organization:
-            raise RefusedError(404, "Not Found")
-
-    def _of(self, repository: str) -> list[Alert]:
-        found = [alert for alert in self.state.alerts if alert.repository == repository]
-        if not found:
-            raise RefusedError(404, "Not Found")
-        return found
-
-    def _list(self, request: Request, alerts: list[Alert], *, with_repository: bool) -> Reply:
-        wanted = request.argument("state")
-        by = "updated_at" if request.argument("sort") == "updated" else "created_at"
-        found = [alert for alert in alerts if wanted in {"", alert.state}]
-        found.sort(
-            key=lambda alert: (float(getattr(alert, by)), alert.number),
-            reverse=request.argument("direction", "desc") != "asc",
-        )
-        rows = [
-            self._shown(alert, request)
-            | ({"repository": _repository(alert.repository)} if with_repository else {})
-            for alert in found
-        ]
-        return self._answer(request, by_number(request, rows, self._url(request)))
-
-    def _shown(self, alert: Alert, request: Request) -> Json:
-        place = f"repos/{alert.repository}/secret-scanning/alerts/{alert.number}"
-        shown: Json = {
-            "number": alert.number,
-            "created_at": rfc3339(alert.created_at),
-            "updated_at": rfc3339(alert.updated_at),
-            "url": f"{API}/{place}",
-            "html_url": f"{SITE}/{alert.repository}/security/secret-scanning/{alert.number}",
-            "locations_url": f"{API}/{place}/locations",
-            "state": alert.state,
-            "resolution": alert.resolution,
-            "resolved_at": rfc3339(alert.updated_at) if alert.resolution else None,
-            "resolved_by": None,
-            "resolution_comment": None,
-            "secret_type": alert.secret_type,
-            "secret_type_display_name": alert.secret_type.replace("_", " ").capitalize(),
-            "validity": alert.validity,
-            "push_protection_bypassed": False,
-            "push_protection_bypassed_by": None,
-            "push_protection_bypassed_at": None,
-            "publicly_leaked": alert.publicly_leaked,
-            "multi_repo": False,
-        }
-        hidden = self.state.honours_hiding and request.argument("hide_secret") == "true"
-        return shown if hidden else shown | {"secret": alert.secret}
-
-    def _deliveries(self, request: Request, hook: str) -> Reply:
-        if hook != str(self.state.hook_id):
-            raise RefusedError(404, "Not Found")
-        since = self.clock.now() - _KEPT_S
-        rows = [_delivery(sent) for sent in reversed(self.state.sent) if sent.at > since]
-        return self._answer(request, by_cursor(request, rows, self._url(request)))
-
-    def _url(self, request: Request) -> str:
-        return f"{API}{request.path}"
-
-    def _answer(
-        self, request: Request, page: tuple[list[Json], tuple[tuple[str, str], ...]]
-    ) -> Reply:
-        rows, headers = page
-        limit = (("X-RateLimit-Limit", "5000"), ("X-RateLimit-Remaining", "4990"))
-        return as_json(rows, 200, *headers, *limit)
-
-    def refuse(self, request: Request, status: int, detail: str = "", pointer: str = "") -> Reply:
-        if status == 503:  # noqa: PLR2004 - the HTTP status; it has a shape of its own.
-            return as_json(
-                {"code": "503", "message": "unavailable", "documentation_url": _DOCS}, 503
-            )
-        words = {401: "Bad credentials", 403: "Resource not accessible", 404: "Not Found"}
-        message = detail or words.get(status, "")
-        if not message:
-            return as_text("the request could not be served", status)
-        told = {"message": message, "documentation_url": _DOCS, "status": str(status)}
-        return as_json(told, status)
-
-    def things(self) -> dict[str, Json]:
-        return {
-            f"alert {alert.repository}#{alert.number}": {
-                "type": alert.secret_type,
-                "state": alert.state,
-                "validity": alert.validity,
-                "publicly_leaked": alert.publicly_leaked,
-            }
-            for alert in self.state.alerts
-        }
+def _shown(github: GitHub, alert: Row, request: SimRequest) -> Json:
+    place = f"repos/{alert.repository}/secret-scanning/alerts/{alert.number}"
+    shown: Json = {
+        "number": alert.number,
+        "created_at": rfc3339(alert.created_at),
+        "updated_at": rfc3339(alert.updated_at),
+        "url": f"{API}/{place}",
+        "html_url": f"{SITE}/{alert.repository}/security/secret-scanning/{alert.number}",
+        "locations_url": f"{API}/{place}/locations",
+        "state": alert.state,
+        "resolution": alert.resolution,
+        "resolved_at": rfc3339(alert.updated_at) if alert.resolution else None,
+        "resolved_by": None,
+        "resolution_comment": None,
+        "secret_type": alert.secret_type,
+        "secret_type_display_name": alert.secret_type.replace("_", " ").capitalize(),
+        "validity": alert.validity,
+        "push_protection_bypassed": False,
+        "push_protection_bypassed_by": None,
+        "push_protection_bypassed_at": None,
+        "publicly_leaked": alert.publicly_leaked,
+        "multi_repo": False,
+    }
+    hidden = github.state.honours_hiding and request.argument("hide_secret") == "true"
+    return shown if hidden else shown | {"secret": alert.secret}
 
 
 def _located(repository: str, place: Location) -> Json:
@@ -281,7 +104,7 @@ def _located(repository: str, place: Location) -> Json:
     return {"type": place.kind, "details": details}
 
 
-def _delivery(sent: Sent) -> Json:
+def _delivery(sent: Row) -> Json:
     return {
         "id": sent.id,
         "guid": sent.guid,
@@ -336,3 +159,220 @@ def _repository(full_name: str) -> Json:
         "fork": False,
         **{link: f"{API}/repos/{full_name}/{link[:-4]}" for link in _REPOSITORY_LINKS},
     }
+
+
+def _listed(
+    github: GitHub, request: SimRequest, alerts: list[Row], *, with_repository: bool
+) -> SimReply:
+    wanted = request.argument("state")
+    by = "updated_at" if request.argument("sort") == "updated" else "created_at"
+    found = [alert for alert in alerts if wanted in {"", alert.state}]
+    found.sort(
+        key=lambda alert: (getattr(alert, by), alert.number),
+        reverse=request.argument("direction", "desc") != "asc",
+    )
+    rows = [
+        _shown(github, alert, request)
+        | ({"repository": _repository(alert.repository)} if with_repository else {})
+        for alert in found
+    ]
+    return by_number(request, rows, API)
+
+
+def _of_organization(github: GitHub, call: RestCall) -> SimReply:
+    github.own(call)
+    return _listed(github, call.request, github.rows("alerts"), with_repository=True)
+
+
+def _of_repository(github: GitHub, call: RestCall) -> SimReply:
+    alerts = github.rows("alerts", repository=_name(call))
+    if not alerts:
+        raise github.no(404)
+    return _listed(github, call.request, alerts, with_repository=False)
+
+
+def _alert(github: GitHub, call: RestCall) -> Json:
+    return _shown(github, github.alert(_name(call), call.ids["number"]), call.request)
+
+
+def _locations(github: GitHub, call: RestCall) -> SimReply:
+    alert = github.alert(_name(call), call.ids["number"])
+    rows = [_located(alert.repository, place) for place in alert.locations]
+    return by_number(call.request, rows, API)
+
+
+def _deliveries(github: GitHub, call: RestCall) -> SimReply:
+    """The tries of the last days, newest first."""
+    github.own(call)
+    if call.ids["hook"] != str(github.state.hook_id):
+        raise github.no(404)
+    since = github.clock.now() - _KEPT_S
+    rows = [_delivery(sent) for sent in reversed(github.rows("sent")) if sent.at > since]
+    return by_cursor(call.request, rows, API)
+
+
+def _name(call: RestCall) -> str:
+    return f"{call.ids['owner']}/{call.ids['name']}"
+
+
+class GitHub(RestSystem):
+    """The REST API.
+
+    ``state.honours_hiding`` is false for an old server that does not know ``hide_secret``.
+    """
+
+    name: ClassVar[str] = "github"
+    surfaces: ClassVar[Mapping[str, str]] = {"github": "rest"}
+    says: ClassVar[Mapping[int, str]] = {
+        401: "Bad credentials",
+        403: "Resource not accessible",
+        404: "Not Found",
+    }
+    view: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "alerts": ("alert {repository}#{number}", "type=secret_type state validity publicly_leaked")
+    }
+    routes: ClassVar[Mapping[str, Answer]] = {
+        "GET orgs/{org}/secret-scanning/alerts": _of_organization,
+        "GET repos/{owner}/{name}/secret-scanning/alerts": _of_repository,
+        "GET repos/{owner}/{name}/secret-scanning/alerts/{number}": _alert,
+        "GET repos/{owner}/{name}/secret-scanning/alerts/{number}/locations": _locations,
+        "GET orgs/{org}/hooks/{hook}/deliveries": _deliveries,
+    }
+
+    def rate_headers(self, wait_s: int | None) -> Headers:
+        return (("X-RateLimit-Limit", "5000"), ("X-RateLimit-Remaining", "4990"))
+
+    def own(self, call: RestCall) -> None:
+        """Refuse with 404 below any organization but this one."""
+        if call.ids["org"] != self.state.organization:
+            raise self.no(404)
+
+    def alert(self, repository: str, number: str) -> Row:
+        """One alert. Raises RefusalError with 404 if there is none."""
+        return self.row("alerts", repository=repository, number=number)
+
+    def open_alert(
+        self,
+        repository: str,
+        secret_type: str,
+        *,
+        locations: tuple[Location, ...] = (Location("config/settings.py", 12),),
+        validity: str = "active",
+        publicly_leaked: bool = False,
+        answered: int = 0,
+    ) -> Row:
+        """A secret is found now.
+
+        Args:
+            answered: How the webhook about it was answered; 0 when it reached nobody.
+        """
+        number, now = self.state.numbers.take("alert"), self.clock.now()
+        secret = hex_for(f"github:alert:{number}", 40)
+        alert = _alert_row(
+            repository,
+            number,
+            secret_type,
+            secret,
+            now,
+            validity=validity,
+            publicly_leaked=publicly_leaked,
+            locations=locations,
+        )
+        self.state.alerts.append(alert)
+        self._tell("created", answered)
+        self.happened("alert.created", f"{repository}#{number}", by="github", type=secret_type)
+        return alert
+
+    def change_alert(self, alert: Row, action: str, *, answered: int = 0) -> None:
+        """Something about an alert changes: ``resolved``, ``reopened``, ``publicly_leaked``.
+
+        Raises:
+            RefusalError: with 400 for any other change.
+        """
+        match action:
+            case "resolved":
+                alert.state, alert.resolution = "resolved", "revoked"
+            case "reopened":
+                alert.state, alert.resolution = "open", None
+            case "publicly_leaked":
+                alert.publicly_leaked = True
+            case _:
+                raise RefusalError(400, f"an alert cannot become {action}")
+        alert.updated_at = self.clock.now()
+        self._tell(action, answered)
+        self.happened(f"alert.{action}", f"{alert.repository}#{alert.number}", by="github")
+
+    def _tell(self, action: str, answered: int) -> None:
+        """One try to deliver a webhook; status 0 stands for a host that was not reached."""
+        number = self.state.numbers.take("sent")
+        guid = str(uuid.UUID(hex_for(f"github:sent:{number}", 32)))
+        at = self.clock.now()
+        self.state.sent.append(Row(id=number, guid=guid, action=action, status=answered, at=at))
+
+    def refuse(self, request: SimRequest, no: RefusalError) -> SimReply:
+        if no.status == 503:  # noqa: PLR2004 - the HTTP status; it has a shape of its own.
+            return as_json(
+                {"code": "503", "message": "unavailable", "documentation_url": _DOCS}, 503
+            )
+        message = no.detail or self.says.get(no.status, "")
+        if not message:
+            return as_text("the request could not be served", no.status)
+        told = {"message": message, "documentation_url": _DOCS, "status": str(no.status)}
+        return as_json(told, no.status)
+
+
+def _begin(night: Night) -> GitHub:
+    """The organization in whose repository the key was found."""
+    story = night.story
+    alert = _alert_row(
+        story.github_repository,
+        story.github_alert,
+        "customerio_app_api_key",
+        story.leaked_app_key,
+        night.clock.now() - 900,
+        validity="active",
+        publicly_leaked=True,
+        locations=(Location("services/mailer/settings.py", 31),),
+    )
+    state = Row(
+        keys=[access_key(story.github_token)],
+        organization=story.github_organization,
+        hook_id=story.github_hook_id,
+        alerts=[alert],
+        sent=[],
+        honours_hiding=True,
+        numbers=Numbers({"alert": 43, "sent": 12_345_001}),
+    )
+    return GitHub(state, night.clock, night.ledger)
+
+
+def _found(github: GitHub, errand: Errand) -> Json:
+    alert = github.open_alert(
+        errand.words("repository", errand.story.github_repository),
+        errand.words("secret_type"),
+        locations=(Location(errand.words("path", "config/settings.py"), 12),),
+        validity=errand.words("validity", "active"),
+        publicly_leaked=errand.about.get("publicly_leaked") is True,
+        answered=errand.status("answered"),
+    )
+    return {"repository": alert.repository, "number": alert.number}
+
+
+def _changes(github: GitHub, errand: Errand) -> Json:
+    repository = errand.words("repository", errand.story.github_repository)
+    alert = github.alert(repository, str(errand.about.get("number")))
+    github.change_alert(alert, errand.words("action"), answered=errand.status("answered"))
+    return {}
+
+
+COUNTERPART = Counterpart(
+    begin=_begin,
+    facts={
+        "github_token": hex_for("github:token", 40),
+        "github_organization": "example-co",
+        "github_repository": "example-co/shop",
+        "github_hook_id": 4242,
+        "github_alert": 42,
+    },
+    happenings={"alert": _found, "change": _changes},
+)

@@ -13,17 +13,17 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import parse_qs, unquote
 
-from respond.company.customerio import SURFACES
-from respond.company.doors import Doors
-from respond.company.exchange import Delivery, Reply, Request, as_json
+from respond.company.doors import BackDoors
+from respond.company.exchange import SimDelivery, SimReply, SimRequest, as_json
 from respond.company.listening import Listener, wait_for_leaving
-from respond.company.mail_server import Conversation
+from respond.company.mail_server import MailConversation
 
 if TYPE_CHECKING:
     import socket
     from typing import Self
 
-    from respond.company.world import Company
+    from respond.company.exchange import Json
+    from respond.company.whole import Company
 
 HOLD_S = 30.0
 BODY_BYTES_MAX = 4_194_304
@@ -31,19 +31,6 @@ _LINE_BYTES_MAX = 65_536
 _HEADERS_MAX = 200
 _LOOPBACK = ("127.0.0.1", "localhost")
 
-# Prefix to (system, surface).
-PREFIXES: dict[tuple[str, ...], tuple[str, str]] = {
-    **{("customerio", *surface.split("/")): ("customerio", surface) for surface in SURFACES},
-    ("slack",): ("slack", "web"),
-    ("pagerduty", "rest"): ("pagerduty", "rest"),
-    ("pagerduty", "events"): ("pagerduty", "events"),
-    ("vault",): ("vault", "http"),
-    ("widgets",): ("widgets", "http"),
-    ("sign-on",): ("sign-on", "http"),
-    ("github",): ("github", "rest"),
-    ("gitguardian",): ("gitguardian", "rest"),
-    ("incidentio",): ("incidentio", "rest"),
-}
 _DOORS = ("_sim",)
 
 
@@ -84,9 +71,19 @@ class Server:
             raise
         self.smtp_port = self._mail.port
         self.base_url = f"http://{host}:{self._http.port}"
-        self.urls = {"/".join(prefix): f"{self.base_url}/{'/'.join(prefix)}" for prefix in PREFIXES}
-        company.sign_on.state.issuer = self.urls["sign-on"]
-        self._doors = Doors(company, self.token, self.urls, self.smtp_port)
+        self._prefixes = {
+            tuple(prefix.split("/")): (name, surface)
+            for name, system in company.http.items()
+            for prefix, surface in system.surfaces.items()
+        }
+        paths = ["/".join(prefix) for prefix in self._prefixes]
+        self.urls = {path: f"{self.base_url}/{path}" for path in paths}
+        facts: Json = {}
+        for system in company.systems.values():
+            facts |= system.opened(self.base_url, self.smtp_port)
+        self._doors = BackDoors(
+            company, self.token, self.base_url, self.urls, self.smtp_port, facts
+        )
 
     def close(self) -> None:
         self._http.close()
@@ -99,9 +96,8 @@ class Server:
         self.close()
 
     def _talk_smtp(self, connection: socket.socket) -> None:
-        company = self.company
-        closing = self._mail.closing
-        Conversation(connection, company.mail, company.faults, company.lock, closing).run()
+        company, closing = self.company, self._mail.closing
+        MailConversation(connection, company.mail, company.faults, company.lock, closing).run()
 
     def _talk_http(self, connection: socket.socket) -> None:
         with connection.makefile("rb") as stream:
@@ -115,21 +111,21 @@ class Server:
             except _BadRequestError as error:
                 connection.sendall(_encode(as_json({"error": str(error)}, 400), keep=False))
 
-    def _receive(self, head: _Head, body: bytes, peer: str) -> Delivery:
+    def _receive(self, head: _Head, body: bytes, peer: str) -> SimDelivery:
         path, _, query = head.target.partition("?")
         raw = tuple(path.strip("/").split("/"))
         for length in (3, 2, 1):
-            found = PREFIXES.get(raw[:length])
+            found = self._prefixes.get(raw[:length])
             if found is not None:
                 system, surface = found
                 return self.company.receive(
                     system, _request(head, surface, raw[length:], query, body, peer)
                 )
         if raw[:1] == _DOORS:
-            return Delivery(self._doors.answer(_request(head, "", raw[1:], query, body, peer)))
-        return Delivery(as_json({"error": "no vendor lives here"}, 404))
+            return SimDelivery(self._doors.answer(_request(head, "", raw[1:], query, body, peer)))
+        return SimDelivery(as_json({"error": "no vendor lives here"}, 404))
 
-    def _deliver(self, connection: socket.socket, head: _Head, delivery: Delivery) -> bool:
+    def _deliver(self, connection: socket.socket, head: _Head, delivery: SimDelivery) -> bool:
         """Send the answer as the delivery says. Returns whether the connection goes on."""
         if delivery.hold:
             wait_for_leaving(connection, self._http.closing, HOLD_S)
@@ -154,8 +150,8 @@ def serve(company: Company, host: str = "127.0.0.1", port: int = 0) -> Server:
 
 def _request(
     head: _Head, surface: str, raw: tuple[str, ...], query: str, body: bytes, peer: str
-) -> Request:
-    return Request(
+) -> SimRequest:
+    return SimRequest(
         method=head.method,
         surface=surface,
         path=f"/{'/'.join(raw)}",
@@ -240,7 +236,7 @@ def _line(stream: BinaryIO) -> bytes:
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
-def _encode(reply: Reply, *, keep: bool, bare: bool = False) -> bytes:
+def _encode(reply: SimReply, *, keep: bool, bare: bool = False) -> bytes:
     """The whole answer in one piece, so that it leaves in one packet."""
     lines = [f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, '')}"]
     if reply.content_type:

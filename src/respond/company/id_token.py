@@ -21,7 +21,7 @@ _RSA_BITS = 2048
 _P256_BYTES = 32
 
 
-class Signer:
+class TokenSigner:
     """One key and its algorithm.
 
     Raises:
@@ -54,9 +54,7 @@ class Signer:
 
     def _signature(self, data: bytes) -> bytes:
         from cryptography.hazmat.primitives.asymmetric import ec, padding  # noqa: PLC0415 - heavy
-        from cryptography.hazmat.primitives.asymmetric.utils import (  # noqa: PLC0415 - heavy
-            decode_dss_signature,
-        )
+        from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature  # noqa: PLC0415 - heavy
         from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415 - heavy
 
         if self.algorithm == "RS256":

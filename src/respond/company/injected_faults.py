@@ -14,26 +14,13 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from respond.company.exchange import Delivery, Reply, as_html
+from respond.company.exchange import RefusalError, SimDelivery, SimReply, as_html
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
-    from respond.company.exchange import Request
-    from respond.company.system import System
-
-HTTP_SYSTEMS = (
-    "customerio",
-    "slack",
-    "pagerduty",
-    "vault",
-    "widgets",
-    "sign-on",
-    "github",
-    "gitguardian",
-    "incidentio",
-)
-MAIL_SYSTEM = "email"
+    from respond.company.exchange import SimRequest
+    from respond.company.system import HttpSystem
 
 # Any request may meet these when the fault names no request of its own.
 _HIT_ANY = ("429", "503", "500", "401", "403", "404", "html", "empty", "slow")
@@ -61,7 +48,7 @@ _TIMES = re.compile(r"x(\d+|all)$")
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class InjectedFault:
     """One way to break, and for whom.
 
     Attributes:
@@ -86,8 +73,8 @@ class Fault:
         return f"{self.system}:{self.kind}{where}{times}"
 
 
-def parse_fault(text: str) -> Fault:
-    """Read a fault as a person writes it.
+def parse_fault(text: str, kinds: Mapping[str, tuple[str, ...]]) -> InjectedFault:
+    """Read a fault as a person writes it, for systems that can break in these ways.
 
     Raises:
         ValueError: naming the part that is wrong and what could stand there.
@@ -95,26 +82,20 @@ def parse_fault(text: str) -> Fault:
     system, colon, rest = text.strip().partition(":")
     if not colon:
         raise ValueError(f"fault {text!r} must look like SYSTEM:KIND, e.g. customerio:429")
-    kinds = _kinds_of(system, text)
+    if system not in kinds:
+        known = ", ".join(kinds)
+        raise ValueError(f"fault {text!r}: unknown system {system!r}; there are {known}")
     what, at, where = rest.partition("@")
     where, times_after = _cut_times(where.strip(), text)
     what, times_before = _cut_times(what.strip(), text)
-    if what not in kinds:
-        raise ValueError(f"fault {text!r}: unknown kind {what!r}; {system} has {', '.join(kinds)}")
+    if what not in kinds[system]:
+        own = ", ".join(kinds[system])
+        raise ValueError(f"fault {text!r}: unknown kind {what!r}; {system} has {own}")
     method, path_glob = _parse_where(where, text) if at else ("*", "")
-    if path_glob and system == MAIL_SYSTEM:
+    if path_glob and kinds[system] == MAIL_KINDS:
         raise ValueError(f"fault {text!r}: e-mail has no method and path to choose by")
     times = times_after if at and times_after != 1 else times_before
-    return Fault(system, what, method, path_glob, times)
-
-
-def _kinds_of(system: str, text: str) -> tuple[str, ...]:
-    if system == MAIL_SYSTEM:
-        return MAIL_KINDS
-    if system in HTTP_SYSTEMS:
-        return HTTP_KINDS
-    known = ", ".join((*HTTP_SYSTEMS, MAIL_SYSTEM))
-    raise ValueError(f"fault {text!r}: unknown system {system!r}; there are {known}")
+    return InjectedFault(system, what, method, path_glob, times)
 
 
 def _cut_times(text: str, whole: str) -> tuple[str, int | None]:
@@ -143,7 +124,7 @@ def _parse_where(where: str, text: str) -> tuple[str, str]:
 
 @dataclass
 class _Armed:
-    fault: Fault
+    fault: InjectedFault
     left: int | None
 
     def strike(self) -> None:
@@ -158,23 +139,23 @@ class _Stale:
 
 
 @dataclass
-class Faults:
+class InjectedFaults:
     """The faults that are still to strike, and the stale views that are in force."""
 
     _armed: list[_Armed] = field(default_factory=list)
     _stale: dict[str, _Stale] = field(default_factory=dict)
 
-    def arm(self, faults: Iterable[Fault]) -> None:
+    def arm(self, faults: Iterable[InjectedFault]) -> None:
         """Forget all earlier faults and stale views, and wait with these."""
         self._armed = [_Armed(fault, fault.times) for fault in faults]
         self._stale.clear()
 
     @property
-    def waiting(self) -> tuple[Fault, ...]:
+    def waiting(self) -> tuple[InjectedFault, ...]:
         """The faults that can still strike."""
         return tuple(armed.fault for armed in self._armed if armed.left != 0)
 
-    def take(self, system: str, method: str, path: str, *, write: bool) -> Fault | None:
+    def take(self, system: str, method: str, path: str, *, write: bool) -> InjectedFault | None:
         """The fault that strikes this request, if any; it has one strike less afterwards."""
         for armed in self._armed:
             fault = armed.fault
@@ -185,20 +166,22 @@ class Faults:
                 return fault
         return None
 
-    def deliver(self, system: System[Any], request: Request, now: float) -> Delivery:
+    def deliver(self, system: HttpSystem, request: SimRequest, now: float) -> SimDelivery:
         """Answer a request, broken if a fault strikes it."""
         write = system.is_write(request)
         fault = self.take(system.name, request.method, request.path, write=write)
         if fault is None:
-            return Delivery(self._answer(system, request, now, write=write))
+            return SimDelivery(self._answer(system, request, now, write=write))
         if fault.kind == "stale":
             self._stale[system.name] = _Stale(now + STALE_S, copy.deepcopy(system.state))
-            return Delivery(self._answer(system, request, now, write=write))
+            return SimDelivery(self._answer(system, request, now, write=write))
         if fault.kind in _AFTER:
             return _AFTER[fault.kind](system, system.answer(request))
         return _BEFORE[fault.kind](system, request)
 
-    def _answer(self, system: System[Any], request: Request, now: float, *, write: bool) -> Reply:
+    def _answer(
+        self, system: HttpSystem, request: SimRequest, now: float, *, write: bool
+    ) -> SimReply:
         stale = self._stale.get(system.name)
         if write or stale is None or now >= stale.until:
             return system.answer(request)
@@ -209,32 +192,31 @@ class Faults:
             system.state = live
 
 
-def _refusal(status: int) -> Callable[[System[Any], Request], Delivery]:
-    def broken(system: System[Any], request: Request) -> Delivery:
-        reply = system.refuse(request, status)
+def _refusal(status: int) -> Callable[[HttpSystem, SimRequest], SimDelivery]:
+    def broken(system: HttpSystem, request: SimRequest) -> SimDelivery:
+        reply = system.refuse(request, RefusalError(status))
         if status == 429 and reply.status == 429:  # noqa: PLR2004 - the HTTP status.
-            headers = (*reply.headers, ("Retry-After", str(RETRY_AFTER_S)))
-            reply = Reply(reply.status, reply.body, reply.content_type, headers)
-        return Delivery(reply)
+            reply = reply.having(("Retry-After", str(RETRY_AFTER_S)))
+        return SimDelivery(reply)
 
     return broken
 
 
-_EMPTY = Reply(200)
+_EMPTY = SimReply(200)
 
-_BEFORE: dict[str, Callable[[System[Any], Request], Delivery]] = {
+_BEFORE: dict[str, Callable[[HttpSystem, SimRequest], SimDelivery]] = {
     **{str(status): _refusal(status) for status in (401, 403, 404, 409, 429, 500, 503)},
-    "html": lambda system, _: Delivery(system.login_page()),
-    "empty": lambda *_: Delivery(_EMPTY),
-    "timeout-before": lambda *_: Delivery(None, hold=True),
-    "cut-before": lambda *_: Delivery(None),
+    "html": lambda system, _: SimDelivery(system.login_page()),
+    "empty": lambda *_: SimDelivery(_EMPTY),
+    "timeout-before": lambda *_: SimDelivery(None, hold=True),
+    "cut-before": lambda *_: SimDelivery(None),
 }
 
-_AFTER: dict[str, Callable[[System[Any], Reply], Delivery]] = {
-    "timeout-after": lambda *_: Delivery(None, hold=True),
-    "cut-after": lambda *_: Delivery(None),
-    "html-after": lambda system, _: Delivery(system.login_page()),
-    "empty-after": lambda *_: Delivery(_EMPTY),
-    "500-after": lambda *_: Delivery(as_html(b"<html><body>Internal error</body></html>", 500)),
-    "slow": lambda _, reply: Delivery(reply, delay_s=SLOW_S),
+_AFTER: dict[str, Callable[[HttpSystem, SimReply], SimDelivery]] = {
+    "timeout-after": lambda *_: SimDelivery(None, hold=True),
+    "cut-after": lambda *_: SimDelivery(None),
+    "html-after": lambda system, _: SimDelivery(system.login_page()),
+    "empty-after": lambda *_: SimDelivery(_EMPTY),
+    "500-after": lambda *_: SimDelivery(as_html(b"<html><body>Internal error</body></html>", 500)),
+    "slow": lambda _, reply: SimDelivery(reply, delay_s=SLOW_S),
 }

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from respond.company.company_clock import Clock
+    from respond.company.company_clock import CompanyClock
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class LedgerEffect:
     """One change that really happened.
 
     Attributes:
@@ -40,8 +40,8 @@ class Effect:
 class Ledger:
     """The history of one company. Safe to use from many threads."""
 
-    clock: Clock
-    _effects: list[Effect] = field(default_factory=list)
+    clock: CompanyClock
+    _effects: list[LedgerEffect] = field(default_factory=list)
     _reads: Counter[str] = field(default_factory=Counter)
     _writes: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -50,19 +50,19 @@ class Ledger:
         with self._lock:
             (self._writes if write else self._reads)[system] += 1
 
-    def effect(self, system: str, kind: str, target: str, **detail: Any) -> Effect:
+    def effect(self, system: str, kind: str, target: str, **detail: Any) -> LedgerEffect:
         with self._lock:
             seq = len(self._effects) + 1
-            made = Effect(seq, system, kind, target, self.clock.now(), detail)
+            made = LedgerEffect(seq, system, kind, target, self.clock.now(), detail)
             self._effects.append(made)
             return made
 
     @property
-    def effects(self) -> tuple[Effect, ...]:
+    def effects(self) -> tuple[LedgerEffect, ...]:
         with self._lock:
             return tuple(self._effects)
 
-    def of(self, kind: str, system: str | None = None) -> tuple[Effect, ...]:
+    def of(self, kind: str, system: str | None = None) -> tuple[LedgerEffect, ...]:
         """The effects of one kind, oldest first."""
         return tuple(
             e for e in self.effects if e.kind == kind and (system is None or e.system == system)

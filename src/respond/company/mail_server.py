@@ -11,18 +11,22 @@ import email.policy
 import re
 from dataclasses import dataclass, field
 from email.parser import BytesParser
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
+from respond.company.injected_faults import MAIL_KINDS
 from respond.company.listening import wait_for_leaving
+from respond.company.mint import hex_for
+from respond.company.system import Counterpart, Simulated
 
 if TYPE_CHECKING:
     import socket
     import threading
 
-    from respond.company.company_clock import Clock
+    from respond.company.company_clock import CompanyClock
     from respond.company.exchange import Json
-    from respond.company.injected_faults import Fault, Faults
+    from respond.company.injected_faults import InjectedFault, InjectedFaults
     from respond.company.ledger import Ledger
+    from respond.company.system import Night
 
 SYSTEM = "email"
 MESSAGE_BYTES_MAX = 1_048_576
@@ -58,25 +62,28 @@ class Mail:
         }
 
 
-@dataclass
-class Mailbox:
-    """All the mail that the company's server took."""
+class Mailbox(Simulated):
+    """All the mail that the company's server took, and who may bring some."""
 
-    clock: Clock
-    ledger: Ledger
-    user: str
-    password: str
-    mails: list[Mail] = field(default_factory=list)
+    name: ClassVar[str] = SYSTEM
+    fault_kinds: ClassVar[tuple[str, ...]] = MAIL_KINDS
+
+    def __init__(self, user: str, password: str, clock: CompanyClock, ledger: Ledger) -> None:
+        super().__init__(None, clock, ledger)
+        self.user, self.password = user, password
+        self.mails: list[Mail] = []
 
     def accept(self, sender: str, recipients: list[str], data: bytes) -> None:
         mail = Mail(sender, tuple(recipients), data, self.clock.now())
         self.mails.append(mail)
-        message_id = mail.header("Message-ID")
-        to = ", ".join(recipients)
-        self.ledger.effect(SYSTEM, "mail.accepted", to, by="api", message_id=message_id)
+        to, message_id = ", ".join(recipients), mail.header("Message-ID")
+        self.happened("mail.accepted", to, message_id=message_id)
 
     def things(self) -> dict[str, Json]:
         return {f"mail #{number}": mail.shown() for number, mail in enumerate(self.mails, 1)}
+
+    def told(self) -> list[Json]:
+        return [m.shown() | {"text": m.data.decode("utf-8", "replace")} for m in self.mails]
 
 
 class _EndedError(Exception):
@@ -84,17 +91,17 @@ class _EndedError(Exception):
 
 
 @dataclass
-class Conversation:
+class MailConversation:
     """One connection, from greeting to QUIT."""
 
     connection: socket.socket
     mailbox: Mailbox
-    faults: Faults
+    faults: InjectedFaults
     lock: threading.RLock
     closing: threading.Event
     _sender: str | None = None
     _recipients: list[str] = field(default_factory=list)
-    _fault: Fault | None = None
+    _fault: InjectedFault | None = None
 
     def run(self) -> None:
         """Talk until the client leaves."""
@@ -232,3 +239,25 @@ class Conversation:
 
     def _say(self, text: str) -> None:
         self.connection.sendall(f"{text}\r\n".encode())
+
+
+def _begin(night: Night) -> Mailbox:
+    story = night.story
+    return Mailbox(story.smtp_user, story.smtp_password, night.clock, night.ledger)
+
+
+COUNTERPART = Counterpart(
+    begin=_begin,
+    facts={
+        "smtp_user": "respond",
+        "smtp_password": hex_for("smtp:password", 24),
+        "mail_from": "security@example.com",
+    },
+    connection={
+        "name": "mail",
+        "system": "email",
+        "options": {"from": "{mail_from}", "host": "127.0.0.1", "port": "{smtp_port}"},
+        "credentials": {"": "{smtp_user}:{smtp_password}"},
+        "base_urls": {},
+    },
+)

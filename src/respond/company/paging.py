@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from respond.company.exchange import RefusedError
+from respond.company.exchange import RefusalError, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from respond.company.exchange import Json, Request
+    from respond.company.exchange import Json, SimReply, SimRequest
 
 _FIRST = "o0"
 
@@ -28,34 +28,52 @@ def link(url: str, query: Mapping[str, list[str]], **pages: Mapping[str, str]) -
     return "Link", ", ".join(parts)
 
 
-def by_number(
-    request: Request, rows: list[Json], url: str
-) -> tuple[list[Json], tuple[tuple[str, str], ...]]:
-    """The page of this number, from 1, and the headers that go with it."""
+def by_offset(
+    request: SimRequest, name: str, rows: list[Json], *, size: int, most: int, reach: int
+) -> Json:
+    """The rows behind an offset, inside a body that says whether there are more.
+
+    Raises:
+        RefusalError: with 400, beyond what can be reached so.
+    """
+    limit = min(request.number("limit", size), most)
+    offset = request.number("offset", 0)
+    if offset + limit > reach:
+        raise RefusalError(400, f"Offset and limit exceed {reach}")
+    return {
+        name: rows[offset : offset + limit],
+        "limit": limit,
+        "offset": offset,
+        "more": offset + limit < len(rows),
+        "total": len(rows) if request.argument("total") == "true" else None,
+    }
+
+
+def by_number(request: SimRequest, rows: list[Json], api: str) -> SimReply:
+    """The page of this number, from 1, and where the next and the last are."""
     size = max(1, min(request.number("per_page", 30), 100))
     number = max(1, request.number("page", 1))
     shown = rows[(number - 1) * size : number * size]
     if number * size >= len(rows):
-        return shown, ()
+        return as_json(shown)
     last = str((len(rows) + size - 1) // size)
     pages = {"next": {"page": str(number + 1)}, "last": {"page": last}}
-    return shown, (link(url, request.query, **pages),)
+    return as_json(shown, 200, link(f"{api}{request.path}", request.query, **pages))
 
 
-def by_cursor(
-    request: Request, rows: list[Json], url: str
-) -> tuple[list[Json], tuple[tuple[str, str], ...]]:
+def by_cursor(request: SimRequest, rows: list[Json], api: str) -> SimReply:
     """The page behind a cursor that only we can read.
 
     Raises:
-        RefusedError: with 400, for a cursor that we did not hand out.
+        RefusalError: with 400, for a cursor that we did not hand out.
     """
     size = max(1, min(request.number("per_page", 20), 100))
     cursor = request.argument("cursor", _FIRST) or _FIRST
     if cursor[:1] != _FIRST[:1] or not cursor[1:].isdecimal():
-        raise RefusedError(400, "Invalid cursor")
+        raise RefusalError(400, "Invalid cursor")
     start = int(cursor[1:])
     shown = rows[start : start + size]
     if start + size >= len(rows):
-        return shown, ()
-    return shown, (link(url, request.query, next={"cursor": f"o{start + size}"}),)
+        return as_json(shown)
+    following = {"cursor": f"o{start + size}"}
+    return as_json(shown, 200, link(f"{api}{request.path}", request.query, next=following))

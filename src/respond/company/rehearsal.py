@@ -7,7 +7,7 @@ jumped over: the rehearsal's clock and the company's clock move on together.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from respond.formats.typed_inputs import parse_input
 
 __all__ = ["Rehearsal", "RehearsalClock", "StorySecrets", "story_value"]
 
+_OF_CONNECTION = ("name", "system", "account", "region", "identity", "sink", "options")
 OPERATOR = Actor("dana", Strength.CLAIMED)
 
 
@@ -73,6 +74,7 @@ class Rehearsal:
     Attributes:
         story: Ids, addresses and secrets of the company.
         urls: Base URL of each surface by its prefix.
+        ways: How each system is reached, as its module in the company tells it.
         own: The server, when it runs in this process.
     """
 
@@ -80,6 +82,7 @@ class Rehearsal:
     story: Mapping[str, Any]
     urls: Mapping[str, str]
     smtp: Mapping[str, Any]
+    ways: Sequence[Mapping[str, Any]]
     own: Any = None
     before: Mapping[str, Any] = field(default_factory=dict)
 
@@ -104,7 +107,8 @@ class Rehearsal:
             )
         doors = Doors.knock(at)
         told = doors.get("story")
-        rehearsal = cls(doors, told["story"], told["urls"], told["smtp"], own)
+        ways = told["connections"]
+        rehearsal = cls(doors, told["story"], told["urls"], told["smtp"], ways, own)
         rehearsal.before = doors.get("state")
         return rehearsal
 
@@ -126,17 +130,12 @@ class Rehearsal:
     # --- what a run is given -----------------------------------------------------------------
 
     def secrets(self) -> StorySecrets:
-        story = self.story
+        """Each connection's credential, and the further ones: ``pagerduty/events``."""
         return StorySecrets(
             {
-                "cio": story["write_token"],
-                "cio/app": story["app_key"],
-                "slack": story["slack_bot_token"],
-                "pagerduty": story["pagerduty_key"],
-                "pagerduty/events": story["pagerduty_routing_key"],
-                "vault": story["vault_token"],
-                "widgets": story["widgets_token"],
-                "mail": f"{story['smtp_user']}:{story['smtp_password']}",
+                "/".join(filter(None, (way["name"], further))): value
+                for way in self.ways
+                for further, value in way["credentials"].items()
             }
         )
 
@@ -159,72 +158,14 @@ class Rehearsal:
         )
 
     def connections(self) -> dict[str, Connection]:
-        story = self.story
-        sink = f"vault:vault:{story['vault_mount']}/{story['vault_path']}#{story['vault_field']}"
         return {
-            "cio": Connection(
-                "cio",
-                "customerio",
-                str(story["account_id"]),
-                story["region"],
-                "respond-ir",
-                sink,
-                {
-                    "app": True,
-                    "app_workspace": str(story["production"]),
-                    "account_name": story["company"],
-                },
-            ),
-            "slack": Connection("slack", "slack", story["slack_team_id"], identity="respond"),
-            "pagerduty": Connection(
-                "pagerduty",
-                "pagerduty",
-                "example-co",
-                options={"from": story["pagerduty_user"]},
-            ),
-            "vault": Connection("vault", "vault", identity="respond"),
-            "mail": Connection(
-                "mail",
-                "email",
-                options={
-                    "from": story["mail_from"],
-                    "host": self.smtp["host"],
-                    "port": self.smtp["port"],
-                },
-            ),
-            "widgets": Connection("widgets", "http"),
+            way["name"]: Connection(**{part: way[part] for part in _OF_CONNECTION if part in way})
+            for way in self.ways
         }
 
     def base_urls(self, connection: Connection) -> dict[str, str]:
         """Surfaces of one connection, as its actions name them."""
-        urls = self.urls
-        match connection.system:
-            case "customerio":
-                named = {
-                    key.removeprefix("customerio/"): url
-                    for key, url in urls.items()
-                    if key.startswith("customerio/")
-                }
-                own = {
-                    key.partition("/")[2]: url
-                    for key, url in named.items()
-                    if key.startswith(f"{connection.region}/")
-                }
-                return named | own
-            case "slack":
-                return {"api": f"{urls['slack']}/api"}
-            case "pagerduty":
-                return {
-                    "rest": urls["pagerduty/rest"],
-                    "": urls["pagerduty/rest"],
-                    "events": urls["pagerduty/events"],
-                }
-            case "vault":
-                return {"http": urls["vault"]}
-            case "http":
-                return {"": urls["widgets"]}
-            case _:
-                return {}
+        return next((w["base_urls"] for w in self.ways if w["system"] == connection.system), {})
 
 
 def story_value(story: Mapping[str, Any], text: Any) -> Any:

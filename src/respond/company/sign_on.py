@@ -1,7 +1,7 @@
 """A simulated OpenID provider: whoever clicks a name on its page is signed on as that person.
 
 The authorization code flow with PKCE, and nothing else: no sessions, no cookies, no passwords.
-It is strict where a provider may be strict, and lies where a test tells it to (``State.lies``).
+It is strict where a provider may be strict, and lies where a test tells it to (``state.lies``).
 
 Sources: OpenID Connect Core 1.0 and Discovery 1.0, RFC 6749, RFC 7636 (PKCE), RFC 9207 (``iss``
 in the answer).
@@ -19,15 +19,19 @@ from html import escape
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import unquote_plus, urlencode, urlsplit
 
-from respond.company.exchange import Json, RefusedError, Reply, as_html, as_json, as_text
-from respond.company.id_token import Signer, unsigned
-from respond.company.mint import hex_for
-from respond.company.system import System
+from respond.company.example_co import PEOPLE
+from respond.company.exchange import Json, RefusalError, SimReply, as_html, as_json, as_text
+from respond.company.id_token import TokenSigner, unsigned
+from respond.company.mint import hex_for, lower_for
+from respond.company.system import Counterpart, HttpSystem
 
 if TYPE_CHECKING:
-    from respond.company.company_clock import Clock
-    from respond.company.exchange import Request
+    from collections.abc import Mapping
+
+    from respond.company.company_clock import CompanyClock
+    from respond.company.exchange import SimRequest
     from respond.company.ledger import Ledger
+    from respond.company.system import Night
 
 CODE_S = 60
 TOKEN_S = 300
@@ -39,7 +43,7 @@ _NO_STORE = (("Cache-Control", "no-store"),)
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class SignOnClient:
     """An application that lets people sign on here.
 
     Attributes:
@@ -51,7 +55,7 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class SignOnAccount:
     """Somebody who can sign on."""
 
     email: str
@@ -60,7 +64,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SignOnRequest:
     """What an application asked for when it sent somebody here."""
 
     client: str
@@ -74,13 +78,13 @@ class Asked:
 class Grant:
     """A code that was handed out, and for whom."""
 
-    asked: Asked
-    account: Account
+    asked: SignOnRequest
+    account: SignOnAccount
     at: float
 
 
 @dataclass
-class State:
+class SignOnState:
     """Clients, accounts, and what is under way.
 
     Attributes:
@@ -90,31 +94,37 @@ class State:
         signed_by: ``own``, ``stranger`` (another key under the same name) or ``nobody``.
     """
 
-    clients: list[Client]
-    accounts: list[Account]
+    clients: list[SignOnClient]
+    accounts: list[SignOnAccount]
     issuer: str = ""
     algorithm: str = "RS256"
     lies: Json = field(default_factory=dict)
     signed_by: str = "own"
-    waiting: dict[str, Asked] = field(default_factory=dict)
+    waiting: dict[str, SignOnRequest] = field(default_factory=dict)
     grants: dict[str, Grant] = field(default_factory=dict)
     signed_on: list[str] = field(default_factory=list)
 
 
-class SignOn(System[State]):
+class SignOnProvider(HttpSystem):
     """The provider, as browsers and applications see it."""
 
     name: ClassVar[str] = "sign-on"
+    surfaces: ClassVar[Mapping[str, str]] = {"sign-on": "http"}
+    state: SignOnState
 
-    def __init__(self, state: State, clock: Clock, ledger: Ledger) -> None:
+    def __init__(self, state: SignOnState, clock: CompanyClock, ledger: Ledger) -> None:
         super().__init__(state, clock, ledger)
-        self._signers: dict[tuple[str, str], Signer] = {}
+        self._signers: dict[tuple[str, str], TokenSigner] = {}
 
-    def is_write(self, request: Request) -> bool:
+    def opened(self, base_url: str, smtp_port: int) -> Json:
+        self.state.issuer = f"{base_url}/sign-on"
+        return {"sign_on_issuer": self.state.issuer}
+
+    def is_write(self, request: SimRequest) -> bool:
         """Never: signing on changes nothing that an incident is about."""
         return False
 
-    def serve(self, request: Request) -> Reply:
+    def serve(self, request: SimRequest) -> SimReply:
         match request.method, request.parts:
             case "GET", (".well-known", "openid-configuration"):
                 return as_json(_described(self.state.issuer, self.state.algorithm))
@@ -126,17 +136,17 @@ class SignOn(System[State]):
                 return self._choose(request.form())
             case "POST", ("token",):
                 return as_json(self._token(request), 200, *_NO_STORE)
-        raise RefusedError(404, "not_found: nothing is here")
+        raise RefusalError(404, "not_found: nothing is here")
 
     # --- what a browser sees ---
 
-    def _authorize(self, request: Request) -> Reply:
+    def _authorize(self, request: SimRequest) -> SimReply:
         """Ask who it is. Only a known client at a loopback address is ever sent back an answer."""
         client = self._client(request.argument("client_id"))
         redirect = request.argument("redirect_uri")
         if client is None or not _is_loopback(redirect):
-            raise RefusedError(400, "invalid_request: client_id or redirect_uri is not known here")
-        asked = Asked(
+            raise RefusalError(400, "invalid_request: client_id or redirect_uri is not known here")
+        asked = SignOnRequest(
             client.id,
             redirect,
             request.argument("state"),
@@ -152,11 +162,11 @@ class SignOn(System[State]):
         self.state.waiting[number] = asked
         return as_html(_page(client, self.state.accounts, number))
 
-    def _choose(self, form: dict[str, str]) -> Reply:
+    def _choose(self, form: dict[str, str]) -> SimReply:
         """Somebody clicked a name, or that they do not want to."""
         asked = self.state.waiting.pop(form.get("request", ""), None)
         if asked is None:
-            raise RefusedError(400, "invalid_request: this page was used, or is too old")
+            raise RefusalError(400, "invalid_request: this page was used, or is too old")
         if form.get("person", "") == "":
             return self._back(asked, error="access_denied")
         account = self.account(form["person"])
@@ -165,34 +175,34 @@ class SignOn(System[State]):
         self.state.signed_on.append(account.email)
         return self._back(asked, code=code)
 
-    def account(self, email: str) -> Account:
-        """The account with this address. Raises RefusedError with 400 if there is none."""
+    def account(self, email: str) -> SignOnAccount:
+        """The account with this address. Raises RefusalError with 400 if there is none."""
         for account in self.state.accounts:
             if account.email == email:
                 return account
-        raise RefusedError(400, "invalid_request: there is no such person")
+        raise RefusalError(400, "invalid_request: there is no such person")
 
-    def _back(self, asked: Asked, **answer: str) -> Reply:
+    def _back(self, asked: SignOnRequest, **answer: str) -> SimReply:
         answer |= {"iss": self.state.issuer} | ({"state": asked.state} if asked.state else {})
         joint = "&" if urlsplit(asked.redirect).query else "?"
         place = f"{asked.redirect}{joint}{urlencode(answer)}"
-        return Reply(303, b"", "", (("Location", place), *_NO_STORE))
+        return SimReply(303, b"", "", (("Location", place), *_NO_STORE))
 
     # --- what an application sees ---
 
-    def _token(self, request: Request) -> Json:
+    def _token(self, request: SimRequest) -> Json:
         """Trade a code for tokens. A code is spent by the first who shows it, right or wrong."""
         form = request.form()
         client = self._authenticated(request, form)
         if form.get("grant_type") != "authorization_code":
-            raise RefusedError(400, "unsupported_grant_type: only authorization_code is known")
+            raise RefusalError(400, "unsupported_grant_type: only authorization_code is known")
         grant = self.state.grants.pop(form.get("code", ""), None)
         if grant is None or self.clock.now() > grant.at + CODE_S:
-            raise RefusedError(400, "invalid_grant: the code was used, is too old or was never")
+            raise RefusalError(400, "invalid_grant: the code was used, is too old or was never")
         if (grant.asked.client, grant.asked.redirect) != (client.id, form.get("redirect_uri")):
-            raise RefusedError(400, "invalid_grant: the code was for another place")
+            raise RefusalError(400, "invalid_grant: the code was for another place")
         if not _fits(grant.asked.challenge, form.get("code_verifier", "")):
-            raise RefusedError(400, "invalid_grant: the code_verifier does not fit")
+            raise RefusalError(400, "invalid_grant: the code_verifier does not fit")
         return {
             "access_token": secrets.token_urlsafe(24),
             "token_type": "Bearer",
@@ -201,18 +211,18 @@ class SignOn(System[State]):
             "id_token": self._id_token(grant),
         }
 
-    def _authenticated(self, request: Request, form: dict[str, str]) -> Client:
+    def _authenticated(self, request: SimRequest, form: dict[str, str]) -> SignOnClient:
         """The client that proves itself, in one way and not in two (RFC 6749, section 2.3)."""
         basic_id, basic_secret = (unquote_plus(part) for part in request.basic())
         if request.header("authorization") and "client_secret" in form:
-            raise RefusedError(400, "invalid_request: two ways to say who you are")
+            raise RefusalError(400, "invalid_request: two ways to say who you are")
         client = self._client(basic_id or form.get("client_id", ""))
         shown = basic_secret or form.get("client_secret", "")
         if client is None or not hmac.compare_digest(client.secret.encode(), shown.encode()):
-            raise RefusedError(401, "invalid_client: no such client, or not its secret")
+            raise RefusalError(401, "invalid_client: no such client, or not its secret")
         return client
 
-    def _client(self, client_id: str) -> Client | None:
+    def _client(self, client_id: str) -> SignOnClient | None:
         return next((client for client in self.state.clients if client.id == client_id), None)
 
     def _id_token(self, grant: Grant) -> str:
@@ -234,20 +244,22 @@ class SignOn(System[State]):
             return unsigned(told)
         return self._signer(self.state.signed_by).token(told)
 
-    def _signer(self, whose: str) -> Signer:
+    def _signer(self, whose: str) -> TokenSigner:
         algorithm = self.state.algorithm
         kid = hex_for(f"sign-on:{algorithm}", 12)
-        return self._signers.setdefault((whose, algorithm), Signer(algorithm, kid))
+        return self._signers.setdefault((whose, algorithm), TokenSigner(algorithm, kid))
 
-    def refuse(self, request: Request, status: int, detail: str = "", pointer: str = "") -> Reply:
-        if not detail:
-            return as_text("the provider is not available", status)
-        error, _, words = detail.partition(": ")
+    def refuse(self, request: SimRequest, no: RefusalError) -> SimReply:
+        if not no.detail:
+            return as_text("the provider is not available", no.status)
+        error, _, words = no.detail.partition(": ")
         if request.parts == ("token",):
             told = {"error": error, "error_description": words}
-            return as_json(told, status, *_NO_STORE, *(_CHALLENGED if status in _NAMELESS else ()))
+            return as_json(
+                told, no.status, *_NO_STORE, *(_CHALLENGED if no.status in _NAMELESS else ())
+            )
         page = f"<!DOCTYPE html>\n<title>{error}</title><h1>{escape(words)}</h1>\n"
-        return as_html(page.encode(), status)
+        return as_html(page.encode(), no.status)
 
     def things(self) -> dict[str, Json]:
         people: dict[str, Json] = {
@@ -289,7 +301,7 @@ def _described(issuer: str, algorithm: str) -> Json:
     }
 
 
-def _wrong(request: Request) -> str:
+def _wrong(request: SimRequest) -> str:
     """The OAuth error for a request to sign on, or an empty text."""
     if any(len(values) > 1 for values in request.query.values()):
         return "invalid_request"  # RFC 6749, section 3.1: no parameter twice.
@@ -322,7 +334,7 @@ def _is_loopback(url: str) -> bool:
     return plain and parts.scheme in {"http", "https"} and parts.hostname in _LOOPBACK
 
 
-def _page(client: Client, accounts: list[Account], number: str) -> bytes:
+def _page(client: SignOnClient, accounts: list[SignOnAccount], number: str) -> bytes:
     buttons = "\n".join(
         f'<p><button name="person" value="{escape(one.email)}">{escape(one.name)}'
         f" &lt;{escape(one.email)}&gt;</button></p>"
@@ -337,3 +349,28 @@ def _page(client: Client, accounts: list[Account], number: str) -> bytes:
         '<p><button name="person" value="">Nobody</button></p>\n'
         "</form></body></html>\n"
     ).encode()
+
+
+def _begin(night: Night) -> SignOnProvider:
+    """The provider that all of Example Co sign on with, and its two clients."""
+    story = night.story
+    clients = [
+        SignOnClient(story.sign_on_client_id, story.sign_on_client_secret),
+        SignOnClient(story.sign_on_public_client_id),
+    ]
+    accounts = [
+        SignOnAccount(email, email.partition("@")[0].capitalize(), sub)
+        for email, sub in story.sign_on_subjects.items()
+    ]
+    return SignOnProvider(SignOnState(clients, accounts), night.clock, night.ledger)
+
+
+COUNTERPART = Counterpart(
+    begin=_begin,
+    facts={
+        "sign_on_client_id": "respond",
+        "sign_on_client_secret": hex_for("sign-on:client", 40),
+        "sign_on_public_client_id": "respond-public",
+        "sign_on_subjects": {email: f"00u{lower_for(f'sign-on:{email}', 17)}" for email in PEOPLE},
+    },
+)

@@ -15,17 +15,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote_plus
 
-from respond.company.exchange import Json, RefusedError, Reply, as_html, as_json, as_text
+from respond.company.example_co import ADMINS, COMPROMISED, DAY_S, INVITED, LOST_2FA, OPERATOR
+from respond.company.exchange import Json, RefusalError, SimReply, as_html, as_json, as_text
 from respond.company.limits import Limit
-from respond.company.mint import Numbers, upper_for
-from respond.company.system import System
+from respond.company.mint import Numbers, hex_for, upper_for
+from respond.company.system import Counterpart, HttpSystem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from respond.company.company_clock import Clock
-    from respond.company.exchange import Request
+    from respond.company.company_clock import CompanyClock
+    from respond.company.exchange import SimRequest
     from respond.company.ledger import Ledger
+    from respond.company.system import Errand, Night
 
 TEXT_MAX = 40_000
 BLOCKS_MAX = 50
@@ -38,7 +40,7 @@ _CHANNEL_NAME = re.compile(r"[a-z0-9_-]{1,80}")
 
 
 @dataclass
-class User:
+class SlackUser:
     """A person or bot of the workspace."""
 
     id: str
@@ -85,7 +87,7 @@ class User:
 
 
 @dataclass
-class Message:
+class SlackMessage:
     """One message. ``metadata`` is given out only to those who ask for it."""
 
     ts: str
@@ -110,7 +112,7 @@ class Message:
 
 
 @dataclass
-class Conversation:
+class SlackChannel:
     """A channel, private or not, or a direct message with one person."""
 
     id: str
@@ -123,7 +125,7 @@ class Conversation:
     is_general: bool = False
     topic: str = ""
     members: list[str] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
+    messages: list[SlackMessage] = field(default_factory=list)
 
     def shown(self, me: str) -> Json:
         if self.is_im:
@@ -159,7 +161,7 @@ class Conversation:
 
 
 @dataclass
-class Token:
+class SlackToken:
     """A bot or user token, and what it may do."""
 
     value: str
@@ -169,35 +171,35 @@ class Token:
 
 
 @dataclass
-class State:
+class SlackState:
     """The whole workspace."""
 
     team_id: str
     team: str
     domain: str
     bot_id: str
-    users: list[User] = field(default_factory=list)
-    tokens: list[Token] = field(default_factory=list)
-    conversations: list[Conversation] = field(default_factory=list)
+    users: list[SlackUser] = field(default_factory=list)
+    tokens: list[SlackToken] = field(default_factory=list)
+    conversations: list[SlackChannel] = field(default_factory=list)
     app_id: str = "A0RESPOND1"
     numbers: Numbers = field(default_factory=lambda: Numbers({"ts": 100, "channel": 1}))
 
 
-class SlackError(Exception):
+class SlackError(RefusalError):
     """The word that Slack puts into ``error``, with further fields of the answer."""
 
     def __init__(self, error: str, **more: Any) -> None:
-        super().__init__(error)
+        super().__init__(422, error)
         self.error = error
         self.more = more
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class SlackCall:
     """One method call: its arguments, and whose token it carries."""
 
     slack: Slack
-    me: User
+    me: SlackUser
     arguments: Json
 
     def text(self, name: str) -> str:
@@ -218,20 +220,20 @@ class Call:
                 raise SlackError(f"invalid_{name}") from None
         return value
 
-    def conversation(self, name: str = "channel") -> Conversation:
+    def conversation(self, name: str = "channel") -> SlackChannel:
         return self.slack.visible(self.text(name), self.me)
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
+class SlackMethod:
     """One method of the Web API: what it needs, and whether it can change anything."""
 
-    handler: Callable[[Call], Json]
+    handler: Callable[[SlackCall], Json]
     scope: str = ""
     write: bool = False
 
 
-class Slack(System[State]):
+class Slack(HttpSystem):
     """Slack as one workspace and its bot see it.
 
     Attributes:
@@ -240,27 +242,23 @@ class Slack(System[State]):
     """
 
     name: ClassVar[str] = "slack"
+    surfaces: ClassVar[Mapping[str, str]] = {"slack": "web"}
+    state: SlackState
 
-    def __init__(self, state: State, clock: Clock, ledger: Ledger) -> None:
+    def __init__(self, state: SlackState, clock: CompanyClock, ledger: Ledger) -> None:
         super().__init__(state, clock, ledger)
         self.posts = Limit(None, 1.0)
 
-    def is_write(self, request: Request) -> bool:
+    def is_write(self, request: SimRequest) -> bool:
         method = METHODS.get(_method_name(request))
         return method is not None and method.write
 
-    def serve(self, request: Request) -> Reply:
+    def serve(self, request: SimRequest) -> SimReply:
         method = METHODS.get(_method_name(request))
         if request.parts[:1] != ("api",):
             return as_html(status=404)
         if method is None:
             return as_json({"ok": False, "error": "unknown_method"})
-        try:
-            return self._call(request, method)
-        except SlackError as error:
-            return as_json({"ok": False, "error": error.error, **error.more})
-
-    def _call(self, request: Request, method: Method) -> Reply:
         arguments = _arguments(request, method)
         token = self._token(request.bearer() or str(arguments.get("token", "")))
         if method.scope and method.scope not in token.scopes:
@@ -271,10 +269,10 @@ class Slack(System[State]):
             if wait_s is not None:
                 body = {"ok": False, "error": "ratelimited"}
                 return as_json(body, 429, ("Retry-After", str(wait_s)))
-        call = Call(self, self.user(token.user), arguments)
+        call = SlackCall(self, self.user(token.user), arguments)
         return as_json({"ok": True, **method.handler(call)})
 
-    def _token(self, value: str) -> Token:
+    def _token(self, value: str) -> SlackToken:
         if not value:
             raise SlackError("not_authed")
         for token in self.state.tokens:
@@ -284,7 +282,9 @@ class Slack(System[State]):
                 return token
         raise SlackError("invalid_auth")
 
-    def refuse(self, request: Request, status: int, detail: str = "", pointer: str = "") -> Reply:
+    def refuse(self, request: SimRequest, no: RefusalError) -> SimReply:
+        if isinstance(no, SlackError):
+            return as_json({"ok": False, "error": no.error, **no.more})
         words = {
             400: "invalid_arguments",
             401: "invalid_auth",
@@ -292,34 +292,34 @@ class Slack(System[State]):
             404: "channel_not_found",
             409: "fatal_error",
         }
-        if status == 429:  # noqa: PLR2004 - the HTTP status.
-            return as_json({"ok": False, "error": "ratelimited"}, status)
-        if status in words:
-            return as_json({"ok": False, "error": words[status]})
-        return as_text("upstream request failed", status)
+        if no.status == 429:  # noqa: PLR2004 - the HTTP status.
+            return as_json({"ok": False, "error": "ratelimited"}, no.status)
+        if no.status in words:
+            return as_json({"ok": False, "error": words[no.status]})
+        return as_text("upstream request failed", no.status)
 
-    def user(self, user_id: str) -> User:
+    def user(self, user_id: str) -> SlackUser:
         """Somebody by id. Raises SlackError, as the vendor does, if there is nobody."""
         for user in self.state.users:
             if user.id == user_id:
                 return user
         raise SlackError("user_not_found")
 
-    def by_email(self, email: str) -> User:
+    def by_email(self, email: str) -> SlackUser:
         """Somebody active by e-mail. Raises SlackError, as the vendor does, if there is nobody."""
         for user in self.state.users:
             if email and user.email.casefold() == email.casefold() and not user.deleted:
                 return user
         raise SlackError("users_not_found")
 
-    def visible(self, channel: str, me: User) -> Conversation:
+    def visible(self, channel: str, me: SlackUser) -> SlackChannel:
         """A conversation by id or ``#name``, if this user can see it at all."""
         for conversation in self.state.conversations:
             if channel in {conversation.id, f"#{conversation.name}"} and _sees(conversation, me):
                 return conversation
         raise SlackError("channel_not_found")
 
-    def direct(self, me: User, other: User) -> tuple[Conversation, bool]:
+    def direct(self, me: SlackUser, other: SlackUser) -> tuple[SlackChannel, bool]:
         """The direct messages with somebody, and whether they were open already."""
         if other.deleted:
             raise SlackError("user_disabled")
@@ -331,7 +331,7 @@ class Slack(System[State]):
         made.members.append(other.id)
         return made, False
 
-    def open_channel(self, name: str, me: User, *, is_private: bool) -> Conversation:
+    def open_channel(self, name: str, me: SlackUser, *, is_private: bool) -> SlackChannel:
         """Make a channel. Raises SlackError, as the vendor does, for a bad or taken name."""
         if not _CHANNEL_NAME.fullmatch(name):
             raise SlackError("invalid_name_specials" if name else "invalid_name_required")
@@ -341,9 +341,9 @@ class Slack(System[State]):
         made.is_private = is_private
         return made
 
-    def _open(self, letter: str, name: str, me: User) -> Conversation:
+    def _open(self, letter: str, name: str, me: SlackUser) -> SlackChannel:
         number = self.state.numbers.take("channel")
-        made = Conversation(
+        made = SlackChannel(
             id=letter + upper_for(f"conversation:{number}", 10),
             name=name,
             creator=me.id,
@@ -353,13 +353,13 @@ class Slack(System[State]):
         self.state.conversations.append(made)
         return made
 
-    def post(self, place: Conversation, me: User, text: str, by: str = "api") -> Message:
+    def post(self, place: SlackChannel, me: SlackUser, text: str, by: str = "api") -> SlackMessage:
         """Put a message into a conversation; every call makes another message."""
         number = self.state.numbers.take("ts")
         ts = f"{int(self.clock.now()):010d}.{number:06d}"
-        message = Message(ts, me.id, text, bot_id=self.state.bot_id if me.is_bot else "")
+        message = SlackMessage(ts, me.id, text, bot_id=self.state.bot_id if me.is_bot else "")
         place.messages.append(message)
-        self.happened("message.posted", place, by=by, ts=ts)
+        self.changed(place, "message.posted", by, ts=ts)
         return message
 
     def click(self, user_id: str, action_id: str, *, ts: str = "") -> bytes:
@@ -382,7 +382,7 @@ class Slack(System[State]):
         raise SlackError("action_not_found")
 
     def _clicked(
-        self, user: User, place: Conversation, message: Message, block: Json, button: Json
+        self, user: SlackUser, place: SlackChannel, message: SlackMessage, block: Json, button: Json
     ) -> bytes:
         """Source: Slack, "block_actions payload"."""
         number = self.state.numbers.take("ts")
@@ -414,13 +414,13 @@ class Slack(System[State]):
             "response_url": f"https://hooks.slack.com/actions/{self.state.team_id}/{number}/x",
             "actions": [{**pressed, "block_id": block.get("block_id", "b"), "action_ts": at}],
         }
-        self.happened("button.clicked", place, by="people", action=button["action_id"])
+        self.changed(place, "button.clicked", "people", action=button["action_id"])
         return f"payload={quote_plus(json.dumps(said))}".encode()
 
-    def happened(self, kind: str, place: Conversation, by: str = "api", **detail: Any) -> None:
-        self.ledger.effect(self.name, kind, self.called(place), by=by, channel=place.id, **detail)
+    def changed(self, place: SlackChannel, kind: str, by: str = "api", **detail: Any) -> None:
+        self.happened(kind, self.called(place), by, channel=place.id, **detail)
 
-    def called(self, place: Conversation) -> str:
+    def called(self, place: SlackChannel) -> str:
         """What a person would call it: ``#security``, or ``@ana`` for direct messages."""
         if not place.is_im:
             return f"#{place.name}"
@@ -447,29 +447,42 @@ class Slack(System[State]):
             }
         return shown
 
+    def told(self) -> list[Json]:
+        return [
+            {
+                "to": self.called(place),
+                "from": self.user(message.user).name,
+                "text": message.text,
+                "metadata": message.metadata,
+                "blocks": message.blocks,
+            }
+            for place in self.state.conversations
+            for message in place.messages
+        ]
 
-def _sees(conversation: Conversation, me: User) -> bool:
+
+def _sees(conversation: SlackChannel, me: SlackUser) -> bool:
     hidden = conversation.is_private or conversation.is_im
     return not hidden or me.id in conversation.members
 
 
-def _method_name(request: Request) -> str:
+def _method_name(request: SimRequest) -> str:
     return request.parts[1] if len(request.parts) > 1 else ""
 
 
-def _arguments(request: Request, method: Method) -> Json:
+def _arguments(request: SimRequest, method: SlackMethod) -> Json:
     """Query and form always count; a JSON body only for methods that write."""
     arguments: Json = {name: values[0] for name, values in request.query.items()}
     arguments |= request.form()
     if method.write and request.header("content-type").startswith("application/json"):
         try:
             arguments |= request.json_object()
-        except RefusedError:
+        except RefusalError:
             raise SlackError("invalid_json") from None
     return arguments
 
 
-def _auth_test(call: Call) -> Json:
+def _auth_test(call: SlackCall) -> Json:
     state = call.slack.state
     found = {
         "url": f"https://{state.domain}.slack.com/",
@@ -482,17 +495,17 @@ def _auth_test(call: Call) -> Json:
     return found | ({"bot_id": state.bot_id} if call.me.is_bot else {})
 
 
-def _lookup_by_email(call: Call) -> Json:
+def _lookup_by_email(call: SlackCall) -> Json:
     if not call.text("email"):
         raise SlackError("invalid_arguments")
     return {"user": call.slack.by_email(call.text("email")).shown(call.slack.state.team_id)}
 
 
-def _users_info(call: Call) -> Json:
+def _users_info(call: SlackCall) -> Json:
     return {"user": call.slack.user(call.text("user")).shown(call.slack.state.team_id)}
 
 
-def _page(call: Call, rows: list[Any]) -> tuple[list[Any], Json]:
+def _page(call: SlackCall, rows: list[Any]) -> tuple[list[Any], Json]:
     limit = int(call.text("limit")) if call.text("limit").isdecimal() else 100
     cursor = call.text("cursor")
     start = int(cursor.removeprefix("next:")) if cursor.removeprefix("next:").isdecimal() else 0
@@ -501,7 +514,7 @@ def _page(call: Call, rows: list[Any]) -> tuple[list[Any], Json]:
     return rows[start:end], {"next_cursor": more}
 
 
-def _users_list(call: Call) -> Json:
+def _users_list(call: SlackCall) -> Json:
     page, metadata = _page(call, call.slack.state.users)
     return {
         "members": [user.shown(call.slack.state.team_id) for user in page],
@@ -510,7 +523,7 @@ def _users_list(call: Call) -> Json:
     }
 
 
-def _conversations_list(call: Call) -> Json:
+def _conversations_list(call: SlackCall) -> Json:
     """Cut first and filter then, as the vendor does: a page may be empty and not the last."""
     page, metadata = _page(call, call.slack.state.conversations)
     wanted = set((call.text("types") or "public_channel").split(","))
@@ -524,22 +537,22 @@ def _conversations_list(call: Call) -> Json:
     return {"channels": channels, "response_metadata": metadata}
 
 
-def _kind(place: Conversation) -> str:
+def _kind(place: SlackChannel) -> str:
     if place.is_im:
         return "im"
     return "private_channel" if place.is_private else "public_channel"
 
 
-def _conversations_info(call: Call) -> Json:
+def _conversations_info(call: SlackCall) -> Json:
     return {"channel": call.conversation().shown(call.me.id)}
 
 
-def _conversations_members(call: Call) -> Json:
+def _conversations_members(call: SlackCall) -> Json:
     page, metadata = _page(call, call.conversation().members)
     return {"members": page, "response_metadata": metadata}
 
 
-def _conversations_history(call: Call) -> Json:
+def _conversations_history(call: SlackCall) -> Json:
     place = call.conversation()
     if call.me.id not in place.members:
         raise SlackError("not_in_channel")
@@ -562,7 +575,7 @@ def _conversations_history(call: Call) -> Json:
     return found | ({"response_metadata": metadata} if metadata["next_cursor"] else {})
 
 
-def _get_permalink(call: Call) -> Json:
+def _get_permalink(call: SlackCall) -> Json:
     place = call.conversation()
     message = _message(place, call.text("message_ts"))
     number = message.ts.replace(".", "")
@@ -571,14 +584,14 @@ def _get_permalink(call: Call) -> Json:
     return {"channel": place.id, "permalink": link}
 
 
-def _message(place: Conversation, ts: str) -> Message:
+def _message(place: SlackChannel, ts: str) -> SlackMessage:
     for message in place.messages:
         if message.ts == ts:
             return message
     raise SlackError("message_not_found")
 
 
-def _post_message(call: Call) -> Json:
+def _post_message(call: SlackCall) -> Json:
     target, text = call.text("channel"), call.text("text")
     blocks = call.structure("blocks") or []
     if not text and not blocks:
@@ -636,7 +649,7 @@ def _is_text(text: Any, limit: int) -> bool:
     return isinstance(text.get("text"), str) and 0 < len(text["text"]) <= limit
 
 
-def _buttons(message: Message) -> list[tuple[Json, Json]]:
+def _buttons(message: SlackMessage) -> list[tuple[Json, Json]]:
     """Each button of a message, with the block it stands in."""
     return [
         (block, button)
@@ -646,7 +659,7 @@ def _buttons(message: Message) -> list[tuple[Json, Json]]:
     ]
 
 
-def _metadata(call: Call) -> Json | None:
+def _metadata(call: SlackCall) -> Json | None:
     metadata = call.structure("metadata")
     if metadata is None:
         return None
@@ -655,7 +668,7 @@ def _metadata(call: Call) -> Json | None:
     return metadata
 
 
-def _post_target(call: Call, target: str) -> Conversation:
+def _post_target(call: SlackCall, target: str) -> SlackChannel:
     if target.startswith(("U", "W")):
         return call.slack.direct(call.me, call.slack.user(target))[0]
     place = call.slack.visible(target, call.me)
@@ -666,7 +679,7 @@ def _post_target(call: Call, target: str) -> Conversation:
     return place
 
 
-def _chat_update(call: Call) -> Json:
+def _chat_update(call: SlackCall) -> Json:
     place = call.conversation()
     message = _message(place, call.text("ts"))
     if message.user != call.me.id:
@@ -674,40 +687,40 @@ def _chat_update(call: Call) -> Json:
     if not call.text("text"):
         raise SlackError("no_text")
     message.text = call.text("text")
-    call.slack.happened("message.updated", place, ts=message.ts)
+    call.slack.changed(place, "message.updated", ts=message.ts)
     shown = {"text": message.text}
     return {"channel": place.id, "ts": message.ts, "text": message.text, "message": shown}
 
 
-def _chat_delete(call: Call) -> Json:
+def _chat_delete(call: SlackCall) -> Json:
     place = call.conversation()
     message = _message(place, call.text("ts"))
     if message.user != call.me.id:
         raise SlackError("cant_delete_message")
     place.messages.remove(message)
-    call.slack.happened("message.deleted", place, ts=message.ts)
+    call.slack.changed(place, "message.deleted", ts=message.ts)
     return {"channel": place.id, "ts": message.ts}
 
 
-def _conversations_create(call: Call) -> Json:
+def _conversations_create(call: SlackCall) -> Json:
     is_private = call.flag("is_private")
     made = call.slack.open_channel(call.text("name"), call.me, is_private=is_private)
-    call.slack.happened("conversation.created", made, is_private=is_private)
+    call.slack.changed(made, "conversation.created", is_private=is_private)
     return {"channel": made.shown(call.me.id)}
 
 
-def _conversations_open(call: Call) -> Json:
+def _conversations_open(call: SlackCall) -> Json:
     user_ids = [part.strip() for part in call.text("users").split(",") if part.strip()]
     if len(user_ids) != 1:
         raise SlackError("users_list_not_supplied" if not user_ids else "too_many_users")
     place, already = call.slack.direct(call.me, call.slack.user(user_ids[0]))
     if already:
         return {"no_op": True, "already_open": True, "channel": {"id": place.id}}
-    call.slack.happened("conversation.opened", place)
+    call.slack.changed(place, "conversation.opened")
     return {"channel": {"id": place.id}}
 
 
-def _conversations_invite(call: Call) -> Json:
+def _conversations_invite(call: SlackCall) -> Json:
     place = call.conversation()
     if call.me.id not in place.members:
         raise SlackError("not_in_channel")
@@ -723,11 +736,11 @@ def _conversations_invite(call: Call) -> Json:
         raise SlackError(wrong[0][1] if wrong else "no_user")
     place.members.extend(joining)
     names = sorted(call.slack.user(user_id).name for user_id in joining)
-    call.slack.happened("conversation.joined", place, users=names)
+    call.slack.changed(place, "conversation.joined", users=names)
     return {"channel": place.shown(call.me.id)}
 
 
-def _cannot_join(call: Call, place: Conversation, user_id: str) -> str:
+def _cannot_join(call: SlackCall, place: SlackChannel, user_id: str) -> str:
     try:
         user = call.slack.user(user_id)
     except SlackError as error:
@@ -737,7 +750,7 @@ def _cannot_join(call: Call, place: Conversation, user_id: str) -> str:
     return "user_is_deactivated" if user.deleted else ""
 
 
-def _conversations_set_topic(call: Call) -> Json:
+def _conversations_set_topic(call: SlackCall) -> Json:
     place = call.conversation()
     if call.me.id not in place.members:
         raise SlackError("not_in_channel")
@@ -745,37 +758,127 @@ def _conversations_set_topic(call: Call) -> Json:
         raise SlackError("too_long")
     if place.topic != call.text("topic"):
         place.topic = call.text("topic")
-        call.slack.happened("conversation.topic_set", place)
+        call.slack.changed(place, "conversation.topic_set")
     return {"channel": place.shown(call.me.id)}
 
 
-def _conversations_archive(call: Call) -> Json:
+def _conversations_archive(call: SlackCall) -> Json:
     place = call.conversation()
     if place.is_archived:
         raise SlackError("already_archived")
     if place.is_general:
         raise SlackError("cant_archive_general")
     place.is_archived = True
-    call.slack.happened("conversation.archived", place)
+    call.slack.changed(place, "conversation.archived")
     return {}
 
 
-METHODS: dict[str, Method] = {
-    "auth.test": Method(_auth_test),
-    "users.lookupByEmail": Method(_lookup_by_email, "users:read.email"),
-    "users.info": Method(_users_info, "users:read"),
-    "users.list": Method(_users_list, "users:read"),
-    "conversations.list": Method(_conversations_list, "channels:read"),
-    "conversations.info": Method(_conversations_info, "channels:read"),
-    "conversations.members": Method(_conversations_members, "channels:read"),
-    "conversations.history": Method(_conversations_history, "channels:history"),
-    "conversations.create": Method(_conversations_create, "channels:manage", write=True),
-    "conversations.open": Method(_conversations_open, "im:write", write=True),
-    "conversations.invite": Method(_conversations_invite, "channels:manage", write=True),
-    "conversations.setTopic": Method(_conversations_set_topic, "channels:manage", write=True),
-    "conversations.archive": Method(_conversations_archive, "channels:manage", write=True),
-    "chat.postMessage": Method(_post_message, "chat:write", write=True),
-    "chat.update": Method(_chat_update, "chat:write", write=True),
-    "chat.delete": Method(_chat_delete, "chat:write", write=True),
-    "chat.getPermalink": Method(_get_permalink),
+METHODS: dict[str, SlackMethod] = {
+    "auth.test": SlackMethod(_auth_test),
+    "users.lookupByEmail": SlackMethod(_lookup_by_email, "users:read.email"),
+    "users.info": SlackMethod(_users_info, "users:read"),
+    "users.list": SlackMethod(_users_list, "users:read"),
+    "conversations.list": SlackMethod(_conversations_list, "channels:read"),
+    "conversations.info": SlackMethod(_conversations_info, "channels:read"),
+    "conversations.members": SlackMethod(_conversations_members, "channels:read"),
+    "conversations.history": SlackMethod(_conversations_history, "channels:history"),
+    "conversations.create": SlackMethod(_conversations_create, "channels:manage", write=True),
+    "conversations.open": SlackMethod(_conversations_open, "im:write", write=True),
+    "conversations.invite": SlackMethod(_conversations_invite, "channels:manage", write=True),
+    "conversations.setTopic": SlackMethod(_conversations_set_topic, "channels:manage", write=True),
+    "conversations.archive": SlackMethod(_conversations_archive, "channels:manage", write=True),
+    "chat.postMessage": SlackMethod(_post_message, "chat:write", write=True),
+    "chat.update": SlackMethod(_chat_update, "chat:write", write=True),
+    "chat.delete": SlackMethod(_chat_delete, "chat:write", write=True),
+    "chat.getPermalink": SlackMethod(_get_permalink),
 }
+
+
+# --- Example Co ---
+
+_BOT_SCOPES = (
+    "chat:write",
+    "chat:write.public",
+    "channels:manage",
+    "channels:read",
+    "channels:history",
+    "groups:read",
+    "groups:write",
+    "im:write",
+    "users:read",
+    "users:read.email",
+)
+
+
+def _begin(night: Night) -> Slack:
+    """The workspace with the same people, one who left, the bot, and three channels."""
+    story, made = night.story, int(night.clock.now()) - 400 * DAY_S
+    people = [_person(email, user_id) for email, user_id in story.slack_users.items()]
+    left = SlackUser("U0LEFT0001", "lee", "Lee Moved", "lee@example.com", deleted=True)
+    bot = SlackUser("U0RESPOND1", "respond", "respond", "", is_bot=True)
+    active = [user.id for user in people]
+    some = [*active[:3], bot.id]
+    channels = [
+        SlackChannel(
+            "C0GENERAL1", "general", active[0], made, is_general=True, members=[*active, bot.id]
+        ),
+        SlackChannel("C0SECURITY1", "security", active[0], made, members=some),
+        SlackChannel(
+            "C0LEADS001", "sec-leads", active[1], made, is_private=True, members=active[:3]
+        ),
+    ]
+    state = SlackState(
+        team_id=story.slack_team_id,
+        team=story.company,
+        domain="example-co",
+        bot_id="B0RESPOND1",
+        users=[*people, left, bot],
+        tokens=[SlackToken(story.slack_bot_token, bot.id, _BOT_SCOPES)],
+        conversations=channels,
+    )
+    return Slack(state, night.clock, night.ledger)
+
+
+def _person(email: str, user_id: str) -> SlackUser:
+    name = email.partition("@")[0]
+    is_admin = email in {OPERATOR, *ADMINS}
+    return SlackUser(user_id, name, name.capitalize(), email, is_admin=is_admin)
+
+
+def _post_by_hand(slack: Slack, errand: Errand) -> Json:
+    me = slack.by_email(errand.who)
+    place = slack.visible(errand.text("channel"), me)
+    return {"channel": place.id, "ts": slack.post(place, me, errand.text("text"), errand.by).ts}
+
+
+def _dm_by_hand(slack: Slack, errand: Errand) -> Json:
+    me = slack.by_email(errand.who)
+    place, _ = slack.direct(me, slack.by_email(errand.text("email")))
+    return {"channel": place.id, "ts": slack.post(place, me, errand.text("text"), errand.by).ts}
+
+
+COUNTERPART = Counterpart(
+    begin=_begin,
+    facts={
+        "slack_bot_token": f"xoxb-{hex_for('slack:bot', 12)}-{hex_for('slack:bot2', 24)}",
+        "slack_team_id": "T0EXAMPLECO",
+        "slack_security_channel": "C0SECURITY1",
+        "slack_users": {
+            OPERATOR: "U0DANA0001",
+            ADMINS[0]: "U0ANA00001",
+            ADMINS[1]: "U0BEN00001",
+            LOST_2FA: "U0JEAN0001",
+            COMPROMISED: "U0MALLORY1",
+            INVITED: "U0KIM00001",
+        },
+    },
+    connection={
+        "name": "slack",
+        "system": "slack",
+        "account": "{slack_team_id}",
+        "identity": "respond",
+        "credentials": {"": "{slack_bot_token}"},
+        "base_urls": {"api": "slack/api"},
+    },
+    console={"post_message": _post_by_hand, "send_dm": _dm_by_hand},
+)

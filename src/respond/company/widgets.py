@@ -2,78 +2,87 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from respond.company.exchange import Json, RefusedError, Reply, as_json
-from respond.company.system import System
+from respond.company.exchange import Json, RefusalError, SimReply, as_json
+from respond.company.mint import hex_for
+from respond.company.simulated_rest import RestSystem, Row, access_key
+from respond.company.system import Counterpart
 
 if TYPE_CHECKING:
-    from respond.company.exchange import Request
+    from collections.abc import Mapping
+
+    from respond.company.exchange import SimRequest
+    from respond.company.simulated_rest import Answer
+    from respond.company.system import Errand, Night
 
 
-@dataclass
-class Item:
-    """One thing with a switch and a note."""
-
-    id: str
-    enabled: bool
-    note: str
-
-    def shown(self) -> Json:
-        return {"id": self.id, "enabled": self.enabled, "note": self.note}
+def _shown(item: Row) -> Json:
+    return dict(vars(item))
 
 
-@dataclass
-class State:
-    """All items, and the bearer token that opens them."""
-
-    token: str
-    items: dict[str, Item] = field(default_factory=dict)
-
-
-class Widgets(System[State]):
+class Widgets(RestSystem):
     """An API that its author knew well: plain JSON, honest statuses."""
 
     name: ClassVar[str] = "widgets"
-
-    def serve(self, request: Request) -> Reply:
-        if request.bearer() != self.state.token:
-            raise RefusedError(401, "unauthorized")
-        match request.method, request.parts:
-            case (("GET" | "HEAD"), ("items",)):
-                return as_json({"items": [item.shown() for item in self.state.items.values()]})
-            case (("GET" | "HEAD"), ("items", item_id)):
-                return as_json(self._item(item_id).shown())
-            case "PUT", ("items", item_id):
-                return as_json(self.change(item_id, request.json_object()))
-        raise RefusedError(404, "not found")
-
-    def _item(self, item_id: str) -> Item:
-        item = self.state.items.get(item_id)
-        if item is None:
-            raise RefusedError(404, "not found")
-        return item
+    surfaces: ClassVar[Mapping[str, str]] = {"widgets": "http"}
+    says: ClassVar[Mapping[int, str]] = {401: "unauthorized", 403: "forbidden", 404: "not found"}
+    view: ClassVar[Mapping[str, tuple[str, str]]] = {"items": ("item {id}", "id enabled note")}
+    routes: ClassVar[Mapping[str, Answer]] = {
+        "GET items": lambda system, _: {"items": [_shown(item) for item in system.rows("items")]},
+        "GET items/{id}": lambda system, call: _shown(system.row("items", id=call.ids["id"])),
+        "PUT items/{id}": lambda system, call: system.change(
+            call.ids["id"], call.request.json_object()
+        ),
+    }
 
     def change(self, item_id: str, body: Json, by: str = "api") -> Json:
         """Set the fields that are given; the same again has no effect.
 
         Raises:
-            RefusedError: with 404 for an unknown item, with 400 for a wrong type.
+            RefusalError: with 404 for an unknown item, with 400 for a wrong type.
         """
-        item = self._item(item_id)
+        item = self.row("items", id=item_id)
         enabled, note = body.get("enabled", item.enabled), body.get("note", item.note)
         if not isinstance(enabled, bool) or not isinstance(note, str):
-            raise RefusedError(400, "enabled must be true or false, and note a text")
-        changed = (enabled, note) != (item.enabled, item.note)
-        item.enabled, item.note = enabled, note
-        if changed:
-            self.ledger.effect(self.name, "item.changed", item.id, by=by, enabled=enabled)
-        return item.shown()
+            raise RefusalError(400, "enabled must be true or false, and note a text")
+        if (enabled, note) != (item.enabled, item.note):
+            item.enabled, item.note = enabled, note
+            self.happened("item.changed", item.id, by, enabled=enabled)
+        return _shown(item)
 
-    def refuse(self, request: Request, status: int, detail: str = "", pointer: str = "") -> Reply:
-        words = {401: "unauthorized", 403: "forbidden", 404: "not found"}
-        return as_json({"error": detail or words.get(status, "something went wrong")}, status)
+    def refuse(self, request: SimRequest, no: RefusalError) -> SimReply:
+        words = no.detail or self.says.get(no.status, "something went wrong")
+        return as_json({"error": words}, no.status)
 
-    def things(self) -> dict[str, Json]:
-        return {f"item {item.id}": item.shown() for item in self.state.items.values()}
+
+def _begin(night: Night) -> Widgets:
+    """Two items, one of them switched on."""
+    items = [
+        Row(id=night.story.widget, enabled=True, note="front door"),
+        Row(id="door-8", enabled=False, note="back door"),
+    ]
+    state = Row(
+        keys=[access_key(night.story.widgets_token)], items={item.id: item for item in items}
+    )
+    return Widgets(state, night.clock, night.ledger)
+
+
+def _change_by_hand(widgets: Widgets, errand: Errand) -> Json:
+    changes: Json = {
+        name: errand.about[name] for name in ("enabled", "note") if name in errand.about
+    }
+    return widgets.change(errand.text("id"), changes, by=errand.by)
+
+
+COUNTERPART = Counterpart(
+    begin=_begin,
+    facts={"widgets_token": hex_for("widgets:token", 32), "widget": "door-7"},
+    connection={
+        "name": "widgets",
+        "system": "http",
+        "credentials": {"": "{widgets_token}"},
+        "base_urls": {"": "widgets"},
+    },
+    console={"change": _change_by_hand},
+)

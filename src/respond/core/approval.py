@@ -19,7 +19,9 @@ from typing import Any, Final
 from respond.core.events import Actor, Strength
 from respond.core.plan import digest_of
 from respond.core.policy import Chat
+from respond.core.read_back import read
 from respond.core.script import PersonRecord
+from respond.core.shapes import encode
 
 __all__ = [
     "NAMESPACE",
@@ -113,28 +115,9 @@ class Request:
 
     def as_json(self) -> dict[str, Any]:
         """As the journal and a request file carry it."""
-        return {
-            "nonce": self.nonce,
-            "digest": self.digest,
-            "at_step": self.step,
-            "writes": list(self.writes),
-            "count": self.count,
-            "roles": sorted(self.roles),
-            "destroys": self.destroys,
-            "initiator": self.initiator,
-            "subject": self.subject,
-            "asked": {
-                "wall_ms": self.asked.wall_ms,
-                "mono_ms": self.asked.mono_ms,
-                "boot": self.asked.boot,
-            },
-            "within_s": self.within_s,
-            "anchor": self.anchor,
-            "also": list(self.also),
-            "suspects": list(self.suspects),
-            "shown": self.shown,
-            "shows": [dict(each) for each in self.shows],
-        }
+        data = {**encode(self), "roles": sorted(self.roles)}
+        names = {"step": "at_step"}  # ``step`` and ``run`` of an event are its own.
+        return {names.get(name, name): each for name, each in data.items() if name != "run"}
 
     @classmethod
     def from_json(cls, run: str, data: Mapping[str, Any]) -> Request:
@@ -143,26 +126,7 @@ class Request:
         Raises:
             KeyError, TypeError, ValueError: It is no such record.
         """
-        asked = data["asked"]
-        return cls(
-            nonce=str(data["nonce"]),
-            run=run,
-            digest=str(data["digest"]),
-            step=str(data["at_step"]),
-            writes=tuple(map(str, data["writes"])),
-            count=int(data["count"]),
-            roles=frozenset(map(str, data["roles"])),
-            destroys=bool(data["destroys"]),
-            initiator=str(data["initiator"]),
-            subject=str(data["subject"]),
-            asked=Moment(int(asked["wall_ms"]), int(asked["mono_ms"]), str(asked["boot"])),
-            within_s=int(data["within_s"]),
-            anchor=str(data["anchor"]),
-            also=tuple(map(str, data.get("also", ()))),
-            suspects=tuple(map(str, data.get("suspects", ()))),
-            shown=str(data.get("shown", "")),
-            shows=tuple(data.get("shows", ())),
-        )
+        return read(cls, {**data, "run": run, "step": data["at_step"]})
 
 
 @dataclass(frozen=True, slots=True)

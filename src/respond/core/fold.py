@@ -9,11 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
+from respond.core import recorded
 from respond.core.approval import Request, Verdict, Vote
 from respond.core.events import Kind, Record
-from respond.core.plan import Plan, plan_from
+from respond.core.plan import Plan
+from respond.core.questions import Decision
+from respond.core.recorded import (
+    As,
+    Conclusion,
+    ConfirmScope,
+    Parked,
+    Proposed,
+    WriteStatus,
+    content_of,
+)
+from respond.core.script import Undo
 from respond.errors import ExitCode
 
 __all__ = [
@@ -48,45 +60,11 @@ class RunStatus(Enum):
     ENDED = "ended"
 
 
-class WriteStatus(Enum):
-    """What is known of one attempt to write.
-
-    INTENT: recorded, and maybe sent: after a crash it may have happened. UNKNOWN: it was sent and
-    no usable answer came.
-    """
-
-    INTENT = "intent"
-    DONE = "done"
-    NOT_DONE = "not-done"
-    UNKNOWN = "unknown"
-
-
-class As(Enum):
-    """How a step came out."""
-
-    DONE = "done"
-    UNCHANGED = "unchanged"
-    YOUR_WORD = "your-word"
-    NOT_SEEN = "not-seen"
-    SKIPPED = "skipped"  # by its own `when`
-    LEFT_OPEN = "left-open"  # by a person, or because something it needs did not happen
-    FAILED = "failed"
-
-    @property
-    def is_good(self) -> bool:
-        return self in (As.DONE, As.UNCHANGED, As.YOUR_WORD, As.SKIPPED)
-
-    @property
-    def has_output(self) -> bool:
-        return self in (As.DONE, As.UNCHANGED, As.YOUR_WORD, As.NOT_SEEN)
-
-
 @dataclass(frozen=True, slots=True)
 class WriteState:
     """One attempt. ``seq`` is its intent's place in the journal.
 
     Attributes:
-        write: The planned write as JSON.
         value: What the system answered, typed and encoded; None until DONE.
         by: ``tool``, or ``person`` for a step done by hand.
         undo: The way back as recorded, or None.
@@ -95,31 +73,12 @@ class WriteState:
     seq: int
     key: str
     status: WriteStatus
-    write: Mapping[str, Any]
+    write: recorded.SentWrite
     value: Any = None
-    undo: Mapping[str, Any] | None = None
+    undo: Undo | None = None
     at: str = ""
     why: str = ""
     by: str = "tool"
-
-
-@dataclass(frozen=True, slots=True)
-class Conclusion:
-    """How a step ended. A concluded step is never run or verified again."""
-
-    how: As
-    says: str
-    output: Any
-    at: str
-    proved: bool = True
-    findings: tuple[str, ...] = ()
-    why: str = ""
-    error: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def recovered(self) -> bool:
-        """It failed, and its handler says that this is made good; the handler counts itself."""
-        return self.how is As.FAILED and bool(self.error.get("recovered"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +108,16 @@ class StepState:
         )
 
 
+_NOT_OVER: Final = recorded.Ended(ExitCode.UNKNOWN)
+
+
 @dataclass(frozen=True, slots=True)
 class RunState:
     """A run, as its events tell it."""
 
     id: str
     status: RunStatus = RunStatus.PROPOSED
-    proposed: Mapping[str, Any] = field(default_factory=dict)
+    proposed: Proposed = field(default_factory=Proposed)
     proposed_at: str = ""
     operator: str = ""
     plan: Plan | None = None
@@ -164,15 +126,16 @@ class RunState:
     planned_at: str = ""
     started_at: str = ""
     epoch: int = 0
-    engine: Mapping[str, Any] = field(default_factory=dict)
+    taken_by: str = ""
+    """Operator of the engine that has it."""
     inputs: Mapping[str, Any] = field(default_factory=dict)
     steps: Mapping[str, StepState] = field(default_factory=dict)
     notices: Mapping[str, StepState] = field(default_factory=dict)
     """What people were told of the run itself; no step of its runbook, and in no verdict."""
-    parked: Mapping[str, Any] = field(default_factory=dict)
-    ended: Mapping[str, Any] = field(default_factory=dict)
+    parked: Parked = field(default_factory=Parked)
+    ended: recorded.Ended = _NOT_OVER
     ended_at: str = ""
-    waits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    waits: Mapping[str, recorded.Since] = field(default_factory=dict)
     """Since when each ``wait`` waits, by address."""
     requests: tuple[Request, ...] = ()
     """What people were asked to agree to, oldest first."""
@@ -181,15 +144,15 @@ class RunState:
     """Requests (by nonce) whose yes or no has taken effect: each does once."""
     agreed: frozenset[str] = frozenset()
     """Digests of plans that people agreed to, and that cover every write shown in them."""
-    answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    answers: Mapping[str, recorded.Answered] = field(default_factory=dict)
     """What people answered since the run was parked, by the question's id."""
-    joined: tuple[Mapping[str, Any], ...] = ()
+    joined: tuple[recorded.Joined, ...] = ()
     """Other events from outside that belong to the run."""
-    proved: Mapping[str, Any] = field(default_factory=dict)
+    proved: recorded.Signed | None = None
     """The operator's own signature under the plan they started, if there is one."""
-    alone: Mapping[str, Any] = field(default_factory=dict)
-    """The emergency entry: who went alone, and why; empty when nobody did."""
-    reviewed: Mapping[str, Any] = field(default_factory=dict)
+    alone: recorded.WentAlone | None = None
+    """The emergency entry: who went alone, and why."""
+    reviewed: recorded.Reviewed | None = None
     started_by: str = ""
     """Who typed ``start``; people's yes to a server's run is nobody's start."""
     beside: frozenset[str] = frozenset()
@@ -212,15 +175,18 @@ class RunState:
         return bool(self.started_at)
 
     @property
-    def suspects(self) -> tuple[str, ...]:
-        """Accounts that are under suspicion in this run's incident."""
-        return tuple(map(str, self.proposed.get("suspects", ())))
-
-    @property
     def is_served(self) -> bool:
         """Whether a server carries it on: an event began it, and no person took it over."""
-        by = str(self.engine.get("by", ""))
-        return bool(self.proposed.get("served")) and by in ("", self.operator)
+        return self.proposed.served and self.taken_by in ("", self.operator)
+
+    @property
+    def ended_well(self) -> bool:
+        return self.status is RunStatus.ENDED and self.ended.exit is ExitCode.DONE
+
+    @property
+    def asks(self) -> recorded.AsksFor:
+        """What people are asked while the run is parked; of kind NOTHING when it is not."""
+        return self.parked.asks if self.status is RunStatus.PARKED else recorded.AsksFor()
 
     def step(self, address: str) -> StepState:
         found = self.notices if is_notice(address) else self.steps
@@ -258,17 +224,17 @@ def after(state: RunState | None, record: Record) -> RunState:
     Raises:
         IllegalEventError: The record cannot follow.
     """
-    event, data = record.event, record.event.data
+    event, said = record.event, content_of(record.event)
     if state is None:
-        if event.kind is not Kind.PROPOSED:
+        if not isinstance(said, Proposed):
             msg = f"{event.kind.value} cannot begin a run"
             raise IllegalEventError(msg)
         return RunState(
             id=event.run,
-            proposed=data,
+            proposed=said,
             proposed_at=record.at,
             operator=event.actor.id,
-            inputs=data["inputs"],
+            inputs=said.inputs,
             last_seq=record.seq,
             anchor=f"{record.seq + 1} {record.hash[:32]}",
         )
@@ -276,57 +242,58 @@ def after(state: RunState | None, record: Record) -> RunState:
         msg = f"{event.kind.value} cannot follow the end of run {state.id}"
         raise IllegalEventError(msg)
     outside = is_undo(event.step) or is_notice(event.step)
-    if state.status is RunStatus.ENDED and event.kind in _STEPS and not outside:
+    is_step = isinstance(said, recorded.Intended | recorded.Settled | Conclusion)
+    if state.status is RunStatus.ENDED and is_step and not outside:
         msg = f"{event.kind.value} of step {event.step} cannot follow the end of run {state.id}"
         raise IllegalEventError(msg)
-    match event.kind:
-        case Kind.INTENT | Kind.OUTCOME | Kind.UNKNOWN | Kind.RECONCILED:
-            return _written(state, record)
-        case Kind.OBSERVED:
-            return _observed(state, record)
+    match said:
+        case recorded.Intended():
+            return _intended(state, record, said)
+        case recorded.Settled():
+            return _settled(state, record, said)
+        case Conclusion():
+            return _observed(state, record, said)
         case _:
-            return _moved(replace(state, last_seq=record.seq), record)
+            return _moved(replace(state, last_seq=record.seq), record, said)
 
 
-def _moved(state: RunState, record: Record) -> RunState:
+def _moved(state: RunState, record: Record, said: recorded.Content) -> RunState:
     """The state after a record that is about the run as a whole, or about an agreement."""
-    event, data = record.event, record.event.data
-    match event.kind:
-        case Kind.PROPOSED:
+    event, by, at = record.event, record.event.actor, record.at
+    match said:
+        case Proposed():
             msg = f"run {state.id} is proposed twice"
             raise IllegalEventError(msg)
-        case Kind.TAKEN:
-            engine = {**data, "at": record.at}
-            return replace(state, epoch=data["epoch"], engine=engine, taken_seq=record.seq)
-        case Kind.PLANNED:
-            return _planned(state, record)
-        case Kind.CONFIRMED:
-            return _confirmed(state, record)
-        case Kind.APPROVAL_ASKED:
-            asked = Request.from_json(state.id, data)
-            return replace(state, requests=(*state.requests, asked))
-        case Kind.APPROVED | Kind.DENIED:
-            return replace(state, votes=(*state.votes, _vote(record)))
-        case Kind.JOINED:
-            return replace(state, joined=(*state.joined, {**data, "recorded_at": record.at}))
-        case Kind.ANSWERED:
-            told = {**data, "by": event.actor, "seq": record.seq}
-            inputs = {**state.inputs, **data.get("inputs", {})}
-            proposed = {**state.proposed, **data.get("proposed", {})}
-            answers = {**state.answers, str(data["question"]): told}
-            return replace(state, answers=answers, inputs=inputs, proposed=proposed)
-        case Kind.BREAK_GLASS:
-            return replace(state, alone={**data, "by": event.actor.id, "at": record.at})
-        case Kind.REVIEWED:
-            return replace(state, reviewed={**data, "by": event.actor.id, "at": record.at})
-        case Kind.PARKED:
-            return _parked(state, record)
-        case Kind.ENDED:
-            return replace(state, status=RunStatus.ENDED, ended=data, ended_at=record.at)
-        case Kind.UNDO_ASKED:
+        case recorded.Taken():
+            return replace(state, epoch=said.epoch, taken_by=said.by, taken_seq=record.seq)
+        case recorded.Planned():
+            status = RunStatus.RUNNING if state.started else RunStatus.PLANNED
+            digest = said.plan.digest
+            return replace(state, status=status, plan=said.plan, plan_digest=digest, planned_at=at)
+        case recorded.Confirmed():
+            return _confirmed(state, record, said)
+        case recorded.ApprovalAsked(request=request):
+            return replace(state, requests=(*state.requests, request))
+        case recorded.Voted():
+            verdict = Verdict.APPROVE if event.kind is Kind.APPROVED else Verdict.DENY
+            vote = Vote(said.nonce, verdict, by, said.channel, at, said.reason)
+            return replace(state, votes=(*state.votes, vote))
+        case recorded.Joined():
+            return replace(state, joined=(*state.joined, replace(said, recorded_at=at)))
+        case recorded.Answered():
+            return _answered(state, replace(said, by=by, seq=record.seq))
+        case recorded.WentAlone():
+            return replace(state, alone=replace(said, by=by.id, at=at))
+        case recorded.Reviewed():
+            return replace(state, reviewed=replace(said, by=by.id, at=at))
+        case Parked():
+            return _parked(state, replace(said, step=event.step, at=at))
+        case recorded.Ended():
+            return replace(state, status=RunStatus.ENDED, ended=said, ended_at=at)
+        case recorded.UndoAsked():
             left = {k: v for k, v in state.undone.items() if v == Kind.UNDO_DONE.value}
             return replace(state, undo_round=state.undo_round + 1, undone=left)
-        case Kind.UNDO_DONE | Kind.UNDO_FAILED:
+        case recorded.UndoEnded():
             return replace(state, undone={**state.undone, event.step: event.kind.value})
         case _:
             return state
@@ -359,9 +326,6 @@ _AFTER_END = frozenset(
 )
 
 
-_STEPS = frozenset({Kind.INTENT, Kind.OUTCOME, Kind.UNKNOWN, Kind.RECONCILED, Kind.OBSERVED})
-
-
 def is_notice(address: str) -> bool:
     """Whether this is the address of a notice about the run, which is no step of its runbook."""
     return address.startswith("notice:")
@@ -372,156 +336,118 @@ def is_undo(address: str) -> bool:
     return address.startswith("undo:")
 
 
-def _parked(state: RunState, record: Record) -> RunState:
-    event, data = record.event, record.event.data
+def _answered(state: RunState, said: recorded.Answered) -> RunState:
+    inputs = {**state.inputs, **said.inputs}
+    subject = said.proposed.subject or state.proposed.subject
+    answers = {**state.answers, said.question: said}
+    proposed = replace(state.proposed, subject=subject)
+    return replace(state, answers=answers, inputs=inputs, proposed=proposed)
+
+
+def _parked(state: RunState, said: Parked) -> RunState:
     # An undo may park too; the run itself is over and stays so.
     status = RunStatus.PARKED if state.status is not RunStatus.ENDED else state.status
-    waits = {**state.waits, event.step: data["waits"]} if "waits" in data else state.waits
-    parked = {**data, "step": event.step, "at": record.at}
+    waits = {**state.waits, said.step: said.waits} if said.waits is not None else state.waits
     # What came while the engine was at work was not heard by it.
-    unheard = {name: a for name, a in state.answers.items() if a["seq"] > state.taken_seq}
-    return replace(state, status=status, parked=parked, waits=waits, answers=unheard)
+    unheard = {name: a for name, a in state.answers.items() if a.seq > state.taken_seq}
+    return replace(state, status=status, parked=said, waits=waits, answers=unheard)
 
 
-def _planned(state: RunState, record: Record) -> RunState:
-    status = RunStatus.RUNNING if state.started else RunStatus.PLANNED
-    plan = plan_from(record.event.data["plan"])
-    return replace(state, status=status, plan=plan, plan_digest=plan.digest, planned_at=record.at)
+_STARTS = frozenset({ConfirmScope.START, ConfirmScope.BY_WORD, ConfirmScope.REPLAN})
 
 
-def _vote(record: Record) -> Vote:
-    event, data = record.event, record.event.data
-    return Vote(
-        nonce=str(data.get("nonce", "")),
-        verdict=Verdict.APPROVE if event.kind is Kind.APPROVED else Verdict.DENY,
-        who=event.actor,
-        channel=str(data.get("channel", "")),
-        at=record.at,
-        reason=str(data.get("reason", "")),
-    )
-
-
-def _confirmed(state: RunState, record: Record) -> RunState:
-    event, data = record.event, record.event.data
-    if "nonce" in data:
+def _confirmed(state: RunState, record: Record, said: recorded.Confirmed) -> RunState:
+    event = record.event
+    if said.nonce is not None:
         # Other people's yes takes effect here, once; the operator was not asked.
-        state = replace(state, used=state.used | {str(data["nonce"])})
-        if data.get("scope") == "agreed":
-            state = replace(state, agreed=state.agreed | {str(data["digest"])})
+        state = replace(state, used=state.used | {said.nonce})
+        if said.scope is ConfirmScope.AGREED:
+            state = replace(state, agreed=state.agreed | {said.digest})
     else:
         state = replace(state, questions=state.questions + 1)
-    if "proof" in data:
-        proof = {**data["proof"], "by": event.actor.id, "digest": data["digest"]}
-        state = replace(state, proved=proof)
-    if data["decision"] in ("cancel", "quit"):
-        # It does not wait any more: whoever carries it on ends it.
-        over = state.status is RunStatus.ENDED
-        return replace(state, cancelled=True, status=state.status if over else RunStatus.RUNNING)
-    if data["decision"] == "beside":
-        return replace(state, beside=state.beside | {str(data["other"])})
-    if data["decision"] == "other-order":
-        return replace(state, inputs=data["inputs"])
+    if said.proof is not None:
+        state = replace(state, proved=recorded.Signed(event.actor.id, said.digest))
+    over, is_yes = state.status is RunStatus.ENDED, said.decision is Decision.YES
+    match said.decision:
+        case Decision.CANCEL | Decision.QUIT:
+            # It does not wait any more: whoever carries it on ends it.
+            status = state.status if over else RunStatus.RUNNING
+            return replace(state, cancelled=True, status=status)
+        case Decision.BESIDE:
+            return replace(state, beside=state.beside | {said.other})
+        case Decision.OTHER_ORDER:
+            return replace(state, inputs=said.inputs)
     if not event.step:
-        if data["decision"] == "yes" and state.status is not RunStatus.ENDED:
-            starts = data.get("scope") in ("start", "by-word", "replan")
-            return replace(
-                state,
-                status=RunStatus.RUNNING,
-                started_at=state.started_at or record.at,
-                started_by=event.actor.id if starts else state.started_by,
-                by_word=state.by_word or data.get("scope") == "by-word",
-            )
-        return state
-    step = state.step(event.step)
-    if data["decision"] == "by-hand":
-        return state.with_step(replace(step, by_hand=True), record.seq)
-    if data["decision"] == "word":
-        words = step.words | frozenset(map(str, data.get("says", ())))
-        return state.with_step(replace(step, words=words), record.seq)
-    if data.get("scope") == "already-so":
-        gone = step.already_so | frozenset(data.get("writes", ()))
-        return state.with_step(replace(step, already_so=gone), record.seq)
-    if data["decision"] == "yes":
-        keys = step.confirmed | frozenset(data.get("writes", ()))
-        return state.with_step(replace(step, confirmed=keys), record.seq)
-    return state
-
-
-def _written(state: RunState, record: Record) -> RunState:
-    event, data = record.event, record.event.data
-    step = state.step(event.step)
-    if event.kind is Kind.INTENT:
-        if any(w.key == data["key"] and w.status is not WriteStatus.NOT_DONE for w in step.writes):
-            msg = f"write {data['key'][:8]} of {event.step} was not known to be undone"
-            raise IllegalEventError(msg)
-        attempt = WriteState(
-            seq=record.seq,
-            key=data["key"],
-            status=WriteStatus.INTENT,
-            write=data["write"],
-            undo=data.get("undo"),
-            at=record.at,
-            by=data["write"]["hands"],
+        if not is_yes or over:
+            return state
+        return replace(
+            state,
+            status=RunStatus.RUNNING,
+            started_at=state.started_at or record.at,
+            started_by=event.actor.id if said.scope in _STARTS else state.started_by,
+            by_word=state.by_word or said.scope is ConfirmScope.BY_WORD,
         )
-        step = replace(step, writes=(*step.writes, attempt), began=step.began or record.at)
-        # A notice about a run that waits, and the undo of one that is over, do not start it.
-        waits = state.status is RunStatus.ENDED or is_notice(event.step)
-        running = state.status if waits else RunStatus.RUNNING
-        return state.with_step(step, record.seq, running)
-    found = next((w for w in step.writes if w.seq == data["intent"]), None)
-    if found is None:
-        msg = f"{event.kind.value} names intent {data['intent']}, which {event.step} does not have"
-        raise IllegalEventError(msg)
-    return state.with_step(_with_write(step, _settled(found, record)), record.seq)
-
-
-def _settled(write: WriteState, record: Record) -> WriteState:
-    data = record.event.data
-    legal = {
-        Kind.OUTCOME: (WriteStatus.INTENT,),
-        Kind.UNKNOWN: (WriteStatus.INTENT,),
-        Kind.RECONCILED: (WriteStatus.INTENT, WriteStatus.UNKNOWN),
-    }[record.event.kind]
-    if write.status not in legal:
-        msg = f"{record.event.kind.value} cannot follow {write.status.value}"
-        raise IllegalEventError(msg)
-    why = str(data.get("why", ""))
-    if record.event.kind is Kind.UNKNOWN:
-        return replace(write, status=WriteStatus.UNKNOWN, why=why)
-    status = WriteStatus.DONE if data["how"] == "done" else WriteStatus.NOT_DONE
-    return replace(write, status=status, value=data.get("value"), why=why, at=record.at)
-
-
-def _with_write(step: StepState, write: WriteState) -> StepState:
-    return replace(step, writes=tuple(write if w.seq == write.seq else w for w in step.writes))
-
-
-def _observed(state: RunState, record: Record) -> RunState:
-    event, data = record.event, record.event.data
     step = state.step(event.step)
-    if step.conclusion is not None:
-        msg = f"step {event.step} was concluded before"
+    if said.decision is Decision.BY_HAND:
+        step = replace(step, by_hand=True)
+    elif said.decision is Decision.WORD:
+        step = replace(step, words=step.words.union(said.says))
+    elif said.scope is ConfirmScope.ALREADY_SO:
+        step = replace(step, already_so=step.already_so.union(said.writes))
+    elif is_yes:
+        step = replace(step, confirmed=step.confirmed.union(said.writes))
+    else:
+        return state
+    return state.with_step(step, record.seq)
+
+
+def _intended(state: RunState, record: Record, said: recorded.Intended) -> RunState:
+    address, step = record.event.step, state.step(record.event.step)
+    if any(w.key == said.key and w.status is not WriteStatus.NOT_DONE for w in step.writes):
+        msg = f"write {said.key[:8]} of {address} was not known to be undone"
         raise IllegalEventError(msg)
-    conclusion = Conclusion(
-        how=As(data["how"]),
-        says=data.get("says", ""),
-        output=data.get("output"),
+    attempt = WriteState(
+        seq=record.seq,
+        key=said.key,
+        status=WriteStatus.INTENT,
+        write=said.write,
+        undo=said.undo,
         at=record.at,
-        proved=data.get("proved", True),
-        findings=tuple(data.get("findings", ())),
-        why=data.get("why", ""),
-        error=data.get("error", {}),
+        by=said.write.hands,
     )
-    return state.with_step(
-        replace(
-            step,
-            conclusion=conclusion,
-            phase=data.get("phase", ""),
-            title=data.get("title", ""),
-            began=step.began or record.at,
-        ),
-        record.seq,
-    )
+    step = replace(step, writes=(*step.writes, attempt), began=step.began or record.at)
+    # A notice about a run that waits, and the undo of one that is over, do not start it.
+    waits = state.status is RunStatus.ENDED or is_notice(address)
+    return state.with_step(step, record.seq, state.status if waits else RunStatus.RUNNING)
+
+
+def _settled(state: RunState, record: Record, said: recorded.Settled) -> RunState:
+    kind, step = record.event.kind, state.step(record.event.step)
+    write = next((w for w in step.writes if w.seq == said.intent), None)
+    if write is None:
+        msg = f"{kind.value} names intent {said.intent}, which {step.address} does not have"
+        raise IllegalEventError(msg)
+    is_late = kind is Kind.RECONCILED and write.status is WriteStatus.UNKNOWN
+    if write.status is not WriteStatus.INTENT and not is_late:
+        msg = f"{kind.value} cannot follow {write.status.value}"
+        raise IllegalEventError(msg)
+    if kind is Kind.UNKNOWN:
+        now = replace(write, status=WriteStatus.UNKNOWN, why=said.why)
+    else:
+        now = replace(write, status=said.how, value=said.value, why=said.why, at=record.at)
+    writes = tuple(now if w is write else w for w in step.writes)
+    return state.with_step(replace(step, writes=writes), record.seq)
+
+
+def _observed(state: RunState, record: Record, said: Conclusion) -> RunState:
+    step = state.step(record.event.step)
+    if step.conclusion is not None:
+        msg = f"step {step.address} was concluded before"
+        raise IllegalEventError(msg)
+    end = replace(said, at=record.at)
+    began = step.began or record.at
+    step = replace(step, conclusion=end, phase=said.phase, title=said.title, began=began)
+    return state.with_step(step, record.seq)
 
 
 def verdict(state: RunState) -> ExitCode:

@@ -143,17 +143,16 @@ def outcome_of(state: RunState) -> Outcome:
 
 
 def _nothing_started(state: RunState) -> bool:
-    over = state.status is RunStatus.ENDED and state.ended.get("exit") != 0
-    return over and not state.started
+    return state.status is RunStatus.ENDED and not state.ended_well and not state.started
 
 
 def _never_began(state: RunState) -> Iterator[Item]:
     """Why nothing was started, as the first thing that is left to do."""
     if not _nothing_started(state):
         return
-    reason = str(state.ended.get("say", "")) or "it was not started"
-    runbook = str(state.proposed.get("runbook", ""))
-    again = f"rehearse {runbook}" if state.proposed.get("mode") == "rehearsal" else runbook
+    reason = state.ended.say or "it was not started"
+    runbook = state.proposed.runbook
+    again = f"rehearse {runbook}" if state.proposed.mode == "rehearsal" else runbook
     yield Item(
         Known.LEFT_TO_DO,
         "",
@@ -170,7 +169,7 @@ def _items(step: StepState) -> Iterator[Item]:
     end = step.conclusion
     if end is None:
         if step.open():
-            says = "; ".join(str(write.write["says"]) for write in step.open())
+            says = "; ".join(write.write.says for write in step.open())
             in_hands = all(w.by == "person" and w.status is WriteStatus.INTENT for w in step.open())
             yield Item(
                 Known.LEFT_TO_DO,
@@ -195,7 +194,7 @@ def _items(step: StepState) -> Iterator[Item]:
         "blind" if end.how is As.DONE and _is_blind(step) else end.how.value,
         end.says or end.why,
         end.at,
-        str(end.error.get("do", "")),
+        end.error.do,
     )
 
 
@@ -222,16 +221,15 @@ def _known(step: StepState) -> Known | None:
 
 def _is_blind(step: StepState) -> bool:
     """Whether something of it was done that nobody can look at."""
-    return any(w.write.get("proof") == Proof.BLIND.value for w in step.done().values())
+    return any(w.write.proof is Proof.BLIND for w in step.done().values())
 
 
 def _not_started(state: RunState) -> Iterator[Item]:
     plan = state.plan
     if plan is None:
         return
-    ended_well = state.status is RunStatus.ENDED and state.ended.get("exit") == 0
-    for step in plan.steps:
-        if ended_well or step.state in {StepPlan.SKIPPED, StepPlan.ENDS} or _came_to(state, step):
+    for step in () if state.ended_well else plan.steps:
+        if step.state in {StepPlan.SKIPPED, StepPlan.ENDS} or _came_to(state, step):
             continue
         if not step.action and step.state is not StepPlan.WAITS:
             continue
@@ -339,12 +337,12 @@ def _why_open(step: StepState) -> str:
 
 def _broken(state: RunState) -> Iterator[str]:
     """What destructive writes took away, while a later step of the plan is still to be done."""
-    if state.plan is None or (state.status is RunStatus.ENDED and state.ended.get("exit") == 0):
+    if state.plan is None or state.ended_well:
         return
     for address, found in state.steps.items():
         planned = state.plan.step(address)
         for write in found.writes:
-            destroys = write.write.get("effect") == Effect.DESTROYS.value
+            destroys = write.write.effect is Effect.DESTROYS
             if destroys and write.status in {WriteStatus.DONE, WriteStatus.UNKNOWN}:
-                text = (planned.confirm if planned else "") or str(write.write.get("breaks", ""))
-                yield text or f"what this took away: {write.write['says']}"
+                text = (planned.confirm if planned else "") or write.write.breaks
+                yield text or f"what this took away: {write.write.says}"

@@ -20,6 +20,7 @@ from respond.core.shapes import encode
 from respond.core.values import Late, SecretHandle
 
 __all__ = [
+    "OthersAgree",
     "Plan",
     "PlannedStep",
     "PlannedWrite",
@@ -174,6 +175,22 @@ def planned_write(write: Write[Any], key: str = "") -> PlannedWrite:
 
 
 @dataclass(frozen=True, slots=True)
+class OthersAgree:
+    """Who else has to agree before a step writes.
+
+    Attributes:
+        roles: Each of them has to have all of these.
+        within_s: How long the request stays open, in seconds.
+        or_signed: The operator's own signature is enough.
+    """
+
+    count: int
+    roles: tuple[str, ...]
+    within_s: int
+    or_signed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedStep:
     """One step of a plan.
 
@@ -202,7 +219,7 @@ class PlannedStep:
     findings: tuple[str, ...] = ()
     late_on: tuple[str, ...] = ()
     output: Any = None
-    approve: Any = None
+    approve: OthersAgree | None = None
     group: str = ""
     limit: int = 0
 
@@ -291,12 +308,17 @@ def plan_from(data: Mapping[str, Any]) -> Plan:
                 "effect": Effect(step["effect"]),
                 "state": StepPlan(step["state"]),
                 "writes": tuple(write_from(write) for write in step["writes"]),
+                "approve": _others(step["approve"]) if step.get("approve") else None,
                 **{name: tuple(step[name]) for name in ("subjects", "findings", "late_on")},
             }
         )
         for step in data["steps"]
     )
     return Plan(**{**data, "steps": steps, "unseen": tuple(data["unseen"])})
+
+
+def _others(data: Mapping[str, Any]) -> OthersAgree:
+    return OthersAgree(**{**data, "roles": tuple(data["roles"])})
 
 
 def write_from(data: Mapping[str, Any]) -> PlannedWrite:

@@ -31,7 +31,11 @@ __all__ = [
 
 
 class Decision(Enum):
-    """What a person can answer. LATER parks, QUIT ends, SKIP leaves this step open."""
+    """What a person can decide. LATER parks, QUIT ends, SKIP leaves this step open.
+
+    NO and LATER are answers alone; from CANCEL on, what only the journal says. UNHEARD is a word
+    that another version wrote.
+    """
 
     YES = "yes"
     NO = "no"
@@ -40,6 +44,15 @@ class Decision(Enum):
     QUIT = "quit"
     BY_HAND = "by-hand"
     OTHER_ORDER = "other-order"
+    CANCEL = "cancel"
+    BESIDE = "beside"
+    WORD = "word"
+    AGAIN = "again"
+    UNHEARD = ""
+
+    @classmethod
+    def _missing_(cls, _value: object) -> Decision:
+        return cls.UNHEARD
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ __all__ = [
     "StepWords",
     "Template",
     "WaitStep",
+    "all_calls",
     "all_steps",
 ]
 
@@ -213,6 +214,11 @@ class ActionStep:
     timeout_s: int | None = None
     retry: Retry | None = None
 
+    @property
+    def names(self) -> Template | None:
+        """What says which connection it uses; None for the one of its system."""
+        return self.connection or self.arguments.get("connection")
+
 
 @dataclass(frozen=True, slots=True)
 class ChooseStep:
@@ -270,16 +276,14 @@ class WaitStep:
 
     Attributes:
         until: Looked at every ``every_s``; None waits the whole ``within_s``.
-        action: A read whose output ``until`` may use, as ``seen``.
-        objection: ``within_s`` passing without ``until`` is good (an objection period).
+        look: A read whose output ``until`` may use, as ``seen``.
     """
 
     words: StepWords
     until: Formula | None
     every_s: int
     within_s: int
-    action: type[WrittenAction[Any]] | None = None
-    arguments: Mapping[str, Template] = field(default_factory=dict)
+    look: ActionStep | None = None
     for_s: Formula | None = None
 
 
@@ -336,3 +340,15 @@ def all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:
             case _:
                 pass
         yield from all_steps(step.words.on_failure.steps)
+
+
+def all_calls(steps: tuple[Step, ...]) -> Iterator[ActionStep]:
+    """Every call of an action below: the steps that are one, and what waits look at."""
+    for step in all_steps(steps):
+        match step:
+            case ActionStep():
+                yield step
+            case WaitStep(look=ActionStep() as look):
+                yield look
+            case _:
+                pass

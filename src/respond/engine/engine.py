@@ -23,8 +23,16 @@ from respond.core.questions import (
     Decision,
     other_orders,
 )
+from respond.core.recorded import (
+    AskKind,
+    AsksFor,
+    Confirmed,
+    ConfirmScope,
+    Ended,
+    Planned,
+    data_of,
+)
 from respond.core.runbook import InputKind
-from respond.core.shapes import encode
 from respond.engine.drivers import World
 from respond.engine.inventory import take_inventory
 from respond.engine.other_people import (
@@ -90,7 +98,7 @@ class Engine(LiveRun):
 
     def _ended_with(self) -> ExitCode | None:
         over = self.state.status is RunStatus.ENDED
-        return ExitCode(self.state.ended["exit"]) if over else None
+        return self.state.ended.exit if over else None
 
     def _carry_on(self) -> ExitCode:
         try:
@@ -195,7 +203,7 @@ class Engine(LiveRun):
                 f"run {self.run} needs {', '.join(needs)}",
                 why="the event does not say, and nothing is guessed",
                 do=f"answer on the page, or: respond resume {self.run}",
-                asks={"kind": "inputs", "id": "inputs", "names": needs},
+                asks=data_of(AsksFor, kind=AskKind.INPUTS, id="inputs", names=needs),
             )
         plan = self.state.plan
         needed = plan_needs(self, plan) if plan is not None else None
@@ -212,7 +220,9 @@ class Engine(LiveRun):
             agreed_to(self, needed)
             return None
         # Nothing of it writes: there is nothing to agree to.
-        self.add(Kind.CONFIRMED, decision="yes", scope="reads-only", nonce="", digest=plan.digest)
+        scope = ConfirmScope.READS_ONLY
+        told = data_of(Confirmed, decision=Decision.YES, scope=scope, nonce="", digest=plan.digest)
+        self.add(Kind.CONFIRMED, **told)
         return None
 
     def _is_over(self, request: Request) -> bool:
@@ -235,7 +245,7 @@ class Engine(LiveRun):
             return self._end(ExitCode.REFUSED, f"{error.what}: {error.why}")
         except (StepFailedError, NotReadyError) as error:
             return self._nothing_can_be_looked_at(error)
-        self.add(Kind.PLANNED, digest=plan.digest, plan=encode(plan))
+        self.add(Kind.PLANNED, **data_of(Planned, digest=plan.digest, plan=plan))
         if plan.ends and not plan.does_anything:
             return self._end(ExitCode.DONE, plan.ends, next_runbook=plan.next)
         if not self._may_go_beside_others(plan):
@@ -262,14 +272,9 @@ class Engine(LiveRun):
         )
         if answer.decision not in (Decision.YES, Decision.BY_HAND):
             return self._end(ExitCode.REFUSED, "not started")
-        self.add(
-            Kind.CONFIRMED,
-            by=self.site.operator,
-            decision="yes",
-            scope="by-word",
-            why=error.what,
-            typed=answer.typed,
-        )
+        scope, typed = ConfirmScope.BY_WORD, answer.typed
+        told = data_of(Confirmed, decision=Decision.YES, scope=scope, why=error.what, typed=typed)
+        self.add(Kind.CONFIRMED, by=self.site.operator, **told)
         return self._by_word()
 
     def _by_word(self) -> ExitCode:
@@ -309,13 +314,8 @@ class Engine(LiveRun):
             )
             if answer.decision is not Decision.YES:
                 return False
-            self.add(
-                Kind.CONFIRMED,
-                by=answer.by or self.site.operator,
-                decision="beside",
-                other=other.id,
-                typed=answer.typed,
-            )
+            told = data_of(Confirmed, decision=Decision.BESIDE, other=other.id, typed=answer.typed)
+            self.add(Kind.CONFIRMED, by=answer.by or self.site.operator, **told)
         return True
 
     def _others(self) -> Iterator[RunState]:
@@ -330,13 +330,8 @@ class Engine(LiveRun):
         for given in self.runbook.inputs:
             if given.kind is InputKind.CHOICE and word in given.of:
                 inputs = {**self.state.inputs, given.name: word}
-                self.add(
-                    Kind.CONFIRMED,
-                    by=self.site.operator,
-                    decision="other-order",
-                    inputs=encode(inputs),
-                    typed=word,
-                )
+                told = data_of(Confirmed, decision=Decision.OTHER_ORDER, inputs=inputs, typed=word)
+                self.add(Kind.CONFIRMED, by=self.site.operator, **told)
                 return
 
     def _what_changed(self, plan: Plan) -> list[str]:
@@ -368,7 +363,7 @@ class Engine(LiveRun):
         fresh = self.plan()
         if self.site.served:
             # Nothing of the old agreement covers the new plan: people are asked at its first write.
-            self.add(Kind.PLANNED, digest=fresh.digest, plan=encode(fresh))
+            self.add(Kind.PLANNED, **data_of(Planned, digest=fresh.digest, plan=fresh))
             return
         answer = self.ask(
             AskDrift(
@@ -387,7 +382,7 @@ class Engine(LiveRun):
                 why="nobody agreed to the new plan",
                 do=f"respond resume {self.run}, or respond cancel {self.run}",
             )
-        self.add(Kind.PLANNED, digest=fresh.digest, plan=encode(fresh))
+        self.add(Kind.PLANNED, **data_of(Planned, digest=fresh.digest, plan=fresh))
         agreed_anew(self, fresh, answer.typed, changed)
 
     def _end(
@@ -398,7 +393,7 @@ class Engine(LiveRun):
         next_runbook: str = "",
         inventory: Mapping[str, Any] | None = None,
     ) -> ExitCode:
-        told: dict[str, Any] = {"exit": int(code), "say": say, "next": next_runbook}
+        told = data_of(Ended, exit=code, say=say, next=next_runbook)
         if inventory:
             told["inventory"] = inventory
         # First: a crash between the two leaves a run that ends again, and no secret behind.

@@ -104,7 +104,7 @@ def _recount(live: LiveRun, taken: SetTaken) -> Iterable[str]:
         return
     name = source.words.id
     try:
-        looked = LiveStep(live, source, name, taken.here).look_again()
+        looked = LiveStep(live, source, name, taken.here).look()
         if not isinstance(looked.outcome, Done):
             yield f"{name} could not be listed again"
             return

@@ -16,6 +16,7 @@ from respond.core.approval import (
     Moment,
     Request,
     Standing,
+    Verdict,
     able,
     expired,
     is_denied,
@@ -25,8 +26,18 @@ from respond.core.approval import (
 )
 from respond.core.events import Actor, Kind
 from respond.core.fold import RunState
-from respond.core.plan import Plan, PlannedStep, PlannedWrite, StepPlan, digest_of
+from respond.core.incoming import Means
+from respond.core.plan import OthersAgree, Plan, PlannedStep, PlannedWrite, StepPlan, digest_of
 from respond.core.questions import AskAgain, Decision
+from respond.core.recorded import (
+    AskKind,
+    AsksFor,
+    Confirmed,
+    ConfirmScope,
+    Signed,
+    WentAlone,
+    data_of,
+)
 from respond.core.runbook import ActionStep
 from respond.core.script import Effect
 from respond.core.shapes import encode
@@ -83,22 +94,23 @@ class Needed:
 def plan_needs(live: LiveRun, plan: Plan) -> Needed | None:
     """What a plan needs before its gated writes; None when the operator can do all alone."""
     gated = [step for step in plan.steps if is_gated(live, step)]
-    if not gated:
+    asked = [step.approve for step in gated if step.approve]
+    if not asked:
         return None
     return Needed(
         digest=plan.digest,
         step="",
         writes=tuple(w.key for step in gated for w in step.writes),
-        count=max(int(step.approve["count"]) for step in gated),
-        roles=frozenset(role for step in gated for role in step.approve["roles"]),
+        count=max(others.count for others in asked),
+        roles=frozenset(role for others in asked for role in others.roles),
         destroys=any(_destroys(step) for step in gated),
-        within_s=min(int(step.approve["within_s"]) for step in gated),
+        within_s=min(others.within_s for others in asked),
     )
 
 
 def step_needs(
     live: LiveRun,
-    approve: Mapping[str, Any] | None,
+    approve: OthersAgree | None,
     step: str,
     writes: Sequence[PlannedWrite],
     *more: str,
@@ -115,10 +127,10 @@ def step_needs(
         digest=step_digest(live.state.plan_digest, step, keys),
         step=step,
         writes=keys,
-        count=int(approve["count"]),
-        roles=frozenset(approve["roles"]),
+        count=approve.count,
+        roles=frozenset(approve.roles),
         destroys=bool(more) or any(w.effect is Effect.DESTROYS for w in writes),
-        within_s=int(approve["within_s"]),
+        within_s=approve.within_s,
         shows=(*(encode(w) for w in writes), *({"says": each} for each in more)),
     )
 
@@ -132,7 +144,7 @@ def is_gated(live: LiveRun, step: PlannedStep) -> bool:
     """Whether somebody else has to agree before this step of a plan writes."""
     unsure = step.state in (StepPlan.LATE, StepPlan.UNSEEN)
     writes = bool(step.writes) or unsure
-    return bool(step.approve) and writes and not _is_let_off(live, step.approve)
+    return step.approve is not None and writes and not _is_let_off(live, step.approve)
 
 
 def is_let_off(live: LiveRun, step: ActionStep) -> bool:
@@ -141,19 +153,19 @@ def is_let_off(live: LiveRun, step: ActionStep) -> bool:
     return approve is not None and _is_let_off(live, approve)
 
 
-def _is_let_off(live: LiveRun, approve: Mapping[str, Any]) -> bool:
+def _is_let_off(live: LiveRun, approve: OthersAgree) -> bool:
     """Who went alone in an emergency asks nobody; whose own key signed proved enough for some.
 
     Both hold for that person, and for the plan that they signed.
     """
     state, site = live.state, live.site
-    digest = state.plan_digest
+    theirs = (state.plan_digest, site.operator.id)
 
-    def is_theirs(signed: Mapping[str, Any]) -> bool:
-        return signed.get("digest") == digest and signed.get("by") == site.operator.id
+    def is_theirs(signed: Signed | WentAlone | None) -> bool:
+        return signed is not None and (signed.digest, signed.by) == theirs
 
     alone = site.policy.alone and is_theirs(state.alone)
-    return alone or (bool(approve.get("or_signed")) and is_theirs(state.proved))
+    return alone or (approve.or_signed and is_theirs(state.proved))
 
 
 def agreed_writes(state: RunState, step: str) -> frozenset[str]:
@@ -259,8 +271,8 @@ def ask_people(live: LiveRun, needed: Needed) -> Request:
         destroys=needed.destroys,
         initiator=live.state.operator,
         also=_hands_in(live),
-        suspects=(*site.suspects, *live.state.suspects),
-        subject=str(live.state.proposed.get("subject", "")),
+        suspects=(*site.suspects, *live.state.proposed.suspects),
+        subject=live.state.proposed.subject,
         asked=_asked_at(live),
         within_s=needed.within_s,
         anchor=head.anchor,
@@ -320,26 +332,28 @@ def has_run_out(request: Request, clock: Clock, journal: Journal) -> bool:
 
 def _take_effect(live: LiveRun, request: Request) -> None:
     persons = sorted({v.who.id for v in live.state.votes if v.nonce == request.nonce})
-    live.add(
-        Kind.CONFIRMED,
-        decision="yes",
-        scope="agreed",
+    told = data_of(
+        Confirmed,
+        decision=Decision.YES,
+        scope=ConfirmScope.AGREED,
         nonce=request.nonce,
         digest=request.digest,
         at_step=request.step,
         persons=persons,
     )
+    live.add(Kind.CONFIRMED, **told)
 
 
 def _heed_no(live: LiveRun, request: Request) -> None:
     said = [
         vote
         for vote in live.state.votes
-        if vote.nonce == request.nonce and vote.verdict.value == "deny"
+        if vote.nonce == request.nonce and vote.verdict is Verdict.DENY
     ]
     persons = " and ".join(sorted({vote.who.id for vote in said}))
     reason = next((vote.reason for vote in said if vote.reason), "")
-    live.add(Kind.CONFIRMED, decision="quit", nonce=request.nonce, reason=reason)
+    told = data_of(Confirmed, decision=Decision.QUIT, nonce=request.nonce, reason=reason)
+    live.add(Kind.CONFIRMED, **told)
     raise QuitError(f"{persons} said no" + (f": {reason}" if reason else ""))
 
 
@@ -371,14 +385,15 @@ def ask_again(live: LiveRun, request: Request) -> None:
 
 def _want_again(live: LiveRun, request: Request, by: Actor) -> None:
     """From here on the old request is answered: it ran out, and somebody wants to ask anew."""
-    live.add(Kind.CONFIRMED, by=by, decision="again", nonce=request.nonce)
+    told = data_of(Confirmed, decision=Decision.AGAIN, nonce=request.nonce)
+    live.add(Kind.CONFIRMED, by=by, **told)
 
 
 def has_news(state: RunState) -> bool:
     """Whether the alert came again since the run was parked: that asks again by itself."""
-    parked = str(state.parked.get("at", ""))
+    parked = state.parked.at
     return bool(parked) and any(
-        joined.get("event", {}).get("means") == "begins" and joined["recorded_at"] > parked
+        joined.event.means is Means.BEGINS and joined.recorded_at > parked
         for joined in state.joined
     )
 
@@ -400,5 +415,5 @@ def _wait(live: LiveRun, request: Request) -> None:
         f"{where} waits for another person's approval",
         why=waiting_text(live, request),
         do=f"respond approve {live.run}; then: respond resume {live.run}",
-        asks={"kind": "approval", "id": request.nonce},
+        asks=data_of(AsksFor, kind=AskKind.APPROVAL, id=request.nonce),
     )

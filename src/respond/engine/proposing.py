@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from respond.core.events import Event, Kind
+from respond.core.recorded import Proposed, data_of
 from respond.core.runbook import InputKind, Runbook
 from respond.core.shapes import encode
 from respond.core.values import SecretHandle, Value
@@ -79,7 +80,7 @@ def propose(
     describe: Any,
     incident: str = "",
     reason: str = "",
-    suspects: Collection[str] = (),
+    suspects: Sequence[str] = (),
     extra: Mapping[str, Any] | None = None,
     complete: bool = True,
 ) -> str:
@@ -103,22 +104,23 @@ def propose(
         if declared.name not in inputs and declared.default is not None:
             inputs[declared.name] = encode(declared.default)
     subject = inputs.get(runbook.subject, "") if runbook.subject else ""
-    data = {
-        "runbook": runbook.name,
-        "title": runbook.title,
-        "runbook_digest": runbook.digest,
-        "mode": site.mode,
-        "inputs": inputs,
-        "subject": subject,
-        "incident": incident,
-        "reason": reason,
-        "by_hand": site.by_hand,
-        "connection": site.chosen,
-        "suspects": list(suspects),
-        "at_s": clock.now_ms() // 1000,
-        **(extra or {}),
-    }
-    journal.append(Event(Kind.PROPOSED, run, "", site.operator, data), seal=seal)
+    data = data_of(
+        Proposed,
+        runbook=runbook.name,
+        title=runbook.title,
+        runbook_digest=runbook.digest,
+        mode=site.mode,
+        inputs=inputs,
+        subject=subject,
+        incident=incident,
+        reason=reason,
+        by_hand=site.by_hand,
+        connection=site.chosen,
+        suspects=suspects,
+        at_s=clock.now_ms() // 1000,
+    )
+    event = Event(Kind.PROPOSED, run, "", site.operator, {**data, **(extra or {})})
+    journal.append(event, seal=seal)
     return run
 
 

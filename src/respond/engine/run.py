@@ -18,6 +18,7 @@ from respond.core.events import Actor, Event, Kind, Record, Strength
 from respond.core.fold import As, RunState, after, fold
 from respond.core.plan import PlannedStep
 from respond.core.questions import Answer, Decision, Question
+from respond.core.recorded import Confirmed, Parked, Since, Taken, data_of
 from respond.core.runbook import Input, InputKind, Runbook
 from respond.core.script import Person
 from respond.core.shapes import decode
@@ -130,7 +131,8 @@ class LiveRun:
 
     def take(self) -> None:
         """Be the one engine of this run; an older one can append nothing from now on (P4)."""
-        event = Event(Kind.TAKEN, self.run, "", MACHINE, {"by": self.site.operator.id})
+        told = data_of(Taken, by=self.site.operator.id)
+        event = Event(Kind.TAKEN, self.run, "", MACHINE, told)
         epoch = self.tools.journal.take(event)
         self.tools.journal.checkpoint(f"run {self.run} taken")
         self.state = fold(self.tools.journal.records(self.run)) or self.state
@@ -139,18 +141,12 @@ class LiveRun:
 
     def park(self, error: RespondError, code: ExitCode) -> ExitCode:
         """Record where the run waits, and for what."""
-        told: dict[str, Any] = {
-            "why": error.what,
-            "reason": error.why,
-            "do": error.do,
-            "exit": int(code),
-        }
+        told = data_of(Parked, why=error.what, reason=error.why, do=error.do, exit=code)
         if isinstance(error, ParkedError) and error.asks:
             told["asks"] = error.asks
         if isinstance(error, WaitsError):
-            self.add(Kind.PARKED, error.address, **told, waits=error.since)
-        else:
-            self.add(Kind.PARKED, **told)
+            told |= data_of(Parked, waits=error.since)
+        self.add(Kind.PARKED, error.address if isinstance(error, WaitsError) else "", **told)
         # While it waits, an old copy of the journal could be put back: the mark tells (P23).
         self.tools.journal.checkpoint(f"run {self.run} parked")
         return code
@@ -184,7 +180,8 @@ class LiveRun:
             )
         if answer.decision is Decision.QUIT:
             by = answer.by or self.site.operator
-            self.add(Kind.CONFIRMED, by=by, decision="quit", at=step, reason=answer.reason)
+            told = data_of(Confirmed, decision=Decision.QUIT, at=step, reason=answer.reason)
+            self.add(Kind.CONFIRMED, by=by, **told)
             raise QuitError(f"run {self.run} was ended by {by.id}")
         return answer
 
@@ -196,25 +193,25 @@ class LiveRun:
         with self.tools.stop.waiting(self.run):
             self.tools.stop.nap(self.tools.clock, seconds, self.run)
 
-    def since_now(self) -> dict[str, Any]:
+    def since_now(self) -> Since:
         """This moment by both clocks, as a wait that may park remembers when it began."""
         clock = self.tools.clock
-        return {"since": clock.now_ms(), "mono": clock.mono_ms(), "boot": clock.boot()}
+        return Since(clock.now_ms(), clock.mono_ms(), clock.boot())
 
-    def passed_s(self, since: Mapping[str, Any]) -> int:
+    def passed_s(self, since: Since) -> int:
         """Seconds since then, by the slower of two clocks: a jump ends no wait early (P16)."""
         now = self.since_now()
-        passed = now["since"] - since["since"]
-        if now["boot"] == since["boot"]:
-            passed = min(passed, now["mono"] - since["mono"])
-        return max(0, int(passed)) // 1000
+        passed = now.since - since.since
+        if now.boot == since.boot:
+            passed = min(passed, now.mono - since.mono)
+        return max(0, passed) // 1000
 
     # --- what is known ---------------------------------------------------------------------------
 
     @property
     def now(self) -> int:
         """When the run was proposed, in seconds; what actions take as their now."""
-        return int(self.state.proposed["at_s"])
+        return self.state.proposed.at_s
 
     def inputs(self) -> Value:
         """The inputs as expressions see them; secrets as handles."""

@@ -1,7 +1,4 @@
-"""Where a run takes place: connections, people, options. Built by ``wiring``, read by all.
-
-Turns a step into an action ready to run: its connection, its arguments, and the ``Me`` it is given.
-"""
+"""Where a run takes place: connections, people, options. Built by ``wiring``, read by all."""
 
 from __future__ import annotations
 
@@ -13,13 +10,13 @@ from typing import Any
 from respond.core.approval import People
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState, is_notice
+from respond.core.plan import OthersAgree
 from respond.core.policy import Care, Policy, asked_by, effective
 from respond.core.runbook import (
     ActionStep,
     BlockStep,
     ForEach,
     Runbook,
-    WaitStep,
     all_steps,
 )
 from respond.core.script import (
@@ -27,7 +24,6 @@ from respond.core.script import (
     Effect,
     Me,
     PersonRecord,
-    Script,
     WrittenAction,
 )
 from respond.core.shapes import decode, encode
@@ -36,25 +32,7 @@ from respond.errors import NotReadyError, UsageError
 from respond.ports import Journal
 from respond.systems import needs_connection
 
-__all__ = ["Site", "first_late", "recorded_values", "values_of"]
-
-
-def first_late(value: Value) -> Late | None:
-    """The first value anywhere inside that is not known yet; an unmade secret counts."""
-    match value:
-        case Late():
-            return value
-        case SecretHandle(digest="") as handle:
-            step, _, name = handle.name.rpartition(".")
-            return Late(step, name)
-        case list() | tuple():
-            inside = [first_late(item) for item in value]
-        case dict():
-            inside = [first_late(item) for item in value.values()]
-        case _:
-            return None
-    # A late value has no truth, so it is asked for by identity.
-    return next((late for late in inside if late is not None), None)
+__all__ = ["Site", "recorded_values", "values_of"]
 
 
 def values_of(output: Any) -> Value:
@@ -122,7 +100,7 @@ class Site:
         asked = asked_by(step, every_write=self.step_by_step)
         return effective(self.policy, step.action.spec.effect, asked)
 
-    def approval(self, step: ActionStep) -> dict[str, Any] | None:
+    def approval(self, step: ActionStep) -> OthersAgree | None:
         """Who else has to agree before this step writes, as plans carry it; None for nobody.
 
         A run that a server carries on has nobody at a terminal: one other person at least agrees
@@ -143,12 +121,7 @@ class Site:
         if not count and not or_signed:
             return None
         within = care.within_s or self.policy.expiry_s
-        return {
-            "count": count or 1,
-            "roles": sorted(roles),
-            "within_s": within,
-            "or_signed": or_signed,
-        }
+        return OthersAgree(count or 1, tuple(sorted(roles)), within, or_signed)
 
     @property
     def _is_practice(self) -> bool:
@@ -198,44 +171,41 @@ class Site:
             do="say which one: --connection NAME",
         )
 
-    def primary(self, runbook: Runbook) -> Connection:
+    def _primary(self, runbook: Runbook, values: Mapping[str, Value]) -> Connection:
         """The connection that the name ``connection`` means in the runbook's expressions."""
         for step in all_steps(runbook.steps):
             if isinstance(step, ActionStep) and needs_connection(step.action.spec.system):
-                return self.connection_for(step.action.spec.system)
+                named = step.names
+                if named is None or any(ref.partition(".")[0] not in values for ref in named.refs):
+                    return self.connection_for(step.action.spec.system)
+                return self.connection_for(step.action.spec.system, str(named.value(values) or ""))
         return Connection(name="", system="")
 
     def first_values(self, runbook: Runbook, state: RunState, inputs: Value) -> dict[str, Value]:
         """``inputs``, ``connection`` and ``run``, as expressions see them."""
-        connection = self.primary(runbook)
-        return {
+        values: dict[str, Value] = {
             "inputs": inputs,
-            "connection": {
-                name: getattr(connection, name)
-                for name in ("name", "system", "account", "region", "sink", "identity")
-            },
             "run": {
                 "id": state.id,
                 "started": state.proposed_at[:19] + "Z",
                 "operator": state.operator,
-                "subject": str(state.proposed.get("subject", "")),
-                "incident": str(state.proposed.get("incident", "")),
+                "subject": state.proposed.subject,
+                "incident": state.proposed.incident,
             },
         }
+        connection = self._primary(runbook, values)
+        values["connection"] = {
+            name: getattr(connection, name)
+            for name in ("name", "system", "account", "region", "sink", "identity")
+        }
+        return values
 
     def me(
-        self,
-        state: RunState,
-        address: str,
-        connection: Connection,
-        journal: Journal,
-        now: int,
-        *,
-        by_hand: bool = False,
+        self, state: RunState, address: str, connection: Connection, journal: Journal, now: int
     ) -> Me:
         """What an action of this step may know."""
         of_run = is_notice(address)
-        subject = str(state.proposed.get("subject", ""))
+        subject = state.proposed.subject
         return Me(
             run=state.id,
             step=address,
@@ -244,14 +214,14 @@ class Site:
             persons=self.persons,
             operator=state.operator,
             subject=subject,
-            suspects=(*self.suspects, *state.suspects),
-            by_hand=self.by_hand or by_hand,
+            suspects=(*self.suspects, *state.proposed.suspects),
+            by_hand=self.by_hand or state.step(address).by_hand,
             now=now,
             held=journal.held(state.id),
             digest=journal.digest,
-            runbook=str(state.proposed.get("runbook", "")),
-            incident=str(state.proposed.get("incident", "")),
-            reason=str(state.proposed.get("reason", "")),
+            runbook=state.proposed.runbook,
+            incident=state.proposed.incident,
+            reason=state.proposed.reason,
             anchor=f"{journal.id} {state.anchor}",
             rehearsal=self.mode == "rehearsal",
             plan=state.plan.digest if of_run and state.plan is not None else "",
@@ -265,20 +235,3 @@ class Site:
         if newest is None or newest.nonce in state.used:
             return ""
         return newest.nonce if self.policy.chat.covers(destroys=newest.destroys) else ""
-
-    def arguments(
-        self, step: ActionStep | WaitStep, values: Mapping[str, Value]
-    ) -> dict[str, Value]:
-        """The step's ``with``, filled in."""
-        return {name: template.value(values) for name, template in step.arguments.items()}
-
-    def action(self, cls: type[WrittenAction[Any]], arguments: Mapping[str, Value]) -> Any:
-        """The action with its typed arguments.
-
-        Raises:
-            ShapeError: A value does not have the declared shape (e.g. an id of another kind).
-        """
-        return decode(cls, dict(arguments), where=cls.spec.name)
-
-    def script(self, action: WrittenAction[Any], me: Me) -> Script[Any]:
-        return action.run(me)

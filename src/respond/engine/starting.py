@@ -14,6 +14,8 @@ from typing import Any
 from respond.core.approval import Request, Verdict, answer_text
 from respond.core.events import Actor, Kind, Strength
 from respond.core.plan import Plan
+from respond.core.questions import Decision
+from respond.core.recorded import Confirmed, ConfirmScope, Noticed, WentAlone, data_of
 from respond.engine.other_people import ask_people, moment, plan_needs, request_for
 from respond.engine.run import LiveRun
 from respond.engine.telling import tell
@@ -34,18 +36,9 @@ def started(live: LiveRun, plan: Plan, typed: str) -> None:
     if live.site.alone:
         go_alone(live, plan)
     proof = {} if live.site.alone else _signature(live, plan, Verdict.START)
-    operator = live.site.operator
-    by = Actor(operator.id, Strength.KEY) if proof else operator
-    told: dict[str, Any] = {"proof": dict(proof)} if proof else {}
-    live.add(
-        Kind.CONFIRMED,
-        by=by,
-        decision="yes",
-        scope="start",
-        digest=plan.digest,
-        typed=typed,
-        **told,
-    )
+    scope, digest = ConfirmScope.START, plan.digest
+    told = data_of(Confirmed, decision=Decision.YES, scope=scope, digest=digest, typed=typed)
+    _said_yes(live, told, proof)
     _ask_others(live, plan)
 
 
@@ -55,19 +48,23 @@ def agreed_anew(live: LiveRun, plan: Plan, typed: str, changed: list[str]) -> No
     What they signed holds for that plan alone, and so does what others agreed to.
     """
     proof = _signature(live, plan, Verdict.START)
-    told: dict[str, Any] = {"proof": dict(proof)} if proof else {}
-    operator = live.site.operator
-    live.add(
-        Kind.CONFIRMED,
-        by=Actor(operator.id, Strength.KEY) if proof else operator,
-        decision="yes",
-        scope="replan",
+    told = data_of(
+        Confirmed,
+        decision=Decision.YES,
+        scope=ConfirmScope.REPLAN,
         digest=plan.digest,
         changed=changed,
         typed=typed,
-        **told,
     )
+    _said_yes(live, told, proof)
     _ask_others(live, plan)
+
+
+def _said_yes(live: LiveRun, told: dict[str, Any], proof: Mapping[str, str]) -> None:
+    operator = live.site.operator
+    if proof:
+        operator, told["proof"] = Actor(operator.id, Strength.KEY), dict(proof)
+    live.add(Kind.CONFIRMED, by=operator, **told)
 
 
 def _ask_others(live: LiveRun, plan: Plan) -> None:
@@ -85,7 +82,7 @@ def _ask_others(live: LiveRun, plan: Plan) -> None:
 def _signature(live: LiveRun, plan: Plan, verdict: Verdict) -> Mapping[str, str]:
     """The operator's own signature under this plan; empty where it is not needed, or not there."""
     person, sign = live.site.operator.id, live.tools.sign
-    wants = any(step.approve and step.approve.get("or_signed") for step in plan.steps)
+    wants = any(step.approve and step.approve.or_signed for step in plan.steps)
     if sign is None or person not in live.site.provable or not (wants or verdict is Verdict.ALONE):
         return {}
     head = live.tools.journal.head()
@@ -121,7 +118,7 @@ def go_alone(live: LiveRun, plan: Plan) -> None:
         RefusedByPersonError: Policy, place or key do not allow it.
     """
     signed = live.state.alone
-    if signed.get("digest") == plan.digest and signed.get("by") == live.site.operator.id:
+    if signed and (signed.digest, signed.by) == (plan.digest, live.site.operator.id):
         return  # Said, signed and told before a crash or a pause.
     reason = live.site.alone.strip()
     proof = _signature(live, plan, Verdict.ALONE)
@@ -136,17 +133,12 @@ def go_alone(live: LiveRun, plan: Plan) -> None:
         why = "it wants the signature of your own key, as listed under [[person]] ssh_keys"
     if why:
         raise RefusedByPersonError("nobody goes alone here", why=why, do="ask a second person")
-    live.add(
-        Kind.BREAK_GLASS,
-        by=Actor(live.site.operator.id, Strength.KEY),
-        reason=reason,
-        digest=plan.digest,
-        proof=dict(proof),
-    )
+    told = data_of(WentAlone, reason=reason, digest=plan.digest, proof=proof)
+    live.add(Kind.BREAK_GLASS, by=Actor(live.site.operator.id, Strength.KEY), **told)
     live.tools.journal.checkpoint(f"run {live.run} goes alone")
     others = tuple(p.id for p in live.site.persons if p.id != live.site.operator.id)
-    told = tell(live, f"alone:{plan.digest[:8]}", "emergency-entry", others)
-    waited = 0 if told else NOBODY_TOLD_S
-    live.add(Kind.NOTICE, about="alone", told=list(told), waited_s=waited)
+    reached = tell(live, f"alone:{plan.digest[:8]}", "emergency-entry", others)
+    waited = 0 if reached else NOBODY_TOLD_S
+    live.add(Kind.NOTICE, **data_of(Noticed, about="alone", told=reached, waited_s=waited))
     if waited:
         live.pause(waited, "nobody could be told that you go alone: waiting")

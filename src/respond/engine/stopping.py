@@ -6,11 +6,11 @@ The engine says where it may be stopped; the command line's signal handler says 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
+from respond.core.recorded import Since
 from respond.errors import ParkedError, RefusedByPersonError
 from respond.ports import Clock
 
@@ -24,7 +24,7 @@ class QuitError(RefusedByPersonError):
 class WaitsError(ParkedError):
     """The run waits and nobody sits there; ``since`` says from when the time counts."""
 
-    def __init__(self, what: str, *, do: str, address: str, since: Mapping[str, Any]) -> None:
+    def __init__(self, what: str, *, do: str, address: str, since: Since) -> None:
         super().__init__(what, why="it waits", do=do)
         self.address = address
         self.since = since

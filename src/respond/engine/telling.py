@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
+from respond.core.approval import Request
 from respond.core.fold import As
 from respond.core.runbook import ActionStep, Fixed, Place, StepWords
 from respond.core.script import Write, WrittenAction
@@ -22,7 +23,7 @@ from respond.engine.walk import Here
 from respond.errors import NotReadyError, ParkedError, StepFailedError, UnknownOutcomeError
 from respond.systems.people.notify import Persons
 
-__all__ = ["tell", "was_told"]
+__all__ = ["tell", "tell_of_a_request", "was_told"]
 
 
 @dataclass(slots=True)
@@ -37,6 +38,11 @@ class NoticeAgreement(Agreement):
 
     def allows_the_end(self) -> bool:
         return True
+
+
+def tell_of_a_request(live: LiveRun, request: Request, persons: tuple[str, ...]) -> tuple[str, ...]:
+    """Let these persons know that a run waits for them, unless they were told; who was told."""
+    return tell(live, f"approval:{request.nonce[:8]}", "approval-needed", persons)
 
 
 def tell(live: LiveRun, about: str, message: str, persons: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import Any
 from respond.core.events import Kind
 from respond.core.fold import As, RunState, RunStatus, StepState, WriteState, WriteStatus, is_undo
 from respond.core.plan import PlannedWrite
+from respond.core.recorded import UndoAsked, UndoEnded, data_of
 from respond.core.runbook import (
     ActionStep,
     AssertStep,
@@ -70,7 +71,7 @@ class WayBack:
 
     @property
     def says(self) -> str:
-        return str(self.write.write["says"])
+        return self.write.write.says
 
 
 def undoable(state: RunState) -> list[WayBack]:
@@ -85,8 +86,8 @@ def undoable(state: RunState) -> list[WayBack]:
                 name=_name(step, write),
                 step=step.address,
                 write=write,
-                action=str(write.undo["action"]),
-                arguments=write.undo["arguments"],
+                action=write.undo.action,
+                arguments=write.undo.arguments,
                 nothing=_nothing_left(state, written, n),
             )
         )
@@ -95,7 +96,7 @@ def undoable(state: RunState) -> list[WayBack]:
 
 def cannot_be_undone(state: RunState) -> list[str]:
     """The writes of a run without a way back, newest first, a line each."""
-    lost = [str(w.write["says"]) for _, w in _written(state) if w.undo is None]
+    lost = [w.write.says for _, w in _written(state) if w.undo is None]
     return lost[::-1]
 
 
@@ -134,12 +135,9 @@ def _undo(live: LiveRun, actions: Actions) -> ExitCode:
     if not left:
         return ExitCode.DONE
     if live.state.undo_round == 0 or all(w.name in live.state.undone for w in ways):
-        live.add(
-            Kind.UNDO_ASKED,
-            by=live.site.operator,
-            can=[way.says for way in left],
-            cannot=cannot_be_undone(live.state),
-        )
+        can, cannot = [way.says for way in left], cannot_be_undone(live.state)
+        told = data_of(UndoAsked, can=can, cannot=cannot)
+        live.add(Kind.UNDO_ASKED, by=live.site.operator, **told)
     for way in left:
         if way.name not in live.state.undone:
             _one(live, way, actions)
@@ -151,11 +149,12 @@ def _undo(live: LiveRun, actions: Actions) -> ExitCode:
 
 def _one(live: LiveRun, way: WayBack, actions: Actions) -> None:
     if way.nothing:
-        live.add(Kind.UNDO_DONE, way.name, says=way.nothing)
+        live.add(Kind.UNDO_DONE, way.name, **data_of(UndoEnded, says=way.nothing))
         return
     made = actions.get(way.action)
     if made is None:
-        live.add(Kind.UNDO_FAILED, way.name, why=f"there is no action {way.action!r} any more")
+        why = f"there is no action {way.action!r} any more"
+        live.add(Kind.UNDO_FAILED, way.name, **data_of(UndoEnded, why=why))
         return
     round_ = f"#{live.state.undo_round}" if live.state.undo_round > 1 else ""
     address = f"undo:{way.name}{round_}"
@@ -165,15 +164,14 @@ def _one(live: LiveRun, way: WayBack, actions: Actions) -> None:
     end = live.state.step(address).conclusion
     assert end is not None  # noqa: S101 - what does not conclude has raised
     if end.how in (As.DONE, As.UNCHANGED, As.YOUR_WORD):
-        live.add(Kind.UNDO_DONE, way.name, says=end.says)
+        live.add(Kind.UNDO_DONE, way.name, **data_of(UndoEnded, says=end.says))
     else:
-        live.add(
-            Kind.UNDO_FAILED, way.name, why=end.why or end.says, do=str(end.error.get("do", ""))
-        )
+        told = data_of(UndoEnded, why=end.why or end.says, do=end.error.do)
+        live.add(Kind.UNDO_FAILED, way.name, **told)
 
 
 def _step(live: LiveRun, way: WayBack, made: type[WrittenAction[Any]]) -> ActionStep:
-    named = str(way.write.write["subject"]).partition("/")[0]
+    named = way.write.write.subject.partition("/")[0]
     known = live.site.connections.get(named)
     fits = known is not None and known.system == made.spec.system
     return ActionStep(
@@ -193,18 +191,16 @@ class UndoAgreement(Agreement):
     def check(self, seen: Look[Any]) -> None:
         left = self.way.write.write
         for write in seen.writes:
-            if write.subject.name != left["subject"] or _agrees(
-                encode(write.before), left["after"]
-            ):
+            if write.subject.name != left.subject or _agrees(encode(write.before), left.after):
                 continue
             raise StepFailedError(
                 f"what is there now is not what the run left: now {_shown(write.before)}",
-                why=f"the run left {_shown(left['after'])}, and somebody changed it since",
+                why=f"the run left {_shown(left.after)}, and somebody changed it since",
                 do="a person has to decide what it should be, and put it there",
             )
 
     def wants_typed(self, writes: list[PlannedWrite]) -> bool:
-        destroyed = self.way.write.write["effect"] == Effect.DESTROYS.value
+        destroyed = self.way.write.write.effect is Effect.DESTROYS
         return destroyed or any(w.effect is Effect.DESTROYS for w in writes)
 
 
@@ -218,7 +214,7 @@ def _written(state: RunState) -> Iterator[tuple[StepState, WriteState]]:
         for step in state.steps.values()
         if not is_undo(step.address)
         for write in step.writes
-        if write.status is WriteStatus.DONE and not write.write.get("cleans_up")
+        if write.status is WriteStatus.DONE and not write.write.cleans_up
     ]
     yield from sorted(done, key=lambda pair: pair[1].seq)
 
@@ -243,20 +239,20 @@ def _nothing_left(state: RunState, written: list[tuple[StepState, WriteState]], 
 def _goes_back(state: RunState, first: WriteState, step: StepState, then: WriteState) -> bool:
     if not _follows(first, then):
         return False
-    if first.write["before"] == then.write["after"]:
+    if first.write.before == then.write.after:
         return True
     planned = state.plan.step(step.address) if state.plan is not None else None
     way = first.undo
-    if planned is None or way is None or planned.action != way["action"]:
+    if planned is None or way is None or planned.action != way.action:
         return False
     given = dict(planned.arguments)
-    return all(given.get(name) == value for name, value in way["arguments"].items())
+    return all(given.get(name) == value for name, value in way.arguments.items())
 
 
 def _follows(first: WriteState, then: WriteState) -> bool:
     """Whether the second write starts from where the first one left the same thing."""
-    same = first.write["subject"] == then.write["subject"]
-    return bool(same and first.write["after"] == then.write["before"])
+    same = first.write.subject == then.write.subject
+    return same and bool(first.write.after == then.write.before)
 
 
 def _agrees(now: Any, left: Any) -> bool:
@@ -292,7 +288,7 @@ def changed_meanwhile(live: LiveRun) -> tuple[str, ...]:
 
 def _changed(live: LiveRun, at: LiveStep) -> Iterator[str]:
     try:
-        seen = at.look_again()
+        seen = at.look()
     except (RespondError, ShapeError) as error:
         yield f"{at.title}: could not be looked at again ({error.args[0]})"
         return
@@ -301,7 +297,7 @@ def _changed(live: LiveRun, at: LiveStep) -> Iterator[str]:
     for write in still_wanted(seen):
         if write.cleans_up:
             continue
-        ours = [w for w in written if w.key in mine and w.write["subject"] == write.subject.name]
+        ours = [w for w in written if w.key in mine and w.write.subject == write.subject.name]
         if not any(_follows(w, later) for w in ours for later in written if later.seq > w.seq):
             yield f"{at.title}: it is {_shown(write.before)} again; {write.says} is wanted anew"
 
@@ -318,7 +314,7 @@ class _LookBack(Walk):
         end = state.conclusion
         if end is None:
             return late_output(address, step)
-        if any(w.write["proof"] == Proof.SEEN.value for w in state.done().values()):
+        if any(w.write.proof is Proof.SEEN for w in state.done().values()):
             there = Here(dict(here.values), here.prefix, here.phase, here.group)
             self.finished.append(LiveStep(self.live, step, address, there))
         if not end.how.has_output:

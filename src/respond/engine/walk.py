@@ -44,6 +44,7 @@ __all__ = [
     "item_address",
     "item_name",
     "late_output",
+    "timed",
 ]
 
 
@@ -92,6 +93,24 @@ def item_name(address: str) -> str:
 def item_address(item: Value) -> str:
     """Name of a ``for_each`` item: the start of a digest of what it is."""
     return digest_of(encode(item))[:8]
+
+
+def timed(step: WaitStep, values: Mapping[str, Value]) -> WaitStep | Late:
+    """The wait with its length worked out, where an expression says it.
+
+    Raises:
+        StepFailedError: What the expression says is no length.
+    """
+    if step.for_s is None:
+        return step
+    length = step.for_s.value(values)
+    if isinstance(length, Late):
+        return length
+    if not isinstance(length, int) or isinstance(length, bool) or length < 0:
+        raise StepFailedError(
+            "what the wait is to last is no duration", why=f"for: {step.for_s.source}"
+        )
+    return replace(step, within_s=length, for_s=None)
 
 
 def late_output(address: str, step: ActionStep) -> Value:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from respond.core.events import Kind
 from respond.core.fold import As
 from respond.core.questions import AskPerson, Decision
+from respond.core.recorded import Conclusion, Confirmed, data_of
 from respond.core.runbook import (
     ActionStep,
     AssertStep,
@@ -28,7 +29,7 @@ from respond.core.runbook import (
 )
 from respond.core.script import Effect
 from respond.core.values import Late, SecretHandle, Value
-from respond.engine.walk import Absent, Here, Walk, late_output
+from respond.engine.walk import Absent, Here, Walk, late_output, timed
 from respond.errors import StepFailedError
 
 if TYPE_CHECKING:
@@ -58,14 +59,8 @@ class WordWalk(Walk):
         )
         done = answer.decision is Decision.YES
         if done:
-            self.live.add(
-                Kind.CONFIRMED,
-                address,
-                by=self.live.site.operator,
-                decision="word",
-                says=[title],
-                typed=answer.typed,
-            )
+            told = data_of(Confirmed, decision=Decision.WORD, says=[title], typed=answer.typed)
+            self.live.add(Kind.CONFIRMED, address, by=self.live.site.operator, **told)
         self._conclude(step, address, here, As.YOUR_WORD if done else As.LEFT_OPEN)
         return late_output(address, step)
 
@@ -74,16 +69,16 @@ class WordWalk(Walk):
         says = "done by hand; nothing could be looked at"
         if how is As.LEFT_OPEN:
             says = f"left out by {self.live.site.operator.id}"
-        self.live.add(
-            Kind.OBSERVED,
-            address,
-            how=how.value,
+        told = data_of(
+            Conclusion,
+            how=how,
             says=says,
             proved=False,
             title=step.words.title,
             why="" if how is As.YOUR_WORD else says,
             phase=phase.value if phase is not None else "",
         )
+        self.live.add(Kind.OBSERVED, address, **told)
 
     def _conditions(self) -> list[str]:
         """What the person has to judge before the next step, said once."""
@@ -126,8 +121,9 @@ class WordWalk(Walk):
         raise StepFailedError(said or step.words.title, why=f"assert: {step.holds.source}")
 
     def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
-        minutes = max(1, step.within_s // 60)
-        self._judge.append(f"First: {step.words.title or 'wait'} ({minutes} min).")
+        known = timed(step, here.values)
+        length = known.says if isinstance(known, Late) else f"{max(1, known.within_s // 60)} min"
+        self._judge.append(f"First: {step.words.title or 'wait'} ({length}).")
         return None
 
     def ends(self, step: EndStep, address: str, here: Here, say: str) -> bool:

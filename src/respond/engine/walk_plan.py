@@ -27,8 +27,9 @@ from respond.core.script import Again, Connection, Effect, NotYet
 from respond.core.shapes import ShapeError, encode
 from respond.core.values import Late, Value
 from respond.engine.drivers import World, look
-from respond.engine.setting import Site, first_late, recorded_values, values_of
-from respond.engine.walk import Absent, EndedError, Here, Walk, late_output
+from respond.engine.ready import Ready
+from respond.engine.setting import Site, recorded_values, values_of
+from respond.engine.walk import Absent, EndedError, Here, Walk, late_output, timed
 from respond.errors import ExitCode, RespondError, StepFailedError
 from respond.ports import Journal, Progress
 from respond.systems import title_of
@@ -110,29 +111,16 @@ class Planner(Walk):
         concluded = self.state.step(address).conclusion
         if concluded is not None:
             return self._keep(step, address, concluded)
-        arguments = self.site.arguments(step, here.values)
-        late = first_late(arguments)
-        spec = step.action.spec
-        if late is not None:
-            self._add(step, address, here, StepPlan.LATE, arguments=arguments, late=late)
+        ready = Ready(self.site, step, address, here.values)
+        arguments = ready.arguments
+        if ready.late is not None:
+            self._add(step, address, here, StepPlan.LATE, arguments=arguments, late=ready.late)
             return late_output(address, step)
-        named = step.connection.value(here.values) if step.connection is not None else ""
-        if "connection" in arguments and not named:
-            named = arguments["connection"]
-        connection = self.site.connection_for(spec.system, str(named or ""))
-        if connection.name:
-            self.used[connection.name] = connection
+        if ready.connection.name:
+            self.used[ready.connection.name] = ready.connection
         self.progress.say(f"looking: {step.words.title or address}")
-        me = self.site.me(
-            self.state,
-            address,
-            connection,
-            self.journal,
-            self.now,
-            by_hand=self.state.step(address).by_hand,
-        )
         try:
-            script = self.site.script(self.site.action(step.action, arguments), me)
+            script = ready.script(self.state, self.journal, self.now)
             seen = look(script, self.world, known={}, predict=True)
         except ShapeError as error:
             raise RespondError(f"step {address!r} cannot be planned", why=str(error)) from error
@@ -275,7 +263,11 @@ class Planner(Walk):
 
     def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
         if self.state.step(address).conclusion is None:
-            self._note(step, address, here, StepPlan.WAITS, wait_says(step))
+            known = timed(step, here.values)
+            if isinstance(known, Late):
+                self._note(step, address, here, StepPlan.LATE, known.says, known.step)
+            else:
+                self._note(step, address, here, StepPlan.WAITS, wait_says(known))
         return None
 
     def ends(self, step: EndStep, address: str, here: Here, say: str) -> bool:

@@ -5,15 +5,15 @@ What was concluded before answers from the journal, so that a resumed run takes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from respond.core.events import Kind
 from respond.core.fold import As
-from respond.core.plan import PlannedWrite, StepPlan
+from respond.core.plan import OthersAgree, PlannedWrite, StepPlan
 from respond.core.questions import AskConfirm, AskDrift, Decision
+from respond.core.recorded import Conclusion, Confirmed, ConfirmScope, Since, data_of
 from respond.core.runbook import (
     ActionStep,
     AssertStep,
@@ -25,19 +25,18 @@ from respond.core.runbook import (
     WaitStep,
     all_steps,
 )
-from respond.core.script import Effect
-from respond.core.shapes import encode
+from respond.core.script import Done, Effect
+from respond.core.shapes import ShapeError, encode
 from respond.core.values import Late, Value
-from respond.engine.drivers import World, look
 from respond.engine.inventory import SetTaken
 from respond.engine.other_people import agreed_to, step_needs
 from respond.engine.run import LiveRun
 from respond.engine.setting import values_of
-from respond.engine.step.prove import failure_data
+from respond.engine.step.prove import cannot_run, failure_of
 from respond.engine.step.state import LiveStep
 from respond.engine.step.step import StepRun
 from respond.engine.stopping import WaitsError
-from respond.engine.walk import Absent, Here, Walk
+from respond.engine.walk import Absent, Here, Walk, timed
 from respond.engine.walk_plan import wait_says
 from respond.errors import ParkedError, StepFailedError
 
@@ -124,33 +123,46 @@ class EngineWalk(Walk):
         if holds is True:
             return None
         if isinstance(holds, Late):
-            self.undecided(step, address, here, holds)
-            return Absent(f"it needs {holds.step}.{holds.name}", failed=True)
+            return self._needs(step, address, here, holds)
         message = step.message.value(here.values)
         why = message if isinstance(message, str) else f"assert: {step.holds.source}"
         self._conclude(step, address, here, As.FAILED, why)
         return Absent(why, failed=True)
 
     def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
-        live = self.live
-        end = live.state.step(address).conclusion
+        end = self.live.state.step(address).conclusion
         if end is not None:
-            return values_of(end.output) if end.how.is_good else Absent(end.why, failed=True)
+            return None if end.how.is_good else Absent(end.why, failed=True)
+        known = timed(step, here.values)
+        if isinstance(known, Late):
+            return self._needs(step, address, here, known)
+        at = LiveStep(self.live, step.look, address, here) if step.look is not None else None
+        if at is not None and at.ready.late is not None:
+            return self._needs(step, address, here, at.ready.late)
+        return self._wait(known, at, address, here)
+
+    def _needs(self, step: Step, address: str, here: Here, late: Late) -> Absent:
+        """What keeps the run from going on cannot be judged, so it does not go on."""
+        self.undecided(step, address, here, late)
+        return Absent(f"it needs {late.step}.{late.name}", failed=True)
+
+    def _wait(self, step: WaitStep, at: LiveStep | None, address: str, here: Here) -> Absent | None:
+        live = self.live
         since = live.state.waits.get(address) or live.since_now()
         live.tools.progress.say(wait_says(step))
         while True:
             passed = live.passed_s(since)
-            met, seen = self._until(step, address, here)
+            met, seen = self._until(step, at, here)
             if met or (step.until is None and passed >= step.within_s):
                 self._conclude(step, address, here, As.DONE, "", says=wait_says(step), output=seen)
-                return values_of(seen)
+                return None
             if passed >= step.within_s:
                 why = f"not within {step.within_s} s: {step.until.source if step.until else ''}"
                 self._conclude(step, address, here, As.FAILED, why)
                 return Absent(why, failed=True)
             self._nap(step, address, since, passed)
 
-    def _nap(self, step: WaitStep, address: str, since: Mapping[str, Any], passed: int) -> None:
+    def _nap(self, step: WaitStep, address: str, since: Since, passed: int) -> None:
         """Wait a little where somebody sits there; park where nobody does (rule 17)."""
         live = self.live
         if not live.tools.prompt.is_there:
@@ -159,32 +171,23 @@ class EngineWalk(Walk):
             )
         live.pause(min(step.every_s, max(1, step.within_s - passed)), wait_says(step))
 
-    def _until(self, step: WaitStep, address: str, here: Here) -> tuple[bool, Any]:
+    def _until(self, step: WaitStep, at: LiveStep | None, here: Here) -> tuple[bool, Any]:
+        """Whether it has happened, and what was seen; no answer is not yet."""
         if step.until is None:
             return False, None
-        seen: Any = None
-        values = dict(here.values)
-        if step.action is not None:
-            seen = self._seen(step, address, here)
-            if seen is None:
-                return False, None
-            values["seen"] = values_of(seen)
-        return step.until.value(values) is True, seen
-
-    def _seen(self, step: WaitStep, address: str, here: Here) -> Any:
-        """What the wait's action sees now; None when there is no answer, or not yet."""
-        live, action = self.live, step.action
-        assert action is not None  # noqa: S101 - the caller asked
-        connection = live.site.connection_for(action.spec.system)
-        me = live.site.me(live.state, address, connection, live.tools.journal, live.now)
-        made = live.site.action(action, live.site.arguments(step, here.values))
-        script = live.site.script(made, me)
+        if at is None:
+            return step.until.value(here.values) is True, None
         try:
-            looked = look(script, World(live.tools.reader), known={}, predict=False)
+            outcome = at.look().outcome
         except StepFailedError as error:
-            live.tools.progress.say(f"{error.what}; looking again")
-            return None
-        return encode(getattr(looked.outcome, "output", None))
+            self.live.tools.progress.say(f"{error.what}; looking again")
+            return False, None
+        except ShapeError as error:
+            raise cannot_run(at.address, error) from error
+        if not isinstance(outcome, Done):
+            return False, None
+        values = {**here.values, "seen": values_of(outcome.output)}
+        return step.until.value(values) is True, encode(outcome.output)
 
     # --- an end that was not planned ------------------------------------------------------------
 
@@ -210,16 +213,15 @@ class EngineWalk(Walk):
                 why=f"{len(lost)} planned writes would not be done, and nobody agreed to that",
                 do=f"respond resume {live.run}, or respond cancel {live.run}",
             )
-        live.add(
-            Kind.CONFIRMED,
-            address,
-            by=answer.by or live.site.operator,
-            decision="yes",
-            scope="end",
+        told = data_of(
+            Confirmed,
+            decision=Decision.YES,
+            scope=ConfirmScope.END,
             writes=["end"],
             says=[write.says for write in lost],
             typed=answer.typed,
         )
+        live.add(Kind.CONFIRMED, address, by=answer.by or live.site.operator, **told)
         return True
 
     # --- what does not run ----------------------------------------------------------------------
@@ -240,7 +242,7 @@ class EngineWalk(Walk):
         self._conclude(step, address, here, As.LEFT_OPEN, why)
 
     def impossible(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
-        self._conclude(step, address, here, As.FAILED, error.what, error=failure_data(step, error))
+        self._conclude(step, address, here, As.FAILED, error.what, error=failure_of(step, error))
 
     def not_started(self, step: Step, address: str, why: str) -> None:
         self.live.tools.progress.say(f"not started: {step.words.title or address} ({why} failed)")
@@ -259,18 +261,18 @@ class EngineWalk(Walk):
         if self.live.state.step(address).conclusion is not None:
             return
         if how is As.FAILED:
-            more.setdefault("error", failure_data(step, StepFailedError(why)))
+            more.setdefault("error", failure_of(step, StepFailedError(why)))
         phase = step.words.phase or here.phase
-        self.live.add(
-            Kind.OBSERVED,
-            address,
-            how=how.value,
+        told = data_of(
+            Conclusion,
+            how=how,
             says=says or why,
             why=why,
             title=step.words.title,
             phase=phase.value if phase is not None else "",
             **more,
         )
+        self.live.add(Kind.OBSERVED, address, **told)
 
     # --- how many -------------------------------------------------------------------------------
 
@@ -301,19 +303,18 @@ class EngineWalk(Walk):
         )
         if answer.decision is not Decision.YES:
             return False
-        self.live.add(
-            Kind.CONFIRMED,
-            address,
-            by=answer.by or self.live.site.operator,
-            decision="yes",
-            scope="limit",
+        told = data_of(
+            Confirmed,
+            decision=Decision.YES,
+            scope=ConfirmScope.LIMIT,
             writes=[f"all {count}"],
             typed=answer.typed,
         )
+        self.live.add(Kind.CONFIRMED, address, by=answer.by or self.live.site.operator, **told)
         return True
 
-    def _approval(self, step: Step) -> dict[str, Any] | None:
+    def _approval(self, step: Step) -> OthersAgree | None:
         """What the strictest of the action steps in it needs; None when none needs anything."""
         inside = [each for each in all_steps((step,)) if isinstance(each, ActionStep)]
         needs = [found for each in inside if (found := self.live.site.approval(each)) is not None]
-        return max(needs, key=lambda need: (need["count"], len(need["roles"])), default=None)
+        return max(needs, key=lambda need: (need.count, len(need.roles)), default=None)

@@ -17,7 +17,8 @@ from typing import Any, Final
 
 from respond.core.approval import Request, step_digest
 from respond.core.fold import RunState
-from respond.core.plan import Plan, PlannedStep, PlannedWrite, digest_of, plan_from
+from respond.core.plan import OthersAgree, Plan, PlannedStep, PlannedWrite, digest_of, plan_from
+from respond.core.recorded import Proposed
 from respond.core.shapes import encode
 from respond.errors import UsageError
 from respond.formats.strict_json import NotStrictJsonError, decode
@@ -89,8 +90,8 @@ def request_file(state: RunState, request: Request, head: Head) -> str:
         "operator": state.operator,
         "proposed_at": state.proposed_at,
         "planned_at": state.planned_at,
-        "reason": str(state.proposed.get("reason", "")),
-        "incident": str(state.proposed.get("incident", "")),
+        "reason": state.proposed.reason,
+        "incident": state.proposed.incident,
     }
     data = {
         "file": _REQUEST,
@@ -124,7 +125,7 @@ def read_request_file(data: bytes) -> RequestFile:
         if not pattern.fullmatch(getattr(request, name)):
             raise _no_file(_REQUEST, f"its {name} is not of that form")
     _is_about(request, plan, raw["plan"])
-    proposed = {"reason": facts["reason"], "incident": facts["incident"]}
+    proposed = Proposed(reason=facts["reason"], incident=facts["incident"])
     state = RunState(
         id=request.run,
         proposed=proposed,
@@ -203,12 +204,12 @@ def _fits_plan(plan: Plan) -> bool:
         _fits(plan)
         and all(_fits(step) for step in plan.steps)
         and all(_fits(write) for write in plan.writes)
-        and all(step.approve is None or isinstance(step.approve, dict) for step in plan.steps)
+        and all(step.approve is None or _fits(step.approve) for step in plan.steps)
         and all(_DIGEST.fullmatch(write.key) for write in plan.writes)
     )
 
 
-def _fits(record: Plan | PlannedStep | PlannedWrite | Head) -> bool:
+def _fits(record: Plan | PlannedStep | PlannedWrite | OthersAgree | Head) -> bool:
     """Whether each field of a record is of its kind; enumerations and records were read so."""
     hints = typing.get_type_hints(type(record))
     return all(_is_of(getattr(record, f.name), hints[f.name]) for f in fields(record))

@@ -9,8 +9,8 @@ in, and so is the time.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -18,6 +18,7 @@ from respond.core.fold import RunState, RunStatus
 from respond.core.incoming import Delivery, Incoming, Means
 from respond.core.inputs import input_value
 from respond.core.plan import digest_of
+from respond.core.recorded import OutsideEvent
 from respond.core.runbook import Input, InputKind, Runbook
 from respond.core.shapes import ShapeError
 from respond.core.showable import hidden_character, showable
@@ -73,7 +74,7 @@ class Wanted:
     notes: tuple[str, ...]
     keys: tuple[str, ...]
     title: str
-    event: Mapping[str, Any] = field(default_factory=dict)
+    event: OutsideEvent
 
 
 # --- at the start -------------------------------------------------------------------------------
@@ -107,6 +108,16 @@ def load_hooks(project: Project, load_runbook: Callable[[str], Runbook]) -> tupl
             made.append(Hook(hook, found, read_hook(values, number, hook, found, using)))
     values.faults.refuse()
     return tuple(made)
+
+
+def hook_faults(project: Project, load_runbook: Callable[[str], Runbook]) -> list[FormatFault]:
+    """What ``load_hooks`` refuses; but faults of a runbook's own file are said with that."""
+    name = project.where.source.name if project.where is not None else ""
+    try:
+        load_hooks(project, load_runbook)
+    except FormatFaults as error:
+        return [fault for fault in error.faults if fault.name == name]
+    return []
 
 
 class _Loading:
@@ -169,7 +180,7 @@ def joins(asked: Wanted, states: Iterable[RunState]) -> str:
     open_runs = [state for state in states if state.status is not RunStatus.ENDED]
     for key in asked.keys:
         for state in open_runs:
-            if key in state.proposed.get("keys", ()):
+            if key in state.proposed.keys:
                 return state.id
     return ""
 
@@ -233,7 +244,7 @@ class _Look:
         except ExpressionFault as fault:
             self._note(f"{declared.name}: {_said(fault)}")
         except UsageError as error:
-            self._note(f"{error.what}: {error.why}" if error.why else error.what)
+            self._note(error.sentence)
         return None
 
     def _keys(self, given: Given) -> Iterator[str]:
@@ -257,21 +268,21 @@ class _Look:
             found = None
         return _whole(found if isinstance(found, str) and found else self._event.about)
 
-    def _facts(self) -> dict[str, Any]:
+    def _facts(self) -> OutsideEvent:
         event = self._event
-        return {
-            "source": self._source.name,
-            "sender": self._delivery.sender,
-            "delivery": self._delivery.id,
-            "key": _kept(event.key),
-            "about": _kept(event.about),
-            "type": _kept(event.type),
-            "means": event.means.value,
-            "title": _kept(event.title),
-            "at": _kept(event.at),
-            "url": _kept(event.url) if _is_https(event.url) else "",
-            "weak": self._delivery.weak,
-        }
+        return OutsideEvent(
+            source=self._source.name,
+            sender=self._delivery.sender,
+            delivery=self._delivery.id,
+            key=_kept(event.key),
+            about=_kept(event.about),
+            type=_kept(event.type),
+            means=event.means,
+            title=_kept(event.title),
+            at=_kept(event.at),
+            url=_kept(event.url) if _is_https(event.url) else "",
+            weak=self._delivery.weak,
+        )
 
     def _note(self, text: str) -> None:
         self._notes.append(

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from respond.core.incoming import Incoming, Means
@@ -26,7 +26,10 @@ from respond.errors import NotReadyError, StepFailedError, UsageError
 from respond.ports import Reader
 from respond.senders import SENDERS, UnusableError
 
-__all__ = ["PAGES_MAX", "Enriched", "Source", "enrich", "missed"]
+if TYPE_CHECKING:
+    from respond.formats.project.project_file import SourceConfig
+
+__all__ = ["PAGES_MAX", "Enriched", "enrich", "missed"]
 
 PAGES_MAX: Final = 10
 _PATIENCE_S: Final = 5
@@ -56,23 +59,6 @@ _ALERT_FIELDS: Final = (
 
 _GITHUB_HEADERS: Final = (("X-GitHub-Api-Version", "2022-11-28"),)
 _STANDARD_HEADERS: Final = ((b"webhook-id", b"api"), (b"webhook-signature", b""))
-
-
-class Source(Protocol):
-    """What must be known of a ``[sources.NAME]`` to look something up for it.
-
-    Attributes:
-        connection: Name of a connection to look up with; empty when the source has a token.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def sender(self) -> str: ...
-
-    @property
-    def connection(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +108,11 @@ def missed(
             return []
 
 
-def enrich(reader: Reader, source: Source, event: Incoming) -> Enriched:
+def enrich(reader: Reader, source: SourceConfig, event: Incoming) -> Enriched:
     """Look up what the webhook does not say. It never fails: the note says why nothing came."""
     finder = _FINDERS.get(source.sender)
-    if finder is None or event.means is Means.TEST:
+    can_ask = source.connection or f"{source.name}/token" in source.references
+    if finder is None or not can_ask or event.means is Means.TEST:
         return Enriched(event)
     notes: list[str] = []
     connection, surface = _place(source)
@@ -137,7 +124,7 @@ def enrich(reader: Reader, source: Source, event: Incoming) -> Enriched:
     return Enriched(event, showable("; ".join(notes), limit=500))
 
 
-def _place(source: Source) -> tuple[str, str]:
+def _place(source: SourceConfig) -> tuple[str, str]:
     """Connection and surface of the lookups: the source's own token, or a connection's."""
     if not source.connection:
         return source.name, source.sender

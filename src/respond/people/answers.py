@@ -25,6 +25,7 @@ from respond.core.approval import (
 )
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunState, RunStatus, fold, is_undo
+from respond.core.recorded import Answered, AsksFor, Corrected, Reviewed, Voted, data_of
 from respond.core.runbook import Runbook
 from respond.core.showable import showable
 from respond.engine.other_people import has_run_out, stands
@@ -150,14 +151,9 @@ def decide(
     said = {v.verdict for v in state.votes if v.nonce == nonce and v.who.id == who.id}
     if verdict not in said:
         kind = Kind.APPROVED if verdict is Verdict.APPROVE else Kind.DENIED
-        data: dict[str, Any] = {
-            "nonce": nonce,
-            "digest": request.digest,
-            "channel": channel,
-            "reason": reason,
-        }
+        data = data_of(Voted, nonce=nonce, digest=request.digest, channel=channel, reason=reason)
         if proof:
-            data["proof"] = dict(proof)
+            data |= data_of(Voted, proof=proof)
         entry.journal.append(Event(kind, run, "", who, data))
         state = entry.state(run)
     return entry.standing(state, request)
@@ -216,8 +212,8 @@ def _may_act(entry: Entry, state: RunState, who: Actor) -> None:
         RefusedByPersonError: They may not.
     """
     person = next((each for each in entry.people.persons if each.id == who.id), None)
-    subject = str(state.proposed.get("subject", ""))
-    if why := outsider(person, who.id, subject, entry.people.suspecting(state.suspects)):
+    subject = state.proposed.subject
+    if why := outsider(person, who.id, subject, entry.people.suspecting(state.proposed.suspects)):
         raise RefusedByPersonError(f"{who.id} may do nothing here", why=why)
 
 
@@ -234,33 +230,34 @@ def answer(entry: Entry, run: str, who: Actor, question: str, word: str) -> None
     """
     state = entry.state(run)
     _may_act(entry, state, who)
-    asks = state.parked.get("asks", {}) if state.status is RunStatus.PARKED else {}
-    if asks.get("id") != question or question in state.answers:
+    asks = state.asks
+    if not question or asks.id != question or question in state.answers:
         raise UsageError(
             f"run {run} does not ask that now",
             why="somebody else may have answered",
             do=f"look again: respond status {run}",
         )
-    if word not in asks.get("words", ()):
+    if word not in asks.words:
         raise UsageError(
             f"{showable(word, limit=40)!r} answers nothing here",
-            why=f"it is one of: {', '.join(map(str, asks.get('words', ())))}",
+            why=f"it is one of: {', '.join(asks.words)}",
         )
     _may_say(entry, who, asks, word)
-    entry.journal.append(Event(Kind.ANSWERED, run, "", who, {"question": question, "word": word}))
+    data = data_of(Answered, question=question, word=word)
+    entry.journal.append(Event(Kind.ANSWERED, run, "", who, data))
 
 
 _DECIDING = frozenset({"AskDrift", "AskConfirm", "AskAgain"})
 """Questions that are no facts: what goes on, and what is left out."""
 
 
-def _may_say(entry: Entry, who: Actor, asks: Mapping[str, Any], word: str) -> None:
+def _may_say(entry: Entry, who: Actor, asks: AsksFor, word: str) -> None:
     """See that more than a fact is said only by somebody who decides.
 
     Raises:
         RefusedByPersonError: They do not have the role.
     """
-    decides = asks.get("question") in _DECIDING or word in ("quit", "skip")
+    decides = asks.question in _DECIDING or word in ("quit", "skip")
     person = next((each for each in entry.people.persons if each.id == who.id), None)
     if decides and (person is None or entry.people.approver not in person.roles):
         raise RefusedByPersonError(
@@ -297,9 +294,9 @@ def record_inputs(
 ) -> None:
     """Add inputs to a run that has not started, as the operator at its terminal gives them."""
     inputs, seal = recorded(runbook, given, journal, describe)
-    data: dict[str, Any] = {"question": "inputs", "word": "given", "inputs": inputs}
+    data = data_of(Answered, question="inputs", word="given", inputs=inputs)
     if runbook.subject and inputs.get(runbook.subject):
-        data["proposed"] = {"subject": inputs[runbook.subject]}
+        data["proposed"] = data_of(Corrected, subject=inputs[runbook.subject])
     journal.append(Event(Kind.ANSWERED, run, "", who, data), seal=seal)
 
 
@@ -337,13 +334,13 @@ def review(
     if not state.alone:
         raise UsageError(f"nobody went alone in run {run}: there is nothing to review")
     if state.reviewed:
-        raise UsageError(f"run {run} was reviewed by {state.reviewed['by']}")
-    if who.id == state.alone["by"]:
+        raise UsageError(f"run {run} was reviewed by {state.reviewed.by}")
+    if who.id == state.alone.by:
         raise RefusedByPersonError("whoever went alone does not review it", do="ask somebody else")
     _may_act(entry, state, who)
     if not words.strip():
         raise UsageError("a review says what was found", do="--words 'what you found'")
-    data: dict[str, Any] = {"words": words}
+    data = data_of(Reviewed, words=words)
     if proof:
-        data["proof"] = dict(proof)
+        data |= data_of(Reviewed, proof=proof)
     entry.journal.append(Event(Kind.REVIEWED, run, "", who, data))

@@ -288,7 +288,7 @@ def _asker(
         if asked is None:
             return None
         destroys = step.action.spec.effect is Effect.DESTROYS
-        return Need(asked["count"], frozenset(asked["roles"]), destroys, not asked["or_signed"])
+        return Need(asked.count, frozenset(asked.roles), destroys, not asked.or_signed)
 
     return need
 

@@ -89,6 +89,7 @@ _ALL: Final = (
         reader=from_incidentio.read,
         patience_s=15,
         api="https://api.incident.io",
+        simulated="respond.company.incidentio",
     ),
     Sender(
         name="standard-webhooks",
@@ -104,6 +105,7 @@ _ALL: Final = (
         reader=from_github.read,
         patience_s=10,
         api="https://api.github.com",
+        simulated="respond.company.github",
         body_max=5 << 20,
         delivers_once=True,
     ),
@@ -121,6 +123,7 @@ _ALL: Final = (
         reader=from_gitguardian.read,
         patience_s=5,  # Not documented.
         api="https://api.gitguardian.com",
+        simulated="respond.company.gitguardian",
         api_scheme=Scheme(SentAs.HEADER, "/token", before="Token "),
         delivers_once=True,
     ),

@@ -101,6 +101,7 @@ class Sender:
         delivers_once: It never tries again, whatever we answer: what is lost must be asked for.
         methods: HTTP methods that it may use.
         success: Status that says "we have it".
+        simulated: Module of its simulated counterpart, where no vendor's record names it.
         api: Where its own API is, to ask for what was missed; empty: nothing is asked.
         api_scheme: How that API is told who asks.
     """
@@ -115,6 +116,7 @@ class Sender:
     methods: frozenset[str] = frozenset({"POST"})
     success: int = 202
     api: str = ""
+    simulated: str = ""
     api_scheme: Scheme = BY_TOKEN
 
     @property

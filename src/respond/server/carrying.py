@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
 
 from respond.adapters.prompt.nobody_there import ServedPrompt
 from respond.adapters.store.run_lock import RunLocks
 from respond.core.approval import Request, Standing, able
 from respond.core.events import Actor, Event, Kind, Strength
-from respond.core.fold import RunState, RunStatus
+from respond.core.fold import RunState
+from respond.core.recorded import AskKind, Parked, data_of
 from respond.core.runbook import Runbook
-from respond.engine.telling import tell
+from respond.engine.telling import tell, tell_of_a_request
 from respond.errors import (
     JournalBrokenError,
     JournalUnusableError,
@@ -28,23 +30,38 @@ from respond.errors import (
 from respond.people.answers import Entry, asked_now
 from respond.server.board import Board
 from respond.server.due import is_ours
-from respond.wiring.session import Session, tell_of_a_request
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
+    from respond.engine.engine import Engine
     from respond.engine.run import LiveRun
     from respond.engine.stopping import Stop
+    from respond.ports import Clock, Prompt
 
-__all__ = ["Carrier"]
+__all__ = ["Carried", "Carrier"]
 
 _TELLERS: Final = 2
 """Notices that are sent at the same time."""
 
-_FOR_PEOPLE: Final = ("inputs", "question", "task")
+_FOR_PEOPLE: Final = (AskKind.INPUTS, AskKind.QUESTION, AskKind.TASK)
 """What a run waits for that people are told of here; of an approval they are told when asked."""
 
 _LOOK_FOR_STOP_S: Final = 0.5
+
+
+class Carried(Protocol):
+    """What one advance of a run is made with."""
+
+    run: str
+    clock: Clock
+    locks: Path
+    prompt: Prompt
+    asked: Callable[[LiveRun, Request, tuple[str, ...]], None] | None
+
+    def engine(self, runbook: Runbook) -> Engine: ...
+
+    def close(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -58,7 +75,7 @@ class Carrier:
 
     entry: Entry
     board: Board
-    open_session: Callable[[RunState, Runbook], Session]
+    open_session: Callable[[RunState, Runbook], Carried]
     load_runbook: Callable[[str], Runbook]
     log: FilteringBoundLogger
     _stopped: bool = field(default=False, init=False)
@@ -74,7 +91,7 @@ class Carrier:
         if state is None or self._stopped:
             return
         try:
-            runbook = self.load_runbook(str(state.proposed["runbook"]))
+            runbook = self.load_runbook(state.proposed.runbook)
             session = self.open_session(state, runbook)
         except RespondError as error:
             self._say(run, "run.not-ready", error)
@@ -96,7 +113,7 @@ class Carrier:
             session.close()
         self._tell_who_is_needed(run)
 
-    def _advance(self, session: Session, runbook: Runbook) -> None:
+    def _advance(self, session: Carried, runbook: Runbook) -> None:
         engine = session.engine(runbook)
         if isinstance(session.prompt, ServedPrompt):
             session.prompt.state = lambda: engine.state
@@ -120,14 +137,10 @@ class Carrier:
 
     def _record(self, state: RunState, error: RespondError) -> None:
         """Record why a run could not be looked at; once, until something else happens to it."""
-        if state.parked.get("why") == error.what:
+        if state.parked.why == error.what:
             return
-        told = {
-            "why": error.what,
-            "reason": error.why,
-            "do": error.do,
-            "exit": int(error.exit_code),
-        }
+        code = error.exit_code
+        told = data_of(Parked, why=error.what, reason=error.why, do=error.do, exit=code)
         machine = Actor("respond", Strength.MACHINE)
         self.entry.journal.append(Event(Kind.PARKED, state.id, "", machine, told))
 
@@ -143,9 +156,7 @@ class Carrier:
     def _tell_who_is_needed(self, run: str) -> None:
         """A run that waits for an input, an answer or somebody's hands says so, once for each."""
         state = self.board.state(run)
-        asks = state.parked.get("asks", {}) if state is not None else {}
-        waits = state is not None and state.status is RunStatus.PARKED
-        if state is not None and waits and asks.get("kind") in _FOR_PEOPLE and not self._stopped:
+        if state is not None and state.asks.kind in _FOR_PEOPLE and not self._stopped:
             self._telling.submit(self._tell, state, None)
 
     def _asked(self, live: LiveRun, request: Request, persons: tuple[str, ...]) -> None:
@@ -158,7 +169,7 @@ class Carrier:
 
     def _tell(self, state: RunState, request: Request | None) -> None:
         try:
-            runbook = self.load_runbook(str(state.proposed["runbook"]))
+            runbook = self.load_runbook(state.proposed.runbook)
             session = self.open_session(state, runbook)
         except RespondError as error:
             self._say(state.id, "notice.failed", error)
@@ -171,7 +182,7 @@ class Carrier:
             else:
                 people = self.entry.people
                 deciding = tuple(p.id for p in people.persons if people.approver in p.roles)
-                about = f"waits:{str(state.parked['asks']['id'])[:16]}"
+                about = f"waits:{state.parked.asks.id[:16]}"
                 told = tell(engine, about, "person-needed", deciding)
             if not told:
                 self.log.warning("notice.reached-nobody", run=state.id, do="tell them yourself")

@@ -17,9 +17,9 @@ from respond.audit.verify import HEARTBEAT, SERVER_STOPPED
 from respond.core.approval import Standing
 from respond.core.fold import RunState, RunStatus
 from respond.errors import RespondError
+from respond.intake.intake import Intake
 from respond.people.answers import Entry, asked_now
 from respond.server.due import Pace, is_ours
-from respond.server.intake import Intake
 from respond.server.workers import Workers
 
 if TYPE_CHECKING:

@@ -6,12 +6,13 @@ or for a system that did not answer comes again by itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from respond.core.approval import Standing
 from respond.core.fold import RunState, RunStatus
+from respond.core.recorded import AskKind
 from respond.engine.other_people import has_news
 from respond.errors import ExitCode
 
@@ -44,17 +45,16 @@ def due_s(state: RunState, standing: Standing | None, tried: int) -> int | None:
         return 0
     if standing in (Standing.AGREED, Standing.DENIED):
         return 0
-    asks: Mapping[str, Any] = state.parked.get("asks", {})
-    match asks.get("kind"):
-        case "approval":
+    match state.asks.kind:
+        case AskKind.APPROVAL:
             return 0 if standing is Standing.EXPIRED else None
-        case "task" if asks.get("watched"):
+        case AskKind.TASK if state.asks.watched:
             return _nth(_WATCH_S, tried)
-        case str():
-            return 0 if asks.get("question") == "AskAgain" and has_news(state) else None
-        case _:
+        case AskKind.QUESTION | AskKind.TASK | AskKind.INPUTS:
+            return 0 if state.asks.question == "AskAgain" and has_news(state) else None
+        case AskKind.NOTHING:
             pass
-    if state.parked.get("exit") == ExitCode.PARKED:
+    if state.parked.exit == ExitCode.PARKED:
         return _WAIT_S
     return _nth(_TROUBLE_S, tried)
 
@@ -102,8 +102,8 @@ def _mark(state: RunState) -> tuple[object, ...]:
     """What a run has come to; when an advance leaves it as it was, nothing came of it."""
     return (
         state.status,
-        state.parked.get("why"),
-        state.parked.get("asks", {}).get("id"),
+        state.parked.why,
+        state.parked.asks.id,
         len(state.requests),
         len(state.votes),
         len(state.answers),

@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from respond.adapters.store.sealing import describe_secret
 from respond.core.approval import Standing, Verdict, outsider
 from respond.core.fold import IllegalEventError, RunState, RunStatus
+from respond.core.recorded import WentAlone
 from respond.core.runbook import Runbook
 from respond.errors import ExitCode, NotReadyError, RefusedByPersonError, RespondError, UsageError
 from respond.formats.faults import FormatFault, FormatFaults
@@ -273,9 +274,9 @@ class _Pages:
 
     def _is_hidden(self, state: RunState, person: str) -> bool:
         """Whether the incident is about this person, or they are under suspicion in it."""
-        people = self.entry.people.suspecting(state.suspects)
+        people = self.entry.people.suspecting(state.proposed.suspects)
         found = next((each for each in people.persons if each.id == person), None)
-        subject = str(state.proposed.get("subject", ""))
+        subject = state.proposed.subject
         return bool(outsider(found, person, subject, people))
 
     def _visible(self, visitor: Visitor) -> list[RunState]:
@@ -310,7 +311,7 @@ class _Pages:
             open=[self._row(state) for state in is_open[:_RUNS_MAX]],
             over=[self._row(state) for state in over[:_RUNS_MAX]],
             more=max(0, len(is_open) - _RUNS_MAX) + max(0, len(over) - _RUNS_MAX),
-            unreviewed=[self._alone(s) for s in states if s.alone and not s.reviewed],
+            unreviewed=[self._alone(s, s.alone) for s in states if s.alone and not s.reviewed],
             came_in=list(self._came_in(states)),
             version=version,
             says=f"{len(is_open)} open",
@@ -319,27 +320,27 @@ class _Pages:
     def _row(self, state: RunState) -> dict[str, Any]:
         stands, tone = in_one_line(state, self.entry)
         since = since_of(state)
-        event = state.proposed.get("event")
-        about = event.get("title", "") if isinstance(event, Mapping) else ""
+        event = state.proposed.event
+        about = event.title if event is not None else ""
         return {
             "id": word(state.id),
             "href": f"/runs/{state.id}",
             "runbook": word(runbook_of(state)),
             "mode": mode_word(mode_of(state)),
-            "about": said(about or state.proposed.get("reason", ""), limit=120),
+            "about": said(about or state.proposed.reason, limit=120),
             "stands": stands,
             "tone": tone,
             "when": f"{'ended' if state.status is RunStatus.ENDED else 'since'} {day_text(since)}",
-            "weak": isinstance(event, Mapping) and bool(event.get("weak")),
+            "weak": event is not None and event.weak,
         }
 
-    def _alone(self, state: RunState) -> dict[str, str]:
+    def _alone(self, state: RunState, alone: WentAlone) -> dict[str, str]:
         return {
             "id": word(state.id),
             "href": f"/runs/{state.id}",
-            "by": word(state.alone["by"]),
-            "at": day_text(str(state.alone["at"])),
-            "reason": said(state.alone.get("reason", "")),
+            "by": word(alone.by),
+            "at": day_text(alone.at),
+            "reason": said(alone.reason),
         }
 
     def _came_in(self, states: Sequence[RunState]) -> Iterator[dict[str, Any]]:

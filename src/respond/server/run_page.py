@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
 from respond.core.approval import Request, Standing, Verdict, able, refusal
 from respond.core.events import Actor, Record, Strength
 from respond.core.fold import RunState, RunStatus, WriteStatus
 from respond.core.outcome import Item, Known, Outcome, outcome_of
 from respond.core.plan import Plan, PlannedWrite, digest_of, short_digest
+from respond.core.recorded import AskKind, OutsideEvent
 from respond.core.script import Effect, PersonRecord
 from respond.core.shapes import encode
 from respond.core.showable import hidden_character, showable_host
@@ -323,7 +324,7 @@ def run_page(one: OneRun, viewer: Actor, entry: Entry, anchor: str) -> RunPage:
         entry: For people, time, and what a request has come to.
         anchor: Where the journal ends now.
     """
-    state, plan = one.state, one.state.plan
+    state, plan, event = one.state, one.state.plan, one.state.proposed.event
     outcome = outcome_of(state)
     request = asked_now(state)
     stands, tone = in_one_line(state, entry)
@@ -331,7 +332,7 @@ def run_page(one: OneRun, viewer: Actor, entry: Entry, anchor: str) -> RunPage:
     return RunPage(
         id=word(state.id),
         runbook=word(runbook_of(state)),
-        title=said(state.proposed.get("title", "")),
+        title=said(state.proposed.title),
         mode=mode_word(mode_of(state)),
         status=state.status.value,
         stands=stands,
@@ -339,12 +340,12 @@ def run_page(one: OneRun, viewer: Actor, entry: Entry, anchor: str) -> RunPage:
         since=day_text(since_of(state)),
         began=day_text(state.proposed_at),
         operator=word(state.operator),
-        subject=said(state.proposed.get("subject", "")),
-        incident=said(state.proposed.get("incident", "")),
-        reason=said(state.proposed.get("reason", ""), limit=_LONG),
-        came_in=_came_in(state.proposed.get("event"), state.proposed_at),
-        joined=tuple(_joined(state)),
-        notes=tuple(said(note) for note in state.proposed.get("notes", ())),
+        subject=said(state.proposed.subject),
+        incident=said(state.proposed.incident),
+        reason=said(state.proposed.reason, limit=_LONG),
+        came_in=_came_in(event, state.proposed_at) if event is not None else None,
+        joined=tuple(_came_in(each.event, each.recorded_at) for each in state.joined),
+        notes=tuple(said(note) for note in state.proposed.notes),
         plan=_plan(state, plan) if plan is not None else None,
         losses=losses,
         lost=_lost(losses),
@@ -377,7 +378,7 @@ def since_of(state: RunState) -> str:
         case RunStatus.ENDED:
             return state.ended_at
         case RunStatus.PARKED:
-            return str(state.parked.get("at", ""))
+            return state.parked.at
         case RunStatus.RUNNING:
             return state.started_at
         case RunStatus.PLANNED:
@@ -407,7 +408,7 @@ def in_one_line(state: RunState, entry: Entry) -> tuple[str, str]:
         case RunStatus.RUNNING:
             return _now(state) or "running", ""
         case RunStatus.PARKED:
-            reason = said(state.parked.get("reason", ""))
+            reason = said(state.parked.reason)
             return status_text(state) + (f" ({reason})" if reason else ""), "care"
         case RunStatus.PLANNED:
             return "planned, not started", ""
@@ -418,7 +419,7 @@ def in_one_line(state: RunState, entry: Entry) -> tuple[str, str]:
 def _went_well(state: RunState) -> bool:
     """All was done, and where harm was to be stopped, that is proved."""
     contained = outcome_of(state).containment
-    return state.ended["exit"] == 0 and (not contained.planned or bool(contained.proved_at))
+    return state.ended_well and (not contained.planned or bool(contained.proved_at))
 
 
 def _approval_line(state: RunState, request: Request, entry: Entry) -> tuple[str, str]:
@@ -452,48 +453,38 @@ def _now(state: RunState) -> str:
 def _go_on(state: RunState) -> str:
     if state.status is RunStatus.ENDED:
         return ""
-    do = said(state.parked.get("do", "")) if state.status is RunStatus.PARKED else ""
+    do = said(state.parked.do) if state.status is RunStatus.PARKED else ""
     return do or f"respond resume {word(state.id)}"
 
 
 def _alone(state: RunState) -> str:
     if not state.alone:
         return ""
-    who, reason = word(state.alone["by"]), said(state.alone.get("reason", ""), limit=_LONG)
-    return f"{who} went alone at {day_text(str(state.alone['at']))}: {reason}"
+    who, reason = word(state.alone.by), said(state.alone.reason, limit=_LONG)
+    return f"{who} went alone at {day_text(state.alone.at)}: {reason}"
 
 
 def _reviewed(state: RunState) -> str:
     if not state.reviewed:
         return ""
-    words = said(state.reviewed.get("words", ""), limit=_LONG)
-    return f"{word(state.reviewed['by'])}, {day_text(str(state.reviewed['at']))}: {words}"
+    words = said(state.reviewed.words, limit=_LONG)
+    return f"{word(state.reviewed.by)}, {day_text(state.reviewed.at)}: {words}"
 
 
 # --- what came in -------------------------------------------------------------------------------
 
 
-def _came_in(event: Any, recorded_at: str) -> CameIn | None:
-    if not isinstance(event, Mapping):
-        return None
+def _came_in(event: OutsideEvent, recorded_at: str) -> CameIn:
     return CameIn(
-        at=day_text(str(event.get("at", "") or recorded_at)),
-        source=word(event.get("source", "")),
-        sender=word(event.get("sender", "")),
-        type=word(event.get("type", "")),
-        title=said(event.get("title", "")),
-        about=said(event.get("about", "")),
-        url=said(event.get("url", "")),
-        weak=bool(event.get("weak")),
+        at=day_text(event.at or recorded_at),
+        source=word(event.source),
+        sender=word(event.sender),
+        type=word(event.type),
+        title=said(event.title),
+        about=said(event.about),
+        url=said(event.url),
+        weak=event.weak,
     )
-
-
-def _joined(state: RunState) -> Iterator[CameIn]:
-    for each in state.joined:
-        event = each.get("event", each)
-        made = _came_in(event, str(each.get("recorded_at", "")))
-        if made is not None:
-            yield made
 
 
 # --- the plan -----------------------------------------------------------------------------------
@@ -691,27 +682,25 @@ def _name(person: PersonRecord) -> str:
 
 def asked_of(state: RunState) -> Asks | None:
     """What the run is parked with for a person; None when it waits for nobody, or for a yes."""
-    asks = state.parked.get("asks") if state.status is RunStatus.PARKED else None
-    if not isinstance(asks, Mapping) or asks.get("kind") not in {"question", "task", "inputs"}:
+    asks = state.asks
+    if asks.kind in (AskKind.NOTHING, AskKind.APPROVAL):
         return None
-    link = str(asks.get("link", ""))
-    safe = link if _is_link(link) else ""
-    answer = state.answers.get(str(asks.get("id", "")))
-    who = answer["by"] if answer is not None else None
+    safe = asks.link if _is_link(asks.link) else ""
+    answer = state.answers.get(asks.id)
     return Asks(
-        kind=str(asks["kind"]),
-        id=str(asks.get("id", "")),
-        title=said(asks.get("title", "")),
-        lines=tuple(said(each, limit=_LONG) for each in asks.get("lines", ())),
-        words=tuple(map(str, asks.get("words", ()))),
+        kind=asks.kind.value,
+        id=asks.id,
+        title=said(asks.title),
+        lines=tuple(said(each, limit=_LONG) for each in asks.lines),
+        words=tuple(asks.words),
         link=safe,
         host=_host(safe),
-        look_for=said(asks.get("look_for", ""), limit=_LONG),
-        avoid=tuple(said(each) for each in asks.get("avoid", ())),
-        watched=bool(asks.get("watched")),
-        keep=bool(asks.get("keep")),
-        names=tuple(map(str, asks.get("names", ()))),
-        answered=word(who.id) if isinstance(who, Actor) else "",
+        look_for=said(asks.look_for, limit=_LONG),
+        avoid=tuple(map(said, asks.avoid)),
+        watched=asks.watched,
+        keep=asks.keep,
+        names=tuple(asks.names),
+        answered=word(answer.by.id) if answer is not None else "",
     )
 
 

@@ -7,7 +7,7 @@ holds a table of vendors. ``respond.systems`` has the one list of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from respond.core.script import Call, Paging, Reply
 from respond.core.showable import showable
-from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError, RespondError
+from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
 
 __all__ = [
     "EVERY_SURFACE",
@@ -35,13 +35,13 @@ __all__ = [
     "Right",
     "Scheme",
     "SentAs",
+    "Trouble",
     "Vendor",
     "Verdict",
     "Waits",
     "differs",
     "kind_of",
     "record_at",
-    "short",
     "text_in",
     "tried",
 ]
@@ -307,15 +307,10 @@ def tried(opened: Probing, right: Right) -> Right:
         opened.fetch(ask.surface, *ask.path, query=ask.query)
     except RefusedBySystemError as error:
         allowed = Allowed.NO if error.code in _NO else Allowed.UNTRIED
-        return replace(right, allowed=allowed, why=short(error))
+        return replace(right, allowed=allowed, why=error.sentence)
     except (NoAnswerError, NotReadyError) as error:
-        return replace(right, why=short(error))
+        return replace(right, why=error.sentence)
     return replace(right, allowed=Allowed.YES)
-
-
-def short(error: RespondError) -> str:
-    """What happened and why, in a line."""
-    return f"{error.what}: {error.why}" if error.why else error.what
 
 
 def record_at(value: Any, *path: str) -> Mapping[str, Any]:
@@ -337,6 +332,22 @@ def differs(what: str, configured: str, seen: str, key: str, name: str) -> tuple
     if not configured or not seen or configured == seen:
         return ()
     return (f"{what} is {seen}, and respond.toml says {configured} ({key} of {name})",)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something wrong at the vendor's end.
+
+    Attributes:
+        id: Stable, such as ``switched-off``.
+        why: Why it matters.
+        do: What to do about it.
+    """
+
+    id: str
+    what: str
+    why: str
+    do: str
 
 
 # --- the record -----------------------------------------------------------------------------------
@@ -395,6 +406,7 @@ class Vendor:
         further: Further credentials by name, and what each is for.
         probes: How a credential is tried, by its name (empty: the main one); a text says why it
             cannot be.
+        webhooks: Looks whether the vendor still sends webhooks to these sources of ours.
         ready_by_itself: Its credential need not be there before the first step.
         discovery: Module with ``DISCOVERY``, what its accounts may offer, where no reference says.
         spares_own: Its actions are told keyed digests of the credentials that we work with, so
@@ -429,6 +441,7 @@ class Vendor:
     variants: Mapping[str, Mapping[str, Scheme]] = _nothing()
     further: Mapping[str, str] = _nothing()
     probes: Mapping[str, Probe | str] = _nothing()
+    webhooks: Callable[[Probing, Sequence[str]], Iterator[Trouble]] | None = None
     ready_by_itself: bool = False
     discovery: str = ""
     spares_own: bool = False

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from respond.company.crash_points import Killed, Moments
+from respond.core.recorded import Parked
 from respond.errors import ExitCode
 from respond.testing.runbook_kit import Stage
 
@@ -65,7 +66,7 @@ class Ran:
     tally: Counter[tuple[str, str]]
     changed: list[str]
     by_person: set[tuple[str, str]]
-    parked: Mapping[str, Any] = field(default_factory=dict)
+    parked: Parked = field(default_factory=Parked)
 
     @property
     def died(self) -> list[str]:
@@ -106,7 +107,7 @@ def crash_and_resume(
             stage.tally(),
             changed_in(stage),
             {(e["system"], e["kind"]) for e in effects if e["detail"].get("by") == "person"},
-            stage.state.parked if stage.state is not None else {},
+            stage.state.parked if stage.state is not None else Parked(),
         )
 
 
@@ -144,9 +145,9 @@ def _without(thing: Any) -> Any:
 def wrong_with(ran: Ran, base: Ran) -> str:
     """What is wrong with a crashed and resumed run, next to an undisturbed one; or nothing."""
     if ran.code is ExitCode.UNKNOWN:
-        return "" if all(ran.parked.get(k) for k in ("why", "reason", "do")) else "no evidence"
+        return "" if all((ran.parked.why, ran.parked.reason, ran.parked.do)) else "no evidence"
     if ran.code is not base.code:
-        return f"exit {int(ran.code)} instead of {int(base.code)}: {ran.parked.get('why', '')}"
+        return f"exit {int(ran.code)} instead of {int(base.code)}: {ran.parked.why}"
     if base.tally - ran.tally:
         return f"did not happen: {dict(base.tally - ran.tally)}"
     if ran.changed != base.changed:

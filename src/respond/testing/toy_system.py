@@ -444,11 +444,13 @@ class Says:
         return given[min(n, len(given) - 1)]
 
 
-def runbook_of(steps: str, *, name: str = "boxes", top: str = "") -> Runbook:
+def runbook_of(
+    steps: str, *, name: str = "boxes", top: str = "", actions: Mapping[str, type] = ACTIONS
+) -> Runbook:
     """A runbook with these steps (YAML, indented by two)."""
     head = f"runbook: {name}\ntitle: Boxes\nsummary: Boxes.\nowner: a@example.com\n"
     text = f"{head}reviewed: '2026-11-23'\n{top}steps:\n{steps}\n"
-    return load(text.encode(), name=f"{name}.yaml", actions=ACTIONS)
+    return load(text.encode(), name=f"{name}.yaml", actions=actions)
 
 
 @dataclass(slots=True)

@@ -90,8 +90,8 @@ def _asked(
     pairs = (
         ("What", _what(plan, request)),
         ("Began by", f"{word(request.initiator)}, {day_text(state.proposed_at)}"),
-        ("Reason", said(state.proposed.get("reason", ""), limit=_LONG)),
-        ("Incident", said(state.proposed.get("incident", ""))),
+        ("Reason", said(state.proposed.reason, limit=_LONG)),
+        ("Incident", said(state.proposed.incident)),
         ("About", said(request.subject)),
         ("Wanted", people + (f" with the role {roles}" if roles else "")),
         ("Open until", at_text(request.expires_ms)),

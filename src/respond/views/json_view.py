@@ -75,7 +75,7 @@ def _step(step: PlannedStep, numbers: list[int]) -> dict[str, Any]:
         "arguments": encode(step.arguments),
         "findings": list(step.findings),
         "known_after": list(step.late_on),
-        "approve": step.approve,
+        "approve": encode(step.approve),
         "writes": [_write(write) for write in step.writes],
     }
 
@@ -149,8 +149,8 @@ def state_json(state: RunState, head: Head | None = None) -> dict[str, Any]:
         "planned_at": state.planned_at,
         "started_at": state.started_at,
         "ended_at": state.ended_at,
-        "exit": state.ended.get("exit") if state.ended else None,
-        "says": str(state.ended.get("say", "")) if state.ended else "",
+        "exit": state.ended.exit if state.ended_at else None,
+        "says": state.ended.say,
         "parked": _parked(state),
         "plan_digest": state.plan.digest if state.plan is not None else "",
         "questions": state.questions,
@@ -167,7 +167,7 @@ def state_json(state: RunState, head: Head | None = None) -> dict[str, Any]:
                 "writes": [
                     {
                         "seq": write.seq,
-                        "says": write.write.get("says", ""),
+                        "says": write.write.says,
                         "status": write.status.value,
                         "by": write.by,
                         "at": write.at,
@@ -186,7 +186,8 @@ def state_json(state: RunState, head: Head | None = None) -> dict[str, Any]:
 def _parked(state: RunState) -> dict[str, str] | None:
     if state.status.value != "parked":
         return None
-    return {name: str(state.parked.get(name, "")) for name in ("why", "reason", "do", "step")}
+    parked = state.parked
+    return {"why": parked.why, "reason": parked.reason, "do": parked.do, "step": parked.step}
 
 
 def record_json(record: Record) -> dict[str, Any]:

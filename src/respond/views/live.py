@@ -13,8 +13,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TextIO
 
+from respond.core import recorded
 from respond.core.events import Kind, Record
 from respond.core.plan import short_digest
+from respond.core.questions import Decision
+from respond.core.recorded import (
+    As,
+    Conclusion,
+    Confirmed,
+    Content,
+    Ended,
+    Settled,
+    WriteStatus,
+    content_of,
+)
 from respond.core.script import Proof
 from respond.core.showable import showable
 from respond.errors import ExitCode, NotReadyError
@@ -38,7 +50,7 @@ _TIME: Final = 10
 _STATUS: Final = 10
 _CLEAR: Final = "\r\x1b[K"
 _SECRET_MAX: Final = 20_000
-_TROUBLE: Final = frozenset({"failed", "not-seen", "left-open"})
+_TROUBLE: Final = frozenset({As.FAILED, As.NOT_SEEN, As.LEFT_OPEN})
 
 
 class Lines:
@@ -141,28 +153,25 @@ class Memory:
 
     def take(self, record: Record) -> None:
         """Remember what a later line may need."""
-        data, kind = record.event.data, record.event.kind
         if record.boot != self.boot:
             self.begun.clear()
             self.boot, self.looking_since = record.boot, record.mono_ms
-        if kind is Kind.INTENT:
-            self.says[record.seq] = str(data["write"]["says"])
-            if data["write"].get("proof") == Proof.BLIND.value:
-                self.blind.add(record.event.step)
-        if kind in {Kind.OUTCOME, Kind.RECONCILED, Kind.UNKNOWN}:
-            self.begun[record.event.step] = record.mono_ms
-        if kind is Kind.TAKEN or data.get("decision") == "other-order":
-            self.looking_since = record.mono_ms
-        if kind is Kind.PROPOSED:
-            self.runbook = str(data.get("runbook", ""))
-        if kind is Kind.PLANNED:
-            self.runbook = str(data["plan"].get("runbook", "")) or self.runbook
-            self.looked_ms = record.mono_ms - self.looking_since
-
-    def of(self, record: Record) -> str:
-        """What the write of this record is called."""
-        seq = record.event.data.get("intent", record.seq)
-        return self.says.get(seq) or record.event.step
+        match content_of(record.event):
+            case recorded.Intended(write=write):
+                self.says[record.seq] = write.says
+                if write.proof is Proof.BLIND:
+                    self.blind.add(record.event.step)
+            case Settled():
+                self.begun[record.event.step] = record.mono_ms
+            case recorded.Taken() | Confirmed(decision=Decision.OTHER_ORDER):
+                self.looking_since = record.mono_ms
+            case recorded.Proposed(runbook=runbook):
+                self.runbook = runbook
+            case recorded.Planned(plan=plan):
+                self.runbook = plan.runbook or self.runbook
+                self.looked_ms = record.mono_ms - self.looking_since
+            case _:
+                pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,102 +201,100 @@ def record_lines(
 
 def record_told(record: Record, memory: Memory) -> Iterator[Told]:
     """The record in words, safe to show, without its time."""
-    match record.event.kind:
-        case Kind.INTENT | Kind.OUTCOME | Kind.UNKNOWN | Kind.RECONCILED:
-            yield _written(record, memory)
-        case Kind.OBSERVED:
-            yield from _observed(record, memory)
-        case _:
-            yield from _decided(record)
+    match content_of(record.event):
+        case recorded.Intended(write=write):
+            hands = "by hand" if write.hands == "person" else "sending"
+            yield Told(hands, said(write.says), Tone.FAINT)
+        case Settled() as content:
+            says = memory.says.get(content.intent) or record.event.step
+            yield _settled(record, content, said(says))
+        case Conclusion() as content:
+            yield from _observed(record, content, memory)
+        case content:
+            yield from _decided(record, content)
 
 
-def _decided(record: Record) -> Iterator[Told]:
-    data, kind = record.event.data, record.event.kind
-    who = word(record.event.actor.id)
-    match kind:
-        case Kind.TAKEN if int(data.get("epoch", 1)) > 1:
-            yield Told("resumed", f"engine {int(data['epoch'])} goes on")
-        case Kind.PLANNED:
-            yield Told("planned", f"plan {short_digest(str(data['digest']))}", Tone.FAINT)
-        case Kind.CONFIRMED:
-            yield Told("decided", f"{who}: {_confirmed(data)}")
-        case Kind.PARKED:
-            yield Told("PARKED", said(data.get("why", "")), Tone.CARE)
-            if data.get("do"):
-                yield Told("", f"go on with: {said(data['do'])}")
-        case Kind.ENDED:
-            yield _ended(data)
-        case Kind.NOTICE:
-            yield Told("told", said(data.get("says", "")) or word(record.event.step))
-        case Kind.APPROVED | Kind.DENIED | Kind.BREAK_GLASS:
+def _decided(record: Record, content: Content) -> Iterator[Told]:
+    kind, who = record.event.kind, word(record.event.actor.id)
+    match content:
+        case recorded.Taken(epoch=epoch) if epoch > 1:
+            yield Told("resumed", f"engine {epoch} goes on")
+        case recorded.Planned(digest=digest):
+            yield Told("planned", f"plan {short_digest(digest)}", Tone.FAINT)
+        case Confirmed():
+            yield Told("decided", f"{who}: {_confirmed(content)}")
+        case recorded.Parked(why=why, do=do):
+            yield Told("PARKED", said(why), Tone.CARE)
+            if do:
+                yield Told("", f"go on with: {said(do)}")
+        case Ended():
+            yield _ended(content)
+        case recorded.Noticed(says=says):
+            yield Told("told", said(says) or word(record.event.step))
+        case recorded.Voted() | recorded.WentAlone():
             yield Told("decided", f"{who}: {kind.value}", Tone.CARE)
-        case Kind.UNDO_ASKED | Kind.UNDO_DONE | Kind.UNDO_FAILED:
+        case recorded.UndoAsked() | recorded.UndoEnded():
             tone = Tone.DANGER if kind is Kind.UNDO_FAILED else None
             yield Told(kind.value.replace("-", " "), word(record.event.step), tone)
         case _:
             return
 
 
-def _written(record: Record, memory: Memory) -> Told:
-    data = record.event.data
-    says, why = said(memory.of(record)), said(data.get("why", ""))
+def _settled(record: Record, content: Settled, says: str) -> Told:
+    is_done, why = content.how is WriteStatus.DONE, said(content.why)
     match record.event.kind:
-        case Kind.INTENT:
-            hands = "by hand" if data["write"]["hands"] == "person" else "sending"
-            return Told(hands, says, Tone.FAINT)
         case Kind.UNKNOWN:
             return Told("NO ANSWER", f"{says}: {why}", Tone.CARE)
         case Kind.RECONCILED:
-            return Told("happened" if data["how"] == "done" else "not done", f"{says}: {why}")
-        case _ if data["how"] != "done":
+            return Told("happened" if is_done else "not done", f"{says}: {why}")
+        case _ if not is_done:
             return Told("REFUSED", f"{says}: {why}", Tone.CARE)
-        case _ if data.get("word"):
+        case _ if content.word:
             return Told("word", f"{word(record.event.actor.id)} says that it is done: {says}")
         case _:
             return Told("done", says)
 
 
-def _confirmed(data: Mapping[str, Any]) -> str:
-    decision = word(data.get("decision", ""))
-    typed = f" (typed: {said(data['typed'])})" if data.get("typed") else ""
-    scope = f" to the {word(data['scope'])}" if data.get("scope") else ""
-    return f"{decision}{scope}{typed}"
+def _confirmed(content: Confirmed) -> str:
+    typed = f" (typed: {said(content.typed)})" if content.typed else ""
+    scope = f" to the {content.scope.value}" if content.scope.value else ""
+    return f"{content.decision.value}{scope}{typed}"
 
 
-def _observed(record: Record, memory: Memory) -> Iterator[Told]:
-    data, step = record.event.data, record.event.step
-    title = said(data.get("title") or step)
-    says, why = said(data.get("says", "")), said(data.get("why", ""))
+def _observed(record: Record, content: Conclusion, memory: Memory) -> Iterator[Told]:
+    step = record.event.step
+    title = said(content.title or step)
+    says, why = said(content.says), said(content.why)
     behind = f": {says}" if says else ""
-    match data["how"]:
-        case "done" if step in memory.blind:
+    match content.how:
+        case As.DONE if step in memory.blind:
             yield Told("answered", f"{title}, nobody can look{behind}")
-        case "done" if not data.get("proved", True):
+        case As.DONE if not content.proved:
             yield Told("UNPROVED", f"{title}{behind}", Tone.CARE)
-        case "done" if step in memory.begun:
+        case As.DONE if step in memory.begun:
             seconds = (record.mono_ms - memory.begun[step]) / 1000
             yield Told("PROVED", f"{title}, seen after {seconds:.1f} s{behind}", Tone.GOOD)
-        case "done":
+        case As.DONE:
             yield Told("looked", f"{title}{behind}")
-        case "unchanged":
+        case As.UNCHANGED:
             yield Told("already so", f"{title}{behind}")
-        case "your-word":
+        case As.YOUR_WORD:
             yield Told("YOUR WORD", f"{title}{behind}")
-        case "skipped":
+        case As.SKIPPED:
             yield Told("skipped", f"{title}: {why or says}", Tone.FAINT)
-        case "left-open":
+        case As.LEFT_OPEN:
             yield Told("LEFT OPEN", f"{title}: {why or says}", Tone.CARE)
-        case "not-seen":
+        case As.NOT_SEEN:
             yield Told("NOT SEEN", f"{title}: {why or says}", Tone.DANGER)
-        case how:
-            yield Told(word(how).upper(), f"{title}: {why or says}", Tone.DANGER)
-    for finding in data.get("findings", ()):
+        case As.FAILED:
+            yield Told("FAILED", f"{title}: {why or says}", Tone.DANGER)
+    for finding in content.findings:
         yield Told("FINDING", said(finding), Tone.CARE)
 
 
-def _ended(data: Mapping[str, Any]) -> Told:
-    code = ExitCode(data["exit"])
-    say = f": {said(data['say'])}" if data.get("say") else ""
+def _ended(content: Ended) -> Told:
+    code = content.exit
+    say = f": {said(content.say)}" if content.say else ""
     tone = Tone.GOOD if code is ExitCode.DONE else Tone.CARE
     return Told("ended", f"{int(code)}, {EXIT_MEANS[code]}{say}", tone)
 
@@ -406,15 +413,18 @@ class QuietProgress(LiveProgress):
         super().__init__(lines or Lines(None, live=False), mode=mode, style=style, runbook=runbook)
 
     def _tell(self, record: Record) -> list[str]:
-        data = record.event.data
-        matters = (
-            record.event.kind in {Kind.UNKNOWN, Kind.PARKED, Kind.ENDED, Kind.UNDO_FAILED}
-            or (record.event.kind is Kind.OUTCOME and data["how"] != "done")
-            or (
-                record.event.kind is Kind.OBSERVED
-                and (data["how"] in _TROUBLE or bool(data.get("findings")))
-            )
-        )
+        match content_of(record.event):
+            case recorded.Parked() | Ended():
+                matters = True
+            case recorded.UndoEnded():
+                matters = record.event.kind is Kind.UNDO_FAILED
+            case Settled(how=how):
+                bad = record.event.kind is Kind.OUTCOME and how is not WriteStatus.DONE
+                matters = bad or record.event.kind is Kind.UNKNOWN
+            case Conclusion(how=how, findings=findings):
+                matters = how in _TROUBLE or bool(findings)
+            case _:
+                matters = False
         return super()._tell(record) if matters else []
 
     def say(self, text: str) -> None:

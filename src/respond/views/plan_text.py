@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from respond.core.fold import RunState
-from respond.core.plan import Plan, PlannedStep, PlannedWrite, StepPlan, short_digest
+from respond.core.plan import OthersAgree, Plan, PlannedStep, PlannedWrite, StepPlan, short_digest
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Proof
 from respond.ports import Head
@@ -108,14 +108,14 @@ def others_needed(plan: Plan) -> tuple[str, ...]:
     return tuple(
         f"{_who_agrees(step.approve)}, before {_title(step)}"
         for step in plan.steps
-        if isinstance(step.approve, Mapping) and step.state not in (StepPlan.NOTHING, *_OPTIONAL)
+        if step.approve and step.state not in (StepPlan.NOTHING, *_OPTIONAL)
     )
 
 
-def _who_agrees(approve: Mapping[str, Any]) -> str:
-    count, roles = int(approve["count"]), " and ".join(word(role) for role in approve["roles"])
+def _who_agrees(approve: OthersAgree) -> str:
+    count, roles = approve.count, " and ".join(map(word, approve.roles))
     people = f"{count} {'person' if count == 1 else 'people'}" + (f" with {roles}" if roles else "")
-    return f"{people}, or your own key" if approve["or_signed"] else people
+    return f"{people}, or your own key" if approve.or_signed else people
 
 
 def _title(step: PlannedStep) -> str:

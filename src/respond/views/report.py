@@ -10,6 +10,8 @@ from respond.core.events import Kind, Record
 from respond.core.fold import RunState, WriteStatus
 from respond.core.outcome import Known, Outcome, outcome_of
 from respond.core.plan import short_digest
+from respond.core.recorded import As, Confirmed, content_of
+from respond.core.script import Effect, Proof
 from respond.errors import ExitCode
 from respond.ports import Head, actor_text
 from respond.views.json_view import outcome_json
@@ -139,14 +141,14 @@ def report(state: RunState, records: Iterable[Record], head: Head) -> Report:
         runbook=runbook_of(state),
         mode=mode_of(state),
         operator=state.operator,
-        incident=str(state.proposed.get("incident", "")),
-        reason=str(state.proposed.get("reason", "")),
+        incident=state.proposed.incident,
+        reason=state.proposed.reason,
         status=state.status.value,
         began=state.proposed_at,
         started=state.started_at,
         ended=state.ended_at,
-        exit=int(state.ended["exit"]) if state.ended else None,
-        says=str(state.ended.get("say", "")) if state.ended else "",
+        exit=state.ended.exit if state.ended_at else None,
+        says=state.ended.say,
         plan_digest=state.plan.digest if state.plan is not None else "",
         inputs=dict(state.inputs),
         connections=dict(state.plan.connections) if state.plan is not None else {},
@@ -176,19 +178,19 @@ def _changes(state: RunState) -> Iterator[Change]:
         end = step.conclusion
         for write in step.writes:
             planned = write.write
-            seen = end is not None and end.proved and end.how.value == "done"
+            seen = end is not None and end.proved and end.how is As.DONE
             yield Change(
                 step=step.address,
-                says=str(planned.get("says", "")),
-                where=str(planned.get("where", "")),
-                before=planned.get("before"),
-                after=planned.get("after"),
+                says=planned.says,
+                where=planned.where,
+                before=planned.before,
+                after=planned.after,
                 status=write.status.value,
                 by=write.by,
                 at=write.at,
-                proved=seen and write.status is WriteStatus.DONE and planned.get("proof") == "seen",
-                destructive=planned.get("effect") == "destroys",
-                undo=bool(planned.get("undo")),
+                proved=seen and write.status is WriteStatus.DONE and planned.proof is Proof.SEEN,
+                destructive=planned.effect is Effect.DESTROYS,
+                undo=planned.undo,
                 why=write.why,
             )
 
@@ -199,14 +201,15 @@ def _decided(records: list[Record]) -> Iterator[Decided]:
         event = record.event
         if event.kind not in kinds:
             continue
-        about = event.data.get("says", ())
+        content = content_of(event)
+        own = content if isinstance(content, Confirmed) else None
         yield Decided(
             at=record.at,
             who=actor_text(event.actor),
             step=event.step,
-            decision=str(event.data.get("decision", event.kind.value)),
-            typed=str(event.data.get("typed", "")),
-            about=(about,) if isinstance(about, str) else tuple(map(str, about)),
+            decision=own.decision.value if own else event.kind.value,
+            typed=own.typed if own else "",
+            about=tuple(own.says) if own else (),
         )
 
 

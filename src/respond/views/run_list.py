@@ -7,7 +7,7 @@ from typing import Final
 
 from respond.core.fold import RunState, RunStatus, StepState
 from respond.core.outcome import outcome_of
-from respond.errors import ExitCode
+from respond.core.recorded import AskKind
 from respond.ports import Head
 from respond.views.layout import bullets, cell_rows, labelled, pad, said, width_of, word
 from respond.views.style import PLAIN, Style, Tone
@@ -64,11 +64,11 @@ def status_text(state: RunState) -> str:
     """Where a run stands, in a few words."""
     match state.status:
         case RunStatus.ENDED:
-            code = ExitCode(state.ended["exit"])
-            says = said(state.ended.get("say", ""), limit=_SAYS_MAX)
+            code = state.ended.exit
+            says = said(state.ended.say, limit=_SAYS_MAX)
             return f"ended {int(code)}: {says if code and says else EXIT_MEANS[code]}"
         case RunStatus.PARKED:
-            return f"PARKED: {said(state.parked.get('why', '')) or 'waits for a person'}"
+            return f"PARKED: {said(state.parked.why) or 'waits for a person'}"
         case RunStatus.RUNNING:
             return "running, or its process died: resume looks first"
         case RunStatus.PLANNED:
@@ -89,7 +89,7 @@ def _status(state: RunState, head: Head, width: int, style: Style) -> Iterator[s
     yield from labelled("Operator", word(state.operator), width)
     if state.status is RunStatus.PARKED:
         yield from _waits_for(state, width)
-        go_on = said(state.parked.get("do", "")) or f"respond resume {word(state.id)}"
+        go_on = said(state.parked.do) or f"respond resume {word(state.id)}"
         yield from labelled("Go on with", go_on, width)
     elif state.status is not RunStatus.ENDED:
         yield from labelled("Go on with", f"respond resume {word(state.id)}", width)
@@ -109,18 +109,18 @@ def _status(state: RunState, head: Head, width: int, style: Style) -> Iterator[s
 
 def _waits_for(state: RunState, width: int) -> Iterator[str]:
     """What a run that is parked waits for, as it stands now."""
-    asks = state.parked.get("asks", {})
-    votes = [v for v in state.votes if v.nonce == asks.get("id") and asks.get("kind") == "approval"]
+    asks = state.asks
+    votes = [v for v in state.votes if asks.kind is AskKind.APPROVAL and v.nonce == asks.id]
     if not votes:
-        yield from labelled("Because", said(state.parked.get("reason", "")) or "-", width)
+        yield from labelled("Because", said(state.parked.reason) or "-", width)
     for vote in votes:
         text = f"{word(vote.who.id)} said {vote.verdict.value} ({vote.who.strength.value})"
         yield from labelled("Answer", text, width)
-    if asks.get("kind") in ("question", "task"):
-        yield from labelled("Asked", said(asks.get("title", "")), width)
-        for line in asks.get("lines", ()):
+    if asks.kind in (AskKind.QUESTION, AskKind.TASK):
+        yield from labelled("Asked", said(asks.title), width)
+        for line in asks.lines:
             yield from labelled("", said(line), width)
-        yield from labelled("Words", " | ".join(map(said, asks.get("words", ()))), width)
+        yield from labelled("Words", " | ".join(map(said, asks.words)), width)
 
 
 def _step(step: StepState) -> str:

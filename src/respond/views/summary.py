@@ -90,8 +90,8 @@ def _lines(
     yield ""
     yield from containment_lines(outcome.containment, width)
     yield from _waiting(state, outcome, width, style)
-    if state.ended.get("say") and not outcome.nothing_started:
-        yield from labelled("Says", said(state.ended["say"]), width)
+    if state.ended.say and not outcome.nothing_started:
+        yield from labelled("Says", said(state.ended.say), width)
     yield from labelled("Report", said(report_at) or f"respond report {run}", width)
     yield from labelled("Journal", f"{head.size} {word(head.hash[:8])}", width)
     yield from labelled("Exit", f"{int(exit_code)}: {EXIT_MEANS[exit_code]}", width)
@@ -157,9 +157,9 @@ def _waiting(state: RunState, outcome: Outcome, width: int, style: Style) -> Ite
         yield from bullets(map(said, outcome.broken), width)
     if state.status is not RunStatus.PARKED:
         return
-    why = said(state.parked.get("why", ""))
-    reason = said(state.parked.get("reason", ""))
+    why = said(state.parked.why)
+    reason = said(state.parked.reason)
     waits = ": ".join(part for part in (why, reason) if part)
     yield from labelled("Waits", waits or "for a person", width)
-    go_on = said(state.parked.get("do", "")) or f"respond resume {word(state.id)}"
+    go_on = said(state.parked.do) or f"respond resume {word(state.id)}"
     yield from labelled("Go on with", go_on, width)

@@ -68,9 +68,7 @@ def _one(way: Way, state: RunState) -> PutBack:
     end = _conclusion(way, state)
     if how == Kind.UNDO_FAILED.value:
         why = (end.why or end.says) if end else "what would put it back is not known here any more"
-        return PutBack(
-            way.says, "failed", way.name, why, str(end.error.get("do", "")) if end else ""
-        )
+        return PutBack(way.says, "failed", way.name, why, end.error.do if end else "")
     if way.nothing:
         return PutBack(way.says, "nothing", way.name, way.nothing)
     if end is not None and end.how is As.UNCHANGED:

@@ -56,12 +56,12 @@ def mode_word(mode: str) -> str:
 
 def mode_of(state: RunState) -> str:
     """The mode, from the plan or, before there is one, from what was proposed."""
-    return state.plan.mode if state.plan is not None else str(state.proposed.get("mode", ""))
+    return state.plan.mode if state.plan is not None else state.proposed.mode
 
 
 def runbook_of(state: RunState) -> str:
     """The runbook's name."""
-    return state.plan.runbook if state.plan is not None else str(state.proposed.get("runbook", ""))
+    return state.plan.runbook if state.plan is not None else state.proposed.runbook
 
 
 def phase_word(phase: Phase | str | None) -> str:

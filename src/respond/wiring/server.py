@@ -12,17 +12,16 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from respond.core.approval import People
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState
-from respond.core.incoming import Delivery, Incoming
-from respond.core.plan import digest_of
 from respond.core.runbook import Runbook
 from respond.engine.setting import Site
-from respond.errors import NotReadyError, RespondError, UsageError
+from respond.errors import NotReadyError, UsageError
 from respond.ports import Clock, Reader
 from respond.wiring.session import (
     ENGINE,
@@ -428,9 +427,11 @@ def _conductor(
 ) -> Conductor:
     from respond.adapters.store.sealing import describe_secret
     from respond.intake.hooks import load_hooks
+    from respond.intake.intake import Intake
+    from respond.intake.missed import enrich
+    from respond.intake.reconciling import Reconciler, can_be_asked
     from respond.server.carrying import Carrier
     from respond.server.conducting import Conductor
-    from respond.server.intake import Intake
     from respond.server.workers import Workers
 
     project = parts.project
@@ -440,14 +441,6 @@ def _conductor(
 
     def states() -> list[RunState]:
         return list(reversed(board.runs()))
-
-    def enrich(source: SourceConfig, event: Incoming) -> tuple[Incoming, str]:
-        if not source.connection and f"{source.name}/token" not in source.references:
-            return event, ""
-        from respond.intake import missed
-
-        found = missed.enrich(reader, source, event)
-        return found.event, found.note
 
     intake = Intake(
         inbox=inbox,
@@ -465,12 +458,13 @@ def _conductor(
             policy=project.policy,
         ),
         describe=describe_secret,
-        enrich=enrich,
+        enrich=partial(enrich, reader),
         chance=chance,
         held_from=project.server.proposals,
-        on_run=lambda _: None,
         log=parts.log,
     )
+    asked = [source for source in project.sources.values() if can_be_asked(source)]
+    reconciler = Reconciler(asked, reader, inbox, parts.clock, states, parts.log)
     carrier = Carrier(
         entry=entry,
         board=board,
@@ -485,7 +479,7 @@ def _conductor(
         states=states,
         log=parts.log,
         metrics=metrics,
-        reconcile=_reconciler(parts, inbox, board, reader),
+        reconcile=reconciler.ask if asked else None,
         reconcile_s=project.server.reconcile_s,
         stopping=carrier.stop,
         starting=carrier.tell_again,
@@ -579,82 +573,6 @@ class _SourceSecrets:
         return self.store.credential(connection)
 
 
-def _reconciler(
-    parts: _Parts, inbox: SqliteInbox, board: Board, reader: Reader
-) -> Callable[[], None] | None:
-    """Asks every sender that delivers once for what was missed; None where there is none."""
-    from respond.senders import SENDERS
-
-    once = [
-        source
-        for source in parts.project.sources.values()
-        if SENDERS[source.sender].delivers_once and f"{source.name}/token" in source.references
-    ]
-    if not once:
-        return None
-    since: dict[str, int] = {}
-
-    def reconcile() -> None:
-        from respond.intake import missed
-
-        for source in once:
-            began_s = parts.clock.now_ms() // 1000
-            try:
-                found = missed.missed(
-                    reader,
-                    source.name,
-                    source.sender,
-                    source.options,
-                    since.get(source.name, began_s - _MISSED_S),
-                    note=lambda text, name=source.name: parts.log.info(  # type: ignore[misc]
-                        "reconciling.note", source=name, note=text
-                    ),
-                )
-            except RespondError as error:
-                parts.log.warning(
-                    "reconciling.failed",
-                    source=source.name,
-                    what=error.what,
-                    why=error.why,
-                    do=error.do,
-                )
-                continue
-            since[source.name] = began_s
-            for event in found:
-                if not _is_known(event, source.name, board.runs()):
-                    _keep(inbox, source, event, parts.clock)
-
-    return reconcile
-
-
-_MISSED_S = 3 * 86_400
-"""How far back is asked at the start: GitHub keeps its deliveries for three days."""
-
-
-def _is_known(event: Incoming, source: str, states: Sequence[RunState]) -> bool:
-    """Whether a run has this news, or later news, of the same thing from the same source."""
-    for state in states:
-        told = [state.proposed.get("event", {}), *(j.get("event", {}) for j in state.joined)]
-        for known in told:
-            same = known.get("source") == source and known.get("about") == event.about
-            if same and str(known.get("at", "")) >= event.at:
-                return True
-    return False
-
-
-def _keep(inbox: SqliteInbox, source: SourceConfig, event: Incoming, clock: Clock) -> None:
-    digest = digest_of({"key": event.key, "about": event.about, "at": event.at})
-    delivery = Delivery(
-        id=f"api-{digest[:24]}",
-        source=source.name,
-        sender=source.sender,
-        their_id="",
-        body_digest=digest,
-        at_ms=clock.now_ms(),
-    )
-    inbox.keep(delivery, [event], "", by_body=False)
-
-
 def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
     """Opens a session for one run, as a server carries it on."""
     from respond.adapters.prompt.nobody_there import ServedPrompt
@@ -679,7 +597,7 @@ def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
                 run=state.id,
                 prompt=lambda *_: ServedPrompt(lambda: None, question_lines, click),
                 progress=lambda _: QuietProgress(),
-                by_hand=bool(proposed.get("by_hand")),
+                by_hand=proposed.by_hand,
                 systems=systems_of(runbook),
                 served=served,
             )
@@ -689,8 +607,8 @@ def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
             progress=lambda _: QuietProgress(),
             runbook=runbook,
             run=state.id,
-            chosen=str(proposed.get("connection", "")),
-            by_hand=bool(proposed.get("by_hand")),
+            chosen=proposed.connection,
+            by_hand=proposed.by_hand,
             served=served,
         )
 

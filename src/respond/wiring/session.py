@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from respond import __version__
 from respond.core.events import Actor, Strength
-from respond.core.runbook import ActionStep, Runbook, all_steps
+from respond.core.runbook import Runbook, all_calls
 from respond.core.script import Call, Connection, Reply
 from respond.core.values import SecretHandle
 from respond.engine.setting import Site
@@ -83,9 +83,7 @@ def load_runbook(places: Places, name: str) -> Runbook:
 def systems_of(runbook: Runbook) -> frozenset[str]:
     """Every system that a step of the runbook calls."""
     steps = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel, *runbook.always)
-    return frozenset(
-        step.action.spec.system for step in all_steps(steps) if isinstance(step, ActionStep)
-    )
+    return frozenset(step.action.spec.system for step in all_calls(steps))
 
 
 def run_ids(journal: Journal) -> list[str]:
@@ -146,6 +144,8 @@ class Session:
         """Let people know in a thread of its own: chat that hangs delays no containment (P27)."""
         from concurrent.futures import ThreadPoolExecutor
 
+        from respond.engine.telling import tell_of_a_request
+
         thread = ThreadPoolExecutor(1, thread_name_prefix="telling")
         self._telling.append(thread.submit(tell_of_a_request, live, request, persons))
         thread.shutdown(wait=False)
@@ -160,13 +160,6 @@ class Session:
                 raise error
         for close in reversed(self.closers):
             close()
-
-
-def tell_of_a_request(live: LiveRun, request: Request, persons: tuple[str, ...]) -> tuple[str, ...]:
-    """Let these persons know that a run waits for them, unless they were told; who was told."""
-    from respond.engine.telling import tell
-
-    return tell(live, f"approval:{request.nonce[:8]}", "approval-needed", persons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -772,17 +765,13 @@ def _ready(runbook: Runbook, site: Site, secrets: Secrets) -> None:
         NotReadyError: One is not; says which, for what, and how to set it.
     """
     needed: dict[str, str] = {}
-    for step in all_steps(runbook.steps):
-        if isinstance(step, ActionStep):
-            system = step.action.spec.system
-            if (
-                not needs_connection(system)
-                or step.connection is not None
-                or vendor(system).ready_by_itself
-            ):
-                continue
-            connection = site.connection_for(system)
-            needed.setdefault(connection.name, step.words.title or step.words.id)
+    for step in all_calls(runbook.steps):
+        system = step.action.spec.system
+        by_itself = not needs_connection(system) or vendor(system).ready_by_itself
+        if by_itself or step.connection is not None:
+            continue
+        connection = site.connection_for(system)
+        needed.setdefault(connection.name, step.words.title or step.words.id)
     for name, step_title in needed.items():
         try:
             secrets.credential(name)

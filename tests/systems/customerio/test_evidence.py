@@ -72,11 +72,11 @@ def test_the_audit_log_of_one_member(night: Any) -> None:
 def test_every_page_of_the_audit_log(night: Any) -> None:
     """The log is read back to the moment that was asked for, page by page, nothing twice."""
     account = night.company.customerio.account
-    from respond.company.customerio import Actor  # noqa: PLC0415 - for this claim only
+    from respond.company.customerio.account import ActingAs  # noqa: PLC0415 - for this claim only
 
     for number in range(250):
         account.audit(
-            Actor("person", user_id=51235),
+            ActingAs("person", user_id=51235),
             action="updated",
             object_type="campaign",
             object_id=number,

@@ -23,7 +23,7 @@ from respond.systems import NAMES, title_of, vendor
 from respond.systems.rest import dig
 from respond.systems.vendor import Waits
 
-__all__ = ["Fault", "Faults", "asked_to_wait_s", "vendor_words"]
+__all__ = ["Fault", "Faults", "asked_to_wait_s", "http_date", "vendor_words"]
 
 _SHOWN_MAX: Final = 200
 _SEARCHED_MAX: Final = 64 * 1024
@@ -297,11 +297,17 @@ def asked_to_wait_s(headers: Mapping[str, str], now_ms: int, waits: Waits) -> in
     Source: RFC 9110, section 10.2.3 (seconds or a date), and the vendor's record.
     """
     for name in waits.epoch:
-        if re.fullmatch(r"[0-9]{1,12}", moment := headers.get(name, "").strip()):
-            return max(0, int(moment) - now_ms // 1000)
+        if re.fullmatch(r"[0-9]{1,12}", told := headers.get(name, "").strip()):
+            return max(0, int(told) - now_ms // 1000)
     text = next((headers[name] for name in waits.seconds if name in headers), "").strip()
     if re.fullmatch(r"[0-9]{1,9}", text):
         return int(text)
+    moment = http_date(text)
+    return None if moment is None else max(0, -int((now_ms / 1000 - moment) // 1))
+
+
+def http_date(text: str) -> float | None:
+    """Unix seconds of a date in a header, or None."""
     if not text or len(text) > 40:  # noqa: PLR2004 - a date has 29 characters
         return None
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 8 ms, rarely needed
@@ -310,9 +316,7 @@ def asked_to_wait_s(headers: Mapping[str, str], now_ms: int, waits: Waits) -> in
         date = parsedate_to_datetime(text)
     except (ValueError, IndexError, TypeError):
         return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max(0, -int((now_ms / 1000 - date.timestamp()) // 1))
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 def _why_and_do(call: Call, status: int, credential: str, *, dead: bool) -> tuple[str, str]:

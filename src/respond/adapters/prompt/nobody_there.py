@@ -7,7 +7,7 @@ since is given. A task is finished when it is seen, or when somebody says that i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from respond.core.events import Actor
 from respond.core.fold import RunState
 from respond.core.plan import digest_of
 from respond.core.questions import Answer, AskInput, AskStart, Decision, Question
+from respond.core.recorded import AskKind, AsksFor, data_of
 from respond.core.script import Person
 from respond.core.shapes import encode
 
@@ -49,15 +50,17 @@ class ServedPrompt:
         if isinstance(question, AskInput | AskStart):
             return Answer(Decision.LATER, reason="that is asked before a run begins")
         kind = type(question).__name__
-        asks: dict[str, Any] = {
-            "kind": "question",
-            "question": kind,
-            "id": _id(kind, _facts(question)),
-            "title": getattr(question, "title", "") or getattr(question, "says", ""),
-            "lines": list(self.lines(question)),
-            "words": words,
-        }
-        said = self._said(asks["id"])
+        asked = _id(kind, _facts(question))
+        asks = data_of(
+            AsksFor,
+            kind=AskKind.QUESTION,
+            question=kind,
+            id=asked,
+            title=getattr(question, "title", "") or getattr(question, "says", ""),
+            lines=self.lines(question),
+            words=words,
+        )
+        said = self._said(asked)
         found = answer_to(question, said[0]) if said is not None else None
         if said is None or found is None:
             return Answer(Decision.LATER, reason="people answer on the page", asks=asks)
@@ -66,20 +69,22 @@ class ServedPrompt:
     def by_hand(
         self, task: Person[Any], title: str, *, seen: Callable[[], bool] | None, every_s: float
     ) -> Answer:
-        asks: dict[str, Any] = {
-            "kind": "task",
-            "id": _id("task", [title, list(task.steps), task.link, task.task]),
-            "title": title,
-            "lines": [*_PRACTICE, *task.steps] if self.click is not None else list(task.steps),
+        asked = _id("task", [title, list(task.steps), task.link, task.task])
+        asks = data_of(
+            AsksFor,
+            kind=AskKind.TASK,
+            id=asked,
+            title=title,
+            lines=[*_PRACTICE, *task.steps] if self.click is not None else task.steps,
             # A drill must lead nobody to the vendor's real console.
-            "link": "" if self.click is not None else task.link,
-            "look_for": task.look_for,
-            "avoid": list(task.avoid),
-            "watched": seen is not None,
-            "keep": bool(task.keep),
-            "words": [_CANNOT] if task.keep else [_DONE, _CANNOT],
-        }
-        said = self._said(asks["id"])
+            link="" if self.click is not None else task.link,
+            look_for=task.look_for,
+            avoid=task.avoid,
+            watched=seen is not None,
+            keep=bool(task.keep),
+            words=[_CANNOT] if task.keep else [_DONE, _CANNOT],
+        )
+        said = self._said(asked)
         if said is not None and said[0] == _CANNOT:
             return Answer(Decision.NO, typed=_CANNOT, by=said[1], reason=f"{said[1].id} cannot")
         if said is not None and self.click is not None:
@@ -94,11 +99,11 @@ class ServedPrompt:
     def _said(self, question: str) -> tuple[str, Actor] | None:
         """The word that somebody answered since the run was parked, once in each advance."""
         state = self.state()
-        found: Mapping[str, Any] | None = state.answers.get(question) if state else None
+        found = state.answers.get(question) if state else None
         if found is None or question in self._given:
             return None
         self._given.add(question)
-        return str(found["word"]), found["by"]
+        return found.word, found.by
 
 
 def _facts(question: Question) -> list[Any]:

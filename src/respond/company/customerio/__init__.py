@@ -1,7 +1,14 @@
 """A simulated Customer.io account: management, App, Track and Pipelines surfaces."""
 
-from respond.company.customerio.account import Account, Actor, Settings
-from respond.company.customerio.rows import State
-from respond.company.customerio.surfaces import SURFACES, CustomerIo
+from respond.company.customerio.by_hand import CONSOLE
+from respond.company.customerio.example_account import CONNECTION, FACTS, begin
+from respond.company.customerio.openapi import drift
+from respond.company.system import Counterpart
 
-__all__ = ["SURFACES", "Account", "Actor", "CustomerIo", "Settings", "State"]
+COUNTERPART = Counterpart(
+    begin=begin,
+    facts=FACTS,
+    connection=CONNECTION,
+    console=CONSOLE,
+    doors={"drift": lambda system, asked: drift(system.journeys.altered, asked)},
+)

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from respond.company.company_clock import rfc3339
-from respond.company.customerio.rows import AuditEntry, Member, State
-from respond.company.exchange import RefusedError
+from respond.company.customerio.rows import AuditLine, CioState, Member
+from respond.company.exchange import RefusalError
 from respond.company.limits import Limit
 
 if TYPE_CHECKING:
-    from respond.company.company_clock import Clock
+    from respond.company.company_clock import CompanyClock
     from respond.company.ledger import Ledger
 
 SYSTEM = "customerio"
@@ -48,7 +48,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Actor:
+class ActingAs:
     """Who does something: a service account by API, or a person at the console."""
 
     by: str
@@ -58,11 +58,11 @@ class Actor:
 
 
 @dataclass
-class Account:
+class CioAccount:
     """One Customer.io account with everything an operation needs."""
 
-    state: State
-    clock: Clock
+    state: CioState
+    clock: CompanyClock
     ledger: Ledger
     settings: Settings
 
@@ -73,11 +73,11 @@ class Account:
         """The workspace's name.
 
         Raises:
-            RefusedError: with 404, if there is no such workspace.
+            RefusalError: with 404, if there is no such workspace.
         """
         name = self.state.environments.get(environment_id)
         if name is None:
-            raise RefusedError(404, f"environment {environment_id} not found")
+            raise RefusalError(404, f"environment {environment_id} not found")
         return name
 
     def present(self) -> list[Member]:
@@ -97,38 +97,31 @@ class Account:
 
     def happened(
         self,
-        actor: Actor,
+        actor: ActingAs,
         kind: str,
         target: str,
-        *,
-        action: str,
-        object_type: str,
-        object_id: object,
+        logged: tuple[str, str, object],
         environment_id: int | None = None,
         **detail: Any,
     ) -> None:
-        """Put one change into the company's ledger and into the account's audit log."""
+        """Put one change into the company's ledger and into the account's audit log.
+
+        Args:
+            logged: How the log calls it: action, type and id of the object.
+        """
         self.ledger.effect(SYSTEM, kind, target, by=actor.by, **detail)
-        self.audit(
-            actor,
-            action=action,
-            object_type=object_type,
-            object_id=object_id,
-            environment_id=environment_id,
-        )
+        self.audit(actor, logged, environment_id)
 
     def audit(
         self,
-        actor: Actor,
-        *,
-        action: str,
-        object_type: str,
-        object_id: object,
+        actor: ActingAs,
+        logged: tuple[str, str, object],
         environment_id: int | None = None,
         at: float | None = None,
     ) -> None:
         when = self.clock.now() if at is None else at
-        entry = AuditEntry(
+        action, object_type, object_id = logged
+        entry = AuditLine(
             id=self.state.numbers.take("audit"),
             at=when,
             timestamp=rfc3339(when),

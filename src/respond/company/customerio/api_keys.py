@@ -4,47 +4,47 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from respond.company.customerio.rows import AppKey, Source, TrackKey, WriteKey
-from respond.company.exchange import RefusedError
+from respond.company.customerio.rows import AppKey, PipelinesSource, TrackKey, WriteKey
+from respond.company.exchange import RefusalError
 from respond.company.mint import hex_for, hint, lower_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from respond.company.customerio.account import Account, Actor
+    from respond.company.customerio.account import ActingAs, CioAccount
 
-Key = TypeVar("Key", AppKey, TrackKey)
+_Key = TypeVar("_Key", AppKey, TrackKey)
 
 
-def live_app_keys(account: Account, environment_id: int) -> list[AppKey]:
+def live_app_keys(account: CioAccount, environment_id: int) -> list[AppKey]:
     """The keys of a workspace that nobody has revoked."""
     return _live(account, account.state.app_keys, environment_id)
 
 
-def live_track_keys(account: Account, environment_id: int) -> list[TrackKey]:
+def live_track_keys(account: CioAccount, environment_id: int) -> list[TrackKey]:
     """The pairs of a workspace that nobody has revoked."""
     return _live(account, account.state.track_keys, environment_id)
 
 
-def find_app_key(account: Account, environment_id: int, key_id: int) -> AppKey:
-    """One live key. Raises RefusedError with 404 if there is none."""
+def find_app_key(account: CioAccount, environment_id: int, key_id: int) -> AppKey:
+    """One live key. Raises RefusalError with 404 if there is none."""
     return _pick(live_app_keys(account, environment_id), key_id, "ext_api_key")
 
 
-def find_track_key(account: Account, environment_id: int, key_id: int) -> TrackKey:
-    """One live pair. Raises RefusedError with 404 if there is none."""
+def find_track_key(account: CioAccount, environment_id: int, key_id: int) -> TrackKey:
+    """One live pair. Raises RefusalError with 404 if there is none."""
     return _pick(live_track_keys(account, environment_id), key_id, "site_id")
 
 
-def create_app_key(account: Account, actor: Actor, environment_id: int, name: str) -> AppKey:
+def create_app_key(account: CioAccount, actor: ActingAs, environment_id: int, name: str) -> AppKey:
     """Make a key. A second one of the same name is another key.
 
     Raises:
-        RefusedError: with 422 without a name, with 404 for an unknown workspace.
+        RefusalError: with 422 without a name, with 404 for an unknown workspace.
     """
     place = account.environment(environment_id)
     if not name:
-        raise RefusedError(422, "name can't be blank", "/data/name")
+        raise RefusalError(422, "name can't be blank", "/data/name")
     number = account.state.numbers.take("ext_api_key")
     key = AppKey(
         id=number,
@@ -59,21 +59,23 @@ def create_app_key(account: Account, actor: Actor, environment_id: int, name: st
     return key
 
 
-def revoke_app_key(account: Account, actor: Actor, key: AppKey) -> None:
+def revoke_app_key(account: CioAccount, actor: ActingAs, key: AppKey) -> None:
     """Take a key away: lists forget it now, its callers are refused a little later."""
     key.revoked_at = account.clock.now()
     _key_happened(account, actor, "app_key.revoked", account.environment(key.environment_id), key)
 
 
-def create_track_key(account: Account, actor: Actor, environment_id: int, name: str) -> TrackKey:
+def create_track_key(
+    account: CioAccount, actor: ActingAs, environment_id: int, name: str
+) -> TrackKey:
     """Make a pair.
 
     Raises:
-        RefusedError: with 422 without a name, with 404 for an unknown workspace.
+        RefusalError: with 422 without a name, with 404 for an unknown workspace.
     """
     place = account.environment(environment_id)
     if not name:
-        raise RefusedError(422, "name can't be blank", "/data/name")
+        raise RefusalError(422, "name can't be blank", "/data/name")
     number = account.state.numbers.take("site_id")
     key = TrackKey(
         id=number,
@@ -88,36 +90,36 @@ def create_track_key(account: Account, actor: Actor, environment_id: int, name: 
     return key
 
 
-def revoke_track_key(account: Account, actor: Actor, key: TrackKey) -> None:
+def revoke_track_key(account: CioAccount, actor: ActingAs, key: TrackKey) -> None:
     """Take a pair away; its callers are refused a little later."""
     key.revoked_at = account.clock.now()
     place = account.environment(key.environment_id)
     _key_happened(account, actor, "track_key.revoked", place, key)
 
 
-def sources_of(account: Account, environment_id: int) -> list[Source]:
-    """The sources of a workspace. Raises RefusedError with 404 for an unknown workspace."""
+def sources_of(account: CioAccount, environment_id: int) -> list[PipelinesSource]:
+    """The sources of a workspace. Raises RefusalError with 404 for an unknown workspace."""
     account.environment(environment_id)
     return [source for source in account.state.sources if source.environment_id == environment_id]
 
 
-def find_source(account: Account, environment_id: int, source_id: int) -> Source:
-    """One source. Raises RefusedError with 404 if there is none."""
+def find_source(account: CioAccount, environment_id: int, source_id: int) -> PipelinesSource:
+    """One source. Raises RefusalError with 404 if there is none."""
     for source in sources_of(account, environment_id):
         if source.id == source_id:
             return source
-    raise RefusedError(404, f"source {source_id} not found")
+    raise RefusalError(404, f"source {source_id} not found")
 
 
-def find_write_key(source: Source, key_id: int) -> WriteKey:
-    """One write key. Raises RefusedError with 404 if there is none."""
+def find_write_key(source: PipelinesSource, key_id: int) -> WriteKey:
+    """One write key. Raises RefusalError with 404 if there is none."""
     for key in source.api_keys:
         if key.id == key_id:
             return key
-    raise RefusedError(404, f"api_key {key_id} not found")
+    raise RefusalError(404, f"api_key {key_id} not found")
 
 
-def create_write_key(account: Account, actor: Actor, source: Source) -> WriteKey:
+def create_write_key(account: CioAccount, actor: ActingAs, source: PipelinesSource) -> WriteKey:
     """Make one more write key for a source."""
     number = account.state.numbers.take("write_key")
     key = WriteKey(number, lower_for(f"write-key:{number}", 20))
@@ -126,13 +128,17 @@ def create_write_key(account: Account, actor: Actor, source: Source) -> WriteKey
     return key
 
 
-def delete_write_key(account: Account, actor: Actor, source: Source, key: WriteKey) -> None:
+def delete_write_key(
+    account: CioAccount, actor: ActingAs, source: PipelinesSource, key: WriteKey
+) -> None:
     """Take a write key away. Ingest goes on answering 200 to it, and drops what it sends."""
     source.api_keys.remove(key)
     _source_happened(account, actor, "write_key.deleted", source, key)
 
 
-def switch_source(account: Account, actor: Actor, source: Source, *, enabled: bool) -> None:
+def switch_source(
+    account: CioAccount, actor: ActingAs, source: PipelinesSource, *, enabled: bool
+) -> None:
     """Switch a source on or off; a switch that stands right already has no effect."""
     if source.enabled == enabled:
         return
@@ -140,31 +146,33 @@ def switch_source(account: Account, actor: Actor, source: Source, *, enabled: bo
     _source_happened(account, actor, "source.enabled" if enabled else "source.disabled", source)
 
 
-def _live(account: Account, keys: Iterable[Key], environment_id: int) -> list[Key]:
+def _live(account: CioAccount, keys: Iterable[_Key], environment_id: int) -> list[_Key]:
     account.environment(environment_id)
     return [k for k in keys if k.environment_id == environment_id and k.revoked_at is None]
 
 
-def _pick(keys: list[Key], key_id: int, what: str) -> Key:
+def _pick(keys: list[_Key], key_id: int, what: str) -> _Key:
     for key in keys:
         if key.id == key_id:
             return key
-    raise RefusedError(404, f"{what} {key_id} not found")
+    raise RefusalError(404, f"{what} {key_id} not found")
 
 
 _VERBS = {"created": "created", "revoked": "deleted", "deleted": "deleted"}
 
 
 def _key_happened(
-    account: Account, actor: Actor, kind: str, place: str, key: AppKey | TrackKey
+    account: CioAccount, actor: ActingAs, kind: str, place: str, key: AppKey | TrackKey
 ) -> None:
     account.happened(
         actor,
         kind,
         f"{place}/{key.name} #{key.id}",
-        action=_VERBS[kind.partition(".")[2]],
-        object_type="ext_api_key" if isinstance(key, AppKey) else "site_id",
-        object_id=key.id,
+        (
+            _VERBS[kind.partition(".")[2]],
+            "ext_api_key" if isinstance(key, AppKey) else "site_id",
+            key.id,
+        ),
         environment_id=key.environment_id,
         id=key.id,
         hint=hint(key.value if isinstance(key, AppKey) else key.api_key),
@@ -172,7 +180,11 @@ def _key_happened(
 
 
 def _source_happened(
-    account: Account, actor: Actor, kind: str, source: Source, key: WriteKey | None = None
+    account: CioAccount,
+    actor: ActingAs,
+    kind: str,
+    source: PipelinesSource,
+    key: WriteKey | None = None,
 ) -> None:
     place = account.environment(source.environment_id)
     more = {"id": key.id, "hint": hint(key.value)} if key else {"enabled": source.enabled}
@@ -180,9 +192,11 @@ def _source_happened(
         actor,
         kind,
         f"{place}/{source.slug}" + (f" #{key.id}" if key else ""),
-        action=_VERBS.get(kind.partition(".")[2], "updated"),
-        object_type="api_key" if key else "source",
-        object_id=key.id if key else source.id,
+        (
+            _VERBS.get(kind.partition(".")[2], "updated"),
+            "api_key" if key else "source",
+            key.id if key else source.id,
+        ),
         environment_id=source.environment_id,
         source_id=source.id,
         **more,

@@ -5,62 +5,62 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from respond.company.customerio import data, tokens
-from respond.company.customerio.account import Actor
-from respond.company.customerio.routes import Call, Route, table
-from respond.company.exchange import RefusedError, Reply, as_json
+from respond.company.customerio.account import ActingAs
+from respond.company.customerio.routes import CioCall, Route, RouteTable
+from respond.company.exchange import RefusalError, SimReply, as_json
 
 if TYPE_CHECKING:
-    from respond.company.customerio.account import Account
+    from respond.company.customerio.account import CioAccount
     from respond.company.customerio.rows import ReportingWebhook
-    from respond.company.exchange import Request
+    from respond.company.exchange import SimRequest
 
 SEND = ("v1", "send", "email")
 
 
-def _ip_addresses(_: Call) -> Reply:
+def _ip_addresses(_: CioCall) -> SimReply:
     return as_json({"ip_addresses": ["203.0.113.10", "203.0.113.11"]})
 
 
-def _workspaces(call: Call) -> Reply:
+def _workspaces(call: CioCall) -> SimReply:
     rows = [data.workspace_row(call.account, number) for number in call.account.state.environments]
     return as_json({"workspaces": rows})
 
 
-def _exports(call: Call) -> Reply:
+def _exports(call: CioCall) -> SimReply:
     found = data.exports_of(call.account, call.number("environment_id"))
     return as_json({"exports": [export.shown() for export in found]})
 
 
-def _export(call: Call) -> Reply:
+def _export(call: CioCall) -> SimReply:
     found = data.find_export(call.account, call.number("environment_id"), call.number("id"))
     return as_json({"export": found.shown()})
 
 
-def _download(call: Call) -> Reply:
+def _download(call: CioCall) -> SimReply:
     found = data.find_export(call.account, call.number("environment_id"), call.number("id"))
     return as_json({"url": data.download_export(call.account, call.actor, found)})
 
 
-def _webhook(call: Call) -> ReportingWebhook:
+def _webhook(call: CioCall) -> ReportingWebhook:
     return data.find_webhook(call.account, call.number("environment_id"), call.number("id"))
 
 
-def _webhooks(call: Call) -> Reply:
+def _webhooks(call: CioCall) -> SimReply:
     found = data.webhooks_of(call.account, call.number("environment_id"))
     return as_json({"reporting_webhooks": [hook.shown() for hook in found]})
 
 
-def _get_webhook(call: Call) -> Reply:
+def _get_webhook(call: CioCall) -> SimReply:
     return as_json(_webhook(call).shown())
 
 
-def _put_webhook(call: Call) -> Reply:
+def _put_webhook(call: CioCall) -> SimReply:
     hook = _webhook(call)
     data.change_webhook(call.account, call.actor, hook, call.request.json_object())
     return as_json(hook.shown())
 
 
-def _senders(_: Call) -> Reply:
+def _senders(_: CioCall) -> SimReply:
     sender = {
         "id": 1,
         "deduplicate_id": "1:1700000000",
@@ -73,21 +73,21 @@ def _senders(_: Call) -> Reply:
     return as_json({"sender_identities": [sender]})
 
 
-def _send(call: Call) -> Reply:
+def _send(call: CioCall) -> SimReply:
     fields = call.request.json_object()
     sent = data.send_email(call.account, call.actor, call.number("environment_id"), fields)
     return as_json({"delivery_id": sent.delivery_id, "queued_at": sent.queued_at})
 
 
-def _message(call: Call) -> Reply:
+def _message(call: CioCall) -> SimReply:
     for sent in call.account.state.sent:
         if sent.delivery_id == call.ids["id"]:
             shown = {"id": sent.delivery_id, "subject": sent.subject, "recipient": sent.to[0]}
             return as_json({"message": shown | {"metrics": {"sent": sent.queued_at}}})
-    raise RefusedError(404, "not found")
+    raise RefusalError(404, "not found")
 
 
-ROUTES = table(
+ROUTES = RouteTable(
     (
         Route("GET", "/v1/info/ip_addresses", "List IP addresses", _ip_addresses),
         Route("GET", "/v1/workspaces", "List workspaces", _workspaces),
@@ -104,11 +104,11 @@ ROUTES = table(
 )
 
 
-def serve(account: Account, request: Request) -> Reply:
+def serve(account: CioAccount, request: SimRequest) -> SimReply:
     """Answer one App API request.
 
     Raises:
-        RefusedError: in all the ways that the vendor says no.
+        RefusalError: in all the ways that the vendor says no.
     """
     environment_id, actor = _caller(account, request)
     wait_s = account.settings.app_calls.take(account.clock.now())
@@ -117,30 +117,30 @@ def serve(account: Account, request: Request) -> Reply:
         return as_json(body, 429, ("Retry-After", str(wait_s)))
     found = ROUTES.find(request.method, request.parts, guess_routes=True)
     if found is None:
-        raise RefusedError(404, "not found")
+        raise RefusalError(404, "not found")
     route, ids = found
     return route.handler(
-        Call(account, request, actor, ids | {"environment_id": str(environment_id)}, {})
+        CioCall(account, request, actor, ids | {"environment_id": str(environment_id)}, {})
     )
 
 
-def _caller(account: Account, request: Request) -> tuple[int, Actor]:
+def _caller(account: CioAccount, request: SimRequest) -> tuple[int, ActingAs]:
     """The workspace that the credential opens, and who it is."""
     if request.surface.partition("/")[0] != account.state.region:
-        raise RefusedError(401, "unauthorized")
+        raise RefusalError(401, "unauthorized")
     for key in account.state.app_keys:
         if key.value == request.bearer() and account.works(key.revoked_at):
             if key.scopes is not None and request.parts[1] not in key.scopes:
-                raise RefusedError(403, "this key lacks the scope")
-            return key.environment_id, Actor("api", ip=request.peer)
+                raise RefusalError(403, "this key lacks the scope")
+            return key.environment_id, ActingAs("api", ip=request.peer)
     return _raw_token_caller(account, request)
 
 
-def _raw_token_caller(account: Account, request: Request) -> tuple[int, Actor]:
+def _raw_token_caller(account: CioAccount, request: SimRequest) -> tuple[int, ActingAs]:
     """Sends, and nothing else, also take a raw service account token with a workspace."""
     found = tokens.token_by_value(account, request.bearer())
     workspace = request.header("x-workspace-id")
     if found is None or request.parts != SEND or not workspace.isdecimal():
-        raise RefusedError(401, "unauthorized")
+        raise RefusalError(401, "unauthorized")
     account.environment(int(workspace))
-    return int(workspace), Actor("api", service_account_id=found[0].id, ip=request.peer)
+    return int(workspace), ActingAs("api", service_account_id=found[0].id, ip=request.peer)

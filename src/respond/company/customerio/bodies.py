@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from respond.company.exchange import Json, RefusedError
+from respond.company.exchange import Json, RefusalError
 
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -42,8 +42,7 @@ ROLE_FIELDS: dict[str, Json] = {
     "environment_roles": items(fields(environment_id=NUMBER, role=TEXT, role_id=NUMBER)),
 }
 NEW_USER = fields(
-    ("user",),
-    user=fields(("email",), email=TEXT, first_name=TEXT, last_name=TEXT, **ROLE_FIELDS),
+    ("user",), user=fields(("email",), email=TEXT, first_name=TEXT, last_name=TEXT, **ROLE_FIELDS)
 )
 USER = fields(("user",), user=fields((), **ROLE_FIELDS))
 APP_KEY = fields(("ext_api_key",), ext_api_key=fields(("name",), name=TEXT))
@@ -69,7 +68,7 @@ def accepted(schema: Json, body: Json, *, strict: bool) -> Json:
     """The body without what the schema does not know.
 
     Raises:
-        RefusedError: with 400 for an unknown field in a strict check, with 422 for a field
+        RefusalError: with 400 for an unknown field in a strict check, with 422 for a field
             that is missing or of the wrong type.
     """
     known = _known(schema, body, "", strict=strict)
@@ -79,7 +78,7 @@ def accepted(schema: Json, body: Json, *, strict: bool) -> Json:
 
 def _known(schema: Json, value: Any, at: str, *, strict: bool) -> Any:
     if not _is_of(schema, value):
-        raise RefusedError(422, f"must be of type {schema['type']}", at or "/")
+        raise RefusalError(422, f"must be of type {schema['type']}", at or "/")
     if isinstance(value, list):
         inner = schema.get("items", {})
         return [_known(inner, item, f"{at}/{n}", strict=strict) for n, item in enumerate(value)]
@@ -88,7 +87,7 @@ def _known(schema: Json, value: Any, at: str, *, strict: bool) -> Any:
         return value
     for name in value:
         if name not in properties and strict:
-            raise RefusedError(400, f'unknown field "{name}"', f"{at}/{name}")
+            raise RefusalError(400, f'unknown field "{name}"', f"{at}/{name}")
     return {
         name: _known(properties[name], item, f"{at}/{name}", strict=strict)
         for name, item in value.items()
@@ -110,7 +109,7 @@ def _complete(schema: Json, value: Any, at: str) -> None:
         return
     for name in schema.get("required", ()):
         if name not in value:
-            raise RefusedError(422, f"{name} can't be blank", f"{at}/{name}")
+            raise RefusalError(422, f"{name} can't be blank", f"{at}/{name}")
     for name, inner in schema.get("properties", {}).items():
         if name in value:
             _complete(inner, value[name], f"{at}/{name}")

@@ -6,71 +6,71 @@ import base64
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from respond.company.customerio.rows import Export, ReportingWebhook, Sent
-from respond.company.exchange import RefusedError
+from respond.company.customerio.rows import PeopleExport, QueuedMail, ReportingWebhook
+from respond.company.exchange import RefusalError
 
 if TYPE_CHECKING:
-    from respond.company.customerio.account import Account, Actor
-    from respond.company.customerio.rows import AuditEntry
-    from respond.company.exchange import Json, Request
+    from respond.company.customerio.account import ActingAs, CioAccount
+    from respond.company.customerio.rows import AuditLine
+    from respond.company.exchange import Json, SimRequest
 
 RECIPIENTS_MAX = 15
 _WEBHOOK_FIELDS = ("name", "endpoint", "events", "disabled", "full_resolution", "with_content")
 
 
-def exports_of(account: Account, environment_id: int) -> list[Export]:
-    """The exports of a workspace. Raises RefusedError with 404 for an unknown workspace."""
+def exports_of(account: CioAccount, environment_id: int) -> list[PeopleExport]:
+    """The exports of a workspace. Raises RefusalError with 404 for an unknown workspace."""
     account.environment(environment_id)
     return [export for export in account.state.exports if export.environment_id == environment_id]
 
 
-def find_export(account: Account, environment_id: int, export_id: int) -> Export:
-    """One export. Raises RefusedError with 404 if there is none."""
+def find_export(account: CioAccount, environment_id: int, export_id: int) -> PeopleExport:
+    """One export. Raises RefusalError with 404 if there is none."""
     for export in exports_of(account, environment_id):
         if export.id == export_id:
             return export
-    raise RefusedError(404, f"export {export_id} not found")
+    raise RefusalError(404, f"export {export_id} not found")
 
 
-def download_export(account: Account, actor: Actor, export: Export) -> str:
+def download_export(account: CioAccount, actor: ActingAs, export: PeopleExport) -> str:
     """A link to the file. Asking for it counts as a download, which is why nobody should."""
     export.downloads += 1
     account.happened(
         actor,
         "export.downloaded",
         f"{account.environment(export.environment_id)}/export #{export.id}",
-        action="updated",
-        object_type="export",
-        object_id=export.id,
+        ("updated", "export", export.id),
         environment_id=export.environment_id,
         id=export.id,
     )
     return f"https://exports.example.com/{export.id}/people.csv"
 
 
-def webhooks_of(account: Account, environment_id: int) -> list[ReportingWebhook]:
-    """The webhooks of a workspace. Raises RefusedError with 404 for an unknown workspace."""
+def webhooks_of(account: CioAccount, environment_id: int) -> list[ReportingWebhook]:
+    """The webhooks of a workspace. Raises RefusalError with 404 for an unknown workspace."""
     account.environment(environment_id)
     return [hook for hook in account.state.webhooks if hook.environment_id == environment_id]
 
 
-def find_webhook(account: Account, environment_id: int, webhook_id: int) -> ReportingWebhook:
-    """One webhook. Raises RefusedError with 404 if there is none."""
+def find_webhook(account: CioAccount, environment_id: int, webhook_id: int) -> ReportingWebhook:
+    """One webhook. Raises RefusalError with 404 if there is none."""
     for hook in webhooks_of(account, environment_id):
         if hook.id == webhook_id:
             return hook
-    raise RefusedError(404, f"reporting webhook {webhook_id} not found")
+    raise RefusalError(404, f"reporting webhook {webhook_id} not found")
 
 
-def change_webhook(account: Account, actor: Actor, hook: ReportingWebhook, fields: Json) -> None:
+def change_webhook(
+    account: CioAccount, actor: ActingAs, hook: ReportingWebhook, fields: Json
+) -> None:
     """Set the fields that are given; the same again has no effect.
 
     Raises:
-        RefusedError: with 400, if name, endpoint or events are missing or empty.
+        RefusalError: with 400, if name, endpoint or events are missing or empty.
     """
     for needed in ("name", "endpoint", "events"):
         if not fields.get(needed):
-            raise RefusedError(400, f"{needed} is required")
+            raise RefusalError(400, f"{needed} is required")
     wanted = {name: fields[name] for name in _WEBHOOK_FIELDS if name in fields}
     if all(getattr(hook, name) == value for name, value in wanted.items()):
         return
@@ -84,35 +84,35 @@ def change_webhook(account: Account, actor: Actor, hook: ReportingWebhook, field
         actor,
         kind,
         f"{account.environment(hook.environment_id)}/{hook.name} #{hook.id}",
-        action="updated",
-        object_type="reporting_webhook",
-        object_id=hook.id,
+        ("updated", "reporting_webhook", hook.id),
         environment_id=hook.environment_id,
         id=hook.id,
         disabled=hook.disabled,
     )
 
 
-def disable_webhook(account: Account, actor: Actor, hook: ReportingWebhook) -> None:
+def disable_webhook(account: CioAccount, actor: ActingAs, hook: ReportingWebhook) -> None:
     """Switch it off and leave the rest as it is."""
     change_webhook(account, actor, hook, hook.shown() | {"disabled": True})
 
 
-def send_email(account: Account, actor: Actor, environment_id: int, fields: Json) -> Sent:
+def send_email(
+    account: CioAccount, actor: ActingAs, environment_id: int, fields: Json
+) -> QueuedMail:
     """Queue a transactional mail. The same request again sends again.
 
     Raises:
-        RefusedError: with 400, if a field is missing or there are too many recipients.
+        RefusalError: with 400, if a field is missing or there are too many recipients.
     """
     for needed in ("to", "identifiers", "from", "subject", "body"):
         if not fields.get(needed):
-            raise RefusedError(400, f'Missing required field: "{needed}"')
+            raise RefusalError(400, f'Missing required field: "{needed}"')
     to = [part.strip() for part in str(fields["to"]).split(",") if part.strip()]
     copies = [part for name in ("cc", "bcc") for part in str(fields.get(name, "")).split(",")]
     if len(to) + len([part for part in copies if part.strip()]) > RECIPIENTS_MAX:
-        raise RefusedError(400, f"Too many recipients: at most {RECIPIENTS_MAX}")
+        raise RefusalError(400, f"Too many recipients: at most {RECIPIENTS_MAX}")
     number = account.state.numbers.take("delivery")
-    sent = Sent(
+    sent = QueuedMail(
         delivery_id=base64.b64encode(f"RPIy:{environment_id}:{number:08d}".encode()).decode(),
         environment_id=environment_id,
         to=to,
@@ -133,11 +133,11 @@ def send_email(account: Account, actor: Actor, environment_id: int, fields: Json
     return sent
 
 
-def audit_page(entries: list[AuditEntry], request: Request) -> Json:
+def audit_page(entries: list[AuditLine], request: SimRequest) -> Json:
     """Filter, sort and cut an audit log as the query asks: newest first unless told otherwise.
 
     Raises:
-        RefusedError: with 400, for a time that is none.
+        RefusalError: with 400, for a time that is none.
     """
     oldest_first = request.argument("sort_order") == "asc"
     kept = [entry for entry in entries if _wanted(entry, request)]
@@ -153,7 +153,7 @@ def audit_page(entries: list[AuditEntry], request: Request) -> Json:
     }
 
 
-def _wanted(entry: AuditEntry, request: Request) -> bool:
+def _wanted(entry: AuditLine, request: SimRequest) -> bool:
     for name in ("user_id", "service_account_id", "ip_addr", "object_type", "object_id", "action"):
         wanted = request.argument(name)
         if wanted and str(getattr(entry, name)) != wanted:
@@ -168,13 +168,13 @@ def _time(text: str) -> float | None:
     try:
         moment = datetime.fromisoformat(text.replace(" ", "+"))
     except ValueError:
-        raise RefusedError(400, f"{text} is not an RFC 3339 time") from None
+        raise RefusalError(400, f"{text} is not an RFC 3339 time") from None
     if moment.tzinfo is None:
-        raise RefusedError(400, f"{text} has no offset from UTC")
+        raise RefusalError(400, f"{text} has no offset from UTC")
     return moment.timestamp()
 
 
-def workspace_row(account: Account, environment_id: int) -> dict[str, Any]:
+def workspace_row(account: CioAccount, environment_id: int) -> dict[str, Any]:
     """One row of the App API's list of workspaces."""
     return {
         "id": environment_id,

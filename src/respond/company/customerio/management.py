@@ -6,19 +6,20 @@ body has is the vendor's habit; for routes marked as a guess it is ours.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from respond.company.customerio import api_keys, bodies, data, team, tokens
-from respond.company.customerio.routes import Call, Route, table
-from respond.company.exchange import Json, RefusedError, Reply, as_json, nothing
+from respond.company.customerio.routes import CioCall, Route, RouteTable
+from respond.company.exchange import Json, RefusalError, SimReply, as_json, nothing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from respond.company.customerio.rows import Member, ReportingWebhook, Source
+    from respond.company.customerio.rows import Member, PipelinesSource, ReportingWebhook
 
 
-def _current_account(call: Call) -> Reply:
+def _current_account(call: CioCall) -> SimReply:
     state = call.account.state
     shown = {
         "id": state.account_id,
@@ -29,14 +30,14 @@ def _current_account(call: Call) -> Reply:
     return as_json({"account": shown})
 
 
-def _environments(call: Call) -> Reply:
+def _environments(call: CioCall) -> SimReply:
     rows = [
         {"id": number, "name": name} for number, name in call.account.state.environments.items()
     ]
     return as_json({"environments": rows})
 
 
-def _paged(call: Call, name: str, rows: Sequence[Json]) -> Reply:
+def _paged(call: CioCall, name: str, rows: Sequence[Json]) -> SimReply:
     """A page of a list; the caller may ask for less than the largest page, not for more."""
     limit = min(max(call.request.number("limit", 50), 1), call.account.settings.page_size_max)
     page = max(call.request.number("page", 1), 1)
@@ -50,182 +51,167 @@ def _paged(call: Call, name: str, rows: Sequence[Json]) -> Reply:
     return as_json(body)
 
 
-def _users(call: Call) -> Reply:
+def _users(call: CioCall) -> SimReply:
     return _paged(call, "users", [member.shown() for member in call.account.listed()])
 
 
-def _member(call: Call) -> Member:
+def _member(call: CioCall) -> Member:
     return team.find_member(call.account, call.number("user_id"))
 
 
-def _create_user(call: Call) -> Reply:
+def _create_user(call: CioCall) -> SimReply:
     member = team.add_member(call.account, call.actor, call.body["user"])
     return as_json({"user": member.shown()}, 201)
 
 
-def _update_user(call: Call) -> Reply:
+def _update_user(call: CioCall) -> SimReply:
     member = _member(call)
     team.change_roles(call.account, call.actor, member, call.body["user"])
     return as_json({"user": member.shown()})
 
 
-def _delete_user(call: Call) -> Reply:
+def _delete_user(call: CioCall) -> SimReply:
     team.remove_member(call.account, call.actor, _member(call))
     return nothing()
 
 
-def _resend_invitation(call: Call) -> Reply:
+def _resend_invitation(call: CioCall) -> SimReply:
     team.send_invitation(call.account, call.actor, _member(call))
     return nothing()
 
 
-def _account_audit_log(call: Call) -> Reply:
+def _account_audit_log(call: CioCall) -> SimReply:
     return as_json(data.audit_page(call.account.state.audit, call.request))
 
 
-def _environment_audit_log(call: Call) -> Reply:
+def _environment_audit_log(call: CioCall) -> SimReply:
     number = call.number("environment_id")
     call.account.environment(number)
     entries = [entry for entry in call.account.state.audit if entry.environment_id == number]
     return as_json(data.audit_page(entries, call.request))
 
 
-def _audit_entry(call: Call) -> Reply:
+def _audit_entry(call: CioCall) -> SimReply:
     place, number = call.number("environment_id"), call.number("id")
     for entry in call.account.state.audit:
         if (entry.environment_id, entry.id) == (place, number):
             return as_json({"audit_log": entry.shown()})
-    raise RefusedError(404, f"audit log {number} not found")
+    raise RefusalError(404, f"audit log {number} not found")
 
 
-def _sso(call: Call) -> Reply:
+def _sso(call: CioCall) -> SimReply:
     return as_json({"sso_configuration": call.account.state.sso})
 
 
-def _exports(call: Call) -> Reply:
+def _exports(call: CioCall) -> SimReply:
     found = data.exports_of(call.account, call.number("environment_id"))
     return as_json({"exports": [export.shown() for export in found]})
 
 
-def _app_keys(call: Call) -> Reply:
+def _app_keys(call: CioCall) -> SimReply:
     found = api_keys.live_app_keys(call.account, call.number("environment_id"))
     return as_json({"ext_api_keys": [key.shown() for key in found]})
 
 
-def _create_app_key(call: Call) -> Reply:
+def _create_app_key(call: CioCall) -> SimReply:
     name = call.body["ext_api_key"]["name"]
     key = api_keys.create_app_key(call.account, call.actor, call.number("environment_id"), name)
     return as_json({"ext_api_key": key.shown() | {"key": key.value}}, 201)
 
 
-def _delete_app_key(call: Call) -> Reply:
+def _delete_app_key(call: CioCall) -> SimReply:
     key = api_keys.find_app_key(call.account, call.number("environment_id"), call.number("id"))
     api_keys.revoke_app_key(call.account, call.actor, key)
     return nothing()
 
 
-def _track_keys(call: Call) -> Reply:
+def _track_keys(call: CioCall) -> SimReply:
     found = api_keys.live_track_keys(call.account, call.number("environment_id"))
     return as_json({"site_ids": [key.shown() for key in found]})
 
 
-def _create_track_key(call: Call) -> Reply:
+def _create_track_key(call: CioCall) -> SimReply:
     name = call.body["site_id"]["name"]
     key = api_keys.create_track_key(call.account, call.actor, call.number("environment_id"), name)
     return as_json({"site_id": key.shown() | {"api_key": key.api_key}}, 201)
 
 
-def _delete_track_key(call: Call) -> Reply:
+def _delete_track_key(call: CioCall) -> SimReply:
     key = api_keys.find_track_key(call.account, call.number("environment_id"), call.number("id"))
     api_keys.revoke_track_key(call.account, call.actor, key)
     return nothing()
 
 
-def _webhook(call: Call) -> ReportingWebhook:
+def _webhook(call: CioCall) -> ReportingWebhook:
     return data.find_webhook(call.account, call.number("environment_id"), call.number("id"))
 
 
-def _webhooks(call: Call) -> Reply:
+def _webhooks(call: CioCall) -> SimReply:
     found = data.webhooks_of(call.account, call.number("environment_id"))
     return as_json({"webhook_configurations": [hook.shown() for hook in found]})
 
 
-def _get_webhook(call: Call) -> Reply:
+def _get_webhook(call: CioCall) -> SimReply:
     return as_json({"webhook_configuration": _webhook(call).shown()})
 
 
-def _put_webhook(call: Call) -> Reply:
+def _put_webhook(call: CioCall) -> SimReply:
     hook = _webhook(call)
     data.change_webhook(call.account, call.actor, hook, call.body["webhook_configuration"])
     return as_json({"webhook_configuration": hook.shown()})
 
 
-def _source(call: Call) -> Source:
+def _source(call: CioCall) -> PipelinesSource:
     return api_keys.find_source(call.account, call.number("workspace_id"), call.number("source_id"))
 
 
-def _sources(call: Call) -> Reply:
+def _sources(call: CioCall) -> SimReply:
     found = api_keys.sources_of(call.account, call.number("workspace_id"))
     return as_json({"sources": [source.shown() for source in found]})
 
 
-def _put_source(call: Call) -> Reply:
+def _put_source(call: CioCall) -> SimReply:
     source, wanted = _source(call), call.body["source"]
     if "enabled" in wanted:
         api_keys.switch_source(call.account, call.actor, source, enabled=wanted["enabled"])
     return as_json({"source": source.shown()})
 
 
-def _write_keys(call: Call) -> Reply:
+def _write_keys(call: CioCall) -> SimReply:
     return as_json({"api_keys": [key.shown() for key in _source(call).api_keys]})
 
 
-def _create_write_key(call: Call) -> Reply:
+def _create_write_key(call: CioCall) -> SimReply:
     key = api_keys.create_write_key(call.account, call.actor, _source(call))
     return as_json({"api_key": key.shown()}, 201)
 
 
-def _delete_write_key(call: Call) -> Reply:
+def _delete_write_key(call: CioCall) -> SimReply:
     source = _source(call)
     key = api_keys.find_write_key(source, call.number("id"))
     api_keys.delete_write_key(call.account, call.actor, source, key)
     return nothing()
 
 
-def _service_accounts(call: Call) -> Reply:
+def _service_accounts(call: CioCall) -> SimReply:
     rows = [found.shown() for found in call.account.state.service_accounts]
     return as_json({"service_accounts": rows})
 
 
-def _create_token(call: Call) -> Reply:
+def _create_token(call: CioCall) -> SimReply:
     owner = tokens.find_service_account(call.account, call.number("service_account_id"))
     wanted = call.body["token"]
     token = tokens.create_token(
-        call.account,
-        call.actor,
-        owner,
-        wanted["name"],
-        read_only=wanted.get("read_only", False),
+        call.account, call.actor, owner, wanted["name"], read_only=wanted.get("read_only", False)
     )
     return as_json({"token": token.shown() | {"token": token.value}}, 201)
 
 
-def _delete_token(call: Call) -> Reply:
+def _delete_token(call: CioCall) -> SimReply:
     owner = tokens.find_service_account(call.account, call.number("service_account_id"))
     token = tokens.find_token(owner, call.number("token_id"))
     tokens.revoke_token(call.account, call.actor, owner, token)
     return nothing()
-
-
-def _own_account(handler: Callable[[Call], Reply]) -> Callable[[Call], Reply]:
-    """Answer 404 below any account but the caller's own."""
-
-    def guarded(call: Call) -> Reply:
-        if call.number("account_id") != call.account.state.account_id:
-            return as_json({"errors": [{"detail": "account not found", "status": "404"}]}, 404)
-        return handler(call)
-
-    return guarded
 
 
 _ACCOUNT = "/v1/accounts/{account_id}"
@@ -241,16 +227,12 @@ _SOURCE = f"{_SOURCES}/{{source_id}}"
 
 _KNOWN = (
     Route("GET", "/v1/accounts/current", "Get the current account", _current_account),
-    Route("GET", f"{_ACCOUNT}/environments", "List environments", _own_account(_environments)),
-    Route("GET", _USERS, "List team members", _own_account(_users)),
+    Route("GET", f"{_ACCOUNT}/environments", "List environments", _environments),
+    Route("GET", _USERS, "List team members", _users),
     Route(
-        "GET",
-        f"{_ACCOUNT}/audit_logs",
-        "List account audit logs",
-        _own_account(_account_audit_log),
-        admin=True,
+        "GET", f"{_ACCOUNT}/audit_logs", "List account audit logs", _account_audit_log, admin=True
     ),
-    Route("GET", f"{_ACCOUNT}/sso_configuration", "Get SSO configuration", _own_account(_sso)),
+    Route("GET", f"{_ACCOUNT}/sso_configuration", "Get SSO configuration", _sso),
     Route(
         "GET", f"{_ENVIRONMENT}/audit_logs", "List environment audit logs", _environment_audit_log
     ),
@@ -268,73 +250,43 @@ _KNOWN = (
 )
 
 
-def _guess(
-    method: str,
-    template: str,
-    summary: str,
-    handler: Callable[[Call], Reply],
-    body: Json | None = None,
-    *,
-    admin: bool = False,
-) -> Route:
-    return Route(method, template, summary, handler, body, guess=True, admin=admin)
-
-
+# Nobody has confirmed that the vendor has these.
 _GUESSED = (
-    _guess(
-        "POST", _USERS, "Add a team member", _own_account(_create_user), bodies.NEW_USER, admin=True
-    ),
-    _guess(
+    Route("POST", _USERS, "Add a team member", _create_user, bodies.NEW_USER, admin=True),
+    Route(
         "PUT",
         f"{_USERS}/{{user_id}}",
         "Update a team member's roles",
-        _own_account(_update_user),
+        _update_user,
         bodies.USER,
         admin=True,
     ),
-    _guess(
-        "DELETE",
-        f"{_USERS}/{{user_id}}",
-        "Remove a team member",
-        _own_account(_delete_user),
-        admin=True,
-    ),
-    _guess(
+    Route("DELETE", f"{_USERS}/{{user_id}}", "Remove a team member", _delete_user, admin=True),
+    Route(
         "POST",
         f"{_USERS}/{{user_id}}/resend_invitation",
         "Resend an invitation",
-        _own_account(_resend_invitation),
+        _resend_invitation,
         admin=True,
     ),
-    _guess("DELETE", f"{_APP_KEYS}/{{id}}", "Delete an App API key", _delete_app_key),
-    _guess("POST", _TRACK_KEYS, "Create a Track API key", _create_track_key, bodies.TRACK_KEY),
-    _guess("DELETE", f"{_TRACK_KEYS}/{{id}}", "Delete a Track API key", _delete_track_key),
-    _guess("PUT", _SOURCE, "Update a source", _put_source, bodies.SOURCE),
-    _guess(
+    Route("DELETE", f"{_APP_KEYS}/{{id}}", "Delete an App API key", _delete_app_key),
+    Route("POST", _TRACK_KEYS, "Create a Track API key", _create_track_key, bodies.TRACK_KEY),
+    Route("DELETE", f"{_TRACK_KEYS}/{{id}}", "Delete a Track API key", _delete_track_key),
+    Route("PUT", _SOURCE, "Update a source", _put_source, bodies.SOURCE),
+    Route(
         "DELETE", f"{_SOURCE}/api_keys/{{id}}", "Delete a write key of a source", _delete_write_key
     ),
-    _guess(
-        "GET",
-        _SERVICE_ACCOUNTS,
-        "List service accounts",
-        _own_account(_service_accounts),
-        admin=True,
+    Route("GET", _SERVICE_ACCOUNTS, "List service accounts", _service_accounts, admin=True),
+    Route(
+        "POST", _TOKENS, "Create a service account token", _create_token, bodies.TOKEN, admin=True
     ),
-    _guess(
-        "POST",
-        _TOKENS,
-        "Create a service account token",
-        _own_account(_create_token),
-        bodies.TOKEN,
-        admin=True,
-    ),
-    _guess(
+    Route(
         "DELETE",
         f"{_TOKENS}/{{token_id}}",
         "Revoke a service account token",
-        _own_account(_delete_token),
+        _delete_token,
         admin=True,
     ),
 )
 
-ROUTES = table((*_KNOWN, *_GUESSED))
+ROUTES = RouteTable((*_KNOWN, *(replace(route, guess=True) for route in _GUESSED)))

@@ -11,13 +11,13 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from respond.company.exchange import Reply
+from respond.company.exchange import RefusalError, SimReply
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from respond.company.customerio.routes import Route
-    from respond.company.exchange import Json, Request
+    from respond.company.exchange import Json, SimRequest
 
 CDP_PREFIX = "/cdp/api/"
 
@@ -46,6 +46,22 @@ class Alterations:
         return self._altered.get((route.method, route.template), {})
 
 
+def drift(altered: Alterations, asked: Json) -> Json:
+    """Describe an operation differently from now on, as somebody at the simulator's door asks.
+
+    Raises:
+        RefusalError: with 400, if they do not say which.
+    """
+    method, path = asked.get("method"), asked.get("path")
+    if not isinstance(method, str) or not isinstance(path, str):
+        raise RefusalError(400, "method and path must be texts")
+    if asked.get("withdraw") is True:
+        altered.withdraw(method, path)
+    else:
+        altered.alter(method, path, summary=asked.get("summary"), body=asked.get("body"))
+    return {"altered": True}
+
+
 def document(routes: Iterable[Route], altered: Alterations, *, cdp: bool) -> Json:
     """One of the two documents: the web application's API, or the Pipelines control plane."""
     paths: dict[str, dict[str, Any]] = {}
@@ -58,14 +74,14 @@ def document(routes: Iterable[Route], altered: Alterations, *, cdp: bool) -> Jso
     return {"openapi": "3.1.0", "info": {"title": title, "version": "1"}, "paths": paths}
 
 
-def serve_document(request: Request, made: Json) -> Reply:
+def serve_document(request: SimRequest, made: Json) -> SimReply:
     """Send a document with its entity tag, or 304 to a caller who has it."""
     body = json.dumps(made, separators=(",", ":"), sort_keys=True).encode()
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     given = {part.strip().removeprefix("W/") for part in request.header("if-none-match").split(",")}
     if tag in given or "*" in given:
-        return Reply(304, b"", "", (("ETag", tag),))
-    return Reply(200, body, headers=(("ETag", tag),))
+        return SimReply(304, b"", "", (("ETag", tag),))
+    return SimReply(200, body, headers=(("ETag", tag),))
 
 
 def _operation(route: Route) -> Json:

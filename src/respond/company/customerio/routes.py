@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from respond.company.exchange import Json, RefusedError, Reply
+from respond.company.exchange import Json, RefusalError, SimReply
+from respond.company.simulated_rest import matched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from respond.company.customerio.account import Account, Actor
-    from respond.company.exchange import Request
+    from respond.company.customerio.account import ActingAs, CioAccount
+    from respond.company.exchange import SimRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CioCall:
     """One request that found its route.
 
     Attributes:
@@ -24,17 +24,17 @@ class Call:
         body: The request's body, reduced to what the route's schema knows.
     """
 
-    account: Account
-    request: Request
-    actor: Actor
+    account: CioAccount
+    request: SimRequest
+    actor: ActingAs
     ids: dict[str, str]
     body: Json
 
     def number(self, name: str) -> int:
-        """A variable part as a number. Raises RefusedError with 404 if it is none."""
+        """A variable part as a number. Raises RefusalError with 404 if it is none."""
         text = self.ids[name]
         if not text.isdecimal():
-            raise RefusedError(404, f"{text} not found")
+            raise RefusalError(404, f"{text} not found")
         return int(text)
 
 
@@ -52,7 +52,7 @@ class Route:
     method: str
     template: str
     summary: str
-    handler: Callable[[Call], Reply]
+    handler: Callable[[CioCall], SimReply]
     body: Json | None = None
     guess: bool = False
     admin: bool = False
@@ -61,40 +61,22 @@ class Route:
     def parts(self) -> tuple[str, ...]:
         return tuple(self.template.strip("/").split("/"))
 
-    def match(self, parts: tuple[str, ...]) -> dict[str, str] | None:
-        """The variable parts, or ``None`` if the path is another."""
-        ids = {}
-        for own, given in zip(self.parts, parts, strict=True):
-            if own.startswith("{"):
-                ids[own[1:-1]] = given
-            elif own != given:
-                return None
-        return ids
-
 
 @dataclass
 class RouteTable:
-    """The operations that exist, as they are served and as they are described."""
+    """The operations that exist, as they are served and as they are described.
+
+    The first that matches is served.
+    """
 
     routes: tuple[Route, ...]
-    _by_shape: dict[tuple[str, int], list[Route]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._by_shape = defaultdict(list)
-        for route in self.routes:
-            self._by_shape[route.method, len(route.parts)].append(route)
+        named = {f"{one.method} {one.template.strip('/')}": one for one in self.routes}
+        known = {name: one for name, one in named.items() if not one.guess}
+        self._by_name = {True: named, False: known}
 
     def find(
         self, method: str, parts: tuple[str, ...], *, guess_routes: bool
     ) -> tuple[Route, dict[str, str]] | None:
-        wanted = "GET" if method == "HEAD" else method
-        for route in self._by_shape.get((wanted, len(parts)), ()):
-            ids = route.match(parts)
-            if ids is not None and (guess_routes or not route.guess):
-                return route, ids
-        return None
-
-
-def table(routes: Iterable[Route]) -> RouteTable:
-    """Index the routes; the first that matches is served."""
-    return RouteTable(tuple(routes))
+        return matched(self._by_name[guess_routes], method, parts)

@@ -7,14 +7,24 @@ best reading, and nowhere else.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from respond.company.mint import Numbers, hint
+from respond.company import mint
+from respond.company.mint import Numbers
 
 if TYPE_CHECKING:
     from respond.company.exchange import Json
 
 PERMISSIONS = ("billing", "api_credentials", "support_access")
+
+
+class _Shown:
+    """A row of which lists show these fields."""
+
+    shows: ClassVar[str]
+
+    def shown(self) -> Json:
+        return {name: getattr(self, name) for name in self.shows.split()}
 
 
 @dataclass
@@ -57,12 +67,14 @@ class Member:
 
 
 @dataclass
-class AppKey:
+class AppKey(_Shown):
     """An App API key. Its value is shown once; lists give a hint.
 
     Attributes:
         scopes: ``None`` is a key for everything; a key with scopes gets 403 elsewhere.
     """
+
+    shows: ClassVar[str] = "id name hint created_at created_by"
 
     id: int
     environment_id: int
@@ -73,19 +85,16 @@ class AppKey:
     scopes: tuple[str, ...] | None = None
     revoked_at: float | None = None
 
-    def shown(self) -> Json:
-        return {
-            "id": self.id,
-            "name": self.name,
-            "hint": hint(self.value),
-            "created_at": self.created_at,
-            "created_by": self.created_by,
-        }
+    @property
+    def hint(self) -> str:
+        return mint.hint(self.value)
 
 
 @dataclass
-class TrackKey:
+class TrackKey(_Shown):
     """A Track API pair: site id and API key."""
+
+    shows: ClassVar[str] = "id name site_id api_key_hint created_at"
 
     id: int
     environment_id: int
@@ -95,14 +104,9 @@ class TrackKey:
     created_at: int
     revoked_at: float | None = None
 
-    def shown(self) -> Json:
-        return {
-            "id": self.id,
-            "name": self.name,
-            "site_id": self.site_id,
-            "api_key_hint": hint(self.api_key),
-            "created_at": self.created_at,
-        }
+    @property
+    def api_key_hint(self) -> str:
+        return mint.hint(self.api_key)
 
 
 @dataclass
@@ -117,8 +121,10 @@ class WriteKey:
 
 
 @dataclass
-class Source:
+class PipelinesSource(_Shown):
     """A Pipelines source with its write keys."""
+
+    shows: ClassVar[str] = "id name slug enabled"
 
     id: int
     environment_id: int
@@ -127,13 +133,12 @@ class Source:
     enabled: bool = True
     api_keys: list[WriteKey] = field(default_factory=list)
 
-    def shown(self) -> Json:
-        return {"id": self.id, "name": self.name, "slug": self.slug, "enabled": self.enabled}
-
 
 @dataclass
-class SaToken:
+class SaToken(_Shown):
     """A token of a service account."""
+
+    shows: ClassVar[str] = "id name hint read_only created_at"
 
     id: int
     name: str
@@ -142,14 +147,9 @@ class SaToken:
     created_at: int
     revoked_at: float | None = None
 
-    def shown(self) -> Json:
-        return {
-            "id": self.id,
-            "name": self.name,
-            "hint": hint(self.value),
-            "read_only": self.read_only,
-            "created_at": self.created_at,
-        }
+    @property
+    def hint(self) -> str:
+        return mint.hint(self.value)
 
 
 @dataclass
@@ -171,7 +171,7 @@ class ServiceAccount:
 
 
 @dataclass
-class Export:
+class PeopleExport:
     """A file of customers or deliveries that somebody asked for."""
 
     id: int
@@ -202,8 +202,10 @@ class Export:
 
 
 @dataclass
-class ReportingWebhook:
+class ReportingWebhook(_Shown):
     """A webhook that streams message events, perhaps with content, to an endpoint."""
+
+    shows: ClassVar[str] = "id name endpoint disabled events full_resolution with_content"
 
     id: int
     environment_id: int
@@ -214,21 +216,15 @@ class ReportingWebhook:
     full_resolution: bool = False
     with_content: bool = False
 
-    def shown(self) -> Json:
-        return {
-            "id": self.id,
-            "name": self.name,
-            "endpoint": self.endpoint,
-            "disabled": self.disabled,
-            "events": self.events,
-            "full_resolution": self.full_resolution,
-            "with_content": self.with_content,
-        }
-
 
 @dataclass(frozen=True)
-class AuditEntry:
+class AuditLine(_Shown):
     """One line of the account's or a workspace's audit log."""
+
+    shows: ClassVar[str] = (
+        "id timestamp action object_type object_id user_id service_account_id ip_addr"
+        " environment_id"
+    )
 
     id: int
     at: float
@@ -241,22 +237,9 @@ class AuditEntry:
     ip_addr: str
     environment_id: int | None
 
-    def shown(self) -> Json:
-        return {
-            "id": self.id,
-            "timestamp": self.timestamp,
-            "action": self.action,
-            "object_type": self.object_type,
-            "object_id": self.object_id,
-            "user_id": self.user_id,
-            "service_account_id": self.service_account_id,
-            "ip_addr": self.ip_addr,
-            "environment_id": self.environment_id,
-        }
-
 
 @dataclass
-class Sent:
+class QueuedMail:
     """A transactional mail that was queued."""
 
     delivery_id: str
@@ -283,7 +266,7 @@ def _numbers() -> Numbers:
 
 
 @dataclass
-class State:
+class CioState:
     """The whole account. A member, key or token that is gone keeps its row and its time."""
 
     account_id: int
@@ -293,12 +276,12 @@ class State:
     members: list[Member] = field(default_factory=list)
     app_keys: list[AppKey] = field(default_factory=list)
     track_keys: list[TrackKey] = field(default_factory=list)
-    sources: list[Source] = field(default_factory=list)
+    sources: list[PipelinesSource] = field(default_factory=list)
     service_accounts: list[ServiceAccount] = field(default_factory=list)
-    exports: list[Export] = field(default_factory=list)
+    exports: list[PeopleExport] = field(default_factory=list)
     webhooks: list[ReportingWebhook] = field(default_factory=list)
-    audit: list[AuditEntry] = field(default_factory=list)
-    sent: list[Sent] = field(default_factory=list)
+    audit: list[AuditLine] = field(default_factory=list)
+    sent: list[QueuedMail] = field(default_factory=list)
     sso: Json | None = None
     session_hours: int = 336
     sessions_ended_at: float | None = None

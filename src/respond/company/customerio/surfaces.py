@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from respond.company.customerio import app_api, track
-from respond.company.customerio.account import SYSTEM, Account, Settings
+from respond.company.customerio.account import SYSTEM, CioAccount, Settings
 from respond.company.customerio.journeys import EXCHANGE, Journeys
-from respond.company.customerio.rows import State
-from respond.company.exchange import LOGIN_PAGE, Json, Reply, as_html, as_json
+from respond.company.customerio.rows import CioState
+from respond.company.exchange import LOGIN_PAGE, Json, RefusalError, SimReply, as_html, as_json
 from respond.company.mint import hint
-from respond.company.system import System
+from respond.company.system import HttpSystem
 
 if TYPE_CHECKING:
-    from respond.company.company_clock import Clock
-    from respond.company.exchange import Request
+    from collections.abc import Mapping
+
+    from respond.company.company_clock import CompanyClock
+    from respond.company.exchange import SimRequest
     from respond.company.ledger import Ledger
 
 SURFACES = tuple(
@@ -22,7 +24,7 @@ SURFACES = tuple(
 )
 
 
-class CustomerIo(System[State]):
+class CustomerIo(HttpSystem):
     """Customer.io as one company sees it.
 
     Attributes:
@@ -32,28 +34,33 @@ class CustomerIo(System[State]):
     """
 
     name: ClassVar[str] = SYSTEM
+    surfaces: ClassVar[Mapping[str, str]] = {
+        f"customerio/{surface}": surface for surface in SURFACES
+    }
 
-    def __init__(self, state: State, clock: Clock, ledger: Ledger, settings: Settings) -> None:
+    def __init__(
+        self, state: CioState, clock: CompanyClock, ledger: Ledger, settings: Settings
+    ) -> None:
         self.settings = settings
-        self.account = Account(state, clock, ledger, settings)
+        self.account = CioAccount(state, clock, ledger, settings)
         self.journeys = Journeys(self.account)
         super().__init__(state, clock, ledger)
 
     # The account holds it, so that operations and stale views look at the same.
     @property
-    def state(self) -> State:
+    def state(self) -> CioState:
         return self.account.state
 
     @state.setter
-    def state(self, state: State) -> None:
+    def state(self, state: CioState) -> None:
         self.account.state = state
 
-    def is_write(self, request: Request) -> bool:
+    def is_write(self, request: SimRequest) -> bool:
         if request.parts == EXCHANGE:
             return False
         return super().is_write(request)
 
-    def serve(self, request: Request) -> Reply:
+    def serve(self, request: SimRequest) -> SimReply:
         match request.surface.partition("/")[2]:
             case "management":
                 return self.journeys.serve(request)
@@ -64,16 +71,16 @@ class CustomerIo(System[State]):
             case _:
                 return track.serve_ingest(self.account, request)
 
-    def refuse(self, request: Request, status: int, detail: str = "", pointer: str = "") -> Reply:
+    def refuse(self, request: SimRequest, no: RefusalError) -> SimReply:
         match request.surface.partition("/")[2]:
             case "management":
-                return _management_error(request, status, detail, pointer)
+                return _management_error(request, no)
             case "app":
-                return _app_error(request, status, detail)
+                return _app_error(request, no)
             case _:
-                return _track_error(status, detail)
+                return _track_error(no)
 
-    def login_page(self) -> Reply:
+    def login_page(self) -> SimReply:
         return as_html(LOGIN_PAGE)
 
     def things(self) -> dict[str, Json]:
@@ -122,29 +129,35 @@ class CustomerIo(System[State]):
             shown[f"mail {sent.delivery_id}"] = {"to": sent.to, "subject": sent.subject}
         return shown
 
+    def told(self) -> list[Json]:
+        return [
+            {"to": sent.to, "from": sent.sender, "subject": sent.subject, "text": sent.body}
+            for sent in self.state.sent
+        ]
 
-def _management_error(request: Request, status: int, detail: str, pointer: str) -> Reply:
-    if request.parts == EXCHANGE and status == 401:  # noqa: PLR2004 - the HTTP status.
+
+def _management_error(request: SimRequest, no: RefusalError) -> SimReply:
+    if request.parts == EXCHANGE and no.status == 401:  # noqa: PLR2004 - the HTTP status.
         body = {"error": "invalid_client", "error_description": "invalid client credentials"}
-        return as_json(body, status)
+        return as_json(body, no.status)
     words = {401: "unauthorized", 403: "forbidden", 429: "rate_limited"}
-    if status in words:
-        return as_json({"error": words[status]}, status)
-    error: Json = {"detail": detail or "something went wrong", "status": str(status)}
-    if pointer:
-        error["source"] = {"pointer": pointer}
-    return as_json({"errors": [error]}, status)
+    if no.status in words:
+        return as_json({"error": words[no.status]}, no.status)
+    error: Json = {"detail": no.detail or "something went wrong", "status": str(no.status)}
+    if no.pointer:
+        error["source"] = {"pointer": no.pointer}
+    return as_json({"errors": [error]}, no.status)
 
 
-def _app_error(request: Request, status: int, detail: str) -> Reply:
-    if request.parts == app_api.SEND and status in {400, 403}:
-        return as_json({"meta": {"error": detail or "not allowed"}}, status)
+def _app_error(request: SimRequest, no: RefusalError) -> SimReply:
+    if request.parts == app_api.SEND and no.status in {400, 403}:
+        return as_json({"meta": {"error": no.detail or "not allowed"}}, no.status)
     words = {401: "unauthorized", 403: "forbidden", 404: "not found", 429: "rate limit exceeded"}
-    error = {"detail": words.get(status) or detail or "something went wrong", "status": status}
-    return as_json({"errors": [error]}, status)
+    said = words.get(no.status) or no.detail or "something went wrong"
+    return as_json({"errors": [{"detail": said, "status": no.status}]}, no.status)
 
 
-def _track_error(status: int, detail: str) -> Reply:
-    if status == 400:  # noqa: PLR2004 - the HTTP status.
-        return as_json({"meta": {"errors": [detail or "invalid"]}}, status)
-    return Reply(status, b"", "")
+def _track_error(no: RefusalError) -> SimReply:
+    if no.status == 400:  # noqa: PLR2004 - the HTTP status.
+        return as_json({"meta": {"errors": [no.detail or "invalid"]}}, no.status)
+    return SimReply(no.status, b"", "")

@@ -5,70 +5,62 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from respond.company.customerio.rows import PERMISSIONS, Member
-from respond.company.exchange import RefusedError
+from respond.company.exchange import RefusalError
 
 if TYPE_CHECKING:
-    from respond.company.customerio.account import Account, Actor
+    from respond.company.customerio.account import ActingAs, CioAccount
     from respond.company.exchange import Json
 
 _ROLE_FIELDS = ("account_role", "permissions", "environment_roles")
 
 
-def find_member(account: Account, member_id: int) -> Member:
+def find_member(account: CioAccount, member_id: int) -> Member:
     """The member with this id.
 
     Raises:
-        RefusedError: with 404, also for one who was removed.
+        RefusalError: with 404, also for one who was removed.
     """
     for member in account.present():
         if member.id == member_id:
             return member
-    raise RefusedError(404, f"user {member_id} not found")
+    raise RefusalError(404, f"user {member_id} not found")
 
 
-def find_email(account: Account, email: str) -> Member:
+def find_email(account: CioAccount, email: str) -> Member:
     """The member with this address, whatever its case.
 
     Raises:
-        RefusedError: with 404, also for one who was removed.
+        RefusalError: with 404, also for one who was removed.
     """
     for member in account.present():
         if member.email.casefold() == email.casefold():
             return member
-    raise RefusedError(404, f"user {email} not found")
+    raise RefusalError(404, f"user {email} not found")
 
 
-def remove_member(account: Account, actor: Actor, member: Member) -> None:
+def remove_member(account: CioAccount, actor: ActingAs, member: Member) -> None:
     """Take a member out.
 
     Raises:
-        RefusedError: with 422, if nobody could administer the account afterwards.
+        RefusalError: with 422, if nobody could administer the account afterwards.
     """
     _keep_an_admin(account, without=member)
     member.removed_at = account.clock.now()
-    account.happened(
-        actor,
-        "member.removed",
-        member.email,
-        action="deleted",
-        object_type="user",
-        object_id=member.id,
-        user_id=member.id,
-    )
+    _happened(account, actor, "member.removed", member, "deleted")
 
 
-def add_member(account: Account, actor: Actor, fields: Json) -> Member:
+def add_member(account: CioAccount, actor: ActingAs, fields: Json) -> Member:
     """Invite somebody: a new id, not accepted yet, and a mail on its way.
 
     Raises:
-        RefusedError: with 422, if the address is missing, is no address, or still belongs to
+        RefusalError: with 422, if the address is missing, is no address, or still belongs to
             somebody whom lists show, and for roles that do not exist.
     """
     email = str(fields.get("email", ""))
     if "@" not in email:
-        raise RefusedError(422, "email is not an address", "/data/email")
+        raise RefusalError(422, "email is not an address", "/data/email")
     if any(m.email.casefold() == email.casefold() for m in account.listed()):
-        raise RefusedError(422, "email has already been taken", "/data/email")
+        raise RefusalError(422, "email has already been taken", "/data/email")
     _check_roles(account, fields)
     member = Member(
         id=account.state.numbers.take("user"),
@@ -83,66 +75,41 @@ def add_member(account: Account, actor: Actor, fields: Json) -> Member:
         invited=True,
     )
     account.state.members.append(member)
-    account.happened(
-        actor,
-        "member.added",
-        email,
-        action="created",
-        object_type="user",
-        object_id=member.id,
-        user_id=member.id,
-        account_role=member.account_role,
-    )
+    _happened(account, actor, "member.added", member, "created", account_role=member.account_role)
     send_invitation(account, actor, member)
     return member
 
 
-def send_invitation(account: Account, actor: Actor, member: Member) -> None:
+def send_invitation(account: CioAccount, actor: ActingAs, member: Member) -> None:
     """Mail an invitation, again if need be.
 
     Raises:
-        RefusedError: with 422, if the member has accepted already.
+        RefusalError: with 422, if the member has accepted already.
     """
     if not member.invited:
-        raise RefusedError(422, "user has already accepted the invitation")
-    account.happened(
-        actor,
-        "invitation.sent",
-        member.email,
-        action="created",
-        object_type="invitation",
-        object_id=member.id,
-        user_id=member.id,
-    )
+        raise RefusalError(422, "user has already accepted the invitation")
+    _happened(account, actor, "invitation.sent", member, "created", "invitation")
 
 
-def accept_invitation(account: Account, actor: Actor, member: Member) -> None:
+def accept_invitation(account: CioAccount, actor: ActingAs, member: Member) -> None:
     """The invited person follows the link, and sets up a second factor.
 
     Raises:
-        RefusedError: with 422, if there is no open invitation.
+        RefusalError: with 422, if there is no open invitation.
     """
     if not member.invited:
-        raise RefusedError(422, f"{member.email} has no open invitation")
+        raise RefusalError(422, f"{member.email} has no open invitation")
     member.invited = False
     member.two_factor_enabled = True
     member.last_login_at = account.now()
-    account.happened(
-        actor,
-        "invitation.accepted",
-        member.email,
-        action="updated",
-        object_type="user",
-        object_id=member.id,
-        user_id=member.id,
-    )
+    _happened(account, actor, "invitation.accepted", member, "updated")
 
 
-def change_roles(account: Account, actor: Actor, member: Member, fields: Json) -> None:
+def change_roles(account: CioAccount, actor: ActingAs, member: Member, fields: Json) -> None:
     """Set the role fields that are given, and leave the others alone.
 
     Raises:
-        RefusedError: with 422, if the last administrator would go, or a role does not exist.
+        RefusalError: with 422, if the last administrator would go, or a role does not exist.
     """
     _check_roles(account, fields)
     if fields.get("account_role", "admin") != "admin":
@@ -154,61 +121,66 @@ def change_roles(account: Account, actor: Actor, member: Member, fields: Json) -
         return
     for name, value in wanted.items():
         setattr(member, name, value)
-    account.happened(
-        actor,
-        "member.role_changed",
-        member.email,
-        action="updated",
-        object_type="user",
-        object_id=member.id,
-        user_id=member.id,
-        account_role=member.account_role,
+    _happened(
+        account, actor, "member.role_changed", member, "updated", account_role=member.account_role
     )
 
 
-def force_reauth(account: Account, actor: Actor, hours: int) -> None:
+def force_reauth(account: CioAccount, actor: ActingAs, hours: int) -> None:
     """Change how long logins last, which ends every session of every person at once.
 
-    Raises RefusedError with 422 where it is that long already: nothing changes, and nothing ends.
+    Raises:
+        RefusalError: with 422, where it is that long already: nothing changes or ends.
     """
     if account.state.session_hours == hours:
-        raise RefusedError(422, f"logins last {hours} h already")
+        raise RefusalError(422, f"logins last {hours} h already")
     account.state.session_hours = hours
     account.state.sessions_ended_at = account.clock.now()
     account.happened(
         actor,
         "sessions.ended",
         "all team members",
-        action="updated",
-        object_type="account",
-        object_id=account.state.account_id,
+        ("updated", "account", account.state.account_id),
         session_hours=account.state.session_hours,
     )
 
 
-def _keep_an_admin(account: Account, *, without: Member) -> None:
+def _happened(
+    account: CioAccount,
+    actor: ActingAs,
+    kind: str,
+    member: Member,
+    action: str,
+    what: str = "user",
+    **detail: Any,
+) -> None:
+    logged = (action, what, member.id)
+    account.happened(actor, kind, member.email, logged, user_id=member.id, **detail)
+
+
+def _keep_an_admin(account: CioAccount, *, without: Member) -> None:
     if without.account_role != "admin":
         return
     admins = [m for m in account.present() if m.account_role == "admin" and not m.invited]
     if without in admins and len(admins) == 1:
-        raise RefusedError(422, "an account must keep at least one Account Admin")
+        raise RefusalError(422, "an account must keep at least one Account Admin")
 
 
-def _check_roles(account: Account, fields: Json) -> None:
+def _check_roles(account: CioAccount, fields: Json) -> None:
     if fields.get("account_role", "member") not in {"admin", "member"}:
-        raise RefusedError(422, "account_role must be admin or member", "/data/account_role")
+        raise RefusalError(422, "account_role must be admin or member", "/data/account_role")
     unknown = sorted(set(fields.get("permissions", {})) - set(PERMISSIONS))
     if unknown:
-        raise RefusedError(422, f"no permission is called {unknown[0]}", "/data/permissions")
+        raise RefusalError(422, f"no permission is called {unknown[0]}", "/data/permissions")
     for role in fields.get("environment_roles", []):
         _check_environment_role(account, role)
 
 
-def _check_environment_role(account: Account, role: Any) -> None:
+def _check_environment_role(account: CioAccount, role: Any) -> None:
     where = "/data/environment_roles"
     if not isinstance(role, dict) or ("role" in role) == ("role_id" in role):
-        raise RefusedError(422, "an environment role needs role or role_id", where)
+        raise RefusalError(422, "an environment role needs role or role_id", where)
     if role.get("environment_id") not in account.state.environments:
-        raise RefusedError(422, "an environment role needs a known environment_id", where)
+        raise RefusalError(422, "an environment role needs a known environment_id", where)
     if role.get("role", "viewer") not in {"workspace_admin", "author", "viewer"}:
-        raise RefusedError(422, f"no role is called {role['role']}", where)
+        raise RefusalError(422, f"no role is called {role['role']}", where)

@@ -13,6 +13,7 @@ from respond.core.events import Kind
 from respond.core.fold import WriteStatus
 from respond.core.plan import PlannedStep, PlannedWrite, StepPlan, planned_write, write_key
 from respond.core.questions import AskConfirm, AskDrift, Decision
+from respond.core.recorded import Confirmed, ConfirmScope, data_of
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Write
 from respond.engine.drivers import Look
@@ -229,16 +230,24 @@ class Agreement:
                         Kind.CONFIRMED,
                         address,
                         by=at.operator,
-                        decision="yes",
-                        writes=[w.key for w in writes],
-                        says=[w.says for w in writes],
-                        typed=typed,
+                        **data_of(
+                            Confirmed,
+                            decision=Decision.YES,
+                            writes=[w.key for w in writes],
+                            says=[w.says for w in writes],
+                            typed=typed,
+                        ),
                     )
             case Decision.BY_HAND:
-                at.add(Kind.CONFIRMED, by=at.operator, decision="by-hand")
+                at.add(
+                    Kind.CONFIRMED,
+                    by=at.operator,
+                    **data_of(Confirmed, decision=Decision.BY_HAND),
+                )
                 self.reach()
             case _:
-                at.add(Kind.CONFIRMED, by=at.operator, decision="skip", typed=typed)
+                told = data_of(Confirmed, decision=Decision.SKIP, typed=typed)
+                at.add(Kind.CONFIRMED, by=at.operator, **told)
                 raise StepOpenError(f"left out by {at.operator.id}")
 
     # --- what is not as it was planned -----------------------------------------------------------
@@ -310,7 +319,7 @@ class Agreement:
         foreseen = at.foreseen
         if foreseen is None:
             return []
-        written = {w.write["subject"] for w in at.state.writes if w.status is WriteStatus.DONE}
+        written = {w.write.subject for w in at.state.writes if w.status is WriteStatus.DONE}
         return [
             w
             for w in foreseen.writes
@@ -339,10 +348,13 @@ class Agreement:
         at.add(
             Kind.CONFIRMED,
             by=answer.by or at.operator,
-            decision="yes",
-            scope="already-so",
-            writes=sorted({w.key for w in missing}),
-            typed=answer.typed,
+            **data_of(
+                Confirmed,
+                decision=Decision.YES,
+                scope=ConfirmScope.ALREADY_SO,
+                writes=sorted({w.key for w in missing}),
+                typed=answer.typed,
+            ),
         )
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from respond.core.events import Kind
 from respond.core.fold import As, WriteStatus
+from respond.core.recorded import Conclusion, StepFailure, data_of
 from respond.core.runbook import Step
 from respond.core.script import Done, Effect, Proof
-from respond.core.shapes import encode
+from respond.core.shapes import ShapeError
 from respond.core.values import Value
 from respond.engine.drivers import Look, still_wanted
 from respond.engine.setting import values_of
@@ -20,7 +21,7 @@ from respond.engine.step.state import LiveStep, pauses
 from respond.engine.walk import Absent
 from respond.errors import StepFailedError
 
-__all__ = ["failed", "failure_data", "left_open", "observe", "prove"]
+__all__ = ["cannot_run", "failed", "failure_of", "left_open", "observe", "prove"]
 
 
 def prove(at: LiveStep, outcome: Done[Any]) -> Value:
@@ -30,13 +31,11 @@ def prove(at: LiveStep, outcome: Done[Any]) -> Value:
         The step's output, after its conclusion is recorded.
     """
     to_see = [
-        w
-        for w in at.state.writes
-        if w.status is WriteStatus.DONE and w.write["proof"] == Proof.SEEN.value
+        w for w in at.state.writes if w.status is WriteStatus.DONE and w.write.proof is Proof.SEEN
     ]
     if not to_see:
         return _conclude(at, outcome)
-    settle = max(int(w.write.get("settle_s", 0)) for w in to_see)
+    settle = max(w.write.settle_s for w in to_see)
     last: Look[Any] | None = None
     failure: StepFailedError | None = None
     for pause in (0.0, *pauses(settle)):
@@ -66,7 +65,7 @@ def _conclude(at: LiveStep, outcome: Done[Any]) -> Value:
     how = As.DONE
     if not done and at.step.action.spec.effect is not Effect.READS:
         how = As.UNCHANGED
-    if any(w.write["proof"] == Proof.WORD.value for w in done):
+    if any(w.write.proof is Proof.WORD for w in done):
         how = As.YOUR_WORD
     observe(at, how, outcome, why="")
     return values_of(outcome.output)
@@ -81,7 +80,7 @@ def observe(at: LiveStep, how: As, outcome: Done[Any], *, why: str) -> None:
         at,
         how,
         says=outcome.says,
-        output=encode(outcome.output),
+        output=outcome.output,
         proved=outcome.proved,
         findings=[*outcome.findings, *_gone(at, outcome)],
         why=why,
@@ -96,35 +95,38 @@ def left_open(at: LiveStep, why: str) -> Absent:
 
 def failed(at: LiveStep, error: StepFailedError) -> Absent:
     """Record that the step failed."""
-    told = failure_data(at.step, error)
-    _observed(at, As.FAILED, says=error.what, why=error.what, error=told)
+    failure = failure_of(at.step, error)
+    _observed(at, As.FAILED, says=error.what, why=error.what, error=failure)
     return Absent(error.what, failed=True)
 
 
-def failure_data(step: Step, error: StepFailedError) -> dict[str, Any]:
-    """A failure as it stands in the journal."""
-    return {
-        "what": error.what,
-        "why": error.why,
-        "do": error.do,
-        "request": error.request,
-        "by_hand": error.by_hand,
-        "recovered": step.words.on_failure.recovered,
-    }
+def cannot_run(address: str, error: ShapeError) -> StepFailedError:
+    """A value of the step is not what its action takes."""
+    return StepFailedError(f"step {address!r} cannot run", why=str(error))
+
+
+def failure_of(step: Step, error: StepFailedError) -> StepFailure:
+    """A failure as the journal has it."""
+    return StepFailure(
+        what=error.what,
+        why=error.why,
+        do=error.do,
+        request=error.request,
+        by_hand=error.by_hand,
+        recovered=step.words.on_failure.recovered,
+    )
 
 
 def _observed(at: LiveStep, how: As, **told: Any) -> None:
     phase = at.phase.value if at.phase else ""
-    at.add(Kind.OBSERVED, how=how.value, title=at.title, phase=phase, **told)
+    at.add(Kind.OBSERVED, **data_of(Conclusion, how=how, title=at.title, phase=phase, **told))
 
 
 def _gone(at: LiveStep, outcome: Done[Any]) -> list[str]:
     """What was to stay beside something that a person removed by hand, and is gone."""
     if outcome.stays is None:
         return []
-    before = {
-        name for w in at.state.writes if w.by == "person" for name in w.write.get("stays", ())
-    }
+    before = {name for w in at.state.writes if w.by == "person" for name in w.write.stays}
     return [
         f"ALARM: {name} was there before and is gone: was the wrong one removed?"
         for name in sorted(before - set(outcome.stays))

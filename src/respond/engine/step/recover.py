@@ -11,6 +11,7 @@ from typing import Any, Final
 from respond.core.events import Kind
 from respond.core.fold import WriteState, WriteStatus
 from respond.core.questions import AskUnknown, Decision
+from respond.core.recorded import Settled, data_of
 from respond.core.script import Proof
 from respond.engine.drivers import Look
 from respond.engine.step.send import ATTEMPTS
@@ -41,7 +42,7 @@ def recover(at: LiveStep, sent: Mapping[str, int]) -> None:
         if write.status is WriteStatus.INTENT:
             by_hand = write.by == "person"
             why = "nobody has said yet whether it is done" if by_hand else _ENDED
-            at.add(Kind.UNKNOWN, intent=write.seq, why=why)
+            at.add(Kind.UNKNOWN, **data_of(Settled, intent=write.seq, why=why))
     pause = max(_could_still_land(w) for w in open_writes)
     at.pause(pause, "a write may have happened: waiting until it would be seen")
     seen = _look_patiently(at) if any(_is_seen(w) for w in open_writes) else None
@@ -61,7 +62,7 @@ def _look_patiently(at: LiveStep) -> Look[Any] | None:
 
 
 def _reconcile(at: LiveStep, write: WriteState, seen: Look[Any] | None, *, tried: int) -> None:
-    subject = write.write["subject"]
+    subject = write.write.subject
     now = next((w for w in seen.writes if w.subject.name == subject), None) if seen else None
     if now is not None and now.proof is Proof.BLIND and not now.repeatable:
         # It could be looked at when it was sent, and cannot now: "not there" would be a guess.
@@ -72,7 +73,7 @@ def _reconcile(at: LiveStep, write: WriteState, seen: Look[Any] | None, *, tried
         _attempts_left(at, write, tried)
     elif write.by == "person" and not _is_seen(write):
         _settle(at, write, done=False, why="nobody said that it was done")
-    elif write.write["repeatable"] and not _is_seen(write):
+    elif write.write.repeatable and not _is_seen(write):
         _settle(at, write, done=False, why="harmless to repeat, by the system's own word")
         _attempts_left(at, write, tried)
     else:
@@ -80,18 +81,19 @@ def _reconcile(at: LiveStep, write: WriteState, seen: Look[Any] | None, *, tried
 
 
 def _settle(at: LiveStep, write: WriteState, *, done: bool, why: str) -> None:
-    how = "done" if done else "not-done"
-    at.add(Kind.RECONCILED, intent=write.seq, how=how, why=why, value=write.value)
+    how = WriteStatus.DONE if done else WriteStatus.NOT_DONE
+    told = data_of(Settled, intent=write.seq, how=how, why=why, value=write.value)
+    at.add(Kind.RECONCILED, **told)
 
 
 def _attempts_left(at: LiveStep, write: WriteState, tried: int) -> None:
     now = next(w for w in at.state.writes if w.seq == write.seq)
     if now.status is WriteStatus.NOT_DONE and tried >= ATTEMPTS:
         raise NoAnswerError(
-            f"{write.write['request']} got no usable answer {tried} times",
+            f"{write.write.request} got no usable answer {tried} times",
             why=write.why or now.why,
             do=f"when the system answers again: respond resume {at.live.run}",
-            request=write.write["request"],
+            request=write.write.request,
         )
 
 
@@ -100,14 +102,14 @@ def _ask(at: LiveStep, write: WriteState) -> None:
         answer = at.ask(
             AskUnknown(
                 step=at.address,
-                says=write.write["says"],
+                says=write.write.says,
                 evidence=f"sent {write.at}; {write.why or 'no answer was recorded'}",
             )
         )
     except ParkedError as parked:
         raise UnknownOutcomeError(
-            f"step {at.address!r}: {write.write['says']}: nobody can see whether it happened",
-            why=f"{write.write['request']} was sent at {write.at} and no answer was recorded; "
+            f"step {at.address!r}: {write.write.says}: nobody can see whether it happened",
+            why=f"{write.write.request} was sent at {write.at} and no answer was recorded; "
             "repeating it could do it twice",
             do=f"find out, then: respond resume {at.live.run}",
             asks=parked.asks,
@@ -117,10 +119,10 @@ def _ask(at: LiveStep, write: WriteState) -> None:
 
 
 def _is_seen(write: WriteState) -> bool:
-    return bool(write.write["proof"] == Proof.SEEN.value)
+    return write.write.proof is Proof.SEEN
 
 
 def _could_still_land(write: WriteState) -> float:
     """Seconds until the outcome of a write would show, counted from now (rule 4)."""
-    limit = 0 if write.by == "person" else write.write.get("timeout_s", 0)
-    return float(limit) + float(write.write.get("settle_s", 0))
+    limit = 0 if write.by == "person" else write.write.timeout_s
+    return float(limit) + write.write.settle_s

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from respond.core.events import Kind
 from respond.core.plan import digest_of, planned_write, write_key
 from respond.core.questions import Decision
+from respond.core.recorded import Intended, SentWrite, Settled, WriteStatus, data_of
 from respond.core.runbook import Retry
 from respond.core.script import (
     Api,
@@ -102,27 +103,26 @@ class Sender:
             value, seal = _taken(hands, reply)
         except (RefusedBySystemError, NotReadyError) as error:
             code = getattr(error, "code", "")
-            at.add(Kind.OUTCOME, intent=intent.seq, how="not-done", why=error.what, code=code)
+            how = WriteStatus.NOT_DONE
+            told = data_of(Settled, intent=intent.seq, how=how, why=error.what, code=code)
+            at.add(Kind.OUTCOME, **told)
             raise
         except NoAnswerError as error:
-            at.add(Kind.UNKNOWN, intent=intent.seq, why=error.what)
+            at.add(Kind.UNKNOWN, **data_of(Settled, intent=intent.seq, why=error.what))
             raise UnknownError(error) from error
-        at.add(Kind.OUTCOME, seal=seal, intent=intent.seq, how="done", value=encode(value))
+        told = data_of(Settled, intent=intent.seq, how=WriteStatus.DONE, value=value)
+        at.add(Kind.OUTCOME, seal=seal, **told)
         return value
 
     def _intend(self, write: Write[Any], key: str, digest: str, timeout_s: int) -> Intent:
-        told = {
-            **encode(planned_write(write, key)),
-            "settle_s": write.subject.settle_s,
-            "timeout_s": timeout_s,
-        }
-        return self.at.live.intend(
-            self.at.address,
-            digest,
-            key=key,
-            write=told,
-            undo=encode(write.undo) if write.undo is not None else None,
+        planned = planned_write(write, key)
+        sent = SentWrite(
+            **{f.name: getattr(planned, f.name) for f in fields(planned)},
+            settle_s=write.subject.settle_s,
+            timeout_s=timeout_s,
         )
+        told = data_of(Intended, key=key, write=sent, undo=write.undo)
+        return self.at.live.intend(self.at.address, digest, **told)
 
     # --- once more -------------------------------------------------------------------------------
 
@@ -186,10 +186,8 @@ class Sender:
             why = answer.reason or "the person did not do it"
             at.add(
                 Kind.OUTCOME,
-                intent=intent.seq,
-                how="not-done",
-                why=why,
                 by=answer.by or at.operator,
+                **data_of(Settled, intent=intent.seq, how=WriteStatus.NOT_DONE, why=why),
             )
             at.live.heed(answer, at.address)
             raise StepOpenError(answer.reason or "it could not be done by hand")
@@ -197,10 +195,13 @@ class Sender:
             Kind.OUTCOME,
             seal={person.keep: answer.typed} if person.keep else {},
             by=answer.by or at.operator,
-            intent=intent.seq,
-            how="done",
-            value=encode(person.answer),
-            word=write.proof is Proof.WORD,
+            **data_of(
+                Settled,
+                intent=intent.seq,
+                how=WriteStatus.DONE,
+                value=person.answer,
+                word=write.proof is Proof.WORD,
+            ),
         )
 
     def _watch(self, write: Write[Any]) -> Callable[[], bool]:

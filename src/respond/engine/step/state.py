@@ -16,9 +16,9 @@ from respond.core.plan import PlannedStep, StepPlan
 from respond.core.policy import Care
 from respond.core.questions import Answer, Question
 from respond.core.runbook import ActionStep, Phase
-from respond.core.script import Connection, Proof, Script, WrittenAction
-from respond.core.values import Value
+from respond.core.script import Proof, Script
 from respond.engine.drivers import Look, World, look
+from respond.engine.ready import Ready
 from respond.engine.run import LiveRun
 from respond.engine.walk import Here
 
@@ -46,19 +46,13 @@ def pauses(total_s: float) -> Iterator[float]:
 
 @dataclass(slots=True)
 class LiveStep:
-    """One action step at one address, in one advance.
-
-    Attributes:
-        arguments: The step's ``with``, once ``fill`` has filled it in.
-    """
+    """One action step at one address, in one advance."""
 
     live: LiveRun
     step: ActionStep
     address: str
     here: Here
-    arguments: dict[str, Value] = field(default_factory=dict, init=False)
-    _action: WrittenAction[Any] | None = field(default=None, init=False)
-    _connection: Connection = field(default_factory=lambda: Connection("", ""), init=False)
+    _ready: Ready | None = field(default=None, init=False)
     _care: Care | None = field(default=None, init=False)
 
     # --- what is known of it ---------------------------------------------------------------------
@@ -120,46 +114,30 @@ class LiveStep:
 
     # --- looking ---------------------------------------------------------------------------------
 
-    def fill(self) -> None:
-        """Fill its arguments in.
+    @property
+    def ready(self) -> Ready:
+        """The step with its values filled in; they do not change while it goes on.
 
         Raises:
-            StepFailedError: An expression in them has no value.
+            StepFailedError: An expression in it has no value.
         """
-        self.arguments = self.live.site.arguments(self.step, self.here.values)
+        if self._ready is None:
+            self._ready = Ready(self.live.site, self.step, self.address, self.here.values)
+        return self._ready
 
-    def look_again(self) -> Look[Any]:
-        """Look with tied hands, whatever became of the step.
+    def look(self) -> Look[Any]:
+        """Look with tied hands; what nobody can see is answered from the journal.
 
         Raises:
             StepFailedError, ShapeError: It cannot be looked at.
         """
-        self.fill()
-        return self.look()
-
-    def look(self) -> Look[Any]:
-        """Look with tied hands; what nobody can see is answered from the journal."""
         known = self.known(blind_only=True)
         return look(self.script(), self.world(), known=known, predict=False)
 
     def script(self) -> Script[Any]:
         """The action's script, anew from its beginning."""
         live = self.live
-        if self._action is None:
-            named = self.step.connection.value(self.here.values) if self.step.connection else ""
-            named = named or self.arguments.get("connection", "")
-            system = self.step.action.spec.system
-            self._connection = live.site.connection_for(system, str(named or ""))
-            self._action = live.site.action(self.step.action, self.arguments)
-        me = live.site.me(
-            live.state,
-            self.address,
-            self._connection,
-            live.tools.journal,
-            live.now,
-            by_hand=self.state.by_hand,
-        )
-        return live.site.script(self._action, me)
+        return self.ready.script(live.state, live.tools.journal, live.now)
 
     def world(self) -> World:
         return World(self.live.tools.reader)
@@ -169,6 +147,5 @@ class LiveStep:
         return {
             w.key: w.value
             for w in self.state.writes
-            if w.status is WriteStatus.DONE
-            and not (blind_only and w.write["proof"] == Proof.SEEN.value)
+            if w.status is WriteStatus.DONE and not (blind_only and w.write.proof is Proof.SEEN)
         }

@@ -15,14 +15,15 @@ from respond.core.events import Kind
 from respond.core.fold import As
 from respond.core.plan import write_key
 from respond.core.questions import AskByHand, AskPerson, Decision
+from respond.core.recorded import Confirmed, data_of
 from respond.core.runbook import Phase
 from respond.core.script import Again, Done, Effect, NotYet, Person, Write
 from respond.core.shapes import ShapeError
 from respond.core.values import Value
 from respond.engine.drivers import act
-from respond.engine.setting import first_late, recorded_values
+from respond.engine.setting import recorded_values
 from respond.engine.step.agree import Agreement
-from respond.engine.step.prove import failed, left_open, observe, prove
+from respond.engine.step.prove import cannot_run, failed, left_open, observe, prove
 from respond.engine.step.recover import recover
 from respond.engine.step.send import Sender, UnknownError
 from respond.engine.step.state import LiveStep, StepOpenError
@@ -77,19 +78,17 @@ class StepRun:
                 return recorded_values(at.step.action, concluded.output)
             return Absent(concluded.why or concluded.says, failed=concluded.how is As.FAILED)
         try:
-            at.fill()
+            late = at.ready.late
         except StepFailedError as error:
             return left_open(at, error.what)
         at.live.tools.stop.check(at.live.run)
-        late = first_late(at.arguments)
         if late is not None:
             return left_open(at, f"it needs {late.step}.{late.name}, which has not happened")
         at.live.tools.progress.say(at.title)
         try:
             return self._to_the_end()
         except ShapeError as error:
-            what = f"step {at.address!r} cannot run"
-            return self._failed(StepFailedError(what, why=str(error)))
+            return self._failed(cannot_run(at.address, error))
         except StepOpenError as open_:
             return left_open(at, str(open_))
         except StepFailedError as error:
@@ -193,7 +192,8 @@ class StepRun:
         )
         if answer.decision not in (Decision.YES, Decision.BY_HAND):
             return failed(at, error)
-        at.add(Kind.CONFIRMED, by=answer.by or at.operator, decision="by-hand", why=error.what)
+        told = data_of(Confirmed, decision=Decision.BY_HAND, why=error.what)
+        at.add(Kind.CONFIRMED, by=answer.by or at.operator, **told)
         try:
             return self._to_the_end()
         except StepOpenError as open_:
@@ -231,7 +231,8 @@ class StepRun:
             )
             if answer.decision is not Decision.YES:
                 return left_open(at, f"could not be done by hand: {error.what}")
-            at.add(Kind.CONFIRMED, by=answer.by or at.operator, decision="word", says=[write.says])
+            told = data_of(Confirmed, decision=Decision.WORD, says=[write.says])
+            at.add(Kind.CONFIRMED, by=answer.by or at.operator, **told)
         says = "done by hand, could not be looked at"
         observe(at, As.YOUR_WORD, Done(None, says=says, proved=False), why=error.what)
         return Absent("done by hand; nothing could be read")

@@ -232,7 +232,8 @@ def _refs(step: Step) -> frozenset[str]:
         case EndStep():
             readers.append(step.say)
         case WaitStep():
-            readers += [*step.arguments.values(), step.until, step.for_s]
+            readers += [step.until, step.for_s]
+            readers += step.look.arguments.values() if step.look is not None else ()
         case BlockStep():
             readers += step.arguments.values()
         case ParallelStep():

@@ -676,7 +676,8 @@ class Steps:
         words, after = self._words(step, name, before, around, when, before)
         after = self._no_output(after, name, "a wait")
         every = _value(inner, "every") or _EVERY_S
-        made = WaitStep(words, until, every, within, cls, arguments, for_s)
+        look = ActionStep(words, cls, arguments) if cls is not None else None
+        made = WaitStep(words, until, every, within, look, for_s)
         return (made,), after
 
     def _how_long(

@@ -59,7 +59,12 @@ from respond.systems.customerio.people import (
     usable_admins,
 )
 from respond.systems.customerio.reading import account, management
-from respond.systems.guards import GuardRefusedError
+from respond.systems.guards import (
+    GuardRefusedError,
+    keep_an_administrator,
+    spare,
+    who_could_act,
+)
 
 __all__ = [
     "ACTIONS",
@@ -104,30 +109,12 @@ def _guard(me: Me, row: MemberRow, rows: Sequence[MemberRow], verb: str) -> None
     Raises:
         GuardRefusedError: ``row`` is excluded. Nothing was written.
     """
-    email = row.email
-    if _is_operator(me, email):
-        raise GuardRefusedError(
-            f"{email} is you, the operator of this run",
-            why=f"nobody may {verb} the account that works on the incident",
-            do="let another administrator run this",
-        )
-    if any(
-        "break-glass" in person.roles and email.casefold() in map(str.casefold, person.emails)
-        for person in me.persons
-    ):
-        raise GuardRefusedError(
-            f"{email} is kept for emergencies",
-            why="it is listed with the role break-glass in respond.toml",
-        )
-    if email.casefold() == me.connection.identity.casefold():
-        raise GuardRefusedError(
-            f"{email} is the account that respond itself works with",
-            do="connect with a service account that belongs to no person, then go on",
-        )
-    if is_admin(row) and not usable_admins(me, rows, but=email):
-        raise GuardRefusedError(
-            f"{email} is the last administrator who could act",
-            why="invited, suspended and suspect administrators do not count",
+    spare(me, verb, row.email)
+    if is_admin(row):
+        keep_an_administrator(
+            me,
+            row.email,
+            usable_admins(rows),
             do="make somebody else Account Admin first, and let them accept",
         )
 
@@ -199,7 +186,7 @@ class FindMember:
         row = by_email(rows, self.email)
         if row is None:
             return Done(self._nobody(me, rows), says=f"{self.email} is no team member")
-        others = usable_admins(me, rows, but=row.email)
+        others = who_could_act(me, usable_admins(rows), but=row.email)
         factor = _SECOND_FACTOR[row.two_factor]
         found = FoundMember(
             found=True,
@@ -232,7 +219,7 @@ class FindMember:
             last_login="",
             roles=NO_ROLES,
             roles_complete=False,
-            admins=len(usable_admins(me, rows, but=self.email)),
+            admins=len(who_could_act(me, usable_admins(rows), but=self.email)),
             only_admin=False,
             is_operator=_is_operator(me, self.email),
         )

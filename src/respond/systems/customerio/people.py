@@ -198,17 +198,12 @@ def is_admin(row: MemberRow) -> bool:
     return row.account_role == ADMIN
 
 
-def usable_admins(me: Me, rows: Sequence[MemberRow], *, but: str = "") -> tuple[MemberRow, ...]:
-    """Administrators who could act tonight: accepted, active, and not suspect.
+def usable_admins(rows: Sequence[MemberRow]) -> tuple[str, ...]:
+    """Addresses of administrators who are accepted and active.
 
-    Invitations do not count, and service accounts are not in this list at all.
+    Service accounts are not in this list at all.
     """
-    out = {email.casefold() for email in (*me.suspects, me.subject, but) if email}
-    return tuple(
-        row
-        for row in rows
-        if is_admin(row) and row.accepted and row.active and row.email.casefold() not in out
-    )
+    return tuple(row.email for row in rows if is_admin(row) and row.accepted and row.active)
 
 
 def same_roles(one: MemberRoles | None, other: MemberRoles) -> bool:

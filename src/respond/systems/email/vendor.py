@@ -16,7 +16,6 @@ from respond.systems.vendor import (
     Reaches,
     Vendor,
     Verdict,
-    short,
 )
 
 __all__ = ["VENDOR"]
@@ -27,7 +26,7 @@ def _probe(opened: Probing) -> Probed:
         place, user = opened.log_in()
     except RefusedBySystemError as error:
         if error.code == "535":
-            raise CredentialRefusedError(short(error), "give the user's password anew") from error
+            raise CredentialRefusedError(error.sentence, "give the user's password anew") from error
         raise
     if not place:
         return Probed(

@@ -5,9 +5,11 @@ Source: REST API v2 and Events API v2 references; rights and paging, the REST AP
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
-from respond.systems.rest import by_offset
+from respond.errors import StepFailedError
+from respond.systems.rest import by_offset, dig
 from respond.systems.vendor import (
     EVERY_SURFACE,
     Ask,
@@ -18,9 +20,11 @@ from respond.systems.vendor import (
     Right,
     Scheme,
     SentAs,
+    Trouble,
     Vendor,
     Verdict,
     Waits,
+    text_in,
     tried,
 )
 
@@ -74,6 +78,50 @@ def _probe(opened: Probing) -> Probed:
     )
 
 
+def _webhooks(opened: Probing, sources: Sequence[str]) -> Iterator[Trouble]:
+    """Whether it still sends: after three refusals it says nothing for a day."""
+    try:
+        reply = opened.fetch("rest", "webhook_subscriptions", query={"limit": "100"})
+    except StepFailedError as error:
+        yield Trouble(
+            "subscriptions-unreadable",
+            f"whether PagerDuty sends its webhooks could not be looked at: {error.what}",
+            "it stops for a day after three refusals, and does not say so",
+            f"let the key of {opened.name} read webhook subscriptions (webhook_subscriptions.read)",
+        )
+        return
+    for source in sources:
+        yield from _of_source(source, reply.body)
+
+
+def _of_source(source: str, body: Any) -> Iterator[Trouble]:
+    listed = dig(body, "webhook_subscriptions")
+    rows = [
+        row
+        for row in (listed if isinstance(listed, list) else ())
+        if str(dig(row, "delivery_method.url") or "").endswith(f"/hooks/{source}")
+    ]
+    for row in rows:
+        disabled = dig(row, "delivery_method.temporarily_disabled") is True
+        if disabled or dig(row, "active") is False:
+            number = text_in(row, "id")
+            yield Trouble(
+                "switched-off",
+                f"PagerDuty has switched off the webhook subscription {number} of {source}"
+                + (" for a day" if disabled else ""),
+                "no event comes, and those of that time are thrown away",
+                f"enable it there (POST /webhook_subscriptions/{number}/enable), and look at the "
+                "incidents that are open",
+            )
+    if not rows and dig(body, "more") is not True:
+        yield Trouble(
+            "no-subscription",
+            f"no webhook subscription of PagerDuty leads to /hooks/{source}",
+            "no event comes",
+            f"make one; respond connect {source} says its address",
+        )
+
+
 VENDOR: Final = Vendor(
     name="pagerduty",
     title="PagerDuty",
@@ -102,6 +150,7 @@ VENDOR: Final = Vendor(
         "": _probe,
         "events": "an integration key can only send events, and each would page somebody",
     },
+    webhooks=_webhooks,
     snippet="""\
 [connections.{name}]
 system = "pagerduty"

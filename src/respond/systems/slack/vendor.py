@@ -27,7 +27,6 @@ from respond.systems.vendor import (
     Verdict,
     differs,
     record_at,
-    short,
     text_in,
 )
 
@@ -105,7 +104,7 @@ def _right(opened: Probing, right: Right, scopes: frozenset[str]) -> Right:
         row = record_at(opened.fetch("api", method, query=query).body)
     except (RefusedBySystemError, NoAnswerError, NotReadyError) as error:
         no = isinstance(error, RefusedBySystemError) and error.code in {"401", "402", "403"}
-        return replace(right, allowed=Allowed.NO if no else Allowed.UNTRIED, why=short(error))
+        return replace(right, allowed=Allowed.NO if no else Allowed.UNTRIED, why=error.sentence)
     code = text_in(row, "error")
     if row.get("ok") is True or code == "users_not_found":
         return replace(right, allowed=Allowed.YES)

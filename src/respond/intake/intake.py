@@ -8,7 +8,7 @@ written to any system here, and nobody is told (P13).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunState
 from respond.core.incoming import Incoming
+from respond.core.recorded import Joined, OutsideEvent, Proposed, data_of
 from respond.engine.proposing import new_run_id, propose
 from respond.engine.setting import Site
 from respond.intake.hooks import Hook, Wanted, joins, wanted
+from respond.intake.missed import Enriched
 from respond.ports import Became, Clock, Inbox, Journal, KeptEvent
 
 if TYPE_CHECKING:
@@ -35,9 +37,6 @@ _HELD_MAX: Final = 1_000
 _WINDOW_MS: Final = 600_000
 """How far back proposals of one runbook are counted, in milliseconds."""
 
-Enrich = Callable[["SourceConfig", Incoming], tuple[Incoming, str]]
-"""Adds what a webhook leaves out, by asking; gives the event and a note on what was not found."""
-
 
 @dataclass(slots=True)
 class Intake:
@@ -46,9 +45,9 @@ class Intake:
     Attributes:
         states: Every run, oldest first.
         site: As whom runs are proposed; the operator is put in for each source.
+        enrich: Adds what a webhook leaves out, by asking.
         chance: Random bytes for run ids.
         held_from: Proposals of one runbook in ten minutes beyond which further ones wait.
-        on_run: Told of each run that was proposed, or that an event joined.
     """
 
     inbox: Inbox
@@ -59,10 +58,9 @@ class Intake:
     states: Callable[[], Iterable[RunState]]
     site: Site
     describe: Any
-    enrich: Enrich
+    enrich: Callable[[SourceConfig, Incoming], Enriched]
     chance: Callable[[], bytes]
     held_from: int
-    on_run: Callable[[str], None]
     log: FilteringBoundLogger
     _told: dict[str, int] = field(default_factory=dict, init=False)
     _known: dict[tuple[str, ...], tuple[Became, str]] = field(default_factory=dict, init=False)
@@ -81,12 +79,12 @@ class Intake:
         source = self.sources.get(kept.delivery.source)
         if source is None:
             return self._settle(kept, Became.IGNORED, why="its source is not configured any more")
-        event, note = self.enrich(source, kept.event)
+        found_out = self.enrich(source, kept.event)
         now_s = self.clock.now_ms() // 1000
-        found = wanted(self.hooks, source, kept.delivery, event, now_s)
+        found = wanted(self.hooks, source, kept.delivery, found_out.event, now_s)
         if not found:
             return self._settle(kept, Became.IGNORED, why="no hook takes it")
-        runs = [(one, self._take(one, note)) for one in found]
+        runs = [(one, self._take(one, found_out.note)) for one in found]
         if any(became is Became.HELD for _, (became, _) in runs):
             return not is_held and self._hold(kept)
         taken = [(became, run) for _, (became, run) in runs if run]
@@ -95,12 +93,8 @@ class Intake:
             return self._settle(kept, Became.IGNORED, why=notes or "it belongs to no open run")
         proposed = [run for became, run in taken if became is Became.PROPOSED]
         names = proposed or [run for _, run in taken]
-        settled = self._settle(
-            kept, Became.PROPOSED if proposed else Became.JOINED, run=", ".join(names)
-        )
-        for name in names:
-            self.on_run(name)
-        return settled
+        became = Became.PROPOSED if proposed else Became.JOINED
+        return self._settle(kept, became, run=", ".join(names))
 
     def _hold(self, kept: KeptEvent) -> bool:
         """Keep it for later, out of the way of others: one noisy sender must not stop the rest."""
@@ -128,7 +122,7 @@ class Intake:
         return Became.PROPOSED, self._propose(one, states)
 
     def _join(self, run: str, one: Wanted) -> None:
-        data = {"event": dict(one.event), "notes": list(one.notes)}
+        data = data_of(Joined, event=one.event, notes=one.notes)
         self.journal.append(Event(Kind.JOINED, run, "", _actor(one), data))
 
     def _propose(self, one: Wanted, states: Sequence[RunState]) -> str:
@@ -141,24 +135,19 @@ class Intake:
             journal=self.journal,
             clock=self.clock,
             describe=self.describe,
-            incident=str(one.event.get("url", "")),
-            extra={
-                "served": True,
-                "keys": list(one.keys),
-                "event": dict(one.event),
-                "notes": list(one.notes),
-            },
+            incident=one.event.url,
+            extra=data_of(Proposed, served=True, keys=one.keys, event=one.event, notes=one.notes),
             complete=False,
         )
 
     def _already(self, one: Wanted, states: Iterable[RunState]) -> tuple[Became, str] | None:
         """What the journal says that became of this event before the process died."""
         for state in states:
-            runbook, seen = str(state.proposed.get("runbook", "")), self._told.get(state.id, -1)
-            if seen < 0 and state.proposed.get("event"):
-                self._known[_name(runbook, state.proposed["event"])] = (Became.PROPOSED, state.id)
+            runbook, seen = state.proposed.runbook, self._told.get(state.id, -1)
+            if seen < 0 and state.proposed.event:
+                self._known[_name(runbook, state.proposed.event)] = (Became.PROPOSED, state.id)
             for joined in state.joined[max(seen, 0) :]:
-                self._known[_name(runbook, joined["event"])] = (Became.JOINED, state.id)
+                self._known[_name(runbook, joined.event)] = (Became.JOINED, state.id)
             self._told[state.id] = len(state.joined)
         return self._known.get(_name(one.runbook.name, one.event))
 
@@ -166,8 +155,8 @@ class Intake:
         """Runs of this runbook that events proposed within the last minutes."""
         now_ms = self.clock.now_ms()
         return sum(
-            state.proposed.get("runbook") == one.runbook.name
-            and bool(state.proposed.get("served"))
+            state.proposed.runbook == one.runbook.name
+            and state.proposed.served
             and now_ms - _ms(state.proposed_at) < _WINDOW_MS
             for state in states
         )
@@ -186,12 +175,12 @@ class Intake:
 
 
 def _actor(one: Wanted) -> Actor:
-    return Actor(f"hook/{one.event['source']}", Strength.MACHINE)
+    return Actor(f"hook/{one.event.source}", Strength.MACHINE)
 
 
-def _name(runbook: str, event: Mapping[str, Any]) -> tuple[str, ...]:
+def _name(runbook: str, event: OutsideEvent) -> tuple[str, ...]:
     """What makes an event the same one for a runbook."""
-    return (runbook, *(str(event.get(name, "")) for name in ("source", "delivery", "key")))
+    return (runbook, event.source, event.delivery, event.key)
 
 
 def _ms(at: str) -> int:

@@ -1,0 +1,67 @@
+"""What runbooks need of a credential, and where the public key of a project is pinned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+from respond.systems.vendor import Allowed, Probed, Right
+
+if TYPE_CHECKING:
+    from respond.core.runbook import Runbook
+    from respond.formats.project.project_file import Project
+    from respond.wiring.places import Places
+
+__all__ = ["PINNED", "actions_of", "loadable", "missing_rights", "sinks_in", "wants"]
+
+PINNED: Final = "journal.pub"
+"""The file with the pinned public key, next to ``respond.toml``. Lines with ``#`` are comments."""
+
+
+def loadable(places: Places) -> dict[str, Runbook]:
+    """Every runbook that loads; ``respond check`` has the faults of the others."""
+    from respond.errors import RespondError
+    from respond.formats.faults import FormatFault, FormatFaults
+    from respond.wiring.session import load_runbook
+
+    found = {}
+    for name in places.runbooks():
+        try:
+            found[name] = load_runbook(places, name)
+        except (RespondError, FormatFault, FormatFaults):
+            continue
+    return found
+
+
+def actions_of(runbook: Runbook) -> dict[str, str]:
+    """The actions of a runbook, each with the system that it needs."""
+    from respond.core.runbook import all_calls
+
+    steps = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel, *runbook.always)
+    return {step.action.spec.name: step.action.spec.system for step in all_calls(steps)}
+
+
+def wants(runbooks: Mapping[str, Runbook], right: Right) -> list[str]:
+    """Which runbooks need a right."""
+    return [name for name, one in runbooks.items() if right.actions & actions_of(one).keys()]
+
+
+def missing_rights(
+    probed: Probed, runbooks: Mapping[str, Runbook]
+) -> Iterator[tuple[Right, list[str]]]:
+    """Rights that are known to be missing, with the runbooks that need them."""
+    for right in probed.rights:
+        names = wants(runbooks, right)
+        if right.allowed is Allowed.NO and names:
+            yield right, names
+
+
+def sinks_in(project: Project, vault: str) -> tuple[str, ...]:
+    """``MOUNT/PATH`` of every sink of the project that lies in this Vault."""
+    begin = f"vault:{vault}:"
+    places = (
+        connection.sink.removeprefix(begin).partition("#")[0]
+        for connection in project.connections.values()
+        if connection.sink.startswith(begin)
+    )
+    return tuple(dict.fromkeys(places))

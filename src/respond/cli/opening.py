@@ -1,0 +1,194 @@
+"""Find a run in the journal that has it, and open that journal.
+
+Real runs are in one journal; each rehearsal has its own beside it. A command finds a run in either.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from respond.cli.output import say
+from respond.errors import JournalBrokenError, JournalUnusableError, UsageError
+from respond.wiring.places import Places
+
+if TYPE_CHECKING:
+    from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.core.events import Record
+    from respond.core.fold import RunState
+    from respond.ports import Head
+
+__all__ = [
+    "RUN_ID",
+    "Kept",
+    "company_of",
+    "journal_of",
+    "only_open",
+    "open_journal",
+    "read_run",
+    "rehearsal_of",
+    "states_of",
+]
+
+RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A run as a journal has it."""
+
+    state: RunState
+    records: tuple[Record, ...]
+    head: Head
+
+    @property
+    def is_rehearsal(self) -> bool:
+        return self.state.proposed.mode == "rehearsal"
+
+
+@contextmanager
+def open_journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None]:
+    """The journal that has this run (or the real one), opened; None when there is none yet.
+
+    A rehearsal's folder is the place of its journal, also when the file is gone from it.
+
+    Raises:
+        JournalUnusableError, JournalBrokenError: As ``SqliteJournal.open``.
+    """
+    from respond.adapters.clock import SystemClock
+    from respond.adapters.secrets.key_stores import FolderKeys
+    from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.company.rehearsal import OPERATOR
+    from respond.wiring.session import journal_path, load_project, open_keys, os_user
+
+    folder = rehearsal_of(places, run)
+    clock = SystemClock()
+    if folder is not None:
+        path, keys, actor = folder / "journal.db", FolderKeys(folder / "keys"), OPERATOR
+        try:
+            opened = SqliteJournal.open(path, keys=keys, clock=clock, create=False, actor=actor)
+        except JournalUnusableError as error:
+            do = "put the file back, or practise anew: respond rehearse RUNBOOK"
+            raise JournalUnusableError(error.what, why=error.why, do=do) from error
+        with opened:
+            yield opened
+        return
+    project = load_project(places)
+    path = journal_path(project, places)
+    if not path.is_file():
+        yield None
+        return
+    with SqliteJournal.open(
+        path,
+        keys=open_keys(project, places),
+        clock=clock,
+        create=False,
+        actor=os_user(),
+    ) as opened:
+        yield opened
+
+
+def rehearsal_of(places: Places, run: str) -> Path | None:
+    """The folder of a rehearsal's journal; a server that rehearses has one for all of its runs."""
+    from respond.wiring.session import SERVED
+
+    if not RUN_ID.fullmatch(run):
+        return None
+    own, served = places.rehearsals / run, places.rehearsals / SERVED
+    if own.is_dir():
+        return own
+    if not (served / "journal.db").is_file():
+        return None
+    with open_journal(places, SERVED) as journal:
+        has_it = journal is not None and next(iter(journal.records(run)), None) is not None
+    return served if has_it else None
+
+
+@contextmanager
+def journal_of(places: Places, run: str) -> Iterator[SqliteJournal]:
+    """The journal that a run is in, opened, for a command that writes into it.
+
+    Raises:
+        UsageError: There is none yet.
+        JournalUnusableError, JournalBrokenError: As ``SqliteJournal.open``.
+    """
+    with open_journal(places, run) as journal:
+        if journal is None:
+            raise UsageError(f"there is no run {run!r}", do="respond runs --all")
+        yield journal
+
+
+def read_run(places: Places, run: str) -> Kept:
+    """One run.
+
+    Raises:
+        UsageError: There is no such run.
+    """
+    from respond.core.fold import fold
+
+    with open_journal(places, run) as journal:
+        if journal is not None:
+            records = tuple(journal.records(run))
+            state = fold(records)
+            if state is not None:
+                return Kept(state, records, journal.head())
+    raise UsageError(f"there is no run {run!r}", do="respond runs --all")
+
+
+def states_of(places: Places, *, rehearsals: bool) -> list[RunState]:
+    """Every run, the oldest first."""
+    from respond.core.fold import fold_all
+
+    states: list[RunState] = list(_rehearsed(places)) if rehearsals else []
+    with open_journal(places) as journal:
+        if journal is not None:
+            states += fold_all(journal.records()).values()
+    return sorted(states, key=lambda state: state.proposed_at)
+
+
+def _rehearsed(places: Places) -> Iterator[RunState]:
+    """Every rehearsal whose journal can be read; of another, words say why not."""
+    from respond.core.fold import fold_all
+
+    found = places.rehearsals.iterdir() if places.rehearsals.is_dir() else ()
+    for folder in sorted(each for each in found if each.is_dir() and RUN_ID.fullmatch(each.name)):
+        try:
+            with open_journal(places, folder.name) as journal:
+                if journal is not None:
+                    yield from fold_all(journal.records()).values()
+        except (JournalUnusableError, JournalBrokenError) as error:
+            say(f"rehearsal {folder.name} is not listed: {error.what}")
+
+
+def only_open(places: Places) -> str:
+    """The one run that is not over. A rehearsal counts if its company outlives its process.
+
+    Raises:
+        UsageError: There is none, or there are several.
+    """
+    from respond.core.fold import RunStatus
+
+    still = [s for s in states_of(places, rehearsals=False) if s.status is not RunStatus.ENDED]
+    if not still:
+        begun = (s for s in _rehearsed(places) if s.status is not RunStatus.ENDED)
+        still = [s for s in begun if company_of(places, s.id)]
+    if len(still) == 1:
+        return still[0].id
+    if not still:
+        raise UsageError("no run is open", do="respond runs --all")
+    raise UsageError(
+        f"{len(still)} runs are open: {', '.join(state.id for state in still)}",
+        do="say which one",
+    )
+
+
+def company_of(places: Places, run: str) -> str:
+    """Where the company of a rehearsal answers; empty when it went with its process."""
+    from respond.company.rehearsal import recall
+
+    folder = rehearsal_of(places, run)
+    return str(recall(folder).get("at") or "") if folder is not None else ""

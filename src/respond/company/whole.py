@@ -1,0 +1,147 @@
+"""The simulated company: all systems, one clock, one history, one lock."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from respond.company.company_clock import CompanyClock, SimClock
+from respond.company.example_co import FACTS
+from respond.company.injected_faults import HTTP_KINDS, InjectedFault, InjectedFaults, parse_fault
+from respond.company.ledger import Ledger
+from respond.company.system import Counterpart, HttpSystem, Night, Simulated, Story
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from respond.company.exchange import Json, SimDelivery, SimRequest
+
+
+@dataclass
+class Company:
+    """One company. Whoever touches its systems' state holds ``lock``.
+
+    ``company.sign_on`` is the system of the name ``sign-on``, and so on.
+
+    Attributes:
+        systems: Everything that stands in for a vendor, by its name.
+        counterparts: What their modules say of them.
+        clock: The time of every system; may be moved forward.
+        ledger: What reached the systems, and what took effect.
+        faults: What is about to break.
+    """
+
+    story: Story
+    clock: SimClock
+    ledger: Ledger
+    systems: Mapping[str, Simulated]
+    counterparts: Mapping[str, Counterpart]
+    faults: InjectedFaults = field(default_factory=InjectedFaults)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["systems"][name.replace("_", "-")]
+        except KeyError:
+            raise AttributeError(f"the company has no {name!r}") from None
+
+    @property
+    def mail(self) -> Any:
+        """The mailbox: people say mail, and the protocol is called e-mail."""
+        return self.systems["email"]
+
+    @property
+    def http(self) -> dict[str, HttpSystem]:
+        """The systems that are reached by HTTP."""
+        return {n: one for n, one in self.systems.items() if isinstance(one, HttpSystem)}
+
+    def receive(self, name: str, request: SimRequest) -> SimDelivery:
+        """Let a system answer a request, broken as the faults have it."""
+        with self.lock:
+            system = self.http[name]
+            self.ledger.count(name, write=system.is_write(request))
+            return self.faults.deliver(system, request, self.clock.now())
+
+    def fault(self, text: str) -> InjectedFault:
+        """Read a fault as a person writes it. Raises ValueError for one that is none here."""
+        http = dict.fromkeys(self.http, HTTP_KINDS)
+        return parse_fault(text, {n: one.fault_kinds for n, one in self.systems.items()} | http)
+
+    def arm(self, faults: Iterable[str | InjectedFault]) -> None:
+        """Break these from now on, and nothing else. Raises ValueError for a fault that is none."""
+        parsed = [self.fault(fault) if isinstance(fault, str) else fault for fault in faults]
+        with self.lock:
+            self.faults.arm(parsed)
+
+    def snapshot(self) -> dict[str, dict[str, Json]]:
+        """What exists now: by system, then by readable name. No secret is in it whole."""
+        with self.lock:
+            return {name: system.things() for name, system in self.systems.items()}
+
+    def told(self) -> list[Json]:
+        """All that people were told, in full: messages, mails, notes, pages."""
+        with self.lock:
+            return [
+                {"system": name} | message
+                for name, system in self.systems.items()
+                for message in system.told()
+            ]
+
+    def connections(self, base_url: str, smtp_port: int) -> list[Json]:
+        """How a run reaches each system: ``connection`` of its module, with every fact in it."""
+        facts = self.story.as_json() | {"smtp_port": smtp_port}
+        rows = [_filled(one.connection, facts) for one in self.counterparts.values()]
+        return [
+            row | {"base_urls": {k: f"{base_url}/{path}" for k, path in row["base_urls"].items()}}
+            for row in rows
+            if row
+        ]
+
+
+def _filled(template: Any, facts: Json) -> Any:
+    if isinstance(template, dict):
+        return {name: _filled(value, facts) for name, value in template.items()}
+    return template.format_map(facts) if isinstance(template, str) else template
+
+
+def _named() -> Iterator[str]:
+    """What the tool's own records name: the one thing that the company takes from the tool."""
+    from respond.senders import SENDERS  # noqa: PLC0415 - a company of one's own needs none
+    from respond.systems import vendors  # noqa: PLC0415 - the same
+
+    found = [vendor.simulated for vendor in vendors().values()]
+    found += [sender.simulated for sender in SENDERS.values()]
+    yield from dict.fromkeys(name for name in (*found, "respond.company.sign_on") if name)
+
+
+def default_company(
+    *,
+    guess_routes: bool = False,
+    clock: CompanyClock | None = None,
+    simulated: Iterable[str] = (),
+) -> Company:
+    """Example Co as it is when the pager rings.
+
+    Args:
+        guess_routes: Whether the management API has the routes that nobody has confirmed.
+        clock: A clock to share; the company can run ahead of it, never behind.
+        simulated: The modules of its systems, each with a ``COUNTERPART``; empty: all that the
+            records of vendors and of senders name.
+    """
+    found: list[Counterpart] = [import_module(name).COUNTERPART for name in simulated or _named()]
+    story = Story(**FACTS)
+    for counterpart in found:
+        vars(story).update(copy.deepcopy(counterpart.facts))
+    time = SimClock(clock)
+    night = Night(story, time, Ledger(time), guess_routes)
+    systems = [counterpart.begin(night) for counterpart in found]
+    return Company(
+        story=story,
+        clock=time,
+        ledger=night.ledger,
+        systems={system.name: system for system in systems},
+        counterparts={system.name: one for system, one in zip(systems, found, strict=True)},
+    )

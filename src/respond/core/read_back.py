@@ -1,0 +1,70 @@
+"""Carry records between dataclasses and the journal's JSON, as kindly as a journal of before needs.
+
+``read`` gives what is missing its default and passes over what is not known; ``shapes.decode`` is
+the strict one, for what comes from elsewhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from functools import cache
+from typing import Any, ParamSpec, TypeVar
+
+from respond.core.shapes import encode
+
+__all__ = ["data_of", "read"]
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+def data_of(record: Callable[P, object], /, *_: P.args, **given: P.kwargs) -> dict[str, Any]:
+    """What an event of this record says as JSON: just the fields that are given, no defaults."""
+    del record  # For the type checker: it knows the fields by it.
+    data: dict[str, Any] = encode(given)
+    return data
+
+
+def read(record: Callable[..., T], data: Mapping[str, Any]) -> T:
+    """The record that a part of the journal holds.
+
+    Raises:
+        KeyError, TypeError, ValueError: It is no such record.
+    """
+    made: T = _reader(record)(data)
+    return made
+
+
+@cache
+def _reader(wanted: Any) -> Callable[[Any], Any]:
+    # Made once a type: taking an annotation apart costs more than reading with it.
+    origin, args = typing.get_origin(wanted), typing.get_args(wanted)
+    if origin in (types.UnionType, typing.Union):
+        some = _reader(args[0])
+        return lambda data: None if data is None else some(data)
+    if origin in (tuple, frozenset, Sequence):
+        one, many = _reader(args[0]), frozenset if origin is frozenset else tuple
+        return lambda data: many(map(one, (data,) if isinstance(data, str) else data))
+    if dataclasses.is_dataclass(wanted):
+        return _fields_reader(wanted)
+    if isinstance(wanted, type) and (wanted in (str, int, bool) or issubclass(wanted, Enum)):
+        return wanted
+    return lambda data: data
+
+
+def _fields_reader(record: Any) -> Callable[[Any], Any]:
+    hints = typing.get_type_hints(record)
+    missing = dataclasses.MISSING
+    known = [
+        (f.name, _reader(hints[f.name]), f.default is f.default_factory is missing)
+        for f in dataclasses.fields(record)
+    ]
+
+    def read_fields(data: Any) -> Any:
+        return record(**{n: of(data[n]) for n, of, is_needed in known if is_needed or n in data})
+
+    return read_fields

@@ -1,0 +1,535 @@
+"""Say what each kind of event tells: one small record a kind, between us and the journal's JSON.
+
+``content_of`` is the one door in: nobody else looks into ``Event.data``. ``data_of`` is the one
+door out; the bytes of an event are decided where it is written, by the fields that are given.
+Fields that are said to be "of its record" are not in the JSON: the fold takes them from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final
+
+from respond.core.approval import Request
+from respond.core.events import Actor, Event, Kind, Strength
+from respond.core.incoming import Means
+from respond.core.plan import Plan, PlannedWrite, plan_from
+from respond.core.questions import Decision
+from respond.core.read_back import data_of, read
+from respond.core.script import Undo
+from respond.errors import ExitCode
+
+__all__ = [
+    "Answered",
+    "ApprovalAsked",
+    "As",
+    "AskKind",
+    "AsksFor",
+    "Conclusion",
+    "ConfirmScope",
+    "Confirmed",
+    "Content",
+    "Ended",
+    "Intended",
+    "Joined",
+    "Noticed",
+    "OutsideEvent",
+    "Parked",
+    "Planned",
+    "Proposed",
+    "Reviewed",
+    "SentWrite",
+    "Settled",
+    "Signed",
+    "Since",
+    "StepFailure",
+    "Taken",
+    "UndoAsked",
+    "UndoEnded",
+    "Voted",
+    "WentAlone",
+    "WriteStatus",
+    "content_of",
+    "data_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What an event tells; bare for an event of the journal itself."""
+
+
+_NOBODY: Final = Actor("", Strength.MACHINE)
+
+
+# --- a run ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideEvent:
+    """An event from outside, as far as a run keeps it; what each is says ``Incoming``.
+
+    Attributes:
+        delivery: Our id of the delivery that it came in.
+        weak: Its source proves less than a signature.
+    """
+
+    source: str = ""
+    sender: str = ""
+    delivery: str = ""
+    key: str = ""
+    about: str = ""
+    type: str = ""
+    means: Means | None = None
+    title: str = ""
+    at: str = ""
+    url: str = ""
+    weak: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed(Content):
+    """A run is wanted.
+
+    Attributes:
+        inputs: As JSON; secrets by handle.
+        subject: Whom the incident is about, as an input names them.
+        connection: ``--connection``.
+        suspects: Accounts under suspicion.
+        at_s: When, in seconds.
+        served: An event began it, and a server carries it on.
+        keys: What another event has to share to belong to the run.
+        notes: What of the event was not taken.
+    """
+
+    runbook: str = ""
+    title: str = ""
+    runbook_digest: str = ""
+    mode: str = ""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    subject: str = ""
+    incident: str = ""
+    reason: str = ""
+    by_hand: bool = False
+    connection: str = ""
+    suspects: Sequence[str] = ()
+    at_s: int = 0
+    served: bool = False
+    keys: Sequence[str] = ()
+    event: OutsideEvent | None = None
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Joined(Content):
+    """Another event from outside belongs to the run; ``recorded_at`` is of its record."""
+
+    event: OutsideEvent = field(default_factory=OutsideEvent)
+    notes: Sequence[str] = ()
+    recorded_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken(Content):
+    """An engine took the run; ``by`` is its operator."""
+
+    by: str = ""
+    epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Planned(Content):
+    """It was looked at."""
+
+    digest: str
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """When a wait began, by both clocks, in milliseconds."""
+
+    since: int
+    mono: int
+    boot: str
+
+
+class AskKind(Enum):
+    """What a run that is parked waits for from people."""
+
+    NOTHING = ""
+    APPROVAL = "approval"
+    QUESTION = "question"
+    TASK = "task"
+    INPUTS = "inputs"
+
+    @classmethod
+    def _missing_(cls, _value: object) -> AskKind:
+        return cls.NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class AsksFor:
+    """What people are asked while a run is parked.
+
+    Attributes:
+        id: Of the question, the task, or the request for approval.
+        question: Name of the question's type.
+        words: What may be answered.
+        link, look_for, avoid: Of a task.
+        watched: The tool sees by itself when the task is done.
+        keep: The task gives a value, which only a terminal takes.
+        names: Inputs that are missing.
+    """
+
+    kind: AskKind = AskKind.NOTHING
+    id: str = ""
+    question: str = ""
+    title: str = ""
+    lines: Sequence[str] = ()
+    words: Sequence[str] = ()
+    link: str = ""
+    look_for: str = ""
+    avoid: Sequence[str] = ()
+    watched: bool = False
+    keep: bool = False
+    names: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parked(Content):
+    """The run waits.
+
+    Attributes:
+        why: What happened.
+        reason: Why that is.
+        exit: With what the process ended; None before the first park.
+        waits: Since when the ``wait`` at this step waits.
+        step, at: Of its record.
+    """
+
+    why: str = ""
+    reason: str = ""
+    do: str = ""
+    exit: int | None = None
+    asks: AsksFor = field(default_factory=AsksFor)
+    waits: Since | None = None
+    step: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended(Content):
+    """The run is over.
+
+    Attributes:
+        next: Name of the runbook to go on with.
+        inventory: For each set: how many there were, and how they came out.
+    """
+
+    exit: ExitCode
+    say: str = ""
+    next: str = ""
+    inventory: Mapping[str, Any] = field(default_factory=dict)
+
+
+# --- people ---------------------------------------------------------------------------------------
+
+
+class ConfirmScope(Enum):
+    """What more than a step's writes a decision is about."""
+
+    WRITES = ""
+    START = "start"
+    REPLAN = "replan"
+    BY_WORD = "by-word"
+    READS_ONLY = "reads-only"
+    AGREED = "agreed"
+    ALREADY_SO = "already-so"
+    LIMIT = "limit"
+    END = "end"
+
+    @classmethod
+    def _missing_(cls, _value: object) -> ConfirmScope:
+        return cls.WRITES
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed(Content):
+    """A decision takes effect.
+
+    Attributes:
+        writes: Keys of the writes that it covers.
+        says: The same in words, or what somebody says that they did.
+        nonce: Of the request that is answered; None when the operator decided.
+        persons: Who agreed.
+        at_step: Step of that request.
+        at: Step of the question that was answered with ``quit``.
+        other: The run beside which this one may go on.
+        inputs: All of them, after another order was chosen.
+        proof: Text, signature and fingerprint, where the operator signed.
+    """
+
+    decision: Decision
+    scope: ConfirmScope = ConfirmScope.WRITES
+    digest: str = ""
+    writes: Sequence[str] = ()
+    says: Sequence[str] = ()
+    typed: str = ""
+    why: str = ""
+    reason: str = ""
+    nonce: str | None = None
+    persons: Sequence[str] = ()
+    at_step: str = ""
+    at: str = ""
+    other: str = ""
+    changed: Sequence[str] = ()
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    proof: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """What an answer changes in what was proposed."""
+
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Content):
+    """A person answered elsewhere what the run was parked for; ``by``, ``seq`` of its record."""
+
+    question: str
+    word: str = ""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    proposed: Corrected = field(default_factory=Corrected)
+    by: Actor = _NOBODY
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalAsked(Content):
+    """Other people are asked to agree."""
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Voted(Content):
+    """Somebody approved or denied."""
+
+    nonce: str = ""
+    digest: str = ""
+    channel: str = ""
+    reason: str = ""
+    proof: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Whose key stands under which plan."""
+
+    by: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class WentAlone(Content):
+    """One person goes on without a second one's yes; ``by`` and ``at`` of its record."""
+
+    reason: str = ""
+    digest: str = ""
+    proof: Mapping[str, str] | None = None
+    by: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed(Content):
+    """Somebody else has looked at it; ``by`` and ``at`` of its record."""
+
+    words: str = ""
+    proof: Mapping[str, str] | None = None
+    by: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed(Content):
+    """That somebody went alone was told to others."""
+
+    about: str = ""
+    says: str = ""
+    told: Sequence[str] = ()
+    waited_s: int = 0
+
+
+# --- steps ----------------------------------------------------------------------------------------
+
+
+class WriteStatus(Enum):
+    """What is known of one attempt to write.
+
+    INTENT: recorded, and maybe sent: after a crash it may have happened. UNKNOWN: it was sent and
+    no usable answer came.
+    """
+
+    INTENT = "intent"
+    DONE = "done"
+    NOT_DONE = "not-done"
+    UNKNOWN = "unknown"
+
+
+class As(Enum):
+    """How a step came out."""
+
+    DONE = "done"
+    UNCHANGED = "unchanged"
+    YOUR_WORD = "your-word"
+    NOT_SEEN = "not-seen"
+    SKIPPED = "skipped"  # by its own `when`
+    LEFT_OPEN = "left-open"  # by a person, or because something it needs did not happen
+    FAILED = "failed"
+
+    @property
+    def is_good(self) -> bool:
+        return self in (As.DONE, As.UNCHANGED, As.YOUR_WORD, As.SKIPPED)
+
+    @property
+    def has_output(self) -> bool:
+        return self in (As.DONE, As.UNCHANGED, As.YOUR_WORD, As.NOT_SEEN)
+
+
+@dataclass(frozen=True, slots=True)
+class SentWrite(PlannedWrite):
+    """A write as its intent has it.
+
+    Attributes:
+        settle_s: How long it may take to show, in seconds.
+        timeout_s: How long its request may take, in seconds.
+    """
+
+    settle_s: int = 0
+    timeout_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Intended(Content):
+    """A write is about to be sent."""
+
+    key: str
+    write: SentWrite
+    undo: Undo | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled(Content):
+    """What became of a write, or that nobody knows.
+
+    Attributes:
+        intent: Place of its intent.
+        value: What the system answered, typed and encoded.
+        code: Of a refusal.
+        word: It is done by somebody's word alone.
+    """
+
+    intent: int
+    how: WriteStatus = WriteStatus.UNKNOWN
+    value: Any = None
+    why: str = ""
+    code: str = ""
+    word: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailure:
+    """Why a step failed; ``recovered``: its handler says that this is made good."""
+
+    what: str = ""
+    why: str = ""
+    do: str = ""
+    request: str = ""
+    by_hand: bool = False
+    recovered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion(Content):
+    """How a step ended; ``at`` of its record. A concluded step is never run or verified again."""
+
+    how: As
+    says: str = ""
+    output: Any = None
+    at: str = ""
+    proved: bool = True
+    findings: Sequence[str] = ()
+    why: str = ""
+    error: StepFailure = field(default_factory=StepFailure)
+    title: str = ""
+    phase: str = ""
+
+    @property
+    def recovered(self) -> bool:
+        """It failed, and its handler says that this is made good; the handler counts itself."""
+        return self.how is As.FAILED and self.error.recovered
+
+
+@dataclass(frozen=True, slots=True)
+class UndoAsked(Content):
+    """Somebody wants the run put back: what can be, and what cannot."""
+
+    can: Sequence[str] = ()
+    cannot: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UndoEnded(Content):
+    """One way back was gone, or could not be."""
+
+    says: str = ""
+    why: str = ""
+    do: str = ""
+
+
+# --- the door -------------------------------------------------------------------------------------
+
+_RECORDS: Final[Mapping[Kind, type[Content]]] = {
+    Kind.PROPOSED: Proposed,
+    Kind.JOINED: Joined,
+    Kind.TAKEN: Taken,
+    Kind.PARKED: Parked,
+    Kind.ENDED: Ended,
+    Kind.CONFIRMED: Confirmed,
+    Kind.ANSWERED: Answered,
+    Kind.APPROVED: Voted,
+    Kind.DENIED: Voted,
+    Kind.BREAK_GLASS: WentAlone,
+    Kind.REVIEWED: Reviewed,
+    Kind.NOTICE: Noticed,
+    Kind.INTENT: Intended,
+    Kind.OUTCOME: Settled,
+    Kind.UNKNOWN: Settled,
+    Kind.RECONCILED: Settled,
+    Kind.OBSERVED: Conclusion,
+    Kind.UNDO_ASKED: UndoAsked,
+    Kind.UNDO_DONE: UndoEnded,
+    Kind.UNDO_FAILED: UndoEnded,
+}
+
+
+def content_of(event: Event) -> Content:
+    """What an event tells.
+
+    Raises:
+        KeyError, TypeError, ValueError: It is not what an event of its kind tells.
+    """
+    match event.kind:
+        case Kind.PLANNED:
+            return Planned(str(event.data.get("digest", "")), plan_from(event.data["plan"]))
+        case Kind.APPROVAL_ASKED:
+            return ApprovalAsked(Request.from_json(event.run, event.data))
+        case kind:
+            return read(_RECORDS.get(kind, Content), event.data)
