@@ -193,7 +193,7 @@ patience = "10m"
         Confirm.EVERY_WRITE, TwoPeople.DESTRUCTIVE, limit=5, require_reason=True, expiry_s=900,
         chat=Chat.ORDINARY, alone=False,
     )  # fmt: skip
-    assert made.records[0].slack == "U024BE7LH"
+    assert made.records[0].accounts == {"slack": "U024BE7LH"}
     assert made.records[0].logins == ("ana", "asilva")
     assert made.persons[0].ssh_keys == (key,)
     assert made.person_keys == {"ana": (key,)}

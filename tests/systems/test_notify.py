@@ -85,7 +85,7 @@ def test_a_suspect_is_never_told(office: Any) -> None:
 
 def test_an_account_with_the_subjects_address_is_not_used(office: Any) -> None:
     """A Slack id in respond.toml that leads to the subject tells nobody."""
-    people(office, ana={"slack": MALLORY}, ben={"slack": BEN})
+    people(office, ana={"accounts": {"slack": MALLORY}}, ben={"accounts": {"slack": BEN}})
     office.do(TELL)
 
     assert office.read_by(MALLORY) == []
@@ -289,7 +289,7 @@ NONCE = "5f" * 16
 
 def asks(office: Any, **changes: Any) -> None:
     """A request is open that chat may answer, and Ana's Slack id is known here."""
-    people(office, ana={"slack": ANA})
+    people(office, ana={"accounts": {"slack": ANA}, "clicks": True})
     office.changes |= {"request": NONCE, "plan": "9c417be2" + "0" * 56, **changes}
 
 

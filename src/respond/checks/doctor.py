@@ -534,7 +534,7 @@ def persons(at: Doctor) -> Findings:
             'add a [[person]] with roles = ["admin"] to respond.toml',
         )
     for each in records:
-        if not each.emails and not each.slack:
+        if not each.emails and not each.accounts.get("slack"):
             yield Finding(
                 "persons/unreachable",
                 f"{each.id} has neither e-mail nor Slack id",

@@ -20,7 +20,7 @@ from respond.senders import (
     generic,
     standard,
 )
-from respond.senders.from_slack import SlackClick, slack_action
+from respond.senders.from_slack import Click, Workspace, read_click
 from respond.senders.headers import Headers, refuses_encoding
 from respond.senders.model import BY_TOKEN, Options, Proof, Secrets, Sender
 from respond.senders.refusals import NotGenuineError, UnusableError
@@ -29,19 +29,20 @@ from respond.systems.vendor import EVERY_SURFACE, Scheme, SentAs
 
 __all__ = [
     "SENDERS",
+    "Click",
     "Headers",
     "NotGenuineError",
     "Options",
     "Proof",
     "Secrets",
     "Sender",
-    "SlackClick",
     "UnusableError",
+    "Workspace",
     "api_schemes",
     "check_options",
     "check_secret",
+    "read_click",
     "refuses_encoding",
-    "slack_action",
 ]
 
 _ALL: Final = (

@@ -10,25 +10,30 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Self
 from urllib.parse import unquote_to_bytes
 
+from respond.core.showable import showable
+from respond.errors import NotReadyError
 from respond.senders.decoding import decoded
 from respond.senders.fields import dotted, items
+from respond.senders.model import Options
 from respond.senders.refusals import UnusableError
 
-__all__ = ["SlackClick", "slack_action"]
+__all__ = ["Click", "Workspace", "read_click"]
 
 _FIELD: Final = b"payload="
 _BODY_MAX: Final = 1 << 20
 _ID: Final = re.compile(r"[A-Z0-9]{1,32}")
 _TIME: Final = re.compile(r"[0-9]{1,12}\.[0-9]{1,12}")
+_TEAM: Final = re.compile(r"T[A-Z0-9]{2,31}", re.ASCII)
+_APP: Final = re.compile(r"A[A-Z0-9]{2,31}", re.ASCII)
 _ACTION_ID_MAX: Final = 255
 _VALUE_MAX: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class SlackClick:
+class Click:
     """One click on one button.
 
     Attributes:
@@ -55,7 +60,52 @@ class SlackClick:
     clicked_ts: str
 
 
-def slack_action(body: bytes) -> SlackClick:
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Where the clicks of one ``[sources.NAME]`` come from.
+
+    Attributes:
+        team: The workspace's id.
+        app: Our app's id; empty takes any, and its signature is then all that says which it is.
+    """
+
+    system: ClassVar[str] = "slack"
+    team: str
+    app: str = ""
+
+    @classmethod
+    def of(cls, source: str, options: Options) -> Self:
+        """Read it from the options of a source; without a workspace anybody's id would do.
+
+        Raises:
+            NotReadyError: There is no workspace, or an id is none.
+        """
+        team, app = str(options.get("team", "")), str(options.get("app", ""))
+        if not _TEAM.fullmatch(team):
+            raise NotReadyError(
+                f"the source {showable(source)} does not say whose Slack it is",
+                why="a user id counts only together with its workspace",
+                do=f'add to [sources.{showable(source)}]: options = {{team = "T0123ABCD"}}, with '
+                "the id that begins with T in the workspace's address in a browser",
+            )
+        if app and not _APP.fullmatch(app):
+            raise NotReadyError(
+                f"the source {showable(source)} names no app of Slack",
+                why=f"options.app is {showable(app, limit=40)!r}",
+                do="an app's id stands on its page of settings, such as A0123ABCD",
+            )
+        return cls(team, app)
+
+    def foreign(self, click: Click) -> str:
+        """Why the click is not from here, or empty: an id is somebody's only in its workspace."""
+        if click.team != self.team:
+            return "it comes from another workspace"
+        if self.app and click.app != self.app:
+            return "it comes from another app"
+        return "" if click.user_team == self.team else "who clicked belongs to another workspace"
+
+
+def read_click(body: bytes) -> Click:
     """Read the click from the raw body, after the signature was verified.
 
     Raises:
@@ -68,7 +118,7 @@ def slack_action(body: bytes) -> SlackClick:
     if len(actions) != 1:
         raise UnusableError("it is not one click on one button")
     has_own_team = dotted(payload, "user.team_id") is not None
-    return SlackClick(
+    return Click(
         user=_fitting(payload, "user.id", _ID),
         user_team=_fitting(payload, "user.team_id" if has_own_team else "team.id", _ID),
         team=_fitting(payload, "team.id", _ID),

@@ -120,6 +120,11 @@ class Sender:
     api_scheme: Scheme = BY_TOKEN
 
     @property
+    def brings_clicks(self) -> bool:
+        """Whether its deliveries are people's answers, and no events."""
+        return self.reader is None
+
+    @property
     def weak(self) -> bool:
         """Whether no delivery of it can prove who wrote the body."""
         return self.scheme.weak

@@ -337,9 +337,10 @@ def _receiver(
         conductor.news()
 
     clicks = None
-    chats = {n: s.options for n, s in parts.project.sources.items() if s.sender == "slack"}
+    chats = {n: s.options for n, s in parts.project.sources.items() if s.brings_clicks}
     if chats:
-        from respond.server.clicks import Clicks, Workspace, waiting_run
+        from respond.senders import Workspace
+        from respond.server.clicks import Clicks, waiting_run
 
         clicks = Clicks(
             entry,
@@ -355,7 +356,7 @@ def _receiver(
         log=parts.log,
         metrics=metrics,
         on_new=conductor.news,
-        on_slack=clicks,
+        on_click=clicks,
     )
 
 
@@ -492,7 +493,7 @@ def _warn(parts: _Parts, runbooks: Mapping[str, Runbook]) -> None:
     project, log = parts.project, parts.log
     heard = {hook.source for hook in project.hooks}
     for name, source in project.sources.items():
-        if name not in heard and source.sender != "slack":
+        if name not in heard and not source.brings_clicks:
             log.warning("source.without-hook", source=name, why="its events propose nothing")
     if not project.sources:
         log.warning("server.without-source", why="nothing can come in: see [sources] in the docs")

@@ -17,6 +17,8 @@ from respond.core.script import Connection, PersonRecord
 from respond.formats.faults import Faults, Mark, SourceText
 from respond.formats.faults import Path as KeyPath
 from respond.formats.project.toml_positions import place_of, places
+from respond.systems import channels, takes_clicks
+from respond.systems.vendor import Reaches
 
 __all__ = [
     "FILE",
@@ -109,12 +111,15 @@ class JournalConfig:
 
 @dataclass(frozen=True, slots=True)
 class NotifyConfig:
-    """``[notify]``: how people are told, in order of preference."""
+    """``[notify]``: how people are told, in order of preference.
 
-    channels: tuple[str, ...] = ("slack", "email")
+    Attributes:
+        own: What the vendors' own keys say, by key.
+    """
+
+    channels: tuple[str, ...] = tuple(channels(Reaches.EACH, Reaches.MANY))
     sender: str = ""
-    slack_channel: str = ""
-    pagerduty_service: str = ""
+    own: Mapping[str, str] = field(default_factory=dict)
     smtp_host: str = ""
     smtp_port: int = 587
 
@@ -160,6 +165,11 @@ class SourceConfig:
     api: str = ""
     token: Credential = NOWHERE
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def brings_clicks(self) -> bool:
+        """Whether its deliveries are people's answers: it proposes no run then."""
+        return takes_clicks(self.sender)
 
     @property
     def references(self) -> dict[str, Credential]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,10 +43,18 @@ from respond.formats.project.server_tables import (
     read_sources,
 )
 from respond.formats.project.table_fitting import TableFitting, settings
-from respond.formats.project.toml_keys import PROJECT, SENDERS, SYSTEMS, TABLES
+from respond.formats.project.toml_keys import (
+    ACCOUNTS,
+    NOTIFY_OWN,
+    PROJECT,
+    SENDERS,
+    SYSTEMS,
+    TABLES,
+)
 from respond.formats.project.toml_positions import tree
 from respond.formats.secret_looks import looks_secret
 from respond.formats.tree import Node
+from respond.systems import takes_clicks
 
 __all__ = [
     "FILE",
@@ -209,7 +217,9 @@ def _persons(given: Mapping[str, Any], faults: Faults) -> tuple[PersonConfig, ..
                if key in values}  # fmt: skip
         if bool(own.get("oidc_issuer")) != bool(own.get("oidc_subject")):
             faults.at(path, "'oidc_issuer' and 'oidc_subject' belong together")
-        made.append(PersonConfig(PersonRecord(**values), **own))
+        accounts = _popped(values, ACCOUNTS)
+        record = PersonRecord(**values, accounts=accounts, clicks=any(map(takes_clicks, accounts)))
+        made.append(PersonConfig(record, **own))
     return tuple(made)
 
 
@@ -222,7 +232,7 @@ def _check_one_person(
     marks += [("emails", email.casefold()) for email in values.get("emails", ())]
     marks += [("logins", login.casefold()) for login in values.get("logins", ())]
     marks += [("ssh_keys", " ".join(key.split()[:2])) for key in values.get("ssh_keys", ())]
-    marks += [(key, values[key]) for key in ("slack", "pagerduty") if values.get(key)]
+    marks += [(key, values[key]) for key in ACCOUNTS if values.get(key)]
     if values.get("oidc_subject"):
         marks.append(("oidc_subject", f"{values.get('oidc_issuer')} {values['oidc_subject']}"))
     for key, value in marks:
@@ -238,7 +248,7 @@ def _check_names(
     values: Mapping[str, Any], path: KeyPath, called: dict[str, tuple[str, str]], faults: Faults
 ) -> None:
     """A login that is another person's id or address would let one stand for the other."""
-    given = [(key, values.get(key, "")) for key in ("id", "slack", "pagerduty")]
+    given = [(key, values.get(key, "")) for key in ("id", *ACCOUNTS)]
     given += [(key, each) for key in ("emails", "logins") for each in values.get(key, ())]
     for key, word in given:
         if word:
@@ -263,10 +273,16 @@ def _journal(given: Mapping[str, Any], folder: Path | None, faults: Faults) -> J
 
 
 def _notify(given: Mapping[str, Any]) -> NotifyConfig:
-    values = given.get("notify", {})
+    values = dict(given.get("notify", {}))
+    own = _popped(values, NOTIFY_OWN)
     return NotifyConfig(
-        **{"sender" if key == "from" else key: each for key, each in values.items()}
+        **{"sender" if key == "from" else key: each for key, each in values.items()}, own=own
     )
+
+
+def _popped(values: dict[str, Any], keys: Iterable[str]) -> dict[str, str]:
+    """Take these keys out of a table; those that say something."""
+    return {key: value for key in keys if (value := values.pop(key, ""))}
 
 
 def _links(given: Mapping[str, Any], faults: Faults) -> Mapping[str, Mapping[str, str]]:

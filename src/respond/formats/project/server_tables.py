@@ -34,7 +34,7 @@ def read_sources(fitted: Fitted, faults: Faults) -> dict[str, SourceConfig]:
             continue
         source = SourceConfig(name=name, **settings(given.value))
         path = ("sources", name)
-        if not source.runbooks and source.sender != "slack":
+        if not source.runbooks and not source.brings_clicks:
             if given.node.get("runbooks") is None:
                 what = f"[sources.{showable(name)}] needs 'runbooks': those that it may propose"
                 faults.at(path, what)

@@ -5,6 +5,7 @@ One table; the reader goes by it, and ``docs/configuration.md`` is held to it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Final
 
@@ -24,9 +25,10 @@ from respond.formats.kinds import (
     Table,
     Text,
 )
-from respond.systems import connectable
+from respond.systems import by_preference, channels, connectable
+from respond.systems.vendor import OwnKey, Reaches
 
-__all__ = ["PLAIN_NAME", "PROJECT", "SENDERS", "SYSTEMS", "TABLES"]
+__all__ = ["ACCOUNTS", "NOTIFY_OWN", "PLAIN_NAME", "PROJECT", "SENDERS", "SYSTEMS", "TABLES"]
 
 SYSTEMS: Final = connectable()
 
@@ -45,6 +47,17 @@ _SSH_KEY: Final = Text(
 _HOST: Final = Text("a host name", r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _LISTEN: Final = Text("an address such as 127.0.0.1 or ::", r"[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}")
 _SCOPE: Final = Text("the name of a scope", r"[A-Za-z0-9:/._-]{1,100}")
+
+ACCOUNTS: Final = {v.name: v.person_id for v in by_preference() if v.person_id is not None}
+"""Keys of a ``[[person]]``, each of which is their id in the system of that name."""
+
+NOTIFY_OWN: Final = {name: key for v in by_preference() for name, key in v.notify_keys.items()}
+_TOLD_BY: Final = json.dumps(list(channels(Reaches.EACH, Reaches.MANY)))
+
+
+def _own(key: OwnKey) -> Keyword:
+    return Keyword(Text(key.wanted, key.pattern), key.says, '""')
+
 
 TABLES: Final[Mapping[str, Table]] = {
     "connections.NAME": {
@@ -88,10 +101,7 @@ TABLES: Final[Mapping[str, Table]] = {
         "logins": Keyword(Listed(_LOGIN, is_set=True), "Names of their accounts on machines where "
             "respond runs.", "[]"),
         "roles": Keyword(Listed(PLAIN_NAME, is_set=True), "Such as admin and approver.", "[]"),
-        "slack": Keyword(Text("a Slack user id", "[UW][A-Z0-9]{2,20}"), "Slack user id, such as "
-            "U024BE7LH.", '""'),
-        "pagerduty": Keyword(Text("a PagerDuty user id", "[A-Z0-9]{3,20}"), "PagerDuty user "
-            "id.", '""'),
+        **{name: _own(key) for name, key in ACCOUNTS.items()},
         "ssh_keys": Keyword(Listed(_SSH_KEY, is_set=True), "Public keys that sign "
             "approvals.", "[]"),
         "oidc_issuer": Keyword(Address(here=True), "Who signs this person's ID tokens.", '""'),
@@ -104,13 +114,10 @@ TABLES: Final[Mapping[str, Table]] = {
             "servers, and verify says so.", '"keyring"'),
     },
     "notify": {
-        "channels": Keyword(Listed(OneOf(("slack", "email", "pagerduty")), is_set=True), "How "
-            "people are told, in order of preference.", '["slack", "email"]'),
+        "channels": Keyword(Listed(OneOf(tuple(channels())), is_set=True), "How people are told, "
+            "in order of preference.", _TOLD_BY),
         "from": Keyword(_ADDRESS, "Address that mail comes from.", '""'),
-        "slack_channel": Keyword(Text("a Slack channel id", "[CG][A-Z0-9]{2,20}"), "Channel for "
-            "notices to everybody.", '""'),
-        "pagerduty_service": Keyword(Text("a PagerDuty service id", "[A-Z0-9]{3,20}"), "Service "
-            "whose on-call person is paged.", '""'),
+        **{name: _own(key) for name, key in NOTIFY_OWN.items()},
         "smtp_host": Keyword(_HOST, "Mail server.", '""'),
         "smtp_port": Keyword(Count(1, 65_535), "Its port.", "587"),
     },
