@@ -42,8 +42,8 @@ MAY_IMPORT = {
     "company": "adapters core engine errors formats ports senders systems",
     "wiring": "adapters company core engine errors formats intake people ports senders server "
     "systems views",
-    "checks": "adapters audit company core errors formats intake people ports senders systems "
-    "wiring",
+    "checks": "adapters audit company core engine errors formats intake people ports senders "
+    "systems views wiring",
     "cli": "adapters audit checks company core engine errors formats intake people ports "
     "senders systems views wiring",
     "testing": "adapters audit checks cli company core engine errors formats ports senders "
@@ -252,6 +252,7 @@ NAMED_HERE = {
     "adapters/http/transport.py": "a vault of credentials, the word and not the product",
     "adapters/secrets/key_stores.py": "the name of a class of keyring's",
     "adapters/store/sealing.py": "looks of secrets",
+    "checks/deviations.py": "the one visible file of what vendors do against their descriptions",
     "checks/doctor.py": "to be moved: what it asks of PagerDuty, and of people's accounts",
     "checks/rights.py": "the word of a sink in respond.toml",
     "cli/connecting_source.py": "to be moved: where each sender shows its secret",
