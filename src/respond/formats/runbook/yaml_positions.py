@@ -16,7 +16,7 @@ from typing import Final, Protocol
 import yaml
 
 from respond.core.showable import hidden_character, showable
-from respond.formats.faults import FormatFault, Mark, SourceText
+from respond.formats.faults import FormatFault, Mark, SourceText, mark_at
 from respond.formats.tree import Mapping, Node, Scalar, Sequence
 
 __all__ = ["Limits", "read"]
@@ -99,20 +99,16 @@ def _decoded(data: bytes, source: SourceText) -> str:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        mark = _mark_at(data[: error.start].decode("utf-8"), error.start)
+        before = data[: error.start].decode()
+        mark = mark_at(before, len(before))
         raise source.fault(
             mark, f"byte 0x{data[error.start]:02x} is not UTF-8", hint="save the file as UTF-8"
         ) from None
     # Comments are looked at too: a comment that runs backwards hides what stands beside it.
     text = text.replace("\r\n", "\n")
     if found := hidden_character(text):
-        raise _hidden(found[0], _mark_at(text, found.start()), source)
+        raise _hidden(found[0], mark_at(text, found.start()), source)
     return text
-
-
-def _mark_at(text: str, at: int) -> Mark:
-    before = text[:at]
-    return Mark(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
 
 
 def _hidden(character: str, mark: Mark, source: SourceText) -> FormatFault:
