@@ -32,6 +32,11 @@ class Mark:
     column: int
 
 
+def mark_at(text: str, at: int) -> Mark:
+    """The place of the character ``at`` of a text."""
+    return Mark(text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
+
+
 @dataclass(eq=False)
 class FormatFault(Exception):  # noqa: N818 - what is wrong, not what went wrong with us
     """One thing that is wrong in a file.

@@ -18,7 +18,7 @@ from respond.core.policy import Chat, Confirm, Policy, TwoPeople
 from respond.core.script import PersonRecord
 from respond.core.showable import hidden_character, showable
 from respond.errors import UsageError
-from respond.formats.faults import Faults, FormatFault, Mark, SourceText, did_you_mean
+from respond.formats.faults import Faults, FormatFault, Mark, SourceText, did_you_mean, mark_at
 from respond.formats.faults import Path as KeyPath
 from respond.formats.fitting import check_secrets
 from respond.formats.project.project import (
@@ -157,12 +157,10 @@ def _toml(data: bytes, name: str) -> tuple[str, Node]:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise source.fault(Mark(line, 1), "this line is not UTF-8") from None
-    found = hidden_character(text.replace("\r\n", "\n"))
-    if found:
-        before = text.replace("\r\n", "\n")[: found.start()]
-        mark = Mark(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+    lines = text.replace("\r\n", "\n")
+    if found := hidden_character(lines):
         what = f"the invisible or control character {showable(found[0])}"
-        raise source.fault(mark, what, hint="remove it")
+        raise source.fault(mark_at(lines, found.start()), what, hint="remove it")
     try:
         return text, tree(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 import yaml
 
 from respond.core.showable import hidden_character, showable
-from respond.formats.faults import FormatFault, Mark, SourceText
+from respond.formats.faults import FormatFault, Mark, SourceText, mark_at
 from respond.formats.tree import Mapping, Node, Scalar, Sequence
 
 __all__ = ["Limits", "read"]
@@ -99,20 +99,16 @@ def _decoded(data: bytes, source: SourceText) -> str:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        mark = _mark_at(data[: error.start].decode("utf-8"), error.start)
+        before = data[: error.start].decode()
+        mark = mark_at(before, len(before))
         raise source.fault(
             mark, f"byte 0x{data[error.start]:02x} is not UTF-8", hint="save the file as UTF-8"
         ) from None
     # Comments are looked at too: a comment that runs backwards hides what stands beside it.
     text = text.replace("\r\n", "\n")
     if found := hidden_character(text):
-        raise _hidden(found[0], _mark_at(text, found.start()), source)
+        raise _hidden(found[0], mark_at(text, found.start()), source)
     return text
-
-
-def _mark_at(text: str, at: int) -> Mark:
-    before = text[:at]
-    return Mark(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
 
 
 def _hidden(character: str, mark: Mark, source: SourceText) -> FormatFault:
@@ -225,20 +221,20 @@ class _Builder:
         if found := hidden_character(value):  # From an escape: raw ones were refused before.
             raise _hidden(found[0], mark, self._source)
         is_plain = not event.style
-        if is_plain:
-            self._check_number(value, mark)
-        data = _resolved(value) if is_plain else value
+        data = self._meaning(value, mark) if is_plain else value
         return Scalar(value, is_plain, data, mark, _mark(event.end_mark))
 
-    def _check_number(self, value: str, mark: Mark) -> None:
-        if _INTEGER.fullmatch(value):
-            # Counted before it is converted: Python refuses texts of 4,300 digits and more.
-            if len(value) > _DIGITS_MAX or abs(int(value)) > _INTEGER_MAX:
-                what = f"the number {showable(value, limit=40)} is larger than {_INTEGER_MAX}"
-                raise self._source.fault(mark, what, hint=_IN_QUOTES)
-        elif _OTHER_NUMBER.fullmatch(value):
+    def _meaning(self, value: str, mark: Mark) -> bool | int | str | None:
+        # Counted before it is converted: Python refuses texts of 4,300 digits and more.
+        is_long = len(value) > _DIGITS_MAX
+        if _INTEGER.fullmatch(value) and (is_long or abs(int(value)) > _INTEGER_MAX):
+            what = f"the number {showable(value, limit=40)} is larger than {_INTEGER_MAX}"
+            raise self._source.fault(mark, what, hint=_IN_QUOTES)
+        meant = _resolved(value)
+        if isinstance(meant, str) and _OTHER_NUMBER.fullmatch(value):
             what = f"'{showable(value, limit=40)}' is not a plain decimal number"
             raise self._source.fault(mark, what, hint=f"{_IN_QUOTES}, or as a whole number")
+        return meant
 
     def _unreadable(self, error: yaml.MarkedYAMLError) -> FormatFault:
         problem = error.problem or "it ends too early"
