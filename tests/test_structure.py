@@ -163,7 +163,7 @@ def test_the_verifier_imports_nothing_of_the_engine() -> None:
 def test_only_the_journal_makes_intents() -> None:
     """An intent is the only key to a write, and it is made after a commit and nowhere else."""
     makers = {p.name for p in FILES if "Intent.mint" in set(calls(p))}
-    assert makers == {"journal_sqlite.py"}
+    assert makers == {"journal_chain.py"}
     inside = {p.name for p in FILES if "_MINT" in p.read_text(encoding="utf-8")}
     assert inside == {"ports.py"}
 

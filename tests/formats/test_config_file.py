@@ -82,6 +82,16 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated(text: str) -> None:
     assert "CANARY" not in str(caught.value)
 
 
+@pytest.mark.promise("P22")
+@pytest.mark.parametrize("table", ["policy", "connections.a.options", "nothing"])
+def test_a_secret_written_as_a_key_is_refused_and_not_repeated(table: str) -> None:
+    """Not in the path either, which ``check --json`` prints."""
+    with pytest.raises(FormatFaults) as caught:
+        project(f"[{table}]\nsa_live_CANARY0123456789 = 1\n")
+    assert not [fault for fault in caught.value.faults if "CANARY" in f"{fault}{fault.path}"]
+    assert any("looks like a Customer.io" in fault.what for fault in caught.value.faults)
+
+
 def test_all_mistakes_are_said_at_once() -> None:
     """In the order of the file, each with its line."""
     with pytest.raises(FormatFaults) as caught:
@@ -91,7 +101,14 @@ def test_all_mistakes_are_said_at_once() -> None:
 
 @pytest.mark.promise("P18")
 @pytest.mark.parametrize(
-    "data", [b"a = " + b"[" * 20_000, b"x" * 300_000, b"\xff\xfe", b"a = 1\x00"]
+    "data",
+    [
+        b"a = " + b"[" * 20_000,
+        b"a" + b".a" * 5_000 + b" = 1",
+        b"x" * 300_000,
+        b"\xff\xfe",
+        b"a = 1\x00",
+    ],
 )
 def test_hostile_bytes_end_in_a_refusal(data: bytes) -> None:
     """Too deep, too large, not text: refused, and nothing else happens."""

@@ -152,8 +152,7 @@ def checker(places: Places) -> Callable[[Path], Checked]:
 
 def _project(places: Places, checks: list[Checked]) -> Checked:
     """What respond.toml and the runbooks come to together: hooks, and who could agree."""
-    from respond.formats.project.project import Where
-    from respond.formats.project.toml_values import FILE
+    from respond.formats.project.project import FILE, Where
     from respond.formats.runbook.check import Checked
     from respond.intake.hooks import hook_faults
     from respond.people.readiness import gaps

@@ -77,9 +77,7 @@ def test_every_page_of_the_audit_log(night: Any) -> None:
     for number in range(250):
         account.audit(
             ActingAs("person", user_id=51235),
-            action="updated",
-            object_type="campaign",
-            object_id=number,
+            ("updated", "campaign", number),
             environment_id=190001,
         )
 

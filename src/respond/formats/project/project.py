@@ -1,7 +1,7 @@
 """What ``respond.toml`` comes to: the project as the rest of the house knows it.
 
 Frozen values with their defaults, and what is derived from them. Nothing here reads the file;
-``config_file`` does.
+``project_file`` does.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from typing import Any, Final, TypeAlias
 from respond.core.approval import People
 from respond.core.policy import Policy
 from respond.core.script import Connection, PersonRecord
-from respond.formats.faults import Mark, SourceText
-from respond.formats.project.toml_positions import Path as KeyPath
+from respond.formats.faults import Faults, Mark, SourceText
+from respond.formats.faults import Path as KeyPath
 from respond.formats.project.toml_positions import place_of, places
 from respond.systems import channels, takes_clicks
 from respond.systems.vendor import Reaches
 
 __all__ = [
+    "FILE",
     "KEYRING",
     "NOWHERE",
     "OIDC",
@@ -37,6 +38,8 @@ __all__ = [
     "Timeouts",
     "Where",
 ]
+
+FILE: Final = "respond.toml"
 
 Credential: TypeAlias = "str | tuple[str, ...]"
 """``keyring``, ``file:PATH``, the words of a command that prints it; ``none`` where it may lack."""
@@ -233,6 +236,10 @@ class Where:
         self.source = SourceText(name, data)
         self._text = text
         self._places: Mapping[KeyPath, Mark] | None = None
+
+    def faults(self) -> Faults:
+        """Begin to gather what is wrong in it."""
+        return Faults(self.source, self.mark)
 
     def mark(self, path: KeyPath) -> Mark | None:
         """Where a key stands, or the nearest thing around it."""

@@ -50,8 +50,8 @@ from respond.core.shapes import (
 )
 from respond.formats.expression.expressions import Expressions, Wants
 from respond.formats.expression.syntax import ExpressionFault, closing, parse
-from respond.formats.faults import Mark, did_you_mean
-from respond.formats.runbook.fitting import Faults, Fitted, Given, Path, StepGiven, inside
+from respond.formats.faults import Faults, Mark, Path, did_you_mean
+from respond.formats.fitting import Fitted, Given
 from respond.formats.runbook.keywords import RESERVED
 from respond.formats.runbook.scope import (
     FAILED,
@@ -63,9 +63,10 @@ from respond.formats.runbook.scope import (
     readings,
     sure_of,
 )
+from respond.formats.runbook.step_fitting import StepGiven
 from respond.formats.runbook.with_values import Arguments, output_shape
-from respond.formats.runbook.yaml_positions import Mapping as MappingNode
-from respond.formats.runbook.yaml_positions import Node, Scalar
+from respond.formats.tree import Mapping as MappingNode
+from respond.formats.tree import Node, Scalar, inside
 
 __all__ = ["LIMIT_DEFAULT", "LIMIT_DESTROYING", "Steps", "at_the_end", "ids_of"]
 
