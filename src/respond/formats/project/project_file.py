@@ -218,8 +218,8 @@ def _persons(given: Mapping[str, Any], faults: Faults) -> tuple[PersonConfig, ..
         if bool(own.get("oidc_issuer")) != bool(own.get("oidc_subject")):
             faults.at(path, "'oidc_issuer' and 'oidc_subject' belong together")
         accounts = _popped(values, ACCOUNTS)
-        clicks = any(map(takes_clicks, accounts))
-        made.append(PersonConfig(PersonRecord(**values, accounts=accounts, clicks=clicks), **own))
+        record = PersonRecord(**values, accounts=accounts, clicks=any(map(takes_clicks, accounts)))
+        made.append(PersonConfig(record, **own))
     return tuple(made)
 
 
@@ -275,8 +275,9 @@ def _journal(given: Mapping[str, Any], folder: Path | None, faults: Faults) -> J
 def _notify(given: Mapping[str, Any]) -> NotifyConfig:
     values = dict(given.get("notify", {}))
     own = _popped(values, NOTIFY_OWN)
-    named = {"sender" if key == "from" else key: each for key, each in values.items()}
-    return NotifyConfig(**named, own=own)
+    return NotifyConfig(
+        **{"sender" if key == "from" else key: each for key, each in values.items()}, own=own
+    )
 
 
 def _popped(values: dict[str, Any], keys: Iterable[str]) -> dict[str, str]:

@@ -52,6 +52,7 @@ ACCOUNTS: Final = {v.name: v.person_id for v in by_preference() if v.person_id i
 """Keys of a ``[[person]]``, each of which is their id in the system of that name."""
 
 NOTIFY_OWN: Final = {name: key for v in by_preference() for name, key in v.notify_keys.items()}
+_TOLD_BY: Final = json.dumps(list(channels(Reaches.EACH, Reaches.MANY)))
 
 
 def _own(key: OwnKey) -> Keyword:
@@ -114,7 +115,7 @@ TABLES: Final[Mapping[str, Table]] = {
     },
     "notify": {
         "channels": Keyword(Listed(OneOf(tuple(channels())), is_set=True), "How people are told, "
-            "in order of preference.", json.dumps(list(channels(Reaches.EACH, Reaches.MANY)))),
+            "in order of preference.", _TOLD_BY),
         "from": Keyword(_ADDRESS, "Address that mail comes from.", '""'),
         **{name: _own(key) for name, key in NOTIFY_OWN.items()},
         "smtp_host": Keyword(_HOST, "Mail server.", '""'),
