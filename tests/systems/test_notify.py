@@ -8,8 +8,11 @@ import pytest
 
 from respond.core.script import Person, PersonRecord, Proof
 from respond.errors import StepFailedError
+from respond.systems import channels
 from respond.systems.arguments import ArgumentError
+from respond.systems.people.channels import channel_of
 from respond.systems.people.notify import Persons
+from respond.systems.vendor import Reaches
 
 TELL = Persons("key-contained")
 ANA, BEN, MALLORY, DANA = "U0ANA00001", "U0BEN00001", "U0MALLORY1", "U0DANA0001"
@@ -229,6 +232,14 @@ def test_a_wrong_name_is_found_before_anything_runs() -> None:
         Persons("member-removd", member="x@example.com")
     with pytest.raises(ArgumentError, match="channels"):
         Persons("key-contained", channels=("fax",))
+
+
+def test_every_channel_can_do_what_its_vendors_record_says() -> None:
+    """Whom it reaches stands in the record, which is read without importing what tells."""
+    for system, known in channels().items():
+        channel = channel_of(system)
+        does = channel.page if known.reaches is Reaches.ON_CALL else channel.tell
+        assert does is not None, system
 
 
 # --- paging -------------------------------------------------------------------------------------

@@ -4,9 +4,9 @@ The subject of the incident and suspects are never told, and nobody who is not i
 an administrator who is seen in a system and known to nobody is a finding.
 
 Which channel serves a person is decided when the step looks: the preferred one that answers and
-knows them, each in the way that its vendor supplies. A write that is refused later
-is not replaced by another one behind the operator's back: the others are still told, that person
-is named, and the step does not count as proved.
+knows them, each in the way that its vendor supplies. A write that is refused later is not replaced
+by another one behind the operator's back: the others are still told, that person is named, and the
+step does not count as proved.
 
 Whoever is asked for an approval gets buttons where policy lets chat decide it, and where their id
 in that chat stands in ``respond.toml``: only then can a click of theirs count.
