@@ -10,7 +10,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
+from enum import Enum, EnumType
 from functools import cache
 from typing import Any, ParamSpec, TypeVar
 
@@ -44,7 +44,9 @@ def _reader(wanted: Any) -> Callable[[Any], Any]:
     # Made once a type: taking an annotation apart costs more than reading with it.
     origin, args = typing.get_origin(wanted), typing.get_args(wanted)
     if origin in (types.UnionType, typing.Union):
-        some = _reader(args[0])
+        some: Any = _reader(args[0])
+        if isinstance(some, EnumType):  # A word that another version knows is none of ours.
+            return {word.value: word for word in some}.get
         return lambda data: None if data is None else some(data)
     if origin in (tuple, frozenset, Sequence):
         one, many = _reader(args[0]), frozenset if origin is frozenset else tuple
