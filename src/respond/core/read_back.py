@@ -44,9 +44,10 @@ def _reader(wanted: Any) -> Callable[[Any], Any]:
     # Made once a type: taking an annotation apart costs more than reading with it.
     origin, args = typing.get_origin(wanted), typing.get_args(wanted)
     if origin in (types.UnionType, typing.Union):
-        some: Any = _reader(args[0])
-        if isinstance(some, EnumType):  # A word that another version knows is none of ours.
-            return {word.value: word for word in some}.get
+        some = _reader(args[0])
+        if isinstance(args[0], EnumType):  # A word that another version knows is none of ours.
+            words: dict[Any, Any] = {word.value: word for word in args[0].__members__.values()}
+            return words.get
         return lambda data: None if data is None else some(data)
     if origin in (tuple, frozenset, Sequence):
         one, many = _reader(args[0]), frozenset if origin is frozenset else tuple
