@@ -46,8 +46,8 @@ def _reader(wanted: Any) -> Callable[[Any], Any]:
     if origin in (types.UnionType, typing.Union):
         some = _reader(args[0])
         if isinstance(args[0], EnumType):  # A word that another version knows is none of ours.
-            words: dict[Any, Any] = {word.value: word for word in args[0].__members__.values()}
-            return words.get
+            members: Mapping[str, Enum] = args[0].__members__
+            return {word.value: word for word in members.values()}.get
         return lambda data: None if data is None else some(data)
     if origin in (tuple, frozenset, Sequence):
         one, many = _reader(args[0]), frozenset if origin is frozenset else tuple
