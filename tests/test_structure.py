@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "systems": "core errors",
     "engine": "core errors ports systems",
     "formats": "core errors ports systems",
-    "senders": "core formats systems",
+    "senders": "core errors formats systems",
     "people": "audit core engine errors formats ports",
     "views": "core errors formats ports",
     "intake": "core engine errors formats ports senders",

@@ -60,6 +60,8 @@ _ALL: Final = (
             before="Token token=",
             always=(("Accept", "application/vnd.pagerduty+json;version=2"),),
         ),
+        through=("pagerduty", "rest"),
+        enrich=from_pagerduty.enrich,
     ),
     Sender(
         name="alertmanager",
@@ -89,6 +91,7 @@ _ALL: Final = (
         patience_s=15,
         api="https://api.incident.io",
         simulated="respond.company.incidentio",
+        enrich=from_incidentio.enrich,
     ),
     Sender(
         name="standard-webhooks",
@@ -106,7 +109,8 @@ _ALL: Final = (
         api="https://api.github.com",
         simulated="respond.company.github",
         body_max=5 << 20,
-        delivers_once=True,
+        missed=from_github.missed,
+        enrich=from_github.enrich,
     ),
     Sender(
         name="gitguardian",
@@ -124,7 +128,7 @@ _ALL: Final = (
         api="https://api.gitguardian.com",
         simulated="respond.company.gitguardian",
         api_scheme=Scheme(SentAs.HEADER, "/token", before="Token "),
-        delivers_once=True,
+        missed=from_gitguardian.missed,
     ),
     Sender(
         name="generic",

@@ -11,9 +11,12 @@ Source: GitGuardian documentation, custom webhooks.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from respond.core.incoming import Incoming, Means
+from respond.senders.asking import A_PAGE, Asking, Unsent
 from respond.senders.fields import (
     Labels,
     dotted,
@@ -24,10 +27,10 @@ from respond.senders.fields import (
     record,
     text,
 )
-from respond.senders.model import Letter
+from respond.senders.model import Letter, Options
 from respond.senders.providers import provider_of
 
-__all__ = ["read"]
+__all__ = ["missed", "read"]
 
 _MEANS: Final = {
     "incident_triggered": Means.BEGINS,
@@ -114,3 +117,29 @@ def _flat(value: Any, names: tuple[str, ...]) -> dict[str, Any]:
         for name in names
         if name in value and not isinstance(value[name], (dict, list))
     }
+
+
+def missed(asked: Asking, _options: Options, since_s: int) -> Iterator[Unsent]:
+    """The triggered incidents. One that is old and came back has its old date there.
+
+    Source: GitGuardian API reference, "List secret incidents".
+    """
+    query = (
+        ("status", "TRIGGERED"),
+        ("date_after", datetime.fromtimestamp(since_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")),
+        ("per_page", str(A_PAGE)),
+    )
+    for row in asked.rows(asked.call("v1", "incidents", "secrets", query=query)):
+        came_back, status = row.get("regression") is True, row.get("status")
+        told = {
+            "status": status.lower() if isinstance(status, str) else None,
+            "occurrence_count": row.get("occurrences_count"),
+        }
+        payload = {
+            "source": "GitGuardian",
+            "timestamp": row.get("triggered_at") or row.get("date"),
+            "action": "incident_regression" if came_back else "incident_triggered",
+            "message": "",
+            "incident": {**row, **told},
+        }
+        yield payload, ()

@@ -7,11 +7,12 @@ they hold. Nothing here does I/O or asks the time.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeAlias
 
 from respond.core.incoming import Incoming
+from respond.senders.asking import Asking, Unsent
 from respond.senders.decoding import decoded
 from respond.senders.headers import Headers, is_form
 from respond.senders.refusals import NotGenuineError, UnusableError
@@ -98,12 +99,17 @@ class Sender:
         title: As a person would say it.
         body_max: Largest body that is read, in bytes.
         patience_s: How long the sender waits for an answer.
-        delivers_once: It never tries again, whatever we answer: what is lost must be asked for.
         methods: HTTP methods that it may use.
         success: Status that says "we have it".
         simulated: Module of its simulated counterpart, where no vendor's record names it.
         api: Where its own API is, to ask for what was missed; empty: nothing is asked.
         api_scheme: How that API is told who asks.
+        through: System and surface of a connection by which it may be asked instead.
+        missed: What it has found or changed since, as its webhooks would tell it; from the source's
+            options and Unix seconds. What the API does not tell (which change it was) is told so
+            that a run may be proposed: an open alert too much costs a look, one too few the
+            incident.
+        enrich: An event with what its webhook leaves out.
     """
 
     name: str
@@ -112,12 +118,19 @@ class Sender:
     reader: Reader | None
     patience_s: int
     body_max: int = 1 << 20
-    delivers_once: bool = False
     methods: frozenset[str] = frozenset({"POST"})
     success: int = 202
     api: str = ""
     simulated: str = ""
     api_scheme: Scheme = BY_TOKEN
+    through: tuple[str, str] = ("http", "")
+    missed: Callable[[Asking, Options, int], Iterator[Unsent]] | None = None
+    enrich: Callable[[Asking, Incoming], Incoming] | None = None
+
+    @property
+    def delivers_once(self) -> bool:
+        """It never tries again, whatever we answer: what is lost must be asked for."""
+        return self.missed is not None
 
     @property
     def weak(self) -> bool:
