@@ -22,9 +22,9 @@ from respond.senders import (
 )
 from respond.senders.from_slack import SlackClick, slack_action
 from respond.senders.headers import Headers, refuses_encoding
-from respond.senders.model import BY_TOKEN, Options, Proof, Secrets, Sender
+from respond.senders.model import BY_TOKEN, Options, Proof, Secrets, Sender, Wanting
 from respond.senders.refusals import NotGenuineError, UnusableError
-from respond.senders.signatures import BearerToken, HmacHeader, StandardWebhooks
+from respond.senders.signatures import BearerToken, HmacHeader, StandardWebhooks, plain, whsec
 from respond.systems.vendor import EVERY_SURFACE, Scheme, SentAs
 
 __all__ = [
@@ -53,6 +53,7 @@ _ALL: Final = (
         ),
         reader=from_pagerduty.read,
         patience_s=5,
+        set_up="make a webhook subscription (v3) with this address; it shows the secret once",
         api="https://api.pagerduty.com",
         api_scheme=Scheme(
             SentAs.HEADER,
@@ -69,6 +70,9 @@ _ALL: Final = (
         scheme=BearerToken(),
         reader=alerts.read,
         patience_s=300,  # The group interval as it is by default.
+        set_up="http_config.authorization of a webhook_configs entry: type Bearer, and the "
+        "secret as credentials_file",
+        ours=plain,
     ),
     Sender(
         name="grafana",
@@ -81,6 +85,17 @@ _ALL: Final = (
         ),
         reader=alerts.read,
         patience_s=30,
+        set_up="contact point of type Webhook: this address, the secret as HMAC secret, and a "
+        "timestamp header (its name also in options.timestamp_header of the source)",
+        ours=plain,
+        wants=Wanting(
+            "timestamp_header",
+            "no-time",
+            "deliveries of {0} (grafana) have no signed time",
+            "who has recorded one can send it again later",
+            "name a timestamp header in Grafana's contact point, and in options of "
+            "[sources.{0}]: timestamp_header",
+        ),
         methods=frozenset({"POST", "PUT"}),
     ),
     Sender(
@@ -89,6 +104,7 @@ _ALL: Final = (
         scheme=StandardWebhooks(),
         reader=from_incidentio.read,
         patience_s=15,
+        set_up="make a webhook endpoint with this address; it shows the signing secret",
         api="https://api.incident.io",
         simulated="respond.company.incidentio",
         enrich=from_incidentio.enrich,
@@ -99,6 +115,8 @@ _ALL: Final = (
         scheme=StandardWebhooks(),
         reader=standard.read,
         patience_s=15,
+        set_up="make an endpoint with this address, and the signing secret",
+        ours=whsec,
     ),
     Sender(
         name="github",
@@ -106,6 +124,9 @@ _ALL: Final = (
         scheme=HmacHeader("x-hub-signature-256", prefix=b"sha256=", id_header="x-github-delivery"),
         reader=from_github.read,
         patience_s=10,
+        set_up="webhook: this address, content type application/json, the secret, and the events "
+        "of secret scanning alerts alone",
+        ours=plain,
         api="https://api.github.com",
         simulated="respond.company.github",
         body_max=5 << 20,
@@ -125,6 +146,7 @@ _ALL: Final = (
         ),
         reader=from_gitguardian.read,
         patience_s=5,  # Not documented.
+        set_up="custom webhook with this address; it shows the signature token",
         api="https://api.gitguardian.com",
         simulated="respond.company.gitguardian",
         api_scheme=Scheme(SentAs.HEADER, "/token", before="Token "),
@@ -136,6 +158,8 @@ _ALL: Final = (
         scheme=BearerToken(),
         reader=generic.read,
         patience_s=5,  # Not documented for Opsgenie.
+        set_up="send to this address with the header Authorization: Bearer, and the secret",
+        ours=plain,
     ),
     Sender(
         name="slack",
@@ -148,6 +172,15 @@ _ALL: Final = (
         ),
         reader=None,
         patience_s=3,
+        set_up="the app's Interactivity: this address as request URL; the secret is the signing "
+        "secret under Basic Information",
+        wants=Wanting(
+            "team",
+            "no-team",
+            "{0} does not say whose Slack it is",
+            "a user id counts only together with its workspace; the server does not start",
+            'add options = {{ team = "T0123ABCD" }} to [sources.{0}]',
+        ),
         success=200,
     ),
 )

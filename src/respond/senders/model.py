@@ -18,7 +18,7 @@ from respond.senders.headers import Headers, is_form
 from respond.senders.refusals import NotGenuineError, UnusableError
 from respond.systems.vendor import Scheme, SentAs
 
-__all__ = ["Letter", "Options", "Proof", "ProofScheme", "Reader", "Secrets", "Sender"]
+__all__ = ["Letter", "Options", "Proof", "ProofScheme", "Reader", "Secrets", "Sender", "Wanting"]
 
 Options: TypeAlias = Mapping[str, str | bool | int]
 """The ``options`` table of one source."""
@@ -91,12 +91,30 @@ Reader: TypeAlias = Callable[[Letter], tuple[Incoming, ...]]
 
 
 @dataclass(frozen=True, slots=True)
+class Wanting:
+    """An option that a source should have; ``{0}`` in the texts is the source.
+
+    Attributes:
+        lack: What ``doctor`` calls it when it is not there.
+    """
+
+    option: str
+    lack: str
+    what: str
+    why: str
+    do: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sender:
     """One kind of webhook sender.
 
     Attributes:
         name: As configuration writes it.
         title: As a person would say it.
+        set_up: What to do at the sender, once its secret is stored.
+        ours: Spells a secret of ours from bytes of chance; None: the sender makes its own.
+        wants: An option that a source of it should have.
         body_max: Largest body that is read, in bytes.
         patience_s: How long the sender waits for an answer.
         methods: HTTP methods that it may use.
@@ -117,6 +135,9 @@ class Sender:
     scheme: ProofScheme
     reader: Reader | None
     patience_s: int
+    set_up: str
+    ours: Callable[[bytes], str] | None = None
+    wants: Wanting | None = None
     body_max: int = 1 << 20
     methods: frozenset[str] = frozenset({"POST"})
     success: int = 202
