@@ -8,7 +8,7 @@ import pytest
 
 from respond.company import default_company
 from respond.company.slack import METHODS, Slack, SlackCall, SlackError
-from respond.senders import slack_action
+from respond.senders.from_slack import slack_action
 
 ANA, BEN, BOT = "U0ANA00001", "U0BEN00001", "U0RESPOND1"
 

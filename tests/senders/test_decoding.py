@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from respond.core.incoming import Incoming, Means
-from respond.senders import SENDERS, UnusableError, slack_action
+from respond.senders import SENDERS, UnusableError
 from respond.senders.decoding import DEPTH_MAX, NODES_MAX, TEXT_BYTES_MAX, decoded
+from respond.senders.from_slack import slack_action
 from respond.testing.senders import payload
 
 MIB = 1 << 20

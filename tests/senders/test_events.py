@@ -5,7 +5,8 @@ from urllib.parse import quote_plus
 import pytest
 
 from respond.core.incoming import Incoming, Means
-from respond.senders import SENDERS, UnusableError, slack_action
+from respond.senders import SENDERS, UnusableError
+from respond.senders.from_slack import slack_action
 from respond.senders.providers import provider_of
 from respond.testing.senders import payload, secret_for, signed, slack_click
 

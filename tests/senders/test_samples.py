@@ -7,7 +7,8 @@ from urllib.parse import quote_plus
 import pytest
 
 from respond.core.incoming import Incoming, Means
-from respond.senders import SENDERS, slack_action
+from respond.senders import SENDERS
+from respond.senders.from_slack import slack_action
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "webhooks"
 

@@ -27,10 +27,12 @@ from respond.senders.fields import (
     record,
     text,
 )
-from respond.senders.model import Letter, Options
+from respond.senders.model import Letter, Options, Sender
 from respond.senders.providers import provider_of
+from respond.senders.signatures import HmacHeader
+from respond.systems.vendor import Scheme, SentAs
 
-__all__ = ["missed", "read"]
+__all__ = ["SENDER", "missed", "read"]
 
 _MEANS: Final = {
     "incident_triggered": Means.BEGINS,
@@ -143,3 +145,24 @@ def missed(asked: Asking, _options: Options, since_s: int) -> Iterator[Unsent]:
             "incident": {**row, **told},
         }
         yield payload, ()
+
+
+SENDER: Final = Sender(
+    name="gitguardian",
+    title="GitGuardian",
+    # The documents show a number for the time and do not say that it is never a text. A
+    # date is refused until one has been seen.
+    scheme=HmacHeader(
+        "gitguardian-signature",
+        prefix=b"sha256=",
+        key=lambda secret, time: time + secret,
+        time_header="timestamp",
+    ),
+    reader=read,
+    patience_s=5,  # Not documented.
+    set_up="custom webhook with this address; it shows the signature token",
+    api="https://api.gitguardian.com",
+    simulated="respond.company.gitguardian",
+    api_scheme=Scheme(SentAs.HEADER, "/token", before="Token "),
+    missed=missed,
+)

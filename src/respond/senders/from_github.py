@@ -32,11 +32,12 @@ from respond.senders.fields import (
     texts,
 )
 from respond.senders.headers import word
-from respond.senders.model import Letter, Options
+from respond.senders.model import Letter, Options, Sender
 from respond.senders.providers import provider_of
 from respond.senders.refusals import UnusableError
+from respond.senders.signatures import HmacHeader, plain
 
-__all__ = ["enrich", "missed", "read"]
+__all__ = ["SENDER", "enrich", "missed", "read"]
 
 _ALERT: Final = "secret_scanning_alert"
 _BEGINS: Final = frozenset({"created", "publicly_leaked", "reopened"})
@@ -227,3 +228,20 @@ def _location(row: Mapping[str, Any]) -> str:
     if not isinstance(path, str) or not path:
         return plain_id(row.get("type"))
     return f"{path}:{line}" if isinstance(line, int) and not isinstance(line, bool) else path
+
+
+SENDER: Final = Sender(
+    name="github",
+    title="GitHub secret scanning",
+    scheme=HmacHeader("x-hub-signature-256", prefix=b"sha256=", id_header="x-github-delivery"),
+    reader=read,
+    patience_s=10,
+    set_up="webhook: this address, content type application/json, the secret, and the events "
+    "of secret scanning alerts alone",
+    ours=plain,
+    api="https://api.github.com",
+    simulated="respond.company.github",
+    body_max=5 << 20,
+    missed=missed,
+    enrich=enrich,
+)

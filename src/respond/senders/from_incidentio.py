@@ -27,10 +27,10 @@ from respond.senders.fields import (
     record,
     text,
 )
-from respond.senders.model import Letter
-from respond.senders.signatures import webhook_id
+from respond.senders.model import Letter, Sender
+from respond.senders.signatures import StandardWebhooks, webhook_id
 
-__all__ = ["enrich", "read"]
+__all__ = ["SENDER", "enrich", "read"]
 
 # Of the status categories, those after which nobody works on the incident. One that was merged
 # goes on under another number.
@@ -136,3 +136,16 @@ def enrich(asked: Asking, event: Incoming) -> Incoming:
     payload = {"event_type": event.type, event.type: incident}
     whole = asked.reread(call, (payload, _UNSENT))
     return replace(whole, key=event.key, about=event.about)
+
+
+SENDER: Final = Sender(
+    name="incidentio",
+    title="incident.io",
+    scheme=StandardWebhooks(),
+    reader=read,
+    patience_s=15,
+    set_up="make a webhook endpoint with this address; it shows the signing secret",
+    api="https://api.incident.io",
+    simulated="respond.company.incidentio",
+    enrich=enrich,
+)

@@ -29,9 +29,11 @@ from respond.senders.fields import (
     text,
     texts,
 )
-from respond.senders.model import Letter
+from respond.senders.model import Letter, Sender
+from respond.senders.signatures import HmacHeader
+from respond.systems.vendor import Scheme, SentAs
 
-__all__ = ["enrich", "read"]
+__all__ = ["SENDER", "enrich", "read"]
 
 _ALERTS_MAX: Final = 25
 _LABELS_MAX: Final = 200
@@ -161,3 +163,24 @@ def _joined(asked: Asking, own: Mapping[str, str], further: Mapping[str, str]) -
     if len(new) > room:
         asked.note(f"{len(new) - room} of {len(new)} further labels were left out")
     return {**own, **dict(new[:room])}
+
+
+SENDER: Final = Sender(
+    name="pagerduty",
+    title="PagerDuty v3",
+    scheme=HmacHeader(
+        "x-pagerduty-signature", prefix=b"v1=", several=True, id_header="x-webhook-id"
+    ),
+    reader=read,
+    patience_s=5,
+    set_up="make a webhook subscription (v3) with this address; it shows the secret once",
+    api="https://api.pagerduty.com",
+    api_scheme=Scheme(
+        SentAs.HEADER,
+        "/token",
+        before="Token token=",
+        always=(("Accept", "application/vnd.pagerduty+json;version=2"),),
+    ),
+    through=("pagerduty", "rest"),
+    enrich=enrich,
+)

@@ -15,9 +15,11 @@ from urllib.parse import unquote_to_bytes
 
 from respond.senders.decoding import decoded
 from respond.senders.fields import dotted, items
+from respond.senders.model import Sender, Wanting
 from respond.senders.refusals import UnusableError
+from respond.senders.signatures import HmacHeader
 
-__all__ = ["SlackClick", "slack_action"]
+__all__ = ["SENDER", "SlackClick", "slack_action"]
 
 _FIELD: Final = b"payload="
 _BODY_MAX: Final = 1 << 20
@@ -101,3 +103,27 @@ def _bounded(value: Any, name: str, limit: int) -> str:
     if not isinstance(found, str) or not found or len(found) > limit:
         raise UnusableError(f"it has no {name} as a button of ours has it")
     return found
+
+
+SENDER: Final = Sender(
+    name="slack",
+    title="Slack buttons",
+    scheme=HmacHeader(
+        "x-slack-signature",
+        prefix=b"v0=",
+        message=lambda body, time: b"v0:%b:%b" % (time, body),
+        time_header="x-slack-request-timestamp",
+    ),
+    reader=None,
+    patience_s=3,
+    set_up="the app's Interactivity: this address as request URL; the secret is the signing "
+    "secret under Basic Information",
+    wants=Wanting(
+        "team",
+        "no-team",
+        "{0} does not say whose Slack it is",
+        "a user id counts only together with its workspace; the server does not start",
+        'add options = {{ team = "T0123ABCD" }} to [sources.{0}]',
+    ),
+    success=200,
+)

@@ -24,7 +24,8 @@ from respond.core.script import PersonRecord
 from respond.core.showable import showable
 from respond.errors import NotReadyError, RefusedByPersonError, UsageError
 from respond.people.answers import Entry, asked_now, decide
-from respond.senders import Options, SlackClick, slack_action
+from respond.senders import Options
+from respond.senders.from_slack import SlackClick, slack_action
 from respond.systems.people.notify import ANSWERS
 
 if TYPE_CHECKING:

@@ -43,14 +43,13 @@ from respond.formats.project.server_tables import (
     read_sources,
 )
 from respond.formats.project.table_fitting import TableFitting, settings
-from respond.formats.project.toml_keys import PROJECT, SENDERS, SYSTEMS, TABLES
+from respond.formats.project.toml_keys import PROJECT, SYSTEMS, TABLES
 from respond.formats.project.toml_positions import tree
 from respond.formats.secret_looks import looks_secret
 from respond.formats.tree import Node
 
 __all__ = [
     "FILE",
-    "SENDERS",
     "SYSTEMS",
     "TABLES",
     "ConnectionConfig",
