@@ -8,7 +8,7 @@ import pytest
 
 from respond.company import default_company
 from respond.company.slack import METHODS, Slack, SlackCall, SlackError
-from respond.senders import read_click
+from respond.senders.button_clicks import read_click
 
 ANA, BEN, BOT = "U0ANA00001", "U0BEN00001", "U0RESPOND1"
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from respond.core.incoming import Incoming, Means
-from respond.senders import SENDERS, UnusableError, read_click
+from respond.senders import SENDERS, UnusableError
+from respond.senders.button_clicks import read_click
 from respond.senders.decoding import DEPTH_MAX, NODES_MAX, TEXT_BYTES_MAX, decoded
 from respond.testing.senders import payload
 

@@ -5,7 +5,8 @@ from urllib.parse import quote_plus
 import pytest
 
 from respond.core.incoming import Incoming, Means
-from respond.senders import SENDERS, UnusableError, read_click
+from respond.senders import SENDERS, UnusableError
+from respond.senders.button_clicks import read_click
 from respond.senders.providers import provider_of
 from respond.testing.senders import payload, secret_for, signed, slack_click
 

@@ -7,7 +7,8 @@ from urllib.parse import quote_plus
 import pytest
 
 from respond.core.incoming import Incoming, Means
-from respond.senders import SENDERS, read_click
+from respond.senders import SENDERS
+from respond.senders.button_clicks import read_click
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "webhooks"
 

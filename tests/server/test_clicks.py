@@ -35,7 +35,8 @@ from respond.engine.telling import tell
 from respond.errors import ExitCode, NotReadyError
 from respond.people.answers import Entry, asked_now
 from respond.ports import Intent, Journal
-from respond.senders import SENDERS, Secrets, Workspace
+from respond.senders import SENDERS, Secrets
+from respond.senders.button_clicks import Workspace
 from respond.server.board import Board
 from respond.server.clicks import Clicks, waiting_run
 from respond.server.metrics import Metrics

@@ -22,7 +22,7 @@ from respond.core.fold import RunState
 from respond.core.script import PersonRecord
 from respond.errors import RefusedByPersonError, UsageError
 from respond.people.answers import Entry, asked_now, decide
-from respond.senders import Click, Workspace, read_click
+from respond.senders.button_clicks import Click, Workspace, read_click
 from respond.systems import title_of
 from respond.systems.people.notify import ANSWERS
 

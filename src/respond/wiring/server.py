@@ -339,7 +339,7 @@ def _receiver(
     clicks = None
     chats = {n: s.options for n, s in parts.project.sources.items() if s.brings_clicks}
     if chats:
-        from respond.senders import Workspace
+        from respond.senders.button_clicks import Workspace
         from respond.server.clicks import Clicks, waiting_run
 
         clicks = Clicks(
@@ -506,16 +506,15 @@ def _reader(parts: _Parts) -> Reader:
     """Reads of the senders' own APIs, and of connections that look up what a delivery lacks."""
     from respond.adapters.http.request import Endpoint
     from respond.adapters.http.transport import HttpTransport
+    from respond.senders import SENDERS
 
     rehearsal, project = parts.rehearsal, parts.project
+    asked_through = {sender.through[0] for sender in SENDERS.values()}
     endpoints: dict[str, Endpoint] = {}
     for source in project.sources.values():
         if f"{source.name}/token" not in source.references:
             continue
-
         own = rehearsal.urls.get(source.sender, "") if rehearsal is not None else ""
-        from respond.senders import SENDERS
-
         place = source.api or own or SENDERS[source.sender].api
         endpoints[source.name] = Endpoint(
             source.name,
@@ -528,7 +527,7 @@ def _reader(parts: _Parts) -> Reader:
     if rehearsal is not None and parts.story is not None:
         credentials = _SourceSecrets(parts.secrets, parts.story)
         for name, connection in rehearsal.connections().items():
-            if connection.system in ("pagerduty", "http"):
+            if connection.system in asked_through:
                 endpoints[name] = Endpoint(
                     name,
                     connection.system,
@@ -538,7 +537,7 @@ def _reader(parts: _Parts) -> Reader:
                 )
     else:
         for name, config in project.connections.items():
-            if config.system in ("pagerduty", "http"):
+            if config.system in asked_through:
                 endpoints[name] = endpoint_of(config)
     transport = HttpTransport(
         endpoints,

@@ -47,7 +47,6 @@ from respond.formats.project.toml_keys import (
     ACCOUNTS,
     NOTIFY_OWN,
     PROJECT,
-    SENDERS,
     SYSTEMS,
     TABLES,
 )
@@ -58,7 +57,6 @@ from respond.systems import takes_clicks
 
 __all__ = [
     "FILE",
-    "SENDERS",
     "SYSTEMS",
     "TABLES",
     "ConnectionConfig",

@@ -25,18 +25,13 @@ from respond.formats.kinds import (
     Table,
     Text,
 )
+from respond.senders import SENDERS
 from respond.systems import by_preference, channels, connectable
 from respond.systems.vendor import OwnKey, Reaches
 
-__all__ = ["ACCOUNTS", "NOTIFY_OWN", "PLAIN_NAME", "PROJECT", "SENDERS", "SYSTEMS", "TABLES"]
+__all__ = ["ACCOUNTS", "NOTIFY_OWN", "PLAIN_NAME", "PROJECT", "SYSTEMS", "TABLES"]
 
 SYSTEMS: Final = connectable()
-
-SENDERS: Final = (
-    "pagerduty", "alertmanager", "grafana", "incidentio", "standard-webhooks", "github",
-    "gitguardian", "generic", "slack",
-)  # fmt: skip
-"""Kinds of webhook senders. Said here again, so that no start loads them all; a test compares."""
 
 PLAIN_NAME: Final = Text("a name of small letters, digits, _ and -", r"[a-z][a-z0-9_-]{0,62}")
 _ADDRESS: Final = Text("an e-mail address", r"[^@\s<>,;\"]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,252}")
@@ -122,7 +117,7 @@ TABLES: Final[Mapping[str, Table]] = {
         "smtp_port": Keyword(Count(1, 65_535), "Its port.", "587"),
     },
     "sources.NAME": {
-        "sender": Keyword(OneOf(SENDERS), "Which kind of sender it is.", required=True),
+        "sender": Keyword(OneOf(tuple(SENDERS)), "Which kind of sender it is.", required=True),
         "secret": Keyword(CredentialPlace(), "Where the secret is kept that its deliveries are "
             "signed with, or the token that comes with them.", '"keyring"'),
         "old_secret": Keyword(CredentialPlace(may_lack=True), "The one before, while a secret is "
