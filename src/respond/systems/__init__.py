@@ -38,6 +38,7 @@ NAMES: Final = (
     "http",
     "pagerduty",
     "people",
+    "sinks",
     "slack",
     "vault",
 )

@@ -260,6 +260,7 @@ class Thing(Generic[T]):
         query: Names and values; ``{email}`` is filled in. A name may stand twice.
         settle_s: Where it takes longer, or shorter, than the vendor's own.
         surface: Where it is not the vendor's first.
+        answers: Statuses besides 2xx that ``parse`` takes itself.
     """
 
     vendor: Vendor
@@ -271,6 +272,7 @@ class Thing(Generic[T]):
     query: tuple[tuple[str, str], ...] = ()
     settle_s: int | None = None
     surface: str = ""
+    answers: frozenset[int] = frozenset()
 
     def subject(self, connection: Connection, **ids: str) -> Subject[T]:
         """The thing, under the one name that it has in a run."""
@@ -293,7 +295,7 @@ class Thing(Generic[T]):
             *(segment.format(**ids) for segment in self.path),
             surface=self.surface,
             query=tuple((name, value.format(**ids)) for name, value in self.query),
-            answers=frozenset() if self.gone is None else frozenset({_NOT_FOUND}),
+            answers=self.answers | (frozenset() if self.gone is None else {_NOT_FOUND}),
         )
         return Read(
             self.subject(connection, **ids), call, parse, self.pages or self.vendor.pages, or_else

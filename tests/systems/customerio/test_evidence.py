@@ -76,7 +76,9 @@ def test_every_page_of_the_audit_log(night: Any) -> None:
 
     for number in range(250):
         account.audit(
-            ActingAs("person", user_id=51235), ("updated", "campaign", number), environment_id=190001
+            ActingAs("person", user_id=51235),
+            ("updated", "campaign", number),
+            environment_id=190001,
         )
 
     entries = night.look(ReadAuditLog(since(night), "ana@example.com")).outcome.output.entries

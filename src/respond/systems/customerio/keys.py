@@ -49,7 +49,7 @@ from respond.systems.customerio.probes import (
 )
 from respond.systems.customerio.reading import KeyRow, Looking, account, key_list, key_rows
 from respond.systems.guards import GuardRefusedError
-from respond.systems.vault.sinks import SinkSeen, sink_of
+from respond.systems.sinks.sink import SinkSeen, sink_of
 
 __all__ = [
     "ACTIONS",
@@ -292,7 +292,7 @@ class CreateKey:
 
     Attributes:
         like: The key whose kind and place the new one shares; it need not exist any more.
-        sink: As ``systems/vault/sinks.py`` describes.
+        sink: As ``systems/sinks/sink.py`` describes.
         name: Name of the old key; the new one is called the same, with run and step behind it.
         instead_of: The leaked value. Where the sink holds another one, overwriting it is asked.
         workspace: Its workspace's name, as the console shows it.

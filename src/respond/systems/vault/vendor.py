@@ -72,7 +72,7 @@ def _span(seconds: int) -> str:
 VENDOR: Final = Vendor(
     name="vault",
     title="Vault",
-    actions={"sink": "respond.systems.vault.sinks"},
+    actions={},
     # Performance standbys may answer from a moment ago.
     settle_s=10,
     schemes={
@@ -83,6 +83,7 @@ VENDOR: Final = Vendor(
             from_options=(("namespace", "X-Vault-Namespace"),),
         ),
     },
+    sink="respond.systems.vault.kv",
     probes={"": _probe},
     snippet="""\
 [connections.{name}]
