@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from respond.core.script import Call, Me
 from respond.core.values import SecretHandle
 from respond.errors import UsageError
-from respond.systems.sinks.sink import Delivery, UnseenSink, named
+from respond.systems.sinks.sink import SinkSeen, UnseenSink, Writes, handing, named
 
 __all__ = ["SINK", "ProgramSink"]
 
@@ -35,14 +35,15 @@ class ProgramSink(UnseenSink):
     def says(self) -> str:
         return f"{self.argv[0]} cannot be looked at"
 
-    def delivery(self, me: Me, value: SecretHandle, what: str) -> Delivery:
-        del me
-        return Delivery(
+    def deliver(self, me: Me, seen: SinkSeen, value: SecretHandle, what: str) -> Writes:
+        del seen
+        return handing(
+            me,
             f"{self.connection}/command",
+            Call(self.connection, "command", "RUN", self.argv, body=value, timeout_s=60),
             says=f"give {what} to the command {self.argv[0]}",
             target=self.connection,
             where="this machine",
-            call=Call(self.connection, "command", "RUN", self.argv, body=value, timeout_s=60),
             repeatable=self.repeatable,
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from respond.core.script import Done, Effect, Me, Reply, Script, action
 from respond.core.shapes import Timestamp
@@ -59,9 +59,6 @@ __all__ = [
     "ListMemberKeys",
     "ListSuspectKeys",
 ]
-
-_KINDS: Final = ("app", "track", "write", "sa")
-
 
 # --- exports ------------------------------------------------------------------------------------
 
@@ -242,7 +239,7 @@ def _everything(me: Me) -> Looking[tuple[tuple[PlacedKey, ...], tuple[MemberRow,
     """Every key, except what this run has made, and everybody's names."""
     people = yield from members_if_allowed(me)
     places = yield from workspaces(me)
-    rows = yield from all_rows(me, _KINDS, places)
+    rows = yield from all_rows(me, tuple(KIND_WORDS), places)
     return tuple(one for one in rows if not _ours(me, one)), people
 
 

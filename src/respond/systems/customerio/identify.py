@@ -47,7 +47,6 @@ __all__ = [
     "look_alikes",
 ]
 
-_KINDS: Final = ("app", "track", "write", "sa")
 _ALIKE: Final = 0.7
 """Names at least this similar are mistaken for each other at three in the morning."""
 _LOOK_ALIKES_MAX: Final = 8
@@ -142,7 +141,7 @@ def _alike(one: KeyRow, other: KeyRow) -> bool:
 def _kinds(value: SecretHandle | None) -> tuple[str, ...]:
     """What a value may be, by its form; without a value anything."""
     if value is None:
-        return _KINDS
+        return tuple(KIND_WORDS)
     if value.prefix.startswith("sa_"):
         return ("sa",)
     by_form: Mapping[str, tuple[str, ...]] = {"hex32": ("app",), "pair": ("track",)}
@@ -194,7 +193,7 @@ class ListKeys:
 
     def run(self, me: Me) -> Script[KeyList]:
         places = yield from workspaces(me)
-        found = yield from all_rows(me, _KINDS, places)
+        found = yield from all_rows(me, tuple(KIND_WORDS), places)
         keys = tuple(
             ListedKey(
                 key_text(one.row.id),

@@ -35,7 +35,6 @@ from respond.systems import vendors
 
 __all__ = [
     "SINKS",
-    "Delivery",
     "Looks",
     "OwnSink",
     "ScreenSink",
@@ -43,6 +42,7 @@ __all__ = [
     "SinkSeen",
     "UnseenSink",
     "Writes",
+    "handing",
     "named",
     "no_answer",
     "sink_of",
@@ -113,19 +113,6 @@ def named(me: Me, name: str) -> Connection:
 # --- what nobody can look at ----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A request that hands a value over, in the words of its question."""
-
-    subject: str
-    says: str
-    target: str
-    where: str
-    call: Call
-    proof: Proof = Proof.BLIND
-    repeatable: bool = True
-
-
 class UnseenSink(ABC):
     """A sink that nobody can look at."""
 
@@ -136,31 +123,27 @@ class UnseenSink(ABC):
     def says(self) -> str:
         """What it is, or why it cannot be looked at."""
 
-    @abstractmethod
-    def delivery(self, me: Me, value: SecretHandle, what: str) -> Delivery: ...
-
     def look(self, me: Me, value: SecretHandle | None) -> Looks[SinkSeen]:
         del me, value
         yield from ()
         return SinkSeen(False, False, self.says)
 
-    def deliver(self, me: Me, seen: SinkSeen, value: SecretHandle, what: str) -> Writes:
-        del seen
-        given = self.delivery(me, value, what)
-        yield Write(
-            says=given.says,
-            verb="store",
-            target=given.target,
-            where=given.where,
-            effect=Effect.WRITES,
-            hands=Api(given.call, no_answer),
-            before=None,
-            after={"delivered": me.step},
-            becomes=(Becomes(Subject(given.subject, 0), lambda before: before),),
-            foretold=None,
-            proof=given.proof,
-            repeatable=given.repeatable,
-        )
+
+def handing(
+    me: Me, subject: str, call: Call, *, proof: Proof = Proof.BLIND, **words: Any
+) -> Writes:
+    """Hand a value over where nobody can look; ``words`` are the question's."""
+    yield Write(
+        verb="store",
+        effect=Effect.WRITES,
+        hands=Api(call, no_answer),
+        before=None,
+        after={"delivered": me.step},
+        becomes=(Becomes(Subject(subject, 0), lambda before: before),),
+        foretold=None,
+        proof=proof,
+        **words,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,15 +163,18 @@ class OwnSink(UnseenSink):
     def says(self) -> str:
         return "respond's own credential store"
 
-    def delivery(self, me: Me, value: SecretHandle, what: str) -> Delivery:
+    def deliver(self, me: Me, seen: SinkSeen, value: SecretHandle, what: str) -> Writes:
+        del seen
         parts = (self.part,) if self.part else ()
         name = "/".join((me.connection.name, *parts))
-        return Delivery(
+        return handing(
+            me,
             f"{name}/own-credential",
+            Call(me.connection.name, "own", "SET", parts, body=value),
             says=f"go on with {what} as respond's own credential",
             target=name,
             where="this machine",
-            call=Call(me.connection.name, "own", "SET", parts, body=value),
+            repeatable=True,
         )
 
 
@@ -207,14 +193,17 @@ class ScreenSink(UnseenSink):
     def says(self) -> str:
         return "shown once on the operator's screen"
 
-    def delivery(self, me: Me, value: SecretHandle, what: str) -> Delivery:
-        return Delivery(
+    def deliver(self, me: Me, seen: SinkSeen, value: SecretHandle, what: str) -> Writes:
+        del seen
+        return handing(
+            me,
             f"screen/{me.step}",
+            Call(me.connection.name, "screen", "SHOW", (what,), body=value),
+            proof=Proof.WORD,
             says=f"show {what} once on this screen, for you to store",
             target="screen",
             where="this terminal",
-            call=Call(me.connection.name, "screen", "SHOW", (what,), body=value),
-            proof=Proof.WORD,
+            repeatable=True,
         )
 
 
