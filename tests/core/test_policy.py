@@ -19,7 +19,7 @@ from respond.core.policy import (
 from respond.core.runbook import ActionStep, Approval, ForEach, Place, StepWords
 from respond.core.script import Effect
 from respond.core.values import Value
-from respond.testing.sample_actions import RevokeKey
+from respond.testing.sample_actions import RevokeSampleKey
 
 EFFECTS = st.sampled_from(Effect)
 POLICIES = st.builds(
@@ -140,7 +140,7 @@ def test_a_step_asks_for_what_it_says() -> None:
     """The words of a runbook step become a request for care."""
     step = ActionStep(
         words=StepWords("kill", Place(1, 1)),
-        action=RevokeKey,
+        action=RevokeSampleKey,
         arguments={},
         for_each=ForEach(Names(), "item", 3),
         approve=Approval("legal", 2, 600),

@@ -41,6 +41,7 @@ NAMES: Final = (
     "http",
     "pagerduty",
     "people",
+    "sinks",
     "slack",
     "vault",
 )

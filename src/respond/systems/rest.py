@@ -41,6 +41,7 @@ from respond.systems.vendor import Vendor
 
 __all__ = [
     "Thing",
+    "asking",
     "at",
     "by_cursor",
     "by_link",
@@ -58,6 +59,7 @@ __all__ = [
 
 T = TypeVar("T")
 R = TypeVar("R")
+U = TypeVar("U")
 _NEXT: Final = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?')
 _NOT_FOUND: Final = 404  # RFC 9110, section 15.5.5
 _LINE_MAX: Final = 200
@@ -199,7 +201,8 @@ def records(replies: Sequence[Reply], inside: str = "") -> list[Mapping[str, Any
 # --- pages --------------------------------------------------------------------------------------
 
 
-def _ask(call: Call, name: str, value: str) -> Call:
+def asking(call: Call, name: str, value: str) -> Call:
+    """The call with this in its query, in place of what stood there."""
     others = tuple(pair for pair in call.query if pair[0] != name)
     return replace(call, query=(*others, (name, value)))
 
@@ -208,7 +211,7 @@ def by_offset(size: int, *, more: str = "more", name: str = "offset") -> Paging:
     """Pages of a fixed size, as long as the body says that there is more."""
 
     def after(call: Call, reply: Reply, so_far: int) -> Call | None:
-        return _ask(call, name, str(so_far * size)) if dig(reply.body, more) is True else None
+        return asking(call, name, str(so_far * size)) if dig(reply.body, more) is True else None
 
     return Paging(after)
 
@@ -218,7 +221,7 @@ def by_cursor(inside: str, *, name: str = "cursor") -> Paging:
 
     def after(call: Call, reply: Reply, _: int) -> Call | None:
         cursor = dig(reply.body, inside)
-        return _ask(call, name, cursor) if isinstance(cursor, str) and cursor else None
+        return asking(call, name, cursor) if isinstance(cursor, str) and cursor else None
 
     return Paging(after)
 
@@ -239,7 +242,7 @@ def by_link(cursor: str, inside: str = "") -> Paging:
         value = dict(parse_qsl(urlsplit(str(link)).query)).get(cursor)
         if not value:
             raise MalformedReplyError("the link to the next page has no cursor")
-        return _ask(call, cursor, value)
+        return asking(call, cursor, value)
 
     return Paging(after)
 
@@ -302,6 +305,7 @@ class Thing(Generic[T]):
         query: Names and values; ``{email}`` is filled in. A name may stand twice.
         settle_s: Where it takes longer, or shorter, than the vendor's own.
         surface: Where it is not the vendor's first.
+        answers: Statuses besides 2xx that ``parse`` takes itself.
     """
 
     vendor: Vendor
@@ -314,6 +318,7 @@ class Thing(Generic[T]):
     settle_s: int | None = None
     surface: str = ""
     said: Mapping[str, T] = field(default_factory=dict)
+    answers: frozenset[int] = frozenset()
 
     def subject(self, connection: Connection, **ids: str) -> Subject[T]:
         """The thing, under the one name that it has in a run."""
@@ -340,11 +345,24 @@ class Thing(Generic[T]):
             *(segment.format(**ids) for segment in self.path),
             surface=self.surface,
             query=tuple((name, value.format(**ids)) for name, value in self.query),
-            answers=frozenset() if self.gone is None else frozenset({_NOT_FOUND}),
+            answers=self.answers | (frozenset() if self.gone is None else {_NOT_FOUND}),
         )
         return Read(
             self.subject(connection, **ids), call, parse, self.pages or self.vendor.pages, or_else
         )
+
+    def unless(
+        self, statuses: frozenset[int], other: U, connection: Connection, **ids: str
+    ) -> Read[T | U]:
+        """Look at it; one of these statuses is an answer too, and means ``other``."""
+        read = self.of(connection, or_else=None, **ids)
+
+        def parse(replies: Sequence[Reply]) -> T | U:
+            return other if replies[-1].status in statuses else read.parse(replies)
+
+        call = replace(read.call, answers=read.call.answers | statuses)
+        subject: Subject[Any] = read.subject
+        return Read(subject, call, parse, read.paging)
 
 
 def where(vendor: Vendor, connection: Connection) -> str:

@@ -30,7 +30,7 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Found:
+class SampleKeys:
     """A list of keys."""
 
     keys: list[Key]
@@ -62,15 +62,15 @@ class FindKey(Sample):
     name: str = ""
 
 
-@action("vault.list_keys", effect=Effect.READS, output=Found, source="test")
+@action("vault.list_keys", effect=Effect.READS, output=SampleKeys, source="test")
 @dataclass(frozen=True)
-class ListKeys(Sample):
+class ListSampleKeys(Sample):
     """List keys."""
 
 
 @action("vault.revoke_key", effect=Effect.DESTROYS, output=Key, source="test")
 @dataclass(frozen=True)
-class RevokeKey(Sample):
+class RevokeSampleKey(Sample):
     """Make a key useless."""
 
     key: KeyId
@@ -121,5 +121,5 @@ class Tell(Sample):
     message: str
 
 
-_ALL: tuple[Any, ...] = (FindKey, ListKeys, RevokeKey, MakeKey, Store, Do, Tell)
+_ALL: tuple[Any, ...] = (FindKey, ListSampleKeys, RevokeSampleKey, MakeKey, Store, Do, Tell)
 ACTIONS: dict[str, type] = {cls.spec.name: cls for cls in _ALL}

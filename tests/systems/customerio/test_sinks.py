@@ -6,7 +6,8 @@ from respond.core.script import Again, Read
 from respond.errors import NoAnswerError, RefusedBySystemError, UsageError
 from respond.systems.customerio.facts import KeyId
 from respond.systems.customerio.keys import CreateKey
-from respond.systems.vault.sinks import SINKS, CheckSink, sink_of
+from respond.systems.sinks.actions import CheckSink
+from respond.systems.sinks.sink import SINKS, sink_of
 
 APP = KeyId("app/190001/9101")
 SINK = "vault:kv:kv/cio/backend#api_key"

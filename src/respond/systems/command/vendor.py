@@ -13,5 +13,6 @@ VENDOR: Final = Vendor(
     title="Command",
     actions={},
     carried_by=CarriedBy.COMMAND,
+    sink="respond.systems.command.program",
     probes={"": "a command is run, not asked"},
 )

@@ -2,54 +2,51 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
-from respond.core.script import Call, Done, Effect, Me, Paging, Read, Reply, Script, Subject, action
+from respond.core.script import Call, Done, Effect, Me, Paging, Reply, Script, action
 from respond.core.shapes import Timestamp
-from respond.core.values import Late
-from respond.systems.customerio.facts import (
-    epoch,
-    member_number,
-    number_of,
-    subject,
-    text_of,
-    timestamp,
+from respond.systems.customerio.facts import epoch, member_number, number_of, timestamp, told
+from respond.systems.customerio.people import (
+    MemberRow,
+    by_email,
+    members_if_allowed,
+    number_of_member,
 )
-from respond.systems.customerio.people import MemberRow, by_email, members_if_allowed
 from respond.systems.customerio.reading import (
     UNSEEN,
     Looking,
-    Workspace,
+    WorkspaceRow,
     account,
     few,
-    management,
-    rows_in,
-    unless_forbidden,
     workspaces,
 )
+from respond.systems.customerio.vendor import VENDOR
+from respond.systems.rest import Thing, asking, dig, rows
 
-__all__ = ["ACTIONS", "AuditEntry", "AuditLog", "Entry", "Log", "ReadAuditLog", "read_log"]
+__all__ = ["ACTIONS", "AuditEntry", "AuditLog", "AuditRow", "LogSeen", "ReadAuditLog", "read_log"]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditRow:
     """One line as the vendor has it; people, keys and workspaces by number."""
 
-    id: str
-    at: int
-    action: str
-    object_type: str
-    object_id: str
-    user: str
-    service_account: str
-    address: str
-    workspace: str
+    id: str = told("key.id")
+    at: int = told("audit.at", number_of)
+    action: str = told("audit.action")
+    object_type: str = told("audit.type")
+    object_id: str = told("audit.object")
+    user: str = told("audit.user")
+    service_account: str = told("audit.service_account")
+    address: str = told("audit.address")
+    workspace: str = told("audit.workspace")
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class LogSeen:
     """All that could be read, oldest first.
 
     Attributes:
@@ -57,26 +54,9 @@ class Log:
         unseen: One line for each log that was closed to us.
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[AuditRow, ...]
     seen: bool
     unseen: tuple[str, ...]
-
-
-def _entries(replies: Sequence[Reply]) -> tuple[Entry, ...]:
-    return tuple(
-        Entry(
-            text_of(row, "key.id"),
-            number_of(row, "audit.at"),
-            text_of(row, "audit.action"),
-            text_of(row, "audit.type"),
-            text_of(row, "audit.object"),
-            text_of(row, "audit.user"),
-            text_of(row, "audit.service_account"),
-            text_of(row, "audit.address"),
-            text_of(row, "audit.workspace"),
-        )
-        for row in rows_in(replies, "audit_logs")
-    )
 
 
 def _back_to(since: int) -> Paging:
@@ -84,45 +64,45 @@ def _back_to(since: int) -> Paging:
 
     def after(call: Call, reply: Reply, so_far: int) -> Call | None:
         del so_far
-        body = reply.body if isinstance(reply.body, dict) else {}
-        cursor, rows = body.get("next_cursor"), body.get("audit_logs")
-        if not isinstance(cursor, int | str) or not rows or not isinstance(rows, list):
+        cursor, shown = dig(reply.body, "next_cursor"), dig(reply.body, "audit_logs")
+        if not isinstance(cursor, int | str) or not shown or not isinstance(shown, list):
             return None
-        last = rows[-1]
-        if isinstance(last, dict) and 0 < number_of(last, "audit.at") < since:
+        if isinstance(shown[-1], dict) and 0 < number_of(shown[-1], "audit.at") < since:
             return None
-        others = tuple(pair for pair in call.query if pair[0] != "cursor")
-        return replace(call, query=(*others, ("cursor", str(cursor))))
+        return asking(call, "cursor", str(cursor))
 
     return Paging(after)
 
 
-def _one(
-    me: Me, since: int, place: str, path: tuple[str, ...]
-) -> Looking[tuple[Entry, ...] | None]:
-    call = replace(
-        management(me, *path, answers=UNSEEN),
-        query=(("limit", "100"), ("sort_order", "desc"), ("start_time", timestamp(since))),
+def _log(since: int, place: str, *path: str) -> Thing[tuple[AuditRow, ...]]:
+    query = (("limit", "100"), ("sort_order", "desc"), ("start_time", timestamp(since)))
+    return Thing(
+        VENDOR,
+        f"audit/{place}",
+        (*path, "audit_logs"),
+        rows(AuditRow, "audit_logs"),
+        pages=_back_to(since),
+        query=query,
+        settle_s=0,
     )
-    where: Subject[tuple[Entry, ...] | None] = subject(me, "audit", place)
-    return (yield from Read(where, call, unless_forbidden(_entries), _back_to(since)))
 
 
-def read_log(me: Me, since: int, places: Sequence[Workspace]) -> Looking[Log]:
+def read_log(me: Me, since: int, places: Sequence[WorkspaceRow]) -> Looking[LogSeen]:
     """Every entry since then, each once: the workspaces' logs repeat the account's."""
     number = yield from account(me)
-    whole = yield from _one(me, since, "account", ("v1", "accounts", number, "audit_logs"))
+    log = _log(since, "account", "v1", "accounts", number)
+    whole = yield from log.unless(UNSEEN, None, me.connection)
     entries = {entry.id: entry for entry in whole or ()}
     unseen = [] if whole is not None else ["UNSEEN audit log of the account: 403"]
     for place in places:
-        path = ("v1", "environments", place.id, "audit_logs")
-        part = yield from _one(me, since, place.id, path)
+        log = _log(since, place.id, "v1", "environments", place.id)
+        part = yield from log.unless(UNSEEN, None, me.connection)
         if part is None:
             unseen.append(f"UNSEEN audit log of {place.name}: 403")
         entries.update((entry.id, entry) for entry in part or ())
     ordered = sorted(entries.values(), key=lambda entry: (entry.at, entry.id))
     kept = tuple(entry for entry in ordered if entry.at >= since)
-    return Log(kept, whole is not None, tuple(unseen))
+    return LogSeen(kept, whole is not None, tuple(unseen))
 
 
 # --- the action ---------------------------------------------------------------------------------
@@ -239,20 +219,12 @@ class ReadAuditLog:
         ]
 
 
-def number_of_member(row: MemberRow) -> str:
-    """The vendor's number; empty for somebody whom a dry run only foretells."""
-    return "" if isinstance(row.id, Late) else member_number(row.id)
-
-
 def _addresses(entries: Sequence[AuditEntry]) -> tuple[str, ...]:
-    counts: dict[str, int] = {}
-    for one in entries:
-        if one.address:
-            counts[one.address] = counts.get(one.address, 0) + 1
+    counts = Counter(one.address for one in entries if one.address)
     return tuple(sorted(counts, key=lambda address: (-counts[address], address)))
 
 
-def _shown(entry: Entry, names: Mapping[str, str], places: Mapping[str, str]) -> AuditEntry:
+def _shown(entry: AuditRow, names: Mapping[str, str], places: Mapping[str, str]) -> AuditEntry:
     if entry.user:
         who = names.get(entry.user) or f"user {entry.user}"
     elif entry.service_account:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
-from respond.core.script import Call, Done, Effect, Me, Read, Reply, Script, Subject, action
+from respond.core.script import Done, Effect, Me, Reply, Script, action
 from respond.core.shapes import Timestamp
 from respond.core.values import Late
-from respond.systems.customerio.audit_log import number_of_member
 from respond.systems.customerio.facts import (
     KIND_WORDS,
     KeyId,
@@ -23,7 +22,6 @@ from respond.systems.customerio.facts import (
     made_by_this_run,
     member_number,
     number_of,
-    subject,
     text_of,
     timestamp,
 )
@@ -33,21 +31,21 @@ from respond.systems.customerio.people import (
     by_email,
     is_admin,
     members_if_allowed,
+    number_of_member,
 )
 from respond.systems.customerio.reading import (
     UNSEEN,
-    Found,
     Looking,
-    Workspace,
+    PlacedKey,
+    WorkspaceRow,
     all_rows,
     counted,
     few,
-    management,
-    rows_in,
-    unless_forbidden,
     workspaces,
 )
+from respond.systems.customerio.vendor import VENDOR
 from respond.systems.guards import GuardRefusedError
+from respond.systems.rest import Thing, records
 
 __all__ = [
     "ACTIONS",
@@ -61,9 +59,6 @@ __all__ = [
     "ListMemberKeys",
     "ListSuspectKeys",
 ]
-
-_KINDS: Final = ("app", "track", "write", "sa")
-
 
 # --- exports ------------------------------------------------------------------------------------
 
@@ -115,7 +110,7 @@ def _exports(replies: Sequence[Reply]) -> tuple[Export, ...]:
             description=str(row.get("description") or ""),
             workspace="",
         )
-        for row in rows_in(replies, "exports")
+        for row in records(replies, "exports")
     )
 
 
@@ -163,13 +158,15 @@ class ListExports:
             findings=(*few(lines, "exports"), *unseen),
         )
 
-    def _of(self, me: Me, place: Workspace) -> Looking[tuple[Export, ...] | None]:
-        call = management(me, "v1", "environments", place.id, "exports", answers=UNSEEN)
+    def _of(self, me: Me, place: WorkspaceRow) -> Looking[tuple[Export, ...] | None]:
+        surface = "management"
+        path: tuple[str, ...] = ("v1", "environments", place.id, "exports")
         if me.connection.options.get("app") and _app_workspace(me) == place.id:
             # The documented way, for the workspace that our App API key opens.
-            call = Call(me.connection.name, "app", "GET", ("v1", "exports"), answers=UNSEEN)
-        where: Subject[tuple[Export, ...] | None] = subject(me, "exports", place.id)
-        return (yield from Read(where, call, unless_forbidden(_exports)))
+            path, surface = ("v1", "exports"), "app"
+        name = f"exports/{place.id}"
+        thing = Thing(VENDOR, name, path, _exports, settle_s=0, surface=surface)
+        return (yield from thing.unless(UNSEEN, None, me.connection))
 
 
 def _app_workspace(me: Me) -> str:
@@ -214,7 +211,7 @@ class KeyFindings:
     undated: int
 
 
-def _finding(found: Found, names: Mapping[str, str], why: str, command: str = "") -> KeyFinding:
+def _finding(found: PlacedKey, names: Mapping[str, str], why: str, command: str = "") -> KeyFinding:
     row = found.row
     return KeyFinding(
         id=key_text(row.id),
@@ -238,15 +235,15 @@ def _line(one: KeyFinding) -> str:
     return f"{line}; {one.next}" if one.next else line
 
 
-def _everything(me: Me) -> Looking[tuple[tuple[Found, ...], tuple[MemberRow, ...]]]:
+def _everything(me: Me) -> Looking[tuple[tuple[PlacedKey, ...], tuple[MemberRow, ...]]]:
     """Every key, except what this run has made, and everybody's names."""
     people = yield from members_if_allowed(me)
     places = yield from workspaces(me)
-    rows = yield from all_rows(me, _KINDS, places)
+    rows = yield from all_rows(me, tuple(KIND_WORDS), places)
     return tuple(one for one in rows if not _ours(me, one)), people
 
 
-def _ours(me: Me, one: Found) -> bool:
+def _ours(me: Me, one: PlacedKey) -> bool:
     """Whether this run has made it, or would: by its name, its value, or its place in a plan."""
     row = one.row
     held = {handle.digest for handle in me.held.values() if handle.name.endswith(".value")}
@@ -386,7 +383,7 @@ class ListExposedKeys:
         return Done(ExposedKeys(keys, len(keys)), says=says, findings=tuple(map(_line, keys)))
 
 
-def _could_read(row: MemberRow | None, one: Found) -> bool:
+def _could_read(row: MemberRow | None, one: PlacedKey) -> bool:
     """Whether they could; somebody whose rights are not known could."""
     if row is None or row.roles is None or is_admin(row):
         return True
@@ -395,7 +392,7 @@ def _could_read(row: MemberRow | None, one: Found) -> bool:
     return any(role.environment == one.workspace.id for role in row.roles.environment_roles)
 
 
-def _command(one: Found, rows: Sequence[Found]) -> str:
+def _command(one: PlacedKey, rows: Sequence[PlacedKey]) -> str:
     # Several write keys of one source have its name; then only the id says which one is meant.
     alone = sum(other.row.name == one.row.name for other in rows) == 1
     name = shlex.quote(one.row.name if alone else key_text(one.row.id))

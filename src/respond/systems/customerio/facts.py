@@ -1,4 +1,4 @@
-"""What we know about Customer.io: ids, hosts, links, settle times, and names nobody confirmed.
+"""What we know about Customer.io: ids, links, settle times, and names nobody confirmed.
 
 Everything that may turn out different for a real account stands here and nowhere else, so that
 one look at one file corrects it. It asks for nothing and decides nothing.
@@ -11,23 +11,24 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NewType
 
-from respond.core.script import Connection, MalformedReplyError, Me, Subject
+from respond.core.script import Connection, MalformedReplyError, Me
 from respond.core.shapes import Timestamp
+from respond.core.values import Json
+from respond.systems.customerio.vendor import VENDOR
 from respond.systems.guards import GuardRefusedError
+from respond.systems.rest import at
 
 __all__ = [
     "BY_HAND",
-    "HOSTS",
     "KEY_SETTLE_S",
     "KIND_WORDS",
     "LINKS",
     "MEMBER_SETTLE_S",
-    "REGIONS",
     "SETTING_SETTLE_S",
     "KeyId",
     "KeyRef",
@@ -44,11 +45,12 @@ __all__ = [
     "made_by_this_run",
     "made_name",
     "member_number",
+    "number",
     "number_of",
     "regions",
-    "subject",
     "text_of",
     "timestamp",
+    "told",
     "webhook_place",
 ]
 
@@ -71,7 +73,7 @@ BY_HAND: Final = "by-hand"
 """Stands for a service account in the id of a token that no list shows us."""
 
 _PART = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_PLACES: Final[Mapping[str, int]] = {"app": 1, "track": 1, "write": 2, "sa": 1}
+_KEY_PARTS: Final[Mapping[str, int]] = {"app": 2, "track": 2, "write": 3, "sa": 2}
 KIND_WORDS: Final[Mapping[str, str]] = {
     "app": "App API key",
     "track": "Track API key",
@@ -100,15 +102,15 @@ class KeyRef:
         Raises:
             GuardRefusedError: It is not the id of a key. Nothing was looked at.
         """
-        kind, *rest = key.split("/")
-        if _PLACES.get(kind) != len(rest) - 1 or not all(_PART.fullmatch(part) for part in rest):
-            raise GuardRefusedError(
-                f"{key[:80]!r} is not the id of a Customer.io key",
-                why="such an id reads app/WORKSPACE/ID, track/WORKSPACE/ID, "
-                "write/WORKSPACE/SOURCE/ID or sa/SERVICE_ACCOUNT/ID",
-                do="take the id from customerio.identify_key",
-            )
-        return cls(kind, tuple(rest[:-1]), rest[-1])
+        kind, *place, number = _parts(
+            key,
+            _KEY_PARTS,
+            "key",
+            "app/WORKSPACE/ID, track/WORKSPACE/ID, write/WORKSPACE/SOURCE/ID or "
+            "sa/SERVICE_ACCOUNT/ID",
+            "identify_key",
+        )
+        return cls(kind, tuple(place), number)
 
     @property
     def id(self) -> KeyId:
@@ -120,50 +122,34 @@ class KeyRef:
 
 
 def member_number(member: str) -> str:
-    """The vendor's number behind a ``MemberId``.
-
-    Raises:
-        GuardRefusedError: It is the id of something else. Nothing was looked at.
-    """
-    kind, _, number = member.partition("/")
-    if kind != "member" or not _PART.fullmatch(number):
-        raise GuardRefusedError(
-            f"{member[:80]!r} is not the id of a Customer.io team member",
-            why="such an id reads member/51234",
-            do="take the id from customerio.find_member",
-        )
-    return number
+    """The vendor's number behind a ``MemberId``; raises as ``KeyRef.of``."""
+    return _parts(member, {"member": 1}, "team member", "member/51234", "find_member")[1]
 
 
 def webhook_place(webhook: str) -> tuple[str, str]:
-    """Workspace (or ``app``) and number behind a ``WebhookId``.
+    """Workspace (or ``app``) and number behind a ``WebhookId``; raises as ``KeyRef.of``."""
+    form = "webhook/WORKSPACE/ID"
+    _, place, number = _parts(webhook, {"webhook": 2}, "reporting webhook", form, "list_webhooks")
+    return place, number
 
-    Raises:
-        GuardRefusedError: It is the id of something else. Nothing was looked at.
-    """
-    kind, *rest = webhook.split("/")
-    if kind != "webhook" or len(rest) != 2 or not all(map(_PART.fullmatch, rest)):  # noqa: PLR2004 - two parts
+
+def _parts(text: str, kinds: Mapping[str, int], what: str, form: str, source: str) -> list[str]:
+    kind, *rest = parts = text.split("/")
+    if kinds.get(kind) != len(rest) or not all(map(_PART.fullmatch, rest)):
         raise GuardRefusedError(
-            f"{webhook[:80]!r} is not the id of a Customer.io reporting webhook",
-            why="such an id reads webhook/WORKSPACE/ID",
-            do="take the id from customerio.list_webhooks",
+            f"{text[:80]!r} is not the id of a Customer.io {what}",
+            why=f"such an id reads {form}",
+            do=f"take the id from customerio.{source}",
         )
-    return rest[0], rest[1]
+    return parts
 
 
-# --- hosts and links --------------------------------------------------------------------------
+def number(text: str) -> Json:
+    """The vendor's ids are numbers; bodies and tasks carry them as such."""
+    return int(text) if text.isdecimal() else text
 
-REGIONS: Final = ("us", "eu")
 
-HOSTS: Final[Mapping[str, str]] = {
-    "us/management": "https://us.fly.customer.io",
-    "eu/management": "https://eu.fly.customer.io",
-    "us/app": "https://api.customer.io",
-    "eu/app": "https://api-eu.customer.io",
-    "us/track": "https://track.customer.io",
-    "eu/track": "https://track-eu.customer.io",
-}
-"""Base URL of each surface; ``management``, ``app``, ``track`` alone mean the own region."""
+# --- links ------------------------------------------------------------------------------------
 
 LINKS: Final[Mapping[str, str]] = {
     "app": "https://fly.customer.io/settings/api_credentials?keyType=app",
@@ -186,7 +172,7 @@ def link(me: Me, page: str) -> str:
 
 def regions(connection: Connection) -> tuple[str, ...]:
     """Both regions, the connection's own first."""
-    return tuple(sorted(REGIONS, key=lambda region: region != connection.region))
+    return tuple(sorted(VENDOR.hosts, key=lambda region: region != connection.region))
 
 
 def account_line(me: Me, workspace: str = "") -> str:
@@ -205,11 +191,6 @@ def account_line(me: Me, workspace: str = "") -> str:
 MEMBER_SETTLE_S: Final = 60
 KEY_SETTLE_S: Final = 60
 SETTING_SETTLE_S: Final = 30
-
-
-def subject(me: Me, *parts: str, settle_s: int = 0) -> Subject[Any]:
-    """A subject of this connection."""
-    return Subject("/".join((me.connection.name, *parts)), settle_s)
 
 
 # --- what we make -------------------------------------------------------------------------------
@@ -330,6 +311,11 @@ def id_of(row: Mapping[str, Any], what: str) -> str:
     if not _PART.fullmatch(value):
         raise MalformedReplyError(f"a row without a usable {FIELDS[what][0]}")
     return value
+
+
+def told(what: str, read: Callable[[Mapping[str, Any], str], Any] = text_of) -> Any:
+    """A field of a record of ours: the vendor's own, under whichever name it comes."""
+    return at("", read=lambda row: read(row, what))
 
 
 def hint_of(value: str) -> str:

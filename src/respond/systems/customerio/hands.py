@@ -8,17 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from respond.core.script import (
-    Api,
-    Call,
-    Keep,
-    MalformedReplyError,
-    Me,
-    Person,
-    Reply,
-)
+from respond.core.script import Api, Keep, MalformedReplyError, Me, Person, Reply
 from respond.core.values import Json, Late, SecretHandle
 from respond.systems.customerio.facts import (
     BY_HAND,
@@ -29,19 +21,39 @@ from respond.systems.customerio.facts import (
     field_of,
     id_of,
     link,
+    number,
     text_of,
 )
-from respond.systems.customerio.reading import KeyRow
+from respond.systems.customerio.reading import KeyRow, collection
+from respond.systems.customerio.vendor import VENDOR
+from respond.systems.rest import dig
 
-__all__ = ["making", "number", "removing", "stays_of"]
-
-R = TypeVar("R")
+__all__ = ["by_api", "making", "place_words", "removing", "stays_of"]
 
 _SECTION: Final[Mapping[str, str]] = {
     "app": "App API Keys",
     "track": "Track API Keys",
     "sa": "Service Accounts",
 }
+
+
+def _nothing(_: Reply) -> None:
+    return None
+
+
+def by_api(
+    me: Me,
+    operation: str,
+    method: str,
+    *path: str,
+    parse: Callable[[Reply], Any] = _nothing,
+    keep: Keep | None = None,
+    **more: Any,
+) -> Api[Any] | None:
+    """Hands of the tool's own; None where a person has to do it."""
+    if not api_allowed(me, operation):
+        return None
+    return Api(VENDOR.call(me.connection.name, method, *path, **more), parse, keep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +77,6 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "write": _Kind("write_keys", "api_key", "write_key", "delete"),
     "sa": _Kind("sa_tokens", "token", "sa_token"),
 }
-
-
-def _collection(ref: KeyRef, account: str) -> tuple[str, ...]:
-    match ref.kind:
-        case "app":
-            return ("v1", "environments", ref.place[0], "ext_api_keys")
-        case "track":
-            return ("v1", "environments", ref.place[0], "site_ids")
-        case "write":
-            workspace, source = ref.place
-            return ("cdp", "api", "workspaces", workspace, "sources", source, "api_keys")
-    return ("v1", "accounts", account, "service_accounts", ref.place[0], "tokens")
-
-
-def number(text: str) -> Json:
-    """The vendor's ids are numbers; tasks carry them as such."""
-    return int(text) if text.isdecimal() else text
 
 
 def _about(ref: KeyRef) -> dict[str, Json]:
@@ -133,15 +128,12 @@ def removing(
     """Hands that take a key away. ``row`` is None for a token that no list shows."""
     kind = _KINDS[ref.kind]
     operation = f"customerio.{kind.plural}.{kind.removal if ref.kind == 'sa' else 'delete'}"
-    if row is not None and api_allowed(me, operation):
-        call = Call(
-            me.connection.name,
-            "management",
-            "DELETE",
-            (*_collection(ref, account), ref.number),
-            answers=frozenset({404}),  # Gone already, which is what was wanted.
-        )
-        return Api(call, _nothing)
+    if row is not None:
+        path = (*collection(ref, account), ref.number)
+        # 404: gone already, which is what was wanted.
+        ours = by_api(me, operation, "DELETE", *path, answers=frozenset({404}))
+        if ours is not None:
+            return ours
     words = row.words if row is not None else f"the token that ends in {ref.number}"
     about = {**_about(ref), "id": number(ref.number)}
     if row is None:
@@ -162,10 +154,6 @@ def removing(
     )
 
 
-def _nothing(_: Reply) -> None:
-    return None
-
-
 def making(
     me: Me,
     ref: KeyRef,
@@ -178,16 +166,19 @@ def making(
 ) -> Api[KeyId | Late] | Person[KeyId | Late]:
     """Hands that make a key; its value goes into ``handle`` and nowhere else."""
     kind = _KINDS[ref.kind]
-    if ref.place[0] != BY_HAND and api_allowed(me, f"customerio.{kind.plural}.create"):
-        call = Call(
-            me.connection.name,
-            "management",
+    if ref.place[0] != BY_HAND:
+        ours = by_api(
+            me,
+            f"customerio.{kind.plural}.create",
             "POST",
-            _collection(ref, account),
+            *collection(ref, account),
             # A source's key has no name; its request has no body.
             body=None if ref.kind == "write" else {kind.wrapper: {"name": name}},
+            parse=lambda reply: _made(ref, _wrapped(reply.body, kind.wrapper)),
+            keep=Keep(handle.name, lambda body: _value(ref, _wrapped(body, kind.wrapper))),
         )
-        return Api(call, _made(ref, kind.wrapper), Keep(handle.name, _taking(ref, kind.wrapper)))
+        if ours is not None:
+            return ours
     about = dict(_about(ref))
     if ref.kind != "write":
         about["name"] = name
@@ -208,28 +199,20 @@ def making(
     )
 
 
-def _wrapped(body: Any, wrapper: str) -> dict[str, Any]:
-    row = body.get(wrapper) if isinstance(body, dict) else None
-    if not isinstance(row, dict):
+def _wrapped(body: Any, wrapper: str) -> Mapping[str, Any]:
+    row = dig(body, wrapper)
+    if not isinstance(row, Mapping):
         raise MalformedReplyError(f"no {wrapper}")
     return row
 
 
-def _made(ref: KeyRef, wrapper: str) -> Callable[[Reply], KeyId | Late]:
-    def parse(reply: Reply) -> KeyId | Late:
-        row = _wrapped(reply.body, wrapper)
-        return KeyRef(ref.kind, ref.place, id_of(row, "key.id")).id
-
-    return parse
+def _made(ref: KeyRef, row: Mapping[str, Any]) -> KeyId | Late:
+    return KeyRef(ref.kind, ref.place, id_of(row, "key.id")).id
 
 
-def _taking(ref: KeyRef, wrapper: str) -> Callable[[Any], str]:
-    def take(body: Any) -> str:
-        row = _wrapped(body, wrapper)
-        value = field_of(row, f"{ref.kind}.value")
-        if not isinstance(value, str) or not value:
-            raise MalformedReplyError(f"no {FIELDS[f'{ref.kind}.value'][0]}")
-        site = text_of(row, "track.site") if ref.kind == "track" else ""
-        return f"{site}:{value}" if site else value
-
-    return take
+def _value(ref: KeyRef, row: Mapping[str, Any]) -> str:
+    value = field_of(row, f"{ref.kind}.value")
+    if not isinstance(value, str) or not value:
+        raise MalformedReplyError(f"no {FIELDS[f'{ref.kind}.value'][0]}")
+    site = text_of(row, "track.site") if ref.kind == "track" else ""
+    return f"{site}:{value}" if site else value

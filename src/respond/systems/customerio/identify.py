@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from respond.core.script import Done, Effect, Me, Script, action
 from respond.core.values import Late, SecretHandle
@@ -24,10 +24,10 @@ from respond.systems.customerio.probes import (
     probe,
 )
 from respond.systems.customerio.reading import (
-    Found,
     KeyRow,
     Looking,
-    Workspace,
+    PlacedKey,
+    WorkspaceRow,
     all_rows,
     counted,
     hint_matches,
@@ -47,7 +47,6 @@ __all__ = [
     "look_alikes",
 ]
 
-_KINDS: Final = ("app", "track", "write", "sa")
 _ALIKE: Final = 0.7
 """Names at least this similar are mistaken for each other at three in the morning."""
 _LOOK_ALIKES_MAX: Final = 8
@@ -116,7 +115,7 @@ def is_own(me: Me, ref: KeyRef, row: KeyRow | None, value: SecretHandle | None) 
     return ref.kind == "sa" and bool(ours) and row is not None and row.holder == ours
 
 
-def look_alikes(rows: Sequence[Found], target: Found) -> tuple[LookAlike, ...]:
+def look_alikes(rows: Sequence[PlacedKey], target: PlacedKey) -> tuple[LookAlike, ...]:
     """Keys that share the ending of the target, or nearly its name."""
     alike = [found for found in rows if found is not target and _alike(found.row, target.row)]
     return tuple(
@@ -142,7 +141,7 @@ def _alike(one: KeyRow, other: KeyRow) -> bool:
 def _kinds(value: SecretHandle | None) -> tuple[str, ...]:
     """What a value may be, by its form; without a value anything."""
     if value is None:
-        return _KINDS
+        return tuple(KIND_WORDS)
     if value.prefix.startswith("sa_"):
         return ("sa",)
     by_form: Mapping[str, tuple[str, ...]] = {"hex32": ("app",), "pair": ("track",)}
@@ -150,7 +149,7 @@ def _kinds(value: SecretHandle | None) -> tuple[str, ...]:
     return by_form.get(value.form, ("write", "track"))
 
 
-def _fits(found: Found, value: SecretHandle | None, name: str) -> bool:
+def _fits(found: PlacedKey, value: SecretHandle | None, name: str) -> bool:
     row = found.row
     if name and name.casefold() not in {row.name.casefold(), row.holder.casefold(), row.id}:
         return False
@@ -194,7 +193,7 @@ class ListKeys:
 
     def run(self, me: Me) -> Script[KeyList]:
         places = yield from workspaces(me)
-        found = yield from all_rows(me, _KINDS, places)
+        found = yield from all_rows(me, tuple(KIND_WORDS), places)
         keys = tuple(
             ListedKey(
                 key_text(one.row.id),
@@ -246,7 +245,7 @@ class IdentifyKey:
             return self._unlisted(me, life)
         return self._not_found(me, kinds, rows, fitting, life)
 
-    def _places(self, me: Me) -> Looking[tuple[Workspace, ...]]:
+    def _places(self, me: Me) -> Looking[tuple[WorkspaceRow, ...]]:
         places = yield from workspaces(me)
         if not self.workspace:
             return places
@@ -259,14 +258,16 @@ class IdentifyKey:
             )
         return chosen
 
-    def _try(self, me: Me, kind: str, fitting: Sequence[Found]) -> Looking[Life]:
+    def _try(self, me: Me, kind: str, fitting: Sequence[PlacedKey]) -> Looking[Life]:
         if self.value is None or kind not in PROBED:
             return Life(UNTRIED)
         known = key_text(fitting[0].row.id) if len(fitting) == 1 else ""
         stand_in = f"value-{self.value.digest[:12] or self.value.name}"
         return (yield from probe(me, kind, self.value, known or stand_in))
 
-    def _found(self, me: Me, one: Found, rows: Sequence[Found], life: Life) -> Done[IdentifiedKey]:
+    def _found(
+        self, me: Me, one: PlacedKey, rows: Sequence[PlacedKey], life: Life
+    ) -> Done[IdentifiedKey]:
         row, key = one.row, key_text(one.row.id)
         own = is_own(me, KeyRef.of(key), row, self.value)
         place = f", {one.workspace.name}" if one.workspace.name else ""
@@ -301,6 +302,24 @@ class IdentifyKey:
             findings=tuple(findings),
         )
 
+    def _unnamed(self, me: Me, life: Life, **known: Any) -> IdentifiedKey:
+        """What is known of a value or a name that is no key of any list."""
+        return IdentifiedKey(
+            **{
+                "found": False,
+                "id": KeyId(""),
+                "name": self.name,
+                "hint": self.value.hint if self.value else "",
+                "workspace": life.workspace,
+                "workspace_name": "",
+                "region": life.region or me.connection.region,
+                "alive": life.state,
+                "own": False,
+                "look_alikes": (),
+                **known,
+            }
+        )
+
     def _unlisted(self, me: Me, life: Life) -> Done[IdentifiedKey]:
         """A service account token whose list nobody confirmed: a person finds it by its ending."""
         hint = self.value.hint if self.value else ""
@@ -308,15 +327,13 @@ class IdentifyKey:
         lives = life.state == ALIVE
         says = f"service account token ...{hint}: {life.state.upper()}"
         return Done(
-            _blank(
+            self._unnamed(
                 me,
                 life,
-                "sa",
-                says,
+                kind="sa",
+                says=says,
                 found=lives,
-                key=ref.id if lives else "",
-                name=self.name,
-                hint=hint,
+                id=ref.id if lives else KeyId(""),
                 own=is_own(me, ref, None, self.value),
                 matches=int(lives),
             ),
@@ -328,8 +345,8 @@ class IdentifyKey:
         self,
         me: Me,
         kinds: Sequence[str],
-        rows: Sequence[Found],
-        fitting: Sequence[Found],
+        rows: Sequence[PlacedKey],
+        fitting: Sequence[PlacedKey],
         life: Life,
     ) -> Done[IdentifiedKey]:
         wanted = " ".join(
@@ -347,48 +364,10 @@ class IdentifyKey:
                 findings.append("the value works and no list shows it: another account may own it")
         kind = kinds[0] if len(kinds) == 1 else ""
         return Done(
-            _blank(
-                me,
-                life,
-                kind,
-                says,
-                name=self.name,
-                hint=self.value.hint if self.value else "",
-                matches=len(fitting),
-            ),
+            self._unnamed(me, life, kind=kind, says=says, matches=len(fitting)),
             says=says,
             findings=tuple(findings),
         )
-
-
-def _blank(
-    me: Me,
-    life: Life,
-    kind: str,
-    says: str,
-    *,
-    found: bool = False,
-    key: str = "",
-    name: str = "",
-    hint: str = "",
-    own: bool = False,
-    matches: int = 0,
-) -> IdentifiedKey:
-    return IdentifiedKey(
-        found=found,
-        id=KeyId(key),
-        kind=kind,
-        name=name,
-        hint=hint,
-        workspace=life.workspace,
-        workspace_name="",
-        region=life.region or me.connection.region,
-        alive=life.state,
-        own=own,
-        matches=matches,
-        look_alikes=(),
-        says=says,
-    )
 
 
 def _alike_words(other: LookAlike) -> str:

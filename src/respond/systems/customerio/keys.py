@@ -20,7 +20,6 @@ from respond.core.script import (
     NotYet,
     Proof,
     Script,
-    Subject,
     Undo,
     Write,
     action,
@@ -49,7 +48,7 @@ from respond.systems.customerio.probes import (
 )
 from respond.systems.customerio.reading import KeyRow, Looking, account, key_list, key_rows
 from respond.systems.guards import GuardRefusedError
-from respond.systems.vault.sinks import SinkSeen, sink_of
+from respond.systems.sinks.sink import SinkSeen, sink_of
 
 __all__ = [
     "ACTIONS",
@@ -225,15 +224,13 @@ def _revocation(
     """The write that takes a key away; ``rows`` is None where no list shows it."""
     avoid = stays_of(rows or (), but=ref.id)
 
-    def gone(before: tuple[KeyRow, ...]) -> tuple[KeyRow, ...]:
-        return tuple(one for one in before if one.id != ref.id)
-
-    listed = Becomes(key_list(me, ref), gone)
-    dead = Becomes(life_of(me, ref.id), lambda _: Life(REFUSED))
+    gone: Becomes[tuple[KeyRow, ...]] = Becomes(
+        key_list(me, ref), lambda before: tuple(one for one in before if one.id != ref.id)
+    )
     seen = rows is not None or life.state != UNTRIED
-    changes: list[Becomes[Any]] = [listed] if rows is not None else []
+    changes: list[Becomes[Any]] = [gone] if rows is not None else []
     if ref.kind in PROBED:
-        changes.append(dead)
+        changes.append(Becomes(life_of(me, ref.id), lambda _: Life(REFUSED)))
     return Write(
         says=says,
         verb="delete" if ref.kind == "write" else "revoke",
@@ -292,7 +289,7 @@ class CreateKey:
 
     Attributes:
         like: The key whose kind and place the new one shares; it need not exist any more.
-        sink: As ``systems/vault/sinks.py`` describes.
+        sink: As ``systems/sinks/sink.py`` describes.
         name: Name of the old key; the new one is called the same, with run and step behind it.
         instead_of: The leaked value. Where the sink holds another one, overwriting it is asked.
         workspace: Its workspace's name, as the console shows it.
@@ -313,7 +310,8 @@ class CreateKey:
         handle = me.handle("value")
         held = handle.name in me.held
         old = _row_of(rows, ref.id)
-        name = "" if ref.kind == "write" else self._name(me, ref, old)
+        base = self.name or (old.name if old else "") or f"{ref.kind}-{ref.number}"
+        name = "" if ref.kind == "write" else made_name(me, base)
         ours = _made_before(rows, ref, name, handle if held else None)
         seen: SinkSeen = yield from sink.look(me, handle if held else None)
         known = self.instead_of.digest if self.instead_of is not None else seen.current
@@ -340,10 +338,6 @@ class CreateKey:
             stays=None if rows is None else stays_of(rows),
         )
 
-    def _name(self, me: Me, ref: KeyRef, old: KeyRow | None) -> str:
-        base = self.name or (old.name if old else "") or f"{ref.kind}-{ref.number}"
-        return made_name(me, base)
-
     def _creation(
         self,
         me: Me,
@@ -357,13 +351,9 @@ class CreateKey:
         late = Late(me.step, "id")
         holder = old.holder if old else ""
 
-        def listed(before: tuple[KeyRow, ...]) -> tuple[KeyRow, ...]:
-            return (*before, KeyRow(late, name, created_at=me.now, holder=holder))
-
-        place: Subject[tuple[KeyRow, ...]] = key_list(me, ref)
+        new = KeyRow(late, name, created_at=me.now, holder=holder)
         # A write key carries no mark: if its answer is lost, only a person can tell it from others.
         proof = Proof.BLIND if ref.kind == "write" else Proof.SEEN
-        like = ref.id
         return Write(
             says=f"make key {name}" if name else f"make a new {ref.words}",
             verb="make",
@@ -375,10 +365,12 @@ class CreateKey:
             ),
             before={"state": "absent"},
             after={"state": ALIVE},
-            becomes=(Becomes(place, listed),),
+            becomes=(Becomes(key_list(me, ref), lambda before: (*before, new)),),
             foretold=late,
             proof=proof if rows is not None else Proof.WORD,
-            undo=Undo("customerio.remove_made_key", {"like": like, "name": name}) if name else None,
+            undo=Undo("customerio.remove_made_key", {"like": ref.id, "name": name})
+            if name
+            else None,
         )
 
 

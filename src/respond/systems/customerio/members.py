@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from respond.core.script import (
-    Api,
     Becomes,
-    Call,
     Done,
     Effect,
     MalformedReplyError,
@@ -23,7 +21,6 @@ from respond.core.script import (
     NotYet,
     Person,
     Proof,
-    Read,
     Reply,
     Script,
     Subject,
@@ -37,34 +34,36 @@ from respond.errors import UsageError
 from respond.systems.customerio.facts import (
     MemberId,
     account_line,
-    api_allowed,
     link,
     member_number,
-    subject,
     timestamp,
 )
+from respond.systems.customerio.hands import by_api
 from respond.systems.customerio.people import (
     ADMIN,
     MEMBER,
+    MEMBERS,
     NO_ROLES,
     MemberRoles,
     MemberRow,
     by_email,
     is_admin,
     members,
-    members_of,
+    number_of_member,
     role_words,
     roles_json,
     same_roles,
     usable_admins,
 )
-from respond.systems.customerio.reading import account, management
+from respond.systems.customerio.reading import account, altered
+from respond.systems.customerio.vendor import VENDOR
 from respond.systems.guards import (
     GuardRefusedError,
     keep_an_administrator,
     spare,
     who_could_act,
 )
+from respond.systems.rest import Thing, dig
 
 __all__ = [
     "ACTIONS",
@@ -86,10 +85,6 @@ __all__ = [
 _LOOK_AGAIN_S: Final = 5
 _INVITATION_AGAIN_S: Final = 30
 _GONE: Final = frozenset({404})
-
-
-def _nothing(_: Reply) -> None:
-    return None
 
 
 def _is_operator(me: Me, email: str) -> bool:
@@ -188,7 +183,8 @@ class FindMember:
             return Done(self._nobody(me, rows), says=f"{self.email} is no team member")
         others = who_could_act(me, usable_admins(rows), but=row.email)
         factor = _SECOND_FACTOR[row.two_factor]
-        found = FoundMember(
+        found = replace(
+            self._nobody(me, rows),
             found=True,
             id=_known_id(row),
             email=row.email,
@@ -201,7 +197,6 @@ class FindMember:
             roles_complete=row.roles is not None,
             admins=len(others),
             only_admin=is_admin(row) and not others,
-            is_operator=_is_operator(me, row.email),
         )
         state = "member" if row.accepted else "invited"
         says = f"{row.email}, {row.account_role} ({state}), second factor {factor}"
@@ -307,13 +302,15 @@ class RemoveMember:
             return tuple(one for one in before if one.id != row.id)
 
         alike = _alike(row, rows)
-        hands: Api[None] | Person[None]
-        if api_allowed(me, "customerio.members.remove"):
-            path = ("v1", "accounts", account_number, "users", number)
-            call = Call(me.connection.name, "management", "DELETE", path, answers=_GONE)
-            hands = Api(call, _nothing)
-        else:
-            hands = Person(
+        path = ("v1", "accounts", account_number, "users", number)
+        return Write(
+            says=f"remove {row.email}",
+            verb="remove",
+            target=row.email,
+            where=account_line(me),
+            effect=Effect.DESTROYS,
+            hands=by_api(me, "customerio.members.remove", "DELETE", *path, answers=_GONE)
+            or Person(
                 steps=(
                     "Open Account Settings, Team Members.",
                     f"Find {row.email}. Compare the whole address.",
@@ -325,17 +322,10 @@ class RemoveMember:
                 about={"email": row.email},
                 answer=None,
                 avoid=alike,
-            )
-        return Write(
-            says=f"remove {row.email}",
-            verb="remove",
-            target=row.email,
-            where=account_line(me),
-            effect=Effect.DESTROYS,
-            hands=hands,
+            ),
             before={"email": row.email, "state": role_words(roles)},
             after={"email": row.email, "state": "absent"},
-            becomes=(Becomes(members_of(me), without),),
+            becomes=(Becomes(MEMBERS.subject(me.connection), without),),
             foretold=None,
             undo=Undo("customerio.add_member", {"email": row.email, "roles": encode(roles)}),
             repeatable=True,
@@ -422,14 +412,16 @@ class AddMember:
         new = MemberRow(
             late, self.email, "", self.roles.account_role, accepted=False, roles=self.roles
         )
-        hands: Api[MemberId | Late] | Person[MemberId | Late]
-        if api_allowed(me, "customerio.members.add"):
-            path = ("v1", "accounts", account_number, "users")
-            body = {"user": {"email": self.email, **roles}}
-            call = Call(me.connection.name, "management", "POST", path, body=body)
-            hands = Api(call, _new_member)
-        else:
-            hands = Person(
+        path = ("v1", "accounts", account_number, "users")
+        body = {"user": {"email": self.email, **roles}}
+        return Write(
+            says=f"add {self.email} as {self.roles.account_role}",
+            verb="add",
+            target=self.email,
+            where=account_line(me),
+            effect=Effect.WRITES,
+            hands=by_api(me, "customerio.members.add", "POST", *path, body=body, parse=_new_member)
+            or Person(
                 steps=(
                     "Open Account Settings, Team Members, and choose Add.",
                     f"Address: {self.email}",
@@ -441,17 +433,10 @@ class AddMember:
                 task="customerio.add_member",
                 about={"email": self.email, **roles},
                 answer=late,
-            )
-        return Write(
-            says=f"add {self.email} as {self.roles.account_role}",
-            verb="add",
-            target=self.email,
-            where=account_line(me),
-            effect=Effect.WRITES,
-            hands=hands,
+            ),
             before={"email": self.email, "state": "absent"},
             after={"email": self.email, "state": f"invited; {role_words(self.roles)}"},
-            becomes=(Becomes(members_of(me), lambda before: (*before, new)),),
+            becomes=(Becomes(MEMBERS.subject(me.connection), lambda before: (*before, new)),),
             foretold=late,
             undo=Undo("customerio.remove_member", {"email": self.email}),
         )
@@ -464,10 +449,10 @@ def _check_address(email: str) -> None:
 
 
 def _new_member(reply: Reply) -> MemberId | Late:
-    row = reply.body.get("user") if isinstance(reply.body, dict) else None
-    if not isinstance(row, dict) or not isinstance(row.get("id"), int | str):
+    number = dig(reply.body, "user.id")
+    if not isinstance(number, int | str):
         raise MalformedReplyError("no user")
-    return MemberId(f"member/{row['id']}")
+    return MemberId(f"member/{number}")
 
 
 def _role_lines(roles: MemberRoles) -> tuple[str, ...]:
@@ -551,28 +536,20 @@ class SetMemberRole:
 def _role_write(
     me: Me, row: MemberRow, roles: MemberRoles, account_number: str, effect: Effect
 ) -> Write[None]:
-    def changed(before: tuple[MemberRow, ...]) -> tuple[MemberRow, ...]:
-        new = MemberRow(
-            row.id,
-            row.email,
-            row.name,
-            roles.account_role,
-            row.accepted,
-            row.active,
-            row.two_factor,
-            row.last_login,
-            roles,
-        )
-        return tuple(new if one.id == row.id else one for one in before)
-
     body = roles_json(roles)
-    hands: Api[None] | Person[None]
-    if api_allowed(me, "customerio.members.update"):
-        path = ("v1", "accounts", account_number, "users", member_number(_known_id(row)))
-        call = Call(me.connection.name, "management", "PUT", path, body={"user": body})
-        hands = Api(call, _nothing)
-    else:
-        hands = Person(
+    path = ("v1", "accounts", account_number, "users", number_of_member(row))
+    changed = altered(row.id, account_role=roles.account_role, roles=roles)
+    undo = None
+    if row.roles is not None:
+        undo = Undo("customerio.set_member_role", {"email": row.email, "roles": encode(row.roles)})
+    return Write(
+        says=f"make {row.email} {roles.account_role}",
+        verb="change",
+        target=row.email,
+        where=account_line(me),
+        effect=effect,
+        hands=by_api(me, "customerio.members.update", "PUT", *path, body={"user": body})
+        or Person(
             steps=(
                 "Open Account Settings, Team Members.",
                 f"Open {row.email}. Compare the whole address.",
@@ -584,20 +561,10 @@ def _role_write(
             task="customerio.set_member_role",
             about={"email": row.email, **body},
             answer=None,
-        )
-    undo = None
-    if row.roles is not None:
-        undo = Undo("customerio.set_member_role", {"email": row.email, "roles": encode(row.roles)})
-    return Write(
-        says=f"make {row.email} {roles.account_role}",
-        verb="change",
-        target=row.email,
-        where=account_line(me),
-        effect=effect,
-        hands=hands,
+        ),
         before={"email": row.email, "state": role_words(row.roles)},
         after={"email": row.email, "state": role_words(roles)},
-        becomes=(Becomes(members_of(me), changed),),
+        becomes=(Becomes(MEMBERS.subject(me.connection), changed),),
         foretold=None,
         undo=undo,
         repeatable=True,
@@ -656,21 +623,19 @@ class ReadSso:
 
     def run(self, me: Me) -> Script[Sso]:
         account_number = yield from account(me)
-        call = management(
-            me, "v1", "accounts", account_number, "sso_configuration", answers=frozenset({404})
-        )
 
         def parse(replies: Sequence[Reply]) -> str:
-            reply = replies[0]
-            if reply.status == 404 or reply.body is None:  # noqa: PLR2004 - the HTTP status
+            body = replies[0].body
+            if body is None:
                 return ""
-            if not isinstance(reply.body, dict):
+            if not isinstance(body, dict):
                 raise MalformedReplyError("no configuration")
-            found = reply.body.get("sso_configuration", reply.body)
+            found = body.get("sso_configuration", body)
             return me.digest(json.dumps(found, sort_keys=True))[:16] if found else ""
 
-        place: Subject[str] = subject(me, "sso")
-        fingerprint = yield from Read(place, call, parse)
+        path = ("v1", "accounts", account_number, "sso_configuration")
+        thing = Thing(VENDOR, "sso", path, parse, gone="", settle_s=0)
+        fingerprint = yield from thing.of(me.connection)
         says = f"single sign-on is {'on' if fingerprint else 'off'}"
         return Done(Sso(bool(fingerprint), fingerprint, says), says=says)
 
@@ -709,7 +674,7 @@ class EndSessions:
             raise UsageError(f"minutes is {self.minutes}", do="use 60 to 20160")
         hours = f"{self.minutes // 60} h"
         about: dict[str, Json] = {"minutes": self.minutes}
-        place: Subject[None] = subject(me, "sessions")
+        place: Subject[None] = Subject(f"{me.connection.name}/sessions", 0)
         yield Write(
             says="end every session of every team member",
             verb="end",

@@ -8,10 +8,10 @@ them that would have to be put back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.script import Me, Read, Reply, Subject
+from respond.core.script import Me, Reply
 from respond.core.values import Json, Late
 from respond.systems.customerio.facts import (
     MEMBER_SETTLE_S,
@@ -19,25 +19,19 @@ from respond.systems.customerio.facts import (
     field_of,
     flag_of,
     id_of,
+    member_number,
+    number,
     number_of,
-    subject,
     text_of,
 )
-from respond.systems.customerio.hands import number
-from respond.systems.customerio.reading import (
-    FORBIDDEN,
-    PAGE_ROWS,
-    PAGES,
-    UNSEEN,
-    Looking,
-    account,
-    management,
-    rows_in,
-)
+from respond.systems.customerio.reading import PAGES, UNSEEN, Looking, account
+from respond.systems.customerio.vendor import VENDOR
+from respond.systems.rest import Thing, records
 
 __all__ = [
     "ADMIN",
     "MEMBER",
+    "MEMBERS",
     "NO_ROLES",
     "EnvironmentRole",
     "MemberRoles",
@@ -46,7 +40,7 @@ __all__ = [
     "is_admin",
     "members",
     "members_if_allowed",
-    "members_of",
+    "number_of_member",
     "role_words",
     "roles_json",
     "same_roles",
@@ -105,40 +99,37 @@ class MemberRow:
     roles: MemberRoles | None = None
 
 
-def members_of(me: Me) -> Subject[tuple[MemberRow, ...]]:
-    """The list of team members."""
-    return subject(me, "members", settle_s=MEMBER_SETTLE_S)
+def _members(replies: Sequence[Reply]) -> tuple[MemberRow, ...]:
+    # A member who moves while pages are read may be on two of them.
+    rows = {row.email.casefold(): row for row in map(_member, records(replies, "users"))}
+    return tuple(rows.values())
 
 
-def _call(me: Me, number: str, answers: frozenset[int] = frozenset()) -> Any:
-    call = management(me, "v1", "accounts", number, "users", answers=answers)
-    return replace(call, query=(("limit", str(PAGE_ROWS)), ("page", "1")))
+MEMBERS: Final = Thing(
+    VENDOR,
+    "members",
+    ("v1", "accounts", "{account}", "users"),
+    _members,
+    pages=PAGES,
+    query=(("limit", "100"), ("page", "1")),
+    settle_s=MEMBER_SETTLE_S,
+)
+"""Everybody, whatever page they are on."""
 
 
 def members(me: Me) -> Looking[tuple[MemberRow, ...]]:
-    """Everybody, whatever page they are on."""
-    account_number = yield from account(me)
-    return (yield from Read(members_of(me), _call(me, account_number), _members, PAGES))
+    """Everybody."""
+    number = yield from account(me)
+    return (yield from MEMBERS.of(me.connection, account=number))
 
 
 def members_if_allowed(me: Me) -> Looking[tuple[MemberRow, ...]]:
     """Everybody, or nobody where our credential may not see them; for names only."""
-    account_number = yield from account(me)
-    call = _call(me, account_number, UNSEEN)
-
-    def parse(replies: Sequence[Reply]) -> tuple[MemberRow, ...]:
-        return () if replies[-1].status == FORBIDDEN else _members(replies)
-
-    return (yield from Read(members_of(me), call, parse, PAGES))
+    number = yield from account(me)
+    return (yield from MEMBERS.unless(UNSEEN, (), me.connection, account=number))
 
 
-def _members(replies: Sequence[Reply]) -> tuple[MemberRow, ...]:
-    # A member who moves while pages are read may be on two of them.
-    rows = {row.email.casefold(): row for row in map(_member, rows_in(replies, "users"))}
-    return tuple(rows.values())
-
-
-def _member(row: dict[str, Any]) -> MemberRow:
+def _member(row: Mapping[str, Any]) -> MemberRow:
     names = (text_of(row, "member.first_name"), text_of(row, "member.last_name"))
     role = _account_role(text_of(row, "member.account_role"))
     invited = flag_of(row, "member.invited")
@@ -191,6 +182,11 @@ def _environment_role(place: Any) -> EnvironmentRole | None:
 def by_email(rows: Sequence[MemberRow], email: str) -> MemberRow | None:
     """The member with this address, whatever its case."""
     return next((row for row in rows if row.email.casefold() == email.casefold()), None)
+
+
+def number_of_member(row: MemberRow) -> str:
+    """The vendor's number; empty for somebody whom a dry run only foretells."""
+    return "" if isinstance(row.id, Late) else member_number(row.id)
 
 
 def is_admin(row: MemberRow) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from respond.core.script import (
     AuthBasic,
@@ -27,8 +27,10 @@ from respond.core.script import (
     Subject,
 )
 from respond.core.values import SecretHandle
-from respond.systems.customerio.facts import KEY_SETTLE_S, REGIONS, regions, subject
+from respond.systems.customerio.facts import KEY_SETTLE_S, regions
 from respond.systems.customerio.reading import Looking
+from respond.systems.customerio.vendor import VENDOR
+from respond.systems.vendor import EVERY_SURFACE
 
 __all__ = ["ALIVE", "INCONCLUSIVE", "PROBED", "REFUSED", "UNTRIED", "Life", "life_of", "probe"]
 
@@ -61,7 +63,7 @@ class Life:
 
 def life_of(me: Me, key: str) -> Subject[Life]:
     """The subject "does this key still work"."""
-    return subject(me, "key", key, "alive", settle_s=KEY_SETTLE_S)
+    return Subject(f"{me.connection.name}/key/{key}/alive", KEY_SETTLE_S)
 
 
 def _spoke_itself(reply: Reply) -> bool:
@@ -105,37 +107,26 @@ def _token_state(reply: Reply) -> str:
     return INCONCLUSIVE
 
 
-def _app_call(me: Me, value: SecretHandle, region: str) -> Call:
-    path = ("v1", "info", "ip_addresses")
-    surface = f"{region}/app"
-    return Call(me.connection.name, surface, "GET", path, auth=AuthBearer(value), answers=_ANSWERS)
+def _call(me: Me, kind: str, value: SecretHandle, region: str) -> Call:
+    path: tuple[str, ...]
+    asks: dict[str, Any]
+    match kind:
+        case "app":
+            surface, path = "app", ("v1", "info", "ip_addresses")
+            asks = {"auth": AuthBearer(value)}
+        case "track":
+            surface, path = "track", ("api", "v1", "accounts", "region")
+            asks = {"auth": AuthBasic(value)}
+        case _:
+            # The exchange changes nothing: it makes a read-only session that we drop.
+            surface, path = "management", VENDOR.schemes[EVERY_SURFACE].exchange
+            grant = {"grant_type": "client_credentials", "client_secret": value}
+            asks = {"body": {**grant, "scope": "read_only"}, "form": True, "auth": AuthNone()}
+    method = "POST" if "body" in asks else "GET"
+    surface = f"{region}/{surface}"
+    return VENDOR.call(me.connection.name, method, *path, surface=surface, answers=_ANSWERS, **asks)
 
 
-def _track_call(me: Me, value: SecretHandle, region: str) -> Call:
-    path = ("api", "v1", "accounts", "region")
-    surface = f"{region}/track"
-    return Call(me.connection.name, surface, "GET", path, auth=AuthBasic(value), answers=_ANSWERS)
-
-
-def _token_call(me: Me, value: SecretHandle, region: str) -> Call:
-    # The exchange is a POST that changes nothing: it makes a read-only session that we drop.
-    return Call(
-        me.connection.name,
-        f"{region}/management",
-        "POST",
-        ("v1", "service_accounts", "oauth", "token"),
-        body={"grant_type": "client_credentials", "client_secret": value, "scope": "read_only"},
-        form=True,
-        auth=AuthNone(),
-        answers=_ANSWERS,
-    )
-
-
-_CALLS: Final[Mapping[str, Callable[[Me, SecretHandle, str], Call]]] = {
-    "app": _app_call,
-    "track": _track_call,
-    "sa": _token_call,
-}
 _STATES: Final[Mapping[str, Callable[[Reply], str]]] = {
     "app": _app_state,
     "track": _track_state,
@@ -164,7 +155,7 @@ def probe(me: Me, kind: str, value: SecretHandle, key: str) -> Looking[Life]:
         everywhere = len(states) == len(places) and set(states) == {REFUSED}
         return Life(REFUSED if everywhere else INCONCLUSIVE)
 
-    first = _CALLS[kind](me, value, places[0])
+    first = _call(me, kind, value, places[0])
     return (yield from Read(life_of(me, key), first, parse, Paging(after, len(places))))
 
 
@@ -174,6 +165,6 @@ def _let_in(reply: Reply, asked: str) -> Life:
     region, workspace = body.get("region"), body.get("environment_id")
     return Life(
         ALIVE,
-        region if region in REGIONS else asked,
+        region if region in tuple(VENDOR.hosts) else asked,
         str(workspace) if isinstance(workspace, int) else "",
     )

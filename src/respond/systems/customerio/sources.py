@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from respond.core.script import (
-    Api,
-    Becomes,
-    Call,
-    Done,
-    Effect,
-    Me,
-    Person,
-    Reply,
-    Script,
-    Subject,
-    Undo,
-    Write,
-    action,
-)
-from respond.systems.customerio.facts import (
-    KEY_SETTLE_S,
-    KeyId,
-    KeyRef,
-    account_line,
-    api_allowed,
-    link,
-    subject,
-)
-from respond.systems.customerio.hands import number
-from respond.systems.customerio.reading import SourceRow, sources
+from respond.core.script import Becomes, Done, Effect, Me, Person, Script, Undo, Write, action
+from respond.systems.customerio.facts import KeyId, KeyRef, account_line, link, number
+from respond.systems.customerio.hands import by_api
+from respond.systems.customerio.reading import SOURCES, SourceRow, altered
 from respond.systems.guards import GuardRefusedError
 
 __all__ = ["ACTIONS", "DisableSource", "EnableSource", "SourceState"]
@@ -50,7 +27,7 @@ def _switch(me: Me, key: KeyId, *, enabled: bool) -> Script[SourceState]:
     if ref.kind != "write":
         raise GuardRefusedError(f"{key} is a {ref.words}, which belongs to no source")
     workspace, source = ref.place
-    rows = yield from sources(me, workspace)
+    rows = yield from SOURCES.of(me.connection, workspace=workspace)
     row = next((one for one in rows if one.id == source), None)
     if row is None:
         raise GuardRefusedError(f"workspace {workspace} has no source {source}")
@@ -61,7 +38,7 @@ def _switch(me: Me, key: KeyId, *, enabled: bool) -> Script[SourceState]:
 
 
 def _write(me: Me, row: SourceRow, workspace: str, key: KeyId, *, enabled: bool) -> Write[None]:
-    place: Subject[tuple[SourceRow, ...]] = subject(me, "sources", workspace, settle_s=KEY_SETTLE_S)
+    place = SOURCES.subject(me.connection, workspace=workspace)
     verb, back = ("enable", "disable") if enabled else ("disable", "enable")
     return Write(
         says=f"{verb} source {row.name}",
@@ -69,49 +46,33 @@ def _write(me: Me, row: SourceRow, workspace: str, key: KeyId, *, enabled: bool)
         target=row.name,
         where=account_line(me, workspace),
         effect=Effect.WRITES if enabled else Effect.DESTROYS,
-        hands=_hands(me, row, workspace, verb, enabled=enabled),
+        hands=by_api(
+            me,
+            "customerio.sources.update",
+            "PUT",
+            *("cdp", "api", "workspaces", workspace, "sources", row.id),
+            body={"source": {"enabled": enabled}},
+        )
+        or Person(
+            steps=(
+                f"Switch to workspace {workspace}.",
+                f"Open Data & Integrations, and the source {row.name}.",
+                f"Open its settings, {verb} it, and save.",
+            ),
+            link=link(me, "write"),
+            look_for=f"It is shown as {verb}d; I keep looking, and go on by myself.",
+            task=f"customerio.{verb}_source",
+            about={"environment": number(workspace), "source": number(row.id)},
+            answer=None,
+        ),
         before={"source": row.id, "enabled": row.enabled},
         after={"source": row.id, "enabled": enabled},
-        becomes=(Becomes(place, _switched(row.id, enabled=enabled)),),
+        becomes=(Becomes(place, altered(row.id, enabled=enabled)),),
         foretold=None,
         undo=Undo(f"customerio.{back}_source", {"key": key}),
         repeatable=True,
         breaks="" if enabled else f"Everything that {row.name} sends is dropped from now on.",
     )
-
-
-def _switched(
-    source: str, *, enabled: bool
-) -> Callable[[tuple[SourceRow, ...]], tuple[SourceRow, ...]]:
-    def change(before: tuple[SourceRow, ...]) -> tuple[SourceRow, ...]:
-        return tuple(replace(one, enabled=enabled) if one.id == source else one for one in before)
-
-    return change
-
-
-def _hands(
-    me: Me, row: SourceRow, workspace: str, verb: str, *, enabled: bool
-) -> Api[None] | Person[None]:
-    if api_allowed(me, "customerio.sources.update"):
-        path = ("cdp", "api", "workspaces", workspace, "sources", row.id)
-        body = {"source": {"enabled": enabled}}
-        return Api(Call(me.connection.name, "management", "PUT", path, body=body), _nothing)
-    return Person(
-        steps=(
-            f"Switch to workspace {workspace}.",
-            f"Open Data & Integrations, and the source {row.name}.",
-            f"Open its settings, {verb} it, and save.",
-        ),
-        link=link(me, "write"),
-        look_for=f"It is shown as {verb}d; I keep looking, and go on by myself.",
-        task=f"customerio.{verb}_source",
-        about={"environment": number(workspace), "source": number(row.id)},
-        answer=None,
-    )
-
-
-def _nothing(_: Reply) -> None:
-    return None
 
 
 @action(

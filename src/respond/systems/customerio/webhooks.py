@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from respond.core.script import (
-    Api,
     Becomes,
-    Call,
     Done,
     Effect,
     Me,
@@ -18,7 +16,6 @@ from respond.core.script import (
     Read,
     Reply,
     Script,
-    Subject,
     Undo,
     Write,
     action,
@@ -29,24 +26,23 @@ from respond.systems.customerio.facts import (
     SETTING_SETTLE_S,
     WebhookId,
     account_line,
-    api_allowed,
     epoch,
     id_of,
     link,
-    subject,
+    number,
     webhook_place,
 )
-from respond.systems.customerio.hands import number
+from respond.systems.customerio.hands import by_api
 from respond.systems.customerio.reading import (
     NOWHERE,
-    Looking,
-    Workspace,
+    WorkspaceRow,
+    altered,
     counted,
-    management,
-    rows_in,
     workspaces,
 )
+from respond.systems.customerio.vendor import VENDOR
 from respond.systems.guards import GuardRefusedError
+from respond.systems.rest import Thing, records
 
 __all__ = [
     "ACTIONS",
@@ -88,13 +84,7 @@ class WebhookRow:
             return "?"
 
 
-def _rows(place: str, name: str, replies: Sequence[Reply]) -> tuple[WebhookRow, ...] | None:
-    if replies[-1].status in _UNSEEN:
-        return None
-    return tuple(_row(place, row) for row in rows_in(replies, name))
-
-
-def _row(place: str, row: dict[str, Any]) -> WebhookRow:
+def _row(place: str, row: Mapping[str, Any]) -> WebhookRow:
     events = row.get("events")
     return WebhookRow(
         WebhookId(f"webhook/{place}/{id_of(row, 'key.id')}"),
@@ -107,18 +97,26 @@ def _row(place: str, row: dict[str, Any]) -> WebhookRow:
     )
 
 
-def _list_of(me: Me, place: str) -> Subject[tuple[WebhookRow, ...] | None]:
-    return subject(me, "webhooks", place, settle_s=SETTING_SETTLE_S)
+_Rows: TypeAlias = tuple[WebhookRow, ...]
 
 
-def _webhooks(me: Me, place: str) -> Looking[tuple[WebhookRow, ...] | None]:
-    """The webhooks of a workspace, or None where we may not look."""
-    name = "webhook_configurations"
-    call = management(me, "v1", "environments", place, name, answers=_UNSEEN)
+def _list_of(place: str) -> Thing[_Rows]:
+    """The webhooks of a workspace."""
+    surface = "management"
+    path: tuple[str, ...] = ("v1", "environments", place, "webhook_configurations")
     if place == APP:
-        name = "reporting_webhooks"
-        call = Call(me.connection.name, "app", "GET", ("v1", name), answers=_UNSEEN)
-    return (yield from Read(_list_of(me, place), call, lambda replies: _rows(place, name, replies)))
+        path, surface = ("v1", "reporting_webhooks"), APP
+
+    def parse(replies: Sequence[Reply]) -> _Rows:
+        return tuple(_row(place, row) for row in records(replies, path[-1]))
+
+    name = f"webhooks/{place}"
+    return Thing(VENDOR, name, path, parse, settle_s=SETTING_SETTLE_S, surface=surface)
+
+
+def _webhooks(me: Me, place: str) -> Read[_Rows | None]:
+    """Look at them; None where we may not."""
+    return _list_of(place).unless(_UNSEEN, None, me.connection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +173,7 @@ class ListWebhooks:
     def run(self, me: Me) -> Script[WebhookList]:
         places = yield from workspaces(me)
         found: list[Webhook] = []
-        unseen: list[Workspace] = []
+        unseen: list[WorkspaceRow] = []
         for place in places:
             rows = yield from _webhooks(me, place.id)
             if rows is None:
@@ -217,7 +215,7 @@ _LOGGED_AS: Final = frozenset({"reporting_webhook", "webhook_configuration", "we
 """What the log may call one; the vendor does not say."""
 
 
-def _shown(row: WebhookRow, place: Workspace) -> Webhook:
+def _shown(row: WebhookRow, place: WorkspaceRow) -> Webhook:
     return Webhook(row.id, row.name, row.host, row.disabled, row.with_content, place.name)
 
 
@@ -250,9 +248,7 @@ def _switch(me: Me, webhook: WebhookId, *, disabled: bool) -> Script[WebhookStat
     return Done(WebhookState(webhook, disabled, says), says=says)
 
 
-def _hands(
-    me: Me, row: WebhookRow, place: str, inner: str, *, disabled: bool
-) -> Api[None] | Person[None]:
+def _write(me: Me, row: WebhookRow, place: str, inner: str, *, disabled: bool) -> Write[None]:
     fields = {
         "name": row.name,
         "endpoint": row.endpoint,
@@ -261,42 +257,17 @@ def _hands(
         "full_resolution": row.full_resolution,
         "with_content": row.with_content,
     }
-    options = me.connection.options
-    ours = place == APP or (options.get("app") and options.get("app_workspace") == place)
-    if ours and api_allowed(me, "customerio.reporting_webhooks.update"):
+    options, hands = me.connection.options, None
+    if place == APP or (options.get("app") and options.get("app_workspace") == place):
         own = ("v1", "reporting_webhooks", inner)
-        return Api(Call(me.connection.name, APP, "PUT", own, body=fields), _nothing)
-    if place != APP and api_allowed(me, "customerio.webhooks.update"):
+        operation = "customerio.reporting_webhooks.update"
+        hands = by_api(me, operation, "PUT", *own, surface=APP, body=fields)
+    if hands is None and place != APP:
         path = ("v1", "environments", place, "webhook_configurations", inner)
         body = {"webhook_configuration": fields}
-        return Api(Call(me.connection.name, "management", "PUT", path, body=body), _nothing)
+        hands = by_api(me, "customerio.webhooks.update", "PUT", *path, body=body)
     switch = "off" if disabled else "on"
     workspace = str(options.get("app_workspace") or "") if place == APP else place
-    return Person(
-        steps=(
-            f"Switch to workspace {workspace}." if workspace else "Switch to its workspace.",
-            "Open Data & Integrations, Reporting Webhooks.",
-            f"Open {row.name}, which sends to {row.host}.",
-            f"Switch it {switch}, and save. Delete nothing: its settings are evidence.",
-        ),
-        link=link(me, "webhooks"),
-        look_for=f"It is shown as switched {switch}; I keep looking, and go on by myself.",
-        task=f"customerio.{'disable' if disabled else 'enable'}_reporting_webhook",
-        about={"environment": number(workspace), "id": number(inner)},
-        answer=None,
-    )
-
-
-def _nothing(_: Reply) -> None:
-    return None
-
-
-def _write(me: Me, row: WebhookRow, place: str, inner: str, *, disabled: bool) -> Write[None]:
-    def switched(before: tuple[WebhookRow, ...] | None) -> tuple[WebhookRow, ...] | None:
-        if before is None:
-            return None
-        return tuple(replace(one, disabled=disabled) if one.id == row.id else one for one in before)
-
     back = "customerio.enable_webhook" if disabled else "customerio.disable_webhook"
     verb = "disable" if disabled else "enable"
     return Write(
@@ -305,10 +276,25 @@ def _write(me: Me, row: WebhookRow, place: str, inner: str, *, disabled: bool) -
         target=row.name,
         where=account_line(me, place if place != APP else ""),
         effect=Effect.DESTROYS if disabled else Effect.WRITES,
-        hands=_hands(me, row, place, inner, disabled=disabled),
+        hands=hands
+        or Person(
+            steps=(
+                f"Switch to workspace {workspace}." if workspace else "Switch to its workspace.",
+                "Open Data & Integrations, Reporting Webhooks.",
+                f"Open {row.name}, which sends to {row.host}.",
+                f"Switch it {switch}, and save. Delete nothing: its settings are evidence.",
+            ),
+            link=link(me, "webhooks"),
+            look_for=f"It is shown as switched {switch}; I keep looking, and go on by myself.",
+            task=f"customerio.{verb}_reporting_webhook",
+            about={"environment": number(workspace), "id": number(inner)},
+            answer=None,
+        ),
         before={"id": row.id, "disabled": row.disabled},
         after={"id": row.id, "disabled": disabled},
-        becomes=(Becomes(_list_of(me, place), switched),),
+        becomes=(
+            Becomes(_list_of(place).subject(me.connection), altered(row.id, disabled=disabled)),
+        ),
         foretold=None,
         undo=Undo(back, {"webhook": row.id}),
         repeatable=True,

@@ -16,12 +16,11 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from respond.core.script import (
     Api,
     Becomes,
-    Call,
     Connection,
     Done,
     Effect,
@@ -30,6 +29,7 @@ from respond.core.script import (
     Read,
     Reply,
     Script,
+    Spec,
     Subject,
     Undo,
     Write,
@@ -40,11 +40,18 @@ from respond.core.showable import showable
 from respond.core.values import SecretHandle
 from respond.errors import UsageError
 from respond.systems.arguments import ArgumentError, one_line, one_of
+from respond.systems.http.vendor import VENDOR
 
-__all__ = ["ACTIONS", "Change", "Destroy", "Observe", "ReadFields", "Request", "Seen"]
+__all__ = [
+    "ACTIONS",
+    "ChangeFields",
+    "ChangingRequest",
+    "Destroy",
+    "Observe",
+    "ReadFields",
+    "SeenFields",
+]
 
-_SYSTEM: Final = "http"
-_SURFACE: Final = ""
 _GONE: Final = frozenset({404, 410})
 _METHODS: Final = ("POST", "PUT", "PATCH")
 _METHODS_THAT_DESTROY: Final = ("DELETE", *_METHODS)
@@ -95,7 +102,7 @@ class Observe:
 
 
 @dataclass(frozen=True)
-class Request:
+class ChangingRequest:
     """The request that changes something.
 
     Attributes:
@@ -164,7 +171,7 @@ def _leaves(value: Any, *, depth: int) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenFields:
     """What a look saw.
 
     Attributes:
@@ -205,33 +212,24 @@ def _plain(value: Any, name: str) -> Any:
             raise MalformedReplyError(f"the field {name} is a record: pick a field inside it")
 
 
-def _call(connection: Connection, observe: Observe) -> Call:
-    return Call(
-        connection.name,
-        _SURFACE,
-        "GET",
-        observe.path,
-        query=tuple(observe.query.items()),
-        answers=_GONE,
-    )
-
-
-def _read(connection: Connection, observe: Observe, settle: int) -> Read[Seen]:
-    def parse(replies: Sequence[Reply]) -> Seen:
+def _read(connection: Connection, observe: Observe, settle: int) -> Read[SeenFields]:
+    def parse(replies: Sequence[Reply]) -> SeenFields:
         reply = replies[0]
         if reply.status in _GONE:
-            return Seen(there=False, fields={})
+            return SeenFields(there=False, fields={})
         if observe.pick and not isinstance(reply.body, (Mapping, list)):
             raise MalformedReplyError("the answer is no record and no list")
         found = {name: _field(reply.body, name) for name in observe.pick}
-        return Seen(
+        return SeenFields(
             there=True, fields={name: one for name, one in found.items() if one is not _MISSING}
         )
 
-    return Read(_subject(connection, observe, settle), _call(connection, observe), parse)
+    query = tuple(observe.query.items())
+    call = VENDOR.call(connection.name, "GET", *observe.path, query=query, answers=_GONE)
+    return Read(_subject(connection, observe, settle), call, parse)
 
 
-def _subject(connection: Connection, observe: Observe, settle: int) -> Subject[Seen]:
+def _subject(connection: Connection, observe: Observe, settle: int) -> Subject[SeenFields]:
     """Two looks at one address are at one thing, whatever each picks."""
     path = "/".join(segment.replace("%", "%25").replace("/", "%2F") for segment in observe.path)
     query = "&".join(f"{name}={value}" for name, value in sorted(observe.query.items()))
@@ -245,11 +243,11 @@ def _usable(connection: Connection) -> Connection:
     Raises:
         UsageError: The connection belongs to a system that this tool knows by name.
     """
-    if connection.system != _SYSTEM:
+    if connection.system != VENDOR.name:
         raise UsageError(
             f"the connection {connection.name!r} is one of {connection.system}",
             why="generic requests would go past what this tool knows about that system",
-            do=f'add a connection with system = "{_SYSTEM}"',
+            do=f'add a connection with system = "{VENDOR.name}"',
         )
     return connection
 
@@ -262,7 +260,7 @@ def _line(fields: Mapping[str, Any]) -> str:
 @action(
     "http.read",
     effect=Effect.READS,
-    output=Seen,
+    output=SeenFields,
     source="RFC 9110, section 9.3.1 (GET); the system's own documentation",
 )
 @dataclass(frozen=True)
@@ -277,7 +275,7 @@ class ReadFields:
     observe: Observe
     connection: str = ""
 
-    def run(self, me: Me) -> Script[Seen]:
+    def run(self, me: Me) -> Script[SeenFields]:
         seen = yield from _read(_usable(me.connection), self.observe, _SETTLE_DEFAULT)
         return Done(seen, says=_line(seen.fields) if seen.there else "not there")
 
@@ -297,19 +295,18 @@ def _same(seen: Any, wanted: Any) -> bool:
     return json.dumps(seen, sort_keys=True) == json.dumps(wanted, sort_keys=True)
 
 
-@dataclass(frozen=True)
-class _Wish:
+class _Changing:
     """What both changing actions share: how to look, what shall be, and the request for it."""
 
+    spec: ClassVar[Spec]
     observe: Observe
-    becomes: Mapping[str, Any]
+    becomes: dict[str, Any]
     gone: bool
-    apply: Request
-    undo: Request | None
-    settle: int
+    apply: ChangingRequest
+    undo: ChangingRequest | None
+    settle: Seconds
     says: str
-    breaks: str
-    effect: Effect
+    breaks: str = ""
 
     def __post_init__(self) -> None:
         if self.gone == bool(self.becomes):
@@ -321,10 +318,10 @@ class _Wish:
             if isinstance(value, (SecretHandle, Mapping)):
                 raise ArgumentError(f"becomes.{name} must be a plain value, and no secret")
             _leaves(value, depth=0)
-        allowed = _METHODS if self.effect is Effect.WRITES else _METHODS_THAT_DESTROY
+        allowed = _METHODS if self.spec.effect is Effect.WRITES else _METHODS_THAT_DESTROY
         one_of("method", self.apply.method, allowed)
 
-    def holds(self, seen: Seen) -> bool:
+    def holds(self, seen: SeenFields) -> bool:
         if self.gone or not seen.there:
             return self.gone and not seen.there
         return all(
@@ -332,12 +329,12 @@ class _Wish:
             for name, one in self.becomes.items()
         )
 
-    def after(self, seen: Seen) -> Seen:
+    def after(self, seen: SeenFields) -> SeenFields:
         if self.gone:
-            return Seen(there=False, fields={})
-        return Seen(there=True, fields={**seen.fields, **self.becomes})
+            return SeenFields(there=False, fields={})
+        return SeenFields(there=True, fields={**seen.fields, **self.becomes})
 
-    def run(self, me: Me) -> Script[Seen]:
+    def run(self, me: Me) -> Script[SeenFields]:
         connection = _usable(me.connection)
         read = _read(connection, self.observe, self.settle)
         seen = yield from read
@@ -347,16 +344,15 @@ class _Wish:
         target = showable(self.observe.path[-1], limit=60)
         yield Write(
             says=self.says or f"change {target}: {wanted}",
-            verb="destroy" if self.effect is Effect.DESTROYS else "change",
+            verb="destroy" if self.spec.effect is Effect.DESTROYS else "change",
             target=target,
             where=f"{connection.name} {showable(connection.account, limit=60)}".strip(),
-            effect=self.effect,
+            effect=self.spec.effect,
             hands=Api(
-                Call(
+                VENDOR.call(
                     connection.name,
-                    _SURFACE,
                     self.apply.method,
-                    self.apply.path,
+                    *self.apply.path,
                     query=tuple(self.apply.query.items()),
                     body=self.apply.body,
                 ),
@@ -371,7 +367,7 @@ class _Wish:
         )
         return Done(self.after(seen), says=wanted)
 
-    def _way_back(self, me: Me, seen: Seen) -> Undo | None:
+    def _way_back(self, me: Me, seen: SeenFields) -> Undo | None:
         """The undo request, wanting back what was seen; none when nothing was seen to want."""
         if self.undo is None:
             return None
@@ -379,7 +375,7 @@ class _Wish:
         before = {one: seen.fields[one] for one in names if one in seen.fields}
         if seen.there and not before:
             return None
-        destroys = self.effect is Effect.DESTROYS or self.undo.method == "DELETE"
+        destroys = self.spec.effect is Effect.DESTROYS or self.undo.method == "DELETE"
         return Undo(
             "http.destroy" if destroys else "http.change",
             {
@@ -397,11 +393,11 @@ class _Wish:
 @action(
     "http.change",
     effect=Effect.WRITES,
-    output=Seen,
+    output=SeenFields,
     source="RFC 9110, section 9.3 (methods); the system's own documentation",
 )
 @dataclass(frozen=True)
-class Change:
+class ChangeFields(_Changing):
     """Change fields of a thing in a system that has no module, and see that they changed.
 
     For what can be put back. What removes access, data or a credential is ``http.destroy``,
@@ -419,41 +415,22 @@ class Change:
 
     observe: Observe
     becomes: dict[str, Any]
-    apply: Request
-    undo: Request | None = None
+    apply: ChangingRequest
+    undo: ChangingRequest | None = None
     gone: bool = False
     connection: str = ""
     settle: Seconds = _SETTLE_DEFAULT
     says: str = ""
 
-    def __post_init__(self) -> None:
-        self._wish()
-
-    def run(self, me: Me) -> Script[Seen]:
-        return (yield from self._wish().run(me))
-
-    def _wish(self) -> _Wish:
-        return _Wish(
-            observe=self.observe,
-            becomes=self.becomes,
-            gone=self.gone,
-            apply=self.apply,
-            undo=self.undo,
-            settle=self.settle,
-            says=self.says,
-            breaks="",
-            effect=Effect.WRITES,
-        )
-
 
 @action(
     "http.destroy",
     effect=Effect.DESTROYS,
-    output=Seen,
+    output=SeenFields,
     source="RFC 9110, section 9.3.5 (DELETE); the system's own documentation",
 )
 @dataclass(frozen=True)
-class Destroy:
+class Destroy(_Changing):
     """Remove something from a system that has no module, or take access away; see that it is so.
 
     Asks for a typed confirmation, like every destructive action.
@@ -471,33 +448,14 @@ class Destroy:
     """
 
     observe: Observe
-    apply: Request
+    apply: ChangingRequest
     becomes: dict[str, Any] = field(default_factory=dict)
     gone: bool = False
-    undo: Request | None = None
+    undo: ChangingRequest | None = None
     breaks: str = ""
     connection: str = ""
     settle: Seconds = _SETTLE_DEFAULT
     says: str = ""
 
-    def __post_init__(self) -> None:
-        self._wish()
 
-    def run(self, me: Me) -> Script[Seen]:
-        return (yield from self._wish().run(me))
-
-    def _wish(self) -> _Wish:
-        return _Wish(
-            observe=self.observe,
-            becomes=self.becomes,
-            gone=self.gone,
-            apply=self.apply,
-            undo=self.undo,
-            settle=self.settle,
-            says=self.says,
-            breaks=self.breaks,
-            effect=Effect.DESTROYS,
-        )
-
-
-ACTIONS: tuple[type, ...] = (ReadFields, Change, Destroy)
+ACTIONS: tuple[type, ...] = (ReadFields, ChangeFields, Destroy)

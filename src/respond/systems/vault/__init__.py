@@ -1,1 +1,1 @@
-"""Where new secrets go: Vault and other sinks."""
+"""Vault: a store for new secrets."""

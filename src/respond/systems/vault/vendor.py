@@ -73,7 +73,7 @@ VENDOR: Final = Vendor(
     name="vault",
     title="Vault",
     aside=True,
-    actions={"sink": "respond.systems.vault.sinks"},
+    actions={},
     # Performance standbys may answer from a moment ago.
     settle_s=10,
     schemes={
@@ -84,6 +84,7 @@ VENDOR: Final = Vendor(
             from_options=(("namespace", "X-Vault-Namespace"),),
         ),
     },
+    sink="respond.systems.vault.kv",
     probes={"": _probe},
     snippet="""\
 [connections.{name}]

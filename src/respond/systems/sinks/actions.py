@@ -1,0 +1,48 @@
+"""Look at a sink as a step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from respond.core.script import Done, Effect, Me, Script, action
+from respond.core.values import SecretHandle
+from respond.systems.sinks.sink import sink_of
+
+__all__ = ["ACTIONS", "CheckSink", "SinkState"]
+
+
+@dataclass(frozen=True, slots=True)
+class SinkState:
+    """What ``sink.check`` says.
+
+    Attributes:
+        readable: False where nobody can look into a sink of this kind.
+        holds: It holds the value that was asked about.
+    """
+
+    readable: bool
+    holds: bool
+    says: str
+
+
+@action(
+    "sink.check",
+    effect=Effect.READS,
+    output=SinkState,
+    source="https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2",
+)
+@dataclass(frozen=True)
+class CheckSink:
+    """Look at a secret's place, and whether it holds a given value."""
+
+    sink: str
+    value: SecretHandle | None = None
+
+    def run(self, me: Me) -> Script[SinkState]:
+        seen = yield from sink_of(self.sink, me).look(me, self.value)
+        state = SinkState(seen.readable, seen.holds, seen.says)
+        holds = " and holds this value" if seen.holds else ""
+        return Done(state, says=f"{seen.says}{holds}")
+
+
+ACTIONS: tuple[type, ...] = (CheckSink,)
