@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 from respond.adapters.clock import SystemClock
 from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.ports import Became
-from respond.senders import SENDERS, Secrets
+from respond.senders import SENDERS, SenderSecrets
 from respond.testing.senders import payload, secret_for, signed
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class _Nothing:
 
 
 def _secrets(kind: str) -> Any:
-    return lambda: Secrets((secret_for(kind),))
+    return lambda: SenderSecrets((secret_for(kind),))
 
 
 def _work(inbox: SqliteInbox, new: threading.Event) -> None:

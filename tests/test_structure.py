@@ -134,6 +134,17 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     TopologicalSorter(graph).prepare()
 
 
+def test_every_public_class_has_a_name_of_its_own() -> None:
+    """One word for one thing: who reads ``Session`` knows which."""
+    names = [
+        node.name
+        for path in FILES
+        for node in tree(path).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert {name for name in names if names.count(name) > 1} == set()
+
+
 def test_every_file_has_a_name_of_its_own() -> None:
     """What somebody searches for is found once."""
     names = Counter(path.name for path in FILES if path.name not in ROLES)

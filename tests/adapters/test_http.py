@@ -19,7 +19,7 @@ from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
 from respond.ports import Intent, IntentSpentError
 from respond.systems.slack.vendor import VENDOR as SLACK
 from respond.testing.certificates import self_signed, server_context
-from respond.testing.loopback import Answer, FixedSecrets, Loopback, page, says, transport_to
+from respond.testing.loopback import CannedAnswer, FixedSecrets, Loopback, page, says, transport_to
 from respond.testing.settable_clock import SettableClock
 
 READ = Call("it", "api", "GET", ("things", "7"))
@@ -179,15 +179,15 @@ NO, UNKNOWN = RefusedBySystemError, NoAnswerError
     ("answer", "kind", "says_so"),
     [
         (page(200), UNKNOWN, "not JSON"),
-        (Answer(200, b'{"id": 7', {}), UNKNOWN, "not JSON"),
-        (Answer(200, b"ok", {}), UNKNOWN, "not JSON"),
+        (CannedAnswer(200, b'{"id": 7', {}), UNKNOWN, "not JSON"),
+        (CannedAnswer(200, b"ok", {}), UNKNOWN, "not JSON"),
         (page(201), UNKNOWN, "not JSON"),
-        (Answer(cut=0), UNKNOWN, "cut the connection"),
-        (Answer(200, b'{"id": 7}', cut=4), UNKNOWN, "cut the connection"),
-        (Answer(raw=[b"SSH-2.0-x\r\n\r\n"]), UNKNOWN, "cannot be read"),
-        (Answer(301, b"", {"Location": "https://login.example/"}), UNKNOWN, "redirect"),
-        (Answer(303, b"", {}), UNKNOWN, "redirect"),
-        (Answer(304, b"", {}), UNKNOWN, "redirect"),
+        (CannedAnswer(cut=0), UNKNOWN, "cut the connection"),
+        (CannedAnswer(200, b'{"id": 7}', cut=4), UNKNOWN, "cut the connection"),
+        (CannedAnswer(raw=[b"SSH-2.0-x\r\n\r\n"]), UNKNOWN, "cannot be read"),
+        (CannedAnswer(301, b"", {"Location": "https://login.example/"}), UNKNOWN, "redirect"),
+        (CannedAnswer(303, b"", {}), UNKNOWN, "redirect"),
+        (CannedAnswer(304, b"", {}), UNKNOWN, "redirect"),
         (says({"error": "invalid"}, 400), NO, "answered 400"),
         (page(401), NO, "the credential 'it' is not accepted"),
         (says({}, 402), NO, "plan"),
@@ -205,11 +205,11 @@ NO, UNKNOWN = RefusedBySystemError, NoAnswerError
         (page(502), UNKNOWN, "answered 502"),
         (says({}, 503), UNKNOWN, "answered 503"),
         (says({}, 599), UNKNOWN, "answered 599"),
-        (Answer(raw=[b"HTTP/1.1 700 x\r\nContent-Length: 2\r\n\r\n{}"]), UNKNOWN, "700"),
+        (CannedAnswer(raw=[b"HTTP/1.1 700 x\r\nContent-Length: 2\r\n\r\n{}"]), UNKNOWN, "700"),
     ],
 )
 def test_a_write_gets_the_right_word(
-    lines: Lines, answer: Answer, kind: type[Exception], says_so: str
+    lines: Lines, answer: CannedAnswer, kind: type[Exception], says_so: str
 ) -> None:
     """Refused where the system decided against it; unknown wherever it may have happened."""
     with Loopback() as server:
@@ -228,13 +228,13 @@ def test_a_write_gets_the_right_word(
     [
         (says({"ok": False, "error": "x"}), {"ok": False, "error": "x"}),
         (says({"status": "success"}, 202), {"status": "success"}),
-        (Answer(204, b""), None),
-        (Answer(200, b""), None),
+        (CannedAnswer(204, b""), None),
+        (CannedAnswer(200, b""), None),
         (says([1, None, "a"]), [1, None, "a"]),
     ],
 )
 def test_a_write_hands_every_other_success_to_the_parser(
-    lines: Lines, answer: Answer, body: object
+    lines: Lines, answer: CannedAnswer, body: object
 ) -> None:
     """A 2xx with JSON, or without a word, is a reply; what it means only the parser knows."""
     with Loopback() as server:
@@ -248,7 +248,7 @@ def test_a_write_hands_every_other_success_to_the_parser(
 def test_an_empty_200_is_no_answer_to_a_read(lines: Lines) -> None:
     """A read that comes back with nothing has seen nothing."""
     with Loopback() as server:
-        server.will(Answer(200, b""))
+        server.will(CannedAnswer(200, b""))
 
         with pytest.raises(NoAnswerError, match="not JSON"):
             lines.reader(server).fetch(READ)
@@ -260,8 +260,10 @@ def test_statuses_that_the_parser_wants_come_back_as_replies(lines: Lines) -> No
     call = Call("it", "api", "GET", ("a",), answers=frozenset({200, 304, 401, 404, 503}))
     with Loopback() as server:
         reader = lines.reader(server)
-        server.will(says({"data": {"version": 3}}, 404), Answer(401, b""), page(200), page(503))
-        server.will(Answer(304, b"", {"ETag": '"x"'}))
+        server.will(
+            says({"data": {"version": 3}}, 404), CannedAnswer(401, b""), page(200), page(503)
+        )
+        server.will(CannedAnswer(304, b"", {"ETag": '"x"'}))
 
         assert reader.fetch(call).body == {"data": {"version": 3}}
         empty = reader.fetch(call)
@@ -278,7 +280,7 @@ def test_statuses_that_the_parser_wants_come_back_as_replies(lines: Lines) -> No
 def test_a_timeout_of_a_write_is_unknown_and_not_sent_again(lines: Lines) -> None:
     """A write that got no answer in time may have happened; it is sent once."""
     with Loopback() as server:
-        server.will(Answer(hold=True))
+        server.will(CannedAnswer(hold=True))
         pen = lines.to(server.url, timeout_scale=0.01).pen()
 
         with pytest.raises(NoAnswerError, match="did not answer POST /things within 10 s"):
@@ -389,8 +391,8 @@ def test_a_pen_wants_the_intent_of_this_very_request(lines: Lines) -> None:
 
 
 @pytest.mark.promise("P2")
-@pytest.mark.parametrize("answer", [says({}, 429), says({}, 503), Answer(cut=0), page(200)])
-def test_a_pen_never_sends_twice(lines: Lines, answer: Answer) -> None:
+@pytest.mark.parametrize("answer", [says({}, 429), says({}, 503), CannedAnswer(cut=0), page(200)])
+def test_a_pen_never_sends_twice(lines: Lines, answer: CannedAnswer) -> None:
     """What a reader would try again, a pen leaves to the engine."""
     with Loopback() as server:
         server.will(answer)
@@ -524,14 +526,16 @@ def test_pagerdutys_reset_header_counts_as_retry_after(lines: Lines) -> None:
 def test_a_read_survives_a_cut_connection(lines: Lines) -> None:
     """Network errors of reads are tried again."""
     with Loopback() as server:
-        server.will(Answer(cut=0), Answer(200, b'{"a": 1}', cut=3), says({"a": 1}))
+        server.will(CannedAnswer(cut=0), CannedAnswer(200, b'{"a": 1}', cut=3), says({"a": 1}))
 
         assert lines.reader(server).fetch(READ).body == {"a": 1}
         assert len(server.received) == 3
 
 
-@pytest.mark.parametrize("answer", [page(200), says({}, 404), says({}, 403), Answer(302, b"")])
-def test_what_would_be_the_same_again_is_asked_once(lines: Lines, answer: Answer) -> None:
+@pytest.mark.parametrize(
+    "answer", [page(200), says({}, 404), says({}, 403), CannedAnswer(302, b"")]
+)
+def test_what_would_be_the_same_again_is_asked_once(lines: Lines, answer: CannedAnswer) -> None:
     """A page, a 404, a 403 and a redirect are answers; a read does not repeat them."""
     clock = SettableClock()
     with Loopback() as server:
@@ -567,7 +571,7 @@ def test_the_limit_is_for_the_whole_answer(lines: Lines) -> None:
             yield b"X-A: b\r\n"
 
     with Loopback() as server:
-        server.will(Answer(raw=slowly()))
+        server.will(CannedAnswer(raw=slowly()))
         pen = lines.to(server.url, clock=clock).pen()
 
         with pytest.raises(NoAnswerError, match="within 10 s"):

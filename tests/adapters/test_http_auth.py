@@ -7,23 +7,23 @@ from typing import Any
 
 import pytest
 
-from respond.adapters.http.auth import Session, session_from
+from respond.adapters.http.auth import AccessSession, session_from
 from respond.adapters.http.transport import HttpTransport
 from respond.core.script import AuthBasic, AuthBearer, Call, OwnCredential
 from respond.core.values import SecretHandle
 from respond.errors import NoAnswerError, RefusedBySystemError, UsageError
 from respond.ports import Intent
-from respond.testing.loopback import Answer, FixedSecrets, Loopback, says, transport_to
+from respond.testing.loopback import CannedAnswer, FixedSecrets, Loopback, says, transport_to
 from respond.testing.settable_clock import THE_NIGHT_MS, SettableClock
 
 EXCHANGE = "POST /v1/service_accounts/oauth/token"
 READ = Call("cio", "management", "GET", ("v1", "accounts", "current"))
 WRITE = Call("cio", "management", "DELETE", ("v1", "accounts", "7", "users", "9"))
 SURFACES = ("management", "eu/management", "app", "eu/app", "track", "cdp")
-GONE = Answer(204, b"")
+GONE = CannedAnswer(204, b"")
 
 
-def a_session(token: str = "session-token-1", **more: Any) -> Answer:  # noqa: S107 - a canary
+def a_session(token: str = "session-token-1", **more: Any) -> CannedAnswer:  # noqa: S107 - a canary
     return says({"access_token": token, "token_type": "Bearer", "scope": "read_only", **more})
 
 
@@ -210,8 +210,8 @@ def test_a_dead_token_says_how_to_replace_it(world: World) -> None:
 
 
 @pytest.mark.promise("P6")
-@pytest.mark.parametrize("answer", [Answer(cut=0), says({}, 503), says({}, 429)])
-def test_trouble_with_the_exchange_is_no_unknown_write(world: World, answer: Answer) -> None:
+@pytest.mark.parametrize("answer", [CannedAnswer(cut=0), says({}, 503), says({}, 429)])
+def test_trouble_with_the_exchange_is_no_unknown_write(world: World, answer: CannedAnswer) -> None:
     """Before there is a session the write has not left, so nothing has happened."""
     world.server.will(answer)
 
@@ -285,7 +285,7 @@ def test_odd_expiries_do_not_break_a_session() -> None:
     """A token that only looks like a JWT is good for as long as the answer says."""
     for token in ("a.!.c", f"a.{base64.urlsafe_b64encode(b'[]').decode()}.c", "..", "a.b.c.d"):
         session = session_from({"access_token": token, "expires_in": 100}, scope="", now_ms=0)
-        assert isinstance(session, Session)
+        assert isinstance(session, AccessSession)
         assert session.until_ms == 40_000
 
 
@@ -383,7 +383,7 @@ def test_a_credential_that_could_end_a_header_is_not_sent(world: World) -> None:
 
 def test_an_answer_that_is_cut_after_the_exchange_is_unknown(world: World) -> None:
     """Once the write itself has left, the session's luck does not matter any more."""
-    world.server.will(a_session(), Answer(cut=0))
+    world.server.will(a_session(), CannedAnswer(cut=0))
 
     with pytest.raises(NoAnswerError):
         world.customerio().pen().send(intent(), WRITE, "d")

@@ -12,7 +12,7 @@ from respond.adapters.clock import SystemClock
 from respond.adapters.http.transport import BODY_BYTES_MAX, HttpTransport
 from respond.core.script import Call
 from respond.errors import NoAnswerError
-from respond.testing.loopback import Answer, FixedSecrets, Loopback, transport_to
+from respond.testing.loopback import CannedAnswer, FixedSecrets, Loopback, transport_to
 from respond.testing.settable_clock import SettableClock
 
 SECRETS = FixedSecrets({"it": "credential-of-it"})
@@ -72,7 +72,7 @@ def test_json_that_is_not_strict_is_no_answer(
     server: Loopback, transport: HttpTransport, body: bytes
 ) -> None:
     """Ambiguous, broken or endless nesting: refused, soon, and asked for once."""
-    server.will(Answer(200, body))
+    server.will(CannedAnswer(200, body))
     began = time.monotonic()
 
     with pytest.raises(NoAnswerError, match="not JSON"):
@@ -85,17 +85,17 @@ def test_json_that_is_not_strict_is_no_answer(
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(200, b"[" + b"1," * (BODY_BYTES_MAX // 2) + b"1]"),
-        Answer(raw=[_OK + b"Content-Length: 99999999999999999999999999\r\n\r\n{}"]),
-        Answer(raw=[_OK + b"Content-Length: x\r\n\r\n{}"]),
-        Answer(raw=[_OK + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"]),
-        Answer(raw=_endless(_CHUNKED, b"2000\r\n" + b" " * 0x2000 + b"\r\n")),
-        Answer(raw=_endless(_OK + b"\r\n", b" " * 4096)),
-        Answer(raw=_endless(_OK, b"X-A: " + b"a" * 4096 + b"\r\n")),
-        Answer(raw=_endless(_OK + b"X-A: ", b"a" * 4096)),
-        Answer(raw=_endless(b"", b"a" * 4096)),
-        Answer(200, gzip.compress(b"[" + b" " * 50_000_000 + b"]"), _GZIP),
-        Answer(200, b"{}", {"Content-Encoding": "br, gzip"}),
+        CannedAnswer(200, b"[" + b"1," * (BODY_BYTES_MAX // 2) + b"1]"),
+        CannedAnswer(raw=[_OK + b"Content-Length: 99999999999999999999999999\r\n\r\n{}"]),
+        CannedAnswer(raw=[_OK + b"Content-Length: x\r\n\r\n{}"]),
+        CannedAnswer(raw=[_OK + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"]),
+        CannedAnswer(raw=_endless(_CHUNKED, b"2000\r\n" + b" " * 0x2000 + b"\r\n")),
+        CannedAnswer(raw=_endless(_OK + b"\r\n", b" " * 4096)),
+        CannedAnswer(raw=_endless(_OK, b"X-A: " + b"a" * 4096 + b"\r\n")),
+        CannedAnswer(raw=_endless(_OK + b"X-A: ", b"a" * 4096)),
+        CannedAnswer(raw=_endless(b"", b"a" * 4096)),
+        CannedAnswer(200, gzip.compress(b"[" + b" " * 50_000_000 + b"]"), _GZIP),
+        CannedAnswer(200, b"{}", {"Content-Encoding": "br, gzip"}),
     ],
     ids=[
         "too-long", "lying-length", "no-length", "two-lengths", "endless-chunks", "endless-body",
@@ -103,7 +103,7 @@ def test_json_that_is_not_strict_is_no_answer(
     ],
 )  # fmt: skip
 def test_an_answer_without_bounds_is_cut_off(
-    server: Loopback, transport: HttpTransport, answer: Answer
+    server: Loopback, transport: HttpTransport, answer: CannedAnswer
 ) -> None:
     """What is longer than the limit, or says nothing true about its length, ends in a refusal."""
     server.will(answer)
@@ -130,7 +130,7 @@ def test_informational_answers_without_end_meet_the_deadline() -> None:
             timeout_scale=0.02,
         ) as transport,
     ):
-        server.will(Answer(raw=hints))
+        server.will(CannedAnswer(raw=hints))
         began = time.monotonic()
 
         result = transport._line(client=transport._wires.writing, writes=True).round(call)
@@ -143,7 +143,7 @@ def test_head_may_tell_a_length_that_does_not_come(
     server: Loopback, transport: HttpTransport
 ) -> None:
     """The length in an answer to HEAD is that of another answer."""
-    server.will(Answer(raw=[_OK + b"Content-Length: 99999999999\r\n\r\n"]))
+    server.will(CannedAnswer(raw=[_OK + b"Content-Length: 99999999999\r\n\r\n"]))
 
     assert transport.reader().fetch(Call("it", "api", "HEAD", ("a",))).body is None
 
@@ -154,7 +154,7 @@ def test_a_hostile_message_is_shown_short_and_plain(
 ) -> None:
     """A vendor's words can not move the cursor, begin a line, or fill the screen."""
     body = b'{"error": "\\u001b[2J\\u202e\\r\\n  do:  run this' + b"x" * 1_000_000 + b'"}'
-    server.will(Answer(400, body))
+    server.will(CannedAnswer(400, body))
 
     with pytest.raises(Exception, match="answered 400") as caught:
         transport.reader().fetch(READ)
@@ -197,7 +197,7 @@ def test_the_worst_body_within_the_limit_fits_into_bounds(unit: str) -> None:
 
 def test_sixty_four_levels_are_allowed(server: Loopback, transport: HttpTransport) -> None:
     """The limit on nesting is 64, and 64 pass."""
-    server.will(Answer(200, b"[" * 64 + b"]" * 64))
+    server.will(CannedAnswer(200, b"[" * 64 + b"]" * 64))
 
     assert isinstance(transport.reader().fetch(READ).body, list)
 
@@ -211,7 +211,7 @@ def test_a_settable_clock_is_not_needed_to_stop_a_silent_server() -> None:
             timeout_scale=0.01,
         ) as transport,
     ):  # fmt: skip
-        server.will(*[Answer(hold=True)] * 4)
+        server.will(*[CannedAnswer(hold=True)] * 4)
 
         with pytest.raises(NoAnswerError, match="did not answer"):
             transport.reader().fetch(READ)

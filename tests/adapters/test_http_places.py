@@ -7,12 +7,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from respond.adapters.http.request import Site, UnsendableError, header_line, target
+from respond.adapters.http.request import BaseUrl, UnsendableError, header_line, target
 from respond.adapters.http.transport import Endpoint, HttpTransport
 from respond.adapters.secrets.redactor import Redactor
 from respond.core.script import AuthNone, Call
 from respond.errors import NoAnswerError, RefusedBySystemError, UsageError
-from respond.testing.loopback import Answer, FixedSecrets, Loopback, says, transport_to
+from respond.testing.loopback import CannedAnswer, FixedSecrets, Loopback, says, transport_to
 from respond.testing.settable_clock import SettableClock
 
 SECRETS = FixedSecrets({"it": "credential-of-it"})
@@ -194,7 +194,7 @@ def test_a_redirect_is_a_failure_and_not_followed(
     server: Loopback, elsewhere: Loopback, transport: HttpTransport, status: int
 ) -> None:
     """No status and no Location make us connect anywhere else."""
-    server.will(Answer(status, b"{}", {"Location": f"{elsewhere.url}/x"}))
+    server.will(CannedAnswer(status, b"{}", {"Location": f"{elsewhere.url}/x"}))
 
     with pytest.raises(NoAnswerError, match="redirect"):
         transport.reader().fetch(Call("it", "api", "GET", ("a",)))
@@ -285,7 +285,7 @@ def test_cookies_of_one_answer_are_not_sent_with_the_next(
 def test_an_address_that_is_not_plain_https_is_refused(url: str) -> None:
     """The configuration is refused before anything connects, and the error names the line."""
     with pytest.raises(UsageError, match="connection 'it' cannot be used") as caught:
-        Site.parse(url, connection="it", loopback_ok=True)
+        BaseUrl.parse(url, connection="it", loopback_ok=True)
     assert "[connections.it]" in caught.value.do
 
 
@@ -293,10 +293,10 @@ def test_an_address_that_is_not_plain_https_is_refused(url: str) -> None:
 def test_plain_http_needs_a_loopback_address_and_leave() -> None:
     """Plain HTTP to this machine is for rehearsals, which ask for it."""
     with pytest.raises(UsageError, match="cannot be used"):
-        Site.parse("http://127.0.0.1:1", connection="it", loopback_ok=False)
-    assert Site.parse("http://127.0.0.1:1", connection="it", loopback_ok=True).prefix == ""
-    assert Site.parse("http://[::1]:1/v1/", connection="it", loopback_ok=True).prefix == "/v1"
-    assert Site.parse("https://slack.com/api", connection="it", loopback_ok=False) == Site(
+        BaseUrl.parse("http://127.0.0.1:1", connection="it", loopback_ok=False)
+    assert BaseUrl.parse("http://127.0.0.1:1", connection="it", loopback_ok=True).prefix == ""
+    assert BaseUrl.parse("http://[::1]:1/v1/", connection="it", loopback_ok=True).prefix == "/v1"
+    assert BaseUrl.parse("https://slack.com/api", connection="it", loopback_ok=False) == BaseUrl(
         "https://slack.com/", "slack.com", secure=True, prefix="/api"
     )
 
@@ -306,7 +306,7 @@ def test_plain_http_needs_a_loopback_address_and_leave() -> None:
 )
 def test_an_origin_is_written_in_one_way(url: str) -> None:
     """Case, the usual port and a slash at the end make no other place."""
-    site = Site.parse(url, connection="it", loopback_ok=False)
+    site = BaseUrl.parse(url, connection="it", loopback_ok=False)
     assert (site.origin, site.prefix) == ("https://slack.com/", "/api")
 
 

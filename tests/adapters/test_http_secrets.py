@@ -14,7 +14,7 @@ from respond.core.script import AuthBasic, AuthBearer, Call
 from respond.core.values import SecretHandle
 from respond.errors import NoAnswerError, RefusedBySystemError
 from respond.ports import Intent
-from respond.testing.loopback import Answer, FixedSecrets, Loopback, page, says, transport_to
+from respond.testing.loopback import CannedAnswer, FixedSecrets, Loopback, page, says, transport_to
 
 CANARIES = {
     "it": "canary/of+ours=1",
@@ -37,13 +37,13 @@ FAULTS = [
     says({"errors": [{"detail": WHOLE, "source": {"pointer": WHOLE}}]}, 422),
     says({"error": {"message": "x" * 195 + WHOLE}}, 500),
     page(200, WHOLE),
-    Answer(200, b"{}", {"Content-Type": CANARIES["it"], "Content-Encoding": CANARIES["it"]}),
-    Answer(200, b"x", {"Content-Type": CANARIES["it"], "X-Echo": CANARIES["it"]}),
-    Answer(302, b"", {"Location": f"https://{CANARIES['probed']}/?t={CANARIES['it']}"}),
+    CannedAnswer(200, b"{}", {"Content-Type": CANARIES["it"], "Content-Encoding": CANARIES["it"]}),
+    CannedAnswer(200, b"x", {"Content-Type": CANARIES["it"], "X-Echo": CANARIES["it"]}),
+    CannedAnswer(302, b"", {"Location": f"https://{CANARIES['probed']}/?t={CANARIES['it']}"}),
     says({}, 429, Retry_After=CANARIES["it"]),
-    Answer(cut=0),
-    Answer(raw=[f"{CANARIES['it']}\r\n\r\n".encode()]),
-    Answer(raw=[f"HTTP/1.1 200 {CANARIES['it']}\r\n{CANARIES['it']}\r\n\r\n".encode()]),
+    CannedAnswer(cut=0),
+    CannedAnswer(raw=[f"{CANARIES['it']}\r\n\r\n".encode()]),
+    CannedAnswer(raw=[f"HTTP/1.1 200 {CANARIES['it']}\r\n{CANARIES['it']}\r\n\r\n".encode()]),
 ]
 
 
@@ -77,7 +77,7 @@ def hits(text: str) -> list[str]:
 @pytest.mark.parametrize("call", WRITES, ids=["json", "form", "bearer", "basic"])
 @pytest.mark.parametrize("answer", FAULTS, ids=range(len(FAULTS)))
 def test_no_fault_shows_a_secret(
-    call: Call, answer: Answer, logged: pytest.LogCaptureFixture
+    call: Call, answer: CannedAnswer, logged: pytest.LogCaptureFixture
 ) -> None:
     """A vendor that echoes our secrets back in every place it has, and every way to fail."""
     secrets = FixedSecrets(CANARIES)

@@ -14,8 +14,8 @@ import pytest
 from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.journal_chain import ChainJournal, ChainRow, SealedRow
 from respond.adapters.store.journal_keys import ChainEnd, known_at, read_mark
-from respond.audit.checkpoint import PublicKey
-from respond.audit.verify import Anchor, Answer, Policy, verify
+from respond.audit.checkpoint import NoteKey
+from respond.audit.verify import Anchor, AnchorPolicy, Verification, verify
 from respond.core.events import Kind
 from respond.errors import JournalBrokenError, JournalUnusableError
 from respond.ports import Journal
@@ -154,13 +154,13 @@ class TestShelf(JournalContract):
             assert mark is not None
             report = verify(
                 stored_rows(journal),
-                keys=[PublicKey.parse(journal.public_key)],
+                keys=[NoteKey.parse(journal.public_key)],
                 mark=Anchor(journal.id, mark.size, mark.hash.hex()),
                 # Contract tests append records in any order, so runs need not be legal here.
-                policy=Policy(loose_max=10_000),
+                policy=AnchorPolicy(loose_max=10_000),
                 legal=lambda _: "",
             )
-            assert report.answer is Answer.INTACT, report.says
+            assert report.answer is Verification.INTACT, report.says
 
     @pytest.fixture
     def reopen(self, room: dict[str, Shelf], keys: MemoryKeys) -> Callable[[], Journal]:

@@ -18,7 +18,7 @@ from respond.adapters.store.read_only import outside_evidence
 from respond.adapters.store.sqlite_file import _is_network, file_system_of
 from respond.audit.record_schema import SCHEMA
 from respond.audit.source import verify_file
-from respond.audit.verify import Answer, Policy
+from respond.audit.verify import AnchorPolicy, Verification
 from respond.core.events import Kind
 from respond.errors import JournalBrokenError, JournalUnusableError
 from respond.ports import Journal, KeyStore
@@ -81,9 +81,9 @@ class TestSqliteFile(JournalContract):
             key, mark = outside_evidence(path, keys)
             assert key is not None
             # Contract tests append records in any order, so runs need not be legal here.
-            every = Policy(loose_max=10_000)
+            every = AnchorPolicy(loose_max=10_000)
             report = verify_file(path, keys=[key], mark=mark, policy=every, legal=lambda _: "")
-            assert report.answer is Answer.INTACT, report.says
+            assert report.answer is Verification.INTACT, report.says
 
     @pytest.fixture
     def reopen(
@@ -481,7 +481,7 @@ def test_a_mark_that_cannot_be_kept_is_a_journal_unusable(path: Path, tmp_path: 
     assert key is not None
     assert mark is not None
     assert mark.size == head.size
-    assert verify_file(path, keys=[key], mark=mark).answer is Answer.INTACT
+    assert verify_file(path, keys=[key], mark=mark).answer is Verification.INTACT
 
 
 def test_another_writer_is_waited_for_then_named(path: Path, keys: MemoryKeys) -> None:
@@ -629,7 +629,7 @@ def test_the_highest_time_is_kept(path: Path, keys: MemoryKeys) -> None:
     key, mark = outside_evidence(path, keys)
     assert key is not None
     report = verify_file(path, keys=[key], mark=mark)
-    assert report.answer is Answer.INTACT
+    assert report.answer is Verification.INTACT
     assert any("wall clock went back" in note for note in report.notes)
 
 

@@ -25,7 +25,7 @@ from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunStatus, fold
 from respond.core.policy import Policy, TwoPeople
 from respond.core.shapes import encode
-from respond.engine.proposing import Given
+from respond.engine.proposing import GivenInputs
 from respond.engine.telling import _address
 from respond.errors import RefusedByPersonError, RespondError
 from respond.people.answers import give_inputs
@@ -100,7 +100,7 @@ def test_an_input_that_is_given_after_people_were_asked_changes_nothing_they_agr
     with contextlib.suppress(RespondError):
         give_inputs(
             entry(stage), stage.runbook, stage.run, Actor("kim", Strength.SIGNED_ON),
-            Given({"who": "ana@example.com"}), describe_secret,
+            GivenInputs({"who": "ana@example.com"}), describe_secret,
         )  # fmt: skip
     if now(stage).proposed.subject:
         with pytest.raises(RefusedByPersonError):

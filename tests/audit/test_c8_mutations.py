@@ -24,10 +24,10 @@ from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.adapters.store.read_only import outside_evidence
 from respond.audit.body import Body
 from respond.audit.chain import body_hash, link
-from respond.audit.checkpoint import PublicKey, Signer, open_note
+from respond.audit.checkpoint import NoteKey, Signer, open_note
 from respond.audit.export import read_export, write_export
 from respond.audit.source import open_rows, verify_file
-from respond.audit.verify import Anchor, Answer, SourceError, Stored, verify
+from respond.audit.verify import Anchor, SourceError, StoredRow, Verification, verify
 from respond.core.events import Kind
 from respond.testing.contract_journal import DANA, event
 from respond.testing.journals import MadeJournal, make_journal, reforge
@@ -56,7 +56,7 @@ def load_second() -> Any:
 SECOND_VERIFIER = load_second()
 BASES = [make_journal(n, runs=1 + n % 2, tail=n % 5) for n in range(12)]
 
-Rows = tuple[Stored, ...]
+Rows = tuple[StoredRow, ...]
 Chance = random.Random
 
 
@@ -84,7 +84,7 @@ def chance_of(seed: int) -> Chance:
 
 
 def ours_and_second(
-    rows: Sequence[Stored], outside: Sequence[Anchor], mark: Anchor | None
+    rows: Sequence[StoredRow], outside: Sequence[Anchor], mark: Anchor | None
 ) -> tuple[int, int]:
     """Exit statuses of both verifiers; both hold the keys of all journals there are."""
     ours = verify(rows, keys=[base.key for base in BASES], anchors=outside, mark=mark)
@@ -311,7 +311,7 @@ def test_honest_journals_raise_no_alarm() -> None:
         report = verify(rows, keys=[made.key], mark=mark, anchors=outside)
         points = [(p.journal, p.size, p.start) for p in (*outside, *([mark] if mark else []))]
         second = SECOND_VERIFIER.verify(rows, [str(made.key)], points)
-        assert (report.answer, second) == (Answer.INTACT, 0), report.says
+        assert (report.answer, second) == (Verification.INTACT, 0), report.says
 
 
 def test_every_byte_of_an_export_counts() -> None:
@@ -321,7 +321,7 @@ def test_every_byte_of_an_export_counts() -> None:
     out = io.BytesIO()
     write_export(made.rows, out)
     whole = out.getvalue()
-    assert verify(read_export(io.BytesIO(whole)), keys=[made.key]).answer is Answer.INTACT
+    assert verify(read_export(io.BytesIO(whole)), keys=[made.key]).answer is Verification.INTACT
     for place in {0, len(whole) - 1, *chance.sample(range(len(whole)), 400)}:
         changed = bytearray(whole)
         changed[place] ^= chance.randrange(1, 256)
@@ -374,19 +374,19 @@ def test_bytes_of_the_database_file(tmp_path: Path) -> None:
     assert key is not None
     with open_rows(path) as found:
         rows = list(found)
-    assert verify_file(path, keys=[key], mark=mark).answer is Answer.INTACT
-    answers: Counter[Answer] = Counter()
+    assert verify_file(path, keys=[key], mark=mark).answer is Verification.INTACT
+    answers: Counter[Verification] = Counter()
     for place in chance.sample(range(len(whole)), 300):
         changed = bytearray(whole)
         changed[place] ^= chance.randrange(1, 256)
         path.write_bytes(changed)
         report = verify_file(path, keys=[key], mark=mark)
         answers[report.answer] += 1
-        if report.answer is Answer.INTACT:
+        if report.answer is Verification.INTACT:
             with open_rows(path) as found:
                 assert list(found) == rows, place
-    assert answers[Answer.BROKEN] > 100
-    assert answers[Answer.UNANCHORED] == 0
+    assert answers[Verification.BROKEN] > 100
+    assert answers[Verification.UNANCHORED] == 0
 
 
 @pytest.mark.parametrize(
@@ -445,7 +445,7 @@ def test_the_pages_checkpoint_opens() -> None:
     note = "\n".join(line.partition("    ")[0] for line in lines) + "\n"
     public = Signer("J-" + "A" * 26, bytes(range(32))).public
     assert str(public) in text
-    assert open_note(note, PublicKey.parse(str(public))).size == 1
+    assert open_note(note, NoteKey.parse(str(public))).size == 1
 
 
 def test_the_second_verifier_is_short_and_alone() -> None:

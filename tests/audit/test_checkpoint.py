@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from respond.audit.checkpoint import NoteError, PublicKey, Signer, open_note
+from respond.audit.checkpoint import NoteError, NoteKey, Signer, open_note
 
 JOURNAL = "J-" + "A" * 26
 AT = "2026-11-23T03:12:00.000Z"
@@ -15,7 +15,7 @@ def note(size: int = 3, reason: str = "end of run") -> str:
 
 def test_what_was_signed_is_read_back() -> None:
     """A note opens with the key line alone, and says what was signed."""
-    found = open_note(note(), PublicKey.parse(str(SIGNER.public)))
+    found = open_note(note(), NoteKey.parse(str(SIGNER.public)))
     assert (found.journal, found.size, found.hash) == (JOURNAL, 3, "ab" * 32)
     assert (found.at, found.reason) == (AT, "end of run")
 
@@ -46,7 +46,7 @@ def test_witnesses_may_sign_too() -> None:
 def test_a_key_line_with_a_slip_is_refused(text: str) -> None:
     """A key line that was cut, or typed wrong, is an error and not a key that fits nothing."""
     with pytest.raises(NoteError):
-        PublicKey.parse(text)
+        NoteKey.parse(text)
 
 
 def test_one_wrong_character_in_a_key_line_is_found() -> None:
@@ -54,4 +54,4 @@ def test_one_wrong_character_in_a_key_line_is_found() -> None:
     line = str(SIGNER.public)
     for place, character in enumerate(line):
         with pytest.raises(NoteError):
-            PublicKey.parse(line[:place] + ("B" if character != "B" else "C") + line[place + 1 :])
+            NoteKey.parse(line[:place] + ("B" if character != "B" else "C") + line[place + 1 :])

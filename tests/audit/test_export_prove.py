@@ -15,7 +15,7 @@ from respond.adapters.store.read_only import outside_evidence
 from respond.audit.export import read_export, write_export
 from respond.audit.proof_of_value import prove
 from respond.audit.source import journal_id, open_rows, verify_file
-from respond.audit.verify import Answer, SourceError, verify
+from respond.audit.verify import SourceError, Verification, verify
 from respond.core.events import Kind
 from respond.testing.contract_journal import DANA, RUN, event
 from respond.testing.journals import make_journal
@@ -36,7 +36,7 @@ def test_an_export_carries_every_record_as_stored() -> None:
     """Reading an export gives the rows back, byte for byte, and they verify."""
     rows = list(read_export(io.BytesIO(exported())))
     assert rows == [row._replace(columns=None) for row in MADE.rows]
-    assert verify(rows, keys=[MADE.key]).answer is Answer.INTACT
+    assert verify(rows, keys=[MADE.key]).answer is Verification.INTACT
 
 
 def test_an_export_is_json_lines() -> None:
@@ -102,7 +102,7 @@ def test_a_live_journal_can_be_checked(tmp_path: Path) -> None:
             key, mark = outside_evidence(path, keys)
             assert key is not None
             report = verify_file(path, keys=[key], mark=mark)
-            assert (report.answer, report.checked) == (Answer.INTACT, journal.head().size)
+            assert (report.answer, report.checked) == (Verification.INTACT, journal.head().size)
 
 
 def test_a_backup_on_a_read_only_disk_can_be_checked(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_backup_on_a_read_only_disk_can_be_checked(tmp_path: Path) -> None:
     path.chmod(0o400)
     path.parent.chmod(0o500)
     try:
-        assert verify_file(path, keys=[key]).answer is Answer.INTACT
+        assert verify_file(path, keys=[key]).answer is Verification.INTACT
     finally:
         path.parent.chmod(0o700)
 

@@ -8,18 +8,18 @@ import pytest
 from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.audit.body import Body, read_body
-from respond.audit.checkpoint import PublicKey, Signer
+from respond.audit.checkpoint import NoteKey, Signer
 from respond.audit.verify import (
     HEARTBEAT,
     SERVER_STOPPED,
     Anchor,
     AnchorError,
-    Answer,
-    Fault,
-    Policy,
-    Report,
+    AnchorPolicy,
+    Damage,
     SourceError,
-    Stored,
+    StoredRow,
+    Verification,
+    VerifyReport,
     verify,
 )
 from respond.testing.contract_journal import DANA
@@ -35,7 +35,7 @@ LAST_CHECKPOINT = MADE.checkpoints[-1]
 ANCHORS = (MADE.anchor(5), MADE.anchor(LAST_CHECKPOINT), MADE.anchor(SIZE))
 
 
-def check(rows: Sequence[Stored], **given: Any) -> Report:
+def check(rows: Sequence[StoredRow], **given: Any) -> VerifyReport:
     return verify(rows, **{"keys": [MADE.key], **given})
 
 
@@ -45,7 +45,7 @@ def check(rows: Sequence[Stored], **given: Any) -> Report:
 def test_an_intact_journal_says_how_far() -> None:
     """The answer names what is signed, what is only chained, the anchors, and where it ends."""
     report = check(MADE.rows, mark=MADE.marks[-1], anchors=ANCHORS)
-    assert report.answer is Answer.INTACT
+    assert report.answer is Verification.INTACT
     assert report.exit_code == 0
     assert report.says == (
         f"intact: 1 to {LAST_CHECKPOINT} signed, {LAST_CHECKPOINT + 1} to {SIZE} chained only, "
@@ -55,10 +55,10 @@ def test_an_intact_journal_says_how_far() -> None:
 
 def test_too_long_a_tail_is_not_simply_intact() -> None:
     """More records behind the last cover than policy allows have an answer of their own."""
-    report = check(MADE.rows, policy=Policy(loose_max=3))
-    assert (report.answer, report.exit_code) == (Answer.UNANCHORED, 3)
-    assert check(MADE.rows, policy=Policy(loose_max=3), anchors=ANCHORS).exit_code == 0
-    assert check(MADE.rows, policy=Policy(anchors_min=1)).exit_code == 3
+    report = check(MADE.rows, policy=AnchorPolicy(loose_max=3))
+    assert (report.answer, report.exit_code) == (Verification.UNANCHORED, 3)
+    assert check(MADE.rows, policy=AnchorPolicy(loose_max=3), anchors=ANCHORS).exit_code == 0
+    assert check(MADE.rows, policy=AnchorPolicy(anchors_min=1)).exit_code == 3
 
 
 @pytest.mark.promise("P24")
@@ -66,26 +66,26 @@ def test_without_the_key_there_is_no_yes() -> None:
     """No key, another journal's key, or nothing to read: cannot be checked, never intact."""
     for keys in ([], [make_journal(2).key]):
         report = check(MADE.rows, keys=keys)
-        assert (report.answer, report.exit_code) == (Answer.CANNOT_BE_CHECKED, 10)
+        assert (report.answer, report.exit_code) == (Verification.CANNOT_BE_CHECKED, 10)
     assert check(()).exit_code == 10
 
 
 def test_without_the_key_a_broken_chain_is_still_broken() -> None:
     """What the chain alone shows needs no key."""
     rows = [*MADE.rows[:4], *MADE.rows[5:]]
-    assert check(rows, keys=[]).answer is Answer.BROKEN
+    assert check(rows, keys=[]).answer is Verification.BROKEN
 
 
 def test_a_source_that_fails_is_broken_from_there() -> None:
     """Rows that cannot be read on: broken at the next record, or not checkable if none came."""
 
-    def failing(count: int) -> Iterator[Stored]:
+    def failing(count: int) -> Iterator[StoredRow]:
         yield from MADE.rows[:count]
         raise SourceError("disk")
 
     report = verify(failing(3), keys=[MADE.key])
-    assert (report.answer, report.first_bad, report.checked) == (Answer.BROKEN, 4, 3)
-    assert verify(failing(0), keys=[MADE.key]).answer is Answer.CANNOT_BE_CHECKED
+    assert (report.answer, report.first_bad, report.checked) == (Verification.BROKEN, 4, 3)
+    assert verify(failing(0), keys=[MADE.key]).answer is Verification.CANNOT_BE_CHECKED
 
 
 def test_an_unknown_version_cannot_be_checked() -> None:
@@ -100,7 +100,7 @@ def test_an_unknown_version_cannot_be_checked() -> None:
     assert check([*rows[:-1], rows[-1]._replace(body=body)]).exit_code == 7
 
 
-def rehashed(before: Stored, row: Stored, body: bytes) -> Stored:
+def rehashed(before: StoredRow, row: StoredRow, body: bytes) -> StoredRow:
     from respond.audit.chain import body_hash, link  # noqa: PLC0415
 
     digest = body_hash(body)
@@ -129,7 +129,7 @@ def test_what_is_no_anchor_is_an_error(line: str) -> None:
 
 # --- the table at the end of docs/journal-format.md -----------------------------------------------
 
-Rows = tuple[Stored, ...]
+Rows = tuple[StoredRow, ...]
 
 
 def data_changed(bodies: list[Body]) -> list[Body]:
@@ -204,13 +204,13 @@ def test_each_cell_of_the_table(
 ) -> None:
     """What each kind of evidence finds, and what it does not find: the table, cell by cell."""
     rows = attack()
-    every: list[PublicKey] = [MADE.key, OTHER.key]
+    every: list[NoteKey] = [MADE.key, OTHER.key]
     # Policy asks for nothing here: the question is only what is found.
     found = [
-        check(rows, keys=[]).answer is Answer.BROKEN,
-        check(rows, keys=every).answer is Answer.BROKEN,
-        check(rows, keys=every, mark=MADE.marks[-1]).answer is Answer.BROKEN,
-        check(rows, keys=every, mark=MADE.marks[-1], anchors=ANCHORS).answer is Answer.BROKEN,
+        check(rows, keys=[]).answer is Verification.BROKEN,
+        check(rows, keys=every).answer is Verification.BROKEN,
+        check(rows, keys=every, mark=MADE.marks[-1]).answer is Verification.BROKEN,
+        check(rows, keys=every, mark=MADE.marks[-1], anchors=ANCHORS).answer is Verification.BROKEN,
     ]
     assert found == [chain, checkpoint, mark, anchors]
 
@@ -221,9 +221,9 @@ def test_with_key_and_key_store_only_others_can_tell() -> None:
     """Who rewrites everything with the signing key and the mark is found by anchors alone."""
     rows = rewritten_with_key()
     mark = Anchor(MADE.id, len(rows), rows[-1].hash.hex())
-    assert check(rows, mark=mark).answer is Answer.INTACT
+    assert check(rows, mark=mark).answer is Verification.INTACT
     report = check(rows, mark=mark, anchors=ANCHORS)
-    assert (report.answer, report.fault) == (Answer.BROKEN, Fault.REWRITTEN)
+    assert (report.answer, report.fault) == (Verification.BROKEN, Damage.REWRITTEN)
 
 
 @pytest.mark.promise("P23")
@@ -233,7 +233,7 @@ def test_an_event_that_was_never_written_is_not_found() -> None:
     def without(bodies: list[Body]) -> list[Body]:
         return bodies[:-1]
 
-    assert check(reforge(MADE, without)).answer is Answer.INTACT
+    assert check(reforge(MADE, without)).answer is Verification.INTACT
 
 
 @pytest.mark.promise("P23", "P16")
@@ -247,9 +247,9 @@ def test_a_clock_that_was_wrong_shows_only_when_it_jumps_back() -> None:
         return [*bodies[:-1], replace(bodies[-1], at="2026-11-22T00:00:00.000Z")]
 
     steady = check(reforge(MADE, shifted, signer=MADE.signer))
-    assert (steady.answer, steady.notes) == (Answer.INTACT, ())
+    assert (steady.answer, steady.notes) == (Verification.INTACT, ())
     jumped = check(reforge(MADE, back, signer=MADE.signer))
-    assert jumped.answer is Answer.INTACT
+    assert jumped.answer is Verification.INTACT
     assert jumped.notes[0].startswith(f"the wall clock went back at record {SIZE}")
 
 
@@ -264,21 +264,21 @@ def one(place: int, **fields: Any) -> Rows:
 @pytest.mark.parametrize(
     ("rows", "fault", "number"),
     [
-        (one(7, seq=8), Fault.MISSING, 8),
-        (one(7, body=MADE.rows[7].body + b" "), Fault.BODY_CHANGED, 8),
-        (one(7, body=MADE.rows[7].body.decode()), Fault.MALFORMED, 8),
-        (one(7, body_hash=MADE.rows[7].body_hash.hex()), Fault.MALFORMED, 8),
-        (one(7, hash=b""), Fault.MALFORMED, 8),
-        (one(7, hash=bytes(32)), Fault.CHAIN, 8),
-        (one(7, columns=("notice", "", "", "")), Fault.COLUMNS, 8),
-        (MADE.rows[1:], Fault.MISSING, 1),
-        ((MADE.rows[0], OTHER.rows[1]), Fault.CHAIN, 2),
+        (one(7, seq=8), Damage.MISSING, 8),
+        (one(7, body=MADE.rows[7].body + b" "), Damage.BODY_CHANGED, 8),
+        (one(7, body=MADE.rows[7].body.decode()), Damage.MALFORMED, 8),
+        (one(7, body_hash=MADE.rows[7].body_hash.hex()), Damage.MALFORMED, 8),
+        (one(7, hash=b""), Damage.MALFORMED, 8),
+        (one(7, hash=bytes(32)), Damage.CHAIN, 8),
+        (one(7, columns=("notice", "", "", "")), Damage.COLUMNS, 8),
+        (MADE.rows[1:], Damage.MISSING, 1),
+        ((MADE.rows[0], OTHER.rows[1]), Damage.CHAIN, 2),
     ],
 )
-def test_the_first_bad_record_is_named(rows: Rows, fault: Fault, number: int) -> None:
+def test_the_first_bad_record_is_named(rows: Rows, fault: Damage, number: int) -> None:
     """The fault has a kind and a place, and everything before it is still vouched for."""
     report = check(rows, mark=None)
-    assert (report.answer, report.fault, report.first_bad) == (Answer.BROKEN, fault, number)
+    assert (report.answer, report.fault, report.first_bad) == (Verification.BROKEN, fault, number)
     assert report.checked == number - 1
 
 
@@ -317,7 +317,7 @@ def place_of(kind: str, nth: int = 0) -> int:
 def test_what_cannot_follow_is_found(rows: Rows, says: str) -> None:
     """A journal that is well signed but tells what cannot have happened is broken."""
     report = check(rows)
-    assert (report.answer, report.fault) == (Answer.BROKEN, Fault.TRANSITION)
+    assert (report.answer, report.fault) == (Verification.BROKEN, Damage.TRANSITION)
     assert says in report.why
 
 
@@ -330,16 +330,16 @@ def test_another_table_can_be_handed_in() -> None:
         return "no" if body.kind == "ended" else ""
 
     report = check(MADE.rows, legal=legal)
-    assert (report.fault, report.why) == (Fault.TRANSITION, "no")
+    assert (report.fault, report.why) == (Damage.TRANSITION, "no")
     assert seen[0] == "opened"
 
 
 @pytest.mark.promise("P16")
 def test_monotonic_time_does_not_run_back() -> None:
     """Within one boot a lower monotonic time is a fault; a new boot may begin anywhere."""
-    assert check(forged(4, mono_ms=5)).fault is Fault.TIME
-    assert check(forged(4, mono_ms=5, boot="another")).answer is Answer.INTACT
-    assert check(forged(4, mono_ms=-5, boot="another")).fault is Fault.TIME
+    assert check(forged(4, mono_ms=5)).fault is Damage.TIME
+    assert check(forged(4, mono_ms=5, boot="another")).answer is Verification.INTACT
+    assert check(forged(4, mono_ms=-5, boot="another")).fault is Damage.TIME
 
 
 @pytest.mark.promise("P23")
@@ -347,7 +347,7 @@ def test_a_checkpoint_that_contradicts_is_found() -> None:
     """A valid signature in the wrong place, an old note put in again: found."""
     first = read_body(MADE.rows[1].body).data
     report = check(forged_note(first))
-    assert (report.answer, report.fault) == (Answer.BROKEN, Fault.CHECKPOINT)
+    assert (report.answer, report.fault) == (Verification.BROKEN, Damage.CHECKPOINT)
 
 
 def forged_note(data: Any) -> Rows:
@@ -363,13 +363,17 @@ def test_a_journal_signed_by_somebody_else_is_broken() -> None:
     """Rewritten under the same id with another key: the pinned key finds it."""
     stranger = Signer(MADE.id, bytes(32))
     report = check(reforge(MADE, data_changed, signer=stranger))
-    assert (report.answer, report.fault, report.first_bad) == (Answer.BROKEN, Fault.CHECKPOINT, 1)
+    assert (report.answer, report.fault, report.first_bad) == (
+        Verification.BROKEN,
+        Damage.CHECKPOINT,
+        1,
+    )
 
 
 # --- silence --------------------------------------------------------------------------------------
 
 
-def served(pauses_s: Sequence[int], *, last: str = HEARTBEAT, reboot: bool = False) -> Report:
+def served(pauses_s: Sequence[int], *, last: str = HEARTBEAT, reboot: bool = False) -> VerifyReport:
     clock, keys = SettableClock(), MemoryKeys()
     with SqliteJournal.in_memory(keys, clock, DANA) as journal:
         journal.checkpoint(HEARTBEAT)
@@ -379,7 +383,7 @@ def served(pauses_s: Sequence[int], *, last: str = HEARTBEAT, reboot: bool = Fal
                 clock.reboot()
             journal.checkpoint(last)
             journal.checkpoint(HEARTBEAT)
-        return verify(stored_rows(journal), keys=[PublicKey.parse(journal.public_key)])
+        return verify(stored_rows(journal), keys=[NoteKey.parse(journal.public_key)])
 
 
 def test_silence_is_reported() -> None:

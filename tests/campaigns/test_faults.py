@@ -15,7 +15,7 @@ import pytest
 from respond.company import HTTP_KINDS, MAIL_KINDS
 from respond.core.fold import As
 from respond.errors import ExitCode
-from respond.testing.crashing import HANDS, LOST, RUNBOOKS, Ran, changed_in, undisturbed
+from respond.testing.crashing import HANDS, LOST, RUNBOOKS, RanChild, changed_in, undisturbed
 from respond.testing.runbook_kit import Stage
 
 SEED = 20261123
@@ -43,7 +43,7 @@ def told_apart(changed: list[str]) -> list[str]:
     return [line for line in changed if not line.startswith(("slack conversation", "email"))]
 
 
-def strike(folder: Path, name: str, fault: str, base: Ran) -> str:
+def strike(folder: Path, name: str, fault: str, base: RanChild) -> str:
     """What is wrong with a run that this fault strikes, or nothing."""
     with Stage(folder, name, routes=True) as stage:
         stage.faults(fault)

@@ -7,7 +7,7 @@ import pytest
 
 from respond.core.events import Kind
 from respond.senders import SENDERS
-from respond.testing.cli_kit import Machine, Ran
+from respond.testing.cli_kit import Machine, RanCommand
 
 CONFIG = """\
 [journal]
@@ -41,7 +41,7 @@ def _configured(home: Machine) -> None:
     home.configure(CONFIG)
 
 
-def connect(home: Machine, tmp_path: Path, name: str, value: str, *more: str) -> Ran:
+def connect(home: Machine, tmp_path: Path, name: str, value: str, *more: str) -> RanCommand:
     file = tmp_path / "credential"
     file.write_text(f"{value}\n")
     return home.run("connect", name, "--from", f"file:{file}", "--json", *more)

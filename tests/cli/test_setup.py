@@ -18,7 +18,7 @@ from respond.checks import credentials, doctor
 from respond.cli import setup
 from respond.core.events import Kind
 from respond.formats.project.project_file import read_project
-from respond.testing.cli_kit import TOML, Machine, Ran, Town
+from respond.testing.cli_kit import TOML, Machine, RanCommand, Town
 from respond.testing.loopback import Loopback, page, says
 from respond.wiring.places import Places
 
@@ -70,7 +70,7 @@ def test_the_first_runbook_can_be_rehearsed(home: Machine, tmp_path: Path) -> No
 # --- connect -------------------------------------------------------------------------------------
 
 
-def connect(home: Machine, tmp_path: Path, name: str, value: str, *more: str) -> Ran:
+def connect(home: Machine, tmp_path: Path, name: str, value: str, *more: str) -> RanCommand:
     file = tmp_path / "credential"
     file.write_text(f"{value}\n")
     return home.run("connect", name, "--from", f"file:{file}", "--json", *more)

@@ -16,7 +16,7 @@ from respond.adapters.secrets.key_stores import FolderKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.adapters.store.read_only import outside_evidence
 from respond.audit.source import verify_file
-from respond.audit.verify import Answer
+from respond.audit.verify import Verification
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.errors import ExitCode
 from respond.testing.settable_clock import SettableClock
@@ -70,7 +70,7 @@ def assert_nothing_was_lost(folder: Path, result: shim.ShimResult) -> None:
     key, mark = outside_evidence(folder / PATH, keys)
     assert key is not None
     report = verify_file(folder / PATH, keys=[key], mark=mark)
-    assert report.answer is Answer.INTACT, report.says
+    assert report.answer is Verification.INTACT, report.says
 
 
 @pytest.fixture(scope="module")

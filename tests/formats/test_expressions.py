@@ -14,8 +14,8 @@ from respond.core.shapes import (
     Duration,
     Integer,
     ListOf,
-    Record,
-    Secret,
+    RecordShape,
+    SecretShape,
     Shape,
     Text,
     Time,
@@ -23,7 +23,7 @@ from respond.core.shapes import (
 from respond.core.values import Late, SecretHandle, Value
 from respond.formats.expression.expressions import ExpressionFault, Expressions, Scope, Wants
 
-USER = Record(
+USER = RecordShape(
     (
         ("mail", Text()),
         ("admin", Boolean()),
@@ -34,9 +34,9 @@ USER = Record(
     optional=frozenset({"phone"}),
 )
 NAMES: dict[str, Shape] = {
-    "inputs": Record(
+    "inputs": RecordShape(
         (
-            ("leaked", Secret()),
+            ("leaked", SecretShape()),
             ("key", Text()),
             ("order", Text()),
             ("since", Time()),
@@ -45,18 +45,20 @@ NAMES: dict[str, Shape] = {
             ("payload", AnyJson()),
         )
     ),
-    "old": Record(
+    "old": RecordShape(
         (
             ("id", Text("customerio.KeyId")),
             ("alive", Boolean()),
             ("uses", Integer()),
-            ("owner", Record((("mail", Text()), ("package", Text())))),
+            ("owner", RecordShape((("mail", Text()), ("package", Text())))),
         )
     ),
-    "people": Record((("users", ListOf(USER)), ("vault", Record((("token", Secret()),))))),
-    "maybe": Record((("count", Integer()), ("data", AnyJson()))),
+    "people": RecordShape(
+        (("users", ListOf(USER)), ("vault", RecordShape((("token", SecretShape()),))))
+    ),
+    "maybe": RecordShape((("count", Integer()), ("data", AnyJson()))),
     "app": Text("okta.AppId"),
-    "type": Record((("int", Integer()),)),
+    "type": RecordShape((("int", Integer()),)),
 }
 SCOPE = Scope(NAMES, skippable=frozenset({"maybe"}))
 LEAKED = SecretHandle("inputs.leaked", hint="cdef")

@@ -23,7 +23,7 @@ from respond.core.runbook import (
     all_steps,
 )
 from respond.core.script import PersonRecord
-from respond.core.shapes import ListOf, Record, ShapeError, Text
+from respond.core.shapes import ListOf, RecordShape, ShapeError, Text
 from respond.core.values import Late, SecretHandle, Value
 from respond.formats.faults import FormatFault, FormatFaults
 from respond.formats.runbook.check import Checked, check
@@ -271,7 +271,7 @@ def test_the_shapes_of_outputs_are_kept() -> None:
     """Step by step, and a list of them for a step that is done for each item."""
     outputs = every_word().outputs
 
-    assert isinstance(outputs["old"], Record)
+    assert isinstance(outputs["old"], RecordShape)
     assert outputs["old"].get("id") == Text("sample_actions.KeyId")
     assert isinstance(outputs["restarted"], ListOf)
 

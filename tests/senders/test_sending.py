@@ -1,6 +1,6 @@
 import pytest
 
-from respond.senders import SENDERS, Secrets, check_secret
+from respond.senders import SENDERS, SenderSecrets, check_secret
 from respond.testing.senders import RETRIES, Retries, payload, secret_for, signed
 from respond.testing.settable_clock import SettableClock
 
@@ -12,7 +12,7 @@ class Receiver:
 
     def __init__(self, sender: str, clock: SettableClock, statuses: list[int]) -> None:
         self._sender = SENDERS[sender]
-        self._secrets = Secrets((secret_for(sender),))
+        self._secrets = SenderSecrets((secret_for(sender),))
         self._clock = clock
         self._statuses = statuses
         self.at_s: list[int] = []

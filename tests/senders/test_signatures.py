@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from respond.senders import (
     SENDERS,
     NotGenuineError,
-    Proof,
-    Secrets,
+    Proven,
+    SenderSecrets,
     check_options,
     check_secret,
     refuses_encoding,
@@ -43,7 +43,7 @@ class Vector:
     headers: dict[str, str]
     now_s: int = 0
     options: dict[str, Any] = field(default_factory=dict)
-    proof: Proof = field(default_factory=lambda: Proof("", None, weak=False))
+    proof: Proven = field(default_factory=lambda: Proven("", None, weak=False))
 
 
 VECTORS = [
@@ -62,7 +62,7 @@ VECTORS = [
             ),
         },
         now_s=1531420618,
-        proof=Proof("", 1531420618, weak=False),
+        proof=Proven("", 1531420618, weak=False),
     ),
     Vector(
         "github",
@@ -74,7 +74,7 @@ VECTORS = [
             ),
             "x-github-delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958",
         },
-        proof=Proof("72d3162e-cc78-11e3-81ab-4c9367dc0958", None, weak=False),
+        proof=Proven("72d3162e-cc78-11e3-81ab-4c9367dc0958", None, weak=False),
     ),
     Vector(
         "gitguardian",
@@ -86,7 +86,7 @@ VECTORS = [
                 "sha256=172fe3d694b734aa53dc892fd3b8d62163fc240064de570ba006900bb54a0fc2"
             ),
         },
-        proof=Proof("", 0, weak=False),
+        proof=Proven("", 0, weak=False),
     ),
     Vector(
         "standard-webhooks",
@@ -98,7 +98,7 @@ VECTORS = [
             "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
         },
         now_s=1614265330,
-        proof=Proof("msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, weak=False),
+        proof=Proven("msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, weak=False),
     ),
     Vector(
         "incidentio",
@@ -110,7 +110,7 @@ VECTORS = [
             "svix-signature": "v2,no v1a,no v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
         },
         now_s=1614265330,
-        proof=Proof("msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, weak=False),
+        proof=Proven("msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, weak=False),
     ),
     Vector(
         "grafana",
@@ -134,7 +134,7 @@ VECTORS = [
         },
         now_s=1700000000,
         options=GRAFANA_TIMED,
-        proof=Proof("", 1700000000, weak=False),
+        proof=Proven("", 1700000000, weak=False),
     ),
     *(
         Vector(
@@ -148,7 +148,7 @@ VECTORS = [
                 ),
                 "x-webhook-id": "d-1",
             },
-            proof=Proof("d-1", None, weak=False),
+            proof=Proven("d-1", None, weak=False),
         )
         for secret in ("old-signing-secret", "new-signing-secret")
     ),
@@ -164,9 +164,9 @@ def made(name: str, *secrets: str, body: bytes = BODY, **more: Any) -> Raw:
     return raw(signed(name, secrets or (secret_for(name),), body, now_s=NOW_S, **more))
 
 
-def verify(name: str, headers: Raw, *secrets: str, body: bytes = BODY, **more: Any) -> Proof:
+def verify(name: str, headers: Raw, *secrets: str, body: bytes = BODY, **more: Any) -> Proven:
     return SENDERS[name].verify(
-        Secrets(secrets or (secret_for(name),)),
+        SenderSecrets(secrets or (secret_for(name),)),
         more.get("options", {}),
         headers,
         body,
@@ -204,9 +204,11 @@ def test_each_vector_verifies_and_says_what_it_proves(vector: Vector) -> None:
     """The bytes that senders publish are genuine to us, and not one byte later."""
     headers = raw(list(vector.headers.items()))
 
-    def found(body: bytes) -> Proof:
+    def found(body: bytes) -> Proven:
         sender = SENDERS[vector.sender]
-        return sender.verify(Secrets((vector.secret,)), vector.options, headers, body, vector.now_s)
+        return sender.verify(
+            SenderSecrets((vector.secret,)), vector.options, headers, body, vector.now_s
+        )
 
     assert found(vector.body) == vector.proof
     with pytest.raises(NotGenuineError):
@@ -397,7 +399,7 @@ def test_an_empty_secret_verifies_nothing(name: str) -> None:
     assert refused(name, headers, "", "")
     assert SENDERS[name].scheme.trouble(empty) != ""
     with pytest.raises(NotGenuineError):
-        SENDERS[name].verify(Secrets(()), {}, headers, BODY, NOW_S)
+        SENDERS[name].verify(SenderSecrets(()), {}, headers, BODY, NOW_S)
 
 
 @pytest.mark.promise("P17")
@@ -467,7 +469,7 @@ def test_secrets_that_are_none_are_refused_by_name() -> None:
     assert "Base64" in check_secret(SENDERS["incidentio"], "whsec_" + "\u00e9" * 40)
     assert "shorter" in check_secret(SENDERS["incidentio"], "whsec_QUJD")
     assert "ASCII" in check_secret(SENDERS["generic"], "a token with spaces in it")
-    assert "secret" not in repr(Secrets(("a secret",)))
+    assert "secret" not in repr(SenderSecrets(("a secret",)))
 
 
 def test_options_that_are_read_are_checked() -> None:

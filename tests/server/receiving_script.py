@@ -18,7 +18,7 @@ from respond.adapters.clock import SystemClock
 from respond.adapters.log import make_logger
 from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.store.inbox_sqlite import SqliteInbox
-from respond.senders import SENDERS, Secrets
+from respond.senders import SENDERS, SenderSecrets
 from respond.server.metrics import Metrics
 from respond.server.receiving import Receiver, Source
 
@@ -27,7 +27,7 @@ def main(folder: Path, secret: str) -> None:
     """Serve until killed."""
     clock = SystemClock()
     receiver = Receiver(
-        {"pd": Source(SENDERS["pagerduty"], lambda: Secrets((secret,)))},
+        {"pd": Source(SENDERS["pagerduty"], lambda: SenderSecrets((secret,)))},
         SqliteInbox.open(folder / "state" / "inbox.db", clock=clock),
         clock=clock,
         log=make_logger(Redactor(), clock, sys.stderr),

@@ -35,7 +35,7 @@ from respond.engine.telling import tell
 from respond.errors import ExitCode, NotReadyError
 from respond.people.answers import Entry, asked_now
 from respond.ports import Intent, Journal
-from respond.senders import SENDERS, Secrets
+from respond.senders import SENDERS, SenderSecrets
 from respond.senders.button_clicks import Workspace
 from respond.server.board import Board
 from respond.server.clicks import Clicks, waiting_run
@@ -169,7 +169,7 @@ class Chatting:
         inbox = SqliteInbox.open(self.folder / "inbox.db", clock=self.stage.clock)
         log = self.log()
         receiver = Receiver(
-            {"chat": Source(SENDERS["slack"], lambda: Secrets((secret_for("slack"),)))},
+            {"chat": Source(SENDERS["slack"], lambda: SenderSecrets((secret_for("slack"),)))},
             inbox,
             clock=self.stage.clock,
             log=log,

@@ -30,9 +30,9 @@ from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.errors import InboxUnusableError, NotReadyError
 from respond.ports import Became
-from respond.senders import SENDERS, Secrets, UnusableError
+from respond.senders import SENDERS, SenderSecrets, UnusableError
 from respond.server.metrics import Metrics
-from respond.server.receiving import Limits, OnClick, Receiver, Source
+from respond.server.receiving import OnClick, Receiver, ReceivingLimits, Source
 from respond.testing.senders import RETRIES, Retries, payload, secret_for, signed
 from respond.testing.settable_clock import SettableClock
 
@@ -42,7 +42,7 @@ MIB = 1 << 20
 
 
 def source(name: str, **more: Any) -> Source:
-    return Source(SENDERS[name], lambda: Secrets((secret_for(name),)), **more)
+    return Source(SENDERS[name], lambda: SenderSecrets((secret_for(name),)), **more)
 
 
 class Hooks:
@@ -53,7 +53,7 @@ class Hooks:
         folder: Path,
         sources: Mapping[str, Source] | None = None,
         *,
-        limits: Limits | None = None,
+        limits: ReceivingLimits | None = None,
         on_click: OnClick | None = None,
     ) -> None:
         self.clock = SettableClock()
@@ -324,7 +324,7 @@ def test_what_is_beyond_the_limit_is_not_held(hooks: Open) -> None:
 @pytest.mark.promise("P18")
 def test_all_bodies_together_have_a_limit(hooks: Open) -> None:
     """When it is reached others come again later; what was held is given back."""
-    stage = hooks(limits=Limits(held_bytes_max=100_000, requests_max=1))
+    stage = hooks(limits=ReceivingLimits(held_bytes_max=100_000, requests_max=1))
     assert stage.client.post("pagerduty", content=b"x" * 100_001).status_code == 503
     for _ in range(3):
         assert stage.client.post("pagerduty", content=b"x" * 100_000).status_code == 401
@@ -350,7 +350,7 @@ HEAD = b"POST /hooks/%b HTTP/1.1\r\nHost: x\r\n%bContent-Length: %d\r\n\r\n"
 @pytest.mark.parametrize("name", [b"pagerduty", b"nobody"])
 def test_a_body_that_does_not_come_is_not_waited_for(hooks: Open, name: bytes) -> None:
     """A length that is a lie, or a byte now and then: 408, and the connection is closed."""
-    stage = hooks(limits=Limits(read_s=0.2))
+    stage = hooks(limits=ReceivingLimits(read_s=0.2))
     said = heard(raw(stage, HEAD % (name, b"", 500) + b"half"))
     assert said.startswith(b"HTTP/1.1 408" if name == b"pagerduty" else b"HTTP/1.1 404")
     assert b"connection: close" in said.lower()
@@ -359,7 +359,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(hooks: Open, name: bytes) -
 @pytest.mark.promise("P17", "P18")
 def test_a_length_that_is_too_short_cuts_the_body_and_its_proof(hooks: Open) -> None:
     """What is beyond the length is another request, and none of ours."""
-    stage = hooks(limits=Limits(read_s=0.2))
+    stage = hooks(limits=ReceivingLimits(read_s=0.2))
     body = payload("pagerduty")
     lines = "".join(f"{k}: {v}\r\n" for k, v in stage.headers("pagerduty", body)).encode()
     said = heard(raw(stage, HEAD % (b"pagerduty", lines, len(body) - 1) + body + b"\r\n\r\n"))
@@ -375,7 +375,7 @@ def test_a_length_that_is_too_short_cuts_the_body_and_its_proof(hooks: Open) -> 
 @pytest.mark.promise("P17", "P18")
 def test_who_hangs_up_leaves_nothing_behind(hooks: Open) -> None:
     """Half a body is not kept, not said to be anything, and holds no place."""
-    stage = hooks(limits=Limits(requests_max=1))
+    stage = hooks(limits=ReceivingLimits(requests_max=1))
     raw(stage, HEAD % (b"pagerduty", b"", 500) + b"half").close()
     body = payload("pagerduty")
     wait_until(lambda: stage.send("pagerduty", body).status_code == 202)
@@ -447,7 +447,7 @@ def test_an_empty_or_short_secret_keeps_the_server_from_starting(tmp_path: Path)
             pytest.raises(NotReadyError, match="secret of the source pd") as caught,
         ):
             Receiver(
-                {"pd": Source(SENDERS["pagerduty"], lambda: Secrets(values))},  # noqa: B023 (called before the loop goes on)
+                {"pd": Source(SENDERS["pagerduty"], lambda: SenderSecrets(values))},  # noqa: B023 (called before the loop goes on)
                 inbox,
                 clock=clock,
                 log=make_logger(Redactor(), clock, io.StringIO()),
@@ -464,9 +464,9 @@ def test_secrets_are_rotated_without_a_restart(hooks: Open) -> None:
     active = [old]
     asked = []
 
-    def secrets() -> Secrets:
+    def secrets() -> SenderSecrets:
         asked.append(1)
-        return Secrets(tuple(active))
+        return SenderSecrets(tuple(active))
 
     stage = hooks({"pd": Source(SENDERS["pagerduty"], secrets)})
     statuses = []
@@ -491,11 +491,11 @@ def test_a_secret_that_cannot_be_read_is_our_trouble(hooks: Open) -> None:
     locked: list[NotReadyError] = []
     asked = []
 
-    def secrets() -> Secrets:
+    def secrets() -> SenderSecrets:
         asked.append(1)
         if locked:
             raise locked[0]
-        return Secrets((secret_for("pagerduty"),))
+        return SenderSecrets((secret_for("pagerduty"),))
 
     stage = hooks({"pagerduty": Source(SENDERS["pagerduty"], secrets)})
     locked.append(NotReadyError("the keyring is locked"))
@@ -563,7 +563,7 @@ def test_who_sends_too_much_is_told_to_come_again(hooks: Open) -> None:
 @pytest.mark.promise("P17", "P18")
 def test_a_full_queue_is_503_until_somebody_works_it(hooks: Open) -> None:
     """What waits is bounded; Alertmanager sends again."""
-    stage = hooks(limits=Limits(queue_max=2))
+    stage = hooks(limits=ReceivingLimits(queue_max=2))
     for number in range(2):
         body = payload("alertmanager", thing=f"{number}")
         assert stage.send("alertmanager", body).status_code == 202

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from respond.core.script import Effect
-from respond.core.shapes import Record, shape_of
+from respond.core.shapes import RecordShape, shape_of
 from respond.systems import NAMES, load, specs, vendors
 
 VERBS = re.compile(r"[a-z]+\.[a-z]+(_[a-z]+)*")
@@ -22,7 +22,7 @@ def test_every_action_has_a_name_a_sentence_and_a_source() -> None:
 def test_what_goes_in_and_comes_out_can_be_checked() -> None:
     """Every argument and every output has one of the declared shapes."""
     for cls in load().values():
-        assert isinstance(shape_of(cls), Record)
+        assert isinstance(shape_of(cls), RecordShape)
         shape_of(cls.spec.output)  # type: ignore[attr-defined]
 
 

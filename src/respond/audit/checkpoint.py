@@ -31,7 +31,7 @@ __all__ = [
     "REASON_MAX",
     "SEED_BYTES",
     "NoteError",
-    "PublicKey",
+    "NoteKey",
     "SignedNote",
     "Signer",
     "open_note",
@@ -65,7 +65,7 @@ class SignedNote:
 
 
 @dataclass(frozen=True, slots=True)
-class PublicKey:
+class NoteKey:
     """The key that checks a journal's checkpoints; its text form is pinned with the runbooks.
 
     Attributes:
@@ -86,7 +86,7 @@ class PublicKey:
         return f"{self.name}+{self.id.hex()}+{_b64(_ED25519 + self.raw)}"
 
     @classmethod
-    def parse(cls, text: str) -> PublicKey:
+    def parse(cls, text: str) -> NoteKey:
         """Read ``<journal id>+<key id in hex>+<base64 of 0x01 and the key>``.
 
         Raises:
@@ -109,14 +109,14 @@ class Signer:
     def __init__(self, journal: str, seed: bytes) -> None:
         self._journal = journal
         self._seed = seed
-        self._public: PublicKey | None = None
+        self._public: NoteKey | None = None
         self._private: Ed25519PrivateKey | None = None
 
     @property
-    def public(self) -> PublicKey:
+    def public(self) -> NoteKey:
         if self._public is None:
             raw = self._key().public_key().public_bytes_raw()
-            self._public = PublicKey(self._journal, raw)
+            self._public = NoteKey(self._journal, raw)
         return self._public
 
     def sign(self, *, size: int, head: str, at: str, reason: str) -> str:
@@ -141,7 +141,7 @@ class Signer:
         return self._private
 
 
-def open_note(note: str, key: PublicKey) -> SignedNote:
+def open_note(note: str, key: NoteKey) -> SignedNote:
     """Check the signature, then read the text.
 
     Further lines, of witnesses, may follow ours; they are not looked at.
@@ -162,7 +162,7 @@ def open_note(note: str, key: PublicKey) -> SignedNote:
     return _claim(text, note)
 
 
-def _parts(note: str, key: PublicKey) -> tuple[str, bytes]:
+def _parts(note: str, key: NoteKey) -> tuple[str, bytes]:
     """The signed text, and the key's own signature, which is the first line after the gap."""
     text, gap, signatures = note.partition("\n\n")
     line, end, _ = signatures.partition("\n")

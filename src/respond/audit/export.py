@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from respond.audit.body import read_body
 from respond.audit.canonical import BODY_BYTES_MAX, NotCanonicalError, decode, encode
-from respond.audit.verify import SourceError, Stored
+from respond.audit.verify import SourceError, StoredRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,7 +30,7 @@ _LINE_BYTES_MAX = 2 * BODY_BYTES_MAX + 4096
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
-def write_export(rows: Iterable[Stored], out: BinaryIO) -> int:
+def write_export(rows: Iterable[StoredRow], out: BinaryIO) -> int:
     """Write rows as an export, and say how many there were.
 
     It copies what is stored and judges nothing; ``verify`` does that.
@@ -65,7 +65,7 @@ def write_export(rows: Iterable[Stored], out: BinaryIO) -> int:
     return size
 
 
-def read_export(source: BinaryIO) -> Iterator[Stored]:
+def read_export(source: BinaryIO) -> Iterator[StoredRow]:
     """The rows of an export.
 
     Raises:
@@ -83,7 +83,7 @@ def read_export(source: BinaryIO) -> Iterator[Stored]:
             break
         if not (_HASH.fullmatch(found["body_hash"]) and _HASH.fullmatch(found["hash"])):
             raise SourceError("a hash is not 64 hex digits")
-        yield Stored(
+        yield StoredRow(
             seq=found["seq"],
             body=found["body"].encode("utf-8"),
             body_hash=bytes.fromhex(found["body_hash"]),

@@ -16,7 +16,7 @@ from respond.audit.canonical import encode
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from respond.audit.verify import Stored
+    from respond.audit.verify import StoredRow
 
 __all__ = ["Occurrence", "keyed_digest", "prove"]
 
@@ -47,7 +47,7 @@ def keyed_digest(key: bytes, value: str) -> str:
     return hmac.digest(key, b"text\0" + value.encode("utf-8"), "sha256").hex()
 
 
-def prove(rows: Iterable[Stored], value: str, digest_key: bytes) -> Iterator[Occurrence]:
+def prove(rows: Iterable[StoredRow], value: str, digest_key: bytes) -> Iterator[Occurrence]:
     """Every place in these records where the value occurs.
 
     It proves as much as the records do: check them with ``verify`` first.

@@ -11,14 +11,14 @@ from respond.audit.body import read_body
 from respond.audit.canonical import NotCanonicalError
 from respond.audit.export import read_export
 from respond.audit.record_schema import APPLICATION_ID, SCHEMA_VERSION, schema_faults
-from respond.audit.verify import Report, SourceError, Stored, verify
+from respond.audit.verify import SourceError, StoredRow, VerifyReport, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from respond.audit.checkpoint import PublicKey
-    from respond.audit.verify import Anchor, Legal, Policy
+    from respond.audit.checkpoint import NoteKey
+    from respond.audit.verify import Anchor, AnchorPolicy, Legal
 
 __all__ = ["journal_id", "open_rows", "verify_file"]
 
@@ -26,7 +26,7 @@ _ROWS = "SELECT seq, body, body_hash, hash, kind, run, step, at FROM journal ORD
 
 
 @contextmanager
-def open_rows(path: Path) -> Iterator[Iterator[Stored]]:
+def open_rows(path: Path) -> Iterator[Iterator[StoredRow]]:
     """The rows of a journal file or an export, one at a time.
 
     Raises:
@@ -51,12 +51,12 @@ def open_rows(path: Path) -> Iterator[Iterator[Stored]]:
 def verify_file(
     path: Path,
     *,
-    keys: Sequence[PublicKey],
+    keys: Sequence[NoteKey],
     mark: Anchor | None = None,
     anchors: Sequence[Anchor] = (),
-    policy: Policy | None = None,
+    policy: AnchorPolicy | None = None,
     legal: Legal | None = None,
-) -> Report:
+) -> VerifyReport:
     """``verify`` for a journal file or an export."""
     rows = _rows_of(path)
     return verify(rows, keys=keys, mark=mark, anchors=anchors, policy=policy, legal=legal)
@@ -77,7 +77,7 @@ def journal_id(path: Path) -> str:
     raise SourceError("it has no records")
 
 
-def _rows_of(path: Path) -> Iterator[Stored]:
+def _rows_of(path: Path) -> Iterator[StoredRow]:
     """The rows, with every error already a ``SourceError`` for ``verify`` to judge."""
     with open_rows(path) as rows:
         yield from rows
@@ -114,7 +114,7 @@ def _has_content(path: Path) -> bool:
         return False
 
 
-def _table_rows(db: sqlite3.Connection) -> Iterator[Stored]:
+def _table_rows(db: sqlite3.Connection) -> Iterator[StoredRow]:
     db.text_factory = _text
     try:
         (application,) = db.execute("PRAGMA application_id").fetchone()
@@ -125,7 +125,7 @@ def _table_rows(db: sqlite3.Connection) -> Iterator[Stored]:
         if fault:
             raise SourceError(f"its tables were changed: {fault}")
         for seq, body, body_hash, digest, *columns in db.execute(_ROWS):
-            yield Stored(seq, body, body_hash, digest, tuple(columns))
+            yield StoredRow(seq, body, body_hash, digest, tuple(columns))
         # An index that hides rows would show an engine less than was checked here.
         (found,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     except (sqlite3.Error, UnicodeDecodeError) as error:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 from respond.audit.body import Body, UnknownVersionError, read_body
 from respond.audit.canonical import NotCanonicalError
 from respond.audit.chain import GENESIS, HASH_BYTES, body_hash, is_journal_id, link
-from respond.audit.checkpoint import NoteError, PublicKey, SignedNote, open_note
+from respond.audit.checkpoint import NoteError, NoteKey, SignedNote, open_note
 from respond.audit.transitions import Transitions
 
 __all__ = [
@@ -25,12 +25,12 @@ __all__ = [
     "SERVER_STOPPED",
     "Anchor",
     "AnchorError",
-    "Answer",
-    "Fault",
-    "Policy",
-    "Report",
+    "AnchorPolicy",
+    "Damage",
     "SourceError",
-    "Stored",
+    "StoredRow",
+    "Verification",
+    "VerifyReport",
     "verify",
 ]
 
@@ -49,7 +49,7 @@ _ANCHOR = re.compile(
 _NOTES_MAX = 20
 
 
-class Answer(Enum):
+class Verification(Enum):
     """The four answers; the values are the exit statuses."""
 
     INTACT = 0
@@ -58,7 +58,7 @@ class Answer(Enum):
     CANNOT_BE_CHECKED = 10
 
 
-class Fault(Enum):
+class Damage(Enum):
     """What is wrong with the first bad record, or with the journal as a whole."""
 
     MISSING = "a record is missing, or stands in the wrong place"
@@ -83,7 +83,7 @@ class SourceError(Exception):
     """The rows cannot be read on from here."""
 
 
-class Stored(NamedTuple):
+class StoredRow(NamedTuple):
     """A row as stored. Nothing is known of its types; ``columns`` is None where there are none.
 
     ``columns`` are kind, run, step and at.
@@ -122,7 +122,7 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class AnchorPolicy:
     """From when on an intact journal counts as not anchored enough.
 
     Attributes:
@@ -140,7 +140,7 @@ Legal: TypeAlias = Callable[[Body], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class VerifyReport:
     """What was found. Numbers of records count from 1; ``seq`` counts from 0.
 
     Attributes:
@@ -153,7 +153,7 @@ class Report:
         notes: What is no fault and should be read: clock jumps, silence, what was not checked.
     """
 
-    answer: Answer
+    answer: Verification
     journal: str = ""
     checked: int = 0
     signed: int = 0
@@ -162,7 +162,7 @@ class Report:
     anchors_given: int = 0
     mark: str = "not given"
     first_bad: int | None = None
-    fault: Fault | None = None
+    fault: Damage | None = None
     why: str = ""
     notes: tuple[str, ...] = ()
 
@@ -174,15 +174,15 @@ class Report:
     def says(self) -> str:
         """One line on how far the journal can be trusted."""
         match self.answer:
-            case Answer.INTACT:
+            case Verification.INTACT:
                 return f"intact: {self._reach()}"
-            case Answer.UNANCHORED:
+            case Verification.UNANCHORED:
                 return f"intact but unanchored beyond policy ({self.why}): {self._reach()}"
-            case Answer.BROKEN:
+            case Verification.BROKEN:
                 where = f"record {self.first_bad}: " if self.first_bad else ""
                 before = f"before it: {self._reach()}" if self.checked else "nothing is vouched for"
                 return f"broken: {where}{self.why}; {before}"
-            case Answer.CANNOT_BE_CHECKED:
+            case Verification.CANNOT_BE_CHECKED:
                 return f"cannot be checked: {self.why}"
 
     def _reach(self) -> str:
@@ -202,14 +202,14 @@ class Report:
 
 
 def verify(
-    rows: Iterable[Stored],
+    rows: Iterable[StoredRow],
     *,
-    keys: Sequence[PublicKey],
+    keys: Sequence[NoteKey],
     mark: Anchor | None = None,
     anchors: Sequence[Anchor] = (),
-    policy: Policy | None = None,
+    policy: AnchorPolicy | None = None,
     legal: Legal | None = None,
-) -> Report:
+) -> VerifyReport:
     """Check rows from the opening record on.
 
     Args:
@@ -226,28 +226,32 @@ def verify(
             check.take(row)
         check.end()
     except _BrokenError as broken:
-        return check.report(Answer.BROKEN, fault=broken.fault, why=broken.why, bad=broken.number)
+        return check.report(
+            Verification.BROKEN, fault=broken.fault, why=broken.why, bad=broken.number
+        )
     except SourceError as error:
         if not check.size:
-            return check.report(Answer.CANNOT_BE_CHECKED, why=str(error))
-        return check.report(Answer.BROKEN, fault=Fault.FILE, why=str(error), bad=check.size + 1)
+            return check.report(Verification.CANNOT_BE_CHECKED, why=str(error))
+        return check.report(
+            Verification.BROKEN, fault=Damage.FILE, why=str(error), bad=check.size + 1
+        )
     except UnknownVersionError as error:
-        return check.report(Answer.CANNOT_BE_CHECKED, why=str(error))
+        return check.report(Verification.CANNOT_BE_CHECKED, why=str(error))
     if not check.size:
-        return check.report(Answer.CANNOT_BE_CHECKED, why="it has no records")
+        return check.report(Verification.CANNOT_BE_CHECKED, why="it has no records")
     if check.key is None:
         return check.report(
-            Answer.CANNOT_BE_CHECKED,
+            Verification.CANNOT_BE_CHECKED,
             why=f"no public key of {check.journal} was given, so no checkpoint can be checked",
         )
-    loose = check.unanchored(policy or Policy())
+    loose = check.unanchored(policy or AnchorPolicy())
     if loose:
-        return check.report(Answer.UNANCHORED, why=loose)
-    return check.report(Answer.INTACT)
+        return check.report(Verification.UNANCHORED, why=loose)
+    return check.report(Verification.INTACT)
 
 
 class _BrokenError(Exception):
-    def __init__(self, fault: Fault, number: int | None, why: str = "") -> None:
+    def __init__(self, fault: Damage, number: int | None, why: str = "") -> None:
         super().__init__(fault.value)
         self.fault = fault
         self.number = number
@@ -258,12 +262,12 @@ class _BrokenError(Exception):
 class _Check:
     """The state of a check: everything that the records so far have shown."""
 
-    keys: Sequence[PublicKey]
+    keys: Sequence[NoteKey]
     mark: Anchor | None
     anchors: Sequence[Anchor]
     legal: Legal
     journal: str = ""
-    key: PublicKey | None = None
+    key: NoteKey | None = None
     size: int = 0
     head: bytes = GENESIS
     signed: int = 0
@@ -276,31 +280,31 @@ class _Check:
     heartbeat: tuple[int, Body] | None = None
     notes: list[str] = field(default_factory=list)
 
-    def take(self, row: Stored) -> None:
+    def take(self, row: StoredRow) -> None:
         """Check the next row. The order of the checks decides which fault is named."""
         number = self.size + 1
         if type(row.seq) is not int or row.seq != self.size:
-            raise _BrokenError(Fault.MISSING, number)
+            raise _BrokenError(Damage.MISSING, number)
         _check_types(row, number)
         if body_hash(row.body) != row.body_hash:
-            raise _BrokenError(Fault.BODY_CHANGED, number)
+            raise _BrokenError(Damage.BODY_CHANGED, number)
         if self.size == 0:
             self._begin(_read(row, number))
         if link(self.journal, self.size, self.head, row.body_hash) != row.hash:
-            raise _BrokenError(Fault.CHAIN, number)
+            raise _BrokenError(Damage.CHAIN, number)
         body = _read(row, number)
         if body.journal != self.journal:
-            raise _BrokenError(Fault.OTHER_JOURNAL, number)
+            raise _BrokenError(Damage.OTHER_JOURNAL, number)
         if body.seq != self.size:
-            raise _BrokenError(Fault.MISSING, number)
+            raise _BrokenError(Damage.MISSING, number)
         if row.columns not in (None, (body.kind, body.run, body.step, body.at)):
-            raise _BrokenError(Fault.COLUMNS, number)
+            raise _BrokenError(Damage.COLUMNS, number)
         self._time(body, number)
         if body.kind == "checkpoint":
             self._checkpoint(body, number)
         reason = self.legal(body)
         if reason:
-            raise _BrokenError(Fault.TRANSITION, number, reason)
+            raise _BrokenError(Damage.TRANSITION, number, reason)
         self.head = row.hash
         self.size = number
         self._points()
@@ -310,12 +314,12 @@ class _Check:
         beyond = [p.size for p in (*self._marks(), *self.anchors) if p.size > self.size]
         if beyond:
             raise _BrokenError(
-                Fault.CUT,
+                Damage.CUT,
                 self.size + 1,
                 f"there were {max(beyond)} records, and {self.size} are left",
             )
 
-    def unanchored(self, policy: Policy) -> str:
+    def unanchored(self, policy: AnchorPolicy) -> str:
         """Why this is not enough by the policy, or an empty text."""
         loose = self.size - max(self.signed, self.outside)
         if not self.signed:
@@ -327,10 +331,15 @@ class _Check:
         return ""
 
     def report(
-        self, answer: Answer, *, fault: Fault | None = None, why: str = "", bad: int | None = None
-    ) -> Report:
+        self,
+        answer: Verification,
+        *,
+        fault: Damage | None = None,
+        why: str = "",
+        bad: int | None = None,
+    ) -> VerifyReport:
         vouched = self.size if bad is None else min(self.size, bad - 1)
-        return Report(
+        return VerifyReport(
             answer=answer,
             journal=self.journal,
             checked=vouched,
@@ -347,13 +356,13 @@ class _Check:
 
     def _begin(self, body: Body) -> None:
         if not is_journal_id(body.journal):
-            raise _BrokenError(Fault.MALFORMED, 1, "the journal id is malformed")
+            raise _BrokenError(Damage.MALFORMED, 1, "the journal id is malformed")
         self.journal = body.journal
         self.key = next((key for key in self.keys if key.name == self.journal), None)
         for point in (*self._marks(), *self.anchors):
             if point.journal != self.journal:
                 raise _BrokenError(
-                    Fault.OTHER_JOURNAL, 1, f"{point.journal} is expected; this is {self.journal}"
+                    Damage.OTHER_JOURNAL, 1, f"{point.journal} is expected; this is {self.journal}"
                 )
             self.points.setdefault(point.size, []).append(point)
 
@@ -369,7 +378,7 @@ class _Check:
 
     def _time(self, body: Body, number: int) -> None:
         if body.mono_ms < self.monos.get(body.boot, 0):
-            raise _BrokenError(Fault.TIME, number)
+            raise _BrokenError(Damage.TIME, number)
         self.monos[body.boot] = body.mono_ms
         if body.at < self.last_at:
             jump = f"{self.last_at[:24]} to {body.at[:24]}"
@@ -385,10 +394,10 @@ class _Check:
             note = open_note(str(body.data.get("note")), self.key)
         except NoteError as error:
             why = f"the checkpoint in record {number}: {error}"
-            raise _BrokenError(Fault.CHECKPOINT, bad, why) from error
+            raise _BrokenError(Damage.CHECKPOINT, bad, why) from error
         if (note.journal, note.size, note.hash) != (self.journal, self.size, self.head.hex()):
             why = f"the checkpoint in record {number} contradicts the records before it"
-            raise _BrokenError(Fault.CHECKPOINT, bad, why)
+            raise _BrokenError(Damage.CHECKPOINT, bad, why)
         self.signed = note.size
         self._silence(note, body, number)
 
@@ -410,9 +419,9 @@ class _Check:
         for point in found:
             if not self.head.hex().startswith(point.start):
                 raise _BrokenError(
-                    Fault.REWRITTEN,
+                    Damage.REWRITTEN,
                     self.outside + 1,
-                    f"{Fault.REWRITTEN.value}: at {self.size} the head was {point.start[:32]}",
+                    f"{Damage.REWRITTEN.value}: at {self.size} the head was {point.start[:32]}",
                 )
         for point in found:
             self.outside = self.size
@@ -427,21 +436,23 @@ class _Check:
         return "matches" if self.mark_matches else "not reached"
 
 
-def _read(row: Stored, number: int) -> Body:
+def _read(row: StoredRow, number: int) -> Body:
     try:
         return read_body(row.body)
     except UnknownVersionError:
         raise
     except NotCanonicalError as error:
-        raise _BrokenError(Fault.MALFORMED, number, f"{Fault.MALFORMED.value}: {error}") from error
+        raise _BrokenError(
+            Damage.MALFORMED, number, f"{Damage.MALFORMED.value}: {error}"
+        ) from error
 
 
-def _check_types(row: Stored, number: int) -> None:
+def _check_types(row: StoredRow, number: int) -> None:
     for value in (row.body, row.body_hash, row.hash):
         if type(value) is not bytes:
-            raise _BrokenError(Fault.MALFORMED, number, "a column has the wrong type")
+            raise _BrokenError(Damage.MALFORMED, number, "a column has the wrong type")
     if len(row.body_hash) != HASH_BYTES or len(row.hash) != HASH_BYTES:
-        raise _BrokenError(Fault.MALFORMED, number, "a hash has the wrong length")
+        raise _BrokenError(Damage.MALFORMED, number, "a hash has the wrong length")
 
 
 def _span(first: int, last: int) -> str:

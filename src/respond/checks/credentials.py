@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from respond.core.script import Call, Reply
 from respond.errors import NotReadyError, RefusedBySystemError, StepFailedError
 from respond.systems import vendor
-from respond.systems.vendor import CarriedBy, CredentialRefusedError, Probed, Verdict
+from respond.systems.vendor import CarriedBy, CredentialRefusedError, CredentialVerdict, Probed
 
 if TYPE_CHECKING:
     from respond.adapters.http.request import Endpoint
@@ -162,14 +162,14 @@ def probe(opened: _Open, part: str = "") -> Probed:
     """
     known = vendor(opened.config.system).probes.get(part, _NO_PROBE)
     if isinstance(known, str):
-        return Probed(Verdict.UNTRIED, says=known)
+        return Probed(CredentialVerdict.UNTRIED, says=known)
     try:
         return known(opened)
     except CredentialRefusedError as error:
-        return Probed(Verdict.REFUSED, says=str(error), do=error.do)
+        return Probed(CredentialVerdict.REFUSED, says=str(error), do=error.do)
     except StepFailedError as error:
         refused = isinstance(error, RefusedBySystemError) and error.code == _UNAUTHORIZED
-        verdict = Verdict.REFUSED if refused else Verdict.UNCLEAR
+        verdict = CredentialVerdict.REFUSED if refused else CredentialVerdict.UNCLEAR
         return Probed(verdict, says=error.sentence, do=error.do)
 
 

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any, Final
 from respond.adapters.http.http_faults import http_date
 from respond.adapters.secrets.credential_store import CredentialStore
 from respond.adapters.secrets.key_stores import MemoryKeys
-from respond.adapters.store.read_only import Known, known_of
+from respond.adapters.store.read_only import KnownOfJournal, known_of
 from respond.adapters.store.sqlite_file import file_system_of
 from respond.audit.body import read_body
 from respond.audit.canonical import NotCanonicalError
-from respond.audit.checkpoint import NoteError, PublicKey
+from respond.audit.checkpoint import NoteError, NoteKey
 from respond.audit.source import open_rows
-from respond.audit.verify import Answer, SourceError, Stored, verify
+from respond.audit.verify import SourceError, StoredRow, Verification, verify
 from respond.checks.credentials import Line, open_line, probe, sign_on_line
 from respond.checks.rights import PINNED, actions_of, missing_rights, sinks_in
 from respond.company.rehearsal import recall
@@ -38,7 +38,7 @@ from respond.intake.hooks import hook_faults
 from respond.people.readiness import gaps, unusable_keys
 from respond.senders import SENDERS, check_secret
 from respond.systems import discovery_of, needs_connection, vendor
-from respond.systems.vendor import Probed, Verdict
+from respond.systems.vendor import CredentialVerdict, Probed
 from respond.wiring.session import (
     accepted_table,
     credential_store,
@@ -109,7 +109,7 @@ class _JournalRead:
     ended_well_s: float = 0.0
     is_whole: bool = True
 
-    def rows(self, path: Path) -> Iterator[Stored]:
+    def rows(self, path: Path) -> Iterator[StoredRow]:
         """The rows, for somebody to judge; may raise ``SourceError``."""
         try:
             with open_rows(path) as rows:
@@ -279,14 +279,14 @@ def _credential(
     with closing(opened):
         probed = probe(opened, reference.partition("/")[2])
         yield from _probed(at, config, reference, probed)
-        if reference == config.name and probed.verdict is Verdict.ACCEPTED:
+        if reference == config.name and probed.verdict is CredentialVerdict.ACCEPTED:
             yield from _discovery(at, config, opened)
             yield from _webhooks(at, config, opened)
 
 
 def _probed(at: Doctor, config: ConnectionConfig, reference: str, probed: Probed) -> Findings:
-    if probed.verdict in {Verdict.REFUSED, Verdict.UNCLEAR}:
-        refused = probed.verdict is Verdict.REFUSED
+    if probed.verdict in {CredentialVerdict.REFUSED, CredentialVerdict.UNCLEAR}:
+        refused = probed.verdict is CredentialVerdict.REFUSED
         how = "is not accepted" if refused else "could not be tried"
         again = probed.do or "look at the network and at the system's status page"
         yield Finding(
@@ -321,7 +321,7 @@ def _probed(at: Doctor, config: ConnectionConfig, reference: str, probed: Probed
             "set the clock: timedatectl set-ntp true, or your system's own way",
         )
     about = f"{probed.account} {probed.account_name}".strip()
-    tried = "not tried" if probed.verdict is Verdict.UNTRIED else "accepted"
+    tried = "not tried" if probed.verdict is CredentialVerdict.UNTRIED else "accepted"
     at.well.append(f"{reference} ({config.system}) {tried}{f': {about}' if about else ''}")
 
 
@@ -450,7 +450,7 @@ def _open_to_others(path: Path, wanted: int) -> Findings:
 
 def journal(at: Doctor) -> Findings:
     path = at.journal_path
-    known = known_of(path, at.keys) if at.keys is not None else Known()
+    known = known_of(path, at.keys) if at.keys is not None else KnownOfJournal()
     if not path.exists():
         if not known.journal:
             at.well.append("no journal yet: the first run makes it")
@@ -468,14 +468,14 @@ def journal(at: Doctor) -> Findings:
     report = verify(rows, keys=[pinned] if pinned else [], mark=known.mark)
     with suppress(SourceError):
         deque(rows, maxlen=0)  # What comes after a bad record is read as well.
-    if report.answer in {Answer.BROKEN, Answer.CANNOT_BE_CHECKED}:
+    if report.answer in {Verification.BROKEN, Verification.CANNOT_BE_CHECKED}:
         yield Finding(
             "journal/broken",
             f"the journal is {report.says}",
             "no run is started or resumed on a journal that does not verify",
             "respond audit verify; keep the file, it is evidence",
         )
-    elif report.answer is Answer.UNANCHORED:
+    elif report.answer is Verification.UNANCHORED:
         yield Finding(
             "journal/unanchored",
             f"the journal is {report.says}",
@@ -495,7 +495,9 @@ def journal(at: Doctor) -> Findings:
         )
 
 
-def _pinned_key(project: Path | None, known: Known) -> tuple[PublicKey | None, list[Finding]]:
+def _pinned_key(
+    project: Path | None, known: KnownOfJournal
+) -> tuple[NoteKey | None, list[Finding]]:
     """The key to verify with, and what is wrong with how it is pinned."""
     how = f"respond audit key > {PINNED} next to respond.toml, and commit it"
     why = "who takes over this machine could replace the journal and its key together"
@@ -507,7 +509,7 @@ def _pinned_key(project: Path | None, known: Known) -> tuple[PublicKey | None, l
         return known.key, [Finding("journal/not-pinned", what, why, how)]
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
-        pinned = PublicKey.parse(next(n for n in lines if n.strip() and n.strip()[0] != "#"))
+        pinned = NoteKey.parse(next(n for n in lines if n.strip() and n.strip()[0] != "#"))
     except (OSError, UnicodeDecodeError, NoteError, StopIteration) as error:
         what = f"{file} holds no public key: {error}"
         return known.key, [Finding("journal/no-key", what, "verify would refuse it", how)]

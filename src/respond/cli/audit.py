@@ -24,11 +24,11 @@ from respond.errors import ExitCode, NotReadyError, UsageError
 from respond.wiring.places import Places
 
 if TYPE_CHECKING:
-    from respond.adapters.store.read_only import Known
+    from respond.adapters.store.read_only import KnownOfJournal
     from respond.audit.body import Body
-    from respond.audit.checkpoint import PublicKey
+    from respond.audit.checkpoint import NoteKey
     from respond.audit.proof_of_value import Occurrence
-    from respond.audit.verify import Anchor, Report, Stored
+    from respond.audit.verify import Anchor, StoredRow, VerifyReport
     from respond.ports import KeyStore
 
 __all__ = ["apps"]
@@ -109,12 +109,12 @@ class _Where:
             where.trouble = error.sentence
         return where
 
-    def known(self, journal: str = "") -> Known:
+    def known(self, journal: str = "") -> KnownOfJournal:
         """What the key store says about it."""
-        from respond.adapters.store.read_only import Known, known_of
+        from respond.adapters.store.read_only import KnownOfJournal, known_of
 
         if self.store is None:
-            return Known(trouble=self.trouble)
+            return KnownOfJournal(trouble=self.trouble)
         return known_of(self.path, self.store, journal=journal)
 
     @property
@@ -150,7 +150,7 @@ def verify(
 ) -> int:
     """Check every record, and say how far the journal can be trusted."""
     from respond.audit.source import verify_file
-    from respond.audit.verify import Policy
+    from respond.audit.verify import AnchorPolicy
 
     anchors = _anchors(anchor)
     where = _Where.find(ctx.obj, run)
@@ -162,7 +162,7 @@ def verify(
         keys=[found.key] if found.key else [],
         mark=known.mark,
         anchors=anchors,
-        policy=Policy(loose_max=max_loose),
+        policy=AnchorPolicy(loose_max=max_loose),
     )
     notes = [*report.notes, *_notes(where, known, found, path, exported=bool(export))]
     if as_json:
@@ -203,12 +203,12 @@ def _id_in(path: Path) -> str:
 class _Key:
     """The public key that is used, and where it comes from."""
 
-    key: PublicKey | None = None
+    key: NoteKey | None = None
     source: str = "none"
     pinned: bool = False
 
 
-def _public_key(given: str, where: _Where, known: Known) -> _Key:
+def _public_key(given: str, where: _Where, known: KnownOfJournal) -> _Key:
     """From ``--key``, else the pinned one, else the key store; never from the journal."""
     if given:
         text = _key_text(given)
@@ -223,10 +223,10 @@ def _public_key(given: str, where: _Where, known: Known) -> _Key:
 
 def _key_text(given: str) -> str:
     """What stands behind ``--key``: a file, or the key itself."""
-    from respond.audit.checkpoint import NoteError, PublicKey
+    from respond.audit.checkpoint import NoteError, NoteKey
 
     try:
-        PublicKey.parse(given)
+        NoteKey.parse(given)
     except NoteError:
         return _read(Path(given))
     return given
@@ -244,21 +244,21 @@ def _read(path: Path) -> str:
         ) from error
 
 
-def _parse_key(text: str, source: str) -> PublicKey:
-    from respond.audit.checkpoint import NoteError, PublicKey
+def _parse_key(text: str, source: str) -> NoteKey:
+    from respond.audit.checkpoint import NoteError, NoteKey
 
     lines = [line.strip() for line in text.splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
     if len(lines) != 1:
         raise UsageError(f"{source} holds {len(lines)} keys, and one is wanted")
     try:
-        return PublicKey.parse(lines[0])
+        return NoteKey.parse(lines[0])
     except NoteError as error:
         raise UsageError(f"{source}: {error}", do="respond audit key") from error
 
 
 def _notes(
-    where: _Where, known: Known, found: _Key, path: Path, *, exported: bool
+    where: _Where, known: KnownOfJournal, found: _Key, path: Path, *, exported: bool
 ) -> Iterator[str]:
     if where.rehearsal:
         yield "a rehearsal's journal: its keys lie beside it and prove nothing about its author"
@@ -281,11 +281,13 @@ def _notes(
         yield f"{found.source} holds the key of {found.key.name}; {known.journal} was last here"
 
 
-def _report_text(report: Report, path: Path, known: Known, found: _Key, notes: list[str]) -> str:
+def _report_text(
+    report: VerifyReport, path: Path, known: KnownOfJournal, found: _Key, notes: list[str]
+) -> str:
     from respond.views.layout import labelled, said, word
 
     width = 100
-    lines = labelled("Answer", said(report.says, limit=2_000), width)
+    lines = labelled("Verification", said(report.says, limit=2_000), width)
     lines += labelled("Journal", f"{word(report.journal or known.journal or 'unknown')}", width)
     lines += labelled("File", said(path), width)
     lines += labelled("Public key", said(found.source), width)
@@ -296,7 +298,7 @@ def _report_text(report: Report, path: Path, known: Known, found: _Key, notes: l
 
 
 def _report_json(
-    report: Report, path: Path, known: Known, found: _Key, notes: list[str]
+    report: VerifyReport, path: Path, known: KnownOfJournal, found: _Key, notes: list[str]
 ) -> dict[str, Any]:
     return {
         "answer": report.answer.name.lower().replace("_", "-"),
@@ -390,7 +392,7 @@ def _check_kinds(kinds: list[str]) -> None:
             raise UsageError(f"there is no kind of event {kind[:60]!r}", why=hint)
 
 
-def _bodies(path: Path) -> Iterator[tuple[Stored, Body | None]]:
+def _bodies(path: Path) -> Iterator[tuple[StoredRow, Body | None]]:
     """Every row with its body, or None where that cannot be read."""
     from respond.audit.body import read_body
     from respond.audit.canonical import NotCanonicalError
@@ -414,7 +416,7 @@ def _wanted(body: Body | None, run: str, step: str, kinds: list[str]) -> bool:
     )
 
 
-def _event_text(row: Stored, body: Body | None) -> str:
+def _event_text(row: StoredRow, body: Body | None) -> str:
     from respond.views.layout import said, word
 
     if body is None:
@@ -426,7 +428,7 @@ def _event_text(row: Stored, body: Body | None) -> str:
     return "  ".join((*(part for part in parts if part), said(data, limit=_DATA_SHOWN))).rstrip()
 
 
-def _event_json(row: Stored, body: Body | None) -> str:
+def _event_json(row: StoredRow, body: Body | None) -> str:
     if body is None:
         return json.dumps({"seq": str(row.seq), "unreadable": True})
     return json.dumps(
@@ -544,13 +546,13 @@ def prove(
 ) -> int:
     """Say where a secret value occurs in the journal, or that it does not. It is stored nowhere."""
     from respond.audit.source import verify_file
-    from respond.audit.verify import Answer, SourceError
+    from respond.audit.verify import SourceError, Verification
 
     where = _Where.find(ctx.obj, run)
     known = where.known()
     key = _public_key("", where, known)
     report = verify_file(where.path, keys=[key.key] if key.key else [], mark=known.mark)
-    if report.answer is Answer.CANNOT_BE_CHECKED and not report.checked:
+    if report.answer is Verification.CANNOT_BE_CHECKED and not report.checked:
         return _unreadable(where, SourceError(report.why))
     digest_key = _digest_key(where, report.journal or known.journal)
     secret = _secret(value)
@@ -564,7 +566,7 @@ def prove(
         print_out(_proof_text(report, found))
     if clear:
         return int(ExitCode.FAILED)
-    return int(ExitCode.JOURNAL_BROKEN if report.answer is Answer.BROKEN else ExitCode.DONE)
+    return int(ExitCode.JOURNAL_BROKEN if report.answer is Verification.BROKEN else ExitCode.DONE)
 
 
 def _digest_key(where: _Where, journal: str) -> bytes:
@@ -596,7 +598,7 @@ def _secret(given: str) -> str:
     return read_secret(given, "VALUE") if given else ask_hidden("Value to look for (hidden)")
 
 
-def _proof_text(report: Report, found: list[Occurrence]) -> str:
+def _proof_text(report: VerifyReport, found: list[Occurrence]) -> str:
     from respond.views.layout import labelled, said, word
 
     lines = []
@@ -611,7 +613,7 @@ def _proof_text(report: Report, found: list[Occurrence]) -> str:
     return "\n".join(lines)
 
 
-def _proof_json(report: Report, found: list[Occurrence]) -> dict[str, Any]:
+def _proof_json(report: VerifyReport, found: list[Occurrence]) -> dict[str, Any]:
     return {
         "found": bool(found),
         "occurrences": [asdict(each) for each in found],

@@ -18,7 +18,7 @@ from respond.checks.credentials import Line, open_line, probe
 from respond.checks.rights import missing_rights, sinks_in
 from respond.errors import NotReadyError, StepFailedError, UsageError
 from respond.systems import discovery_of, vendor, vendors
-from respond.systems.vendor import Probed, Right, Verdict
+from respond.systems.vendor import CredentialVerdict, Probed, Right
 from respond.wiring.places import Places
 
 if TYPE_CHECKING:
@@ -246,9 +246,9 @@ class Connecting:
 
     def _refuse(self, made: Connected) -> None:
         probed = made.probed
-        if probed.verdict in {Verdict.ACCEPTED, Verdict.UNTRIED}:
+        if probed.verdict in {CredentialVerdict.ACCEPTED, CredentialVerdict.UNTRIED}:
             return
-        refused = probed.verdict is Verdict.REFUSED
+        refused = probed.verdict is CredentialVerdict.REFUSED
         stays = "the stored one stays as it is" if made.kept else "nothing was stored"
         raise NotReadyError(
             f"{self.name} is not accepted: {stays}"

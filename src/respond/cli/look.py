@@ -13,7 +13,7 @@ import typer
 from respond.cli.examples import examples
 from respond.cli.output import print_out
 from respond.errors import ExitCode
-from respond.wiring.places import PROJECT_FILE, Found, Places, read_runbook
+from respond.wiring.places import PROJECT_FILE, FoundRunbook, Places, read_runbook
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,7 @@ def list_(
     return int(ExitCode.DONE)
 
 
-def _origin(found: Found) -> str:
+def _origin(found: FoundRunbook) -> str:
     if found.shipped:
         return "shipped"
     return "the project's own, hides the shipped one" if found.shadows else "the project's own"

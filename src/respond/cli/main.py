@@ -18,13 +18,13 @@ from respond import __version__
 from respond.errors import ExitCode, RespondError
 
 if TYPE_CHECKING:
-    from respond.wiring.places import Found, Places
+    from respond.wiring.places import FoundRunbook, Places
 
 __all__ = ["COMMANDS", "app", "main"]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CommandEntry:
     """Where a command lives and what it does, in one line."""
 
     module: str
@@ -32,27 +32,31 @@ class Entry:
     section: str
 
 
-COMMANDS: dict[str, Entry] = {
-    "list": Entry("look", "List the runbooks, and when to use each", "Look"),
-    "show": Entry("look", "Show a runbook: its questions and its steps in words", "Look"),
-    "check": Entry("look", "Check runbooks; every fault with its place in the file", "Look"),
-    "runs": Entry("runs", "List the runs of this machine", "Runs"),
-    "status": Entry("runs", "Show where a run stands, and what it waits for", "Runs"),
-    "resume": Entry("runs", "Carry a run on; nothing is done twice", "Runs"),
-    "approve": Entry("deciding", "Agree to what a run asks, with your SSH key", "Runs"),
-    "deny": Entry("deciding", "Say no to what a run asks, with your SSH key", "Runs"),
-    "cancel": Entry("runs", "End a run; what is done stays done", "Runs"),
-    "undo": Entry("runs", "Put back what a run changed, where that can be done", "Runs"),
-    "report": Entry("runs", "What happened, what is proved, what is left to do", "Runs"),
-    "audit": Entry("audit", "Verify, show, export the audit log, or find a value in it", "Runs"),
-    "serve": Entry("serve", "Take pager events in, wait for people, carry runs on", "Runs"),
-    "rehearse": Entry("rehearse", "Run a runbook against the simulated company", "Practise"),
-    "simulate": Entry("rehearse", "Run the simulated company alone", "Practise"),
-    "init": Entry("setup", "Begin a project: respond.toml and a folder for runbooks", "Set up"),
-    "connect": Entry("setup", "Store a credential, and see what it may do", "Set up"),
-    "doctor": Entry("setup", "Find trouble before the incident does", "Set up"),
-    "actions": Entry("look", "List what a step can call", "For authors"),
-    "schema": Entry("look", "Print the JSON Schema of runbooks, for editors", "For authors"),
+COMMANDS: dict[str, CommandEntry] = {
+    "list": CommandEntry("look", "List the runbooks, and when to use each", "Look"),
+    "show": CommandEntry("look", "Show a runbook: its questions and its steps in words", "Look"),
+    "check": CommandEntry("look", "Check runbooks; every fault with its place in the file", "Look"),
+    "runs": CommandEntry("runs", "List the runs of this machine", "Runs"),
+    "status": CommandEntry("runs", "Show where a run stands, and what it waits for", "Runs"),
+    "resume": CommandEntry("runs", "Carry a run on; nothing is done twice", "Runs"),
+    "approve": CommandEntry("deciding", "Agree to what a run asks, with your SSH key", "Runs"),
+    "deny": CommandEntry("deciding", "Say no to what a run asks, with your SSH key", "Runs"),
+    "cancel": CommandEntry("runs", "End a run; what is done stays done", "Runs"),
+    "undo": CommandEntry("runs", "Put back what a run changed, where that can be done", "Runs"),
+    "report": CommandEntry("runs", "What happened, what is proved, what is left to do", "Runs"),
+    "audit": CommandEntry(
+        "audit", "Verify, show, export the audit log, or find a value in it", "Runs"
+    ),
+    "serve": CommandEntry("serve", "Take pager events in, wait for people, carry runs on", "Runs"),
+    "rehearse": CommandEntry("rehearse", "Run a runbook against the simulated company", "Practise"),
+    "simulate": CommandEntry("rehearse", "Run the simulated company alone", "Practise"),
+    "init": CommandEntry(
+        "setup", "Begin a project: respond.toml and a folder for runbooks", "Set up"
+    ),
+    "connect": CommandEntry("setup", "Store a credential, and see what it may do", "Set up"),
+    "doctor": CommandEntry("setup", "Find trouble before the incident does", "Set up"),
+    "actions": CommandEntry("look", "List what a step can call", "For authors"),
+    "schema": CommandEntry("look", "Print the JSON Schema of runbooks, for editors", "For authors"),
 }
 
 EPILOG = """\
@@ -135,14 +139,14 @@ def _ours(name: str) -> Any:
     return command
 
 
-def _runbooks(ctx: typer.Context) -> dict[str, Found]:
+def _runbooks(ctx: typer.Context) -> dict[str, FoundRunbook]:
     from respond.wiring.places import Places
 
     places = ctx.obj if isinstance(ctx.obj, Places) else Places.here()
     return places.runbooks()
 
 
-def _title(found: Found) -> str:
+def _title(found: FoundRunbook) -> str:
     """The runbook's title for the list: the plain top-level line, read without a parser."""
     from respond.core.showable import showable
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RUN_ID",
-    "Kept",
+    "KeptRun",
     "company_of",
     "journal_of",
     "only_open",
@@ -38,7 +38,7 @@ RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}")
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptRun:
     """A run as a journal has it."""
 
     state: RunState
@@ -122,7 +122,7 @@ def journal_of(places: Places, run: str) -> Iterator[SqliteJournal]:
         yield journal
 
 
-def read_run(places: Places, run: str) -> Kept:
+def read_run(places: Places, run: str) -> KeptRun:
     """One run.
 
     Raises:
@@ -135,7 +135,7 @@ def read_run(places: Places, run: str) -> Kept:
             records = tuple(journal.records(run))
             state = fold(records)
             if state is not None:
-                return Kept(state, records, journal.head())
+                return KeptRun(state, records, journal.head())
     raise UsageError(f"there is no run {run!r}", do="respond runs --all")
 
 

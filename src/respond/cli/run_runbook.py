@@ -12,12 +12,12 @@ import typer
 from respond.cli.examples import examples
 from respond.core.runbook import Input, InputKind
 from respond.errors import ExitCode, UsageError
-from respond.wiring.places import Found, Places, read_runbook
+from respond.wiring.places import FoundRunbook, Places, read_runbook
 
 if TYPE_CHECKING:
     from respond.cli.screens import Stagehand
     from respond.core.runbook import Runbook
-    from respond.engine.proposing import Given
+    from respond.engine.proposing import GivenInputs
     from respond.formats.runbook.runbook_file import RunbookHead
     from respond.wiring.session import Session
 
@@ -26,7 +26,7 @@ __all__ = ["command_for"]
 SECRET_BYTES_MAX = 65_536
 
 
-def command_for(found: Found) -> Any:
+def command_for(found: FoundRunbook) -> Any:
     """The command of one runbook, made from its head alone (steps are read when it runs)."""
     from respond.cli.plain_options import plainly
     from respond.formats.runbook.runbook_file import head
@@ -42,7 +42,7 @@ def command_for(found: Found) -> Any:
     return plainly(typer.main.get_command(app))
 
 
-def _help(words: RunbookHead, found: Found) -> str:
+def _help(words: RunbookHead, found: FoundRunbook) -> str:
     from respond.core.showable import showable
 
     parts = [words.title, words.summary, f"Use when: {words.use_when}" if words.use_when else ""]
@@ -219,7 +219,7 @@ class _Command:
             session.close()
 
     def _carry(
-        self, session: Session, runbook: Runbook, hand: Stagehand, inputs: Given
+        self, session: Session, runbook: Runbook, hand: Stagehand, inputs: GivenInputs
     ) -> ExitCode:
         from respond.adapters.store.sealing import describe_secret
         from respond.cli.foreground import carry_on
@@ -244,17 +244,17 @@ class _Command:
         return carry_on(session, runbook, hand)
 
 
-def from_options(runbook: Runbook, options: dict[str, Any]) -> Given:
+def from_options(runbook: Runbook, options: dict[str, Any]) -> GivenInputs:
     """Typed inputs, as far as options gave them.
 
     Raises:
         UsageError: A value does not fit, or a secret stands on the command line.
     """
     from respond.adapters.clock import SystemClock
-    from respond.engine.proposing import Given
+    from respond.engine.proposing import GivenInputs
     from respond.formats.typed_inputs import parse_input
 
-    given = Given()
+    given = GivenInputs()
     now_s = SystemClock().now_ms() // 1000
     for declared in runbook.inputs:
         text = str(options.get(f"input_{declared.name}") or "")
@@ -267,7 +267,7 @@ def from_options(runbook: Runbook, options: dict[str, Any]) -> Given:
     return given
 
 
-def ask_for(runbook: Runbook, given: Given, session: Session) -> None:
+def ask_for(runbook: Runbook, given: GivenInputs, session: Session) -> None:
     """Ask for what is still needed, where somebody sits at a terminal.
 
     Raises:
@@ -290,7 +290,7 @@ def ask_what_is_missing(runbook: Runbook, session: Session) -> None:
     """
     from respond.adapters.store.sealing import describe_secret
     from respond.core.fold import fold
-    from respond.engine.proposing import Given, lacking
+    from respond.engine.proposing import GivenInputs, lacking
     from respond.people.answers import record_inputs
 
     state = fold(session.journal.records(session.run))
@@ -298,16 +298,16 @@ def ask_what_is_missing(runbook: Runbook, session: Session) -> None:
         return
     if not lacking(runbook, state.inputs):
         return
-    known = Given({n: v for n, v in state.inputs.items() if v not in (None, "", [])})
+    known = GivenInputs({n: v for n, v in state.inputs.items() if v not in (None, "", [])})
     ask_for(runbook, known, session)
-    new = Given(
+    new = GivenInputs(
         {n: v for n, v in known.values.items() if n not in state.inputs}, dict(known.secrets)
     )
     operator = session.site.operator
     record_inputs(session.journal, runbook, session.run, operator, new, describe_secret)
 
 
-def _is_wanted(runbook: Runbook, declared: Input, given: Given) -> bool:
+def _is_wanted(runbook: Runbook, declared: Input, given: GivenInputs) -> bool:
     """Needed, or one of a group of which none is there, or a list that only people know."""
     groups = [group for group in runbook.require if declared.name in group]
     if groups:
@@ -315,7 +315,7 @@ def _is_wanted(runbook: Runbook, declared: Input, given: Given) -> bool:
     return (declared.required and declared.default is None) or declared.default == []
 
 
-def _ask_one(runbook: Runbook, declared: Input, given: Given, session: Session) -> None:
+def _ask_one(runbook: Runbook, declared: Input, given: GivenInputs, session: Session) -> None:
     from respond.core.questions import AskInput, Decision
     from respond.errors import RefusedByPersonError
     from respond.formats.typed_inputs import parse_input

@@ -11,7 +11,7 @@ import typer
 
 from respond.cli.examples import examples
 from respond.cli.opening import (
-    Kept,
+    KeptRun,
     company_of,
     only_open,
     open_journal,
@@ -156,7 +156,7 @@ def resume(
         return int(carry_on(session, runbook, hand))
 
 
-def _hand(kept: Kept, *, auto: bool = False, yes: bool = False, as_json: bool) -> Stagehand:
+def _hand(kept: KeptRun, *, auto: bool = False, yes: bool = False, as_json: bool) -> Stagehand:
     from respond.cli.screens import Stagehand
 
     mode = kept.state.proposed.mode or "real"
@@ -175,7 +175,7 @@ def _hand(kept: Kept, *, auto: bool = False, yes: bool = False, as_json: bool) -
 
 @contextmanager
 def _session(
-    places: Places, kept: Kept, hand: Stagehand, *, alone: str = ""
+    places: Places, kept: KeptRun, hand: Stagehand, *, alone: str = ""
 ) -> Iterator[tuple[Session, Any]]:
     """A session against the real systems for a run that was begun before."""
     from respond.wiring.session import load_runbook, real_session
@@ -199,7 +199,7 @@ def _session(
         session.close()
 
 
-def _rehearsing(places: Places, kept: Kept, hand: Stagehand) -> Any:
+def _rehearsing(places: Places, kept: KeptRun, hand: Stagehand) -> Any:
     """The staging of a rehearsal whose company runs in a process of its own.
 
     Raises:
@@ -245,7 +245,7 @@ def _is_company_gone(places: Places, run: str) -> bool:
     return False
 
 
-def _end_alone(places: Places, kept: Kept, reason: str) -> Kept:
+def _end_alone(places: Places, kept: KeptRun, reason: str) -> KeptRun:
     """Record the end of a rehearsal whose company is gone: there is nothing left to ask.
 
     Raises:
@@ -276,7 +276,7 @@ def _end_alone(places: Places, kept: Kept, reason: str) -> Kept:
     return read_run(places, run)
 
 
-def _ahead_s(kept: Kept) -> float:
+def _ahead_s(kept: KeptRun) -> float:
     """How far the rehearsal's clock was ahead of the machine's when its last record was made."""
     from datetime import datetime
 

@@ -16,7 +16,7 @@ from respond.adapters.company_doors import Doors
 from respond.core.events import Actor, Strength
 from respond.core.runbook import InputKind, Runbook
 from respond.core.script import Connection, Person, PersonRecord
-from respond.engine.proposing import Given
+from respond.engine.proposing import GivenInputs
 from respond.errors import NotReadyError, UsageError
 from respond.formats.typed_inputs import parse_input
 
@@ -190,7 +190,7 @@ def story_value(story: Mapping[str, Any], text: Any) -> Any:
 
 def rehearsal_inputs(
     runbook: Runbook, story: Mapping[str, Any], overrides: Mapping[str, str], now_s: int
-) -> Given:
+) -> GivenInputs:
     """Inputs for a rehearsal: the runbook's own ``rehearsal:`` part, and what ``--set`` gave.
 
     Raises:
@@ -202,7 +202,7 @@ def rehearsal_inputs(
             raise UsageError(
                 f"{runbook.name} has no input {name!r}", why=f"it has: {', '.join(sorted(names))}"
             )
-    given = Given()
+    given = GivenInputs()
     for declared in runbook.inputs:
         raw: Any = runbook.rehearsal.get(declared.name)
         if declared.name in overrides:

@@ -52,7 +52,7 @@ class KvVersion:
 
 
 @dataclass
-class KvSecret:
+class KvRow:
     """A path of a version 2 store, with the versions that are kept."""
 
     versions: dict[int, KvVersion] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class KvMount:
     """A KV store; ``plain`` holds the secrets of version 1, ``secrets`` those of version 2."""
 
     version: int
-    secrets: dict[str, KvSecret] = field(default_factory=dict)
+    secrets: dict[str, KvRow] = field(default_factory=dict)
     plain: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -94,7 +94,7 @@ class KvCall:
         found: KvMount = self.vault.state.mounts[self.mount]
         return found
 
-    def secret(self) -> KvSecret:
+    def secret(self) -> KvRow:
         """The secret of the path. Raises RefusalError with 404 if there is none."""
         found = self.place.secrets.get(self.path)
         if found is None or not found.versions:
@@ -198,7 +198,7 @@ def _list(call: KvCall) -> SimReply:
     return _names(list(call.place.secrets), call.path)
 
 
-def _described(secret: KvSecret, number: int) -> Json:
+def _described(secret: KvRow, number: int) -> Json:
     metadata = secret.versions[number].metadata()
     return {**metadata, "custom_metadata": secret.custom_metadata, "version": number}
 
@@ -220,7 +220,7 @@ def _subkeys(call: KvCall) -> SimReply:
     return _read(call, "subkeys")
 
 
-def _check_cas(secret: KvSecret, options: Json) -> None:
+def _check_cas(secret: KvRow, options: Json) -> None:
     if "cas" not in options:
         if secret.cas_required:
             raise RefusalError(400, "check-and-set parameter required for this call")
@@ -245,7 +245,7 @@ def _body(call: KvCall) -> tuple[Json, Json]:
 def _put(call: KvCall) -> SimReply:
     """Replace the whole map: a field that is not sent is gone from the new version."""
     options, data = _body(call)
-    _check_cas(call.place.secrets.get(call.path, KvSecret()), options)
+    _check_cas(call.place.secrets.get(call.path, KvRow()), options)
     return _written(call, data)
 
 
@@ -425,7 +425,7 @@ class VaultServer(RestSystem):
 
     def write(self, mount: str, path: str, data: Json, *, by: str = "api") -> int:
         """Put a new version, and drop the oldest beyond those that are kept."""
-        secret: KvSecret = self.state.mounts[mount].secrets.setdefault(path, KvSecret())
+        secret: KvRow = self.state.mounts[mount].secrets.setdefault(path, KvRow())
         number = secret.current + 1
         secret.versions[number] = KvVersion(data, self.clock.now())
         for old in sorted(secret.versions)[:-_VERSIONS_KEPT]:
@@ -451,7 +451,7 @@ class VaultServer(RestSystem):
 def _begin(night: Night) -> VaultServer:
     """The store that still holds the leaked key, and an old store of version 1."""
     story, now = night.story, night.clock.now()
-    secret = KvSecret(custom_metadata={"owner": "payments"})
+    secret = KvRow(custom_metadata={"owner": "payments"})
     for number in range(1, 8):
         value = story.leaked_app_key if number > 1 else hex_for("backend-prod:first", 32)
         data = {"api_key": value, "region": story.region}

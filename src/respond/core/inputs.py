@@ -20,8 +20,8 @@ from respond.core.shapes import (
     Duration,
     Integer,
     ListOf,
-    Record,
-    Secret,
+    RecordShape,
+    SecretShape,
     Shape,
     ShapeError,
     Text,
@@ -73,14 +73,14 @@ def input_shape(kind: InputKind) -> Shape:
         case InputKind.LIST:
             return ListOf(Text())
         case InputKind.SECRET:
-            return Secret()
+            return SecretShape()
         case _:
             assert_never(kind)
 
 
-def inputs_shape(inputs: tuple[Input, ...]) -> Record:
+def inputs_shape(inputs: tuple[Input, ...]) -> RecordShape:
     """The shape of ``inputs``; those that may be None are optional in it."""
-    return Record(
+    return RecordShape(
         tuple((each.name, input_shape(each.kind)) for each in inputs),
         frozenset(each.name for each in inputs if is_nullable(each)),
     )

@@ -23,9 +23,9 @@ __all__ = [
     "Duration",
     "Integer",
     "ListOf",
-    "Record",
+    "RecordShape",
     "Seconds",
-    "Secret",
+    "SecretShape",
     "Shape",
     "ShapeError",
     "Text",
@@ -73,7 +73,7 @@ class Duration:
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
+class SecretShape:
     """A handle; the value itself is nowhere."""
 
 
@@ -90,7 +90,7 @@ class ListOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RecordShape:
     """Named fields in order; ``optional`` ones may be absent."""
 
     fields: tuple[tuple[str, Shape], ...]
@@ -100,7 +100,9 @@ class Record:
         return dict(self.fields).get(name)
 
 
-Shape: TypeAlias = "Text | Integer | Boolean | Time | Duration | Secret | AnyJson | ListOf | Record"
+Shape: TypeAlias = (
+    "Text | Integer | Boolean | Time | Duration | SecretShape | AnyJson | ListOf | RecordShape"
+)
 
 
 class ShapeError(Exception):
@@ -114,12 +116,12 @@ def shape_text(shape: Shape) -> str:
             return kind or "text"
         case ListOf(item=item):
             return f"list of {shape_text(item)}"
-        case Record(fields=fields):
+        case RecordShape(fields=fields):
             return "{" + ", ".join(name for name, _ in fields) + "}"
         case AnyJson():
             return "any value"
         case _:
-            return type(shape).__name__.lower()
+            return type(shape).__name__.removesuffix("Shape").lower()
 
 
 def accepts(wanted: Shape, given: Shape) -> bool:
@@ -129,7 +131,7 @@ def accepts(wanted: Shape, given: Shape) -> bool:
     is known); one id type never goes where another is wanted.
     """
     match wanted, given:
-        case AnyJson(), Secret():
+        case AnyJson(), SecretShape():
             return False
         case AnyJson(), _:
             return True
@@ -143,7 +145,7 @@ def accepts(wanted: Shape, given: Shape) -> bool:
             return True
         case ListOf(item=a), ListOf(item=b):
             return accepts(a, b)
-        case Record(fields=fields, optional=optional), Record():
+        case RecordShape(fields=fields, optional=optional), RecordShape():
             return all(
                 (other := given.get(name)) is not None and accepts(shape, other)
                 for name, shape in fields
@@ -173,7 +175,7 @@ def shape_of(annotation: Any) -> Shape:
         str: Text(),
         int: Integer(),
         bool: Boolean(),
-        SecretHandle: Secret(),
+        SecretHandle: SecretShape(),
         Any: AnyJson(),
         object: AnyJson(),
     }
@@ -200,10 +202,10 @@ def _home(module: str) -> str:
     return parent if name == "actions" else name
 
 
-def _record(cls: type) -> Record:
+def _record(cls: type) -> RecordShape:
     hints = _hints(cls)
     fields = dataclasses.fields(cls)
-    return Record(
+    return RecordShape(
         fields=tuple((f.name, shape_of(hints[f.name])) for f in fields),
         optional=frozenset(
             f.name

@@ -15,14 +15,14 @@ from respond.engine.setting import Site
 from respond.errors import UsageError
 from respond.ports import Clock, Journal
 
-__all__ = ["Given", "lacking", "missing", "new_run_id", "propose", "recorded"]
+__all__ = ["GivenInputs", "lacking", "missing", "new_run_id", "propose", "recorded"]
 
 _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """No 0, O, 1, I: an id is read aloud."""
 
 
 @dataclass(slots=True)
-class Given:
+class GivenInputs:
     """What the operator gave, typed.
 
     Attributes:
@@ -51,7 +51,7 @@ def new_run_id(runbook: str, taken: Collection[str], random: bytes) -> str:
     raise UsageError("no free run id was found", do="try again")
 
 
-def missing(runbook: Runbook, given: Given) -> list[str]:
+def missing(runbook: Runbook, given: GivenInputs) -> list[str]:
     """Names of inputs that are still needed; one of each ``require`` group is enough."""
     return _missing(runbook, given.has)
 
@@ -71,7 +71,7 @@ def _missing(runbook: Runbook, has: Callable[[str], bool]) -> list[str]:
 
 def propose(
     runbook: Runbook,
-    given: Given,
+    given: GivenInputs,
     *,
     run: str,
     site: Site,
@@ -125,7 +125,7 @@ def propose(
 
 
 def recorded(
-    runbook: Runbook, given: Given, journal: Journal, describe: Any
+    runbook: Runbook, given: GivenInputs, journal: Journal, describe: Any
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """What was given as the journal has it: inputs with handles for secrets, and what is sealed."""
     inputs: dict[str, Any] = {}

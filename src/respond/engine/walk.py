@@ -31,7 +31,7 @@ from respond.core.runbook import (
     WaitStep,
     all_steps,
 )
-from respond.core.shapes import Record, encode
+from respond.core.shapes import RecordShape, encode
 from respond.core.values import Late, Value
 from respond.errors import StepFailedError
 
@@ -118,7 +118,7 @@ def late_output(address: str, step: ActionStep) -> Value:
     from respond.core.shapes import shape_of  # noqa: PLC0415 - keeps the import graph flat
 
     shape = shape_of(step.action.spec.output)
-    if isinstance(shape, Record):
+    if isinstance(shape, RecordShape):
         return {name: Late(address, name) for name, _ in shape.fields}
     return Late(address, "output")
 

@@ -111,7 +111,7 @@ class Fitting:
     def fit(self, node: Node, kind: Kind, what: str, path: Path) -> Any:
         """The value as ``Given`` has it, or ``MISFIT``."""
         match kind, node:
-            case kinds.Record(), Mapping():
+            case kinds.RecordOf(), Mapping():
                 return self.record(node, kind.table, kind.what, path)
             case kinds.Listed(), Sequence():
                 return self._listed(node, kind, what, path)
@@ -121,7 +121,7 @@ class Fitting:
                 return node
             case kinds.Anything(), _:
                 return plain(node)
-            case ((kinds.Record() | kinds.Listed() | kinds.MapOf() | kinds.Either()), _):
+            case ((kinds.RecordOf() | kinds.Listed() | kinds.MapOf() | kinds.Either()), _):
                 return self.wrong(node, what, kind, path)
             case _, Scalar():
                 return self._scalar(node, kind, what, path)
@@ -188,7 +188,7 @@ class Fitting:
                 if _is_name(text, kind.pattern):
                     return text
                 return self.refuse(node, self.bad_name(text, kind.pattern, what), path)
-            case kinds.Text():
+            case kinds.TextLike():
                 fits = text == "" or re.fullmatch(kind.pattern, text)
                 return text if fits else self.wrong(node, what, kind, path)
             case kinds.Day():
@@ -280,8 +280,8 @@ def check_secrets(node: Node, faults: Faults, holder: str, hint: str) -> None:
 def _looks_like(node: Node, kind: Kind) -> bool:
     match kind, node:
         case (
-            ((kinds.Steps() | kinds.Listed()), Sequence())
-            | (kinds.Record(), Mapping())
+            ((kinds.StepList() | kinds.Listed()), Sequence())
+            | (kinds.RecordOf(), Mapping())
             | (kinds.OneOf(), Scalar())
         ):
             return True

@@ -28,7 +28,7 @@ class Name(NamedTuple):
     pattern: str = ID
 
 
-class Text(NamedTuple):
+class TextLike(NamedTuple):
     """A text; ``pattern`` is its form, ``wanted`` what a fault calls it. Empty, it is not set."""
 
     wanted: str = "text"
@@ -116,14 +116,14 @@ class MapOf(NamedTuple):
     what: str = "name"
 
 
-class Record(NamedTuple):
+class RecordOf(NamedTuple):
     """The keys of one table; without ``what`` it is called by its header."""
 
     table: Table
     what: str = ""
 
 
-class Steps(NamedTuple):
+class StepList(NamedTuple):
     """A list of steps. A handler's last step may say ``recovered``."""
 
     handler: bool = False
@@ -151,8 +151,8 @@ class Keyword(NamedTuple):
 
 
 Kind: TypeAlias = (
-    Words | Name | Text | Fill | Bare | Actions | Day | Flag | Count | Span | OneOf | Address
-    | CredentialPlace | FillAny | Anything | Free | Listed | MapOf | Record | Steps | Either
+    Words | Name | TextLike | Fill | Bare | Actions | Day | Flag | Count | Span | OneOf | Address
+    | CredentialPlace | FillAny | Anything | Free | Listed | MapOf | RecordOf | StepList | Either
 )  # fmt: skip
 Table: TypeAlias = Mapping[str, Keyword]
 
@@ -162,7 +162,7 @@ def wanted(kind: Kind) -> str:  # noqa: C901, PLR0912 - a table of kinds
     match kind:
         case Words() | Fill():
             return "text"
-        case Text():
+        case TextLike():
             return kind.wanted
         case Name():
             return "a name"
@@ -191,9 +191,9 @@ def wanted(kind: Kind) -> str:  # noqa: C901, PLR0912 - a table of kinds
             return "a list"
         case MapOf():
             return "a record of names and values"
-        case Record():
+        case RecordOf():
             return f"a record: {', '.join(kind.table)}"
-        case Steps():
+        case StepList():
             return "a list of steps"
         case Either():
             return ", or ".join(map(wanted, kind.kinds))

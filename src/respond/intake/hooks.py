@@ -23,9 +23,9 @@ from respond.core.runbook import Input, InputKind, Runbook
 from respond.core.shapes import ShapeError
 from respond.core.showable import hidden_character, showable
 from respond.core.values import Value
-from respond.engine.proposing import Given, missing
+from respond.engine.proposing import GivenInputs, missing
 from respond.errors import UsageError
-from respond.formats.expression.expressions import ExpressionFault, Expressions, Template
+from respond.formats.expression.expressions import ExpressionFault, Expressions, ExpressionTemplate
 from respond.formats.faults import Faults, FormatFault, FormatFaults
 from respond.formats.project.hook_expressions import HookReads, read_hook
 from respond.formats.project.project import FILE, HookConfig, Project, SourceConfig, Where
@@ -68,7 +68,7 @@ class Wanted:
 
     runbook: Runbook
     begins: bool
-    given: Given
+    given: GivenInputs
     lacking: tuple[str, ...]
     notes: tuple[str, ...]
     keys: tuple[str, ...]
@@ -203,7 +203,7 @@ class _Look:
         begins = self._event.means is Means.BEGINS and self._is_meant()
         if self._event.means is Means.BEGINS and not begins and not self._notes:
             return None
-        given = self._inputs() if begins else Given()
+        given = self._inputs() if begins else GivenInputs()
         keys = tuple(self._keys(given))
         return Wanted(
             runbook=runbook,
@@ -227,16 +227,16 @@ class _Look:
             self._note(f"when: {_said(fault)}")
             return False
 
-    def _inputs(self) -> Given:
+    def _inputs(self) -> GivenInputs:
         declared = {each.name: each for each in self._hook.runbook.inputs}
-        given = Given()
+        given = GivenInputs()
         for name, template in self._hook.reads.inputs.items():
             value = self._input(declared[name], template)
             if value not in (None, "", []):
                 given.values[name] = value
         return given
 
-    def _input(self, declared: Input, template: Template) -> Value:
+    def _input(self, declared: Input, template: ExpressionTemplate) -> Value:
         try:
             filled = self._hook.reads.using.fill(template, self._scope)
             return _typed(declared, filled, now_s=self._now_s)
@@ -246,7 +246,7 @@ class _Look:
             self._note(error.sentence)
         return None
 
-    def _keys(self, given: Given) -> Iterator[str]:
+    def _keys(self, given: GivenInputs) -> Iterator[str]:
         runbook = self._hook.runbook
         about = self._about()
         if about:

@@ -29,7 +29,7 @@ from respond.core.recorded import Answered, AsksFor, Corrected, Reviewed, Voted,
 from respond.core.runbook import Runbook
 from respond.core.showable import showable
 from respond.engine.other_people import has_run_out, stands
-from respond.engine.proposing import Given, recorded
+from respond.engine.proposing import GivenInputs, recorded
 from respond.errors import RefusedByPersonError, UsageError
 from respond.ports import Clock, Journal
 
@@ -267,7 +267,7 @@ def _may_say(entry: Entry, who: Actor, asks: AsksFor, word: str) -> None:
 
 
 def give_inputs(
-    entry: Entry, runbook: Runbook, run: str, who: Actor, given: Given, describe: Any
+    entry: Entry, runbook: Runbook, run: str, who: Actor, given: GivenInputs, describe: Any
 ) -> None:
     """Record inputs that the event of a run could not give.
 
@@ -290,7 +290,7 @@ def give_inputs(
 
 
 def record_inputs(
-    journal: Journal, runbook: Runbook, run: str, who: Actor, given: Given, describe: Any
+    journal: Journal, runbook: Runbook, run: str, who: Actor, given: GivenInputs, describe: Any
 ) -> None:
     """Add inputs to a run that has not started, as the operator at its terminal gives them."""
     inputs, seal = recorded(runbook, given, journal, describe)

@@ -15,25 +15,22 @@ from types import MappingProxyType
 from typing import Final
 
 from respond.senders.headers import Headers, refuses_encoding
-from respond.senders.model import BY_TOKEN, Options, Proof, Secrets, Sender
+from respond.senders.model import BY_TOKEN, Options, Proven, Sender, SenderSecrets
 from respond.senders.refusals import NotGenuineError, UnusableError
 from respond.systems.vendor import EVERY_SURFACE, Scheme
 
 __all__ = [
     "SENDERS",
-    "Click",
     "Headers",
     "NotGenuineError",
     "Options",
-    "Proof",
-    "Secrets",
+    "Proven",
     "Sender",
+    "SenderSecrets",
     "UnusableError",
-    "Workspace",
     "api_schemes",
     "check_options",
     "check_secret",
-    "read_click",
     "refuses_encoding",
 ]
 

@@ -18,7 +18,16 @@ from respond.senders.headers import Headers, is_form
 from respond.senders.refusals import NotGenuineError, UnusableError
 from respond.systems.vendor import Scheme, SentAs
 
-__all__ = ["Letter", "Options", "Proof", "ProofScheme", "Reader", "Secrets", "Sender", "Wanting"]
+__all__ = [
+    "Letter",
+    "Options",
+    "ProofScheme",
+    "Proven",
+    "Reader",
+    "Sender",
+    "SenderSecrets",
+    "Wanting",
+]
 
 Options: TypeAlias = Mapping[str, str | bool | int]
 """The ``options`` table of one source."""
@@ -28,14 +37,14 @@ EVENTS_MAX: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Secrets:
+class SenderSecrets:
     """The active secrets of one source: one, or two while it is being rotated."""
 
     values: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class Proven:
     """What a verification found out.
 
     Attributes:
@@ -75,8 +84,8 @@ class ProofScheme(Protocol):
     def weak(self) -> bool: ...
 
     def verify(
-        self, secrets: Secrets, options: Options, headers: Headers, body: bytes, now_s: int
-    ) -> Proof:
+        self, secrets: SenderSecrets, options: Options, headers: Headers, body: bytes, now_s: int
+    ) -> Proven:
         """Say what the delivery proves.
 
         Raises:
@@ -165,12 +174,12 @@ class Sender:
 
     def verify(
         self,
-        secrets: Secrets,
+        secrets: SenderSecrets,
         options: Options,
         headers: Sequence[tuple[bytes, bytes]],
         body: bytes,
         now_s: int,
-    ) -> Proof:
+    ) -> Proven:
         """Say whether a delivery is genuine and fresh; nothing of the body is decoded for it.
 
         Raises:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from respond.senders.headers import Headers, single, word
-from respond.senders.model import Options, Proof, Secrets
+from respond.senders.model import Options, Proven, SenderSecrets
 from respond.senders.refusals import NotGenuineError
 
 __all__ = ["BearerToken", "HmacHeader", "StandardWebhooks", "plain", "webhook_id", "whsec"]
@@ -78,8 +78,8 @@ class HmacHeader:
         return False
 
     def verify(
-        self, secrets: Secrets, options: Options, headers: Headers, body: bytes, now_s: int
-    ) -> Proof:
+        self, secrets: SenderSecrets, options: Options, headers: Headers, body: bytes, now_s: int
+    ) -> Proven:
         """Compare with what each secret would have made of these bytes."""
         value = single(headers, self._named(options, "signature_header", self.header))
         if value is None:
@@ -96,7 +96,7 @@ class HmacHeader:
             self._offered(value),
         )
         their_id = word(headers, self.id_header) if self.id_header else ""
-        return Proof(their_id, signed_at_s, weak=False)
+        return Proven(their_id, signed_at_s, weak=False)
 
     def trouble(self, secret: str) -> str:
         return _trouble(secret)
@@ -126,8 +126,8 @@ class StandardWebhooks:
         return False
 
     def verify(
-        self, secrets: Secrets, options: Options, headers: Headers, body: bytes, now_s: int
-    ) -> Proof:
+        self, secrets: SenderSecrets, options: Options, headers: Headers, body: bytes, now_s: int
+    ) -> Proven:
         """Compare with what each secret would have made of id, time and body."""
         family = _family(headers)
         their_id = single(headers, f"{family}-id")
@@ -146,7 +146,7 @@ class StandardWebhooks:
                 if entry.startswith(b"v1,")
             ],
         )
-        return Proof(their_id.decode("ascii"), signed_at_s, weak=False)
+        return Proven(their_id.decode("ascii"), signed_at_s, weak=False)
 
     def trouble(self, secret: str) -> str:
         key = _whsec(secret)
@@ -175,8 +175,8 @@ class BearerToken:
         return True
 
     def verify(
-        self, secrets: Secrets, options: Options, headers: Headers, body: bytes, now_s: int
-    ) -> Proof:
+        self, secrets: SenderSecrets, options: Options, headers: Headers, body: bytes, now_s: int
+    ) -> Proven:
         """Compare digests, so that not even the token's length shows."""
         header = _text_option(options, "token_header") or "authorization"
         scheme = _text_option(options, "scheme")
@@ -189,7 +189,7 @@ class BearerToken:
             [hashlib.sha256(secret).digest() for secret in _usable(secrets)],
             [hashlib.sha256(_token(value, scheme)).digest()],
         )
-        return Proof("", None, weak=True)
+        return Proven("", None, weak=True)
 
     def trouble(self, secret: str) -> str:
         if trouble := _trouble(secret):
@@ -214,7 +214,7 @@ def _text_option(options: Options, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _usable(secrets: Secrets) -> list[bytes]:
+def _usable(secrets: SenderSecrets) -> list[bytes]:
     """Every secret that is one: HMAC with an empty key verifies happily."""
     return [value.encode("utf-8", "surrogatepass") for value in secrets.values if value]
 

@@ -18,7 +18,7 @@ from respond.ports import Clock, Head, Journal
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from respond.audit.verify import Report
+    from respond.audit.verify import VerifyReport
     from respond.ports import KeyStore
 
 __all__ = ["Audit", "Board", "OneRun", "Witness", "checker"]
@@ -57,7 +57,7 @@ class Audit:
     """
 
     head: Head
-    report: Report | None
+    report: VerifyReport | None
     checked_at_ms: int
     checkpoint_at: str
     checkpoint_size: int
@@ -74,7 +74,7 @@ class Board:
     """
 
     def __init__(
-        self, journal: Journal, clock: Clock, check: Callable[[], Report] | None = None
+        self, journal: Journal, clock: Clock, check: Callable[[], VerifyReport] | None = None
     ) -> None:
         self._journal = journal
         self._clock = clock
@@ -85,7 +85,7 @@ class Board:
         self._states: dict[str, RunState] = {}
         self._unreadable: dict[str, str] = {}
         self._checkpoint: Record | None = None
-        self._report: Report | None = None
+        self._report: VerifyReport | None = None
         self._checked: tuple[int, int] | None = None
 
     # --- runs -----------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ class Board:
             witnesses=tuple(_witnesses(states)),
         )
 
-    def _checked_report(self) -> tuple[Report | None, int]:
+    def _checked_report(self) -> tuple[VerifyReport | None, int]:
         if self._check is None:
             return None, 0
         with self._checking:
@@ -184,10 +184,10 @@ def _witnesses(states: Sequence[RunState]) -> list[Witness]:
     return sorted(found, key=lambda witness: witness.at, reverse=True)
 
 
-def checker(path: Path, keys: KeyStore) -> Callable[[], Report]:
+def checker(path: Path, keys: KeyStore) -> Callable[[], VerifyReport]:
     """What verifies the journal at a path, with the key and the mark that the key store has."""
 
-    def check() -> Report:
+    def check() -> VerifyReport:
         from respond.adapters.store.read_only import outside_evidence  # noqa: PLC0415 - slow
         from respond.audit.source import verify_file  # noqa: PLC0415 - slow
 

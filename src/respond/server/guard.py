@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from respond.core.events import Actor, Strength
-from respond.server.sessions import SESSION, Session, Sessions
+from respond.server.sessions import SESSION, Sessions, SignedOnSession
 from respond.server.signon import SignOn
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Visitor:
         token: For the forms of this session.
     """
 
-    session: Session
+    session: SignedOnSession
     person: str
     token: str
 

@@ -13,7 +13,7 @@ from typing import Final
 from respond.core.inputs import input_value
 from respond.core.runbook import Input, InputKind, Runbook
 from respond.core.shapes import ShapeError
-from respond.engine.proposing import Given
+from respond.engine.proposing import GivenInputs
 from respond.errors import UsageError
 from respond.formats.typed_inputs import parse_input
 from respond.views.layout import said, word
@@ -82,9 +82,9 @@ def _field(declared: Input, grouped: set[str]) -> Field:
 
 def read_fields(
     runbook: Runbook, names: Iterable[str], form: Mapping[str, str], *, now_s: int
-) -> tuple[Given, tuple[Field, ...]]:
+) -> tuple[GivenInputs, tuple[Field, ...]]:
     """What was typed: as values, and as fields to show again where one has a fault."""
-    given = Given()
+    given = GivenInputs()
     declared = {each.name: each for each in runbook.inputs}
     shown = []
     for field in fields_for(runbook, names):
@@ -101,7 +101,7 @@ def read_fields(
     return given, tuple(shown)
 
 
-def _take(declared: Input, typed: str, given: Given, *, now_s: int) -> str:
+def _take(declared: Input, typed: str, given: GivenInputs, *, now_s: int) -> str:
     """Put one value where it belongs; why it does not fit, or empty."""
     if not typed.strip():
         return ""

@@ -33,9 +33,9 @@ from respond.senders import (
     Headers,
     NotGenuineError,
     Options,
-    Proof,
-    Secrets,
+    Proven,
     Sender,
+    SenderSecrets,
     UnusableError,
     check_secret,
     refuses_encoding,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
     from structlog.typing import FilteringBoundLogger
 
-__all__ = ["Limits", "OnClick", "Receiver", "Source"]
+__all__ = ["OnClick", "Receiver", "ReceivingLimits", "Source"]
 
 OnClick: TypeAlias = Callable[[str, bytes], tuple[int, Mapping[str, Any] | None]]
 """Takes a source's name and the raw body of a click whose signature is genuine; gives status and
@@ -70,13 +70,13 @@ class Source:
     """
 
     sender: Sender
-    secrets: Callable[[], Secrets]
+    secrets: Callable[[], SenderSecrets]
     options: Options = field(default_factory=dict)
     rate: int = 600
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ReceivingLimits:
     """What strangers can take of this process.
 
     Attributes:
@@ -138,7 +138,7 @@ class Receiver:
         metrics: Metrics,
         on_new: Callable[[], None],
         on_click: OnClick | None = None,
-        limits: Limits | None = None,
+        limits: ReceivingLimits | None = None,
     ) -> None:
         """Read every source's secrets.
 
@@ -155,7 +155,7 @@ class Receiver:
         self._metrics = metrics
         self._on_new = on_new
         self._on_click = on_click
-        self._limits = limits or Limits()
+        self._limits = limits or ReceivingLimits()
         self._budget = _Budget(self._limits.requests_max, self._limits.held_bytes_max)
         self._threads = ThreadPoolExecutor(self._limits.threads, thread_name_prefix="receiving")
 
@@ -255,7 +255,7 @@ class Receiver:
         )
 
     def _keep(
-        self, desk: _Desk, proof: Proof, headers: Headers, body: bytes, now_ms: int
+        self, desk: _Desk, proof: Proven, headers: Headers, body: bytes, now_ms: int
     ) -> tuple[Kept, str]:
         sender = desk.source.sender
         delivery = Delivery(
@@ -311,7 +311,7 @@ class _Desk:
         self._clock = clock
         self._lock = threading.Lock()
         self._reading = threading.Lock()
-        self._secrets: Secrets | None = None
+        self._secrets: SenderSecrets | None = None
         self._fault: RespondError | None = None
         self._read_ms: int | None = None
         self._live_ms = 0
@@ -319,7 +319,7 @@ class _Desk:
         self._tokens = float(self._rate)
         self._filled_ms = clock.mono_ms()
 
-    def secrets(self) -> Secrets:
+    def secrets(self) -> SenderSecrets:
         """The active secrets, read again when they are a minute old.
 
         Raises:
@@ -349,7 +349,7 @@ class _Desk:
             self._live_ms = _SECRETS_RETRY_MS
         self._read_ms = now
 
-    def _read(self) -> Secrets:
+    def _read(self) -> SenderSecrets:
         found = self.source.secrets()
         faults = [check_secret(self.source.sender, value) for value in found.values]
         fault = next((each for each in faults if each), "" if faults else "there is none")
@@ -416,7 +416,7 @@ class _Body:
         ended: All of it came.
     """
 
-    def __init__(self, receive: Receive, budget: _Budget, limits: Limits) -> None:
+    def __init__(self, receive: Receive, budget: _Budget, limits: ReceivingLimits) -> None:
         self._receive = receive
         self._budget = budget
         self._limits = limits

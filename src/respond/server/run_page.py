@@ -49,10 +49,10 @@ from respond.views.words import (
 )
 
 __all__ = [
-    "Approval",
+    "ApprovalView",
     "Asks",
     "CameIn",
-    "Line",
+    "LineView",
     "PlanView",
     "RunPage",
     "StepLine",
@@ -105,7 +105,7 @@ class CameIn:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LineView:
     """One numbered line of the plan, in the terminal's words."""
 
     number: int
@@ -128,7 +128,7 @@ class PlanView:
     accounts: tuple[str, ...]
     found: tuple[str, ...]
     inputs: tuple[str, ...]
-    phases: tuple[tuple[str, tuple[Line, ...]], ...]
+    phases: tuple[tuple[str, tuple[LineView, ...]], ...]
     notes: tuple[tuple[str, tuple[str, ...]], ...]
     ends: str
     next: str
@@ -153,7 +153,7 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangeView:
     """A write of one step that is asked for by itself; or something else that is, in words."""
 
     says: str
@@ -167,7 +167,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Vote:
+class VoteView:
     """Somebody's answer.
 
     Attributes:
@@ -185,7 +185,7 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True)
-class Approval:
+class ApprovalView:
     """What people are asked to agree to now.
 
     Attributes:
@@ -204,7 +204,7 @@ class Approval:
     left: str
     initiator: str
     type_this: str
-    changes: tuple[Change, ...]
+    changes: tuple[ChangeView, ...]
     unclear: str
     standing: Standing
     agreed: int
@@ -258,7 +258,7 @@ class StepLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class MomentView:
     """Something that happened."""
 
     at: str
@@ -290,9 +290,9 @@ class RunPage:
     plan: PlanView | None
     losses: tuple[Loss, ...]
     lost: str
-    approval: Approval | None
+    approval: ApprovalView | None
     asks: Asks | None
-    votes: tuple[Vote, ...]
+    votes: tuple[VoteView, ...]
     now: str
     progress: tuple[StepLine, ...]
     contained: tuple[str, ...]
@@ -301,7 +301,7 @@ class RunPage:
     alone: str
     reviewed: str
     told: tuple[tuple[str, str, str], ...]
-    moments: tuple[Moment, ...]
+    moments: tuple[MomentView, ...]
     go_on: str
     anchor: str
     version: str
@@ -518,10 +518,10 @@ def _plan(state: RunState, plan: Plan) -> PlanView:
     )
 
 
-def _line(row: PlanRow, number_of: Mapping[str, int]) -> Line:
+def _line(row: PlanRow, number_of: Mapping[str, int]) -> LineView:
     who, what, now, after, undo = row_cells(row, number_of)
     stays = row.write.stays if row.write is not None else ()
-    return Line(
+    return LineView(
         number=row.number,
         who=who,
         what=what,
@@ -568,7 +568,7 @@ def _lost(losses: Sequence[Loss]) -> str:
 # --- deciding -----------------------------------------------------------------------------------
 
 
-def _approval(one: OneRun, request: Request, viewer: Actor, entry: Entry) -> Approval:
+def _approval(one: OneRun, request: Request, viewer: Actor, entry: Entry) -> ApprovalView:
     state = one.state
     changes, unclear = _changes(one, request)
     agreed = _agreed(state, request, entry)
@@ -577,7 +577,7 @@ def _approval(one: OneRun, request: Request, viewer: Actor, entry: Entry) -> App
     mine = [v for v in state.votes if v.nonce == request.nonce and v.who.id == viewer.id]
     roles = " and ".join(map(word, sorted(request.roles)))
     people = "1 person" if request.count == 1 else f"{request.count} people"
-    return Approval(
+    return ApprovalView(
         nonce=request.nonce,
         digest=request.digest,
         short=short_digest(request.digest),
@@ -609,7 +609,7 @@ _PAST: Final = {
 }
 
 
-def _changes(one: OneRun, request: Request) -> tuple[tuple[Change, ...], str]:
+def _changes(one: OneRun, request: Request) -> tuple[tuple[ChangeView, ...], str]:
     """The writes that are asked for by themselves; or why this page cannot show all of it."""
     plan = one.state.plan
     if plan is None:
@@ -623,12 +623,12 @@ def _changes(one: OneRun, request: Request) -> tuple[tuple[Change, ...], str]:
     if writes is None or request.shown not in {"", digest_of(list(request.shows))}:
         return (), "the plan does not show all that is asked, and the request does not either"
     more = (said(each.get("says", "")) for each in request.shows if "key" not in each)
-    return (*map(_change, writes), *(Change(says=text) for text in more)), ""
+    return (*map(_change, writes), *(ChangeView(says=text) for text in more)), ""
 
 
-def _change(write: PlannedWrite) -> Change:
+def _change(write: PlannedWrite) -> ChangeView:
     now, after = state_cells(write.before, write.after)
-    return Change(
+    return ChangeView(
         says=said(write.says),
         where=said(write.where),
         now=now,
@@ -655,13 +655,13 @@ def _left(request: Request, entry: Entry) -> str:
     return span_text(seconds) if seconds > 0 else ""
 
 
-def _votes(state: RunState, entry: Entry) -> Iterator[Vote]:
+def _votes(state: RunState, entry: Entry) -> Iterator[VoteView]:
     request_of = {request.nonce: request for request in state.requests}
     newest = state.requests[-1].nonce if state.requests else ""
     for vote in state.votes:
         request = request_of.get(vote.nonce)
         void = refusal(request, vote.who, vote.verdict, entry.people) if request else "unknown"
-        yield Vote(
+        yield VoteView(
             at=clock_text(vote.at),
             person=word(vote.who.id),
             verdict=_PAST[vote.verdict],
@@ -765,10 +765,10 @@ def _told(state: RunState, persons: Sequence[PersonRecord]) -> Iterator[tuple[st
         yield clock_text(end.at), what, whom
 
 
-def _moments(records: Sequence[Record]) -> Iterator[Moment]:
+def _moments(records: Sequence[Record]) -> Iterator[MomentView]:
     memory = Memory()
     for record in records:
         memory.take(record)
         for told in record_told(record, memory):
             tone = _TONES.get(told.tone.name.lower(), "") if told.tone is not None else ""
-            yield Moment(clock_text(record.at), told.status, told.text, tone)
+            yield MomentView(clock_text(record.at), told.status, told.text, tone)

@@ -26,8 +26,8 @@ __all__ = [
     "KEY_BYTES_MIN",
     "SESSION",
     "SESSION_S",
-    "Session",
     "Sessions",
+    "SignedOnSession",
     "local_path",
 ]
 
@@ -50,7 +50,7 @@ def local_path(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class SignedOnSession:
     """Somebody who signed on.
 
     Attributes:
@@ -91,22 +91,24 @@ class Sessions:
         data = {"id": secrets.token_urlsafe(24), "iss": issuer, "sub": subject, **_written(now)}
         return str(self._sessions.dumps(data))
 
-    def read(self, cookie: str) -> Session | None:
+    def read(self, cookie: str) -> SignedOnSession | None:
         """The session of a cookie; None when it is none of ours, over, or was ended."""
         data = _loaded(self._sessions, cookie)
         began = _read(data)
         if data is None or began is None:
             return None
-        return self.read_again(Session(str(data["id"]), str(data["iss"]), str(data["sub"]), began))
+        return self.read_again(
+            SignedOnSession(str(data["id"]), str(data["iss"]), str(data["sub"]), began)
+        )
 
-    def read_again(self, session: Session) -> Session | None:
+    def read_again(self, session: SignedOnSession) -> SignedOnSession | None:
         """The same session, while it lasts."""
         if self._is_over(session.began, SESSION_S):
             return None
         with self._lock:
             return None if session.id in self._ended else session
 
-    def end(self, session: Session) -> None:
+    def end(self, session: SignedOnSession) -> None:
         """Sign off: a copy of the cookie opens nothing any more."""
         with self._lock:
             self._ended[session.id] = session.began
@@ -114,11 +116,11 @@ class Sessions:
             for each in over:
                 del self._ended[each]
 
-    def token(self, session: Session) -> str:
+    def token(self, session: SignedOnSession) -> str:
         """What a form of this session carries, so that no other site's form can stand for it."""
         return hmac.new(self._key, f"form {session.id}".encode(), sha256).hexdigest()
 
-    def is_token(self, session: Session, given: str) -> bool:
+    def is_token(self, session: SignedOnSession, given: str) -> bool:
         return hmac.compare_digest(self.token(session).encode(), given.encode())
 
     # --- a sign-on while it goes on -------------------------------------------------------------

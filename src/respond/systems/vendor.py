@@ -24,6 +24,7 @@ __all__ = [
     "Ask",
     "CarriedBy",
     "CredentialRefusedError",
+    "CredentialVerdict",
     "NoInSuccess",
     "OwnKey",
     "Probe",
@@ -37,7 +38,6 @@ __all__ = [
     "SentAs",
     "Trouble",
     "Vendor",
-    "Verdict",
     "Waits",
     "differs",
     "kind_of",
@@ -178,7 +178,7 @@ class Waits:
 # --- trying a credential ------------------------------------------------------------------------
 
 
-class Verdict(Enum):
+class CredentialVerdict(Enum):
     """What the system made of a credential."""
 
     ACCEPTED = "accepted"
@@ -236,7 +236,7 @@ class Probed:
         date: The system's own clock, an HTTP date; empty where it told none.
     """
 
-    verdict: Verdict
+    verdict: CredentialVerdict
     says: str = ""
     do: str = ""
     account: str = ""

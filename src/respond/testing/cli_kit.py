@@ -24,7 +24,7 @@ from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.script import Connection
 from respond.formats.project.project_file import Project
 
-__all__ = ["TOML", "Machine", "Ran", "Town"]
+__all__ = ["TOML", "Machine", "RanCommand", "Town"]
 
 _DANA: Final = Actor("dana", Strength.CLAIMED)
 
@@ -65,7 +65,7 @@ roles = ["admin"]
 
 
 @dataclass
-class Ran:
+class RanCommand:
     """What a call of the command line gave."""
 
     code: int
@@ -97,11 +97,11 @@ class Machine:
     def keys(self) -> FolderKeys:
         return FolderKeys(self.state / "keys")
 
-    def run(self, *words: str) -> Ran:
+    def run(self, *words: str) -> RanCommand:
         self.read()
         code = main.run(list(words))
         out, err = self.read()
-        return Ran(code, out, err)
+        return RanCommand(code, out, err)
 
     def configure(self, text: str) -> None:
         (self.project / "respond.toml").write_text(text, encoding="utf-8")

@@ -23,7 +23,7 @@ __all__ = [
     "HANDS",
     "LOST",
     "RUNBOOKS",
-    "Ran",
+    "RanChild",
     "changed_in",
     "crash_and_resume",
     "undisturbed",
@@ -50,7 +50,7 @@ LOST = Counter({("customerio", "app_key.created"): 1, ("customerio", "app_key.re
 
 
 @dataclass(slots=True)
-class Ran:
+class RanChild:
     """What a run came to.
 
     Attributes:
@@ -74,14 +74,14 @@ class Ran:
         return [names[-1] for names in self.moments[:-1] if names]
 
 
-def undisturbed(folder: Path, name: str, hands: Mapping[str, bool]) -> Ran:
+def undisturbed(folder: Path, name: str, hands: Mapping[str, bool]) -> RanChild:
     """Run it without a crash."""
     return crash_and_resume(folder, name, hands, ())
 
 
 def crash_and_resume(
     folder: Path, name: str, hands: Mapping[str, bool], kills: Sequence[int]
-) -> Ran:
+) -> RanChild:
     """Kill the run at the first of these moments, the resumed run at the second, and so on.
 
     A run that is over before its moment comes is not killed, and not resumed.
@@ -101,7 +101,7 @@ def crash_and_resume(
             msg = "the last advance is not killed"
             raise AssertionError(msg)
         effects = stage.effects()
-        return Ran(
+        return RanChild(
             code,
             passed,
             stage.tally(),
@@ -142,7 +142,7 @@ def _without(thing: Any) -> Any:
             return thing
 
 
-def wrong_with(ran: Ran, base: Ran) -> str:
+def wrong_with(ran: RanChild, base: RanChild) -> str:
     """What is wrong with a crashed and resumed run, next to an undisturbed one; or nothing."""
     if ran.code is ExitCode.UNKNOWN:
         return "" if all((ran.parked.why, ran.parked.reason, ran.parked.do)) else "no evidence"
@@ -155,7 +155,7 @@ def wrong_with(ran: Ran, base: Ran) -> str:
     return _twice(ran, ran.tally - base.tally)
 
 
-def _twice(ran: Ran, extra: Counter[tuple[str, str]]) -> str:
+def _twice(ran: RanChild, extra: Counter[tuple[str, str]]) -> str:
     """Effects that happened more often than they may."""
     lost = extra[("customerio", "app_key.created")]
     if lost:

@@ -14,8 +14,8 @@ from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.audit.body import Body, read_body, write_body
 from respond.audit.chain import GENESIS, body_hash, link
-from respond.audit.checkpoint import PublicKey, Signer
-from respond.audit.verify import Anchor, Stored
+from respond.audit.checkpoint import NoteKey, Signer
+from respond.audit.verify import Anchor, StoredRow
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.testing.settable_clock import SettableClock
 
@@ -38,7 +38,7 @@ class MadeJournal:
         marks: High-water marks in the order in which they were raised.
     """
 
-    rows: tuple[Stored, ...]
+    rows: tuple[StoredRow, ...]
     signer: Signer
     marks: tuple[Anchor, ...]
 
@@ -47,7 +47,7 @@ class MadeJournal:
         return self.signer.public.name
 
     @property
-    def key(self) -> PublicKey:
+    def key(self) -> NoteKey:
         return self.signer.public
 
     def anchor(self, size: int) -> Anchor:
@@ -81,9 +81,9 @@ def make_journal(seed: int, *, runs: int = 2, tail: int = 4) -> MadeJournal:
         )
 
 
-def stored_rows(journal: ChainJournal) -> list[Stored]:
+def stored_rows(journal: ChainJournal) -> list[StoredRow]:
     """All rows of an open journal, as its store gives them."""
-    return [Stored(*row[:4], row[4:8]) for row in journal._store.rows(0)]  # noqa: SLF001
+    return [StoredRow(*row[:4], row[4:8]) for row in journal._store.rows(0)]  # noqa: SLF001
 
 
 def reforge(
@@ -91,13 +91,13 @@ def reforge(
     change: Callable[[list[Body]], Sequence[Body]],
     *,
     signer: Signer | None = None,
-) -> tuple[Stored, ...]:
+) -> tuple[StoredRow, ...]:
     """Change bodies, then number and chain everything anew, as an attacker with a tool would.
 
     With ``signer`` the checkpoints are signed anew too; without, they stay as they were.
     """
     before = GENESIS
-    rows: list[Stored] = []
+    rows: list[StoredRow] = []
     for seq, changed in enumerate(change([read_body(row.body) for row in made.rows])):
         body = replace(changed, seq=seq)
         if body.kind == "checkpoint" and signer is not None:
@@ -108,7 +108,7 @@ def reforge(
         digest = body_hash(encoded)
         before = link(body.journal, seq, before, digest)
         columns = (body.kind, body.run, body.step, body.at)
-        rows.append(Stored(seq, encoded, digest, before, columns))
+        rows.append(StoredRow(seq, encoded, digest, before, columns))
     return tuple(rows)
 
 

@@ -23,11 +23,19 @@ from respond.errors import NotReadyError
 from respond.ports import Clock
 from respond.testing.settable_clock import SettableClock
 
-__all__ = ["Answer", "FixedSecrets", "Loopback", "Seen", "page", "says", "transport_to"]
+__all__ = [
+    "CannedAnswer",
+    "FixedSecrets",
+    "Loopback",
+    "SeenRequest",
+    "page",
+    "says",
+    "transport_to",
+]
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenRequest:
     """One request. Header names are lower-case."""
 
     method: str
@@ -41,7 +49,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Answer:
+class CannedAnswer:
     """What to answer: a status with a body, or raw bytes, or no word at all.
 
     Attributes:
@@ -58,15 +66,17 @@ class Answer:
     hold: bool = False
 
 
-def says(value: Any, status: int = 200, **headers: str) -> Answer:
+def says(value: Any, status: int = 200, **headers: str) -> CannedAnswer:
     """A JSON answer."""
     named = {name.replace("_", "-"): text for name, text in headers.items()}
-    return Answer(status, json.dumps(value).encode(), {"Content-Type": "application/json", **named})
+    return CannedAnswer(
+        status, json.dumps(value).encode(), {"Content-Type": "application/json", **named}
+    )
 
 
-def page(status: int = 200, text: str = "<!DOCTYPE html><title>Log in</title>") -> Answer:
+def page(status: int = 200, text: str = "<!DOCTYPE html><title>Log in</title>") -> CannedAnswer:
     """A page for people, which some systems send for any address."""
-    return Answer(status, text.encode(), {"Content-Type": "text/html; charset=utf-8"})
+    return CannedAnswer(status, text.encode(), {"Content-Type": "text/html; charset=utf-8"})
 
 
 class Loopback:
@@ -78,9 +88,9 @@ class Loopback:
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self.received: list[Seen] = []
+        self.received: list[SeenRequest] = []
         self.accepted = 0
-        self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[CannedAnswer] = queue.SimpleQueue()
         self._over = threading.Event()
         outer = self
 
@@ -123,7 +133,7 @@ class Loopback:
     def url(self) -> str:
         return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
-    def will(self, *answers: Answer) -> None:
+    def will(self, *answers: CannedAnswer) -> None:
         for answer in answers:
             self._answers.put(answer)
 
@@ -143,11 +153,11 @@ class Loopback:
     def _receive(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length", "0")))
         headers = {name.lower(): value for name, value in handler.headers.items()}
-        self.received.append(Seen(handler.command, handler.path, headers, body))
+        self.received.append(SeenRequest(handler.command, handler.path, headers, body))
         try:
             answer = self._answers.get_nowait()
         except queue.Empty:
-            answer = Answer()
+            answer = CannedAnswer()
         if answer.hold:
             self._over.wait(30)
             handler.close_connection = True
@@ -164,7 +174,7 @@ class Loopback:
             handler.wfile.write(part)
         _shut(handler)
 
-    def _write(self, handler: BaseHTTPRequestHandler, answer: Answer) -> None:
+    def _write(self, handler: BaseHTTPRequestHandler, answer: CannedAnswer) -> None:
         if answer.cut == 0:
             _shut(handler)
             return

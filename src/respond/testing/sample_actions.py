@@ -102,7 +102,7 @@ class Store(Sample):
 
 @action("human.do", effect=Effect.WRITES, output=type(None), source="test")
 @dataclass(frozen=True)
-class Do(Sample):
+class SampleDo(Sample):
     """Ask a person to do something."""
 
     instructions: str
@@ -121,5 +121,5 @@ class Tell(Sample):
     message: str
 
 
-_ALL: tuple[Any, ...] = (FindKey, ListSampleKeys, RevokeSampleKey, MakeKey, Store, Do, Tell)
+_ALL: tuple[Any, ...] = (FindKey, ListSampleKeys, RevokeSampleKey, MakeKey, Store, SampleDo, Tell)
 ACTIONS: dict[str, type] = {cls.spec.name: cls for cls in _ALL}

@@ -24,7 +24,7 @@ __all__ = [
     "RETRIES",
     "Retries",
     "RetryTable",
-    "Sent",
+    "SentDelivery",
     "payload",
     "secret_for",
     "signed",
@@ -388,7 +388,7 @@ RETRIES: Final[Mapping[str, RetryTable]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentDelivery:
     """What became of one delivery.
 
     Attributes:
@@ -419,10 +419,10 @@ class Retries:
     off_until_ms: int = 0
     _lost_in_a_row: int = 0
 
-    def deliver(self, body: bytes, delivery_id: str) -> Sent:
+    def deliver(self, body: bytes, delivery_id: str) -> SentDelivery:
         """Send one delivery until it has arrived or the sender gives up."""
         if self.clock.now_ms() < self.off_until_ms:
-            return Sent((), arrived=False)
+            return SentDelivery((), arrived=False)
         table = RETRIES[self.sender_name]
         statuses = [self._attempt(body, delivery_id)]
         for pause_s in table.pauses_s:
@@ -432,7 +432,7 @@ class Retries:
             statuses.append(self._attempt(body, delivery_id))
         arrived = statuses[-1] // 100 == 2  # noqa: PLR2004 - 2xx
         self._count(table, arrived=arrived)
-        return Sent(tuple(statuses), arrived)
+        return SentDelivery(tuple(statuses), arrived)
 
     def _attempt(self, body: bytes, delivery_id: str) -> int:
         began_ms = self.clock.now_ms()

@@ -44,7 +44,7 @@ from respond.core.script import (
 )
 from respond.core.values import Late, SecretHandle, Value
 from respond.engine.engine import Engine, Tools
-from respond.engine.proposing import Given, propose
+from respond.engine.proposing import GivenInputs, propose
 from respond.engine.setting import Site
 from respond.errors import (
     ExitCode,
@@ -469,7 +469,7 @@ class BoxStage:
     engine_name: str = "respond test"
     by_hand: bool = False
     step_by_step: bool = False
-    given: Given = field(default_factory=Given)
+    given: GivenInputs = field(default_factory=GivenInputs)
     journal: Journal | None = None
     persons: tuple[PersonRecord, ...] = ()
     place: Mapping[str, Any] = field(default_factory=dict)

@@ -40,7 +40,7 @@ __all__ = [
     "LiveProgress",
     "Memory",
     "QuietProgress",
-    "Told",
+    "ToldOnScreen",
     "no_screen",
     "record_lines",
     "record_told",
@@ -175,7 +175,7 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ToldOnScreen:
     """One line about a record. The status stands first, in a column that no name can reach."""
 
     status: str
@@ -199,12 +199,12 @@ def record_lines(
     return found
 
 
-def record_told(record: Record, memory: Memory) -> Iterator[Told]:
+def record_told(record: Record, memory: Memory) -> Iterator[ToldOnScreen]:
     """The record in words, safe to show, without its time."""
     match content_of(record.event):
         case recorded.Intended(write=write):
             hands = "by hand" if write.hands == "person" else "sending"
-            yield Told(hands, said(write.says), Tone.FAINT)
+            yield ToldOnScreen(hands, said(write.says), Tone.FAINT)
         case Settled() as content:
             says = memory.says.get(content.intent) or record.event.step
             yield _settled(record, content, said(says))
@@ -214,45 +214,47 @@ def record_told(record: Record, memory: Memory) -> Iterator[Told]:
             yield from _decided(record, content)
 
 
-def _decided(record: Record, content: Content) -> Iterator[Told]:
+def _decided(record: Record, content: Content) -> Iterator[ToldOnScreen]:
     kind, who = record.event.kind, word(record.event.actor.id)
     match content:
         case recorded.Taken(epoch=epoch) if epoch > 1:
-            yield Told("resumed", f"engine {epoch} goes on")
+            yield ToldOnScreen("resumed", f"engine {epoch} goes on")
         case recorded.Planned(digest=digest):
-            yield Told("planned", f"plan {short_digest(digest)}", Tone.FAINT)
+            yield ToldOnScreen("planned", f"plan {short_digest(digest)}", Tone.FAINT)
         case Confirmed():
-            yield Told("decided", f"{who}: {_confirmed(content)}")
+            yield ToldOnScreen("decided", f"{who}: {_confirmed(content)}")
         case recorded.Parked(why=why, do=do):
-            yield Told("PARKED", said(why), Tone.CARE)
+            yield ToldOnScreen("PARKED", said(why), Tone.CARE)
             if do:
-                yield Told("", f"go on with: {said(do)}")
+                yield ToldOnScreen("", f"go on with: {said(do)}")
         case Ended():
             yield _ended(content)
         case recorded.Noticed(says=says):
-            yield Told("told", said(says) or word(record.event.step))
+            yield ToldOnScreen("told", said(says) or word(record.event.step))
         case recorded.Voted() | recorded.WentAlone():
-            yield Told("decided", f"{who}: {kind.value}", Tone.CARE)
+            yield ToldOnScreen("decided", f"{who}: {kind.value}", Tone.CARE)
         case recorded.UndoAsked() | recorded.UndoEnded():
             tone = Tone.DANGER if kind is Kind.UNDO_FAILED else None
-            yield Told(kind.value.replace("-", " "), word(record.event.step), tone)
+            yield ToldOnScreen(kind.value.replace("-", " "), word(record.event.step), tone)
         case _:
             return
 
 
-def _settled(record: Record, content: Settled, says: str) -> Told:
+def _settled(record: Record, content: Settled, says: str) -> ToldOnScreen:
     is_done, why = content.how is WriteStatus.DONE, said(content.why)
     match record.event.kind:
         case Kind.UNKNOWN:
-            return Told("NO ANSWER", f"{says}: {why}", Tone.CARE)
+            return ToldOnScreen("NO ANSWER", f"{says}: {why}", Tone.CARE)
         case Kind.RECONCILED:
-            return Told("happened" if is_done else "not done", f"{says}: {why}")
+            return ToldOnScreen("happened" if is_done else "not done", f"{says}: {why}")
         case _ if not is_done:
-            return Told("REFUSED", f"{says}: {why}", Tone.CARE)
+            return ToldOnScreen("REFUSED", f"{says}: {why}", Tone.CARE)
         case _ if content.word:
-            return Told("word", f"{word(record.event.actor.id)} says that it is done: {says}")
+            return ToldOnScreen(
+                "word", f"{word(record.event.actor.id)} says that it is done: {says}"
+            )
         case _:
-            return Told("done", says)
+            return ToldOnScreen("done", says)
 
 
 def _confirmed(content: Confirmed) -> str:
@@ -261,42 +263,42 @@ def _confirmed(content: Confirmed) -> str:
     return f"{content.decision.value}{scope}{typed}"
 
 
-def _observed(record: Record, content: Conclusion, memory: Memory) -> Iterator[Told]:
+def _observed(record: Record, content: Conclusion, memory: Memory) -> Iterator[ToldOnScreen]:
     step = record.event.step
     title = said(content.title or step)
     says, why = said(content.says), said(content.why)
     behind = f": {says}" if says else ""
     match content.how:
         case As.DONE if step in memory.blind:
-            yield Told("answered", f"{title}, nobody can look{behind}")
+            yield ToldOnScreen("answered", f"{title}, nobody can look{behind}")
         case As.DONE if not content.proved:
-            yield Told("UNPROVED", f"{title}{behind}", Tone.CARE)
+            yield ToldOnScreen("UNPROVED", f"{title}{behind}", Tone.CARE)
         case As.DONE if step in memory.begun:
             seconds = (record.mono_ms - memory.begun[step]) / 1000
-            yield Told("PROVED", f"{title}, seen after {seconds:.1f} s{behind}", Tone.GOOD)
+            yield ToldOnScreen("PROVED", f"{title}, seen after {seconds:.1f} s{behind}", Tone.GOOD)
         case As.DONE:
-            yield Told("looked", f"{title}{behind}")
+            yield ToldOnScreen("looked", f"{title}{behind}")
         case As.UNCHANGED:
-            yield Told("already so", f"{title}{behind}")
+            yield ToldOnScreen("already so", f"{title}{behind}")
         case As.YOUR_WORD:
-            yield Told("YOUR WORD", f"{title}{behind}")
+            yield ToldOnScreen("YOUR WORD", f"{title}{behind}")
         case As.SKIPPED:
-            yield Told("skipped", f"{title}: {why or says}", Tone.FAINT)
+            yield ToldOnScreen("skipped", f"{title}: {why or says}", Tone.FAINT)
         case As.LEFT_OPEN:
-            yield Told("LEFT OPEN", f"{title}: {why or says}", Tone.CARE)
+            yield ToldOnScreen("LEFT OPEN", f"{title}: {why or says}", Tone.CARE)
         case As.NOT_SEEN:
-            yield Told("NOT SEEN", f"{title}: {why or says}", Tone.DANGER)
+            yield ToldOnScreen("NOT SEEN", f"{title}: {why or says}", Tone.DANGER)
         case As.FAILED:
-            yield Told("FAILED", f"{title}: {why or says}", Tone.DANGER)
+            yield ToldOnScreen("FAILED", f"{title}: {why or says}", Tone.DANGER)
     for finding in content.findings:
-        yield Told("FINDING", said(finding), Tone.CARE)
+        yield ToldOnScreen("FINDING", said(finding), Tone.CARE)
 
 
-def _ended(content: Ended) -> Told:
+def _ended(content: Ended) -> ToldOnScreen:
     code = content.exit
     say = f": {said(content.say)}" if content.say else ""
     tone = Tone.GOOD if code is ExitCode.DONE else Tone.CARE
-    return Told("ended", f"{int(code)}, {EXIT_MEANS[code]}{say}", tone)
+    return ToldOnScreen("ended", f"{int(code)}, {EXIT_MEANS[code]}{say}", tone)
 
 
 # --- the port -----------------------------------------------------------------------------------

@@ -32,10 +32,10 @@ from respond.views.words import (
 )
 
 __all__ = [
-    "Change",
     "Decided",
-    "Moment",
     "Report",
+    "ReportedChange",
+    "ReportedMoment",
     "as_json",
     "as_text",
     "report",
@@ -49,7 +49,7 @@ _SHORT_WIDTH: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class ReportedMoment:
     """Something that happened. ``what`` is safe to show."""
 
     at: str
@@ -60,7 +60,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ReportedChange:
     """One attempt to change something.
 
     Attributes:
@@ -119,8 +119,8 @@ class Report:
     plan_digest: str
     inputs: dict[str, Any]
     connections: dict[str, str]
-    timeline: tuple[Moment, ...]
-    changes: tuple[Change, ...]
+    timeline: tuple[ReportedMoment, ...]
+    changes: tuple[ReportedChange, ...]
     decided: tuple[Decided, ...]
     outcome: Outcome
     undone: dict[str, str]
@@ -161,25 +161,25 @@ def report(state: RunState, records: Iterable[Record], head: Head) -> Report:
     )
 
 
-def _timeline(records: list[Record]) -> Iterator[Moment]:
+def _timeline(records: list[Record]) -> Iterator[ReportedMoment]:
     memory = Memory()
     for record in records:
         memory.take(record)
         kind = record.event.kind
         for told in record_told(record, memory):
-            yield Moment(record.at, record.seq, kind.value, record.event.step, told.words)
+            yield ReportedMoment(record.at, record.seq, kind.value, record.event.step, told.words)
         if kind is Kind.PROPOSED:
             who = word(record.event.actor.id)
-            yield Moment(record.at, record.seq, kind.value, "", f"{who} began the run")
+            yield ReportedMoment(record.at, record.seq, kind.value, "", f"{who} began the run")
 
 
-def _changes(state: RunState) -> Iterator[Change]:
+def _changes(state: RunState) -> Iterator[ReportedChange]:
     for step in state.steps.values():
         end = step.conclusion
         for write in step.writes:
             planned = write.write
             seen = end is not None and end.proved and end.how is As.DONE
-            yield Change(
+            yield ReportedChange(
                 step=step.address,
                 says=planned.says,
                 where=planned.where,
@@ -294,7 +294,7 @@ def _broken(made: Report) -> tuple[str, ...]:
     return made.outcome.broken if made.outcome.left_to_do else ()
 
 
-def _change_text(change: Change) -> str:
+def _change_text(change: ReportedChange) -> str:
     now, after = state_cells(change.before, change.after)
     how = {
         "done": "done" + (", seen" if change.proved else ", not seen"),
@@ -336,7 +336,7 @@ def as_json(made: Report) -> dict[str, Any]:
         "connections": made.connections,
         **outcome_json(made.outcome),
         "changes": [
-            {name: getattr(change, name) for name in Change.__dataclass_fields__}
+            {name: getattr(change, name) for name in ReportedChange.__dataclass_fields__}
             for change in made.changes
         ],
         "decided": [

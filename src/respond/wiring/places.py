@@ -11,7 +11,7 @@ from pathlib import Path
 
 from respond.errors import UsageError
 
-__all__ = ["Found", "Places", "shipped_runbooks"]
+__all__ = ["FoundRunbook", "Places", "shipped_runbooks"]
 
 PROJECT_FILE = "respond.toml"
 RUNBOOK_BYTES_MAX = 262_144
@@ -24,7 +24,7 @@ def shipped_runbooks() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundRunbook:
     """A runbook file. ``shadows`` is set when a project's file hides a shipped one."""
 
     name: str
@@ -63,16 +63,16 @@ class Places:
     def rehearsals(self) -> Path:
         return self.state / "rehearsals"
 
-    def runbooks(self) -> dict[str, Found]:
+    def runbooks(self) -> dict[str, FoundRunbook]:
         """Every runbook by name, the project's before the shipped ones."""
         found = {
-            path.stem: Found(path.stem, path, shipped=True)
+            path.stem: FoundRunbook(path.stem, path, shipped=True)
             for path in sorted(shipped_runbooks().glob("*.yaml"))
         }
         if self.project is not None:
             for path in sorted((self.project / "runbooks").glob("*.yaml")):
                 shadows = path.stem in found and found[path.stem].path.resolve() != path.resolve()
-                found[path.stem] = Found(path.stem, path, shipped=False, shadows=shadows)
+                found[path.stem] = FoundRunbook(path.stem, path, shipped=False, shadows=shadows)
         return found
 
 

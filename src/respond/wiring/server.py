@@ -362,7 +362,7 @@ def _receiver(
 
 def _secrets_of(config: SourceConfig, store: Secrets) -> Any:
     """The active secrets of a source."""
-    from respond.senders import Secrets as Active
+    from respond.senders import SenderSecrets as Active
 
     names = [name for name in (config.name, f"{config.name}/old") if name in config.references]
     return Active(tuple(store.credential(name) for name in names))

@@ -20,7 +20,7 @@ from respond.senders import api_schemes
 from respond.systems import schemes
 from respond.systems.vendor import EVERY_SURFACE, Scheme, SentAs, kind_of
 
-__all__ = ["Session", "basic", "header_for", "scheme_for", "scheme_sets", "session_from"]
+__all__ = ["AccessSession", "basic", "header_for", "scheme_for", "scheme_sets", "session_from"]
 
 _REFRESH_EARLY_MS: Final = 60_000
 _SESSION_DEFAULT_MS: Final = 55 * 60_000
@@ -59,7 +59,7 @@ def scheme_for(auth: str, surface: str) -> Scheme:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class AccessSession:
     """A session token and when to stop using it, in milliseconds since 1970."""
 
     token: Secret
@@ -69,7 +69,7 @@ class Session:
         return now_ms < self.until_ms
 
 
-def session_from(body: Any, *, scope: str, now_ms: int) -> Session | str:
+def session_from(body: Any, *, scope: str, now_ms: int) -> AccessSession | str:
     """Read the answer of a token exchange; a text says what is wrong with it.
 
     It is good until its own ``exp``, else for ``expires_in``, else 55 minutes; less a minute.
@@ -85,7 +85,9 @@ def session_from(body: Any, *, scope: str, now_ms: int) -> Session | str:
         return f"a session that can only read was asked for, and scope {scope} was not confirmed"
     until_ms = _exp_ms(token) or _expires_in_ms(body, now_ms) or now_ms + _SESSION_DEFAULT_MS
     # A wrong clock here must not mean an exchange before each request: those are rate limited.
-    return Session(Secret(token), max(until_ms - _REFRESH_EARLY_MS, now_ms + _SESSION_LEAST_MS))
+    return AccessSession(
+        Secret(token), max(until_ms - _REFRESH_EARLY_MS, now_ms + _SESSION_LEAST_MS)
+    )
 
 
 def _exp_ms(token: str) -> int | None:

@@ -23,7 +23,7 @@ from respond.systems import NAMES, title_of, vendor
 from respond.systems.rest import dig
 from respond.systems.vendor import Waits
 
-__all__ = ["Fault", "Faults", "asked_to_wait_s", "http_date", "vendor_words"]
+__all__ = ["HttpFault", "HttpFaults", "asked_to_wait_s", "http_date", "vendor_words"]
 
 _SHOWN_MAX: Final = 200
 _SEARCHED_MAX: Final = 64 * 1024
@@ -48,7 +48,7 @@ _BY_HAND: Final = frozenset({401, 402, 403, 405})
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class HttpFault:
     """A request that did not bring an answer to use, as a value: retry rules look at it.
 
     Attributes:
@@ -65,10 +65,10 @@ class Fault:
     wait_s: int | None = None
     cause: Exception | None = None
 
-    def unsent(self, call: Call) -> Fault:
+    def unsent(self, call: Call) -> HttpFault:
         """The same fault, met before the request itself left: then nothing happened."""
         error = self.error
-        return Fault(
+        return HttpFault(
             RefusedBySystemError(
                 error.what,
                 code=error.code if isinstance(error, RefusedBySystemError) else "no-session",
@@ -87,7 +87,7 @@ class Fault:
         )
 
 
-class Faults:
+class HttpFaults:
     """Makes errors for requests. Every text from outside is redacted first, then made showable.
 
     Args:
@@ -99,8 +99,8 @@ class Faults:
         self._clean = clean
         self._now_ms = now_ms
 
-    def unsendable(self, call: Call, problem: str) -> Fault:
-        return Fault(
+    def unsendable(self, call: Call, problem: str) -> HttpFault:
+        return HttpFault(
             RefusedBySystemError(
                 self._clean(f"{_says(call)} was not sent: {problem}"),
                 code="not-sent",
@@ -109,7 +109,7 @@ class Faults:
             )
         )
 
-    def broken(self, call: Call, system: str, host: str, broken: Broken) -> Fault:
+    def broken(self, call: Call, system: str, host: str, broken: Broken) -> HttpFault:
         """The fault for a request that got no answer."""
         how = broken.how
         name = _display(system)
@@ -117,7 +117,7 @@ class Faults:
             why = _UNSENT_WHY[how].format(host=showable_host(host))
             if broken.detail:
                 why = f"{why}: {showable(broken.detail)}"
-            return Fault(
+            return HttpFault(
                 RefusedBySystemError(
                     self._clean(f"{name} could not be reached for {_says(call)}"),
                     code="not-connected",
@@ -139,16 +139,16 @@ class Faults:
         else:
             what = f"{name} answered {_says(call)} with something that cannot be read"
             why = f"{how.value}: {showable(broken.detail)}" if broken.detail else how.value
-        return Fault(
+        return HttpFault(
             NoAnswerError(self._clean(what), why=self._clean(why), request=self._request(call)),
             transient=how in {How.TIMED_OUT, How.CUT},
             cause=broken.cause,
         )
 
-    def not_json(self, call: Call, system: str, raw: Raw, problem: str) -> Fault:
+    def not_json(self, call: Call, system: str, raw: Raw, problem: str) -> HttpFault:
         """A success without JSON. It is no success: some systems answer any path with a page."""
         kind = showable(raw.headers.get("content-type", "nothing said"), limit=60)
-        return Fault(
+        return HttpFault(
             NoAnswerError(
                 self._clean(
                     f"{_display(system)} answered {raw.status} to {_says(call)} "
@@ -161,7 +161,7 @@ class Faults:
             status=raw.status,
         )
 
-    def refused(self, call: Call, system: str, credential: str, raw: Raw, body: Any) -> Fault:
+    def refused(self, call: Call, system: str, credential: str, raw: Raw, body: Any) -> HttpFault:
         """The fault for a status outside 2xx that the parser does not handle itself."""
         status = raw.status
         wait_s = asked_to_wait_s(raw.headers, self._now_ms(), vendor(system).waits)
@@ -170,7 +170,7 @@ class Faults:
         request = self._request(call)
         if 300 <= status <= 399:  # noqa: PLR2004 - the class of redirects
             place = showable_host(_host(raw.headers.get("location", "")))
-            return Fault(
+            return HttpFault(
                 NoAnswerError(
                     f"{what}, a redirect; redirects are not followed",
                     why=self._clean(f"it points to {place or 'no host'}"),
@@ -180,7 +180,7 @@ class Faults:
                 status=status,
             )
         if not 400 <= status <= 499 or status in _STOPPED_WAITING:  # noqa: PLR2004 - the class
-            return Fault(
+            return HttpFault(
                 NoAnswerError(
                     what,
                     why=_join("the system has trouble of its own", words),
@@ -193,7 +193,7 @@ class Faults:
             )
         if status == 429:  # noqa: PLR2004 - RFC 6585, section 4
             asked = "" if wait_s is None else f"; it asks to wait {wait_s} s"
-            return Fault(
+            return HttpFault(
                 RefusedBySystemError(
                     what,
                     code="429",
@@ -213,7 +213,7 @@ class Faults:
         word = showable(str(found), limit=40) if isinstance(found, str | int) else ""
         dead = not refusals.dead or word in refusals.dead
         why, do = _why_and_do(call, status, credential, dead=dead)
-        return Fault(
+        return HttpFault(
             RefusedBySystemError(
                 what,
                 code=word if word and status == 401 and not dead else str(status),  # noqa: PLR2004
@@ -225,9 +225,9 @@ class Faults:
             status=status,
         )
 
-    def bad_session(self, call: Call, system: str, credential: str, problem: str) -> Fault:
+    def bad_session(self, call: Call, system: str, credential: str, problem: str) -> HttpFault:
         """The exchange of a credential for a session answered something else."""
-        return Fault(
+        return HttpFault(
             RefusedBySystemError(
                 self._clean(f"{_display(system)} gave no session for {_says(call)}"),
                 code="no-session",

@@ -20,9 +20,9 @@ from respond.core.values import SecretHandle
 from respond.errors import UsageError
 
 __all__ = [
+    "BaseUrl",
     "Endpoint",
     "HeaderLine",
-    "Site",
     "UnsendableError",
     "WriteRefusedError",
     "body_of",
@@ -92,7 +92,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class BaseUrl:
     """One base URL, taken apart once.
 
     Attributes:
@@ -107,7 +107,7 @@ class Site:
     prefix: str
 
     @classmethod
-    def parse(cls, url: str, *, connection: str, loopback_ok: bool) -> Site:
+    def parse(cls, url: str, *, connection: str, loopback_ok: bool) -> BaseUrl:
         """Take a base URL apart.
 
         Raises:
@@ -124,7 +124,7 @@ class Site:
             ) from None
 
     @classmethod
-    def _parse(cls, url: str, *, loopback_ok: bool) -> Site:
+    def _parse(cls, url: str, *, loopback_ok: bool) -> BaseUrl:
         if not url.isascii() or _NEVER_IN_URL.search(url):
             msg = "it holds characters that no address has; write the host's xn-- form"
             raise UnsendableError(msg)

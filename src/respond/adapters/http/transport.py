@@ -19,18 +19,18 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from respond.adapters.http.answer import Broken, Raw
 from respond.adapters.http.auth import (
-    Session,
+    AccessSession,
     basic,
     header_for,
     scheme_for,
     scheme_sets,
     session_from,
 )
-from respond.adapters.http.http_faults import Fault, Faults
+from respond.adapters.http.http_faults import HttpFault, HttpFaults
 from respond.adapters.http.request import (
+    BaseUrl,
     Endpoint,
     HeaderLine,
-    Site,
     UnsendableError,
     WriteRefusedError,
     body_of,
@@ -137,7 +137,7 @@ class HttpTransport:
             vault=_Vault(secrets, opener, redactor),
             clock=clock,
             user_agent=user_agent,
-            faults=Faults(redactor.clean, clock.now_ms),
+            faults=HttpFaults(redactor.clean, clock.now_ms),
             timeout_scale=timeout_scale,
             body_bytes_max=body_bytes_max,
         )
@@ -189,23 +189,23 @@ class HttpReader:
         """
         _refuse_write(call, self._line.system(call.connection))
         result = self._once(call)
-        if isinstance(result, Fault) and _worth_another(result):
+        if isinstance(result, HttpFault) and _worth_another(result):
             result = self._patiently(call, result)
-        if isinstance(result, Fault):
+        if isinstance(result, HttpFault):
             raise result.error from result.cause
         return result
 
-    def _once(self, call: Call) -> Reply | Fault:
+    def _once(self, call: Call) -> Reply | HttpFault:
         result = self._line.round(call)
         # A session may end before its time; one new session for one read that met it.
         if result.status == 401 and self._line.renew(call):  # noqa: PLR2004 - RFC 9110, 15.5.2
             result = self._line.round(call)
         return result
 
-    def _patiently(self, call: Call, first: Fault) -> Reply | Fault:
+    def _patiently(self, call: Call, first: HttpFault) -> Reply | HttpFault:
         attempts = iter((lambda: first,))
 
-        def attempt() -> Reply | Fault:
+        def attempt() -> Reply | HttpFault:
             # The first attempt was made before tenacity was needed, and is only told here.
             made = next(attempts, None)
             return made() if made else self._once(call)
@@ -267,8 +267,10 @@ def _refuse_write(call: Call, system: str) -> None:
         raise WriteRefusedError(f"{call.says} may write, and a reader was given it")
 
 
-def _worth_another(result: Reply | Fault) -> bool:
-    return isinstance(result, Fault) and result.transient and (result.wait_s or 0) <= _ASKED_S_MAX
+def _worth_another(result: Reply | HttpFault) -> bool:
+    return (
+        isinstance(result, HttpFault) and result.transient and (result.wait_s or 0) <= _ASKED_S_MAX
+    )
 
 
 def _retrying(pause: Callable[[float], None]) -> Retrying:
@@ -280,7 +282,7 @@ def _retrying(pause: Callable[[float], None]) -> Retrying:
 
     def as_asked(state: RetryCallState) -> float:
         result = state.outcome.result() if state.outcome else None
-        asked = result.wait_s if isinstance(result, Fault) else None
+        asked = result.wait_s if isinstance(result, HttpFault) else None
         # Never earlier than asked; and "0" is no invitation to come back at once.
         return max(float(asked or 0), backoff(state))
 
@@ -303,7 +305,7 @@ class _Wires:
     def __init__(self, clock: Clock, endpoints: Mapping[str, Endpoint]) -> None:
         self._clock = clock
         self.sites = {
-            (name, surface): Site.parse(url, connection=name, loopback_ok=end.loopback_ok)
+            (name, surface): BaseUrl.parse(url, connection=name, loopback_ok=end.loopback_ok)
             for name, end in endpoints.items()
             for surface, url in end.base_urls.items()
         }
@@ -381,7 +383,7 @@ class _Place:
 
     endpoint: Endpoint
     surface: str
-    site: Site
+    site: BaseUrl
     scheme: Scheme
     origin: Any
     headers: tuple[HeaderLine, ...]
@@ -400,11 +402,11 @@ class _Line:
         client: Callable[[], httpx.Client],
         writes: bool,
         endpoints: Mapping[str, Endpoint],
-        sites: Mapping[tuple[str, str], Site],
+        sites: Mapping[tuple[str, str], BaseUrl],
         vault: _Vault,
         clock: Clock,
         user_agent: str,
-        faults: Faults,
+        faults: HttpFaults,
         timeout_scale: float,
         body_bytes_max: int,
     ) -> None:
@@ -419,7 +421,7 @@ class _Line:
         self._timeout_scale = timeout_scale
         self._body_bytes_max = body_bytes_max
         self._places: dict[tuple[str, str], _Place] = {}
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, AccessSession] = {}
         self._renewed: set[str] = set()
         self._session_lock = threading.Lock()
 
@@ -427,14 +429,14 @@ class _Line:
         endpoint = self._endpoints.get(connection)
         return endpoint.system if endpoint else ""
 
-    def round(self, call: Call) -> Reply | Fault:
+    def round(self, call: Call) -> Reply | HttpFault:
         """Send it once. Raises ``NotReadyError`` when there is nothing to send it with."""
         place = self._place(call)
         try:
             headers = _merged(place.headers, headers_of(call))
             where = target(place.site.prefix, call)
             authorization = self._authorization(call, place)
-            if isinstance(authorization, Fault):
+            if isinstance(authorization, HttpFault):
                 return authorization.unsent(call)
             headers += authorization
             content = self._content(call, place, headers)
@@ -513,7 +515,7 @@ class _Line:
             *endpoint.headers,
         )
 
-    def _authorization(self, call: Call, place: _Place) -> Sequence[HeaderLine] | Fault:
+    def _authorization(self, call: Call, place: _Place) -> Sequence[HeaderLine] | HttpFault:
         scheme = place.scheme
         match call.auth:
             case AuthNone():
@@ -527,7 +529,7 @@ class _Line:
                 if scheme.kind in {SentAs.BODY, SentAs.NOTHING}:
                     return ()
                 value = self._own(place)
-                if isinstance(value, Fault):
+                if isinstance(value, HttpFault):
                     return value
                 pair = header_for(scheme, value)
         try:
@@ -535,19 +537,19 @@ class _Line:
         except UnsendableError:
             raise UnsendableError("the credential holds characters that no header can") from None
 
-    def _own(self, place: _Place) -> str | Fault:
+    def _own(self, place: _Place) -> str | HttpFault:
         if place.scheme.kind is not SentAs.SESSION:
             return self._vault.own(place.credential)
         with self._session_lock:
             session = self._sessions.get(place.credential)
             if session is None or not session.good(self._clock.now_ms()):
                 made = self._exchange(place)
-                if isinstance(made, Fault):
+                if isinstance(made, HttpFault):
                     return made
                 session = self._sessions[place.credential] = made
             return session.token.open()
 
-    def _exchange(self, place: _Place) -> Session | Fault:
+    def _exchange(self, place: _Place) -> AccessSession | HttpFault:
         """Trade the credential for a session: one that can only read, unless this line writes.
 
         Source: the vendor's own command line client, see the connector's page.
@@ -573,7 +575,7 @@ class _Line:
         if isinstance(raw, Broken):
             return self._faults.broken(call, system, place.site.host, raw)
         reply = self._judge(call, place, raw, own=True)
-        if isinstance(reply, Fault):
+        if isinstance(reply, HttpFault):
             return reply
         session = session_from(reply.body, scope=scope, now_ms=self._clock.now_ms())
         if isinstance(session, str):
@@ -618,7 +620,9 @@ class _Line:
             body_bytes_max=self._body_bytes_max,
         )
 
-    def _judge(self, call: Call, place: _Place, raw: Raw, *, own: bool = False) -> Reply | Fault:
+    def _judge(
+        self, call: Call, place: _Place, raw: Raw, *, own: bool = False
+    ) -> Reply | HttpFault:
         """Take an answer as a reply, or say what is wrong with it."""
         system = place.endpoint.system
         body, problem = _decoded(raw)

@@ -17,16 +17,16 @@ from respond.adapters.store.journal_keys import (
     read_mark,
     signing_key,
 )
-from respond.audit.checkpoint import PublicKey, Signer
+from respond.audit.checkpoint import NoteKey, Signer
 from respond.audit.verify import Anchor
 from respond.errors import JournalUnusableError, NotReadyError
 from respond.ports import KeyStore
 
-__all__ = ["Known", "digest_key_of", "known_of", "outside_evidence"]
+__all__ = ["KnownOfJournal", "digest_key_of", "known_of", "outside_evidence"]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownOfJournal:
     """What a key store says about the journal at a path.
 
     Attributes:
@@ -37,12 +37,12 @@ class Known:
 
     says: str = ""
     journal: str = ""
-    key: PublicKey | None = None
+    key: NoteKey | None = None
     mark: Anchor | None = None
     trouble: str = ""
 
 
-def outside_evidence(path: Path, keys: KeyStore) -> tuple[PublicKey | None, Anchor | None]:
+def outside_evidence(path: Path, keys: KeyStore) -> tuple[NoteKey | None, Anchor | None]:
     """What the key store knows of the journal at a path, for ``verify``: key and high-water mark.
 
     The journal is the one that was last seen there, whatever the file says it is.
@@ -51,7 +51,7 @@ def outside_evidence(path: Path, keys: KeyStore) -> tuple[PublicKey | None, Anch
     return _public_key(journal, keys), _mark(journal, keys)
 
 
-def known_of(path: Path, keys: KeyStore, *, journal: str = "") -> Known:
+def known_of(path: Path, keys: KeyStore, *, journal: str = "") -> KnownOfJournal:
     """What the key store knows of the journal at a path; never raises for a store in trouble.
 
     Args:
@@ -63,13 +63,13 @@ def known_of(path: Path, keys: KeyStore, *, journal: str = "") -> Known:
         at_place = journal or known_at(place_of(path.absolute()), keys)
         key = _public_key(at_place, keys)
     except NotReadyError as error:
-        return Known(trouble=_sentence(error))
+        return KnownOfJournal(trouble=_sentence(error))
     if journal:
-        return Known(says, at_place, key)
+        return KnownOfJournal(says, at_place, key)
     try:
-        return Known(says, at_place, key, _mark(at_place, keys))
+        return KnownOfJournal(says, at_place, key, _mark(at_place, keys))
     except (JournalUnusableError, NotReadyError) as error:
-        return Known(says, at_place, key, trouble=_sentence(error))
+        return KnownOfJournal(says, at_place, key, trouble=_sentence(error))
 
 
 def digest_key_of(journal: str, keys: KeyStore) -> bytes | None:
@@ -77,7 +77,7 @@ def digest_key_of(journal: str, keys: KeyStore) -> bytes | None:
     return keys.get(digest_key(journal))
 
 
-def _public_key(journal: str, keys: KeyStore) -> PublicKey | None:
+def _public_key(journal: str, keys: KeyStore) -> NoteKey | None:
     seed = keys.get(signing_key(journal)) if journal else None
     return Signer(journal, seed).public if seed else None
 

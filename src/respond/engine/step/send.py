@@ -32,7 +32,7 @@ from respond.engine.step.state import LiveStep, StepOpenError
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError, StepFailedError
 from respond.ports import Intent
 
-__all__ = ["ATTEMPTS", "Sender", "UnknownError", "request_digest"]
+__all__ = ["ATTEMPTS", "UnknownError", "WriteSender", "request_digest"]
 
 ATTEMPTS = 4
 """Sends of one write in all, each with its own intent, when the system says "not now"."""
@@ -67,7 +67,7 @@ def request_digest(write: Write[Any]) -> str:
 
 
 @dataclass(slots=True)
-class Sender:
+class WriteSender:
     """Sends the writes of one step.
 
     Attributes:

@@ -25,7 +25,7 @@ from respond.engine.setting import recorded_values
 from respond.engine.step.agree import Agreement
 from respond.engine.step.prove import cannot_run, failed, left_open, observe, prove
 from respond.engine.step.recover import recover
-from respond.engine.step.send import Sender, UnknownError
+from respond.engine.step.send import UnknownError, WriteSender
 from respond.engine.step.state import LiveStep, StepOpenError
 from respond.engine.stopping import QuitError, WaitsError
 from respond.engine.walk import Absent
@@ -59,10 +59,10 @@ class StepRun:
 
     at: LiveStep
     agreement: Agreement
-    sender: Sender = field(init=False)
+    sender: WriteSender = field(init=False)
 
     def __post_init__(self) -> None:
-        self.sender = Sender(self.at)
+        self.sender = WriteSender(self.at)
 
     @classmethod
     def of(cls, at: LiveStep) -> Self:

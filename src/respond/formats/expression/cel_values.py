@@ -14,8 +14,8 @@ from respond.core.shapes import (
     Duration,
     Integer,
     ListOf,
-    Record,
-    Secret,
+    RecordShape,
+    SecretShape,
     Shape,
     Text,
     Time,
@@ -45,12 +45,12 @@ def check_kept(value: Value, shape: Shape, name: str, source: str, depth: int = 
     if isinstance(value, Late):
         return
     match shape, value:
-        case Secret(), SecretHandle():
+        case SecretShape(), SecretHandle():
             return
         case ListOf(item=item), list() if depth < DEPTH_MAX:
             for number, part in enumerate(value):
                 check_kept(part, item, f"{name}[{number}]", source, depth + 1)
-        case Record(fields=fields), dict() if depth < DEPTH_MAX:
+        case RecordShape(fields=fields), dict() if depth < DEPTH_MAX:
             for key, below in fields:
                 if value.get(key) is not None:
                     check_kept(value[key], below, f"{name}.{key}", source, depth + 1)
@@ -101,7 +101,7 @@ def bound(value: Value, shape: Shape, name: str, source: str, depth: int = 0) ->
                     _encodable(key, name, source): below(part, shape, f"{name}.(field)")
                     for key, part in value.items()
                 }
-            case Record(fields=fields), dict():
+            case RecordShape(fields=fields), dict():
                 # An optional field without a value is left out, so that has() says so.
                 return {
                     key: below(value[key], field, f"{name}.{key}")

@@ -12,14 +12,14 @@ from typing import Any, Final, assert_never
 from respond.formats.expression.syntax import (
     MACROS,
     Binary,
-    Call,
+    CallNode,
     Choice,
     ExpressionFault,
-    Field,
+    FieldNode,
     Index,
     Listing,
     Literal,
-    Name,
+    NameNode,
     Object,
     Tree,
     Unary,
@@ -124,9 +124,9 @@ class _Reckoning:
         match tree:
             case Literal(text=text):
                 return Size(len(text))
-            case Name(name=name):
+            case NameNode(name=name):
                 return items.get(name, Size())
-            case Field(operand=operand):
+            case FieldNode(operand=operand):
                 return self.size(operand, items, times).item
             case Index(operand=operand, key=key):
                 self.size(key, items, times)
@@ -145,7 +145,7 @@ class _Reckoning:
                 return self.size(operand, items, times)
             case Binary():
                 return self._binary(tree, items, times)
-            case Call():
+            case CallNode():
                 return self._call(tree, items, times)
             case _:
                 assert_never(tree)
@@ -161,7 +161,7 @@ class _Reckoning:
         below = _largest([part.below for part in (left, right) if part.below])
         return Size(both, left.count + right.count, below)
 
-    def _call(self, tree: Call, items: Mapping[str, Size], times: int) -> Size:
+    def _call(self, tree: CallNode, items: Mapping[str, Size], times: int) -> Size:
         if tree.target is not None and tree.name in MACROS:
             return self._macro(tree, tree.target, items, times)
         parts = [self.size(part, items, times) for part in (tree.target, *tree.arguments) if part]
@@ -171,12 +171,12 @@ class _Reckoning:
         self._spend(times * work, tree)
         return Size(work + _DIGITS_MAX) if tree.name == "string" else Size()
 
-    def _macro(self, tree: Call, target: Tree, items: Mapping[str, Size], times: int) -> Size:
+    def _macro(self, tree: CallNode, target: Tree, items: Mapping[str, Size], times: int) -> Size:
         over = self.size(target, items, times)
         rounds = times * max(over.count, 1)
         self._spend(rounds, tree)
         variable = tree.arguments[0]
-        name = variable.name if isinstance(variable, Name) else ""
+        name = variable.name if isinstance(variable, NameNode) else ""
         bodies = [self.size(b, {**items, name: over.item}, rounds) for b in tree.arguments[1:]]
         match tree.name:
             case "map":

@@ -32,8 +32,8 @@ from respond.core.shapes import (
     Duration,
     Integer,
     ListOf,
-    Record,
-    Secret,
+    RecordShape,
+    SecretShape,
     Shape,
     Text,
     Time,
@@ -49,7 +49,7 @@ from respond.formats.expression.cel_values import (
     look,
 )
 from respond.formats.expression.cost import Size, check_work, measure
-from respond.formats.expression.names import Reading, Rewritten, Scope, Variable
+from respond.formats.expression.names import NameReading, Rewritten, Scope, Variable
 from respond.formats.expression.syntax import ExpressionFault, Tree, closing, parse
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Expression",
     "ExpressionFault",
+    "ExpressionTemplate",
     "Expressions",
     "Scope",
-    "Template",
     "Wants",
 ]
 
@@ -122,7 +122,7 @@ class Expression:
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class ExpressionTemplate:
     """A text that may hold expressions in ``${{ }}``.
 
     Attributes:
@@ -166,7 +166,7 @@ class Expressions:
             ExpressionFault: It cannot be used there; ``at`` counts from the start of ``source``.
         """
         tree = parse(source)
-        reading = Reading(source, scope)
+        reading = NameReading(source, scope)
         shape = reading.shape_of_whole(tree)
         if not _serves(wants, shape):
             what = f"this must be {wants.value}, and is {shape_text(shape)}"
@@ -195,7 +195,7 @@ class Expressions:
             return self._evaluate(expression, expression.prepared, values)
         return _whole_value(expression, expression.prepared, values)
 
-    def check_template(self, text: str, scope: Scope) -> Template:
+    def check_template(self, text: str, scope: Scope) -> ExpressionTemplate:
         """Check a text that may hold ``${{ }}``.
 
         Raises:
@@ -217,11 +217,11 @@ class Expressions:
         if at < len(text) or not parts:
             parts.append(text[at:])
         whole = parts[0] if len(parts) == 1 else None
-        return Template(
+        return ExpressionTemplate(
             text, tuple(parts), whole.shape if isinstance(whole, Expression) else Text()
         )
 
-    def fill(self, template: Template, values: Mapping[str, Value]) -> Value:
+    def fill(self, template: ExpressionTemplate, values: Mapping[str, Value]) -> Value:
         """Put the values into a text, once.
 
         Returns:
@@ -330,9 +330,9 @@ def _cel_type(shape: Shape) -> str:
             return "bool"
         case ListOf(item=item):
             return f"list<{_cel_type(item)}>"
-        case Record():
+        case RecordShape():
             return "map<string, dyn>"
-        case AnyJson() | Secret():
+        case AnyJson() | SecretShape():
             return "dyn"
         case _:
             assert_never(shape)
@@ -368,7 +368,7 @@ def _is_wanted(wants: Wants, value: Value) -> bool:
 
 def _check_mixed(part: str | Expression, start: int, text: str) -> None:
     if isinstance(part, Expression):
-        if isinstance(part.shape, Secret):
+        if isinstance(part.shape, SecretShape):
             what = "a secret can only be the whole value, with no text around it"
             raise ExpressionFault(what, start, text)
         if not isinstance(part.shape, Text | Time | Integer | Duration | AnyJson):

@@ -17,8 +17,8 @@ from respond.core.shapes import (
     Duration,
     Integer,
     ListOf,
-    Record,
-    Secret,
+    RecordShape,
+    SecretShape,
     Shape,
     Text,
     Time,
@@ -27,14 +27,14 @@ from respond.core.shapes import (
 from respond.formats.expression.syntax import (
     MACROS,
     Binary,
-    Call,
+    CallNode,
     Choice,
     ExpressionFault,
-    Field,
+    FieldNode,
     Index,
     Listing,
     Literal,
-    Name,
+    NameNode,
     Object,
     Tree,
     Unary,
@@ -108,7 +108,7 @@ class Rewritten:
 _MacroNames: TypeAlias = Mapping[str, tuple[Shape, str]]
 
 
-class Reading:
+class NameReading:
     """One walk through the tree: the shape of each part, and what CEL will be given instead."""
 
     def __init__(self, source: str, scope: Scope) -> None:
@@ -163,13 +163,13 @@ class Reading:
         match tree:
             case Literal(kind=kind):
                 return _LITERALS[kind]
-            case Name() | Field():
+            case NameNode() | FieldNode():
                 return self._chain_shape(tree, macro, nesting)
             case Index():
                 return self._index(tree, macro, nesting)
-            case Call(name="has", target=None):
+            case CallNode(name="has", target=None):
                 return self._has(tree, macro, nesting)
-            case Call():
+            case CallNode():
                 return self._call(tree, macro, nesting)
             case Listing(items=items):
                 return ListOf(_common([self._shape(item, macro, nesting) for item in items]))
@@ -197,12 +197,12 @@ class Reading:
             raise self._fault(f"unknown name '{name}'", at, hint)
         shape = names[name]
         used = 1
-        while used < len(chain) and isinstance(shape, Record):
+        while used < len(chain) and isinstance(shape, RecordShape):
             shape = self._field_of(shape, chain[used], ".".join(n for n, _ in chain[:used]))
             used += 1
         return shape, used
 
-    def _field_of(self, record: Record, name: tuple[str, int], of: str) -> Shape:
+    def _field_of(self, record: RecordShape, name: tuple[str, int], of: str) -> Shape:
         shape = record.get(name[0])
         if shape is None:
             known = [known for known, _ in record.fields]
@@ -211,12 +211,12 @@ class Reading:
             raise self._fault(f"'{of}' has no field '{name[0]}'", name[1], hint)
         return shape
 
-    def _chain_shape(self, tree: Name | Field, macro: _MacroNames, nesting: int) -> Shape:
+    def _chain_shape(self, tree: NameNode | FieldNode, macro: _MacroNames, nesting: int) -> Shape:
         chain = _chain(tree)
         if chain and chain[0][0] not in macro:
             shape, used = self._find(chain)
             path = tuple(name for name, _ in chain[:used])
-            if isinstance(shape, Record):
+            if isinstance(shape, RecordShape):
                 raise self._fault(
                     f"'{'.'.join(path)}' is a record, and can only stand alone", tree.start,
                     f"name one of its fields: {', '.join(name for name, _ in shape.fields[:12])}",
@@ -230,7 +230,7 @@ class Reading:
             for name, at in chain[used:]:
                 shape = self._below(shape, (name, at), ".".join(path))
             return shape
-        if isinstance(tree, Name):
+        if isinstance(tree, NameNode):
             shape, renamed = macro[tree.name]
             self._edits.append(_Edit(tree.start, tree.end, renamed))
             return shape
@@ -242,7 +242,7 @@ class Reading:
         match shape:
             case AnyJson():
                 return AnyJson()
-            case Record():
+            case RecordShape():
                 found = self._field_of(shape, name, of)
                 if _holds_secret(found):
                     raise self._secret(f"{of}.{name[0]}", name[1])
@@ -263,13 +263,13 @@ class Reading:
             self.variables[key] = Variable(name, path, shape, asks_presence)
         return self.variables[key]
 
-    def _has(self, tree: Call, macro: _MacroNames, nesting: int) -> Shape:
+    def _has(self, tree: CallNode, macro: _MacroNames, nesting: int) -> Shape:
         asked = tree.arguments[0] if len(tree.arguments) == 1 else None
         chain = _chain(asked) if asked else []
-        if asked is None or not (chain or isinstance(asked, Field)):
+        if asked is None or not (chain or isinstance(asked, FieldNode)):
             raise self._fault("has() takes one name, like has(step.output)", tree.start)
         if not chain or chain[0][0] in macro:
-            if isinstance(asked, Name):
+            if isinstance(asked, NameNode):
                 raise self._fault("has() takes a field here, like has(item.field)", asked.start)
             self._shape(asked, macro, nesting)
             return Boolean()
@@ -299,7 +299,7 @@ class Reading:
                 return item
             case AnyJson():
                 return AnyJson()
-            case Record():
+            case RecordShape():
                 raise self._fault("the fields of a record are read with a dot", tree.key.start)
             case _:
                 of = self._source[tree.operand.start : tree.operand.end]
@@ -315,7 +315,7 @@ class Reading:
             if name in fields:
                 raise self._fault(f"the key '{name}' stands here twice", key.start)
             fields[name] = self._shape(value, macro, nesting)
-        return Record(tuple(fields.items()))
+        return RecordShape(tuple(fields.items()))
 
     def _binary(self, tree: Binary, macro: _MacroNames, nesting: int) -> Shape:
         left = self._shape(tree.left, macro, nesting)
@@ -343,7 +343,7 @@ class Reading:
             case _:
                 return Boolean()
 
-    def _call(self, tree: Call, macro: _MacroNames, nesting: int) -> Shape:
+    def _call(self, tree: CallNode, macro: _MacroNames, nesting: int) -> Shape:
         known = _FUNCTIONS if tree.target is None else _METHODS
         if tree.name not in known:
             hint = _LEFT_OUT.get(tree.name) or did_you_mean(tree.name, _FUNCTIONS | _METHODS)
@@ -356,7 +356,7 @@ class Reading:
                 self._shape(part, macro, nesting)
         return _RESULTS[tree.name]
 
-    def _macro(self, tree: Call, target: Tree, macro: _MacroNames, nesting: int) -> Shape:
+    def _macro(self, tree: CallNode, target: Tree, macro: _MacroNames, nesting: int) -> Shape:
         if nesting >= _MACRO_NESTING_MAX:
             what = f"{tree.name}() stands inside of {nesting} others"
             raise self._fault(what, tree.name_at, "let an action work it out")
@@ -368,7 +368,7 @@ class Reading:
         item = over.item if isinstance(over, ListOf) else AnyJson()
         allowed = {2, 3} if tree.name == "map" else {2}
         variable = tree.arguments[0] if tree.arguments else None
-        if len(tree.arguments) not in allowed or not isinstance(variable, Name):
+        if len(tree.arguments) not in allowed or not isinstance(variable, NameNode):
             example = f"{tree.name}(x, ...)"
             raise self._fault(f"{tree.name}() takes a name and what to do: {example}", tree.start)
         if variable.name in macro or variable.name in self._scope.names:
@@ -408,9 +408,9 @@ _RESULTS: Final[dict[str, Shape]] = {
 def _chain(tree: Tree) -> list[tuple[str, int]]:
     """Give a chain of names with their places; empty when it does not begin with a name."""
     match tree:
-        case Name(name=name, start=start):
+        case NameNode(name=name, start=start):
             return [(name, start)]
-        case Field(operand=operand, name=name, name_at=at):
+        case FieldNode(operand=operand, name=name, name_at=at):
             before = _chain(operand)
             return [*before, (name, at)] if before else []
         case _:
@@ -435,11 +435,11 @@ def _common(shapes: list[Shape]) -> Shape:
 
 def _holds_secret(shape: Shape) -> bool:
     match shape:
-        case Secret():
+        case SecretShape():
             return True
         case ListOf(item=item):
             return _holds_secret(item)
-        case Record(fields=fields):
+        case RecordShape(fields=fields):
             return any(_holds_secret(field) for _, field in fields)
         case _:
             return False

@@ -74,7 +74,7 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class NameNode:
     """A name at the beginning of a chain."""
 
     start: int
@@ -84,7 +84,7 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FieldNode:
     """``operand.name``."""
 
     start: int
@@ -107,7 +107,7 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CallNode:
     """``name(...)``, or ``target.name(...)``; macros too."""
 
     start: int
@@ -175,7 +175,9 @@ class Choice:
     no: "Tree"
 
 
-Tree: TypeAlias = Literal | Name | Field | Index | Call | Listing | Object | Unary | Binary | Choice
+Tree: TypeAlias = (
+    Literal | NameNode | FieldNode | Index | CallNode | Listing | Object | Unary | Binary | Choice
+)
 
 
 def parse(source: str) -> Tree:
@@ -197,9 +199,9 @@ def parse(source: str) -> Tree:
 def dotted(tree: Tree) -> str:
     """Give a chain of names as it is written, ``old.owner.mail``; empty for anything else."""
     match tree:
-        case Name(name=name):
+        case NameNode(name=name):
             return name
-        case Field(operand=operand, name=name):
+        case FieldNode(operand=operand, name=name):
             before = dotted(operand)
             return f"{before}.{name}" if before else ""
         case _:
@@ -369,10 +371,13 @@ class _Parser:
         if self._accept("("):
             arguments, end = self._listed(")")
             depth = self._over(tree, *arguments)
-            return Call(tree.start, end, depth, tree, name.text, name.start, arguments)
-        if isinstance(tree, Name | Field) and self._source[tree.end : name.start].strip() != ".":
+            return CallNode(tree.start, end, depth, tree, name.text, name.start, arguments)
+        if (
+            isinstance(tree, NameNode | FieldNode)
+            and self._source[tree.end : name.start].strip() != "."
+        ):
             raise ExpressionFault("a name needs no brackets", tree.start, self._source)
-        return Field(tree.start, name.end, self._over(tree), tree, name.text, name.start)
+        return FieldNode(tree.start, name.end, self._over(tree), tree, name.text, name.start)
 
     def _primary(self) -> Tree:
         token = self._next
@@ -404,8 +409,8 @@ class _Parser:
         if self._accept("("):
             arguments, end = self._listed(")")
             depth = self._over(*arguments)
-            return Call(token.start, end, depth, None, token.text, token.start, arguments)
-        return Name(token.start, token.end, 1, token.text)
+            return CallNode(token.start, end, depth, None, token.text, token.start, arguments)
+        return NameNode(token.start, token.end, 1, token.text)
 
     def _number(self, token: _Token) -> Literal:
         text = token.text

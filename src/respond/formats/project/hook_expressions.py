@@ -19,7 +19,7 @@ from respond.core.shapes import (
     Duration,
     Integer,
     ListOf,
-    Record,
+    RecordShape,
     Shape,
     Text,
     Time,
@@ -31,8 +31,8 @@ from respond.formats.expression.expressions import (
     Expression,
     ExpressionFault,
     Expressions,
+    ExpressionTemplate,
     Scope,
-    Template,
     Wants,
 )
 from respond.formats.faults import Faults, Path, did_you_mean
@@ -41,7 +41,7 @@ from respond.formats.typed_inputs import parse_input
 
 __all__ = ["EVENT", "HookReads", "read_hook"]
 
-EVENT: Final = Record(
+EVENT: Final = RecordShape(
     (
         ("source", Text()),
         ("sender", Text()),
@@ -78,7 +78,7 @@ class HookReads:
 
     when: Expression | None
     about: Expression | None
-    inputs: Mapping[str, Template]
+    inputs: Mapping[str, ExpressionTemplate]
     using: Expressions = field(repr=False, compare=False)
 
     @property
@@ -121,9 +121,9 @@ class _Checking:
             self._faults.at((*self._path, key), f"'{key}': {fault.what}", fault.hint)
             return None
 
-    def inputs(self, given: Mapping[str, str], runbook: Runbook) -> dict[str, Template]:
+    def inputs(self, given: Mapping[str, str], runbook: Runbook) -> dict[str, ExpressionTemplate]:
         declared = {each.name: each for each in runbook.inputs}
-        made: dict[str, Template] = {}
+        made: dict[str, ExpressionTemplate] = {}
         for name, text in given.items():
             if name not in declared:
                 what = f"the runbook '{runbook.name}' has no input '{showable(name)}'"
@@ -135,7 +135,7 @@ class _Checking:
                 made[name] = template
         return made
 
-    def _template(self, declared: Input, text: str) -> Template | None:
+    def _template(self, declared: Input, text: str) -> ExpressionTemplate | None:
         try:
             template = self._using.check_template(text, _SCOPE)
         except ExpressionFault as fault:

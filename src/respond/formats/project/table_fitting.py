@@ -20,10 +20,10 @@ from respond.formats.kinds import (
     Kind,
     Listed,
     MapOf,
-    Record,
+    RecordOf,
     Span,
     Table,
-    Text,
+    TextLike,
     span_text,
     wanted,
 )
@@ -48,7 +48,7 @@ def settings(fitted: Fitted) -> dict[str, Any]:
 
 def _setting(given: Given) -> Any:
     match given.kind:
-        case Record() | MapOf():
+        case RecordOf() | MapOf():
             return settings(given.value)
         case Listed():
             return tuple(_setting(each) for each in given.value)
@@ -76,7 +76,7 @@ class TableFitting(Fitting):
     def fit(self, node: Node, kind: Kind, what: str, path: Path) -> Any:
         """Credentials, addresses and options too."""
         match kind, node:
-            case Listed(item=Record()), Sequence() if not all(
+            case Listed(item=RecordOf()), Sequence() if not all(
                 isinstance(item, Mapping) for item in node.items
             ):
                 return self.wrong(node, what, kind, path)
@@ -116,11 +116,11 @@ class TableFitting(Fitting):
     ) -> Any:  # fmt: skip
         """Report a value of another kind; what stands there may be a secret, and is not said."""
         match kind:
-            case Record():
+            case RecordOf():
                 what, must = path_text(path), f"be a table: {_header(path)}"
             case MapOf() | Free():
                 must = "be a table"
-            case Listed(item=Record()):
+            case Listed(item=RecordOf()):
                 must = f"be written as [[{what}]]"
             case Listed():
                 must = f"be a list, each {wanted(kind.item)}"
@@ -130,7 +130,7 @@ class TableFitting(Fitting):
                 must = f"be {kind if isinstance(kind, str) else wanted(kind)}"
         is_number = isinstance(node, Scalar) and isinstance(node.data, int)
         is_kept = isinstance(kind, CredentialPlace)
-        hint = _STORED if is_kept else QUOTES if isinstance(kind, Text) and is_number else ""
+        hint = _STORED if is_kept else QUOTES if isinstance(kind, TextLike) and is_number else ""
         sentence = f"'{what}' must {must}"
         self.faults.add(node.mark, sentence, hint=hint, path=path, quotes=not is_kept)
         return MISFIT

@@ -20,10 +20,10 @@ from respond.formats.kinds import (
     Listed,
     MapOf,
     OneOf,
-    Record,
+    RecordOf,
     Span,
     Table,
-    Text,
+    TextLike,
 )
 from respond.senders import SENDERS
 from respond.systems import by_preference, channels, connectable
@@ -33,15 +33,19 @@ __all__ = ["ACCOUNTS", "NOTIFY_OWN", "PLAIN_NAME", "PROJECT", "SYSTEMS", "TABLES
 
 SYSTEMS: Final = connectable()
 
-PLAIN_NAME: Final = Text("a name of small letters, digits, _ and -", r"[a-z][a-z0-9_-]{0,62}")
-_ADDRESS: Final = Text("an e-mail address", r"[^@\s<>,;\"]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,252}")
-_LOGIN: Final = Text("an account name", r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}")
-_SSH_KEY: Final = Text(
+PLAIN_NAME: Final = TextLike("a name of small letters, digits, _ and -", r"[a-z][a-z0-9_-]{0,62}")
+_ADDRESS: Final = TextLike(
+    "an e-mail address", r"[^@\s<>,;\"]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,252}"
+)
+_LOGIN: Final = TextLike("an account name", r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}")
+_SSH_KEY: Final = TextLike(
     "a public SSH key", r"(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]{32,}={0,3}( .*)?"
 )
-_HOST: Final = Text("a host name", r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
-_LISTEN: Final = Text("an address such as 127.0.0.1 or ::", r"[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}")
-_SCOPE: Final = Text("the name of a scope", r"[A-Za-z0-9:/._-]{1,100}")
+_HOST: Final = TextLike("a host name", r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_LISTEN: Final = TextLike(
+    "an address such as 127.0.0.1 or ::", r"[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}"
+)
+_SCOPE: Final = TextLike("the name of a scope", r"[A-Za-z0-9:/._-]{1,100}")
 
 ACCOUNTS: Final = {v.name: v.person_id for v in by_preference() if v.person_id is not None}
 """Keys of a ``[[person]]``, each of which is their id in the system of that name."""
@@ -51,16 +55,16 @@ _TOLD_BY: Final = json.dumps(list(channels(Reaches.EACH, Reaches.MANY)))
 
 
 def _own(key: OwnKey) -> Keyword:
-    return Keyword(Text(key.wanted, key.pattern), key.says, '""')
+    return Keyword(TextLike(key.wanted, key.pattern), key.says, '""')
 
 
 TABLES: Final[Mapping[str, Table]] = {
     "connections.NAME": {
         "system": Keyword(OneOf(SYSTEMS), "Which system it is an account of.", required=True),
-        "account": Keyword(Text(), "Id of the account; shown at every question.", '""'),
-        "region": Keyword(Text(), "Where the account lives, such as eu.", '""'),
-        "identity": Keyword(Text(), "Whose credential it is, as the system names them.", '""'),
-        "sink": Keyword(Text(), "Where a new credential goes: vault:NAME:MOUNT/PATH#FIELD, "
+        "account": Keyword(TextLike(), "Id of the account; shown at every question.", '""'),
+        "region": Keyword(TextLike(), "Where the account lives, such as eu.", '""'),
+        "identity": Keyword(TextLike(), "Whose credential it is, as the system names them.", '""'),
+        "sink": Keyword(TextLike(), "Where a new credential goes: vault:NAME:MOUNT/PATH#FIELD, "
             "command:NAME, own or screen.", '""'),
         "auth": Keyword(OneOf(("bearer", "basic", "none")), "For the system http: how the "
             "credential is sent.", '"bearer"'),
@@ -90,7 +94,7 @@ TABLES: Final[Mapping[str, Table]] = {
     },
     "person": {
         "id": Keyword(PLAIN_NAME, "Short name, as the record uses it.", required=True),
-        "name": Keyword(Text(), "How to call them.", '""'),
+        "name": Keyword(TextLike(), "How to call them.", '""'),
         "emails": Keyword(Listed(_ADDRESS, is_set=True), "All of their addresses: one person, one "
             "entry.", "[]"),
         "logins": Keyword(Listed(_LOGIN, is_set=True), "Names of their accounts on machines where "
@@ -100,11 +104,11 @@ TABLES: Final[Mapping[str, Table]] = {
         "ssh_keys": Keyword(Listed(_SSH_KEY, is_set=True), "Public keys that sign "
             "approvals.", "[]"),
         "oidc_issuer": Keyword(Address(here=True), "Who signs this person's ID tokens.", '""'),
-        "oidc_subject": Keyword(Text(), "The person's sub there.", '""'),
+        "oidc_subject": Keyword(TextLike(), "The person's sub there.", '""'),
     },
     "journal": {
-        "path": Keyword(Text(), "File of the journal, absolute, outside of the project. Empty: the "
-            "user's state folder.", '""'),
+        "path": Keyword(TextLike(), "File of the journal, absolute, outside of the project. Empty: "
+            "the user's state folder.", '""'),
         "keys": Keyword(OneOf(("keyring", "file")), "Where the signing key is. file is for "
             "servers, and verify says so.", '"keyring"'),
     },
@@ -139,10 +143,11 @@ TABLES: Final[Mapping[str, Table]] = {
         "source": Keyword(PLAIN_NAME, "Name of a source.", required=True),
         "runbook": Keyword(PLAIN_NAME, "The runbook to propose; one that the source "
             "may.", required=True),
-        "when": Keyword(Text(), "Expression over event: which events. Empty: every one that begins "
-            "something.", '""'),
-        "with": Keyword(MapOf(Text(), ""), "Input to text, literal or with ${{ event... }}.", "{}"),
-        "about": Keyword(Text(), "Expression over event: what the event is about, where the "
+        "when": Keyword(TextLike(), "Expression over event: which events. Empty: every one that "
+            "begins something.", '""'),
+        "with": Keyword(MapOf(TextLike(), ""), "Input to text, literal or with ${{ event... }}.",
+            "{}"),
+        "about": Keyword(TextLike(), "Expression over event: what the event is about, where the "
             "sender's own thing is not right.", '""'),
     },
     "server": {
@@ -157,7 +162,7 @@ TABLES: Final[Mapping[str, Table]] = {
     },
     "server.oidc": {
         "issuer": Keyword(Address(here=True), "Who signs people on to the page.", required=True),
-        "client_id": Keyword(Text(), "Name of the page there.", required=True),
+        "client_id": Keyword(TextLike(), "Name of the page there.", required=True),
         "secret": Keyword(CredentialPlace(may_lack=True), "Where the client secret is kept; none "
             "for a client without one.", '"keyring"'),
         "scopes": Keyword(Listed(_SCOPE, is_set=True), "What to ask for; openid is "
@@ -178,16 +183,18 @@ TABLES: Final[Mapping[str, Table]] = {
 
 PROJECT: Final[Table] = {
     "connections": Keyword(
-        MapOf(Record(TABLES["connections.NAME"]), PLAIN_NAME.pattern, "connection")
+        MapOf(RecordOf(TABLES["connections.NAME"]), PLAIN_NAME.pattern, "connection")
     ),
-    "policy": Keyword(Record(TABLES["policy"])),
-    "person": Keyword(Listed(Record(TABLES["person"]))),
-    "journal": Keyword(Record(TABLES["journal"])),
-    "notify": Keyword(Record(TABLES["notify"])),
-    "sources": Keyword(MapOf(Record(TABLES["sources.NAME"]), PLAIN_NAME.pattern, "source")),
-    "hooks": Keyword(Listed(Record(TABLES["hooks"]))),
-    "server": Keyword(Record({**TABLES["server"], "oidc": Keyword(Record(TABLES["server.oidc"]))})),
+    "policy": Keyword(RecordOf(TABLES["policy"])),
+    "person": Keyword(Listed(RecordOf(TABLES["person"]))),
+    "journal": Keyword(RecordOf(TABLES["journal"])),
+    "notify": Keyword(RecordOf(TABLES["notify"])),
+    "sources": Keyword(MapOf(RecordOf(TABLES["sources.NAME"]), PLAIN_NAME.pattern, "source")),
+    "hooks": Keyword(Listed(RecordOf(TABLES["hooks"]))),
+    "server": Keyword(
+        RecordOf({**TABLES["server"], "oidc": Keyword(RecordOf(TABLES["server.oidc"]))})
+    ),
     "links": Keyword(MapOf(TABLES["links"]["SYSTEM"].kind, "")),
-    "timeouts": Keyword(Record(TABLES["timeouts"])),
+    "timeouts": Keyword(RecordOf(TABLES["timeouts"])),
 }
 """The tables that the file may have."""

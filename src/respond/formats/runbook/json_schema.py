@@ -17,8 +17,8 @@ from respond.core.shapes import (
     Duration,
     Integer,
     ListOf,
-    Record,
-    Secret,
+    RecordShape,
+    SecretShape,
     Shape,
     Text,
     Time,
@@ -134,9 +134,9 @@ class _Making:
                     "propertyNames": {"pattern": f"^{pattern}$"},
                     "additionalProperties": self.kind(value),
                 }
-            case kinds.Record(table=table):
+            case kinds.RecordOf(table=table):
                 return self.table(table)
-            case kinds.Steps():
+            case kinds.StepList():
                 return {"$ref": _STEPS}
             case kinds.Either():
                 return {"anyOf": [self.kind(one) for one in kind.kinds]}
@@ -185,7 +185,7 @@ def _shape(shape: Shape) -> Schema:
     match shape:
         case Text() | Time():
             return {"type": "string"}
-        case Secret():
+        case SecretShape():
             return dict(_FILLED)
         case Duration():
             spans = {"type": "string", "pattern": f"^{kinds.SPAN}$"}
@@ -196,7 +196,7 @@ def _shape(shape: Shape) -> Schema:
             return {"anyOf": [{"type": "boolean"}, _FILLED]}
         case ListOf(item=item):
             return {"anyOf": [{"type": "array", "items": _shape(item)}, _FILLED]}
-        case Record(fields=fields, optional=optional):
+        case RecordShape(fields=fields, optional=optional):
             record = {
                 "type": "object",
                 "properties": {name: _shape(field) for name, field in fields},

@@ -26,9 +26,9 @@ from respond.formats.kinds import (
     MapOf,
     Name,
     OneOf,
-    Record,
+    RecordOf,
     Span,
-    Steps,
+    StepList,
     Table,
     Words,
 )
@@ -87,7 +87,7 @@ WAIT: Final[Table] = {
 }
 
 HANDLED: Final[Table] = {
-    "steps": Keyword(Steps(handler=True), "What to do instead.", required=True),
+    "steps": Keyword(StepList(handler=True), "What to do instead.", required=True),
     "recovered": Keyword(Flag(), "The failure counts as made good when these steps are done."),
 }
 
@@ -98,7 +98,9 @@ STEP_WORDS: Final[Table] = {
     "phase": Keyword(OneOf(tuple(phase.value for phase in Phase)), "Where in the incident."),
     "when": Keyword(Bare(), "The step is skipped unless this holds."),
     "on_failure": Keyword(
-        Either((OneOf(("stop", "continue")), Steps(handler=True), Record(HANDLED, "a handler"))),
+        Either(
+            (OneOf(("stop", "continue")), StepList(handler=True), RecordOf(HANDLED, "a handler"))
+        ),
         "What a failure means. stop when left out.",
     ),
 }
@@ -134,9 +136,9 @@ STEP_KINDS: Final[Mapping[str, StepKind]] = {
             "connection": Keyword(Fill(), "Name of the connection to use."),
             **_EACH,
             "confirm": Keyword(Fill(), "What the operator should know before this write."),
-            "approve": Keyword(Record(APPROVE, "an approval"), "Another person agrees first."),
+            "approve": Keyword(RecordOf(APPROVE, "an approval"), "Another person agrees first."),
             "timeout": Keyword(Span(DAY_S), "Limit for one attempt."),
-            "retry": Keyword(Record(RETRY, "a retry"), "How often it is tried again."),
+            "retry": Keyword(RecordOf(RETRY, "a retry"), "How often it is tried again."),
         },
         needs_id=True,
     ),
@@ -166,22 +168,22 @@ STEP_KINDS: Final[Mapping[str, StepKind]] = {
     ),
     "end": StepKind(
         "Ends the run well, here.",
-        {"end": Keyword(Record(END, "an end"), "When, and what is said.", required=True)},
+        {"end": Keyword(RecordOf(END, "an end"), "When, and what is said.", required=True)},
         words={name: STEP_WORDS[name] for name in ("id", "title", "why")},
     ),
     "wait": StepKind(
         "Parks the run until something holds, or a time has passed.",
-        {"wait": Keyword(Record(WAIT, "a wait"), "For what, and how long.", required=True)},
+        {"wait": Keyword(RecordOf(WAIT, "a wait"), "For what, and how long.", required=True)},
     ),
     "parallel": StepKind(
         "Steps that may run at the same time.",
-        {"parallel": Keyword(Steps(), "None writes what another reads.", required=True)},
+        {"parallel": Keyword(StepList(), "None writes what another reads.", required=True)},
     ),
     "block": StepKind(
         "Steps in order, with words of their own for all of them.",
         {
-            "block": Keyword(Steps(), "The steps.", required=True),
-            "always": Keyword(Steps(), "Done at the end, failed or not."),
+            "block": Keyword(StepList(), "The steps.", required=True),
+            "always": Keyword(StepList(), "Done at the end, failed or not."),
             **_EACH,
         },
     ),
@@ -202,17 +204,18 @@ RUNBOOK: Final[Table] = {
     "owner": Keyword(Words(), "Who keeps it true."),
     "reviewed": Keyword(Day(), "When somebody last compared it with the world."),
     "inputs": Keyword(
-        MapOf(Record(INPUT, "an input"), what="input"), "What the operator or the pager has to say."
+        MapOf(RecordOf(INPUT, "an input"), what="input"),
+        "What the operator or the pager has to say.",
     ),
     "require": Keyword(
         Listed(Listed(Name(), least=2), least=1), "Of each group, at least one has to be given."
     ),
     "subject": Keyword(Name(), "The input that says whom the incident is about."),
-    "parts": Keyword(MapOf(Steps(), what="part"), "Lists of steps that are used by name."),
-    "steps": Keyword(Steps(), "What is done, in order.", required=True),
-    "on_failure": Keyword(Steps(), "Done when the run has failed."),
-    "on_cancel": Keyword(Steps(), "Done when a person has ended the run."),
-    "always": Keyword(Steps(), "Done at the end, however it came."),
+    "parts": Keyword(MapOf(StepList(), what="part"), "Lists of steps that are used by name."),
+    "steps": Keyword(StepList(), "What is done, in order.", required=True),
+    "on_failure": Keyword(StepList(), "Done when the run has failed."),
+    "on_cancel": Keyword(StepList(), "Done when a person has ended the run."),
+    "always": Keyword(StepList(), "Done at the end, however it came."),
     "rehearsal": Keyword(MapOf(Anything(), what="input"), "Inputs for a rehearsal."),
 }
 

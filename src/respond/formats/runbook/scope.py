@@ -14,22 +14,22 @@ from typing import Any, Final
 
 from respond.core.inputs import inputs_shape, is_nullable
 from respond.core.runbook import Input
-from respond.core.shapes import Record, Shape, Text, Time
+from respond.core.shapes import RecordShape, Shape, Text, Time
 from respond.core.values import Value
 from respond.errors import StepFailedError
 from respond.formats.expression.expressions import Expression, Expressions, Scope
-from respond.formats.expression.expressions import Template as TextTemplate
+from respond.formats.expression.expressions import ExpressionTemplate as TextTemplate
 from respond.formats.expression.syntax import (
     MACROS,
     Binary,
-    Call,
+    CallNode,
     Choice,
     ExpressionFault,
-    Field,
+    FieldNode,
     Index,
     Listing,
     Literal,
-    Name,
+    NameNode,
     Object,
     Tree,
     Unary,
@@ -52,10 +52,10 @@ __all__ = [
     "sure_of",
 ]
 
-CONNECTION: Final = Record(
+CONNECTION: Final = RecordShape(
     tuple((n, Text()) for n in ("name", "system", "account", "region", "sink", "identity"))
 )
-RUN: Final = Record(
+RUN: Final = RecordShape(
     (
         ("id", Text()),
         ("started", Time()),
@@ -64,7 +64,7 @@ RUN: Final = Record(
         ("incident", Text()),
     )
 )
-FAILED: Final = Record((("step", Text()), ("reason", Text())))
+FAILED: Final = RecordShape((("step", Text()), ("reason", Text())))
 
 
 # --- what expressions become --------------------------------------------------------------------
@@ -280,11 +280,11 @@ def readings(
             yield Reading(path, tree.start, asked)
         return
     match tree:
-        case Call(name=name, target=target, arguments=arguments):
+        case CallNode(name=name, target=target, arguments=arguments):
             inner = taken
             if target is not None:
                 yield from readings(target, taken)
-                if name in MACROS and arguments and isinstance(arguments[0], Name):
+                if name in MACROS and arguments and isinstance(arguments[0], NameNode):
                     inner, arguments = taken | {arguments[0].name}, arguments[1:]
             for argument in arguments:
                 yield from readings(argument, inner, asked=name == "has" and target is None)
@@ -301,7 +301,7 @@ def sure_of(tree: Tree) -> frozenset[str]:
     match tree:
         case Binary(sign="&&", left=left, right=right):
             return sure_of(left) | sure_of(right)
-        case Call(name="has", target=None, arguments=(asked,)):
+        case CallNode(name="has", target=None, arguments=(asked,)):
             path = _path(asked)
             return frozenset({path[0], ".".join(path[:2])}) if path else frozenset()
         case _:
@@ -310,9 +310,9 @@ def sure_of(tree: Tree) -> frozenset[str]:
 
 def _path(tree: Tree) -> tuple[str, ...]:
     match tree:
-        case Name(name=name):
+        case NameNode(name=name):
             return (name,)
-        case Field(operand=operand, name=name):
+        case FieldNode(operand=operand, name=name):
             before = _path(operand)
             return (*before, name) if before else ()
         case _:
@@ -321,7 +321,7 @@ def _path(tree: Tree) -> tuple[str, ...]:
 
 def _below(tree: Tree) -> tuple[Tree, ...]:
     match tree:
-        case Field(operand=operand) | Unary(operand=operand):
+        case FieldNode(operand=operand) | Unary(operand=operand):
             return (operand,)
         case Index(operand=operand, key=key):
             return (operand, key)
@@ -333,5 +333,5 @@ def _below(tree: Tree) -> tuple[Tree, ...]:
             return (left, right)
         case Choice(condition=condition, yes=yes, no=no):
             return (condition, yes, no)
-        case Name() | Literal() | Call():
+        case NameNode() | Literal() | CallNode():
             return ()

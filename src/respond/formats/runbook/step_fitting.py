@@ -48,7 +48,7 @@ class RunbookFitting(Fitting):
 
     def fit(self, node: Node, kind: Kind, what: str, path: Path) -> Any:
         """A list of ``StepGiven`` for steps; else as every file has it."""
-        if isinstance(kind, kinds.Steps):
+        if isinstance(kind, kinds.StepList):
             return self._steps(node, kind, what, path)
         value = super().fit(node, kind, what, path)
         if isinstance(kind, kinds.Actions) and value is not MISFIT and self._actions is not None:
@@ -58,7 +58,7 @@ class RunbookFitting(Fitting):
     def hint_of(self, word: str, table: Table) -> str:
         """Where a key belongs that stands one level too high, or in the wrong kind of step."""
         for name, keyword in table.items():
-            if isinstance(keyword.kind, kinds.Record) and word in keyword.kind.table:
+            if isinstance(keyword.kind, kinds.RecordOf) and word in keyword.kind.table:
                 return f"it belongs inside of '{name}'"
         owners = [name for name, kind in STEP_KINDS.items() if word in kind.table and name != word]
         if owners and ("id" in table or any(name in table for name in STEP_KINDS)):
@@ -81,7 +81,7 @@ class RunbookFitting(Fitting):
 
     # --- steps ----------------------------------------------------------------------------------
 
-    def _steps(self, node: Node, kind: kinds.Steps, what: str, path: Path) -> Any:
+    def _steps(self, node: Node, kind: kinds.StepList, what: str, path: Path) -> Any:
         if not isinstance(node, Sequence):
             return self.wrong(node, what, kind, path, hint="begin each with '- '")
         if not node.items and not kind.may_be_empty:
@@ -125,7 +125,9 @@ class RunbookFitting(Fitting):
             if key.value in table or not (isinstance(value, Sequence) or is_empty):
                 rest.append((key, value))
                 continue
-            given = self.value(value, kinds.Steps(may_be_empty=True), key.value, (*path, key.value))
+            given = self.value(
+                value, kinds.StepList(may_be_empty=True), key.value, (*path, key.value)
+            )
             if given is not None:
                 branches[key.value] = given._replace(mark=key.mark)
         return Mapping(tuple(rest), node.mark)

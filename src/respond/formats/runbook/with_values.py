@@ -20,8 +20,8 @@ from respond.core.shapes import (
     Duration,
     Integer,
     ListOf,
-    Record,
-    Secret,
+    RecordShape,
+    SecretShape,
     Shape,
     ShapeError,
     Text,
@@ -53,7 +53,7 @@ _MAKE_IT_AN_INPUT: Final = "make it an input of type secret, and write ${{ input
 
 def output_shape(spec: Spec) -> Shape:
     """The shape of an action's output; a record without fields when it has none."""
-    return Record(()) if spec.output in {None, type(None)} else shape_of(spec.output)
+    return RecordShape(()) if spec.output in {None, type(None)} else shape_of(spec.output)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class Arguments:
             case Sequence(), (ListOf() | AnyJson()):
                 item = shape.item if isinstance(shape, ListOf) else shape
                 return self._list(node, item, view, path)
-            case MappingNode(), Record():
+            case MappingNode(), RecordShape():
                 return self._record(node, shape, view, path)
             case MappingNode(), AnyJson():
                 return self._fields(node, dict.fromkeys(_names(node), shape), view, path)
@@ -157,7 +157,7 @@ class Arguments:
         given = made.text.shape
         if not accepts(shape, given):
             hint = ""
-            if isinstance(given, Secret):
+            if isinstance(given, SecretShape):
                 hint = "a secret goes only where a secret is asked for"
             what = f"{_named(path)} must be {shape_text(shape)}, and this is {shape_text(given)}"
             self._faults.add(node.mark, what, hint=hint, path=path)
@@ -193,7 +193,7 @@ class Arguments:
                 return BoundLiteral(seconds)
             case Time(), str() if (time := timestamp_from(value)) is not None:
                 return BoundLiteral(time)
-            case Secret(), _:
+            case SecretShape(), _:
                 what = f"{_named(path)} is a secret, and a runbook never holds one"
                 self._faults.add(node.mark, what, hint=_MAKE_IT_AN_INPUT, path=path, quotes=False)
                 return None
@@ -208,7 +208,9 @@ class Arguments:
         literals = [each.literal for each in whole if isinstance(each, BoundLiteral)]
         return BoundLiteral(literals) if len(literals) == len(whole) else BoundList(whole)
 
-    def _record(self, node: MappingNode, shape: Record, view: View, path: Path) -> Bound | None:
+    def _record(
+        self, node: MappingNode, shape: RecordShape, view: View, path: Path
+    ) -> Bound | None:
         known = dict(shape.fields)
         given = _names(node)
         faults = len(self._faults)
@@ -278,7 +280,7 @@ class Arguments:
                 wanted = "a whole number"
             case ListOf():
                 wanted = f"a {wanted}"
-            case Record():
+            case RecordShape():
                 wanted = f"a record: {', '.join(name for name, _ in shape.fields)}"
             case _:
                 pass

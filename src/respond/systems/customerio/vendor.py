@@ -13,13 +13,13 @@ from respond.errors import NotReadyError, RefusedBySystemError, StepFailedError
 from respond.systems.vendor import (
     EVERY_SURFACE,
     Ask,
+    CredentialVerdict,
     Probed,
     Probing,
     Right,
     Scheme,
     SentAs,
     Vendor,
-    Verdict,
     differs,
     record_at,
     text_in,
@@ -117,7 +117,7 @@ def _probe(opened: Probing) -> Probed:
     has_app_key = bool(opened.options.get("app"))
     rights = _rights(surface, number, place, has_app_key=has_app_key)
     return Probed(
-        Verdict.ACCEPTED,
+        CredentialVerdict.ACCEPTED,
         account=number,
         account_name=text_in(row, "name"),
         identity=opened.identity,
@@ -146,7 +146,7 @@ def _probe_app(opened: Probing) -> Probed:
     ]
     unused = f"it is not used until [connections.{opened.name}] says {_OPTIONS}"
     return Probed(
-        Verdict.ACCEPTED,
+        CredentialVerdict.ACCEPTED,
         account=", ".join(names),
         rights=tuple(tried(opened, right) for right in _APP_RIGHTS),
         notes=() if opened.options.get("app") else (unused,),
@@ -158,7 +158,7 @@ def _probe_track(opened: Probing) -> Probed:
     reply = opened.fetch("track", "api", "v1", "accounts", "region")
     row = record_at(reply.body)
     return Probed(
-        Verdict.ACCEPTED,
+        CredentialVerdict.ACCEPTED,
         account=text_in(row, "environment_id"),
         region=text_in(row, "region"),
         date=reply.headers.get("date", ""),

@@ -11,11 +11,11 @@ from respond.errors import RefusedBySystemError
 from respond.systems.vendor import (
     CarriedBy,
     CredentialRefusedError,
+    CredentialVerdict,
     Probed,
     Probing,
     Reaches,
     Vendor,
-    Verdict,
 )
 
 __all__ = ["VENDOR"]
@@ -30,13 +30,13 @@ def _probe(opened: Probing) -> Probed:
         raise
     if not place:
         return Probed(
-            Verdict.UNCLEAR,
+            CredentialVerdict.UNCLEAR,
             says="there is no mail server",
             do="set smtp_host under [notify], or options.host of the connection",
         )
     login = f"as {user}" if user else "without logging in"
     return Probed(
-        Verdict.ACCEPTED,
+        CredentialVerdict.ACCEPTED,
         account=place,
         identity=user,
         notes=(f"the server was greeted {login}; no mail was sent",),

@@ -13,6 +13,7 @@ from respond.systems.rest import by_offset, dig
 from respond.systems.vendor import (
     EVERY_SURFACE,
     Ask,
+    CredentialVerdict,
     OwnKey,
     Probed,
     Probing,
@@ -22,7 +23,6 @@ from respond.systems.vendor import (
     SentAs,
     Trouble,
     Vendor,
-    Verdict,
     Waits,
     text_in,
     tried,
@@ -68,7 +68,7 @@ def _probe(opened: Probing) -> Probed:
             'a general access key cannot write without options = { from = "A USER\'S E-MAIL" }'
         )
     return Probed(
-        Verdict.ACCEPTED,
+        CredentialVerdict.ACCEPTED,
         account=opened.account,
         identity=sender,
         region=opened.region or VENDOR.region,

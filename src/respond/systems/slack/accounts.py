@@ -13,7 +13,7 @@ from respond.systems.people.recipients import same_address
 from respond.systems.rest import Thing, at, one, rows
 from respond.systems.slack.vendor import A_PAGE, VENDOR
 
-__all__ = ["FindPerson", "Found", "find", "find_by_id", "ourselves"]
+__all__ = ["FindPerson", "SlackAccount", "find", "find_by_id", "ourselves"]
 
 
 def _is_admin(user: Any) -> bool:
@@ -21,7 +21,7 @@ def _is_admin(user: Any) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SlackAccount:
     """Somebody in the workspace, or nobody.
 
     Attributes:
@@ -42,12 +42,14 @@ class Found:
     why: str = ""
 
 
-_NOBODY: Final = dict.fromkeys(("users_not_found", "user_not_found", "user_not_visible"), Found())
+_NOBODY: Final = dict.fromkeys(
+    ("users_not_found", "user_not_found", "user_not_visible"), SlackAccount()
+)
 _BY_EMAIL: Final = Thing(
     VENDOR,
     "person/{person}",
     ("users.lookupByEmail",),
-    one(Found, "user"),
+    one(SlackAccount, "user"),
     query=(("email", "{email}"),),
     said=_NOBODY,
 )
@@ -55,7 +57,7 @@ _BY_ID: Final = Thing(
     VENDOR,
     "person/{user}",
     ("users.info",),
-    one(Found, "user"),
+    one(SlackAccount, "user"),
     query=(("user", "{user}"),),
     said=_NOBODY,
 )
@@ -74,15 +76,15 @@ _US: Final = Thing(VENDOR, "self", ("auth.test",), _us)
 
 
 def find(
-    connection: Connection, email: str, *, or_else: Callable[[str], Found] | None = None
-) -> Read[Found]:
+    connection: Connection, email: str, *, or_else: Callable[[str], SlackAccount] | None = None
+) -> Read[SlackAccount]:
     """Look somebody active up by address. Nobody is an answer."""
     return _BY_EMAIL.of(connection, or_else=or_else, person=email.casefold(), email=email)
 
 
 def find_by_id(
-    connection: Connection, user: str, *, or_else: Callable[[str], Found] | None = None
-) -> Read[Found]:
+    connection: Connection, user: str, *, or_else: Callable[[str], SlackAccount] | None = None
+) -> Read[SlackAccount]:
     """Look somebody up by the id in ``respond.toml``."""
     return _BY_ID.of(connection, or_else=or_else, user=user)
 
@@ -92,12 +94,12 @@ def ourselves(connection: Connection, *, or_else: Callable[[str], str] | None = 
     return _US.of(connection, or_else=or_else)
 
 
-def _find_anyone(connection: Connection, email: str) -> Read[Found]:
+def _find_anyone(connection: Connection, email: str) -> Read[SlackAccount]:
     """Look through everybody: deactivated people are not found by address."""
 
-    def parse(replies: Sequence[Reply]) -> Found:
-        everybody = rows(Found, "members")(replies)
-        return next((one for one in everybody if same_address(one.email, email)), Found())
+    def parse(replies: Sequence[Reply]) -> SlackAccount:
+        everybody = rows(SlackAccount, "members")(replies)
+        return next((one for one in everybody if same_address(one.email, email)), SlackAccount())
 
     anyone = Thing(VENDOR, "person/{person}", ("users.list",), parse, query=(("limit", A_PAGE),))
     return anyone.of(connection, person=email.casefold())
@@ -106,7 +108,7 @@ def _find_anyone(connection: Connection, email: str) -> Read[Found]:
 @action(
     "slack.find_person",
     effect=Effect.READS,
-    output=Found,
+    output=SlackAccount,
     source="Slack Web API, methods users.lookupByEmail and users.list",
 )
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ class FindPerson:
     def __post_init__(self) -> None:
         one_line("email", self.email)
 
-    def run(self, me: Me) -> Script[Found]:
+    def run(self, me: Me) -> Script[SlackAccount]:
         found = yield from find(me.connection, self.email)
         if not found.there:
             found = yield from _find_anyone(me.connection, self.email)

@@ -20,7 +20,7 @@ from respond.core.values import Late
 from respond.systems.people.channels import NoticeChannel, Reached, name_of, notice_to
 from respond.systems.people.messages import Notice
 from respond.systems.people.recipients import kept_out, same_address
-from respond.systems.slack.accounts import Found, find, find_by_id, ourselves
+from respond.systems.slack.accounts import SlackAccount, find, find_by_id, ourselves
 from respond.systems.slack.posting import Posted, dm_read, post
 from respond.systems.slack.vendor import VENDOR
 
@@ -35,8 +35,8 @@ class _Told:
     refused: str = ""
 
 
-def _silent(reason: str) -> Found:
-    return Found(why=reason)
+def _silent(reason: str) -> SlackAccount:
+    return SlackAccount(why=reason)
 
 
 def _tell(
@@ -52,7 +52,7 @@ def _tell(
     us = yield from ourselves(connection, or_else=passed_over)
     found: dict[str, Reached] = {}
     for person in people:
-        account = Found(why="".join(why))
+        account = SlackAccount(why="".join(why))
         if us:
             account = yield from _account(me, connection, person)
         if account.why:
@@ -62,14 +62,16 @@ def _tell(
     return found
 
 
-def _account(me: Me, connection: Connection, person: PersonRecord) -> Generator[Any, object, Found]:
+def _account(
+    me: Me, connection: Connection, person: PersonRecord
+) -> Generator[Any, object, SlackAccount]:
     """The person's own, active account; ``why`` says what is wrong with what was found."""
-    found = Found(why="has no address that Slack knows")
+    found = SlackAccount(why="has no address that Slack knows")
     if user := person.accounts.get(VENDOR.name):
         found = yield from find_by_id(connection, user, or_else=_silent)
         emails = person.emails
         if found.email and emails and not any(same_address(found.email, one) for one in emails):
-            return Found(why="the Slack id in respond.toml is somebody else's")
+            return SlackAccount(why="the Slack id in respond.toml is somebody else's")
     else:
         for email in person.emails:
             found = yield from find(connection, email, or_else=_silent)
@@ -79,7 +81,7 @@ def _account(me: Me, connection: Connection, person: PersonRecord) -> Generator[
         return found
     # Whoever has the subject's address in their profile is the subject, under any id.
     if not found.active or found.bot or kept_out(me, (found.email,)):
-        return Found(why="not an active person in Slack")
+        return SlackAccount(why="not an active person in Slack")
     return found
 
 
@@ -88,7 +90,7 @@ def _post(
     connection: Connection,
     us: str,
     person: PersonRecord,
-    account: Found,
+    account: SlackAccount,
     notice: Notice,
 ) -> Generator[Any, object, Reached]:
     """Post, unless it is there already. Only a click from a configured id can count."""

@@ -15,6 +15,7 @@ from respond.systems.vendor import (
     EVERY_SURFACE,
     Allowed,
     CredentialRefusedError,
+    CredentialVerdict,
     NoInSuccess,
     OwnKey,
     Probed,
@@ -24,7 +25,6 @@ from respond.systems.vendor import (
     Scheme,
     SentAs,
     Vendor,
-    Verdict,
     differs,
     record_at,
     text_in,
@@ -78,12 +78,12 @@ def _probe(opened: Probing) -> Probed:
         code = text_in(row, "error") or "no reason"
         if code in DEAD | {"not_authed"}:
             raise CredentialRefusedError(f"Slack says {code}", "mint a new bot token")
-        return Probed(Verdict.UNCLEAR, says=f"Slack answered {code} to auth.test")
+        return Probed(CredentialVerdict.UNCLEAR, says=f"Slack answered {code} to auth.test")
     team = text_in(row, "team_id")
     scopes = reply.headers.get("x-oauth-scopes", "").replace(" ", "").split(",")
     too_much = [scope for scope in scopes if scope.startswith("admin")]
     return Probed(
-        Verdict.ACCEPTED,
+        CredentialVerdict.ACCEPTED,
         account=team,
         account_name=text_in(row, "team"),
         identity=text_in(row, "user"),

@@ -12,13 +12,13 @@ from respond.systems.vendor import (
     EVERY_SURFACE,
     Ask,
     CredentialRefusedError,
+    CredentialVerdict,
     Probed,
     Probing,
     Right,
     Scheme,
     SentAs,
     Vendor,
-    Verdict,
     record_at,
     text_in,
     tried,
@@ -44,7 +44,7 @@ def _probe(opened: Probing) -> Probed:
     if isinstance(policies, list) and "root" in policies:
         notes.append("it is a root token; a token with one policy for the sinks is enough")
     return Probed(
-        Verdict.ACCEPTED,
+        CredentialVerdict.ACCEPTED,
         account=opened.account,
         identity=text_in(row, "display_name"),
         rights=tuple(tried(opened, _right(sink)) for sink in opened.sinks),
