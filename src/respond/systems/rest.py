@@ -47,6 +47,7 @@ __all__ = [
     "by_offset",
     "change",
     "dig",
+    "no_answer",
     "one",
     "read_record",
     "records",
@@ -178,6 +179,10 @@ def rows(cls: type[T], inside: str = "") -> Callable[[Sequence[Reply]], tuple[T,
         return tuple(read_record(cls, row) for row in records(replies, inside))
 
     return parse
+
+
+def no_answer(_: Reply) -> None:
+    """The parser where nobody needs what a write answers."""
 
 
 def records(replies: Sequence[Reply], inside: str = "") -> list[Mapping[str, Any]]:
