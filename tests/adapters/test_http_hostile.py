@@ -179,7 +179,7 @@ def test_the_worst_body_within_the_limit_fits_into_bounds(unit: str) -> None:
     """5 MiB of the smallest values take less than 2 s and 300 MiB."""
     program = (
         "import sys, time\n"
-        "from respond.formats.strict_json import decode\n"
+        "from respond.core.strict_json import decode\n"
         "unit = sys.argv[1].encode()\n"
         f"body = b'[' + unit * ({BODY_BYTES_MAX - 16} // len(unit)) + b'0]'\n"
         "began = time.process_time()\n"

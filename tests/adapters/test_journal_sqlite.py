@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from respond.adapters.secrets.key_stores import FolderKeys, MemoryKeys
-from respond.adapters.store.journal_sqlite import SqliteJournal, _translate, outside_evidence
+from respond.adapters.store.journal_sqlite import SqliteJournal, SqliteStore, _translate
+from respond.adapters.store.read_only import outside_evidence
 from respond.adapters.store.sqlite_file import _is_network, file_system_of
 from respond.audit.record_schema import SCHEMA
 from respond.audit.source import verify_file
@@ -34,6 +35,12 @@ def opened(
 ) -> SqliteJournal:
     clock = clock or SettableClock()
     return SqliteJournal.open(path, keys=keys, clock=clock, create=create, actor=DANA)
+
+
+def db_of(journal: SqliteJournal) -> sqlite3.Connection:
+    """The journal's own connection."""
+    assert isinstance(journal._store, SqliteStore)
+    return journal._store.db
 
 
 @pytest.fixture
@@ -115,7 +122,7 @@ def test_settings_are_what_durable_means(path: Path, keys: MemoryKeys) -> None:
     with opened(path, keys) as journal:
 
         def pragma(name: str) -> object:
-            return journal._db.execute(f"PRAGMA {name}").fetchone()[0]
+            return db_of(journal).execute(f"PRAGMA {name}").fetchone()[0]
 
         assert pragma("journal_mode") == "wal"
         assert pragma("synchronous") == 2
@@ -341,7 +348,7 @@ def test_the_seat_belt_holds(path: Path, keys: MemoryKeys) -> None:
             "INSERT OR REPLACE INTO journal SELECT * FROM journal WHERE seq = 1",
         ):
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-                journal._db.execute(statement)
+                db_of(journal).execute(statement)
 
 
 # --- what happens to the file while it is open ----------------------------------------------------
@@ -400,8 +407,8 @@ def test_a_full_disk_stops_the_next_write(path: Path, keys: MemoryKeys) -> None:
     with opened(path, keys) as journal:
         journal.append(event(Kind.PROPOSED))
         head = journal.head()
-        (pages,) = journal._db.execute("PRAGMA page_count").fetchone()
-        journal._db.execute(f"PRAGMA max_page_count={pages}")
+        (pages,) = db_of(journal).execute("PRAGMA page_count").fetchone()
+        db_of(journal).execute(f"PRAGMA max_page_count={pages}")
         for _ in range(200):
             try:
                 journal.append(event(Kind.NOTICE, text="x" * 2000))
@@ -480,7 +487,7 @@ def test_a_mark_that_cannot_be_kept_is_a_journal_unusable(path: Path, tmp_path: 
 def test_another_writer_is_waited_for_then_named(path: Path, keys: MemoryKeys) -> None:
     """A process that holds the lock too long is named as the reason; the object stays usable."""
     with opened(path, keys) as journal:
-        journal._db.execute("PRAGMA busy_timeout=1")
+        db_of(journal).execute("PRAGMA busy_timeout=1")
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(JournalUnusableError, match="held by another process"):
@@ -569,7 +576,7 @@ def test_a_forgotten_run_leaves_no_box_and_no_key(tmp_path: Path) -> None:
     path, keys = tmp_path / "state" / "journal.db", FolderKeys(tmp_path / "keys")
     with opened(path, keys) as journal:
         journal.append(event(Kind.PROPOSED), seal={"new.value": VALUE})
-        (box,) = journal._db.execute("SELECT box FROM sealed").fetchone()
+        (box,) = db_of(journal).execute("SELECT box FROM sealed").fetchone()
         key = keys.get(f"run-key/{RUN}")
         assert key is not None
         journal.forget_secrets(RUN)
@@ -597,10 +604,10 @@ def test_a_box_opens_only_in_its_place(path: Path, keys: MemoryKeys) -> None:
     """A box that was moved to another handle, or whose hint was changed, does not open."""
     with opened(path, keys) as journal:
         journal.append(event(Kind.PROPOSED), seal={"a": VALUE, "b": "other " + VALUE})
-        journal._db.execute(
+        db_of(journal).execute(
             "UPDATE sealed SET box = (SELECT box FROM sealed WHERE handle = 'a') WHERE handle = 'b'"
         )
-        journal._db.execute("UPDATE sealed SET meta = replace(meta, 'cdef', 'aaaa')")
+        db_of(journal).execute("UPDATE sealed SET meta = replace(meta, 'cdef', 'aaaa')")
         for handle in "ab":
             with pytest.raises(JournalBrokenError, match="does not open"):
                 journal.open_secret(RUN, handle)
@@ -646,4 +653,4 @@ def test_only_the_journal_mints_intents() -> None:
         for path in root.rglob("*.py")
         if re.search(r"\bIntent\.mint\(|\b_MINT\b|\bIntent\(", path.read_text(encoding="utf-8"))
     ]
-    assert sorted(found) == ["adapters/store/journal_sqlite.py", "ports.py"]
+    assert sorted(found) == ["adapters/store/journal_chain.py", "ports.py"]

@@ -24,10 +24,12 @@ from respond.core.approval import Verdict
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunStatus, fold
 from respond.core.policy import Policy, TwoPeople
+from respond.core.shapes import encode
 from respond.engine.proposing import Given
 from respond.engine.telling import _address
 from respond.errors import RefusedByPersonError, RespondError
 from respond.people.answers import give_inputs
+from respond.testing.example_run import TELL
 from respond.testing.toy_system import BoxStage, runbook_of
 
 
@@ -38,9 +40,8 @@ def test_two_processes_that_tell_of_the_same_request_break_no_run() -> None:
     advance(stage)
     first, second = stage.engine(), stage.engine()
     about = f"approval:{request(stage).nonce[:8]}"
-    write = {"hands": "tool", "subject": "x", "says": "tell", "proof": "blind"}
     for each in (first, second):
-        each.intend(_address(each, about), "0" * 64, key="k", write=write, undo=None)
+        each.intend(_address(each, about), "0" * 64, key="k", write=encode(TELL), undo=None)
     assert fold(stage.kept.records(stage.run)) is not None
 
 

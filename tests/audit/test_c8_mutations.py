@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 
 from respond.adapters.secrets.key_stores import MemoryKeys
-from respond.adapters.store.journal_sqlite import SqliteJournal, outside_evidence
+from respond.adapters.store.journal_sqlite import SqliteJournal
+from respond.adapters.store.read_only import outside_evidence
 from respond.audit.body import Body
 from respond.audit.chain import body_hash, link
 from respond.audit.checkpoint import PublicKey, Signer, open_note

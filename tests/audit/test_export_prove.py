@@ -10,7 +10,8 @@ import pytest
 
 from respond import audit
 from respond.adapters.secrets.key_stores import MemoryKeys
-from respond.adapters.store.journal_sqlite import SqliteJournal, outside_evidence
+from respond.adapters.store.journal_sqlite import SqliteJournal
+from respond.adapters.store.read_only import outside_evidence
 from respond.audit.export import read_export, write_export
 from respond.audit.proof_of_value import prove
 from respond.audit.source import journal_id, open_rows, verify_file

@@ -23,7 +23,7 @@ from respond.audit.verify import (
     verify,
 )
 from respond.testing.contract_journal import DANA
-from respond.testing.journals import MadeJournal, make_journal, reforge
+from respond.testing.journals import MadeJournal, make_journal, reforge, stored_rows
 from respond.testing.settable_clock import SettableClock
 
 if TYPE_CHECKING:
@@ -379,11 +379,7 @@ def served(pauses_s: Sequence[int], *, last: str = HEARTBEAT, reboot: bool = Fal
                 clock.reboot()
             journal.checkpoint(last)
             journal.checkpoint(HEARTBEAT)
-        rows = [
-            Stored(*row)
-            for row in journal._db.execute("SELECT seq, body, body_hash, hash FROM journal")
-        ]
-        return verify(rows, keys=[PublicKey.parse(journal.public_key)])
+        return verify(stored_rows(journal), keys=[PublicKey.parse(journal.public_key)])
 
 
 def test_silence_is_reported() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from respond.core.events import Kind
-from respond.formats.project.toml_keys import SENDERS
+from respond.senders import SENDERS
 from respond.testing.cli_kit import Machine, Ran
 
 CONFIG = """\

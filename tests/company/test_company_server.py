@@ -71,6 +71,21 @@ def test_only_the_standard_library_is_imported() -> None:
                 assert own or name.partition(".")[0] in known, (path.name, name)
 
 
+def test_a_company_has_the_systems_that_it_is_handed() -> None:
+    """No other is reached, breaks, or stands in its story; and a run is told of no other."""
+    company = default_company(simulated=["respond.company.widgets"])
+    with serve(company) as server:
+        token = {"X-Respond-Sim": server.token}
+        told = httpx.get(f"{server.base_url}/_sim/story", headers=token, trust_env=False).json()
+
+    assert list(server.urls) == list(company.snapshot()) == ["widgets"]
+    assert [way["base_urls"] for way in told["connections"]] == [{"": server.urls["widgets"]}]
+    assert told["connections"][0]["credentials"] == {"": company.story.widgets_token}
+    assert "slack_bot_token" not in told["story"]
+    with pytest.raises(ValueError, match="there are widgets"):
+        company.fault("slack:429")
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "", "192.0.2.1", "example.com"])  # noqa: S104
 def test_it_listens_on_loopback_only(host: str) -> None:
     """The made-up secrets of a rehearsal are for this machine."""

@@ -8,7 +8,7 @@ import pytest
 
 from respond.company import default_company
 from respond.company.slack import METHODS, Slack, SlackCall, SlackError
-from respond.senders import slack_action
+from respond.senders.button_clicks import read_click
 
 ANA, BEN, BOT = "U0ANA00001", "U0BEN00001", "U0RESPOND1"
 
@@ -39,12 +39,12 @@ def test_a_click_is_read_by_what_reads_slacks_own() -> None:
     """Who, where, which button, and its value as it was sent."""
     slack = default_company().slack
     posted = post(slack, ANA, buttons(button(confirm=confirm()), button(action_id="no")))
-    click = slack_action(slack.click(ANA, "go"))
+    click = read_click(slack.click(ANA, "go"))
 
     assert (click.user, click.user_team, click.team) == (ANA, "T0EXAMPLECO", "T0EXAMPLECO")
     assert (click.app, click.channel) == (slack.state.app_id, posted["channel"])
     assert (click.action_id, click.value, click.message_ts) == ("go", "v-1", posted["ts"])
-    assert slack_action(slack.click(ANA, "go")).clicked_ts != click.clicked_ts
+    assert read_click(slack.click(ANA, "go")).clicked_ts != click.clicked_ts
     assert len(slack.ledger.of("button.clicked")) == 2
 
 

@@ -13,7 +13,8 @@ import pytest
 from tests.crash import shim
 
 from respond.adapters.secrets.key_stores import FolderKeys
-from respond.adapters.store.journal_sqlite import SqliteJournal, outside_evidence
+from respond.adapters.store.journal_sqlite import SqliteJournal
+from respond.adapters.store.read_only import outside_evidence
 from respond.audit.source import verify_file
 from respond.audit.verify import Answer
 from respond.core.events import Actor, Event, Kind, Strength

@@ -31,8 +31,20 @@ THREE = {"a": "old", "b": "old", "c": "old"}
 
 PEOPLE = (
     PersonRecord("dana", emails=("dana@example.com",), roles=("approver",), logins=("dd",)),
-    PersonRecord("ana", emails=("ana@example.com",), roles=("approver",), slack="U1"),
-    PersonRecord("ben", emails=("ben@example.com",), roles=("approver",), slack="U2"),
+    PersonRecord(
+        "ana",
+        emails=("ana@example.com",),
+        roles=("approver",),
+        accounts={"slack": "U1"},
+        clicks=True,
+    ),
+    PersonRecord(
+        "ben",
+        emails=("ben@example.com",),
+        roles=("approver",),
+        accounts={"slack": "U2"},
+        clicks=True,
+    ),
     PersonRecord("eve", emails=("eve@example.com", "eve@home.example"), roles=("approver",)),
     PersonRecord("kim", emails=("kim@example.com",), roles=("admin",)),
 )

@@ -15,7 +15,8 @@ from respond.formats.faults import FormatFault, FormatFaults
 from respond.formats.runbook import keywords as kw
 from respond.formats.runbook.check import check
 from respond.formats.runbook.runbook_file import head
-from respond.formats.runbook.yaml_positions import plain, read
+from respond.formats.runbook.yaml_positions import read
+from respond.formats.tree import plain
 from respond.testing.sample_actions import ACTIONS
 
 EVERY_WORD = Path(__file__).parents[1] / "data" / "runbooks" / "every-word.yaml"

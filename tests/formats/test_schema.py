@@ -11,7 +11,8 @@ from respond.formats.faults import FormatFaults
 from respond.formats.runbook import keywords as kw
 from respond.formats.runbook.json_schema import runbook_schema, schema_text
 from respond.formats.runbook.runbook_file import load
-from respond.formats.runbook.yaml_positions import plain, read
+from respond.formats.runbook.yaml_positions import read
+from respond.formats.tree import plain
 from respond.systems import load as load_actions
 from respond.testing.sample_actions import ACTIONS
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from respond.core.incoming import Incoming, Means
-from respond.senders import SENDERS, UnusableError, slack_action
+from respond.senders import SENDERS, UnusableError
+from respond.senders.button_clicks import read_click
 from respond.senders.decoding import DEPTH_MAX, NODES_MAX, TEXT_BYTES_MAX, decoded
 from respond.testing.senders import payload
 
@@ -219,7 +220,7 @@ def check_texts(event: Incoming) -> None:
 def test_arbitrary_clicks_are_refused(*, body: bytes, formed: bool) -> None:
     """The form of a click is as hostile as any other body."""
     with pytest.raises(UnusableError):
-        slack_action(b"payload=" + body if formed else body)
+        read_click(b"payload=" + body if formed else body)
 
 
 @pytest.mark.promise("P18")

@@ -5,7 +5,8 @@ from urllib.parse import quote_plus
 import pytest
 
 from respond.core.incoming import Incoming, Means
-from respond.senders import SENDERS, UnusableError, slack_action
+from respond.senders import SENDERS, UnusableError
+from respond.senders.button_clicks import read_click
 from respond.senders.providers import provider_of
 from respond.testing.senders import payload, secret_for, signed, slack_click
 
@@ -398,7 +399,7 @@ def test_only_a_web_address_is_one() -> None:
 
 def test_a_click_says_who_where_and_which_button() -> None:
     """And keeps no address that anybody could answer to."""
-    click = slack_action(slack_click("run-7f3a approve ü"))
+    click = read_click(slack_click("run-7f3a approve ü"))
 
     assert (click.user, click.team, click.channel) == ("U0JANE", "T0ACME", "C0INCIDENT")
     assert (click.action_id, click.value) == ("approve", "run-7f3a approve ü")
@@ -410,7 +411,7 @@ def test_a_click_says_who_where_and_which_button() -> None:
 @pytest.mark.promise("P11")
 def test_a_click_from_another_workspace_shows_as_one() -> None:
     """In a channel that two companies share, the app's workspace is not the user's."""
-    click = slack_action(slack_click("x", user_team="T0OTHER"))
+    click = read_click(slack_click("x", user_team="T0OTHER"))
 
     assert (click.team, click.user_team) == ("T0ACME", "T0OTHER")
 
@@ -453,6 +454,6 @@ def form(change: Any) -> bytes:
 )
 def test_a_click_of_any_other_shape_is_refused(body: bytes) -> None:
     """A yes is read from exactly what Slack sends, or not at all."""
-    assert slack_action(form({})).user == "U1"
+    assert read_click(form({})).user == "U1"
     with pytest.raises(UnusableError):
-        slack_action(body)
+        read_click(body)

@@ -7,7 +7,8 @@ from urllib.parse import quote_plus
 import pytest
 
 from respond.core.incoming import Incoming, Means
-from respond.senders import SENDERS, slack_action
+from respond.senders import SENDERS
+from respond.senders.button_clicks import read_click
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "webhooks"
 
@@ -150,7 +151,7 @@ def test_the_samples_facts_are_found() -> None:
 def test_a_recorded_click_is_read() -> None:
     """As Slack's own library holds it in its tests."""
     click = json.loads((SAMPLES / "slack-block_actions.json").read_bytes())
-    found = slack_action(f"payload={quote_plus(json.dumps(click))}".encode())
+    found = read_click(f"payload={quote_plus(json.dumps(click))}".encode())
 
     assert (found.user, found.team, found.action_id, found.value) == (
         "W111",

@@ -36,6 +36,7 @@ def sending(sender: str, statuses: list[int]) -> tuple[Retries, Receiver, Settab
 @pytest.mark.parametrize("name", NAMES)
 def test_each_sender_has_a_way_to_sign_and_to_try_again(name: str) -> None:
     """The list of senders and the helpers for testers are one list."""
+    assert SENDERS[name].name == name
     assert name in RETRIES
     assert check_secret(SENDERS[name], secret_for(name)) == ""
     assert signed(name, [secret_for(name)], b"{}", now_s=1)

@@ -36,8 +36,9 @@ from respond.errors import ExitCode, NotReadyError
 from respond.people.answers import Entry, asked_now
 from respond.ports import Intent, Journal
 from respond.senders import SENDERS, Secrets
+from respond.senders.button_clicks import Workspace
 from respond.server.board import Board
-from respond.server.clicks import Clicks, Workspace, waiting_run
+from respond.server.clicks import Clicks, waiting_run
 from respond.server.metrics import Metrics
 from respond.server.receiving import Receiver, Source
 from respond.testing.senders import secret_for, signed, slack_click
@@ -55,7 +56,9 @@ MALLORY, KIM, JEAN = "U0MALLORY1", "U0KIM00001", "U0JEAN0001"
 
 
 def person(id_: str, slack: str, *roles: str) -> PersonRecord:
-    return PersonRecord(id_, id_.title(), (f"{id_}@example.com",), roles, slack)
+    accounts = {"slack": slack} if slack else {}
+    emails = (f"{id_}@example.com",)
+    return PersonRecord(id_, id_.title(), emails, roles, accounts, clicks=bool(slack))
 
 
 PEOPLE = (
@@ -172,7 +175,7 @@ class Chatting:
             log=log,
             metrics=Metrics(),
             on_new=lambda: None,
-            on_slack=self.clicks(),
+            on_click=self.clicks(),
         )
         app = Starlette(routes=[Route("/hooks/{source}", receiver)])
         try:

@@ -32,7 +32,7 @@ from respond.errors import InboxUnusableError, NotReadyError
 from respond.ports import Became
 from respond.senders import SENDERS, Secrets, UnusableError
 from respond.server.metrics import Metrics
-from respond.server.receiving import Limits, OnSlack, Receiver, Source
+from respond.server.receiving import Limits, OnClick, Receiver, Source
 from respond.testing.senders import RETRIES, Retries, payload, secret_for, signed
 from respond.testing.settable_clock import SettableClock
 
@@ -54,7 +54,7 @@ class Hooks:
         sources: Mapping[str, Source] | None = None,
         *,
         limits: Limits | None = None,
-        on_slack: OnSlack | None = None,
+        on_click: OnClick | None = None,
     ) -> None:
         self.clock = SettableClock()
         self.inbox = SqliteInbox.open(folder / "state" / "inbox.db", clock=self.clock)
@@ -68,7 +68,7 @@ class Hooks:
             log=make_logger(Redactor(), self.clock, self.said, verbosity=1),
             metrics=self.metrics,
             on_new=self._wake,
-            on_slack=on_slack,
+            on_click=on_click,
             limits=limits,
         )
         self.app = Starlette(routes=[Route("/hooks/{source}", self.receiver)])
@@ -591,13 +591,13 @@ def test_a_click_is_handed_over_and_answered_at_once(hooks: Open) -> None:
     clicks: list[tuple[str, bytes]] = []
     trouble: list[Exception] = []
 
-    def on_slack(name: str, body: bytes) -> tuple[int, Mapping[str, Any] | None]:
+    def on_click(name: str, body: bytes) -> tuple[int, Mapping[str, Any] | None]:
         clicks.append((name, body))
         if trouble:
             raise trouble.pop()
         return 200, {"text": "noted"}
 
-    stage = hooks(on_slack=on_slack)
+    stage = hooks(on_click=on_click)
     answer = stage.send("slack", b"payload=%7B%7D")
     assert (answer.status_code, answer.json()) == (200, {"text": "noted"})
     assert clicks == [("slack", b"payload=%7B%7D")]

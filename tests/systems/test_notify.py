@@ -8,8 +8,11 @@ import pytest
 
 from respond.core.script import Person, PersonRecord, Proof
 from respond.errors import StepFailedError
+from respond.systems import channels
 from respond.systems.arguments import ArgumentError
+from respond.systems.people.channels import channel_of
 from respond.systems.people.notify import Persons
+from respond.systems.vendor import Reaches
 
 TELL = Persons("key-contained")
 ANA, BEN, MALLORY, DANA = "U0ANA00001", "U0BEN00001", "U0MALLORY1", "U0DANA0001"
@@ -85,7 +88,7 @@ def test_a_suspect_is_never_told(office: Any) -> None:
 
 def test_an_account_with_the_subjects_address_is_not_used(office: Any) -> None:
     """A Slack id in respond.toml that leads to the subject tells nobody."""
-    people(office, ana={"slack": MALLORY}, ben={"slack": BEN})
+    people(office, ana={"accounts": {"slack": MALLORY}}, ben={"accounts": {"slack": BEN}})
     office.do(TELL)
 
     assert office.read_by(MALLORY) == []
@@ -231,6 +234,14 @@ def test_a_wrong_name_is_found_before_anything_runs() -> None:
         Persons("key-contained", channels=("fax",))
 
 
+def test_every_channel_can_do_what_its_vendors_record_says() -> None:
+    """Whom it reaches stands in the record, which is read without importing what tells."""
+    for system, known in channels().items():
+        channel = channel_of(system)
+        does = channel.page if known.reaches is Reaches.ON_CALL else channel.tell
+        assert does is not None, system
+
+
 # --- paging -------------------------------------------------------------------------------------
 
 URGENT = Persons("incident-opened", page=True)
@@ -289,7 +300,7 @@ NONCE = "5f" * 16
 
 def asks(office: Any, **changes: Any) -> None:
     """A request is open that chat may answer, and Ana's Slack id is known here."""
-    people(office, ana={"slack": ANA})
+    people(office, ana={"accounts": {"slack": ANA}, "clicks": True})
     office.changes |= {"request": NONCE, "plan": "9c417be2" + "0" * 56, **changes}
 
 

@@ -184,7 +184,7 @@ def every_view(attack: str) -> Iterator[tuple[str, str]]:
     for watched in (True, False):
         yield "task", by_hand_text(task, attack, watched=watched)
     yield "forward", forward_text(task, run="CK-7F3Q", operator="dana")
-    people = (PersonRecord("ana", attack, (attack,), (attack,), attack),)
+    people = (PersonRecord("ana", attack, (attack,), (attack,), {"slack": attack}),)
     yield "who can", who_can_text(people, "dana")
     yield "summary", summary(state, head, exit_code=ExitCode.PARKED, report_at=attack)
     made = report(state, run.records, head)

@@ -12,7 +12,7 @@ import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -534,7 +534,7 @@ def persons(at: Doctor) -> Findings:
             'add a [[person]] with roles = ["admin"] to respond.toml',
         )
     for each in records:
-        if not each.emails and not each.slack:
+        if not each.emails and not each.accounts.get("slack"):
             yield Finding(
                 "persons/unreachable",
                 f"{each.id} has neither e-mail nor Slack id",
@@ -596,30 +596,6 @@ def hooks(at: Doctor) -> Findings:
         )
 
 
-_OPTIONS: Final[Mapping[str, tuple[str, Finding]]] = {
-    "grafana": (
-        "timestamp_header",
-        Finding(
-            "sources/no-time",
-            "deliveries of {0} (grafana) have no signed time",
-            "who has recorded one can send it again later",
-            "name a timestamp header in Grafana's contact point, and in options of "
-            "[sources.{0}]: timestamp_header",
-        ),
-    ),
-    "slack": (
-        "team",
-        Finding(
-            "sources/no-team",
-            "{0} does not say whose Slack it is",
-            "a user id counts only together with its workspace; the server does not start",
-            'add options = {{ team = "T0123ABCD" }} to [sources.{0}]',
-        ),
-    ),
-}
-"""An option that a source of this sender should have, and what to say when it has none."""
-
-
 def sources(at: Doctor) -> Findings:
     for source in at.heard:
         name, sender = source.name, SENDERS[source.sender]
@@ -632,9 +608,11 @@ def sources(at: Doctor) -> Findings:
                 "this sender tries once; without its API nobody asks for what was missed",
                 f'add token = "keyring" to [sources.{name}], then: respond connect {name}/token',
             )
-        option, lacks = _OPTIONS.get(source.sender, ("", None))
-        if lacks is not None and not source.options.get(option):
-            yield replace(lacks, what=lacks.what.format(name), do=lacks.do.format(name))
+        wants = sender.wants
+        if wants is not None and not source.options.get(wants.option):
+            yield Finding(
+                f"sources/{wants.lack}", wants.what.format(name), wants.why, wants.do.format(name)
+            )
 
 
 def _source_secrets(at: Doctor, source: SourceConfig, secrets: CredentialStore) -> Findings:

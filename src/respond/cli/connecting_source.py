@@ -6,8 +6,7 @@ So it is only held against the sender's own form, recorded, stored, and said whe
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,28 +15,11 @@ from respond.errors import NotReadyError, UsageError
 if TYPE_CHECKING:
     from respond.cli.credential_keeper import CredentialKeeper
     from respond.formats.project.project_file import Project, SourceConfig
+    from respond.senders import Sender
 
 __all__ = ["Stored", "Storing", "is_for_server"]
 
 _SECRET_BYTES: Final = 32
-
-_AT_SENDER: Final[Mapping[str, str]] = {
-    "pagerduty": "make a webhook subscription (v3) with this address; it shows the secret once",
-    "alertmanager": "http_config.authorization of a webhook_configs entry: type Bearer, and the "
-    "secret as credentials_file",
-    "grafana": "contact point of type Webhook: this address, the secret as HMAC secret, and a "
-    "timestamp header (its name also in options.timestamp_header of the source)",
-    "incidentio": "make a webhook endpoint with this address; it shows the signing secret",
-    "standard-webhooks": "make an endpoint with this address, and the signing secret",
-    "github": "webhook: this address, content type application/json, the secret, and the events "
-    "of secret scanning alerts alone",
-    "gitguardian": "custom webhook with this address; it shows the signature token",
-    "generic": "send to this address with the header Authorization: Bearer, and the secret",
-    "slack": "the app's Interactivity: this address as request URL; the secret is the signing "
-    "secret under Basic Information",
-}
-_MADE_HERE: Final = frozenset({"alertmanager", "grafana", "standard-webhooks", "github", "generic"})
-"""Senders that take a secret of ours. The others make one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +90,11 @@ class Storing:
             NotReadyError: The one that is kept elsewhere cannot be read, or is too short.
         """
         place = self._place()
-        self._check_make()
+        spell = self._spelling()
         if place != "keyring" or (not self.replace and self.keeper.has(self.name)):
             self._look_at(elsewhere=place != "keyring")
             return self._told(Stored(self.name, self._kind))
-        value = self._made() if self.make else self.new()
+        value = spell(self.chance(_SECRET_BYTES)) if spell is not None else self.new()
         if trouble := self._trouble(value):
             raise UsageError(f"{self.name}: {trouble}", do="nothing was stored; copy it again")
         self.keeper.redactor.register(self.name, value)
@@ -126,6 +108,12 @@ class Storing:
     @property
     def _source(self) -> SourceConfig | None:
         return self.keeper.project.sources.get(self.name.partition("/")[0])
+
+    @property
+    def _sender(self) -> Sender | None:
+        from respond.senders import SENDERS
+
+        return SENDERS[self._source.sender] if self._source is not None else None
 
     @property
     def _kind(self) -> str:
@@ -152,23 +140,24 @@ class Storing:
             )
         return found
 
-    def _check_make(self) -> None:
-        if self.make and not (
-            self._kind in _MADE_HERE and self.name == self.name.partition("/")[0]
-        ):
+    def _spelling(self) -> Callable[[bytes], str] | None:
+        """How to make a secret; None when none is to be made."""
+        if not self.make:
+            return None
+        ours = self._sender.ours if self._sender is not None and "/" not in self.name else None
+        if ours is None:
             raise UsageError(
                 f"--new: the secret {self.name} is made on the other side, not here",
                 do=f"copy it from there, then: respond connect {self.name}",
             )
+        return ours
 
     def _trouble(self, value: str) -> str:
         if not value.isascii() or not value.isprintable():
             return "it holds characters that no credential has"
-        if not self._signs or self._source is None:
+        if not self._signs or self._sender is None:
             return ""
-        from respond.senders import SENDERS, check_secret
-
-        return check_secret(SENDERS[self._source.sender], value)
+        return self._sender.scheme.trouble(value)
 
     # --- storing ---
 
@@ -186,12 +175,6 @@ class Storing:
         more = "" if elsewhere else "; --replace gives a new one"
         self.tell(f"{self.name} {where} and has the right form{more}")
 
-    def _made(self) -> str:
-        raw = self.chance(_SECRET_BYTES)
-        if self._kind == "standard-webhooks":
-            return f"whsec_{base64.b64encode(raw).decode()}"
-        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
-
     def _keep_old(self) -> bool:
         """Keep the one before, where two may count, so that no delivery is refused meanwhile."""
         old = f"{self.name}/old"
@@ -201,8 +184,8 @@ class Storing:
         return True
 
     def _told(self, made: Stored) -> Stored:
-        if not self._signs or self._source is None:
+        if not self._signs or self._source is None or self._sender is None:
             return made
         path = f"/hooks/{self._source.name}"
         base = self.keeper.project.server.url or "https://(url of [server])"
-        return replace(made, path=path, url=f"{base}{path}", at_sender=_AT_SENDER[self._kind])
+        return replace(made, path=path, url=f"{base}{path}", at_sender=self._sender.set_up)

@@ -18,6 +18,7 @@ from respond.wiring.places import PROJECT_FILE, Found, Places, read_runbook
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from respond.checks.contract import ContractReport
     from respond.formats.faults import FormatFault
     from respond.formats.runbook.check import Checked
 
@@ -152,8 +153,7 @@ def checker(places: Places) -> Callable[[Path], Checked]:
 
 def _project(places: Places, checks: list[Checked]) -> Checked:
     """What respond.toml and the runbooks come to together: hooks, and who could agree."""
-    from respond.formats.project.project import Where
-    from respond.formats.project.toml_values import FILE
+    from respond.formats.project.project import FILE, Where
     from respond.formats.runbook.check import Checked
     from respond.intake.hooks import hook_faults
     from respond.people.readiness import gaps
@@ -194,18 +194,36 @@ def _fault_json(fault: FormatFault) -> dict[str, object]:
     return {name: getattr(fault, name) for name in names}
 
 
-@apps["actions"].command(epilog=examples("respond actions", "respond actions customerio --full"))
+@apps["actions"].command(
+    epilog=examples(
+        "respond actions",
+        "respond actions customerio --full",
+        "respond actions check --openapi slack_web_openapi_v2.json",
+    )
+)
 def actions(
-    only: str = typer.Argument("", help="A system, or the name of one action"),
+    only: str = typer.Argument("", help="A system, or the name of one action; or: check"),
     full: bool = typer.Option(False, "--full", help="With arguments, outputs and sources"),
     as_json: bool = typer.Option(False, "--json", help="As JSON"),
+    openapi: str = typer.Option("", metavar="FILE", help="With check: a vendor's API description"),
+    system: str = typer.Option("", metavar="NAME", help="With check: whose description it is"),
 ) -> int:
-    """List what a step can call, and whether it reads, writes or destroys."""
+    """List what a step can call, and whether it reads, writes or destroys.
+
+    check: carry every action out in the simulated company, and hold what is sent and answered
+    against a vendor's own description (OpenAPI 2 or 3, or Google discovery).
+    """
     from respond.errors import UsageError
     from respond.formats.faults import did_you_mean
     from respond.systems import load
     from respond.views.action_list import action_json, actions_text
 
+    if only == "check":
+        return _check_actions(openapi, system, full=full, as_json=as_json)
+    if openapi or system:
+        raise UsageError(
+            "--openapi and --system go with check", do="respond actions check --openapi FILE"
+        )
     known = load()
     chosen = [
         cls for name, cls in known.items() if not only or only in (name, name.partition(".")[0])
@@ -223,6 +241,49 @@ def actions(
     else:
         print_out(actions_text(chosen, full=detailed))
     return int(ExitCode.DONE)
+
+
+def _check_actions(openapi: str, system: str, *, full: bool, as_json: bool) -> int:
+    from dataclasses import asdict
+
+    from respond.errors import UsageError
+
+    if not openapi:
+        raise UsageError(
+            "check wants a vendor's API description", do="respond actions check --openapi FILE"
+        )
+    from respond.checks.contract import check_file
+
+    try:
+        data = Path(openapi).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{openapi!r} cannot be read", why=error.strerror or "") from error
+    reports = check_file(data, openapi, system)
+    held = all(report.is_held for report in reports)
+    if as_json:
+        print_out(json.dumps([{**asdict(r), "is_held": r.is_held} for r in reports], indent=2))
+    for report in () if as_json else reports:
+        _report_text(report, full=full)
+    return int(ExitCode.DONE if held else ExitCode.FAILED)
+
+
+def _report_text(report: ContractReport, *, full: bool) -> None:
+    from respond.core.showable import showable
+
+    counted = {
+        weight: [one for one in report.remarks if one.weight == weight]
+        for weight in ("deviates", "known", "note")
+    }
+    shown = [*counted["deviates"], *(counted["known"] if full else ()), *counted["note"]]
+    for remark in shown:
+        print_out(f"{remark.weight}: {showable(remark.what, limit=2000)}")
+        print_out(f"  why: {showable(remark.why, limit=1000)}")
+        print_out(f"  do:  {showable(remark.do, limit=1000)}")
+    title = showable(f"{report.title} {report.version}", limit=120)
+    words = {"deviates": "deviate", "known": "known to deviate", "note": "broken in it"}
+    tail = "".join(f", {len(found)} {words[w]}" for w, found in counted.items())
+    systems = ", ".join(report.systems)
+    print_out(f"{title} ({systems}): {len(report.held)} operations held against it{tail}")
 
 
 @apps["schema"].command(epilog=examples("respond schema > docs/runbook.schema.json"))

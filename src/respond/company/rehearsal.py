@@ -151,7 +151,8 @@ class Rehearsal:
                 name=name.capitalize(),
                 emails=(mail,),
                 roles=roles,
-                slack=slack.get(mail, ""),
+                accounts={"slack": slack[mail]} if mail in slack else {},
+                clicks=mail in slack,
             )
             for name, mail, roles in people
         )

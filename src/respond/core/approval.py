@@ -193,7 +193,7 @@ def person_for(persons: Iterable[PersonRecord], name: str) -> PersonRecord | Non
 
 def _names(person: PersonRecord) -> frozenset[str]:
     """Everything that this person is called by; one person, one set."""
-    given = (person.id, *person.emails, *person.logins, person.slack, person.pagerduty)
+    given = (person.id, *person.emails, *person.logins, *person.accounts.values())
     return frozenset(name.strip().casefold() for name in given if name.strip())
 
 
@@ -239,7 +239,7 @@ def able(request: Request, people: People) -> tuple[PersonRecord, ...]:
     """Who could approve this: everybody whom ``refusal`` would let, with the best they have."""
     found = []
     for person in people.persons:
-        chat = bool(person.slack) and people.chat.covers(destroys=request.destroys)
+        chat = person.clicks and people.chat.covers(destroys=request.destroys)
         if person.id not in people.provable and not chat:
             continue  # No door takes a bare name.
         best = Strength.KEY if person.id in people.provable else Strength.CHAT

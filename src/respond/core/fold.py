@@ -224,7 +224,12 @@ def after(state: RunState | None, record: Record) -> RunState:
     Raises:
         IllegalEventError: The record cannot follow.
     """
-    event, said = record.event, content_of(record.event)
+    event = record.event
+    try:
+        said = content_of(event)
+    except (KeyError, TypeError, ValueError) as error:
+        msg = f"{event.kind.value} of run {event.run} does not tell what its kind tells"
+        raise IllegalEventError(msg) from error
     if state is None:
         if not isinstance(said, Proposed):
             msg = f"{event.kind.value} cannot begin a run"

@@ -10,7 +10,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
+from enum import Enum, EnumType
 from functools import cache
 from typing import Any, ParamSpec, TypeVar
 
@@ -45,6 +45,9 @@ def _reader(wanted: Any) -> Callable[[Any], Any]:
     origin, args = typing.get_origin(wanted), typing.get_args(wanted)
     if origin in (types.UnionType, typing.Union):
         some = _reader(args[0])
+        if isinstance(args[0], EnumType):  # A word that another version knows is none of ours.
+            members: Mapping[str, Enum] = args[0].__members__
+            return {word.value: word for word in members.values()}.get
         return lambda data: None if data is None else some(data)
     if origin in (tuple, frozenset, Sequence):
         one, many = _reader(args[0]), frozenset if origin is frozenset else tuple

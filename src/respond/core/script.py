@@ -426,6 +426,8 @@ class PersonRecord:
 
     Attributes:
         roles: ``admin``, ``approver``, ...
+        accounts: Their ids by system: ``{"slack": "U024BE7LH"}``.
+        clicks: One of these systems takes their answer to a question, with a button.
         logins: Names of this person's accounts on the machines where ``respond`` runs.
     """
 
@@ -433,8 +435,8 @@ class PersonRecord:
     name: str = ""
     emails: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
-    slack: str = ""
-    pagerduty: str = ""
+    accounts: Mapping[str, str] = field(default_factory=dict)
+    clicks: bool = False
     logins: tuple[str, ...] = ()
 
 

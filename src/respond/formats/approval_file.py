@@ -20,8 +20,8 @@ from respond.core.fold import RunState
 from respond.core.plan import OthersAgree, Plan, PlannedStep, PlannedWrite, digest_of, plan_from
 from respond.core.recorded import Proposed
 from respond.core.shapes import encode
+from respond.core.strict_json import NotStrictJsonError, decode
 from respond.errors import UsageError
-from respond.formats.strict_json import NotStrictJsonError, decode
 from respond.ports import Head
 
 __all__ = [

@@ -6,11 +6,17 @@ hold text from outside only in showable form, so that they may be printed as the
 
 import difflib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from respond.core.showable import showable
+from respond.formats.secret_looks import looks_secret
+
+Path: TypeAlias = tuple[str | int, ...]
+"""A place as keys, and indexes that count from 0."""
+
+_FAULTS_MAX: Final = 100
 
 _COLUMNS_MAX: Final = 100
 _FAULTS_SHOWN_MAX: Final = 20
@@ -24,6 +30,11 @@ class Mark:
 
     line: int
     column: int
+
+
+def mark_at(text: str, at: int) -> Mark:
+    """The place of the character ``at`` of a text."""
+    return Mark(text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
 
 
 @dataclass(eq=False)
@@ -104,6 +115,63 @@ class SourceText:
         return FormatFault(self.name, mark.line, mark.column, what, shown, caret, hint, path)
 
 
+class Faults:
+    """All that is wrong in one file, each place and sentence once."""
+
+    def __init__(
+        self, source: SourceText, place: Callable[[Path], Mark | None] = lambda _: None
+    ) -> None:
+        """Begin with none.
+
+        Args:
+            source: The file.
+            place: Finds a path, for a file whose tree does not know its places.
+        """
+        self.source = source
+        self._place = place
+        self._found: dict[tuple[int, int, str], FormatFault] = {}
+
+    def add(
+        self, mark: Mark | None, what: str, *, hint: str = "", path: Path = (), quotes: bool = True
+    ) -> None:
+        """Report one; without ``quotes`` its line is not shown, for it may hold a secret.
+
+        Raises:
+            FormatFaults: There are so many that looking for more would only take time.
+        """
+        if looks_secret(what):
+            what, hint, quotes = "a text that looks like a secret has no place here", "", False
+        keys = path_text(path)
+        mark = mark if mark and mark.line else self._place(path)
+        fault = self.source.fault(mark, what, hint=hint, path="" if looks_secret(keys) else keys)
+        if not quotes or looks_secret(fault.source_line):
+            fault.source_line = ""
+        self.take([fault])
+
+    def at(self, path: Path, what: str, hint: str = "") -> None:
+        """Report one at a path."""
+        self.add(None, what, hint=hint, path=path)
+
+    def take(self, faults: Iterable[FormatFault]) -> None:
+        """Report faults as they are; those about another file too."""
+        for fault in faults:
+            self._found.setdefault((fault.line, fault.column, f"{fault.name} {fault.what}"), fault)
+        if len(self._found) >= _FAULTS_MAX:
+            self.refuse()
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def refuse(self) -> None:
+        """Raise ``FormatFaults`` if anything was found.
+
+        In the order of the file; what is about the whole file comes first.
+        """
+        if self._found:
+            by_place = sorted(self._found.values(), key=lambda fault: (fault.line, fault.column))
+            raise FormatFaults(tuple(by_place))
+
+
 def suggest(word: str, candidates: Iterable[str]) -> str | None:
     """Find the candidate that a person who wrote ``word`` most likely meant.
 
@@ -121,7 +189,7 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     return f"did you mean '{meant}'?" if meant else ""
 
 
-def path_text(path: Sequence[str | int]) -> str:
+def path_text(path: Iterable[str | int]) -> str:
     """Write a path of keys and indexes as ``steps[2].with.key``, indexes counted from 0."""
     return "".join(
         f"[{part}]" if isinstance(part, int) else f".{showable(part, limit=_WORD_MAX)}"

@@ -26,10 +26,9 @@ from respond.core.values import Value
 from respond.engine.proposing import Given, missing
 from respond.errors import UsageError
 from respond.formats.expression.expressions import ExpressionFault, Expressions, Template
-from respond.formats.faults import FormatFault, FormatFaults
+from respond.formats.faults import Faults, FormatFault, FormatFaults
 from respond.formats.project.hook_expressions import HookReads, read_hook
-from respond.formats.project.project import HookConfig, Project, SourceConfig, Where
-from respond.formats.project.toml_values import FILE, Values
+from respond.formats.project.project import FILE, HookConfig, Project, SourceConfig, Where
 from respond.formats.secret_looks import looks_secret
 from respond.formats.typed_inputs import parse_input
 from respond.senders import check_options
@@ -89,13 +88,13 @@ def load_hooks(project: Project, load_runbook: Callable[[str], Runbook]) -> tupl
     Raises:
         FormatFaults: Something in ``respond.toml``, or in such a runbook, is wrong.
     """
-    values = Values(project.where or Where(FILE, b"", ""))
-    loading = _Loading(values, load_runbook)
+    faults = (project.where or Where(FILE, b"", "")).faults()
+    loading = _Loading(faults, load_runbook)
     using = Expressions()
     made: list[Hook] = []
     for name, source in project.sources.items():
         if trouble := check_options(source.options):
-            values.fault(("sources", name, "options"), trouble)
+            faults.at(("sources", name, "options"), trouble)
         for runbook in source.runbooks:
             loading.runbook(runbook, ("sources", name, "runbooks"))
     for number, hook in enumerate(project.hooks):
@@ -103,10 +102,10 @@ def load_hooks(project: Project, load_runbook: Callable[[str], Runbook]) -> tupl
         allowed = project.sources.get(hook.source)
         if allowed is None or hook.runbook not in allowed.runbooks:
             what = f"the source '{hook.source}' may not propose '{showable(hook.runbook)}'"
-            values.fault(path, what)
+            faults.at(path, what)
         elif (found := loading.runbook(hook.runbook, path)) is not None:
-            made.append(Hook(hook, found, read_hook(values, number, hook, found, using)))
-    values.faults.refuse()
+            made.append(Hook(hook, found, read_hook(faults, number, hook, found, using)))
+    faults.refuse()
     return tuple(made)
 
 
@@ -123,8 +122,8 @@ def hook_faults(project: Project, load_runbook: Callable[[str], Runbook]) -> lis
 class _Loading:
     """Each runbook once, and its faults once."""
 
-    def __init__(self, values: Values, load: Callable[[str], Runbook]) -> None:
-        self._values = values
+    def __init__(self, faults: Faults, load: Callable[[str], Runbook]) -> None:
+        self._faults = faults
         self._load = load
         self._loaded: dict[str, Runbook | None] = {}
 
@@ -137,11 +136,11 @@ class _Loading:
         try:
             return self._load(name)
         except UsageError as error:
-            self._values.fault(path, error.what, error.why)
+            self._faults.at(path, error.what, error.why)
         except FormatFault as fault:
-            self._values.faults.take([fault])
+            self._faults.take([fault])
         except FormatFaults as found:
-            self._values.faults.take(found.faults)
+            self._faults.take(found.faults)
         return None
 
 

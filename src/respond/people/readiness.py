@@ -225,13 +225,13 @@ def _able(
         person
         for person in able(request, people)
         if person.id in people.provable
-        or (person.slack and people.chat.covers(destroys=need.destroys))
+        or (person.clicks and people.chat.covers(destroys=need.destroys))
     )
 
 
 def _people(project: Project) -> People:
     """Everybody, with what they could really answer with."""
-    clicks = any(source.sender == "slack" for source in project.sources.values())
+    clicks = any(source.brings_clicks for source in project.sources.values())
     return People(
         project.records,
         chat=project.policy.chat if clicks else Chat.NEVER,

@@ -2,153 +2,70 @@
 
 Pure: nothing here does I/O or asks the time. ``Sender.verify`` looks at raw bytes only, and
 ``Sender.events`` is for what was verified. A sender that is not in this list does not exist.
+
+All that is known of one kind of sender stands in its file, as ``SENDER``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from types import MappingProxyType
 from typing import Final
 
-from respond.senders import (
-    alerts,
-    from_gitguardian,
-    from_github,
-    from_incidentio,
-    from_pagerduty,
-    generic,
-    standard,
-)
-from respond.senders.from_slack import SlackClick, slack_action
 from respond.senders.headers import Headers, refuses_encoding
 from respond.senders.model import BY_TOKEN, Options, Proof, Secrets, Sender
 from respond.senders.refusals import NotGenuineError, UnusableError
-from respond.senders.signatures import BearerToken, HmacHeader, StandardWebhooks
-from respond.systems.vendor import EVERY_SURFACE, Scheme, SentAs
+from respond.systems.vendor import EVERY_SURFACE, Scheme
 
 __all__ = [
     "SENDERS",
+    "Click",
     "Headers",
     "NotGenuineError",
     "Options",
     "Proof",
     "Secrets",
     "Sender",
-    "SlackClick",
     "UnusableError",
+    "Workspace",
     "api_schemes",
     "check_options",
     "check_secret",
+    "read_click",
     "refuses_encoding",
-    "slack_action",
 ]
 
-_ALL: Final = (
-    Sender(
-        name="pagerduty",
-        title="PagerDuty v3",
-        scheme=HmacHeader(
-            "x-pagerduty-signature", prefix=b"v1=", several=True, id_header="x-webhook-id"
-        ),
-        reader=from_pagerduty.read,
-        patience_s=5,
-        api="https://api.pagerduty.com",
-        api_scheme=Scheme(
-            SentAs.HEADER,
-            "/token",
-            before="Token token=",
-            always=(("Accept", "application/vnd.pagerduty+json;version=2"),),
-        ),
-    ),
-    Sender(
-        name="alertmanager",
-        title="Prometheus Alertmanager",
-        scheme=BearerToken(),
-        reader=alerts.read,
-        patience_s=300,  # The group interval as it is by default.
-    ),
-    Sender(
-        name="grafana",
-        title="Grafana alerting",
-        scheme=HmacHeader(
-            "x-grafana-alerting-signature",
-            # Without a configured time header nothing but the body is signed.
-            message=lambda body, time: b"%b:%b" % (time, body) if time else body,
-            configurable=True,
-        ),
-        reader=alerts.read,
-        patience_s=30,
-        methods=frozenset({"POST", "PUT"}),
-    ),
-    Sender(
-        name="incidentio",
-        title="incident.io",
-        scheme=StandardWebhooks(),
-        reader=from_incidentio.read,
-        patience_s=15,
-        api="https://api.incident.io",
-        simulated="respond.company.incidentio",
-    ),
-    Sender(
-        name="standard-webhooks",
-        title="Standard Webhooks",
-        scheme=StandardWebhooks(),
-        reader=standard.read,
-        patience_s=15,
-    ),
-    Sender(
-        name="github",
-        title="GitHub secret scanning",
-        scheme=HmacHeader("x-hub-signature-256", prefix=b"sha256=", id_header="x-github-delivery"),
-        reader=from_github.read,
-        patience_s=10,
-        api="https://api.github.com",
-        simulated="respond.company.github",
-        body_max=5 << 20,
-        delivers_once=True,
-    ),
-    Sender(
-        name="gitguardian",
-        title="GitGuardian",
-        # The documents show a number for the time and do not say that it is never a text. A
-        # date is refused until one has been seen.
-        scheme=HmacHeader(
-            "gitguardian-signature",
-            prefix=b"sha256=",
-            key=lambda secret, time: time + secret,
-            time_header="timestamp",
-        ),
-        reader=from_gitguardian.read,
-        patience_s=5,  # Not documented.
-        api="https://api.gitguardian.com",
-        simulated="respond.company.gitguardian",
-        api_scheme=Scheme(SentAs.HEADER, "/token", before="Token "),
-        delivers_once=True,
-    ),
-    Sender(
-        name="generic",
-        title="Opsgenie or a sender of your own",
-        scheme=BearerToken(),
-        reader=generic.read,
-        patience_s=5,  # Not documented for Opsgenie.
-    ),
-    Sender(
-        name="slack",
-        title="Slack buttons",
-        scheme=HmacHeader(
-            "x-slack-signature",
-            prefix=b"v0=",
-            message=lambda body, time: b"v0:%b:%b" % (time, body),
-            time_header="x-slack-request-timestamp",
-        ),
-        reader=None,
-        patience_s=3,
-        success=200,
-    ),
-)
+_FILES: Final = {
+    "pagerduty": "from_pagerduty",
+    "alertmanager": "from_alertmanager",
+    "grafana": "from_grafana",
+    "incidentio": "from_incidentio",
+    "standard-webhooks": "standard",
+    "github": "from_github",
+    "gitguardian": "from_gitguardian",
+    "generic": "generic",
+    "slack": "from_slack",
+}
+"""Kind of sender to the file with its ``SENDER``, in the order in which people are told them."""
 
-SENDERS: Final[Mapping[str, Sender]] = MappingProxyType({each.name: each for each in _ALL})
+
+class _Senders(Mapping[str, Sender]):
+    """Imports a sender when it is asked for: most starts need none."""
+
+    def __getitem__(self, name: str) -> Sender:
+        found: Sender = import_module(f"respond.senders.{_FILES[name]}").SENDER
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_FILES)
+
+    def __len__(self) -> int:
+        return len(_FILES)
+
+
+SENDERS: Final = _Senders()
 
 
 def api_schemes() -> dict[str, Scheme]:

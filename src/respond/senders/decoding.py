@@ -1,7 +1,7 @@
 """Decode the JSON of a delivery within limits, the costly ones before anything is built.
 
 Depth and number of values are counted on the raw bytes: 5 MB of brackets would become 100 MB of
-lists first. How strict the rest is, ``formats/strict_json`` says.
+lists first. How strict the rest is, ``core/strict_json`` says.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from respond.formats.strict_json import NotStrictJsonError, decode
+from respond.core.strict_json import NotStrictJsonError, decode
 from respond.senders.refusals import UnusableError
 
 __all__ = ["DEPTH_MAX", "NODES_MAX", "TEXT_BYTES_MAX", "decoded"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from respond.core.inputs import timestamp_from
@@ -27,6 +27,7 @@ __all__ = [
     "moment",
     "record",
     "text",
+    "texts",
 ]
 
 TITLE_MAX: Final = 1_000
@@ -35,6 +36,7 @@ LABELS_MAX: Final = 1_000
 _NAME_MAX: Final = 200
 _ID_MAX: Final = 200
 _LINK_MAX: Final = 2_000
+_ITEMS_MAX: Final = 50
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._:+-]{1,64}")
 _LINK: Final = re.compile(r"https?://[^\s\x00-\x1f\x7f]+")
@@ -104,6 +106,16 @@ def key(*parts: str) -> str:
     return f"{parts[0] if _PLAIN.fullmatch(parts[0]) else ''}/sha256:{_digest(exact)}"
 
 
+def texts(values: Iterable[tuple[Any, Any]]) -> dict[str, str]:
+    """Every flat field, or list of such as one text; the rest is no label."""
+    found = {
+        name: _cut(_joined(value), LABEL_MAX)
+        for name, value in values
+        if isinstance(name, str) and 0 < len(name) <= _NAME_MAX
+    }
+    return {name: text for name, text in found.items() if text}
+
+
 class Labels:
     """Gathers flat texts under names; what was put under a name first stays."""
 
@@ -145,6 +157,12 @@ def _flat(value: Any) -> str:
             return str(value)
         case _:
             return ""
+
+
+def _joined(value: Any) -> str:
+    if not isinstance(value, list):
+        return _flat(value)
+    return ", ".join(filter(None, (_cut(_flat(each), LABEL_MAX) for each in value[:_ITEMS_MAX])))
 
 
 def _cut(value: str, limit: int) -> str:

@@ -11,9 +11,12 @@ Source: GitGuardian documentation, custom webhooks.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from respond.core.incoming import Incoming, Means
+from respond.senders.asking import A_PAGE, Asking, Unsent
 from respond.senders.fields import (
     Labels,
     dotted,
@@ -24,10 +27,12 @@ from respond.senders.fields import (
     record,
     text,
 )
-from respond.senders.model import Letter
+from respond.senders.model import Letter, Options, Sender
 from respond.senders.providers import provider_of
+from respond.senders.signatures import HmacHeader
+from respond.systems.vendor import Scheme, SentAs
 
-__all__ = ["read"]
+__all__ = ["SENDER", "missed", "read"]
 
 _MEANS: Final = {
     "incident_triggered": Means.BEGINS,
@@ -114,3 +119,50 @@ def _flat(value: Any, names: tuple[str, ...]) -> dict[str, Any]:
         for name in names
         if name in value and not isinstance(value[name], (dict, list))
     }
+
+
+def missed(asked: Asking, _options: Options, since_s: int) -> Iterator[Unsent]:
+    """The triggered incidents. One that is old and came back has its old date there.
+
+    Source: GitGuardian API reference, "List secret incidents".
+    """
+    query = (
+        ("status", "TRIGGERED"),
+        ("date_after", datetime.fromtimestamp(since_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")),
+        ("per_page", str(A_PAGE)),
+    )
+    for row in asked.rows(asked.call("v1", "incidents", "secrets", query=query)):
+        came_back, status = row.get("regression") is True, row.get("status")
+        told = {
+            "status": status.lower() if isinstance(status, str) else None,
+            "occurrence_count": row.get("occurrences_count"),
+        }
+        payload = {
+            "source": "GitGuardian",
+            "timestamp": row.get("triggered_at") or row.get("date"),
+            "action": "incident_regression" if came_back else "incident_triggered",
+            "message": "",
+            "incident": {**row, **told},
+        }
+        yield payload, ()
+
+
+SENDER: Final = Sender(
+    name="gitguardian",
+    title="GitGuardian",
+    # The documents show a number for the time and do not say that it is never a text. A
+    # date is refused until one has been seen.
+    scheme=HmacHeader(
+        "gitguardian-signature",
+        prefix=b"sha256=",
+        key=lambda secret, time: time + secret,
+        time_header="timestamp",
+    ),
+    reader=read,
+    patience_s=5,  # Not documented.
+    set_up="custom webhook with this address; it shows the signature token",
+    api="https://api.gitguardian.com",
+    simulated="respond.company.gitguardian",
+    api_scheme=Scheme(SentAs.HEADER, "/token", before="Token "),
+    missed=missed,
+)

@@ -1,7 +1,8 @@
 """Read incident.io's webhooks: the event's name is also the key under which its data stands.
 
-A private incident sends its id and nothing else. Not every id is an incident's: an action or a
-follow-up has one of its own, and names its incident only when it is public.
+A private incident sends its id and nothing else: ``enrich`` looks it up. Not every id is an
+incident's: an action or a follow-up has one of its own, and names its incident only when it is
+public.
 
 Source: incident.io documentation, webhooks.
 """
@@ -9,9 +10,11 @@ Source: incident.io documentation, webhooks.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, Final
 
 from respond.core.incoming import Incoming, Means
+from respond.senders.asking import Asking, incident_of, unexpected
 from respond.senders.fields import (
     Labels,
     dotted,
@@ -24,16 +27,18 @@ from respond.senders.fields import (
     record,
     text,
 )
-from respond.senders.model import Letter
-from respond.senders.signatures import webhook_id
+from respond.senders.model import Letter, Sender
+from respond.senders.signatures import StandardWebhooks, webhook_id
 
-__all__ = ["read"]
+__all__ = ["SENDER", "enrich", "read"]
 
 # Of the status categories, those after which nobody works on the incident. One that was merged
 # goes on under another number.
 _OVER: Final = frozenset({"closed", "declined", "canceled"})
 
 _NOT_OF_INCIDENTS: Final = ("action", "follow_up", "alert")
+
+_UNSENT: Final = ((b"webhook-id", b"api"), (b"webhook-signature", b""))
 
 _VALUES: Final = (
     "value_text",
@@ -114,3 +119,33 @@ def _value(entry: Any) -> str:
         if found := text(dotted(entry, path), limit=4_000):
             return found
     return ""
+
+
+def enrich(asked: Asking, event: Incoming) -> Incoming:
+    """A private incident, whose webhook holds its id alone.
+
+    Source: incident.io API reference, "Show an incident", version 2.
+    """
+    own_id = incident_of(event)
+    if not own_id or not event.type.startswith("private_incident."):
+        return event
+    call = asked.call("v2", "incidents", own_id)
+    incident = record(asked.record(call).get("incident"))
+    if incident.get("id") != own_id:
+        raise unexpected(call)
+    payload = {"event_type": event.type, event.type: incident}
+    whole = asked.reread(call, (payload, _UNSENT))
+    return replace(whole, key=event.key, about=event.about)
+
+
+SENDER: Final = Sender(
+    name="incidentio",
+    title="incident.io",
+    scheme=StandardWebhooks(),
+    reader=read,
+    patience_s=15,
+    set_up="make a webhook endpoint with this address; it shows the signing secret",
+    api="https://api.incident.io",
+    simulated="respond.company.incidentio",
+    enrich=enrich,
+)

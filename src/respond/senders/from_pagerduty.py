@@ -1,16 +1,21 @@
 """Read PagerDuty's v3 webhooks: one event a delivery.
 
 Only the event's own id and type are sure. ``data`` is not always the incident: a note points back
-at it, and so does a set of field values. The alert's details are not in it at all.
+at it, and so does a set of field values. The alert's details are not in it at all: ``enrich`` looks
+them up.
 
 Source: PagerDuty developer documentation, webhooks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from respond.core.incoming import Incoming, Means
+from respond.errors import StepFailedError
+from respond.senders.asking import A_PAGE, Asking, incident_of
 from respond.senders.fields import (
     Labels,
     dotted,
@@ -22,10 +27,17 @@ from respond.senders.fields import (
     moment,
     record,
     text,
+    texts,
 )
-from respond.senders.model import Letter
+from respond.senders.model import Letter, Sender
+from respond.senders.signatures import HmacHeader
+from respond.systems.vendor import Scheme, SentAs
 
-__all__ = ["read"]
+__all__ = ["SENDER", "enrich", "read"]
+
+_ALERTS_MAX: Final = 25
+_LABELS_MAX: Final = 200
+_NAMES_SHOWN: Final = 50
 
 _INCIDENT: Final = frozenset({"incident", "incident_reference"})
 
@@ -89,3 +101,86 @@ def _labels(data: Any) -> Labels:
             value = ", ".join(each for each in value if isinstance(each, str))
         labels.put(name, value)
     return labels
+
+
+# --- what a webhook leaves out ------------------------------------------------------------------
+
+
+def enrich(asked: Asking, event: Incoming) -> Incoming:
+    """Custom details of the incident's alerts, and its custom fields.
+
+    Anybody who may trigger an alert writes its details: they never take the place of what the
+    webhook itself says.
+
+    Source: PagerDuty REST reference, "List alerts for an incident" and "Get Custom Field Values".
+    """
+    own_id = incident_of(event)
+    if not own_id:
+        return event
+    call = asked.call("incidents", own_id, "alerts", query=(("limit", str(_ALERTS_MAX)),))
+    body = asked.record(call)
+    if body.get("more") is True:
+        asked.note(f"the incident has more than {_ALERTS_MAX} alerts; the rest was not read")
+    found = _agreed(asked, [_details(alert) for alert in items(body.get("alerts"))[:A_PAGE]])
+    found |= _custom_fields(asked, own_id)
+    found = _joined(asked, event.labels, found)
+    return replace(event, labels=found, runbook=event.runbook or found.get("runbook", ""))
+
+
+def _custom_fields(asked: Asking, own_id: str) -> dict[str, str]:
+    """The incident's custom fields; an account without them has nothing to lose."""
+    try:
+        body = asked.record(asked.call("incidents", own_id, "custom_fields", "values"))
+    except StepFailedError as error:
+        asked.note(error.what)
+        return {}
+    fields = items(body.get("custom_fields"))[:A_PAGE]
+    return texts((dotted(field, "name"), dotted(field, "value")) for field in fields)
+
+
+def _details(alert: Any) -> dict[str, str]:
+    details = dotted(alert, "body.details")
+    return texts((details if isinstance(details, dict) else {"details": details}).items())
+
+
+def _agreed(asked: Asking, told: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """What no alert of the incident contradicts: of two keys, neither is guessed."""
+    found: dict[str, str] = {}
+    disputed: set[str] = set()
+    for one in told:
+        disputed |= {name for name, value in one.items() if found.get(name, value) != value}
+        found = {**one, **found}
+    if disputed:
+        names = ", ".join(sorted(disputed)[:_NAMES_SHOWN])
+        asked.note(f"the incident's alerts do not agree about {names}")
+    return {name: value for name, value in found.items() if name not in disputed}
+
+
+def _joined(asked: Asking, own: Mapping[str, str], further: Mapping[str, str]) -> dict[str, str]:
+    """An event's own labels, all of them as they are, and further ones as far as there is room."""
+    new = [pair for pair in further.items() if pair[0] not in own]
+    room = max(0, _LABELS_MAX - len(own))
+    if len(new) > room:
+        asked.note(f"{len(new) - room} of {len(new)} further labels were left out")
+    return {**own, **dict(new[:room])}
+
+
+SENDER: Final = Sender(
+    name="pagerduty",
+    title="PagerDuty v3",
+    scheme=HmacHeader(
+        "x-pagerduty-signature", prefix=b"v1=", several=True, id_header="x-webhook-id"
+    ),
+    reader=read,
+    patience_s=5,
+    set_up="make a webhook subscription (v3) with this address; it shows the secret once",
+    api="https://api.pagerduty.com",
+    api_scheme=Scheme(
+        SentAs.HEADER,
+        "/token",
+        before="Token token=",
+        always=(("Accept", "application/vnd.pagerduty+json;version=2"),),
+    ),
+    through=("pagerduty", "rest"),
+    enrich=enrich,
+)

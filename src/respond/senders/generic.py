@@ -24,11 +24,12 @@ from respond.senders.fields import (
     record,
     text,
 )
-from respond.senders.model import Letter
+from respond.senders.model import Letter, Sender
 from respond.senders.refusals import UnusableError
+from respond.senders.signatures import BearerToken, plain
 from respond.senders.standard import thing
 
-__all__ = ["read"]
+__all__ = ["SENDER", "read"]
 
 _OVER: Final = frozenset({"resolved", "closed"})
 _OPSGENIE_MEANS: Final = {
@@ -127,3 +128,14 @@ def _counted(value: Any) -> str:
     if ms > _MILLISECONDS_MAX:
         return ""
     return datetime.fromtimestamp(ms // 1000, UTC).isoformat()[:19] + "Z"
+
+
+SENDER: Final = Sender(
+    name="generic",
+    title="Opsgenie or a sender of your own",
+    scheme=BearerToken(),
+    reader=read,
+    patience_s=5,  # Not documented for Opsgenie.
+    set_up="send to this address with the header Authorization: Bearer, and the secret",
+    ours=plain,
+)

@@ -7,17 +7,18 @@ they hold. Nothing here does I/O or asks the time.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeAlias
 
 from respond.core.incoming import Incoming
+from respond.senders.asking import Asking, Unsent
 from respond.senders.decoding import decoded
 from respond.senders.headers import Headers, is_form
 from respond.senders.refusals import NotGenuineError, UnusableError
 from respond.systems.vendor import Scheme, SentAs
 
-__all__ = ["Letter", "Options", "Proof", "ProofScheme", "Reader", "Secrets", "Sender"]
+__all__ = ["Letter", "Options", "Proof", "ProofScheme", "Reader", "Secrets", "Sender", "Wanting"]
 
 Options: TypeAlias = Mapping[str, str | bool | int]
 """The ``options`` table of one source."""
@@ -90,20 +91,43 @@ Reader: TypeAlias = Callable[[Letter], tuple[Incoming, ...]]
 
 
 @dataclass(frozen=True, slots=True)
+class Wanting:
+    """An option that a source should have; ``{0}`` in the texts is the source.
+
+    Attributes:
+        lack: What ``doctor`` calls it when it is not there.
+    """
+
+    option: str
+    lack: str
+    what: str
+    why: str
+    do: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sender:
     """One kind of webhook sender.
 
     Attributes:
         name: As configuration writes it.
         title: As a person would say it.
+        set_up: What to do at the sender, once its secret is stored.
+        ours: Spells a secret of ours from bytes of chance; None: the sender makes its own.
+        wants: An option that a source of it should have.
         body_max: Largest body that is read, in bytes.
         patience_s: How long the sender waits for an answer.
-        delivers_once: It never tries again, whatever we answer: what is lost must be asked for.
         methods: HTTP methods that it may use.
         success: Status that says "we have it".
         simulated: Module of its simulated counterpart, where no vendor's record names it.
         api: Where its own API is, to ask for what was missed; empty: nothing is asked.
         api_scheme: How that API is told who asks.
+        through: System and surface of a connection by which it may be asked instead.
+        missed: What it has found or changed since, as its webhooks would tell it; from the source's
+            options and Unix seconds. What the API does not tell (which change it was) is told so
+            that a run may be proposed: an open alert too much costs a look, one too few the
+            incident.
+        enrich: An event with what its webhook leaves out.
     """
 
     name: str
@@ -111,13 +135,28 @@ class Sender:
     scheme: ProofScheme
     reader: Reader | None
     patience_s: int
+    set_up: str
+    ours: Callable[[bytes], str] | None = None
+    wants: Wanting | None = None
     body_max: int = 1 << 20
-    delivers_once: bool = False
     methods: frozenset[str] = frozenset({"POST"})
     success: int = 202
     api: str = ""
     simulated: str = ""
     api_scheme: Scheme = BY_TOKEN
+    through: tuple[str, str] = ("http", "")
+    missed: Callable[[Asking, Options, int], Iterator[Unsent]] | None = None
+    enrich: Callable[[Asking, Incoming], Incoming] | None = None
+
+    @property
+    def delivers_once(self) -> bool:
+        """It never tries again, whatever we answer: what is lost must be asked for."""
+        return self.missed is not None
+
+    @property
+    def brings_clicks(self) -> bool:
+        """Whether its deliveries are people's answers, and no events."""
+        return self.reader is None
 
     @property
     def weak(self) -> bool:

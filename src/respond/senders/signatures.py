@@ -22,7 +22,7 @@ from respond.senders.headers import Headers, single, word
 from respond.senders.model import Options, Proof, Secrets
 from respond.senders.refusals import NotGenuineError
 
-__all__ = ["BearerToken", "HmacHeader", "StandardWebhooks", "webhook_id"]
+__all__ = ["BearerToken", "HmacHeader", "StandardWebhooks", "plain", "webhook_id", "whsec"]
 
 TOLERANCE_S: Final = 300
 """How far a signed time may lie from ours, both ways."""
@@ -241,6 +241,16 @@ def _fresh(time: bytes | None, now_s: int) -> int:
 def _family(headers: Headers) -> str:
     """The headers' first word: ``webhook``, or the older ``svix``. They are never mixed."""
     return "svix" if single(headers, "webhook-signature") is None else "webhook"
+
+
+def plain(chance: bytes) -> str:
+    """Spell a secret of ours."""
+    return base64.urlsafe_b64encode(chance).decode().rstrip("=")
+
+
+def whsec(chance: bytes) -> str:
+    """Spell a secret of ours as Standard Webhooks has them."""
+    return f"whsec_{base64.b64encode(chance).decode()}"
 
 
 def _whsec(secret: str) -> bytes | None:

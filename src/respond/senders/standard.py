@@ -8,6 +8,8 @@ Source: Standard Webhooks specification, payload structure.
 
 from __future__ import annotations
 
+from typing import Final
+
 from respond.core.incoming import Incoming, Means
 from respond.senders.fields import (
     Labels,
@@ -19,11 +21,11 @@ from respond.senders.fields import (
     moment,
     text,
 )
-from respond.senders.model import Letter
+from respond.senders.model import Letter, Sender
 from respond.senders.refusals import UnusableError
-from respond.senders.signatures import webhook_id
+from respond.senders.signatures import StandardWebhooks, webhook_id, whsec
 
-__all__ = ["read", "thing"]
+__all__ = ["SENDER", "read", "thing"]
 
 
 def read(letter: Letter) -> tuple[Incoming, ...]:
@@ -59,3 +61,14 @@ def thing(letter: Letter) -> str:
     path = letter.options.get("about")
     found = identifier(dotted(letter.payload, path)) if isinstance(path, str) and path else ""
     return key("thing", found) if found else ""
+
+
+SENDER: Final = Sender(
+    name="standard-webhooks",
+    title="Standard Webhooks",
+    scheme=StandardWebhooks(),
+    reader=read,
+    patience_s=15,
+    set_up="make an endpoint with this address, and the signing secret",
+    ours=whsec,
+)

@@ -125,12 +125,6 @@ class Board:
         with self._lock:
             return tuple(self._unreadable)
 
-    def changed_since(self, size: int) -> frozenset[str]:
-        """Runs that have records beyond the first ``size`` of the journal."""
-        with self._lock:
-            self._catch_up()
-            return frozenset(run for run, s in self._states.items() if s.last_seq >= size)
-
     def _catch_up(self) -> None:
         if self._journal.head().size == self._size:
             return
@@ -194,7 +188,7 @@ def checker(path: Path, keys: KeyStore) -> Callable[[], Report]:
     """What verifies the journal at a path, with the key and the mark that the key store has."""
 
     def check() -> Report:
-        from respond.adapters.store.journal_sqlite import outside_evidence  # noqa: PLC0415 - slow
+        from respond.adapters.store.read_only import outside_evidence  # noqa: PLC0415 - slow
         from respond.audit.source import verify_file  # noqa: PLC0415 - slow
 
         public, mark = outside_evidence(path, keys)

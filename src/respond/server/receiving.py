@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
     from structlog.typing import FilteringBoundLogger
 
-__all__ = ["Limits", "OnSlack", "Receiver", "Source"]
+__all__ = ["Limits", "OnClick", "Receiver", "Source"]
 
-OnSlack: TypeAlias = Callable[[str, bytes], tuple[int, Mapping[str, Any] | None]]
+OnClick: TypeAlias = Callable[[str, bytes], tuple[int, Mapping[str, Any] | None]]
 """Takes a source's name and the raw body of a click whose signature is genuine; gives status and
 JSON. It is called in a worker thread, may raise ``UnusableError`` and any ``RespondError``."""
 
@@ -137,7 +137,7 @@ class Receiver:
         log: FilteringBoundLogger,
         metrics: Metrics,
         on_new: Callable[[], None],
-        on_slack: OnSlack | None = None,
+        on_click: OnClick | None = None,
         limits: Limits | None = None,
     ) -> None:
         """Read every source's secrets.
@@ -154,7 +154,7 @@ class Receiver:
         self._log = log
         self._metrics = metrics
         self._on_new = on_new
-        self._on_slack = on_slack
+        self._on_click = on_click
         self._limits = limits or Limits()
         self._budget = _Budget(self._limits.requests_max, self._limits.held_bytes_max)
         self._threads = ThreadPoolExecutor(self._limits.threads, thread_name_prefix="receiving")
@@ -242,7 +242,7 @@ class Receiver:
         wait_s = desk.wait_s()
         if wait_s:
             return _not_now("too many", after_s=wait_s)
-        if source.sender.name == "slack":
+        if source.sender.brings_clicks:
             return self._clicked(desk, body)
         if self._inbox.count_waiting() >= self._limits.queue_max:
             return _not_now("queue is full")
@@ -276,10 +276,10 @@ class Receiver:
         return self._inbox.keep(delivery, events, unusable, by_body=by_body), unusable
 
     def _clicked(self, desk: _Desk, body: bytes) -> _Answer:
-        if self._on_slack is None:
+        if self._on_click is None:
             return _Answer(desk.source.sender.success, "ignored", why="nobody waits for clicks")
         try:
-            status, content = self._on_slack(desk.name, body)
+            status, content = self._on_click(desk.name, body)
         except UnusableError as error:
             return _Answer(desk.source.sender.success, "ignored", why=str(error))
         return _Answer(status, "clicked", content)

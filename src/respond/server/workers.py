@@ -52,11 +52,6 @@ class Workers:
         with self._lock:
             return run in self._queued or run in self._going
 
-    @property
-    def idle(self) -> bool:
-        with self._lock:
-            return not self._queued and not self._going
-
     def stop(self, within_s: float) -> bool:
         """Begin nothing more, and wait for what goes on; whether all of it came to rest."""
         with self._lock:

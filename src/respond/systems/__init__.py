@@ -16,16 +16,19 @@ from typing import Final
 
 from respond.core.script import Spec
 from respond.systems.discovery import Discovery
-from respond.systems.vendor import CarriedBy, Scheme, Vendor
+from respond.systems.vendor import CarriedBy, Reaches, Scheme, Vendor
 
 __all__ = [
     "NAMES",
+    "by_preference",
+    "channels",
     "connectable",
     "discovery_of",
     "load",
     "needs_connection",
     "schemes",
     "specs",
+    "takes_clicks",
     "title_of",
     "vendor",
     "vendors",
@@ -78,6 +81,22 @@ def needs_connection(system: str) -> bool:
     """Whether an action goes by a connection of its own; those of people and of sinks do not."""
     owner = next((n for n, each in vendors().items() if system in each.modules), system)
     return owner == system
+
+
+def by_preference() -> tuple[Vendor, ...]:
+    """Every record; those that people are told through first, the preferred before the others."""
+    order = list(Reaches)
+    return tuple(sorted(vendors().values(), key=lambda v: (not v.channel, order.index(v.reaches))))
+
+
+def channels(*reaching: Reaches) -> dict[str, Vendor]:
+    """Those that people are told through, by name, the preferred first."""
+    return {v.name: v for v in by_preference() if v.channel and v.reaches in (reaching or Reaches)}
+
+
+def takes_clicks(name: str) -> bool:
+    """Whether people answer there with a button, so that it sends clicks and no events."""
+    return name in NAMES and vendor(name).clicks
 
 
 @cache

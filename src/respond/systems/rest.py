@@ -29,6 +29,7 @@ from respond.core.script import (
     Person,
     Proof,
     Read,
+    RefusedError,
     Reply,
     Subject,
     Undo,
@@ -48,11 +49,13 @@ __all__ = [
     "change",
     "dig",
     "no_answer",
+    "no_in",
     "one",
     "read_record",
     "records",
     "rows",
     "where",
+    "yes",
 ]
 
 T = TypeVar("T")
@@ -249,6 +252,47 @@ def by_link(cursor: str, inside: str = "") -> Paging:
     return Paging(after)
 
 
+# --- a no in a success --------------------------------------------------------------------------
+
+
+def no_in(vendor: Vendor, reply: Reply) -> str:
+    """The vendor's own word for a no that comes with a status of success; empty for a yes.
+
+    Raises:
+        RefusedError: The credential itself is refused.
+        MalformedReplyError: It says neither yes nor no, or part of the work may have been done.
+    """
+    no = vendor.no_in_success
+    if no is None:
+        return ""
+    is_yes = dig(reply.body, no.unless)
+    if not isinstance(is_yes, bool):
+        raise MalformedReplyError(f"the reply has no {no.unless} of true or false")
+    if is_yes:
+        return ""
+    code = str(dig(reply.body, no.code) or "unknown_error")
+    if code in no.maybe:
+        raise MalformedReplyError(f"{vendor.title} answered {code}: part of it may have been done")
+    if code in no.dead:
+        raise RefusedError(code, no.hints[code], credential=True)
+    return code
+
+
+def yes(vendor: Vendor, reply: Reply) -> Reply:
+    """The reply, which has to be a yes.
+
+    Raises:
+        RefusedError: The vendor said no; nothing happened.
+        MalformedReplyError: As ``no_in``.
+    """
+    code, no = no_in(vendor, reply), vendor.no_in_success
+    if not code or no is None:
+        return reply
+    lacking = dig(reply.body, no.lacks) if no.lacks else None
+    hint = f"the token lacks the scope {showable(str(lacking))}" if lacking else no.hints.get(code)
+    raise RefusedError(showable(code, limit=80), hint or "")
+
+
 # --- what can be looked at ----------------------------------------------------------------------
 
 
@@ -262,6 +306,7 @@ class Thing(Generic[T]):
         path: Segments; ``{user}`` is filled in, and quoted by the transport.
         parse: The replies of all pages to a value. It must not let secret values out.
         gone: What 404 means; without it 404 is a refusal.
+        said: What these words of a no in a success mean; the others are refusals.
         query: Names and values; ``{email}`` is filled in. A name may stand twice.
         settle_s: Where it takes longer, or shorter, than the vendor's own.
         surface: Where it is not the vendor's first.
@@ -278,6 +323,7 @@ class Thing(Generic[T]):
     settle_s: int | None = None
     surface: str = ""
     answers: frozenset[int] = frozenset()
+    said: Mapping[str, T] = field(default_factory=dict)
 
     def subject(self, connection: Connection, **ids: str) -> Subject[T]:
         """The thing, under the one name that it has in a run."""
@@ -292,6 +338,10 @@ class Thing(Generic[T]):
         def parse(replies: Sequence[Reply]) -> T:
             if self.gone is not None and replies[0].status == _NOT_FOUND:
                 return self.gone
+            for reply in replies:
+                if (code := no_in(self.vendor, reply)) in self.said:
+                    return self.said[code]
+                yes(self.vendor, reply)
             return self.parse(replies)
 
         call = self.vendor.call(

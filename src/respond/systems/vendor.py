@@ -24,10 +24,12 @@ __all__ = [
     "Ask",
     "CarriedBy",
     "CredentialRefusedError",
-    "PersonId",
+    "NoInSuccess",
+    "OwnKey",
     "Probe",
     "Probed",
     "Probing",
+    "Reaches",
     "Reads",
     "Refusals",
     "Right",
@@ -138,6 +140,26 @@ class Refusals:
     code: str = ""
     hints: Mapping[str, str] = _nothing()
     dead: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class NoInSuccess:
+    """How a vendor says no with a status of success, as ``rest.dig`` takes the places.
+
+    Attributes:
+        unless: Where true stands, or it is a no.
+        code: Where its own word for that stands.
+        hints, dead: As for ``Refusals``.
+        maybe: The words after which part of the work may have been done.
+        lacks: Where the right stands that was missing.
+    """
+
+    unless: str
+    code: str
+    hints: Mapping[str, str] = _nothing()
+    dead: frozenset[str] = frozenset()
+    maybe: frozenset[str] = frozenset()
+    lacks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,11 +362,20 @@ class CarriedBy(Enum):
     NOTHING = ""
 
 
+class Reaches(Enum):
+    """Whom a channel reaches; those that stand first are preferred."""
+
+    EACH = "each person alone, and it can be looked up that they were told"
+    MANY = "many with one letter, and nobody can look up what became of it"
+    ON_CALL = "whoever is on call"
+
+
 @dataclass(frozen=True, slots=True)
-class PersonId:
-    """How the vendor's own id of somebody looks, which a ``[[person]]`` may have.
+class OwnKey:
+    """A key of ``respond.toml`` that is there for this vendor: one of its ids.
 
     Attributes:
+        wanted: What a fault calls it.
         pattern: A regular expression over all of it.
         says: What the key is, for the table of keys.
     """
@@ -383,7 +414,12 @@ class Vendor:
         sink: Module with ``SINK``, where new secrets go; empty: it takes none.
         snippet: What to paste into ``respond.toml``; ``{name}`` is the connection's.
         nicknames: Names of connections that probably mean this system.
-        channel: People can be told through it: the name of the channel in ``[notify]``.
+        person_id: How its own id of somebody looks: a key of ``[[person]]`` with its name.
+        notify_keys: Its keys of ``[notify]``, by name.
+        channel: Module with ``CHANNEL``, how people are told through it; empty: they cannot be.
+        reaches: Whom the channel reaches.
+        clicks: People can answer there with a button; what a source of its name brings are clicks.
+        aside: An incident is hardly ever about an account there: it keeps secrets, or is anything.
         simulated: Module of its simulated counterpart; empty: there is none.
     """
 
@@ -398,6 +434,7 @@ class Vendor:
     settle_s: int = 10
     reads: Reads = Reads()
     refusals: Refusals = Refusals()
+    no_in_success: NoInSuccess | None = None
     waits: Waits = Waits()
     schemes: Mapping[str, Scheme] = field(
         default_factory=lambda: {EVERY_SURFACE: Scheme(SentAs.HEADER)}
@@ -412,8 +449,12 @@ class Vendor:
     sink: str = ""
     snippet: str = ""
     nicknames: Collection[str] = ()
-    person_id: PersonId | None = None
-    channel: bool = False
+    person_id: OwnKey | None = None
+    notify_keys: Mapping[str, OwnKey] = _nothing()
+    channel: str = ""
+    reaches: Reaches = Reaches.EACH
+    clicks: bool = False
+    aside: bool = False
     simulated: str = ""
 
     @property

@@ -22,7 +22,9 @@ from respond.testing.settable_clock import SettableClock
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["MadeJournal", "make_journal", "reforge"]
+    from respond.adapters.store.journal_chain import ChainJournal
+
+__all__ = ["MadeJournal", "make_journal", "reforge", "stored_rows"]
 
 _DANA = Actor("dana", Strength.CLAIMED)
 
@@ -71,18 +73,17 @@ def make_journal(seed: int, *, runs: int = 2, tail: int = 4) -> MadeJournal:
         for number in range(tail):
             clock.advance(1)
             journal.append(_event(Kind.NOTICE, "", to=f"person {number}"))
-        rows = tuple(
-            Stored(seq, body, digest, linked, tuple(columns))
-            for seq, body, digest, linked, *columns in journal._db.execute(  # noqa: SLF001
-                "SELECT seq, body, body_hash, hash, kind, run, step, at FROM journal ORDER BY seq"
-            )
-        )
         seed_bytes = keys.get(f"signing-key/{journal.id}") or b""
         return MadeJournal(
-            rows=rows,
+            rows=tuple(stored_rows(journal)),
             signer=Signer(journal.id, seed_bytes),
             marks=tuple(Anchor(head.journal, head.size, head.hash) for head in heads),
         )
+
+
+def stored_rows(journal: ChainJournal) -> list[Stored]:
+    """All rows of an open journal, as its store gives them."""
+    return [Stored(*row[:4], row[4:8]) for row in journal._store.rows(0)]  # noqa: SLF001
 
 
 def reforge(

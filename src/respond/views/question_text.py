@@ -23,6 +23,8 @@ from respond.core.questions import (
 )
 from respond.core.script import Effect, Person, PersonRecord
 from respond.core.showable import showable, showable_host
+from respond.systems import channels
+from respond.systems.vendor import Reaches
 from respond.views.layout import bullets, labelled, said, width_of, word, wrap
 from respond.views.style import PLAIN, Style, Tone
 from respond.views.words import span_text, state_cells
@@ -365,9 +367,11 @@ def who_can_text(persons: Sequence[PersonRecord], operator: str, *, width: int =
 
 def _who(person: PersonRecord) -> str:
     mail = showable_host(person.emails[0]) if person.emails else ""
-    slack = f"Slack {word(person.slack)}" if person.slack else ""
+    told = channels(Reaches.EACH)
+    chats = [f"{told[s].title} {word(one)}" for s, one in person.accounts.items() if s in told]
     roles = ", ".join(map(word, person.roles))
-    return ", ".join(part for part in (word(person.name or person.id), roles, mail, slack) if part)
+    parts = (word(person.name or person.id), roles, mail, *chats)
+    return ", ".join(part for part in parts if part)
 
 
 def forward_text(task: Person[Any], *, run: str, operator: str) -> str:

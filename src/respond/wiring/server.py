@@ -337,9 +337,10 @@ def _receiver(
         conductor.news()
 
     clicks = None
-    chats = {n: s.options for n, s in parts.project.sources.items() if s.sender == "slack"}
+    chats = {n: s.options for n, s in parts.project.sources.items() if s.brings_clicks}
     if chats:
-        from respond.server.clicks import Clicks, Workspace, waiting_run
+        from respond.senders.button_clicks import Workspace
+        from respond.server.clicks import Clicks, waiting_run
 
         clicks = Clicks(
             entry,
@@ -355,7 +356,7 @@ def _receiver(
         log=parts.log,
         metrics=metrics,
         on_new=conductor.news,
-        on_slack=clicks,
+        on_click=clicks,
     )
 
 
@@ -492,7 +493,7 @@ def _warn(parts: _Parts, runbooks: Mapping[str, Runbook]) -> None:
     project, log = parts.project, parts.log
     heard = {hook.source for hook in project.hooks}
     for name, source in project.sources.items():
-        if name not in heard and source.sender != "slack":
+        if name not in heard and not source.brings_clicks:
             log.warning("source.without-hook", source=name, why="its events propose nothing")
     if not project.sources:
         log.warning("server.without-source", why="nothing can come in: see [sources] in the docs")
@@ -505,16 +506,15 @@ def _reader(parts: _Parts) -> Reader:
     """Reads of the senders' own APIs, and of connections that look up what a delivery lacks."""
     from respond.adapters.http.request import Endpoint
     from respond.adapters.http.transport import HttpTransport
+    from respond.senders import SENDERS
 
     rehearsal, project = parts.rehearsal, parts.project
+    asked_through = {sender.through[0] for sender in SENDERS.values()}
     endpoints: dict[str, Endpoint] = {}
     for source in project.sources.values():
         if f"{source.name}/token" not in source.references:
             continue
-
         own = rehearsal.urls.get(source.sender, "") if rehearsal is not None else ""
-        from respond.senders import SENDERS
-
         place = source.api or own or SENDERS[source.sender].api
         endpoints[source.name] = Endpoint(
             source.name,
@@ -527,7 +527,7 @@ def _reader(parts: _Parts) -> Reader:
     if rehearsal is not None and parts.story is not None:
         credentials = _SourceSecrets(parts.secrets, parts.story)
         for name, connection in rehearsal.connections().items():
-            if connection.system in ("pagerduty", "http"):
+            if connection.system in asked_through:
                 endpoints[name] = Endpoint(
                     name,
                     connection.system,
@@ -537,7 +537,7 @@ def _reader(parts: _Parts) -> Reader:
                 )
     else:
         for name, config in project.connections.items():
-            if config.system in ("pagerduty", "http"):
+            if config.system in asked_through:
                 endpoints[name] = endpoint_of(config)
     transport = HttpTransport(
         endpoints,

@@ -49,9 +49,9 @@ from respond.core.script import (
     Reply,
 )
 from respond.core.showable import showable
+from respond.core.strict_json import NotStrictJsonError, decode
 from respond.core.values import SecretHandle
 from respond.errors import NotReadyError, RefusedBySystemError, UsageError
-from respond.formats.strict_json import NotStrictJsonError, decode
 from respond.ports import Clock, Intent, Secrets
 from respond.systems import vendor
 from respond.systems.vendor import READING, Scheme, SentAs, kind_of

@@ -22,8 +22,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from respond.adapters.store.sqlite_file import (
     FileIdentity,
     connect_file,
+    is_empty,
+    make_tables,
     prepare_folder,
+    sqlite_says,
     sync_folder,
+    write_locked,
 )
 from respond.core.incoming import Delivery, Incoming, Means
 from respond.errors import InboxUnusableError, JournalUnusableError
@@ -300,13 +304,8 @@ class SqliteInbox:
         """Hold the write lock. Leaving the block without an error commits, with a full sync."""
         with self._lock, self._translated():
             db = self._usable()
-            db.execute("BEGIN IMMEDIATE")
-            try:
+            with write_locked(db):
                 yield db
-                db.execute("COMMIT")
-            finally:
-                if db.in_transaction:
-                    db.rollback()
             # What was committed into a file without a name is not durable.
             self._check_identity()
 
@@ -321,8 +320,7 @@ class SqliteInbox:
             yield
         except sqlite3.Error as error:
             self._let_go()
-            name = getattr(error, "sqlite_errorname", "")
-            raise self._unusable(f"SQLite says {name}: {error}" if name else str(error)) from error
+            raise self._unusable(sqlite_says(error)) from error
         except JournalUnusableError as error:
             self._let_go()
             raise self._unusable(f"{error.what}; {error.why}", do=error.do) from error
@@ -387,21 +385,13 @@ class SqliteInbox:
 
 def _make_tables(db: sqlite3.Connection, clock: Clock) -> None:
     """Make them once; of several processes one does."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        if db.execute("SELECT count(*) = 0 FROM sqlite_schema").fetchone()[0]:
-            db.execute(f"PRAGMA application_id={_APPLICATION_ID}")
-            db.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
-            for statement in _SCHEMA.split(";\n")[:-1]:
-                db.execute(statement)
+    with write_locked(db):
+        if is_empty(db):
+            make_tables(db, _APPLICATION_ID, _SCHEMA_VERSION, _SCHEMA.split(";\n")[:-1])
             db.execute("INSERT INTO age VALUES (0, ?, ?)", (clock.mono_ms(), clock.boot()))
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version != _SCHEMA_VERSION:
             raise sqlite3.DatabaseError(f"its tables are of version {version}")
-        db.execute("COMMIT")
-    finally:
-        if db.in_transaction:
-            db.rollback()
 
 
 def _carry_over(db: sqlite3.Connection, path: Path) -> None:

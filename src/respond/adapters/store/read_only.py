@@ -10,13 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from respond.adapters.store.journal_sqlite import _digest_key, _known_at, _read_mark, _signing_key
+from respond.adapters.store.journal_keys import (
+    digest_key,
+    known_at,
+    place_of,
+    read_mark,
+    signing_key,
+)
 from respond.audit.checkpoint import PublicKey, Signer
 from respond.audit.verify import Anchor
 from respond.errors import JournalUnusableError, NotReadyError
 from respond.ports import KeyStore
 
-__all__ = ["Known", "digest_key_of", "known_of"]
+__all__ = ["Known", "digest_key_of", "known_of", "outside_evidence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,15 @@ class Known:
     trouble: str = ""
 
 
+def outside_evidence(path: Path, keys: KeyStore) -> tuple[PublicKey | None, Anchor | None]:
+    """What the key store knows of the journal at a path, for ``verify``: key and high-water mark.
+
+    The journal is the one that was last seen there, whatever the file says it is.
+    """
+    journal = known_at(place_of(path.absolute()), keys)
+    return _public_key(journal, keys), _mark(journal, keys)
+
+
 def known_of(path: Path, keys: KeyStore, *, journal: str = "") -> Known:
     """What the key store knows of the journal at a path; never raises for a store in trouble.
 
@@ -45,24 +60,31 @@ def known_of(path: Path, keys: KeyStore, *, journal: str = "") -> Known:
     """
     try:
         says = keys.says
-        at_place = journal or _known_at(path.absolute(), keys)
-        seed = keys.get(_signing_key(at_place)) if at_place else None
+        at_place = journal or known_at(place_of(path.absolute()), keys)
+        key = _public_key(at_place, keys)
     except NotReadyError as error:
         return Known(trouble=_sentence(error))
-    key = Signer(at_place, seed).public if seed else None
-    if not at_place or journal:
+    if journal:
         return Known(says, at_place, key)
     try:
-        end = _read_mark(at_place, keys)
+        return Known(says, at_place, key, _mark(at_place, keys))
     except (JournalUnusableError, NotReadyError) as error:
         return Known(says, at_place, key, trouble=_sentence(error))
-    mark = Anchor(at_place, end.size, end.hash.hex()) if end else None
-    return Known(says, at_place, key, mark)
 
 
 def digest_key_of(journal: str, keys: KeyStore) -> bytes | None:
     """The key of a journal's keyed digests, to look for a secret value; None when it is gone."""
-    return keys.get(_digest_key(journal))
+    return keys.get(digest_key(journal))
+
+
+def _public_key(journal: str, keys: KeyStore) -> PublicKey | None:
+    seed = keys.get(signing_key(journal)) if journal else None
+    return Signer(journal, seed).public if seed else None
+
+
+def _mark(journal: str, keys: KeyStore) -> Anchor | None:
+    end = read_mark(journal, keys) if journal else None
+    return Anchor(journal, end.size, end.hash.hex()) if end else None
 
 
 def _sentence(error: JournalUnusableError | NotReadyError) -> str:

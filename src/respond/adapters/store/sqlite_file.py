@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,12 @@ __all__ = [
     "connect_file",
     "connect_memory",
     "file_system_of",
+    "is_empty",
+    "make_tables",
     "prepare_folder",
+    "sqlite_says",
     "sync_folder",
+    "write_locked",
 ]
 
 BUSY_MS = 10_000
@@ -156,6 +162,39 @@ def connect_memory() -> sqlite3.Connection:
     return db
 
 
+def is_empty(db: sqlite3.Connection) -> bool:
+    """No table was made in it yet."""
+    return bool(db.execute("SELECT count(*) = 0 FROM sqlite_schema").fetchone()[0])
+
+
+def make_tables(
+    db: sqlite3.Connection, application_id: int, version: int, statements: Iterable[str]
+) -> None:
+    """Write whose file it is, and its tables, in the open transaction."""
+    db.execute(f"PRAGMA application_id={application_id}")
+    db.execute(f"PRAGMA user_version={version}")
+    for statement in statements:
+        db.execute(statement)
+
+
+@contextmanager
+def write_locked(db: sqlite3.Connection) -> Iterator[None]:
+    """One transaction: leaving the block without an error commits, with a full sync."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    finally:
+        if db.in_transaction:
+            db.rollback()
+
+
+def sqlite_says(error: Exception) -> str:
+    """Its text, under the name by which SQLite's documents know it."""
+    name = getattr(error, "sqlite_errorname", "")
+    return f"SQLite says {name}: {error}" if name else str(error)
+
+
 def file_system_of(folder: Path, mounts: Path = _MOUNTS) -> str:
     """Type of the file system that holds the folder, or empty where that cannot be told."""
     try:
@@ -225,9 +264,8 @@ def _make(path: Path) -> None:
 
 def _refuse_other_program(db: sqlite3.Connection, path: Path, application_id: int) -> None:
     """Asked before the first write, so that somebody else's database stays as it is."""
-    (things,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     (found,) = db.execute("PRAGMA application_id").fetchone()
-    if things and found != application_id:
+    if found != application_id and not is_empty(db):
         raise JournalUnusableError(
             f"{path} is the database of another program",
             why=f"its application id is {found}, ours is {application_id}",

@@ -78,7 +78,6 @@ CONNECTION: Json = {
     "region": "{region}",
     "identity": "respond-ir",
     "sink": "vault:vault:{vault_mount}/{vault_path}#{vault_field}",
-    "discovers": True,
     "options": {"app": True, "app_workspace": "{production}", "account_name": "{company}"},
     "credentials": {"": "{write_token}", "app": "{app_key}"},
     "base_urls": {

@@ -35,10 +35,8 @@ from respond.formats.expression.expressions import (
     Template,
     Wants,
 )
-from respond.formats.faults import did_you_mean
+from respond.formats.faults import Faults, Path, did_you_mean
 from respond.formats.project.project import HookConfig
-from respond.formats.project.toml_positions import Path
-from respond.formats.project.toml_values import Values
 from respond.formats.typed_inputs import parse_input
 
 __all__ = ["EVENT", "HookReads", "read_hook"]
@@ -91,15 +89,15 @@ class HookReads:
 
 
 def read_hook(
-    values: Values, number: int, hook: HookConfig, runbook: Runbook, using: Expressions
+    faults: Faults, number: int, hook: HookConfig, runbook: Runbook, using: Expressions
 ) -> HookReads:
-    """Check one hook; what is wrong goes to ``values``, and is left out.
+    """Check one hook; what is wrong goes to ``faults``, and is left out.
 
     Args:
         number: Of the hook in the file, from 0.
         runbook: The one that it names.
     """
-    checking = _Checking(values, ("hooks", number), using)
+    checking = _Checking(faults, ("hooks", number), using)
     return HookReads(
         when=checking.expression("when", hook.when, Wants.BOOLEAN),
         about=checking.expression("about", hook.about, Wants.CHOICE),
@@ -109,8 +107,8 @@ def read_hook(
 
 
 class _Checking:
-    def __init__(self, values: Values, path: Path, using: Expressions) -> None:
-        self._values = values
+    def __init__(self, faults: Faults, path: Path, using: Expressions) -> None:
+        self._faults = faults
         self._path = path
         self._using = using
 
@@ -120,7 +118,7 @@ class _Checking:
         try:
             return self._using.check(source, _SCOPE, wants=wants)
         except ExpressionFault as fault:
-            self._values.fault((*self._path, key), f"'{key}': {fault.what}", fault.hint)
+            self._faults.at((*self._path, key), f"'{key}': {fault.what}", fault.hint)
             return None
 
     def inputs(self, given: Mapping[str, str], runbook: Runbook) -> dict[str, Template]:
@@ -157,7 +155,7 @@ class _Checking:
         return template
 
     def _fault(self, name: str, what: str, hint: str = "") -> None:
-        self._values.fault((*self._path, "with", name), what, hint)
+        self._faults.at((*self._path, "with", name), what, hint)
 
 
 def _can_fill(kind: InputKind, shape: Shape) -> bool:

@@ -1,7 +1,7 @@
 """What ``respond.toml`` comes to: the project as the rest of the house knows it.
 
 Frozen values with their defaults, and what is derived from them. Nothing here reads the file;
-``config_file`` does.
+``project_file`` does.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from typing import Any, Final, TypeAlias
 from respond.core.approval import People
 from respond.core.policy import Policy
 from respond.core.script import Connection, PersonRecord
-from respond.formats.faults import Mark, SourceText
-from respond.formats.project.toml_positions import Path as KeyPath
+from respond.formats.faults import Faults, Mark, SourceText
+from respond.formats.faults import Path as KeyPath
 from respond.formats.project.toml_positions import place_of, places
+from respond.systems import channels, takes_clicks
+from respond.systems.vendor import Reaches
 
 __all__ = [
+    "FILE",
     "KEYRING",
     "NOWHERE",
     "OIDC",
@@ -35,6 +38,8 @@ __all__ = [
     "Timeouts",
     "Where",
 ]
+
+FILE: Final = "respond.toml"
 
 Credential: TypeAlias = "str | tuple[str, ...]"
 """``keyring``, ``file:PATH``, the words of a command that prints it; ``none`` where it may lack."""
@@ -106,12 +111,15 @@ class JournalConfig:
 
 @dataclass(frozen=True, slots=True)
 class NotifyConfig:
-    """``[notify]``: how people are told, in order of preference."""
+    """``[notify]``: how people are told, in order of preference.
 
-    channels: tuple[str, ...] = ("slack", "email")
+    Attributes:
+        own: What the vendors' own keys say, by key.
+    """
+
+    channels: tuple[str, ...] = tuple(channels(Reaches.EACH, Reaches.MANY))
     sender: str = ""
-    slack_channel: str = ""
-    pagerduty_service: str = ""
+    own: Mapping[str, str] = field(default_factory=dict)
     smtp_host: str = ""
     smtp_port: int = 587
 
@@ -157,6 +165,11 @@ class SourceConfig:
     api: str = ""
     token: Credential = NOWHERE
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def brings_clicks(self) -> bool:
+        """Whether its deliveries are people's answers: it proposes no run then."""
+        return takes_clicks(self.sender)
 
     @property
     def references(self) -> dict[str, Credential]:
@@ -223,6 +236,10 @@ class Where:
         self.source = SourceText(name, data)
         self._text = text
         self._places: Mapping[KeyPath, Mark] | None = None
+
+    def faults(self) -> Faults:
+        """Begin to gather what is wrong in it."""
+        return Faults(self.source, self.mark)
 
     def mark(self, path: KeyPath) -> Mark | None:
         """Where a key stands, or the nearest thing around it."""

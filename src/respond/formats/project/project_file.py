@@ -1,7 +1,7 @@
 """Read ``respond.toml``: the systems, the people, and how much care a run gets.
 
 The file lies in git beside the team's runbooks and never holds a secret: a text that looks like
-one is refused. ``config_keys`` says every key with its default. Unknown keys are refused, with
+one is refused. ``toml_keys`` says every key with its default. Unknown keys are refused, with
 what was probably meant: a setting that is misspelt and quietly ignored would be found out at the
 worst moment.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,8 +18,11 @@ from respond.core.policy import Chat, Confirm, Policy, TwoPeople
 from respond.core.script import PersonRecord
 from respond.core.showable import hidden_character, showable
 from respond.errors import UsageError
-from respond.formats.faults import FormatFault, Mark, SourceText, did_you_mean
+from respond.formats.faults import Faults, FormatFault, Mark, SourceText, did_you_mean, mark_at
+from respond.formats.faults import Path as KeyPath
+from respond.formats.fitting import check_secrets
 from respond.formats.project.project import (
+    FILE,
     ConnectionConfig,
     Credential,
     HookConfig,
@@ -39,21 +42,27 @@ from respond.formats.project.server_tables import (
     read_server,
     read_sources,
 )
-from respond.formats.project.toml_keys import NAME, PLAIN_NAME, SENDERS, SYSTEMS, TABLES, TOP, Key
-from respond.formats.project.toml_positions import Path as KeyPath
-from respond.formats.project.toml_values import FILE, Values
+from respond.formats.project.table_fitting import TableFitting, settings
+from respond.formats.project.toml_keys import (
+    ACCOUNTS,
+    NOTIFY_OWN,
+    PROJECT,
+    SYSTEMS,
+    TABLES,
+)
+from respond.formats.project.toml_positions import tree
 from respond.formats.secret_looks import looks_secret
+from respond.formats.tree import Node
+from respond.systems import takes_clicks
 
 __all__ = [
     "FILE",
-    "SENDERS",
     "SYSTEMS",
     "TABLES",
     "ConnectionConfig",
     "Credential",
     "HookConfig",
     "JournalConfig",
-    "Key",
     "NotifyConfig",
     "OidcConfig",
     "PersonConfig",
@@ -67,6 +76,7 @@ __all__ = [
 ]
 
 _BYTES_MAX: Final = 262_144
+_STORE_IT: Final = "store it with: respond connect NAME; and replace it, it has been in a file"
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -110,32 +120,33 @@ def parse_project(data: bytes, *, name: str, folder: Path | None = None) -> Proj
         FormatFault: It is no TOML, or larger than 256 KiB.
         FormatFaults: Everything else that is wrong in it.
     """
-    text, raw = _toml(data, name)
+    text, root = _toml(data, name)
     where = Where(name, data, text)
-    reading = _Reading(where)
-    reading.check_secrets(raw)
-    reading.check_keys(raw, TOP, (), "the file")
+    faults = where.faults()
+    check_secrets(root, faults, FILE, _STORE_IT)
+    fitted = TableFitting(faults).record(root, PROJECT, "the file")
+    given = settings(fitted)
     project = Project(
         folder=folder,
-        connections=reading.connections(raw),
-        policy=reading.policy(raw),
-        persons=reading.persons(raw),
-        journal=reading.journal(raw, folder),
-        notify=reading.notify(raw),
-        links=reading.links(raw),
-        timeouts=reading.timeouts(raw),
-        sources=read_sources(reading, raw),
-        hooks=read_hooks(reading, raw),
-        server=read_server(reading, raw),
+        connections=_connections(given, faults),
+        policy=_policy(given),
+        persons=_persons(given, faults),
+        journal=_journal(given, folder, faults),
+        notify=_notify(given),
+        links=_links(given, faults),
+        timeouts=Timeouts(**given.get("timeouts", {})),
+        sources=read_sources(fitted, faults),
+        hooks=read_hooks(given),
+        server=read_server(given, faults),
         where=where,
     )
-    reading.check_references(project)
-    check_server(reading, project)
-    reading.faults.refuse()
+    _check_references(project, faults)
+    check_server(project, faults)
+    faults.refuse()
     return project
 
 
-def _toml(data: bytes, name: str) -> tuple[str, dict[str, Any]]:
+def _toml(data: bytes, name: str) -> tuple[str, Node]:
     source = SourceText(name, data[:_BYTES_MAX])
     if len(data) > _BYTES_MAX:
         raise source.fault(None, f"the file has more than {_BYTES_MAX} bytes")
@@ -144,14 +155,12 @@ def _toml(data: bytes, name: str) -> tuple[str, dict[str, Any]]:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise source.fault(Mark(line, 1), "this line is not UTF-8") from None
-    found = hidden_character(text.replace("\r\n", "\n"))
-    if found:
-        before = text.replace("\r\n", "\n")[: found.start()]
-        mark = Mark(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+    lines = text.replace("\r\n", "\n")
+    if found := hidden_character(lines):
         what = f"the invisible or control character {showable(found[0])}"
-        raise source.fault(mark, what, hint="remove it")
+        raise source.fault(mark_at(lines, found.start()), what, hint="remove it")
     try:
-        return text, tomllib.loads(text)
+        return text, tree(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise _not_toml(source, str(error)) from None
     except RecursionError:
@@ -168,145 +177,136 @@ def _not_toml(source: SourceText, message: str) -> FormatFault:
     return fault
 
 
-class _Reading(Values):
-    """The tables that every project may have; the server's are read in a module of their own."""
+# --- tables -------------------------------------------------------------------------------------
 
-    # --- tables ---------------------------------------------------------------------------------
 
-    def connections(self, raw: Mapping[str, Any]) -> dict[str, ConnectionConfig]:
-        made: dict[str, ConnectionConfig] = {}
-        for name, table in self.table(raw, "connections", ()).items():
-            path = ("connections", name)
-            if not re.fullmatch(NAME, name, re.ASCII):
-                what = f"the connection '{showable(name)}' must have {PLAIN_NAME.wanted}"
-                self.fault(path, what)
-            values = self.values(table, "connections.NAME", path)
-            if "system" not in values:
-                continue
-            if "auth" in values and values["system"] != "http":
-                self.fault((*path, "auth"), "'auth' goes with the system http only")
-            made[name] = ConnectionConfig(name=name, **values)
-        return made
+def _connections(given: Mapping[str, Any], faults: Faults) -> dict[str, ConnectionConfig]:
+    made: dict[str, ConnectionConfig] = {}
+    for name, values in given.get("connections", {}).items():
+        if "system" not in values:
+            continue
+        if "auth" in values and values["system"] != "http":
+            faults.at(("connections", name, "auth"), "'auth' goes with the system http only")
+        made[name] = ConnectionConfig(name=name, **values)
+    return made
 
-    def policy(self, raw: Mapping[str, Any]) -> Policy:
-        values = self.values(raw.get("policy", {}), "policy", ("policy",))
-        if "confirm" in values:
-            values["confirm"] = Confirm(values["confirm"])
-        if "two_people" in values:
-            values["two_people"] = TwoPeople(values["two_people"])
-        if "chat" in values:
-            values["chat"] = Chat(values["chat"])
-        if "expiry" in values:
-            values["expiry_s"] = values.pop("expiry")
-        return Policy(**values)
 
-    def persons(self, raw: Mapping[str, Any]) -> tuple[PersonConfig, ...]:
-        made: list[PersonConfig] = []
-        known: dict[tuple[str, str], str] = {}
-        called: dict[str, tuple[str, str]] = {}
-        for number, table in enumerate(self.tables(raw, "person")):
-            path = ("person", number)
-            values = self.values(table, "person", path)
-            if "id" not in values:
-                continue
-            self._check_one_person(values, path, known)
-            self._check_names(values, path, called)
-            own = {key: values.pop(key) for key in ("ssh_keys", "oidc_issuer", "oidc_subject")
-                   if key in values}  # fmt: skip
-            if bool(own.get("oidc_issuer")) != bool(own.get("oidc_subject")):
-                self.fault(path, "'oidc_issuer' and 'oidc_subject' belong together")
-            made.append(PersonConfig(PersonRecord(**values), **own))
-        return tuple(made)
+def _policy(given: Mapping[str, Any]) -> Policy:
+    values = dict(given.get("policy", {}))
+    for key, words in (("confirm", Confirm), ("two_people", TwoPeople), ("chat", Chat)):
+        if key in values:
+            values[key] = words(values[key])
+    return Policy(**values)
 
-    def _check_one_person(
-        self, values: Mapping[str, Any], path: KeyPath, known: dict[tuple[str, str], str]
-    ) -> None:
-        """One person with two entries could approve their own run."""
-        marks = [("id", values["id"])]
-        marks += [("emails", email.casefold()) for email in values.get("emails", ())]
-        marks += [("logins", login.casefold()) for login in values.get("logins", ())]
-        marks += [("ssh_keys", " ".join(key.split()[:2])) for key in values.get("ssh_keys", ())]
-        marks += [(key, values[key]) for key in ("slack", "pagerduty") if values.get(key)]
-        if values.get("oidc_subject"):
-            marks.append(("oidc_subject", f"{values.get('oidc_issuer')} {values['oidc_subject']}"))
-        for key, value in marks:
-            other = known.setdefault((key, value), values["id"])
-            if other != values["id"] or (key == "id" and self._again(known, values["id"], path)):
-                shown = "" if key in {"ssh_keys", "oidc_subject"} else f" '{showable(value)}'"
-                self.fault(
-                    (*path, key),
-                    f"the person '{other}' has this {key.removesuffix('s')}{shown} already",
-                    "one person has one entry",
-                )
 
-    def _check_names(
-        self, values: Mapping[str, Any], path: KeyPath, called: dict[str, tuple[str, str]]
-    ) -> None:
-        """A login that is another person's id or address would let one stand for the other."""
-        given = [
-            ("id", values["id"]),
-            *((key, values.get(key, "")) for key in ("slack", "pagerduty")),
-        ]
-        given += [(key, each) for key in ("emails", "logins") for each in values.get(key, ())]
-        for key, word in given:
-            if word:
-                other, kind = called.setdefault(word.casefold(), (values["id"], key))
-                # The same kind twice was reported before.
-                if other != values["id"] and kind != key:
-                    what = f"'{showable(word)}' means the person '{other}' already"
-                    self.fault((*path, key), what, "one person has one entry")
+def _persons(given: Mapping[str, Any], faults: Faults) -> tuple[PersonConfig, ...]:
+    made: list[PersonConfig] = []
+    known: dict[tuple[str, str], tuple[int, str]] = {}
+    called: dict[str, tuple[str, str]] = {}
+    for number, values in enumerate(given.get("person", ())):
+        path = ("person", number)
+        if "id" not in values:
+            continue
+        _check_one_person(values, number, known, faults)
+        _check_names(values, path, called, faults)
+        own = {key: values.pop(key) for key in ("ssh_keys", "oidc_issuer", "oidc_subject")
+               if key in values}  # fmt: skip
+        if bool(own.get("oidc_issuer")) != bool(own.get("oidc_subject")):
+            faults.at(path, "'oidc_issuer' and 'oidc_subject' belong together")
+        accounts = _popped(values, ACCOUNTS)
+        record = PersonRecord(**values, accounts=accounts, clicks=any(map(takes_clicks, accounts)))
+        made.append(PersonConfig(record, **own))
+    return tuple(made)
 
-    def _again(self, known: dict[tuple[str, str], str], name: str, path: KeyPath) -> bool:
-        return known.setdefault(("number of id", name), str(path[-1])) != str(path[-1])
 
-    def journal(self, raw: Mapping[str, Any], folder: Path | None) -> JournalConfig:
-        values = self.values(raw.get("journal", {}), "journal", ("journal",))
-        if values.get("path"):
-            path = Path(values["path"]).expanduser()
-            if not path.is_absolute():
-                self.fault(("journal", "path"), "the path must be absolute, or begin with ~/")
-            elif folder is not None and path.resolve().is_relative_to(folder.resolve()):
-                what = "the journal must not lie in the project, where git would take it"
-                self.fault(("journal", "path"), what)
-            values["path"] = str(path)
-        return JournalConfig(**values)
+def _check_one_person(
+    values: Mapping[str, Any], number: int, known: dict[tuple[str, str], tuple[int, str]],
+    faults: Faults,
+) -> None:  # fmt: skip
+    """One person with two entries could approve their own run."""
+    marks = [("id", values["id"])]
+    marks += [("emails", email.casefold()) for email in values.get("emails", ())]
+    marks += [("logins", login.casefold()) for login in values.get("logins", ())]
+    marks += [("ssh_keys", " ".join(key.split()[:2])) for key in values.get("ssh_keys", ())]
+    marks += [(key, values[key]) for key in ACCOUNTS if values.get(key)]
+    if values.get("oidc_subject"):
+        marks.append(("oidc_subject", f"{values.get('oidc_issuer')} {values['oidc_subject']}"))
+    for key, value in marks:
+        entry, other = known.setdefault((key, value), (number, values["id"]))
+        # Of an entry that stands there twice, the id is enough.
+        if other != values["id"] or (key == "id" and entry != number):
+            shown = "" if key in {"ssh_keys", "oidc_subject"} else f" '{showable(value)}'"
+            what = f"the person '{other}' has this {key.removesuffix('s')}{shown} already"
+            faults.at(("person", number, key), what, "one person has one entry")
 
-    def notify(self, raw: Mapping[str, Any]) -> NotifyConfig:
-        values = self.values(raw.get("notify", {}), "notify", ("notify",))
-        if "from" in values:
-            values["sender"] = values.pop("from")
-        return NotifyConfig(**values)
 
-    def links(self, raw: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
-        made: dict[str, Mapping[str, str]] = {}
-        for system, table in self.table(raw, "links", ()).items():
-            path = ("links", system)
-            if system not in SYSTEMS:
-                hint = did_you_mean(system, SYSTEMS) or f"known: {', '.join(SYSTEMS)}"
-                self.fault(path, f"there is no system '{showable(system)}'", hint)
-            made[system] = self.value(table, TABLES["links"]["SYSTEM"].kind, path) or {}
-        return made
+def _check_names(
+    values: Mapping[str, Any], path: KeyPath, called: dict[str, tuple[str, str]], faults: Faults
+) -> None:
+    """A login that is another person's id or address would let one stand for the other."""
+    given = [(key, values.get(key, "")) for key in ("id", *ACCOUNTS)]
+    given += [(key, each) for key in ("emails", "logins") for each in values.get(key, ())]
+    for key, word in given:
+        if word:
+            other, kind = called.setdefault(word.casefold(), (values["id"], key))
+            # The same kind twice was reported before.
+            if other != values["id"] and kind != key:
+                what = f"'{showable(word)}' means the person '{other}' already"
+                faults.at((*path, key), what, "one person has one entry")
 
-    def timeouts(self, raw: Mapping[str, Any]) -> Timeouts:
-        values = self.values(raw.get("timeouts", {}), "timeouts", ("timeouts",))
-        return Timeouts(**{f"{key}_s": value for key, value in values.items()})
 
-    # --- across tables --------------------------------------------------------------------------
+def _journal(given: Mapping[str, Any], folder: Path | None, faults: Faults) -> JournalConfig:
+    values = dict(given.get("journal", {}))
+    if values.get("path"):
+        path = Path(values["path"]).expanduser()
+        if not path.is_absolute():
+            faults.at(("journal", "path"), "the path must be absolute, or begin with ~/")
+        elif folder is not None and path.resolve().is_relative_to(folder.resolve()):
+            what = "the journal must not lie in the project, where git would take it"
+            faults.at(("journal", "path"), what)
+        values["path"] = str(path)
+    return JournalConfig(**values)
 
-    def check_references(self, project: Project) -> None:
-        """What only the whole file can tell."""
-        policy = project.policy
-        able = [each for each in project.records if policy.approver in each.roles]
-        if policy.two_people is not TwoPeople.NEVER and len(able) < policy.approvals:
-            self.fault(
-                ("policy", "two_people"),
-                f"nobody could approve: {policy.approvals} with the role '{policy.approver}' "
-                f"are wanted, and {len(able)} stand in [[person]]",
-            )
-        for name, connection in project.connections.items():
-            kind, _, rest = connection.sink.partition(":")
-            holder = rest.partition(":")[0]
-            if kind in {"vault", "command"} and holder not in project.connections:
-                hint = did_you_mean(holder, project.connections)
-                what = f"the sink names the connection '{showable(holder)}', which is not there"
-                self.fault(("connections", name, "sink"), what, hint)
+
+def _notify(given: Mapping[str, Any]) -> NotifyConfig:
+    values = dict(given.get("notify", {}))
+    own = _popped(values, NOTIFY_OWN)
+    return NotifyConfig(
+        **{"sender" if key == "from" else key: each for key, each in values.items()}, own=own
+    )
+
+
+def _popped(values: dict[str, Any], keys: Iterable[str]) -> dict[str, str]:
+    """Take these keys out of a table; those that say something."""
+    return {key: value for key in keys if (value := values.pop(key, ""))}
+
+
+def _links(given: Mapping[str, Any], faults: Faults) -> Mapping[str, Mapping[str, str]]:
+    links: Mapping[str, Mapping[str, str]] = given.get("links", {})
+    for system in links:
+        if system not in SYSTEMS:
+            hint = did_you_mean(system, SYSTEMS) or f"known: {', '.join(SYSTEMS)}"
+            faults.at(("links", system), f"there is no system '{showable(system)}'", hint)
+    return links
+
+
+# --- across tables ------------------------------------------------------------------------------
+
+
+def _check_references(project: Project, faults: Faults) -> None:
+    """What only the whole file can tell."""
+    policy = project.policy
+    able = [each for each in project.records if policy.approver in each.roles]
+    if policy.two_people is not TwoPeople.NEVER and len(able) < policy.approvals:
+        faults.at(
+            ("policy", "two_people"),
+            f"nobody could approve: {policy.approvals} with the role '{policy.approver}' "
+            f"are wanted, and {len(able)} stand in [[person]]",
+        )
+    for name, connection in project.connections.items():
+        kind, _, rest = connection.sink.partition(":")
+        holder = rest.partition(":")[0]
+        if kind in {"vault", "command"} and holder not in project.connections:
+            hint = did_you_mean(holder, project.connections)
+            what = f"the sink names the connection '{showable(holder)}', which is not there"
+            faults.at(("connections", name, "sink"), what, hint)

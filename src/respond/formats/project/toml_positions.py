@@ -9,16 +9,29 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from respond.formats.faults import Mark
+from respond.formats.faults import Mark, Path
+from respond.formats.tree import Mapping as MappingNode
+from respond.formats.tree import Node, Scalar, Sequence
 
-__all__ = ["Path", "place_of", "places"]
-
-Path: TypeAlias = tuple[str | int, ...]
+__all__ = ["place_of", "places", "tree"]
 
 _LINES_MAX: Final = 100
 """Lines of one statement; behind a longer one no place is known."""
+
+
+def tree(value: Any) -> Node:
+    """What ``tomllib`` has read, as a tree; where its nodes stand, ``places`` finds by path."""
+    match value:
+        case dict():
+            return MappingNode(
+                tuple((Scalar(key, False, key), tree(each)) for key, each in value.items())
+            )
+        case list():
+            return Sequence(tuple(tree(each) for each in value))
+        case _:
+            return Scalar(str(value), not isinstance(value, str), value)
 
 
 def places(text: str) -> Mapping[Path, Mark]:

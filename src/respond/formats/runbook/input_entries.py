@@ -8,10 +8,10 @@ from typing import Any, Final
 from respond.core.inputs import input_value, pattern_trouble
 from respond.core.runbook import Input, InputKind
 from respond.core.shapes import ShapeError
-from respond.formats.faults import did_you_mean
-from respond.formats.runbook.fitting import Faults, Fitted, Given
-from respond.formats.runbook.yaml_positions import Mapping as MappingNode
-from respond.formats.runbook.yaml_positions import Node
+from respond.formats.faults import Faults, did_you_mean
+from respond.formats.fitting import Fitted, Given
+from respond.formats.tree import Mapping as MappingNode
+from respond.formats.tree import Node
 
 __all__ = ["read_inputs", "read_rehearsal", "read_require", "read_subject", "text_of"]
 

@@ -24,6 +24,8 @@ from respond.core.shapes import (
     Time,
     shape_text,
 )
+from respond.formats import kinds
+from respond.formats.kinds import Kind, Table
 from respond.formats.runbook import keywords as kw
 from respond.formats.runbook.with_values import ArgumentField, argument_fields
 
@@ -78,7 +80,7 @@ class _Making:
     def __init__(self, actions: Mapping[str, type]) -> None:
         self._actions = actions
 
-    def table(self, table: kw.Table) -> Schema:
+    def table(self, table: Table) -> Schema:
         made: Schema = {
             "type": "object",
             "properties": {
@@ -122,53 +124,53 @@ class _Making:
         required = [name for name, field in fields.items() if field.is_required]
         return made | ({"required": required} if required else {})
 
-    def kind(self, kind: kw.Kind) -> Schema:
+    def kind(self, kind: Kind) -> Schema:
         match kind:
-            case kw.Listed(item=item, least=least):
+            case kinds.Listed(item=item, least=least):
                 return {"type": "array", "items": self.kind(item), "minItems": least}
-            case kw.MapOf(value=value, pattern=pattern):
+            case kinds.MapOf(value=value, pattern=pattern):
                 return {
                     "type": "object",
                     "propertyNames": {"pattern": f"^{pattern}$"},
                     "additionalProperties": self.kind(value),
                 }
-            case kw.Record(table=table):
+            case kinds.Record(table=table):
                 return self.table(table)
-            case kw.Steps():
+            case kinds.Steps():
                 return {"$ref": _STEPS}
-            case kw.Either(kinds=kinds):
-                return {"anyOf": [self.kind(one) for one in kinds]}
-            case kw.FillAny() | kw.Anything():
+            case kinds.Either():
+                return {"anyOf": [self.kind(one) for one in kind.kinds]}
+            case kinds.FillAny() | kinds.Anything():
                 return {}
             case _:
                 return _scalar(kind)
 
 
-def _scalar(kind: kw.ScalarKind) -> Schema:
+def _scalar(kind: Kind) -> Schema:
     match kind:
-        case kw.Words(max=most):
+        case kinds.Words(max=most):
             return {"type": "string", "minLength": 1, "maxLength": most, **_NO_FILL}
-        case kw.Name(pattern=pattern):
-            return {"type": "string", "pattern": f"^{pattern}$", "maxLength": kw.NAME_MAX}
-        case kw.Actions(reads_only=reads_only):
+        case kinds.Name(pattern=pattern):
+            return {"type": "string", "pattern": f"^{pattern}$", "maxLength": kinds.NAME_MAX}
+        case kinds.Actions(reads_only=reads_only):
             return {"$ref": f"#/$defs/{'read_action' if reads_only else 'action'}"}
-        case kw.Day():
+        case kinds.Day():
             return {"type": "string", "format": "date"}
-        case kw.Flag():
+        case kinds.Flag():
             return {"type": "boolean"}
-        case kw.Count(least=least, most=most):
+        case kinds.Count(least=least, most=most):
             return {"type": "integer", "minimum": least, "maximum": most}
-        case kw.Span():
-            return {"type": "string", "pattern": f"^{kw.SPAN}$"}
-        case kw.OneOf(words=words):
+        case kinds.Span():
+            return {"type": "string", "pattern": f"^{kinds.SPAN}$"}
+        case kinds.OneOf(words=words):
             return {"enum": list(words)}
-        case kw.Bare():
+        case kinds.Bare():
             # A plain 'true' or '3' is an expression too, and no text to an editor.
             return {"type": ["string", "boolean", "integer"], **_NO_FILL}
-        case kw.Fill():
+        case kinds.Fill():
             return {"type": "string", "minLength": 1}
         case _:
-            assert_never(kind)
+            raise TypeError(f"no runbook holds {kind}")
 
 
 def _argument(field: ArgumentField) -> Schema:
@@ -186,7 +188,7 @@ def _shape(shape: Shape) -> Schema:
         case Secret():
             return dict(_FILLED)
         case Duration():
-            spans = {"type": "string", "pattern": f"^{kw.SPAN}$"}
+            spans = {"type": "string", "pattern": f"^{kinds.SPAN}$"}
             return {"anyOf": [spans, {"type": "integer", "minimum": 0}, _FILLED]}
         case Integer():
             return {"anyOf": [{"type": "integer"}, _FILLED]}

@@ -1,243 +1,40 @@
 """The keywords of a runbook, and what may stand behind each: one table.
 
-The loader (``respond.formats.runbook.fitting``) and the JSON Schema for editors
+The loader (``respond.formats.runbook.step_fitting``) and the JSON Schema for editors
 (``respond.formats.runbook.json_schema``) both read it, so they cannot disagree. It knows words and
 kinds of values only; what they mean together is the business of ``respond.formats.runbook.steps``.
-
-The kinds are named tuples because ``respond RUNBOOK --help`` waits for this module: Python makes
-such a class in a seventh of the time that a frozen dataclass takes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from respond.core.runbook import InputKind, Phase
+from respond.formats.kinds import (
+    Actions,
+    Anything,
+    Bare,
+    Count,
+    Day,
+    Either,
+    Fill,
+    FillAny,
+    Flag,
+    Keyword,
+    Listed,
+    MapOf,
+    Name,
+    OneOf,
+    Record,
+    Span,
+    Steps,
+    Table,
+    Words,
+)
 
-__all__ = [
-    "HANDLER_END",
-    "INPUT",
-    "KIND_WORDS",
-    "RESERVED",
-    "RUNBOOK",
-    "STEP_KINDS",
-    "STEP_WORDS",
-    "Actions",
-    "Anything",
-    "Bare",
-    "Count",
-    "Day",
-    "Either",
-    "Fill",
-    "FillAny",
-    "Flag",
-    "Keyword",
-    "Kind",
-    "Listed",
-    "MapOf",
-    "Name",
-    "OneOf",
-    "Record",
-    "ScalarKind",
-    "Span",
-    "StepKind",
-    "Steps",
-    "Table",
-    "Words",
-]
-
-ID: Final = "[a-z][a-z0-9_]*"
 RUNBOOK_NAME: Final = "[a-z][a-z0-9]*(-[a-z0-9]+)*"
-NAME_MAX: Final = 64
-
-# --- kinds of values; ``wanted`` is what a fault calls them --------------------------------------
-
-
-class Words(NamedTuple):
-    """Text that is shown as it stands; it holds no ``${{ }}``."""
-
-    max: int = 1_000
-
-    @property
-    def wanted(self) -> str:
-        return "text"
-
-
-class Name(NamedTuple):
-    """A name of a fixed form, such as an id."""
-
-    pattern: str = ID
-
-    @property
-    def wanted(self) -> str:
-        return "a name"
-
-
-class Actions(NamedTuple):
-    """The name of an action."""
-
-    reads_only: bool = False
-
-    @property
-    def wanted(self) -> str:
-        return "the name of an action"
-
-
-class Day(NamedTuple):
-    """A date, ``2026-11-01``."""
-
-    @property
-    def wanted(self) -> str:
-        return "a date such as 2026-11-01"
-
-
-class Flag(NamedTuple):
-    """True or false."""
-
-    @property
-    def wanted(self) -> str:
-        return "true or false"
-
-
-class Count(NamedTuple):
-    """A whole number within bounds, both included."""
-
-    least: int
-    most: int
-
-    @property
-    def wanted(self) -> str:
-        return f"a whole number from {self.least} to {self.most}"
-
-
-class Span(NamedTuple):
-    """A duration such as ``30s``; ``most_s`` is its upper bound, in seconds."""
-
-    most_s: int
-
-    @property
-    def wanted(self) -> str:
-        return "a duration such as 30s, 5m, 2h or 1d"
-
-
-class OneOf(NamedTuple):
-    """One of these words."""
-
-    words: tuple[str, ...]
-
-    @property
-    def wanted(self) -> str:
-        return f"one of {', '.join(self.words)}"
-
-
-class Bare(NamedTuple):
-    """A bare expression."""
-
-    @property
-    def wanted(self) -> str:
-        return "an expression"
-
-
-class Fill(NamedTuple):
-    """Text that may hold ``${{ }}``."""
-
-    @property
-    def wanted(self) -> str:
-        return "text"
-
-
-class FillAny(NamedTuple):
-    """Any value; texts in it may hold ``${{ }}``."""
-
-    @property
-    def wanted(self) -> str:
-        return "a value"
-
-
-class Anything(NamedTuple):
-    """Any value, taken as it stands."""
-
-    @property
-    def wanted(self) -> str:
-        return "a value"
-
-
-class Listed(NamedTuple):
-    """A list."""
-
-    item: Kind
-    least: int = 0
-
-    @property
-    def wanted(self) -> str:
-        return "a list"
-
-
-class MapOf(NamedTuple):
-    """Free keys of one form, each with a value of one kind."""
-
-    value: Kind
-    pattern: str = ID
-    what: str = "name"
-
-    @property
-    def wanted(self) -> str:
-        return "a record of names and values"
-
-
-class Record(NamedTuple):
-    """The keys of one table."""
-
-    table: Table
-    what: str
-
-    @property
-    def wanted(self) -> str:
-        return f"a record: {', '.join(self.table)}"
-
-
-class Steps(NamedTuple):
-    """A list of steps. A handler's last step may say ``recovered``."""
-
-    handler: bool = False
-    may_be_empty: bool = False
-
-    @property
-    def wanted(self) -> str:
-        return "a list of steps"
-
-
-class Either(NamedTuple):
-    """A word, a list or a record: at most one kind of each, told apart by what stands there."""
-
-    kinds: tuple[Kind, ...]
-
-    @property
-    def wanted(self) -> str:
-        return ", or ".join(kind.wanted for kind in self.kinds)
-
-
-class Keyword(NamedTuple):
-    """One key: what stands behind it, and the sentence that an editor shows for it."""
-
-    kind: Kind
-    says: str
-    required: bool = False
-
-
-ScalarKind: TypeAlias = (
-    Words | Name | Actions | Day | Flag | Count | Span | OneOf | Bare | Fill
-)  # fmt: skip
-Kind: TypeAlias = ScalarKind | FillAny | Anything | Listed | MapOf | Record | Steps | Either
-Table: TypeAlias = Mapping[str, Keyword]
-
-# --- durations ----------------------------------------------------------------------------------
-
-SPAN: Final = "[1-9][0-9]{0,5}[smhd]"
 DAY_S: Final = 86_400
-
-# --- the tables ---------------------------------------------------------------------------------
 
 INPUT: Final[Table] = {
     "type": Keyword(
@@ -256,7 +53,7 @@ INPUT: Final[Table] = {
     "example": Keyword(Words(max=200), "An answer, as a person would type it."),
 }
 
-_WITH: Final = Keyword(MapOf(FillAny(), pattern=ID, what="argument"), "The arguments.")
+_WITH: Final = Keyword(MapOf(FillAny(), what="argument"), "The arguments.")
 
 APPROVE: Final[Table] = {
     "by": Keyword(Name("[a-z][a-z0-9_-]*"), "Role of the persons who may agree.", required=True),
@@ -301,7 +98,7 @@ STEP_WORDS: Final[Table] = {
     "phase": Keyword(OneOf(tuple(phase.value for phase in Phase)), "Where in the incident."),
     "when": Keyword(Bare(), "The step is skipped unless this holds."),
     "on_failure": Keyword(
-        Either((OneOf(("stop", "continue")), Steps(handler=True), Record(HANDLED, "handler"))),
+        Either((OneOf(("stop", "continue")), Steps(handler=True), Record(HANDLED, "a handler"))),
         "What a failure means. stop when left out.",
     ),
 }
@@ -337,9 +134,9 @@ STEP_KINDS: Final[Mapping[str, StepKind]] = {
             "connection": Keyword(Fill(), "Name of the connection to use."),
             **_EACH,
             "confirm": Keyword(Fill(), "What the operator should know before this write."),
-            "approve": Keyword(Record(APPROVE, "approval"), "Another person agrees first."),
+            "approve": Keyword(Record(APPROVE, "an approval"), "Another person agrees first."),
             "timeout": Keyword(Span(DAY_S), "Limit for one attempt."),
-            "retry": Keyword(Record(RETRY, "retry"), "How often it is tried again."),
+            "retry": Keyword(Record(RETRY, "a retry"), "How often it is tried again."),
         },
         needs_id=True,
     ),
@@ -369,12 +166,12 @@ STEP_KINDS: Final[Mapping[str, StepKind]] = {
     ),
     "end": StepKind(
         "Ends the run well, here.",
-        {"end": Keyword(Record(END, "end"), "When, and what is said.", required=True)},
+        {"end": Keyword(Record(END, "an end"), "When, and what is said.", required=True)},
         words={name: STEP_WORDS[name] for name in ("id", "title", "why")},
     ),
     "wait": StepKind(
         "Parks the run until something holds, or a time has passed.",
-        {"wait": Keyword(Record(WAIT, "wait"), "For what, and how long.", required=True)},
+        {"wait": Keyword(Record(WAIT, "a wait"), "For what, and how long.", required=True)},
     ),
     "parallel": StepKind(
         "Steps that may run at the same time.",
@@ -405,7 +202,7 @@ RUNBOOK: Final[Table] = {
     "owner": Keyword(Words(), "Who keeps it true."),
     "reviewed": Keyword(Day(), "When somebody last compared it with the world."),
     "inputs": Keyword(
-        MapOf(Record(INPUT, "input"), what="input"), "What the operator or the pager has to say."
+        MapOf(Record(INPUT, "an input"), what="input"), "What the operator or the pager has to say."
     ),
     "require": Keyword(
         Listed(Listed(Name(), least=2), least=1), "Of each group, at least one has to be given."

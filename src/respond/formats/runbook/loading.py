@@ -15,9 +15,9 @@ from typing import Any, Final, TypeAlias
 from respond.core.runbook import Input, Runbook, Step
 from respond.core.script import Effect, PersonRecord
 from respond.formats.expression.expressions import Expressions
-from respond.formats.faults import FormatFault, FormatFaults, Mark, SourceText
+from respond.formats.faults import Faults, FormatFault, FormatFaults, Mark, SourceText
+from respond.formats.fitting import Fitted, Given, check_secrets
 from respond.formats.runbook import keywords as kw
-from respond.formats.runbook.fitting import Faults, Fitted, Fitting, Given, StepGiven, check_secrets
 from respond.formats.runbook.input_entries import (
     read_inputs,
     read_rehearsal,
@@ -26,10 +26,11 @@ from respond.formats.runbook.input_entries import (
     text_of,
 )
 from respond.formats.runbook.scope import View
+from respond.formats.runbook.step_fitting import RunbookFitting, StepGiven
 from respond.formats.runbook.steps import Steps, at_the_end, ids_of
-from respond.formats.runbook.yaml_positions import Mapping as MappingNode
-from respond.formats.runbook.yaml_positions import Node
 from respond.formats.runbook.yaml_positions import read as read_yaml
+from respond.formats.tree import Mapping as MappingNode
+from respond.formats.tree import Node
 
 __all__ = ["Find", "RunbookRead", "read"]
 
@@ -116,7 +117,7 @@ class _File:
         root = read_yaml(self._data, name=self._name)
         faults = self._faults
         reads = _ReadsOnly(self._loading.actions)
-        fitted = Fitting(faults, reads).record(root, kw.RUNBOOK, "runbook")
+        fitted = RunbookFitting(faults, reads).record(root, kw.RUNBOOK, "a runbook")
         _check_no_secrets(root, faults)
         self._check_name(fitted)
         inputs = read_inputs(fitted, self._loading.actions, faults)
@@ -245,7 +246,8 @@ def _check_no_secrets(root: Node, faults: Faults) -> None:
     """Look everywhere but in ``rehearsal``, whose secrets belong to the simulated company."""
     if isinstance(root, MappingNode):
         kept = tuple(entry for entry in root.entries if entry[0].value != "rehearsal")
-        check_secrets(MappingNode(kept, root.mark), faults)
+        hint = "make it an input of type secret; and replace it, others may have read it here"
+        check_secrets(MappingNode(kept, root.mark), faults, "a runbook", hint)
 
 
 def _places(root: Node) -> dict[str, Mark]:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from respond.core.runbook import Input, Runbook
-from respond.formats.faults import SourceText
+from respond.formats.faults import Faults, SourceText
 from respond.formats.runbook import keywords as kw
-from respond.formats.runbook.fitting import Faults, Fitting
 from respond.formats.runbook.input_entries import read_inputs, read_require, text_of
+from respond.formats.runbook.step_fitting import RunbookFitting
 from respond.formats.runbook.yaml_positions import read as read_yaml
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def head(data: bytes, name: str) -> RunbookHead:
     root = read_yaml(data, name=name)
     faults = Faults(SourceText(name, data))
     only = ("runbook", "title", "summary", "use_when", "inputs", "require")
-    fitted = Fitting(faults, None).record(root, kw.RUNBOOK, "runbook", only=only)
+    fitted = RunbookFitting(faults, None).record(root, kw.RUNBOOK, "a runbook", only=only)
     inputs = read_inputs(fitted, None, faults)
     require = read_require(fitted, inputs, faults)
     faults.refuse()

@@ -50,8 +50,9 @@ from respond.core.shapes import (
 )
 from respond.formats.expression.expressions import Expressions, Wants
 from respond.formats.expression.syntax import ExpressionFault, closing, parse
-from respond.formats.faults import Mark, did_you_mean
-from respond.formats.runbook.fitting import Faults, Fitted, Given, Path, StepGiven, inside
+from respond.formats.faults import Faults, Mark, Path, did_you_mean
+from respond.formats.fitting import Fitted, Given
+from respond.formats.runbook.input_entries import text_of
 from respond.formats.runbook.keywords import RESERVED
 from respond.formats.runbook.scope import (
     FAILED,
@@ -63,9 +64,10 @@ from respond.formats.runbook.scope import (
     readings,
     sure_of,
 )
+from respond.formats.runbook.step_fitting import StepGiven
 from respond.formats.runbook.with_values import Arguments, output_shape
-from respond.formats.runbook.yaml_positions import Mapping as MappingNode
-from respond.formats.runbook.yaml_positions import Node, Scalar
+from respond.formats.tree import Mapping as MappingNode
+from respond.formats.tree import Node, Scalar, inside
 
 __all__ = ["LIMIT_DEFAULT", "LIMIT_DESTROYING", "Steps", "at_the_end", "ids_of"]
 
@@ -137,6 +139,14 @@ class _Around:
 
     phase: Phase | None = None
     parts: tuple[str, ...] = ()
+
+    def inside(self, step: StepGiven) -> _Around:
+        """What surrounds the steps that stand in a step."""
+        return _Around(self.phase_of(step), self.parts)
+
+    def phase_of(self, step: StepGiven) -> Phase | None:
+        given = step.words.get("phase")
+        return Phase(given.value) if given else self.phase
 
 
 class Steps:
@@ -241,13 +251,12 @@ class Steps:
         failure, view = self._failure(step, name, before, around, view)
         if when is not None:
             view = view.unsure_since(before)
-        phase = step.words.get("phase")
         words = StepWords(
             id=name,
             place=Place(step.mark.line, step.mark.column),
-            title=_text(step.words, "title"),
-            why=_text(step.words, "why"),
-            phase=Phase(phase.value) if phase else around.phase,
+            title=text_of(step.words, "title"),
+            why=text_of(step.words, "why"),
+            phase=around.phase_of(step),
             when=when,
             on_failure=failure,
         )
@@ -442,8 +451,7 @@ class Steps:
         steps: list[StepGiven],
     ) -> tuple[tuple[Step, ...], View]:
         when, view = self._when(step, before)
-        phase = step.words.get("phase")
-        inner_around = _Around(Phase(phase.value) if phase else around.phase, around.parts)
+        inner_around = around.inside(step)
         destroys = any(self._destroys(each, ()) for each in steps)
         each, inner = self._each(step, view, destroys=destroys)
         made, end = self.steps(steps, inner, inner_around)
@@ -552,8 +560,7 @@ class Steps:
         formula = self.formula(given, view, Wants.CHOICE) if given else None
         if given and formula:
             self._check_branches(step, given, formula)
-        phase = step.words.get("phase")
-        inner = _Around(Phase(phase.value) if phase else around.phase, around.parts)
+        inner = around.inside(step)
         branches: dict[str, tuple[Step, ...]] = {}
         ways: list[View] = []
         written = [(value, _ids(branch.value)) for value, branch in step.branches.items()]
@@ -717,8 +724,7 @@ class Steps:
         self, step: StepGiven, name: str, before: View, around: _Around
     ) -> tuple[tuple[Step, ...], View]:
         when, view = self._when(step, before)
-        phase = step.words.get("phase")
-        inner = _Around(Phase(phase.value) if phase else around.phase, around.parts)
+        inner = around.inside(step)
         given = step.words.get("parallel")
         made: list[Step] = []
         after = before
@@ -889,11 +895,6 @@ def _destroys(steps: tuple[Step, ...]) -> bool:
         isinstance(step, ActionStep) and step.action.spec.effect is Effect.DESTROYS
         for step in all_steps(steps)
     )
-
-
-def _text(words: Fitted, name: str) -> str:
-    given = words.get(name)
-    return str(given.value) if given else ""
 
 
 def _value(words: Fitted, name: str) -> Any:

@@ -31,8 +31,7 @@ from respond.core.shapes import (
     shape_of,
     shape_text,
 )
-from respond.formats.faults import Mark, did_you_mean
-from respond.formats.runbook.fitting import Faults, Path, StepGiven
+from respond.formats.faults import Faults, Mark, Path, did_you_mean
 from respond.formats.runbook.scope import (
     Bound,
     BoundList,
@@ -41,8 +40,9 @@ from respond.formats.runbook.scope import (
     BoundText,
     View,
 )
-from respond.formats.runbook.yaml_positions import Mapping as MappingNode
-from respond.formats.runbook.yaml_positions import Node, Scalar, Sequence, plain
+from respond.formats.runbook.step_fitting import StepGiven
+from respond.formats.tree import Mapping as MappingNode
+from respond.formats.tree import Node, Scalar, Sequence, plain
 
 __all__ = ["Arguments", "argument_fields", "output_shape"]
 

@@ -6,35 +6,20 @@ constructors never see the file (25,000 nested lists end a process inside the C 
 refusal is a ``FormatFault``. What the keys mean is the business of others.
 """
 
+from __future__ import annotations
+
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 import yaml
 
 from respond.core.showable import hidden_character, showable
-from respond.formats.faults import FormatFault, Mark, SourceText, did_you_mean, path_text
+from respond.formats.faults import FormatFault, Mark, SourceText, mark_at
+from respond.formats.tree import Mapping, Node, Scalar, Sequence
 
-__all__ = [
-    "FormatFault",
-    "Limits",
-    "Mapping",
-    "Mark",
-    "Node",
-    "Plain",
-    "Scalar",
-    "Sequence",
-    "SourceText",
-    "did_you_mean",
-    "path_text",
-    "plain",
-    "read",
-    "walk",
-]
-
-Plain: TypeAlias = "bool | int | str | list[Plain] | dict[str, Plain] | None"
+__all__ = ["Limits", "read"]
 
 # A Python without the C library reads the same, more slowly. Only the events are used of either.
 _Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -83,44 +68,11 @@ class Limits:
     text_max: int = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """A text as it stands in the file; ``plain`` if without quotes, so that it may be a number."""
-
-    value: str
-    plain: bool
-    mark: Mark
-    end: Mark
-
-
-@dataclass(frozen=True, slots=True)
-class Sequence:
-    """A list."""
-
-    items: tuple["Node", ...]
-    mark: Mark
-
-
-@dataclass(frozen=True, slots=True)
-class Mapping:
-    """Keys and values in the order of the file. No key occurs twice."""
-
-    entries: tuple[tuple[Scalar, "Node"], ...]
-    mark: Mark
-
-    def get(self, key: str) -> "Node | None":
-        """Give the value of ``key``, or None when the mapping has no such key."""
-        return next((value for name, value in self.entries if name.value == key), None)
-
-
-Node: TypeAlias = Scalar | Sequence | Mapping
-
-
 def read(data: bytes, *, name: str, limits: Limits = Limits()) -> Node:
     """Read one YAML document.
 
-    Texts come out in Unicode normal form C. Every plain scalar in the tree is one that ``plain``
-    can turn into a value, and every key is text.
+    Texts come out in Unicode normal form C. Every plain scalar in the tree means text, a whole
+    number, a boolean or nothing, as YAML 1.2 has them, and every key is text.
 
     Args:
         data: The file's bytes, all of them.
@@ -139,39 +91,6 @@ def read(data: bytes, *, name: str, limits: Limits = Limits()) -> Node:
     return _Builder(source, limits).build(text)
 
 
-def plain(node: Node) -> Plain:
-    """Give a node as ordinary values: YAML 1.2's null and booleans, decimal integers, text."""
-    match node:
-        case Scalar(value=value, plain=True):
-            return _resolved(value)
-        case Scalar(value=value):
-            return value
-        case Sequence(items=items):
-            return [plain(item) for item in items]
-        case Mapping(entries=entries):
-            return {key.value: plain(value) for key, value in entries}
-
-
-def walk(node: Node, path: Iterable[str | int]) -> Node:
-    """Follow keys and indexes as far as they lead, and give the last node on the way.
-
-    For naming the place of a fault, where the key at fault may be the one that is missing.
-    """
-    for part in path:
-        following: Node | None = None
-        match node:
-            case Mapping() if isinstance(part, str):
-                following = node.get(part)
-            case Sequence(items=items) if isinstance(part, int) and 0 <= part < len(items):
-                following = items[part]
-            case _:
-                pass
-        if following is None:
-            return node
-        node = following
-    return node
-
-
 def _decoded(data: bytes, source: SourceText) -> str:
     if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         raise source.fault(
@@ -180,20 +99,16 @@ def _decoded(data: bytes, source: SourceText) -> str:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        mark = _mark_at(data[: error.start].decode("utf-8"), error.start)
+        before = data[: error.start].decode()
+        mark = mark_at(before, len(before))
         raise source.fault(
             mark, f"byte 0x{data[error.start]:02x} is not UTF-8", hint="save the file as UTF-8"
         ) from None
     # Comments are looked at too: a comment that runs backwards hides what stands beside it.
     text = text.replace("\r\n", "\n")
     if found := hidden_character(text):
-        raise _hidden(found[0], _mark_at(text, found.start()), source)
+        raise _hidden(found[0], mark_at(text, found.start()), source)
     return text
-
-
-def _mark_at(text: str, at: int) -> Mark:
-    before = text[:at]
-    return Mark(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
 
 
 def _hidden(character: str, mark: Mark, source: SourceText) -> FormatFault:
@@ -222,7 +137,7 @@ class _Builder:
             # The Python parser turns "\\UFFFFFFFF" into a ValueError of chr().
             what = f"this is not YAML: {error}".splitlines()[0]
             raise self._source.fault(None, what) from None
-        if self._root is None or (isinstance(self._root, Scalar) and plain(self._root) is None):
+        if self._root is None or (isinstance(self._root, Scalar) and self._root.data is None):
             raise self._source.fault(None, "the file is empty")
         return self._root
 
@@ -283,7 +198,7 @@ class _Builder:
             what = f"the key '{showable(key)}' stands here twice"
             raise self._source.fault(mark, what, hint=f"the first one is in line {first.line}")
 
-    def _begin(self, opened: "_Open") -> None:
+    def _begin(self, opened: _Open) -> None:
         if len(self._open) >= self._limits.depth_max:
             what = f"lists and mappings are nested more than {self._limits.depth_max} deep"
             raise self._source.fault(opened.mark, what)
@@ -306,19 +221,20 @@ class _Builder:
         if found := hidden_character(value):  # From an escape: raw ones were refused before.
             raise _hidden(found[0], mark, self._source)
         is_plain = not event.style
-        if is_plain:
-            self._check_number(value, mark)
-        return Scalar(value, is_plain, mark, _mark(event.end_mark))
+        data = self._meaning(value, mark) if is_plain else value
+        return Scalar(value, is_plain, data, mark, _mark(event.end_mark))
 
-    def _check_number(self, value: str, mark: Mark) -> None:
-        if _INTEGER.fullmatch(value):
-            # Counted before it is converted: Python refuses texts of 4,300 digits and more.
-            if len(value) > _DIGITS_MAX or abs(int(value)) > _INTEGER_MAX:
-                what = f"the number {showable(value, limit=40)} is larger than {_INTEGER_MAX}"
-                raise self._source.fault(mark, what, hint=_IN_QUOTES)
-        elif _OTHER_NUMBER.fullmatch(value):
+    def _meaning(self, value: str, mark: Mark) -> bool | int | str | None:
+        # Counted before it is converted: Python refuses texts of 4,300 digits and more.
+        is_long = len(value) > _DIGITS_MAX
+        if _INTEGER.fullmatch(value) and (is_long or abs(int(value)) > _INTEGER_MAX):
+            what = f"the number {showable(value, limit=40)} is larger than {_INTEGER_MAX}"
+            raise self._source.fault(mark, what, hint=_IN_QUOTES)
+        meant = _resolved(value)
+        if isinstance(meant, str) and _OTHER_NUMBER.fullmatch(value):
             what = f"'{showable(value, limit=40)}' is not a plain decimal number"
             raise self._source.fault(mark, what, hint=f"{_IN_QUOTES}, or as a whole number")
+        return meant
 
     def _unreadable(self, error: yaml.MarkedYAMLError) -> FormatFault:
         problem = error.problem or "it ends too early"

@@ -13,6 +13,7 @@ from respond.systems.vendor import (
     CredentialRefusedError,
     Probed,
     Probing,
+    Reaches,
     Vendor,
     Verdict,
 )
@@ -58,6 +59,7 @@ user = "respond"
 from = "security@example.com"
 """,
     nicknames=("mail", "smtp"),
-    channel=True,
+    channel="respond.systems.email.channel",
+    reaches=Reaches.MANY,
     simulated="respond.company.mail_server",
 )

@@ -11,6 +11,7 @@ __all__ = ["VENDOR"]
 VENDOR: Final = Vendor(
     name="http",
     title="HTTP",
+    aside=True,
     variants={
         "bearer": {EVERY_SURFACE: Scheme(SentAs.HEADER)},
         "basic": {EVERY_SURFACE: Scheme(SentAs.BASIC)},

@@ -13,9 +13,10 @@ from respond.systems.rest import by_offset, dig
 from respond.systems.vendor import (
     EVERY_SURFACE,
     Ask,
-    PersonId,
+    OwnKey,
     Probed,
     Probing,
+    Reaches,
     Right,
     Scheme,
     SentAs,
@@ -157,7 +158,13 @@ region = "us" # us or eu
 options = {{ from = "you@example.com" }}
 """,
     nicknames=("pager", "pd"),
-    person_id=PersonId("a PagerDuty user id", "[A-Z0-9]{3,20}", "PagerDuty user id."),
-    channel=True,
+    person_id=OwnKey("a PagerDuty user id", "[A-Z0-9]{3,20}", "PagerDuty user id."),
+    notify_keys={
+        "pagerduty_service": OwnKey(
+            "a PagerDuty service id", "[A-Z0-9]{3,20}", "Service whose on-call person is paged."
+        )
+    },
+    channel="respond.systems.pagerduty.channel",
+    reaches=Reaches.ON_CALL,
     simulated="respond.company.pagerduty",
 )

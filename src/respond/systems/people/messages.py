@@ -22,9 +22,10 @@ from typing import Final
 from respond.core.plan import short_digest
 from respond.core.script import Me
 from respond.core.showable import showable, showable_host
+from respond.systems import vendors
 from respond.systems.arguments import one_of
 
-__all__ = ["MESSAGES", "Message", "Notice", "Particulars", "compose"]
+__all__ = ["MESSAGES", "Button", "Message", "Notice", "Particulars", "compose"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +72,32 @@ class Particulars:
 
 
 @dataclass(frozen=True, slots=True)
+class Button:
+    """A button under a message, and the question that is put before a click counts.
+
+    Attributes:
+        id: Which button it is, for whoever reads the click.
+        value: Comes back with the click as it is. Anybody in the conversation can read it.
+        says: Its label, at most 75 characters.
+        title: Of the question, at most 100 characters.
+        asks: The question, at most 300 characters.
+    """
+
+    id: str
+    value: str
+    says: str
+    title: str
+    asks: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
-    """A text, ready to be sent."""
+    """A text, ready to be sent, with the buttons for those whose click can count."""
 
     title: str
     text: str
+    buttons: tuple[Button, ...] = ()
 
-
-_FOR_TALKING: Final = frozenset({"slack", "pagerduty", "email", "vault", "file", "http"})
 
 _FROM_A_HOOK: Final = "hook/"
 _ASK: Final = "Questions: speak to {them}, face to face or by phone."
@@ -206,12 +225,17 @@ def _account(me: Me, named: str) -> str:
     fitting = [
         connection
         for connection in me.connections.values()
-        if (connection.name == named if named else connection.system not in _FOR_TALKING)
+        if (connection.name == named if named else _is_of_incidents(connection.system))
     ]
     if len(fitting) != 1:
         return "our company"
     account = fitting[0].options.get("account_name") or fitting[0].account or fitting[0].name
     return showable(str(account), limit=80)
+
+
+def _is_of_incidents(system: str) -> bool:
+    known = vendors().get(system)
+    return known is None or not (known.channel or known.aside)
 
 
 def _when(particulars: Particulars) -> str:

@@ -3,52 +3,51 @@
 The subject of the incident and suspects are never told, and nobody who is not in ``respond.toml``:
 an administrator who is seen in a system and known to nobody is a finding.
 
-Which channel serves a person is decided when the step looks: Slack, if it answers and knows an
-active person there who is them; else e-mail, one for all of those. A write that is refused later
-is not replaced by another one behind the operator's back: the others are still told, that person
-is named, and the step does not count as proved.
+Which channel serves a person is decided when the step looks: the preferred one that answers and
+knows them, each in the way that its vendor supplies. A write that is refused later is not replaced
+by another one behind the operator's back: the others are still told, that person is named, and the
+step does not count as proved.
 
-Whoever is asked for an approval gets buttons in Slack where policy lets chat decide it, and where
-their Slack id stands in ``respond.toml``: only then can a click of theirs count.
+Whoever is asked for an approval gets buttons where policy lets chat decide it, and where their id
+in that chat stands in ``respond.toml``: only then can a click of theirs count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
 
 from respond.core.approval import Verdict
 from respond.core.plan import short_digest
 from respond.core.script import (
-    Api,
     Becomes,
-    Connection,
     Done,
     Effect,
     Me,
     Person,
     PersonRecord,
     Proof,
-    RefusedError,
-    Reply,
     Script,
-    Subject,
     Write,
     action,
-    answer_as,
 )
 from respond.core.shapes import Seconds, Timestamp
 from respond.core.showable import showable, showable_host
-from respond.core.values import Late
-from respond.errors import NotReadyError, StepFailedError
+from respond.errors import StepFailedError
+from respond.systems import channels
 from respond.systems.arguments import ArgumentError, one_of
-from respond.systems.email.actions import Sent, mail
-from respond.systems.pagerduty.actions import on_call, page
-from respond.systems.people.messages import MESSAGES, Notice, Particulars, compose
-from respond.systems.people.recipients import kept_out, person_of, same_address
-from respond.systems.slack import actions as slack
+from respond.systems.people.channels import (
+    Reached,
+    channel_of,
+    connection_of,
+    name_of,
+    notice_to,
+)
+from respond.systems.people.messages import MESSAGES, Button, Notice, Particulars, compose
+from respond.systems.people.recipients import kept_out, person_of
+from respond.systems.vendor import Reaches
 
 __all__ = ["ACTIONS", "ANSWERS", "NotTold", "Persons", "Told"]
 
@@ -58,8 +57,7 @@ ANSWERS: Final[Mapping[str, Verdict]] = MappingProxyType(
 """What a click on each of our buttons says, by the button's id."""
 
 _ASKS: Final = "approval-needed"
-_CHANNELS: Final = ("slack", "email")
-_SETTLE_S: Final = 15
+_CHANNELS: Final = tuple(channels(Reaches.EACH, Reaches.MANY))
 _UNSAID: Final = Timestamp("")
 _NO_TIME: Final = Seconds(0)
 
@@ -153,7 +151,7 @@ class Persons:
         silent = [(person, why) for person, why in results if why]
         not_told = choice.out + tuple(NotTold(person.id, why) for person, why in silent)
         names = [person.id for person, _ in silent]
-        findings += [f"{_name(person)} was not told: {why}" for person, why in silent]
+        findings += [f"{name_of(person)} was not told: {why}" for person, why in silent]
         if not told:
             raise StepFailedError(
                 "nobody could be told",
@@ -175,25 +173,24 @@ class Persons:
     def _tell(
         self, me: Me, notice: Notice, people: tuple[PersonRecord, ...]
     ) -> Generator[Any, object, list[tuple[PersonRecord, str]]]:
-        """Tell each; pairs of person and why not. Slack goes first, and one mail to the rest."""
+        """Tell each; pairs of person and why not."""
         if me.by_hand:
             for person in people:
                 yield _by_hand(me, person, notice)
             return [(person, "") for person in people]
-        results: dict[str, str] = {}
-        for_mail: list[PersonRecord] = []
-        slack_way = yield from _SlackWay.open(me, self.channels)
-        for person in people:
-            account = yield from slack_way.account(person)
-            if account.why:
-                results[person.id] = account.why
-                for_mail.append(person)
-            else:
-                buttons = _buttons(me, person) if self.message == _ASKS else ()
-                results[person.id] = yield from slack_way.post(person, account, notice, buttons)
-        if "email" in self.channels and for_mail:
-            results |= yield from _mail(me, for_mail, notice)
-        return [(person, results[person.id]) for person in people]
+        if self.message == _ASKS:
+            notice = replace(notice, buttons=_buttons(me))
+        results = dict.fromkeys((one.id for one in people), Reached("no channel", is_next=True))
+        before = ""
+        for system, known in channels(Reaches.EACH, Reaches.MANY).items():
+            if system in self.channels:
+                left = [person for person in people if results[person.id].is_next]
+                found = yield from _through(me, system, left, notice)
+                for name, one in found.items():
+                    why = before + one.why_not if one.is_next else one.why_not
+                    results[name] = replace(one, why_not=why)
+            before += f"no {known.title} account and "
+        return [(person, results[person.id].why_not) for person in people]
 
     def _choose(self, me: Me) -> _Choice:
         """Pick recipients among the configured persons; needs no look at any system."""
@@ -220,96 +217,36 @@ class Persons:
         return _Choice(tuple(to), tuple(out), tuple(findings))
 
 
-# --- by Slack -----------------------------------------------------------------------------------
+# --- the ways -----------------------------------------------------------------------------------
 
 
-def _thing(me: Me, person: PersonRecord) -> Subject[Any]:
-    """One notice for each run, step and person, whichever way it goes."""
-    return Subject(f"notice/{me.run}/{me.step}/{person.id}", settle_s=_SETTLE_S)
+def _through(
+    me: Me, system: str, people: Sequence[PersonRecord], notice: Notice
+) -> Generator[Any, object, Mapping[str, Reached]]:
+    connection, channel = connection_of(me, system), channel_of(system)
+    if connection is None or channel.tell is None:
+        return {person.id: Reached(channel.absent, is_next=True) for person in people}
+    return (yield from channel.tell(me, connection, people, notice))
 
 
-@dataclass(frozen=True, slots=True)
-class _SlackWay:
-    """Slack, if it answers.
-
-    Attributes:
-        us: Our own user id there.
-        why_not: Why it is not used, or empty.
-    """
-
-    me: Me
-    connection: Connection | None
-    us: str = ""
-    why_not: str = ""
-
-    @classmethod
-    def open(cls, me: Me, channels: tuple[str, ...]) -> Generator[Any, object, _SlackWay]:
-        """See whether Slack is there. If it does not answer, it is passed over."""
-        connection = _first(me, "slack")
-        if connection is None or "slack" not in channels:
-            return cls(me, None, why_not="no Slack")
-        why: list[str] = []
-
-        def passed_over(reason: str) -> str:
-            why.append(reason)
-            return ""
-
-        us = yield from slack.ourselves(connection, or_else=passed_over)
-        return cls(me, connection, us, why_not="" if us else "".join(why))
-
-    def account(self, person: PersonRecord) -> Generator[Any, object, slack.Found]:
-        """The person's own, active account there, or why there is none."""
-        if self.connection is None or self.why_not:
-            return slack.Found(why=self.why_not)
-        return (yield from _in_slack(self.me, self.connection, person))
-
-    def post(
-        self,
-        person: PersonRecord,
-        account: slack.Found,
-        notice: Notice,
-        buttons: tuple[slack.Button, ...],
-    ) -> Generator[Any, object, str]:
-        """Post, unless it is there already. Why Slack refused it, or empty."""
-        connection, thing = self.connection, _thing(self.me, person)
-        if connection is None:
-            return self.why_not
-        seen = yield from slack.dm_read(connection, self.me, thing, account.id, self.us)
-        if seen.ts:
-            return ""
-        answer = yield from _softly(
-            slack.post(
-                connection,
-                self.me,
-                subject=thing,
-                seen=seen,
-                channel=account.id,
-                text=notice.text,
-                to=_name(person),
-                buttons=buttons,
-            )
-        )
-        return answer_as(_Posted, answer, _Posted()).refused
-
-
-def _buttons(me: Me, person: PersonRecord) -> tuple[slack.Button, ...]:
-    """Approve and deny, for somebody whose click can count; else none.
+def _buttons(me: Me) -> tuple[Button, ...]:
+    """Approve and deny, where a click can count; else none.
 
     They carry the request's nonce alone: what was asked, and who may answer, the journal knows.
     """
-    if not me.request or not person.slack:
+    if not me.request:
         return ()
     run, plan = showable(me.run, limit=40), short_digest(me.plan)
     yes, no = ANSWERS
     return (
-        slack.Button(
+        Button(
             yes,
             me.request,
             "Approve",
             f"Approve run {run}?",
             f"You have read plan {plan}, and it may do what it says. Your name is recorded.",
         ),
-        slack.Button(
+        Button(
             no,
             me.request,
             "Deny",
@@ -319,104 +256,8 @@ def _buttons(me: Me, person: PersonRecord) -> tuple[slack.Button, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Posted:
-    """What became of one message: its time stamp, or the word that Slack refused it with."""
-
-    ts: str | Late = ""
-    refused: str = ""
-
-
-def _softly(write: Write[slack.Posted]) -> Write[_Posted]:
-    """The same write, whose refusal is an answer: one person's setting stops nobody else."""
-    hands = write.hands
-    assert isinstance(hands, Api)  # noqa: S101 - slack.post makes no other
-
-    def parse(reply: Reply) -> _Posted:
-        try:
-            return _Posted(hands.parse(reply).ts)
-        except RefusedError as error:
-            if error.credential:
-                raise
-            return _Posted(refused=f"{error.code}{f', {error.hint}' if error.hint else ''}")
-
-    return Write(
-        says=write.says,
-        verb=write.verb,
-        target=write.target,
-        where=write.where,
-        effect=write.effect,
-        hands=Api(hands.call, parse),
-        before=write.before,
-        after=write.after,
-        becomes=write.becomes,
-        foretold=_Posted(write.foretold.ts),
-        proof=write.proof,
-    )
-
-
-def _in_slack(
-    me: Me, connection: Connection, person: PersonRecord
-) -> Generator[Any, object, slack.Found]:
-    """The person's own, active account; ``why`` says what is wrong with what was found."""
-
-    def silent(reason: str) -> slack.Found:
-        return slack.Found(why=reason)
-
-    found = slack.Found(why="has no address that Slack knows")
-    if person.slack:
-        found = yield from slack.find_by_id(connection, person.slack, or_else=silent)
-        emails = person.emails
-        if found.email and emails and not any(same_address(found.email, one) for one in emails):
-            return slack.Found(why="the Slack id in respond.toml is somebody else's")
-    else:
-        for email in person.emails:
-            found = yield from slack.find(connection, email, or_else=silent)
-            if found.there or found.why:
-                break
-    if found.why:
-        return found
-    # Whoever has the subject's address in their profile is the subject, under any id.
-    if not found.active or found.bot or kept_out(me, (found.email,)):
-        return slack.Found(why="not an active person in Slack")
-    return found
-
-
-# --- by e-mail, by hand, by pager ---------------------------------------------------------------
-
-
-def _mail(
-    me: Me, people: list[PersonRecord], notice: Notice
-) -> Generator[Any, object, dict[str, str]]:
-    """One mail to all of these; why each was not told, or empty."""
-    connection = _first(me, "email")
-    reachable = [person for person in people if person.emails]
-    why = {person.id: "no Slack account and no address" for person in people}
-    if connection is None:
-        return {person.id: "no Slack account and no connection for e-mail" for person in people}
-    if not reachable:
-        return why
-    try:
-        write = mail(
-            connection,
-            me,
-            subject_line=notice.title,
-            text=notice.text,
-            to=tuple(person.emails[0] for person in reachable),
-            things=tuple(_thing(me, person) for person in reachable),
-        )
-    except NotReadyError as error:
-        return {person.id: error.what for person in people}
-    answer = yield from write
-    sent = answer_as(Sent, answer, write.foretold)
-    for person in reachable:
-        refused = person.emails[0] in sent.refused
-        why[person.id] = "the mail server refused the address" if refused else ""
-    return why
-
-
 def _by_hand(me: Me, person: PersonRecord, notice: Notice) -> Write[bool]:
-    name = _name(person)
+    name = name_of(person)
     return Write(
         says=f"tell {name} yourself",
         verb="tell",
@@ -436,37 +277,22 @@ def _by_hand(me: Me, person: PersonRecord, notice: Notice) -> Write[bool]:
         ),
         before={"told": False},
         after={"told": True},
-        becomes=(Becomes(_thing(me, person), lambda seen: seen),),
+        becomes=(Becomes(notice_to(me, person.id), lambda seen: seen),),
         foretold=True,
         proof=Proof.WORD,
     )
 
 
 def _page(me: Me, notice: Notice) -> Generator[Any, object, list[str]]:
-    """Page whoever is on call, unless that may be somebody who must not know."""
-    pager = _first(me, "pagerduty")
-    if pager is None:
-        return ["nobody was paged: there is no connection for PagerDuty"]
-    if pager.options.get("events_only", False):
-        return ["nobody was paged: it cannot be seen who would be woken"]
-    found = yield from on_call(pager, needed=False)
-    if found.why_not:
-        return [f"nobody was paged: {found.why_not}"]
-    if any(kept_out(me, (email,)) for email in found.emails):
-        return ["nobody was paged: somebody who must not know is on call"]
-    thing: Subject[Any] = Subject(f"notice/{me.run}/{me.step}/on-call", settle_s=_SETTLE_S)
-    yield page(pager, me, subject=thing, summary=notice.title, severity="critical", looked=False)
-    return []
-
-
-def _first(me: Me, system: str) -> Connection | None:
-    """The connection of a system; of several, the first by name."""
-    names = sorted(name for name, one in me.connections.items() if one.system == system)
-    return me.connections[names[0]] if names else None
-
-
-def _name(person: PersonRecord) -> str:
-    return showable(person.name or person.id, limit=80)
+    """Page whoever is on call, through the first system that there is a connection for."""
+    why = []
+    for system in channels(Reaches.ON_CALL):
+        pager, channel = connection_of(me, system), channel_of(system)
+        if pager is not None and channel.page is not None:
+            said = yield from channel.page(me, pager, notice)
+            return [f"nobody was paged: {said}"] if said else []
+        why.append(channel.absent)
+    return [f"nobody was paged: {', '.join(why)}"]
 
 
 ACTIONS: tuple[type, ...] = (Persons,)

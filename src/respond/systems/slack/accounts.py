@@ -6,34 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.script import (
-    Connection,
-    Done,
-    Effect,
-    Me,
-    Read,
-    Reply,
-    Script,
-    Subject,
-    action,
-)
-from respond.core.showable import showable, showable_host
+from respond.core.script import Connection, Done, Effect, Me, Read, Reply, Script, action
+from respond.core.showable import showable_host
 from respond.systems.arguments import one_line
 from respond.systems.people.recipients import same_address
-from respond.systems.slack.replies import (
-    PAGES,
-    SETTLE_S,
-    body_and_code,
-    get,
-    records,
-    text_at,
-    yes,
-)
+from respond.systems.rest import Thing, at, one, rows
+from respond.systems.slack.vendor import A_PAGE, VENDOR
 
-__all__ = ["PEOPLE_A_PAGE", "FindPerson", "Found", "find", "find_by_id", "ourselves"]
+__all__ = ["FindPerson", "Found", "find", "find_by_id", "ourselves"]
 
-PEOPLE_A_PAGE: Final = "999"
-_NOBODY: Final = frozenset({"users_not_found", "user_not_found", "user_not_visible"})
+
+def _is_admin(user: Any) -> bool:
+    return any(user.get(f"is_{what}") is True for what in ("admin", "owner", "primary_owner"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,75 +31,76 @@ class Found:
         why: Why it could not be looked up, or empty.
     """
 
-    there: bool = False
-    id: str = ""
-    name: str = ""
-    email: str = ""
-    active: bool = False
-    admin: bool = False
-    bot: bool = False
+    there: bool = at("id", read=bool, default=False)
+    id: str = at("id", is_needed=True, default="")
+    name: str = at("name", limit=80, default="")
+    # Compared with other addresses, so it stays as it is.
+    email: str = at("profile.email", read=lambda found: str(found or ""), default="")
+    active: bool = at("deleted", read=lambda deleted: deleted is False, default=False)
+    admin: bool = at("", read=_is_admin, default=False)
+    bot: bool = at("is_bot", default=False)
     why: str = ""
 
 
-def _found(user: Any) -> Found:
-    user_id = text_at(user, "id")
-    profile = user.get("profile")
-    email = profile.get("email", "") if isinstance(profile, dict) else ""
-    return Found(
-        there=True,
-        id=user_id,
-        name=showable(str(user.get("name", "")), limit=80),
-        email=str(email),
-        active=user.get("deleted") is False,
-        admin=any(user.get(f"is_{what}") is True for what in ("admin", "owner", "primary_owner")),
-        bot=user.get("is_bot") is True,
-    )
+_NOBODY: Final = dict.fromkeys(("users_not_found", "user_not_found", "user_not_visible"), Found())
+_BY_EMAIL: Final = Thing(
+    VENDOR,
+    "person/{person}",
+    ("users.lookupByEmail",),
+    one(Found, "user"),
+    query=(("email", "{email}"),),
+    said=_NOBODY,
+)
+_BY_ID: Final = Thing(
+    VENDOR,
+    "person/{user}",
+    ("users.info",),
+    one(Found, "user"),
+    query=(("user", "{user}"),),
+    said=_NOBODY,
+)
 
 
-def _looked_up(replies: Sequence[Reply]) -> Found:
-    body, code = body_and_code(replies[0])
-    if code in _NOBODY:
-        return Found()
-    return _found((yes(replies[0]) if code else body).get("user"))
+def _us(replies: Sequence[Reply]) -> str:
+    return one(_Ourselves)(replies).user_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Ourselves:
+    user_id: str = at("user_id")
+
+
+_US: Final = Thing(VENDOR, "self", ("auth.test",), _us)
 
 
 def find(
     connection: Connection, email: str, *, or_else: Callable[[str], Found] | None = None
 ) -> Read[Found]:
     """Look somebody active up by address. Nobody is an answer."""
-    return Read(
-        Subject(f"{connection.name}/person/{email.casefold()}", settle_s=SETTLE_S),
-        get(connection, "users.lookupByEmail", ("email", email)),
-        _looked_up,
-        or_else=or_else,
-    )
+    return _BY_EMAIL.of(connection, or_else=or_else, person=email.casefold(), email=email)
 
 
 def find_by_id(
     connection: Connection, user: str, *, or_else: Callable[[str], Found] | None = None
 ) -> Read[Found]:
     """Look somebody up by the id in ``respond.toml``."""
-    return Read(
-        Subject(f"{connection.name}/person/{user}", settle_s=SETTLE_S),
-        get(connection, "users.info", ("user", user)),
-        _looked_up,
-        or_else=or_else,
-    )
+    return _BY_ID.of(connection, or_else=or_else, user=user)
+
+
+def ourselves(connection: Connection, *, or_else: Callable[[str], str] | None = None) -> Read[str]:
+    """Our own user id: only what we posted ourselves counts as our mark."""
+    return _US.of(connection, or_else=or_else)
 
 
 def _find_anyone(connection: Connection, email: str) -> Read[Found]:
     """Look through everybody: deactivated people are not found by address."""
 
     def parse(replies: Sequence[Reply]) -> Found:
-        everybody = [_found(user) for reply in replies for user in records(yes(reply), "members")]
+        everybody = rows(Found, "members")(replies)
         return next((one for one in everybody if same_address(one.email, email)), Found())
 
-    return Read(
-        Subject(f"{connection.name}/person/{email.casefold()}", settle_s=SETTLE_S),
-        get(connection, "users.list", ("limit", PEOPLE_A_PAGE)),
-        parse,
-        PAGES,
-    )
+    anyone = Thing(VENDOR, "person/{person}", ("users.list",), parse, query=(("limit", A_PAGE),))
+    return anyone.of(connection, person=email.casefold())
 
 
 @action(
@@ -147,13 +132,3 @@ class FindPerson:
         if not found.there:
             return Done(found, says=f"nobody in Slack is {shown}")
         return Done(found, says=f"{shown} is {found.id}{'' if found.active else ', deactivated'}")
-
-
-def ourselves(connection: Connection, *, or_else: Callable[[str], str] | None = None) -> Read[str]:
-    """Our own user id: only what we posted ourselves counts as our mark."""
-    return Read(
-        Subject(f"{connection.name}/self", settle_s=SETTLE_S),
-        get(connection, "auth.test"),
-        lambda replies: text_at(yes(replies[0]), "user_id"),
-        or_else=or_else,
-    )

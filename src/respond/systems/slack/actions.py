@@ -4,17 +4,8 @@ Not here: taking access away. The credential that talks must not hold administra
 ``docs`` says which scopes it needs.
 """
 
-from respond.systems.slack.accounts import FindPerson, Found, find, find_by_id, ourselves
-from respond.systems.slack.posting import (
-    Button,
-    ChannelId,
-    DirectMessage,
-    Posted,
-    PostMessage,
-    Seen,
-    dm_read,
-    post,
-)
+from respond.systems.slack.accounts import FindPerson
+from respond.systems.slack.posting import ChannelId, DirectMessage, Posted, PostMessage, Seen, post
 from respond.systems.slack.rooms import (
     Archived,
     ArchiveIncidentChannel,
@@ -27,21 +18,15 @@ __all__ = [
     "ACTIONS",
     "ArchiveIncidentChannel",
     "Archived",
-    "Button",
     "Channel",
     "ChannelId",
     "DirectMessage",
     "FindPerson",
-    "Found",
     "GatherPeople",
     "OpenIncidentChannel",
     "PostMessage",
     "Posted",
     "Seen",
-    "dm_read",
-    "find",
-    "find_by_id",
-    "ourselves",
     "post",
 ]
 

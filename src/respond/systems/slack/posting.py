@@ -38,23 +38,13 @@ from respond.core.showable import showable, showable_host
 from respond.core.values import Late
 from respond.errors import StepFailedError
 from respond.systems.arguments import ArgumentError, one_line
+from respond.systems.people.messages import Button
 from respond.systems.people.recipients import refuse_kept_out
-from respond.systems.slack.accounts import PEOPLE_A_PAGE, find, ourselves
-from respond.systems.slack.replies import (
-    SETTLE_S,
-    UNREADABLE,
-    body_and_code,
-    get,
-    next_page,
-    records,
-    send,
-    text_at,
-    where,
-    yes,
-)
+from respond.systems.rest import at, dig, no_in, one, read_record, records, where, yes
+from respond.systems.slack.accounts import find, ourselves
+from respond.systems.slack.vendor import A_PAGE, NEXT_PAGE, UNREADABLE, VENDOR
 
 __all__ = [
-    "Button",
     "ChannelId",
     "DirectMessage",
     "PostMessage",
@@ -78,30 +68,11 @@ _CLOCKS_APART_S: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Button:
-    """A button under a message, and the question that Slack puts before a click counts.
-
-    Attributes:
-        id: Which button it is, for whoever reads the click.
-        value: Comes back with the click as it is. Anybody in the conversation can read it.
-        says: Its label, at most 75 characters.
-        title: Of the question, at most 100 characters.
-        asks: The question, at most 300 characters.
-    """
-
-    id: str
-    value: str
-    says: str
-    title: str
-    asks: str
-
-
-@dataclass(frozen=True, slots=True)
 class Posted:
     """Where a message stands: its conversation, and its time stamp, which is its id."""
 
-    channel: str | Late
-    ts: str | Late
+    channel: str | Late = at("channel")
+    ts: str | Late = at("ts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +84,7 @@ class Seen:
     """
 
     channel: str = ""
-    ts: str = ""
+    ts: str = at("ts", is_needed=True, default="")
     why_not: str = ""
 
 
@@ -173,66 +144,81 @@ def _element(button: Button) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    id: str = at("id")
+
+
 def _payload(me: Me) -> dict[str, str]:
     return {"run_id": me.run, "step": me.step}
 
 
 def _history(connection: Connection, me: Me, channel: str) -> Call:
     oldest = max(0, me.now - _CLOCKS_APART_S)
-    return get(
-        connection,
-        "conversations.history",
+    query = (
         ("channel", channel),
         ("oldest", f"{oldest}.000000"),
         ("include_all_metadata", "true"),
         ("limit", _MESSAGES_A_PAGE),
     )
-
-
-def _channel_of(call: Call) -> str:
-    return dict(call.query).get("channel", "")
+    return VENDOR.call(connection.name, "GET", "conversations.history", query=query)
 
 
 def _marked(reply: Reply, me: Me, us: str) -> str:
     """Time stamp of our own message for this step on a page of history, or empty."""
-    body = reply.body if isinstance(reply.body, dict) else {}
-    for message in body.get("messages") or ():
-        if not isinstance(message, dict) or message.get("user") != us:
-            continue
-        metadata = message.get("metadata")
-        payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
-        if isinstance(payload, dict) and payload.items() >= _payload(me).items():
-            return text_at(message, "ts")
+    for message in dig(reply.body, "messages") or ():
+        payload = dig(message, "metadata.event_payload")
+        is_marked = isinstance(payload, dict) and payload.items() >= _payload(me).items()
+        if is_marked and dig(message, "user") == us:
+            return read_record(Seen, message).ts
     return ""
+
+
+def _look(
+    connection: Connection,
+    me: Me,
+    subject: Subject[Seen],
+    us: str,
+    call: Call,
+    *,
+    channel: str = "",
+    user: str = "",
+) -> Read[Seen]:
+    """Look for our message in a channel, or in the one that the list has for this person."""
+
+    def direct(reply: Reply) -> str:
+        places = dig(reply.body, "channels") or ()
+        ours = (read_record(_Place, each).id for each in places if dig(each, "user") == user)
+        return next(ours, "")
+
+    def after(asked: Call, reply: Reply, so_far: int) -> Call | None:
+        if (found := direct(reply)) and not dict(asked.query).get("channel"):
+            return _history(connection, me, found)
+        return None if _marked(reply, me, us) else NEXT_PAGE.after(asked, reply, so_far)
+
+    def parse(replies: Sequence[Reply]) -> Seen:
+        place = channel
+        for reply in replies:
+            if (code := no_in(VENDOR, reply)) in UNREADABLE:
+                return Seen(why_not=code)
+            records([yes(VENDOR, reply)], "messages" if place else "channels")
+            place = place or direct(reply)
+            if ts := _marked(reply, me, us):
+                return Seen(place, ts)
+        return Seen()
+
+    return Read(subject, call, parse, Paging(after))
 
 
 def _message_read(
     connection: Connection, me: Me, subject: Subject[Seen], channel: str, us: str
 ) -> Read[Seen]:
     """Look for our message in a channel."""
-
-    def parse(replies: Sequence[Reply]) -> Seen:
-        for reply in replies:
-            _, code = body_and_code(reply)
-            if code in UNREADABLE:
-                return Seen(why_not=code)
-            records(yes(reply), "messages")
-            if ts := _marked(reply, me, us):
-                return Seen(channel, ts)
-        return Seen()
-
-    def after(call: Call, reply: Reply, _: int) -> Call | None:
-        return None if _marked(reply, me, us) else next_page(call, reply)
-
-    return Read(subject, _history(connection, me, channel), parse, Paging(after))
+    return _look(connection, me, subject, us, _history(connection, me, channel), channel=channel)
 
 
 def dm_read(
-    connection: Connection,
-    me: Me,
-    subject: Subject[Seen],
-    user: str,
-    us: str,
+    connection: Connection, me: Me, subject: Subject[Seen], user: str, us: str
 ) -> Read[Seen]:
     """Look for our message in the direct messages with somebody.
 
@@ -240,33 +226,9 @@ def dm_read(
     person, and its history whether our message is in it. No conversation, no message. A look that
     fails ends the step: a message that could not be looked for must not pass for one not sent.
     """
-
-    def direct(reply: Reply) -> str:
-        body = reply.body if isinstance(reply.body, dict) else {}
-        for place in body.get("channels") or ():
-            if isinstance(place, dict) and place.get("user") == user:
-                return text_at(place, "id")
-        return ""
-
-    def after(call: Call, reply: Reply, _: int) -> Call | None:
-        if (found := direct(reply)) and not _channel_of(call):
-            return _history(connection, me, found)
-        return None if _marked(reply, me, us) else next_page(call, reply)
-
-    def parse(replies: Sequence[Reply]) -> Seen:
-        channel = ""
-        for reply in replies:
-            body, code = body_and_code(reply)
-            if code in UNREADABLE:
-                return Seen(why_not=code)
-            records(yes(reply), "messages" if "messages" in body else "channels")
-            channel = direct(reply) or channel
-            if ts := _marked(reply, me, us):
-                return Seen(channel, ts)
-        return Seen()
-
-    query = (("types", "im"), ("exclude_archived", "true"), ("limit", PEOPLE_A_PAGE))
-    return Read(subject, get(connection, "conversations.list", *query), parse, Paging(after))
+    query = (("types", "im"), ("exclude_archived", "true"), ("limit", A_PAGE))
+    call = VENDOR.call(connection.name, "GET", "conversations.list", query=query)
+    return _look(connection, me, subject, us, call, user=user)
 
 
 def post(
@@ -290,8 +252,7 @@ def post(
     """
 
     def parse(reply: Reply) -> Posted:
-        body = yes(reply)
-        return Posted(channel=text_at(body, "channel"), ts=text_at(body, "ts"))
+        return one(Posted)([yes(VENDOR, reply)])
 
     body: dict[str, Any] = {
         "channel": channel,
@@ -309,9 +270,9 @@ def post(
         says=f"Slack message to {to}",
         verb="post",
         target=to,
-        where=where(connection),
+        where=where(VENDOR, connection),
         effect=Effect.WRITES,
-        hands=Api(send(connection, "chat.postMessage", body), parse),
+        hands=Api(VENDOR.call(connection.name, "POST", "chat.postMessage", body=body), parse),
         before={"posted": False},
         after={"posted": True, "to": to},
         becomes=(Becomes(subject, lambda _: Seen(channel=channel, ts="foretold")),),
@@ -361,7 +322,7 @@ class PostMessage:
         slack = me.connection
         us = yield from ourselves(slack)
         subject: Subject[Seen] = Subject(
-            f"{slack.name}/message/{self.channel}/{me.run}/{me.step}", settle_s=SETTLE_S
+            f"{slack.name}/message/{self.channel}/{me.run}/{me.step}", settle_s=VENDOR.settle_s
         )
         seen = yield from _message_read(slack, me, subject, self.channel, us)
         if seen.ts:
@@ -422,7 +383,7 @@ class DirectMessage:
             )
         us = yield from ourselves(slack)
         subject: Subject[Seen] = Subject(
-            f"{slack.name}/dm/{person.id}/{me.run}/{me.step}", settle_s=SETTLE_S
+            f"{slack.name}/dm/{person.id}/{me.run}/{me.step}", settle_s=VENDOR.settle_s
         )
         seen = yield from dm_read(slack, me, subject, person.id, us)
         if seen.ts:

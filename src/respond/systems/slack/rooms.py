@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from respond.core.script import (
     Api,
@@ -19,10 +19,8 @@ from respond.core.script import (
     Effect,
     MalformedReplyError,
     Me,
-    Read,
     Reply,
     Script,
-    Subject,
     Undo,
     Write,
     action,
@@ -33,21 +31,14 @@ from respond.core.values import Late
 from respond.errors import StepFailedError
 from respond.systems.arguments import ArgumentError, one_line
 from respond.systems.people.recipients import kept_out
-from respond.systems.slack.accounts import PEOPLE_A_PAGE, find, ourselves
+from respond.systems.rest import Thing, at, dig, no_in, one, read_record, rows, where, yes
+from respond.systems.slack.accounts import find, ourselves
 from respond.systems.slack.posting import ChannelId, check_channel, inert
-from respond.systems.slack.replies import (
-    PAGES,
-    SETTLE_S,
-    body_and_code,
-    get,
-    records,
-    send,
-    text_at,
-    where,
-    yes,
-)
+from respond.systems.slack.vendor import A_PAGE, VENDOR
 
 __all__ = ["ArchiveIncidentChannel", "Archived", "Channel", "GatherPeople", "OpenIncidentChannel"]
+
+T = TypeVar("T")
 
 _NAME: Final = re.compile(r"[a-z0-9_-]+")
 _NAME_MAX: Final = 80
@@ -77,29 +68,33 @@ class _Rooms:
     taken: frozenset[str]
 
 
-def _rooms_read(connection: Connection, base: str, us: str) -> Read[_Rooms]:
+@dataclass(frozen=True, slots=True)
+class _Room:
+    id: str = at("id")
+    name: str = at("name", default="")
+    creator: str = at("creator", default="")
+    is_private: bool = at("is_private", default=False)
+    is_open: bool = at("is_archived", read=lambda archived: archived is False, default=False)
+
+    def is_adopted(self, us: str) -> bool:
+        return self.creator == us and self.is_private and self.is_open
+
+
+def _post(
+    slack: Connection, method: str, body: Mapping[str, Any], parse: Callable[[Reply], T]
+) -> Api[T]:
+    call = VENDOR.call(slack.name, "POST", method, body=dict(body))
+    return Api(call, lambda reply: parse(yes(VENDOR, reply)))
+
+
+def _rooms_named(base: str, us: str) -> Thing[_Rooms]:
     def parse(replies: Sequence[Reply]) -> _Rooms:
-        ours: dict[str, str] = {}
-        taken: set[str] = set()
-        for place in (place for reply in replies for place in records(yes(reply), "channels")):
-            name = str(place.get("name", ""))
-            if not name.startswith(base):
-                continue
-            made_by_us = place.get("creator") == us and place.get("is_private") is True
-            if made_by_us and place.get("is_archived") is False:
-                ours[name] = text_at(place, "id")
-            else:
-                taken.add(name)
-        return _Rooms(ours, frozenset(taken))
+        named = [room for room in rows(_Room, "channels")(replies) if room.name.startswith(base)]
+        ours = {room.name: room.id for room in named if room.is_adopted(us)}
+        return _Rooms(ours, frozenset(room.name for room in named if not room.is_adopted(us)))
 
-    query = (("types", "public_channel,private_channel"), ("limit", PEOPLE_A_PAGE))
-    return Read(
-        _named(connection, base), get(connection, "conversations.list", *query), parse, PAGES
-    )
-
-
-def _named(connection: Connection, base: str) -> Subject[_Rooms]:
-    return Subject(f"{connection.name}/channel-named/{base}", settle_s=SETTLE_S)
+    query = (("types", "public_channel,private_channel"), ("limit", A_PAGE))
+    return Thing(VENDOR, "channel-named/{base}", ("conversations.list",), parse, query=query)
 
 
 @action(
@@ -136,7 +131,8 @@ class OpenIncidentChannel:
         if len(names[-1]) > _NAME_MAX:
             raise StepFailedError(f"the channel name {base} is too long", do="shorten the name")
         us = yield from ourselves(slack)
-        rooms = yield from _rooms_read(slack, base, us)
+        named = _rooms_named(base, us)
+        rooms = yield from named.of(slack, base=base)
         name = next((name for name in names if name in rooms.ours), "")
         if name:
             return Done(Channel(ChannelId(rooms.ours[name]), name), says=f"#{name} is there")
@@ -150,17 +146,19 @@ class OpenIncidentChannel:
             says=f"open the private channel #{name}",
             verb="open",
             target=name,
-            where=where(slack),
+            where=where(VENDOR, slack),
             effect=Effect.WRITES,
-            hands=Api(
-                send(slack, "conversations.create", {"name": name, "is_private": True}),
-                lambda reply: Channel(ChannelId(text_at(yes(reply), "channel", "id")), name),
+            hands=_post(
+                slack,
+                "conversations.create",
+                {"name": name, "is_private": True},
+                lambda reply: Channel(ChannelId(one(_Room, "channel")([reply]).id), name),
             ),
             before={"there": False},
             after={"there": True, "private": True},
             becomes=(
                 Becomes(
-                    _named(slack, base),
+                    named.subject(slack, base=base),
                     lambda rooms: _Rooms({**rooms.ours, name: "foretold"}, rooms.taken),
                 ),
             ),
@@ -188,6 +186,40 @@ class _Invited:
 
     refused: dict[str, str]
 
+
+@dataclass(frozen=True, slots=True)
+class _NotIn:
+    user: str = at("user")
+
+
+def _topic_in(replies: Sequence[Reply]) -> str:
+    topic = dig(replies[0].body, "channel.topic.value")
+    if not isinstance(topic, str):
+        raise MalformedReplyError("the reply has no channel.topic.value")
+    return topic
+
+
+def _members_in(replies: Sequence[Reply]) -> frozenset[str]:
+    pages = [dig(reply.body, "members") for reply in replies]
+    if not all(isinstance(page, list) and all(isinstance(m, str) for m in page) for page in pages):
+        raise MalformedReplyError("the reply has no list of members")
+    return frozenset(member for page in pages for member in page)
+
+
+_TOPIC: Final = Thing(
+    VENDOR,
+    "channel/{channel}/topic",
+    ("conversations.info",),
+    _topic_in,
+    query=(("channel", "{channel}"),),
+)
+_MEMBERS: Final = Thing(
+    VENDOR,
+    "channel/{channel}/members",
+    ("conversations.members",),
+    _members_in,
+    query=(("channel", "{channel}"), ("limit", A_PAGE)),
+)
 
 _Part = Generator[Any, object, tuple[dict[str, str], tuple[str, ...]]]
 
@@ -225,26 +257,12 @@ class GatherPeople:
     def run(self, me: Me) -> Script[Gathered]:
         slack = me.connection
         if self.topic:
-            seen = yield from Read(
-                self._topic_of(slack),
-                get(slack, "conversations.info", ("channel", self.channel)),
-                lambda replies: _topic_in(yes(replies[0])),
-            )
+            seen = yield from _TOPIC.of(slack, channel=self.channel)
             # Slack may hand the same topic back with or without its escapes.
             if html.unescape(seen) != html.unescape(self._wanted_topic(me)):
                 yield self._set_topic(me, seen)
         wanted, findings = yield from self._wanted(me)
-        inside = yield from Read(
-            self._members_of(slack),
-            get(
-                slack,
-                "conversations.members",
-                ("channel", self.channel),
-                ("limit", PEOPLE_A_PAGE),
-            ),
-            lambda replies: frozenset(m for reply in replies for m in _members(yes(reply))),
-            PAGES,
-        )
+        inside = yield from _MEMBERS.of(slack, channel=self.channel)
         missing = {email: user for email, user in wanted.items() if user not in inside}
         if missing:
             answer = yield from self._invite(me, missing)
@@ -278,31 +296,23 @@ class GatherPeople:
                 findings.append(f"{showable_host(email)} is not invited: {why}")
         return wanted, tuple(findings)
 
-    def _topic_of(self, slack: Connection) -> Subject[str]:
-        return Subject(f"{slack.name}/channel/{self.channel}/topic", settle_s=SETTLE_S)
-
-    def _members_of(self, slack: Connection) -> Subject[frozenset[str]]:
-        return Subject(f"{slack.name}/channel/{self.channel}/members", settle_s=SETTLE_S)
-
     def _wanted_topic(self, me: Me) -> str:
         mark = f" [respond {me.run}]"
         return f"{inert(self.topic)[: _TOPIC_MAX - len(mark)]}{mark}"
 
     def _set_topic(self, me: Me, seen: str) -> Write[bool]:
-        topic = self._wanted_topic(me)
+        topic, thing = self._wanted_topic(me), _TOPIC.subject(me.connection, channel=self.channel)
         body = {"channel": self.channel, "topic": topic}
         return Write(
             says=f"set the topic of {self.channel}",
             verb="set",
             target=self.channel,
-            where=where(me.connection),
+            where=where(VENDOR, me.connection),
             effect=Effect.WRITES,
-            hands=Api(
-                send(me.connection, "conversations.setTopic", body), lambda reply: bool(yes(reply))
-            ),
+            hands=_post(me.connection, "conversations.setTopic", body, bool),
             before={"topic": seen},
             after={"topic": topic},
-            becomes=(Becomes(self._topic_of(me.connection), lambda _: topic),),
+            becomes=(Becomes(thing, lambda _: topic),),
             foretold=True,
             repeatable=True,
         )
@@ -317,12 +327,17 @@ class GatherPeople:
             says=f"invite {names}",
             verb="invite",
             target=str(len(users)),
-            where=where(slack),
+            where=where(VENDOR, slack),
             effect=Effect.WRITES,
-            hands=Api(send(slack, "conversations.invite", body), _invited),
+            hands=Api(VENDOR.call(slack.name, "POST", "conversations.invite", body=body), _invited),
             before={"in": []},
             after={"in": sorted(missing)},
-            becomes=(Becomes(self._members_of(slack), lambda inside: inside | set(users)),),
+            becomes=(
+                Becomes(
+                    _MEMBERS.subject(slack, channel=self.channel),
+                    lambda inside: inside | set(users),
+                ),
+            ),
             foretold=_Invited({}),
             repeatable=True,
         )
@@ -333,32 +348,15 @@ def _invited(reply: Reply) -> _Invited:
 
     Source: Slack Web API, method conversations.invite, section on errors.
     """
-    body, code = body_and_code(reply)
-    errors = body.get("errors") or []
+    code, errors = no_in(VENDOR, reply), dig(reply.body, "errors") or []
     refused = {
-        text_at(row, "user"): showable(str(row.get("error", "refused")), limit=80)
+        read_record(_NotIn, row).user: showable(str(row.get("error", "refused")), limit=80)
         for row in errors
         if isinstance(row, dict) and row.get("error") not in _IN_ALREADY
     }
     if code and code not in _IN_ALREADY and not errors:
-        yes(reply)
+        yes(VENDOR, reply)
     return _Invited(refused)
-
-
-def _members(body: Mapping[str, Any]) -> list[str]:
-    members = body.get("members")
-    if not isinstance(members, list) or not all(isinstance(one, str) for one in members):
-        raise MalformedReplyError("the reply has no list of members")
-    return members
-
-
-def _topic_in(body: Mapping[str, Any]) -> str:
-    channel = body.get("channel")
-    topic = channel.get("topic") if isinstance(channel, dict) else None
-    value = topic.get("value") if isinstance(topic, dict) else None
-    if not isinstance(value, str):
-        raise MalformedReplyError("the reply has no channel.topic.value")
-    return value
 
 
 # --- and its end --------------------------------------------------------------------------------
@@ -394,7 +392,8 @@ class ArchiveIncidentChannel:
     def run(self, me: Me) -> Script[Archived]:
         slack = me.connection
         us = yield from ourselves(slack)
-        rooms = yield from _rooms_read(slack, self.name, us)
+        named = _rooms_named(self.name, us)
+        rooms = yield from named.of(slack, base=self.name)
         room = rooms.ours.get(self.name)
         if room is None:
             return Done(Archived(self.name in rooms.taken), says=f"no open #{self.name} of ours")
@@ -402,17 +401,14 @@ class ArchiveIncidentChannel:
             says=f"archive #{self.name}",
             verb="archive",
             target=self.name,
-            where=where(slack),
+            where=where(VENDOR, slack),
             effect=Effect.WRITES,
-            hands=Api(
-                send(slack, "conversations.archive", {"channel": room}),
-                lambda reply: bool(yes(reply)),
-            ),
+            hands=_post(slack, "conversations.archive", {"channel": room}, bool),
             before={"archived": False},
             after={"archived": True},
             becomes=(
                 Becomes(
-                    _named(slack, self.name),
+                    named.subject(slack, base=self.name),
                     lambda rooms: _Rooms(
                         {name: id_ for name, id_ in rooms.ours.items() if name != self.name},
                         rooms.taken | {self.name},

@@ -10,11 +10,13 @@ from dataclasses import replace
 from typing import Final
 
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
+from respond.systems.rest import by_cursor
 from respond.systems.vendor import (
     EVERY_SURFACE,
     Allowed,
     CredentialRefusedError,
-    PersonId,
+    NoInSuccess,
+    OwnKey,
     Probed,
     Probing,
     Reads,
@@ -28,7 +30,10 @@ from respond.systems.vendor import (
     text_in,
 )
 
-__all__ = ["DEAD", "VENDOR"]
+__all__ = ["A_PAGE", "DEAD", "NEXT_PAGE", "UNREADABLE", "VENDOR"]
+
+A_PAGE: Final = "999"
+NEXT_PAGE: Final = by_cursor("response_metadata.next_cursor")
 
 # --- rights -------------------------------------------------------------------------------------
 
@@ -108,13 +113,52 @@ def _right(opened: Probing, right: Right, scopes: frozenset[str]) -> Right:
     return replace(right, allowed=Allowed.NO if no else Allowed.UNTRIED, why=why)
 
 
+# --- how it says no -----------------------------------------------------------------------------
+
+UNREADABLE: Final = frozenset(
+    {
+        "missing_scope", "not_in_channel", "channel_not_found", "no_permission", "access_denied",
+        "not_allowed_token_type", "method_not_supported_for_channel_type",
+    }
+)  # fmt: skip
+"""What a history answers that this token may not read."""
+
+_HINTS: Final[Mapping[str, str]] = {
+    "not_authed": "the connection sends no token",
+    "invalid_auth": "Slack does not know this token",
+    "token_revoked": "the token was revoked",
+    "token_expired": "the token ran out",
+    "account_inactive": "the token's owner was deactivated",
+    "not_allowed_token_type": "this needs a bot token (xoxb-)",
+    "no_permission": "the workspace does not let this token do that",
+    "restricted_action": "an administrator of the workspace has restricted this",
+    "not_in_channel": "invite the bot into the channel first",
+    "channel_not_found": "no such channel, or it is private and the bot is not in it",
+    "is_archived": "the channel is archived",
+    "msg_too_long": "the text is longer than Slack takes",
+    "name_taken": "a channel that the bot cannot see has this name; choose another",
+    "user_is_restricted": "guests cannot do this",
+    "cannot_dm_bot": "this is a bot",
+    "user_disabled": "the account is deactivated",
+    "ratelimited": "Slack asked us to slow down",
+}
+
 # --- the record ---------------------------------------------------------------------------------
 
 VENDOR: Final = Vendor(
     name="slack",
     title="Slack",
     hosts={"": {"api": "https://slack.com/api"}},
+    pages=NEXT_PAGE,
     settle_s=15,
+    no_in_success=NoInSuccess(
+        "ok",
+        "error",
+        hints=_HINTS,
+        dead=DEAD,
+        maybe=frozenset({"internal_error", "fatal_error", "service_unavailable"}),
+        lacks="needed",
+    ),
     reads=Reads(
         # It takes most of its methods by GET too, writing ones included: the verb says nothing.
         only=frozenset(
@@ -140,9 +184,15 @@ VENDOR: Final = Vendor(
 system = "slack"
 account = "T0123456789" # id of the workspace
 """,
-    person_id=PersonId(
+    person_id=OwnKey(
         "a Slack user id", "[UW][A-Z0-9]{2,20}", "Slack user id, such as U024BE7LH."
     ),
-    channel=True,
+    notify_keys={
+        "slack_channel": OwnKey(
+            "a Slack channel id", "[CG][A-Z0-9]{2,20}", "Channel for notices to everybody."
+        )
+    },
+    channel="respond.systems.slack.channel",
+    clicks=True,
     simulated="respond.company.slack",
 )  # fmt: skip

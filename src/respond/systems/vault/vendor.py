@@ -72,6 +72,7 @@ def _span(seconds: int) -> str:
 VENDOR: Final = Vendor(
     name="vault",
     title="Vault",
+    aside=True,
     actions={},
     # Performance standbys may answer from a moment ago.
     settle_s=10,

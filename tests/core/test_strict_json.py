@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respond.formats.strict_json import NotStrictJsonError, decode
+from respond.core.strict_json import NotStrictJsonError, decode
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5)

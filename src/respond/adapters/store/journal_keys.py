@@ -1,0 +1,83 @@
+"""What the key store holds of journals, and under which names."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from respond.audit.chain import GENESIS
+from respond.errors import JournalUnusableError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from respond.ports import KeyStore
+
+__all__ = [
+    "ChainEnd",
+    "digest_key",
+    "known_at",
+    "place_of",
+    "read_mark",
+    "run_key",
+    "signing_key",
+    "write_mark",
+]
+
+
+class ChainEnd(NamedTuple):
+    """Where a chain ends: how many records, the hash of the last."""
+
+    size: int = 0
+    hash: bytes = GENESIS
+
+
+def signing_key(journal: str) -> str:
+    """32 bytes, Ed25519."""
+    return f"signing-key/{journal}"
+
+
+def digest_key(journal: str) -> str:
+    """32 bytes, for keyed digests of secrets."""
+    return f"digest-key/{journal}"
+
+
+def run_key(run: str) -> str:
+    """32 bytes, seals the secrets of one run."""
+    return f"run-key/{run}"
+
+
+def place_of(path: Path) -> str:
+    """Which journal id lies at a path; the name has the path's digest."""
+    where = path.parent.resolve() / path.name
+    return f"place/{hashlib.sha256(os.fsencode(where)).hexdigest()[:32]}"
+
+
+def known_at(place: str, keys: KeyStore) -> str:
+    """Id of the journal that was last seen at a place, or empty."""
+    return (keys.get(place) or b"").decode("ascii", "replace")
+
+
+def read_mark(journal: str, keys: KeyStore) -> ChainEnd | None:
+    """The high-water mark: where the chain ended after the last checkpoint."""
+    stored = keys.get(_mark(journal))
+    if stored is None:
+        return None
+    try:
+        size, digest = stored.decode("ascii").split(" ")
+        return ChainEnd(int(size), bytes.fromhex(digest))
+    except ValueError as error:
+        raise JournalUnusableError(
+            f"the high-water mark of {journal} in {keys.says} is malformed",
+            do="find out what changed it; `respond audit verify` checks without it",
+        ) from error
+
+
+def write_mark(journal: str, keys: KeyStore, end: ChainEnd) -> None:
+    """Remember it as text: size and hash."""
+    keys.set(_mark(journal), f"{end.size} {end.hash.hex()}".encode("ascii"))
+
+
+def _mark(journal: str) -> str:
+    return f"high-water/{journal}"

@@ -1,0 +1,167 @@
+"""Where a vendor does otherwise than its own description says, each with reason and evidence.
+
+An entry that nothing uses any more is an error: the description or our side has changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Final
+
+__all__ = ["DEVIATIONS", "Deviation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """One known difference.
+
+    Attributes:
+        description: Title of the description.
+        kind: As ``Remark.id`` has it.
+        operation: Method and path as described; ``*`` stands for anything.
+        about: The parameter or field, likewise.
+        reason: Why the description is not followed.
+        evidence: Where it can be seen.
+    """
+
+    description: str
+    kind: str
+    operation: str
+    about: str
+    reason: str
+    evidence: str
+
+    def covers(self, description: str, kind: str, operation: str, about: str) -> bool:
+        mine = ((self.operation, operation), (self.about, about))
+        return (self.description, self.kind) == (description, kind) and all(
+            fnmatchcase(given, pattern.replace("[", "[[]")) for pattern, given in mine
+        )
+
+
+_SLACK: Final = "Slack Web API"
+_OLD: Final = "the description is of October 2020"
+_PAGER: Final = "PagerDuty API"
+
+DEVIATIONS: Final[tuple[Deviation, ...]] = (
+    Deviation(
+        _SLACK,
+        "parameter",
+        "*",
+        "token",
+        "the token goes in the Authorization header",
+        "docs.slack.dev/changelog/2017-10-keeping-up-with-the-jsons: the header is preferred",
+    ),
+    Deviation(
+        _SLACK,
+        "reply",
+        "GET /users.lookupByEmail",
+        "status 200",
+        "errors are answered with 200 and ok=false",
+        "docs.slack.dev/apis/web-api, evaluating responses",
+    ),
+    Deviation(
+        _SLACK,
+        "parameter",
+        "GET /conversations.history",
+        "include_all_metadata",
+        f"metadata came in 2022, {_OLD}",
+        "node-slack-sdk, ConversationsHistoryArguments",
+    ),
+    Deviation(
+        _SLACK,
+        "reply",
+        "GET /conversations.history",
+        "messages[].metadata",
+        f"metadata came in 2022, {_OLD}",
+        "github.com/slackapi/node-slack-sdk/pull/1504, July 2022",
+    ),
+    Deviation(
+        _SLACK,
+        "reply",
+        "GET /conversations.history",
+        "messages",
+        "a channel in which nobody has written has no messages",
+        "none but sense: nothing else could be answered for an empty channel",
+    ),
+    Deviation(
+        _SLACK,
+        "body",
+        "POST /chat.postMessage",
+        "metadata",
+        f"metadata came in 2022, {_OLD}",
+        "github.com/slackapi/node-slack-sdk/pull/1504, July 2022",
+    ),
+    Deviation(
+        _SLACK,
+        "body",
+        "POST /chat.postMessage",
+        "blocks",
+        "in a JSON body blocks are a list; the text with JSON in it is for forms",
+        "docs.slack.dev/changelog/2017-10-keeping-up-with-the-jsons",
+    ),
+    Deviation(
+        _SLACK,
+        "body",
+        "POST /chat.delete",
+        "ts",
+        "a time stamp is a text with six decimals, here as everywhere else",
+        "the description itself: the ts that chat.postMessage answers is a text",
+    ),
+    Deviation(
+        _SLACK,
+        "body",
+        "POST /conversations.invite",
+        "force",
+        f"force came later, {_OLD}",
+        "node-slack-sdk, ConversationsInviteArguments",
+    ),
+    Deviation(
+        _PAGER,
+        "reply",
+        "*",
+        "incident*.priority",
+        "an incident without a priority has null there",
+        "a captured delivery in github zulip/zulip, fixtures of its PagerDuty integration",
+    ),
+    Deviation(
+        _PAGER,
+        "parameter",
+        "GET /incidents",
+        "statuses[]",
+        "the description's type is one text, its words say that it may be given several times",
+        "the parameter's own words: pass statuses[] more than once",
+    ),
+    Deviation(
+        "PagerDuty V2 Events API",
+        "reply",
+        "POST /enqueue",
+        "",
+        "the reference to the reply of 400 stands in its words, where nothing reads it",
+        "paths/~1enqueue/post/responses/400/description",
+    ),
+    Deviation(
+        "Customer.io API Reference",
+        "path",
+        "GET /v1/workspaces",
+        "",
+        "the description is of 2022 and older than this path",
+        "docs.customer.io/files/journeys-app.json has it",
+    ),
+    Deviation(
+        "Customer.io API Reference",
+        "reply",
+        "GET /v1/info/ip_addresses",
+        "status 401",
+        "a refused key is answered with 401, which the description leaves out",
+        "docs.customer.io, App API: errors are {errors: [{detail: unauthorized, status: 401}]}",
+    ),
+    Deviation(
+        "Pipelines API",
+        "reply",
+        "POST /identify",
+        "",
+        "the description names no content; nothing of ours reads what the simulator says",
+        "components/responses/200 has a description and nothing else",
+    ),
+)

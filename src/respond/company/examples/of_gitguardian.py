@@ -1,0 +1,17 @@
+"""What is read of GitGuardian. Source: api.gitguardian.com/docs."""
+
+from __future__ import annotations
+
+from respond.company.examples import BareRequest, Example
+
+HOSTS = {"gitguardian/rest": "https://api.gitguardian.com"}
+
+EXAMPLES: tuple[Example, ...] = ()
+
+_KEY = {"Authorization": "Token {gitguardian_key}"}
+
+ASKED = (
+    BareRequest("GET", "gitguardian", "/v1/incidents/secrets?status=TRIGGERED", _KEY),
+    BareRequest("GET", "gitguardian", "/v1/incidents/secrets/{gitguardian_incident}", _KEY),
+)
+UNASKED: dict[str, str] = {}

@@ -1,0 +1,14 @@
+"""What is read of incident.io. Source: api-docs.incident.io."""
+
+from __future__ import annotations
+
+from respond.company.examples import BareRequest, Example
+
+HOSTS = {"incidentio/rest": "https://api.incident.io"}
+
+EXAMPLES: tuple[Example, ...] = ()
+
+_KEY = {"Authorization": "Bearer {incidentio_key}"}
+
+ASKED = (BareRequest("GET", "incidentio", "/v2/incidents/{incidentio_incident}", _KEY),)
+UNASKED: dict[str, str] = {}

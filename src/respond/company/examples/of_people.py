@@ -1,0 +1,23 @@
+"""People at work: what is asked of them, told to them, and mailed to them. No vendor has it."""
+
+from __future__ import annotations
+
+from respond.company.examples import BareRequest, Example, of_pagerduty, of_slack
+
+HOSTS = {**of_slack.HOSTS, **of_pagerduty.HOSTS}
+
+EXAMPLES = (
+    Example("human.do", {"instructions": "Restart billing.", "look_for": "Billing works again."}),
+    Example(
+        "email.send",
+        {"to": ["ana@example.com"], "subject": "The key is contained", "text": "All is well."},
+    ),
+    Example("notify.persons", {"message": "incident-opened", "role": "admin"}),
+    Example("notify.persons", {"message": "incident-opened", "role": "admin", "page": True}),
+    Example(
+        "notify.persons",
+        {"message": "incident-opened", "role": "admin", "channels": ["email"]},
+    ),
+)
+ASKED: tuple[BareRequest, ...] = ()
+UNASKED: dict[str, str] = {}

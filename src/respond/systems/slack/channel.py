@@ -1,0 +1,130 @@
+"""Tell each person in their direct messages, where their account there is surely theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from respond.core.script import (
+    Api,
+    Connection,
+    Me,
+    PersonRecord,
+    RefusedError,
+    Reply,
+    Write,
+    answer_as,
+)
+from respond.core.values import Late
+from respond.systems.people.channels import NoticeChannel, Reached, name_of, notice_to
+from respond.systems.people.messages import Notice
+from respond.systems.people.recipients import kept_out, same_address
+from respond.systems.slack.accounts import Found, find, find_by_id, ourselves
+from respond.systems.slack.posting import Posted, dm_read, post
+from respond.systems.slack.vendor import VENDOR
+
+__all__ = ["CHANNEL"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What became of one message: its time stamp, or the word that Slack refused it with."""
+
+    ts: str | Late = ""
+    refused: str = ""
+
+
+def _silent(reason: str) -> Found:
+    return Found(why=reason)
+
+
+def _tell(
+    me: Me, connection: Connection, people: Sequence[PersonRecord], notice: Notice
+) -> Generator[Any, object, dict[str, Reached]]:
+    """If Slack does not answer who we are, it is passed over."""
+    why: list[str] = []
+
+    def passed_over(reason: str) -> str:
+        why.append(reason)
+        return ""
+
+    us = yield from ourselves(connection, or_else=passed_over)
+    found: dict[str, Reached] = {}
+    for person in people:
+        account = Found(why="".join(why))
+        if us:
+            account = yield from _account(me, connection, person)
+        if account.why:
+            found[person.id] = Reached(account.why, is_next=True)
+        else:
+            found[person.id] = yield from _post(me, connection, us, person, account, notice)
+    return found
+
+
+def _account(me: Me, connection: Connection, person: PersonRecord) -> Generator[Any, object, Found]:
+    """The person's own, active account; ``why`` says what is wrong with what was found."""
+    found = Found(why="has no address that Slack knows")
+    if user := person.accounts.get(VENDOR.name):
+        found = yield from find_by_id(connection, user, or_else=_silent)
+        emails = person.emails
+        if found.email and emails and not any(same_address(found.email, one) for one in emails):
+            return Found(why="the Slack id in respond.toml is somebody else's")
+    else:
+        for email in person.emails:
+            found = yield from find(connection, email, or_else=_silent)
+            if found.there or found.why:
+                break
+    if found.why:
+        return found
+    # Whoever has the subject's address in their profile is the subject, under any id.
+    if not found.active or found.bot or kept_out(me, (found.email,)):
+        return Found(why="not an active person in Slack")
+    return found
+
+
+def _post(
+    me: Me,
+    connection: Connection,
+    us: str,
+    person: PersonRecord,
+    account: Found,
+    notice: Notice,
+) -> Generator[Any, object, Reached]:
+    """Post, unless it is there already. Only a click from a configured id can count."""
+    thing = notice_to(me, person.id)
+    seen = yield from dm_read(connection, me, thing, account.id, us)
+    if seen.ts:
+        return Reached()
+    write = post(
+        connection,
+        me,
+        subject=thing,
+        seen=seen,
+        channel=account.id,
+        text=notice.text,
+        to=name_of(person),
+        buttons=notice.buttons if VENDOR.name in person.accounts else (),
+    )
+    answer = yield from _softly(write)
+    return Reached(answer_as(_Told, answer, _Told()).refused)
+
+
+def _softly(write: Write[Any]) -> Write[_Told]:
+    """The same write, whose refusal is an answer: one person's setting stops nobody else."""
+    hands = write.hands
+    assert isinstance(hands, Api)  # noqa: S101 - post makes no other
+
+    def parse(reply: Reply) -> _Told:
+        try:
+            posted: Posted = hands.parse(reply)
+        except RefusedError as error:
+            if error.credential:
+                raise
+            return _Told(refused=f"{error.code}{f', {error.hint}' if error.hint else ''}")
+        return _Told(posted.ts)
+
+    return replace(write, hands=Api(hands.call, parse), foretold=_Told(write.foretold.ts))
+
+
+CHANNEL: Final = NoticeChannel("no Slack", tell=_tell)

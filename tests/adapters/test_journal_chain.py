@@ -1,0 +1,221 @@
+"""The rules of the chain hold over a store that is no database: lists, and a lock.
+
+What the rules do with a damaged, lost or foreign journal is claimed in ``test_journal_sqlite``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from respond.adapters.secrets.key_stores import MemoryKeys
+from respond.adapters.store.journal_chain import ChainJournal, ChainRow, SealedRow
+from respond.adapters.store.journal_keys import ChainEnd, known_at, read_mark
+from respond.audit.checkpoint import PublicKey
+from respond.audit.verify import Anchor, Answer, Policy, verify
+from respond.core.events import Kind
+from respond.errors import JournalBrokenError, JournalUnusableError
+from respond.ports import Journal
+from respond.testing.contract_journal import DANA, RUN, JournalContract, event
+from respond.testing.journals import stored_rows
+from respond.testing.settable_clock import SettableClock
+
+PLACE = "place/shelf"
+
+
+@dataclass(eq=False)
+class Shelf:
+    """What stays when a journal object is gone."""
+
+    rows: list[ChainRow] = field(default_factory=list)
+    sealed: dict[tuple[str, str], SealedRow] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class ShelfStore:
+    """The ``ChainStore`` over a shelf in a room; it writes on a copy until it commits."""
+
+    failures: tuple[type[Exception], ...] = (OSError,)
+    room_for = 5_000
+
+    def __init__(self, room: dict[str, Shelf]) -> None:
+        self.name = "the shelf"
+        self.place = PLACE
+        self.room = room
+        self.shelf = room[PLACE]
+        self.draft: Shelf | None = None
+
+    @property
+    def seen(self) -> Shelf:
+        return self.draft or self.shelf
+
+    def explain(self, failure: Exception) -> JournalUnusableError:
+        return JournalUnusableError("the shelf fell down", why=str(failure))
+
+    def close(self) -> None:
+        self.end()
+
+    def is_empty(self) -> bool:
+        return not self.seen.rows
+
+    def make(self) -> bool:
+        self.begin(synced=True)
+        return self.is_empty()
+
+    def recognise(self) -> None:
+        self.check_place()
+
+    def check_place(self) -> None:
+        if self.room.get(PLACE) is not self.shelf:
+            raise JournalUnusableError("the shelf was carried away")
+
+    def begin(self, *, synced: bool) -> None:
+        del synced  # Nothing here outlives the process.
+        if not self.shelf.lock.acquire(timeout=5):
+            raise JournalUnusableError("somebody else writes on the shelf")
+        self.draft = Shelf(list(self.shelf.rows), dict(self.shelf.sealed))
+
+    def commit(self) -> None:
+        self.shelf.rows, self.shelf.sealed = self.seen.rows, self.seen.sealed
+        self.end()
+
+    def end(self) -> str:
+        if self.draft is not None:
+            self.draft = None
+            self.shelf.lock.release()
+        return ""
+
+    def insert(self, row: ChainRow) -> None:
+        if len(self.seen.rows) >= self.room_for:
+            raise OSError("there is no room on it")
+        self.seen.rows.append(row)
+
+    def last(self) -> ChainEnd:
+        return ChainEnd(len(self.seen.rows), self.seen.rows[-1].hash)
+
+    def rows(self, since: int, *, run: str = "", limit: int | None = None) -> list[ChainRow]:
+        rows = self.seen.rows
+        found = [
+            row._replace(before=rows[row.seq - 1].hash) if row.seq else row
+            for row in rows[since:]
+            if run in ("", row.run)
+        ]
+        return found[:limit]
+
+    def newest(self, kind: Kind, run: str = "") -> int | None:
+        found = (r.seq for r in self.seen.rows if r.kind == kind.value and run in ("", r.run))
+        return max(found, default=None)
+
+    def runs(self, having: Kind, *, lacking: Kind) -> list[str]:
+        without = {row.run for row in self.seen.rows if row.kind == lacking.value}
+        found = (row.run for row in self.seen.rows if row.kind == having.value)
+        return [run for run in dict.fromkeys(found) if run not in without]
+
+    def highest(self, since: int) -> tuple[str, int] | None:
+        rows = self.seen.rows[since:]
+        return (max(row.at for row in rows), rows[-1].seq) if rows else None
+
+    def put_sealed(self, rows: Sequence[SealedRow]) -> None:
+        self.seen.sealed.update({(row.run, row.handle): row for row in rows})
+
+    def sealed(self, run: str) -> list[SealedRow]:
+        return [row for key, row in sorted(self.seen.sealed.items()) if key[0] == run]
+
+    def drop_sealed(self, run: str) -> None:
+        for row in self.sealed(run):
+            del self.seen.sealed[row.run, row.handle]
+
+
+def opened(room: dict[str, Shelf], keys: MemoryKeys) -> ChainJournal:
+    journal = ChainJournal(ShelfStore(room), keys=keys, clock=SettableClock(), actor=DANA)
+    journal._open(known_at(PLACE, keys), create=True)
+    return journal
+
+
+@pytest.fixture
+def keys() -> MemoryKeys:
+    return MemoryKeys()
+
+
+@pytest.fixture
+def room() -> dict[str, Shelf]:
+    return {PLACE: Shelf()}
+
+
+class TestShelf(JournalContract):
+    @pytest.fixture
+    def journal(self, room: dict[str, Shelf], keys: MemoryKeys) -> Iterator[Journal]:
+        with opened(room, keys) as journal:
+            yield journal
+            mark = read_mark(journal.id, keys)
+            assert mark is not None
+            report = verify(
+                stored_rows(journal),
+                keys=[PublicKey.parse(journal.public_key)],
+                mark=Anchor(journal.id, mark.size, mark.hash.hex()),
+                # Contract tests append records in any order, so runs need not be legal here.
+                policy=Policy(loose_max=10_000),
+                legal=lambda _: "",
+            )
+            assert report.answer is Answer.INTACT, report.says
+
+    @pytest.fixture
+    def reopen(self, room: dict[str, Shelf], keys: MemoryKeys) -> Callable[[], Journal]:
+        return lambda: opened(room, keys)
+
+
+@pytest.mark.promise("P1")
+def test_a_store_that_went_away_gives_no_intent(room: dict[str, Shelf], keys: MemoryKeys) -> None:
+    """What was committed where nobody sees it permits nothing, then or later."""
+    with opened(room, keys) as journal:
+        shelf = room.pop(PLACE)
+        for why in ("carried away", "can not be used any more"):
+            with pytest.raises(JournalUnusableError, match=why):
+                journal.intend(event(Kind.INTENT, step="s"), digest="ab" * 32)
+            room[PLACE] = shelf
+
+
+@pytest.mark.promise("P1")
+def test_a_store_that_failed_once_is_not_asked_again(
+    room: dict[str, Shelf], keys: MemoryKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The failure is told in the store's words, nothing of it is recorded, and it stays closed."""
+    with opened(room, keys) as journal:
+        before = journal.head()
+        with monkeypatch.context() as full:
+            full.setattr(ShelfStore, "room_for", before.size)
+            with pytest.raises(JournalUnusableError, match="fell down"):
+                journal.append(event(Kind.PROPOSED))
+        with pytest.raises(JournalUnusableError, match="can not be used any more"):
+            journal.append(event(Kind.PROPOSED))
+    with opened(room, keys) as journal:
+        assert journal.head() == before
+
+
+@pytest.mark.promise("P23")
+def test_a_shelf_of_before_is_found_out(room: dict[str, Shelf], keys: MemoryKeys) -> None:
+    """The mark in the key store stands for any store: emptied, or older than it was, is refused."""
+    with opened(room, keys) as journal:
+        journal.append(event(Kind.PROPOSED))
+        old = list(room[PLACE].rows)
+        journal.checkpoint("end of run")
+    room[PLACE].rows = old
+    with pytest.raises(JournalBrokenError, match="older than it was"):
+        opened(room, keys)
+    room[PLACE].rows = []
+    with pytest.raises(JournalUnusableError, match="has been emptied"):
+        opened(room, keys)
+
+
+@pytest.mark.promise("P23")
+def test_the_row_before_binds_each_row(room: dict[str, Shelf], keys: MemoryKeys) -> None:
+    """A record that was read follows from the one before it, in any store."""
+    with opened(room, keys) as journal:
+        journal.append(event(Kind.PROPOSED))
+        rows = room[PLACE].rows
+        rows[1] = rows[1]._replace(hash=b"x" * 32)
+        with pytest.raises(JournalBrokenError, match="does not follow"):
+            list(journal.records(RUN))

@@ -1,0 +1,144 @@
+"""Every action, through its simulator, against its vendor's own description.
+
+The descriptions are reference data outside the project: where they are absent, that part is
+skipped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from respond.checks.contract import ContractReport, concerned, hold
+from respond.checks.description import read_descriptions
+from respond.checks.deviations import DEVIATIONS
+from respond.checks.exchanges import VendorExamples, vendors
+from respond.company import default_company, slack
+from respond.company.customerio import app_api, management
+from respond.systems import load
+
+DESCRIPTIONS = Path(__file__).parents[3] / "shared" / "openapi"
+FILES = sorted(DESCRIPTIONS.glob("*.json")) if DESCRIPTIONS.is_dir() else []
+NOT_OURS = {"entra", "google-admin", "okta", "okta-oauth", "sendgrid", "sendgrid-scopes"}
+
+with_descriptions = pytest.mark.skipif(not FILES, reason="no descriptions are on this machine")
+every_vendor = pytest.mark.parametrize("name", vendors())
+
+
+@cache
+def vendor(name: str) -> VendorExamples:
+    """Each is driven once."""
+    return VendorExamples(name)
+
+
+@cache
+def reports(path: Path) -> tuple[ContractReport, ...]:
+    descriptions = read_descriptions(path.read_bytes(), path.name)
+    chosen = [vendor(name).exchanged for name in concerned(descriptions)]
+    return hold(descriptions, chosen) if chosen else ()
+
+
+def routes_of(name: str) -> Iterator[tuple[str, str]]:
+    """Method and path of every route that a simulator has a table of."""
+    if name == "customerio":
+        for table in (management.ROUTES, app_api.ROUTES):
+            yield from ((route.method, route.template) for route in table.routes)
+    elif name == "slack":
+        yield from (("*", f"/api/{method}") for method in slack.METHODS)
+    else:
+        for route in getattr(getattr(default_company(), name, None), "routes", ()):
+            method, _, template = route.partition(" ")
+            yield method, f"/{template}"
+
+
+def test_every_action_has_an_example() -> None:
+    """A new action is driven, too, or this says that it is not."""
+    driven = {
+        action
+        for name in vendors()
+        for example in vendor(name).examples
+        for action in (example.action, example.undo)
+    }
+    assert driven - {""} == set(load())
+
+
+@every_vendor
+def test_every_example_works(name: str) -> None:
+    """The real engine ends well with it, and a bare request is answered as it says."""
+    exchanged = vendor(name).exchanged
+
+    assert exchanged.failed == ()
+    assert exchanged.exchanges
+
+
+@every_vendor
+def test_every_route_of_a_simulator_is_asked_or_listed_with_a_reason(name: str) -> None:
+    """What nothing asks is nobody's, and what is listed and asked all the same is a lie."""
+    asked = {(one.method, one.path) for one in vendor(name).exchanged.exchanges}
+    silent = {
+        f"{method} {template}"
+        for method, template in routes_of(name)
+        if not any(method in ("*", m) and fits(template, path) for m, path in asked)
+    }
+    assert silent == set(vendor(name).unasked)
+    assert all(vendor(name).unasked.values())
+
+
+def fits(template: str, path: str) -> bool:
+    parts = re.split(r"(\{[^}]*\})", template)
+    wild = {True: ".+", False: "[^/]+"}
+    pattern = "".join(wild["*" in p] if p.startswith("{") else re.escape(p) for p in parts)
+    return re.fullmatch(pattern, path) is not None
+
+
+@with_descriptions
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_what_is_exchanged_is_what_the_vendor_describes(path: Path) -> None:
+    """Path, method, parameters, body and reply; deviations stand in one file, each in use."""
+    found = reports(path)
+    wrong = [
+        (one.what, one.why)
+        for report in found
+        for one in report.remarks
+        if one.weight == "deviates"
+    ]
+
+    assert wrong == []
+    assert bool(found) is (path.stem not in NOT_OURS)
+    assert all(report.held for report in found)
+
+
+HELD = {
+    "slack": "GET /auth.test, GET /users.list, GET /conversations.history, POST /chat.postMessage,"
+    " POST /conversations.create, POST /conversations.invite, POST /conversations.setTopic",
+    "pagerduty": "GET /incidents, GET /incidents/{id}/alerts, POST /incidents/{id}/notes,"
+    " PUT /incidents/{id}, GET /oncalls, GET /abilities",
+    "pagerduty-events-v2": "POST /enqueue",
+    "customerio-app": "GET /v1/exports/{export_id}/download, GET /v1/info/ip_addresses,"
+    " PUT /v1/reporting_webhooks/{webhook_id}, POST /v1/send/email",
+    "customerio-track": "GET /api/v1/accounts/region",
+    "github": "GET /repos/{owner}/{repo}/secret-scanning/alerts/{alert_number}/locations,"
+    " GET /orgs/{org}/hooks/{hook_id}/deliveries",
+}
+
+
+@with_descriptions
+@pytest.mark.parametrize("name", sorted(HELD))
+def test_the_operations_that_matter_are_among_those_held(name: str) -> None:
+    """A description is not held by being missed."""
+    (report,) = reports(DESCRIPTIONS / f"{name}.json")
+
+    assert set(HELD[name].split(", ")) <= set(report.held)
+
+
+@with_descriptions
+def test_every_deviation_is_of_a_description_that_is_held() -> None:
+    """One that no description has any more would be unused without being seen."""
+    titles = {report.title for path in FILES for report in reports(path)}
+
+    assert {deviation.description for deviation in DEVIATIONS} <= titles
+    assert all(deviation.reason and deviation.evidence for deviation in DEVIATIONS)

@@ -1,0 +1,33 @@
+from importlib import import_module
+
+import pytest
+
+FACE = {
+    "respond.core.script": """
+        Again Api Auth AuthBasic AuthBearer AuthNone AuthOwn Becomes Call Connection Done Effect
+        Keep MalformedReplyError Me NotYet Outcome OwnCredential Paging Person PersonRecord Proof
+        Read RefusedError Reply ReplyError Script Spec Subject Undo Write WrittenAction action
+        answer_as
+    """,
+    "respond.systems.rest": """
+        Thing at by_cursor by_link by_offset change dig no_in one read_record records rows where
+        yes
+    """,
+    "respond.systems.guards": """
+        GuardRefusedError keep_an_administrator spare who_could_act
+    """,
+    "respond.systems.arguments": "ArgumentError one_line one_of",
+    "respond.testing": """
+        certificates cli_kit contract_journal contract_keys crashing example_run journals loopback
+        runbook_kit sample_actions senders settable_clock toy_system
+    """,
+}
+
+
+@pytest.mark.parametrize("name", FACE)
+def test_what_authors_of_actions_import_stays(name: str) -> None:
+    """A name more or less here is a change for everybody who wrote an action."""
+    module = import_module(name)
+    assert sorted(module.__all__) == sorted(FACE[name].split())
+    for each in module.__all__:
+        assert hasattr(module, each) or import_module(f"{name}.{each}").__name__
