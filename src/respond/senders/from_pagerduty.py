@@ -31,7 +31,7 @@ from respond.senders.fields import (
 )
 from respond.senders.model import Letter, Sender
 from respond.senders.signatures import HmacHeader
-from respond.systems.vendor import Scheme, SentAs
+from respond.systems.pagerduty.vendor import VENDOR
 
 __all__ = ["SENDER", "enrich", "read"]
 
@@ -174,13 +174,8 @@ SENDER: Final = Sender(
     reader=read,
     patience_s=5,
     set_up="make a webhook subscription (v3) with this address; it shows the secret once",
-    api="https://api.pagerduty.com",
-    api_scheme=Scheme(
-        SentAs.HEADER,
-        "/token",
-        before="Token token=",
-        always=(("Accept", "application/vnd.pagerduty+json;version=2"),),
-    ),
-    through=("pagerduty", "rest"),
+    api=VENDOR.hosts[VENDOR.region]["rest"],
+    api_scheme=replace(VENDOR.scheme("rest"), suffix="/token"),
+    through=(VENDOR.name, "rest"),
     enrich=enrich,
 )

@@ -322,8 +322,8 @@ class Thing(Generic[T]):
     query: tuple[tuple[str, str], ...] = ()
     settle_s: int | None = None
     surface: str = ""
-    answers: frozenset[int] = frozenset()
     said: Mapping[str, T] = field(default_factory=dict)
+    answers: frozenset[int] = frozenset()
 
     def subject(self, connection: Connection, **ids: str) -> Subject[T]:
         """The thing, under the one name that it has in a run."""
