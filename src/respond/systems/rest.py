@@ -48,6 +48,7 @@ __all__ = [
     "by_offset",
     "change",
     "dig",
+    "no_answer",
     "no_in",
     "one",
     "read_record",
@@ -181,6 +182,10 @@ def rows(cls: type[T], inside: str = "") -> Callable[[Sequence[Reply]], tuple[T,
         return tuple(read_record(cls, row) for row in records(replies, inside))
 
     return parse
+
+
+def no_answer(_: Reply) -> None:
+    """The parser where nobody needs what a write answers."""
 
 
 def records(replies: Sequence[Reply], inside: str = "") -> list[Mapping[str, Any]]:

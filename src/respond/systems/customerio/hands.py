@@ -26,7 +26,7 @@ from respond.systems.customerio.facts import (
 )
 from respond.systems.customerio.reading import KeyRow, collection
 from respond.systems.customerio.vendor import VENDOR
-from respond.systems.rest import dig
+from respond.systems.rest import dig, no_answer
 
 __all__ = ["by_api", "making", "place_words", "removing", "stays_of"]
 
@@ -37,16 +37,12 @@ _SECTION: Final[Mapping[str, str]] = {
 }
 
 
-def _nothing(_: Reply) -> None:
-    return None
-
-
 def by_api(
     me: Me,
     operation: str,
     method: str,
     *path: str,
-    parse: Callable[[Reply], Any] = _nothing,
+    parse: Callable[[Reply], Any] = no_answer,
     keep: Keep | None = None,
     **more: Any,
 ) -> Api[Any] | None:

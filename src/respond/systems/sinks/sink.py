@@ -25,13 +25,13 @@ from respond.core.script import (
     Me,
     Proof,
     Read,
-    Reply,
     Subject,
     Write,
 )
 from respond.core.values import SecretHandle
 from respond.errors import UsageError
 from respond.systems import vendors
+from respond.systems.rest import no_answer
 
 __all__ = [
     "SINKS",
@@ -44,7 +44,6 @@ __all__ = [
     "Writes",
     "handing",
     "named",
-    "no_answer",
     "sink_of",
 ]
 
@@ -90,10 +89,6 @@ class Sink(Protocol):
     def look(self, me: Me, value: SecretHandle | None) -> Looks[SinkSeen]: ...
 
     def deliver(self, me: Me, seen: SinkSeen, value: SecretHandle, what: str) -> Writes: ...
-
-
-def no_answer(_: Reply) -> None:
-    """What a delivery answers: nothing that anybody uses."""
 
 
 def named(me: Me, name: str) -> Connection:

@@ -23,11 +23,11 @@ from respond.core.script import (
 )
 from respond.core.values import SecretHandle
 from respond.errors import UsageError
-from respond.systems.rest import Thing, dig
-from respond.systems.sinks.sink import Looks, SinkSeen, Writes, named, no_answer
+from respond.systems.rest import Thing, dig, no_answer
+from respond.systems.sinks.sink import Looks, SinkSeen, Writes, named
 from respond.systems.vault.vendor import VENDOR
 
-__all__ = ["SINK", "KvSecret", "KvSink"]
+__all__ = ["SINK", "KvSeen", "KvSink"]
 
 _TEXT = re.compile(r"([^:#]+):([^#:]+)#([^#]+)")
 _ABSENT = 404
@@ -35,7 +35,7 @@ _SEGMENT = re.compile(r"[\w.@ -]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
-class KvSecret:
+class KvSeen:
     """A KV v2 secret, without its values.
 
     Attributes:
@@ -92,9 +92,9 @@ class KvSink:
             body={"options": {"cas": seen.version}, "data": {self.field: value}},
         )
 
-        def change(before: KvSecret) -> KvSecret:
+        def change(before: KvSeen) -> KvSeen:
             digests = {**dict(before.digests), self.field: value.digest}
-            return KvSecret(before.version + 1, True, tuple(sorted(digests.items())))
+            return KvSeen(before.version + 1, True, tuple(sorted(digests.items())))
 
         yield Write(
             says=f"Vault {place} {self.field} <- {what}",
@@ -134,9 +134,9 @@ class KvSink:
             VENDOR, f"{'/'.join(self.path)}#mount", path, parse, settle_s=0, surface="http"
         )
 
-    def _secret(self, me: Me, mount: tuple[str, ...]) -> Thing[KvSecret]:
-        def parse(replies: Sequence[Reply]) -> KvSecret:
-            return _kv_secret(me, replies[0])
+    def _secret(self, me: Me, mount: tuple[str, ...]) -> Thing[KvSeen]:
+        def parse(replies: Sequence[Reply]) -> KvSeen:
+            return _seen(me, replies[0])
 
         path = ("v1", *mount, "data", *self.path[len(mount) :])
         answers = frozenset({_ABSENT})
@@ -154,10 +154,10 @@ def _data(reply: Reply) -> Mapping[str, Any]:
     return data
 
 
-def _kv_secret(me: Me, reply: Reply) -> KvSecret:
+def _seen(me: Me, reply: Reply) -> KvSeen:
     if reply.status == _ABSENT:
         # A deleted version answers 404 as well, and only its body tells it from "never was".
-        return KvSecret(int(dig(reply.body, "data.metadata.version") or 0), exists=False)
+        return KvSeen(int(dig(reply.body, "data.metadata.version") or 0), exists=False)
     envelope = _data(reply)
     fields, metadata = envelope.get("data"), envelope.get("metadata")
     if not isinstance(fields, dict) or not isinstance(metadata, dict):
@@ -166,7 +166,7 @@ def _kv_secret(me: Me, reply: Reply) -> KvSecret:
         str(name): me.digest(value) if isinstance(value, str) else ""
         for name, value in fields.items()
     }
-    return KvSecret(int(metadata.get("version", 0)), True, tuple(sorted(digests.items())))
+    return KvSeen(int(metadata.get("version", 0)), True, tuple(sorted(digests.items())))
 
 
 SINK = KvSink
