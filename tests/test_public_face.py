@@ -10,8 +10,8 @@ FACE = {
         answer_as
     """,
     "respond.systems.rest": """
-        Thing at by_cursor by_link by_offset change dig no_in one read_record records rows where
-        yes
+        Thing asking at by_cursor by_link by_offset change dig no_answer no_in one read_record
+        records rows where yes
     """,
     "respond.systems.guards": """
         GuardRefusedError keep_an_administrator spare who_could_act

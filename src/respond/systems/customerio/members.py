@@ -34,6 +34,7 @@ from respond.errors import UsageError
 from respond.systems.customerio.facts import (
     MemberId,
     account_line,
+    api_allowed,
     link,
     member_number,
     timestamp,
@@ -537,6 +538,11 @@ def _role_write(
     me: Me, row: MemberRow, roles: MemberRoles, account_number: str, effect: Effect
 ) -> Write[None]:
     body = roles_json(roles)
+    if isinstance(row.id, Late) and api_allowed(me, "customerio.members.update"):
+        raise GuardRefusedError(
+            f"{row.email} is not a member yet",
+            why="their number is known only after the step that adds them",
+        )
     path = ("v1", "accounts", account_number, "users", number_of_member(row))
     changed = altered(row.id, account_role=roles.account_role, roles=roles)
     undo = None
