@@ -260,22 +260,15 @@ VENDORS = {*NAMES, "github", "gitguardian", "incidentio"} - OUR_WORDS
 """Names that are no words of ours besides."""
 
 NAMED_HERE = {
-    "adapters/http/request.py": "headers that carry a credential are never written to a log",
-    "adapters/http/transport.py": "a vault of credentials, the word and not the product",
     "adapters/secrets/key_stores.py": "the name of a class of keyring's",
     "adapters/store/sealing.py": "looks of secrets",
     "checks/deviations.py": "the one visible file of what vendors do against their descriptions",
-    "checks/doctor.py": "to be moved: what it asks of PagerDuty, and of people's accounts",
-    "checks/rights.py": "the word of a sink in respond.toml",
     "cli/look.py": "an example in a help text",
     "cli/rehearse.py": "an example in a help text",
-    "cli/starter.py": "to be moved: the example of respond.toml",
-    "formats/project/project_file.py": "the word of a sink in respond.toml",
-    "formats/project/toml_keys.py": "the word of a sink in respond.toml",
+    "cli/starter.py": "the commented example of a whole respond.toml, in its own words",
     "formats/secret_looks.py": "looks of secrets, of whatever vendor",
     "systems/__init__.py": "the one list",
     "systems/people/notify.py": "sentences to people, and the sources of an action",
-    "views/live.py": "the word of a sink in respond.toml",
 }
 """Files that name a vendor although they are not its own, and why."""
 

@@ -37,8 +37,8 @@ from respond.formats.project.project_file import ConnectionConfig
 from respond.intake.hooks import hook_faults
 from respond.people.readiness import gaps, unusable_keys
 from respond.senders import SENDERS, check_secret
-from respond.systems import discovery_of, needs_connection, vendor
-from respond.systems.vendor import CredentialVerdict, Probed
+from respond.systems import channels, discovery_of, needs_connection, stores, vendor
+from respond.systems.vendor import CredentialVerdict, Probed, Reaches
 from respond.wiring.session import (
     accepted_table,
     credential_store,
@@ -203,10 +203,10 @@ class Doctor:
             return every
         systems = {s for one in self.runbooks.values() for s in actions_of(one).values()}
         if "notify" in systems:
-            systems |= {"slack", "email"}
+            systems |= set(channels(Reaches.EACH, Reaches.MANY))
         mine = [each for each in every if each.system in systems]
         kept_in = {
-            each.sink.split(":")[1] for each in mine if each.sink.startswith(("vault:", "command:"))
+            each.sink.split(":")[1] for each in mine if each.sink.partition(":")[0] in stores()
         }
         return [each for each in every if each in mine or each.name in kept_in]
 
@@ -273,7 +273,7 @@ def _credential(
         secrets=secrets,
         redactor=at.redactor,
         clock=at.clock,
-        sinks=sinks_in(at.project, config.name),
+        sinks=sinks_in(at.project, config),
         tell=at.tell,
     )
     with closing(opened):
@@ -376,19 +376,20 @@ def _webhooks(at: Doctor, config: ConnectionConfig, opened: Any) -> Findings:
 def needed_connections(at: Doctor) -> Findings:
     have = {config.system for config in at.project.connections.values()}
     needed: dict[str, list[str]] = {}
+    telling = tuple(channels(Reaches.EACH, Reaches.MANY))
     for name, runbook in at.runbooks.items():
         systems = set(actions_of(runbook).values())
         for system in sorted(filter(needs_connection, systems - have)):
             needed.setdefault(system, []).append(name)
-        if "notify" in systems and not have & {"slack", "email"}:
-            needed.setdefault("slack or email", []).append(name)
+        if "notify" in systems and not have & set(telling):
+            needed.setdefault(" or ".join(telling), []).append(name)
     for system, names in needed.items():
-        tells = system == "slack or email"
+        tells = system == " or ".join(telling)
         yield Finding(
             "credential/no-connection",
             f"there is no connection for {system}",
             f"{', '.join(names)} {'would tell nobody' if tells else 'cannot be run'}",
-            f"respond connect {'slack' if tells else system} says what to add to respond.toml",
+            f"respond connect {telling[0] if tells else system} says what to add to respond.toml",
         )
 
 
@@ -535,11 +536,13 @@ def persons(at: Doctor) -> Findings:
             "nobody else is told, and nobody else could go on when you cannot",
             'add a [[person]] with roles = ["admin"] to respond.toml',
         )
+    chats = channels(Reaches.EACH)
     for each in records:
-        if not each.emails and not each.accounts.get("slack"):
+        if not each.emails and not chats.keys() & each.accounts.keys():
+            ids = " or ".join(f"{chat.title} id" for chat in chats.values())
             yield Finding(
                 "persons/unreachable",
-                f"{each.id} has neither e-mail nor Slack id",
+                f"{each.id} has neither e-mail nor {ids}",
                 "they cannot be told",
                 f'add emails = ["..."] to the [[person]] {each.id}',
             )

@@ -9,7 +9,7 @@ from respond.systems.vendor import Allowed, Probed, Right
 
 if TYPE_CHECKING:
     from respond.core.runbook import Runbook
-    from respond.formats.project.project_file import Project
+    from respond.formats.project.project_file import ConnectionConfig, Project
     from respond.wiring.places import Places
 
 __all__ = ["PINNED", "actions_of", "loadable", "missing_rights", "sinks_in", "wants"]
@@ -56,9 +56,9 @@ def missing_rights(
             yield right, names
 
 
-def sinks_in(project: Project, vault: str) -> tuple[str, ...]:
-    """``MOUNT/PATH`` of every sink of the project that lies in this Vault."""
-    begin = f"vault:{vault}:"
+def sinks_in(project: Project, store: ConnectionConfig) -> tuple[str, ...]:
+    """``MOUNT/PATH`` of every sink of the project that lies behind this connection."""
+    begin = f"{store.system}:{store.name}:"
     places = (
         connection.sink.removeprefix(begin).partition("#")[0]
         for connection in project.connections.values()

@@ -191,7 +191,7 @@ class Connecting:
             secrets=secrets,
             redactor=self.keeper.redactor,
             clock=self.keeper.clock,
-            sinks=sinks_in(self.keeper.project, self.config.name),
+            sinks=sinks_in(self.keeper.project, self.config),
             tell=self.tell,
         )
         try:

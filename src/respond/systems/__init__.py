@@ -28,6 +28,7 @@ __all__ = [
     "needs_connection",
     "schemes",
     "specs",
+    "stores",
     "takes_clicks",
     "title_of",
     "vendor",
@@ -92,6 +93,12 @@ def by_preference() -> tuple[Vendor, ...]:
 def channels(*reaching: Reaches) -> dict[str, Vendor]:
     """Those that people are told through, by name, the preferred first."""
     return {v.name: v for v in by_preference() if v.channel and v.reaches in (reaching or Reaches)}
+
+
+def stores() -> dict[str, Vendor]:
+    """Those that take new secrets, by name; those that can be looked at first."""
+    found = [each for each in vendors().values() if each.sink]
+    return {v.name: v for v in sorted(found, key=lambda v: v.carried_by is not CarriedBy.HTTP)}
 
 
 def takes_clicks(name: str) -> bool:

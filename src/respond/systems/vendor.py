@@ -411,6 +411,7 @@ class Vendor:
         discovery: Module with ``DISCOVERY``, what its accounts may offer, where no reference says.
         spares_own: Its actions are told keyed digests of the credentials that we work with, so
             that they never kill our own access.
+        sink_form: How such a place is written, beginning with the vendor's name and a colon.
         sink: Module with ``SINK``, where new secrets go; empty: it takes none.
         snippet: What to paste into ``respond.toml``; ``{name}`` is the connection's.
         nicknames: Names of connections that probably mean this system.
@@ -447,6 +448,7 @@ class Vendor:
     discovery: str = ""
     spares_own: bool = False
     sink: str = ""
+    sink_form: str = ""
     snippet: str = ""
     nicknames: Collection[str] = ()
     person_id: OwnKey | None = None

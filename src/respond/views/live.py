@@ -30,6 +30,7 @@ from respond.core.recorded import (
 from respond.core.script import Proof
 from respond.core.showable import showable
 from respond.errors import ExitCode, NotReadyError
+from respond.systems import stores
 from respond.views.layout import cut, labelled, said, word
 from respond.views.style import PLAIN, Style, Tone
 from respond.views.words import EXIT_MEANS, clock_text, head_line, span_text
@@ -397,9 +398,10 @@ class LiveProgress:
 
 def no_screen(title: str) -> NotReadyError:
     """A secret has nobody to be shown to."""
+    kept = " or ".join(f'"{name}:..."' for name in stores())
     return NotReadyError(
         f"{title!r} cannot be shown: there is no terminal",
-        do='choose a sink that stores it: sink = "vault:..." or "command:..."',
+        do=f"choose a sink that stores it: sink = {kept}",
     )
 
 

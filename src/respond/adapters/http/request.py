@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -18,6 +19,7 @@ from respond.core.script import Call, OwnCredential
 from respond.core.showable import showable
 from respond.core.values import SecretHandle
 from respond.errors import UsageError
+from respond.systems import schemes
 
 __all__ = [
     "BaseUrl",
@@ -49,12 +51,19 @@ _OURS: Final = frozenset(
         "accept-encoding", "authorization", "connection", "content-encoding", "content-length",
         "cookie", "expect",
         "host", "keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer",
-        "transfer-encoding", "upgrade", "user-agent", "x-vault-token",
+        "transfer-encoding", "upgrade", "user-agent",
         # They ask a server to take a request for one with another verb.
         "x-http-method", "x-http-method-override", "x-method-override",
     }
 )  # fmt: skip
-"""Headers that a call may not set: credentials, framing, routing, and disguises of the verb."""
+"""Headers that a call may not set: framing, routing, and disguises of the verb."""
+
+
+@cache
+def _ours() -> frozenset[str]:
+    """Those, and the headers in which any system takes a credential."""
+    sets = schemes().values()
+    return _OURS | {scheme.header.lower() for each in sets for scheme in each.values()}
 
 
 class WriteRefusedError(Exception):
@@ -184,7 +193,7 @@ def headers_of(call: Call) -> list[HeaderLine]:
         UnsendableError: A name is not a name or is ours to set, or a value holds characters
             that could begin another header.
     """
-    return [header_line(name, value, ours=_OURS) for name, value in call.headers]
+    return [header_line(name, value, ours=_ours()) for name, value in call.headers]
 
 
 def header_line(name: str, value: str, *, ours: frozenset[str] = frozenset()) -> HeaderLine:

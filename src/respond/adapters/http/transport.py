@@ -134,7 +134,7 @@ class HttpTransport:
             _Line,
             endpoints=endpoints,
             sites=self._wires.sites,
-            vault=_Vault(secrets, opener, redactor),
+            wallet=_Wallet(secrets, opener, redactor),
             clock=clock,
             user_agent=user_agent,
             faults=HttpFaults(redactor.clean, clock.now_ms),
@@ -350,7 +350,7 @@ class _Wires:
         return method == "POST" and (origin, place) in self._safe
 
 
-class _Vault:
+class _Wallet:
     """Opens secrets for requests, and tells the redactor about each."""
 
     def __init__(
@@ -403,7 +403,7 @@ class _Line:
         writes: bool,
         endpoints: Mapping[str, Endpoint],
         sites: Mapping[tuple[str, str], BaseUrl],
-        vault: _Vault,
+        wallet: _Wallet,
         clock: Clock,
         user_agent: str,
         faults: HttpFaults,
@@ -414,7 +414,7 @@ class _Line:
         self._writes = writes
         self._endpoints = endpoints
         self._sites = sites
-        self._vault = vault
+        self._wallet = wallet
         self._clock = clock
         self._user_agent = user_agent
         self._faults = faults
@@ -522,9 +522,9 @@ class _Line:
                 return ()
             case AuthBearer(handle):
                 # In the form in which this system takes a token: that is what is probed.
-                pair = (scheme.header, f"{scheme.before}{self._vault.of_run(handle)}")
+                pair = (scheme.header, f"{scheme.before}{self._wallet.of_run(handle)}")
             case AuthBasic(handle):
-                pair = ("Authorization", basic(self._vault.of_run(handle)))
+                pair = ("Authorization", basic(self._wallet.of_run(handle)))
             case AuthOwn():
                 if scheme.kind in {SentAs.BODY, SentAs.NOTHING}:
                     return ()
@@ -539,7 +539,7 @@ class _Line:
 
     def _own(self, place: _Place) -> str | HttpFault:
         if place.scheme.kind is not SentAs.SESSION:
-            return self._vault.own(place.credential)
+            return self._wallet.own(place.credential)
         with self._session_lock:
             session = self._sessions.get(place.credential)
             if session is None or not session.good(self._clock.now_ms()):
@@ -580,14 +580,14 @@ class _Line:
         session = session_from(reply.body, scope=scope, now_ms=self._clock.now_ms())
         if isinstance(session, str):
             return self._faults.bad_session(call, system, place.credential, session)
-        self._vault.learn(f"{place.credential} session", session.token.open())
+        self._wallet.learn(f"{place.credential} session", session.token.open())
         return session
 
     def _content(self, call: Call, place: _Place, headers: list[HeaderLine]) -> bytes | None:
         def open_leaf(leaf: SecretHandle | OwnCredential) -> str:
             if isinstance(leaf, OwnCredential):
-                return self._vault.own(place.credential)
-            return self._vault.of_run(leaf)
+                return self._wallet.own(place.credential)
+            return self._wallet.of_run(leaf)
 
         body = body_of(call, open_leaf)
         if body is None:

@@ -53,7 +53,7 @@ from respond.formats.project.toml_keys import (
 from respond.formats.project.toml_positions import tree
 from respond.formats.secret_looks import looks_secret
 from respond.formats.tree import Node
-from respond.systems import takes_clicks
+from respond.systems import stores, takes_clicks
 
 __all__ = [
     "FILE",
@@ -306,7 +306,7 @@ def _check_references(project: Project, faults: Faults) -> None:
     for name, connection in project.connections.items():
         kind, _, rest = connection.sink.partition(":")
         holder = rest.partition(":")[0]
-        if kind in {"vault", "command"} and holder not in project.connections:
+        if kind in stores() and holder not in project.connections:
             hint = did_you_mean(holder, project.connections)
             what = f"the sink names the connection '{showable(holder)}', which is not there"
             faults.at(("connections", name, "sink"), what, hint)

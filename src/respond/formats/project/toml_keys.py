@@ -26,7 +26,7 @@ from respond.formats.kinds import (
     TextLike,
 )
 from respond.senders import SENDERS
-from respond.systems import by_preference, channels, connectable
+from respond.systems import by_preference, channels, connectable, stores, takes_clicks
 from respond.systems.vendor import OwnKey, Reaches
 
 __all__ = ["ACCOUNTS", "NOTIFY_OWN", "PLAIN_NAME", "PROJECT", "SYSTEMS", "TABLES"]
@@ -64,8 +64,9 @@ TABLES: Final[Mapping[str, Table]] = {
         "account": Keyword(TextLike(), "Id of the account; shown at every question.", '""'),
         "region": Keyword(TextLike(), "Where the account lives, such as eu.", '""'),
         "identity": Keyword(TextLike(), "Whose credential it is, as the system names them.", '""'),
-        "sink": Keyword(TextLike(), "Where a new credential goes: vault:NAME:MOUNT/PATH#FIELD, "
-            "command:NAME, own or screen.", '""'),
+        "sink": Keyword(TextLike(), "Where a new credential goes: "
+            f"{', '.join(store.sink_form for store in stores().values())}, "
+            "own or screen.", '""'),
         "auth": Keyword(OneOf(("bearer", "basic", "none")), "For the system http: how the "
             "credential is sent.", '"bearer"'),
         "credential": Keyword(CredentialPlace(), "Where the credential is kept.", '"keyring"'),
@@ -127,7 +128,8 @@ TABLES: Final[Mapping[str, Table]] = {
         "old_secret": Keyword(CredentialPlace(may_lack=True), "The one before, while a secret is "
             "being changed: both count.", '"none"'),
         "runbooks": Keyword(Listed(PLAIN_NAME, is_set=True), "The runbooks that it may propose, "
-            "and no others. Needed for every sender but slack.", "[]"),
+            "and no others. Needed for every sender but "
+            f"{', '.join(filter(takes_clicks, SENDERS))}.", "[]"),
         "rate": Keyword(Count(1, 100_000), "Deliveries a minute beyond which it is asked to come "
             "again later.", "600"),
         "connection": Keyword(PLAIN_NAME, "Connection with which to look up what a delivery leaves "

@@ -14,5 +14,6 @@ VENDOR: Final = Vendor(
     actions={},
     carried_by=CarriedBy.COMMAND,
     sink="respond.systems.command.program",
+    sink_form="command:NAME",
     probes={"": "a command is run, not asked"},
 )

@@ -85,6 +85,7 @@ VENDOR: Final = Vendor(
         ),
     },
     sink="respond.systems.vault.kv",
+    sink_form="vault:NAME:MOUNT/PATH#FIELD",
     probes={"": _probe},
     snippet="""\
 [connections.{name}]
