@@ -200,9 +200,10 @@ class _Credentials:
 
 
 @pytest.fixture
-def office() -> Iterator[Office]:
+def office(request: pytest.FixtureRequest) -> Iterator[Office]:
+    """Of Example Co only the systems stand there that the module of the test names."""
     clock = SettableClock()
-    company = default_company(clock=MsClock(clock))
+    company = default_company(clock=MsClock(clock), only=request.module.SYSTEMS)
     story = company.story
     opened: dict[str, str] = {}
     redactor = Redactor()
@@ -239,12 +240,24 @@ def office() -> Iterator[Office]:
 
 
 def _endpoints(urls: Mapping[str, str], sender: str) -> dict[str, Endpoint]:
-    slack = {"api": f"{urls['slack']}/api"}
-    pager = {"rest": urls["pagerduty/rest"], "events": urls["pagerduty/events"]}
+    """Those that lead to a system that stands there."""
+    every = (
+        ("slack", "slack", {"api": "slack"}, "slack"),
+        ("pager", "pagerduty", {"rest": "pagerduty/rest", "events": "pagerduty/events"}, ""),
+        ("widgets", "http", {"": "widgets"}, "bearer"),
+    )
     return {
-        "slack": Endpoint("slack", "slack", slack, "slack", loopback_ok=True),
-        "pager": Endpoint(
-            "pager", "pagerduty", pager, "pagerduty", loopback_ok=True, options={"from": sender}
-        ),
-        "widgets": Endpoint("widgets", "http", {"": urls["widgets"]}, "bearer", loopback_ok=True),
+        name: Endpoint(
+            name,
+            system,
+            {
+                surface: f"{urls[place]}/api" if system == "slack" else urls[place]
+                for surface, place in places.items()
+            },
+            auth or system,
+            loopback_ok=True,
+            options={"from": sender},
+        )
+        for name, system, places, auth in every
+        if urls.keys() >= set(places.values())
     }

@@ -15,6 +15,8 @@ from respond.systems.http.actions import ChangeFields as Change
 from respond.systems.http.actions import ChangingRequest as Request
 from respond.systems.http.actions import Destroy, Observe, ReadFields
 
+SYSTEMS = ("widgets",)
+
 DOOR = Observe(("items", "door-7"), ("enabled", "note"))
 LOCK = Change(
     observe=DOOR,

@@ -9,6 +9,8 @@ from respond.core.script import Person, Proof
 from respond.systems.arguments import ArgumentError
 from respond.systems.people.human import Do, Word
 
+SYSTEMS = ("slack",)
+
 RESTART = Do("Restart backend.\n\n  Look at its log. ", link="https://ops.example.com/backend")
 
 

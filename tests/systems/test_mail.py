@@ -10,6 +10,8 @@ from respond.systems.arguments import ArgumentError
 from respond.systems.email.actions import Send
 from respond.systems.guards import GuardRefusedError
 
+SYSTEMS = ("mail_server",)
+
 ACTION = Send(("ana@example.com", "ben@example.com"), "Please read", "The key is contained.")
 
 

@@ -14,6 +14,8 @@ from respond.systems.people.channels import channel_of
 from respond.systems.people.notify import Persons
 from respond.systems.vendor import Reaches
 
+SYSTEMS = ("slack", "pagerduty", "mail_server")
+
 TELL = Persons("key-contained")
 ANA, BEN, MALLORY, DANA = "U0ANA00001", "U0BEN00001", "U0MALLORY1", "U0DANA0001"
 

@@ -17,6 +17,8 @@ from respond.systems.pagerduty.actions import (
     WhoIsOnCall,
 )
 
+SYSTEMS = ("pagerduty",)
+
 INCIDENT = IncidentId("Q1EXAMPLE")
 NOTE = AddNote(INCIDENT, "The key is contained.")
 PAGE = Page("Run CK-7F3Q needs somebody")

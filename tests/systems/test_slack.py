@@ -20,6 +20,8 @@ from respond.systems.slack.actions import (
     PostMessage,
 )
 
+SYSTEMS = ("slack",)
+
 SECURITY = ChannelId("C0SECURITY1")
 HELLO = PostMessage(SECURITY, "The key is contained.")
 ATTACKS = (

@@ -15,7 +15,7 @@ from respond.company.ledger import Ledger
 from respond.company.system import Counterpart, HttpSystem, Night, Simulated, Story
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from respond.company.exchange import Json, SimDelivery, SimRequest
 
@@ -122,6 +122,7 @@ def default_company(
     guess_routes: bool = False,
     clock: CompanyClock | None = None,
     simulated: Iterable[str] = (),
+    only: Collection[str] = (),
 ) -> Company:
     """Example Co as it is when the pager rings.
 
@@ -130,18 +131,26 @@ def default_company(
         clock: A clock to share; the company can run ahead of it, never behind.
         simulated: The modules of its systems, each with a ``COUNTERPART``; empty: all that the
             records of vendors and of senders name.
+        only: Of these the ones that stand there, by the last part of their module; empty: all.
+            What the story tells is whole all the same.
     """
-    found: list[Counterpart] = [import_module(name).COUNTERPART for name in simulated or _named()]
+    names = tuple(simulated or _named())
+    found: list[Counterpart] = [import_module(name).COUNTERPART for name in names]
     story = Story(**FACTS)
     for counterpart in found:
         vars(story).update(copy.deepcopy(counterpart.facts))
     time = SimClock(clock)
     night = Night(story, time, Ledger(time), guess_routes)
-    systems = [counterpart.begin(night) for counterpart in found]
+    standing = [
+        one
+        for one, name in zip(found, names, strict=True)
+        if not only or name.rpartition(".")[2] in only
+    ]
+    systems = [counterpart.begin(night) for counterpart in standing]
     return Company(
         story=story,
         clock=time,
         ledger=night.ledger,
         systems={system.name: system for system in systems},
-        counterparts={system.name: one for system, one in zip(systems, found, strict=True)},
+        counterparts={system.name: one for system, one in zip(systems, standing, strict=True)},
     )
