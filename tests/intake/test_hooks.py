@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,13 @@ from respond.core.incoming import Delivery, Incoming, Means
 from respond.core.recorded import Proposed
 from respond.core.runbook import InputKind, Runbook
 from respond.errors import UsageError
+from respond.formats.expression.expressions import Expressions
 from respond.formats.faults import FormatFaults
-from respond.formats.project.project import Project
+from respond.formats.project.hook_expressions import EVENT, HookReads
+from respond.formats.project.project import Project, SourceConfig
 from respond.formats.project.project_file import parse_project
 from respond.formats.runbook.runbook_file import load
-from respond.intake.hooks import Hook, Wanted, joins, load_hooks, wanted
+from respond.intake.hooks import Hook, Wanted, _scope, joins, load_hooks, wanted
 from respond.senders import SENDERS
 from respond.systems import load as load_actions
 
@@ -489,3 +491,20 @@ def _once() -> tuple[Hook, ...]:
         extra = 'who = "${{ event.title }}"\nused_by = "${{ event.body.list }}"\n'
         _MADE.append(hooks(CONFIG + "when = \"event.title != 'no'\"\n" + WITH + extra))
     return _MADE[0]
+
+
+def test_an_expression_may_read_every_field_of_an_event_and_what_brought_it() -> None:
+    """A field that one of them forgets would be empty in silence."""
+    own = {each.name for each in fields(Incoming)}
+    assert {name for name, _ in EVENT.fields} == own | {"source", "sender", "weak"}
+    delivery = Delivery("d1", "pager", "pagerduty", "", "", 0)
+    source = SourceConfig(name="pager", sender="pagerduty")
+    read = _scope(
+        HookReads(None, None, {}, Expressions()),
+        source,
+        delivery,
+        Incoming("k", "a", "t", Means.BEGINS),
+    )
+    event = read["event"]
+    assert isinstance(event, dict)
+    assert set(event) == {name for name, _ in EVENT.fields}

@@ -16,6 +16,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -499,21 +500,9 @@ def _refresh(
 
 
 def _as_json(event: Incoming) -> dict[str, Any]:
-    return {
-        "key": event.key,
-        "about": event.about,
-        "type": event.type,
-        "means": event.means.value,
-        "title": event.title,
-        "status": event.status,
-        "severity": event.severity,
-        "service": event.service,
-        "at": event.at,
-        "url": event.url,
-        "runbook": event.runbook,
-        "labels": dict(event.labels),
-        "body": event.body,
-    }
+    """Every field that an event has, so that a new one is not lost on its way."""
+    plain = {each.name: getattr(event, each.name) for each in fields(event)}
+    return {**plain, "means": event.means.value, "labels": dict(event.labels)}
 
 
 def _encode(data: Mapping[str, Any]) -> str:

@@ -37,7 +37,7 @@ from respond.core.showable import showable
 from respond.core.values import Late
 from respond.errors import StepFailedError
 from respond.systems.arguments import ArgumentError, one_line, one_of
-from respond.systems.pagerduty.vendor import A_PAGE, VENDOR
+from respond.systems.pagerduty.vendor import A_PAGE, ALREADY, VENDOR
 from respond.systems.rest import Thing, at, change, dig, one, read_record, records, rows, where
 
 __all__ = [
@@ -65,8 +65,6 @@ IncidentId = NewType("IncidentId", str)
 _ID: Final = re.compile(r"[A-Z0-9]{2,40}")
 _STATUSES: Final = ("triggered", "acknowledged", "resolved")
 _SEVERITIES: Final = ("critical", "error", "warning", "info")
-_ALREADY: Final = {1001: "resolved", 1002: "acknowledged"}
-"""Error codes that say: it is so already. Source: REST API overview, "Errors"."""
 
 _BAD_REQUEST: Final = 400
 _SUMMARY_MAX: Final = 1024
@@ -407,8 +405,8 @@ class SetStatus:
         if reply.status != _BAD_REQUEST:
             return one(Incident, "incident")([reply])
         code = dig(reply.body, "error.code")
-        if isinstance(code, int) and code in _ALREADY:
-            return Incident(self.incident, _ALREADY[code])
+        if isinstance(code, int) and code in ALREADY:
+            return Incident(self.incident, ALREADY[code])
         reasons = dig(reply.body, "error.errors")
         said = (
             reasons if isinstance(reasons, list) and reasons else [dig(reply.body, "error.message")]

@@ -28,9 +28,11 @@ from respond.systems.vendor import (
     tried,
 )
 
-__all__ = ["A_PAGE", "VENDOR"]
+__all__ = ["ALREADY", "A_PAGE", "VENDOR"]
 
 A_PAGE: Final = 100
+ALREADY: Final = {1001: "resolved", 1002: "acknowledged"}
+"""Error codes of a 400 that say: it is so already. Source: REST API overview, "Errors"."""
 
 # Version 2 is asked for by media type.
 _ACCEPT: Final = (("Accept", "application/vnd.pagerduty+json;version=2"),)
