@@ -158,10 +158,10 @@ def test_a_disk_that_only_reads_is_enough(home: Machine) -> None:
         program = (
             "import os, sys; from pathlib import Path;"
             "import cryptography.hazmat.primitives.asymmetric.ed25519;"
-            "from respond.audit.checkpoint import PublicKey;"
+            "from respond.audit.checkpoint import NoteKey;"
             "from respond.audit.source import verify_file;"
             "os.geteuid() or (os.setgroups([]), os.setgid(65534), os.setuid(65534));"
-            "r = verify_file(Path(sys.argv[1]), keys=[PublicKey.parse(sys.argv[2])]);"
+            "r = verify_file(Path(sys.argv[1]), keys=[NoteKey.parse(sys.argv[2])]);"
             "print(r.says); sys.exit(r.exit_code)"
         )
         ran = subprocess.run(  # noqa: S603 - our own interpreter
