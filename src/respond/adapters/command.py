@@ -23,7 +23,6 @@ from respond.errors import NoAnswerError, RefusedBySystemError
 from respond.ports import Clock, Intent
 
 __all__ = [
-    "OUTPUT_BYTES_MAX",
     "CommandPen",
     "Ran",
     "TookTooLongError",
@@ -31,7 +30,7 @@ __all__ = [
     "run",
 ]
 
-OUTPUT_BYTES_MAX: Final = 64 * 1024
+_OUTPUT_BYTES_MAX: Final = 64 * 1024
 _ALWAYS: Final = ("PATH", "HOME", "LANG")
 _PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 _PIECE: Final = 64 * 1024
@@ -71,7 +70,7 @@ def run(
     environment: Mapping[str, str],
     timeout_s: float,
     clock: Clock,
-    output_bytes_max: int = OUTPUT_BYTES_MAX,
+    output_bytes_max: int = _OUTPUT_BYTES_MAX,
 ) -> Ran:
     """Run it to its end and give what it said. Output beyond the limit is read and dropped.
 

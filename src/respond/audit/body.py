@@ -15,7 +15,6 @@ from respond.audit.canonical import NotCanonicalError, decode, encode
 
 __all__ = [
     "FIELDS",
-    "VERSION",
     "Body",
     "UnknownVersionError",
     "read_body",
@@ -23,7 +22,7 @@ __all__ = [
     "write_body",
 ]
 
-VERSION = 1
+_VERSION = 1
 """Version of the format; a reader that meets another number can not check the journal."""
 
 FIELDS: Mapping[str, type] = {
@@ -92,7 +91,7 @@ def write_body(body: Body) -> bytes:
             "run": body.run,
             "seq": body.seq,
             "step": body.step,
-            "v": VERSION,
+            "v": _VERSION,
         }
     )
 
@@ -105,7 +104,7 @@ def read_body(encoded: bytes) -> Body:
         NotCanonicalError: It is not strict JSON, or not the fields of a body.
     """
     found = decode(encoded)
-    if isinstance(found, dict) and type(found.get("v")) is int and found["v"] != VERSION:
+    if isinstance(found, dict) and type(found.get("v")) is int and found["v"] != _VERSION:
         raise UnknownVersionError(f"version {found['v']} of the format is unknown")
     if not isinstance(found, dict) or found.keys() != FIELDS.keys():
         raise NotCanonicalError("the fields are not those of a body")

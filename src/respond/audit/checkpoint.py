@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 __all__ = [
-    "REASON_MAX",
     "SEED_BYTES",
     "NoteError",
     "NoteKey",
@@ -38,7 +37,7 @@ __all__ = [
 ]
 
 SEED_BYTES = 32
-REASON_MAX = 200
+_REASON_MAX = 200
 """Longest reason, in characters."""
 
 _ED25519 = b"\x01"
@@ -123,10 +122,10 @@ class Signer:
         """The signed note for a journal that has ``size`` records and ends with ``head`` (hex).
 
         Raises:
-            NoteError: The reason is empty, longer than ``REASON_MAX``, or has control characters.
+            NoteError: The reason is empty, longer than ``_REASON_MAX``, or has control characters.
         """
         if not _is_reason(reason):
-            raise NoteError(f"the reason {reason[:40]!r} is no line of at most {REASON_MAX}")
+            raise NoteError(f"the reason {reason[:40]!r} is no line of at most {_REASON_MAX}")
         text = f"{self._journal}\n{size}\n{head}\n{at}\n{reason}\n"
         signature = self._key().sign(text.encode("utf-8"))
         return f"{text}\n\u2014 {self._journal} {_b64(self.public.id + signature)}\n"
@@ -188,7 +187,7 @@ def _claim(text: str, note: str) -> SignedNote:
 
 
 def _is_reason(text: str) -> bool:
-    return 0 < len(text) <= REASON_MAX and text.isprintable()
+    return 0 < len(text) <= _REASON_MAX and text.isprintable()
 
 
 def _b64(raw: bytes) -> str:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import BinaryIO
 
-__all__ = ["FORMAT", "read_export", "write_export"]
+__all__ = ["read_export", "write_export"]
 
-FORMAT = "respond-journal-export"
+_FORMAT = "respond-journal-export"
 _VERSION = 1
 
 _LINE_BYTES_MAX = 2 * BODY_BYTES_MAX + 4096
@@ -53,7 +53,7 @@ def write_export(rows: Iterable[StoredRow], out: BinaryIO) -> int:
             raise SourceError(f"record {size + 1} cannot be exported: {error}") from error
         if size == 0:
             public_key = str(body.data.get("public_key", ""))
-            line({"format": FORMAT, "journal": body.journal, "v": _VERSION})
+            line({"format": _FORMAT, "journal": body.journal, "v": _VERSION})
         if body.kind == "checkpoint":
             note = str(body.data.get("note", ""))
         hashes = {"body_hash": row.body_hash.hex(), "hash": row.hash.hex()}
@@ -74,7 +74,7 @@ def read_export(source: BinaryIO) -> Iterator[StoredRow]:
     """
     before, size = hashlib.sha256(), 0
     header, line = _object(source, _HEADER)
-    if (header["format"], header["v"]) != (FORMAT, _VERSION):
+    if (header["format"], header["v"]) != (_FORMAT, _VERSION):
         raise SourceError(f"{header['format'][:40]!r}, version {header['v']}, is unknown")
     while True:
         before.update(line)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from respond.audit.body import Body
 
-__all__ = ["AFTER_END", "Transitions"]
+__all__ = ["Transitions"]
 
-AFTER_END = frozenset(
+_AFTER_END = frozenset(
     {
         "undo-asked", "undo-done", "undo-failed", "taken", "intent", "outcome", "unknown",
         "reconciled", "observed", "confirmed", "notice", "reviewed", "erased", "parked",
@@ -65,7 +65,7 @@ class Transitions:
 def _in_run(run: _Run, body: Body) -> str:
     if body.kind == "proposed":
         return f"run {body.run!r} is proposed twice"
-    if run.ended and body.kind not in AFTER_END:
+    if run.ended and body.kind not in _AFTER_END:
         return f"{body.kind} follows the end of run {body.run!r}"
     match body.kind:
         case "taken":

@@ -21,7 +21,6 @@ from respond.audit.transitions import Transitions
 
 __all__ = [
     "HEARTBEAT",
-    "HEARTBEAT_S",
     "SERVER_STOPPED",
     "Anchor",
     "AnchorError",
@@ -40,7 +39,7 @@ HEARTBEAT = "heartbeat"
 SERVER_STOPPED = "server stopped"
 """Reason of a server's last checkpoint: silence after it is no gap."""
 
-HEARTBEAT_S = 15 * 60
+_HEARTBEAT_S = 15 * 60
 _HEARTBEAT_LATE_S = 5 * 60
 
 _ANCHOR = re.compile(
@@ -407,7 +406,7 @@ class _Check:
             if self.heartbeat is not None and self.heartbeat[1].boot == body.boot:
                 last, before = self.heartbeat
                 gap_s = (body.mono_ms - before.mono_ms) // 1000
-                if gap_s > HEARTBEAT_S + _HEARTBEAT_LATE_S:
+                if gap_s > _HEARTBEAT_S + _HEARTBEAT_LATE_S:
                     self._note(f"no heartbeat for {gap_s} s between {last} and {number}")
             self.heartbeat = (number, body)
         elif note.reason == SERVER_STOPPED:

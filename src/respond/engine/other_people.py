@@ -63,7 +63,6 @@ __all__ = [
     "request_for",
     "stands",
     "step_needs",
-    "waiting_text",
 ]
 
 _LOOK_EVERY_S = 2.0
@@ -398,7 +397,7 @@ def has_news(state: RunState) -> bool:
     )
 
 
-def waiting_text(live: LiveRun, request: Request) -> str:
+def _waiting_text(live: LiveRun, request: Request) -> str:
     """Who is waited for, in a line."""
     said = {vote.who.id for vote in live.state.votes if vote.nonce == request.nonce}
     names = [p.id for p in able(request, live.site.people) if p.id not in said]
@@ -408,12 +407,12 @@ def waiting_text(live: LiveRun, request: Request) -> str:
 
 def _wait(live: LiveRun, request: Request) -> None:
     if live.tools.prompt.is_there:
-        live.pause(_LOOK_EVERY_S, waiting_text(live, request))
+        live.pause(_LOOK_EVERY_S, _waiting_text(live, request))
         return
     where = f"step {request.step!r}" if request.step else f"run {live.run}"
     raise ParkedError(
         f"{where} waits for another person's approval",
-        why=waiting_text(live, request),
+        why=_waiting_text(live, request),
         do=f"respond approve {live.run}; then: respond resume {live.run}",
         asks=data_of(AsksFor, kind=AskKind.APPROVAL, id=request.nonce),
     )

@@ -23,7 +23,7 @@ from respond.engine.walk import Here
 from respond.errors import NotReadyError, ParkedError, StepFailedError, UnknownOutcomeError
 from respond.systems.people.notify import Persons
 
-__all__ = ["tell", "tell_of_a_request", "was_told"]
+__all__ = ["tell", "tell_of_a_request"]
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ def tell(live: LiveRun, about: str, message: str, persons: tuple[str, ...]) -> t
         message: Name of a text of ``respond.systems.people.messages``.
         persons: Ids. The subject and suspects are left out by the action itself.
     """
-    told = was_told(live, about)
+    told = _was_told(live, about)
     if told:
         return told
     step = ActionStep(
@@ -66,10 +66,10 @@ def tell(live: LiveRun, about: str, message: str, persons: tuple[str, ...]) -> t
         StepRun(at, NoticeAgreement(at)).go()
     except (NotReadyError, ParkedError, UnknownOutcomeError) as error:
         failed(at, StepFailedError(error.what, why=error.why, do=error.do))
-    return was_told(live, about)
+    return _was_told(live, about)
 
 
-def was_told(live: LiveRun, about: str) -> tuple[str, ...]:
+def _was_told(live: LiveRun, about: str) -> tuple[str, ...]:
     """Ids of the persons who were told of this."""
     for address, state in live.state.notices.items():
         end = state.conclusion

@@ -19,7 +19,7 @@ from respond.core.showable import hidden_character, showable
 from respond.core.values import Value
 from respond.errors import UsageError
 
-__all__ = ["parse_input", "parse_time"]
+__all__ = ["parse_input"]
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _WORDS: Final = {
@@ -47,7 +47,7 @@ def parse_input(declared: Input, text: str, *, now_s: int) -> Value:
             case InputKind.BOOLEAN:
                 given = _SAID.get(text.lower(), text.lower())
             case InputKind.TIME:
-                given = parse_time(text, now_s=now_s)
+                given = _parse_time(text, now_s=now_s)
             case _:
                 pass
         return input_value(declared, given)
@@ -57,7 +57,7 @@ def parse_input(declared: Input, text: str, *, now_s: int) -> Value:
         raise _no(declared, text, str(error)) from error
 
 
-def parse_time(text: str, *, now_s: int) -> str:
+def _parse_time(text: str, *, now_s: int) -> str:
     """RFC 3339 in UTC, with ``Z``.
 
     Raises:

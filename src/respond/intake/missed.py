@@ -26,9 +26,9 @@ from respond.senders.model import Sender
 if TYPE_CHECKING:
     from respond.formats.project.project_file import SourceConfig
 
-__all__ = ["PAGES_MAX", "Enriched", "enrich", "missed"]
+__all__ = ["Enriched", "enrich", "missed"]
 
-PAGES_MAX: Final = 10
+_PAGES_MAX: Final = 10
 _PATIENCE_S: Final = 5
 _LINK_MAX: Final = 8_192
 
@@ -137,14 +137,14 @@ class _Asked:
 
     def rows(self, call: Call) -> Iterator[Mapping[str, Any]]:
         """After the last page that is asked for, a note."""
-        for _ in range(PAGES_MAX):
+        for _ in range(_PAGES_MAX):
             rows, cursor = self._page(call)
             yield from rows
             if not cursor:
                 return
             kept = tuple(pair for pair in call.query if pair[0] not in cursor)
             call = replace(call, query=(*kept, *cursor.items()))
-        self.note(f"{self.connection} has more than {PAGES_MAX} pages; the rest was not read")
+        self.note(f"{self.connection} has more than {_PAGES_MAX} pages; the rest was not read")
 
     def reread(self, call: Call, unsent: Unsent) -> Incoming:
         try:

@@ -16,7 +16,6 @@ from respond.core.inputs import timestamp_from
 from respond.senders.refusals import UnusableError
 
 __all__ = [
-    "LABELS_MAX",
     "Labels",
     "dotted",
     "event_id",
@@ -32,7 +31,7 @@ __all__ = [
 
 TITLE_MAX: Final = 1_000
 LABEL_MAX: Final = 4_000
-LABELS_MAX: Final = 1_000
+_LABELS_MAX: Final = 1_000
 _NAME_MAX: Final = 200
 _ID_MAX: Final = 200
 _LINK_MAX: Final = 2_000
@@ -132,8 +131,8 @@ class Labels:
         if not isinstance(name, str) or not 0 < len(name) <= _NAME_MAX or not flat:
             return
         self._found.setdefault(name, _cut(flat, LABEL_MAX))
-        if len(self._found) > LABELS_MAX:
-            raise UnusableError(f"an event of it has more than {LABELS_MAX:,} labels")
+        if len(self._found) > _LABELS_MAX:
+            raise UnusableError(f"an event of it has more than {_LABELS_MAX:,} labels")
 
     def put_all(self, values: Any, prefix: str = "") -> None:
         """Keep every flat field of an object."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from respond.server.metrics import Metrics
 
-__all__ = ["Conductor", "standing_of"]
+__all__ = ["Conductor"]
 
 _ROUND_S: Final = 1.0
 _HELD_MS: Final = 30_000
@@ -116,7 +116,7 @@ class Conductor:
         for state in states:
             if not is_ours(state) or self.workers.is_busy(state.id):
                 continue
-            standing = standing_of(self.entry, state)
+            standing = _standing_of(self.entry, state)
             if self._pace.is_due(state, standing, self.entry.clock.mono_ms()):
                 self.workers.wake(state.id)
         self._count(states)
@@ -154,7 +154,7 @@ class Conductor:
             self._stop.wait(self.reconcile_s)
 
 
-def standing_of(entry: Entry, state: RunState) -> Standing | None:
+def _standing_of(entry: Entry, state: RunState) -> Standing | None:
     """What people are asked now has come to; None when nobody is asked."""
     request = asked_now(state)
     return entry.standing(state, request) if request is not None else None

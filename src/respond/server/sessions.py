@@ -23,7 +23,6 @@ from respond.ports import Clock
 __all__ = [
     "FLOW",
     "FLOW_S",
-    "KEY_BYTES_MIN",
     "SESSION",
     "SESSION_S",
     "Sessions",
@@ -39,7 +38,7 @@ FLOW: Final = "__Host-respond-flow"
 
 SESSION_S: Final = 8 * 3_600
 FLOW_S: Final = 600
-KEY_BYTES_MIN: Final = 32
+_KEY_BYTES_MIN: Final = 32
 
 _PAGES: Final = re.compile(r"/(?:audit|runs/[A-Za-z0-9][A-Za-z0-9-]{0,40}(?:/report)?)?", re.ASCII)
 
@@ -75,8 +74,8 @@ class Sessions:
     """
 
     def __init__(self, key: bytes, clock: Clock) -> None:
-        if len(key) < KEY_BYTES_MIN:
-            msg = f"a session key has {len(key)} bytes, and {KEY_BYTES_MIN} is the least"
+        if len(key) < _KEY_BYTES_MIN:
+            msg = f"a session key has {len(key)} bytes, and {_KEY_BYTES_MIN} is the least"
             raise ValueError(msg)
         self._clock = clock
         self._key = key

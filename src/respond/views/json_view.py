@@ -20,9 +20,7 @@ from respond.views.plan_text import others_needed, plan_rows
 from respond.views.words import mode_of, runbook_of
 
 __all__ = [
-    "containment_json",
     "dumps",
-    "item_json",
     "outcome_json",
     "plan_json",
     "record_json",
@@ -101,7 +99,7 @@ def _write(write: PlannedWrite) -> dict[str, Any]:
     }
 
 
-def item_json(item: Item) -> dict[str, Any]:
+def _item_json(item: Item) -> dict[str, Any]:
     """One line of an outcome."""
     return {
         "known": item.known.value,
@@ -115,7 +113,7 @@ def item_json(item: Item) -> dict[str, Any]:
     }
 
 
-def containment_json(contained: Containment) -> dict[str, Any]:
+def _containment_json(contained: Containment) -> dict[str, Any]:
     """Whether and when containment was proved."""
     return {
         "planned": contained.planned,
@@ -130,10 +128,10 @@ def containment_json(contained: Containment) -> dict[str, Any]:
 def outcome_json(outcome: Outcome) -> dict[str, Any]:
     """What a run came to."""
     return {
-        "items": [item_json(item) for item in outcome.items],
-        "containment": containment_json(outcome.containment),
+        "items": [_item_json(item) for item in outcome.items],
+        "containment": _containment_json(outcome.containment),
         "broken": list(outcome.broken),
-        "look_at": [item_json(item) for item in outcome.look_at],
+        "look_at": [_item_json(item) for item in outcome.look_at],
     }
 
 

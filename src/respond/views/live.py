@@ -42,8 +42,6 @@ __all__ = [
     "Memory",
     "QuietProgress",
     "ToldOnScreen",
-    "no_screen",
-    "record_lines",
     "record_told",
 ]
 
@@ -188,7 +186,7 @@ class ToldOnScreen:
         return f"{self.status}: {self.text}" if self.status else self.text
 
 
-def record_lines(
+def _record_lines(
     record: Record, memory: Memory, *, width: int = 80, style: Style = PLAIN
 ) -> list[str]:
     """The record in words; empty when it is of no interest on a screen."""
@@ -373,7 +371,7 @@ class LiveProgress:
             NotReadyError: There is no terminal: it was shown to nobody.
         """
         if not self._lines.is_live or self._stored is None:
-            raise no_screen(title)
+            raise _no_screen(title)
         self._lines.apart(
             f"{said(title)}\n\n{showable(value, limit=_SECRET_MAX)}\n\n"
             "It is shown once. Store it now; this screen leaves nothing behind.\n"
@@ -381,10 +379,10 @@ class LiveProgress:
             self._stored,
         )
         if self._lines.is_gone:
-            raise no_screen(title)
+            raise _no_screen(title)
 
     def _tell(self, record: Record) -> list[str]:
-        return record_lines(record, self._memory, width=self._lines.width, style=self._style)
+        return _record_lines(record, self._memory, width=self._lines.width, style=self._style)
 
     def _begin(self, record: Record) -> None:
         if self._headed:
@@ -396,7 +394,7 @@ class LiveProgress:
         self._lines.line(head_line(record.event.run, runbook, self._mode, at, width, style))
 
 
-def no_screen(title: str) -> NotReadyError:
+def _no_screen(title: str) -> NotReadyError:
     """A secret has nobody to be shown to."""
     kept = " or ".join(f'"{name}:..."' for name in stores())
     return NotReadyError(
@@ -470,7 +468,7 @@ class JsonProgress:
             NotReadyError: Always.
         """
         del value
-        raise no_screen(title)
+        raise _no_screen(title)
 
     def _write(self, data: Mapping[str, Any]) -> None:
         line = json.dumps(data, ensure_ascii=True, separators=(",", ":"))

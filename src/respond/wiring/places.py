@@ -11,13 +11,13 @@ from pathlib import Path
 
 from respond.errors import UsageError
 
-__all__ = ["FoundRunbook", "Places", "shipped_runbooks"]
+__all__ = ["FoundRunbook", "Places"]
 
 PROJECT_FILE = "respond.toml"
 RUNBOOK_BYTES_MAX = 262_144
 
 
-def shipped_runbooks() -> Path:
+def _shipped_runbooks() -> Path:
     """The folder of the runbooks that come with the tool (in the wheel, or in the checkout)."""
     inside = Path(__file__).parents[1] / "runbooks"
     return inside if inside.is_dir() else Path(__file__).parents[3] / "runbooks"
@@ -67,7 +67,7 @@ class Places:
         """Every runbook by name, the project's before the shipped ones."""
         found = {
             path.stem: FoundRunbook(path.stem, path, shipped=True)
-            for path in sorted(shipped_runbooks().glob("*.yaml"))
+            for path in sorted(_shipped_runbooks().glob("*.yaml"))
         }
         if self.project is not None:
             for path in sorted((self.project / "runbooks").glob("*.yaml")):

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from respond.formats.project.project_file import ConnectionConfig, Project
     from respond.systems.discovery import CapabilityTable, Discovery
 
-__all__ = ["ENGINE", "Session", "load_runbook", "rehearsal_session", "run_ids"]
+__all__ = ["ENGINE", "Session", "load_runbook", "rehearsal_session"]
 
 ENGINE = f"respond {__version__}"
 REHEARSAL_TIMEOUTS = 0.1
@@ -86,7 +86,7 @@ def systems_of(runbook: Runbook) -> frozenset[str]:
     return frozenset(step.action.spec.system for step in all_calls(steps))
 
 
-def run_ids(journal: Journal) -> list[str]:
+def _run_ids(journal: Journal) -> list[str]:
     """Every run in the journal, in the order in which they were proposed."""
     return list(dict.fromkeys(r.event.run for r in journal.records() if r.event.run))
 
@@ -416,7 +416,7 @@ def real_session(
             if new_journal
             else SqliteJournal.open(path, keys=keys, clock=clock, create=True, actor=operator)
         )
-    run = run or new_run_id(runbook.name, run_ids(journal), chance())
+    run = run or new_run_id(runbook.name, _run_ids(journal), chance())
     made_progress = progress(clock)
     configs = project.connections
     secrets = credential_store(project, store, redactor, clock)

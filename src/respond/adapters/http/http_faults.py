@@ -23,7 +23,7 @@ from respond.systems import NAMES, title_of, vendor
 from respond.systems.rest import dig
 from respond.systems.vendor import Waits
 
-__all__ = ["HttpFault", "HttpFaults", "asked_to_wait_s", "http_date", "vendor_words"]
+__all__ = ["HttpFault", "HttpFaults", "http_date"]
 
 _SHOWN_MAX: Final = 200
 _SEARCHED_MAX: Final = 64 * 1024
@@ -164,7 +164,7 @@ class HttpFaults:
     def refused(self, call: Call, system: str, credential: str, raw: Raw, body: Any) -> HttpFault:
         """The fault for a status outside 2xx that the parser does not handle itself."""
         status = raw.status
-        wait_s = asked_to_wait_s(raw.headers, self._now_ms(), vendor(system).waits)
+        wait_s = _asked_to_wait_s(raw.headers, self._now_ms(), vendor(system).waits)
         what = self._clean(f"{_display(system)} answered {status} to {_says(call)}")
         words = self._words(body)
         request = self._request(call)
@@ -240,7 +240,7 @@ class HttpFaults:
 
     def _words(self, body: Any) -> str:
         # Redacted before it is shortened: half a secret would not be found.
-        return showable(self._clean(vendor_words(body)), limit=_SHOWN_MAX)
+        return showable(self._clean(_vendor_words(body)), limit=_SHOWN_MAX)
 
     def _request(self, call: Call) -> str:
         return self._clean(_says(call))
@@ -262,7 +262,7 @@ _UNSENT_DO: Final[Mapping[How, str]] = {
 }
 
 
-def vendor_words(body: Any) -> str:
+def _vendor_words(body: Any) -> str:
     """The message in a vendor's error body, of the shapes that our systems use; else empty.
 
     Sources: the error pages of Customer.io, Slack, PagerDuty, Vault, Kubernetes (``Status``),
@@ -291,7 +291,7 @@ def _gather(body: Any, found: list[str], *, levels: int) -> None:
             _gather(item, found, levels=levels - 1)
 
 
-def asked_to_wait_s(headers: Mapping[str, str], now_ms: int, waits: Waits) -> int | None:
+def _asked_to_wait_s(headers: Mapping[str, str], now_ms: int, waits: Waits) -> int | None:
     """What the answer asks us to wait, in whole seconds, or None.
 
     Source: RFC 9110, section 10.2.3 (seconds or a date), and the vendor's record.

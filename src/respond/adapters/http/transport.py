@@ -64,7 +64,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BODY_BYTES_MAX",
-    "NOT_JSON",
     "Endpoint",
     "HttpPen",
     "HttpReader",
@@ -75,7 +74,7 @@ __all__ = [
 BODY_BYTES_MAX: Final = 5 * 1024 * 1024
 _DEPTH_MAX: Final = 64
 _NO_CONTENT: Final = frozenset({204, 205, 304})
-NOT_JSON: Final = "x-respond-not-json"
+_NOT_JSON: Final = "x-respond-not-json"
 """Header that we add to a reply whose status the parser wanted and whose body is not JSON."""
 
 _RETRIES: Final = 3
@@ -627,7 +626,7 @@ class _Line:
         system = place.endpoint.system
         body, problem = _decoded(raw)
         if raw.status in call.answers:
-            headers = {**raw.headers, NOT_JSON: "1"} if problem else raw.headers
+            headers = {**raw.headers, _NOT_JSON: "1"} if problem else raw.headers
             return Reply(raw.status, headers, body)
         if not 200 <= raw.status <= 299:  # noqa: PLR2004 - the class of successes
             named = Call(call.connection, call.surface, call.method, call.path) if own else call

@@ -41,7 +41,6 @@ __all__ = [
     "answer_to",
     "choices_for",
     "wait_until_stored",
-    "words_for",
 ]
 
 _SECRET_MAX: Final = 4_000
@@ -74,7 +73,7 @@ def choices_for(question: Question) -> list[str]:
     return [*([exact] if exact else []), *others, *decisions]
 
 
-def words_for(question: Question) -> str:
+def _words_for(question: Question) -> str:
     """The words that answer a question, in one line."""
     return " | ".join(said(word, limit=1_000) for word in choices_for(question))
 
@@ -190,7 +189,7 @@ class TerminalPrompt:
     def _again(self, question: Question, text: str) -> None:
         what = f"{said(text, limit=60)} answers nothing here." if text else _ENTER
         width = self.screen.width
-        for line in labelled("no:", f"{what} Type one of: {words_for(question)}", width, column=5):
+        for line in labelled("no:", f"{what} Type one of: {_words_for(question)}", width, column=5):
             self.lines.line(line)
 
     # --- inputs ---------------------------------------------------------------------------------

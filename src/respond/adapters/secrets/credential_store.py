@@ -21,7 +21,7 @@ from respond.core.showable import showable
 from respond.errors import NotReadyError
 from respond.ports import Clock, KeyStore
 
-__all__ = ["KEYRING", "CredentialStore", "key_name"]
+__all__ = ["KEYRING", "CredentialStore"]
 
 KEYRING: Final = "keyring"
 _BYTES_MAX: Final = 64 * 1024
@@ -30,7 +30,7 @@ _FILE: Final = "file:"
 _SHARED: Final = "others can read or change"
 
 
-def key_name(credential: str) -> str:
+def _key_name(credential: str) -> str:
     """The name of a credential in the key store: ``credential/cio/app``."""
     return f"credential/{credential}"
 
@@ -100,7 +100,7 @@ class CredentialStore:
         self._usable(connection, value)
         self._redactor.register(connection, value)
         with self._lock:
-            self._store.set(key_name(connection), value.encode())
+            self._store.set(_key_name(connection), value.encode())
             self._open[connection] = Secret(value)
 
     def _fetch(self, name: str) -> str:
@@ -109,7 +109,7 @@ class CredentialStore:
         if not isinstance(reference, str):
             raw = self._from_command(name, reference)
         elif reference == KEYRING:
-            raw = self._store.get(key_name(name))
+            raw = self._store.get(_key_name(name))
         elif reference.startswith(_FILE):
             raw = self._from_file(name, reference.removeprefix(_FILE))
         else:

@@ -27,9 +27,9 @@ from respond.audit.ssh_signature import (
 from respond.core.showable import showable
 from respond.errors import NotReadyError, RefusedByPersonError
 
-__all__ = ["TIMEOUT_S", "check_signature", "public_line", "sign"]
+__all__ = ["check_signature", "public_line", "sign"]
 
-TIMEOUT_S: Final = 60.0
+_TIMEOUT_S: Final = 60.0
 """How long one key may take: a passphrase is typed, a device is looked for and touched."""
 
 _KEPT: Final = (
@@ -97,7 +97,7 @@ def sign(
     environment: Mapping[str, str],
     key_file: Path | None = None,
     say: Callable[[str], None] = lambda _text: None,
-    timeout_s: float = TIMEOUT_S,
+    timeout_s: float = _TIMEOUT_S,
 ) -> str:
     """Sign with one of the listed keys: one that the agent has, or else one in ``~/.ssh``.
 

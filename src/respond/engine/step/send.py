@@ -32,7 +32,7 @@ from respond.engine.step.state import LiveStep, StepOpenError
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError, StepFailedError
 from respond.ports import Intent
 
-__all__ = ["ATTEMPTS", "UnknownError", "WriteSender", "request_digest"]
+__all__ = ["ATTEMPTS", "UnknownError", "WriteSender"]
 
 ATTEMPTS = 4
 """Sends of one write in all, each with its own intent, when the system says "not now"."""
@@ -46,7 +46,7 @@ class UnknownError(Exception):
         self.error = error
 
 
-def request_digest(write: Write[Any]) -> str:
+def _request_digest(write: Write[Any]) -> str:
     """What an intent is bound to: this request to the last field, secrets by their digest."""
     if isinstance(write.hands, Person):
         return digest_of({"task": write.hands.task, "about": encode(dict(write.hands.about))})
@@ -95,7 +95,7 @@ class WriteSender:
 
     def _once(self, write: Write[Any], hands: Api[Any], key: str) -> Any:
         at = self.at
-        digest = request_digest(write)
+        digest = _request_digest(write)
         intent = self._intend(write, key, digest, hands.call.timeout_s)
         self.sent[key] += 1
         try:
@@ -175,7 +175,7 @@ class WriteSender:
             ParkedError, QuitError: The person wants to stop here.
         """
         at = self.at
-        digest = request_digest(write)
+        digest = _request_digest(write)
         intent = self._intend(write, write_key(write), digest, 0)
         intent.spend(digest)
         seen = self._watch(write) if write.proof is Proof.SEEN else None

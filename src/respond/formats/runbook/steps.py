@@ -69,10 +69,10 @@ from respond.formats.runbook.with_values import Arguments, output_shape
 from respond.formats.tree import Mapping as MappingNode
 from respond.formats.tree import Node, Scalar, inside
 
-__all__ = ["LIMIT_DEFAULT", "LIMIT_DESTROYING", "Steps", "at_the_end", "ids_of"]
+__all__ = ["Steps", "at_the_end", "ids_of"]
 
-LIMIT_DEFAULT: Final = 25
-LIMIT_DESTROYING: Final = 1
+_LIMIT_DEFAULT: Final = 25
+_LIMIT_DESTROYING: Final = 1
 _STEPS_MAX: Final = 500
 _EVERY_S: Final = 30
 _APPROVAL_WITHIN_S: Final = 1_800
@@ -300,7 +300,7 @@ class Steps:
         view = view.having(name, shape.item if isinstance(shape, ListOf) else AnyJson())
         if formula is None:
             return None, view
-        default = LIMIT_DESTROYING if destroys else LIMIT_DEFAULT
+        default = _LIMIT_DESTROYING if destroys else _LIMIT_DEFAULT
         return ForEach(formula, name, limit.value if limit else default), view
 
     def _check_item_name(self, step: StepGiven, name: str, view: View) -> None:

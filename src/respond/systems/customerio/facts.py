@@ -27,7 +27,6 @@ __all__ = [
     "BY_HAND",
     "KEY_SETTLE_S",
     "KIND_WORDS",
-    "LINKS",
     "MEMBER_SETTLE_S",
     "SETTING_SETTLE_S",
     "KeyId",
@@ -151,7 +150,7 @@ def number(text: str) -> Json:
 
 # --- links ------------------------------------------------------------------------------------
 
-LINKS: Final[Mapping[str, str]] = {
+_LINKS: Final[Mapping[str, str]] = {
     "app": "https://fly.customer.io/settings/api_credentials?keyType=app",
     "track": "https://fly.customer.io/settings/api_credentials",
     "write": "https://fly.customer.io",
@@ -167,7 +166,7 @@ LINKS: Final[Mapping[str, str]] = {
 def link(me: Me, page: str) -> str:
     """Address of a console page; ``options.links`` of the connection overrides ours."""
     own = me.connection.options.get("links") or {}
-    return str(own.get(page) or LINKS[page])
+    return str(own.get(page) or _LINKS[page])
 
 
 def regions(connection: Connection) -> tuple[str, ...]:

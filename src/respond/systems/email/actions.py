@@ -35,7 +35,7 @@ from respond.systems.arguments import ArgumentError, one_line
 from respond.systems.guards import GuardRefusedError
 from respond.systems.people.recipients import kept_out
 
-__all__ = ["ACTIONS", "Send", "Sent", "check_address", "mail", "message_id"]
+__all__ = ["ACTIONS", "Send", "Sent", "mail", "message_id"]
 
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _ADDRESS: Final = re.compile(
@@ -61,7 +61,7 @@ class Sent:
     refused: tuple[str, ...] = ()
 
 
-def check_address(name: str, address: str) -> None:
+def _check_address(name: str, address: str) -> None:
     """Refuse what is no plain e-mail address.
 
     Raises:
@@ -179,7 +179,7 @@ class Send:
         if not 1 <= len(self.to) <= _RECIPIENTS_MAX:
             raise ArgumentError(f"to takes 1 to {_RECIPIENTS_MAX} addresses")
         for address in self.to:
-            check_address("to", address)
+            _check_address("to", address)
         one_line("subject", self.subject, limit=_SUBJECT_MAX)
         if not self.text.strip() or len(self.text) > _TEXT_MAX:
             raise ArgumentError(f"text must have 1 to {_TEXT_MAX} characters")

@@ -23,7 +23,7 @@ from respond.core.script import (
 from respond.core.showable import hidden_character
 from respond.systems.arguments import ArgumentError
 
-__all__ = ["ACTIONS", "Do", "Word", "check_link"]
+__all__ = ["ACTIONS", "Do", "Word"]
 
 _LINE_MAX: Final = 100
 """Longest line of a write, in characters; the whole text stands in the instructions."""
@@ -68,7 +68,7 @@ class Do:
     def __post_init__(self) -> None:
         if not self.instructions.strip():
             raise ArgumentError("human.do needs instructions")
-        check_link(self.link)
+        _check_link(self.link)
 
     def run(self, me: Me) -> Script[Word]:
         title = (self.title or self._steps[0]).strip()
@@ -111,7 +111,7 @@ class Do:
         }
 
 
-def check_link(link: str) -> None:
+def _check_link(link: str) -> None:
     """Refuse a link that could lead elsewhere than it reads. Empty is fine.
 
     Raises:

@@ -54,7 +54,6 @@ __all__ = [
     "dm_read",
     "inert",
     "post",
-    "posted_from",
 ]
 
 ChannelId = NewType("ChannelId", str)
@@ -281,7 +280,7 @@ def post(
     )
 
 
-def posted_from(answer: object) -> Posted:
+def _posted_from(answer: object) -> Posted:
     """What a post answered; a person's word for it has no ids."""
     return answer_as(Posted, answer, Posted("", ""))
 
@@ -337,7 +336,7 @@ class PostMessage:
             to=self.channel,
         )
         return Done(
-            posted_from(posted),
+            _posted_from(posted),
             says=f"posted in {self.channel}",
             findings=_unproved(seen, self.channel),
         )
@@ -391,4 +390,4 @@ class DirectMessage:
         posted = yield from post(
             slack, me, subject=subject, seen=seen, channel=person.id, text=self.text, to=to
         )
-        return Done(posted_from(posted), says=f"sent to {to}", findings=_unproved(seen, to))
+        return Done(_posted_from(posted), says=f"sent to {to}", findings=_unproved(seen, to))

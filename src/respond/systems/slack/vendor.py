@@ -30,7 +30,7 @@ from respond.systems.vendor import (
     text_in,
 )
 
-__all__ = ["A_PAGE", "DEAD", "NEXT_PAGE", "UNREADABLE", "VENDOR"]
+__all__ = ["A_PAGE", "NEXT_PAGE", "UNREADABLE", "VENDOR"]
 
 A_PAGE: Final = "999"
 NEXT_PAGE: Final = by_cursor("response_metadata.next_cursor")
@@ -67,7 +67,7 @@ _READS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
 
 # --- probe --------------------------------------------------------------------------------------
 
-DEAD: Final = frozenset({"invalid_auth", "token_revoked", "token_expired", "account_inactive"})
+_DEAD: Final = frozenset({"invalid_auth", "token_revoked", "token_expired", "account_inactive"})
 """What Slack answers to a token that it does not accept."""
 
 
@@ -76,7 +76,7 @@ def _probe(opened: Probing) -> Probed:
     row = record_at(reply.body)
     if row.get("ok") is not True:
         code = text_in(row, "error") or "no reason"
-        if code in DEAD | {"not_authed"}:
+        if code in _DEAD | {"not_authed"}:
             raise CredentialRefusedError(f"Slack says {code}", "mint a new bot token")
         return Probed(CredentialVerdict.UNCLEAR, says=f"Slack answered {code} to auth.test")
     team = text_in(row, "team_id")
@@ -155,7 +155,7 @@ VENDOR: Final = Vendor(
         "ok",
         "error",
         hints=_HINTS,
-        dead=DEAD,
+        dead=_DEAD,
         maybe=frozenset({"internal_error", "fatal_error", "service_unavailable"}),
         lacks="needed",
     ),
