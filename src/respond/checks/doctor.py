@@ -277,7 +277,11 @@ def _credential(
         tell=at.tell,
     )
     with closing(opened):
-        probed = probe(opened, reference.partition("/")[2])
+        try:
+            probed = probe(opened, reference.partition("/")[2])
+        except NotReadyError as error:
+            yield Finding("credential/no-address", error.what, error.why, error.do)
+            return
         yield from _probed(at, config, reference, probed)
         if reference == config.name and probed.verdict is CredentialVerdict.ACCEPTED:
             yield from _discovery(at, config, opened)

@@ -3,7 +3,7 @@
 What comes out are values with their places, durations in seconds. What does not fit is reported
 once and left out, so that later stages need not look at it again. A value that may be a secret is
 not repeated. What only runbooks have is in ``runbook.step_fitting``, and the other way in which
-``respond.toml`` speaks of its tables in ``project.toml_fitting``.
+``respond.toml`` speaks of its tables in ``project.table_fitting``.
 """
 
 from __future__ import annotations

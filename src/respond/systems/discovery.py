@@ -120,9 +120,7 @@ class Discovery:
 
     def calls(self, connection: str) -> tuple[Call, ...]:
         """The reads that bring the documents, in their order."""
-        return tuple(
-            Call(connection, surface, "GET", path, timeout_s=30) for surface, path in self.documents
-        )
+        return tuple(Call(connection, surface, "GET", path) for surface, path in self.documents)
 
     def match(self, *documents: Any) -> CapabilityTable:
         """Say of every candidate whether the documents describe it as we expect it."""

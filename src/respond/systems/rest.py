@@ -328,7 +328,7 @@ class Thing(Generic[T]):
     def subject(self, connection: Connection, **ids: str) -> Subject[T]:
         """The thing, under the one name that it has in a run."""
         settle = self.vendor.settle_s if self.settle_s is None else self.settle_s
-        return Subject(f"{connection.name}/{self.name.format(**ids)}", settle)
+        return Subject(f"{connection.name}/{_filled(self.name, ids)}", settle)
 
     def of(
         self, connection: Connection, *, or_else: Callable[[str], T] | None = None, **ids: str
@@ -347,9 +347,9 @@ class Thing(Generic[T]):
         call = self.vendor.call(
             connection.name,
             "GET",
-            *(segment.format(**ids) for segment in self.path),
+            *(_filled(segment, ids) for segment in self.path),
             surface=self.surface,
-            query=tuple((name, value.format(**ids)) for name, value in self.query),
+            query=tuple((name, _filled(value, ids)) for name, value in self.query),
             answers=self.answers | (frozenset() if self.gone is None else {_NOT_FOUND}),
         )
         return Read(
@@ -368,6 +368,11 @@ class Thing(Generic[T]):
         call = replace(read.call, answers=read.call.answers | statuses)
         subject: Subject[Any] = read.subject
         return Read(subject, call, parse, read.paging)
+
+
+def _filled(template: str, ids: Mapping[str, str]) -> str:
+    """The text with ``{user}`` filled in, once: nothing in a value is looked at again (P19)."""
+    return re.sub(r"\{(\w+)\}", lambda found: ids.get(found[1], found[0]), template)
 
 
 def where(vendor: Vendor, connection: Connection) -> str:

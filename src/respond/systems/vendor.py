@@ -171,7 +171,7 @@ class Waits:
         epoch: They tell seconds since 1970.
     """
 
-    seconds: tuple[str, ...] = ("retry-after",)
+    seconds: tuple[str, ...] = ("retry-after", "ratelimit-reset")
     epoch: tuple[str, ...] = ()
 
 
@@ -401,8 +401,8 @@ class Vendor:
         pages: How its lists go on, unless a list says else.
         settle_s: Until a change shows, in seconds.
         schemes: How requests say who asks, by kind of surface.
-        variants: Other sets of schemes by name, the vendor's own name before it or not. One is in
-            force where ``auth`` of the connection names it, or its option of that name is true.
+        variants: Other sets of schemes by name. One is in force where ``auth`` of the connection
+            names it; ``NAME-oauth`` also where its option ``oauth`` is true.
         further: Further credentials by name, and what each is for.
         probes: How a credential is tried, by its name (empty: the main one); a text says why it
             cannot be.
@@ -467,8 +467,11 @@ class Vendor:
         return {self.name: f"respond.systems.{self.name}.actions"}
 
     def base_urls(self, region: str) -> dict[str, str]:
-        """Surface to base URL: those of the region by their own names, and all as ``eu/app``."""
-        here = self.hosts.get(region or self.region, {})
+        """Surface to base URL: those of the region by their own names, and all as ``eu/app``.
+
+        A vendor that has no regions has one address, whatever the connection says of where it is.
+        """
+        here = self.hosts.get((region or self.region).casefold() if self.region else "", {})
         named = {
             f"{name}/{surface}": url
             for name, surfaces in self.hosts.items()
@@ -479,11 +482,11 @@ class Vendor:
 
     def scheme_set(self, auth: str, options: Mapping[str, object]) -> str:
         """Name of the set of schemes that is in force: the vendor's, or one of its variants."""
-        for variant in self.variants:
-            plain = variant.removeprefix(f"{self.name}-")
-            if plain == auth or options.get(plain) is True:
-                return variant
-        return self.name
+        if auth in self.variants:
+            return auth
+        own = f"{self.name}-"
+        chosen = (v for v in self.variants if options.get(v.removeprefix(own)) is True)
+        return next((v for v in chosen if v.startswith(own)), self.name)
 
     def call(
         self, connection: str, method: str, *path: str, surface: str = "", **more: Any
@@ -504,7 +507,11 @@ class Vendor:
         if call.method not in READING:
             return False
         only = self.reads.only
-        return only is None or surface in self.reads.only_not_on or call.path[-1] in only
+        return (
+            only is None
+            or surface in self.reads.only_not_on
+            or (bool(call.path) and call.path[-1] in only)
+        )
 
     def reading_posts(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """(kind of surface, path) of every POST that a reader may send."""

@@ -507,6 +507,7 @@ def _reader(parts: _Parts) -> Reader:
     from respond.adapters.http.request import Endpoint
     from respond.adapters.http.transport import HttpTransport
     from respond.senders import SENDERS
+    from respond.systems import vendor
 
     rehearsal, project = parts.rehearsal, parts.project
     asked_through = {sender.through[0] for sender in SENDERS.values()}
@@ -532,7 +533,7 @@ def _reader(parts: _Parts) -> Reader:
                     name,
                     connection.system,
                     rehearsal.base_urls(connection),
-                    auth="bearer" if connection.system == "http" else connection.system,
+                    auth=vendor(connection.system).scheme_set("bearer", {}),
                     loopback_ok=True,
                 )
     else:

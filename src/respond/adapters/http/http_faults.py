@@ -210,7 +210,7 @@ class HttpFaults:
             )
         refusals = vendor(system).refusals
         found = dig(body, refusals.code) if refusals.code else None
-        word = showable(str(found), limit=40) if isinstance(found, str | int) else ""
+        word = showable(self._clean(str(found)), limit=40) if isinstance(found, str | int) else ""
         dead = not refusals.dead or word in refusals.dead
         why, do = _why_and_do(call, status, credential, dead=dead)
         return HttpFault(

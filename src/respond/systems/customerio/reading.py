@@ -78,9 +78,15 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def altered(row_id: Any, **to: Any) -> Callable[[tuple[Row, ...]], tuple[Row, ...]]:
-    """The list with this row made so."""
-    return lambda before: tuple(replace(r, **to) if r.id == row_id else r for r in before)
+def altered(row_id: Any, **to: Any) -> Callable[[tuple[Row, ...] | None], Any]:
+    """The list with this row made so; one that may not be looked at just now stays unseen."""
+
+    def made_so(before: tuple[Row, ...] | None) -> tuple[Row, ...] | None:
+        if before is None:
+            return None
+        return tuple(replace(row, **to) if row.id == row_id else row for row in before)
+
+    return made_so
 
 
 def _more(reply: Reply, so_far: int, *, until_empty: bool) -> bool:

@@ -23,7 +23,6 @@ from respond.systems.vendor import (
     SentAs,
     Trouble,
     Vendor,
-    Waits,
     text_in,
     tried,
 )
@@ -134,7 +133,6 @@ VENDOR: Final = Vendor(
     region="us",
     pages=by_offset(A_PAGE),
     settle_s=10,
-    waits=Waits(seconds=("retry-after", "ratelimit-reset")),
     schemes={
         EVERY_SURFACE: Scheme(
             SentAs.HEADER, before="Token token=", always=_ACCEPT, from_options_on_write=_FROM
