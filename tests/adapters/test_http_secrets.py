@@ -99,10 +99,10 @@ def test_no_fault_shows_a_secret(
 
 def _learn(transport: HttpTransport) -> None:
     # A run that has opened all of its secrets once: the vendor here echoes those as well.
-    vault = transport._line.keywords["vault"]
-    vault.own("it")
+    wallet = transport._line.keywords["wallet"]
+    wallet.own("it")
     for name in ("leaked", "probed", "pair"):
-        vault.of_run(SecretHandle(name))
+        wallet.of_run(SecretHandle(name))
 
 
 @pytest.mark.promise("P22")
