@@ -235,7 +235,7 @@ def test_a_person_is_asked_without_echo_and_types_accept(home: Machine, town: To
         sys.executable,
         ["-c", CHILD.format(urls=dict(endpoint.base_urls))],
         encoding="utf-8",
-        timeout=30,
+        timeout=120,
         dimensions=(50, 110),
     )
     child.expect("hidden")

@@ -189,7 +189,7 @@ def test_many_callers_at_once_lose_nothing(server: Server) -> None:
 def test_closing_ends_open_connections(server: Server) -> None:
     """Nobody hangs on a server that is gone; closing again is harmless."""
     port = int(server.base_url.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as end:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as end:
         end.sendall(b"GET /slack/api/auth.test HTTP/1.1\r\nHost: x\r\n\r\n")
         assert end.recv(1024)
         server.close()

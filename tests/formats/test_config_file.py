@@ -475,9 +475,9 @@ def test_credentials_are_recognised(text: str) -> None:
 )  # fmt: skip
 def test_no_text_takes_long_to_look_at(piece: str) -> None:
     """A runbook may hold texts of 64 KiB, and somebody may have made them to be slow."""
-    began = time.perf_counter()
+    began = time.process_time()
     looks_secret(piece * (65_536 // len(piece)))
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize(
