@@ -71,7 +71,7 @@ def test_the_audit_log_of_one_member(night: Any) -> None:
 
 def test_every_page_of_the_audit_log(night: Any) -> None:
     """The log is read back to the moment that was asked for, page by page, nothing twice."""
-    account = night.company.customerio.account
+    account = night.company.customerio
     from respond.company.customerio.account import ActingAs  # noqa: PLC0415 - for this claim only
 
     for number in range(250):

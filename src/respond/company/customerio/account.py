@@ -1,24 +1,20 @@
-"""The account that all surfaces share: state, time, history, and who is acting.
+"""What all surfaces of the account share: how it behaves, who acts, and what a request asks.
 
-Operations live in ``people``, ``keys``, ``tokens`` and ``data``. They are the same for the API
-and for a person at the vendor's console; only the actor differs.
+Operations live in ``team``, ``api_keys`` and ``data``. They are the same for the API and for a
+person at the vendor's console; only the actor differs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from respond.company.company_clock import rfc3339
-from respond.company.customerio.rows import AuditLine, CioState, Member
-from respond.company.exchange import RefusalError
+from respond.company.exchange import Json, SimReply
 from respond.company.limits import Limit
 
 if TYPE_CHECKING:
-    from respond.company.company_clock import CompanyClock
-    from respond.company.ledger import Ledger
-
-SYSTEM = "customerio"
+    from respond.company.exchange import SimRequest
 
 
 @dataclass
@@ -34,7 +30,6 @@ class Settings:
             the vendor documents; otherwise it answers 401.
         page_size_max: Largest page that a list gives, whatever was asked for.
         exchanges: Limit on the token exchange, by source address. Off by default.
-        app_calls: Limit on the App API. Off by default.
     """
 
     guess_routes: bool = False
@@ -44,7 +39,6 @@ class Settings:
     track_region_anywhere: bool = True
     page_size_max: int = 100
     exchanges: Limit = field(default_factory=lambda: Limit(None, 10.0))
-    app_calls: Limit = field(default_factory=lambda: Limit(None, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,80 +51,33 @@ class ActingAs:
     ip: str = "127.0.0.1"
 
 
-@dataclass
-class CioAccount:
-    """One Customer.io account with everything an operation needs."""
+@dataclass(frozen=True, slots=True)
+class CioCall:
+    """One request of the management API that found its route.
 
-    state: CioState
-    clock: CompanyClock
-    ledger: Ledger
-    settings: Settings
+    Attributes:
+        ids: What the thing stands in, and its own ``id``, by the names that rows have for them.
+        body: The request's body, reduced to what the route's schema knows.
+    """
 
-    def now(self) -> int:
-        return int(self.clock.now())
+    request: SimRequest
+    actor: ActingAs
+    ids: dict[str, int]
+    body: Json
 
-    def environment(self, environment_id: int) -> str:
-        """The workspace's name.
 
-        Raises:
-            RefusalError: with 404, if there is no such workspace.
-        """
-        name = self.state.environments.get(environment_id)
-        if name is None:
-            raise RefusalError(404, f"environment {environment_id} not found")
-        return name
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation of the management API; it is given the system and the call.
 
-    def present(self) -> list[Member]:
-        """Members whose removal nobody has asked for."""
-        return [member for member in self.state.members if member.removed_at is None]
+    Attributes:
+        body: Schema of the request's body; ``None`` for an operation without one.
+        guess: Nobody has confirmed that the vendor has it; a switch hides it.
+        admin: Only an Account Admin may call it.
+    """
 
-    def listed(self) -> list[Member]:
-        """Members that lists show: those present, and those removed a moment ago."""
-        seen_from = self.clock.now() - self.settings.removal_shows_after_s
-        return [m for m in self.state.members if m.removed_at is None or m.removed_at > seen_from]
-
-    def works(self, revoked_at: float | None) -> bool:
-        """Whether a credential that was revoked then still opens doors."""
-        if revoked_at is None:
-            return True
-        return self.clock.now() < revoked_at + self.settings.revocation_bites_after_s
-
-    def happened(
-        self,
-        actor: ActingAs,
-        kind: str,
-        target: str,
-        logged: tuple[str, str, object],
-        environment_id: int | None = None,
-        **detail: Any,
-    ) -> None:
-        """Put one change into the company's ledger and into the account's audit log.
-
-        Args:
-            logged: How the log calls it: action, type and id of the object.
-        """
-        self.ledger.effect(SYSTEM, kind, target, by=actor.by, **detail)
-        self.audit(actor, logged, environment_id)
-
-    def audit(
-        self,
-        actor: ActingAs,
-        logged: tuple[str, str, object],
-        environment_id: int | None = None,
-        at: float | None = None,
-    ) -> None:
-        when = self.clock.now() if at is None else at
-        action, object_type, object_id = logged
-        entry = AuditLine(
-            id=self.state.numbers.take("audit"),
-            at=when,
-            timestamp=rfc3339(when),
-            action=action,
-            object_type=object_type,
-            object_id=str(object_id),
-            user_id=actor.user_id,
-            service_account_id=actor.service_account_id,
-            ip_addr=actor.ip,
-            environment_id=environment_id,
-        )
-        self.state.audit.append(entry)
+    summary: str
+    handler: Callable[[Any, CioCall], SimReply | Json]
+    body: Json | None = None
+    guess: bool = False
+    admin: bool = False
