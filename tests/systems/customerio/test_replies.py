@@ -18,6 +18,7 @@ from respond.systems.customerio.facts import FIELDS, KeyId, KeyRef, MemberId, We
 from respond.systems.customerio.identify import IdentifyKey, ListKeys
 from respond.systems.customerio.keys import CreateKey, ProbeKey, RevokeKey
 from respond.systems.customerio.members import (
+    NO_ROLES,
     AddMember,
     AwaitMember,
     FindMember,
@@ -25,7 +26,6 @@ from respond.systems.customerio.members import (
     RemoveMember,
     SetMemberRole,
 )
-from respond.systems.customerio.people import NO_ROLES
 from respond.systems.customerio.probes import probe
 from respond.systems.customerio.reading import PAGES, key_rows, workspaces
 from respond.systems.customerio.sources import DisableSource

@@ -10,7 +10,7 @@ from typing import Final
 from respond.core.script import Call, Done, Effect, Me, Paging, Reply, Script, action
 from respond.core.shapes import Timestamp
 from respond.systems.customerio.facts import epoch, member_number, number_of, timestamp, told
-from respond.systems.customerio.people import (
+from respond.systems.customerio.members import (
     MemberRow,
     by_email,
     members_if_allowed,

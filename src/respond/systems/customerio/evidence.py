@@ -26,7 +26,7 @@ from respond.systems.customerio.facts import (
     timestamp,
 )
 from respond.systems.customerio.identify import key_text
-from respond.systems.customerio.people import (
+from respond.systems.customerio.members import (
     MemberRow,
     by_email,
     is_admin,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from respond.core.script import Becomes, Done, Effect, Me, Person, Script, Undo, Write, action
-from respond.systems.customerio.facts import KeyId, KeyRef, account_line, link, number
-from respond.systems.customerio.hands import by_api
+from respond.systems.customerio.facts import KeyId, KeyRef, account_line, by_api, link, number
 from respond.systems.customerio.reading import SOURCES, SourceRow, altered
 from respond.systems.guards import GuardRefusedError
 

@@ -26,13 +26,13 @@ from respond.systems.customerio.facts import (
     SETTING_SETTLE_S,
     WebhookId,
     account_line,
+    by_api,
     epoch,
     id_of,
     link,
     number,
     webhook_place,
 )
-from respond.systems.customerio.hands import by_api
 from respond.systems.customerio.reading import (
     NOWHERE,
     WorkspaceRow,
