@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from respond.company.customerio.rows import key_row
 from respond.company.exchange import RefusalError
-from respond.company.mint import hex_for, hint, lower_for
+from respond.company.mint import hex_for, lower_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from respond.company.customerio.account import ActingAs
-    from respond.company.customerio.surfaces import CustomerIo
+    from respond.company.customerio.account import ActingAs, CioAccount
     from respond.company.simulated_rest import Row
 
 
@@ -64,7 +63,7 @@ KINDS: Mapping[str, KeyKind] = {
 
 
 def create(
-    cio: CustomerIo,
+    cio: CioAccount,
     actor: ActingAs,
     table: str,
     place: Mapping[str, Any],
@@ -87,8 +86,7 @@ def create(
         within = f"{within}/{name}"
     number, more = cio.state.numbers.take(kind.word), dict(place)
     if table == "track_keys":
-        site = hex_for(f"site-id:{number}", 20)
-        more |= {"site_id": site, "site_hint": f"...{hint(site)}"}
+        more["site_id"] = hex_for(f"site-id:{number}", 20)
     made = {"created_at": int(cio.clock.now()), "created_by": actor.user_id}
     key = key_row(
         number, name, kind.value(number), title=within, read_only=read_only, **made, **more
@@ -98,7 +96,7 @@ def create(
     return key
 
 
-def revoke(cio: CustomerIo, actor: ActingAs, table: str, key: Row) -> None:
+def revoke(cio: CioAccount, actor: ActingAs, table: str, key: Row) -> None:
     """Take a key away: lists forget it now, its callers are refused a little later.
 
     Sessions that were made of a token end at once. Ingest goes on answering 200 to a write key,
@@ -108,7 +106,7 @@ def revoke(cio: CustomerIo, actor: ActingAs, table: str, key: Row) -> None:
     _happened(cio, actor, table, key, KINDS[table].end, "deleted")
 
 
-def switch_source(cio: CustomerIo, actor: ActingAs, source: Row, *, enabled: bool) -> None:
+def switch_source(cio: CioAccount, actor: ActingAs, source: Row, *, enabled: bool) -> None:
     """Switch a source on or off; a switch that stands right already has no effect."""
     if source.enabled == enabled:
         return
@@ -125,7 +123,7 @@ def switch_source(cio: CustomerIo, actor: ActingAs, source: Row, *, enabled: boo
 
 
 def _happened(
-    cio: CustomerIo, actor: ActingAs, table: str, key: Row, verb: str, logged: str
+    cio: CioAccount, actor: ActingAs, table: str, key: Row, verb: str, logged: str
 ) -> None:
     owner = {
         name: getattr(key, name)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from respond.company.customerio import data
-from respond.company.customerio.account import ActingAs
+from respond.company.customerio.account import ActingAs, CioAccount
 from respond.company.customerio.rows import shown
 from respond.company.exchange import Json, RefusalError
 from respond.company.simulated_rest import Row
 
 if TYPE_CHECKING:
-    from respond.company.customerio.surfaces import CustomerIo
     from respond.company.exchange import SimRequest
     from respond.company.simulated_rest import Answer, RestCall
 
@@ -29,29 +28,29 @@ _SENDER = {
 }
 
 
-def _one(cio: CustomerIo, table: str, call: RestCall) -> Row:
+def _one(cio: CioAccount, table: str, call: RestCall) -> Row:
     return cio.row(table, environment_id=call.key.environment_id, id=call.ids["id"])
 
 
-def _all(cio: CustomerIo, table: str, call: RestCall) -> list[Json]:
+def _all(cio: CioAccount, table: str, call: RestCall) -> list[Json]:
     rows = cio.rows(table, environment_id=call.key.environment_id)
     return [shown(table, row) for row in rows]
 
 
-def _put_webhook(cio: CustomerIo, call: RestCall) -> Json:
+def _put_webhook(cio: CioAccount, call: RestCall) -> Json:
     hook = _one(cio, "webhooks", call)
     data.change_webhook(cio, call.key.actor, hook, call.request.json_object())
     return shown("webhooks", hook)
 
 
-def _send(cio: CustomerIo, call: RestCall) -> Json:
+def _send(cio: CioAccount, call: RestCall) -> Json:
     place, fields = call.key.environment_id, call.request.json_object()
     return shown(
         "sent", data.send_email(cio, call.key.actor, place, fields), "delivery_id queued_at"
     )
 
 
-def _message(cio: CustomerIo, call: RestCall) -> Json:
+def _message(cio: CioAccount, call: RestCall) -> Json:
     for sent in cio.rows("sent", delivery_id=call.ids["id"]):
         message = {"id": sent.delivery_id, "subject": sent.subject, "recipient": sent.to[0]}
         return {"message": message | {"metrics": {"sent": sent.queued_at}}}
@@ -79,7 +78,7 @@ ROUTES: dict[str, Answer] = {
 }
 
 
-def caller(cio: CustomerIo, request: SimRequest) -> Row:
+def caller(cio: CioAccount, request: SimRequest) -> Row:
     """The workspace that the credential opens, and who it is.
 
     Sends, and nothing else, also take a raw service account token with a workspace.

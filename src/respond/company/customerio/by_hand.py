@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from respond.company.customerio import api_keys, data, team
-from respond.company.customerio.account import ActingAs
+from respond.company.customerio.account import ActingAs, CioAccount
 from respond.company.exchange import RefusalError
 
 if TYPE_CHECKING:
-    from respond.company.customerio.surfaces import CustomerIo
     from respond.company.exchange import Json
     from respond.company.simulated_rest import Row
     from respond.company.system import Errand
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 class Seat:
     """Somebody of the team before the console, with an errand."""
 
-    cio: CustomerIo
+    cio: CioAccount
     errand: Errand
 
     @property
@@ -72,8 +71,8 @@ class Seat:
         return owners[0].id if owners else self.errand.number("service_account")
 
 
-def _revoked(table: str) -> Callable[[CustomerIo, Errand], Json]:
-    def click(cio: CustomerIo, errand: Errand) -> Json:
+def _revoked(table: str) -> Callable[[CioAccount, Errand], Json]:
+    def click(cio: CioAccount, errand: Errand) -> Json:
         seat = Seat(cio, errand)
         key = seat.row(table)
         api_keys.revoke(cio, seat.actor, table, key)
@@ -82,8 +81,8 @@ def _revoked(table: str) -> Callable[[CustomerIo, Errand], Json]:
     return click
 
 
-def _created(table: str) -> Callable[[CustomerIo, Errand], Json]:
-    def click(cio: CustomerIo, errand: Errand) -> Json:
+def _created(table: str) -> Callable[[CioAccount, Errand], Json]:
+    def click(cio: CioAccount, errand: Errand) -> Json:
         seat, name = Seat(cio, errand), "" if table == "write_keys" else errand.text("name")
         read_only = errand.about.get("read_only") is True
         place = seat.place(table)
@@ -94,8 +93,8 @@ def _created(table: str) -> Callable[[CustomerIo, Errand], Json]:
     return click
 
 
-def _switched(*, enabled: bool) -> Callable[[CustomerIo, Errand], Json]:
-    def click(cio: CustomerIo, errand: Errand) -> Json:
+def _switched(*, enabled: bool) -> Callable[[CioAccount, Errand], Json]:
+    def click(cio: CioAccount, errand: Errand) -> Json:
         seat = Seat(cio, errand)
         source = seat.row("sources", "source")
         api_keys.switch_source(cio, seat.actor, source, enabled=enabled)
@@ -138,7 +137,7 @@ def _disable_webhook(seat: Seat) -> None:
     data.change_webhook(seat.cio, seat.actor, hook, vars(hook) | {"disabled": True})
 
 
-def _by_hand(click: Callable[[Seat], Json | None]) -> Callable[[CustomerIo, Errand], Json]:
+def _by_hand(click: Callable[[Seat], Json | None]) -> Callable[[CioAccount, Errand], Json]:
     return lambda cio, errand: click(Seat(cio, errand)) or {}
 
 

@@ -11,15 +11,14 @@ from respond.company.exchange import RefusalError
 from respond.company.simulated_rest import Row
 
 if TYPE_CHECKING:
-    from respond.company.customerio.account import ActingAs
-    from respond.company.customerio.surfaces import CustomerIo
+    from respond.company.customerio.account import ActingAs, CioAccount
     from respond.company.exchange import Json, SimRequest
 
 RECIPIENTS_MAX = 15
 _WEBHOOK_FIELDS = ("name", "endpoint", "events", "disabled", "full_resolution", "with_content")
 
 
-def download_export(cio: CustomerIo, actor: ActingAs, export: Row) -> str:
+def download_export(cio: CioAccount, actor: ActingAs, export: Row) -> str:
     """A link to the file. Asking for it counts as a download, which is why nobody should."""
     export.downloads += 1
     cio.changed(
@@ -33,7 +32,7 @@ def download_export(cio: CustomerIo, actor: ActingAs, export: Row) -> str:
     return f"https://exports.example.com/{export.id}/people.csv"
 
 
-def change_webhook(cio: CustomerIo, actor: ActingAs, hook: Row, fields: Json) -> None:
+def change_webhook(cio: CioAccount, actor: ActingAs, hook: Row, fields: Json) -> None:
     """Set the fields that are given; the same again has no effect.
 
     Raises:
@@ -60,7 +59,7 @@ def change_webhook(cio: CustomerIo, actor: ActingAs, hook: Row, fields: Json) ->
     )
 
 
-def send_email(cio: CustomerIo, actor: ActingAs, environment_id: int, fields: Json) -> Row:
+def send_email(cio: CioAccount, actor: ActingAs, environment_id: int, fields: Json) -> Row:
     """Queue a transactional mail. The same request again sends again.
 
     Raises:

@@ -185,15 +185,7 @@ def _track_keys(story: Story, now: int) -> list[Row]:
         (8102, STAGING, "Staging/web-staging", hex_for("site:s", 20), hex_for("track:s", 20)),
     )
     return [
-        _key(
-            number,
-            title,
-            value,
-            made,
-            environment_id=place,
-            site_id=site,
-            site_hint=f"...{hint(site)}",
-        )
+        _key(number, title, value, made, environment_id=place, site_id=site)
         for number, place, title, site, value in rows
     ]
 
@@ -235,16 +227,9 @@ def _exports(story: Story, now: int) -> list[Row]:
     )
     return [
         export_row(
-            number,
-            at,
-            **_IN_PRODUCTION,
-            user_id=user,
-            user_email=email,
-            description=what,
-            total=total,
-            downloads=downloads,
+            number, what, total, at, user_id=user, user_email=email, downloads=n, **_IN_PRODUCTION
         )
-        for number, user, email, what, total, downloads, at in rows
+        for number, user, email, what, total, n, at in rows
     ]
 
 

@@ -20,8 +20,7 @@ from respond.company.mint import hex_for
 from respond.company.simulated_rest import matched
 
 if TYPE_CHECKING:
-    from respond.company.customerio.account import Route
-    from respond.company.customerio.surfaces import CustomerIo
+    from respond.company.customerio.account import CioAccount, Route
     from respond.company.exchange import Json, SimRequest
     from respond.company.simulated_rest import Row
 
@@ -49,7 +48,7 @@ class Journeys:
         altered: What the OpenAPI documents say differently from what is served.
     """
 
-    cio: CustomerIo
+    cio: CioAccount
     altered: Alterations = field(default_factory=Alterations)
     _sessions: dict[str, JwtSession] = field(default_factory=dict)
     _handoffs: int = 0

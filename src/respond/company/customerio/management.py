@@ -10,16 +10,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from respond.company.customerio import api_keys, bodies, data, team
-from respond.company.customerio.account import CioCall, Route
+from respond.company.customerio.account import CioAccount, CioCall, Route
 from respond.company.customerio.rows import shown
 from respond.company.exchange import Json, SimReply, as_json, nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from respond.company.customerio.surfaces import CustomerIo
 
-Handler: TypeAlias = "Callable[[CustomerIo, CioCall], SimReply | Json]"
+Handler: TypeAlias = "Callable[[CioAccount, CioCall], SimReply | Json]"
 
 
 def _all(table: str, name: str) -> Handler:
@@ -33,7 +32,7 @@ def _one(table: str, name: str) -> Handler:
 def _new_key(table: str) -> Handler:
     kind = api_keys.KINDS[table]
 
-    def create(cio: CustomerIo, call: CioCall) -> SimReply:
+    def create(cio: CioAccount, call: CioCall) -> SimReply:
         wanted = call.body.get(kind.wrapper, {})
         key = api_keys.create(cio, call.actor, table, call.ids, **wanted)
         return as_json({kind.wrapper: shown(table, key) | {kind.shown_as: key.value}}, 201)
@@ -42,25 +41,25 @@ def _new_key(table: str) -> Handler:
 
 
 def _no_key(table: str) -> Handler:
-    def revoke(cio: CustomerIo, call: CioCall) -> SimReply:
+    def revoke(cio: CioAccount, call: CioCall) -> SimReply:
         api_keys.revoke(cio, call.actor, table, cio.row(table, **call.ids))
         return nothing()
 
     return revoke
 
 
-def _current_account(cio: CustomerIo, _: CioCall) -> Json:
+def _current_account(cio: CioAccount, _: CioCall) -> Json:
     state = cio.state
     row = {"id": state.account_id, "name": state.name, "data_center": state.region}
     return {"account": row | {"environment_ids": list(state.environments)}}
 
 
-def _environments(cio: CustomerIo, _: CioCall) -> Json:
+def _environments(cio: CioAccount, _: CioCall) -> Json:
     rows = [{"id": number, "name": name} for number, name in cio.state.environments.items()]
     return {"environments": rows}
 
 
-def _users(cio: CustomerIo, call: CioCall) -> Json:
+def _users(cio: CioAccount, call: CioCall) -> Json:
     """A page of the list; the caller may ask for less than the largest page, not for more."""
     limit = min(max(call.request.number("limit", 50), 1), cio.settings.page_size_max)
     page = max(call.request.number("page", 1), 1)
@@ -74,42 +73,42 @@ def _users(cio: CustomerIo, call: CioCall) -> Json:
     }
 
 
-def _create_user(cio: CustomerIo, call: CioCall) -> SimReply:
+def _create_user(cio: CioAccount, call: CioCall) -> SimReply:
     member = team.add_member(cio, call.actor, call.body["user"])
     return as_json({"user": shown("members", member)}, 201)
 
 
-def _update_user(cio: CustomerIo, call: CioCall) -> Json:
+def _update_user(cio: CioAccount, call: CioCall) -> Json:
     member = cio.row("members", **call.ids)
     team.change_roles(cio, call.actor, member, call.body["user"])
     return {"user": shown("members", member)}
 
 
-def _delete_user(cio: CustomerIo, call: CioCall) -> SimReply:
+def _delete_user(cio: CioAccount, call: CioCall) -> SimReply:
     team.remove_member(cio, call.actor, cio.row("members", **call.ids))
     return nothing()
 
 
-def _resend_invitation(cio: CustomerIo, call: CioCall) -> SimReply:
+def _resend_invitation(cio: CioAccount, call: CioCall) -> SimReply:
     team.send_invitation(cio, call.actor, cio.row("members", **call.ids))
     return nothing()
 
 
-def _audit_logs(cio: CustomerIo, call: CioCall) -> Json:
+def _audit_logs(cio: CioAccount, call: CioCall) -> Json:
     return data.audit_page(cio.rows("audit", **call.ids), call.request)
 
 
-def _sso(cio: CustomerIo, _: CioCall) -> Json:
+def _sso(cio: CioAccount, _: CioCall) -> Json:
     return {"sso_configuration": cio.state.sso}
 
 
-def _put_webhook(cio: CustomerIo, call: CioCall) -> Json:
+def _put_webhook(cio: CioAccount, call: CioCall) -> Json:
     hook = cio.row("webhooks", **call.ids)
     data.change_webhook(cio, call.actor, hook, call.body["webhook_configuration"])
     return {"webhook_configuration": shown("webhooks", hook)}
 
 
-def _put_source(cio: CustomerIo, call: CioCall) -> Json:
+def _put_source(cio: CioAccount, call: CioCall) -> Json:
     place, number = call.ids.values()
     source, wanted = cio.row("sources", environment_id=place, id=number), call.body["source"]
     if "enabled" in wanted:
@@ -117,7 +116,7 @@ def _put_source(cio: CustomerIo, call: CioCall) -> Json:
     return {"source": shown("sources", source)}
 
 
-def _service_accounts(cio: CustomerIo, _: CioCall) -> Json:
+def _service_accounts(cio: CioAccount, _: CioCall) -> Json:
     rows = [
         shown("service_accounts", owner)
         | {

@@ -72,21 +72,17 @@ def key_row(number: int, name: str, value: str, **more: Any) -> Row:
     ``title`` is what histories call it. An App API key with ``scopes`` gets 403 elsewhere.
     """
     fields = {"environment_id": None, "scopes": None, "gone_at": None, **more}
+    if "site_id" in fields:
+        fields["site_hint"] = f"...{hint(fields['site_id'])}"
     return Row(id=number, name=name, value=value, hint=hint(value), **fields)
 
 
-def export_row(number: int, created_at: int, **more: Any) -> Row:
+def export_row(number: int, what: str, total: int, created_at: int, **more: Any) -> Row:
     """A file of customers or deliveries that somebody asked for."""
-    return Row(
-        id=number,
-        deduplicate_id=f"{number}:{created_at}",
-        type="customers",
-        failed=False,
-        status="done",
-        created_at=created_at,
-        updated_at=created_at + 60,
-        **more,
-    )
+    fields = {"type": "customers", "failed": False, "status": "done", "description": what, **more}
+    dates = {"created_at": created_at, "updated_at": created_at + 60}
+    deduplicate_id = f"{number}:{created_at}"
+    return Row(id=number, deduplicate_id=deduplicate_id, total=total, **dates, **fields)
 
 
 def webhook_row(number: int, name: str, endpoint: str, events: list[str], **more: Any) -> Row:

@@ -8,15 +8,14 @@ from respond.company.customerio.rows import PERMISSIONS, member_row
 from respond.company.exchange import RefusalError
 
 if TYPE_CHECKING:
-    from respond.company.customerio.account import ActingAs
-    from respond.company.customerio.surfaces import CustomerIo
+    from respond.company.customerio.account import ActingAs, CioAccount
     from respond.company.exchange import Json
     from respond.company.simulated_rest import Row
 
 _ROLE_FIELDS = ("account_role", "permissions", "environment_roles")
 
 
-def find_email(cio: CustomerIo, email: str) -> Row:
+def find_email(cio: CioAccount, email: str) -> Row:
     """The member with this address, whatever its case.
 
     Raises:
@@ -28,7 +27,7 @@ def find_email(cio: CustomerIo, email: str) -> Row:
     raise RefusalError(404, f"user {email} not found")
 
 
-def remove_member(cio: CustomerIo, actor: ActingAs, member: Row) -> None:
+def remove_member(cio: CioAccount, actor: ActingAs, member: Row) -> None:
     """Take a member out.
 
     Raises:
@@ -39,7 +38,7 @@ def remove_member(cio: CustomerIo, actor: ActingAs, member: Row) -> None:
     _happened(cio, actor, "member.removed", member, "deleted")
 
 
-def add_member(cio: CustomerIo, actor: ActingAs, fields: Json) -> Row:
+def add_member(cio: CioAccount, actor: ActingAs, fields: Json) -> Row:
     """Invite somebody: a new id, not accepted yet, and a mail on its way.
 
     Raises:
@@ -70,7 +69,7 @@ def add_member(cio: CustomerIo, actor: ActingAs, fields: Json) -> Row:
     return member
 
 
-def send_invitation(cio: CustomerIo, actor: ActingAs, member: Row) -> None:
+def send_invitation(cio: CioAccount, actor: ActingAs, member: Row) -> None:
     """Mail an invitation, again if need be.
 
     Raises:
@@ -81,7 +80,7 @@ def send_invitation(cio: CustomerIo, actor: ActingAs, member: Row) -> None:
     _happened(cio, actor, "invitation.sent", member, "created", "invitation")
 
 
-def accept_invitation(cio: CustomerIo, actor: ActingAs, member: Row) -> None:
+def accept_invitation(cio: CioAccount, actor: ActingAs, member: Row) -> None:
     """The invited person follows the link, and sets up a second factor.
 
     Raises:
@@ -95,7 +94,7 @@ def accept_invitation(cio: CustomerIo, actor: ActingAs, member: Row) -> None:
     _happened(cio, actor, "invitation.accepted", member, "updated")
 
 
-def change_roles(cio: CustomerIo, actor: ActingAs, member: Row, fields: Json) -> None:
+def change_roles(cio: CioAccount, actor: ActingAs, member: Row, fields: Json) -> None:
     """Set the role fields that are given, and leave the others alone.
 
     Raises:
@@ -115,7 +114,7 @@ def change_roles(cio: CustomerIo, actor: ActingAs, member: Row, fields: Json) ->
     )
 
 
-def force_reauth(cio: CustomerIo, actor: ActingAs, hours: int) -> None:
+def force_reauth(cio: CioAccount, actor: ActingAs, hours: int) -> None:
     """Change how long logins last, which ends every session of every person at once.
 
     Raises:
@@ -135,7 +134,7 @@ def force_reauth(cio: CustomerIo, actor: ActingAs, hours: int) -> None:
 
 
 def _happened(
-    cio: CustomerIo,
+    cio: CioAccount,
     actor: ActingAs,
     kind: str,
     member: Row,
@@ -147,7 +146,7 @@ def _happened(
     cio.changed(actor, kind, member.email, logged, user_id=member.id, **detail)
 
 
-def _keep_an_admin(cio: CustomerIo, *, without: Row) -> None:
+def _keep_an_admin(cio: CioAccount, *, without: Row) -> None:
     if without.account_role != "admin":
         return
     admins = [m for m in cio.table("members") if m.account_role == "admin" and not m.invited]
@@ -155,7 +154,7 @@ def _keep_an_admin(cio: CustomerIo, *, without: Row) -> None:
         raise RefusalError(422, "an account must keep at least one Account Admin")
 
 
-def _check_roles(cio: CustomerIo, fields: Json) -> None:
+def _check_roles(cio: CioAccount, fields: Json) -> None:
     if fields.get("account_role", "member") not in {"admin", "member"}:
         raise RefusalError(422, "account_role must be admin or member", "/data/account_role")
     unknown = sorted(set(fields.get("permissions", {})) - set(PERMISSIONS))
@@ -165,7 +164,7 @@ def _check_roles(cio: CustomerIo, fields: Json) -> None:
         _check_environment_role(cio, role)
 
 
-def _check_environment_role(cio: CustomerIo, role: Any) -> None:
+def _check_environment_role(cio: CioAccount, role: Any) -> None:
     where = "/data/environment_roles"
     if not isinstance(role, dict) or ("role" in role) == ("role_id" in role):
         raise RefusalError(422, "an environment role needs role or role_id", where)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from respond.company.exchange import RefusalError, SimReply, as_json
 
 if TYPE_CHECKING:
-    from respond.company.customerio.surfaces import CustomerIo
+    from respond.company.customerio.account import CioAccount
     from respond.company.exchange import SimRequest
 
 _REGION = ("api", "v1", "accounts", "region")
@@ -15,7 +15,7 @@ _CUSTOMERS = ("api", "v1", "customers")
 _HOSTS = {"us": "https://track.customer.io", "eu": "https://track-eu.customer.io"}
 
 
-def serve_track(cio: CustomerIo, request: SimRequest) -> SimReply:
+def serve_track(cio: CioAccount, request: SimRequest) -> SimReply:
     """Answer one Track API request.
 
     The region is told on either host, so that a caller can find out where to go; everything
@@ -41,7 +41,7 @@ def serve_track(cio: CustomerIo, request: SimRequest) -> SimReply:
     raise RefusalError(404, "not found")
 
 
-def serve_ingest(cio: CustomerIo, request: SimRequest) -> SimReply:
+def serve_ingest(cio: CioAccount, request: SimRequest) -> SimReply:
     """Answer 200 to everything, and keep only what a living key of a running source sends."""
     for key in cio.rows("write_keys", value=request.basic()[0]) if cio.is_home(request) else ():
         source = cio.row("sources", id=key.source_id)

@@ -279,7 +279,6 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "track.value": ("api_key",),
     "write.value": ("api_key",),
     "sa.value": ("token", "value", "secret", "client_secret"),
-    "sa.read_only": ("read_only",),
     # Audit entries: named after the filters of the log.
     "audit.at": ("timestamp", "created_at"),
     "audit.action": ("action",),

@@ -335,7 +335,7 @@ def _snapshot(row: MemberRow, verb: str) -> MemberRoles:
 # --- find ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class FoundMember:
     """A team member, or nobody.
 
@@ -350,18 +350,18 @@ class FoundMember:
         is_operator: It is the person who runs this.
     """
 
-    found: bool = False
-    id: MemberId = MemberId("")  # noqa: RUF009 - a constant, and no call at all
+    found: bool
+    id: MemberId
     email: str
-    name: str = ""
-    account_role: str = ""
-    accepted: bool = False
-    two_factor: str = "unknown"
-    last_login: str = ""
-    roles: MemberRoles = NO_ROLES
-    roles_complete: bool = False
+    name: str
+    account_role: str
+    accepted: bool
+    two_factor: str
+    last_login: str
+    roles: MemberRoles
+    roles_complete: bool
     admins: int
-    only_admin: bool = False
+    only_admin: bool
     is_operator: bool
 
 
@@ -386,16 +386,13 @@ class FindMember:
 
     def run(self, me: Me) -> Script[FoundMember]:
         rows = yield from _everybody(me)
-        row = by_email(rows, self.email)
-        email = row.email if row is not None else self.email
-        others = who_could_act(me, _usable_admins(rows), but=email)
-        is_operator = _is_operator(me, self.email)
-        known: Any = {"email": email, "admins": len(others), "is_operator": is_operator}
-        if row is None:
-            return Done(FoundMember(**known), says=f"{email} is no team member")
+        seen = by_email(rows, self.email)
+        row = seen or MemberRow(MemberId(""), self.email, accepted=False)
+        others = who_could_act(me, _usable_admins(rows), but=row.email)
         found = FoundMember(
-            found=True,
+            found=seen is not None,
             id=_known_id(row),
+            email=row.email,
             name=row.name,
             account_role=row.account_role,
             accepted=row.accepted,
@@ -403,16 +400,19 @@ class FindMember:
             last_login=timestamp(row.last_login),
             roles=row.roles or NO_ROLES,
             roles_complete=row.roles is not None,
+            admins=len(others),
             only_admin=is_admin(row) and not others,
-            **known,
+            is_operator=_is_operator(me, self.email),
         )
+        if seen is None:
+            return Done(found, says=f"{self.email} is no team member")
         findings = []
         if found.only_admin:
-            findings.append(f"{email} is the only administrator who could act")
+            findings.append(f"{row.email} is the only administrator who could act")
         if not found.roles_complete:
-            findings.append(f"the roles of {email} cannot be read whole")
+            findings.append(f"the roles of {row.email} cannot be read whole")
         state = "member" if row.accepted else "invited"
-        says = f"{email}, {row.account_role} ({state}), second factor {found.two_factor}"
+        says = f"{row.email}, {row.account_role} ({state}), second factor {found.two_factor}"
         return Done(found, says=says, findings=tuple(findings))
 
 

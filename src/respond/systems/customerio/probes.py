@@ -108,23 +108,21 @@ def _token_state(reply: Reply) -> str:
 
 
 def _call(me: Me, kind: str, value: SecretHandle, region: str) -> Call:
-    path: tuple[str, ...]
-    asks: dict[str, Any]
-    match kind:
-        case "app":
-            surface, path = "app", ("v1", "info", "ip_addresses")
-            asks = {"auth": AuthBearer(value)}
-        case "track":
-            surface, path = "track", ("api", "v1", "accounts", "region")
-            asks = {"auth": AuthBasic(value)}
-        case _:
-            # The exchange changes nothing: it makes a read-only session that we drop.
-            surface, path = "management", VENDOR.schemes[EVERY_SURFACE].exchange
-            grant = {"grant_type": "client_credentials", "client_secret": value}
-            asks = {"body": {**grant, "scope": "read_only"}, "form": True, "auth": AuthNone()}
-    method = "POST" if "body" in asks else "GET"
+    grant = {"grant_type": "client_credentials", "client_secret": value, "scope": "read_only"}
+    asks: Mapping[str, tuple[str, str, tuple[str, ...], dict[str, Any]]] = {
+        "app": ("GET", "app", ("v1", "info", "ip_addresses"), {"auth": AuthBearer(value)}),
+        "track": ("GET", "track", ("api", "v1", "accounts", "region"), {"auth": AuthBasic(value)}),
+        # The exchange changes nothing: it makes a read-only session that we drop.
+        "sa": (
+            "POST",
+            "management",
+            VENDOR.schemes[EVERY_SURFACE].exchange,
+            {"body": grant, "form": True, "auth": AuthNone()},
+        ),
+    }
+    method, surface, path, more = asks[kind]
     surface = f"{region}/{surface}"
-    return VENDOR.call(me.connection.name, method, *path, surface=surface, answers=_ANSWERS, **asks)
+    return VENDOR.call(me.connection.name, method, *path, surface=surface, answers=_ANSWERS, **more)
 
 
 _STATES: Final[Mapping[str, Callable[[Reply], str]]] = {
