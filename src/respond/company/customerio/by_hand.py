@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from respond.company.customerio import api_keys, data, team
 from respond.company.customerio.account import ActingAs, CioAccount
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from respond.company.exchange import Json
     from respond.company.simulated_rest import Row
     from respond.company.system import Errand
+
+
+Click: TypeAlias = "Callable[[Seat], Json | None]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,40 +74,25 @@ class Seat:
         return owners[0].id if owners else self.errand.number("service_account")
 
 
-def _revoked(table: str) -> Callable[[CioAccount, Errand], Json]:
-    def click(cio: CioAccount, errand: Errand) -> Json:
-        seat = Seat(cio, errand)
-        key = seat.row(table)
-        api_keys.revoke(cio, seat.actor, table, key)
-        return {}
-
-    return click
+def _revoked(table: str) -> Click:
+    return lambda seat: api_keys.revoke(seat.cio, seat.actor, table, seat.row(table))
 
 
-def _created(table: str) -> Callable[[CioAccount, Errand], Json]:
-    def click(cio: CioAccount, errand: Errand) -> Json:
-        seat, name = Seat(cio, errand), "" if table == "write_keys" else errand.text("name")
-        read_only = errand.about.get("read_only") is True
-        place = seat.place(table)
-        key = api_keys.create(cio, seat.actor, table, place, name, read_only=read_only)
+def _created(table: str) -> Click:
+    def click(seat: Seat) -> Json:
+        name = "" if table == "write_keys" else seat.errand.text("name")
+        read_only, place = seat.errand.about.get("read_only") is True, seat.place(table)
+        key = api_keys.create(seat.cio, seat.actor, table, place, name, read_only=read_only)
         site = {"site_id": key.site_id} if table == "track_keys" else {}
         return {"id": key.id, **site, "value": key.value}
 
     return click
 
 
-def _switched(*, enabled: bool) -> Callable[[CioAccount, Errand], Json]:
-    def click(cio: CioAccount, errand: Errand) -> Json:
-        seat = Seat(cio, errand)
-        source = seat.row("sources", "source")
-        api_keys.switch_source(cio, seat.actor, source, enabled=enabled)
-        return {}
-
-    return click
-
-
-def _remove_member(seat: Seat) -> None:
-    team.remove_member(seat.cio, seat.actor, seat.member)
+def _switched(*, enabled: bool) -> Click:
+    return lambda seat: api_keys.switch_source(
+        seat.cio, seat.actor, seat.row("sources", "source"), enabled=enabled
+    )
 
 
 def _add_member(seat: Seat) -> Json:
@@ -115,14 +103,6 @@ def _add_member(seat: Seat) -> Json:
 def _accept_invitation(seat: Seat) -> None:
     member = seat.member
     team.accept_invitation(seat.cio, ActingAs(seat.errand.by, user_id=member.id), member)
-
-
-def _resend_invitation(seat: Seat) -> None:
-    team.send_invitation(seat.cio, seat.actor, seat.member)
-
-
-def _set_member_role(seat: Seat) -> None:
-    team.change_roles(seat.cio, seat.actor, seat.member, seat.errand.about)
 
 
 def _force_reauth(seat: Seat) -> None:
@@ -137,11 +117,11 @@ def _disable_webhook(seat: Seat) -> None:
     data.change_webhook(seat.cio, seat.actor, hook, vars(hook) | {"disabled": True})
 
 
-def _by_hand(click: Callable[[Seat], Json | None]) -> Callable[[CioAccount, Errand], Json]:
+def _by_hand(click: Click) -> Callable[[CioAccount, Errand], Json]:
     return lambda cio, errand: click(Seat(cio, errand)) or {}
 
 
-CONSOLE = {
+_CLICKS: Mapping[str, Click] = {
     "revoke_app_key": _revoked("app_keys"),
     "create_app_key": _created("app_keys"),
     "revoke_track_key": _revoked("track_keys"),
@@ -152,11 +132,15 @@ CONSOLE = {
     "enable_source": _switched(enabled=True),
     "revoke_sa_token": _revoked("tokens"),
     "create_sa_token": _created("tokens"),
-    "remove_member": _by_hand(_remove_member),
-    "add_member": _by_hand(_add_member),
-    "accept_invitation": _by_hand(_accept_invitation),
-    "resend_invitation": _by_hand(_resend_invitation),
-    "set_member_role": _by_hand(_set_member_role),
-    "force_reauth": _by_hand(_force_reauth),
-    "disable_reporting_webhook": _by_hand(_disable_webhook),
+    "remove_member": lambda seat: team.remove_member(seat.cio, seat.actor, seat.member),
+    "add_member": _add_member,
+    "accept_invitation": _accept_invitation,
+    "resend_invitation": lambda seat: team.send_invitation(seat.cio, seat.actor, seat.member),
+    "set_member_role": lambda seat: team.change_roles(
+        seat.cio, seat.actor, seat.member, seat.errand.about
+    ),
+    "force_reauth": _force_reauth,
+    "disable_reporting_webhook": _disable_webhook,
 }
+
+CONSOLE = {task: _by_hand(click) for task, click in _CLICKS.items()}

@@ -10,12 +10,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from respond.company.customerio import api_keys, bodies, data, team
-from respond.company.customerio.account import CioAccount, CioCall, Route
+from respond.company.customerio.account import ActingAs, CioAccount, CioCall, Route
 from respond.company.customerio.rows import shown
 from respond.company.exchange import Json, SimReply, as_json, nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from respond.company.simulated_rest import Row
 
 
 Handler: TypeAlias = "Callable[[CioAccount, CioCall], SimReply | Json]"
@@ -84,14 +86,12 @@ def _update_user(cio: CioAccount, call: CioCall) -> Json:
     return {"user": shown("members", member)}
 
 
-def _delete_user(cio: CioAccount, call: CioCall) -> SimReply:
-    team.remove_member(cio, call.actor, cio.row("members", **call.ids))
-    return nothing()
+def _about_user(operation: Callable[[CioAccount, ActingAs, Row], None]) -> Handler:
+    def act(cio: CioAccount, call: CioCall) -> SimReply:
+        operation(cio, call.actor, cio.row("members", **call.ids))
+        return nothing()
 
-
-def _resend_invitation(cio: CioAccount, call: CioCall) -> SimReply:
-    team.send_invitation(cio, call.actor, cio.row("members", **call.ids))
-    return nothing()
+    return act
 
 
 def _audit_logs(cio: CioAccount, call: CioCall) -> Json:
@@ -117,15 +117,10 @@ def _put_source(cio: CioAccount, call: CioCall) -> Json:
 
 
 def _service_accounts(cio: CioAccount, _: CioCall) -> Json:
-    rows = [
-        shown("service_accounts", owner)
-        | {
-            "tokens": [
-                shown("tokens", token) for token in cio.rows("tokens", service_account_id=owner.id)
-            ]
-        }
-        for owner in cio.rows("service_accounts")
-    ]
+    rows = []
+    for owner in cio.rows("service_accounts"):
+        tokens = [shown("tokens", row) for row in cio.rows("tokens", service_account_id=owner.id)]
+        rows.append(shown("service_accounts", owner) | {"tokens": tokens})
     return {"service_accounts": rows}
 
 
@@ -169,9 +164,9 @@ _KNOWN = {
 _GUESSED = {
     f"POST {_USERS}": Route("Add a team member", _create_user, bodies.NEW_USER, admin=True),
     f"PUT {_USER}": Route("Update a team member's roles", _update_user, bodies.USER, admin=True),
-    f"DELETE {_USER}": Route("Remove a team member", _delete_user, admin=True),
+    f"DELETE {_USER}": Route("Remove a team member", _about_user(team.remove_member), admin=True),
     f"POST {_USER}/resend_invitation": Route(
-        "Resend an invitation", _resend_invitation, admin=True
+        "Resend an invitation", _about_user(team.send_invitation), admin=True
     ),
     f"DELETE {_APP_KEYS}/{{id}}": Route("Delete an App API key", _no_key("app_keys")),
     f"POST {_TRACK_KEYS}": Route(

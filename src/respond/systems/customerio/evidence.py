@@ -230,12 +230,14 @@ class ReadAuditLog:
             for entry in log.entries
             if not self.by or (wanted and entry.user == wanted)
         )
+        counts = Counter(one.address for one in entries if one.address)
+        addresses = tuple(sorted(counts, key=lambda address: (-counts[address], address)))
         findings = [*few(self._lines(entries), "entries"), *log.unseen]
         if self.by and not wanted:
             findings.append(f"{self.by} is no team member now: read the log of everybody")
         of = f" by {names.get(wanted, self.by)}" if self.by else ""
         return Done(
-            AuditLog(entries, len(entries), _addresses(entries), log.seen),
+            AuditLog(entries, len(entries), addresses, log.seen),
             says=f"{'1 entry' if len(entries) == 1 else f'{len(entries)} entries'}{of} "
             f"since {self.since}",
             findings=tuple(findings),
@@ -255,11 +257,6 @@ class ReadAuditLog:
             for one in entries
             if one.object_type in _TELLING or (self.by and one.object_type == "session")
         ]
-
-
-def _addresses(entries: Sequence[AuditEntry]) -> tuple[str, ...]:
-    counts = Counter(one.address for one in entries if one.address)
-    return tuple(sorted(counts, key=lambda address: (-counts[address], address)))
 
 
 def _shown(entry: AuditRow, names: Mapping[str, str], places: Mapping[str, str]) -> AuditEntry:

@@ -63,6 +63,12 @@ class LookAlike:
     created_by: str
     workspace_name: str
 
+    @property
+    def words(self) -> str:
+        ending = f" ...{self.hint}" if self.hint else ""
+        place = f", {self.workspace_name}" if self.workspace_name else ""
+        return f"{self.name}{ending}{place}"
+
 
 @dataclass(frozen=True, slots=True)
 class IdentifiedKey:
@@ -273,7 +279,7 @@ class IdentifyKey:
         place = f", {one.workspace.name}" if one.workspace.name else ""
         says = f"{row.words}, {KIND_WORDS[one.kind]}{place}: {life.state.upper()}"
         others = look_alikes(rows, one)
-        findings = [f"look-alike, not meant: {_alike_words(other)}" for other in others]
+        findings = [f"look-alike, not meant: {other.words}" for other in others]
         if own:
             findings.append(f"{row.words} is the credential that respond itself works with")
         if self.value is not None and life.state == REFUSED:
@@ -358,12 +364,6 @@ class IdentifyKey:
                 findings.append("the value works and no list shows it: another account may own it")
         kind = kinds[0] if len(kinds) == 1 else ""
         return self._done(me, life, says, findings, kind=kind, matches=len(fitting))
-
-
-def _alike_words(other: LookAlike) -> str:
-    ending = f" ...{other.hint}" if other.hint else ""
-    place = f", {other.workspace_name}" if other.workspace_name else ""
-    return f"{other.name}{ending}{place}"
 
 
 ACTIONS: tuple[type, ...] = (IdentifyKey, ListKeys)

@@ -91,13 +91,6 @@ def _every_s(ref: KeyRef) -> int:
     return _EXCHANGE_AGAIN_S if ref.kind == "sa" else _LOOK_AGAIN_S
 
 
-def _life(me: Me, ref: KeyRef, value: SecretHandle | None) -> Looking[Life]:
-    """Whether the value works; untried without one, and for kinds that cannot be tried."""
-    if value is None or ref.kind not in PROBED:
-        return Life(UNTRIED)
-    return (yield from probe(me, ref.kind, value, ref.id))
-
-
 # --- kinds ----------------------------------------------------------------------------------------
 
 
@@ -224,7 +217,9 @@ class _Shelf:
                 *collection(ref, self.account),
                 # A source's key has no name; its request has no body.
                 body=None if ref.kind == "write" else {kind.wrapper: {"name": name}},
-                parse=lambda reply: _made(ref, _wrapped(reply.body, kind.wrapper)),
+                parse=lambda reply: (
+                    replace(ref, number=id_of(_wrapped(reply.body, kind.wrapper), "key.id")).id
+                ),
                 keep=Keep(handle.name, lambda body: _value(ref, _wrapped(body, kind.wrapper))),
             )
             if ours is not None:
@@ -296,10 +291,6 @@ def _wrapped(body: Any, wrapper: str) -> Mapping[str, Any]:
     return row
 
 
-def _made(ref: KeyRef, row: Mapping[str, Any]) -> KeyId | Late:
-    return KeyRef(ref.kind, ref.place, id_of(row, "key.id")).id
-
-
 def _value(ref: KeyRef, row: Mapping[str, Any]) -> str:
     value = field_of(row, f"{ref.kind}.value")
     if not isinstance(value, str) or not value:
@@ -364,7 +355,9 @@ class RevokeKey:
     def run(self, me: Me) -> Script[RevokedKey]:
         ref = KeyRef.of(self.key)
         shelf = yield from _seen(me, ref, self.workspace)
-        life = yield from _life(me, ref, self.value)
+        life = Life(UNTRIED)
+        if self.value is not None and ref.kind in PROBED:
+            life = yield from probe(me, ref.kind, self.value, ref.id)
         row, rows = shelf.row(), shelf.rows
         stays = None if rows is None else shelf.stays(ref.id)
         gone = row is None if rows is not None else life.state == REFUSED

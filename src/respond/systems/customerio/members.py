@@ -487,7 +487,10 @@ class RemoveMember:
         def without(before: tuple[MemberRow, ...]) -> tuple[MemberRow, ...]:
             return tuple(one for one in before if one.id != row.id)
 
-        alike = _alike(row, rows)
+        # Others whose address begins the same.
+        start = row.email.partition("@")[0][:3].casefold()
+        others = (one.email for one in rows if one.email != row.email)
+        alike = tuple(email for email in others if email.casefold().startswith(start))
         return Write(
             says=f"remove {row.email}",
             verb="remove",
@@ -517,16 +520,6 @@ class RemoveMember:
             breaks=f"{row.email} is signed out and has no access.",
             stays=alike,
         )
-
-
-def _alike(row: MemberRow, rows: Sequence[MemberRow]) -> tuple[str, ...]:
-    """Others whose address begins the same."""
-    start = row.email.partition("@")[0][:3].casefold()
-    return tuple(
-        one.email
-        for one in rows
-        if one.email != row.email and one.email.casefold().startswith(start)
-    )
 
 
 # --- add ----------------------------------------------------------------------------------------
@@ -571,7 +564,9 @@ class AddMember:
     replaces: MemberId = MemberId("")  # noqa: RUF009 - a constant, and no call at all
 
     def run(self, me: Me) -> Script[AddedMember]:
-        _check_address(self.email)
+        local, _, host = self.email.partition("@")
+        if not local or "." not in host or any(c.isspace() for c in self.email):
+            raise UsageError(f"{self.email[:80]!r} is not an e-mail address")
         rows = yield from _everybody(me)
         row = by_email(rows, self.email)
         if row is None:
@@ -622,12 +617,6 @@ class AddMember:
             foretold=late,
             undo=Undo("customerio.remove_member", {"email": self.email}),
         )
-
-
-def _check_address(email: str) -> None:
-    local, _, host = email.partition("@")
-    if not local or "." not in host or any(c.isspace() for c in email):
-        raise UsageError(f"{email[:80]!r} is not an e-mail address")
 
 
 def _new_member(reply: Reply) -> MemberId | Late:

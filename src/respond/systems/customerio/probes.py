@@ -149,20 +149,16 @@ def probe(me: Me, kind: str, value: SecretHandle, key: str) -> Looking[Life]:
     def parse(replies: Sequence[Reply]) -> Life:
         states = [state_of(reply) for reply in replies]
         if states[-1] == ALIVE:
-            return _let_in(replies[-1], places[len(states) - 1])
+            # The Track API answers on both hosts, and says itself where the pair is at home.
+            body = replies[-1].body if isinstance(replies[-1].body, dict) else {}
+            region, workspace = body.get("region"), body.get("environment_id")
+            return Life(
+                ALIVE,
+                region if region in tuple(VENDOR.hosts) else places[len(states) - 1],
+                str(workspace) if isinstance(workspace, int) else "",
+            )
         everywhere = len(states) == len(places) and set(states) == {REFUSED}
         return Life(REFUSED if everywhere else INCONCLUSIVE)
 
     first = _call(me, kind, value, places[0])
     return (yield from Read(life_of(me, key), first, parse, Paging(after, len(places))))
-
-
-def _let_in(reply: Reply, asked: str) -> Life:
-    # The Track API answers on both hosts, and says itself where the pair is at home.
-    body = reply.body if isinstance(reply.body, dict) else {}
-    region, workspace = body.get("region"), body.get("environment_id")
-    return Life(
-        ALIVE,
-        region if region in tuple(VENDOR.hosts) else asked,
-        str(workspace) if isinstance(workspace, int) else "",
-    )

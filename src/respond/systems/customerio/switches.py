@@ -7,7 +7,7 @@ be taken away.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
@@ -185,20 +185,15 @@ class ListWebhooks:
             found.extend(_shown(row, place) for row in rows or ())
         if len(unseen) == len(places) and me.connection.options.get("app"):
             found.extend(_shown(row, NOWHERE) for row in (yield from _webhooks(me, APP)) or ())
-        lines = [f"UNSEEN reporting webhooks of {place.name}" for place in unseen]
+        closed = [f"UNSEEN reporting webhooks of {place.name}" for place in unseen]
         suspect: tuple[Webhook, ...] = ()
         if self.since:
             log = yield from read_log(me, epoch(self.since), places)
-            lines += log.unseen
+            closed += log.unseen
             touched = {one.object_id for one in log.entries if one.object_type in _LOGGED_AS}
             suspect = tuple(
                 one for one in found if not one.disabled and webhook_place(one.id)[1] in touched
             )
-        return self._done(tuple(found), suspect, lines)
-
-    def _done(
-        self, found: tuple[Webhook, ...], suspect: tuple[Webhook, ...], unseen: Sequence[str]
-    ) -> Done[WebhookList]:
         hosts = tuple(sorted({one.host for one in found if not one.disabled}))
         lines = [
             f"{one.name} sends {'whole messages' if one.with_content else 'events'} of "
@@ -208,10 +203,10 @@ class ListWebhooks:
             if not one.disabled
         ]
         return Done(
-            WebhookList(found, len(found), hosts, suspect),
+            WebhookList(tuple(found), len(found), hosts, suspect),
             says=f"{counted(len(found), 'reporting webhook')}, "
             f"sending to {', '.join(hosts) or 'nobody'}",
-            findings=(*lines, *unseen),
+            findings=(*lines, *closed),
         )
 
 
@@ -253,14 +248,8 @@ def _switch(me: Me, webhook: WebhookId, *, disabled: bool) -> Script[WebhookStat
 
 
 def _write(me: Me, row: WebhookRow, place: str, inner: str, *, disabled: bool) -> Write[None]:
-    fields = {
-        "name": row.name,
-        "endpoint": row.endpoint,
-        "events": list(row.events),
-        "disabled": disabled,
-        "full_resolution": row.full_resolution,
-        "with_content": row.with_content,
-    }
+    fields = {**asdict(row), "events": list(row.events), "disabled": disabled}
+    del fields["id"]
     options, hands = me.connection.options, None
     if place == APP or (options.get("app") and options.get("app_workspace") == place):
         own = ("v1", "reporting_webhooks", inner)
