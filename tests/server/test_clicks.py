@@ -24,7 +24,8 @@ from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.company import Company, default_company, serve
 from respond.company.company_clock import MsClock
-from respond.company.slack import SlackError, SlackMessage
+from respond.company.simulated_rest import Row
+from respond.company.slack import SlackError
 from respond.core.approval import Request
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState, RunStatus, fold
@@ -137,7 +138,7 @@ class Chatting:
             (v.who.id, v.who.strength.value, v.verdict.value, v.channel) for v in self.state.votes
         ]
 
-    def messages(self, user: str) -> list[SlackMessage]:
+    def messages(self, user: str) -> list[Row]:
         return [
             message
             for place in self.company.slack.state.conversations
