@@ -7,7 +7,7 @@ quirks of the vendors. It knows nothing of the tool that is rehearsed against it
         httpx.get(f"{server.base_url}/slack/api/auth.test")
 """
 
-from respond.company.company_clock import CompanyClock, MsClock, RealClock, SimClock
+from respond.company.company_clock import CompanyClock, MsClock, SimClock
 from respond.company.http_server import Server, serve
 from respond.company.injected_faults import HTTP_KINDS, MAIL_KINDS, InjectedFault, parse_fault
 from respond.company.ledger import Ledger, LedgerEffect
@@ -23,7 +23,6 @@ __all__ = [
     "Ledger",
     "LedgerEffect",
     "MsClock",
-    "RealClock",
     "Server",
     "SimClock",
     "Story",

@@ -18,13 +18,6 @@ class CompanyClock(Protocol):
     def now(self) -> float: ...
 
 
-class RealClock:
-    """The machine's own clock."""
-
-    def now(self) -> float:
-        return time.time()
-
-
 class CountsMs(Protocol):
     """A clock in whole milliseconds, such as the rest of the tool uses."""
 
@@ -42,15 +35,15 @@ class MsClock:
 
 
 class SimClock:
-    """Another clock plus an offset that only ever grows."""
+    """Another clock, or the machine's, plus an offset that only ever grows."""
 
     def __init__(self, base: CompanyClock | None = None) -> None:
-        self._base = base or RealClock()
+        self._now = base.now if base is not None else time.time
         self._offset_s = 0.0
         self._lock = threading.Lock()
 
     def now(self) -> float:
-        return self._base.now() + self._offset_s
+        return self._now() + self._offset_s
 
     def advance(self, seconds: float) -> None:
         """Move time forward.

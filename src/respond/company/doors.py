@@ -77,18 +77,6 @@ class BackDoors:
         return None
 
 
-def _effects(doors: BackDoors, _: SimRequest) -> SimReply:
-    return as_json({"effects": doors.company.ledger.as_json()})
-
-
-def _counts(doors: BackDoors, _: SimRequest) -> SimReply:
-    return as_json(doors.company.ledger.counts())
-
-
-def _state(doors: BackDoors, _: SimRequest) -> SimReply:
-    return as_json(doors.company.snapshot())
-
-
 def _clock(doors: BackDoors, _: SimRequest) -> SimReply:
     return as_json({"now": doors.company.clock.now()})
 
@@ -128,38 +116,28 @@ def _story(doors: BackDoors, _: SimRequest) -> SimReply:
     )
 
 
-def _person(doors: BackDoors, request: SimRequest) -> SimReply:
-    body = request.json_object()
-    about = body.get("about", {})
-    if not isinstance(about, dict):
-        raise RefusalError(400, "about must be an object")
-    result = console.do(doors.company, str(body.get("task", "")), about)
-    return as_json({"done": True, "result": result})
+def _doing(do: Callable[[Company, str, Json], Json], named_by: str) -> Opened:
+    def done(doors: BackDoors, request: SimRequest) -> SimReply:
+        body = request.json_object()
+        about = body.get("about", {})
+        if not isinstance(about, dict):
+            raise RefusalError(400, "about must be an object")
+        result = do(doors.company, str(body.get(named_by, "")), about)
+        return as_json({"done": True, "result": result})
 
-
-def _happen(doors: BackDoors, request: SimRequest) -> SimReply:
-    body = request.json_object()
-    about = body.get("about", {})
-    if not isinstance(about, dict):
-        raise RefusalError(400, "about must be an object")
-    result = console.happen(doors.company, str(body.get("what", "")), about)
-    return as_json({"done": True, "result": result})
-
-
-def _outbox(doors: BackDoors, _: SimRequest) -> SimReply:
-    return as_json({"messages": doors.company.told()})
+    return done
 
 
 _DOORS: dict[tuple[str, str], Opened] = {
-    ("GET", "effects"): _effects,
-    ("GET", "counts"): _counts,
-    ("GET", "state"): _state,
+    ("GET", "effects"): lambda at, _: as_json({"effects": at.company.ledger.as_json()}),
+    ("GET", "counts"): lambda at, _: as_json(at.company.ledger.counts()),
+    ("GET", "state"): lambda at, _: as_json(at.company.snapshot()),
     ("GET", "clock"): _clock,
     ("POST", "clock"): _advance,
     ("GET", "faults"): _faults,
     ("POST", "faults"): _arm,
     ("GET", "story"): _story,
-    ("GET", "outbox"): _outbox,
-    ("POST", "person"): _person,
-    ("POST", "happen"): _happen,
+    ("GET", "outbox"): lambda at, _: as_json({"messages": at.company.told()}),
+    ("POST", "person"): _doing(console.do, "task"),
+    ("POST", "happen"): _doing(console.happen, "what"),
 }

@@ -304,9 +304,6 @@ class PagerDuty(RestSystem):
         """One incident that can be seen by now. Raises RefusalError with 404."""
         return self.row("incidents", id=incident_id)
 
-    def shown_incidents(self) -> list[Row]:
-        return self.rows("incidents")
-
     def shown(self, incident: Row) -> Json:
         """An incident as the vendor shows it."""
         at = rfc3339(incident.created_at)
