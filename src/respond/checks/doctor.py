@@ -38,7 +38,7 @@ from respond.intake.hooks import hook_faults
 from respond.people.readiness import gaps, unusable_keys
 from respond.senders import SENDERS, check_secret
 from respond.systems import channels, discovery_of, needs_connection, stores, vendor
-from respond.systems.vendor import CredentialVerdict, Probed, Reaches
+from respond.systems.vendor import CredentialVerdict, Probed, Reaches, Trouble
 from respond.wiring.session import (
     accepted_table,
     credential_store,
@@ -65,20 +65,8 @@ _DAY_S: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that would hurt tonight.
-
-    Attributes:
-        id: What kind of trouble it is, ``AREA/KIND``; it stays the same when words change.
-        what: What was found.
-        why: Why it matters in an incident.
-        do: What to do now.
-    """
-
-    id: str
-    what: str
-    why: str
-    do: str
+class Finding(Trouble):
+    """Something that would hurt tonight. ``id`` is ``AREA/KIND``, whatever the words say."""
 
     @property
     def area(self) -> str:
