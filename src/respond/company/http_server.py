@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import parse_qs, unquote
 
-from respond.company.doors import BackDoors
+from respond.company import doors
 from respond.company.exchange import SimDelivery, SimReply, SimRequest, as_json
 from respond.company.listening import Listener, wait_for_leaving
 from respond.company.mail_server import MailConversation
@@ -55,13 +55,14 @@ class Server:
         base_url: ``http://HOST:PORT``; surfaces lie below it.
         smtp_port: Where the mail server listens, on the same host.
         token: What the doors under ``/_sim`` want to see.
+        facts: What its story tells on top, known only since the company is reached.
         urls: The base URL of every surface, by its prefix, e.g. ``customerio/eu/app``.
     """
 
     def __init__(self, company: Company, host: str, port: int) -> None:
         if host not in _LOOPBACK:
             raise ValueError(f"the simulated company listens on loopback only, not on {host}")
-        self.company = company
+        self.company: Company = company
         self.token = secrets.token_hex(16)
         self._mail = Listener(self._talk_smtp, host, 0, "sim-smtp")
         try:
@@ -78,12 +79,9 @@ class Server:
         }
         paths = ["/".join(prefix) for prefix in self._prefixes]
         self.urls = {path: f"{self.base_url}/{path}" for path in paths}
-        facts: Json = {}
+        self.facts: Json = {}
         for system in company.systems.values():
-            facts |= system.opened(self.base_url, self.smtp_port)
-        self._doors = BackDoors(
-            company, self.token, self.base_url, self.urls, self.smtp_port, facts
-        )
+            self.facts |= system.opened(self.base_url)
 
     def close(self) -> None:
         self._http.close()
@@ -114,15 +112,22 @@ class Server:
     def _receive(self, head: _Head, body: bytes, peer: str) -> SimDelivery:
         path, _, query = head.target.partition("?")
         raw = tuple(path.strip("/").split("/"))
-        for length in (3, 2, 1):
-            found = self._prefixes.get(raw[:length])
-            if found is not None:
-                system, surface = found
-                return self.company.receive(
-                    system, _request(head, surface, raw[length:], query, body, peer)
-                )
+        surfaces = ((n, self._prefixes[raw[:n]]) for n in (3, 2, 1) if raw[:n] in self._prefixes)
+        length, (system, surface) = next(surfaces, (1, ("", "")))
+        request = SimRequest(
+            method=head.method,
+            surface=surface,
+            path=f"/{'/'.join(raw[length:])}",
+            parts=tuple(unquote(part) for part in raw[length:]),
+            query=parse_qs(query, keep_blank_values=True) if query else {},
+            headers=head.headers,
+            body=body,
+            peer=peer,
+        )
+        if system:
+            return self.company.receive(system, request)
         if raw[:1] == _DOORS:
-            return SimDelivery(self._doors.answer(_request(head, "", raw[1:], query, body, peer)))
+            return SimDelivery(doors.answer(self, request))
         return SimDelivery(as_json({"error": "no vendor lives here"}, 404))
 
     def _deliver(self, connection: socket.socket, head: _Head, delivery: SimDelivery) -> bool:
@@ -146,21 +151,6 @@ def serve(company: Company, host: str = "127.0.0.1", port: int = 0) -> Server:
         OSError: if the port is taken.
     """
     return Server(company, host, port)
-
-
-def _request(
-    head: _Head, surface: str, raw: tuple[str, ...], query: str, body: bytes, peer: str
-) -> SimRequest:
-    return SimRequest(
-        method=head.method,
-        surface=surface,
-        path=f"/{'/'.join(raw)}",
-        parts=tuple(unquote(part) for part in raw),
-        query=parse_qs(query, keep_blank_values=True) if query else {},
-        headers=head.headers,
-        body=body,
-        peer=peer,
-    )
 
 
 def _read_head(stream: BinaryIO) -> _Head | None:

@@ -58,7 +58,7 @@ class SignOnProvider(HttpSystem):
         super().__init__(state, clock, ledger)
         self._signers: dict[tuple[str, str], TokenSigner] = {}
 
-    def opened(self, base_url: str, smtp_port: int) -> Json:
+    def opened(self, base_url: str) -> Json:
         self.state.issuer = f"{base_url}/sign-on"
         return {"sign_on_issuer": self.state.issuer}
 

@@ -39,7 +39,7 @@ class Simulated(ABC):
         """Put one change into the company's history."""
         self.ledger.effect(self.name, kind, target, by=by, **detail)
 
-    def opened(self, base_url: str, smtp_port: int) -> Json:
+    def opened(self, base_url: str) -> Json:
         """The company is reached here from now on; returns facts that are known only since."""
         return {}
 
