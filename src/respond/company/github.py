@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from respond.company.company_clock import rfc3339
 from respond.company.exchange import Json, RefusalError, SimReply, as_json, as_text
@@ -45,7 +45,14 @@ def _alert_row(
 
     ``repository`` has its owner in it: ``example-co/shop``.
     """
-    fields = {"state": "open", "resolution": None, "publicly_leaked": False, **more}
+    fields: Json = {
+        "state": "open",
+        "resolution": None,
+        "validity": "active",
+        "publicly_leaked": False,
+        "locations": (Location("config/settings.py", 12),),
+        **more,
+    }
     return Row(
         repository=repository,
         number=number,
@@ -252,14 +259,7 @@ class GitHub(RestSystem):
         return self.row("alerts", repository=repository, number=number)
 
     def open_alert(
-        self,
-        repository: str,
-        secret_type: str,
-        *,
-        locations: tuple[Location, ...] = (Location("config/settings.py", 12),),
-        validity: str = "active",
-        publicly_leaked: bool = False,
-        answered: int = 0,
+        self, repository: str, secret_type: str, *, answered: int = 0, **more: Any
     ) -> Row:
         """A secret is found now.
 
@@ -268,16 +268,7 @@ class GitHub(RestSystem):
         """
         number, now = self.state.numbers.take("alert"), self.clock.now()
         secret = hex_for(f"github:alert:{number}", 40)
-        alert = _alert_row(
-            repository,
-            number,
-            secret_type,
-            secret,
-            now,
-            validity=validity,
-            publicly_leaked=publicly_leaked,
-            locations=locations,
-        )
+        alert = _alert_row(repository, number, secret_type, secret, now, **more)
         self.state.alerts.append(alert)
         self._tell("created", answered)
         self.happened("alert.created", f"{repository}#{number}", by="github", type=secret_type)
@@ -330,7 +321,6 @@ def _begin(night: Night) -> GitHub:
         "customerio_app_api_key",
         story.leaked_app_key,
         night.clock.now() - 900,
-        validity="active",
         publicly_leaked=True,
         locations=(Location("services/mailer/settings.py", 31),),
     )

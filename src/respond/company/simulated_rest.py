@@ -182,13 +182,11 @@ class RestSystem(HttpSystem):
     def things(self) -> dict[str, Json]:
         return {
             name.format_map(vars(row)): {
-                word.partition("=")[0]: _told(getattr(row, word.rpartition("=")[2]))
+                word.partition("=")[0]: len(value)
+                if isinstance(value := getattr(row, word.rpartition("=")[2]), list)
+                else value
                 for word in words.split()
             }
             for table, (name, words) in self.view.items()
             for row in self.table(table)
         }
-
-
-def _told(value: Any) -> Any:
-    return len(value) if isinstance(value, list) else value

@@ -533,7 +533,11 @@ def _post_message(call: SlackCall) -> Json:
         raise SlackError("msg_too_long")
     if not _are_blocks(blocks):
         raise SlackError("invalid_blocks")
-    metadata = _metadata(call)
+    metadata = call.structure("metadata")
+    if metadata is not None and not (
+        isinstance(metadata, dict) and {"event_type", "event_payload"} <= metadata.keys()
+    ):
+        raise SlackError("invalid_metadata_format")
     place = _post_target(call, target)
     message = call.slack.post(place, call.me, text)
     message.blocks, message.thread_ts = blocks, call.text("thread_ts")
@@ -590,15 +594,6 @@ def _buttons(message: Row) -> list[tuple[Json, Json]]:
         if block.get("type") == "actions"
         for button in block["elements"]
     ]
-
-
-def _metadata(call: SlackCall) -> Json | None:
-    metadata = call.structure("metadata")
-    if metadata is None:
-        return None
-    if not isinstance(metadata, dict) or not {"event_type", "event_payload"} <= metadata.keys():
-        raise SlackError("invalid_metadata_format")
-    return metadata
 
 
 def _post_target(call: SlackCall, target: str) -> Row:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from respond.adapters.clock import SystemClock
 from respond.adapters.prompt.terminal import AutoPrompt
 from respond.adapters.store.sealing import describe_secret
 from respond.company import Server, default_company, serve
@@ -129,7 +130,7 @@ class Stage:
                 self.state = engine.state
         finally:
             self.asked += getattr(session.prompt, "asked", [])
-            self.ahead_s = (session.clock.now_ms() - _machine_ms()) / 1000
+            self.ahead_s = (session.clock.now_ms() - SystemClock().now_ms()) / 1000
             session.close()
 
     def _propose(self, session: Session) -> None:
@@ -179,9 +180,3 @@ class Stage:
     def company(self) -> Any:
         """The company's state, as it is shown at the end of a rehearsal."""
         return self.rehearsal.doors.get("state")
-
-
-def _machine_ms() -> int:
-    from respond.adapters.clock import SystemClock  # noqa: PLC0415 - only here
-
-    return SystemClock().now_ms()
