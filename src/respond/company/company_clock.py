@@ -24,26 +24,17 @@ class CountsMs(Protocol):
     def now_ms(self) -> int: ...
 
 
-class MsClock:
-    """A clock in milliseconds, read in seconds."""
-
-    def __init__(self, clock: CountsMs) -> None:
-        self._clock = clock
-
-    def now(self) -> float:
-        return self._clock.now_ms() / 1000
-
-
 class SimClock:
     """Another clock, or the machine's, plus an offset that only ever grows."""
 
-    def __init__(self, base: CompanyClock | None = None) -> None:
-        self._now = base.now if base is not None else time.time
+    def __init__(self, base: CountsMs | None = None) -> None:
+        self._base = base
         self._offset_s = 0.0
         self._lock = threading.Lock()
 
     def now(self) -> float:
-        return self._now() + self._offset_s
+        base_s = time.time() if self._base is None else self._base.now_ms() / 1000
+        return base_s + self._offset_s
 
     def advance(self, seconds: float) -> None:
         """Move time forward.

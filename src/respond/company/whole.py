@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from respond.company.company_clock import CompanyClock, SimClock
+from respond.company.company_clock import CountsMs, SimClock
 from respond.company.example_co import FACTS
 from respond.company.injected_faults import HTTP_KINDS, InjectedFault, InjectedFaults, parse_fault
 from respond.company.ledger import Ledger
@@ -120,7 +120,7 @@ def _named() -> Iterator[str]:
 def default_company(
     *,
     guess_routes: bool = False,
-    clock: CompanyClock | None = None,
+    clock: CountsMs | None = None,
     simulated: Iterable[str] = (),
     only: Collection[str] = (),
 ) -> Company:
