@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from respond.core.script import Call, Reply
 from respond.errors import NotReadyError, RefusedBySystemError, StepFailedError
@@ -156,7 +156,7 @@ def probe(opened: _Open, part: str = "") -> Probed:
     Raises:
         NotReadyError: There is no credential to try.
     """
-    known = vendor(opened.system).probes.get(part, _NO_PROBE)
+    known = vendor(opened.system).probes.get(part, "there is no harmless request that would try it")
     if isinstance(known, str):
         return Probed(CredentialVerdict.UNTRIED, says=known)
     try:
@@ -164,10 +164,6 @@ def probe(opened: _Open, part: str = "") -> Probed:
     except CredentialRefusedError as error:
         return Probed(CredentialVerdict.REFUSED, says=str(error), do=error.do)
     except StepFailedError as error:
-        refused = isinstance(error, RefusedBySystemError) and error.code == _UNAUTHORIZED
+        refused = isinstance(error, RefusedBySystemError) and error.code == "401"
         verdict = CredentialVerdict.REFUSED if refused else CredentialVerdict.UNCLEAR
         return Probed(verdict, says=error.sentence, do=error.do)
-
-
-_NO_PROBE: Final = "there is no harmless request that would try it"
-_UNAUTHORIZED: Final = "401"

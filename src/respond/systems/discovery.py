@@ -162,7 +162,10 @@ def _capability(candidate: Candidate, document: Any) -> Capability:
     whole = _resolved(operation, document, 0)
     summary = str(operation.get("summary") or operation.get("operationId") or "")[:200]
     why = _word_missing(candidate, operation) or _body_differs(candidate, whole)
-    digest = _digest([candidate.method, path, whole])
+    described = json.dumps(
+        [candidate.method, path, whole], sort_keys=True, separators=(",", ":"), ensure_ascii=True
+    )
+    digest = hashlib.sha256(described.encode()).hexdigest()
     return Capability(candidate.name, candidate.method, path, digest, summary, not why, why)
 
 
@@ -252,8 +255,3 @@ def _pointed(document: Any, reference: str) -> Any:
         name = part.replace("~1", "/").replace("~0", "~")
         here = here.get(name) if isinstance(here, dict) else None
     return here
-
-
-def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
