@@ -7,25 +7,39 @@ accident, and so that a caller knows that it talks to a simulator and not to the
 from __future__ import annotations
 
 import hmac
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable
+from typing import TypeAlias
 
 from respond.company import console
-from respond.company.exchange import Json, RefusalError, SimReply, as_json
+from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json
+from respond.company.whole import Company
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from respond.company.exchange import SimRequest
-    from respond.company.http_server import Server
-    from respond.company.whole import Company
-
-Opened: TypeAlias = "Callable[[Server, SimRequest], SimReply]"
+Opened: TypeAlias = "Callable[[ReachedCompany, SimRequest], SimReply]"
 
 PROTOCOL = 1
 HEADER = "X-Respond-Sim"
 
 
-def answer(server: Server, request: SimRequest) -> SimReply:
+class ReachedCompany:
+    """A company, and what its doors tell of how it is reached.
+
+    Attributes:
+        base_url: ``http://HOST:PORT``; surfaces lie below it.
+        smtp_port: Where the mail server listens, on the same host.
+        token: What the doors under ``/_sim`` want to see.
+        urls: The base URL of every surface, by its prefix, e.g. ``customerio/eu/app``.
+        facts: What its story tells on top, known only since the company is reached.
+    """
+
+    company: Company
+    base_url: str
+    smtp_port: int
+    token: str
+    urls: dict[str, str]
+    facts: Json
+
+
+def answer(server: ReachedCompany, request: SimRequest) -> SimReply:
     """Answer a caller at a door."""
     door = "/".join(request.parts)
     if door == "hello":
@@ -46,7 +60,7 @@ def answer(server: Server, request: SimRequest) -> SimReply:
         return as_json({"error": refused.detail, "status": refused.status}, status)
 
 
-def _further(server: Server, method: str, door: str) -> Opened | None:
+def _further(server: ReachedCompany, method: str, door: str) -> Opened | None:
     """A door of one system alone."""
     for name, counterpart in server.company.counterparts.items():
         own = counterpart.doors.get(door) if method == "POST" else None
@@ -56,11 +70,11 @@ def _further(server: Server, method: str, door: str) -> Opened | None:
     return None
 
 
-def _clock(server: Server, _: SimRequest) -> SimReply:
+def _clock(server: ReachedCompany, _: SimRequest) -> SimReply:
     return as_json({"now": server.company.clock.now()})
 
 
-def _advance(server: Server, request: SimRequest) -> SimReply:
+def _advance(server: ReachedCompany, request: SimRequest) -> SimReply:
     seconds = request.json_object().get("advance_s")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
         raise RefusalError(400, "advance_s must be a number of seconds, not negative")
@@ -68,11 +82,11 @@ def _advance(server: Server, request: SimRequest) -> SimReply:
     return _clock(server, request)
 
 
-def _faults(server: Server, _: SimRequest) -> SimReply:
+def _faults(server: ReachedCompany, _: SimRequest) -> SimReply:
     return as_json({"faults": [str(fault) for fault in server.company.faults.waiting]})
 
 
-def _arm(server: Server, request: SimRequest) -> SimReply:
+def _arm(server: ReachedCompany, request: SimRequest) -> SimReply:
     faults = request.json_object().get("faults")
     if not isinstance(faults, list) or not all(isinstance(fault, str) for fault in faults):
         raise RefusalError(400, "faults must be a list of texts")
@@ -83,7 +97,7 @@ def _arm(server: Server, request: SimRequest) -> SimReply:
     return _faults(server, request)
 
 
-def _story(server: Server, _: SimRequest) -> SimReply:
+def _story(server: ReachedCompany, _: SimRequest) -> SimReply:
     company, smtp = server.company, {"host": "127.0.0.1", "port": server.smtp_port}
     return as_json(
         {
@@ -96,7 +110,7 @@ def _story(server: Server, _: SimRequest) -> SimReply:
 
 
 def _doing(do: Callable[[Company, str, Json], Json], named_by: str) -> Opened:
-    def done(server: Server, request: SimRequest) -> SimReply:
+    def done(server: ReachedCompany, request: SimRequest) -> SimReply:
         body = request.json_object()
         about = body.get("about", {})
         if not isinstance(about, dict):

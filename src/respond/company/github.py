@@ -6,22 +6,16 @@ Its webhooks are sent once or never; ``deliveries`` is the list that says so. On
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from respond.company.company_clock import rfc3339
-from respond.company.exchange import Json, RefusalError, SimReply, as_json, as_text
+from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json, as_text
 from respond.company.mint import Numbers, hex_for
 from respond.company.paging import by_cursor, by_number
-from respond.company.simulated_rest import RestSystem, Row, access_key
-from respond.company.system import Counterpart
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from respond.company.exchange import SimRequest
-    from respond.company.simulated_rest import Answer, Headers, RestCall
-    from respond.company.system import Errand, Night
+from respond.company.simulated_rest import Answer, Headers, RestCall, RestSystem, Row, access_key
+from respond.company.system import Counterpart, Errand, Night
 
 API = "https://api.github.com"
 SITE = "https://github.com"

@@ -7,23 +7,18 @@ a call must cost well under a millisecond, and faults need the bare connection.
 from __future__ import annotations
 
 import secrets
+import socket
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO, Self
 from urllib.parse import parse_qs, unquote
 
 from respond.company import doors
 from respond.company.exchange import SimDelivery, SimReply, SimRequest, as_json
 from respond.company.listening import Listener, wait_for_leaving
 from respond.company.mail_server import MailConversation
-
-if TYPE_CHECKING:
-    import socket
-    from typing import Self
-
-    from respond.company.exchange import Json
-    from respond.company.whole import Company
+from respond.company.whole import Company
 
 HOLD_S = 30.0
 BODY_BYTES_MAX = 4_194_304
@@ -48,21 +43,13 @@ class _BadRequestError(Exception):
     """What came is no HTTP/1.1 request that this server reads."""
 
 
-class Server:
-    """A running company. Closing it ends every connection.
-
-    Attributes:
-        base_url: ``http://HOST:PORT``; surfaces lie below it.
-        smtp_port: Where the mail server listens, on the same host.
-        token: What the doors under ``/_sim`` want to see.
-        facts: What its story tells on top, known only since the company is reached.
-        urls: The base URL of every surface, by its prefix, e.g. ``customerio/eu/app``.
-    """
+class Server(doors.ReachedCompany):
+    """A running company. Closing it ends every connection."""
 
     def __init__(self, company: Company, host: str, port: int) -> None:
         if host not in _LOOPBACK:
             raise ValueError(f"the simulated company listens on loopback only, not on {host}")
-        self.company: Company = company
+        self.company = company
         self.token = secrets.token_hex(16)
         self._mail = Listener(self._talk_smtp, host, 0, "sim-smtp")
         try:
@@ -79,7 +66,7 @@ class Server:
         }
         paths = ["/".join(prefix) for prefix in self._prefixes]
         self.urls = {path: f"{self.base_url}/{path}" for path in paths}
-        self.facts: Json = {}
+        self.facts = {}
         for system in company.systems.values():
             self.facts |= system.opened(self.base_url)
 

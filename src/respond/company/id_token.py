@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from respond.company.exchange import Json
+from respond.company.exchange import Json
 
 ALGORITHMS = ("RS256", "ES256")
 _RSA_BITS = 2048

@@ -10,17 +10,13 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from respond.company.exchange import RefusalError, SimDelivery, SimReply, as_html
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from respond.company.exchange import SimRequest
-    from respond.company.system import HttpSystem
+from respond.company.exchange import RefusalError, SimDelivery, SimReply, SimRequest, as_html
+from respond.company.system import HttpSystem
 
 # Any request may meet these when the fault names no request of its own.
 _HIT_ANY = ("429", "503", "500", "401", "403", "404", "html", "empty", "slow")

@@ -6,10 +6,7 @@ import contextlib
 import select
 import socket
 import threading
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
 
 _BACKLOG = 128
 

@@ -9,24 +9,19 @@ import base64
 import binascii
 import email.policy
 import re
+import socket
+import threading
 from dataclasses import dataclass, field
 from email.parser import BytesParser
-from typing import TYPE_CHECKING, BinaryIO, ClassVar
+from typing import BinaryIO, ClassVar
 
-from respond.company.injected_faults import MAIL_KINDS
+from respond.company.company_clock import CompanyClock
+from respond.company.exchange import Json
+from respond.company.injected_faults import MAIL_KINDS, InjectedFault, InjectedFaults
+from respond.company.ledger import Ledger
 from respond.company.listening import wait_for_leaving
 from respond.company.mint import hex_for
-from respond.company.system import Counterpart, Simulated
-
-if TYPE_CHECKING:
-    import socket
-    import threading
-
-    from respond.company.company_clock import CompanyClock
-    from respond.company.exchange import Json
-    from respond.company.injected_faults import InjectedFault, InjectedFaults
-    from respond.company.ledger import Ledger
-    from respond.company.system import Night
+from respond.company.system import Counterpart, Night, Simulated
 
 SYSTEM = "email"
 MESSAGE_BYTES_MAX = 1_048_576

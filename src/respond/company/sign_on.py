@@ -14,24 +14,27 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 from urllib.parse import unquote_plus, urlencode, urlsplit
 
+from respond.company.company_clock import CompanyClock
 from respond.company.example_co import PEOPLE
-from respond.company.exchange import Json, RefusalError, SimReply, as_html, as_json, as_text
+from respond.company.exchange import (
+    Json,
+    RefusalError,
+    SimReply,
+    SimRequest,
+    as_html,
+    as_json,
+    as_text,
+)
 from respond.company.id_token import TokenSigner, unsigned
+from respond.company.ledger import Ledger
 from respond.company.mint import hex_for, lower_for
 from respond.company.simulated_rest import Row
-from respond.company.system import Counterpart, HttpSystem
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from respond.company.company_clock import CompanyClock
-    from respond.company.exchange import SimRequest
-    from respond.company.ledger import Ledger
-from respond.company.system import Night
+from respond.company.system import Counterpart, HttpSystem, Night
 
 CODE_S = 60
 TOKEN_S = 300

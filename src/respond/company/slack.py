@@ -11,24 +11,27 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import quote_plus
 
+from respond.company.company_clock import CompanyClock
 from respond.company.example_co import ADMINS, COMPROMISED, DAY_S, INVITED, LOST_2FA, OPERATOR
-from respond.company.exchange import Json, RefusalError, SimReply, as_html, as_json, as_text
+from respond.company.exchange import (
+    Json,
+    RefusalError,
+    SimReply,
+    SimRequest,
+    as_html,
+    as_json,
+    as_text,
+)
+from respond.company.ledger import Ledger
 from respond.company.limits import Limit
 from respond.company.mint import Numbers, hex_for, upper_for
 from respond.company.simulated_rest import RestSystem, Row, access_key
-from respond.company.system import Counterpart
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from respond.company.company_clock import CompanyClock
-    from respond.company.exchange import SimRequest
-    from respond.company.ledger import Ledger
-    from respond.company.system import Errand, Night
+from respond.company.system import Counterpart, Errand, Night
 
 TEXT_MAX = 40_000
 BLOCKS_MAX = 50

@@ -6,23 +6,17 @@ token. A write in the form of version 2 to a store of version 1 is taken as the 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from respond.company.example_co import DAY_S
-from respond.company.exchange import Json, RefusalError, SimReply, as_json, nothing
+from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json, nothing
 from respond.company.mint import hex_for, hint
-from respond.company.simulated_rest import RestSystem, Row, access_key
-from respond.company.system import Counterpart
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from respond.company.exchange import SimRequest
-    from respond.company.simulated_rest import Answer, RestCall
-    from respond.company.system import Errand, Night
+from respond.company.simulated_rest import Answer, RestCall, RestSystem, Row, access_key
+from respond.company.system import Counterpart, Errand, Night
 
 _VERSIONS_KEPT = 10
 _HINTABLE = 12
