@@ -17,7 +17,6 @@ import pytest
 
 import respond.company as package
 from respond.company import Server, SimClock, default_company, serve
-from respond.company.company_clock import MsClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -203,8 +202,8 @@ def test_two_companies_are_the_same_but_for_the_time() -> None:
     """Secrets and ids do not change from run to run, so output stays stable."""
 
     class Fixed:
-        def now(self) -> float:
-            return 1_795_403_520.0
+        def now_ms(self) -> int:
+            return 1_795_403_520_000
 
     one, two = (default_company(clock=Fixed()) for _ in range(2))
     assert one.snapshot() == two.snapshot()
@@ -221,7 +220,7 @@ def test_the_clock_runs_ahead_of_the_one_it_was_given() -> None:
             return self.ms
 
     counts = Counts()
-    clock = SimClock(MsClock(counts))
+    clock = SimClock(counts)
     clock.advance(5)
     counts.ms += 2_000
     assert clock.now() == 8.0

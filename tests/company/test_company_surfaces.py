@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 class FixedClock:
-    def now(self) -> float:
-        return 1_795_403_520.0
+    def now_ms(self) -> int:
+        return 1_795_403_520_000
 
 
 @pytest.fixture

@@ -339,7 +339,7 @@ def test_without_chat_pager_and_sign_on_people_still_decide(
 ) -> None:
     """The plan is made, a signed answer counts, and containment is proved."""
     with site(tmp_path, company=company) as served:
-        served.rehearsal.arm(list(faults))
+        served.rehearsal.doors.arm(list(faults))
         began = time.monotonic()
         served.send("pagerduty")
         state = served.waiting()

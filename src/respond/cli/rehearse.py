@@ -71,7 +71,7 @@ def rehearse(
     rehearsal = Rehearsal.start(at=at, routes=api_hands)
     try:
         if faults:
-            rehearsal.arm(faults)
+            rehearsal.doors.arm(faults)
         run = _new_run(places, loaded.name)
         hand = Stagehand(
             "dry-run" if dry_run else "rehearsal",
