@@ -187,8 +187,7 @@ class _Bounded:
     def readline(self, size: int = -1) -> bytes:
         self.lines += 1
         if self.lines > _LINES_MAX:
-            msg = "the reply does not end"
-            raise OSError(msg)
+            raise OSError("the reply does not end")
         line: bytes = self._file.readline(size)
         return line
 

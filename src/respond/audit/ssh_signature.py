@@ -111,7 +111,6 @@ def verify(public_keys: Sequence[str], text: bytes, signature: str, namespace: s
         public_keys: Lines of ``authorized_keys``; one that cannot be read or used signs nothing.
         text: What was signed, to the byte.
         signature: With its BEGIN and END lines.
-        namespace: What it has to be for.
 
     Raises:
         SignatureRefusedError: It does not count.

@@ -192,8 +192,7 @@ def shape_of(annotation: Any) -> Shape:
         return AnyJson()
     if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
         return _record(annotation)
-    msg = f"no shape for {annotation!r}"
-    raise ShapeError(msg)
+    raise ShapeError(f"no shape for {annotation!r}")
 
 
 def _home(module: str) -> str:
@@ -263,8 +262,7 @@ def _encode_other(value: Any) -> Any:
             return {str(key): encode(item) for key, item in value.items()}
         case list() | tuple():
             return [encode(item) for item in value]
-    msg = f"{type(value).__name__} has no JSON form"
-    raise ShapeError(msg)
+    raise ShapeError(f"{type(value).__name__} has no JSON form")
 
 
 def handle_from(data: dict[str, Any]) -> SecretHandle:
@@ -378,15 +376,13 @@ def _read_record(cls: type) -> _Reader:
         if cls is SecretHandle and "secret" in data:
             return handle_from(data)
         if not known.issuperset(data):
-            msg = f"{where} has the unknown field {min(data.keys() - known)!r}"
-            raise ShapeError(msg)
+            raise ShapeError(f"{where} has the unknown field {min(data.keys() - known)!r}")
         values: dict[str, Any] = {}
         for name, annotation, is_needed in wanted:
             if name in data:
                 values[name] = decode(annotation, data[name], where=f"{where}.{name}")
             elif is_needed:
-                msg = f"{where} lacks the field {name!r}"
-                raise ShapeError(msg)
+                raise ShapeError(f"{where} lacks the field {name!r}")
         return cls(**values)
 
     return read

@@ -128,7 +128,6 @@ class Look(Generic[O]):
 
     Attributes:
         writes: Writes that are still wanted, in order.
-        subjects: What was looked at.
         settle_s: The longest settle time among the subjects of its writes, in seconds.
     """
 
@@ -150,19 +149,16 @@ class _Rules:
 
     def reads(self, read: Read[Any]) -> None:
         if read.subject.name in self.wrote:
-            msg = f"{read.subject.name} is read after a write to it"
-            raise ScriptFaultError(msg)
+            raise ScriptFaultError(f"{read.subject.name} is read after a write to it")
         if read.subject.name not in self.read:
             self.read.append(read.subject.name)
 
     def writes(self, write: Write[Any]) -> None:
         name = write.subject.name
         if write.proof is Proof.SEEN and name not in self.read:
-            msg = f"{name} is written and was not read first"
-            raise ScriptFaultError(msg)
+            raise ScriptFaultError(f"{name} is written and was not read first")
         if name in self.wrote:
-            msg = f"{name} is written twice in one step"
-            raise ScriptFaultError(msg)
+            raise ScriptFaultError(f"{name} is written twice in one step")
         self.wrote.update(b.subject.name for b in write.becomes)
 
 

@@ -72,7 +72,6 @@ class Here:
     Attributes:
         values: What expressions see, by first name; steps' outputs are added as they come.
         prefix: Address of what encloses this place, ending in ``/``, or empty.
-        suffix: ``[item]`` inside ``for_each``.
     """
 
     values: dict[str, Value]

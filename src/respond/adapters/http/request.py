@@ -225,8 +225,7 @@ def body_of(call: Call, open_leaf: Open) -> tuple[bytes, bytes] | None:
     def leaf(value: object) -> str:
         if isinstance(value, (SecretHandle, OwnCredential)):
             return open_leaf(value)
-        msg = f"a body holds a {type(value).__name__}, which is not JSON"
-        raise TypeError(msg)
+        raise TypeError(f"a body holds a {type(value).__name__}, which is not JSON")
 
     encoder = json.JSONEncoder(
         ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=leaf
@@ -266,8 +265,7 @@ def _form_value(value: Any, open_leaf: Open) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
-    msg = f"a form holds a {type(value).__name__}; it takes text and whole numbers"
-    raise TypeError(msg)
+    raise TypeError(f"a form holds a {type(value).__name__}; it takes text and whole numbers")
 
 
 def _is_address(host: str) -> bool:

@@ -91,10 +91,6 @@ class HttpTransport:
     """Connections, addresses and credentials of one run. Use it as a context manager.
 
     Args:
-        endpoints: By name of connection.
-        secrets: Credentials of connections.
-        opener: Opens a secret of the run.
-        clock: For pauses, deadlines and the age of sessions.
         user_agent: Who we are, ``respond/0.1.0``.
         redactor: Learns every secret that is opened here, and cleans every error text.
         timeout_scale: Times every ``timeout_s``; below one for tests and rehearsals.

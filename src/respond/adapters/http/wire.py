@@ -43,7 +43,6 @@ class Pool:
     """The connections of one run, shared by a client that can only read and one that writes.
 
     Args:
-        clock: For deadlines.
         secure: Whether any endpoint speaks TLS; loading certificates takes 20 ms and more.
     """
 

@@ -111,9 +111,7 @@ class TerminalPrompt:
     """A person at a terminal.
 
     Attributes:
-        keyboard: Where lines come from.
         lines: Where text goes; shared with the progress, so that neither writes into the other.
-        screen: Draws the questions.
         persons: Everybody in ``respond.toml``, for "I cannot".
         operator: Id of who sits here.
         asked: Every question that was put, in order.
@@ -306,7 +304,6 @@ class NobodyPrompt:
     """Nobody sits at a terminal: nothing is asked, and the run parks.
 
     Attributes:
-        why: Why nobody can be asked.
         tell: Where the plan is shown all the same, without the words that would start it.
         screen: Draws it; None shows nothing.
     """

@@ -43,9 +43,7 @@ class CredentialStore:
     Args:
         references: Name of a credential to its place: ``keyring``, ``file:PATH``, or the words
             of a command that prints it. A name that is missing is in the key store.
-        store: The key store.
         redactor: Told about every value that is opened.
-        clock: For the time that a command may take.
         environment: What such a command may see of ours.
         purposes: Name of a credential to what it is for, said when it is missing.
         folder: The service manager's credentials folder. Paths without a slash at their

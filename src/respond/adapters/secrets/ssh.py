@@ -102,9 +102,7 @@ def sign(
     """Sign with one of the listed keys: one that the agent has, or else one in ``~/.ssh``.
 
     Args:
-        text: What is signed.
         keys: The person's public keys, as ``respond.toml`` lists them.
-        namespace: What it is for.
         environment: Of our own process; ssh-keygen gets only what SSH needs of it.
         key_file: Sign with this one, and with no other; still it has to be a listed one.
         say: Told what the person has to do, such as to touch the key.

@@ -172,8 +172,7 @@ class SqliteInbox:
 
     def settle(self, event_id: int, became: Became, *, run: str = "", why: str = "") -> bool:
         if became is Became.WAITING:
-            msg = "an event that is settled does not wait"
-            raise ValueError(msg)
+            raise ValueError("an event that is settled does not wait")
         # What is settled is known to the journal; here only the line for the page stays.
         forget = "" if became is Became.HELD else ", event = ''"
         with self._transaction() as db:

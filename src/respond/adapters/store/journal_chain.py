@@ -289,11 +289,9 @@ class ChainJournal:
         The record holds the request's digest as ``data.digest``.
         """
         if event.kind is not Kind.INTENT:
-            msg = f"an intent is asked for with an event of kind {event.kind.value}"
-            raise ValueError(msg)
+            raise ValueError(f"an intent is asked for with an event of kind {event.kind.value}")
         if event.data.get("digest", digest) != digest:
-            msg = f"the event's digest is not that of the request: {digest}"
-            raise ValueError(msg)
+            raise ValueError(f"the event's digest is not that of the request: {digest}")
         record = self.append(replace(event, data={**event.data, "digest": digest}))
         return Intent.mint(seq=record.seq, run=event.run, digest=digest, record=record)
 

@@ -28,7 +28,6 @@ def recover(at: LiveStep, sent: Mapping[str, int]) -> None:
     """Settle every open write of a step.
 
     Args:
-        at: The step.
         sent: How often each write was sent in this advance, by key.
 
     Raises:

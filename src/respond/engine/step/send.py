@@ -228,8 +228,7 @@ def _taken(hands: Api[Any], reply: Reply) -> tuple[Any, dict[str, str]]:
             try:
                 secret = hands.keep.take(reply.body)
             except (KeyError, TypeError, IndexError) as error:
-                msg = "the reply does not hold the new secret"
-                raise MalformedReplyError(msg) from error
+                raise MalformedReplyError("the reply does not hold the new secret") from error
             seal[hands.keep.handle] = secret
             reply = Reply(reply.status, reply.headers, _without(reply.body, secret))
         return hands.parse(reply), seal
