@@ -122,7 +122,7 @@ class Engine(LiveRun):
         return self._walk()
 
     def _walk(self) -> ExitCode:
-        walk = EngineWalk(self.runbook, self)
+        walk = EngineWalk(self.runbook, self.site, self)
         here = Here(self.first_values())
         ended = EndedError("", "")
         try:
@@ -155,7 +155,7 @@ class Engine(LiveRun):
     def _stop_here(self, why: str) -> ExitCode:
         """A person ended the run; its handlers go on, as far as that person lets them."""
         if self.state.started:
-            walk = EngineWalk(self.runbook, self)
+            walk = EngineWalk(self.runbook, self.site, self)
             here = Here(self.first_values())
             for steps in (self.runbook.on_cancel, self.runbook.always):
                 with contextlib.suppress(EndedError, QuitError):
@@ -278,7 +278,7 @@ class Engine(LiveRun):
         return self._by_word()
 
     def _by_word(self) -> ExitCode:
-        walk = WordWalk(self.runbook, self)
+        walk = WordWalk(self.runbook, self.site, self)
         here = Here(self.first_values())
         say = "gone through by hand; nothing could be looked at, and nothing is proved"
         try:
@@ -336,19 +336,13 @@ class Engine(LiveRun):
 
     def _what_changed(self, plan: Plan) -> list[str]:
         """What a yes binds beside the writes, and is not what it was."""
-        was = {
-            "runbook": plan.runbook_digest,
-            "engine": plan.engine,
-            "mode": plan.mode,
-            "policy": dict(plan.policy),
+        bound = {
+            "runbook": (plan.runbook_digest, self.runbook.digest),
+            "engine": (plan.engine, self.site.engine),
+            "mode": (plan.mode, self.site.mode),
+            "policy": (dict(plan.policy), self.site.policy.as_json()),
         }
-        now = {
-            "runbook": self.runbook.digest,
-            "engine": self.site.engine,
-            "mode": self.site.mode,
-            "policy": self.site.policy.as_json(),
-        }
-        return [name for name in was if was[name] != now[name]]
+        return [name for name, (was, now) in bound.items() if was != now]
 
     def _plan_is_current(self) -> None:
         """A yes binds runbook, engine, policy and mode too; when those changed, ask anew (P10)."""

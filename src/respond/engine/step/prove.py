@@ -39,7 +39,7 @@ def prove(at: LiveStep, outcome: Done[Any]) -> Value:
     last: Look[Any] | None = None
     failure: StepFailedError | None = None
     for pause in (0.0, *pauses(settle)):
-        at.pause(pause, "waiting until it is seen")
+        at.live.pause(pause, "waiting until it is seen")
         try:
             last = at.look()
         except StepFailedError as error:
@@ -51,10 +51,6 @@ def prove(at: LiveStep, outcome: Done[Any]) -> Value:
     why = f"it was done, and was not seen within {settle} s"
     if last is None and failure is not None:
         why = f"it was done, and could not be looked at: {failure.what}"
-    return _not_seen(at, outcome, last, why)
-
-
-def _not_seen(at: LiveStep, outcome: Done[Any], last: Look[Any] | None, why: str) -> Value:
     output = last.outcome.output if last and isinstance(last.outcome, Done) else outcome.output
     observe(at, As.NOT_SEEN, Done(output, says=why, proved=False), why=why)
     return values_of(output)

@@ -89,7 +89,8 @@ class WriteSender:
         try:
             return self._once(write, hands, key)
         except RefusedBySystemError as error:
-            if not self._may_again(error):
+            kind = "rate-limit" if error.code == "429" else "unavailable"
+            if not error.again or self._retry.times <= 1 or kind not in self._retry.on:
                 raise
             return self._again(write, hands, key, error)
 
@@ -130,10 +131,6 @@ class WriteSender:
     def _retry(self) -> Retry:
         return self.at.step.retry or Retry(times=ATTEMPTS, wait_s=1)
 
-    def _may_again(self, error: RefusedBySystemError) -> bool:
-        kind = "rate-limit" if error.code == "429" else "unavailable"
-        return error.again and self._retry.times > 1 and kind in self._retry.on
-
     def _again(
         self, write: Write[Any], hands: Api[Any], key: str, first: RefusedBySystemError
     ) -> Any:
@@ -153,14 +150,14 @@ class WriteSender:
                 asked.append(float(error.retry_after_s or 0))
                 raise
 
-        self.at.pause(max(asked[-1], 0.5), f"{first.what}; trying again")
+        self.at.live.pause(max(asked[-1], 0.5), f"{first.what}; trying again")
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(retry.times - 1),
             wait=wait,
             retry=tenacity.retry_if_exception(
                 lambda e: isinstance(e, RefusedBySystemError) and e.again
             ),
-            sleep=lambda s: self.at.pause(s, "trying again"),
+            sleep=lambda s: self.at.live.pause(s, "trying again"),
             reraise=True,
         )
         return retrying(once)
@@ -184,25 +181,19 @@ class WriteSender:
             at.live.heed(answer, at.address)  # They may still do it: it is looked at first.
         if answer.decision is not Decision.YES:
             why = answer.reason or "the person did not do it"
-            at.add(
-                Kind.OUTCOME,
-                by=answer.by or at.operator,
-                **data_of(Settled, intent=intent.seq, how=WriteStatus.NOT_DONE, why=why),
-            )
+            told = data_of(Settled, intent=intent.seq, how=WriteStatus.NOT_DONE, why=why)
+            at.add(Kind.OUTCOME, by=answer.by or at.operator, **told)
             at.live.heed(answer, at.address)
             raise StepOpenError(answer.reason or "it could not be done by hand")
-        at.add(
-            Kind.OUTCOME,
-            seal={person.keep: answer.typed} if person.keep else {},
-            by=answer.by or at.operator,
-            **data_of(
-                Settled,
-                intent=intent.seq,
-                how=WriteStatus.DONE,
-                value=person.answer,
-                word=write.proof is Proof.WORD,
-            ),
+        told = data_of(
+            Settled,
+            intent=intent.seq,
+            how=WriteStatus.DONE,
+            value=person.answer,
+            word=write.proof is Proof.WORD,
         )
+        seal = {person.keep: answer.typed} if person.keep else {}
+        at.add(Kind.OUTCOME, seal=seal, by=answer.by or at.operator, **told)
 
     def _watch(self, write: Write[Any]) -> Callable[[], bool]:
         name = write.subject.name

@@ -172,7 +172,7 @@ class StepRun:
                 address=at.address,
                 since=since or at.live.since_now(),
             )
-        at.pause(min(outcome.every_s, limit - waited), outcome.says)
+        at.live.pause(min(outcome.every_s, limit - waited), outcome.says)
 
     # --- where the tool cannot -------------------------------------------------------------------
 
@@ -180,7 +180,7 @@ class StepRun:
         at = self.at
         if not self._may_go_by_hand(error):
             return failed(at, error)
-        answer = at.ask(
+        answer = at.live.ask(
             AskByHand(
                 step=at.address,
                 title=at.title,
@@ -220,7 +220,7 @@ class StepRun:
         for write in planned.writes:
             if write.says in at.state.words:
                 continue
-            answer = at.ask(
+            answer = at.live.ask(
                 AskPerson(
                     step=at.address,
                     title=at.title,
