@@ -124,7 +124,7 @@ class Signer:
         Raises:
             NoteError: The reason is empty, longer than ``_REASON_MAX``, or has control characters.
         """
-        if not _is_reason(reason):
+        if not (0 < len(reason) <= _REASON_MAX and reason.isprintable()):
             raise NoteError(f"the reason {reason[:40]!r} is no line of at most {_REASON_MAX}")
         text = f"{self._journal}\n{size}\n{head}\n{at}\n{reason}\n"
         signature = self._key().sign(text.encode("utf-8"))
@@ -158,7 +158,13 @@ def open_note(note: str, key: NoteKey) -> SignedNote:
         Ed25519PublicKey.from_public_bytes(key.raw).verify(signature, text.encode("utf-8"))
     except InvalidSignature as error:
         raise NoteError("its signature is wrong") from error
-    return _claim(text, note)
+    lines = text[:-1].split("\n")
+    if len(lines) != _TEXT_LINES:
+        raise NoteError(f"it has {len(lines)} lines of text, not {_TEXT_LINES}")
+    journal, size, head, at, reason = lines
+    if not _SIZE.fullmatch(size):
+        raise NoteError("its size is no number")
+    return SignedNote(journal, int(size), head, at, reason, note)
 
 
 def _parts(note: str, key: NoteKey) -> tuple[str, bytes]:
@@ -174,20 +180,6 @@ def _parts(note: str, key: NoteKey) -> tuple[str, bytes]:
     if len(raw) != _KEY_ID_BYTES + _SIGNATURE_BYTES:
         raise NoteError("its signature has the wrong length")
     return f"{text}\n", raw[_KEY_ID_BYTES:]
-
-
-def _claim(text: str, note: str) -> SignedNote:
-    lines = text[:-1].split("\n")
-    if len(lines) != _TEXT_LINES:
-        raise NoteError(f"it has {len(lines)} lines of text, not {_TEXT_LINES}")
-    journal, size, head, at, reason = lines
-    if not _SIZE.fullmatch(size):
-        raise NoteError("its size is no number")
-    return SignedNote(journal, int(size), head, at, reason, note)
-
-
-def _is_reason(text: str) -> bool:
-    return 0 < len(text) <= _REASON_MAX and text.isprintable()
 
 
 def _b64(raw: bytes) -> str:

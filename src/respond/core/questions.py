@@ -96,9 +96,9 @@ class AskConfirm:
     wants: str
     destructive: bool
     lines: tuple[str, ...]
-    breaks: str
-    undo: str
-    where: str
+    breaks: str = ""
+    undo: str = ""
+    where: str = ""
     stays: tuple[str, ...] = ()
     why: str = ""
     on_skip: str = ""
@@ -167,7 +167,7 @@ class AskPerson:
     step: str
     title: str
     instructions: str
-    link: str
+    link: str = ""
     wants: str = ""
 
 
@@ -188,7 +188,7 @@ class AskInput:
     default: str = ""
     example: str = ""
     error: str = ""
-    options: tuple[str, ...] = field(default=())
+    options: tuple[str, ...] = ()
     required: bool = True
     kind: str = "text"
 

@@ -139,18 +139,18 @@ class Engine(LiveRun):
 
     def _end_counted(self, walk: EngineWalk, ended: EndedError) -> ExitCode:
         """All means all: what a run over a set came to is counted, and the set looked at (P9)."""
-        counted = take_inventory(self, walk.sets.values())
+        items, lost_items = take_inventory(self, walk.sets.values())
         code = verdict(self.state)
         # Items of a set are counted there.
         lost = [] if self.agreed_to_end else [s for s in self.not_reached() if not s.group]
         findings = [
-            *counted.findings,
+            *lost_items,
             *(f"planned, and not done: {write.says}" for step in lost for write in step.writes),
         ]
         if findings and code is ExitCode.DONE:
             code = ExitCode.FAILED
         say = "; ".join([*([ended.say] if ended.say else []), *findings])
-        return self._end(code, say, next_runbook=ended.next, inventory=counted.items)
+        return self._end(code, say, next_runbook=ended.next, inventory=items)
 
     def _stop_here(self, why: str) -> ExitCode:
         """A person ended the run; its handlers go on, as far as that person lets them."""
@@ -306,8 +306,6 @@ class Engine(LiveRun):
                     lines=tuple(sorted(mine & theirs)),
                     breaks=f"The two may undo each other's work. To go on there: "
                     f"respond resume {other.id}",
-                    undo="",
-                    where="",
                     on_skip="this run is not started",
                     by_hand=False,
                 )

@@ -8,7 +8,7 @@ are found in the journal.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -256,22 +256,15 @@ def ask_people(live: LiveRun, needed: Needed) -> Request:
     request = Request(
         nonce=tools.nonce(),
         run=live.run,
-        digest=needed.digest,
-        step=needed.step,
-        writes=needed.writes,
-        count=needed.count,
-        roles=needed.roles,
-        destroys=needed.destroys,
+        **{each.name: getattr(needed, each.name) for each in fields(needed)},
         initiator=live.state.operator,
         also=_hands_in(live),
         suspects=(*site.suspects, *live.state.proposed.suspects),
         subject=live.state.proposed.subject,
         # Not before the latest time that the journal has seen, or it would be over at once.
         asked=replace(now, wall_ms=max(now.wall_ms, _highest_ms(tools.journal))),
-        within_s=needed.within_s,
         anchor=head.anchor,
         shown=digest_of(list(needed.shows) if needed.step else encode(live.state.plan)),
-        shows=needed.shows,
     )
     people = able(request, site.people)
     if len(people) < request.count:

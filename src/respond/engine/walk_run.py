@@ -284,9 +284,6 @@ class EngineWalk(Walk):
                 wants=f"all {count}",
                 destructive=True,
                 lines=(f"{count} targets",),
-                breaks="",
-                undo="",
-                where="",
                 over_limit=f"the runbook expects at most {limit}",
             )
         )

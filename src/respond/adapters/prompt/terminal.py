@@ -73,11 +73,6 @@ def choices_for(question: Question) -> list[str]:
     return [*([exact] if exact else []), *others, *decisions]
 
 
-def _words_for(question: Question) -> str:
-    """The words that answer a question, in one line."""
-    return " | ".join(said(word, limit=1_000) for word in choices_for(question))
-
-
 def _exact(question: Question) -> tuple[str, dict[str, Decision]]:
     """What has to be typed exactly for a yes, and the other words."""
     away = {"later": Decision.LATER, "quit": Decision.QUIT}
@@ -187,7 +182,8 @@ class TerminalPrompt:
     def _again(self, question: Question, text: str) -> None:
         what = f"{said(text, limit=60)} answers nothing here." if text else _ENTER
         width = self.screen.width
-        for line in labelled("no:", f"{what} Type one of: {_words_for(question)}", width, column=5):
+        words = " | ".join(said(word, limit=1_000) for word in choices_for(question))
+        for line in labelled("no:", f"{what} Type one of: {words}", width, column=5):
             self.lines.line(line)
 
     # --- inputs ---------------------------------------------------------------------------------

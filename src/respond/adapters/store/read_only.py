@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from respond.adapters.store.journal_keys import (
-    digest_key,
     known_at,
     place_of,
     read_mark,
@@ -22,7 +21,7 @@ from respond.audit.verify import Anchor
 from respond.errors import JournalUnusableError, NotReadyError
 from respond.ports import KeyStore
 
-__all__ = ["KnownOfJournal", "digest_key_of", "known_of", "outside_evidence"]
+__all__ = ["KnownOfJournal", "known_of", "outside_evidence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,6 @@ def known_of(path: Path, keys: KeyStore, *, journal: str = "") -> KnownOfJournal
         return KnownOfJournal(says, at_place, key, _mark(at_place, keys))
     except (JournalUnusableError, NotReadyError) as error:
         return KnownOfJournal(says, at_place, key, trouble=_sentence(error))
-
-
-def digest_key_of(journal: str, keys: KeyStore) -> bytes | None:
-    """The key of a journal's keyed digests, to look for a secret value; None when it is gone."""
-    return keys.get(digest_key(journal))
 
 
 def _public_key(journal: str, keys: KeyStore) -> NoteKey | None:

@@ -41,10 +41,6 @@ ATTEMPTS = 4
 class UnknownError(Exception):
     """A write left and no usable answer came."""
 
-    def __init__(self, error: NoAnswerError) -> None:
-        super().__init__(error.what)
-        self.error = error
-
 
 def _request_digest(write: Write[Any]) -> str:
     """What an intent is bound to: this request to the last field, secrets by their digest."""
@@ -110,7 +106,7 @@ class WriteSender:
             raise
         except NoAnswerError as error:
             at.add(Kind.UNKNOWN, **data_of(Settled, intent=intent.seq, why=error.what))
-            raise UnknownError(error) from error
+            raise UnknownError(error.what) from error
         told = data_of(Settled, intent=intent.seq, how=WriteStatus.DONE, value=value)
         at.add(Kind.OUTCOME, seal=seal, **told)
         return value

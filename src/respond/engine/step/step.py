@@ -225,7 +225,6 @@ class StepRun:
                     step=at.address,
                     title=at.title,
                     instructions=f"{write.says} ({write.where})",
-                    link="",
                     wants="done",
                 )
             )
