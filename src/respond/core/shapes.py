@@ -215,6 +215,8 @@ def _record(cls: type) -> RecordShape:
 
 
 _PLAIN = frozenset({type(None), bool, int, str})
+_SAID = ("hint", "prefix", "form", "digest")
+"""What a handle says beside its name."""
 
 
 @cache
@@ -242,13 +244,7 @@ def encode(value: Any) -> Any:
 def _encode_other(value: Any) -> Any:
     match value:
         case SecretHandle():
-            return {
-                "secret": value.name,
-                "hint": value.hint,
-                "prefix": value.prefix,
-                "form": value.form,
-                "digest": value.digest,
-            }
+            return {"secret": value.name, **{name: getattr(value, name) for name in _SAID}}
         case Late():
             return {"late": f"{value.step}.{value.name}"}
         case Enum():
@@ -267,13 +263,8 @@ def _encode_other(value: Any) -> Any:
 
 def handle_from(data: dict[str, Any]) -> SecretHandle:
     """The handle back from its JSON form."""
-    return SecretHandle(
-        name=str(data["secret"]),
-        hint=str(data.get("hint", "")),
-        prefix=str(data.get("prefix", "")),
-        form=str(data.get("form", "text")),
-        digest=str(data.get("digest", "")),
-    )
+    said = {name: str(data[name]) for name in _SAID if name in data}
+    return SecretHandle(str(data["secret"]), **said)
 
 
 def decode(annotation: Any, data: Any, *, where: str = "value") -> Any:

@@ -74,20 +74,18 @@ class WayBack:
 def undoable(state: RunState) -> list[WayBack]:
     """What can be put back, newest first."""
     written = list(_written(state))
-    ways: list[WayBack] = []
-    for n, (step, write) in enumerate(written):
-        if write.undo is None:
-            continue
-        ways.append(
-            WayBack(
-                name=_name(step, write),
-                step=step.address,
-                write=write,
-                action=write.undo.action,
-                arguments=write.undo.arguments,
-                nothing=_nothing_left(state, written, n),
-            )
+    ways = [
+        WayBack(
+            name=_name(step, write),
+            step=step.address,
+            write=write,
+            action=write.undo.action,
+            arguments=write.undo.arguments,
+            nothing=_nothing_left(state, written, n),
         )
+        for n, (step, write) in enumerate(written)
+        if write.undo is not None
+    ]
     return ways[::-1]
 
 

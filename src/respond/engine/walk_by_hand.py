@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from respond.core.events import Kind
 from respond.core.fold import As
 from respond.core.questions import AskPerson, Decision
-from respond.core.recorded import Conclusion, Confirmed, data_of
+from respond.core.recorded import Confirmed, data_of
 from respond.core.runbook import (
     ActionStep,
     AssertStep,
@@ -28,11 +28,10 @@ from respond.core.runbook import (
 )
 from respond.core.script import Effect
 from respond.core.values import Late, SecretHandle, Value
+from respond.engine.run import LiveRun
+from respond.engine.step.prove import conclude
 from respond.engine.walk import Absent, Here, Walk, late_output, timed
 from respond.errors import StepFailedError
-
-if TYPE_CHECKING:
-    from respond.engine.run import LiveRun
 
 __all__ = ["WordWalk"]
 
@@ -66,20 +65,11 @@ class WordWalk(Walk):
         return late_output(address, step)
 
     def _conclude(self, step: Step, address: str, here: Here, how: As) -> None:
-        phase = step.words.phase or here.phase
         says = "done by hand; nothing could be looked at"
         if how is As.LEFT_OPEN:
             says = f"left out by {self.live.site.operator.id}"
-        told = data_of(
-            Conclusion,
-            how=how,
-            says=says,
-            proved=False,
-            title=step.words.title,
-            why="" if how is As.YOUR_WORD else says,
-            phase=phase.value if phase is not None else "",
-        )
-        self.live.add(Kind.OBSERVED, address, **told)
+        why = "" if how is As.YOUR_WORD else says
+        conclude(self.live, step, address, here.phase, how, says=says, proved=False, why=why)
 
     # --- what nobody can look at ---------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from respond.core.events import Kind
 from respond.core.fold import As
 from respond.core.plan import OthersAgree, StepPlan
 from respond.core.questions import AskConfirm, AskDrift, Decision
-from respond.core.recorded import Conclusion, Confirmed, ConfirmScope, data_of
+from respond.core.recorded import Confirmed, ConfirmScope, data_of
 from respond.core.runbook import (
     ActionStep,
     AssertStep,
@@ -31,7 +31,7 @@ from respond.engine.inventory import SetTaken
 from respond.engine.other_people import agreed_to, step_needs
 from respond.engine.run import LiveRun
 from respond.engine.setting import values_of
-from respond.engine.step.prove import cannot_run, failure_of
+from respond.engine.step.prove import cannot_run, conclude, failure_of
 from respond.engine.step.state import LiveStep
 from respond.engine.step.step import StepRun
 from respond.engine.stopping import WaitsError
@@ -254,17 +254,7 @@ class EngineWalk(Walk):
             return
         if how is As.FAILED:
             more.setdefault("error", failure_of(step, StepFailedError(why)))
-        phase = step.words.phase or here.phase
-        told = data_of(
-            Conclusion,
-            how=how,
-            says=says or why,
-            why=why,
-            title=step.words.title,
-            phase=phase.value if phase is not None else "",
-            **more,
-        )
-        self.live.add(Kind.OBSERVED, address, **told)
+        conclude(self.live, step, address, here.phase, how, says=says or why, why=why, **more)
 
     # --- how many -------------------------------------------------------------------------------
 

@@ -156,16 +156,14 @@ class BaseUrl:
             raise UnsendableError("its path holds more than plain segments")
         # Without the scheme's own port there is one way to write an origin.
         usual = port in {None, 443 if parts.scheme == "https" else 80}
-        place = _host_in_url(host) + ("" if usual else f":{port}")
+        if ":" in host and _is_address(host):
+            place = f"[{host}]"
+        elif _HOST.fullmatch(host):
+            place = host
+        else:
+            raise UnsendableError("it has no host name")
+        place += "" if usual else f":{port}"
         return cls(f"{parts.scheme}://{place}/", host, parts.scheme == "https", prefix)
-
-
-def _host_in_url(host: str) -> str:
-    if ":" in host and _is_address(host):
-        return f"[{host}]"
-    if _HOST.fullmatch(host):
-        return host
-    raise UnsendableError("it has no host name")
 
 
 def is_loopback(host: str) -> bool:

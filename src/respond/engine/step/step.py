@@ -178,7 +178,14 @@ class StepRun:
 
     def _failed(self, error: StepFailedError) -> Value | Absent:
         at = self.at
-        if not self._may_go_by_hand(error):
+        may_go_by_hand = (
+            error.by_hand
+            and at.phase is Phase.CONTAIN
+            and at.step.action.spec.effect is not Effect.READS
+            and not at.state.by_hand
+            and not at.live.site.by_hand
+        )
+        if not may_go_by_hand:
             return failed(at, error)
         answer = at.live.ask(
             AskByHand(
@@ -200,16 +207,6 @@ class StepRun:
             return left_open(at, str(open_))
         except StepFailedError as again:
             return self._on_my_word(again)
-
-    def _may_go_by_hand(self, error: StepFailedError) -> bool:
-        at = self.at
-        return (
-            error.by_hand
-            and at.phase is Phase.CONTAIN
-            and at.step.action.spec.effect is not Effect.READS
-            and not at.state.by_hand
-            and not at.live.site.by_hand
-        )
 
     def _on_my_word(self, error: StepFailedError) -> Value | Absent:
         """Nothing can be read either: the person's word is all there is, and is recorded so."""
