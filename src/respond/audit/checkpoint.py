@@ -20,6 +20,7 @@ import binascii
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from respond.audit.chain import is_journal_id
@@ -108,15 +109,10 @@ class Signer:
     def __init__(self, journal: str, seed: bytes) -> None:
         self._journal = journal
         self._seed = seed
-        self._public: NoteKey | None = None
-        self._private: Ed25519PrivateKey | None = None
 
-    @property
+    @cached_property
     def public(self) -> NoteKey:
-        if self._public is None:
-            raw = self._key().public_key().public_bytes_raw()
-            self._public = NoteKey(self._journal, raw)
-        return self._public
+        return NoteKey(self._journal, self._key.public_key().public_bytes_raw())
 
     def sign(self, *, size: int, head: str, at: str, reason: str) -> str:
         """The signed note for a journal that has ``size`` records and ends with ``head`` (hex).
@@ -127,17 +123,16 @@ class Signer:
         if not (0 < len(reason) <= _REASON_MAX and reason.isprintable()):
             raise NoteError(f"the reason {reason[:40]!r} is no line of at most {_REASON_MAX}")
         text = f"{self._journal}\n{size}\n{head}\n{at}\n{reason}\n"
-        signature = self._key().sign(text.encode("utf-8"))
+        signature = self._key.sign(text.encode("utf-8"))
         return f"{text}\n\u2014 {self._journal} {_b64(self.public.id + signature)}\n"
 
+    @cached_property
     def _key(self) -> Ed25519PrivateKey:
-        if self._private is None:
-            from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 (slow)
-                Ed25519PrivateKey,
-            )
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 (slow)
+            Ed25519PrivateKey,
+        )
 
-            self._private = Ed25519PrivateKey.from_private_bytes(self._seed)
-        return self._private
+        return Ed25519PrivateKey.from_private_bytes(self._seed)
 
 
 def open_note(note: str, key: NoteKey) -> SignedNote:

@@ -417,9 +417,8 @@ class _Line:
         except UnsendableError as error:
             return self.faults.unsendable(call, str(error))
         raw = self._send(call, place, where, headers, content)
-        if isinstance(raw, Broken):
-            system = place.endpoint.system
-            return self.faults.broken(call, system, place.site.host, raw)
+        if isinstance(raw, HttpFault):
+            return raw
         if raw.status != 401:  # noqa: PLR2004 - RFC 9110, section 15.5.2
             self._renewed.discard(place.credential)
         return self._judge(call, place, raw)
@@ -543,15 +542,14 @@ class _Line:
         headers = list(place.headers)
         content = self._content(call, place, headers)
         raw = self._send(call, place, target(place.site.prefix, call), headers, content)
-        system = place.endpoint.system
-        if isinstance(raw, Broken):
-            return self.faults.broken(call, system, place.site.host, raw)
+        if isinstance(raw, HttpFault):
+            return raw
         reply = self._judge(call, place, raw, own=True)
         if isinstance(reply, HttpFault):
             return reply
         session = session_from(reply.body, scope=scope, now_ms=self.clock.now_ms())
         if isinstance(session, str):
-            return self.faults.bad_session(call, system, place.credential, session)
+            return self.faults.bad_session(call, place.endpoint.system, place.credential, session)
         self.wallet.learn(f"{place.credential} session", session.token.open())
         return session
 
@@ -578,10 +576,10 @@ class _Line:
         where: bytes,
         headers: list[HeaderLine],
         content: bytes | None,
-    ) -> Raw | Broken:
+    ) -> Raw | HttpFault:
         from respond.adapters.http.wire import send  # noqa: PLC0415 - see above
 
-        return send(
+        raw = send(
             self.client(),
             call.method,
             place.origin,
@@ -591,6 +589,9 @@ class _Line:
             timeout_s=call.timeout_s * self.timeout_scale,
             body_bytes_max=self.body_bytes_max,
         )
+        if isinstance(raw, Broken):
+            return self.faults.broken(call, place.endpoint.system, place.site.host, raw)
+        return raw
 
     def _judge(
         self, call: Call, place: _Place, raw: Raw, *, own: bool = False
