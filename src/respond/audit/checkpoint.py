@@ -128,9 +128,7 @@ class Signer:
 
     @cached_property
     def _key(self) -> Ed25519PrivateKey:
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 (slow)
-            Ed25519PrivateKey,
-        )
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 (slow)
 
         return Ed25519PrivateKey.from_private_bytes(self._seed)
 
@@ -144,9 +142,7 @@ def open_note(note: str, key: NoteKey) -> SignedNote:
         NoteError: It is no note, or not signed by this key.
     """
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 (slow)
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 (slow)
-        Ed25519PublicKey,
-    )
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415 (slow)
 
     text, signature = _parts(note, key)
     try:

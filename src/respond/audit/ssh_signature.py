@@ -271,9 +271,7 @@ def _refused(why: str) -> Iterator[None]:
 
 
 def _ed25519(kind: str, wire: _Wire) -> _Check:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 (slow)
-        Ed25519PublicKey,
-    )
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415 (slow)
 
     raw = wire.string()
     with _refused(_UNUSABLE):
@@ -294,9 +292,7 @@ def _ecdsa(kind: str, wire: _Wire) -> _Check:
     """Curve and hash by name: RFC 5656, sections 6.2.1 and 10.1."""
     from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 (slow)
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 (slow)
-    from cryptography.hazmat.primitives.asymmetric.utils import (  # noqa: PLC0415 (slow)
-        encode_dss_signature,
-    )
+    from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature  # noqa: PLC0415 (slow)
 
     name = wire.word()
     if name != kind.removesuffix("@openssh.com").rpartition("-")[2]:
@@ -329,9 +325,7 @@ def _ecdsa(kind: str, wire: _Wire) -> _Check:
 def _rsa(_kind: str, wire: _Wire) -> _Check:
     from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 (slow)
     from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415 (slow)
-    from cryptography.hazmat.primitives.asymmetric.rsa import (  # noqa: PLC0415 (slow)
-        RSAPublicNumbers,
-    )
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers  # noqa: PLC0415 (slow)
 
     exponent, modulus = wire.positive(), wire.positive()
     if not _RSA_BITS_MIN <= modulus.bit_length() <= _RSA_BITS_MAX:

@@ -169,7 +169,9 @@ def shape_of(annotation: Any) -> Shape:
     if isinstance(annotation, typing.NewType):
         base = shape_of(annotation.__supertype__)
         if isinstance(base, Text):
-            return Text(kind=f"{_home(annotation.__module__)}.{annotation.__name__}")
+            # Whose kind of text it is: its module's, or of ``actions`` the system's.
+            *_, parent, name = annotation.__module__.split(".")
+            return Text(kind=f"{parent if name == 'actions' else name}.{annotation.__name__}")
         return base
     simple: dict[Any, Shape] = {
         str: Text(),
@@ -193,12 +195,6 @@ def shape_of(annotation: Any) -> Shape:
     if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
         return _record(annotation)
     raise ShapeError(f"no shape for {annotation!r}")
-
-
-def _home(module: str) -> str:
-    """Whose kind of text it is: its module's, or of ``actions`` the system's."""
-    *_, parent, name = module.split(".")
-    return parent if name == "actions" else name
 
 
 def _record(cls: type) -> RecordShape:

@@ -15,23 +15,8 @@ from respond.core.approval import Request
 from respond.core.events import Kind
 from respond.core.fold import RunState, RunStatus, fold, verdict
 from respond.core.plan import Plan, short_digest
-from respond.core.questions import (
-    AskByHand,
-    AskConfirm,
-    AskDrift,
-    AskStart,
-    Decision,
-    other_orders,
-)
-from respond.core.recorded import (
-    AskKind,
-    AsksFor,
-    Confirmed,
-    ConfirmScope,
-    Ended,
-    Planned,
-    data_of,
-)
+from respond.core.questions import AskByHand, AskConfirm, AskDrift, AskStart, Decision, other_orders
+from respond.core.recorded import AskKind, AsksFor, Confirmed, ConfirmScope, Ended, Planned, data_of
 from respond.core.runbook import InputKind
 from respond.engine.drivers import World
 from respond.engine.inventory import take_inventory

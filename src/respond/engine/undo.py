@@ -16,15 +16,7 @@ from respond.core.events import Kind
 from respond.core.fold import As, RunState, RunStatus, StepState, WriteState, WriteStatus, is_undo
 from respond.core.plan import PlannedWrite
 from respond.core.recorded import UndoAsked, UndoEnded, data_of
-from respond.core.runbook import (
-    ActionStep,
-    AssertStep,
-    Fixed,
-    Place,
-    Step,
-    StepWords,
-    WaitStep,
-)
+from respond.core.runbook import ActionStep, AssertStep, Fixed, Place, Step, StepWords, WaitStep
 from respond.core.script import Effect, Proof, WrittenAction
 from respond.core.shapes import ShapeError, encode
 from respond.core.values import Late, Value
@@ -36,13 +28,7 @@ from respond.engine.step.state import LiveStep
 from respond.engine.step.step import StepRun
 from respond.engine.stopping import QuitError
 from respond.engine.walk import Absent, EndedError, Here, Walk, late_output
-from respond.errors import (
-    ExitCode,
-    ParkedError,
-    RespondError,
-    StepFailedError,
-    UsageError,
-)
+from respond.errors import ExitCode, ParkedError, RespondError, StepFailedError, UsageError
 
 __all__ = ["WayBack", "cannot_be_undone", "changed_meanwhile", "undo_run", "undoable"]
 

@@ -38,15 +38,7 @@ from respond.adapters.http.request import (
     target,
 )
 from respond.adapters.secrets.redactor import Redactor
-from respond.core.script import (
-    AuthBasic,
-    AuthBearer,
-    AuthNone,
-    AuthOwn,
-    Call,
-    OwnCredential,
-    Reply,
-)
+from respond.core.script import AuthBasic, AuthBearer, AuthNone, AuthOwn, Call, OwnCredential, Reply
 from respond.core.showable import showable
 from respond.core.strict_json import NotStrictJsonError, decode
 from respond.core.values import SecretHandle

@@ -17,15 +17,7 @@ from respond.core.plan import digest_of, planned_write, write_key
 from respond.core.questions import Decision
 from respond.core.recorded import Intended, SentWrite, Settled, WriteStatus, data_of
 from respond.core.runbook import Retry
-from respond.core.script import (
-    Api,
-    MalformedReplyError,
-    Person,
-    Proof,
-    RefusedError,
-    Reply,
-    Write,
-)
+from respond.core.script import Api, MalformedReplyError, Person, Proof, RefusedError, Reply, Write
 from respond.core.shapes import encode
 from respond.engine.drivers import refusal
 from respond.engine.step.state import LiveStep, StepOpenError
