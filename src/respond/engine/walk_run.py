@@ -31,6 +31,7 @@ from respond.engine.inventory import SetTaken
 from respond.engine.other_people import agreed_to, step_needs
 from respond.engine.run import LiveRun
 from respond.engine.setting import values_of
+from respond.engine.step.agree import Agreement
 from respond.engine.step.prove import cannot_run, conclude, failure_of
 from respond.engine.step.state import LiveStep
 from respond.engine.step.step import StepRun
@@ -56,7 +57,8 @@ class EngineWalk(Walk):
     sets: dict[str, SetTaken] = field(default_factory=dict)
 
     def action(self, step: ActionStep, address: str, here: Here) -> Value | Absent:
-        return StepRun.of(LiveStep(self.live, step, address, here)).go()
+        at = LiveStep(self.live, step, address, here)
+        return StepRun(at, Agreement(at)).go()
 
     def each(
         self, step: ActionStep | BlockStep, address: str, here: Here, items: list[Value]

@@ -9,7 +9,7 @@ does not want anything any more (``proving``).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from respond.core.events import Kind
 from respond.core.fold import As
@@ -63,11 +63,6 @@ class StepRun:
 
     def __post_init__(self) -> None:
         self.sender = WriteSender(self.at)
-
-    @classmethod
-    def of(cls, at: LiveStep) -> Self:
-        """The run of an ordinary step."""
-        return cls(at, Agreement(at))
 
     def go(self) -> Value | Absent:
         """The step's output, or why there is none. Concluded steps answer from the journal."""
