@@ -570,9 +570,9 @@ def prove(
 
 
 def _digest_key(where: _Where, journal: str) -> bytes:
-    from respond.adapters.store.read_only import digest_key_of
+    from respond.adapters.store.journal_keys import digest_key
 
-    found = digest_key_of(journal, where.store) if where.store is not None else None
+    found = where.store.get(digest_key(journal)) if where.store is not None else None
     if found is None:
         raise NotReadyError(
             f"the digest key of journal {journal or where.path} is not here",

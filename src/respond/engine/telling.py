@@ -61,7 +61,9 @@ def tell(live: LiveRun, about: str, message: str, persons: tuple[str, ...]) -> t
         action=cast("type[WrittenAction[Any]]", Persons),
         arguments={"message": Fixed(message), "to": Fixed(list(persons))},
     )
-    at = LiveStep(live, step, _address(live, about), Here(live.first_values()))
+    # Two processes may tell at once: neither may take the other's address.
+    address = f"notice:{about}#{live.tools.nonce()[:8]}"
+    at = LiveStep(live, step, address, Here(live.first_values()))
     try:
         StepRun(at, NoticeAgreement(at)).go()
     except (NotReadyError, ParkedError, UnknownOutcomeError) as error:
@@ -76,9 +78,3 @@ def _was_told(live: LiveRun, about: str) -> tuple[str, ...]:
         if address.startswith(f"notice:{about}#") and end is not None and end.how is not As.FAILED:
             return tuple((end.output or {}).get("told", ()))
     return ()
-
-
-def _address(live: LiveRun, about: str) -> str:
-    """An address for a new attempt."""
-    # Two processes may tell at once: neither may take the other's address.
-    return f"notice:{about}#{live.tools.nonce()[:8]}"
