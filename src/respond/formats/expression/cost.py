@@ -23,7 +23,8 @@ from respond.formats.expression.syntax import (
     Object,
     Tree,
     Unary,
-    dotted,
+    name_chain,
+    parts_of,
 )
 
 WORK_MAX: Final = 32_000_000
@@ -117,7 +118,8 @@ class _Reckoning:
 
         ``items`` has the names that the macros around the part gave to their items.
         """
-        if (known := self._values.get(dotted(tree))) is not None:
+        dotted = ".".join(name for name, _ in name_chain(tree))
+        if (known := self._values.get(dotted)) is not None:
             # CEL takes a value over from Python anew each time that it is read.
             self._spend(times * known.whole, tree)
             return known
@@ -135,12 +137,8 @@ class _Reckoning:
                 self.size(condition, items, times)
                 parts = [self.size(part, items, times) for part in (yes, no)]
                 return _largest(parts) or Size()
-            case Listing(items=listed):
-                return _together([self.size(item, items, times) for item in listed])
-            case Object(entries=entries):
-                return _together(
-                    [self.size(part, items, times) for entry in entries for part in entry]
-                )
+            case Listing() | Object():
+                return _together([self.size(part, items, times) for part in parts_of(tree)])
             case Unary(operand=operand):
                 return self.size(operand, items, times)
             case Binary():

@@ -50,7 +50,7 @@ from respond.formats.expression.cel_values import (
 )
 from respond.formats.expression.cost import Size, check_work, measure
 from respond.formats.expression.names import NameReading, Rewritten, Scope, Variable
-from respond.formats.expression.syntax import ExpressionFault, Tree, closing, parse
+from respond.formats.expression.syntax import ExpressionFault, Tree, expressions_in, parse
 
 if TYPE_CHECKING:
     # The package brings stubs and no py.typed, so that mypy does not take them.
@@ -203,15 +203,15 @@ class Expressions:
         """
         parts: list[str | Expression] = []
         at = 0
-        while (start := text.find("${{", at)) >= 0:
+        for offset, source in expressions_in(text):
+            start = offset - 3
             if start > at:
                 parts.append(text[at:start])
-            end = closing(text, start + 3)
             try:
-                parts.append(self.check(text[start + 3 : end], scope))
+                parts.append(self.check(source, scope))
             except ExpressionFault as fault:
-                raise ExpressionFault(fault.what, fault.at + start + 3, text, fault.hint) from None
-            at = end + 2
+                raise fault.within(text, offset) from None
+            at = offset + len(source) + 2
             if text[start:at] != text:
                 _check_mixed(parts[-1], start, text)
         if at < len(text) or not parts:

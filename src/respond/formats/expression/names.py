@@ -38,6 +38,7 @@ from respond.formats.expression.syntax import (
     Object,
     Tree,
     Unary,
+    name_chain,
 )
 from respond.formats.faults import did_you_mean
 
@@ -126,7 +127,7 @@ class NameReading:
         return [path for path, _ in self._read]
 
     def shape_of_whole(self, tree: Tree) -> Shape:
-        if (chain := _chain(tree)) and (found := self._find(chain))[1] == len(chain):
+        if (chain := name_chain(tree)) and (found := self._find(chain))[1] == len(chain):
             self.whole = tuple(name for name, _ in chain)
             self._read.append((self.whole, tree.start))
             shape = found[0]
@@ -212,7 +213,7 @@ class NameReading:
         return shape
 
     def _chain_shape(self, tree: NameNode | FieldNode, macro: _MacroNames, nesting: int) -> Shape:
-        chain = _chain(tree)
+        chain = name_chain(tree)
         if chain and chain[0][0] not in macro:
             shape, used = self._find(chain)
             path = tuple(name for name, _ in chain[:used])
@@ -265,7 +266,7 @@ class NameReading:
 
     def _has(self, tree: CallNode, macro: _MacroNames, nesting: int) -> Shape:
         asked = tree.arguments[0] if len(tree.arguments) == 1 else None
-        chain = _chain(asked) if asked else []
+        chain = name_chain(asked) if asked else []
         if asked is None or not (chain or isinstance(asked, FieldNode)):
             raise self._fault("has() takes one name, like has(step.output)", tree.start)
         if not chain or chain[0][0] in macro:
@@ -403,18 +404,6 @@ _RESULTS: Final[dict[str, Shape]] = {
     "startsWith": Boolean(),
     "endsWith": Boolean(),
 }
-
-
-def _chain(tree: Tree) -> list[tuple[str, int]]:
-    """Give a chain of names with their places; empty when it does not begin with a name."""
-    match tree:
-        case NameNode(name=name, start=start):
-            return [(name, start)]
-        case FieldNode(operand=operand, name=name, name_at=at):
-            before = _chain(operand)
-            return [*before, (name, at)] if before else []
-        case _:
-            return []
 
 
 def _common(shapes: list[Shape]) -> Shape:
