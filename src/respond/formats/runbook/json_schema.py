@@ -10,20 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias, assert_never
 
+from respond.core import shapes
 from respond.core.script import Effect, Spec
-from respond.core.shapes import (
-    AnyJson,
-    Boolean,
-    Duration,
-    Integer,
-    ListOf,
-    RecordShape,
-    SecretShape,
-    Shape,
-    Text,
-    Time,
-    shape_text,
-)
 from respond.formats import kinds
 from respond.formats.kinds import Kind, Table
 from respond.formats.runbook import keywords as kw
@@ -177,26 +165,26 @@ def _argument(field: ArgumentField) -> Schema:
     made = _shape(field.shape)
     if field.allows_none and made:
         made = {"anyOf": [made, {"type": "null"}]}
-    return {"description": shape_text(field.shape), **made}
+    return {"description": shapes.shape_text(field.shape), **made}
 
 
-def _shape(shape: Shape) -> Schema:
+def _shape(shape: shapes.Shape) -> Schema:
     """A value of this shape, or an expression for it."""
     match shape:
-        case Text() | Time():
+        case shapes.Text() | shapes.Time():
             return {"type": "string"}
-        case SecretShape():
+        case shapes.SecretShape():
             return dict(_FILLED)
-        case Duration():
+        case shapes.Duration():
             spans = {"type": "string", "pattern": f"^{kinds.SPAN}$"}
             return {"anyOf": [spans, {"type": "integer", "minimum": 0}, _FILLED]}
-        case Integer():
+        case shapes.Integer():
             return {"anyOf": [{"type": "integer"}, _FILLED]}
-        case Boolean():
+        case shapes.Boolean():
             return {"anyOf": [{"type": "boolean"}, _FILLED]}
-        case ListOf(item=item):
+        case shapes.ListOf(item=item):
             return {"anyOf": [{"type": "array", "items": _shape(item)}, _FILLED]}
-        case RecordShape(fields=fields, optional=optional):
+        case shapes.RecordShape(fields=fields, optional=optional):
             record = {
                 "type": "object",
                 "properties": {name: _shape(field) for name, field in fields},
@@ -204,7 +192,7 @@ def _shape(shape: Shape) -> Schema:
                 "additionalProperties": False,
             }
             return {"anyOf": [record, _FILLED]}
-        case AnyJson():
+        case shapes.AnyJson():
             return {}
         case _:
             assert_never(shape)
