@@ -19,7 +19,7 @@ import typer
 from respond.checks.rights import PINNED
 from respond.cli.examples import examples
 from respond.cli.opening import RUN_ID
-from respond.cli.output import print_out, say
+from respond.cli.output import answer, print_out, say
 from respond.errors import ExitCode, NotReadyError, UsageError
 from respond.wiring.places import Places
 
@@ -165,10 +165,8 @@ def verify(
         policy=AnchorPolicy(loose_max=max_loose),
     )
     notes = [*report.notes, *_notes(where, known, found, path, exported=bool(export))]
-    if as_json:
-        print_out(json.dumps(_report_json(report, path, known, found, notes), indent=2))
-    else:
-        print_out(_report_text(report, path, known, found, notes))
+    facts = _report_json(report, path, known, found, notes)
+    answer(facts, _report_text(report, path, known, found, notes), as_json=as_json)
     return report.exit_code
 
 
@@ -300,19 +298,14 @@ def _report_text(
 def _report_json(
     report: VerifyReport, path: Path, known: KnownOfJournal, found: _Key, notes: list[str]
 ) -> dict[str, Any]:
+    from respond.views.json_view import picked
+
     return {
         "answer": report.answer.name.lower().replace("_", "-"),
         "exit": report.exit_code,
-        "says": report.says,
-        "journal": report.journal,
+        **picked(report, "says journal"),
         "file": str(path),
-        "checked": report.checked,
-        "signed": report.signed,
-        "outside": report.outside,
-        "anchors_matched": report.anchors_matched,
-        "anchors_given": report.anchors_given,
-        "mark": report.mark,
-        "first_bad": report.first_bad,
+        **picked(report, "checked signed outside anchors_matched anchors_given mark first_bad"),
         "fault": report.fault.name.lower() if report.fault else None,
         "why": report.why,
         "public_key": str(found.key) if found.key else None,
@@ -547,6 +540,7 @@ def prove(
     """Say where a secret value occurs in the journal, or that it does not. It is stored nowhere."""
     from respond.audit.source import verify_file
     from respond.audit.verify import SourceError, Verification
+    from respond.cli.secret_input import ask_hidden, read_secret
 
     where = _Where.find(ctx.obj, run)
     known = where.known()
@@ -555,16 +549,13 @@ def prove(
     if report.answer is Verification.CANNOT_BE_CHECKED and not report.checked:
         return _unreadable(where, SourceError(report.why))
     digest_key = _digest_key(where, report.journal or known.journal)
-    secret = _secret(value)
+    secret = read_secret(value, "VALUE") if value else ask_hidden("Value to look for (hidden)")
     try:
-        found, clear = _look_for(where.path, secret, digest_key)
+        found = _look_for(where.path, secret, digest_key)
     except SourceError as error:
         return _unreadable(where, error)
-    if as_json:
-        print_out(json.dumps(_proof_json(report, found), indent=2))
-    else:
-        print_out(_proof_text(report, found))
-    if clear:
+    answer(_proof_json(report, found), _proof_text(report, found), as_json=as_json)
+    if any(each.in_clear for each in found):
         return int(ExitCode.FAILED)
     return int(ExitCode.JOURNAL_BROKEN if report.answer is Verification.BROKEN else ExitCode.DONE)
 
@@ -582,20 +573,12 @@ def _digest_key(where: _Where, journal: str) -> bytes:
     return found
 
 
-def _look_for(path: Path, secret: str, digest_key: bytes) -> tuple[list[Occurrence], bool]:
+def _look_for(path: Path, secret: str, digest_key: bytes) -> list[Occurrence]:
     from respond.audit.proof_of_value import prove as occurrences
     from respond.audit.source import open_rows
 
     with open_rows(path) as rows:
-        found = list(occurrences(rows, secret, digest_key))
-    return found, any(each.in_clear for each in found)
-
-
-def _secret(given: str) -> str:
-    """The value: asked for without echo, from a file, or from standard input."""
-    from respond.cli.secret_input import ask_hidden, read_secret
-
-    return read_secret(given, "VALUE") if given else ask_hidden("Value to look for (hidden)")
+        return list(occurrences(rows, secret, digest_key))
 
 
 def _proof_text(report: VerifyReport, found: list[Occurrence]) -> str:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import shutil
 import sys
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 __all__ = [
+    "answer",
     "is_of_output",
     "lost",
     "open_all",
@@ -46,6 +48,11 @@ def say(text: str) -> None:
 def print_out(text: str) -> None:
     """What a command was asked for: stdout. Trouble with it ends the command (``lost``)."""
     print(text.rstrip("\n"), flush=True)  # noqa: T201 - the result
+
+
+def answer(facts: Any, text: str, *, as_json: bool) -> None:
+    """The same as JSON or in words: stdout, as ``print_out``."""
+    print_out(json.dumps(facts, indent=2) if as_json else text)
 
 
 def result(text: str) -> None:

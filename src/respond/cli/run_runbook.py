@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import inspect
 import sys
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from respond.cli.examples import examples
+from respond.cli.secret_input import SECRET_BYTES_MAX, is_terminal
 from respond.core.runbook import Input, InputKind
 from respond.errors import ExitCode, UsageError
 from respond.wiring.places import FoundRunbook, Places, read_runbook
@@ -22,8 +25,6 @@ if TYPE_CHECKING:
     from respond.wiring.session import Session
 
 __all__ = ["command_for"]
-
-SECRET_BYTES_MAX = 65_536
 
 
 def command_for(found: FoundRunbook) -> Any:
@@ -52,55 +53,42 @@ def _help(words: RunbookHead, found: FoundRunbook) -> str:
 
 
 def _epilog(words: RunbookHead) -> str:
+    import shlex
+
     given = [i for i in words.inputs if i.kind is not InputKind.SECRET and i.example]
-    options = " ".join(f"--{_flag(i.name)} {_quoted(i.example)}" for i in given[:2])
+    options = " ".join(f"--{_flag(i.name)} {shlex.quote(i.example)}" for i in given[:2])
     wanted = f"respond {words.name} {options}".rstrip()
     return examples(
         f"respond {words.name}", f"{wanted} --dry-run", f"respond rehearse {words.name}"
     )
 
 
-def _quoted(text: str) -> str:
-    import shlex
-
-    return shlex.quote(text)
-
-
 def _flag(name: str) -> str:
     return name.replace("_", "-")
 
 
-_OPTIONS: dict[str, tuple[Any, Any]] = {
-    "dry_run": (bool, typer.Option(False, "--dry-run", help="Look, show the plan, change nothing")),
-    "step": (str, typer.Option("", "--step", help="With --dry-run: look at this step only")),
-    "by_hand": (bool, typer.Option(False, "--by-hand", help="A person's hands throughout")),
-    "yes": (bool, typer.Option(False, "--yes", help="Yes to all that destroys nothing")),
-    "step_by_step": (bool, typer.Option(False, "--step-by-step", help="Ask at every write")),
-    "connection": (str, typer.Option("", "--connection", help="Which account, if there are more")),
-    "incident": (str, typer.Option("", "--incident", help="Id of the incident, for the log")),
-    "suspect": (
-        list[str],
-        typer.Option(
-            [], "--suspect", help="An account under suspicion: told nothing, asked nothing"
-        ),
-    ),
-    "reason": (str, typer.Option("", "--reason", help="Why, in a sentence, for the log")),
+_OPTIONS: dict[str, tuple[Any, str, str]] = {
+    "dry_run": (False, "--dry-run", "Look, show the plan, change nothing"),
+    "step": ("", "--step", "With --dry-run: look at this step only"),
+    "by_hand": (False, "--by-hand", "A person's hands throughout"),
+    "yes": (False, "--yes", "Yes to all that destroys nothing"),
+    "step_by_step": (False, "--step-by-step", "Ask at every write"),
+    "connection": ("", "--connection", "Which account, if there are more"),
+    "incident": ("", "--incident", "Id of the incident, for the log"),
+    "suspect": ([], "--suspect", "An account under suspicion: told nothing, asked nothing"),
+    "reason": ("", "--reason", "Why, in a sentence, for the log"),
     "break_glass": (
-        bool,
-        typer.Option(
-            False,
-            "--break-glass",
-            help="Go alone in an emergency: your key, --reason, and everybody is told",
-        ),
+        False,
+        "--break-glass",
+        "Go alone in an emergency: your key, --reason, and everybody is told",
     ),
-    "verbose": (bool, typer.Option(False, "-v", "--verbose", help="Say every request, on stderr")),
+    "verbose": (False, "-v --verbose", "Say every request, on stderr"),
     "new_journal": (
-        bool,
-        typer.Option(
-            False, "--new-journal", help="Begin a new audit log where the old one is lost or broken"
-        ),
+        False,
+        "--new-journal",
+        "Begin a new audit log where the old one is lost or broken",
     ),
-    "as_json": (bool, typer.Option(False, "--json", help="The result as JSON")),
+    "as_json": (False, "--json", "The result as JSON"),
 }
 """Options of every runbook. An input of the same name is refused by ``respond check``."""
 
@@ -119,7 +107,10 @@ def _function(words: RunbookHead) -> Any:
             "", f"--{_flag(declared.name)}", help=_input_help(declared), show_default=False
         )
         parameters.append(_parameter(f"input_{declared.name}", str, option))
-    parameters += [_parameter(name, kind, option) for name, (kind, option) in _OPTIONS.items()]
+    for name, (default, flags, says) in _OPTIONS.items():
+        option = typer.Option(default, *flags.split(), help=says)
+        kind = list[str] if isinstance(default, list) else type(default)
+        parameters.append(_parameter(name, kind, option))
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     return command
@@ -154,7 +145,7 @@ def emergency(hand: Stagehand, *, break_glass: bool, reason: str) -> str:
 
     if not break_glass:
         return ""
-    at_terminal = sys.stdin.isatty() and sys.stderr.isatty() and not hand.auto
+    at_terminal = is_terminal() and not hand.auto
     if at_terminal and reason.strip():
         return reason.strip()
     raise RefusedByPersonError(
@@ -173,13 +164,13 @@ def say_unreviewed(session: Session) -> None:
             f"respond audit review {run} --words '...'")  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
 class _Command:
     """One call of a runbook's command."""
 
-    def __init__(self, places: Places, name: str, given: dict[str, Any]) -> None:
-        self.places = places
-        self.name = name
-        self.given = given
+    places: Places
+    name: str
+    given: dict[str, Any]
 
     def go(self) -> ExitCode:
         from respond.cli.screens import Stagehand
@@ -211,12 +202,10 @@ class _Command:
             new_journal=given["new_journal"],
             alone=alone,
         )
-        try:
+        with closing(session):
             say_unreviewed(session)
             ask_for(runbook, inputs, session)
             return self._carry(session, runbook, hand, inputs)
-        finally:
-            session.close()
 
     def _carry(
         self, session: Session, runbook: Runbook, hand: Stagehand, inputs: GivenInputs
