@@ -24,7 +24,7 @@ from respond.wiring.places import Places
 if TYPE_CHECKING:
     from respond.cli.credential_keeper import CredentialKeeper
     from respond.core.runbook import Runbook
-    from respond.formats.project.project_file import ConnectionConfig, Project
+    from respond.formats.project.project import ConnectionConfig, Project
     from respond.ports import Secrets
     from respond.systems.discovery import CapabilityTable, Discovery
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from respond.core.approval import Request, Standing, Verdict
     from respond.core.fold import RunState
     from respond.formats.approval_file import RequestFile
-    from respond.formats.project.project_file import Project
+    from respond.formats.project.project import Project
     from respond.people.answers import Entry
     from respond.ports import Journal
 
@@ -204,24 +204,16 @@ def review_run(places: Places, run: str, words: str, *, as_: str, key: str) -> N
     Raises:
         UsageError, RefusedByPersonError, NotReadyError: It does not count; nothing was recorded.
     """
-    from respond.adapters.secrets.ssh import check_signature
-    from respond.core.approval import NAMESPACE
     from respond.core.events import Actor, Strength
     from respond.people.answers import review, review_text
+    from respond.wiring.session import signer
 
     me = _Me(places, as_, key)
     project = me.project()
     person = me.person(project)
     with journal_of(places, run) as journal:
         entry = _entry(project, journal)
-        text = review_text(entry, run, person, words)
-        keys = entry.keys.get(person, ())
-        signature = me.sign(text, keys)
-        proof = {
-            "text": text,
-            "signature": signature,
-            "key": check_signature(keys, text.encode(), signature, NAMESPACE),
-        }
+        proof = signer(project, key, say)(review_text(entry, run, person, words), person)
         review(entry, run, Actor(person, Strength.KEY), words, proof)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from respond.cli.connecting import Connected
     from respond.cli.connecting_source import Stored
     from respond.cli.credential_keeper import CredentialKeeper
-    from respond.formats.project.project_file import Project
+    from respond.formats.project.project import Project
     from respond.systems.vendor import Right
 
 __all__ = ["apps"]

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from respond.adapters.store.inbox_sqlite import SqliteInbox
     from respond.adapters.store.journal_sqlite import SqliteJournal
     from respond.company.rehearsal import Rehearsal, RehearsalClock, StorySecrets
-    from respond.formats.project.project_file import Project, SourceConfig
+    from respond.formats.project.project import Project, SourceConfig
     from respond.people.answers import Entry
     from respond.ports import KeyStore, Secrets
     from respond.server.board import Board

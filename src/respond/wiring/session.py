@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from respond.core.policy import Policy
     from respond.engine.engine import Engine
     from respond.engine.run import LiveRun
-    from respond.formats.project.project_file import ConnectionConfig, Project
+    from respond.formats.project.project import ConnectionConfig, Project
     from respond.systems.discovery import CapabilityTable, Discovery
 
 __all__ = ["ENGINE", "Session", "load_runbook", "rehearsal_session"]
@@ -350,7 +350,8 @@ def journal_path(project: Project, places: Places) -> Path:
 
 def load_project(places: Places) -> Project:
     """``respond.toml``, or everything at its default."""
-    from respond.formats.project.project_file import Project, read_project
+    from respond.formats.project.project import Project
+    from respond.formats.project.project_file import read_project
 
     return read_project(places.project) if places.project is not None else Project()
 
