@@ -19,7 +19,7 @@ import typer
 from respond.checks.rights import PINNED
 from respond.cli.examples import examples
 from respond.cli.opening import RUN_ID
-from respond.cli.output import answer, print_out, say
+from respond.cli.output import answer, print_out, say, write_whole
 from respond.errors import ExitCode, NotReadyError, UsageError
 from respond.wiring.places import Places
 
@@ -499,26 +499,14 @@ def _export(path: Path) -> int:
 
 
 def _export_to(path: Path, out: Path) -> int:
-    """Write beside, sync, and rename: the file is there as a whole or not at all."""
-    import os
-
     from respond.audit.export import write_export
     from respond.audit.source import open_rows
 
-    new = out.with_name(f".{out.name}.{os.getpid()}.new")
     try:
         with open_rows(path) as rows:
-            handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                size = write_export(rows, file)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(out)
+            return write_whole(out, lambda file: write_export(rows, file))
     except OSError as error:
         raise UsageError(f"{out} cannot be written", why=error.strerror or str(error)) from error
-    finally:
-        new.unlink(missing_ok=True)
-    return size
 
 
 # --- prove ---------------------------------------------------------------------------------------

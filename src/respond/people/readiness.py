@@ -101,11 +101,7 @@ class Gap:
 
 
 def gaps(project: Project, runbooks: Mapping[str, Runbook]) -> tuple[Gap, ...]:
-    """Every night on which too few could agree, the same of several runbooks together.
-
-    Args:
-        runbooks: Those to look at, by name.
-    """
+    """Every night on which too few could agree, the same of several runbooks together."""
     found: dict[Gap, list[str]] = {}
     for name, runbook in runbooks.items():
         for gap in _gaps_of(project, name, runbook):

@@ -222,9 +222,7 @@ def _row(
 def row_cells(row: PlanRow, number_of: Mapping[str, int]) -> tuple[str, str, str, str, str]:
     """Who, what, now, after, undo, as every view shows them; safe to show.
 
-    Args:
-        row: A line of the plan.
-        number_of: The number of each step's line, by address.
+    ``number_of`` has the number of each step's line, by address.
     """
     step, write = row.step, row.write
     if write is not None:

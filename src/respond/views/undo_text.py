@@ -50,12 +50,9 @@ class PutBack:
 
 
 def put_back(ways: Sequence[Way], lost: Iterable[str], state: RunState) -> tuple[PutBack, ...]:
-    """What became of every change of a run.
+    """What became of every change of a run after its undo.
 
-    Args:
-        ways: ``undo.undoable(state)``.
-        lost: ``undo.cannot_be_undone(state)``.
-        state: The run after its undo.
+    ``ways`` and ``lost`` are ``undo.undoable(state)`` and ``undo.cannot_be_undone(state)``.
     """
     found = [_one(way, state) for way in ways]
     return (*found, *(PutBack(says, "cannot", why="there is no way back") for says in lost))

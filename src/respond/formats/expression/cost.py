@@ -56,10 +56,7 @@ def measure(value: Any) -> Size:
 def check_work(tree: syntax.Tree, source: str, sizes: Mapping[str, Size]) -> None:
     """Refuse an evaluation that could be more work than ``WORK_MAX``.
 
-    Args:
-        tree: The expression.
-        source: Its text, for the fault.
-        sizes: For each dotted name that it reads, how large the value is.
+    ``sizes`` has, for each dotted name that it reads, how large the value is.
 
     Raises:
         ExpressionFault: It could.

@@ -338,32 +338,20 @@ def _cel_type(shape: Shape) -> str:
             assert_never(shape)
 
 
+_WANTED: Final[Mapping[Wants, tuple[tuple[type[Shape], ...], tuple[type, ...]]]] = {
+    Wants.BOOLEAN: ((Boolean, AnyJson), (bool,)),
+    Wants.LIST: ((ListOf, AnyJson), (list,)),
+    Wants.CHOICE: ((Text, Time, Integer, Duration, Boolean, AnyJson), (str, int)),
+}
+"""The shapes and the values that serve where not anything does."""
+
+
 def _serves(wants: Wants, shape: Shape) -> bool:
-    match wants:
-        case Wants.ANYTHING:
-            return True
-        case Wants.BOOLEAN:
-            return isinstance(shape, Boolean | AnyJson)
-        case Wants.LIST:
-            return isinstance(shape, ListOf | AnyJson)
-        case Wants.CHOICE:
-            return isinstance(shape, Text | Time | Integer | Duration | Boolean | AnyJson)
-        case _:
-            assert_never(wants)
+    return wants is Wants.ANYTHING or isinstance(shape, _WANTED[wants][0])
 
 
 def _is_wanted(wants: Wants, value: Value) -> bool:
-    match wants:
-        case Wants.ANYTHING:
-            return True
-        case Wants.BOOLEAN:
-            return isinstance(value, bool)
-        case Wants.LIST:
-            return isinstance(value, list)
-        case Wants.CHOICE:
-            return isinstance(value, str | int)
-        case _:
-            assert_never(wants)
+    return wants is Wants.ANYTHING or isinstance(value, _WANTED[wants][1])
 
 
 def _check_mixed(part: str | Expression, start: int, text: str) -> None:

@@ -80,12 +80,7 @@ class HookReads:
 def read_hook(
     faults: Faults, number: int, hook: HookConfig, runbook: Runbook, using: Expressions
 ) -> HookReads:
-    """Check one hook; what is wrong goes to ``faults``, and is left out.
-
-    Args:
-        number: Of the hook in the file, from 0.
-        runbook: The one that it names.
-    """
+    """Check the hook of this number, from 0; what is wrong goes to ``faults``, and is left out."""
     checking = _Checking(faults, ("hooks", number), using)
     return HookReads(
         when=checking.expression("when", hook.when, Wants.BOOLEAN),

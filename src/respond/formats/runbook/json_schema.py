@@ -69,16 +69,10 @@ class _Making:
         self._actions = actions
 
     def table(self, table: Table) -> Schema:
-        made: Schema = {
-            "type": "object",
-            "properties": {
-                name: {"description": word.says, **self.kind(word.kind)}
-                for name, word in table.items()
-            },
-            "additionalProperties": False,
+        properties = {
+            name: {"description": word.says, **self.kind(word.kind)} for name, word in table.items()
         }
-        required = [name for name, word in table.items() if word.required]
-        return made | ({"required": required} if required else {})
+        return _object(properties, [name for name, word in table.items() if word.required])
 
     def step(self, name: str, kind: kw.StepKind) -> Schema:
         made = self.table({**kind.words, **kind.table, **kw.HANDLER_END})
@@ -103,14 +97,10 @@ class _Making:
     def arguments(self, cls: type) -> Schema:
         spec: Spec = cls.spec  # type: ignore[attr-defined]
         fields = argument_fields(cls)
-        made: Schema = {
-            "description": f"{spec.name} ({spec.effect.value}): {spec.summary}",
-            "type": "object",
-            "properties": {name: _argument(field) for name, field in fields.items()},
-            "additionalProperties": False,
-        }
+        properties = {name: _argument(field) for name, field in fields.items()}
         required = [name for name, field in fields.items() if field.is_required]
-        return made | ({"required": required} if required else {})
+        says = f"{spec.name} ({spec.effect.value}): {spec.summary}"
+        return {"description": says, **_object(properties, required)}
 
     def kind(self, kind: Kind) -> Schema:
         match kind:
@@ -132,6 +122,11 @@ class _Making:
                 return {}
             case _:
                 return _scalar(kind)
+
+
+def _object(properties: Schema, required: list[str]) -> Schema:
+    made: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return made | ({"required": required} if required else {})
 
 
 def _scalar(kind: Kind) -> Schema:

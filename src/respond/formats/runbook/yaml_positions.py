@@ -74,11 +74,6 @@ def read(data: bytes, *, name: str, limits: Limits = Limits()) -> Node:
     Texts come out in Unicode normal form C. Every plain scalar in the tree means text, a whole
     number, a boolean or nothing, as YAML 1.2 has them, and every key is text.
 
-    Args:
-        data: The file's bytes, all of them.
-        name: What to call the file in a fault.
-        limits: What the file may hold at most.
-
     Raises:
         FormatFault: The file is not what this module's first lines say, with the first place
             where it is not.
