@@ -282,17 +282,17 @@ def _notes(
 def _report_text(
     report: VerifyReport, path: Path, known: KnownOfJournal, found: _Key, notes: list[str]
 ) -> str:
-    from respond.views.layout import labelled, said, word
+    from respond.views.layout import labelled_pairs, said, word
 
-    width = 100
-    lines = labelled("Verification", said(report.says, limit=2_000), width)
-    lines += labelled("Journal", f"{word(report.journal or known.journal or 'unknown')}", width)
-    lines += labelled("File", said(path), width)
-    lines += labelled("Public key", said(found.source), width)
-    lines += labelled("Keys in", said(known.says or "none that could be opened"), width)
-    for note in notes:
-        lines += labelled("Note", said(note, limit=2_000), width)
-    return "\n".join(lines)
+    pairs = (
+        ("Verification", said(report.says, limit=2_000)),
+        ("Journal", word(report.journal or known.journal or "unknown")),
+        ("File", said(path)),
+        ("Public key", said(found.source)),
+        ("Keys in", said(known.says or "none that could be opened")),
+        *(("Note", said(note, limit=2_000)) for note in notes),
+    )
+    return "\n".join(labelled_pairs(pairs, 100))
 
 
 def _report_json(

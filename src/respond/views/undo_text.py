@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol
 
@@ -92,15 +92,9 @@ def undo_text(run: str, found: Sequence[PutBack], *, width: int = 80) -> str:
 
 
 def _line(one: PutBack) -> str:
+    why = f": {said(one.why)}" if one.why else ""
     do = f" (do: {said(one.do)})" if one.do else ""
-    return ": ".join(_parts(one)) + do
-
-
-def _parts(one: PutBack) -> Iterator[str]:
-    yield said(one.says)
-    yield _HOW[one.how]
-    if one.why:
-        yield said(one.why)
+    return f"{said(one.says)}: {_HOW[one.how]}{why}{do}"
 
 
 def undo_json(found: Iterable[PutBack]) -> list[dict[str, Any]]:

@@ -316,10 +316,6 @@ def _receiver(
             rate=config.rate,
         )
 
-    def on_change(run: str) -> None:
-        del run
-        conductor.news()
-
     clicks = None
     chats = {n: s.options for n, s in parts.project.sources.items() if s.brings_clicks}
     if chats:
@@ -330,7 +326,7 @@ def _receiver(
             entry,
             {name: Workspace.of(name, options) for name, options in chats.items()},
             run_of=waiting_run(board.runs),
-            on_change=on_change,
+            on_change=lambda _: conductor.news(),
             log=parts.log,
         )
     return Receiver(

@@ -56,14 +56,7 @@ if TYPE_CHECKING:
     # The package brings stubs and no py.typed, so that mypy does not take them.
     from cel_expr_python import cel  # type: ignore[import-untyped]
 
-__all__ = [
-    "Expression",
-    "ExpressionFault",
-    "ExpressionTemplate",
-    "Expressions",
-    "Scope",
-    "Wants",
-]
+__all__ = ["Expression", "ExpressionFault", "ExpressionTemplate", "Expressions", "Scope", "Wants"]
 
 _RESULT_MAX: Final = 1_000_000
 """Characters and values that one result may hold."""

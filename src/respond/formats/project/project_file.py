@@ -38,12 +38,7 @@ from respond.formats.project.server_tables import (
     read_sources,
 )
 from respond.formats.project.table_fitting import TableFitting, settings
-from respond.formats.project.toml_keys import (
-    ACCOUNTS,
-    NOTIFY_OWN,
-    PROJECT,
-    SYSTEMS,
-)
+from respond.formats.project.toml_keys import ACCOUNTS, NOTIFY_OWN, PROJECT, SYSTEMS
 from respond.formats.project.toml_positions import tree
 from respond.formats.secret_looks import looks_secret
 from respond.formats.tree import Node
