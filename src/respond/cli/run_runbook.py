@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import sys
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +96,7 @@ def _function(words: RunbookHead) -> Any:
     """A function whose signature is the runbook's inputs and the options of every runbook."""
 
     def command(ctx: typer.Context, **given: Any) -> int:
-        return int(_Command(ctx.obj, words.name, given).go())
+        return int(_run(ctx.obj, words.name, given))
 
     parameters = [
         inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
@@ -164,57 +163,42 @@ def say_unreviewed(session: Session) -> None:
             f"respond audit review {run} --words '...'")  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Command:
+def _run(places: Places, name: str, given: dict[str, Any]) -> ExitCode:
     """One call of a runbook's command."""
+    from respond.adapters.store.sealing import describe_secret
+    from respond.cli.foreground import carry_on
+    from respond.cli.screens import Stagehand, show_plan
+    from respond.engine.proposing import propose
+    from respond.wiring.session import load_runbook, real_session
 
-    places: Places
-    name: str
-    given: dict[str, Any]
-
-    def go(self) -> ExitCode:
-        from respond.cli.screens import Stagehand
-        from respond.wiring.session import load_runbook, real_session
-
-        given = self.given
-        runbook = load_runbook(self.places, self.name)
-        hand = Stagehand(
-            "dry-run" if given["dry_run"] else "real",
-            as_json=given["as_json"],
-            yes=given["yes"],
-            runbook=self.name,
-            verbosity=int(given["verbose"]),
-        )
-        if given["step"] and not given["dry_run"]:
-            raise UsageError("--step goes with --dry-run", do="add --dry-run")
-        alone = emergency(hand, break_glass=given["break_glass"], reason=given["reason"])
-        inputs = from_options(runbook, given)
-        session = real_session(
-            self.places,
-            prompt=hand.prompt,
-            progress=hand.progress,
-            verbosity=hand.verbosity,
-            runbook=runbook,
-            chosen=given["connection"],
-            by_hand=given["by_hand"],
-            step_by_step=given["step_by_step"],
-            dry_run=given["dry_run"],
-            new_journal=given["new_journal"],
-            alone=alone,
-        )
-        with closing(session):
-            say_unreviewed(session)
-            ask_for(runbook, inputs, session)
-            return self._carry(session, runbook, hand, inputs)
-
-    def _carry(
-        self, session: Session, runbook: Runbook, hand: Stagehand, inputs: GivenInputs
-    ) -> ExitCode:
-        from respond.adapters.store.sealing import describe_secret
-        from respond.cli.foreground import carry_on
-        from respond.cli.screens import show_plan
-        from respond.engine.proposing import propose
-
+    runbook = load_runbook(places, name)
+    hand = Stagehand(
+        "dry-run" if given["dry_run"] else "real",
+        as_json=given["as_json"],
+        yes=given["yes"],
+        runbook=name,
+        verbosity=int(given["verbose"]),
+    )
+    if given["step"] and not given["dry_run"]:
+        raise UsageError("--step goes with --dry-run", do="add --dry-run")
+    alone = emergency(hand, break_glass=given["break_glass"], reason=given["reason"])
+    inputs = from_options(runbook, given)
+    session = real_session(
+        places,
+        prompt=hand.prompt,
+        progress=hand.progress,
+        verbosity=hand.verbosity,
+        runbook=runbook,
+        chosen=given["connection"],
+        by_hand=given["by_hand"],
+        step_by_step=given["step_by_step"],
+        dry_run=given["dry_run"],
+        new_journal=given["new_journal"],
+        alone=alone,
+    )
+    with closing(session):
+        say_unreviewed(session)
+        ask_for(runbook, inputs, session)
         propose(
             runbook,
             inputs,
@@ -223,12 +207,12 @@ class _Command:
             journal=session.journal,
             clock=session.clock,
             describe=describe_secret,
-            incident=self.given["incident"],
-            reason=self.given["reason"],
-            suspects=self.given["suspect"],
+            incident=given["incident"],
+            reason=given["reason"],
+            suspects=given["suspect"],
         )
-        if self.given["dry_run"]:
-            show_plan(session, session.engine(runbook), hand, only=self.given["step"])
+        if given["dry_run"]:
+            show_plan(session, session.engine(runbook), hand, only=given["step"])
             return ExitCode.DONE
         return carry_on(session, runbook, hand)
 
