@@ -32,8 +32,7 @@ from respond.checks.credentials import Line, open_line, probe, sign_on_line
 from respond.checks.rights import PINNED, actions_of, missing_rights, sinks_in
 from respond.company.rehearsal import recall
 from respond.errors import NotReadyError, RespondError, StepFailedError, UsageError
-from respond.formats.project.project import NOWHERE, OIDC
-from respond.formats.project.project_file import ConnectionConfig, Project, SourceConfig
+from respond.formats.project.project import NOWHERE, OIDC, ConnectionConfig, Project, SourceConfig
 from respond.intake.hooks import hook_faults
 from respond.people.readiness import gaps, unusable_keys
 from respond.senders import SENDERS, check_secret
