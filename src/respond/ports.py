@@ -257,6 +257,10 @@ class Progress(Protocol):
 
     def say(self, text: str) -> None: ...
 
+    def tell(self, text: str) -> None:
+        """As ``say``, and it stays to be read: something else may write below it."""
+        ...
+
     def waiting(self, what: str, seconds: float) -> None: ...
 
     def show_secret(self, title: str, value: str) -> None:

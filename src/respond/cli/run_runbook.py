@@ -187,7 +187,7 @@ def _run(places: Places, name: str, given: dict[str, Any]) -> ExitCode:
         places,
         prompt=hand.prompt,
         progress=hand.progress,
-        verbosity=hand.verbosity,
+        log=hand.log,
         runbook=runbook,
         chosen=given["connection"],
         by_hand=given["by_hand"],

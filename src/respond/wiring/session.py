@@ -10,7 +10,6 @@ import contextlib
 import getpass
 import json
 import os
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,6 +30,8 @@ from respond.wiring.places import Places, read_runbook
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from structlog.typing import FilteringBoundLogger
+
     from respond.adapters.http.request import Endpoint
     from respond.adapters.secrets.credential_store import CredentialStore
     from respond.adapters.secrets.redactor import Redactor
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from respond.engine.run import LiveRun
     from respond.formats.project.project import ConnectionConfig, Project
     from respond.systems.discovery import CapabilityTable, Discovery
+
+    LogMaker = Callable[[Redactor, Clock], FilteringBoundLogger]
 
 __all__ = ["ENGINE", "Session", "load_runbook", "rehearsal_session"]
 
@@ -186,7 +189,7 @@ def rehearsal_session(
     ahead_s: float = 0.0,
     systems: frozenset[str] | None = None,
     moments: Moments | None = None,
-    verbosity: int = 0,
+    log: LogMaker | None = None,
     served: Served | None = None,
     folder: str = "",
 ) -> Session:
@@ -195,6 +198,7 @@ def rehearsal_session(
     Args:
         prompt: Makes the prompt, once clock and people are known.
         progress: Makes what is told as it happens.
+        log: Makes the operational log, where one is wanted.
         systems: What the runbook calls; what a system offers is asked only if it is called.
         moments: Where to stop dead, for ``--fault crash@STEP`` and the crash campaigns.
         served: Set when a server carries the run on; its runs share one journal.
@@ -257,7 +261,7 @@ def rehearsal_session(
         secrets=secrets,
         keep=keep,
         timeout_scale=REHEARSAL_TIMEOUTS,
-        verbosity=verbosity,
+        log=log,
     )
     made_connections = {
         name: own.known_to(
@@ -368,7 +372,7 @@ def real_session(
     step_by_step: bool = False,
     dry_run: bool = False,
     new_journal: bool = False,
-    verbosity: int = 0,
+    log: LogMaker | None = None,
     alone: str = "",
     key: str = "",
     served: Served | None = None,
@@ -436,7 +440,7 @@ def real_session(
         progress=made_progress,
         secrets=secrets,
         keep=keep,
-        verbosity=verbosity,
+        log=log,
     )
     connections: dict[str, Connection] = {}
     for name, config in configs.items():
@@ -473,7 +477,7 @@ def real_session(
         run=run,
         locks=places.state / "locks",
         closers=[journal.close, lines.close],
-        sign=signer(project, key, made_progress.say),
+        sign=signer(project, key, made_progress.tell),
     )
 
 
@@ -547,7 +551,7 @@ def _lines(
     secrets: Secrets,
     keep: Callable[[str, str], None],
     timeout_scale: float = 1.0,
-    verbosity: int = 0,
+    log: LogMaker | None = None,
 ) -> _Lines:
     from respond.adapters.command import CommandPen
     from respond.adapters.http.transport import HttpTransport
@@ -587,14 +591,11 @@ def _lines(
     }
     reader: Reader = RouterReader(http.reader())
     pen: Pen = RouterPen(http.pen(), others)
-    if verbosity:
-        from respond.adapters.log import close_library_loggers, make_logger
+    if log is not None:
         from respond.adapters.logged import LoggedPen, LoggedReader
 
-        close_library_loggers()
-        stream, tty = sys.stderr, sys.stderr.isatty()
-        log = make_logger(redactor, clock, stream, verbosity=verbosity, terminal=tty)
-        reader, pen = LoggedReader(reader, log, clock), LoggedPen(pen, log, clock)
+        logger = log(redactor, clock)
+        reader, pen = LoggedReader(reader, logger, clock), LoggedPen(pen, logger, clock)
     return _Lines(reader, pen, http.close)
 
 
