@@ -96,7 +96,7 @@ class OnTerminal:
             cwd=str(folder),
             env={
                 "HOME": str(folder),
-                "XDG_STATE_HOME": str(folder / "state"),
+                "XDG_STATE_HOME": str(folder.parent / "state"),
                 "PATH": os.environ["PATH"],
                 "TERM": "xterm",
                 "LANG": "C.UTF-8",

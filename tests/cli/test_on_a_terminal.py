@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from tests.cli.terminal_kit import OnTerminal
 
+from respond.formats.project.project_file import read_project
+from respond.testing.cli_kit import Machine, Town
+
 RESPOND = str(Path(sys.executable).parent / "respond")
 QUESTION = r"(\d\d:\d\d:\d\d  .*)?> "
 LIVE = re.compile(r"^ {10}\S.* \.\.\.(?!\w)")
@@ -36,6 +39,16 @@ steps:
     action: http.read
     with: {observe: {path: [items, "${{ inputs.door }}"], pick: [enabled]}}
 """
+MOVED = """\
+import dataclasses
+from respond.cli import main
+from respond.wiring import session
+leads_to = session.endpoint_of
+session.endpoint_of = lambda config: dataclasses.replace(
+    leads_to(config), base_urls={urls!r}[config.name], loopback_ok=True)
+main.main()
+"""
+"""The command line, with the company of the test where the vendors would be."""
 
 Start = Callable[..., OnTerminal]
 
@@ -43,13 +56,14 @@ Start = Callable[..., OnTerminal]
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """``respond`` in a project whose one connection has a name that leads nowhere."""
-    (tmp_path / "runbooks").mkdir()
-    (tmp_path / "runbooks" / "door.yaml").write_text(DOOR, encoding="utf-8")
-    (tmp_path / "respond.toml").write_text(NOWHERE, encoding="utf-8")
+    project = tmp_path / "project"
+    (project / "runbooks").mkdir(parents=True)
+    (project / "runbooks" / "door.yaml").write_text(DOOR, encoding="utf-8")
+    (project / "respond.toml").write_text(NOWHERE, encoding="utf-8")
     open_: list[OnTerminal] = []
 
     def begin(words: str, columns: int = 80) -> OnTerminal:
-        open_.append(OnTerminal(RESPOND, *words.split(), folder=tmp_path, columns=columns))
+        open_.append(OnTerminal(RESPOND, *words.split(), folder=project, columns=columns))
         return open_[-1]
 
     yield begin
@@ -114,5 +128,35 @@ def test_every_screen_of_a_rehearsal_fits_eighty_columns(start: Start, runbook: 
 
     assert answer_all(terminal) in {0, 3}, terminal.screen.text
     assert not terminal.screen.broken
+    assert "\\x20" not in terminal.screen.text
     assert terminal.screen.live
+    nothing_stays(terminal)
+
+
+def test_every_question_of_a_real_run_is_laid_out(home: Machine, town: Town) -> None:
+    """Each input that is asked for; the keys to pick from stand in columns, and one is a number."""
+    town.store(home, "cio", "cio/app", "vault")
+    project = read_project(home.project)
+    lines = {name: town.line(project, name).endpoint for name in project.connections}
+    urls = {name: dict(line.base_urls) for name, line in lines.items() if line is not None}
+    terminal = OnTerminal(
+        sys.executable, "-c", MOVED.format(urls=urls), "compromised-key", folder=home.project
+    )
+    answers = {"leaked (hidden): ": "", "key: ": "1", "since: ": "3 days ago"}
+    try:
+        while terminal.until(r"\S+( \(hidden\))?: |> "):
+            terminal.type(answers.pop(terminal.screen.rows[-1], "later"))
+        assert terminal.end() == 3, terminal.screen.text
+    finally:
+        terminal.close()
+    assert not answers
+    shown = terminal.screen.rows
+    picked = [row.split() for row in shown if re.match(r" [1-9]\. ", row)]
+    assert [row[3] for row in picked if row[2] == "app"][:2] == ["backend-prod", "respond-ir"]
+    columns = {row.index(name) for row in shown for name in ("Production", "Staging")
+               if re.match(rf" [1-9]\. .* {name}$", row)}  # fmt: skip
+    assert len(columns) == 1
+    assert re.search(r"Inputs +key: app/190001/9101", terminal.screen.text)
+    assert "\\x20" not in terminal.screen.text
+    assert not terminal.screen.broken
     nothing_stays(terminal)
