@@ -23,7 +23,7 @@ keys = "file"
 [connections.there]
 system = "http"
 auth = "none"
-base_urls = { "" = "https://nowhere.invalid" }
+base_urls = { http = "https://nowhere.invalid" }
 """
 DOOR = """\
 runbook: door

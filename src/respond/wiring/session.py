@@ -660,12 +660,17 @@ def endpoint_of(config: ConnectionConfig) -> Endpoint:
 
     record = vendor(config.system)
     base_urls = {**record.base_urls(config.region), **config.base_urls}
-    if not base_urls:
-        raise NotReadyError(
-            f"the connection {config.name!r} has no address",
-            why=f"{config.system} runs where you put it",
-            do=f'add base_urls = {{ http = "https://..." }} under [connections.{config.name}]',
-        )
+    for surface in record.surfaces:
+        if surface not in base_urls:
+            raise NotReadyError(
+                f"the connection {config.name!r} has no address for {surface!r}",
+                why=f"{config.system} has none in the region {config.region!r}: its regions are "
+                f"{', '.join(record.hosts)}"
+                if record.hosts
+                else f"{config.system} runs where you put it",
+                do=f'add base_urls = {{ {surface} = "https://..." }} under '
+                f"[connections.{config.name}]",
+            )
     return Endpoint(
         config.name,
         config.system,

@@ -42,7 +42,7 @@ from respond.formats.project.toml_keys import ACCOUNTS, NOTIFY_OWN, PROJECT, SYS
 from respond.formats.project.toml_positions import tree
 from respond.formats.secret_looks import looks_secret
 from respond.formats.tree import Node
-from respond.systems import stores, takes_clicks
+from respond.systems import stores, takes_clicks, vendor
 
 __all__ = ["parse_project", "read_project"]
 
@@ -143,6 +143,12 @@ def _connections(given: Mapping[str, Any], faults: Faults) -> dict[str, Connecti
             continue
         if "auth" in values and values["system"] != "http":
             faults.at(("connections", name, "auth"), "'auth' goes with the system http only")
+        record = vendor(values["system"])
+        known = [*record.surfaces, *record.base_urls("")] if record.surfaces else []
+        for surface in values.get("base_urls", {}).keys() - known:
+            what = f"{record.title} has no surface {showable(surface)!r} with an address"
+            faults.at(("connections", name, "base_urls", surface), what,
+                      did_you_mean(surface, known))  # fmt: skip
         made[name] = ConnectionConfig(name=name, **values)
     return made
 
