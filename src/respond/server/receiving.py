@@ -126,6 +126,7 @@ class Receiver:
 
     Attributes:
         on_new: Called from a worker thread after something new was kept.
+        trouble: Why nobody carries on what comes in, or empty; then nothing is taken.
     """
 
     def __init__(
@@ -138,6 +139,7 @@ class Receiver:
         metrics: Metrics,
         on_new: Callable[[], None],
         on_click: OnClick | None = None,
+        trouble: Callable[[], str] = lambda: "",
         limits: ReceivingLimits | None = None,
     ) -> None:
         """Read every source's secrets.
@@ -155,6 +157,7 @@ class Receiver:
         self._metrics = metrics
         self._on_new = on_new
         self._on_click = on_click
+        self._trouble = trouble
         self._limits = limits or ReceivingLimits()
         self._budget = _Budget(self._limits.requests_max, self._limits.held_bytes_max)
         self._threads = ThreadPoolExecutor(self._limits.threads, thread_name_prefix="receiving")
@@ -234,6 +237,9 @@ class Receiver:
         except RespondError as error:
             # A secret that cannot be read, a disk without room: ours, and the sender keeps it.
             return _not_now("own trouble", why=f"{error.what}: {error.why}")
+        except Exception as error:  # noqa: BLE001 - logged; a 500 would say less, and be the same
+            self._log.error("delivery.broke", source=desk.name, exc_info=error)
+            return _not_now("own trouble", why="it broke off; the line before says where")
 
     def _judge(self, desk: _Desk, headers: Headers, body: bytes) -> _Answer:
         now_ms = self._clock.now_ms()
@@ -244,6 +250,9 @@ class Receiver:
             return _not_now("too many", after_s=wait_s)
         if source.sender.brings_clicks:
             return self._clicked(desk, body)
+        trouble = self._trouble()
+        if trouble:
+            return _not_now("own trouble", why=trouble)
         if self._inbox.count_waiting() >= self._limits.queue_max:
             return _not_now("queue is full")
         kept, why = self._keep(desk, proof, headers, body, now_ms)

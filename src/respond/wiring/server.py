@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from respond.server.metrics import Metrics
     from respond.server.receiving import Receiver
     from respond.server.signon import SignOn
+    from respond.server.supervising import Supervisor
     from respond.wiring.places import Places
     from respond.wiring.session import Session
 
@@ -82,6 +83,7 @@ class House:
     metrics: Metrics
     receiver: Receiver
     conductor: Conductor
+    supervisor: Supervisor
     signon: SignOn | None
     session_key: bytes
     runbook: Callable[[str], Runbook]
@@ -203,6 +205,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         metrics=metrics,
         receiver=_receiver(parts, inbox, entry, metrics, conductor, board),
         conductor=conductor,
+        supervisor=conductor.supervisor,
         signon=_signon(parts),
         # A restart signs everybody off: who has signed off is known to this process alone.
         session_key=secrets.token_bytes(_SESSION_KEY_BYTES),
@@ -357,6 +360,7 @@ def _receiver(
         metrics=metrics,
         on_new=conductor.news,
         on_click=clicks,
+        trouble=conductor.trouble,
     )
 
 
@@ -432,6 +436,7 @@ def _conductor(
     from respond.intake.reconciling import Reconciler, can_be_asked
     from respond.server.carrying import Carrier
     from respond.server.conducting import Conductor
+    from respond.server.supervising import Supervisor
     from respond.server.workers import Workers
 
     project = parts.project
@@ -472,17 +477,21 @@ def _conductor(
         load_runbook=parts.runbooks,
         log=parts.log,
     )
+    supervisor = Supervisor(parts.log)
     return Conductor(
         entry=entry,
         intake=intake,
-        workers=Workers(carrier.carry, project.server.workers),
+        workers=Workers(carrier.carry, project.server.workers, supervisor),
+        supervisor=supervisor,
         states=states,
         log=parts.log,
         metrics=metrics,
         reconcile=reconciler.ask if asked else None,
         reconcile_s=project.server.reconcile_s,
+        mend=journal.reopen,
         stopping=carrier.stop,
-        starting=carrier.tell_again,
+        tell=carrier.tell_again,
+        tell_untold=carrier.tell_untold,
     )
 
 

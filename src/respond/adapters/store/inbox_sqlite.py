@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from respond.adapters.store.sqlite_file import (
     FileIdentity,
+    carry_over,
     connect_file,
     is_empty,
     make_tables,
@@ -342,7 +343,7 @@ class SqliteInbox:
         db = connect_file(self._path, create=create, application_id=_APPLICATION_ID)
         try:
             _make_tables(db, self._clock)
-            _carry_over(db, self._path)
+            carry_over(db, self._path)
             self._identity = self._identify()
             sync_folder(self._path.parent)
         except BaseException:
@@ -393,17 +394,6 @@ def _make_tables(db: sqlite3.Connection, clock: Clock) -> None:
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version != _SCHEMA_VERSION:
             raise sqlite3.DatabaseError(f"its tables are of version {version}")
-
-
-def _carry_over(db: sqlite3.Connection, path: Path) -> None:
-    """Write what the log holds into the database file, and sync that.
-
-    After a sync that failed, the log may look whole in memory and not be so on the disk. What a
-    repeated delivery is told to be there already must be there.
-    """
-    busy, _, _ = db.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
-    if busy:
-        raise sqlite3.OperationalError(f"{path.name} is being read by a process that does not end")
 
 
 # --- marks ----------------------------------------------------------------------------------------
