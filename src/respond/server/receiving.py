@@ -222,7 +222,7 @@ class Receiver:
         }
         if answer.why:
             words["why"] = answer.why
-        if answer.status in _FINE and answer.result != Took.CONFLICT.value:
+        if answer.status in _FINE and answer.result not in _STRANGE:
             self._log.info("delivery.received", **words)
         else:
             self._log.warning("delivery.received", **words)
@@ -276,12 +276,12 @@ class Receiver:
             at_ms=now_ms,
             weak=proof.weak,
         )
-        unusable = ""
+        notes: list[str] = []
         try:
-            events = sender.events(desk.source.options, headers, body)
+            events = sender.events(desk.source.options, headers, body, notes.append)
         except UnusableError as error:
-            events, unusable = (), str(error)
-        by_body = proof.signed_at_s is None
+            events, notes = (), [str(error)]
+        unusable, by_body = "; ".join(notes), proof.signed_at_s is None
         return self._inbox.keep(delivery, events, unusable, by_body=by_body), unusable
 
     def _clicked(self, desk: _Desk, body: bytes) -> _Answer:
@@ -295,6 +295,7 @@ class Receiver:
 
 
 _FINE: Final = frozenset({200, 202})
+_STRANGE: Final = frozenset({Took.CONFLICT.value, Took.IGNORED.value})
 
 
 def _refused_unread(desk: _Desk | None, scope: Scope) -> _Answer | None:
