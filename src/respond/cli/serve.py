@@ -177,7 +177,7 @@ def _run(house: House, bound: socket.socket) -> None:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=STOP_S,
         proxy_headers=False,
-        h11_max_incomplete_event_size=65_536,
+        h11_max_incomplete_event_size=131_072,  # What is too much is told 431 by us.
     )
     server = uvicorn.Server(config)
 

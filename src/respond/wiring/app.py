@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Final
 
 from anyio import to_thread
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from respond.errors import InboxUnusableError, RespondError
 from respond.server.event_stream import Streams
+from respond.server.framing import Framed
 from respond.server.metrics import CONTENT_TYPE
 from respond.server.pages import PageSettings, pages
 
@@ -82,7 +84,7 @@ def application(house: House) -> Starlette:
                 house.log.warning("server.stopped-hard", why="a run did not come to rest in time")
             house.log.info("server.stopped")
 
-    return Starlette(routes=routes, lifespan=lifespan)
+    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Framed)])
 
 
 class _Health:

@@ -224,7 +224,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
 
 def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) -> _Parts:
     from respond.adapters.clock import SystemClock
-    from respond.adapters.log import close_library_loggers, make_logger
+    from respond.adapters.log import close_library_loggers, make_logger, open_library_logger
     from respond.adapters.secrets.key_stores import FolderKeys
     from respond.adapters.secrets.redactor import Redactor
 
@@ -248,6 +248,7 @@ def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) 
     log = make_logger(
         redactor, clock, sys.stderr, verbosity=verbosity, terminal=sys.stderr.isatty()
     )
+    open_library_logger("uvicorn", "warning", log)
     store = open_keys(project, places) if _wants_store(project) else keys
 
     def fresh() -> Secrets:
