@@ -30,6 +30,7 @@ from respond.errors import (
 from respond.people.answers import Entry, asked_now
 from respond.server.board import Board
 from respond.server.due import is_ours
+from respond.server.supervising import foreseen
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -90,15 +91,12 @@ class Carrier:
         """Advance a run as far as it goes. What stops it is recorded, where it can be."""
         try:
             try:
-                self._carry(run)
+                with foreseen(self.log, "run.broke", run=run):
+                    self._carry(run)
             except (JournalUnusableError, JournalBrokenError, RefusedByPersonError):
                 raise
             except RespondError as error:
                 self._record(run, error)
-            except Exception as error:
-                # Of this run, and none of the others that this thread carries.
-                self.log.exception("run.broke", run=run)
-                self._record(run, _broken(error))
         except RespondError as error:
             self._say(run, "run.stopped", error)
 
@@ -187,13 +185,11 @@ class Carrier:
 
     def _tell(self, state: RunState, request: Request | None) -> None:
         try:
-            self._tell_now(state, request)
+            with foreseen(self.log, "notice.broke", run=state.id):
+                self._tell_now(state, request)
         except RespondError as error:
             self._untold.add(state.id)
             self._say(state.id, "notice.failed", error)
-        except Exception:
-            self._untold.add(state.id)
-            self.log.exception("notice.broke", run=state.id)
 
     def _tell_now(self, state: RunState, request: Request | None) -> None:
         runbook = self.load_runbook(state.proposed.runbook)
@@ -212,12 +208,3 @@ class Carrier:
                 self.log.warning("notice.reached-nobody", run=state.id, do="tell them yourself")
         finally:
             session.close()
-
-
-def _broken(error: Exception) -> RespondError:
-    # Its text may hold what nobody should read; the log has it, cleaned.
-    return RespondError(
-        f"a fault of respond broke this run off: {type(error).__name__}",
-        why="what happened stands in the server's log, at run.broke",
-        do="it is tried again by itself; report the fault",
-    )

@@ -41,6 +41,7 @@ from respond.senders import (
     refuses_encoding,
 )
 from respond.server.metrics import Metrics
+from respond.server.supervising import foreseen
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -231,15 +232,14 @@ class Receiver:
 
     def _judged(self, desk: _Desk, headers: Headers, body: bytes) -> _Answer:
         try:
-            return self._judge(desk, headers, body)
-        except NotGenuineError:
-            return _NOT_GENUINE
+            with foreseen(self._log, "delivery.broke", source=desk.name):
+                try:
+                    return self._judge(desk, headers, body)
+                except NotGenuineError:
+                    return _NOT_GENUINE
         except RespondError as error:
             # A secret that cannot be read, a disk without room: ours, and the sender keeps it.
             return _not_now("own trouble", why=f"{error.what}: {error.why}")
-        except Exception as error:  # noqa: BLE001 - logged; a 500 would say less, and be the same
-            self._log.error("delivery.broke", source=desk.name, exc_info=error)
-            return _not_now("own trouble", why="it broke off; the line before says where")
 
     def _judge(self, desk: _Desk, headers: Headers, body: bytes) -> _Answer:
         now_ms = self._clock.now_ms()

@@ -7,16 +7,39 @@ each time it is begun ends the server instead, so that whoever started that star
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from respond.errors import RespondError
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-__all__ = ["Supervisor"]
+__all__ = ["Supervisor", "foreseen"]
 
 _PAUSES_S: Final = (1, 2, 5, 15, 60)
+
+
+@contextmanager
+def foreseen(log: FilteringBoundLogger, event: str, **fields: str) -> Iterator[None]:
+    """Log what nobody foresaw of one run, event or delivery, and raise a ``RespondError`` for it.
+
+    So that it is that one's trouble, and none of the others that the same thread works on.
+    """
+    try:
+        yield
+    except RespondError:
+        raise
+    except Exception as error:
+        log.exception(event, **fields)
+        # Its text may hold what nobody should read; the log has it, cleaned.
+        raise RespondError(
+            f"a fault of respond broke it off: {type(error).__name__}",
+            why=f"what happened stands in the server's log, at {event}",
+            do="it is tried again by itself; report the fault",
+        ) from error
 
 
 @dataclass(slots=True)
