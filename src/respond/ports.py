@@ -367,7 +367,7 @@ class Inbox(Protocol):
         """Keep a genuine delivery and those of its events that are new, in one transaction.
 
         Args:
-            unusable: Why nothing in it can be used, or empty.
+            unusable: What in it can not be used, and why; empty when all can.
             by_body: The same body under another id is a duplicate: its signature has no time.
         """
         ...

@@ -424,6 +424,76 @@ def test_a_full_disk_stops_the_next_write(path: Path, keys: MemoryKeys) -> None:
         journal.append(event(Kind.NOTICE))
 
 
+def fault(journal: SqliteJournal) -> None:
+    """Let one append fail as on a full disk, which closes the journal."""
+    (pages,) = db_of(journal).execute("PRAGMA page_count").fetchone()
+    db_of(journal).execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(JournalUnusableError):
+        journal.append(event(Kind.NOTICE, text="x" * 50_000))
+
+
+@pytest.mark.promise("P1")
+@pytest.mark.campaign("C4")
+def test_a_journal_goes_on_after_a_fault_that_is_over(path: Path, keys: MemoryKeys) -> None:
+    """Verified and with all that was durable; one that is well or was closed stays as it is."""
+    with opened(path, keys) as journal:
+        journal.append(event(Kind.PROPOSED))
+        head = journal.head()
+        fault(journal)
+        with pytest.raises(JournalUnusableError):
+            journal.head()
+        assert journal.reopen()
+        assert journal.head() == head
+        assert journal.append(event(Kind.NOTICE)).seq == head.size
+        assert not journal.reopen()
+    assert not journal.reopen()
+
+
+@pytest.mark.promise("P3")
+def test_an_older_file_in_its_place_is_not_gone_on_with(path: Path, keys: MemoryKeys) -> None:
+    """It verifies by itself and reaches the mark; what was durable in this process is not there."""
+    with opened(path, keys):
+        pass
+    old = path.read_bytes()
+    with opened(path, keys) as journal:
+        journal.append(event(Kind.PROPOSED))
+        fault(journal)
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        path.write_bytes(old)
+        with pytest.raises(JournalBrokenError, match="older than it was") as caught:
+            journal.reopen()
+        assert "this process" in caught.value.why
+        with pytest.raises(JournalUnusableError):
+            journal.append(event(Kind.NOTICE))
+
+
+def test_while_the_file_is_away_the_fault_lasts(path: Path, keys: MemoryKeys) -> None:
+    """And it goes on when the file is back."""
+    with opened(path, keys) as journal:
+        journal.append(event(Kind.PROPOSED))
+        away = path.rename(path.with_name("away"))
+        for _ in range(2):
+            with pytest.raises(JournalUnusableError):
+                journal.append(event(Kind.NOTICE))
+            with pytest.raises(JournalUnusableError, match="no journal"):
+                journal.reopen()
+        away.rename(path)
+        assert journal.reopen()
+        journal.append(event(Kind.NOTICE))
+
+
+def test_who_carries_a_run_does_not_go_on_after_a_fault(path: Path, keys: MemoryKeys) -> None:
+    """Somebody else may have taken the run meanwhile."""
+    with opened(path, keys) as journal:
+        journal.append(event(Kind.PROPOSED))
+        journal.take(event(Kind.TAKEN))
+        fault(journal)
+        assert not journal.reopen()
+        with pytest.raises(JournalUnusableError):
+            journal.head()
+
+
 READ_ONLY = """
 import os, sys
 from pathlib import Path

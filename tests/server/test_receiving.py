@@ -573,6 +573,17 @@ def test_a_full_queue_is_503_until_somebody_works_it(hooks: Open) -> None:
     assert stage.send("alertmanager", body).status_code == 202
 
 
+def test_what_is_left_out_of_a_delivery_is_said(hooks: Open) -> None:
+    """In the log and beside the events that were read, which are kept."""
+    stage = hooks()
+    body = json.loads(payload("alertmanager"))
+    body["alerts"].append({"status": "firing"})
+    assert stage.send("alertmanager", json.dumps(body).encode()).json()["result"] == "new"
+    (line,) = stage.inbox.recent(5)
+    for why in (stage.lines()[-1]["why"], line.why):
+        assert why.startswith("1 of 2 alerts were left out")
+
+
 def test_a_sender_that_is_never_retried_is_not_lied_to(hooks: Open) -> None:
     """GitHub sends once: 503 loses the delivery, and 2xx is only said when it is on the disk."""
     assert RETRIES["github"].pauses_s == ()

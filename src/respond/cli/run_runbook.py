@@ -256,25 +256,30 @@ def ask_for(runbook: Runbook, given: GivenInputs, session: Session) -> None:
 
 
 def ask_what_is_missing(runbook: Runbook, session: Session) -> None:
-    """Ask for inputs that the event of a run could not give, where somebody sits at a terminal.
+    """Ask for inputs that the event of a run could not give, or gave so that nothing fits them.
+
+    Only where somebody sits at a terminal.
 
     Raises:
         RefusedByPersonError: The person went away.
     """
     from respond.adapters.store.sealing import describe_secret
     from respond.core.fold import fold
+    from respond.core.recorded import AskKind
     from respond.engine.proposing import GivenInputs, lacking
     from respond.people.answers import record_inputs
 
     state = fold(session.journal.records(session.run))
     if state is None or state.started or not session.prompt.is_there:
         return
-    if not lacking(runbook, state.inputs):
+    unfit = state.asks.names if state.asks.kind is AskKind.INPUTS else ()
+    if not unfit and not lacking(runbook, state.inputs):
         return
-    known = GivenInputs({n: v for n, v in state.inputs.items() if v not in (None, "", [])})
+    kept = {n: v for n, v in state.inputs.items() if v not in (None, "", []) and n not in unfit}
+    known = GivenInputs(kept)
     ask_for(runbook, known, session)
     new = GivenInputs(
-        {n: v for n, v in known.values.items() if n not in state.inputs}, dict(known.secrets)
+        {n: v for n, v in known.values.items() if v != state.inputs.get(n)}, dict(known.secrets)
     )
     operator = session.site.operator
     record_inputs(session.journal, runbook, session.run, operator, new, describe_secret)

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from respond.server.metrics import Metrics
     from respond.server.receiving import Receiver
     from respond.server.signon import SignOn
+    from respond.server.supervising import Supervisor
     from respond.wiring.places import Places
     from respond.wiring.session import Session
 
@@ -79,6 +80,7 @@ class House:
     metrics: Metrics
     receiver: Receiver
     conductor: Conductor
+    supervisor: Supervisor
     signon: SignOn | None
     session_key: bytes
     runbook: Callable[[str], Runbook]
@@ -197,6 +199,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         metrics=metrics,
         receiver=_receiver(parts, inbox, entry, metrics, conductor, board),
         conductor=conductor,
+        supervisor=conductor.supervisor,
         signon=_signon(parts),
         # A restart signs everybody off: who has signed off is known to this process alone.
         session_key=secrets.token_bytes(_SESSION_KEY_BYTES),
@@ -215,7 +218,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
 
 def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) -> _Parts:
     from respond.adapters.clock import SystemClock
-    from respond.adapters.log import close_library_loggers, make_logger
+    from respond.adapters.log import close_library_loggers, make_logger, open_library_logger
     from respond.adapters.secrets.key_stores import FolderKeys
     from respond.adapters.secrets.redactor import Redactor
 
@@ -239,6 +242,7 @@ def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) 
     log = make_logger(
         redactor, clock, sys.stderr, verbosity=verbosity, terminal=sys.stderr.isatty()
     )
+    open_library_logger("uvicorn", "warning", log)
     # A machine without a keyring has no key store: it is opened only for what lies in it.
     store = open_keys(project, places) if "keyring" in project.references.values() else keys
 
@@ -337,6 +341,7 @@ def _receiver(
         metrics=metrics,
         on_new=conductor.news,
         on_click=clicks,
+        trouble=conductor.trouble,
     )
 
 
@@ -412,6 +417,7 @@ def _conductor(
     from respond.intake.reconciling import Reconciler, can_be_asked
     from respond.server.carrying import Carrier
     from respond.server.conducting import Conductor
+    from respond.server.supervising import Supervisor
     from respond.server.workers import Workers
 
     project = parts.project
@@ -452,17 +458,21 @@ def _conductor(
         load_runbook=parts.runbooks,
         log=parts.log,
     )
+    supervisor = Supervisor(parts.log)
     return Conductor(
         entry=entry,
         intake=intake,
-        workers=Workers(carrier.carry, project.server.workers),
+        workers=Workers(carrier.carry, project.server.workers, supervisor),
+        supervisor=supervisor,
         states=states,
         log=parts.log,
         metrics=metrics,
         reconcile=reconciler.ask if asked else None,
         reconcile_s=project.server.reconcile_s,
+        mend=journal.reopen,
         stopping=carrier.stop,
-        starting=carrier.tell_again,
+        tell=carrier.tell_again,
+        tell_untold=carrier.tell_untold,
     )
 
 
