@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from respond.core.approval import People
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
-from respond.errors import UsageError
 from respond.formats.faults import FormatFault, FormatFaults, Mark
 from respond.formats.project.project_file import (
     TABLES,
@@ -26,9 +25,7 @@ from respond.formats.project.project_file import (
     Project,
     SourceConfig,
     Timeouts,
-    find_project,
     parse_project,
-    read_project,
 )
 from respond.formats.project.toml_positions import place_of, places
 from respond.formats.secret_looks import looks_secret
@@ -319,39 +316,6 @@ def test_the_journal_may_lie_anywhere_but_in_the_project(tmp_path: Path) -> None
     assert project('[journal]\npath = "~/j.db"\n').journal.path == str(Path.home() / "j.db")
     with pytest.raises(FormatFaults):
         project(f'[journal]\npath = "{tmp_path}/link/j.db"\n', inside)
-
-
-# --- finding it ---------------------------------------------------------------------------------
-
-
-def test_the_project_is_found_upwards(tmp_path: Path) -> None:
-    """From any folder inside of it; the nearest one counts."""
-    below = tmp_path / "a" / "b"
-    below.mkdir(parents=True)
-    assert find_project(below) is None or find_project(below) not in below.parents[:2]
-    (tmp_path / "respond.toml").write_text("")
-
-    assert find_project(below) == tmp_path
-    (tmp_path / "a" / "respond.toml").write_text("")
-    assert find_project(below) == tmp_path / "a"
-    assert find_project(below, tmp_path) == tmp_path
-    assert find_project(below, tmp_path / "respond.toml") == tmp_path
-
-
-def test_a_named_folder_without_the_file_is_an_error(tmp_path: Path) -> None:
-    """Whoever names a project does not want another one."""
-    with pytest.raises(UsageError):
-        find_project(tmp_path, tmp_path)
-
-
-def test_a_folder_is_read(tmp_path: Path) -> None:
-    """The project knows where it is; a file that cannot be read is said to be so."""
-    (tmp_path / "respond.toml").write_text("[policy]\nlimit = 3\n")
-    made = read_project(tmp_path)
-
-    assert (made.folder, made.policy.limit) == (tmp_path, 3)
-    with pytest.raises(UsageError):
-        read_project(tmp_path / "nowhere")
 
 
 # --- documentation ------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from respond.adapters.http.http_faults import http_date
+from respond.adapters.ordinary_file import read_ordinary
 from respond.adapters.secrets.credential_store import CredentialStore
 from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.read_only import KnownOfJournal, known_of
@@ -513,7 +514,7 @@ def _pinned_key(
         what = "the public key is not pinned"
         return known.key, [Finding("journal/not-pinned", what, why, how)]
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = read_ordinary(file, 65_536).decode("utf-8").splitlines()
         pinned = NoteKey.parse(next(n for n in lines if n.strip() and n.strip()[0] != "#"))
     except (OSError, UnicodeDecodeError, NoteError, StopIteration) as error:
         what = f"{file} holds no public key: {error}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from respond.adapters.ordinary_file import read_ordinary
 from respond.cli.examples import examples
 from respond.cli.output import print_out
 from respond.errors import ExitCode
@@ -36,6 +37,7 @@ def list_(
 ) -> int:
     """List the runbooks, and when to use each."""
     from respond.core.showable import showable
+    from respond.errors import UsageError
     from respond.formats.faults import FormatFault, FormatFaults
     from respond.formats.runbook.runbook_file import head
 
@@ -45,7 +47,7 @@ def list_(
         try:
             words = head(read_runbook(found.path), str(found.path))
             title, use_when = words.title, words.use_when
-        except (FormatFault, FormatFaults):
+        except (UsageError, FormatFault, FormatFaults):
             title, use_when = "(has faults: respond check)", ""
         rows.append(
             {"runbook": found.name, "title": title, "use_when": use_when, "from": _origin(found)}
@@ -104,7 +106,7 @@ def check(
     paths: list[Path] = []
     for name in names or list(known):
         path = known[name].path if name in known else Path(name)
-        if name not in known and not path.is_file():
+        if name not in known and not path.exists():
             raise UsageError(f"there is no runbook and no file {name!r}", do="respond list")
         paths.append(path)
     checks = [*map(checker(places), paths)]
@@ -126,6 +128,9 @@ def checker(places: Places) -> Callable[[Path], Checked]:
     """Checks the file of a runbook as it stands among the others of the project."""
     from respond.adapters.clock import SystemClock
     from respond.cli.main import COMMANDS
+    from respond.errors import UsageError
+    from respond.formats.faults import FormatFault
+    from respond.formats.runbook.check import Checked
     from respond.formats.runbook.check import check as check_file
     from respond.systems import load as load_actions
     from respond.wiring.session import load_project
@@ -138,15 +143,18 @@ def checker(places: Places) -> Callable[[Path], Checked]:
         return (str(entry.path), read_runbook(entry.path)) if entry is not None else None
 
     def one(path: Path) -> Checked:
-        return check_file(
-            read_runbook(path),
-            name=str(path),
-            actions=actions,
-            today=SystemClock().today(),
-            find=find,
-            persons=persons,
-            commands=COMMANDS,
-        )
+        try:
+            return check_file(
+                read_runbook(path),
+                name=str(path),
+                actions=actions,
+                today=SystemClock().today(),
+                find=find,
+                persons=persons,
+                commands=COMMANDS,
+            )
+        except UsageError as error:  # A file that cannot be read does not hide the others.
+            return Checked(None, (FormatFault(str(path), 0, 0, error.what, hint=error.why),), ())
 
     return one
 
@@ -253,9 +261,10 @@ def _check_actions(openapi: str, system: str, *, full: bool, as_json: bool) -> i
             "check wants a vendor's API description", do="respond actions check --openapi FILE"
         )
     from respond.checks.contract import check_file
+    from respond.checks.description import BYTES_MAX
 
     try:
-        data = Path(openapi).read_bytes()
+        data = read_ordinary(Path(openapi), BYTES_MAX + 1)
     except OSError as error:
         raise UsageError(f"{openapi!r} cannot be read", why=error.strerror or "") from error
     reports = check_file(data, openapi, system)

@@ -149,12 +149,14 @@ def _runbooks(ctx: typer.Context) -> dict[str, FoundRunbook]:
 def _title(found: FoundRunbook) -> str:
     """The runbook's title for the list: the plain top-level line, read without a parser."""
     from respond.core.showable import showable
+    from respond.errors import UsageError
+    from respond.wiring.places import read_runbook
 
     try:
-        for line in found.path.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in read_runbook(found.path).decode("utf-8", "replace").splitlines():
             if line.startswith("title:"):
                 return showable(line.removeprefix("title:").strip().strip("\"'"), limit=60)
-    except OSError:
+    except UsageError:
         return "(cannot be read)"
     return "(no title)"
 

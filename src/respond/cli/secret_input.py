@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from respond.adapters.ordinary_file import read_ordinary
 from respond.errors import RefusedByPersonError, UsageError
 
 __all__ = ["SECRET_BYTES_MAX", "ask_hidden", "ask_line", "is_terminal", "read_secret"]
@@ -24,8 +25,7 @@ def read_secret(given: str, option: str) -> str:
     elif given.startswith("file:"):
         path = Path(given.removeprefix("file:"))
         try:
-            with path.open("rb") as file:
-                raw = file.read(SECRET_BYTES_MAX + 1)
+            raw = read_ordinary(path, SECRET_BYTES_MAX + 1)
         except OSError as error:
             raise UsageError(
                 f"{option}: {path} cannot be read", why=error.strerror or ""

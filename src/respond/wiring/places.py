@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from respond.adapters.ordinary_file import read_ordinary
 from respond.errors import UsageError
 
 __all__ = ["FoundRunbook", "Places"]
@@ -71,7 +72,10 @@ class Places:
         }
         if self.project is not None:
             for path in sorted((self.project / "runbooks").glob("*.yaml")):
-                shadows = path.stem in found and found[path.stem].path.resolve() != path.resolve()
+                hidden = found.get(path.stem)
+                # Not Path.resolve, which raises at a link to itself.
+                real = os.path.realpath(path)
+                shadows = hidden is not None and os.path.realpath(hidden.path) != real
                 found[path.stem] = FoundRunbook(path.stem, path, shipped=False, shadows=shadows)
         return found
 
@@ -83,8 +87,7 @@ def read_runbook(path: Path) -> bytes:
         UsageError: It cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return file.read(RUNBOOK_BYTES_MAX + 1)
+        return read_ordinary(path, RUNBOOK_BYTES_MAX + 1)
     except OSError as error:
         raise UsageError(f"the runbook {path} cannot be read", why=error.strerror or "") from error
 

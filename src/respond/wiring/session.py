@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from respond import __version__
+from respond.adapters.ordinary_file import read_ordinary
 from respond.core.events import Actor, Strength
 from respond.core.runbook import Runbook, all_calls
 from respond.core.script import Call, Connection, Reply
@@ -361,9 +362,15 @@ def journal_path(project: Project, places: Places) -> Path:
 
 def load_project(places: Places) -> Project:
     """``respond.toml``, or everything at its default."""
-    from respond.formats.project.project_file import Project, read_project
+    from respond.formats.project.project_file import BYTES_MAX, Project, parse_project
 
-    return read_project(places.project) if places.project is not None else Project()
+    if places.project is None or places.config is None:
+        return Project()
+    try:
+        data = read_ordinary(places.config, BYTES_MAX + 1)
+    except OSError as error:
+        raise UsageError(f"{places.config} cannot be read", why=error.strerror or "") from error
+    return parse_project(data, name=str(places.config), folder=places.project)
 
 
 def real_session(

@@ -7,13 +7,13 @@ told to the redactor in the same moment; what is kept in between is a ``Secret``
 from __future__ import annotations
 
 import os
-import stat
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from respond.adapters.command import TookTooLongError, run
+from respond.adapters.ordinary_file import open_ordinary
 from respond.adapters.secrets.redactor import Redactor
 from respond.core.redact import SHORTEST
 from respond.core.secret_value import Secret
@@ -144,7 +144,7 @@ class CredentialStore:
             path = self._folder / path
         try:
             # Opened first, looked at afterwards: what is checked is what is read.
-            with os.fdopen(_open_without_links(path), "rb") as file:
+            with open_ordinary(path, links=False) as file:
                 if why := _open_to_others(os.fstat(file.fileno()), self._is_service_file(path)):
                     shown = showable(str(path))
                     mend = f"chmod 600 {shown}" if why == _SHARED else f"look at {shown}"
@@ -206,18 +206,12 @@ class CredentialStore:
         )
 
 
-def _open_without_links(path: Path) -> int:
-    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-
-
 def _open_to_others(status: os.stat_result, service: bool) -> str:  # noqa: FBT001 - private
     """What is wrong with the rights on a file, or nothing.
 
     systemd shows files in its credentials folder as 0440 where an access list lets the service's
     own user in; the folder itself is closed to everybody else.
     """
-    if not stat.S_ISREG(status.st_mode):
-        return "is no ordinary file"
     if status.st_uid not in {0, os.geteuid()}:
         return "belongs to somebody else"
     others = 0o037 if service else 0o077

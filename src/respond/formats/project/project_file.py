@@ -17,7 +17,6 @@ from typing import Any, Final
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
 from respond.core.script import PersonRecord
 from respond.core.showable import hidden_character, showable
-from respond.errors import UsageError
 from respond.formats.faults import Faults, FormatFault, Mark, SourceText, did_you_mean, mark_at
 from respond.formats.faults import Path as KeyPath
 from respond.formats.fitting import check_secrets
@@ -56,6 +55,7 @@ from respond.formats.tree import Node
 from respond.systems import stores, takes_clicks
 
 __all__ = [
+    "BYTES_MAX",
     "FILE",
     "SYSTEMS",
     "TABLES",
@@ -70,47 +70,11 @@ __all__ = [
     "ServerConfig",
     "SourceConfig",
     "Timeouts",
-    "find_project",
     "parse_project",
-    "read_project",
 ]
 
-_BYTES_MAX: Final = 262_144
+BYTES_MAX: Final = 262_144
 _STORE_IT: Final = "store it with: respond connect NAME; and replace it, it has been in a file"
-
-
-# --- reading ------------------------------------------------------------------------------------
-
-
-def find_project(start: Path, override: Path | None = None) -> Path | None:
-    """Find the project's folder: the one named, or the nearest at or above ``start``.
-
-    Raises:
-        UsageError: The named folder has no ``respond.toml``.
-    """
-    if override is not None:
-        folder = override.parent if override.name == FILE else override
-        if not (folder / FILE).is_file():
-            raise UsageError(f"there is no {FILE} in {showable(str(folder))}", do="respond init")
-        return folder.resolve()
-    folder = start.resolve()
-    return next((each for each in (folder, *folder.parents) if (each / FILE).is_file()), None)
-
-
-def read_project(folder: Path) -> Project:
-    """Read the ``respond.toml`` of a folder.
-
-    Raises:
-        UsageError: It cannot be read.
-        FormatFault, FormatFaults: As ``parse_project``.
-    """
-    path = folder / FILE
-    try:
-        with path.open("rb") as file:
-            data = file.read(_BYTES_MAX + 1)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read", why=error.strerror or "") from error
-    return parse_project(data, name=str(path), folder=folder)
 
 
 def parse_project(data: bytes, *, name: str, folder: Path | None = None) -> Project:
@@ -147,9 +111,9 @@ def parse_project(data: bytes, *, name: str, folder: Path | None = None) -> Proj
 
 
 def _toml(data: bytes, name: str) -> tuple[str, Node]:
-    source = SourceText(name, data[:_BYTES_MAX])
-    if len(data) > _BYTES_MAX:
-        raise source.fault(None, f"the file has more than {_BYTES_MAX} bytes")
+    source = SourceText(name, data[:BYTES_MAX])
+    if len(data) > BYTES_MAX:
+        raise source.fault(None, f"the file has more than {BYTES_MAX} bytes")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

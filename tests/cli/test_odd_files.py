@@ -1,0 +1,111 @@
+"""Files that are not what their names say: pipes, folders, links to nowhere, names that act."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from respond.errors import ExitCode
+from respond.testing.cli_kit import Machine
+from respond.wiring.places import Places
+from respond.wiring.session import load_project
+
+ODD: dict[str, Callable[[Path], None]] = {
+    "pipe": os.mkfifo,
+    "folder": Path.mkdir,
+    "nowhere": lambda path: path.symlink_to("gone.yaml"),
+    "itself": lambda path: path.symlink_to(path.name),
+    "endless": lambda path: path.symlink_to("/dev/zero"),
+}
+
+
+@pytest.fixture(autouse=True)
+def never_for_ever() -> Iterator[None]:
+    """A command that hangs fails its test and holds up no other."""
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def odd(home: Machine) -> Machine:
+    """A project in which nothing that is called like a runbook is an ordinary file."""
+    folder = home.project / "runbooks"
+    folder.mkdir()
+    for name, make in ODD.items():
+        make(folder / f"{name}.yaml")
+    (folder / "compromised-key.yaml").symlink_to("compromised-key.yaml")
+    return home
+
+
+@pytest.mark.parametrize("words", [["list"], ["--help"], ["check"], ["doctor"], ["pipe", "--help"]])
+def test_what_is_only_called_like_a_runbook_holds_up_no_command(
+    odd: Machine, words: list[str]
+) -> None:
+    """Each odd one is named beside the runbooks that can be read."""
+    ran = odd.run(*words)
+    said = " ".join((ran.out + ran.err).split())
+    assert "Traceback" not in said
+    assert ran.code in {ExitCode.DONE, ExitCode.USAGE, ExitCode.NOT_READY}
+    for name in ODD if len(words) == 1 else ["pipe"]:
+        assert name in said
+    if words != ["pipe", "--help"]:
+        assert "lost-2fa" in said
+
+
+def test_each_file_that_cannot_be_read_is_a_fault_of_its_own(odd: Machine) -> None:
+    """And its reason stands there."""
+    ran = odd.run("check")
+    assert ran.code == 2
+    for name, why in {
+        "pipe": "it is no ordinary file",
+        "folder": "it is no ordinary file",
+        "endless": "it is no ordinary file",
+        "nowhere": "No such file or directory",
+        "itself": "Too many levels of symbolic links",
+    }.items():
+        at = ran.err.index(f"the runbook {odd.project}/runbooks/{name}.yaml cannot be read")
+        assert why in ran.err[at : at + 300]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check", "FIFO"],
+        ["actions", "check", "--openapi", "FIFO"],
+        ["audit", "verify", "--key", "FIFO"],
+        ["compromised-key", "--leaked", "file:FIFO", "--dry-run"],
+        ["connect", "cio", "--from", "file:FIFO"],
+        ["approve", "--request", "FIFO"],
+    ],
+)
+def test_a_pipe_that_a_person_names_is_refused_in_words(home: Machine, words: list[str]) -> None:
+    """Standard input is there for what another program prints."""
+    os.mkfifo(home.project / "pipe")
+    ran = home.run(*(word.replace("FIFO", "pipe") for word in words))
+    assert ran.code == 2
+    assert "it is no ordinary file" in ran.err
+
+
+def test_the_project_is_found_upwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From any folder inside of it; the nearest one counts, or the one that is named."""
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    (tmp_path / "respond.toml").write_text("[policy]\nlimit = 3\n")
+    monkeypatch.chdir(below)
+    assert Places.here().project == tmp_path
+    assert load_project(Places.here()).policy.limit == 3
+    (tmp_path / "a" / "respond.toml").write_text("")
+    assert Places.here().project == tmp_path / "a"
+    assert Places.here(str(tmp_path)).project == tmp_path
+    assert Places.here(str(tmp_path / "respond.toml")).project == tmp_path
