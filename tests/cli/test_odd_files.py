@@ -12,7 +12,7 @@ import pytest
 from respond.errors import ExitCode
 from respond.testing.cli_kit import Machine
 from respond.wiring.places import Places
-from respond.wiring.session import load_project
+from respond.wiring.session import load_project, load_runbook
 
 ODD: dict[str, Callable[[Path], None]] = {
     "pipe": os.mkfifo,
@@ -109,3 +109,60 @@ def test_the_project_is_found_upwards(tmp_path: Path, monkeypatch: pytest.Monkey
     assert Places.here().project == tmp_path / "a"
     assert Places.here(str(tmp_path)).project == tmp_path
     assert Places.here(str(tmp_path / "respond.toml")).project == tmp_path
+
+
+# --- who else could change one -------------------------------------------------------------------
+
+
+def write_open(path: Path) -> str:
+    path.chmod(0o666)
+    return "everybody on this machine may write it"
+
+
+def lead_out(path: Path) -> str:
+    real = path.parents[2] / "elsewhere.yaml"
+    path.rename(real)
+    path.symlink_to(real)
+    return f"it is {real} in truth: a link leads out of the project"
+
+
+def open_the_folder(path: Path) -> str:
+    path.parent.chmod(0o777)
+    return "everybody on this machine may replace it, by its folder"
+
+
+def give_away(path: Path) -> str:
+    if os.geteuid():
+        pytest.skip("only root can give a file away")
+    os.chown(path, 65534, 65534)
+    return "another user (number 65534) may write it"
+
+
+@pytest.mark.parametrize("spoil", [write_open, lead_out, open_the_folder, give_away])
+@pytest.mark.parametrize("name", ["runbooks/mine.yaml", "respond.toml"])
+def test_who_else_could_change_what_a_run_does_is_found(
+    home: Machine, spoil: Callable[[Path], str], name: str
+) -> None:
+    """By ``check`` and by ``doctor``, for runbooks and for the configuration."""
+    (home.project / "runbooks").mkdir()
+    (home.project / "runbooks" / "mine.yaml").write_text(
+        "runbook: mine\ntitle: Mine\nsteps: [{id: a, action: human.do, with: {instructions: b}}]\n"
+    )
+    before = home.run("check").err, home.run("doctor").out
+    says = spoil(home.project / name)
+    after = home.run("check").err, home.run("doctor").out
+    assert not any(says in text for text in before)
+    assert all(says in " ".join(text.split()) for text in after)
+
+
+def test_a_link_is_shown_with_its_target_and_digested_with_it(home: Machine) -> None:
+    """The list names it; another text behind the link is another runbook."""
+    folder = home.project / "runbooks"
+    folder.mkdir()
+    real = home.project.parent / "elsewhere.yaml"
+    real.write_text("runbook: mine\ntitle: Mine\nsteps: [{id: a, assert: 'true', message: b}]\n")
+    (folder / "mine.yaml").symlink_to(real)
+    assert f"(the project's own, a link to {real})" in home.run("list").out
+    first = load_runbook(Places.here(), "mine").digest
+    real.write_text(real.read_text() + "# more\n")
+    assert load_runbook(Places.here(), "mine").digest != first

@@ -1,14 +1,20 @@
-"""Read a file that others may have put there: an ordinary one, so much of it, and no wait."""
+"""Read a file that others may have put there: an ordinary one, so much of it, and no wait.
+
+What a run does stands in such files. Who else could write one is for a person to know.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["open_ordinary", "read_ordinary"]
+__all__ = ["OPEN_DO", "open_ordinary", "read_ordinary", "who_else_decides"]
+
+OPEN_DO = "who changes it says what a run does: give file and folder to one owner, chmod go-w"
 
 
 def open_ordinary(path: Path, *, links: bool = True) -> BinaryIO:
@@ -34,3 +40,19 @@ def read_ordinary(path: Path, limit: int) -> bytes:
     """
     with open_ordinary(path) as file:
         return file.read(limit)
+
+
+def who_else_decides(path: Path, project: Path) -> Iterator[str]:
+    """Who besides the owner of this process could say what stands in a file of the project."""
+    real = Path(os.path.realpath(path))
+    if not real.is_relative_to(os.path.realpath(project)):
+        yield f"it is {real} in truth: a link leads out of the project"
+    for each, what in ((real, "write it"), (real.parent, "replace it, by its folder")):
+        try:
+            found = each.stat()
+        except OSError:
+            continue  # That it cannot be read is said by whoever reads it.
+        if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+            yield f"everybody on this machine may {what}"
+        if found.st_uid not in {0, os.geteuid()}:
+            yield f"another user (number {found.st_uid}) may {what}"

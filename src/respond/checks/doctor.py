@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from respond.adapters.http.http_faults import http_date
-from respond.adapters.ordinary_file import read_ordinary
+from respond.adapters.ordinary_file import OPEN_DO, read_ordinary, who_else_decides
 from respond.adapters.secrets.credential_store import CredentialStore
 from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.read_only import KnownOfJournal, known_of
@@ -33,7 +33,7 @@ from respond.checks.credentials import Line, open_line, probe, sign_on_line
 from respond.checks.rights import PINNED, actions_of, missing_rights, sinks_in
 from respond.company.rehearsal import recall
 from respond.errors import NotReadyError, RespondError, StepFailedError, UsageError
-from respond.formats.project.project import NOWHERE, OIDC
+from respond.formats.project.project import FILE, NOWHERE, OIDC
 from respond.formats.project.project_file import ConnectionConfig
 from respond.intake.hooks import hook_faults
 from respond.people.readiness import gaps, unusable_keys
@@ -718,6 +718,21 @@ def runbooks(at: Doctor) -> Findings:
         )
 
 
+def open_to_others(at: Doctor) -> Findings:
+    """Files of the project that say what a run does, and that somebody else could change."""
+    if (project := at.places.project) is None:
+        return
+    own = [each.path for each in at.places.runbooks().values() if not each.shipped]
+    for path in (project / FILE, *own):
+        for what in who_else_decides(path, project):
+            yield Finding(
+                "project/open",
+                f"{path.relative_to(project)}: {what}",
+                "who changes it says what a run does to real systems",
+                OPEN_DO,
+            )
+
+
 def _reviewed(runbook: Runbook, now_s: int) -> Findings:
     do = "read it against the world, rehearse it, then set 'reviewed' in the file"
     if not runbook.reviewed:
@@ -785,6 +800,7 @@ CHECKS: Final[tuple[Callable[[Doctor], Findings], ...]] = (
     sources,
     sign_on,
     runbooks,
+    open_to_others,
     rehearsed,
 )
 

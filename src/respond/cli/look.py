@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from respond.adapters.ordinary_file import read_ordinary
+from respond.adapters.ordinary_file import OPEN_DO, read_ordinary, who_else_decides
 from respond.cli.examples import examples
 from respond.cli.output import print_out
 from respond.errors import ExitCode
@@ -68,7 +70,8 @@ def list_(
 def _origin(found: FoundRunbook) -> str:
     if found.shipped:
         return "shipped"
-    return "the project's own, hides the shipped one" if found.shadows else "the project's own"
+    link = f", a link to {os.path.realpath(found.path)}" if found.path.is_symlink() else ""
+    return f"the project's own{', hides the shipped one' if found.shadows else ''}{link}"
 
 
 @apps["show"].command(epilog=examples("respond show compromised-key"))
@@ -144,7 +147,7 @@ def checker(places: Places) -> Callable[[Path], Checked]:
 
     def one(path: Path) -> Checked:
         try:
-            return check_file(
+            made = check_file(
                 read_runbook(path),
                 name=str(path),
                 actions=actions,
@@ -153,10 +156,21 @@ def checker(places: Places) -> Callable[[Path], Checked]:
                 persons=persons,
                 commands=COMMANDS,
             )
+            return replace(made, warnings=(*made.warnings, *_open_to_others(path, places)))
         except UsageError as error:  # A file that cannot be read does not hide the others.
             return Checked(None, (FormatFault(str(path), 0, 0, error.what, hint=error.why),), ())
 
     return one
+
+
+def _open_to_others(path: Path, places: Places) -> list[FormatFault]:
+    """Warnings about who else could change a file of the project."""
+    from respond.formats.faults import FormatFault
+
+    if places.project is None or not path.absolute().is_relative_to(places.project):
+        return []
+    found = who_else_decides(path, places.project)
+    return [FormatFault(str(path), 0, 0, each, hint=OPEN_DO) for each in found]
 
 
 def _project(places: Places, checks: list[Checked]) -> Checked:
@@ -170,7 +184,7 @@ def _project(places: Places, checks: list[Checked]) -> Checked:
     project = load_project(places)
     source = (project.where or Where(FILE, b"", "")).source
     faults = hook_faults(project, partial(load_runbook, places))
-    warnings: list[FormatFault] = []
+    warnings = _open_to_others(places.project / PROJECT_FILE, places) if places.project else []
     loaded = {c.runbook.name: c.runbook for c in checks if c.runbook is not None}
     for gap in gaps(project, loaded):
         hint = f"{gap.why}; {gap.do}"
@@ -252,8 +266,6 @@ def actions(
 
 
 def _check_actions(openapi: str, system: str, *, full: bool, as_json: bool) -> int:
-    from dataclasses import asdict
-
     from respond.errors import UsageError
 
     if not openapi:
