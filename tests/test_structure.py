@@ -221,6 +221,18 @@ def test_nothing_but_the_clock_asks_what_time_it_is() -> None:
             assert not found, f"{name} calls {found}"
 
 
+def test_there_is_one_way_to_the_screen() -> None:
+    """What a view forgets to make showable is caught there; a live line has its own."""
+    own = {"cli/output.py"}
+    printing = {p.relative_to(SOURCE).as_posix() for p in FILES if "print" in calls(p)}
+    assert printing == own
+    streams = re.compile(r"sys\.(stdout|stderr)\.(write|buffer)")
+    writing = {p for p in FILES if streams.search(p.read_text(encoding="utf-8"))}
+    # An export, and the line of JSON of the company as a program of its own.
+    exempt = {"cli/audit.py", "company/__main__.py"}
+    assert {p.relative_to(SOURCE).as_posix() for p in writing} == exempt
+
+
 def test_files_are_opened_in_one_place() -> None:
     """A pipe, a device or a file without an end holds up no command."""
     own = {

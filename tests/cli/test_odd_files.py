@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from respond.cli.output import print_out, result, say
+from respond.core.showable import hidden_character
 from respond.errors import ExitCode
 from respond.testing.cli_kit import Machine
 from respond.wiring.places import Places
@@ -109,6 +111,44 @@ def test_the_project_is_found_upwards(tmp_path: Path, monkeypatch: pytest.Monkey
     assert Places.here().project == tmp_path / "a"
     assert Places.here(str(tmp_path)).project == tmp_path
     assert Places.here(str(tmp_path / "respond.toml")).project == tmp_path
+
+
+# --- names that act ------------------------------------------------------------------------------
+
+NAMES = {
+    "a colour": "x\x1b[31mred",
+    "a direction": "x\u202efdp",
+    "a line": "x\nerror: forged",
+    "no text": os.fsdecode(b"x\xff"),
+}
+
+
+@pytest.mark.promise("P21")
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+@pytest.mark.parametrize("words", [["list"], ["check"], ["--help"], ["doctor"], ["check", "{}"]])
+def test_the_name_of_a_file_does_nothing_to_the_screen(
+    home: Machine, words: list[str], name: str
+) -> None:
+    """It is shown with what acts in it escaped, wherever files are named."""
+    folder = home.project / "runbooks"
+    folder.mkdir()
+    (folder / f"{name}.yaml").write_text("title: Odd\n")
+    ran = home.run(*(word.format(folder / f"{name}.yaml") for word in words))
+    shown = ran.out + ran.err
+    assert hidden_character(shown) is None
+    assert "\nerror: forged" not in shown
+    assert "x\\" in "".join(shown.split("\n"))
+
+
+@pytest.mark.promise("P21")
+@pytest.mark.parametrize("out", [say, print_out, result])
+def test_what_a_view_forgot_is_caught_at_the_door(
+    out: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Lines stay lines; what acts in them is escaped."""
+    out("one\x1b[2J\ntwo\u202e")
+    read = capsys.readouterr()
+    assert read.out + read.err == "one\\x1b[2J\ntwo\\u202e\n"
 
 
 # --- who else could change one -------------------------------------------------------------------

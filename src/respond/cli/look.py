@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,8 @@ import typer
 
 from respond.adapters.ordinary_file import OPEN_DO, read_ordinary, who_else_decides
 from respond.cli.examples import examples
-from respond.cli.output import print_out
+from respond.cli.output import print_out, say
+from respond.core.showable import showable
 from respond.errors import ExitCode
 from respond.wiring.places import PROJECT_FILE, FoundRunbook, Places, read_runbook
 
@@ -38,7 +38,6 @@ def list_(
     ctx: typer.Context, as_json: bool = typer.Option(False, "--json", help="The list as JSON")
 ) -> int:
     """List the runbooks, and when to use each."""
-    from respond.core.showable import showable
     from respond.errors import UsageError
     from respond.formats.faults import FormatFault, FormatFaults
     from respond.formats.runbook.runbook_file import head
@@ -58,8 +57,8 @@ def list_(
         print_out(json.dumps(rows, indent=2))
         return int(ExitCode.DONE)
     for row in rows:
-        own = "" if row["from"] == "shipped" else f"  ({row['from']})"
-        print_out(f"{row['runbook']}{own}")
+        own = "" if row["from"] == "shipped" else f"  ({showable(row['from'], limit=1000)})"
+        print_out(f"{showable(row['runbook'])}{own}")
         print_out(f"    {showable(row['title'], limit=76)}")
         if row["use_when"]:
             print_out(f"    when: {showable(row['use_when'], limit=140)}")
@@ -194,12 +193,15 @@ def _project(places: Places, checks: list[Checked]) -> Checked:
 
 def _check_text(path: Path, one: Checked) -> None:
     for fault in one.faults:
-        print(f"error: {fault}", file=sys.stderr)  # noqa: T201 - the fault, for people
+        say(f"error: {fault}")
     for warning in one.warnings:
-        print(f"warning: {warning}", file=sys.stderr)  # noqa: T201 - the same
+        say(f"warning: {warning}")
     count = len(one.warnings)
     word = "has faults" if one.faults else "fits"
-    print_out(f"{path}: {word}" + (f", {count} warning{'s' * (count > 1)}" if count else ""))
+    print_out(
+        f"{showable(str(path))}: {word}"
+        + (f", {count} warning{'s' * (count > 1)}" if count else "")
+    )
 
 
 def _check_json(path: Path, one: Checked) -> dict[str, object]:
@@ -289,8 +291,6 @@ def _check_actions(openapi: str, system: str, *, full: bool, as_json: bool) -> i
 
 
 def _report_text(report: ContractReport, *, full: bool) -> None:
-    from respond.core.showable import showable
-
     counted = {
         weight: [one for one in report.remarks if one.weight == weight]
         for weight in ("deviates", "known", "note")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from respond.cli.examples import examples
-from respond.cli.output import say, screen_width
+from respond.cli.output import print_out, say, screen_width
 from respond.errors import ExitCode, UsageError
 from respond.wiring.places import Places
 
@@ -347,7 +347,7 @@ def simulate(
         ) from error
     with server:
         line = {"url": server.base_url, "smtp_port": server.smtp_port}
-        print(json.dumps(line), flush=True)  # noqa: T201 - the result
+        print_out(json.dumps(line))
         say(f"Example Co is simulated at {server.base_url}; Ctrl-C ends it")
         gone.wait()
     return int(ExitCode.DONE)

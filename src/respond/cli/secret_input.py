@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from respond.adapters.ordinary_file import read_ordinary
+from respond.cli.output import say
 from respond.errors import RefusedByPersonError, UsageError
 
 __all__ = ["SECRET_BYTES_MAX", "ask_hidden", "ask_line", "is_terminal", "read_secret"]
@@ -75,12 +76,12 @@ def _ask(question: str, *, hidden: bool) -> str:
         raise UsageError(
             "there is no terminal to ask on", do="give it as file:PATH, or - for standard input"
         )
-    print(f"{question}: ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question
+    say(f"{question}: ", end="")
     try:
         line = TtyKeyboard(sys.stdin.fileno()).line(hidden=hidden)
     except EndOfInputError as error:
         raise RefusedByPersonError("nothing was typed, and nothing was done") from error
     finally:
         if hidden:
-            print(file=sys.stderr)  # noqa: T201 - the line end that was not echoed
+            say("")  # The line end that was not echoed.
     return line
