@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from respond.core.addresses import is_https
 from respond.core.inputs import parse_span
 from respond.core.showable import showable
 from respond.formats.faults import Path, path_text
@@ -83,7 +84,7 @@ class TableFitting(Fitting):
             case CredentialPlace(), _:
                 return _credential(plain(node), kind) or self.wrong(node, what, kind, path)
             case Address(), Scalar(data=str(text)):
-                fits = text == "" or (_is_address(text) if kind.here else _is_https(text))
+                fits = text == "" or (_is_address(text) if kind.here else is_https(text))
                 return text if fits else self.wrong(node, what, kind, path)
             case Free(), Mapping():
                 for scalar, place in scalars(node, path):
@@ -154,21 +155,11 @@ def _credential(value: Any, kind: CredentialPlace) -> Credential | None:
             return None
 
 
-def _is_https(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        parts.port  # noqa: B018 - raises for a port that is none
-    except ValueError:
-        return False
-    is_plain = parts.username is None and not parts.fragment and text.isprintable()
-    return parts.scheme == "https" and bool(parts.hostname) and is_plain and " " not in text
-
-
 def _is_address(text: str) -> bool:
     """Whether it is https, or http that does not leave this machine."""
     if text.startswith("http://"):
         # Looked at as if it were https: what else is wrong with it stays wrong.
         text = f"https://{text.removeprefix('http://')}"
-        if not _is_https(text) or urlsplit(text).hostname not in _LOOPBACK:
+        if not is_https(text) or urlsplit(text).hostname not in _LOOPBACK:
             return False
-    return _is_https(text) and not urlsplit(text).query
+    return is_https(text) and not urlsplit(text).query

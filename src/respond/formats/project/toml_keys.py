@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
+from respond.core.addresses import EMAIL, HOST
 from respond.core.policy import Chat, Confirm, TwoPeople
 from respond.formats.kinds import (
     Address,
@@ -34,14 +35,12 @@ __all__ = ["ACCOUNTS", "NOTIFY_OWN", "PLAIN_NAME", "PROJECT", "SYSTEMS", "TABLES
 SYSTEMS: Final = connectable()
 
 PLAIN_NAME: Final = TextLike("a name of small letters, digits, _ and -", r"[a-z][a-z0-9_-]{0,62}")
-_ADDRESS: Final = TextLike(
-    "an e-mail address", r"[^@\s<>,;\"]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,252}"
-)
+_ADDRESS: Final = TextLike("an e-mail address", f"(?a:{EMAIL})")
 _LOGIN: Final = TextLike("an account name", r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}")
 _SSH_KEY: Final = TextLike(
     "a public SSH key", r"(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]{32,}={0,3}( .*)?"
 )
-_HOST: Final = TextLike("a host name", r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_HOST: Final = TextLike("a host name", f"(?a:{HOST})")
 _LISTEN: Final = TextLike(
     "an address such as 127.0.0.1 or ::", r"[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}"
 )
