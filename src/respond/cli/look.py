@@ -192,8 +192,10 @@ def _project(places: Places, checks: list[Checked]) -> Checked:
 
 
 def _check_text(path: Path, one: Checked) -> None:
-    for fault in one.faults:
-        say(f"error: {fault}")
+    from respond.formats.faults import FormatFaults
+
+    for line in FormatFaults(one.faults).lines():
+        say(f"error: {line}")
     for warning in one.warnings:
         say(f"warning: {warning}")
     count = len(one.warnings)
