@@ -318,6 +318,13 @@ def test_the_journal_may_lie_anywhere_but_in_the_project(tmp_path: Path) -> None
         project(f'[journal]\npath = "{tmp_path}/link/j.db"\n', inside)
 
 
+def test_an_id_in_an_ids_place_is_no_secret() -> None:
+    """An account may be numbered with 32 hexadecimal digits; elsewhere they are an API key."""
+    number = "0123456789abcdef" * 2
+    assert not faults(f'[connections.a]\nsystem = "http"\naccount = "{number}"\n')
+    assert faults(f'[[person]]\nid = "ana"\nname = "{number}"\n')
+
+
 # --- documentation ------------------------------------------------------------------------------
 
 
