@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from respond.core.approval import People
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
 from respond.formats.faults import FormatFault, FormatFaults, Mark
+from respond.formats.kinds import Span
 from respond.formats.project.project_file import (
     TABLES,
     ConnectionConfig,
@@ -24,9 +25,9 @@ from respond.formats.project.project_file import (
     OidcConfig,
     Project,
     SourceConfig,
-    Timeouts,
     parse_project,
 )
+from respond.formats.project.toml_keys import ACCOUNTS
 from respond.formats.project.toml_positions import place_of, places
 from respond.formats.secret_looks import looks_secret
 
@@ -180,11 +181,7 @@ oidc_issuer = "https://id.example.com"
 oidc_subject = "u1"
 
 [notify]
-from = "security@example.com"
-channels = ["email"]
-
-[timeouts]
-patience = "10m"
+smtp_host = "mail.example.com"
 
 """)
     assert made.policy == Policy(
@@ -196,8 +193,7 @@ patience = "10m"
     assert made.persons[0].ssh_keys == (key,)
     assert made.person_keys == {"ana": (key,)}
     assert made.people == People(made.records, chat=Chat.ORDINARY, provable=frozenset({"ana"}))
-    assert made.notify == NotifyConfig(channels=("email",), sender="security@example.com")
-    assert made.timeouts.patience_s == 600
+    assert made.notify == NotifyConfig(smtp_host="mail.example.com")
 
 
 SERVER = """
@@ -325,6 +321,48 @@ def test_an_id_in_an_ids_place_is_no_secret() -> None:
     assert faults(f'[[person]]\nid = "ana"\nname = "{number}"\n')
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["[timeouts]\nrequest = '5s'\n"]
+    + [
+        f"[notify]\n{key} = 'x'\n"
+        for key in ("channels", "from", "slack_channel", "pagerduty_service")
+    ],
+)
+def test_a_key_that_never_had_an_effect_is_named_as_such(text: str) -> None:
+    """Who wrote it relied on it, and learns that it did nothing."""
+    with pytest.raises(FormatFaults) as caught:
+        project(text)
+    assert [fault.hint for fault in caught.value.faults] == [
+        "it is gone, for it never had an effect: take it out"
+    ]
+
+
+READERS = {
+    "policy": "policy", "journal": "journal", "notify": "notify", "server": "(?:server|own)",
+    "server.oidc": "oidc", "connections.NAME": "", "person": "", "sources.NAME": "", "hooks": "",
+    "links": "links",
+}  # fmt: skip
+FIELDS = {"with": "inputs", "request": "", "SYSTEM": "get"}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_documented_key_has_a_reader(table: str) -> None:
+    """Somebody beyond the reader of the file asks for it: a setting without effect is a trap."""
+    source = ROOT / "src" / "respond"
+    text = "\n".join(
+        path.read_text(encoding="utf-8")
+        for path in source.rglob("*.py")
+        if path.parent.name not in {"testing", "company"}
+        and path.name not in {"project_file.py", "toml_keys.py", "server_tables.py"}
+    )
+    holder = rf"\b{READERS[table]}" if READERS[table] else r"\w\)?"
+    for key, word in TABLES[table].items():
+        name = FIELDS.get(key, f"{key}_s" if isinstance(word.kind, Span) else key)
+        said = key in ACCOUNTS or re.search(rf"{holder}\.{name}\b", text)
+        assert said, f"nobody reads {key} of [{table}]"
+
+
 # --- documentation ------------------------------------------------------------------------------
 
 
@@ -344,7 +382,7 @@ def test_every_key_is_documented_with_its_default(table: str) -> None:
 def test_the_defaults_of_the_table_are_those_of_the_code() -> None:
     """Writing every default out changes nothing."""
     text = ""
-    for table in ("policy", "journal", "notify", "timeouts", "server"):
+    for table in ("policy", "journal", "notify", "server"):
         lines = [f"{name} = {key.default}" for name, key in TABLES[table].items()]
         text += f"[{table}]\n" + "\n".join(lines) + "\n"
     assert project(text) == Project()
@@ -366,7 +404,7 @@ def test_the_defaults_of_the_table_are_those_of_the_code() -> None:
     lines = [f"{name} = {key.default}" for name, key in TABLES["server.oidc"].items()]
     written = project(f"[server.oidc]\n{oidc}" + "\n".join(lines[2:]))
     assert written.server.oidc == OidcConfig("https://id.example.com", "respond")
-    assert (Timeouts(), JournalConfig()) == (Project().timeouts, Project().journal)
+    assert JournalConfig() == Project().journal
 
 
 def test_the_example_of_the_page_is_valid() -> None:

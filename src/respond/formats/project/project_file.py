@@ -32,7 +32,6 @@ from respond.formats.project.project import (
     Project,
     ServerConfig,
     SourceConfig,
-    Timeouts,
     Where,
 )
 from respond.formats.project.server_tables import (
@@ -44,7 +43,6 @@ from respond.formats.project.server_tables import (
 from respond.formats.project.table_fitting import TableFitting, settings
 from respond.formats.project.toml_keys import (
     ACCOUNTS,
-    NOTIFY_OWN,
     PROJECT,
     SYSTEMS,
     TABLES,
@@ -69,7 +67,6 @@ __all__ = [
     "Project",
     "ServerConfig",
     "SourceConfig",
-    "Timeouts",
     "parse_project",
 ]
 
@@ -96,9 +93,8 @@ def parse_project(data: bytes, *, name: str, folder: Path | None = None) -> Proj
         policy=_policy(given),
         persons=_persons(given, faults),
         journal=_journal(given, folder, faults),
-        notify=_notify(given),
+        notify=NotifyConfig(**given.get("notify", {})),
         links=_links(given, faults),
-        timeouts=Timeouts(**given.get("timeouts", {})),
         sources=read_sources(fitted, faults),
         hooks=read_hooks(given),
         server=read_server(given, faults),
@@ -230,14 +226,6 @@ def _journal(given: Mapping[str, Any], folder: Path | None, faults: Faults) -> J
             faults.at(("journal", "path"), what)
         values["path"] = str(path)
     return JournalConfig(**values)
-
-
-def _notify(given: Mapping[str, Any]) -> NotifyConfig:
-    values = dict(given.get("notify", {}))
-    own = _popped(values, NOTIFY_OWN)
-    return NotifyConfig(
-        **{"sender" if key == "from" else key: each for key, each in values.items()}, own=own
-    )
 
 
 def _popped(values: dict[str, Any], keys: Iterable[str]) -> dict[str, str]:

@@ -29,7 +29,7 @@ from respond.formats.kinds import (
     wanted,
 )
 from respond.formats.project.project import KEYRING, NOWHERE, Credential
-from respond.formats.project.toml_keys import PLAIN_NAME
+from respond.formats.project.toml_keys import GONE, PLAIN_NAME
 from respond.formats.tree import Mapping, Node, Scalar, Sequence, plain, scalars
 
 __all__ = ["TableFitting", "settings"]
@@ -73,6 +73,12 @@ class TableFitting(Fitting):
                 self.faults.at((*path, name), f"'{name}' must not be empty")
                 del fitted[name]
         return fitted
+
+    def hint_of(self, word: str, table: Table) -> str:
+        """A key that is gone is told so: who wrote it relied on it."""
+        if word in GONE.get(id(table), ()):
+            return "it is gone, for it never had an effect: take it out"
+        return super().hint_of(word, table)
 
     def fit(self, node: Node, kind: Kind, what: str, path: Path) -> Any:
         """Credentials, addresses and options too."""
