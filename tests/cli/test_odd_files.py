@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -149,6 +150,56 @@ def test_what_a_view_forgot_is_caught_at_the_door(
     out("one\x1b[2J\ntwo\u202e")
     read = capsys.readouterr()
     assert read.out + read.err == "one\\x1b[2J\ntwo\\u202e\n"
+
+
+# --- no home, no folder --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def homeless(home: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """A user without a home, in a container for instance."""
+
+    def nobody(_: object) -> None:
+        raise KeyError
+
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    return home
+
+
+@pytest.mark.parametrize("words", ["list", "check", "--help", "schema", "show lost-2fa", "actions"])
+def test_without_a_home_what_needs_no_state_works(homeless: Machine, words: str) -> None:
+    """Looking at runbooks is for any user."""
+    assert homeless.run(*words.split()).code == 0
+
+
+@pytest.mark.parametrize(
+    "words", ["runs", "status", "doctor", "rehearse lost-2fa --auto", "lost-2fa --dry-run", "serve"]
+)
+def test_without_a_home_a_sentence_names_what_to_set(homeless: Machine, words: str) -> None:
+    """Where the journal would lie is for a person to say."""
+    ran = homeless.run(*words.split())
+    assert ran.code in {ExitCode.USAGE, ExitCode.NOT_READY}
+    assert "set XDG_STATE_HOME to a folder" in ran.err
+
+
+def test_a_journal_below_a_home_that_is_not_there_is_a_fault(homeless: Machine) -> None:
+    """With its place in the file."""
+    homeless.configure('[journal]\npath = "~/journal.db"\n')
+    ran = homeless.run("runs")
+    assert ran.code == ExitCode.USAGE
+    assert "respond.toml:2:1: the path must be absolute" in ran.err
+
+
+def test_in_a_folder_that_was_removed_the_shipped_runbooks_are_there(
+    home: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No project is found, and that is all."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert home.run("list").code == 0
 
 
 # --- who else could change one -------------------------------------------------------------------

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from respond.adapters.ordinary_file import read_ordinary
-from respond.errors import UsageError
+from respond.errors import NotReadyError, UsageError
 
 __all__ = ["FoundRunbook", "Places"]
 
@@ -36,10 +36,13 @@ class FoundRunbook:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The project folder (None without ``respond.toml``) and the state folder."""
+    """The project folder (None without ``respond.toml``) and the state folder.
+
+    A user whom nobody gave a home has no state folder until one is named.
+    """
 
     project: Path | None
-    state: Path
+    _state: Path | None
 
     @classmethod
     def here(cls, project: str = "") -> Places:
@@ -48,9 +51,24 @@ class Places:
         Raises:
             UsageError: ``--project`` names a folder without ``respond.toml``.
         """
-        given = os.environ.get("XDG_STATE_HOME", "")
-        state = Path(given) if given else Path.home() / ".local" / "state"
-        return cls(_find(project), state / "respond")
+        given = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111
+        # Not Path.home, which raises for a user without one: looking at runbooks needs no state.
+        return cls(_find(project), None if given.startswith("~") else Path(given) / "respond")
+
+    @property
+    def state(self) -> Path:
+        """The user's state folder.
+
+        Raises:
+            NotReadyError: There is none.
+        """
+        if self._state is None:
+            raise NotReadyError(
+                "there is no folder for the journal and what belongs to it",
+                why="XDG_STATE_HOME and HOME are not set, and this user has no home",
+                do="set XDG_STATE_HOME to a folder that only this user can read",
+            )
+        return self._state
 
     @property
     def config(self) -> Path | None:
@@ -102,7 +120,11 @@ def _find(project: str) -> Path | None:
                 f"{folder} has no {PROJECT_FILE}", do="respond init, or another folder"
             )
         return folder.resolve()
-    for folder in (Path.cwd(), *Path.cwd().parents):
+    try:
+        here = Path.cwd()
+    except OSError:  # Somebody removed it.
+        return None
+    for folder in (here, *here.parents):
         if (folder / PROJECT_FILE).is_file():
             return folder
     return None

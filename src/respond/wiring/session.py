@@ -357,7 +357,7 @@ def open_keys(project: Project, places: Places) -> KeyStore:
 
 def journal_path(project: Project, places: Places) -> Path:
     """``[journal] path``, or the state folder."""
-    return Path(project.journal.path).expanduser() if project.journal.path else places.journal
+    return Path(project.journal.path) if project.journal.path else places.journal
 
 
 def load_project(places: Places) -> Project:
@@ -535,7 +535,7 @@ def signer(
             keys,
             namespace=NAMESPACE,
             environment=os.environ,
-            key_file=Path(key).expanduser() if key else None,
+            key_file=Path(os.path.expanduser(key)) if key else None,  # noqa: PTH111 - raises for nobody
             say=say,
         )
         fingerprint = ssh.check_signature(keys, text.encode(), signature, NAMESPACE)

@@ -8,6 +8,7 @@ worst moment.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -218,7 +219,8 @@ def _check_names(
 def _journal(given: Mapping[str, Any], folder: Path | None, faults: Faults) -> JournalConfig:
     values = dict(given.get("journal", {}))
     if values.get("path"):
-        path = Path(values["path"]).expanduser()
+        # Not Path.expanduser, which raises for a user without a home.
+        path = Path(os.path.expanduser(values["path"]))  # noqa: PTH111
         if not path.is_absolute():
             faults.at(("journal", "path"), "the path must be absolute, or begin with ~/")
         elif folder is not None and path.resolve().is_relative_to(folder.resolve()):
