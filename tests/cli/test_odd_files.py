@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from respond.adapters.secrets import key_stores
 from respond.cli.output import print_out, result, say
 from respond.core.showable import hidden_character
-from respond.errors import ExitCode
+from respond.errors import ExitCode, NotReadyError
 from respond.testing.cli_kit import Machine
 from respond.wiring.places import Places
 from respond.wiring.session import load_project, load_runbook
@@ -200,6 +201,50 @@ def test_in_a_folder_that_was_removed_the_shipped_runbooks_are_there(
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     assert home.run("list").code == 0
+
+
+# --- a project that was not found ----------------------------------------------------------------
+
+
+@pytest.fixture
+def elsewhere(
+    home: Machine, copied: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> Machine:
+    """Another folder than the project's, on a machine without a keyring, with a real journal."""
+    copied()
+    home.open_journal().close()
+    monkeypatch.chdir(home.project.parent)
+    monkeypatch.setattr(key_stores, "_choose_backend", no_keyring)
+    return home
+
+
+def no_keyring() -> None:
+    raise NotReadyError("there is no OS keyring here", do="set keys = file")
+
+
+@pytest.mark.parametrize("words", ["runs", "status XX-NONE", "cancel XX-NONE"])
+def test_a_project_that_was_not_found_is_named_and_not_the_keyring(
+    elsewhere: Machine, words: str
+) -> None:
+    """The file that says where the keys are was not read; where it was looked for is said."""
+    ran = elsewhere.run(*words.split())
+    said = " ".join(ran.err.split())
+    assert ran.code == ExitCode.NOT_READY
+    assert f"no respond.toml was found in {Path.cwd()} and in every folder above it" in said
+    assert "--project FOLDER" in said
+    assert elsewhere.run("--project", str(elsewhere.project), "runs").code == 0
+
+
+def test_rehearsals_need_no_project(elsewhere: Machine) -> None:
+    """They are listed and reported on; that the real runs are not is said, and why."""
+    listed = elsewhere.run("runs", "--all")
+    assert listed.code == 0
+    assert "lost-2fa" in listed.out
+    assert "real runs are not listed: no respond.toml was found" in listed.err
+    resumed = elsewhere.run("resume")
+    assert resumed.code == ExitCode.USAGE
+    assert "no run is open" in resumed.err
+    assert "no respond.toml was found" in resumed.err
 
 
 # --- who else could change one -------------------------------------------------------------------

@@ -54,6 +54,8 @@ def runs(
             if states
             else "No runs yet (rehearsals: --all). To practise: respond rehearse"
         )
+        if ctx.obj.unfound:
+            say(ctx.obj.unfound)
     return int(ExitCode.DONE)
 
 

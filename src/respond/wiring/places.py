@@ -71,6 +71,17 @@ class Places:
         return self._state
 
     @property
+    def unfound(self) -> str:
+        """Where ``respond.toml`` was looked for in vain; empty when there is a project."""
+        if self.project is not None:
+            return ""
+        try:
+            where = f"in {Path.cwd()} and in every folder above it"
+        except OSError:
+            where = "here, in a folder that somebody removed"
+        return f"no {PROJECT_FILE} was found {where}: another project goes with --project FOLDER"
+
+    @property
     def config(self) -> Path | None:
         return self.project / PROJECT_FILE if self.project is not None else None
 

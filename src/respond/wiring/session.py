@@ -352,7 +352,15 @@ def open_keys(project: Project, places: Places) -> KeyStore:
 
     if project.journal.keys == "file":
         return FolderKeys(places.state / "keys")
-    return KeyringKeys()
+    try:
+        return KeyringKeys()
+    except NotReadyError as error:
+        if not places.unfound:
+            raise
+        # Perhaps that file says where the keys are; what is wrong here is that it was not found.
+        raise NotReadyError(
+            places.unfound, why=f"{error.what}: {error.why}", do=error.do
+        ) from error
 
 
 def journal_path(project: Project, places: Places) -> Path:
