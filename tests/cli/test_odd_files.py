@@ -58,7 +58,7 @@ def test_what_is_only_called_like_a_runbook_holds_up_no_command(
 ) -> None:
     """Each odd one is named beside the runbooks that can be read."""
     ran = odd.run(*words)
-    said = " ".join((ran.out + ran.err).split())
+    said = "".join((ran.out + ran.err).split())
     assert "Traceback" not in said
     assert ran.code in {ExitCode.DONE, ExitCode.USAGE, ExitCode.NOT_READY}
     for name in ODD if len(words) == 1 else ["pipe"]:

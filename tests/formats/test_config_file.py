@@ -16,8 +16,7 @@ from respond.core.approval import People
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
 from respond.formats.faults import FormatFault, FormatFaults, Mark
 from respond.formats.kinds import Span
-from respond.formats.project.project_file import (
-    TABLES,
+from respond.formats.project.project import (
     ConnectionConfig,
     HookConfig,
     JournalConfig,
@@ -25,9 +24,9 @@ from respond.formats.project.project_file import (
     OidcConfig,
     Project,
     SourceConfig,
-    parse_project,
 )
-from respond.formats.project.toml_keys import ACCOUNTS
+from respond.formats.project.project_file import parse_project
+from respond.formats.project.toml_keys import ACCOUNTS, TABLES
 from respond.formats.project.toml_positions import place_of, places
 from respond.formats.secret_looks import looks_secret
 
@@ -484,9 +483,9 @@ def test_credentials_are_recognised(text: str) -> None:
 )  # fmt: skip
 def test_no_text_takes_long_to_look_at(piece: str) -> None:
     """A runbook may hold texts of 64 KiB, and somebody may have made them to be slow."""
-    began = time.perf_counter()
+    began = time.process_time()
     looks_secret(piece * (65_536 // len(piece)))
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize(

@@ -573,10 +573,10 @@ def test_called_runbooks_cannot_multiply_without_end() -> None:
 def test_a_file_full_of_mistakes_is_refused_in_bounded_time() -> None:
     """After a thousand faults nobody reads on, and nothing is looked at any more."""
     steps = "\n".join(f"  - {{id: s{n}, acton: vault.find_key, xyz{n}: 1}}" for n in range(1_100))
-    began = time.perf_counter()
+    began = time.process_time()
 
     assert len(faults(f"steps:\n{steps}\n")) == 1_000
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.promise("P18")

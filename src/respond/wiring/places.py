@@ -132,10 +132,7 @@ def _find(project: str) -> Path | None:
             )
         return folder.resolve()
     try:
-        here = Path.cwd()
+        above = (Path.cwd(), *Path.cwd().parents)
     except OSError:  # Somebody removed it.
         return None
-    for folder in (here, *here.parents):
-        if (folder / PROJECT_FILE).is_file():
-            return folder
-    return None
+    return next((folder for folder in above if (folder / PROJECT_FILE).is_file()), None)

@@ -24,15 +24,10 @@ from respond.formats.fitting import check_secrets
 from respond.formats.project.project import (
     FILE,
     ConnectionConfig,
-    Credential,
-    HookConfig,
     JournalConfig,
     NotifyConfig,
-    OidcConfig,
     PersonConfig,
     Project,
-    ServerConfig,
-    SourceConfig,
     Where,
 )
 from respond.formats.project.server_tables import (
@@ -42,34 +37,13 @@ from respond.formats.project.server_tables import (
     read_sources,
 )
 from respond.formats.project.table_fitting import TableFitting, settings
-from respond.formats.project.toml_keys import (
-    ACCOUNTS,
-    PROJECT,
-    SYSTEMS,
-    TABLES,
-)
+from respond.formats.project.toml_keys import ACCOUNTS, PROJECT, SYSTEMS
 from respond.formats.project.toml_positions import tree
 from respond.formats.secret_looks import looks_secret
 from respond.formats.tree import Node
 from respond.systems import stores, takes_clicks
 
-__all__ = [
-    "BYTES_MAX",
-    "FILE",
-    "SYSTEMS",
-    "TABLES",
-    "ConnectionConfig",
-    "Credential",
-    "HookConfig",
-    "JournalConfig",
-    "NotifyConfig",
-    "OidcConfig",
-    "PersonConfig",
-    "Project",
-    "ServerConfig",
-    "SourceConfig",
-    "parse_project",
-]
+__all__ = ["BYTES_MAX", "parse_project"]
 
 BYTES_MAX: Final = 262_144
 _STORE_IT: Final = "store it with: respond connect NAME; and replace it, it has been in a file"

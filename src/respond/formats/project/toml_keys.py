@@ -186,7 +186,7 @@ PROJECT: Final[Table] = {
 """The tables that the file may have."""
 
 GONE: Final = {
-    id(PROJECT): {"timeouts"},
-    id(TABLES["notify"]): {"channels", "from", "slack_channel", "pagerduty_service"},
+    id(PROJECT): "timeouts",
+    id(TABLES["notify"]): r"channels|from|[a-z]+_(?:channel|service)",
 }
 """By table, keys that were there and that nothing read."""
