@@ -153,6 +153,9 @@ class Journal(Protocol):
             synced: False lets the next synced event make this one durable too. The process may
                 die without losing it; a power cut may lose it, and never an event without all
                 after it. Only for what a resumed run finds out again by looking: conclusions.
+
+        Raises:
+            StepFailedError: The event has no canonical form, or is too large.
         """
         ...
 

@@ -183,6 +183,38 @@ def test_a_pasted_credential_is_neither_taken_nor_repeated() -> None:
     assert "AWS access key" in found.notes[0]
 
 
+HEX = "0123456789abcdef" * 2
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("key", HEX),
+        ("key", f"{HEX}/triggered"),
+        ("about", f"alert/{HEX}"),
+        ("url", f"https://pager.example/issues/{HEX}/"),
+    ],
+)
+def test_an_id_in_an_ids_place_is_no_secret(field: str, text: str) -> None:
+    """Senders number their events with 32 hexadecimal digits, too; the record names them."""
+    assert getattr(one(**{field: text}).event, field) == text
+
+
+@pytest.mark.promise("P22")
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("title", f"leaked: {HEX}"),
+        ("about", f"thing/{HEX}"),
+        ("url", f"https://pager.example/?token={HEX}"),
+        ("key", "AKIAIOSFODNN7EXAMPLE"),
+    ],
+)
+def test_elsewhere_it_looks_like_one(field: str, text: str) -> None:
+    """Also where a source points at a place of its own, and whatever a vendor's prefix marks."""
+    assert "looks like a credential" in getattr(one(**{field: text}).event, field)
+
+
 # --- which events -------------------------------------------------------------------------------
 
 

@@ -110,7 +110,7 @@ def test_what_stands_right_at_a_limit_is_read() -> None:
     for body in (deepest, fullest, longest):
         assert decoded(body, bytes_max=len(body)) == json.loads(body)
         assert "longer" in why(body, bytes_max=len(body) - 1)
-    assert decoded(b"1625239293064000000", bytes_max=100) == 1_625_239_293_064_000_000
+    assert decoded(b"1625239293064000000", bytes_max=100) == "1625239293064000000"
 
 
 @pytest.mark.promise("P18")

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from respond.adapters.http.http_faults import http_date
+from respond.adapters.ordinary_file import OPEN_DO, read_ordinary, who_else_decides
 from respond.adapters.secrets.credential_store import CredentialStore
 from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.inbox_sqlite import unusable_since
@@ -39,7 +40,14 @@ from respond.errors import (
     StepFailedError,
     UsageError,
 )
-from respond.formats.project.project import NOWHERE, OIDC, ConnectionConfig, Project, SourceConfig
+from respond.formats.project.project import (
+    FILE,
+    NOWHERE,
+    OIDC,
+    ConnectionConfig,
+    Project,
+    SourceConfig,
+)
 from respond.intake.hooks import hook_faults
 from respond.people.readiness import gaps, unusable_keys
 from respond.senders import SENDERS, check_secret
@@ -507,7 +515,7 @@ def _pinned_key(
         what = "the public key is not pinned"
         return known.key, [Finding("journal/not-pinned", what, why, how)]
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = read_ordinary(file, 65_536).decode("utf-8").splitlines()
         pinned = NoteKey.parse(next(n for n in lines if n.strip() and n.strip()[0] != "#"))
     except (OSError, UnicodeDecodeError, NoteError, StopIteration) as error:
         what = f"{file} holds no public key: {error}"
@@ -732,6 +740,21 @@ def runbooks(at: Doctor) -> Findings:
         )
 
 
+def open_to_others(at: Doctor) -> Findings:
+    """Files of the project that say what a run does, and that somebody else could change."""
+    if (project := at.places.project) is None:
+        return
+    own = [each.path for each in at.places.runbooks().values() if not each.shipped]
+    for path in (project / FILE, *own):
+        for what in who_else_decides(path, project):
+            yield Finding(
+                "project/open",
+                f"{path.relative_to(project)}: {what}",
+                "who changes it says what a run does to real systems",
+                OPEN_DO,
+            )
+
+
 def _reviewed(runbook: Runbook, now_s: int) -> Findings:
     do = "read it against the world, rehearse it, then set 'reviewed' in the file"
     if not runbook.reviewed:
@@ -800,6 +823,7 @@ CHECKS: Final[tuple[Callable[[Doctor], Findings], ...]] = (
     received,
     sign_on,
     runbooks,
+    open_to_others,
     rehearsed,
 )
 

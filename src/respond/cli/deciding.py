@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from respond.adapters.ordinary_file import read_ordinary
 from respond.cli.examples import examples
 from respond.cli.opening import journal_of, only_open
 from respond.cli.output import result, say, screen_width
@@ -406,8 +407,7 @@ def _read(name: str) -> bytes:
     from respond.formats.approval_file import BYTES_MAX
 
     try:
-        with Path(name).open("rb") as file:
-            return file.read(BYTES_MAX + 1)
+        return read_ordinary(Path(name), BYTES_MAX + 1)
     except OSError as error:
         raise UsageError(f"{name} cannot be read", why=error.strerror or "") from error
 

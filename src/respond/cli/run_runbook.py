@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from respond.cli.examples import examples
-from respond.cli.secret_input import SECRET_BYTES_MAX, is_terminal
+from respond.cli.secret_input import is_terminal, read_secret
 from respond.core.runbook import Input, InputKind
 from respond.errors import ExitCode, UsageError
 from respond.wiring.places import FoundRunbook, Places, read_runbook
@@ -234,7 +232,7 @@ def from_options(runbook: Runbook, options: dict[str, Any]) -> GivenInputs:
         if not text:
             continue
         if declared.kind is InputKind.SECRET:
-            given.secrets[declared.name] = _secret_from(declared, text)
+            given.secrets[declared.name] = read_secret(text, f"--{_flag(declared.name)}")
         else:
             given.values[declared.name] = parse_input(declared, text, now_s=now_s)
     return given
@@ -382,27 +380,3 @@ def _default_text(declared: Input) -> str:
             return ", ".join(str(item) for item in declared.default)
         case _:
             return str(declared.default)
-
-
-def _secret_from(declared: Input, text: str) -> str:
-    """A secret from a file or from standard input; never from the argument itself."""
-    if text == "-":
-        value = sys.stdin.read(SECRET_BYTES_MAX)
-    elif text.startswith("file:"):
-        path = Path(text.removeprefix("file:"))
-        try:
-            value = path.read_text(encoding="utf-8")[:SECRET_BYTES_MAX]
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(
-                f"--{_flag(declared.name)}: {path} cannot be read", why=str(error)
-            ) from error
-    else:
-        raise UsageError(
-            f"--{_flag(declared.name)} takes file:PATH or - and never the secret itself",
-            why="arguments are seen by every process on this machine and kept in shell history",
-            do="leave it out to be asked (hidden); and treat what you typed as leaked",
-        )
-    value = value.strip()
-    if not value:
-        raise UsageError(f"--{_flag(declared.name)}: nothing was in it")
-    return value

@@ -50,6 +50,8 @@ def runs(
     if states:
         text = runs_table(states, width=screen_width())
     answer([state_json(state) for state in states], text, as_json=as_json)
+    if ctx.obj.unfound and not as_json:
+        say(ctx.obj.unfound)
     return int(ExitCode.DONE)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from respond import __version__
+from respond.adapters.ordinary_file import read_ordinary
 from respond.core.events import Actor, Strength
 from respond.core.runbook import Runbook, all_calls
 from respond.core.script import Call, Connection, Reply
@@ -340,20 +341,34 @@ def open_keys(project: Project, places: Places) -> KeyStore:
 
     if project.journal.keys == "file":
         return FolderKeys(places.state / "keys")
-    return KeyringKeys()
+    try:
+        return KeyringKeys()
+    except NotReadyError as error:
+        if not places.unfound:
+            raise
+        # Perhaps that file says where the keys are; what is wrong here is that it was not found.
+        raise NotReadyError(
+            places.unfound, why=f"{error.what}: {error.why}", do=error.do
+        ) from error
 
 
 def journal_path(project: Project, places: Places) -> Path:
     """``[journal] path``, or the state folder."""
-    return Path(project.journal.path).expanduser() if project.journal.path else places.journal
+    return Path(project.journal.path) if project.journal.path else places.journal
 
 
 def load_project(places: Places) -> Project:
     """``respond.toml``, or everything at its default."""
     from respond.formats.project.project import Project
-    from respond.formats.project.project_file import read_project
+    from respond.formats.project.project_file import BYTES_MAX, parse_project
 
-    return read_project(places.project) if places.project is not None else Project()
+    if places.project is None or places.config is None:
+        return Project()
+    try:
+        data = read_ordinary(places.config, BYTES_MAX + 1)
+    except OSError as error:
+        raise UsageError(f"{places.config} cannot be read", why=error.strerror or "") from error
+    return parse_project(data, name=str(places.config), folder=places.project)
 
 
 def real_session(
@@ -517,7 +532,7 @@ def signer(
             keys,
             namespace=NAMESPACE,
             environment=os.environ,
-            key_file=Path(key).expanduser() if key else None,
+            key_file=Path(os.path.expanduser(key)) if key else None,  # noqa: PTH111 - raises for nobody
             say=say,
         )
         fingerprint = ssh.check_signature(keys, text.encode(), signature, NAMESPACE)

@@ -44,6 +44,7 @@ from respond.errors import (
     JournalUnusableError,
     NotReadyError,
     RefusedByPersonError,
+    StepFailedError,
 )
 from respond.ports import Head, Intent
 
@@ -564,7 +565,12 @@ class ChainJournal:
             kind=event.kind.value,
             data=event.data,
         )
-        encoded = write_body(body)
+        try:
+            encoded = write_body(body)
+        except NotCanonicalError as error:
+            what = f"the record '{body.kind}' cannot be written"
+            do = "nothing of it was recorded; look by hand"
+            raise StepFailedError(what, why=str(error), do=do) from error
         digest = body_hash(encoded)
         linked = link(self._id, end.size, end.hash, digest)
         self._store.insert(

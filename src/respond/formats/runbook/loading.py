@@ -162,7 +162,8 @@ class _File:
             exists=self._exists,
             persons=self._loading.persons,
         )
-        start = View.at_start(inputs)
+        declared = fitted["inputs"].value if "inputs" in fitted else ()
+        start = View.at_start(inputs, set(declared) - {each.name for each in inputs})
         lists: dict[str, tuple[Step, ...]] = {}
         lists["steps"], view = walk.steps(given["steps"], start)
         for name in ("on_failure", "on_cancel", "always"):
