@@ -134,6 +134,17 @@ def test_an_event_fills_the_inputs_that_its_hook_names() -> None:
     assert found.event.type == "incident.triggered"
 
 
+@pytest.mark.promise("P21")
+@pytest.mark.parametrize(
+    "url",
+    ["javascript:alert(1)", "http://example.com", "https:", "https://a.example/\u202egpj", "x"],
+)
+def test_a_link_that_is_not_https_is_not_kept(url: str) -> None:
+    """What people are given to click leads where it reads."""
+    assert one().event.url == "https://example.pagerduty.com/incidents/PFQZPSY"
+    assert one(url=url).event.url == ""
+
+
 @pytest.mark.promise("P13")
 def test_a_missing_label_is_an_input_that_a_person_is_asked_for() -> None:
     """The event is not lost, and nothing is guessed."""

@@ -331,6 +331,15 @@ def test_all_bodies_together_have_a_limit(hooks: Open) -> None:
     assert stage.send("pagerduty", payload("pagerduty")).status_code == 202
 
 
+@pytest.mark.promise("P18")
+def test_requests_at_once_have_a_limit(hooks: Open) -> None:
+    """Whoever comes beyond it is told to come again, and nothing of theirs is held."""
+    stage = hooks(limits=ReceivingLimits(requests_max=0))
+    answer = stage.send("pagerduty", payload("pagerduty"))
+    assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+    assert stage.inbox.recent(10) == []
+
+
 def raw(stage: Hooks, text: bytes) -> socket.socket:
     door = socket.create_connection(stage.address, timeout=60)
     door.sendall(text)

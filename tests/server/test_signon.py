@@ -583,3 +583,14 @@ def test_a_moment_of_another_boot_is_compared_by_the_wall() -> None:
     assert isinstance(found.began, Moment)
     clock.advance(8 * HOUR_S)
     assert sessions.read(cookie) is None
+
+
+@pytest.mark.promise("P16")
+def test_a_session_that_began_in_the_future_is_over() -> None:
+    """After a restart with the clock set back nothing says how old a session is."""
+    clock = SettableClock()
+    sessions = Sessions(SESSION_KEY, clock)
+    cookie = sessions.begin("i", "s")
+    clock.reboot()
+    clock.jump(-60)
+    assert sessions.read(cookie) is None
