@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from respond.audit.ssh_signature import fingerprints
 from respond.core.approval import People
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
 from respond.errors import UsageError
@@ -198,7 +199,9 @@ patience = "10m"
     assert made.records[0].logins == ("ana", "asilva")
     assert made.persons[0].ssh_keys == (key,)
     assert made.person_keys == {"ana": (key,)}
-    assert made.people == People(made.records, chat=Chat.ORDINARY, provable=frozenset({"ana"}))
+    assert made.people == People(
+        made.records, chat=Chat.ORDINARY, proofs={"ana": fingerprints([key])}
+    )
     assert made.notify == NotifyConfig(channels=("email",), sender="security@example.com")
     assert made.timeouts.patience_s == 600
 

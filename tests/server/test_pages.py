@@ -592,10 +592,12 @@ def test_a_vote_that_does_not_count_any_more_says_why(night: Night, ana: Browser
     """Somebody who was taken out of the list, or became a suspect."""
     request = night.waiting()
     gone = Actor("zoe", Strength.KEY)
-    night.add(Kind.APPROVED, by=gone, nonce=request.nonce, digest=request.digest, channel="file")
+    night.add(Kind.APPROVED, by=gone, nonce=request.nonce, digest=request.digest,
+              channel="file", proof={"key": "SHA256:zoe"})  # fmt: skip
     text = ana.get(f"/runs/{RUN}").text
     assert "zoe stands in no [[person]] of respond.toml" in text
-    assert "waits for 1 person" in text
+    assert "has to be asked anew" in text
+    assert "the yes of zoe is void" in text
 
 
 # --- what a run needs to know, or a person to do --------------------------------------------------
@@ -717,7 +719,8 @@ def test_an_answer_is_recorded_as_that_persons_word(
     form = form_in(ana.get(f"/runs/{RUN}").text, "answer")
     assert ana.post(f"/runs/{RUN}/answer", {**form, "word": word}).status_code == 303
     (event,) = runs_of((Kind.ANSWERED,), night)
-    assert event.data == {"question": "task-1", "word": word}
+    proof = {"account": f"{ISSUER} sub-ana"}
+    assert event.data == {"question": "task-1", "word": word, "proof": proof}
     assert event.actor == Actor("ana", Strength.SIGNED_ON)
     assert "ana has answered" in ana.get(f"/runs/{RUN}").text
 
@@ -907,7 +910,8 @@ def test_the_journal_page_says_how_far_it_is_vouched_for(tmp_path: Path) -> None
     night = Night()
     request = night.waiting()
     by = Actor("ana", Strength.KEY)
-    night.add(Kind.APPROVED, by=by, nonce=request.nonce, digest=request.digest, channel="file")
+    night.add(Kind.APPROVED, by=by, nonce=request.nonce, digest=request.digest,
+              channel="file", proof={"key": "SHA256:ana"})  # fmt: skip
     path = tmp_path / "journal.db"
     keys = MemoryKeys()
     SqliteJournal.open(path, create=True, keys=keys, clock=night.clock, actor=ENGINE).close()
@@ -937,7 +941,8 @@ def test_what_another_process_appends_is_shown(tmp_path: Path) -> None:
         request = night.waiting()
         with served(night, ISSUER) as at, on(at, "ana") as ana:
             assert "waits for 1 person" in ana.get(f"/runs/{RUN}").text
-            data = {"nonce": request.nonce, "digest": request.digest, "channel": "terminal"}
+            data: dict[str, Any] = {"nonce": request.nonce, "digest": request.digest}
+            data |= {"channel": "terminal", "proof": {"key": "SHA256:ben"}}
             theirs.append(Event(Kind.APPROVED, RUN, "", Actor("ben", Strength.KEY), data))
             text = ana.get(f"/runs/{RUN}").text
             assert "agreed: it goes on" in text
@@ -985,7 +990,8 @@ def test_a_stream_says_that_something_changed(night: Night, ana: Browserish, pat
     found = re.search(r'data-live="([^"]+)"', ana.get(path).text)
     assert found is not None
     by = Actor("ben", Strength.KEY)
-    night.add(Kind.APPROVED, by=by, nonce=request.nonce, digest=request.digest, channel="file")
+    night.add(Kind.APPROVED, by=by, nonce=request.nonce, digest=request.digest,
+              channel="file", proof={"key": "SHA256:ben"})  # fmt: skip
     with ana.http.stream("GET", found[1].replace("&amp;", "&")) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert answer.headers["cache-control"] == "no-store"

@@ -96,4 +96,5 @@ def words(session: Session, engine: Engine, code: ExitCode) -> str:
     """The summary, for people."""
     from respond.views.summary import summary
 
-    return summary(engine.state, session.journal.head(), exit_code=code, width=screen_width())
+    head, today = session.journal.head(), session.today()
+    return summary(engine.state, head, exit_code=code, today=today, width=screen_width())

@@ -18,6 +18,7 @@ from respond.wiring.places import Places
 
 if TYPE_CHECKING:
     from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.core.asked import Today
     from respond.core.events import Record
     from respond.core.fold import RunState
     from respond.ports import Head
@@ -44,6 +45,7 @@ class KeptRun:
     state: RunState
     records: tuple[Record, ...]
     head: Head
+    today: Today
 
     @property
     def is_rehearsal(self) -> bool:
@@ -135,31 +137,46 @@ def read_run(places: Places, run: str) -> KeptRun:
             records = tuple(journal.records(run))
             state = fold(records)
             if state is not None:
-                return KeptRun(state, records, journal.head())
+                return KeptRun(state, records, journal.head(), _today(places, journal))
     raise UsageError(f"there is no run {run!r}", do="respond runs --all")
 
 
-def states_of(places: Places, *, rehearsals: bool) -> list[RunState]:
-    """Every run, the oldest first."""
-    from respond.core.fold import fold_all
+def _today(places: Places, journal: SqliteJournal) -> Today:
+    from functools import partial
 
-    states: list[RunState] = list(_rehearsed(places)) if rehearsals else []
+    from respond.adapters.clock import SystemClock
+    from respond.engine.other_people import today
+    from respond.wiring.session import changed_of, load_project, load_runbook
+
+    project = load_project(places)
+    changed = changed_of(project.policy, partial(load_runbook, places))
+    return today(project.people, SystemClock(), journal, changed)
+
+
+def states_of(places: Places, *, rehearsals: bool) -> list[tuple[RunState, Today]]:
+    """Every run, the newest first, with what answers to it are held against."""
+    found = list(_rehearsed(places)) if rehearsals else []
     with open_journal(places) as journal:
         if journal is not None:
-            states += fold_all(journal.records()).values()
-    return sorted(states, key=lambda state: state.proposed_at)
+            found += _all_of(places, journal)
+    return sorted(found, key=lambda each: each[0].proposed_at, reverse=True)
 
 
-def _rehearsed(places: Places) -> Iterator[RunState]:
-    """Every rehearsal whose journal can be read; of another, words say why not."""
+def _all_of(places: Places, journal: SqliteJournal) -> list[tuple[RunState, Today]]:
     from respond.core.fold import fold_all
 
+    now = _today(places, journal)
+    return [(state, now) for state in fold_all(journal.records()).values()]
+
+
+def _rehearsed(places: Places) -> Iterator[tuple[RunState, Today]]:
+    """Every rehearsal whose journal can be read; of another, words say why not."""
     found = places.rehearsals.iterdir() if places.rehearsals.is_dir() else ()
     for folder in sorted(each for each in found if each.is_dir() and RUN_ID.fullmatch(each.name)):
         try:
             with open_journal(places, folder.name) as journal:
                 if journal is not None:
-                    yield from fold_all(journal.records()).values()
+                    yield from _all_of(places, journal)
         except (JournalUnusableError, JournalBrokenError) as error:
             say(f"rehearsal {folder.name} is not listed: {error.what}")
 
@@ -172,9 +189,9 @@ def only_open(places: Places) -> str:
     """
     from respond.core.fold import RunStatus
 
-    still = [s for s in states_of(places, rehearsals=False) if s.status is not RunStatus.ENDED]
+    still = [s for s, _ in states_of(places, rehearsals=False) if s.status is not RunStatus.ENDED]
     if not still:
-        begun = (s for s in _rehearsed(places) if s.status is not RunStatus.ENDED)
+        begun = (s for s, _ in _rehearsed(places) if s.status is not RunStatus.ENDED)
         still = [s for s in begun if company_of(places, s.id)]
     if len(still) == 1:
         return still[0].id

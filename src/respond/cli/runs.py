@@ -45,13 +45,13 @@ def runs(
     from respond.views.json_view import state_json
     from respond.views.run_list import runs_table
 
-    states = states_of(ctx.obj, rehearsals=all_)
+    found = states_of(ctx.obj, rehearsals=all_)
     if as_json:
-        print_out(json.dumps([state_json(state) for state in states], indent=2))
+        print_out(json.dumps([state_json(state, today) for state, today in found], indent=2))
     else:
         print_out(
-            runs_table(states, width=screen_width())
-            if states
+            runs_table(found, width=screen_width())
+            if found
             else "No runs yet (rehearsals: --all). To practise: respond rehearse"
         )
     return int(ExitCode.DONE)
@@ -69,9 +69,9 @@ def status(
 
     kept = read_run(ctx.obj, run or only_open(ctx.obj))
     if as_json:
-        print_out(json.dumps(state_json(kept.state, kept.head), indent=2))
+        print_out(json.dumps(state_json(kept.state, kept.today, kept.head), indent=2))
     else:
-        print_out(run_status(kept.state, kept.head, width=screen_width()))
+        print_out(run_status(kept.state, kept.head, kept.today, width=screen_width()))
     return int(ExitCode.DONE)
 
 
@@ -91,7 +91,7 @@ def report(
         states = states_of(ctx.obj, rehearsals=False) or states_of(ctx.obj, rehearsals=True)
         if not states:
             raise UsageError("there is no run to report on", do="respond rehearse compromised-key")
-        run = states[-1].id
+        run = states[0][0].id
     kept = read_run(ctx.obj, run)
     made = reports.report(kept.state, kept.records, kept.head)
     if as_json:
@@ -315,7 +315,7 @@ def cancel(
             result(json.dumps({"exit": code, **reports.as_json(made)}, indent=2))
         else:
             width = screen_width()
-            result(summary(kept.state, kept.head, exit_code=ExitCode(code), width=width))
+            result(summary(kept.state, kept.head, exit_code=code, today=kept.today, width=width))
         return code
     if kept.is_rehearsal:
         staging = _rehearsing(places, kept, hand)

@@ -26,6 +26,7 @@ __all__ = [
     "AskUnknown",
     "Decision",
     "Question",
+    "is_decision",
     "other_orders",
 ]
 
@@ -206,6 +207,14 @@ class AskInput:
 Question: TypeAlias = (
     AskStart | AskConfirm | AskDrift | AskAgain | AskByHand | AskUnknown | AskPerson | AskInput
 )
+
+
+def is_decision(question: str, word: str) -> bool:
+    """Whether this word to a question of this name is more than a fact: it says what goes on."""
+    return question in (AskDrift.__name__, AskConfirm.__name__, AskAgain.__name__) or word in (
+        Decision.QUIT.value,
+        Decision.SKIP.value,
+    )
 
 
 def other_orders(runbook: Runbook, inputs: Mapping[str, Any]) -> tuple[str, ...]:

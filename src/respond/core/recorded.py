@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
-from respond.core.approval import Request
+from respond.core.approval import Request, proved_by
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.incoming import Means
 from respond.core.plan import Plan, PlannedWrite, plan_from
@@ -141,10 +141,17 @@ class Taken(Content):
 
 @dataclass(frozen=True, slots=True)
 class Planned(Content):
-    """It was looked at."""
+    """It was looked at.
+
+    Attributes:
+        runbook: The text that the plan was made from.
+        changed: What a yes to the plan before bound beside its writes, and is not what it was.
+    """
 
     digest: str
     plan: Plan
+    runbook: str = ""
+    changed: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +310,7 @@ class Answered(Content):
 
     question: str
     word: str = ""
+    proof: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
     proposed: Corrected = field(default_factory=Corrected)
     by: Actor = _NOBODY
@@ -318,21 +326,26 @@ class ApprovalAsked(Content):
 
 @dataclass(frozen=True, slots=True)
 class Voted(Content):
-    """Somebody approved or denied."""
+    """Somebody approved or denied.
+
+    Attributes:
+        proof: ``text``, ``signature`` and ``key``; or the ``account`` that they came in with.
+    """
 
     nonce: str = ""
     digest: str = ""
     channel: str = ""
     reason: str = ""
-    proof: Mapping[str, str] | None = None
+    proof: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """Whose key stands under which plan."""
+    """Whose key stands under which plan; ``key`` is its fingerprint."""
 
     by: str
     digest: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,9 +354,14 @@ class WentAlone(Content):
 
     reason: str = ""
     digest: str = ""
-    proof: Mapping[str, str] | None = None
+    proof: Mapping[str, str] = field(default_factory=dict)
     by: str = ""
     at: str = ""
+
+    @property
+    def key(self) -> str:
+        """Fingerprint of the key that signed it."""
+        return proved_by(self.proof)
 
 
 @dataclass(frozen=True, slots=True)
@@ -528,7 +546,9 @@ def content_of(event: Event) -> Content:
     """
     match event.kind:
         case Kind.PLANNED:
-            return Planned(str(event.data.get("digest", "")), plan_from(event.data["plan"]))
+            data = event.data
+            text, changed = str(data.get("runbook", "")), tuple(data.get("changed", ()))
+            return Planned(str(data.get("digest", "")), plan_from(data["plan"]), text, changed)
         case Kind.APPROVAL_ASKED:
             return ApprovalAsked(Request.from_json(event.run, event.data))
         case kind:

@@ -463,6 +463,7 @@ class Me:
             itself: a step's write has to be the same before there is a plan, and after.
         page: Address of the run's page, or empty. Opening it only shows.
         request: Nonce of the approval request that buttons in chat may answer now, or empty.
+        anew: Why that is asked once more, and whose yes is void by that, or empty.
     """
 
     run: str
@@ -485,6 +486,7 @@ class Me:
     plan: str = ""
     page: str = ""
     request: str = ""
+    anew: str = ""
 
     @property
     def mark(self) -> str:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from respond.core.asked import Today
 from respond.core.events import Kind, Record
 from respond.core.fold import RunState
 from respond.core.outcome import Containment, Item, Outcome, outcome_of
@@ -17,6 +18,7 @@ from respond.core.plan import Plan, PlannedStep, PlannedWrite
 from respond.core.shapes import encode
 from respond.ports import Head
 from respond.views.plan_text import others_needed, plan_rows
+from respond.views.waiting import waiting
 from respond.views.words import mode_of, runbook_of
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "plan_json",
     "record_json",
     "state_json",
+    "waits_json",
 ]
 
 _ANCHOR_HEX: Final = 32
@@ -135,7 +138,13 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def state_json(state: RunState, head: Head | None = None) -> dict[str, Any]:
+def waits_json(state: RunState, today: Today) -> dict[str, str]:
+    """What a run waits for, and what comes next."""
+    waits = waiting(state, today)
+    return {"for": waits.line, "why": waits.why, "next": waits.next}
+
+
+def state_json(state: RunState, today: Today, head: Head | None = None) -> dict[str, Any]:
     """A run: what ``status --json`` prints, and each item of ``runs --json``."""
     return {
         "run": state.id,
@@ -150,6 +159,7 @@ def state_json(state: RunState, head: Head | None = None) -> dict[str, Any]:
         "exit": state.ended.exit if state.ended_at else None,
         "says": state.ended.say,
         "parked": _parked(state),
+        "waits": waits_json(state, today),
         "plan_digest": state.plan.digest if state.plan is not None else "",
         "questions": state.questions,
         "steps": [
@@ -189,11 +199,11 @@ def _parked(state: RunState) -> dict[str, str] | None:
 
 
 def record_json(record: Record) -> dict[str, Any]:
-    """A record of the journal; a plan appears by its digest alone."""
+    """A record of the journal; a plan appears by its digest alone, without its runbook."""
     event = record.event
     data: Mapping[str, Any] = event.data
     if event.kind is Kind.PLANNED:
-        data = {name: value for name, value in data.items() if name != "plan"}
+        data = {name: value for name, value in data.items() if name not in ("plan", "runbook")}
     return {
         "seq": record.seq,
         "at": record.at,

@@ -145,6 +145,7 @@ class _File:
             rehearsal=rehearsal,
             outputs=made.outputs,
             subject=subject,
+            text=self._data.decode(),
         )
         return RunbookRead(
             runbook, faults.source, _places(root), made.unused_parts, frozenset(made.refs)
