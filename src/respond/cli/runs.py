@@ -86,6 +86,7 @@ def report(
 ) -> int:
     """Say what happened, what is proved, and what is left to do."""
     from respond.views import report as reports
+    from respond.views.json_view import waits_json
 
     if not run:
         states = states_of(ctx.obj, rehearsals=False) or states_of(ctx.obj, rehearsals=True)
@@ -95,7 +96,8 @@ def report(
     kept = read_run(ctx.obj, run)
     made = reports.report(kept.state, kept.records, kept.head)
     if as_json:
-        print_out(json.dumps(reports.as_json(made), indent=2))
+        waits = waits_json(kept.state, kept.today)
+        print_out(json.dumps({"waits": waits, **reports.as_json(made)}, indent=2))
     else:
         print_out(reports.short(made) if short else reports.as_text(made, width=screen_width()))
     return int(ExitCode.DONE)
@@ -300,6 +302,7 @@ def cancel(
     from respond.core.questions import Decision
     from respond.core.recorded import Confirmed, data_of
     from respond.views import report as reports
+    from respond.views.json_view import waits_json
     from respond.views.summary import summary
 
     places: Places = ctx.obj
@@ -312,7 +315,8 @@ def cancel(
         made = reports.report(kept.state, kept.records, kept.head)
         code = kept.state.ended.exit
         if as_json:
-            result(json.dumps({"exit": code, **reports.as_json(made)}, indent=2))
+            waits = waits_json(kept.state, kept.today)
+            result(json.dumps({"exit": code, "waits": waits, **reports.as_json(made)}, indent=2))
         else:
             width = screen_width()
             result(summary(kept.state, kept.head, exit_code=code, today=kept.today, width=width))

@@ -12,7 +12,7 @@ from typing import Any
 from respond.core.events import Kind
 from respond.core.fold import WriteStatus
 from respond.core.plan import PlannedStep, PlannedWrite, StepPlan, planned_write, write_key
-from respond.core.questions import AskConfirm, AskDrift, Decision
+from respond.core.questions import AskConfirm, AskDrift, Decision, cause_of
 from respond.core.recorded import Confirmed, ConfirmScope, data_of
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Write
@@ -277,20 +277,20 @@ class Agreement:
         was = planned.writes if planned is not None else ()
         destructive = [w for w in now if w.effect is Effect.DESTROYS]
         wants = f"{destructive[0].verb} {destructive[0].target}" if destructive else "agree"
-        answer = at.ask(
-            AskDrift(
-                step=at.address,
-                title=at.title,
-                planned=tuple(_line(w) for w in was),
-                now=tuple(_line(w) for w in now),
-                wants=wants,
-                planned_writes=tuple(was),
-                now_writes=tuple(now),
-            )
+        question = AskDrift(
+            step=at.address,
+            title=at.title,
+            planned=tuple(_line(w) for w in was),
+            now=tuple(_line(w) for w in now),
+            wants=wants,
+            planned_writes=tuple(was),
+            now_writes=tuple(now),
         )
+        answer = at.ask(question)
         if answer.decision is Decision.NO:
             raise ParkedError(
                 f"step {at.address!r}: what is there now is not what was planned",
+                why=cause_of(question),
                 do=f"respond resume {at.live.run}",
             )
         self._take(answer.decision, [(at.address, now)], typed=answer.typed)
@@ -343,6 +343,7 @@ class Agreement:
         if answer.decision is Decision.NO:
             raise ParkedError(
                 f"step {at.address!r}: it is already so, and nobody says why",
+                why=f"planned: {', '.join(_line(w) for w in missing)}",
                 do=f"respond resume {at.live.run}",
             )
         at.add(
