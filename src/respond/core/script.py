@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, cast
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from respond.core.shapes import decode
 from respond.core.values import Json, SecretHandle
 
 __all__ = [
+    "STEERS",
+    "WHOLE",
     "Again",
     "Api",
     "Auth",
@@ -497,6 +500,13 @@ class Me:
         """The handle of a secret that this step makes or has made."""
         full = f"{self.step}.{name}"
         return self.held.get(full) or SecretHandle(full)
+
+
+STEERS: Final[Mapping[str, str]] = MappingProxyType({"mark": "steers"})
+"""Metadata of an action's field that says where something goes: no event may fill it."""
+
+WHOLE: Final[Mapping[str, str]] = MappingProxyType({"mark": "whole"})
+"""Metadata of a field whose text has a language of its own: data never stands inside of one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from respond.core.script import (
+    STEERS,
     Api,
     Becomes,
     Call,
@@ -171,7 +172,7 @@ class Send:
         text: Plain text. Never put a secret in.
     """
 
-    to: tuple[str, ...]
+    to: tuple[str, ...] = field(metadata=STEERS)
     subject: str
     text: str
 
