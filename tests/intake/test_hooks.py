@@ -583,3 +583,22 @@ def test_what_only_stands_in_a_text_may_come_from_an_event() -> None:
         "text: 'It is ${{ inputs.key }}'}}"
     )
     assert goes(steps, 'key = "${{ event.labels.at }}"')
+
+
+@pytest.mark.parametrize(
+    ("at", "says"),
+    [
+        ("2026-11-20T12:00:00Z", "3 days old when it came"),
+        ("2026-11-20T13:00:00+01:00", "3 days old when it came"),
+        ("2026-11-23T07:30:00Z", "4 hours old when it came"),
+        ("2026-11-23T11:40:00Z", "20 minutes old when it came"),
+        ("2026-11-23T11:58:00Z", ""),
+        ("2026-11-24T12:00:00Z", ""),
+        ("2026-11-20T12:00:00", ""),
+        ("yesterday", ""),
+        ("", ""),
+    ],
+)
+def test_an_old_event_says_how_old_it_was_when_it_came(at: str, says: str) -> None:
+    """Counted from when it was received, whenever it is taken up; no time, no claim."""
+    assert one(at=at).event.old == says

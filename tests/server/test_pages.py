@@ -34,12 +34,16 @@ from respond.core.plan import Plan, digest_of, plan_from
 from respond.core.script import Effect
 from respond.core.shapes import encode
 from respond.core.showable import hidden_character
+from respond.formats.approval_file import read_request_file, request_file
 from respond.server.board import Board, checker
 from respond.server.guard import BODY_MAX, HEADERS
 from respond.server.sessions import SESSION, Sessions
 from respond.testing.example_run import ExampleRun, example_write
 from respond.testing.settable_clock import SettableClock
-from respond.views.plan_text import plan_rows, row_cells
+from respond.views.approval_text import approval_screen
+from respond.views.json_view import state_json
+from respond.views.plan_text import plan_rows, plan_screen, row_cells
+from respond.views.run_list import run_status
 
 ISSUER = "https://id.example"
 """Nobody is asked there: sessions are made with the server's own key, as it makes them."""
@@ -1195,3 +1199,21 @@ def _everything(night: Night) -> None:
 def _pages_of(night: Night) -> list[str]:
     runs = [state.id for state in night.board.runs()]
     return ["/", "/audit", *(f"/runs/{r}" for r in runs), *(f"/runs/{r}/report" for r in runs)]
+
+
+def test_an_old_event_is_marked_wherever_somebody_decides(night: Night, ana: Browserish) -> None:
+    """On the list, on the run's page, in the terminal's plan and screens, and in JSON."""
+    old = "3 days old when it came"
+    night.proposed(event={**EVENT, "age_s": 3 * 86_400 + 5})
+    night.ask(nonce="0123456789abcdef", shown=digest_of(encode(plan_of(night))))
+    state, today = night.state(), night.entry.today()
+    head, plan = night.journal.head(), plan_of(night)
+    assert old in ana.get("/").text
+    assert old in ana.get(f"/runs/{RUN}").text
+    assert f"Event        {old}" in run_status(state, head, today)
+    assert f"Event        {old}" in plan_screen(state, plan, head, elapsed_s=1)
+    asked = state.requests[-1]
+    assert f"Event        {old}" in approval_screen(state, plan, asked, head, writes=plan.writes)
+    assert state_json(state, today)["event"] == old
+    file = read_request_file(request_file(state, asked, head).encode())
+    assert file.state.old_event == old

@@ -175,6 +175,11 @@ class RunState:
     """Size and head of the journal when the run was proposed."""
 
     @property
+    def old_event(self) -> str:
+        """How old the event was that began it, or empty."""
+        return self.proposed.event.old if self.proposed.event is not None else ""
+
+    @property
     def started(self) -> bool:
         return bool(self.started_at)
 

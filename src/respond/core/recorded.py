@@ -63,6 +63,9 @@ class Content:
 
 _NOBODY: Final = Actor("", Strength.MACHINE)
 
+_OLD_S: Final = 600
+"""Older than this, an event looks new and is not; senders try again for minutes."""
+
 
 # --- a run ----------------------------------------------------------------------------------------
 
@@ -74,6 +77,7 @@ class OutsideEvent:
     Attributes:
         delivery: Our id of the delivery that it came in.
         weak: Its source proves less than a signature.
+        age_s: How long before it came it happened, by its sender's account, in seconds.
     """
 
     source: str = ""
@@ -87,6 +91,16 @@ class OutsideEvent:
     at: str = ""
     url: str = ""
     weak: bool = False
+    age_s: int = 0
+
+    @property
+    def old(self) -> str:
+        """``3 days old when it came``; empty when it was new."""
+        if self.age_s < _OLD_S:
+            return ""
+        units = (("days", 86_400), ("hours", 3_600), ("minutes", 60))
+        unit, size = next((u, s) for u, s in units if self.age_s >= 2 * s)
+        return f"{self.age_s // size} {unit} old when it came"
 
 
 @dataclass(frozen=True, slots=True)

@@ -466,6 +466,7 @@ class Me:
             itself: a step's write has to be the same before there is a plan, and after.
         page: Address of the run's page, or empty. Opening it only shows.
         request: Nonce of the approval request that buttons in chat may answer now, or empty.
+        old: How old the event was that began the run, or empty.
         anew: Why that is asked once more, and whose yes is void by that, or empty.
     """
 
@@ -489,6 +490,7 @@ class Me:
     plan: str = ""
     page: str = ""
     request: str = ""
+    old: str = ""
     anew: str = ""
 
     @property

@@ -226,6 +226,7 @@ class Site:
             rehearsal=self.mode == "rehearsal",
             plan=state.plan.digest if of_run and state.plan is not None else "",
             page=f"{self.page}/runs/{state.id}" if of_run and self.page else "",
+            old=state.old_event if of_run else "",
             **(self._request(state) if of_run else {}),
         )
 

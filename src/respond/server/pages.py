@@ -323,6 +323,8 @@ class _Pages:
         since = since_of(state)
         event = state.proposed.event
         about = event.title if event is not None else ""
+        if event is not None and event.old:
+            about = f"{event.old}: {about}"
         return {
             "id": word(state.id),
             "href": f"/runs/{state.id}",

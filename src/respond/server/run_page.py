@@ -102,6 +102,7 @@ class CameIn:
     about: str
     url: str
     weak: bool
+    old: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,6 +419,7 @@ def _came_in(event: OutsideEvent, recorded_at: str) -> CameIn:
         about=said(event.about),
         url=said(event.url),
         weak=event.weak,
+        old=event.old,
     )
 
 

@@ -152,6 +152,7 @@ def state_json(state: RunState, today: Today, head: Head | None = None) -> dict[
         "mode": mode_of(state),
         "status": state.status.value,
         "operator": state.operator,
+        "event": state.old_event,
         "proposed_at": state.proposed_at,
         "planned_at": state.planned_at,
         "started_at": state.started_at,

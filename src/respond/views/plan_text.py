@@ -172,6 +172,8 @@ def _facts(state: RunState, plan: Plan, width: int, *, own: bool) -> Iterator[st
     yield from facts_lines("Inputs", plan.inputs, width)
     if not own:
         return
+    if state.old_event:
+        yield from labelled("Event", state.old_event, width)
     others = others_needed(plan)
     alone = f"{word(state.operator)}. You can do all of this alone."
     if others:

@@ -80,6 +80,8 @@ def _status(state: RunState, head: Head, today: Today, width: int, style: Style)
     yield head_line(state.id, runbook_of(state), mode_of(state), right, width, style)
     yield from labelled("Stands", _stands(state, waits), width)
     yield from labelled("Operator", word(state.operator), width)
+    if state.old_event:
+        yield from labelled("Event", state.old_event, width)
     if waits.why:
         yield from labelled("Because", waits.why, width)
     yield from _answers(state, today, width)

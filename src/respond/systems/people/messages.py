@@ -214,6 +214,7 @@ def compose(name: str, me: Me, particulars: Particulars) -> Notice:
         "",
         f"Run {showable(me.run)}{_rehearsal(me)}",
         *([f"Plan {short_digest(me.plan)}"] if message.of_run and me.plan else []),
+        *([f"The event that began it was {me.old}."] if me.old else []),
         *([f"Asked anew: {showable(me.anew, limit=300)}"] if message.of_run and me.anew else []),
         *([f"Log {showable(me.anchor)}"] if me.anchor else []),
         *(_page(me) if message.of_run and me.page else []),
