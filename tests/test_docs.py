@@ -73,7 +73,7 @@ def test_the_page_on_rehearsals_has_all_that_can_be_broken_and_all_of_the_story(
     try:
         for name in (*rehearsal.before, *HTTP_KINDS, *MAIL_KINDS, *rehearsal.story):
             assert f"`{name}`" in page, name
-        rehearsal.arm(re.findall(r"--fault \"?([a-z]+:[^\n\"]+?)\"?(?: --|\n)", page))
+        rehearsal.doors.arm(re.findall(r"--fault \"?([a-z]+:[^\n\"]+?)\"?(?: --|\n)", page))
     finally:
         rehearsal.close()
 

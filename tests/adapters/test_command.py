@@ -129,7 +129,7 @@ def test_a_program_that_does_not_end_is_killed_and_unknown(tmp_path: Path) -> No
         hand(python(program, str(place)), scale=0.1)
     child, began = int(place.read_text()), time.monotonic()
     while _state(child) not in {"gone", "Z"}:
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60
 
 
 def _state(process: int) -> str:
@@ -149,7 +149,7 @@ def test_a_program_that_talks_without_end_is_stopped(stream: str) -> None:
 
     with pytest.raises(NoAnswerError):
         hand(python(program), scale=0.05)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.promise("P6")

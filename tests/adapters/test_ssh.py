@@ -252,7 +252,7 @@ def test_a_passphrase_is_asked_for_on_the_terminal(home: Home) -> None:
         ["-c", program, TEXT.decode(), line, NAMESPACE],
         env={**home.environment, "PYTHONPATH": os.pathsep.join(sys.path)},
         encoding="utf-8",
-        timeout=30,
+        timeout=120,
     )
     child.expect("Enter passphrase")
     child.sendline(PASSPHRASE)

@@ -14,7 +14,7 @@ import pexpect
 import pytest
 
 SCRIPT = Path(__file__).parent.parent / "data" / "terminal" / "ask.py"
-LIMIT_S = 20
+LIMIT_S = 120
 READY = "> "
 
 

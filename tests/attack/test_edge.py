@@ -39,7 +39,7 @@ def hooks(tmp_path: Path) -> Iterator[Hooks]:
 def raw(url: str, request: bytes, *, half: bool = False) -> bytes:
     """Send bytes as they are, and give what comes back."""
     there = httpx.URL(url)
-    with socket.create_connection((there.host, there.port or 80), timeout=5) as line:
+    with socket.create_connection((there.host, there.port or 80), timeout=60) as line:
         line.sendall(request)
         if half:
             line.shutdown(socket.SHUT_WR)
@@ -121,7 +121,7 @@ def test_one_person_cannot_take_every_stream(night: Night, at: Served) -> None:
     try:
         for _ in range(64):
             line = socket.create_connection(
-                (httpx.URL(at.url).host, httpx.URL(at.url).port or 80), timeout=5
+                (httpx.URL(at.url).host, httpx.URL(at.url).port or 80), timeout=60
             )
             line.sendall(
                 f"GET /events HTTP/1.1\r\nHost: {at.url[7:]}\r\nCookie: {cookie}\r\n\r\n".encode()

@@ -47,7 +47,7 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context()
     faults: list[str] = []
     made = context.new_page()
-    made.set_default_timeout(10_000)
+    made.set_default_timeout(60_000)
     # What the policy of a page blocks is said there; a page of ours has nothing to block.
     made.on("console", lambda message: faults.append(message.text) if _is_fault(message) else None)
     made.on("pageerror", lambda error: faults.append(str(error)))

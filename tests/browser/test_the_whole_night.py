@@ -44,7 +44,7 @@ def sign_on(page: Page, person: str) -> None:
 def approve(browser: Browser, link: str, person: str) -> Page:
     """Open the link of the notice, sign on, read the plan, type what is asked, approve."""
     page = browser.new_context().new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(60_000)
     page.goto(link)
     sign_on(page, person)
     page.wait_for_url(link)
@@ -72,7 +72,7 @@ def test_two_people_follow_the_notice_agree_and_see_it_end(
 
         second = approve(browser, link, "ben")
         for page in (first, second):
-            expect(page.get_by_text(re.compile("ended 0")).first).to_be_visible(timeout=30_000)
+            expect(page.get_by_text(re.compile("ended 0")).first).to_be_visible(timeout=120_000)
             page.context.close()
         ended = served.run()
         assert {vote.who.id for vote in ended.votes} == {"ana", "ben"}

@@ -79,6 +79,10 @@ def test_an_old_copy_put_back_while_the_run_waits_is_refused(tmp_path: Path) -> 
 # --- journals of an older version -----------------------------------------------------------------
 
 
+NEW = ("waits", "event")
+"""What status says since then."""
+
+
 @cache
 def old_bodies() -> tuple[bytes, ...]:
     return tuple((OLD / "bodies.jsonl").read_bytes().splitlines())
@@ -101,7 +105,7 @@ def told(journal: str, records: Sequence[Record]) -> dict[str, Any]:
     for run, state in fold_all(records).items():
         head = Head(journal, len(records), "0" * 64)
         found[run] = {
-            "status": {k: v for k, v in state_json(state, TODAY).items() if k != "waits"},
+            "status": {k: v for k, v in state_json(state, TODAY).items() if k not in NEW},
             "report": as_json(report(state, records, head)),
             "agreed": sorted(state.agreed),
             "used": sorted(state.used),

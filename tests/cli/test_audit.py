@@ -244,7 +244,7 @@ def test_a_value_is_asked_for_without_echo(home: Machine) -> None:
         sys.executable,
         ["-c", "from respond.cli.main import main; main()", "audit", "prove"],
         encoding="utf-8",
-        timeout=20,
+        timeout=120,
     )
     child.expect("hidden")
     child.sendline(SECRET)

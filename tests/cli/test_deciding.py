@@ -96,7 +96,7 @@ class Office:
     def sit(self, *words: str) -> pexpect.spawn[str]:
         """The command at a terminal."""
         program = "from respond.cli.main import main; main()"
-        return pexpect.spawn(sys.executable, ["-c", program, *words], encoding="utf-8", timeout=30)
+        return pexpect.spawn(sys.executable, ["-c", program, *words], encoding="utf-8", timeout=120)
 
     def votes(self) -> list[Event]:
         with self.home.open_journal() as journal:

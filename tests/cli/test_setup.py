@@ -235,7 +235,7 @@ def test_a_person_is_asked_without_echo_and_types_accept(home: Machine, town: To
         sys.executable,
         ["-c", CHILD.format(urls=dict(endpoint.base_urls))],
         encoding="utf-8",
-        timeout=30,
+        timeout=120,
         dimensions=(50, 110),
     )
     child.expect("hidden")
@@ -451,7 +451,7 @@ def test_a_changed_description_is_found(healthy: Machine, town: Town) -> None:
 @pytest.mark.promise("P28")
 def test_a_missing_permission_names_the_runbooks(healthy: Machine, town: Town) -> None:
     """And what to grant; the credential itself is fine."""
-    town.rehearsal.arm(["customerio:403@GET *accounts*audit_logs*"])
+    town.rehearsal.doors.arm(["customerio:403@GET *accounts*audit_logs*"])
     code, found, words = areas(healthy)
     assert (code, found) == (1, ["permission"])
     assert "read the account's audit log" in words

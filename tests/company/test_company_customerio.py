@@ -22,8 +22,8 @@ SOURCES = "/cdp/api/workspaces/190001/sources"
 
 
 class FixedClock:
-    def now(self) -> float:
-        return NOW
+    def now_ms(self) -> int:
+        return int(NOW * 1000)
 
 
 @dataclass

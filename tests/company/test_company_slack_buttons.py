@@ -28,7 +28,7 @@ def confirm(**changed: Any) -> dict[str, Any]:
 
 def post(slack: Slack, to: str, *blocks: Any) -> Any:
     arguments = {"channel": to, "text": "x", "blocks": list(blocks)}
-    return METHODS["chat.postMessage"].handler(SlackCall(slack, slack.user(BOT), arguments))
+    return METHODS["chat.postMessage"][0](SlackCall(slack, slack.user(BOT), arguments))
 
 
 def buttons(*elements: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from respond.checks.description import read_descriptions
 from respond.checks.deviations import DEVIATIONS
 from respond.checks.exchanges import VendorExamples, vendors
 from respond.company import default_company, slack
-from respond.company.customerio import app_api, management
+from respond.company.customerio import management
 from respond.systems import load
 
 DESCRIPTIONS = Path(__file__).parents[3] / "shared" / "openapi"
@@ -44,13 +44,11 @@ def reports(path: Path) -> tuple[ContractReport, ...]:
 
 def routes_of(name: str) -> Iterator[tuple[str, str]]:
     """Method and path of every route that a simulator has a table of."""
-    if name == "customerio":
-        for table in (management.ROUTES, app_api.ROUTES):
-            yield from ((route.method, route.template) for route in table.routes)
-    elif name == "slack":
+    if name == "slack":
         yield from (("*", f"/api/{method}") for method in slack.METHODS)
     else:
-        for route in getattr(getattr(default_company(), name, None), "routes", ()):
+        own = management.ROUTES if name == "customerio" else ()
+        for route in (*own, *getattr(getattr(default_company(), name, None), "routes", ())):
             method, _, template = route.partition(" ")
             yield method, f"/{template}"
 

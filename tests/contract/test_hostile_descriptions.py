@@ -467,11 +467,11 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
 )
 def test_what_is_no_description_is_refused_in_words(data: bytes) -> None:
     """And quickly, whatever it unfolds to."""
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(UsageError):
         read_descriptions(data, "file")
 
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_a_file_of_thirty_megabytes_is_read() -> None:

@@ -494,11 +494,11 @@ MANY: dict[str, Value] = VALUES | {"inputs": {"used_by": ["x"] * 5_000, "key": "
 def test_a_runaway_ends(source: str) -> None:
     """Work is bounded before it is begun, or by CEL's budget: an error, soon, in little memory."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    began = time.monotonic()
+    began = time.process_time()
 
     failure(source, MANY)
 
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 200
 
 
@@ -577,7 +577,7 @@ TEXTS = (
 
 @pytest.mark.promise("P18")
 @pytest.mark.campaign("C9")
-@settings(max_examples=2_000, deadline=2_000, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(TEXTS)
 def test_any_text_is_an_expression_or_a_fault(text: str) -> None:
     """Nothing but ``Expression``, a value or ``ExpressionFault`` comes out of any text."""

@@ -492,20 +492,20 @@ def test_parts_cannot_multiply_without_end() -> None:
     way = "[{{choose: inputs.o, a: [{{part: p{0}}}], b: [{{part: p{0}}}]}}]"
     lines += [f"  p{n}: {way.format(n + 1)}" for n in range(40)]
     lines += ["  p40: [{id: old, action: vault.find_key}]", "steps: [{part: p0}]"]
-    began = time.perf_counter()
+    began = time.process_time()
 
     assert faults("\n".join(lines)) == ["with its parts it has more than 500 steps"]
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.promise("P18")
 def test_a_file_full_of_mistakes_is_refused_in_bounded_time() -> None:
     """After a hundred faults nobody reads on, and nothing is looked at any more."""
     steps = "\n".join(f"  - {{id: s{n}, acton: vault.find_key, xyz{n}: 1}}" for n in range(1_000))
-    began = time.perf_counter()
+    began = time.process_time()
 
     assert len(faults(f"steps:\n{steps}\n")) == 100
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.promise("P18")

@@ -13,7 +13,6 @@ import pytest
 from respond.adapters.http.transport import Endpoint, HttpTransport
 from respond.adapters.secrets.redactor import Redactor
 from respond.company import Company, default_company, serve
-from respond.company.company_clock import MsClock
 from respond.company.github import Location
 from respond.core.incoming import Incoming, Means
 from respond.core.script import Call, Reply
@@ -75,7 +74,7 @@ def never(handle: SecretHandle) -> str:
 @pytest.fixture
 def scene() -> Iterator[Scene]:
     clock = SettableClock()
-    company = default_company(clock=MsClock(clock))
+    company = default_company(clock=clock)
     story = company.story
     # The main credential of a source is what its deliveries are signed with; none is here, so a
     # request that would carry one fails.

@@ -88,9 +88,9 @@ def nodes(value: Any) -> int:
 )
 def test_a_hostile_body_is_refused_in_bounded_time_and_memory(body: bytes, reason: str) -> None:
     """Two seconds and 64 MiB beside the body, whatever stands in it; and it is not shown."""
-    began = time.perf_counter()
+    began = time.process_time()
     refusal = why(body)
-    assert time.perf_counter() - began < LIMIT_S
+    assert time.process_time() - began < LIMIT_S
 
     assert reason in refusal
     assert refusal.isascii()

@@ -38,7 +38,7 @@ from respond.wiring.app import application
 from respond.wiring.places import Places
 from respond.wiring.server import House, build
 
-LIMIT_S = 30.0
+LIMIT_S = 120.0
 KEY = Ed25519PrivateKey.from_private_bytes(b"ben" + b"\0" * 29)
 SENDERS = (
     "pagerduty", "alertmanager", "grafana", "incidentio", "standard-webhooks", "github",
@@ -158,7 +158,7 @@ class Site:
             delivery_id=others.pop("delivery_id", f"delivery-{sender}-{self.sent}"),
             options=OPTIONS.get(sender, {}),
         )
-        with httpx.Client(trust_env=False, timeout=10) as http:
+        with httpx.Client(trust_env=False, timeout=60) as http:
             return http.post(f"{self.url}/hooks/{sender}", content=body, headers=dict(headers))
 
     def now_text(self) -> str:
@@ -249,7 +249,7 @@ class CompanyBrowser(Browserish):
     """Signs on at the simulated company's own provider."""
 
     def agree(self, address: str, person: str) -> str:
-        with httpx.Client(trust_env=False, timeout=10) as there:
+        with httpx.Client(trust_env=False, timeout=60) as there:
             page = there.get(address).text
             number = page.partition('name="request" value="')[2].partition('"')[0]
             place = httpx.URL(address).join("choose")

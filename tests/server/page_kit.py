@@ -356,7 +356,7 @@ class _Loopback:
 
     def stop(self) -> None:
         self.server.should_exit = True
-        self.thread.join(timeout=5)
+        self.thread.join(timeout=60)
         self.listening.close()
 
 
@@ -390,7 +390,7 @@ def provider() -> Iterator[str]:
         try:
             yield f"http://localhost:{port}"
         finally:
-            running.communicate("\n", timeout=10)
+            running.communicate("\n", timeout=60)
 
 
 # --- somebody at it -----------------------------------------------------------------------------
@@ -406,7 +406,7 @@ class Browserish:
         self.http = httpx.Client(
             base_url=url,
             trust_env=False,
-            timeout=10,
+            timeout=60,
             event_hooks=hooks,
             verify=False,  # noqa: S501 - loopback has no TLS
         )
@@ -455,7 +455,7 @@ class Browserish:
 
     def agree(self, address: str, person: str) -> str:
         """At the provider: say who one is; gives the address that it sends the browser back to."""
-        with httpx.Client(trust_env=False, timeout=10, verify=False) as there:  # noqa: S501 - as above
+        with httpx.Client(trust_env=False, timeout=60, verify=False) as there:  # noqa: S501 - as above
             answer = there.post(address, data={"sub": subject_of(person)})
         assert answer.status_code == 302, answer.text
         return answer.headers["location"]

@@ -23,8 +23,8 @@ from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.company import Company, default_company, serve
-from respond.company.company_clock import MsClock
-from respond.company.slack import SlackError, SlackMessage
+from respond.company.simulated_rest import Row
+from respond.company.slack import SlackError
 from respond.core.approval import Request
 from respond.core.asked import asked_now
 from respond.core.events import Actor, Strength
@@ -140,7 +140,7 @@ class Chatting:
             (v.who.id, v.who.strength.value, v.verdict.value, v.channel) for v in self.state.votes
         ]
 
-    def messages(self, user: str) -> list[SlackMessage]:
+    def messages(self, user: str) -> list[Row]:
         return [
             message
             for place in self.company.slack.state.conversations
@@ -221,7 +221,7 @@ Open = Callable[..., Chatting]
 def chat(tmp_path: Path) -> Iterator[Open]:
     """Opens a night: a run that a pager began, and people in Slack."""
     clock = SettableClock()
-    company = default_company(clock=MsClock(clock))
+    company = default_company(clock=clock)
     with serve(company) as server:
         endpoint = Endpoint(
             "slack", "slack", {"api": f"{server.urls['slack']}/api"}, "slack", loopback_ok=True

@@ -17,7 +17,6 @@ from respond.adapters.http.transport import Endpoint, HttpTransport
 from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.smtp import SmtpPen, SmtpServer
 from respond.company import Company, default_company, serve
-from respond.company.company_clock import MsClock
 from respond.core.plan import write_key
 from respond.core.script import (
     Api,
@@ -203,7 +202,7 @@ class _Credentials:
 def office(request: pytest.FixtureRequest) -> Iterator[Office]:
     """Of Example Co only the systems stand there that the module of the test names."""
     clock = SettableClock()
-    company = default_company(clock=MsClock(clock), only=request.module.SYSTEMS)
+    company = default_company(clock=clock, only=request.module.SYSTEMS)
     story = company.story
     opened: dict[str, str] = {}
     redactor = Redactor()

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from respond.core.script import Connection, Me, PersonRecord
 from respond.core.values import SecretHandle
 from respond.systems.arguments import ArgumentError
-from respond.systems.people.messages import MESSAGES, Particulars, compose
+from respond.systems.people.messages import MESSAGES, compose
 
 ME = Me(
     run="CK-7F3Q",
@@ -31,13 +33,13 @@ ME = Me(
     reason="pager said: AKIA in a public repository",
     anchor="J1 1284 a91f03d2",
 )
-FULL = Particulars(
+FULL = dict[str, Any](
     since="2026-11-20T08:00:00Z", until="2026-11-24T12:00:00Z", member="jean@example.com"
 )
 
 
-def text(name: str, me: Me = ME, particulars: Particulars = FULL) -> str:
-    notice = compose(name, me, particulars)
+def text(name: str, me: Me = ME, particulars: Mapping[str, Any] = FULL) -> str:
+    notice = compose(name, me, **particulars)
     return f"{notice.title}\n{notice.text}"
 
 
@@ -102,36 +104,34 @@ def test_the_same_notice_has_the_same_text(name: str) -> None:
 
 def test_without_a_time_the_run_has_one() -> None:
     """When the run was proposed is known in any case."""
-    assert "Since: 2026-11-23" in text("key-contained", particulars=Particulars())
+    assert "Since: 2026-11-23" in text("key-contained", particulars={})
 
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     """A typing error is found before anything runs."""
     with pytest.raises(ArgumentError, match="Did you mean 'key-contained'"):
-        compose("key-contain", ME, FULL)
+        compose("key-contain", ME, **FULL)
 
 
 def test_without_a_member_the_subject_is_meant() -> None:
     """A removal without a name would be no chance to object."""
-    assert "mallory@example.com is to be removed" in text(
-        "member-removal-planned", particulars=Particulars()
-    )
+    assert "mallory@example.com is to be removed" in text("member-removal-planned", particulars={})
     assert "The account of a member was locked" in text(
-        "user-contained", replace(ME, subject=""), Particulars()
+        "user-contained", replace(ME, subject=""), {}
     )
 
 
 @pytest.mark.parametrize(
     ("particulars", "when"),
     [
-        (Particulars(until="2026-11-24T12:00:00Z"), "not before 2026-11-24 12:00 UTC."),
-        (Particulars(within_s=600), "not before 10 minutes have passed from this notice."),
-        (Particulars(within_s=90), "not before 90 seconds have passed from this notice."),
-        (Particulars(), "after a short time in which you can object."),
+        (dict[str, Any](until="2026-11-24T12:00:00Z"), "not before 2026-11-24 12:00 UTC."),
+        (dict[str, Any](within_s=600), "not before 10 minutes have passed from this notice."),
+        (dict[str, Any](within_s=90), "not before 90 seconds have passed from this notice."),
+        ({}, "after a short time in which you can object."),
     ],
 )
 def test_a_planned_removal_says_how_long_there_is_to_object(
-    particulars: Particulars, when: str
+    particulars: Mapping[str, Any], when: str
 ) -> None:
     """By the clock where it is known, else from the notice on."""
     assert when in text("member-removal-planned", particulars=particulars)
@@ -143,7 +143,7 @@ def test_the_account_is_named_and_no_other() -> None:
 
     assert "A key of Example Co" in text("key-contained")
     assert "A key of our company" in text("key-contained", two)
-    assert "A key of Okta X" in text("key-contained", two, replace(FULL, connection="okta"))
+    assert "A key of Okta X" in text("key-contained", two, {**FULL, "connection": "okta"})
 
 
 @pytest.mark.promise("P21")
@@ -153,7 +153,7 @@ def test_the_account_is_named_and_no_other() -> None:
 )
 def test_a_name_from_outside_cannot_forge_a_line(hostile: str) -> None:
     """Values are shown, escaped, in their place."""
-    said = compose("member-removed", ME, replace(FULL, member=hostile)).text
+    said = compose("member-removed", ME, **{**FULL, "member": hostile}).text
 
     assert len(said.splitlines()) == len(text("member-removed").splitlines()) - 1
     assert not set("\u202e\x1b") & set(said)

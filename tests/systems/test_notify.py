@@ -255,7 +255,7 @@ def test_an_urgent_notice_may_page(office: Any) -> None:
     office.clock.sleep(60)
     office.do(URGENT)
 
-    paged = [i for i in office.company.pagerduty.shown_incidents() if "respond:" in i.incident_key]
+    paged = [i for i in office.company.pagerduty.rows("incidents") if "respond:" in i.incident_key]
     assert [one.title for one in paged] == ["A security incident is being handled (CK-7F3Q)"]
 
 

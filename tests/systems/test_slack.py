@@ -10,15 +10,9 @@ from respond.engine.drivers import refusal
 from respond.errors import NoAnswerError, RefusedBySystemError, StepFailedError
 from respond.systems.arguments import ArgumentError
 from respond.systems.guards import GuardRefusedError
-from respond.systems.slack.actions import (
-    ArchiveIncidentChannel,
-    ChannelId,
-    DirectMessage,
-    FindPerson,
-    GatherPeople,
-    OpenIncidentChannel,
-    PostMessage,
-)
+from respond.systems.slack.accounts import FindPerson
+from respond.systems.slack.posting import ChannelId, DirectMessage, PostMessage
+from respond.systems.slack.rooms import ArchiveIncidentChannel, GatherPeople, OpenIncidentChannel
 
 SYSTEMS = ("slack",)
 
@@ -208,7 +202,7 @@ def test_what_is_no_clear_answer_leaves_it_open(body: Any) -> None:
 
 def posting() -> Any:
     """The write of a post, for its parser."""
-    from respond.systems.slack.actions import Seen, post  # noqa: PLC0415 - used here only
+    from respond.systems.slack.posting import Seen, post  # noqa: PLC0415 - used here only
 
     class Mine:
         run, step = "CK-7F3Q", "told"

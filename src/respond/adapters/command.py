@@ -12,7 +12,7 @@ import selectors
 import signal
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from respond.adapters.secrets.redactor import Redactor
@@ -102,26 +102,18 @@ def run(
         return Ran(status, bytes(output.kept), bytes(complaint.kept), output.whole)
 
 
+@dataclass(slots=True, repr=False, eq=False)
 class CommandPen:
     """Hands something to a program of the team's own. A port: ``Pen``.
 
     The words stand in ``call.path``, or as ``argv`` in the body with ``stdin`` beside it.
     """
 
-    def __init__(
-        self,
-        opener: Callable[[SecretHandle], str],
-        redactor: Redactor,
-        clock: Clock,
-        environment: Mapping[str, str],
-        *,
-        timeout_scale: float = 1.0,
-    ) -> None:
-        self._opener = opener
-        self._redactor = redactor
-        self._clock = clock
-        self._environment = environment
-        self._timeout_scale = timeout_scale
+    _opener: Callable[[SecretHandle], str]
+    _redactor: Redactor
+    _clock: Clock
+    _environment: Mapping[str, str]
+    timeout_scale: float = field(default=1.0, kw_only=True)
 
     def send(self, intent: Intent, call: Call, digest: str) -> Reply:
         """Run it once; its exit status 0 is success.
@@ -139,7 +131,7 @@ class CommandPen:
                 argv,
                 stdin=self._bytes(given),
                 environment=self._environment,
-                timeout_s=call.timeout_s * self._timeout_scale,
+                timeout_s=call.timeout_s * self.timeout_scale,
                 clock=self._clock,
             )
         except OSError as error:
@@ -233,10 +225,10 @@ def _talk(
     bytes_max: int,
 ) -> tuple[_Kept, _Kept]:
     """Write its input and read its output, both at once so that neither side waits for ever."""
-    pipes = (process.stdin, process.stdout, process.stderr)
-    if None in pipes:
+    if not (process.stdin and process.stdout and process.stderr):
         raise AssertionError
-    to_it, output, complaint = (pipe.fileno() for pipe in pipes if pipe)
+    pipes = (process.stdin, process.stdout, process.stderr)
+    to_it, output, complaint = (pipe.fileno() for pipe in pipes)
     kept = {output: _Kept(bytes_max), complaint: _Kept(bytes_max)}
     waiting = memoryview(stdin)
     with selectors.DefaultSelector() as selector:
@@ -254,7 +246,8 @@ def _talk(
                     waiting = _give(to_it, waiting)
                     if not waiting:
                         selector.unregister(to_it)
-                        _close(process)
+                        with contextlib.suppress(BrokenPipeError):
+                            process.stdin.close()
                 elif piece := os.read(key.fd, _PIECE):
                     kept[key.fd].add(piece)
                 else:
@@ -268,12 +261,6 @@ def _give(pipe: int, waiting: memoryview) -> memoryview:
     except BrokenPipeError:
         # It has read what it wanted; its exit status tells the rest.
         return waiting[:0]
-
-
-def _close(process: subprocess.Popen[bytes]) -> None:
-    if process.stdin:
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.close()
 
 
 @contextlib.contextmanager

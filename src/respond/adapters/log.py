@@ -39,8 +39,6 @@ def make_logger(
     """A logger that writes to ``stream``; it belongs to whoever asked for it, not to the process.
 
     Args:
-        redactor: Takes live secrets out of everything.
-        clock: For the time of each event.
         stream: Usually standard error.
         verbosity: 0 shows warnings, 1 also what happens, 2 also details, 3 also what libraries
             say, cleaned like the rest.

@@ -7,6 +7,7 @@ says no. No bodies, no queries, no headers.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from respond.core.script import Call, Reply
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
 __all__ = ["LoggedPen", "LoggedReader"]
 
 
+@dataclass(frozen=True, slots=True)
 class _Log:
     """Times one request and says how it went."""
 
-    def __init__(self, log: FilteringBoundLogger, clock: Clock) -> None:
-        self._log = log
-        self._clock = clock
+    _log: FilteringBoundLogger
+    _clock: Clock
 
     def around(self, event: str, call: Call, send: Callable[[], Reply], **more: Any) -> Reply:
         began = self._clock.mono_ms()
@@ -32,14 +33,9 @@ class _Log:
         try:
             reply = send()
         except StepFailedError as error:
-            self._log.warning(
-                f"{event}.failed",
-                **words,
-                **more,
-                error=type(error).__name__,
-                why=error.what,
-                ms=self._clock.mono_ms() - began,
-            )
+            more |= {"error": type(error).__name__, "why": error.what}
+            ms = self._clock.mono_ms() - began
+            self._log.warning(f"{event}.failed", **words, **more, ms=ms)
             raise
         ms = self._clock.mono_ms() - began
         self._log.info(event, **words, **more, status=reply.status, ms=ms)

@@ -99,8 +99,7 @@ def keep_own(store: CredentialStore) -> Do:
 
     def do(call: Call, opener: Opener) -> Reply:
         if not isinstance(call.body, SecretHandle):
-            msg = "the body of an own credential is a secret"
-            raise TypeError(msg)
+            raise TypeError("the body of an own credential is a secret")
         store.keep("/".join((call.connection, *call.path)), opener(call.body))
         return Reply(200, {}, None)
 

@@ -13,7 +13,7 @@ import re
 import smtplib
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
@@ -66,26 +66,18 @@ class SmtpServer:
         return self.loopback_ok and is_loopback(self.host)
 
 
+@dataclass(slots=True, repr=False, eq=False)
 class SmtpPen:
     """Sends e-mails, one intent each. A port: ``Pen``.
 
     The call's body has ``from``, ``to`` (a list), ``subject``, ``text`` and ``message_id``.
     """
 
-    def __init__(
-        self,
-        servers: Mapping[str, SmtpServer],
-        secrets: Secrets,
-        clock: Clock,
-        redactor: Redactor,
-        *,
-        timeout_scale: float = 1.0,
-    ) -> None:
-        self._servers = servers
-        self._secrets = secrets
-        self._clock = clock
-        self._redactor = redactor
-        self._timeout_scale = timeout_scale
+    _servers: Mapping[str, SmtpServer]
+    _secrets: Secrets
+    _clock: Clock
+    _redactor: Redactor
+    timeout_scale: float = field(default=1.0, kw_only=True)
 
     def send(self, intent: Intent, call: Call, digest: str) -> Reply:
         """Send it once.
@@ -109,7 +101,7 @@ class SmtpPen:
         letter = _Letter.parse(call.body, talk)
         message = letter.compose(self._clock.now_ms())
         with contextlib.ExitStack() as stack:
-            smtp = _open(server, call.timeout_s * self._timeout_scale, talk, stack, self._secrets)
+            smtp = _open(server, call.timeout_s * self.timeout_scale, talk, stack, self._secrets)
             refused = _address(smtp, letter, talk)
             _hand_over(smtp, message, talk)
         return Reply(_OK, {}, {"message_id": letter.message_id, "refused": refused})
@@ -187,8 +179,7 @@ class _Bounded:
     def readline(self, size: int = -1) -> bytes:
         self.lines += 1
         if self.lines > _LINES_MAX:
-            msg = "the reply does not end"
-            raise OSError(msg)
+            raise OSError("the reply does not end")
         line: bytes = self._file.readline(size)
         return line
 

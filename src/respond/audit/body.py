@@ -40,6 +40,10 @@ FIELDS: Mapping[str, type] = {
 }
 
 
+_PLAIN = tuple(name for name in FIELDS if name not in ("actor", "v"))
+"""Those that a ``Body`` holds as they stand."""
+
+
 class UnknownVersionError(NotCanonicalError):
     """A body of another version: whether it is whole can not be said."""
 
@@ -79,21 +83,9 @@ def write_body(body: Body) -> bytes:
     Raises:
         NotCanonicalError: The data holds something that has no canonical form.
     """
-    return encode(
-        {
-            "actor": {"id": body.actor, "strength": body.strength},
-            "at": body.at,
-            "boot": body.boot,
-            "data": body.data,
-            "journal": body.journal,
-            "kind": body.kind,
-            "mono_ms": body.mono_ms,
-            "run": body.run,
-            "seq": body.seq,
-            "step": body.step,
-            "v": _VERSION,
-        }
-    )
+    plain = {name: getattr(body, name) for name in _PLAIN}
+    actor = {"id": body.actor, "strength": body.strength}
+    return encode({**plain, "actor": actor, "v": _VERSION})
 
 
 def read_body(encoded: bytes) -> Body:
@@ -114,16 +106,5 @@ def read_body(encoded: bytes) -> Body:
     actor = found["actor"]
     if actor.keys() != {"id", "strength"} or not all(isinstance(v, str) for v in actor.values()):
         raise NotCanonicalError("the fields are not those of an actor")
-    return Body(
-        journal=found["journal"],
-        seq=found["seq"],
-        at=found["at"],
-        mono_ms=found["mono_ms"],
-        boot=found["boot"],
-        actor=actor["id"],
-        strength=actor["strength"],
-        run=found["run"],
-        step=found["step"],
-        kind=found["kind"],
-        data=found["data"],
-    )
+    plain = {name: found[name] for name in _PLAIN}
+    return Body(actor=actor["id"], strength=actor["strength"], **plain)

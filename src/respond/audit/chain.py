@@ -44,8 +44,7 @@ def link(journal: str, seq: int, before: bytes, body_digest: bytes) -> bytes:
 def new_journal_id(random: bytes) -> str:
     """A journal id from 16 random bytes."""
     if len(random) != _ID_BYTES:
-        msg = f"a journal id is made of {_ID_BYTES} bytes, not {len(random)}"
-        raise ValueError(msg)
+        raise ValueError(f"a journal id is made of {_ID_BYTES} bytes, not {len(random)}")
     return "J-" + base64.b32encode(random).decode("ascii").rstrip("=")
 
 

@@ -20,6 +20,7 @@ import binascii
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from respond.audit.chain import is_journal_id
@@ -108,15 +109,10 @@ class Signer:
     def __init__(self, journal: str, seed: bytes) -> None:
         self._journal = journal
         self._seed = seed
-        self._public: NoteKey | None = None
-        self._private: Ed25519PrivateKey | None = None
 
-    @property
+    @cached_property
     def public(self) -> NoteKey:
-        if self._public is None:
-            raw = self._key().public_key().public_bytes_raw()
-            self._public = NoteKey(self._journal, raw)
-        return self._public
+        return NoteKey(self._journal, self._key.public_key().public_bytes_raw())
 
     def sign(self, *, size: int, head: str, at: str, reason: str) -> str:
         """The signed note for a journal that has ``size`` records and ends with ``head`` (hex).
@@ -124,20 +120,17 @@ class Signer:
         Raises:
             NoteError: The reason is empty, longer than ``_REASON_MAX``, or has control characters.
         """
-        if not _is_reason(reason):
+        if not (0 < len(reason) <= _REASON_MAX and reason.isprintable()):
             raise NoteError(f"the reason {reason[:40]!r} is no line of at most {_REASON_MAX}")
         text = f"{self._journal}\n{size}\n{head}\n{at}\n{reason}\n"
-        signature = self._key().sign(text.encode("utf-8"))
+        signature = self._key.sign(text.encode("utf-8"))
         return f"{text}\n\u2014 {self._journal} {_b64(self.public.id + signature)}\n"
 
+    @cached_property
     def _key(self) -> Ed25519PrivateKey:
-        if self._private is None:
-            from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 (slow)
-                Ed25519PrivateKey,
-            )
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 (slow)
 
-            self._private = Ed25519PrivateKey.from_private_bytes(self._seed)
-        return self._private
+        return Ed25519PrivateKey.from_private_bytes(self._seed)
 
 
 def open_note(note: str, key: NoteKey) -> SignedNote:
@@ -149,16 +142,20 @@ def open_note(note: str, key: NoteKey) -> SignedNote:
         NoteError: It is no note, or not signed by this key.
     """
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 (slow)
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 (slow)
-        Ed25519PublicKey,
-    )
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415 (slow)
 
     text, signature = _parts(note, key)
     try:
         Ed25519PublicKey.from_public_bytes(key.raw).verify(signature, text.encode("utf-8"))
     except InvalidSignature as error:
         raise NoteError("its signature is wrong") from error
-    return _claim(text, note)
+    lines = text[:-1].split("\n")
+    if len(lines) != _TEXT_LINES:
+        raise NoteError(f"it has {len(lines)} lines of text, not {_TEXT_LINES}")
+    journal, size, head, at, reason = lines
+    if not _SIZE.fullmatch(size):
+        raise NoteError("its size is no number")
+    return SignedNote(journal, int(size), head, at, reason, note)
 
 
 def _parts(note: str, key: NoteKey) -> tuple[str, bytes]:
@@ -174,20 +171,6 @@ def _parts(note: str, key: NoteKey) -> tuple[str, bytes]:
     if len(raw) != _KEY_ID_BYTES + _SIGNATURE_BYTES:
         raise NoteError("its signature has the wrong length")
     return f"{text}\n", raw[_KEY_ID_BYTES:]
-
-
-def _claim(text: str, note: str) -> SignedNote:
-    lines = text[:-1].split("\n")
-    if len(lines) != _TEXT_LINES:
-        raise NoteError(f"it has {len(lines)} lines of text, not {_TEXT_LINES}")
-    journal, size, head, at, reason = lines
-    if not _SIZE.fullmatch(size):
-        raise NoteError("its size is no number")
-    return SignedNote(journal, int(size), head, at, reason, note)
-
-
-def _is_reason(text: str) -> bool:
-    return 0 < len(text) <= _REASON_MAX and text.isprintable()
 
 
 def _b64(raw: bytes) -> str:

@@ -59,19 +59,11 @@ def prove(rows: Iterable[StoredRow], value: str, digest_key: bytes) -> Iterator[
         if not has_clear and digest.encode("ascii") not in row.body:
             continue
         body = read_body(row.body)
-        places = [(where, False) for where in _places(body.data, digest, ())]
+        place = (body.seq, body.at, body.run, body.step, body.kind)
+        for where in _places(body.data, digest, ()):
+            yield Occurrence(*place, where)
         if has_clear:
-            places.append(("", True))
-        for where, in_clear in places:
-            yield Occurrence(
-                seq=body.seq,
-                at=body.at,
-                run=body.run,
-                step=body.step,
-                kind=body.kind,
-                where=where,
-                in_clear=in_clear,
-            )
+            yield Occurrence(*place, "", in_clear=True)
 
 
 def _places(value: Any, digest: str, path: tuple[str, ...]) -> Iterator[str]:

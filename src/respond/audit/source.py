@@ -100,18 +100,11 @@ def _connect(path: Path) -> sqlite3.Connection | None:
             db.close()
             if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
                 return None
-            if _has_content(wal) or options != "mode=ro":
+            if (wal.exists() and wal.stat().st_size) or options != "mode=ro":
                 raise SourceError(f"{path} cannot be read: {error}") from error
         else:
             return db
     return None
-
-
-def _has_content(path: Path) -> bool:
-    try:
-        return path.stat().st_size > 0
-    except FileNotFoundError:
-        return False
 
 
 def _table_rows(db: sqlite3.Connection) -> Iterator[StoredRow]:

@@ -14,13 +14,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurve
-    from cryptography.hazmat.primitives.hashes import HashAlgorithm
+from typing import Final
 
 __all__ = [
     "SIGNATURE_CHARACTERS_MAX",
@@ -112,7 +109,6 @@ def verify(public_keys: Sequence[str], text: bytes, signature: str, namespace: s
         public_keys: Lines of ``authorized_keys``; one that cannot be read or used signs nothing.
         text: What was signed, to the byte.
         signature: With its BEGIN and END lines.
-        namespace: What it has to be for.
 
     Raises:
         SignatureRefusedError: It does not count.
@@ -201,10 +197,6 @@ class _Wire:
             raise SignatureRefusedError("something follows after its end")
 
 
-def _string(raw: bytes) -> bytes:
-    return len(raw).to_bytes(4, "big") + raw
-
-
 @dataclass(frozen=True, slots=True)
 class _Signature:
     """What stands in a signature, before anything of it is believed."""
@@ -235,7 +227,7 @@ class _Signature:
         """The bytes that the key has signed."""
         digest = hashlib.new(self.hash, text).digest()
         parts = (self.namespace, b"", self.hash.encode("ascii"), digest)
-        return _MAGIC + b"".join(map(_string, parts))
+        return _MAGIC + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
 # --- keys ---------------------------------------------------------------------------------------
@@ -244,6 +236,7 @@ _Check = Callable[[bytes, _Wire], None]
 """Takes what was signed and the signature, and raises when they do not fit."""
 
 _WRONG: Final = "it is wrong: another text, or a changed signature"
+_UNUSABLE: Final = "its key cannot be used"
 
 
 def _kind_of(blob: bytes) -> str:
@@ -275,98 +268,73 @@ def _same_kind(kind: str, wire: _Wire) -> None:
         raise SignatureRefusedError("key and signature are of different kinds")
 
 
+@contextmanager
+def _refused(why: str) -> Iterator[None]:
+    """Inside, what ``cryptography`` does not take is refused, for this reason."""
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm  # noqa: PLC0415 (slow)
+
+    try:
+        yield
+    except (ValueError, UnsupportedAlgorithm, InvalidSignature) as error:
+        raise SignatureRefusedError(why) from error
+
+
 def _ed25519(kind: str, wire: _Wire) -> _Check:
-    verify_one = _ed25519_verifier(wire.string())
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415 (slow)
+
+    raw = wire.string()
+    with _refused(_UNUSABLE):
+        key = Ed25519PublicKey.from_public_bytes(raw)
+    application = wire.string() if kind == _SK_ED25519 else None
 
     def check(signed: bytes, signature: _Wire) -> None:
         _same_kind(kind, signature)
         made = signature.string()
-        signature.end()
-        verify_one(made, signed)
+        signed = _as_the_key_signs(application, signed, signature)
+        with _refused(_WRONG):
+            key.verify(made, signed)
 
     return check
-
-
-def _ed25519_verifier(raw: bytes) -> Callable[[bytes, bytes], None]:
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm  # noqa: PLC0415 (slow)
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 (slow)
-        Ed25519PublicKey,
-    )
-
-    try:
-        key = Ed25519PublicKey.from_public_bytes(raw)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise SignatureRefusedError("its key cannot be used") from error
-
-    def verify_one(made: bytes, signed: bytes) -> None:
-        try:
-            key.verify(made, signed)
-        except InvalidSignature as error:
-            raise SignatureRefusedError(_WRONG) from error
-
-    return verify_one
 
 
 def _ecdsa(kind: str, wire: _Wire) -> _Check:
-    curve = wire.word()
-    if kind != f"ecdsa-sha2-{curve}":
-        raise SignatureRefusedError("its key names two curves")
-    verify_one = _ecdsa_verifier(curve, wire.string())
-
-    def check(signed: bytes, signature: _Wire) -> None:
-        _same_kind(kind, signature)
-        made = _Wire(signature.string())
-        signature.end()
-        verify_one(made, signed)
-
-    return check
-
-
-def _curves() -> Mapping[str, tuple[EllipticCurve, HashAlgorithm]]:
-    """Curve and hash by name (RFC 5656, sections 6.2.1 and 10.1)."""
+    """Curve and hash by name: RFC 5656, sections 6.2.1 and 10.1."""
     from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 (slow)
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 (slow)
+    from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature  # noqa: PLC0415 (slow)
 
-    return {
+    name = wire.word()
+    if name != kind.removesuffix("@openssh.com").rpartition("-")[2]:
+        raise SignatureRefusedError("its key names two curves")
+    curves: Mapping[str, tuple[ec.EllipticCurve, hashes.HashAlgorithm]] = {
         "nistp256": (ec.SECP256R1(), hashes.SHA256()),
         "nistp384": (ec.SECP384R1(), hashes.SHA384()),
         "nistp521": (ec.SECP521R1(), hashes.SHA512()),
     }
-
-
-def _ecdsa_verifier(name: str, point: bytes) -> Callable[[_Wire, bytes], None]:
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm  # noqa: PLC0415 (slow)
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 (slow)
-    from cryptography.hazmat.primitives.asymmetric.utils import (  # noqa: PLC0415 (slow)
-        encode_dss_signature,
-    )
-
-    curve, digest = _curves()[name]
+    curve, digest = curves[name]
+    point = wire.string()
     if point[:1] != b"\x04":  # Points are sent whole: RFC 5656, section 3.1.
-        raise SignatureRefusedError("its key cannot be used")
-    try:
+        raise SignatureRefusedError(_UNUSABLE)
+    with _refused(_UNUSABLE):
         key = ec.EllipticCurvePublicKey.from_encoded_point(curve, point)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise SignatureRefusedError("its key cannot be used") from error
+    application = wire.string() if kind == _SK_ECDSA else None
 
-    def verify_one(made: _Wire, signed: bytes) -> None:
+    def check(signed: bytes, signature: _Wire) -> None:
+        _same_kind(kind, signature)
+        made = _Wire(signature.string())
+        signed = _as_the_key_signs(application, signed, signature)
         r, s = made.positive(), made.positive()
         made.end()
-        try:
+        with _refused(_WRONG):
             key.verify(encode_dss_signature(r, s), signed, ec.ECDSA(digest))
-        except InvalidSignature as error:
-            raise SignatureRefusedError(_WRONG) from error
 
-    return verify_one
+    return check
 
 
 def _rsa(_kind: str, wire: _Wire) -> _Check:
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm  # noqa: PLC0415 (slow)
     from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 (slow)
     from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415 (slow)
-    from cryptography.hazmat.primitives.asymmetric.rsa import (  # noqa: PLC0415 (slow)
-        RSAPublicNumbers,
-    )
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers  # noqa: PLC0415 (slow)
 
     exponent, modulus = wire.positive(), wire.positive()
     if not _RSA_BITS_MIN <= modulus.bit_length() <= _RSA_BITS_MAX:
@@ -375,11 +343,9 @@ def _rsa(_kind: str, wire: _Wire) -> _Check:
             f"and this one {modulus.bit_length()}"
         )
     if exponent.bit_length() > _RSA_EXPONENT_BITS_MAX:
-        raise SignatureRefusedError("its key cannot be used")
-    try:
+        raise SignatureRefusedError(_UNUSABLE)
+    with _refused(_UNUSABLE):
         key = RSAPublicNumbers(exponent, modulus).public_key()
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise SignatureRefusedError("its key cannot be used") from error
 
     def check(signed: bytes, signature: _Wire) -> None:
         name = _RSA_HASHES.get(signature.word())
@@ -388,50 +354,23 @@ def _rsa(_kind: str, wire: _Wire) -> _Check:
         made = signature.string()
         signature.end()
         digest = hashes.SHA256() if name == "sha256" else hashes.SHA512()
-        try:
+        with _refused(_WRONG):
             key.verify(made, signed, padding.PKCS1v15(), digest)
-        except InvalidSignature as error:
-            raise SignatureRefusedError(_WRONG) from error
 
     return check
 
 
-# --- keys in hardware (PROTOCOL.u2f) ------------------------------------------------------------
+def _as_the_key_signs(application: bytes | None, signed: bytes, signature: _Wire) -> bytes:
+    """What was signed; a device (``application``) has signed its flags and its counter too.
 
-
-def _sk_ed25519(kind: str, wire: _Wire) -> _Check:
-    verify_one = _ed25519_verifier(wire.string())
-    application = wire.string()
-
-    def check(signed: bytes, signature: _Wire) -> None:
-        _same_kind(kind, signature)
-        made = signature.string()
-        verify_one(made, _as_the_device_signs(application, signed, signature))
-
-    return check
-
-
-def _sk_ecdsa(kind: str, wire: _Wire) -> _Check:
-    curve = wire.word()
-    if curve != "nistp256":
-        raise SignatureRefusedError("its key names two curves")
-    verify_one = _ecdsa_verifier(curve, wire.string())
-    application = wire.string()
-
-    def check(signed: bytes, signature: _Wire) -> None:
-        _same_kind(kind, signature)
-        made = _Wire(signature.string())
-        verify_one(made, _as_the_device_signs(application, signed, signature))
-
-    return check
-
-
-def _as_the_device_signs(application: bytes, signed: bytes, signature: _Wire) -> bytes:
-    """What the device has signed: its flags and its counter too.
+    Source: PROTOCOL.u2f.
 
     Raises:
-        SignatureRefusedError: It was not touched, or something follows.
+        SignatureRefusedError: The device was not touched, or something follows.
     """
+    if application is None:
+        signature.end()
+        return signed
     flags, counter = signature.take(1), signature.take(4)
     signature.end()
     if not flags[0] & _TOUCHED:
@@ -446,6 +385,6 @@ _KINDS: Final[Mapping[str, Callable[[str, _Wire], _Check]]] = {
     "ecdsa-sha2-nistp384": _ecdsa,
     "ecdsa-sha2-nistp521": _ecdsa,
     _RSA: _rsa,
-    _SK_ED25519: _sk_ed25519,
-    _SK_ECDSA: _sk_ecdsa,
+    _SK_ED25519: _ed25519,
+    _SK_ECDSA: _ecdsa,
 }

@@ -284,7 +284,10 @@ class _Check:
         number = self.size + 1
         if type(row.seq) is not int or row.seq != self.size:
             raise _BrokenError(Damage.MISSING, number)
-        _check_types(row, number)
+        if any(type(value) is not bytes for value in (row.body, row.body_hash, row.hash)):
+            raise _BrokenError(Damage.MALFORMED, number, "a column has the wrong type")
+        if len(row.body_hash) != HASH_BYTES or len(row.hash) != HASH_BYTES:
+            raise _BrokenError(Damage.MALFORMED, number, "a hash has the wrong length")
         if body_hash(row.body) != row.body_hash:
             raise _BrokenError(Damage.BODY_CHANGED, number)
         if self.size == 0:
@@ -338,6 +341,7 @@ class _Check:
         bad: int | None = None,
     ) -> VerifyReport:
         vouched = self.size if bad is None else min(self.size, bad - 1)
+        says = "matches" if self.mark_matches else "not reached"
         return VerifyReport(
             answer=answer,
             journal=self.journal,
@@ -346,7 +350,7 @@ class _Check:
             outside=min(self.outside, vouched),
             anchors_matched=self.matched,
             anchors_given=len(self.anchors),
-            mark=self._mark_says(),
+            mark="not given" if self.mark is None else says,
             first_bad=bad,
             fault=fault,
             why=why,
@@ -429,11 +433,6 @@ class _Check:
             else:
                 self.matched += 1
 
-    def _mark_says(self) -> str:
-        if self.mark is None:
-            return "not given"
-        return "matches" if self.mark_matches else "not reached"
-
 
 def _read(row: StoredRow, number: int) -> Body:
     try:
@@ -441,17 +440,8 @@ def _read(row: StoredRow, number: int) -> Body:
     except UnknownVersionError:
         raise
     except NotCanonicalError as error:
-        raise _BrokenError(
-            Damage.MALFORMED, number, f"{Damage.MALFORMED.value}: {error}"
-        ) from error
-
-
-def _check_types(row: StoredRow, number: int) -> None:
-    for value in (row.body, row.body_hash, row.hash):
-        if type(value) is not bytes:
-            raise _BrokenError(Damage.MALFORMED, number, "a column has the wrong type")
-    if len(row.body_hash) != HASH_BYTES or len(row.hash) != HASH_BYTES:
-        raise _BrokenError(Damage.MALFORMED, number, "a hash has the wrong length")
+        why = f"{Damage.MALFORMED.value}: {error}"
+        raise _BrokenError(Damage.MALFORMED, number, why) from error
 
 
 def _span(first: int, last: int) -> str:

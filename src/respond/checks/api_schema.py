@@ -113,21 +113,18 @@ class ApiSchemas:
         key = (json.dumps(schema, sort_keys=True, default=str), sent)
         if key not in self._made:
             self._made[key] = _Making(self, sent=sent).make(schema)
-        made = self._made[key]
+        validator, names = self._made[key]
         found = {
             Misfit(about, why)
-            for error in made.validator.iter_errors(value)
-            for about, why in _told(error, made)
+            for error in validator.iter_errors(value)
+            for about, why in _told(error, names)
         }
         return sorted(found, key=lambda misfit: (misfit.about, misfit.why))
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A schema with all that it refers to."""
-
-    validator: Any
-    names: Callable[[Mapping[str, Any]], set[str]]
+_Names = Callable[[Mapping[str, Any]], set[str]]
+_Made = tuple[Draft202012Validator, _Names]
+"""A schema with all that it refers to, and the fields that a part of it lists."""
 
 
 class _Making:
@@ -148,7 +145,7 @@ class _Making:
                 place["unevaluatedProperties"] = False
         whole = {**root, "$defs": self._defs}
         validator = Draft202012Validator(whole, registry=Registry())
-        return _Made(validator, lambda part: self._names(part, set()))
+        return validator, lambda part: self._names(part, set())
 
     def _place(self, node: Any, depth: int) -> dict[str, Any]:
         """A schema that a whole value has to fit, so that it can be closed."""
@@ -164,9 +161,8 @@ class _Making:
         reference = node.get("$ref")
         if isinstance(reference, str):
             made = self._reference(reference, owner, depth)
-            if not self._schemas.siblings:
-                return made
-            return {**self._keywords(node, owner, depth), **made}
+            beside = self._keywords(node, owner, depth) if self._schemas.siblings else {}
+            return {**beside, **made}
         return self._keywords(node, owner, depth)
 
     def _reference(self, reference: str, owner: str, depth: int) -> dict[str, Any]:
@@ -225,7 +221,7 @@ class _Making:
                 if name not in faulty
             } | ({".*": {}} if faulty else {})
         self._items(node, made, owner, deeper)
-        return _nullable(made) if node.get("nullable") is True else made
+        return {"anyOf": [{"type": ["null"]}, made]} if node.get("nullable") is True else made
 
     def _items(self, node: Any, made: dict[str, Any], owner: str, depth: int) -> None:
         items = node.get("items")
@@ -328,10 +324,6 @@ def _plain(node: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _nullable(made: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [{"type": ["null"]}, made]}
-
-
 # --- what does not fit ------------------------------------------------------------------------
 
 
@@ -342,22 +334,23 @@ _ABOUT_NAMES: Final[Mapping[Any, str]] = {
 }
 
 
-def _told(error: ValidationError, made: _Made) -> Iterator[tuple[str, str]]:
+def _told(error: ValidationError, names: _Names) -> Iterator[tuple[str, str]]:
     """An error in the fields that are at fault; of a choice, the branch that comes closest."""
-    where = _field(error)
+    parts = ("[]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
+    where = "".join(parts).lstrip(".")
     if error.validator in ("anyOf", "oneOf") and error.context:
         branches: dict[Any, list[ValidationError]] = {}
         for inner in error.context:
             branches.setdefault(inner.schema_path[0], []).append(inner)
         closest = max(branches.values(), key=_closeness)
         for inner in closest:
-            yield from _told(inner, made)
+            yield from _told(inner, names)
     elif error.validator in _ABOUT_NAMES:
         given: Any = error.instance
         wanted: Any = error.validator_value
         schema: Any = error.schema
         listed = wanted if error.validator == "required" else given
-        known = set(given) if error.validator == "required" else made.names(schema)
+        known = set(given) if error.validator == "required" else names(schema)
         for name in sorted(set(listed) - known):
             yield f"{where}.{name}".lstrip("."), _ABOUT_NAMES[error.validator]
     else:
@@ -367,11 +360,6 @@ def _told(error: ValidationError, made: _Made) -> Iterator[tuple[str, str]]:
 def _closeness(errors: list[ValidationError]) -> tuple[bool, int, int]:
     wrong_kind = any(e.validator == "type" and not e.path for e in errors)
     return not wrong_kind, -len(errors), max(len(e.absolute_path) for e in errors)
-
-
-def _field(error: ValidationError) -> str:
-    parts = ["[]" if isinstance(part, int) else f".{part}" for part in error.absolute_path]
-    return "".join(parts).lstrip(".")
 
 
 def _short(error: ValidationError) -> str:

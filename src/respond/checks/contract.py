@@ -153,7 +153,8 @@ class _Judging:
         for surface, url in exchanged.hosts.items():
             mine = [one for one in exchanged.exchanges if one.surface == surface]
             if self.description.serves(urlsplit(url).netloc) and (
-                not self.description.assigned or any(self._found(one, url)[0] for one in mine)
+                not self.description.assigned
+                or any(self.description.find(*_asked(one, url))[0] for one in mine)
             ):
                 for one in mine:
                     self._exchange(one, url)
@@ -182,30 +183,24 @@ class _Judging:
             tuple(self._remarks.values()),
         )
 
-    def _found(self, exchange: Exchange, url: str) -> tuple[Operation | None, tuple[str, ...]]:
-        base = urlsplit(url)
-        path = base.path.rstrip("/") + exchange.path
-        return self.description.find(exchange.method, base.netloc, path)
-
     def _exchange(self, exchange: Exchange, url: str) -> None:
-        operation, methods = self._found(exchange, url)
+        asked = _asked(exchange, url)
+        operation, methods = self.description.find(*asked)
         if operation is None:
-            base = urlsplit(url)
-            path = base.path.rstrip("/") + exchange.path
-            if any(d.find(exchange.method, base.netloc, path)[0] for d in self.others):
+            if any(other.find(*asked)[0] for other in self.others):
                 return
             kind, why = "path", "the description has no such path"
             if methods:
                 kind, why = "method", f"the description has {', '.join(methods)} there"
-            self._deviates(kind, exchange, f"{exchange.method} {path}", "", why)
+            self._deviates(kind, exchange, f"{exchange.method} {asked[2]}", "", why)
             return
         self._held[operation.says] += 1
-        for about, why in self._parameters(operation, exchange):
-            self._deviates("parameter", exchange, operation.says, about, why)
-        for about, why in self._body(operation, exchange):
-            self._deviates("body", exchange, operation.says, about, why)
-        for about, why in self._reply(operation, exchange):
-            self._deviates("reply", exchange, operation.says, about, why)
+        checks = {"parameter": self._parameters, "body": self._body, "reply": self._reply}
+        if exchange.status >= 400 and not exchange.is_ours:  # noqa: PLR2004 - a refusal
+            checks = {"reply": self._reply}
+        for kind, check in checks.items():
+            for about, why in check(operation, exchange):
+                self._deviates(kind, exchange, operation.says, about, why)
 
     def _deviates(
         self, kind: str, exchange: Exchange, operation: str, about: str, why: str
@@ -228,8 +223,6 @@ class _Judging:
 
     def _parameters(self, operation: Operation, exchange: Exchange) -> Iterator[tuple[str, str]]:
         known = {p.name: p for p in operation.parameters if p.place == "query"}
-        if exchange.status >= 400 and not exchange.is_ours:  # noqa: PLR2004 - a refusal
-            return
         for name, values in exchange.query.items():
             if name in known:
                 yield from self._value(known[name], values)
@@ -260,8 +253,6 @@ class _Judging:
             yield parameter.name, misfits[0][0].why
 
     def _body(self, operation: Operation, exchange: Exchange) -> Iterator[tuple[str, str]]:
-        if exchange.status >= 400 and not exchange.is_ours:  # noqa: PLR2004 - a refusal
-            return
         fields = {p.name: p for p in operation.parameters if p.place == "form"}
         if not exchange.body:
             missing = [p.name for p in fields.values() if p.needed]
@@ -314,6 +305,12 @@ class _Judging:
             value = _decoded(exchange.reply_kind, exchange.reply)
             for misfit in self.description.schemas.misfits(schema, value, sent=False):
                 yield misfit.about, misfit.why
+
+
+def _asked(exchange: Exchange, url: str) -> tuple[str, str, str]:
+    """Method, host and path of what was asked of a surface that stands for this address."""
+    base = urlsplit(url)
+    return exchange.method, base.netloc, base.path.rstrip("/") + exchange.path
 
 
 def _fits_kind(kind: str, described: str) -> bool:

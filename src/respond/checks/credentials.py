@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from respond.core.script import Call, Reply
 from respond.errors import NotReadyError, RefusedBySystemError, StepFailedError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from respond.adapters.http.request import Endpoint
     from respond.adapters.secrets.redactor import Redactor
     from respond.adapters.smtp import SmtpServer
-    from respond.formats.project.project_file import ConnectionConfig, Project
+    from respond.formats.project.project import ConnectionConfig, Project
     from respond.ports import Clock, Reader, Secrets
 
 __all__ = ["Line", "line_of", "open_line", "probe", "sign_on_line"]
@@ -71,33 +71,18 @@ class _Open:
         sinks: ``MOUNT/PATH`` of every sink that lies in this Vault.
     """
 
-    config: ConnectionConfig
+    system: str
+    name: str
+    account: str
+    region: str
+    identity: str
+    options: Mapping[str, Any]
     line: Line
-    reader: Reader | None
     secrets: Secrets
     redactor: Redactor
-    sinks: tuple[str, ...] = ()
+    sinks: tuple[str, ...]
+    reader: Reader | None = None
     close: Callable[[], None] = field(default=lambda: None)
-
-    @property
-    def name(self) -> str:
-        return self.config.name
-
-    @property
-    def account(self) -> str:
-        return self.config.account
-
-    @property
-    def region(self) -> str:
-        return self.config.region
-
-    @property
-    def identity(self) -> str:
-        return self.config.identity
-
-    @property
-    def options(self) -> Mapping[str, Any]:
-        return self.config.options
 
     def log_in(self) -> tuple[str, str]:
         """Greet the mail server and log in; its address (empty: there is none) and the user."""
@@ -112,11 +97,9 @@ class _Open:
     def fetch(self, surface: str, *path: str, query: Mapping[str, str] | None = None) -> Reply:
         """A harmless read. ``StepFailedError`` when there is no good answer."""
         if self.reader is None:
-            raise NotReadyError(f"{self.config.name} has no address that can be read")
-        call = Call(
-            self.config.name, surface, "GET", path, query=tuple((query or {}).items()), timeout_s=20
-        )
-        return self.reader.fetch(call)
+            raise NotReadyError(f"{self.name} has no address that can be read")
+        asked = tuple((query or {}).items())
+        return self.reader.fetch(Call(self.name, surface, "GET", path, query=asked, timeout_s=20))
 
 
 def open_line(
@@ -133,8 +116,20 @@ def open_line(
     from respond import __version__
     from respond.adapters.http.transport import HttpTransport
 
+    opened = _Open(
+        config.system,
+        config.name,
+        config.account,
+        config.region,
+        config.identity,
+        config.options,
+        line,
+        secrets,
+        redactor,
+        tuple(sinks),
+    )
     if line.endpoint is None:
-        return _Open(config, line, None, secrets, redactor)
+        return opened
 
     def no_run(handle: Any) -> str:
         raise NotReadyError(f"there is no run that could hold {handle}")
@@ -148,7 +143,8 @@ def open_line(
         redactor=redactor,
         waiting=lambda what, s: tell(f"waiting {s:.0f} s for {what}"),
     )
-    return _Open(config, line, http.reader(), secrets, redactor, tuple(sinks), http.close)
+    opened.reader, opened.close = http.reader(), http.close
+    return opened
 
 
 # --- probing -------------------------------------------------------------------------------------
@@ -160,7 +156,7 @@ def probe(opened: _Open, part: str = "") -> Probed:
     Raises:
         NotReadyError: There is no credential to try.
     """
-    known = vendor(opened.config.system).probes.get(part, _NO_PROBE)
+    known = vendor(opened.system).probes.get(part, "there is no harmless request that would try it")
     if isinstance(known, str):
         return Probed(CredentialVerdict.UNTRIED, says=known)
     try:
@@ -168,10 +164,6 @@ def probe(opened: _Open, part: str = "") -> Probed:
     except CredentialRefusedError as error:
         return Probed(CredentialVerdict.REFUSED, says=str(error), do=error.do)
     except StepFailedError as error:
-        refused = isinstance(error, RefusedBySystemError) and error.code == _UNAUTHORIZED
+        refused = isinstance(error, RefusedBySystemError) and error.code == "401"
         verdict = CredentialVerdict.REFUSED if refused else CredentialVerdict.UNCLEAR
         return Probed(verdict, says=error.sentence, do=error.do)
-
-
-_NO_PROBE: Final = "there is no harmless request that would try it"
-_UNAUTHORIZED: Final = "401"

@@ -28,6 +28,7 @@ _NODES_MAX: Final = 8_000_000
 _NESTED_MAX: Final = 200
 _METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _PREFIXES_MAX: Final = 64
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PARTS: Final = re.compile(r"(\{[^}]*\})")
 _NAMED_MAX: Final = 3
 """Places of one kind of flaw that are named; the others are counted."""
@@ -163,7 +164,7 @@ def _decoded(data: bytes, name: str) -> Any:
             what = f"{name} is YAML of {len(data)} bytes, and {_YAML_BYTES_MAX} is the most"
             raise UsageError(what, do="turn it into JSON")
         _check_nesting(text)
-        document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe
+        document = yaml.load(text, Loader=_LOADER)  # noqa: S506 - safe
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         why = " ".join(str(error).split())[:300]
         raise UsageError(f"{name} is neither JSON nor YAML that can be read", why=why) from error
@@ -175,7 +176,7 @@ def _decoded(data: bytes, name: str) -> Any:
 def _check_nesting(text: str) -> None:
     """Refuse what nests so deep that reading it would exhaust the stack."""
     depth = 0
-    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    for event in yaml.parse(text, Loader=_LOADER):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -252,19 +253,13 @@ def _walk(node: Any, at: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
         at, node = waiting.pop()
         if isinstance(node, dict):
             yield at, node
-            named = at.endswith(("/properties", "/parameters", "/schemas", "/definitions"))
-            waiting += [
-                (f"{at}/{name}", inner)
-                for name, inner in node.items()
-                if isinstance(inner, dict | list)
-                and (named or not (name in _NO_DATA or name.startswith("x-")))
-            ]
-        else:
-            waiting += [
-                (f"{at}/{n}", inner)
-                for n, inner in enumerate(node)
-                if isinstance(inner, dict | list)
-            ]
+        named = at.endswith(("/properties", "/parameters", "/schemas", "/definitions"))
+        waiting += [
+            (f"{at}/{name}", inner)
+            for name, inner in (node.items() if isinstance(node, dict) else enumerate(node))
+            if isinstance(inner, dict | list)
+            and (named or not (name in _NO_DATA or str(name).startswith("x-")))
+        ]
 
 
 _INSTEAD: Final = {
@@ -491,11 +486,11 @@ def _as_openapi(document: dict[str, Any]) -> dict[str, Any]:
         paths.setdefault(template, {}).setdefault(
             str(method.get("httpMethod", "GET")).lower(), operation
         )
-    info = {"title": document.get("title"), "version": document.get("version")}
+    title = document.get("id") or document.get("title")
     base = f"{root.path.rstrip('/')}/{str(document.get('servicePath') or '').strip('/')}"
     made: dict[str, Any] = _led(
         {
-            "info": {**info, "title": document.get("id") or info["title"]},
+            "info": {"title": title, "version": document.get("version")},
             "host": root.netloc,
             "basePath": base.rstrip("/"),
             "paths": paths,

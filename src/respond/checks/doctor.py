@@ -32,13 +32,12 @@ from respond.checks.credentials import Line, open_line, probe, sign_on_line
 from respond.checks.rights import PINNED, actions_of, missing_rights, sinks_in
 from respond.company.rehearsal import recall
 from respond.errors import NotReadyError, RespondError, StepFailedError, UsageError
-from respond.formats.project.project import NOWHERE, OIDC
-from respond.formats.project.project_file import ConnectionConfig
+from respond.formats.project.project import NOWHERE, OIDC, ConnectionConfig, Project, SourceConfig
 from respond.intake.hooks import hook_faults
 from respond.people.readiness import gaps, unusable_keys
 from respond.senders import SENDERS, check_secret
 from respond.systems import channels, discovery_of, needs_connection, stores, vendor
-from respond.systems.vendor import CredentialVerdict, Probed, Reaches
+from respond.systems.vendor import CredentialVerdict, Probed, Reaches, Trouble
 from respond.wiring.session import (
     accepted_table,
     credential_store,
@@ -51,7 +50,6 @@ from respond.wiring.session import (
 if TYPE_CHECKING:
     from respond.adapters.secrets.redactor import Redactor
     from respond.core.runbook import Runbook
-    from respond.formats.project.project_file import Project, SourceConfig
     from respond.formats.runbook.check import Checked
     from respond.ports import Clock, KeyStore
     from respond.wiring.places import Places
@@ -65,20 +63,8 @@ _DAY_S: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that would hurt tonight.
-
-    Attributes:
-        id: What kind of trouble it is, ``AREA/KIND``; it stays the same when words change.
-        what: What was found.
-        why: Why it matters in an incident.
-        do: What to do now.
-    """
-
-    id: str
-    what: str
-    why: str
-    do: str
+class Finding(Trouble):
+    """Something that would hurt tonight. ``id`` is ``AREA/KIND``, whatever the words say."""
 
     @property
     def area(self) -> str:

@@ -11,11 +11,11 @@ import json
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -100,40 +100,21 @@ class Exchanged:
     failed: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(slots=True)
-class _Stand:
-    """A company that is recorded, and the way into it."""
-
-    company: _Recorded
-    rehearsal: Rehearsal
-
-
 class VendorExamples:
     """One vendor's examples.
 
     Attributes:
         name: As in the name of its file.
+        hosts: Simulated surface to the address that it stands for.
     """
 
     def __init__(self, name: str) -> None:
+        module = import_module(f"{examples.__name__}.{_OF}{name}")
         self.name = name
-        self._module = import_module(f"{examples.__name__}.{_OF}{name}")
-
-    @property
-    def hosts(self) -> Mapping[str, str]:
-        """Simulated surface to the address that it stands for."""
-        hosts: Mapping[str, str] = self._module.HOSTS
-        return hosts
-
-    @property
-    def examples(self) -> tuple[Example, ...]:
-        given: tuple[Example, ...] = self._module.EXAMPLES
-        return given
-
-    @property
-    def unasked(self) -> Mapping[str, str]:
-        given: Mapping[str, str] = self._module.UNASKED
-        return given
+        self._asked: tuple[BareRequest, ...] = getattr(module, "ASKED", ())
+        self.hosts: Mapping[str, str] = module.HOSTS
+        self.examples: tuple[Example, ...] = getattr(module, "EXAMPLES", ())
+        self.unasked: Mapping[str, str] = getattr(module, "UNASKED", {})
 
     @cached_property
     def exchanged(self) -> Exchanged:
@@ -146,15 +127,15 @@ class VendorExamples:
                 found += exchanges
                 if why:
                     failed.append((example.action, why))
-        with _stand() as stand:
-            stand.company.is_ours = False
+        with _stand() as (company, rehearsal):
+            company.is_ours = False
             last: Any = {}
-            for asked in self._module.ASKED:
-                stand.company.by = f"{asked.method} {asked.path}"
-                last, why = _ask(asked, stand, last)
+            for asked in self._asked:
+                company.by = f"{asked.method} {asked.path}"
+                last, why = _ask(asked, rehearsal, last)
                 if why:
-                    failed.append((stand.company.by, why))
-            found += stand.company.exchanges
+                    failed.append((company.by, why))
+            found += company.exchanges
         return Exchanged(self.name, self.hosts, tuple(found), tuple(failed))
 
 
@@ -165,21 +146,22 @@ def vendors() -> tuple[str, ...]:
 
 
 @contextmanager
-def _stand() -> Iterator[_Stand]:
+def _stand() -> Iterator[tuple[_Recorded, Rehearsal]]:
+    """A company that is recorded, and the way into it."""
     company = _Recorded(**vars(default_company(guess_routes=True)))
     with serve(company) as server:
-        yield _Stand(company, Rehearsal.start(at=server.base_url))
+        yield company, Rehearsal.start(at=server.base_url)
 
 
 def _carried_out(example: Example) -> tuple[list[Exchange], str, Example]:
     """Carry out one example; returns what was exchanged, and why it did not end well."""
-    with _stand() as stand:
-        stand.company.by = example.action
-        why = _played(example, stand)
-        return stand.company.exchanges, why, example
+    with _stand() as (company, rehearsal):
+        company.by = example.action
+        why = _played(example, rehearsal)
+        return company.exchanges, why, example
 
 
-def _played(example: Example, stand: _Stand) -> str:
+def _played(example: Example, rehearsal: Rehearsal) -> str:
     """Let the real engine do it; returns why it did not end well, or nothing."""
     from respond.adapters.prompt.terminal import AutoPrompt
     from respond.adapters.store.sealing import describe_secret
@@ -192,12 +174,12 @@ def _played(example: Example, stand: _Stand) -> str:
     from respond.wiring.places import Places
     from respond.wiring.session import rehearsal_session, systems_of
 
-    rehearsal = stand.rehearsal
+    story = rehearsal.story
     for task, about in example.before:
-        rehearsal.doors.post("person", {"task": task, "about": _told(about, rehearsal.story)})
+        rehearsal.doors.post("person", {"task": task, "about": _told(about, story)})
     try:
         runbook = load(
-            json.dumps(_as_runbook(example, rehearsal.story)).encode(),
+            json.dumps(_as_runbook(example, story)).encode(),
             name="example",
             actions=load_actions(),
         )
@@ -215,7 +197,7 @@ def _played(example: Example, stand: _Stand) -> str:
                 now_s = session.clock.now_ms() // 1000
                 propose(
                     runbook,
-                    rehearsal_inputs(runbook, rehearsal.story, {}, now_s),
+                    rehearsal_inputs(runbook, story, {}, now_s),
                     run=_RUN,
                     site=session.site,
                     journal=session.journal,
@@ -260,29 +242,30 @@ def _as_runbook(example: Example, story: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _each(value: Any, tell: Callable[[Any], Any]) -> Any:
+    """The same, with each value inside it as it is told."""
+    if isinstance(value, Mapping):
+        return {name: _each(inner, tell) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_each(inner, tell) for inner in value]
+    return tell(value)
+
+
 def _told(value: Any, story: Mapping[str, Any]) -> Any:
     """The same, with what the story tells in place of ``story.NAME``."""
-    if isinstance(value, Mapping):
-        return {name: _told(inner, story) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_told(inner, story) for inner in value]
-    return story_value(story, value)
+    return _each(value, partial(story_value, story))
 
 
 def _filled(value: Any, story: Mapping[str, Any]) -> Any:
     """The same, with what the story tells in place of ``{name}``."""
-    if isinstance(value, Mapping):
-        return {name: _filled(inner, story) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_filled(inner, story) for inner in value]
-    return value.format_map(story) if isinstance(value, str) else value
+    return _each(value, lambda each: each.format_map(story) if isinstance(each, str) else each)
 
 
-def _ask(asked: BareRequest, stand: _Stand, last: Any) -> tuple[Any, str]:
+def _ask(asked: BareRequest, rehearsal: Rehearsal, last: Any) -> tuple[Any, str]:
     """Make a bare request; returns the JSON of its answer, and what is wrong with it."""
     # The company's vendors limit how often they are asked.
-    stand.rehearsal.doors.advance(2.0)
-    story = {**stand.rehearsal.story, "last": last}
+    rehearsal.doors.advance(2.0)
+    story = {**rehearsal.story, "last": last}
     headers = _filled(asked.headers, story)
     scheme, _, pair = headers.get("Authorization", "").partition(" ")
     if scheme == "Basic":
@@ -292,7 +275,7 @@ def _ask(asked: BareRequest, stand: _Stand, last: Any) -> tuple[Any, str]:
         data = json.dumps(_filled(asked.body, story)).encode()
         headers["Content-Type"] = "application/json"
     request = urllib.request.Request(  # noqa: S310 - loopback http, of our own server
-        stand.rehearsal.urls[asked.where] + asked.path.format_map(story),
+        rehearsal.urls[asked.where] + asked.path.format_map(story),
         data=data,
         headers=headers,
         method=asked.method,

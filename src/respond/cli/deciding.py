@@ -22,12 +22,12 @@ from respond.errors import ExitCode, NotReadyError, ParkedError, RefusedByPerson
 from respond.wiring.places import Places
 
 if TYPE_CHECKING:
-    from respond.core.approval import Request, Standing, Verdict
+    from respond.core.approval import Standing, Verdict
     from respond.core.fold import RunState
-    from respond.core.plan import Plan
-    from respond.formats.project.project_file import Project
+    from respond.formats.approval_file import RequestFile
+    from respond.formats.project.project import Project
     from respond.people.answers import Entry
-    from respond.ports import Head, Journal
+    from respond.ports import Journal
 
 __all__ = ["apps", "review_run", "take_answer"]
 
@@ -152,30 +152,21 @@ class _Me:
 # --- where the journal is -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """What a run asks now."""
-
-    state: RunState
-    plan: Plan
-    request: Request
-    head: Head
-
-
-def _asked(state: RunState, journal: Journal) -> _Open:
+def _asked(state: RunState, journal: Journal) -> RequestFile:
     """What a run asks.
 
     Raises:
         UsageError: It asks nobody, or has no plan.
     """
     from respond.core.asked import asked_now
+    from respond.formats.approval_file import RequestFile
 
     request = asked_now(state)
     if request is None or state.plan is None:
         raise UsageError(
             f"run {state.id} asks nobody for an approval now", do=f"respond status {state.id}"
         )
-    return _Open(state, state.plan, request, journal.head())
+    return RequestFile(request, state.plan, state, journal.head())
 
 
 def _entry(places: Places, project: Project, journal: Journal) -> Entry:
@@ -217,28 +208,20 @@ def review_run(places: Places, run: str, words: str, *, as_: str, key: str) -> N
     Raises:
         UsageError, RefusedByPersonError, NotReadyError: It does not count; nothing was recorded.
     """
-    from respond.adapters.secrets.ssh import check_signature
-    from respond.core.approval import NAMESPACE
     from respond.core.events import Actor, Strength
     from respond.people.answers import review, review_text
+    from respond.wiring.session import signer
 
     me = _Me(places, as_, key)
     project = me.project()
     person = me.person(project)
     with journal_of(places, run) as journal:
         entry = _entry(places, project, journal)
-        text = review_text(entry, run, person, words)
-        keys = entry.keys.get(person, ())
-        signature = me.sign(text, keys)
-        proof = {
-            "text": text,
-            "signature": signature,
-            "key": check_signature(keys, text.encode(), signature, NAMESPACE),
-        }
+        proof = signer(project, key, say)(review_text(entry, run, person, words), person)
         review(entry, run, Actor(person, Strength.KEY), words, proof)
 
 
-def _see_that_they_may(entry: Entry, asked: _Open, person: str, verdict: Verdict) -> None:
+def _see_that_they_may(entry: Entry, asked: RequestFile, person: str, verdict: Verdict) -> None:
     """Before anybody reads, types and touches a key: whether it could count at all.
 
     Raises:
@@ -274,7 +257,7 @@ def _came_to(standing: Standing, run: str) -> str:
 # --- the screen and the word --------------------------------------------------------------------
 
 
-def _show_and_ask(asked: _Open, verdict: Verdict) -> None:
+def _show_and_ask(asked: RequestFile, verdict: Verdict) -> None:
     """Show all of it, and come back when the word was typed.
 
     Raises:
@@ -360,7 +343,7 @@ def _decide_file(me: _Me, name: str, verdict: Verdict, out: str) -> ExitCode:
             do="ask for a new one",
         )
     person, keys = _person_and_keys(me)
-    _show_and_ask(_Open(read.state, read.plan, read.request, read.head), verdict)
+    _show_and_ask(read, verdict)
     text = answer_text(read.request, person, verdict)
     answer = answer_file(text, me.sign(text, keys))
     if out:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from respond.cli.examples import examples
-from respond.cli.output import print_out
+from respond.cli.output import answer, print_out
 from respond.errors import ExitCode
 from respond.wiring.places import PROJECT_FILE, FoundRunbook, Places, read_runbook
 
@@ -80,7 +80,7 @@ def show(
     from respond.wiring.session import load_runbook
 
     loaded = load_runbook(ctx.obj, runbook)
-    print_out(json.dumps(runbook_json(loaded), indent=2) if as_json else runbook_text(loaded))
+    answer(runbook_json(loaded), runbook_text(loaded), as_json=as_json)
     return int(ExitCode.DONE)
 
 
@@ -112,13 +112,11 @@ def check(
         checks.append(_project(places, checks))
         paths.append(places.project / PROJECT_FILE)
     bad = any(one.faults for one in checks)
+    checked = list(zip(paths, checks, strict=True))
     if as_json:
-        print_out(
-            json.dumps([_check_json(p, c) for p, c in zip(paths, checks, strict=True)], indent=2)
-        )
-    else:
-        for path, one in zip(paths, checks, strict=True):
-            _check_text(path, one)
+        print_out(json.dumps([_check_json(path, one) for path, one in checked], indent=2))
+    for path, one in () if as_json else checked:
+        _check_text(path, one)
     return int(ExitCode.USAGE if bad else ExitCode.DONE)
 
 
@@ -181,17 +179,17 @@ def _check_text(path: Path, one: Checked) -> None:
 
 
 def _check_json(path: Path, one: Checked) -> dict[str, object]:
+    from respond.views.json_view import picked
+
     return {
         "file": str(path),
         "fits": not one.faults,
-        "faults": [_fault_json(fault) for fault in one.faults],
-        "warnings": [_fault_json(fault) for fault in one.warnings],
+        "faults": [picked(fault, _FAULT) for fault in one.faults],
+        "warnings": [picked(fault, _FAULT) for fault in one.warnings],
     }
 
 
-def _fault_json(fault: FormatFault) -> dict[str, object]:
-    names = ("line", "column", "what", "hint", "path", "source_line")
-    return {name: getattr(fault, name) for name in names}
+_FAULT = "line column what hint path source_line"
 
 
 @apps["actions"].command(
@@ -236,10 +234,9 @@ def actions(
             do="respond actions",
         )
     detailed = full or len(chosen) == 1
-    if as_json:
-        print_out(json.dumps([action_json(cls) for cls in chosen], indent=2))
-    else:
-        print_out(actions_text(chosen, full=detailed))
+    answer(
+        [action_json(cls) for cls in chosen], actions_text(chosen, full=detailed), as_json=as_json
+    )
     return int(ExitCode.DONE)
 
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import shutil
 import sys
-from typing import Final, TextIO
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO, Final, TextIO
 
 __all__ = [
+    "answer",
     "is_of_output",
     "lost",
     "open_all",
@@ -22,6 +26,7 @@ __all__ = [
     "say",
     "screen_width",
     "settle",
+    "write_whole",
 ]
 
 _WIDTH_MIN: Final = 60
@@ -48,6 +53,11 @@ def print_out(text: str) -> None:
     print(text.rstrip("\n"), flush=True)  # noqa: T201 - the result
 
 
+def answer(facts: Any, text: str, *, as_json: bool) -> None:
+    """The same as JSON or in words: stdout, as ``print_out``."""
+    print_out(json.dumps(facts, indent=2) if as_json else text)
+
+
 def result(text: str) -> None:
     """What a run came to: stdout. When it cannot be written, the run stands as it is."""
     try:
@@ -57,6 +67,24 @@ def result(text: str) -> None:
     except OSError as error:
         _silence(sys.stdout)
         say(f"the result could not be written: {error.strerror}; again with: respond report")
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], int]) -> int:
+    """Write beside, sync, and rename: the file is there as a whole or not at all; only its
+    owner reads it. Gives what ``write`` gives.
+    """
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    new.unlink(missing_ok=True)  # A crash may have left one, and then ids are used again.
+    try:
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            size = write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+    return size
 
 
 def lost() -> OSError | None:

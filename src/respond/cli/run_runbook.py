@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from respond.cli.examples import examples
+from respond.cli.secret_input import SECRET_BYTES_MAX, is_terminal
 from respond.core.runbook import Input, InputKind
 from respond.errors import ExitCode, UsageError
 from respond.wiring.places import FoundRunbook, Places, read_runbook
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from respond.wiring.session import Session
 
 __all__ = ["command_for"]
-
-SECRET_BYTES_MAX = 65_536
 
 
 def command_for(found: FoundRunbook) -> Any:
@@ -52,55 +52,42 @@ def _help(words: RunbookHead, found: FoundRunbook) -> str:
 
 
 def _epilog(words: RunbookHead) -> str:
+    import shlex
+
     given = [i for i in words.inputs if i.kind is not InputKind.SECRET and i.example]
-    options = " ".join(f"--{_flag(i.name)} {_quoted(i.example)}" for i in given[:2])
+    options = " ".join(f"--{_flag(i.name)} {shlex.quote(i.example)}" for i in given[:2])
     wanted = f"respond {words.name} {options}".rstrip()
     return examples(
         f"respond {words.name}", f"{wanted} --dry-run", f"respond rehearse {words.name}"
     )
 
 
-def _quoted(text: str) -> str:
-    import shlex
-
-    return shlex.quote(text)
-
-
 def _flag(name: str) -> str:
     return name.replace("_", "-")
 
 
-_OPTIONS: dict[str, tuple[Any, Any]] = {
-    "dry_run": (bool, typer.Option(False, "--dry-run", help="Look, show the plan, change nothing")),
-    "step": (str, typer.Option("", "--step", help="With --dry-run: look at this step only")),
-    "by_hand": (bool, typer.Option(False, "--by-hand", help="A person's hands throughout")),
-    "yes": (bool, typer.Option(False, "--yes", help="Yes to all that destroys nothing")),
-    "step_by_step": (bool, typer.Option(False, "--step-by-step", help="Ask at every write")),
-    "connection": (str, typer.Option("", "--connection", help="Which account, if there are more")),
-    "incident": (str, typer.Option("", "--incident", help="Id of the incident, for the log")),
-    "suspect": (
-        list[str],
-        typer.Option(
-            [], "--suspect", help="An account under suspicion: told nothing, asked nothing"
-        ),
-    ),
-    "reason": (str, typer.Option("", "--reason", help="Why, in a sentence, for the log")),
+_OPTIONS: dict[str, tuple[Any, str, str]] = {
+    "dry_run": (False, "--dry-run", "Look, show the plan, change nothing"),
+    "step": ("", "--step", "With --dry-run: look at this step only"),
+    "by_hand": (False, "--by-hand", "A person's hands throughout"),
+    "yes": (False, "--yes", "Yes to all that destroys nothing"),
+    "step_by_step": (False, "--step-by-step", "Ask at every write"),
+    "connection": ("", "--connection", "Which account, if there are more"),
+    "incident": ("", "--incident", "Id of the incident, for the log"),
+    "suspect": ([], "--suspect", "An account under suspicion: told nothing, asked nothing"),
+    "reason": ("", "--reason", "Why, in a sentence, for the log"),
     "break_glass": (
-        bool,
-        typer.Option(
-            False,
-            "--break-glass",
-            help="Go alone in an emergency: your key, --reason, and everybody is told",
-        ),
+        False,
+        "--break-glass",
+        "Go alone in an emergency: your key, --reason, and everybody is told",
     ),
-    "verbose": (bool, typer.Option(False, "-v", "--verbose", help="Say every request, on stderr")),
+    "verbose": (False, "-v --verbose", "Say every request, on stderr"),
     "new_journal": (
-        bool,
-        typer.Option(
-            False, "--new-journal", help="Begin a new audit log where the old one is lost or broken"
-        ),
+        False,
+        "--new-journal",
+        "Begin a new audit log where the old one is lost or broken",
     ),
-    "as_json": (bool, typer.Option(False, "--json", help="The result as JSON")),
+    "as_json": (False, "--json", "The result as JSON"),
 }
 """Options of every runbook. An input of the same name is refused by ``respond check``."""
 
@@ -109,7 +96,7 @@ def _function(words: RunbookHead) -> Any:
     """A function whose signature is the runbook's inputs and the options of every runbook."""
 
     def command(ctx: typer.Context, **given: Any) -> int:
-        return int(_Command(ctx.obj, words.name, given).go())
+        return int(_run(ctx.obj, words.name, given))
 
     parameters = [
         inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
@@ -119,7 +106,10 @@ def _function(words: RunbookHead) -> Any:
             "", f"--{_flag(declared.name)}", help=_input_help(declared), show_default=False
         )
         parameters.append(_parameter(f"input_{declared.name}", str, option))
-    parameters += [_parameter(name, kind, option) for name, (kind, option) in _OPTIONS.items()]
+    for name, (default, flags, says) in _OPTIONS.items():
+        option = typer.Option(default, *flags.split(), help=says)
+        kind = list[str] if isinstance(default, list) else type(default)
+        parameters.append(_parameter(name, kind, option))
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     return command
@@ -154,7 +144,7 @@ def emergency(hand: Stagehand, *, break_glass: bool, reason: str) -> str:
 
     if not break_glass:
         return ""
-    at_terminal = sys.stdin.isatty() and sys.stderr.isatty() and not hand.auto
+    at_terminal = is_terminal() and not hand.auto
     if at_terminal and reason.strip():
         return reason.strip()
     raise RefusedByPersonError(
@@ -173,59 +163,42 @@ def say_unreviewed(session: Session) -> None:
             f"respond audit review {run} --words '...'")  # fmt: skip
 
 
-class _Command:
+def _run(places: Places, name: str, given: dict[str, Any]) -> ExitCode:
     """One call of a runbook's command."""
+    from respond.adapters.store.sealing import describe_secret
+    from respond.cli.foreground import carry_on
+    from respond.cli.screens import Stagehand, show_plan
+    from respond.engine.proposing import propose
+    from respond.wiring.session import load_runbook, real_session
 
-    def __init__(self, places: Places, name: str, given: dict[str, Any]) -> None:
-        self.places = places
-        self.name = name
-        self.given = given
-
-    def go(self) -> ExitCode:
-        from respond.cli.screens import Stagehand
-        from respond.wiring.session import load_runbook, real_session
-
-        given = self.given
-        runbook = load_runbook(self.places, self.name)
-        hand = Stagehand(
-            "dry-run" if given["dry_run"] else "real",
-            as_json=given["as_json"],
-            yes=given["yes"],
-            runbook=self.name,
-            verbosity=int(given["verbose"]),
-        )
-        if given["step"] and not given["dry_run"]:
-            raise UsageError("--step goes with --dry-run", do="add --dry-run")
-        alone = emergency(hand, break_glass=given["break_glass"], reason=given["reason"])
-        inputs = from_options(runbook, given)
-        session = real_session(
-            self.places,
-            prompt=hand.prompt,
-            progress=hand.progress,
-            verbosity=hand.verbosity,
-            runbook=runbook,
-            chosen=given["connection"],
-            by_hand=given["by_hand"],
-            step_by_step=given["step_by_step"],
-            dry_run=given["dry_run"],
-            new_journal=given["new_journal"],
-            alone=alone,
-        )
-        try:
-            say_unreviewed(session)
-            ask_for(runbook, inputs, session)
-            return self._carry(session, runbook, hand, inputs)
-        finally:
-            session.close()
-
-    def _carry(
-        self, session: Session, runbook: Runbook, hand: Stagehand, inputs: GivenInputs
-    ) -> ExitCode:
-        from respond.adapters.store.sealing import describe_secret
-        from respond.cli.foreground import carry_on
-        from respond.cli.screens import show_plan
-        from respond.engine.proposing import propose
-
+    runbook = load_runbook(places, name)
+    hand = Stagehand(
+        "dry-run" if given["dry_run"] else "real",
+        as_json=given["as_json"],
+        yes=given["yes"],
+        runbook=name,
+        verbosity=int(given["verbose"]),
+    )
+    if given["step"] and not given["dry_run"]:
+        raise UsageError("--step goes with --dry-run", do="add --dry-run")
+    alone = emergency(hand, break_glass=given["break_glass"], reason=given["reason"])
+    inputs = from_options(runbook, given)
+    session = real_session(
+        places,
+        prompt=hand.prompt,
+        progress=hand.progress,
+        verbosity=hand.verbosity,
+        runbook=runbook,
+        chosen=given["connection"],
+        by_hand=given["by_hand"],
+        step_by_step=given["step_by_step"],
+        dry_run=given["dry_run"],
+        new_journal=given["new_journal"],
+        alone=alone,
+    )
+    with closing(session):
+        say_unreviewed(session)
+        ask_for(runbook, inputs, session)
         propose(
             runbook,
             inputs,
@@ -234,12 +207,12 @@ class _Command:
             journal=session.journal,
             clock=session.clock,
             describe=describe_secret,
-            incident=self.given["incident"],
-            reason=self.given["reason"],
-            suspects=self.given["suspect"],
+            incident=given["incident"],
+            reason=given["reason"],
+            suspects=given["suspect"],
         )
-        if self.given["dry_run"]:
-            show_plan(session, session.engine(runbook), hand, only=self.given["step"])
+        if given["dry_run"]:
+            show_plan(session, session.engine(runbook), hand, only=given["step"])
             return ExitCode.DONE
         return carry_on(session, runbook, hand)
 

@@ -7,27 +7,18 @@ quirks of the vendors. It knows nothing of the tool that is rehearsed against it
         httpx.get(f"{server.base_url}/slack/api/auth.test")
 """
 
-from respond.company.company_clock import CompanyClock, MsClock, RealClock, SimClock
+from respond.company.company_clock import SimClock
 from respond.company.http_server import Server, serve
-from respond.company.injected_faults import HTTP_KINDS, MAIL_KINDS, InjectedFault, parse_fault
-from respond.company.ledger import Ledger, LedgerEffect
-from respond.company.system import Story
+from respond.company.injected_faults import HTTP_KINDS, MAIL_KINDS, InjectedFault
 from respond.company.whole import Company, default_company
 
 __all__ = [
     "HTTP_KINDS",
     "MAIL_KINDS",
     "Company",
-    "CompanyClock",
     "InjectedFault",
-    "Ledger",
-    "LedgerEffect",
-    "MsClock",
-    "RealClock",
     "Server",
     "SimClock",
-    "Story",
     "default_company",
-    "parse_fault",
     "serve",
 ]

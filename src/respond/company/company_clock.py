@@ -18,39 +18,23 @@ class CompanyClock(Protocol):
     def now(self) -> float: ...
 
 
-class RealClock:
-    """The machine's own clock."""
-
-    def now(self) -> float:
-        return time.time()
-
-
 class CountsMs(Protocol):
     """A clock in whole milliseconds, such as the rest of the tool uses."""
 
     def now_ms(self) -> int: ...
 
 
-class MsClock:
-    """A clock in milliseconds, read in seconds."""
-
-    def __init__(self, clock: CountsMs) -> None:
-        self._clock = clock
-
-    def now(self) -> float:
-        return self._clock.now_ms() / 1000
-
-
 class SimClock:
-    """Another clock plus an offset that only ever grows."""
+    """Another clock, or the machine's, plus an offset that only ever grows."""
 
-    def __init__(self, base: CompanyClock | None = None) -> None:
-        self._base = base or RealClock()
+    def __init__(self, base: CountsMs | None = None) -> None:
+        self._base = base
         self._offset_s = 0.0
         self._lock = threading.Lock()
 
     def now(self) -> float:
-        return self._base.now() + self._offset_s
+        base_s = time.time() if self._base is None else self._base.now_ms() / 1000
+        return base_s + self._offset_s
 
     def advance(self, seconds: float) -> None:
         """Move time forward.

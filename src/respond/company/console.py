@@ -7,16 +7,12 @@ this: only the simulator's own doors lead here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from respond.company.exchange import RefusalError
+from respond.company.exchange import Json, RefusalError
 from respond.company.system import Errand
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from respond.company.exchange import Json
-    from respond.company.whole import Company
+from respond.company.whole import Company
 
 
 class UnknownTaskError(Exception):

@@ -44,18 +44,15 @@ class Moments:
             raise Killed(name)
 
     def at_step(self, event: Event) -> None:
-        if self.kill_step and event.kind in _ANSWERS and self.kill_step in _names(event.step):
+        # ``revoke[3f2a]/log`` as its author wrote it: ``revoke/log``, and ``log`` alone.
+        plain = _ITEM.sub("", event.step)
+        meant = self.kill_step in {plain, plain.rpartition("/")[2]}
+        if self.kill_step and event.kind in _ANSWERS and meant:
             raise Killed(f"before {event.kind.value} {event.step}")
 
 
 _ITEM = re.compile(r"\[[^]]*\]")
 _ANSWERS = (Kind.OUTCOME, Kind.UNKNOWN, Kind.OBSERVED)
-
-
-def _names(address: str) -> tuple[str, str]:
-    """``revoke[3f2a]/log`` as its author wrote it: ``revoke/log``, and ``log`` alone."""
-    plain = _ITEM.sub("", address)
-    return plain, plain.rpartition("/")[2]
 
 
 class KilledJournal:

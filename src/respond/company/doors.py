@@ -7,159 +7,130 @@ accident, and so that a caller knows that it talks to a simulator and not to the
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable
+from typing import TypeAlias
 
 from respond.company import console
-from respond.company.exchange import Json, RefusalError, SimReply, as_json
+from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json
+from respond.company.whole import Company
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from respond.company.exchange import SimRequest
-    from respond.company.whole import Company
-
-Opened: TypeAlias = "Callable[[BackDoors, SimRequest], SimReply]"
+Opened: TypeAlias = "Callable[[ReachedCompany, SimRequest], SimReply]"
 
 PROTOCOL = 1
 HEADER = "X-Respond-Sim"
 
 
-@dataclass(frozen=True, slots=True)
-class BackDoors:
-    """The doors of one running simulator.
+class ReachedCompany:
+    """A company, and what its doors tell of how it is reached.
 
     Attributes:
-        token: What callers must show.
-        base_url: Where the company is reached.
-        urls: Where each surface is.
+        base_url: ``http://HOST:PORT``; surfaces lie below it.
+        smtp_port: Where the mail server listens, on the same host.
+        token: What the doors under ``/_sim`` want to see.
+        urls: The base URL of every surface, by its prefix, e.g. ``customerio/eu/app``.
         facts: What its story tells on top, known only since the company is reached.
     """
 
     company: Company
-    token: str
     base_url: str
-    urls: dict[str, str]
     smtp_port: int
+    token: str
+    urls: dict[str, str]
     facts: Json
 
-    def answer(self, request: SimRequest) -> SimReply:
-        """Answer a caller at a door."""
-        door = "/".join(request.parts)
-        if door == "hello":
-            return as_json(
-                {
-                    "respond_simulator": PROTOCOL,
-                    "token": self.token,
-                    "company": self.company.story.company,
-                }
-            )
-        if not hmac.compare_digest(request.header(HEADER.lower()).encode(), self.token.encode()):
-            return as_json({"error": f"this door wants the header {HEADER}"}, 403)
-        opened = _DOORS.get((request.method, door)) or self._further(request.method, door)
-        if opened is None:
-            return as_json({"error": f"no door {request.method} /_sim/{door}"}, 404)
-        try:
-            return opened(self, request)
-        except console.UnknownTaskError as error:
-            return as_json({"error": str(error)}, 404)
-        except RefusalError as refused:
-            status = 400 if refused.status == 400 else 422  # noqa: PLR2004 - HTTP statuses.
-            return as_json({"error": refused.detail, "status": refused.status}, status)
 
-    def _further(self, method: str, door: str) -> Opened | None:
-        """A door of one system alone."""
-        for name, counterpart in self.company.counterparts.items():
-            own = counterpart.doors.get(door) if method == "POST" else None
-            if own is not None:
-                system = self.company.systems[name]
-                return lambda _, request: as_json(own(system, request.json_object()))
-        return None
+def answer(server: ReachedCompany, request: SimRequest) -> SimReply:
+    """Answer a caller at a door."""
+    door = "/".join(request.parts)
+    if door == "hello":
+        name = server.company.story.company
+        told = {"respond_simulator": PROTOCOL, "token": server.token, "company": name}
+        return as_json(told)
+    if not hmac.compare_digest(request.header(HEADER.lower()).encode(), server.token.encode()):
+        return as_json({"error": f"this door wants the header {HEADER}"}, 403)
+    opened = _DOORS.get((request.method, door)) or _further(server, request.method, door)
+    if opened is None:
+        return as_json({"error": f"no door {request.method} /_sim/{door}"}, 404)
+    try:
+        return opened(server, request)
+    except console.UnknownTaskError as error:
+        return as_json({"error": str(error)}, 404)
+    except RefusalError as refused:
+        status = 400 if refused.status == 400 else 422  # noqa: PLR2004 - HTTP statuses.
+        return as_json({"error": refused.detail, "status": refused.status}, status)
 
 
-def _effects(doors: BackDoors, _: SimRequest) -> SimReply:
-    return as_json({"effects": doors.company.ledger.as_json()})
+def _further(server: ReachedCompany, method: str, door: str) -> Opened | None:
+    """A door of one system alone."""
+    for name, counterpart in server.company.counterparts.items():
+        own = counterpart.doors.get(door) if method == "POST" else None
+        if own is not None:
+            system = server.company.systems[name]
+            return lambda _, request: as_json(own(system, request.json_object()))
+    return None
 
 
-def _counts(doors: BackDoors, _: SimRequest) -> SimReply:
-    return as_json(doors.company.ledger.counts())
+def _clock(server: ReachedCompany, _: SimRequest) -> SimReply:
+    return as_json({"now": server.company.clock.now()})
 
 
-def _state(doors: BackDoors, _: SimRequest) -> SimReply:
-    return as_json(doors.company.snapshot())
-
-
-def _clock(doors: BackDoors, _: SimRequest) -> SimReply:
-    return as_json({"now": doors.company.clock.now()})
-
-
-def _advance(doors: BackDoors, request: SimRequest) -> SimReply:
+def _advance(server: ReachedCompany, request: SimRequest) -> SimReply:
     seconds = request.json_object().get("advance_s")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
         raise RefusalError(400, "advance_s must be a number of seconds, not negative")
-    doors.company.clock.advance(seconds)
-    return _clock(doors, request)
+    server.company.clock.advance(seconds)
+    return _clock(server, request)
 
 
-def _faults(doors: BackDoors, _: SimRequest) -> SimReply:
-    return as_json({"faults": [str(fault) for fault in doors.company.faults.waiting]})
+def _faults(server: ReachedCompany, _: SimRequest) -> SimReply:
+    return as_json({"faults": [str(fault) for fault in server.company.faults.waiting]})
 
 
-def _arm(doors: BackDoors, request: SimRequest) -> SimReply:
+def _arm(server: ReachedCompany, request: SimRequest) -> SimReply:
     faults = request.json_object().get("faults")
     if not isinstance(faults, list) or not all(isinstance(fault, str) for fault in faults):
         raise RefusalError(400, "faults must be a list of texts")
     try:
-        doors.company.arm(faults)
+        server.company.arm(faults)
     except ValueError as error:
         raise RefusalError(400, str(error)) from error
-    return _faults(doors, request)
+    return _faults(server, request)
 
 
-def _story(doors: BackDoors, _: SimRequest) -> SimReply:
-    company, smtp = doors.company, {"host": "127.0.0.1", "port": doors.smtp_port}
+def _story(server: ReachedCompany, _: SimRequest) -> SimReply:
+    company, smtp = server.company, {"host": "127.0.0.1", "port": server.smtp_port}
     return as_json(
         {
-            "story": company.story.as_json() | doors.facts,
-            "urls": doors.urls,
+            "story": company.story.as_json() | server.facts,
+            "urls": server.urls,
             "smtp": smtp,
-            "connections": company.connections(doors.base_url, doors.smtp_port),
+            "connections": company.connections(server.base_url, server.smtp_port),
         }
     )
 
 
-def _person(doors: BackDoors, request: SimRequest) -> SimReply:
-    body = request.json_object()
-    about = body.get("about", {})
-    if not isinstance(about, dict):
-        raise RefusalError(400, "about must be an object")
-    result = console.do(doors.company, str(body.get("task", "")), about)
-    return as_json({"done": True, "result": result})
+def _doing(do: Callable[[Company, str, Json], Json], named_by: str) -> Opened:
+    def done(server: ReachedCompany, request: SimRequest) -> SimReply:
+        body = request.json_object()
+        about = body.get("about", {})
+        if not isinstance(about, dict):
+            raise RefusalError(400, "about must be an object")
+        result = do(server.company, str(body.get(named_by, "")), about)
+        return as_json({"done": True, "result": result})
 
-
-def _happen(doors: BackDoors, request: SimRequest) -> SimReply:
-    body = request.json_object()
-    about = body.get("about", {})
-    if not isinstance(about, dict):
-        raise RefusalError(400, "about must be an object")
-    result = console.happen(doors.company, str(body.get("what", "")), about)
-    return as_json({"done": True, "result": result})
-
-
-def _outbox(doors: BackDoors, _: SimRequest) -> SimReply:
-    return as_json({"messages": doors.company.told()})
+    return done
 
 
 _DOORS: dict[tuple[str, str], Opened] = {
-    ("GET", "effects"): _effects,
-    ("GET", "counts"): _counts,
-    ("GET", "state"): _state,
+    ("GET", "effects"): lambda at, _: as_json({"effects": at.company.ledger.as_json()}),
+    ("GET", "counts"): lambda at, _: as_json(at.company.ledger.counts()),
+    ("GET", "state"): lambda at, _: as_json(at.company.snapshot()),
     ("GET", "clock"): _clock,
     ("POST", "clock"): _advance,
     ("GET", "faults"): _faults,
     ("POST", "faults"): _arm,
     ("GET", "story"): _story,
-    ("GET", "outbox"): _outbox,
-    ("POST", "person"): _person,
-    ("POST", "happen"): _happen,
+    ("GET", "outbox"): lambda at, _: as_json({"messages": at.company.told()}),
+    ("POST", "person"): _doing(console.do, "task"),
+    ("POST", "happen"): _doing(console.happen, "what"),
 }

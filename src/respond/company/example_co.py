@@ -5,10 +5,7 @@ Every value is made up and the same in every run. What each system adds stands i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from respond.company.exchange import Json
+from respond.company.exchange import Json
 
 DAY_S = 86_400
 

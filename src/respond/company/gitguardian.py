@@ -5,22 +5,16 @@ Source: the vendor's API reference, "List secret incidents".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from respond.company.company_clock import rfc3339
-from respond.company.exchange import Json, RefusalError, SimReply, as_json, as_text
+from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json, as_text
 from respond.company.mint import Numbers, hex_for
 from respond.company.paging import by_cursor
-from respond.company.simulated_rest import RestSystem, Row, access_key
-from respond.company.system import Counterpart
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from respond.company.exchange import SimRequest
-    from respond.company.simulated_rest import Answer, RestCall
-    from respond.company.system import Errand, Night
+from respond.company.simulated_rest import Answer, RestCall, RestSystem, Row, access_key
+from respond.company.system import Counterpart, Errand, Night
 
 _API = "https://api.gitguardian.com"
 _SITE = "https://dashboard.gitguardian.com"

@@ -6,22 +6,16 @@ Its webhooks are sent once or never; ``deliveries`` is the list that says so. On
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 from respond.company.company_clock import rfc3339
-from respond.company.exchange import Json, RefusalError, SimReply, as_json, as_text
+from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json, as_text
 from respond.company.mint import Numbers, hex_for
 from respond.company.paging import by_cursor, by_number
-from respond.company.simulated_rest import RestSystem, Row, access_key
-from respond.company.system import Counterpart
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from respond.company.exchange import SimRequest
-    from respond.company.simulated_rest import Answer, Headers, RestCall
-    from respond.company.system import Errand, Night
+from respond.company.simulated_rest import Answer, Headers, RestCall, RestSystem, Row, access_key
+from respond.company.system import Counterpart, Errand, Night
 
 API = "https://api.github.com"
 SITE = "https://github.com"
@@ -45,7 +39,14 @@ def _alert_row(
 
     ``repository`` has its owner in it: ``example-co/shop``.
     """
-    fields = {"state": "open", "resolution": None, "publicly_leaked": False, **more}
+    fields: Json = {
+        "state": "open",
+        "resolution": None,
+        "validity": "active",
+        "publicly_leaked": False,
+        "locations": (Location("config/settings.py", 12),),
+        **more,
+    }
     return Row(
         repository=repository,
         number=number,
@@ -252,14 +253,7 @@ class GitHub(RestSystem):
         return self.row("alerts", repository=repository, number=number)
 
     def open_alert(
-        self,
-        repository: str,
-        secret_type: str,
-        *,
-        locations: tuple[Location, ...] = (Location("config/settings.py", 12),),
-        validity: str = "active",
-        publicly_leaked: bool = False,
-        answered: int = 0,
+        self, repository: str, secret_type: str, *, answered: int = 0, **more: Any
     ) -> Row:
         """A secret is found now.
 
@@ -268,16 +262,7 @@ class GitHub(RestSystem):
         """
         number, now = self.state.numbers.take("alert"), self.clock.now()
         secret = hex_for(f"github:alert:{number}", 40)
-        alert = _alert_row(
-            repository,
-            number,
-            secret_type,
-            secret,
-            now,
-            validity=validity,
-            publicly_leaked=publicly_leaked,
-            locations=locations,
-        )
+        alert = _alert_row(repository, number, secret_type, secret, now, **more)
         self.state.alerts.append(alert)
         self._tell("created", answered)
         self.happened("alert.created", f"{repository}#{number}", by="github", type=secret_type)
@@ -330,7 +315,6 @@ def _begin(night: Night) -> GitHub:
         "customerio_app_api_key",
         story.leaked_app_key,
         night.clock.now() - 900,
-        validity="active",
         publicly_leaked=True,
         locations=(Location("services/mailer/settings.py", 31),),
     )

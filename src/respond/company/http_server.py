@@ -7,23 +7,18 @@ a call must cost well under a millisecond, and faults need the bare connection.
 from __future__ import annotations
 
 import secrets
+import socket
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO, Self
 from urllib.parse import parse_qs, unquote
 
-from respond.company.doors import BackDoors
+from respond.company import doors
 from respond.company.exchange import SimDelivery, SimReply, SimRequest, as_json
 from respond.company.listening import Listener, wait_for_leaving
 from respond.company.mail_server import MailConversation
-
-if TYPE_CHECKING:
-    import socket
-    from typing import Self
-
-    from respond.company.exchange import Json
-    from respond.company.whole import Company
+from respond.company.whole import Company
 
 HOLD_S = 30.0
 BODY_BYTES_MAX = 4_194_304
@@ -48,15 +43,8 @@ class _BadRequestError(Exception):
     """What came is no HTTP/1.1 request that this server reads."""
 
 
-class Server:
-    """A running company. Closing it ends every connection.
-
-    Attributes:
-        base_url: ``http://HOST:PORT``; surfaces lie below it.
-        smtp_port: Where the mail server listens, on the same host.
-        token: What the doors under ``/_sim`` want to see.
-        urls: The base URL of every surface, by its prefix, e.g. ``customerio/eu/app``.
-    """
+class Server(doors.ReachedCompany):
+    """A running company. Closing it ends every connection."""
 
     def __init__(self, company: Company, host: str, port: int) -> None:
         if host not in _LOOPBACK:
@@ -78,12 +66,9 @@ class Server:
         }
         paths = ["/".join(prefix) for prefix in self._prefixes]
         self.urls = {path: f"{self.base_url}/{path}" for path in paths}
-        facts: Json = {}
+        self.facts = {}
         for system in company.systems.values():
-            facts |= system.opened(self.base_url, self.smtp_port)
-        self._doors = BackDoors(
-            company, self.token, self.base_url, self.urls, self.smtp_port, facts
-        )
+            self.facts |= system.opened(self.base_url)
 
     def close(self) -> None:
         self._http.close()
@@ -114,15 +99,22 @@ class Server:
     def _receive(self, head: _Head, body: bytes, peer: str) -> SimDelivery:
         path, _, query = head.target.partition("?")
         raw = tuple(path.strip("/").split("/"))
-        for length in (3, 2, 1):
-            found = self._prefixes.get(raw[:length])
-            if found is not None:
-                system, surface = found
-                return self.company.receive(
-                    system, _request(head, surface, raw[length:], query, body, peer)
-                )
+        surfaces = ((n, self._prefixes[raw[:n]]) for n in (3, 2, 1) if raw[:n] in self._prefixes)
+        length, (system, surface) = next(surfaces, (1, ("", "")))
+        request = SimRequest(
+            method=head.method,
+            surface=surface,
+            path=f"/{'/'.join(raw[length:])}",
+            parts=tuple(unquote(part) for part in raw[length:]),
+            query=parse_qs(query, keep_blank_values=True) if query else {},
+            headers=head.headers,
+            body=body,
+            peer=peer,
+        )
+        if system:
+            return self.company.receive(system, request)
         if raw[:1] == _DOORS:
-            return SimDelivery(self._doors.answer(_request(head, "", raw[1:], query, body, peer)))
+            return SimDelivery(doors.answer(self, request))
         return SimDelivery(as_json({"error": "no vendor lives here"}, 404))
 
     def _deliver(self, connection: socket.socket, head: _Head, delivery: SimDelivery) -> bool:
@@ -146,21 +138,6 @@ def serve(company: Company, host: str = "127.0.0.1", port: int = 0) -> Server:
         OSError: if the port is taken.
     """
     return Server(company, host, port)
-
-
-def _request(
-    head: _Head, surface: str, raw: tuple[str, ...], query: str, body: bytes, peer: str
-) -> SimRequest:
-    return SimRequest(
-        method=head.method,
-        surface=surface,
-        path=f"/{'/'.join(raw)}",
-        parts=tuple(unquote(part) for part in raw),
-        query=parse_qs(query, keep_blank_values=True) if query else {},
-        headers=head.headers,
-        body=body,
-        peer=peer,
-    )
 
 
 def _read_head(stream: BinaryIO) -> _Head | None:

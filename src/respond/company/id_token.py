@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-
-    from respond.company.exchange import Json
+from respond.company.exchange import Json
 
 ALGORITHMS = ("RS256", "ES256")
 _RSA_BITS = 2048
@@ -33,8 +29,7 @@ class TokenSigner:
             raise ValueError(f"{algorithm!r} is none of {', '.join(ALGORITHMS)}")
         self.algorithm = algorithm
         self.kid = kid
-        self._rsa: RSAPrivateKey | None = None
-        self._ec: EllipticCurvePrivateKey | None = None
+        self._made: Any = None
 
     def token(self, claims: Json) -> str:
         """The claims, signed, in compact form."""
@@ -45,11 +40,10 @@ class TokenSigner:
     def public(self) -> Json:
         """The public key as it stands in a key set."""
         told: Json = {"kid": self.kid, "use": "sig", "alg": self.algorithm}
+        numbers = self._key().public_key().public_numbers()
         if self.algorithm == "RS256":
-            rsa = self._rsa_key().public_key().public_numbers()
-            return told | {"kty": "RSA", "n": _number(rsa.n), "e": _number(rsa.e)}
-        point = self._ec_key().public_key().public_numbers()
-        x, y = (_text(value.to_bytes(_P256_BYTES)) for value in (point.x, point.y))
+            return told | {"kty": "RSA", "n": _number(numbers.n), "e": _number(numbers.e)}
+        x, y = (_text(value.to_bytes(_P256_BYTES)) for value in (numbers.x, numbers.y))
         return told | {"kty": "EC", "crv": "P-256", "x": x, "y": y}
 
     def _signature(self, data: bytes) -> bytes:
@@ -58,24 +52,23 @@ class TokenSigner:
         from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415 - heavy
 
         if self.algorithm == "RS256":
-            return self._rsa_key().sign(data, padding.PKCS1v15(), SHA256())
-        r, s = decode_dss_signature(self._ec_key().sign(data, ec.ECDSA(SHA256())))
+            signature: bytes = self._key().sign(data, padding.PKCS1v15(), SHA256())
+            return signature
+        r, s = decode_dss_signature(self._key().sign(data, ec.ECDSA(SHA256())))
         # RFC 7518, section 3.4: both numbers at full length, and no ASN.1 around them.
         return r.to_bytes(_P256_BYTES) + s.to_bytes(_P256_BYTES)
 
-    def _rsa_key(self) -> RSAPrivateKey:
-        from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 - heavy
+    def _key(self) -> Any:
+        from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: PLC0415 - heavy
 
-        if self._rsa is None:
-            self._rsa = rsa.generate_private_key(65537, _RSA_BITS)
-        return self._rsa
-
-    def _ec_key(self) -> EllipticCurvePrivateKey:
-        from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - heavy
-
-        if self._ec is None:
-            self._ec = ec.generate_private_key(ec.SECP256R1())
-        return self._ec
+        if self._made is None:
+            is_rsa = self.algorithm == "RS256"
+            self._made = (
+                rsa.generate_private_key(65537, _RSA_BITS)
+                if is_rsa
+                else ec.generate_private_key(ec.SECP256R1())
+            )
+        return self._made
 
 
 def unsigned(claims: Json) -> str:

@@ -5,20 +5,14 @@ A key that may not see private incidents is told that there are none.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from respond.company.company_clock import rfc3339
-from respond.company.exchange import Json, RefusalError, SimReply, as_json, as_text
+from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json, as_text
 from respond.company.mint import Numbers, hex_for, upper_for
-from respond.company.simulated_rest import RestSystem, Row, access_key
-from respond.company.system import Counterpart
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from respond.company.exchange import SimRequest
-    from respond.company.simulated_rest import Answer, RestCall
-    from respond.company.system import Errand, Night
+from respond.company.simulated_rest import Answer, RestCall, RestSystem, Row, access_key
+from respond.company.system import Counterpart, Errand, Night
 
 _SITE = "https://app.incident.io/example-co"
 _KINDS = {401: "authentication_error", 403: "authorization_error", 404: "not_found"}

@@ -10,17 +10,13 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from respond.company.exchange import RefusalError, SimDelivery, SimReply, as_html
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from respond.company.exchange import SimRequest
-    from respond.company.system import HttpSystem
+from respond.company.exchange import RefusalError, SimDelivery, SimReply, SimRequest, as_html
+from respond.company.system import HttpSystem
 
 # Any request may meet these when the fault names no request of its own.
 _HIT_ANY = ("429", "503", "500", "401", "403", "404", "html", "empty", "slow")
@@ -127,23 +123,14 @@ class _Armed:
     fault: InjectedFault
     left: int | None
 
-    def strike(self) -> None:
-        if self.left is not None:
-            self.left -= 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Stale:
-    until: float
-    state: Any
-
 
 @dataclass
 class InjectedFaults:
     """The faults that are still to strike, and the stale views that are in force."""
 
     _armed: list[_Armed] = field(default_factory=list)
-    _stale: dict[str, _Stale] = field(default_factory=dict)
+    _stale: dict[str, tuple[float, Any]] = field(default_factory=dict)
+    """By system, until when an old state is shown, and which."""
 
     def arm(self, faults: Iterable[InjectedFault]) -> None:
         """Forget all earlier faults and stale views, and wait with these."""
@@ -162,7 +149,7 @@ class InjectedFaults:
             if armed.left == 0 or fault.system != system:
                 continue
             if fault.hits(method, path, write=write):
-                armed.strike()
+                armed.left = None if armed.left is None else armed.left - 1
                 return fault
         return None
 
@@ -170,10 +157,9 @@ class InjectedFaults:
         """Answer a request, broken if a fault strikes it."""
         write = system.is_write(request)
         fault = self.take(system.name, request.method, request.path, write=write)
-        if fault is None:
-            return SimDelivery(self._answer(system, request, now, write=write))
-        if fault.kind == "stale":
-            self._stale[system.name] = _Stale(now + STALE_S, copy.deepcopy(system.state))
+        if fault is not None and fault.kind == "stale":
+            self._stale[system.name] = (now + STALE_S, copy.deepcopy(system.state))
+        if fault is None or fault.kind == "stale":
             return SimDelivery(self._answer(system, request, now, write=write))
         if fault.kind in _AFTER:
             return _AFTER[fault.kind](system, system.answer(request))
@@ -182,10 +168,10 @@ class InjectedFaults:
     def _answer(
         self, system: HttpSystem, request: SimRequest, now: float, *, write: bool
     ) -> SimReply:
-        stale = self._stale.get(system.name)
-        if write or stale is None or now >= stale.until:
+        until, stale = self._stale.get(system.name, (now, None))
+        if write or now >= until:
             return system.answer(request)
-        live, system.state = system.state, stale.state
+        live, system.state = system.state, stale
         try:
             return system.answer(request)
         finally:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from respond.company.company_clock import CompanyClock
+from respond.company.company_clock import CompanyClock
 
 
 @dataclass(frozen=True, slots=True)

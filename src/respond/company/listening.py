@@ -6,11 +6,7 @@ import contextlib
 import select
 import socket
 import threading
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Self
+from collections.abc import Callable
 
 _BACKLOG = 128
 
@@ -53,12 +49,6 @@ class Listener:
                 shut(connection)
         for end in (self._socket, self._wake, self._awake):
             end.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _accept(self) -> None:
         while True:

@@ -9,29 +9,25 @@ import base64
 import binascii
 import email.policy
 import re
+import socket
+import threading
 from dataclasses import dataclass, field
 from email.parser import BytesParser
-from typing import TYPE_CHECKING, BinaryIO, ClassVar
+from typing import BinaryIO, ClassVar
 
-from respond.company.injected_faults import MAIL_KINDS
+from respond.company.company_clock import CompanyClock
+from respond.company.exchange import Json
+from respond.company.injected_faults import MAIL_KINDS, InjectedFault, InjectedFaults
+from respond.company.ledger import Ledger
 from respond.company.listening import wait_for_leaving
 from respond.company.mint import hex_for
-from respond.company.system import Counterpart, Simulated
-
-if TYPE_CHECKING:
-    import socket
-    import threading
-
-    from respond.company.company_clock import CompanyClock
-    from respond.company.exchange import Json
-    from respond.company.injected_faults import InjectedFault, InjectedFaults
-    from respond.company.ledger import Ledger
-    from respond.company.system import Night
+from respond.company.system import Counterpart, Night, Simulated
 
 SYSTEM = "email"
 MESSAGE_BYTES_MAX = 1_048_576
 HOLD_S = 30.0
 _LINE_BYTES_MAX = 4096
+_EXTENSIONS = (f"SIZE {MESSAGE_BYTES_MAX}", "AUTH PLAIN", "8BITMIME", "SMTPUTF8")
 _ADDRESS = re.compile(r"<([^<>\s]*)>")
 
 
@@ -116,10 +112,11 @@ class MailConversation:
     def _command(self, line: str, lines: BinaryIO) -> None:
         verb, _, rest = line.partition(" ")
         match verb.upper():
-            case "EHLO":
-                self._hello(extended=True)
-            case "HELO":
-                self._hello(extended=False)
+            case "EHLO" | "HELO":
+                self._reset()
+                words = ("mail.example.com", *(_EXTENSIONS if verb.upper() == "EHLO" else ()))
+                for word in words:
+                    self._say(f"250{'-' if word != words[-1] else ' '}{word}")
             case "AUTH":
                 self._auth(rest, lines)
             case "MAIL":
@@ -128,26 +125,15 @@ class MailConversation:
                 self._rcpt(rest)
             case "DATA":
                 self._data(lines)
-            case "RSET":
-                self._reset()
-                self._say("250 2.0.0 Ok")
-            case "NOOP":
+            case "RSET" | "NOOP":
+                if verb.upper() == "RSET":
+                    self._reset()
                 self._say("250 2.0.0 Ok")
             case "QUIT":
                 self._say("221 2.0.0 Bye")
                 raise _EndedError
             case _:
                 self._say("502 5.5.1 Command not implemented")
-
-    def _hello(self, *, extended: bool) -> None:
-        self._reset()
-        if not extended:
-            self._say("250 mail.example.com")
-            return
-        size = f"SIZE {MESSAGE_BYTES_MAX}"
-        words = ("mail.example.com", size, "AUTH PLAIN", "8BITMIME", "SMTPUTF8")
-        for word in words:
-            self._say(f"250{'-' if word != words[-1] else ' '}{word}")
 
     def _auth(self, rest: str, lines: BinaryIO) -> None:
         mechanism, _, initial = rest.partition(" ")

@@ -6,25 +6,18 @@ the account, so its writes must say in ``From`` which user they are made for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from respond.company.company_clock import rfc3339
+from respond.company.company_clock import CompanyClock, rfc3339
 from respond.company.example_co import ADMINS, COMPROMISED, OPERATOR
-from respond.company.exchange import Json, RefusalError, SimReply, as_json, as_text
+from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json, as_text
+from respond.company.ledger import Ledger
 from respond.company.limits import Limit
 from respond.company.mint import Numbers, hex_for, lower_for, upper_for
 from respond.company.paging import by_offset
-from respond.company.simulated_rest import RestSystem, Row, access_key
-from respond.company.system import Counterpart
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from respond.company.company_clock import CompanyClock
-    from respond.company.exchange import SimRequest
-    from respond.company.ledger import Ledger
-    from respond.company.simulated_rest import Answer, Headers, RestCall
-    from respond.company.system import Errand, Night
+from respond.company.simulated_rest import Answer, Headers, RestCall, RestSystem, Row, access_key
+from respond.company.system import Counterpart, Errand, Night
 
 _SUMMARY_MAX = 1024
 _SEVERITIES = ("critical", "error", "warning", "info")
@@ -303,9 +296,6 @@ class PagerDuty(RestSystem):
     def incident(self, incident_id: str) -> Row:
         """One incident that can be seen by now. Raises RefusalError with 404."""
         return self.row("incidents", id=incident_id)
-
-    def shown_incidents(self) -> list[Row]:
-        return self.rows("incidents")
 
     def shown(self, incident: Row) -> Json:
         """An incident as the vendor shows it."""

@@ -5,15 +5,10 @@ Source: RFC 8288, section 3.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from respond.company.exchange import RefusalError, as_json
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from respond.company.exchange import Json, SimReply, SimRequest
+from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json
 
 _FIRST = "o0"
 

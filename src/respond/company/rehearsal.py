@@ -116,14 +116,6 @@ class Rehearsal:
         if self.own is not None:
             self.own.close()
 
-    def arm(self, faults: list[str]) -> None:
-        """Let these faults happen.
-
-        Raises:
-            UsageError: One of them is none that the company knows.
-        """
-        self.doors.arm(faults)
-
     def click(self, person: Person[Any]) -> str | None:
         return self.doors.click(person)
 
@@ -141,8 +133,9 @@ class Rehearsal:
 
     def persons(self) -> tuple[PersonRecord, ...]:
         slack = self.story["slack_users"]
-        operator, *_ = (self.story["operator"],)
-        people: list[tuple[str, str, tuple[str, ...]]] = [("dana", operator, ("admin",))]
+        people: list[tuple[str, str, tuple[str, ...]]] = [
+            ("dana", self.story["operator"], ("admin",))
+        ]
         people += [(mail.partition("@")[0], mail, ("admin",)) for mail in self.story["admins"]]
         people.append(("jean", self.story["lost_2fa"], ()))
         return tuple(

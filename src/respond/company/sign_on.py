@@ -14,24 +14,27 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 from urllib.parse import unquote_plus, urlencode, urlsplit
 
+from respond.company.company_clock import CompanyClock
 from respond.company.example_co import PEOPLE
-from respond.company.exchange import Json, RefusalError, SimReply, as_html, as_json, as_text
+from respond.company.exchange import (
+    Json,
+    RefusalError,
+    SimReply,
+    SimRequest,
+    as_html,
+    as_json,
+    as_text,
+)
 from respond.company.id_token import TokenSigner, unsigned
+from respond.company.ledger import Ledger
 from respond.company.mint import hex_for, lower_for
-from respond.company.system import Counterpart, HttpSystem
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from respond.company.company_clock import CompanyClock
-    from respond.company.exchange import SimRequest
-    from respond.company.ledger import Ledger
-    from respond.company.system import Night
+from respond.company.simulated_rest import Row
+from respond.company.system import Counterpart, HttpSystem, Night
 
 CODE_S = 60
 TOKEN_S = 300
@@ -42,81 +45,23 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")  # RFC 7636, section 4.1.
 _NO_STORE = (("Cache-Control", "no-store"),)
 
 
-@dataclass(frozen=True, slots=True)
-class SignOnClient:
-    """An application that lets people sign on here.
-
-    Attributes:
-        secret: Empty for a public client, which proves itself by PKCE alone.
-    """
-
-    id: str
-    secret: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SignOnAccount:
-    """Somebody who can sign on."""
-
-    email: str
-    name: str
-    sub: str
-
-
-@dataclass(frozen=True, slots=True)
-class SignOnRequest:
-    """What an application asked for when it sent somebody here."""
-
-    client: str
-    redirect: str
-    state: str
-    nonce: str
-    challenge: str
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """A code that was handed out, and for whom."""
-
-    asked: SignOnRequest
-    account: SignOnAccount
-    at: float
-
-
-@dataclass
-class SignOnState:
-    """Clients, accounts, and what is under way.
-
-    Attributes:
-        issuer: Known when the server is; the start of every address here.
-        algorithm: How tokens are signed.
-        lies: Claims that the tokens tell instead of the true ones; None leaves one out.
-        signed_by: ``own``, ``stranger`` (another key under the same name) or ``nobody``.
-    """
-
-    clients: list[SignOnClient]
-    accounts: list[SignOnAccount]
-    issuer: str = ""
-    algorithm: str = "RS256"
-    lies: Json = field(default_factory=dict)
-    signed_by: str = "own"
-    waiting: dict[str, SignOnRequest] = field(default_factory=dict)
-    grants: dict[str, Grant] = field(default_factory=dict)
-    signed_on: list[str] = field(default_factory=list)
-
-
 class SignOnProvider(HttpSystem):
-    """The provider, as browsers and applications see it."""
+    """The provider, as browsers and applications see it.
+
+    ``state`` has ``clients`` (one without a secret proves itself by PKCE alone), ``accounts``, what
+    is ``waiting``, the ``grants`` by their codes, and ``signed_on``, who did; and for tests
+    ``algorithm``, ``lies`` (claims that the tokens tell instead of the true ones; None leaves one
+    out) and ``signed_by``: ``own``, ``stranger`` (another key under the same name) or ``nobody``.
+    """
 
     name: ClassVar[str] = "sign-on"
     surfaces: ClassVar[Mapping[str, str]] = {"sign-on": "http"}
-    state: SignOnState
 
-    def __init__(self, state: SignOnState, clock: CompanyClock, ledger: Ledger) -> None:
+    def __init__(self, state: Row, clock: CompanyClock, ledger: Ledger) -> None:
         super().__init__(state, clock, ledger)
         self._signers: dict[tuple[str, str], TokenSigner] = {}
 
-    def opened(self, base_url: str, smtp_port: int) -> Json:
+    def opened(self, base_url: str) -> Json:
         self.state.issuer = f"{base_url}/sign-on"
         return {"sign_on_issuer": self.state.issuer}
 
@@ -146,12 +91,12 @@ class SignOnProvider(HttpSystem):
         redirect = request.argument("redirect_uri")
         if client is None or not _is_loopback(redirect):
             raise RefusalError(400, "invalid_request: client_id or redirect_uri is not known here")
-        asked = SignOnRequest(
-            client.id,
-            redirect,
-            request.argument("state"),
-            request.argument("nonce"),
-            request.argument("code_challenge"),
+        asked = Row(
+            client=client.id,
+            redirect=redirect,
+            state=request.argument("state"),
+            nonce=request.argument("nonce"),
+            challenge=request.argument("code_challenge"),
         )
         wrong = _wrong(request)
         if wrong:
@@ -171,18 +116,19 @@ class SignOnProvider(HttpSystem):
             return self._back(asked, error="access_denied")
         account = self.account(form["person"])
         code = secrets.token_urlsafe(24)
-        self.state.grants[code] = Grant(asked, account, self.clock.now())
+        self.state.grants[code] = Row(asked=asked, account=account, at=self.clock.now())
         self.state.signed_on.append(account.email)
         return self._back(asked, code=code)
 
-    def account(self, email: str) -> SignOnAccount:
+    def account(self, email: str) -> Row:
         """The account with this address. Raises RefusalError with 400 if there is none."""
         for account in self.state.accounts:
             if account.email == email:
-                return account
+                found: Row = account
+                return found
         raise RefusalError(400, "invalid_request: there is no such person")
 
-    def _back(self, asked: SignOnRequest, **answer: str) -> SimReply:
+    def _back(self, asked: Row, **answer: str) -> SimReply:
         answer |= {"iss": self.state.issuer} | ({"state": asked.state} if asked.state else {})
         joint = "&" if urlsplit(asked.redirect).query else "?"
         place = f"{asked.redirect}{joint}{urlencode(answer)}"
@@ -211,7 +157,7 @@ class SignOnProvider(HttpSystem):
             "id_token": self._id_token(grant),
         }
 
-    def _authenticated(self, request: SimRequest, form: dict[str, str]) -> SignOnClient:
+    def _authenticated(self, request: SimRequest, form: dict[str, str]) -> Row:
         """The client that proves itself, in one way and not in two (RFC 6749, section 2.3)."""
         basic_id, basic_secret = (unquote_plus(part) for part in request.basic())
         if request.header("authorization") and "client_secret" in form:
@@ -222,10 +168,10 @@ class SignOnProvider(HttpSystem):
             raise RefusalError(401, "invalid_client: no such client, or not its secret")
         return client
 
-    def _client(self, client_id: str) -> SignOnClient | None:
+    def _client(self, client_id: str) -> Row | None:
         return next((client for client in self.state.clients if client.id == client_id), None)
 
-    def _id_token(self, grant: Grant) -> str:
+    def _id_token(self, grant: Row) -> str:
         now = int(self.clock.now())
         claims: Json = {
             "iss": self.state.issuer,
@@ -255,9 +201,8 @@ class SignOnProvider(HttpSystem):
         error, _, words = no.detail.partition(": ")
         if request.parts == ("token",):
             told = {"error": error, "error_description": words}
-            return as_json(
-                told, no.status, *_NO_STORE, *(_CHALLENGED if no.status in _NAMELESS else ())
-            )
+            reply = as_json(told, no.status, *_NO_STORE)
+            return reply.having(*_CHALLENGED) if no.status == 401 else reply  # noqa: PLR2004 - HTTP.
         page = f"<!DOCTYPE html>\n<title>{error}</title><h1>{escape(words)}</h1>\n"
         return as_html(page.encode(), no.status)
 
@@ -274,7 +219,6 @@ class SignOnProvider(HttpSystem):
         }
 
 
-_NAMELESS = (401,)
 _CHALLENGED = (("WWW-Authenticate", 'Basic realm="sign-on"'),)
 
 
@@ -334,7 +278,7 @@ def _is_loopback(url: str) -> bool:
     return plain and parts.scheme in {"http", "https"} and parts.hostname in _LOOPBACK
 
 
-def _page(client: SignOnClient, accounts: list[SignOnAccount], number: str) -> bytes:
+def _page(client: Row, accounts: list[Row], number: str) -> bytes:
     buttons = "\n".join(
         f'<p><button name="person" value="{escape(one.email)}">{escape(one.name)}'
         f" &lt;{escape(one.email)}&gt;</button></p>"
@@ -355,14 +299,25 @@ def _begin(night: Night) -> SignOnProvider:
     """The provider that all of Example Co sign on with, and its two clients."""
     story = night.story
     clients = [
-        SignOnClient(story.sign_on_client_id, story.sign_on_client_secret),
-        SignOnClient(story.sign_on_public_client_id),
+        Row(id=story.sign_on_client_id, secret=story.sign_on_client_secret),
+        Row(id=story.sign_on_public_client_id, secret=""),
     ]
     accounts = [
-        SignOnAccount(email, email.partition("@")[0].capitalize(), sub)
+        Row(email=email, name=email.partition("@")[0].capitalize(), sub=sub)
         for email, sub in story.sign_on_subjects.items()
     ]
-    return SignOnProvider(SignOnState(clients, accounts), night.clock, night.ledger)
+    state = Row(
+        clients=clients,
+        accounts=accounts,
+        issuer="",
+        algorithm="RS256",
+        lies={},
+        signed_by="own",
+        waiting={},
+        grants={},
+        signed_on=[],
+    )
+    return SignOnProvider(state, night.clock, night.ledger)
 
 
 COUNTERPART = Counterpart(

@@ -10,16 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
-from respond.company.exchange import Json, RefusalError, SimReply, as_json
+from respond.company.company_clock import CompanyClock
+from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json
+from respond.company.ledger import Ledger
 from respond.company.limits import Limit
 from respond.company.system import HttpSystem
-
-if TYPE_CHECKING:
-    from respond.company.company_clock import CompanyClock
-    from respond.company.exchange import SimRequest
-    from respond.company.ledger import Ledger
 
 T = TypeVar("T")
 Headers: TypeAlias = tuple[tuple[str, str], ...]
@@ -182,13 +179,11 @@ class RestSystem(HttpSystem):
     def things(self) -> dict[str, Json]:
         return {
             name.format_map(vars(row)): {
-                word.partition("=")[0]: _told(getattr(row, word.rpartition("=")[2]))
+                word.partition("=")[0]: len(value)
+                if isinstance(value := getattr(row, word.rpartition("=")[2]), list)
+                else value
                 for word in words.split()
             }
             for table, (name, words) in self.view.items()
             for row in self.table(table)
         }
-
-
-def _told(value: Any) -> Any:
-    return len(value) if isinstance(value, list) else value

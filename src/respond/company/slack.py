@@ -11,23 +11,27 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
 from urllib.parse import quote_plus
 
+from respond.company.company_clock import CompanyClock
 from respond.company.example_co import ADMINS, COMPROMISED, DAY_S, INVITED, LOST_2FA, OPERATOR
-from respond.company.exchange import Json, RefusalError, SimReply, as_html, as_json, as_text
+from respond.company.exchange import (
+    Json,
+    RefusalError,
+    SimReply,
+    SimRequest,
+    as_html,
+    as_json,
+    as_text,
+)
+from respond.company.ledger import Ledger
 from respond.company.limits import Limit
 from respond.company.mint import Numbers, hex_for, upper_for
-from respond.company.system import Counterpart, HttpSystem
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from respond.company.company_clock import CompanyClock
-    from respond.company.exchange import SimRequest
-    from respond.company.ledger import Ledger
-    from respond.company.system import Errand, Night
+from respond.company.simulated_rest import RestSystem, Row, access_key
+from respond.company.system import Counterpart, Errand, Night
 
 TEXT_MAX = 40_000
 BLOCKS_MAX = 50
@@ -39,150 +43,70 @@ CONFIRM_MAX = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
 _CHANNEL_NAME = re.compile(r"[a-z0-9_-]{1,80}")
 
 
-@dataclass
-class SlackUser:
+def _user_row(user_id: str, name: str, real_name: str, email: str, **more: Any) -> Row:
     """A person or bot of the workspace."""
-
-    id: str
-    name: str
-    real_name: str
-    email: str
-    deleted: bool = False
-    is_admin: bool = False
-    is_owner: bool = False
-    is_bot: bool = False
-    has_2fa: bool = True
-
-    def shown(self, team_id: str) -> Json:
-        profile: Json = {
-            "real_name": self.real_name,
-            "real_name_normalized": self.real_name,
-            "display_name": self.name,
-            "display_name_normalized": self.name,
-            "avatar_hash": "g1",
-            "title": "",
-            "phone": "",
-            "skype": "",
-            "status_text": "",
-            "status_emoji": "",
-            "fields": {},
-        }
-        if self.email:
-            profile["email"] = self.email
-        return {
-            "id": self.id,
-            "team_id": team_id,
-            "name": self.name,
-            "real_name": self.real_name,
-            "deleted": self.deleted,
-            "is_admin": self.is_admin,
-            "is_owner": self.is_owner,
-            "is_primary_owner": False,
-            "is_bot": self.is_bot,
-            "is_app_user": False,
-            "has_2fa": self.has_2fa,
-            "updated": 1_700_000_000,
-            "profile": profile,
-        }
+    fields = {"deleted": False, "is_admin": False, "is_owner": False, "is_bot": False, **more}
+    return Row(id=user_id, name=name, real_name=real_name, email=email, has_2fa=True, **fields)
 
 
-@dataclass
-class SlackMessage:
-    """One message. ``metadata`` is given out only to those who ask for it."""
-
-    ts: str
-    user: str
-    text: str
-    blocks: list[Any] = field(default_factory=list)
-    thread_ts: str = ""
-    metadata: Json | None = None
-    bot_id: str = ""
-
-    def shown(self, *, with_metadata: bool = False) -> Json:
-        shown: Json = {"type": "message", "user": self.user, "text": self.text, "ts": self.ts}
-        if self.bot_id:
-            shown["bot_id"] = self.bot_id
-        if self.blocks:
-            shown["blocks"] = self.blocks
-        if self.thread_ts:
-            shown["thread_ts"] = self.thread_ts
-        if with_metadata and self.metadata is not None:
-            shown["metadata"] = self.metadata
-        return shown
-
-
-@dataclass
-class SlackChannel:
+def _channel_row(channel_id: str, name: str, creator: str, created: int, **more: Any) -> Row:
     """A channel, private or not, or a direct message with one person."""
+    fields: Json = {
+        "is_private": False,
+        "is_im": False,
+        "is_archived": False,
+        "is_general": False,
+        "topic": "",
+        "members": [creator],
+        "messages": [],
+        **more,
+    }
+    return Row(id=channel_id, name=name, creator=creator, created=created, **fields)
 
-    id: str
-    name: str
-    creator: str
-    created: int
-    is_private: bool = False
-    is_im: bool = False
-    is_archived: bool = False
-    is_general: bool = False
-    topic: str = ""
-    members: list[str] = field(default_factory=list)
-    messages: list[SlackMessage] = field(default_factory=list)
 
-    def shown(self, me: str) -> Json:
-        if self.is_im:
-            return {
-                "id": self.id,
-                "created": self.created,
-                "is_im": True,
-                "is_org_shared": False,
-                "user": next(member for member in self.members if member != me),
-                "priority": 0,
-            }
-        noted = {"creator": self.creator, "last_set": self.created}
+def _shown_message(message: Row, *, with_metadata: bool = False) -> Json:
+    """``metadata`` is given out only to those who ask for it."""
+    more = ("bot_id", "blocks", "thread_ts", *(["metadata"] if with_metadata else []))
+    return {
+        "type": "message",
+        "user": message.user,
+        "text": message.text,
+        "ts": message.ts,
+        **{name: value for name in more if (value := getattr(message, name))},
+    }
+
+
+def _shown(place: Row, me: str) -> Json:
+    if place.is_im:
         return {
-            "id": self.id,
-            "name": self.name,
-            "name_normalized": self.name,
-            "created": self.created,
-            "creator": self.creator,
-            "is_archived": self.is_archived,
-            "is_channel": not self.is_private,
-            "is_group": self.is_private,
-            "is_general": self.is_general,
-            "is_im": False,
-            "is_mpim": False,
-            "is_private": self.is_private,
-            "is_shared": False,
+            "id": place.id,
+            "created": place.created,
+            "is_im": True,
             "is_org_shared": False,
-            "is_member": me in self.members,
-            "topic": {"value": self.topic, **noted},
-            "purpose": {"value": "", **noted},
-            "num_members": len(self.members),
+            "user": next(member for member in place.members if member != me),
+            "priority": 0,
         }
-
-
-@dataclass
-class SlackToken:
-    """A bot or user token, and what it may do."""
-
-    value: str
-    user: str
-    scopes: tuple[str, ...]
-    revoked: bool = False
-
-
-@dataclass
-class SlackState:
-    """The whole workspace."""
-
-    team_id: str
-    team: str
-    domain: str
-    bot_id: str
-    users: list[SlackUser] = field(default_factory=list)
-    tokens: list[SlackToken] = field(default_factory=list)
-    conversations: list[SlackChannel] = field(default_factory=list)
-    app_id: str = "A0RESPOND1"
-    numbers: Numbers = field(default_factory=lambda: Numbers({"ts": 100, "channel": 1}))
+    noted = {"creator": place.creator, "last_set": place.created}
+    return {
+        "id": place.id,
+        "name": place.name,
+        "name_normalized": place.name,
+        "created": place.created,
+        "creator": place.creator,
+        "is_archived": place.is_archived,
+        "is_channel": not place.is_private,
+        "is_group": place.is_private,
+        "is_general": place.is_general,
+        "is_im": False,
+        "is_mpim": False,
+        "is_private": place.is_private,
+        "is_shared": False,
+        "is_org_shared": False,
+        "is_member": me in place.members,
+        "topic": {"value": place.topic, **noted},
+        "purpose": {"value": "", **noted},
+        "num_members": len(place.members),
+    }
 
 
 class SlackError(RefusalError):
@@ -199,7 +123,7 @@ class SlackCall:
     """One method call: its arguments, and whose token it carries."""
 
     slack: Slack
-    me: SlackUser
+    me: Row
     arguments: Json
 
     def text(self, name: str) -> str:
@@ -220,20 +144,28 @@ class SlackCall:
                 raise SlackError(f"invalid_{name}") from None
         return value
 
-    def conversation(self, name: str = "channel") -> SlackChannel:
-        return self.slack.visible(self.text(name), self.me)
+    def conversation(self, *, joined: bool = False) -> Row:
+        """The conversation that is meant, which we may have to be in."""
+        place = self.slack.visible(self.text("channel"), self.me)
+        if joined and self.me.id not in place.members:
+            raise SlackError("not_in_channel")
+        return place
+
+    def message(self, name: str, place: Row, *, own: str = "") -> Row:
+        """A message there by its time stamp; ``own`` is what is said of one of somebody else."""
+        for message in place.messages:
+            if message.ts == self.text(name):
+                if own and message.user != self.me.id:
+                    raise SlackError(own)
+                found: Row = message
+                return found
+        raise SlackError("message_not_found")
+
+    def user_ids(self) -> list[str]:
+        return [part.strip() for part in self.text("users").split(",") if part.strip()]
 
 
-@dataclass(frozen=True, slots=True)
-class SlackMethod:
-    """One method of the Web API: what it needs, and whether it can change anything."""
-
-    handler: Callable[[SlackCall], Json]
-    scope: str = ""
-    write: bool = False
-
-
-class Slack(HttpSystem):
+class Slack(RestSystem):
     """Slack as one workspace and its bot see it.
 
     Attributes:
@@ -243,39 +175,38 @@ class Slack(HttpSystem):
 
     name: ClassVar[str] = "slack"
     surfaces: ClassVar[Mapping[str, str]] = {"slack": "web"}
-    state: SlackState
+    view: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "users": ("user {name}", "id email deleted is_admin")
+    }
 
-    def __init__(self, state: SlackState, clock: CompanyClock, ledger: Ledger) -> None:
+    def __init__(self, state: Row, clock: CompanyClock, ledger: Ledger) -> None:
         super().__init__(state, clock, ledger)
         self.posts = Limit(None, 1.0)
 
     def is_write(self, request: SimRequest) -> bool:
-        method = METHODS.get(_method_name(request))
-        return method is not None and method.write
+        return METHODS.get(_method_name(request), _UNKNOWN)[1] in _WRITING
 
     def serve(self, request: SimRequest) -> SimReply:
-        method = METHODS.get(_method_name(request))
         if request.parts[:1] != ("api",):
             return as_html(status=404)
-        if method is None:
-            return as_json({"ok": False, "error": "unknown_method"})
-        arguments = _arguments(request, method)
+        handler, scope = METHODS.get(_method_name(request), _UNKNOWN)
+        if handler is None:
+            raise SlackError("unknown_method")
+        arguments = _arguments(request, is_write=self.is_write(request))
         token = self._token(request.bearer() or str(arguments.get("token", "")))
-        if method.scope and method.scope not in token.scopes:
-            scopes = ",".join(token.scopes)
-            raise SlackError("missing_scope", needed=method.scope, provided=scopes)
-        if method.handler is _post_message:
+        if scope and scope not in token.scopes:
+            raise SlackError("missing_scope", needed=scope, provided=",".join(token.scopes))
+        if handler is _post_message:
             wait_s = self.posts.take(self.clock.now())
             if wait_s is not None:
-                body = {"ok": False, "error": "ratelimited"}
-                return as_json(body, 429, ("Retry-After", str(wait_s)))
-        call = SlackCall(self, self.user(token.user), arguments)
-        return as_json({"ok": True, **method.handler(call)})
+                no = self.refuse(request, RefusalError(429))
+                return no.having(("Retry-After", str(wait_s)))
+        return as_json({"ok": True, **handler(SlackCall(self, self.user(token.user), arguments))})
 
-    def _token(self, value: str) -> SlackToken:
+    def _token(self, value: str) -> Row:
         if not value:
             raise SlackError("not_authed")
-        for token in self.state.tokens:
+        for token in self.table("tokens"):
             if token.value == value:
                 if token.revoked:
                     raise SlackError("token_revoked")
@@ -298,69 +229,71 @@ class Slack(HttpSystem):
             return as_json({"ok": False, "error": words[no.status]})
         return as_text("upstream request failed", no.status)
 
-    def user(self, user_id: str) -> SlackUser:
+    def user(self, user_id: str) -> Row:
         """Somebody by id. Raises SlackError, as the vendor does, if there is nobody."""
-        for user in self.state.users:
+        for user in self.table("users"):
             if user.id == user_id:
                 return user
         raise SlackError("user_not_found")
 
-    def by_email(self, email: str) -> SlackUser:
+    def by_email(self, email: str) -> Row:
         """Somebody active by e-mail. Raises SlackError, as the vendor does, if there is nobody."""
-        for user in self.state.users:
+        for user in self.table("users"):
             if email and user.email.casefold() == email.casefold() and not user.deleted:
                 return user
         raise SlackError("users_not_found")
 
-    def visible(self, channel: str, me: SlackUser) -> SlackChannel:
+    def visible(self, channel: str, me: Row) -> Row:
         """A conversation by id or ``#name``, if this user can see it at all."""
-        for conversation in self.state.conversations:
+        for conversation in self.table("conversations"):
             if channel in {conversation.id, f"#{conversation.name}"} and _sees(conversation, me):
                 return conversation
         raise SlackError("channel_not_found")
 
-    def direct(self, me: SlackUser, other: SlackUser) -> tuple[SlackChannel, bool]:
+    def direct(self, me: Row, other: Row) -> tuple[Row, bool]:
         """The direct messages with somebody, and whether they were open already."""
         if other.deleted:
             raise SlackError("user_disabled")
-        for conversation in self.state.conversations:
+        for conversation in self.table("conversations"):
             if conversation.is_im and set(conversation.members) == {me.id, other.id}:
                 return conversation, True
-        made = self._open("D", "", me)
-        made.is_im = True
-        made.members.append(other.id)
-        return made, False
+        return self._open("D", "", me, is_im=True, members=[me.id, other.id]), False
 
-    def open_channel(self, name: str, me: SlackUser, *, is_private: bool) -> SlackChannel:
+    def open_channel(self, name: str, me: Row, *, is_private: bool) -> Row:
         """Make a channel. Raises SlackError, as the vendor does, for a bad or taken name."""
         if not _CHANNEL_NAME.fullmatch(name):
             raise SlackError("invalid_name_specials" if name else "invalid_name_required")
-        if any(other.name == name and not other.is_im for other in self.state.conversations):
+        if any(other.name == name and not other.is_im for other in self.table("conversations")):
             raise SlackError("name_taken")
-        made = self._open("C", name, me)
-        made.is_private = is_private
-        return made
+        return self._open("C", name, me, is_private=is_private)
 
-    def _open(self, letter: str, name: str, me: SlackUser) -> SlackChannel:
+    def _open(self, letter: str, name: str, me: Row, **more: Any) -> Row:
         number = self.state.numbers.take("channel")
-        made = SlackChannel(
-            id=letter + upper_for(f"conversation:{number}", 10),
-            name=name,
-            creator=me.id,
-            created=int(self.clock.now()),
-            members=[me.id],
-        )
+        channel_id = letter + upper_for(f"conversation:{number}", 10)
+        made = _channel_row(channel_id, name, me.id, int(self.clock.now()), **more)
         self.state.conversations.append(made)
         return made
 
-    def post(self, place: SlackChannel, me: SlackUser, text: str, by: str = "api") -> SlackMessage:
+    def post(self, place: Row, me: Row, text: str, by: str = "api") -> Row:
         """Put a message into a conversation; every call makes another message."""
-        number = self.state.numbers.take("ts")
-        ts = f"{int(self.clock.now()):010d}.{number:06d}"
-        message = SlackMessage(ts, me.id, text, bot_id=self.state.bot_id if me.is_bot else "")
+        _, ts = self._stamp()
+        message = Row(
+            ts=ts,
+            user=me.id,
+            text=text,
+            blocks=[],
+            thread_ts="",
+            metadata=None,
+            bot_id=self.state.bot_id if me.is_bot else "",
+        )
         place.messages.append(message)
         self.changed(place, "message.posted", by, ts=ts)
         return message
+
+    def _stamp(self) -> tuple[int, str]:
+        """A number that was not there before, and the time stamp with it."""
+        number = self.state.numbers.take("ts")
+        return number, f"{int(self.clock.now()):010d}.{number:06d}"
 
     def click(self, user_id: str, action_id: str, *, ts: str = "") -> bytes:
         """Somebody presses a button, of their newest message that has it or of the one named.
@@ -372,7 +305,7 @@ class Slack(HttpSystem):
             SlackError: They see no such button.
         """
         user = self.user(user_id)
-        for place in self.state.conversations:
+        for place in self.table("conversations"):
             if not _sees(place, user):
                 continue
             for message in reversed(place.messages):
@@ -381,12 +314,9 @@ class Slack(HttpSystem):
                         return self._clicked(user, place, message, block, button)
         raise SlackError("action_not_found")
 
-    def _clicked(
-        self, user: SlackUser, place: SlackChannel, message: SlackMessage, block: Json, button: Json
-    ) -> bytes:
+    def _clicked(self, user: Row, place: Row, message: Row, block: Json, button: Json) -> bytes:
         """Source: Slack, "block_actions payload"."""
-        number = self.state.numbers.take("ts")
-        at = f"{int(self.clock.now()):010d}.{number:06d}"
+        number, at = self._stamp()
         pressed = {name: button[name] for name in ("type", "action_id", "value", "text")}
         said: Json = {
             "type": "block_actions",
@@ -409,7 +339,7 @@ class Slack(HttpSystem):
             "enterprise": None,
             "is_enterprise_install": False,
             "channel": {"id": place.id, "name": "directmessage" if place.is_im else place.name},
-            "message": message.shown(),
+            "message": _shown_message(message),
             "state": {"values": {}},
             "response_url": f"https://hooks.slack.com/actions/{self.state.team_id}/{number}/x",
             "actions": [{**pressed, "block_id": block.get("block_id", "b"), "action_ts": at}],
@@ -417,10 +347,10 @@ class Slack(HttpSystem):
         self.changed(place, "button.clicked", "people", action=button["action_id"])
         return f"payload={quote_plus(json.dumps(said))}".encode()
 
-    def changed(self, place: SlackChannel, kind: str, by: str = "api", **detail: Any) -> None:
+    def changed(self, place: Row, kind: str, by: str = "api", **detail: Any) -> None:
         self.happened(kind, self.called(place), by, channel=place.id, **detail)
 
-    def called(self, place: SlackChannel) -> str:
+    def called(self, place: Row) -> str:
         """What a person would call it: ``#security``, or ``@ana`` for direct messages."""
         if not place.is_im:
             return f"#{place.name}"
@@ -428,15 +358,8 @@ class Slack(HttpSystem):
         return ", ".join(f"@{user.name}" for user in people if not user.is_bot)
 
     def things(self) -> dict[str, Json]:
-        shown: dict[str, Json] = {}
-        for user in self.state.users:
-            shown[f"user {user.name}"] = {
-                "id": user.id,
-                "email": user.email,
-                "deleted": user.deleted,
-                "is_admin": user.is_admin,
-            }
-        for place in self.state.conversations:
+        shown = super().things()
+        for place in self.table("conversations"):
             shown[f"conversation {self.called(place)}"] = {
                 "id": place.id,
                 "is_private": place.is_private,
@@ -456,12 +379,12 @@ class Slack(HttpSystem):
                 "metadata": message.metadata,
                 "blocks": message.blocks,
             }
-            for place in self.state.conversations
+            for place in self.table("conversations")
             for message in place.messages
         ]
 
 
-def _sees(conversation: SlackChannel, me: SlackUser) -> bool:
+def _sees(conversation: Row, me: Row) -> bool:
     hidden = conversation.is_private or conversation.is_im
     return not hidden or me.id in conversation.members
 
@@ -470,11 +393,11 @@ def _method_name(request: SimRequest) -> str:
     return request.parts[1] if len(request.parts) > 1 else ""
 
 
-def _arguments(request: SimRequest, method: SlackMethod) -> Json:
+def _arguments(request: SimRequest, *, is_write: bool) -> Json:
     """Query and form always count; a JSON body only for methods that write."""
     arguments: Json = {name: values[0] for name, values in request.query.items()}
     arguments |= request.form()
-    if method.write and request.header("content-type").startswith("application/json"):
+    if is_write and request.header("content-type").startswith("application/json"):
         try:
             arguments |= request.json_object()
         except RefusalError:
@@ -495,14 +418,41 @@ def _auth_test(call: SlackCall) -> Json:
     return found | ({"bot_id": state.bot_id} if call.me.is_bot else {})
 
 
+def _user(call: SlackCall, user: Row) -> Json:
+    profile: Json = {
+        "real_name": user.real_name,
+        "real_name_normalized": user.real_name,
+        "display_name": user.name,
+        "display_name_normalized": user.name,
+        "avatar_hash": "g1",
+        "title": "",
+        "phone": "",
+        "skype": "",
+        "status_text": "",
+        "status_emoji": "",
+        "fields": {},
+    }
+    return {
+        "id": user.id,
+        "team_id": call.slack.state.team_id,
+        "name": user.name,
+        "real_name": user.real_name,
+        "deleted": user.deleted,
+        "is_admin": user.is_admin,
+        "is_owner": user.is_owner,
+        "is_primary_owner": False,
+        "is_bot": user.is_bot,
+        "is_app_user": False,
+        "has_2fa": user.has_2fa,
+        "updated": 1_700_000_000,
+        "profile": profile | ({"email": user.email} if user.email else {}),
+    }
+
+
 def _lookup_by_email(call: SlackCall) -> Json:
     if not call.text("email"):
         raise SlackError("invalid_arguments")
-    return {"user": call.slack.by_email(call.text("email")).shown(call.slack.state.team_id)}
-
-
-def _users_info(call: SlackCall) -> Json:
-    return {"user": call.slack.user(call.text("user")).shown(call.slack.state.team_id)}
+    return {"user": _user(call, call.slack.by_email(call.text("email")))}
 
 
 def _page(call: SlackCall, rows: list[Any]) -> tuple[list[Any], Json]:
@@ -517,7 +467,7 @@ def _page(call: SlackCall, rows: list[Any]) -> tuple[list[Any], Json]:
 def _users_list(call: SlackCall) -> Json:
     page, metadata = _page(call, call.slack.state.users)
     return {
-        "members": [user.shown(call.slack.state.team_id) for user in page],
+        "members": [_user(call, user) for user in page],
         "cache_ts": int(call.slack.clock.now()),
         "response_metadata": metadata,
     }
@@ -528,7 +478,7 @@ def _conversations_list(call: SlackCall) -> Json:
     page, metadata = _page(call, call.slack.state.conversations)
     wanted = set((call.text("types") or "public_channel").split(","))
     channels = [
-        place.shown(call.me.id)
+        _shown(place, call.me.id)
         for place in page
         if _kind(place) in wanted
         and _sees(place, call.me)
@@ -537,14 +487,10 @@ def _conversations_list(call: SlackCall) -> Json:
     return {"channels": channels, "response_metadata": metadata}
 
 
-def _kind(place: SlackChannel) -> str:
+def _kind(place: Row) -> str:
     if place.is_im:
         return "im"
     return "private_channel" if place.is_private else "public_channel"
-
-
-def _conversations_info(call: SlackCall) -> Json:
-    return {"channel": call.conversation().shown(call.me.id)}
 
 
 def _conversations_members(call: SlackCall) -> Json:
@@ -553,9 +499,7 @@ def _conversations_members(call: SlackCall) -> Json:
 
 
 def _conversations_history(call: SlackCall) -> Json:
-    place = call.conversation()
-    if call.me.id not in place.members:
-        raise SlackError("not_in_channel")
+    place = call.conversation(joined=True)
     oldest, latest = call.text("oldest") or "0", call.text("latest") or "9999999999.999999"
     inclusive = call.flag("inclusive")
     kept = [
@@ -566,7 +510,7 @@ def _conversations_history(call: SlackCall) -> Json:
     page, metadata = _page(call, kept)
     with_metadata = call.flag("include_all_metadata")
     found: Json = {
-        "messages": [message.shown(with_metadata=with_metadata) for message in page],
+        "messages": [_shown_message(one, with_metadata=with_metadata) for one in page],
         "has_more": bool(metadata["next_cursor"]),
         "pin_count": 0,
         "channel_actions_ts": None,
@@ -577,18 +521,10 @@ def _conversations_history(call: SlackCall) -> Json:
 
 def _get_permalink(call: SlackCall) -> Json:
     place = call.conversation()
-    message = _message(place, call.text("message_ts"))
-    number = message.ts.replace(".", "")
+    number = call.message("message_ts", place).ts.replace(".", "")
     domain = call.slack.state.domain
     link = f"https://{domain}.slack.com/archives/{place.id}/p{number}"
     return {"channel": place.id, "permalink": link}
-
-
-def _message(place: SlackChannel, ts: str) -> SlackMessage:
-    for message in place.messages:
-        if message.ts == ts:
-            return message
-    raise SlackError("message_not_found")
 
 
 def _post_message(call: SlackCall) -> Json:
@@ -600,12 +536,16 @@ def _post_message(call: SlackCall) -> Json:
         raise SlackError("msg_too_long")
     if not _are_blocks(blocks):
         raise SlackError("invalid_blocks")
-    metadata = _metadata(call)
+    metadata = call.structure("metadata")
+    if metadata is not None and not (
+        isinstance(metadata, dict) and {"event_type", "event_payload"} <= metadata.keys()
+    ):
+        raise SlackError("invalid_metadata_format")
     place = _post_target(call, target)
     message = call.slack.post(place, call.me, text)
     message.blocks, message.thread_ts = blocks, call.text("thread_ts")
     message.metadata = metadata
-    return {"channel": place.id, "ts": message.ts, "message": message.shown()}
+    return {"channel": place.id, "ts": message.ts, "message": _shown_message(message)}
 
 
 def _are_blocks(blocks: Any) -> bool:
@@ -649,7 +589,7 @@ def _is_text(text: Any, limit: int) -> bool:
     return isinstance(text.get("text"), str) and 0 < len(text["text"]) <= limit
 
 
-def _buttons(message: SlackMessage) -> list[tuple[Json, Json]]:
+def _buttons(message: Row) -> list[tuple[Json, Json]]:
     """Each button of a message, with the block it stands in."""
     return [
         (block, button)
@@ -659,16 +599,7 @@ def _buttons(message: SlackMessage) -> list[tuple[Json, Json]]:
     ]
 
 
-def _metadata(call: SlackCall) -> Json | None:
-    metadata = call.structure("metadata")
-    if metadata is None:
-        return None
-    if not isinstance(metadata, dict) or not {"event_type", "event_payload"} <= metadata.keys():
-        raise SlackError("invalid_metadata_format")
-    return metadata
-
-
-def _post_target(call: SlackCall, target: str) -> SlackChannel:
+def _post_target(call: SlackCall, target: str) -> Row:
     if target.startswith(("U", "W")):
         return call.slack.direct(call.me, call.slack.user(target))[0]
     place = call.slack.visible(target, call.me)
@@ -681,9 +612,7 @@ def _post_target(call: SlackCall, target: str) -> SlackChannel:
 
 def _chat_update(call: SlackCall) -> Json:
     place = call.conversation()
-    message = _message(place, call.text("ts"))
-    if message.user != call.me.id:
-        raise SlackError("cant_update_message")
+    message = call.message("ts", place, own="cant_update_message")
     if not call.text("text"):
         raise SlackError("no_text")
     message.text = call.text("text")
@@ -694,9 +623,7 @@ def _chat_update(call: SlackCall) -> Json:
 
 def _chat_delete(call: SlackCall) -> Json:
     place = call.conversation()
-    message = _message(place, call.text("ts"))
-    if message.user != call.me.id:
-        raise SlackError("cant_delete_message")
+    message = call.message("ts", place, own="cant_delete_message")
     place.messages.remove(message)
     call.slack.changed(place, "message.deleted", ts=message.ts)
     return {"channel": place.id, "ts": message.ts}
@@ -706,11 +633,11 @@ def _conversations_create(call: SlackCall) -> Json:
     is_private = call.flag("is_private")
     made = call.slack.open_channel(call.text("name"), call.me, is_private=is_private)
     call.slack.changed(made, "conversation.created", is_private=is_private)
-    return {"channel": made.shown(call.me.id)}
+    return {"channel": _shown(made, call.me.id)}
 
 
 def _conversations_open(call: SlackCall) -> Json:
-    user_ids = [part.strip() for part in call.text("users").split(",") if part.strip()]
+    user_ids = call.user_ids()
     if len(user_ids) != 1:
         raise SlackError("users_list_not_supplied" if not user_ids else "too_many_users")
     place, already = call.slack.direct(call.me, call.slack.user(user_ids[0]))
@@ -721,10 +648,8 @@ def _conversations_open(call: SlackCall) -> Json:
 
 
 def _conversations_invite(call: SlackCall) -> Json:
-    place = call.conversation()
-    if call.me.id not in place.members:
-        raise SlackError("not_in_channel")
-    user_ids = [part.strip() for part in call.text("users").split(",") if part.strip()]
+    place = call.conversation(joined=True)
+    user_ids = call.user_ids()
     wrong = [
         (user_id, word) for user_id in user_ids if (word := _cannot_join(call, place, user_id))
     ]
@@ -737,10 +662,10 @@ def _conversations_invite(call: SlackCall) -> Json:
     place.members.extend(joining)
     names = sorted(call.slack.user(user_id).name for user_id in joining)
     call.slack.changed(place, "conversation.joined", users=names)
-    return {"channel": place.shown(call.me.id)}
+    return {"channel": _shown(place, call.me.id)}
 
 
-def _cannot_join(call: SlackCall, place: SlackChannel, user_id: str) -> str:
+def _cannot_join(call: SlackCall, place: Row, user_id: str) -> str:
     try:
         user = call.slack.user(user_id)
     except SlackError as error:
@@ -751,15 +676,13 @@ def _cannot_join(call: SlackCall, place: SlackChannel, user_id: str) -> str:
 
 
 def _conversations_set_topic(call: SlackCall) -> Json:
-    place = call.conversation()
-    if call.me.id not in place.members:
-        raise SlackError("not_in_channel")
+    place = call.conversation(joined=True)
     if len(call.text("topic")) > TOPIC_MAX:
         raise SlackError("too_long")
     if place.topic != call.text("topic"):
         place.topic = call.text("topic")
         call.slack.changed(place, "conversation.topic_set")
-    return {"channel": place.shown(call.me.id)}
+    return {"channel": _shown(place, call.me.id)}
 
 
 def _conversations_archive(call: SlackCall) -> Json:
@@ -773,25 +696,36 @@ def _conversations_archive(call: SlackCall) -> Json:
     return {}
 
 
-METHODS: dict[str, SlackMethod] = {
-    "auth.test": SlackMethod(_auth_test),
-    "users.lookupByEmail": SlackMethod(_lookup_by_email, "users:read.email"),
-    "users.info": SlackMethod(_users_info, "users:read"),
-    "users.list": SlackMethod(_users_list, "users:read"),
-    "conversations.list": SlackMethod(_conversations_list, "channels:read"),
-    "conversations.info": SlackMethod(_conversations_info, "channels:read"),
-    "conversations.members": SlackMethod(_conversations_members, "channels:read"),
-    "conversations.history": SlackMethod(_conversations_history, "channels:history"),
-    "conversations.create": SlackMethod(_conversations_create, "channels:manage", write=True),
-    "conversations.open": SlackMethod(_conversations_open, "im:write", write=True),
-    "conversations.invite": SlackMethod(_conversations_invite, "channels:manage", write=True),
-    "conversations.setTopic": SlackMethod(_conversations_set_topic, "channels:manage", write=True),
-    "conversations.archive": SlackMethod(_conversations_archive, "channels:manage", write=True),
-    "chat.postMessage": SlackMethod(_post_message, "chat:write", write=True),
-    "chat.update": SlackMethod(_chat_update, "chat:write", write=True),
-    "chat.delete": SlackMethod(_chat_delete, "chat:write", write=True),
-    "chat.getPermalink": SlackMethod(_get_permalink),
+METHODS: Mapping[str, tuple[Callable[[SlackCall], Json], str]] = {
+    "auth.test": (_auth_test, ""),
+    "users.lookupByEmail": (_lookup_by_email, "users:read.email"),
+    "users.info": (
+        lambda call: {"user": _user(call, call.slack.user(call.text("user")))},
+        "users:read",
+    ),
+    "users.list": (_users_list, "users:read"),
+    "conversations.list": (_conversations_list, "channels:read"),
+    "conversations.info": (
+        lambda call: {"channel": _shown(call.conversation(), call.me.id)},
+        "channels:read",
+    ),
+    "conversations.members": (_conversations_members, "channels:read"),
+    "conversations.history": (_conversations_history, "channels:history"),
+    "conversations.create": (_conversations_create, "channels:manage"),
+    "conversations.open": (_conversations_open, "im:write"),
+    "conversations.invite": (_conversations_invite, "channels:manage"),
+    "conversations.setTopic": (_conversations_set_topic, "channels:manage"),
+    "conversations.archive": (_conversations_archive, "channels:manage"),
+    "chat.postMessage": (_post_message, "chat:write"),
+    "chat.update": (_chat_update, "chat:write"),
+    "chat.delete": (_chat_delete, "chat:write"),
+    "chat.getPermalink": (_get_permalink, ""),
 }
+"""Each method with the scope that it needs."""
+
+_UNKNOWN = (None, "")
+_WRITING = ("chat:write", "im:write", "channels:manage")
+"""Scopes of the methods that can change something."""
 
 
 # --- Example Co ---
@@ -814,35 +748,35 @@ def _begin(night: Night) -> Slack:
     """The workspace with the same people, one who left, the bot, and three channels."""
     story, made = night.story, int(night.clock.now()) - 400 * DAY_S
     people = [_person(email, user_id) for email, user_id in story.slack_users.items()]
-    left = SlackUser("U0LEFT0001", "lee", "Lee Moved", "lee@example.com", deleted=True)
-    bot = SlackUser("U0RESPOND1", "respond", "respond", "", is_bot=True)
+    left = _user_row("U0LEFT0001", "lee", "Lee Moved", "lee@example.com", deleted=True)
+    bot = _user_row("U0RESPOND1", "respond", "respond", "", is_bot=True)
     active = [user.id for user in people]
-    some = [*active[:3], bot.id]
-    channels = [
-        SlackChannel(
-            "C0GENERAL1", "general", active[0], made, is_general=True, members=[*active, bot.id]
-        ),
-        SlackChannel("C0SECURITY1", "security", active[0], made, members=some),
-        SlackChannel(
-            "C0LEADS001", "sec-leads", active[1], made, is_private=True, members=active[:3]
-        ),
-    ]
-    state = SlackState(
+    some, everybody = [*active[:3], bot.id], [*active, bot.id]
+    leads = {"is_private": True, "members": active[:3]}
+    state = Row(
         team_id=story.slack_team_id,
         team=story.company,
         domain="example-co",
         bot_id="B0RESPOND1",
+        app_id="A0RESPOND1",
         users=[*people, left, bot],
-        tokens=[SlackToken(story.slack_bot_token, bot.id, _BOT_SCOPES)],
-        conversations=channels,
+        tokens=[access_key(story.slack_bot_token, user=bot.id, scopes=_BOT_SCOPES)],
+        conversations=[
+            _channel_row(
+                "C0GENERAL1", "general", active[0], made, is_general=True, members=everybody
+            ),
+            _channel_row("C0SECURITY1", "security", active[0], made, members=some),
+            _channel_row("C0LEADS001", "sec-leads", active[1], made, **leads),
+        ],
+        numbers=Numbers({"ts": 100, "channel": 1}),
     )
     return Slack(state, night.clock, night.ledger)
 
 
-def _person(email: str, user_id: str) -> SlackUser:
+def _person(email: str, user_id: str) -> Row:
     name = email.partition("@")[0]
     is_admin = email in {OPERATOR, *ADMINS}
-    return SlackUser(user_id, name, name.capitalize(), email, is_admin=is_admin)
+    return _user_row(user_id, name, name.capitalize(), email, is_admin=is_admin)
 
 
 def _post_by_hand(slack: Slack, errand: Errand) -> Json:

@@ -6,14 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from respond.company.exchange import Json, RefusalError, SimReply, as_html
-
-if TYPE_CHECKING:
-    from respond.company.company_clock import CompanyClock
-    from respond.company.exchange import SimRequest
-    from respond.company.ledger import Ledger
+from respond.company.company_clock import CompanyClock
+from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_html
+from respond.company.ledger import Ledger
 
 
 class Simulated(ABC):
@@ -39,7 +36,7 @@ class Simulated(ABC):
         """Put one change into the company's history."""
         self.ledger.effect(self.name, kind, target, by=by, **detail)
 
-    def opened(self, base_url: str, smtp_port: int) -> Json:
+    def opened(self, base_url: str) -> Json:
         """The company is reached here from now on; returns facts that are known only since."""
         return {}
 

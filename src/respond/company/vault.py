@@ -6,26 +6,27 @@ token. A write in the form of version 2 to a store of version 1 is taken as the 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from respond.company.example_co import DAY_S
-from respond.company.exchange import Json, RefusalError, SimReply, as_json, nothing
+from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json, nothing
 from respond.company.mint import hex_for, hint
-from respond.company.simulated_rest import RestSystem, Row, access_key
-from respond.company.system import Counterpart
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from respond.company.exchange import SimRequest
-    from respond.company.simulated_rest import Answer, RestCall
-    from respond.company.system import Errand, Night
+from respond.company.simulated_rest import Answer, RestCall, RestSystem, Row, access_key
+from respond.company.system import Counterpart, Errand, Night
 
 _VERSIONS_KEPT = 10
 _HINTABLE = 12
+_CAPABILITIES = {
+    "GET": "read",
+    "HEAD": "read",
+    "LIST": "list",
+    "PATCH": "patch",
+    "DELETE": "delete",
+}
 _CAS_MISMATCH = "check-and-set parameter did not match the current version"
 
 
@@ -157,13 +158,6 @@ def _lookup(vault: VaultServer, call: RestCall) -> SimReply:
     return _envelope(found)
 
 
-def _capability(request: SimRequest) -> str:
-    if request.method == "LIST" or request.argument("list") == "true":
-        return "list"
-    names = {"GET": "read", "HEAD": "read", "PATCH": "patch", "DELETE": "delete"}
-    return names.get(request.method, "update")
-
-
 def _plain(call: KvCall, capability: str) -> SimReply:
     """Version 1: a map and nothing else."""
     plain = call.place.plain
@@ -216,10 +210,6 @@ def _read(call: KvCall, name: str = "data") -> SimReply:
     return reply if version.readable else SimReply(404, reply.body)
 
 
-def _subkeys(call: KvCall) -> SimReply:
-    return _read(call, "subkeys")
-
-
 def _check_cas(secret: KvRow, options: Json) -> None:
     if "cas" not in options:
         if secret.cas_required:
@@ -263,45 +253,27 @@ def _patch(call: KvCall) -> SimReply:
     return _written(call, merged)
 
 
-def _delete_latest(call: KvCall) -> SimReply:
-    secret = call.secret()
-    _delete(call, [secret.current])
-    return nothing()
-
-
-def _delete_versions(call: KvCall) -> SimReply:
-    _delete(call, call.versions())
-    return nothing()
-
-
-def _delete(call: KvCall, numbers: list[int]) -> None:
+def _mark(
+    call: KvCall,
+    how: str,
+    fits: Callable[[KvVersion], bool],
+    numbers: list[int] | None = None,
+    **changes: Any,
+) -> SimReply:
+    """Change those versions, of these or of what the body names, that are there and fit."""
     versions = call.secret().versions
-    struck = [n for n in numbers if n in versions and versions[n].readable]
-    for number in struck:
-        versions[number].deleted_at = call.vault.clock.now()
-    if struck:
-        call.vault.happened("version.deleted", call.called, versions=struck)
-
-
-def _undelete(call: KvCall) -> SimReply:
-    versions = call.secret().versions
-    back = [n for n in call.versions() if n in versions and versions[n].deleted_at is not None]
-    for number in back:
-        versions[number].deleted_at = None
-    if back:
-        call.vault.happened("version.undeleted", call.called, versions=back)
+    wanted = call.versions() if numbers is None else numbers
+    found = [n for n in wanted if n in versions and fits(versions[n])]
+    for number in found:
+        vars(versions[number]).update(changes)
+    if found:
+        call.vault.happened(f"version.{how}", call.called, versions=found)
     return nothing()
 
 
-def _destroy(call: KvCall) -> SimReply:
-    versions = call.secret().versions
-    struck = [n for n in call.versions() if n in versions and not versions[n].destroyed]
-    for number in struck:
-        versions[number].destroyed = True
-        versions[number].data = {}
-    if struck:
-        call.vault.happened("version.destroyed", call.called, versions=struck)
-    return nothing()
+def _delete(call: KvCall, numbers: list[int]) -> SimReply:
+    now = call.vault.clock.now()
+    return _mark(call, "deleted", lambda version: version.readable, numbers, deleted_at=now)
 
 
 def _metadata(call: KvCall) -> SimReply:
@@ -325,18 +297,24 @@ def _metadata(call: KvCall) -> SimReply:
 _OPERATIONS: dict[tuple[str, str], tuple[str, Callable[[KvCall], SimReply]]] = {
     ("GET", "data"): ("read", _read),
     ("POST", "data"): ("create", _put),
-    ("PUT", "data"): ("create", _put),
     ("PATCH", "data"): ("patch", _patch),
-    ("DELETE", "data"): ("delete", _delete_latest),
+    ("DELETE", "data"): ("delete", lambda call: _delete(call, [call.secret().current])),
     ("GET", "metadata"): ("read", _metadata),
     ("LIST", "metadata"): ("list", _list),
-    ("GET", "subkeys"): ("read", _subkeys),
-    ("POST", "delete"): ("update", _delete_versions),
-    ("PUT", "delete"): ("update", _delete_versions),
-    ("POST", "undelete"): ("update", _undelete),
-    ("PUT", "undelete"): ("update", _undelete),
-    ("POST", "destroy"): ("update", _destroy),
-    ("PUT", "destroy"): ("update", _destroy),
+    ("GET", "subkeys"): ("read", lambda call: _read(call, "subkeys")),
+    ("POST", "delete"): ("update", lambda call: _delete(call, call.versions())),
+    ("POST", "undelete"): (
+        "update",
+        lambda call: _mark(
+            call, "undeleted", lambda one: one.deleted_at is not None, deleted_at=None
+        ),
+    ),
+    ("POST", "destroy"): (
+        "update",
+        lambda call: _mark(
+            call, "destroyed", lambda one: not one.destroyed, destroyed=True, data={}
+        ),
+    ),
 }
 
 
@@ -359,7 +337,9 @@ def _secret(vault: VaultServer, call: RestCall) -> SimReply:
     mount, below, request = call.ids["mount"], call.ids["path"], call.request
     if mount not in vault.state.mounts:
         raise vault.no(403)
-    capability = _capability(request)
+    capability = _CAPABILITIES.get(request.method, "update")
+    if request.argument("list") == "true":
+        capability = "list"
     # A policy sees the path of a listing with a slash at its end.
     place = f"{mount}/{below}" if below else mount
     path = f"{place}/" if capability == "list" else place
@@ -367,12 +347,11 @@ def _secret(vault: VaultServer, call: RestCall) -> SimReply:
         _allow(call.key, capability, path)
         return _plain(KvCall(vault, request, mount, below), capability)
     kind, _, secret = below.partition("/")
-    operation = _OPERATIONS.get((request.method.replace("HEAD", "GET"), kind))
+    meant = {"HEAD": "GET", "PUT": "POST"}.get(request.method, request.method)
+    operation = _OPERATIONS.get((meant, kind))
     if operation is None:
         raise RefusalError(405, "unsupported operation")
-    needed, handler = operation
-    if capability == "list":
-        needed, handler = "list", _list
+    needed, handler = operation if capability != "list" else ("list", _list)
     if needed == "create":
         needed = "update" if secret in vault.state.mounts[mount].secrets else "create"
     _allow(call.key, needed, path)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from respond.company.company_clock import CompanyClock, SimClock
+from respond.company.company_clock import CountsMs, SimClock
 from respond.company.example_co import FACTS
+from respond.company.exchange import Json, SimDelivery, SimRequest
 from respond.company.injected_faults import HTTP_KINDS, InjectedFault, InjectedFaults, parse_fault
 from respond.company.ledger import Ledger
 from respond.company.system import Counterpart, HttpSystem, Night, Simulated, Story
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
-
-    from respond.company.exchange import Json, SimDelivery, SimRequest
 
 
 @dataclass
@@ -120,7 +117,7 @@ def _named() -> Iterator[str]:
 def default_company(
     *,
     guess_routes: bool = False,
-    clock: CompanyClock | None = None,
+    clock: CountsMs | None = None,
     simulated: Iterable[str] = (),
     only: Collection[str] = (),
 ) -> Company:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping
+from typing import ClassVar
 
-from respond.company.exchange import Json, RefusalError, SimReply, as_json
+from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json
 from respond.company.mint import hex_for
-from respond.company.simulated_rest import RestSystem, Row, access_key
-from respond.company.system import Counterpart
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from respond.company.exchange import SimRequest
-    from respond.company.simulated_rest import Answer
-    from respond.company.system import Errand, Night
+from respond.company.simulated_rest import Answer, RestSystem, Row, access_key
+from respond.company.system import Counterpart, Errand, Night
 
 
 def _shown(item: Row) -> Json:

@@ -332,7 +332,6 @@ def expired(request: Request, now: Moment, *, highest_ms: int = 0) -> bool:
     """Whether the time is over, by whichever clock says so first (P16).
 
     Args:
-        now: Both clocks.
         highest_ms: The latest wall time that any record of the journal carries.
     """
     passed = max(now.wall_ms, highest_ms) - request.asked.wall_ms

@@ -12,9 +12,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Self
 
-__all__ = ["Actor", "Event", "Kind", "Record", "Strength"]
+__all__ = ["Actor", "Event", "Kind", "KnownWord", "Record", "Strength"]
+
+
+class KnownWord(Enum):
+    """Words of the journal; the member of the empty word stands for one of another version."""
+
+    @classmethod
+    def _missing_(cls, _value: object) -> Self:
+        return cls("")
 
 
 class Kind(Enum):

@@ -67,7 +67,6 @@ class WriteState:
     Attributes:
         value: What the system answered, typed and encoded; None until DONE.
         by: ``tool``, or ``person`` for a step done by hand.
-        undo: The way back as recorded, or None.
     """
 
     seq: int
@@ -241,8 +240,7 @@ def after(state: RunState | None, record: Record) -> RunState:
         raise IllegalEventError(msg) from error
     if state is None:
         if not isinstance(said, Proposed):
-            msg = f"{event.kind.value} cannot begin a run"
-            raise IllegalEventError(msg)
+            raise IllegalEventError(f"{event.kind.value} cannot begin a run")
         return RunState(
             id=event.run,
             proposed=said,
@@ -253,8 +251,7 @@ def after(state: RunState | None, record: Record) -> RunState:
             anchor=f"{record.seq + 1} {record.hash[:32]}",
         )
     if state.status is RunStatus.ENDED and event.kind not in _AFTER_END:
-        msg = f"{event.kind.value} cannot follow the end of run {state.id}"
-        raise IllegalEventError(msg)
+        raise IllegalEventError(f"{event.kind.value} cannot follow the end of run {state.id}")
     outside = is_undo(event.step) or is_notice(event.step)
     is_step = isinstance(said, recorded.Intended | recorded.Settled | Conclusion)
     if state.status is RunStatus.ENDED and is_step and not outside:
@@ -276,8 +273,7 @@ def _moved(state: RunState, record: Record, said: recorded.Content) -> RunState:
     event, by, at = record.event, record.event.actor, record.at
     match said:
         case Proposed():
-            msg = f"run {state.id} is proposed twice"
-            raise IllegalEventError(msg)
+            raise IllegalEventError(f"run {state.id} is proposed twice")
         case recorded.Taken():
             return replace(state, epoch=said.epoch, taken_by=said.by, taken_seq=record.seq)
         case recorded.Planned():
@@ -427,8 +423,7 @@ def _confirmed(state: RunState, record: Record, said: recorded.Confirmed) -> Run
 def _intended(state: RunState, record: Record, said: recorded.Intended) -> RunState:
     address, step = record.event.step, state.step(record.event.step)
     if any(w.key == said.key and w.status is not WriteStatus.NOT_DONE for w in step.writes):
-        msg = f"write {said.key[:8]} of {address} was not known to be undone"
-        raise IllegalEventError(msg)
+        raise IllegalEventError(f"write {said.key[:8]} of {address} was not known to be undone")
     attempt = WriteState(
         seq=record.seq,
         key=said.key,
@@ -452,8 +447,7 @@ def _settled(state: RunState, record: Record, said: recorded.Settled) -> RunStat
         raise IllegalEventError(msg)
     is_late = kind is Kind.RECONCILED and write.status is WriteStatus.UNKNOWN
     if write.status is not WriteStatus.INTENT and not is_late:
-        msg = f"{kind.value} cannot follow {write.status.value}"
-        raise IllegalEventError(msg)
+        raise IllegalEventError(f"{kind.value} cannot follow {write.status.value}")
     if kind is Kind.UNKNOWN:
         now = replace(write, status=WriteStatus.UNKNOWN, why=said.why)
     else:
@@ -465,8 +459,7 @@ def _settled(state: RunState, record: Record, said: recorded.Settled) -> RunStat
 def _observed(state: RunState, record: Record, said: Conclusion) -> RunState:
     step = state.step(record.event.step)
     if step.conclusion is not None:
-        msg = f"step {step.address} was concluded before"
-        raise IllegalEventError(msg)
+        raise IllegalEventError(f"step {step.address} was concluded before")
     end = replace(said, at=record.at)
     began = step.began or record.at
     step = replace(step, conclusion=end, phase=said.phase, title=said.title, began=began)

@@ -31,7 +31,6 @@ class Incoming:
         key: What makes it one event, unique at its source; the same again is a duplicate.
         about: The sender's own thing it is about, such as ``incident/PFQZPSY``; joins events.
         type: The sender's name for it, such as ``incident.triggered``.
-        means: What it means to a run.
         at: When it happened by the sender's account, RFC 3339, or empty.
         runbook: What the payload itself asks for; only an expression may look at it.
         labels: Labels, details or custom fields, as flat texts.
@@ -58,7 +57,6 @@ class Delivery:
     """One request that was verified and is kept durably.
 
     Attributes:
-        id: Our own id of it.
         source: Name of the source in ``respond.toml``.
         sender: Kind of the sender, such as ``pagerduty``.
         their_id: The sender's own delivery id, or empty.

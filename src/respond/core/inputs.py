@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 import warnings
-from collections.abc import Iterator
 from typing import Any, Final, assert_never
 
 from respond.core.runbook import Input, InputKind
@@ -115,7 +114,10 @@ def input_value(given: Input, data: Any) -> Value:
         raise ShapeError(f"{given.name} {error}") from None
     if given.kind is InputKind.CHOICE and value not in given.of:
         raise ShapeError(f"{given.name} must be one of {', '.join(given.of)}")
-    if given.pattern and not all(_matches(given.pattern, text) for text in _texts(value)):
+    texts = value if isinstance(value, list) else [value]
+    if given.pattern and not all(
+        _matches(given.pattern, text) for text in texts if isinstance(text, str)
+    ):
         hint = f", such as {given.example}" if given.example else ""
         raise ShapeError(f"{given.name} must match {given.pattern}{hint}")
     return value
@@ -183,12 +185,6 @@ def _short(text: str) -> str:
     if len(text) > _TEXT_MAX:
         raise ShapeError(f"has {len(text)} characters, and {_TEXT_MAX} is the most")
     return text
-
-
-def _texts(value: Value) -> Iterator[str]:
-    for text in value if isinstance(value, list) else [value]:
-        if isinstance(text, str):
-            yield text
 
 
 def _is_https(text: str) -> bool:

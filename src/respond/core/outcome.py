@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Final
 
 from respond.core.fold import As, RunState, RunStatus, StepState, WriteStatus
-from respond.core.plan import Plan, PlannedStep, StepPlan
+from respond.core.plan import PlannedStep, StepPlan
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Proof
 
@@ -41,9 +41,6 @@ class Item:
     Attributes:
         how: How the step came out, as a word of the journal, or ``blind`` (done, and nobody can
             look), ``not-started``, ``unknown``, ``finding``.
-        says: What was seen or done.
-        at: When it was recorded, or empty.
-        do: What to do now, or empty.
     """
 
     known: Known
@@ -281,8 +278,10 @@ def _findings(state: RunState) -> Iterator[Item]:
 def _containment(state: RunState) -> Containment:
     steps = {
         step.address: step.title or step.address
-        for step in _containing(state.plan)
-        if not _replaced(state, step)
+        for step in (state.plan.steps if state.plan is not None else ())
+        if step.phase is Phase.CONTAIN and step.state is not StepPlan.SKIPPED and step.action
+        # A ``for_each`` that was planned late stands in the run as its items.
+        if step.address in state.steps or not _came_to(state, step)
     }
     steps |= {
         address: found.title or address
@@ -310,17 +309,6 @@ def _containment(state: RunState) -> Containment:
         since=since if isinstance(since, str) else "",
         began=state.proposed_at,
     )
-
-
-def _containing(plan: Plan | None) -> Iterator[PlannedStep]:
-    for step in plan.steps if plan is not None else ():
-        if step.phase is Phase.CONTAIN and step.state is not StepPlan.SKIPPED and step.action:
-            yield step
-
-
-def _replaced(state: RunState, step: PlannedStep) -> bool:
-    """A ``for_each`` that was planned late stands in the run as its items."""
-    return step.address not in state.steps and _came_to(state, step)
 
 
 def _why_open(step: StepState) -> str:

@@ -71,7 +71,6 @@ class PlannedWrite:
         key: Digest of request, hands, before and after; the same write has the same key again.
         hands: ``tool`` or ``person``.
         request: Method and path, or the person's task.
-        undo: The way back in a word: ``yes`` or ``no``.
     """
 
     key: str
@@ -145,12 +144,7 @@ def write_key(write: Write[Any]) -> str:
 
 
 def planned_write(write: Write[Any], key: str = "") -> PlannedWrite:
-    """A write in the form in which plans, questions and the journal carry it.
-
-    Args:
-        write: The write.
-        key: Its key, where that is known already.
-    """
+    """A write in the form in which plans, questions and the journal carry it."""
     person = isinstance(write.hands, Person)
     return PlannedWrite(
         key=key or write_key(write),

@@ -14,6 +14,7 @@ from typing import Any
 
 from respond.core.runbook import ActionStep, Approval
 from respond.core.script import Effect
+from respond.core.shapes import encode
 
 __all__ = [
     "Asked",
@@ -29,33 +30,30 @@ __all__ = [
 ]
 
 
-class Confirm(Enum):
+class _CareLevel(Enum):
+    """Each member is more careful than those before it."""
+
+    @property
+    def order(self) -> int:
+        return list(type(self)).index(self)
+
+    def covers(self, effect: Effect) -> bool:
+        return effect in _COVERED[self.value]
+
+
+class Confirm(_CareLevel):
     """At which writes the operator is asked. Reads never ask."""
 
     DESTRUCTIVE = "destructive"
     EVERY_WRITE = "every-write"
 
-    @property
-    def order(self) -> int:
-        return list(Confirm).index(self)
 
-    def covers(self, effect: Effect) -> bool:
-        return effect in _ASKS[self]
-
-
-class TwoPeople(Enum):
+class TwoPeople(_CareLevel):
     """For which writes another person has to agree."""
 
     NEVER = "never"
     DESTRUCTIVE = "destructive"
     EVERY_WRITE = "every-write"
-
-    @property
-    def order(self) -> int:
-        return list(TwoPeople).index(self)
-
-    def covers(self, effect: Effect) -> bool:
-        return effect in _AGREES[self]
 
 
 class Chat(Enum):
@@ -74,14 +72,10 @@ class Chat(Enum):
         return self is Chat.DESTRUCTIVE or (self is Chat.ORDINARY and not destroys)
 
 
-_ASKS: Mapping[Confirm, frozenset[Effect]] = {
-    Confirm.DESTRUCTIVE: frozenset({Effect.DESTROYS}),
-    Confirm.EVERY_WRITE: frozenset({Effect.WRITES, Effect.DESTROYS}),
-}
-_AGREES: Mapping[TwoPeople, frozenset[Effect]] = {
-    TwoPeople.NEVER: frozenset(),
-    TwoPeople.DESTRUCTIVE: frozenset({Effect.DESTROYS}),
-    TwoPeople.EVERY_WRITE: frozenset({Effect.WRITES, Effect.DESTROYS}),
+_COVERED: Mapping[str, frozenset[Effect]] = {
+    "never": frozenset(),
+    "destructive": frozenset({Effect.DESTROYS}),
+    "every-write": frozenset({Effect.WRITES, Effect.DESTROYS}),
 }
 
 
@@ -90,14 +84,11 @@ class Policy:
     """``[policy]`` of ``respond.toml``. The defaults let one person contain, and nothing slip.
 
     Attributes:
-        confirm: At which writes the operator is asked.
-        two_people: For which writes another person has to agree.
         approvals: How many have to agree where somebody has to.
         approver: Role of those who may.
         limit: Targets of one step beyond which it asks again, whatever its runbook says.
         require_reason: A run wants a reason.
         expiry_s: How long an approval request stays open, at most.
-        chat: What buttons in chat may decide.
         alone: Whether one person may go alone in an emergency (P14).
     """
 
@@ -113,29 +104,13 @@ class Policy:
 
     def as_json(self) -> dict[str, Any]:
         """As plans carry it; every field, so that a change of any changes the plan's digest."""
-        return {
-            "confirm": self.confirm.value,
-            "two_people": self.two_people.value,
-            "approvals": self.approvals,
-            "approver": self.approver,
-            "limit": self.limit,
-            "require_reason": self.require_reason,
-            "expiry_s": self.expiry_s,
-            "chat": self.chat.value,
-            "alone": self.alone,
-        }
+        data: dict[str, Any] = encode(self)
+        return data
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a runbook step and the flags of this run ask for. Nothing of it can lower care.
-
-    Attributes:
-        confirm: Ask at this write.
-        approval: Of the step, or None.
-        limit: Of the step's ``for_each``, or None.
-        reason: A reason is wanted.
-    """
+    """What a runbook step and the flags of this run ask for. Nothing of it can lower care."""
 
     confirm: bool = False
     approval: Approval | None = None
@@ -153,7 +128,6 @@ class Care:
         roles: An approver has to have all of these.
         within_s: How long the request stays open; None when nobody is asked.
         limit: Targets beyond which it asks again.
-        reason: The run wants a reason.
     """
 
     confirm: bool
@@ -179,7 +153,6 @@ def asked_by(step: ActionStep, *, every_write: bool = False, reason: bool = Fals
     """What a step of a runbook asks for, with the flags of the run.
 
     Args:
-        step: The step.
         every_write: ``--step-by-step``.
         reason: The entry wants a reason, as the emergency entry does.
     """

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any, TypeAlias
 
-from respond.core.events import Actor
+from respond.core.events import Actor, KnownWord
 from respond.core.plan import PlannedWrite
 from respond.core.runbook import ChooseStep, InputKind, Runbook, all_steps
 
@@ -32,11 +31,10 @@ __all__ = [
 ]
 
 
-class Decision(Enum):
+class Decision(KnownWord):
     """What a person can decide. LATER parks, QUIT ends, SKIP leaves this step open.
 
-    NO and LATER are answers alone; from CANCEL on, what only the journal says. UNHEARD is a word
-    that another version wrote.
+    NO and LATER are answers alone; from CANCEL on, what only the journal says.
     """
 
     YES = "yes"
@@ -51,10 +49,6 @@ class Decision(Enum):
     WORD = "word"
     AGAIN = "again"
     UNHEARD = ""
-
-    @classmethod
-    def _missing_(cls, _value: object) -> Decision:
-        return cls.UNHEARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +86,7 @@ class AskConfirm:
     Attributes:
         wants: What has to be typed, e.g. ``revoke cdef`` or ``remove 3``; empty for plain yes.
         lines: Target lines, one a write.
-        breaks: What stops working.
         undo: Whether it can be undone, in words.
-        stays: Look-alikes that stay.
         where: Account, id, region and identity used.
         writes: The writes themselves. Views prefer them to ``lines``, in which words of ours and
             text from outside stand side by side.
@@ -106,9 +98,9 @@ class AskConfirm:
     wants: str
     destructive: bool
     lines: tuple[str, ...]
-    breaks: str
-    undo: str
-    where: str
+    breaks: str = ""
+    undo: str = ""
+    where: str = ""
     stays: tuple[str, ...] = ()
     why: str = ""
     on_skip: str = ""
@@ -140,10 +132,8 @@ class AskByHand:
     """A containment step cannot be done by the tool. YES: by hand; NO: it stays failed.
 
     Attributes:
-        error: What happened.
         why: Why the step exists.
         cause: The error's reason.
-        do: What the error says to do.
     """
 
     step: str
@@ -179,7 +169,7 @@ class AskPerson:
     step: str
     title: str
     instructions: str
-    link: str
+    link: str = ""
     wants: str = ""
 
 
@@ -200,7 +190,7 @@ class AskInput:
     default: str = ""
     example: str = ""
     error: str = ""
-    options: tuple[str, ...] = field(default=())
+    options: tuple[str, ...] = ()
     required: bool = True
     kind: str = "text"
 

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any, Final
 
 from respond.core.approval import Request, proved_by
-from respond.core.events import Actor, Event, Kind, Strength
+from respond.core.events import Actor, Event, Kind, KnownWord, Strength
 from respond.core.incoming import Means
 from respond.core.plan import Plan, PlannedWrite, plan_from
 from respond.core.questions import Decision
@@ -111,7 +111,6 @@ class Proposed(Content):
         inputs: As JSON; secrets by handle.
         subject: Whom the incident is about, as an input names them.
         connection: ``--connection``.
-        suspects: Accounts under suspicion.
         at_s: When, in seconds.
         served: An event began it, and a server carries it on.
         keys: What another event has to share to belong to the run.
@@ -177,7 +176,7 @@ class Since:
     boot: str
 
 
-class AskKind(Enum):
+class AskKind(KnownWord):
     """What a run that is parked waits for from people."""
 
     NOTHING = ""
@@ -185,10 +184,6 @@ class AskKind(Enum):
     QUESTION = "question"
     TASK = "task"
     INPUTS = "inputs"
-
-    @classmethod
-    def _missing_(cls, _value: object) -> AskKind:
-        return cls.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +254,7 @@ class Ended(Content):
 # --- people ---------------------------------------------------------------------------------------
 
 
-class ConfirmScope(Enum):
+class ConfirmScope(KnownWord):
     """What more than a step's writes a decision is about."""
 
     WRITES = ""
@@ -272,10 +267,6 @@ class ConfirmScope(Enum):
     LIMIT = "limit"
     END = "end"
 
-    @classmethod
-    def _missing_(cls, _value: object) -> ConfirmScope:
-        return cls.WRITES
-
 
 @dataclass(frozen=True, slots=True)
 class Confirmed(Content):
@@ -285,7 +276,6 @@ class Confirmed(Content):
         writes: Keys of the writes that it covers.
         says: The same in words, or what somebody says that they did.
         nonce: Of the request that is answered; None when the operator decided.
-        persons: Who agreed.
         at_step: Step of that request.
         at: Step of the question that was answered with ``quit``.
         other: The run beside which this one may go on.

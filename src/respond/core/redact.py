@@ -39,7 +39,6 @@ def redact(text: str, table: Iterable[tuple[str, str]]) -> str:
     """Replace in ``text`` every form by its mark.
 
     Args:
-        text: Anything.
         table: Pairs of (form, mark), longest form first: a secret that contains another one is
             to be found before it.
     """

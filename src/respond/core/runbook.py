@@ -121,7 +121,6 @@ class Input:
     """One thing that the operator or the pager has to say.
 
     Attributes:
-        ask: The question, as a person reads it.
         default: Already of the input's type, or None.
         of: What a ``choice`` may be.
         pick: Name of a read action that offers what is there.

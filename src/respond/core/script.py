@@ -138,11 +138,9 @@ class Call:
             no HTTP: ``smtp``, ``command``, ``screen``.
         method: HTTP verb; for the others ``SEND``, ``RUN``, ``SHOW``.
         path: Path segments; the adapter quotes each, so an id cannot climb out of its place.
-        query: Names and values, in order.
         headers: Extra headers, no credentials.
         body: JSON; ``SecretHandle`` leaves are opened by the transport only.
         form: Send ``body`` (a flat record) form-encoded.
-        auth: Whose credential.
         answers: Statuses outside 2xx that the parser handles itself, e.g. 404 for "is gone".
         timeout_s: Limit for this request in seconds.
     """
@@ -272,7 +270,6 @@ class Person(Generic[R]):
         avoid: Look-alikes not to touch.
         task: Machine name of the task, ``customerio.revoke_app_key``; rehearsals hand it to the
             simulated person.
-        about: What the task is about, as data.
         answer: What the step yields once it is done.
         keep: Handle of a secret that the person has to paste, if any.
     """
@@ -305,13 +302,10 @@ class Write(Generic[R]):
         target: What a person types behind it, e.g. ``cdef``.
         where: Account, region, workspace in a few words.
         effect: WRITES or DESTROYS; never more than the action's own.
-        hands: Who does it.
         before: What was seen, as JSON; goes into the plan and the journal.
         after: What will be seen.
         becomes: Predictions for every subject that changes. The first is the one written.
         foretold: What the write is expected to answer; unknown parts are ``Late``.
-        proof: How it can be known that it took effect.
-        undo: The way back, or None when there is none.
         repeatable: Sending it twice does no harm by the vendor's own word.
         breaks: What stops working, for the question.
         stays: Look-alikes that stay.
@@ -452,7 +446,6 @@ class Me:
         step: The step's address, e.g. ``new`` or ``restarted[3f2a]``.
         connection: The connection of the action's own system.
         connections: All of them, by name (sinks and notices cross systems).
-        persons: Everybody in ``respond.toml``.
         operator: Id of the person at the terminal.
         subject: E-mail of whom the incident is about, or empty.
         suspects: E-mails that get no notice and do not count as administrators.
@@ -517,7 +510,6 @@ class Spec:
 
     Attributes:
         name: ``system.verb_noun``.
-        summary: One line, what it does.
         output: Type of ``Done.output``.
         source: Vendor page or evidence tag of the facts it rests on.
         by_hand: What a person does in the vendor's console when nothing can be looked at, one line

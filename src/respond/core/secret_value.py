@@ -7,7 +7,8 @@ where a value is kept and the request that carries it.
 
 from __future__ import annotations
 
-from typing import Final, NoReturn, SupportsIndex, final
+from collections.abc import Callable
+from typing import Final, NoReturn, final
 
 __all__ = ["Secret", "SecretUsedError"]
 
@@ -17,6 +18,13 @@ class SecretUsedError(TypeError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"a secret has no {what}; the transport opens it")
+
+
+def _refusing(what: str) -> Callable[..., NoReturn]:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise SecretUsedError(what)
+
+    return refuse
 
 
 @final
@@ -39,35 +47,12 @@ class Secret:
     def __repr__(self) -> str:
         return "<secret>"
 
-    def __str__(self) -> NoReturn:
-        raise SecretUsedError("text form")
-
-    def __format__(self, spec: str) -> NoReturn:
-        raise SecretUsedError("format")
-
-    def __bytes__(self) -> NoReturn:
-        raise SecretUsedError("bytes form")
-
-    def __eq__(self, other: object) -> NoReturn:
-        raise SecretUsedError("comparison; digests are compared")
-
-    def __ne__(self, other: object) -> NoReturn:
-        raise SecretUsedError("comparison; digests are compared")
-
-    def __hash__(self) -> NoReturn:
-        raise SecretUsedError("hash")
-
-    def __bool__(self) -> NoReturn:
-        raise SecretUsedError("truth")
-
-    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
-        raise SecretUsedError("pickle")
-
-    def __copy__(self) -> NoReturn:
-        raise SecretUsedError("copy")
-
-    def __deepcopy__(self, memo: object) -> NoReturn:
-        raise SecretUsedError("copy")
-
-    def __init_subclass__(cls) -> NoReturn:
-        raise SecretUsedError("subclass")
+    __str__ = _refusing("text form")
+    __format__ = _refusing("format")
+    __bytes__ = _refusing("bytes form")
+    __eq__ = __ne__ = _refusing("comparison; digests are compared")
+    __hash__ = _refusing("hash")
+    __bool__ = _refusing("truth")
+    __reduce_ex__ = _refusing("pickle")
+    __copy__ = __deepcopy__ = _refusing("copy")
+    __init_subclass__ = _refusing("subclass")

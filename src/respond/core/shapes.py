@@ -169,7 +169,9 @@ def shape_of(annotation: Any) -> Shape:
     if isinstance(annotation, typing.NewType):
         base = shape_of(annotation.__supertype__)
         if isinstance(base, Text):
-            return Text(kind=f"{_home(annotation.__module__)}.{annotation.__name__}")
+            # Whose kind of text it is: its module's, or of ``actions`` the system's.
+            *_, parent, name = annotation.__module__.split(".")
+            return Text(kind=f"{parent if name == 'actions' else name}.{annotation.__name__}")
         return base
     simple: dict[Any, Shape] = {
         str: Text(),
@@ -192,14 +194,7 @@ def shape_of(annotation: Any) -> Shape:
         return AnyJson()
     if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
         return _record(annotation)
-    msg = f"no shape for {annotation!r}"
-    raise ShapeError(msg)
-
-
-def _home(module: str) -> str:
-    """Whose kind of text it is: its module's, or of ``actions`` the system's."""
-    *_, parent, name = module.split(".")
-    return parent if name == "actions" else name
+    raise ShapeError(f"no shape for {annotation!r}")
 
 
 def _record(cls: type) -> RecordShape:
@@ -216,6 +211,8 @@ def _record(cls: type) -> RecordShape:
 
 
 _PLAIN = frozenset({type(None), bool, int, str})
+_SAID = ("hint", "prefix", "form", "digest")
+"""What a handle says beside its name."""
 
 
 @cache
@@ -243,13 +240,7 @@ def encode(value: Any) -> Any:
 def _encode_other(value: Any) -> Any:
     match value:
         case SecretHandle():
-            return {
-                "secret": value.name,
-                "hint": value.hint,
-                "prefix": value.prefix,
-                "form": value.form,
-                "digest": value.digest,
-            }
+            return {"secret": value.name, **{name: getattr(value, name) for name in _SAID}}
         case Late():
             return {"late": f"{value.step}.{value.name}"}
         case Enum():
@@ -263,19 +254,13 @@ def _encode_other(value: Any) -> Any:
             return {str(key): encode(item) for key, item in value.items()}
         case list() | tuple():
             return [encode(item) for item in value]
-    msg = f"{type(value).__name__} has no JSON form"
-    raise ShapeError(msg)
+    raise ShapeError(f"{type(value).__name__} has no JSON form")
 
 
 def handle_from(data: dict[str, Any]) -> SecretHandle:
     """The handle back from its JSON form."""
-    return SecretHandle(
-        name=str(data["secret"]),
-        hint=str(data.get("hint", "")),
-        prefix=str(data.get("prefix", "")),
-        form=str(data.get("form", "text")),
-        digest=str(data.get("digest", "")),
-    )
+    said = {name: str(data[name]) for name in _SAID if name in data}
+    return SecretHandle(str(data["secret"]), **said)
 
 
 def decode(annotation: Any, data: Any, *, where: str = "value") -> Any:
@@ -378,15 +363,13 @@ def _read_record(cls: type) -> _Reader:
         if cls is SecretHandle and "secret" in data:
             return handle_from(data)
         if not known.issuperset(data):
-            msg = f"{where} has the unknown field {min(data.keys() - known)!r}"
-            raise ShapeError(msg)
+            raise ShapeError(f"{where} has the unknown field {min(data.keys() - known)!r}")
         values: dict[str, Any] = {}
         for name, annotation, is_needed in wanted:
             if name in data:
                 values[name] = decode(annotation, data[name], where=f"{where}.{name}")
             elif is_needed:
-                msg = f"{where} lacks the field {name!r}"
-                raise ShapeError(msg)
+                raise ShapeError(f"{where} lacks the field {name!r}")
         return cls(**values)
 
     return read

@@ -27,6 +27,7 @@ _MARKS_MAX: Final = 3
 """Combining marks shown on one letter. Vietnamese and Hebrew need up to three; a tower of
 them paints over the lines above."""
 
+_HOST_MAX: Final = 253
 _ESCAPED_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
 
 
@@ -74,18 +75,18 @@ def showable(text: str, *, limit: int = 200, newlines: bool = False) -> str:
     return "".join(shown) if not unread else f"{''.join(shown)}...(+{unread})"
 
 
-def showable_host(text: str, *, limit: int = 253) -> str:
+def showable_host(text: str) -> str:
     """Give a host name or an e-mail address so that two look-alikes look different.
 
     A name outside ASCII is followed by its ASCII form in brackets, with ``xn--`` labels for the
     host and escapes for what stands before the ``@``.
     """
-    shown = showable(text, limit=limit)
+    shown = showable(text, limit=_HOST_MAX)
     if text.isascii():
         return shown
     mailbox, at, host = text.rpartition("@")
     plain = f"{_escaped(mailbox)}{at}{'.'.join(_ascii_label(label) for label in host.split('.'))}"
-    return f"{shown} ({showable(plain, limit=2 * limit)})"
+    return f"{shown} ({showable(plain, limit=2 * _HOST_MAX)})"
 
 
 def _show(character: str, *, newlines: bool, marks: int) -> str:

@@ -39,7 +39,8 @@ def decode(data: bytes, *, depth_max: int = 64) -> Any:
     except UnicodeDecodeError:
         raise NotStrictJsonError("it is not UTF-8") from None
     except json.JSONDecodeError as error:
-        raise NotStrictJsonError(f"it is not JSON ({_first_word(error)})") from None
+        place = f"line {error.lineno}, column {error.colno}"
+        raise NotStrictJsonError(f"it is not JSON ({place})") from None
     except NotStrictJsonError:
         raise
     except ValueError:
@@ -65,18 +66,14 @@ def _check(value: Any, depth_max: int, *, surrogates: bool) -> None:
             elif isinstance(item, list):
                 below.extend(item)
             elif surrogates and isinstance(item, str):
-                _refuse_surrogates(item)
+                try:
+                    item.encode("utf-8")
+                except UnicodeEncodeError:
+                    raise NotStrictJsonError("it holds half a surrogate pair") from None
         depth += 1
         if depth >= depth_max and any(isinstance(item, (dict, list)) for item in below):
             raise NotStrictJsonError(f"it is nested more than {depth_max} deep")
         level = below
-
-
-def _refuse_surrogates(text: str) -> None:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise NotStrictJsonError("it holds half a surrogate pair") from None
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -95,10 +92,6 @@ def _number(text: str) -> float:
 
 def _constant(_: str) -> NoReturn:
     raise NotStrictJsonError("it holds NaN or Infinity")
-
-
-def _first_word(error: json.JSONDecodeError) -> str:
-    return f"line {error.lineno}, column {error.colno}"
 
 
 _DECODER: Final = json.JSONDecoder(

@@ -33,8 +33,7 @@ class Late:
         return f"known after {self.step}"
 
     def _refuse(self) -> NoReturn:
-        msg = f"the value {self.step}.{self.name} is {self.says}"
-        raise LateValueUsedError(msg)
+        raise LateValueUsedError(f"the value {self.step}.{self.name} is {self.says}")
 
     def __str__(self) -> str:  # noqa: PLE0307 - it never returns
         self._refuse()

@@ -128,7 +128,6 @@ class Look(Generic[O]):
 
     Attributes:
         writes: Writes that are still wanted, in order.
-        subjects: What was looked at.
         settle_s: The longest settle time among the subjects of its writes, in seconds.
     """
 
@@ -141,48 +140,31 @@ class Look(Generic[O]):
         return max((w.subject.settle_s for w in self.writes), default=0)
 
 
-@dataclass(slots=True)
-class _Rules:
-    """What a script has read and written so far."""
-
-    read: list[str] = field(default_factory=list)
-    wrote: set[str] = field(default_factory=set)
-
-    def reads(self, read: Read[Any]) -> None:
-        if read.subject.name in self.wrote:
-            msg = f"{read.subject.name} is read after a write to it"
-            raise ScriptFaultError(msg)
-        if read.subject.name not in self.read:
-            self.read.append(read.subject.name)
-
-    def writes(self, write: Write[Any]) -> None:
-        name = write.subject.name
-        if write.proof is Proof.SEEN and name not in self.read:
-            msg = f"{name} is written and was not read first"
-            raise ScriptFaultError(msg)
-        if name in self.wrote:
-            msg = f"{name} is written twice in one step"
-            raise ScriptFaultError(msg)
-        self.wrote.update(b.subject.name for b in write.becomes)
-
-
 def _drive(
     script: Script[O], world: World, on_write: Callable[[Write[Any]], Any]
 ) -> tuple[Done[O] | NotYet | Again, tuple[str, ...]]:
-    rules = _Rules()
+    seen: dict[str, None] = {}
+    wrote: set[str] = set()
     answer: Any = None
     try:
         while True:
             try:
                 request = script.send(answer)
             except StopIteration as end:
-                return end.value, tuple(rules.read)
+                return end.value, tuple(seen)
+            name = request.subject.name
             if isinstance(request, Read):
-                rules.reads(request)
+                if name in wrote:
+                    raise ScriptFaultError(f"{name} is read after a write to it")
+                seen.setdefault(name)
                 answer = world.read(request)
-            else:
-                rules.writes(request)
-                answer = on_write(request)
+                continue
+            if request.proof is Proof.SEEN and name not in seen:
+                raise ScriptFaultError(f"{name} is written and was not read first")
+            if name in wrote:
+                raise ScriptFaultError(f"{name} is written twice in one step")
+            wrote.update(becomes.subject.name for becomes in request.becomes)
+            answer = on_write(request)
     finally:
         script.close()
 

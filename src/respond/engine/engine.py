@@ -16,23 +16,8 @@ from respond.core.asked import changed_since
 from respond.core.events import Kind
 from respond.core.fold import RunState, RunStatus, fold, verdict
 from respond.core.plan import Plan, short_digest
-from respond.core.questions import (
-    AskByHand,
-    AskConfirm,
-    AskDrift,
-    AskStart,
-    Decision,
-    other_orders,
-)
-from respond.core.recorded import (
-    AskKind,
-    AsksFor,
-    Confirmed,
-    ConfirmScope,
-    Ended,
-    Planned,
-    data_of,
-)
+from respond.core.questions import AskByHand, AskConfirm, AskDrift, AskStart, Decision, other_orders
+from respond.core.recorded import AskKind, AsksFor, Confirmed, ConfirmScope, Ended, Planned, data_of
 from respond.core.runbook import InputKind
 from respond.engine.drivers import World
 from respond.engine.inventory import take_inventory
@@ -123,7 +108,7 @@ class Engine(LiveRun):
         return self._walk()
 
     def _walk(self) -> ExitCode:
-        walk = EngineWalk(self.runbook, self)
+        walk = EngineWalk(self.runbook, self.site, self)
         here = Here(self.first_values())
         ended = EndedError("", "")
         try:
@@ -140,23 +125,23 @@ class Engine(LiveRun):
 
     def _end_counted(self, walk: EngineWalk, ended: EndedError) -> ExitCode:
         """All means all: what a run over a set came to is counted, and the set looked at (P9)."""
-        counted = take_inventory(self, walk.sets.values())
+        items, lost_items = take_inventory(self, walk.sets.values())
         code = verdict(self.state)
         # Items of a set are counted there.
         lost = [] if self.agreed_to_end else [s for s in self.not_reached() if not s.group]
         findings = [
-            *counted.findings,
+            *lost_items,
             *(f"planned, and not done: {write.says}" for step in lost for write in step.writes),
         ]
         if findings and code is ExitCode.DONE:
             code = ExitCode.FAILED
         say = "; ".join([*([ended.say] if ended.say else []), *findings])
-        return self._end(code, say, next_runbook=ended.next, inventory=counted.items)
+        return self._end(code, say, next_runbook=ended.next, inventory=items)
 
     def _stop_here(self, why: str) -> ExitCode:
         """A person ended the run; its handlers go on, as far as that person lets them."""
         if self.state.started:
-            walk = EngineWalk(self.runbook, self)
+            walk = EngineWalk(self.runbook, self.site, self)
             here = Here(self.first_values())
             for steps in (self.runbook.on_cancel, self.runbook.always):
                 with contextlib.suppress(EndedError, QuitError):
@@ -279,7 +264,7 @@ class Engine(LiveRun):
         return self._by_word()
 
     def _by_word(self) -> ExitCode:
-        walk = WordWalk(self.runbook, self)
+        walk = WordWalk(self.runbook, self.site, self)
         here = Here(self.first_values())
         say = "gone through by hand; nothing could be looked at, and nothing is proved"
         try:
@@ -307,8 +292,6 @@ class Engine(LiveRun):
                     lines=tuple(sorted(mine & theirs)),
                     breaks=f"The two may undo each other's work. To go on there: "
                     f"respond resume {other.id}",
-                    undo="",
-                    where="",
                     on_skip="this run is not started",
                     by_hand=False,
                 )

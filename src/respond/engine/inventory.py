@@ -8,7 +8,7 @@ counted and not read again.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from respond.core.fold import RunState
@@ -23,7 +23,7 @@ from respond.engine.step.state import LiveStep
 from respond.engine.walk import Here, item_address, item_name
 from respond.errors import RespondError
 
-__all__ = ["Inventory", "SetTaken", "take_inventory"]
+__all__ = ["SetTaken", "take_inventory"]
 
 _NAMES = ("id", "key", "name", "email")
 """Fields that say which item a record is, whatever else about it changes; the first one counts."""
@@ -43,34 +43,25 @@ class SetTaken:
         return tuple(f"{self.address}[{item_address(item)}]" for item in self.items)
 
 
-@dataclass(slots=True)
-class Inventory:
-    """What runs over sets came to.
+def take_inventory(
+    live: LiveRun, sets: Iterable[SetTaken]
+) -> tuple[dict[str, dict[str, int]], list[str]]:
+    """Count every set of a run that is at its end. It only looks.
 
-    Attributes:
-        items: By the step's address: how many items there were, and how they came out.
-        findings: What does not add up, one line each; then the run did not succeed.
+    Returns:
+        By the step's address: how many items there were, and how they came out. And what does
+        not add up, one line each; then the run did not succeed.
     """
-
-    items: dict[str, dict[str, int]] = field(default_factory=dict)
-    findings: list[str] = field(default_factory=list)
-
-
-def take_inventory(live: LiveRun, sets: Iterable[SetTaken]) -> Inventory:
-    """Count every set of a run that is at its end. It only looks."""
-    made = Inventory()
+    items: dict[str, dict[str, int]] = {}
+    findings: list[str] = []
     for taken in sets:
-        made.items[taken.address] = _counted(live.state, taken)
-        made.findings += [f"{taken.address}: {line}" for line in _gone(live.state, taken)]
-        made.findings += [f"{taken.address}: {line}" for line in _recount(live, taken)]
-    return made
-
-
-def _counted(state: RunState, taken: SetTaken) -> dict[str, int]:
-    counts = {"items": len(set(taken.addresses)), "done": 0, "failed": 0, "left": 0}
-    for name in dict.fromkeys(taken.addresses):
-        counts[_came_out(state, name)] += 1
-    return counts
+        counts = {"items": len(set(taken.addresses)), "done": 0, "failed": 0, "left": 0}
+        for name in dict.fromkeys(taken.addresses):
+            counts[_came_out(live.state, name)] += 1
+        items[taken.address] = counts
+        lines = [*_gone(live.state, taken), *_recount(live, taken)]
+        findings += [f"{taken.address}: {line}" for line in lines]
+    return items, findings
 
 
 def _came_out(state: RunState, name: str) -> str:

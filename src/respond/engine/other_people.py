@@ -8,7 +8,7 @@ are found in the journal.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +26,7 @@ from respond.core.approval import (
     voids,
 )
 from respond.core.asked import Today, why_anew
-from respond.core.events import Actor, Kind
+from respond.core.events import Kind
 from respond.core.fold import RunState
 from respond.core.incoming import Means
 from respond.core.plan import OthersAgree, Plan, PlannedStep, PlannedWrite, StepPlan, digest_of
@@ -40,7 +40,6 @@ from respond.core.recorded import (
     WentAlone,
     data_of,
 )
-from respond.core.runbook import ActionStep
 from respond.core.script import Effect
 from respond.core.shapes import encode
 from respond.engine.run import LiveRun
@@ -122,7 +121,7 @@ def step_needs(
     Args:
         more: What else is agreed to there, such as ``all 300``.
     """
-    if not approve or _is_let_off(live, approve):
+    if not approve or is_let_off(live, approve):
         return None
     keys = (*(w.key for w in writes), *more)
     return Needed(
@@ -146,16 +145,10 @@ def is_gated(live: LiveRun, step: PlannedStep) -> bool:
     """Whether somebody else has to agree before this step of a plan writes."""
     unsure = step.state in (StepPlan.LATE, StepPlan.UNSEEN)
     writes = bool(step.writes) or unsure
-    return step.approve is not None and writes and not _is_let_off(live, step.approve)
+    return step.approve is not None and writes and not is_let_off(live, step.approve)
 
 
-def is_let_off(live: LiveRun, step: ActionStep) -> bool:
-    """Whether this step asks nobody else, by what its operator signed."""
-    approve = live.site.approval(step)
-    return approve is not None and _is_let_off(live, approve)
-
-
-def _is_let_off(live: LiveRun, approve: OthersAgree) -> bool:
+def is_let_off(live: LiveRun, approve: OthersAgree) -> bool:
     """Who went alone in an emergency asks nobody; whose own key signed proved enough for some.
 
     Both hold for that person, and for the plan that they signed.
@@ -269,24 +262,19 @@ def ask_people(live: LiveRun, needed: Needed) -> Request:
         )
     # Whoever signs the answer signs this head too, and so becomes a witness of the journal.
     head = tools.journal.checkpoint(f"before an approval of run {live.run}")
+    now = moment(tools.clock)
     request = Request(
         nonce=tools.nonce(),
         run=live.run,
-        digest=needed.digest,
-        step=needed.step,
-        writes=needed.writes,
-        count=needed.count,
-        roles=needed.roles,
-        destroys=needed.destroys,
+        **{each.name: getattr(needed, each.name) for each in fields(needed)},
         initiator=live.state.operator,
         also=_hands_in(live),
         suspects=(*site.suspects, *live.state.proposed.suspects),
         subject=live.state.proposed.subject,
-        asked=_asked_at(live),
-        within_s=needed.within_s,
+        # Not before the latest time that the journal has seen, or it would be over at once.
+        asked=replace(now, wall_ms=max(now.wall_ms, _highest_ms(tools.journal))),
         anchor=head.anchor,
         shown=digest_of(list(needed.shows) if needed.step else encode(live.state.plan)),
-        shows=needed.shows,
         anew=_why_anew(live, needed),
     )
     people = able(request, site.people)
@@ -319,12 +307,6 @@ def _why_anew(live: LiveRun, needed: Needed) -> str:
     elif not voids(was, state.votes, people):
         reasons = ("it has another hand in it, or more people have to agree",)
     return why_anew(state, was, people, reasons)
-
-
-def _asked_at(live: LiveRun) -> Moment:
-    """Now; not before the latest time that the journal has seen, or it would be over at once."""
-    now = moment(live.tools.clock)
-    return replace(now, wall_ms=max(now.wall_ms, _highest_ms(live.tools.journal)))
 
 
 def _who_is_missing(request: Request) -> str:
@@ -399,28 +381,19 @@ def ask_again(live: LiveRun, request: Request) -> None:
     Raises:
         ParkedError: Nobody has said so.
     """
-    if has_news(live.state):
-        _want_again(live, request, live.site.operator)
-        return
-    minutes = request.within_s // 60
-    answer = live.ask(
-        AskAgain(
-            step=request.step,
-            title="Nobody agreed in time",
-            why=f"the request was open for {minutes} minutes, and counts as a no",
-        )
-    )
-    if answer.decision is not Decision.YES:
-        raise ParkedError(
-            f"nobody agreed to run {live.run} in time",
-            why=f"the request was open for {minutes} minutes",
-            do=f"to ask again: respond resume {live.run}",
-        )
-    _want_again(live, request, answer.by or live.site.operator)
-
-
-def _want_again(live: LiveRun, request: Request, by: Actor) -> None:
-    """From here on the old request is answered: it ran out, and somebody wants to ask anew."""
+    by = live.site.operator
+    if not has_news(live.state):
+        why = f"the request was open for {request.within_s // 60} minutes"
+        title = "Nobody agreed in time"
+        answer = live.ask(AskAgain(request.step, title, f"{why}, and counts as a no"))
+        if answer.decision is not Decision.YES:
+            raise ParkedError(
+                f"nobody agreed to run {live.run} in time",
+                why=why,
+                do=f"to ask again: respond resume {live.run}",
+            )
+        by = answer.by or by
+    # From here on the old request is answered.
     told = data_of(Confirmed, decision=Decision.AGAIN, nonce=request.nonce)
     live.add(Kind.CONFIRMED, by=by, **told)
 

@@ -145,15 +145,13 @@ def recorded(
 
 
 def _lacks(runbook: Runbook, lacking: list[str]) -> UsageError:
-    flags = ", ".join(f"--{name.replace('_', '-')}" for name in lacking)
+    def flags(names: Sequence[str]) -> str:
+        return ", ".join(f"--{name.replace('_', '-')}" for name in names)
+
     groups = [g for g in runbook.require if set(g) <= set(lacking)]
-    why = ""
-    if groups:
-        why = "one of these is enough: " + ", ".join(
-            f"--{name.replace('_', '-')}" for name in groups[0]
-        )
+    why = f"one of these is enough: {flags(groups[0])}" if groups else ""
     return UsageError(
-        f"{runbook.name} needs {flags}",
+        f"{runbook.name} needs {flags(lacking)}",
         why=why or "there is no terminal to ask on",
         do=f"respond {runbook.name} --help",
     )

@@ -12,20 +12,8 @@ from respond.core.events import Actor, Strength
 from respond.core.fold import RunState, is_notice
 from respond.core.plan import OthersAgree
 from respond.core.policy import Care, Policy, asked_by, effective
-from respond.core.runbook import (
-    ActionStep,
-    BlockStep,
-    ForEach,
-    Runbook,
-    all_steps,
-)
-from respond.core.script import (
-    Connection,
-    Effect,
-    Me,
-    PersonRecord,
-    WrittenAction,
-)
+from respond.core.runbook import ActionStep, BlockStep, ForEach, Runbook, all_steps
+from respond.core.script import Connection, Effect, Me, PersonRecord, WrittenAction
 from respond.core.shapes import decode, encode
 from respond.core.values import Late, SecretHandle, Value
 from respond.errors import NotReadyError, UsageError

@@ -36,10 +36,7 @@ def started(live: LiveRun, plan: Plan, typed: str) -> None:
     if live.site.alone:
         go_alone(live, plan)
     proof = {} if live.site.alone else _signature(live, plan, Verdict.START)
-    scope, digest = ConfirmScope.START, plan.digest
-    told = data_of(Confirmed, decision=Decision.YES, scope=scope, digest=digest, typed=typed)
-    _said_yes(live, told, proof)
-    _ask_others(live, plan)
+    _said_yes(live, plan, ConfirmScope.START, typed, proof)
 
 
 def agreed_anew(live: LiveRun, plan: Plan, typed: str, changed: Sequence[str]) -> None:
@@ -48,27 +45,23 @@ def agreed_anew(live: LiveRun, plan: Plan, typed: str, changed: Sequence[str]) -
     What they signed holds for that plan alone, and so does what others agreed to.
     """
     proof = _signature(live, plan, Verdict.START)
-    told = data_of(
-        Confirmed,
-        decision=Decision.YES,
-        scope=ConfirmScope.REPLAN,
-        digest=plan.digest,
-        changed=changed,
-        typed=typed,
-    )
-    _said_yes(live, told, proof)
-    _ask_others(live, plan)
+    _said_yes(live, plan, ConfirmScope.REPLAN, typed, proof, changed=changed)
 
 
-def _said_yes(live: LiveRun, told: dict[str, Any], proof: Mapping[str, str]) -> None:
-    operator = live.site.operator
+def _said_yes(
+    live: LiveRun,
+    plan: Plan,
+    scope: ConfirmScope,
+    typed: str,
+    proof: Mapping[str, str],
+    **told: Any,
+) -> None:
+    """Record it; and ask whoever else has to agree, to have their answer when it is needed."""
+    operator, yes = live.site.operator, Decision.YES
+    told |= data_of(Confirmed, decision=yes, scope=scope, digest=plan.digest, typed=typed)
     if proof:
         operator, told["proof"] = Actor(operator.id, Strength.KEY), dict(proof)
     live.add(Kind.CONFIRMED, by=operator, **told)
-
-
-def _ask_others(live: LiveRun, plan: Plan) -> None:
-    """Ask whoever else has to agree now, so that their answer is there when it is needed."""
     needed = plan_needs(live, plan)
     if needed is None or request_for(live, needed) is not None:
         return

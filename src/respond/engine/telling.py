@@ -69,6 +69,11 @@ def tell(live: LiveRun, about: str, message: str, persons: tuple[str, ...]) -> t
     return _was_told(live, about)
 
 
+def _address(live: LiveRun, about: str) -> str:
+    # Two processes may tell at once: neither may take the other's address.
+    return f"notice:{about}#{live.tools.nonce()[:8]}"
+
+
 def _was_told(live: LiveRun, about: str) -> tuple[str, ...]:
     """Ids of the persons who were told of this."""
     for address, state in live.state.notices.items():
@@ -76,9 +81,3 @@ def _was_told(live: LiveRun, about: str) -> tuple[str, ...]:
         if address.startswith(f"notice:{about}#") and end is not None and end.how is not As.FAILED:
             return tuple((end.output or {}).get("told", ()))
     return ()
-
-
-def _address(live: LiveRun, about: str) -> str:
-    """An address for a new attempt."""
-    # Two processes may tell at once: neither may take the other's address.
-    return f"notice:{about}#{live.tools.nonce()[:8]}"

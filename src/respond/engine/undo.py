@@ -16,18 +16,7 @@ from respond.core.events import Kind
 from respond.core.fold import As, RunState, RunStatus, StepState, WriteState, WriteStatus, is_undo
 from respond.core.plan import PlannedWrite
 from respond.core.recorded import UndoAsked, UndoEnded, data_of
-from respond.core.runbook import (
-    ActionStep,
-    AssertStep,
-    BlockStep,
-    EndStep,
-    Fixed,
-    ForEach,
-    Place,
-    Step,
-    StepWords,
-    WaitStep,
-)
+from respond.core.runbook import ActionStep, AssertStep, Fixed, Place, Step, StepWords, WaitStep
 from respond.core.script import Effect, Proof, WrittenAction
 from respond.core.shapes import ShapeError, encode
 from respond.core.values import Late, Value
@@ -39,13 +28,7 @@ from respond.engine.step.state import LiveStep
 from respond.engine.step.step import StepRun
 from respond.engine.stopping import QuitError
 from respond.engine.walk import Absent, EndedError, Here, Walk, late_output
-from respond.errors import (
-    ExitCode,
-    ParkedError,
-    RespondError,
-    StepFailedError,
-    UsageError,
-)
+from respond.errors import ExitCode, ParkedError, RespondError, StepFailedError, UsageError
 
 __all__ = ["WayBack", "cannot_be_undone", "changed_meanwhile", "undo_run", "undoable"]
 
@@ -77,20 +60,18 @@ class WayBack:
 def undoable(state: RunState) -> list[WayBack]:
     """What can be put back, newest first."""
     written = list(_written(state))
-    ways: list[WayBack] = []
-    for n, (step, write) in enumerate(written):
-        if write.undo is None:
-            continue
-        ways.append(
-            WayBack(
-                name=_name(step, write),
-                step=step.address,
-                write=write,
-                action=write.undo.action,
-                arguments=write.undo.arguments,
-                nothing=_nothing_left(state, written, n),
-            )
+    ways = [
+        WayBack(
+            name=_name(step, write),
+            step=step.address,
+            write=write,
+            action=write.undo.action,
+            arguments=write.undo.arguments,
+            nothing=_nothing_left(state, written, n),
         )
+        for n, (step, write) in enumerate(written)
+        if write.undo is not None
+    ]
     return ways[::-1]
 
 
@@ -116,17 +97,15 @@ def undo_run(live: LiveRun, actions: Actions | None = None) -> ExitCode:
         )
     live.take()
     try:
-        return _undo(live, actions if actions is not None else _all_actions())
+        if actions is None:
+            from respond.systems import load  # noqa: PLC0415 - only an undo needs them by name
+
+            actions = load()
+        return _undo(live, actions)
     except ParkedError as parked:
         return live.park(parked, parked.exit_code)
     except QuitError:
         return ExitCode.REFUSED
-
-
-def _all_actions() -> Actions:
-    from respond.systems import load  # noqa: PLC0415 - only an undo needs them by name
-
-    return load()
 
 
 def _undo(live: LiveRun, actions: Actions) -> ExitCode:
@@ -280,7 +259,7 @@ def changed_meanwhile(live: LiveRun) -> tuple[str, ...]:
     """
     if live.state.status is RunStatus.ENDED:
         return ()
-    back = _LookBack(live.runbook, live)
+    back = _LookBack(live.runbook, live.site, live)
     with contextlib.suppress(EndedError, StepFailedError):  # Here it ended, or this far it came.
         back.steps(live.runbook.steps, Here(live.first_values()))
     return tuple(line for at in back.finished for line in _changed(live, at))
@@ -321,22 +300,11 @@ class _LookBack(Walk):
             return Absent(end.why)
         return recorded_values(step.action, end.output)
 
-    def each(
-        self, step: ActionStep | BlockStep, address: str, here: Here, items: list[Value]
-    ) -> None:
-        """Nothing is counted."""
-
     def asserted(self, step: AssertStep, address: str, here: Here) -> Absent | None:
         return None
 
     def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
         return None
-
-    def ends(self, step: EndStep, address: str, here: Here, say: str) -> bool:
-        return True
-
-    def skipped(self, step: Step, address: str, here: Here, why: str) -> None:
-        """Nothing is recorded."""
 
     def undecided(self, step: Step, address: str, here: Here, on: Late) -> None:
         """This far the run came."""
@@ -344,11 +312,5 @@ class _LookBack(Walk):
     def impossible(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
         """It failed, and that is recorded."""
 
-    def limit(self, step: ActionStep | BlockStep, each: ForEach) -> int:
-        return self.live.site.limit(step, each)
-
     def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
         return True
-
-    def not_started(self, step: Step, address: str, why: str) -> None:
-        """Nothing is recorded."""

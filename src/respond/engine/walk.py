@@ -21,7 +21,6 @@ from respond.core.runbook import (
     EndStep,
     Failure,
     ForEach,
-    Formula,
     Input,
     InputKind,
     ParallelStep,
@@ -33,6 +32,7 @@ from respond.core.runbook import (
 )
 from respond.core.shapes import RecordShape, encode
 from respond.core.values import Late, Value
+from respond.engine.setting import Site
 from respond.errors import StepFailedError
 
 __all__ = [
@@ -72,7 +72,6 @@ class Here:
     Attributes:
         values: What expressions see, by first name; steps' outputs are added as they come.
         prefix: Address of what encloses this place, ending in ``/``, or empty.
-        suffix: ``[item]`` inside ``for_each``.
     """
 
     values: dict[str, Value]
@@ -128,6 +127,7 @@ class Walk(ABC):
     """One way through one runbook. Subclasses say what happens at each kind of step."""
 
     runbook: Runbook
+    site: Site
     _halted: str = field(default="", init=False)
     _contain_only: bool = field(default=False, init=False)
 
@@ -143,13 +143,6 @@ class Walk(ABC):
     def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent: ...
 
     @abstractmethod
-    def ends(self, step: EndStep, address: str, here: Here, say: str) -> bool:
-        """Whether the run ends well here."""
-
-    @abstractmethod
-    def skipped(self, step: Step, address: str, here: Here, why: str) -> None: ...
-
-    @abstractmethod
     def undecided(self, step: Step, address: str, here: Here, on: Late) -> None:
         """``when``, ``choose`` or ``for_each`` needs a late value (in a plan only)."""
 
@@ -158,23 +151,26 @@ class Walk(ABC):
         """The step cannot be taken: an expression failed, no branch fits, too many targets."""
 
     @abstractmethod
-    def limit(self, step: ActionStep | BlockStep, each: ForEach) -> int:
-        """How many items go on without a further question: the least that anybody set."""
-
-    @abstractmethod
     def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
         """Whether more items than ``limit`` may go on."""
+
+    # --- what not every walk minds ------------------------------------------------------------
+
+    def ends(self, step: EndStep, address: str, here: Here, say: str) -> bool:
+        """Whether the run ends well here."""
+        return True
+
+    def skipped(self, step: Step, address: str, here: Here, why: str) -> None:  # noqa: B027
+        """Its own ``when`` says no."""
 
     def together(self, step: ParallelStep, here: Here) -> None:
         """Steps that may run at the same time; in order unless a subclass knows better."""
         self.steps(step.steps, here)
 
-    @abstractmethod
-    def not_started(self, step: Step, address: str, why: str) -> None:
+    def not_started(self, step: Step, address: str, why: str) -> None:  # noqa: B027
         """A step that is left out because an earlier one failed."""
 
-    @abstractmethod
-    def each(
+    def each(  # noqa: B027
         self, step: ActionStep | BlockStep, address: str, here: Here, items: list[Value]
     ) -> None:
         """The set of a ``for_each`` is known."""
@@ -209,7 +205,7 @@ class Walk(ABC):
     def _decided(self, step: Step, address: str, here: Here) -> None:
         words = step.words
         if words.when is not None:
-            holds = self._formula(words.when, here)
+            holds = words.when.value(here.values)
             if isinstance(holds, Late):
                 self.undecided(step, address, here, holds)
                 return
@@ -223,9 +219,6 @@ class Walk(ABC):
             return
         if words.id and result is not None:
             here.values[words.id] = result
-
-    def _formula(self, formula: Formula, here: Here) -> Value:
-        return formula.value(here.values)
 
     def _kind(self, step: Step, address: str, here: Here) -> Value | Absent:
         match step:
@@ -254,7 +247,7 @@ class Walk(ABC):
                 return None
 
     def _choose(self, step: ChooseStep, address: str, here: Here) -> Value | Absent:
-        value = self._formula(step.on, here)
+        value = step.on.value(here.values)
         if isinstance(value, Late):
             self.undecided(step, address, here, value)
             return None
@@ -306,12 +299,12 @@ class Walk(ABC):
         self, step: ActionStep | BlockStep, each: ForEach | None, address: str, here: Here
     ) -> Value | Absent:
         assert each is not None  # noqa: S101 - the caller matched on it
-        items = self._formula(each.items, here)
+        items = each.items.value(here.values)
         if isinstance(items, Late):
             self.undecided(step, address, here, items)
             return None
         chosen = list(items) if isinstance(items, list | tuple) else []
-        limit = self.limit(step, each)
+        limit = self.site.limit(step, each)
         self.each(step, address, here, chosen)
         if len(chosen) > limit and not self.over_limit(step, address, len(chosen), limit):
             raise StepFailedError(f"{len(chosen)} targets, and the limit is {limit}")

@@ -10,30 +10,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from respond.core.events import Kind
 from respond.core.fold import As
 from respond.core.questions import AskPerson, Decision
-from respond.core.recorded import Conclusion, Confirmed, data_of
+from respond.core.recorded import Confirmed, data_of
 from respond.core.runbook import (
     ActionStep,
     AssertStep,
     BlockStep,
     ChooseStep,
     EndStep,
-    ForEach,
     Phase,
     Step,
     WaitStep,
 )
 from respond.core.script import Effect
 from respond.core.values import Late, SecretHandle, Value
+from respond.engine.run import LiveRun
+from respond.engine.step.prove import conclude
 from respond.engine.walk import Absent, Here, Walk, late_output, timed
 from respond.errors import StepFailedError
-
-if TYPE_CHECKING:
-    from respond.engine.run import LiveRun
 
 __all__ = ["WordWalk"]
 
@@ -49,7 +47,9 @@ class WordWalk(Walk):
         concluded = self.live.state.step(address).conclusion
         if concluded is not None or step.action.spec.effect is Effect.READS:
             return late_output(address, step)
-        lines = [*self._conditions(), *_task(step, here)]
+        # What the person has to judge before this step is said once.
+        lines = [*self._judge, *_task(step, here)]
+        self._judge.clear()
         link = lines.pop() if lines and lines[-1].startswith("https://") else ""
         title = step.words.title or step.action.spec.summary
         answer = self.live.ask(
@@ -65,25 +65,11 @@ class WordWalk(Walk):
         return late_output(address, step)
 
     def _conclude(self, step: Step, address: str, here: Here, how: As) -> None:
-        phase = step.words.phase or here.phase
         says = "done by hand; nothing could be looked at"
         if how is As.LEFT_OPEN:
             says = f"left out by {self.live.site.operator.id}"
-        told = data_of(
-            Conclusion,
-            how=how,
-            says=says,
-            proved=False,
-            title=step.words.title,
-            why="" if how is As.YOUR_WORD else says,
-            phase=phase.value if phase is not None else "",
-        )
-        self.live.add(Kind.OBSERVED, address, **told)
-
-    def _conditions(self) -> list[str]:
-        """What the person has to judge before the next step, said once."""
-        said, self._judge[:] = list(self._judge), []
-        return said
+        why = "" if how is As.YOUR_WORD else says
+        conclude(self.live, step, address, here.phase, how, says=says, proved=False, why=why)
 
     # --- what nobody can look at ---------------------------------------------------------------
 
@@ -126,29 +112,15 @@ class WordWalk(Walk):
         self._judge.append(f"First: {step.words.title or 'wait'} ({length}).")
         return None
 
-    def ends(self, step: EndStep, address: str, here: Here, say: str) -> bool:
-        return True
-
     def impossible(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
         if self.live.state.step(address).conclusion is None:
             self._conclude(step, address, here, As.LEFT_OPEN)
 
-    def skipped(self, step: Step, address: str, here: Here, why: str) -> None:
-        """A condition that needs no look says no: there is nothing to do here."""
-
     def not_started(self, step: Step, address: str, why: str) -> None:
         self.live.tools.progress.say(f"not started: {step.words.title or address} ({why})")
 
-    def limit(self, step: ActionStep | BlockStep, each: ForEach) -> int:
-        return self.live.site.limit(step, each)
-
     def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
         return True  # Each of them is asked for one by one.
-
-    def each(
-        self, step: ActionStep | BlockStep, address: str, here: Here, items: list[Value]
-    ) -> None:
-        """Nothing to take down: each item is a question of its own."""
 
 
 def _likely(step: ChooseStep, here: Here) -> tuple[Step, ...]:

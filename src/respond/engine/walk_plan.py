@@ -16,14 +16,12 @@ from respond.core.runbook import (
     AssertStep,
     BlockStep,
     ChooseStep,
-    EndStep,
-    ForEach,
     ParallelStep,
     Runbook,
     Step,
     WaitStep,
 )
-from respond.core.script import Again, Connection, Effect, NotYet
+from respond.core.script import Connection, Done, Effect, NotYet
 from respond.core.shapes import ShapeError, encode
 from respond.core.values import Late, Value
 from respond.engine.drivers import World, look
@@ -56,7 +54,7 @@ def make_plan(
     Raises:
         RespondError: A read that the plan cannot do without failed, or a guard refused.
     """
-    planner = Planner(runbook, state, site, world, journal, progress, now)
+    planner = Planner(runbook, site, state, world, journal, progress, now)
     here = Here(site.first_values(runbook, state, inputs))
     ends = next_runbook = ""
     try:
@@ -98,7 +96,6 @@ class Planner(Walk):
     """A walk that only looks."""
 
     state: RunState
-    site: Site
     world: World
     journal: Journal
     progress: Progress
@@ -131,33 +128,22 @@ class Planner(Walk):
         if isinstance(outcome, NotYet):
             self._add(step, address, here, StepPlan.WAITS, arguments=arguments, says=outcome.says)
             return late_output(address, step)
-        if isinstance(outcome, Again):
-            self._add(
-                step,
-                address,
-                here,
-                StepPlan.WRITES,
-                arguments=arguments,
-                says=outcome.says,
-                writes=writes,
-                subjects=seen.subjects,
-            )
-            return late_output(address, step)
-        output = values_of(outcome.output)
+        done = outcome if isinstance(outcome, Done) else None
+        output = values_of(done.output) if done else None
         self._add(
             step,
             address,
             here,
-            StepPlan.WRITES if writes else StepPlan.NOTHING,
+            StepPlan.NOTHING if done and not writes else StepPlan.WRITES,
             arguments=arguments,
             says=outcome.says,
             writes=writes,
             subjects=seen.subjects,
             # After held-back writes the script saw what they would leave: no finding of today.
-            findings=() if writes else outcome.findings,
+            findings=done.findings if done and not writes else (),
             output=output,
         )
-        return output
+        return output if done else late_output(address, step)
 
     def _keep(self, step: ActionStep, address: str, concluded: Any) -> Value | Absent:
         old = self.state.plan.step(address) if self.state.plan is not None else None
@@ -194,59 +180,52 @@ class Planner(Walk):
         *,
         arguments: dict[str, Value],
         says: str = "",
-        writes: tuple[Any, ...] = (),
-        subjects: tuple[str, ...] = (),
-        findings: tuple[str, ...] = (),
         output: Value = None,
         late: Late | None = None,
+        **more: Any,
     ) -> None:
-        words, spec = step.words, step.action.spec
         confirm = step.confirm.value(here.values) if step.confirm is not None else ""
-        self.planned.append(
-            PlannedStep(
-                address=address,
-                id=words.id,
-                title=words.title or spec.summary,
-                phase=words.phase or here.phase,
-                action=spec.name,
-                effect=spec.effect,
-                state=plan_state,
-                arguments=encode(arguments),
-                writes=writes,
-                subjects=subjects,
-                says=late.says if late is not None and not says else says,
-                why=words.why,
-                confirm="" if isinstance(confirm, Late) else str(confirm or ""),
-                findings=findings,
-                late_on=(late.step,) if late is not None else (),
-                output=encode(output),
-                group=here.group,
-                limit=self.site.care(step).limit,
-                approve=self.site.approval(step),
-            )
+        self._note(
+            step,
+            address,
+            here,
+            plan_state,
+            late.says if late is not None and not says else says,
+            late.step if late is not None else "",
+            title=step.words.title or step.action.spec.summary,
+            arguments=encode(arguments),
+            confirm="" if isinstance(confirm, Late) else str(confirm or ""),
+            output=encode(output),
+            limit=self.site.care(step).limit,
+            approve=self.site.approval(step),
+            **more,
         )
 
     def _note(
-        self, step: Step, address: str, here: Here, plan_state: StepPlan, says: str, late: str = ""
+        self,
+        step: Step,
+        address: str,
+        here: Here,
+        plan_state: StepPlan,
+        says: str,
+        late: str = "",
+        **more: Any,
     ) -> None:
-        words = step.words
-        effect = Effect.READS
-        name = ""
-        if isinstance(step, ActionStep):
-            effect, name = step.action.spec.effect, step.action.spec.name
+        words, spec = step.words, step.action.spec if isinstance(step, ActionStep) else None
+        told: dict[str, Any] = {"title": words.title, **more}
         self.planned.append(
             PlannedStep(
                 address=address,
                 id=words.id,
-                title=words.title,
                 phase=words.phase or here.phase,
-                action=name,
-                effect=effect,
+                action=spec.name if spec else "",
+                effect=spec.effect if spec else Effect.READS,
                 state=plan_state,
                 says=says,
                 why=words.why,
                 late_on=(late,) if late else (),
                 group=here.group,
+                **told,
             )
         )
 
@@ -270,9 +249,6 @@ class Planner(Walk):
                 self._note(step, address, here, StepPlan.WAITS, wait_says(known))
         return None
 
-    def ends(self, step: EndStep, address: str, here: Here, say: str) -> bool:
-        return True
-
     def skipped(self, step: Step, address: str, here: Here, why: str) -> None:
         self._note(step, address, here, StepPlan.SKIPPED, why)
 
@@ -289,14 +265,6 @@ class Planner(Walk):
 
     def impossible(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
         raise error
-
-    def each(
-        self, step: ActionStep | BlockStep, address: str, here: Here, items: list[Value]
-    ) -> None:
-        """Each item stands in the plan as a step of its own."""
-
-    def limit(self, step: ActionStep | BlockStep, each: ForEach) -> int:
-        return self.site.limit(step, each)
 
     def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
         self.unseen.append(f"{address}: {count} targets, more than {limit}: asks again")

@@ -11,15 +11,14 @@ from typing import Any
 
 from respond.core.events import Kind
 from respond.core.fold import As
-from respond.core.plan import OthersAgree, PlannedWrite, StepPlan
+from respond.core.plan import OthersAgree, StepPlan
 from respond.core.questions import AskConfirm, AskDrift, Decision
-from respond.core.recorded import Conclusion, Confirmed, ConfirmScope, Since, data_of
+from respond.core.recorded import Confirmed, ConfirmScope, data_of
 from respond.core.runbook import (
     ActionStep,
     AssertStep,
     BlockStep,
     EndStep,
-    ForEach,
     ParallelStep,
     Step,
     WaitStep,
@@ -32,7 +31,8 @@ from respond.engine.inventory import SetTaken
 from respond.engine.other_people import agreed_to, step_needs
 from respond.engine.run import LiveRun
 from respond.engine.setting import values_of
-from respond.engine.step.prove import cannot_run, failure_of
+from respond.engine.step.agree import Agreement
+from respond.engine.step.prove import cannot_run, conclude, failure_of
 from respond.engine.step.state import LiveStep
 from respond.engine.step.step import StepRun
 from respond.engine.stopping import WaitsError
@@ -49,10 +49,6 @@ _UNSURE = (StepPlan.LATE, StepPlan.UNSEEN, StepPlan.WAITS)
 """Of such a step nobody knows what it will read and write."""
 
 
-def _wants_person(write: PlannedWrite) -> bool:
-    return write.hands == "person" or write.effect is Effect.DESTROYS
-
-
 @dataclass(slots=True)
 class EngineWalk(Walk):
     """A walk that does what it comes to."""
@@ -61,7 +57,8 @@ class EngineWalk(Walk):
     sets: dict[str, SetTaken] = field(default_factory=dict)
 
     def action(self, step: ActionStep, address: str, here: Here) -> Value | Absent:
-        return StepRun.of(LiveStep(self.live, step, address, here)).go()
+        at = LiveStep(self.live, step, address, here)
+        return StepRun(at, Agreement(at)).go()
 
     def each(
         self, step: ActionStep | BlockStep, address: str, here: Here, items: list[Value]
@@ -75,7 +72,7 @@ class EngineWalk(Walk):
             self.steps(step.steps, here)
             return
         with ThreadPoolExecutor(max_workers=PARALLEL_MAX, thread_name_prefix="step") as pool:
-            walks = [EngineWalk(self.runbook, self.live, self.sets) for _ in step.steps]
+            walks = [EngineWalk(self.runbook, self.site, self.live, self.sets) for _ in step.steps]
             futures = [
                 pool.submit(walk.steps, (inner,), here)
                 for walk, inner in zip(walks, step.steps, strict=True)
@@ -101,9 +98,16 @@ class EngineWalk(Walk):
             slices = [s for s in plan.steps if address in (s.address, s.group)]
             if not slices or any(s.late_on or s.state in _UNSURE for s in slices):
                 return False
-            if any(_wants_person(w) for s in slices for w in s.writes) or self._asks(inner):
+            shown = [w for s in slices for w in s.writes]
+            if any(w.hands == "person" or w.effect is Effect.DESTROYS for w in shown):
                 return False
-            writes = {name for s in slices for w in s.writes for name in w.changes}
+            if (
+                isinstance(inner, ActionStep)
+                and inner.action.spec.effect is not Effect.READS
+                and self.site.care(inner).confirm
+            ):
+                return False
+            writes = {name for w in shown for name in w.changes}
             touched.append((writes, {name for s in slices for name in s.subjects}))
         return all(
             not (writes & (reads | others))
@@ -111,10 +115,6 @@ class EngineWalk(Walk):
             for m, (others, reads) in enumerate(touched)
             if n != m
         )
-
-    def _asks(self, step: Step) -> bool:
-        writes = isinstance(step, ActionStep) and step.action.spec.effect is not Effect.READS
-        return isinstance(step, ActionStep) and writes and self.live.site.care(step).confirm
 
     # --- assertions and waits -------------------------------------------------------------------
 
@@ -161,15 +161,15 @@ class EngineWalk(Walk):
                 why += f"; {trouble}" if trouble else ""
                 self._conclude(step, address, here, As.FAILED, why)
                 return Absent(why, failed=True)
-            self._nap(step, address, since, passed, trouble)
-
-    def _nap(self, step: WaitStep, address: str, since: Since, passed: int, trouble: str) -> None:
-        """Wait a little where somebody sits there; park where nobody does (rule 17)."""
-        live = self.live
-        if not live.tools.prompt.is_there:
-            go_on = f"respond resume {live.run}"
-            raise WaitsError(wait_says(step), why=trouble, do=go_on, address=address, since=since)
-        live.pause(min(step.every_s, max(1, step.within_s - passed)), wait_says(step))
+            if not live.tools.prompt.is_there:  # Nobody waits here: it parks (rule 17).
+                raise WaitsError(
+                    wait_says(step),
+                    why=trouble,
+                    do=f"respond resume {live.run}",
+                    address=address,
+                    since=since,
+                )
+            live.pause(min(step.every_s, max(1, step.within_s - passed)), wait_says(step))
 
     def _until(self, step: WaitStep, at: LiveStep | None, here: Here) -> tuple[bool, Any, str]:
         """Whether it has happened, what was seen, and why nothing was; no answer is not yet."""
@@ -262,22 +262,9 @@ class EngineWalk(Walk):
             return
         if how is As.FAILED:
             more.setdefault("error", failure_of(step, StepFailedError(why)))
-        phase = step.words.phase or here.phase
-        told = data_of(
-            Conclusion,
-            how=how,
-            says=says or why,
-            why=why,
-            title=step.words.title,
-            phase=phase.value if phase is not None else "",
-            **more,
-        )
-        self.live.add(Kind.OBSERVED, address, **told)
+        conclude(self.live, step, address, here.phase, how, says=says or why, why=why, **more)
 
     # --- how many -------------------------------------------------------------------------------
-
-    def limit(self, step: ActionStep | BlockStep, each: ForEach) -> int:
-        return self.live.site.limit(step, each)
 
     def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
         if f"all {count}" in self.live.state.step(address).confirmed:
@@ -295,9 +282,6 @@ class EngineWalk(Walk):
                 wants=f"all {count}",
                 destructive=True,
                 lines=(f"{count} targets",),
-                breaks="",
-                undo="",
-                where="",
                 over_limit=f"the runbook expects at most {limit}",
             )
         )

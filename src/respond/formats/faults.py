@@ -121,12 +121,7 @@ class Faults:
     def __init__(
         self, source: SourceText, place: Callable[[Path], Mark | None] = lambda _: None
     ) -> None:
-        """Begin with none.
-
-        Args:
-            source: The file.
-            place: Finds a path, for a file whose tree does not know its places.
-        """
+        """Begin with none; ``place`` finds a path where a file's tree does not know its places."""
         self.source = source
         self._place = place
         self._found: dict[tuple[int, int, str], FormatFault] = {}

@@ -68,14 +68,9 @@ class Fitting:
         *,
         only: Collection[str] | None = None,
     ) -> Fitted:
-        """Fit the keys of a table.
+        """Fit the keys of a table; faults call the record ``what``.
 
-        Args:
-            node: What stands there.
-            table: The keys.
-            what: What the record is, for faults.
-            path: Its place.
-            only: Look at these keys alone.
+        With ``only``, other keys are not looked at.
         """
         if not isinstance(node, Mapping):
             self.wrong(node, what, "a record of keys and values", path)

@@ -26,7 +26,7 @@ from respond.ports import Became, Clock, Inbox, Journal, KeptEvent
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-    from respond.formats.project.project_file import SourceConfig
+    from respond.formats.project.project import SourceConfig
 
 __all__ = ["Intake"]
 

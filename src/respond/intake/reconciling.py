@@ -18,7 +18,7 @@ from respond.senders import SENDERS
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-    from respond.formats.project.project_file import SourceConfig
+    from respond.formats.project.project import SourceConfig
 
 __all__ = ["Reconciler", "can_be_asked"]
 

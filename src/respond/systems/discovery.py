@@ -13,11 +13,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from respond.core.script import Call
+from respond.systems.rest import dig
 
 __all__ = [
     "Candidate",
@@ -161,7 +162,10 @@ def _capability(candidate: Candidate, document: Any) -> Capability:
     whole = _resolved(operation, document, 0)
     summary = str(operation.get("summary") or operation.get("operationId") or "")[:200]
     why = _word_missing(candidate, operation) or _body_differs(candidate, whole)
-    digest = _digest([candidate.method, path, whole])
+    described = json.dumps(
+        [candidate.method, path, whole], sort_keys=True, separators=(",", ":"), ensure_ascii=True
+    )
+    digest = hashlib.sha256(described.encode()).hexdigest()
     return Capability(candidate.name, candidate.method, path, digest, summary, not why, why)
 
 
@@ -197,44 +201,23 @@ def _word_missing(candidate: Candidate, operation: Mapping[str, Any]) -> str:
 
 
 def _body_differs(candidate: Candidate, operation: Mapping[str, Any]) -> str:
-    schema = _schema(operation)
+    found = dig(operation, "requestBody.content.application/json.schema")
+    schema = found if isinstance(found, dict) else {}
     if not candidate.sends:
-        body = operation.get("requestBody")
-        required = isinstance(body, dict) and body.get("required") is True
+        required = dig(operation, "requestBody.required") is True
         return "it wants a body" if required and _wanted(schema) else ""
     for field, kind in candidate.sends:
-        found = _field(schema, field.split("."))
-        if found is None:
+        found = dig(schema, f"properties.{field.replace('.', '.properties.')}")
+        if not isinstance(found, dict):
             return f"its body has no {field}"
-        if kind not in _types(found):
+        kinds = found.get("type")
+        # OpenAPI 3.1 has lists of them: ["string", "null"]
+        if kind not in (kinds if isinstance(kinds, list) else [kinds]):
             return f"{field} in its body is no {kind}"
     extra = _wanted(schema) - {field for field, _ in candidate.sends}
     # The wrapper itself is required, and we send it.
     extra -= {field.partition(".")[0] for field, _ in candidate.sends}
     return f"its body also wants {', '.join(sorted(extra))}" if extra else ""
-
-
-def _schema(operation: Mapping[str, Any]) -> Mapping[str, Any]:
-    body = operation.get("requestBody")
-    content = body.get("content") if isinstance(body, dict) else None
-    media = content.get("application/json") if isinstance(content, dict) else None
-    schema = media.get("schema") if isinstance(media, dict) else None
-    return schema if isinstance(schema, dict) else {}
-
-
-def _field(schema: Mapping[str, Any], path: Sequence[str]) -> Mapping[str, Any] | None:
-    here: Any = schema
-    for name in path:
-        properties = here.get("properties") if isinstance(here, dict) else None
-        here = properties.get(name) if isinstance(properties, dict) else None
-    return here if isinstance(here, dict) else None
-
-
-def _types(schema: Mapping[str, Any]) -> frozenset[str]:
-    kind = schema.get("type")
-    if isinstance(kind, list):  # OpenAPI 3.1: ["string", "null"]
-        return frozenset(map(str, kind))
-    return frozenset({str(kind)}) if kind else frozenset()
 
 
 def _wanted(schema: Mapping[str, Any], before: str = "") -> set[str]:
@@ -272,8 +255,3 @@ def _pointed(document: Any, reference: str) -> Any:
         name = part.replace("~1", "/").replace("~0", "~")
         here = here.get(name) if isinstance(here, dict) else None
     return here
-
-
-def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -101,28 +101,26 @@ def at(
         is_needed: It has to be there, although the record has a default for it.
         default: ``default=...``; without it the field has to be there.
     """
-    told = {"at": path, "limit": limit, "among": tuple(among), "read": read, "needed": is_needed}
-    return field(metadata=told, **default)
+    is_needed = is_needed or not default
+    return field(metadata={"at": _At(path, limit, tuple(among), read, is_needed)}, **default)
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
-    name: str
+class _At:
     path: str
-    kind: type[Any]
     limit: int
     among: tuple[str, ...]
     read: Callable[[Any], Any] | None
     is_needed: bool
 
-    def of(self, record: Any) -> Any:
-        """The value; ``...`` where the record's default stands."""
+    def value(self, record: Any, kind: type[Any]) -> Any:
+        """What stands there; ``...`` where the record's default stands."""
         found = dig(record, self.path)
         if self.read is not None:
             return self.read(found)
-        if self.kind is int and isinstance(found, bool):
+        if kind is int and isinstance(found, bool):
             found = None
-        if not isinstance(found, self.kind) or found == "":
+        if not isinstance(found, kind) or found == "":
             if self.is_needed:
                 raise MalformedReplyError(f"the reply has no {self.path}")
             return ...
@@ -136,17 +134,14 @@ class _Field:
 
 
 @cache
-def _fields(cls: Any) -> tuple[_Field, ...]:
+def _fields(cls: Any) -> tuple[tuple[str, type[Any], _At], ...]:
+    """Name, type and place of each field that the vendor has."""
     hints = typing.get_type_hints(cls)
     return tuple(
-        _Field(
+        (
             each.name,
+            hints[each.name] if hints[each.name] in (bool, int) else str,
             each.metadata["at"],
-            next((kind for kind in (bool, int) if hints[each.name] is kind), str),
-            each.metadata["limit"],
-            each.metadata["among"],
-            each.metadata["read"],
-            each.metadata["needed"] or each.default is dataclasses.MISSING,
         )
         for each in dataclasses.fields(cls)
         if "at" in each.metadata
@@ -159,7 +154,7 @@ def read_record(cls: type[T], record: Any) -> T:
     Raises:
         MalformedReplyError: A field that has to be there is not, or is of another type.
     """
-    values = {each.name: each.of(record) for each in _fields(cast("Any", cls))}
+    values = {name: at.value(record, kind) for name, kind, at in _fields(cast("Any", cls))}
     return cls(**{name: value for name, value in values.items() if value is not ...})
 
 

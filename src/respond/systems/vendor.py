@@ -256,18 +256,12 @@ class Probing(Protocol):
         sinks: ``MOUNT/PATH`` of every sink that lies in this system.
     """
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def account(self) -> str: ...
-    @property
-    def region(self) -> str: ...
-    @property
-    def identity(self) -> str: ...
-    @property
-    def options(self) -> Mapping[str, Any]: ...
-    @property
-    def sinks(self) -> tuple[str, ...]: ...
+    name: str
+    account: str
+    region: str
+    identity: str
+    options: Mapping[str, Any]
+    sinks: tuple[str, ...]
 
     def fetch(self, surface: str, *path: str, query: Mapping[str, str] | None = None) -> Reply:
         """A harmless read.
@@ -336,11 +330,11 @@ def differs(what: str, configured: str, seen: str, key: str, name: str) -> tuple
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something wrong at the vendor's end.
+    """Something wrong, at the vendor's end or at ours.
 
     Attributes:
         id: Stable, such as ``switched-off``.
-        why: Why it matters.
+        why: Why it matters in an incident.
         do: What to do about it.
     """
 

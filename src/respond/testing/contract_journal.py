@@ -11,18 +11,14 @@ while the first object stays open, as another process would.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.errors import RefusedByPersonError
-from respond.ports import IntentSpentError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from respond.ports import Journal
+from respond.ports import IntentSpentError, Journal
 
 __all__ = ["DANA", "RUN", "JournalContract", "event"]
 

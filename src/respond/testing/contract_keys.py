@@ -8,10 +8,8 @@ class TestMine(KeyStoreContract):
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from respond.ports import KeyStore
+from respond.ports import KeyStore
 
 __all__ = ["KeyStoreContract"]
 

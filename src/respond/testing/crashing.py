@@ -26,7 +26,6 @@ __all__ = [
     "RanChild",
     "changed_in",
     "crash_and_resume",
-    "undisturbed",
     "wrong_with",
 ]
 
@@ -74,17 +73,13 @@ class RanChild:
         return [names[-1] for names in self.moments[:-1] if names]
 
 
-def undisturbed(folder: Path, name: str, hands: Mapping[str, bool]) -> RanChild:
-    """Run it without a crash."""
-    return crash_and_resume(folder, name, hands, ())
-
-
 def crash_and_resume(
-    folder: Path, name: str, hands: Mapping[str, bool], kills: Sequence[int]
+    folder: Path, name: str, hands: Mapping[str, bool], kills: Sequence[int] = ()
 ) -> RanChild:
     """Kill the run at the first of these moments, the resumed run at the second, and so on.
 
-    A run that is over before its moment comes is not killed, and not resumed.
+    A run that is over before its moment comes is not killed, and not resumed; without any, it
+    runs undisturbed.
     """
     passed: list[list[str]] = []
     routes, by_hand = hands.get("routes", False), hands.get("by_hand", False)
@@ -159,7 +154,10 @@ def _twice(ran: RanChild, extra: Counter[tuple[str, str]]) -> str:
     """Effects that happened more often than they may."""
     lost = extra[("customerio", "app_key.created")]
     if lost:
-        in_flight = sum(_answer_lost(died) for died in ran.died)
+        in_flight = sum(
+            died == "before outcome new" or (died.startswith("after send") and "api_keys" in died)
+            for died in ran.died
+        )
         if lost > in_flight:
             return f"{lost} keys too many, and {in_flight} answers lost"
         extra = extra - Counter({effect: n * lost for effect, n in LOST.items()})
@@ -169,7 +167,3 @@ def _twice(ran: RanChild, extra: Counter[tuple[str, str]]) -> str:
 
 
 _HARMLESS = {("customerio", "sessions.ended")}
-
-
-def _answer_lost(died: str) -> bool:
-    return died == "before outcome new" or (died.startswith("after send") and "api_keys" in died)

@@ -7,10 +7,12 @@ the signing key, in the ways that ``docs/journal-format.md`` lists at its end.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from respond.adapters.secrets.key_stores import MemoryKeys
+from respond.adapters.store.journal_chain import ChainJournal
 from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.audit.body import Body, read_body, write_body
 from respond.audit.chain import GENESIS, body_hash, link
@@ -18,11 +20,6 @@ from respond.audit.checkpoint import NoteKey, Signer
 from respond.audit.verify import Anchor, StoredRow
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.testing.settable_clock import SettableClock
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from respond.adapters.store.journal_chain import ChainJournal
 
 __all__ = ["MadeJournal", "make_journal", "reforge", "stored_rows"]
 

@@ -163,16 +163,13 @@ class Loopback:
             handler.close_connection = True
             return
         if answer.raw is not None:
-            self._write_raw(handler, answer.raw)
+            for part in answer.raw:
+                if self._over.is_set():
+                    break
+                handler.wfile.write(part)
+            _shut(handler)
             return
         self._write(handler, answer)
-
-    def _write_raw(self, handler: BaseHTTPRequestHandler, parts: Iterable[bytes]) -> None:
-        for part in parts:
-            if self._over.is_set():
-                break
-            handler.wfile.write(part)
-        _shut(handler)
 
     def _write(self, handler: BaseHTTPRequestHandler, answer: CannedAnswer) -> None:
         if answer.cut == 0:

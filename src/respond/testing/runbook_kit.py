@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from respond.adapters.clock import SystemClock
 from respond.adapters.prompt.terminal import AutoPrompt
 from respond.adapters.store.sealing import describe_secret
 from respond.company import Server, default_company, serve
@@ -29,7 +30,7 @@ from respond.errors import ExitCode, UsageError
 from respond.ports import Clock, Progress, Prompt
 from respond.views.live import QuietProgress
 from respond.wiring.places import Places
-from respond.wiring.session import Session, load_runbook, rehearsal_session, systems_of
+from respond.wiring.session import load_runbook, rehearsal_session, systems_of
 
 __all__ = ["Stage"]
 
@@ -65,7 +66,8 @@ class Stage:
     def __enter__(self) -> Self:
         self.server = serve(default_company(guess_routes=self.routes))
         self.rehearsal = Rehearsal.start(at=self.server.base_url)
-        self.runbook = load_runbook(self.places, self.name)
+        load = load_runbook if self.project is not None else _shipped
+        self.runbook = load(self.places, self.name)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -121,7 +123,16 @@ class Stage:
         )
         try:
             if fold(session.journal.records(self.run)) is None:
-                self._propose(session)
+                now_s, story = session.clock.now_ms() // 1000, self.rehearsal.story
+                propose(
+                    self.runbook,
+                    rehearsal_inputs(self.runbook, story, self.overrides, now_s),
+                    run=self.run,
+                    site=session.site,
+                    journal=session.journal,
+                    clock=session.clock,
+                    describe=describe_secret,
+                )
             engine = session.engine(self.runbook)
             try:
                 yield engine
@@ -129,21 +140,8 @@ class Stage:
                 self.state = engine.state
         finally:
             self.asked += getattr(session.prompt, "asked", [])
-            self.ahead_s = (session.clock.now_ms() - _machine_ms()) / 1000
+            self.ahead_s = (session.clock.now_ms() - SystemClock().now_ms()) / 1000
             session.close()
-
-    def _propose(self, session: Session) -> None:
-        now_s = session.clock.now_ms() // 1000
-        given = rehearsal_inputs(self.runbook, self.rehearsal.story, self.overrides, now_s)
-        propose(
-            self.runbook,
-            given,
-            run=self.run,
-            site=session.site,
-            journal=session.journal,
-            clock=session.clock,
-            describe=describe_secret,
-        )
 
     def _prompt(self, clock: Clock) -> Prompt:
         if self.prompt is not None:
@@ -181,7 +179,11 @@ class Stage:
         return self.rehearsal.doors.get("state")
 
 
-def _machine_ms() -> int:
-    from respond.adapters.clock import SystemClock  # noqa: PLC0415 - only here
+_SHIPPED: dict[str, Runbook] = {}
 
-    return SystemClock().now_ms()
+
+def _shipped(places: Places, name: str) -> Runbook:
+    """A runbook of the package, read once: campaigns put the same one on hundreds of stages."""
+    if name not in _SHIPPED:
+        _SHIPPED[name] = load_runbook(places, name)
+    return _SHIPPED[name]

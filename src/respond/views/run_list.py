@@ -11,7 +11,7 @@ from respond.core.fold import RunState, RunStatus, StepState
 from respond.core.outcome import outcome_of
 from respond.core.recorded import AskKind
 from respond.ports import Head
-from respond.views.layout import bullets, cell_rows, labelled, pad, said, width_of, word
+from respond.views.layout import as_screen, bullets, cell_rows, labelled, pad, said, width_of, word
 from respond.views.style import PLAIN, Style, Tone
 from respond.views.summary import containment_lines, item_lines
 from respond.views.waiting import Waiting, waiting
@@ -68,14 +68,11 @@ def _stands(state: RunState, waits: Waiting) -> str:
     return f"PARKED: {waits.line}" if state.status is RunStatus.PARKED else waits.line
 
 
+@as_screen
 def run_status(
     state: RunState, head: Head, today: Today, *, width: int = 80, style: Style = PLAIN
-) -> str:
+) -> Iterator[str]:
     """One run: its steps, what it waits for, what is left, and how to go on."""
-    return "\n".join(_status(state, head, today, width, style)) + "\n"
-
-
-def _status(state: RunState, head: Head, today: Today, width: int, style: Style) -> Iterator[str]:
     right, waits = f"began {day_text(state.proposed_at)}", waiting(state, today)
     yield head_line(state.id, runbook_of(state), mode_of(state), right, width, style)
     yield from labelled("Stands", _stands(state, waits), width)

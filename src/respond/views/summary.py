@@ -11,7 +11,7 @@ from respond.core.fold import RunState, RunStatus
 from respond.core.outcome import Containment, Item, Known, Outcome, outcome_of
 from respond.errors import ExitCode
 from respond.ports import Head
-from respond.views.layout import bullets, labelled, said, word, wrap
+from respond.views.layout import as_screen, bullets, labelled, said, word, wrap
 from respond.views.style import PLAIN, Style, Tone
 from respond.views.waiting import Waiting, waiting
 from respond.views.words import (
@@ -46,42 +46,18 @@ _HOW: Final = {
 }
 
 
+@as_screen
 def summary(
     state: RunState,
     head: Head,
     *,
     exit_code: ExitCode,
     today: Today,
-    report_at: str = "",
     width: int = 80,
     style: Style = PLAIN,
-) -> str:
-    """What a run came to.
-
-    Args:
-        state: The run.
-        head: Where the journal ends now.
-        today: What people's answers are held against.
-        exit_code: What the process ends with.
-        report_at: Where the report lies; empty says how to get it.
-        width: Columns of the screen.
-        style: Emphasis.
-    """
-    outcome, waits = outcome_of(state), waiting(state, today)
-    return "\n".join(_lines(state, outcome, head, exit_code, waits, report_at, width, style)) + "\n"
-
-
-def _lines(
-    state: RunState,
-    outcome: Outcome,
-    head: Head,
-    exit_code: ExitCode,
-    waits: Waiting,
-    report_at: str,
-    width: int,
-    style: Style,
 ) -> Iterator[str]:
-    run = word(state.id)
+    """What a run came to."""
+    outcome, waits = outcome_of(state), waiting(state, today)
     yield head_line(state.id, runbook_of(state), mode_of(state), _spent(state), width, style)
     if outcome.nothing_started:
         yield style.paint("NOTHING WAS STARTED", Tone.DANGER)
@@ -97,7 +73,7 @@ def _lines(
     yield from _waiting(state, outcome, waits, width, style)
     if state.ended.say and not outcome.nothing_started:
         yield from labelled("Says", said(state.ended.say), width)
-    yield from labelled("Report", said(report_at) or f"respond report {run}", width)
+    yield from labelled("Report", f"respond report {word(state.id)}", width)
     yield from labelled("Journal", f"{head.size} {word(head.hash[:8])}", width)
     yield from labelled("Exit", f"{int(exit_code)}: {EXIT_MEANS[exit_code]}", width)
 

@@ -45,10 +45,6 @@ def application(house: House) -> Starlette:
     """The application of a house; it starts and stops the house's threads."""
     streams = Streams(house.clock)
 
-    def on_change(run: str) -> None:
-        del run
-        house.conductor.news()
-
     routes: list[BaseRoute] = [
         Route("/hooks/{source}", house.receiver),
         Route("/healthz", _Health(house).alive),
@@ -60,7 +56,7 @@ def application(house: House) -> Starlette:
             PageSettings(house.url, house.mode, house.session_key),
             house.signon,
             house.runbook,
-            on_change,
+            lambda _: house.conductor.news(),
             lambda: house.inbox.recent(50),
             streams,
         ),

@@ -99,7 +99,5 @@ def _find(project: str) -> Path | None:
                 f"{folder} has no {PROJECT_FILE}", do="respond init, or another folder"
             )
         return folder.resolve()
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        if (folder / PROJECT_FILE).is_file():
-            return folder
-    return None
+    above = (Path.cwd(), *Path.cwd().parents)
+    return next((folder for folder in above if (folder / PROJECT_FILE).is_file()), None)

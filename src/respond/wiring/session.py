@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from respond.core.policy import Policy
     from respond.engine.engine import Engine
     from respond.engine.run import LiveRun
-    from respond.formats.project.project_file import ConnectionConfig, Project
+    from respond.formats.project.project import ConnectionConfig, Project
     from respond.systems.discovery import CapabilityTable, Discovery
 
 __all__ = ["ENGINE", "Session", "load_runbook", "rehearsal_session"]
@@ -109,11 +109,6 @@ def systems_of(runbook: Runbook) -> frozenset[str]:
     return frozenset(step.action.spec.system for step in all_calls(steps))
 
 
-def _run_ids(journal: Journal) -> list[str]:
-    """Every run in the journal, in the order in which they were proposed."""
-    return list(dict.fromkeys(r.event.run for r in journal.records() if r.event.run))
-
-
 def chance(count: int = 64) -> bytes:
     return os.urandom(count)
 
@@ -131,16 +126,13 @@ def os_user() -> Actor:
 class Session:
     """What one run is carried on with. ``close`` it."""
 
-    places: Places
     clock: Clock
-    keys: KeyStore
     journal: Journal
     site: Site
     reader: Reader
     pen: Pen
     prompt: Prompt
     progress: Progress
-    redactor: Redactor
     run: str
     locks: Path
     closers: list[Callable[[], None]] = field(default_factory=list)
@@ -324,16 +316,13 @@ def rehearsal_session(
 
         kept, pen = KilledJournal(journal, moments), KilledPen(lines.pen, moments)
     return Session(
-        places=places,
         clock=clock,
-        keys=keys,
         journal=kept,
         site=site,
         reader=lines.reader,
         pen=pen,
         prompt=prompt(clock, site),
         progress=made,
-        redactor=redactor,
         run=run,
         locks=kept_in,
         closers=[journal.close, lines.close],
@@ -390,7 +379,8 @@ def journal_path(project: Project, places: Places) -> Path:
 
 def load_project(places: Places) -> Project:
     """``respond.toml``, or everything at its default."""
-    from respond.formats.project.project_file import Project, read_project
+    from respond.formats.project.project import Project
+    from respond.formats.project.project_file import read_project
 
     return read_project(places.project) if places.project is not None else Project()
 
@@ -445,7 +435,9 @@ def real_session(
             if new_journal
             else SqliteJournal.open(path, keys=keys, clock=clock, create=True, actor=operator)
         )
-    run = run or new_run_id(runbook.name, _run_ids(journal), chance())
+    if not run:
+        taken = {record.event.run for record in journal.records()}
+        run = new_run_id(runbook.name, taken, chance())
     made_progress = progress(clock)
     configs = project.connections
     secrets = credential_store(project, store, redactor, clock)
@@ -500,16 +492,13 @@ def real_session(
     if not by_hand:
         _ready(runbook, site, secrets)
     return Session(
-        places=places,
         clock=clock,
-        keys=keys,
         journal=journal,
         site=site,
         reader=lines.reader,
         pen=lines.pen,
         prompt=prompt(clock, site),
         progress=made_progress,
-        redactor=redactor,
         run=run,
         locks=places.state / "locks",
         closers=[journal.close, lines.close],

@@ -19,7 +19,6 @@ from respond.adapters.http.transport import Endpoint, HttpTransport
 from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.store.sealing import describe_secret
 from respond.company import Company, console, default_company, serve
-from respond.company.company_clock import MsClock
 from respond.core.plan import write_key
 from respond.core.script import (
     Again,
@@ -226,9 +225,7 @@ class _Credentials:
 
 def _night(*, guess_routes: bool) -> Iterator[Night]:
     clock = SettableClock()
-    company = default_company(
-        guess_routes=guess_routes, clock=MsClock(clock), only=("customerio", "vault")
-    )
+    company = default_company(guess_routes=guess_routes, clock=clock, only=("customerio", "vault"))
     story = company.story
     opened: dict[str, str] = {}
     own = {"cio": story.write_token, "cio/app": story.app_key, "kv": story.vault_token}

@@ -4,17 +4,22 @@ import pytest
 
 from respond.core.script import Api, Person
 from respond.core.shapes import Timestamp
-from respond.systems.customerio.audit_log import ReadAuditLog
 from respond.systems.customerio.evidence import (
     ListExports,
     ListExposedKeys,
     ListMemberKeys,
     ListSuspectKeys,
+    ReadAuditLog,
 )
 from respond.systems.customerio.facts import KeyId, MemberId, WebhookId, timestamp
 from respond.systems.customerio.keys import CreateKey
-from respond.systems.customerio.sources import DisableSource, EnableSource
-from respond.systems.customerio.webhooks import DisableWebhook, EnableWebhook, ListWebhooks
+from respond.systems.customerio.switches import (
+    DisableSource,
+    DisableWebhook,
+    EnableSource,
+    EnableWebhook,
+    ListWebhooks,
+)
 from respond.systems.guards import GuardRefusedError
 
 MALLORY = "mallory@example.com"
@@ -71,7 +76,7 @@ def test_the_audit_log_of_one_member(night: Any) -> None:
 
 def test_every_page_of_the_audit_log(night: Any) -> None:
     """The log is read back to the moment that was asked for, page by page, nothing twice."""
-    account = night.company.customerio.account
+    account = night.company.customerio
     from respond.company.customerio.account import ActingAs  # noqa: PLC0415 - for this claim only
 
     for number in range(250):

@@ -172,7 +172,7 @@ def test_a_wrong_key_by_a_persons_hands_is_noticed(night: Any) -> None:
     write = night.look(revoke(night)).writes[0]
     for key in night.company.customerio.state.app_keys:
         if key.name == "backend-prod-2":
-            key.revoked_at = 0.0
+            key.gone_at = 0.0
 
     after = night.do(revoke(night))
 
@@ -292,7 +292,7 @@ def test_an_orphan_is_removed_and_made_anew(either: Any) -> None:
 
 def open_keys(night: Any, name: str) -> int:
     keys = night.company.customerio.state.app_keys
-    return sum(key.name == name and key.revoked_at is None for key in keys)
+    return sum(key.name == name and key.gone_at is None for key in keys)
 
 
 def test_a_sink_that_holds_the_leaked_value_is_not_done(night: Any) -> None:

@@ -9,15 +9,17 @@ from respond.core.values import Late
 from respond.errors import UsageError
 from respond.systems.customerio.facts import MemberId
 from respond.systems.customerio.members import (
+    NO_ROLES,
     AddMember,
     AwaitMember,
     EndSessions,
+    EnvironmentRole,
     FindMember,
+    MemberRoles,
     ReadSso,
     RemoveMember,
     SetMemberRole,
 )
-from respond.systems.customerio.people import NO_ROLES, EnvironmentRole, MemberRoles
 from respond.systems.guards import GuardRefusedError
 
 JEAN = "jean@example.com"

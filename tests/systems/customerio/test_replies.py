@@ -12,12 +12,17 @@ from respond.core.shapes import Timestamp
 from respond.core.values import SecretHandle
 from respond.engine.drivers import World, look
 from respond.errors import RespondError
-from respond.systems.customerio.audit_log import ReadAuditLog
-from respond.systems.customerio.evidence import ListExports, ListExposedKeys, ListSuspectKeys
+from respond.systems.customerio.evidence import (
+    ListExports,
+    ListExposedKeys,
+    ListSuspectKeys,
+    ReadAuditLog,
+)
 from respond.systems.customerio.facts import FIELDS, KeyId, KeyRef, MemberId, WebhookId, timestamp
 from respond.systems.customerio.identify import IdentifyKey, ListKeys
 from respond.systems.customerio.keys import CreateKey, ProbeKey, RevokeKey
 from respond.systems.customerio.members import (
+    NO_ROLES,
     AddMember,
     AwaitMember,
     FindMember,
@@ -25,11 +30,9 @@ from respond.systems.customerio.members import (
     RemoveMember,
     SetMemberRole,
 )
-from respond.systems.customerio.people import NO_ROLES
 from respond.systems.customerio.probes import probe
 from respond.systems.customerio.reading import PAGES, key_rows, workspaces
-from respond.systems.customerio.sources import DisableSource
-from respond.systems.customerio.webhooks import DisableWebhook, ListWebhooks
+from respond.systems.customerio.switches import DisableSource, DisableWebhook, ListWebhooks
 
 APP = KeyId("app/190001/9101")
 SINCE = Timestamp("2026-11-20T00:00:00Z")

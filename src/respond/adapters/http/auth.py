@@ -83,7 +83,9 @@ def session_from(body: Any, *, scope: str, now_ms: int) -> AccessSession | str:
     if scope and (not isinstance(granted, str) or scope not in granted.split()):
         # A session that can write must not be in the hands of what only looks.
         return f"a session that can only read was asked for, and scope {scope} was not confirmed"
-    until_ms = _exp_ms(token) or _expires_in_ms(body, now_ms) or now_ms + _SESSION_DEFAULT_MS
+    told = body.get("expires_in")
+    lasts_ms = told * 1000 if isinstance(told, int) and told > 0 else _SESSION_DEFAULT_MS
+    until_ms = _exp_ms(token) or now_ms + lasts_ms
     # A wrong clock here must not mean an exchange before each request: those are rate limited.
     return AccessSession(
         Secret(token), max(until_ms - _REFRESH_EARLY_MS, now_ms + _SESSION_LEAST_MS)
@@ -104,8 +106,3 @@ def _exp_ms(token: str) -> int | None:
         return None
     exp = claims.get("exp") if isinstance(claims, dict) else None
     return exp * 1000 if isinstance(exp, int) and exp > 0 else None
-
-
-def _expires_in_ms(body: Mapping[str, Any], now_ms: int) -> int | None:
-    seconds = body.get("expires_in")
-    return now_ms + seconds * 1000 if isinstance(seconds, int) and seconds > 0 else None

@@ -114,7 +114,8 @@ class HttpFaults:
         how = broken.how
         name = _display(system)
         if how in UNSENT:
-            why = _UNSENT_WHY[how].format(host=showable_host(host))
+            why, do = _UNSENT[how]
+            why = why.format(host=showable_host(host))
             if broken.detail:
                 why = f"{why}: {showable(broken.detail)}"
             return HttpFault(
@@ -122,7 +123,7 @@ class HttpFaults:
                     self._clean(f"{name} could not be reached for {_says(call)}"),
                     code="not-connected",
                     why=self._clean(why),
-                    do=_UNSENT_DO[how],
+                    do=do,
                     request=self._request(call),
                     by_hand=True,
                     again=True,
@@ -246,19 +247,15 @@ class HttpFaults:
         return self._clean(_says(call))
 
 
-_UNSENT_WHY: Final[Mapping[How, str]] = {
-    How.NOT_FOUND: "the name {host} leads nowhere",
-    How.NOT_CONNECTED: "no connection to {host}",
-    How.NOT_TRUSTED: "the certificate of {host} is not accepted",
-    How.NO_TLS: "{host} does not speak TLS as it should",
-    How.CROWDED: "all connections to {host} are in use",
-}
-_UNSENT_DO: Final[Mapping[How, str]] = {
-    How.NOT_FOUND: "check the network, and the address in respond.toml",
-    How.NOT_CONNECTED: "check the network, then `respond resume`",
-    How.NOT_TRUSTED: "find out who answers there before anything else; nothing was sent",
-    How.NO_TLS: "check the address in respond.toml; nothing was sent",
-    How.CROWDED: "wait, then `respond resume`",
+_ADDRESS: Final = "check the address in respond.toml; nothing was sent"
+_NETWORK: Final = "check the network, and the address in respond.toml"
+_WHO: Final = "find out who answers there before anything else; nothing was sent"
+_UNSENT: Final[Mapping[How, tuple[str, str]]] = {
+    How.NOT_FOUND: ("the name {host} leads nowhere", _NETWORK),
+    How.NOT_CONNECTED: ("no connection to {host}", "check the network, then `respond resume`"),
+    How.NOT_TRUSTED: ("the certificate of {host} is not accepted", _WHO),
+    How.NO_TLS: ("{host} does not speak TLS as it should", _ADDRESS),
+    How.CROWDED: ("all connections to {host} are in use", "wait, then `respond resume`"),
 }
 
 

@@ -156,16 +156,14 @@ class BaseUrl:
             raise UnsendableError("its path holds more than plain segments")
         # Without the scheme's own port there is one way to write an origin.
         usual = port in {None, 443 if parts.scheme == "https" else 80}
-        place = _host_in_url(host) + ("" if usual else f":{port}")
+        if ":" in host and _is_address(host):
+            place = f"[{host}]"
+        elif _HOST.fullmatch(host):
+            place = host
+        else:
+            raise UnsendableError("it has no host name")
+        place += "" if usual else f":{port}"
         return cls(f"{parts.scheme}://{place}/", host, parts.scheme == "https", prefix)
-
-
-def _host_in_url(host: str) -> str:
-    if ":" in host and _is_address(host):
-        return f"[{host}]"
-    if _HOST.fullmatch(host):
-        return host
-    raise UnsendableError("it has no host name")
 
 
 def is_loopback(host: str) -> bool:
@@ -225,8 +223,7 @@ def body_of(call: Call, open_leaf: Open) -> tuple[bytes, bytes] | None:
     def leaf(value: object) -> str:
         if isinstance(value, (SecretHandle, OwnCredential)):
             return open_leaf(value)
-        msg = f"a body holds a {type(value).__name__}, which is not JSON"
-        raise TypeError(msg)
+        raise TypeError(f"a body holds a {type(value).__name__}, which is not JSON")
 
     encoder = json.JSONEncoder(
         ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=leaf
@@ -266,8 +263,7 @@ def _form_value(value: Any, open_leaf: Open) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
-    msg = f"a form holds a {type(value).__name__}; it takes text and whole numbers"
-    raise TypeError(msg)
+    raise TypeError(f"a form holds a {type(value).__name__}; it takes text and whole numbers")
 
 
 def _is_address(host: str) -> bool:

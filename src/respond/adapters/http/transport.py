@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from respond.adapters.http.answer import Broken, Raw
@@ -39,15 +38,7 @@ from respond.adapters.http.request import (
     target,
 )
 from respond.adapters.secrets.redactor import Redactor
-from respond.core.script import (
-    AuthBasic,
-    AuthBearer,
-    AuthNone,
-    AuthOwn,
-    Call,
-    OwnCredential,
-    Reply,
-)
+from respond.core.script import AuthBasic, AuthBearer, AuthNone, AuthOwn, Call, OwnCredential, Reply
 from respond.core.showable import showable
 from respond.core.strict_json import NotStrictJsonError, decode
 from respond.core.values import SecretHandle
@@ -91,10 +82,6 @@ class HttpTransport:
     """Connections, addresses and credentials of one run. Use it as a context manager.
 
     Args:
-        endpoints: By name of connection.
-        secrets: Credentials of connections.
-        opener: Opens a secret of the run.
-        clock: For pauses, deadlines and the age of sessions.
         user_agent: Who we are, ``respond/0.1.0``.
         redactor: Learns every secret that is opened here, and cleans every error text.
         timeout_scale: Times every ``timeout_s``; below one for tests and rehearsals.
@@ -156,12 +143,7 @@ class HttpTransport:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -349,15 +331,13 @@ class _Wires:
         return method == "POST" and (origin, place) in self._safe
 
 
+@dataclass(slots=True, repr=False, eq=False)
 class _Wallet:
     """Opens secrets for requests, and tells the redactor about each."""
 
-    def __init__(
-        self, secrets: Secrets, opener: Callable[[SecretHandle], str], redactor: Redactor
-    ) -> None:
-        self._secrets = secrets
-        self._opener = opener
-        self._redactor = redactor
+    _secrets: Secrets
+    _opener: Callable[[SecretHandle], str]
+    _redactor: Redactor
 
     def own(self, name: str) -> str:
         value = self._secrets.credential(name)
@@ -392,40 +372,27 @@ class _Place:
         return f"{self.endpoint.connection}{self.scheme.suffix}"
 
 
+@dataclass(slots=True, kw_only=True, repr=False, eq=False)
 class _Line:
     """Sends one request for one call, with the credential that belongs there."""
 
-    def __init__(
-        self,
-        *,
-        client: Callable[[], httpx.Client],
-        writes: bool,
-        endpoints: Mapping[str, Endpoint],
-        sites: Mapping[tuple[str, str], BaseUrl],
-        wallet: _Wallet,
-        clock: Clock,
-        user_agent: str,
-        faults: HttpFaults,
-        timeout_scale: float,
-        body_bytes_max: int,
-    ) -> None:
-        self._client = client
-        self._writes = writes
-        self._endpoints = endpoints
-        self._sites = sites
-        self._wallet = wallet
-        self._clock = clock
-        self._user_agent = user_agent
-        self._faults = faults
-        self._timeout_scale = timeout_scale
-        self._body_bytes_max = body_bytes_max
-        self._places: dict[tuple[str, str], _Place] = {}
-        self._sessions: dict[str, AccessSession] = {}
-        self._renewed: set[str] = set()
-        self._session_lock = threading.Lock()
+    client: Callable[[], httpx.Client]
+    writes: bool
+    endpoints: Mapping[str, Endpoint]
+    sites: Mapping[tuple[str, str], BaseUrl]
+    wallet: _Wallet
+    clock: Clock
+    user_agent: str
+    faults: HttpFaults
+    timeout_scale: float
+    body_bytes_max: int
+    _places: dict[tuple[str, str], _Place] = field(default_factory=dict, init=False)
+    _sessions: dict[str, AccessSession] = field(default_factory=dict, init=False)
+    _renewed: set[str] = field(default_factory=set, init=False)
+    _session_lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def system(self, connection: str) -> str:
-        endpoint = self._endpoints.get(connection)
+        endpoint = self.endpoints.get(connection)
         return endpoint.system if endpoint else ""
 
     def round(self, call: Call) -> Reply | HttpFault:
@@ -440,11 +407,10 @@ class _Line:
             headers += authorization
             content = self._content(call, place, headers)
         except UnsendableError as error:
-            return self._faults.unsendable(call, str(error))
+            return self.faults.unsendable(call, str(error))
         raw = self._send(call, place, where, headers, content)
-        if isinstance(raw, Broken):
-            system = place.endpoint.system
-            return self._faults.broken(call, system, place.site.host, raw)
+        if isinstance(raw, HttpFault):
+            return raw
         if raw.status != 401:  # noqa: PLR2004 - RFC 9110, section 15.5.2
             self._renewed.discard(place.credential)
         return self._judge(call, place, raw)
@@ -476,14 +442,14 @@ class _Line:
         return place
 
     def _make_place(self, connection: str, surface: str) -> _Place:
-        endpoint = self._endpoints.get(connection)
+        endpoint = self.endpoints.get(connection)
         if endpoint is None:
             raise NotReadyError(
                 f"the connection '{connection}' is not configured",
                 do=f"add [connections.{connection}] to respond.toml, then "
                 f"`respond connect {connection}`",
             )
-        site = self._sites.get((connection, surface))
+        site = self.sites.get((connection, surface))
         if site is None:
             raise NotReadyError(
                 f"the connection '{connection}' has no address for '{surface}'",
@@ -499,13 +465,13 @@ class _Line:
         return _Place(endpoint, surface, site, scheme, httpx.URL(site.origin), tuple(headers))
 
     def _constant_headers(self, endpoint: Endpoint, scheme: Scheme) -> Sequence[tuple[str, str]]:
-        from_options = scheme.from_options + (scheme.from_options_on_write if self._writes else ())
+        from_options = scheme.from_options + (scheme.from_options_on_write if self.writes else ())
         return (
-            ("User-Agent", self._user_agent),
+            ("User-Agent", self.user_agent),
             # Compressed answers could grow a thousandfold after they were measured.
             ("Accept-Encoding", "identity"),
             *scheme.always,
-            *(scheme.on_write if self._writes else ()),
+            *(scheme.on_write if self.writes else ()),
             *(
                 (header, endpoint.options[option])
                 for option, header in from_options
@@ -521,9 +487,9 @@ class _Line:
                 return ()
             case AuthBearer(handle):
                 # In the form in which this system takes a token: that is what is probed.
-                pair = (scheme.header, f"{scheme.before}{self._wallet.of_run(handle)}")
+                pair = (scheme.header, f"{scheme.before}{self.wallet.of_run(handle)}")
             case AuthBasic(handle):
-                pair = ("Authorization", basic(self._wallet.of_run(handle)))
+                pair = ("Authorization", basic(self.wallet.of_run(handle)))
             case AuthOwn():
                 if scheme.kind in {SentAs.BODY, SentAs.NOTHING}:
                     return ()
@@ -538,10 +504,10 @@ class _Line:
 
     def _own(self, place: _Place) -> str | HttpFault:
         if place.scheme.kind is not SentAs.SESSION:
-            return self._wallet.own(place.credential)
+            return self.wallet.own(place.credential)
         with self._session_lock:
             session = self._sessions.get(place.credential)
-            if session is None or not session.good(self._clock.now_ms()):
+            if session is None or not session.good(self.clock.now_ms()):
                 made = self._exchange(place)
                 if isinstance(made, HttpFault):
                     return made
@@ -553,11 +519,9 @@ class _Line:
 
         Source: the vendor's own command line client, see the connector's page.
         """
-        scope = "" if self._writes else place.scheme.read_scope
-        body: dict[str, Any] = {"grant_type": "client_credentials"}
-        body["client_secret"] = OwnCredential()
-        if scope:
-            body["scope"] = scope
+        scope = "" if self.writes else place.scheme.read_scope
+        body = {"grant_type": "client_credentials", "client_secret": OwnCredential()}
+        body |= {"scope": scope} if scope else {}
         call = Call(
             place.endpoint.connection,
             place.surface,
@@ -570,23 +534,22 @@ class _Line:
         headers = list(place.headers)
         content = self._content(call, place, headers)
         raw = self._send(call, place, target(place.site.prefix, call), headers, content)
-        system = place.endpoint.system
-        if isinstance(raw, Broken):
-            return self._faults.broken(call, system, place.site.host, raw)
+        if isinstance(raw, HttpFault):
+            return raw
         reply = self._judge(call, place, raw, own=True)
         if isinstance(reply, HttpFault):
             return reply
-        session = session_from(reply.body, scope=scope, now_ms=self._clock.now_ms())
+        session = session_from(reply.body, scope=scope, now_ms=self.clock.now_ms())
         if isinstance(session, str):
-            return self._faults.bad_session(call, system, place.credential, session)
-        self._wallet.learn(f"{place.credential} session", session.token.open())
+            return self.faults.bad_session(call, place.endpoint.system, place.credential, session)
+        self.wallet.learn(f"{place.credential} session", session.token.open())
         return session
 
     def _content(self, call: Call, place: _Place, headers: list[HeaderLine]) -> bytes | None:
         def open_leaf(leaf: SecretHandle | OwnCredential) -> str:
             if isinstance(leaf, OwnCredential):
-                return self._wallet.own(place.credential)
-            return self._wallet.of_run(leaf)
+                return self.wallet.own(place.credential)
+            return self.wallet.of_run(leaf)
 
         body = body_of(call, open_leaf)
         if body is None:
@@ -605,19 +568,22 @@ class _Line:
         where: bytes,
         headers: list[HeaderLine],
         content: bytes | None,
-    ) -> Raw | Broken:
+    ) -> Raw | HttpFault:
         from respond.adapters.http.wire import send  # noqa: PLC0415 - see above
 
-        return send(
-            self._client(),
+        raw = send(
+            self.client(),
             call.method,
             place.origin,
             where,
             headers,
             content,
-            timeout_s=call.timeout_s * self._timeout_scale,
-            body_bytes_max=self._body_bytes_max,
+            timeout_s=call.timeout_s * self.timeout_scale,
+            body_bytes_max=self.body_bytes_max,
         )
+        if isinstance(raw, Broken):
+            return self.faults.broken(call, place.endpoint.system, place.site.host, raw)
+        return raw
 
     def _judge(
         self, call: Call, place: _Place, raw: Raw, *, own: bool = False
@@ -630,17 +596,17 @@ class _Line:
             return Reply(raw.status, headers, body)
         if not 200 <= raw.status <= 299:  # noqa: PLR2004 - the class of successes
             named = Call(call.connection, call.surface, call.method, call.path) if own else call
-            return self._faults.refused(named, system, place.credential, raw, body)
+            return self.faults.refused(named, system, place.credential, raw, body)
         if problem:
-            return self._faults.not_json(call, system, raw, problem)
+            return self.faults.not_json(call, system, raw, problem)
         # A write may succeed without a word; a read that says nothing has not answered.
         if (
             not raw.body
             and call.method in {"GET", "POST"}
-            and not self._writes
+            and not self.writes
             and (raw.status not in _NO_CONTENT)
         ):
-            return self._faults.not_json(call, system, raw, "it is empty")
+            return self.faults.not_json(call, system, raw, "it is empty")
         return Reply(raw.status, raw.headers, body)
 
 

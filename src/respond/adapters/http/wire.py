@@ -43,7 +43,6 @@ class Pool:
     """The connections of one run, shared by a client that can only read and one that writes.
 
     Args:
-        clock: For deadlines.
         secure: Whether any endpoint speaks TLS; loading certificates takes 20 ms and more.
     """
 
@@ -244,10 +243,13 @@ class _Deadlines(threading.local):
     def begin(self, seconds: float) -> None:
         self._until_ms = self._clock.mono_ms() + int(seconds * 1000)
 
-    def left_s(self, timeout_s: float | None) -> float:
-        """What is left, but no more than ``timeout_s``; zero or less when it is over."""
+    def left_s(self, timeout_s: float | None, over: type[Exception]) -> float:
+        """What is left, but no more than ``timeout_s``; raises ``over`` when nothing is."""
         left = (self._until_ms - self._clock.mono_ms()) / 1000
-        return left if timeout_s is None else min(left, timeout_s)
+        left = left if timeout_s is None else min(left, timeout_s)
+        if left <= 0:
+            raise over("the deadline has passed")
+        return left
 
 
 class _Network(httpcore.NetworkBackend):
@@ -275,15 +277,11 @@ class _Timed(httpcore.NetworkStream):
         self._deadlines = deadlines
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        left = self._deadlines.left_s(timeout)
-        if left <= 0:
-            raise httpcore.ReadTimeout("the deadline has passed")
+        left = self._deadlines.left_s(timeout, httpcore.ReadTimeout)
         return self._stream.read(max_bytes, left)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        left = self._deadlines.left_s(timeout)
-        if left <= 0:
-            raise httpcore.WriteTimeout("the deadline has passed")
+        left = self._deadlines.left_s(timeout, httpcore.WriteTimeout)
         self._stream.write(buffer, left)
 
     def close(self) -> None:
@@ -295,9 +293,7 @@ class _Timed(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        left = self._deadlines.left_s(timeout)
-        if left <= 0:
-            raise httpcore.ConnectTimeout("the deadline has passed")
+        left = self._deadlines.left_s(timeout, httpcore.ConnectTimeout)
         return _Timed(self._stream.start_tls(ssl_context, server_hostname, left), self._deadlines)
 
     def get_extra_info(self, info: str) -> Any:

@@ -53,7 +53,9 @@ class ServedPrompt:
         if isinstance(question, AskInput | AskStart):
             return Answer(Decision.LATER, reason="that is asked before a run begins")
         kind = type(question).__name__
-        asked = _id(kind, _facts(question))
+        # What makes it the same question again: not the time, nor the words of an error.
+        names = ("step", "title", "says", "wants", "planned", "now", "lines")
+        asked = _id(kind, [encode(getattr(question, name, "")) for name in names])
         asks = data_of(
             AsksFor,
             kind=AskKind.QUESTION,
@@ -116,12 +118,6 @@ class ServedPrompt:
             return None
         self._given.add(question)
         return found.word, found.by
-
-
-def _facts(question: Question) -> list[Any]:
-    """What makes it the same question again: not the time, nor the words of an error."""
-    names = ("step", "title", "says", "wants", "planned", "now", "lines")
-    return [encode(getattr(question, name, "")) for name in names]
 
 
 def _id(kind: str, data: Any) -> str:

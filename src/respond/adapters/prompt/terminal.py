@@ -73,11 +73,6 @@ def choices_for(question: Question) -> list[str]:
     return [*([exact] if exact else []), *others, *decisions]
 
 
-def _words_for(question: Question) -> str:
-    """The words that answer a question, in one line."""
-    return " | ".join(said(word, limit=1_000) for word in choices_for(question))
-
-
 def _exact(question: Question) -> tuple[str, dict[str, Decision]]:
     """What has to be typed exactly for a yes, and the other words."""
     away = {"later": Decision.LATER, "quit": Decision.QUIT}
@@ -111,9 +106,7 @@ class TerminalPrompt:
     """A person at a terminal.
 
     Attributes:
-        keyboard: Where lines come from.
         lines: Where text goes; shared with the progress, so that neither writes into the other.
-        screen: Draws the questions.
         persons: Everybody in ``respond.toml``, for "I cannot".
         operator: Id of who sits here.
         asked: Every question that was put, in order.
@@ -189,7 +182,8 @@ class TerminalPrompt:
     def _again(self, question: Question, text: str) -> None:
         what = f"{said(text, limit=60)} answers nothing here." if text else _ENTER
         width = self.screen.width
-        for line in labelled("no:", f"{what} Type one of: {_words_for(question)}", width, column=5):
+        words = " | ".join(said(word, limit=1_000) for word in choices_for(question))
+        for line in labelled("no:", f"{what} Type one of: {words}", width, column=5):
             self.lines.line(line)
 
     # --- inputs ---------------------------------------------------------------------------------
@@ -306,7 +300,6 @@ class NobodyPrompt:
     """Nobody sits at a terminal: nothing is asked, and the run parks.
 
     Attributes:
-        why: Why nobody can be asked.
         tell: Where the plan is shown all the same, without the words that would start it.
         screen: Draws it; None shows nothing.
     """

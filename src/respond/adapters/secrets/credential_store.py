@@ -10,6 +10,7 @@ import os
 import stat
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +36,7 @@ def _key_name(credential: str) -> str:
     return f"credential/{credential}"
 
 
+@dataclass(repr=False, eq=False)
 class CredentialStore:
     """Credentials by name, each from the place that configuration refers to. A port: ``Secrets``.
 
@@ -43,35 +45,22 @@ class CredentialStore:
     Args:
         references: Name of a credential to its place: ``keyring``, ``file:PATH``, or the words
             of a command that prints it. A name that is missing is in the key store.
-        store: The key store.
         redactor: Told about every value that is opened.
-        clock: For the time that a command may take.
         environment: What such a command may see of ours.
         purposes: Name of a credential to what it is for, said when it is missing.
         folder: The service manager's credentials folder. Paths without a slash at their
             beginning lie in it.
     """
 
-    def __init__(
-        self,
-        references: Mapping[str, str | Sequence[str]],
-        store: KeyStore,
-        redactor: Redactor,
-        clock: Clock,
-        *,
-        environment: Mapping[str, str],
-        purposes: Mapping[str, str] | None = None,
-        folder: Path | None = None,
-    ) -> None:
-        self._references = references
-        self._store = store
-        self._redactor = redactor
-        self._clock = clock
-        self._environment = environment
-        self._purposes = purposes or {}
-        self._folder = folder
-        self._open: dict[str, Secret] = {}
-        self._lock = threading.Lock()
+    _references: Mapping[str, str | Sequence[str]]
+    _store: KeyStore
+    _redactor: Redactor
+    _clock: Clock
+    environment: Mapping[str, str] = field(kw_only=True)
+    purposes: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    folder: Path | None = field(default=None, kw_only=True)
+    _open: dict[str, Secret] = field(default_factory=dict, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def credential(self, connection: str) -> str:
         """The credential in clear, for the transport only. It is fetched once a run.
@@ -119,7 +108,9 @@ class CredentialStore:
         if raw is None:
             raise self._problem(name, "is not set")
         try:
-            value = _without_newline(raw).decode("utf-8")
+            # One newline at the end belongs to the editor, not to the credential.
+            bare = raw.removesuffix(b"\n").removesuffix(b"\r") if raw.endswith(b"\n") else raw
+            value = bare.decode("utf-8")
         except UnicodeDecodeError:
             raise self._problem(name, "is not text") from None
         self._usable(name, value)
@@ -137,15 +128,17 @@ class CredentialStore:
     def _from_file(self, name: str, text: str) -> bytes:
         path = Path(text)
         if not path.is_absolute():
-            if self._folder is None:
+            if self.folder is None:
                 raise self._problem(
                     name, "lies in the service's credentials folder, and there is none here"
                 )
-            path = self._folder / path
+            path = self.folder / path
         try:
             # Opened first, looked at afterwards: what is checked is what is read.
-            with os.fdopen(_open_without_links(path), "rb") as file:
-                if why := _open_to_others(os.fstat(file.fileno()), self._is_service_file(path)):
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            with os.fdopen(os.open(path, flags), "rb") as file:
+                service = self.folder is not None and path.parent == self.folder
+                if why := _open_to_others(os.fstat(file.fileno()), service=service):
                     shown = showable(str(path))
                     mend = f"chmod 600 {shown}" if why == _SHARED else f"look at {shown}"
                     raise self._problem(name, f"lies in a file that {why}", do=mend)
@@ -158,16 +151,13 @@ class CredentialStore:
             raise self._problem(name, f"lies in a file of more than {_BYTES_MAX} bytes")
         return raw
 
-    def _is_service_file(self, path: Path) -> bool:
-        return self._folder is not None and path.parent == self._folder
-
     def _from_command(self, name: str, argv: Sequence[str]) -> bytes:
         shown = showable(argv[0], limit=80) if argv else "nothing"
         try:
             ran = run(
                 argv,
                 stdin=b"",
-                environment=self._environment,
+                environment=self.environment,
                 timeout_s=_COMMAND_S,
                 clock=self._clock,
                 output_bytes_max=_BYTES_MAX,
@@ -197,7 +187,7 @@ class CredentialStore:
 
     def _problem(self, name: str, what: str, *, why: str = "", do: str = "") -> NotReadyError:
         connection = name.partition("/")[0]
-        purpose = self._purposes.get(name, "")
+        purpose = self.purposes.get(name, "")
         needed = f"it is needed for {purpose}" if purpose else f"connection '{connection}' needs it"
         return NotReadyError(
             f"the credential '{name}' {what}",
@@ -206,11 +196,7 @@ class CredentialStore:
         )
 
 
-def _open_without_links(path: Path) -> int:
-    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-
-
-def _open_to_others(status: os.stat_result, service: bool) -> str:  # noqa: FBT001 - private
+def _open_to_others(status: os.stat_result, *, service: bool) -> str:
     """What is wrong with the rights on a file, or nothing.
 
     systemd shows files in its credentials folder as 0440 where an access list lets the service's
@@ -224,8 +210,3 @@ def _open_to_others(status: os.stat_result, service: bool) -> str:  # noqa: FBT0
     if status.st_mode & others:
         return _SHARED
     return ""
-
-
-def _without_newline(raw: bytes) -> bytes:
-    """One newline at the end belongs to the editor, not to the credential."""
-    return raw.removesuffix(b"\n").removesuffix(b"\r") if raw.endswith(b"\n") else raw

@@ -15,8 +15,10 @@ import re
 import stat
 import sys
 import threading
-from typing import TYPE_CHECKING, Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
 
+from respond.adapters.store.sqlite_file import sync_folder
 from respond.errors import NotReadyError
 
 if TYPE_CHECKING:
@@ -90,7 +92,7 @@ class FolderKeys:
         path = self._path(name)
         try:
             path.unlink(missing_ok=True)
-            self._sync_folder()
+            sync_folder(self._folder)
         except OSError as error:
             raise _not_ready(f"the key file {path} cannot be removed", error) from error
 
@@ -107,14 +109,7 @@ class FolderKeys:
         except OSError:
             new.unlink(missing_ok=True)
             raise
-        self._sync_folder()
-
-    def _sync_folder(self) -> None:
-        handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync_folder(self._folder)
 
     def _folder_is_there(self) -> bool:
         try:
@@ -222,6 +217,13 @@ class KeyringKeys:
         return None
 
 
+_BACKENDS = {
+    "darwin": {"macOS": ("macOS", "Keyring")},
+    "win32": {"Windows": ("Windows", "WinVaultKeyring")},
+    "": {"SecretService": ("SecretService", "Keyring"), "KWallet": ("kwallet", "DBusKeyring")},
+}
+"""Module and class of those that are tried, by platform; the empty one stands for all others."""
+
 _DO_INSTEAD = 'where there is no keyring, set `keys = "file"` in respond.toml'
 
 
@@ -241,46 +243,16 @@ def _choose_backend() -> KeyringBackend:
     from keyring.errors import KeyringError  # noqa: PLC0415 (slow)
 
     reasons: list[str] = []
-    for name in _names_here():
+    for name, (module, made) in _BACKENDS.get(sys.platform, _BACKENDS[""]).items():
         try:
-            return _construct(name)
+            backend = getattr(import_module(f"keyring.backends.{module}"), made)
+            _ = backend.priority  # A property of the class that raises where it cannot work.
+            return cast("KeyringBackend", backend())
         except (ImportError, RuntimeError, OSError, KeyringError) as error:
             reasons.append(f"{name}: {error}")
     raise NotReadyError(
         "there is no OS keyring here", why="; ".join(reasons) or "none is known", do=_DO_INSTEAD
     )
-
-
-def _names_here() -> tuple[str, ...]:
-    if sys.platform == "darwin":
-        return ("macOS",)
-    if sys.platform == "win32":
-        return ("Windows",)
-    return ("SecretService", "KWallet")
-
-
-def _construct(name: str) -> KeyringBackend:
-    """Make one backend of our list; its ``priority`` raises where it cannot work."""
-    backend: type
-    if name == "macOS":
-        from keyring.backends import macOS  # noqa: PLC0415 (slow, and for one system only)
-
-        backend = macOS.Keyring
-    elif name == "Windows":
-        from keyring.backends import Windows  # noqa: PLC0415 (the same)
-
-        backend = Windows.WinVaultKeyring
-    elif name == "KWallet":
-        from keyring.backends import kwallet  # noqa: PLC0415 (the same)
-
-        backend = kwallet.DBusKeyring
-    else:
-        from keyring.backends import SecretService  # noqa: PLC0415 (the same)
-
-        backend = SecretService.Keyring
-    _ = backend.priority  # A property of the class that raises.
-    made: KeyringBackend = backend()
-    return made
 
 
 def _refuse_open_to_others(path: Path, found: os.stat_result, wanted: str) -> None:

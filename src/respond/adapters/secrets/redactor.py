@@ -70,5 +70,4 @@ class Redactor:
         return "<redactor>"
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
-        msg = "a redactor holds secrets and has no pickle"
-        raise TypeError(msg)
+        raise TypeError("a redactor holds secrets and has no pickle")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from respond.adapters.command import minimal_environment
+from respond.adapters.command import TookTooLongError, minimal_environment
 from respond.audit.ssh_signature import (
     PublicKey,
     SignatureRefusedError,
@@ -78,17 +78,6 @@ def public_line(key_file: Path) -> str:
     return key.line
 
 
-@dataclass(frozen=True, slots=True)
-class _Ran:
-    exit: int
-    output: str
-    complaint: str
-
-
-class _TooLateError(Exception):
-    """The program did not end in time, and was ended."""
-
-
 def sign(
     text: bytes,
     keys: Sequence[str],
@@ -102,9 +91,7 @@ def sign(
     """Sign with one of the listed keys: one that the agent has, or else one in ``~/.ssh``.
 
     Args:
-        text: What is signed.
         keys: The person's public keys, as ``respond.toml`` lists them.
-        namespace: What it is for.
         environment: Of our own process; ssh-keygen gets only what SSH needs of it.
         key_file: Sign with this one, and with no other; still it has to be a listed one.
         say: Told what the person has to do, such as to touch the key.
@@ -123,10 +110,9 @@ def sign(
             try:
                 made = program.sign(text, path, namespace)
                 verify(keys, text, made, namespace)
-            except _RefusedError as error:
-                complaints.append(f"{_name(key, path)}: {error}")
-            except SignatureRefusedError as error:
-                complaints.append(f"{_name(key, path)}: {error}")
+            except (_RefusedError, SignatureRefusedError) as error:
+                name = key.fingerprint if key is not None else showable(str(path))
+                complaints.append(f"{name}: {error}")
             else:
                 return made
     raise NotReadyError(
@@ -138,10 +124,6 @@ def sign(
 
 class _RefusedError(Exception):
     """This key did not sign; the text says why."""
-
-
-def _name(key: PublicKey | None, path: Path) -> str:
-    return key.fingerprint if key is not None else showable(str(path))
 
 
 def _listed(keys: Sequence[str]) -> tuple[PublicKey, ...]:
@@ -279,13 +261,13 @@ class _Program:
         if not self.lister or not self.environment.get("SSH_AUTH_SOCK"):
             return None
         try:
-            ran = self._run([self.lister, "-L"], b"", _LIST_S)
-        except (_TooLateError, OSError):
+            status, output, _ = self._run([self.lister, "-L"], b"", _LIST_S)
+        except (TookTooLongError, OSError):
             return None
-        if ran.exit not in (0, 1):  # 1: it has none.
+        if status not in (0, 1):  # 1: it has none.
             return None
         found: dict[bytes, PublicKey] = {}
-        for line in ran.output.splitlines():
+        for line in output.splitlines():
             try:
                 key = public_key(line)
             except SignatureRefusedError:
@@ -301,17 +283,17 @@ class _Program:
         """
         argv = [self.keygen, "-Y", "sign", "-n", namespace, "-f", str(path)]
         try:
-            ran = self._run(argv, text, self.timeout_s)
-        except _TooLateError:
+            status, output, complaint = self._run(argv, text, self.timeout_s)
+        except TookTooLongError:
             raise _RefusedError(f"no passphrase or touch within {self.timeout_s:g} s") from None
         except OSError as error:
             raise _RefusedError(f"ssh-keygen: {error.strerror or type(error).__name__}") from error
-        if ran.exit:
-            raise _RefusedError(ran.complaint or f"ssh-keygen ended with {ran.exit}")
-        return ran.output
+        if status:
+            raise _RefusedError(complaint or f"ssh-keygen ended with {status}")
+        return output
 
-    def _run(self, argv: Sequence[str], given: bytes, timeout_s: float) -> _Ran:
-        """Run it with our terminal, on which it asks for passphrases; its errors are kept.
+    def _run(self, argv: Sequence[str], given: bytes, timeout_s: float) -> tuple[int, str, str]:
+        """Run it with our terminal, on which it asks for passphrases: exit, output, complaint.
 
         It stays in our session and process group: another one could not read the terminal.
         """
@@ -326,11 +308,14 @@ class _Program:
                 output, complaint = process.communicate(given, timeout_s)
             except subprocess.TimeoutExpired:
                 _end(process)
-                raise _TooLateError from None
+                raise TookTooLongError from None
             except KeyboardInterrupt:
                 _end(process)
                 raise
-        return _Ran(process.returncode, output.decode("ascii", "replace"), _said(complaint))
+        lines = complaint.decode("utf-8", "replace").splitlines()
+        told = " ".join(line.strip() for line in lines if line.strip() not in _CHATTER)
+        shown = showable(told, limit=200)
+        return process.returncode, output.decode("ascii", "replace"), shown
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -340,9 +325,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait(_END_S)
     except subprocess.TimeoutExpired:
         process.kill()
-
-
-def _said(complaint: bytes) -> str:
-    lines = complaint.decode("utf-8", "replace").splitlines()
-    told = " ".join(line.strip() for line in lines if line.strip() not in _CHATTER)
-    return showable(told, limit=200)

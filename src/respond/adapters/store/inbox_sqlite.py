@@ -158,7 +158,9 @@ class SqliteInbox:
             self._grow_older(db, age)
             first = _find(db, delivery.source, _by_id(delivery))
             if first is not None:
-                self._insert_clash(db, delivery, first.delivery_id, age)
+                why = f"delivery {first.delivery_id} had the same id and another body"
+                self._insert_delivery(db, delivery, Took.CONFLICT, why, age)
+                _remember(db, delivery, [_by_clash(delivery)], age)
                 return Kept(delivery.id, Took.CONFLICT)
             fresh = _fresh(db, delivery, events)
             self._insert_new(db, delivery, fresh, unusable, age)
@@ -172,8 +174,7 @@ class SqliteInbox:
 
     def settle(self, event_id: int, became: Became, *, run: str = "", why: str = "") -> bool:
         if became is Became.WAITING:
-            msg = "an event that is settled does not wait"
-            raise ValueError(msg)
+            raise ValueError("an event that is settled does not wait")
         # What is settled is known to the journal; here only the line for the page stays.
         forget = "" if became is Became.HELD else ", event = ''"
         with self._transaction() as db:
@@ -224,13 +225,6 @@ class SqliteInbox:
                 ),
             )
 
-    def _insert_clash(
-        self, db: sqlite3.Connection, delivery: Delivery, first: str, age: int
-    ) -> None:
-        why = f"delivery {first} had the same id and another body"
-        self._insert_delivery(db, delivery, Took.CONFLICT, why, age)
-        _remember(db, delivery, [_by_clash(delivery)], age)
-
     def _insert_delivery(
         self, db: sqlite3.Connection, delivery: Delivery, result: Took, why: str, age: int
     ) -> None:
@@ -255,7 +249,9 @@ class SqliteInbox:
         return self._redactor.clean(text) if self._redactor else text
 
     def _written(self, event: Incoming) -> str:
-        data = _as_json(event)
+        # Every field that an event has, so that a new one is not lost on its way.
+        data: dict[str, Any] = {each.name: getattr(event, each.name) for each in fields(event)}
+        data |= {"means": event.means.value, "labels": dict(event.labels)}
         if self._redactor:
             data = self._redactor.clean_data(data)
         text = _encode(data)
@@ -497,12 +493,6 @@ def _refresh(
 
 
 # --- events as text -------------------------------------------------------------------------------
-
-
-def _as_json(event: Incoming) -> dict[str, Any]:
-    """Every field that an event has, so that a new one is not lost on its way."""
-    plain = {each.name: getattr(event, each.name) for each in fields(event)}
-    return {**plain, "means": event.means.value, "labels": dict(event.labels)}
 
 
 def _encode(data: Mapping[str, Any]) -> str:

@@ -236,12 +236,12 @@ class ChainJournal:
     def _begin_anew(self, old: str, *, instead_of: str, set_aside: str, reason: str) -> None:
         """Begin a journal whose second record names the head of a lost one, as far as known."""
         with self._closed_on_error():
-            data = {
-                "instead_of": instead_of,
-                "old": _last_known(old, self._keys),
-                "reason": reason,
-                "set_aside": set_aside,
-            }
+            data: dict[str, Any] = {"instead_of": instead_of, "old": None, "reason": reason}
+            data["set_aside"] = set_aside
+            if old:
+                mark = read_mark(old, self._keys)
+                size, head = (mark.size, mark.hash.hex()) if mark else (None, None)
+                data["old"] = {"journal": old, "size": size, "hash": head}
             self._create([Event(Kind.RESTORED, "", "", self._actor, data)])
             self._load("")
 
@@ -289,11 +289,9 @@ class ChainJournal:
         The record holds the request's digest as ``data.digest``.
         """
         if event.kind is not Kind.INTENT:
-            msg = f"an intent is asked for with an event of kind {event.kind.value}"
-            raise ValueError(msg)
+            raise ValueError(f"an intent is asked for with an event of kind {event.kind.value}")
         if event.data.get("digest", digest) != digest:
-            msg = f"the event's digest is not that of the request: {digest}"
-            raise ValueError(msg)
+            raise ValueError(f"the event's digest is not that of the request: {digest}")
         record = self.append(replace(event, data={**event.data, "digest": digest}))
         return Intent.mint(seq=record.seq, run=event.run, digest=digest, record=record)
 
@@ -427,7 +425,8 @@ class ChainJournal:
             except self._store.failures as error:
                 raise self._fail(error) from error
             finally:
-                self._end_transaction()
+                if not self._dead and (trouble := self._store.end()):
+                    self._die(trouble)
 
     def _commit(self, after: ChainEnd) -> None:
         self._store.commit()
@@ -435,12 +434,6 @@ class ChainJournal:
         # durable, and nothing may be sent on its strength.
         self._check_place()
         self._end = after
-
-    def _end_transaction(self) -> None:
-        if not self._dead:
-            trouble = self._store.end()
-            if trouble:
-                self._die(trouble)
 
     def _check_place(self) -> None:
         try:
@@ -743,15 +736,6 @@ def lost(name: str, journal: str, keys: KeyStore, how: str) -> JournalUnusableEr
         do="put the file back, or begin a new journal that names the "
         "old one: respond RUNBOOK --new-journal",
     )
-
-
-def _last_known(journal: str, keys: KeyStore) -> dict[str, Any] | None:
-    if not journal:
-        return None
-    mark = read_mark(journal, keys)
-    if mark is None:
-        return {"journal": journal, "size": None, "hash": None}
-    return {"journal": journal, "size": mark.size, "hash": mark.hash.hex()}
 
 
 def _broken(seq: int, why: str) -> JournalBrokenError:

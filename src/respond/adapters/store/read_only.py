@@ -7,22 +7,16 @@ knows of them. Nothing is written.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from respond.adapters.store.journal_keys import (
-    digest_key,
-    known_at,
-    place_of,
-    read_mark,
-    signing_key,
-)
+from respond.adapters.store.journal_keys import known_at, place_of, read_mark, signing_key
 from respond.audit.checkpoint import NoteKey, Signer
 from respond.audit.verify import Anchor
 from respond.errors import JournalUnusableError, NotReadyError
 from respond.ports import KeyStore
 
-__all__ = ["KnownOfJournal", "digest_key_of", "known_of", "outside_evidence"]
+__all__ = ["KnownOfJournal", "known_of", "outside_evidence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +52,13 @@ def known_of(path: Path, keys: KeyStore, *, journal: str = "") -> KnownOfJournal
         journal: Use this id instead of the one that was last seen at the path. Then there is no
             mark: an export may be older than the journal.
     """
+    known = KnownOfJournal()
     try:
-        says = keys.says
         at_place = journal or known_at(place_of(path.absolute()), keys)
-        key = _public_key(at_place, keys)
-    except NotReadyError as error:
-        return KnownOfJournal(trouble=_sentence(error))
-    if journal:
-        return KnownOfJournal(says, at_place, key)
-    try:
-        return KnownOfJournal(says, at_place, key, _mark(at_place, keys))
+        known = KnownOfJournal(keys.says, at_place, _public_key(at_place, keys))
+        return known if journal else replace(known, mark=_mark(at_place, keys))
     except (JournalUnusableError, NotReadyError) as error:
-        return KnownOfJournal(says, at_place, key, trouble=_sentence(error))
-
-
-def digest_key_of(journal: str, keys: KeyStore) -> bytes | None:
-    """The key of a journal's keyed digests, to look for a secret value; None when it is gone."""
-    return keys.get(digest_key(journal))
+        return replace(known, trouble=f"{error.what}: {error.why}" if error.why else error.what)
 
 
 def _public_key(journal: str, keys: KeyStore) -> NoteKey | None:
@@ -85,7 +69,3 @@ def _public_key(journal: str, keys: KeyStore) -> NoteKey | None:
 def _mark(journal: str, keys: KeyStore) -> Anchor | None:
     end = read_mark(journal, keys) if journal else None
     return Anchor(journal, end.size, end.hash.hex()) if end else None
-
-
-def _sentence(error: JournalUnusableError | NotReadyError) -> str:
-    return f"{error.what}: {error.why}" if error.why else error.what

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import asdict
 
 from respond.core.values import SecretHandle
 
@@ -76,15 +77,7 @@ def unseal(key: bytes, box: bytes, *, place: bytes) -> str:
 
 def meta_of(handle: SecretHandle) -> str:
     """The handle as JSON, without the value."""
-    return json.dumps(
-        {
-            "digest": handle.digest,
-            "form": handle.form,
-            "hint": handle.hint,
-            "name": handle.name,
-            "prefix": handle.prefix,
-        }
-    )
+    return json.dumps(asdict(handle), sort_keys=True)
 
 
 def read_meta(text: str) -> SecretHandle:

@@ -74,8 +74,9 @@ class FileIdentity:
     @classmethod
     def take(cls, path: Path) -> FileIdentity:
         """Raises OSError when one of the files is not there."""
-        text = str(path)
-        return cls(tuple(_mark(text + suffix) for suffix in _SIDE_FILES))
+        paths = [f"{path}{suffix}" for suffix in _SIDE_FILES]
+        found = [(each, os.lstat(each)) for each in paths]
+        return cls(tuple((each, at.st_dev, at.st_ino) for each, at in found))
 
     def check(self) -> None:
         """Compare with what is there now.
@@ -295,11 +296,6 @@ def _set_pragmas(db: sqlite3.Connection, *, in_memory: bool) -> None:
                 why=f"it answers {found}; without this setting a commit may not be durable",
                 do="use a Python with an ordinary SQLite",
             )
-
-
-def _mark(path: str) -> tuple[str, int, int]:
-    found = os.lstat(path)
-    return path, found.st_dev, found.st_ino
 
 
 def _gone(path: str, how: str) -> JournalUnusableError:

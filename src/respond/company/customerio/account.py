@@ -1,24 +1,24 @@
-"""The account that all surfaces share: state, time, history, and who is acting.
+"""The account that all surfaces share: its rows, time and history, and who is acting.
 
-Operations live in ``people``, ``keys``, ``tokens`` and ``data``. They are the same for the API
-and for a person at the vendor's console; only the actor differs.
+Operations live in ``team``, ``api_keys`` and ``data``. They are the same for the API and for a
+person at the vendor's console; only the actor differs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from respond.company.company_clock import rfc3339
-from respond.company.customerio.rows import AuditLine, CioState, Member
-from respond.company.exchange import RefusalError
+from respond.company.exchange import Json, RefusalError, SimReply
 from respond.company.limits import Limit
+from respond.company.simulated_rest import RestSystem, Row
 
 if TYPE_CHECKING:
     from respond.company.company_clock import CompanyClock
+    from respond.company.exchange import SimRequest
     from respond.company.ledger import Ledger
-
-SYSTEM = "customerio"
 
 
 @dataclass
@@ -34,7 +34,6 @@ class Settings:
             the vendor documents; otherwise it answers 401.
         page_size_max: Largest page that a list gives, whatever was asked for.
         exchanges: Limit on the token exchange, by source address. Off by default.
-        app_calls: Limit on the App API. Off by default.
     """
 
     guess_routes: bool = False
@@ -44,7 +43,6 @@ class Settings:
     track_region_anywhere: bool = True
     page_size_max: int = 100
     exchanges: Limit = field(default_factory=lambda: Limit(None, 10.0))
-    app_calls: Limit = field(default_factory=lambda: Limit(None, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,45 +55,85 @@ class ActingAs:
     ip: str = "127.0.0.1"
 
 
-@dataclass
-class CioAccount:
-    """One Customer.io account with everything an operation needs."""
+_NOUNS = {
+    "members": "user",
+    "app_keys": "ext_api_key",
+    "track_keys": "site_id",
+    "sources": "source",
+    "write_keys": "api_key",
+    "service_accounts": "service account",
+    "tokens": "token",
+    "exports": "export",
+    "webhooks": "reporting webhook",
+    "audit": "audit log",
+}
 
-    state: CioState
-    clock: CompanyClock
-    ledger: Ledger
-    settings: Settings
 
-    def now(self) -> int:
-        return int(self.clock.now())
+class CioAccount(RestSystem):
+    """One Customer.io account with everything that an operation needs.
 
-    def environment(self, environment_id: int) -> str:
-        """The workspace's name.
+    Attributes:
+        settings: How it behaves where the vendor's behaviour is unknown.
+    """
 
-        Raises:
-            RefusalError: with 404, if there is no such workspace.
-        """
+    name: ClassVar[str] = "customerio"
+
+    def __init__(self, state: Row, clock: CompanyClock, ledger: Ledger, settings: Settings) -> None:
+        super().__init__(state, clock, ledger)
+        self.settings = settings
+
+    def is_home(self, request: SimRequest) -> bool:
+        """Whether it came to a host of the account's own region."""
+        return bool(request.surface.partition("/")[0] == self.state.region)
+
+    def table(self, name: str) -> list[Row]:
+        """Those that nobody has taken away."""
+        return [row for row in super().table(name) if getattr(row, "gone_at", None) is None]
+
+    def rows(self, table: str, **wanted: object) -> list[Row]:
+        self.holder(**wanted)
+        return super().rows(table, **wanted)
+
+    def row(self, table: str, **wanted: object) -> Row:
+        found = self.rows(table, **wanted)
+        if not found:
+            raise RefusalError(404, f"{_NOUNS[table]} {wanted['id']} not found")
+        return found[0]
+
+    def environment(self, environment_id: Any) -> str:
+        """The workspace's name. Raises RefusalError with 404 if there is none."""
         name = self.state.environments.get(environment_id)
         if name is None:
             raise RefusalError(404, f"environment {environment_id} not found")
-        return name
+        return str(name)
 
-    def present(self) -> list[Member]:
-        """Members whose removal nobody has asked for."""
-        return [member for member in self.state.members if member.removed_at is None]
+    def holder(self, **wanted: Any) -> str:
+        """What a thing with these fields stands in, as histories name it.
 
-    def listed(self) -> list[Member]:
+        Raises:
+            RefusalError: with 404 if there is no such workspace, source or service account.
+        """
+        if "service_account_id" in wanted:
+            return str(self.row("service_accounts", id=wanted["service_account_id"]).name)
+        if "environment_id" not in wanted:
+            return ""
+        place = self.environment(wanted["environment_id"])
+        if "source_id" not in wanted:
+            return place
+        place_id, source_id = wanted["environment_id"], wanted["source_id"]
+        return str(self.row("sources", environment_id=place_id, id=source_id).title)
+
+    def listed(self) -> list[Row]:
         """Members that lists show: those present, and those removed a moment ago."""
         seen_from = self.clock.now() - self.settings.removal_shows_after_s
-        return [m for m in self.state.members if m.removed_at is None or m.removed_at > seen_from]
+        return [m for m in self.state.members if m.gone_at is None or m.gone_at > seen_from]
 
-    def works(self, revoked_at: float | None) -> bool:
-        """Whether a credential that was revoked then still opens doors."""
-        if revoked_at is None:
-            return True
-        return self.clock.now() < revoked_at + self.settings.revocation_bites_after_s
+    def works(self, key: Row) -> bool:
+        """Whether a key still opens doors, revoked or not."""
+        bites_after_s = self.settings.revocation_bites_after_s
+        return key.gone_at is None or bool(self.clock.now() < key.gone_at + bites_after_s)
 
-    def happened(
+    def changed(
         self,
         actor: ActingAs,
         kind: str,
@@ -109,7 +147,7 @@ class CioAccount:
         Args:
             logged: How the log calls it: action, type and id of the object.
         """
-        self.ledger.effect(SYSTEM, kind, target, by=actor.by, **detail)
+        self.happened(kind, target, actor.by, **detail)
         self.audit(actor, logged, environment_id)
 
     def audit(
@@ -121,7 +159,7 @@ class CioAccount:
     ) -> None:
         when = self.clock.now() if at is None else at
         action, object_type, object_id = logged
-        entry = AuditLine(
+        entry = Row(
             id=self.state.numbers.take("audit"),
             at=when,
             timestamp=rfc3339(when),
@@ -134,3 +172,35 @@ class CioAccount:
             environment_id=environment_id,
         )
         self.state.audit.append(entry)
+
+
+@dataclass(frozen=True, slots=True)
+class CioCall:
+    """One request of the management API that found its route.
+
+    Attributes:
+        ids: What the thing stands in, and its own ``id``, by the names that rows have for them.
+        body: The request's body, reduced to what the route's schema knows.
+    """
+
+    request: SimRequest
+    actor: ActingAs
+    ids: dict[str, int]
+    body: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation of the management API; it is given the system and the call.
+
+    Attributes:
+        body: Schema of the request's body; ``None`` for an operation without one.
+        guess: Nobody has confirmed that the vendor has it; a switch hides it.
+        admin: Only an Account Admin may call it.
+    """
+
+    summary: str
+    handler: Callable[[Any, CioCall], SimReply | Json]
+    body: Json | None = None
+    guess: bool = False
+    admin: bool = False

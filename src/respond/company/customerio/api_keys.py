@@ -1,203 +1,142 @@
-"""What can be done to App API keys, Track API pairs, and Pipelines sources with write keys."""
+"""What can be done to keys of every kind, and to the Pipelines sources that write keys are of."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from respond.company.customerio.rows import AppKey, PipelinesSource, TrackKey, WriteKey
+from respond.company.customerio.rows import key_row
 from respond.company.exchange import RefusalError
-from respond.company.mint import hex_for, hint, lower_for
+from respond.company.mint import hex_for, lower_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Mapping
 
     from respond.company.customerio.account import ActingAs, CioAccount
-
-_Key = TypeVar("_Key", AppKey, TrackKey)
-
-
-def live_app_keys(account: CioAccount, environment_id: int) -> list[AppKey]:
-    """The keys of a workspace that nobody has revoked."""
-    return _live(account, account.state.app_keys, environment_id)
+    from respond.company.simulated_rest import Row
 
 
-def live_track_keys(account: CioAccount, environment_id: int) -> list[TrackKey]:
-    """The pairs of a workspace that nobody has revoked."""
-    return _live(account, account.state.track_keys, environment_id)
+@dataclass(frozen=True, slots=True)
+class KeyKind:
+    """What differs between the kinds of keys.
+
+    Attributes:
+        word: In histories, and of its numbers.
+        logged: Its type in the audit log.
+        wrapper: Around one in bodies.
+        shown_as: Under which name the answer to a creation has its value.
+        value: The value of a new one, by its number.
+        end: What histories call its end.
+    """
+
+    word: str
+    logged: str
+    wrapper: str
+    shown_as: str
+    value: Callable[[int], str]
+    end: str = "revoked"
 
 
-def find_app_key(account: CioAccount, environment_id: int, key_id: int) -> AppKey:
-    """One live key. Raises RefusalError with 404 if there is none."""
-    return _pick(live_app_keys(account, environment_id), key_id, "ext_api_key")
+KINDS: Mapping[str, KeyKind] = {
+    "app_keys": KeyKind(
+        "app_key", "ext_api_key", "ext_api_key", "key", lambda n: hex_for(f"app-key:{n}", 32)
+    ),
+    "track_keys": KeyKind(
+        "track_key", "site_id", "site_id", "api_key", lambda n: hex_for(f"track-key:{n}", 20)
+    ),
+    "write_keys": KeyKind(
+        "write_key",
+        "api_key",
+        "api_key",
+        "api_key",
+        lambda n: lower_for(f"write-key:{n}", 20),
+        "deleted",
+    ),
+    "tokens": KeyKind(
+        "sa_token",
+        "service_account_token",
+        "token",
+        "token",
+        lambda n: f"sa_live_{hex_for(f'sa-token:{n}', 40)}",
+    ),
+}
 
 
-def find_track_key(account: CioAccount, environment_id: int, key_id: int) -> TrackKey:
-    """One live pair. Raises RefusalError with 404 if there is none."""
-    return _pick(live_track_keys(account, environment_id), key_id, "site_id")
+def create(
+    cio: CioAccount,
+    actor: ActingAs,
+    table: str,
+    place: Mapping[str, Any],
+    name: str = "",
+    *,
+    read_only: bool = False,
+) -> Row:
+    """Make a key. A second one of the same name is another key; a write key has no name.
 
-
-def create_app_key(account: CioAccount, actor: ActingAs, environment_id: int, name: str) -> AppKey:
-    """Make a key. A second one of the same name is another key.
+    Args:
+        place: What it is to stand in, as rows have it.
 
     Raises:
-        RefusalError: with 422 without a name, with 404 for an unknown workspace.
+        RefusalError: with 422 without a name, with 404 for an unknown place.
     """
-    place = account.environment(environment_id)
-    if not name:
-        raise RefusalError(422, "name can't be blank", "/data/name")
-    number = account.state.numbers.take("ext_api_key")
-    key = AppKey(
-        id=number,
-        environment_id=environment_id,
-        name=name,
-        value=hex_for(f"app-key:{number}", 32),
-        created_at=account.now(),
-        created_by=actor.user_id,
+    kind, within = KINDS[table], cio.holder(**place)
+    if table != "write_keys":
+        if not name:
+            raise RefusalError(422, "name can't be blank", "/data/name")
+        within = f"{within}/{name}"
+    number, more = cio.state.numbers.take(kind.word), dict(place)
+    if table == "track_keys":
+        more["site_id"] = hex_for(f"site-id:{number}", 20)
+    made = {"created_at": int(cio.clock.now()), "created_by": actor.user_id}
+    key = key_row(
+        number, name, kind.value(number), title=within, read_only=read_only, **made, **more
     )
-    account.state.app_keys.append(key)
-    _key_happened(account, actor, "app_key.created", place, key)
+    getattr(cio.state, table).append(key)
+    _happened(cio, actor, table, key, "created", "created")
     return key
 
 
-def revoke_app_key(account: CioAccount, actor: ActingAs, key: AppKey) -> None:
-    """Take a key away: lists forget it now, its callers are refused a little later."""
-    key.revoked_at = account.clock.now()
-    _key_happened(account, actor, "app_key.revoked", account.environment(key.environment_id), key)
+def revoke(cio: CioAccount, actor: ActingAs, table: str, key: Row) -> None:
+    """Take a key away: lists forget it now, its callers are refused a little later.
 
-
-def create_track_key(
-    account: CioAccount, actor: ActingAs, environment_id: int, name: str
-) -> TrackKey:
-    """Make a pair.
-
-    Raises:
-        RefusalError: with 422 without a name, with 404 for an unknown workspace.
+    Sessions that were made of a token end at once. Ingest goes on answering 200 to a write key,
+    and drops what it sends.
     """
-    place = account.environment(environment_id)
-    if not name:
-        raise RefusalError(422, "name can't be blank", "/data/name")
-    number = account.state.numbers.take("site_id")
-    key = TrackKey(
-        id=number,
-        environment_id=environment_id,
-        name=name,
-        site_id=hex_for(f"site-id:{number}", 20),
-        api_key=hex_for(f"track-key:{number}", 20),
-        created_at=account.now(),
-    )
-    account.state.track_keys.append(key)
-    _key_happened(account, actor, "track_key.created", place, key)
-    return key
+    key.gone_at = cio.clock.now()
+    _happened(cio, actor, table, key, KINDS[table].end, "deleted")
 
 
-def revoke_track_key(account: CioAccount, actor: ActingAs, key: TrackKey) -> None:
-    """Take a pair away; its callers are refused a little later."""
-    key.revoked_at = account.clock.now()
-    place = account.environment(key.environment_id)
-    _key_happened(account, actor, "track_key.revoked", place, key)
-
-
-def sources_of(account: CioAccount, environment_id: int) -> list[PipelinesSource]:
-    """The sources of a workspace. Raises RefusalError with 404 for an unknown workspace."""
-    account.environment(environment_id)
-    return [source for source in account.state.sources if source.environment_id == environment_id]
-
-
-def find_source(account: CioAccount, environment_id: int, source_id: int) -> PipelinesSource:
-    """One source. Raises RefusalError with 404 if there is none."""
-    for source in sources_of(account, environment_id):
-        if source.id == source_id:
-            return source
-    raise RefusalError(404, f"source {source_id} not found")
-
-
-def find_write_key(source: PipelinesSource, key_id: int) -> WriteKey:
-    """One write key. Raises RefusalError with 404 if there is none."""
-    for key in source.api_keys:
-        if key.id == key_id:
-            return key
-    raise RefusalError(404, f"api_key {key_id} not found")
-
-
-def create_write_key(account: CioAccount, actor: ActingAs, source: PipelinesSource) -> WriteKey:
-    """Make one more write key for a source."""
-    number = account.state.numbers.take("write_key")
-    key = WriteKey(number, lower_for(f"write-key:{number}", 20))
-    source.api_keys.append(key)
-    _source_happened(account, actor, "write_key.created", source, key)
-    return key
-
-
-def delete_write_key(
-    account: CioAccount, actor: ActingAs, source: PipelinesSource, key: WriteKey
-) -> None:
-    """Take a write key away. Ingest goes on answering 200 to it, and drops what it sends."""
-    source.api_keys.remove(key)
-    _source_happened(account, actor, "write_key.deleted", source, key)
-
-
-def switch_source(
-    account: CioAccount, actor: ActingAs, source: PipelinesSource, *, enabled: bool
-) -> None:
+def switch_source(cio: CioAccount, actor: ActingAs, source: Row, *, enabled: bool) -> None:
     """Switch a source on or off; a switch that stands right already has no effect."""
     if source.enabled == enabled:
         return
     source.enabled = enabled
-    _source_happened(account, actor, "source.enabled" if enabled else "source.disabled", source)
-
-
-def _live(account: CioAccount, keys: Iterable[_Key], environment_id: int) -> list[_Key]:
-    account.environment(environment_id)
-    return [k for k in keys if k.environment_id == environment_id and k.revoked_at is None]
-
-
-def _pick(keys: list[_Key], key_id: int, what: str) -> _Key:
-    for key in keys:
-        if key.id == key_id:
-            return key
-    raise RefusalError(404, f"{what} {key_id} not found")
-
-
-_VERBS = {"created": "created", "revoked": "deleted", "deleted": "deleted"}
-
-
-def _key_happened(
-    account: CioAccount, actor: ActingAs, kind: str, place: str, key: AppKey | TrackKey
-) -> None:
-    account.happened(
+    cio.changed(
         actor,
-        kind,
-        f"{place}/{key.name} #{key.id}",
-        (
-            _VERBS[kind.partition(".")[2]],
-            "ext_api_key" if isinstance(key, AppKey) else "site_id",
-            key.id,
-        ),
-        environment_id=key.environment_id,
-        id=key.id,
-        hint=hint(key.value if isinstance(key, AppKey) else key.api_key),
+        "source.enabled" if enabled else "source.disabled",
+        source.title,
+        ("updated", "source", source.id),
+        environment_id=source.environment_id,
+        source_id=source.id,
+        enabled=enabled,
     )
 
 
-def _source_happened(
-    account: CioAccount,
-    actor: ActingAs,
-    kind: str,
-    source: PipelinesSource,
-    key: WriteKey | None = None,
+def _happened(
+    cio: CioAccount, actor: ActingAs, table: str, key: Row, verb: str, logged: str
 ) -> None:
-    place = account.environment(source.environment_id)
-    more = {"id": key.id, "hint": hint(key.value)} if key else {"enabled": source.enabled}
-    account.happened(
+    owner = {
+        name: getattr(key, name)
+        for name in ("source_id", "service_account_id")
+        if hasattr(key, name)
+    }
+    cio.changed(
         actor,
-        kind,
-        f"{place}/{source.slug}" + (f" #{key.id}" if key else ""),
-        (
-            _VERBS.get(kind.partition(".")[2], "updated"),
-            "api_key" if key else "source",
-            key.id if key else source.id,
-        ),
-        environment_id=source.environment_id,
-        source_id=source.id,
-        **more,
+        f"{KINDS[table].word}.{verb}",
+        f"{key.title} #{key.id}",
+        (logged, KINDS[table].logged, key.id),
+        environment_id=key.environment_id,
+        **owner,
+        id=key.id,
+        hint=key.hint,
     )

@@ -4,41 +4,27 @@ from __future__ import annotations
 
 import base64
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from respond.company.customerio.rows import PeopleExport, QueuedMail, ReportingWebhook
+from respond.company.customerio.rows import shown
 from respond.company.exchange import RefusalError
+from respond.company.simulated_rest import Row
 
 if TYPE_CHECKING:
     from respond.company.customerio.account import ActingAs, CioAccount
-    from respond.company.customerio.rows import AuditLine
     from respond.company.exchange import Json, SimRequest
 
 RECIPIENTS_MAX = 15
 _WEBHOOK_FIELDS = ("name", "endpoint", "events", "disabled", "full_resolution", "with_content")
 
 
-def exports_of(account: CioAccount, environment_id: int) -> list[PeopleExport]:
-    """The exports of a workspace. Raises RefusalError with 404 for an unknown workspace."""
-    account.environment(environment_id)
-    return [export for export in account.state.exports if export.environment_id == environment_id]
-
-
-def find_export(account: CioAccount, environment_id: int, export_id: int) -> PeopleExport:
-    """One export. Raises RefusalError with 404 if there is none."""
-    for export in exports_of(account, environment_id):
-        if export.id == export_id:
-            return export
-    raise RefusalError(404, f"export {export_id} not found")
-
-
-def download_export(account: CioAccount, actor: ActingAs, export: PeopleExport) -> str:
+def download_export(cio: CioAccount, actor: ActingAs, export: Row) -> str:
     """A link to the file. Asking for it counts as a download, which is why nobody should."""
     export.downloads += 1
-    account.happened(
+    cio.changed(
         actor,
         "export.downloaded",
-        f"{account.environment(export.environment_id)}/export #{export.id}",
+        f"{export.place}/export #{export.id}",
         ("updated", "export", export.id),
         environment_id=export.environment_id,
         id=export.id,
@@ -46,23 +32,7 @@ def download_export(account: CioAccount, actor: ActingAs, export: PeopleExport) 
     return f"https://exports.example.com/{export.id}/people.csv"
 
 
-def webhooks_of(account: CioAccount, environment_id: int) -> list[ReportingWebhook]:
-    """The webhooks of a workspace. Raises RefusalError with 404 for an unknown workspace."""
-    account.environment(environment_id)
-    return [hook for hook in account.state.webhooks if hook.environment_id == environment_id]
-
-
-def find_webhook(account: CioAccount, environment_id: int, webhook_id: int) -> ReportingWebhook:
-    """One webhook. Raises RefusalError with 404 if there is none."""
-    for hook in webhooks_of(account, environment_id):
-        if hook.id == webhook_id:
-            return hook
-    raise RefusalError(404, f"reporting webhook {webhook_id} not found")
-
-
-def change_webhook(
-    account: CioAccount, actor: ActingAs, hook: ReportingWebhook, fields: Json
-) -> None:
+def change_webhook(cio: CioAccount, actor: ActingAs, hook: Row, fields: Json) -> None:
     """Set the fields that are given; the same again has no effect.
 
     Raises:
@@ -72,18 +42,16 @@ def change_webhook(
         if not fields.get(needed):
             raise RefusalError(400, f"{needed} is required")
     wanted = {name: fields[name] for name in _WEBHOOK_FIELDS if name in fields}
-    if all(getattr(hook, name) == value for name, value in wanted.items()):
+    if wanted.items() <= vars(hook).items():
         return
-    was_disabled = hook.disabled
-    for name, value in wanted.items():
-        setattr(hook, name, value)
     kind = "webhook.changed"
-    if hook.disabled != was_disabled:
-        kind = "webhook.disabled" if hook.disabled else "webhook.enabled"
-    account.happened(
+    if wanted.get("disabled", hook.disabled) != hook.disabled:
+        kind = "webhook.enabled" if hook.disabled else "webhook.disabled"
+    vars(hook).update(wanted)
+    cio.changed(
         actor,
         kind,
-        f"{account.environment(hook.environment_id)}/{hook.name} #{hook.id}",
+        f"{hook.place}/{hook.name} #{hook.id}",
         ("updated", "reporting_webhook", hook.id),
         environment_id=hook.environment_id,
         id=hook.id,
@@ -91,14 +59,7 @@ def change_webhook(
     )
 
 
-def disable_webhook(account: CioAccount, actor: ActingAs, hook: ReportingWebhook) -> None:
-    """Switch it off and leave the rest as it is."""
-    change_webhook(account, actor, hook, hook.shown() | {"disabled": True})
-
-
-def send_email(
-    account: CioAccount, actor: ActingAs, environment_id: int, fields: Json
-) -> QueuedMail:
+def send_email(cio: CioAccount, actor: ActingAs, environment_id: int, fields: Json) -> Row:
     """Queue a transactional mail. The same request again sends again.
 
     Raises:
@@ -111,29 +72,22 @@ def send_email(
     copies = [part for name in ("cc", "bcc") for part in str(fields.get(name, "")).split(",")]
     if len(to) + len([part for part in copies if part.strip()]) > RECIPIENTS_MAX:
         raise RefusalError(400, f"Too many recipients: at most {RECIPIENTS_MAX}")
-    number = account.state.numbers.take("delivery")
-    sent = QueuedMail(
+    number = cio.state.numbers.take("delivery")
+    sent = Row(
         delivery_id=base64.b64encode(f"RPIy:{environment_id}:{number:08d}".encode()).decode(),
-        environment_id=environment_id,
         to=to,
         sender=str(fields["from"]),
         subject=str(fields["subject"]),
         body=str(fields["body"]),
-        queued_at=account.now(),
+        queued_at=int(cio.clock.now()),
     )
-    account.state.sent.append(sent)
-    account.ledger.effect(
-        "customerio",
-        "email.queued",
-        ", ".join(to),
-        by=actor.by,
-        delivery_id=sent.delivery_id,
-        environment_id=environment_id,
-    )
+    cio.state.sent.append(sent)
+    more = {"delivery_id": sent.delivery_id, "environment_id": environment_id}
+    cio.happened("email.queued", ", ".join(to), actor.by, **more)
     return sent
 
 
-def audit_page(entries: list[AuditLine], request: SimRequest) -> Json:
+def audit_page(entries: list[Row], request: SimRequest) -> Json:
     """Filter, sort and cut an audit log as the query asks: newest first unless told otherwise.
 
     Raises:
@@ -148,12 +102,12 @@ def audit_page(entries: list[AuditLine], request: SimRequest) -> Json:
     limit = min(max(request.number("limit", 50), 1), 100)
     rest = kept[limit:]
     return {
-        "audit_logs": [entry.shown() for entry in kept[:limit]],
+        "audit_logs": [shown("audit", entry) for entry in kept[:limit]],
         "next_cursor": rest[0].id if rest else None,
     }
 
 
-def _wanted(entry: AuditLine, request: SimRequest) -> bool:
+def _wanted(entry: Row, request: SimRequest) -> bool:
     for name in ("user_id", "service_account_id", "ip_addr", "object_type", "object_id", "action"):
         wanted = request.argument(name)
         if wanted and str(getattr(entry, name)) != wanted:
@@ -174,11 +128,11 @@ def _time(text: str) -> float | None:
     return moment.timestamp()
 
 
-def workspace_row(account: CioAccount, environment_id: int) -> dict[str, Any]:
+def workspace_row(environment_id: int, name: str) -> Json:
     """One row of the App API's list of workspaces."""
     return {
         "id": environment_id,
-        "name": account.environment(environment_id),
+        "name": name,
         "messages_sent": 100202,
         "billable_messages_sent": 75124,
         "people": 25666,

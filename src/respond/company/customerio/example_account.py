@@ -6,25 +6,20 @@ rehearsal has to be told what leaked.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from respond.company.customerio.account import ActingAs, CioAccount, Settings
+from respond.company.customerio.account import ActingAs, Settings
 from respond.company.customerio.rows import (
     PERMISSIONS,
-    AppKey,
-    CioState,
-    Member,
-    PeopleExport,
-    PipelinesSource,
-    ReportingWebhook,
-    SaToken,
-    ServiceAccount,
-    TrackKey,
-    WriteKey,
+    export_row,
+    key_row,
+    member_row,
+    webhook_row,
 )
 from respond.company.customerio.surfaces import SURFACES, CustomerIo
 from respond.company.example_co import ADMINS, COMPROMISED, DAY_S, INVITED, LOST_2FA, OPERATOR
-from respond.company.mint import hex_for, hint, lower_for
+from respond.company.mint import Numbers, hex_for, hint, lower_for
+from respond.company.simulated_rest import Row
 
 if TYPE_CHECKING:
     from respond.company.exchange import Json
@@ -32,6 +27,7 @@ if TYPE_CHECKING:
 
 PRODUCTION = 190001
 STAGING = 190002
+_IN_PRODUCTION: Json = {"environment_id": PRODUCTION, "place": "Production"}
 
 
 def _sa_token(label: str) -> str:
@@ -90,7 +86,7 @@ CONNECTION: Json = {
 def begin(night: Night) -> CustomerIo:
     """The account with its people, keys, exports, webhooks and audit log."""
     story, now = night.story, int(night.clock.now())
-    state = CioState(
+    state = Row(
         account_id=story.account_id,
         name=story.company,
         region=story.region,
@@ -98,100 +94,131 @@ def begin(night: Night) -> CustomerIo:
         members=_members(now),
         app_keys=_app_keys(story, now),
         track_keys=_track_keys(story, now),
-        sources=_sources(story),
-        service_accounts=_service_accounts(story, now),
+        sources=[
+            _source(story.source_id, PRODUCTION, "Production", "Web shop", "web_shop"),
+            _source(32, STAGING, "Staging", "Web shop staging", "web_shop_staging"),
+        ],
+        write_keys=_write_keys(story),
+        service_accounts=[
+            Row(id=story.service_account_id, name="respond-ir", role="admin"),
+            Row(id=story.leaked_service_account_id, name="etl", role="member"),
+        ],
+        tokens=_tokens(story, now),
         exports=_exports(story, now),
         webhooks=_webhooks(story),
+        audit=[],
+        sent=[],
+        sso=None,
+        session_hours=336,
+        numbers=Numbers(
+            {
+                "user": 51300,
+                "app_key": 9200,
+                "track_key": 8200,
+                "write_key": 7200,
+                "sa_token": 6200,
+                "audit": 990001,
+            }
+        ),
     )
     settings = Settings(guess_routes=night.guess_routes)
     system = CustomerIo(state, night.clock, night.ledger, settings)
-    _past(system.account, story, now)
+    _past(system, story, now)
     return system
 
 
-def _members(now: int) -> list[Member]:
-    def admin(number: int, email: str, first: str, last: str, days: float) -> Member:
-        permissions = dict.fromkeys(PERMISSIONS, True)
-        seen = now - int(days * DAY_S)
-        return Member(
-            number, email, first, last, "admin", 1_700_000_000, permissions, last_login_at=seen
-        )
+def _members(now: int) -> list[Row]:
+    def admin(number: int, email: str, first: str, last: str, seen: int | None, **more: Any) -> Row:
+        rights = {"permissions": dict.fromkeys(PERMISSIONS, True), "last_login_at": seen, **more}
+        return member_row(number, email, first, last, "admin", 1_700_000_000, **rights)
 
-    jean = Member(
-        id=51237,
-        email=LOST_2FA,
-        first_name="Jean",
-        last_name="Martin",
-        account_role="member",
-        created_at=1_710_000_000,
-        permissions={"billing": False, "api_credentials": True, "support_access": False},
+    jean = member_row(
+        51237,
+        LOST_2FA,
+        "Jean",
+        "Martin",
+        "member",
+        1_710_000_000,
+        permissions={"api_credentials": True},
         environment_roles=[
             {"environment_id": PRODUCTION, "role": "workspace_admin"},
             {"environment_id": STAGING, "role_id": 88},
         ],
         last_login_at=now - 5 * DAY_S,
     )
-    kim = admin(51239, INVITED, "Kim", "Novak", 0)
-    kim.invited, kim.last_login_at, kim.two_factor_enabled = True, None, False
     return [
-        admin(51234, OPERATOR, "Dana", "Reyes", 0.1),
-        admin(51235, ADMINS[0], "Ana", "Silva", 1),
-        admin(51236, ADMINS[1], "Ben", "Okafor", 2),
+        admin(51234, OPERATOR, "Dana", "Reyes", now - DAY_S // 10),
+        admin(51235, ADMINS[0], "Ana", "Silva", now - DAY_S),
+        admin(51236, ADMINS[1], "Ben", "Okafor", now - 2 * DAY_S),
         jean,
-        admin(51238, COMPROMISED, "Mallory", "Hart", 0.5),
-        kim,
+        admin(51238, COMPROMISED, "Mallory", "Hart", now - DAY_S // 2),
+        admin(51239, INVITED, "Kim", "Novak", None, invited=True, two_factor_enabled=False),
     ]
 
 
-def _app_keys(story: Story, now: int) -> list[AppKey]:
+def _app_keys(story: Story, now: int) -> list[Row]:
     same_hint = hex_for("same-hint", 28) + hint(story.leaked_app_key)
+    staging = hex_for("backend-staging", 32)
+    lookalike = hex_for("backend-prod-2", 32)
     rows = (
-        (9101, PRODUCTION, "backend-prod", story.leaked_app_key, 51234, 400),
-        (9102, STAGING, "backend-staging", hex_for("backend-staging", 32), 51234, 400),
-        (9104, STAGING, "batch-staging", same_hint, 51235, 90),
-        (9105, PRODUCTION, "respond-ir", story.app_key, 51234, 30),
-        (9119, PRODUCTION, "backend-prod-2", hex_for("backend-prod-2", 32), 51238, 1),
+        (9101, PRODUCTION, "Production/backend-prod", story.leaked_app_key, 51234, 400),
+        (9102, STAGING, "Staging/backend-staging", staging, 51234, 400),
+        (9104, STAGING, "Staging/batch-staging", same_hint, 51235, 90),
+        (9105, PRODUCTION, "Production/respond-ir", story.app_key, 51234, 30),
+        (9119, PRODUCTION, "Production/backend-prod-2", lookalike, 51238, 1),
     )
     return [
-        AppKey(number, place, name, value, now - days * DAY_S, user)
-        for number, place, name, value, user, days in rows
+        _key(number, title, value, now - days * DAY_S, environment_id=place, created_by=user)
+        for number, place, title, value, user, days in rows
     ]
 
 
-def _track_keys(story: Story, now: int) -> list[TrackKey]:
+def _key(number: int, title: str, value: str, created_at: int, **more: Any) -> Row:
+    name = title.partition("/")[2]
+    return key_row(number, name, value, title=title, created_at=created_at, **more)
+
+
+def _track_keys(story: Story, now: int) -> list[Row]:
+    web, made = story.leaked_track_api_key, now - 400 * DAY_S
     rows = (
-        (8101, PRODUCTION, "web-prod", story.leaked_site_id, story.leaked_track_api_key),
-        (8102, STAGING, "web-staging", hex_for("site:s", 20), hex_for("track:s", 20)),
+        (8101, PRODUCTION, "Production/web-prod", story.leaked_site_id, web),
+        (8102, STAGING, "Staging/web-staging", hex_for("site:s", 20), hex_for("track:s", 20)),
     )
-    made = now - 400 * DAY_S
-    return [TrackKey(n, place, name, site, key, made) for n, place, name, site, key in rows]
-
-
-def _sources(story: Story) -> list[PipelinesSource]:
-    write_keys = [
-        WriteKey(story.leaked_write_key_id, story.leaked_write_key),
-        WriteKey(story.other_write_key_id, lower_for("write:other", 20)),
-    ]
     return [
-        PipelinesSource(story.source_id, PRODUCTION, "Web shop", "web_shop", api_keys=write_keys),
-        PipelinesSource(32, STAGING, "Web shop staging", "web_shop_staging"),
+        _key(number, title, value, made, environment_id=place, site_id=site)
+        for number, place, title, site, value in rows
     ]
 
 
-def _service_accounts(story: Story, now: int) -> list[ServiceAccount]:
+def _source(number: int, place: int, place_name: str, name: str, slug: str) -> Row:
+    title = f"{place_name}/{slug}"
+    return Row(id=number, environment_id=place, name=name, slug=slug, title=title, enabled=True)
+
+
+def _write_keys(story: Story) -> list[Row]:
+    rows = (
+        (story.leaked_write_key_id, story.leaked_write_key),
+        (story.other_write_key_id, lower_for("write:other", 20)),
+    )
+    place = {"environment_id": PRODUCTION, "source_id": story.source_id}
+    return [key_row(n, "", value, title="Production/web_shop", **place) for n, value in rows]
+
+
+def _tokens(story: Story, now: int) -> list[Row]:
+    own, etl = story.service_account_id, story.leaked_service_account_id
+    rows = (
+        (story.write_token_id, "respond-ir/write", story.write_token, own, False),
+        (story.read_token_id, "respond-ir/read", story.read_token, own, True),
+        (story.leaked_sa_token_id, "etl/nightly", story.leaked_sa_token, etl, False),
+    )
     made = now - 30 * DAY_S
-    own = [
-        SaToken(story.write_token_id, "write", story.write_token, False, made),
-        SaToken(story.read_token_id, "read", story.read_token, True, made),
-    ]
-    etl = [SaToken(story.leaked_sa_token_id, "nightly", story.leaked_sa_token, False, made)]
     return [
-        ServiceAccount(story.service_account_id, "respond-ir", "admin", own),
-        ServiceAccount(story.leaked_service_account_id, "etl", "member", etl),
+        _key(number, title, value, made, service_account_id=owner, read_only=read_only)
+        for number, title, value, owner, read_only in rows
     ]
 
 
-def _exports(story: Story, now: int) -> list[PeopleExport]:
+def _exports(story: Story, now: int) -> list[Row]:
     leak = now - story.leaked_days_ago * DAY_S
     rows = (
         (108, 51235, ADMINS[0], "Newsletter audience", 840, 1, leak - 20 * DAY_S),
@@ -199,23 +226,25 @@ def _exports(story: Story, now: int) -> list[PeopleExport]:
         (110, 51238, COMPROMISED, "All people", 25666, 2, leak + 2 * DAY_S),
     )
     return [
-        PeopleExport(number, PRODUCTION, user, email, what, total, downloads, at)
-        for number, user, email, what, total, downloads, at in rows
+        export_row(
+            number, what, total, at, user_id=user, user_email=email, downloads=n, **_IN_PRODUCTION
+        )
+        for number, user, email, what, total, n, at in rows
     ]
 
 
-def _webhooks(story: Story) -> list[ReportingWebhook]:
+def _webhooks(story: Story) -> list[Row]:
     events = ["email_sent", "email_delivered", "customer_subscribed"]
+    warehouse = "https://warehouse.example.com/cio"
     number, endpoint = story.attacker_webhook_id, story.attacker_endpoint
+    more = {**_IN_PRODUCTION, "full_resolution": True, "with_content": True}
     return [
-        ReportingWebhook(401, PRODUCTION, "Warehouse", "https://warehouse.example.com/cio", events),
-        ReportingWebhook(
-            number, PRODUCTION, "Metrics", endpoint, events, full_resolution=True, with_content=True
-        ),
+        webhook_row(401, "Warehouse", warehouse, events, **_IN_PRODUCTION),
+        webhook_row(number, "Metrics", endpoint, events, **more),
     ]
 
 
-def _past(account: CioAccount, story: Story, now: int) -> None:
+def _past(cio: CustomerIo, story: Story, now: int) -> None:
     """The audit log so far: two ordinary logins, then what the intruder did."""
     leak = now - story.leaked_days_ago * DAY_S
     office, abroad = "203.0.113.7", "198.51.100.66"
@@ -231,4 +260,4 @@ def _past(account: CioAccount, story: Story, now: int) -> None:
         (intruder, "created", "reporting_webhook", 411, PRODUCTION, leak + 2.1 * DAY_S),
     )
     for actor, action, object_type, object_id, place, at in rows:
-        account.audit(actor, (action, object_type, object_id), environment_id=place, at=at)
+        cio.audit(actor, (action, object_type, object_id), environment_id=place, at=at)

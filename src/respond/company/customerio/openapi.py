@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from respond.company.exchange import RefusalError, SimReply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
-    from respond.company.customerio.routes import Route
+    from respond.company.customerio.account import Route
     from respond.company.exchange import Json, SimRequest
 
 CDP_PREFIX = "/cdp/api/"
@@ -42,8 +42,8 @@ class Alterations:
         """Leave one operation out of the description; the vendor does that, too."""
         self._altered[method.upper(), template] = {"withdrawn": True}
 
-    def of(self, route: Route) -> Json:
-        return self._altered.get((route.method, route.template), {})
+    def of(self, method: str, template: str) -> Json:
+        return self._altered.get((method, template), {})
 
 
 def drift(altered: Alterations, asked: Json) -> Json:
@@ -62,14 +62,16 @@ def drift(altered: Alterations, asked: Json) -> Json:
     return {"altered": True}
 
 
-def document(routes: Iterable[Route], altered: Alterations, *, cdp: bool) -> Json:
+def document(routes: Mapping[str, Route], altered: Alterations, *, cdp: bool) -> Json:
     """One of the two documents: the web application's API, or the Pipelines control plane."""
     paths: dict[str, dict[str, Any]] = {}
-    for route in routes:
-        if route.template.startswith(CDP_PREFIX) != cdp or altered.of(route).get("withdrawn"):
+    for name, route in routes.items():
+        method, _, path = name.partition(" ")
+        template, change = f"/{path}", altered.of(method, f"/{path}")
+        if template.startswith(CDP_PREFIX) != cdp or change.get("withdrawn"):
             continue
-        operation = _operation(route) | altered.of(route)
-        paths.setdefault(route.template, {})[route.method.lower()] = operation
+        operation = _operation(method, path.split("/"), route) | change
+        paths.setdefault(template, {})[method.lower()] = operation
     title = "Pipelines control plane" if cdp else "Journeys UI API"
     return {"openapi": "3.1.0", "info": {"title": title, "version": "1"}, "paths": paths}
 
@@ -84,10 +86,11 @@ def serve_document(request: SimRequest, made: Json) -> SimReply:
     return SimReply(200, body, headers=(("ETag", tag),))
 
 
-def _operation(route: Route) -> Json:
-    ids = [part[1:-1] for part in route.parts if part.startswith("{")]
+def _operation(method: str, parts: list[str], route: Route) -> Json:
+    ids = [part[1:-1] for part in parts if part.startswith("{")]
+    words = (part.strip("{}").replace("-", "_") for part in parts)
     operation: Json = {
-        "operationId": _operation_id(route),
+        "operationId": "_".join((method.lower(), *words)),
         "summary": route.summary,
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "integer"}}
@@ -98,11 +101,6 @@ def _operation(route: Route) -> Json:
     if route.body is not None:
         operation["requestBody"] = _request_body(route.body)
     return operation
-
-
-def _operation_id(route: Route) -> str:
-    words = [part.strip("{}").replace("-", "_") for part in route.parts]
-    return "_".join((route.method.lower(), *words))
 
 
 def _request_body(schema: Json) -> Json:

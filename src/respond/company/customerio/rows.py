@@ -1,4 +1,4 @@
-"""What a simulated Customer.io account holds. Data only: no rules, no HTTP.
+"""What a simulated Customer.io account holds, and which fields lists show of it.
 
 Field names of people and audit entries are not published by the vendor; they stand here as our
 best reading, and nowhere else.
@@ -6,283 +6,86 @@ best reading, and nowhere else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from respond.company import mint
-from respond.company.mint import Numbers
+from respond.company.mint import hint
+from respond.company.simulated_rest import Row
 
 if TYPE_CHECKING:
     from respond.company.exchange import Json
 
 PERMISSIONS = ("billing", "api_credentials", "support_access")
 
+SHOWN = {
+    "members": "id email first_name last_name account_role permissions environment_roles"
+    " two_factor_enabled last_login_at invited created_at",
+    "app_keys": "id name hint created_at created_by",
+    "track_keys": "id name site_id api_key_hint=hint created_at",
+    "sources": "id name slug enabled",
+    # Anyone who may read this list reads the whole value.
+    "write_keys": "id api_key=value",
+    "service_accounts": "id name role",
+    "tokens": "id name hint read_only created_at",
+    "exports": "id user_id user_email total deduplicate_id type failed status description"
+    " downloads created_at updated_at",
+    "webhooks": "id name endpoint disabled events full_resolution with_content",
+    "audit": "id timestamp action object_type object_id user_id service_account_id ip_addr"
+    " environment_id",
+}
+"""By table; ``api_key=value`` is the row's value under another name."""
 
-class _Shown:
-    """A row of which lists show these fields."""
 
-    shows: ClassVar[str]
-
-    def shown(self) -> Json:
-        return {name: getattr(self, name) for name in self.shows.split()}
+def shown(table: str, row: Row, words: str = "") -> Json:
+    """A row as lists show it, or these fields of it."""
+    pairs = ((word.partition("=")[0], word.rpartition("=")[2]) for word in _words(table, words))
+    return {name: getattr(row, own) for name, own in pairs}
 
 
-@dataclass
-class Member:
+def _words(table: str, words: str) -> list[str]:
+    return (words or SHOWN[table]).split()
+
+
+def member_row(
+    number: int, email: str, first: str, last: str, role: str, created_at: int, **more: Any
+) -> Row:
     """A team member, invited or accepted.
 
-    Attributes:
-        account_role: ``admin`` or ``member``.
-        environment_roles: For each workspace ``environment_id`` and ``role`` or ``role_id``.
-        removed_at: When the removal was asked for. Lists show the member a while longer.
+    ``environment_roles`` has for each workspace ``environment_id`` and ``role`` or ``role_id``.
+    ``gone_at`` is when the removal was asked for; lists show the member a while longer.
     """
-
-    id: int
-    email: str
-    first_name: str
-    last_name: str
-    account_role: str
-    created_at: int
-    permissions: dict[str, bool] = field(default_factory=dict)
-    environment_roles: list[dict[str, Any]] = field(default_factory=list)
-    two_factor_enabled: bool = True
-    last_login_at: int | None = None
-    invited: bool = False
-    removed_at: float | None = None
-
-    def shown(self) -> Json:
-        return {
-            "id": self.id,
-            "email": self.email,
-            "first_name": self.first_name,
-            "last_name": self.last_name,
-            "account_role": self.account_role,
-            "permissions": {name: self.permissions.get(name, False) for name in PERMISSIONS},
-            "environment_roles": self.environment_roles,
-            "two_factor_enabled": self.two_factor_enabled,
-            "last_login_at": self.last_login_at,
-            "invited": self.invited,
-            "created_at": self.created_at,
-        }
+    fields: Json = {
+        "environment_roles": [],
+        "two_factor_enabled": True,
+        "last_login_at": None,
+        "invited": False,
+        "gone_at": None,
+        **more,
+        "permissions": dict.fromkeys(PERMISSIONS, False) | more.get("permissions", {}),
+    }
+    names = {"first_name": first, "last_name": last, "account_role": role}
+    return Row(id=number, email=email, **names, created_at=created_at, **fields)
 
 
-@dataclass
-class AppKey(_Shown):
-    """An App API key. Its value is shown once; lists give a hint.
+def key_row(number: int, name: str, value: str, **more: Any) -> Row:
+    """A key of any kind; one that is gone keeps its row and its time.
 
-    Attributes:
-        scopes: ``None`` is a key for everything; a key with scopes gets 403 elsewhere.
+    ``title`` is what histories call it. An App API key with ``scopes`` gets 403 elsewhere.
     """
-
-    shows: ClassVar[str] = "id name hint created_at created_by"
-
-    id: int
-    environment_id: int
-    name: str
-    value: str
-    created_at: int
-    created_by: int | None
-    scopes: tuple[str, ...] | None = None
-    revoked_at: float | None = None
-
-    @property
-    def hint(self) -> str:
-        return mint.hint(self.value)
+    fields = {"environment_id": None, "scopes": None, "gone_at": None, **more}
+    if "site_id" in fields:
+        fields["site_hint"] = f"...{hint(fields['site_id'])}"
+    return Row(id=number, name=name, value=value, hint=hint(value), **fields)
 
 
-@dataclass
-class TrackKey(_Shown):
-    """A Track API pair: site id and API key."""
-
-    shows: ClassVar[str] = "id name site_id api_key_hint created_at"
-
-    id: int
-    environment_id: int
-    name: str
-    site_id: str
-    api_key: str
-    created_at: int
-    revoked_at: float | None = None
-
-    @property
-    def api_key_hint(self) -> str:
-        return mint.hint(self.api_key)
-
-
-@dataclass
-class WriteKey:
-    """A write key of a Pipelines source. Anyone who may read the list reads the whole value."""
-
-    id: int
-    value: str
-
-    def shown(self) -> Json:
-        return {"id": self.id, "api_key": self.value}
-
-
-@dataclass
-class PipelinesSource(_Shown):
-    """A Pipelines source with its write keys."""
-
-    shows: ClassVar[str] = "id name slug enabled"
-
-    id: int
-    environment_id: int
-    name: str
-    slug: str
-    enabled: bool = True
-    api_keys: list[WriteKey] = field(default_factory=list)
-
-
-@dataclass
-class SaToken(_Shown):
-    """A token of a service account."""
-
-    shows: ClassVar[str] = "id name hint read_only created_at"
-
-    id: int
-    name: str
-    value: str
-    read_only: bool
-    created_at: int
-    revoked_at: float | None = None
-
-    @property
-    def hint(self) -> str:
-        return mint.hint(self.value)
-
-
-@dataclass
-class ServiceAccount:
-    """A system service account.
-
-    Attributes:
-        role: ``admin`` may see and change people, tokens and the account's audit log.
-    """
-
-    id: int
-    name: str
-    role: str
-    tokens: list[SaToken] = field(default_factory=list)
-
-    def shown(self) -> Json:
-        tokens = [token.shown() for token in self.tokens if token.revoked_at is None]
-        return {"id": self.id, "name": self.name, "role": self.role, "tokens": tokens}
-
-
-@dataclass
-class PeopleExport:
+def export_row(number: int, what: str, total: int, created_at: int, **more: Any) -> Row:
     """A file of customers or deliveries that somebody asked for."""
-
-    id: int
-    environment_id: int
-    user_id: int
-    user_email: str
-    description: str
-    total: int
-    downloads: int
-    created_at: int
-    type: str = "customers"
-
-    def shown(self) -> Json:
-        return {
-            "id": self.id,
-            "user_id": self.user_id,
-            "user_email": self.user_email,
-            "total": self.total,
-            "deduplicate_id": f"{self.id}:{self.created_at}",
-            "type": self.type,
-            "failed": False,
-            "status": "done",
-            "description": self.description,
-            "downloads": self.downloads,
-            "created_at": self.created_at,
-            "updated_at": self.created_at + 60,
-        }
+    fields = {"type": "customers", "failed": False, "status": "done", "description": what, **more}
+    dates = {"created_at": created_at, "updated_at": created_at + 60}
+    deduplicate_id = f"{number}:{created_at}"
+    return Row(id=number, deduplicate_id=deduplicate_id, total=total, **dates, **fields)
 
 
-@dataclass
-class ReportingWebhook(_Shown):
+def webhook_row(number: int, name: str, endpoint: str, events: list[str], **more: Any) -> Row:
     """A webhook that streams message events, perhaps with content, to an endpoint."""
-
-    shows: ClassVar[str] = "id name endpoint disabled events full_resolution with_content"
-
-    id: int
-    environment_id: int
-    name: str
-    endpoint: str
-    events: list[str]
-    disabled: bool = False
-    full_resolution: bool = False
-    with_content: bool = False
-
-
-@dataclass(frozen=True)
-class AuditLine(_Shown):
-    """One line of the account's or a workspace's audit log."""
-
-    shows: ClassVar[str] = (
-        "id timestamp action object_type object_id user_id service_account_id ip_addr"
-        " environment_id"
-    )
-
-    id: int
-    at: float
-    timestamp: str
-    action: str
-    object_type: str
-    object_id: str
-    user_id: int | None
-    service_account_id: int | None
-    ip_addr: str
-    environment_id: int | None
-
-
-@dataclass
-class QueuedMail:
-    """A transactional mail that was queued."""
-
-    delivery_id: str
-    environment_id: int
-    to: list[str]
-    sender: str
-    subject: str
-    body: str
-    queued_at: int
-
-
-def _numbers() -> Numbers:
-    return Numbers(
-        {
-            "user": 51300,
-            "ext_api_key": 9200,
-            "site_id": 8200,
-            "write_key": 7200,
-            "token": 6200,
-            "audit": 990001,
-            "delivery": 1,
-        }
-    )
-
-
-@dataclass
-class CioState:
-    """The whole account. A member, key or token that is gone keeps its row and its time."""
-
-    account_id: int
-    name: str
-    region: str
-    environments: dict[int, str]
-    members: list[Member] = field(default_factory=list)
-    app_keys: list[AppKey] = field(default_factory=list)
-    track_keys: list[TrackKey] = field(default_factory=list)
-    sources: list[PipelinesSource] = field(default_factory=list)
-    service_accounts: list[ServiceAccount] = field(default_factory=list)
-    exports: list[PeopleExport] = field(default_factory=list)
-    webhooks: list[ReportingWebhook] = field(default_factory=list)
-    audit: list[AuditLine] = field(default_factory=list)
-    sent: list[QueuedMail] = field(default_factory=list)
-    sso: Json | None = None
-    session_hours: int = 336
-    sessions_ended_at: float | None = None
-    numbers: Numbers = field(default_factory=_numbers)
+    fields = {"disabled": False, "full_resolution": False, "with_content": False, **more}
+    return Row(id=number, name=name, endpoint=endpoint, events=events, **fields)

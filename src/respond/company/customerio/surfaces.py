@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from respond.company.customerio import app_api, track
-from respond.company.customerio.account import SYSTEM, CioAccount, Settings
+from respond.company.customerio.account import CioAccount, Settings
 from respond.company.customerio.journeys import EXCHANGE, Journeys
-from respond.company.customerio.rows import CioState
+from respond.company.customerio.rows import SHOWN, shown
 from respond.company.exchange import LOGIN_PAGE, Json, RefusalError, SimReply, as_html, as_json
-from respond.company.mint import hint
-from respond.company.system import HttpSystem
+from respond.company.limits import Limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,58 +17,62 @@ if TYPE_CHECKING:
     from respond.company.company_clock import CompanyClock
     from respond.company.exchange import SimRequest
     from respond.company.ledger import Ledger
+    from respond.company.simulated_rest import Answer, Row
 
 SURFACES = tuple(
     f"{region}/{kind}" for region in ("us", "eu") for kind in ("management", "app", "track", "cdp")
 )
 
 
-class CustomerIo(HttpSystem):
-    """Customer.io as one company sees it.
+class CustomerIo(CioAccount):
+    """Customer.io as one company sees it: the App API is a table of routes, the rest is its own.
 
     Attributes:
-        settings: How it behaves where the vendor's behaviour is unknown.
-        account: What operations work on; a person at the console uses the same.
         journeys: The management host.
+        rest: Limit on the App API. Off by default.
     """
 
-    name: ClassVar[str] = SYSTEM
     surfaces: ClassVar[Mapping[str, str]] = {
         f"customerio/{surface}": surface for surface in SURFACES
     }
+    says: ClassVar[Mapping[int, str]] = {404: "not found"}
+    routes: ClassVar[Mapping[str, Answer]] = app_api.ROUTES
+    view: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "members": ("member {email}", SHOWN["members"].replace(" last_login_at", "")),
+        "app_keys": ("app key {title} #{id}", ""),
+        "track_keys": (
+            "track key {title} #{id}",
+            "id name site_id=site_hint api_key_hint=hint created_at",
+        ),
+        "sources": ("source {title}", ""),
+        "write_keys": ("write key {title} #{id}", "id hint"),
+        "tokens": ("token {title} #{id}", ""),
+        "webhooks": ("reporting webhook {place}/{name} #{id}", ""),
+        "exports": ("export {place} #{id}", ""),
+        "sent": ("mail {delivery_id}", "to subject"),
+    }
 
-    def __init__(
-        self, state: CioState, clock: CompanyClock, ledger: Ledger, settings: Settings
-    ) -> None:
-        self.settings = settings
-        self.account = CioAccount(state, clock, ledger, settings)
-        self.journeys = Journeys(self.account)
-        super().__init__(state, clock, ledger)
-
-    # The account holds it, so that operations and stale views look at the same.
-    @property
-    def state(self) -> CioState:
-        return self.account.state
-
-    @state.setter
-    def state(self, state: CioState) -> None:
-        self.account.state = state
+    def __init__(self, state: Row, clock: CompanyClock, ledger: Ledger, settings: Settings) -> None:
+        super().__init__(state, clock, ledger, settings)
+        self.journeys = Journeys(self)
+        self.rest = Limit(None, 1.0)
 
     def is_write(self, request: SimRequest) -> bool:
-        if request.parts == EXCHANGE:
-            return False
-        return super().is_write(request)
+        return request.parts != EXCHANGE and super().is_write(request)
 
     def serve(self, request: SimRequest) -> SimReply:
         match request.surface.partition("/")[2]:
             case "management":
                 return self.journeys.serve(request)
             case "app":
-                return app_api.serve(self.account, request)
+                return super().serve(request)
             case "track":
-                return track.serve_track(self.account, request)
+                return track.serve_track(self, request)
             case _:
-                return track.serve_ingest(self.account, request)
+                return track.serve_ingest(self, request)
+
+    def _key(self, request: SimRequest) -> Row:
+        return app_api.caller(self, request)
 
     def refuse(self, request: SimRequest, no: RefusalError) -> SimReply:
         match request.surface.partition("/")[2]:
@@ -84,56 +87,15 @@ class CustomerIo(HttpSystem):
         return as_html(LOGIN_PAGE)
 
     def things(self) -> dict[str, Json]:
-        return {**self._people(), **self._keys(), **self._channels()}
-
-    def _people(self) -> dict[str, Json]:
-        shown: dict[str, Json] = {
-            "account": {"session_hours": self.state.session_hours, "sso": self.state.sso}
+        account = {"session_hours": self.state.session_hours, "sso": self.state.sso}
+        return {"account": account} | {
+            name.format_map(vars(row)): shown(table, row, words)
+            for table, (name, words) in self.view.items()
+            for row in self.table(table)
         }
-        for member in self.account.present():
-            row = member.shown()
-            del row["last_login_at"]
-            shown[f"member {member.email}"] = row
-        return shown
-
-    def _keys(self) -> dict[str, Json]:
-        shown: dict[str, Json] = {}
-        places = self.state.environments
-        for app_key in self.state.app_keys:
-            if app_key.revoked_at is None:
-                name = f"app key {places[app_key.environment_id]}/{app_key.name} #{app_key.id}"
-                shown[name] = app_key.shown()
-        for pair in self.state.track_keys:
-            if pair.revoked_at is None:
-                row = pair.shown() | {"site_id": f"...{hint(pair.site_id)}"}
-                shown[f"track key {places[pair.environment_id]}/{pair.name} #{pair.id}"] = row
-        for source in self.state.sources:
-            place = f"{places[source.environment_id]}/{source.slug}"
-            shown[f"source {place}"] = source.shown()
-            for key in source.api_keys:
-                shown[f"write key {place} #{key.id}"] = {"id": key.id, "hint": hint(key.value)}
-        return shown
-
-    def _channels(self) -> dict[str, Json]:
-        shown: dict[str, Json] = {}
-        places = self.state.environments
-        for owner in self.state.service_accounts:
-            for token in owner.shown()["tokens"]:
-                shown[f"token {owner.name}/{token['name']} #{token['id']}"] = token
-        for hook in self.state.webhooks:
-            name = f"reporting webhook {places[hook.environment_id]}/{hook.name} #{hook.id}"
-            shown[name] = hook.shown()
-        for export in self.state.exports:
-            shown[f"export {places[export.environment_id]} #{export.id}"] = export.shown()
-        for sent in self.state.sent:
-            shown[f"mail {sent.delivery_id}"] = {"to": sent.to, "subject": sent.subject}
-        return shown
 
     def told(self) -> list[Json]:
-        return [
-            {"to": sent.to, "from": sent.sender, "subject": sent.subject, "text": sent.body}
-            for sent in self.state.sent
-        ]
+        return [shown("sent", sent, "to from=sender subject text=body") for sent in self.state.sent]
 
 
 def _management_error(request: SimRequest, no: RefusalError) -> SimReply:

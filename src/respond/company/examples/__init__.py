@@ -1,6 +1,6 @@
 """What each action is driven with in Example Co, vendor by vendor: plain data.
 
-One file a vendor, ``of_NAME.py``, found by the vendor's name. In it:
+One file a vendor, ``of_NAME.py``, found by the vendor's name. In it, as far as there are any:
 
 ``HOSTS``: each surface of the simulator, and the address that it stands for.
 ``EXAMPLES``: each action of the vendor, with what it is given.

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from respond.company.examples import BareRequest, Example
+from respond.company.examples import BareRequest
 
 HOSTS = {"gitguardian/rest": "https://api.gitguardian.com"}
-
-EXAMPLES: tuple[Example, ...] = ()
 
 _KEY = {"Authorization": "Token {gitguardian_key}"}
 
@@ -14,4 +12,3 @@ ASKED = (
     BareRequest("GET", "gitguardian", "/v1/incidents/secrets?status=TRIGGERED", _KEY),
     BareRequest("GET", "gitguardian", "/v1/incidents/secrets/{gitguardian_incident}", _KEY),
 )
-UNASKED: dict[str, str] = {}

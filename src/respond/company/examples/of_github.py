@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from respond.company.examples import BareRequest, Example
+from respond.company.examples import BareRequest
 
 HOSTS = {"github/rest": "https://api.github.com"}
-
-EXAMPLES: tuple[Example, ...] = ()
 
 
 def _get(path: str, status: int = 200) -> BareRequest:
@@ -27,4 +25,3 @@ ASKED = (
     _get("/orgs/{github_organization}/hooks/{github_hook_id}/deliveries"),
     _get("/orgs/other/secret-scanning/alerts", 404),
 )
-UNASKED: dict[str, str] = {}

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from respond.company.examples import BareRequest, Example
+from respond.company.examples import BareRequest
 
 HOSTS = {"incidentio/rest": "https://api.incident.io"}
-
-EXAMPLES: tuple[Example, ...] = ()
 
 _KEY = {"Authorization": "Bearer {incidentio_key}"}
 
 ASKED = (BareRequest("GET", "incidentio", "/v2/incidents/{incidentio_incident}", _KEY),)
-UNASKED: dict[str, str] = {}

@@ -70,4 +70,3 @@ ASKED = (
     _event(dedup_key="k"),
     _event(400, event_action="shout"),
 )
-UNASKED: dict[str, str] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from respond.company.examples import BareRequest, Example, of_pagerduty, of_slack
+from respond.company.examples import Example, of_pagerduty, of_slack
 
 HOSTS = {**of_slack.HOSTS, **of_pagerduty.HOSTS}
 
@@ -19,5 +19,3 @@ EXAMPLES = (
         {"message": "incident-opened", "role": "admin", "channels": ["email"]},
     ),
 )
-ASKED: tuple[BareRequest, ...] = ()
-UNASKED: dict[str, str] = {}

@@ -63,4 +63,3 @@ ASKED = (
     _post("conversations.setTopic", channel="C0SECURITY1", topic="t"),
     _post("conversations.archive", channel="C0SECURITY1"),
 )
-UNASKED: dict[str, str] = {}

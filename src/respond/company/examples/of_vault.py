@@ -24,4 +24,3 @@ ASKED = (
     BareRequest("GET", "vault", "/v1/sys/internal/ui/mounts/kv/cio/backend", _TOKEN),
     BareRequest("GET", "vault", "/v1/kv/data/cio/backend", _TOKEN),
 )
-UNASKED: dict[str, str] = {}

@@ -27,4 +27,3 @@ EXAMPLES = (
     ),
 )
 ASKED = (BareRequest("GET", "widgets", "/items", {"Authorization": "Bearer {widgets_token}"}),)
-UNASKED: dict[str, str] = {}

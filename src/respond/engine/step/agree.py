@@ -6,13 +6,14 @@ and so is what differs from the plan. It looks and asks; it sends nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from respond.core.events import Kind
 from respond.core.fold import WriteStatus
 from respond.core.plan import PlannedStep, PlannedWrite, StepPlan, planned_write, write_key
-from respond.core.questions import AskConfirm, AskDrift, Decision, cause_of
+from respond.core.questions import Answer, AskConfirm, AskDrift, Decision, cause_of
 from respond.core.recorded import Confirmed, ConfirmScope, data_of
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Write
@@ -93,7 +94,8 @@ class Agreement:
         shown = planned is not None and any(w.key == key for w in planned.writes)
         if planned is not None and shown and is_gated(live, planned):
             return is_agreed(live.state)
-        if shown or live.site.approval(at.step) is None or is_let_off(live, at.step):
+        approve = live.site.approval(at.step)
+        if shown or approve is None or is_let_off(live, approve):
             return True
         return key in agreed_writes(live.state, at.address)
 
@@ -175,7 +177,7 @@ class Agreement:
         if destructive:
             one = len(everything) == 1
             wants = f"{first.verb} {first.target}" if one else f"{first.verb} {len(everything)}"
-        answer = at.ask(
+        answer = at.live.ask(
             AskConfirm(
                 step=at.address,
                 title=at.title,
@@ -226,24 +228,17 @@ class Agreement:
         match decision:
             case Decision.YES:
                 for address, writes in together:
-                    at.live.add(
-                        Kind.CONFIRMED,
-                        address,
-                        by=at.operator,
-                        **data_of(
-                            Confirmed,
-                            decision=Decision.YES,
-                            writes=[w.key for w in writes],
-                            says=[w.says for w in writes],
-                            typed=typed,
-                        ),
+                    told = data_of(
+                        Confirmed,
+                        decision=Decision.YES,
+                        writes=[w.key for w in writes],
+                        says=[w.says for w in writes],
+                        typed=typed,
                     )
+                    at.live.add(Kind.CONFIRMED, address, by=at.operator, **told)
             case Decision.BY_HAND:
-                at.add(
-                    Kind.CONFIRMED,
-                    by=at.operator,
-                    **data_of(Confirmed, decision=Decision.BY_HAND),
-                )
+                told = data_of(Confirmed, decision=Decision.BY_HAND)
+                at.add(Kind.CONFIRMED, by=at.operator, **told)
                 self.reach()
             case _:
                 told = data_of(Confirmed, decision=Decision.SKIP, typed=typed)
@@ -265,7 +260,7 @@ class Agreement:
         if {w.key for w in wanted} <= expected:
             return None
         for pause in pauses(LOOK_AGAIN_S):
-            at.pause(pause, "what is seen is not what was planned: looking again")
+            at.live.pause(pause, "what is seen is not what was planned: looking again")
             wanted = _to_agree(at.look())
             if {w.key for w in wanted} <= expected:
                 return None
@@ -277,23 +272,38 @@ class Agreement:
         was = planned.writes if planned is not None else ()
         destructive = [w for w in now if w.effect is Effect.DESTROYS]
         wants = f"{destructive[0].verb} {destructive[0].target}" if destructive else "agree"
+        lines = tuple(_line(w) for w in now)
+        no = "what is there now is not what was planned"
+        answer = self._ask_anew(was, lines, wants, no, now_writes=tuple(now))
+        self._take(answer.decision, [(at.address, now)], typed=answer.typed)
+
+    def _ask_anew(
+        self,
+        was: Sequence[PlannedWrite],
+        now: tuple[str, ...],
+        wants: str,
+        no: str,
+        now_writes: tuple[PlannedWrite, ...] = (),
+    ) -> Answer:
+        """Say what was planned and what is so now; a NO parks the run, which ``no`` explains."""
+        at = self.at
         question = AskDrift(
             step=at.address,
             title=at.title,
             planned=tuple(_line(w) for w in was),
-            now=tuple(_line(w) for w in now),
+            now=now,
             wants=wants,
             planned_writes=tuple(was),
-            now_writes=tuple(now),
+            now_writes=now_writes,
         )
-        answer = at.ask(question)
+        answer = at.live.ask(question)
         if answer.decision is Decision.NO:
             raise ParkedError(
-                f"step {at.address!r}: what is there now is not what was planned",
+                f"step {at.address!r}: {no}",
                 why=cause_of(question),
                 do=f"respond resume {at.live.run}",
             )
-        self._take(answer.decision, [(at.address, now)], typed=answer.typed)
+        return answer
 
     def allows_the_end(self) -> bool:
         """Whether the step may end where its script does; False: look and write once more.
@@ -301,62 +311,34 @@ class Agreement:
         A planned write that is not wanted any more is drift: somebody did it, or we misread. It is
         looked at again through the settle time, then asked.
         """
-        missing = self._planned_but_not_wanted()
-        if not missing:
-            return True
-        at = self.at
-        keys = {w.key for w in missing}
-        for pause in pauses(max(_ALREADY_SO_S, at.look().settle_s)):
-            at.pause(pause, "it is already so: looking again")
-            if keys & {write_key(w) for w in at.look().writes}:
-                return False
-        self._ask_already_so(missing)
-        self._already_so |= keys
-        return True
-
-    def _planned_but_not_wanted(self) -> list[PlannedWrite]:
-        at = self.at
-        foreseen = at.foreseen
-        if foreseen is None:
-            return []
+        at, foreseen = self.at, self.at.foreseen
         written = {w.write.subject for w in at.state.writes if w.status is WriteStatus.DONE}
-        return [
+        missing = [
             w
-            for w in foreseen.writes
+            for w in (foreseen.writes if foreseen is not None else ())
             if w.subject not in written
             and not w.cleans_up
             and w.key not in self._already_so | at.state.already_so
         ]
-
-    def _ask_already_so(self, missing: list[PlannedWrite]) -> None:
-        at = self.at
-        answer = at.ask(
-            AskDrift(
-                step=at.address,
-                title=at.title,
-                planned=tuple(_line(w) for w in missing),
-                now=("already so: nothing is left to write",),
-                wants="agree",
-                planned_writes=tuple(missing),
-            )
+        if not missing:
+            return True
+        keys = {w.key for w in missing}
+        for pause in pauses(max(_ALREADY_SO_S, at.look().settle_s)):
+            at.live.pause(pause, "it is already so: looking again")
+            if keys & {write_key(w) for w in at.look().writes}:
+                return False
+        so = ("already so: nothing is left to write",)
+        answer = self._ask_anew(missing, so, "agree", "it is already so, and nobody says why")
+        told = data_of(
+            Confirmed,
+            decision=Decision.YES,
+            scope=ConfirmScope.ALREADY_SO,
+            writes=sorted(keys),
+            typed=answer.typed,
         )
-        if answer.decision is Decision.NO:
-            raise ParkedError(
-                f"step {at.address!r}: it is already so, and nobody says why",
-                why=f"planned: {', '.join(_line(w) for w in missing)}",
-                do=f"respond resume {at.live.run}",
-            )
-        at.add(
-            Kind.CONFIRMED,
-            by=answer.by or at.operator,
-            **data_of(
-                Confirmed,
-                decision=Decision.YES,
-                scope=ConfirmScope.ALREADY_SO,
-                writes=sorted({w.key for w in missing}),
-                typed=answer.typed,
-            ),
-        )
+        at.add(Kind.CONFIRMED, by=answer.by or at.operator, **told)
+        self._already_so |= keys
+        return True
 
 
 def _to_agree(seen: Look[Any]) -> list[PlannedWrite]:

@@ -11,17 +11,18 @@ from typing import Any
 from respond.core.events import Kind
 from respond.core.fold import As, WriteStatus
 from respond.core.recorded import Conclusion, StepFailure, data_of
-from respond.core.runbook import Step
+from respond.core.runbook import Phase, Step
 from respond.core.script import Done, Effect, Proof
 from respond.core.shapes import ShapeError
 from respond.core.values import Value
 from respond.engine.drivers import Look, still_wanted
+from respond.engine.run import LiveRun
 from respond.engine.setting import values_of
 from respond.engine.step.state import LiveStep, pauses
 from respond.engine.walk import Absent
 from respond.errors import StepFailedError
 
-__all__ = ["cannot_run", "failed", "failure_of", "left_open", "observe", "prove"]
+__all__ = ["cannot_run", "conclude", "failed", "failure_of", "left_open", "observe", "prove"]
 
 
 def prove(at: LiveStep, outcome: Done[Any]) -> Value:
@@ -39,7 +40,7 @@ def prove(at: LiveStep, outcome: Done[Any]) -> Value:
     last: Look[Any] | None = None
     failure: StepFailedError | None = None
     for pause in (0.0, *pauses(settle)):
-        at.pause(pause, "waiting until it is seen")
+        at.live.pause(pause, "waiting until it is seen")
         try:
             last = at.look()
         except StepFailedError as error:
@@ -51,10 +52,6 @@ def prove(at: LiveStep, outcome: Done[Any]) -> Value:
     why = f"it was done, and was not seen within {settle} s"
     if last is None and failure is not None:
         why = f"it was done, and could not be looked at: {failure.what}"
-    return _not_seen(at, outcome, last, why)
-
-
-def _not_seen(at: LiveStep, outcome: Done[Any], last: Look[Any] | None, why: str) -> Value:
     output = last.outcome.output if last and isinstance(last.outcome, Done) else outcome.output
     observe(at, As.NOT_SEEN, Done(output, says=why, proved=False), why=why)
     return values_of(output)
@@ -115,6 +112,16 @@ def failure_of(step: Step, error: StepFailedError) -> StepFailure:
         by_hand=error.by_hand,
         recovered=step.words.on_failure.recovered,
     )
+
+
+def conclude(
+    live: LiveRun, step: Step, address: str, phase: Phase | None, how: As, **told: Any
+) -> None:
+    """Record how a step ended that called no action."""
+    title, name = step.words.title, (step.words.phase or phase)
+    shown = name.value if name is not None else ""
+    told = data_of(Conclusion, how=how, title=title, phase=shown, **told)
+    live.add(Kind.OBSERVED, address, **told)
 
 
 def _observed(at: LiveStep, how: As, **told: Any) -> None:

@@ -28,7 +28,6 @@ def recover(at: LiveStep, sent: Mapping[str, int]) -> None:
     """Settle every open write of a step.
 
     Args:
-        at: The step.
         sent: How often each write was sent in this advance, by key.
 
     Raises:
@@ -43,8 +42,11 @@ def recover(at: LiveStep, sent: Mapping[str, int]) -> None:
             by_hand = write.by == "person"
             why = "nobody has said yet whether it is done" if by_hand else _ENDED
             at.add(Kind.UNKNOWN, **data_of(Settled, intent=write.seq, why=why))
-    pause = max(_could_still_land(w) for w in open_writes)
-    at.pause(pause, "a write may have happened: waiting until it would be seen")
+    # Until the outcome of each would show, counted from now (rule 4).
+    pause = max(
+        (0 if w.by == "person" else w.write.timeout_s) + w.write.settle_s for w in open_writes
+    )
+    at.live.pause(pause, "a write may have happened: waiting until it would be seen")
     seen = _look_patiently(at) if any(_is_seen(w) for w in open_writes) else None
     for write in open_writes:
         _reconcile(at, write, seen, tried=sent.get(write.key, 0))
@@ -53,7 +55,7 @@ def recover(at: LiveStep, sent: Mapping[str, int]) -> None:
 def _look_patiently(at: LiveStep) -> Look[Any] | None:
     """Look until there is an answer; None when there is none for a while."""
     for pause in (0.0, *pauses(LOOK_AGAIN_S)):
-        at.pause(pause, "no answer to the look: looking again")
+        at.live.pause(pause, "no answer to the look: looking again")
         try:
             return at.look()
         except StepFailedError as error:
@@ -99,7 +101,7 @@ def _attempts_left(at: LiveStep, write: WriteState, tried: int) -> None:
 
 def _ask(at: LiveStep, write: WriteState) -> None:
     try:
-        answer = at.ask(
+        answer = at.live.ask(
             AskUnknown(
                 step=at.address,
                 says=write.write.says,
@@ -120,9 +122,3 @@ def _ask(at: LiveStep, write: WriteState) -> None:
 
 def _is_seen(write: WriteState) -> bool:
     return write.write.proof is Proof.SEEN
-
-
-def _could_still_land(write: WriteState) -> float:
-    """Seconds until the outcome of a write would show, counted from now (rule 4)."""
-    limit = 0 if write.by == "person" else write.write.timeout_s
-    return float(limit) + write.write.settle_s

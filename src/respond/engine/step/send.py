@@ -17,15 +17,7 @@ from respond.core.plan import digest_of, planned_write, write_key
 from respond.core.questions import Decision
 from respond.core.recorded import Intended, SentWrite, Settled, WriteStatus, data_of
 from respond.core.runbook import Retry
-from respond.core.script import (
-    Api,
-    MalformedReplyError,
-    Person,
-    Proof,
-    RefusedError,
-    Reply,
-    Write,
-)
+from respond.core.script import Api, MalformedReplyError, Person, Proof, RefusedError, Reply, Write
 from respond.core.shapes import encode
 from respond.engine.drivers import refusal
 from respond.engine.step.state import LiveStep, StepOpenError
@@ -40,10 +32,6 @@ ATTEMPTS = 4
 
 class UnknownError(Exception):
     """A write left and no usable answer came."""
-
-    def __init__(self, error: NoAnswerError) -> None:
-        super().__init__(error.what)
-        self.error = error
 
 
 def _request_digest(write: Write[Any]) -> str:
@@ -91,7 +79,8 @@ class WriteSender:
         try:
             return self._once(write, hands, key)
         except RefusedBySystemError as error:
-            if not self._may_again(error):
+            kind = "rate-limit" if error.code == "429" else "unavailable"
+            if not error.again or self._retry.times <= 1 or kind not in self._retry.on:
                 raise
             return self._again(write, hands, key, error)
 
@@ -111,7 +100,7 @@ class WriteSender:
             raise
         except NoAnswerError as error:
             at.add(Kind.UNKNOWN, **data_of(Settled, intent=intent.seq, why=error.what))
-            raise UnknownError(error) from error
+            raise UnknownError(error.what) from error
         told = data_of(Settled, intent=intent.seq, how=WriteStatus.DONE, value=value)
         at.add(Kind.OUTCOME, seal=seal, **told)
         return value
@@ -132,10 +121,6 @@ class WriteSender:
     def _retry(self) -> Retry:
         return self.at.step.retry or Retry(times=ATTEMPTS, wait_s=1)
 
-    def _may_again(self, error: RefusedBySystemError) -> bool:
-        kind = "rate-limit" if error.code == "429" else "unavailable"
-        return error.again and self._retry.times > 1 and kind in self._retry.on
-
     def _again(
         self, write: Write[Any], hands: Api[Any], key: str, first: RefusedBySystemError
     ) -> Any:
@@ -155,14 +140,14 @@ class WriteSender:
                 asked.append(float(error.retry_after_s or 0))
                 raise
 
-        self.at.pause(max(asked[-1], 0.5), f"{first.what}; trying again")
+        self.at.live.pause(max(asked[-1], 0.5), f"{first.what}; trying again")
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(retry.times - 1),
             wait=wait,
             retry=tenacity.retry_if_exception(
                 lambda e: isinstance(e, RefusedBySystemError) and e.again
             ),
-            sleep=lambda s: self.at.pause(s, "trying again"),
+            sleep=lambda s: self.at.live.pause(s, "trying again"),
             reraise=True,
         )
         return retrying(once)
@@ -187,25 +172,19 @@ class WriteSender:
             at.live.heed(answer, at.address, self._blind)
         if answer.decision is not Decision.YES:
             why = answer.reason or "the person did not do it"
-            at.add(
-                Kind.OUTCOME,
-                by=answer.by or at.operator,
-                **data_of(Settled, intent=intent.seq, how=WriteStatus.NOT_DONE, why=why),
-            )
+            told = data_of(Settled, intent=intent.seq, how=WriteStatus.NOT_DONE, why=why)
+            at.add(Kind.OUTCOME, by=answer.by or at.operator, **told)
             at.live.heed(answer, at.address)
             raise StepOpenError(answer.reason or "it could not be done by hand")
-        at.add(
-            Kind.OUTCOME,
-            seal={person.keep: answer.typed} if person.keep else {},
-            by=answer.by or at.operator,
-            **data_of(
-                Settled,
-                intent=intent.seq,
-                how=WriteStatus.DONE,
-                value=person.answer,
-                word=write.proof is Proof.WORD,
-            ),
+        told = data_of(
+            Settled,
+            intent=intent.seq,
+            how=WriteStatus.DONE,
+            value=person.answer,
+            word=write.proof is Proof.WORD,
         )
+        seal = {person.keep: answer.typed} if person.keep else {}
+        at.add(Kind.OUTCOME, seal=seal, by=answer.by or at.operator, **told)
 
     def _watch(self, write: Write[Any]) -> Callable[[], bool]:
         name = write.subject.name
@@ -232,8 +211,7 @@ def _taken(hands: Api[Any], reply: Reply) -> tuple[Any, dict[str, str]]:
             try:
                 secret = hands.keep.take(reply.body)
             except (KeyError, TypeError, IndexError) as error:
-                msg = "the reply does not hold the new secret"
-                raise MalformedReplyError(msg) from error
+                raise MalformedReplyError("the reply does not hold the new secret") from error
             seal[hands.keep.handle] = secret
             reply = Reply(reply.status, reply.headers, _without(reply.body, secret))
         return hands.parse(reply), seal

@@ -14,7 +14,6 @@ from respond.core.events import Actor, Kind, Record
 from respond.core.fold import StepState, WriteStatus
 from respond.core.plan import PlannedStep, StepPlan
 from respond.core.policy import Care
-from respond.core.questions import Answer, Question
 from respond.core.runbook import ActionStep, Phase
 from respond.core.script import Proof, Script
 from respond.engine.drivers import Look, World, look
@@ -53,7 +52,6 @@ class LiveStep:
     address: str
     here: Here
     _ready: Ready | None = field(default=None, init=False)
-    _care: Care | None = field(default=None, init=False)
 
     # --- what is known of it ---------------------------------------------------------------------
 
@@ -85,9 +83,7 @@ class LiveStep:
     @property
     def care(self) -> Care:
         """What it gets: the most that policy, runbook and flags ask for (P12)."""
-        if self._care is None:
-            self._care = self.live.site.care(self.step)
-        return self._care
+        return self.live.site.care(self.step)
 
     @property
     def operator(self) -> Actor:
@@ -105,12 +101,6 @@ class LiveStep:
     ) -> Record:
         """Append an event of this step."""
         return self.live.add(kind, self.address, seal=seal, by=by, **data)
-
-    def ask(self, question: Question) -> Answer:
-        return self.live.ask(question)
-
-    def pause(self, seconds: float, what: str) -> None:
-        self.live.pause(seconds, what)
 
     # --- looking ---------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ does not want anything any more (``proving``).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from respond.core.events import Kind
 from respond.core.fold import As
@@ -63,11 +63,6 @@ class StepRun:
 
     def __post_init__(self) -> None:
         self.sender = WriteSender(self.at)
-
-    @classmethod
-    def of(cls, at: LiveStep) -> Self:
-        """The run of an ordinary step."""
-        return cls(at, Agreement(at))
 
     def go(self) -> Value | Absent:
         """The step's output, or why there is none. Concluded steps answer from the journal."""
@@ -172,15 +167,22 @@ class StepRun:
                 address=at.address,
                 since=since or at.live.since_now(),
             )
-        at.pause(min(outcome.every_s, limit - waited), outcome.says)
+        at.live.pause(min(outcome.every_s, limit - waited), outcome.says)
 
     # --- where the tool cannot -------------------------------------------------------------------
 
     def _failed(self, error: StepFailedError) -> Value | Absent:
         at = self.at
-        if not self._may_go_by_hand(error):
+        may_go_by_hand = (
+            error.by_hand
+            and at.phase is Phase.CONTAIN
+            and at.step.action.spec.effect is not Effect.READS
+            and not at.state.by_hand
+            and not at.live.site.by_hand
+        )
+        if not may_go_by_hand:
             return failed(at, error)
-        answer = at.ask(
+        answer = at.live.ask(
             AskByHand(
                 step=at.address,
                 title=at.title,
@@ -201,16 +203,6 @@ class StepRun:
         except StepFailedError as again:
             return self._on_my_word(again)
 
-    def _may_go_by_hand(self, error: StepFailedError) -> bool:
-        at = self.at
-        return (
-            error.by_hand
-            and at.phase is Phase.CONTAIN
-            and at.step.action.spec.effect is not Effect.READS
-            and not at.state.by_hand
-            and not at.live.site.by_hand
-        )
-
     def _on_my_word(self, error: StepFailedError) -> Value | Absent:
         """Nothing can be read either: the person's word is all there is, and is recorded so."""
         at = self.at
@@ -220,12 +212,11 @@ class StepRun:
         for write in planned.writes:
             if write.says in at.state.words:
                 continue
-            answer = at.ask(
+            answer = at.live.ask(
                 AskPerson(
                     step=at.address,
                     title=at.title,
                     instructions=f"{write.says} ({write.where})",
-                    link="",
                     wants="done",
                 )
             )

@@ -321,9 +321,7 @@ class Project:
     def connection(self, name: str, can: frozenset[str] = frozenset()) -> Connection:
         """A connection as actions know it, with ``[links]`` of its system in its options.
 
-        Args:
-            name: One of ``connections``.
-            can: What discovery has confirmed for it.
+        ``can`` is what discovery has confirmed for it.
         """
         given = self.connections[name]
         links = self.links.get(given.system)

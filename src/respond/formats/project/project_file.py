@@ -24,15 +24,10 @@ from respond.formats.fitting import check_secrets
 from respond.formats.project.project import (
     FILE,
     ConnectionConfig,
-    Credential,
-    HookConfig,
     JournalConfig,
     NotifyConfig,
-    OidcConfig,
     PersonConfig,
     Project,
-    ServerConfig,
-    SourceConfig,
     Timeouts,
     Where,
 )
@@ -43,58 +38,19 @@ from respond.formats.project.server_tables import (
     read_sources,
 )
 from respond.formats.project.table_fitting import TableFitting, settings
-from respond.formats.project.toml_keys import (
-    ACCOUNTS,
-    NOTIFY_OWN,
-    PROJECT,
-    SYSTEMS,
-    TABLES,
-)
+from respond.formats.project.toml_keys import ACCOUNTS, NOTIFY_OWN, PROJECT, SYSTEMS
 from respond.formats.project.toml_positions import tree
 from respond.formats.secret_looks import looks_secret
 from respond.formats.tree import Node
 from respond.systems import stores, takes_clicks
 
-__all__ = [
-    "FILE",
-    "SYSTEMS",
-    "TABLES",
-    "ConnectionConfig",
-    "Credential",
-    "HookConfig",
-    "JournalConfig",
-    "NotifyConfig",
-    "OidcConfig",
-    "PersonConfig",
-    "Project",
-    "ServerConfig",
-    "SourceConfig",
-    "Timeouts",
-    "find_project",
-    "parse_project",
-    "read_project",
-]
+__all__ = ["parse_project", "read_project"]
 
 _BYTES_MAX: Final = 262_144
 _STORE_IT: Final = "store it with: respond connect NAME; and replace it, it has been in a file"
 
 
 # --- reading ------------------------------------------------------------------------------------
-
-
-def find_project(start: Path, override: Path | None = None) -> Path | None:
-    """Find the project's folder: the one named, or the nearest at or above ``start``.
-
-    Raises:
-        UsageError: The named folder has no ``respond.toml``.
-    """
-    if override is not None:
-        folder = override.parent if override.name == FILE else override
-        if not (folder / FILE).is_file():
-            raise UsageError(f"there is no {FILE} in {showable(str(folder))}", do="respond init")
-        return folder.resolve()
-    folder = start.resolve()
-    return next((each for each in (folder, *folder.parents) if (each / FILE).is_file()), None)
 
 
 def read_project(folder: Path) -> Project:

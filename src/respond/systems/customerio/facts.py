@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NewType
 
-from respond.core.script import Connection, MalformedReplyError, Me
+from respond.core.script import Api, Connection, Keep, MalformedReplyError, Me, Reply
 from respond.core.shapes import Timestamp
 from respond.core.values import Json
 from respond.systems.customerio.vendor import VENDOR
 from respond.systems.guards import GuardRefusedError
-from respond.systems.rest import at
+from respond.systems.rest import at, no_answer
 
 __all__ = [
     "BY_HAND",
@@ -35,6 +35,7 @@ __all__ = [
     "WebhookId",
     "account_line",
     "api_allowed",
+    "by_api",
     "epoch",
     "field_of",
     "flag_of",
@@ -233,6 +234,25 @@ def api_allowed(me: Me, operation: str) -> bool:
     return operation in SHOWN or operation in me.connection.can
 
 
+def by_api(
+    me: Me,
+    operation: str,
+    method: str,
+    *path: str,
+    parse: Callable[[Reply], Any] = no_answer,
+    keep: Keep | None = None,
+    **more: Any,
+) -> Api[Any] | None:
+    """Hands of the tool's own; None where a person has to do it.
+
+    A write that nobody has confirmed goes by API only when discovery found it and a person
+    accepted that (``Connection.can``); otherwise, and with ``--by-hand``, a person does it.
+    """
+    if not api_allowed(me, operation):
+        return None
+    return Api(VENDOR.call(me.connection.name, method, *path, **more), parse, keep)
+
+
 # --- field names --------------------------------------------------------------------------------
 
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -259,7 +279,6 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "track.value": ("api_key",),
     "write.value": ("api_key",),
     "sa.value": ("token", "value", "secret", "client_secret"),
-    "sa.read_only": ("read_only",),
     # Audit entries: named after the filters of the log.
     "audit.at": ("timestamp", "created_at"),
     "audit.action": ("action",),
@@ -312,9 +331,9 @@ def id_of(row: Mapping[str, Any], what: str) -> str:
     return value
 
 
-def told(what: str, read: Callable[[Mapping[str, Any], str], Any] = text_of) -> Any:
+def told(what: str, read: Callable[[Mapping[str, Any], str], Any] = text_of, **default: Any) -> Any:
     """A field of a record of ours: the vendor's own, under whichever name it comes."""
-    return at("", read=lambda row: read(row, what))
+    return at("", read=lambda row: read(row, what), **default)
 
 
 def hint_of(value: str) -> str:

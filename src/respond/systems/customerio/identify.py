@@ -63,6 +63,12 @@ class LookAlike:
     created_by: str
     workspace_name: str
 
+    @property
+    def words(self) -> str:
+        ending = f" ...{self.hint}" if self.hint else ""
+        place = f", {self.workspace_name}" if self.workspace_name else ""
+        return f"{self.name}{ending}{place}"
+
 
 @dataclass(frozen=True, slots=True)
 class IdentifiedKey:
@@ -273,7 +279,7 @@ class IdentifyKey:
         place = f", {one.workspace.name}" if one.workspace.name else ""
         says = f"{row.words}, {KIND_WORDS[one.kind]}{place}: {life.state.upper()}"
         others = look_alikes(rows, one)
-        findings = [f"look-alike, not meant: {_alike_words(other)}" for other in others]
+        findings = [f"look-alike, not meant: {other.words}" for other in others]
         if own:
             findings.append(f"{row.words} is the credential that respond itself works with")
         if self.value is not None and life.state == REFUSED:
@@ -282,43 +288,40 @@ class IdentifyKey:
             findings.append(f"the list shows no ending of {row.words}: only its name fits")
         if life.state == INCONCLUSIVE:
             findings.append("whether the value still works could not be told; try again")
-        return Done(
-            IdentifiedKey(
-                found=True,
-                id=key,
-                kind=one.kind,
-                name=row.name,
-                hint=row.hint or (self.value.hint if self.value else ""),
-                workspace=one.workspace.id,
-                workspace_name=one.workspace.name,
-                region=life.region or me.connection.region,
-                alive=life.state,
-                own=own,
-                matches=1,
-                look_alikes=others,
-                says=says,
-            ),
-            says=says,
-            findings=tuple(findings),
+        return self._done(
+            me,
+            life,
+            says,
+            findings,
+            found=True,
+            id=key,
+            kind=one.kind,
+            name=row.name,
+            hint=row.hint or (self.value.hint if self.value else ""),
+            workspace=one.workspace.id,
+            workspace_name=one.workspace.name,
+            own=own,
+            matches=1,
+            look_alikes=others,
         )
 
-    def _unnamed(self, me: Me, life: Life, **known: Any) -> IdentifiedKey:
-        """What is known of a value or a name that is no key of any list."""
-        return IdentifiedKey(
-            **{
-                "found": False,
-                "id": KeyId(""),
-                "name": self.name,
-                "hint": self.value.hint if self.value else "",
-                "workspace": life.workspace,
-                "workspace_name": "",
-                "region": life.region or me.connection.region,
-                "alive": life.state,
-                "own": False,
-                "look_alikes": (),
-                **known,
-            }
-        )
+    def _done(
+        self, me: Me, life: Life, says: str, findings: Sequence[str], **known: Any
+    ) -> Done[IdentifiedKey]:
+        told = {
+            "found": False,
+            "id": KeyId(""),
+            "name": self.name,
+            "hint": self.value.hint if self.value else "",
+            "workspace": life.workspace,
+            "workspace_name": "",
+            "region": life.region or me.connection.region,
+            "alive": life.state,
+            "own": False,
+            "look_alikes": (),
+            **known,
+        }
+        return Done(IdentifiedKey(says=says, **told), says=says, findings=tuple(findings))
 
     def _unlisted(self, me: Me, life: Life) -> Done[IdentifiedKey]:
         """A service account token whose list nobody confirmed: a person finds it by its ending."""
@@ -326,19 +329,16 @@ class IdentifyKey:
         ref = KeyRef("sa", (BY_HAND,), hint or "token")
         lives = life.state == ALIVE
         says = f"service account token ...{hint}: {life.state.upper()}"
-        return Done(
-            self._unnamed(
-                me,
-                life,
-                kind="sa",
-                says=says,
-                found=lives,
-                id=ref.id if lives else KeyId(""),
-                own=is_own(me, ref, None, self.value),
-                matches=int(lives),
-            ),
-            says=says,
-            findings=(f"no API lists service account tokens here; look for ...{hint}",),
+        return self._done(
+            me,
+            life,
+            says,
+            (f"no API lists service account tokens here; look for ...{hint}",),
+            kind="sa",
+            found=lives,
+            id=ref.id if lives else KeyId(""),
+            own=is_own(me, ref, None, self.value),
+            matches=int(lives),
         )
 
     def _not_found(
@@ -363,17 +363,7 @@ class IdentifyKey:
             if life.state == ALIVE:
                 findings.append("the value works and no list shows it: another account may own it")
         kind = kinds[0] if len(kinds) == 1 else ""
-        return Done(
-            self._unnamed(me, life, kind=kind, says=says, matches=len(fitting)),
-            says=says,
-            findings=tuple(findings),
-        )
-
-
-def _alike_words(other: LookAlike) -> str:
-    ending = f" ...{other.hint}" if other.hint else ""
-    place = f", {other.workspace_name}" if other.workspace_name else ""
-    return f"{other.name}{ending}{place}"
+        return self._done(me, life, says, findings, kind=kind, matches=len(fitting))
 
 
 ACTIONS: tuple[type, ...] = (IdentifyKey, ListKeys)

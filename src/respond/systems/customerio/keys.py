@@ -7,35 +7,45 @@ value, and when even that was lost a person has to look.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from respond.core.script import (
     STEERS,
     Again,
+    Api,
     Becomes,
     Done,
     Effect,
+    Keep,
+    MalformedReplyError,
     Me,
     NotYet,
+    Person,
     Proof,
     Script,
     Undo,
     Write,
     action,
 )
-from respond.core.values import Late, SecretHandle
+from respond.core.values import Json, Late, SecretHandle
 from respond.errors import UsageError
 from respond.systems.customerio.facts import (
     BY_HAND,
+    FIELDS,
     KeyId,
     KeyRef,
     account_line,
+    by_api,
+    field_of,
+    id_of,
+    link,
     made_by_this_run,
     made_name,
+    number,
+    text_of,
 )
-from respond.systems.customerio.hands import making, place_words, removing, stays_of
 from respond.systems.customerio.identify import is_own
 from respond.systems.customerio.probes import (
     ALIVE,
@@ -47,8 +57,16 @@ from respond.systems.customerio.probes import (
     life_of,
     probe,
 )
-from respond.systems.customerio.reading import KeyRow, Looking, account, key_list, key_rows
+from respond.systems.customerio.reading import (
+    KeyRow,
+    Looking,
+    account,
+    collection,
+    key_list,
+    key_rows,
+)
 from respond.systems.guards import GuardRefusedError
+from respond.systems.rest import dig
 from respond.systems.sinks.sink import SinkSeen, sink_of
 
 __all__ = [
@@ -74,22 +92,212 @@ def _every_s(ref: KeyRef) -> int:
     return _EXCHANGE_AGAIN_S if ref.kind == "sa" else _LOOK_AGAIN_S
 
 
-def _life(me: Me, ref: KeyRef, value: SecretHandle | None) -> Looking[Life]:
-    """Whether the value works; untried without one, and for kinds that cannot be tried."""
-    if value is None or ref.kind not in PROBED:
-        return Life(UNTRIED)
-    return (yield from probe(me, ref.kind, value, ref.id))
+# --- kinds ----------------------------------------------------------------------------------------
 
 
-def _account_of(me: Me, ref: KeyRef) -> Looking[str]:
-    """The account's number, for paths that need it."""
-    if ref.kind != "sa":
-        return me.connection.account
-    return (yield from account(me))
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What differs between the kinds of keys.
+
+    Attributes:
+        wrapper: Name around the one thing in bodies.
+        task: Machine name of a person's task, without its verb.
+        section: Of the page API Credentials, in the console.
+    """
+
+    plural: str
+    wrapper: str
+    task: str
+    section: str = ""
+    removal: str = "revoke"
 
 
-def _row_of(rows: Sequence[KeyRow] | None, key: KeyId) -> KeyRow | None:
-    return next((row for row in rows or () if row.id == key), None)
+_KINDS: Final[Mapping[str, _Kind]] = {
+    "app": _Kind("app_keys", "ext_api_key", "app_key", "App API Keys"),
+    "track": _Kind("track_keys", "site_id", "track_key", "Track API Keys"),
+    "write": _Kind("write_keys", "api_key", "write_key", removal="delete"),
+    "sa": _Kind("sa_tokens", "token", "sa_token", "Service Accounts"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Shelf:
+    """Where a key stands, as it was seen, and what can be done there.
+
+    Attributes:
+        account: The account's number, for paths that need it.
+        rows: The whole list; None where no list shows such a key.
+        workspace: Its workspace's name, as the console shows it.
+    """
+
+    me: Me
+    ref: KeyRef
+    account: str
+    rows: tuple[KeyRow, ...] | None
+    workspace: str = ""
+
+    @property
+    def kind(self) -> _Kind:
+        return _KINDS[self.ref.kind]
+
+    def row(self) -> KeyRow | None:
+        """The key itself."""
+        return next((row for row in self.rows or () if row.id == self.ref.id), None)
+
+    def stays(self, but: KeyId | None = None) -> tuple[str, ...]:
+        """Every other key of the list, as questions and alarms name it."""
+        return tuple(row.words for row in self.rows or () if row.id != but)
+
+    def place(self) -> str:
+        """``Production (190001)``: consoles show names, the API numbers."""
+        number = self.ref.place[0]
+        if self.ref.kind == "sa":
+            return ""
+        return f"{self.workspace} ({number})" if self.workspace else number
+
+    def about(self) -> dict[str, Json]:
+        """The place, as tasks carry it."""
+        place = self.ref.place
+        if self.ref.kind == "sa":
+            return {"service_account": "" if place[0] == BY_HAND else number(place[0])}
+        names = ("environment", "source")
+        return {name: number(one) for name, one in zip(names, place, strict=False)}
+
+    def way(self, holder: str) -> tuple[str, ...]:
+        """The way through the console to a key of this kind."""
+        if self.ref.kind == "write":
+            source = holder or self.ref.place[1]
+            return (
+                f"Switch to workspace {self.place()}.",
+                f"Open Data & Integrations, the source {source}, then API Keys.",
+            )
+        opened = f"Open API Credentials, {self.kind.section}."
+        if self.ref.kind == "sa":
+            named = f" {holder}" if holder else ""
+            return (opened, f"Expand the service account{named}.")
+        return (opened, f"Look at workspace {self.place()} only.")
+
+    def removing(self, row: KeyRow | None) -> Api[None] | Person[None]:
+        """Hands that take the key away. ``row`` is None for a token that no list shows."""
+        me, ref, kind = self.me, self.ref, self.kind
+        operation = f"customerio.{kind.plural}.{kind.removal if ref.kind == 'sa' else 'delete'}"
+        if row is not None:
+            path = (*collection(ref, self.account), ref.number)
+            # 404: gone already, which is what was wanted.
+            ours = by_api(me, operation, "DELETE", *path, answers=frozenset({404}))
+            if ours is not None:
+                return ours
+        about: dict[str, Json] = {**self.about(), "id": number(ref.number)}
+        if row is None:
+            about = {"service_account": "", "id": "", "hint": ref.number}
+        words = row.words if row is not None else f"the token that ends in {ref.number}"
+        return Person(
+            steps=(
+                *self.way(row.holder if row is not None else ""),
+                f"Find {words}. Check the ending before you click.",
+                f"Choose {kind.removal.capitalize()}, and confirm.",
+            ),
+            link=link(me, ref.kind),
+            look_for="The row is gone; I keep looking, and go on by myself.",
+            task=f"customerio.{kind.removal}_{kind.task}",
+            about=about,
+            answer=None,
+            avoid=self.stays(ref.id),
+        )
+
+    def making(
+        self, name: str, handle: SecretHandle, holder: str
+    ) -> Api[KeyId | Late] | Person[KeyId | Late]:
+        """Hands that make a key; its value goes into ``handle`` and nowhere else."""
+        me, ref, kind = self.me, self.ref, self.kind
+        if ref.place[0] != BY_HAND:
+            ours = by_api(
+                me,
+                f"customerio.{kind.plural}.create",
+                "POST",
+                *collection(ref, self.account),
+                # A source's key has no name; its request has no body.
+                body=None if ref.kind == "write" else {kind.wrapper: {"name": name}},
+                parse=lambda reply: (
+                    replace(ref, number=id_of(_wrapped(reply.body, kind.wrapper), "key.id")).id
+                ),
+                keep=Keep(handle.name, lambda body: _value(ref, _wrapped(body, kind.wrapper))),
+            )
+            if ours is not None:
+                return ours
+        named = () if ref.kind == "write" else (f"Name it exactly: {name}",)
+        paste = (
+            "Paste site id and API key as SITE_ID:API_KEY here; nobody sees them."
+            if ref.kind == "track"
+            else "Copy the value, which is shown once, and paste it here; nobody sees it."
+        )
+        return Person(
+            steps=(*self.way(holder), "Choose Create.", *named, paste),
+            link=link(me, ref.kind),
+            look_for="The new row is there; I look for it, and go on by myself.",
+            task=f"customerio.create_{kind.task}",
+            about=self.about() | ({"name": name} if named else {}),
+            answer=Late(me.step, "id"),
+            keep=handle.name,
+        )
+
+    def revocation(
+        self,
+        row: KeyRow | None,
+        *,
+        says: str,
+        state: tuple[str, str],
+        life: Life | None = None,
+        cleans_up: bool = False,
+    ) -> Write[None]:
+        """The write that takes the key away."""
+        me, ref, avoid = self.me, self.ref, self.stays(self.ref.id)
+        gone: Becomes[tuple[KeyRow, ...]] = Becomes(
+            key_list(me, ref), lambda before: tuple(one for one in before if one.id != ref.id)
+        )
+        changes: list[Becomes[Any]] = [gone] if self.rows is not None else []
+        if ref.kind in PROBED:
+            changes.append(Becomes(life_of(me, ref.id), lambda _: Life(REFUSED)))
+        seen = self.rows is not None or (life is not None and life.state != UNTRIED)
+        return Write(
+            says=says,
+            verb=self.kind.removal,
+            target=(row.hint or row.name or ref.number) if row else ref.number,
+            where=account_line(me, self.place()),
+            effect=Effect.WRITES if cleans_up else Effect.DESTROYS,
+            hands=self.removing(row),
+            before={"id": ref.id, "state": state[0]},
+            after={"id": ref.id, "state": state[1]},
+            becomes=tuple(changes),
+            foretold=None,
+            proof=Proof.SEEN if seen else Proof.WORD,
+            breaks="" if cleans_up else f"Whatever uses this {ref.words} stops working now.",
+            stays=avoid,
+            # A key that is gone cannot be taken away again: the vendor answers 404.
+            repeatable=True,
+            cleans_up=cleans_up,
+        )
+
+
+def _seen(me: Me, ref: KeyRef, workspace: str) -> Looking[_Shelf]:
+    number = (yield from account(me)) if ref.kind == "sa" else me.connection.account
+    rows = None if ref.place[0] == BY_HAND else (yield from key_rows(me, ref))
+    return _Shelf(me, ref, number, rows, workspace)
+
+
+def _wrapped(body: Any, wrapper: str) -> Mapping[str, Any]:
+    row = dig(body, wrapper)
+    if not isinstance(row, Mapping):
+        raise MalformedReplyError(f"no {wrapper}")
+    return row
+
+
+def _value(ref: KeyRef, row: Mapping[str, Any]) -> str:
+    value = field_of(row, f"{ref.kind}.value")
+    if not isinstance(value, str) or not value:
+        raise MalformedReplyError(f"no {FIELDS[f'{ref.kind}.value'][0]}")
+    site = text_of(row, "track.site") if ref.kind == "track" else ""
+    return f"{site}:{value}" if site else value
 
 
 # --- revoke ---------------------------------------------------------------------------------------
@@ -147,24 +355,20 @@ class RevokeKey:
 
     def run(self, me: Me) -> Script[RevokedKey]:
         ref = KeyRef.of(self.key)
-        number = yield from _account_of(me, ref)
-        rows = None if ref.place[0] == BY_HAND else (yield from key_rows(me, ref))
-        life = yield from _life(me, ref, self.value)
-        row = _row_of(rows, ref.id)
-        stays = None if rows is None else stays_of(rows, but=ref.id)
+        shelf = yield from _seen(me, ref, self.workspace)
+        life = Life(UNTRIED)
+        if self.value is not None and ref.kind in PROBED:
+            life = yield from probe(me, ref.kind, self.value, ref.id)
+        row, rows = shelf.row(), shelf.rows
+        stays = None if rows is None else shelf.stays(ref.id)
         gone = row is None if rows is not None else life.state == REFUSED
         if not gone:
             self._guard(me, ref, row, rows)
-            yield _revocation(
-                me,
-                ref,
+            yield shelf.revocation(
                 row,
-                rows,
-                account=number,
                 says=f"revoke {row.words if row else f'...{ref.number}'}",
                 state=(self.was or "listed", REFUSED if self._tries(ref) else "removed"),
                 life=life,
-                workspace=self.workspace,
             )
             return self._done(ref, Life(REFUSED if self._tries(ref) else UNTRIED), stays)
         if life.state in {ALIVE, INCONCLUSIVE}:
@@ -207,49 +411,6 @@ class RevokeKey:
             proved=proved,
             stays=stays,
         )
-
-
-def _revocation(
-    me: Me,
-    ref: KeyRef,
-    row: KeyRow | None,
-    rows: Sequence[KeyRow] | None,
-    *,
-    account: str,
-    says: str,
-    state: tuple[str, str],
-    life: Life,
-    cleans_up: bool = False,
-    workspace: str = "",
-) -> Write[None]:
-    """The write that takes a key away; ``rows`` is None where no list shows it."""
-    avoid = stays_of(rows or (), but=ref.id)
-
-    gone: Becomes[tuple[KeyRow, ...]] = Becomes(
-        key_list(me, ref), lambda before: tuple(one for one in before if one.id != ref.id)
-    )
-    seen = rows is not None or life.state != UNTRIED
-    changes: list[Becomes[Any]] = [gone] if rows is not None else []
-    if ref.kind in PROBED:
-        changes.append(Becomes(life_of(me, ref.id), lambda _: Life(REFUSED)))
-    return Write(
-        says=says,
-        verb="delete" if ref.kind == "write" else "revoke",
-        target=(row.hint or row.name or ref.number) if row else ref.number,
-        where=account_line(me, place_words(ref, workspace)),
-        effect=Effect.WRITES if cleans_up else Effect.DESTROYS,
-        hands=removing(me, ref, row, account=account, avoid=avoid, workspace=workspace),
-        before={"id": ref.id, "state": state[0]},
-        after={"id": ref.id, "state": state[1]},
-        becomes=tuple(changes),
-        foretold=None,
-        proof=Proof.SEEN if seen else Proof.WORD,
-        breaks="" if cleans_up else f"Whatever uses this {ref.words} stops working now.",
-        stays=avoid,
-        # A key that is gone cannot be taken away again: the vendor answers 404.
-        repeatable=True,
-        cleans_up=cleans_up,
-    )
 
 
 # --- make -----------------------------------------------------------------------------------------
@@ -306,11 +467,10 @@ class CreateKey:
         ref = KeyRef.of(self.like)
         place = _place(me, ref, self.sink)
         sink = sink_of(place, me)
-        number = yield from _account_of(me, ref)
-        rows = None if ref.place[0] == BY_HAND else (yield from key_rows(me, ref))
+        shelf = yield from _seen(me, ref, self.workspace)
         handle = me.handle("value")
         held = handle.name in me.held
-        old = _row_of(rows, ref.id)
+        old, rows = shelf.row(), shelf.rows
         base = self.name or (old.name if old else "") or f"{ref.kind}-{ref.number}"
         name = "" if ref.kind == "write" else made_name(me, base)
         ours = _made_before(rows, ref, name, handle if held else None)
@@ -320,7 +480,7 @@ class CreateKey:
             seen = replace(seen, strange=True)
         if ours is not None and rows is not None and not held:
             # Its value was shown once and is lost; a key that nobody holds only waits to leak.
-            yield _orphan(me, rows, ours, account=number)
+            yield _orphan(shelf, ours)
             return Again(f"removed {ours.words}, whose value was lost")
         made: KeyId | Late
         if ours is not None:
@@ -328,7 +488,7 @@ class CreateKey:
         elif rows is None and held:
             made = KeyRef(ref.kind, ref.place, handle.hint or ref.number).id
         else:
-            answer = yield from self._creation(me, ref, name, handle, rows, old, number)
+            answer = yield from self._creation(shelf, name, handle, old.holder if old else "")
             # A person's hands, and an answer that the journal kept of them, name no id.
             made = answer if isinstance(answer, str) else Late(me.step, "id")
         if not seen.holds:
@@ -336,22 +496,14 @@ class CreateKey:
         return Done(
             NewKey(made, name, ref.kind, handle, place),
             says=f"{name or f'new {ref.words}'} -> {place}",
-            stays=None if rows is None else stays_of(rows),
+            stays=None if rows is None else shelf.stays(),
         )
 
     def _creation(
-        self,
-        me: Me,
-        ref: KeyRef,
-        name: str,
-        handle: SecretHandle,
-        rows: Sequence[KeyRow] | None,
-        old: KeyRow | None,
-        account: str,
+        self, shelf: _Shelf, name: str, handle: SecretHandle, holder: str
     ) -> Write[KeyId | Late]:
+        me, ref = shelf.me, shelf.ref
         late = Late(me.step, "id")
-        holder = old.holder if old else ""
-
         new = KeyRow(late, name, created_at=me.now, holder=holder)
         # A write key carries no mark: if its answer is lost, only a person can tell it from others.
         proof = Proof.BLIND if ref.kind == "write" else Proof.SEEN
@@ -359,16 +511,14 @@ class CreateKey:
             says=f"make key {name}" if name else f"make a new {ref.words}",
             verb="make",
             target=name or ref.words,
-            where=account_line(me, place_words(ref, self.workspace)),
+            where=account_line(me, shelf.place()),
             effect=Effect.WRITES,
-            hands=making(
-                me, ref, name, handle, account=account, holder=holder, workspace=self.workspace
-            ),
+            hands=shelf.making(name, handle, holder),
             before={"state": "absent"},
             after={"state": ALIVE},
             becomes=(Becomes(key_list(me, ref), lambda before: (*before, new)),),
             foretold=late,
-            proof=proof if rows is not None else Proof.WORD,
+            proof=proof if shelf.rows is not None else Proof.WORD,
             undo=Undo("customerio.remove_made_key", {"like": ref.id, "name": name})
             if name
             else None,
@@ -405,19 +555,13 @@ def _made_before(
     return None
 
 
-def _orphan(me: Me, rows: Sequence[KeyRow], ours: KeyRow, *, account: str) -> Write[None]:
-    key = ours.id
-    if isinstance(key, Late):  # A prediction is held by its own step; nothing else looks here.
+def _orphan(shelf: _Shelf, ours: KeyRow) -> Write[None]:
+    if isinstance(ours.id, Late):  # A prediction is held by its own step; nothing else looks here.
         raise GuardRefusedError("a key that is not made yet cannot be removed")
-    return _revocation(
-        me,
-        KeyRef.of(key),
+    return replace(shelf, ref=KeyRef.of(ours.id), workspace="").revocation(
         ours,
-        rows,
-        account=account,
         says=f"remove {ours.words}, whose value was lost",
         state=("orphan", "removed"),
-        life=Life(UNTRIED),
         cleans_up=True,
     )
 
@@ -455,22 +599,15 @@ class RemoveMadeKey:
                 f"{self.name[:80]!r} does not carry the mark of run {me.run}",
                 why="only what this run has made may be taken back",
             )
-        number = yield from _account_of(me, ref)
+        number = (yield from account(me)) if ref.kind == "sa" else me.connection.account
         rows = yield from key_rows(me, ref)
         row = next((one for one in rows or () if one.name == self.name), None)
         if rows is not None and row is None:
             return self._done()
         if row is None or isinstance(row.id, Late):
             raise GuardRefusedError(f"{self.name} is in no list, so it cannot be removed for sure")
-        yield _revocation(
-            me,
-            KeyRef.of(row.id),
-            row,
-            rows,
-            account=number,
-            says=f"remove {row.words} again",
-            state=(ALIVE, "removed"),
-            life=Life(UNTRIED),
+        yield _Shelf(me, KeyRef.of(row.id), number, rows).revocation(
+            row, says=f"remove {row.words} again", state=(ALIVE, "removed")
         )
         return self._done()
 

@@ -3,6 +3,9 @@
 Removing and adding again is two steps; each looks at the whole list. Every removal is guarded:
 the last administrator who could act, the operator, the account that this tool works with, and the
 accounts kept for emergencies stay.
+
+No field name of a member is confirmed by the vendor, so a member whose roles cannot be read whole
+has no roles here, and nothing is done to them that would have to be put back.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from respond.core.script import (
     Becomes,
@@ -32,31 +35,23 @@ from respond.core.shapes import encode
 from respond.core.values import Json, Late
 from respond.errors import UsageError
 from respond.systems.customerio.facts import (
+    MEMBER_SETTLE_S,
     MemberId,
     account_line,
     api_allowed,
+    by_api,
+    field_of,
+    flag_of,
+    id_of,
     link,
     member_number,
+    number,
+    number_of,
+    text_of,
     timestamp,
+    told,
 )
-from respond.systems.customerio.hands import by_api
-from respond.systems.customerio.people import (
-    ADMIN,
-    MEMBER,
-    MEMBERS,
-    NO_ROLES,
-    MemberRoles,
-    MemberRow,
-    by_email,
-    is_admin,
-    members,
-    number_of_member,
-    role_words,
-    roles_json,
-    same_roles,
-    usable_admins,
-)
-from respond.systems.customerio.reading import account, altered
+from respond.systems.customerio.reading import PAGES, UNSEEN, Looking, account, altered
 from respond.systems.customerio.vendor import VENDOR
 from respond.systems.guards import (
     GuardRefusedError,
@@ -64,7 +59,7 @@ from respond.systems.guards import (
     spare,
     who_could_act,
 )
-from respond.systems.rest import Thing, dig
+from respond.systems.rest import Thing, dig, rows
 
 __all__ = [
     "ACTIONS",
@@ -73,19 +68,231 @@ __all__ = [
     "AwaitMember",
     "EndSessions",
     "EndedSessions",
+    "EnvironmentRole",
     "FindMember",
     "FoundMember",
+    "MemberRoles",
+    "MemberRow",
     "ReadSso",
     "RemoveMember",
     "RemovedMember",
     "RoleSet",
     "SetMemberRole",
     "Sso",
+    "by_email",
+    "is_admin",
+    "members_if_allowed",
+    "number_of_member",
 ]
 
 _LOOK_AGAIN_S: Final = 5
 _INVITATION_AGAIN_S: Final = 30
 _GONE: Final = frozenset({404})
+
+
+# --- who there is -------------------------------------------------------------------------------
+
+ADMIN: Final = "admin"
+MEMBER: Final = "member"
+_PERMISSIONS: Final = ("billing", "api_credentials", "support_access")
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentRole:
+    """A role in one workspace: a standard one by name, or a custom one by number."""
+
+    environment: str
+    role: str = ""
+    role_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRoles:
+    """Everything that a member may do, as it has to be put back."""
+
+    account_role: str
+    billing: bool = False
+    api_credentials: bool = False
+    support_access: bool = False
+    environment_roles: tuple[EnvironmentRole, ...] = ()
+
+
+NO_ROLES: Final = MemberRoles(MEMBER)
+
+
+def _member_id(row: Mapping[str, Any], what: str) -> MemberId:
+    return MemberId(f"member/{id_of(row, what)}")
+
+
+def _full_name(row: Mapping[str, Any], _: str) -> str:
+    names = (text_of(row, "member.first_name"), text_of(row, "member.last_name"))
+    return " ".join(name for name in names if name)
+
+
+def _account_role(row: Mapping[str, Any], what: str) -> str:
+    word = text_of(row, what)
+    return ADMIN if word in {ADMIN, "account_admin"} else word
+
+
+def _accepted(row: Mapping[str, Any], what: str) -> bool:
+    """Whoever has signed in has accepted, should the list not say it in so many words."""
+    invited = flag_of(row, what)
+    return invited is False or (invited is None and number_of(row, "member.last_login") > 0)
+
+
+def _roles(row: Mapping[str, Any], _: str) -> MemberRoles | None:
+    account_role = _account_role(row, "member.account_role")
+    permissions = field_of(row, "member.permissions")
+    places = field_of(row, "member.environment_roles")
+    if account_role not in {ADMIN, MEMBER} or not isinstance(permissions, dict):
+        return None
+    if not all(isinstance(permissions.get(name), bool) for name in _PERMISSIONS):
+        return None
+    if not isinstance(places, list):
+        return None
+    roles = [_environment_role(place) for place in places]
+    if any(role is None for role in roles):
+        return None
+    flags = {name: permissions[name] for name in _PERMISSIONS}
+    return MemberRoles(account_role, **flags, environment_roles=tuple(r for r in roles if r))
+
+
+def _environment_role(place: Any) -> EnvironmentRole | None:
+    if not isinstance(place, dict):
+        return None
+    environment, role, custom = (place.get(n) for n in ("environment_id", "role", "role_id"))
+    if not isinstance(environment, int | str) or (role is None) == (custom is None):
+        return None
+    return EnvironmentRole(
+        str(environment), str(role) if role else "", "" if custom is None else str(custom)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """One team member as the list shows them.
+
+    Attributes:
+        id: Late in a dry run, for somebody whom the run would add.
+        accepted: Not merely invited.
+        active: Not suspended.
+        two_factor: None when the list does not say.
+        last_login: Unix seconds; 0 when never, or when the list does not say.
+        roles: None when they could not be read whole.
+    """
+
+    id: MemberId | Late = told(
+        "member.id", lambda row, what: MemberId(f"member/{id_of(row, what)}")
+    )
+    email: str = told("member.email")
+    name: str = told("member.first_name", _full_name, default="")
+    account_role: str = told("member.account_role", _account_role, default="")
+    accepted: bool = told("member.invited", _accepted, default=True)
+    active: bool = told(
+        "member.suspended", lambda row, what: flag_of(row, what) is not True, default=True
+    )
+    two_factor: bool | None = told("member.two_factor", flag_of, default=None)
+    last_login: int = told("member.last_login", number_of, default=0)
+    roles: MemberRoles | None = told("member.permissions", _roles, default=None)
+
+
+def _members(replies: Sequence[Reply]) -> tuple[MemberRow, ...]:
+    # A member who moves while pages are read may be on two of them.
+    found = {row.email.casefold(): row for row in rows(MemberRow, "users")(replies)}
+    return tuple(found.values())
+
+
+_MEMBERS: Final = Thing(
+    VENDOR,
+    "members",
+    ("v1", "accounts", "{account}", "users"),
+    _members,
+    pages=PAGES,
+    query=(("limit", "100"), ("page", "1")),
+    settle_s=MEMBER_SETTLE_S,
+)
+"""Everybody, whatever page they are on."""
+
+
+def _everybody(me: Me) -> Looking[tuple[MemberRow, ...]]:
+    number = yield from account(me)
+    return (yield from _MEMBERS.of(me.connection, account=number))
+
+
+def members_if_allowed(me: Me) -> Looking[tuple[MemberRow, ...]]:
+    """Everybody, or nobody where our credential may not see them; for names only."""
+    number = yield from account(me)
+    return (yield from _MEMBERS.unless(UNSEEN, (), me.connection, account=number))
+
+
+def _users(me: Me, *number: str) -> Looking[tuple[str, ...]]:
+    """Where members are listed and made, or the one with this number."""
+    return ("v1", "accounts", (yield from account(me)), "users", *number)
+
+
+def by_email(rows: Sequence[MemberRow], email: str) -> MemberRow | None:
+    """The member with this address, whatever its case."""
+    return next((row for row in rows if row.email.casefold() == email.casefold()), None)
+
+
+def number_of_member(row: MemberRow) -> str:
+    """The vendor's number; empty for somebody whom a dry run only foretells."""
+    return "" if isinstance(row.id, Late) else member_number(row.id)
+
+
+def is_admin(row: MemberRow) -> bool:
+    """Whether they are Account Admin, accepted or not."""
+    return row.account_role == ADMIN
+
+
+def _usable_admins(rows: Sequence[MemberRow]) -> tuple[str, ...]:
+    """Addresses of administrators who are accepted and active.
+
+    Service accounts are not in this list at all.
+    """
+    return tuple(row.email for row in rows if is_admin(row) and row.accepted and row.active)
+
+
+def _same_roles(one: MemberRoles | None, other: MemberRoles) -> bool:
+    """Whether two members may do the same, however it is written down.
+
+    An Account Admin may do everything in every workspace, so the rest says nothing about one.
+    """
+    if one is None or one.account_role != other.account_role:
+        return False
+    if one.account_role == ADMIN:
+        return True
+    bare, others = (replace(each, environment_roles=()) for each in (one, other))
+    return bare == others and set(one.environment_roles) == set(other.environment_roles)
+
+
+def _role_words(roles: MemberRoles | None) -> str:
+    """Everything that somebody may do, in one line: ``member; api_credentials; 190001 author``."""
+    if roles is None:
+        return "roles unknown"
+    if roles.account_role == ADMIN:
+        return ADMIN
+    switches = [name for name in _PERMISSIONS if getattr(roles, name)]
+    places = [
+        f"{place.environment} {place.role or f'role {place.role_id}'}"
+        for place in roles.environment_roles
+    ]
+    return "; ".join((roles.account_role, *switches, *places))
+
+
+def _roles_json(roles: MemberRoles) -> dict[str, Json]:
+    """Roles as bodies and tasks carry them."""
+    places: list[Json] = []
+    for place in roles.environment_roles:
+        role: dict[str, Json] = {"environment_id": number(place.environment)}
+        role |= {"role": place.role} if place.role else {"role_id": number(place.role_id)}
+        places.append(role)
+    permissions: dict[str, Json] = {name: getattr(roles, name) for name in _PERMISSIONS}
+    return {
+        "account_role": roles.account_role,
+        "permissions": permissions,
+        "environment_roles": places,
+    }
 
 
 def _is_operator(me: Me, email: str) -> bool:
@@ -110,7 +317,7 @@ def _guard(me: Me, row: MemberRow, rows: Sequence[MemberRow], verb: str) -> None
         keep_an_administrator(
             me,
             row.email,
-            usable_admins(rows),
+            _usable_admins(rows),
             do="make somebody else Account Admin first, and let them accept",
         )
 
@@ -178,55 +385,35 @@ class FindMember:
     email: str
 
     def run(self, me: Me) -> Script[FoundMember]:
-        rows = yield from members(me)
-        row = by_email(rows, self.email)
-        if row is None:
-            return Done(self._nobody(me, rows), says=f"{self.email} is no team member")
-        others = who_could_act(me, usable_admins(rows), but=row.email)
-        factor = _SECOND_FACTOR[row.two_factor]
-        found = replace(
-            self._nobody(me, rows),
-            found=True,
+        rows = yield from _everybody(me)
+        seen = by_email(rows, self.email)
+        row = seen or MemberRow(MemberId(""), self.email, accepted=False)
+        others = who_could_act(me, _usable_admins(rows), but=row.email)
+        found = FoundMember(
+            found=seen is not None,
             id=_known_id(row),
             email=row.email,
             name=row.name,
             account_role=row.account_role,
             accepted=row.accepted,
-            two_factor=factor,
+            two_factor=_SECOND_FACTOR[row.two_factor],
             last_login=timestamp(row.last_login),
             roles=row.roles or NO_ROLES,
             roles_complete=row.roles is not None,
             admins=len(others),
             only_admin=is_admin(row) and not others,
-        )
-        state = "member" if row.accepted else "invited"
-        says = f"{row.email}, {row.account_role} ({state}), second factor {factor}"
-        return Done(found, says=says, findings=tuple(self._findings(found)))
-
-    def _nobody(self, me: Me, rows: Sequence[MemberRow]) -> FoundMember:
-        return FoundMember(
-            found=False,
-            id=MemberId(""),
-            email=self.email,
-            name="",
-            account_role="",
-            accepted=False,
-            two_factor="unknown",
-            last_login="",
-            roles=NO_ROLES,
-            roles_complete=False,
-            admins=len(who_could_act(me, usable_admins(rows), but=self.email)),
-            only_admin=False,
             is_operator=_is_operator(me, self.email),
         )
-
-    def _findings(self, found: FoundMember) -> list[str]:
+        if seen is None:
+            return Done(found, says=f"{self.email} is no team member")
         findings = []
         if found.only_admin:
-            findings.append(f"{found.email} is the only administrator who could act")
+            findings.append(f"{row.email} is the only administrator who could act")
         if not found.roles_complete:
-            findings.append(f"the roles of {found.email} cannot be read whole")
-        return findings
+            findings.append(f"the roles of {row.email} cannot be read whole")
+        state = "member" if row.accepted else "invited"
+        says = f"{row.email}, {row.account_role} ({state}), second factor {found.two_factor}"
+        return Done(found, says=says, findings=tuple(findings))
 
 
 # --- remove -------------------------------------------------------------------------------------
@@ -265,7 +452,7 @@ class RemoveMember:
 
     def run(self, me: Me) -> Script[RemovedMember]:
         wanted = member_number(self.member) if self.member else ""
-        rows = yield from members(me)
+        rows = yield from _everybody(me)
         row = self._row(rows)
         if row is None:
             return self._done()
@@ -276,9 +463,8 @@ class RemoveMember:
             )
         _guard(me, row, rows, "remove")
         roles = _snapshot(row, "remove")
-        account_number = yield from account(me)
-        number = wanted or member_number(_known_id(row))
-        yield self._write(me, row, rows, roles, account_number, number)
+        path = yield from _users(me, wanted or member_number(_known_id(row)))
+        yield self._write(me, row, rows, roles, path)
         return self._done()
 
     def _done(self) -> Done[RemovedMember]:
@@ -296,14 +482,15 @@ class RemoveMember:
         row: MemberRow,
         rows: Sequence[MemberRow],
         roles: MemberRoles,
-        account_number: str,
-        number: str,
+        path: tuple[str, ...],
     ) -> Write[None]:
         def without(before: tuple[MemberRow, ...]) -> tuple[MemberRow, ...]:
             return tuple(one for one in before if one.id != row.id)
 
-        alike = _alike(row, rows)
-        path = ("v1", "accounts", account_number, "users", number)
+        # Others whose address begins the same.
+        start = row.email.partition("@")[0][:3].casefold()
+        others = (one.email for one in rows if one.email != row.email)
+        alike = tuple(email for email in others if email.casefold().startswith(start))
         return Write(
             says=f"remove {row.email}",
             verb="remove",
@@ -324,25 +511,15 @@ class RemoveMember:
                 answer=None,
                 avoid=alike,
             ),
-            before={"email": row.email, "state": role_words(roles)},
+            before={"email": row.email, "state": _role_words(roles)},
             after={"email": row.email, "state": "absent"},
-            becomes=(Becomes(MEMBERS.subject(me.connection), without),),
+            becomes=(Becomes(_MEMBERS.subject(me.connection), without),),
             foretold=None,
             undo=Undo("customerio.add_member", {"email": row.email, "roles": encode(roles)}),
             repeatable=True,
             breaks=f"{row.email} is signed out and has no access.",
             stays=alike,
         )
-
-
-def _alike(row: MemberRow, rows: Sequence[MemberRow]) -> tuple[str, ...]:
-    """Others whose address begins the same."""
-    start = row.email.partition("@")[0][:3].casefold()
-    return tuple(
-        one.email
-        for one in rows
-        if one.email != row.email and one.email.casefold().startswith(start)
-    )
 
 
 # --- add ----------------------------------------------------------------------------------------
@@ -387,19 +564,19 @@ class AddMember:
     replaces: MemberId = MemberId("")  # noqa: RUF009 - a constant, and no call at all
 
     def run(self, me: Me) -> Script[AddedMember]:
-        _check_address(self.email)
-        rows = yield from members(me)
+        local, _, host = self.email.partition("@")
+        if not local or "." not in host or any(c.isspace() for c in self.email):
+            raise UsageError(f"{self.email[:80]!r} is not an e-mail address")
+        rows = yield from _everybody(me)
         row = by_email(rows, self.email)
         if row is None:
-            account_number = yield from account(me)
-            made = yield from self._addition(me, account_number)
+            made = yield from self._addition(me, (yield from _users(me)))
             new = made if isinstance(made, str) else Late(me.step, "id")
             return self._done(MemberRow(new, self.email, accepted=False))
         if self.replaces and row.id == self.replaces:
             return NotYet(f"the removal of {self.email} does not show yet", _LOOK_AGAIN_S)
-        if not same_roles(row.roles, self.roles):
-            account_number = yield from account(me)
-            yield _role_write(me, row, self.roles, account_number, Effect.WRITES)
+        if not _same_roles(row.roles, self.roles):
+            yield (yield from _role_write(me, row, self.roles, Effect.WRITES))
         return self._done(row)
 
     def _done(self, row: MemberRow) -> Done[AddedMember]:
@@ -407,13 +584,12 @@ class AddMember:
         says = f"{self.email}: {word}"
         return Done(AddedMember(row.id, row.email, row.accepted, word), says=says)
 
-    def _addition(self, me: Me, account_number: str) -> Write[MemberId | Late]:
+    def _addition(self, me: Me, path: tuple[str, ...]) -> Write[MemberId | Late]:
         late = Late(me.step, "id")
-        roles = roles_json(self.roles)
+        roles = _roles_json(self.roles)
         new = MemberRow(
             late, self.email, "", self.roles.account_role, accepted=False, roles=self.roles
         )
-        path = ("v1", "accounts", account_number, "users")
         body = {"user": {"email": self.email, **roles}}
         return Write(
             says=f"add {self.email} as {self.roles.account_role}",
@@ -436,17 +612,11 @@ class AddMember:
                 answer=late,
             ),
             before={"email": self.email, "state": "absent"},
-            after={"email": self.email, "state": f"invited; {role_words(self.roles)}"},
-            becomes=(Becomes(MEMBERS.subject(me.connection), lambda before: (*before, new)),),
+            after={"email": self.email, "state": f"invited; {_role_words(self.roles)}"},
+            becomes=(Becomes(_MEMBERS.subject(me.connection), lambda before: (*before, new)),),
             foretold=late,
             undo=Undo("customerio.remove_member", {"email": self.email}),
         )
-
-
-def _check_address(email: str) -> None:
-    local, _, host = email.partition("@")
-    if not local or "." not in host or any(c.isspace() for c in email):
-        raise UsageError(f"{email[:80]!r} is not an e-mail address")
 
 
 def _new_member(reply: Reply) -> MemberId | Late:
@@ -518,32 +688,28 @@ class SetMemberRole:
                 f"account_role is {self.account_role[:40]!r}", do="use member or admin"
             )
         wanted = self.roles or MemberRoles(self.account_role)
-        rows = yield from members(me)
+        rows = yield from _everybody(me)
         row = by_email(rows, self.email)
         if row is None or (self.member and row.id != self.member):
             raise GuardRefusedError(
                 f"{self.email} is not the team member {self.member}",
                 do="take both from the same customerio.find_member",
             )
-        if not same_roles(row.roles, wanted):
+        if not _same_roles(row.roles, wanted):
             _guard(me, row, rows, "change")
             _snapshot(row, "change")
-            account_number = yield from account(me)
-            yield _role_write(me, row, wanted, account_number, Effect.DESTROYS)
+            yield (yield from _role_write(me, row, wanted, Effect.DESTROYS))
         says = f"{self.email}: {wanted.account_role}"
         return Done(RoleSet(self.email, wanted.account_role, says), says=says)
 
 
-def _role_write(
-    me: Me, row: MemberRow, roles: MemberRoles, account_number: str, effect: Effect
-) -> Write[None]:
-    body = roles_json(roles)
+def _role_write(me: Me, row: MemberRow, roles: MemberRoles, effect: Effect) -> Looking[Write[None]]:
+    path, body = (yield from _users(me, number_of_member(row))), _roles_json(roles)
     if isinstance(row.id, Late) and api_allowed(me, "customerio.members.update"):
         raise GuardRefusedError(
             f"{row.email} is not a member yet",
             why="their number is known only after the step that adds them",
         )
-    path = ("v1", "accounts", account_number, "users", number_of_member(row))
     changed = altered(row.id, account_role=roles.account_role, roles=roles)
     undo = None
     if row.roles is not None:
@@ -568,9 +734,9 @@ def _role_write(
             about={"email": row.email, **body},
             answer=None,
         ),
-        before={"email": row.email, "state": role_words(row.roles)},
-        after={"email": row.email, "state": role_words(roles)},
-        becomes=(Becomes(MEMBERS.subject(me.connection), changed),),
+        before={"email": row.email, "state": _role_words(row.roles)},
+        after={"email": row.email, "state": _role_words(roles)},
+        becomes=(Becomes(_MEMBERS.subject(me.connection), changed),),
         foretold=None,
         undo=undo,
         repeatable=True,
@@ -594,7 +760,7 @@ class AwaitMember:
     email: str
 
     def run(self, me: Me) -> Script[AddedMember]:
-        rows = yield from members(me)
+        rows = yield from _everybody(me)
         row = by_email(rows, self.email)
         if row is None:
             return NotYet(f"{self.email} is not on the list yet", _INVITATION_AGAIN_S)

@@ -108,23 +108,21 @@ def _token_state(reply: Reply) -> str:
 
 
 def _call(me: Me, kind: str, value: SecretHandle, region: str) -> Call:
-    path: tuple[str, ...]
-    asks: dict[str, Any]
-    match kind:
-        case "app":
-            surface, path = "app", ("v1", "info", "ip_addresses")
-            asks = {"auth": AuthBearer(value)}
-        case "track":
-            surface, path = "track", ("api", "v1", "accounts", "region")
-            asks = {"auth": AuthBasic(value)}
-        case _:
-            # The exchange changes nothing: it makes a read-only session that we drop.
-            surface, path = "management", VENDOR.schemes[EVERY_SURFACE].exchange
-            grant = {"grant_type": "client_credentials", "client_secret": value}
-            asks = {"body": {**grant, "scope": "read_only"}, "form": True, "auth": AuthNone()}
-    method = "POST" if "body" in asks else "GET"
+    grant = {"grant_type": "client_credentials", "client_secret": value, "scope": "read_only"}
+    asks: Mapping[str, tuple[str, str, tuple[str, ...], dict[str, Any]]] = {
+        "app": ("GET", "app", ("v1", "info", "ip_addresses"), {"auth": AuthBearer(value)}),
+        "track": ("GET", "track", ("api", "v1", "accounts", "region"), {"auth": AuthBasic(value)}),
+        # The exchange changes nothing: it makes a read-only session that we drop.
+        "sa": (
+            "POST",
+            "management",
+            VENDOR.schemes[EVERY_SURFACE].exchange,
+            {"body": grant, "form": True, "auth": AuthNone()},
+        ),
+    }
+    method, surface, path, more = asks[kind]
     surface = f"{region}/{surface}"
-    return VENDOR.call(me.connection.name, method, *path, surface=surface, answers=_ANSWERS, **asks)
+    return VENDOR.call(me.connection.name, method, *path, surface=surface, answers=_ANSWERS, **more)
 
 
 _STATES: Final[Mapping[str, Callable[[Reply], str]]] = {
@@ -151,20 +149,16 @@ def probe(me: Me, kind: str, value: SecretHandle, key: str) -> Looking[Life]:
     def parse(replies: Sequence[Reply]) -> Life:
         states = [state_of(reply) for reply in replies]
         if states[-1] == ALIVE:
-            return _let_in(replies[-1], places[len(states) - 1])
+            # The Track API answers on both hosts, and says itself where the pair is at home.
+            body = replies[-1].body if isinstance(replies[-1].body, dict) else {}
+            region, workspace = body.get("region"), body.get("environment_id")
+            return Life(
+                ALIVE,
+                region if region in tuple(VENDOR.hosts) else places[len(states) - 1],
+                str(workspace) if isinstance(workspace, int) else "",
+            )
         everywhere = len(states) == len(places) and set(states) == {REFUSED}
         return Life(REFUSED if everywhere else INCONCLUSIVE)
 
     first = _call(me, kind, value, places[0])
     return (yield from Read(life_of(me, key), first, parse, Paging(after, len(places))))
-
-
-def _let_in(reply: Reply, asked: str) -> Life:
-    # The Track API answers on both hosts, and says itself where the pair is at home.
-    body = reply.body if isinstance(reply.body, dict) else {}
-    region, workspace = body.get("region"), body.get("environment_id")
-    return Life(
-        ALIVE,
-        region if region in tuple(VENDOR.hosts) else asked,
-        str(workspace) if isinstance(workspace, int) else "",
-    )

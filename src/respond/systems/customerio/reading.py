@@ -17,7 +17,6 @@ from respond.systems.customerio.facts import (
     KEY_SETTLE_S,
     KeyId,
     KeyRef,
-    flag_of,
     hint_of,
     id_of,
     number_of,
@@ -25,7 +24,7 @@ from respond.systems.customerio.facts import (
     told,
 )
 from respond.systems.customerio.vendor import VENDOR
-from respond.systems.rest import Thing, asking, at, dig, records, rows
+from respond.systems.rest import Thing, asking, at, dig, read_record, records, rows
 
 __all__ = [
     "NOWHERE",
@@ -190,6 +189,10 @@ SOURCES: Final = Thing(
 # --- keys ---------------------------------------------------------------------------------------
 
 
+def _bare_id(row: Mapping[str, Any], what: str) -> KeyId:
+    return KeyId(id_of(row, what))
+
+
 @dataclass(frozen=True, slots=True)
 class KeyRow:
     """One key as a list shows it, without its value.
@@ -203,14 +206,13 @@ class KeyRow:
         digests: Keyed digests of the value (and of its secret half), where the list shows it.
     """
 
-    id: KeyId | Late
-    name: str
-    hint: str = ""
-    created_at: int = 0
-    created_by: str = ""
+    id: KeyId | Late = told("key.id", _bare_id)
+    name: str = told("key.name")
+    hint: str = told("key.hint", lambda row, what: hint_of(text_of(row, what)), default="")
+    created_at: int = told("key.created_at", number_of, default=0)
+    created_by: str = told("key.created_by", default="")
     holder: str = ""
     digests: tuple[str, ...] = ()
-    read_only: bool = False
 
     @property
     def words(self) -> str:
@@ -241,13 +243,8 @@ def collection(ref: KeyRef, account: str) -> tuple[str, ...]:
 
 
 def _row(kind: str, place: tuple[str, ...], row: Mapping[str, Any]) -> KeyRow:
-    return KeyRow(
-        id=KeyRef(kind, place, id_of(row, "key.id")).id,
-        name=text_of(row, "key.name"),
-        hint=hint_of(text_of(row, "key.hint")),
-        created_at=number_of(row, "key.created_at"),
-        created_by=text_of(row, "key.created_by"),
-    )
+    seen = read_record(KeyRow, row)
+    return replace(seen, id=KeyRef(kind, place, str(seen.id)).id)
 
 
 def _seen_row(me: Me, ref: KeyRef, row: Mapping[str, Any]) -> KeyRow:
@@ -269,12 +266,7 @@ def _token_rows(replies: Sequence[Reply]) -> tuple[KeyRow, ...]:
         if not isinstance(tokens, list) or not all(isinstance(token, dict) for token in tokens):
             raise MalformedReplyError("a service account whose tokens are no list")
         found.extend(
-            replace(
-                _row("sa", place, token),
-                holder=text_of(owner, "key.name"),
-                read_only=bool(flag_of(token, "sa.read_only")),
-            )
-            for token in tokens
+            replace(_row("sa", place, token), holder=text_of(owner, "key.name")) for token in tokens
         )
     return tuple(found)
 

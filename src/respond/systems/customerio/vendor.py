@@ -47,40 +47,30 @@ _MEMBERS: Final = frozenset(
         "customerio.set_member_role", "customerio.await_member", "customerio.end_sessions",
     }
 )  # fmt: skip
+_LOG: Final = frozenset({"customerio.read_audit_log"})
+_WEBHOOKS: Final = frozenset({"customerio.list_webhooks", "customerio.disable_webhook"})
+_EXPORTS: Final = frozenset({"customerio.list_exports"})
 
 
 def _rights(surface: str, account: str, place: str, *, has_app_key: bool) -> tuple[Right, ...]:
     within, below = ("v1", "accounts", account), ("v1", "environments", place)
-    rights = [
-        Right("see team members", _ADMIN, _MEMBERS, Ask(surface, (*within, "users"))),
-        Right(
-            "read the account's audit log",
-            _ADMIN,
-            frozenset({"customerio.read_audit_log"}),
-            Ask(surface, (*within, "audit_logs"), {"limit": "1"}),
-        ),
+    access = "access to the workspace, or connect an App API key as well"
+    rows: list[tuple[str, str, frozenset[str], tuple[str, ...]]] = [
+        ("see team members", _ADMIN, _MEMBERS, (*within, "users")),
+        ("read the account's audit log", _ADMIN, _LOG, (*within, "audit_logs")),
     ]
     if place:
-        asked = Ask(surface, (*below, "ext_api_keys"))
-        rights.append(Right("list App API keys", _ADMIN, _KEY_LISTS, asked))
+        rows.append(("list App API keys", _ADMIN, _KEY_LISTS, (*below, "ext_api_keys")))
     # With an App API key these are looked up there first.
     if place and not has_app_key:
-        grant = "access to the workspace, or connect an App API key as well"
-        rights += [
-            Right(
-                "list reporting webhooks",
-                grant,
-                frozenset({"customerio.list_webhooks", "customerio.disable_webhook"}),
-                Ask(surface, (*below, "webhook_configurations")),
-            ),
-            Right(
-                "list exports",
-                grant,
-                frozenset({"customerio.list_exports"}),
-                Ask(surface, (*below, "exports")),
-            ),
+        rows += [
+            ("list reporting webhooks", access, _WEBHOOKS, (*below, "webhook_configurations")),
+            ("list exports", access, _EXPORTS, (*below, "exports")),
         ]
-    return tuple(rights)
+    return tuple(
+        Right(name, grant, actions, Ask(surface, path, {"limit": "1"} if actions is _LOG else {}))
+        for name, grant, actions, path in rows
+    )
 
 
 _APP_RIGHTS: Final = tuple(

@@ -62,16 +62,6 @@ class Sent:
     refused: tuple[str, ...] = ()
 
 
-def _check_address(name: str, address: str) -> None:
-    """Refuse what is no plain e-mail address.
-
-    Raises:
-        ArgumentError: It has a display name, a comma, a second line or letters outside ASCII.
-    """
-    if not _ADDRESS.fullmatch(address):
-        raise ArgumentError(f"{name} must be a plain address; {showable_host(address)!r} is none")
-
-
 def sender(connection: Connection) -> str:
     """Whom our mail comes from.
 
@@ -121,7 +111,10 @@ def mail(
     }
 
     def parse(reply: Reply) -> Sent:
-        refused = _refused(reply.body, to)
+        named = reply.body.get("refused", ()) if isinstance(reply.body, Mapping) else None
+        if not isinstance(named, (Mapping, list, tuple)):
+            raise MalformedReplyError("the reply does not say which recipients were refused")
+        refused = tuple(address for address in to if address in named)
         accepted = tuple(address for address in to if address not in refused)
         if not accepted:
             raise RefusedError("recipients refused", "the mail server took none of the addresses")
@@ -143,14 +136,6 @@ def mail(
         foretold=Sent(mail_id, to),
         proof=Proof.BLIND,
     )
-
-
-def _refused(body: Any, to: tuple[str, ...]) -> tuple[str, ...]:
-    """Addresses that the server did not take; the reply names them, with or without a reason."""
-    refused = body.get("refused", ()) if isinstance(body, Mapping) else None
-    if not isinstance(refused, (Mapping, list, tuple)):
-        raise MalformedReplyError("the reply does not say which recipients were refused")
-    return tuple(address for address in to if address in refused)
 
 
 @action(
@@ -180,7 +165,10 @@ class Send:
         if not 1 <= len(self.to) <= _RECIPIENTS_MAX:
             raise ArgumentError(f"to takes 1 to {_RECIPIENTS_MAX} addresses")
         for address in self.to:
-            _check_address("to", address)
+            # No display name, comma, second line or letters outside ASCII.
+            if not _ADDRESS.fullmatch(address):
+                shown = showable_host(address)
+                raise ArgumentError(f"to must be a plain address; {shown!r} is none")
         one_line("subject", self.subject, limit=_SUBJECT_MAX)
         if not self.text.strip() or len(self.text) > _TEXT_MAX:
             raise ArgumentError(f"text must have 1 to {_TEXT_MAX} characters")

@@ -228,15 +228,11 @@ def _read(connection: Connection, observe: Observe, settle: int) -> Read[SeenFie
 
     query = tuple(observe.query.items())
     call = VENDOR.call(connection.name, "GET", *observe.path, query=query, answers=_GONE)
-    return Read(_subject(connection, observe, settle), call, parse)
-
-
-def _subject(connection: Connection, observe: Observe, settle: int) -> Subject[SeenFields]:
-    """Two looks at one address are at one thing, whatever each picks."""
+    # Two looks at one address are at one thing, whatever each picks.
     path = "/".join(segment.replace("%", "%25").replace("/", "%2F") for segment in observe.path)
-    query = "&".join(f"{name}={value}" for name, value in sorted(observe.query.items()))
-    name = f"{connection.name}/{path}{f'?{query}' if query else ''}"
-    return Subject(name, settle_s=settle)
+    asked = "&".join(f"{name}={value}" for name, value in sorted(query))
+    name = f"{connection.name}/{path}{f'?{asked}' if asked else ''}"
+    return Read(Subject(name, settle_s=settle), call, parse)
 
 
 def _usable(connection: Connection) -> Connection:
@@ -292,11 +288,6 @@ class _Took:
     status: int
 
 
-def _same(seen: Any, wanted: Any) -> bool:
-    """Equal as JSON: true is not 1, and 1 is not "1"."""
-    return json.dumps(seen, sort_keys=True) == json.dumps(wanted, sort_keys=True)
-
-
 class _Changing:
     """What both changing actions share: how to look, what shall be, and the request for it."""
 
@@ -326,10 +317,9 @@ class _Changing:
     def holds(self, seen: SeenFields) -> bool:
         if self.gone or not seen.there:
             return self.gone and not seen.there
-        return all(
-            name in seen.fields and _same(seen.fields[name], one)
-            for name, one in self.becomes.items()
-        )
+        found = {name: one for name, one in seen.fields.items() if name in self.becomes}
+        # As JSON: true is not 1, and 1 is not "1".
+        return json.dumps(found, sort_keys=True) == json.dumps(self.becomes, sort_keys=True)
 
     def after(self, seen: SeenFields) -> SeenFields:
         if self.gone:

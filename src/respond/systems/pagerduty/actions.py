@@ -396,7 +396,10 @@ class SetStatus:
             foretold=self._changed(seen),
             # Nothing says what a second request for the same status does.
             repeatable=False,
-            undo=self._undo(),
+            # Only what was resolved can be opened again; an acknowledgement cannot be taken back.
+            undo=Undo("pagerduty.set_status", {"incident": self.incident, "status": "triggered"})
+            if self.status == "resolved"
+            else None,
         )
         found = answer_as(Incident, answer, self._changed(seen))
         return Done(found, says=f"{self.incident} is {found.status}")
@@ -416,12 +419,6 @@ class SetStatus:
 
     def _changed(self, seen: Incident) -> Incident:
         return replace(seen, status=self.status)
-
-    def _undo(self) -> Undo | None:
-        """Only what was resolved can be opened again; an acknowledgement cannot be taken back."""
-        if self.status != "resolved":
-            return None
-        return Undo("pagerduty.set_status", {"incident": self.incident, "status": "triggered"})
 
 
 _VERBS: Final = {"acknowledged": "acknowledge", "resolved": "resolve", "triggered": "reopen"}

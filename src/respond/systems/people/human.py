@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -85,7 +84,13 @@ class Do:
                 link=self.link,
                 look_for=self.look_for,
                 task=self.task,
-                about=self._about,
+                # With its words, so that a yes covers what was to be done.
+                about={
+                    **self.about,
+                    "instructions": list(self._steps),
+                    "link": self.link,
+                    "look_for": self.look_for,
+                },
                 answer=Word(done=True),
             ),
             before={"done": False},
@@ -100,16 +105,6 @@ class Do:
     def _steps(self) -> tuple[str, ...]:
         lines = (line.strip() for line in self.instructions.splitlines())
         return tuple(line for line in lines if line)
-
-    @property
-    def _about(self) -> Mapping[str, Any]:
-        """The task's data with its words, so that a yes covers what was to be done."""
-        return {
-            **self.about,
-            "instructions": list(self._steps),
-            "link": self.link,
-            "look_for": self.look_for,
-        }
 
 
 def _check_link(link: str) -> None:

@@ -25,7 +25,7 @@ from respond.core.showable import showable, showable_host
 from respond.systems import vendors
 from respond.systems.arguments import one_of
 
-__all__ = ["MESSAGES", "Button", "Message", "Notice", "Particulars", "compose"]
+__all__ = ["MESSAGES", "Button", "Message", "Notice", "compose"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +48,6 @@ class Message:
     to_do: str
     urgent: bool = False
     of_run: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Particulars:
-    """What a runbook may add to a named text.
-
-    Attributes:
-        since: When it began, RFC 3339; empty stands for when the run began.
-        until: End of an objection period, RFC 3339, or empty.
-        within_s: Length of an objection period in seconds, where its end is not known; or 0.
-        member: Address of the member whom the notice is about; empty stands for the subject of
-            the incident.
-        connection: Name of the connection whose account it is about; may be empty when there is
-            only one that is not for talking.
-    """
-
-    since: str = ""
-    until: str = ""
-    within_s: int = 0
-    member: str = ""
-    connection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +79,7 @@ class Notice:
 
 
 _FROM_A_HOOK: Final = "hook/"
+_PAGE: Final = "Page of the run; opening it shows it, and does nothing:"
 _ASK: Final = "Questions: speak to {them}, face to face or by phone."
 
 MESSAGES: Final[Mapping[str, Message]] = MappingProxyType(
@@ -189,8 +169,26 @@ MESSAGES: Final[Mapping[str, Message]] = MappingProxyType(
 )
 
 
-def compose(name: str, me: Me, particulars: Particulars) -> Notice:
+def compose(
+    name: str,
+    me: Me,
+    *,
+    since: str = "",
+    until: str = "",
+    within_s: int = 0,
+    member: str = "",
+    connection: str = "",
+) -> Notice:
     """Fill in a named text.
+
+    Args:
+        since: When it began, RFC 3339; empty stands for when the run began.
+        until: End of an objection period, RFC 3339, or empty.
+        within_s: Length of an objection period in seconds, where its end is not known; or 0.
+        member: Address of the member whom the notice is about; empty stands for the subject of
+            the incident.
+        connection: Name of the connection whose account it is about; may be empty when there is
+            only one that is not for talking.
 
     Raises:
         ArgumentError: There is no text of this name; with the nearest.
@@ -198,36 +196,39 @@ def compose(name: str, me: Me, particulars: Particulars) -> Notice:
     one_of("message", name, MESSAGES)
     message = MESSAGES[name]
     happened = message.happened.format(
-        member=showable_host(particulars.member or me.subject) or "a member",
-        account=_account(me, particulars.connection),
-        when=_when(particulars),
+        member=showable_host(member or me.subject) or "a member",
+        account=_account(me, connection),
+        when=_when(until, within_s),
     )
+    began = f"{datetime.fromtimestamp(me.now, UTC):%Y-%m-%d %H:%M} UTC"
     lines = [
         f"{message.title}.",
         "",
         happened,
         f"Who: {_operator(me)} carries this out.",
-        f"Since: {_moment(particulars.since) if particulars.since else _in_utc(me.now)}",
+        f"Since: {_moment(since) if since else began}",
         f"What pauses: {message.pauses}",
         f"What to do: {message.to_do.format(read=_where_to_read(me), them=_them(me))}",
         _ASK.format(them=_them(me)),
         "",
-        f"Run {showable(me.run)}{_rehearsal(me)}",
+        f"Run {showable(me.run)}{', a rehearsal: nothing of this is real' if me.rehearsal else ''}",
         *([f"Plan {short_digest(me.plan)}"] if message.of_run and me.plan else []),
         *([f"The event that began it was {me.old}."] if me.old else []),
         *([f"Asked anew: {showable(me.anew, limit=300)}"] if message.of_run and me.anew else []),
         *([f"Log {showable(me.anchor)}"] if me.anchor else []),
-        *(_page(me) if message.of_run and me.page else []),
+        # The address stands on a line of its own, so that nothing around it is taken for a part.
+        *([_PAGE, showable(me.page, limit=300)] if message.of_run and me.page else []),
     ]
     return Notice(title=f"{message.title} ({showable(me.run)})", text="\n".join(lines))
 
 
 def _account(me: Me, named: str) -> str:
     """The account as a person knows it. Which others we hold keys to is nobody's business."""
+    apart = {name for name, each in vendors().items() if each.channel or each.aside}
     fitting = [
         connection
         for connection in me.connections.values()
-        if (connection.name == named if named else _is_of_incidents(connection.system))
+        if (connection.name == named if named else connection.system not in apart)
     ]
     if len(fitting) != 1:
         return "our company"
@@ -235,17 +236,12 @@ def _account(me: Me, named: str) -> str:
     return showable(str(account), limit=80)
 
 
-def _is_of_incidents(system: str) -> bool:
-    known = vendors().get(system)
-    return known is None or not (known.channel or known.aside)
-
-
-def _when(particulars: Particulars) -> str:
-    if particulars.until:
-        return f"not before {_moment(particulars.until)}"
-    if particulars.within_s:
-        minutes, seconds = divmod(particulars.within_s, 60)
-        length = f"{minutes} minutes" if not seconds else f"{particulars.within_s} seconds"
+def _when(until: str, within_s: int) -> str:
+    if until:
+        return f"not before {_moment(until)}"
+    if within_s:
+        minutes, seconds = divmod(within_s, 60)
+        length = f"{minutes} minutes" if not seconds else f"{within_s} seconds"
         return f"not before {length} have passed from this notice"
     return "after a short time in which you can object"
 
@@ -270,22 +266,9 @@ def _where_to_read(me: Me) -> str:
     return f"{terminal}, or the page below" if me.page else terminal
 
 
-def _page(me: Me) -> list[str]:
-    """The address stands on a line of its own, so that nothing around it is taken for a part."""
-    return ["Page of the run; opening it shows it, and does nothing:", showable(me.page, limit=300)]
-
-
 def _moment(moment: str) -> str:
     """``2026-11-23 03:14 UTC`` for an RFC 3339 time in UTC; anything else as it is."""
     date, t, time = moment.partition("T")
     if t and time.endswith("Z"):
         return f"{showable(date)} {showable(time[:5])} UTC"
     return showable(moment, limit=40)
-
-
-def _in_utc(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _rehearsal(me: Me) -> str:
-    return ", a rehearsal: nothing of this is real" if me.rehearsal else ""

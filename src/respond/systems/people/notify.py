@@ -46,7 +46,7 @@ from respond.systems.people.channels import (
     name_of,
     notice_to,
 )
-from respond.systems.people.messages import MESSAGES, Button, Notice, Particulars, compose
+from respond.systems.people.messages import MESSAGES, Button, Notice, compose
 from respond.systems.people.recipients import kept_out, person_of
 from respond.systems.vendor import Reaches
 
@@ -77,15 +77,6 @@ class Told:
 
     told: tuple[str, ...]
     not_told: tuple[NotTold, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """Who is to be told, who is not, and what to say about it."""
-
-    to: tuple[PersonRecord, ...]
-    out: tuple[NotTold, ...]
-    findings: tuple[str, ...]
 
 
 @action(
@@ -139,18 +130,21 @@ class Persons:
         if self.page and not MESSAGES[self.message].urgent:
             raise ArgumentError(f"the message {self.message!r} is not urgent enough to page people")
 
-    @property
-    def _particulars(self) -> Particulars:
-        return Particulars(self.since, self.until, self.within, self.member, self.about)
-
     def run(self, me: Me) -> Script[Told]:
-        notice = compose(self.message, me, self._particulars)
-        choice = self._choose(me)
-        findings = list(choice.findings)
-        results = yield from self._tell(me, notice, choice.to)
+        notice = compose(
+            self.message,
+            me,
+            since=self.since,
+            until=self.until,
+            within_s=self.within,
+            member=self.member,
+            connection=self.about,
+        )
+        to, out, findings = self._choose(me)
+        results = yield from self._tell(me, notice, to)
         told = tuple(person.id for person, why in results if not why)
         silent = [(person, why) for person, why in results if why]
-        not_told = choice.out + tuple(NotTold(person.id, why) for person, why in silent)
+        not_told = tuple(out) + tuple(NotTold(person.id, why) for person, why in silent)
         names = [person.id for person, _ in silent]
         findings += [f"{name_of(person)} was not told: {why}" for person, why in silent]
         if not told:
@@ -172,7 +166,7 @@ class Persons:
         )
 
     def _tell(
-        self, me: Me, notice: Notice, people: tuple[PersonRecord, ...]
+        self, me: Me, notice: Notice, people: Sequence[PersonRecord]
     ) -> Generator[Any, object, list[tuple[PersonRecord, str]]]:
         """Tell each; pairs of person and why not."""
         if me.by_hand:
@@ -193,8 +187,8 @@ class Persons:
             before += f"no {known.title} account and "
         return [(person, results[person.id].why_not) for person in people]
 
-    def _choose(self, me: Me) -> _Choice:
-        """Pick recipients among the configured persons; needs no look at any system."""
+    def _choose(self, me: Me) -> tuple[list[PersonRecord], list[NotTold], list[str]]:
+        """Who is to be told, who is not, and what to say about it; looks at no system."""
         findings: list[str] = []
         wanted: dict[str, PersonRecord] = {}
         if self.to:
@@ -215,7 +209,7 @@ class Persons:
                 out.append(NotTold(person.id, "is at the terminal"))
             else:
                 to.append(person)
-        return _Choice(tuple(to), tuple(out), tuple(findings))
+        return to, out, findings
 
 
 # --- the ways -----------------------------------------------------------------------------------

@@ -154,9 +154,7 @@ class OwnSink(UnseenSink):
             raise UsageError(f"the sink own:{text} does not exist", do="write own or own:app")
         return cls(text)
 
-    @property
-    def says(self) -> str:
-        return "respond's own credential store"
+    says = "respond's own credential store"
 
     def deliver(self, me: Me, seen: SinkSeen, value: SecretHandle, what: str) -> Writes:
         del seen
@@ -184,9 +182,7 @@ class ScreenSink(UnseenSink):
             raise UsageError(f"the sink screen:{text} does not exist", do="write screen")
         return cls()
 
-    @property
-    def says(self) -> str:
-        return "shown once on the operator's screen"
+    says = "shown once on the operator's screen"
 
     def deliver(self, me: Me, seen: SinkSeen, value: SecretHandle, what: str) -> Writes:
         del seen

@@ -63,16 +63,12 @@ _BY_ID: Final = Thing(
 )
 
 
-def _us(replies: Sequence[Reply]) -> str:
-    return one(_Ourselves)(replies).user_id
-
-
 @dataclass(frozen=True, slots=True)
 class _Ourselves:
     user_id: str = at("user_id")
 
 
-_US: Final = Thing(VENDOR, "self", ("auth.test",), _us)
+_US: Final = Thing(VENDOR, "self", ("auth.test",), lambda replies: one(_Ourselves)(replies).user_id)
 
 
 def find(

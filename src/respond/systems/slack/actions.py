@@ -5,30 +5,10 @@ Not here: taking access away. The credential that talks must not hold administra
 """
 
 from respond.systems.slack.accounts import FindPerson
-from respond.systems.slack.posting import ChannelId, DirectMessage, Posted, PostMessage, Seen, post
-from respond.systems.slack.rooms import (
-    Archived,
-    ArchiveIncidentChannel,
-    Channel,
-    GatherPeople,
-    OpenIncidentChannel,
-)
+from respond.systems.slack.posting import DirectMessage, PostMessage
+from respond.systems.slack.rooms import ArchiveIncidentChannel, GatherPeople, OpenIncidentChannel
 
-__all__ = [
-    "ACTIONS",
-    "ArchiveIncidentChannel",
-    "Archived",
-    "Channel",
-    "ChannelId",
-    "DirectMessage",
-    "FindPerson",
-    "GatherPeople",
-    "OpenIncidentChannel",
-    "PostMessage",
-    "Posted",
-    "Seen",
-    "post",
-]
+__all__ = ["ACTIONS"]
 
 ACTIONS: tuple[type, ...] = (
     FindPerson,

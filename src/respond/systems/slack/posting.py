@@ -153,7 +153,7 @@ def _payload(me: Me) -> dict[str, str]:
     return {"run_id": me.run, "step": me.step}
 
 
-def _history(connection: Connection, me: Me, channel: str) -> Call:
+def _history(connection: str, me: Me, channel: str) -> Call:
     oldest = max(0, me.now - _CLOCKS_APART_S)
     query = (
         ("channel", channel),
@@ -161,7 +161,7 @@ def _history(connection: Connection, me: Me, channel: str) -> Call:
         ("include_all_metadata", "true"),
         ("limit", _MESSAGES_A_PAGE),
     )
-    return VENDOR.call(connection.name, "GET", "conversations.history", query=query)
+    return VENDOR.call(connection, "GET", "conversations.history", query=query)
 
 
 def _marked(reply: Reply, me: Me, us: str) -> str:
@@ -175,7 +175,6 @@ def _marked(reply: Reply, me: Me, us: str) -> str:
 
 
 def _look(
-    connection: Connection,
     me: Me,
     subject: Subject[Seen],
     us: str,
@@ -193,7 +192,7 @@ def _look(
 
     def after(asked: Call, reply: Reply, so_far: int) -> Call | None:
         if (found := direct(reply)) and not dict(asked.query).get("channel"):
-            return _history(connection, me, found)
+            return _history(call.connection, me, found)
         return None if _marked(reply, me, us) else NEXT_PAGE.after(asked, reply, so_far)
 
     def parse(replies: Sequence[Reply]) -> Seen:
@@ -210,13 +209,6 @@ def _look(
     return Read(subject, call, parse, Paging(after))
 
 
-def _message_read(
-    connection: Connection, me: Me, subject: Subject[Seen], channel: str, us: str
-) -> Read[Seen]:
-    """Look for our message in a channel."""
-    return _look(connection, me, subject, us, _history(connection, me, channel), channel=channel)
-
-
 def dm_read(
     connection: Connection, me: Me, subject: Subject[Seen], user: str, us: str
 ) -> Read[Seen]:
@@ -228,7 +220,7 @@ def dm_read(
     """
     query = (("types", "im"), ("exclude_archived", "true"), ("limit", A_PAGE))
     call = VENDOR.call(connection.name, "GET", "conversations.list", query=query)
-    return _look(connection, me, subject, us, call, user=user)
+    return _look(me, subject, us, call, user=user)
 
 
 def post(
@@ -324,7 +316,8 @@ class PostMessage:
         subject: Subject[Seen] = Subject(
             f"{slack.name}/message/{self.channel}/{me.run}/{me.step}", settle_s=VENDOR.settle_s
         )
-        seen = yield from _message_read(slack, me, subject, self.channel, us)
+        history = _history(slack.name, me, self.channel)
+        seen = yield from _look(me, subject, us, history, channel=self.channel)
         if seen.ts:
             return Done(Posted(seen.channel, seen.ts), says=f"stands in {self.channel} already")
         posted = yield from post(

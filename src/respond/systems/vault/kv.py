@@ -31,7 +31,7 @@ __all__ = ["SINK", "KvSeen", "KvSink"]
 
 _TEXT = re.compile(r"([^:#]+):([^#:]+)#([^#]+)")
 _ABSENT = 404
-_SEGMENT = re.compile(r"[\w.@ -]{1,128}")
+_SEGMENT = re.compile(r"(?!\.{1,2}\Z)[\w.@ -]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class KvSink:
     def of(cls, text: str, me: Me) -> KvSink:
         parts = _TEXT.fullmatch(text)
         path = tuple(parts[2].strip("/").split("/")) if parts else ()
-        if parts is None or len(path) < 2 or not all(_good(segment) for segment in path):  # noqa: PLR2004 - mount and path
+        if parts is None or len(path) < 2 or not all(map(_SEGMENT.fullmatch, path)):  # noqa: PLR2004 - mount and path
             raise UsageError(
                 f"the sink {f'vault:{text}'[:80]!r} cannot be understood",
                 do="write it as vault:CONNECTION:MOUNT/PATH#FIELD",
@@ -141,10 +141,6 @@ class KvSink:
         path = ("v1", *mount, "data", *self.path[len(mount) :])
         answers = frozenset({_ABSENT})
         return Thing(VENDOR, "/".join(self.path), path, parse, surface="http", answers=answers)
-
-
-def _good(segment: str) -> bool:
-    return bool(_SEGMENT.fullmatch(segment)) and segment not in {".", ".."}
 
 
 def _data(reply: Reply) -> Mapping[str, Any]:
