@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "systems": "core errors",
     "engine": "core errors ports systems",
     "senders": "core errors systems",
-    "formats": "core errors ports senders systems",
+    "formats": "audit core errors ports senders systems",
     "people": "audit core engine errors formats ports",
     "views": "core errors formats ports systems",
     "intake": "core engine errors formats ports senders",

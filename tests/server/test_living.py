@@ -22,11 +22,12 @@ from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.company import Server as Company
 from respond.company import default_company, serve
 from respond.core.approval import Standing, Verdict
+from respond.core.asked import asked_now
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState, RunStatus, fold_all
 from respond.core.recorded import AskKind
 from respond.errors import RefusedByPersonError
-from respond.people.answers import answer, asked_now
+from respond.people.answers import answer
 from respond.testing.senders import payload, secret_for, signed
 
 BEN = Actor("ben", Strength.KEY)
@@ -396,7 +397,7 @@ def test_an_answer_to_what_is_not_asked_is_refused(tmp_path: Path) -> None:
         served.send("pagerduty")
         state = served.waiting()
         with pytest.raises(RefusedByPersonError):
-            answer(served.house.entry, state.id, Actor("zoe", Strength.KEY), "x", "yes")
+            answer(served.house.entry, state.id, Actor("zoe", Strength.KEY), "x", "yes", proof={})
         served.by_file(state, Verdict.DENY)
         served.until(lambda s: s.status is RunStatus.ENDED)
         assert served.by_page_late(state, "ana") != 303
