@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from tests.cli.terminal_kit import OnTerminal
 
-from respond.formats.project.project_file import read_project
 from respond.testing.cli_kit import Machine, Town
+from respond.wiring.places import Places
+from respond.wiring.session import load_project
 
 RESPOND = str(Path(sys.executable).parent / "respond")
 QUESTION = r"(\d\d:\d\d:\d\d  .*)?> "
@@ -136,7 +137,7 @@ def test_every_screen_of_a_rehearsal_fits_eighty_columns(start: Start, runbook: 
 def test_every_question_of_a_real_run_is_laid_out(home: Machine, town: Town) -> None:
     """Each input that is asked for; the keys to pick from stand in columns, and one is a number."""
     town.store(home, "cio", "cio/app", "vault")
-    project = read_project(home.project)
+    project = load_project(Places(home.project, home.state))
     lines = {name: town.line(project, name).endpoint for name in project.connections}
     urls = {name: dict(line.base_urls) for name, line in lines.items() if line is not None}
     terminal = OnTerminal(
