@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from respond.cli.main import run
 from respond.cli.run_runbook import choices
+from respond.formats.runbook.input_entries import OPTION_NAMES
 from respond.systems.customerio.facts import KeyId
 from respond.systems.customerio.identify import KeyList, ListedKey
+from respond.wiring.places import Places
+from respond.wiring.session import load_runbook
 
 
 @pytest.fixture(autouse=True)
@@ -93,3 +97,11 @@ def test_what_there_is_to_pick_from_is_read_as_words_and_taken_as_an_id() -> Non
     (row,) = choices(KeyList((key,), 1))
     assert row == ("app/190001/9101", "app", "backend-prod", "cdef", "", "Production")
     assert choices(None) == ()
+
+
+def test_no_input_has_the_name_of_an_option(capsys: pytest.CaptureFixture[str]) -> None:
+    """What ``check`` refuses is what the help of a runbook lists beside its inputs."""
+    inputs = {each.name for each in load_runbook(Places.here(), "lost-2fa").inputs}
+    assert run(["lost-2fa", "--help"]) == 0
+    listed = set(re.findall(r"--([a-z][a-z-]+)", capsys.readouterr().out.partition("Options:")[2]))
+    assert {name.replace("_", "-") for name in OPTION_NAMES} == listed - inputs

@@ -87,7 +87,7 @@ _OPTIONS: dict[str, tuple[Any, str, str]] = {
     ),
     "as_json": (False, "--json", "The result as JSON"),
 }
-"""Options of every runbook. An input of the same name is refused by ``respond check``."""
+"""Options of every runbook; no input is called so (``OPTION_NAMES``)."""
 
 
 def _function(words: RunbookHead) -> Any:
