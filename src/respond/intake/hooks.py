@@ -20,7 +20,7 @@ from respond.core.incoming import Delivery, Incoming, Means
 from respond.core.inputs import input_value
 from respond.core.plan import digest_of
 from respond.core.recorded import OutsideEvent
-from respond.core.runbook import Input, InputKind, Runbook
+from respond.core.runbook import TIMES, Input, InputKind, Runbook
 from respond.core.shapes import ShapeError
 from respond.core.showable import hidden_character, showable
 from respond.core.values import Value
@@ -252,7 +252,7 @@ class _Look:
         about = self._about()
         if about:
             yield digest_of({"runbook": runbook.name, "source": self._source.name, "about": about})
-        times = {each.name for each in runbook.inputs if each.kind is InputKind.TIME}
+        times = {each.name for each in runbook.inputs if each.kind in TIMES}
         same = {name: value for name, value in given.values.items() if name not in times}
         if same:
             yield digest_of({"runbook": runbook.name, "inputs": same})
