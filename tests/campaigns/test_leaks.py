@@ -180,6 +180,48 @@ def play(folder: Path, name: str, fault: str, *, routes: bool) -> list[str]:
         return leaks(stage, seen, error)
 
 
+ECHOED = """\
+runbook: door
+title: Look at a door
+summary: Reads a field that somebody else can write.
+use_when: Never; a test.
+owner: security@example.com
+reviewed: "2026-11-23"
+steps:
+  - id: look
+    title: Look at the door
+    phase: identify
+    action: http.read
+    with: {connection: widgets, observe: {path: [items, door-7], pick: [note]}}
+"""
+
+
+@pytest.mark.promise("P22")
+def test_a_service_that_echoes_our_credential_does_not_get_it_into_the_record(
+    tmp_path: Path,
+) -> None:
+    """A picked field of a 200 answer holds the very credential that asked for it."""
+    project = tmp_path / "project"
+    (project / "runbooks").mkdir(parents=True)
+    (project / "respond.toml").write_text("")
+    (project / "runbooks" / "door.yaml").write_text(ECHOED)
+    seen = Seen(tmp_path / "state")
+    stage = Stage(tmp_path / "state", "door", project=project, progress=seen.progress)
+    with stage:
+        token = stage.rehearsal.story["widgets_token"]
+        stage.server.company.widgets.state.items["door-7"].note = f"you sent Bearer {token}"
+        with stage.engine() as engine:
+            engine.advance()
+            stage.state = engine.state
+            made = report(
+                engine.state, list(engine.tools.journal.records()), engine.tools.journal.head()
+            )
+            seen.text.write(as_text(made) + json.dumps(as_json(made)))
+        seen.keep_disk()
+        assert "[secret widgets]" in seen.text.getvalue()
+        assert leaks(stage, seen, "") == []
+
+
 def _hidden(secret: str) -> str:
     return base64.b64encode(f"token={secret};".encode()).decode()
 

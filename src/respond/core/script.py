@@ -139,6 +139,8 @@ class Call:
         body: JSON; ``SecretHandle`` leaves are opened by the transport only.
         form: Send ``body`` (a flat record) form-encoded.
         answers: Statuses outside 2xx that the parser handles itself, e.g. 404 for "is gone".
+        shows_values: The system shows secrets in its answer, and the parser compares or keeps them.
+            Every other answer comes with each live secret in it replaced.
         timeout_s: Limit for this request in seconds.
     """
 
@@ -152,6 +154,7 @@ class Call:
     form: bool = False
     auth: Auth = field(default_factory=AuthOwn)
     answers: frozenset[int] = frozenset()
+    shows_values: bool = False
     timeout_s: int = 10
 
     @property

@@ -589,6 +589,7 @@ def _lines(
         redactor=redactor,
         timeout_scale=timeout_scale,
         waiting=progress.waiting,
+        held=lambda: journal.held(run),
     )
     others: dict[str, Pen] = {
         "smtp": SmtpPen(servers, secrets, clock, redactor, timeout_scale=timeout_scale),

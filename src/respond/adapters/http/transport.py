@@ -83,10 +83,11 @@ class HttpTransport:
 
     Args:
         user_agent: Who we are, ``respond/0.1.0``.
-        redactor: Learns every secret that is opened here, and cleans every error text.
+        redactor: Learns every secret that is opened here, and cleans every error text and answer.
         timeout_scale: Times every ``timeout_s``; below one for tests and rehearsals.
         body_bytes_max: A longer answer is no answer.
         waiting: Told before each pause what is waited for and how long, in seconds.
+        held: Secrets of the run as it is now; no answer shows one, whether or not it was used.
 
     Raises:
         UsageError: An address is not https or not one at all, or a scheme is unknown. Nothing
@@ -105,6 +106,7 @@ class HttpTransport:
         timeout_scale: float = 1.0,
         body_bytes_max: int = BODY_BYTES_MAX,
         waiting: Callable[[str, float], None] | None = None,
+        held: Callable[[], Mapping[str, SecretHandle]] = dict,
     ) -> None:
         for name, endpoint in endpoints.items():
             if endpoint.auth not in scheme_sets():
@@ -120,7 +122,7 @@ class HttpTransport:
             _Line,
             endpoints=endpoints,
             sites=self._wires.sites,
-            wallet=_Wallet(secrets, opener, redactor),
+            wallet=_Wallet(secrets, opener, redactor, held),
             clock=clock,
             user_agent=user_agent,
             faults=HttpFaults(redactor.clean, clock.now_ms),
@@ -333,11 +335,13 @@ class _Wires:
 
 @dataclass(slots=True, repr=False, eq=False)
 class _Wallet:
-    """Opens secrets for requests, and tells the redactor about each."""
+    """Opens secrets for requests, tells the redactor about each, and takes them out of answers."""
 
     _secrets: Secrets
     _opener: Callable[[SecretHandle], str]
     _redactor: Redactor
+    _held: Callable[[], Mapping[str, SecretHandle]]
+    _learnt: set[SecretHandle] = field(default_factory=set, init=False)
 
     def own(self, name: str) -> str:
         value = self._secrets.credential(name)
@@ -354,6 +358,15 @@ class _Wallet:
         # Of a pair the second half is the secret; it may be printed alone.
         if value.count(":") == 1 and "//" not in value:
             self._redactor.register(name, value.partition(":")[2])
+
+    def cleaned(self, reply: Reply, call: Call) -> Reply:
+        """A service may say back what it was sent, and what is picked of it is shown and kept."""
+        for handle in set(self._held().values()) - self._learnt:
+            self.of_run(handle)
+            self._learnt.add(handle)
+        clean = self._redactor.clean_data
+        body = clean(reply.body, but_whole=call.shows_values)
+        return Reply(reply.status, clean(reply.headers), body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,7 +426,8 @@ class _Line:
             return raw
         if raw.status != 401:  # noqa: PLR2004 - RFC 9110, section 15.5.2
             self._renewed.discard(place.credential)
-        return self._judge(call, place, raw)
+        result = self._judge(call, place, raw)
+        return self.wallet.cleaned(result, call) if isinstance(result, Reply) else result
 
     def renew(self, call: Call) -> bool:
         """Drop the session that this call was sent with.
