@@ -378,10 +378,14 @@ class Done(Generic[O_co]):
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """What is waited for has not happened; the run parks or looks again in ``every_s``."""
+    """What is waited for has not happened; the run parks or looks again in ``every_s``.
+
+    ``otherwise`` is what the step comes to when its time is over; without it the step fails then.
+    """
 
     says: str
     every_s: int = 10
+    otherwise: Done[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,9 +150,11 @@ def test_a_key_of_the_other_region_is_alive_there(night: Any) -> None:
     night.company.customerio.state.region = "us"
     from respond.systems.customerio.probes import probe  # noqa: PLC0415 - for this claim only
 
-    script = probe(night.me(), "app", value, "app/190001/9101")
-    request = next(script)
-    life = night.world().read(request)
+    script, life = probe(night.me(), "app", value, "app/190001/9101"), None
+    with pytest.raises(StopIteration) as end:
+        while True:
+            life = night.world().read(script.send(life))
+    life = end.value.value
     assert (life.state, life.region) == ("alive", "us")
 
 

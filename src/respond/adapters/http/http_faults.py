@@ -174,7 +174,7 @@ class HttpFaults:
             return HttpFault(
                 NoAnswerError(
                     f"{what}, a redirect; redirects are not followed",
-                    why=self._clean(f"it points to {place or 'no host'}"),
+                    why=_join(self._clean(f"it points to {place or 'no host'}"), words),
                     do=f"check the address of connection '{call.connection}'",
                     request=request,
                 ),
