@@ -134,12 +134,10 @@ def test_a_containment_that_is_refused_goes_on_by_hand(tmp_path: Path) -> None:
         assert {e["detail"]["by"] for e in stage.effects() if "revoked" in e["kind"]} == {"person"}
 
 
-@pytest.mark.parametrize("routes", [False, True], ids=["by-hand", "by-the-tool"])
-def test_a_key_off_the_list_that_cannot_be_tried_fails_nothing(
-    routes: bool, tmp_path: Path
-) -> None:
-    """No region answers the probe after the revoke: unproved, with the cause, and people are told."""
-    with Stage(tmp_path, "compromised-key", routes=routes) as stage:
+@pytest.mark.parametrize("hands", ["person", "tool"])
+def test_a_key_off_the_list_that_cannot_be_tried_fails_nothing(hands: str, tmp_path: Path) -> None:
+    """No region answers the probe after the revoke: unproved, with the cause; people are told."""
+    with Stage(tmp_path, "compromised-key", routes=hands == "tool") as stage:
         stage.faults("customerio:cut-before@GET *ip_addresses*xall")
         code = stage.advance()
         assert stage.state is not None

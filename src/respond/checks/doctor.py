@@ -33,7 +33,7 @@ from respond.checks.rights import PINNED, actions_of, missing_rights, sinks_in
 from respond.company.rehearsal import recall
 from respond.errors import NotReadyError, RespondError, StepFailedError, UsageError
 from respond.formats.project.project import NOWHERE, OIDC
-from respond.formats.project.project_file import ConnectionConfig, Project, SourceConfig
+from respond.formats.project.project_file import ConnectionConfig, OidcConfig, Project, SourceConfig
 from respond.intake.hooks import hook_faults
 from respond.people.readiness import gaps, unusable_keys
 from respond.senders import SENDERS, check_secret
@@ -653,14 +653,14 @@ def sign_on(at: Doctor) -> Findings:
             "whoever signs on there is nobody here",
             f"add oidc_issuer = {oidc.issuer!r} and oidc_subject to people's entries",
         )
-    yield from _provider(at, oidc.issuer)
+    yield from _provider(at, oidc)
 
 
-def _provider(at: Doctor, issuer: str) -> Findings:
+def _provider(at: Doctor, oidc: OidcConfig) -> Findings:
     """Whether the identity provider answers, and calls itself what we call it."""
     opened = open_line(
         ConnectionConfig(name=OIDC, system="http", auth="none"),
-        sign_on_line(issuer),
+        sign_on_line(at.project, oidc),
         secrets=CredentialStore({}, MemoryKeys(), at.redactor, at.clock, environment={}),
         redactor=at.redactor,
         clock=at.clock,
@@ -671,12 +671,12 @@ def _provider(at: Doctor, issuer: str) -> Findings:
     except RespondError as error:
         yield Finding(
             "sign-on/no-answer",
-            f"the issuer of [server.oidc] does not answer: {error.what}",
+            f"the issuer of [server.oidc] does not answer: {error.sentence}",
             "nobody can sign on to the page; signed answers from a terminal still count",
             error.do or "look at the address, and at the provider",
         )
         return
-    if isinstance(reply.body, Mapping) and reply.body.get("issuer") == issuer:
+    if isinstance(reply.body, Mapping) and reply.body.get("issuer") == oidc.issuer:
         at.well.append("the identity provider answers")
         return
     yield Finding(

@@ -20,6 +20,8 @@ from authlib.common.errors import AuthlibBaseError  # type: ignore[import-untype
 from joserfc.errors import JoseError
 from starlette.concurrency import run_in_threadpool
 
+from respond.adapters.sockets import tls_context
+from respond.adapters.way import DIRECT, WayThere
 from respond.core.showable import showable, showable_host
 from respond.errors import NotReadyError, RefusedByPersonError
 from respond.ports import Clock
@@ -82,6 +84,7 @@ class SignOnSettings:
     url: str
     persons: Mapping[tuple[str, str], str]
     scopes: tuple[str, ...] = ("openid", "email")
+    way: WayThere = DIRECT
 
     @property
     def redirect_url(self) -> str:
@@ -165,7 +168,7 @@ class SignOn:
             )
             claims = await client.parse_id_token(token, nonce=kept["nonce"], leeway=_LEEWAY_S)
         except _NO_ANSWER as error:
-            raise _away(self.settings.issuer) from error
+            raise _away(self.settings) from error
         except _ODD as error:
             # Whatever it says may hold parts of a token; what kind of fault it is does not.
             raise _refused(f"the ID token does not hold ({type(error).__name__})") from error
@@ -212,7 +215,7 @@ class SignOn:
         try:
             known = await client.load_server_metadata()
         except _NO_ANSWER as error:
-            raise _away(self.settings.issuer) from error
+            raise _away(self.settings) from error
         except _ODD as error:
             raise _unusable(self.settings.issuer) from error
         self._check_document(known)
@@ -234,6 +237,8 @@ class SignOn:
                 "timeout": _TIMEOUT_S,
                 "trust_env": False,
                 "follow_redirects": False,
+                **({"verify": tls_context(settings.way)} if settings.way.ca else {}),
+                **({"proxy": settings.way.proxy} if settings.way.proxy else {}),
             },
         )
 
@@ -263,11 +268,12 @@ def _is_safe(address: str, issuer: str) -> bool:
     return bool(parts.hostname) and (parts.scheme == "https" or plain_here)
 
 
-def _away(issuer: str) -> NotReadyError:
-    host = showable_host(urlsplit(issuer).hostname or "")
+def _away(settings: SignOnSettings) -> NotReadyError:
+    host = showable_host(urlsplit(settings.issuer).hostname or "")
     return NotReadyError(
         "the identity provider does not answer",
-        why=f"{host} gave no usable answer; nobody can sign on to this page now",
+        why=f"{host} gave no usable answer{settings.way.says}; nobody can sign on to this page now",
+        do=settings.way.do.removeprefix("; "),
     )
 
 

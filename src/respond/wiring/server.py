@@ -37,6 +37,7 @@ from respond.wiring.session import (
     real_session,
     rehearsal_session,
     systems_of,
+    way_of,
 )
 
 if TYPE_CHECKING:
@@ -386,6 +387,7 @@ def _signon(parts: _Parts) -> SignOn | None:
             url=parts.url,
             persons=persons,
             scopes=oidc.scopes,
+            way=way_of(oidc, parts.project, "server.oidc"),
         )
     elif parts.rehearsal is not None:
         story = parts.rehearsal.story
@@ -523,6 +525,7 @@ def _reader(parts: _Parts) -> Reader:
             {source.sender: place},
             "source",
             loopback_ok=rehearsal is not None,
+            way=way_of(source, project, f"sources.{source.name}"),
         )
     credentials: Secrets = _SourceSecrets(parts.secrets)
     if rehearsal is not None and parts.story is not None:
@@ -539,7 +542,7 @@ def _reader(parts: _Parts) -> Reader:
     else:
         for name, config in project.connections.items():
             if config.system in asked_through:
-                endpoints[name] = endpoint_of(config)
+                endpoints[name] = endpoint_of(config, project)
     transport = HttpTransport(
         endpoints,
         credentials,

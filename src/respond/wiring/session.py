@@ -36,13 +36,19 @@ if TYPE_CHECKING:
     from respond.adapters.secrets.redactor import Redactor
     from respond.adapters.smtp import SmtpServer
     from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.adapters.way import WayThere
     from respond.company.crash_points import Moments
     from respond.company.rehearsal import Rehearsal, RehearsalClock, StorySecrets
     from respond.core.approval import People, Request
     from respond.core.policy import Policy
     from respond.engine.engine import Engine
     from respond.engine.run import LiveRun
-    from respond.formats.project.project_file import ConnectionConfig, Project
+    from respond.formats.project.project_file import (
+        ConnectionConfig,
+        OidcConfig,
+        Project,
+        SourceConfig,
+    )
     from respond.systems.discovery import CapabilityTable, Discovery
 
 __all__ = ["ENGINE", "Session", "load_runbook", "rehearsal_session"]
@@ -50,6 +56,11 @@ __all__ = ["ENGINE", "Session", "load_runbook", "rehearsal_session"]
 ENGINE = f"respond {__version__}"
 REHEARSAL_TIMEOUTS = 0.1
 """Requests time out ten times sooner in a rehearsal: its systems are on this machine."""
+_NEVER_USED = (
+    "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+)  # fmt: skip
+"""What would mean a proxy or authorities to other programs; named where a place is not reached."""
 
 
 def load_runbook(places: Places, name: str) -> Runbook:
@@ -429,7 +440,7 @@ def real_session(
     lines = _lines(
         run,
         {
-            n: endpoint_of(c)
+            n: endpoint_of(c, project)
             for n, c in configs.items()
             if vendor(c.system).carried_by is CarriedBy.HTTP
         },
@@ -660,7 +671,22 @@ class _LateKeys:
         self._keys.delete(name)
 
 
-def endpoint_of(config: ConnectionConfig) -> Endpoint:
+def way_of(
+    config: ConnectionConfig | SourceConfig | OidcConfig,
+    project: Project,
+    table: str,
+    *,
+    inside: bool = True,
+) -> WayThere:
+    """How to get to what stands in this table of respond.toml."""
+    from respond.adapters.way import WayThere
+
+    ca = str((project.folder or Path()) / Path(config.ca).expanduser()) if config.ca else ""
+    seen = tuple(name for name in _NEVER_USED if os.environ.get(name))
+    return WayThere(ca, config.proxy, inside, table, seen)
+
+
+def endpoint_of(config: ConnectionConfig, project: Project) -> Endpoint:
     """Where and how a connection is reached.
 
     Raises:
@@ -683,19 +709,30 @@ def endpoint_of(config: ConnectionConfig) -> Endpoint:
         base_urls,
         auth=record.scheme_set(config.auth, config.options),
         options={k: str(v) for k, v in config.options.items() if isinstance(v, str | int)},
+        way=_way(config, project),
     )
+
+
+def _way(config: ConnectionConfig, project: Project) -> WayThere:
+    # A generic request's path is a runbook's: its host must not turn out to be one of ours (P20).
+    inside = config.inside or config.system != "http"
+    return way_of(config, project, f"connections.{config.name}", inside=inside)
 
 
 def _mail_server(config: ConnectionConfig, project: Project) -> SmtpServer:
     from respond.adapters.smtp import SmtpServer
 
     options = config.options
+    sender = str(options.get("from") or project.notify.sender)
     return SmtpServer(
         config.name,
         str(options.get("host") or project.notify.smtp_host),
         int(options.get("port") or project.notify.smtp_port),
         user=str(options.get("user") or ""),
+        # Relays refuse localhost; the domain that the mail comes from is a name that is ours.
+        ehlo=str(options.get("ehlo") or sender.rpartition("@")[2] or "localhost"),
         tls="implicit" if options.get("tls") == "implicit" else "starttls",
+        way=_way(config, project),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from respond.adapters.http.answer import UNSENT, Broken, How, Raw
+from respond.adapters.http.request import Endpoint
 from respond.core.script import AuthBasic, AuthBearer, AuthNone, Call
 from respond.core.showable import showable, showable_host
 from respond.errors import NoAnswerError, RefusedBySystemError
@@ -109,27 +110,28 @@ class HttpFaults:
             )
         )
 
-    def broken(self, call: Call, system: str, host: str, broken: Broken) -> HttpFault:
+    def broken(self, call: Call, endpoint: Endpoint, host: str, broken: Broken) -> HttpFault:
         """The fault for a request that got no answer."""
         how = broken.how
-        name = _display(system)
+        name, way = _display(endpoint.system), endpoint.way
         if how in UNSENT:
             why, do = _UNSENT[how]
             why = why.format(host=showable_host(host))
             if broken.detail:
                 why = f"{why}: {showable(broken.detail)}"
+            do = do.format(table=way.table)
             return HttpFault(
                 RefusedBySystemError(
                     self._clean(f"{name} could not be reached for {_says(call)}"),
                     code="not-connected",
-                    why=self._clean(why),
-                    do=do,
+                    why=self._clean(f"{why}{way.says}"),
+                    do=f"{do}{way.do}",
                     request=self._request(call),
                     by_hand=True,
                     again=True,
                 ),
                 # A certificate does not get better within seconds.
-                transient=how is not How.NOT_TRUSTED,
+                transient=how not in {How.NOT_TRUSTED, How.INWARD},
                 cause=broken.cause,
             )
         why = ""
@@ -255,6 +257,11 @@ _UNSENT: Final[Mapping[How, tuple[str, str]]] = {
     How.NOT_CONNECTED: ("no connection to {host}", "check the network, then `respond resume`"),
     How.NOT_TRUSTED: ("the certificate of {host} is not accepted", _WHO),
     How.NO_TLS: ("{host} does not speak TLS as it should", _ADDRESS),
+    How.INWARD: (
+        "the name {host} leads to an address inside, of this machine or a private network",
+        "if that is meant: inside = true under [{table}]; nothing was sent",
+    ),
+    How.NO_TUNNEL: ("the proxy gives no tunnel to {host}", _NETWORK),
     How.CROWDED: ("all connections to {host} are in use", "wait, then `respond resume`"),
 }
 

@@ -325,8 +325,7 @@ class _Wires:
         if self._pool is None:
             from respond.adapters.http.wire import Pool  # noqa: PLC0415 - httpx takes 75 ms
 
-            secure = any(site.secure for site in self.sites.values())
-            self._pool = Pool(self._clock, secure=secure)
+            self._pool = Pool(self._clock)
         return self._pool
 
     def _is_safe(self, method: str, origin: str, place: bytes) -> bool:
@@ -592,11 +591,12 @@ class _Line:
             where,
             headers,
             content,
+            way=place.endpoint.way,
             timeout_s=call.timeout_s * self.timeout_scale,
             body_bytes_max=self.body_bytes_max,
         )
         if isinstance(raw, Broken):
-            return self.faults.broken(call, place.endpoint.system, place.site.host, raw)
+            return self.faults.broken(call, place.endpoint, place.site.host, raw)
         return raw
 
     def _judge(

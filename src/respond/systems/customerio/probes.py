@@ -7,7 +7,8 @@ proxy can put any page in the way, and one region may not answer at all: the nex
 
 A probe changes nothing and reads no customer data.
 Source: App API "List IP addresses"; Track API "Find your account region"; the vendor's client
-(token exchange) and issue customerio-node#134 (301). For a write key there is none: ingest answers 200 to anything.
+(token exchange); customerio-node issue 134 (301). For a write key there is none: ingest answers
+200 to anything.
 """
 
 from __future__ import annotations
