@@ -512,6 +512,50 @@ def test_a_long_retry_after_ends_the_read(lines: Lines) -> None:
         assert clock.slept == []
 
 
+SPENT = {"x_ratelimit_remaining": "0", "x_ratelimit_reset": "1795403527"}  # 03:12:07
+
+
+@pytest.mark.parametrize("system", ["github", "http"])
+@pytest.mark.parametrize("headers", [{"Retry_After": "7"}, {"Retry_After": "6.5"}, SPENT])
+def test_a_403_that_means_not_now_is_waited_for(
+    lines: Lines, system: str, headers: dict[str, str]
+) -> None:
+    """GitHub's word for too many requests; also where nobody knows whose API it is."""
+    clock = SettableClock()
+    with Loopback() as server:
+        server.will(says({"message": "secondary rate limit"}, 403, **headers), says({"a": 1}))
+        reader = lines.to(server.url, clock=clock, system=system, auth="bearer").reader()
+
+        assert reader.fetch(READ).body == {"a": 1}
+    if system == "github" or headers is not SPENT:
+        assert clock.slept == [7]
+
+
+@pytest.mark.parametrize("system", ["github", "http", "vault", "pagerduty"])
+def test_a_403_that_means_no_is_not_tried_again(lines: Lines, system: str) -> None:
+    """A budget that is not spent says nothing; and to others a header is no reason to wait."""
+    clock = SettableClock()
+    told = {"x_ratelimit_remaining": "4999", "x_ratelimit_reset": "1795403527"}
+    more = {} if system in {"github", "http"} else {"Retry_After": "7"}
+    with Loopback() as server:
+        server.will(says({}, 403, **told, **more))
+        reader = lines.to(server.url, clock=clock, system=system, auth="bearer").reader()
+
+        with pytest.raises(RefusedBySystemError) as caught:
+            reader.fetch(READ)
+    assert (caught.value.code, caught.value.again, clock.slept) == ("403", False, [])
+
+
+def test_a_budget_that_every_answer_tells_is_no_reason_to_wait(lines: Lines) -> None:
+    """GitHub says when the hour is over with each answer, a 502 included."""
+    clock = SettableClock()
+    with Loopback() as server:
+        told = {"x_ratelimit_remaining": "4999", "x_ratelimit_reset": "1795407000"}
+        server.will(says({}, 502, **told), says({}))
+        lines.to(server.url, clock=clock, system="github", auth="bearer").reader().fetch(READ)
+    assert clock.slept[0] <= 1
+
+
 def test_pagerdutys_reset_header_counts_as_retry_after(lines: Lines) -> None:
     """PagerDuty says in another header how long to wait."""
     clock = SettableClock()

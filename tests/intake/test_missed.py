@@ -116,6 +116,16 @@ def github_webhook(alert: Any, action: str, repository: str = "example-co/shop")
     return SENDERS["github"].events({}, headers, json.dumps(body).encode())[0]
 
 
+def test_github_that_says_not_now_with_403_is_waited_for(scene: Scene) -> None:
+    """Its rate limit looks like a missing right, and a sender that is asked rarely meets it."""
+    since_s = scene.now_s
+    scene.clock.advance(60)
+    scene.company.github.open_alert("example-co/api", "aws_access_key_id")
+    scene.company.arm(["github:429"])
+
+    assert len(scene.missed("github", since_s)) == 1
+
+
 def test_an_alert_whose_webhook_was_lost_is_found(scene: Scene) -> None:
     """It is the event that the webhook would have been, under a key of its own."""
     since_s = scene.now_s

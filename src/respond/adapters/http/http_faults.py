@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
+from math import ceil
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -167,7 +168,8 @@ class HttpFaults:
     def refused(self, call: Call, system: str, credential: str, raw: Raw, body: Any) -> HttpFault:
         """The fault for a status outside 2xx that the parser does not handle itself."""
         status = raw.status
-        wait_s = _asked_to_wait_s(raw.headers, self._now_ms(), vendor(system).waits)
+        waits = _waits(system)
+        wait_s = _asked_to_wait_s(raw.headers, self._now_ms(), waits)
         what = self._clean(f"{_display(system)} answered {status} to {_says(call)}")
         words = self._words(body)
         request = self._request(call)
@@ -194,11 +196,12 @@ class HttpFaults:
                 status=status,
                 wait_s=wait_s,
             )
-        if status == 429:  # noqa: PLR2004 - RFC 6585, section 4
+        if waits.not_now(status, raw.headers):
             asked = "" if wait_s is None else f"; it asks to wait {wait_s} s"
             return HttpFault(
                 RefusedBySystemError(
                     what,
+                    # Whatever its status: the engine knows "not now" by this word (RFC 6585).
                     code="429",
                     why=_join(f"too many requests{asked}", words),
                     do="wait, then `respond resume`",
@@ -300,12 +303,13 @@ def _asked_to_wait_s(headers: Mapping[str, str], now_ms: int, waits: Waits) -> i
 
     Source: RFC 9110, section 10.2.3 (seconds or a date), and the vendor's record.
     """
-    for name in waits.epoch:
+    text = next((headers[name] for name in waits.seconds if name in headers), "").strip()
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
+        return ceil(float(text))
+    # Answers that ask for nothing tell it, too.
+    for name in waits.epoch if waits.is_spent(headers) or not waits.spent else ():
         if re.fullmatch(r"[0-9]{1,12}", told := headers.get(name, "").strip()):
             return max(0, int(told) - now_ms // 1000)
-    text = next((headers[name] for name in waits.seconds if name in headers), "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return int(text)
     moment = http_date(text)
     return None if moment is None else max(0, -int((now_ms / 1000 - moment) // 1))
 
@@ -345,6 +349,11 @@ def _why_and_do(call: Call, status: int, credential: str, *, dead: bool) -> tupl
 
 def _says(call: Call) -> str:
     return showable(call.says, limit=_SHOWN_MAX)
+
+
+def _waits(system: str) -> Waits:
+    sender = SENDERS.get(system) if system not in NAMES else None
+    return sender.waits if sender is not None else vendor(system).waits
 
 
 def _display(system: str) -> str:

@@ -48,7 +48,8 @@ PROBED: Final = frozenset({"app", "track", "sa"})
 
 _NOT_JSON: Final = "x-respond-not-json"
 _OK, _UNAUTHORIZED, _FORBIDDEN = 200, 401, 403
-_ANSWERS: Final = frozenset(range(300, 600))
+_ANSWERS: Final = frozenset({301, 401, 403})
+"""What is an answer. Everything else is waited for as for any read, and then says why."""
 
 
 @dataclass(frozen=True, slots=True)
