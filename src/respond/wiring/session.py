@@ -362,7 +362,12 @@ def open_keys(project: Project, places: Places) -> KeyStore:
 
     if project.journal.keys == "file":
         return FolderKeys(places.state / "keys")
-    return KeyringKeys()
+    return KeyringKeys(tell=_tell)
+
+
+def _tell(text: str) -> None:
+    """Say what is waited for, at any moment: what opens secrets knows no screen."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - as everything but results
 
 
 def journal_path(project: Project, places: Places) -> Path:
@@ -512,6 +517,7 @@ def credential_store(
         clock,
         environment=clean_environment(),
         folder=credentials_folder(),
+        tell=_tell,
     )
 
 

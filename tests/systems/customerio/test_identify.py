@@ -126,10 +126,11 @@ def test_a_dead_value_is_refused_in_both_regions(night: Any) -> None:
 def test_what_is_no_answer_is_inconclusive(night: Any, fault: str) -> None:
     """A rate limit or an outage at the probe says nothing about the key."""
     leaked = night.secret("inputs.leaked", night.story.leaked_app_key)
-    night.company.arm([f"{fault}@GET /v1/info/ip_addresses"])
+    night.company.arm([f"{fault}@GET /v1/info/ip_addressesxall"])
 
     done = identified(night, value=leaked, name="backend-prod")
 
+    assert any(f"answered {fault[-3:]}" in line for line in done.findings)
     assert done.output.found
     assert done.output.alive == "inconclusive"
 
