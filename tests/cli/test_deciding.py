@@ -328,6 +328,7 @@ def changed(path: Path, change: Callable[[Any], None]) -> Path:
         lambda data: data["plan"]["steps"][1].update(effect="reads"),
         lambda data: data["plan"].update(mode="dry-run"),
         lambda data: data["request"].update(digest="ab" * 32),
+        lambda data: data["plan"]["steps"][1].update(title="Look at something"),
     ],
 )
 def test_a_changed_plan_is_not_shown_as_the_one_that_is_asked_about(

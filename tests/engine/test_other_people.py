@@ -12,8 +12,9 @@ import pytest
 from respond.adapters.prompt.nobody_there import ServedPrompt
 from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
+from respond.company.crash_points import Killed, KilledJournal, Moments
 from respond.core.approval import Request, Standing, Verdict, answer_text
-from respond.core.events import Actor, Strength
+from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunState, RunStatus, fold
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
 from respond.core.questions import AskConfirm, AskDrift, AskStart
@@ -126,6 +127,59 @@ def test_advancing_while_people_think_asks_nobody_twice() -> None:
         assert advance(stage) is ExitCode.PARKED
     assert stage.events("approval-asked") == ["approval-asked"]
     assert stage.events("planned") == ["planned"]
+
+
+def _cut(stage: BoxStage, kind: Kind) -> RunState:
+    """The run as a crash just after the last record of this kind leaves it."""
+    records = list(stage.kept.records(stage.run))
+    last = max(at for at, record in enumerate(records) if record.event.kind is kind)
+    state = fold(records[: last + 1])
+    assert state is not None
+    return state
+
+
+@pytest.mark.promise("P10")
+def test_a_request_about_an_older_plan_is_not_what_is_asked_now() -> None:
+    """Between a new plan and the request for it nobody is asked: the old one would be signed."""
+    stage = served()
+    advance(stage)
+    say(stage, ANA)
+    stage.policy = Policy(confirm=Confirm.EVERY_WRITE)
+    advance(stage)
+
+    between = _cut(stage, Kind.PLANNED)
+    assert len(between.requests) == 1
+    assert asked_now(between) is None
+
+
+@pytest.mark.promise("P11")
+def test_a_request_whose_yes_took_effect_is_asked_no_more() -> None:
+    """While the run goes on with it nobody can add a yes, or a no that comes too late."""
+    stage = served()
+    advance(stage)
+    say(stage, ANA)
+    nonce = request(stage).nonce
+    advance(stage)
+
+    going_on = _cut(stage, Kind.CONFIRMED)
+    assert going_on.status is RunStatus.RUNNING
+    assert nonce in going_on.used
+    assert asked_now(going_on) is None
+
+
+@pytest.mark.promise("P11")
+def test_a_run_that_was_cancelled_asks_nobody() -> None:
+    """Its request is open still, and a yes to what will not happen is not taken."""
+    stage = served()
+    advance(stage)
+    nonce = request(stage).nonce
+    cancel = {"decision": "cancel", "reason": "a false alarm"}
+    stage.kept.append(Event(Kind.CONFIRMED, stage.run, "", BEN, cancel))
+
+    assert advance(stage) is ExitCode.REFUSED
+    assert nonce not in now(stage).used
+    with pytest.raises(UsageError, match="asks nobody"):
+        say(stage, ANA, nonce=nonce)
 
 
 @pytest.mark.promise("P11")
@@ -344,6 +398,36 @@ def test_when_nobody_agreed_in_time_somebody_can_ask_again() -> None:
     assert advance(stage) is ExitCode.DONE
 
 
+class _JustBefore(Moments):
+    """The process is killed before it records this."""
+
+    def __init__(self, record: str) -> None:
+        super().__init__()
+        self._record = record
+
+    def here(self, passed: str) -> None:
+        if passed == f"before {self._record}":
+            raise Killed(passed)
+
+
+@pytest.mark.promise("P11")
+def test_a_request_that_was_answered_with_ask_again_is_not_taken_up_by_a_crash() -> None:
+    """Killed between the wish to ask again and the new request: the next one asks anew."""
+    stage = served()
+    advance(stage)
+    old = request(stage).nonce
+    stage.clock.advance(1_801)
+    advance(stage)
+    answer(entry(stage), stage.run, ANA, now(stage).parked.asks.id, "ask again")
+    with pytest.raises(Killed):
+        advance(stage, journal=KilledJournal(stage.kept, _JustBefore("approval-asked")))
+    assert old in now(stage).used
+
+    assert advance(stage) is ExitCode.PARKED
+    assert now(stage).parked.asks.kind is AskKind.APPROVAL
+    assert request(stage).nonce != old
+
+
 # --- what was shown is what runs ------------------------------------------------------------------
 
 
@@ -372,9 +456,10 @@ def test_whatever_changes_after_the_yes_is_asked_anew(change: Any) -> None:
     say(stage, ANA)
     change(stage)
 
-    assert advance(stage) is ExitCode.PARKED
-    assert stage.boxes.writes == []
-    assert len(now(stage).requests) == 2
+    for _ in ("it is asked", "and to be asked is no yes"):
+        assert advance(stage) is ExitCode.PARKED
+        assert stage.boxes.writes == []
+        assert len(now(stage).requests) == 2
     say(stage, BEN)
     assert advance(stage) is ExitCode.DONE
     assert stage.boxes.values == {"a": "new", "c": "old"}
@@ -664,6 +749,36 @@ def test_a_signed_answer_from_another_machine_counts_once_and_only_for_its_reque
     ):
         with pytest.raises((UsageError, RefusedByPersonError)):
             decide_signed(door, changed, "sig", _refuses, channel="file")
+
+
+@pytest.mark.promise("P10")
+@pytest.mark.parametrize("line", ["journal", "digest", "request", "step", "expires", "nonce"])
+def test_a_genuine_signature_under_another_text_than_is_asked_is_no_answer(line: str) -> None:
+    """Their key did sign it: an older request, or a text that somebody has laid before them."""
+    stage = served()
+    advance(stage)
+    text = answer_text(request(stage), "ben", Verdict.APPROVE)
+    door = replace(entry(stage), keys={"ben": ("ssh-ed25519 AAAA",)})
+
+    with pytest.raises(UsageError, match="not to what run"):
+        decide_signed(
+            door, text.replace(f"\n{line} ", f"\n{line} 0"), "sig", lambda *_: "", channel="file"
+        )
+    assert now(stage).votes == ()
+
+
+@pytest.mark.promise("P11")
+@pytest.mark.parametrize("verdict", [Verdict.START, Verdict.ALONE, Verdict.REVIEW])
+def test_a_signature_under_another_word_is_no_answer(verdict: Verdict) -> None:
+    """What somebody signed to start, to go alone or to review says neither yes nor no."""
+    stage = served()
+    advance(stage)
+    text = answer_text(request(stage), "ben", verdict)
+    door = replace(entry(stage), keys={"ben": ("ssh-ed25519 AAAA",)})
+
+    with pytest.raises(UsageError, match="approve or deny"):
+        decide_signed(door, text, "sig", lambda *_: "", channel="file")
+    assert now(stage).votes == ()
 
 
 def _refuses(*_: Any) -> str:

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 from respond.core.approval import People
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
-from respond.errors import UsageError
 from respond.formats.faults import FormatFault, FormatFaults, Mark
-from respond.formats.project.project_file import (
-    TABLES,
+from respond.formats.kinds import Span
+from respond.formats.project.project import (
     ConnectionConfig,
     HookConfig,
     JournalConfig,
@@ -25,11 +24,9 @@ from respond.formats.project.project_file import (
     OidcConfig,
     Project,
     SourceConfig,
-    Timeouts,
-    find_project,
-    parse_project,
-    read_project,
 )
+from respond.formats.project.project_file import parse_project
+from respond.formats.project.toml_keys import ACCOUNTS, TABLES
 from respond.formats.project.toml_positions import place_of, places
 from respond.formats.secret_looks import looks_secret
 
@@ -183,11 +180,7 @@ oidc_issuer = "https://id.example.com"
 oidc_subject = "u1"
 
 [notify]
-from = "security@example.com"
-channels = ["email"]
-
-[timeouts]
-patience = "10m"
+smtp_host = "mail.example.com"
 
 """)
     assert made.policy == Policy(
@@ -199,8 +192,7 @@ patience = "10m"
     assert made.persons[0].ssh_keys == (key,)
     assert made.person_keys == {"ana": (key,)}
     assert made.people == People(made.records, chat=Chat.ORDINARY, provable=frozenset({"ana"}))
-    assert made.notify == NotifyConfig(channels=("email",), sender="security@example.com")
-    assert made.timeouts.patience_s == 600
+    assert made.notify == NotifyConfig(smtp_host="mail.example.com")
 
 
 SERVER = """
@@ -321,37 +313,53 @@ def test_the_journal_may_lie_anywhere_but_in_the_project(tmp_path: Path) -> None
         project(f'[journal]\npath = "{tmp_path}/link/j.db"\n', inside)
 
 
-# --- finding it ---------------------------------------------------------------------------------
+def test_an_id_in_an_ids_place_is_no_secret() -> None:
+    """An account may be numbered with 32 hexadecimal digits; elsewhere they are an API key."""
+    number = "0123456789abcdef" * 2
+    assert not faults(f'[connections.a]\nsystem = "http"\naccount = "{number}"\n')
+    assert faults(f'[[person]]\nid = "ana"\nname = "{number}"\n')
 
 
-def test_the_project_is_found_upwards(tmp_path: Path) -> None:
-    """From any folder inside of it; the nearest one counts."""
-    below = tmp_path / "a" / "b"
-    below.mkdir(parents=True)
-    assert find_project(below) is None or find_project(below) not in below.parents[:2]
-    (tmp_path / "respond.toml").write_text("")
-
-    assert find_project(below) == tmp_path
-    (tmp_path / "a" / "respond.toml").write_text("")
-    assert find_project(below) == tmp_path / "a"
-    assert find_project(below, tmp_path) == tmp_path
-    assert find_project(below, tmp_path / "respond.toml") == tmp_path
-
-
-def test_a_named_folder_without_the_file_is_an_error(tmp_path: Path) -> None:
-    """Whoever names a project does not want another one."""
-    with pytest.raises(UsageError):
-        find_project(tmp_path, tmp_path)
+@pytest.mark.parametrize(
+    "text",
+    ["[timeouts]\nrequest = '5s'\n"]
+    + [
+        f"[notify]\n{key} = 'x'\n"
+        for key in ("channels", "from", "slack_channel", "pagerduty_service")
+    ],
+)
+def test_a_key_that_never_had_an_effect_is_named_as_such(text: str) -> None:
+    """Who wrote it relied on it, and learns that it did nothing."""
+    with pytest.raises(FormatFaults) as caught:
+        project(text)
+    assert [fault.hint for fault in caught.value.faults] == [
+        "it is gone, for it never had an effect: take it out"
+    ]
 
 
-def test_a_folder_is_read(tmp_path: Path) -> None:
-    """The project knows where it is; a file that cannot be read is said to be so."""
-    (tmp_path / "respond.toml").write_text("[policy]\nlimit = 3\n")
-    made = read_project(tmp_path)
+READERS = {
+    "policy": "policy", "journal": "journal", "notify": "notify", "server": "(?:server|own)",
+    "server.oidc": "oidc", "connections.NAME": "", "person": "", "sources.NAME": "", "hooks": "",
+    "links": "links",
+}  # fmt: skip
+FIELDS = {"with": "inputs", "request": "", "SYSTEM": "get"}
 
-    assert (made.folder, made.policy.limit) == (tmp_path, 3)
-    with pytest.raises(UsageError):
-        read_project(tmp_path / "nowhere")
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_documented_key_has_a_reader(table: str) -> None:
+    """Somebody beyond the reader of the file asks for it: a setting without effect is a trap."""
+    source = ROOT / "src" / "respond"
+    text = "\n".join(
+        path.read_text(encoding="utf-8")
+        for path in source.rglob("*.py")
+        if path.parent.name not in {"testing", "company"}
+        and path.name not in {"project_file.py", "toml_keys.py", "server_tables.py"}
+    )
+    holder = rf"\b{READERS[table]}" if READERS[table] else r"\w\)?"
+    for key, word in TABLES[table].items():
+        name = FIELDS.get(key, f"{key}_s" if isinstance(word.kind, Span) else key)
+        said = key in ACCOUNTS or re.search(rf"{holder}\.{name}\b", text)
+        assert said, f"nobody reads {key} of [{table}]"
 
 
 # --- documentation ------------------------------------------------------------------------------
@@ -373,7 +381,7 @@ def test_every_key_is_documented_with_its_default(table: str) -> None:
 def test_the_defaults_of_the_table_are_those_of_the_code() -> None:
     """Writing every default out changes nothing."""
     text = ""
-    for table in ("policy", "journal", "notify", "timeouts", "server"):
+    for table in ("policy", "journal", "notify", "server"):
         lines = [f"{name} = {key.default}" for name, key in TABLES[table].items()]
         text += f"[{table}]\n" + "\n".join(lines) + "\n"
     assert project(text) == Project()
@@ -395,7 +403,7 @@ def test_the_defaults_of_the_table_are_those_of_the_code() -> None:
     lines = [f"{name} = {key.default}" for name, key in TABLES["server.oidc"].items()]
     written = project(f"[server.oidc]\n{oidc}" + "\n".join(lines[2:]))
     assert written.server.oidc == OidcConfig("https://id.example.com", "respond")
-    assert (Timeouts(), JournalConfig()) == (Project().timeouts, Project().journal)
+    assert JournalConfig() == Project().journal
 
 
 def test_the_example_of_the_page_is_valid() -> None:

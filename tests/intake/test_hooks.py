@@ -134,6 +134,17 @@ def test_an_event_fills_the_inputs_that_its_hook_names() -> None:
     assert found.event.type == "incident.triggered"
 
 
+@pytest.mark.promise("P21")
+@pytest.mark.parametrize(
+    "url",
+    ["javascript:alert(1)", "http://example.com", "https:", "https://a.example/\u202egpj", "x"],
+)
+def test_a_link_that_is_not_https_is_not_kept(url: str) -> None:
+    """What people are given to click leads where it reads."""
+    assert one().event.url == "https://example.pagerduty.com/incidents/PFQZPSY"
+    assert one(url=url).event.url == ""
+
+
 @pytest.mark.promise("P13")
 def test_a_missing_label_is_an_input_that_a_person_is_asked_for() -> None:
     """The event is not lost, and nothing is guessed."""
@@ -181,6 +192,38 @@ def test_a_pasted_credential_is_neither_taken_nor_repeated() -> None:
     assert "key" not in found.given.values
     assert pasted not in repr(found)
     assert "AWS access key" in found.notes[0]
+
+
+HEX = "0123456789abcdef" * 2
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("key", HEX),
+        ("key", f"{HEX}/triggered"),
+        ("about", f"alert/{HEX}"),
+        ("url", f"https://pager.example/issues/{HEX}/"),
+    ],
+)
+def test_an_id_in_an_ids_place_is_no_secret(field: str, text: str) -> None:
+    """Senders number their events with 32 hexadecimal digits, too; the record names them."""
+    assert getattr(one(**{field: text}).event, field) == text
+
+
+@pytest.mark.promise("P22")
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("title", f"leaked: {HEX}"),
+        ("about", f"thing/{HEX}"),
+        ("url", f"https://pager.example/?token={HEX}"),
+        ("key", "AKIAIOSFODNN7EXAMPLE"),
+    ],
+)
+def test_elsewhere_it_looks_like_one(field: str, text: str) -> None:
+    """Also where a source points at a place of its own, and whatever a vendor's prefix marks."""
+    assert "looks like a credential" in getattr(one(**{field: text}).event, field)
 
 
 # --- which events -------------------------------------------------------------------------------

@@ -96,6 +96,33 @@ def test_what_the_event_cannot_give_is_asked_on_the_page(tmp_path: Path) -> None
         assert state.proposed.subject == "jean@example.com"
 
 
+def test_a_value_that_fits_nothing_is_asked_again_on_the_page(tmp_path: Path) -> None:
+    """A slip in what an event says does not end the run: people correct it, and it goes on."""
+    hooks = (
+        '[[hooks]]\nsource = "SOURCE"\nrunbook = "compromised-key"\n'
+        'with = {key = "backend-prdo", since = "${{ event.at }}"}'
+    )
+    with site(tmp_path, hooks=hooks) as served:
+        served.send("pagerduty")
+        state = served.until(lambda s: s.parked.asks.kind is AskKind.INPUTS)
+        assert "no key fits backend-prdo" in state.parked.why
+        assert state.parked.asks.names == ("key", "since")
+        page = served.page("ana")
+        shown = page.get(f"/runs/{state.id}").text
+        assert "no key fits backend-prdo" in shown
+        assert 'value="backend-prdo"' in shown
+        given = {"in_since": state.inputs["since"]}
+        again = {**given, "in_key": "nowhere"}
+        assert page.post(f"/runs/{state.id}/inputs", again).status_code == 303
+        served.until(lambda s: "no key fits nowhere" in s.parked.why)
+        right = {**given, "in_key": "backend-prod"}
+        assert page.post(f"/runs/{state.id}/inputs", right).status_code == 303
+        assert served.waiting().inputs["key"] == "backend-prod"
+        assert served.writes() == 0
+        # Once it is planned there is nothing to correct any more.
+        assert page.post(f"/runs/{state.id}/inputs", again).status_code != 303
+
+
 def test_a_step_by_hand_is_reported_on_the_page_and_proved_by_looking(tmp_path: Path) -> None:
     """The unconfirmed change is a person's: they say it on the page, and the tool looks."""
     with site(tmp_path, api_hands=False) as served:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.responses import Response
 from tests.server.page_kit import (
     ENGINE,
     EVENT,
@@ -35,7 +37,7 @@ from respond.core.script import Effect
 from respond.core.shapes import encode
 from respond.core.showable import hidden_character
 from respond.server.board import Board, checker
-from respond.server.guard import BODY_MAX, HEADERS
+from respond.server.guard import BODY_MAX, HEADERS, Guard, Refused
 from respond.server.sessions import SESSION, Sessions
 from respond.testing.example_run import ExampleRun, example_write
 from respond.testing.settable_clock import SettableClock
@@ -106,6 +108,53 @@ def test_every_answer_carries_the_headers(night: Night, path: str, signed_on: bo
         for name, value in HEADERS.items():
             if name != "cache-control" or answer.status_code != 200 or "static" not in path:
                 assert answer.headers[name] == value, name
+
+
+def guard_of(night: Night, **more: Any) -> Guard:
+    """What stands before the pages, without any page behind it."""
+
+    async def none(*_: Any) -> None:
+        raise AssertionError
+
+    sessions = Sessions(SESSION_KEY, night.clock)
+    return Guard(none, "https://respond.example", sessions, None, lambda *_: Response(), **more)
+
+
+def test_what_the_headers_forbid_is_this(night: Night) -> None:
+    """Nothing from elsewhere, no frame, no guessing, nothing given away, and back by https."""
+    policy = HEADERS["content-security-policy"].split("; ")
+    assert policy[0] == "default-src 'none'"
+    assert {"frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"} <= {*policy}
+    assert {each.split(" ", 1)[1] for each in policy} == {"'none'", "'self'"}
+    assert HEADERS["x-content-type-options"] == "nosniff"
+    assert HEADERS["referrer-policy"] == "no-referrer"
+    assert HEADERS["cache-control"] == "no-store"
+    back = (b"strict-transport-security", b"max-age=31536000")
+    assert back in guard_of(night)._headers(())
+
+
+@pytest.mark.promise("P18")
+def test_a_form_that_does_not_come_is_not_waited_for(night: Night) -> None:
+    """Half a form, and then nothing: 408, and the place is free again."""
+
+    async def silent() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    found = asyncio.run(asyncio.wait_for(guard_of(night, body_s=0.01)._body(silent), 5))
+    assert isinstance(found, Refused)
+    assert found.status == 408
+
+
+@pytest.mark.promise("P11")
+def test_who_was_taken_out_since_is_signed_off(night: Night) -> None:
+    """A session of eight hours opens nothing to somebody who is no person here any more."""
+    night.waiting()
+    with served(night, ISSUER, persons={(ISSUER, subject_of("ben")): "ben"}) as at:
+        with on(at, "ben") as who:
+            assert who.get(f"/runs/{RUN}").status_code == 200
+        with on(at, "ana") as who:
+            assert who.get(f"/runs/{RUN}").status_code == 303
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"])

@@ -186,7 +186,7 @@ def every_view(attack: str) -> Iterator[tuple[str, str]]:
     yield "forward", forward_text(task, run="CK-7F3Q", operator="dana")
     people = (PersonRecord("ana", attack, (attack,), (attack,), {"slack": attack}),)
     yield "who can", who_can_text(people, "dana")
-    yield "summary", summary(state, head, exit_code=ExitCode.PARKED, report_at=attack)
+    yield "summary", summary(state, head, exit_code=ExitCode.PARKED)
     made = report(state, run.records, head)
     yield "report", as_text(made)
     yield "short", short(made)
@@ -195,7 +195,6 @@ def every_view(attack: str) -> Iterator[tuple[str, str]]:
     yield "error", error_text.as_text(RespondError(f"no {attack}", why=attack, do=attack))
     yield "live", lived(run, attack)
     yield "runbook", runbooks.runbook_text(bad_runbook(attack))
-    yield "runbooks", runbooks.runbooks_text([(bad_runbook(attack), attack)])
     yield "actions", action_list.actions_text([bad_action(attack)], full=True)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from respond.adapters.http.request import Endpoint
     from respond.adapters.secrets.redactor import Redactor
     from respond.adapters.smtp import SmtpServer
-    from respond.formats.project.project_file import ConnectionConfig, OidcConfig, Project
+    from respond.formats.project.project import ConnectionConfig, OidcConfig, Project
     from respond.ports import Clock, Reader, Secrets
 
 __all__ = ["Line", "line_of", "open_line", "probe", "sign_on_line"]

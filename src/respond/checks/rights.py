@@ -9,7 +9,7 @@ from respond.systems.vendor import Allowed, Probed, Right
 
 if TYPE_CHECKING:
     from respond.core.runbook import Runbook
-    from respond.formats.project.project_file import ConnectionConfig, Project
+    from respond.formats.project.project import ConnectionConfig, Project
     from respond.wiring.places import Places
 
 __all__ = ["PINNED", "actions_of", "loadable", "missing_rights", "sinks_in", "wants"]

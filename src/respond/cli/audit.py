@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from respond.adapters.ordinary_file import read_ordinary
 from respond.checks.rights import PINNED
 from respond.cli.examples import examples
 from respond.cli.opening import RUN_ID
-from respond.cli.output import print_out, say
+from respond.cli.output import answer, print_out, say, write_whole
 from respond.errors import ExitCode, NotReadyError, UsageError
 from respond.wiring.places import Places
 
@@ -165,10 +166,8 @@ def verify(
         policy=AnchorPolicy(loose_max=max_loose),
     )
     notes = [*report.notes, *_notes(where, known, found, path, exported=bool(export))]
-    if as_json:
-        print_out(json.dumps(_report_json(report, path, known, found, notes), indent=2))
-    else:
-        print_out(_report_text(report, path, known, found, notes))
+    facts = _report_json(report, path, known, found, notes)
+    answer(facts, _report_text(report, path, known, found, notes), as_json=as_json)
     return report.exit_code
 
 
@@ -234,8 +233,7 @@ def _key_text(given: str) -> str:
 
 def _read(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return file.read(_KEY_BYTES_MAX).decode("utf-8")
+        return read_ordinary(path, _KEY_BYTES_MAX).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"the public key {str(path)[:200]!r} cannot be read",
@@ -284,35 +282,30 @@ def _notes(
 def _report_text(
     report: VerifyReport, path: Path, known: KnownOfJournal, found: _Key, notes: list[str]
 ) -> str:
-    from respond.views.layout import labelled, said, word
+    from respond.views.layout import labelled_pairs, said, word
 
-    width = 100
-    lines = labelled("Verification", said(report.says, limit=2_000), width)
-    lines += labelled("Journal", f"{word(report.journal or known.journal or 'unknown')}", width)
-    lines += labelled("File", said(path), width)
-    lines += labelled("Public key", said(found.source), width)
-    lines += labelled("Keys in", said(known.says or "none that could be opened"), width)
-    for note in notes:
-        lines += labelled("Note", said(note, limit=2_000), width)
-    return "\n".join(lines)
+    pairs = (
+        ("Verification", said(report.says, limit=2_000)),
+        ("Journal", word(report.journal or known.journal or "unknown")),
+        ("File", said(path)),
+        ("Public key", said(found.source)),
+        ("Keys in", said(known.says or "none that could be opened")),
+        *(("Note", said(note, limit=2_000)) for note in notes),
+    )
+    return "\n".join(labelled_pairs(pairs, 100))
 
 
 def _report_json(
     report: VerifyReport, path: Path, known: KnownOfJournal, found: _Key, notes: list[str]
 ) -> dict[str, Any]:
+    from respond.views.json_view import picked
+
     return {
         "answer": report.answer.name.lower().replace("_", "-"),
         "exit": report.exit_code,
-        "says": report.says,
-        "journal": report.journal,
+        **picked(report, "says journal"),
         "file": str(path),
-        "checked": report.checked,
-        "signed": report.signed,
-        "outside": report.outside,
-        "anchors_matched": report.anchors_matched,
-        "anchors_given": report.anchors_given,
-        "mark": report.mark,
-        "first_bad": report.first_bad,
+        **picked(report, "checked signed outside anchors_matched anchors_given mark first_bad"),
         "fault": report.fault.name.lower() if report.fault else None,
         "why": report.why,
         "public_key": str(found.key) if found.key else None,
@@ -506,26 +499,14 @@ def _export(path: Path) -> int:
 
 
 def _export_to(path: Path, out: Path) -> int:
-    """Write beside, sync, and rename: the file is there as a whole or not at all."""
-    import os
-
     from respond.audit.export import write_export
     from respond.audit.source import open_rows
 
-    new = out.with_name(f".{out.name}.{os.getpid()}.new")
     try:
         with open_rows(path) as rows:
-            handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                size = write_export(rows, file)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(out)
+            return write_whole(out, lambda file: write_export(rows, file))
     except OSError as error:
         raise UsageError(f"{out} cannot be written", why=error.strerror or str(error)) from error
-    finally:
-        new.unlink(missing_ok=True)
-    return size
 
 
 # --- prove ---------------------------------------------------------------------------------------
@@ -547,6 +528,7 @@ def prove(
     """Say where a secret value occurs in the journal, or that it does not. It is stored nowhere."""
     from respond.audit.source import verify_file
     from respond.audit.verify import SourceError, Verification
+    from respond.cli.secret_input import ask_hidden, read_secret
 
     where = _Where.find(ctx.obj, run)
     known = where.known()
@@ -555,16 +537,13 @@ def prove(
     if report.answer is Verification.CANNOT_BE_CHECKED and not report.checked:
         return _unreadable(where, SourceError(report.why))
     digest_key = _digest_key(where, report.journal or known.journal)
-    secret = _secret(value)
+    secret = read_secret(value, "VALUE") if value else ask_hidden("Value to look for (hidden)")
     try:
-        found, clear = _look_for(where.path, secret, digest_key)
+        found = _look_for(where.path, secret, digest_key)
     except SourceError as error:
         return _unreadable(where, error)
-    if as_json:
-        print_out(json.dumps(_proof_json(report, found), indent=2))
-    else:
-        print_out(_proof_text(report, found))
-    if clear:
+    answer(_proof_json(report, found), _proof_text(report, found), as_json=as_json)
+    if any(each.in_clear for each in found):
         return int(ExitCode.FAILED)
     return int(ExitCode.JOURNAL_BROKEN if report.answer is Verification.BROKEN else ExitCode.DONE)
 
@@ -582,20 +561,12 @@ def _digest_key(where: _Where, journal: str) -> bytes:
     return found
 
 
-def _look_for(path: Path, secret: str, digest_key: bytes) -> tuple[list[Occurrence], bool]:
+def _look_for(path: Path, secret: str, digest_key: bytes) -> list[Occurrence]:
     from respond.audit.proof_of_value import prove as occurrences
     from respond.audit.source import open_rows
 
     with open_rows(path) as rows:
-        found = list(occurrences(rows, secret, digest_key))
-    return found, any(each.in_clear for each in found)
-
-
-def _secret(given: str) -> str:
-    """The value: asked for without echo, from a file, or from standard input."""
-    from respond.cli.secret_input import ask_hidden, read_secret
-
-    return read_secret(given, "VALUE") if given else ask_hidden("Value to look for (hidden)")
+        return list(occurrences(rows, secret, digest_key))
 
 
 def _proof_text(report: VerifyReport, found: list[Occurrence]) -> str:

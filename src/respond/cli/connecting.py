@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from respond.checks.credentials import Line, open_line, probe
 from respond.checks.rights import missing_rights, sinks_in
+from respond.cli.output import write_whole
 from respond.errors import NotReadyError, StepFailedError, UsageError
 from respond.systems import discovery_of, vendor, vendors
 from respond.systems.vendor import CredentialVerdict, Probed, Right
@@ -24,7 +24,7 @@ from respond.wiring.places import Places
 if TYPE_CHECKING:
     from respond.cli.credential_keeper import CredentialKeeper
     from respond.core.runbook import Runbook
-    from respond.formats.project.project_file import ConnectionConfig, Project
+    from respond.formats.project.project import ConnectionConfig, Project
     from respond.ports import Secrets
     from respond.systems.discovery import CapabilityTable, Discovery
 
@@ -85,17 +85,10 @@ def _snippet(name: str) -> str:
 def _store_table(folder: Path, name: str, table: CapabilityTable) -> Path:
     """Store what a person accepted where ``accepted_table`` reads it; 0600, as a whole."""
     path = folder / f"{name}.json"
-    new = folder / f".{name}.{os.getpid()}.new"
     text = json.dumps(table.as_json(), indent=1).encode()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new.unlink(missing_ok=True)
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
+        write_whole(path, lambda file: file.write(text))
     except OSError as error:
         raise NotReadyError(
             f"the accepted table cannot be stored in {path}", why=error.strerror or str(error)

@@ -14,7 +14,7 @@ from respond.errors import NotReadyError, UsageError
 
 if TYPE_CHECKING:
     from respond.cli.credential_keeper import CredentialKeeper
-    from respond.formats.project.project_file import Project, SourceConfig
+    from respond.formats.project.project import Project, SourceConfig
     from respond.senders import Sender
 
 __all__ = ["Stored", "Storing", "is_for_server"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from respond.adapters.secrets.credential_store import CredentialStore
     from respond.adapters.secrets.redactor import Redactor
     from respond.adapters.store.journal_sqlite import SqliteJournal
-    from respond.formats.project.project_file import Project
+    from respond.formats.project.project import Project
     from respond.ports import Clock, KeyStore
 
 __all__ = ["CredentialKeeper"]

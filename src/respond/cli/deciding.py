@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from respond.adapters.ordinary_file import read_ordinary
 from respond.cli.examples import examples
 from respond.cli.opening import journal_of, only_open
 from respond.cli.output import result, say, screen_width
@@ -24,10 +25,10 @@ from respond.wiring.places import Places
 if TYPE_CHECKING:
     from respond.core.approval import Request, Standing, Verdict
     from respond.core.fold import RunState
-    from respond.core.plan import Plan
-    from respond.formats.project.project_file import Project
+    from respond.formats.approval_file import RequestFile
+    from respond.formats.project.project import Project
     from respond.people.answers import Entry
-    from respond.ports import Head, Journal
+    from respond.ports import Journal
 
 __all__ = ["apps", "review_run", "take_answer"]
 
@@ -152,22 +153,13 @@ class _Me:
 # --- where the journal is -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """What a run asks now."""
-
-    state: RunState
-    plan: Plan
-    request: Request
-    head: Head
-
-
-def _asked(state: RunState, journal: Journal) -> _Open:
+def _asked(state: RunState, journal: Journal) -> RequestFile:
     """What a run asks.
 
     Raises:
         UsageError: It asks nobody, or has no plan.
     """
+    from respond.formats.approval_file import RequestFile
     from respond.people.answers import asked_now
 
     request = asked_now(state)
@@ -175,7 +167,7 @@ def _asked(state: RunState, journal: Journal) -> _Open:
         raise UsageError(
             f"run {state.id} asks nobody for an approval now", do=f"respond status {state.id}"
         )
-    return _Open(state, state.plan, request, journal.head())
+    return RequestFile(request, state.plan, state, journal.head())
 
 
 def _entry(project: Project, journal: Journal) -> Entry:
@@ -213,24 +205,16 @@ def review_run(places: Places, run: str, words: str, *, as_: str, key: str) -> N
     Raises:
         UsageError, RefusedByPersonError, NotReadyError: It does not count; nothing was recorded.
     """
-    from respond.adapters.secrets.ssh import check_signature
-    from respond.core.approval import NAMESPACE
     from respond.core.events import Actor, Strength
     from respond.people.answers import review, review_text
+    from respond.wiring.session import signer
 
     me = _Me(places, as_, key)
     project = me.project()
     person = me.person(project)
     with journal_of(places, run) as journal:
         entry = _entry(project, journal)
-        text = review_text(entry, run, person, words)
-        keys = entry.keys.get(person, ())
-        signature = me.sign(text, keys)
-        proof = {
-            "text": text,
-            "signature": signature,
-            "key": check_signature(keys, text.encode(), signature, NAMESPACE),
-        }
+        proof = signer(project, key, say)(review_text(entry, run, person, words), person)
         review(entry, run, Actor(person, Strength.KEY), words, proof)
 
 
@@ -273,7 +257,7 @@ def _came_to(standing: Standing, run: str) -> str:
 # --- the screen and the word --------------------------------------------------------------------
 
 
-def _show_and_ask(asked: _Open, verdict: Verdict) -> None:
+def _show_and_ask(asked: RequestFile, verdict: Verdict) -> None:
     """Show all of it, and come back when the word was typed.
 
     Raises:
@@ -359,7 +343,7 @@ def _decide_file(me: _Me, name: str, verdict: Verdict, out: str) -> ExitCode:
             do="ask for a new one",
         )
     person, keys = _person_and_keys(me)
-    _show_and_ask(_Open(read.state, read.plan, read.request, read.head), verdict)
+    _show_and_ask(read, verdict)
     text = answer_text(read.request, person, verdict)
     answer = answer_file(text, me.sign(text, keys))
     if out:
@@ -423,8 +407,7 @@ def _read(name: str) -> bytes:
     from respond.formats.approval_file import BYTES_MAX
 
     try:
-        with Path(name).open("rb") as file:
-            return file.read(BYTES_MAX + 1)
+        return read_ordinary(Path(name), BYTES_MAX + 1)
     except OSError as error:
         raise UsageError(f"{name} cannot be read", why=error.strerror or "") from error
 

@@ -25,7 +25,16 @@ if TYPE_CHECKING:
     from respond.views.undo_text import PutBack
     from respond.wiring.session import Session
 
-__all__ = ["carry_on", "facts", "put_back", "result", "run_engine", "say", "words"]
+__all__ = [
+    "carry_on",
+    "facts",
+    "put_back",
+    "record_cancel",
+    "result",
+    "run_engine",
+    "undo_under_lock",
+    "words",
+]
 
 
 @contextmanager
@@ -62,6 +71,27 @@ def run_engine(session: Session, runbook: Runbook, hand: Stagehand) -> tuple[Exi
         hand.attach(session, engine)
         with _signals(engine.tools.stop, session.run):
             return engine.advance(), engine
+
+
+def undo_under_lock(session: Session, runbook: Runbook, hand: Stagehand) -> tuple[ExitCode, Engine]:
+    """Undo the run under its lock; raises as ``run_engine``."""
+    from respond.adapters.store.run_lock import RunLocks
+    from respond.engine.undo import undo_run
+
+    engine = session.engine(runbook)
+    hand.attach(session, engine)
+    with RunLocks(session.locks, session.clock).hold(session.run):
+        return undo_run(engine), engine
+
+
+def record_cancel(session: Session, runbook: Runbook, reason: str) -> None:
+    """Record that the operator ends the run; carrying it on ends it."""
+    from respond.core.events import Kind
+    from respond.core.questions import Decision
+    from respond.core.recorded import Confirmed, data_of
+
+    told = data_of(Confirmed, decision=Decision.CANCEL, reason=reason)
+    session.engine(runbook).add(Kind.CONFIRMED, by=session.site.operator, **told)
 
 
 def carry_on(session: Session, runbook: Runbook, hand: Stagehand) -> ExitCode:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from respond.cli.output import say
-from respond.errors import JournalBrokenError, JournalUnusableError, UsageError
+from respond.errors import JournalBrokenError, JournalUnusableError, NotReadyError, UsageError
 from respond.wiring.places import Places
 
 if TYPE_CHECKING:
@@ -82,13 +82,13 @@ def open_journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None
     if not path.is_file():
         yield None
         return
-    with SqliteJournal.open(
-        path,
-        keys=open_keys(project, places),
-        clock=clock,
-        create=False,
-        actor=os_user(),
-    ) as opened:
+    store = open_keys(project, places)
+    try:
+        opened = SqliteJournal.open(path, keys=store, clock=clock, create=False, actor=os_user())
+    except JournalUnusableError as error:
+        why = "; ".join(filter(None, (error.why, places.unfound)))
+        raise JournalUnusableError(error.what, why=why, do=error.do) from error
+    with opened:
         yield opened
 
 
@@ -118,7 +118,9 @@ def journal_of(places: Places, run: str) -> Iterator[SqliteJournal]:
     """
     with open_journal(places, run) as journal:
         if journal is None:
-            raise UsageError(f"there is no run {run!r}", do="respond runs --all")
+            raise UsageError(
+                f"there is no run {run!r}", why=places.unfound, do="respond runs --all"
+            )
         yield journal
 
 
@@ -136,18 +138,31 @@ def read_run(places: Places, run: str) -> KeptRun:
             state = fold(records)
             if state is not None:
                 return KeptRun(state, records, journal.head())
-    raise UsageError(f"there is no run {run!r}", do="respond runs --all")
+    raise UsageError(f"there is no run {run!r}", why=places.unfound, do="respond runs --all")
 
 
 def states_of(places: Places, *, rehearsals: bool) -> list[RunState]:
     """Every run, the oldest first."""
+    states: list[RunState] = list(_rehearsed(places)) if rehearsals else []
+    return sorted([*states, *_real(places, needed=not rehearsals)], key=lambda s: s.proposed_at)
+
+
+def _real(places: Places, *, needed: bool) -> list[RunState]:
+    """Every run that is no rehearsal.
+
+    Args:
+        needed: False where rehearsals are wanted too: those need no project, and are not held up.
+    """
     from respond.core.fold import fold_all
 
-    states: list[RunState] = list(_rehearsed(places)) if rehearsals else []
-    with open_journal(places) as journal:
-        if journal is not None:
-            states += fold_all(journal.records()).values()
-    return sorted(states, key=lambda state: state.proposed_at)
+    try:
+        with open_journal(places) as journal:
+            return list(fold_all(journal.records()).values()) if journal is not None else []
+    except (NotReadyError, JournalUnusableError) as error:
+        if needed or not places.unfound:
+            raise
+        say(f"real runs are not listed: {error.what}; {error.why}")
+        return []
 
 
 def _rehearsed(places: Places) -> Iterator[RunState]:
@@ -172,14 +187,14 @@ def only_open(places: Places) -> str:
     """
     from respond.core.fold import RunStatus
 
-    still = [s for s in states_of(places, rehearsals=False) if s.status is not RunStatus.ENDED]
+    still = [s for s in _real(places, needed=False) if s.status is not RunStatus.ENDED]
     if not still:
         begun = (s for s in _rehearsed(places) if s.status is not RunStatus.ENDED)
         still = [s for s in begun if company_of(places, s.id)]
     if len(still) == 1:
         return still[0].id
     if not still:
-        raise UsageError("no run is open", do="respond runs --all")
+        raise UsageError("no run is open", why=places.unfound, do="respond runs --all")
     raise UsageError(
         f"{len(still)} runs are open: {', '.join(state.id for state in still)}",
         do="say which one",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
 
 from respond.cli.examples import examples
-from respond.cli.output import say, screen_width
+from respond.cli.output import print_out, say, screen_width
 from respond.errors import ExitCode, UsageError
 from respond.wiring.places import Places
 
@@ -68,8 +69,7 @@ def rehearse(
     overrides = _pairs(set_)
     crash, faults = _split(fault)
     _check_crash(loaded, crash)
-    rehearsal = Rehearsal.start(at=at, routes=api_hands)
-    try:
+    with closing(Rehearsal.start(at=at, routes=api_hands)) as rehearsal:
         if faults:
             rehearsal.doors.arm(faults)
         run = _new_run(places, loaded.name)
@@ -84,8 +84,6 @@ def rehearse(
         )
         stage = Staging(places, loaded, rehearsal, run, by_hand, dry_run, hand)
         return int(stage.play(overrides, crash, at))
-    finally:
-        rehearsal.close()
 
 
 def _pairs(given: list[str]) -> dict[str, str]:
@@ -152,60 +150,46 @@ class Staging:
     folder: str = ""
 
     def play(self, overrides: dict[str, str], crash: str, at: str) -> ExitCode:
+        from respond.adapters.clock import SystemClock
+        from respond.cli.screens import show_plan
         from respond.company.crash_points import Killed, Moments
 
-        session = self._session(0.0, Moments(kill_step=crash) if crash else None)
-        try:
+        with closing(self._session(0.0, Moments(kill_step=crash) if crash else None)) as session:
             self._propose(session, overrides, at)
             if self.dry_run:
-                return self._plan_only(session)
+                doors, engine = self.rehearsal.doors, session.engine(self.runbook)
+                show_plan(
+                    session, engine, self.hand, beside=lambda: {"systems": doors.get("counts")}
+                )
+                return ExitCode.DONE
             try:
                 return self._carry(session)
             except Killed as killed:
                 say(f"CRASH: the process died {killed}. Resuming, as `respond resume` would.")
-                ahead_s = session.clock.now_ms() / 1000 - _now()
-        finally:
-            session.close()
-        session = self._session(ahead_s, None)
-        try:
+                ahead_s = (session.clock.now_ms() - SystemClock().now_ms()) / 1000
+        with closing(self._session(ahead_s, None)) as session:
             return self._carry(session)
-        finally:
-            session.close()
 
     def resume(self, ahead_s: float, *, cancel: str = "") -> ExitCode:
         """Carry on (or cancel) a rehearsal that another process began."""
+        from respond.cli.foreground import record_cancel
         from respond.cli.run_runbook import ask_what_is_missing
-        from respond.core.events import Kind
-        from respond.core.questions import Decision
-        from respond.core.recorded import Confirmed, data_of
 
-        session = self._session(ahead_s, None)
-        try:
-            if not cancel:
-                ask_what_is_missing(self.runbook, session)
+        with closing(self._session(ahead_s, None)) as session:
             if cancel:
-                engine = session.engine(self.runbook)
-                told = data_of(Confirmed, decision=Decision.CANCEL, reason=cancel)
-                engine.add(Kind.CONFIRMED, by=session.site.operator, **told)
+                record_cancel(session, self.runbook, cancel)
+            else:
+                ask_what_is_missing(self.runbook, session)
             return self._carry(session)
-        finally:
-            session.close()
 
     def undo(self, ahead_s: float) -> ExitCode:
         """Undo a rehearsal."""
-        from respond.adapters.store.run_lock import RunLocks
-        from respond.engine.undo import undo_run
+        from respond.cli.foreground import undo_under_lock
 
-        session = self._session(ahead_s, None)
-        try:
-            engine = session.engine(self.runbook)
-            self.hand.attach(session, engine)
-            with RunLocks(session.locks, session.clock).hold(session.run):
-                code = undo_run(engine)
+        with closing(self._session(ahead_s, None)) as session:
+            code, engine = undo_under_lock(session, self.runbook, self.hand)
             self._curtain(session, engine, code, undone=True)
             return code
-        finally:
-            session.close()
 
     def _propose(self, session: Session, overrides: dict[str, str], at: str) -> None:
         from respond.adapters.store.sealing import describe_secret
@@ -245,15 +229,6 @@ class Staging:
             verbosity=self.hand.verbosity,
             folder=self.folder,
         )
-
-    def _plan_only(self, session: Session) -> ExitCode:
-        from respond.cli.screens import show_plan
-
-        def counts() -> dict[str, object]:
-            return {"systems": self.rehearsal.doors.get("counts")}
-
-        show_plan(session, session.engine(self.runbook), self.hand, beside=counts)
-        return ExitCode.DONE
 
     def _carry(self, session: Session) -> ExitCode:
         from respond.cli.foreground import run_engine
@@ -313,12 +288,6 @@ class Staging:
         return True
 
 
-def _now() -> float:
-    from respond.adapters.clock import SystemClock
-
-    return SystemClock().now_ms() / 1000
-
-
 @_simulate.command(
     epilog=examples(
         "respond simulate --port 8300", "respond rehearse lost-2fa --at http://127.0.0.1:8300"
@@ -346,8 +315,7 @@ def simulate(
             f"port {port} cannot be used", why=error.strerror or "", do="take another: --port N"
         ) from error
     with server:
-        line = {"url": server.base_url, "smtp_port": server.smtp_port}
-        print(json.dumps(line), flush=True)  # noqa: T201 - the result
+        print_out(json.dumps({"url": server.base_url, "smtp_port": server.smtp_port}))
         say(f"Example Co is simulated at {server.base_url}; Ctrl-C ends it")
         gone.wait()
     return int(ExitCode.DONE)

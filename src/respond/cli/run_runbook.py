@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import sys
-from pathlib import Path
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from respond.cli.examples import examples
+from respond.cli.secret_input import is_terminal, read_secret
 from respond.core.runbook import Input, InputKind
 from respond.errors import ExitCode, UsageError
 from respond.wiring.places import FoundRunbook, Places, read_runbook
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from respond.wiring.session import Session
 
 __all__ = ["command_for"]
-
-SECRET_BYTES_MAX = 65_536
 
 
 def command_for(found: FoundRunbook) -> Any:
@@ -52,55 +50,42 @@ def _help(words: RunbookHead, found: FoundRunbook) -> str:
 
 
 def _epilog(words: RunbookHead) -> str:
+    import shlex
+
     given = [i for i in words.inputs if i.kind is not InputKind.SECRET and i.example]
-    options = " ".join(f"--{_flag(i.name)} {_quoted(i.example)}" for i in given[:2])
+    options = " ".join(f"--{_flag(i.name)} {shlex.quote(i.example)}" for i in given[:2])
     wanted = f"respond {words.name} {options}".rstrip()
     return examples(
         f"respond {words.name}", f"{wanted} --dry-run", f"respond rehearse {words.name}"
     )
 
 
-def _quoted(text: str) -> str:
-    import shlex
-
-    return shlex.quote(text)
-
-
 def _flag(name: str) -> str:
     return name.replace("_", "-")
 
 
-_OPTIONS: dict[str, tuple[Any, Any]] = {
-    "dry_run": (bool, typer.Option(False, "--dry-run", help="Look, show the plan, change nothing")),
-    "step": (str, typer.Option("", "--step", help="With --dry-run: look at this step only")),
-    "by_hand": (bool, typer.Option(False, "--by-hand", help="A person's hands throughout")),
-    "yes": (bool, typer.Option(False, "--yes", help="Yes to all that destroys nothing")),
-    "step_by_step": (bool, typer.Option(False, "--step-by-step", help="Ask at every write")),
-    "connection": (str, typer.Option("", "--connection", help="Which account, if there are more")),
-    "incident": (str, typer.Option("", "--incident", help="Id of the incident, for the log")),
-    "suspect": (
-        list[str],
-        typer.Option(
-            [], "--suspect", help="An account under suspicion: told nothing, asked nothing"
-        ),
-    ),
-    "reason": (str, typer.Option("", "--reason", help="Why, in a sentence, for the log")),
+_OPTIONS: dict[str, tuple[Any, str, str]] = {
+    "dry_run": (False, "--dry-run", "Look, show the plan, change nothing"),
+    "step": ("", "--step", "With --dry-run: look at this step only"),
+    "by_hand": (False, "--by-hand", "A person's hands throughout"),
+    "yes": (False, "--yes", "Yes to all that destroys nothing"),
+    "step_by_step": (False, "--step-by-step", "Ask at every write"),
+    "connection": ("", "--connection", "Which account, if there are more"),
+    "incident": ("", "--incident", "Id of the incident, for the log"),
+    "suspect": ([], "--suspect", "An account under suspicion: told nothing, asked nothing"),
+    "reason": ("", "--reason", "Why, in a sentence, for the log"),
     "break_glass": (
-        bool,
-        typer.Option(
-            False,
-            "--break-glass",
-            help="Go alone in an emergency: your key, --reason, and everybody is told",
-        ),
+        False,
+        "--break-glass",
+        "Go alone in an emergency: your key, --reason, and everybody is told",
     ),
-    "verbose": (bool, typer.Option(False, "-v", "--verbose", help="Say every request, on stderr")),
+    "verbose": (False, "-v --verbose", "Say every request, on stderr"),
     "new_journal": (
-        bool,
-        typer.Option(
-            False, "--new-journal", help="Begin a new audit log where the old one is lost or broken"
-        ),
+        False,
+        "--new-journal",
+        "Begin a new audit log where the old one is lost or broken",
     ),
-    "as_json": (bool, typer.Option(False, "--json", help="The result as JSON")),
+    "as_json": (False, "--json", "The result as JSON"),
 }
 """Options of every runbook. An input of the same name is refused by ``respond check``."""
 
@@ -109,7 +94,7 @@ def _function(words: RunbookHead) -> Any:
     """A function whose signature is the runbook's inputs and the options of every runbook."""
 
     def command(ctx: typer.Context, **given: Any) -> int:
-        return int(_Command(ctx.obj, words.name, given).go())
+        return int(_run(ctx.obj, words.name, given))
 
     parameters = [
         inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
@@ -119,7 +104,10 @@ def _function(words: RunbookHead) -> Any:
             "", f"--{_flag(declared.name)}", help=_input_help(declared), show_default=False
         )
         parameters.append(_parameter(f"input_{declared.name}", str, option))
-    parameters += [_parameter(name, kind, option) for name, (kind, option) in _OPTIONS.items()]
+    for name, (default, flags, says) in _OPTIONS.items():
+        option = typer.Option(default, *flags.split(), help=says)
+        kind = list[str] if isinstance(default, list) else type(default)
+        parameters.append(_parameter(name, kind, option))
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     return command
@@ -154,7 +142,7 @@ def emergency(hand: Stagehand, *, break_glass: bool, reason: str) -> str:
 
     if not break_glass:
         return ""
-    at_terminal = sys.stdin.isatty() and sys.stderr.isatty() and not hand.auto
+    at_terminal = is_terminal() and not hand.auto
     if at_terminal and reason.strip():
         return reason.strip()
     raise RefusedByPersonError(
@@ -173,59 +161,42 @@ def say_unreviewed(session: Session) -> None:
             f"respond audit review {run} --words '...'")  # fmt: skip
 
 
-class _Command:
+def _run(places: Places, name: str, given: dict[str, Any]) -> ExitCode:
     """One call of a runbook's command."""
+    from respond.adapters.store.sealing import describe_secret
+    from respond.cli.foreground import carry_on
+    from respond.cli.screens import Stagehand, show_plan
+    from respond.engine.proposing import propose
+    from respond.wiring.session import load_runbook, real_session
 
-    def __init__(self, places: Places, name: str, given: dict[str, Any]) -> None:
-        self.places = places
-        self.name = name
-        self.given = given
-
-    def go(self) -> ExitCode:
-        from respond.cli.screens import Stagehand
-        from respond.wiring.session import load_runbook, real_session
-
-        given = self.given
-        runbook = load_runbook(self.places, self.name)
-        hand = Stagehand(
-            "dry-run" if given["dry_run"] else "real",
-            as_json=given["as_json"],
-            yes=given["yes"],
-            runbook=self.name,
-            verbosity=int(given["verbose"]),
-        )
-        if given["step"] and not given["dry_run"]:
-            raise UsageError("--step goes with --dry-run", do="add --dry-run")
-        alone = emergency(hand, break_glass=given["break_glass"], reason=given["reason"])
-        inputs = from_options(runbook, given)
-        session = real_session(
-            self.places,
-            prompt=hand.prompt,
-            progress=hand.progress,
-            verbosity=hand.verbosity,
-            runbook=runbook,
-            chosen=given["connection"],
-            by_hand=given["by_hand"],
-            step_by_step=given["step_by_step"],
-            dry_run=given["dry_run"],
-            new_journal=given["new_journal"],
-            alone=alone,
-        )
-        try:
-            say_unreviewed(session)
-            ask_for(runbook, inputs, session)
-            return self._carry(session, runbook, hand, inputs)
-        finally:
-            session.close()
-
-    def _carry(
-        self, session: Session, runbook: Runbook, hand: Stagehand, inputs: GivenInputs
-    ) -> ExitCode:
-        from respond.adapters.store.sealing import describe_secret
-        from respond.cli.foreground import carry_on
-        from respond.cli.screens import show_plan
-        from respond.engine.proposing import propose
-
+    runbook = load_runbook(places, name)
+    hand = Stagehand(
+        "dry-run" if given["dry_run"] else "real",
+        as_json=given["as_json"],
+        yes=given["yes"],
+        runbook=name,
+        verbosity=int(given["verbose"]),
+    )
+    if given["step"] and not given["dry_run"]:
+        raise UsageError("--step goes with --dry-run", do="add --dry-run")
+    alone = emergency(hand, break_glass=given["break_glass"], reason=given["reason"])
+    inputs = from_options(runbook, given)
+    session = real_session(
+        places,
+        prompt=hand.prompt,
+        progress=hand.progress,
+        verbosity=hand.verbosity,
+        runbook=runbook,
+        chosen=given["connection"],
+        by_hand=given["by_hand"],
+        step_by_step=given["step_by_step"],
+        dry_run=given["dry_run"],
+        new_journal=given["new_journal"],
+        alone=alone,
+    )
+    with closing(session):
+        say_unreviewed(session)
+        ask_for(runbook, inputs, session)
         propose(
             runbook,
             inputs,
@@ -234,12 +205,12 @@ class _Command:
             journal=session.journal,
             clock=session.clock,
             describe=describe_secret,
-            incident=self.given["incident"],
-            reason=self.given["reason"],
-            suspects=self.given["suspect"],
+            incident=given["incident"],
+            reason=given["reason"],
+            suspects=given["suspect"],
         )
-        if self.given["dry_run"]:
-            show_plan(session, session.engine(runbook), hand, only=self.given["step"])
+        if given["dry_run"]:
+            show_plan(session, session.engine(runbook), hand, only=given["step"])
             return ExitCode.DONE
         return carry_on(session, runbook, hand)
 
@@ -261,7 +232,7 @@ def from_options(runbook: Runbook, options: dict[str, Any]) -> GivenInputs:
         if not text:
             continue
         if declared.kind is InputKind.SECRET:
-            given.secrets[declared.name] = _secret_from(declared, text)
+            given.secrets[declared.name] = read_secret(text, f"--{_flag(declared.name)}")
         else:
             given.values[declared.name] = parse_input(declared, text, now_s=now_s)
     return given
@@ -283,25 +254,30 @@ def ask_for(runbook: Runbook, given: GivenInputs, session: Session) -> None:
 
 
 def ask_what_is_missing(runbook: Runbook, session: Session) -> None:
-    """Ask for inputs that the event of a run could not give, where somebody sits at a terminal.
+    """Ask for inputs that the event of a run could not give, or gave so that nothing fits them.
+
+    Only where somebody sits at a terminal.
 
     Raises:
         RefusedByPersonError: The person went away.
     """
     from respond.adapters.store.sealing import describe_secret
     from respond.core.fold import fold
+    from respond.core.recorded import AskKind
     from respond.engine.proposing import GivenInputs, lacking
     from respond.people.answers import record_inputs
 
     state = fold(session.journal.records(session.run))
     if state is None or state.started or not session.prompt.is_there:
         return
-    if not lacking(runbook, state.inputs):
+    unfit = state.asks.names if state.asks.kind is AskKind.INPUTS else ()
+    if not unfit and not lacking(runbook, state.inputs):
         return
-    known = GivenInputs({n: v for n, v in state.inputs.items() if v not in (None, "", [])})
+    kept = {n: v for n, v in state.inputs.items() if v not in (None, "", []) and n not in unfit}
+    known = GivenInputs(kept)
     ask_for(runbook, known, session)
     new = GivenInputs(
-        {n: v for n, v in known.values.items() if n not in state.inputs}, dict(known.secrets)
+        {n: v for n, v in known.values.items() if v != state.inputs.get(n)}, dict(known.secrets)
     )
     operator = session.site.operator
     record_inputs(session.journal, runbook, session.run, operator, new, describe_secret)
@@ -404,27 +380,3 @@ def _default_text(declared: Input) -> str:
             return ", ".join(str(item) for item in declared.default)
         case _:
             return str(declared.default)
-
-
-def _secret_from(declared: Input, text: str) -> str:
-    """A secret from a file or from standard input; never from the argument itself."""
-    if text == "-":
-        value = sys.stdin.read(SECRET_BYTES_MAX)
-    elif text.startswith("file:"):
-        path = Path(text.removeprefix("file:"))
-        try:
-            value = path.read_text(encoding="utf-8")[:SECRET_BYTES_MAX]
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(
-                f"--{_flag(declared.name)}: {path} cannot be read", why=str(error)
-            ) from error
-    else:
-        raise UsageError(
-            f"--{_flag(declared.name)} takes file:PATH or - and never the secret itself",
-            why="arguments are seen by every process on this machine and kept in shell history",
-            do="leave it out to be asked (hidden); and treat what you typed as leaked",
-        )
-    value = value.strip()
-    if not value:
-        raise UsageError(f"--{_flag(declared.name)}: nothing was in it")
-    return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -19,7 +19,7 @@ from respond.cli.opening import (
     rehearsal_of,
     states_of,
 )
-from respond.cli.output import print_out, result, say, screen_width
+from respond.cli.output import answer, result, say, screen_width
 from respond.errors import ExitCode, UsageError
 from respond.wiring.places import Places
 
@@ -46,14 +46,12 @@ def runs(
     from respond.views.run_list import runs_table
 
     states = states_of(ctx.obj, rehearsals=all_)
-    if as_json:
-        print_out(json.dumps([state_json(state) for state in states], indent=2))
-    else:
-        print_out(
-            runs_table(states, width=screen_width())
-            if states
-            else "No runs yet (rehearsals: --all). To practise: respond rehearse"
-        )
+    text = "No runs yet (rehearsals: --all). To practise: respond rehearse"
+    if states:
+        text = runs_table(states, width=screen_width())
+    answer([state_json(state) for state in states], text, as_json=as_json)
+    if ctx.obj.unfound and not as_json:
+        say(ctx.obj.unfound)
     return int(ExitCode.DONE)
 
 
@@ -68,10 +66,8 @@ def status(
     from respond.views.run_list import run_status
 
     kept = read_run(ctx.obj, run or only_open(ctx.obj))
-    if as_json:
-        print_out(json.dumps(state_json(kept.state, kept.head), indent=2))
-    else:
-        print_out(run_status(kept.state, kept.head, width=screen_width()))
+    text = run_status(kept.state, kept.head, width=screen_width())
+    answer(state_json(kept.state, kept.head), text, as_json=as_json)
     return int(ExitCode.DONE)
 
 
@@ -94,10 +90,8 @@ def report(
         run = states[-1].id
     kept = read_run(ctx.obj, run)
     made = reports.report(kept.state, kept.records, kept.head)
-    if as_json:
-        print_out(json.dumps(reports.as_json(made), indent=2))
-    else:
-        print_out(reports.short(made) if short else reports.as_text(made, width=screen_width()))
+    text = reports.short(made) if short else reports.as_text(made, width=screen_width())
+    answer(reports.as_json(made), text, as_json=as_json)
     return int(ExitCode.DONE)
 
 
@@ -122,6 +116,7 @@ def resume(
 ) -> int:
     """Carry a run on after a crash, a Ctrl-C or a wait. Nothing is done twice."""
     from respond.cli.foreground import carry_on
+    from respond.cli.secret_input import is_terminal
 
     places: Places = ctx.obj
     if approval:
@@ -134,7 +129,7 @@ def resume(
         return int(ExitCode.DONE)
     hand = _hand(kept, auto=auto, yes=yes, as_json=as_json)
     hand.verbosity = int(verbose)
-    if kept.state.is_served and not (auto or hand.is_at_terminal):
+    if kept.state.is_served and not (auto or is_terminal()):
         raise UsageError(
             f"the server carries run {kept.state.id} on, and nobody sits at a terminal here",
             why="resume at a terminal takes it over from the server",
@@ -193,10 +188,8 @@ def _session(
         by_hand=proposed.by_hand,
         alone=alone,
     )
-    try:
+    with closing(session):
         yield session, runbook
-    finally:
-        session.close()
 
 
 def _rehearsing(places: Places, kept: KeptRun, hand: Stagehand) -> Any:
@@ -220,15 +213,9 @@ def _rehearsing(places: Places, kept: KeptRun, hand: Stagehand) -> Any:
     rehearsal = Rehearsal.start(at=str(facts["at"]))
     hand.click = rehearsal.click
     runbook = load_runbook(places, str(facts["runbook"]))
+    by_hand = bool(facts.get("by_hand"))
     return Staging(
-        places,
-        runbook,
-        rehearsal,
-        kept.state.id,
-        bool(facts.get("by_hand")),
-        False,
-        hand,
-        folder=folder.name,
+        places, runbook, rehearsal, kept.state.id, by_hand, False, hand, folder=folder.name
     )
 
 
@@ -294,11 +281,8 @@ def cancel(
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
 ) -> int:
     """End a run. What is done stays done; `respond undo` puts back what can be put back."""
-    from respond.cli.foreground import carry_on
-    from respond.core.events import Kind
+    from respond.cli.foreground import carry_on, record_cancel
     from respond.core.fold import RunStatus
-    from respond.core.questions import Decision
-    from respond.core.recorded import Confirmed, data_of
     from respond.views import report as reports
     from respond.views.summary import summary
 
@@ -321,9 +305,7 @@ def cancel(
         staging = _rehearsing(places, kept, hand)
         return int(staging.resume(_ahead_s(kept), cancel=reason or "cancelled"))
     with _session(places, kept, hand) as (session, runbook):
-        engine = session.engine(runbook)
-        told = data_of(Confirmed, decision=Decision.CANCEL, reason=reason)
-        engine.add(Kind.CONFIRMED, by=session.site.operator, **told)
+        record_cancel(session, runbook, reason)
         return int(carry_on(session, runbook, hand))
 
 
@@ -334,9 +316,7 @@ def undo(
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
 ) -> int:
     """Put back what a run changed, newest first, where that can be done; asks at each."""
-    from respond.adapters.store.run_lock import RunLocks
-    from respond.cli.foreground import put_back
-    from respond.engine.undo import undo_run
+    from respond.cli.foreground import put_back, undo_under_lock
     from respond.views.undo_text import undo_json, undo_text
 
     places: Places = ctx.obj
@@ -345,10 +325,7 @@ def undo(
     if kept.is_rehearsal:
         return int(_rehearsing(places, kept, hand).undo(_ahead_s(kept)))
     with _session(places, kept, hand) as (session, runbook):
-        engine = session.engine(runbook)
-        hand.attach(session, engine)
-        with RunLocks(session.locks, session.clock).hold(session.run):
-            code = undo_run(engine)
+        code, engine = undo_under_lock(session, runbook, hand)
         found = put_back(engine.state)
         hand.lines.clear()
         told = {

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from respond.cli.output import screen_width
+from respond.cli.output import print_out, screen_width
+from respond.cli.secret_input import is_terminal
 from respond.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,11 +58,6 @@ class Stagehand:
     _progress: Any = field(default=None, init=False)
 
     @property
-    def is_at_terminal(self) -> bool:
-        """Somebody sits there who can read and type."""
-        return sys.stdin.isatty() and sys.stderr.isatty()
-
-    @property
     def lines(self) -> Lines:
         from respond.views.live import Lines
 
@@ -77,13 +73,12 @@ class Stagehand:
         if self.as_json:
             self._progress = JsonProgress(sys.stderr)
         else:
-            style = style_for(sys.stderr, os.environ)
             self._progress = LiveProgress(
                 self.lines,
                 mode=self.mode,
-                style=style,
+                style=style_for(sys.stderr, os.environ),
                 runbook=self.runbook,
-                stored=self._stored if sys.stdin.isatty() and sys.stderr.isatty() else None,
+                stored=self._stored if is_terminal() else None,
             )
         progress: Progress = self._progress
         return progress
@@ -94,11 +89,7 @@ class Stagehand:
         Raises:
             UsageError: ``--auto`` outside a rehearsal.
         """
-        from respond.adapters.prompt.terminal import (
-            AutoPrompt,
-            NobodyPrompt,
-            YesPrompt,
-        )
+        from respond.adapters.prompt.terminal import AutoPrompt, NobodyPrompt, YesPrompt
 
         self.operator, self.persons = site.operator.id, site.persons
         screen = self._screen(clock)
@@ -107,7 +98,7 @@ class Stagehand:
                 raise UsageError("--auto answers questions, and that is for rehearsals only")
             tell = self._progress.tell
             return AutoPrompt(self.click, clock, tell, None if self.as_json else screen)
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not is_terminal():
             tell = self._progress.tell
             nobody = NobodyPrompt(tell=tell, screen=None if self.as_json else screen)
             return YesPrompt(nobody) if self.yes else nobody
@@ -125,7 +116,7 @@ class Stagehand:
             clock,
             persons=self.persons,
             operator=self.operator,
-            run=self._run,
+            run=lambda: state.id if (state := self.state()) is not None else "",
         )
         return _Helped(prompt, self.click, self.lines) if self.click is not None else prompt
 
@@ -135,10 +126,6 @@ class Stagehand:
         from respond.adapters.prompt.terminal import wait_until_stored
 
         wait_until_stored(TtyKeyboard(sys.stdin.fileno()), self.lines)
-
-    def _run(self) -> str:
-        state = self.state()
-        return state.id if state is not None else ""
 
     def _screen(self, clock: Clock) -> Screen:
         from respond.ports import Head
@@ -231,12 +218,12 @@ def show_plan(
     plan = engine.plan()
     engine.add(Kind.PLANNED, **data_of(Planned, digest=plan.digest, plan=plan))
     if only:
-        print(_one_step(plan, only))  # noqa: T201 - the result
+        print_out(_one_step(plan, only))
         return
     if hand.as_json:
         from respond.views.json_view import plan_json
 
-        print(json.dumps({**plan_json(plan), **beside()}, indent=2))  # noqa: T201 - the result
+        print_out(json.dumps({**plan_json(plan), **beside()}, indent=2))
         return
     looked = float(getattr(hand._progress, "looked_s", 0.0))  # noqa: SLF001 - one class in two parts
     text = plan_screen(
@@ -248,7 +235,7 @@ def show_plan(
         asks=False,
     )
     hand.lines.clear()
-    print(text)  # noqa: T201 - the result
+    print_out(text)
 
 
 def _one_step(plan: Plan, only: str) -> str:

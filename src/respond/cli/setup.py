@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from respond.cli.examples import examples
-from respond.cli.output import print_out, say
+from respond.cli.output import answer, print_out, say
 from respond.errors import ExitCode, UsageError
 from respond.wiring.places import PROJECT_FILE, Places
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from respond.cli.connecting import Connected
     from respond.cli.connecting_source import Stored
     from respond.cli.credential_keeper import CredentialKeeper
-    from respond.formats.project.project_file import Project
+    from respond.formats.project.project import Project
     from respond.systems.vendor import Right
 
 __all__ = ["apps"]
@@ -31,10 +30,6 @@ _init = typer.Typer(rich_markup_mode=None, add_completion=False)
 _connect = typer.Typer(rich_markup_mode=None, add_completion=False)
 _doctor = typer.Typer(rich_markup_mode=None, add_completion=False)
 apps = {"init": _init, "connect": _connect, "doctor": _doctor}
-
-
-def _print(facts: dict[str, Any], lines: Iterator[str], *, as_json: bool) -> None:
-    print_out(json.dumps(facts, indent=2) if as_json else "\n".join(lines))
 
 
 # --- init ----------------------------------------------------------------------------------------
@@ -140,7 +135,7 @@ def connect(
         keeper = _keeper(ctx.obj, project)
         with keeper.journal:
             stored = Storing(name, keeper, new, chance, say, make=make, replace=replace).go()
-        _print(stored.as_json(), _stored_text(stored), as_json=as_json)
+        answer(stored.as_json(), "\n".join(_stored_text(stored)), as_json=as_json)
         return int(ExitCode.DONE)
     if make:
         raise UsageError(
@@ -163,7 +158,7 @@ def connect(
             replace=replace,
             runbooks=loadable(ctx.obj),
         ).go()
-    _print(_connected_json(made), _connected_text(made), as_json=as_json)
+    answer(_connected_json(made), "\n".join(_connected_text(made)), as_json=as_json)
     return int(ExitCode.DONE)
 
 
@@ -271,31 +266,20 @@ def _offers(made: Connected) -> str:
     return f"{count} could be done by the tool; not accepted, so a person does them"
 
 
-def _right_json(right: Right) -> dict[str, Any]:
-    return {
-        "name": right.name,
-        "allowed": right.allowed.value,
-        "grant": right.grant,
-        "why": right.why,
-        "actions": sorted(right.actions),
-    }
-
-
 def _connected_json(made: Connected) -> dict[str, Any]:
     from dataclasses import asdict
+
+    from respond.views.json_view import picked
 
     probed = made.probed
     return {
         "connection": made.name,
         "system": made.config.system,
-        "verdict": probed.verdict.value,
-        "says": probed.says,
-        "account": probed.account,
-        "account_name": probed.account_name,
-        "identity": probed.identity,
-        "region": probed.region,
-        "mismatch": list(probed.mismatch),
-        "rights": [_right_json(right) for right in probed.rights],
+        **picked(probed, "verdict says account account_name identity region mismatch"),
+        "rights": [
+            {**picked(right, "name allowed grant why"), "actions": sorted(right.actions)}
+            for right in probed.rights
+        ],
         "missing": [
             {"right": right.name, "grant": right.grant, "runbooks": names}
             for right, names in made.missing
@@ -334,7 +318,7 @@ def doctor(
     if any(each.stops_runs for each in findings):
         code = ExitCode.NOT_READY
     facts = _doctor_json(findings, looking.well, code)
-    _print(facts, _doctor_text(findings, looking.well), as_json=as_json)
+    answer(facts, "\n".join(_doctor_text(findings, looking.well)), as_json=as_json)
     return int(code)
 
 
@@ -381,11 +365,10 @@ def _doctor_text(findings: list[Finding], well: list[str]) -> Iterator[str]:
 
 
 def _doctor_json(findings: list[Finding], well: list[str], code: ExitCode) -> dict[str, Any]:
+    from respond.views.json_view import picked
+
     return {
         "exit": int(code),
-        "findings": [
-            {"area": each.area, "what": each.what, "why": each.why, "do": each.do}
-            for each in findings
-        ],
+        "findings": [picked(each, "area what why do") for each in findings],
         "well": well,
     }

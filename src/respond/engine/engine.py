@@ -225,7 +225,16 @@ class Engine(LiveRun):
         try:
             plan = self.plan()
         except NotSoError as error:
-            return self._end(ExitCode.FAILED, error.what)
+            given = self._given()
+            if not self.site.served or not given:
+                return self._end(ExitCode.FAILED, error.what)
+            # What an event says may have a slip in it, and nobody sat there to see it.
+            raise ParkedError(
+                error.what,
+                why=f"as it was given: {', '.join(given)}; nothing has been changed",
+                do=f"correct it on the page, or it is over: respond cancel {self.run}",
+                asks=data_of(AsksFor, kind=AskKind.INPUTS, id="inputs", names=given),
+            ) from error
         except RefusedByPersonError as error:
             return self._end(ExitCode.REFUSED, f"{error.what}: {error.why}")
         except (StepFailedError, NotReadyError) as error:
@@ -236,6 +245,14 @@ class Engine(LiveRun):
         if not self._may_go_beside_others(plan):
             return self._end(ExitCode.REFUSED, "not started")
         return plan
+
+    def _given(self) -> list[str]:
+        """Names of inputs that have a value which somebody chose."""
+        return [
+            each.name
+            for each in self.runbook.inputs
+            if each.default is None and self.state.inputs.get(each.name) not in (None, "", [])
+        ]
 
     def _nothing_can_be_looked_at(self, error: RespondError) -> ExitCode:
         """Without a look there is no plan; by hand there is still a way through the runbook."""

@@ -61,14 +61,17 @@ def tell(live: LiveRun, about: str, message: str, persons: tuple[str, ...]) -> t
         action=cast("type[WrittenAction[Any]]", Persons),
         arguments={"message": Fixed(message), "to": Fixed(list(persons))},
     )
-    # Two processes may tell at once: neither may take the other's address.
-    address = f"notice:{about}#{live.tools.nonce()[:8]}"
-    at = LiveStep(live, step, address, Here(live.first_values()))
+    at = LiveStep(live, step, _address(live, about), Here(live.first_values()))
     try:
         StepRun(at, NoticeAgreement(at)).go()
     except (NotReadyError, ParkedError, UnknownOutcomeError) as error:
         failed(at, StepFailedError(error.what, why=error.why, do=error.do))
     return _was_told(live, about)
+
+
+def _address(live: LiveRun, about: str) -> str:
+    # Two processes may tell at once: neither may take the other's address.
+    return f"notice:{about}#{live.tools.nonce()[:8]}"
 
 
 def _was_told(live: LiveRun, about: str) -> tuple[str, ...]:

@@ -273,13 +273,14 @@ class _Look:
             source=self._source.name,
             sender=self._delivery.sender,
             delivery=self._delivery.id,
-            key=_kept(event.key),
-            about=_kept(event.about),
+            key=_kept(event.key, is_id=True),
+            # Where a source says itself what its events are about, it may point at anything.
+            about=_kept(event.about, is_id=not event.about.startswith("thing/")),
             type=_kept(event.type),
             means=event.means,
             title=_kept(event.title),
             at=_kept(event.at),
-            url=_kept(event.url) if _is_https(event.url) else "",
+            url=_kept(event.url, is_id="?" not in event.url) if _is_https(event.url) else "",
             weak=self._delivery.weak,
         )
 
@@ -399,9 +400,9 @@ def _whole(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _kept(text: str) -> str:
+def _kept(text: str, *, is_id: bool = False) -> str:
     """A text of the event as the record keeps it."""
-    if looks_secret(text):
+    if looks_secret(text, is_id=is_id):
         return "(a text that looks like a credential)"
     return _whole(text[:_FACT_MAX])
 

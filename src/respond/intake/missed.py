@@ -24,7 +24,7 @@ from respond.senders.asking import A_PAGE, Unsent, unexpected
 from respond.senders.model import Sender
 
 if TYPE_CHECKING:
-    from respond.formats.project.project_file import SourceConfig
+    from respond.formats.project.project import SourceConfig
 
 __all__ = ["Enriched", "enrich", "missed"]
 

@@ -25,7 +25,7 @@ from respond.core.approval import (
 )
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunState, RunStatus, fold, is_undo
-from respond.core.recorded import Answered, AsksFor, Corrected, Reviewed, Voted, data_of
+from respond.core.recorded import Answered, AskKind, AsksFor, Corrected, Reviewed, Voted, data_of
 from respond.core.runbook import Runbook
 from respond.core.showable import showable
 from respond.engine.other_people import has_run_out, stands
@@ -272,17 +272,18 @@ def give_inputs(
     """Record inputs that the event of a run could not give.
 
     Raises:
-        UsageError: The run has started, or an input is given already.
+        UsageError: The run has started, or an input is given already and not asked anew.
         RefusedByPersonError: They may not.
     """
     state = entry.state(run)
     _may_act(entry, state, who)
     if state.requests or state.started or state.status is RunStatus.ENDED:
         raise UsageError(f"run {run} has what it needs", do=f"respond status {run}")
+    asked = state.asks.names if state.asks.kind is AskKind.INPUTS else ()
     taken = sorted(
         name
         for name in (*given.values, *given.secrets)
-        if given.has(name) and state.inputs.get(name) not in (None, "", [])
+        if given.has(name) and state.inputs.get(name) not in (None, "", []) and name not in asked
     )
     if taken:
         raise UsageError(f"run {run} has {', '.join(taken)} already")

@@ -101,11 +101,7 @@ class Gap:
 
 
 def gaps(project: Project, runbooks: Mapping[str, Runbook]) -> tuple[Gap, ...]:
-    """Every night on which too few could agree, the same of several runbooks together.
-
-    Args:
-        runbooks: Those to look at, by name.
-    """
+    """Every night on which too few could agree, the same of several runbooks together."""
     found: dict[Gap, list[str]] = {}
     for name, runbook in runbooks.items():
         for gap in _gaps_of(project, name, runbook):
@@ -142,8 +138,13 @@ def _gaps_of(project: Project, name: str, runbook: Runbook) -> Iterator[Gap]:
 def _open_nights(
     project: Project, runbook: Runbook, initiators: Sequence[str], *, served: bool
 ) -> Iterator[Gap]:
-    single = {each: _single(project, runbook, each, served=served) for each in initiators}
-    needs = {each: _needs(project, runbook, each, served=served) for each in initiators}
+    single: dict[str, frozenset[Need]] = {}
+    needs: dict[str, frozenset[Need]] = {}
+    for each in initiators:
+        asker = _asker(project, each, served=served)
+        single[each] = _single(runbook, asker)
+        ways = (way for way in _ways(runbook.steps, asker) if way is not None)
+        needs[each] = single[each].union(ways)
     alone = frozenset[Need]().union(*single.values())
     people = _people(project)
     subjects = [person.id for person in people.persons] if runbook.subject else []
@@ -253,15 +254,8 @@ def _signs_on(project: Project, person: PersonConfig) -> bool:
 # --- what a runbook asks for --------------------------------------------------------------------
 
 
-def _needs(project: Project, runbook: Runbook, initiator: str, *, served: bool) -> frozenset[Need]:
-    """What its plans can need, and what each step alone can."""
-    need = _asker(project, initiator, served=served)
-    ways = {each for each in _ways(runbook.steps, need) if each is not None}
-    return _single(project, runbook, initiator, served=served) | ways
-
-
-def _single(project: Project, runbook: Runbook, initiator: str, *, served: bool) -> frozenset[Need]:
-    need = _asker(project, initiator, served=served)
+def _single(runbook: Runbook, need: Callable[[ActionStep], Need | None]) -> frozenset[Need]:
+    """What each step alone can need."""
     every = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel, *runbook.always)
     found = (need(step) for step in all_steps(every) if isinstance(step, ActionStep))
     return frozenset(each for each in found if each is not None)

@@ -410,7 +410,9 @@ class _Pages:
         unloaded = ""
         if made.asks is not None and made.asks.kind == "inputs" and not fields:
             try:
-                fields = fields_for(self.load_runbook(runbook_of(one.state)), made.asks.names)
+                fields = fields_for(
+                    self.load_runbook(runbook_of(one.state)), made.asks.names, one.state.inputs
+                )
             except (UsageError, FormatFault, FormatFaults) as fault:
                 unloaded = str(fault).partition("\n")[0]
         approval = made.approval

@@ -22,7 +22,7 @@ from respond.cli import main
 from respond.company.rehearsal import Rehearsal
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.script import Connection
-from respond.formats.project.project_file import Project
+from respond.formats.project.project import Project
 
 __all__ = ["TOML", "Machine", "RanCommand", "Town"]
 

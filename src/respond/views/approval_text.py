@@ -10,7 +10,7 @@ from respond.core.fold import RunState
 from respond.core.plan import Plan, PlannedWrite, short_digest, write_from
 from respond.core.script import Effect
 from respond.ports import Head
-from respond.views.layout import bullets, labelled, said, word, wrap
+from respond.views.layout import bullets, labelled, labelled_pairs, said, word, wrap
 from respond.views.plan_text import plan_screen
 from respond.views.style import PLAIN, Style, Tone
 from respond.views.words import day_text, mode_word, seconds_between, state_cells
@@ -45,16 +45,9 @@ def approval_screen(
     width: int = 80,
     style: Style = PLAIN,
 ) -> str:
-    """Everything that a person has to see before they answer. It ends with a newline.
+    """Everything that a person has to see before they answer; ``writes`` are what a yes covers.
 
-    Args:
-        state: The run.
-        plan: The plan that the request belongs to.
-        request: What is asked.
-        head: Where the journal ends.
-        writes: What a yes covers.
-        width: Columns of the screen.
-        style: Emphasis.
+    It ends with a newline.
     """
     lines = list(_asked(state, plan, request, width, style))
     if request.step:
@@ -96,9 +89,7 @@ def _asked(
         ("Wanted", people + (f" with the role {roles}" if roles else "")),
         ("Open until", at_text(request.expires_ms)),
     )
-    for label, text in pairs:
-        if text:
-            yield from labelled(label, text, width)
+    yield from labelled_pairs(pairs, width)
 
 
 def _what(plan: Plan, request: Request) -> str:

@@ -6,33 +6,33 @@ command line prints is ASCII with escapes, so that no terminal acts on it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any, Final
 
 from respond.core.events import Kind, Record
-from respond.core.fold import RunState
-from respond.core.outcome import Containment, Item, Outcome, outcome_of
-from respond.core.plan import Plan, PlannedStep, PlannedWrite
+from respond.core.fold import RunState, RunStatus
+from respond.core.outcome import Outcome, outcome_of
+from respond.core.plan import Plan, PlannedStep
 from respond.core.shapes import encode
 from respond.ports import Head
 from respond.views.plan_text import others_needed, plan_rows
 from respond.views.words import mode_of, runbook_of
 
-__all__ = [
-    "dumps",
-    "outcome_json",
-    "plan_json",
-    "record_json",
-    "state_json",
-]
+__all__ = ["outcome_json", "picked", "plan_json", "record_json", "state_json"]
 
 _ANCHOR_HEX: Final = 32
 
 
-def dumps(data: Any) -> str:
-    """JSON text in ASCII, for stdout."""
-    return json.dumps(data, ensure_ascii=True, indent=2)
+def picked(record: Any, names: str) -> dict[str, Any]:
+    """Attributes of a record by their names; an enumeration by its value, a tuple as a list."""
+    return {name: _plain(getattr(record, name)) for name in names.split()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    return list(value) if isinstance(value, tuple) else value
 
 
 def plan_json(plan: Plan, head: Head | None = None) -> dict[str, Any]:
@@ -41,19 +41,13 @@ def plan_json(plan: Plan, head: Head | None = None) -> dict[str, Any]:
     for row in plan_rows(plan):
         numbers.setdefault(row.step.address, []).append(row.number)
     return {
-        "runbook": plan.runbook,
-        "runbook_digest": plan.runbook_digest,
-        "engine": plan.engine,
-        "mode": plan.mode,
-        "digest": plan.digest,
+        **picked(plan, "runbook runbook_digest engine mode digest"),
         "inputs": encode(plan.inputs),
         "policy": encode(plan.policy),
         "connections": dict(plan.connections),
         "others_needed": list(others_needed(plan)),
         "steps": [_step(step, numbers.get(step.address, [])) for step in plan.steps],
-        "unseen": list(plan.unseen),
-        "ends": plan.ends,
-        "next": plan.next,
+        **picked(plan, "unseen ends next"),
         "anchor": head.anchor if head is not None else "",
     }
 
@@ -64,74 +58,30 @@ def _step(step: PlannedStep, numbers: list[int]) -> dict[str, Any]:
         "step": step.address,
         "title": step.title,
         "phase": step.phase.value if step.phase else "",
-        "action": step.action,
-        "effect": step.effect.value,
-        "state": step.state.value,
-        "says": step.says,
-        "why": step.why,
-        "confirm": step.confirm,
+        **picked(step, "action effect state says why confirm"),
         "arguments": encode(step.arguments),
         "findings": list(step.findings),
         "known_after": list(step.late_on),
         "approve": encode(step.approve),
-        "writes": [_write(write) for write in step.writes],
+        "writes": [picked(write, _WRITE) for write in step.writes],
     }
 
 
-def _write(write: PlannedWrite) -> dict[str, Any]:
-    return {
-        "key": write.key,
-        "says": write.says,
-        "verb": write.verb,
-        "target": write.target,
-        "where": write.where,
-        "effect": write.effect.value,
-        "hands": write.hands,
-        "request": write.request,
-        "subject": write.subject,
-        "before": write.before,
-        "after": write.after,
-        "proof": write.proof.value,
-        "undo": write.undo,
-        "repeatable": write.repeatable,
-        "breaks": write.breaks,
-        "stays": list(write.stays),
-    }
-
-
-def _item_json(item: Item) -> dict[str, Any]:
-    """One line of an outcome."""
-    return {
-        "known": item.known.value,
-        "step": item.step,
-        "title": item.title,
-        "phase": item.phase,
-        "how": item.how,
-        "says": item.says,
-        "at": item.at,
-        "do": item.do,
-    }
-
-
-def _containment_json(contained: Containment) -> dict[str, Any]:
-    """Whether and when containment was proved."""
-    return {
-        "planned": contained.planned,
-        "proved_at": contained.proved_at,
-        "seconds_from_start": contained.seconds_from_start,
-        "seconds_from_leak": contained.seconds_from_leak,
-        "since": contained.since,
-        "open": list(contained.open),
-    }
+_WRITE: Final = (
+    "key says verb target where effect hands request subject before after proof undo repeatable"
+    " breaks stays"
+)
+_ITEM: Final = "known step title phase how says at do"
+_CONTAINMENT: Final = "planned proved_at seconds_from_start seconds_from_leak since open"
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:
     """What a run came to."""
     return {
-        "items": [_item_json(item) for item in outcome.items],
-        "containment": _containment_json(outcome.containment),
+        "items": [picked(item, _ITEM) for item in outcome.items],
+        "containment": picked(outcome.containment, _CONTAINMENT),
         "broken": list(outcome.broken),
-        "look_at": [_item_json(item) for item in outcome.look_at],
+        "look_at": [picked(item, _ITEM) for item in outcome.look_at],
     }
 
 
@@ -141,15 +91,12 @@ def state_json(state: RunState, head: Head | None = None) -> dict[str, Any]:
         "run": state.id,
         "runbook": runbook_of(state),
         "mode": mode_of(state),
-        "status": state.status.value,
-        "operator": state.operator,
-        "proposed_at": state.proposed_at,
-        "planned_at": state.planned_at,
-        "started_at": state.started_at,
-        "ended_at": state.ended_at,
+        **picked(state, "status operator proposed_at planned_at started_at ended_at"),
         "exit": state.ended.exit if state.ended_at else None,
         "says": state.ended.say,
-        "parked": _parked(state),
+        "parked": (
+            picked(state.parked, "why reason do step") if state.status is RunStatus.PARKED else None
+        ),
         "plan_digest": state.plan.digest if state.plan is not None else "",
         "questions": state.questions,
         "steps": [
@@ -166,10 +113,7 @@ def state_json(state: RunState, head: Head | None = None) -> dict[str, Any]:
                     {
                         "seq": write.seq,
                         "says": write.write.says,
-                        "status": write.status.value,
-                        "by": write.by,
-                        "at": write.at,
-                        "why": write.why,
+                        **picked(write, "status by at why"),
                     }
                     for write in step.writes
                 ],
@@ -179,13 +123,6 @@ def state_json(state: RunState, head: Head | None = None) -> dict[str, Any]:
         "outcome": outcome_json(outcome_of(state)),
         "anchor": head.anchor if head is not None else "",
     }
-
-
-def _parked(state: RunState) -> dict[str, str] | None:
-    if state.status.value != "parked":
-        return None
-    parked = state.parked
-    return {"why": parked.why, "reason": parked.reason, "do": parked.do, "step": parked.step}
 
 
 def record_json(record: Record) -> dict[str, Any]:

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import wraps
+from typing import Final, ParamSpec
 
 from respond.core.showable import showable
 
 __all__ = [
     "LABEL",
     "TEXT_MAX",
+    "as_screen",
     "bullets",
     "cell_rows",
     "cut",
     "labelled",
+    "labelled_pairs",
     "number_ranges",
     "pad",
     "said",
@@ -35,6 +38,7 @@ TEXT_MAX: Final = 400
 LABEL: Final = 13
 """Columns of the labels at the left of a screen."""
 
+_Given = ParamSpec("_Given")
 _SPACES: Final = re.compile("^ +|  +| +$")
 _NARROW_MIN: Final = 8
 
@@ -127,6 +131,25 @@ def labelled(label: str, text: str, width: int, *, column: int = LABEL) -> list[
     begin = pad(label, column - 2) + "  "
     lines = wrap(text, width - width_of(begin))
     return [begin + lines[0], *(" " * width_of(begin) + line for line in lines[1:])]
+
+
+def as_screen(lines: Callable[_Given, Iterator[str]]) -> Callable[_Given, str]:
+    """The lines that a function yields, as one text that ends with a newline."""
+
+    @wraps(lines)
+    def joined(*args: _Given.args, **kwargs: _Given.kwargs) -> str:
+        return "\n".join(lines(*args, **kwargs)) + "\n"
+
+    return joined
+
+
+def labelled_pairs(
+    pairs: Iterable[tuple[str, str]], width: int, *, column: int = LABEL
+) -> Iterator[str]:
+    """Labels with their texts; an empty text is left out."""
+    for label, text in pairs:
+        if text:
+            yield from labelled(label, text, width, column=column)
 
 
 def bullets(texts: Iterable[str], width: int, *, mark: str = "-", indent: int = 2) -> list[str]:

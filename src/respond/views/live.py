@@ -311,8 +311,6 @@ class LiveProgress:
     Args:
         lines: Where it is told; shared with the prompt.
         mode: ``real``, ``rehearsal`` or ``dry-run``.
-        style: Emphasis.
-        runbook: Its name, for the head.
         stored: Waits until the person says that a shown secret is stored; None when nobody can.
     """
 

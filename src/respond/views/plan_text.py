@@ -14,10 +14,10 @@ from respond.core.script import Effect, Proof
 from respond.ports import Head
 from respond.views.layout import (
     LABEL,
-    TEXT_MAX,
     bullets,
     cell_rows,
     labelled,
+    labelled_pairs,
     number_ranges,
     pad,
     said,
@@ -137,24 +137,25 @@ def plan_screen(
     """The whole plan.
 
     Args:
-        state: The run.
-        plan: What is shown.
-        head: Where the journal ends now.
         elapsed_s: How long the looking took, in seconds.
-        width: Columns of the screen.
         others: Words that choose another order.
         asks: Whether the choices are offered; not so in a dry run or when nobody sits there.
         own: Whether the reader is its operator, and not somebody who is asked to agree.
-        style: Emphasis.
     """
     right = f"looked {clock_text(state.planned_at)}, {span_text(elapsed_s)}"
     rows = plan_rows(plan)
     lines = [head_line(state.id, plan.runbook, plan.mode, right, width, style)]
-    lines += _facts(state, plan, width, own=own)
+    # What stands fast. The labels are ours: no name from outside stands at the left edge.
+    lines += facts_lines("Account", plan.connections, width)
+    lines += _listed("Found", found_lines(plan), width, column=LABEL)
+    lines += facts_lines("Inputs", plan.inputs, width)
+    if own:
+        others_agree = "; ".join(others_needed(plan))
+        alone = f"Not alone: {others_agree}" if others_agree else "You can do all of this alone."
+        lines += labelled("You", f"{word(state.operator)}. {alone}", width)
     if rows:
         lines += ["", *_table(rows, width, style)]
-    notes = [*_notes(plan, rows, width, style), *_ending(plan, width)]
-    lines += ["", *notes] if notes else [""]
+    lines += ["", *_notes(plan, rows, width, style)]
     lines += _last_lines(state, plan, head, width)
     if asks and plan.mode != "dry-run":
         first, *rest = wrap(" | ".join(_choices(rows, others)), width - 2)
@@ -163,20 +164,6 @@ def plan_screen(
 
 
 # --- above the table ----------------------------------------------------------------------------
-
-
-def _facts(state: RunState, plan: Plan, width: int, *, own: bool) -> Iterator[str]:
-    """What stands fast. The labels are ours: no name from outside stands at the left edge."""
-    yield from facts_lines("Account", plan.connections, width)
-    yield from _listed("Found", found_lines(plan), width, column=LABEL)
-    yield from facts_lines("Inputs", plan.inputs, width)
-    if not own:
-        return
-    others = others_needed(plan)
-    alone = f"{word(state.operator)}. You can do all of this alone."
-    if others:
-        alone = f"{word(state.operator)}. Not alone: {'; '.join(others)}"
-    yield from labelled("You", alone, width)
 
 
 def facts_lines(label: str, facts: Mapping[str, Any], width: int) -> Iterator[str]:
@@ -235,9 +222,7 @@ def _row(
 def row_cells(row: PlanRow, number_of: Mapping[str, int]) -> tuple[str, str, str, str, str]:
     """Who, what, now, after, undo, as every view shows them; safe to show.
 
-    Args:
-        row: A line of the plan.
-        number_of: The number of each step's line, by address.
+    ``number_of`` has the number of each step's line, by address.
     """
     step, write = row.step, row.write
     if write is not None:
@@ -303,6 +288,10 @@ def _notes(plan: Plan, rows: Sequence[PlanRow], width: int, style: Style) -> Ite
     for label, text in plan_notes(plan, rows):
         for line in _listed(label, [text], width):
             yield style.paint(line, Tone.CARE) if label == "FINDING" else line
+    if plan.ends or plan.next:
+        yield from _listed("ENDS", [said(plan.ends) or "here"], width)
+    if plan.next:
+        yield from _listed("NEXT", [f"respond {word(plan.next)}"], width)
 
 
 def plan_notes(plan: Plan, rows: Sequence[PlanRow]) -> Iterator[tuple[str, str]]:
@@ -327,13 +316,6 @@ def _listed(
 ) -> Iterator[str]:
     for text in texts:
         yield from labelled(label, text, width, column=column)
-
-
-def _ending(plan: Plan, width: int) -> Iterator[str]:
-    if plan.ends or plan.next:
-        yield from labelled("ENDS", said(plan.ends) or "here", width, column=LABEL - 4)
-    if plan.next:
-        yield from labelled("NEXT", f"respond {word(plan.next)}", width, column=LABEL - 4)
 
 
 def _last_lines(state: RunState, plan: Plan, head: Head, width: int) -> list[str]:
@@ -371,36 +353,27 @@ def step_details(plan: Plan, number: int, *, width: int = 80, style: Style = PLA
     step = row.step
     title = labelled(str(number), _title(step), width, column=len(str(number)) + 2)
     lines = [style.paint(line, Tone.STRONG) for line in title]
-    for label, text in row_pairs(row):
-        lines += labelled(label, text, width)
+    lines += labelled_pairs(row_pairs(row), width)
     if row.write is not None and row.write.stays:
-        lines += ["Stays, not to be touched:", *bullets(map(_long, row.write.stays), width)]
+        lines += ["Stays, not to be touched:", *bullets(map(said, row.write.stays), width)]
     return "\n".join(lines) + "\n"
 
 
 def row_pairs(row: PlanRow) -> list[tuple[str, str]]:
     """Everything the plan has about one line, as labels and texts; empty texts are left out."""
     step = row.step
+    given = [f"{word(n)} = {value_text(v, limit=_DETAIL_MAX)}" for n, v in step.arguments.items()]
     pairs = [
         ("Step", f"{word(step.address)}, {phase_word(step.phase)}"),
         ("Action", f"{word(step.action) or 'none'}, {step.effect.value}"),
         # The words of a step that writes are foretold: what will be so when it is done.
         ("Then" if step.writes else "Seen", said(step.says, limit=_DETAIL_MAX)),
         ("Why", said(step.why, limit=_DETAIL_MAX)),
-        ("With", "; ".join(_arguments(step))),
+        ("With", "; ".join(given)),
     ]
     if row.write is not None:
         pairs += _write_pairs(row.write, step)
     return [(label, text) for label, text in pairs if text]
-
-
-def _long(text: str) -> str:
-    return said(text, limit=TEXT_MAX)
-
-
-def _arguments(step: PlannedStep) -> Iterator[str]:
-    for name, value in step.arguments.items():
-        yield f"{word(name)} = {value_text(value, limit=_DETAIL_MAX)}"
 
 
 def _write_pairs(write: PlannedWrite, step: PlannedStep) -> list[tuple[str, str]]:

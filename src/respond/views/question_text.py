@@ -6,7 +6,7 @@ look-alikes that stay, the account, and exactly what has to be typed (P15).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, assert_never
 
 from respond.core.plan import PlannedWrite, short_digest
@@ -25,7 +25,16 @@ from respond.core.script import Effect, Person, PersonRecord
 from respond.core.showable import showable, showable_host
 from respond.systems import channels
 from respond.systems.vendor import Reaches
-from respond.views.layout import bullets, labelled, said, width_of, word, wrap
+from respond.views.layout import (
+    as_screen,
+    bullets,
+    labelled,
+    labelled_pairs,
+    said,
+    width_of,
+    word,
+    wrap,
+)
 from respond.views.style import PLAIN, Style, Tone
 from respond.views.words import span_text, state_cells
 
@@ -51,27 +60,15 @@ def to_type(wants: str) -> str:
     return showable(wants.strip(), limit=_TYPED_MAX)
 
 
+@as_screen
 def question_text(
-    question: Question,
-    *,
-    accounts: Sequence[str] = (),
-    width: int = 80,
-    style: Style = PLAIN,
-) -> str:
+    question: Question, *, accounts: Sequence[str] = (), width: int = 80, style: Style = PLAIN
+) -> Iterator[str]:
     """A question from its title to the words that answer it. It ends with a newline.
 
     The plan that belongs to ``AskStart`` is ``plan_screen``; here are only its last words.
-
-    Args:
-        question: What is asked.
-        accounts: Account, id, region and identity of each connection that it would write to.
-        width: Columns of the screen.
-        style: Emphasis.
+    ``accounts`` has a line for each connection that it would write to.
     """
-    return "\n".join(_lines(question, accounts, width, style)) + "\n"
-
-
-def _lines(question: Question, accounts: Sequence[str], width: int, style: Style) -> Iterator[str]:
     match question:
         case AskStart():
             yield f"Start plan {short_digest(question.plan.digest)}?"
@@ -102,12 +99,6 @@ def _title(
     yield from (style.paint(line, Tone.STRONG) for line in rest)
 
 
-def _pairs(pairs: Iterable[tuple[str, str]], width: int) -> Iterator[str]:
-    for label, text in pairs:
-        if text:
-            yield from labelled(label, text, width, column=_COLUMN)
-
-
 def _typed(wants: str, width: int, style: Style, behind: str = "") -> Iterator[str]:
     """What has to be typed; on one line, unless it is longer than the screen."""
     words = to_type(wants)
@@ -121,10 +112,6 @@ def _typed(wants: str, width: int, style: Style, behind: str = "") -> Iterator[s
     more = "   (as one line)" if len(lines) > 1 else ""
     if behind + more:
         yield from (f" {line}" for line in wrap(behind + more, width - 1))
-
-
-def _words(*words: str) -> str:
-    return " | ".join(each for each in words if each)
 
 
 def _writes(writes: Sequence[PlannedWrite], lines: Sequence[str], width: int) -> Iterator[str]:
@@ -154,7 +141,7 @@ def _confirm(
     tone = Tone.DANGER if question.destructive else Tone.STRONG
     yield from _title(tag, question.title, width, style, tone)
     yield from _writes(question.writes, question.lines, width)
-    yield from _pairs(
+    yield from labelled_pairs(
         (
             ("Limit", said(question.over_limit)),
             ("Count", f"{count} changes in one answer" if count > 1 else ""),
@@ -166,6 +153,7 @@ def _confirm(
             ("If skipped", said(question.on_skip)),
         ),
         width,
+        column=_COLUMN,
     )
     if question.stays:
         yield "Look-alikes that stay:"
@@ -173,8 +161,8 @@ def _confirm(
     yield ""
     wants = question.wants or "yes"
     yield from _typed(wants, width, style)
-    by_hand = "by-hand" if question.by_hand and not question.over_limit else ""
-    yield "or: " + _words("skip", by_hand, "later", "quit")
+    by_hand = "by-hand | " if question.by_hand and not question.over_limit else ""
+    yield f"or: skip | {by_hand}later | quit"
 
 
 def _undo(question: AskConfirm) -> str:
@@ -190,7 +178,7 @@ def _undo(question: AskConfirm) -> str:
 def _drift(question: AskDrift, width: int, style: Style) -> Iterator[str]:
     yield from _title("NOT AS PLANNED", question.title, width, style)
     if question.step:
-        yield from _pairs([("Step", word(question.step))], width)
+        yield from labelled("Step", word(question.step), width, column=_COLUMN)
     yield "Planned, and agreed to:"
     yield from _writes(question.planned_writes, question.planned or ("nothing",), width)
     yield "What would be done now:"
@@ -201,14 +189,14 @@ def _drift(question: AskDrift, width: int, style: Style) -> Iterator[str]:
     yield "Somebody else may have changed it. Nothing is written until you answer."
     yield ""
     yield from _typed(question.wants, width, style, "   (takes what would be done now)")
-    yield "or: " + _words("no (parks the run)", "skip" if question.step else "", "later", "quit")
+    yield f"or: no (parks the run) | {'skip | ' if question.step else ''}later | quit"
 
 
 def _by_hand(question: AskByHand, width: int, style: Style) -> Iterator[str]:
     yield from _title("I CANNOT DO THIS", question.title, width, style)
     # Without a cause of its own the error is several lines in one text; they become one line.
     error = " ".join(question.error.split())
-    yield from _pairs(
+    yield from labelled_pairs(
         (
             ("Step", word(question.step)),
             ("Happened", said(error, limit=_LONG)),
@@ -217,13 +205,12 @@ def _by_hand(question: AskByHand, width: int, style: Style) -> Iterator[str]:
             ("It is for", said(question.why, limit=_LONG)),
         ),
         width,
+        column=_COLUMN,
     )
     yield "You can do it by hand, and I watch."
     yield ""
     yield from _typed("by-hand", width, style)
-    yield "or: " + _words(
-        "no (it stays failed, and what it kills goes on working)", "later", "quit"
-    )
+    yield "or: no (it stays failed, and what it kills goes on working) | later | quit"
 
 
 def question_lines(question: Question) -> tuple[str, ...]:
@@ -262,14 +249,13 @@ def _again(question: AskAgain, width: int, style: Style) -> Iterator[str]:
     yield from wrap(f"{said(question.why, limit=_LONG)}. Everything is looked at anew.", width)
     yield ""
     yield "Type exactly:  ask again"
-    yield "or: " + _words("later", "quit")
+    yield "or: later | quit"
 
 
 def _unknown(question: AskUnknown, width: int, style: Style) -> Iterator[str]:
     yield from _title("NOBODY KNOWS", question.says, width, style)
-    yield from _pairs(
-        (("Step", word(question.step)), ("Evidence", said(question.evidence, limit=_LONG))), width
-    )
+    about = (("Step", word(question.step)), ("Evidence", said(question.evidence, limit=_LONG)))
+    yield from labelled_pairs(about, width, column=_COLUMN)
     yield from wrap(
         "It may have happened, I cannot see it, and doing it twice could do harm. Find out from "
         "somebody who can see it. Your word goes into the journal.",
@@ -278,7 +264,7 @@ def _unknown(question: AskUnknown, width: int, style: Style) -> Iterator[str]:
     yield ""
     yield "Type exactly:  happened"
     yield "           or  not-happened   (then I ask before it is done again)"
-    yield "or: " + _words("later", "quit")
+    yield "or: later | quit"
 
 
 # --- a person's own work ------------------------------------------------------------------------
@@ -293,7 +279,7 @@ def _person(question: AskPerson, width: int, style: Style) -> Iterator[str]:
     yield "I cannot see it: your word is what is recorded."
     yield ""
     yield from _typed(question.wants or "done", width, style)
-    yield "or: " + _words("cannot (it stays open)", "later", "quit")
+    yield "or: cannot (it stays open) | later | quit"
 
 
 def link_lines(link: str, *, width: int = 80) -> Iterator[str]:
@@ -309,6 +295,7 @@ def link_lines(link: str, *, width: int = 80) -> Iterator[str]:
         yield from labelled("  that host is:", showable_host(host), width, column=17)
 
 
+@as_screen
 def by_hand_text(
     task: Person[Any],
     title: str,
@@ -317,37 +304,29 @@ def by_hand_text(
     every_s: float = 3.0,
     width: int = 80,
     style: Style = PLAIN,
-) -> str:
+) -> Iterator[str]:
     """A task for a person: what to do, where, what to leave alone, and how to answer.
 
-    Args:
-        task: What is to be done.
-        title: The step's title.
-        watched: Whether the tool can see that it is done.
-        every_s: Seconds between two looks.
-        width: Columns of the screen.
-        style: Emphasis.
+    ``watched`` says whether the tool can see that it is done, and looks every ``every_s`` seconds.
     """
-    lines = [*_title("BY HAND", title, width, style, Tone.STRONG)]
-    lines += link_lines(task.link, width=width)
+    yield from _title("BY HAND", title, width, style, Tone.STRONG)
+    yield from link_lines(task.link, width=width)
     for n, step in enumerate(task.steps, 1):
-        lines += bullets([said(step, limit=_LONG)], width, mark=f"{n}.", indent=1)
+        yield from bullets([said(step, limit=_LONG)], width, mark=f"{n}.", indent=1)
     if task.look_for:
-        lines += labelled("Done when", said(task.look_for, limit=_LONG), width, column=11)
+        yield from labelled("Done when", said(task.look_for, limit=_LONG), width, column=11)
     if task.avoid:
-        lines.append(style.paint("Do NOT touch these look-alikes:", Tone.DANGER))
-        lines += bullets(map(said, task.avoid), width, mark="x")
+        yield style.paint("Do NOT touch these look-alikes:", Tone.DANGER)
+        yield from bullets(map(said, task.avoid), width, mark="x")
     if task.keep:
-        lines.append("Keep the new secret ready: it is asked for afterwards, hidden.")
-    lines.append("")
+        yield "Keep the new secret ready: it is asked for afterwards, hidden."
+    yield ""
     if watched:
-        lines.append(f"I look every {span_text(every_s)}, and go on by myself when I see it.")
+        yield f"I look every {span_text(every_s)}, and go on by myself when I see it."
     else:
-        lines.append("I cannot see it: your word is what is recorded.")
-        lines += _typed("done", width, style)
-    can = "cannot (who can, and a text for them)"
-    lines.append("or: " + _words(can, "skip (it stays open)", "later", "quit"))
-    return "\n".join(lines) + "\n"
+        yield "I cannot see it: your word is what is recorded."
+        yield from _typed("done", width, style)
+    yield "or: cannot (who can, and a text for them) | skip (it stays open) | later | quit"
 
 
 def who_can_text(persons: Sequence[PersonRecord], operator: str, *, width: int = 80) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from respond.core.events import Kind, Record
@@ -14,8 +14,8 @@ from respond.core.recorded import As, Confirmed, content_of
 from respond.core.script import Effect, Proof
 from respond.errors import ExitCode
 from respond.ports import Head, actor_text
-from respond.views.json_view import outcome_json
-from respond.views.layout import bullets, labelled, said, word
+from respond.views.json_view import outcome_json, picked
+from respond.views.layout import as_screen, bullets, labelled, labelled_pairs, said, word
 from respond.views.live import Memory, record_told
 from respond.views.plan_text import facts_lines
 from respond.views.summary import NOTHING_KNOWN, containment_lines, item_lines
@@ -128,13 +128,7 @@ class Report:
 
 
 def report(state: RunState, records: Iterable[Record], head: Head) -> Report:
-    """Make the facts.
-
-    Args:
-        state: The run.
-        records: All its records, in order.
-        head: Where the journal ends now.
-    """
+    """Make the facts of a run, from all its records in order."""
     own = [record for record in records if record.event.run == state.id]
     return Report(
         run=state.id,
@@ -216,12 +210,9 @@ def _decided(records: list[Record]) -> Iterator[Decided]:
 # --- as text ------------------------------------------------------------------------------------
 
 
-def as_text(made: Report, *, width: int = 80) -> str:
+@as_screen
+def as_text(made: Report, *, width: int = 80) -> Iterator[str]:
     """The whole report."""
-    return "\n".join(_text(made, width)) + "\n"
-
-
-def _text(made: Report, width: int) -> Iterator[str]:
     right = day_text(made.ended) if made.ended else f"not ended: {made.status}"
     yield head_line(made.run, made.runbook, made.mode, right, width)
     yield from _facts(made, width)
@@ -242,15 +233,17 @@ def _text(made: Report, width: int) -> Iterator[str]:
 
 def report_sections(made: Report) -> tuple[tuple[str, list[str]], ...]:
     """What it came to: titles, and under each its lines, safe to show; none is empty."""
+    outcome = made.outcome
+    broken = outcome.broken if outcome.left_to_do else ()
     sections = (
         ("WHAT CHANGED", [_change_text(change) for change in made.changes]),
-        ("PROVED", _items(made, Known.PROVED)),
-        ("LOOKED", _items(made, Known.LOOKED)),
-        ("SOMEBODY'S WORD", _items(made, Known.YOUR_WORD)),
-        ("NOT SEEN", _items(made, Known.NOT_SEEN)),
-        ("LEFT TO DO", item_lines(made.outcome.left_to_do) or [NOTHING_KNOWN]),
-        ("LOOK AT", item_lines(made.outcome.look_at)),
-        ("BROKEN UNTIL SOMEBODY GOES ON", [said(line) for line in _broken(made)]),
+        ("PROVED", item_lines(outcome.of(Known.PROVED))),
+        ("LOOKED", item_lines(outcome.of(Known.LOOKED))),
+        ("SOMEBODY'S WORD", item_lines(outcome.of(Known.YOUR_WORD))),
+        ("NOT SEEN", item_lines(outcome.of(Known.NOT_SEEN))),
+        ("LEFT TO DO", item_lines(outcome.left_to_do) or [NOTHING_KNOWN]),
+        ("LOOK AT", item_lines(outcome.look_at)),
+        ("BROKEN UNTIL SOMEBODY GOES ON", [said(line) for line in broken]),
         ("WHO DECIDED", [_decided_text(decided) for decided in made.decided]),
         ("PUT BACK", [f"{word(step)}: {word(how)}" for step, how in made.undone.items()]),
     )
@@ -270,28 +263,14 @@ def _facts(made: Report, width: int) -> Iterator[str]:
         ("Exit", _exit(made)),
         ("Says", said(made.says)),
     )
-    yield from _pairs(first, width)
+    yield from labelled_pairs(first, width)
     yield from facts_lines("Account", made.connections, width)
     yield from facts_lines("Inputs", made.inputs, width)
-    yield from _pairs(last, width)
-
-
-def _pairs(pairs: Iterable[tuple[str, str]], width: int) -> Iterator[str]:
-    for label, text in pairs:
-        if text:
-            yield from labelled(label, text, width)
+    yield from labelled_pairs(last, width)
 
 
 def _exit(made: Report) -> str:
     return "" if made.exit is None else f"{made.exit}: {EXIT_MEANS[ExitCode(made.exit)]}"
-
-
-def _items(made: Report, known: Known) -> list[str]:
-    return item_lines(made.outcome.of(known))
-
-
-def _broken(made: Report) -> tuple[str, ...]:
-    return made.outcome.broken if made.outcome.left_to_do else ()
 
 
 def _change_text(change: ReportedChange) -> str:
@@ -319,50 +298,18 @@ def _decided_text(decided: Decided) -> str:
 def as_json(made: Report) -> dict[str, Any]:
     """The report as plain data, with the keys of ``docs/json.md``."""
     return {
-        "run": made.run,
-        "runbook": made.runbook,
-        "mode": made.mode,
-        "operator": made.operator,
-        "incident": made.incident,
-        "reason": made.reason,
-        "status": made.status,
-        "began": made.began,
-        "started": made.started,
-        "ended": made.ended,
-        "exit": made.exit,
-        "says": made.says,
-        "plan_digest": made.plan_digest,
-        "inputs": made.inputs,
-        "connections": made.connections,
+        **picked(made, "run runbook mode operator incident reason status began started ended exit"),
+        **picked(made, "says plan_digest inputs connections"),
         **outcome_json(made.outcome),
-        "changes": [
-            {name: getattr(change, name) for name in ReportedChange.__dataclass_fields__}
-            for change in made.changes
-        ],
-        "decided": [
-            {
-                "at": decided.at,
-                "who": decided.who,
-                "step": decided.step,
-                "decision": decided.decision,
-                "typed": decided.typed,
-                "about": list(decided.about),
-            }
-            for decided in made.decided
-        ],
+        "changes": [picked(change, _CHANGE) for change in made.changes],
+        "decided": [picked(each, "at who step decision typed about") for each in made.decided],
         "undone": made.undone,
-        "timeline": [
-            {
-                "at": moment.at,
-                "seq": moment.seq,
-                "kind": moment.kind,
-                "step": moment.step,
-                "what": moment.what,
-            }
-            for moment in made.timeline
-        ],
+        "timeline": [picked(moment, "at seq kind step what") for moment in made.timeline],
         "anchor": made.anchor,
     }
+
+
+_CHANGE: Final = " ".join(field.name for field in fields(ReportedChange))
 
 
 def short(made: Report) -> str:

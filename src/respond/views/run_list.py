@@ -9,7 +9,7 @@ from respond.core.fold import RunState, RunStatus, StepState
 from respond.core.outcome import outcome_of
 from respond.core.recorded import AskKind
 from respond.ports import Head
-from respond.views.layout import bullets, cell_rows, labelled, pad, said, width_of, word
+from respond.views.layout import as_screen, bullets, cell_rows, labelled, pad, said, width_of, word
 from respond.views.style import PLAIN, Style, Tone
 from respond.views.summary import containment_lines, item_lines
 from respond.views.words import (
@@ -77,12 +77,11 @@ def status_text(state: RunState) -> str:
             return "proposed, not planned"
 
 
-def run_status(state: RunState, head: Head, *, width: int = 80, style: Style = PLAIN) -> str:
+@as_screen
+def run_status(
+    state: RunState, head: Head, *, width: int = 80, style: Style = PLAIN
+) -> Iterator[str]:
     """One run: its steps, what it waits for, what is left, and how to go on."""
-    return "\n".join(_status(state, head, width, style)) + "\n"
-
-
-def _status(state: RunState, head: Head, width: int, style: Style) -> Iterator[str]:
     right = f"began {day_text(state.proposed_at)}"
     yield head_line(state.id, runbook_of(state), mode_of(state), right, width, style)
     yield from labelled("Stands", status_text(state), width)

@@ -1,8 +1,8 @@
-"""The list of runbooks, and one of them in words: when to use it, what it asks, what it does."""
+"""A runbook in words: when to use it, what it asks, what it does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 from respond.core.runbook import (
@@ -21,38 +21,20 @@ from respond.core.runbook import (
     all_steps,
 )
 from respond.core.script import Effect
-from respond.views.layout import labelled, said, width_of, word
+from respond.views.json_view import picked
+from respond.views.layout import as_screen, labelled, labelled_pairs, said, word
 from respond.views.style import PLAIN, Style, Tone
 from respond.views.words import phase_word, span_text, value_text
 
-__all__ = ["runbook_json", "runbook_text", "runbooks_text"]
+__all__ = ["runbook_json", "runbook_text"]
 
 _COLUMN: Final = 13
 _INDENT: Final = "  "
 
 
-def runbooks_text(
-    runbooks: Iterable[tuple[Runbook, str]], *, width: int = 80, style: Style = PLAIN
-) -> str:
-    """All runbooks with when to use each; the second of a pair says where it comes from."""
-    lines: list[str] = []
-    for runbook, source in runbooks:
-        name = word(runbook.name)
-        origin = f"({said(source)})" if source else ""
-        first, *rest = labelled(name, origin, width, column=width_of(name) + 2)
-        lines += [style.paint(first.rstrip(), Tone.STRONG), *rest]
-        lines += labelled("", said(runbook.title), width, column=4)
-        if runbook.use_when:
-            lines += labelled("", f"Use when: {said(runbook.use_when)}", width, column=4)
-    return "\n".join(lines) + "\n" if lines else "There are no runbooks.\n"
-
-
-def runbook_text(runbook: Runbook, *, width: int = 80, style: Style = PLAIN) -> str:
+@as_screen
+def runbook_text(runbook: Runbook, *, width: int = 80, style: Style = PLAIN) -> Iterator[str]:
     """One runbook in words."""
-    return "\n".join(_lines(runbook, width, style)) + "\n"
-
-
-def _lines(runbook: Runbook, width: int, style: Style) -> Iterator[str]:
     for line in labelled(word(runbook.name), said(runbook.title), width, column=_COLUMN):
         yield style.paint(line, Tone.STRONG)
     destroys = [s for s in all_steps(runbook.steps) if _effect(s) is Effect.DESTROYS]
@@ -64,9 +46,7 @@ def _lines(runbook: Runbook, width: int, style: Style) -> Iterator[str]:
         ("Destroys", "; ".join(_title(step) for step in destroys) or "nothing"),
         ("File", said(runbook.file)),
     ]
-    for label, text in pairs:
-        if text:
-            yield from labelled(label, text, width, column=_COLUMN)
+    yield from labelled_pairs(pairs, width, column=_COLUMN)
     if runbook.inputs:
         yield "\nASKS"
         for given in runbook.inputs:
@@ -175,29 +155,19 @@ def runbook_json(runbook: Runbook) -> dict[str, Any]:
     """One runbook as plain data."""
     return {
         "runbook": runbook.name,
-        "title": runbook.title,
-        "summary": runbook.summary,
-        "use_when": runbook.use_when,
-        "owner": runbook.owner,
-        "reviewed": runbook.reviewed,
-        "file": runbook.file,
-        "digest": runbook.digest,
+        **picked(runbook, "title summary use_when owner reviewed file digest"),
         "inputs": [
             {
                 "name": given.name,
                 "type": given.kind.value,
-                "ask": given.ask,
-                "required": given.required,
-                "of": list(given.of),
-                "example": given.example,
+                **picked(given, "ask required of example"),
             }
             for given in runbook.inputs
         ],
         "require": [list(group) for group in runbook.require],
         "steps": [
             {
-                "id": step.words.id,
-                "title": step.words.title,
+                **picked(step.words, "id title"),
                 "phase": step.words.phase.value if step.words.phase else "",
                 "action": step.action.spec.name,
                 "effect": step.action.spec.effect.value,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Protocol, TextIO
+from typing import Final, TextIO
 
-__all__ = ["ANSI", "PLAIN", "Ansi", "Plain", "Style", "Tone", "style_for"]
+__all__ = ["ANSI", "PLAIN", "Style", "Tone", "style_for"]
 
 
 class Tone(Enum):
@@ -19,37 +20,28 @@ class Tone(Enum):
     FAINT = "faint"
 
 
-class Style(Protocol):
-    """Puts emphasis on text that is already safe to show."""
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Puts emphasis on text that is already safe to show; none where there are no codes."""
 
-    def paint(self, text: str, tone: Tone) -> str: ...
-
-
-class Plain:
-    """No emphasis."""
+    codes: Mapping[Tone, str]
 
     def paint(self, text: str, tone: Tone) -> str:
-        del tone
-        return text
+        code = self.codes.get(tone)
+        return f"\x1b[{code}m{text}\x1b[0m" if code and text.strip() else text
 
 
-class Ansi:
-    """SGR sequences of ECMA-48 that every terminal has: bold, faint, red, green, yellow."""
-
-    def paint(self, text: str, tone: Tone) -> str:
-        return f"\x1b[{_CODES[tone]}m{text}\x1b[0m" if text.strip() else text
-
-
-_CODES: Final = {
-    Tone.STRONG: "1",
-    Tone.DANGER: "1;31",
-    Tone.GOOD: "32",
-    Tone.CARE: "33",
-    Tone.FAINT: "2",
-}
-
-PLAIN: Final[Style] = Plain()
-ANSI: Final[Style] = Ansi()
+PLAIN: Final = Style({})
+ANSI: Final = Style(
+    {
+        Tone.STRONG: "1",
+        Tone.DANGER: "1;31",
+        Tone.GOOD: "32",
+        Tone.CARE: "33",
+        Tone.FAINT: "2",
+    }
+)
+"""SGR sequences of ECMA-48 that every terminal has: bold, faint, red, green, yellow."""
 
 
 def style_for(stream: TextIO, environ: Mapping[str, str]) -> Style:

@@ -10,7 +10,7 @@ from respond.core.fold import RunState, RunStatus
 from respond.core.outcome import Containment, Item, Known, Outcome, outcome_of
 from respond.errors import ExitCode
 from respond.ports import Head
-from respond.views.layout import bullets, labelled, said, word, wrap
+from respond.views.layout import as_screen, bullets, labelled, said, word, wrap
 from respond.views.style import PLAIN, Style, Tone
 from respond.views.words import (
     EXIT_MEANS,
@@ -44,39 +44,12 @@ _HOW: Final = {
 }
 
 
+@as_screen
 def summary(
-    state: RunState,
-    head: Head,
-    *,
-    exit_code: ExitCode,
-    report_at: str = "",
-    width: int = 80,
-    style: Style = PLAIN,
-) -> str:
-    """What a run came to.
-
-    Args:
-        state: The run.
-        head: Where the journal ends now.
-        exit_code: What the process ends with.
-        report_at: Where the report lies; empty says how to get it.
-        width: Columns of the screen.
-        style: Emphasis.
-    """
-    outcome = outcome_of(state)
-    return "\n".join(_lines(state, outcome, head, exit_code, report_at, width, style)) + "\n"
-
-
-def _lines(
-    state: RunState,
-    outcome: Outcome,
-    head: Head,
-    exit_code: ExitCode,
-    report_at: str,
-    width: int,
-    style: Style,
+    state: RunState, head: Head, *, exit_code: ExitCode, width: int = 80, style: Style = PLAIN
 ) -> Iterator[str]:
-    run = word(state.id)
+    """What a run came to."""
+    outcome = outcome_of(state)
     yield head_line(state.id, runbook_of(state), mode_of(state), _spent(state), width, style)
     if outcome.nothing_started:
         yield style.paint("NOTHING WAS STARTED", Tone.DANGER)
@@ -92,7 +65,7 @@ def _lines(
     yield from _waiting(state, outcome, width, style)
     if state.ended.say and not outcome.nothing_started:
         yield from labelled("Says", said(state.ended.say), width)
-    yield from labelled("Report", said(report_at) or f"respond report {run}", width)
+    yield from labelled("Report", f"respond report {word(state.id)}", width)
     yield from labelled("Journal", f"{head.size} {word(head.hash[:8])}", width)
     yield from labelled("Exit", f"{int(exit_code)}: {EXIT_MEANS[exit_code]}", width)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol
 
@@ -50,12 +50,9 @@ class PutBack:
 
 
 def put_back(ways: Sequence[Way], lost: Iterable[str], state: RunState) -> tuple[PutBack, ...]:
-    """What became of every change of a run.
+    """What became of every change of a run after its undo.
 
-    Args:
-        ways: ``undo.undoable(state)``.
-        lost: ``undo.cannot_be_undone(state)``.
-        state: The run after its undo.
+    ``ways`` and ``lost`` are ``undo.undoable(state)`` and ``undo.cannot_be_undone(state)``.
     """
     found = [_one(way, state) for way in ways]
     return (*found, *(PutBack(says, "cannot", why="there is no way back") for says in lost))
@@ -95,15 +92,9 @@ def undo_text(run: str, found: Sequence[PutBack], *, width: int = 80) -> str:
 
 
 def _line(one: PutBack) -> str:
+    why = f": {said(one.why)}" if one.why else ""
     do = f" (do: {said(one.do)})" if one.do else ""
-    return ": ".join(_parts(one)) + do
-
-
-def _parts(one: PutBack) -> Iterator[str]:
-    yield said(one.says)
-    yield _HOW[one.how]
-    if one.why:
-        yield said(one.why)
+    return f"{said(one.says)}: {_HOW[one.how]}{why}{do}"
 
 
 def undo_json(found: Iterable[PutBack]) -> list[dict[str, Any]]:

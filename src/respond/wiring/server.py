@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from respond.adapters.store.inbox_sqlite import SqliteInbox
     from respond.adapters.store.journal_sqlite import SqliteJournal
     from respond.company.rehearsal import Rehearsal, RehearsalClock, StorySecrets
-    from respond.formats.project.project_file import Project, SourceConfig
+    from respond.formats.project.project import Project, SourceConfig
     from respond.people.answers import Entry
     from respond.ports import KeyStore, Secrets
     from respond.server.board import Board
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from respond.server.metrics import Metrics
     from respond.server.receiving import Receiver
     from respond.server.signon import SignOn
+    from respond.server.supervising import Supervisor
     from respond.wiring.places import Places
     from respond.wiring.session import Session
 
@@ -67,22 +68,20 @@ _SESSION_KEY_BYTES = 32
 class House:
     """Everything of one server. ``close`` it when it is stopped."""
 
-    places: Places
     project: Project
     mode: str
     url: str
     clock: Clock
-    keys: KeyStore
     journal: SqliteJournal
     path: Path
     inbox: SqliteInbox
     board: Board
     entry: Entry
-    people: People
     log: FilteringBoundLogger
     metrics: Metrics
     receiver: Receiver
     conductor: Conductor
+    supervisor: Supervisor
     signon: SignOn | None
     session_key: bytes
     runbook: Callable[[str], Runbook]
@@ -179,7 +178,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         )
     project = load_project(places)
     parts = _parts(places, project, at, project.server.url or url, verbosity)
-    path = _journal_path(parts)
+    path = places.rehearsals / SERVED / "journal.db" if at else journal_path(project, places)
     actor = Actor("server", Strength.MACHINE)
     journal = SqliteJournal.open(path, keys=parts.keys, clock=parts.clock, create=True, actor=actor)
     inbox = SqliteInbox.open(path.with_name("inbox.db"), clock=parts.clock, redactor=parts.redactor)
@@ -188,22 +187,20 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
     metrics = Metrics()
     conductor = _conductor(parts, journal, inbox, board, entry, metrics)
     house = House(
-        places=places,
         project=project,
         mode=parts.mode,
         url=parts.url,
         clock=parts.clock,
-        keys=parts.keys,
         journal=journal,
         path=path,
         inbox=inbox,
         board=board,
         entry=entry,
-        people=parts.people,
         log=parts.log,
         metrics=metrics,
         receiver=_receiver(parts, inbox, entry, metrics, conductor, board),
         conductor=conductor,
+        supervisor=conductor.supervisor,
         signon=_signon(parts),
         # A restart signs everybody off: who has signed off is known to this process alone.
         session_key=secrets.token_bytes(_SESSION_KEY_BYTES),
@@ -222,7 +219,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
 
 def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) -> _Parts:
     from respond.adapters.clock import SystemClock
-    from respond.adapters.log import close_library_loggers, make_logger
+    from respond.adapters.log import close_library_loggers, make_logger, open_library_logger
     from respond.adapters.secrets.key_stores import FolderKeys
     from respond.adapters.secrets.redactor import Redactor
 
@@ -246,7 +243,9 @@ def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) 
     log = make_logger(
         redactor, clock, sys.stderr, verbosity=verbosity, terminal=sys.stderr.isatty()
     )
-    store = open_keys(project, places) if _wants_store(project) else keys
+    open_library_logger("uvicorn", "warning", log)
+    # A machine without a keyring has no key store: it is opened only for what lies in it.
+    store = open_keys(project, places) if "keyring" in project.references.values() else keys
 
     def fresh() -> Secrets:
         return credential_store(project, store, redactor, clock)
@@ -255,11 +254,6 @@ def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) 
         places, project, url, clock, keys, people, redactor, fresh(), fresh, log,
         rehearsal, jumping, story,
     )  # fmt: skip
-
-
-def _wants_store(project: Project) -> bool:
-    """Whether some credential lies in the key store, which a machine without a keyring lacks."""
-    return "keyring" in project.references.values()
 
 
 def _ahead_s(places: Places, keys: KeyStore, clock: Clock) -> float:
@@ -304,12 +298,6 @@ def _story_subjects(persons: Sequence[Any], rehearsal: Rehearsal) -> dict[str, s
     }
 
 
-def _journal_path(parts: _Parts) -> Path:
-    if parts.rehearsal is not None:
-        return parts.places.rehearsals / SERVED / "journal.db"
-    return journal_path(parts.project, parts.places)
-
-
 # --- the door -----------------------------------------------------------------------------------
 
 
@@ -333,10 +321,6 @@ def _receiver(
             rate=config.rate,
         )
 
-    def on_change(run: str) -> None:
-        del run
-        conductor.news()
-
     clicks = None
     chats = {n: s.options for n, s in parts.project.sources.items() if s.brings_clicks}
     if chats:
@@ -347,7 +331,7 @@ def _receiver(
             entry,
             {name: Workspace.of(name, options) for name, options in chats.items()},
             run_of=waiting_run(board.runs),
-            on_change=on_change,
+            on_change=lambda _: conductor.news(),
             log=parts.log,
         )
     return Receiver(
@@ -358,6 +342,7 @@ def _receiver(
         metrics=metrics,
         on_new=conductor.news,
         on_click=clicks,
+        trouble=conductor.trouble,
     )
 
 
@@ -434,6 +419,7 @@ def _conductor(
     from respond.intake.reconciling import Reconciler, can_be_asked
     from respond.server.carrying import Carrier
     from respond.server.conducting import Conductor
+    from respond.server.supervising import Supervisor
     from respond.server.workers import Workers
 
     project = parts.project
@@ -474,17 +460,21 @@ def _conductor(
         load_runbook=parts.runbooks,
         log=parts.log,
     )
+    supervisor = Supervisor(parts.log)
     return Conductor(
         entry=entry,
         intake=intake,
-        workers=Workers(carrier.carry, project.server.workers),
+        workers=Workers(carrier.carry, project.server.workers, supervisor),
+        supervisor=supervisor,
         states=states,
         log=parts.log,
         metrics=metrics,
         reconcile=reconciler.ask if asked else None,
         reconcile_s=project.server.reconcile_s,
+        mend=journal.reopen,
         stopping=carrier.stop,
-        starting=carrier.tell_again,
+        tell=carrier.tell_again,
+        tell_untold=carrier.tell_untold,
     )
 
 
@@ -527,9 +517,9 @@ def _reader(parts: _Parts) -> Reader:
             loopback_ok=rehearsal is not None,
             way=way_of(source, project, f"sources.{source.name}"),
         )
-    credentials: Secrets = _SourceSecrets(parts.secrets)
+    credentials = parts.secrets
     if rehearsal is not None and parts.story is not None:
-        credentials = _SourceSecrets(parts.secrets, parts.story)
+        credentials = _StorySecretsFirst(parts.story, parts.secrets)
         for name, connection in rehearsal.connections().items():
             if connection.system in asked_through:
                 endpoints[name] = Endpoint(
@@ -561,19 +551,17 @@ def _no_secret(handle: Any) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _SourceSecrets:
-    """A source's token under the source's own name; everything else as it is called."""
+class _StorySecretsFirst:
+    """The credentials of the simulated company, and the project's own for what it has none of."""
 
+    story: Secrets
     store: Secrets
-    story: Secrets | None = None
 
     def credential(self, connection: str) -> str:
-        if self.story is not None:
-            try:
-                return self.story.credential(connection)
-            except NotReadyError:
-                return self.store.credential(connection)
-        return self.store.credential(connection)
+        try:
+            return self.story.credential(connection)
+        except NotReadyError:
+            return self.store.credential(connection)
 
 
 def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from respond import __version__
+from respond.adapters.ordinary_file import read_ordinary
 from respond.core.events import Actor, Strength
 from respond.core.runbook import Runbook, all_calls
 from respond.core.script import Call, Connection, Reply
@@ -43,12 +44,7 @@ if TYPE_CHECKING:
     from respond.core.policy import Policy
     from respond.engine.engine import Engine
     from respond.engine.run import LiveRun
-    from respond.formats.project.project_file import (
-        ConnectionConfig,
-        OidcConfig,
-        Project,
-        SourceConfig,
-    )
+    from respond.formats.project.project import ConnectionConfig, OidcConfig, Project, SourceConfig
     from respond.systems.discovery import CapabilityTable, Discovery
 
 __all__ = ["ENGINE", "Session", "load_runbook", "rehearsal_session"]
@@ -97,11 +93,6 @@ def systems_of(runbook: Runbook) -> frozenset[str]:
     return frozenset(step.action.spec.system for step in all_calls(steps))
 
 
-def _run_ids(journal: Journal) -> list[str]:
-    """Every run in the journal, in the order in which they were proposed."""
-    return list(dict.fromkeys(r.event.run for r in journal.records() if r.event.run))
-
-
 def chance(count: int = 64) -> bytes:
     return os.urandom(count)
 
@@ -119,16 +110,13 @@ def os_user() -> Actor:
 class Session:
     """What one run is carried on with. ``close`` it."""
 
-    places: Places
     clock: Clock
-    keys: KeyStore
     journal: Journal
     site: Site
     reader: Reader
     pen: Pen
     prompt: Prompt
     progress: Progress
-    redactor: Redactor
     run: str
     locks: Path
     closers: list[Callable[[], None]] = field(default_factory=list)
@@ -306,16 +294,13 @@ def rehearsal_session(
 
         kept, pen = KilledJournal(journal, moments), KilledPen(lines.pen, moments)
     return Session(
-        places=places,
         clock=clock,
-        keys=keys,
         journal=kept,
         site=site,
         reader=lines.reader,
         pen=pen,
         prompt=prompt(clock, site),
         progress=made,
-        redactor=redactor,
         run=run,
         locks=kept_in,
         closers=[journal.close, lines.close],
@@ -362,7 +347,15 @@ def open_keys(project: Project, places: Places) -> KeyStore:
 
     if project.journal.keys == "file":
         return FolderKeys(places.state / "keys")
-    return KeyringKeys(tell=_tell)
+    try:
+        return KeyringKeys(tell=_tell)
+    except NotReadyError as error:
+        if not places.unfound:
+            raise
+        # Perhaps that file says where the keys are; what is wrong here is that it was not found.
+        raise NotReadyError(
+            places.unfound, why=f"{error.what}: {error.why}", do=error.do
+        ) from error
 
 
 def _tell(text: str) -> None:
@@ -372,14 +365,21 @@ def _tell(text: str) -> None:
 
 def journal_path(project: Project, places: Places) -> Path:
     """``[journal] path``, or the state folder."""
-    return Path(project.journal.path).expanduser() if project.journal.path else places.journal
+    return Path(project.journal.path) if project.journal.path else places.journal
 
 
 def load_project(places: Places) -> Project:
     """``respond.toml``, or everything at its default."""
-    from respond.formats.project.project_file import Project, read_project
+    from respond.formats.project.project import Project
+    from respond.formats.project.project_file import BYTES_MAX, parse_project
 
-    return read_project(places.project) if places.project is not None else Project()
+    if places.project is None or places.config is None:
+        return Project()
+    try:
+        data = read_ordinary(places.config, BYTES_MAX + 1)
+    except OSError as error:
+        raise UsageError(f"{places.config} cannot be read", why=error.strerror or "") from error
+    return parse_project(data, name=str(places.config), folder=places.project)
 
 
 def real_session(
@@ -432,7 +432,9 @@ def real_session(
             if new_journal
             else SqliteJournal.open(path, keys=keys, clock=clock, create=True, actor=operator)
         )
-    run = run or new_run_id(runbook.name, _run_ids(journal), chance())
+    if not run:
+        taken = {record.event.run for record in journal.records()}
+        run = new_run_id(runbook.name, taken, chance())
     made_progress = progress(clock)
     configs = project.connections
     secrets = credential_store(project, store, redactor, clock)
@@ -487,16 +489,13 @@ def real_session(
     if not by_hand:
         _ready(runbook, site, secrets)
     return Session(
-        places=places,
         clock=clock,
-        keys=keys,
         journal=journal,
         site=site,
         reader=lines.reader,
         pen=lines.pen,
         prompt=prompt(clock, site),
         progress=made_progress,
-        redactor=redactor,
         run=run,
         locks=places.state / "locks",
         closers=[journal.close, lines.close],
@@ -545,7 +544,7 @@ def signer(
             keys,
             namespace=NAMESPACE,
             environment=os.environ,
-            key_file=Path(key).expanduser() if key else None,
+            key_file=Path(os.path.expanduser(key)) if key else None,  # noqa: PTH111 - raises for nobody
             say=say,
         )
         fingerprint = ssh.check_signature(keys, text.encode(), signature, NAMESPACE)
@@ -729,7 +728,7 @@ def _mail_server(config: ConnectionConfig, project: Project) -> SmtpServer:
     from respond.adapters.smtp import SmtpServer
 
     options = config.options
-    sender = str(options.get("from") or project.notify.sender)
+    sender = str(options.get("from") or "")
     return SmtpServer(
         config.name,
         str(options.get("host") or project.notify.smtp_host),

@@ -8,19 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from respond.core.shapes import (
-    AnyJson,
-    Boolean,
-    Duration,
-    Integer,
-    ListOf,
-    RecordShape,
-    SecretShape,
-    Shape,
-    Text,
-    Time,
-    shape_text,
-)
+from respond.core import shapes
 from respond.core.values import Late, SecretHandle, Value
 from respond.formats.expression.syntax import ExpressionFault
 
@@ -40,17 +28,17 @@ def look(path: tuple[str, ...], values: Mapping[str, Value], source: str) -> Val
     return value
 
 
-def check_kept(value: Value, shape: Shape, name: str, source: str, depth: int = 0) -> None:
+def check_kept(value: Value, shape: shapes.Shape, name: str, source: str, depth: int = 0) -> None:
     """Check a value that is handed on as it is; secrets and late values may be inside."""
     if isinstance(value, Late):
         return
     match shape, value:
-        case SecretShape(), SecretHandle():
+        case shapes.SecretShape(), SecretHandle():
             return
-        case ListOf(item=item), list() if depth < DEPTH_MAX:
+        case shapes.ListOf(item=item), list() if depth < DEPTH_MAX:
             for number, part in enumerate(value):
                 check_kept(part, item, f"{name}[{number}]", source, depth + 1)
-        case RecordShape(fields=fields), dict() if depth < DEPTH_MAX:
+        case shapes.RecordShape(fields=fields), dict() if depth < DEPTH_MAX:
             for key, below in fields:
                 if value.get(key) is not None:
                     check_kept(value[key], below, f"{name}.{key}", source, depth + 1)
@@ -72,7 +60,7 @@ def late_in(value: Value, depth: int = 0) -> Late | None:
     return next((late for part in inside if (late := late_in(part, depth + 1)) is not None), None)
 
 
-def bound(value: Value, shape: Shape, name: str, source: str, depth: int = 0) -> Any:
+def bound(value: Value, shape: shapes.Shape, name: str, source: str, depth: int = 0) -> Any:
     """Check a value against its shape and give it in the form that CEL takes.
 
     Raises:
@@ -81,37 +69,39 @@ def bound(value: Value, shape: Shape, name: str, source: str, depth: int = 0) ->
     below = functools.partial(bound, source=source, depth=depth + 1)
     if depth <= DEPTH_MAX:
         match shape, value:
-            case ((Text() | Time() | AnyJson()), str()):
+            case ((shapes.Text() | shapes.Time() | shapes.AnyJson()), str()):
                 return _encodable(value, name, source)
-            case ((Boolean() | AnyJson()), bool()):
+            case ((shapes.Boolean() | shapes.AnyJson()), bool()):
                 return value
-            case ((Integer() | Duration() | AnyJson()), int()) if not isinstance(value, bool):
+            case ((shapes.Integer() | shapes.Duration() | shapes.AnyJson()), int()) if (
+                not isinstance(value, bool)
+            ):
                 if abs(value) <= INTEGER_MAX:
                     return value
                 what = f"{name} is a number larger than {INTEGER_MAX}"
                 raise ExpressionFault(what, 0, source)
-            case AnyJson(), None:
+            case shapes.AnyJson(), None:
                 return None
-            case ListOf(item=item), list() | tuple():
+            case shapes.ListOf(item=item), list() | tuple():
                 return [below(part, item, f"{name}[{n}]") for n, part in enumerate(value)]
-            case AnyJson(), list() | tuple():
+            case shapes.AnyJson(), list() | tuple():
                 return [below(part, shape, f"{name}[{n}]") for n, part in enumerate(value)]
-            case AnyJson(), dict():
+            case shapes.AnyJson(), dict():
                 return {
                     _encodable(key, name, source): below(part, shape, f"{name}.(field)")
                     for key, part in value.items()
                 }
-            case RecordShape(fields=fields), dict():
+            case shapes.RecordShape(fields=fields), dict():
                 # An optional field without a value is left out, so that has() says so.
                 return {
                     key: below(value[key], field, f"{name}.{key}")
                     for key, field in fields
-                    if value.get(key) is not None or (key in value and field == AnyJson())
+                    if value.get(key) is not None or (key in value and field == shapes.AnyJson())
                 }
             case _:
                 pass
     kind = "a secret" if isinstance(value, SecretHandle) else type(value).__name__
-    what = f"{name} must be {shape_text(shape)}, and is {kind}"
+    what = f"{name} must be {shapes.shape_text(shape)}, and is {kind}"
     raise ExpressionFault(what, 0, source)
 
 

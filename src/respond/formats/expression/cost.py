@@ -9,22 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
-from respond.formats.expression.syntax import (
-    MACROS,
-    Binary,
-    CallNode,
-    Choice,
-    ExpressionFault,
-    FieldNode,
-    Index,
-    Listing,
-    Literal,
-    NameNode,
-    Object,
-    Tree,
-    Unary,
-    dotted,
-)
+from respond.formats.expression import syntax
 
 WORK_MAX: Final = 32_000_000
 """Characters and values touched in one evaluation: well under a second and 100 MiB."""
@@ -68,13 +53,10 @@ def measure(value: Any) -> Size:
             return Size()
 
 
-def check_work(tree: Tree, source: str, sizes: Mapping[str, Size]) -> None:
+def check_work(tree: syntax.Tree, source: str, sizes: Mapping[str, Size]) -> None:
     """Refuse an evaluation that could be more work than ``WORK_MAX``.
 
-    Args:
-        tree: The expression.
-        source: Its text, for the fault.
-        sizes: For each dotted name that it reads, how large the value is.
+    ``sizes`` has, for each dotted name that it reads, how large the value is.
 
     Raises:
         ExpressionFault: It could.
@@ -104,53 +86,50 @@ class _Reckoning:
         self._values = values
         self._work = 0
 
-    def _spend(self, work: int, tree: Tree) -> None:
+    def _spend(self, work: int, tree: syntax.Tree) -> None:
         self._work += work
         if self._work > WORK_MAX:
-            raise ExpressionFault(
+            raise syntax.ExpressionFault(
                 "with these values the expression could take too much work", tree.start,
                 self._source, "make the list smaller first, with filter or in the action",
             )  # fmt: skip
 
-    def size(self, tree: Tree, items: Mapping[str, Size], times: int) -> Size:
+    def size(self, tree: syntax.Tree, items: Mapping[str, Size], times: int) -> Size:
         """Give the size of a part's result; its work, done ``times`` times, is spent.
 
         ``items`` has the names that the macros around the part gave to their items.
         """
-        if (known := self._values.get(dotted(tree))) is not None:
+        dotted = ".".join(name for name, _ in syntax.name_chain(tree))
+        if (known := self._values.get(dotted)) is not None:
             # CEL takes a value over from Python anew each time that it is read.
             self._spend(times * known.whole, tree)
             return known
         match tree:
-            case Literal(text=text):
+            case syntax.Literal(text=text):
                 return Size(len(text))
-            case NameNode(name=name):
+            case syntax.NameNode(name=name):
                 return items.get(name, Size())
-            case FieldNode(operand=operand):
+            case syntax.FieldNode(operand=operand):
                 return self.size(operand, items, times).item
-            case Index(operand=operand, key=key):
+            case syntax.Index(operand=operand, key=key):
                 self.size(key, items, times)
                 return self.size(operand, items, times).item
-            case Choice(condition=condition, yes=yes, no=no):
+            case syntax.Choice(condition=condition, yes=yes, no=no):
                 self.size(condition, items, times)
                 parts = [self.size(part, items, times) for part in (yes, no)]
                 return _largest(parts) or Size()
-            case Listing(items=listed):
-                return _together([self.size(item, items, times) for item in listed])
-            case Object(entries=entries):
-                return _together(
-                    [self.size(part, items, times) for entry in entries for part in entry]
-                )
-            case Unary(operand=operand):
+            case syntax.Listing() | syntax.Object():
+                return _together([self.size(part, items, times) for part in syntax.parts_of(tree)])
+            case syntax.Unary(operand=operand):
                 return self.size(operand, items, times)
-            case Binary():
+            case syntax.Binary():
                 return self._binary(tree, items, times)
-            case CallNode():
+            case syntax.CallNode():
                 return self._call(tree, items, times)
             case _:
                 assert_never(tree)
 
-    def _binary(self, tree: Binary, items: Mapping[str, Size], times: int) -> Size:
+    def _binary(self, tree: syntax.Binary, items: Mapping[str, Size], times: int) -> Size:
         left, right = (self.size(part, items, times) for part in (tree.left, tree.right))
         if tree.sign in {"&&", "||"}:
             return Size()
@@ -161,8 +140,8 @@ class _Reckoning:
         below = _largest([part.below for part in (left, right) if part.below])
         return Size(both, left.count + right.count, below)
 
-    def _call(self, tree: CallNode, items: Mapping[str, Size], times: int) -> Size:
-        if tree.target is not None and tree.name in MACROS:
+    def _call(self, tree: syntax.CallNode, items: Mapping[str, Size], times: int) -> Size:
+        if tree.target is not None and tree.name in syntax.MACROS:
             return self._macro(tree, tree.target, items, times)
         parts = [self.size(part, items, times) for part in (tree.target, *tree.arguments) if part]
         work = sum(part.whole for part in parts)
@@ -171,12 +150,14 @@ class _Reckoning:
         self._spend(times * work, tree)
         return Size(work + _DIGITS_MAX) if tree.name == "string" else Size()
 
-    def _macro(self, tree: CallNode, target: Tree, items: Mapping[str, Size], times: int) -> Size:
+    def _macro(
+        self, tree: syntax.CallNode, target: syntax.Tree, items: Mapping[str, Size], times: int
+    ) -> Size:
         over = self.size(target, items, times)
         rounds = times * max(over.count, 1)
         self._spend(rounds, tree)
         variable = tree.arguments[0]
-        name = variable.name if isinstance(variable, NameNode) else ""
+        name = variable.name if isinstance(variable, syntax.NameNode) else ""
         bodies = [self.size(b, {**items, name: over.item}, rounds) for b in tree.arguments[1:]]
         match tree.name:
             case "map":

@@ -50,20 +50,13 @@ from respond.formats.expression.cel_values import (
 )
 from respond.formats.expression.cost import Size, check_work, measure
 from respond.formats.expression.names import NameReading, Rewritten, Scope, Variable
-from respond.formats.expression.syntax import ExpressionFault, Tree, closing, parse
+from respond.formats.expression.syntax import ExpressionFault, Tree, expressions_in, parse
 
 if TYPE_CHECKING:
     # The package brings stubs and no py.typed, so that mypy does not take them.
     from cel_expr_python import cel  # type: ignore[import-untyped]
 
-__all__ = [
-    "Expression",
-    "ExpressionFault",
-    "ExpressionTemplate",
-    "Expressions",
-    "Scope",
-    "Wants",
-]
+__all__ = ["Expression", "ExpressionFault", "ExpressionTemplate", "Expressions", "Scope", "Wants"]
 
 _RESULT_MAX: Final = 1_000_000
 """Characters and values that one result may hold."""
@@ -203,15 +196,15 @@ class Expressions:
         """
         parts: list[str | Expression] = []
         at = 0
-        while (start := text.find("${{", at)) >= 0:
+        for offset, source in expressions_in(text):
+            start = offset - 3
             if start > at:
                 parts.append(text[at:start])
-            end = closing(text, start + 3)
             try:
-                parts.append(self.check(text[start + 3 : end], scope))
+                parts.append(self.check(source, scope))
             except ExpressionFault as fault:
-                raise ExpressionFault(fault.what, fault.at + start + 3, text, fault.hint) from None
-            at = end + 2
+                raise fault.within(text, offset) from None
+            at = offset + len(source) + 2
             if text[start:at] != text:
                 _check_mixed(parts[-1], start, text)
         if at < len(text) or not parts:
@@ -338,32 +331,20 @@ def _cel_type(shape: Shape) -> str:
             assert_never(shape)
 
 
+_WANTED: Final[Mapping[Wants, tuple[tuple[type[Shape], ...], tuple[type, ...]]]] = {
+    Wants.BOOLEAN: ((Boolean, AnyJson), (bool,)),
+    Wants.LIST: ((ListOf, AnyJson), (list,)),
+    Wants.CHOICE: ((Text, Time, Integer, Duration, Boolean, AnyJson), (str, int)),
+}
+"""The shapes and the values that serve where not anything does."""
+
+
 def _serves(wants: Wants, shape: Shape) -> bool:
-    match wants:
-        case Wants.ANYTHING:
-            return True
-        case Wants.BOOLEAN:
-            return isinstance(shape, Boolean | AnyJson)
-        case Wants.LIST:
-            return isinstance(shape, ListOf | AnyJson)
-        case Wants.CHOICE:
-            return isinstance(shape, Text | Time | Integer | Duration | Boolean | AnyJson)
-        case _:
-            assert_never(wants)
+    return wants is Wants.ANYTHING or isinstance(shape, _WANTED[wants][0])
 
 
 def _is_wanted(wants: Wants, value: Value) -> bool:
-    match wants:
-        case Wants.ANYTHING:
-            return True
-        case Wants.BOOLEAN:
-            return isinstance(value, bool)
-        case Wants.LIST:
-            return isinstance(value, list)
-        case Wants.CHOICE:
-            return isinstance(value, str | int)
-        case _:
-            assert_never(wants)
+    return wants is Wants.ANYTHING or isinstance(value, _WANTED[wants][1])
 
 
 def _check_mixed(part: str | Expression, start: int, text: str) -> None:

@@ -24,26 +24,12 @@ from respond.core.shapes import (
     Time,
     shape_text,
 )
-from respond.formats.expression.syntax import (
-    MACROS,
-    Binary,
-    CallNode,
-    Choice,
-    ExpressionFault,
-    FieldNode,
-    Index,
-    Listing,
-    Literal,
-    NameNode,
-    Object,
-    Tree,
-    Unary,
-)
+from respond.formats.expression import syntax
 from respond.formats.faults import did_you_mean
 
 _MACRO_NESTING_MAX: Final = 2
 _FUNCTIONS: Final = frozenset({"size", "int", "string", "has"})
-_METHODS: Final = frozenset({"size", "contains", "startsWith", "endsWith"}) | MACROS
+_METHODS: Final = frozenset({"size", "contains", "startsWith", "endsWith"}) | syntax.MACROS
 _LEFT_OUT: Final = {
     "matches": "patterns are left out: use contains, startsWith or endsWith",
     "duration": "durations are whole seconds here, e.g. 300",
@@ -125,8 +111,8 @@ class NameReading:
     def paths(self) -> list[tuple[str, ...]]:
         return [path for path, _ in self._read]
 
-    def shape_of_whole(self, tree: Tree) -> Shape:
-        if (chain := _chain(tree)) and (found := self._find(chain))[1] == len(chain):
+    def shape_of_whole(self, tree: syntax.Tree) -> Shape:
+        if (chain := syntax.name_chain(tree)) and (found := self._find(chain))[1] == len(chain):
             self.whole = tuple(name for name, _ in chain)
             self._read.append((self.whole, tree.start))
             shape = found[0]
@@ -156,31 +142,31 @@ class NameReading:
         names = tuple((item.name, ".".join(item.path)) for item in self.variables.values())
         return Rewritten("".join(pieces), tuple(starts), names)
 
-    def _fault(self, what: str, at: int, hint: str = "") -> ExpressionFault:
-        return ExpressionFault(what, at, self._source, hint)
+    def _fault(self, what: str, at: int, hint: str = "") -> syntax.ExpressionFault:
+        return syntax.ExpressionFault(what, at, self._source, hint)
 
-    def _shape(self, tree: Tree, macro: _MacroNames, nesting: int) -> Shape:
+    def _shape(self, tree: syntax.Tree, macro: _MacroNames, nesting: int) -> Shape:
         match tree:
-            case Literal(kind=kind):
+            case syntax.Literal(kind=kind):
                 return _LITERALS[kind]
-            case NameNode() | FieldNode():
+            case syntax.NameNode() | syntax.FieldNode():
                 return self._chain_shape(tree, macro, nesting)
-            case Index():
+            case syntax.Index():
                 return self._index(tree, macro, nesting)
-            case CallNode(name="has", target=None):
+            case syntax.CallNode(name="has", target=None):
                 return self._has(tree, macro, nesting)
-            case CallNode():
+            case syntax.CallNode():
                 return self._call(tree, macro, nesting)
-            case Listing(items=items):
+            case syntax.Listing(items=items):
                 return ListOf(_common([self._shape(item, macro, nesting) for item in items]))
-            case Object():
+            case syntax.Object():
                 return self._object(tree, macro, nesting)
-            case Unary(sign=sign, operand=operand):
+            case syntax.Unary(sign=sign, operand=operand):
                 self._shape(operand, macro, nesting)
                 return Boolean() if sign == "!" else Integer()
-            case Binary():
+            case syntax.Binary():
                 return self._binary(tree, macro, nesting)
-            case Choice(condition=condition, yes=yes, no=no):
+            case syntax.Choice(condition=condition, yes=yes, no=no):
                 self._shape(condition, macro, nesting)
                 return _common([self._shape(part, macro, nesting) for part in (yes, no)])
             case _:
@@ -211,8 +197,10 @@ class NameReading:
             raise self._fault(f"'{of}' has no field '{name[0]}'", name[1], hint)
         return shape
 
-    def _chain_shape(self, tree: NameNode | FieldNode, macro: _MacroNames, nesting: int) -> Shape:
-        chain = _chain(tree)
+    def _chain_shape(
+        self, tree: syntax.NameNode | syntax.FieldNode, macro: _MacroNames, nesting: int
+    ) -> Shape:
+        chain = syntax.name_chain(tree)
         if chain and chain[0][0] not in macro:
             shape, used = self._find(chain)
             path = tuple(name for name, _ in chain[:used])
@@ -230,7 +218,7 @@ class NameReading:
             for name, at in chain[used:]:
                 shape = self._below(shape, (name, at), ".".join(path))
             return shape
-        if isinstance(tree, NameNode):
+        if isinstance(tree, syntax.NameNode):
             shape, renamed = macro[tree.name]
             self._edits.append(_Edit(tree.start, tree.end, renamed))
             return shape
@@ -250,7 +238,7 @@ class NameReading:
             case _:
                 raise self._fault(f"'{of}' is {shape_text(shape)} and has no fields", name[1])
 
-    def _secret(self, name: str, at: int) -> ExpressionFault:
+    def _secret(self, name: str, at: int) -> syntax.ExpressionFault:
         return self._fault(
             f"'{name}' is or holds a secret", at,
             "a secret can only be the whole value: ${{ " + name + " }}",
@@ -263,13 +251,13 @@ class NameReading:
             self.variables[key] = Variable(name, path, shape, asks_presence)
         return self.variables[key]
 
-    def _has(self, tree: CallNode, macro: _MacroNames, nesting: int) -> Shape:
+    def _has(self, tree: syntax.CallNode, macro: _MacroNames, nesting: int) -> Shape:
         asked = tree.arguments[0] if len(tree.arguments) == 1 else None
-        chain = _chain(asked) if asked else []
-        if asked is None or not (chain or isinstance(asked, FieldNode)):
+        chain = syntax.name_chain(asked) if asked else []
+        if asked is None or not (chain or isinstance(asked, syntax.FieldNode)):
             raise self._fault("has() takes one name, like has(step.output)", tree.start)
         if not chain or chain[0][0] in macro:
-            if isinstance(asked, NameNode):
+            if isinstance(asked, syntax.NameNode):
                 raise self._fault("has() takes a field here, like has(item.field)", asked.start)
             self._shape(asked, macro, nesting)
             return Boolean()
@@ -291,7 +279,7 @@ class NameReading:
 
     # Operators and functions.
 
-    def _index(self, tree: Index, macro: _MacroNames, nesting: int) -> Shape:
+    def _index(self, tree: syntax.Index, macro: _MacroNames, nesting: int) -> Shape:
         operand = self._shape(tree.operand, macro, nesting)
         self._shape(tree.key, macro, nesting)
         match operand:
@@ -305,10 +293,10 @@ class NameReading:
                 of = self._source[tree.operand.start : tree.operand.end]
                 raise self._fault(f"'{of}' is {shape_text(operand)} and no list", tree.start)
 
-    def _object(self, tree: Object, macro: _MacroNames, nesting: int) -> Shape:
+    def _object(self, tree: syntax.Object, macro: _MacroNames, nesting: int) -> Shape:
         fields: dict[str, Shape] = {}
         for key, value in tree.entries:
-            if not (isinstance(key, Literal) and key.kind == "text"):
+            if not (isinstance(key, syntax.Literal) and key.kind == "text"):
                 raise self._fault("a key here must be a text in quotes", key.start)
             # Keys with escapes stay as they are written; nobody can name them with a dot.
             name = key.text.strip("rR").strip("'\"")
@@ -317,7 +305,7 @@ class NameReading:
             fields[name] = self._shape(value, macro, nesting)
         return RecordShape(tuple(fields.items()))
 
-    def _binary(self, tree: Binary, macro: _MacroNames, nesting: int) -> Shape:
+    def _binary(self, tree: syntax.Binary, macro: _MacroNames, nesting: int) -> Shape:
         left = self._shape(tree.left, macro, nesting)
         right = self._shape(tree.right, macro, nesting)
         if tree.sign in {"==", "!=", "in"}:
@@ -343,20 +331,22 @@ class NameReading:
             case _:
                 return Boolean()
 
-    def _call(self, tree: CallNode, macro: _MacroNames, nesting: int) -> Shape:
+    def _call(self, tree: syntax.CallNode, macro: _MacroNames, nesting: int) -> Shape:
         known = _FUNCTIONS if tree.target is None else _METHODS
         if tree.name not in known:
             hint = _LEFT_OUT.get(tree.name) or did_you_mean(tree.name, _FUNCTIONS | _METHODS)
             listed = f"there are {', '.join(sorted(known))}"
             raise self._fault(f"unknown function '{tree.name}'", tree.name_at, hint or listed)
-        if tree.target is not None and tree.name in MACROS:
+        if tree.target is not None and tree.name in syntax.MACROS:
             return self._macro(tree, tree.target, macro, nesting)
         for part in (tree.target, *tree.arguments):
             if part is not None:
                 self._shape(part, macro, nesting)
         return _RESULTS[tree.name]
 
-    def _macro(self, tree: CallNode, target: Tree, macro: _MacroNames, nesting: int) -> Shape:
+    def _macro(
+        self, tree: syntax.CallNode, target: syntax.Tree, macro: _MacroNames, nesting: int
+    ) -> Shape:
         if nesting >= _MACRO_NESTING_MAX:
             what = f"{tree.name}() stands inside of {nesting} others"
             raise self._fault(what, tree.name_at, "let an action work it out")
@@ -368,7 +358,7 @@ class NameReading:
         item = over.item if isinstance(over, ListOf) else AnyJson()
         allowed = {2, 3} if tree.name == "map" else {2}
         variable = tree.arguments[0] if tree.arguments else None
-        if len(tree.arguments) not in allowed or not isinstance(variable, NameNode):
+        if len(tree.arguments) not in allowed or not isinstance(variable, syntax.NameNode):
             example = f"{tree.name}(x, ...)"
             raise self._fault(f"{tree.name}() takes a name and what to do: {example}", tree.start)
         if variable.name in macro or variable.name in self._scope.names:
@@ -403,18 +393,6 @@ _RESULTS: Final[dict[str, Shape]] = {
     "startsWith": Boolean(),
     "endsWith": Boolean(),
 }
-
-
-def _chain(tree: Tree) -> list[tuple[str, int]]:
-    """Give a chain of names with their places; empty when it does not begin with a name."""
-    match tree:
-        case NameNode(name=name, start=start):
-            return [(name, start)]
-        case FieldNode(operand=operand, name=name, name_at=at):
-            before = _chain(operand)
-            return [*before, (name, at)] if before else []
-        case _:
-            return []
 
 
 def _common(shapes: list[Shape]) -> Shape:

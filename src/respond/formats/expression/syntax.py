@@ -57,62 +57,60 @@ class ExpressionFault(Exception):  # noqa: N818 - what is wrong in the text
 
     __hash__ = Exception.__hash__
 
+    def within(self, text: str, offset: int) -> "ExpressionFault":
+        """The same fault, of a longer text in which its source begins at ``offset``."""
+        return ExpressionFault(self.what, self.at + offset, text, self.hint)
+
     def __str__(self) -> str:
         hint = f" ({showable(self.hint)})" if self.hint else ""
         return f"{showable(self.what, limit=600)}{hint}, in: {showable(self.source, limit=120)}"
 
 
 @dataclass(frozen=True, slots=True)
-class Literal:
-    """A text, number, boolean or null written out; ``kind`` says which, ``text`` how."""
+class Part:
+    """What every part of an expression has: its place in characters from 0, how deep it is."""
 
     start: int
     end: int
     depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Literal(Part):
+    """A text, number, boolean or null written out; ``kind`` says which, ``text`` how."""
+
     kind: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class NameNode:
+class NameNode(Part):
     """A name at the beginning of a chain."""
 
-    start: int
-    end: int
-    depth: int
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class FieldNode:
+class FieldNode(Part):
     """``operand.name``."""
 
-    start: int
-    end: int
-    depth: int
     operand: "Tree"
     name: str
     name_at: int
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
+class Index(Part):
     """``operand[key]``."""
 
-    start: int
-    end: int
-    depth: int
     operand: "Tree"
     key: "Tree"
 
 
 @dataclass(frozen=True, slots=True)
-class CallNode:
+class CallNode(Part):
     """``name(...)``, or ``target.name(...)``; macros too."""
 
-    start: int
-    end: int
-    depth: int
     target: "Tree | None"
     name: str
     name_at: int
@@ -120,43 +118,31 @@ class CallNode:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Part):
     """``[a, b]``."""
 
-    start: int
-    end: int
-    depth: int
     items: "tuple[Tree, ...]"
 
 
 @dataclass(frozen=True, slots=True)
-class Object:
+class Object(Part):
     """``{'a': b}``."""
 
-    start: int
-    end: int
-    depth: int
     entries: "tuple[tuple[Tree, Tree], ...]"
 
 
 @dataclass(frozen=True, slots=True)
-class Unary:
+class Unary(Part):
     """``!a`` or ``-a``. Not twice in a row: CEL drops such pairs without a look at the type."""
 
-    start: int
-    end: int
-    depth: int
     sign: str
     operand: "Tree"
 
 
 @dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Part):
     """``a + b`` and its like, ``in`` included."""
 
-    start: int
-    end: int
-    depth: int
     sign: str
     sign_at: int
     left: "Tree"
@@ -164,12 +150,9 @@ class Binary:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Part):
     """``a ? b : c``."""
 
-    start: int
-    end: int
-    depth: int
     condition: "Tree"
     yes: "Tree"
     no: "Tree"
@@ -196,16 +179,35 @@ def parse(source: str) -> Tree:
     return _Parser(source).whole()
 
 
-def dotted(tree: Tree) -> str:
-    """Give a chain of names as it is written, ``old.owner.mail``; empty for anything else."""
+def name_chain(tree: Tree) -> list[tuple[str, int]]:
+    """Give the names of ``old.owner.mail`` with their places; empty for anything else."""
     match tree:
-        case NameNode(name=name):
-            return name
-        case FieldNode(operand=operand, name=name):
-            before = dotted(operand)
-            return f"{before}.{name}" if before else ""
+        case NameNode(name=name, start=start):
+            return [(name, start)]
+        case FieldNode(operand=operand, name=name, name_at=at):
+            before = name_chain(operand)
+            return [*before, (name, at)] if before else []
         case _:
-            return ""
+            return []
+
+
+def parts_of(tree: Tree) -> tuple[Tree, ...]:
+    """Give the parts that a part is made of; none for a call, whose macros have names."""
+    match tree:
+        case FieldNode(operand=operand) | Unary(operand=operand):
+            return (operand,)
+        case Index(operand=operand, key=key):
+            return (operand, key)
+        case Listing(items=items):
+            return items
+        case Object(entries=entries):
+            return tuple(part for entry in entries for part in entry)
+        case Binary(left=left, right=right):
+            return (left, right)
+        case Choice(condition=condition, yes=yes, no=no):
+            return (condition, yes, no)
+        case NameNode() | Literal() | CallNode():
+            return ()
 
 
 def closing(text: str, start: int) -> int:
@@ -223,6 +225,19 @@ def closing(text: str, start: int) -> int:
                 return token.start
             depth -= 1
     raise ExpressionFault("'${{' has no '}}' to it", start - 3, text)
+
+
+def expressions_in(text: str) -> Iterator[tuple[int, str]]:
+    """Each expression of a text that may hold ``${{ }}``, with its offset.
+
+    Raises:
+        ExpressionFault: One is not closed.
+    """
+    at = 0
+    while (start := text.find("${{", at)) >= 0:
+        end = closing(text, start + 3)
+        yield start + 3, text[start + 3 : end]
+        at = end + 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,19 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from respond.core import shapes
 from respond.core.runbook import Input, InputKind, Runbook
-from respond.core.shapes import (
-    AnyJson,
-    Boolean,
-    Duration,
-    Integer,
-    ListOf,
-    RecordShape,
-    Shape,
-    Text,
-    Time,
-    shape_text,
-)
 from respond.core.showable import showable
 from respond.errors import UsageError
 from respond.formats.expression.expressions import (
@@ -41,24 +30,24 @@ from respond.formats.typed_inputs import parse_input
 
 __all__ = ["EVENT", "HookReads", "read_hook"]
 
-EVENT: Final = RecordShape(
+EVENT: Final = shapes.RecordShape(
     (
-        ("source", Text()),
-        ("sender", Text()),
-        ("key", Text()),
-        ("about", Text()),
-        ("type", Text()),
-        ("means", Text()),
-        ("title", Text()),
-        ("status", Text()),
-        ("severity", Text()),
-        ("service", Text()),
-        ("at", Text()),
-        ("url", Text()),
-        ("runbook", Text()),
-        ("weak", Boolean()),
-        ("labels", AnyJson()),
-        ("body", AnyJson()),
+        ("source", shapes.Text()),
+        ("sender", shapes.Text()),
+        ("key", shapes.Text()),
+        ("about", shapes.Text()),
+        ("type", shapes.Text()),
+        ("means", shapes.Text()),
+        ("title", shapes.Text()),
+        ("status", shapes.Text()),
+        ("severity", shapes.Text()),
+        ("service", shapes.Text()),
+        ("at", shapes.Text()),
+        ("url", shapes.Text()),
+        ("runbook", shapes.Text()),
+        ("weak", shapes.Boolean()),
+        ("labels", shapes.AnyJson()),
+        ("body", shapes.AnyJson()),
     )
 )
 """What ``event`` has. A label that is missing is an error there, and ``has`` asks."""
@@ -91,12 +80,7 @@ class HookReads:
 def read_hook(
     faults: Faults, number: int, hook: HookConfig, runbook: Runbook, using: Expressions
 ) -> HookReads:
-    """Check one hook; what is wrong goes to ``faults``, and is left out.
-
-    Args:
-        number: Of the hook in the file, from 0.
-        runbook: The one that it names.
-    """
+    """Check the hook of this number, from 0; what is wrong goes to ``faults``, and is left out."""
     checking = _Checking(faults, ("hooks", number), using)
     return HookReads(
         when=checking.expression("when", hook.when, Wants.BOOLEAN),
@@ -143,7 +127,7 @@ class _Checking:
             return None
         if not _can_fill(declared.kind, template.shape):
             what = f"'{declared.name}' is {declared.kind.value}, and this gives "
-            self._fault(declared.name, f"{what}{shape_text(template.shape)}")
+            self._fault(declared.name, f"{what}{shapes.shape_text(template.shape)}")
             return None
         # What a time such as "2 hours ago" means, is known only when the event comes.
         if not template.refs and declared.kind is not InputKind.TIME:
@@ -158,16 +142,16 @@ class _Checking:
         self._faults.at((*self._path, "with", name), what, hint)
 
 
-def _can_fill(kind: InputKind, shape: Shape) -> bool:
+def _can_fill(kind: InputKind, shape: shapes.Shape) -> bool:
     """Whether a value of the shape can be an input at all; texts are read when they come."""
     match shape:
-        case Text() | Time() | AnyJson():
+        case shapes.Text() | shapes.Time() | shapes.AnyJson():
             return True
-        case Boolean():
+        case shapes.Boolean():
             return kind in {InputKind.BOOLEAN, InputKind.TEXT, InputKind.CHOICE}
-        case Integer() | Duration():
+        case shapes.Integer() | shapes.Duration():
             return kind in {InputKind.INTEGER, InputKind.TEXT, InputKind.CHOICE}
-        case ListOf(item=item):
-            return kind is InputKind.LIST and isinstance(item, Text | AnyJson)
+        case shapes.ListOf(item=item):
+            return kind is InputKind.LIST and isinstance(item, shapes.Text | shapes.AnyJson)
         case _:
             return False

@@ -17,8 +17,7 @@ from respond.core.script import Connection, PersonRecord
 from respond.formats.faults import Faults, Mark, SourceText
 from respond.formats.faults import Path as KeyPath
 from respond.formats.project.toml_positions import place_of, places
-from respond.systems import channels, takes_clicks
-from respond.systems.vendor import Reaches
+from respond.systems import takes_clicks
 
 __all__ = [
     "FILE",
@@ -35,7 +34,6 @@ __all__ = [
     "Project",
     "ServerConfig",
     "SourceConfig",
-    "Timeouts",
     "Where",
 ]
 
@@ -117,32 +115,10 @@ class JournalConfig:
 
 @dataclass(frozen=True, slots=True)
 class NotifyConfig:
-    """``[notify]``: how people are told, in order of preference.
+    """``[notify]``: the mail server of connections that name none."""
 
-    Attributes:
-        own: What the vendors' own keys say, by key.
-    """
-
-    channels: tuple[str, ...] = tuple(channels(Reaches.EACH, Reaches.MANY))
-    sender: str = ""
-    own: Mapping[str, str] = field(default_factory=dict)
     smtp_host: str = ""
     smtp_port: int = 587
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """``[timeouts]``, in seconds.
-
-    Attributes:
-        request_s: Limit for one request.
-        command_s: Limit for a program that prints a credential or takes one.
-        patience_s: How long a step waits for something that is not there yet.
-    """
-
-    request_s: int = 10
-    command_s: int = 30
-    patience_s: int = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +254,6 @@ class Project:
     journal: JournalConfig = field(default_factory=JournalConfig)
     notify: NotifyConfig = field(default_factory=NotifyConfig)
     links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    timeouts: Timeouts = field(default_factory=Timeouts)
     sources: Mapping[str, SourceConfig] = field(default_factory=dict)
     hooks: tuple[HookConfig, ...] = ()
     server: ServerConfig = field(default_factory=ServerConfig)
@@ -326,9 +301,7 @@ class Project:
     def connection(self, name: str, can: frozenset[str] = frozenset()) -> Connection:
         """A connection as actions know it, with ``[links]`` of its system in its options.
 
-        Args:
-            name: One of ``connections``.
-            can: What discovery has confirmed for it.
+        ``can`` is what discovery has confirmed for it.
         """
         given = self.connections[name]
         links = self.links.get(given.system)

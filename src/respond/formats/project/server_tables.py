@@ -61,14 +61,11 @@ def read_server(given: Mapping[str, Any], faults: Faults) -> ServerConfig:
         if urlsplit(values["url"]).path not in {"", "/"}:
             faults.at(("server", "url"), "'url' must not have a path: the page is at its root")
         values["url"] = values["url"].rstrip("/")
-    oidc = values.pop("oidc", None)
-    return ServerConfig(**values, oidc=_oidc(oidc, faults) if oidc is not None else None)
-
-
-def _oidc(given: Mapping[str, Any], faults: Faults) -> OidcConfig | None:
-    if "openid" not in given.get("scopes", ("openid",)):
+    oidc = values.pop("oidc", {})
+    if "openid" not in oidc.get("scopes", ("openid",)):
         faults.at(("server", "oidc", "scopes"), "'scopes' must have openid")
-    return OidcConfig(**given) if "issuer" in given and "client_id" in given else None
+    is_whole = "issuer" in oidc and "client_id" in oidc
+    return ServerConfig(**values, oidc=OidcConfig(**oidc) if is_whole else None)
 
 
 def check_server(project: Project, faults: Faults) -> None:

@@ -37,8 +37,7 @@ def tree(value: Any) -> Node:
 def places(text: str) -> Mapping[Path, Mark]:
     """Where each key and table begins, by path; items of arrays of tables by number.
 
-    Args:
-        text: A file that ``tomllib`` has read.
+    The text is one that ``tomllib`` has read.
     """
     found: dict[Path, Mark] = {}
     counts: dict[Path, int] = {}

@@ -67,15 +67,10 @@ def check(
     persons: tuple[PersonRecord, ...] = (),
     commands: Collection[str] = (),
 ) -> Checked:
-    """Check a runbook file. Raises nothing about its content.
+    """Check a runbook file as ``load`` does. Raises nothing about its content.
 
     Args:
-        data: The file's bytes.
-        name: The file's name or path.
-        actions: Every action by its name.
         today: For the age of the last review.
-        find: Gives other runbooks by name.
-        persons: Who could approve; when empty, approvals are not checked against persons.
         commands: Names that are commands already; a runbook cannot be called like one.
     """
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from respond.core.inputs import input_value, pattern_trouble
@@ -11,7 +12,6 @@ from respond.core.shapes import ShapeError
 from respond.formats.faults import Faults, did_you_mean
 from respond.formats.fitting import Fitted, Given
 from respond.formats.tree import Mapping as MappingNode
-from respond.formats.tree import Node
 
 __all__ = ["read_inputs", "read_rehearsal", "read_require", "read_subject", "text_of"]
 
@@ -49,12 +49,7 @@ def _input(
     if actions is not None and "pick" in words:
         _check_pick(words["pick"], actions, faults)
     default = _default(made, words, faults)
-    if default is None:
-        return made
-    return Input(
-        made.name, kind, made.ask, default, made.required, made.of, made.pick, made.pattern,
-        made.example,
-    )  # fmt: skip
+    return made if default is None else replace(made, default=default)
 
 
 _MATCHED: Final = frozenset({InputKind.TEXT, InputKind.EMAIL, InputKind.URL, InputKind.LIST})
@@ -62,7 +57,8 @@ _MATCHED: Final = frozenset({InputKind.TEXT, InputKind.EMAIL, InputKind.URL, Inp
 
 def _check_words_of_kind(made: Input, given: Given, words: Fitted, faults: Faults) -> None:
     kind = made.kind
-    if kind is InputKind.CHOICE and not _has_key(given.node, "of"):
+    has_of = isinstance(given.node, MappingNode) and given.node.get("of") is not None
+    if kind is InputKind.CHOICE and not has_of:
         faults.add(given.mark, f"the choice '{made.name}' needs 'of'", path=given.path)
     if kind is not InputKind.CHOICE and "of" in words:
         faults.add(words["of"].mark, f"'of' goes with the type choice, not {kind.value}")
@@ -115,7 +111,7 @@ def read_require(
     groups: list[tuple[str, ...]] = []
     for group in fitted["require"].value if "require" in fitted else []:
         for each in group.value:
-            _check_input(each, names, faults)
+            _check_input(each.value, each, names, faults)
         groups.append(tuple(each.value for each in group.value))
     return tuple(groups)
 
@@ -125,7 +121,7 @@ def read_subject(fitted: Fitted, inputs: tuple[Input, ...], faults: Faults) -> s
     given = fitted.get("subject")
     if given is None:
         return ""
-    _check_input(given, _declared(fitted, inputs), faults)
+    _check_input(given.value, given, _declared(fitted, inputs), faults)
     kinds = {each.name: each.kind for each in inputs}
     kind = kinds.get(given.value, InputKind.EMAIL)
     if kind not in {InputKind.EMAIL, InputKind.TEXT}:
@@ -139,9 +135,7 @@ def read_rehearsal(fitted: Fitted, inputs: tuple[Input, ...], faults: Faults) ->
     given: Fitted = fitted["rehearsal"].value if "rehearsal" in fitted else {}
     names = _declared(fitted, inputs)
     for name, each in given.items():
-        if name not in names:
-            hint = did_you_mean(name, names)
-            faults.add(each.mark, f"there is no input '{name}'", hint=hint, path=each.path)
+        _check_input(name, each, names, faults)
     return {name: each.value for name, each in given.items()}
 
 
@@ -152,14 +146,10 @@ def _declared(fitted: Fitted, inputs: tuple[Input, ...]) -> tuple[str, ...]:
     return tuple(each.name for each in inputs)
 
 
-def _check_input(given: Given, names: tuple[str, ...], faults: Faults) -> None:
-    if given.value not in names:
-        hint = did_you_mean(given.value, names)
-        faults.add(given.mark, f"there is no input '{given.value}'", hint=hint, path=given.path)
-
-
-def _has_key(node: Node, key: str) -> bool:
-    return isinstance(node, MappingNode) and node.get(key) is not None
+def _check_input(name: str, given: Given, names: tuple[str, ...], faults: Faults) -> None:
+    if name not in names:
+        hint = did_you_mean(name, names)
+        faults.add(given.mark, f"there is no input '{name}'", hint=hint, path=given.path)
 
 
 def text_of(fitted: Fitted, name: str) -> str:

@@ -10,20 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias, assert_never
 
+from respond.core import shapes
 from respond.core.script import Effect, Spec
-from respond.core.shapes import (
-    AnyJson,
-    Boolean,
-    Duration,
-    Integer,
-    ListOf,
-    RecordShape,
-    SecretShape,
-    Shape,
-    Text,
-    Time,
-    shape_text,
-)
 from respond.formats import kinds
 from respond.formats.kinds import Kind, Table
 from respond.formats.runbook import keywords as kw
@@ -81,16 +69,10 @@ class _Making:
         self._actions = actions
 
     def table(self, table: Table) -> Schema:
-        made: Schema = {
-            "type": "object",
-            "properties": {
-                name: {"description": word.says, **self.kind(word.kind)}
-                for name, word in table.items()
-            },
-            "additionalProperties": False,
+        properties = {
+            name: {"description": word.says, **self.kind(word.kind)} for name, word in table.items()
         }
-        required = [name for name, word in table.items() if word.required]
-        return made | ({"required": required} if required else {})
+        return _object(properties, [name for name, word in table.items() if word.required])
 
     def step(self, name: str, kind: kw.StepKind) -> Schema:
         made = self.table({**kind.words, **kind.table, **kw.HANDLER_END})
@@ -115,14 +97,10 @@ class _Making:
     def arguments(self, cls: type) -> Schema:
         spec: Spec = cls.spec  # type: ignore[attr-defined]
         fields = argument_fields(cls)
-        made: Schema = {
-            "description": f"{spec.name} ({spec.effect.value}): {spec.summary}",
-            "type": "object",
-            "properties": {name: _argument(field) for name, field in fields.items()},
-            "additionalProperties": False,
-        }
+        properties = {name: _argument(field) for name, field in fields.items()}
         required = [name for name, field in fields.items() if field.is_required]
-        return made | ({"required": required} if required else {})
+        says = f"{spec.name} ({spec.effect.value}): {spec.summary}"
+        return {"description": says, **_object(properties, required)}
 
     def kind(self, kind: Kind) -> Schema:
         match kind:
@@ -144,6 +122,11 @@ class _Making:
                 return {}
             case _:
                 return _scalar(kind)
+
+
+def _object(properties: Schema, required: list[str]) -> Schema:
+    made: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return made | ({"required": required} if required else {})
 
 
 def _scalar(kind: Kind) -> Schema:
@@ -177,26 +160,26 @@ def _argument(field: ArgumentField) -> Schema:
     made = _shape(field.shape)
     if field.allows_none and made:
         made = {"anyOf": [made, {"type": "null"}]}
-    return {"description": shape_text(field.shape), **made}
+    return {"description": shapes.shape_text(field.shape), **made}
 
 
-def _shape(shape: Shape) -> Schema:
+def _shape(shape: shapes.Shape) -> Schema:
     """A value of this shape, or an expression for it."""
     match shape:
-        case Text() | Time():
+        case shapes.Text() | shapes.Time():
             return {"type": "string"}
-        case SecretShape():
+        case shapes.SecretShape():
             return dict(_FILLED)
-        case Duration():
+        case shapes.Duration():
             spans = {"type": "string", "pattern": f"^{kinds.SPAN}$"}
             return {"anyOf": [spans, {"type": "integer", "minimum": 0}, _FILLED]}
-        case Integer():
+        case shapes.Integer():
             return {"anyOf": [{"type": "integer"}, _FILLED]}
-        case Boolean():
+        case shapes.Boolean():
             return {"anyOf": [{"type": "boolean"}, _FILLED]}
-        case ListOf(item=item):
+        case shapes.ListOf(item=item):
             return {"anyOf": [{"type": "array", "items": _shape(item)}, _FILLED]}
-        case RecordShape(fields=fields, optional=optional):
+        case shapes.RecordShape(fields=fields, optional=optional):
             record = {
                 "type": "object",
                 "properties": {name: _shape(field) for name, field in fields},
@@ -204,7 +187,7 @@ def _shape(shape: Shape) -> Schema:
                 "additionalProperties": False,
             }
             return {"anyOf": [record, _FILLED]}
-        case AnyJson():
+        case shapes.AnyJson():
             return {}
         case _:
             assert_never(shape)

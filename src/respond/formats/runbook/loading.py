@@ -7,13 +7,13 @@ everything that is wrong is gathered, in this file and in those it calls.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from respond.core.runbook import Input, Runbook, Step
-from respond.core.script import Effect, PersonRecord
+from respond.core.script import PersonRecord
 from respond.formats.expression.expressions import Expressions
 from respond.formats.faults import Faults, FormatFault, FormatFaults, Mark, SourceText
 from respond.formats.fitting import Fitted, Given, check_secrets
@@ -87,22 +87,6 @@ class _Loading:
     loaded: dict[str, Runbook | None] = field(default_factory=dict)
 
 
-class _ReadsOnly(Mapping[str, bool]):
-    """Name of an action to whether it only reads, looked up when a step names it."""
-
-    def __init__(self, actions: Mapping[str, type]) -> None:
-        self._actions = actions
-
-    def __getitem__(self, name: str) -> bool:
-        return self._actions[name].spec.effect is Effect.READS  # type: ignore[attr-defined]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._actions)
-
-    def __len__(self) -> int:
-        return len(self._actions)
-
-
 class _File:
     """One file on its way to a ``Runbook``."""
 
@@ -116,8 +100,8 @@ class _File:
     def read(self) -> RunbookRead:
         root = read_yaml(self._data, name=self._name)
         faults = self._faults
-        reads = _ReadsOnly(self._loading.actions)
-        fitted = RunbookFitting(faults, reads).record(root, kw.RUNBOOK, "a runbook")
+        fitting = RunbookFitting(faults, self._loading.actions)
+        fitted = fitting.record(root, kw.RUNBOOK, "a runbook")
         _check_no_secrets(root, faults)
         self._check_name(fitted)
         inputs = read_inputs(fitted, self._loading.actions, faults)
@@ -126,7 +110,7 @@ class _File:
         rehearsal = read_rehearsal(fitted, inputs, faults)
         self._loading.open.append(text_of(fitted, "runbook"))
         try:
-            made = self._steps(fitted, inputs)
+            lists, walk = self._steps(fitted, inputs)
         finally:
             self._loading.open.pop()
         faults.refuse()
@@ -136,19 +120,19 @@ class _File:
             digest=self._digest(),
             file=self._name,
             inputs=inputs,
-            **made.lists,
+            **lists,
             summary=text_of(fitted, "summary"),
             use_when=text_of(fitted, "use_when"),
             owner=text_of(fitted, "owner"),
             reviewed=text_of(fitted, "reviewed"),
             require=require,
             rehearsal=rehearsal,
-            outputs=made.outputs,
+            outputs=walk.outputs,
             subject=subject,
         )
-        return RunbookRead(
-            runbook, faults.source, _places(root), made.unused_parts, frozenset(made.refs)
-        )
+        parts = fitted["parts"].value if "parts" in fitted else ()
+        unused = tuple(name for name in parts if name not in walk.used_parts)
+        return RunbookRead(runbook, faults.source, _places(root), unused, frozenset(walk.refs))
 
     def _check_name(self, fitted: Fitted) -> None:
         given = fitted.get("runbook")
@@ -158,7 +142,10 @@ class _File:
             what = f"the runbook is called '{given.value}', and its file '{path.name}'"
             self._faults.add(given.mark, what, hint=f"rename the file, or write '{stem}'")
 
-    def _steps(self, fitted: Fitted, inputs: tuple[Input, ...]) -> _Made:
+    def _steps(
+        self, fitted: Fitted, inputs: tuple[Input, ...]
+    ) -> tuple[dict[str, tuple[Step, ...]], Steps]:
+        """Each list of steps by its word, and the walk that made them."""
         parts: Fitted = fitted["parts"].value if "parts" in fitted else {}
         given: dict[str, list[StepGiven]] = {
             name: fitted[name].value if name in fitted else [] for name in _LISTS
@@ -175,15 +162,15 @@ class _File:
             exists=self._exists,
             persons=self._loading.persons,
         )
-        start = View.at_start(inputs)
+        declared = fitted["inputs"].value if "inputs" in fitted else ()
+        start = View.at_start(inputs, set(declared) - {each.name for each in inputs})
         lists: dict[str, tuple[Step, ...]] = {}
         lists["steps"], view = walk.steps(given["steps"], start)
         for name in ("on_failure", "on_cancel", "always"):
             around = at_the_end(view, start, knows_failure=name == "on_failure")
             lists[name], behind = walk.steps(given[name], around)
             view = behind.back_to(view)
-        unused = tuple(name for name in parts if name not in walk.used_parts)
-        return _Made(lists, walk.outputs, unused, walk.refs)
+        return lists, walk
 
     # --- other runbooks -------------------------------------------------------------------------
 
@@ -232,14 +219,6 @@ class _File:
         for name in sorted(self._called):
             whole.update(name.encode() + b"\0" + bytes.fromhex(self._called[name].digest))
         return whole.hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    lists: Mapping[str, tuple[Step, ...]]
-    outputs: Mapping[str, Any]
-    unused_parts: tuple[str, ...]
-    refs: set[str]
 
 
 def _check_no_secrets(root: Node, faults: Faults) -> None:

@@ -39,10 +39,6 @@ class RunbookHead:
 def head(data: bytes, name: str) -> RunbookHead:
     """Read the words and inputs of a runbook.
 
-    Args:
-        data: The file's bytes.
-        name: The file's name or path, for faults.
-
     Raises:
         FormatFault: It is not YAML as runbooks have it.
         FormatFaults: A word or an input has a fault. Steps are not looked at.
@@ -75,7 +71,6 @@ def load(
     """Read and check a runbook.
 
     Args:
-        data: The file's bytes.
         name: The file's name or path; without its ending it must be the runbook's name.
         actions: Every action by its name.
         find: Gives other runbooks by name. Without it none can be called.

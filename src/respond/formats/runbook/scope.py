@@ -7,14 +7,14 @@ values; walking on makes a new one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from respond.core.inputs import inputs_shape, is_nullable
 from respond.core.runbook import Input
-from respond.core.shapes import RecordShape, Shape, Text, Time
+from respond.core.shapes import AnyJson, RecordShape, Shape, Text, Time
 from respond.core.values import Value
 from respond.errors import StepFailedError
 from respond.formats.expression.expressions import Expression, Expressions, Scope
@@ -23,16 +23,11 @@ from respond.formats.expression.syntax import (
     MACROS,
     Binary,
     CallNode,
-    Choice,
     ExpressionFault,
-    FieldNode,
-    Index,
-    Listing,
-    Literal,
     NameNode,
-    Object,
     Tree,
-    Unary,
+    name_chain,
+    parts_of,
 )
 
 __all__ = [
@@ -190,14 +185,17 @@ class View:
     parts: Mapping[str, int] = field(default_factory=dict)
 
     @staticmethod
-    def at_start(inputs: tuple[Input, ...]) -> View:
+    def at_start(inputs: tuple[Input, ...], faulty: Iterable[str] = ()) -> View:
+        """What may be read first; of a ``faulty`` input anything, for its fault is said already."""
         nullable = frozenset(f"inputs.{each.name}" for each in inputs if is_nullable(each))
         texts = frozenset(
             f"inputs.{each.name}"
             for each in inputs
             if not each.required and each.default is None and not is_nullable(each)
         )
-        names = {"inputs": inputs_shape(inputs), "run": RUN, "connection": CONNECTION}
+        known = inputs_shape(inputs)
+        shape = RecordShape(known.fields + tuple((n, AnyJson()) for n in faulty), known.optional)
+        names = {"inputs": shape, "run": RUN, "connection": CONNECTION}
         return View(names, nullable=nullable, empty_texts=texts)
 
     @property
@@ -228,6 +226,17 @@ class View:
     def added_since(self, before: View) -> frozenset[str]:
         return frozenset(self.names) - frozenset(before.names)
 
+    def gaining(self, end: View, *, since: View) -> View:
+        """The same with what came to be on a way that began at ``since`` and ended at ``end``."""
+        new = end.added_since(since)
+        return replace(
+            self,
+            names={**self.names, **{name: end.names[name] for name in new}},
+            skippable=self.skippable | (end.skippable & new),
+            hidden={**self.hidden, **end.hidden},
+            parts=end.parts,
+        )
+
     def back_to(self, before: View) -> View:
         """What ``before`` says, knowing what has been used meanwhile."""
         return replace(before, parts=self.parts, hidden={**self.hidden, **before.hidden})
@@ -247,10 +256,10 @@ def joined(before: View, ways: list[View], where: str) -> View:
         if any(shape != shapes[0] for shape in shapes):
             hidden[name] = f"it has another output in each of the branches of {where}"
             continue
-        hidden.pop(name, None)
         names[name] = shapes[0]
         if len(shapes) < len(ways) or any(name in way.skippable for way in ways):
             skippable.add(name)
+    hidden = {name: why for name, why in hidden.items() if name not in names}
     return replace(before, names=names, skippable=frozenset(skippable), hidden=hidden, parts=parts)
 
 
@@ -274,7 +283,7 @@ def readings(
     tree: Tree, taken: frozenset[str] = frozenset(), *, asked: bool = False
 ) -> Iterator[Reading]:
     """Every name that an expression reads from its scope, in order; ``taken`` are macro names."""
-    path = _path(tree)
+    path = tuple(name for name, _ in name_chain(tree))
     if path:
         if path[0] not in taken:
             yield Reading(path, tree.start, asked)
@@ -289,7 +298,7 @@ def readings(
             for argument in arguments:
                 yield from readings(argument, inner, asked=name == "has" and target is None)
         case _:
-            for part in _below(tree):
+            for part in parts_of(tree):
                 yield from readings(part, taken)
 
 
@@ -302,36 +311,7 @@ def sure_of(tree: Tree) -> frozenset[str]:
         case Binary(sign="&&", left=left, right=right):
             return sure_of(left) | sure_of(right)
         case CallNode(name="has", target=None, arguments=(asked,)):
-            path = _path(asked)
+            path = [name for name, _ in name_chain(asked)]
             return frozenset({path[0], ".".join(path[:2])}) if path else frozenset()
         case _:
             return frozenset()
-
-
-def _path(tree: Tree) -> tuple[str, ...]:
-    match tree:
-        case NameNode(name=name):
-            return (name,)
-        case FieldNode(operand=operand, name=name):
-            before = _path(operand)
-            return (*before, name) if before else ()
-        case _:
-            return ()
-
-
-def _below(tree: Tree) -> tuple[Tree, ...]:
-    match tree:
-        case FieldNode(operand=operand) | Unary(operand=operand):
-            return (operand,)
-        case Index(operand=operand, key=key):
-            return (operand, key)
-        case Listing(items=items):
-            return items
-        case Object(entries=entries):
-            return tuple(part for entry in entries for part in entry)
-        case Binary(left=left, right=right):
-            return (left, right)
-        case Choice(condition=condition, yes=yes, no=no):
-            return (condition, yes, no)
-        case NameNode() | Literal() | CallNode():
-            return ()

@@ -10,12 +10,13 @@ from collections.abc import Mapping as Map
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from respond.core.script import Effect
 from respond.core.showable import showable
 from respond.formats import kinds
 from respond.formats.faults import Faults, Mark, Path, did_you_mean, suggest
 from respond.formats.fitting import MISFIT, Fitted, Fitting, Given
 from respond.formats.kinds import Kind, Table
-from respond.formats.runbook.keywords import HANDLER_END, STEP_KINDS, STEP_WORDS
+from respond.formats.runbook.keywords import HANDLER_END, KEYWORDS, STEP_KINDS, STEP_WORDS
 from respond.formats.tree import Mapping, Node, Scalar, Sequence
 
 __all__ = ["RunbookFitting", "StepGiven"]
@@ -36,13 +37,8 @@ class StepGiven(NamedTuple):
 class RunbookFitting(Fitting):
     """One pass over a runbook file."""
 
-    def __init__(self, faults: Faults, actions: Map[str, bool] | None) -> None:
-        """Prepare a pass.
-
-        Args:
-            faults: Where to report.
-            actions: Name to whether it only reads; None leaves the names of actions unchecked.
-        """
+    def __init__(self, faults: Faults, actions: Map[str, type] | None) -> None:
+        """Prepare a pass; without ``actions`` their names stay unchecked."""
         super().__init__(faults)
         self._actions = actions
 
@@ -69,12 +65,12 @@ class RunbookFitting(Fitting):
 
     def _action(
         self, node: Node, name: str, kind: kinds.Actions, what: str, path: Path,
-        actions: Map[str, bool],
+        actions: Map[str, type],
     ) -> Any:  # fmt: skip
         if name not in actions:
             hint = _nearest_action(name, actions) or "respond actions lists them"
             return self.refuse(node, f"there is no action '{showable(name)}'", path, hint)
-        if kind.reads_only and not actions[name]:
+        if kind.reads_only and actions[name].spec.effect is not Effect.READS:  # type: ignore[attr-defined]
             what = f"'{name}' writes, and '{what}' takes only an action that reads"
             return self.refuse(node, what, path)
         return name
@@ -141,11 +137,13 @@ class RunbookFitting(Fitting):
             return
         for key in keys:
             hint = did_you_mean(key.value, STEP_KINDS)
-            if hint and key.value not in STEP_WORDS:
+            if hint and key.value not in KEYWORDS:
                 what = f"unknown key '{showable(key.value)}' in a step"
                 self.refuse(key, what, (*path, key.value), hint)
                 return
-        hint = f"it needs one of: {', '.join(STEP_KINDS)}"
+        found = {key.value for key in keys}
+        likely = [name for name, kind in STEP_KINDS.items() if found & kind.table.keys()]
+        hint = f"it needs one of: {', '.join(likely or STEP_KINDS)}"
         self.refuse(node, "this step does not say what to do", path, hint)
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
 
 from respond.core.inputs import input_shape, parse_span
 from respond.core.runbook import (
@@ -49,7 +49,7 @@ from respond.core.shapes import (
     shape_text,
 )
 from respond.formats.expression.expressions import Expressions, Wants
-from respond.formats.expression.syntax import ExpressionFault, closing, parse
+from respond.formats.expression.syntax import ExpressionFault, expressions_in, parse
 from respond.formats.faults import Faults, Mark, Path, did_you_mean
 from respond.formats.fitting import Fitted, Given
 from respond.formats.runbook.input_entries import text_of
@@ -74,16 +74,13 @@ __all__ = ["Steps", "at_the_end", "ids_of"]
 _LIMIT_DEFAULT: Final = 25
 _LIMIT_DESTROYING: Final = 1
 _STEPS_MAX: Final = 500
+_PARTS_MAX: Final = 8
 _EVERY_S: Final = 30
 _APPROVAL_WITHIN_S: Final = 1_800
 
 
-@dataclass(slots=True)
-class _Words:
-    """The file's own steps by where they stand."""
-
-    ids: dict[tuple[int, int], str] = field(default_factory=dict)
-    first: dict[str, Mark] = field(default_factory=dict)
+_Made: TypeAlias = tuple[tuple[Step, ...], View]
+"""Steps, and what may be read behind them."""
 
 
 def walk_given(steps: list[StepGiven]) -> Iterator[StepGiven]:
@@ -106,31 +103,26 @@ def ids_of(steps: list[StepGiven], faults: Faults) -> Mapping[tuple[int, int], s
 
     Reports ids that are reserved or stand there twice.
     """
-    words = _Words()
+    ids: dict[tuple[int, int], str] = {}
+    first: dict[str, Mark] = {}
     nameless: Counter[str] = Counter()
     for step in sorted(walk_given(steps), key=lambda each: (each.mark.line, each.mark.column)):
         place = (step.mark.line, step.mark.column)
         given = step.words.get("id")
         if given is None:
             nameless[step.kind] += 1
-            words.ids[place] = f"{step.kind or 'step'}-{nameless[step.kind]}"
+            ids[place] = f"{step.kind or 'step'}-{nameless[step.kind]}"
             continue
-        name = given.value
-        words.ids[place] = name
+        name = ids[place] = given.value
         if name in RESERVED:
             what = f"'{name}' is a word of runbooks and cannot be an id"
-            faults.add(
-                given.mark, what, hint=f"call it '{name}_step', for instance", path=given.path
-            )
-        if name in words.first:
-            faults.add(
-                given.mark,
-                f"the id '{name}' is taken",
-                hint=f"the first one is in line {words.first[name].line}",
-                path=given.path,
-            )
-        words.first.setdefault(name, given.mark)
-    return words.ids
+            hint = f"call it '{name}_step', for instance"
+            faults.add(given.mark, what, hint=hint, path=given.path)
+        if name in first:
+            hint = f"the first one is in line {first[name].line}"
+            faults.add(given.mark, f"the id '{name}' is taken", hint=hint, path=given.path)
+        first.setdefault(name, given.mark)
+    return ids
 
 
 @dataclass(slots=True)
@@ -180,18 +172,27 @@ class Steps:
         self.outputs: dict[str, Shape] = {}
         self.used_parts: set[str] = set()
         self.refs: set[str] = set()
+        self._kinds = {
+            "action": self._action,
+            "part": self._part,
+            "runbook": self._runbook,
+            "choose": self._choose,
+            "assert": self._assert,
+            "end": self._end,
+            "wait": self._wait,
+            "parallel": self._parallel,
+            "block": self._block,
+        }
 
-    def steps(
-        self, given: list[StepGiven], view: View, around: _Around | None = None
-    ) -> tuple[tuple[Step, ...], View]:
+    def _fault(self, given: Given, what: str, hint: str = "") -> None:
+        self._faults.add(given.mark, what, hint=hint, path=given.path)
+
+    def steps(self, given: list[StepGiven], view: View, around: _Around | None = None) -> _Made:
         """Make the steps of a list, and say what may be read behind it."""
         around = around or _Around()
         made: list[Step] = []
         for number, step in enumerate(given):
-            self._made += 1
-            if self._made == _STEPS_MAX + 1:
-                self._faults.add(step.mark, f"with its parts it has more than {_STEPS_MAX} steps")
-            if self._made > _STEPS_MAX:
+            if not self._count(step, 1):
                 break
             steps, view = self._step(step, view, around)
             made.extend(steps)
@@ -201,29 +202,19 @@ class Steps:
                 self._faults.add(following.mark, what, path=following.path)
         return tuple(made), view
 
-    def _step(self, step: StepGiven, view: View, around: _Around) -> tuple[tuple[Step, ...], View]:
+    def _count(self, step: StepGiven, more: int) -> bool:
+        """Count steps, and say whether there may be so many."""
+        before, self._made = self._made, self._made + more
+        if before <= _STEPS_MAX < self._made:
+            what = f"with its parts and what it calls it has more than {_STEPS_MAX} steps"
+            self._faults.add(step.mark, what)
+        return self._made <= _STEPS_MAX
+
+    def _step(self, step: StepGiven, view: View, around: _Around) -> _Made:
         name = self._ids[step.mark.line, step.mark.column]
-        match step.kind:
-            case "action":
-                return self._action(step, name, view, around)
-            case "part":
-                return self._part(step, name, view, around)
-            case "runbook":
-                return self._runbook(step, name, view, around)
-            case "choose":
-                return self._choose(step, name, view, around)
-            case "assert":
-                return self._assert(step, name, view, around)
-            case "end":
-                return self._end(step, name, view, around)
-            case "wait":
-                return self._wait(step, name, view, around)
-            case "parallel":
-                return self._parallel(step, name, view, around)
-            case "block":
-                return self._block(step, name, view, around)
-            case _:
-                return (), view.having(name, AnyJson())
+        if step.kind in self._kinds:
+            return self._kinds[step.kind](step, name, view, around)
+        return (), view.having(name, AnyJson())
 
     # --- words that all have --------------------------------------------------------------------
 
@@ -243,10 +234,12 @@ class Steps:
         around: _Around,
         when: BoundFormula | None,
         view: View,
+        has_no_output: str = "",
     ) -> tuple[StepWords, View]:
         """The words of a step, and the view behind it and its handler.
 
-        ``before`` is what the handler may read, ``view`` what stands behind the step itself.
+        ``before`` is what the handler may read, ``view`` what stands behind the step itself; what
+        ``has_no_output`` cannot be read behind it.
         """
         failure, view = self._failure(step, name, before, around, view)
         if when is not None:
@@ -260,6 +253,9 @@ class Steps:
             when=when,
             on_failure=failure,
         )
+        if has_no_output:
+            why = f"{has_no_output} has no output of its own"
+            view = dataclasses.replace(view, hidden={**view.hidden, name: why})
         return words, view
 
     def _failure(
@@ -309,13 +305,11 @@ class Steps:
             self._faults.add(given.mark, f"'{name}' is a word of runbooks and cannot be an 'as'")
         elif name in self._lines or name in view.names:
             hint = "give the item another name with 'as'"
-            self._faults.add(given.mark, f"the name '{name}' is taken", hint=hint, path=given.path)
+            self._fault(given, f"the name '{name}' is taken", hint)
 
     # --- kinds of steps -------------------------------------------------------------------------
 
-    def _action(
-        self, step: StepGiven, name: str, before: View, around: _Around
-    ) -> tuple[tuple[Step, ...], View]:
+    def _action(self, step: StepGiven, name: str, before: View, around: _Around) -> _Made:
         when, view = self._when(step, before)
         given = step.words.get("action")
         cls = self._actions.get(given.value) if given else None
@@ -323,17 +317,19 @@ class Steps:
             # Its words are looked at all the same; one mistake does not hide the others.
             each, inner = self._each(step, view, destroys=False)
             self._loose(step, inner)
-            _, after = self._words(step, name, before, around, when, before.having(name, AnyJson()))
             self.outputs[name] = AnyJson()
-            return (), after
+            after = before.having(name, AnyJson())
+            return (), self._words(step, name, before, around, when, after)[1]
         spec: Spec = cls.spec  # type: ignore[attr-defined]
         each, inner = self._each(step, view, destroys=spec.effect is Effect.DESTROYS)
         arguments = self._arguments.bind(cls, step, inner)
         shape = output_shape(spec)
         shape = ListOf(shape) if each else shape
         self.outputs[name] = shape
+        self._check_questions(step, spec)
+        words, after = self._words(step, name, before, around, when, before.having(name, shape))
         made = ActionStep(
-            words=StepWords(name, Place(step.mark.line, step.mark.column)),
+            words=words,
             action=cls,
             arguments=arguments,
             connection=self._fill(step, "connection", inner),
@@ -343,9 +339,7 @@ class Steps:
             timeout_s=_value(step.words, "timeout"),
             retry=self._retry(step, spec),
         )
-        self._check_questions(step, spec)
-        words, after = self._words(step, name, before, around, when, before.having(name, shape))
-        return (dataclasses.replace(made, words=words),), after
+        return (made,), after
 
     def _loose(self, step: StepGiven, view: View) -> None:
         """Check the expressions of a step whose action is not known."""
@@ -374,13 +368,9 @@ class Steps:
         if self._persons and len(able) < count:
             roles = {name for person in self._persons for name in person.roles}
             has = f"{len(able)} of the persons have" if len(able) != 1 else "1 person has"
-            self._faults.add(
-                role.mark,
-                f"nobody could give this approval: it wants {count}, and {has} the role"
-                f" '{role.value}'",
-                hint="" if able else did_you_mean(role.value, roles),
-                path=role.path,
-            )
+            what = f"nobody could give this approval: it wants {count}, and {has} the role"
+            hint = "" if able else did_you_mean(role.value, roles)
+            self._fault(role, f"{what} '{role.value}'", hint)
         within = _value(given.value, "within") or _APPROVAL_WITHIN_S
         return Approval(role.value, count, within)
 
@@ -392,12 +382,9 @@ class Steps:
         on = [each.value for each in words["on"].value] if "on" in words else sorted(Retry().on)
         if spec.effect is not Effect.READS and "no-answer" in on:
             place = next(each for each in words["on"].value if each.value == "no-answer")
-            self._faults.add(
-                place.mark,
-                f"'{spec.name}' writes, and after no answer it may have happened",
-                hint="leave 'no-answer' out: the engine looks before it repeats anything",
-                path=place.path,
-            )
+            what = f"'{spec.name}' writes, and after no answer it may have happened"
+            hint = "leave 'no-answer' out: the engine looks before it repeats anything"
+            self._fault(place, what, hint)
         default = Retry()
         return Retry(
             times=_value(words, "times") or default.times,
@@ -405,29 +392,27 @@ class Steps:
             on=frozenset(on),
         )
 
-    def _part(
-        self, step: StepGiven, name: str, before: View, around: _Around
-    ) -> tuple[tuple[Step, ...], View]:
+    def _part(self, step: StepGiven, name: str, before: View, around: _Around) -> _Made:
         given = step.words.get("part")
         if given is None:
             return (), before
         part = given.value
         if part not in self._parts:
             hint = did_you_mean(part, self._parts) or _listed("there are", self._parts)
-            self._faults.add(given.mark, f"there is no part '{part}'", hint=hint, path=given.path)
+            self._fault(given, f"there is no part '{part}'", hint)
             return (), before
         self.used_parts.add(part)
         if part in around.parts:
             chain = " -> ".join((*around.parts[around.parts.index(part) :], part))
-            self._faults.add(given.mark, f"the part uses itself: {chain}", path=given.path)
+            self._fault(given, f"the part uses itself: {chain}")
             return (), before
         if part in before.parts:
-            self._faults.add(
-                given.mark,
-                f"the part '{part}' has been used on this way already",
-                hint=f"in line {before.parts[part]}; its ids would stand there twice",
-                path=given.path,
-            )
+            hint = f"in line {before.parts[part]}; its ids would stand there twice"
+            self._fault(given, f"the part '{part}' has been used on this way already", hint)
+            return (), before
+        if len(around.parts) >= _PARTS_MAX:
+            what = f"parts use one another more than {_PARTS_MAX} deep"
+            self._faults.add(given.mark, what, path=given.path)
             return (), before
         before = dataclasses.replace(before, parts={**before.parts, part: given.mark.line})
         inner = _Around(around.phase, (*around.parts, part))
@@ -436,11 +421,8 @@ class Steps:
             return self.steps(steps, before, inner)
         return self._nested(step, name, before, inner, steps)
 
-    def _block(
-        self, step: StepGiven, name: str, before: View, around: _Around
-    ) -> tuple[tuple[Step, ...], View]:
-        given = step.words.get("block")
-        return self._nested(step, name, before, around, given.value if given else [])
+    def _block(self, step: StepGiven, name: str, before: View, around: _Around) -> _Made:
+        return self._nested(step, name, before, around, _value(step.words, "block") or [])
 
     def _nested(
         self,
@@ -449,68 +431,46 @@ class Steps:
         before: View,
         around: _Around,
         steps: list[StepGiven],
-    ) -> tuple[tuple[Step, ...], View]:
+    ) -> _Made:
         when, view = self._when(step, before)
         inner_around = around.inside(step)
-        destroys = any(self._destroys(each, ()) for each in steps)
+        destroys = self._destroys(steps)
         each, inner = self._each(step, view, destroys=destroys)
         made, end = self.steps(steps, inner, inner_around)
         always: tuple[Step, ...] = ()
         if "always" in step.words:
-            always, end = self._always(step.words["always"].value, end, inner, inner_around)
-        added = end.added_since(view)
-        after = dataclasses.replace(
-            before,
-            names={**before.names, **{key: end.names[key] for key in added}},
-            skippable=before.skippable | (end.skippable & added),
-            hidden={**before.hidden, **end.hidden},
-            parts=end.parts,
-        )
+            # They come last whatever happened: none of the others may have an output.
+            last: list[StepGiven] = step.words["always"].value
+            always, behind = self.steps(last, end.unsure_since(inner), inner_around)
+            end = end.gaining(behind, since=end)
+        after = before.gaining(end, since=view)
         if "for_each" in step.words:
             why = f"it stands in the for_each of line {step.mark.line}, once for each item"
-            after = after.without(added, why)
-        words, after = self._words(step, name, before, around, when, after)
-        return (BlockStep(words, made, each, always),), self._no_output(after, name, "a block")
+            after = after.without(end.added_since(view), why)
+        words, after = self._words(step, name, before, around, when, after, "a block")
+        return (BlockStep(words, made, each, always),), after
 
-    def _always(
-        self, steps: list[StepGiven], end: View, start: View, around: _Around
-    ) -> tuple[tuple[Step, ...], View]:
-        """Steps that come last whatever happened: none of the others may have an output."""
-        made, behind = self.steps(steps, end.unsure_since(start), around)
-        new = behind.added_since(end)
-        after = dataclasses.replace(
-            end,
-            names={**end.names, **{key: behind.names[key] for key in new}},
-            skippable=end.skippable | (behind.skippable & new),
-            hidden={**end.hidden, **behind.hidden},
-            parts=behind.parts,
-        )
-        return made, after
-
-    def _destroys(self, step: StepGiven, parts: tuple[str, ...]) -> bool:
-        below = walk_given([step])
-        for each in below:
-            action = each.words.get("action")
-            cls = self._actions.get(action.value) if action and each.kind == "action" else None
-            if cls is not None and cls.spec.effect is Effect.DESTROYS:  # type: ignore[attr-defined]
-                return True
-            part = each.words.get("part")
-            if part and part.value in self._parts and part.value not in parts:
-                inner: list[StepGiven] = self._parts[part.value].value
-                if any(self._destroys(one, (*parts, part.value)) for one in inner):
+    def _destroys(self, steps: list[StepGiven]) -> bool:
+        """Each part is looked at once: what two use would be looked at twice, and then again."""
+        waiting, seen = list(steps), set[str]()
+        while waiting:
+            for each in walk_given([waiting.pop()]):
+                action = each.words.get("action")
+                cls = self._actions.get(action.value) if action and each.kind == "action" else None
+                if cls is not None and cls.spec.effect is Effect.DESTROYS:  # type: ignore[attr-defined]
                     return True
+                part = each.words.get("part")
+                if part and part.value in self._parts and part.value not in seen:
+                    seen.add(part.value)
+                    waiting += self._parts[part.value].value
         return False
 
-    def _no_output(self, view: View, name: str, what: str) -> View:
-        hidden = {**view.hidden, name: f"{what} has no output of its own"}
-        return dataclasses.replace(view, hidden=hidden)
-
-    def _runbook(
-        self, step: StepGiven, name: str, before: View, around: _Around
-    ) -> tuple[tuple[Step, ...], View]:
+    def _runbook(self, step: StepGiven, name: str, before: View, around: _Around) -> _Made:
         when, view = self._when(step, before)
         given = step.words.get("runbook")
         called = self._call(given.value, given) if given else None
+        if called is not None:
+            self._count(step, len([*all_steps(called.steps), *all_steps(called.always)]))
         destroys = called is not None and _destroys(called.steps)
         each, inner = self._each(step, view, destroys=destroys)
         arguments: dict[str, Bound] = {}
@@ -518,8 +478,7 @@ class Steps:
             self._loose(step, inner)
         else:
             arguments = self._inputs_of(step, called, inner)
-        words, after = self._words(step, name, before, around, when, before)
-        after = self._no_output(after, name, "another runbook")
+        words, after = self._words(step, name, before, around, when, before, "another runbook")
         if called is None:
             return (), after
         made = BlockStep(words, called.steps, each, called.always, called, arguments)
@@ -533,7 +492,7 @@ class Steps:
             if name not in inputs:
                 hint = did_you_mean(name, inputs) or _listed("it takes", inputs)
                 what = f"the runbook '{called.name}' has no input '{name}'"
-                self._faults.add(value.mark, what, hint=hint, path=value.path)
+                self._fault(value, what, hint)
                 continue
             shape = input_shape(inputs[name].kind)
             made = self._arguments.value(
@@ -541,20 +500,19 @@ class Steps:
             )
             if made is not None:
                 bound[name] = made
-        mark = step.keys.get("with", step.mark)
-        for each in called.inputs:
-            if each.required and each.default is None and each.name not in given:
-                what = f"the runbook '{called.name}' needs '{each.name}'"
-                self._faults.add(mark, what, path=(*step.path, "with"))
-        for group in called.require:
-            if not any(name in given for name in group):
-                what = f"the runbook '{called.name}' needs one of {', '.join(group)}"
-                self._faults.add(mark, what, path=(*step.path, "with"))
+        lacks = [
+            f"'{each.name}'"
+            for each in called.inputs
+            if each.required and each.default is None and each.name not in given
+        ]
+        groups = (group for group in called.require if not any(name in given for name in group))
+        lacks += [f"one of {', '.join(group)}" for group in groups]
+        for what in lacks:
+            mark, path = step.keys.get("with", step.mark), (*step.path, "with")
+            self._faults.add(mark, f"the runbook '{called.name}' needs {what}", path=path)
         return bound
 
-    def _choose(
-        self, step: StepGiven, name: str, before: View, around: _Around
-    ) -> tuple[tuple[Step, ...], View]:
+    def _choose(self, step: StepGiven, name: str, before: View, around: _Around) -> _Made:
         when, view = self._when(step, before)
         given = step.words.get("choose")
         formula = self.formula(given, view, Wants.CHOICE) if given else None
@@ -575,9 +533,7 @@ class Steps:
             branches[value], end = self.steps(branch.value, way, inner)
             ways.append(end)
         after = joined(before, ways, f"the 'choose' in line {step.mark.line}")
-        after = dataclasses.replace(after, hidden=_less(after.hidden, after.names))
-        words, after = self._words(step, name, before, around, when, after)
-        after = self._no_output(after, name, "a choose")
+        words, after = self._words(step, name, before, around, when, after, "a choose")
         if formula is None:
             return (), after
         return (ChooseStep(words, formula, branches),), after
@@ -598,10 +554,11 @@ class Steps:
                 )
         for value in values:
             if value not in step.keys:
+                key = f'"{value}"' if value in {"true", "false"} else value
                 self._faults.add(
                     step.mark,
                     f"'choose' lacks the value '{value}' of {what}",
-                    hint=f"if there is nothing to do then, write '{_key(value)}: []'",
+                    hint=f"if there is nothing to do then, write '{key}: []'",
                     path=step.path,
                 )
 
@@ -613,21 +570,19 @@ class Steps:
             if not chosen.required and chosen.default is None:
                 what = f"'{source}' may be empty, and then no branch is the right one"
                 hint = "give the input a default, or make it required"
-                self._faults.add(given.mark, what, hint=hint, path=given.path)
+                self._fault(given, what, hint)
             return chosen.of, source
         match formula.expression.shape:
             case Boolean():
                 return ("true", "false"), "this"
             case Integer() | Duration():
                 what = "'choose' takes a choice, a boolean or text, and this is a number"
-                self._faults.add(given.mark, what, path=given.path)
+                self._fault(given, what)
             case _:
                 pass
         return None, source
 
-    def _assert(
-        self, step: StepGiven, name: str, before: View, around: _Around
-    ) -> tuple[tuple[Step, ...], View]:
+    def _assert(self, step: StepGiven, name: str, before: View, around: _Around) -> _Made:
         when, view = self._when(step, before)
         given = step.words.get("assert")
         formula = self.formula(given, view, Wants.BOOLEAN) if given else None
@@ -636,15 +591,12 @@ class Steps:
         if formula and when is None and "on_failure" not in step.words:
             # Behind an assertion its condition holds.
             after = _behind(formula, before)
-        words, after = self._words(step, name, before, around, when, after)
-        after = self._no_output(after, name, "an assert")
+        words, after = self._words(step, name, before, around, when, after, "an assert")
         if formula is None or message is None:
             return (), after
         return (AssertStep(words, formula, message),), after
 
-    def _end(
-        self, step: StepGiven, name: str, before: View, around: _Around
-    ) -> tuple[tuple[Step, ...], View]:
+    def _end(self, step: StepGiven, name: str, before: View, around: _Around) -> _Made:
         given = step.words.get("end")
         inner: Fitted = given.value if given else {}
         when = self.formula(inner["when"], before, Wants.BOOLEAN) if "when" in inner else None
@@ -653,17 +605,13 @@ class Steps:
         )
         following = inner.get("next")
         if following and not self._exists(following.value):
-            what = f"there is no runbook '{following.value}'"
-            self._faults.add(following.mark, what, path=following.path)
-        words, after = self._words(step, name, before, around, when, before)
-        after = self._no_output(after, name, "an end")
+            self._fault(following, f"there is no runbook '{following.value}'")
+        words, after = self._words(step, name, before, around, when, before, "an end")
         if say is None:
             return (), after
         return (EndStep(words, say, following.value if following else ""),), after
 
-    def _wait(
-        self, step: StepGiven, name: str, before: View, around: _Around
-    ) -> tuple[tuple[Step, ...], View]:
+    def _wait(self, step: StepGiven, name: str, before: View, around: _Around) -> _Made:
         when, view = self._when(step, before)
         given = step.words.get("wait")
         inner: Fitted = given.value if given else {}
@@ -673,15 +621,16 @@ class Steps:
         looking = view
         if cls is not None:
             mark = given.mark if given else step.mark
-            holder = step._replace(words=inner, keys=_keys(given), mark=mark)
+            keys = given.node.entries if given and isinstance(given.node, MappingNode) else ()
+            places = {key.value: key.mark for key, _ in keys}
+            holder = step._replace(words=inner, keys=places, mark=mark)
             arguments = self._arguments.bind(cls, holder, view)
             looking = view.having("seen", output_shape(cls.spec))  # type: ignore[attr-defined]
         elif given and "with" in inner:
             self._faults.add(inner["with"].mark, "'with' needs an 'action'", path=given.path)
         until = self.formula(inner["until"], looking, Wants.BOOLEAN) if "until" in inner else None
         within, for_s = self._how_long(step, inner, view)
-        words, after = self._words(step, name, before, around, when, before)
-        after = self._no_output(after, name, "a wait")
+        words, after = self._words(step, name, before, around, when, before, "a wait")
         every = _value(inner, "every") or _EVERY_S
         look = ActionStep(words, cls, arguments) if cls is not None else None
         made = WaitStep(words, until, every, within, look, for_s)
@@ -704,46 +653,36 @@ class Steps:
         seconds = parse_span(fixed.value)
         if seconds is None:
             what = "'for' must be a duration such as 30s, 5m, 2h or 1d, or an expression"
-            self._faults.add(fixed.mark, what, path=fixed.path)
+            self._fault(fixed, what)
         return seconds or 0, None
 
     def _span_formula(self, given: Given, view: View) -> BoundFormula | None:
         text: str = given.value
         bare = text.removeprefix("${{").removesuffix("}}")
         if f"${{{{{bare}}}}}" != text or "${{" in bare:
-            what = "'for' must be one expression and nothing else"
-            self._faults.add(given.mark, what, path=given.path)
+            self._fault(given, "'for' must be one expression and nothing else")
             return None
         formula = self._formula_text(bare, given, 3, view, Wants.ANYTHING)
         if formula and not accepts(Integer(), formula.expression.shape):
-            what = f"'for' must be a duration, and is {shape_text(formula.expression.shape)}"
-            self._faults.add(given.mark, what, path=given.path)
+            found = shape_text(formula.expression.shape)
+            self._fault(given, f"'for' must be a duration, and is {found}")
         return formula
 
-    def _parallel(
-        self, step: StepGiven, name: str, before: View, around: _Around
-    ) -> tuple[tuple[Step, ...], View]:
+    def _parallel(self, step: StepGiven, name: str, before: View, around: _Around) -> _Made:
         when, view = self._when(step, before)
         inner = around.inside(step)
-        given = step.words.get("parallel")
         made: list[Step] = []
         after = before
-        written = [(each, _ids([each])) for each in (given.value if given else [])]
+        written = [(each, _ids([each])) for each in _value(step.words, "parallel") or []]
+        beside = "it may run at the same time as this step"
         for each, own in written:
-            beside = "it may run at the same time as this step"
             others = {name: beside for _, names in written for name in names if name not in own}
             start = dataclasses.replace(view, parts=after.parts, hidden={**view.hidden, **others})
             steps, end = self._step(each, start, inner)
             made.extend(steps)
-            new = end.added_since(view)
-            after = dataclasses.replace(
-                after,
-                names={**after.names, **{key: end.names[key] for key in new}},
-                skippable=after.skippable | (end.skippable & new),
-                parts=end.parts,
-            )
-        words, after = self._words(step, name, before, around, when, after)
-        return (ParallelStep(words, tuple(made)),), self._no_output(after, name, "a parallel")
+            after = after.gaining(dataclasses.replace(end, hidden={}), since=view)
+        words, after = self._words(step, name, before, around, when, after, "a parallel")
+        return (ParallelStep(words, tuple(made)),), after
 
     # --- expressions ----------------------------------------------------------------------------
 
@@ -773,14 +712,12 @@ class Steps:
     def _text(self, node: Scalar, view: View, path: Path) -> BoundText | None:
         """Check a text with ``${{ }}``; None when it has a fault."""
         try:
-            for offset, source in _expressions_in(node.value):
+            for offset, source in expressions_in(node.value):
                 is_whole = f"${{{{{source}}}}}" == node.value
                 try:
                     self._check_readings(source, view, may_be_absent=is_whole)
                 except ExpressionFault as fault:
-                    raise ExpressionFault(
-                        fault.what, fault.at + offset, node.value, fault.hint
-                    ) from None
+                    raise fault.within(node.value, offset) from None
             made = self._expressions.check_template(node.value, view.scope)
         except ExpressionFault as fault:
             self._report(fault, node, path, 0)
@@ -802,20 +739,14 @@ class Steps:
                 raise ExpressionFault(why, reading.at, source)
             dotted = ".".join(reading.path[:2])
             if reading.is_asked and dotted in view.empty_texts:
-                raise ExpressionFault(
-                    f"'{dotted}' is always there: when nobody gives it, it is empty",
-                    reading.at,
-                    source,
-                    f"write size({dotted}) > 0",
-                )
+                what = f"'{dotted}' is always there: when nobody gives it, it is empty"
+                hint = f"write size({dotted}) > 0"
+                raise ExpressionFault(what, reading.at, source, hint)
             alone = may_be_absent and source.strip() == dotted
             if dotted in view.nullable and dotted not in asked and not alone:
-                raise ExpressionFault(
-                    f"'{dotted}' need not be given, and then it is absent",
-                    reading.at,
-                    source,
-                    f"ask first: has({dotted}) && ..., or give it a default",
-                )
+                what = f"'{dotted}' need not be given, and then it is absent"
+                hint = f"ask first: has({dotted}) && ..., or give it a default"
+                raise ExpressionFault(what, reading.at, source, hint)
 
     def _why_not(self, name: str, view: View) -> str:
         if name in view.hidden:
@@ -840,15 +771,6 @@ def at_the_end(view: View, start: View, *, knows_failure: bool) -> View:
     """What a handler of the whole run may read: everything, and all of it may be missing."""
     unsure = view.unsure_since(start)
     return unsure.having("failed", FAILED) if knows_failure else unsure
-
-
-def _expressions_in(text: str) -> Iterator[tuple[int, str]]:
-    """Each expression of a text, with the offset of its first character."""
-    at = 0
-    while (start := text.find("${{", at)) >= 0:
-        end = closing(text, start + 3)
-        yield start + 3, text[start + 3 : end]
-        at = end + 2
 
 
 def _behind(formula: BoundFormula | None, view: View) -> View:
@@ -900,20 +822,6 @@ def _destroys(steps: tuple[Step, ...]) -> bool:
 def _value(words: Fitted, name: str) -> Any:
     given = words.get(name)
     return given.value if given else None
-
-
-def _keys(given: Given | None) -> dict[str, Mark]:
-    if given is None or not isinstance(given.node, MappingNode):
-        return {}
-    return {key.value: key.mark for key, _ in given.node.entries}
-
-
-def _key(value: str) -> str:
-    return f'"{value}"' if value in {"true", "false"} else value
-
-
-def _less(hidden: Mapping[str, str], names: Mapping[str, Shape]) -> dict[str, str]:
-    return {name: why for name, why in hidden.items() if name not in names}
 
 
 def _listed(says: str, names: Iterable[str]) -> str:

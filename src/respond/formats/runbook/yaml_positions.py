@@ -74,11 +74,6 @@ def read(data: bytes, *, name: str, limits: Limits = Limits()) -> Node:
     Texts come out in Unicode normal form C. Every plain scalar in the tree means text, a whole
     number, a boolean or nothing, as YAML 1.2 has them, and every key is text.
 
-    Args:
-        data: The file's bytes, all of them.
-        name: What to call the file in a fault.
-        limits: What the file may hold at most.
-
     Raises:
         FormatFault: The file is not what this module's first lines say, with the first place
             where it is not.
@@ -153,7 +148,11 @@ class _Builder:
                 self._add(self._scalar(event, mark))
             case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
                 self._count(event, mark)
-                self._begin(_Open(mark, is_mapping=isinstance(event, yaml.MappingStartEvent)))
+                if len(self._open) >= self._limits.depth_max:
+                    what = f"lists and mappings are nested more than {self._limits.depth_max} deep"
+                    raise self._source.fault(mark, what)
+                is_mapping = isinstance(event, yaml.MappingStartEvent)
+                self._open.append(_Open(mark, is_mapping=is_mapping))
             case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
                 self._add(self._open.pop().closed())
             case _:
@@ -197,12 +196,6 @@ class _Builder:
         if first is not None:
             what = f"the key '{showable(key)}' stands here twice"
             raise self._source.fault(mark, what, hint=f"the first one is in line {first.line}")
-
-    def _begin(self, opened: _Open) -> None:
-        if len(self._open) >= self._limits.depth_max:
-            what = f"lists and mappings are nested more than {self._limits.depth_max} deep"
-            raise self._source.fault(opened.mark, what)
-        self._open.append(opened)
 
     def _add(self, node: Node) -> None:
         if not self._open:

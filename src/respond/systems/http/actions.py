@@ -195,8 +195,10 @@ def _field(body: Any, name: str) -> Any:
     return _plain(body, name)
 
 
-def _plain(value: Any, name: str) -> Any:
+def _plain(value: Any, name: str, depth: int = 0) -> Any:
     """A value that plans and journals can carry; numbers with a point become their text."""
+    if depth > _DEPTH_MAX:
+        raise MalformedReplyError(f"the field {name} is nested deeper than {_DEPTH_MAX}")
     match value:
         case None | bool() | int():
             return value
@@ -207,7 +209,7 @@ def _plain(value: Any, name: str) -> Any:
                 raise MalformedReplyError(f"the field {name} is longer than {_VALUE_MAX}")
             return value
         case list():
-            return [_plain(one, name) for one in value[:_FIELDS_MAX]]
+            return [_plain(one, name, depth + 1) for one in value[:_FIELDS_MAX]]
         case _:
             raise MalformedReplyError(f"the field {name} is a record: pick a field inside it")
 
@@ -220,9 +222,10 @@ def _read(connection: Connection, observe: Observe, settle: int) -> Read[SeenFie
         if observe.pick and not isinstance(reply.body, (Mapping, list)):
             raise MalformedReplyError("the answer is no record and no list")
         found = {name: _field(reply.body, name) for name in observe.pick}
-        return SeenFields(
-            there=True, fields={name: one for name, one in found.items() if one is not _MISSING}
-        )
+        fields = {name: one for name, one in found.items() if one is not _MISSING}
+        if len(json.dumps(fields, ensure_ascii=False)) > _BODY_MAX:
+            raise MalformedReplyError(f"what is picked has more than {_BODY_MAX} characters")
+        return SeenFields(there=True, fields=fields)
 
     query = tuple(observe.query.items())
     call = VENDOR.call(connection.name, "GET", *observe.path, query=query, answers=_GONE)
