@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -234,6 +235,34 @@ def _document(issuer: str) -> Any:
 def _signon(issuer: str, way: WayThere) -> SignOn:
     settings = SignOnSettings(issuer, "page", lambda: "", "https://page.example", {}, way=way)
     return SignOn(settings, SettableClock())
+
+
+@pytest.mark.parametrize(
+    ("methods", "sent"),
+    [
+        (["client_secret_basic", "client_secret_post"], "client_secret=ab%2Bcd%2Fef%3D%3D"),
+        (["client_secret_basic"], "Basic cGFnZTphYiUyQmNkJTJGZWYlM0QlM0Q="),
+        (None, "Basic cGFnZTphYiUyQmNkJTJGZWYlM0QlM0Q="),
+    ],
+)
+def test_a_client_secret_is_written_so_that_it_is_read_in_one_way(
+    methods: list[str] | None, sent: str
+) -> None:
+    """In the form where the provider takes it there, else encoded as RFC 6749, 2.3.1, asks."""
+    with Loopback() as server:
+        named = {} if methods is None else {"token_endpoint_auth_methods_supported": methods}
+        document = json.loads(_document(server.url).body) | named
+        server.will(says(document), says({"error": "invalid_client"}, 401))
+        settings = SignOnSettings(server.url, "page", lambda: "ab+cd/ef==", server.url, {})
+        signon = SignOn(settings, SettableClock())
+        _, kept = asyncio.run(signon.begin())
+        with pytest.raises(NotReadyError, match="does not accept our client secret") as caught:
+            asyncio.run(signon.finish({"state": kept["state"], "code": "c"}, kept))
+
+    asked = server.received[-1]
+    assert sent in asked.body.decode() + asked.headers.get("authorization", "")
+    assert ("authorization" in asked.headers) == sent.startswith("Basic")
+    assert "respond connect oidc" in caught.value.do
 
 
 def test_every_table_that_requests_follow_has_both(tmp_path: Path) -> None:

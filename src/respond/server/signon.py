@@ -11,10 +11,11 @@ import hmac
 import sys
 import threading
 import warnings
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 from authlib.common.errors import AuthlibBaseError  # type: ignore[import-untyped]  # has none
 from joserfc.errors import BadSignatureError, JoseError
@@ -57,6 +58,7 @@ _ALGORITHMS: Final = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 )
 _ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+_METHODS: Final = "token_endpoint_auth_methods_supported"
 _TEXT_MAX: Final = 4_096
 _FAILED_MS: Final = 5_000
 _SUBJECT_MAX: Final = 200
@@ -170,6 +172,12 @@ class SignOn:
         except _NO_ANSWER as error:
             raise _away(self.settings) from error
         except _ODD as error:
+            if getattr(error, "error", "") == "invalid_client":
+                raise NotReadyError(
+                    "the identity provider does not accept our client secret",
+                    why="it answers invalid_client; nobody can sign on to this page now",
+                    do="compare client_id in [server.oidc], then: respond connect oidc --replace",
+                ) from error
             # Whatever it says may hold parts of a token; what kind of fault it is does not.
             raise _refused(f"the ID token does not hold ({type(error).__name__})") from error
         if claims is None:
@@ -219,6 +227,9 @@ class SignOn:
         except _ODD as error:
             raise _unusable(self.settings.issuer) from error
         self._check_document(known)
+        if secret and "client_secret_post" in (known.get(_METHODS) or ()):
+            # In a form there is one way to write a secret; of Basic providers have two.
+            client.client_kwargs["token_endpoint_auth_method"] = "client_secret_post"  # noqa: S105 - the name of a way
         with self._lock:
             self._client = (now_ms, client)
         return client
@@ -233,7 +244,7 @@ class SignOn:
             client_kwargs={
                 "scope": " ".join(settings.scopes),
                 "code_challenge_method": "S256",
-                "token_endpoint_auth_method": "client_secret_basic" if secret else "none",
+                "token_endpoint_auth_method": _encoded if secret else "none",
                 "timeout": _TIMEOUT_S,
                 "trust_env": False,
                 "follow_redirects": False,
@@ -256,6 +267,16 @@ class SignOn:
         # Never what needs no key ("none"), and never our own secret as one (HS256).
         allowed = [each for each in offered if each in _ALGORITHMS]
         known["id_token_signing_alg_values_supported"] = allowed or ["RS256"]
+
+
+def _encoded(client: Any, _: str, uri: str, headers: Any, body: Any) -> tuple[str, Any, Any]:
+    """HTTP Basic with both halves form-encoded, which authlib's own leaves out.
+
+    Source: RFC 6749, section 2.3.1.
+    """
+    pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
+    headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode('ascii')}"
+    return uri, headers, body
 
 
 async def _read(client: Any, token: Any, nonce: str) -> Any:
