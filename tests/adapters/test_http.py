@@ -467,6 +467,17 @@ def test_retry_after_may_be_a_date(lines: Lines) -> None:
         assert clock.slept == [9]
 
 
+def test_a_date_is_held_against_the_systems_own_clock(lines: Lines) -> None:
+    """Ours is a day ahead: the date lies before it, and still is nine seconds off."""
+    clock = SettableClock()  # 2026-11-23T03:12:00Z
+    with Loopback() as server:
+        told = {"Date": "Sun, 22 Nov 2026 03:12:00 GMT"}
+        server.will(says({}, 429, Retry_After="Sun, 22 Nov 2026 03:12:09 GMT", **told), says({}))
+
+        lines.reader(server, clock=clock).fetch(READ)
+        assert clock.slept == [9]
+
+
 def test_a_read_waits_longer_each_time_and_gives_up_after_four(lines: Lines) -> None:
     """Without a word from the system the pauses grow from half a second, with jitter."""
     clock = SettableClock()

@@ -219,7 +219,7 @@ class Doctor:
 
 def key_store(at: Doctor) -> Findings:
     try:
-        keys = open_keys(at.project, at.places)
+        keys = open_keys(at.project, at.places, at.tell)
         keys.get("doctor/looks-whether-this-opens")
     except NotReadyError as error:
         yield Finding(
@@ -230,7 +230,7 @@ def key_store(at: Doctor) -> Findings:
         )
         return
     at.keys = keys
-    at.secrets = credential_store(at.project, keys, at.redactor, at.clock)
+    at.secrets = credential_store(at.project, keys, at.redactor, at.clock, at.tell)
     at.well.append(f"keys in {keys.says}")
 
 

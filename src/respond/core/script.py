@@ -165,11 +165,17 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back: status, lower-case headers, and the decoded JSON (None when empty)."""
+    """What came back: status, lower-case headers, and the decoded JSON (None when empty).
+
+    Attributes:
+        ahead_s: How far our clock is ahead of the system's own (its ``Date``), in seconds; 0 where
+            it told none. Times of ours that the system's are compared with are put right by it.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: Any
+    ahead_s: int = 0
 
 
 class ReplyError(Exception):

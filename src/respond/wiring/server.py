@@ -238,17 +238,23 @@ def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) 
         clock, story = jumping, rehearsal.secrets()
         people = _rehearsing_people(project, rehearsal)
     else:
-        keys, people = open_keys(project, places), project.people
+        people = project.people
     close_library_loggers()
     log = make_logger(
         redactor, clock, sys.stderr, verbosity=verbosity, terminal=sys.stderr.isatty()
     )
     open_library_logger("uvicorn", "warning", log)
+
+    def tell(text: str) -> None:
+        log.warning("keys.waiting", what=text)
+
+    if rehearsal is None:
+        keys = open_keys(project, places, tell)
     # A machine without a keyring has no key store: it is opened only for what lies in it.
-    store = open_keys(project, places) if "keyring" in project.references.values() else keys
+    store = open_keys(project, places, tell) if "keyring" in project.references.values() else keys
 
     def fresh() -> Secrets:
-        return credential_store(project, store, redactor, clock)
+        return credential_store(project, store, redactor, clock, tell)
 
     return _Parts(
         places, project, url, clock, keys, people, redactor, fresh(), fresh, log,

@@ -341,14 +341,17 @@ def _served_site(site: Site, served: Served) -> Site:
     )
 
 
-def open_keys(project: Project, places: Places) -> KeyStore:
-    """Where the journal's keys and the credentials are: the OS keyring, or 0600 files."""
+def open_keys(project: Project, places: Places, tell: Callable[[str], None]) -> KeyStore:
+    """Where the journal's keys and the credentials are: the OS keyring, or 0600 files.
+
+    ``tell`` is told what is waited for.
+    """
     from respond.adapters.secrets.key_stores import FolderKeys, KeyringKeys
 
     if project.journal.keys == "file":
         return FolderKeys(places.state / "keys")
     try:
-        return KeyringKeys(tell=_tell)
+        return KeyringKeys(tell=tell)
     except NotReadyError as error:
         if not places.unfound:
             raise
@@ -356,11 +359,6 @@ def open_keys(project: Project, places: Places) -> KeyStore:
         raise NotReadyError(
             places.unfound, why=f"{error.what}: {error.why}", do=error.do
         ) from error
-
-
-def _tell(text: str) -> None:
-    """Say what is waited for, at any moment: what opens secrets knows no screen."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - as everything but results
 
 
 def journal_path(project: Project, places: Places) -> Path:
@@ -421,7 +419,8 @@ def real_session(
         )
     project = load_project(places)
     clock, redactor, operator = SystemClock(), Redactor(), operator_of(project)
-    store = _LateKeys(lambda: open_keys(project, places))
+    made_progress = progress(clock)
+    store = _LateKeys(lambda: open_keys(project, places, made_progress.say))
     keys: KeyStore = MemoryKeys() if dry_run else store
     if dry_run:
         journal = SqliteJournal.in_memory(keys, clock, operator)
@@ -437,7 +436,7 @@ def real_session(
         run = new_run_id(runbook.name, taken, chance())
     made_progress = progress(clock)
     configs = project.connections
-    secrets = credential_store(project, store, redactor, clock)
+    secrets = credential_store(project, store, redactor, clock, made_progress.say)
     own = _OwnDigests(secrets, journal)
 
     def keep(name: str, value: str) -> None:
@@ -504,7 +503,11 @@ def real_session(
 
 
 def credential_store(
-    project: Project, keys: KeyStore, redactor: Redactor, clock: Clock
+    project: Project,
+    keys: KeyStore,
+    redactor: Redactor,
+    clock: Clock,
+    tell: Callable[[str], None],
 ) -> CredentialStore:
     """The project's credentials, each from the place that ``respond.toml`` names."""
     from respond.adapters.secrets.credential_store import CredentialStore
@@ -516,7 +519,7 @@ def credential_store(
         clock,
         environment=clean_environment(),
         folder=credentials_folder(),
-        tell=_tell,
+        tell=tell,
     )
 
 

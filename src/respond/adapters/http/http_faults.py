@@ -169,7 +169,8 @@ class HttpFaults:
         """The fault for a status outside 2xx that the parser does not handle itself."""
         status = raw.status
         waits = _waits(system)
-        wait_s = _asked_to_wait_s(raw.headers, self._now_ms(), waits)
+        theirs_ms = self._now_ms() - 1000 * self.ahead_s(raw)
+        wait_s = _asked_to_wait_s(raw.headers, theirs_ms, waits)
         what = self._clean(f"{_display(system)} answered {status} to {_says(call)}")
         words = self._words(body)
         request = self._request(call)
@@ -230,6 +231,11 @@ class HttpFaults:
             ),
             status=status,
         )
+
+    def ahead_s(self, raw: Raw) -> int:
+        """How far our clock is ahead of the one that stands in the answer; 0 without one."""
+        date = http_date(raw.headers.get("date", ""))
+        return 0 if date is None else int(self._now_ms() / 1000 - date)
 
     def bad_session(self, call: Call, system: str, credential: str, problem: str) -> HttpFault:
         """The exchange of a credential for a session answered something else."""
@@ -299,7 +305,7 @@ def _gather(body: Any, found: list[str], *, levels: int) -> None:
 
 
 def _asked_to_wait_s(headers: Mapping[str, str], now_ms: int, waits: Waits) -> int | None:
-    """What the answer asks us to wait, in whole seconds, or None.
+    """What the answer asks us to wait, in whole seconds, or None; ``now_ms`` is its own time.
 
     Source: RFC 9110, section 10.2.3 (seconds or a date), and the vendor's record.
     """

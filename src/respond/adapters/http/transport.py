@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -365,7 +365,7 @@ class _Wallet:
             self._learnt.add(handle)
         clean = self._redactor.clean_data
         body = clean(reply.body, but_whole=call.shows_values)
-        return Reply(reply.status, clean(reply.headers), body)
+        return replace(reply, headers=clean(reply.headers), body=body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -607,7 +607,7 @@ class _Line:
         body, problem = _decoded(raw)
         if raw.status in call.answers:
             headers = {**raw.headers, _NOT_JSON: "1"} if problem else raw.headers
-            return Reply(raw.status, headers, body)
+            return Reply(raw.status, headers, body, self.faults.ahead_s(raw))
         if not 200 <= raw.status <= 299:  # noqa: PLR2004 - the class of successes
             named = Call(call.connection, call.surface, call.method, call.path) if own else call
             return self.faults.refused(named, system, place.credential, raw, body)
@@ -621,7 +621,7 @@ class _Line:
             and (raw.status not in _NO_CONTENT)
         ):
             return self.faults.not_json(call, system, raw, "it is empty")
-        return Reply(raw.status, raw.headers, body)
+        return Reply(raw.status, raw.headers, body, self.faults.ahead_s(raw))
 
 
 def _merged(ours: Sequence[HeaderLine], own: Sequence[HeaderLine]) -> list[HeaderLine]:

@@ -225,6 +225,8 @@ class KeyringKeys:
                 self._in_time(self._backend.set_password, verb, entry, self._service, name, value)
             else:
                 self._in_time(self._backend.delete_password, verb, entry, self._service, name)
+        except NotReadyError:
+            raise
         except _backend_errors(KeyringError) as error:
             raise NotReadyError(
                 f"the keyring could not {verb} {entry}",
@@ -245,10 +247,16 @@ class KeyringKeys:
         answer: Future[T] = Future()
 
         def ask() -> None:
+            from keyring.errors import KeyringError  # noqa: PLC0415 (slow)
+
             try:
                 answer.set_result(do(*words))
-            except BaseException as error:  # noqa: BLE001 - raised by result(), where it is waited for
+            except _backend_errors(KeyringError) as error:
                 answer.set_exception(error)
+            finally:
+                # What nobody foresaw is told by the thread itself, and ends the wait, too.
+                if not answer.done():
+                    answer.set_exception(RuntimeError("the keyring's own library broke"))
 
         # A thread that may be left behind: the call below it cannot be ended.
         self._asking = threading.Thread(target=ask, name="keyring", daemon=True)
@@ -273,7 +281,7 @@ _DO_INSTEAD = 'where there is no keyring, set `keys = "file"` in respond.toml'
 
 def _backend_errors(own: type[Exception]) -> tuple[type[Exception], ...]:
     """What backends raise: the library's errors, and those of the bus below it where loaded."""
-    found: list[type[Exception]] = [own, OSError]
+    found: list[type[Exception]] = [own, OSError, NotReadyError]
     for module, name in (
         ("secretstorage.exceptions", "SecretStorageException"),
         ("jeepney.wrappers", "DBusErrorResponse"),
