@@ -62,7 +62,7 @@ def lines() -> Iterator[Lines]:
 
 
 @pytest.mark.promise("P5")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     method=st.one_of(
         st.sampled_from(["POST", "PUT", "PATCH", "DELETE", "get", "GET ", "MERGE", "CONNECT"]),
@@ -73,6 +73,7 @@ def lines() -> Iterator[Lines]:
     form=st.booleans(),
     body=st.none() | st.dictionaries(st.text(max_size=4), st.integers(), max_size=2),
 )
+@pytest.mark.long
 def test_a_reader_refuses_whatever_is_not_a_read(
     *, method: str, path: tuple[str, ...], surface: str, form: bool, body: object
 ) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import pytest
 from tests.engine.test_other_people import (
     ANA,
-    PROVABLE,
+    PROOFS,
     REMOVE,
     SET,
     _JustBefore,
@@ -50,9 +50,7 @@ def test_two_processes_that_tell_of_the_same_request_break_no_run() -> None:
 @pytest.mark.promise("P14")
 def test_going_alone_covers_what_it_was_said_for() -> None:
     """Alone under one plan; another runbook, and a policy that forbids it: others are asked."""
-    stage = at_terminal(
-        REMOVE, place={"provable": PROVABLE, "alone": "ana and ben cannot be reached"}
-    )
+    stage = at_terminal(REMOVE, place={"proofs": PROOFS, "alone": "ana and ben cannot be reached"})
     stage.says.is_there = True
 
     class There(Moments):
@@ -65,7 +63,7 @@ def test_going_alone_covers_what_it_was_said_for() -> None:
     assert now(stage).alone
     stage.runbook = runbook_of(REMOVE.replace("name: a", "name: b"))
     stage.policy = Policy(two_people=TwoPeople.DESTRUCTIVE, alone=False)
-    stage.place = {"provable": PROVABLE, "operator": Actor("kim", Strength.CLAIMED)}
+    stage.place = {"proofs": PROOFS, "operator": Actor("kim", Strength.CLAIMED)}
 
     class Leaves(type(stage.progress)):  # type: ignore[misc]
         def waiting(self, what: str, seconds: float) -> None:
@@ -87,13 +85,13 @@ def test_who_went_alone_did_so_for_that_plan_and_lets_nobody_else_off(
     steps: str, person: str
 ) -> None:
     """The same person with another plan, and another person with the same: others are asked."""
-    stage = at_terminal(REMOVE, place={"provable": PROVABLE, "alone": "nobody can be reached"})
+    stage = at_terminal(REMOVE, place={"proofs": PROOFS, "alone": "nobody can be reached"})
     stage.says.is_there = True
     with pytest.raises(Killed):
         stage.advance(sign=_signed, journal=KilledJournal(stage.kept, _JustBefore("intent gone")))
     assert now(stage).alone
     stage.runbook = runbook_of(steps)
-    stage.place = {"provable": PROVABLE, "operator": Actor(person, Strength.CLAIMED)}
+    stage.place = {"proofs": PROOFS, "operator": Actor(person, Strength.CLAIMED)}
     stage.says.is_there = False
 
     assert stage.advance() is ExitCode.PARKED

@@ -34,11 +34,22 @@ REQUEST = Request(
     within_s=1_800,
     anchor="journal 1 00000000",
 )
-PEOPLE = People(tuple(PersonRecord(name, roles=("approver",)) for name in ("dana", "ana", "ben")))
+NAMES = ("dana", "ana", "ben")
+PEOPLE = People(
+    tuple(PersonRecord(name, roles=("approver",)) for name in NAMES),
+    proofs={name: frozenset({f"SHA256:{name}"}) for name in NAMES},
+)
 
 
 def vote(who: str, verdict: Verdict = Verdict.APPROVE, *, nonce: str = "this") -> Vote:
-    return Vote(nonce, verdict, Actor(who, Strength.KEY), "page", "2026-11-23T03:14:07Z")
+    return Vote(
+        nonce,
+        verdict,
+        Actor(who, Strength.KEY),
+        "page",
+        "2026-11-23T03:14:07Z",
+        proof=f"SHA256:{who}",
+    )
 
 
 def come_to(*votes: Vote, count: int = 2) -> Standing:
@@ -80,5 +91,5 @@ def test_what_has_run_out_is_agreed_to_no_more(now: Moment, highest_ms: int) -> 
 @pytest.mark.promise("P11")
 def test_nobody_is_counted_on_who_has_nothing_to_prove_it_with() -> None:
     """A door takes no bare name: somebody without key, sign-on and button could not answer."""
-    people = replace(PEOPLE, provable=frozenset({"ana"}), chat=Chat.DESTRUCTIVE)
+    people = replace(PEOPLE, proofs={"ana": frozenset({"SHA256:ana"})}, chat=Chat.DESTRUCTIVE)
     assert [person.id for person in able(REQUEST, people)] == ["ana"]

@@ -460,7 +460,7 @@ def test_what_nobody_can_see_is_left_to_a_person(answer: Decision, said: int) ->
     assert stage.advance() is ExitCode.UNKNOWN
     assert stage.state is not None
     assert "say hello" in stage.state.parked.why
-    assert "no answer" in stage.state.parked.reason
+    assert "did not answer in time" in stage.state.parked.reason
     assert stage.advance() is ExitCode.DONE
     assert len(stage.boxes.said) == said
 

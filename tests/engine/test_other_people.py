@@ -14,6 +14,7 @@ from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.company.crash_points import Killed, KilledJournal, Moments
 from respond.core.approval import Request, Standing, Verdict, answer_text
+from respond.core.asked import asked_now
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunState, RunStatus, fold
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
@@ -21,7 +22,7 @@ from respond.core.questions import AskConfirm, AskDrift, AskStart
 from respond.core.recorded import AskKind
 from respond.core.script import Call, PersonRecord
 from respond.errors import ExitCode, RefusedByPersonError, RespondError, UsageError
-from respond.people.answers import Entry, answer, asked_now, decide, decide_signed
+from respond.people.answers import Entry, answer, decide, decide_signed
 from respond.testing.settable_clock import SettableClock
 from respond.testing.toy_system import DANA, BoxStage, refused, runbook_of
 
@@ -49,7 +50,12 @@ PEOPLE = (
     PersonRecord("eve", emails=("eve@example.com", "eve@home.example"), roles=("approver",)),
     PersonRecord("kim", emails=("kim@example.com",), roles=("admin",)),
 )
-PROVABLE = frozenset({"dana", "ana", "ben", "eve", "kim"})
+PROOFS = {
+    name: frozenset({f"SHA256:{name}", f"https://id.example.com {name}"})
+    for name in ("dana", "ana", "ben", "eve", "kim", "zoe")
+}
+THEIRS = {name: PROOFS[name] for name in ("ana", "ben")}
+SLACK = {"ana": "U1", "ben": "U2"}
 PAGER = Actor("hook/pager", Strength.MACHINE)
 ANA = Actor("ana", Strength.SIGNED_ON)
 BEN = Actor("ben", Strength.KEY)
@@ -57,7 +63,7 @@ BEN = Actor("ben", Strength.KEY)
 
 def served(steps: str = BOTH, **more: Any) -> BoxStage:
     """A run that a pager began and a server carries on."""
-    place = {"served": True, "operator": PAGER, "provable": PROVABLE, **more.pop("place", {})}
+    place = {"served": True, "operator": PAGER, "proofs": PROOFS, **more.pop("place", {})}
     stage = BoxStage(runbook_of(steps), dict(THREE), persons=PEOPLE, place=place, **more)
     stage.says.is_there = False
     return stage
@@ -65,7 +71,9 @@ def served(steps: str = BOTH, **more: Any) -> BoxStage:
 
 def advance(stage: BoxStage, **changed: Any) -> ExitCode:
     """As a server's worker does it: what people answered stands in the journal."""
-    prompt = ServedPrompt(lambda: fold(stage.kept.records(stage.run)), lambda _: ("a question",))
+    prompt = ServedPrompt(
+        lambda: fold(stage.kept.records(stage.run)), lambda _: ("a question",), stage.site.people
+    )
     return stage.advance(prompt=prompt, **changed)
 
 
@@ -85,9 +93,22 @@ def request(stage: BoxStage) -> Request:
     return found
 
 
+def proof_of(who: Actor) -> Mapping[str, str]:
+    """What proves somebody at the door that they came through."""
+    if who.strength is Strength.CHAT:
+        return {"account": f"slack {SLACK.get(who.id, 'U9')}"}
+    if who.strength is Strength.SIGNED_ON:
+        return {"account": f"https://id.example.com {who.id}"}
+    return {"key": f"SHA256:{who.id}"}
+
+
+def tell(stage: BoxStage, who: Actor, question: str, word: str) -> None:
+    answer(entry(stage), stage.run, who, question, word, proof=proof_of(who))
+
+
 def say(stage: BoxStage, who: Actor, verdict: Verdict = Verdict.APPROVE, **more: Any) -> Standing:
     nonce = more.pop("nonce", None) or request(stage).nonce
-    given = {"channel": "page", **more}
+    given = {"channel": "page", "proof": proof_of(who), **more}
     return decide(entry(stage), stage.run, who, verdict, nonce=nonce, **given)
 
 
@@ -256,7 +277,7 @@ def test_the_matrix_of_persons_and_channels(
         dict(THREE),
         persons=PEOPLE,
         policy=policy,
-        place={"served": True, "operator": DANA, "provable": PROVABLE},
+        place={"served": True, "operator": DANA, "proofs": PROOFS},
         extra={"subject": "eve@home.example"},
     )
     stage.says.is_there = False
@@ -327,7 +348,7 @@ def test_somebody_taken_out_since_counts_no_more() -> None:
 
 def test_where_nobody_could_agree_nothing_is_asked() -> None:
     """A request that no person could answer says what is missing."""
-    stage = served(place={"provable": frozenset()})
+    stage = served(place={"proofs": {}})
     assert advance(stage) is ExitCode.PARKED
     assert stage.events("approval-asked") == []
     assert "and 0 could" in now(stage).parked.why
@@ -389,7 +410,7 @@ def test_when_nobody_agreed_in_time_somebody_can_ask_again() -> None:
     asks = now(stage).parked.asks
     assert asks.words[0] == "ask again"
 
-    answer(entry(stage), stage.run, ANA, asks.id, "ask again")
+    tell(stage, ANA, asks.id, "ask again")
     assert advance(stage) is ExitCode.PARKED
     assert request(stage).nonce != old
     with pytest.raises(UsageError, match="earlier request"):
@@ -418,7 +439,7 @@ def test_a_request_that_was_answered_with_ask_again_is_not_taken_up_by_a_crash()
     old = request(stage).nonce
     stage.clock.advance(1_801)
     advance(stage)
-    answer(entry(stage), stage.run, ANA, now(stage).parked.asks.id, "ask again")
+    tell(stage, ANA, now(stage).parked.asks.id, "ask again")
     with pytest.raises(Killed):
         advance(stage, journal=KilledJournal(stage.kept, _JustBefore("approval-asked")))
     assert old in now(stage).used
@@ -514,7 +535,7 @@ def test_more_targets_than_planned_wait_for_a_new_approval() -> None:
 
 
 def at_terminal(steps: str = BOTH, **more: Any) -> BoxStage:
-    place = {"provable": frozenset({"ana", "ben"}), **more.pop("place", {})}
+    place = {"proofs": THEIRS, **more.pop("place", {})}
     policy = more.pop("policy", Policy(two_people=TwoPeople.DESTRUCTIVE))
     stage = BoxStage(
         runbook_of(steps), dict(THREE), persons=PEOPLE, place=place, policy=policy, **more
@@ -572,7 +593,7 @@ def test_where_people_can_prove_themselves_a_claimed_name_destroys_nothing() -> 
     say(stage, BEN)
     assert stage.advance() is ExitCode.DONE
 
-    signs = at_terminal(REMOVE, policy=Policy(), place={"provable": PROVABLE})
+    signs = at_terminal(REMOVE, policy=Policy(), place={"proofs": PROOFS})
     assert signs.advance(sign=_signed) is ExitCode.DONE
     proved = now(signs).proved
     assert proved is not None
@@ -581,7 +602,7 @@ def test_where_people_can_prove_themselves_a_claimed_name_destroys_nothing() -> 
 
 
 def _signed(text: str, person: str) -> Mapping[str, str]:
-    return {"text": text, "signature": f"of {person}", "key": "SHA256:x"}
+    return {"text": text, "signature": f"of {person}", "key": f"SHA256:{person}"}
 
 
 def test_a_login_that_is_nobodys_asks_nobody() -> None:
@@ -597,7 +618,7 @@ def test_a_login_that_is_nobodys_asks_nobody() -> None:
 
 def _alone(**more: Any) -> BoxStage:
     place = {
-        "provable": PROVABLE,
+        "proofs": PROOFS,
         "alone": "ana and ben cannot be reached",
         **more.pop("place", {}),
     }
@@ -632,7 +653,7 @@ def _unsigned(_text: str, _person: str) -> Mapping[str, str]:
     [
         {"place": {"alone": "  "}},
         {"policy": Policy(two_people=TwoPeople.DESTRUCTIVE, alone=False)},
-        {"place": {"provable": frozenset({"ana", "ben"})}},
+        {"place": {"proofs": THEIRS}},
         {"sign": _unsigned},
         {"nobody": True},
     ],
@@ -691,10 +712,10 @@ def test_a_question_is_answered_elsewhere_and_the_run_goes_on() -> None:
     asks = now(stage).parked.asks
     assert (asks.kind, asks.question) == (AskKind.QUESTION, "AskByHand")
     with pytest.raises(UsageError, match="answers nothing"):
-        answer(entry(stage), stage.run, BEN, asks.id, "perhaps")
-    answer(entry(stage), stage.run, BEN, asks.id, "by-hand")
+        tell(stage, BEN, asks.id, "perhaps")
+    tell(stage, BEN, asks.id, "by-hand")
     with pytest.raises(UsageError, match="does not ask that now"):
-        answer(entry(stage), stage.run, ANA, asks.id, "no")
+        tell(stage, ANA, asks.id, "no")
 
     # The person's hands are other hands than the agreed ones: people are asked for those.
     assert advance(stage) is ExitCode.PARKED
@@ -704,7 +725,7 @@ def test_a_question_is_answered_elsewhere_and_the_run_goes_on() -> None:
     task = now(stage).parked.asks
     assert task.kind is AskKind.TASK
     stage.boxes.put("a", None)
-    answer(entry(stage), stage.run, BEN, task.id, "done")
+    tell(stage, BEN, task.id, "done")
     assert advance(stage) is ExitCode.DONE
 
 
@@ -717,7 +738,7 @@ def test_the_subject_answers_no_question_either() -> None:
     advance(stage)
     asks = now(stage).parked.asks
     with pytest.raises(RefusedByPersonError):
-        answer(entry(stage), stage.run, Actor("eve", Strength.KEY), asks.id, "ask again")
+        tell(stage, Actor("eve", Strength.KEY), asks.id, "ask again")
 
 
 # --- signed on another machine --------------------------------------------------------------------
@@ -733,7 +754,7 @@ def test_a_signed_answer_from_another_machine_counts_once_and_only_for_its_reque
 
     def verify(*given: Any) -> str:
         asked.append(given)
-        return "SHA256:x"
+        return "SHA256:ben"
 
     door = replace(entry(stage), keys={"ben": ("ssh-ed25519 AAAA",)})
     assert decide_signed(door, text, "sig", verify, channel="file") is Standing.AGREED
@@ -857,7 +878,9 @@ def test_the_same_answer_at_the_same_instant_on_two_servers_counts_once(
 
     def vote(journal: SqliteJournal) -> None:
         door = Entry(journal, clock, people, {})
-        decide(door, stage.run, ANA, Verdict.APPROVE, channel="page", nonce=nonce)
+        decide(
+            door, stage.run, ANA, Verdict.APPROVE, channel="page", nonce=nonce, proof=proof_of(ANA)
+        )
 
     _together(lambda: vote(first), lambda: vote(second))
     assert entry(stage).standing(now(stage), request(stage)) is Standing.OPEN

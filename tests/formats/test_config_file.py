@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from respond.audit.ssh_signature import fingerprints
 from respond.core.approval import People
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
 from respond.formats.faults import FormatFault, FormatFaults, Mark
@@ -191,7 +192,9 @@ smtp_host = "mail.example.com"
     assert made.records[0].logins == ("ana", "asilva")
     assert made.persons[0].ssh_keys == (key,)
     assert made.person_keys == {"ana": (key,)}
-    assert made.people == People(made.records, chat=Chat.ORDINARY, provable=frozenset({"ana"}))
+    assert made.people == People(
+        made.records, chat=Chat.ORDINARY, proofs={"ana": fingerprints([key])}
+    )
     assert made.notify == NotifyConfig(smtp_host="mail.example.com")
 
 

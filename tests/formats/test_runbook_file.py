@@ -28,6 +28,7 @@ from respond.core.values import Late, SecretHandle, Value
 from respond.formats.faults import FormatFault, FormatFaults
 from respond.formats.runbook.check import Checked, check
 from respond.formats.runbook.runbook_file import head, load
+from respond.systems import load as load_actions
 from respond.testing.sample_actions import ACTIONS
 
 DATA = Path(__file__).parents[1] / "data"
@@ -783,3 +784,44 @@ steps:
   - {id: kill, action: vault.revoke_key, with: {key: "${{ a.id }}"}}
 """)
     assert isinstance(runbook.steps[0], ParallelStep)
+
+
+QUERY = """\
+runbook: asks
+title: Asks
+inputs: {{name: {{type: text, ask: "Whose?"}}}}
+steps:
+  - id: see
+    action: http.{action}
+    with: {{{looks}}}
+"""
+LOOKS = "observe: {{path: [locks], query: {{q: {q}}}}}"
+CHANGES = (
+    "observe: {{path: [locks], pick: [on]}}, becomes: {{on: true}}, says: s, "
+    "apply: {{method: PUT, path: [locks], query: {{q: {q}}}}}"
+)
+
+
+@pytest.mark.promise("P19")
+@pytest.mark.parametrize(("action", "looks"), [("read", LOOKS), ("change", CHANGES)])
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [
+        ("'${{ inputs.name }}'", True),
+        ("'name:door AND kind:lock'", True),
+        ("'name:${{ inputs.name }} AND kind:lock'", False),
+        ("'${{ \"name:\" + inputs.name }}'", False),
+    ],
+)
+def test_data_stands_in_no_text_of_a_query_language(
+    action: str, looks: str, value: str, *, fits: bool
+) -> None:
+    """`x OR kind:door` as a name would ask for something else: a value is the whole value."""
+    text = QUERY.format(action=action, looks=looks.format(q=value)).encode()
+    if fits:
+        assert load(text, name="asks.yaml", actions=load_actions()).name == "asks"
+        return
+    with pytest.raises(FormatFaults) as caught:
+        load(text, name="asks.yaml", actions=load_actions())
+    assert "query' holds a value inside a text" in str(caught.value)
+    assert "asks.yaml:7" in str(caught.value)

@@ -22,11 +22,12 @@ from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.company import Server as Company
 from respond.company import default_company, serve
 from respond.core.approval import Standing, Verdict
+from respond.core.asked import asked_now
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState, RunStatus, fold_all
 from respond.core.recorded import AskKind
 from respond.errors import RefusedByPersonError
-from respond.people.answers import answer, asked_now
+from respond.people.answers import answer
 from respond.testing.senders import payload, secret_for, signed
 
 BEN = Actor("ben", Strength.KEY)
@@ -123,6 +124,7 @@ def test_a_value_that_fits_nothing_is_asked_again_on_the_page(tmp_path: Path) ->
         assert page.post(f"/runs/{state.id}/inputs", again).status_code != 303
 
 
+@pytest.mark.long
 def test_a_step_by_hand_is_reported_on_the_page_and_proved_by_looking(tmp_path: Path) -> None:
     """The unconfirmed change is a person's: they say it on the page, and the tool looks."""
     with site(tmp_path, api_hands=False) as served:
@@ -185,6 +187,7 @@ ATTACKS = (
 
 @pytest.mark.promise("P13", "P18", "P19", "P21")
 @pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
+@pytest.mark.long
 def test_a_hostile_text_becomes_ugly_text_in_a_proposal_at_most(
     attack: str, tmp_path: Path
 ) -> None:
@@ -222,6 +225,7 @@ def test_a_hostile_text_becomes_ugly_text_in_a_proposal_at_most(
     ],
     ids=["deep", "twice", "no-utf8", "bom", "nan", "no-json", "empty", "nodes"],
 )
+@pytest.mark.long
 def test_a_genuine_delivery_that_is_no_use_is_recorded_and_begins_nothing(
     body: bytes, tmp_path: Path
 ) -> None:
@@ -332,6 +336,7 @@ def test_killed_after_a_202_every_event_is_there_and_each_once(
     assert set(keys.values()) == {1}
 
 
+@pytest.mark.long
 def test_sigterm_takes_a_run_to_its_next_safe_point(tmp_path: Path, company: Company) -> None:
     """The process ends by itself within its limit, and the journal verifies."""
     where, state = project(tmp_path / "project"), tmp_path / "state"
@@ -396,7 +401,7 @@ def test_an_answer_to_what_is_not_asked_is_refused(tmp_path: Path) -> None:
         served.send("pagerduty")
         state = served.waiting()
         with pytest.raises(RefusedByPersonError):
-            answer(served.house.entry, state.id, Actor("zoe", Strength.KEY), "x", "yes")
+            answer(served.house.entry, state.id, Actor("zoe", Strength.KEY), "x", "yes", proof={})
         served.by_file(state, Verdict.DENY)
         served.until(lambda s: s.status is RunStatus.ENDED)
         assert served.by_page_late(state, "ana") != 303

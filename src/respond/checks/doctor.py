@@ -579,7 +579,7 @@ def approvals(at: Doctor) -> Findings:
     found = gaps(at.project, at.runbooks)
     for gap in found:
         yield Finding("approvals/nobody-could", gap.what, gap.why, gap.do)
-    if not found and at.project.people.provable:
+    if not found and at.project.people.proofs:
         at.well.append("enough people could agree, whoever is missing")
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -282,6 +283,7 @@ class _Look:
             at=_kept(event.at),
             url=_kept(event.url, is_id="?" not in event.url) if _is_https(event.url) else "",
             weak=self._delivery.weak,
+            age_s=_age_s(event.at, self._delivery.at_ms),
         )
 
     def _note(self, text: str) -> None:
@@ -290,6 +292,15 @@ class _Look:
             if looks_secret(text)
             else showable(text, limit=_NOTE_MAX)
         )
+
+
+def _age_s(at: str, came_ms: int) -> int:
+    """How old an event was when it came; 0 where it gives no time with a zone."""
+    try:
+        then = datetime.fromisoformat(at)
+    except ValueError:
+        return 0
+    return 0 if then.tzinfo is None else max(0, came_ms // 1000 - int(then.timestamp()))
 
 
 # --- values -------------------------------------------------------------------------------------

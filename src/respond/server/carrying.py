@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from respond.adapters.prompt.nobody_there import ServedPrompt
 from respond.adapters.store.run_lock import RunLocks
 from respond.core.approval import Request, Standing, able
+from respond.core.asked import asked_now
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunState
 from respond.core.recorded import AskKind, Parked, data_of
@@ -27,7 +28,7 @@ from respond.errors import (
     RefusedByPersonError,
     RespondError,
 )
-from respond.people.answers import Entry, asked_now
+from respond.people.answers import Entry
 from respond.server.board import Board
 from respond.server.due import is_ours
 from respond.server.supervising import foreseen

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Final
 
 from respond.audit.verify import HEARTBEAT, SERVER_STOPPED
 from respond.core.approval import Standing
+from respond.core.asked import asked_now
 from respond.core.fold import RunState, RunStatus
 from respond.errors import RespondError
 from respond.intake.intake import Intake
-from respond.people.answers import Entry, asked_now
+from respond.people.answers import Entry
 from respond.server.due import Pace, is_ours
 from respond.server.supervising import Supervisor
 from respond.server.workers import Workers

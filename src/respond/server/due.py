@@ -45,7 +45,7 @@ def due_s(state: RunState, standing: Standing | None, tried: int) -> int | None:
     """
     if state.status is not RunStatus.PARKED or state.answers or state.cancelled:
         return 0
-    if standing in (Standing.AGREED, Standing.DENIED):
+    if standing in (Standing.AGREED, Standing.DENIED, Standing.VOID):
         return 0
     match state.asks.kind:
         case AskKind.APPROVAL:

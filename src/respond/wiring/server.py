@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from respond.core.approval import People
+from respond.core.approval import People, account
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState
 from respond.core.runbook import Runbook
@@ -28,6 +28,7 @@ from respond.wiring.session import (
     SERVED,
     Served,
     chance,
+    changed_of,
     credential_store,
     endpoint_of,
     journal_path,
@@ -183,7 +184,8 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
     journal = SqliteJournal.open(path, keys=parts.keys, clock=parts.clock, create=True, actor=actor)
     inbox = SqliteInbox.open(path.with_name("inbox.db"), clock=parts.clock, redactor=parts.redactor)
     board = Board(journal, parts.clock, checker(path, parts.keys))
-    entry = Entry(journal, parts.clock, parts.people, project.person_keys)
+    changed = changed_of(project.policy, parts.runbooks)
+    entry = Entry(journal, parts.clock, parts.people, project.person_keys, changed)
     metrics = Metrics()
     conductor = _conductor(parts, journal, inbox, board, entry, metrics)
     house = House(
@@ -279,18 +281,18 @@ def _ahead_s(places: Places, keys: KeyStore, clock: Clock) -> float:
 
 def _rehearsing_people(project: Project, rehearsal: Rehearsal) -> People:
     """The project's own persons, or those of the company where it has none."""
-    if project.persons:
-        subjects = _story_subjects(project.records, rehearsal)
-        provable = project.people.provable | set(subjects.values())
-        return dataclasses.replace(project.people, provable=provable)
-    persons = tuple(
-        dataclasses.replace(person, roles=(*person.roles, "approver"))
-        for person in rehearsal.persons()
-        if person.roles
-    )
-    return People(
-        persons, chat=project.policy.chat, provable=frozenset(each.id for each in persons)
-    )
+    people = project.people
+    if not project.persons:
+        persons = tuple(
+            dataclasses.replace(person, roles=(*person.roles, "approver"))
+            for person in rehearsal.persons()
+            if person.roles
+        )
+        people = People(persons, chat=project.policy.chat)
+    proofs, issuer = dict(people.proofs), rehearsal.story["sign_on_issuer"]
+    for subject, person in _story_subjects(people.persons, rehearsal).items():
+        proofs[person] = proofs.get(person, frozenset()) | {account(issuer, subject)}
+    return dataclasses.replace(people, proofs=proofs)
 
 
 def _story_subjects(persons: Sequence[Any], rehearsal: Rehearsal) -> dict[str, str]:
@@ -592,7 +594,7 @@ def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
                 parts.places,
                 parts.rehearsal,
                 run=state.id,
-                prompt=lambda *_: ServedPrompt(lambda: None, question_lines, click),
+                prompt=lambda *_: ServedPrompt(lambda: None, question_lines, parts.people, click),
                 progress=lambda _: QuietProgress(),
                 by_hand=proposed.by_hand,
                 systems=systems_of(runbook),
@@ -600,7 +602,7 @@ def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
             )
         return real_session(
             parts.places,
-            prompt=lambda *_: ServedPrompt(lambda: None, question_lines),
+            prompt=lambda *_: ServedPrompt(lambda: None, question_lines, parts.people),
             progress=lambda _: QuietProgress(),
             runbook=runbook,
             run=state.id,

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from respond.company.crash_points import Moments
     from respond.company.rehearsal import Rehearsal, RehearsalClock, StorySecrets
     from respond.core.approval import People, Request
+    from respond.core.asked import Today
+    from respond.core.fold import RunState
     from respond.core.policy import Policy
     from respond.engine.engine import Engine
     from respond.engine.run import LiveRun
@@ -85,6 +87,27 @@ def load_runbook(places: Places, name: str) -> Runbook:
 
     path = found[name].path
     return load(read_runbook(path), name=str(path), actions=load_actions(), find=find)
+
+
+def changed_of(
+    policy: Policy, runbook: Callable[[str], Runbook]
+) -> Callable[[RunState], tuple[str, ...]]:
+    """What says of a run how that which a yes to its plan binds has changed since.
+
+    Args:
+        runbook: Gives one by its name.
+    """
+    from respond.core.asked import changed_since
+    from respond.formats.faults import FormatFault, FormatFaults
+
+    def changed(state: RunState) -> tuple[str, ...]:
+        try:
+            now = runbook(state.proposed.runbook)
+        except (RespondError, FormatFault, FormatFaults):
+            return ("the runbook cannot be read now",)  # Who carries it on says why.
+        return changed_since(state, now, engine=ENGINE, policy=policy)
+
+    return changed
 
 
 def systems_of(runbook: Runbook) -> frozenset[str]:
@@ -138,6 +161,12 @@ class Session:
             sign=self.sign,
         )
         return Engine(self.run, runbook, self.site, tools)
+
+    def today(self) -> Today:
+        """What people's answers are held against now."""
+        from respond.engine.other_people import today
+
+        return today(self.site.people, self.clock, self.journal)
 
     def _tell_beside(self, live: LiveRun, request: Request, persons: tuple[str, ...]) -> None:
         """Let people know in a thread of its own: chat that hangs delays no containment (P27)."""
@@ -320,7 +349,7 @@ def _taken_over(places: Places, site: Site) -> Site:
     return replace(
         site,
         persons=people.persons,
-        provable=people.provable,
+        proofs=people.proofs,
         policy=project.policy,
         operator=operator_of(project),
         drill=True,
@@ -333,7 +362,7 @@ def _served_site(site: Site, served: Served) -> Site:
     return replace(
         site,
         persons=people.persons,
-        provable=people.provable,
+        proofs=people.proofs,
         policy=served.policy,
         operator=served.operator,
         served=True,
@@ -479,7 +508,7 @@ def real_session(
         chosen=chosen,
         by_hand=by_hand,
         step_by_step=step_by_step,
-        provable=project.people.provable,
+        proofs=project.people.proofs,
         alone=alone,
         page=project.server.url,
     )

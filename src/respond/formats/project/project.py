@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from respond.core.approval import People
+from respond.audit.ssh_signature import fingerprints
+from respond.core.approval import People, account
 from respond.core.policy import Policy
 from respond.core.script import Connection, PersonRecord
 from respond.formats.faults import Faults, Mark, SourceText
@@ -103,6 +104,11 @@ class PersonConfig:
     ssh_keys: tuple[str, ...] = ()
     oidc_issuer: str = ""
     oidc_subject: str = ""
+
+    def accounts(self, issuer: str) -> frozenset[str]:
+        """What signs this person on, where this one signs people on."""
+        theirs = self.oidc_subject and self.oidc_issuer == issuer
+        return frozenset({account(issuer, self.oidc_subject)} if theirs else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,18 +285,17 @@ class Project:
     @property
     def people(self) -> People:
         """Everybody who can be asked, as approvals know them."""
-        oidc = self.server.oidc
-        provable = {
-            each.record.id
+        issuer = self.server.oidc.issuer if self.server.oidc is not None else ""
+        proofs = {
+            each.record.id: fingerprints(each.ssh_keys) | each.accounts(issuer)
             for each in self.persons
-            if each.ssh_keys
-            or (oidc is not None and each.oidc_subject and each.oidc_issuer == oidc.issuer)
+            if each.ssh_keys or each.accounts(issuer)
         }
         return People(
             self.records,
             chat=self.policy.chat,
             approver=self.policy.approver,
-            provable=frozenset(provable),
+            proofs=proofs,
         )
 
     @property

@@ -129,6 +129,7 @@ class _File:
             rehearsal=rehearsal,
             outputs=walk.outputs,
             subject=subject,
+            text=self._data.decode(),
         )
         parts = fitted["parts"].value if "parts" in fitted else ()
         unused = tuple(name for name in parts if name not in walk.used_parts)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from respond.core.addresses import is_email
 from respond.core.script import (
+    STEERS,
     Api,
     Becomes,
     Call,
@@ -153,7 +154,7 @@ class Send:
         text: Plain text. Never put a secret in.
     """
 
-    to: tuple[str, ...]
+    to: tuple[str, ...] = field(metadata=STEERS)
     subject: str
     text: str
 

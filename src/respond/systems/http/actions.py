@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from respond.core.script import (
+    STEERS,
+    WHOLE,
     Api,
     Becomes,
     Connection,
@@ -84,9 +86,9 @@ class Observe:
         query: Names and values.
     """
 
-    path: tuple[str, ...]
+    path: tuple[str, ...] = field(metadata=STEERS)
     pick: tuple[str, ...] = ()
-    query: dict[str, str] = field(default_factory=dict)
+    query: dict[str, str] = field(default_factory=dict, metadata=WHOLE)
 
     def __post_init__(self) -> None:
         _check_path(self.path)
@@ -113,9 +115,9 @@ class ChangingRequest:
     """
 
     method: str
-    path: tuple[str, ...]
+    path: tuple[str, ...] = field(metadata=STEERS)
     body: Any = None
-    query: dict[str, str] = field(default_factory=dict)
+    query: dict[str, str] = field(default_factory=dict, metadata=WHOLE)
 
     def __post_init__(self) -> None:
         one_of("method", self.method, _METHODS_THAT_DESTROY)
@@ -272,7 +274,7 @@ class ReadFields:
     """
 
     observe: Observe
-    connection: str = ""
+    connection: str = field(default="", metadata=STEERS)
 
     def run(self, me: Me) -> Script[SeenFields]:
         seen = yield from _read(_usable(me.connection), self.observe, _SETTLE_DEFAULT)
@@ -411,7 +413,7 @@ class ChangeFields(_Changing):
     apply: ChangingRequest
     undo: ChangingRequest | None = None
     gone: bool = False
-    connection: str = ""
+    connection: str = field(default="", metadata=STEERS)
     settle: Seconds = _SETTLE_DEFAULT
     says: str = ""
 
@@ -446,7 +448,7 @@ class Destroy(_Changing):
     gone: bool = False
     undo: ChangingRequest | None = None
     breaks: str = ""
-    connection: str = ""
+    connection: str = field(default="", metadata=STEERS)
     settle: Seconds = _SETTLE_DEFAULT
     says: str = ""
 
