@@ -7,7 +7,6 @@ run shows, sends and leaves behind: as it is, in base64 at each alignment, in he
 from __future__ import annotations
 
 import base64
-import dataclasses
 import io
 import json
 import re
@@ -21,6 +20,7 @@ from urllib.parse import quote
 import pytest
 
 from respond.adapters.prompt.terminal import AutoPrompt
+from respond.company.simulated_rest import Row
 from respond.core.events import Record
 from respond.errors import ExitCode, RespondError, UsageError
 from respond.ports import Clock, Head, Progress, Prompt
@@ -107,10 +107,9 @@ def secrets_of(stage: Stage) -> set[str]:
 
 
 def _values(thing: Any) -> Iterator[str]:
-    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
-        for one in dataclasses.fields(thing):
-            value = getattr(thing, one.name)
-            if one.name in ("value", "api_key") and isinstance(value, str) and len(value) >= 16:
+    if isinstance(thing, Row):
+        for name, value in vars(thing).items():
+            if name in ("value", "api_key") and isinstance(value, str) and len(value) >= 16:
                 yield value
             yield from _values(value)
     elif isinstance(thing, dict):
