@@ -45,8 +45,8 @@ import dataclasses
 from respond.cli import main
 from respond.wiring import session
 leads_to = session.endpoint_of
-session.endpoint_of = lambda config: dataclasses.replace(
-    leads_to(config), base_urls={urls!r}[config.name], loopback_ok=True)
+session.endpoint_of = lambda config, *others: dataclasses.replace(
+    leads_to(config, *others), base_urls={urls!r}[config.name], loopback_ok=True)
 main.main()
 """
 """The command line, with the company of the test where the vendors would be."""
