@@ -27,6 +27,7 @@ test: $(VENV)/test.stamp  ## Lint, types, and all tests
 bench: $(VENV)/test.stamp  ## Measure start-up and the cost of a step, as ratios
 	@$(BIN)/python bench/startup.py
 	@$(BIN)/python bench/step_cost.py
+	@$(BIN)/python bench/mark_cost.py
 	@$(BIN)/python bench/deliveries.py
 	@$(BIN)/python bench/deliveries.py --whole
 

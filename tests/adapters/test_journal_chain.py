@@ -8,17 +8,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
-from respond.adapters.secrets.key_stores import MemoryKeys
+from respond.adapters.secrets.key_stores import FolderKeys, MemoryKeys
 from respond.adapters.store.journal_chain import ChainJournal, ChainRow, SealedRow
 from respond.adapters.store.journal_keys import ChainEnd, known_at, read_mark
 from respond.audit.checkpoint import NoteKey
-from respond.audit.verify import Anchor, AnchorPolicy, Verification, verify
+from respond.audit.verify import Anchor, AnchorPolicy, Damage, Verification, verify
 from respond.core.events import Kind
 from respond.errors import JournalBrokenError, JournalUnusableError
-from respond.ports import Journal
+from respond.ports import Journal, KeyStore
 from respond.testing.contract_journal import DANA, RUN, JournalContract, event
 from respond.testing.journals import stored_rows
 from respond.testing.settable_clock import SettableClock
@@ -129,7 +130,7 @@ class ShelfStore:
             del self.seen.sealed[row.run, row.handle]
 
 
-def opened(room: dict[str, Shelf], keys: MemoryKeys) -> ChainJournal:
+def opened(room: dict[str, Shelf], keys: KeyStore) -> ChainJournal:
     journal = ChainJournal(ShelfStore(room), keys=keys, clock=SettableClock(), actor=DANA)
     journal._open(known_at(PLACE, keys), create=True)
     return journal
@@ -208,6 +209,63 @@ def test_a_shelf_of_before_is_found_out(room: dict[str, Shelf], keys: MemoryKeys
     room[PLACE].rows = []
     with pytest.raises(JournalUnusableError, match="has been emptied"):
         opened(room, keys)
+
+
+@pytest.mark.promise("P23")
+@pytest.mark.parametrize("last", [Kind.INTENT, Kind.DENIED])
+def test_no_cut_takes_away_what_was_sent_or_refused(
+    room: dict[str, Shelf], keys: MemoryKeys, last: Kind
+) -> None:
+    """A journal cut back to its last checkpoint, behind which a write or a no stood, is refused."""
+    with opened(room, keys) as journal:
+        signed = journal.append(event(Kind.PROPOSED)).seq
+        if last is Kind.INTENT:
+            journal.intend(event(last, step="revoke"), digest="ab" * 32)
+        else:
+            journal.append(event(last))
+        key = NoteKey.parse(journal.public_key)
+        mark = read_mark(journal.id, keys)
+        assert mark is not None
+        del room[PLACE].rows[signed + 1 :]
+        rows = stored_rows(journal)
+    known = Anchor(key.name, mark.size, mark.hash.hex())
+    assert verify(rows, keys=[key], mark=known).fault is Damage.CUT
+    with pytest.raises(JournalBrokenError, match="older than it was"):
+        opened(room, keys)
+
+
+@pytest.mark.promise("P23")
+def test_a_key_store_that_fails_holds_up_no_write_and_is_recorded(
+    room: dict[str, Shelf], tmp_path: Path
+) -> None:
+    """Containment goes on, it is asked once only, and ``verify`` says what a cut would not show."""
+    folder, away = tmp_path / "keys", tmp_path / "away"
+    keys = FolderKeys(folder)
+    with opened(room, keys) as journal:
+        journal.append(event(Kind.PROPOSED))
+        marked = journal.checkpoint("run taken").size
+        folder.rename(away)
+        folder.write_text("no folder", encoding="ascii")
+        for step in ("one", "two"):
+            intent = journal.intend(event(Kind.INTENT, step=step), digest="ab" * 32)
+            intent.spend("ab" * 32)
+        records = list(journal.records())[marked:]
+        assert [r.event.kind for r in records] == [Kind.INTENT, Kind.NOTICE, Kind.INTENT]
+        assert "high-water mark" in records[1].event.data["says"]
+        folder.unlink()
+        away.rename(folder)
+        mark = read_mark(journal.id, keys)
+        assert mark is not None
+        assert mark.size == marked
+        known = Anchor(journal.id, mark.size, mark.hash.hex())
+        key = NoteKey.parse(journal.public_key)
+        says = verify(stored_rows(journal), keys=[key], mark=known).says
+        assert says.startswith(f"intact, but a cut behind {marked} would not show: ")
+        signed = journal.checkpoint("run parked")
+        journal.intend(event(Kind.INTENT, step="three"), digest="ab" * 32)
+        mark = read_mark(journal.id, keys)
+        assert mark is not None
+        assert mark.size == signed.size + 1
 
 
 @pytest.mark.promise("P23")
