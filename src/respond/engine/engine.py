@@ -120,6 +120,13 @@ class Engine(LiveRun):
                 walk.finish(self.runbook.on_failure, here, failed=failed)
         with contextlib.suppress(EndedError):
             walk.finish(self.runbook.always, here, failed=failed)
+        if walk.uncontained:
+            # An ended run cannot go on, and what it was to stop goes on.
+            what = ", ".join(walk.uncontained)
+            why = "; ".join(walk.uncontained.values())
+            do = f"to try again: respond resume {self.run}; to end it so: respond cancel {self.run}"
+            error = StepFailedError(f"not contained: {what}", why=why, do=do)
+            return self.park(error, ExitCode.FAILED, again=True)
         return self._end_counted(walk, ended)
 
     def _end_counted(self, walk: EngineWalk, ended: EndedError) -> ExitCode:

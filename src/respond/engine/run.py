@@ -139,9 +139,11 @@ class LiveRun:
         if epoch > 1:
             self.tools.progress.say(f"run {self.run} is carried on")
 
-    def park(self, error: RespondError, code: ExitCode) -> ExitCode:
-        """Record where the run waits, and for what."""
+    def park(self, error: RespondError, code: ExitCode, *, again: bool = False) -> ExitCode:
+        """Record where the run waits, and for what; ``again``: what did not come about is tried."""
         told = data_of(Parked, why=error.what, reason=error.why, do=error.do, exit=code)
+        if again:
+            told |= data_of(Parked, again=True)
         if isinstance(error, ParkedError) and error.asks:
             told["asks"] = error.asks
         if isinstance(error, WaitsError):

@@ -224,7 +224,7 @@ def rehearsal_session(
     redactor = Redactor()
     made = progress(clock)
     connections = rehearsal.connections()
-    secrets = (served.secrets if served is not None else None) or rehearsal.secrets()
+    secrets = (served.secrets if served is not None else None) or rehearsal.secrets(keys)
     own = _OwnDigests(secrets, journal)
 
     def keep(name: str, value: str) -> None:
