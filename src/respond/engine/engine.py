@@ -33,6 +33,7 @@ from respond.engine.proposing import lacking
 from respond.engine.run import LiveRun, Tools
 from respond.engine.starting import agreed_anew, go_alone, started
 from respond.engine.stopping import QuitError
+from respond.engine.telling import let_go
 from respond.engine.walk import EndedError, Here
 from respond.engine.walk_by_hand import WordWalk
 from respond.engine.walk_plan import NotSoError, make_plan
@@ -380,6 +381,7 @@ class Engine(LiveRun):
         told = data_of(Ended, exit=code, say=say, next=next_runbook)
         if inventory:
             told["inventory"] = inventory
+        let_go(self)
         # First: a crash between the two leaves a run that ends again, and no secret behind.
         self.tools.journal.forget_secrets(self.run)
         self.add(Kind.ENDED, **told)

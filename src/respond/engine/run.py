@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +42,8 @@ class Tools:
     Attributes:
         nonce: Gives an unguessable name.
         asked: Told when these persons were asked to agree; it lets them know.
+        one_teller: Holds what its name says for one of all processes, or raises
+            ``RefusedByPersonError``; who has it knows that an earlier one is gone.
         sign: Has the operator sign a text with their own key: text and person's id to text,
             signature and fingerprint. None where nobody could.
     """
@@ -54,6 +57,7 @@ class Tools:
     stop: Stop = field(default_factory=Stop)
     nonce: Callable[[], str] = lambda: secrets.token_hex(16)
     asked: Callable[[LiveRun, Request, tuple[str, ...]], None] = lambda *_: None
+    one_teller: Callable[[str], AbstractContextManager[object]] = nullcontext
     sign: Callable[[str, str], Mapping[str, str]] | None = None
 
 

@@ -118,6 +118,7 @@ class Session:
     _telling: list[Future[tuple[str, ...]]] = field(default_factory=list, init=False)
 
     def engine(self, runbook: Runbook) -> Engine:
+        from respond.adapters.store.run_lock import RunLocks
         from respond.engine.engine import Engine, Tools
 
         tools = Tools(
@@ -128,6 +129,7 @@ class Session:
             self.prompt,
             self.progress,
             asked=self.asked or self._tell_beside,
+            one_teller=RunLocks(self.locks, self.clock).hold,
             sign=self.sign,
         )
         return Engine(self.run, runbook, self.site, tools)
