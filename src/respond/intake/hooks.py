@@ -33,7 +33,7 @@ from respond.formats.secret_looks import looks_secret
 from respond.formats.typed_inputs import parse_input
 from respond.senders import check_options
 
-__all__ = ["Hook", "Wanted", "joins", "load_hooks", "wanted"]
+__all__ = ["Hook", "Wanted", "as_recorded", "joins", "load_hooks", "wanted"]
 
 _NO_KEY: Final = re.compile(r'Key not found in map : "(.*)"')
 _NOT_CARRIED: Final = re.compile("[\x00\ud800-\udfff]")
@@ -212,7 +212,7 @@ class _Look:
             lacking=tuple(missing(runbook, given)) if begins else (),
             notes=tuple(self._notes),
             keys=keys,
-            title=_kept(self._event.title),
+            title=as_recorded(self._event.title),
             event=self._facts(),
         )
 
@@ -273,13 +273,13 @@ class _Look:
             source=self._source.name,
             sender=self._delivery.sender,
             delivery=self._delivery.id,
-            key=_kept(event.key),
-            about=_kept(event.about),
-            type=_kept(event.type),
+            key=as_recorded(event.key),
+            about=as_recorded(event.about),
+            type=as_recorded(event.type),
             means=event.means,
-            title=_kept(event.title),
-            at=_kept(event.at),
-            url=_kept(event.url) if _is_https(event.url) else "",
+            title=as_recorded(event.title),
+            at=as_recorded(event.at),
+            url=as_recorded(event.url) if _is_https(event.url) else "",
             weak=self._delivery.weak,
         )
 
@@ -399,7 +399,7 @@ def _whole(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _kept(text: str) -> str:
+def as_recorded(text: str) -> str:
     """A text of the event as the record keeps it."""
     if looks_secret(text):
         return "(a text that looks like a credential)"

@@ -19,7 +19,7 @@ from respond.core.incoming import Incoming
 from respond.core.recorded import Joined, OutsideEvent, Proposed, data_of
 from respond.engine.proposing import new_run_id, propose
 from respond.engine.setting import Site
-from respond.intake.hooks import Hook, Wanted, joins, wanted
+from respond.intake.hooks import Hook, Wanted, as_recorded, joins, wanted
 from respond.intake.missed import Enriched
 from respond.ports import Became, Clock, Inbox, Journal, KeptEvent
 
@@ -170,7 +170,8 @@ class Intake:
             run=run,
             why=why,
         )
-        self.inbox.settle(kept.id, became, run=run, why=why)
+        stays = (as_recorded(kept.event.type), as_recorded(kept.event.title))
+        self.inbox.settle(kept.id, became, run=run, why=why, stays=stays)
         return True
 
 

@@ -172,18 +172,34 @@ class SqliteInbox:
     def held(self, limit: int) -> list[KeptEvent]:
         return self._open_events(Became.HELD, limit)
 
-    def settle(self, event_id: int, became: Became, *, run: str = "", why: str = "") -> bool:
+    def settle(
+        self,
+        event_id: int,
+        became: Became,
+        *,
+        run: str = "",
+        why: str = "",
+        stays: tuple[str, str] = ("", ""),
+    ) -> bool:
         if became is Became.WAITING:
             raise ValueError("an event that is settled does not wait")
         # What is settled is known to the journal; here only the line for the page stays.
-        forget = "" if became is Became.HELD else ", event = ''"
-        with self._transaction() as db:
-            done = db.execute(
-                f"UPDATE events SET result = ?, run = ?, why = ?{forget}"  # noqa: S608 (both forms stand above)
-                " WHERE id = ? AND result IN ('waiting', 'held') AND result <> ?",
-                (became.value, run, self._clean(why)[:_TEXT_MAX], event_id, became.value),
-            )
-            return done.rowcount == 1
+        forget = "" if became is Became.HELD else ", event = '', type = ?, title = ?"
+        given = [became.value, run, self._clean(why)[:_TEXT_MAX]]
+        if forget:
+            given += [self._clean(text)[:_TEXT_MAX] for text in stays]
+        with self._lock:
+            with self._transaction() as db:
+                done = db.execute(
+                    f"UPDATE events SET result = ?, run = ?, why = ?{forget}"  # noqa: S608 (both forms stand above)
+                    " WHERE id = ? AND result IN ('waiting', 'held') AND result <> ?",
+                    (*given, event_id, became.value),
+                )
+            if not self.count_waiting():
+                # The log keeps what was overwritten. Once a round, since it costs some syncs.
+                with self._reading() as db:
+                    _empty_log(db)
+        return done.rowcount == 1
 
     def count_waiting(self) -> int:
         with self._reading() as db:
@@ -397,9 +413,14 @@ def _carry_over(db: sqlite3.Connection, path: Path) -> None:
     After a sync that failed, the log may look whole in memory and not be so on the disk. What a
     repeated delivery is told to be there already must be there.
     """
-    busy, _, _ = db.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
-    if busy:
+    if not _empty_log(db):
         raise sqlite3.OperationalError(f"{path.name} is being read by a process that does not end")
+
+
+def _empty_log(db: sqlite3.Connection) -> bool:
+    """Leave nothing in the log; False when somebody reads it."""
+    busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
 
 
 # --- marks ----------------------------------------------------------------------------------------
