@@ -7,6 +7,7 @@ import base64
 import json
 import re
 import sys
+from datetime import datetime
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidSignature
@@ -18,6 +19,12 @@ MEMBERS = (dict.fromkeys(["actor", "data"], dict) | dict.fromkeys(["mono_ms", "s
            | dict.fromkeys(["at", "boot", "journal", "kind", "run", "step"], str))
 RECORD = dict(body=str, body_hash=str, hash=str, seq=int)
 LAST = dict(checkpoint=str, public_key=str, sha256=str, size=int)
+AT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9][.][0-9]{3}Z")
+STRENGTHS = "claimed chat key signed-on machine".split()
+KINDS = ("opened proposed joined answered taken planned approval-asked approved denied confirmed "
+         "observed intent outcome unknown reconciled undo-asked undo-done undo-failed notice "
+         "parked ended checkpoint break-glass reviewed erased pruned restored "
+         "config-changed".split())
 SETTLE = {"intent": [""], "outcome": ["intent"], "unknown": ["intent"],
           "reconciled": ["intent", "unknown"]}
 AFTER = ("undo-asked undo-done undo-failed taken intent outcome unknown reconciled observed "
@@ -54,6 +61,12 @@ def read_body(raw):
     body = strict(raw)
     need(not isinstance(body, dict) or type(body.get("v")) is not int or body["v"] == 1, 10)
     need(shaped(body, MEMBERS) and shaped(body["actor"], dict(id=str, strength=str)))
+    need(body["kind"] in KINDS and body["actor"]["strength"] in STRENGTHS)
+    need(AT.fullmatch(body["at"]))
+    try:
+        datetime.strptime(body["at"], "%Y-%m-%dT%H:%M:%S.%f%z")
+    except ValueError:
+        raise Stop(7) from None
     return body
 
 def check_note(note, key, start):
