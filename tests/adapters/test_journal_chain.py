@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.audit.test_c8_mutations import load_second
@@ -302,7 +303,7 @@ HOW_RECORDS_ARE = [
 @pytest.mark.promise("P23")
 @pytest.mark.parametrize(("is_good", "fields"), HOW_RECORDS_ARE)
 def test_what_verifies_can_be_gone_on_with_and_nothing_else(
-    room: dict[str, Shelf], keys: MemoryKeys, fields: dict[str, str], *, is_good: bool
+    room: dict[str, Shelf], keys: MemoryKeys, fields: dict[str, Any], *, is_good: bool
 ) -> None:
     """A record that is well signed and is none of the format is broken for engine and verifiers."""
     with opened(room, keys) as journal:
