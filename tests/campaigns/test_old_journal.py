@@ -29,6 +29,7 @@ from respond.core.recorded import (
 from respond.core.shapes import encode
 from respond.errors import ExitCode, JournalBrokenError
 from respond.ports import Head
+from respond.testing.example_run import TODAY
 from respond.testing.runbook_kit import Stage
 from respond.views.json_view import state_json
 from respond.views.report import as_json, report
@@ -78,6 +79,10 @@ def test_an_old_copy_put_back_while_the_run_waits_is_refused(tmp_path: Path) -> 
 # --- journals of an older version -----------------------------------------------------------------
 
 
+NEW = ("waits", "event")
+"""What status says since then."""
+
+
 @cache
 def old_bodies() -> tuple[bytes, ...]:
     return tuple((OLD / "bodies.jsonl").read_bytes().splitlines())
@@ -99,9 +104,14 @@ def told(journal: str, records: Sequence[Record]) -> dict[str, Any]:
     found = {}
     for run, state in fold_all(records).items():
         head = Head(journal, len(records), "0" * 64)
+        status = {k: v for k, v in state_json(state, TODAY).items() if k not in NEW}
+        said = as_json(report(state, records, head))
+        for items in (status["outcome"]["items"], said["items"]):
+            # What was not seen is work for somebody now; before, nothing was left to do.
+            items[:] = [i for i in items if (i["known"], i["how"]) != ("left-to-do", "not-seen")]
         found[run] = {
-            "status": state_json(state),
-            "report": as_json(report(state, records, head)),
+            "status": status,
+            "report": said,
             "agreed": sorted(state.agreed),
             "used": sorted(state.used),
             "votes": [[v.nonce, v.verdict.value, v.who.id, v.reason] for v in state.votes],
