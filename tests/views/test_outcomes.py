@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from respond.core.events import Kind
@@ -60,6 +60,7 @@ HOWS = [how.value for how in As]
 BAD = [ExitCode.FAILED, ExitCode.REFUSED, ExitCode.UNKNOWN, ExitCode.UNDO_FAILED]
 
 
+@settings(deadline=None)
 @given(
     hows=st.dictionaries(st.sampled_from([s.address for s in STEPS[1:]]), st.sampled_from(HOWS)),
     code=st.sampled_from(BAD),
