@@ -20,6 +20,7 @@ from respond.core.runbook import (
     BlockStep,
     EndStep,
     ParallelStep,
+    Phase,
     Step,
     WaitStep,
     all_steps,
@@ -55,10 +56,16 @@ class EngineWalk(Walk):
 
     live: LiveRun
     sets: dict[str, SetTaken] = field(default_factory=dict)
+    uncontained: dict[str, str] = field(default_factory=dict)
+    """Steps that were to contain and failed, by their titles, with the reason."""
 
     def action(self, step: ActionStep, address: str, here: Here) -> Value | Absent:
         at = LiveStep(self.live, step, address, here)
-        return StepRun(at, Agreement(at)).go()
+        came = StepRun(at, Agreement(at)).go()
+        recovered = step.words.on_failure.recovered
+        if isinstance(came, Absent) and came.failed and at.phase is Phase.CONTAIN and not recovered:
+            self.uncontained[at.title] = came.why
+        return came
 
     def each(
         self, step: ActionStep | BlockStep, address: str, here: Here, items: list[Value]
@@ -72,7 +79,8 @@ class EngineWalk(Walk):
             self.steps(step.steps, here)
             return
         with ThreadPoolExecutor(max_workers=PARALLEL_MAX, thread_name_prefix="step") as pool:
-            walks = [EngineWalk(self.runbook, self.site, self.live, self.sets) for _ in step.steps]
+            given = (self.runbook, self.site, self.live, self.sets, self.uncontained)
+            walks = [EngineWalk(*given) for _ in step.steps]
             futures = [
                 pool.submit(walk.steps, (inner,), here)
                 for walk, inner in zip(walks, step.steps, strict=True)

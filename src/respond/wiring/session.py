@@ -151,6 +151,7 @@ class Session:
     _telling: list[Future[tuple[str, ...]]] = field(default_factory=list, init=False)
 
     def engine(self, runbook: Runbook) -> Engine:
+        from respond.adapters.store.run_lock import RunLocks
         from respond.engine.engine import Engine, Tools
 
         tools = Tools(
@@ -161,6 +162,7 @@ class Session:
             self.prompt,
             self.progress,
             asked=self.asked or self._tell_beside,
+            one_teller=RunLocks(self.locks, self.clock).hold,
             sign=self.sign,
         )
         return Engine(self.run, runbook, self.site, tools)
@@ -264,7 +266,7 @@ def rehearsal_session(
     redactor = Redactor()
     made = progress(clock)
     connections = rehearsal.connections()
-    secrets = (served.secrets if served is not None else None) or rehearsal.secrets()
+    secrets = (served.secrets if served is not None else None) or rehearsal.secrets(keys)
     own = _OwnDigests(secrets, journal)
 
     def keep(name: str, value: str) -> None:
