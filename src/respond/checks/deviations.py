@@ -45,6 +45,14 @@ _PAGER: Final = "PagerDuty API"
 
 DEVIATIONS: Final[tuple[Deviation, ...]] = (
     Deviation(
+        "Customer.io API Reference",
+        "reply",
+        "GET /v1/info/ip_addresses",
+        "status 301",
+        'a key of the other region is answered 301 "wrong datacenter"',
+        "github.com/customerio/customerio-node, issue 134",
+    ),
+    Deviation(
         _SLACK,
         "parameter",
         "*",
