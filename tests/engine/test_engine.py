@@ -10,10 +10,12 @@ import pytest
 from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.adapters.store.run_lock import RunLocks
-from respond.company.crash_points import Killed, KilledJournal, Moments
+from respond.company.crash_points import Killed, KilledJournal, KilledPen, Moments
+from respond.core.events import Kind
 from respond.core.fold import RunStatus
 from respond.core.policy import Confirm, Policy, TwoPeople
 from respond.core.questions import AskConfirm, AskDrift, AskStart, Decision
+from respond.core.recorded import Confirmed, data_of
 from respond.core.script import Call, Connection, Person, Reply
 from respond.errors import ExitCode, JournalUnusableError, RefusedByPersonError, UsageError
 from respond.ports import Intent
@@ -209,6 +211,83 @@ def test_a_yes_does_not_outlive_what_it_was_given_to(part: str) -> None:
     assert "DELETE /box/a" not in stage.boxes.writes
     stage.says.answers = {}
     assert stage.advance() is ExitCode.DONE
+
+
+def boxes_at(url: str, **others: str) -> dict[str, Any]:
+    """The place of a run whose boxes are there."""
+    connection = Connection("box", "box", reached={"address": url}, **others)
+    return {"connections": {"box": connection}}
+
+
+ELSEWHERE = {
+    "address": boxes_at("https://b.example"),
+    "account": boxes_at("https://a.example", account="other"),
+    "identity": boxes_at("https://a.example", identity="root"),
+    "gone": {"connections": {"new": Connection("new", "box")}},
+}
+
+
+@pytest.mark.promise("P10")
+@pytest.mark.parametrize("to", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_yes_is_bound_to_where_the_write_goes(to: dict[str, Any]) -> None:
+    """A connection that leads elsewhere voids the start; the question names both, no parks."""
+    stage = stage_of(
+        f"{SET}\n  - {{id: w, wait: {{for: 60s}}}}\n{AFTER}", place=boxes_at("https://a.example")
+    )
+    stage.says.is_there = False
+    assert stage.advance() is ExitCode.PARKED
+    stage.place = to
+    stage.clock.advance(60)
+    stage.says.answers = {"AskDrift": Decision.NO}
+    assert stage.advance() is ExitCode.PARKED
+    assert stage.boxes.writes == ["PUT /box/a"]
+    (question,) = asked(stage, AskDrift)
+    assert question.title.startswith("connection box (")
+    was, now = question.title.split(", now ", 1)
+    assert was
+    assert any(part in now for part in ("https://b.example", "other", "root", "none"))
+
+
+@pytest.mark.promise("P10")
+def test_a_typed_yes_does_not_outlive_where_the_write_goes() -> None:
+    """A destructive write that was agreed to and not sent is asked again for the other place."""
+    stage = stage_of(REMOVE, place=boxes_at("https://a.example"))
+    with pytest.raises(Killed):
+        stage.advance(journal=KilledJournal(stage.kept, at(stage, "before intent gone")))
+    stage.place = boxes_at("https://b.example")
+    assert stage.advance() is ExitCode.DONE
+    assert len(asked(stage, AskDrift)) == 1
+    assert len(asked(stage, AskConfirm)) == 2
+    assert stage.state is not None
+    (write,) = stage.state.step("gone").writes
+    assert write.write.to["box"]["address"] == "https://b.example"
+
+
+@pytest.mark.promise("P10")
+def test_a_cancelled_run_writes_nothing_where_nobody_agreed_to() -> None:
+    """Its handlers were agreed to at the place of then: the run ends without them, and says so."""
+    top = "always:\n  - {id: last, action: box.set, with: {name: c, value: last}}\n"
+    stage = stage_of(REMOVE, top=top, place=boxes_at("https://a.example"))
+    stage.says.answers = {"AskConfirm": Decision.LATER}
+    assert stage.advance() is ExitCode.PARKED
+    stage.engine().add(Kind.CONFIRMED, **data_of(Confirmed, decision=Decision.CANCEL))
+    stage.place = boxes_at("https://b.example")
+    assert stage.advance() is ExitCode.REFUSED
+    assert stage.boxes.writes == []
+    assert stage.state is not None
+    assert "https://b.example" in stage.state.ended.say
+
+
+@pytest.mark.promise("P2")
+def test_an_open_write_is_not_looked_for_elsewhere() -> None:
+    """What may have happened there is not seen here: a person says."""
+    stage = stage_of(SET, place=boxes_at("https://a.example"))
+    with pytest.raises(Killed):
+        stage.advance(pen=KilledPen(stage.boxes, at(stage, "after send box PUT /box/a")))
+    stage.place = boxes_at("https://b.example")
+    stage.says.answers = {"AskUnknown": Decision.LATER}
+    assert stage.advance() is ExitCode.UNKNOWN
+    assert len(stage.boxes.writes) == 1
 
 
 @pytest.mark.promise("P10")

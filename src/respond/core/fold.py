@@ -270,6 +270,10 @@ def _moved(state: RunState, record: Record, said: recorded.Content) -> RunState:
         case recorded.Planned():
             status = RunStatus.RUNNING if state.started else RunStatus.PLANNED
             digest = said.plan.digest
+            if state.plan is not None and state.plan.bound != said.plan.bound:
+                # Who agreed to a write agreed to where it went.
+                steps = {a: replace(s, confirmed=frozenset()) for a, s in state.steps.items()}
+                state = replace(state, steps=steps)
             return replace(state, status=status, plan=said.plan, plan_digest=digest, planned_at=at)
         case recorded.Confirmed():
             return _confirmed(state, record, said)

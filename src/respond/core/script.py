@@ -402,6 +402,8 @@ class Connection:
     Attributes:
         can: Names of operations that discovery confirmed and a person accepted.
         identity: Whom the credential belongs to, as the system names it (service account name).
+        reached: Where it leads and as what it signs on, in words: ``{"address http": "https://..."}``.
+            Empty in a rehearsal, whose company has other ports each time.
     """
 
     name: str
@@ -412,6 +414,13 @@ class Connection:
     sink: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     can: frozenset[str] = frozenset()
+    reached: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def bound(self) -> dict[str, str]:
+        """What a yes to whatever goes there binds of it."""
+        parts = {n: getattr(self, n) for n in ("system", "account", "region", "identity", "sink")}
+        return {name: part for name, part in {**parts, **self.reached}.items() if part}
 
 
 @dataclass(frozen=True, slots=True)

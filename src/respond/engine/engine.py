@@ -14,7 +14,7 @@ from typing import Any
 from respond.core.approval import Request
 from respond.core.events import Kind
 from respond.core.fold import RunState, RunStatus, fold, verdict
-from respond.core.plan import Plan, short_digest
+from respond.core.plan import Plan, moved, short_digest
 from respond.core.questions import AskByHand, AskConfirm, AskDrift, AskStart, Decision, other_orders
 from respond.core.recorded import AskKind, AsksFor, Confirmed, ConfirmScope, Ended, Planned, data_of
 from respond.core.runbook import InputKind
@@ -139,7 +139,12 @@ class Engine(LiveRun):
 
     def _stop_here(self, why: str) -> ExitCode:
         """A person ended the run; its handlers go on, as far as that person lets them."""
-        if self.state.started:
+        plan = self.state.plan
+        elsewhere = moved(plan.bound, self.site.bound) if plan is not None else []
+        if elsewhere:
+            # Nobody agreed to what the handlers would write there.
+            why = f"{why}; its handlers were left out: {' and '.join(elsewhere)} changed"
+        elif self.state.started:
             walk = EngineWalk(self.runbook, self.site, self)
             here = Here(self.first_values())
             for steps in (self.runbook.on_cancel, self.runbook.always):
@@ -325,7 +330,8 @@ class Engine(LiveRun):
             "mode": (plan.mode, self.site.mode),
             "policy": (dict(plan.policy), self.site.policy.as_json()),
         }
-        return [name for name, (was, now) in bound.items() if was != now]
+        changed = [name for name, (was, now) in bound.items() if was != now]
+        return [*changed, *moved(plan.bound, self.site.bound)]
 
     def _plan_is_current(self) -> None:
         """A yes binds runbook, engine, policy and mode too; when those changed, ask anew (P10)."""
@@ -337,7 +343,7 @@ class Engine(LiveRun):
             raise RefusedByPersonError(
                 f"run {self.run} is a {plan.mode} run and cannot be carried on as {self.site.mode}",
             )
-        fresh = self.plan()
+        fresh = self._plan_anew(changed)
         if self.site.served:
             # Nothing of the old agreement covers the new plan: people are asked at its first write.
             self.add(Kind.PLANNED, **data_of(Planned, digest=fresh.digest, plan=fresh))
@@ -361,6 +367,16 @@ class Engine(LiveRun):
             )
         self.add(Kind.PLANNED, **data_of(Planned, digest=fresh.digest, plan=fresh))
         agreed_anew(self, fresh, answer.typed, changed)
+
+    def _plan_anew(self, changed: list[str]) -> Plan:
+        try:
+            return self.plan()
+        except (StepFailedError, NotReadyError) as error:
+            raise ParkedError(
+                f"{' and '.join(changed)} changed since the plan was agreed to",
+                why=f"no new plan could be made: {error.what}",
+                do=error.do or f"respond resume {self.run}, or respond cancel {self.run}",
+            ) from error
 
     def _end(
         self,

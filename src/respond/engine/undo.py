@@ -14,7 +14,7 @@ from typing import Any
 
 from respond.core.events import Kind
 from respond.core.fold import As, RunState, RunStatus, StepState, WriteState, WriteStatus, is_undo
-from respond.core.plan import PlannedWrite
+from respond.core.plan import PlannedWrite, moved
 from respond.core.recorded import UndoAsked, UndoEnded, data_of
 from respond.core.runbook import ActionStep, AssertStep, Fixed, Place, Step, StepWords, WaitStep
 from respond.core.script import Effect, Proof, WrittenAction
@@ -131,9 +131,13 @@ def _one(live: LiveRun, way: WayBack, actions: Actions) -> None:
         live.add(Kind.UNDO_DONE, way.name, **data_of(UndoEnded, says=way.nothing))
         return
     made = actions.get(way.action)
-    if made is None:
+    elsewhere = moved(way.write.write.to, live.site.bound)
+    if made is None or elsewhere:
         why = f"there is no action {way.action!r} any more"
-        live.add(Kind.UNDO_FAILED, way.name, **data_of(UndoEnded, why=why))
+        if elsewhere:
+            why = f"{elsewhere[0]} changed since the run wrote there"
+        do = "put it back by hand, or the connection as it was"
+        live.add(Kind.UNDO_FAILED, way.name, **data_of(UndoEnded, why=why, do=do))
         return
     round_ = f"#{live.state.undo_round}" if live.state.undo_round > 1 else ""
     address = f"undo:{way.name}{round_}"
@@ -256,8 +260,10 @@ def changed_meanwhile(live: LiveRun) -> tuple[str, ...]:
 
     A thing that several steps of the run changed is looked at through the last one. Of a run that
     is over nothing is said: its secrets are destroyed, and what became of it is nobody's question.
+    Nor where a connection leads elsewhere now, which is asked about.
     """
-    if live.state.status is RunStatus.ENDED:
+    plan = live.state.plan
+    if live.state.status is RunStatus.ENDED or (plan and moved(plan.bound, live.site.bound)):
         return ()
     back = _LookBack(live.runbook, live.site, live)
     with contextlib.suppress(EndedError, StepFailedError):  # Here it ended, or this far it came.

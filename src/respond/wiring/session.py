@@ -418,18 +418,20 @@ def real_session(
         secrets.keep(name, value)
         own.renew(name)
 
+    endpoints = {
+        n: endpoint_of(c)
+        for n, c in configs.items()
+        if vendor(c.system).carried_by is CarriedBy.HTTP
+    }
+    servers = {
+        n: _mail_server(c, project)
+        for n, c in configs.items()
+        if vendor(c.system).carried_by is CarriedBy.SMTP
+    }
     lines = _lines(
         run,
-        {
-            n: endpoint_of(c)
-            for n, c in configs.items()
-            if vendor(c.system).carried_by is CarriedBy.HTTP
-        },
-        {
-            n: _mail_server(c, project)
-            for n, c in configs.items()
-            if vendor(c.system).carried_by is CarriedBy.SMTP
-        },
+        endpoints,
+        servers,
         journal=journal,
         redactor=redactor,
         clock=clock,
@@ -443,7 +445,11 @@ def real_session(
         can, drift = _capabilities(config, places.state / "connections", lines.reader)
         for line in drift:
             made_progress.say(line)
-        connections[name] = own.known_to(project.connection(name, can), config.references)
+        leads = replace(
+            project.connection(name, can),
+            reached=_reached(config, endpoints.get(name), servers.get(name)),
+        )
+        connections[name] = own.known_to(leads, config.references)
     site = Site(
         connections=connections,
         persons=project.records,
@@ -672,6 +678,23 @@ def endpoint_of(config: ConnectionConfig) -> Endpoint:
         auth=record.scheme_set(config.auth, config.options),
         options={k: str(v) for k, v in config.options.items() if isinstance(v, str | int)},
     )
+
+
+def _reached(
+    config: ConnectionConfig, endpoint: Endpoint | None, server: SmtpServer | None
+) -> dict[str, str]:
+    """Where a connection leads and as what it signs on, for a yes to bind."""
+    from respond.core.plan import digest_of
+
+    at = {f"address {name}": url for name, url in endpoint.base_urls.items()} if endpoint else {}
+    if server is not None:
+        at = {"address": f"{server.host}:{server.port}"}
+    signs = {
+        "auth": config.auth,
+        **{f"credential {n}": str(p) for n, p in config.references.items()},
+    }
+    # What only the system knows may be long, or nobody's business in a log.
+    return {**at, **signs, "options": digest_of(dict(config.options))[:16]}
 
 
 def _mail_server(config: ConnectionConfig, project: Project) -> SmtpServer:
