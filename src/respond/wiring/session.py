@@ -686,7 +686,11 @@ def _reached(
     """Where a connection leads and as what it signs on, for a yes to bind."""
     from respond.core.plan import digest_of
 
-    at = {f"address {name}": url for name, url in endpoint.base_urls.items()} if endpoint else {}
+    at = (
+        {f"address {name}".strip(): url for name, url in endpoint.base_urls.items()}
+        if endpoint
+        else {}
+    )
     if server is not None:
         at = {"address": f"{server.host}:{server.port}"}
     signs = {

@@ -1,0 +1,155 @@
+"""Runs from ``respond.toml`` to the socket: where a write goes, and what ends a run on its way."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+import pytest
+
+from respond.adapters.http.request import Endpoint
+from respond.core.events import Kind
+from respond.testing.cli_kit import Machine
+from respond.wiring import session
+
+TOML = """\
+[journal]
+keys = "file"
+[connections.doors]
+system = "http"
+account = "{account}"
+base_urls = {{ http = "{url}" }}
+"""
+
+DOOR = """\
+  - id: {door}
+    phase: contain
+    action: http.change
+    with:
+      observe: {{path: [doors, {door}], pick: [locked]}}
+      becomes: {{locked: true}}
+      apply: {{method: PUT, path: [doors, {door}], body: {{locked: true}}}}
+      undo: {{method: PUT, path: [doors, {door}], body: {{locked: false}}}}
+"""
+
+RUNBOOK = (
+    "runbook: two-doors\ntitle: Two doors\nsummary: Two doors.\nowner: a@example.com\n"
+    "reviewed: '2026-11-23'\nsteps:\n"
+    + DOOR.format(door="north")
+    + "  - {id: pause, wait: {for: TIME}}\n"
+    + DOOR.format(door="south")
+)
+
+
+class House:
+    """A house with doors, over HTTP.
+
+    Attributes:
+        heard: Called with each request that changes something, before it does.
+    """
+
+    def __init__(self) -> None:
+        self.locked: dict[str, bool] = {"north": False, "south": False}
+        self.heard: Callable[[str], None] = lambda _: None
+        house = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self._say({"locked": house.locked[self.path.rpartition("/")[2]]})
+
+            def do_PUT(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                house.heard(self.path)
+                house.locked[self.path.rpartition("/")[2]] = body["locked"]
+                self._say({})
+
+            def _say(self, value: Any) -> None:
+                text = json.dumps(value).encode()
+                self.send_response_only(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            def log_message(self, *_: object) -> None:
+                """The house itself is looked at."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    with House() as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def plain_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The houses have no certificate: what is https in the file goes there in the clear."""
+    real = session.endpoint_of
+
+    def endpoint_of(config: Any) -> Endpoint:
+        made = real(config)
+        (url,) = (url.replace("https:", "http:") for url in made.base_urls.values())
+        return replace(made, base_urls={"": url, "http": url}, loopback_ok=True)
+
+    monkeypatch.setattr(session, "endpoint_of", endpoint_of)
+
+
+def begun(home: Machine, house: House, *, wait: str = "1h") -> str:
+    """A run that locked the north door and waits; its id."""
+    (home.project / "runbooks").mkdir(exist_ok=True)
+    text = RUNBOOK.replace("TIME", wait)
+    (home.project / "runbooks" / "two-doors.yaml").write_text(text, encoding="utf-8")
+    home.configure(TOML.format(url=house.url, account="castle"))
+    home.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.keys.set("credential/doors", b"the-key-of-the-castle")
+    ran = home.run("two-doors", "--yes")
+    assert ran.code == 3, ran
+    assert house.locked == {"north": True, "south": False}
+    (run,) = (each["run"] for each in home.run("runs", "--json").json)
+    return str(run)
+
+
+@pytest.mark.promise("P10")
+@pytest.mark.parametrize("what", ["address", "account"])
+def test_a_changed_connection_is_asked_about_before_the_next_write(
+    home: Machine, house: House, what: str
+) -> None:
+    """``resume --yes`` writes nowhere, names old and new, and the log has where each write went."""
+    run = begun(home, house)
+    with House() as other:
+        url, account = (other.url, "castle") if what == "address" else (house.url, "hut")
+        home.configure(TOML.format(url=url, account=account))
+        ran = home.run("resume", run, "--yes")
+        assert ran.code == 3
+        assert not other.locked["north"]
+        assert not house.locked["south"]
+        assert not other.locked["south"]
+    (intent,) = home.events(Kind.INTENT)
+    (planned,) = home.events(Kind.PLANNED)
+    here = house.url.replace("https:", "http:")
+    assert here in intent["write"]["to"]["doors"].values()
+    assert here in planned["plan"]["connections"]["doors"]
+    assert here in "".join(home.run("report", run).out.split())
+    status = home.run("status", run).out
+    assert "connection doors" in status
+    assert ("hut" if what == "account" else url.replace("https:", "http:")) in "".join(
+        status.split()
+    )
