@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -36,11 +38,12 @@ DOOR = """\
       undo: {{method: PUT, path: [doors, {door}], body: {{locked: false}}}}
 """
 
+PAUSE = "  - {id: pause, wait: {for: TIME}}\n"
 RUNBOOK = (
     "runbook: two-doors\ntitle: Two doors\nsummary: Two doors.\nowner: a@example.com\n"
     "reviewed: '2026-11-23'\nsteps:\n"
     + DOOR.format(door="north")
-    + "  - {id: pause, wait: {for: TIME}}\n"
+    + PAUSE
     + DOOR.format(door="south")
 )
 
@@ -112,14 +115,19 @@ def plain_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "endpoint_of", endpoint_of)
 
 
-def begun(home: Machine, house: House, *, wait: str = "1h") -> str:
-    """A run that locked the north door and waits; its id."""
+def write_runbook(home: Machine, house: House, wait: str = "1h") -> None:
+    """A project with the runbook and its one connection."""
     (home.project / "runbooks").mkdir(exist_ok=True)
-    text = RUNBOOK.replace("TIME", wait)
+    text = RUNBOOK.replace("TIME", wait) if wait else RUNBOOK.replace(PAUSE, "")
     (home.project / "runbooks" / "two-doors.yaml").write_text(text, encoding="utf-8")
     home.configure(TOML.format(url=house.url, account="castle"))
     home.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.keys.set("credential/doors", b"the-key-of-the-castle")
+
+
+def begun(home: Machine, house: House) -> str:
+    """A run that locked the north door and waits; its id."""
+    write_runbook(home, house)
     ran = home.run("two-doors", "--yes")
     assert ran.code == 3, ran
     assert house.locked == {"north": True, "south": False}
@@ -153,3 +161,32 @@ def test_a_changed_connection_is_asked_about_before_the_next_write(
     assert ("hut" if what == "account" else url.replace("https:", "http:")) in "".join(
         status.split()
     )
+
+
+# --- a no from another terminal -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wait", ["1h", ""], ids=["where it would park", "before a write"])
+def test_cancel_in_another_terminal_ends_the_run_there(
+    home: Machine, house: House, wait: str
+) -> None:
+    """Both end with 4, the south door is never touched, and it ends once."""
+    others: list[subprocess.Popen[str]] = []
+
+    def cancel(path: str) -> None:
+        if path.endswith("north"):
+            main = "import sys; from respond.cli.main import run; sys.exit(run(sys.argv[1:]))"
+            words = [sys.executable, "-c", main, "cancel", "--reason", "ana objects"]
+            others.append(subprocess.Popen(words, stdout=-1, stderr=-1, text=True))  # noqa: S603 - our own
+            with home.open_journal() as journal:
+                while all(r.event.data.get("reason") != "ana objects" for r in journal.records()):
+                    assert others[0].poll() is None
+
+    house.heard = cancel
+    write_runbook(home, house, wait)
+    ran = home.run("two-doors", "--yes")
+    out, err = others[0].communicate()
+    assert (ran.code, others[0].returncode) == (4, 4), err
+    assert "cancelled" in out
+    assert house.locked == {"north": True, "south": False}
+    assert len(home.events(Kind.ENDED)) == 1

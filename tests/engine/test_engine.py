@@ -11,19 +11,20 @@ from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.adapters.store.run_lock import RunLocks
 from respond.company.crash_points import Killed, KilledJournal, KilledPen, Moments
-from respond.core.events import Kind
+from respond.core.events import Event, Kind
 from respond.core.fold import RunStatus
 from respond.core.policy import Confirm, Policy, TwoPeople
 from respond.core.questions import AskConfirm, AskDrift, AskStart, Decision
 from respond.core.recorded import Confirmed, data_of
 from respond.core.script import Call, Connection, Person, Reply
+from respond.engine.undo import undo_run
 from respond.errors import ExitCode, JournalUnusableError, RefusedByPersonError, UsageError
 from respond.ports import Intent
 from respond.systems.http.actions import ReadFields
 from respond.testing.crashing import HANDS, RUNBOOKS
 from respond.testing.runbook_kit import Stage
 from respond.testing.settable_clock import SettableClock
-from respond.testing.toy_system import DANA, BoxStage, no_answer, refused, runbook_of
+from respond.testing.toy_system import ACTIONS, DANA, BoxStage, no_answer, refused, runbook_of
 from respond.wiring.session import systems_of
 
 SET = "  - {id: one, action: box.set, with: {name: a, value: new}}"
@@ -213,9 +214,11 @@ def test_a_yes_does_not_outlive_what_it_was_given_to(part: str) -> None:
     assert stage.advance() is ExitCode.DONE
 
 
-def boxes_at(url: str, **others: str) -> dict[str, Any]:
+def boxes_at(url: str, account: str = "", identity: str = "") -> dict[str, Any]:
     """The place of a run whose boxes are there."""
-    connection = Connection("box", "box", reached={"address": url}, **others)
+    connection = Connection(
+        "box", "box", account=account, identity=identity, reached={"address": url}
+    )
     return {"connections": {"box": connection}}
 
 
@@ -288,6 +291,84 @@ def test_an_open_write_is_not_looked_for_elsewhere() -> None:
     stage.says.answers = {"AskUnknown": Decision.LATER}
     assert stage.advance() is ExitCode.UNKNOWN
     assert len(stage.boxes.writes) == 1
+
+
+# --- a no from elsewhere ------------------------------------------------------------------------
+
+
+def says_no(stage: BoxStage) -> None:
+    """Another process records that the run is cancelled."""
+    event = Event(Kind.CONFIRMED, stage.run, "", DANA, data_of(Confirmed, decision=Decision.CANCEL))
+    stage.kept.append(event)
+
+
+class Hearing(SettableClock):
+    """A clock during whose first long pause something happens."""
+
+    def __init__(self, happens: Callable[[], None]) -> None:
+        super().__init__()
+        self.happens = happens
+        self.waited = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        self.waited += seconds
+        if seconds <= self.waited < seconds * 2:
+            self.happens()
+
+
+@pytest.mark.parametrize(
+    "waits",
+    [
+        "  - {id: w, wait: {for: 10m}}\n",
+        "  - id: w\n    wait: {action: box.read, with: {name: z}, until: seen.there, within: 9m}\n",
+        "  - {id: w, timeout: 10m, action: box.await, with: {name: z}}\n",
+    ],
+    ids=["for", "until", "not yet"],
+)
+def test_a_run_that_waits_hears_that_it_is_cancelled(waits: str) -> None:
+    """It ends within seconds, with 4, and writes nothing more."""
+    clock = Hearing(lambda: says_no(stage))
+    stage = stage_of(f"{SET}\n{waits}{AFTER}", clock=clock)
+    assert stage.advance() is ExitCode.REFUSED
+    assert stage.boxes.writes == ["PUT /box/a"]
+    assert clock.waited < 10
+
+
+@pytest.mark.parametrize(
+    "top", ["", "on_cancel:\n  - {id: t, action: box.set, with: {name: c, value: t}}\n"]
+)
+def test_a_run_hears_before_each_write_that_it_is_cancelled(top: str) -> None:
+    """Between two writes, without any pause; what on_cancel promises still happens, asked."""
+    stage = stage_of(f"{SET}\n{AFTER}", top=top)
+    stage.boxes.lost = lambda call: says_no(stage) if call.path[-1] == "a" else None
+    assert stage.advance() is ExitCode.REFUSED
+    assert stage.boxes.writes == ["PUT /box/a", *(["PUT /box/c"] if top else [])]
+    assert stage.how("one") == "done"
+
+
+def test_at_the_same_time_each_hears_that_it_is_cancelled() -> None:
+    """Steps of a ``parallel`` stop alike."""
+    inner = "".join(
+        f"      - {{id: s{n}, action: box.set, with: {{name: {n}, value: new}}}}\n" for n in "abc"
+    )
+    stage = stage_of(
+        f"  - {{id: one, action: box.set, with: {{name: z, value: new}}}}\n  - parallel:\n{inner}"
+    )
+    stage.boxes.lost = lambda call: says_no(stage) if call.path[-1] == "z" else None
+    assert stage.advance() is ExitCode.REFUSED
+    assert stage.boxes.writes == ["PUT /box/z"]
+
+
+@pytest.mark.promise("P7")
+def test_a_cancelled_run_can_be_undone() -> None:
+    """The no is about the run, not about its way back."""
+    stage = stage_of(f"{SET}\n{AFTER}")
+    stage.boxes.lost = lambda call: says_no(stage) if call.path[-1] == "a" else None
+    stage.advance()
+    stage.boxes.lost = lambda _: None
+    assert undo_run(stage.engine(), ACTIONS) is ExitCode.DONE
+    assert stage.boxes.values["a"] == "old"
 
 
 @pytest.mark.promise("P10")

@@ -87,13 +87,15 @@ class Engine(LiveRun):
 
     def _carry_on(self) -> ExitCode:
         try:
-            return self._advance()
+            try:
+                return self._advance()
+            except ParkedError:
+                heed_any_no(self)  # Who said no meanwhile waits for nothing.
+                raise
         except QuitError as quit_:
             return self._stop_here(quit_.what)
 
     def _advance(self) -> ExitCode:
-        if self.state.cancelled:
-            return self._stop_here("cancelled")
         heed_any_no(self)
         if self.state.by_word:
             return self._by_word()
@@ -139,6 +141,7 @@ class Engine(LiveRun):
 
     def _stop_here(self, why: str) -> ExitCode:
         """A person ended the run; its handlers go on, as far as that person lets them."""
+        self.is_stopping = True
         plan = self.state.plan
         elsewhere = moved(plan.bound, self.site.bound) if plan is not None else []
         if elsewhere:

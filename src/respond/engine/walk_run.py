@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from respond.core.events import Kind
@@ -28,7 +29,7 @@ from respond.core.script import Done, Effect
 from respond.core.shapes import ShapeError, encode
 from respond.core.values import Late, Value
 from respond.engine.inventory import SetTaken
-from respond.engine.other_people import agreed_to, step_needs
+from respond.engine.other_people import agreed_to, heed_any_no, step_needs
 from respond.engine.run import LiveRun
 from respond.engine.setting import values_of
 from respond.engine.step.agree import Agreement
@@ -163,7 +164,8 @@ class EngineWalk(Walk):
             if not live.tools.prompt.is_there:  # Nobody waits here: it parks (rule 17).
                 do = f"respond resume {live.run}"
                 raise WaitsError(wait_says(step), do=do, address=address, since=since)
-            live.pause(min(step.every_s, max(1, step.within_s - passed)), wait_says(step))
+            pause = min(step.every_s, max(1, step.within_s - passed))
+            live.pause(pause, wait_says(step), partial(heed_any_no, live))
 
     def _until(self, step: WaitStep, at: LiveStep | None, here: Here) -> tuple[bool, Any]:
         """Whether it has happened, and what was seen; no answer is not yet."""

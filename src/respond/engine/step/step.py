@@ -9,10 +9,11 @@ does not want anything any more (``proving``).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from respond.core.events import Kind
-from respond.core.fold import As
+from respond.core.fold import As, is_notice
 from respond.core.plan import write_key
 from respond.core.questions import AskByHand, AskPerson, Decision
 from respond.core.recorded import Confirmed, data_of
@@ -21,6 +22,7 @@ from respond.core.script import Again, Done, Effect, NotYet, Person, Write
 from respond.core.shapes import ShapeError
 from respond.core.values import Value
 from respond.engine.drivers import act
+from respond.engine.other_people import heed_any_no
 from respond.engine.setting import recorded_values
 from respond.engine.step.agree import Agreement
 from respond.engine.step.prove import cannot_run, failed, left_open, observe, prove
@@ -142,6 +144,8 @@ class StepRun:
         key = write_key(write)
         if not self.agreement.covers(write, key):
             raise _NotAgreedError
+        if not is_notice(self.at.address):
+            heed_any_no(self.at.live)
         self.at.live.tools.stop.check(self.at.live.run)
         if isinstance(write.hands, Person):
             raise _HandsError(write, write.hands)
@@ -167,7 +171,8 @@ class StepRun:
                 address=at.address,
                 since=since or at.live.since_now(),
             )
-        at.live.pause(min(outcome.every_s, limit - waited), outcome.says)
+        pause = min(outcome.every_s, limit - waited)
+        at.live.pause(pause, outcome.says, partial(heed_any_no, at.live))
 
     # --- where the tool cannot -------------------------------------------------------------------
 
