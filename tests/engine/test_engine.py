@@ -18,7 +18,13 @@ from respond.core.questions import AskConfirm, AskDrift, AskStart, Decision
 from respond.core.recorded import Confirmed, data_of
 from respond.core.script import Call, Connection, Person, Reply
 from respond.engine.undo import undo_run
-from respond.errors import ExitCode, JournalUnusableError, RefusedByPersonError, UsageError
+from respond.errors import (
+    ExitCode,
+    JournalUnusableError,
+    NoAnswerError,
+    RefusedByPersonError,
+    UsageError,
+)
 from respond.ports import Intent
 from respond.systems.http.actions import ReadFields
 from respond.testing.crashing import HANDS, RUNBOOKS
@@ -450,12 +456,12 @@ def test_another_branch_than_the_planned_one_is_no_success() -> None:
 # --- failures -----------------------------------------------------------------------------------
 
 
-def breaking(name: str) -> Callable[[Call], None]:
+def breaking(name: str, *, by_hand: bool = False) -> Callable[[Call], None]:
     """Requests to this box are refused, writes only."""
 
     def broken(call: Call) -> None:
         if call.path[-1] == name and call.method != "GET":
-            raise refused(by_hand=False)
+            raise refused(by_hand=by_hand)
 
     return broken
 
@@ -477,6 +483,72 @@ def test_a_failed_step_stops_the_rest_or_not(more: str, then: str, code: ExitCod
     stage.boxes.broken = breaking("a")
     assert stage.advance() is code
     assert (stage.how("bad"), stage.how("then")) == ("failed", then)
+
+
+CONTAIN = (
+    "  - {id: all_of, action: box.list}\n"
+    "  - id: each\n    for_each: all_of.names\n    as: n\n    limit: 5\n    phase: contain\n"
+    "    action: box.set\n    with: {name: '${{ n }}', value: new}\n"
+)
+
+
+@pytest.mark.parametrize("fault", [refused(), no_answer()], ids=["refused", "no answer"])
+def test_what_can_be_contained_is_before_a_question_that_nobody_answers(fault: Exception) -> None:
+    """`on_failure: continue` holds where nobody sits too: then the run parks with what is left."""
+    steps = f"{CONTAIN}    on_failure: continue\n" + AFTER.replace("value: new", "value: newer")
+    stage = stage_of(
+        steps, top="always:\n  - {id: last, action: box.set, with: {name: c, value: last}}\n"
+    )
+    stage.says.is_there = False
+    stage.says.answers = {"AskByHand": Decision.LATER, "AskUnknown": Decision.LATER}
+
+    def broken(call: Call) -> None:
+        if call.path[-1] == "a" and (call.method != "GET" or isinstance(fault, NoAnswerError)):
+            raise fault
+
+    stage.says.before = lambda _: setattr(stage.boxes, "broken", broken)
+    assert stage.advance() in (ExitCode.PARKED, ExitCode.UNKNOWN)
+    assert stage.boxes.writes == ["PUT /box/b", "PUT /box/c", "PUT /box/b"]
+    assert stage.advance() in (ExitCode.PARKED, ExitCode.UNKNOWN)
+    assert stage.boxes.writes == ["PUT /box/b", "PUT /box/c", "PUT /box/b"]
+    stage.says.before = lambda _: None
+    stage.boxes.broken = lambda _: None
+    assert stage.advance() is ExitCode.DONE
+    assert stage.boxes.writes[3:] == ["PUT /box/a", "PUT /box/c"]
+
+
+def test_what_needs_a_step_that_waits_for_people_waits_with_it() -> None:
+    """It is not concluded before anybody has said what becomes of the other."""
+    steps = (
+        "  - {id: new, phase: contain, action: box.make, with: {like: n}, on_failure: continue}\n"
+        "  - id: use\n    action: box.set\n"
+        "    with: {name: \"${{ has(new.id) ? new.id : 'z' }}\", value: mine}\n"
+        f"{AFTER}"
+    )
+    stage = stage_of(steps)
+    stage.says.is_there = False
+    stage.says.answers = {"AskByHand": Decision.LATER}
+
+    def broken(call: Call) -> None:
+        if call.method == "POST":
+            raise refused()
+
+    stage.boxes.broken = broken
+    assert stage.advance() is ExitCode.PARKED
+    assert (stage.how("new"), stage.how("use"), stage.how("then")) == ("", "", "done")
+    stage.boxes.broken = lambda _: None
+    assert stage.advance() is ExitCode.DONE
+    assert stage.how("use") == "done"
+
+
+def test_a_failure_that_stops_parks_at_its_question() -> None:
+    """Whoever wrote no `continue` wanted nothing after it."""
+    stage = stage_of(CONTAIN)
+    stage.says.is_there = False
+    stage.says.answers = {"AskByHand": Decision.LATER}
+    stage.boxes.broken = breaking("a", by_hand=True)
+    assert stage.advance() is ExitCode.PARKED
+    assert stage.boxes.writes == []
 
 
 @pytest.mark.parametrize(

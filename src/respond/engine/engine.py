@@ -116,6 +116,7 @@ class Engine(LiveRun):
             walk.steps(self.runbook.steps, here)
         except EndedError as end:
             ended = end
+        walk.park_if_waiting()
         failed = self.first_failure()
         with contextlib.suppress(EndedError):
             if failed:

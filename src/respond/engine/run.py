@@ -71,6 +71,9 @@ class LiveRun:
     state: RunState = field(init=False)
     is_stopping: bool = field(default=False, init=False)
     """Somebody ended it and that is being carried out: what they said is heard."""
+    waiting: dict[str, ParkedError] = field(default_factory=dict, init=False)
+    """Steps that failed and that only people can decide about, by address: the run went on with
+    what their author lets go on, and parks before it ends."""
     _mine: set[int] = field(default_factory=set, init=False)
     _read: int = field(default=0, init=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False)

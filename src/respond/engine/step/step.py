@@ -29,9 +29,9 @@ from respond.engine.step.prove import cannot_run, failed, left_open, observe, pr
 from respond.engine.step.recover import recover
 from respond.engine.step.send import UnknownError, WriteSender
 from respond.engine.step.state import LiveStep, StepOpenError
-from respond.engine.stopping import QuitError, WaitsError
+from respond.engine.stopping import FailedOpenError, QuitError, WaitsError
 from respond.engine.walk import Absent
-from respond.errors import RefusedByPersonError, StepFailedError
+from respond.errors import ParkedError, RefusedByPersonError, StepFailedError
 
 __all__ = ["StepRun"]
 
@@ -80,7 +80,8 @@ class StepRun:
             return left_open(at, error.what)
         at.live.tools.stop.check(at.live.run)
         if late is not None:
-            return left_open(at, f"it needs {late.step}.{late.name}, which has not happened")
+            why = f"it needs {late.step}.{late.name}, which has not happened"
+            return Absent(why, waits=True) if at.live.waiting else left_open(at, why)
         at.live.tools.progress.say(at.title)
         try:
             return self._to_the_end()
@@ -187,16 +188,20 @@ class StepRun:
         )
         if not may_go_by_hand:
             return failed(at, error)
-        answer = at.live.ask(
-            AskByHand(
-                step=at.address,
-                title=at.title,
-                error=error.what,
-                why=at.step.words.why,
-                cause=error.why,
-                do=error.do,
-            )
+        question = AskByHand(
+            step=at.address,
+            title=at.title,
+            error=error.what,
+            why=at.step.words.why,
+            cause=error.why,
+            do=error.do,
         )
+        try:
+            answer = at.live.ask(question)
+        except ParkedError as parked:
+            raise FailedOpenError(
+                parked.what, why=parked.why, do=parked.do, asks=parked.asks
+            ) from error
         if answer.decision not in (Decision.YES, Decision.BY_HAND):
             return failed(at, error)
         told = data_of(Confirmed, decision=Decision.BY_HAND, why=error.what)
