@@ -17,7 +17,7 @@ from respond.core.policy import Confirm, Policy, TwoPeople
 from respond.core.questions import AskConfirm, AskDrift, AskStart, Decision
 from respond.core.recorded import Confirmed, data_of
 from respond.core.script import Call, Connection, Person, Reply
-from respond.engine.undo import undo_run
+from respond.engine.undo import undo_run, undoable
 from respond.errors import (
     ExitCode,
     JournalUnusableError,
@@ -31,6 +31,7 @@ from respond.testing.crashing import HANDS, RUNBOOKS
 from respond.testing.runbook_kit import Stage
 from respond.testing.settable_clock import SettableClock
 from respond.testing.toy_system import ACTIONS, DANA, BoxStage, no_answer, refused, runbook_of
+from respond.views.undo_text import put_back
 from respond.wiring.session import systems_of
 
 SET = "  - {id: one, action: box.set, with: {name: a, value: new}}"
@@ -364,6 +365,51 @@ def test_at_the_same_time_each_hears_that_it_is_cancelled() -> None:
     stage.boxes.lost = lambda call: says_no(stage) if call.path[-1] == "z" else None
     assert stage.advance() is ExitCode.REFUSED
     assert stage.boxes.writes == ["PUT /box/z"]
+
+
+def left_in_the_hands(stage: BoxStage, *, done: bool) -> None:
+    """Ctrl-C while a person's hands are at a removal, which happens or not; then cancel."""
+    stage.says.answers = {"AskConfirm": [Decision.BY_HAND, Decision.YES], "Person": Decision.LATER}
+    assert stage.advance() is ExitCode.PARKED
+    if done:
+        stage.boxes.put("a", None)
+    says_no(stage)
+
+
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize("done", [True, False])
+def test_cancel_looks_at_what_may_have_happened(*, done: bool) -> None:
+    """As resume does: what is seen is known and offered for undo, and the code is no `unknown`."""
+    stage = stage_of(REMOVE)
+    left_in_the_hands(stage, done=done)
+    assert stage.advance() is ExitCode.REFUSED
+    assert stage.state is not None
+    (write,) = stage.state.step("gone").writes
+    assert (write.status.value == "done") is done
+    assert [way.says for way in undoable(stage.state)] == (["remove a"] if done else [])
+    stage.says.answers = {}
+    assert undo_run(stage.engine(), ACTIONS) is ExitCode.DONE
+    assert stage.boxes.values == THREE
+
+
+@pytest.mark.promise("P2")
+def test_undo_looks_at_what_cancel_could_not_see() -> None:
+    """Open stays open, by name and by code, until it can be looked at; also after the end."""
+    stage = stage_of(REMOVE)
+    left_in_the_hands(stage, done=True)
+
+    def broken(_: Call) -> None:
+        raise no_answer()
+
+    stage.boxes.broken = broken
+    stage.says.answers = {"AskUnknown": Decision.LATER}
+    assert stage.advance() is ExitCode.UNKNOWN
+    assert undo_run(engine := stage.engine(), ACTIONS) is ExitCode.UNKNOWN
+    assert [(one.how, one.says) for one in put_back((), (), engine.state)] == [("open", "remove a")]
+    stage.boxes.broken = lambda _: None
+    stage.says.answers = {}
+    assert undo_run(engine := stage.engine(), ACTIONS) is ExitCode.DONE
+    assert stage.boxes.values == THREE
 
 
 @pytest.mark.promise("P7")

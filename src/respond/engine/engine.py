@@ -33,6 +33,7 @@ from respond.engine.proposing import lacking
 from respond.engine.run import LiveRun, Tools
 from respond.engine.starting import agreed_anew, go_alone, started
 from respond.engine.stopping import QuitError
+from respond.engine.undo import look_at_open
 from respond.engine.walk import EndedError, Here
 from respond.engine.walk_by_hand import WordWalk
 from respond.engine.walk_plan import NotSoError, make_plan
@@ -143,6 +144,7 @@ class Engine(LiveRun):
     def _stop_here(self, why: str) -> ExitCode:
         """A person ended the run; its handlers go on, as far as that person lets them."""
         self.is_stopping = True
+        look_at_open(self)
         plan = self.state.plan
         elsewhere = moved(plan.bound, self.site.bound) if plan is not None else []
         if elsewhere:
