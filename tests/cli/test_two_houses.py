@@ -190,3 +190,59 @@ def test_cancel_in_another_terminal_ends_the_run_there(
     assert "cancelled" in out
     assert house.locked == {"north": True, "south": False}
     assert len(home.events(Kind.ENDED)) == 1
+
+
+# --- what a way out needs -----------------------------------------------------------------------
+
+
+def moved(home: Machine) -> None:
+    (home.project / "runbooks" / "two-doors.yaml").rename(home.project / "elsewhere.yaml")
+
+
+def broken(home: Machine) -> None:
+    (home.project / "runbooks" / "two-doors.yaml").write_text("steps: [", encoding="utf-8")
+
+
+def wrong_key(home: Machine) -> None:
+    home.configure('[journal]\nkeys = "file"\n[conections]\n')
+
+
+def no_toml(home: Machine) -> None:
+    home.configure('[journal\nkeys = "file"\n')
+
+
+@pytest.mark.parametrize("fault", [moved, broken, wrong_key, no_toml])
+def test_cancel_needs_nothing_but_the_journal(
+    home: Machine, house: House, fault: Callable[[Machine], None]
+) -> None:
+    """``status`` and ``resume`` name the run and the fault; ``cancel`` ends it."""
+    run = begun(home, house)
+    fault(home)
+    name = "respond.toml" if fault in (wrong_key, no_toml) else "two-doors"
+    shown = home.run("status", "--json")
+    assert shown.json["run"] == run
+    assert name in shown.json["missing"]
+    assert f"respond cancel {run}" in home.run("status").out
+    refused = home.run("resume")
+    assert refused.code == 2
+    assert run in refused.err
+    assert name in refused.err
+
+    ended = home.run("cancel", "--json")
+    assert (ended.code, ended.json["run"], ended.json["status"]) == (4, run, "ended")
+    assert "handlers were left out" in ended.json["says"]
+    assert home.run("status", run, "--json").json["missing"] == ""
+
+
+@pytest.mark.promise("P7")
+@pytest.mark.parametrize("fault", [moved, broken])
+def test_undo_needs_no_runbook(
+    home: Machine, house: House, fault: Callable[[Machine], None]
+) -> None:
+    """What is over is put back by the requests that the journal has."""
+    run = begun(home, house)
+    assert home.run("cancel", run).code == 4
+    fault(home)
+    ran = home.run("undo", run)
+    assert ran.code == 3
+    assert "north" in ran.out

@@ -63,7 +63,7 @@ def open_journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None
     from respond.adapters.secrets.key_stores import FolderKeys
     from respond.adapters.store.journal_sqlite import SqliteJournal
     from respond.company.rehearsal import OPERATOR
-    from respond.wiring.session import journal_path, load_project, open_keys, os_user
+    from respond.wiring.session import journal_path, open_keys, os_user, project_of_journal
 
     folder = rehearsal_of(places, run)
     clock = SystemClock()
@@ -77,7 +77,7 @@ def open_journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None
         with opened:
             yield opened
         return
-    project = load_project(places)
+    project = project_of_journal(places)
     path = journal_path(project, places)
     if not path.is_file():
         yield None

@@ -343,6 +343,28 @@ def open_keys(project: Project, places: Places) -> KeyStore:
     return KeyringKeys()
 
 
+def project_of_journal(places: Places) -> Project:
+    """The project; of a broken ``respond.toml`` what it says of the journal, and nothing else.
+
+    Whoever looks at a run or ends it needs no more of the file.
+    """
+    import tomllib
+
+    from respond.formats.faults import FormatFault, FormatFaults
+    from respond.formats.project.project import JournalConfig, Project
+
+    try:
+        return load_project(places)
+    except (FormatFault, FormatFaults, UsageError):
+        try:
+            said = tomllib.loads((places.config or Path()).read_text(encoding="utf-8"))["journal"]
+            given = JournalConfig(str(said.get("path", "")), str(said.get("keys", "keyring")))
+        except (OSError, ValueError, LookupError, AttributeError):
+            keys = "file" if (places.state / "keys").is_dir() else "keyring"
+            given = JournalConfig(keys=keys)
+        return Project(journal=given)
+
+
 def journal_path(project: Project, places: Places) -> Path:
     """``[journal] path``, or the state folder."""
     return Path(project.journal.path).expanduser() if project.journal.path else places.journal
