@@ -246,3 +246,43 @@ def test_undo_needs_no_runbook(
     ran = home.run("undo", run)
     assert ran.code == 3
     assert "north" in ran.out
+
+
+# --- which targets ------------------------------------------------------------------------------
+
+EACH = (
+    RUNBOOK.partition("steps:")[0].replace("two-doors", "doors")
+    + "inputs:\n  doors: {type: list, ask: Which?}\n  floor: {type: integer, required: false}\n"
+    + "steps:\n"
+    + DOOR.format(door="'${{ door }}'").replace("id: '${{ door }}'", "id: each", 1)
+    + "    for_each: inputs.doors\n    as: door\n"
+)
+
+
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize(
+    ("words", "doors"),
+    [
+        (["--doors", "north", "--doors", "south"], ["north", "south"]),
+        (["--doors", "north, south"], ["north", "south"]),
+        (["--doors", '["north", "south"]'], ["north", "south"]),
+        (["--doors", '["south"]', "--doors", "north"], ["north", "south"]),
+        (["--doors", '["north"'], []),
+        (["--doors", '[["north"]]'], []),
+        (["--doors", "[1]"], []),
+        (["--doors", '"north","south"'], []),
+        (["--doors", '{"north": 1}'], []),
+        (["--doors", "north", "--floor", "1", "--floor", "2"], []),
+        (["--doors", "north", "--connection", "doors", "--connection", "other"], []),
+    ],
+)
+def test_no_target_is_lost_or_made_up(
+    home: Machine, house: House, words: list[str], doors: list[str]
+) -> None:
+    """Lists given twice add up, JSON is read or refused, and what takes one value takes one."""
+    write_runbook(home, house)
+    (home.project / "runbooks" / "doors.yaml").write_text(EACH, encoding="utf-8")
+    ran = home.run("doors", *words, "--yes")
+    assert ran.code == (0 if doors else 2)
+    assert doors or "does not fit" in ran.err or "2 times" in ran.err
+    assert sorted(door for door, locked in house.locked.items() if locked) == doors
