@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from respond.core.shapes import decode
 from respond.core.values import Json, SecretHandle
 
 __all__ = [
+    "NOT_HTTP",
     "Again",
     "Api",
     "Auth",
@@ -125,6 +126,10 @@ class Paging:
     pages_max: int = 100
 
 
+NOT_HTTP: Final = frozenset({"smtp", "command", "screen", "own"})
+"""Surfaces that are no HTTP."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request, as data. Nothing in it is late, and secrets are handles.
@@ -156,8 +161,19 @@ class Call:
 
     @property
     def says(self) -> str:
-        """Method and path for error texts and the journal; without query, which may hold names."""
-        return f"{self.method} /{'/'.join(self.path)}"
+        """Method and path as they are sent, for people and the journal; without query, which may
+        hold names.
+        """
+        path = self.path if self.surface in NOT_HTTP else map(_quoted, self.path)
+        return f"{self.method} /{'/'.join(path)}"
+
+
+def _quoted(segment: str) -> str:
+    if segment.isascii() and segment.isalnum():
+        return segment
+    from urllib.parse import quote  # noqa: PLC0415 - help does not need it
+
+    return quote(segment, safe="", errors="surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)
