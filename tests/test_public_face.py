@@ -4,6 +4,7 @@ import pytest
 
 FACE = {
     "respond.core.script": """
+        STEERS WHOLE
         Again Api Auth AuthBasic AuthBearer AuthNone AuthOwn Becomes Call Connection Done Effect
         Keep MalformedReplyError Me NotYet Outcome OwnCredential Paging Person PersonRecord Proof
         Read RefusedError Reply ReplyError Script Spec Subject Undo Write WrittenAction action

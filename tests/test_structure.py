@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "systems": "core errors",
     "engine": "core errors ports systems",
     "senders": "core errors systems",
-    "formats": "core errors ports senders systems",
+    "formats": "audit core errors ports senders systems",
     "people": "audit core engine errors formats ports",
     "views": "core errors formats ports systems",
     "intake": "core engine errors formats ports senders",
@@ -221,6 +221,37 @@ def test_nothing_but_the_clock_asks_what_time_it_is() -> None:
             assert not found, f"{name} calls {found}"
 
 
+def test_there_is_one_way_to_the_screen() -> None:
+    """What a view forgets to make showable is caught there; a live line has its own."""
+    own = {"cli/output.py"}
+    printing = {p.relative_to(SOURCE).as_posix() for p in FILES if "print" in calls(p)}
+    assert printing == own
+    streams = re.compile(r"sys\.(stdout|stderr)\.(write|buffer)")
+    writing = {p for p in FILES if streams.search(p.read_text(encoding="utf-8"))}
+    # An export, and the line of JSON of the company as a program of its own.
+    exempt = {"cli/audit.py", "company/__main__.py"}
+    assert {p.relative_to(SOURCE).as_posix() for p in writing} == exempt
+
+
+def test_files_are_opened_in_one_place() -> None:
+    """A pipe, a device or a file without an end holds up no command."""
+    own = {
+        "adapters/ordinary_file.py",
+        "adapters/clock.py", "adapters/store/sqlite_file.py",  # the kernel's own, in /proc
+        "audit/source.py",  # imports nothing of ours, and asks first
+        "company/rehearsal.py", "wiring/session.py",  # what we wrote, in the state folder
+        "server/showing.py",  # what lies in the package
+    }  # fmt: skip
+    ways = r"\.read_(text|bytes)\(|\bopen\([^)]*'r?b'|O_RDONLY(?! \| os\.O_DIRECTORY)"
+    reading = re.compile(ways)
+    found = {
+        path.relative_to(SOURCE).as_posix()
+        for path in FILES
+        if room(path) != "testing" and reading.search(ast.unparse(tree(path)))
+    }
+    assert found == own
+
+
 def test_the_environment_is_read_where_things_are_put_together() -> None:
     """Configuration is handed in; nothing deep inside looks it up."""
     allowed = {"wiring", "cli"}
@@ -232,8 +263,8 @@ def test_the_environment_is_read_where_things_are_put_together() -> None:
 
 
 def test_no_handler_swallows_everything() -> None:
-    """A handler for every exception stands at most at the process's edge, and says so."""
-    edge = {"cli/main.py"}
+    """A handler for every exception stands at most at the edge of process or thread, and tells."""
+    edge = {"cli/main.py", "server/supervising.py"}
     for path in FILES:
         if path.relative_to(SOURCE).as_posix() in edge:
             continue

@@ -153,6 +153,9 @@ class Journal(Protocol):
             synced: False lets the next synced event make this one durable too. The process may
                 die without losing it; a power cut may lose it, and never an event without all
                 after it. Only for what a resumed run finds out again by looking: conclusions.
+
+        Raises:
+            StepFailedError: The event has no canonical form, or is too large.
         """
         ...
 
@@ -367,7 +370,7 @@ class Inbox(Protocol):
         """Keep a genuine delivery and those of its events that are new, in one transaction.
 
         Args:
-            unusable: Why nothing in it can be used, or empty.
+            unusable: What in it can not be used, and why; empty when all can.
             by_body: The same body under another id is a duplicate: its signature has no time.
         """
         ...

@@ -102,6 +102,24 @@ def test_a_value_in_a_path_stays_one_segment(
 
 
 @pytest.mark.promise("P19")
+@pytest.mark.parametrize("climbs", ["..", ".", "", "../../admin", "a/../../b", "..\\..\\admin"])
+def test_a_value_that_would_climb_never_leaves(
+    server: Loopback, transport: HttpTransport, climbs: str
+) -> None:
+    """A server folds the dots of a path after it has undone the quotes: no quoting is enough."""
+    assert not was_sent(server, transport, Call("it", "api", "GET", ("users", climbs, "keys")))
+
+
+@pytest.mark.promise("P19")
+@pytest.mark.parametrize("text", ["\x00", "a\nb", "\x1b[2J", "\x9b2J"])
+def test_a_control_character_in_a_path_never_leaves(
+    server: Loopback, transport: HttpTransport, text: str
+) -> None:
+    """No id has one; what a server makes of it once unquoted nobody knows."""
+    assert not was_sent(server, transport, Call("it", "api", "GET", ("users", text)))
+
+
+@pytest.mark.promise("P19")
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_value_in_a_query_stays_one_value(
     server: Loopback, transport: HttpTransport, attack: str

@@ -44,6 +44,7 @@ FAULTS = [
     CannedAnswer(cut=0),
     CannedAnswer(raw=[f"{CANARIES['it']}\r\n\r\n".encode()]),
     CannedAnswer(raw=[f"HTTP/1.1 200 {CANARIES['it']}\r\n{CANARIES['it']}\r\n\r\n".encode()]),
+    says({"error": "no user with the password canary%pair&4"}, 403),
 ]
 
 

@@ -311,6 +311,22 @@ def test_a_file_that_is_removed_or_replaced_is_not_taken_up_again(path: Path) ->
         assert "removed or renamed" in caught.value.why
 
 
+def test_a_file_that_is_replaced_during_a_write_keeps_nothing(path: Path) -> None:
+    """What is committed into a file without a name is not durable, so it gets no 2xx."""
+    with opened(path) as inbox:
+
+        def replace(statement: str) -> None:
+            if statement.startswith("INSERT INTO events"):
+                content = path.read_bytes()
+                path.unlink()
+                path.write_bytes(content)
+
+        assert inbox._db is not None
+        inbox._db.set_trace_callback(replace)
+        with pytest.raises(InboxUnusableError):
+            keep(inbox, delivery("a"), [event("1")])
+
+
 def test_a_file_that_is_replaced_while_it_is_shut_is_noticed(path: Path) -> None:
     """Between an error and the next delivery another file may have come in its place."""
     with opened(path) as inbox:

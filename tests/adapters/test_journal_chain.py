@@ -58,6 +58,9 @@ class ShelfStore:
     def close(self) -> None:
         self.end()
 
+    def reopen(self) -> None:
+        self.shelf = self.room[PLACE]
+
     def is_empty(self) -> bool:
         return not self.seen.rows
 

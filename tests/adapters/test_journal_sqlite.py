@@ -8,14 +8,18 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from respond.adapters.secrets.key_stores import FolderKeys, MemoryKeys
+from respond.adapters.store.journal_keys import read_mark
 from respond.adapters.store.journal_sqlite import SqliteJournal, SqliteStore, _translate
 from respond.adapters.store.read_only import outside_evidence
 from respond.adapters.store.sqlite_file import _is_network, file_system_of
+from respond.audit.body import Body
+from respond.audit.checkpoint import Signer
 from respond.audit.record_schema import SCHEMA
 from respond.audit.source import verify_file
 from respond.audit.verify import AnchorPolicy, Verification
@@ -23,6 +27,7 @@ from respond.core.events import Kind
 from respond.errors import JournalBrokenError, JournalUnusableError
 from respond.ports import Journal, KeyStore
 from respond.testing.contract_journal import DANA, RUN, JournalContract, event
+from respond.testing.journals import MadeJournal, reforge, stored_rows
 from respond.testing.settable_clock import SettableClock
 
 ROOT = Path(__file__).parents[2]
@@ -211,6 +216,29 @@ def test_file_systems_are_told_apart(tmp_path: Path, kind: str, *, refused: bool
     assert file_system_of(place, tmp_path / "none") == ""
 
 
+@pytest.mark.promise("P1")
+def test_a_folder_on_a_network_disk_is_refused(
+    path: Path, keys: MemoryKeys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Locks and syncs there do not keep what a commit promises, so nothing is made there."""
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(f"41 22 0:51 / {tmp_path} rw - nfs4 server:/home rw\n")
+    monkeypatch.setattr(file_system_of, "__defaults__", (mounts,))  # The kernel's own table.
+
+    with pytest.raises(JournalUnusableError, match="network file system"):
+        opened(path, keys)
+    assert not path.exists()
+
+
+def test_a_journal_of_another_version_is_not_written_to(path: Path, keys: MemoryKeys) -> None:
+    """What a later version means by its tables is not known here; it is named and left alone."""
+    opened(path, keys).close()
+    raw(path, "PRAGMA user_version = 99")
+
+    with pytest.raises(JournalUnusableError, match="this version can read"):
+        opened(path, keys)
+
+
 def test_a_crash_while_it_is_made_is_no_loss(path: Path, keys: MemoryKeys) -> None:
     """An empty file, left by a crash in the first second, becomes the journal."""
     path.parent.mkdir(mode=0o700)
@@ -316,6 +344,58 @@ def test_a_changed_end_is_found_at_the_next_open(path: Path, keys: MemoryKeys, c
 
 
 @pytest.mark.promise("P23")
+@pytest.mark.parametrize("resigned", [False, True])
+def test_a_rewritten_journal_is_found_by_its_signature_alone(
+    path: Path, keys: MemoryKeys, *, resigned: bool
+) -> None:
+    """Who has chained everything anew, and taken the mark away, lacks the signing key."""
+    with opened(path, keys) as journal:
+        journal.append(event(Kind.PROPOSED, runbook="one"))
+        journal.checkpoint("end of run")
+        made = MadeJournal(tuple(stored_rows(journal)), Signer(journal.id, bytes(32)), ())
+    keys.delete(f"high-water/{made.id}")
+
+    def lie(bodies: list[Body]) -> list[Body]:
+        return [replace(b, data={"runbook": "two"}) if b.kind == "proposed" else b for b in bodies]
+
+    forged = reforge(made, lie, signer=made.signer if resigned else None)
+    db = sqlite3.connect(path, isolation_level=None)
+    for statement in (*DROP_TRIGGERS, "DELETE FROM journal"):
+        db.execute(statement)
+    db.executemany(
+        "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(row.seq, row.body, row.body_hash, row.hash, *(row.columns or ())) for row in forged],
+    )
+    for statement in DROP_TRIGGERS:
+        db.execute(SCHEMA[statement.split()[-1]])
+    db.close()
+
+    with pytest.raises(JournalBrokenError, match="checkpoint"):
+        opened(path, keys)
+
+
+@pytest.mark.promise("P23")
+def test_the_mark_never_sinks(path: Path, keys: MemoryKeys) -> None:
+    """Of two that raise it at once the one that is behind leaves it where the other put it."""
+    with opened(path, keys) as ours, opened(path, keys, create=False) as theirs:
+        begun: list[str] = []
+
+        def meanwhile(statement: str) -> None:
+            if statement.startswith("BEGIN"):
+                begun.append(statement)
+                if len(begun) == 2:  # Our record stands, and the mark is not raised to it yet.
+                    theirs.checkpoint("theirs")
+
+        db_of(ours).set_trace_callback(meanwhile)
+        ours.checkpoint("ours")
+        db_of(ours).set_trace_callback(None)
+
+        mark = read_mark(ours.id, keys)
+        assert mark is not None
+        assert mark.size == ours.head().size
+
+
+@pytest.mark.promise("P23")
 def test_a_changed_old_record_is_not_read(path: Path, keys: MemoryKeys) -> None:
     """A record before the last checkpoint is checked when it is read: a resume never folds it.
 
@@ -382,6 +462,37 @@ def test_a_file_that_goes_away_stops_the_next_write(
 
 
 @pytest.mark.promise("P1")
+@pytest.mark.campaign("C4")
+def test_a_file_that_is_replaced_during_a_write_gives_no_intent(
+    path: Path, keys: MemoryKeys
+) -> None:
+    """What is committed into a file without a name is not durable, and nothing leaves on it."""
+    with opened(path, keys) as journal:
+        journal.append(event(Kind.PROPOSED))
+
+        def replace(statement: str) -> None:
+            if statement.startswith("INSERT"):
+                content = path.read_bytes()
+                path.unlink()
+                path.write_bytes(content)
+
+        db_of(journal).set_trace_callback(replace)
+        with pytest.raises(JournalUnusableError, match="replaced by another file"):
+            journal.intend(event(Kind.INTENT, step="s"), digest=DIGEST)
+
+
+@pytest.mark.promise("P1")
+def test_after_a_record_that_need_not_be_synced_each_one_is_again(
+    path: Path, keys: MemoryKeys
+) -> None:
+    """An unsynced record is for once: no intent stands on a commit that is not durable."""
+    with opened(path, keys) as journal:
+        journal.append(event(Kind.PROPOSED), synced=False)
+
+        assert db_of(journal).execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+@pytest.mark.promise("P1")
 def test_the_folder_going_away_stops_the_next_write(path: Path, keys: MemoryKeys) -> None:
     """The same when the whole folder is renamed."""
     with opened(path, keys) as journal:
@@ -422,6 +533,76 @@ def test_a_full_disk_stops_the_next_write(path: Path, keys: MemoryKeys) -> None:
     with opened(path, keys) as journal:
         assert journal.head() == head
         journal.append(event(Kind.NOTICE))
+
+
+def fault(journal: SqliteJournal) -> None:
+    """Let one append fail as on a full disk, which closes the journal."""
+    (pages,) = db_of(journal).execute("PRAGMA page_count").fetchone()
+    db_of(journal).execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(JournalUnusableError):
+        journal.append(event(Kind.NOTICE, text="x" * 50_000))
+
+
+@pytest.mark.promise("P1")
+@pytest.mark.campaign("C4")
+def test_a_journal_goes_on_after_a_fault_that_is_over(path: Path, keys: MemoryKeys) -> None:
+    """Verified and with all that was durable; one that is well or was closed stays as it is."""
+    with opened(path, keys) as journal:
+        journal.append(event(Kind.PROPOSED))
+        head = journal.head()
+        fault(journal)
+        with pytest.raises(JournalUnusableError):
+            journal.head()
+        assert journal.reopen()
+        assert journal.head() == head
+        assert journal.append(event(Kind.NOTICE)).seq == head.size
+        assert not journal.reopen()
+    assert not journal.reopen()
+
+
+@pytest.mark.promise("P3")
+def test_an_older_file_in_its_place_is_not_gone_on_with(path: Path, keys: MemoryKeys) -> None:
+    """It verifies by itself and reaches the mark; what was durable in this process is not there."""
+    with opened(path, keys):
+        pass
+    old = path.read_bytes()
+    with opened(path, keys) as journal:
+        journal.append(event(Kind.PROPOSED))
+        fault(journal)
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        path.write_bytes(old)
+        with pytest.raises(JournalBrokenError, match="older than it was") as caught:
+            journal.reopen()
+        assert "this process" in caught.value.why
+        with pytest.raises(JournalUnusableError):
+            journal.append(event(Kind.NOTICE))
+
+
+def test_while_the_file_is_away_the_fault_lasts(path: Path, keys: MemoryKeys) -> None:
+    """And it goes on when the file is back."""
+    with opened(path, keys) as journal:
+        journal.append(event(Kind.PROPOSED))
+        away = path.rename(path.with_name("away"))
+        for _ in range(2):
+            with pytest.raises(JournalUnusableError):
+                journal.append(event(Kind.NOTICE))
+            with pytest.raises(JournalUnusableError, match="no journal"):
+                journal.reopen()
+        away.rename(path)
+        assert journal.reopen()
+        journal.append(event(Kind.NOTICE))
+
+
+def test_who_carries_a_run_does_not_go_on_after_a_fault(path: Path, keys: MemoryKeys) -> None:
+    """Somebody else may have taken the run meanwhile."""
+    with opened(path, keys) as journal:
+        journal.append(event(Kind.PROPOSED))
+        journal.take(event(Kind.TAKEN))
+        fault(journal)
+        assert not journal.reopen()
+        with pytest.raises(JournalUnusableError):
+            journal.head()
 
 
 READ_ONLY = """

@@ -55,6 +55,14 @@ def test_a_secret_is_found_in_every_form(redactor: Redactor, form: str) -> None:
 
 
 @pytest.mark.promise("P22")
+@pytest.mark.parametrize("before", [b"", b"a", b"ab"])
+def test_a_secret_inside_a_longer_base64_is_found(redactor: Redactor, before: bytes) -> None:
+    """Three bytes become four letters, so it looks another way at each of three places."""
+    whole = base64.b64encode(before + SECRET.encode() + b" and more").decode()
+    assert MARK in redactor.clean(whole)
+
+
+@pytest.mark.promise("P22")
 @given(
     secret=st.text(min_size=SHORTEST, max_size=40),
     before=st.binary(max_size=7),

@@ -5,9 +5,10 @@ import contextlib
 import pytest
 from tests.engine.test_other_people import (
     ANA,
-    PROVABLE,
+    PROOFS,
     REMOVE,
     SET,
+    _JustBefore,
     _signed,
     advance,
     at_terminal,
@@ -24,10 +25,11 @@ from respond.core.approval import Verdict
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunStatus, fold
 from respond.core.policy import Policy, TwoPeople
+from respond.core.recorded import AskKind
 from respond.core.shapes import encode
 from respond.engine.proposing import GivenInputs
 from respond.engine.telling import _address
-from respond.errors import RefusedByPersonError, RespondError
+from respond.errors import ExitCode, RefusedByPersonError, RespondError
 from respond.people.answers import give_inputs
 from respond.testing.example_run import TELL
 from respond.testing.toy_system import BoxStage, runbook_of
@@ -48,9 +50,7 @@ def test_two_processes_that_tell_of_the_same_request_break_no_run() -> None:
 @pytest.mark.promise("P14")
 def test_going_alone_covers_what_it_was_said_for() -> None:
     """Alone under one plan; another runbook, and a policy that forbids it: others are asked."""
-    stage = at_terminal(
-        REMOVE, place={"provable": PROVABLE, "alone": "ana and ben cannot be reached"}
-    )
+    stage = at_terminal(REMOVE, place={"proofs": PROOFS, "alone": "ana and ben cannot be reached"})
     stage.says.is_there = True
 
     class There(Moments):
@@ -63,7 +63,7 @@ def test_going_alone_covers_what_it_was_said_for() -> None:
     assert now(stage).alone
     stage.runbook = runbook_of(REMOVE.replace("name: a", "name: b"))
     stage.policy = Policy(two_people=TwoPeople.DESTRUCTIVE, alone=False)
-    stage.place = {"provable": PROVABLE, "operator": Actor("kim", Strength.CLAIMED)}
+    stage.place = {"proofs": PROOFS, "operator": Actor("kim", Strength.CLAIMED)}
 
     class Leaves(type(stage.progress)):  # type: ignore[misc]
         def waiting(self, what: str, seconds: float) -> None:
@@ -73,6 +73,30 @@ def test_going_alone_covers_what_it_was_said_for() -> None:
     with contextlib.suppress(Killed):
         stage.advance(progress=Leaves())
     assert stage.boxes.writes == []
+
+
+@pytest.mark.promise("P14")
+@pytest.mark.parametrize(
+    ("steps", "person"),
+    [(REMOVE.replace("name: a", "name: b"), "dana"), (REMOVE, "kim")],
+    ids=["plan", "person"],
+)
+def test_who_went_alone_did_so_for_that_plan_and_lets_nobody_else_off(
+    steps: str, person: str
+) -> None:
+    """The same person with another plan, and another person with the same: others are asked."""
+    stage = at_terminal(REMOVE, place={"proofs": PROOFS, "alone": "nobody can be reached"})
+    stage.says.is_there = True
+    with pytest.raises(Killed):
+        stage.advance(sign=_signed, journal=KilledJournal(stage.kept, _JustBefore("intent gone")))
+    assert now(stage).alone
+    stage.runbook = runbook_of(steps)
+    stage.place = {"proofs": PROOFS, "operator": Actor(person, Strength.CLAIMED)}
+    stage.says.is_there = False
+
+    assert stage.advance() is ExitCode.PARKED
+    assert stage.boxes.writes == []
+    assert now(stage).parked.asks.kind is AskKind.APPROVAL
 
 
 TOP = (

@@ -10,31 +10,37 @@ from tests.engine.test_other_people import (
     BEN,
     BOTH,
     PAGER,
-    PROVABLE,
+    PEOPLE,
+    PROOFS,
     REMOVE,
     SET,
+    THEIRS,
     _signed,
     advance,
     at_terminal,
     entry,
     now,
+    proof_of,
     request,
     say,
     served,
+    tell,
 )
 
 from respond.company.crash_points import Killed, KilledJournal, Moments
 from respond.core.approval import Standing, Verdict
+from respond.core.asked import asked_now, changed_since
 from respond.core.events import Actor, Event, Kind, Strength
-from respond.core.fold import IllegalEventError, RunStatus, fold
-from respond.core.policy import Policy, TwoPeople
-from respond.core.questions import AskStart
+from respond.core.fold import IllegalEventError, RunState, RunStatus, fold
+from respond.core.policy import Chat, Policy, TwoPeople
+from respond.core.questions import AskDrift, AskStart
 from respond.core.recorded import AskKind
 from respond.engine.undo import undo_run
 from respond.errors import ExitCode, RefusedByPersonError, RespondError
-from respond.people.answers import answer, asked_now, decide
+from respond.people.answers import Entry, decide
 from respond.server.due import due_s
 from respond.testing.toy_system import ACTIONS, BoxStage, Quiet, runbook_of
+from respond.views.waiting import waiting
 
 EVERY = Policy(two_people=TwoPeople.EVERY_WRITE)
 KIM = Actor("kim", Strength.SIGNED_ON)
@@ -128,7 +134,7 @@ def test_a_no_is_not_lost_when_a_terminal_takes_the_run_over() -> None:
     stage = served()
     advance(stage)
     say(stage, BEN, Verdict.DENY)
-    stage.place = {"provable": frozenset({"ana", "ben"})}
+    stage.place = {"proofs": THEIRS}
     stage.says.is_there = True
     stage.advance()
     assert stage.boxes.writes == []
@@ -217,7 +223,9 @@ def test_a_yes_that_races_with_the_end_leaves_the_run_readable() -> None:
     door = replace(entry(stage), journal=Racing(stage.kept))
     nonce = request(stage).nonce
     with contextlib.suppress(RespondError):
-        decide(door, stage.run, ANA, Verdict.APPROVE, channel="page", nonce=nonce)
+        decide(
+            door, stage.run, ANA, Verdict.APPROVE, channel="page", nonce=nonce, proof=proof_of(ANA)
+        )
     assert now(stage).status is RunStatus.ENDED
 
 
@@ -228,7 +236,7 @@ def test_an_undo_where_others_have_to_agree_asks_them_and_can_be_agreed_to() -> 
         runbook_of(SET),
         {"a": "old", "b": "old"},
         persons=at_terminal().persons,
-        place={"provable": frozenset({"ana", "ben"})},
+        place={"proofs": THEIRS},
         policy=EVERY,
     )
     stage.says.is_there = False
@@ -277,12 +285,12 @@ def test_a_yes_to_one_steps_writes_does_not_outlive_its_plan() -> None:
 @pytest.mark.promise("P10", "P11", "P12")
 def test_the_operators_yes_under_an_old_policy_is_not_two_peoples() -> None:
     """Confirmed alone, then policy wants two people: the write waits for the second one."""
-    stage = at_terminal(REMOVE, policy=Policy(), place={"provable": frozenset()})
+    stage = at_terminal(REMOVE, policy=Policy(), place={"proofs": {}})
     stage.says.is_there = True
     terminal_killed_at(stage, "before intent gone")
     assert stage.boxes.writes == []
     stage.policy = Policy(two_people=TwoPeople.DESTRUCTIVE)
-    stage.place = {"provable": frozenset({"ana", "ben"})}
+    stage.place = {"proofs": THEIRS}
     stage.says.is_there = True
     leaves(stage)
     assert stage.boxes.writes == []
@@ -291,7 +299,7 @@ def test_the_operators_yes_under_an_old_policy_is_not_two_peoples() -> None:
 @pytest.mark.promise("P10", "P11")
 def test_a_signature_under_one_plan_lets_no_other_plan_off() -> None:
     """The operator's key signed the first plan; another plan is destroyed by nobody's bare name."""
-    stage = at_terminal(REMOVE, policy=Policy(), place={"provable": PROVABLE})
+    stage = at_terminal(REMOVE, policy=Policy(), place={"proofs": PROOFS})
     stage.says.is_there = True
     terminal_killed_at(stage, "before intent gone", sign=_signed)
     stage.runbook = runbook_of(
@@ -351,7 +359,7 @@ def test_who_takes_a_served_run_over_does_not_agree_with_themselves() -> None:
     """Ana types start for a run that the pager began; her own yes is not another person's."""
     stage = served(REMOVE, policy=Policy(two_people=TwoPeople.DESTRUCTIVE))
     advance(stage)
-    stage.place = {"provable": PROVABLE, "operator": Actor("ana", Strength.CLAIMED)}
+    stage.place = {"proofs": PROOFS, "operator": Actor("ana", Strength.CLAIMED)}
     stage.says.is_there = True
 
     leaves(stage)
@@ -364,7 +372,7 @@ def test_who_took_it_over_is_the_initiator_without_a_terminal_too() -> None:
     """The request that a pipe makes names who typed start, and not the pager."""
     stage = served(BOTH, policy=EVERY)
     advance(stage)
-    stage.place = {"provable": PROVABLE, "operator": Actor("ana", Strength.CLAIMED)}
+    stage.place = {"proofs": PROOFS, "operator": Actor("ana", Strength.CLAIMED)}
     stage.says.is_there = True
     terminal_killed_at(stage, "after confirmed")
     assert now(stage).started
@@ -396,7 +404,7 @@ def test_who_may_not_say_no_may_not_quit_by_way_of_a_question() -> None:
     advance(stage)
     asks = now(stage).parked.asks
     with pytest.raises(RefusedByPersonError):
-        answer(entry(stage), stage.run, KIM, asks.id, "quit")
+        tell(stage, KIM, asks.id, "quit")
 
 
 def test_a_question_s_quit_is_recorded_as_theirs_who_said_it() -> None:
@@ -405,7 +413,7 @@ def test_a_question_s_quit_is_recorded_as_theirs_who_said_it() -> None:
     advance(stage)
     stage.clock.advance(1_801)
     advance(stage)
-    answer(entry(stage), stage.run, ANA, now(stage).parked.asks.id, "quit")
+    tell(stage, ANA, now(stage).parked.asks.id, "quit")
     advance(stage)
     (quit_,) = [
         r
@@ -432,3 +440,201 @@ def test_more_than_the_limit_is_let_through_by_an_approver_and_not_by_anybody() 
     advance(stage)
     asks = now(stage).parked.asks
     assert asks.kind is AskKind.APPROVAL, asks
+
+
+# --- what proved a yes ----------------------------------------------------------------------------
+
+TWO = Policy(two_people=TwoPeople.DESTRUCTIVE, approvals=2)
+OTHER_KEY = {**PROOFS, "ana": frozenset({"SHA256:new"})}
+CHANGED = {
+    "no-keys": {"proofs": {name: PROOFS[name] for name in ("dana", "ben", "eve")}},
+    "another-key": {"proofs": OTHER_KEY},
+}
+
+
+@pytest.mark.promise("P11")
+@pytest.mark.parametrize("place", CHANGED.values(), ids=list(CHANGED))
+@pytest.mark.parametrize("strength", [Strength.KEY, Strength.SIGNED_ON])
+def test_a_yes_counts_only_while_what_proved_it_is_theirs(
+    place: dict[str, Any], strength: Strength
+) -> None:
+    """Key or account was taken away since: the yes is void, and people are asked anew, told why."""
+    stage = served(policy=TWO)
+    advance(stage)
+    say(stage, Actor("ana", strength), channel="terminal")
+    first = request(stage)
+
+    stage.place = {**stage.place, **place}
+    assert entry(stage).standing(now(stage), first) is Standing.VOID
+    assert due_s(now(stage), Standing.VOID, 0) == 0
+    with pytest.raises(RefusedByPersonError, match="asked anew") as refused:
+        say(stage, BEN)
+    assert "the yes of ana is void" in refused.value.why
+
+    assert advance(stage) is ExitCode.PARKED
+    assert stage.boxes.writes == []
+    assert request(stage).nonce != first.nonce
+    what = "key" if strength is Strength.KEY else "account"
+    assert request(stage).anew == (
+        f"ana: the {what} that proved it is not theirs in respond.toml any more; "
+        "the yes of ana is void"
+    )
+    assert say(stage, BEN) is Standing.OPEN
+    assert advance(stage) is ExitCode.PARKED
+    assert stage.boxes.writes == []
+
+
+@pytest.mark.promise("P11")
+def test_a_no_needs_no_key_to_stay_a_no() -> None:
+    """Whoever said no and has another key since has still said no; nothing is done by it."""
+    stage = served()
+    advance(stage)
+    say(stage, Actor("ana", Strength.KEY), Verdict.DENY)
+    stage.place = {**stage.place, "proofs": OTHER_KEY}
+    assert advance(stage) is ExitCode.REFUSED
+
+
+@pytest.mark.promise("P11")
+def test_a_click_counts_only_while_the_account_in_chat_is_theirs() -> None:
+    """The Slack user in respond.toml is another one since: the click is void."""
+    stage = served(SET, policy=Policy(chat=Chat.ORDINARY))
+    advance(stage)
+    say(stage, Actor("ana", Strength.CHAT), channel="chat")
+    stage.persons = tuple(
+        replace(each, accounts={"slack": "U7"}) if each.id == "ana" else each for each in PEOPLE
+    )
+    assert advance(stage) is ExitCode.PARKED
+    assert stage.boxes.writes == []
+
+
+@pytest.mark.promise("P11", "P14")
+@pytest.mark.parametrize("alone", ["", "nobody answers"])
+def test_the_operators_own_signature_counts_only_while_the_key_is_theirs(alone: str) -> None:
+    """Signed the start, or the emergency entry; killed before the write; their key is another."""
+    stage = at_terminal(REMOVE, policy=Policy(), place={"proofs": PROOFS, "alone": alone})
+    stage.says.is_there = True
+    terminal_killed_at(stage, "before intent gone", sign=_signed)
+    proofs = {**PROOFS, "dana": frozenset({"SHA256:new"})}
+    stage.place = {**stage.place, "proofs": proofs, "alone": ""}
+    stage.says.is_there = False
+    assert stage.advance() is ExitCode.PARKED
+    assert stage.boxes.writes == []
+
+
+@pytest.mark.promise("P11")
+def test_an_answer_counts_only_while_its_account_may_give_it() -> None:
+    """A yes to what is there now, and its giver loses account or role before it is heard."""
+    for place in ({"proofs": OTHER_KEY}, {"persons": PEOPLE[:1] + PEOPLE[2:]}):
+        stage = served()
+        advance(stage)
+        stage.clock.advance(1_801)
+        advance(stage)
+        tell(stage, Actor("ana", Strength.KEY), now(stage).parked.asks.id, "ask again")
+        stage.place = {**stage.place, **place}
+        assert advance(stage) is ExitCode.PARKED
+        assert stage.events("approval-asked") == ["approval-asked"]
+        assert now(stage).parked.asks.question == "AskAgain"
+
+
+# --- a yes to what is not any more ----------------------------------------------------------------
+
+
+def door(stage: BoxStage) -> Entry:
+    """The door of a process that reads the runbook as it is now."""
+
+    def changed(state: RunState) -> tuple[str, ...]:
+        site = stage.site
+        return changed_since(
+            state, stage.runbook, engine=site.engine, policy=site.policy, bound=site.bound
+        )
+
+    return replace(entry(stage), changed=changed)
+
+
+def edited(stage: BoxStage) -> None:
+    """Somebody edits the title of the only step, in line 7 of the file."""
+    steps = "  - {id: gone, title: Other, phase: contain, action: box.remove, with: {name: a}}"
+    stage.runbook = runbook_of(steps)
+
+
+@pytest.mark.promise("P10", "P11")
+def test_nobody_reads_that_all_have_agreed_to_a_runbook_that_changed() -> None:
+    """One of two agrees, the runbook is edited: the second yes is refused, with what changed."""
+    stage = served(REMOVE, policy=TWO)
+    advance(stage)
+    say(stage, ANA)
+    edited(stage)
+    asked, nonce = door(stage), request(stage).nonce
+
+    with pytest.raises(RefusedByPersonError, match="asked anew") as refused:
+        decide(
+            asked, stage.run, BEN, Verdict.APPROVE, channel="file", nonce=nonce, proof=proof_of(BEN)
+        )
+    why = "the runbook changed (line 7); the yes of ana is void"
+    assert refused.value.why == why
+    waits = waiting(now(stage), asked.today())
+    assert (waits.line, waits.why) == ("has to be asked anew: nothing was changed by it", why)
+    assert due_s(now(stage), asked.standing(now(stage), request(stage)), 0) == 0
+
+    assert advance(stage) is ExitCode.PARKED
+    assert request(stage).anew == why
+    shown = waiting(now(stage), door(stage).today())
+    assert (shown.line, shown.why) == (
+        "waits for 2 people to agree to the plan",
+        f"asked anew: {why}",
+    )
+    assert stage.boxes.writes == []
+
+
+@pytest.mark.promise("P10", "P11")
+def test_a_no_is_taken_although_the_runbook_changed() -> None:
+    """Stopping a run needs no question that is asked anew."""
+    stage = served(REMOVE, policy=TWO)
+    advance(stage)
+    edited(stage)
+    nonce = request(stage).nonce
+    given: dict[str, Any] = {"channel": "file", "nonce": nonce, "proof": proof_of(BEN)}
+    decide(door(stage), stage.run, BEN, Verdict.DENY, **given)
+    assert advance(stage) is ExitCode.REFUSED
+
+
+@pytest.mark.promise("P10", "P11")
+def test_a_yes_that_took_effect_is_said_to_be_void_when_the_plan_changes() -> None:
+    """Agreed, killed before the write, the policy changed: asked anew, with whose yes is void."""
+    stage = served(REMOVE, policy=TWO)
+    advance(stage)
+    say(stage, ANA)
+    say(stage, BEN)
+    killed_at(stage, "before intent gone")
+    stage.policy = replace(TWO, limit=7)
+    assert advance(stage) is ExitCode.PARKED
+    assert request(stage).anew == "the policy changed; the yes of ana and ben is void"
+
+
+@pytest.mark.promise("P10", "P11")
+def test_what_is_there_now_makes_a_yes_void_and_says_so() -> None:
+    """Nobody agreed in time; asked again, everything is looked at anew and is another plan."""
+    stage = served(REMOVE, policy=TWO)
+    advance(stage)
+    say(stage, ANA)
+    stage.clock.advance(1_801)
+    advance(stage)
+    stage.boxes.put("a", "other")
+    tell(stage, BEN, now(stage).parked.asks.id, "ask again")
+    advance(stage)
+    assert request(stage).anew == "what is there is not what it was; the yes of ana is void"
+
+
+@pytest.mark.promise("P10", "P11")
+def test_resuming_an_edited_runbook_says_whose_yes_is_void() -> None:
+    """The operator is asked with the line that differs, and so are the others."""
+    stage = at_terminal(REMOVE)
+    stage.advance()
+    say(stage, ANA)
+    edited(stage)
+    assert stage.advance() is ExitCode.PARKED
+    (drift,) = [each for each in stage.says.asked if isinstance(each, AskDrift)]
+    assert drift.title == "the runbook changed (line 7) since the plan was agreed to"
+    assert request(stage).anew == "the runbook changed (line 7); the yes of ana is void"
+    assert f"asked anew: {request(stage).anew}" in stage.progress.told
+    assert stage.boxes.writes == []

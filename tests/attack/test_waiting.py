@@ -17,19 +17,20 @@ from tests.engine.test_other_people import (
     request,
     say,
     served,
+    tell,
 )
 
 from respond.adapters.log import make_logger
 from respond.adapters.prompt.nobody_there import ServedPrompt
 from respond.adapters.secrets.redactor import Redactor
 from respond.company.crash_points import Killed
+from respond.core.asked import asked_now
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunStatus
 from respond.core.policy import Policy
 from respond.core.recorded import AskKind
 from respond.core.script import Call, Connection
 from respond.errors import ExitCode, NotReadyError, RespondError
-from respond.people.answers import answer, asked_now
 from respond.server.board import Board
 from respond.server.carrying import Carrier
 from respond.server.due import Pace, due_s
@@ -69,7 +70,7 @@ def grown_in(stage: BoxStage, seconds: int) -> int:
 
 def carried(stage: BoxStage) -> ExitCode:
     """As ``Carrier`` advances: the prompt reads the engine's own state, and not the journal."""
-    prompt = ServedPrompt(lambda: None, lambda _: ("a question",))
+    prompt = ServedPrompt(lambda: None, lambda _: ("a question",), stage.site.people)
     engine = stage.engine(prompt=prompt)
     prompt.state = lambda: engine.state
     return engine.advance()
@@ -148,7 +149,7 @@ def test_two_other_runs_at_work_there_are_two_questions_and_no_more() -> None:
         if asks.kind is AskKind.APPROVAL:
             break
         asked += 1
-        answer(entry(third), third.run, BEN, asks.id, asks.words[0])
+        tell(third, BEN, asks.id, asks.words[0])
     assert now(third).parked.asks.kind is AskKind.APPROVAL
     assert asked == 2
 
@@ -166,7 +167,7 @@ def test_an_answer_that_comes_while_the_run_looks_is_not_lost() -> None:
 
     def meanwhile(_: Call) -> None:
         if next(once) == 0:
-            answer(entry(stage), stage.run, BEN, task.id, "cannot")
+            tell(stage, BEN, task.id, "cannot")
 
     stage.boxes.broken = meanwhile
     carried(stage)
@@ -181,7 +182,7 @@ def test_an_answer_outlives_a_session_that_could_not_be_opened() -> None:
     say(stage, ANA)
     advance(stage)
     task = now(stage).parked.asks
-    answer(entry(stage), stage.run, BEN, task.id, "cannot")
+    tell(stage, BEN, task.id, "cannot")
 
     def no_session(*_: Any) -> Any:
         raise NotReadyError("the credential cio is not there")

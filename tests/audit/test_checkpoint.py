@@ -21,6 +21,17 @@ def test_what_was_signed_is_read_back() -> None:
 
 
 @pytest.mark.promise("P23")
+def test_a_signature_has_one_spelling() -> None:
+    """Base64 leaves bits over at its end; two notes that differ are not both the same note."""
+    whole, end = note().rstrip("=\n"), "=\n"
+    spelt = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    other = whole[:-1] + spelt[spelt.index(whole[-1]) + 1]
+    assert open_note(whole + end, SIGNER.public).size == 3
+    with pytest.raises(NoteError):
+        open_note(other + end, SIGNER.public)
+
+
+@pytest.mark.promise("P23")
 def test_every_changed_character_of_the_text_is_found() -> None:
     """No character of the five lines, and none of the signature, can be another."""
     whole = note()

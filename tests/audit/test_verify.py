@@ -7,7 +7,8 @@ import pytest
 
 from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
-from respond.audit.body import Body, read_body
+from respond.audit.body import Body, read_body, write_body
+from respond.audit.chain import body_hash, link
 from respond.audit.checkpoint import NoteKey, Signer
 from respond.audit.verify import (
     HEARTBEAT,
@@ -356,6 +357,30 @@ def forged_note(data: Any) -> Rows:
         return bodies
 
     return reforge(MADE, change)
+
+
+@pytest.mark.promise("P23")
+@pytest.mark.parametrize(
+    ("lie", "fault"),
+    [({"journal": "J-" + "B" * 26}, Damage.OTHER_JOURNAL), ({"seq": 7}, Damage.MISSING)],
+    ids=["journal", "seq"],
+)
+def test_a_record_that_belongs_elsewhere_is_found(lie: dict[str, Any], fault: Damage) -> None:
+    """Chained into this place by whoever can, it says itself where it was written."""
+    *before, last = MADE.rows
+    encoded = write_body(replace(read_body(last.body), **lie))
+    digest = body_hash(encoded)
+    linked = link(MADE.id, last.seq, before[-1].hash, digest)
+    report = check([*before, StoredRow(last.seq, encoded, digest, linked, last.columns)])
+    assert (report.answer, report.fault) == (Verification.BROKEN, fault)
+
+
+@pytest.mark.promise("P23")
+def test_an_anchor_of_another_journal_vouches_for_nothing() -> None:
+    """It cannot match here, and the journal that it was written for is not this one."""
+    stranger = replace(MADE.anchor(SIZE), journal="J-" + "B" * 26)
+    report = check(MADE.rows, anchors=[stranger])
+    assert (report.answer, report.fault) == (Verification.BROKEN, Damage.OTHER_JOURNAL)
 
 
 @pytest.mark.promise("P23")

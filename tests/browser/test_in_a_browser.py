@@ -181,7 +181,8 @@ def test_the_page_follows_without_being_loaded_anew(night: Night, at: Served, pa
     expect(page.locator("#live")).to_have_text("This page follows by itself.")
     page.evaluate("window.mark = 1")
 
-    night.add(Kind.APPROVED, by=BEN, nonce=request.nonce, digest=request.digest, channel="terminal")
+    night.add(Kind.APPROVED, by=BEN, nonce=request.nonce, digest=request.digest,
+              channel="terminal", proof={"key": "SHA256:ben"})  # fmt: skip
 
     expect(page.locator(".stands-big")).to_have_text("agreed: it goes on")
     expect(page.get_by_role("status")).to_have_text(f"{RUN}: agreed: it goes on")
@@ -208,7 +209,8 @@ def test_what_somebody_types_stays_with_the_cursor_in_it(
     field.click()
     page.keyboard.type("7F")
 
-    night.add(Kind.APPROVED, by=BEN, nonce=request.nonce, digest=request.digest, channel="terminal")
+    night.add(Kind.APPROVED, by=BEN, nonce=request.nonce, digest=request.digest,
+              channel="terminal", proof={"key": "SHA256:ben"})  # fmt: skip
 
     expect(page.locator(".votes")).to_contain_text("ben approved")
     expect(field).to_be_focused()

@@ -25,6 +25,7 @@ from respond.core.events import Record
 from respond.errors import ExitCode, RespondError, UsageError
 from respond.ports import Clock, Head, Progress, Prompt
 from respond.testing.crashing import RUNBOOKS
+from respond.testing.example_run import TODAY
 from respond.testing.runbook_kit import Stage
 from respond.views.live import Lines, LiveProgress
 from respond.views.report import as_json, as_text, report
@@ -144,7 +145,9 @@ def leaks(stage: Stage, seen: Seen, error: str) -> list[str]:
         "errors": error.encode(),
         "disk": b"\0".join(seen.disk),
         "state": repr(stage.state).encode(),
-        "summary": summary(stage.state, Head("-", 0, "0" * 64), exit_code=ExitCode.DONE).encode(),
+        "summary": summary(
+            stage.state, Head("-", 0, "0" * 64), exit_code=ExitCode.DONE, today=TODAY
+        ).encode(),
     }
     return [
         f"{place}: {secret[:4]}... as {form[:12]!r}"

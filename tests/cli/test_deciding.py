@@ -18,9 +18,12 @@ from respond.adapters.clock import SystemClock
 from respond.core.approval import Moment, Request, step_digest
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.plan import Plan, digest_of
+from respond.core.policy import Policy
 from respond.core.shapes import encode
 from respond.testing.cli_kit import TOML, Machine
 from respond.testing.example_run import REVOKE, example_plan
+from respond.wiring.places import Places
+from respond.wiring.session import ENGINE, load_runbook
 
 KEYGEN = shutil.which("ssh-keygen")
 pytestmark = [
@@ -106,13 +109,16 @@ def office(home: Machine, tmp_path: Path) -> Office:
     keys = tmp_path / "keys"
     keys.mkdir()
     lines = {}
-    for person in ("dana", "ben"):
+    for person in ("dana", "ben", "new"):
         words = ["-q", "-t", "ed25519", "-N", "", "-C", person, "-f", str(keys / person)]
         subprocess.run([str(KEYGEN), *words], check=True)  # noqa: S603
         lines[person] = (keys / f"{person}.pub").read_text().strip()
     home.configure(TOML + PEOPLE.format(**lines))
     home.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Office(home, keys, example_plan())
+    # What a yes binds beside its writes is today's: else people would have to be asked anew.
+    digest = load_runbook(Places.here(), "compromised-key").digest
+    plan = example_plan(runbook_digest=digest, engine=ENGINE, policy=Policy().as_json())
+    return Office(home, keys, plan)
 
 
 def ended(child: pexpect.spawn[str]) -> tuple[int | None, str]:
@@ -247,6 +253,77 @@ def test_a_request_about_one_step_shows_its_writes(office: Office) -> None:
     assert "make key" not in ran.err
 
 
+# --- what it has come to -------------------------------------------------------------------------
+
+
+def says_yes(office: Office, verdict: str = "approve") -> None:
+    child = office.sit(verdict, RUN, "--as", "ben", "--key", office.key("ben"))
+    child.expect("Type exactly")
+    child.sendline(verdict)
+    assert ended(child)[0] == 0
+
+
+def stands(office: Office) -> tuple[str, dict[str, str]]:
+    """What ``status`` prints, in one line, and what both JSONs say of what the run waits for."""
+    text = " ".join(office.home.run("status", RUN).out.split())
+    one = office.home.run("status", RUN, "--json").json["waits"]
+    assert office.home.run("runs", "--json").json[0]["waits"] == one
+    assert one["for"] in " ".join(office.home.run("runs").out.split())
+    return text, one
+
+
+def test_status_and_json_say_that_a_no_ends_the_run(office: Office) -> None:
+    """The same words as the page, and no `go on with resume` as if nothing had been said."""
+    office.ask()
+    assert stands(office)[1]["for"] == "waits for 1 person to agree to the plan"
+    says_yes(office, "deny")
+    text, waits = stands(office)
+    assert waits == {"for": "denied: it ends", "why": "", "next": f"respond resume {RUN} ends it"}
+    assert (
+        f"denied: it ends Operator dana Answer ben said deny (key) Go on with {waits['next']}"
+        in (text)
+    )
+
+
+def test_status_says_whose_yes_is_void(office: Office) -> None:
+    """Their key was replaced in respond.toml since."""
+    office.ask()
+    says_yes(office)
+    assert stands(office)[1]["for"] == "agreed: it goes on"
+    toml = (office.home.project / "respond.toml").read_text()
+    ben, new = ((office.keys / f"{who}.pub").read_text().strip() for who in ("ben", "new"))
+    office.home.configure(toml.replace(ben, new))
+    text, waits = stands(office)
+    assert waits["for"] == "has to be asked anew: nothing was changed by it"
+    assert "is not theirs in respond.toml any more; the yes of ben is void" in waits["why"]
+    assert "ben said approve (key), void: the key that proved it is not theirs" in text
+    assert waits["next"] == f"respond resume {RUN} asks anew"
+
+
+def test_whoever_is_asked_anew_reads_why_before_the_plan(office: Office) -> None:
+    """At the terminal, and in `status`."""
+    why = "the runbook changed (line 12); the yes of ana is void"
+    office.ask(anew=why)
+    ran = office.home.run("approve", RUN, "--as", "ben")
+    assert f"Asked anew {why}" in " ".join(ran.err.split())
+    assert stands(office)[1]["why"] == f"asked anew: {why}"
+
+
+def test_a_yes_is_refused_when_the_runbook_changed(office: Office) -> None:
+    """The team's own runbook of that name came since: it is another one than the plan is of."""
+    office.ask()
+    shipped = Places.here().runbooks()["compromised-key"].path.read_text()
+    (office.home.project / "runbooks").mkdir(exist_ok=True)
+    own = office.home.project / "runbooks" / "compromised-key.yaml"
+    own.write_text(
+        shipped.replace("title: ", "title: Our own: ", 1).replace("Our own: ", "Our own ")
+    )
+    ran = office.home.run("approve", RUN, "--as", "ben")
+    assert ran.code == 4
+    assert "people have to be asked anew" in ran.err
+    assert "the runbook changed" in ran.err
+
+
 # --- on another laptop --------------------------------------------------------------------------
 
 
@@ -328,6 +405,7 @@ def changed(path: Path, change: Callable[[Any], None]) -> Path:
         lambda data: data["plan"]["steps"][1].update(effect="reads"),
         lambda data: data["plan"].update(mode="dry-run"),
         lambda data: data["request"].update(digest="ab" * 32),
+        lambda data: data["plan"]["steps"][1].update(title="Look at something"),
     ],
 )
 def test_a_changed_plan_is_not_shown_as_the_one_that_is_asked_about(

@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 
+from respond.adapters.clock import SystemClock
+from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.core.events import Kind
+from respond.core.incoming import Delivery, Incoming, Means
 from respond.testing.cli_kit import TOML, Machine, Town
 from respond.testing.loopback import Loopback, says
 
@@ -122,6 +125,35 @@ def test_a_services_credentials_are_read_as_systemd_shows_them(
     assert "the service's credentials folder" in words
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
     assert findings(home)[0] == 0
+
+
+def test_deliveries_that_could_not_be_used_are_found(home: Machine, text: str) -> None:
+    """Their sender was told that they arrived; how many, of which source, and why the last."""
+    del text
+    clock = SystemClock()
+    now_ms = clock.now_ms()
+    with SqliteInbox.open(home.journal.with_name("inbox.db"), clock=clock) as inbox:
+        for number, (days, why) in enumerate(
+            [(9, "old"), (1, "it is not JSON"), (0, "it is deep")]
+        ):
+            at_ms = now_ms - days * 86_400_000
+            one = Delivery(f"D-{number}", "prom", "alertmanager", "", f"{number}", at_ms)
+            inbox.keep(one, [], why, by_body=True)
+        used = Incoming("k", "a", "firing", Means.BEGINS)
+        one = Delivery("D-9", "leaks", "github", "", "9", now_ms)
+        inbox.keep(one, [used], "cut", by_body=True)
+    code, found, words = findings(home)
+    assert (code, found) == (1, ["sources"])
+    assert "2 deliveries of prom could not be used in 7 days; the last: it is deep" in words
+
+
+def test_an_inbox_that_cannot_be_read_is_a_finding(home: Machine, text: str) -> None:
+    """And doctor goes on with the rest."""
+    del text
+    home.journal.with_name("inbox.db").write_bytes(b"no database" * 100)
+    code, found, words = findings(home)
+    assert (code, found) == (1, ["sources"])
+    assert "NOTADB" in words
 
 
 Change = Callable[[Machine, str], str]

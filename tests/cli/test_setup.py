@@ -17,10 +17,10 @@ import pytest
 from respond.checks import credentials, doctor
 from respond.cli import setup
 from respond.core.events import Kind
-from respond.formats.project.project_file import read_project
 from respond.testing.cli_kit import TOML, Machine, RanCommand, Town
 from respond.testing.loopback import Loopback, page, says
 from respond.wiring.places import Places
+from respond.wiring.session import load_project
 
 # --- init ----------------------------------------------------------------------------------------
 
@@ -30,7 +30,7 @@ def test_init_makes_a_project_that_is_accepted_as_it_is(home: Machine, tmp_path:
     place = tmp_path / "new"
     ran = home.run("init", str(place))
     assert (ran.code, len(ran.out.splitlines())) == (0, 2)
-    assert read_project(place).connections == {}
+    assert load_project(Places(place, home.state)).connections == {}
     checked = home.run("--project", str(place), "check", str(place / "runbooks/lost-laptop.yaml"))
     assert (checked.code, checked.err) == (0, "")
     assert "fits" in checked.out
@@ -43,7 +43,7 @@ def test_every_example_in_the_configuration_is_right(home: Machine, tmp_path: Pa
     lines = file.read_text().splitlines()
     commented = re.compile(r"# (\[|[a-z_]+ = )")
     file.write_text("\n".join(n[2:] if commented.match(n) else n for n in lines))
-    project = read_project(file.parent)
+    project = load_project(Places(file.parent, home.state))
     assert sorted(project.connections) == ["cio", "slack", "vault"]
     assert [each.id for each in project.records] == ["ana"]
 
@@ -193,7 +193,7 @@ def test_an_unknown_connection_gets_something_to_paste(home: Machine) -> None:
         assert ran.code == 2
         snippet = ran.err[ran.err.index("[connections.") :]
         home.configure("\n".join(line.strip() for line in snippet.splitlines()))
-        assert list(read_project(home.project).connections) == [name]
+        assert list(load_project(Places(home.project, home.state)).connections) == [name]
         home.configure('[journal]\nkeys = "file"\n')
 
 
@@ -228,7 +228,7 @@ sys.exit(main.run(["connect", "cio"]))
 def test_a_person_is_asked_without_echo_and_types_accept(home: Machine, town: Town) -> None:
     """A bare Enter accepts nothing; the word does."""
     value = town.credentials["cio"]
-    project = read_project(home.project)
+    project = load_project(Places(home.project, home.state))
     endpoint = town.line(project, "cio").endpoint
     assert endpoint is not None
     child = pexpect.spawn(
@@ -552,7 +552,7 @@ def test_an_empty_machine_is_told_what_is_missing(
 
 def test_real_lines_are_https_only(home: Machine) -> None:
     """Loopback is for tests, which bring their own line; no setting allows it."""
-    project = read_project(home.project)
+    project = load_project(Places(home.project, home.state))
     for name in ("cio", "slack", "pager", "vault"):
         endpoint = credentials.line_of(project, name).endpoint
         assert endpoint is not None

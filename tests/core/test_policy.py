@@ -69,6 +69,20 @@ def test_no_runbook_and_no_flag_goes_under_the_policy(
 
 
 @pytest.mark.promise("P12")
+def test_a_runbook_that_asks_for_less_gets_what_policy_says() -> None:
+    """Fewer people, more targets, more time, another role, no reason: none of it counts."""
+    policy = Policy(
+        two_people=TwoPeople.EVERY_WRITE, approvals=3, limit=2, require_reason=True, expiry_s=60
+    )
+    less = Asked(approval=Approval(by="legal", count=1, within_s=3_600), limit=500)
+
+    care = effective(policy, Effect.WRITES, less)
+
+    assert (care.approvals, care.limit, care.reason, care.within_s) == (3, 2, True, 60)
+    assert care.roles == {"approver", "legal"}
+
+
+@pytest.mark.promise("P12")
 @given(POLICIES, EFFECTS, ASKED)
 def test_what_is_asked_for_is_given(policy: Policy, effect: Effect, asked: Asked) -> None:
     """Care that a runbook asks for is not lost either; reads alone never ask."""

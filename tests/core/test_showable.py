@@ -57,9 +57,9 @@ def test_a_long_text_is_cut_with_a_count() -> None:
     ("host", "shown"),
     [
         ("api.example.com", "api.example.com"),
-        ("p\u0430ypal.com", "p\u0430ypal.com (xn--pypal-4ve.com)"),
+        ("p\u0430ypal.com", "p\\u0430ypal.com (xn--pypal-4ve.com)"),
         ("fa\u00df.example", "fa\u00df.example (xn--fa-hia.example)"),
-        ("d\u0430na@example.com", "d\u0430na@example.com (d\\u0430na@example.com)"),
+        ("d\u0430na@example.com", "d\\u0430na@example.com (d\\u0430na@example.com)"),
         ("a@b\u00fccher.example", "a@b\u00fccher.example (a@xn--bcher-kva.example)"),
         ("x\u202ey.example", "x\\u202ey.example (x\\u202ey.example)"),
         ("\ud800.example", "\\ud800.example (\\ud800.example)"),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from respond.core.strict_json import NotStrictJsonError, decode
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5)
+    st.none() | st.booleans() | st.integers(1 - 2**53, 2**53 - 1) | st.text(max_size=5)
     | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
     max_leaves=12,
@@ -60,3 +60,20 @@ def test_brackets_inside_of_texts_are_no_levels() -> None:
 def test_a_whole_surrogate_pair_is_a_character() -> None:
     """Escapes that make a character together are read; a half is refused by the hostile tests."""
     assert decode(b'"\\ud83d\\ude00"') == "\U0001f600"
+
+
+@pytest.mark.promise("P18")
+@pytest.mark.parametrize(
+    ("spelt", "read"),
+    [
+        ("9007199254740991", 2**53 - 1),
+        ("-9007199254740991", 1 - 2**53),
+        ("9007199254740992", "9007199254740992"),
+        ("7615917337495251231", "7615917337495251231"),
+        ("-9007199254740992", "-9007199254740992"),
+        ("1" * 4000, "1" * 4000),
+    ],
+)
+def test_a_number_that_nothing_else_carries_is_its_text(spelt: str, read: int | str) -> None:
+    """Every digit is kept, and no plan, journal or expression meets a number that it refuses."""
+    assert decode(f'{{"id": {spelt}}}'.encode()) == {"id": read}

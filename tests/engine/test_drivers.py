@@ -33,10 +33,12 @@ from respond.company.crash_points import Killed, KilledJournal, KilledPen, Momen
 from respond.core.plan import write_key
 from respond.core.script import (
     Api,
+    AuthNone,
     Becomes,
     Call,
     Done,
     Effect,
+    Keep,
     Person,
     Proof,
     Read,
@@ -46,6 +48,7 @@ from respond.core.script import (
 )
 from respond.core.values import Late, LateValueUsedError
 from respond.engine.drivers import ScriptFaultError, World, act, look
+from respond.engine.step.send import _request_digest, _taken
 from respond.errors import ExitCode, NoAnswerError, StepFailedError
 from respond.testing.toy_system import BoxStage, runbook_of
 
@@ -227,6 +230,28 @@ def test_a_yes_binds_request_hands_before_and_after(changed: dict[str, Any]) -> 
     assert write_key(dataclasses.replace(WRITE, says="other words")) == write_key(WRITE)
 
 
+@pytest.mark.promise("P1")
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"connection": "other"},
+        {"surface": "app"},
+        {"method": "POST"},
+        {"path": ("b",)},
+        {"query": (("force", "1"),)},
+        {"headers": (("X-Workspace", "2"),)},
+        {"body": {"value": "other"}},
+        {"form": True},
+        {"auth": AuthNone()},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_an_intent_is_for_the_request_to_its_last_field(changed: dict[str, Any]) -> None:
+    """What was recorded is what leaves: with any other request the pen refuses the intent."""
+    other = Api(dataclasses.replace(CALL, **changed), lambda reply: str(reply.body))
+    assert _request_digest(dataclasses.replace(WRITE, hands=other)) != _request_digest(WRITE)
+
+
 @pytest.mark.promise("P2")
 def test_after_a_crash_the_settle_time_passes_before_the_look() -> None:
     """Rule 4: the request's time-out and the settle time, counted from now; then it is seen."""
@@ -282,6 +307,19 @@ def test_a_secret_and_its_outcome_are_one_transaction() -> None:
     assert list(stage.kept.held(stage.run)) == ["new.secret"]
     assert stage.advance() is ExitCode.DONE
     assert dict(stage.kept.held(stage.run)) == {}
+
+
+@pytest.mark.promise("P22")
+def test_a_new_secret_is_taken_out_of_the_whole_reply() -> None:
+    """What the vendor says of it besides reaches no parser, and so no journal and no screen."""
+    made = {"secret": "s3cret-1", "says": ["keep s3cret-1 safe", {"curl": "-H s3cret-1"}]}
+    call = Call("box", "", "POST", ("box",))
+    hands = Api(call, lambda reply: reply.body, Keep("new.secret", lambda body: body["secret"]))
+
+    value, seal = _taken(hands, Reply(201, {}, made))
+
+    assert value == {"secret": "", "says": ["keep  safe", {"curl": "-H "}]}
+    assert seal == {"new.secret": "s3cret-1"}
 
 
 def test_the_output_is_that_of_the_last_look() -> None:

@@ -17,12 +17,14 @@ from respond.core.policy import Confirm, Policy, TwoPeople
 from respond.core.questions import AskConfirm, AskDrift, AskStart, Decision
 from respond.core.recorded import Confirmed, data_of
 from respond.core.script import Call, Connection, Person, Reply
+from respond.engine.stopping import Stop
 from respond.engine.undo import undo_run, undoable
 from respond.errors import (
     ExitCode,
     JournalUnusableError,
     NoAnswerError,
     RefusedByPersonError,
+    RespondError,
     UsageError,
 )
 from respond.ports import Intent
@@ -182,9 +184,10 @@ def test_more_targets_than_the_limit_ask_again() -> None:
 
 
 @pytest.mark.promise("P10")
-def test_what_changed_between_plan_and_write_is_shown_before_it_is_written() -> None:
+@pytest.mark.parametrize("steps", [REMOVE, SET], ids=["destroys", "writes"])
+def test_what_changed_between_plan_and_write_is_shown_before_it_is_written(steps: str) -> None:
     """Another value than the plan saw is a question, and no parks the run."""
-    stage = stage_of(REMOVE)
+    stage = stage_of(steps)
     stage.says.before = lambda q: stage.boxes.put("a", "else") if isinstance(q, AskStart) else None
     stage.says.answers = {"AskDrift": Decision.NO}
     assert stage.advance() is ExitCode.PARKED
@@ -730,7 +733,7 @@ def test_what_nobody_can_see_is_left_to_a_person(answer: Decision, said: int) ->
     assert stage.advance() is ExitCode.UNKNOWN
     assert stage.state is not None
     assert "say hello" in stage.state.parked.why
-    assert "no answer" in stage.state.parked.reason
+    assert "did not answer in time" in stage.state.parked.reason
     assert stage.advance() is ExitCode.DONE
     assert len(stage.boxes.said) == said
 
@@ -775,6 +778,39 @@ def test_a_refusal_for_now_is_tried_again_within_bounds() -> None:
     again.boxes.broken = broken
     assert again.advance() is ExitCode.FAILED
     assert left[0] == 95
+
+
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize(("error", "times"), [(refused("403"), 1), (no_answer(), 4)])
+def test_a_no_is_asked_once_and_no_answer_four_times_at_most(
+    error: RespondError, times: int
+) -> None:
+    """Who says no has said it; a system that never answers is not written to for ever."""
+    stage = stage_of(SET)
+    sent: list[str] = []
+
+    def broken(call: Call) -> None:
+        if call.method == "PUT":
+            sent.append(call.says)
+            raise error
+
+    stage.boxes.broken = broken
+    assert stage.advance() is not ExitCode.DONE
+    assert len(sent) == times
+
+
+@pytest.mark.promise("P3")
+def test_a_run_that_is_to_stop_stops_before_the_next_write() -> None:
+    """Ctrl-C during a write lets that one end; the next one is another evening's."""
+    stage = stage_of(f"{SET}\n  - {{id: two, action: box.set, with: {{name: b, value: new}}}}")
+    stop = Stop()
+
+    def pressed(_: Call) -> None:
+        stop.wanted = True
+
+    stage.boxes.lost = pressed
+    assert stage.advance(stop=stop) is ExitCode.PARKED
+    assert stage.boxes.writes == ["PUT /box/a"]
 
 
 def test_a_step_by_hand_may_be_put_off_as_often_as_it_takes() -> None:

@@ -12,15 +12,17 @@ import pytest
 from respond.adapters.prompt.nobody_there import ServedPrompt
 from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
+from respond.company.crash_points import Killed, KilledJournal, Moments
 from respond.core.approval import Request, Standing, Verdict, answer_text
-from respond.core.events import Actor, Strength
+from respond.core.asked import asked_now
+from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunState, RunStatus, fold
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
 from respond.core.questions import AskConfirm, AskDrift, AskStart
 from respond.core.recorded import AskKind
 from respond.core.script import Call, PersonRecord
 from respond.errors import ExitCode, RefusedByPersonError, RespondError, UsageError
-from respond.people.answers import Entry, answer, asked_now, decide, decide_signed
+from respond.people.answers import Entry, answer, decide, decide_signed
 from respond.testing.settable_clock import SettableClock
 from respond.testing.toy_system import DANA, BoxStage, refused, runbook_of
 
@@ -48,7 +50,12 @@ PEOPLE = (
     PersonRecord("eve", emails=("eve@example.com", "eve@home.example"), roles=("approver",)),
     PersonRecord("kim", emails=("kim@example.com",), roles=("admin",)),
 )
-PROVABLE = frozenset({"dana", "ana", "ben", "eve", "kim"})
+PROOFS = {
+    name: frozenset({f"SHA256:{name}", f"https://id.example.com {name}"})
+    for name in ("dana", "ana", "ben", "eve", "kim", "zoe")
+}
+THEIRS = {name: PROOFS[name] for name in ("ana", "ben")}
+SLACK = {"ana": "U1", "ben": "U2"}
 PAGER = Actor("hook/pager", Strength.MACHINE)
 ANA = Actor("ana", Strength.SIGNED_ON)
 BEN = Actor("ben", Strength.KEY)
@@ -56,7 +63,7 @@ BEN = Actor("ben", Strength.KEY)
 
 def served(steps: str = BOTH, **more: Any) -> BoxStage:
     """A run that a pager began and a server carries on."""
-    place = {"served": True, "operator": PAGER, "provable": PROVABLE, **more.pop("place", {})}
+    place = {"served": True, "operator": PAGER, "proofs": PROOFS, **more.pop("place", {})}
     stage = BoxStage(runbook_of(steps), dict(THREE), persons=PEOPLE, place=place, **more)
     stage.says.is_there = False
     return stage
@@ -64,7 +71,9 @@ def served(steps: str = BOTH, **more: Any) -> BoxStage:
 
 def advance(stage: BoxStage, **changed: Any) -> ExitCode:
     """As a server's worker does it: what people answered stands in the journal."""
-    prompt = ServedPrompt(lambda: fold(stage.kept.records(stage.run)), lambda _: ("a question",))
+    prompt = ServedPrompt(
+        lambda: fold(stage.kept.records(stage.run)), lambda _: ("a question",), stage.site.people
+    )
     return stage.advance(prompt=prompt, **changed)
 
 
@@ -84,9 +93,22 @@ def request(stage: BoxStage) -> Request:
     return found
 
 
+def proof_of(who: Actor) -> Mapping[str, str]:
+    """What proves somebody at the door that they came through."""
+    if who.strength is Strength.CHAT:
+        return {"account": f"slack {SLACK.get(who.id, 'U9')}"}
+    if who.strength is Strength.SIGNED_ON:
+        return {"account": f"https://id.example.com {who.id}"}
+    return {"key": f"SHA256:{who.id}"}
+
+
+def tell(stage: BoxStage, who: Actor, question: str, word: str) -> None:
+    answer(entry(stage), stage.run, who, question, word, proof=proof_of(who))
+
+
 def say(stage: BoxStage, who: Actor, verdict: Verdict = Verdict.APPROVE, **more: Any) -> Standing:
     nonce = more.pop("nonce", None) or request(stage).nonce
-    given = {"channel": "page", **more}
+    given = {"channel": "page", "proof": proof_of(who), **more}
     return decide(entry(stage), stage.run, who, verdict, nonce=nonce, **given)
 
 
@@ -126,6 +148,59 @@ def test_advancing_while_people_think_asks_nobody_twice() -> None:
         assert advance(stage) is ExitCode.PARKED
     assert stage.events("approval-asked") == ["approval-asked"]
     assert stage.events("planned") == ["planned"]
+
+
+def _cut(stage: BoxStage, kind: Kind) -> RunState:
+    """The run as a crash just after the last record of this kind leaves it."""
+    records = list(stage.kept.records(stage.run))
+    last = max(at for at, record in enumerate(records) if record.event.kind is kind)
+    state = fold(records[: last + 1])
+    assert state is not None
+    return state
+
+
+@pytest.mark.promise("P10")
+def test_a_request_about_an_older_plan_is_not_what_is_asked_now() -> None:
+    """Between a new plan and the request for it nobody is asked: the old one would be signed."""
+    stage = served()
+    advance(stage)
+    say(stage, ANA)
+    stage.policy = Policy(confirm=Confirm.EVERY_WRITE)
+    advance(stage)
+
+    between = _cut(stage, Kind.PLANNED)
+    assert len(between.requests) == 1
+    assert asked_now(between) is None
+
+
+@pytest.mark.promise("P11")
+def test_a_request_whose_yes_took_effect_is_asked_no_more() -> None:
+    """While the run goes on with it nobody can add a yes, or a no that comes too late."""
+    stage = served()
+    advance(stage)
+    say(stage, ANA)
+    nonce = request(stage).nonce
+    advance(stage)
+
+    going_on = _cut(stage, Kind.CONFIRMED)
+    assert going_on.status is RunStatus.RUNNING
+    assert nonce in going_on.used
+    assert asked_now(going_on) is None
+
+
+@pytest.mark.promise("P11")
+def test_a_run_that_was_cancelled_asks_nobody() -> None:
+    """Its request is open still, and a yes to what will not happen is not taken."""
+    stage = served()
+    advance(stage)
+    nonce = request(stage).nonce
+    cancel = {"decision": "cancel", "reason": "a false alarm"}
+    stage.kept.append(Event(Kind.CONFIRMED, stage.run, "", BEN, cancel))
+
+    assert advance(stage) is ExitCode.REFUSED
+    assert nonce not in now(stage).used
+    with pytest.raises(UsageError, match="asks nobody"):
+        say(stage, ANA, nonce=nonce)
 
 
 @pytest.mark.promise("P11")
@@ -202,7 +277,7 @@ def test_the_matrix_of_persons_and_channels(
         dict(THREE),
         persons=PEOPLE,
         policy=policy,
-        place={"served": True, "operator": DANA, "provable": PROVABLE},
+        place={"served": True, "operator": DANA, "proofs": PROOFS},
         extra={"subject": "eve@home.example"},
     )
     stage.says.is_there = False
@@ -273,7 +348,7 @@ def test_somebody_taken_out_since_counts_no_more() -> None:
 
 def test_where_nobody_could_agree_nothing_is_asked() -> None:
     """A request that no person could answer says what is missing."""
-    stage = served(place={"provable": frozenset()})
+    stage = served(place={"proofs": {}})
     assert advance(stage) is ExitCode.PARKED
     assert stage.events("approval-asked") == []
     assert "and 0 could" in now(stage).parked.why
@@ -335,13 +410,43 @@ def test_when_nobody_agreed_in_time_somebody_can_ask_again() -> None:
     asks = now(stage).parked.asks
     assert asks.words[0] == "ask again"
 
-    answer(entry(stage), stage.run, ANA, asks.id, "ask again")
+    tell(stage, ANA, asks.id, "ask again")
     assert advance(stage) is ExitCode.PARKED
     assert request(stage).nonce != old
     with pytest.raises(UsageError, match="earlier request"):
         say(stage, BEN, nonce=old)
     say(stage, BEN)
     assert advance(stage) is ExitCode.DONE
+
+
+class _JustBefore(Moments):
+    """The process is killed before it records this."""
+
+    def __init__(self, record: str) -> None:
+        super().__init__()
+        self._record = record
+
+    def here(self, passed: str) -> None:
+        if passed == f"before {self._record}":
+            raise Killed(passed)
+
+
+@pytest.mark.promise("P11")
+def test_a_request_that_was_answered_with_ask_again_is_not_taken_up_by_a_crash() -> None:
+    """Killed between the wish to ask again and the new request: the next one asks anew."""
+    stage = served()
+    advance(stage)
+    old = request(stage).nonce
+    stage.clock.advance(1_801)
+    advance(stage)
+    tell(stage, ANA, now(stage).parked.asks.id, "ask again")
+    with pytest.raises(Killed):
+        advance(stage, journal=KilledJournal(stage.kept, _JustBefore("approval-asked")))
+    assert old in now(stage).used
+
+    assert advance(stage) is ExitCode.PARKED
+    assert now(stage).parked.asks.kind is AskKind.APPROVAL
+    assert request(stage).nonce != old
 
 
 # --- what was shown is what runs ------------------------------------------------------------------
@@ -372,9 +477,10 @@ def test_whatever_changes_after_the_yes_is_asked_anew(change: Any) -> None:
     say(stage, ANA)
     change(stage)
 
-    assert advance(stage) is ExitCode.PARKED
-    assert stage.boxes.writes == []
-    assert len(now(stage).requests) == 2
+    for _ in ("it is asked", "and to be asked is no yes"):
+        assert advance(stage) is ExitCode.PARKED
+        assert stage.boxes.writes == []
+        assert len(now(stage).requests) == 2
     say(stage, BEN)
     assert advance(stage) is ExitCode.DONE
     assert stage.boxes.values == {"a": "new", "c": "old"}
@@ -429,7 +535,7 @@ def test_more_targets_than_planned_wait_for_a_new_approval() -> None:
 
 
 def at_terminal(steps: str = BOTH, **more: Any) -> BoxStage:
-    place = {"provable": frozenset({"ana", "ben"}), **more.pop("place", {})}
+    place = {"proofs": THEIRS, **more.pop("place", {})}
     policy = more.pop("policy", Policy(two_people=TwoPeople.DESTRUCTIVE))
     stage = BoxStage(
         runbook_of(steps), dict(THREE), persons=PEOPLE, place=place, policy=policy, **more
@@ -487,7 +593,7 @@ def test_where_people_can_prove_themselves_a_claimed_name_destroys_nothing() -> 
     say(stage, BEN)
     assert stage.advance() is ExitCode.DONE
 
-    signs = at_terminal(REMOVE, policy=Policy(), place={"provable": PROVABLE})
+    signs = at_terminal(REMOVE, policy=Policy(), place={"proofs": PROOFS})
     assert signs.advance(sign=_signed) is ExitCode.DONE
     proved = now(signs).proved
     assert proved is not None
@@ -496,7 +602,7 @@ def test_where_people_can_prove_themselves_a_claimed_name_destroys_nothing() -> 
 
 
 def _signed(text: str, person: str) -> Mapping[str, str]:
-    return {"text": text, "signature": f"of {person}", "key": "SHA256:x"}
+    return {"text": text, "signature": f"of {person}", "key": f"SHA256:{person}"}
 
 
 def test_a_login_that_is_nobodys_asks_nobody() -> None:
@@ -512,7 +618,7 @@ def test_a_login_that_is_nobodys_asks_nobody() -> None:
 
 def _alone(**more: Any) -> BoxStage:
     place = {
-        "provable": PROVABLE,
+        "proofs": PROOFS,
         "alone": "ana and ben cannot be reached",
         **more.pop("place", {}),
     }
@@ -547,7 +653,7 @@ def _unsigned(_text: str, _person: str) -> Mapping[str, str]:
     [
         {"place": {"alone": "  "}},
         {"policy": Policy(two_people=TwoPeople.DESTRUCTIVE, alone=False)},
-        {"place": {"provable": frozenset({"ana", "ben"})}},
+        {"place": {"proofs": THEIRS}},
         {"sign": _unsigned},
         {"nobody": True},
     ],
@@ -606,10 +712,10 @@ def test_a_question_is_answered_elsewhere_and_the_run_goes_on() -> None:
     asks = now(stage).parked.asks
     assert (asks.kind, asks.question) == (AskKind.QUESTION, "AskByHand")
     with pytest.raises(UsageError, match="answers nothing"):
-        answer(entry(stage), stage.run, BEN, asks.id, "perhaps")
-    answer(entry(stage), stage.run, BEN, asks.id, "by-hand")
+        tell(stage, BEN, asks.id, "perhaps")
+    tell(stage, BEN, asks.id, "by-hand")
     with pytest.raises(UsageError, match="does not ask that now"):
-        answer(entry(stage), stage.run, ANA, asks.id, "no")
+        tell(stage, ANA, asks.id, "no")
 
     # The person's hands are other hands than the agreed ones: people are asked for those.
     assert advance(stage) is ExitCode.PARKED
@@ -619,7 +725,7 @@ def test_a_question_is_answered_elsewhere_and_the_run_goes_on() -> None:
     task = now(stage).parked.asks
     assert task.kind is AskKind.TASK
     stage.boxes.put("a", None)
-    answer(entry(stage), stage.run, BEN, task.id, "done")
+    tell(stage, BEN, task.id, "done")
     assert advance(stage) is ExitCode.DONE
 
 
@@ -632,7 +738,7 @@ def test_the_subject_answers_no_question_either() -> None:
     advance(stage)
     asks = now(stage).parked.asks
     with pytest.raises(RefusedByPersonError):
-        answer(entry(stage), stage.run, Actor("eve", Strength.KEY), asks.id, "ask again")
+        tell(stage, Actor("eve", Strength.KEY), asks.id, "ask again")
 
 
 # --- signed on another machine --------------------------------------------------------------------
@@ -648,7 +754,7 @@ def test_a_signed_answer_from_another_machine_counts_once_and_only_for_its_reque
 
     def verify(*given: Any) -> str:
         asked.append(given)
-        return "SHA256:x"
+        return "SHA256:ben"
 
     door = replace(entry(stage), keys={"ben": ("ssh-ed25519 AAAA",)})
     assert decide_signed(door, text, "sig", verify, channel="file") is Standing.AGREED
@@ -664,6 +770,36 @@ def test_a_signed_answer_from_another_machine_counts_once_and_only_for_its_reque
     ):
         with pytest.raises((UsageError, RefusedByPersonError)):
             decide_signed(door, changed, "sig", _refuses, channel="file")
+
+
+@pytest.mark.promise("P10")
+@pytest.mark.parametrize("line", ["journal", "digest", "request", "step", "expires", "nonce"])
+def test_a_genuine_signature_under_another_text_than_is_asked_is_no_answer(line: str) -> None:
+    """Their key did sign it: an older request, or a text that somebody has laid before them."""
+    stage = served()
+    advance(stage)
+    text = answer_text(request(stage), "ben", Verdict.APPROVE)
+    door = replace(entry(stage), keys={"ben": ("ssh-ed25519 AAAA",)})
+
+    with pytest.raises(UsageError, match="not to what run"):
+        decide_signed(
+            door, text.replace(f"\n{line} ", f"\n{line} 0"), "sig", lambda *_: "", channel="file"
+        )
+    assert now(stage).votes == ()
+
+
+@pytest.mark.promise("P11")
+@pytest.mark.parametrize("verdict", [Verdict.START, Verdict.ALONE, Verdict.REVIEW])
+def test_a_signature_under_another_word_is_no_answer(verdict: Verdict) -> None:
+    """What somebody signed to start, to go alone or to review says neither yes nor no."""
+    stage = served()
+    advance(stage)
+    text = answer_text(request(stage), "ben", verdict)
+    door = replace(entry(stage), keys={"ben": ("ssh-ed25519 AAAA",)})
+
+    with pytest.raises(UsageError, match="approve or deny"):
+        decide_signed(door, text, "sig", lambda *_: "", channel="file")
+    assert now(stage).votes == ()
 
 
 def _refuses(*_: Any) -> str:
@@ -742,7 +878,9 @@ def test_the_same_answer_at_the_same_instant_on_two_servers_counts_once(
 
     def vote(journal: SqliteJournal) -> None:
         door = Entry(journal, clock, people, {})
-        decide(door, stage.run, ANA, Verdict.APPROVE, channel="page", nonce=nonce)
+        decide(
+            door, stage.run, ANA, Verdict.APPROVE, channel="page", nonce=nonce, proof=proof_of(ANA)
+        )
 
     _together(lambda: vote(first), lambda: vote(second))
     assert entry(stage).standing(now(stage), request(stage)) is Standing.OPEN

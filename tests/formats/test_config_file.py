@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import re
 import subprocess
 import sys
@@ -13,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from respond.audit.ssh_signature import fingerprints
 from respond.core.approval import People
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
-from respond.errors import UsageError
 from respond.formats.faults import FormatFault, FormatFaults, Mark
+from respond.formats.kinds import Span
 from respond.formats.project.project import (
     ConnectionConfig,
     HookConfig,
@@ -25,13 +25,11 @@ from respond.formats.project.project import (
     OidcConfig,
     Project,
     SourceConfig,
-    Timeouts,
 )
-from respond.formats.project.project_file import parse_project, read_project
-from respond.formats.project.toml_keys import TABLES
+from respond.formats.project.project_file import parse_project
+from respond.formats.project.toml_keys import ACCOUNTS, TABLES
 from respond.formats.project.toml_positions import place_of, places
 from respond.formats.secret_looks import looks_secret
-from respond.wiring.places import Places
 
 ROOT = Path(__file__).parents[2]
 BAD = sorted((ROOT / "tests" / "data" / "bad_configs").glob("*.toml"))
@@ -183,11 +181,7 @@ oidc_issuer = "https://id.example.com"
 oidc_subject = "u1"
 
 [notify]
-from = "security@example.com"
-channels = ["email"]
-
-[timeouts]
-patience = "10m"
+smtp_host = "mail.example.com"
 
 """)
     assert made.policy == Policy(
@@ -198,9 +192,10 @@ patience = "10m"
     assert made.records[0].logins == ("ana", "asilva")
     assert made.persons[0].ssh_keys == (key,)
     assert made.person_keys == {"ana": (key,)}
-    assert made.people == People(made.records, chat=Chat.ORDINARY, provable=frozenset({"ana"}))
-    assert made.notify == NotifyConfig(channels=("email",), sender="security@example.com")
-    assert made.timeouts.patience_s == 600
+    assert made.people == People(
+        made.records, chat=Chat.ORDINARY, proofs={"ana": fingerprints([key])}
+    )
+    assert made.notify == NotifyConfig(smtp_host="mail.example.com")
 
 
 SERVER = """
@@ -321,43 +316,53 @@ def test_the_journal_may_lie_anywhere_but_in_the_project(tmp_path: Path) -> None
         project(f'[journal]\npath = "{tmp_path}/link/j.db"\n', inside)
 
 
-# --- finding it ---------------------------------------------------------------------------------
+def test_an_id_in_an_ids_place_is_no_secret() -> None:
+    """An account may be numbered with 32 hexadecimal digits; elsewhere they are an API key."""
+    number = "0123456789abcdef" * 2
+    assert not faults(f'[connections.a]\nsystem = "http"\naccount = "{number}"\n')
+    assert faults(f'[[person]]\nid = "ana"\nname = "{number}"\n')
 
 
-def find_project(start: Path, override: Path | None = None) -> Path | None:
-    """The project that a command finds which is started there."""
-    with contextlib.chdir(start):
-        return Places.here(str(override or "")).project
+@pytest.mark.parametrize(
+    "text",
+    ["[timeouts]\nrequest = '5s'\n"]
+    + [
+        f"[notify]\n{key} = 'x'\n"
+        for key in ("channels", "from", "slack_channel", "pagerduty_service")
+    ],
+)
+def test_a_key_that_never_had_an_effect_is_named_as_such(text: str) -> None:
+    """Who wrote it relied on it, and learns that it did nothing."""
+    with pytest.raises(FormatFaults) as caught:
+        project(text)
+    assert [fault.hint for fault in caught.value.faults] == [
+        "it is gone, for it never had an effect: take it out"
+    ]
 
 
-def test_the_project_is_found_upwards(tmp_path: Path) -> None:
-    """From any folder inside of it; the nearest one counts."""
-    below = tmp_path / "a" / "b"
-    below.mkdir(parents=True)
-    assert find_project(below) is None or find_project(below) not in below.parents[:2]
-    (tmp_path / "respond.toml").write_text("")
-
-    assert find_project(below) == tmp_path
-    (tmp_path / "a" / "respond.toml").write_text("")
-    assert find_project(below) == tmp_path / "a"
-    assert find_project(below, tmp_path) == tmp_path
-    assert find_project(below, tmp_path / "respond.toml") == tmp_path
+READERS = {
+    "policy": "policy", "journal": "journal", "notify": "notify", "server": "(?:server|own)",
+    "server.oidc": "oidc", "connections.NAME": "", "person": "", "sources.NAME": "", "hooks": "",
+    "links": "links",
+}  # fmt: skip
+FIELDS = {"with": "inputs", "request": "", "SYSTEM": "get"}
 
 
-def test_a_named_folder_without_the_file_is_an_error(tmp_path: Path) -> None:
-    """Whoever names a project does not want another one."""
-    with pytest.raises(UsageError):
-        find_project(tmp_path, tmp_path)
-
-
-def test_a_folder_is_read(tmp_path: Path) -> None:
-    """The project knows where it is; a file that cannot be read is said to be so."""
-    (tmp_path / "respond.toml").write_text("[policy]\nlimit = 3\n")
-    made = read_project(tmp_path)
-
-    assert (made.folder, made.policy.limit) == (tmp_path, 3)
-    with pytest.raises(UsageError):
-        read_project(tmp_path / "nowhere")
+@pytest.mark.parametrize("table", TABLES)
+def test_every_documented_key_has_a_reader(table: str) -> None:
+    """Somebody beyond the reader of the file asks for it: a setting without effect is a trap."""
+    source = ROOT / "src" / "respond"
+    text = "\n".join(
+        path.read_text(encoding="utf-8")
+        for path in source.rglob("*.py")
+        if path.parent.name not in {"testing", "company"}
+        and path.name not in {"project_file.py", "toml_keys.py", "server_tables.py"}
+    )
+    holder = rf"\b{READERS[table]}" if READERS[table] else r"\w\)?"
+    for key, word in TABLES[table].items():
+        name = FIELDS.get(key, f"{key}_s" if isinstance(word.kind, Span) else key)
+        said = key in ACCOUNTS or re.search(rf"{holder}\.{name}\b", text)
+        assert said, f"nobody reads {key} of [{table}]"
 
 
 # --- documentation ------------------------------------------------------------------------------
@@ -379,7 +384,7 @@ def test_every_key_is_documented_with_its_default(table: str) -> None:
 def test_the_defaults_of_the_table_are_those_of_the_code() -> None:
     """Writing every default out changes nothing."""
     text = ""
-    for table in ("policy", "journal", "notify", "timeouts", "server"):
+    for table in ("policy", "journal", "notify", "server"):
         lines = [f"{name} = {key.default}" for name, key in TABLES[table].items()]
         text += f"[{table}]\n" + "\n".join(lines) + "\n"
     assert project(text) == Project()
@@ -401,7 +406,7 @@ def test_the_defaults_of_the_table_are_those_of_the_code() -> None:
     lines = [f"{name} = {key.default}" for name, key in TABLES["server.oidc"].items()]
     written = project(f"[server.oidc]\n{oidc}" + "\n".join(lines[2:]))
     assert written.server.oidc == OidcConfig("https://id.example.com", "respond")
-    assert (Timeouts(), JournalConfig()) == (Project().timeouts, Project().journal)
+    assert JournalConfig() == Project().journal
 
 
 def test_the_example_of_the_page_is_valid() -> None:

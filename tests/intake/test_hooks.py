@@ -134,6 +134,17 @@ def test_an_event_fills_the_inputs_that_its_hook_names() -> None:
     assert found.event.type == "incident.triggered"
 
 
+@pytest.mark.promise("P21")
+@pytest.mark.parametrize(
+    "url",
+    ["javascript:alert(1)", "http://example.com", "https:", "https://a.example/\u202egpj", "x"],
+)
+def test_a_link_that_is_not_https_is_not_kept(url: str) -> None:
+    """What people are given to click leads where it reads."""
+    assert one().event.url == "https://example.pagerduty.com/incidents/PFQZPSY"
+    assert one(url=url).event.url == ""
+
+
 @pytest.mark.promise("P13")
 def test_a_missing_label_is_an_input_that_a_person_is_asked_for() -> None:
     """The event is not lost, and nothing is guessed."""
@@ -181,6 +192,38 @@ def test_a_pasted_credential_is_neither_taken_nor_repeated() -> None:
     assert "key" not in found.given.values
     assert pasted not in repr(found)
     assert "AWS access key" in found.notes[0]
+
+
+HEX = "0123456789abcdef" * 2
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("key", HEX),
+        ("key", f"{HEX}/triggered"),
+        ("about", f"alert/{HEX}"),
+        ("url", f"https://pager.example/issues/{HEX}/"),
+    ],
+)
+def test_an_id_in_an_ids_place_is_no_secret(field: str, text: str) -> None:
+    """Senders number their events with 32 hexadecimal digits, too; the record names them."""
+    assert getattr(one(**{field: text}).event, field) == text
+
+
+@pytest.mark.promise("P22")
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("title", f"leaked: {HEX}"),
+        ("about", f"thing/{HEX}"),
+        ("url", f"https://pager.example/?token={HEX}"),
+        ("key", "AKIAIOSFODNN7EXAMPLE"),
+    ],
+)
+def test_elsewhere_it_looks_like_one(field: str, text: str) -> None:
+    """Also where a source points at a place of its own, and whatever a vendor's prefix marks."""
+    assert "looks like a credential" in getattr(one(**{field: text}).event, field)
 
 
 # --- which events -------------------------------------------------------------------------------
@@ -508,3 +551,97 @@ def test_an_expression_may_read_every_field_of_an_event_and_what_brought_it() ->
     event = read["event"]
     assert isinstance(event, dict)
     assert set(event) == {name for name, _ in EVENT.fields}
+
+
+# --- where something goes -------------------------------------------------------------------------
+
+GOES = """\
+runbook: leaked-thing
+title: Something leaked
+inputs:
+  key: {type: text, ask: "Where?"}
+  many: {type: list, required: false, ask: "Where else?"}
+steps:
+"""
+STEERING = {
+    "channel": "  - {id: tell, action: slack.post_message, with: {channel: '${{ inputs.key }}', "
+    "text: Hello}}",
+    "part-of-a-text": "  - {id: tell, action: slack.open_incident_channel, "
+    "with: {name: 'inc-${{ inputs.key }}'}}",
+    "recipient": "  - {id: mail, action: email.send, with: {to: ['${{ inputs.key }}'], "
+    "subject: S, text: T}}",
+    "person": "  - {id: tell, action: notify.persons, with: {message: incident-opened, "
+    "to: ['${{ inputs.key }}']}}",
+    "connection-of-a-step": "  - {id: see, action: human.do, connection: '${{ inputs.key }}', "
+    "with: {instructions: Look.}}",
+    "path": "  - {id: see, action: http.read, with: {observe: {path: [a, '${{ inputs.key }}']}}}",
+    "sink": "  - {id: see, action: sink.check, with: {sink: '${{ inputs.key }}'}}",
+    "link": "  - {id: see, action: human.do, "
+    "with: {instructions: Look., link: '${{ inputs.key }}'}}",
+    "each": "  - {id: mail, for_each: inputs.many, as: one, action: slack.dm, "
+    "with: {email: '${{ one }}', text: T}}",
+    "look-of-a-wait": "  - {id: see, wait: {action: http.read, "
+    "with: {observe: {path: ['${{ inputs.key }}']}}, until: seen.there, within: 5m}}",
+    "handler": "  - {id: see, action: human.do, with: {instructions: Look.}, on_failure: "
+    "[{id: tell, action: slack.dm, with: {email: '${{ inputs.key }}', text: T}}]}",
+    "another-runbook": "  - {id: see, runbook: goes, with: {at: '${{ inputs.key }}'}}",
+}
+CALLED = b"""\
+runbook: goes
+title: Goes
+inputs: {at: {type: text, ask: "Where?"}}
+steps: [{id: tell, action: slack.dm, with: {email: "${{ inputs.at }}", text: Hello}}]
+"""
+
+
+def goes(steps: str, fills: str) -> tuple[Hook, ...]:
+    def runbook(_: str) -> Runbook:
+        text, find = f"{GOES}{steps}\n".encode(), {"goes": ("goes.yaml", CALLED)}.get
+        return load(text, name="leaked-thing.yaml", actions=load_actions(), find=find)
+
+    one = CONFIG.replace('"leaked-thing", "other-thing"', '"leaked-thing"')
+    return load_hooks(project(f"{one}[hooks.with]\n{fills}\n"), runbook)
+
+
+@pytest.mark.promise("P13", "P20")
+@pytest.mark.parametrize("steps", STEERING.values(), ids=list(STEERING))
+def test_no_event_says_where_something_goes(steps: str) -> None:
+    """Channel, recipient, connection, path, sink and link stand in files of the company."""
+    name = "many" if "inputs.many" in steps else "key"
+    text = "${{ event.labels.at }}" if name == "key" else "${{ event.body.at }}"
+    with pytest.raises(FormatFaults) as caught:
+        goes(steps, f'{name} = "{text}"')
+    assert f"'{name}' says where something goes" in str(caught.value)
+    assert "respond.toml" in str(caught.value)
+    if name == "key":
+        assert goes(steps, 'key = "written-out"')
+
+
+def test_what_only_stands_in_a_text_may_come_from_an_event() -> None:
+    """A body, a value of a query, the words of a message: data, and no address."""
+    steps = (
+        "  - {id: see, action: http.read, with: {observe: {path: [a], "
+        "query: {q: '${{ inputs.key }}'}}}}\n"
+        "  - {id: tell, action: slack.post_message, with: {channel: C0123456789, "
+        "text: 'It is ${{ inputs.key }}'}}"
+    )
+    assert goes(steps, 'key = "${{ event.labels.at }}"')
+
+
+@pytest.mark.parametrize(
+    ("at", "says"),
+    [
+        ("2026-11-20T12:00:00Z", "3 days old when it came"),
+        ("2026-11-20T13:00:00+01:00", "3 days old when it came"),
+        ("2026-11-23T07:30:00Z", "4 hours old when it came"),
+        ("2026-11-23T11:40:00Z", "20 minutes old when it came"),
+        ("2026-11-23T11:58:00Z", ""),
+        ("2026-11-24T12:00:00Z", ""),
+        ("2026-11-20T12:00:00", ""),
+        ("yesterday", ""),
+        ("", ""),
+    ],
+)
+def test_an_old_event_says_how_old_it_was_when_it_came(at: str, says: str) -> None:
+    """Counted from when it was received, whenever it is taken up; no time, no claim."""
+    assert one(at=at).event.old == says

@@ -540,6 +540,22 @@ def test_an_answer_of_another_shape_is_an_error_or_nothing(place: int) -> None:
         assert (found_out.event.key, found_out.event.about) == (event.key, event.about)
 
 
+@pytest.mark.parametrize(
+    ("sender", "event", "body"),
+    [
+        ("github", github_webhook({"number": 42}, "created"), {"number": 43, "state": "open"}),
+        ("incidentio", private("01ABC"), {"incident": {"id": "01XYZ", "name": "Another"}}),
+    ],
+)
+def test_an_answer_about_another_thing_is_not_taken(
+    sender: str, event: Incoming, body: dict[str, Any]
+) -> None:
+    """Asked for one thing an API tells of another: the event goes on as it came, and says so."""
+    found = enrich(Says(body), asking("s", sender), event)
+    assert found.event == event
+    assert found.note
+
+
 @pytest.mark.promise("P20")
 @pytest.mark.parametrize(
     "link",

@@ -1,6 +1,6 @@
 import json
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlencode
 
 import pytest
 
@@ -238,11 +238,23 @@ def test_the_headers_of_github_count_only_with_a_body_of_their_shape() -> None:
     )
 
 
-def test_a_form_says_what_to_choose_at_the_sender() -> None:
-    """GitHub offers both; the other would have to be unpacked first."""
+def test_the_form_of_github_is_the_same_event() -> None:
+    """GitHub offers both, and the form is what it sends when nobody chose."""
+    body = json.dumps({"action": "created", "alert": {"number": 1}, "why": "a+b & c=d%"})
+    plain = [(b"x-github-event", b"secret_scanning_alert"), (b"x-github-delivery", b"d-1")]
+    form = [*plain, (b"content-type", b"application/x-www-form-urlencoded")]
+    github = SENDERS["github"]
+    assert github.events({}, form, urlencode({"payload": body}).encode()) == github.events(
+        {}, plain, body.encode()
+    )
+
+
+@pytest.mark.parametrize("body", [b"payload=%7B%7D&payload=%7B%7D", b"a=1", b"{}", b"payload"])
+def test_any_other_form_makes_no_event(body: bytes) -> None:
+    """Two readers could take it differently."""
     headers = [(b"content-type", b"application/x-www-form-urlencoded")]
-    with pytest.raises(UnusableError, match="choose application/json"):
-        SENDERS["github"].events({}, headers, b"payload=%7B%7D")
+    with pytest.raises(UnusableError, match="no form with the one field payload"):
+        SENDERS["github"].events({}, headers, body)
 
 
 def test_headers_that_stand_twice_make_no_event() -> None:

@@ -469,6 +469,8 @@ def test_secrets_that_are_none_are_refused_by_name() -> None:
     assert "Base64" in check_secret(SENDERS["incidentio"], "whsec_" + "\u00e9" * 40)
     assert "shorter" in check_secret(SENDERS["incidentio"], "whsec_QUJD")
     assert "ASCII" in check_secret(SENDERS["generic"], "a token with spaces in it")
+    pasted = f"v1,{secret_for('incidentio')}"
+    assert check_secret(SENDERS["incidentio"], pasted) == "leave out what stands before whsec_"
     assert "secret" not in repr(SenderSecrets(("a secret",)))
 
 

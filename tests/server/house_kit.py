@@ -30,8 +30,9 @@ from respond.company import Server as Company
 from respond.company import default_company, serve
 from respond.company.rehearsal import Rehearsal
 from respond.core.approval import NAMESPACE, Request, Standing, Verdict, answer_text
+from respond.core.asked import asked_now
 from respond.core.fold import RunState
-from respond.people.answers import asked_now, decide_signed
+from respond.people.answers import decide_signed
 from respond.testing.senders import payload, secret_for, signed, slack_click
 from respond.wiring.app import application
 from respond.wiring.places import Places

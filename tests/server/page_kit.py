@@ -25,7 +25,7 @@ from starlette.applications import Starlette
 from respond import systems
 from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
-from respond.core.approval import Moment, People, Request
+from respond.core.approval import Moment, People, Request, account
 from respond.core.events import Actor, Event, Kind, Record, Strength
 from respond.core.fold import RunState
 from respond.core.runbook import Runbook
@@ -99,6 +99,7 @@ class Night:
     changed: list[str] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
     check: Callable[[], Any] | None = None
+    issuer: str = "https://id.example.com"
 
     def __post_init__(self) -> None:
         self.keys = MemoryKeys()
@@ -106,10 +107,14 @@ class Night:
         self.board = Board(self.journal, self.clock, self.check)
         self.streams = Streams(self.clock, look_every_s=0.02)
 
+    def account(self, person: str) -> str:
+        """What proves somebody on the page."""
+        return account(self.issuer, subject_of(person))
+
     @property
     def entry(self) -> Entry:
-        provable = frozenset(person.id for person in EVERYBODY)
-        people = People(EVERYBODY, self.suspects, provable=provable)
+        proofs = {p.id: frozenset({f"SHA256:{p.id}", self.account(p.id)}) for p in EVERYBODY}
+        people = People(EVERYBODY, self.suspects, proofs=proofs)
         return Entry(self.journal, self.clock, people, {})
 
     def state(self, run: str = RUN) -> RunState:
@@ -196,7 +201,7 @@ class Night:
         request = self.waiting(run)
         yes = Actor("ana", Strength.SIGNED_ON)
         self.add(Kind.APPROVED, run, by=yes, nonce=request.nonce, digest=request.digest,
-                 channel="page", reason="")  # fmt: skip
+                 channel="page", reason="", proof={"account": self.account("ana")})  # fmt: skip
         self.add(Kind.CONFIRMED, run, decision="yes", scope="agreed", nonce=request.nonce,
                  digest=request.digest, at_step="", persons=["ana"])  # fmt: skip
         asked = example_task()
@@ -301,6 +306,7 @@ def served(
         listed = {(issuer, subject_of(person.id)): person.id for person in EVERYBODY}
     signon = None
     if issuer:
+        night.issuer = issuer
         asked = SignOnSettings(issuer, CLIENT, secret, loopback.url, listed)
         signon = SignOn(asked, night.clock)
     loopback.app = Starlette(

@@ -26,6 +26,7 @@ from respond.company import Company, default_company, serve
 from respond.company.simulated_rest import Row
 from respond.company.slack import SlackError
 from respond.core.approval import Request
+from respond.core.asked import asked_now
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState, RunStatus, fold
 from respond.core.policy import Chat, Policy, TwoPeople
@@ -33,7 +34,7 @@ from respond.core.script import Call, Connection, PersonRecord, Reply
 from respond.engine.run import LiveRun
 from respond.engine.telling import tell
 from respond.errors import ExitCode, NotReadyError
-from respond.people.answers import Entry, asked_now
+from respond.people.answers import Entry
 from respond.ports import Intent, Journal
 from respond.senders import SENDERS, SenderSecrets
 from respond.senders.button_clicks import Workspace
@@ -116,7 +117,9 @@ class Chatting:
         stage = self.stage
         lines = Lines(stage.boxes, self.transport)
         prompt = ServedPrompt(
-            lambda: fold(stage.kept.records(stage.run)), lambda _: ("a question",)
+            lambda: fold(stage.kept.records(stage.run)),
+            lambda _: ("a question",),
+            stage.site.people,
         )
         return stage.advance(prompt=prompt, reader=lines, pen=lines, asked=_tell)
 
@@ -248,7 +251,9 @@ def chat(tmp_path: Path) -> Iterator[Open]:
                     place={
                         "served": True,
                         "operator": PAGER,
-                        "provable": frozenset({"dana", "ana", "ben", "mallory", "jean"}),
+                        "proofs": dict.fromkeys(
+                            ("dana", "ana", "ben", "mallory", "jean"), frozenset()
+                        ),
                         "page": "https://respond.example.com",
                         "connections": {
                             "box": Connection("box", "box", "account", "eu"),

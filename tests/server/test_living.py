@@ -22,11 +22,12 @@ from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.company import Server as Company
 from respond.company import default_company, serve
 from respond.core.approval import Standing, Verdict
+from respond.core.asked import asked_now
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState, RunStatus, fold_all
 from respond.core.recorded import AskKind
 from respond.errors import RefusedByPersonError
-from respond.people.answers import answer, asked_now
+from respond.people.answers import answer
 from respond.testing.senders import payload, secret_for, signed
 
 BEN = Actor("ben", Strength.KEY)
@@ -94,6 +95,33 @@ def test_what_the_event_cannot_give_is_asked_on_the_page(tmp_path: Path) -> None
         state = served.waiting()
         assert state.inputs["email"] == "jean@example.com"
         assert state.proposed.subject == "jean@example.com"
+
+
+def test_a_value_that_fits_nothing_is_asked_again_on_the_page(tmp_path: Path) -> None:
+    """A slip in what an event says does not end the run: people correct it, and it goes on."""
+    hooks = (
+        '[[hooks]]\nsource = "SOURCE"\nrunbook = "compromised-key"\n'
+        'with = {key = "backend-prdo", since = "${{ event.at }}"}'
+    )
+    with site(tmp_path, hooks=hooks) as served:
+        served.send("pagerduty")
+        state = served.until(lambda s: s.parked.asks.kind is AskKind.INPUTS)
+        assert "no key fits backend-prdo" in state.parked.why
+        assert state.parked.asks.names == ("key", "since")
+        page = served.page("ana")
+        shown = page.get(f"/runs/{state.id}").text
+        assert "no key fits backend-prdo" in shown
+        assert 'value="backend-prdo"' in shown
+        given = {"in_since": state.inputs["since"]}
+        again = {**given, "in_key": "nowhere"}
+        assert page.post(f"/runs/{state.id}/inputs", again).status_code == 303
+        served.until(lambda s: "no key fits nowhere" in s.parked.why)
+        right = {**given, "in_key": "backend-prod"}
+        assert page.post(f"/runs/{state.id}/inputs", right).status_code == 303
+        assert served.waiting().inputs["key"] == "backend-prod"
+        assert served.writes() == 0
+        # Once it is planned there is nothing to correct any more.
+        assert page.post(f"/runs/{state.id}/inputs", again).status_code != 303
 
 
 def test_a_step_by_hand_is_reported_on_the_page_and_proved_by_looking(tmp_path: Path) -> None:
@@ -369,7 +397,7 @@ def test_an_answer_to_what_is_not_asked_is_refused(tmp_path: Path) -> None:
         served.send("pagerduty")
         state = served.waiting()
         with pytest.raises(RefusedByPersonError):
-            answer(served.house.entry, state.id, Actor("zoe", Strength.KEY), "x", "yes")
+            answer(served.house.entry, state.id, Actor("zoe", Strength.KEY), "x", "yes", proof={})
         served.by_file(state, Verdict.DENY)
         served.until(lambda s: s.status is RunStatus.ENDED)
         assert served.by_page_late(state, "ana") != 303

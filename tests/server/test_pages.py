@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.responses import Response
 from tests.server.page_kit import (
     ENGINE,
     EVENT,
@@ -34,12 +36,16 @@ from respond.core.plan import Plan, digest_of, plan_from
 from respond.core.script import Effect
 from respond.core.shapes import encode
 from respond.core.showable import hidden_character
+from respond.formats.approval_file import read_request_file, request_file
 from respond.server.board import Board, checker
-from respond.server.guard import BODY_MAX, HEADERS
+from respond.server.guard import BODY_MAX, HEADERS, Guard, Refused
 from respond.server.sessions import SESSION, Sessions
 from respond.testing.example_run import ExampleRun, example_write
 from respond.testing.settable_clock import SettableClock
-from respond.views.plan_text import plan_rows, row_cells
+from respond.views.approval_text import approval_screen
+from respond.views.json_view import state_json
+from respond.views.plan_text import plan_rows, plan_screen, row_cells
+from respond.views.run_list import run_status
 
 ISSUER = "https://id.example"
 """Nobody is asked there: sessions are made with the server's own key, as it makes them."""
@@ -106,6 +112,53 @@ def test_every_answer_carries_the_headers(night: Night, path: str, signed_on: bo
         for name, value in HEADERS.items():
             if name != "cache-control" or answer.status_code != 200 or "static" not in path:
                 assert answer.headers[name] == value, name
+
+
+def guard_of(night: Night, **more: Any) -> Guard:
+    """What stands before the pages, without any page behind it."""
+
+    async def none(*_: Any) -> None:
+        raise AssertionError
+
+    sessions = Sessions(SESSION_KEY, night.clock)
+    return Guard(none, "https://respond.example", sessions, None, lambda *_: Response(), **more)
+
+
+def test_what_the_headers_forbid_is_this(night: Night) -> None:
+    """Nothing from elsewhere, no frame, no guessing, nothing given away, and back by https."""
+    policy = HEADERS["content-security-policy"].split("; ")
+    assert policy[0] == "default-src 'none'"
+    assert {"frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"} <= {*policy}
+    assert {each.split(" ", 1)[1] for each in policy} == {"'none'", "'self'"}
+    assert HEADERS["x-content-type-options"] == "nosniff"
+    assert HEADERS["referrer-policy"] == "no-referrer"
+    assert HEADERS["cache-control"] == "no-store"
+    back = (b"strict-transport-security", b"max-age=31536000")
+    assert back in guard_of(night)._headers(())
+
+
+@pytest.mark.promise("P18")
+def test_a_form_that_does_not_come_is_not_waited_for(night: Night) -> None:
+    """Half a form, and then nothing: 408, and the place is free again."""
+
+    async def silent() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    found = asyncio.run(asyncio.wait_for(guard_of(night, body_s=0.01)._body(silent), 5))
+    assert isinstance(found, Refused)
+    assert found.status == 408
+
+
+@pytest.mark.promise("P11")
+def test_who_was_taken_out_since_is_signed_off(night: Night) -> None:
+    """A session of eight hours opens nothing to somebody who is no person here any more."""
+    night.waiting()
+    with served(night, ISSUER, persons={(ISSUER, subject_of("ben")): "ben"}) as at:
+        with on(at, "ben") as who:
+            assert who.get(f"/runs/{RUN}").status_code == 200
+        with on(at, "ana") as who:
+            assert who.get(f"/runs/{RUN}").status_code == 303
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"])
@@ -592,10 +645,12 @@ def test_a_vote_that_does_not_count_any_more_says_why(night: Night, ana: Browser
     """Somebody who was taken out of the list, or became a suspect."""
     request = night.waiting()
     gone = Actor("zoe", Strength.KEY)
-    night.add(Kind.APPROVED, by=gone, nonce=request.nonce, digest=request.digest, channel="file")
+    night.add(Kind.APPROVED, by=gone, nonce=request.nonce, digest=request.digest,
+              channel="file", proof={"key": "SHA256:zoe"})  # fmt: skip
     text = ana.get(f"/runs/{RUN}").text
     assert "zoe stands in no [[person]] of respond.toml" in text
-    assert "waits for 1 person" in text
+    assert "has to be asked anew" in text
+    assert "the yes of zoe is void" in text
 
 
 # --- what a run needs to know, or a person to do --------------------------------------------------
@@ -717,7 +772,8 @@ def test_an_answer_is_recorded_as_that_persons_word(
     form = form_in(ana.get(f"/runs/{RUN}").text, "answer")
     assert ana.post(f"/runs/{RUN}/answer", {**form, "word": word}).status_code == 303
     (event,) = runs_of((Kind.ANSWERED,), night)
-    assert event.data == {"question": "task-1", "word": word}
+    proof = {"account": f"{ISSUER} sub-ana"}
+    assert event.data == {"question": "task-1", "word": word, "proof": proof}
     assert event.actor == Actor("ana", Strength.SIGNED_ON)
     assert "ana has answered" in ana.get(f"/runs/{RUN}").text
 
@@ -907,7 +963,8 @@ def test_the_journal_page_says_how_far_it_is_vouched_for(tmp_path: Path) -> None
     night = Night()
     request = night.waiting()
     by = Actor("ana", Strength.KEY)
-    night.add(Kind.APPROVED, by=by, nonce=request.nonce, digest=request.digest, channel="file")
+    night.add(Kind.APPROVED, by=by, nonce=request.nonce, digest=request.digest,
+              channel="file", proof={"key": "SHA256:ana"})  # fmt: skip
     path = tmp_path / "journal.db"
     keys = MemoryKeys()
     SqliteJournal.open(path, create=True, keys=keys, clock=night.clock, actor=ENGINE).close()
@@ -937,7 +994,8 @@ def test_what_another_process_appends_is_shown(tmp_path: Path) -> None:
         request = night.waiting()
         with served(night, ISSUER) as at, on(at, "ana") as ana:
             assert "waits for 1 person" in ana.get(f"/runs/{RUN}").text
-            data = {"nonce": request.nonce, "digest": request.digest, "channel": "terminal"}
+            data: dict[str, Any] = {"nonce": request.nonce, "digest": request.digest}
+            data |= {"channel": "terminal", "proof": {"key": "SHA256:ben"}}
             theirs.append(Event(Kind.APPROVED, RUN, "", Actor("ben", Strength.KEY), data))
             text = ana.get(f"/runs/{RUN}").text
             assert "agreed: it goes on" in text
@@ -985,7 +1043,8 @@ def test_a_stream_says_that_something_changed(night: Night, ana: Browserish, pat
     found = re.search(r'data-live="([^"]+)"', ana.get(path).text)
     assert found is not None
     by = Actor("ben", Strength.KEY)
-    night.add(Kind.APPROVED, by=by, nonce=request.nonce, digest=request.digest, channel="file")
+    night.add(Kind.APPROVED, by=by, nonce=request.nonce, digest=request.digest,
+              channel="file", proof={"key": "SHA256:ben"})  # fmt: skip
     with ana.http.stream("GET", found[1].replace("&amp;", "&")) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert answer.headers["cache-control"] == "no-store"
@@ -1189,3 +1248,21 @@ def _everything(night: Night) -> None:
 def _pages_of(night: Night) -> list[str]:
     runs = [state.id for state in night.board.runs()]
     return ["/", "/audit", *(f"/runs/{r}" for r in runs), *(f"/runs/{r}/report" for r in runs)]
+
+
+def test_an_old_event_is_marked_wherever_somebody_decides(night: Night, ana: Browserish) -> None:
+    """On the list, on the run's page, in the terminal's plan and screens, and in JSON."""
+    old = "3 days old when it came"
+    night.proposed(event={**EVENT, "age_s": 3 * 86_400 + 5})
+    night.ask(nonce="0123456789abcdef", shown=digest_of(encode(plan_of(night))))
+    state, today = night.state(), night.entry.today()
+    head, plan = night.journal.head(), plan_of(night)
+    assert old in ana.get("/").text
+    assert old in ana.get(f"/runs/{RUN}").text
+    assert f"Event        {old}" in run_status(state, head, today)
+    assert f"Event        {old}" in plan_screen(state, plan, head, elapsed_s=1)
+    asked = state.requests[-1]
+    assert f"Event        {old}" in approval_screen(state, plan, asked, head, writes=plan.writes)
+    assert state_json(state, today)["event"] == old
+    file = read_request_file(request_file(state, asked, head).encode())
+    assert file.state.old_event == old

@@ -331,6 +331,15 @@ def test_all_bodies_together_have_a_limit(hooks: Open) -> None:
     assert stage.send("pagerduty", payload("pagerduty")).status_code == 202
 
 
+@pytest.mark.promise("P18")
+def test_requests_at_once_have_a_limit(hooks: Open) -> None:
+    """Whoever comes beyond it is told to come again, and nothing of theirs is held."""
+    stage = hooks(limits=ReceivingLimits(requests_max=0))
+    answer = stage.send("pagerduty", payload("pagerduty"))
+    assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+    assert stage.inbox.recent(10) == []
+
+
 def raw(stage: Hooks, text: bytes) -> socket.socket:
     door = socket.create_connection(stage.address, timeout=60)
     door.sendall(text)
@@ -571,6 +580,17 @@ def test_a_full_queue_is_503_until_somebody_works_it(hooks: Open) -> None:
     assert stage.send("alertmanager", body).status_code == 503
     stage.inbox.settle(stage.inbox.waiting(1)[0].id, Became.IGNORED, why="nobody asked")
     assert stage.send("alertmanager", body).status_code == 202
+
+
+def test_what_is_left_out_of_a_delivery_is_said(hooks: Open) -> None:
+    """In the log and beside the events that were read, which are kept."""
+    stage = hooks()
+    body = json.loads(payload("alertmanager"))
+    body["alerts"].append({"status": "firing"})
+    assert stage.send("alertmanager", json.dumps(body).encode()).json()["result"] == "new"
+    (line,) = stage.inbox.recent(5)
+    for why in (stage.lines()[-1]["why"], line.why):
+        assert why.startswith("1 of 2 alerts were left out")
 
 
 def test_a_sender_that_is_never_retried_is_not_lied_to(hooks: Open) -> None:

@@ -440,8 +440,15 @@ class _Fake:
 
     def tried(self, token: Callable[[str], Mapping[str, Any]]) -> tuple[int, bool, str]:
         """Sign on with this token; status, whether somebody is signed on, and the text."""
+        with served(Night(), self.issuer) as at:
+            return self.tried_at(at, token)
+
+    def tried_at(
+        self, at: Served, token: Callable[[str], Mapping[str, Any]]
+    ) -> tuple[int, bool, str]:
+        """The same at a page that runs."""
         self.token = token
-        with served(Night(), self.issuer) as at, at.client() as browser:
+        with at.client() as browser:
             address = browser.begin().headers["location"]
             query = parse_qs(urlsplit(address).query)
             self.nonce = query["nonce"][0]
@@ -455,6 +462,18 @@ def test_a_token_as_it_should_be_signs_on() -> None:
     with _Fake() as fake:
         status, on, _ = fake.tried(lambda nonce: fake.signed(fake.claims(nonce)))
         assert (status, on) == (303, True)
+
+
+def test_a_provider_with_new_keys_signs_on_at_once() -> None:
+    """Under the same name too, as one that was set up anew has them; another key stays refused."""
+    with _Fake() as fake, served(Night(), fake.issuer) as at:
+        for name in ("first", "second", "first"):
+            fake.key = _key(name)
+            status, on, _ = fake.tried_at(at, lambda nonce: fake.signed(fake.claims(nonce)))
+            assert (status, on) == (303, True), name
+        other = _key("third")
+        status, on, _ = fake.tried_at(at, lambda nonce: fake.signed(fake.claims(nonce), key=other))
+        assert (status, on) == (403, False)
 
 
 @pytest.mark.promise("P11")
@@ -563,4 +582,15 @@ def test_a_moment_of_another_boot_is_compared_by_the_wall() -> None:
     assert found is not None
     assert isinstance(found.began, Moment)
     clock.advance(8 * HOUR_S)
+    assert sessions.read(cookie) is None
+
+
+@pytest.mark.promise("P16")
+def test_a_session_that_began_in_the_future_is_over() -> None:
+    """After a restart with the clock set back nothing says how old a session is."""
+    clock = SettableClock()
+    sessions = Sessions(SESSION_KEY, clock)
+    cookie = sessions.begin("i", "s")
+    clock.reboot()
+    clock.jump(-60)
     assert sessions.read(cookie) is None

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,11 +11,12 @@ from respond.core.script import Connection, Effect, MalformedReplyError, Reply
 from respond.core.shapes import decode, encode
 from respond.core.values import SecretHandle
 from respond.engine.drivers import World, look
-from respond.errors import NoAnswerError, UsageError
+from respond.errors import ExitCode, NoAnswerError, UsageError
 from respond.systems.arguments import ArgumentError
 from respond.systems.http.actions import ChangeFields as Change
 from respond.systems.http.actions import ChangingRequest as Request
 from respond.systems.http.actions import Destroy, Observe, ReadFields
+from respond.testing.runbook_kit import Stage
 
 SYSTEMS = ("widgets",)
 
@@ -36,6 +39,9 @@ ATTACKS = (
     "${{ inputs.leaked }}",
     '"}',
 )
+
+
+NESTED = json.loads("[" * 40 + "]" * 40)
 
 
 def door(office: Any) -> Any:
@@ -74,7 +80,7 @@ def test_what_sounds_like_a_secret_is_not_picked(name: str) -> None:
 
 
 @pytest.mark.promise("P18")
-@pytest.mark.parametrize("value", ["x" * 5000, {"a": 1}])
+@pytest.mark.parametrize("value", ["x" * 5000, {"a": 1}, NESTED, [["x" * 4000] * 10] * 10])
 def test_a_field_that_is_no_plain_value_is_refused(value: Any) -> None:
     """A journal is no place for documents."""
     with pytest.raises(MalformedReplyError):
@@ -103,6 +109,37 @@ def test_a_page_instead_of_an_answer_proves_nothing(office: Any, fault: str) -> 
     office.company.arm([f"widgets:{fault}@GET *xall"])
     with pytest.raises(NoAnswerError):
         office.look(LOCK)
+
+
+BIG = """\
+runbook: big
+title: A thing whose number is larger than a float holds
+steps:
+  - id: number
+    action: http.read
+    with: {observe: {path: [items, door-7], pick: [serial, enabled]}}
+  - id: lock
+    action: http.change
+    with:
+      observe: {path: [items, "${{ 'door-7' }}"], pick: [serial, enabled]}
+      becomes: {enabled: false}
+      apply: {method: PUT, path: [items, door-7], body: {enabled: false}}
+  - id: same
+    assert: number.fields.serial == "7615917337495251231"
+    message: the number has lost a digit
+"""
+
+
+@pytest.mark.promise("P6", "P18")
+def test_a_large_number_in_an_answer_stops_no_run(tmp_path: Path) -> None:
+    """It is kept as its text, to the last digit, in the plan, in the journal and in expressions."""
+    (tmp_path / "runbooks").mkdir()
+    (tmp_path / "runbooks" / "big.yaml").write_text(BIG)
+    with Stage(tmp_path / "state", "big", project=tmp_path) as stage:
+        stage.server.company.widgets.state.items["door-7"].serial = 7615917337495251231
+        assert stage.advance() is ExitCode.DONE
+        assert stage.state is not None
+        assert stage.state.steps["lock"].done()
 
 
 # --- changing -----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from respond.systems.guards import (
     spare,
     who_could_act,
 )
+from respond.systems.people.recipients import kept_out
 
 DIRECTORY = Connection("directory", "toy", identity="robot@example.com")
 
@@ -84,3 +85,12 @@ def test_one_administrator_left_is_enough() -> None:
     left = ("ana@example.com", "ben@example.com", "eve@example.com")
     keep_an_administrator(me(), "ana@example.com", left, do="make another")
     assert who_could_act(me(), left) == ("ana@example.com", "ben@example.com")
+
+
+def test_one_address_of_a_person_stands_for_all_of_theirs() -> None:
+    """Whoever is the subject at work, or a suspect there, is not told at home."""
+    at_home = ("dana.d@EXAMPLE.com",)
+    assert kept_out(me(subject="Dana@example.com"), at_home) == "the incident is about them"
+    suspected = me(suspects=("dana@example.com",))
+    assert kept_out(suspected, at_home) == "under suspicion in this incident"
+    assert kept_out(me(), at_home) == ""

@@ -192,6 +192,20 @@ def test_a_request_says_how_to_read_the_plan_before_answering() -> None:
     )
 
 
+def test_a_request_that_is_made_anew_says_why_and_whose_yes_is_void() -> None:
+    """Nobody believes that they are asked the same thing twice, or that theirs was enough."""
+    why = "the runbook changed (line 12); the yes of ana is void"
+    said = text("approval-needed", replace(ASKED, anew=why))
+    assert f"Asked anew: {why}" in said.splitlines()
+    assert "anew" not in text("key-contained", replace(ASKED, anew=why))
+
+
+def test_an_old_event_does_not_look_new_in_a_notice() -> None:
+    """Whoever is woken reads it before they hurry."""
+    said = text("approval-needed", replace(ASKED, old="3 days old when it came"))
+    assert "The event that began it was 3 days old when it came." in said.splitlines()
+
+
 @pytest.mark.parametrize("name", MESSAGES)
 def test_only_a_notice_about_the_run_names_its_plan_and_page(name: str) -> None:
     """Whoever only has to know what was done needs neither."""

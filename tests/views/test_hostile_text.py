@@ -29,7 +29,7 @@ from respond.core.showable import hidden_character
 from respond.errors import ExitCode, RespondError
 from respond.ports import Head
 from respond.testing import example_run
-from respond.testing.example_run import ExampleRun, example_task
+from respond.testing.example_run import TODAY, ExampleRun, example_task
 from respond.views import action_list, error_text, runbooks
 from respond.views.json_view import plan_json, state_json
 from respond.views.layout import width_of
@@ -186,12 +186,12 @@ def every_view(attack: str) -> Iterator[tuple[str, str]]:
     yield "forward", forward_text(task, run="CK-7F3Q", operator="dana")
     people = (PersonRecord("ana", attack, (attack,), (attack,), {"slack": attack}),)
     yield "who can", who_can_text(people, "dana")
-    yield "summary", summary(state, head, exit_code=ExitCode.PARKED)
+    yield "summary", summary(state, head, exit_code=ExitCode.PARKED, today=TODAY)
     made = report(state, run.records, head)
     yield "report", as_text(made)
     yield "short", short(made)
-    yield "runs", runs_table([state])
-    yield "status", run_status(state, head)
+    yield "runs", runs_table([(state, TODAY)])
+    yield "status", run_status(state, head, TODAY)
     yield "error", error_text.as_text(RespondError(f"no {attack}", why=attack, do=attack))
     yield "live", lived(run, attack)
     yield "runbook", runbooks.runbook_text(bad_runbook(attack))
@@ -298,7 +298,7 @@ def test_json_is_ascii_and_gives_the_text_back(attack: str) -> None:
     for record in run.records:
         progress.event(record)
     assert stream.getvalue().isascii()
-    data = [plan_json(run.plan), state_json(run.state)]
+    data = [plan_json(run.plan), state_json(run.state, TODAY)]
     data.append(as_json(report(run.state, run.records, example_run.HEAD)))
     for each in data:
         assert json.dumps(each, ensure_ascii=True).isascii()

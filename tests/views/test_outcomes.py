@@ -13,7 +13,7 @@ from respond.core.events import Kind
 from respond.core.outcome import Known, outcome_of
 from respond.errors import ExitCode, NotReadyError, RefusedBySystemError
 from respond.formats.faults import FormatFaults, Mark, SourceText
-from respond.testing.example_run import HEAD, MAKE, REVOKE, ExampleRun
+from respond.testing.example_run import HEAD, MAKE, REVOKE, TODAY, ExampleRun
 from respond.views import error_text
 from respond.views.json_view import plan_json, record_json, state_json
 from respond.views.live import JsonProgress, Lines, LiveProgress, QuietProgress
@@ -48,12 +48,12 @@ def told(run: ExampleRun, *, live: bool = False, quiet: bool = False) -> str:
 
 def test_the_summary_of_a_good_night(golden: Golden) -> None:
     """Proved, somebody's word, not seen and left to do stand apart, with the time it took."""
-    golden("summary", summary(whole().state, HEAD, exit_code=ExitCode.DONE))
+    golden("summary", summary(whole().state, HEAD, exit_code=ExitCode.DONE, today=TODAY))
 
 
 def test_the_summary_of_a_parked_run(golden: Golden) -> None:
     """Stopping says what is broken until somebody goes on, and how to go on."""
-    golden("summary_parked", summary(parked().state, HEAD, exit_code=ExitCode.PARKED))
+    golden("summary_parked", summary(parked().state, HEAD, exit_code=ExitCode.PARKED, today=TODAY))
 
 
 @pytest.mark.promise("P6")
@@ -67,7 +67,9 @@ def test_what_was_not_seen_is_not_called_proved() -> None:
     assert not outcome.of(Known.PROVED)
     assert outcome.of(Known.NOT_SEEN)
     assert outcome.containment.proved_at == ""
-    assert "CONTAINMENT IS NOT PROVED" in summary(run.state, HEAD, exit_code=ExitCode.FAILED)
+    assert "CONTAINMENT IS NOT PROVED" in summary(
+        run.state, HEAD, exit_code=ExitCode.FAILED, today=TODAY
+    )
 
 
 @pytest.mark.promise("P6")
@@ -85,7 +87,7 @@ def test_an_unknown_write_is_left_to_do() -> None:
     run = ExampleRun().propose().look().start()
     seq = run.intend("revoke", REVOKE)
     run.add(Kind.UNKNOWN, "revoke", intent=seq, why="no answer")
-    text = summary(run.state, HEAD, exit_code=ExitCode.UNKNOWN)
+    text = summary(run.state, HEAD, exit_code=ExitCode.UNKNOWN, today=TODAY)
 
     assert "may have happened, nobody knows" in text
     assert "a person must look" in text
@@ -136,13 +138,13 @@ def test_report_and_summary_cannot_disagree() -> None:
     assert facts["containment"]["seconds_from_start"] == 89
     assert facts["anchor"] == HEAD.anchor
     assert json.loads(json.dumps(facts)) == facts
-    assert facts["containment"] == state_json(run.state)["outcome"]["containment"]
+    assert facts["containment"] == state_json(run.state, TODAY)["outcome"]["containment"]
 
 
 def test_json_views_are_json() -> None:
     """Plan, run and records are plain data with stable keys."""
     run = whole()
-    for data in (plan_json(run.plan, HEAD), state_json(run.state, HEAD)):
+    for data in (plan_json(run.plan, HEAD), state_json(run.state, TODAY, HEAD)):
         assert json.loads(json.dumps(data)) == data
     planned = record_json(run.records[2])
     assert "plan" not in planned["data"]
@@ -153,13 +155,13 @@ def test_json_views_are_json() -> None:
 
 def test_the_list_of_runs(golden: Golden) -> None:
     """The newest first, open ones with what they wait for."""
-    golden("runs", runs_table([whole().state, parked().state]))
+    golden("runs", runs_table([(parked().state, TODAY), (whole().state, TODAY)]))
     assert "no runs yet" in runs_table([])
 
 
 def test_the_status_of_a_run(golden: Golden) -> None:
     """Where it stands, what it waits for, how to go on."""
-    golden("status", run_status(parked().state, HEAD))
+    golden("status", run_status(parked().state, HEAD, TODAY))
 
 
 # --- live ----------------------------------------------------------------------------------------
@@ -270,7 +272,13 @@ def test_every_key_is_documented() -> None:
     error = error_text.error_json(RefusedBySystemError("x"))
 
     inside = {"arguments", "inputs", "policy", "connections", "before", "after", "data"}
-    for data in (plan_json(run.plan, HEAD), state_json(run.state, HEAD), made, error, *others):
+    for data in (
+        plan_json(run.plan, HEAD),
+        state_json(run.state, TODAY, HEAD),
+        made,
+        error,
+        *others,
+    ):
         for key in _keys(data, inside):
             assert f"`{key}`" in words, key
 
@@ -313,7 +321,7 @@ def test_work_and_evidence_stand_apart() -> None:
 
     made = as_json(report(run.state, run.records, HEAD))
     assert {item["known"] for item in made["look_at"]} == {"left-to-do"}
-    text = summary(run.state, HEAD, exit_code=ExitCode.PARKED)
+    text = summary(run.state, HEAD, exit_code=ExitCode.PARKED, today=TODAY)
     assert text.index("LEFT TO DO") < text.index("web-prod: readable") < text.index("LOOK AT")
 
 
@@ -322,7 +330,7 @@ def test_items_that_read_the_same_are_counted() -> None:
     run = ExampleRun().propose().look().start()
     for n in range(3):
         run.observe(f"revoke[k{n}]", how="failed", title="Revoke it", why="no answer")
-    text = summary(run.state, HEAD, exit_code=ExitCode.FAILED)
+    text = summary(run.state, HEAD, exit_code=ExitCode.FAILED, today=TODAY)
     assert "Revoke it: failed: no answer (3 times)" in text
     assert text.count("Revoke it:") == 1
 
@@ -335,10 +343,10 @@ def test_a_run_that_ended_before_it_began() -> None:
     assert outcome.nothing_started
     assert outcome.left_to_do[0].title == "No single key fits: 3 keys fit"
     assert outcome.containment.planned
-    text = summary(run.state, HEAD, exit_code=ExitCode.FAILED)
+    text = summary(run.state, HEAD, exit_code=ExitCode.FAILED, today=TODAY)
     assert "NOTHING WAS STARTED" in text
     assert "nothing that this tool knows of" not in text
-    assert "No single key fits" in runs_table([run.state])
+    assert "No single key fits" in runs_table([(run.state, TODAY)])
 
 
 # --- undo ----------------------------------------------------------------------------------------

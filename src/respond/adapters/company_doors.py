@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from respond.core.script import Person
-from respond.errors import UsageError
+from respond.errors import NotReadyError, UsageError
 
 __all__ = ["Doors"]
 
@@ -66,10 +66,20 @@ class Doors:
         return cls(base, token, company)
 
     def get(self, door: str) -> Any:
-        return _ask(f"{self.url}/_sim/{door}", self.token, None)
+        return self.post(door, None)
 
     def post(self, door: str, body: Any) -> Any:
-        return _ask(f"{self.url}/_sim/{door}", self.token, body)
+        """Raises NotReadyError when the company answers no more."""
+        try:
+            return _ask(f"{self.url}/_sim/{door}", self.token, body)
+        except urllib.error.HTTPError:
+            raise
+        except OSError as error:
+            raise NotReadyError(
+                f"the simulated company at {self.url} answers no more",
+                why=str(getattr(error, "reason", error)),
+                do="start it again: respond simulate; then start this again, too",
+            ) from error
 
     def advance(self, seconds: float) -> None:
         self.post("clock", {"advance_s": seconds})

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
-__all__ = ["LIBRARIES", "close_library_loggers", "make_logger"]
+__all__ = ["LIBRARIES", "close_library_loggers", "make_logger", "open_library_logger"]
 
 LIBRARIES: Final = ("asyncio", "httpcore", "httpx", "keyring", "secretstorage", "urllib3")
 """Loggers of libraries that see credentials or addresses."""
@@ -80,7 +80,8 @@ def make_logger(
     )
     close_library_loggers()
     if verbosity >= _OPEN_LIBRARIES_AT:
-        _open_library_loggers(logger)
+        for name in LIBRARIES:
+            open_library_logger(name, "debug", logger)
     return logger
 
 
@@ -111,17 +112,20 @@ def close_library_loggers() -> None:
         library.setLevel(logging.CRITICAL + 1)
 
 
-def _open_library_loggers(logger: FilteringBoundLogger) -> None:
+def open_library_logger(name: str, level: str, logger: FilteringBoundLogger) -> None:
+    """Let a library say what it says from this level on, as lines of our own log."""
     import logging  # noqa: PLC0415 - see above
 
     class Through(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            logger.debug("library.said", library=record.name, text=record.getMessage())
+            said = getattr(logger, level)
+            text, trace = record.getMessage(), record.exc_info
+            said("library.said", library=record.name, text=text, exc_info=trace)
 
-    for name in LIBRARIES:
-        library = logging.getLogger(name)
-        library.handlers = [Through()]
-        library.setLevel(logging.DEBUG)
+    library = logging.getLogger(name)
+    library.handlers = [Through()]
+    library.propagate = False
+    library.setLevel(level.upper())
 
 
 def _shown(value: Any, *, trace: bool = False) -> Any:

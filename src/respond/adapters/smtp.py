@@ -21,6 +21,7 @@ from typing import Any, Final, Literal
 
 from respond.adapters.http.request import is_loopback
 from respond.adapters.secrets.redactor import Redactor
+from respond.core.addresses import is_email
 from respond.core.script import Call, Reply
 from respond.core.showable import hidden_character, showable, showable_host
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
@@ -30,9 +31,7 @@ __all__ = ["SmtpPen", "SmtpServer", "log_in"]
 
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _HOST: Final = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
-_ADDRESS: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_HOST}")
 _MESSAGE_ID: Final = re.compile(rf"<{_ATOM}(?:\.{_ATOM})*@{_HOST}>")
-_ADDRESS_MAX: Final = 254
 _SUBJECT_MAX: Final = 500
 _TEXT_MAX: Final = 256 * 1024
 _LINES_MAX: Final = 100
@@ -332,7 +331,7 @@ def _problem(record: Mapping[str, Any]) -> str:
     if not isinstance(to, list | tuple) or not to:
         return "it has no recipient"
     for address in (record.get("from"), *to):
-        if not _is(_ADDRESS, address) or len(address) > _ADDRESS_MAX:
+        if not (isinstance(address, str) and address.isascii() and is_email(address)):
             return f"{showable(str(address), limit=80)!r} is no plain e-mail address"
     if not _is(_MESSAGE_ID, record.get("message_id")):
         return "its message id is not of the form <left@right>"

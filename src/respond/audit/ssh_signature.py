@@ -23,6 +23,7 @@ __all__ = [
     "SIGNATURE_CHARACTERS_MAX",
     "PublicKey",
     "SignatureRefusedError",
+    "fingerprints",
     "is_hardware",
     "public_key",
     "verify",
@@ -115,13 +116,21 @@ def verify(public_keys: Sequence[str], text: bytes, signature: str, namespace: s
     found = _Signature.parse(_unarmored(signature))
     if not namespace or found.namespace != namespace.encode("utf-8"):
         raise SignatureRefusedError("it was made for another purpose (its namespace)")
-    encoded = [words[1] for line in public_keys if len(words := line.split(maxsplit=2)) > 1]
-    listed = {blob for each in encoded if (blob := _unb64(each))}
-    if found.key not in listed:
+    if found.key not in _listed(public_keys):
         raise SignatureRefusedError("it was made with a key that is not listed")
     check = _reader(found.key)
     check(found.over(text), _Wire(found.signature))
     return PublicKey(_kind_of(found.key), found.key).fingerprint
+
+
+def fingerprints(public_keys: Sequence[str]) -> frozenset[str]:
+    """What ``verify`` can give for these lines of ``authorized_keys``."""
+    return frozenset(PublicKey("", blob).fingerprint for blob in _listed(public_keys))
+
+
+def _listed(public_keys: Sequence[str]) -> set[bytes]:
+    encoded = (words[1] for line in public_keys if len(words := line.split(maxsplit=2)) > 1)
+    return {blob for each in encoded if (blob := _unb64(each))}
 
 
 # --- how it is written --------------------------------------------------------------------------

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from respond.adapters.http.http_faults import http_date
+from respond.adapters.ordinary_file import OPEN_DO, read_ordinary, who_else_decides
 from respond.adapters.secrets.credential_store import CredentialStore
 from respond.adapters.secrets.key_stores import MemoryKeys
+from respond.adapters.store.inbox_sqlite import unusable_since
 from respond.adapters.store.read_only import KnownOfJournal, known_of
 from respond.adapters.store.sqlite_file import file_system_of
 from respond.audit.body import read_body
@@ -31,8 +33,21 @@ from respond.audit.verify import SourceError, StoredRow, Verification, verify
 from respond.checks.credentials import Line, open_line, probe, sign_on_line
 from respond.checks.rights import PINNED, actions_of, missing_rights, sinks_in
 from respond.company.rehearsal import recall
-from respond.errors import NotReadyError, RespondError, StepFailedError, UsageError
-from respond.formats.project.project import NOWHERE, OIDC, ConnectionConfig, Project, SourceConfig
+from respond.errors import (
+    InboxUnusableError,
+    NotReadyError,
+    RespondError,
+    StepFailedError,
+    UsageError,
+)
+from respond.formats.project.project import (
+    FILE,
+    NOWHERE,
+    OIDC,
+    ConnectionConfig,
+    Project,
+    SourceConfig,
+)
 from respond.intake.hooks import hook_faults
 from respond.people.readiness import gaps, unusable_keys
 from respond.senders import SENDERS, check_secret
@@ -60,6 +75,7 @@ REVIEW_DAYS_MAX: Final = 180
 CLOCK_S_MAX: Final = 60
 FREE_BYTES_MIN: Final = 256 * 1024 * 1024
 _DAY_S: Final = 86_400
+_RECEIVED_DAYS: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -499,7 +515,7 @@ def _pinned_key(
         what = "the public key is not pinned"
         return known.key, [Finding("journal/not-pinned", what, why, how)]
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = read_ordinary(file, 65_536).decode("utf-8").splitlines()
         pinned = NoteKey.parse(next(n for n in lines if n.strip() and n.strip()[0] != "#"))
     except (OSError, UnicodeDecodeError, NoteError, StopIteration) as error:
         what = f"{file} holds no public key: {error}"
@@ -562,7 +578,7 @@ def approvals(at: Doctor) -> Findings:
     found = gaps(at.project, at.runbooks)
     for gap in found:
         yield Finding("approvals/nobody-could", gap.what, gap.why, gap.do)
-    if not found and at.project.people.provable:
+    if not found and at.project.people.proofs:
         at.well.append("enough people could agree, whoever is missing")
 
 
@@ -607,6 +623,27 @@ def sources(at: Doctor) -> Findings:
         if wants is not None and not source.options.get(wants.option):
             yield Finding(
                 f"sources/{wants.lack}", wants.what.format(name), wants.why, wants.do.format(name)
+            )
+
+
+def received(at: Doctor) -> Findings:
+    """Deliveries that were genuine, of which the sender was told so, and that began nothing."""
+    path = at.journal_path.with_name("inbox.db")
+    if not path.exists():
+        return
+    try:
+        every = unusable_since(path, at.clock.now_ms() - _RECEIVED_DAYS * _DAY_S * 1000)
+    except InboxUnusableError as error:
+        yield Finding("sources/inbox", error.what, f"nothing can come in: {error.why}", error.do)
+        return
+    for found in every:
+        if found.source in {source.name for source in at.heard}:
+            yield Finding(
+                "sources/unusable",
+                f"{found.count} deliveries of {found.source} could not be used in"
+                f" {_RECEIVED_DAYS} days; the last: {found.why}",
+                "they were genuine, so the sender was told that they arrived; they begin nothing",
+                "look at what is sent: docs/webhooks.md says what is read",
             )
 
 
@@ -703,6 +740,21 @@ def runbooks(at: Doctor) -> Findings:
         )
 
 
+def open_to_others(at: Doctor) -> Findings:
+    """Files of the project that say what a run does, and that somebody else could change."""
+    if (project := at.places.project) is None:
+        return
+    own = [each.path for each in at.places.runbooks().values() if not each.shipped]
+    for path in (project / FILE, *own):
+        for what in who_else_decides(path, project):
+            yield Finding(
+                "project/open",
+                f"{path.relative_to(project)}: {what}",
+                "who changes it says what a run does to real systems",
+                OPEN_DO,
+            )
+
+
 def _reviewed(runbook: Runbook, now_s: int) -> Findings:
     do = "read it against the world, rehearse it, then set 'reviewed' in the file"
     if not runbook.reviewed:
@@ -768,8 +820,10 @@ CHECKS: Final[tuple[Callable[[Doctor], Findings], ...]] = (
     unreviewed,
     hooks,
     sources,
+    received,
     sign_on,
     runbooks,
+    open_to_others,
     rehearsed,
 )
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from respond.adapters.ordinary_file import read_ordinary
 from respond.checks.rights import PINNED
 from respond.cli.examples import examples
 from respond.cli.opening import RUN_ID
@@ -232,8 +233,7 @@ def _key_text(given: str) -> str:
 
 def _read(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return file.read(_KEY_BYTES_MAX).decode("utf-8")
+        return read_ordinary(path, _KEY_BYTES_MAX).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"the public key {str(path)[:200]!r} cannot be read",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from respond.adapters.ordinary_file import read_ordinary
 from respond.cli.examples import examples
 from respond.cli.opening import journal_of, only_open
 from respond.cli.output import result, say, screen_width
@@ -22,7 +23,7 @@ from respond.errors import ExitCode, NotReadyError, ParkedError, RefusedByPerson
 from respond.wiring.places import Places
 
 if TYPE_CHECKING:
-    from respond.core.approval import Request, Standing, Verdict
+    from respond.core.approval import Standing, Verdict
     from respond.core.fold import RunState
     from respond.formats.approval_file import RequestFile
     from respond.formats.project.project import Project
@@ -158,8 +159,8 @@ def _asked(state: RunState, journal: Journal) -> RequestFile:
     Raises:
         UsageError: It asks nobody, or has no plan.
     """
+    from respond.core.asked import asked_now
     from respond.formats.approval_file import RequestFile
-    from respond.people.answers import asked_now
 
     request = asked_now(state)
     if request is None or state.plan is None:
@@ -169,11 +170,15 @@ def _asked(state: RunState, journal: Journal) -> RequestFile:
     return RequestFile(request, state.plan, state, journal.head())
 
 
-def _entry(project: Project, journal: Journal) -> Entry:
+def _entry(places: Places, project: Project, journal: Journal) -> Entry:
+    from functools import partial
+
     from respond.adapters.clock import SystemClock
     from respond.people.answers import Entry
+    from respond.wiring.session import changed_of, load_runbook
 
-    return Entry(journal, SystemClock(), project.people, project.person_keys)
+    changed = changed_of(project, partial(load_runbook, places))
+    return Entry(journal, SystemClock(), project.people, project.person_keys, changed)
 
 
 def _decide_here(me: _Me, run: str, verdict: Verdict, reason: str) -> ExitCode:
@@ -185,9 +190,9 @@ def _decide_here(me: _Me, run: str, verdict: Verdict, reason: str) -> ExitCode:
     person = me.person(project)
     run = run or only_open(me.places)
     with journal_of(me.places, run) as journal:
-        entry = _entry(project, journal)
+        entry = _entry(me.places, project, journal)
         asked = _asked(entry.state(run), journal)
-        _see_that_they_may(entry, asked.request, person, verdict)
+        _see_that_they_may(entry, asked, person, verdict)
         _show_and_ask(asked, verdict)
         text = answer_text(asked.request, person, verdict)
         signature = me.sign(text, entry.keys.get(person, ()))
@@ -212,12 +217,12 @@ def review_run(places: Places, run: str, words: str, *, as_: str, key: str) -> N
     project = me.project()
     person = me.person(project)
     with journal_of(places, run) as journal:
-        entry = _entry(project, journal)
+        entry = _entry(places, project, journal)
         proof = signer(project, key, say)(review_text(entry, run, person, words), person)
         review(entry, run, Actor(person, Strength.KEY), words, proof)
 
 
-def _see_that_they_may(entry: Entry, request: Request, person: str, verdict: Verdict) -> None:
+def _see_that_they_may(entry: Entry, asked: RequestFile, person: str, verdict: Verdict) -> None:
     """Before anybody reads, types and touches a key: whether it could count at all.
 
     Raises:
@@ -225,20 +230,16 @@ def _see_that_they_may(entry: Entry, request: Request, person: str, verdict: Ver
     """
     from respond.core.approval import refusal
     from respond.core.events import Actor, Strength
-    from respond.engine.other_people import has_run_out
+    from respond.people.answers import see_that_it_is_open
 
-    why = refusal(request, Actor(person, Strength.KEY), verdict, entry.people)
+    why = refusal(asked.request, Actor(person, Strength.KEY), verdict, entry.people)
     if why:
         raise RefusedByPersonError(
-            f"{person} may not {verdict.value} run {request.run}",
+            f"{person} may not {verdict.value} run {asked.request.run}",
             why=why,
             do="somebody else has to; respond status says who can",
         )
-    if has_run_out(request, entry.clock, entry.journal):
-        raise RefusedByPersonError(
-            f"the request of run {request.run} has run out",
-            do=f"to ask again: respond resume {request.run}",
-        )
+    see_that_it_is_open(entry, asked.state, asked.request, verdict)
 
 
 def _came_to(standing: Standing, run: str) -> str:
@@ -250,6 +251,7 @@ def _came_to(standing: Standing, run: str) -> str:
         Standing.DENIED: f"Recorded: no. Run {run} ends when it is carried on next.",
         Standing.OPEN: "Recorded. Somebody else has to agree as well.",
         Standing.EXPIRED: "Recorded, and too late: the request has run out meanwhile.",
+        Standing.VOID: "Recorded, and void: people have to be asked anew meanwhile.",
     }[standing]
 
 
@@ -323,7 +325,7 @@ def _write_request(places: Places, run: str, name: str) -> ExitCode:
 
     run = run or only_open(places)
     with journal_of(places, run) as journal:
-        asked = _asked(_entry(load_project(places), journal).state(run), journal)
+        asked = _asked(_entry(places, load_project(places), journal).state(run), journal)
         _write(name, request_file(asked.state, asked.request, asked.head))
     result(f"Written: {name}. On the other laptop: respond approve --request {Path(name).name}")
     return ExitCode.DONE
@@ -394,7 +396,7 @@ def take_answer(places: Places, name: str, run: str) -> str:
             why=f"it is of run {found[0]!r}" if found else "its text is none that people sign",
         )
     with journal_of(places, found[0]) as journal:
-        entry = _entry(load_project(places), journal)
+        entry = _entry(places, load_project(places), journal)
         standing = decide_signed(
             entry, answer.text, answer.signature, check_signature, channel="file"
         )
@@ -406,8 +408,7 @@ def _read(name: str) -> bytes:
     from respond.formats.approval_file import BYTES_MAX
 
     try:
-        with Path(name).open("rb") as file:
-            return file.read(BYTES_MAX + 1)
+        return read_ordinary(Path(name), BYTES_MAX + 1)
     except OSError as error:
         raise UsageError(f"{name} cannot be read", why=error.strerror or "") from error
 

@@ -140,10 +140,12 @@ def carry_on(session: Session, runbook: Runbook, hand: Stagehand) -> ExitCode:
 def facts(session: Session, engine: Engine, code: ExitCode) -> dict[str, Any]:
     """The report as JSON, with the exit code."""
     from respond.views import report
+    from respond.views.json_view import waits_json
 
+    waits = waits_json(engine.state, session.today())
     records = list(session.journal.records(session.run))
     made = report.report(engine.state, records, session.journal.head())
-    return {"exit": int(code), **report.as_json(made)}
+    return {"exit": int(code), "waits": waits, **report.as_json(made)}
 
 
 def put_back(state: RunState) -> tuple[PutBack, ...]:
@@ -158,4 +160,5 @@ def words(session: Session, engine: Engine, code: ExitCode) -> str:
     """The summary, for people."""
     from respond.views.summary import summary
 
-    return summary(engine.state, session.journal.head(), exit_code=code, width=screen_width())
+    head, today = session.journal.head(), session.today()
+    return summary(engine.state, head, exit_code=code, today=today, width=screen_width())

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
+import os
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from respond.adapters.ordinary_file import OPEN_DO, read_ordinary, who_else_decides
 from respond.cli.examples import examples
-from respond.cli.output import answer, print_out
+from respond.cli.output import answer, print_out, say
+from respond.core.showable import showable
 from respond.errors import ExitCode
 from respond.wiring.places import PROJECT_FILE, FoundRunbook, Places, read_runbook
 
@@ -35,7 +38,7 @@ def list_(
     ctx: typer.Context, as_json: bool = typer.Option(False, "--json", help="The list as JSON")
 ) -> int:
     """List the runbooks, and when to use each."""
-    from respond.core.showable import showable
+    from respond.errors import UsageError
     from respond.formats.faults import FormatFault, FormatFaults
     from respond.formats.runbook.runbook_file import head
 
@@ -45,7 +48,7 @@ def list_(
         try:
             words = head(read_runbook(found.path), str(found.path))
             title, use_when = words.title, words.use_when
-        except (FormatFault, FormatFaults):
+        except (UsageError, FormatFault, FormatFaults):
             title, use_when = "(has faults: respond check)", ""
         rows.append(
             {"runbook": found.name, "title": title, "use_when": use_when, "from": _origin(found)}
@@ -54,8 +57,8 @@ def list_(
         print_out(json.dumps(rows, indent=2))
         return int(ExitCode.DONE)
     for row in rows:
-        own = "" if row["from"] == "shipped" else f"  ({row['from']})"
-        print_out(f"{row['runbook']}{own}")
+        own = "" if row["from"] == "shipped" else f"  ({showable(row['from'], limit=1000)})"
+        print_out(f"{showable(row['runbook'])}{own}")
         print_out(f"    {showable(row['title'], limit=76)}")
         if row["use_when"]:
             print_out(f"    when: {showable(row['use_when'], limit=140)}")
@@ -66,21 +69,43 @@ def list_(
 def _origin(found: FoundRunbook) -> str:
     if found.shipped:
         return "shipped"
-    return "the project's own, hides the shipped one" if found.shadows else "the project's own"
+    link = f", a link to {os.path.realpath(found.path)}" if found.path.is_symlink() else ""
+    return f"the project's own{', hides the shipped one' if found.shadows else ''}{link}"
 
 
-@apps["show"].command(epilog=examples("respond show compromised-key"))
+@apps["show"].command(
+    epilog=examples(
+        "respond show compromised-key", "respond show CK-7F3Q   # the file as that run has it"
+    )
+)
 def show(
     ctx: typer.Context,
-    runbook: str = typer.Argument(help="Name of the runbook"),
+    runbook: str = typer.Argument(help="Name of the runbook, or id of a run"),
     as_json: bool = typer.Option(False, "--json", help="As JSON"),
 ) -> int:
-    """Show a runbook: its questions and its steps in words."""
+    """Show a runbook: its questions and its steps in words. Of a run: the file of its plan."""
+    from respond.cli.opening import RUN_ID
     from respond.views.runbooks import runbook_json, runbook_text
     from respond.wiring.session import load_runbook
 
+    if RUN_ID.fullmatch(runbook) and runbook.isupper():
+        return _show_recorded(ctx.obj, runbook, as_json=as_json)
     loaded = load_runbook(ctx.obj, runbook)
     answer(runbook_json(loaded), runbook_text(loaded), as_json=as_json)
+    return int(ExitCode.DONE)
+
+
+def _show_recorded(places: Places, run: str, *, as_json: bool) -> int:
+    from respond.cli.opening import read_run
+    from respond.core.showable import showable
+    from respond.errors import UsageError
+
+    state = read_run(places, run).state
+    if not state.runbook_text:
+        raise UsageError(f"the journal has no runbook of run {run}", why="it made no plan yet")
+    lines = (showable(line) for line in state.runbook_text.splitlines())
+    told = {"run": run, "runbook": state.proposed.runbook, "text": state.runbook_text}
+    answer(told, "\n".join(lines), as_json=as_json)
     return int(ExitCode.DONE)
 
 
@@ -104,7 +129,7 @@ def check(
     paths: list[Path] = []
     for name in names or list(known):
         path = known[name].path if name in known else Path(name)
-        if name not in known and not path.is_file():
+        if name not in known and not path.exists():
             raise UsageError(f"there is no runbook and no file {name!r}", do="respond list")
         paths.append(path)
     checks = [*map(checker(places), paths)]
@@ -124,6 +149,9 @@ def checker(places: Places) -> Callable[[Path], Checked]:
     """Checks the file of a runbook as it stands among the others of the project."""
     from respond.adapters.clock import SystemClock
     from respond.cli.main import COMMANDS
+    from respond.errors import UsageError
+    from respond.formats.faults import FormatFault
+    from respond.formats.runbook.check import Checked
     from respond.formats.runbook.check import check as check_file
     from respond.systems import load as load_actions
     from respond.wiring.session import load_project
@@ -136,17 +164,31 @@ def checker(places: Places) -> Callable[[Path], Checked]:
         return (str(entry.path), read_runbook(entry.path)) if entry is not None else None
 
     def one(path: Path) -> Checked:
-        return check_file(
-            read_runbook(path),
-            name=str(path),
-            actions=actions,
-            today=SystemClock().today(),
-            find=find,
-            persons=persons,
-            commands=COMMANDS,
-        )
+        try:
+            made = check_file(
+                read_runbook(path),
+                name=str(path),
+                actions=actions,
+                today=SystemClock().today(),
+                find=find,
+                persons=persons,
+                commands=COMMANDS,
+            )
+            return replace(made, warnings=(*made.warnings, *_open_to_others(path, places)))
+        except UsageError as error:  # A file that cannot be read does not hide the others.
+            return Checked(None, (FormatFault(str(path), 0, 0, error.what, hint=error.why),), ())
 
     return one
+
+
+def _open_to_others(path: Path, places: Places) -> list[FormatFault]:
+    """Warnings about who else could change a file of the project."""
+    from respond.formats.faults import FormatFault
+
+    if places.project is None or not path.absolute().is_relative_to(places.project):
+        return []
+    found = who_else_decides(path, places.project)
+    return [FormatFault(str(path), 0, 0, each, hint=OPEN_DO) for each in found]
 
 
 def _project(places: Places, checks: list[Checked]) -> Checked:
@@ -160,7 +202,7 @@ def _project(places: Places, checks: list[Checked]) -> Checked:
     project = load_project(places)
     source = (project.where or Where(FILE, b"", "")).source
     faults = hook_faults(project, partial(load_runbook, places))
-    warnings: list[FormatFault] = []
+    warnings = _open_to_others(places.project / PROJECT_FILE, places) if places.project else []
     loaded = {c.runbook.name: c.runbook for c in checks if c.runbook is not None}
     for gap in gaps(project, loaded):
         hint = f"{gap.why}; {gap.do}"
@@ -169,13 +211,18 @@ def _project(places: Places, checks: list[Checked]) -> Checked:
 
 
 def _check_text(path: Path, one: Checked) -> None:
-    for fault in one.faults:
-        print(f"error: {fault}", file=sys.stderr)  # noqa: T201 - the fault, for people
+    from respond.formats.faults import FormatFaults
+
+    for line in FormatFaults(one.faults).lines():
+        say(f"error: {line}")
     for warning in one.warnings:
-        print(f"warning: {warning}", file=sys.stderr)  # noqa: T201 - the same
+        say(f"warning: {warning}")
     count = len(one.warnings)
     word = "has faults" if one.faults else "fits"
-    print_out(f"{path}: {word}" + (f", {count} warning{'s' * (count > 1)}" if count else ""))
+    print_out(
+        f"{showable(str(path))}: {word}"
+        + (f", {count} warning{'s' * (count > 1)}" if count else "")
+    )
 
 
 def _check_json(path: Path, one: Checked) -> dict[str, object]:
@@ -241,8 +288,6 @@ def actions(
 
 
 def _check_actions(openapi: str, system: str, *, full: bool, as_json: bool) -> int:
-    from dataclasses import asdict
-
     from respond.errors import UsageError
 
     if not openapi:
@@ -250,9 +295,10 @@ def _check_actions(openapi: str, system: str, *, full: bool, as_json: bool) -> i
             "check wants a vendor's API description", do="respond actions check --openapi FILE"
         )
     from respond.checks.contract import check_file
+    from respond.checks.description import BYTES_MAX
 
     try:
-        data = Path(openapi).read_bytes()
+        data = read_ordinary(Path(openapi), BYTES_MAX + 1)
     except OSError as error:
         raise UsageError(f"{openapi!r} cannot be read", why=error.strerror or "") from error
     reports = check_file(data, openapi, system)
@@ -265,8 +311,6 @@ def _check_actions(openapi: str, system: str, *, full: bool, as_json: bool) -> i
 
 
 def _report_text(report: ContractReport, *, full: bool) -> None:
-    from respond.core.showable import showable
-
     counted = {
         weight: [one for one in report.remarks if one.weight == weight]
         for weight in ("deviates", "known", "note")

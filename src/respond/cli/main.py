@@ -15,6 +15,8 @@ import typer
 from typer.core import TyperGroup
 
 from respond import __version__
+from respond.cli import output
+from respond.core.showable import showable
 from respond.errors import ExitCode, RespondError
 
 if TYPE_CHECKING:
@@ -106,7 +108,9 @@ class Commands(TyperGroup):
     def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
         runbooks = _runbooks(ctx)
         with formatter.section("Runbooks (the runbook is the command)"):
-            formatter.write_dl([(name, _title(found)) for name, found in runbooks.items()])
+            formatter.write_dl(
+                [(showable(name), _title(found)) for name, found in runbooks.items()]
+            )
         for section in dict.fromkeys(entry.section for entry in COMMANDS.values()):
             rows = [(n, e.help) for n, e in COMMANDS.items() if e.section == section]
             with formatter.section(section):
@@ -117,7 +121,6 @@ class Commands(TyperGroup):
 def _unknown(name: str, known: list[str]) -> RespondError:
     import difflib
 
-    from respond.core.showable import showable
     from respond.errors import UsageError
 
     near = difflib.get_close_matches(name, known, n=1)
@@ -148,13 +151,14 @@ def _runbooks(ctx: typer.Context) -> dict[str, FoundRunbook]:
 
 def _title(found: FoundRunbook) -> str:
     """The runbook's title for the list: the plain top-level line, read without a parser."""
-    from respond.core.showable import showable
+    from respond.errors import UsageError
+    from respond.wiring.places import read_runbook
 
     try:
-        for line in found.path.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in read_runbook(found.path).decode("utf-8", "replace").splitlines():
             if line.startswith("title:"):
                 return showable(line.removeprefix("title:").strip().strip("\"'"), limit=60)
-    except OSError:
+    except UsageError:
         return "(cannot be read)"
     return "(no title)"
 
@@ -229,13 +233,12 @@ def _print_help(command: Any, words: list[str], places: Places) -> None:
         if inner is None:
             raise _unknown(word, command.list_commands(context))
         command, context = inner, typer.Context(inner, info_name=word, parent=context)
-    print(command.get_help(context))  # noqa: T201 - the result
+    output.print_out(command.get_help(context))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
     from respond.adapters.process import harden
-    from respond.cli import output
 
     harden()
     output.open_all()
@@ -246,8 +249,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Run the command line; every known error becomes words on stderr and an exit code."""
-    from respond.cli import output
-
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         code = _run(words)
@@ -272,7 +273,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     if words[:1] in (["--version"], ["-V"]):
-        print(f"respond {__version__}")  # noqa: T201 - the result
+        output.print_out(f"respond {__version__}")
         return int(ExitCode.DONE)
     from respond.wiring.places import Places
 
@@ -289,8 +290,6 @@ def _run(words: list[str]) -> int:
 
 
 def _not_written(error: OSError) -> int:
-    from respond.cli import output
-
     if not isinstance(error, BrokenPipeError):
         output.say(
             f"error: the output could not be written: {error.strerror}\n"
@@ -300,7 +299,6 @@ def _not_written(error: OSError) -> int:
 
 
 def _known_error(error: Exception, *, as_json: bool) -> int | None:
-    from respond.cli import output
     from respond.formats.faults import FormatFault, FormatFaults
 
     if isinstance(error, RespondError | FormatFault | FormatFaults):

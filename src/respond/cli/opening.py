@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from respond.cli.output import say
-from respond.errors import JournalBrokenError, JournalUnusableError, UsageError
+from respond.errors import JournalBrokenError, JournalUnusableError, NotReadyError, UsageError
 from respond.wiring.places import Places
 
 if TYPE_CHECKING:
     from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.core.asked import Today
     from respond.core.events import Record
     from respond.core.fold import RunState
     from respond.ports import Head
@@ -44,6 +45,7 @@ class KeptRun:
     state: RunState
     records: tuple[Record, ...]
     head: Head
+    today: Today
 
     @property
     def is_rehearsal(self) -> bool:
@@ -82,13 +84,13 @@ def open_journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None
     if not path.is_file():
         yield None
         return
-    with SqliteJournal.open(
-        path,
-        keys=open_keys(project, places),
-        clock=clock,
-        create=False,
-        actor=os_user(),
-    ) as opened:
+    store = open_keys(project, places)
+    try:
+        opened = SqliteJournal.open(path, keys=store, clock=clock, create=False, actor=os_user())
+    except JournalUnusableError as error:
+        why = "; ".join(filter(None, (error.why, places.unfound)))
+        raise JournalUnusableError(error.what, why=why, do=error.do) from error
+    with opened:
         yield opened
 
 
@@ -118,7 +120,9 @@ def journal_of(places: Places, run: str) -> Iterator[SqliteJournal]:
     """
     with open_journal(places, run) as journal:
         if journal is None:
-            raise UsageError(f"there is no run {run!r}", do="respond runs --all")
+            raise UsageError(
+                f"there is no run {run!r}", why=places.unfound, do="respond runs --all"
+            )
         yield journal
 
 
@@ -135,31 +139,66 @@ def read_run(places: Places, run: str) -> KeptRun:
             records = tuple(journal.records(run))
             state = fold(records)
             if state is not None:
-                return KeptRun(state, records, journal.head())
-    raise UsageError(f"there is no run {run!r}", do="respond runs --all")
+                return KeptRun(state, records, journal.head(), _today(places, journal))
+    raise UsageError(f"there is no run {run!r}", why=places.unfound, do="respond runs --all")
 
 
-def states_of(places: Places, *, rehearsals: bool) -> list[RunState]:
-    """Every run, the oldest first."""
+def _today(places: Places, journal: SqliteJournal) -> Today:
+    from functools import partial
+
+    from respond.adapters.clock import SystemClock
+    from respond.core.approval import People
+    from respond.engine.other_people import today
+    from respond.formats.faults import FormatFault, FormatFaults
+    from respond.wiring.session import changed_of, load_project, load_runbook
+
+    clock = SystemClock()
+    try:
+        project = load_project(places)
+    except (FormatFault, FormatFaults):
+        return today(People(), clock, journal, lambda _: ("respond.toml cannot be read now",))
+    changed = changed_of(project, partial(load_runbook, places))
+    return today(project.people, clock, journal, changed)
+
+
+def states_of(places: Places, *, rehearsals: bool) -> list[tuple[RunState, Today]]:
+    """Every run, the newest first, with what answers to it are held against."""
+    found = list(_rehearsed(places)) if rehearsals else []
+    found += _real(places, needed=not rehearsals)
+    return sorted(found, key=lambda each: each[0].proposed_at, reverse=True)
+
+
+def _real(places: Places, *, needed: bool) -> list[tuple[RunState, Today]]:
+    """Every run that is no rehearsal.
+
+    Args:
+        needed: False where rehearsals are wanted too: those need no project, and are not held up.
+    """
+    try:
+        with open_journal(places) as journal:
+            return _all_of(places, journal) if journal is not None else []
+    except (NotReadyError, JournalUnusableError) as error:
+        if needed or not places.unfound:
+            raise
+        say(f"real runs are not listed: {error.what}; {error.why}")
+        return []
+
+
+def _all_of(places: Places, journal: SqliteJournal) -> list[tuple[RunState, Today]]:
     from respond.core.fold import fold_all
 
-    states: list[RunState] = list(_rehearsed(places)) if rehearsals else []
-    with open_journal(places) as journal:
-        if journal is not None:
-            states += fold_all(journal.records()).values()
-    return sorted(states, key=lambda state: state.proposed_at)
+    now = _today(places, journal)
+    return [(state, now) for state in fold_all(journal.records()).values()]
 
 
-def _rehearsed(places: Places) -> Iterator[RunState]:
+def _rehearsed(places: Places) -> Iterator[tuple[RunState, Today]]:
     """Every rehearsal whose journal can be read; of another, words say why not."""
-    from respond.core.fold import fold_all
-
     found = places.rehearsals.iterdir() if places.rehearsals.is_dir() else ()
     for folder in sorted(each for each in found if each.is_dir() and RUN_ID.fullmatch(each.name)):
         try:
             with open_journal(places, folder.name) as journal:
                 if journal is not None:
-                    yield from fold_all(journal.records()).values()
+                    yield from _all_of(places, journal)
         except (JournalUnusableError, JournalBrokenError) as error:
             say(f"rehearsal {folder.name} is not listed: {error.what}")
 
@@ -172,14 +211,14 @@ def only_open(places: Places) -> str:
     """
     from respond.core.fold import RunStatus
 
-    still = [s for s in states_of(places, rehearsals=False) if s.status is not RunStatus.ENDED]
+    still = [s for s, _ in _real(places, needed=False) if s.status is not RunStatus.ENDED]
     if not still:
-        begun = (s for s in _rehearsed(places) if s.status is not RunStatus.ENDED)
+        begun = (s for s, _ in _rehearsed(places) if s.status is not RunStatus.ENDED)
         still = [s for s in begun if company_of(places, s.id)]
     if len(still) == 1:
         return still[0].id
     if not still:
-        raise UsageError("no run is open", do="respond runs --all")
+        raise UsageError("no run is open", why=places.unfound, do="respond runs --all")
     raise UsageError(
         f"{len(still)} runs are open: {', '.join(state.id for state in still)}",
         do="say which one",

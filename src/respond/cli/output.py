@@ -1,4 +1,8 @@
-"""Write to stdout and stderr, and let no closed screen or full disk stop a run.
+"""The one way to stdout and stderr. No closed screen or full disk stops a run.
+
+Views make their words showable, each value for itself. What they forget is caught here: nothing
+that goes through can move a cursor, turn the reading direction or hide a letter. A structure test
+keeps ``print`` out of every other file.
 
 What is only chatter is dropped when nobody takes it. What a run came to stands in the journal:
 that it cannot be printed changes nothing of the run, nor of its exit code.
@@ -13,8 +17,11 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TextIO
+
+from respond.core.showable import showable
 
 __all__ = [
     "answer",
@@ -31,6 +38,7 @@ __all__ = [
 
 _WIDTH_MIN: Final = 60
 _WIDTH_MAX: Final = 100
+_ESCAPE_MAX: Final = len("\\U000e0041")
 
 _STREAM_TROUBLE: Final = frozenset(
     {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
@@ -42,15 +50,20 @@ def screen_width() -> int:
     return max(_WIDTH_MIN, min(_WIDTH_MAX, shutil.get_terminal_size((80, 24)).columns))
 
 
-def say(text: str) -> None:
+def _seen(text: str) -> str:
+    lines = text.split("\n")
+    return "\n".join(showable(line, limit=_ESCAPE_MAX * len(line)) for line in lines)
+
+
+def say(text: str, *, end: str = "\n") -> None:
     """Chatter, for people: stderr. When nobody listens it is dropped."""
     with contextlib.suppress(OSError, ValueError):
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line's own voice
+        print(_seen(text), end=end, file=sys.stderr, flush=True)  # noqa: T201 - our own voice
 
 
 def print_out(text: str) -> None:
     """What a command was asked for: stdout. Trouble with it ends the command (``lost``)."""
-    print(text.rstrip("\n"), flush=True)  # noqa: T201 - the result
+    print(_seen(text.rstrip("\n")), flush=True)  # noqa: T201 - the result
 
 
 def answer(facts: Any, text: str, *, as_json: bool) -> None:
@@ -61,7 +74,7 @@ def answer(facts: Any, text: str, *, as_json: bool) -> None:
 def result(text: str) -> None:
     """What a run came to: stdout. When it cannot be written, the run stands as it is."""
     try:
-        print(text, flush=True)  # noqa: T201 - the result
+        print(_seen(text), flush=True)  # noqa: T201 - the result
     except BrokenPipeError:
         _silence(sys.stdout)
     except OSError as error:
@@ -124,6 +137,9 @@ def open_all() -> None:
             os.open(os.devnull, os.O_RDWR)
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - it stays open
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # What its encoding has not is escaped, and said.
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _silence(stream: TextIO) -> None:

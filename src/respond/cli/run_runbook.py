@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from respond.cli.examples import examples
-from respond.cli.secret_input import SECRET_BYTES_MAX, is_terminal
+from respond.cli.secret_input import is_terminal, read_secret
 from respond.core.runbook import Input, InputKind
 from respond.errors import ExitCode, UsageError
 from respond.wiring.places import FoundRunbook, Places, read_runbook
@@ -254,7 +252,7 @@ def from_options(runbook: Runbook, options: dict[str, Any]) -> GivenInputs:
             continue
         text = _only(f"--{_flag(declared.name)}", texts)
         if declared.kind is InputKind.SECRET:
-            given.secrets[declared.name] = _secret_from(declared, text)
+            given.secrets[declared.name] = read_secret(text, f"--{_flag(declared.name)}")
         else:
             given.values[declared.name] = parse_input(declared, text, now_s=now_s)
     return given
@@ -286,25 +284,30 @@ def ask_for(runbook: Runbook, given: GivenInputs, session: Session) -> None:
 
 
 def ask_what_is_missing(runbook: Runbook, session: Session) -> None:
-    """Ask for inputs that the event of a run could not give, where somebody sits at a terminal.
+    """Ask for inputs that the event of a run could not give, or gave so that nothing fits them.
+
+    Only where somebody sits at a terminal.
 
     Raises:
         RefusedByPersonError: The person went away.
     """
     from respond.adapters.store.sealing import describe_secret
     from respond.core.fold import fold
+    from respond.core.recorded import AskKind
     from respond.engine.proposing import GivenInputs, lacking
     from respond.people.answers import record_inputs
 
     state = fold(session.journal.records(session.run))
     if state is None or state.started or not session.prompt.is_there:
         return
-    if not lacking(runbook, state.inputs):
+    unfit = state.asks.names if state.asks.kind is AskKind.INPUTS else ()
+    if not unfit and not lacking(runbook, state.inputs):
         return
-    known = GivenInputs({n: v for n, v in state.inputs.items() if v not in (None, "", [])})
+    kept = {n: v for n, v in state.inputs.items() if v not in (None, "", []) and n not in unfit}
+    known = GivenInputs(kept)
     ask_for(runbook, known, session)
     new = GivenInputs(
-        {n: v for n, v in known.values.items() if n not in state.inputs}, dict(known.secrets)
+        {n: v for n, v in known.values.items() if v != state.inputs.get(n)}, dict(known.secrets)
     )
     operator = session.site.operator
     record_inputs(session.journal, runbook, session.run, operator, new, describe_secret)
@@ -407,27 +410,3 @@ def _default_text(declared: Input) -> str:
             return ", ".join(str(item) for item in declared.default)
         case _:
             return str(declared.default)
-
-
-def _secret_from(declared: Input, text: str) -> str:
-    """A secret from a file or from standard input; never from the argument itself."""
-    if text == "-":
-        value = sys.stdin.read(SECRET_BYTES_MAX)
-    elif text.startswith("file:"):
-        path = Path(text.removeprefix("file:"))
-        try:
-            value = path.read_text(encoding="utf-8")[:SECRET_BYTES_MAX]
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(
-                f"--{_flag(declared.name)}: {path} cannot be read", why=str(error)
-            ) from error
-    else:
-        raise UsageError(
-            f"--{_flag(declared.name)} takes file:PATH or - and never the secret itself",
-            why="arguments are seen by every process on this machine and kept in shell history",
-            do="leave it out to be asked (hidden); and treat what you typed as leaked",
-        )
-    value = value.strip()
-    if not value:
-        raise UsageError(f"--{_flag(declared.name)}: nothing was in it")
-    return value

@@ -45,11 +45,13 @@ def runs(
     from respond.views.json_view import state_json
     from respond.views.run_list import runs_table
 
-    states = states_of(ctx.obj, rehearsals=all_)
+    found = states_of(ctx.obj, rehearsals=all_)
     text = "No runs yet (rehearsals: --all). To practise: respond rehearse"
-    if states:
-        text = runs_table(states, width=screen_width())
-    answer([state_json(state) for state in states], text, as_json=as_json)
+    if found:
+        text = runs_table(found, width=screen_width())
+    answer([state_json(state, today) for state, today in found], text, as_json=as_json)
+    if ctx.obj.unfound and not as_json:
+        say(ctx.obj.unfound)
     return int(ExitCode.DONE)
 
 
@@ -65,11 +67,14 @@ def status(
     from respond.views.run_list import run_status
 
     kept = read_run(ctx.obj, run or only_open(ctx.obj))
-    text = run_status(kept.state, kept.head, width=screen_width())
+    text = run_status(kept.state, kept.head, kept.today, width=screen_width())
     missing = "" if kept.state.status is RunStatus.ENDED else _missing(ctx.obj, kept)
     if missing:
-        text += f"\nMissing: {missing}\n  respond cancel {kept.state.id} does without it"
-    answer({**state_json(kept.state, kept.head), "missing": missing}, text, as_json=as_json)
+        run = kept.state.id
+        text += f"\nMissing: {missing}\n  respond cancel {run} does without it; "
+        text += f"the runbook as it was: respond show {run}"
+    told = {**state_json(kept.state, kept.today, kept.head), "missing": missing}
+    answer(told, text, as_json=as_json)
     return int(ExitCode.DONE)
 
 
@@ -84,16 +89,18 @@ def report(
 ) -> int:
     """Say what happened, what is proved, and what is left to do."""
     from respond.views import report as reports
+    from respond.views.json_view import waits_json
 
     if not run:
         states = states_of(ctx.obj, rehearsals=False) or states_of(ctx.obj, rehearsals=True)
         if not states:
             raise UsageError("there is no run to report on", do="respond rehearse compromised-key")
-        run = states[-1].id
+        run = states[0][0].id
     kept = read_run(ctx.obj, run)
     made = reports.report(kept.state, kept.records, kept.head)
     text = reports.short(made) if short else reports.as_text(made, width=screen_width())
-    answer(reports.as_json(made), text, as_json=as_json)
+    waits = waits_json(kept.state, kept.today)
+    answer({"waits": waits, **reports.as_json(made)}, text, as_json=as_json)
     return int(ExitCode.DONE)
 
 
@@ -320,6 +327,7 @@ def cancel(
     from respond.cli.foreground import carry_on, record_cancel
     from respond.core.fold import RunStatus
     from respond.views import report as reports
+    from respond.views.json_view import waits_json
     from respond.views.summary import summary
 
     places: Places = ctx.obj
@@ -336,10 +344,11 @@ def cancel(
         made = reports.report(kept.state, kept.records, kept.head)
         code = kept.state.ended.exit
         if as_json:
-            result(json.dumps({"exit": code, **reports.as_json(made)}, indent=2))
+            waits = waits_json(kept.state, kept.today)
+            result(json.dumps({"exit": code, "waits": waits, **reports.as_json(made)}, indent=2))
         else:
             width = screen_width()
-            result(summary(kept.state, kept.head, exit_code=ExitCode(code), width=width))
+            result(summary(kept.state, kept.head, exit_code=code, today=kept.today, width=width))
         return code
     if kept.is_rehearsal:
         staging = _rehearsing(places, kept, hand)

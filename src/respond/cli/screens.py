@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from respond.cli.output import screen_width
+from respond.cli.output import print_out, screen_width
 from respond.cli.secret_input import is_terminal
 from respond.errors import UsageError
 
@@ -218,12 +218,12 @@ def show_plan(
     plan = engine.plan()
     engine.add(Kind.PLANNED, **data_of(Planned, digest=plan.digest, plan=plan))
     if only:
-        print(_one_step(plan, only))  # noqa: T201 - the result
+        print_out(_one_step(plan, only))
         return
     if hand.as_json:
         from respond.views.json_view import plan_json
 
-        print(json.dumps({**plan_json(plan), **beside()}, indent=2))  # noqa: T201 - the result
+        print_out(json.dumps({**plan_json(plan), **beside()}, indent=2))
         return
     looked = float(getattr(hand._progress, "looked_s", 0.0))  # noqa: SLF001 - one class in two parts
     text = plan_screen(
@@ -235,7 +235,7 @@ def show_plan(
         asks=False,
     )
     hand.lines.clear()
-    print(text)  # noqa: T201 - the result
+    print_out(text)
 
 
 def _one_step(plan: Plan, only: str) -> str:

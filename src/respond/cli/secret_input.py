@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from respond.adapters.ordinary_file import read_ordinary
+from respond.cli.output import say
 from respond.errors import RefusedByPersonError, UsageError
 
 __all__ = ["SECRET_BYTES_MAX", "ask_hidden", "ask_line", "is_terminal", "read_secret"]
@@ -24,8 +26,7 @@ def read_secret(given: str, option: str) -> str:
     elif given.startswith("file:"):
         path = Path(given.removeprefix("file:"))
         try:
-            with path.open("rb") as file:
-                raw = file.read(SECRET_BYTES_MAX + 1)
+            raw = read_ordinary(path, SECRET_BYTES_MAX + 1)
         except OSError as error:
             raise UsageError(
                 f"{option}: {path} cannot be read", why=error.strerror or ""
@@ -75,12 +76,12 @@ def _ask(question: str, *, hidden: bool) -> str:
         raise UsageError(
             "there is no terminal to ask on", do="give it as file:PATH, or - for standard input"
         )
-    print(f"{question}: ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question
+    say(f"{question}: ", end="")
     try:
         line = TtyKeyboard(sys.stdin.fileno()).line(hidden=hidden)
     except EndOfInputError as error:
         raise RefusedByPersonError("nothing was typed, and nothing was done") from error
     finally:
         if hidden:
-            print(file=sys.stderr)  # noqa: T201 - the line end that was not echoed
+            say("")  # The line end that was not echoed.
     return line

@@ -11,7 +11,13 @@ import typer
 
 from respond.cli.examples import examples
 from respond.cli.output import say
-from respond.errors import ExitCode, NotReadyError, RefusedByPersonError, UsageError
+from respond.errors import (
+    ExitCode,
+    NotReadyError,
+    RefusedByPersonError,
+    RespondError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     import socket
@@ -171,13 +177,14 @@ def _run(house: House, bound: socket.socket) -> None:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=STOP_S,
         proxy_headers=False,
-        h11_max_incomplete_event_size=65_536,
+        h11_max_incomplete_event_size=131_072,  # What is too much is told 431 by us.
     )
     server = uvicorn.Server(config)
 
     def stop(*_: object) -> None:
         server.should_exit = True
 
+    house.supervisor.give_up = stop
     # uvicorn has handlers of its own while it runs, and raises the signal again when it is done:
     # ours keep that from ending the process before journal and inbox are closed.
     kept = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -186,3 +193,9 @@ def _run(house: House, bound: socket.socket) -> None:
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
+    if server.lifespan.should_exit or house.supervisor.given_up:
+        raise RespondError(
+            f"the server ended itself: {house.supervisor.given_up or 'start or stop'} broke",
+            why="it did so each time that it was begun; the log says where",
+            do="start it again; what was taken is kept, and what waited goes on",
+        )

@@ -11,7 +11,7 @@ once; a request that has run out is dead, whatever a clock says later (P16).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
@@ -32,15 +32,22 @@ __all__ = [
     "Verdict",
     "Vote",
     "able",
+    "account",
+    "agreed",
     "answer_text",
+    "disproved",
     "expired",
     "is_denied",
     "outsider",
     "person_for",
+    "proved_by",
     "read_answer",
     "refusal",
+    "silenced",
     "standing",
     "step_digest",
+    "void",
+    "voids",
 ]
 
 NAMESPACE: Final = "approval@respond"
@@ -89,6 +96,7 @@ class Request:
         anchor: ``journal size head`` when it was asked.
         shown: Digest of what people are shown, to the last word.
         shows: A step's writes in words, where the plan does not show them.
+        anew: Why it is asked once more, and whose yes is void by that; empty the first time.
     """
 
     nonce: str
@@ -108,6 +116,7 @@ class Request:
     suspects: tuple[str, ...] = ()
     shown: str = ""
     shows: tuple[Mapping[str, Any], ...] = ()
+    anew: str = ""
 
     @property
     def expires_ms(self) -> int:
@@ -116,6 +125,8 @@ class Request:
     def as_json(self) -> dict[str, Any]:
         """As the journal and a request file carry it."""
         data = {**encode(self), "roles": sorted(self.roles)}
+        if not self.anew:
+            del data["anew"]  # People have signed requests of before it, and sign the same today.
         names = {"step": "at_step"}  # ``step`` and ``run`` of an event are its own.
         return {names.get(name, name): each for name, each in data.items() if name != "run"}
 
@@ -137,6 +148,7 @@ class Vote:
         who: Person and strength, as the entry proved them.
         channel: ``terminal``, ``file``, ``page`` or ``chat``.
         at: RFC 3339, when it was recorded.
+        proof: What proved who it was: the fingerprint of a key, or an account.
     """
 
     nonce: str
@@ -145,6 +157,7 @@ class Vote:
     channel: str
     at: str
     reason: str = ""
+    proof: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +167,15 @@ class People:
     Attributes:
         suspects: Ids or addresses of accounts that are under suspicion.
         approver: Role of those who decide more than facts.
-        provable: Ids of the persons with an SSH key or an account to sign on with.
+        proofs: Fingerprints of the SSH keys of each person, and the account they sign on with;
+            who has neither is not in it.
     """
 
     persons: tuple[PersonRecord, ...] = ()
     suspects: tuple[str, ...] = ()
     chat: Chat = Chat.NEVER
     approver: str = "approver"
-    provable: frozenset[str] = field(default_factory=frozenset)
+    proofs: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def suspecting(self, accounts: Iterable[str]) -> People:
         """The same people, with what one run suspects."""
@@ -175,6 +189,7 @@ class Standing(Enum):
     AGREED = "agreed"
     DENIED = "denied"
     EXPIRED = "expired"
+    VOID = "void"
 
 
 # --- who may ------------------------------------------------------------------------------------
@@ -235,14 +250,76 @@ def outsider(person: PersonRecord | None, name: str, subject: str, people: Peopl
     return ""
 
 
+def silenced(who: Actor, people: People, subject: str, *, decides: bool) -> str:
+    """Why this person may not answer what a run is parked for; empty when they may.
+
+    Args:
+        decides: It is more than a fact: it says what goes on.
+    """
+    person = next((each for each in people.persons if each.id == who.id), None)
+    why = outsider(person, who.id, subject, people)
+    if not why and decides and person is not None and people.approver not in person.roles:
+        why = f"it decides what goes on: the role {people.approver} is needed"
+    return why
+
+
+def account(place: str, name: str) -> str:
+    """How a proof names an account: of an issuer, or of a system."""
+    return f"{place} {name}"
+
+
+def proved_by(proof: Mapping[str, str]) -> str:
+    """What a recorded proof names: the fingerprint of a key, or an account."""
+    return proof.get("key") or proof.get("account", "")
+
+
+def disproved(who: str, proof: str, people: People) -> str:
+    """Why what once proved that it was this person proves it no more; empty when it does."""
+    person = next((each for each in people.persons if each.id == who), None)
+    chats = {account(*each) for each in person.accounts.items()} if person is not None else set()
+    if proof in people.proofs.get(who, frozenset()) | chats:
+        return ""
+    what = "key" if proof.startswith("SHA256:") else "account"
+    return f"the {what} that proved it is not theirs in respond.toml any more"
+
+
+def void(request: Request, vote: Vote, people: People) -> str:
+    """Why a recorded answer does not count now; empty when it does.
+
+    A yes needs what proved it to be that person's today. A no does not: nothing is done by it.
+    """
+    why = refusal(request, vote.who, vote.verdict, people)
+    if why or vote.verdict is Verdict.DENY:
+        return why
+    return disproved(vote.who.id, vote.proof, people)
+
+
+def agreed(request: Request, votes: Iterable[Vote], people: People) -> frozenset[str]:
+    """Who has said a yes to this request that counts now."""
+    return frozenset(who for who, why in _yeses(request, votes, people) if not why)
+
+
+def voids(request: Request, votes: Iterable[Vote], people: People) -> Mapping[str, str]:
+    """Whose yes to this request does not count any more, and why."""
+    found = list(_yeses(request, votes, people))
+    counts = {who for who, why in found if not why}
+    return {who: why for who, why in found if why and who not in counts}
+
+
+def _yeses(request: Request, votes: Iterable[Vote], people: People) -> Iterator[tuple[str, str]]:
+    for vote in votes:
+        if vote.nonce == request.nonce and vote.verdict is Verdict.APPROVE:
+            yield vote.who.id, void(request, vote, people)
+
+
 def able(request: Request, people: People) -> tuple[PersonRecord, ...]:
     """Who could approve this: everybody whom ``refusal`` would let, with the best they have."""
     found = []
     for person in people.persons:
         chat = person.clicks and people.chat.covers(destroys=request.destroys)
-        if person.id not in people.provable and not chat:
+        if person.id not in people.proofs and not chat:
             continue  # No door takes a bare name.
-        best = Strength.KEY if person.id in people.provable else Strength.CHAT
+        best = Strength.KEY if person.id in people.proofs else Strength.CHAT
         if not refusal(request, Actor(person.id, best), Verdict.APPROVE, people):
             found.append(person)
     return tuple(found)
@@ -268,7 +345,7 @@ def is_denied(request: Request, votes: Iterable[Vote], people: People) -> bool:
     return any(
         vote.nonce == request.nonce
         and vote.verdict is Verdict.DENY
-        and not refusal(request, vote.who, vote.verdict, people)
+        and not void(request, vote, people)
         for vote in votes
     )
 
@@ -278,20 +355,16 @@ def standing(
 ) -> Standing:
     """What a request has come to: one no decides, and each person counts once.
 
-    A vote counts when ``refusal`` lets it now: not that of somebody taken out since.
+    A vote counts when ``void`` lets it now: not that of somebody taken out since, nor one that a
+    key proved which is not theirs any more. Where such a yes is missed, people are asked anew.
     """
     if is_denied(request, votes, people):
         return Standing.DENIED
     if expired(request, now, highest_ms=highest_ms):
         return Standing.EXPIRED
-    agreed = {
-        vote.who.id
-        for vote in votes
-        if vote.nonce == request.nonce
-        and vote.verdict is Verdict.APPROVE
-        and not refusal(request, vote.who, vote.verdict, people)
-    }
-    return Standing.AGREED if len(agreed) >= request.count else Standing.OPEN
+    if len(agreed(request, votes, people)) >= request.count:
+        return Standing.AGREED
+    return Standing.VOID if voids(request, votes, people) else Standing.OPEN
 
 
 def step_digest(plan_digest: str, step: str, writes: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, Final
 
 from respond.core import recorded
-from respond.core.approval import Request, Verdict, Vote
+from respond.core.approval import Request, Verdict, Vote, proved_by
 from respond.core.events import Kind, Record
 from respond.core.plan import Plan
 from respond.core.questions import Decision
@@ -123,6 +123,10 @@ class RunState:
     plan_digest: str = ""
     """Of that plan, worked out anew when it was read."""
     planned_at: str = ""
+    runbook_text: str = ""
+    """What that plan was made from; empty where an older version made it."""
+    changed: tuple[str, ...] = ()
+    """What a yes to the plan before it bound, and was not what it was when this one was made."""
     started_at: str = ""
     epoch: int = 0
     taken_by: str = ""
@@ -168,6 +172,11 @@ class RunState:
     last_seq: int = 0
     anchor: str = ""
     """Size and head of the journal when the run was proposed."""
+
+    @property
+    def old_event(self) -> str:
+        """How old the event was that began it, or empty."""
+        return self.proposed.event.old if self.proposed.event is not None else ""
 
     @property
     def started(self) -> bool:
@@ -271,19 +280,27 @@ def _moved(state: RunState, record: Record, said: recorded.Content) -> RunState:
             return replace(state, epoch=said.epoch, taken_by=said.by, taken_seq=record.seq)
         case recorded.Planned():
             status = RunStatus.RUNNING if state.started else RunStatus.PLANNED
-            digest = said.plan.digest
             if state.plan is not None and state.plan.bound != said.plan.bound:
                 # Who agreed to a write agreed to where it went.
                 steps = {a: replace(s, confirmed=frozenset()) for a, s in state.steps.items()}
                 state = replace(state, steps=steps)
-            return replace(state, status=status, plan=said.plan, plan_digest=digest, planned_at=at)
+            return replace(
+                state,
+                status=status,
+                plan=said.plan,
+                plan_digest=said.plan.digest,
+                planned_at=at,
+                runbook_text=said.runbook,
+                changed=tuple(said.changed),
+            )
         case recorded.Confirmed():
             return _confirmed(state, record, said)
         case recorded.ApprovalAsked(request=request):
             return replace(state, requests=(*state.requests, request))
         case recorded.Voted():
             verdict = Verdict.APPROVE if event.kind is Kind.APPROVED else Verdict.DENY
-            vote = Vote(said.nonce, verdict, by, said.channel, at, said.reason)
+            proof = proved_by(said.proof)
+            vote = Vote(said.nonce, verdict, by, said.channel, at, said.reason, proof)
             return replace(state, votes=(*state.votes, vote))
         case recorded.Joined():
             return replace(state, joined=(*state.joined, replace(said, recorded_at=at)))
@@ -373,7 +390,8 @@ def _confirmed(state: RunState, record: Record, said: recorded.Confirmed) -> Run
     else:
         state = replace(state, questions=state.questions + 1)
     if said.proof is not None:
-        state = replace(state, proved=recorded.Signed(event.actor.id, said.digest))
+        signed = recorded.Signed(event.actor.id, said.digest, proved_by(said.proof))
+        state = replace(state, proved=signed)
     over, is_yes = state.status is RunStatus.ENDED, said.decision is Decision.YES
     match said.decision:
         case Decision.CANCEL | Decision.QUIT:

@@ -13,6 +13,7 @@ import re
 import warnings
 from typing import Any, Final, assert_never
 
+from respond.core.addresses import is_email, is_https
 from respond.core.runbook import Input, InputKind
 from respond.core.shapes import (
     Boolean,
@@ -44,7 +45,6 @@ _TEXT_MAX: Final = 4_096
 _LIST_MAX: Final = 1_000
 _MATCHED_MAX: Final = 256
 _REPETITIONS_MAX: Final = 3
-_EMAIL: Final = re.compile(r"[^@\s<>,;:\"()\[\]\\]{1,64}@[^@\s<>,;:\"()\[\]\\]{1,253}")
 _WHOLE_NUMBER: Final = re.compile("-?(0|[1-9][0-9]{0,14})", re.ASCII)
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _SPAN: Final = re.compile("([1-9][0-9]{0,5})([smhd])", re.ASCII)
@@ -146,9 +146,9 @@ def _typed(kind: InputKind, data: Any) -> Value:
 
 def _from_text(kind: InputKind, text: str) -> Value:
     match kind:
-        case InputKind.EMAIL if _EMAIL.fullmatch(text):
+        case InputKind.EMAIL if is_email(text):
             return text
-        case InputKind.URL if _is_https(text):
+        case InputKind.URL if is_https(text):
             return _short(text)
         case InputKind.INTEGER if _WHOLE_NUMBER.fullmatch(text):
             return int(text)
@@ -185,16 +185,6 @@ def _short(text: str) -> str:
     if len(text) > _TEXT_MAX:
         raise ShapeError(f"has {len(text)} characters, and {_TEXT_MAX} is the most")
     return text
-
-
-def _is_https(text: str) -> bool:
-    from urllib.parse import urlsplit  # noqa: PLC0415 - help does not need it
-
-    try:
-        parts = urlsplit(text)
-        return parts.scheme == "https" and bool(parts.hostname) and not parts.username
-    except ValueError:
-        return False
 
 
 def parse_span(text: str) -> int | None:

@@ -25,6 +25,8 @@ __all__ = [
     "AskUnknown",
     "Decision",
     "Question",
+    "cause_of",
+    "is_decision",
     "other_orders",
 ]
 
@@ -196,6 +198,32 @@ class AskInput:
 Question: TypeAlias = (
     AskStart | AskConfirm | AskDrift | AskAgain | AskByHand | AskUnknown | AskPerson | AskInput
 )
+
+
+def cause_of(question: Question) -> str:
+    """What happened that this is asked; empty where the runbook alone makes it asked."""
+    match question:
+        case AskByHand():
+            return "; ".join(filter(None, (question.error, question.cause, question.do)))
+        case AskDrift():
+            was, now = (", ".join(each) or "nothing" for each in (question.planned, question.now))
+            return f"planned: {was}; now: {now}"
+        case AskAgain():
+            return question.why
+        case AskUnknown():
+            return question.evidence
+        case AskConfirm():
+            return question.over_limit
+        case _:
+            return ""
+
+
+def is_decision(question: str, word: str) -> bool:
+    """Whether this word to a question of this name is more than a fact: it says what goes on."""
+    return question in (AskDrift.__name__, AskConfirm.__name__, AskAgain.__name__) or word in (
+        Decision.QUIT.value,
+        Decision.SKIP.value,
+    )
 
 
 def other_orders(runbook: Runbook, inputs: Mapping[str, Any]) -> tuple[str, ...]:

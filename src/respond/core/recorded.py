@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
-from respond.core.approval import Request
+from respond.core.approval import Request, proved_by
 from respond.core.events import Actor, Event, Kind, KnownWord, Strength
 from respond.core.incoming import Means
 from respond.core.plan import Plan, PlannedWrite, plan_from
@@ -63,6 +63,9 @@ class Content:
 
 _NOBODY: Final = Actor("", Strength.MACHINE)
 
+_OLD_S: Final = 600
+"""Older than this, an event looks new and is not; senders try again for minutes."""
+
 
 # --- a run ----------------------------------------------------------------------------------------
 
@@ -74,6 +77,7 @@ class OutsideEvent:
     Attributes:
         delivery: Our id of the delivery that it came in.
         weak: Its source proves less than a signature.
+        age_s: How long before it came it happened, by its sender's account, in seconds.
     """
 
     source: str = ""
@@ -87,6 +91,16 @@ class OutsideEvent:
     at: str = ""
     url: str = ""
     weak: bool = False
+    age_s: int = 0
+
+    @property
+    def old(self) -> str:
+        """``3 days old when it came``; empty when it was new."""
+        if self.age_s < _OLD_S:
+            return ""
+        units = (("days", 86_400), ("hours", 3_600), ("minutes", 60))
+        unit, size = next((u, s) for u, s in units if self.age_s >= 2 * s)
+        return f"{self.age_s // size} {unit} old when it came"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +154,17 @@ class Taken(Content):
 
 @dataclass(frozen=True, slots=True)
 class Planned(Content):
-    """It was looked at."""
+    """It was looked at.
+
+    Attributes:
+        runbook: The text that the plan was made from.
+        changed: What a yes to the plan before bound beside its writes, and is not what it was.
+    """
 
     digest: str
     plan: Plan
+    runbook: str = ""
+    changed: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +314,7 @@ class Answered(Content):
 
     question: str
     word: str = ""
+    proof: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
     proposed: Corrected = field(default_factory=Corrected)
     by: Actor = _NOBODY
@@ -308,21 +330,26 @@ class ApprovalAsked(Content):
 
 @dataclass(frozen=True, slots=True)
 class Voted(Content):
-    """Somebody approved or denied."""
+    """Somebody approved or denied.
+
+    Attributes:
+        proof: ``text``, ``signature`` and ``key``; or the ``account`` that they came in with.
+    """
 
     nonce: str = ""
     digest: str = ""
     channel: str = ""
     reason: str = ""
-    proof: Mapping[str, str] | None = None
+    proof: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """Whose key stands under which plan."""
+    """Whose key stands under which plan; ``key`` is its fingerprint."""
 
     by: str
     digest: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,9 +358,14 @@ class WentAlone(Content):
 
     reason: str = ""
     digest: str = ""
-    proof: Mapping[str, str] | None = None
+    proof: Mapping[str, str] = field(default_factory=dict)
     by: str = ""
     at: str = ""
+
+    @property
+    def key(self) -> str:
+        """Fingerprint of the key that signed it."""
+        return proved_by(self.proof)
 
 
 @dataclass(frozen=True, slots=True)
@@ -520,7 +552,9 @@ def content_of(event: Event) -> Content:
     """
     match event.kind:
         case Kind.PLANNED:
-            return Planned(str(event.data.get("digest", "")), plan_from(event.data["plan"]))
+            data = event.data
+            text, changed = str(data.get("runbook", "")), tuple(data.get("changed", ()))
+            return Planned(str(data.get("digest", "")), plan_from(data["plan"]), text, changed)
         case Kind.APPROVAL_ASKED:
             return ApprovalAsked(Request.from_json(event.run, event.data))
         case kind:

@@ -297,6 +297,7 @@ class Runbook:
 
     Attributes:
         digest: SHA-256 of the file's bytes (hex), with those of runbooks it calls.
+        text: Of the file.
         inputs: By name, in the order of the file.
         require: At least one of each group has to be given.
         rehearsal: Inputs for a rehearsal, raw.
@@ -321,6 +322,7 @@ class Runbook:
     outputs: Mapping[str, Shape] = field(default_factory=dict)
     subject: str = ""
     """Name of the input that says whom the incident is about, or empty."""
+    text: str = ""
 
 
 def all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from respond.core.shapes import decode
 from respond.core.values import Json, SecretHandle
 
 __all__ = [
-    "NOT_HTTP",
+    "STEERS",
+    "WHOLE",
     "Again",
     "Api",
     "Auth",
@@ -481,6 +483,8 @@ class Me:
             itself: a step's write has to be the same before there is a plan, and after.
         page: Address of the run's page, or empty. Opening it only shows.
         request: Nonce of the approval request that buttons in chat may answer now, or empty.
+        old: How old the event was that began the run, or empty.
+        anew: Why that is asked once more, and whose yes is void by that, or empty.
     """
 
     run: str
@@ -503,6 +507,8 @@ class Me:
     plan: str = ""
     page: str = ""
     request: str = ""
+    old: str = ""
+    anew: str = ""
 
     @property
     def mark(self) -> str:
@@ -513,6 +519,13 @@ class Me:
         """The handle of a secret that this step makes or has made."""
         full = f"{self.step}.{name}"
         return self.held.get(full) or SecretHandle(full)
+
+
+STEERS: Final[Mapping[str, str]] = MappingProxyType({"mark": "steers"})
+"""Metadata of an action's field that says where something goes: no event may fill it."""
+
+WHOLE: Final[Mapping[str, str]] = MappingProxyType({"mark": "whole"})
+"""Metadata of a field whose text has a language of its own: data never stands inside of one."""
 
 
 @dataclass(frozen=True, slots=True)

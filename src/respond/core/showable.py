@@ -27,6 +27,12 @@ _MARKS_MAX: Final = 3
 """Combining marks shown on one letter. Vietnamese and Hebrew need up to three; a tower of
 them paints over the lines above."""
 
+# Scripts with letters that look like those of another. The first that a word has is its own.
+_ALIKE: Final = (
+    "LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU", "MATHEMATICAL"
+)  # fmt: skip
+_WORD: Final = re.compile(r"\w+")
+
 _HOST_MAX: Final = 253
 _ESCAPED_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
 
@@ -44,7 +50,8 @@ def showable(text: str, *, limit: int = 200, newlines: bool = False) -> str:
 
     Whatever is invisible or acts on a screen becomes a visible escape (``\x1b``, ``\u202e``,
     ``\U000e0041``); so do spaces that look like a space and are none, and a combining mark
-    that has no letter of its own to stand on. The rest is put into normal form C.
+    that has no letter of its own to stand on, and a letter of a second script inside of a word
+    that looks like one of the first. The rest is put into normal form C.
 
     Args:
         text: Anything, lone surrogates included.
@@ -59,9 +66,13 @@ def showable(text: str, *, limit: int = 200, newlines: bool = False) -> str:
     unread = max(0, len(text) - (4 * limit + 64))
     shown: list[str] = []
     length = 0
+    foreign = _foreign(head)
     marks = _MARKS_MAX  # At the start there is no letter yet that could carry one.
     for at, character in enumerate(head):
-        piece = _show(character, newlines=newlines, marks=marks)
+        is_foreign = at in foreign
+        piece = (
+            _escaped(character) if is_foreign else _show(character, newlines=newlines, marks=marks)
+        )
         if length + len(piece) > limit:
             return f"{''.join(shown)}...(+{len(head) - at + unread})"
         shown.append(piece)
@@ -73,6 +84,31 @@ def showable(text: str, *, limit: int = 200, newlines: bool = False) -> str:
         else:
             marks = 0
     return "".join(shown) if not unread else f"{''.join(shown)}...(+{unread})"
+
+
+def mixes_scripts(text: str) -> bool:
+    """Whether letters of one script stand among those of another that looks like it."""
+    return not text.isascii() and len({_script(letter) for letter in text} - {""}) > 1
+
+
+def _foreign(text: str) -> set[int]:
+    """Where in a text a letter stands in a word of another script."""
+    if text.isascii():
+        return set()
+    found: set[int] = set()
+    for word in _WORD.finditer(text):
+        scripts = {at: _script(text[at]) for at in range(*word.span())}
+        own = min(filter(None, scripts.values()), key=_ALIKE.index, default="")
+        found.update(at for at, script in scripts.items() if script not in {"", own})
+    return found
+
+
+def _script(letter: str) -> str:
+    """Which of the scripts that look alike it belongs to, if to any."""
+    if letter.isascii():
+        return "LATIN" if letter.isalpha() else ""
+    first = unicodedata.name(letter, "").partition(" ")[0]
+    return first if first in _ALIKE else ""
 
 
 def showable_host(text: str) -> str:

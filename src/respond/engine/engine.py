@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from respond.core.approval import Request
+from respond.core.asked import changed_since
 from respond.core.events import Kind
 from respond.core.fold import RunState, RunStatus, fold, verdict
 from respond.core.plan import Plan, moved, short_digest
@@ -204,7 +205,7 @@ class Engine(LiveRun):
         plan = self.state.plan
         needed = plan_needs(self, plan) if plan is not None else None
         request = request_for(self, needed) if needed is not None else None
-        void = plan is None or request is None or bool(self._what_changed(plan))
+        void = plan is None or request is None or bool(self._changed())
         if plan is None or request is None or void or self._is_over(request):
             made = self._look_and_plan()
             if isinstance(made, ExitCode):
@@ -227,7 +228,7 @@ class Engine(LiveRun):
         Raises:
             ParkedError: Nobody has said so yet.
         """
-        if not has_run_out(request, self.tools.clock, self.tools.journal):
+        if not has_run_out(self, request):
             return False
         ask_again(self, request)
         return True
@@ -236,17 +237,34 @@ class Engine(LiveRun):
         try:
             plan = self.plan()
         except NotSoError as error:
-            return self._end(ExitCode.FAILED, error.what)
+            given = self._given()
+            if not self.site.served or not given:
+                return self._end(ExitCode.FAILED, error.what)
+            # What an event says may have a slip in it, and nobody sat there to see it.
+            raise ParkedError(
+                error.what,
+                why=f"as it was given: {', '.join(given)}; nothing has been changed",
+                do=f"correct it on the page, or it is over: respond cancel {self.run}",
+                asks=data_of(AsksFor, kind=AskKind.INPUTS, id="inputs", names=given),
+            ) from error
         except RefusedByPersonError as error:
             return self._end(ExitCode.REFUSED, f"{error.what}: {error.why}")
         except (StepFailedError, NotReadyError) as error:
             return self._nothing_can_be_looked_at(error)
-        self.add(Kind.PLANNED, **data_of(Planned, digest=plan.digest, plan=plan))
+        self._planned(plan)
         if plan.ends and not plan.does_anything:
             return self._end(ExitCode.DONE, plan.ends, next_runbook=plan.next)
         if not self._may_go_beside_others(plan):
             return self._end(ExitCode.REFUSED, "not started")
         return plan
+
+    def _given(self) -> list[str]:
+        """Names of inputs that have a value which somebody chose."""
+        return [
+            each.name
+            for each in self.runbook.inputs
+            if each.default is None and self.state.inputs.get(each.name) not in (None, "", [])
+        ]
 
     def _nothing_can_be_looked_at(self, error: RespondError) -> ExitCode:
         """Without a look there is no plan; by hand there is still a way through the runbook."""
@@ -328,36 +346,43 @@ class Engine(LiveRun):
                 self.add(Kind.CONFIRMED, by=self.site.operator, **told)
                 return
 
-    def _what_changed(self, plan: Plan) -> list[str]:
-        """What a yes binds beside the writes, and is not what it was."""
-        bound = {
-            "runbook": (plan.runbook_digest, self.runbook.digest),
-            "engine": (plan.engine, self.site.engine),
-            "mode": (plan.mode, self.site.mode),
-            "policy": (dict(plan.policy), self.site.policy.as_json()),
-        }
-        changed = [name for name, (was, now) in bound.items() if was != now]
-        return [*changed, *moved(plan.bound, self.site.bound)]
+    def _changed(self) -> tuple[str, ...]:
+        site = self.site
+        return changed_since(
+            self.state,
+            self.runbook,
+            engine=site.engine,
+            policy=site.policy,
+            mode=site.mode,
+            bound=site.bound,
+        )
+
+    def _planned(self, plan: Plan) -> None:
+        text, changed = self.runbook.text, self._changed()
+        more = {"changed": changed} if changed else {}
+        told = data_of(Planned, digest=plan.digest, plan=plan, runbook=text, **more)
+        self.add(Kind.PLANNED, **told)
 
     def _plan_is_current(self) -> None:
         """A yes binds runbook, engine, policy and mode too; when those changed, ask anew (P10)."""
         plan = self.state.plan
-        changed = self._what_changed(plan) if plan is not None else []
+        changed = self._changed()
         if plan is None or not changed or not self.state.started:
             return
-        if "mode" in changed:
+        if plan.mode != self.site.mode:
             raise RefusedByPersonError(
                 f"run {self.run} is a {plan.mode} run and cannot be carried on as {self.site.mode}",
             )
-        fresh = self._plan_anew(changed)
+        what = f"{' and '.join(changed)} since the plan was agreed to"
+        fresh = self._plan_anew(what)
         if self.site.served:
             # Nothing of the old agreement covers the new plan: people are asked at its first write.
-            self.add(Kind.PLANNED, **data_of(Planned, digest=fresh.digest, plan=fresh))
+            self._planned(fresh)
             return
         answer = self.ask(
             AskDrift(
                 step="",
-                title=f"{' and '.join(changed)} changed since the plan was agreed to",
+                title=what,
                 planned=tuple(write.says for write in plan.writes),
                 now=tuple(write.says for write in fresh.writes),
                 wants=f"agree {short_digest(fresh.digest)}",
@@ -367,19 +392,19 @@ class Engine(LiveRun):
         )
         if answer.decision is not Decision.YES:
             raise ParkedError(
-                f"{' and '.join(changed)} changed since the plan was agreed to",
+                what,
                 why="nobody agreed to the new plan",
                 do=f"respond resume {self.run}, or respond cancel {self.run}",
             )
-        self.add(Kind.PLANNED, **data_of(Planned, digest=fresh.digest, plan=fresh))
+        self._planned(fresh)
         agreed_anew(self, fresh, answer.typed, changed)
 
-    def _plan_anew(self, changed: list[str]) -> Plan:
+    def _plan_anew(self, what: str) -> Plan:
         try:
             return self.plan()
         except (StepFailedError, NotReadyError) as error:
             raise ParkedError(
-                f"{' and '.join(changed)} changed since the plan was agreed to",
+                what,
                 why=f"no new plan could be made: {error.what}",
                 do=error.do or f"respond resume {self.run}, or respond cancel {self.run}",
             ) from error

@@ -7,23 +7,25 @@ are found in the journal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
 from respond.core.approval import (
     Moment,
+    People,
     Request,
     Standing,
     Verdict,
     able,
-    expired,
+    disproved,
     is_denied,
     person_for,
-    standing,
     step_digest,
+    voids,
 )
+from respond.core.asked import Today, why_anew
 from respond.core.events import Kind
 from respond.core.fold import RunState, RunStatus
 from respond.core.incoming import Means
@@ -57,11 +59,12 @@ __all__ = [
     "is_agreed",
     "is_gated",
     "is_let_off",
+    "is_theirs",
     "moment",
     "plan_needs",
     "request_for",
-    "stands",
     "step_needs",
+    "today",
 ]
 
 
@@ -148,13 +151,18 @@ def is_let_off(live: LiveRun, approve: OthersAgree) -> bool:
     Both hold for that person, and for the plan that they signed.
     """
     state, site = live.state, live.site
-    theirs = (state.plan_digest, site.operator.id)
+    alone = site.policy.alone and is_theirs(live, state.plan_digest, state.alone)
+    return alone or (approve.or_signed and is_theirs(live, state.plan_digest, state.proved))
 
-    def is_theirs(signed: Signed | WentAlone | None) -> bool:
-        return signed is not None and (signed.digest, signed.by) == theirs
 
-    alone = site.policy.alone and is_theirs(state.alone)
-    return alone or (approve.or_signed and is_theirs(state.proved))
+def is_theirs(live: LiveRun, digest: str, signed: Signed | WentAlone | None) -> bool:
+    """Whether the operator signed just this plan, with a key that is theirs today."""
+    site = live.site
+    return (
+        signed is not None
+        and (signed.digest, signed.by) == (digest, site.operator.id)
+        and not disproved(signed.by, signed.key, site.people)
+    )
 
 
 def agreed_writes(state: RunState, step: str) -> frozenset[str]:
@@ -187,13 +195,15 @@ def agreed_to(live: LiveRun, needed: Needed) -> None:
     while needed.digest not in live.state.agreed:
         heed_any_no(live)
         request = request_for(live, needed) or ask_people(live, needed)
-        match stands(live.state, request, live.site.people, live.tools.clock, live.tools.journal):
+        match _today(live).standing(live.state, request):
             case Standing.AGREED:
                 _take_effect(live, request)
             case Standing.DENIED:
                 _heed_no(live, request)
             case Standing.EXPIRED:
                 ask_again(live, request)
+                ask_people(live, needed)
+            case Standing.VOID:
                 ask_people(live, needed)
             case Standing.OPEN:
                 _wait(live, request)
@@ -269,19 +279,38 @@ def ask_people(live: LiveRun, needed: Needed) -> Request:
         asked=replace(now, wall_ms=max(now.wall_ms, _highest_ms(tools.journal))),
         anchor=head.anchor,
         shown=digest_of(list(needed.shows) if needed.step else encode(live.state.plan)),
+        anew=_why_anew(live, needed),
     )
     people = able(request, site.people)
     if len(people) < request.count:
         raise ParkedError(
             f"{request.count} other {'person has' if request.count == 1 else 'people have'} to "
             f"agree, and {len(people)} could",
-            why=_who_is_missing(request),
+            why="; ".join(filter(None, (request.anew, _who_is_missing(request)))),
             do="add people with the role and a key to [[person]] in respond.toml, then: "
             f"respond resume {live.run}",
         )
+    if request.anew:
+        tools.progress.say(f"asked anew: {request.anew}")
     live.add(Kind.APPROVAL_ASKED, **request.as_json())
     tools.asked(live, request, tuple(person.id for person in people))
     return request
+
+
+def _why_anew(live: LiveRun, needed: Needed) -> str:
+    """Why this is asked once more, and whose yes is void by it; empty when it is the first time."""
+    state, people = live.state, live.site.people
+    was = next((each for each in reversed(state.requests) if each.step == needed.step), None)
+    if was is None:
+        return ""
+    reasons: Sequence[str] = ()
+    if was.digest != needed.digest:
+        reasons = state.changed or ("what is there is not what it was",)
+    elif has_run_out(live, was):
+        reasons = ("not everybody agreed in time",)
+    elif not voids(was, state.votes, people):
+        reasons = ("it has another hand in it, or more people have to agree",)
+    return why_anew(state, was, people, reasons)
 
 
 def _who_is_missing(request: Request) -> str:
@@ -294,11 +323,19 @@ def _who_is_missing(request: Request) -> str:
     return why
 
 
-def stands(
-    state: RunState, request: Request, people: Any, clock: Clock, journal: Journal
-) -> Standing:
-    """What a request has come to by now."""
-    return standing(request, state.votes, people, moment(clock), highest_ms=_highest_ms(journal))
+def today(
+    people: People,
+    clock: Clock,
+    journal: Journal,
+    changed: Callable[[RunState], tuple[str, ...]] = lambda _: (),
+) -> Today:
+    """What answers are held against now."""
+    return Today(people, moment(clock), _highest_ms(journal), changed)
+
+
+def _today(live: LiveRun) -> Today:
+    # What the plan rests on is compared before, where the run is taken up.
+    return today(live.site.people, live.tools.clock, live.tools.journal)
 
 
 def moment(clock: Clock) -> Moment:
@@ -310,9 +347,9 @@ def _highest_ms(journal: Journal) -> int:
     return round(datetime.fromisoformat(journal.highest_at()).timestamp() * 1000)
 
 
-def has_run_out(request: Request, clock: Clock, journal: Journal) -> bool:
+def has_run_out(live: LiveRun, request: Request) -> bool:
     """Whether the time of a request is over."""
-    return expired(request, moment(clock), highest_ms=_highest_ms(journal))
+    return _today(live).has_run_out(request)
 
 
 def _take_effect(live: LiveRun, request: Request) -> None:

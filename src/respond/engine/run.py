@@ -17,7 +17,7 @@ from respond.core.approval import Request
 from respond.core.events import Actor, Event, Kind, Record, Strength
 from respond.core.fold import As, RunState, after, fold
 from respond.core.plan import PlannedStep
-from respond.core.questions import Answer, Decision, Question
+from respond.core.questions import Answer, Decision, Question, cause_of
 from respond.core.recorded import Confirmed, Parked, Since, Taken, data_of
 from respond.core.runbook import Input, InputKind, Runbook
 from respond.core.script import Person
@@ -178,19 +178,23 @@ class LiveRun:
         """
         with self._asking, self.tools.stop.waiting(self.run):
             answer = self.tools.prompt.ask(question)
-        return self.heed(answer, getattr(question, "step", ""))
+        return self.heed(answer, getattr(question, "step", ""), cause_of(question))
 
     def by_hand(self, task: Person[Any], title: str, seen: Callable[[], bool] | None) -> Answer:
         """Let a person do a task; the answer is not heeded yet."""
         with self._asking, self.tools.stop.waiting(self.run):
             return self.tools.prompt.by_hand(task, title, seen=seen, every_s=3.0)
 
-    def heed(self, answer: Answer, step: str) -> Answer:
-        """Let LATER and QUIT end the advance; hand every other answer back."""
+    def heed(self, answer: Answer, step: str, cause: str = "") -> Answer:
+        """Let LATER and QUIT end the advance; hand every other answer back.
+
+        Args:
+            cause: What happened that a person was needed; it stands beside why nobody answered.
+        """
         if answer.decision is Decision.LATER:
             raise ParkedError(
                 f"run {self.run} is parked" + (f" before {step!r}" if step else ""),
-                why=answer.reason or "it waits for a person",
+                why="; ".join(filter(None, (cause, answer.reason or "it waits for a person"))),
                 do=f"respond resume {self.run}",
                 asks=answer.asks,
             )

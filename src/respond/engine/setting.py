@@ -53,7 +53,7 @@ class Site:
         chosen: ``--connection``: name of the connection to use where a system has several.
         policy: Of the project; part of the canonical plan.
         engine: Name and version of this program; part of the canonical plan.
-        provable: Ids of the persons who can prove who they are, with a key or by signing on.
+        proofs: Of the persons who can prove who they are, with a key or by signing on, what does.
         served: A server carries the run on, and nobody sits at a terminal: other people's yes is
             needed for all of it.
         drill: A rehearsal that an event began: others agree to it as to a real run.
@@ -71,7 +71,7 @@ class Site:
     by_hand: bool = False
     step_by_step: bool = False
     suspects: tuple[str, ...] = ()
-    provable: frozenset[str] = frozenset()
+    proofs: Mapping[str, frozenset[str]] = field(default_factory=dict)
     served: bool = False
     drill: bool = False
     alone: str = ""
@@ -81,7 +81,7 @@ class Site:
     def people(self) -> People:
         """Everybody who can be asked to agree."""
         policy = self.policy
-        return People(self.persons, self.suspects, policy.chat, policy.approver, self.provable)
+        return People(self.persons, self.suspects, policy.chat, policy.approver, self.proofs)
 
     def care(self, step: ActionStep) -> Care:
         """What this step gets: the most that policy, runbook and flags ask for (P12)."""
@@ -103,7 +103,7 @@ class Site:
             # A pager is nobody: where policy wants two people, two people it is.
             least = 2 if self.policy.two_people.covers(effect) else 1
             count, roles = max(count, least), roles or {self.policy.approver}
-        or_signed = not count and effect is Effect.DESTROYS and bool(self.provable)
+        or_signed = not count and effect is Effect.DESTROYS and bool(self.proofs)
         if or_signed and self.is_proved:
             return None
         if not count and not or_signed:
@@ -219,12 +219,14 @@ class Site:
             rehearsal=self.mode == "rehearsal",
             plan=state.plan.digest if of_run and state.plan is not None else "",
             page=f"{self.page}/runs/{state.id}" if of_run and self.page else "",
-            request=self._chat_may_answer(state) if of_run else "",
+            old=state.old_event if of_run else "",
+            **(self._request(state) if of_run else {}),
         )
 
-    def _chat_may_answer(self, state: RunState) -> str:
-        """Nonce of the request that waits now, if policy lets chat decide it; else empty."""
+    def _request(self, state: RunState) -> Mapping[str, str]:
+        """What notices say of the request that waits now; chat answers it if policy lets it."""
         newest = state.requests[-1] if state.requests else None
         if newest is None or newest.nonce in state.used:
-            return ""
-        return newest.nonce if self.policy.chat.covers(destroys=newest.destroys) else ""
+            return {}
+        nonce = newest.nonce if self.policy.chat.covers(destroys=newest.destroys) else ""
+        return {"request": nonce, "anew": newest.anew}

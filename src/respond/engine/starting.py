@@ -8,7 +8,7 @@ first write (P14).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,14 @@ from respond.core.events import Actor, Kind, Strength
 from respond.core.plan import Plan
 from respond.core.questions import Decision
 from respond.core.recorded import Confirmed, ConfirmScope, Noticed, WentAlone, data_of
-from respond.engine.other_people import ask_people, heed_any_no, moment, plan_needs, request_for
+from respond.engine.other_people import (
+    ask_people,
+    heed_any_no,
+    is_theirs,
+    moment,
+    plan_needs,
+    request_for,
+)
 from respond.engine.run import LiveRun
 from respond.engine.telling import tell
 from respond.errors import ParkedError, RefusedByPersonError, RespondError
@@ -40,7 +47,7 @@ def started(live: LiveRun, plan: Plan, typed: str) -> None:
     _said_yes(live, plan, ConfirmScope.START, typed, proof)
 
 
-def agreed_anew(live: LiveRun, plan: Plan, typed: str, changed: list[str]) -> None:
+def agreed_anew(live: LiveRun, plan: Plan, typed: str, changed: Sequence[str]) -> None:
     """Record that the operator takes another plan than the one they started.
 
     What they signed holds for that plan alone, and so does what others agreed to.
@@ -77,7 +84,7 @@ def _signature(live: LiveRun, plan: Plan, verdict: Verdict) -> Mapping[str, str]
     """The operator's own signature under this plan; empty where it is not needed, or not there."""
     person, sign = live.site.operator.id, live.tools.sign
     wants = any(step.approve and step.approve.or_signed for step in plan.steps)
-    if sign is None or person not in live.site.provable or not (wants or verdict is Verdict.ALONE):
+    if sign is None or person not in live.site.proofs or not (wants or verdict is Verdict.ALONE):
         return {}
     head = live.tools.journal.head()
     request = Request(
@@ -111,8 +118,7 @@ def go_alone(live: LiveRun, plan: Plan) -> None:
     Raises:
         RefusedByPersonError: Policy, place or key do not allow it.
     """
-    signed = live.state.alone
-    if signed and (signed.digest, signed.by) == (plan.digest, live.site.operator.id):
+    if is_theirs(live, plan.digest, live.state.alone):
         return  # Said, signed and told before a crash or a pause.
     reason = live.site.alone.strip()
     proof = _signature(live, plan, Verdict.ALONE)

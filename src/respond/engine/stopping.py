@@ -28,8 +28,8 @@ class FailedOpenError(ParkedError):
 class WaitsError(ParkedError):
     """The run waits and nobody sits there; ``since`` says from when the time counts."""
 
-    def __init__(self, what: str, *, do: str, address: str, since: Since) -> None:
-        super().__init__(what, why="it waits", do=do)
+    def __init__(self, what: str, *, do: str, address: str, since: Since, why: str = "") -> None:
+        super().__init__(what, why=why or "it waits", do=do)
         self.address = address
         self.since = since
 

@@ -180,37 +180,43 @@ class EngineWalk(Walk):
         live.tools.progress.say(wait_says(step))
         while True:
             passed = live.passed_s(since)
-            met, seen = self._until(step, at, here)
+            met, seen, trouble = self._until(step, at, here)
             if met or (step.until is None and passed >= step.within_s):
                 self._conclude(step, address, here, As.DONE, "", says=wait_says(step), output=seen)
                 return None
             if passed >= step.within_s:
                 why = f"not within {step.within_s} s: {step.until.source if step.until else ''}"
+                why += f"; {trouble}" if trouble else ""
                 self._conclude(step, address, here, As.FAILED, why)
                 return Absent(why, failed=True)
             if not live.tools.prompt.is_there:  # Nobody waits here: it parks (rule 17).
-                do = f"respond resume {live.run}"
-                raise WaitsError(wait_says(step), do=do, address=address, since=since)
+                raise WaitsError(
+                    wait_says(step),
+                    why=trouble,
+                    do=f"respond resume {live.run}",
+                    address=address,
+                    since=since,
+                )
             pause = min(step.every_s, max(1, step.within_s - passed))
             live.pause(pause, wait_says(step), partial(heed_any_no, live))
 
-    def _until(self, step: WaitStep, at: LiveStep | None, here: Here) -> tuple[bool, Any]:
-        """Whether it has happened, and what was seen; no answer is not yet."""
+    def _until(self, step: WaitStep, at: LiveStep | None, here: Here) -> tuple[bool, Any, str]:
+        """Whether it has happened, what was seen, and why nothing was; no answer is not yet."""
         if step.until is None:
-            return False, None
+            return False, None, ""
         if at is None:
-            return step.until.value(here.values) is True, None
+            return step.until.value(here.values) is True, None, ""
         try:
             outcome = at.look().outcome
         except StepFailedError as error:
             self.live.tools.progress.say(f"{error.what}; looking again")
-            return False, None
+            return False, None, ": ".join(filter(None, (error.what, error.why)))
         except ShapeError as error:
             raise cannot_run(at.address, error) from error
         if not isinstance(outcome, Done):
-            return False, None
+            return False, None, ""
         values = {**here.values, "seen": values_of(outcome.output)}
-        return step.until.value(values) is True, encode(outcome.output)
+        return step.until.value(values) is True, encode(outcome.output), ""
 
     # --- an end that was not planned ------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 from respond.core.approval import Request, step_digest
 from respond.core.fold import RunState
 from respond.core.plan import OthersAgree, Plan, PlannedStep, PlannedWrite, digest_of, plan_from
-from respond.core.recorded import Proposed
+from respond.core.recorded import OutsideEvent, Proposed
 from respond.core.shapes import encode
 from respond.core.strict_json import NotStrictJsonError, decode
 from respond.errors import UsageError
@@ -93,6 +93,8 @@ def request_file(state: RunState, request: Request, head: Head) -> str:
         "reason": state.proposed.reason,
         "incident": state.proposed.incident,
     }
+    if state.old_event and state.proposed.event is not None:
+        facts["age_s"] = str(state.proposed.event.age_s)
     data = {
         "file": _REQUEST,
         "v": _VERSION,
@@ -116,6 +118,7 @@ def read_request_file(data: bytes) -> RequestFile:
         request = Request.from_json(str(raw["run"]), raw["request"])
         plan = plan_from(raw["plan"])
         facts = {name: raw["facts"][name] for name in _FACTS}
+        event = OutsideEvent(age_s=int(raw["facts"].get("age_s", 0)))
         head = Head(**raw["head"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _no_file(_REQUEST, "a field is missing or of another kind") from error
@@ -125,7 +128,7 @@ def read_request_file(data: bytes) -> RequestFile:
         if not pattern.fullmatch(getattr(request, name)):
             raise _no_file(_REQUEST, f"its {name} is not of that form")
     _is_about(request, plan, raw["plan"])
-    proposed = Proposed(reason=facts["reason"], incident=facts["incident"])
+    proposed = Proposed(reason=facts["reason"], incident=facts["incident"], event=event)
     state = RunState(
         id=request.run,
         proposed=proposed,

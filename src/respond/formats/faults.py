@@ -6,7 +6,7 @@ hold text from outside only in showable form, so that they may be printed as the
 
 import difflib
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -16,7 +16,7 @@ from respond.formats.secret_looks import looks_secret
 Path: TypeAlias = tuple[str | int, ...]
 """A place as keys, and indexes that count from 0."""
 
-_FAULTS_MAX: Final = 100
+_FAULTS_MAX: Final = 1_000
 
 _COLUMNS_MAX: Final = 100
 _FAULTS_SHOWN_MAX: Final = 20
@@ -78,11 +78,15 @@ class FormatFaults(Exception):  # noqa: N818 - several faults, one refusal
 
     faults: tuple[FormatFault, ...]
 
+    def lines(self) -> Iterator[str]:
+        """The first ones, each whole, and how many there are besides."""
+        yield from map(str, self.faults[:_FAULTS_SHOWN_MAX])
+        if (more := len(self.faults) - _FAULTS_SHOWN_MAX) > 0:
+            least = "at least " if len(self.faults) >= _FAULTS_MAX else ""
+            yield f"and {least}{more} more"
+
     def __str__(self) -> str:
-        shown = [str(fault) for fault in self.faults[:_FAULTS_SHOWN_MAX]]
-        if len(self.faults) > _FAULTS_SHOWN_MAX:
-            shown.append(f"and {len(self.faults) - _FAULTS_SHOWN_MAX} more")
-        return "\n".join(shown)
+        return "\n".join(self.lines())
 
 
 class SourceText:

@@ -264,10 +264,15 @@ _WITHOUT: Final = "write it without ${{ }}"
 _MAY_BE_EMPTY: Final = (kinds.Anything, kinds.FillAny)
 
 
+_ID_KEY: Final = re.compile(r"(?:\w+_)?id|account|identity|oidc_subject")
+"""Keys whose value is an id, in ``respond.toml`` and in an action's arguments."""
+
+
 def check_secrets(node: Node, faults: Faults, holder: str, hint: str) -> None:
     """Report every text that looks like a credential; the fault does not repeat it."""
     for scalar, path in scalars(node):
-        if looks := looks_secret(scalar.value):
+        is_id = bool(path) and _ID_KEY.fullmatch(str(path[-1])) is not None
+        if looks := looks_secret(scalar.value, is_id=is_id):
             what = f"this looks like {looks}, and {holder} never holds a secret"
             faults.add(scalar.mark, what, hint=hint, path=path, quotes=False)
 

@@ -14,9 +14,10 @@ from typing import Final
 __all__ = ["looks_secret"]
 
 _LOOKS: Final[tuple[tuple[str, str], ...]] = (
-    (r"sa_(?:live|test|sandbox)_[A-Za-z0-9_-]{8,}", "a Customer.io service account token"),
+    # These two are ids as well, and stand first: ``is_id`` leaves them out.
     (r"(?<![0-9A-Za-z])[0-9a-f]{32}(?![0-9A-Za-z])", "an API key (32 hexadecimal digits)"),
     (r"(?<![0-9A-Za-z])[0-9A-F]{32}(?![0-9A-Za-z])", "an API key (32 hexadecimal digits)"),
+    (r"sa_(?:live|test|sandbox)_[A-Za-z0-9_-]{8,}", "a Customer.io service account token"),
     (r"xox[a-z]-[A-Za-z0-9-]{10,}|xapp-[0-9]-[A-Za-z0-9-]{10,}", "a Slack token"),
     (r"hooks\.slack\.com/services/[A-Za-z0-9/]+", "a Slack webhook address"),
     (r"gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{20,}", "a GitHub token"),
@@ -38,6 +39,11 @@ def _compiled() -> tuple[tuple[re.Pattern[str], str], ...]:
     return tuple((re.compile(pattern), says) for pattern, says in _LOOKS)
 
 
-def looks_secret(text: str) -> str:
-    """Say what kind of credential a text seems to hold; empty when it seems to hold none."""
-    return next((says for pattern, says in _compiled() if pattern.search(text)), "")
+def looks_secret(text: str, *, is_id: bool = False) -> str:
+    """Say what kind of credential a text seems to hold; empty when it seems to hold none.
+
+    Args:
+        is_id: It stands where an id belongs: 32 hexadecimal digits are one there.
+    """
+    looks = _compiled()[2 if is_id else 0 :]
+    return next((says for pattern, says in looks if pattern.search(text)), "")

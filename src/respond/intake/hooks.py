@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -273,14 +274,16 @@ class _Look:
             source=self._source.name,
             sender=self._delivery.sender,
             delivery=self._delivery.id,
-            key=_kept(event.key),
-            about=_kept(event.about),
+            key=_kept(event.key, is_id=True),
+            # Where a source says itself what its events are about, it may point at anything.
+            about=_kept(event.about, is_id=not event.about.startswith("thing/")),
             type=_kept(event.type),
             means=event.means,
             title=_kept(event.title),
             at=_kept(event.at),
-            url=_kept(event.url) if _is_https(event.url) else "",
+            url=_kept(event.url, is_id="?" not in event.url) if _is_https(event.url) else "",
             weak=self._delivery.weak,
+            age_s=_age_s(event.at, self._delivery.at_ms),
         )
 
     def _note(self, text: str) -> None:
@@ -289,6 +292,15 @@ class _Look:
             if looks_secret(text)
             else showable(text, limit=_NOTE_MAX)
         )
+
+
+def _age_s(at: str, came_ms: int) -> int:
+    """How old an event was when it came; 0 where it gives no time with a zone."""
+    try:
+        then = datetime.fromisoformat(at)
+    except ValueError:
+        return 0
+    return 0 if then.tzinfo is None else max(0, came_ms // 1000 - int(then.timestamp()))
 
 
 # --- values -------------------------------------------------------------------------------------
@@ -399,9 +411,9 @@ def _whole(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _kept(text: str) -> str:
+def _kept(text: str, *, is_id: bool = False) -> str:
     """A text of the event as the record keeps it."""
-    if looks_secret(text):
+    if looks_secret(text, is_id=is_id):
         return "(a text that looks like a credential)"
     return _whole(text[:_FACT_MAX])
 

@@ -19,6 +19,7 @@ from respond.core.incoming import Incoming
 from respond.core.recorded import Joined, OutsideEvent, Proposed, data_of
 from respond.engine.proposing import new_run_id, propose
 from respond.engine.setting import Site
+from respond.errors import RespondError
 from respond.intake.hooks import Hook, Wanted, joins, wanted
 from respond.intake.missed import Enriched
 from respond.ports import Became, Clock, Inbox, Journal, KeptEvent
@@ -33,6 +34,10 @@ __all__ = ["Intake"]
 _AT_ONCE: Final = 50
 _HELD_MAX: Final = 1_000
 """Events that are held at once; of a flood beyond it only the line for the page is kept."""
+
+_ASIDE_MS: Final = 60_000
+_BROKE_MAX: Final = 5
+"""Events that may break off one after another before the whole intake counts as broken."""
 
 _WINDOW_MS: Final = 600_000
 """How far back proposals of one runbook are counted, in milliseconds."""
@@ -62,18 +67,41 @@ class Intake:
     chance: Callable[[], bytes]
     held_from: int
     log: FilteringBoundLogger
+    _broke: dict[int, int] = field(default_factory=dict, init=False)
     _told: dict[str, int] = field(default_factory=dict, init=False)
     _known: dict[tuple[str, ...], tuple[Became, str]] = field(default_factory=dict, init=False)
 
     def work(self) -> int:
         """Settle what waits; how many events that were."""
-        return sum(self._one(kept) for kept in self.inbox.waiting(_AT_ONCE))
+        return sum(map(self._tried, self.inbox.waiting(_AT_ONCE)))
 
     def take_up_held(self) -> None:
         """Propose what was held, the oldest first, as far as there are few enough runs by now."""
         for kept in self.inbox.held(_AT_ONCE):
-            if not self._one(kept, is_held=True):
+            if not self._tried(kept, is_held=True):
                 return
+
+    def _tried(self, kept: KeptEvent, *, is_held: bool = False) -> bool:
+        """Settle one. An event that breaks this is set aside for a while, and stops no other.
+
+        When several do, it is not the event.
+        """
+        mono_ms = self.clock.mono_ms()
+        few = len(self._broke) < _BROKE_MAX
+        if few and mono_ms - self._broke.get(kept.id, -_ASIDE_MS) < _ASIDE_MS:
+            return is_held  # The next held one is tried.
+        try:
+            settled = self._one(kept, is_held=is_held)
+        except RespondError:
+            raise
+        except Exception:
+            if not few:
+                raise
+            self.log.exception("event.broke", delivery=kept.delivery.id)
+            self._broke[kept.id] = mono_ms
+            return is_held
+        self._broke.pop(kept.id, None)
+        return settled
 
     def _one(self, kept: KeptEvent, *, is_held: bool = False) -> bool:
         source = self.sources.get(kept.delivery.source)
@@ -162,6 +190,7 @@ class Intake:
         )
 
     def _settle(self, kept: KeptEvent, became: Became, *, run: str = "", why: str = "") -> bool:
+        self.inbox.settle(kept.id, became, run=run, why=why)
         self.log.info(
             "event.settled",
             source=kept.delivery.source,
@@ -170,7 +199,6 @@ class Intake:
             run=run,
             why=why,
         )
-        self.inbox.settle(kept.id, became, run=run, why=why)
         return True
 
 

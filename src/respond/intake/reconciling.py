@@ -66,10 +66,11 @@ class Reconciler:
                     do=error.do,
                 )
                 continue
-            self._since[source.name] = began_s
             for event in found:
                 if not _is_known(event, source.name, self.states()):
                     self._keep(source, event)
+            # Only now: what could not be kept is asked for again.
+            self._since[source.name] = began_s
 
     def _note(self, source: str, text: str) -> None:
         self.log.info("reconciling.note", source=source, note=text)

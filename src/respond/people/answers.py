@@ -18,17 +18,20 @@ from respond.core.approval import (
     Standing,
     Verdict,
     answer_text,
-    outsider,
+    disproved,
+    proved_by,
     read_answer,
     refusal,
-    step_digest,
+    silenced,
 )
+from respond.core.asked import Today, asked_now
 from respond.core.events import Actor, Event, Kind, Strength
-from respond.core.fold import RunState, RunStatus, fold, is_undo
-from respond.core.recorded import Answered, AsksFor, Corrected, Reviewed, Voted, data_of
+from respond.core.fold import RunState, RunStatus, fold
+from respond.core.questions import is_decision
+from respond.core.recorded import Answered, AskKind, Corrected, Reviewed, Voted, data_of
 from respond.core.runbook import Runbook
 from respond.core.showable import showable
-from respond.engine.other_people import has_run_out, stands
+from respond.engine.other_people import today
 from respond.engine.proposing import GivenInputs, recorded
 from respond.errors import RefusedByPersonError, UsageError
 from respond.ports import Clock, Journal
@@ -37,13 +40,13 @@ __all__ = [
     "Entry",
     "Verify",
     "answer",
-    "asked_now",
     "decide",
     "decide_signed",
     "give_inputs",
     "record_inputs",
     "review",
     "review_text",
+    "see_that_it_is_open",
 ]
 
 Verify = Callable[[Sequence[str], bytes, str, str], str]
@@ -57,12 +60,14 @@ class Entry:
 
     Attributes:
         keys: SSH public keys of each person, by id.
+        changed: What a yes to a run's plan binds beside its writes, and is not what it was.
     """
 
     journal: Journal
     clock: Clock
     people: People
     keys: Mapping[str, Sequence[str]]
+    changed: Callable[[RunState], tuple[str, ...]] = lambda _: ()
 
     def state(self, run: str) -> RunState:
         """A run as the journal tells it now.
@@ -75,23 +80,12 @@ class Entry:
             raise UsageError(f"there is no run {showable(run, limit=40)!r}", do="respond runs")
         return found
 
+    def today(self) -> Today:
+        """What answers are held against now."""
+        return today(self.people, self.clock, self.journal, self.changed)
+
     def standing(self, state: RunState, request: Request) -> Standing:
-        return stands(state, request, self.people, self.clock, self.journal)
-
-
-def asked_now(state: RunState) -> Request | None:
-    """What people are asked to agree to now: the newest open request about the plan as it is.
-
-    A run that is over asks only for its undo.
-    """
-    plan = state.plan_digest
-    over = state.status is RunStatus.ENDED
-    for request in reversed(state.requests):
-        about = step_digest(plan, request.step, request.writes) if request.step else plan
-        is_for_undo = is_undo(request.step)
-        if request.nonce not in state.used and request.digest == about and over == is_for_undo:
-            return request
-    return None
+        return self.today().standing(state, request)
 
 
 # --- approvals ----------------------------------------------------------------------------------
@@ -106,7 +100,7 @@ def decide(
     channel: str,
     nonce: str,
     reason: str = "",
-    proof: Mapping[str, str] | None = None,
+    proof: Mapping[str, str],
 ) -> Standing:
     """Record somebody's yes or no, and say what the request has come to with it.
 
@@ -116,7 +110,7 @@ def decide(
         who: Person and strength, as the door has found out.
         channel: ``terminal``, ``file``, ``page`` or ``chat``.
         nonce: Of the request that they saw; another one has taken its place when it differs.
-        proof: Text, signature and fingerprint, where there are.
+        proof: Text, signature and fingerprint; or the account that they came in with.
 
     Raises:
         UsageError: Nothing is asked, or something else than they saw.
@@ -142,21 +136,39 @@ def decide(
             why=why,
             do="somebody else has to; respond status says who can",
         )
-    if has_run_out(request, entry.clock, entry.journal):
+    see_that_it_is_open(entry, state, request, verdict)
+    if why := disproved(who.id, proved_by(proof), entry.people):
+        raise RefusedByPersonError(f"{who.id} may not {verdict.value} run {run}", why=why)
+    said = {v.verdict for v in state.votes if v.nonce == nonce and v.who.id == who.id}
+    if verdict not in said:
+        kind = Kind.APPROVED if verdict is Verdict.APPROVE else Kind.DENIED
+        told = {"nonce": nonce, "digest": request.digest, "channel": channel, "reason": reason}
+        data = data_of(Voted, **told, proof=proof)
+        entry.journal.append(Event(kind, run, "", who, data))
+        state = entry.state(run)
+    return entry.standing(state, request)
+
+
+def see_that_it_is_open(entry: Entry, state: RunState, request: Request, verdict: Verdict) -> None:
+    """See that this answer could still count for anything.
+
+    Raises:
+        RefusedByPersonError: It is too late, or people have to be asked anew.
+    """
+    run, now = request.run, entry.today()
+    if now.has_run_out(request):
         raise RefusedByPersonError(
             f"the request of run {run} has run out",
             why=f"it was open for {request.within_s // 60} minutes, and then it is a no",
             do=f"to ask again: respond resume {run}",
         )
-    said = {v.verdict for v in state.votes if v.nonce == nonce and v.who.id == who.id}
-    if verdict not in said:
-        kind = Kind.APPROVED if verdict is Verdict.APPROVE else Kind.DENIED
-        data = data_of(Voted, nonce=nonce, digest=request.digest, channel=channel, reason=reason)
-        if proof:
-            data |= data_of(Voted, proof=proof)
-        entry.journal.append(Event(kind, run, "", who, data))
-        state = entry.state(run)
-    return entry.standing(state, request)
+    why = now.why_void(state, request)
+    if why and verdict is Verdict.APPROVE:
+        raise RefusedByPersonError(
+            f"people have to be asked anew about run {run}",
+            why=why,
+            do=f"the server does it, or: respond resume {run}; then look at what is asked",
+        )
 
 
 def _why_nothing(state: RunState) -> str:
@@ -205,24 +217,27 @@ def decide_signed(
 # --- what a run waits for -----------------------------------------------------------------------
 
 
-def _may_act(entry: Entry, state: RunState, who: Actor) -> None:
-    """See that this person may work on the run at all: known, and not whom it is about.
+def _may_act(entry: Entry, state: RunState, who: Actor, *, decides: bool = False) -> None:
+    """See that this person may work on the run: known, not whom it is about, with the role.
 
     Raises:
         RefusedByPersonError: They may not.
     """
-    person = next((each for each in entry.people.persons if each.id == who.id), None)
-    subject = state.proposed.subject
-    if why := outsider(person, who.id, subject, entry.people.suspecting(state.proposed.suspects)):
-        raise RefusedByPersonError(f"{who.id} may do nothing here", why=why)
+    people = entry.people.suspecting(state.proposed.suspects)
+    if why := silenced(who, people, state.proposed.subject, decides=decides):
+        what = "may not answer that" if decides else "may do nothing here"
+        raise RefusedByPersonError(f"{who.id} {what}", why=why)
 
 
-def answer(entry: Entry, run: str, who: Actor, question: str, word: str) -> None:
+def answer(
+    entry: Entry, run: str, who: Actor, question: str, word: str, *, proof: Mapping[str, str]
+) -> None:
     """Record the answer to the question that a run was parked with.
 
     Args:
         question: Its id, as it was shown.
         word: One of the words it takes.
+        proof: The account that they came in with.
 
     Raises:
         UsageError: The run does not ask this now, or the word answers nothing.
@@ -242,28 +257,9 @@ def answer(entry: Entry, run: str, who: Actor, question: str, word: str) -> None
             f"{showable(word, limit=40)!r} answers nothing here",
             why=f"it is one of: {', '.join(asks.words)}",
         )
-    _may_say(entry, who, asks, word)
-    data = data_of(Answered, question=question, word=word)
+    _may_act(entry, state, who, decides=is_decision(asks.question, word))
+    data = data_of(Answered, question=question, word=word, proof=proof)
     entry.journal.append(Event(Kind.ANSWERED, run, "", who, data))
-
-
-_DECIDING = frozenset({"AskDrift", "AskConfirm", "AskAgain"})
-"""Questions that are no facts: what goes on, and what is left out."""
-
-
-def _may_say(entry: Entry, who: Actor, asks: AsksFor, word: str) -> None:
-    """See that more than a fact is said only by somebody who decides.
-
-    Raises:
-        RefusedByPersonError: They do not have the role.
-    """
-    decides = asks.question in _DECIDING or word in ("quit", "skip")
-    person = next((each for each in entry.people.persons if each.id == who.id), None)
-    if decides and (person is None or entry.people.approver not in person.roles):
-        raise RefusedByPersonError(
-            f"{who.id} may not answer that",
-            why=f"it decides what goes on: the role {entry.people.approver} is needed",
-        )
 
 
 def give_inputs(
@@ -272,17 +268,18 @@ def give_inputs(
     """Record inputs that the event of a run could not give.
 
     Raises:
-        UsageError: The run has started, or an input is given already.
+        UsageError: The run has started, or an input is given already and not asked anew.
         RefusedByPersonError: They may not.
     """
     state = entry.state(run)
     _may_act(entry, state, who)
     if state.requests or state.started or state.status is RunStatus.ENDED:
         raise UsageError(f"run {run} has what it needs", do=f"respond status {run}")
+    asked = state.asks.names if state.asks.kind is AskKind.INPUTS else ()
     taken = sorted(
         name
         for name in (*given.values, *given.secrets)
-        if given.has(name) and state.inputs.get(name) not in (None, "", [])
+        if given.has(name) and state.inputs.get(name) not in (None, "", []) and name not in asked
     )
     if taken:
         raise UsageError(f"run {run} has {', '.join(taken)} already")

@@ -153,7 +153,7 @@ def _open_nights(
         base = _able(need, people)
         if len(base) >= need.count + 2:
             continue  # Taking one initiator and one subject out leaves enough.
-        left = _Left(need, People(base, chat=people.chat, provable=people.provable))
+        left = _Left(need, People(base, chat=people.chat, proofs=people.proofs))
         whoever = len(beginning) == len(initiators) and not served
         cases = tuple(_cases(beginning, subjects, left.are_too_few, whoever=whoever))
         if cases:
@@ -225,7 +225,7 @@ def _able(
     return tuple(
         person
         for person in able(request, people)
-        if person.id in people.provable
+        if person.id in people.proofs
         or (person.clicks and people.chat.covers(destroys=need.destroys))
     )
 
@@ -236,9 +236,11 @@ def _people(project: Project) -> People:
     return People(
         project.records,
         chat=project.policy.chat if clicks else Chat.NEVER,
-        provable=frozenset(
-            each.record.id for each in project.persons if _signs(each) or _signs_on(project, each)
-        ),
+        proofs={
+            each.record.id: frozenset[str]()
+            for each in project.persons
+            if _signs(each) or _signs_on(project, each)
+        },
     )
 
 
@@ -273,7 +275,7 @@ def _asker(
         mode="real",
         engine="",
         policy=project.policy,
-        provable=project.people.provable,
+        proofs=project.people.proofs,
         served=served,
     )
 

@@ -34,11 +34,21 @@ _MEANS: Final = {"firing": Means.BEGINS, "resolved": Means.IS_OVER}
 
 
 def read(letter: Letter) -> tuple[Incoming, ...]:
-    """Read every alert of the group."""
+    """Read every alert of the group that can be read."""
     alerts = dotted(letter.payload, "alerts")
     if not isinstance(alerts, list):
         raise UnusableError("it has no list of alerts; leave the body as it is, without a template")
-    return tuple(_alert(record(each), record(letter.payload)) for each in alerts)
+    found, faults = [], []
+    for each in alerts:
+        try:
+            found.append(_alert(record(each), record(letter.payload)))
+        except UnusableError as error:
+            faults.append(str(error))
+    if faults and not found:
+        raise UnusableError(faults[0])
+    if faults:
+        letter.note(f"{len(faults)} of {len(alerts)} alerts were left out: {faults[0]}")
+    return tuple(found)
 
 
 def _alert(alert: Any, group: Any) -> Incoming:

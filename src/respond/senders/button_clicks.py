@@ -1,7 +1,6 @@
 """Read a click on a button in Slack. It is somebody's answer, and no event of an incident.
 
-The form is taken apart by hand: one field, one value, nothing that two readers could take
-differently. The address for late answers is not kept; we answer as the app.
+The address for late answers is not kept; we answer as the app.
 
 Source: Slack documentation, "Handling user interaction".
 """
@@ -11,18 +10,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
-from urllib.parse import unquote_to_bytes
 
 from respond.core.showable import showable
 from respond.errors import NotReadyError
-from respond.senders.decoding import decoded
+from respond.senders.decoding import decoded, of_form
 from respond.senders.fields import dotted, items
 from respond.senders.model import Options
 from respond.senders.refusals import UnusableError
 
 __all__ = ["Click", "Workspace", "read_click"]
 
-_FIELD: Final = b"payload="
 _BODY_MAX: Final = 1 << 20
 _ID: Final = re.compile(r"[A-Z0-9]{1,32}")
 _TIME: Final = re.compile(r"[0-9]{1,12}\.[0-9]{1,12}")
@@ -111,7 +108,9 @@ def read_click(body: bytes) -> Click:
     Raises:
         UnusableError: It is no click on a button as we send them.
     """
-    payload = decoded(_payload(body), bytes_max=_BODY_MAX)
+    if len(body) > _BODY_MAX:
+        raise UnusableError(f"it is longer than {_BODY_MAX:,} bytes")
+    payload = decoded(of_form(body), bytes_max=_BODY_MAX)
     if dotted(payload, "type") != "block_actions":
         raise UnusableError("it is no click on a button")
     actions = items(dotted(payload, "actions"))
@@ -129,14 +128,6 @@ def read_click(body: bytes) -> Click:
         message_ts=_fitting(payload, "container.message_ts", _TIME),
         clicked_ts=_fitting(actions[0], "action_ts", _TIME),
     )
-
-
-def _payload(body: bytes) -> bytes:
-    if len(body) > _BODY_MAX:
-        raise UnusableError(f"it is longer than {_BODY_MAX:,} bytes")
-    if not body.startswith(_FIELD) or b"&" in body:
-        raise UnusableError("it is no form with the one field payload")
-    return unquote_to_bytes(body.removeprefix(_FIELD).replace(b"+", b" "))
 
 
 def _fitting(value: Any, path: str, pattern: re.Pattern[str]) -> str:

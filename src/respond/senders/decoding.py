@@ -1,31 +1,39 @@
 """Decode the JSON of a delivery within limits, the costly ones before anything is built.
 
 Depth and number of values are counted on the raw bytes: 5 MB of brackets would become 100 MB of
-lists first. How strict the rest is, ``core/strict_json`` says.
+lists first. How strict the rest is, ``core/strict_json`` says. What is only long is cut: one text
+must not take with it what stands beside it.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from typing import Any, Final
+from urllib.parse import unquote_to_bytes
 
 from respond.core.strict_json import NotStrictJsonError, decode
+from respond.senders.fields import cut
 from respond.senders.refusals import UnusableError
 
-__all__ = ["DEPTH_MAX", "NODES_MAX", "TEXT_BYTES_MAX", "decoded"]
+__all__ = ["DEPTH_MAX", "NODES_MAX", "TEXT_MAX", "decoded", "of_form"]
 
 DEPTH_MAX: Final = 32
-NODES_MAX: Final = 10_000
-TEXT_BYTES_MAX: Final = 64 * 1024
+NODES_MAX: Final = 50_000
+TEXT_MAX: Final = 64 * 1024
 
 # Possessive throughout: it never goes back, so its time is linear, also when a text has no end.
 _TOKEN: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{\]},]', re.DOTALL)
 _BLANK: Final = b" \t\r\n"
+_FIELD: Final = b"payload="
 _BOM: Final = b"\xef\xbb\xbf"
 
 
-def decoded(body: bytes, *, bytes_max: int) -> Any:
-    """Give the value that ``body`` spells.
+def decoded(body: bytes, *, bytes_max: int, note: Callable[[str], None] = lambda _: None) -> Any:
+    """Give the value that ``body`` spells, with its texts cut where they are too long.
+
+    Args:
+        note: Told how many texts were cut.
 
     Raises:
         UnusableError: It is not JSON as we take it, or larger, deeper or fuller than we take it.
@@ -39,8 +47,24 @@ def decoded(body: bytes, *, bytes_max: int) -> Any:
         value = decode(body, depth_max=DEPTH_MAX)
     except NotStrictJsonError as error:
         raise UnusableError(str(error)) from None
-    _refuse_long_texts(value)
+    cut = _cut_long_texts(value)
+    if cut:
+        note(f"{cut} of its texts were cut to {TEXT_MAX:,} characters")
     return value
+
+
+def of_form(body: bytes) -> bytes:
+    """What stands in a form with the one field ``payload``.
+
+    It is taken apart by hand: one field, one value, nothing that two readers could take
+    differently.
+
+    Raises:
+        UnusableError: It is another form, or none.
+    """
+    if not body.startswith(_FIELD) or b"&" in body:
+        raise UnusableError("it is no form with the one field payload")
+    return unquote_to_bytes(body.removeprefix(_FIELD).replace(b"+", b" "))
 
 
 def _count(body: bytes) -> None:
@@ -78,19 +102,22 @@ def _count(body: bytes) -> None:
         raise UnusableError(f"it holds more than {NODES_MAX:,} values")
 
 
-def _refuse_long_texts(value: Any) -> None:
+def _cut_long_texts(value: Any) -> int:
+    """Cut them in place, and count. A name is left: as a name of a label it is too long anyway."""
+    count = 0
     waiting = [value]
     while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            waiting.extend(item)
-            waiting.extend(item.values())
-        elif isinstance(item, list):
-            waiting.extend(item)
-        elif isinstance(item, str) and _utf8_bytes(item) > TEXT_BYTES_MAX:
-            raise UnusableError(f"it holds a text longer than {TEXT_BYTES_MAX // 1024} KiB")
-
-
-def _utf8_bytes(text: str) -> int:
-    # Most are short: four bytes a character is the most that UTF-8 needs.
-    return len(text) if 4 * len(text) <= TEXT_BYTES_MAX else len(text.encode())
+        holder = waiting.pop()
+        if isinstance(holder, dict):
+            inside: Iterable[tuple[Any, Any]] = holder.items()
+        elif isinstance(holder, list):
+            inside = enumerate(holder)
+        else:
+            continue
+        for place, item in inside:
+            if isinstance(item, str) and len(item) > TEXT_MAX:
+                holder[place] = cut(item, TEXT_MAX)
+                count += 1
+            elif isinstance(item, (dict, list)):
+                waiting.append(item)
+    return count

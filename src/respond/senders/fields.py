@@ -17,6 +17,7 @@ from respond.senders.refusals import UnusableError
 
 __all__ = [
     "Labels",
+    "cut",
     "dotted",
     "event_id",
     "identifier",
@@ -53,7 +54,7 @@ def items(value: Any) -> list[Any]:
 
 def text(value: Any, limit: int = TITLE_MAX) -> str:
     """Give a text, cut where it is longer than ``limit``; empty when it is no text."""
-    return _cut(value, limit) if isinstance(value, str) else ""
+    return cut(value, limit) if isinstance(value, str) else ""
 
 
 def identifier(value: Any) -> str:
@@ -108,7 +109,7 @@ def key(*parts: str) -> str:
 def texts(values: Iterable[tuple[Any, Any]]) -> dict[str, str]:
     """Every flat field, or list of such as one text; the rest is no label."""
     found = {
-        name: _cut(_joined(value), LABEL_MAX)
+        name: cut(_joined(value), LABEL_MAX)
         for name, value in values
         if isinstance(name, str) and 0 < len(name) <= _NAME_MAX
     }
@@ -120,19 +121,17 @@ class Labels:
 
     def __init__(self) -> None:
         self._found: dict[str, str] = {}
+        self._left_out = 0
 
     def put(self, name: Any, value: Any) -> None:
-        """Keep ``value`` when it is a text, a number or a truth value, and not empty.
-
-        Raises:
-            UnusableError: There are too many.
-        """
+        """Keep ``value`` when it is a text, a number or a truth value, and not empty."""
         flat = _flat(value)
         if not isinstance(name, str) or not 0 < len(name) <= _NAME_MAX or not flat:
             return
-        self._found.setdefault(name, _cut(flat, LABEL_MAX))
-        if len(self._found) > _LABELS_MAX:
-            raise UnusableError(f"an event of it has more than {_LABELS_MAX:,} labels")
+        if name not in self._found and len(self._found) >= _LABELS_MAX:
+            self._left_out += 1
+        else:
+            self._found.setdefault(name, cut(flat, LABEL_MAX))
 
     def put_all(self, values: Any, prefix: str = "") -> None:
         """Keep every flat field of an object."""
@@ -143,7 +142,9 @@ class Labels:
         return self._found.get(name, "")
 
     def done(self) -> dict[str, str]:
-        return dict(self._found)
+        """All of them; of too many, the first and how many were left out."""
+        left_out = {"labels_left_out": str(self._left_out)} if self._left_out else {}
+        return {**self._found, **left_out}
 
 
 def _flat(value: Any) -> str:
@@ -161,10 +162,11 @@ def _flat(value: Any) -> str:
 def _joined(value: Any) -> str:
     if not isinstance(value, list):
         return _flat(value)
-    return ", ".join(filter(None, (_cut(_flat(each), LABEL_MAX) for each in value[:_ITEMS_MAX])))
+    return ", ".join(filter(None, (cut(_flat(each), LABEL_MAX) for each in value[:_ITEMS_MAX])))
 
 
-def _cut(value: str, limit: int) -> str:
+def cut(value: str, limit: int) -> str:
+    """Give a text of at most ``limit`` characters."""
     # The dots make a cut value a different one: it must not pass for a whole.
     return value if len(value) <= limit else f"{value[: limit - 3]}..."
 

@@ -8,6 +8,7 @@ Source: Opsgenie support documentation, "Webhook integration data".
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ _OPSGENIE_MEANS: Final = {
 _RUNBOOK_TAG: Final = "runbook:"
 # Opsgenie writes one time in milliseconds and the other in nanoseconds, both as whole numbers.
 _NANOSECONDS_FROM: Final = 10**17
+_DIGITS: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 _MILLISECONDS_MAX: Final = 253_402_300_799_999  # The end of the year 9999.
 
 
@@ -122,6 +124,8 @@ def _at(body: Any) -> str:
 
 def _counted(value: Any) -> str:
     """Read milliseconds or nanoseconds since 1970; whole seconds are enough."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
         return ""
     ms = value // 1_000_000 if value >= _NANOSECONDS_FROM else value

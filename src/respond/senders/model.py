@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeAlias
 
-from respond.core.incoming import Incoming
+from respond.core.incoming import Incoming, Means
 from respond.senders.asking import Asking, Unsent
-from respond.senders.decoding import decoded
+from respond.senders.decoding import decoded, of_form
 from respond.senders.headers import Headers, is_form
 from respond.senders.refusals import NotGenuineError, UnusableError
 from respond.systems.vendor import Scheme, SentAs
@@ -32,8 +32,8 @@ __all__ = [
 Options: TypeAlias = Mapping[str, str | bool | int]
 """The ``options`` table of one source."""
 
-EVENTS_MAX: Final = 200
-"""Events of one delivery. A group of alerts larger than this is no one's incident."""
+EVENTS_MAX: Final = 1_000
+"""Events that are taken of one delivery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,14 @@ class Letter:
     Attributes:
         payload: The decoded JSON.
         digest: SHA-256 of the raw body, hex: the key of an event that has no id.
+        note: Told what of it is left out.
     """
 
     payload: Any
     headers: Headers
     options: Options
     digest: str
+    note: Callable[[str], None]
 
 
 BY_TOKEN: Final = Scheme(SentAs.HEADER, "/token")
@@ -188,23 +190,30 @@ class Sender:
         return self.scheme.verify(secrets, options, headers, body, now_s)
 
     def events(
-        self, options: Options, headers: Sequence[tuple[bytes, bytes]], body: bytes
+        self,
+        options: Options,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes,
+        note: Callable[[str], None] = lambda _: None,
     ) -> tuple[Incoming, ...]:
         """Read the events of a delivery that was verified before.
+
+        Args:
+            note: Told what of it was left out or cut.
 
         Raises:
             UnusableError: It is authentic and cannot be used.
         """
         if self.reader is None:
             return ()
-        if is_form(headers):
-            raise UnusableError("it is form-encoded; choose application/json at the sender")
-        payload = decoded(body, bytes_max=self.body_max)
-        letter = Letter(payload, headers, options, hashlib.sha256(body).hexdigest())
+        text = of_form(body) if is_form(headers) else body
+        payload = decoded(text, bytes_max=self.body_max, note=note)
+        letter = Letter(payload, headers, options, hashlib.sha256(body).hexdigest(), note)
         try:
             found = self.reader(letter)
         except NotGenuineError:
             raise UnusableError("a header that says what it is stands twice") from None
         if len(found) > EVENTS_MAX:
-            raise UnusableError(f"it holds more than {EVENTS_MAX} events")
-        return found
+            note(f"{len(found) - EVENTS_MAX:,} of {len(found):,} events were left out")
+            found = tuple(sorted(found, key=lambda event: event.means is not Means.BEGINS))
+        return found[:EVENTS_MAX]

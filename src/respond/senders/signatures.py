@@ -150,6 +150,8 @@ class StandardWebhooks:
 
     def trouble(self, secret: str) -> str:
         key = _whsec(secret)
+        if key is None and "whsec_" in secret[1:]:
+            return "leave out what stands before whsec_"
         if key is None:
             return "it is not whsec_ and Base64 after it; copy the signing secret as it is shown"
         if len(key) < SECRET_BYTES_MIN:

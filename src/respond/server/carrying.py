@@ -7,7 +7,7 @@ minute must not hold a plan up (P27).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from respond.adapters.prompt.nobody_there import ServedPrompt
 from respond.adapters.store.run_lock import RunLocks
 from respond.core.approval import Request, Standing, able
+from respond.core.asked import asked_now
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunState
 from respond.core.recorded import AskKind, Parked, data_of
@@ -27,9 +28,10 @@ from respond.errors import (
     RefusedByPersonError,
     RespondError,
 )
-from respond.people.answers import Entry, asked_now
+from respond.people.answers import Entry
 from respond.server.board import Board
 from respond.server.due import is_ours
+from respond.server.supervising import foreseen
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -80,34 +82,37 @@ class Carrier:
     log: FilteringBoundLogger
     _stopped: bool = field(default=False, init=False)
     _stops: dict[str, Stop] = field(default_factory=dict, init=False)
+    _untold: set[str] = field(default_factory=set, init=False)
     _telling: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(_TELLERS, thread_name_prefix="telling"),
         init=False,
     )
 
     def carry(self, run: str) -> None:
-        """Advance a run as far as it goes."""
+        """Advance a run as far as it goes. What stops it is recorded, where it can be."""
+        try:
+            try:
+                with foreseen(self.log, "run.broke", run=run):
+                    self._carry(run)
+            except (JournalUnusableError, JournalBrokenError, RefusedByPersonError):
+                raise
+            except RespondError as error:
+                self._record(run, error)
+        except RespondError as error:
+            self._say(run, "run.stopped", error)
+
+    def _carry(self, run: str) -> None:
         state = self.board.state(run)
         if state is None or self._stopped:
             return
-        try:
-            runbook = self.load_runbook(state.proposed.runbook)
-            session = self.open_session(state, runbook)
-        except RespondError as error:
-            self._say(run, "run.not-ready", error)
-            self._record(state, error)
-            return
+        runbook = self.load_runbook(state.proposed.runbook)
+        session = self.open_session(state, runbook)
         session.asked = self._asked
         try:
             with RunLocks(session.locks, session.clock).hold(run):
                 now = self.board.state(run)
                 if now is not None and is_ours(now):  # A terminal may have taken it over.
                     self._advance(session, runbook)
-        except (JournalUnusableError, JournalBrokenError, RefusedByPersonError) as error:
-            self._say(run, "run.stopped", error)
-        except RespondError as error:
-            self._say(run, "run.stopped", error)
-            self._record(state, error)
         finally:
             self._stops.pop(run, None)
             session.close()
@@ -135,9 +140,11 @@ class Carrier:
     def _say(self, run: str, event: str, error: RespondError) -> None:
         self.log.warning(event, run=run, what=error.what, why=error.why, do=error.do)
 
-    def _record(self, state: RunState, error: RespondError) -> None:
-        """Record why a run could not be looked at; once, until something else happens to it."""
-        if state.parked.why == error.what:
+    def _record(self, run: str, error: RespondError) -> None:
+        """Record why a run came no further; once, until something else happens to it."""
+        self._say(run, "run.stopped", error)
+        state = self.board.state(run)
+        if state is None or state.parked.why == error.what:
             return
         code = error.exit_code
         told = data_of(Parked, why=error.what, reason=error.why, do=error.do, exit=code)
@@ -146,34 +153,48 @@ class Carrier:
 
     # --- letting people know --------------------------------------------------------------------
 
-    def tell_again(self) -> None:
-        """Let people know of what they were asked before this server started, and not told."""
+    def tell_again(self, runs: Collection[str] | None = None) -> None:
+        """Let people know of what they were asked and not told: for some runs, or for all."""
         for state in self.board.runs():
-            request = asked_now(state) if is_ours(state) else None
-            if request is not None and self.entry.standing(state, request) is Standing.OPEN:
+            if not is_ours(state) or (runs is not None and state.id not in runs):
+                continue
+            request = asked_now(state)
+            if request is None:
+                self._tell_who_is_needed(state.id)
+            elif self.entry.standing(state, request) is Standing.OPEN:
                 self._tell_later(state, request)
+
+    def tell_untold(self) -> None:
+        """Tell what could not be told, through no fault of chat or mail: that they record."""
+        runs, self._untold = self._untold, set()
+        if runs:
+            self.tell_again(runs)
 
     def _tell_who_is_needed(self, run: str) -> None:
         """A run that waits for an input, an answer or somebody's hands says so, once for each."""
         state = self.board.state(run)
-        if state is not None and state.asks.kind in _FOR_PEOPLE and not self._stopped:
-            self._telling.submit(self._tell, state, None)
+        if state is not None and state.asks.kind in _FOR_PEOPLE:
+            self._tell_later(state, None)
 
     def _asked(self, live: LiveRun, request: Request, persons: tuple[str, ...]) -> None:
         del persons  # Worked out anew when they are told.
         self._tell_later(live.state, request)
 
-    def _tell_later(self, state: RunState, request: Request) -> None:
+    def _tell_later(self, state: RunState, request: Request | None) -> None:
         if not self._stopped:
             self._telling.submit(self._tell, state, request)
 
     def _tell(self, state: RunState, request: Request | None) -> None:
         try:
-            runbook = self.load_runbook(state.proposed.runbook)
-            session = self.open_session(state, runbook)
+            with foreseen(self.log, "notice.broke", run=state.id):
+                self._tell_now(state, request)
         except RespondError as error:
+            self._untold.add(state.id)
             self._say(state.id, "notice.failed", error)
-            return
+
+    def _tell_now(self, state: RunState, request: Request | None) -> None:
+        runbook = self.load_runbook(state.proposed.runbook)
+        session = self.open_session(state, runbook)
         try:
             engine = session.engine(runbook)
             if request is not None:
@@ -186,7 +207,5 @@ class Carrier:
                 told = tell(engine, about, "person-needed", deciding)
             if not told:
                 self.log.warning("notice.reached-nobody", run=state.id, do="tell them yourself")
-        except RespondError as error:
-            self._say(state.id, "notice.failed", error)
         finally:
             session.close()

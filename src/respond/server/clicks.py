@@ -17,11 +17,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from respond.core.approval import account
+from respond.core.asked import asked_now
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState
 from respond.core.script import PersonRecord
 from respond.errors import RefusedByPersonError, UsageError
-from respond.people.answers import Entry, asked_now, decide
+from respond.people.answers import Entry, decide
 from respond.senders.button_clicks import Click, Workspace, read_click
 from respond.systems import title_of
 from respond.systems.people.notify import ANSWERS
@@ -91,6 +93,7 @@ class Clicks:
                 verdict,
                 channel="chat",
                 nonce=click.value,
+                proof={"account": account(self.workspaces[source].system, click.user)},
             )
         self.log.info(
             "click.taken",

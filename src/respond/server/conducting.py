@@ -2,7 +2,7 @@
 
 Two threads of its own beside the workers: one takes events in and wakes runs, the other asks
 senders, who may be slow. Each round looks at the journal; nothing is remembered that it does not
-know, but when a run was last tried.
+know, but when a run was last tried. While a round fails, what comes in is not taken.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Final
 
 from respond.audit.verify import HEARTBEAT, SERVER_STOPPED
 from respond.core.approval import Standing
+from respond.core.asked import asked_now
 from respond.core.fold import RunState, RunStatus
 from respond.errors import RespondError
 from respond.intake.intake import Intake
-from respond.people.answers import Entry, asked_now
+from respond.people.answers import Entry
 from respond.server.due import Pace, is_ours
+from respond.server.supervising import Supervisor
 from respond.server.workers import Workers
 
 if TYPE_CHECKING:
@@ -36,6 +38,11 @@ _HELD_MS: Final = 30_000
 _CHECKPOINT_MS: Final = 900_000
 """A server that runs signs its journal this often, so that silence is a statement."""
 
+_UNTOLD_MS: Final = 60_000
+"""How often a notice is tried again that a fault of this server kept back."""
+
+_BROKE: Final = "a round broke off; the log says where"
+
 
 @dataclass(slots=True)
 class Conductor:
@@ -43,7 +50,9 @@ class Conductor:
 
     Attributes:
         states: Every run, oldest first.
-        starting: Takes up what the last server left undone, beside the runs themselves.
+        mend: Opens the journal anew where a fault closed it; whether it did.
+        tell: Tells people what they were asked and not told, by whomever before.
+        tell_untold: The same, of what this server tried to tell.
         stopping: Lets the runs in flight park at their next safe point.
         reconcile: Asks the senders that deliver once; None where there is none.
         reconcile_s: Pause between two such questions, in seconds.
@@ -52,41 +61,45 @@ class Conductor:
     entry: Entry
     intake: Intake
     workers: Workers
+    supervisor: Supervisor
     states: Callable[[], Sequence[RunState]]
     log: FilteringBoundLogger
     metrics: Metrics
+    mend: Callable[[], bool]
     stopping: Callable[[], None] = lambda: None
-    starting: Callable[[], None] = lambda: None
+    tell: Callable[[], None] = lambda: None
+    tell_untold: Callable[[], None] = lambda: None
     reconcile: Callable[[], None] | None = None
     reconcile_s: int = 300
-    _stop: threading.Event = field(default_factory=threading.Event, init=False)
     _news: threading.Event = field(default_factory=threading.Event, init=False)
     _pace: Pace = field(default_factory=Pace, init=False)
+    _troubles: frozenset[str] = field(default=frozenset(), init=False)
+    _begun: bool = field(default=False, init=False)
     _signed_ms: int = field(default=0, init=False)
     _held_ms: int = field(default=0, init=False)
+    _told_ms: int = field(default=0, init=False)
     _threads: list[threading.Thread] = field(default_factory=list, init=False)
     alive_ms: int = field(default=0, init=False)
-    """Monotonic time of the last whole round, for ``/healthz``."""
+    """Monotonic time at which the last round came to its end, for ``/healthz``."""
 
     def start(self) -> None:
-        self._signed_ms = self.entry.clock.mono_ms()
-        self.alive_ms = self._signed_ms
+        self._signed_ms = self._told_ms = self.alive_ms = self.entry.clock.mono_ms()
         self.workers.start()
-        self.starting()
-        self._threads = [threading.Thread(target=self._rounds, name="conductor", daemon=True)]
+        self._threads = [self.supervisor.begin("conductor", self._turn)]
         if self.reconcile is not None:
-            asking = threading.Thread(target=self._asking, name="reconciling", daemon=True)
-            self._threads.append(asking)
-        for thread in self._threads:
-            thread.start()
+            self._threads.append(self.supervisor.begin("reconciling", self._ask))
 
     def news(self) -> None:
         """Something came in, or somebody decided: look now and not in a second."""
         self._news.set()
 
+    def trouble(self) -> str:
+        """Why what comes in is not carried on now, or empty: then it is not to be taken."""
+        return "; ".join(sorted(self._troubles))
+
     def stop(self, within_s: float) -> bool:
         """Begin nothing more; whether all that went on came to rest."""
-        self._stop.set()
+        self.supervisor.stopping.set()
         self._news.set()
         self.stopping()
         for thread in self._threads:
@@ -98,20 +111,46 @@ class Conductor:
 
     # --- rounds ---------------------------------------------------------------------------------
 
-    def _rounds(self) -> None:
-        while not self._stop.is_set():
-            self._news.wait(_ROUND_S)
-            self._news.clear()
-            try:
-                self.round()
-            except RespondError as error:
-                # Journal or inbox: said each round, and readiness says it too.
-                self.log.warning("round.failed", what=error.what, why=error.why, do=error.do)
+    def _turn(self) -> None:
+        self._news.wait(_ROUND_S)
+        self._news.clear()
+        self.round()
 
     def round(self) -> None:
-        """Everything that is due now."""
-        while not self._stop.is_set() and self.intake.work():
+        """Everything that is due now. What one part cannot do keeps no other from its work."""
+        troubles = {_BROKE}  # Unless it comes to its end.
+        try:
+            troubles = {trouble for part in self._parts() if (trouble := self._failed(part))}
+            if self._troubles and not troubles:
+                self.log.info("round.whole-again")
+            self.alive_ms = self.entry.clock.mono_ms()
+        finally:
+            self._troubles = frozenset(troubles)
+
+    def _parts(self) -> tuple[Callable[[], None], ...]:
+        return self._mend, self._take_in, self._wake, self._take_up_held, self._sign, self._tell
+
+    def _failed(self, part: Callable[[], None]) -> str:
+        try:
+            part()
+        except RespondError as error:
+            if error.sentence not in self._troubles:  # It is tried each second, and said once.
+                self.log.warning("round.failed", what=error.what, why=error.why, do=error.do)
+            return error.sentence
+        return ""
+
+    def _mend(self) -> None:
+        """Have a journal; with a new one all is taken up that was left, as at the start."""
+        if self.mend() or not self._begun:
+            self._pace = Pace()
+            self.tell()
+            self._begun = True
+
+    def _take_in(self) -> None:
+        while not self.supervisor.stopping.is_set() and self.intake.work():
             pass
+
+    def _wake(self) -> None:
         states = self.states()
         for state in states:
             if not is_ours(state) or self.workers.is_busy(state.id):
@@ -120,14 +159,26 @@ class Conductor:
             if self._pace.is_due(state, standing, self.entry.clock.mono_ms()):
                 self.workers.wake(state.id)
         self._count(states)
+
+    def _take_up_held(self) -> None:
         mono_ms = self.entry.clock.mono_ms()
         if mono_ms - self._held_ms >= _HELD_MS:
-            self.intake.take_up_held()
             self._held_ms = mono_ms
+            self.intake.take_up_held()
+
+    def _sign(self) -> None:
+        mono_ms = self.entry.clock.mono_ms()
         if mono_ms - self._signed_ms >= _CHECKPOINT_MS:
+            # Each try may leave a record, whatever fails after it.
+            self._signed_ms = mono_ms - _CHECKPOINT_MS + _HELD_MS
             self.entry.journal.checkpoint(HEARTBEAT)
             self._signed_ms = mono_ms
-        self.alive_ms = mono_ms
+
+    def _tell(self) -> None:
+        mono_ms = self.entry.clock.mono_ms()
+        if mono_ms - self._told_ms >= _UNTOLD_MS:
+            self._told_ms = mono_ms
+            self.tell_untold()
 
     def _count(self, states: Iterable[RunState]) -> None:
         counts = dict.fromkeys(RunStatus, 0)
@@ -139,19 +190,17 @@ class Conductor:
             self.metrics.answers.labels(*labels).set(count)
         for status, count in counts.items():
             self.metrics.runs.labels(status.value).set(count)
-        self.metrics.waiting.set(self.intake.inbox.count_waiting())
 
     # --- what was missed ------------------------------------------------------------------------
 
-    def _asking(self) -> None:
+    def _ask(self) -> None:
         assert self.reconcile is not None  # noqa: S101 - started only then
-        while not self._stop.is_set():
-            try:
-                self.reconcile()
-            except RespondError as error:
-                self.log.warning("reconciling.failed", what=error.what, why=error.why)
-            self.news()
-            self._stop.wait(self.reconcile_s)
+        try:
+            self.reconcile()
+        except RespondError as error:
+            self.log.warning("reconciling.failed", what=error.what, why=error.why)
+        self.news()
+        self.supervisor.stopping.wait(self.reconcile_s)
 
 
 def _standing_of(entry: Entry, state: RunState) -> Standing | None:

@@ -24,6 +24,8 @@ _WAIT_S: Final = 30
 _WATCH_S: Final = (60, 60, 60, 60, 60, 300)
 """Pauses between looks at a person's work: they may have done it and said nothing."""
 
+_STUCK_S: Final = 60
+
 _TROUBLE_S: Final = (60, 120, 300, 900)
 """Pauses after a system, a credential or a disk was not there; the last repeats."""
 
@@ -43,7 +45,7 @@ def due_s(state: RunState, standing: Standing | None, tried: int) -> int | None:
     """
     if state.status is not RunStatus.PARKED or state.answers or state.cancelled:
         return 0
-    if standing in (Standing.AGREED, Standing.DENIED):
+    if standing in (Standing.AGREED, Standing.DENIED, Standing.VOID):
         return 0
     match state.asks.kind:
         case AskKind.APPROVAL:
@@ -90,8 +92,9 @@ class Pace:
         if pause is None:
             return False
         if pause == 0 and stuck:
-            # Nothing came of it. Another process has the run, or something is broken.
-            pause = _nth(_TROUBLE_S, times)
+            # Nothing came of it: another process has the run, or the disk is full. Somebody has
+            # decided, so it is not put off ever longer.
+            pause = _STUCK_S
         if tried is not None and mono_ms - tried.at_ms < pause * 1000:
             return False
         self._tried[state.id] = _Tried(mono_ms, mark, times + 1 if stuck else 0)

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
+from respond.core.approval import account
 from respond.core.events import Actor, Strength
 from respond.server.sessions import SESSION, Sessions, SignedOnSession
 from respond.server.signon import SignOn
@@ -66,6 +67,11 @@ class Visitor:
     @property
     def actor(self) -> Actor:
         return Actor(self.person, Strength.SIGNED_ON)
+
+    @property
+    def proof(self) -> Mapping[str, str]:
+        """What proves it, as the journal keeps it beside their answer."""
+        return {"account": account(self.session.issuer, self.session.subject)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from respond.core.inputs import input_value
 from respond.core.runbook import Input, InputKind, Runbook
@@ -54,12 +54,21 @@ class Field:
     fault: str = ""
 
 
-def fields_for(runbook: Runbook, names: Iterable[str]) -> tuple[Field, ...]:
-    """The fields for the inputs of these names, in the order of the runbook."""
+def fields_for(
+    runbook: Runbook, names: Iterable[str], known: Mapping[str, Any] | None = None
+) -> tuple[Field, ...]:
+    """The fields for the inputs of these names, in the order of the runbook.
+
+    Args:
+        known: What they are now, where one is to be corrected; a secret is not among it.
+    """
     wanted = set(names)
     grouped = {name for group in runbook.require for name in group}
+    values = {name: value for name, value in (known or {}).items() if isinstance(value, str)}
     return tuple(
-        _field(declared, grouped) for declared in runbook.inputs if declared.name in wanted
+        replace(_field(declared, grouped), value=said(values.get(declared.name, "")))
+        for declared in runbook.inputs
+        if declared.name in wanted
     )
 
 

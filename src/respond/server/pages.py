@@ -20,12 +20,13 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from respond.adapters.store.sealing import describe_secret
 from respond.core.approval import Standing, Verdict, outsider
+from respond.core.asked import asked_now
 from respond.core.fold import IllegalEventError, RunState, RunStatus
 from respond.core.recorded import WentAlone
 from respond.core.runbook import Runbook
 from respond.errors import ExitCode, NotReadyError, RefusedByPersonError, RespondError, UsageError
 from respond.formats.faults import FormatFault, FormatFaults
-from respond.people.answers import Entry, answer, asked_now, decide, give_inputs
+from respond.people.answers import Entry, answer, decide, give_inputs
 from respond.ports import Received
 from respond.server.board import Board, OneRun
 from respond.server.event_stream import Streams
@@ -35,7 +36,6 @@ from respond.server.run_page import (
     Asks,
     asked_of,
     contained_lines,
-    in_one_line,
     run_page,
     since_of,
     tail_of,
@@ -53,6 +53,7 @@ from respond.server.signon import CALLBACK, SignOn
 from respond.views.approval_text import at_text
 from respond.views.layout import said, word
 from respond.views.report import report, report_sections
+from respond.views.waiting import waiting
 from respond.views.words import (
     EXIT_MEANS,
     clock_text,
@@ -318,18 +319,20 @@ class _Pages:
         )
 
     def _row(self, state: RunState) -> dict[str, Any]:
-        stands, tone = in_one_line(state, self.entry)
+        waits = waiting(state, self.entry.today())
         since = since_of(state)
         event = state.proposed.event
         about = event.title if event is not None else ""
+        if event is not None and event.old:
+            about = f"{event.old}: {about}"
         return {
             "id": word(state.id),
             "href": f"/runs/{state.id}",
             "runbook": word(runbook_of(state)),
             "mode": mode_word(mode_of(state)),
             "about": said(about or state.proposed.reason, limit=120),
-            "stands": stands,
-            "tone": tone,
+            "stands": waits.line,
+            "tone": waits.tone,
             "when": f"{'ended' if state.status is RunStatus.ENDED else 'since'} {day_text(since)}",
             "weak": event is not None and event.weak,
         }
@@ -410,7 +413,9 @@ class _Pages:
         unloaded = ""
         if made.asks is not None and made.asks.kind == "inputs" and not fields:
             try:
-                fields = fields_for(self.load_runbook(runbook_of(one.state)), made.asks.names)
+                fields = fields_for(
+                    self.load_runbook(runbook_of(one.state)), made.asks.names, one.state.inputs
+                )
             except (UsageError, FormatFault, FormatFaults) as fault:
                 unloaded = str(fault).partition("\n")[0]
         approval = made.approval
@@ -515,6 +520,7 @@ class _Pages:
                 channel="page",
                 nonce=form.get("nonce", ""),
                 reason=_reason(form.get("reason", "")),
+                proof=visitor.proof,
             )
         except (UsageError, RefusedByPersonError) as error:
             return self._not_taken(request, visitor, error, verdict.value)
@@ -561,7 +567,8 @@ class _Pages:
         one, form = self._one(request, visitor), form_of(request)
         run = one.state.id
         try:
-            answer(self.entry, run, visitor.actor, form.get("question", ""), form.get("word", ""))
+            asked, said = form.get("question", ""), form.get("word", "")
+            answer(self.entry, run, visitor.actor, asked, said, proof=visitor.proof)
         except (UsageError, RefusedByPersonError) as error:
             return self._not_taken(request, visitor, error, "answer")
         return self._taken(run)

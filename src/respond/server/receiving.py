@@ -41,6 +41,7 @@ from respond.senders import (
     refuses_encoding,
 )
 from respond.server.metrics import Metrics
+from respond.server.supervising import foreseen
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -126,6 +127,7 @@ class Receiver:
 
     Attributes:
         on_new: Called from a worker thread after something new was kept.
+        trouble: Why nobody carries on what comes in, or empty; then nothing is taken.
     """
 
     def __init__(
@@ -138,6 +140,7 @@ class Receiver:
         metrics: Metrics,
         on_new: Callable[[], None],
         on_click: OnClick | None = None,
+        trouble: Callable[[], str] = lambda: "",
         limits: ReceivingLimits | None = None,
     ) -> None:
         """Read every source's secrets.
@@ -155,6 +158,7 @@ class Receiver:
         self._metrics = metrics
         self._on_new = on_new
         self._on_click = on_click
+        self._trouble = trouble
         self._limits = limits or ReceivingLimits()
         self._budget = _Budget(self._limits.requests_max, self._limits.held_bytes_max)
         self._threads = ThreadPoolExecutor(self._limits.threads, thread_name_prefix="receiving")
@@ -219,7 +223,7 @@ class Receiver:
         }
         if answer.why:
             words["why"] = answer.why
-        if answer.status in _FINE and answer.result != Took.CONFLICT.value:
+        if answer.status in _FINE and answer.result not in _STRANGE:
             self._log.info("delivery.received", **words)
         else:
             self._log.warning("delivery.received", **words)
@@ -228,9 +232,11 @@ class Receiver:
 
     def _judged(self, desk: _Desk, headers: Headers, body: bytes) -> _Answer:
         try:
-            return self._judge(desk, headers, body)
-        except NotGenuineError:
-            return _NOT_GENUINE
+            with foreseen(self._log, "delivery.broke", source=desk.name):
+                try:
+                    return self._judge(desk, headers, body)
+                except NotGenuineError:
+                    return _NOT_GENUINE
         except RespondError as error:
             # A secret that cannot be read, a disk without room: ours, and the sender keeps it.
             return _not_now("own trouble", why=f"{error.what}: {error.why}")
@@ -244,6 +250,9 @@ class Receiver:
             return _not_now("too many", after_s=wait_s)
         if source.sender.brings_clicks:
             return self._clicked(desk, body)
+        trouble = self._trouble()
+        if trouble:
+            return _not_now("own trouble", why=trouble)
         if self._inbox.count_waiting() >= self._limits.queue_max:
             return _not_now("queue is full")
         kept, why = self._keep(desk, proof, headers, body, now_ms)
@@ -267,12 +276,12 @@ class Receiver:
             at_ms=now_ms,
             weak=proof.weak,
         )
-        unusable = ""
+        notes: list[str] = []
         try:
-            events = sender.events(desk.source.options, headers, body)
+            events = sender.events(desk.source.options, headers, body, notes.append)
         except UnusableError as error:
-            events, unusable = (), str(error)
-        by_body = proof.signed_at_s is None
+            events, notes = (), [str(error)]
+        unusable, by_body = "; ".join(notes), proof.signed_at_s is None
         return self._inbox.keep(delivery, events, unusable, by_body=by_body), unusable
 
     def _clicked(self, desk: _Desk, body: bytes) -> _Answer:
@@ -286,6 +295,7 @@ class Receiver:
 
 
 _FINE: Final = frozenset({200, 202})
+_STRANGE: Final = frozenset({Took.CONFLICT.value, Took.IGNORED.value})
 
 
 def _refused_unread(desk: _Desk | None, scope: Scope) -> _Answer | None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from respond.core.approval import Request, Standing, Verdict, able, refusal
+from respond.core.approval import Request, Standing, Verdict, able, agreed, refusal, void
+from respond.core.asked import asked_now
 from respond.core.events import Actor, Record, Strength
 from respond.core.fold import RunState, RunStatus, WriteStatus
 from respond.core.outcome import Item, Known, Outcome, outcome_of
@@ -20,7 +21,7 @@ from respond.core.recorded import AskKind, OutsideEvent
 from respond.core.script import Effect, PersonRecord
 from respond.core.shapes import encode
 from respond.core.showable import hidden_character, showable_host
-from respond.people.answers import Entry, asked_now
+from respond.people.answers import Entry
 from respond.server.board import OneRun
 from respond.views.approval_text import at_text, writes_asked
 from respond.views.layout import said, word
@@ -34,8 +35,8 @@ from respond.views.plan_text import (
     row_pairs,
     row_remarks,
 )
-from respond.views.run_list import status_text
 from respond.views.summary import containment_lines, item_lines, item_text
+from respond.views.waiting import waiting
 from respond.views.words import (
     clock_text,
     day_text,
@@ -58,7 +59,6 @@ __all__ = [
     "StepLine",
     "asked_of",
     "contained_lines",
-    "in_one_line",
     "run_page",
     "since_of",
     "tail_of",
@@ -102,6 +102,7 @@ class CameIn:
     about: str
     url: str
     weak: bool
+    old: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +215,7 @@ class ApprovalView:
     may_not_deny: str
     mine: str
     anchor: str
+    anew: str
 
     @property
     def is_open(self) -> bool:
@@ -278,6 +280,7 @@ class RunPage:
     status: str
     stands: str
     stands_tone: str
+    why: str
     since: str
     began: str
     operator: str
@@ -293,7 +296,6 @@ class RunPage:
     approval: ApprovalView | None
     asks: Asks | None
     votes: tuple[VoteView, ...]
-    now: str
     progress: tuple[StepLine, ...]
     contained: tuple[str, ...]
     broken: tuple[str, ...]
@@ -326,8 +328,8 @@ def run_page(one: OneRun, viewer: Actor, entry: Entry, anchor: str) -> RunPage:
     """
     state, plan, event = one.state, one.state.plan, one.state.proposed.event
     outcome = outcome_of(state)
-    request = asked_now(state)
-    stands, tone = in_one_line(state, entry)
+    request, today = asked_now(state), entry.today()
+    waits = waiting(state, today)
     losses = tuple(_losses(plan)) if plan is not None else ()
     return RunPage(
         id=word(state.id),
@@ -335,8 +337,9 @@ def run_page(one: OneRun, viewer: Actor, entry: Entry, anchor: str) -> RunPage:
         title=said(state.proposed.title),
         mode=mode_word(mode_of(state)),
         status=state.status.value,
-        stands=stands,
-        stands_tone=tone,
+        stands=waits.line,
+        stands_tone=waits.tone,
+        why=waits.why,
         since=day_text(since_of(state)),
         began=day_text(state.proposed_at),
         operator=word(state.operator),
@@ -352,7 +355,6 @@ def run_page(one: OneRun, viewer: Actor, entry: Entry, anchor: str) -> RunPage:
         approval=_approval(one, request, viewer, entry) if request is not None else None,
         asks=asked_of(state),
         votes=tuple(_votes(state, entry)),
-        now=_now(state),
         progress=tuple(_progress(state, outcome.items)) if state.started else (),
         contained=contained_lines(outcome) if state.started else (),
         broken=tuple(said(line, limit=_LONG) for line in outcome.broken),
@@ -361,7 +363,7 @@ def run_page(one: OneRun, viewer: Actor, entry: Entry, anchor: str) -> RunPage:
         reviewed=_reviewed(state),
         told=tuple(_told(state, entry.people.persons)),
         moments=tuple(_moments(one.records)),
-        go_on=_go_on(state),
+        go_on=waits.next,
         anchor=said(anchor),
         version=str(state.last_seq),
     )
@@ -388,73 +390,6 @@ def since_of(state: RunState) -> str:
 
 
 # --- where it stands ----------------------------------------------------------------------------
-
-
-def in_one_line(state: RunState, entry: Entry) -> tuple[str, str]:
-    """What a run waits for or came to, and how that should look."""
-    request = asked_now(state)
-    if request is not None and state.status is not RunStatus.RUNNING:
-        return _approval_line(state, request, entry)
-    asks = asked_of(state)
-    if asks is not None and not asks.answered:
-        what = {"inputs": "needs to know", "task": "a person has to do", "question": "asks"}
-        names = ", ".join(asks.names) if asks.kind == "inputs" else asks.title
-        return f"{what[asks.kind]}: {names}", "care"
-    if asks is not None:
-        return f"{asks.answered} has answered: it goes on", ""
-    match state.status:
-        case RunStatus.ENDED:
-            return status_text(state), "good" if _went_well(state) else "care"
-        case RunStatus.RUNNING:
-            return _now(state) or "running", ""
-        case RunStatus.PARKED:
-            reason = said(state.parked.reason)
-            return status_text(state) + (f" ({reason})" if reason else ""), "care"
-        case RunStatus.PLANNED:
-            return "planned, not started", ""
-        case RunStatus.PROPOSED:
-            return "proposed: it is being looked at", ""
-
-
-def _went_well(state: RunState) -> bool:
-    """All was done, and where harm was to be stopped, that is proved."""
-    contained = outcome_of(state).containment
-    return state.ended_well and (not contained.planned or bool(contained.proved_at))
-
-
-def _approval_line(state: RunState, request: Request, entry: Entry) -> tuple[str, str]:
-    match entry.standing(state, request):
-        case Standing.OPEN:
-            said_yes = _agreed(state, request, entry)
-            left = request.count - len(said_yes)
-            who = "1 person" if left == 1 else f"{left} people"
-            what = f"step {word(request.step)}" if request.step else "the plan"
-            return f"waits for {who} to agree to {what}", "care"
-        case Standing.AGREED:
-            return "agreed: it goes on", "good"
-        case Standing.DENIED:
-            return "denied: it ends", "care"
-        case Standing.EXPIRED:
-            return "nobody agreed in time: nothing was changed by it", "care"
-
-
-def _now(state: RunState) -> str:
-    """What is going on this moment: the step that has begun and is not concluded."""
-    if state.status is not RunStatus.RUNNING:
-        return ""
-    for step in reversed(tuple(state.steps.values())):
-        if step.conclusion is None and (step.writes or step.began):
-            planned = state.plan.step(step.address) if state.plan is not None else None
-            title = step.title or (planned.title if planned is not None else "") or step.address
-            return f"running: {said(title)}"
-    return "running"
-
-
-def _go_on(state: RunState) -> str:
-    if state.status is RunStatus.ENDED:
-        return ""
-    do = said(state.parked.do) if state.status is RunStatus.PARKED else ""
-    return do or f"respond resume {word(state.id)}"
 
 
 def _alone(state: RunState) -> str:
@@ -484,6 +419,7 @@ def _came_in(event: OutsideEvent, recorded_at: str) -> CameIn:
         about=said(event.about),
         url=said(event.url),
         weak=event.weak,
+        old=event.old,
     )
 
 
@@ -571,7 +507,7 @@ def _lost(losses: Sequence[Loss]) -> str:
 def _approval(one: OneRun, request: Request, viewer: Actor, entry: Entry) -> ApprovalView:
     state = one.state
     changes, unclear = _changes(one, request)
-    agreed = _agreed(state, request, entry)
+    today = entry.today()
     said_so = {vote.who.id for vote in state.votes if vote.nonce == request.nonce}
     open_to = [p for p in able(request, entry.people) if p.id not in said_so]
     mine = [v for v in state.votes if v.nonce == request.nonce and v.who.id == viewer.id]
@@ -589,8 +525,9 @@ def _approval(one: OneRun, request: Request, viewer: Actor, entry: Entry) -> App
         type_this=tail_of(state.id) if request.destroys else "",
         changes=changes,
         unclear=unclear,
-        standing=entry.standing(state, request),
-        agreed=len(agreed),
+        standing=today.standing(state, request),
+        agreed=len(agreed(request, state.votes, entry.people)),
+        anew=said(request.anew, limit=_LONG),
         count=request.count,
         can_still=tuple(map(_name, open_to)),
         may_not_approve=refusal(request, viewer, Verdict.APPROVE, entry.people),
@@ -640,16 +577,6 @@ def _change(write: PlannedWrite) -> ChangeView:
     )
 
 
-def _agreed(state: RunState, request: Request, entry: Entry) -> set[str]:
-    return {
-        vote.who.id
-        for vote in state.votes
-        if vote.nonce == request.nonce
-        and vote.verdict is Verdict.APPROVE
-        and not refusal(request, vote.who, vote.verdict, entry.people)
-    }
-
-
 def _left(request: Request, entry: Entry) -> str:
     seconds = (request.expires_ms - entry.clock.now_ms()) / 1000
     return span_text(seconds) if seconds > 0 else ""
@@ -660,7 +587,10 @@ def _votes(state: RunState, entry: Entry) -> Iterator[VoteView]:
     newest = state.requests[-1].nonce if state.requests else ""
     for vote in state.votes:
         request = request_of.get(vote.nonce)
-        void = refusal(request, vote.who, vote.verdict, entry.people) if request else "unknown"
+        took_effect = vote.nonce in state.used
+        why = "" if took_effect else "unknown"
+        if request is not None and not took_effect:
+            why = void(request, vote, entry.people)
         yield VoteView(
             at=clock_text(vote.at),
             person=word(vote.who.id),
@@ -668,7 +598,7 @@ def _votes(state: RunState, entry: Entry) -> Iterator[VoteView]:
             strength=_STRENGTHS[vote.who.strength],
             channel=word(vote.channel),
             reason=said(vote.reason, limit=_LONG),
-            void=said(void),
+            void=said(why),
             earlier=vote.nonce != newest,
         )
 

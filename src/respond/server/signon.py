@@ -17,7 +17,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from authlib.common.errors import AuthlibBaseError  # type: ignore[import-untyped]  # has none
-from joserfc.errors import JoseError
+from joserfc.errors import BadSignatureError, JoseError
 from starlette.concurrency import run_in_threadpool
 
 from respond.core.showable import showable, showable_host
@@ -163,7 +163,7 @@ class SignOn:
                 code=code,
                 code_verifier=kept["code_verifier"],
             )
-            claims = await client.parse_id_token(token, nonce=kept["nonce"], leeway=_LEEWAY_S)
+            claims = await _read(client, token, kept["nonce"])
         except _NO_ANSWER as error:
             raise _away(self.settings.issuer) from error
         except _ODD as error:
@@ -251,6 +251,19 @@ class SignOn:
         # Never what needs no key ("none"), and never our own secret as one (HS256).
         allowed = [each for each in offered if each in _ALGORITHMS]
         known["id_token_signing_alg_values_supported"] = allowed or ["RS256"]
+
+
+async def _read(client: Any, token: Any, nonce: str) -> Any:
+    """The claims of an ID token. Keys that were kept may be of yesterday: they are fetched again.
+
+    authlib does that for a key of an unknown name; a provider that was set up anew has others
+    under the same name.
+    """
+    try:
+        return await client.parse_id_token(token, nonce=nonce, leeway=_LEEWAY_S)
+    except BadSignatureError:
+        await client.fetch_jwk_set(force=True)
+        return await client.parse_id_token(token, nonce=nonce, leeway=_LEEWAY_S)
 
 
 def _is_safe(address: str, issuer: str) -> bool:

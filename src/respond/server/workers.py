@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from respond.server.supervising import Supervisor
+
 __all__ = ["Workers"]
 
 _STOP: Final = ""
@@ -25,8 +27,9 @@ class Workers:
         threads: How many runs at the same time.
     """
 
-    def __init__(self, carry: Callable[[str], None], threads: int) -> None:
+    def __init__(self, carry: Callable[[str], None], threads: int, supervisor: Supervisor) -> None:
         self._carry = carry
+        self._supervisor = supervisor
         self._queue: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._queued: set[str] = set()
@@ -36,7 +39,9 @@ class Workers:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        self._threads = [self._begin(number) for number in range(self._count)]
+        self._threads = [
+            self._supervisor.begin(f"worker-{number}", self._turn) for number in range(self._count)
+        ]
 
     def wake(self, run: str) -> None:
         """See to it that the run is advanced once more, soon."""
@@ -64,27 +69,17 @@ class Workers:
             thread.join(within_s / len(alive))
         return not any(thread.is_alive() for thread in alive)
 
-    def _work(self) -> None:
-        while (run := self._queue.get()) != _STOP:
+    def _turn(self) -> None:
+        run = self._queue.get()
+        with self._lock:
+            if self._stopping or run == _STOP:
+                return
+            self._queued.discard(run)
+            self._going.add(run)
+        try:
+            self._carry(run)
+        finally:
             with self._lock:
-                if self._stopping:
-                    return
-                self._queued.discard(run)
-                self._going.add(run)
-            came_back = False
-            try:
-                self._carry(run)
-                came_back = True
-            finally:
-                with self._lock:
-                    self._going.discard(run)
-                    if run in self._queued:
-                        self._queue.put(run)
-                if not came_back:
-                    # A bug ends this thread, and is told there; the other runs get a new one.
-                    self._threads.append(self._begin(len(self._threads)))
-
-    def _begin(self, number: int) -> threading.Thread:
-        thread = threading.Thread(target=self._work, name=f"worker-{number}", daemon=True)
-        thread.start()
-        return thread
+                self._going.discard(run)
+                if run in self._queued:
+                    self._queue.put(run)

@@ -410,7 +410,6 @@ class Vendor:
         snippet: What to paste into ``respond.toml``; ``{name}`` is the connection's.
         nicknames: Names of connections that probably mean this system.
         person_id: How its own id of somebody looks: a key of ``[[person]]`` with its name.
-        notify_keys: Its keys of ``[notify]``, by name.
         channel: Module with ``CHANNEL``, how people are told through it; empty: they cannot be.
         reaches: Whom the channel reaches.
         clicks: People can answer there with a button; what a source of its name brings are clicks.
@@ -446,7 +445,6 @@ class Vendor:
     snippet: str = ""
     nicknames: Collection[str] = ()
     person_id: OwnKey | None = None
-    notify_keys: Mapping[str, OwnKey] = _nothing()
     channel: str = ""
     reaches: Reaches = Reaches.EACH
     clicks: bool = False

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from respond.core.approval import Moment, People
+from respond.core.asked import Today
 from respond.core.events import Actor, Event, Kind, Record, Strength
 from respond.core.fold import RunState, fold
 from respond.core.plan import Plan, PlannedStep, PlannedWrite, StepPlan, digest_of
@@ -24,6 +26,7 @@ RUN = "CK-7F3Q"
 DANA = Actor("dana", Strength.CLAIMED)
 ENGINE = Actor("respond", Strength.MACHINE)
 HEAD = Head("j-5d1e", 1284, "a91f03d2" + "0" * 56)
+TODAY = Today(People(), Moment(THE_NIGHT_MS, 0, "boot"))
 
 
 def example_write(says: str, **others: Any) -> PlannedWrite:

@@ -86,6 +86,8 @@ def _asked(
         ("Reason", said(state.proposed.reason, limit=_LONG)),
         ("Incident", said(state.proposed.incident)),
         ("About", said(request.subject)),
+        ("Event", state.old_event),
+        ("Asked anew", said(request.anew, limit=_LONG)),
         ("Wanted", people + (f" with the role {roles}" if roles else "")),
         ("Open until", at_text(request.expires_ms)),
     )

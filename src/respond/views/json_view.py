@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final
 
+from respond.core.asked import Today
 from respond.core.events import Kind, Record
 from respond.core.fold import RunState, RunStatus
 from respond.core.outcome import Outcome, outcome_of
@@ -17,9 +18,10 @@ from respond.core.plan import Plan, PlannedStep
 from respond.core.shapes import encode
 from respond.ports import Head
 from respond.views.plan_text import others_needed, plan_rows
+from respond.views.waiting import waiting
 from respond.views.words import mode_of, runbook_of
 
-__all__ = ["outcome_json", "picked", "plan_json", "record_json", "state_json"]
+__all__ = ["outcome_json", "picked", "plan_json", "record_json", "state_json", "waits_json"]
 
 _ANCHOR_HEX: Final = 32
 
@@ -86,18 +88,26 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def state_json(state: RunState, head: Head | None = None) -> dict[str, Any]:
+def waits_json(state: RunState, today: Today) -> dict[str, str]:
+    """What a run waits for, and what comes next."""
+    waits = waiting(state, today)
+    return {"for": waits.line, "why": waits.why, "next": waits.next}
+
+
+def state_json(state: RunState, today: Today, head: Head | None = None) -> dict[str, Any]:
     """A run: what ``status --json`` prints, and each item of ``runs --json``."""
     return {
         "run": state.id,
         "runbook": runbook_of(state),
         "mode": mode_of(state),
         **picked(state, "status operator proposed_at planned_at started_at ended_at"),
+        "event": state.old_event,
         "exit": state.ended.exit if state.ended_at else None,
         "says": state.ended.say,
         "parked": (
             picked(state.parked, "why reason do step") if state.status is RunStatus.PARKED else None
         ),
+        "waits": waits_json(state, today),
         "plan_digest": state.plan.digest if state.plan is not None else "",
         "questions": state.questions,
         "steps": [
@@ -127,11 +137,11 @@ def state_json(state: RunState, head: Head | None = None) -> dict[str, Any]:
 
 
 def record_json(record: Record) -> dict[str, Any]:
-    """A record of the journal; a plan appears by its digest alone."""
+    """A record of the journal; a plan appears by its digest alone, without its runbook."""
     event = record.event
     data: Mapping[str, Any] = event.data
     if event.kind is Kind.PLANNED:
-        data = {name: value for name, value in data.items() if name != "plan"}
+        data = {name: value for name, value in data.items() if name not in ("plan", "runbook")}
     return {
         "seq": record.seq,
         "at": record.at,

@@ -150,6 +150,7 @@ def plan_screen(
     lines += _listed("Found", found_lines(plan), width, column=LABEL)
     lines += facts_lines("Inputs", plan.inputs, width)
     if own:
+        lines += labelled("Event", state.old_event, width) if state.old_event else ()
         others_agree = "; ".join(others_needed(plan))
         alone = f"Not alone: {others_agree}" if others_agree else "You can do all of this alone."
         lines += labelled("You", f"{word(state.operator)}. {alone}", width)

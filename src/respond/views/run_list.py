@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from respond.core.approval import void
+from respond.core.asked import Today, asked_now
 from respond.core.fold import RunState, RunStatus, StepState
 from respond.core.outcome import outcome_of
 from respond.core.recorded import AskKind
@@ -12,8 +14,8 @@ from respond.ports import Head
 from respond.views.layout import as_screen, bullets, cell_rows, labelled, pad, said, width_of, word
 from respond.views.style import PLAIN, Style, Tone
 from respond.views.summary import containment_lines, item_lines
+from respond.views.waiting import Waiting, waiting
 from respond.views.words import (
-    EXIT_MEANS,
     clock_text,
     day_text,
     head_line,
@@ -27,20 +29,21 @@ __all__ = ["run_status", "runs_table"]
 
 _GAP: Final = "  "
 _STATUS_MIN: Final = 18
-_SAYS_MAX: Final = 80
 
 
-def runs_table(states: Iterable[RunState], *, width: int = 80, style: Style = PLAIN) -> str:
-    """One line a run, the newest first; open ones say how to go on."""
+def runs_table(
+    runs: Iterable[tuple[RunState, Today]], *, width: int = 80, style: Style = PLAIN
+) -> str:
+    """One line a run, in the order given; open ones say what they wait for."""
     rows = [
         (
             word(state.id, limit=16),
             word(runbook_of(state), limit=40),
             mode_word(mode_of(state)) if mode_of(state) else "?",
             day_text(state.proposed_at)[:16],
-            status_text(state),
+            _stands(state, waiting(state, today)),
         )
-        for state in reversed(list(states))
+        for state, today in runs
     ]
     if not rows:
         return "There are no runs yet. Begin with: respond rehearse compromised-key\n"
@@ -60,38 +63,27 @@ def runs_table(states: Iterable[RunState], *, width: int = 80, style: Style = PL
 _IN_HANDS: Final = "in a person's hands"
 
 
-def status_text(state: RunState) -> str:
+def _stands(state: RunState, waits: Waiting) -> str:
     """Where a run stands, in a few words."""
-    match state.status:
-        case RunStatus.ENDED:
-            code = state.ended.exit
-            says = said(state.ended.say, limit=_SAYS_MAX)
-            return f"ended {int(code)}: {says if code and says else EXIT_MEANS[code]}"
-        case RunStatus.PARKED:
-            return f"PARKED: {said(state.parked.why) or 'waits for a person'}"
-        case RunStatus.RUNNING:
-            return "running, or its process died: resume looks first"
-        case RunStatus.PLANNED:
-            return "planned, not started"
-        case RunStatus.PROPOSED:
-            return "proposed, not planned"
+    return f"PARKED: {waits.line}" if state.status is RunStatus.PARKED else waits.line
 
 
 @as_screen
 def run_status(
-    state: RunState, head: Head, *, width: int = 80, style: Style = PLAIN
+    state: RunState, head: Head, today: Today, *, width: int = 80, style: Style = PLAIN
 ) -> Iterator[str]:
     """One run: its steps, what it waits for, what is left, and how to go on."""
-    right = f"began {day_text(state.proposed_at)}"
+    right, waits = f"began {day_text(state.proposed_at)}", waiting(state, today)
     yield head_line(state.id, runbook_of(state), mode_of(state), right, width, style)
-    yield from labelled("Stands", status_text(state), width)
+    yield from labelled("Stands", _stands(state, waits), width)
     yield from labelled("Operator", word(state.operator), width)
-    if state.status is RunStatus.PARKED:
-        yield from _waits_for(state, width)
-        go_on = said(state.parked.do) or f"respond resume {word(state.id)}"
-        yield from labelled("Go on with", go_on, width)
-    elif state.status is not RunStatus.ENDED:
-        yield from labelled("Go on with", f"respond resume {word(state.id)}", width)
+    if state.old_event:
+        yield from labelled("Event", state.old_event, width)
+    if waits.why:
+        yield from labelled("Because", waits.why, width)
+    yield from _answers(state, today, width)
+    if waits.next:
+        yield from labelled("Go on with", waits.next, width)
     outcome = outcome_of(state)
     yield from containment_lines(outcome.containment, width)
     if state.steps:
@@ -106,17 +98,15 @@ def run_status(
     yield from labelled("Journal", f"{head.size} {word(head.hash[:8])}", width)
 
 
-def _waits_for(state: RunState, width: int) -> Iterator[str]:
-    """What a run that is parked waits for, as it stands now."""
-    asks = state.asks
-    votes = [v for v in state.votes if asks.kind is AskKind.APPROVAL and v.nonce == asks.id]
-    if not votes:
-        yield from labelled("Because", said(state.parked.reason) or "-", width)
-    for vote in votes:
-        text = f"{word(vote.who.id)} said {vote.verdict.value} ({vote.who.strength.value})"
-        yield from labelled("Answer", text, width)
+def _answers(state: RunState, today: Today, width: int) -> Iterator[str]:
+    """What people said to what is asked now, and the words that may be said."""
+    request, asks = asked_now(state), state.asks
+    for vote in state.votes:
+        if request is not None and vote.nonce == request.nonce:
+            why = void(request, vote, today.people)
+            text = f"{word(vote.who.id)} said {vote.verdict.value} ({vote.who.strength.value})"
+            yield from labelled("Answer", f"{text}, void: {said(why)}" if why else text, width)
     if asks.kind in (AskKind.QUESTION, AskKind.TASK):
-        yield from labelled("Asked", said(asks.title), width)
         for line in asks.lines:
             yield from labelled("", said(line), width)
         yield from labelled("Words", " | ".join(map(said, asks.words)), width)

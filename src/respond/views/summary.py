@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from respond.core.asked import Today
 from respond.core.fold import RunState, RunStatus
 from respond.core.outcome import Containment, Item, Known, Outcome, outcome_of
 from respond.errors import ExitCode
 from respond.ports import Head
 from respond.views.layout import as_screen, bullets, labelled, said, word, wrap
 from respond.views.style import PLAIN, Style, Tone
+from respond.views.waiting import Waiting, waiting
 from respond.views.words import (
     EXIT_MEANS,
     clock_text,
@@ -46,10 +48,16 @@ _HOW: Final = {
 
 @as_screen
 def summary(
-    state: RunState, head: Head, *, exit_code: ExitCode, width: int = 80, style: Style = PLAIN
+    state: RunState,
+    head: Head,
+    *,
+    exit_code: ExitCode,
+    today: Today,
+    width: int = 80,
+    style: Style = PLAIN,
 ) -> Iterator[str]:
     """What a run came to."""
-    outcome = outcome_of(state)
+    outcome, waits = outcome_of(state), waiting(state, today)
     yield head_line(state.id, runbook_of(state), mode_of(state), _spent(state), width, style)
     if outcome.nothing_started:
         yield style.paint("NOTHING WAS STARTED", Tone.DANGER)
@@ -62,7 +70,7 @@ def summary(
     yield from _section("LOOK AT", outcome.look_at, width, style, Tone.CARE)
     yield ""
     yield from containment_lines(outcome.containment, width)
-    yield from _waiting(state, outcome, width, style)
+    yield from _waiting(state, outcome, waits, width, style)
     if state.ended.say and not outcome.nothing_started:
         yield from labelled("Says", said(state.ended.say), width)
     yield from labelled("Report", f"respond report {word(state.id)}", width)
@@ -123,16 +131,14 @@ def containment_lines(contained: Containment, width: int) -> Iterator[str]:
     yield from wrap(text, width)
 
 
-def _waiting(state: RunState, outcome: Outcome, width: int, style: Style) -> Iterator[str]:
+def _waiting(
+    state: RunState, outcome: Outcome, waits: Waiting, width: int, style: Style
+) -> Iterator[str]:
     """What is broken until somebody goes on, and how to go on."""
     if outcome.broken and (state.status is not RunStatus.ENDED or outcome.left_to_do):
         yield style.paint("BROKEN UNTIL SOMEBODY GOES ON", Tone.DANGER)
         yield from bullets(map(said, outcome.broken), width)
-    if state.status is not RunStatus.PARKED:
-        return
-    why = said(state.parked.why)
-    reason = said(state.parked.reason)
-    waits = ": ".join(part for part in (why, reason) if part)
-    yield from labelled("Waits", waits or "for a person", width)
-    go_on = said(state.parked.do) or f"respond resume {word(state.id)}"
-    yield from labelled("Go on with", go_on, width)
+    if waits.next:
+        waited = ": ".join(part for part in (waits.line, waits.why) if part)
+        yield from labelled("Waits", waited, width)
+        yield from labelled("Go on with", waits.next, width)

@@ -7,6 +7,7 @@ It joins what others made and decides nothing. Starting and stopping follow the 
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 import sys
 from collections.abc import AsyncIterator
@@ -14,12 +15,14 @@ from typing import TYPE_CHECKING, Final
 
 from anyio import to_thread
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from respond.errors import RespondError
+from respond.errors import InboxUnusableError, RespondError
 from respond.server.event_stream import Streams
+from respond.server.framing import Framed
 from respond.server.metrics import CONTENT_TYPE
 from respond.server.pages import PageSettings, pages
 
@@ -77,7 +80,7 @@ def application(house: House) -> Starlette:
                 house.log.warning("server.stopped-hard", why="a run did not come to rest in time")
             house.log.info("server.stopped")
 
-    return Starlette(routes=routes, lifespan=lifespan)
+    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Framed)])
 
 
 class _Health:
@@ -87,16 +90,20 @@ class _Health:
         self._house = house
 
     def alive(self, request: Request) -> Response:
-        """200 while the threads go round."""
+        """200 while the rounds come to their end."""
         del request
         house = self._house
         stuck = house.clock.mono_ms() - house.conductor.alive_ms > _STUCK_MS
         return JSONResponse({"alive": not stuck}, 503 if stuck else 200)
 
     def ready(self, request: Request) -> Response:
-        """200 when journal and inbox can be used; what is wrong stands in the log."""
+        """200 when what comes in is carried on, and kept; what is wrong stands in the log."""
         del request
         house = self._house
+        down = "; ".join(filter(None, [house.conductor.trouble(), *sorted(house.supervisor.down)]))
+        if down:
+            house.log.warning("server.not-ready", why=down)
+            return JSONResponse({"ready": False}, 503)
         try:
             house.journal.head()
             house.inbox.count_waiting()
@@ -110,5 +117,11 @@ class _Health:
         return JSONResponse({"ready": True})
 
     def figures(self, request: Request) -> Response:
+        """Prometheus' text; what waits is counted now, however the rounds go."""
         del request
-        return Response(self._house.metrics.text(), media_type=CONTENT_TYPE)
+        house = self._house
+        try:
+            house.metrics.waiting.set(house.inbox.count_waiting())
+        except InboxUnusableError:
+            house.metrics.waiting.set(math.nan)  # Not known, which is not none.
+        return Response(house.metrics.text(), media_type=CONTENT_TYPE)

@@ -9,7 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from respond.errors import UsageError
+from respond.adapters.ordinary_file import read_ordinary
+from respond.errors import NotReadyError, UsageError
 
 __all__ = ["FoundRunbook", "Places"]
 
@@ -35,10 +36,13 @@ class FoundRunbook:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The project folder (None without ``respond.toml``) and the state folder."""
+    """The project folder (None without ``respond.toml``) and the state folder.
+
+    A user whom nobody gave a home has no state folder until one is named.
+    """
 
     project: Path | None
-    state: Path
+    _state: Path | None
 
     @classmethod
     def here(cls, project: str = "") -> Places:
@@ -47,9 +51,35 @@ class Places:
         Raises:
             UsageError: ``--project`` names a folder without ``respond.toml``.
         """
-        given = os.environ.get("XDG_STATE_HOME", "")
-        state = Path(given) if given else Path.home() / ".local" / "state"
-        return cls(_find(project), state / "respond")
+        given = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111
+        # Not Path.home, which raises for a user without one: looking at runbooks needs no state.
+        return cls(_find(project), None if given.startswith("~") else Path(given) / "respond")
+
+    @property
+    def state(self) -> Path:
+        """The user's state folder.
+
+        Raises:
+            NotReadyError: There is none.
+        """
+        if self._state is None:
+            raise NotReadyError(
+                "there is no folder for the journal and what belongs to it",
+                why="XDG_STATE_HOME and HOME are not set, and this user has no home",
+                do="set XDG_STATE_HOME to a folder that only this user can read",
+            )
+        return self._state
+
+    @property
+    def unfound(self) -> str:
+        """Where ``respond.toml`` was looked for in vain; empty when there is a project."""
+        if self.project is not None:
+            return ""
+        try:
+            where = f"in {Path.cwd()} and in every folder above it"
+        except OSError:
+            where = "here, in a folder that somebody removed"
+        return f"no {PROJECT_FILE} was found {where}: another project goes with --project FOLDER"
 
     @property
     def config(self) -> Path | None:
@@ -71,7 +101,10 @@ class Places:
         }
         if self.project is not None:
             for path in sorted((self.project / "runbooks").glob("*.yaml")):
-                shadows = path.stem in found and found[path.stem].path.resolve() != path.resolve()
+                hidden = found.get(path.stem)
+                # Not Path.resolve, which raises at a link to itself.
+                real = os.path.realpath(path)
+                shadows = hidden is not None and os.path.realpath(hidden.path) != real
                 found[path.stem] = FoundRunbook(path.stem, path, shipped=False, shadows=shadows)
         return found
 
@@ -83,8 +116,7 @@ def read_runbook(path: Path) -> bytes:
         UsageError: It cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return file.read(RUNBOOK_BYTES_MAX + 1)
+        return read_ordinary(path, RUNBOOK_BYTES_MAX + 1)
     except OSError as error:
         raise UsageError(f"the runbook {path} cannot be read", why=error.strerror or "") from error
 
@@ -99,5 +131,8 @@ def _find(project: str) -> Path | None:
                 f"{folder} has no {PROJECT_FILE}", do="respond init, or another folder"
             )
         return folder.resolve()
-    above = (Path.cwd(), *Path.cwd().parents)
+    try:
+        above = (Path.cwd(), *Path.cwd().parents)
+    except OSError:  # Somebody removed it.
+        return None
     return next((folder for folder in above if (folder / PROJECT_FILE).is_file()), None)

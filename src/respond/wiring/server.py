@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from respond.core.approval import People
+from respond.core.approval import People, account
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState
 from respond.core.runbook import Runbook
@@ -28,6 +28,7 @@ from respond.wiring.session import (
     SERVED,
     Served,
     chance,
+    changed_of,
     credential_store,
     endpoint_of,
     journal_path,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from respond.server.metrics import Metrics
     from respond.server.receiving import Receiver
     from respond.server.signon import SignOn
+    from respond.server.supervising import Supervisor
     from respond.wiring.places import Places
     from respond.wiring.session import Session
 
@@ -79,6 +81,7 @@ class House:
     metrics: Metrics
     receiver: Receiver
     conductor: Conductor
+    supervisor: Supervisor
     signon: SignOn | None
     session_key: bytes
     runbook: Callable[[str], Runbook]
@@ -180,7 +183,8 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
     journal = SqliteJournal.open(path, keys=parts.keys, clock=parts.clock, create=True, actor=actor)
     inbox = SqliteInbox.open(path.with_name("inbox.db"), clock=parts.clock, redactor=parts.redactor)
     board = Board(journal, parts.clock, checker(path, parts.keys))
-    entry = Entry(journal, parts.clock, parts.people, project.person_keys)
+    changed = changed_of(project, parts.runbooks)
+    entry = Entry(journal, parts.clock, parts.people, project.person_keys, changed)
     metrics = Metrics()
     conductor = _conductor(parts, journal, inbox, board, entry, metrics)
     house = House(
@@ -197,6 +201,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         metrics=metrics,
         receiver=_receiver(parts, inbox, entry, metrics, conductor, board),
         conductor=conductor,
+        supervisor=conductor.supervisor,
         signon=_signon(parts),
         # A restart signs everybody off: who has signed off is known to this process alone.
         session_key=secrets.token_bytes(_SESSION_KEY_BYTES),
@@ -215,7 +220,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
 
 def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) -> _Parts:
     from respond.adapters.clock import SystemClock
-    from respond.adapters.log import close_library_loggers, make_logger
+    from respond.adapters.log import close_library_loggers, make_logger, open_library_logger
     from respond.adapters.secrets.key_stores import FolderKeys
     from respond.adapters.secrets.redactor import Redactor
 
@@ -239,6 +244,7 @@ def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) 
     log = make_logger(
         redactor, clock, sys.stderr, verbosity=verbosity, terminal=sys.stderr.isatty()
     )
+    open_library_logger("uvicorn", "warning", log)
     # A machine without a keyring has no key store: it is opened only for what lies in it.
     store = open_keys(project, places) if "keyring" in project.references.values() else keys
 
@@ -268,18 +274,18 @@ def _ahead_s(places: Places, keys: KeyStore, clock: Clock) -> float:
 
 def _rehearsing_people(project: Project, rehearsal: Rehearsal) -> People:
     """The project's own persons, or those of the company where it has none."""
-    if project.persons:
-        subjects = _story_subjects(project.records, rehearsal)
-        provable = project.people.provable | set(subjects.values())
-        return dataclasses.replace(project.people, provable=provable)
-    persons = tuple(
-        dataclasses.replace(person, roles=(*person.roles, "approver"))
-        for person in rehearsal.persons()
-        if person.roles
-    )
-    return People(
-        persons, chat=project.policy.chat, provable=frozenset(each.id for each in persons)
-    )
+    people = project.people
+    if not project.persons:
+        persons = tuple(
+            dataclasses.replace(person, roles=(*person.roles, "approver"))
+            for person in rehearsal.persons()
+            if person.roles
+        )
+        people = People(persons, chat=project.policy.chat)
+    proofs, issuer = dict(people.proofs), rehearsal.story["sign_on_issuer"]
+    for subject, person in _story_subjects(people.persons, rehearsal).items():
+        proofs[person] = proofs.get(person, frozenset()) | {account(issuer, subject)}
+    return dataclasses.replace(people, proofs=proofs)
 
 
 def _story_subjects(persons: Sequence[Any], rehearsal: Rehearsal) -> dict[str, str]:
@@ -337,6 +343,7 @@ def _receiver(
         metrics=metrics,
         on_new=conductor.news,
         on_click=clicks,
+        trouble=conductor.trouble,
     )
 
 
@@ -412,6 +419,7 @@ def _conductor(
     from respond.intake.reconciling import Reconciler, can_be_asked
     from respond.server.carrying import Carrier
     from respond.server.conducting import Conductor
+    from respond.server.supervising import Supervisor
     from respond.server.workers import Workers
 
     project = parts.project
@@ -452,17 +460,21 @@ def _conductor(
         load_runbook=parts.runbooks,
         log=parts.log,
     )
+    supervisor = Supervisor(parts.log)
     return Conductor(
         entry=entry,
         intake=intake,
-        workers=Workers(carrier.carry, project.server.workers),
+        workers=Workers(carrier.carry, project.server.workers, supervisor),
+        supervisor=supervisor,
         states=states,
         log=parts.log,
         metrics=metrics,
         reconcile=reconciler.ask if asked else None,
         reconcile_s=project.server.reconcile_s,
+        mend=journal.reopen,
         stopping=carrier.stop,
-        starting=carrier.tell_again,
+        tell=carrier.tell_again,
+        tell_untold=carrier.tell_untold,
     )
 
 
@@ -573,7 +585,7 @@ def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
                 parts.places,
                 parts.rehearsal,
                 run=state.id,
-                prompt=lambda *_: ServedPrompt(lambda: None, question_lines, click),
+                prompt=lambda *_: ServedPrompt(lambda: None, question_lines, parts.people, click),
                 progress=lambda _: QuietProgress(),
                 by_hand=proposed.by_hand,
                 systems=systems_of(runbook),
@@ -581,7 +593,7 @@ def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
             )
         return real_session(
             parts.places,
-            prompt=lambda *_: ServedPrompt(lambda: None, question_lines),
+            prompt=lambda *_: ServedPrompt(lambda: None, question_lines, parts.people),
             progress=lambda _: QuietProgress(),
             runbook=runbook,
             run=state.id,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from respond import __version__
+from respond.adapters.ordinary_file import read_ordinary
 from respond.core.events import Actor, Strength
 from respond.core.runbook import Runbook, all_calls
 from respond.core.script import Call, Connection, Reply
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from respond.company.crash_points import Moments
     from respond.company.rehearsal import Rehearsal, RehearsalClock, StorySecrets
     from respond.core.approval import People, Request
+    from respond.core.asked import Today
+    from respond.core.fold import RunState
     from respond.core.policy import Policy
     from respond.engine.engine import Engine
     from respond.engine.run import LiveRun
@@ -78,6 +81,35 @@ def load_runbook(places: Places, name: str) -> Runbook:
 
     path = found[name].path
     return load(read_runbook(path), name=str(path), actions=load_actions(), find=find)
+
+
+def changed_of(
+    project: Project, runbook: Callable[[str], Runbook]
+) -> Callable[[RunState], tuple[str, ...]]:
+    """What says of a run how that which a yes to its plan binds has changed since.
+
+    Args:
+        runbook: Gives one by its name.
+    """
+    from respond.core.asked import changed_since
+    from respond.formats.faults import FormatFault, FormatFaults
+
+    def changed(state: RunState) -> tuple[str, ...]:
+        try:
+            now = runbook(state.proposed.runbook)
+        except (RespondError, FormatFault, FormatFaults):
+            return ("the runbook cannot be read now",)  # Who carries it on says why.
+        if state.plan is None:
+            return ()
+        try:
+            # A rehearsal's connections are the simulated company's.
+            is_real = state.plan.mode != "rehearsal"
+            bound = bound_of(project) if is_real else state.plan.bound
+        except NotReadyError as error:
+            return (error.what,)
+        return changed_since(state, now, engine=ENGINE, policy=project.policy, bound=bound)
+
+    return changed
 
 
 def systems_of(runbook: Runbook) -> frozenset[str]:
@@ -131,6 +163,12 @@ class Session:
             sign=self.sign,
         )
         return Engine(self.run, runbook, self.site, tools)
+
+    def today(self) -> Today:
+        """What people's answers are held against now."""
+        from respond.engine.other_people import today
+
+        return today(self.site.people, self.clock, self.journal)
 
     def _tell_beside(self, live: LiveRun, request: Request, persons: tuple[str, ...]) -> None:
         """Let people know in a thread of its own: chat that hangs delays no containment (P27)."""
@@ -313,7 +351,7 @@ def _taken_over(places: Places, site: Site) -> Site:
     return replace(
         site,
         persons=people.persons,
-        provable=people.provable,
+        proofs=people.proofs,
         policy=project.policy,
         operator=operator_of(project),
         drill=True,
@@ -326,7 +364,7 @@ def _served_site(site: Site, served: Served) -> Site:
     return replace(
         site,
         persons=people.persons,
-        provable=people.provable,
+        proofs=people.proofs,
         policy=served.policy,
         operator=served.operator,
         served=True,
@@ -340,7 +378,15 @@ def open_keys(project: Project, places: Places) -> KeyStore:
 
     if project.journal.keys == "file":
         return FolderKeys(places.state / "keys")
-    return KeyringKeys()
+    try:
+        return KeyringKeys()
+    except NotReadyError as error:
+        if not places.unfound:
+            raise
+        # Perhaps that file says where the keys are; what is wrong here is that it was not found.
+        raise NotReadyError(
+            places.unfound, why=f"{error.what}: {error.why}", do=error.do
+        ) from error
 
 
 def project_of_journal(places: Places) -> Project:
@@ -367,15 +413,21 @@ def project_of_journal(places: Places) -> Project:
 
 def journal_path(project: Project, places: Places) -> Path:
     """``[journal] path``, or the state folder."""
-    return Path(project.journal.path).expanduser() if project.journal.path else places.journal
+    return Path(project.journal.path) if project.journal.path else places.journal
 
 
 def load_project(places: Places) -> Project:
     """``respond.toml``, or everything at its default."""
     from respond.formats.project.project import Project
-    from respond.formats.project.project_file import read_project
+    from respond.formats.project.project_file import BYTES_MAX, parse_project
 
-    return read_project(places.project) if places.project is not None else Project()
+    if places.project is None or places.config is None:
+        return Project()
+    try:
+        data = read_ordinary(places.config, BYTES_MAX + 1)
+    except OSError as error:
+        raise UsageError(f"{places.config} cannot be read", why=error.strerror or "") from error
+    return parse_project(data, name=str(places.config), folder=places.project)
 
 
 def real_session(
@@ -440,20 +492,18 @@ def real_session(
         secrets.keep(name, value)
         own.renew(name)
 
-    endpoints = {
-        n: endpoint_of(c)
-        for n, c in configs.items()
-        if vendor(c.system).carried_by is CarriedBy.HTTP
-    }
-    servers = {
-        n: _mail_server(c, project)
-        for n, c in configs.items()
-        if vendor(c.system).carried_by is CarriedBy.SMTP
-    }
     lines = _lines(
         run,
-        endpoints,
-        servers,
+        {
+            n: endpoint_of(c)
+            for n, c in configs.items()
+            if vendor(c.system).carried_by is CarriedBy.HTTP
+        },
+        {
+            n: _mail_server(c, project)
+            for n, c in configs.items()
+            if vendor(c.system).carried_by is CarriedBy.SMTP
+        },
         journal=journal,
         redactor=redactor,
         clock=clock,
@@ -467,11 +517,7 @@ def real_session(
         can, drift = _capabilities(config, places.state / "connections", lines.reader)
         for line in drift:
             made_progress.say(line)
-        leads = replace(
-            project.connection(name, can),
-            reached=_reached(config, endpoints.get(name), servers.get(name)),
-        )
-        connections[name] = own.known_to(leads, config.references)
+        connections[name] = own.known_to(_leads(project, name, can), config.references)
     site = Site(
         connections=connections,
         persons=project.records,
@@ -482,7 +528,7 @@ def real_session(
         chosen=chosen,
         by_hand=by_hand,
         step_by_step=step_by_step,
-        provable=project.people.provable,
+        proofs=project.people.proofs,
         alone=alone,
         page=project.server.url,
     )
@@ -545,7 +591,7 @@ def signer(
             keys,
             namespace=NAMESPACE,
             environment=os.environ,
-            key_file=Path(key).expanduser() if key else None,
+            key_file=Path(os.path.expanduser(key)) if key else None,  # noqa: PTH111 - raises for nobody
             say=say,
         )
         fingerprint = ssh.check_signature(keys, text.encode(), signature, NAMESPACE)
@@ -700,6 +746,24 @@ def endpoint_of(config: ConnectionConfig) -> Endpoint:
         auth=record.scheme_set(config.auth, config.options),
         options={k: str(v) for k, v in config.options.items() if isinstance(v, str | int)},
     )
+
+
+def bound_of(project: Project) -> dict[str, dict[str, str]]:
+    """What a yes binds of every connection, as ``respond.toml`` has them now."""
+    return {name: _leads(project, name).bound for name in project.connections}
+
+
+def _leads(project: Project, name: str, can: frozenset[str] = frozenset()) -> Connection:
+    """A connection as actions know it, with where it leads."""
+    config, endpoint, server = project.connections[name], None, None
+    match vendor(config.system).carried_by:
+        case CarriedBy.HTTP:
+            endpoint = endpoint_of(config)
+        case CarriedBy.SMTP:
+            server = _mail_server(config, project)
+        case _:
+            pass
+    return replace(project.connection(name, can), reached=_reached(config, endpoint, server))
 
 
 def _reached(

@@ -68,6 +68,7 @@ class Night:
     can: frozenset[str] = frozenset()
     by_hand: bool = False
     suspects: tuple[str, ...] = ()
+    subject: str = ""
     identity: str = "respond-ir"
     held: dict[str, SecretHandle] = field(default_factory=dict)
     known: dict[str, Any] = field(default_factory=dict)
@@ -111,7 +112,7 @@ class Night:
             connections={"cio": one, **others},
             persons=persons,
             operator="dana",
-            subject="",
+            subject=self.subject,
             suspects=self.suspects,
             by_hand=self.by_hand,
             now=self.clock.now_ms() // 1000,

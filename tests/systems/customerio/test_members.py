@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from respond.company import console
+from respond.company.customerio.rows import SHOWN
 from respond.core.script import Api, NotYet, Person, Proof
 from respond.core.shapes import decode
 from respond.core.values import Late
@@ -81,6 +82,29 @@ def test_who_counts_as_an_administrator(night: Any) -> None:
     assert found(night, DANA).admins == 1
     night.suspects = (MALLORY, ANA, BEN)
     assert found(night, DANA).only_admin
+
+
+@pytest.mark.promise("P8")
+def test_a_suspended_administrator_is_none(night: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who cannot sign in keeps no account alive, and nobody is removed because of them."""
+    monkeypatch.setitem(SHOWN, "members", f"{SHOWN['members']} suspended")
+    for member in night.company.customerio.state.members:
+        member.suspended = member.email in (BEN, DANA, MALLORY)
+
+    assert found(night, DANA).admins == 1
+    with pytest.raises(GuardRefusedError, match="last administrator"):
+        night.look(RemoveMember(ANA, found(night, ANA).id))
+
+
+@pytest.mark.promise("P8")
+def test_whom_the_incident_is_about_is_no_administrator(night: Any) -> None:
+    """The account that the intruder may hold does not count as one that could act."""
+    night.suspects = (MALLORY, DANA)
+    night.subject = BEN.upper()
+
+    assert found(night, DANA).admins == 1
+    with pytest.raises(GuardRefusedError, match="last administrator"):
+        night.look(RemoveMember(ANA, found(night, ANA).id))
 
 
 # --- remove ---

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from respond.adapters.prompt.terminal import answer_to, choices_for
+from respond.core.approval import People, disproved, proved_by, silenced
 from respond.core.events import Actor
 from respond.core.fold import RunState
 from respond.core.plan import digest_of
-from respond.core.questions import Answer, AskInput, AskStart, Decision, Question
+from respond.core.questions import Answer, AskInput, AskStart, Decision, Question, is_decision
 from respond.core.recorded import AskKind, AsksFor, data_of
 from respond.core.script import Person
 from respond.core.shapes import encode
@@ -36,11 +37,13 @@ class ServedPrompt:
     Attributes:
         state: The run as it is now.
         lines: The words of a question, one line each, for people to read.
+        people: Who they are today.
         click: In a rehearsal, what the simulated person does when somebody says that it is done.
     """
 
     state: Callable[[], RunState | None]
     lines: Callable[[Question], tuple[str, ...]]
+    people: People
     click: Callable[[Person[Any]], str | None] | None = None
     is_there: bool = False
     _given: set[str] = field(default_factory=set, init=False)
@@ -62,7 +65,7 @@ class ServedPrompt:
             lines=self.lines(question),
             words=words,
         )
-        said = self._said(asked)
+        said = self._said(asked, kind)
         found = answer_to(question, said[0]) if said is not None else None
         if said is None or found is None:
             return Answer(Decision.LATER, reason="people answer on the page", asks=asks)
@@ -86,7 +89,7 @@ class ServedPrompt:
             keep=bool(task.keep),
             words=[_CANNOT] if task.keep else [_DONE, _CANNOT],
         )
-        said = self._said(asked)
+        said = self._said(asked, "")
         if said is not None and said[0] == _CANNOT:
             return Answer(Decision.NO, typed=_CANNOT, by=said[1], reason=f"{said[1].id} cannot")
         if said is not None and self.click is not None:
@@ -98,11 +101,20 @@ class ServedPrompt:
         why = "said to be done, and not seen yet" if said else "a person does it by hand"
         return Answer(Decision.LATER, reason=why, asks=asks)
 
-    def _said(self, question: str) -> tuple[str, Actor] | None:
-        """The word that somebody answered since the run was parked, once in each advance."""
+    def _said(self, question: str, kind: str) -> tuple[str, Actor] | None:
+        """The word that somebody answered since the run was parked, once in each advance.
+
+        It counts only while they may say it, and what proved who they were is theirs.
+        """
         state = self.state()
         found = state.answers.get(question) if state else None
-        if found is None or question in self._given:
+        if state is None or found is None or question in self._given:
+            return None
+        people = self.people.suspecting(state.proposed.suspects)
+        decides = is_decision(kind, found.word)
+        if silenced(found.by, people, state.proposed.subject, decides=decides) or disproved(
+            found.by.id, proved_by(found.proof), people
+        ):
             return None
         self._given.add(question)
         return found.word, found.by

@@ -7,7 +7,6 @@ told to the redactor in the same moment; what is kept in between is a ``Secret``
 from __future__ import annotations
 
 import os
-import stat
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from respond.adapters.command import TookTooLongError, run
+from respond.adapters.ordinary_file import open_ordinary
 from respond.adapters.secrets.redactor import Redactor
 from respond.core.redact import SHORTEST
 from respond.core.secret_value import Secret
@@ -135,8 +135,7 @@ class CredentialStore:
             path = self.folder / path
         try:
             # Opened first, looked at afterwards: what is checked is what is read.
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            with os.fdopen(os.open(path, flags), "rb") as file:
+            with open_ordinary(path, links=False) as file:
                 service = self.folder is not None and path.parent == self.folder
                 if why := _open_to_others(os.fstat(file.fileno()), service=service):
                     shown = showable(str(path))
@@ -202,8 +201,6 @@ def _open_to_others(status: os.stat_result, *, service: bool) -> str:
     systemd shows files in its credentials folder as 0440 where an access list lets the service's
     own user in; the folder itself is closed to everybody else.
     """
-    if not stat.S_ISREG(status.st_mode):
-        return "is no ordinary file"
     if status.st_uid not in {0, os.geteuid()}:
         return "belongs to somebody else"
     others = 0o037 if service else 0o077

@@ -18,6 +18,7 @@ import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
+from respond.adapters.ordinary_file import open_ordinary
 from respond.adapters.store.sqlite_file import sync_folder
 from respond.errors import NotReadyError
 
@@ -68,12 +69,12 @@ class FolderKeys:
             return None
         path = self._path(name)
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            file = open_ordinary(path, links=False)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise _not_ready(f"the key file {path} cannot be read", error) from error
-        with os.fdopen(handle, "rb") as file:
+        with file:
             _refuse_open_to_others(path, os.fstat(file.fileno()), "0600")
             return file.read()
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from respond.adapters.command import TookTooLongError, minimal_environment
+from respond.adapters.ordinary_file import read_ordinary
 from respond.audit.ssh_signature import (
     PublicKey,
     SignatureRefusedError,
@@ -216,8 +217,7 @@ def _files(folder: Path) -> Mapping[bytes, Path]:
 def _beside(private: Path) -> PublicKey | None:
     """The public key in the file beside a private one; None when there is none to be read."""
     try:
-        with Path(f"{private}.pub").open("rb") as file:
-            line = file.read(_FILE_BYTES_MAX).decode("utf-8", "replace")
+        line = read_ordinary(Path(f"{private}.pub"), _FILE_BYTES_MAX).decode("utf-8", "replace")
         return public_key(line)
     except (OSError, SignatureRefusedError):
         return None

@@ -15,13 +15,15 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import fields
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import quote
 
 from respond.adapters.store.sqlite_file import (
     FileIdentity,
+    carry_over,
     connect_file,
     is_empty,
     make_tables,
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from respond.adapters.secrets.redactor import Redactor
     from respond.ports import Clock
 
-__all__ = ["EVENT_BYTES_MAX", "MARK_LIFE_MS", "SqliteInbox"]
+__all__ = ["EVENT_BYTES_MAX", "MARK_LIFE_MS", "SqliteInbox", "Unusable", "unusable_since"]
 
 EVENT_BYTES_MAX: Final = 262_144
 """A longer event is kept without its body: labels, title and key stay."""
@@ -90,9 +92,13 @@ _OPEN_EVENTS = (
 )
 _RECENT = (
     "SELECT d.id, d.source, d.sender, coalesce(e.type, ''), coalesce(e.title, ''), d.at_ms,"
-    " coalesce(e.result, d.result), coalesce(e.run, ''), coalesce(e.why, d.why), d.weak"
+    " coalesce(e.result, d.result), coalesce(e.run, ''), coalesce(nullif(e.why, ''), d.why), d.weak"
     " FROM deliveries d LEFT JOIN events e ON e.delivery = d.id"
     " ORDER BY d.n DESC, e.id DESC LIMIT ?"
+)
+_UNUSABLE = (
+    "SELECT source, count(*), why, max(n) FROM deliveries"  # The reason is that of the last.
+    " WHERE result = ? AND at_ms >= ? GROUP BY source"
 )
 _OLD = (
     "SELECT id FROM deliveries d WHERE age_ms < ? AND NOT EXISTS (SELECT 1 FROM events e"
@@ -205,7 +211,7 @@ class SqliteInbox:
         unusable: str,
         age: int,
     ) -> None:
-        why = "" if fresh else unusable or "there is no event in it"
+        why = unusable or ("" if fresh else "there is no event in it")
         self._insert_delivery(db, delivery, Took.NEW if fresh else Took.IGNORED, why, age)
         marks = _marks(delivery, fresh)
         if not any(event.means is Means.BEGINS for event in fresh):
@@ -338,7 +344,7 @@ class SqliteInbox:
         db = connect_file(self._path, create=create, application_id=_APPLICATION_ID)
         try:
             _make_tables(db, self._clock)
-            _carry_over(db, self._path)
+            carry_over(db, self._path)
             self._identity = self._identify()
             sync_folder(self._path.parent)
         except BaseException:
@@ -377,6 +383,33 @@ class SqliteInbox:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Deliveries of a source that were genuine and of no use: how many, and why the last was."""
+
+    source: str
+    count: int
+    why: str
+
+
+def unusable_since(path: Path, at_ms: int) -> list[Unusable]:
+    """What an inbox could not use since then; nothing is written.
+
+    Raises:
+        InboxUnusableError: It cannot be read.
+    """
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as db:
+            found = db.execute(_UNUSABLE, (Took.IGNORED.value, at_ms)).fetchall()
+    except sqlite3.Error as error:
+        raise InboxUnusableError(
+            f"the inbox {path} cannot be read",
+            why=sqlite_says(error),
+            do="mend the disk; an inbox that is set aside is begun anew, and forgets what came",
+        ) from error
+    return [Unusable(source, count, why) for source, count, why, _ in found]
+
+
 # --- tables ---------------------------------------------------------------------------------------
 
 
@@ -389,17 +422,6 @@ def _make_tables(db: sqlite3.Connection, clock: Clock) -> None:
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version != _SCHEMA_VERSION:
             raise sqlite3.DatabaseError(f"its tables are of version {version}")
-
-
-def _carry_over(db: sqlite3.Connection, path: Path) -> None:
-    """Write what the log holds into the database file, and sync that.
-
-    After a sync that failed, the log may look whole in memory and not be so on the disk. What a
-    repeated delivery is told to be there already must be there.
-    """
-    busy, _, _ = db.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
-    if busy:
-        raise sqlite3.OperationalError(f"{path.name} is being read by a process that does not end")
 
 
 # --- marks ----------------------------------------------------------------------------------------

@@ -44,6 +44,7 @@ from respond.errors import (
     JournalUnusableError,
     NotReadyError,
     RefusedByPersonError,
+    StepFailedError,
 )
 from respond.ports import Head, Intent
 
@@ -97,12 +98,16 @@ class ChainStore(Protocol):
     Attributes:
         name: What messages call it.
         place: What the key store remembers it by; empty for one that is gone with the process.
-        failures: What its methods may raise when it fails; the journal is closed for good then.
+        failures: What its methods may raise when it fails; the journal is closed then.
     """
 
     name: str
     place: str
     failures: tuple[type[Exception], ...]
+
+    def reopen(self) -> None:
+        """Open it anew after ``close``, with all that is in it made durable."""
+        ...
 
     def explain(self, failure: Exception) -> JournalUnusableError | JournalBrokenError: ...
 
@@ -196,7 +201,7 @@ class ChainJournal:
     """The ``Journal`` port over a store.
 
     It may be used from several threads; appends come one after another. After any error from a
-    write or a sync it is closed and refuses everything: open it anew.
+    write or a sync it is closed and refuses everything: open it anew, or ``reopen``.
     """
 
     def __init__(self, store: ChainStore, *, keys: KeyStore, clock: Clock, actor: Actor) -> None:
@@ -207,6 +212,7 @@ class ChainJournal:
         self._actor = actor
         self._lock = threading.RLock()
         self._dead = ""
+        self._closed = False
         self._id = ""
         self._end = ChainEnd()
         self._epochs: dict[str, int] = {}
@@ -248,7 +254,32 @@ class ChainJournal:
     def close(self) -> None:
         """Close the store. Closing twice is no error; anything else afterwards is."""
         with self._lock:
+            self._closed = True
             self._die("it was closed")
+
+    def reopen(self) -> bool:
+        """Go on after a fault that closed the journal; whether there was one.
+
+        For who carries no run: one that was taken is not taken up again. What lies there must
+        verify, and hold all that was returned as durable.
+
+        Raises:
+            JournalUnusableError, JournalBrokenError: The fault lasts, or it is not what it was.
+        """
+        with self._lock:
+            if not self._dead or self._closed or self._epochs:
+                return False
+            durable = self._end
+            with self._closed_on_error():
+                try:
+                    self._store.reopen()
+                    self._load(self._id)
+                    self._check_reaches(durable, "this process")
+                except self._store.failures as error:
+                    raise self._store.explain(error) from error
+            self._dead = ""
+            self._held.clear()
+            return True
 
     def __enter__(self) -> Self:
         return self
@@ -412,7 +443,7 @@ class ChainJournal:
     def _transaction(self, *, synced: bool = True) -> Iterator[ChainEnd]:
         """Hold the write lock; gives the checked end of the chain.
 
-        The block ends with ``_commit``. A failure of the store closes the journal for good.
+        The block ends with ``_commit``. A failure of the store closes the journal.
         """
         with self._reading():
             try:
@@ -462,7 +493,7 @@ class ChainJournal:
         return ours
 
     def _die(self, reason: str) -> None:
-        """Close for good: a sync that failed once must not be asked again, it could lie."""
+        """Close: a sync that failed once must not be asked again, it could lie."""
         self._dead = self._dead or reason
         self._store.close()
 
@@ -534,7 +565,12 @@ class ChainJournal:
             kind=event.kind.value,
             data=event.data,
         )
-        encoded = write_body(body)
+        try:
+            encoded = write_body(body)
+        except NotCanonicalError as error:
+            what = f"the record '{body.kind}' cannot be written"
+            do = "nothing of it was recorded; look by hand"
+            raise StepFailedError(what, why=str(error), do=do) from error
         digest = body_hash(encoded)
         linked = link(self._id, end.size, end.hash, digest)
         self._store.insert(
@@ -711,14 +747,16 @@ class ChainJournal:
 
     def _check_mark(self) -> None:
         mark = read_mark(self._id, self._keys)
-        if mark is None:
-            return
+        if mark is not None:
+            self._check_reaches(mark, self._keys.says)
+
+    def _check_reaches(self, mark: ChainEnd, who: str) -> None:
         found = self._row(mark.size - 1)
         if found is None or found.hash != mark.hash:
             raise JournalBrokenError(
                 f"the journal {self._id} is older than it was, or was rewritten",
                 why=(
-                    f"{self._keys.says}: it had {mark.size} records and head {mark.hash.hex()[:32]}"
+                    f"{who}: it had {mark.size} records and head {mark.hash.hex()[:32]}"
                     f"; the file has {self._end.size}"
                 ),
                 do="put the newest file back, or begin a new journal: respond "

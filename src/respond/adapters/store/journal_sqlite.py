@@ -17,6 +17,7 @@ from respond.adapters.store.journal_chain import (
 from respond.adapters.store.journal_keys import ChainEnd, known_at, place_of
 from respond.adapters.store.sqlite_file import (
     FileIdentity,
+    carry_over,
     connect_file,
     connect_memory,
     is_empty,
@@ -119,7 +120,7 @@ class SqliteJournal(ChainJournal):
 class SqliteStore:
     """The ``ChainStore`` in SQLite, WAL and full sync."""
 
-    failures: tuple[type[Exception], ...] = (sqlite3.Error,)
+    failures: tuple[type[Exception], ...] = (sqlite3.Error, OSError)
 
     def __init__(self, db: sqlite3.Connection, path: Path | None) -> None:
         self.db = db
@@ -134,6 +135,11 @@ class SqliteStore:
 
     def close(self) -> None:
         self.db.close()
+
+    def reopen(self) -> None:
+        if self._path is not None:
+            self.db = connect_file(self._path, create=False, application_id=APPLICATION_ID)
+            carry_over(self.db, self._path)
 
     # --- the file -------------------------------------------------------------------------------
 

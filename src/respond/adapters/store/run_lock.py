@@ -39,9 +39,7 @@ class RunLocks:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise JournalUnusableError(
-                f"the lock {path} cannot be made", why=error.strerror or ""
-            ) from error
+            raise _no_lock(path, error) from error
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -51,12 +49,19 @@ class RunLocks:
                     why="one engine a run, so that nothing happens twice",
                     do=f"wait for it, or end it and then: respond resume {run}",
                 ) from error
-            os.ftruncate(handle, 0)
             since = self._clock.now_ms()
-            os.write(handle, json.dumps({"pid": os.getpid(), "since_ms": since}).encode())
+            try:
+                os.ftruncate(handle, 0)
+                os.write(handle, json.dumps({"pid": os.getpid(), "since_ms": since}).encode())
+            except OSError as error:
+                raise _no_lock(path, error) from error
             yield
         finally:
             os.close(handle)
+
+
+def _no_lock(path: Path, error: OSError) -> JournalUnusableError:
+    return JournalUnusableError(f"the lock {path} cannot be made", why=error.strerror or "")
 
 
 def _holder(handle: int) -> str:

@@ -19,6 +19,7 @@ from respond.errors import JournalUnusableError
 
 __all__ = [
     "FileIdentity",
+    "carry_over",
     "connect_file",
     "connect_memory",
     "file_system_of",
@@ -154,6 +155,17 @@ def connect_file(path: Path, *, create: bool, application_id: int) -> sqlite3.Co
         db.close()
         raise
     return db
+
+
+def carry_over(db: sqlite3.Connection, path: Path) -> None:
+    """Write what the log holds into the database file, and sync that.
+
+    After a sync that failed, the log may look whole in memory and not be so on the disk. What is
+    built on it, or said to be there already, must be there.
+    """
+    busy, _, _ = db.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+    if busy:
+        raise sqlite3.OperationalError(f"{path.name} is being read by a process that does not end")
 
 
 def connect_memory() -> sqlite3.Connection:

@@ -13,7 +13,7 @@ from typing import Any
 from respond.core.events import Kind
 from respond.core.fold import WriteStatus
 from respond.core.plan import PlannedStep, PlannedWrite, StepPlan, planned_write, write_key
-from respond.core.questions import Answer, AskConfirm, AskDrift, Decision
+from respond.core.questions import Answer, AskConfirm, AskDrift, Decision, cause_of
 from respond.core.recorded import Confirmed, ConfirmScope, data_of
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Write
@@ -287,19 +287,22 @@ class Agreement:
     ) -> Answer:
         """Say what was planned and what is so now; a NO parks the run, which ``no`` explains."""
         at = self.at
-        answer = at.live.ask(
-            AskDrift(
-                step=at.address,
-                title=at.title,
-                planned=tuple(_line(w) for w in was),
-                now=now,
-                wants=wants,
-                planned_writes=tuple(was),
-                now_writes=now_writes,
-            )
+        question = AskDrift(
+            step=at.address,
+            title=at.title,
+            planned=tuple(_line(w) for w in was),
+            now=now,
+            wants=wants,
+            planned_writes=tuple(was),
+            now_writes=now_writes,
         )
+        answer = at.live.ask(question)
         if answer.decision is Decision.NO:
-            raise ParkedError(f"step {at.address!r}: {no}", do=f"respond resume {at.live.run}")
+            raise ParkedError(
+                f"step {at.address!r}: {no}",
+                why=cause_of(question),
+                do=f"respond resume {at.live.run}",
+            )
         return answer
 
     def allows_the_end(self) -> bool:

@@ -113,8 +113,8 @@ def _ask(at: LiveStep, write: WriteState) -> None:
     except ParkedError as parked:
         raise UnknownOutcomeError(
             f"step {at.address!r}: {write.write.says}: nobody can see whether it happened",
-            why=f"{write.write.request} was sent at {write.at} and no answer was recorded; "
-            "repeating it could do it twice",
+            why=f"{write.write.request} was sent at {write.at}; "
+            f"{write.why or 'no answer was recorded'}; repeating it could do it twice",
             do=f"find out, then: respond resume {at.live.run}",
             asks=parked.asks,
         ) from parked

@@ -64,6 +64,8 @@ class WriteSender:
 
     at: LiveStep
     sent: Counter[str] = field(default_factory=Counter, init=False)
+    _blind: str = field(default="", init=False)
+    """Why it could not be looked at what a person does."""
 
     # --- by the API ------------------------------------------------------------------------------
 
@@ -167,7 +169,8 @@ class WriteSender:
         seen = self._watch(write) if write.proof is Proof.SEEN else None
         answer = at.live.by_hand(person, at.title, seen)
         if answer.decision is Decision.LATER:
-            at.live.heed(answer, at.address)  # They may still do it: it is looked at first.
+            # They may still do it: it is looked at first.
+            at.live.heed(answer, at.address, self._blind)
         if answer.decision is not Decision.YES:
             why = answer.reason or "the person did not do it"
             told = data_of(Settled, intent=intent.seq, how=WriteStatus.NOT_DONE, why=why)
@@ -190,7 +193,8 @@ class WriteSender:
         def seen() -> bool:
             try:
                 return name not in {w.subject.name for w in self.at.look().writes}
-            except StepFailedError:
+            except StepFailedError as error:
+                self._blind = f"the tool cannot look: {error.what}"
                 return False
 
         return seen

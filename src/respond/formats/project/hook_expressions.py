@@ -26,6 +26,7 @@ from respond.formats.expression.expressions import (
 )
 from respond.formats.faults import Faults, Path, did_you_mean
 from respond.formats.project.project import HookConfig
+from respond.formats.runbook.field_marks import steered_by
 from respond.formats.typed_inputs import parse_input
 
 __all__ = ["EVENT", "HookReads", "read_hook"]
@@ -107,6 +108,7 @@ class _Checking:
 
     def inputs(self, given: Mapping[str, str], runbook: Runbook) -> dict[str, ExpressionTemplate]:
         declared = {each.name: each for each in runbook.inputs}
+        steering = steered_by(runbook)
         made: dict[str, ExpressionTemplate] = {}
         for name, text in given.items():
             if name not in declared:
@@ -115,7 +117,12 @@ class _Checking:
             elif declared[name].kind is InputKind.SECRET:
                 what = f"the input '{name}' is a secret, and no event fills one"
                 self._fault(name, what, "leave it out: a person is asked for it")
-            elif (template := self._template(declared[name], text)) is not None:
+            elif (template := self._template(declared[name], text)) is None:
+                continue
+            elif template.refs and name in steering:
+                what = f"'{name}' says where something goes: {steering[name]}; no event does"
+                self._fault(name, what, "leave it out, or write it out: a person is asked for it")
+            else:
                 made[name] = template
         return made
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from respond.core.approval import People
+from respond.audit.ssh_signature import fingerprints
+from respond.core.approval import People, account
 from respond.core.policy import Policy
 from respond.core.script import Connection, PersonRecord
 from respond.formats.faults import Faults, Mark, SourceText
 from respond.formats.faults import Path as KeyPath
 from respond.formats.project.toml_positions import place_of, places
-from respond.systems import channels, takes_clicks
-from respond.systems.vendor import Reaches
+from respond.systems import takes_clicks
 
 __all__ = [
     "FILE",
@@ -35,7 +35,6 @@ __all__ = [
     "Project",
     "ServerConfig",
     "SourceConfig",
-    "Timeouts",
     "Where",
 ]
 
@@ -100,6 +99,11 @@ class PersonConfig:
     oidc_issuer: str = ""
     oidc_subject: str = ""
 
+    def accounts(self, issuer: str) -> frozenset[str]:
+        """What signs this person on, where this one signs people on."""
+        theirs = self.oidc_subject and self.oidc_issuer == issuer
+        return frozenset({account(issuer, self.oidc_subject)} if theirs else ())
+
 
 @dataclass(frozen=True, slots=True)
 class JournalConfig:
@@ -111,32 +115,10 @@ class JournalConfig:
 
 @dataclass(frozen=True, slots=True)
 class NotifyConfig:
-    """``[notify]``: how people are told, in order of preference.
+    """``[notify]``: the mail server of connections that name none."""
 
-    Attributes:
-        own: What the vendors' own keys say, by key.
-    """
-
-    channels: tuple[str, ...] = tuple(channels(Reaches.EACH, Reaches.MANY))
-    sender: str = ""
-    own: Mapping[str, str] = field(default_factory=dict)
     smtp_host: str = ""
     smtp_port: int = 587
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """``[timeouts]``, in seconds.
-
-    Attributes:
-        request_s: Limit for one request.
-        command_s: Limit for a program that prints a credential or takes one.
-        patience_s: How long a step waits for something that is not there yet.
-    """
-
-    request_s: int = 10
-    command_s: int = 30
-    patience_s: int = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +250,6 @@ class Project:
     journal: JournalConfig = field(default_factory=JournalConfig)
     notify: NotifyConfig = field(default_factory=NotifyConfig)
     links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    timeouts: Timeouts = field(default_factory=Timeouts)
     sources: Mapping[str, SourceConfig] = field(default_factory=dict)
     hooks: tuple[HookConfig, ...] = ()
     server: ServerConfig = field(default_factory=ServerConfig)
@@ -294,18 +275,17 @@ class Project:
     @property
     def people(self) -> People:
         """Everybody who can be asked, as approvals know them."""
-        oidc = self.server.oidc
-        provable = {
-            each.record.id
+        issuer = self.server.oidc.issuer if self.server.oidc is not None else ""
+        proofs = {
+            each.record.id: fingerprints(each.ssh_keys) | each.accounts(issuer)
             for each in self.persons
-            if each.ssh_keys
-            or (oidc is not None and each.oidc_subject and each.oidc_issuer == oidc.issuer)
+            if each.ssh_keys or each.accounts(issuer)
         }
         return People(
             self.records,
             chat=self.policy.chat,
             approver=self.policy.approver,
-            provable=frozenset(provable),
+            proofs=proofs,
         )
 
     @property

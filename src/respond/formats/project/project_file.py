@@ -8,6 +8,7 @@ worst moment.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -17,7 +18,6 @@ from typing import Any, Final
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
 from respond.core.script import PersonRecord
 from respond.core.showable import hidden_character, showable
-from respond.errors import UsageError
 from respond.formats.faults import Faults, FormatFault, Mark, SourceText, did_you_mean, mark_at
 from respond.formats.faults import Path as KeyPath
 from respond.formats.fitting import check_secrets
@@ -28,7 +28,6 @@ from respond.formats.project.project import (
     NotifyConfig,
     PersonConfig,
     Project,
-    Timeouts,
     Where,
 )
 from respond.formats.project.server_tables import (
@@ -38,35 +37,16 @@ from respond.formats.project.server_tables import (
     read_sources,
 )
 from respond.formats.project.table_fitting import TableFitting, settings
-from respond.formats.project.toml_keys import ACCOUNTS, NOTIFY_OWN, PROJECT, SYSTEMS
+from respond.formats.project.toml_keys import ACCOUNTS, PROJECT, SYSTEMS
 from respond.formats.project.toml_positions import tree
 from respond.formats.secret_looks import looks_secret
 from respond.formats.tree import Node
 from respond.systems import stores, takes_clicks
 
-__all__ = ["parse_project", "read_project"]
+__all__ = ["BYTES_MAX", "parse_project"]
 
-_BYTES_MAX: Final = 262_144
+BYTES_MAX: Final = 262_144
 _STORE_IT: Final = "store it with: respond connect NAME; and replace it, it has been in a file"
-
-
-# --- reading ------------------------------------------------------------------------------------
-
-
-def read_project(folder: Path) -> Project:
-    """Read the ``respond.toml`` of a folder.
-
-    Raises:
-        UsageError: It cannot be read.
-        FormatFault, FormatFaults: As ``parse_project``.
-    """
-    path = folder / FILE
-    try:
-        with path.open("rb") as file:
-            data = file.read(_BYTES_MAX + 1)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read", why=error.strerror or "") from error
-    return parse_project(data, name=str(path), folder=folder)
 
 
 def parse_project(data: bytes, *, name: str, folder: Path | None = None) -> Project:
@@ -88,9 +68,8 @@ def parse_project(data: bytes, *, name: str, folder: Path | None = None) -> Proj
         policy=_policy(given),
         persons=_persons(given, faults),
         journal=_journal(given, folder, faults),
-        notify=_notify(given),
+        notify=NotifyConfig(**given.get("notify", {})),
         links=_links(given, faults),
-        timeouts=Timeouts(**given.get("timeouts", {})),
         sources=read_sources(fitted, faults),
         hooks=read_hooks(given),
         server=read_server(given, faults),
@@ -103,9 +82,9 @@ def parse_project(data: bytes, *, name: str, folder: Path | None = None) -> Proj
 
 
 def _toml(data: bytes, name: str) -> tuple[str, Node]:
-    source = SourceText(name, data[:_BYTES_MAX])
-    if len(data) > _BYTES_MAX:
-        raise source.fault(None, f"the file has more than {_BYTES_MAX} bytes")
+    source = SourceText(name, data[:BYTES_MAX])
+    if len(data) > BYTES_MAX:
+        raise source.fault(None, f"the file has more than {BYTES_MAX} bytes")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -214,7 +193,8 @@ def _check_names(
 def _journal(given: Mapping[str, Any], folder: Path | None, faults: Faults) -> JournalConfig:
     values = dict(given.get("journal", {}))
     if values.get("path"):
-        path = Path(values["path"]).expanduser()
+        # Not Path.expanduser, which raises for a user without a home.
+        path = Path(os.path.expanduser(values["path"]))  # noqa: PTH111
         if not path.is_absolute():
             faults.at(("journal", "path"), "the path must be absolute, or begin with ~/")
         elif folder is not None and path.resolve().is_relative_to(folder.resolve()):
@@ -222,14 +202,6 @@ def _journal(given: Mapping[str, Any], folder: Path | None, faults: Faults) -> J
             faults.at(("journal", "path"), what)
         values["path"] = str(path)
     return JournalConfig(**values)
-
-
-def _notify(given: Mapping[str, Any]) -> NotifyConfig:
-    values = dict(given.get("notify", {}))
-    own = _popped(values, NOTIFY_OWN)
-    return NotifyConfig(
-        **{"sender" if key == "from" else key: each for key, each in values.items()}, own=own
-    )
 
 
 def _popped(values: dict[str, Any], keys: Iterable[str]) -> dict[str, str]:

@@ -5,17 +5,19 @@ What is not particular to that file is in ``respond.formats.fitting``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from respond.core.addresses import is_https
 from respond.core.inputs import parse_span
 from respond.core.showable import showable
 from respond.formats import kinds
 from respond.formats.faults import Path, path_text
 from respond.formats.fitting import MISFIT, QUOTES, Fitted, Fitting, Given
 from respond.formats.project.project import KEYRING, NOWHERE, Credential
-from respond.formats.project.toml_keys import PLAIN_NAME
+from respond.formats.project.toml_keys import GONE, PLAIN_NAME
 from respond.formats.tree import Mapping, Node, Scalar, Sequence, plain, scalars
 
 __all__ = ["TableFitting", "settings"]
@@ -60,6 +62,12 @@ class TableFitting(Fitting):
                 del fitted[name]
         return fitted
 
+    def hint_of(self, word: str, table: kinds.Table) -> str:
+        """A key that is gone is told so: who wrote it relied on it."""
+        if re.fullmatch(GONE.get(id(table), "(?!)"), word):
+            return "it is gone, for it never had an effect: take it out"
+        return super().hint_of(word, table)
+
     def fit(self, node: Node, kind: kinds.Kind, what: str, path: Path) -> Any:
         """Credentials, addresses and options too."""
         match kind, node:
@@ -70,7 +78,7 @@ class TableFitting(Fitting):
             case kinds.CredentialPlace(), _:
                 return _credential(plain(node), kind) or self.wrong(node, what, kind, path)
             case kinds.Address(), Scalar(data=str(text)):
-                fits = text == "" or (_is_address(text) if kind.here else _is_https(text))
+                fits = text == "" or (_is_address(text) if kind.here else is_https(text))
                 return text if fits else self.wrong(node, what, kind, path)
             case kinds.Free(), Mapping():
                 for scalar, place in scalars(node, path):
@@ -143,21 +151,11 @@ def _credential(value: Any, kind: kinds.CredentialPlace) -> Credential | None:
             return None
 
 
-def _is_https(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        parts.port  # noqa: B018 - raises for a port that is none
-    except ValueError:
-        return False
-    is_plain = parts.username is None and not parts.fragment and text.isprintable()
-    return parts.scheme == "https" and bool(parts.hostname) and is_plain and " " not in text
-
-
 def _is_address(text: str) -> bool:
     """Whether it is https, or http that does not leave this machine."""
     if text.startswith("http://"):
         # Looked at as if it were https: what else is wrong with it stays wrong.
         text = f"https://{text.removeprefix('http://')}"
-        if not _is_https(text) or urlsplit(text).hostname not in _LOOPBACK:
+        if not is_https(text) or urlsplit(text).hostname not in _LOOPBACK:
             return False
-    return _is_https(text) and not urlsplit(text).query
+    return is_https(text) and not urlsplit(text).query

@@ -5,10 +5,10 @@ One table; the reader goes by it, and ``docs/configuration.md`` is held to it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Final
 
+from respond.core.addresses import EMAIL, HOST
 from respond.core.policy import Chat, Confirm, TwoPeople
 from respond.formats.kinds import (
     Address,
@@ -26,22 +26,20 @@ from respond.formats.kinds import (
     TextLike,
 )
 from respond.senders import SENDERS
-from respond.systems import by_preference, channels, connectable, stores, takes_clicks
-from respond.systems.vendor import OwnKey, Reaches
+from respond.systems import by_preference, connectable, stores, takes_clicks
+from respond.systems.vendor import OwnKey
 
-__all__ = ["ACCOUNTS", "NOTIFY_OWN", "PLAIN_NAME", "PROJECT", "SYSTEMS", "TABLES"]
+__all__ = ["ACCOUNTS", "GONE", "PLAIN_NAME", "PROJECT", "SYSTEMS", "TABLES"]
 
 SYSTEMS: Final = connectable()
 
 PLAIN_NAME: Final = TextLike("a name of small letters, digits, _ and -", r"[a-z][a-z0-9_-]{0,62}")
-_ADDRESS: Final = TextLike(
-    "an e-mail address", r"[^@\s<>,;\"]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,252}"
-)
+_ADDRESS: Final = TextLike("an e-mail address", f"(?a:{EMAIL})")
 _LOGIN: Final = TextLike("an account name", r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}")
 _SSH_KEY: Final = TextLike(
     "a public SSH key", r"(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]{32,}={0,3}( .*)?"
 )
-_HOST: Final = TextLike("a host name", r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_HOST: Final = TextLike("a host name", f"(?a:{HOST})")
 _LISTEN: Final = TextLike(
     "an address such as 127.0.0.1 or ::", r"[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}"
 )
@@ -49,9 +47,6 @@ _SCOPE: Final = TextLike("the name of a scope", r"[A-Za-z0-9:/._-]{1,100}")
 
 ACCOUNTS: Final = {v.name: v.person_id for v in by_preference() if v.person_id is not None}
 """Keys of a ``[[person]]``, each of which is their id in the system of that name."""
-
-NOTIFY_OWN: Final = {name: key for v in by_preference() for name, key in v.notify_keys.items()}
-_TOLD_BY: Final = json.dumps(list(channels(Reaches.EACH, Reaches.MANY)))
 
 
 def _own(key: OwnKey) -> Keyword:
@@ -114,10 +109,6 @@ TABLES: Final[Mapping[str, Table]] = {
             "servers, and verify says so.", '"keyring"'),
     },
     "notify": {
-        "channels": Keyword(Listed(OneOf(tuple(channels())), is_set=True), "How people are told, "
-            "in order of preference.", _TOLD_BY),
-        "from": Keyword(_ADDRESS, "Address that mail comes from.", '""'),
-        **{name: _own(key) for name, key in NOTIFY_OWN.items()},
         "smtp_host": Keyword(_HOST, "Mail server.", '""'),
         "smtp_port": Keyword(Count(1, 65_535), "Its port.", "587"),
     },
@@ -174,12 +165,6 @@ TABLES: Final[Mapping[str, Table]] = {
         "SYSTEM": Keyword(MapOf(Address(), ""), "Page to address, where a console's own link has "
             "changed: app, members, audit and so on.", "{}"),
     },
-    "timeouts": {
-        "request": Keyword(Span(120), "Limit for one request.", '"10s"'),
-        "command": Keyword(Span(600), "Limit for a program that keeps a credential.", '"30s"'),
-        "patience": Keyword(Span(86_400), "How long a step waits for something that is not there "
-            "yet.", '"5m"'),
-    },
 }  # fmt: skip
 """Every key, by table."""
 
@@ -197,6 +182,11 @@ PROJECT: Final[Table] = {
         RecordOf({**TABLES["server"], "oidc": Keyword(RecordOf(TABLES["server.oidc"]))})
     ),
     "links": Keyword(MapOf(TABLES["links"]["SYSTEM"].kind, "")),
-    "timeouts": Keyword(RecordOf(TABLES["timeouts"])),
 }
 """The tables that the file may have."""
+
+GONE: Final = {
+    id(PROJECT): "timeouts",
+    id(TABLES["notify"]): r"channels|from|[a-z]+_(?:channel|service)",
+}
+"""By table, keys that were there and that nothing read."""

@@ -221,7 +221,7 @@ RUNBOOK: Final[Table] = {
 
 KIND_WORDS: Final = tuple(STEP_KINDS)
 
-_KEYWORDS: Final = frozenset(
+KEYWORDS: Final = frozenset(
     {*RUNBOOK, *STEP_WORDS, *HANDLER_END}
     | {word for kind in STEP_KINDS.values() for word in kind.table}
 )
@@ -232,5 +232,5 @@ _EXPRESSION_WORDS: Final = frozenset(
     | {"if", "import", "let", "loop", "package", "namespace", "return", "var", "void", "while"}
     | {"has"}
 )
-RESERVED: Final = _KEYWORDS | _SCOPE_NAMES | _EXPRESSION_WORDS
+RESERVED: Final = KEYWORDS | _SCOPE_NAMES | _EXPRESSION_WORDS
 """What neither a step nor the ``as`` of a ``for_each`` may be called."""

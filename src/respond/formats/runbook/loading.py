@@ -129,6 +129,7 @@ class _File:
             rehearsal=rehearsal,
             outputs=walk.outputs,
             subject=subject,
+            text=self._data.decode(),
         )
         parts = fitted["parts"].value if "parts" in fitted else ()
         unused = tuple(name for name in parts if name not in walk.used_parts)
@@ -162,7 +163,8 @@ class _File:
             exists=self._exists,
             persons=self._loading.persons,
         )
-        start = View.at_start(inputs)
+        declared = fitted["inputs"].value if "inputs" in fitted else ()
+        start = View.at_start(inputs, set(declared) - {each.name for each in inputs})
         lists: dict[str, tuple[Step, ...]] = {}
         lists["steps"], view = walk.steps(given["steps"], start)
         for name in ("on_failure", "on_cancel", "always"):

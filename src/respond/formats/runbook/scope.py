@@ -7,14 +7,14 @@ values; walking on makes a new one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from respond.core.inputs import inputs_shape, is_nullable
 from respond.core.runbook import Input
-from respond.core.shapes import RecordShape, Shape, Text, Time
+from respond.core.shapes import AnyJson, RecordShape, Shape, Text, Time
 from respond.core.values import Value
 from respond.errors import StepFailedError
 from respond.formats.expression.expressions import Expression, Expressions, Scope
@@ -185,14 +185,17 @@ class View:
     parts: Mapping[str, int] = field(default_factory=dict)
 
     @staticmethod
-    def at_start(inputs: tuple[Input, ...]) -> View:
+    def at_start(inputs: tuple[Input, ...], faulty: Iterable[str] = ()) -> View:
+        """What may be read first; of a ``faulty`` input anything, for its fault is said already."""
         nullable = frozenset(f"inputs.{each.name}" for each in inputs if is_nullable(each))
         texts = frozenset(
             f"inputs.{each.name}"
             for each in inputs
             if not each.required and each.default is None and not is_nullable(each)
         )
-        names = {"inputs": inputs_shape(inputs), "run": RUN, "connection": CONNECTION}
+        known = inputs_shape(inputs)
+        shape = RecordShape(known.fields + tuple((n, AnyJson()) for n in faulty), known.optional)
+        names = {"inputs": shape, "run": RUN, "connection": CONNECTION}
         return View(names, nullable=nullable, empty_texts=texts)
 
     @property

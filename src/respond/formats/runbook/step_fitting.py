@@ -16,7 +16,7 @@ from respond.formats import kinds
 from respond.formats.faults import Faults, Mark, Path, did_you_mean, suggest
 from respond.formats.fitting import MISFIT, Fitted, Fitting, Given
 from respond.formats.kinds import Kind, Table
-from respond.formats.runbook.keywords import HANDLER_END, STEP_KINDS, STEP_WORDS
+from respond.formats.runbook.keywords import HANDLER_END, KEYWORDS, STEP_KINDS, STEP_WORDS
 from respond.formats.tree import Mapping, Node, Scalar, Sequence
 
 __all__ = ["RunbookFitting", "StepGiven"]
@@ -137,11 +137,13 @@ class RunbookFitting(Fitting):
             return
         for key in keys:
             hint = did_you_mean(key.value, STEP_KINDS)
-            if hint and key.value not in STEP_WORDS:
+            if hint and key.value not in KEYWORDS:
                 what = f"unknown key '{showable(key.value)}' in a step"
                 self.refuse(key, what, (*path, key.value), hint)
                 return
-        hint = f"it needs one of: {', '.join(STEP_KINDS)}"
+        found = {key.value for key in keys}
+        likely = [name for name, kind in STEP_KINDS.items() if found & kind.table.keys()]
+        hint = f"it needs one of: {', '.join(likely or STEP_KINDS)}"
         self.refuse(node, "this step does not say what to do", path, hint)
 
 

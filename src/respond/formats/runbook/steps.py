@@ -74,6 +74,7 @@ __all__ = ["Steps", "at_the_end", "ids_of"]
 _LIMIT_DEFAULT: Final = 25
 _LIMIT_DESTROYING: Final = 1
 _STEPS_MAX: Final = 500
+_PARTS_MAX: Final = 8
 _EVERY_S: Final = 30
 _APPROVAL_WITHIN_S: Final = 1_800
 
@@ -191,10 +192,7 @@ class Steps:
         around = around or _Around()
         made: list[Step] = []
         for number, step in enumerate(given):
-            self._made += 1
-            if self._made == _STEPS_MAX + 1:
-                self._faults.add(step.mark, f"with its parts it has more than {_STEPS_MAX} steps")
-            if self._made > _STEPS_MAX:
+            if not self._count(step, 1):
                 break
             steps, view = self._step(step, view, around)
             made.extend(steps)
@@ -203,6 +201,14 @@ class Steps:
                 what = "this step is never reached: the 'end' before it has no 'when'"
                 self._faults.add(following.mark, what, path=following.path)
         return tuple(made), view
+
+    def _count(self, step: StepGiven, more: int) -> bool:
+        """Count steps, and say whether there may be so many."""
+        before, self._made = self._made, self._made + more
+        if before <= _STEPS_MAX < self._made:
+            what = f"with its parts and what it calls it has more than {_STEPS_MAX} steps"
+            self._faults.add(step.mark, what)
+        return self._made <= _STEPS_MAX
 
     def _step(self, step: StepGiven, view: View, around: _Around) -> _Made:
         name = self._ids[step.mark.line, step.mark.column]
@@ -404,6 +410,10 @@ class Steps:
             hint = f"in line {before.parts[part]}; its ids would stand there twice"
             self._fault(given, f"the part '{part}' has been used on this way already", hint)
             return (), before
+        if len(around.parts) >= _PARTS_MAX:
+            what = f"parts use one another more than {_PARTS_MAX} deep"
+            self._faults.add(given.mark, what, path=given.path)
+            return (), before
         before = dataclasses.replace(before, parts={**before.parts, part: given.mark.line})
         inner = _Around(around.phase, (*around.parts, part))
         steps: list[StepGiven] = self._parts[part].value
@@ -424,7 +434,7 @@ class Steps:
     ) -> _Made:
         when, view = self._when(step, before)
         inner_around = around.inside(step)
-        destroys = any(self._destroys(each, ()) for each in steps)
+        destroys = self._destroys(steps)
         each, inner = self._each(step, view, destroys=destroys)
         made, end = self.steps(steps, inner, inner_around)
         always: tuple[Step, ...] = ()
@@ -440,23 +450,27 @@ class Steps:
         words, after = self._words(step, name, before, around, when, after, "a block")
         return (BlockStep(words, made, each, always),), after
 
-    def _destroys(self, step: StepGiven, parts: tuple[str, ...]) -> bool:
-        for each in walk_given([step]):
-            action = each.words.get("action")
-            cls = self._actions.get(action.value) if action and each.kind == "action" else None
-            if cls is not None and cls.spec.effect is Effect.DESTROYS:  # type: ignore[attr-defined]
-                return True
-            part = each.words.get("part")
-            if part and part.value in self._parts and part.value not in parts:
-                inner: list[StepGiven] = self._parts[part.value].value
-                if any(self._destroys(one, (*parts, part.value)) for one in inner):
+    def _destroys(self, steps: list[StepGiven]) -> bool:
+        """Each part is looked at once: what two use would be looked at twice, and then again."""
+        waiting, seen = list(steps), set[str]()
+        while waiting:
+            for each in walk_given([waiting.pop()]):
+                action = each.words.get("action")
+                cls = self._actions.get(action.value) if action and each.kind == "action" else None
+                if cls is not None and cls.spec.effect is Effect.DESTROYS:  # type: ignore[attr-defined]
                     return True
+                part = each.words.get("part")
+                if part and part.value in self._parts and part.value not in seen:
+                    seen.add(part.value)
+                    waiting += self._parts[part.value].value
         return False
 
     def _runbook(self, step: StepGiven, name: str, before: View, around: _Around) -> _Made:
         when, view = self._when(step, before)
         given = step.words.get("runbook")
         called = self._call(given.value, given) if given else None
+        if called is not None:
+            self._count(step, len([*all_steps(called.steps), *all_steps(called.always)]))
         destroys = called is not None and _destroys(called.steps)
         each, inner = self._each(step, view, destroys=destroys)
         arguments: dict[str, Bound] = {}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from respond.core.inputs import parse_span, timestamp_from
-from respond.core.script import Spec
+from respond.core.script import WHOLE, Spec
 from respond.core.shapes import (
     AnyJson,
     Boolean,
@@ -32,6 +32,7 @@ from respond.core.shapes import (
     shape_text,
 )
 from respond.formats.faults import Faults, Mark, Path, did_you_mean
+from respond.formats.runbook.field_marks import marked, texts
 from respond.formats.runbook.scope import (
     Bound,
     BoundList,
@@ -113,9 +114,25 @@ class Arguments:
             )
             if made is not None and self._decodes(field, made, value.node.mark, value.path):
                 bound[name] = made
+        self._check_whole(cls, bound, given)
         if step.is_whole and not self._check_missing(spec, fields, given, step):
             self._build(cls, bound, given, step)
         return bound
+
+    def _check_whole(self, cls: type, bound: Mapping[str, Bound], given: Mapping[str, Any]) -> None:
+        """A query has a language of its own: data inside its text could change what is asked."""
+        for path, value in marked(cls, bound, WHOLE):
+            for text in texts(value):
+                if text.text.is_whole and not {"'", '"'} & set(text.source):
+                    continue
+                at = given[path[0]]
+                self._faults.add(
+                    at.mark,
+                    f"'{'.'.join(path)}' holds a value inside a text: {text.source}",
+                    hint="a value stands there whole, as in q: ${{ inputs.name }}, for it could "
+                    "change what a text around it asks",
+                    path=at.path,
+                )
 
     def _build(
         self, cls: type, bound: Mapping[str, Bound], given: Mapping[str, Any], step: StepGiven

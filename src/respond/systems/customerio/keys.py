@@ -8,10 +8,11 @@ value, and when even that was lost a person has to look.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from respond.core.script import (
+    STEERS,
     Again,
     Api,
     Becomes,
@@ -457,7 +458,7 @@ class CreateKey:
     """
 
     like: KeyId
-    sink: str = ""
+    sink: str = field(default="", metadata=STEERS)
     name: str = ""
     instead_of: SecretHandle | None = None
     workspace: str = ""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from respond.core.addresses import is_email
 from respond.core.script import (
+    STEERS,
     Api,
     Becomes,
     Call,
@@ -37,10 +39,6 @@ from respond.systems.people.recipients import kept_out
 
 __all__ = ["ACTIONS", "Send", "Sent", "mail", "message_id"]
 
-_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_ADDRESS: Final = re.compile(
-    rf"{_ATOM}(?:\.{_ATOM})*@[A-Za-z0-9](?:[A-Za-z0-9.-]{{0,250}}[A-Za-z0-9])?"
-)
 _SUBJECT_MAX: Final = 200
 _TEXT_MAX: Final = 100_000
 _RECIPIENTS_MAX: Final = 50
@@ -68,7 +66,7 @@ def sender(connection: Connection) -> str:
         NotReadyError: The connection does not say.
     """
     address = connection.options.get("from", "")
-    if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
+    if not isinstance(address, str) or not (address.isascii() and is_email(address)):
         raise NotReadyError(
             f"the connection {connection.name!r} has no address to send from",
             do=f'add from = "security@..." under [connections.{connection.name}]',
@@ -156,7 +154,7 @@ class Send:
         text: Plain text. Never put a secret in.
     """
 
-    to: tuple[str, ...]
+    to: tuple[str, ...] = field(metadata=STEERS)
     subject: str
     text: str
 
@@ -165,7 +163,7 @@ class Send:
             raise ArgumentError(f"to takes 1 to {_RECIPIENTS_MAX} addresses")
         for address in self.to:
             # No display name, comma, second line or letters outside ASCII.
-            if not _ADDRESS.fullmatch(address):
+            if not (address.isascii() and is_email(address)):
                 shown = showable_host(address)
                 raise ArgumentError(f"to must be a plain address; {shown!r} is none")
         one_line("subject", self.subject, limit=_SUBJECT_MAX)

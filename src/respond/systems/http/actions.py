@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from respond.core.script import (
+    STEERS,
+    WHOLE,
     Api,
     Becomes,
     Connection,
@@ -84,9 +86,9 @@ class Observe:
         query: Names and values.
     """
 
-    path: tuple[str, ...]
+    path: tuple[str, ...] = field(metadata=STEERS)
     pick: tuple[str, ...] = ()
-    query: dict[str, str] = field(default_factory=dict)
+    query: dict[str, str] = field(default_factory=dict, metadata=WHOLE)
 
     def __post_init__(self) -> None:
         _check_path(self.path)
@@ -113,9 +115,9 @@ class ChangingRequest:
     """
 
     method: str
-    path: tuple[str, ...]
+    path: tuple[str, ...] = field(metadata=STEERS)
     body: Any = None
-    query: dict[str, str] = field(default_factory=dict)
+    query: dict[str, str] = field(default_factory=dict, metadata=WHOLE)
 
     def __post_init__(self) -> None:
         one_of("method", self.method, _METHODS_THAT_DESTROY)
@@ -195,8 +197,10 @@ def _field(body: Any, name: str) -> Any:
     return _plain(body, name)
 
 
-def _plain(value: Any, name: str) -> Any:
+def _plain(value: Any, name: str, depth: int = 0) -> Any:
     """A value that plans and journals can carry; numbers with a point become their text."""
+    if depth > _DEPTH_MAX:
+        raise MalformedReplyError(f"the field {name} is nested deeper than {_DEPTH_MAX}")
     match value:
         case None | bool() | int():
             return value
@@ -207,7 +211,7 @@ def _plain(value: Any, name: str) -> Any:
                 raise MalformedReplyError(f"the field {name} is longer than {_VALUE_MAX}")
             return value
         case list():
-            return [_plain(one, name) for one in value[:_FIELDS_MAX]]
+            return [_plain(one, name, depth + 1) for one in value[:_FIELDS_MAX]]
         case _:
             raise MalformedReplyError(f"the field {name} is a record: pick a field inside it")
 
@@ -220,9 +224,10 @@ def _read(connection: Connection, observe: Observe, settle: int) -> Read[SeenFie
         if observe.pick and not isinstance(reply.body, (Mapping, list)):
             raise MalformedReplyError("the answer is no record and no list")
         found = {name: _field(reply.body, name) for name in observe.pick}
-        return SeenFields(
-            there=True, fields={name: one for name, one in found.items() if one is not _MISSING}
-        )
+        fields = {name: one for name, one in found.items() if one is not _MISSING}
+        if len(json.dumps(fields, ensure_ascii=False)) > _BODY_MAX:
+            raise MalformedReplyError(f"what is picked has more than {_BODY_MAX} characters")
+        return SeenFields(there=True, fields=fields)
 
     query = tuple(observe.query.items())
     call = VENDOR.call(connection.name, "GET", *observe.path, query=query, answers=_GONE)
@@ -269,7 +274,7 @@ class ReadFields:
     """
 
     observe: Observe
-    connection: str = ""
+    connection: str = field(default="", metadata=STEERS)
 
     def run(self, me: Me) -> Script[SeenFields]:
         seen = yield from _read(_usable(me.connection), self.observe, _SETTLE_DEFAULT)
@@ -408,7 +413,7 @@ class ChangeFields(_Changing):
     apply: ChangingRequest
     undo: ChangingRequest | None = None
     gone: bool = False
-    connection: str = ""
+    connection: str = field(default="", metadata=STEERS)
     settle: Seconds = _SETTLE_DEFAULT
     says: str = ""
 
@@ -443,7 +448,7 @@ class Destroy(_Changing):
     gone: bool = False
     undo: ChangingRequest | None = None
     breaks: str = ""
-    connection: str = ""
+    connection: str = field(default="", metadata=STEERS)
     settle: Seconds = _SETTLE_DEFAULT
     says: str = ""
 

@@ -159,11 +159,6 @@ options = {{ from = "you@example.com" }}
 """,
     nicknames=("pager", "pd"),
     person_id=OwnKey("a PagerDuty user id", "[A-Z0-9]{3,20}", "PagerDuty user id."),
-    notify_keys={
-        "pagerduty_service": OwnKey(
-            "a PagerDuty service id", "[A-Z0-9]{3,20}", "Service whose on-call person is paged."
-        )
-    },
     channel="respond.systems.pagerduty.channel",
     reaches=Reaches.ON_CALL,
     simulated="respond.company.pagerduty",

@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from respond.core.script import (
+    STEERS,
     Becomes,
     Done,
     Effect,
@@ -59,7 +60,7 @@ class Do:
 
     instructions: str
     title: str = ""
-    link: str = ""
+    link: str = field(default="", metadata=STEERS)
     look_for: str = ""
     task: str = "none"
     about: dict[str, Any] = field(default_factory=dict)

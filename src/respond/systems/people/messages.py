@@ -213,6 +213,8 @@ def compose(
         "",
         f"Run {showable(me.run)}{', a rehearsal: nothing of this is real' if me.rehearsal else ''}",
         *([f"Plan {short_digest(me.plan)}"] if message.of_run and me.plan else []),
+        *([f"The event that began it was {me.old}."] if me.old else []),
+        *([f"Asked anew: {showable(me.anew, limit=300)}"] if message.of_run and me.anew else []),
         *([f"Log {showable(me.anchor)}"] if me.anchor else []),
         # The address stands on a line of its own, so that nothing around it is taken for a part.
         *([_PAGE, showable(me.page, limit=300)] if message.of_run and me.page else []),

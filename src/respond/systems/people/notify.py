@@ -15,13 +15,14 @@ in that chat stands in ``respond.toml``: only then can a click of theirs count.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
 from respond.core.approval import Verdict
 from respond.core.plan import short_digest
 from respond.core.script import (
+    STEERS,
     Becomes,
     Done,
     Effect,
@@ -111,14 +112,14 @@ class Persons:
     """
 
     message: str
-    role: str = "admin"
-    to: tuple[str, ...] = ()
+    role: str = field(default="admin", metadata=STEERS)
+    to: tuple[str, ...] = field(default=(), metadata=STEERS)
     since: Timestamp = _UNSAID
     until: Timestamp = _UNSAID
     within: Seconds = _NO_TIME
     member: str = ""
-    about: str = ""
-    channels: tuple[str, ...] = _CHANNELS
+    about: str = field(default="", metadata=STEERS)
+    channels: tuple[str, ...] = field(default=_CHANNELS, metadata=STEERS)
     operator_too: bool = False
     page: bool = False
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from respond.core.script import Done, Effect, Me, Script, action
+from respond.core.script import STEERS, Done, Effect, Me, Script, action
 from respond.core.values import SecretHandle
 from respond.systems.sinks.sink import sink_of
 
@@ -35,7 +35,7 @@ class SinkState:
 class CheckSink:
     """Look at a secret's place, and whether it holds a given value."""
 
-    sink: str
+    sink: str = field(metadata=STEERS)
     value: SecretHandle | None = None
 
     def run(self, me: Me) -> Script[SinkState]:

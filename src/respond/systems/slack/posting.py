@@ -13,10 +13,11 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NewType
 
 from respond.core.script import (
+    STEERS,
     Api,
     Becomes,
     Call,
@@ -302,7 +303,7 @@ class PostMessage:
         text: At most 40,000 characters, once escaped. Never put a secret in.
     """
 
-    channel: ChannelId
+    channel: ChannelId = field(metadata=STEERS)
     text: str
 
     def __post_init__(self) -> None:
@@ -353,7 +354,7 @@ class DirectMessage:
         text: As for ``slack.post_message``.
     """
 
-    email: str
+    email: str = field(metadata=STEERS)
     text: str
 
     def __post_init__(self) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from respond.core.script import (
+    STEERS,
     Api,
     Becomes,
     Connection,
@@ -116,7 +117,7 @@ class OpenIncidentChannel:
         name: Begins the channel's name: lower case, digits, ``-`` and ``_``.
     """
 
-    name: str
+    name: str = field(metadata=STEERS)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -243,8 +244,8 @@ class GatherPeople:
         topic: What the channel is for; the run is named behind it. Stays as it is when empty.
     """
 
-    channel: ChannelId
-    people: tuple[str, ...]
+    channel: ChannelId = field(metadata=STEERS)
+    people: tuple[str, ...] = field(metadata=STEERS)
     topic: str = ""
 
     def __post_init__(self) -> None:
@@ -383,7 +384,7 @@ class ArchiveIncidentChannel:
         name: Its whole name, mark included.
     """
 
-    name: str
+    name: str = field(metadata=STEERS)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -187,11 +187,6 @@ account = "T0123456789" # id of the workspace
     person_id=OwnKey(
         "a Slack user id", "[UW][A-Z0-9]{2,20}", "Slack user id, such as U024BE7LH."
     ),
-    notify_keys={
-        "slack_channel": OwnKey(
-            "a Slack channel id", "[CG][A-Z0-9]{2,20}", "Channel for notices to everybody."
-        )
-    },
     channel="respond.systems.slack.channel",
     clicks=True,
     simulated="respond.company.slack",

@@ -1,0 +1,58 @@
+"""Read a file that others may have put there: an ordinary one, so much of it, and no wait.
+
+What a run does stands in such files. Who else could write one is for a person to know.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+__all__ = ["OPEN_DO", "open_ordinary", "read_ordinary", "who_else_decides"]
+
+OPEN_DO = "who changes it says what a run does: give file and folder to one owner, chmod go-w"
+
+
+def open_ordinary(path: Path, *, links: bool = True) -> BinaryIO:
+    """Open a file to read it; without ``links`` none is followed at its end.
+
+    Raises:
+        OSError: It cannot be read, or is a folder, a pipe, a device or a socket.
+    """
+    # Without O_NONBLOCK a pipe that nobody writes to holds the process for ever.
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if links else os.O_NOFOLLOW)
+    handle = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
+    return os.fdopen(handle, "rb")
+
+
+def read_ordinary(path: Path, limit: int) -> bytes:
+    """The first ``limit`` bytes.
+
+    Raises:
+        OSError: As ``open_ordinary``.
+    """
+    with open_ordinary(path) as file:
+        return file.read(limit)
+
+
+def who_else_decides(path: Path, project: Path) -> Iterator[str]:
+    """Who besides the owner of this process could say what stands in a file of the project."""
+    real = Path(os.path.realpath(path))
+    if not real.is_relative_to(os.path.realpath(project)):
+        yield f"it is {real} in truth: a link leads out of the project"
+    for each, what in ((real, "write it"), (real.parent, "replace it, by its folder")):
+        try:
+            found = each.stat()
+        except OSError:
+            continue  # That it cannot be read is said by whoever reads it.
+        if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+            yield f"everybody on this machine may {what}"
+        if found.st_uid not in {0, os.geteuid()}:
+            yield f"another user (number {found.st_uid}) may {what}"

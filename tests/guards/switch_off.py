@@ -1,0 +1,187 @@
+"""Switch off one guard at a time in a copy of the tree, and see that its test turns red.
+
+``make guards`` does so with each guard of the tables ``*.toml`` beside this file; words behind
+``ONLY=`` choose some. An entry holds what the guard is for (``says``), the file below
+``src/respond``, a piece of its text that stands there once (``find``), what takes its place
+(``off``), and the test that misses it (``test``).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import cache_from_source
+from pathlib import Path
+from queue import SimpleQueue
+from xml.etree import ElementTree as ET
+
+__all__ = ["ROOT", "Copy", "Guard", "guards"]
+
+ROOT = Path(__file__).parents[2]
+_SOURCE = Path("src", "respond")
+_NOT_COPIED = shutil.ignore_patterns(".*", "dist", "screenshots")
+_LIMIT_S = 300
+_JOBS = 2
+
+_NO_RESULT = ("ImportError", "ModuleNotFoundError", "NameError", "SyntaxError", "UnboundLocalError")
+"""A test that fails with one of these has met a broken source text, and no missing guard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """One entry of a table, as the module's first lines say it."""
+
+    says: str
+    file: str
+    find: str
+    off: str
+    test: str
+
+    def switched_off(self, text: str) -> str:
+        """The source text without this guard.
+
+        Raises:
+            ValueError: What is to be found does not stand there exactly once.
+        """
+        found = text.count(self.find)
+        if found != 1:
+            msg = f"{self.file}: {self.find!r} stands there {found} times, not once"
+            raise ValueError(msg)
+        return text.replace(self.find, self.off)
+
+
+def guards() -> list[Guard]:
+    """Every guard that stands in a table."""
+    tables = sorted(Path(__file__).parent.glob("*.toml"))
+    read = [tomllib.loads(each.read_text(encoding="utf-8")) for each in tables]
+    return [Guard(**entry) for table in read for entry in table["guard"]]
+
+
+class Copy:
+    """The tree once more, where a guard can be off and nobody is hurt.
+
+    Raises:
+        RuntimeError: Tests in it would import another source than the copy's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._root = folder / "tree"
+        shutil.copytree(ROOT, self._root, ignore=_NOT_COPIED)
+        ours = {name: each for name, each in os.environ.items() if not name.startswith("PYTEST_")}
+        self._environ = {**ours, "PYTHONPATH": str(self._root / "src")}
+        imported = self._python("-c", "import respond; print(respond.__file__)").stdout
+        if Path(imported.strip()).parent != self._root / _SOURCE:
+            msg = f"the copy would be tested with {imported!r}"
+            raise RuntimeError(msg)
+
+    def without(self, guard: Guard) -> str:
+        """Empty when the guard's test is red without it; else what happened."""
+        with self._off(guard):
+            failed, other = self.run(guard.test)
+        return other or ("" if failed else "nothing turned red")
+
+    @contextmanager
+    def _off(self, guard: Guard) -> Iterator[None]:
+        path = self._root / _SOURCE / guard.file
+        whole = path.read_text(encoding="utf-8")
+        try:
+            self._write(path, guard.switched_off(whole))
+            yield
+        finally:
+            self._write(path, whole)
+
+    def _write(self, path: Path, text: str) -> None:
+        path.write_text(text, encoding="utf-8")
+        # Compiled code is known by size and second of its source, which may be the same here.
+        Path(cache_from_source(str(path))).unlink(missing_ok=True)
+
+    def run(self, *tests: str) -> tuple[list[str], str]:
+        """The tests that failed, and what else went wrong: not found, not imported, skipped."""
+        report = self._root.parent / "report.xml"
+        report.unlink(missing_ok=True)
+        options = ("-q", "-p", "no:cacheprovider", f"--junitxml={report}")
+        try:
+            said = self._python("-m", "pytest", *options, *tests).stdout
+        except subprocess.TimeoutExpired:
+            return [], f"it did not end in {_LIMIT_S} s"
+        if not report.exists():
+            return [], said[-500:]
+        failed, odd, ran = [], [], 0
+        for case in ET.parse(report).iter("testcase"):  # noqa: S314 - our own pytest wrote it
+            ran += 1
+            name = f"{case.get('classname')}::{case.get('name')}"
+            for said_of_it in case:
+                why = said_of_it.get("message") or ""
+                if said_of_it.tag in {"error", "skipped"} or why.startswith(_NO_RESULT):
+                    odd.append(f"{name}: {said_of_it.tag}: {why}")
+                elif said_of_it.tag == "failure":
+                    failed.append(name)
+        return failed, "; ".join(odd) or ("" if ran else said[-500:])
+
+    def _python(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 - our own interpreter and words
+            [sys.executable, *words],
+            cwd=self._root,
+            env=self._environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_LIMIT_S,
+        )
+
+
+def main(only: Sequence[str]) -> int:
+    """Switch off each guard, or those in whose entry all of these words stand."""
+    chosen = [each for each in guards() if all(word in repr(each) for word in only)]
+    with tempfile.TemporaryDirectory() as folder:
+        copies: SimpleQueue[Copy] = SimpleQueue()
+        for at in range(_JOBS):
+            copies.put(Copy(Path(folder, str(at))))
+        wrong = _with_all_on(chosen, copies)
+        with ThreadPoolExecutor(_JOBS) as pool:
+            for guard, why in zip(
+                chosen, pool.map(partial(_with_one_off, copies), chosen), strict=True
+            ):
+                wrong += bool(why)
+                _say(f"{'red ' if not why else 'GREEN'} {guard.says} ({guard.file})")
+                _say(f"      {guard.test}" + (f"\n      {why}" if why else ""))
+    _say(f"{len(chosen)} guards were switched off, {wrong} faults")
+    return 1 if wrong or not chosen else 0
+
+
+def _with_all_on(chosen: Sequence[Guard], copies: SimpleQueue[Copy]) -> int:
+    """How many of the tests are red although nothing is switched off."""
+    copy = copies.get()
+    failed, other = copy.run(*dict.fromkeys(each.test for each in chosen))
+    copies.put(copy)
+    for why in (*failed, other):
+        if why:
+            _say(f"not green with all guards on: {why}")
+    return len(failed) + bool(other)
+
+
+def _with_one_off(copies: SimpleQueue[Copy], guard: Guard) -> str:
+    copy = copies.get()
+    try:
+        return copy.without(guard)
+    finally:
+        copies.put(copy)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
