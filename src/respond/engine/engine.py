@@ -148,7 +148,7 @@ class Engine(LiveRun):
         look_at_open(self)
         plan = self.state.plan
         elsewhere = moved(plan.bound, self.site.bound) if plan is not None else []
-        if elsewhere:
+        if elsewhere and self.state.started:
             # Nobody agreed to what the handlers would write there.
             why = f"{why}; its handlers were left out: {' and '.join(elsewhere)} changed"
         elif self.state.started:
