@@ -393,6 +393,10 @@ def project_of_journal(places: Places) -> Project:
     """The project; of a broken ``respond.toml`` what it says of the journal, and nothing else.
 
     Whoever looks at a run or ends it needs no more of the file.
+
+    Raises:
+        FormatFault, FormatFaults, UsageError: What is wrong is about the journal, or the journal is
+            not where it would then be: another one must not pass for it.
     """
     import tomllib
 
@@ -401,14 +405,19 @@ def project_of_journal(places: Places) -> Project:
 
     try:
         return load_project(places)
-    except (FormatFault, FormatFaults, UsageError):
+    except (FormatFault, FormatFaults, UsageError) as error:
+        if any(each.path.startswith("journal") for each in getattr(error, "faults", ())):
+            raise
         try:
             said = tomllib.loads((places.config or Path()).read_text(encoding="utf-8"))["journal"]
             given = JournalConfig(str(said.get("path", "")), str(said.get("keys", "keyring")))
         except (OSError, ValueError, LookupError, AttributeError):
             keys = "file" if (places.state / "keys").is_dir() else "keyring"
             given = JournalConfig(keys=keys)
-        return Project(journal=given)
+        project = Project(journal=given)
+        if not journal_path(project, places).is_file():
+            raise
+        return project
 
 
 def journal_path(project: Project, places: Places) -> Path:
