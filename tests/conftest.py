@@ -1,10 +1,15 @@
-"""Options of the whole suite, and the signals of the processes that it starts."""
+"""Options of the whole suite, what of it is long, and what its machine may be like."""
 
 from __future__ import annotations
 
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A machine that is busy with other work fails no test: bounds are on what is done, not on time.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -16,3 +21,11 @@ def pytest_configure() -> None:
     """Let Ctrl-C reach what tests start: ``nohup`` and ``&`` leave it ignored, children inherit."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Campaigns, crashes and browsers are long; ``make quick`` leaves out what is."""
+    for item in items:
+        folders = {"browser", "crash", "guards"}.intersection(item.path.parts)
+        if folders or item.get_closest_marker("campaign"):
+            item.add_marker(pytest.mark.long)

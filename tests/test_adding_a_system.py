@@ -87,6 +87,7 @@ def test_a_connection_of_it_is_known_to_respond_toml(newcomer: Newcomer) -> None
     assert 'system = "acme"' in said.stderr
 
 
+@pytest.mark.long
 def test_a_runbook_rehearses_against_the_simulated_company(newcomer: Newcomer) -> None:
     """The whole way: look, ask, do, prove; and a dry run writes nothing."""
     dry = newcomer.types("rehearse", "acme-account", "--auto", "--dry-run", "--json")
@@ -97,6 +98,7 @@ def test_a_runbook_rehearses_against_the_simulated_company(newcomer: Newcomer) -
     assert re.search(r"acme 1?[0-9] reads, 2 writes, 2 effects", done.stdout), done.stdout
 
 
+@pytest.mark.long
 def test_faults_of_the_vendor_are_survived(newcomer: Newcomer) -> None:
     """A timeout after the effect: it is looked at, and nothing happens twice."""
     done = newcomer.types("rehearse", "acme-account", "--auto", "--fault", "acme:timeout-after")
@@ -104,6 +106,7 @@ def test_faults_of_the_vendor_are_survived(newcomer: Newcomer) -> None:
     assert "2 writes, 2 effects" in done.stdout
 
 
+@pytest.mark.long
 def test_its_contract_holds(newcomer: Newcomer) -> None:
     """Every exchange of every example is as the vendor describes it."""
     done = newcomer.types(
@@ -113,6 +116,7 @@ def test_its_contract_holds(newcomer: Newcomer) -> None:
     assert json.loads(done.stdout)
 
 
+@pytest.mark.long
 def test_a_field_that_the_vendor_does_not_know_is_refused(newcomer: Newcomer) -> None:
     """The description is the witness: without it nobody knows what the vendor takes."""
     whole = json.loads((newcomer.folder / "acme.json").read_text(encoding="utf-8"))

@@ -104,6 +104,7 @@ def calls(path: Path) -> Iterator[str]:
             yield ast.unparse(node.func)
 
 
+@pytest.mark.long
 def test_rooms_import_only_what_the_table_allows() -> None:
     """And the table says no more than what is true."""
     found: dict[str, set[str]] = {name: set() for name in MAY_IMPORT}

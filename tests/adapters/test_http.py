@@ -62,7 +62,7 @@ def lines() -> Iterator[Lines]:
 
 
 @pytest.mark.promise("P5")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     method=st.one_of(
         st.sampled_from(["POST", "PUT", "PATCH", "DELETE", "get", "GET ", "MERGE", "CONNECT"]),
@@ -73,6 +73,7 @@ def lines() -> Iterator[Lines]:
     form=st.booleans(),
     body=st.none() | st.dictionaries(st.text(max_size=4), st.integers(), max_size=2),
 )
+@pytest.mark.long
 def test_a_reader_refuses_whatever_is_not_a_read(
     *, method: str, path: tuple[str, ...], surface: str, form: bool, body: object
 ) -> None:
@@ -479,6 +480,17 @@ def test_retry_after_may_be_a_date(lines: Lines) -> None:
         assert clock.slept == [9]
 
 
+def test_a_date_is_held_against_the_systems_own_clock(lines: Lines) -> None:
+    """Ours is a day ahead: the date lies before it, and still is nine seconds off."""
+    clock = SettableClock()  # 2026-11-23T03:12:00Z
+    with Loopback() as server:
+        told = {"Date": "Sun, 22 Nov 2026 03:12:00 GMT"}
+        server.will(says({}, 429, Retry_After="Sun, 22 Nov 2026 03:12:09 GMT", **told), says({}))
+
+        lines.reader(server, clock=clock).fetch(READ)
+        assert clock.slept == [9]
+
+
 def test_a_read_waits_longer_each_time_and_gives_up_after_four(lines: Lines) -> None:
     """Without a word from the system the pauses grow from half a second, with jitter."""
     clock = SettableClock()
@@ -522,6 +534,50 @@ def test_a_long_retry_after_ends_the_read(lines: Lines) -> None:
         assert caught.value.retry_after_s == 61
         assert caught.value.by_hand
         assert clock.slept == []
+
+
+SPENT = {"x_ratelimit_remaining": "0", "x_ratelimit_reset": "1795403527"}  # 03:12:07
+
+
+@pytest.mark.parametrize("system", ["github", "http"])
+@pytest.mark.parametrize("headers", [{"Retry_After": "7"}, {"Retry_After": "6.5"}, SPENT])
+def test_a_403_that_means_not_now_is_waited_for(
+    lines: Lines, system: str, headers: dict[str, str]
+) -> None:
+    """GitHub's word for too many requests; also where nobody knows whose API it is."""
+    clock = SettableClock()
+    with Loopback() as server:
+        server.will(says({"message": "secondary rate limit"}, 403, **headers), says({"a": 1}))
+        reader = lines.to(server.url, clock=clock, system=system, auth="bearer").reader()
+
+        assert reader.fetch(READ).body == {"a": 1}
+    if system == "github" or headers is not SPENT:
+        assert clock.slept == [7]
+
+
+@pytest.mark.parametrize("system", ["github", "http", "vault", "pagerduty"])
+def test_a_403_that_means_no_is_not_tried_again(lines: Lines, system: str) -> None:
+    """A budget that is not spent says nothing; and to others a header is no reason to wait."""
+    clock = SettableClock()
+    told = {"x_ratelimit_remaining": "4999", "x_ratelimit_reset": "1795403527"}
+    more = {} if system in {"github", "http"} else {"Retry_After": "7"}
+    with Loopback() as server:
+        server.will(says({}, 403, **told, **more))
+        reader = lines.to(server.url, clock=clock, system=system, auth="bearer").reader()
+
+        with pytest.raises(RefusedBySystemError) as caught:
+            reader.fetch(READ)
+    assert (caught.value.code, caught.value.again, clock.slept) == ("403", False, [])
+
+
+def test_a_budget_that_every_answer_tells_is_no_reason_to_wait(lines: Lines) -> None:
+    """GitHub says when the hour is over with each answer, a 502 included."""
+    clock = SettableClock()
+    with Loopback() as server:
+        told = {"x_ratelimit_remaining": "4999", "x_ratelimit_reset": "1795407000"}
+        server.will(says({}, 502, **told), says({}))
+        lines.to(server.url, clock=clock, system="github", auth="bearer").reader().fetch(READ)
+    assert clock.slept[0] <= 1
 
 
 def test_pagerdutys_reset_header_counts_as_retry_after(lines: Lines) -> None:

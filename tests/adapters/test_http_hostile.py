@@ -175,6 +175,7 @@ PEAK_MIB = (
 @pytest.mark.promise("P18")
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from /proc")
 @pytest.mark.parametrize("unit", ["[],", "{},", '{"":0},', "0,", '"\\u00e9\U0001f600",'])
+@pytest.mark.long
 def test_the_worst_body_within_the_limit_fits_into_bounds(unit: str) -> None:
     """5 MiB of the smallest values take less than 2 s and 300 MiB."""
     program = (

@@ -98,6 +98,45 @@ def test_no_fault_shows_a_secret(
     assert hits(logged.text) == []
 
 
+@pytest.mark.promise("P22")
+@pytest.mark.parametrize("reads", ["reads", ""], ids=["read", "write"])
+def test_no_answer_brings_a_live_secret_in(reads: str) -> None:
+    """A service that says 200 and echoes: names, texts, numbers and headers, used before or not."""
+    held = {name: SecretHandle(name) for name in CANARIES if name != "it"}
+    secrets = FixedSecrets({**CANARIES, "code": "9123456"})
+    held["code"] = SecretHandle("code")
+    echo = {"you": f"sent Bearer {WHOLE}", WHOLE: [{"deep": CANARIES["leaked"]}], "n": 9123456}
+    with (
+        Loopback() as server,
+        transport_to(
+            server.url, secrets, system="x", auth="bearer", held=lambda: held
+        ) as transport,
+    ):
+        server.will(says(echo, 200, X_Echo=CANARIES["it"]))
+        if reads:
+            reply = transport.reader().fetch(Call("it", "api", "GET", ("a",)))
+        else:
+            intent = Intent.mint(seq=1, run="r", digest="d")
+            reply = transport.pen().send(intent, Call("it", "api", "PUT", ("a",)), "d")
+
+    assert hits(f"{reply!r}") == []
+    assert "9123456" not in f"{reply!r}"
+    assert "[secret it]" in reply.body["you"]
+
+
+@pytest.mark.promise("P22")
+def test_what_is_compared_by_value_comes_whole_and_nothing_else_does() -> None:
+    """A store has to show what it holds, or nobody sees that it holds the leaked key."""
+    with (
+        Loopback() as server,
+        transport_to(server.url, FixedSecrets(CANARIES), system="x", auth="bearer") as transport,
+    ):
+        server.will(says({"value": CANARIES["it"], "note": f"was {CANARIES['it']}"}))
+        reply = transport.reader().fetch(Call("it", "api", "GET", ("a",), shows_values=True))
+
+    assert reply.body == {"value": CANARIES["it"], "note": "was [secret it]"}
+
+
 def _learn(transport: HttpTransport) -> None:
     # A run that has opened all of its secrets once: the vendor here echoes those as well.
     wallet = transport._line.keywords["wallet"]

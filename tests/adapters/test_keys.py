@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import base64
 import os
 import stat
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -164,6 +167,56 @@ class TestKeyringKeys(KeyStoreContract):
         ring.set_password("respond", "a", "not base64!")
         with pytest.raises(NotReadyError, match="respond/a"):
             KeyringKeys(ring).get("a")
+
+
+class PromptThatNeverComes:
+    """A Secret Service that is locked: each call waits for a window, until it is unlocked."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.unlocked = threading.Event()
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self.calls += 1
+        self.unlocked.wait(20)
+        return base64.b64encode(b"1").decode()
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.get_password(service, username)
+
+    def delete_password(self, service: str, username: str) -> None:
+        self.get_password(service, username)
+
+
+def test_a_keyring_that_waits_for_its_window_is_said_and_ends() -> None:
+    """First what is waited for; then not ready, with the remedy, and no second wait behind it."""
+    ring, told = PromptThatNeverComes(), list[str]()
+    keys = KeyringKeys(ring, tell=told.append, quiet_s=0.05, patience_s=0.2)
+    try:
+        verbs: tuple[Callable[[], object], ...] = (
+            lambda: keys.get("a"),
+            lambda: keys.set("a", b"1"),
+            lambda: keys.delete("a"),
+        )
+        for verb in verbs:
+            with pytest.raises(NotReadyError, match=r"did not (read|write)") as error:
+                verb()
+            assert "unlock the keyring in its own program" in error.value.do
+            assert 'keys = "file"' in error.value.do
+        assert told == ["waiting for the OS keyring: its window may want to be answered"]
+        assert ring.calls == 1
+    finally:
+        ring.unlocked.set()
+    keys._asking.join(20)  # type: ignore[union-attr]
+    assert keys.get("a") == b"1", "once it is unlocked it works, without a new start"
+
+
+def test_a_quick_keyring_says_nothing() -> None:
+    """Nobody is told of a wait that there was not."""
+    told = list[str]()
+    keys = KeyringKeys(SmallKeyring(), tell=told.append, quiet_s=5)
+    keys.set("a", b"1")
+    assert (keys.get("a"), told) == (b"1", [])
 
 
 @pytest.mark.promise("P22")

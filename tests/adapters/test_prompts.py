@@ -118,11 +118,11 @@ def test_only_the_exact_words_destroy(typed: str) -> None:
 
 @pytest.mark.promise("P15")
 def test_letters_that_only_look_alike_do_not_destroy() -> None:
-    """A Cyrillic letter in the answer, or in the target, is another word."""
+    """A Cyrillic letter in the answer, or in the target, is another word: typed as it is shown."""
     assert answer_to(DESTROYS, "revoke \u0441def") is None
     target = replace(DESTROYS, wants="remove \u0430na")
     assert answer_to(target, "remove ana") is None
-    assert answer_to(target, "remove \u0430na") is not None
+    assert answer_to(target, r"remove \u0430na") is not None
 
 
 @pytest.mark.promise("P15")

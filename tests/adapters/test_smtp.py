@@ -9,6 +9,7 @@ import pytest
 
 from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.smtp import SmtpPen, SmtpServer
+from respond.adapters.way import WayThere
 from respond.core.script import Call, Reply
 from respond.errors import NoAnswerError, RefusedBySystemError
 from respond.ports import Intent, IntentSpentError
@@ -285,17 +286,51 @@ def test_an_untrusted_certificate_ends_it(mail: Callable[..., MailServer], tmp_p
 def test_a_password_goes_inside_tls(
     mail: Callable[..., MailServer],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     tls: str,
 ) -> None:
     """With a certificate that is trusted, log-in and letter go through."""
     pem = self_signed(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     replies = STARTTLS if tls == "starttls" else ["220 hi", *STARTTLS[3:]]
     server = mail(replies, pem, tls_first=tls == "implicit")
 
-    assert send(server, loopback_ok=False, user="respond", tls=tls).status == 250
+    way = WayThere(str(pem))
+    assert send(server, loopback_ok=False, user="respond", tls=tls, way=way).status == 250
     assert server.message
+
+
+@pytest.mark.promise("P20")
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+def test_authorities_of_the_environment_do_not_count(
+    mail: Callable[..., MailServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tls: str
+) -> None:
+    """Whoever can set SSL_CERT_FILE does not get the password."""
+    pem = self_signed(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    server = mail(STARTTLS[:3], pem, tls_first=tls == "implicit")
+
+    with pytest.raises(RefusedBySystemError, match="certificate is not accepted"):
+        send(server, loopback_ok=False, user="respond", tls=tls)
+
+
+def test_a_relay_that_refuses_our_name_is_quoted(mail: Callable[..., MailServer]) -> None:
+    """The name that we gave, and the server's own words; it can be set."""
+    no = "504 5.5.2 <localhost>: Helo command rejected: need fully-qualified hostname"
+    with pytest.raises(RefusedBySystemError) as caught:
+        send(mail(["220 hi", no, no]))
+    assert "504 to the greeting as localhost" in caught.value.what
+    assert "need fully-qualified hostname" in caught.value.why
+
+    server = mail(TAKES_ALL)
+    assert send(server, ehlo="desk.example.com").status == 250
+    assert server.heard[0] == "ehlo desk.example.com"
+
+
+@pytest.mark.promise("P19")
+@pytest.mark.parametrize("name", ["", "a b", "x\r\nMAIL FROM:<y>", "[x]", "\u00e9.example"])
+def test_a_name_of_ours_that_is_none_is_refused(mail: Callable[..., MailServer], name: str) -> None:
+    """Nothing is connected to."""
+    with pytest.raises(RefusedBySystemError, match="is no host name"):
+        send(mail([CUT]), ehlo=name)
 
 
 @pytest.mark.promise("P22")
@@ -306,7 +341,8 @@ def test_a_refused_password_is_named_and_not_shown(mail: Callable[..., MailServe
 
     with pytest.raises(RefusedBySystemError) as caught:
         send(server, user="respond", redactor=redactor)
-    assert caught.value.why == "the credential 'mail' is not accepted"
+    said = "the credential 'mail' is not accepted; it says: 535 no: [secret mail]"
+    assert caught.value.why == said
     assert caught.value.do == "respond connect mail"
     assert redactor.clean("password-of-mail") == "[secret mail]"
 

@@ -110,6 +110,7 @@ def signer(keys: list[str], signature: str) -> str:
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
+@pytest.mark.long
 def test_what_is_signed_here_is_taken_here(home: Home, kind: str) -> None:
     """A key file in ~/.ssh that is listed signs, and its fingerprint comes out."""
     line = home.key(kind=kind)

@@ -66,6 +66,7 @@ def test_a_bare_enter_answers_nothing(ask: Callable[..., pexpect.spawn[str]]) ->
 @pytest.mark.parametrize(
     "wrong", ["yes", "y", "Revoke cdef", "revoke CDEF", "revoke", "cdef", "revoke cdef now"]
 )
+@pytest.mark.long
 def test_nothing_but_the_exact_words_destroys(
     ask: Callable[..., pexpect.spawn[str]], wrong: str
 ) -> None:

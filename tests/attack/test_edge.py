@@ -67,6 +67,7 @@ def test_no_host_makes_a_fault(at: Served, host: bytes) -> None:
 
 
 @pytest.mark.promise("P21")
+@pytest.mark.long
 def test_half_a_form_is_no_answer(night: Night, at: Served) -> None:
     """The browser is cut off inside a field: nothing may be recorded of the rest."""
     night.waiting()

@@ -268,6 +268,7 @@ def test_a_system_that_is_down_after_a_yes_makes_no_loop() -> None:
 @pytest.mark.parametrize(
     ("what", "most"), [("people", 8), ("task", 130), ("wait", 500), ("down", 60)]
 )
+@pytest.mark.long
 def test_an_hour_of_waiting_grows_the_journal_a_little(what: str, most: int) -> None:
     """Four checkpoints an hour say that a server lives; a run that waits need not say it, too."""
     steps = {

@@ -132,3 +132,21 @@ def test_a_containment_that_is_refused_goes_on_by_hand(tmp_path: Path) -> None:
         assert end is not None
         assert end.how is As.DONE
         assert {e["detail"]["by"] for e in stage.effects() if "revoked" in e["kind"]} == {"person"}
+
+
+@pytest.mark.parametrize("hands", ["person", "tool"])
+def test_a_key_off_the_list_that_cannot_be_tried_fails_nothing(hands: str, tmp_path: Path) -> None:
+    """No region answers the probe after the revoke: unproved, with the cause; people are told."""
+    with Stage(tmp_path, "compromised-key", routes=hands == "tool") as stage:
+        stage.faults("customerio:cut-before@GET *ip_addresses*xall")
+        code = stage.advance()
+        assert stage.state is not None
+        revoked = stage.state.steps["revoke"].conclusion
+        tally = stage.tally()
+
+    assert code is not ExitCode.DONE
+    assert tally["customerio", "app_key.revoked"] == 1
+    assert revoked is not None
+    assert not revoked.proved
+    assert "could not be tried: Customer.io cut the connection" in str(revoked)
+    assert tally["slack", "message.posted"] == 2

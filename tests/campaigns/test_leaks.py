@@ -7,7 +7,6 @@ run shows, sends and leaves behind: as it is, in base64 at each alignment, in he
 from __future__ import annotations
 
 import base64
-import dataclasses
 import io
 import json
 import re
@@ -21,6 +20,7 @@ from urllib.parse import quote
 import pytest
 
 from respond.adapters.prompt.terminal import AutoPrompt
+from respond.company.simulated_rest import Row
 from respond.core.events import Record
 from respond.errors import ExitCode, RespondError, UsageError
 from respond.ports import Clock, Head, Progress, Prompt
@@ -107,10 +107,9 @@ def secrets_of(stage: Stage) -> set[str]:
 
 
 def _values(thing: Any) -> Iterator[str]:
-    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
-        for one in dataclasses.fields(thing):
-            value = getattr(thing, one.name)
-            if one.name in ("value", "api_key") and isinstance(value, str) and len(value) >= 16:
+    if isinstance(thing, Row):
+        for name, value in vars(thing).items():
+            if name in ("value", "api_key") and isinstance(value, str) and len(value) >= 16:
                 yield value
             yield from _values(value)
     elif isinstance(thing, dict):
@@ -181,6 +180,48 @@ def play(folder: Path, name: str, fault: str, *, routes: bool) -> list[str]:
             assert secrets_of(stage) - made_before, "the run made no secret to look for"
         assert seen.text.getvalue() or error
         return leaks(stage, seen, error)
+
+
+ECHOED = """\
+runbook: door
+title: Look at a door
+summary: Reads a field that somebody else can write.
+use_when: Never; a test.
+owner: security@example.com
+reviewed: "2026-11-23"
+steps:
+  - id: look
+    title: Look at the door
+    phase: identify
+    action: http.read
+    with: {connection: widgets, observe: {path: [items, door-7], pick: [note]}}
+"""
+
+
+@pytest.mark.promise("P22")
+def test_a_service_that_echoes_our_credential_does_not_get_it_into_the_record(
+    tmp_path: Path,
+) -> None:
+    """A picked field of a 200 answer holds the very credential that asked for it."""
+    project = tmp_path / "project"
+    (project / "runbooks").mkdir(parents=True)
+    (project / "respond.toml").write_text("")
+    (project / "runbooks" / "door.yaml").write_text(ECHOED)
+    seen = Seen(tmp_path / "state")
+    stage = Stage(tmp_path / "state", "door", project=project, progress=seen.progress)
+    with stage:
+        token = stage.rehearsal.story["widgets_token"]
+        stage.server.company.widgets.state.items["door-7"].note = f"you sent Bearer {token}"
+        with stage.engine() as engine:
+            engine.advance()
+            stage.state = engine.state
+            made = report(
+                engine.state, list(engine.tools.journal.records()), engine.tools.journal.head()
+            )
+            seen.text.write(as_text(made) + json.dumps(as_json(made)))
+        seen.keep_disk()
+        assert "[secret widgets]" in seen.text.getvalue()
+        assert leaks(stage, seen, "") == []
 
 
 def _hidden(secret: str) -> str:

@@ -504,7 +504,9 @@ def test_a_clock_behind_the_journal_is_found(
 
     monkeypatch.setattr(setup, "_doctor_for", behind)
     code, found, words = areas(healthy)
-    assert (code, found) == (1, ["clock"]), words
+    # The systems tell the time, too, and say the same of this machine.
+    assert (code, set(found)) == (1, {"clock"}), words
+    assert "journal" in words
 
 
 @pytest.mark.promise("P28")

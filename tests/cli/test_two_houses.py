@@ -24,6 +24,7 @@ keys = "file"
 [connections.doors]
 system = "http"
 account = "{account}"
+inside = true
 base_urls = {{ http = "{url}" }}
 """
 
@@ -107,8 +108,8 @@ def plain_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """The houses have no certificate: what is https in the file goes there in the clear."""
     real = session.endpoint_of
 
-    def endpoint_of(config: Any) -> Endpoint:
-        made = real(config)
+    def endpoint_of(config: Any, project: Any) -> Endpoint:
+        made = real(config, project)
         (url,) = (url.replace("https:", "http:") for url in made.base_urls.values())
         return replace(made, base_urls={"": url, "http": url}, loopback_ok=True)
 

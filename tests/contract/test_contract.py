@@ -65,6 +65,7 @@ def test_every_action_has_an_example() -> None:
 
 
 @every_vendor
+@pytest.mark.long
 def test_every_example_works(name: str) -> None:
     """The real engine ends well with it, and a bare request is answered as it says."""
     exchanged = vendor(name).exchanged

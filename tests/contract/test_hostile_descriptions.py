@@ -474,6 +474,7 @@ def test_what_is_no_description_is_refused_in_words(data: bytes) -> None:
     assert time.process_time() - began < 10
 
 
+@pytest.mark.long
 def test_a_file_of_thirty_megabytes_is_read() -> None:
     """A vendor's whole description, of which a few operations concern us."""
     filler = {f"/f{n}": {"get": {"summary": "x" * 1900, "responses": OK}} for n in range(15_000)}

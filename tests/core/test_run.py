@@ -126,6 +126,7 @@ def _seldom(state: RunState, name: str, choice: int, seq: int) -> Record | None:
 
 @given(CHOICES)
 @settings(max_examples=300)
+@pytest.mark.long
 def test_a_resumed_fold_is_the_live_fold(choices: list[int]) -> None:
     """Cut the journal anywhere: folding the rest on top gives the same state."""
     records = legal(choices)

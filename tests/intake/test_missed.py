@@ -6,12 +6,15 @@ import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog import get_logger
 
 from respond.adapters.http.transport import Endpoint, HttpTransport
 from respond.adapters.secrets.redactor import Redactor
+from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.company import Company, default_company, serve
 from respond.company.github import Location
 from respond.core.incoming import Incoming, Means
@@ -21,6 +24,7 @@ from respond.core.values import SecretHandle
 from respond.errors import NoAnswerError, StepFailedError, UsageError
 from respond.formats.project.project import KEYRING, NOWHERE, SourceConfig
 from respond.intake.missed import Enriched, enrich, missed
+from respond.intake.reconciling import Reconciler
 from respond.ports import Reader
 from respond.senders import SENDERS
 from respond.testing.settable_clock import SettableClock
@@ -114,6 +118,41 @@ def github_webhook(alert: Any, action: str, repository: str = "example-co/shop")
     body = {"action": action, "alert": alert, "repository": {"full_name": repository}}
     headers = [(b"x-github-event", b"secret_scanning_alert"), (b"x-github-delivery", b"guid-1")]
     return SENDERS["github"].events({}, headers, json.dumps(body).encode())[0]
+
+
+class Behind:
+    """The sender's clock, when ours is ahead of it."""
+
+    def __init__(self, ours: SettableClock, seconds: float) -> None:
+        self._ours, self._seconds = ours, seconds
+
+    def now(self) -> float:
+        return self._ours.now_ms() / 1000 - self._seconds
+
+
+def test_nothing_is_missed_for_a_clock_that_is_ahead(scene: Scene, tmp_path: Path) -> None:
+    """What came up since the last question is asked for by the sender's own time."""
+    scene.company.clock = scene.company.github.clock = Behind(scene.clock, 86_400)  # type: ignore[assignment]
+    source = SourceConfig("github", "github", token=KEYRING, options={"org": "example-co"})
+    with SqliteInbox.open(tmp_path / "inbox.db", clock=scene.clock) as inbox:
+        asked = Reconciler([source], scene.reader, inbox, scene.clock, list, get_logger())
+        asked.ask()
+        before = inbox.count_waiting()
+        scene.clock.advance(300)
+        scene.company.github.open_alert("example-co/api", "npm_token")
+        scene.clock.advance(300)
+        asked.ask()
+        assert inbox.count_waiting() == before + 1
+
+
+def test_github_that_says_not_now_with_403_is_waited_for(scene: Scene) -> None:
+    """Its rate limit looks like a missing right, and a sender that is asked rarely meets it."""
+    since_s = scene.now_s
+    scene.clock.advance(60)
+    scene.company.github.open_alert("example-co/api", "aws_access_key_id")
+    scene.company.arm(["github:429"])
+
+    assert len(scene.missed("github", since_s)) == 1
 
 
 def test_an_alert_whose_webhook_was_lost_is_found(scene: Scene) -> None:

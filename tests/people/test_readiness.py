@@ -202,6 +202,7 @@ def test_the_same_of_several_runbooks_is_said_once() -> None:
     count=st.integers(1, 3),
     destroys=st.booleans(),
 )
+@pytest.mark.long
 def test_a_night_is_told_exactly_when_too_few_are_left(
     people: list[tuple[bool, bool]], count: int, *, destroys: bool
 ) -> None:

@@ -83,6 +83,7 @@ def nodes(value: Any) -> int:
         pytest.param(b'{"a":"\x00"}', "not JSON", id="a raw control character"),
     ],
 )
+@pytest.mark.long
 def test_a_hostile_body_is_refused_in_bounded_time_and_memory(body: bytes, reason: str) -> None:
     """Two seconds and 64 MiB beside the body, whatever stands in it; and it is not shown."""
     began = time.process_time()
@@ -114,7 +115,7 @@ def test_what_stands_right_at_a_limit_is_read() -> None:
 
 
 @pytest.mark.promise("P18")
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(value=JSON, indent=st.sampled_from([None, 1]))
 def test_values_are_counted_on_the_bytes_as_they_are_in_the_value(
     *, value: Any, indent: int | None

@@ -506,6 +506,7 @@ VALUES = st.one_of(
     now_s=st.integers(0, 2**40),
     timed=st.booleans(),
 )
+@pytest.mark.long
 def test_arbitrary_requests_are_never_genuine(
     *, name: str, headers: Raw, body: bytes, now_s: int, timed: bool
 ) -> None:

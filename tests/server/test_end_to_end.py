@@ -29,6 +29,7 @@ def approve(served: Site, channel: str) -> None:
     [(sender, CHANNELS[n % 3]) for n, sender in enumerate(SENDERS)]
     + [("pagerduty", "page"), ("pagerduty", "chat")],
 )
+@pytest.mark.long
 def test_from_a_real_delivery_to_a_proved_end(sender: str, channel: str, tmp_path: Path) -> None:
     """Signed as the sender does, planned, approved by somebody, run to its end in the company."""
     with site(tmp_path, policy='chat = "destructive"') as served:
@@ -52,6 +53,7 @@ def test_from_a_real_delivery_to_a_proved_end(sender: str, channel: str, tmp_pat
 
 @pytest.mark.promise("P17")
 @pytest.mark.parametrize("sender", SENDERS)
+@pytest.mark.long
 def test_the_same_delivery_again_is_the_same_run(sender: str, tmp_path: Path) -> None:
     """A sender that tries again gets its 202 and the first one's id; there is one run."""
     with site(tmp_path) as served:

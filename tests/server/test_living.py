@@ -124,6 +124,7 @@ def test_a_value_that_fits_nothing_is_asked_again_on_the_page(tmp_path: Path) ->
         assert page.post(f"/runs/{state.id}/inputs", again).status_code != 303
 
 
+@pytest.mark.long
 def test_a_step_by_hand_is_reported_on_the_page_and_proved_by_looking(tmp_path: Path) -> None:
     """The unconfirmed change is a person's: they say it on the page, and the tool looks."""
     with site(tmp_path, api_hands=False) as served:
@@ -186,6 +187,7 @@ ATTACKS = (
 
 @pytest.mark.promise("P13", "P18", "P19", "P21")
 @pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
+@pytest.mark.long
 def test_a_hostile_text_becomes_ugly_text_in_a_proposal_at_most(
     attack: str, tmp_path: Path
 ) -> None:
@@ -223,6 +225,7 @@ def test_a_hostile_text_becomes_ugly_text_in_a_proposal_at_most(
     ],
     ids=["deep", "twice", "no-utf8", "bom", "nan", "no-json", "empty", "nodes"],
 )
+@pytest.mark.long
 def test_a_genuine_delivery_that_is_no_use_is_recorded_and_begins_nothing(
     body: bytes, tmp_path: Path
 ) -> None:
@@ -333,6 +336,7 @@ def test_killed_after_a_202_every_event_is_there_and_each_once(
     assert set(keys.values()) == {1}
 
 
+@pytest.mark.long
 def test_sigterm_takes_a_run_to_its_next_safe_point(tmp_path: Path, company: Company) -> None:
     """The process ends by itself within its limit, and the journal verifies."""
     where, state = project(tmp_path / "project"), tmp_path / "state"

@@ -408,7 +408,8 @@ def test_who_hangs_up_leaves_nothing_behind(hooks: Open) -> None:
     ),
     body=st.binary(max_size=200),
 )  # fmt: skip
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
+@pytest.mark.long
 def test_no_bytes_end_in_anything_but_an_answer(
     name: str, method: str, headers: list[tuple[bytes, bytes]], body: bytes
 ) -> None:
@@ -711,6 +712,7 @@ def post(client: httpx.Client, number: int) -> httpx.Response:
 
 
 @pytest.mark.promise("P17")
+@pytest.mark.long
 def test_killed_after_each_202_everything_is_there_once(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -731,6 +733,7 @@ def test_killed_after_each_202_everything_is_there_once(
 
 
 @pytest.mark.promise("P17")
+@pytest.mark.long
 def test_killed_under_load_everything_that_was_answered_is_there_once(tmp_path: Path) -> None:
     """Many at once, killed in the middle: no 202 is lost, and a retry makes no second event."""
     answered: dict[int, str] = {}

@@ -502,6 +502,7 @@ def test_a_provider_with_new_keys_signs_on_at_once() -> None:
     ],
     ids=lambda changed: "-".join(f"{n}={v}" for n, v in changed.items())[:60],
 )
+@pytest.mark.long
 def test_a_token_that_says_something_else_signs_nobody_on(changed: dict[str, Any]) -> None:
     """Issuer, audience, nonce, time and subject are each looked at."""
     with _Fake() as fake:
@@ -510,6 +511,7 @@ def test_a_token_that_says_something_else_signs_nobody_on(changed: dict[str, Any
 
 
 @pytest.mark.promise("P11")
+@pytest.mark.long
 def test_a_token_that_the_provider_did_not_sign_signs_nobody_on() -> None:
     """Another key, no key, and our own client's secret as the key."""
     other = _key("second")
@@ -572,6 +574,7 @@ def test_a_secret_that_cannot_be_read_is_said_in_words(issuer: str) -> None:
         assert "respond connect oidc" in answer.text
 
 
+@pytest.mark.long
 def test_a_moment_of_another_boot_is_compared_by_the_wall() -> None:
     """After a restart of the machine a session goes on, and still ends."""
     clock = SettableClock()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -84,6 +85,47 @@ def test_a_message_whose_answer_was_lost_is_seen_and_not_posted_again(office: An
 
     assert len(messages(office)) == 1
     assert done.says == f"stands in {SECURITY} already"
+
+
+class Behind:
+    """Slack's clock, when ours is ahead of it."""
+
+    def __init__(self, ours: Any, seconds: float) -> None:
+        self._ours, self._seconds = ours, seconds
+
+    def now(self) -> float:
+        return float(self._ours.now_ms()) / 1000 - self._seconds
+
+
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize("ahead_s", [86_400, -86_400])
+def test_a_lost_answer_is_found_by_slacks_own_clock(office: Any, ahead_s: int) -> None:
+    """Our clock is a day off, and people have written more than a page since; it is seen."""
+    office.company.clock = office.company.slack.clock = Behind(office.clock, ahead_s)
+    office.lose(HELLO)
+    mine = messages(office)[0]
+    for second in range(1, 251):
+        other = copy.deepcopy(mine)
+        other.ts = f"{float(mine.ts) + second:.6f}"
+        other.metadata = {}
+        messages(office).append(other)
+
+    assert office.do(HELLO).says == f"stands in {SECURITY} already"
+    assert len(messages(office)) == 251
+
+
+def test_history_is_not_read_further_back_than_the_run(office: Any) -> None:
+    """A channel of years is no reason to read it all."""
+    office.lose(HELLO)
+    mine = messages(office).pop()
+    for each in range(450):
+        old = copy.deepcopy(mine)
+        old.ts, old.metadata = f"{float(mine.ts) - 90_000 + each:.6f}", {}
+        messages(office).append(old)
+    before = office.company.ledger.counts()["slack"]["reads"]
+
+    assert office.wants(HELLO)
+    assert office.company.ledger.counts()["slack"]["reads"] == before + 2, "who we are; one page"
 
 
 @pytest.mark.promise("P2")

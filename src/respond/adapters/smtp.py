@@ -21,6 +21,8 @@ from typing import Any, Final, Literal
 
 from respond.adapters.http.request import is_loopback
 from respond.adapters.secrets.redactor import Redactor
+from respond.adapters.sockets import tls_context, tunnel
+from respond.adapters.way import DIRECT, WayThere
 from respond.core.addresses import is_email
 from respond.core.script import Call, Reply
 from respond.core.showable import hidden_character, showable, showable_host
@@ -32,6 +34,7 @@ __all__ = ["SmtpPen", "SmtpServer", "log_in"]
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _HOST: Final = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
 _MESSAGE_ID: Final = re.compile(rf"<{_ATOM}(?:\.{_ATOM})*@{_HOST}>")
+_EHLO: Final = re.compile(rf"{_HOST}|\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f.:]+\]")
 _SUBJECT_MAX: Final = 500
 _TEXT_MAX: Final = 256 * 1024
 _LINES_MAX: Final = 100
@@ -49,6 +52,7 @@ class SmtpServer:
 
     Attributes:
         user: Log in as; the password is the connection's credential. Empty: no log-in.
+        ehlo: Who we say that we are. It is not looked up: that asks the name server.
         tls: ``starttls`` on port 587, ``implicit`` on port 465.
         loopback_ok: No TLS to a loopback address.
     """
@@ -57,8 +61,10 @@ class SmtpServer:
     host: str
     port: int = 587
     user: str = ""
+    ehlo: str = "localhost"
     tls: Literal["starttls", "implicit"] = "starttls"
     loopback_ok: bool = False
+    way: WayThere = DIRECT
 
     @property
     def plain(self) -> bool:
@@ -123,22 +129,27 @@ def _open(
     stack: contextlib.ExitStack,
     secrets: Secrets,
 ) -> _Smtp:
+    if not _EHLO.fullmatch(server.ehlo):
+        raise talk.unsent(f"ehlo {server.ehlo!r} is no host name and no [address]", again=False)
     try:
-        smtp = _connect(server, timeout_s)
+        context = None if server.plain else tls_context(server.way)
+        implicit = server.tls == "implicit" and not server.plain
+        smtp = _SmtpTls(server, timeout_s, context) if implicit else _Smtp(server, timeout_s)
         stack.callback(_leave, smtp)
         smtp.ehlo_or_helo_if_needed()
         if server.tls == "starttls" and not server.plain:
-            smtp.starttls(context=ssl.create_default_context())
-            smtp.ehlo()
+            smtp.starttls(context=context)
+            smtp.ehlo_or_helo_if_needed()
         if server.user:
             password = secrets.credential(server.connection)
             talk.redactor.register(server.connection, password)
             smtp.login(server.user, password)
     except NotReadyError as error:
-        raise talk.unsent(error.what, again=False, do=error.do) from error
+        raise talk.unsent(error.sentence, again=False, do=error.do) from error
     except smtplib.SMTPAuthenticationError as error:
         raise talk.unsent(
-            f"the credential '{server.connection}' is not accepted",
+            f"the credential '{server.connection}' is not accepted; it says: "
+            f"{error.smtp_code} {talk.words(_said(error))}",
             again=False,
             code=str(error.smtp_code),
             do=f"respond connect {server.connection}",
@@ -146,17 +157,35 @@ def _open(
     except smtplib.SMTPNotSupportedError as error:
         raise talk.unsent("it does not offer TLS, or no way to log in", again=False) from error
     except smtplib.SMTPResponseException as error:
-        raise talk.said_no("greeting", error.smtp_code, error.smtp_error) from error
+        raise talk.said_no(f"greeting as {server.ehlo}", error.smtp_code, _said(error)) from error
     except ssl.SSLCertVerificationError as error:
-        why = f"its certificate is not accepted: {error.verify_message}"
-        raise talk.unsent(why, again=True) from error
+        why = f"its certificate is not accepted: {error.verify_message}{server.way.says}"
+        raise talk.unsent(why, again=True, do=server.way.do.removeprefix("; ")) from error
     except (smtplib.SMTPException, OSError) as error:
-        raise talk.unsent(_short(error), again=True) from error
+        why = f"{_short(error)}{server.way.says}"
+        raise talk.unsent(why, again=True, do=server.way.do.removeprefix("; ")) from error
     return smtp
 
 
 class _Smtp(smtplib.SMTP):
-    """``smtplib.SMTP`` that does not read a reply for ever."""
+    """``smtplib.SMTP`` that does not read a reply for ever, and knows proxies."""
+
+    def __init__(
+        self, server: SmtpServer, timeout_s: float, context: ssl.SSLContext | None = None
+    ) -> None:
+        self._way = server.way
+        more: dict[str, Any] = {} if context is None else {"context": context}
+        super().__init__(
+            server.host, server.port, local_hostname=server.ehlo, timeout=timeout_s, **more
+        )
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> Any:
+        if not self._way.proxy:
+            return super()._get_socket(host, port, timeout)  # type: ignore[misc]  # not in typeshed
+        sock = tunnel(self._way, host, port, timeout)
+        if isinstance(self, smtplib.SMTP_SSL):
+            return self.context.wrap_socket(sock, server_hostname=host)
+        return sock
 
     def getreply(self) -> tuple[int, bytes]:
         if self.file is None and self.sock is not None:
@@ -186,17 +215,9 @@ class _Bounded:
         self._file.close()
 
 
-def _connect(server: SmtpServer, timeout_s: float) -> _Smtp:
-    # Our own name is not looked up: that asks the name server, and tells the mail server.
-    if server.tls == "implicit" and not server.plain:
-        return _SmtpTls(
-            server.host,
-            server.port,
-            local_hostname="localhost",
-            timeout=timeout_s,
-            context=ssl.create_default_context(),
-        )
-    return _Smtp(server.host, server.port, local_hostname="localhost", timeout=timeout_s)
+def _said(error: smtplib.SMTPResponseException) -> bytes:
+    said = error.smtp_error
+    return said if isinstance(said, bytes) else said.encode()
 
 
 def _address(smtp: _Smtp, letter: _Letter, talk: _Talk) -> dict[str, str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from respond.adapters.http.request import Endpoint
     from respond.adapters.secrets.redactor import Redactor
     from respond.adapters.smtp import SmtpServer
-    from respond.formats.project.project import ConnectionConfig, Project
+    from respond.formats.project.project import ConnectionConfig, OidcConfig, Project
     from respond.ports import Clock, Reader, Secrets
 
 __all__ = ["Line", "line_of", "open_line", "probe", "sign_on_line"]
@@ -44,23 +44,25 @@ def line_of(project: Project, name: str) -> Line:
     config = project.connections[name]
     match vendor(config.system).carried_by:
         case CarriedBy.HTTP:
-            return Line(endpoint=endpoint_of(config))
+            return Line(endpoint=endpoint_of(config, project))
         case CarriedBy.SMTP:
             return Line(server=_mail_server(config, project))
         case _:
             return Line()
 
 
-def sign_on_line(issuer: str) -> Line:
+def sign_on_line(project: Project, oidc: OidcConfig) -> Line:
     """Where the page's identity provider is. Plain http is read from ``respond.toml`` only for
     this machine itself.
     """
     from respond.adapters.http.request import Endpoint
     from respond.formats.project.project import OIDC
+    from respond.wiring.session import way_of
 
-    plain = issuer.startswith("http://")
-    base = {"http": issuer.rstrip("/")}
-    return Line(endpoint=Endpoint(OIDC, "http", base, auth="none", loopback_ok=plain))
+    plain = oidc.issuer.startswith("http://")
+    base = {"http": oidc.issuer.rstrip("/")}
+    way = way_of(oidc, project, "server.oidc")
+    return Line(endpoint=Endpoint(OIDC, "http", base, auth="none", loopback_ok=plain, way=way))
 
 
 @dataclass(slots=True)

@@ -45,6 +45,7 @@ from respond.formats.project.project import (
     NOWHERE,
     OIDC,
     ConnectionConfig,
+    OidcConfig,
     Project,
     SourceConfig,
 )
@@ -218,7 +219,7 @@ class Doctor:
 
 def key_store(at: Doctor) -> Findings:
     try:
-        keys = open_keys(at.project, at.places)
+        keys = open_keys(at.project, at.places, at.tell)
         keys.get("doctor/looks-whether-this-opens")
     except NotReadyError as error:
         yield Finding(
@@ -229,7 +230,7 @@ def key_store(at: Doctor) -> Findings:
         )
         return
     at.keys = keys
-    at.secrets = credential_store(at.project, keys, at.redactor, at.clock)
+    at.secrets = credential_store(at.project, keys, at.redactor, at.clock, at.tell)
     at.well.append(f"keys in {keys.says}")
 
 
@@ -689,14 +690,14 @@ def sign_on(at: Doctor) -> Findings:
             "whoever signs on there is nobody here",
             f"add oidc_issuer = {oidc.issuer!r} and oidc_subject to people's entries",
         )
-    yield from _provider(at, oidc.issuer)
+    yield from _provider(at, oidc)
 
 
-def _provider(at: Doctor, issuer: str) -> Findings:
+def _provider(at: Doctor, oidc: OidcConfig) -> Findings:
     """Whether the identity provider answers, and calls itself what we call it."""
     opened = open_line(
         ConnectionConfig(name=OIDC, system="http", auth="none"),
-        sign_on_line(issuer),
+        sign_on_line(at.project, oidc),
         secrets=CredentialStore({}, MemoryKeys(), at.redactor, at.clock, environment={}),
         redactor=at.redactor,
         clock=at.clock,
@@ -707,12 +708,12 @@ def _provider(at: Doctor, issuer: str) -> Findings:
     except RespondError as error:
         yield Finding(
             "sign-on/no-answer",
-            f"the issuer of [server.oidc] does not answer: {error.what}",
+            f"the issuer of [server.oidc] does not answer: {error.sentence}",
             "nobody can sign on to the page; signed answers from a terminal still count",
             error.do or "look at the address, and at the provider",
         )
         return
-    if isinstance(reply.body, Mapping) and reply.body.get("issuer") == issuer:
+    if isinstance(reply.body, Mapping) and reply.body.get("issuer") == oidc.issuer:
         at.well.append("the identity provider answers")
         return
     yield Finding(

@@ -105,7 +105,7 @@ class _Where:
         project = load_project(places)
         where = cls(journal_path(project, places), places.project)
         try:
-            where.store = open_keys(project, places)
+            where.store = open_keys(project, places, say)
         except NotReadyError as error:
             where.trouble = error.sentence
         return where

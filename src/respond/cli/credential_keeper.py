@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from respond.cli.output import say
 from respond.core.events import Event, Kind
 from respond.errors import NotReadyError
 from respond.wiring.session import credential_store, os_user
@@ -31,7 +32,7 @@ class CredentialKeeper:
     store: CredentialStore = field(init=False)
 
     def __post_init__(self) -> None:
-        self.store = credential_store(self.project, self.keys, self.redactor, self.clock)
+        self.store = credential_store(self.project, self.keys, self.redactor, self.clock, say)
 
     def has(self, name: str) -> bool:
         try:

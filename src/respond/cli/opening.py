@@ -84,7 +84,7 @@ def open_journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None
     if not path.is_file():
         yield None
         return
-    store = open_keys(project, places)
+    store = open_keys(project, places, say)
     try:
         opened = SqliteJournal.open(path, keys=store, clock=clock, create=False, actor=os_user())
     except JournalUnusableError as error:

@@ -186,7 +186,7 @@ def _keeper(places: Places, project: Project) -> CredentialKeeper:
     from respond.cli.credential_keeper import CredentialKeeper
     from respond.wiring.session import journal_path, open_keys, os_user
 
-    keys, clock = open_keys(project, places), SystemClock()
+    keys, clock = open_keys(project, places, say), SystemClock()
     path = journal_path(project, places)
     journal = SqliteJournal.open(path, keys=keys, clock=clock, create=True, actor=os_user())
     return CredentialKeeper(project, keys, clock, journal, Redactor())

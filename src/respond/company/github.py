@@ -302,6 +302,11 @@ class GitHub(RestSystem):
         message = no.detail or self.says.get(no.status, "")
         if not message:
             return as_text("the request could not be served", no.status)
+        if no.status == 429:  # noqa: PLR2004 - the HTTP status.
+            # It has two words for that, and the other one looks like a missing right.
+            reset = ("x-ratelimit-reset", str(int(self.clock.now()) + 1))
+            told = {"message": "API rate limit exceeded", "documentation_url": _DOCS}
+            return as_json(told, 403, ("x-ratelimit-remaining", "0"), reset)
         told = {"message": message, "documentation_url": _DOCS, "status": str(no.status)}
         return as_json(told, no.status)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from email.utils import formatdate
 from importlib import import_module
 from typing import Any
 
@@ -60,7 +61,11 @@ class Company:
         with self.lock:
             system = self.http[name]
             self.ledger.count(name, write=system.is_write(request))
-            return self.faults.deliver(system, request, self.clock.now())
+            delivery, now = self.faults.deliver(system, request, self.clock.now()), self.clock.now()
+        if delivery.reply is None:
+            return delivery
+        date = ("Date", formatdate(now, usegmt=True))
+        return replace(delivery, reply=delivery.reply.having(date))
 
     def fault(self, text: str) -> InjectedFault:
         """Read a fault as a person writes it. Raises ValueError for one that is none here."""

@@ -146,6 +146,8 @@ class Call:
         body: JSON; ``SecretHandle`` leaves are opened by the transport only.
         form: Send ``body`` (a flat record) form-encoded.
         answers: Statuses outside 2xx that the parser handles itself, e.g. 404 for "is gone".
+        shows_values: The system shows secrets in its answer, and the parser compares or keeps them.
+            Every other answer comes with each live secret in it replaced.
         timeout_s: Limit for this request in seconds.
     """
 
@@ -159,6 +161,7 @@ class Call:
     form: bool = False
     auth: Auth = field(default_factory=AuthOwn)
     answers: frozenset[int] = frozenset()
+    shows_values: bool = False
     timeout_s: int = 10
 
     @property
@@ -180,11 +183,17 @@ def _quoted(segment: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back: status, lower-case headers, and the decoded JSON (None when empty)."""
+    """What came back: status, lower-case headers, and the decoded JSON (None when empty).
+
+    Attributes:
+        ahead_s: How far our clock is ahead of the system's own (its ``Date``), in seconds; 0 where
+            it told none. Times of ours that the system's are compared with are put right by it.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: Any
+    ahead_s: int = 0
 
 
 class ReplyError(Exception):
@@ -393,10 +402,14 @@ class Done(Generic[O_co]):
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """What is waited for has not happened; the run parks or looks again in ``every_s``."""
+    """What is waited for has not happened; the run parks or looks again in ``every_s``.
+
+    ``otherwise`` is what the step comes to when its time is over; without it the step fails then.
+    """
 
     says: str
     every_s: int = 10
+    otherwise: Done[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

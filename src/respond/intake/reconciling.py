@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from respond.core.fold import RunState
 from respond.core.incoming import Delivery, Incoming
 from respond.core.plan import digest_of
+from respond.core.script import Call, Reply
 from respond.errors import RespondError
 from respond.intake.missed import missed
 from respond.ports import Clock, Inbox, Reader
@@ -29,6 +30,19 @@ _BACK_S: Final = 3 * 86_400
 def can_be_asked(source: SourceConfig) -> bool:
     """Whether there is something to ask for, and a token to ask with."""
     return SENDERS[source.sender].delivers_once and f"{source.name}/token" in source.references
+
+
+@dataclass(slots=True)
+class _Clocked:
+    """A reader that knows how far our clock is ahead of whom it asked last."""
+
+    reader: Reader
+    ahead_s: int = 0
+
+    def fetch(self, call: Call) -> Reply:
+        reply = self.reader.fetch(call)
+        self.ahead_s = reply.ahead_s
+        return reply
 
 
 @dataclass(slots=True)
@@ -52,10 +66,10 @@ class Reconciler:
         for source in self.sources:
             began_s = self.clock.now_ms() // 1000
             since_s = self._since.get(source.name, began_s - _BACK_S)
-            note = partial(self._note, source.name)
+            note, reader = partial(self._note, source.name), _Clocked(self.reader)
             try:
                 found = missed(
-                    self.reader, source.name, source.sender, source.options, since_s, note=note
+                    reader, source.name, source.sender, source.options, since_s, note=note
                 )
             except RespondError as error:
                 self.log.warning(
@@ -70,7 +84,7 @@ class Reconciler:
                 if not _is_known(event, source.name, self.states()):
                     self._keep(source, event)
             # Only now: what could not be kept is asked for again.
-            self._since[source.name] = began_s
+            self._since[source.name] = began_s - max(reader.ahead_s, 0)
 
     def _note(self, source: str, text: str) -> None:
         self.log.info("reconciling.note", source=source, note=text)

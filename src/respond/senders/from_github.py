@@ -36,6 +36,7 @@ from respond.senders.model import Letter, Options, Sender
 from respond.senders.providers import provider_of
 from respond.senders.refusals import UnusableError
 from respond.senders.signatures import HmacHeader, plain
+from respond.systems.vendor import Waits
 
 __all__ = ["SENDER", "enrich", "missed", "read"]
 
@@ -240,6 +241,13 @@ SENDER: Final = Sender(
     "of secret scanning alerts alone",
     ours=plain,
     api="https://api.github.com",
+    # Source: GitHub REST API, "Rate limits": 403 or 429, and every answer has the two headers.
+    waits=Waits(
+        seconds=("retry-after",),
+        epoch=("x-ratelimit-reset",),
+        if_told=frozenset({403}),
+        spent=("x-ratelimit-remaining",),
+    ),
     simulated="respond.company.github",
     body_max=5 << 20,
     missed=missed,

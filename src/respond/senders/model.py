@@ -16,7 +16,7 @@ from respond.senders.asking import Asking, Unsent
 from respond.senders.decoding import decoded, of_form
 from respond.senders.headers import Headers, is_form
 from respond.senders.refusals import NotGenuineError, UnusableError
-from respond.systems.vendor import Scheme, SentAs
+from respond.systems.vendor import Scheme, SentAs, Waits
 
 __all__ = [
     "Letter",
@@ -133,6 +133,7 @@ class Sender:
         simulated: Module of its simulated counterpart, where no vendor's record names it.
         api: Where its own API is, to ask for what was missed; empty: nothing is asked.
         api_scheme: How that API is told who asks.
+        waits: How it says "not now".
         through: System and surface of a connection by which it may be asked instead.
         missed: What it has found or changed since, as its webhooks would tell it; from the source's
             options and Unix seconds. What the API does not tell (which change it was) is told so
@@ -155,6 +156,7 @@ class Sender:
     api: str = ""
     simulated: str = ""
     api_scheme: Scheme = BY_TOKEN
+    waits: Waits = field(default_factory=Waits)
     through: tuple[str, str] = ("http", "")
     missed: Callable[[Asking, Options, int], Iterator[Unsent]] | None = None
     enrich: Callable[[Asking, Incoming], Incoming] | None = None

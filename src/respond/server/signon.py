@@ -11,15 +11,18 @@ import hmac
 import sys
 import threading
 import warnings
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 from authlib.common.errors import AuthlibBaseError  # type: ignore[import-untyped]  # has none
 from joserfc.errors import BadSignatureError, JoseError
 from starlette.concurrency import run_in_threadpool
 
+from respond.adapters.sockets import tls_context
+from respond.adapters.way import DIRECT, WayThere
 from respond.core.showable import showable, showable_host
 from respond.errors import NotReadyError, RefusedByPersonError
 from respond.ports import Clock
@@ -55,6 +58,7 @@ _ALGORITHMS: Final = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 )
 _ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+_METHODS: Final = "token_endpoint_auth_methods_supported"
 _TEXT_MAX: Final = 4_096
 _FAILED_MS: Final = 5_000
 _SUBJECT_MAX: Final = 200
@@ -82,6 +86,7 @@ class SignOnSettings:
     url: str
     persons: Mapping[tuple[str, str], str]
     scopes: tuple[str, ...] = ("openid", "email")
+    way: WayThere = DIRECT
 
     @property
     def redirect_url(self) -> str:
@@ -165,8 +170,14 @@ class SignOn:
             )
             claims = await _read(client, token, kept["nonce"])
         except _NO_ANSWER as error:
-            raise _away(self.settings.issuer) from error
+            raise _away(self.settings) from error
         except _ODD as error:
+            if getattr(error, "error", "") == "invalid_client":
+                raise NotReadyError(
+                    "the identity provider does not accept our client secret",
+                    why="it answers invalid_client; nobody can sign on to this page now",
+                    do="compare client_id in [server.oidc], then: respond connect oidc --replace",
+                ) from error
             # Whatever it says may hold parts of a token; what kind of fault it is does not.
             raise _refused(f"the ID token does not hold ({type(error).__name__})") from error
         if claims is None:
@@ -212,10 +223,13 @@ class SignOn:
         try:
             known = await client.load_server_metadata()
         except _NO_ANSWER as error:
-            raise _away(self.settings.issuer) from error
+            raise _away(self.settings) from error
         except _ODD as error:
             raise _unusable(self.settings.issuer) from error
         self._check_document(known)
+        if secret and "client_secret_post" in (known.get(_METHODS) or ()):
+            # In a form there is one way to write a secret; of Basic providers have two.
+            client.client_kwargs["token_endpoint_auth_method"] = "client_secret_post"  # noqa: S105 - the name of a way
         with self._lock:
             self._client = (now_ms, client)
         return client
@@ -230,10 +244,12 @@ class SignOn:
             client_kwargs={
                 "scope": " ".join(settings.scopes),
                 "code_challenge_method": "S256",
-                "token_endpoint_auth_method": "client_secret_basic" if secret else "none",
+                "token_endpoint_auth_method": _encoded if secret else "none",
                 "timeout": _TIMEOUT_S,
                 "trust_env": False,
                 "follow_redirects": False,
+                **({"verify": tls_context(settings.way)} if settings.way.ca else {}),
+                **({"proxy": settings.way.proxy} if settings.way.proxy else {}),
             },
         )
 
@@ -251,6 +267,16 @@ class SignOn:
         # Never what needs no key ("none"), and never our own secret as one (HS256).
         allowed = [each for each in offered if each in _ALGORITHMS]
         known["id_token_signing_alg_values_supported"] = allowed or ["RS256"]
+
+
+def _encoded(client: Any, _: str, uri: str, headers: Any, body: Any) -> tuple[str, Any, Any]:
+    """HTTP Basic with both halves form-encoded, which authlib's own leaves out.
+
+    Source: RFC 6749, section 2.3.1.
+    """
+    pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
+    headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode('ascii')}"
+    return uri, headers, body
 
 
 async def _read(client: Any, token: Any, nonce: str) -> Any:
@@ -276,11 +302,12 @@ def _is_safe(address: str, issuer: str) -> bool:
     return bool(parts.hostname) and (parts.scheme == "https" or plain_here)
 
 
-def _away(issuer: str) -> NotReadyError:
-    host = showable_host(urlsplit(issuer).hostname or "")
+def _away(settings: SignOnSettings) -> NotReadyError:
+    host = showable_host(urlsplit(settings.issuer).hostname or "")
     return NotReadyError(
         "the identity provider does not answer",
-        why=f"{host} gave no usable answer; nobody can sign on to this page now",
+        why=f"{host} gave no usable answer{settings.way.says}; nobody can sign on to this page now",
+        do=settings.way.do.removeprefix("; "),
     )
 
 

@@ -306,6 +306,7 @@ class Thing(Generic[T]):
         settle_s: Where it takes longer, or shorter, than the vendor's own.
         surface: Where it is not the vendor's first.
         answers: Statuses besides 2xx that ``parse`` takes itself.
+        shows_values: As for ``Call``.
     """
 
     vendor: Vendor
@@ -319,6 +320,7 @@ class Thing(Generic[T]):
     surface: str = ""
     said: Mapping[str, T] = field(default_factory=dict)
     answers: frozenset[int] = frozenset()
+    shows_values: bool = False
 
     def subject(self, connection: Connection, **ids: str) -> Subject[T]:
         """The thing, under the one name that it has in a run."""
@@ -346,6 +348,7 @@ class Thing(Generic[T]):
             surface=self.surface,
             query=tuple((name, _filled(value, ids)) for name, value in self.query),
             answers=self.answers | (frozenset() if self.gone is None else {_NOT_FOUND}),
+            shows_values=self.shows_values,
         )
         return Read(
             self.subject(connection, **ids), call, parse, self.pages or self.vendor.pages, or_else

@@ -164,15 +164,30 @@ class NoInSuccess:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """How a vendor says when to come again: names of headers, the first that is there counts.
+    """How a vendor says "not now" and when to come again; the first header that is there counts.
 
     Attributes:
-        seconds: They tell seconds or an HTTP date (RFC 9110, section 10.2.3).
-        epoch: They tell seconds since 1970.
+        seconds: Headers that tell seconds or an HTTP date (RFC 9110, section 10.2.3).
+        epoch: Headers that tell seconds since 1970; they count where nothing tells seconds.
+        statuses: They always mean it.
+        if_told: They mean it with one of ``seconds``, or where a budget is spent.
+        spent: Headers that say 0 then.
     """
 
     seconds: tuple[str, ...] = ("retry-after", "ratelimit-reset")
     epoch: tuple[str, ...] = ()
+    statuses: frozenset[int] = frozenset({429})
+    if_told: frozenset[int] = frozenset()
+    spent: tuple[str, ...] = ()
+
+    def not_now(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Whether this no means that the same may be asked again later."""
+        told = any(name in headers for name in self.seconds) or self.is_spent(headers)
+        return status in self.statuses or (status in self.if_told and told)
+
+    def is_spent(self, headers: Mapping[str, str]) -> bool:
+        """Whether a budget says that it is used up."""
+        return any(headers.get(name, "").strip() == "0" for name in self.spent)
 
 
 # --- trying a credential ------------------------------------------------------------------------

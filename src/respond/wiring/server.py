@@ -38,6 +38,7 @@ from respond.wiring.session import (
     real_session,
     rehearsal_session,
     systems_of,
+    way_of,
 )
 
 if TYPE_CHECKING:
@@ -239,17 +240,23 @@ def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) 
         clock, story = jumping, rehearsal.secrets()
         people = _rehearsing_people(project, rehearsal)
     else:
-        keys, people = open_keys(project, places), project.people
+        people = project.people
     close_library_loggers()
     log = make_logger(
         redactor, clock, sys.stderr, verbosity=verbosity, terminal=sys.stderr.isatty()
     )
     open_library_logger("uvicorn", "warning", log)
+
+    def tell(text: str) -> None:
+        log.warning("keys.waiting", what=text)
+
+    if rehearsal is None:
+        keys = open_keys(project, places, tell)
     # A machine without a keyring has no key store: it is opened only for what lies in it.
-    store = open_keys(project, places) if "keyring" in project.references.values() else keys
+    store = open_keys(project, places, tell) if "keyring" in project.references.values() else keys
 
     def fresh() -> Secrets:
-        return credential_store(project, store, redactor, clock)
+        return credential_store(project, store, redactor, clock, tell)
 
     return _Parts(
         places, project, url, clock, keys, people, redactor, fresh(), fresh, log,
@@ -373,6 +380,7 @@ def _signon(parts: _Parts) -> SignOn | None:
             url=parts.url,
             persons=persons,
             scopes=oidc.scopes,
+            way=way_of(oidc, parts.project, "server.oidc"),
         )
     elif parts.rehearsal is not None:
         story = parts.rehearsal.story
@@ -515,6 +523,7 @@ def _reader(parts: _Parts) -> Reader:
             {source.sender: place},
             "source",
             loopback_ok=rehearsal is not None,
+            way=way_of(source, project, f"sources.{source.name}"),
         )
     credentials = parts.secrets
     if rehearsal is not None and parts.story is not None:
@@ -531,7 +540,7 @@ def _reader(parts: _Parts) -> Reader:
     else:
         for name, config in project.connections.items():
             if config.system in asked_through:
-                endpoints[name] = endpoint_of(config)
+                endpoints[name] = endpoint_of(config, project)
     transport = HttpTransport(
         endpoints,
         credentials,

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from respond.adapters.secrets.redactor import Redactor
     from respond.adapters.smtp import SmtpServer
     from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.adapters.way import WayThere
     from respond.company.crash_points import Moments
     from respond.company.rehearsal import Rehearsal, RehearsalClock, StorySecrets
     from respond.core.approval import People, Request
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from respond.core.policy import Policy
     from respond.engine.engine import Engine
     from respond.engine.run import LiveRun
-    from respond.formats.project.project import ConnectionConfig, Project
+    from respond.formats.project.project import ConnectionConfig, OidcConfig, Project, SourceConfig
     from respond.systems.discovery import CapabilityTable, Discovery
 
 __all__ = ["ENGINE", "Session", "load_runbook", "rehearsal_session"]
@@ -53,6 +54,11 @@ __all__ = ["ENGINE", "Session", "load_runbook", "rehearsal_session"]
 ENGINE = f"respond {__version__}"
 REHEARSAL_TIMEOUTS = 0.1
 """Requests time out ten times sooner in a rehearsal: its systems are on this machine."""
+_NEVER_USED = (
+    "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+)  # fmt: skip
+"""What would mean a proxy or authorities to other programs; named where a place is not reached."""
 
 
 def load_runbook(places: Places, name: str) -> Runbook:
@@ -372,14 +378,17 @@ def _served_site(site: Site, served: Served) -> Site:
     )
 
 
-def open_keys(project: Project, places: Places) -> KeyStore:
-    """Where the journal's keys and the credentials are: the OS keyring, or 0600 files."""
+def open_keys(project: Project, places: Places, tell: Callable[[str], None]) -> KeyStore:
+    """Where the journal's keys and the credentials are: the OS keyring, or 0600 files.
+
+    ``tell`` is told what is waited for.
+    """
     from respond.adapters.secrets.key_stores import FolderKeys, KeyringKeys
 
     if project.journal.keys == "file":
         return FolderKeys(places.state / "keys")
     try:
-        return KeyringKeys()
+        return KeyringKeys(tell=tell)
     except NotReadyError as error:
         if not places.unfound:
             raise
@@ -478,7 +487,8 @@ def real_session(
         )
     project = load_project(places)
     clock, redactor, operator = SystemClock(), Redactor(), operator_of(project)
-    store = _LateKeys(lambda: open_keys(project, places))
+    made_progress = progress(clock)
+    store = _LateKeys(lambda: open_keys(project, places, made_progress.say))
     keys: KeyStore = MemoryKeys() if dry_run else store
     if dry_run:
         journal = SqliteJournal.in_memory(keys, clock, operator)
@@ -494,7 +504,7 @@ def real_session(
         run = new_run_id(runbook.name, taken, chance())
     made_progress = progress(clock)
     configs = project.connections
-    secrets = credential_store(project, store, redactor, clock)
+    secrets = credential_store(project, store, redactor, clock, made_progress.say)
     own = _OwnDigests(secrets, journal)
 
     def keep(name: str, value: str) -> None:
@@ -504,7 +514,7 @@ def real_session(
     lines = _lines(
         run,
         {
-            n: endpoint_of(c)
+            n: endpoint_of(c, project)
             for n, c in configs.items()
             if vendor(c.system).carried_by is CarriedBy.HTTP
         },
@@ -561,7 +571,11 @@ def real_session(
 
 
 def credential_store(
-    project: Project, keys: KeyStore, redactor: Redactor, clock: Clock
+    project: Project,
+    keys: KeyStore,
+    redactor: Redactor,
+    clock: Clock,
+    tell: Callable[[str], None],
 ) -> CredentialStore:
     """The project's credentials, each from the place that ``respond.toml`` names."""
     from respond.adapters.secrets.credential_store import CredentialStore
@@ -573,6 +587,7 @@ def credential_store(
         clock,
         environment=clean_environment(),
         folder=credentials_folder(),
+        tell=tell,
     )
 
 
@@ -661,6 +676,7 @@ def _lines(
         redactor=redactor,
         timeout_scale=timeout_scale,
         waiting=progress.waiting,
+        held=lambda: journal.held(run),
     )
     others: dict[str, Pen] = {
         "smtp": SmtpPen(servers, secrets, clock, redactor, timeout_scale=timeout_scale),
@@ -731,7 +747,22 @@ class _LateKeys:
         self._keys.delete(name)
 
 
-def endpoint_of(config: ConnectionConfig) -> Endpoint:
+def way_of(
+    config: ConnectionConfig | SourceConfig | OidcConfig,
+    project: Project,
+    table: str,
+    *,
+    inside: bool = True,
+) -> WayThere:
+    """How to get to what stands in this table of respond.toml."""
+    from respond.adapters.way import WayThere
+
+    ca = str((project.folder or Path()) / Path(config.ca).expanduser()) if config.ca else ""
+    seen = tuple(name for name in _NEVER_USED if os.environ.get(name))
+    return WayThere(ca, config.proxy, inside, table, seen)
+
+
+def endpoint_of(config: ConnectionConfig, project: Project) -> Endpoint:
     """Where and how a connection is reached.
 
     Raises:
@@ -754,6 +785,7 @@ def endpoint_of(config: ConnectionConfig) -> Endpoint:
         base_urls,
         auth=record.scheme_set(config.auth, config.options),
         options={k: str(v) for k, v in config.options.items() if isinstance(v, str | int)},
+        way=_way(config, project),
     )
 
 
@@ -767,7 +799,7 @@ def _leads(project: Project, name: str, can: frozenset[str] = frozenset()) -> Co
     config, endpoint, server = project.connections[name], None, None
     match vendor(config.system).carried_by:
         case CarriedBy.HTTP:
-            endpoint = endpoint_of(config)
+            endpoint = endpoint_of(config, project)
         case CarriedBy.SMTP:
             server = _mail_server(config, project)
         case _:
@@ -790,22 +822,34 @@ def _reached(
         at = {"address": f"{server.host}:{server.port}"}
     signs = {
         "auth": config.auth,
+        "ca": config.ca,
+        "proxy": config.proxy,
         **{f"credential {n}": str(p) for n, p in config.references.items()},
     }
     # What only the system knows may be long, or nobody's business in a log.
     return {**at, **signs, "options": digest_of(dict(config.options))[:16]}
 
 
+def _way(config: ConnectionConfig, project: Project) -> WayThere:
+    # A generic request's path is a runbook's: its host must not turn out to be one of ours (P20).
+    inside = config.inside or config.system != "http"
+    return way_of(config, project, f"connections.{config.name}", inside=inside)
+
+
 def _mail_server(config: ConnectionConfig, project: Project) -> SmtpServer:
     from respond.adapters.smtp import SmtpServer
 
     options = config.options
+    sender = str(options.get("from") or "")
     return SmtpServer(
         config.name,
         str(options.get("host") or project.notify.smtp_host),
         int(options.get("port") or project.notify.smtp_port),
         user=str(options.get("user") or ""),
+        # Relays refuse localhost; the domain that the mail comes from is a name that is ours.
+        ehlo=str(options.get("ehlo") or sender.rpartition("@")[2] or "localhost"),
         tls="implicit" if options.get("tls") == "implicit" else "starttls",
+        way=_way(config, project),
     )
 
 

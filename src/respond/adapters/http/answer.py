@@ -16,6 +16,8 @@ class How(Enum):
     NOT_CONNECTED = "no connection"
     NOT_TRUSTED = "its certificate is not accepted"
     NO_TLS = "no TLS"
+    INWARD = "its address lies inside"
+    NO_TUNNEL = "the proxy gives no tunnel"
     CROWDED = "all connections are in use"
     # From here on the request may have arrived.
     TIMED_OUT = "no answer in time"
@@ -26,8 +28,11 @@ class How(Enum):
 
 
 UNSENT: Final = frozenset(
-    {How.NOT_FOUND, How.NOT_CONNECTED, How.NOT_TRUSTED, How.NO_TLS, How.CROWDED}
-)
+    {
+        How.NOT_FOUND, How.NOT_CONNECTED, How.NOT_TRUSTED, How.NO_TLS, How.INWARD, How.NO_TUNNEL,
+        How.CROWDED,
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
+from math import ceil
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from respond.adapters.http.answer import UNSENT, Broken, How, Raw
+from respond.adapters.http.request import Endpoint
 from respond.core.script import AuthBasic, AuthBearer, AuthNone, Call
 from respond.core.showable import showable, showable_host
 from respond.errors import NoAnswerError, RefusedBySystemError
@@ -109,27 +111,28 @@ class HttpFaults:
             )
         )
 
-    def broken(self, call: Call, system: str, host: str, broken: Broken) -> HttpFault:
+    def broken(self, call: Call, endpoint: Endpoint, host: str, broken: Broken) -> HttpFault:
         """The fault for a request that got no answer."""
         how = broken.how
-        name = _display(system)
+        name, way = _display(endpoint.system), endpoint.way
         if how in UNSENT:
             why, do = _UNSENT[how]
             why = why.format(host=showable_host(host))
             if broken.detail:
                 why = f"{why}: {showable(broken.detail)}"
+            do = do.format(table=way.table)
             return HttpFault(
                 RefusedBySystemError(
                     self._clean(f"{name} could not be reached for {_says(call)}"),
                     code="not-connected",
-                    why=self._clean(why),
-                    do=do,
+                    why=self._clean(f"{why}{way.says}"),
+                    do=f"{do}{way.do}",
                     request=self._request(call),
                     by_hand=True,
                     again=True,
                 ),
                 # A certificate does not get better within seconds.
-                transient=how is not How.NOT_TRUSTED,
+                transient=how not in {How.NOT_TRUSTED, How.INWARD},
                 cause=broken.cause,
             )
         why = ""
@@ -165,7 +168,9 @@ class HttpFaults:
     def refused(self, call: Call, system: str, credential: str, raw: Raw, body: Any) -> HttpFault:
         """The fault for a status outside 2xx that the parser does not handle itself."""
         status = raw.status
-        wait_s = _asked_to_wait_s(raw.headers, self._now_ms(), vendor(system).waits)
+        waits = _waits(system)
+        theirs_ms = self._now_ms() - 1000 * self.ahead_s(raw)
+        wait_s = _asked_to_wait_s(raw.headers, theirs_ms, waits)
         what = self._clean(f"{_display(system)} answered {status} to {_says(call)}")
         words = self._words(body)
         request = self._request(call)
@@ -174,7 +179,7 @@ class HttpFaults:
             return HttpFault(
                 NoAnswerError(
                     f"{what}, a redirect; redirects are not followed",
-                    why=self._clean(f"it points to {place or 'no host'}"),
+                    why=_join(self._clean(f"it points to {place or 'no host'}"), words),
                     do=f"check the address of connection '{call.connection}'",
                     request=request,
                 ),
@@ -192,11 +197,12 @@ class HttpFaults:
                 status=status,
                 wait_s=wait_s,
             )
-        if status == 429:  # noqa: PLR2004 - RFC 6585, section 4
+        if waits.not_now(status, raw.headers):
             asked = "" if wait_s is None else f"; it asks to wait {wait_s} s"
             return HttpFault(
                 RefusedBySystemError(
                     what,
+                    # Whatever its status: the engine knows "not now" by this word (RFC 6585).
                     code="429",
                     why=_join(f"too many requests{asked}", words),
                     do="wait, then `respond resume`",
@@ -225,6 +231,11 @@ class HttpFaults:
             ),
             status=status,
         )
+
+    def ahead_s(self, raw: Raw) -> int:
+        """How far our clock is ahead of the one that stands in the answer; 0 without one."""
+        date = http_date(raw.headers.get("date", ""))
+        return 0 if date is None else int(self._now_ms() / 1000 - date)
 
     def bad_session(self, call: Call, system: str, credential: str, problem: str) -> HttpFault:
         """The exchange of a credential for a session answered something else."""
@@ -255,6 +266,11 @@ _UNSENT: Final[Mapping[How, tuple[str, str]]] = {
     How.NOT_CONNECTED: ("no connection to {host}", "check the network, then `respond resume`"),
     How.NOT_TRUSTED: ("the certificate of {host} is not accepted", _WHO),
     How.NO_TLS: ("{host} does not speak TLS as it should", _ADDRESS),
+    How.INWARD: (
+        "the name {host} leads to an address inside, of this machine or a private network",
+        "if that is meant: inside = true under [{table}]; nothing was sent",
+    ),
+    How.NO_TUNNEL: ("the proxy gives no tunnel to {host}", _NETWORK),
     How.CROWDED: ("all connections to {host} are in use", "wait, then `respond resume`"),
 }
 
@@ -289,16 +305,17 @@ def _gather(body: Any, found: list[str], *, levels: int) -> None:
 
 
 def _asked_to_wait_s(headers: Mapping[str, str], now_ms: int, waits: Waits) -> int | None:
-    """What the answer asks us to wait, in whole seconds, or None.
+    """What the answer asks us to wait, in whole seconds, or None; ``now_ms`` is its own time.
 
     Source: RFC 9110, section 10.2.3 (seconds or a date), and the vendor's record.
     """
-    for name in waits.epoch:
+    text = next((headers[name] for name in waits.seconds if name in headers), "").strip()
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
+        return ceil(float(text))
+    # Answers that ask for nothing tell it, too.
+    for name in waits.epoch if waits.is_spent(headers) or not waits.spent else ():
         if re.fullmatch(r"[0-9]{1,12}", told := headers.get(name, "").strip()):
             return max(0, int(told) - now_ms // 1000)
-    text = next((headers[name] for name in waits.seconds if name in headers), "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return int(text)
     moment = http_date(text)
     return None if moment is None else max(0, -int((now_ms / 1000 - moment) // 1))
 
@@ -338,6 +355,11 @@ def _why_and_do(call: Call, status: int, credential: str, *, dead: bool) -> tupl
 
 def _says(call: Call) -> str:
     return showable(call.says, limit=_SHOWN_MAX)
+
+
+def _waits(system: str) -> Waits:
+    sender = SENDERS.get(system) if system not in NAMES else None
+    return sender.waits if sender is not None else vendor(system).waits
 
 
 def _display(system: str) -> str:

@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
+from respond.adapters.way import DIRECT, WayThere
 from respond.core.script import Call, OwnCredential
 from respond.core.showable import showable
 from respond.core.values import SecretHandle
@@ -89,6 +90,7 @@ class Endpoint:
         loopback_ok: Plain HTTP is allowed, to a loopback address.
         headers: Headers of every request to this endpoint, no credentials.
         options: What the schemes want to know: ``from`` (PagerDuty), ``namespace`` (Vault).
+        way: How to get there.
     """
 
     connection: str
@@ -98,6 +100,7 @@ class Endpoint:
     loopback_ok: bool = False
     headers: tuple[tuple[str, str], ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
+    way: WayThere = DIRECT
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -83,10 +83,11 @@ class HttpTransport:
 
     Args:
         user_agent: Who we are, ``respond/0.1.0``.
-        redactor: Learns every secret that is opened here, and cleans every error text.
+        redactor: Learns every secret that is opened here, and cleans every error text and answer.
         timeout_scale: Times every ``timeout_s``; below one for tests and rehearsals.
         body_bytes_max: A longer answer is no answer.
         waiting: Told before each pause what is waited for and how long, in seconds.
+        held: Secrets of the run as it is now; no answer shows one, whether or not it was used.
 
     Raises:
         UsageError: An address is not https or not one at all, or a scheme is unknown. Nothing
@@ -105,6 +106,7 @@ class HttpTransport:
         timeout_scale: float = 1.0,
         body_bytes_max: int = BODY_BYTES_MAX,
         waiting: Callable[[str, float], None] | None = None,
+        held: Callable[[], Mapping[str, SecretHandle]] = dict,
     ) -> None:
         for name, endpoint in endpoints.items():
             if endpoint.auth not in scheme_sets():
@@ -120,7 +122,7 @@ class HttpTransport:
             _Line,
             endpoints=endpoints,
             sites=self._wires.sites,
-            wallet=_Wallet(secrets, opener, redactor),
+            wallet=_Wallet(secrets, opener, redactor, held),
             clock=clock,
             user_agent=user_agent,
             faults=HttpFaults(redactor.clean, clock.now_ms),
@@ -323,8 +325,7 @@ class _Wires:
         if self._pool is None:
             from respond.adapters.http.wire import Pool  # noqa: PLC0415 - httpx takes 75 ms
 
-            secure = any(site.secure for site in self.sites.values())
-            self._pool = Pool(self._clock, secure=secure)
+            self._pool = Pool(self._clock)
         return self._pool
 
     def _is_safe(self, method: str, origin: str, place: bytes) -> bool:
@@ -333,11 +334,13 @@ class _Wires:
 
 @dataclass(slots=True, repr=False, eq=False)
 class _Wallet:
-    """Opens secrets for requests, and tells the redactor about each."""
+    """Opens secrets for requests, tells the redactor about each, and takes them out of answers."""
 
     _secrets: Secrets
     _opener: Callable[[SecretHandle], str]
     _redactor: Redactor
+    _held: Callable[[], Mapping[str, SecretHandle]]
+    _learnt: set[SecretHandle] = field(default_factory=set, init=False)
 
     def own(self, name: str) -> str:
         value = self._secrets.credential(name)
@@ -354,6 +357,15 @@ class _Wallet:
         # Of a pair the second half is the secret; it may be printed alone.
         if value.count(":") == 1 and "//" not in value:
             self._redactor.register(name, value.partition(":")[2])
+
+    def cleaned(self, reply: Reply, call: Call) -> Reply:
+        """A service may say back what it was sent, and what is picked of it is shown and kept."""
+        for handle in set(self._held().values()) - self._learnt:
+            self.of_run(handle)
+            self._learnt.add(handle)
+        clean = self._redactor.clean_data
+        body = clean(reply.body, but_whole=call.shows_values)
+        return replace(reply, headers=clean(reply.headers), body=body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,7 +425,8 @@ class _Line:
             return raw
         if raw.status != 401:  # noqa: PLR2004 - RFC 9110, section 15.5.2
             self._renewed.discard(place.credential)
-        return self._judge(call, place, raw)
+        result = self._judge(call, place, raw)
+        return self.wallet.cleaned(result, call) if isinstance(result, Reply) else result
 
     def renew(self, call: Call) -> bool:
         """Drop the session that this call was sent with.
@@ -578,11 +591,12 @@ class _Line:
             where,
             headers,
             content,
+            way=place.endpoint.way,
             timeout_s=call.timeout_s * self.timeout_scale,
             body_bytes_max=self.body_bytes_max,
         )
         if isinstance(raw, Broken):
-            return self.faults.broken(call, place.endpoint.system, place.site.host, raw)
+            return self.faults.broken(call, place.endpoint, place.site.host, raw)
         return raw
 
     def _judge(
@@ -593,7 +607,7 @@ class _Line:
         body, problem = _decoded(raw)
         if raw.status in call.answers:
             headers = {**raw.headers, _NOT_JSON: "1"} if problem else raw.headers
-            return Reply(raw.status, headers, body)
+            return Reply(raw.status, headers, body, self.faults.ahead_s(raw))
         if not 200 <= raw.status <= 299:  # noqa: PLR2004 - the class of successes
             named = Call(call.connection, call.surface, call.method, call.path) if own else call
             return self.faults.refused(named, system, place.credential, raw, body)
@@ -607,7 +621,7 @@ class _Line:
             and (raw.status not in _NO_CONTENT)
         ):
             return self.faults.not_json(call, system, raw, "it is empty")
-        return Reply(raw.status, raw.headers, body)
+        return Reply(raw.status, raw.headers, body, self.faults.ahead_s(raw))
 
 
 def _merged(ours: Sequence[HeaderLine], own: Sequence[HeaderLine]) -> list[HeaderLine]:

@@ -10,6 +10,7 @@ drip for hours), and which client may send which verb.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -22,6 +23,8 @@ import httpcore
 from respond.adapters.http.answer import Broken, How, Raw
 from respond.adapters.http.only_httpx import httpx
 from respond.adapters.http.request import WriteRefusedError
+from respond.adapters.sockets import InwardError, outward, tls_context
+from respond.adapters.way import WayThere
 from respond.ports import Clock
 from respond.systems.vendor import READING
 
@@ -36,26 +39,46 @@ _LINE_ERRORS: Final = (
     httpcore.TimeoutException,
     httpcore.NetworkError,
     httpcore.ProtocolError,
+    httpcore.ProxyError,
 )
 
 
 class Pool:
-    """The connections of one run, shared by a client that can only read and one that writes.
+    """The connections of one run, shared by a client that can only read and one that writes."""
 
-    Args:
-        secure: Whether any endpoint speaks TLS; loading certificates takes 20 ms and more.
-    """
+    def __init__(self, clock: Clock) -> None:
+        self.deadlines = _Deadlines(clock)
+        self._pools: dict[tuple[bool, str, str, bool], httpcore.ConnectionPool] = {}
+        self._lock = threading.Lock()
 
-    def __init__(self, clock: Clock, *, secure: bool) -> None:
-        self._deadlines = _Deadlines(clock)
-        context = httpx.create_ssl_context(verify=True, trust_env=False) if secure else None
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=context,
-            max_connections=_CONNECTIONS_MAX,
-            max_keepalive_connections=_CONNECTIONS_MAX,
-            keepalive_expiry=_KEEP_S,
-            retries=0,
-            network_backend=_Network(self._deadlines),
+    def through(self, way: WayThere, *, secure: bool) -> httpcore.ConnectionPool:
+        """The connections of one way.
+
+        Raises:
+            NotReadyError: Its authorities cannot be used.
+        """
+        key = secure, way.ca, way.proxy, way.inside
+        with self._lock:
+            if key not in self._pools:
+                self._pools[key] = self._made(way, secure=secure)
+            return self._pools[key]
+
+    def _made(self, way: WayThere, *, secure: bool) -> httpcore.ConnectionPool:
+        context = None
+        if secure:
+            # Loading certificates takes 20 ms and more.
+            public = httpx.create_ssl_context
+            context = tls_context(way) if way.ca else public(verify=True, trust_env=False)
+        kept: dict[str, Any] = {
+            "ssl_context": context,
+            "max_connections": _CONNECTIONS_MAX,
+            "max_keepalive_connections": _CONNECTIONS_MAX,
+            "keepalive_expiry": _KEEP_S,
+            "retries": 0,
+            "network_backend": _Network(self.deadlines, way),
+        }
+        return (
+            httpcore.HTTPProxy(way.proxy, **kept) if way.proxy else httpcore.ConnectionPool(**kept)
         )
 
     def reading_client(self, safe: Callable[[str, str, bytes], bool]) -> httpx.Client:
@@ -70,13 +93,14 @@ class Pool:
             if not safe(request.method, str(request.url), request.extensions["target"]):
                 raise WriteRefusedError(f"a reading client was given a {request.method}")
 
-        return _client(_Wire(self._pool, self._deadlines, permit))
+        return _client(_Wire(self, permit))
 
     def writing_client(self) -> httpx.Client:
-        return _client(_Wire(self._pool, self._deadlines, lambda _: None))
+        return _client(_Wire(self, lambda _: None))
 
     def close(self) -> None:
-        self._pool.close()
+        for pool in self._pools.values():
+            pool.close()
 
 
 def send(
@@ -87,6 +111,7 @@ def send(
     headers: list[tuple[bytes, bytes]],
     content: bytes | None,
     *,
+    way: WayThere,
     timeout_s: float,
     body_bytes_max: int,
 ) -> Raw | Broken:
@@ -99,6 +124,7 @@ def send(
         extensions={
             # The target goes to the wire as it is: httpx would fold dot segments and undo quotes.
             "target": target,
+            "way": way,
             "timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout_s),
         },
     )
@@ -156,6 +182,8 @@ def _broken(error: Exception) -> Broken:
             return Broken(How.NOT_CONNECTED, "it took too long", error)
         case httpcore.ConnectError():
             return _not_connected(error)
+        case httpcore.ProxyError():
+            return Broken(How.NO_TUNNEL, str(error), error)
         case httpcore.ReadTimeout() | httpcore.WriteTimeout():
             return Broken(How.TIMED_OUT, "", error)
         case httpcore.ReadError() | httpcore.WriteError():
@@ -177,6 +205,8 @@ def _not_connected(error: Exception) -> Broken:
             return Broken(How.NOT_TRUSTED, cause.verify_message, error)
         case ssl.SSLError():
             return Broken(How.NO_TLS, cause.reason or "", error)
+        case InwardError():
+            return Broken(How.INWARD, cause.strerror or "", error)
         case socket.gaierror():
             return Broken(How.NOT_FOUND, "", error)
         case OSError():
@@ -191,21 +221,15 @@ def _not_connected(error: Exception) -> Broken:
 class _Wire(httpx.BaseTransport):
     """Hands a request of httpx to the pool, as ``httpx.HTTPTransport`` does, after ``permit``."""
 
-    def __init__(
-        self,
-        pool: httpcore.ConnectionPool,
-        deadlines: _Deadlines,
-        permit: Callable[[httpx.Request], None],
-    ) -> None:
+    def __init__(self, pool: Pool, permit: Callable[[httpx.Request], None]) -> None:
         self._pool = pool
-        self._deadlines = deadlines
         self._permit = permit
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self._permit(request)
-        self._deadlines.begin(request.extensions["timeout"]["read"])
-        url = request.url
-        answer = self._pool.handle_request(
+        url, way = request.url, request.extensions["way"]
+        self._pool.deadlines.begin(request.extensions["timeout"]["read"])
+        answer = self._pool.through(way, secure=url.scheme == "https").handle_request(
             httpcore.Request(
                 request.method,
                 httpcore.URL(
@@ -216,7 +240,8 @@ class _Wire(httpx.BaseTransport):
                 ),
                 headers=request.headers.raw,
                 content=request.stream,
-                extensions=request.extensions,
+                # And no more: httpcore would take "target" for that of a proxy's CONNECT, too.
+                extensions={"timeout": request.extensions["timeout"]},
             )
         )
         return httpx.Response(answer.status, headers=answer.headers, stream=_Stream(answer.stream))
@@ -255,8 +280,10 @@ class _Deadlines(threading.local):
 class _Network(httpcore.NetworkBackend):
     """Opens connections whose every read and write knows the deadline."""
 
-    def __init__(self, deadlines: _Deadlines) -> None:
+    def __init__(self, deadlines: _Deadlines, way: WayThere) -> None:
         self._deadlines = deadlines
+        # A proxy looks names up itself, and decides where one may go.
+        self._anywhere = way.inside or bool(way.proxy)
         self._sockets = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -267,8 +294,17 @@ class _Network(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        stream = self._sockets.connect_tcp(host, port, timeout, local_address, socket_options)
-        return _Timed(stream, self._deadlines)
+        try:
+            places = (host,) if self._anywhere else outward(host, port)
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
+        for place in places[:-1]:
+            with contextlib.suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+                return self._timed(place, port, timeout, local_address, socket_options)
+        return self._timed(places[-1], port, timeout, local_address, socket_options)
+
+    def _timed(self, *where: Any) -> _Timed:
+        return _Timed(self._sockets.connect_tcp(*where), self._deadlines)
 
 
 class _Timed(httpcore.NetworkStream):

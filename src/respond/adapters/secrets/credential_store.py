@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,7 @@ __all__ = ["KEYRING", "CredentialStore"]
 KEYRING: Final = "keyring"
 _BYTES_MAX: Final = 64 * 1024
 _COMMAND_S: Final = 30
+_QUIET_S: Final = 3
 _FILE: Final = "file:"
 _SHARED: Final = "others can read or change"
 
@@ -59,6 +60,7 @@ class CredentialStore:
     environment: Mapping[str, str] = field(kw_only=True)
     purposes: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     folder: Path | None = field(default=None, kw_only=True)
+    tell: Callable[[str], None] = field(default=lambda _: None, kw_only=True)
     _open: dict[str, Secret] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
@@ -152,6 +154,10 @@ class CredentialStore:
 
     def _from_command(self, name: str, argv: Sequence[str]) -> bytes:
         shown = showable(argv[0], limit=80) if argv else "nothing"
+        waiting = f"waiting for {shown}, which gives the credential '{name}': it may want an answer"
+        word = threading.Timer(_QUIET_S, self.tell, (waiting,))
+        word.daemon = True
+        word.start()
         try:
             ran = run(
                 argv,
@@ -169,6 +175,8 @@ class CredentialStore:
         except TookTooLongError as error:
             why = f"the command {shown} did not end within {_COMMAND_S} s; does it ask something?"
             raise self._problem(name, "cannot be fetched", why=why) from error
+        finally:
+            word.cancel()
         if not ran.whole:
             raise self._problem(name, "cannot be fetched", why=f"{shown} printed too much")
         if ran.exit:

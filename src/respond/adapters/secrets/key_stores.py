@@ -15,8 +15,10 @@ import re
 import stat
 import sys
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from respond.adapters.ordinary_file import open_ordinary
 from respond.adapters.store.sqlite_file import sync_folder
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FolderKeys", "KeyringBackend", "KeyringKeys", "MemoryKeys"]
 
+T = TypeVar("T")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -160,10 +163,22 @@ class KeyringKeys:
     Args:
         backend: For tests; without it the first of our list that works here is constructed.
         service: Under which name the entries stand in the keyring.
+        tell: Told what is waited for, when the keyring has not answered for ``quiet_s``.
+        patience_s: After so many seconds it counts as locked: its own window may never come.
     """
 
-    def __init__(self, backend: KeyringBackend | None = None, *, service: str = "respond") -> None:
-        self._backend = backend or _choose_backend()
+    def __init__(
+        self,
+        backend: KeyringBackend | None = None,
+        *,
+        service: str = "respond",
+        tell: Callable[[str], None] = lambda _: None,
+        quiet_s: float = 3,
+        patience_s: float = 30,
+    ) -> None:
+        self._tell, self._quiet_s, self._patience_s = tell, quiet_s, patience_s
+        self._asking: threading.Thread | None = None
+        self._backend = backend or self._in_time(_choose_backend, "open", "the keyring")
         self._service = service
         self.says = f"the OS keyring ({type(self._backend).__module__.rpartition('.')[2]})"
         self._lock = threading.RLock()
@@ -202,20 +217,56 @@ class KeyringKeys:
     def _ask(self, verb: str, name: str, value: str = "") -> str | None:
         from keyring.errors import KeyringError  # noqa: PLC0415 (slow)
 
+        entry = f"{self._service}/{name}"
         try:
             if verb == "read":
-                return self._backend.get_password(self._service, name)
+                return self._in_time(self._backend.get_password, verb, entry, self._service, name)
             if verb == "write":
-                self._backend.set_password(self._service, name, value)
+                self._in_time(self._backend.set_password, verb, entry, self._service, name, value)
             else:
-                self._backend.delete_password(self._service, name)
+                self._in_time(self._backend.delete_password, verb, entry, self._service, name)
+        except NotReadyError:
+            raise
         except _backend_errors(KeyringError) as error:
             raise NotReadyError(
-                f"the keyring could not {verb} {self._service}/{name}",
+                f"the keyring could not {verb} {entry}",
                 why=f"{type(error).__name__}: {error}",
                 do=f"unlock the keyring and try again; {_DO_INSTEAD}",
             ) from error
         return None
+
+    def _in_time(self, do: Callable[..., T], verb: str, entry: str, *words: str) -> T:
+        """What ``do`` gives or raises; a keyring that waits for its own window does neither."""
+        late = NotReadyError(
+            f"the keyring did not {verb} {entry} within {self._patience_s:.0f} s",
+            why="it is locked, and nobody has answered its window, or none came up",
+            do=f"unlock the keyring in its own program and try again; {_DO_INSTEAD}",
+        )
+        if self._asking is not None and self._asking.is_alive():
+            raise late  # The question before is still open, and this one would wait behind it.
+        answer: Future[T] = Future()
+
+        def ask() -> None:
+            from keyring.errors import KeyringError  # noqa: PLC0415 (slow)
+
+            try:
+                answer.set_result(do(*words))
+            except _backend_errors(KeyringError) as error:
+                answer.set_exception(error)
+            finally:
+                # What nobody foresaw is told by the thread itself, and ends the wait, too.
+                if not answer.done():
+                    answer.set_exception(RuntimeError("the keyring's own library broke"))
+
+        # A thread that may be left behind: the call below it cannot be ended.
+        self._asking = threading.Thread(target=ask, name="keyring", daemon=True)
+        self._asking.start()
+        if not wait([answer], self._quiet_s).done:
+            self._tell("waiting for the OS keyring: its window may want to be answered")
+            if not wait([answer], self._patience_s - self._quiet_s).done:
+                raise late
+        self._asking = None
+        return answer.result()
 
 
 _BACKENDS = {
@@ -230,7 +281,7 @@ _DO_INSTEAD = 'where there is no keyring, set `keys = "file"` in respond.toml'
 
 def _backend_errors(own: type[Exception]) -> tuple[type[Exception], ...]:
     """What backends raise: the library's errors, and those of the bus below it where loaded."""
-    found: list[type[Exception]] = [own, OSError]
+    found: list[type[Exception]] = [own, OSError, NotReadyError]
     for module, name in (
         ("secretstorage.exceptions", "SecretStorageException"),
         ("jeepney.wrappers", "DBusErrorResponse"),

@@ -1,7 +1,8 @@
 """Know every secret value that is live in this process, and keep it out of every text.
 
-Whatever leaves for people or files (errors, logs, reports) passes ``Redactor.clean``. Values come
-in where they are opened: the credential store and the transport register them.
+Whatever leaves for people or files (errors, logs, reports) passes ``Redactor.clean``, and so does
+every answer that comes in. Values come in where they are opened:
+the credential store and the transport register them.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class Redactor:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._values: set[str] = set()
         self._marks: dict[str, str] = {}
         self._table: tuple[tuple[str, str], ...] = ()
 
@@ -33,11 +35,12 @@ class Redactor:
             False when the value has fewer than six characters: then it is *not* looked for, and
             whoever accepts such a value as a credential should refuse it.
         """
-        if value in self._marks:
+        if value in self._values:
             return True
         found = forms(value)
         mark = f"[secret {name}]"
         with self._lock:
+            self._values |= {value} & found
             # The first name stays: the same value under two names is one secret.
             new = {form: mark for form in found if form not in self._marks}
             if new:
@@ -51,19 +54,26 @@ class Redactor:
         """``text`` without any live secret in it."""
         return redact(text, self._table)
 
-    def clean_data(self, value: Any) -> Any:
+    def clean_data(self, value: Any, *, but_whole: bool = False) -> Any:
         """The same for every text inside of JSON-like data, keys included.
 
         What is neither a container nor a plain value becomes its ``repr``, cleaned.
+
+        Args:
+            but_whole: A text that is a live secret and nothing else stays.
         """
         if isinstance(value, str):
-            return self.clean(value)
+            return value if but_whole and value in self._values else self.clean(value)
         if value is None or isinstance(value, (bool, int, float)):
-            return value
+            # A code of digits may come back as a number.
+            return self._marks.get(str(value), value)
         if isinstance(value, Mapping):
-            return {self.clean(str(key)): self.clean_data(item) for key, item in value.items()}
+            return {
+                self.clean(str(key)): self.clean_data(item, but_whole=but_whole)
+                for key, item in value.items()
+            }
         if isinstance(value, (list, tuple, set, frozenset)):
-            return [self.clean_data(item) for item in value]
+            return [self.clean_data(item, but_whole=but_whole) for item in value]
         return self.clean(repr(value))
 
     def __repr__(self) -> str:

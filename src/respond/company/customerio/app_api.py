@@ -84,10 +84,13 @@ def caller(cio: CioAccount, request: SimRequest) -> Row:
     Sends, and nothing else, also take a raw service account token with a workspace.
 
     Raises:
-        RefusalError: with 401 or 403.
+        RefusalError: with 401 or 403; with 301 at the other region's host, which knows of its keys.
+
+    Source: customerio-node#134.
     """
     if not cio.is_home(request):
-        raise cio.no(401)
+        known = any(key.value == request.bearer() for key in cio.state.app_keys)
+        raise RefusalError(301, "wrong datacenter") if known else cio.no(401)
     for key in cio.state.app_keys:
         if key.value == request.bearer() and cio.works(key):
             if key.scopes is not None and request.parts[1] not in key.scopes:

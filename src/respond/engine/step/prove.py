@@ -12,7 +12,7 @@ from respond.core.events import Kind
 from respond.core.fold import As, WriteStatus
 from respond.core.recorded import Conclusion, StepFailure, data_of
 from respond.core.runbook import Phase, Step
-from respond.core.script import Done, Effect, Proof
+from respond.core.script import Done, Effect, NotYet, Proof
 from respond.core.shapes import ShapeError
 from respond.core.values import Value
 from respond.engine.drivers import Look, still_wanted
@@ -22,7 +22,16 @@ from respond.engine.step.state import LiveStep, pauses
 from respond.engine.walk import Absent
 from respond.errors import StepFailedError
 
-__all__ = ["cannot_run", "conclude", "failed", "failure_of", "left_open", "observe", "prove"]
+__all__ = [
+    "cannot_run",
+    "conclude",
+    "end_with",
+    "failed",
+    "failure_of",
+    "left_open",
+    "observe",
+    "prove",
+]
 
 
 def prove(at: LiveStep, outcome: Done[Any]) -> Value:
@@ -35,7 +44,7 @@ def prove(at: LiveStep, outcome: Done[Any]) -> Value:
         w for w in at.state.writes if w.status is WriteStatus.DONE and w.write.proof is Proof.SEEN
     ]
     if not to_see:
-        return _conclude(at, outcome)
+        return end_with(at, outcome)
     settle = max(w.write.settle_s for w in to_see)
     last: Look[Any] | None = None
     failure: StepFailedError | None = None
@@ -48,8 +57,10 @@ def prove(at: LiveStep, outcome: Done[Any]) -> Value:
             failure = error
             continue
         if not still_wanted(last) and isinstance(last.outcome, Done):
-            return _conclude(at, last.outcome)
+            return end_with(at, last.outcome)
     why = f"it was done, and was not seen within {settle} s"
+    if last is not None and isinstance(last.outcome, NotYet):
+        why = f"{why}: {last.outcome.says}"
     if last is None and failure is not None:
         why = f"it was done, and could not be looked at: {failure.what}"
     output = last.outcome.output if last and isinstance(last.outcome, Done) else outcome.output
@@ -57,7 +68,8 @@ def prove(at: LiveStep, outcome: Done[Any]) -> Value:
     return values_of(output)
 
 
-def _conclude(at: LiveStep, outcome: Done[Any]) -> Value:
+def end_with(at: LiveStep, outcome: Done[Any]) -> Value:
+    """Record what the step came to, and give its output."""
     done = at.state.done().values()
     how = As.DONE
     if not done and at.step.action.spec.effect is not Effect.READS:

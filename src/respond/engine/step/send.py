@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from respond.core.events import Kind
@@ -90,7 +90,8 @@ class WriteSender:
         intent = self._intend(write, key, digest, hands.call.timeout_s)
         self.sent[key] += 1
         try:
-            reply = at.live.tools.pen.send(intent, hands.call, digest)
+            call = replace(hands.call, shows_values=True) if hands.keep else hands.call
+            reply = at.live.tools.pen.send(intent, call, digest)
             value, seal = _taken(hands, reply)
         except (RefusedBySystemError, NotReadyError) as error:
             code = getattr(error, "code", "")

@@ -25,7 +25,7 @@ from respond.engine.drivers import act
 from respond.engine.other_people import heed_any_no
 from respond.engine.setting import recorded_values
 from respond.engine.step.agree import Agreement
-from respond.engine.step.prove import cannot_run, failed, left_open, observe, prove
+from respond.engine.step.prove import cannot_run, end_with, failed, left_open, observe, prove
 from respond.engine.step.recover import recover
 from respond.engine.step.send import UnknownError, WriteSender
 from respond.engine.step.state import LiveStep, StepOpenError
@@ -108,7 +108,8 @@ class StepRun:
             outcome = self._pass()
             match outcome:
                 case NotYet():
-                    self._wait_for(outcome, began)
+                    if ended := self._wait_for(outcome, began):
+                        return end_with(at, ended)
                     passes -= 1  # Waiting is no pass: the step's own limit ends it.
                 case Again():
                     at.live.tools.progress.say(outcome.says)
@@ -152,7 +153,8 @@ class StepRun:
             raise _HandsError(write, write.hands)
         return self.sender.send(write, write.hands, key)
 
-    def _wait_for(self, outcome: NotYet, began: int) -> None:
+    def _wait_for(self, outcome: NotYet, began: int) -> Done[Any] | None:
+        """Wait a little; or what the step comes to when its time is over."""
         at = self.at
         tools = at.live.tools
         limit = at.step.timeout_s or PATIENCE_S
@@ -160,6 +162,8 @@ class StepRun:
         waited = (tools.clock.mono_ms() - began) // 1000
         if since is not None:
             waited = at.live.passed_s(since)
+        if waited >= limit and outcome.otherwise is not None:
+            return outcome.otherwise
         if waited >= limit:
             raise StepFailedError(
                 f"step {at.address!r} waited {limit} s: {outcome.says}",
@@ -174,6 +178,7 @@ class StepRun:
             )
         pause = min(outcome.every_s, limit - waited)
         at.live.pause(pause, outcome.says, partial(heed_any_no, at.live))
+        return None
 
     # --- where the tool cannot -------------------------------------------------------------------
 

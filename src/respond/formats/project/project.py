@@ -62,6 +62,9 @@ class ConnectionConfig:
         auth: How a connection of the system ``http`` says who it is.
         credentials: Further credentials by name, such as ``app`` and ``track``.
         base_urls: Surface to https address, where it is not the vendor's own.
+        ca: File with the authorities that count there; empty: the public ones.
+        proxy: Proxy to go through, or empty.
+        inside: A connection of the system ``http`` may lead to a private address.
         options: What only this system knows.
     """
 
@@ -75,6 +78,9 @@ class ConnectionConfig:
     credential: Credential = KEYRING
     credentials: Mapping[str, Credential] = field(default_factory=dict)
     base_urls: Mapping[str, str] = field(default_factory=dict)
+    ca: str = ""
+    proxy: str = ""
+    inside: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -146,6 +152,8 @@ class SourceConfig:
     connection: str = ""
     api: str = ""
     token: Credential = NOWHERE
+    ca: str = ""
+    proxy: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -189,6 +197,8 @@ class OidcConfig:
     client_id: str
     secret: Credential = KEYRING
     scopes: tuple[str, ...] = ("openid", "email")
+    ca: str = ""
+    proxy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

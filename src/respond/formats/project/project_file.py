@@ -122,6 +122,8 @@ def _connections(given: Mapping[str, Any], faults: Faults) -> dict[str, Connecti
             continue
         if "auth" in values and values["system"] != "http":
             faults.at(("connections", name, "auth"), "'auth' goes with the system http only")
+        if values.get("inside") and values["system"] != "http":
+            faults.at(("connections", name, "inside"), "'inside' goes with the system http only")
         made[name] = ConnectionConfig(name=name, **values)
     return made
 

@@ -43,6 +43,16 @@ _HOST: Final = TextLike("a host name", f"(?a:{HOST})")
 _LISTEN: Final = TextLike(
     "an address such as 127.0.0.1 or ::", r"[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}"
 )
+_PROXY: Final = TextLike(
+    "an address such as http://proxy.example.com:3128",
+    r"http://[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?:[0-9]{1,5}",
+)
+_WAY: Final[Table] = {
+    "ca": Keyword(TextLike(), "File with the certificate authorities that count there, in PEM "
+        "form and from the project's folder; no others do. Empty: the public ones.", '""'),
+    "proxy": Keyword(_PROXY, "Proxy to go through. That of the environment is never used.", '""'),
+}  # fmt: skip
+"""How to get to a place: the same for each that requests go to."""
 _SCOPE: Final = TextLike("the name of a scope", r"[A-Za-z0-9:/._-]{1,100}")
 
 ACCOUNTS: Final = {v.name: v.person_id for v in by_preference() if v.person_id is not None}
@@ -69,6 +79,9 @@ TABLES: Final[Mapping[str, Table]] = {
             "app and track.", "{}"),
         "base_urls": Keyword(MapOf(Address(), ""), "Surface to address, where it is not the "
             "vendor's own. Only https.", "{}"),
+        **_WAY,
+        "inside": Keyword(Flag(), "For the system http: whether its address may be one of this "
+            "machine or of a private network.", "false"),
         "options": Keyword(Free(), "What only this system knows; docs of its actions.", "{}"),
     },
     "policy": {
@@ -129,6 +142,7 @@ TABLES: Final[Mapping[str, Table]] = {
             "missed.", '""'),
         "token": Keyword(CredentialPlace(may_lack=True), "Where the credential for that API is "
             "kept.", '"none"'),
+        **_WAY,
         "options": Keyword(Free(), "What only this kind of sender knows, such as signature_header, "
             "org or team.", "{}"),
     },
@@ -160,6 +174,7 @@ TABLES: Final[Mapping[str, Table]] = {
             "for a client without one.", '"keyring"'),
         "scopes": Keyword(Listed(_SCOPE, is_set=True), "What to ask for; openid is "
             "needed.", '["openid", "email"]'),
+        **_WAY,
     },
     "links": {
         "SYSTEM": Keyword(MapOf(Address(), ""), "Page to address, where a console's own link has "

@@ -287,7 +287,8 @@ class IdentifyKey:
         if self.value is not None and not row.hint and not row.digests:
             findings.append(f"the list shows no ending of {row.words}: only its name fits")
         if life.state == INCONCLUSIVE:
-            findings.append("whether the value still works could not be told; try again")
+            why = f": {life.why}" if life.why else ""
+            findings.append(f"whether the value still works could not be told; try again{why}")
         return self._done(
             me,
             life,

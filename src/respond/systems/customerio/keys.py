@@ -371,10 +371,12 @@ class RevokeKey:
                 life=life,
             )
             return self._done(ref, Life(REFUSED if self._tries(ref) else UNTRIED), stays)
+        done = self._done(ref, life, stays)
         if life.state in {ALIVE, INCONCLUSIVE}:
-            word = "is still let in" if life.state == ALIVE else "could not be tried"
-            return NotYet(f"{ref.id} is off the list, and its value {word}", _every_s(ref))
-        return self._done(ref, life, stays)
+            return NotYet(
+                f"{ref.id} is off the list, and its value {_word(life)}", _every_s(ref), done
+            )
+        return done
 
     def _tries(self, ref: KeyRef) -> bool:
         return self.value is not None and ref.kind in PROBED
@@ -403,7 +405,7 @@ class RevokeKey:
         if life.state == REFUSED and not proved:
             findings = (f"{says}: its value is refused now, and was not seen to work before",)
         elif not proved:
-            findings = (f"{says}: no list shows it, and its value was not tried",)
+            findings = (f"{says}: no list shows it, and its value {_word(life)}",)
         return Done(
             RevokedKey(ref.id, self.name, word, says),
             says=says,
@@ -411,6 +413,12 @@ class RevokeKey:
             proved=proved,
             stays=stays,
         )
+
+
+def _word(life: Life) -> str:
+    """What can be said of a value that was not refused."""
+    tried = f"could not be tried{f': {life.why}' if life.why else ''}"
+    return {ALIVE: "is still let in", UNTRIED: "was not tried"}.get(life.state, tried)
 
 
 # --- make -----------------------------------------------------------------------------------------

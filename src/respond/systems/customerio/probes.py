@@ -2,17 +2,20 @@
 
 "Refused" is a strong word: it is what the summary calls proof. So it is said only when every
 region's own API called the credential invalid. A credential of one region looks invalid in the
-other, a limited key answers 403, and a proxy can put any page in the way.
+other, or is said to be at home elsewhere (301 "wrong datacenter"); a limited key answers 403, a
+proxy can put any page in the way, and one region may not answer at all: the next one is asked.
 
 A probe changes nothing and reads no customer data.
 Source: App API "List IP addresses"; Track API "Find your account region"; the vendor's client
-(token exchange). For a write key there is none: ingest answers 200 to anything.
+(token exchange); customerio-node issue 134 (301). For a write key there is none: ingest answers
+200 to anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from respond.core.script import (
@@ -21,7 +24,6 @@ from respond.core.script import (
     AuthNone,
     Call,
     Me,
-    Paging,
     Read,
     Reply,
     Subject,
@@ -30,6 +32,7 @@ from respond.core.values import SecretHandle
 from respond.systems.customerio.facts import KEY_SETTLE_S, regions
 from respond.systems.customerio.reading import Looking
 from respond.systems.customerio.vendor import VENDOR
+from respond.systems.rest import dig
 from respond.systems.vendor import EVERY_SURFACE
 
 __all__ = ["ALIVE", "INCONCLUSIVE", "PROBED", "REFUSED", "UNTRIED", "Life", "life_of", "probe"]
@@ -38,13 +41,15 @@ ALIVE: Final = "alive"
 REFUSED: Final = "refused"
 INCONCLUSIVE: Final = "inconclusive"
 UNTRIED: Final = "untried"
+_ELSEWHERE: Final = "elsewhere"
 
 PROBED: Final = frozenset({"app", "track", "sa"})
 """Kinds whose value can be tried without harm."""
 
 _NOT_JSON: Final = "x-respond-not-json"
 _OK, _UNAUTHORIZED, _FORBIDDEN = 200, 401, 403
-_ANSWERS: Final = frozenset({400, 401, 403, 404, 408, 429, 500, 502, 503, 504})
+_ANSWERS: Final = frozenset({301, 401, 403})
+"""What is an answer. Everything else is waited for as for any read, and then says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +59,13 @@ class Life:
     Attributes:
         region: Where it was let in; empty otherwise.
         workspace: Number of the workspace it opens, where the answer says so.
+        why: Why it could not be told, where a region did not answer.
     """
 
     state: str
     region: str = ""
     workspace: str = ""
+    why: str = ""
 
 
 def life_of(me: Me, key: str) -> Subject[Life]:
@@ -81,6 +88,8 @@ def _app_state(reply: Reply) -> str:
             return ALIVE
         case 401 if own_error:
             return REFUSED
+        case 301 if own_error:
+            return _ELSEWHERE
     return INCONCLUSIVE
 
 
@@ -138,27 +147,33 @@ def probe(me: Me, kind: str, value: SecretHandle, key: str) -> Looking[Life]:
     ``kind`` is one of ``PROBED``. ``key`` is the key's id, or a name that stands for the value
     while nobody knows the id.
     """
-    places = regions(me.connection)
-    state_of = _STATES[kind]
+    found: list[Life] = []
+    for place in regions(me.connection):
+        call = _call(me, kind, value, place)
+        life = yield from Read(
+            life_of(me, key),
+            call,
+            partial(_life, _STATES[kind], place),
+            # Never a guard: what is not known to be refused counts as alive.
+            or_else=lambda why: Life(INCONCLUSIVE, why=why),
+        )
+        if life.state == ALIVE:
+            return life
+        found.append(life)
+    states = {life.state for life in found}
+    if states <= {REFUSED, _ELSEWHERE} and REFUSED in states:
+        return Life(REFUSED)
+    return Life(INCONCLUSIVE, why="; ".join(dict.fromkeys(filter(None, (x.why for x in found)))))
 
-    def after(call: Call, reply: Reply, so_far: int) -> Call | None:
-        if state_of(reply) == ALIVE or so_far == len(places):
-            return None
-        return replace(call, surface=call.surface.replace(places[so_far - 1], places[so_far], 1))
 
-    def parse(replies: Sequence[Reply]) -> Life:
-        states = [state_of(reply) for reply in replies]
-        if states[-1] == ALIVE:
-            # The Track API answers on both hosts, and says itself where the pair is at home.
-            body = replies[-1].body if isinstance(replies[-1].body, dict) else {}
-            region, workspace = body.get("region"), body.get("environment_id")
-            return Life(
-                ALIVE,
-                region if region in tuple(VENDOR.hosts) else places[len(states) - 1],
-                str(workspace) if isinstance(workspace, int) else "",
-            )
-        everywhere = len(states) == len(places) and set(states) == {REFUSED}
-        return Life(REFUSED if everywhere else INCONCLUSIVE)
-
-    first = _call(me, kind, value, places[0])
-    return (yield from Read(life_of(me, key), first, parse, Paging(after, len(places))))
+def _life(state_of: Callable[[Reply], str], place: str, replies: Sequence[Reply]) -> Life:
+    state, body = state_of(replies[0]), replies[0].body
+    if state != ALIVE:
+        return Life(state)
+    # The Track API answers on both hosts, and says itself where the pair is at home.
+    region, workspace = dig(body, "region"), dig(body, "environment_id")
+    return Life(
+        ALIVE,
+        region if region in tuple(VENDOR.hosts) else place,
+        str(workspace) if isinstance(workspace, int) else "",
+    )

@@ -282,7 +282,9 @@ def _keys(me: Me, ref: KeyRef) -> Thing[tuple[KeyRow, ...]]:
         return tuple(_seen_row(me, ref, row) for row in records(replies, path[-1]))
 
     name = "/".join(("keys", ref.kind, *ref.place))
-    return Thing(VENDOR, name, path, parse, None, _PAGES_IF_SAID, (), KEY_SETTLE_S)
+    return Thing(
+        VENDOR, name, path, parse, None, _PAGES_IF_SAID, (), KEY_SETTLE_S, shows_values=True
+    )
 
 
 def key_list(me: Me, ref: KeyRef) -> Subject[tuple[KeyRow, ...]]:

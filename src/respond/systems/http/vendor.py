@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from respond.systems.vendor import EVERY_SURFACE, Scheme, SentAs, Vendor
+from respond.systems.vendor import EVERY_SURFACE, Scheme, SentAs, Vendor, Waits
 
 __all__ = ["VENDOR"]
 
@@ -12,6 +12,8 @@ VENDOR: Final = Vendor(
     name="http",
     title="HTTP",
     aside=True,
+    # Nobody knows whose API it is: a 403 that says when to come again is no missing right.
+    waits=Waits(if_told=frozenset({403}), spent=("x-ratelimit-remaining", "ratelimit-remaining")),
     variants={
         "bearer": {EVERY_SURFACE: Scheme(SentAs.HEADER)},
         "basic": {EVERY_SURFACE: Scheme(SentAs.BASIC)},

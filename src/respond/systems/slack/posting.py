@@ -63,8 +63,8 @@ ChannelId = NewType("ChannelId", str)
 _CHANNEL_ID: Final = re.compile(r"[CGD][A-Z0-9]{4,24}")
 _TEXT_MAX: Final = 40_000
 _MESSAGES_A_PAGE: Final = "200"
-_CLOCKS_APART_S: Final = 3600
-"""How far our clock may be ahead of Slack's; history is read from that long before the run."""
+_BEFORE_S: Final = 3600
+"""History is read back to so long before the run, by Slack's own clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +153,9 @@ def _payload(me: Me) -> dict[str, str]:
     return {"run_id": me.run, "step": me.step}
 
 
-def _history(connection: str, me: Me, channel: str) -> Call:
-    oldest = max(0, me.now - _CLOCKS_APART_S)
+def _history(connection: str, channel: str) -> Call:
     query = (
         ("channel", channel),
-        ("oldest", f"{oldest}.000000"),
         ("include_all_metadata", "true"),
         ("limit", _MESSAGES_A_PAGE),
     )
@@ -172,6 +170,18 @@ def _marked(reply: Reply, me: Me, us: str) -> str:
         if is_marked and dig(message, "user") == us:
             return read_record(Seen, message).ts
     return ""
+
+
+def _is_before(reply: Reply, me: Me) -> bool:
+    """Whether a page of history, newest first, goes back to before the run.
+
+    Slack's time stamps are held against our time as Slack has it: our clock may be a day ahead.
+    """
+    messages = dig(reply.body, "messages")
+    if not isinstance(messages, list) or not messages:
+        return False
+    ts = str(dig(messages[-1], "ts") or "").partition(".")[0]
+    return ts.isdecimal() and int(ts) < me.now - max(reply.ahead_s, 0) - _BEFORE_S
 
 
 def _look(
@@ -192,8 +202,10 @@ def _look(
 
     def after(asked: Call, reply: Reply, so_far: int) -> Call | None:
         if (found := direct(reply)) and not dict(asked.query).get("channel"):
-            return _history(call.connection, me, found)
-        return None if _marked(reply, me, us) else NEXT_PAGE.after(asked, reply, so_far)
+            return _history(call.connection, found)
+        if _marked(reply, me, us) or _is_before(reply, me):
+            return None
+        return NEXT_PAGE.after(asked, reply, so_far)
 
     def parse(replies: Sequence[Reply]) -> Seen:
         place = channel
@@ -316,7 +328,7 @@ class PostMessage:
         subject: Subject[Seen] = Subject(
             f"{slack.name}/message/{self.channel}/{me.run}/{me.step}", settle_s=VENDOR.settle_s
         )
-        history = _history(slack.name, me, self.channel)
+        history = _history(slack.name, self.channel)
         seen = yield from _look(me, subject, us, history, channel=self.channel)
         if seen.ts:
             return Done(Posted(seen.channel, seen.ts), says=f"stands in {self.channel} already")

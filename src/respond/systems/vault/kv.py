@@ -140,7 +140,15 @@ class KvSink:
 
         path = ("v1", *mount, "data", *self.path[len(mount) :])
         answers = frozenset({_ABSENT})
-        return Thing(VENDOR, "/".join(self.path), path, parse, surface="http", answers=answers)
+        return Thing(
+            VENDOR,
+            "/".join(self.path),
+            path,
+            parse,
+            surface="http",
+            answers=answers,
+            shows_values=True,
+        )
 
 
 def _data(reply: Reply) -> Mapping[str, Any]:

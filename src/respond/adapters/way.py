@@ -1,0 +1,50 @@
+"""How requests leave this machine: whose certificates count, through which proxy, to what address.
+
+One record for connections, sources, mail and sign-on. The environment decides nothing here (P20);
+what is seen there and not used is named where something cannot be reached.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["DIRECT", "WayThere"]
+
+
+@dataclass(frozen=True, slots=True)
+class WayThere:
+    """How to get to one place.
+
+    Attributes:
+        ca: File with the authorities that count, and no others; empty: the public ones.
+        proxy: ``http://HOST:PORT``, which is asked for a tunnel and looks names up itself.
+        inside: The address may be of this machine or of a private network.
+        table: Where that stands in respond.toml.
+        unused: Names in the environment that would have meant a proxy or authorities elsewhere.
+    """
+
+    ca: str = ""
+    proxy: str = ""
+    inside: bool = True
+    table: str = ""
+    unused: tuple[str, ...] = ()
+
+    @property
+    def says(self) -> str:
+        """What was gone through, behind a reason; empty where nothing is set."""
+        proxy = f"; through the proxy {self.proxy}" if self.proxy else ""
+        return f"{proxy}; held against {self.ca}" if self.ca else proxy
+
+    @property
+    def do(self) -> str:
+        """What to do besides, where the environment was not heard; or empty."""
+        if not self.unused:
+            return ""
+        return (
+            f"; {', '.join(self.unused)} of the environment counts for nothing here: "
+            f"set proxy or ca under [{self.table}]"
+        )
+
+
+DIRECT: Final = WayThere()
