@@ -34,6 +34,7 @@ guards: $(VENV)/test.stamp  ## Switch off each guard in a copy, and see its test
 bench: $(VENV)/test.stamp  ## Measure start-up and the cost of a step, as ratios
 	@$(BIN)/python bench/startup.py
 	@$(BIN)/python bench/step_cost.py
+	@$(BIN)/python bench/mark_cost.py
 	@$(BIN)/python bench/deliveries.py
 	@$(BIN)/python bench/deliveries.py --whole
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
-from respond.cli.main import COMMANDS, run
+from respond.cli.main import COMMANDS, app, run
 from respond.company import HTTP_KINDS, MAIL_KINDS
 from respond.company.rehearsal import Rehearsal
 from respond.core.approval import NAMESPACE, Moment, Request, Verdict, answer_text
@@ -100,6 +105,88 @@ def test_every_piece_of_the_servers_page_is_accepted() -> None:
     assert len(pieces) >= 2
     for piece in pieces:
         parse_project(piece.encode(), name="server.md: respond.toml")
+
+
+@pytest.mark.parametrize("piece", blocks("configuration.md", "toml"))
+def test_every_piece_of_the_page_about_configuration_is_accepted(piece: str) -> None:
+    """As it stands there, by itself."""
+    parse_project(piece.encode(), name="configuration.md: respond.toml")
+
+
+@pytest.fixture
+def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """Put a runbook's text into a project of its own; its name."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runbooks").mkdir()
+    (tmp_path / "respond.toml").write_text('[journal]\nkeys = "file"\n', encoding="utf-8")
+
+    def put(text: str) -> str:
+        name = re.findall(r"(?m)^runbook: (\S+)", text)[0]
+        (tmp_path / "runbooks" / f"{name}.yaml").write_text(text, encoding="utf-8")
+        return str(name)
+
+    return put
+
+
+def test_the_runbook_that_is_shown_to_authors_does_what_it_says(
+    example: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It fits without a warning, and in a rehearsal the door is closed and seen closed."""
+    (text,) = blocks("runbooks.md", "yaml")
+    name = example(text)
+    assert run(["check", name]) == 0
+    assert capsys.readouterr().err == ""
+    assert run(["rehearse", name, "--auto"]) == 0
+    told = capsys.readouterr()
+    assert "widgets / item door-7 / enabled\n    before  yes\n    after   no" in told.out
+    assert "See that it stays closed" in told.err
+
+
+def test_a_secret_goes_into_a_body_as_the_list_of_actions_says(
+    example: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``check`` takes it there, to any depth, and nowhere else; the service gets the value."""
+    (text,) = blocks("runbooks.md", "yaml")
+    text = text.replace("inputs:\n", "inputs:\n  code: {type: secret, ask: Code?}\n", 1)
+    text = text.replace("rehearsal: {", "rehearsal: {code: story.leaked_app_key, ")
+    name = example(text.replace("note: closed", 'note: "${{ inputs.code }}"'))
+    assert run(["check", name]) == 0
+    assert run(["rehearse", name, "--auto"]) == 0
+    with closing(Rehearsal.start()) as rehearsal:
+        assert rehearsal.story["leaked_app_key"] in capsys.readouterr().out
+    name = example(text.replace("Call the guard:", "Call ${{ inputs.code }}:"))
+    assert run(["check", name]) == 2
+
+
+TYPED = [
+    line
+    for page in (DOCS.parent / "README.md", *sorted(DOCS.glob("*.md")))
+    for line in re.findall(
+        r"(?m)^ {4}(?:\.venv/bin/)?(respond [a-z].*)$|`(respond [a-z-]+ [^`]+)`",
+        page.read_text(encoding="utf-8"),
+    )
+]
+"""Each line to type that a page shows, in a block or inside a sentence."""
+
+NOT_TYPED = "respond approval v1"
+"""The first line of the text that is signed."""
+
+
+@pytest.mark.parametrize("line", sorted({block or inside for block, inside in TYPED} - {NOT_TYPED}))
+def test_every_line_to_type_is_one_that_the_command_line_takes(line: str, tmp_path: Path) -> None:
+    """Command, options and their values; it is read as a whole, and not carried out."""
+    words = shlex.split(re.split(r"\s[|>#]\s", re.sub(r"\$\(.*?\)", "X", line))[0])[1:]
+    name, places = words[0], Places(None, tmp_path)
+    made_up = {"my-runbook", "acme-account", "close-door"}
+    command: Any = typer.main.get_command(app)
+    context = typer.Context(command, info_name="respond", obj=places)
+    while get := getattr(command, "get_command", None):
+        command = get(context, "lost-2fa" if words[0] in made_up else words[0])
+        assert command is not None, name
+        words = words[1:]
+        context = typer.Context(command, info_name=name, obj=places)
+    command.make_context(name, words, obj=places)
 
 
 def test_every_sender_stands_on_the_page_about_webhooks() -> None:

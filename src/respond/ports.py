@@ -260,6 +260,10 @@ class Progress(Protocol):
 
     def say(self, text: str) -> None: ...
 
+    def tell(self, text: str) -> None:
+        """As ``say``, and it stays to be read: something else may write below it."""
+        ...
+
     def waiting(self, what: str, seconds: float) -> None: ...
 
     def show_secret(self, title: str, value: str) -> None:
@@ -383,8 +387,18 @@ class Inbox(Protocol):
         """Events that wait for a person's word, oldest first."""
         ...
 
-    def settle(self, event_id: int, became: Became, *, run: str = "", why: str = "") -> bool:
+    def settle(
+        self,
+        event_id: int,
+        became: Became,
+        *,
+        run: str = "",
+        why: str = "",
+        stays: tuple[str, str] = ("", ""),
+    ) -> bool:
         """Say what became of an event. False when it was settled before, or is not there.
+
+        Of what it said only this type and title stay, in no file more; what is held stays whole.
 
         A held event can be settled once more; any other stays as it is.
         """

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sqlite3
 import stat
 from collections.abc import Sequence
@@ -91,7 +92,8 @@ def test_what_waits_comes_oldest_first_and_goes_when_it_is_settled(path: Path) -
         keep(inbox, delivery("a"), [event("1"), event("2"), event("3")])
         first, second, third = inbox.waiting(10)
         assert [kept.event.key for kept in inbox.waiting(2)] == ["1", "2"]
-        assert inbox.settle(first.id, Became.PROPOSED, run="CK-1")
+        stays = (first.event.type, first.event.title)
+        assert inbox.settle(first.id, Became.PROPOSED, run="CK-1", stays=stays)
         assert not inbox.settle(first.id, Became.IGNORED, why="again")
         assert inbox.settle(second.id, Became.HELD, why="too many")
         assert not inbox.settle(second.id, Became.HELD, why="again")
@@ -106,14 +108,33 @@ def test_what_waits_comes_oldest_first_and_goes_when_it_is_settled(path: Path) -
 
 
 def test_a_settled_event_leaves_only_its_line(path: Path) -> None:
-    """Labels and body of what is done with do not stay in the file."""
+    """Title, labels and body of what is done with stay in no file, while the inbox is open too."""
     with opened(path) as inbox:
-        keep(inbox, delivery("a"), [event("1", labels={"user": "canary-jean"})])
-        inbox.settle(inbox.waiting(1)[0].id, Became.PROPOSED, run="CK-1")
+        labels = {"user": "canary-jean"}
+        keep(inbox, delivery("a"), [event("1", "canary-title", labels=labels, body=["canary-x"])])
+        assert b"canary-jean" in path.with_name("inbox.db-wal").read_bytes()
+        stays = ("incident.triggered", "A key is out")
+        inbox.settle(inbox.waiting(1)[0].id, Became.PROPOSED, run="CK-1", stays=stays)
+        for file in path.parent.iterdir():
+            assert b"canary" not in file.read_bytes(), file
         (line,) = inbox.recent(10)
-        assert (line.title, line.type) == ("A key is out", "incident.triggered")
+        assert (line.type, line.title) == stays
         inbox.settle(1, Became.IGNORED)
-    assert b"canary-jean" not in path.read_bytes()
+    assert b"canary" not in path.read_bytes()
+
+
+def test_what_a_crash_left_in_the_log_goes_when_the_inbox_is_opened(path: Path) -> None:
+    """A process that died right after it settled an event left it readable until the next."""
+    with opened(path) as inbox:
+        keep(inbox, delivery("a"), [event("1", "canary-title"), event("2")])
+        inbox.settle(inbox.waiting(1)[0].id, Became.IGNORED)
+        crashed = path.parent.parent / "crashed"
+        shutil.copytree(path.parent, crashed)
+    crashed.chmod(0o700)
+    assert b"canary" in (crashed / "inbox.db-wal").read_bytes()
+    with opened(crashed / "inbox.db"):
+        for file in crashed.iterdir():
+            assert b"canary" not in file.read_bytes(), file
 
 
 def test_an_event_that_is_too_long_loses_its_body_and_nothing_else(path: Path) -> None:
@@ -249,7 +270,7 @@ def test_after_thirty_days_what_is_settled_is_forgotten(path: Path) -> None:
         keep(inbox, delivery("a", their_id="w-1"), [event("1"), event("2"), event("3")])
         keep(inbox, delivery("b", their_id="w-2"), [event("4")])
         for kept in inbox.waiting(10)[1:]:
-            inbox.settle(kept.id, Became.PROPOSED, run="CK-1")
+            inbox.settle(kept.id, Became.PROPOSED, run="CK-1", stays=(kept.event.type, ""))
         clock.advance(LIFE_S + 1)
         keep(inbox, delivery("c"), [event("5")])
         assert keys(inbox) == ["1", "5"]

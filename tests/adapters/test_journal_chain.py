@@ -7,23 +7,34 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.audit.test_c8_mutations import load_second
 
-from respond.adapters.secrets.key_stores import MemoryKeys
+from respond.adapters.secrets.key_stores import FolderKeys, MemoryKeys
 from respond.adapters.store.journal_chain import ChainJournal, ChainRow, SealedRow
-from respond.adapters.store.journal_keys import ChainEnd, known_at, read_mark
-from respond.audit.checkpoint import NoteKey
-from respond.audit.verify import Anchor, AnchorPolicy, Verification, verify
-from respond.core.events import Kind
+from respond.adapters.store.journal_keys import (
+    ChainEnd,
+    known_at,
+    read_mark,
+    signing_key,
+    write_mark,
+)
+from respond.audit.body import KINDS, STRENGTHS, Body
+from respond.audit.checkpoint import NoteKey, Signer
+from respond.audit.verify import Anchor, AnchorPolicy, Damage, Verification, verify
+from respond.core.events import Kind, Strength
 from respond.errors import JournalBrokenError, JournalUnusableError
-from respond.ports import Journal
+from respond.ports import Journal, KeyStore
 from respond.testing.contract_journal import DANA, RUN, JournalContract, event
-from respond.testing.journals import stored_rows
+from respond.testing.journals import MadeJournal, reforge, stored_rows
 from respond.testing.settable_clock import SettableClock
 
 PLACE = "place/shelf"
+SECOND_VERIFIER = load_second()
 
 
 @dataclass(eq=False)
@@ -132,7 +143,7 @@ class ShelfStore:
             del self.seen.sealed[row.run, row.handle]
 
 
-def opened(room: dict[str, Shelf], keys: MemoryKeys) -> ChainJournal:
+def opened(room: dict[str, Shelf], keys: KeyStore) -> ChainJournal:
     journal = ChainJournal(ShelfStore(room), keys=keys, clock=SettableClock(), actor=DANA)
     journal._open(known_at(PLACE, keys), create=True)
     return journal
@@ -211,6 +222,126 @@ def test_a_shelf_of_before_is_found_out(room: dict[str, Shelf], keys: MemoryKeys
     room[PLACE].rows = []
     with pytest.raises(JournalUnusableError, match="has been emptied"):
         opened(room, keys)
+
+
+@pytest.mark.promise("P23")
+@pytest.mark.parametrize("last", [Kind.INTENT, Kind.DENIED])
+def test_no_cut_takes_away_what_was_sent_or_refused(
+    room: dict[str, Shelf], keys: MemoryKeys, last: Kind
+) -> None:
+    """A journal cut back to its last checkpoint, behind which a write or a no stood, is refused."""
+    with opened(room, keys) as journal:
+        signed = journal.append(event(Kind.PROPOSED)).seq
+        if last is Kind.INTENT:
+            journal.intend(event(last, step="revoke"), digest="ab" * 32)
+        else:
+            journal.append(event(last))
+        key = NoteKey.parse(journal.public_key)
+        mark = read_mark(journal.id, keys)
+        assert mark is not None
+        del room[PLACE].rows[signed + 1 :]
+        rows = stored_rows(journal)
+    known = Anchor(key.name, mark.size, mark.hash.hex())
+    assert verify(rows, keys=[key], mark=known).fault is Damage.CUT
+    with pytest.raises(JournalBrokenError, match="older than it was"):
+        opened(room, keys)
+
+
+@pytest.mark.promise("P23")
+def test_a_key_store_that_fails_holds_up_no_write_and_is_recorded(
+    room: dict[str, Shelf], tmp_path: Path
+) -> None:
+    """Containment goes on, it is asked once only, and ``verify`` says what a cut would not show."""
+    folder, away = tmp_path / "keys", tmp_path / "away"
+    keys = FolderKeys(folder)
+    with opened(room, keys) as journal:
+        journal.append(event(Kind.PROPOSED))
+        marked = journal.checkpoint("run taken").size
+        folder.rename(away)
+        folder.write_text("no folder", encoding="ascii")
+        for step in ("one", "two"):
+            intent = journal.intend(event(Kind.INTENT, step=step), digest="ab" * 32)
+            intent.spend("ab" * 32)
+        records = list(journal.records())[marked:]
+        assert [r.event.kind for r in records] == [Kind.INTENT, Kind.NOTICE, Kind.INTENT]
+        assert "high-water mark" in records[1].event.data["says"]
+        folder.unlink()
+        away.rename(folder)
+        mark = read_mark(journal.id, keys)
+        assert mark is not None
+        assert mark.size == marked
+        known = Anchor(journal.id, mark.size, mark.hash.hex())
+        key = NoteKey.parse(journal.public_key)
+        says = verify(stored_rows(journal), keys=[key], mark=known).says
+        assert says.startswith(f"intact, but a cut behind {marked} would not show: ")
+        signed = journal.checkpoint("run parked")
+        journal.intend(event(Kind.INTENT, step="three"), digest="ab" * 32)
+        mark = read_mark(journal.id, keys)
+        assert mark is not None
+        assert mark.size == signed.size + 1
+
+
+HOW_RECORDS_ARE = [
+    (True, {"boot": ""}),
+    (True, {"at": "2024-02-29T23:59:59.999Z"}),
+    (True, {"strength": "chat"}),
+    (True, {"kind": "config-changed"}),
+    (False, {"kind": "invented"}),
+    (False, {"kind": "Notice"}),
+    (False, {"strength": "root"}),
+    (False, {"strength": ""}),
+    (False, {"at": ""}),
+    (False, {"at": "2026-02-30T03:12:00.000Z"}),
+    (False, {"at": "2026-11-23T24:00:00.000Z"}),
+    (False, {"at": "2026-11-23T03:12:60.000Z"}),
+    (False, {"at": "2026-11-23T03:12:00Z"}),
+    (False, {"at": "2026-11-23 03:12:00.000Z"}),
+    (False, {"at": "2026-11-23T03:12:00.000z"}),
+    (False, {"at": "2026-W48-1T03:12:00.000Z"}),
+    (False, {"at": "2026-11-23T03:12:00.00\u0663Z"}),
+    (False, {"at": "0000-11-23T03:12:00.000Z"}),
+]
+
+
+@pytest.mark.promise("P23")
+@pytest.mark.parametrize(("is_good", "fields"), HOW_RECORDS_ARE)
+def test_what_verifies_can_be_gone_on_with_and_nothing_else(
+    room: dict[str, Shelf], keys: MemoryKeys, fields: dict[str, Any], *, is_good: bool
+) -> None:
+    """A record that is well signed and is none of the format is broken for engine and verifiers."""
+    with opened(room, keys) as journal:
+        journal.append(event(Kind.PROPOSED))
+        journal.append(event(Kind.NOTICE))
+        signer = Signer(journal.id, keys.get(signing_key(journal.id)) or b"")
+        made = MadeJournal(tuple(stored_rows(journal)), signer, ())
+
+    def change(bodies: list[Body]) -> list[Body]:
+        return [*bodies[:-1], replace(bodies[-1], **fields)]
+
+    rows = reforge(made, change, signer=signer)
+    room[PLACE].rows = [ChainRow(*row[:4], *(row.columns or ())) for row in rows]
+    write_mark(made.id, keys, ChainEnd(len(rows), rows[-1].hash))
+    report = verify(rows, keys=[made.key])
+    second = SECOND_VERIFIER.verify(rows, [str(made.key)])
+    assert (report.exit_code, second) == ((0, 0) if is_good else (7, 7)), report.says
+    if is_good:
+        with opened(room, keys) as journal:
+            assert len(list(journal.records())) == len(rows)
+    else:
+        assert report.fault is Damage.MALFORMED
+        with pytest.raises(JournalBrokenError):
+            opened(room, keys)
+
+
+def test_the_formats_list_is_the_engines_own() -> None:
+    """One list of kinds and of strengths, for engine, verifier, second verifier and the page."""
+    kinds, strengths = {kind.value for kind in Kind}, {each.value for each in Strength}
+    assert kinds == KINDS == set(SECOND_VERIFIER.KINDS)
+    assert strengths == STRENGTHS == set(SECOND_VERIFIER.STRENGTHS)
+    page = (Path(__file__).parents[2] / "docs" / "journal-format.md").read_text(encoding="utf-8")
+    listed = page.partition("## Kinds\n\n`")[2].partition("`")[0]
+    assert set(listed.split()) == kinds
+    assert all(f"`{each}`" in page for each in strengths)
 
 
 @pytest.mark.promise("P23")

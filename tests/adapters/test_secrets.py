@@ -183,6 +183,7 @@ def test_a_new_value_replaces_the_old_one() -> None:
     store.keep("cio", "new-credential")
 
     assert store.credential("cio") == "new-credential"
+    assert a_store(keys=keys).credential("cio") == "new-credential"
     assert keys.values == {"credential/cio": b"new-credential"}
     assert redactor.clean("old-credential new-credential") == "[secret cio] [secret cio]"
 

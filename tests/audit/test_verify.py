@@ -52,6 +52,9 @@ def test_an_intact_journal_says_how_far() -> None:
         f"intact: 1 to {LAST_CHECKPOINT} signed, {LAST_CHECKPOINT + 1} to {SIZE} chained only, "
         f"3 of 3 anchors match, high-water mark matches, nothing can be said after {SIZE}"
     )
+    behind = check(MADE.rows, mark=MADE.marks[-1]).says
+    assert behind.startswith(f"intact, but a cut behind {MADE.marks[-1].size} would not show: 1 to")
+    assert check(MADE.rows).says.startswith("intact, but a cut of its end would not show: 1 to")
 
 
 def test_too_long_a_tail_is_not_simply_intact() -> None:

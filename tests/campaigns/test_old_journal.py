@@ -104,9 +104,14 @@ def told(journal: str, records: Sequence[Record]) -> dict[str, Any]:
     found = {}
     for run, state in fold_all(records).items():
         head = Head(journal, len(records), "0" * 64)
+        status = {k: v for k, v in state_json(state, TODAY).items() if k not in NEW}
+        said = as_json(report(state, records, head))
+        for items in (status["outcome"]["items"], said["items"]):
+            # What was not seen is work for somebody now; before, nothing was left to do.
+            items[:] = [i for i in items if (i["known"], i["how"]) != ("left-to-do", "not-seen")]
         found[run] = {
-            "status": {k: v for k, v in state_json(state, TODAY).items() if k not in NEW},
-            "report": as_json(report(state, records, head)),
+            "status": status,
+            "report": said,
             "agreed": sorted(state.agreed),
             "used": sorted(state.used),
             "votes": [[v.nonce, v.verdict.value, v.who.id, v.reason] for v in state.votes],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -96,7 +97,10 @@ class Office:
     def sit(self, *words: str) -> pexpect.spawn[str]:
         """The command at a terminal."""
         program = "from respond.cli.main import main; main()"
-        return pexpect.spawn(sys.executable, ["-c", program, *words], encoding="utf-8", timeout=120)
+        env = {**os.environ, "TERM": "xterm"}
+        return pexpect.spawn(
+            sys.executable, ["-c", program, *words], encoding="utf-8", timeout=120, env=env
+        )
 
     def votes(self) -> list[Event]:
         with self.home.open_journal() as journal:
@@ -142,6 +146,8 @@ def test_a_second_person_agrees_with_their_key(office: Office) -> None:
     assert (code, "Everybody who has to has agreed" in shown) == (0, True), shown
     for told in ("Began by", "dana", "it leaked", "CANNOT BE UNDONE", "revoke backend-prod"):
         assert told in screen
+    assert "\x1b[" in screen
+    assert "\\x1b" not in screen  # Our own colours are no text of somebody else.
     (vote,) = office.votes()
     assert (vote.kind, vote.actor) == (Kind.APPROVED, Actor("ben", Strength.KEY))
     assert (vote.data["nonce"], vote.data["channel"]) == (request.nonce, "terminal")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from respond.cli.main import run
 from respond.cli.run_runbook import choices
+from respond.formats.runbook.input_entries import OPTION_NAMES
 from respond.systems.customerio.facts import KeyId
 from respond.systems.customerio.identify import KeyList, ListedKey
+from respond.wiring.places import Places
+from respond.wiring.session import load_runbook
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +38,8 @@ def test_a_secret_on_the_command_line_is_refused(capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("argv", "word"),
     [
-        (["--since", "tomorrow"], "3 days ago"),
+        (["--since", "soon"], "3 days ago"),
+        (["--since", "tomorrow"], "future"),
         (["--since", "2999-01-01"], "future"),
         (["--order", "fast"], "contain-first"),
         (["--key", "a\x1b[31m"], "control"),
@@ -90,7 +95,14 @@ def test_a_lost_journal_stops_everything_until_a_new_one_is_asked_for(
 def test_what_there_is_to_pick_from_is_read_as_words_and_taken_as_an_id() -> None:
     """A person knows a key by its name and ending; the step wants its id."""
     key = ListedKey(KeyId("app/190001/9101"), "app", "backend-prod", "cdef", "", "Production")
-    (text,) = choices(KeyList((key,), 1))
-    assert "backend-prod" in text
-    assert choices(KeyList((key,), 1))[text] == "app/190001/9101"
-    assert choices(None) == {}
+    (row,) = choices(KeyList((key,), 1))
+    assert row == ("app/190001/9101", "app", "backend-prod", "cdef", "", "Production")
+    assert choices(None) == ()
+
+
+def test_no_input_has_the_name_of_an_option(capsys: pytest.CaptureFixture[str]) -> None:
+    """What ``check`` refuses is what the help of a runbook lists beside its inputs."""
+    inputs = {each.name for each in load_runbook(Places.here(), "lost-2fa").inputs}
+    assert run(["lost-2fa", "--help"]) == 0
+    listed = set(re.findall(r"--([a-z][a-z-]+)", capsys.readouterr().out.partition("Options:")[2]))
+    assert {name.replace("_", "-") for name in OPTION_NAMES} == listed - inputs

@@ -17,6 +17,7 @@ import pytest
 from respond.checks import credentials, doctor
 from respond.cli import setup
 from respond.core.events import Kind
+from respond.systems import vendor, vendors
 from respond.testing.cli_kit import TOML, Machine, RanCommand, Town
 from respond.testing.loopback import Loopback, page, says
 from respond.wiring.places import Places
@@ -561,3 +562,37 @@ def test_real_lines_are_https_only(home: Machine) -> None:
         assert not endpoint.loopback_ok
         assert all(url.startswith("https://") for url in endpoint.base_urls.values())
     assert not [name for name in os.environ if name.startswith("RESPOND_")]
+
+
+SNIPPETS = {each.name: each.snippet.format(name="it") for each in vendors().values()}
+DOCUMENTED = "\n".join(
+    re.findall(
+        r"(?s)```toml\n(.*?)```",
+        (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8"),
+    )[:1]
+)
+
+
+@pytest.mark.parametrize("text", [*SNIPPETS.values(), DOCUMENTED], ids=[*SNIPPETS, "documented"])
+def test_a_connection_works_as_it_is_printed_and_documented(home: Machine, text: str) -> None:
+    """Every surface that the vendor's actions ask has an address there."""
+    home.configure(text)
+    project = load_project(Places(home.project, home.state))
+    assert project.connections or not text
+    for name, config in project.connections.items():
+        endpoint = credentials.line_of(project, name).endpoint
+        assert {*vendor(config.system).surfaces} <= {*(endpoint.base_urls if endpoint else ())}
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ('system = "http"\nauth = "none"', "no address for 'http'"),
+        ('system = "customerio"\nregion = "atlantis"', "no address for 'management'"),
+    ],
+)
+def test_doctor_finds_a_surface_without_address(home: Machine, table: str, says: str) -> None:
+    """Before the incident, and whether or not a credential is there or wanted."""
+    home.configure(f'[journal]\nkeys = "file"\n\n[connections.it]\n{table}\n')
+    found = [each["what"] for each in home.run("doctor", "--json").json["findings"]]
+    assert f"the connection 'it' has {says}" in found

@@ -78,7 +78,7 @@ def test_a_company_has_the_systems_that_it_is_handed() -> None:
         told = httpx.get(f"{server.base_url}/_sim/story", headers=token, trust_env=False).json()
 
     assert list(server.urls) == list(company.snapshot()) == ["widgets"]
-    assert [way["base_urls"] for way in told["connections"]] == [{"": server.urls["widgets"]}]
+    assert [way["base_urls"] for way in told["connections"]] == [{"http": server.urls["widgets"]}]
     assert told["connections"][0]["credentials"] == {"": company.story.widgets_token}
     assert "slack_bot_token" not in told["story"]
     with pytest.raises(ValueError, match="there are widgets"):

@@ -1,12 +1,10 @@
 """A second verifier, written from docs/journal-format.md alone: EXPORT KEY-LINE [ANCHOR-LINE]..."""
 
 # fmt: off
-# ruff: noqa: ANN001, ANN201, C408, E701, N818, PTH123, SIM905 - short, to be read in one go
+# ruff: noqa: ANN001, ANN201, C408, E401, E701, I001, N818, PTH123, SIM905 - short, to be read in one go
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="var-annotated"
-import base64
-import json
-import re
-import sys
+import base64, json, re, sys
+from datetime import datetime
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidSignature
@@ -18,17 +16,18 @@ MEMBERS = (dict.fromkeys(["actor", "data"], dict) | dict.fromkeys(["mono_ms", "s
            | dict.fromkeys(["at", "boot", "journal", "kind", "run", "step"], str))
 RECORD = dict(body=str, body_hash=str, hash=str, seq=int)
 LAST = dict(checkpoint=str, public_key=str, sha256=str, size=int)
+STRENGTHS = "claimed chat key signed-on machine".split()
+NEVER_AFTER = "opened proposed planned ended checkpoint break-glass pruned restored config-changed"
+AFTER = ("undo-asked undo-done undo-failed taken intent outcome unknown reconciled observed notice "
+         "confirmed reviewed erased parked joined answered approved denied approval-asked".split())
+KINDS = [*AFTER, *NEVER_AFTER.split()]
 SETTLE = {"intent": [""], "outcome": ["intent"], "unknown": ["intent"],
           "reconciled": ["intent", "unknown"]}
-AFTER = ("undo-asked undo-done undo-failed taken intent outcome unknown reconciled observed "
-         "confirmed notice reviewed erased parked joined answered approved denied "
-         "approval-asked".split())
 
 class Stop(Exception): pass  # its argument is the exit status; 70: the file can not be read on
 
 def need(holds, status=7):
-    if not holds:
-        raise Stop(status)
+    if not holds: raise Stop(status)
     return holds
 
 def depth(value):
@@ -54,6 +53,9 @@ def read_body(raw):
     body = strict(raw)
     need(not isinstance(body, dict) or type(body.get("v")) is not int or body["v"] == 1, 10)
     need(shaped(body, MEMBERS) and shaped(body["actor"], dict(id=str, strength=str)))
+    need(body["kind"] in KINDS and body["actor"]["strength"] in STRENGTHS)
+    at = datetime.fromisoformat(body["at"]).isoformat(timespec="milliseconds")
+    need(body["at"] == at.replace("+00:00", "Z") != at)
     return body
 
 def check_note(note, key, start):
@@ -105,10 +107,8 @@ def verify(rows, keys=(), outside=(), loose_max=1000):
                 need(head.hex().startswith(point[2]))
                 covered = size
         need(all(point[1] <= size for point in outside))
-    except InvalidSignature:
-        return 7
-    except Stop as stop:
-        return {70: 7 if size else 10}.get(stop.args[0], stop.args[0])
+    except (InvalidSignature, ValueError): return 7
+    except Stop as stop: return {70: 7 if size else 10}.get(stop.args[0], stop.args[0])
     return 10 if not key else 3 * (not signed or size - max(signed, covered) > loose_max)
 
 def rows_of_file(file):

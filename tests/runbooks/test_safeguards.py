@@ -8,8 +8,13 @@ from typing import Any
 import pytest
 
 from respond.adapters.prompt.terminal import AutoPrompt
+from respond.company.crash_points import Killed, Moments
 from respond.company.rehearsal import Rehearsal
+from respond.core.events import Kind
+from respond.core.fold import RunStatus
+from respond.core.outcome import outcome_of
 from respond.core.questions import Answer, Decision
+from respond.core.recorded import Confirmed, data_of
 from respond.core.script import Person
 from respond.errors import ExitCode
 from respond.ports import Clock
@@ -27,6 +32,18 @@ class LeavesOut(AutoPrompt):
         if title == self.title:
             return Answer(Decision.SKIP, typed="skip")
         return super().by_hand(task, title, seen=seen, every_s=every_s)
+
+
+class DiesAtTheRevoke(Moments):
+    """The process is gone right before or after the request that revokes the leaked key."""
+
+    def __init__(self, moment: str) -> None:
+        super().__init__()
+        self.moment = moment
+
+    def here(self, name: str) -> None:
+        if name.startswith(f"{self.moment} cio DELETE"):
+            raise Killed(name)
 
 
 def removed(stage: Stage) -> int:
@@ -90,3 +107,57 @@ def test_its_own_leaked_credential_is_replaced_before_it_dies(
         assert stage.advance() is ExitCode.DONE
         kinds = [e["kind"] for e in stage.effects() if e["kind"].endswith(("created", "revoked"))]
         assert [kind.rpartition(".")[2] for kind in kinds] == ["created", "revoked"]
+
+
+@pytest.mark.promise("P3")
+@pytest.mark.parametrize("moment", ["before send", "after send"])
+@pytest.mark.parametrize("secret", ["story.write_token", "story.app_key"])
+def test_its_own_leaked_credential_dies_although_the_process_did(
+    secret: str, moment: str, tmp_path: Path
+) -> None:
+    """What replaces it is durable before it dies: a new process works with it, kills, and tells."""
+    overrides = {"leaked": secret, "key": ""}
+    with Stage(tmp_path, "compromised-key", routes=True, overrides=overrides) as stage:
+        with pytest.raises(Killed):
+            stage.advance(DiesAtTheRevoke(moment))
+        assert stage.advance() is ExitCode.DONE
+        kinds = [e["kind"] for e in stage.effects() if e["kind"].endswith(("created", "revoked"))]
+        assert [kind.rpartition(".")[2] for kind in kinds] == ["created", "revoked"]
+        assert concluded(stage, "told") == "done"
+
+
+@pytest.mark.promise("P9")
+def test_what_was_not_contained_waits_and_is_tried_again(tmp_path: Path) -> None:
+    """The run parks once all else is done, with the cause; carried on, it contains and then tells.
+
+    A person who wants no more ends it with ``cancel``.
+    """
+    with Stage(tmp_path, "compromised-key", routes=True) as stage:
+        stage.faults("customerio:409xall@DELETE *ext_api_keys*")
+        assert stage.advance() is ExitCode.FAILED
+        assert stage.state is not None
+        assert stage.state.status is RunStatus.PARKED
+        assert stage.state.parked.why == "not contained: Revoke the leaked key"
+        assert "409" in stage.state.parked.reason
+        assert stage.tally()["slack", "message.posted"] == 0
+        assert concluded(stage, "look_alikes") == "done"
+        assert stage.advance() is ExitCode.FAILED
+        stage.rehearsal.doors.post("faults", {"faults": []})
+        assert stage.advance() is ExitCode.DONE
+        assert concluded(stage, "revoke") == concluded(stage, "told") == "done"
+        assert stage.tally()["customerio", "app_key.created"] == 1
+        assert stage.tally()["slack", "message.posted"] == 2
+
+
+@pytest.mark.promise("P9")
+def test_what_was_not_contained_can_be_ended_by_a_person(tmp_path: Path) -> None:
+    """A cancel ends it, with what is left to do."""
+    with Stage(tmp_path, "compromised-key", routes=True) as stage:
+        stage.faults("customerio:409xall@DELETE *ext_api_keys*")
+        assert stage.advance() is ExitCode.FAILED
+        with stage.engine() as engine:
+            engine.add(Kind.CONFIRMED, **data_of(Confirmed, decision=Decision.CANCEL))
+            assert engine.advance() is ExitCode.REFUSED
+        assert stage.state is not None
+        assert stage.state.status is RunStatus.ENDED
+        assert outcome_of(stage.state).containment.open

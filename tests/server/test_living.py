@@ -52,6 +52,22 @@ def told(state: RunState) -> set[str]:
 # --- what people are told and asked ---------------------------------------------------------------
 
 
+@pytest.mark.promise("P22")
+def test_a_leaked_key_in_an_alert_stays_in_no_file(tmp_path: Path) -> None:
+    """Once the event has its run, no file of the state folder holds it, logs of SQLite included."""
+    canary = b"sa_live_canary_4f2a9d07be31"
+    with site(tmp_path) as served:
+        title = b"A key was seen in public"
+        body = payload("pagerduty", at=served.now_text(), labels={"seen": canary.decode()})
+        assert served.send("pagerduty", body.replace(title, b"leaked: " + canary)).is_success
+        served.waiting()
+        (line,) = served.house.inbox.recent(5)
+        assert (line.result, line.title) == ("proposed", "(a text that looks like a credential)")
+        files = [each for each in (tmp_path / "state").rglob("*") if each.is_file()]
+        assert any(each.name == "inbox.db-wal" for each in files)
+        assert [each for each in files if canary in each.read_bytes()] == []
+
+
 @pytest.mark.promise("P13")
 def test_those_who_can_agree_are_told_and_nobody_else(tmp_path: Path) -> None:
     """Once each, with run, plan and anchor; not whoever has no part in it."""

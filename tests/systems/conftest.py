@@ -243,7 +243,7 @@ def _endpoints(urls: Mapping[str, str], sender: str) -> dict[str, Endpoint]:
     every = (
         ("slack", "slack", {"api": "slack"}, "slack"),
         ("pager", "pagerduty", {"rest": "pagerduty/rest", "events": "pagerduty/events"}, ""),
-        ("widgets", "http", {"": "widgets"}, "bearer"),
+        ("widgets", "http", {"http": "widgets"}, "bearer"),
     )
     return {
         name: Endpoint(

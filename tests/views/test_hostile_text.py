@@ -164,7 +164,14 @@ def questions(attack: str, run: ExampleRun) -> Iterator[Question]:
     yield AskByHand("s", attack, attack, attack, attack, attack)
     yield AskUnknown("s", attack, attack)
     yield AskPerson("s", attack, attack, attack, attack)
-    yield AskInput("since", attack, default=attack, example=attack, error=attack, options=(attack,))
+    yield AskInput(
+        "since",
+        attack,
+        default=attack,
+        example=attack,
+        error=attack,
+        options=((attack, attack), ("a", "b")),
+    )
 
 
 def every_view(attack: str) -> Iterator[tuple[str, str]]:

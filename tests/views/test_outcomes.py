@@ -8,18 +8,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from respond.core.events import Kind
+from respond.core.fold import As
 from respond.core.outcome import Known, outcome_of
 from respond.errors import ExitCode, NotReadyError, RefusedBySystemError
 from respond.formats.faults import FormatFaults, Mark, SourceText
-from respond.testing.example_run import HEAD, MAKE, REVOKE, TODAY, ExampleRun
+from respond.testing.example_run import (
+    HEAD,
+    MAKE,
+    REVOKE,
+    STEPS,
+    TODAY,
+    ExampleRun,
+    example_plan,
+)
 from respond.views import error_text
 from respond.views.json_view import plan_json, record_json, state_json
 from respond.views.live import JsonProgress, Lines, LiveProgress, QuietProgress
 from respond.views.report import as_json, as_text, report, short
 from respond.views.run_list import run_status, runs_table
-from respond.views.summary import summary
+from respond.views.summary import NOTHING_KNOWN, summary
 from respond.views.undo_text import put_back, undo_json, undo_text
 
 Golden = Callable[[str, str], None]
@@ -41,6 +52,67 @@ def told(run: ExampleRun, *, live: bool = False, quiet: bool = False) -> str:
     for record in run.records:
         progress.event(record)
     return stream.getvalue()
+
+
+# --- every end has a reason ----------------------------------------------------------------------
+
+HOWS = [how.value for how in As]
+BAD = [ExitCode.FAILED, ExitCode.REFUSED, ExitCode.UNKNOWN, ExitCode.UNDO_FAILED]
+
+
+@settings(deadline=None)
+@given(
+    hows=st.dictionaries(st.sampled_from([s.address for s in STEPS[1:]]), st.sampled_from(HOWS)),
+    code=st.sampled_from(BAD),
+    say=st.sampled_from(["", "cancelled", "planned, and not done: tell"]),
+    is_started=st.booleans(),
+)
+def test_every_end_but_a_good_one_names_its_reason_and_what_to_do(
+    hows: dict[str, str], code: ExitCode, say: str, *, is_started: bool
+) -> None:
+    """In the summary, the report, the status and the JSON, however its steps came out."""
+    run = ExampleRun().propose().look()
+    if is_started:
+        run.start()
+        for address, how in hows.items():
+            run.observe(address, how=how, why="" if how in ("done", "skipped") else "as it was")
+    run.add(Kind.ENDED, exit=code, say=say, next="")
+    state = run.state
+    left = outcome_of(state).left_to_do
+    assert left
+    assert all(item.title or item.says for item in left)
+    texts = [
+        summary(state, HEAD, exit_code=code, today=TODAY),
+        run_status(state, HEAD, TODAY),
+    ]
+    texts.append(as_text(report(state, run.records, HEAD)))
+    for text in texts:
+        assert NOTHING_KNOWN not in text
+        assert "LEFT TO DO" in text
+    shown = [item["known"] for item in state_json(state, TODAY)["outcome"]["items"]]
+    assert Known.LEFT_TO_DO.value in shown
+
+
+def test_a_change_that_was_not_seen_is_left_to_look_at() -> None:
+    """It ends with 1, and says that somebody has to see to it; before, nothing was left to do."""
+    run = ExampleRun(example_plan(steps=STEPS[:2])).propose().look().start()
+    run.write("revoke", REVOKE)
+    run.observe("revoke", how="not-seen", why="it was done, and was not seen within 60 s")
+    run.add(Kind.ENDED, exit=ExitCode.FAILED, say="", next="")
+    (item,) = outcome_of(run.state).left_to_do
+    assert item.title == "Revoke the leaked key"
+    assert item.says == "it was done, and was not seen within 60 s"
+    assert "see in the system itself" in item.do
+
+
+def test_a_run_that_a_person_ended_when_all_was_done_says_so() -> None:
+    """Its exit code has a reason, also where no step has anything left."""
+    run = whole()
+    run.records.pop()
+    run.add(Kind.ENDED, exit=ExitCode.REFUSED, say="cancelled", next="")
+    (item,) = outcome_of(run.state).left_to_do
+    assert (item.says, item.how) == ("cancelled", "ended")
+    assert "respond report CK-7F3Q" in item.do
 
 
 # --- summary -------------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ def test_a_link_that_is_no_https_address_is_not_offered_as_one() -> None:
     """Only a plain https address stands bare on a line of its own."""
     assert next(link_lines("javascript:alert(1)")).startswith("  no https address:")
     shown = list(link_lines("https://\u0430pple.com/a b"))
-    assert shown[0] == "https://\u0430pple.com/a%20b"
+    assert shown[0] == "https://\\u0430pple.com/a%20b"
     assert "xn--" in shown[1]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import MutableMapping
-from typing import TYPE_CHECKING, Any, Final, TextIO, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO, cast
 
 from respond.adapters.secrets.redactor import Redactor
 from respond.core.showable import showable
@@ -33,8 +33,21 @@ _OPEN_LIBRARIES_AT: Final = 3
 Fields = MutableMapping[str, Any]
 
 
+class LogStream(Protocol):
+    """Where lines of a log go: a file, or what keeps them off a live line."""
+
+    def write(self, text: str, /) -> int: ...
+
+    def flush(self) -> None: ...
+
+
 def make_logger(
-    redactor: Redactor, clock: Clock, stream: TextIO, *, verbosity: int = 0, terminal: bool = False
+    redactor: Redactor,
+    clock: Clock,
+    stream: LogStream,
+    *,
+    verbosity: int = 0,
+    terminal: bool = False,
 ) -> FilteringBoundLogger:
     """A logger that writes to ``stream``; it belongs to whoever asked for it, not to the process.
 
@@ -88,7 +101,7 @@ def make_logger(
 class _Forgiving:
     """A stream that drops what nobody takes any more: a log line must not stop an incident."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: LogStream) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:

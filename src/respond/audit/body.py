@@ -1,7 +1,8 @@
 """What one record's body holds, written and read strictly.
 
-The names and types stand in ``FIELDS``; a body has these and no others. ``kind`` is any text here:
-in which order kinds may come, ``transitions`` says.
+The names and types stand in ``FIELDS``; a body has these and no others. In which order kinds may
+come, ``transitions`` says. What the engine reads comes through ``read_body`` too, so that nothing
+verifies that it then cannot read.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from respond.audit.canonical import NotCanonicalError, decode, encode
 
 __all__ = [
     "FIELDS",
+    "KINDS",
+    "STRENGTHS",
     "Body",
     "UnknownVersionError",
     "read_body",
@@ -39,6 +42,19 @@ FIELDS: Mapping[str, type] = {
     "v": int,
 }
 
+
+KINDS = frozenset(
+    {
+        "opened", "proposed", "joined", "answered", "taken", "planned", "approval-asked",
+        "approved", "denied", "confirmed", "observed", "intent", "outcome", "unknown",
+        "reconciled", "undo-asked", "undo-done", "undo-failed", "notice", "parked", "ended",
+        "checkpoint", "break-glass", "reviewed", "erased", "pruned", "restored",
+        "config-changed",
+    }
+)  # fmt: skip
+"""All that there are in this version of the format; ``Kind`` has the same."""
+
+STRENGTHS = frozenset(("claimed", "chat", "key", "signed-on", "machine"))
 
 _PLAIN = tuple(name for name in FIELDS if name not in ("actor", "v"))
 """Those that a ``Body`` holds as they stand."""
@@ -106,5 +122,17 @@ def read_body(encoded: bytes) -> Body:
     actor = found["actor"]
     if actor.keys() != {"id", "strength"} or not all(isinstance(v, str) for v in actor.values()):
         raise NotCanonicalError("the fields are not those of an actor")
+    if found["kind"] not in KINDS or actor["strength"] not in STRENGTHS:
+        raise NotCanonicalError("its kind, or its actor's strength, is none of the format's")
+    if not _is_time(found["at"]):
+        raise NotCanonicalError("at is not a time as the format writes it")
     plain = {name: found[name] for name in _PLAIN}
     return Body(actor=actor["id"], strength=actor["strength"], **plain)
+
+
+def _is_time(text: str) -> bool:
+    try:
+        at = dt.datetime.fromisoformat(text).isoformat(timespec="milliseconds")
+    except ValueError:
+        return False
+    return text == at.replace("+00:00", "Z") != at

@@ -1,8 +1,7 @@
 """Which record may follow which, as far as the journal's own format promises it.
 
 This is a table of its own on purpose: a fault in the engine's table must not hide itself here.
-It asks less than the engine does: only what makes no sense in any version. Kinds that it does not
-know are left alone.
+It asks less than the engine does: only what makes no sense in any version.
 """
 
 from __future__ import annotations

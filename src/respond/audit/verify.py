@@ -174,7 +174,7 @@ class VerifyReport:
         """One line on how far the journal can be trusted."""
         match self.answer:
             case Verification.INTACT:
-                return f"intact: {self._reach()}"
+                return f"intact{self._unless_cut()}: {self._reach()}"
             case Verification.UNANCHORED:
                 return f"intact but unanchored beyond policy ({self.why}): {self._reach()}"
             case Verification.BROKEN:
@@ -183,6 +183,13 @@ class VerifyReport:
                 return f"broken: {where}{self.why}; {before}"
             case Verification.CANNOT_BE_CHECKED:
                 return f"cannot be checked: {self.why}"
+
+    def _unless_cut(self) -> str:
+        """From where on nothing outside knows how long it was."""
+        if self.outside == self.checked:
+            return ""
+        behind = f"behind {self.outside}" if self.outside else "of its end"
+        return f", but a cut {behind} would not show"
 
     def _reach(self) -> str:
         parts = []

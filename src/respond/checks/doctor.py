@@ -242,8 +242,13 @@ def connections(at: Doctor) -> Findings:
         return
     for config in at.wanted():
         at.tell(f"looking at {config.name}")
+        try:
+            line = at.line(config.name)
+        except RespondError as error:
+            yield Finding("credential/no-address", error.what, error.why, error.do)
+            continue
         for reference in config.references if _needs_credential(config) else ():
-            yield from _credential(at, config, reference, at.secrets)
+            yield from _credential(at, config, reference, line, at.secrets)
 
 
 def _needs_credential(config: ConnectionConfig) -> bool:
@@ -253,7 +258,7 @@ def _needs_credential(config: ConnectionConfig) -> bool:
 
 
 def _credential(
-    at: Doctor, config: ConnectionConfig, reference: str, secrets: CredentialStore
+    at: Doctor, config: ConnectionConfig, reference: str, line: Line, secrets: CredentialStore
 ) -> Findings:
     try:
         secrets.credential(reference)
@@ -264,11 +269,6 @@ def _credential(
             "the runbooks that need it stop before their first step",
             f"respond connect {reference}",
         )
-        return
-    try:
-        line = at.line(config.name)
-    except RespondError as error:
-        yield Finding("credential/no-address", error.what, error.why, error.do)
         return
     opened = open_line(
         config,

@@ -20,7 +20,7 @@ from respond.adapters.ordinary_file import read_ordinary
 from respond.checks.rights import PINNED
 from respond.cli.examples import examples
 from respond.cli.opening import RUN_ID
-from respond.cli.output import answer, print_out, say, write_whole
+from respond.cli.output import answer, print_out, say, screen_width, write_whole
 from respond.errors import ExitCode, NotReadyError, UsageError
 from respond.wiring.places import Places
 
@@ -451,7 +451,7 @@ def _unreadable(where: _Where, error: Exception) -> int:
             else "respond audit verify; before the first run there is no journal"
         ),
     )
-    say(error_text.as_text(trouble))
+    say(error_text.as_text(trouble, width=screen_width()))
     return int(trouble.exit_code)
 
 

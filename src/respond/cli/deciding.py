@@ -266,6 +266,7 @@ def _show_and_ask(asked: RequestFile, verdict: Verdict) -> None:
         ParkedError: There is no terminal, or something else was typed. Nothing was recorded.
     """
     from respond.views.approval_text import approval_screen, writes_asked
+    from respond.views.live import Lines
     from respond.views.style import style_for
 
     writes = writes_asked(asked.plan, asked.request)
@@ -275,7 +276,7 @@ def _show_and_ask(asked: RequestFile, verdict: Verdict) -> None:
             why="the plan does not have the words of every change that a yes would cover",
             do="decide on the page, or at the terminal of the run",
         )
-    say(
+    Lines(sys.stderr, live=False).line(
         approval_screen(
             asked.state,
             asked.plan,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from respond.cli.output import result, say, screen_width
+from respond.cli.output import result, say, say_at_once, screen_width
 from respond.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _signals(stop: Stop, run: str) -> Iterator[None]:
         if stop.wanted or stop.at_once:
             raise KeyboardInterrupt
         stop.wanted = True
-        say("\nstopping after the request in flight; Ctrl-C again leaves at once")
+        say_at_once("stopping after the request in flight; Ctrl-C again leaves at once")
 
     kept = {n: signal.signal(n, heard) for n in (signal.SIGINT, signal.SIGTERM)}
     try:

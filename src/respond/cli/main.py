@@ -242,8 +242,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     harden()
     output.open_all()
-    code = run(argv)
-    output.settle()
+    try:
+        code = run(argv)
+    finally:  # A traceback, too, begins on a line of its own.
+        output.settle()
     sys.exit(code)
 
 
@@ -304,8 +306,8 @@ def _known_error(error: Exception, *, as_json: bool) -> int | None:
     if isinstance(error, RespondError | FormatFault | FormatFaults):
         from respond.views import error_text
 
-        text = error_text.as_json(error) if as_json else error_text.as_text(error)
-        output.say(text)
+        text = error_text.as_text(error, width=output.screen_width())
+        output.say(error_text.as_json(error) if as_json else text)
         code = error.exit_code if isinstance(error, RespondError) else ExitCode.USAGE
         return int(code)
     if hasattr(error, "exit_code") and hasattr(error, "format_message"):

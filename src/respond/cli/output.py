@@ -19,22 +19,31 @@ import sys
 from collections.abc import Callable
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO
 
 from respond.core.showable import showable
 
+if TYPE_CHECKING:
+    from respond.views.live import Lines
+
 __all__ = [
     "answer",
+    "columns",
     "is_of_output",
     "lost",
     "open_all",
     "print_out",
     "result",
     "say",
+    "say_at_once",
     "screen_width",
     "settle",
+    "stand_above",
     "write_whole",
 ]
+
+_above: Final[list[Lines]] = []
+"""Who draws a live line on this process's one terminal."""
 
 _WIDTH_MIN: Final = 60
 _WIDTH_MAX: Final = 100
@@ -47,7 +56,22 @@ _STREAM_TROUBLE: Final = frozenset(
 
 def screen_width() -> int:
     """Columns of the terminal, within what our screens are made for; 80 where there is none."""
-    return max(_WIDTH_MIN, min(_WIDTH_MAX, shutil.get_terminal_size((80, 24)).columns))
+    return max(_WIDTH_MIN, min(_WIDTH_MAX, columns()))
+
+
+def columns() -> int:
+    """Columns that the terminal has now, however few."""
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def stand_above(lines: Lines) -> None:
+    """From now on nothing is written behind the live line of ``lines``: it goes away first."""
+    _above[:] = [lines]
+
+
+def _begin() -> None:
+    for lines in _above:
+        lines.clear()
 
 
 def _seen(text: str) -> str:
@@ -57,12 +81,21 @@ def _seen(text: str) -> str:
 
 def say(text: str, *, end: str = "\n") -> None:
     """Chatter, for people: stderr. When nobody listens it is dropped."""
+    _begin()
     with contextlib.suppress(OSError, ValueError):
         print(_seen(text), end=end, file=sys.stderr, flush=True)  # noqa: T201 - our own voice
 
 
+def say_at_once(text: str) -> None:
+    """Chatter of a signal's handler, which may have come into the middle of a write to stderr."""
+    begin = "\r\x1b[K" if any(lines.is_live for lines in _above) else "\n"
+    with contextlib.suppress(OSError):
+        os.write(2, f"{begin}{text}\n".encode())
+
+
 def print_out(text: str) -> None:
     """What a command was asked for: stdout. Trouble with it ends the command (``lost``)."""
+    _begin()
     print(_seen(text.rstrip("\n")), flush=True)  # noqa: T201 - the result
 
 
@@ -73,6 +106,7 @@ def answer(facts: Any, text: str, *, as_json: bool) -> None:
 
 def result(text: str) -> None:
     """What a run came to: stdout. When it cannot be written, the run stands as it is."""
+    _begin()
     try:
         print(_seen(text), flush=True)  # noqa: T201 - the result
     except BrokenPipeError:
@@ -118,6 +152,7 @@ def is_of_output(error: OSError) -> bool:
 
 def settle() -> None:
     """Before the end: what nobody takes must not turn into an exit code of the interpreter's."""
+    _begin()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

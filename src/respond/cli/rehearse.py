@@ -229,7 +229,7 @@ class Staging:
             ahead_s=ahead_s,
             systems=systems_of(self.runbook),
             moments=moments,
-            verbosity=self.hand.verbosity,
+            log=self.hand.log,
             folder=self.folder,
         )
 
@@ -268,8 +268,8 @@ class Staging:
             if undone
             else words(session, engine, code)
         )
-        result("\n" + company.diff_text(before, after))
-        result(company.counts_text(counts))
+        result("\n" + company.diff_text(before, after, width=screen_width()))
+        result(company.counts_text(counts, width=screen_width()))
         if alone:
             say(
                 "Its company ended with this process, so this rehearsal cannot be carried on.\n"

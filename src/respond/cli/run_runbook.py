@@ -87,7 +87,7 @@ _OPTIONS: dict[str, tuple[Any, str, str]] = {
     ),
     "as_json": (False, "--json", "The result as JSON"),
 }
-"""Options of every runbook. An input of the same name is refused by ``respond check``."""
+"""Options of every runbook; no input is called so (``OPTION_NAMES``)."""
 
 
 def _function(words: RunbookHead) -> Any:
@@ -189,7 +189,7 @@ def _run(places: Places, name: str, given: dict[str, Any]) -> ExitCode:
         places,
         prompt=hand.prompt,
         progress=hand.progress,
-        verbosity=hand.verbosity,
+        log=hand.log,
         runbook=runbook,
         chosen=given["connection"],
         by_hand=given["by_hand"],
@@ -338,7 +338,7 @@ def _ask_one(runbook: Runbook, declared: Input, given: GivenInputs, session: Ses
                 default=_default_text(declared),
                 example=declared.example,
                 error=error,
-                options=tuple(offered),
+                options=offered,
                 required=declared.required and declared.default is None,
             )
         )
@@ -349,20 +349,16 @@ def _ask_one(runbook: Runbook, declared: Input, given: GivenInputs, session: Ses
         if declared.kind is InputKind.SECRET:
             given.secrets[declared.name] = answer.typed
             return
-        typed = offered.get(answer.typed, answer.typed)
         try:
             now_s = session.clock.now_ms() // 1000
-            given.values[declared.name] = parse_input(declared, typed, now_s=now_s)
+            given.values[declared.name] = parse_input(declared, answer.typed, now_s=now_s)
             return  # noqa: TRY300 - the loop goes on only after a wrong answer
         except UsageError as wrong:
             error = f"{wrong.what}: {wrong.why}"
 
 
-def _offered(runbook: Runbook, declared: Input, session: Session) -> dict[str, str]:
-    """What is there to pick from: what a person reads, to the value that it stands for.
-
-    Empty when it cannot be looked at: then the person types.
-    """
+def _offered(runbook: Runbook, declared: Input, session: Session) -> tuple[tuple[str, ...], ...]:
+    """What is there to pick from; nothing when it cannot be looked at: then the person types."""
     from respond.core.fold import RunState
     from respond.core.recorded import Proposed
     from respond.core.runbook import ActionStep, Place, StepWords
@@ -372,7 +368,7 @@ def _offered(runbook: Runbook, declared: Input, session: Session) -> dict[str, s
     from respond.systems import load
 
     if not declared.pick:
-        return {}
+        return ()
     step = ActionStep(StepWords("pick", Place(0, 0)), load()[declared.pick], {})
     state = RunState(session.run, proposed=Proposed(runbook=runbook.name))
     ready = Ready(session.site, step, "pick", {})
@@ -382,24 +378,23 @@ def _offered(runbook: Runbook, declared: Input, session: Session) -> dict[str, s
         seen = look(script, World(session.reader), known={}, predict=False)
     except StepFailedError as error:
         session.progress.say(f"what there is could not be looked at: {error.what}")
-        return {}
+        return ()
     return choices(getattr(seen.outcome, "output", None))
 
 
-def choices(output: Any) -> dict[str, str]:
-    """The items of the first list of an output: their texts, to their ids."""
+def choices(output: Any) -> tuple[tuple[str, ...], ...]:
+    """The items of the first list of an output: each its id, then its other texts."""
     import dataclasses
 
-    found: dict[str, str] = {}
     for field in dataclasses.fields(output) if dataclasses.is_dataclass(output) else ():
         items = getattr(output, field.name)
         if isinstance(items, tuple | list):
+            rows = []
             for item in items:
-                parts = [getattr(item, f.name) for f in dataclasses.fields(item)]
-                texts = [part for part in parts if isinstance(part, str) and part]
-                found["  ".join(texts)] = str(item.id)
-            break
-    return found
+                others = [getattr(item, f.name) for f in dataclasses.fields(item) if f.name != "id"]
+                rows.append((str(item.id), *(each for each in others if isinstance(each, str))))
+            return tuple(rows)
+    return ()
 
 
 def _default_text(declared: Input) -> str:

@@ -220,7 +220,7 @@ def _session(
         places,
         prompt=hand.prompt,
         progress=hand.progress,
-        verbosity=hand.verbosity,
+        log=hand.log,
         runbook=runbook,
         run=kept.state.id,
         chosen=proposed.connection,

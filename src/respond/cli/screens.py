@@ -10,9 +10,10 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from respond.cli.output import print_out, screen_width
+from respond.cli.output import columns, print_out, screen_width, stand_above
 from respond.cli.secret_input import is_terminal
 from respond.errors import UsageError
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from respond.ports import Clock, Head, Progress, Prompt
     from respond.views.live import Lines
     from respond.views.screen import Screen
-    from respond.wiring.session import Session
+    from respond.wiring.session import LogMaker, Session
 
 __all__ = ["Stagehand", "show_plan"]
 
@@ -62,8 +63,25 @@ class Stagehand:
         from respond.views.live import Lines
 
         if self._lines is None:
-            self._lines = Lines(sys.stderr, live=sys.stderr.isatty(), width=screen_width())
+            self._lines = Lines(
+                sys.stderr, live=sys.stderr.isatty(), width=screen_width(), columns=columns
+            )
+            stand_above(self._lines)
         return self._lines
+
+    @property
+    def log(self) -> LogMaker | None:
+        """The operational log, where ``-v`` asks for it; it goes above the live line."""
+        if not self.verbosity:
+            return None
+        from respond.adapters.log import make_logger
+
+        return partial(
+            make_logger,
+            stream=self.lines,
+            verbosity=self.verbosity,
+            terminal=sys.stderr.isatty(),
+        )
 
     def progress(self, clock: Clock) -> Progress:
         from respond.views.live import JsonProgress, LiveProgress

@@ -538,7 +538,7 @@ COUNTERPART = Counterpart(
         "account": "example-co",
         "options": {"from": "{pagerduty_user}"},
         "credentials": {"": "{pagerduty_key}", "events": "{pagerduty_routing_key}"},
-        "base_urls": {"rest": "pagerduty/rest", "": "pagerduty/rest", "events": "pagerduty/events"},
+        "base_urls": {"rest": "pagerduty/rest", "events": "pagerduty/events"},
     },
     console={"add_note": _note_by_hand, "set_incident_status": _status_by_hand},
     happenings={"incident": _declared},

@@ -19,6 +19,7 @@ from respond.core.script import Connection, Person, PersonRecord
 from respond.engine.proposing import GivenInputs
 from respond.errors import NotReadyError, UsageError
 from respond.formats.typed_inputs import parse_input
+from respond.ports import KeyStore
 
 __all__ = ["Rehearsal", "RehearsalClock", "StorySecrets", "story_value"]
 
@@ -52,19 +53,25 @@ class RehearsalClock:
 
 
 class StorySecrets:
-    """Credentials of the simulated company's connections, and what a run puts in their place."""
+    """Credentials of the simulated company's connections, and what a run puts in their place.
 
-    def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = dict(values)
+    Args:
+        keys: Where the latter outlives the process, as the real one's key store does.
+    """
+
+    def __init__(self, values: Mapping[str, str], keys: KeyStore) -> None:
+        self._values = values
+        self._keys = keys
 
     def credential(self, connection: str) -> str:
-        value = self._values.get(connection, "")
+        kept = self._keys.get(f"credential/{connection}")
+        value = kept.decode() if kept else self._values.get(connection, "")
         if not value:
             raise NotReadyError(f"the simulated company has no credential {connection!r}")
         return value
 
     def store(self, connection: str, value: str) -> None:
-        self._values[connection] = value
+        self._keys.set(f"credential/{connection}", value.encode())
 
 
 @dataclass(slots=True)
@@ -121,14 +128,15 @@ class Rehearsal:
 
     # --- what a run is given -----------------------------------------------------------------
 
-    def secrets(self) -> StorySecrets:
+    def secrets(self, keys: KeyStore) -> StorySecrets:
         """Each connection's credential, and the further ones: ``pagerduty/events``."""
         return StorySecrets(
             {
                 "/".join(filter(None, (way["name"], further))): value
                 for way in self.ways
                 for further, value in way["credentials"].items()
-            }
+            },
+            keys,
         )
 
     def persons(self) -> tuple[PersonRecord, ...]:

@@ -76,7 +76,7 @@ COUNTERPART = Counterpart(
         "name": "widgets",
         "system": "http",
         "credentials": {"": "{widgets_token}"},
-        "base_urls": {"": "widgets"},
+        "base_urls": {"http": "widgets"},
     },
     console={"change": _change_by_hand},
 )

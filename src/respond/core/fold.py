@@ -92,6 +92,8 @@ class StepState:
     words: frozenset[str] = frozenset()
     """What a person said that they did, where nothing could be read."""
     by_hand: bool = False
+    left_out: bool = False
+    """A person decided that it is not done."""
     conclusion: Conclusion | None = None
     phase: str = ""
     title: str = ""
@@ -277,7 +279,10 @@ def _moved(state: RunState, record: Record, said: recorded.Content) -> RunState:
         case Proposed():
             raise IllegalEventError(f"run {state.id} is proposed twice")
         case recorded.Taken():
-            return replace(state, epoch=said.epoch, taken_by=said.by, taken_seq=record.seq)
+            steps = _open_again(state) if state.parked.again else state.steps
+            parked = replace(state.parked, again=False)
+            state = replace(state, steps=steps, parked=parked, taken_seq=record.seq)
+            return replace(state, epoch=said.epoch, taken_by=said.by)
         case recorded.Planned():
             status = RunStatus.RUNNING if state.started else RunStatus.PLANNED
             if state.plan is not None and state.plan.bound != said.plan.bound:
@@ -377,6 +382,19 @@ def _parked(state: RunState, said: Parked) -> RunState:
     return replace(state, status=status, parked=said, waits=waits, answers=unheard)
 
 
+def _open_again(state: RunState) -> dict[str, StepState]:
+    """The steps, without the conclusions of those that did not come about."""
+
+    def is_kept(step: StepState) -> bool:
+        end = step.conclusion
+        if end is None or step.left_out or end.recovered:
+            return True
+        return end.how not in (As.FAILED, As.SKIPPED, As.LEFT_OPEN)
+
+    found = state.steps.items()
+    return {a: step if is_kept(step) else replace(step, conclusion=None) for a, step in found}
+
+
 _STARTS = frozenset({ConfirmScope.START, ConfirmScope.BY_WORD, ConfirmScope.REPLAN})
 
 
@@ -421,6 +439,8 @@ def _confirmed(state: RunState, record: Record, said: recorded.Confirmed) -> Run
         step = replace(step, already_so=step.already_so.union(said.writes))
     elif is_yes:
         step = replace(step, confirmed=step.confirmed.union(said.writes))
+    elif said.decision is Decision.SKIP:
+        step = replace(step, left_out=True)
     else:
         return state
     return state.with_step(step, record.seq)

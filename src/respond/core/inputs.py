@@ -67,7 +67,7 @@ def input_shape(kind: InputKind) -> Shape:
             return Boolean()
         case InputKind.DURATION:
             return Duration()
-        case InputKind.TIME:
+        case InputKind.TIME | InputKind.DEADLINE:
             return Time()
         case InputKind.LIST:
             return ListOf(Text())
@@ -156,7 +156,7 @@ def _from_text(kind: InputKind, text: str) -> Value:
             return text == "true"
         case InputKind.DURATION:
             return parse_span(text)
-        case InputKind.TIME:
+        case InputKind.TIME | InputKind.DEADLINE:
             return timestamp_from(text)
         case _:
             return None
@@ -171,6 +171,7 @@ _WANTED: Final = {
     InputKind.CHOICE: "text",
     InputKind.DURATION: "a duration such as 30s, 5m, 2h or 1d",
     InputKind.TIME: "a time such as 2026-11-23T03:14:07Z",
+    InputKind.DEADLINE: "a time such as 2026-11-23T03:14:07Z",
     InputKind.LIST: f"a list of at most {_LIST_MAX} texts",
     InputKind.SECRET: "text",
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import Final
@@ -40,7 +40,7 @@ class Item:
 
     Attributes:
         how: How the step came out, as a word of the journal, or ``blind`` (done, and nobody can
-            look), ``not-started``, ``unknown``, ``finding``.
+            look), ``not-started``, ``unknown``, ``finding``, ``ended`` (why the run did).
     """
 
     known: Known
@@ -131,12 +131,27 @@ def outcome_of(state: RunState) -> Outcome:
         *_not_started(state),
         *_findings(state),
     ]
+    if not any(i.known is Known.LEFT_TO_DO and not i.is_evidence for i in items):
+        items += _why_it_ended(state, items)
     return Outcome(
         tuple(items),
         _containment(state),
         tuple(dict.fromkeys(_broken(state))),
         nothing_started=_nothing_started(state),
     )
+
+
+def _why_it_ended(state: RunState, items: list[Item]) -> Iterator[Item]:
+    """The reason of an end that was not good and of which no step tells."""
+    if state.status is not RunStatus.ENDED or state.ended_well:
+        return
+    unseen = [item for item in items if item.how == As.NOT_SEEN.value]
+    for item in unseen:
+        yield replace(item, known=Known.LEFT_TO_DO, do="see in the system itself whether it is so")
+    if not unseen:
+        reason = state.ended.say or "the run ended before all of it was done"
+        do = f"what was done: respond report {state.id}"
+        yield Item(Known.LEFT_TO_DO, "", reason, "", "ended", reason, state.ended_at, do)
 
 
 def _nothing_started(state: RunState) -> bool:

@@ -178,7 +178,8 @@ class AskInput:
     """A missing input of the runbook.
 
     Attributes:
-        options: What is there to choose from, as ``pick`` found it; a number chooses one.
+        options: What is there to choose from, as ``pick`` found it: the value that a number
+            chooses, then what else tells it apart, a cell each and in every row as many.
         required: Without it an empty answer leaves the input out.
         kind: Word of its type, e.g. ``time``.
     """
@@ -190,7 +191,7 @@ class AskInput:
     default: str = ""
     example: str = ""
     error: str = ""
-    options: tuple[str, ...] = ()
+    options: tuple[tuple[str, ...], ...] = ()
     required: bool = True
     kind: str = "text"
 

@@ -223,6 +223,7 @@ class Parked(Content):
         reason: Why that is.
         exit: With what the process ended; None before the first park.
         waits: Since when the ``wait`` at this step waits.
+        again: What did not come about is tried again when the run is taken next.
         step, at: Of its record.
     """
 
@@ -232,6 +233,7 @@ class Parked(Content):
     exit: int | None = None
     asks: AsksFor = field(default_factory=AsksFor)
     waits: Since | None = None
+    again: bool = False
     step: str = ""
     at: str = ""
 

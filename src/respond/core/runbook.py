@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from respond.core.script import WrittenAction
 from respond.core.shapes import Shape
 from respond.core.values import Value
 
 __all__ = [
+    "TIMES",
     "ActionStep",
     "Approval",
     "AssertStep",
@@ -65,8 +66,13 @@ class InputKind(Enum):
     CHOICE = "choice"
     DURATION = "duration"
     TIME = "time"
+    DEADLINE = "deadline"
     LIST = "list"
     SECRET = "secret"  # noqa: S105 - a word of the file format
+
+
+TIMES: Final = frozenset({InputKind.TIME, InputKind.DEADLINE})
+"""What a text such as "2 hours ago" means, and so depends on when it is said."""
 
 
 class Formula(Protocol):

@@ -22,6 +22,7 @@ __all__ = [
     "Boolean",
     "Duration",
     "Integer",
+    "JsonWithSecrets",
     "ListOf",
     "RecordShape",
     "Seconds",
@@ -43,6 +44,12 @@ Timestamp = typing.NewType("Timestamp", str)
 
 Seconds = typing.NewType("Seconds", int)
 """A duration in whole seconds."""
+
+if typing.TYPE_CHECKING:
+    JsonWithSecrets: TypeAlias = Any
+else:
+    JsonWithSecrets = typing.NewType("JsonWithSecrets", object)
+"""What is sent as JSON: handles of secrets may stand in it, to any depth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,9 @@ class SecretShape:
 
 @dataclass(frozen=True, slots=True)
 class AnyJson:
-    """Whatever JSON can say."""
+    """Whatever JSON can say; where ``secrets`` is true, handles too."""
+
+    secrets: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +127,8 @@ def shape_text(shape: Shape) -> str:
             return f"list of {shape_text(item)}"
         case RecordShape(fields=fields):
             return "{" + ", ".join(name for name, _ in fields) + "}"
-        case AnyJson():
-            return "any value"
+        case AnyJson(secrets=takes_secrets):
+            return "any value, secrets too" if takes_secrets else "any value"
         case _:
             return type(shape).__name__.removesuffix("Shape").lower()
 
@@ -131,8 +140,8 @@ def accepts(wanted: Shape, given: Shape) -> bool:
     is known); one id type never goes where another is wanted.
     """
     match wanted, given:
-        case AnyJson(), SecretShape():
-            return False
+        case AnyJson(secrets=takes_secrets), SecretShape():
+            return takes_secrets
         case AnyJson(), _:
             return True
         case _, AnyJson():
@@ -166,6 +175,8 @@ def shape_of(annotation: Any) -> Shape:
         return Time()
     if annotation is Seconds:
         return Duration()
+    if annotation is JsonWithSecrets:
+        return AnyJson(secrets=True)
     if isinstance(annotation, typing.NewType):
         base = shape_of(annotation.__supertype__)
         if isinstance(base, Text):

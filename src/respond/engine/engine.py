@@ -34,6 +34,7 @@ from respond.engine.proposing import lacking
 from respond.engine.run import LiveRun, Tools
 from respond.engine.starting import agreed_anew, go_alone, started
 from respond.engine.stopping import QuitError
+from respond.engine.telling import let_go
 from respond.engine.undo import look_at_open
 from respond.engine.walk import EndedError, Here
 from respond.engine.walk_by_hand import WordWalk
@@ -125,6 +126,13 @@ class Engine(LiveRun):
                 walk.finish(self.runbook.on_failure, here, failed=failed)
         with contextlib.suppress(EndedError):
             walk.finish(self.runbook.always, here, failed=failed)
+        if walk.uncontained:
+            # An ended run cannot go on, and what it was to stop goes on.
+            what = ", ".join(walk.uncontained)
+            why = "; ".join(walk.uncontained.values())
+            do = f"to try again: respond resume {self.run}; to end it so: respond cancel {self.run}"
+            error = StepFailedError(f"not contained: {what}", why=why, do=do)
+            return self.park(error, ExitCode.FAILED, again=True)
         return self._end_counted(walk, ended)
 
     def _end_counted(self, walk: EngineWalk, ended: EndedError) -> ExitCode:
@@ -420,6 +428,7 @@ class Engine(LiveRun):
         told = data_of(Ended, exit=code, say=say, next=next_runbook)
         if inventory:
             told["inventory"] = inventory
+        let_go(self)
         # First: a crash between the two leaves a run that ends again, and no secret behind.
         self.tools.journal.forget_secrets(self.run)
         self.add(Kind.ENDED, **told)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +45,8 @@ class Tools:
     Attributes:
         nonce: Gives an unguessable name.
         asked: Told when these persons were asked to agree; it lets them know.
+        one_teller: Holds what its name says for one of all processes, or raises
+            ``RefusedByPersonError``; who has it knows that an earlier one is gone.
         sign: Has the operator sign a text with their own key: text and person's id to text,
             signature and fingerprint. None where nobody could.
     """
@@ -57,6 +60,7 @@ class Tools:
     stop: Stop = field(default_factory=Stop)
     nonce: Callable[[], str] = lambda: secrets.token_hex(16)
     asked: Callable[[LiveRun, Request, tuple[str, ...]], None] = lambda *_: None
+    one_teller: Callable[[str], AbstractContextManager[object]] = nullcontext
     sign: Callable[[str, str], Mapping[str, str]] | None = None
 
 
@@ -155,9 +159,11 @@ class LiveRun:
         if epoch > 1:
             self.tools.progress.say(f"run {self.run} is carried on")
 
-    def park(self, error: RespondError, code: ExitCode) -> ExitCode:
-        """Record where the run waits, and for what."""
+    def park(self, error: RespondError, code: ExitCode, *, again: bool = False) -> ExitCode:
+        """Record where the run waits, and for what; ``again``: what did not come about is tried."""
         told = data_of(Parked, why=error.what, reason=error.why, do=error.do, exit=code)
+        if again:
+            told |= data_of(Parked, again=True)
         if isinstance(error, ParkedError) and error.asks:
             told["asks"] = error.asks
         if isinstance(error, WaitsError):

@@ -1,29 +1,41 @@
 """Tell people about a run itself: that it waits for them, or that somebody goes alone.
 
 A notice is a write like any other: its intent is durable, it goes through the same sender, and how
-it came out is recorded. It is no step of the runbook, counts in no verdict and asks nobody. One
-whose outcome is unknown is sent again: hearing it twice does no harm, not hearing it does.
+it came out is recorded. It is no step of the runbook, counts in no verdict and asks nobody. When a
+process dies while it tells, the next looks first; where nobody can look (e-mail), it is sent again
+on purpose: hearing it twice does no harm, not hearing it does.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any, cast
 
 from respond.core.approval import Request
-from respond.core.fold import As
+from respond.core.events import Kind
+from respond.core.fold import As, WriteStatus
+from respond.core.plan import digest_of
+from respond.core.recorded import Settled, data_of
 from respond.core.runbook import ActionStep, Fixed, Place, StepWords
 from respond.core.script import Write, WrittenAction
 from respond.engine.run import LiveRun
 from respond.engine.step.agree import Agreement
 from respond.engine.step.prove import failed
+from respond.engine.step.recover import PROCESS_ENDED
 from respond.engine.step.state import LiveStep
 from respond.engine.step.step import StepRun
 from respond.engine.walk import Here
-from respond.errors import NotReadyError, ParkedError, StepFailedError, UnknownOutcomeError
+from respond.errors import (
+    NotReadyError,
+    ParkedError,
+    RefusedByPersonError,
+    StepFailedError,
+    UnknownOutcomeError,
+)
 from respond.systems.people.notify import Persons
 
-__all__ = ["tell", "tell_of_a_request"]
+__all__ = ["let_go", "tell", "tell_of_a_request"]
 
 
 @dataclass(slots=True)
@@ -53,24 +65,52 @@ def tell(live: LiveRun, about: str, message: str, persons: tuple[str, ...]) -> t
         message: Name of a text of ``respond.systems.people.messages``.
         persons: Ids. The subject and suspects are left out by the action itself.
     """
-    told = _was_told(live, about)
-    if told:
-        return told
+    with live.tools.one_teller(_lock(live, about)):
+        live.refresh()
+        for address in (*_left(live, f"notice:{about}#"), _address(live, about)):
+            if told := _was_told(live, about):
+                return told
+            _tell(live, address, message, persons)
+        return _was_told(live, about)
+
+
+def let_go(live: LiveRun) -> None:
+    """Record of notices whose teller died, and that nobody tells again, that nobody knows."""
+    for address in _left(live, "notice:"):
+        with contextlib.suppress(RefusedByPersonError):  # It is being told.
+            about = address.removeprefix("notice:").rpartition("#")[0]
+            with live.tools.one_teller(_lock(live, about)):
+                live.refresh()
+                for write in live.state.step(address).open():
+                    if write.status is WriteStatus.INTENT:
+                        told = data_of(Settled, intent=write.seq, why=PROCESS_ENDED)
+                        live.add(Kind.UNKNOWN, address, **told)
+
+
+def _tell(live: LiveRun, address: str, message: str, persons: tuple[str, ...]) -> None:
     step = ActionStep(
         words=StepWords(id="notice", place=Place(0, 0), title="Telling people"),
         action=cast("type[WrittenAction[Any]]", Persons),
         arguments={"message": Fixed(message), "to": Fixed(list(persons))},
     )
-    at = LiveStep(live, step, _address(live, about), Here(live.first_values()))
+    at = LiveStep(live, step, address, Here(live.first_values()))
     try:
         StepRun(at, NoticeAgreement(at)).go()
     except (NotReadyError, ParkedError, UnknownOutcomeError) as error:
         failed(at, StepFailedError(error.what, why=error.why, do=error.do))
-    return _was_told(live, about)
+
+
+def _lock(live: LiveRun, about: str) -> str:
+    return f"{live.run}.{digest_of(about)[:8]}"
+
+
+def _left(live: LiveRun, start: str) -> list[str]:
+    """Addresses of notices that came to no end."""
+    found = live.state.notices.items()
+    return [a for a, step in found if a.startswith(start) and step.conclusion is None]
 
 
 def _address(live: LiveRun, about: str) -> str:
-    # Two processes may tell at once: neither may take the other's address.
     return f"notice:{about}#{live.tools.nonce()[:8]}"
 
 

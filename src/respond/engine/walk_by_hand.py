@@ -80,7 +80,7 @@ class WordWalk(Walk):
                 words = step.words.title or "it ends well there"
                 self._judge.append(f"Stop here if this is so: {words}.")
                 if isinstance(say, str):
-                    self._judge.append(f"  Then: {say}")
+                    self._judge.append(f"Then: {say}")
             case ChooseStep():
                 self.steps(_likely(step, here), here)
             case ActionStep() | BlockStep():

@@ -21,6 +21,7 @@ from respond.core.runbook import (
     BlockStep,
     EndStep,
     ParallelStep,
+    Phase,
     Step,
     WaitStep,
     all_steps,
@@ -56,11 +57,13 @@ class EngineWalk(Walk):
 
     live: LiveRun
     sets: dict[str, SetTaken] = field(default_factory=dict)
+    uncontained: dict[str, str] = field(default_factory=dict)
+    """Steps that were to contain and failed, by their titles, with the reason."""
 
     def action(self, step: ActionStep, address: str, here: Here) -> Value | Absent:
         at = LiveStep(self.live, step, address, here)
         try:
-            return StepRun(at, Agreement(at)).go()
+            came = StepRun(at, Agreement(at)).go()
         except (FailedOpenError, UnknownOutcomeError) as open_:
             tools = self.live.tools
             if (
@@ -72,6 +75,10 @@ class EngineWalk(Walk):
             tools.progress.say(f"{open_.what}: it waits, and the run goes on as far as it may")
             self.live.waiting[address] = open_
             return Absent(open_.what, waits=True)
+        recovered = step.words.on_failure.recovered
+        if isinstance(came, Absent) and came.failed and at.phase is Phase.CONTAIN and not recovered:
+            self.uncontained[at.title] = came.why
+        return came
 
     def waits(self) -> bool:
         return bool(self.live.waiting)
@@ -99,7 +106,8 @@ class EngineWalk(Walk):
             self.steps(step.steps, here)
             return
         with ThreadPoolExecutor(max_workers=PARALLEL_MAX, thread_name_prefix="step") as pool:
-            walks = [EngineWalk(self.runbook, self.site, self.live, self.sets) for _ in step.steps]
+            given = (self.runbook, self.site, self.live, self.sets, self.uncontained)
+            walks = [EngineWalk(*given) for _ in step.steps]
             futures = [
                 pool.submit(walk.steps, (inner,), here)
                 for walk, inner in zip(walks, step.steps, strict=True)

@@ -27,6 +27,7 @@ _WORDS: Final = {
     "second": "s", "sec": "s", "minute": "m", "min": "m", "hour": "h", "day": "d", "week": "w",
 }  # fmt: skip
 _AGO: Final = re.compile(r"(\d{1,7}|an?)\s*([a-z]+?)s?\s+ago")
+_IN: Final = re.compile(r"in\s+(\d{1,7}|an?)\s*([a-z]+?)s?")
 _CLOCK: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _SAID: Final = {"yes": "true", "y": "true", "no": "false", "n": "false"}
 
@@ -47,8 +48,9 @@ def parse_input(declared: Input, text: str, *, now_s: int) -> Value:
                 given = _items(text)
             case InputKind.BOOLEAN:
                 given = _SAID.get(text.lower(), text.lower())
-            case InputKind.TIME:
-                given = _parse_time(text, now_s=now_s)
+            case InputKind.TIME | InputKind.DEADLINE:
+                ahead = declared.kind is InputKind.DEADLINE
+                given = _parse_time(text, now_s=now_s, ahead=ahead)
             case _:
                 pass
         return input_value(declared, given)
@@ -72,35 +74,43 @@ def _items(text: str) -> object:
     return items
 
 
-def _parse_time(text: str, *, now_s: int) -> str:
-    """RFC 3339 in UTC, with ``Z``.
+def _parse_time(text: str, *, now_s: int, ahead: bool) -> str:
+    """RFC 3339 in UTC, with ``Z``; ``ahead`` is one that is still to come.
 
     Raises:
-        ValueError: It is not understood, or lies in the future.
+        ValueError: It is not understood, or lies on the other side of now.
     """
     now = datetime.fromtimestamp(now_s, UTC)
-    found = _moment(text.strip().lower(), now)
+    found = _moment(text.strip().lower(), now, ahead=ahead)
     if found is None:
-        raise ValueError("a time looks like 2026-11-20, 2026-11-20 14:00, yesterday or 3 days ago")
-    if found > now + timedelta(minutes=5):
+        such = "tomorrow 9:00 or in 3 hours" if ahead else "yesterday or 3 days ago"
+        raise ValueError(f"a time looks like 2026-11-20, 2026-11-20 14:00, {such}")
+    if ahead and found <= now:
+        raise ValueError("it lies in the past")
+    if not ahead and found > now + timedelta(minutes=5):
         raise ValueError("it lies in the future")
     return found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _moment(word: str, now: datetime) -> datetime | None:
+def _moment(word: str, now: datetime, *, ahead: bool) -> datetime | None:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    a_day = timedelta(days=1)
     day, _, clock = word.partition(" ")
-    named = {"today": midnight, "yesterday": midnight - timedelta(days=1), "now": now}
+    named = {"today": midnight, "yesterday": midnight - a_day, "tomorrow": midnight + a_day,
+             "now": now}  # fmt: skip
     if day in named:
         return _at(named[day], clock.removeprefix("at ")) if clock else named[day]
-    ago = _AGO.fullmatch(word)
-    if ago is not None:
-        count = 1 if ago[1].startswith("a") else int(ago[1])
-        unit = ago[2] if ago[2] in _UNITS else _WORDS.get(ago[2], "")
-        return now - timedelta(seconds=count * _UNITS[unit]) if unit else None
+    away = (_IN if ahead else _AGO).fullmatch(word)
+    if away is not None:
+        count = 1 if away[1].startswith("a") else int(away[1])
+        unit = away[2] if away[2] in _UNITS else _WORDS.get(away[2], "")
+        span = timedelta(seconds=count * _UNITS[unit]) if unit else None
+        return None if span is None else now + span if ahead else now - span
     if _CLOCK.fullmatch(word):
         today = _at(midnight, word)
-        return today if today is None or today <= now else today - timedelta(days=1)
+        if today is None or (today > now) is ahead:
+            return today
+        return today + a_day if ahead else today - a_day
     return _written(word)
 
 

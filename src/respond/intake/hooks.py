@@ -20,7 +20,7 @@ from respond.core.incoming import Delivery, Incoming, Means
 from respond.core.inputs import input_value
 from respond.core.plan import digest_of
 from respond.core.recorded import OutsideEvent
-from respond.core.runbook import Input, InputKind, Runbook
+from respond.core.runbook import TIMES, Input, InputKind, Runbook
 from respond.core.shapes import ShapeError
 from respond.core.showable import hidden_character, showable
 from respond.core.values import Value
@@ -34,7 +34,7 @@ from respond.formats.secret_looks import looks_secret
 from respond.formats.typed_inputs import parse_input
 from respond.senders import check_options
 
-__all__ = ["Hook", "Wanted", "joins", "load_hooks", "wanted"]
+__all__ = ["Hook", "Wanted", "as_recorded", "joins", "load_hooks", "wanted"]
 
 _NO_KEY: Final = re.compile(r'Key not found in map : "(.*)"')
 _NOT_CARRIED: Final = re.compile("[\x00\ud800-\udfff]")
@@ -213,7 +213,7 @@ class _Look:
             lacking=tuple(missing(runbook, given)) if begins else (),
             notes=tuple(self._notes),
             keys=keys,
-            title=_kept(self._event.title),
+            title=as_recorded(self._event.title),
             event=self._facts(),
         )
 
@@ -252,7 +252,7 @@ class _Look:
         about = self._about()
         if about:
             yield digest_of({"runbook": runbook.name, "source": self._source.name, "about": about})
-        times = {each.name for each in runbook.inputs if each.kind is InputKind.TIME}
+        times = {each.name for each in runbook.inputs if each.kind in TIMES}
         same = {name: value for name, value in given.values.items() if name not in times}
         if same:
             yield digest_of({"runbook": runbook.name, "inputs": same})
@@ -274,14 +274,14 @@ class _Look:
             source=self._source.name,
             sender=self._delivery.sender,
             delivery=self._delivery.id,
-            key=_kept(event.key, is_id=True),
+            key=as_recorded(event.key, is_id=True),
             # Where a source says itself what its events are about, it may point at anything.
-            about=_kept(event.about, is_id=not event.about.startswith("thing/")),
-            type=_kept(event.type),
+            about=as_recorded(event.about, is_id=not event.about.startswith("thing/")),
+            type=as_recorded(event.type),
             means=event.means,
-            title=_kept(event.title),
-            at=_kept(event.at),
-            url=_kept(event.url, is_id="?" not in event.url) if _is_https(event.url) else "",
+            title=as_recorded(event.title),
+            at=as_recorded(event.at),
+            url=as_recorded(event.url, is_id="?" not in event.url) if _is_https(event.url) else "",
             weak=self._delivery.weak,
             age_s=_age_s(event.at, self._delivery.at_ms),
         )
@@ -411,7 +411,7 @@ def _whole(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _kept(text: str, *, is_id: bool = False) -> str:
+def as_recorded(text: str, *, is_id: bool = False) -> str:
     """A text of the event as the record keeps it."""
     if looks_secret(text, is_id=is_id):
         return "(a text that looks like a credential)"

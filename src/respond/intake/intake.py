@@ -20,7 +20,7 @@ from respond.core.recorded import Joined, OutsideEvent, Proposed, data_of
 from respond.engine.proposing import new_run_id, propose
 from respond.engine.setting import Site
 from respond.errors import RespondError
-from respond.intake.hooks import Hook, Wanted, joins, wanted
+from respond.intake.hooks import Hook, Wanted, as_recorded, joins, wanted
 from respond.intake.missed import Enriched
 from respond.ports import Became, Clock, Inbox, Journal, KeptEvent
 
@@ -190,7 +190,8 @@ class Intake:
         )
 
     def _settle(self, kept: KeptEvent, became: Became, *, run: str = "", why: str = "") -> bool:
-        self.inbox.settle(kept.id, became, run=run, why=why)
+        stays = (as_recorded(kept.event.type), as_recorded(kept.event.title))
+        self.inbox.settle(kept.id, became, run=run, why=why, stays=stays)
         self.log.info(
             "event.settled",
             source=kept.delivery.source,

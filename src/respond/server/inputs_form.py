@@ -23,6 +23,7 @@ __all__ = ["Field", "fields_for", "read_fields"]
 _HINTS: Final = {
     InputKind.LIST: "several are separated by commas",
     InputKind.TIME: "in UTC: 2026-11-20 14:00, yesterday, or 3 days ago",
+    InputKind.DEADLINE: "in UTC: 2026-11-20 14:00, tomorrow 9:00, or in 3 hours",
     InputKind.DURATION: "30s, 5m, 2h or 1d",
     InputKind.EMAIL: "an e-mail address",
     InputKind.URL: "an https address",

@@ -532,8 +532,17 @@ class Vendor:
         return self.schemes.get(kind_of(surface)) or self.schemes[EVERY_SURFACE]
 
     @property
+    def surfaces(self) -> tuple[str, ...]:
+        """Names of its hosts, as ``base_urls`` has them; the first is meant where none is named.
+
+        What runs where the company puts it has one, ``http``.
+        """
+        own = ("http",) if self.carried_by is CarriedBy.HTTP else ()
+        return tuple(next(iter(self.hosts.values()), own))
+
+    @property
     def _first_surface(self) -> str:
-        return next(iter(next(iter(self.hosts.values()), {})), "")
+        return next(iter(self.surfaces), "")
 
     def _is_exchange(self, call: Call) -> bool:
         """The trade for a session, and one that can only read: the scope is insisted on."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from respond.core.showable import showable
+from respond.views.layout import labelled
 
 __all__ = ["changes", "counts_text", "diff_text"]
 
@@ -43,24 +44,25 @@ def _words(value: Any) -> str:
             return str(value)
 
 
-def diff_text(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+def diff_text(before: Mapping[str, Any], after: Mapping[str, Any], *, width: int = 80) -> str:
     """The company before and after, a change a paragraph."""
     found = changes(before, after)
     if not found:
         return "THE COMPANY   nothing in it changed"
     lines = ["THE COMPANY, before and after"]
     for place, was, now in found:
-        lines.append(f"  {showable(place, limit=76)}")
-        lines.append(f"    before  {showable(was, limit=68)}")
-        lines.append(f"    after   {showable(now, limit=68)}")
+        lines += labelled(" ", showable(place, limit=76), width, column=4)
+        lines += labelled("    before", showable(was, limit=68), width, column=12)
+        lines += labelled("    after", showable(now, limit=68), width, column=12)
     return "\n".join(lines)
 
 
-def counts_text(counts: Mapping[str, Mapping[str, int]]) -> str:
-    """One line: what each simulator counted."""
+def counts_text(counts: Mapping[str, Mapping[str, int]], *, width: int = 80) -> str:
+    """What each simulator counted."""
     parts = [
         f"{system} {c['reads']} reads, {c['writes']} writes, {c['effects']} effects"
         for system, c in counts.items()
         if any(c.values())
     ]
-    return "COUNTED       " + ("; ".join(parts) or "nothing was asked")
+    told = "; ".join(parts) or "nothing was asked"
+    return "\n".join(labelled("COUNTED", told, width, column=14))

@@ -25,6 +25,7 @@ __all__ = [
     "labelled",
     "labelled_pairs",
     "number_ranges",
+    "numbered_rows",
     "pad",
     "said",
     "width_of",
@@ -174,6 +175,24 @@ def cell_rows(cells: Sequence[str], widths: Sequence[int]) -> list[list[str]]:
         ]
         for n in range(height)
     ]
+
+
+def numbered_rows(rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
+    """A numbered table of texts from outside; its widest column makes room for the others."""
+    shown = [[said(cell) for cell in row] for row in rows]
+    widths = [max(map(width_of, column)) for column in zip(*shown, strict=True)]
+    begin = len(f" {len(rows)}. ")
+    over = begin + sum(widths) + 2 * len(widths) - 2 - width
+    if over > 0:
+        widest = widths.index(max(widths))
+        widths[widest] -= over
+        if widths[widest] < _NARROW_MIN:  # No table: the cells one after the other.
+            shown, widths = [[" ".join(row)] for row in shown], [width - begin]
+    for n, row in enumerate(shown, 1):
+        label = f"{n}. "
+        for cells in cell_rows(row, widths):
+            yield f"{label:>{begin}}{'  '.join(cells)}".rstrip()
+            label = ""
 
 
 def number_ranges(numbers: Iterable[int]) -> str:

@@ -31,7 +31,7 @@ from respond.core.script import Proof
 from respond.core.showable import showable
 from respond.errors import ExitCode, NotReadyError
 from respond.systems import stores
-from respond.views.layout import cut, labelled, said, word
+from respond.views.layout import cut, labelled, said, width_of, word
 from respond.views.style import PLAIN, Style, Tone
 from respond.views.words import EXIT_MEANS, clock_text, head_line, span_text
 
@@ -60,10 +60,19 @@ class Lines:
     must not stop what is told.
     """
 
-    def __init__(self, stream: TextIO | None, *, live: bool, width: int = 80) -> None:
+    def __init__(
+        self,
+        stream: TextIO | None,
+        *,
+        live: bool,
+        width: int = 80,
+        columns: Callable[[], int] | None = None,
+    ) -> None:
         self._stream = stream if stream is not None else io.StringIO()
         self._live = live
         self.width = width
+        # A live line that the terminal wraps could not be taken away as a whole.
+        self._columns = columns or (lambda: width)
         self._lock = threading.RLock()
         self._shown = ""
         self._gone = False
@@ -83,12 +92,14 @@ class Lines:
             self.clear()
             self._put(text if text.endswith("\n") else f"{text}\n")
 
-    def now(self, text: str) -> None:
-        """The live line. Where there is none, nothing: it would fill a log."""
+    def now(self, text: str, tail: str = "") -> None:
+        """The live line; of ``tail`` nothing is cut. Where there is none, nothing: it would fill
+        a log.
+        """
         if not self._live:
             return
         with self._lock:
-            shown = cut(text, self.width - 1)
+            shown = cut(text, min(self.width, self._columns()) - 1 - width_of(tail)) + tail
             if shown != self._shown:
                 self._put(_CLEAR + shown)
                 self._shown = shown
@@ -113,6 +124,14 @@ class Lines:
         finally:
             with self._lock:
                 self._put("\x1b[2J\x1b[?1049l")
+
+    def write(self, text: str) -> int:
+        """Lines of a log, which takes this for its stream."""
+        self.line(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Every line is flushed as it is written."""
 
     def clear(self) -> None:
         """Take the live line away."""
@@ -351,7 +370,7 @@ class LiveProgress:
 
     def say(self, text: str) -> None:
         if self._lines.is_live:
-            self._lines.now(f"{' ' * _TIME}{said(text)} ...")
+            self._lines.now(f"{' ' * _TIME}{said(text)}", " ...")
         else:
             self._lines.line("\n".join(labelled("", said(text), self._lines.width, column=_TIME)))
 
@@ -360,7 +379,7 @@ class LiveProgress:
         self._lines.line(text)
 
     def waiting(self, what: str, seconds: float) -> None:
-        self._lines.now(f"{' ' * _TIME}{said(what)}, at most {span_text(seconds)} ...")
+        self._lines.now(f"{' ' * _TIME}{said(what)}", f", at most {span_text(seconds)} ...")
 
     def show_secret(self, title: str, value: str) -> None:
         """Show it on a screen of its own that leaves nothing behind when it closes.

@@ -30,6 +30,7 @@ from respond.views.layout import (
     bullets,
     labelled,
     labelled_pairs,
+    numbered_rows,
     said,
     width_of,
     word,
@@ -117,7 +118,7 @@ def _typed(wants: str, width: int, style: Style, behind: str = "") -> Iterator[s
 def _writes(writes: Sequence[PlannedWrite], lines: Sequence[str], width: int) -> Iterator[str]:
     """The targets. Lines made elsewhere are shown as text, without their columns."""
     if not writes:
-        yield from bullets((said(" ".join(line.split(" "))) for line in lines), width)
+        yield from bullets((said(" ".join(line.split())) for line in lines), width)
         return
     for write in writes:
         now, after = state_cells(write.before, write.after)
@@ -372,8 +373,7 @@ def _input(question: AskInput, width: int) -> Iterator[str]:
     if question.error:
         yield from labelled("It does not fit:", said(question.error), width, column=18)
     yield from labelled("Asked:", said(question.ask) or word(question.name), width, column=8)
-    for n, option in enumerate(question.options, 1):
-        yield from bullets([said(option)], width, mark=f"{n}.", indent=1)
+    yield from numbered_rows(question.options, width)
     hints = [
         " | ".join(map(word, question.choices)),
         f"for example: {said(question.example)}" if question.example else "",

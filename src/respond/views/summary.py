@@ -39,6 +39,7 @@ _SECTIONS: Final = (
 _HOW: Final = {
     "done": "",
     "not-started": "",
+    "ended": "",
     "your-word": "",
     "not-seen": "",
     "unchanged": "already so",

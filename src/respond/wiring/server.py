@@ -222,7 +222,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
 def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) -> _Parts:
     from respond.adapters.clock import SystemClock
     from respond.adapters.log import close_library_loggers, make_logger, open_library_logger
-    from respond.adapters.secrets.key_stores import FolderKeys
+    from respond.adapters.secrets.key_stores import FolderKeys, MemoryKeys
     from respond.adapters.secrets.redactor import Redactor
 
     redactor, base = Redactor(), SystemClock()
@@ -237,7 +237,7 @@ def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) 
         remember(places.rehearsals / SERVED, {"at": at})
         keys = FolderKeys(places.rehearsals / SERVED / "keys")
         jumping = RehearsalClock(base, rehearsal.doors, ahead_s=_ahead_s(places, keys, base))
-        clock, story = jumping, rehearsal.secrets()
+        clock, story = jumping, rehearsal.secrets(MemoryKeys())
         people = _rehearsing_people(project, rehearsal)
     else:
         people = project.people

@@ -10,7 +10,6 @@ import contextlib
 import getpass
 import json
 import os
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,6 +31,8 @@ from respond.wiring.places import Places, read_runbook
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from structlog.typing import FilteringBoundLogger
+
     from respond.adapters.http.request import Endpoint
     from respond.adapters.secrets.credential_store import CredentialStore
     from respond.adapters.secrets.redactor import Redactor
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from respond.engine.run import LiveRun
     from respond.formats.project.project import ConnectionConfig, OidcConfig, Project, SourceConfig
     from respond.systems.discovery import CapabilityTable, Discovery
+
+    LogMaker = Callable[[Redactor, Clock], FilteringBoundLogger]
 
 __all__ = ["ENGINE", "Session", "load_runbook", "rehearsal_session"]
 
@@ -156,6 +159,7 @@ class Session:
     _telling: list[Future[tuple[str, ...]]] = field(default_factory=list, init=False)
 
     def engine(self, runbook: Runbook) -> Engine:
+        from respond.adapters.store.run_lock import RunLocks
         from respond.engine.engine import Engine, Tools
 
         tools = Tools(
@@ -166,6 +170,7 @@ class Session:
             self.prompt,
             self.progress,
             asked=self.asked or self._tell_beside,
+            one_teller=RunLocks(self.locks, self.clock).hold,
             sign=self.sign,
         )
         return Engine(self.run, runbook, self.site, tools)
@@ -230,7 +235,7 @@ def rehearsal_session(
     ahead_s: float = 0.0,
     systems: frozenset[str] | None = None,
     moments: Moments | None = None,
-    verbosity: int = 0,
+    log: LogMaker | None = None,
     served: Served | None = None,
     folder: str = "",
 ) -> Session:
@@ -239,6 +244,7 @@ def rehearsal_session(
     Args:
         prompt: Makes the prompt, once clock and people are known.
         progress: Makes what is told as it happens.
+        log: Makes the operational log, where one is wanted.
         systems: What the runbook calls; what a system offers is asked only if it is called.
         moments: Where to stop dead, for ``--fault crash@STEP`` and the crash campaigns.
         served: Set when a server carries the run on; its runs share one journal.
@@ -268,7 +274,7 @@ def rehearsal_session(
     redactor = Redactor()
     made = progress(clock)
     connections = rehearsal.connections()
-    secrets = (served.secrets if served is not None else None) or rehearsal.secrets()
+    secrets = (served.secrets if served is not None else None) or rehearsal.secrets(keys)
     own = _OwnDigests(secrets, journal)
 
     def keep(name: str, value: str) -> None:
@@ -301,7 +307,7 @@ def rehearsal_session(
         secrets=secrets,
         keep=keep,
         timeout_scale=REHEARSAL_TIMEOUTS,
-        verbosity=verbosity,
+        log=log,
     )
     made_connections = {
         name: own.known_to(
@@ -460,7 +466,7 @@ def real_session(
     step_by_step: bool = False,
     dry_run: bool = False,
     new_journal: bool = False,
-    verbosity: int = 0,
+    log: LogMaker | None = None,
     alone: str = "",
     key: str = "",
     served: Served | None = None,
@@ -529,7 +535,7 @@ def real_session(
         progress=made_progress,
         secrets=secrets,
         keep=keep,
-        verbosity=verbosity,
+        log=log,
     )
     connections: dict[str, Connection] = {}
     for name, config in configs.items():
@@ -566,7 +572,7 @@ def real_session(
         run=run,
         locks=places.state / "locks",
         closers=[journal.close, lines.close],
-        sign=signer(project, key, made_progress.say),
+        sign=signer(project, key, made_progress.tell),
     )
 
 
@@ -645,7 +651,7 @@ def _lines(
     secrets: Secrets,
     keep: Callable[[str, str], None],
     timeout_scale: float = 1.0,
-    verbosity: int = 0,
+    log: LogMaker | None = None,
 ) -> _Lines:
     from respond.adapters.command import CommandPen
     from respond.adapters.http.transport import HttpTransport
@@ -686,14 +692,11 @@ def _lines(
     }
     reader: Reader = RouterReader(http.reader())
     pen: Pen = RouterPen(http.pen(), others)
-    if verbosity:
-        from respond.adapters.log import close_library_loggers, make_logger
+    if log is not None:
         from respond.adapters.logged import LoggedPen, LoggedReader
 
-        close_library_loggers()
-        stream, tty = sys.stderr, sys.stderr.isatty()
-        log = make_logger(redactor, clock, stream, verbosity=verbosity, terminal=tty)
-        reader, pen = LoggedReader(reader, log, clock), LoggedPen(pen, log, clock)
+        logger = log(redactor, clock)
+        reader, pen = LoggedReader(reader, logger, clock), LoggedPen(pen, logger, clock)
     return _Lines(reader, pen, http.close)
 
 
@@ -773,12 +776,17 @@ def endpoint_of(config: ConnectionConfig, project: Project) -> Endpoint:
 
     record = vendor(config.system)
     base_urls = {**record.base_urls(config.region), **config.base_urls}
-    if not base_urls:
-        raise NotReadyError(
-            f"the connection {config.name!r} has no address",
-            why=f"{config.system} runs where you put it",
-            do=f'add base_urls = {{ http = "https://..." }} under [connections.{config.name}]',
-        )
+    for surface in record.surfaces:
+        if surface not in base_urls:
+            raise NotReadyError(
+                f"the connection {config.name!r} has no address for {surface!r}",
+                why=f"{config.system} has none in the region {config.region!r}: its regions are "
+                f"{', '.join(record.hosts)}"
+                if record.hosts
+                else f"{config.system} runs where you put it",
+                do=f'add base_urls = {{ {surface} = "https://..." }} under '
+                f"[connections.{config.name}]",
+            )
     return Endpoint(
         config.name,
         config.system,

@@ -41,7 +41,7 @@ QUESTIONS: dict[str, Question] = {
     "writes": WRITES,
     "start": AskStart(example_plan(), ("no-downtime",)),
     "secret": AskInput(name="leaked", ask="Paste the leaked key", secret=True),
-    "text": AskInput(name="key", ask="Name of the key", options=("backend-prod", "web")),
+    "text": AskInput(name="key", ask="Name of the key", options=(("backend-prod",), ("web",))),
 }
 
 

@@ -197,7 +197,7 @@ class HttpReader:
 
     def _pause(self, seconds: float) -> None:
         if self._waiting:
-            self._waiting("the system to take requests again", seconds)
+            self._waiting("no usable answer: asking again", seconds)
         self._clock.sleep(seconds)
 
 

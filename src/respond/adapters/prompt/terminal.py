@@ -198,7 +198,7 @@ class TerminalPrompt:
             self.lines.ask(f"{said(question.name)}: ")
             text = self.keyboard.line().strip()
             if text.isascii() and text.isdigit() and 0 < int(text[:6]) <= len(question.options):
-                return Answer(Decision.YES, typed=question.options[int(text[:6]) - 1])
+                return Answer(Decision.YES, typed=question.options[int(text[:6]) - 1][0])
             if text and (not question.choices or text in question.choices):
                 return Answer(Decision.YES, typed=text)
             if not text and (question.default or not question.required):

@@ -25,6 +25,7 @@ from respond.adapters.store.sqlite_file import (
     FileIdentity,
     carry_over,
     connect_file,
+    empty_log,
     is_empty,
     make_tables,
     prepare_folder,
@@ -178,18 +179,34 @@ class SqliteInbox:
     def held(self, limit: int) -> list[KeptEvent]:
         return self._open_events(Became.HELD, limit)
 
-    def settle(self, event_id: int, became: Became, *, run: str = "", why: str = "") -> bool:
+    def settle(
+        self,
+        event_id: int,
+        became: Became,
+        *,
+        run: str = "",
+        why: str = "",
+        stays: tuple[str, str] = ("", ""),
+    ) -> bool:
         if became is Became.WAITING:
             raise ValueError("an event that is settled does not wait")
         # What is settled is known to the journal; here only the line for the page stays.
-        forget = "" if became is Became.HELD else ", event = ''"
-        with self._transaction() as db:
-            done = db.execute(
-                f"UPDATE events SET result = ?, run = ?, why = ?{forget}"  # noqa: S608 (both forms stand above)
-                " WHERE id = ? AND result IN ('waiting', 'held') AND result <> ?",
-                (became.value, run, self._clean(why)[:_TEXT_MAX], event_id, became.value),
-            )
-            return done.rowcount == 1
+        forget = "" if became is Became.HELD else ", event = '', type = ?, title = ?"
+        given = [became.value, run, self._clean(why)[:_TEXT_MAX]]
+        if forget:
+            given += [self._clean(text)[:_TEXT_MAX] for text in stays]
+        with self._lock:
+            with self._transaction() as db:
+                done = db.execute(
+                    f"UPDATE events SET result = ?, run = ?, why = ?{forget}"  # noqa: S608 (both forms stand above)
+                    " WHERE id = ? AND result IN ('waiting', 'held') AND result <> ?",
+                    (*given, event_id, became.value),
+                )
+            if not self.count_waiting():
+                # The log keeps what was overwritten. Once a round, since it costs some syncs.
+                with self._reading() as db:
+                    empty_log(db)
+        return done.rowcount == 1
 
     def count_waiting(self) -> int:
         with self._reading() as db:
@@ -345,6 +362,7 @@ class SqliteInbox:
         try:
             _make_tables(db, self._clock)
             carry_over(db, self._path)
+            empty_log(db)
             self._identity = self._identify()
             sync_folder(self._path.parent)
         except BaseException:

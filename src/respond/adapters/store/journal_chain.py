@@ -60,6 +60,8 @@ __all__ = ["VERIFY_FIRST", "ChainJournal", "ChainRow", "ChainStore", "SealedRow"
 VERIFY_FIRST = "run `respond audit verify`; to go on without it: respond RUNBOOK --new-journal"
 
 _BATCH = 500
+_MARKED = frozenset({Kind.INTENT, Kind.DENIED})
+"""The mark moves with these: cut off, a write would look unsent, and a no unsaid."""
 _SECRET_LOOKED_FOR_FROM = 6
 """Shorter sealed values are not searched for in a body: they would be found by chance."""
 
@@ -220,6 +222,7 @@ class ChainJournal:
         self._held: dict[str, Mapping[str, SecretHandle]] = {}
         self._run_keys: dict[str, bytes] = {}
         self._digest_key = b""
+        self._mark_stuck = False
         self._highest: tuple[str, int] = ("", 0)
         self._signer = Signer("", b"")
 
@@ -312,12 +315,15 @@ class ChainJournal:
                 self._store.put_sealed(boxes)
                 self._held.pop(event.run, None)
             self._commit(after)
+        if event.kind in _MARKED:
+            self._mark_follows(after)
         return record
 
     def intend(self, event: Event, *, digest: str) -> Intent:
         """Add an intent, sync, see that the store is still the same, and only then make the key.
 
-        The record holds the request's digest as ``data.digest``.
+        The mark moves before the key is made, so that no cut takes away what was sent. The record
+        holds the request's digest as ``data.digest``.
         """
         if event.kind is not Kind.INTENT:
             raise ValueError(f"an intent is asked for with an event of kind {event.kind.value}")
@@ -589,6 +595,23 @@ class ChainJournal:
         _, after, _ = self._insert(end, event)
         return after
 
+    def _mark_follows(self, to: ChainEnd) -> None:
+        """Lift the mark between checkpoints. What contains does not wait for a key store.
+
+        After a failure that is recorded, only the next checkpoint tries again: each try may hang.
+        """
+        if self._mark_stuck:
+            return
+        try:
+            self._raise_mark(to)
+        except JournalUnusableError as error:
+            if self._dead:
+                raise
+            self._mark_stuck = True
+            says = f"{error.what}: {error.why}; a cut behind the last mark would not show"
+            told = {"about": "high-water mark", "says": says}
+            self.append(Event(Kind.NOTICE, "", "", self._actor, told))
+
     def _raise_mark(self, to: ChainEnd) -> None:
         """Lift the high-water mark. It is done under the write lock so that it never sinks."""
         if not self._store.place:
@@ -598,6 +621,7 @@ class ChainJournal:
                 mark = read_mark(self._id, self._keys)
                 if mark is None or mark.size < to.size:
                     write_mark(self._id, self._keys, to)
+                self._mark_stuck = False
         except NotReadyError as error:
             raise JournalUnusableError(
                 "the journal's high-water mark cannot be kept in the key store",

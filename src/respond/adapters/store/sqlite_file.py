@@ -22,6 +22,7 @@ __all__ = [
     "carry_over",
     "connect_file",
     "connect_memory",
+    "empty_log",
     "file_system_of",
     "is_empty",
     "make_tables",
@@ -166,6 +167,11 @@ def carry_over(db: sqlite3.Connection, path: Path) -> None:
     busy, _, _ = db.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
     if busy:
         raise sqlite3.OperationalError(f"{path.name} is being read by a process that does not end")
+
+
+def empty_log(db: sqlite3.Connection) -> None:
+    """Leave nothing in the log of what was overwritten; while somebody reads it, the next does."""
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
 def connect_memory() -> sqlite3.Connection:

@@ -19,10 +19,10 @@ from respond.engine.step.send import ATTEMPTS
 from respond.engine.step.state import LOOK_AGAIN_S, LiveStep, pauses
 from respond.errors import NoAnswerError, ParkedError, StepFailedError, UnknownOutcomeError
 
-__all__ = ["recover"]
+__all__ = ["PROCESS_ENDED", "recover"]
 
 
-_ENDED: Final = "the process ended before an answer was recorded"
+PROCESS_ENDED: Final = "the process ended before an answer was recorded"
 
 
 def recover(at: LiveStep, sent: Mapping[str, int]) -> None:
@@ -41,7 +41,7 @@ def recover(at: LiveStep, sent: Mapping[str, int]) -> None:
     for write in open_writes:
         if write.status is WriteStatus.INTENT:
             by_hand = write.by == "person"
-            why = "nobody has said yet whether it is done" if by_hand else _ENDED
+            why = "nobody has said yet whether it is done" if by_hand else PROCESS_ENDED
             at.add(Kind.UNKNOWN, **data_of(Settled, intent=write.seq, why=why))
     # Until the outcome of each would show, counted from now (rule 4).
     pause = max(

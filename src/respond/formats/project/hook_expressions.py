@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from respond.core import shapes
-from respond.core.runbook import Input, InputKind, Runbook
+from respond.core.runbook import TIMES, Input, InputKind, Runbook
 from respond.core.showable import showable
 from respond.errors import UsageError
 from respond.formats.expression.expressions import (
@@ -137,7 +137,7 @@ class _Checking:
             self._fault(declared.name, f"{what}{shapes.shape_text(template.shape)}")
             return None
         # What a time such as "2 hours ago" means, is known only when the event comes.
-        if not template.refs and declared.kind is not InputKind.TIME:
+        if not template.refs and declared.kind not in TIMES:
             try:
                 parse_input(declared, text, now_s=0)
             except UsageError as error:

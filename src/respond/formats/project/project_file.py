@@ -41,7 +41,7 @@ from respond.formats.project.toml_keys import ACCOUNTS, PROJECT, SYSTEMS
 from respond.formats.project.toml_positions import tree
 from respond.formats.secret_looks import looks_secret
 from respond.formats.tree import Node
-from respond.systems import stores, takes_clicks
+from respond.systems import stores, takes_clicks, vendor
 
 __all__ = ["BYTES_MAX", "parse_project"]
 
@@ -124,6 +124,12 @@ def _connections(given: Mapping[str, Any], faults: Faults) -> dict[str, Connecti
             faults.at(("connections", name, "auth"), "'auth' goes with the system http only")
         if values.get("inside") and values["system"] != "http":
             faults.at(("connections", name, "inside"), "'inside' goes with the system http only")
+        record = vendor(values["system"])
+        known = [*record.surfaces, *record.base_urls("")] if record.surfaces else []
+        for surface in values.get("base_urls", {}).keys() - known:
+            what = f"{record.title} has no surface {showable(surface)!r} with an address"
+            faults.at(("connections", name, "base_urls", surface), what,
+                      did_you_mean(surface, known))  # fmt: skip
         made[name] = ConnectionConfig(name=name, **values)
     return made
 

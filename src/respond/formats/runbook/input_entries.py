@@ -13,7 +13,21 @@ from respond.formats.faults import Faults, did_you_mean
 from respond.formats.fitting import Fitted, Given
 from respond.formats.tree import Mapping as MappingNode
 
-__all__ = ["read_inputs", "read_rehearsal", "read_require", "read_subject", "text_of"]
+__all__ = [
+    "OPTION_NAMES",
+    "read_inputs",
+    "read_rehearsal",
+    "read_require",
+    "read_subject",
+    "text_of",
+]
+
+
+OPTION_NAMES: Final = frozenset({
+    "break_glass", "by_hand", "connection", "dry_run", "help", "incident", "json", "new_journal",
+    "reason", "step", "step_by_step", "suspect", "verbose", "yes",
+})  # fmt: skip
+"""Options of every runbook's command: an input of such a name could never be given there."""
 
 
 def read_inputs(
@@ -32,6 +46,10 @@ def _input(
     name: str, given: Given, actions: Mapping[str, type] | None, faults: Faults
 ) -> Input | None:
     words: Fitted = given.value
+    if name in OPTION_NAMES:
+        what = f"an input cannot be called '{name}': --{name.replace('_', '-')} is an option"
+        hint = "every runbook has that option; choose another name"
+        faults.add(given.mark, what, hint=hint, path=given.path)
     if "type" not in words:
         return None
     kind = InputKind(words["type"].value)

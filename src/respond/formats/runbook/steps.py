@@ -628,7 +628,12 @@ class Steps:
             looking = view.having("seen", output_shape(cls.spec))  # type: ignore[attr-defined]
         elif given and "with" in inner:
             self._faults.add(inner["with"].mark, "'with' needs an 'action'", path=given.path)
-        until = self.formula(inner["until"], looking, Wants.BOOLEAN) if "until" in inner else None
+        until = None
+        if "until" in inner and "action" in inner:
+            until = self.formula(inner["until"], looking, Wants.BOOLEAN)
+            if until is not None and not any(ref.split(".")[0] == "seen" for ref in until.refs):
+                what = "this 'until' reads nothing of 'seen', so it never changes while it waits"
+                self._faults.add(inner["until"].mark, what, hint=_LOOKS_AGAIN)
         within, for_s = self._how_long(step, inner, view)
         words, after = self._words(step, name, before, around, when, before, "a wait")
         every = _value(inner, "every") or _EVERY_S
@@ -644,7 +649,8 @@ class Steps:
             return 0, None
         trouble = _wait_trouble(set(inner))
         if trouble:
-            self._faults.add(step.keys["wait"], trouble, path=step.path)
+            hint = _LOOKS_AGAIN if "'action'" in trouble else ""
+            self._faults.add(step.keys["wait"], trouble, hint=hint, path=step.path)
         fixed = inner.get("for")
         if fixed is None:
             return _value(inner, "within") or 0, None
@@ -799,8 +805,13 @@ def _always_ends(step: StepGiven) -> bool:
     return step.kind == "end" and step.is_whole and "when" not in step.words["end"].value
 
 
+_LOOKS_AGAIN: Final = "wait: {action: ..., with: {...}, until: seen.FIELD == ..., within: 10m}"
+
+
 def _wait_trouble(words: set[str]) -> str:
     """Say which words of a wait do not go together; empty when they do."""
+    if "until" in words and "action" not in words:
+        return "a wait with 'until' needs an 'action': what earlier steps saw is not read again"
     if "until" in words and "within" not in words:
         return "a wait with 'until' needs 'within'"
     if "action" in words and "until" not in words:

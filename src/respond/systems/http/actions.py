@@ -37,7 +37,7 @@ from respond.core.script import (
     Write,
     action,
 )
-from respond.core.shapes import Seconds, encode, handle_from
+from respond.core.shapes import JsonWithSecrets, Seconds, encode, handle_from
 from respond.core.showable import showable
 from respond.core.values import SecretHandle
 from respond.errors import UsageError
@@ -116,7 +116,7 @@ class ChangingRequest:
 
     method: str
     path: tuple[str, ...] = field(metadata=STEERS)
-    body: Any = None
+    body: JsonWithSecrets | None = None
     query: dict[str, str] = field(default_factory=dict, metadata=WHOLE)
 
     def __post_init__(self) -> None:

@@ -1,0 +1,163 @@
+"""Progress, questions, errors and ends as a person sees them, on a real terminal of 80 columns."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.cli.terminal_kit import OnTerminal
+
+from respond.testing.cli_kit import Machine, Town
+from respond.wiring.places import Places
+from respond.wiring.session import load_project
+
+RESPOND = str(Path(sys.executable).parent / "respond")
+QUESTION = r"(\d\d:\d\d:\d\d  .*)?> "
+LIVE = re.compile(r"^ {10}\S.* \.\.\.(?!\w)")
+NOWHERE = """\
+[journal]
+keys = "file"
+
+[connections.there]
+system = "http"
+auth = "none"
+base_urls = { http = "https://nowhere.invalid" }
+"""
+DOOR = """\
+runbook: door
+title: Look at the door
+summary: Looks at the door.
+use_when: somebody asks
+inputs:
+  door: {type: text, ask: "Which door?"}
+steps:
+  - id: now
+    title: Look whether the door is open
+    phase: identify
+    action: http.read
+    with: {observe: {path: [items, "${{ inputs.door }}"], pick: [enabled]}}
+"""
+MOVED = """\
+import dataclasses
+from respond.cli import main
+from respond.wiring import session
+leads_to = session.endpoint_of
+session.endpoint_of = lambda config, *others: dataclasses.replace(
+    leads_to(config, *others), base_urls={urls!r}[config.name], loopback_ok=True)
+main.main()
+"""
+"""The command line, with the company of the test where the vendors would be."""
+
+Start = Callable[..., OnTerminal]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """``respond`` in a project whose one connection has a name that leads nowhere."""
+    project = tmp_path / "project"
+    (project / "runbooks").mkdir(parents=True)
+    (project / "runbooks" / "door.yaml").write_text(DOOR, encoding="utf-8")
+    (project / "respond.toml").write_text(NOWHERE, encoding="utf-8")
+    open_: list[OnTerminal] = []
+
+    def begin(words: str, columns: int = 80) -> OnTerminal:
+        open_.append(OnTerminal(RESPOND, *words.split(), folder=project, columns=columns))
+        return open_[-1]
+
+    yield begin
+    for terminal in open_:
+        terminal.close()
+
+
+def nothing_stays(terminal: OnTerminal) -> None:
+    """No live line was left standing, nor written behind."""
+    assert not [row for row in terminal.screen.rows if LIVE.match(row)]
+
+
+def answer_all(terminal: OnTerminal) -> int:
+    """Type what each question asks for; the exit code."""
+    while terminal.until(QUESTION):
+        exact = re.findall(
+            r"Type exactly:  (.*?)(?:   .*)?\s*$", terminal.screen.text, re.MULTILINE
+        )
+        terminal.type(exact[-1] if exact else "start")
+    return terminal.end()
+
+
+@pytest.mark.parametrize(
+    ("words", "columns", "row"),
+    [
+        ("door --door x -v", 80, r"\[warning"),
+        ("door --door x --dry-run", 80, "error: HTTP could not be reached"),
+        ("door --door x --dry-run", 50, "error: HTTP could not be reached"),
+    ],
+)
+def test_what_went_wrong_begins_on_a_line_of_its_own(
+    start: Start, words: str, columns: int, row: str
+) -> None:
+    """The live line says what is done and fits, and it goes away before anything else is said."""
+    terminal = start(words, columns)
+
+    assert terminal.end() == 1, terminal.screen.text
+    again = [live for live in terminal.screen.live if live.endswith(", at most 2 s ...")]
+    assert again
+    assert "no usable answer"[: columns - 30] in again[0]
+    assert all(len(live) < columns for live in terminal.screen.live)
+    nothing_stays(terminal)
+    assert re.search(rf"^{row}", terminal.screen.text, re.MULTILINE)
+
+
+def test_ctrl_c_speaks_on_a_line_of_its_own(start: Start) -> None:
+    """What Ctrl-C does is not written behind the live line, and the line does not stay."""
+    terminal = start("door --door x")
+    assert terminal.until(".* asking again, .*")
+    terminal.interrupt()
+
+    assert terminal.end() == 1
+    nothing_stays(terminal)
+    said = "stopping after the request in flight; Ctrl-C again leaves at once"
+    assert said in terminal.screen.rows
+
+
+@pytest.mark.parametrize("runbook", ["compromised-key", "compromised-user", "lost-2fa"])
+def test_every_screen_of_a_rehearsal_fits_eighty_columns(start: Start, runbook: str) -> None:
+    """Plan, progress, each question, the tasks by hand, summary and the company's changes."""
+    terminal = start(f"rehearse {runbook}")
+
+    assert answer_all(terminal) in {0, 3}, terminal.screen.text
+    assert not terminal.screen.broken
+    assert "\\x20" not in terminal.screen.text
+    assert terminal.screen.live
+    nothing_stays(terminal)
+
+
+def test_every_question_of_a_real_run_is_laid_out(home: Machine, town: Town) -> None:
+    """Each input that is asked for; the keys to pick from stand in columns, and one is a number."""
+    town.store(home, "cio", "cio/app", "vault")
+    project = load_project(Places(home.project, home.state))
+    lines = {name: town.line(project, name).endpoint for name in project.connections}
+    urls = {name: dict(line.base_urls) for name, line in lines.items() if line is not None}
+    terminal = OnTerminal(
+        sys.executable, "-c", MOVED.format(urls=urls), "compromised-key", folder=home.project
+    )
+    answers = {"leaked (hidden): ": "", "key: ": "1", "since: ": "3 days ago"}
+    try:
+        while terminal.until(r"\S+( \(hidden\))?: |> "):
+            terminal.type(answers.pop(terminal.screen.rows[-1], "later"))
+        assert terminal.end() == 3, terminal.screen.text
+    finally:
+        terminal.close()
+    assert not answers
+    shown = terminal.screen.rows
+    picked = [row.split() for row in shown if re.match(r" [1-9]\. ", row)]
+    assert [row[3] for row in picked if row[2] == "app"][:2] == ["backend-prod", "respond-ir"]
+    columns = {row.index(name) for row in shown for name in ("Production", "Staging")
+               if re.match(rf" [1-9]\. .* {name}$", row)}  # fmt: skip
+    assert len(columns) == 1
+    assert re.search(r"Inputs +key: app/190001/9101", terminal.screen.text)
+    assert "\\x20" not in terminal.screen.text
+    assert not terminal.screen.broken
+    nothing_stays(terminal)
