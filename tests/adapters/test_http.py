@@ -102,6 +102,18 @@ def test_a_read_can_not_be_dressed_up_as_a_write(lines: Lines, header: str) -> N
         assert server.received == []
 
 
+@pytest.mark.promise("P10")
+@pytest.mark.parametrize(
+    "part", ["a?b=c", "a#b", "a b", "50%", "a%2Fb", "x@y.example", "a/b", "ä", "a.b-c_d~e"]
+)
+def test_what_is_shown_of_a_request_is_what_is_sent(lines: Lines, part: str) -> None:
+    """Method and path stand in a plan, a question and the journal as in the request line."""
+    call = Call("it", "api", "GET", ("things", part, "x"))
+    with Loopback() as server:
+        lines.reader(server).fetch(call)
+        assert server.lines == [call.says]
+
+
 @pytest.mark.promise("P5")
 def test_a_read_has_no_body(lines: Lines) -> None:
     """A GET with a body is refused: some servers act on it."""

@@ -2,10 +2,10 @@ import pytest
 
 from respond.adapters.clock import SystemClock
 from respond.adapters.http.request import WriteRefusedError
-from respond.adapters.routing import NOT_HTTP, LocalPen, Opener, RouterPen, RouterReader, keep_own
+from respond.adapters.routing import LocalPen, Opener, RouterPen, RouterReader, keep_own
 from respond.adapters.secrets.credential_store import CredentialStore
 from respond.adapters.secrets.redactor import Redactor
-from respond.core.script import Call, Reply
+from respond.core.script import NOT_HTTP, Call, Reply
 from respond.core.values import SecretHandle
 from respond.errors import NotReadyError, RefusedBySystemError
 from respond.ports import Intent, IntentSpentError

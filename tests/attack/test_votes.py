@@ -544,7 +544,9 @@ def door(stage: BoxStage) -> Entry:
 
     def changed(state: RunState) -> tuple[str, ...]:
         site = stage.site
-        return changed_since(state, stage.runbook, engine=site.engine, policy=site.policy)
+        return changed_since(
+            state, stage.runbook, engine=site.engine, policy=site.policy, bound=site.bound
+        )
 
     return replace(entry(stage), changed=changed)
 

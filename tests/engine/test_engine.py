@@ -10,15 +10,19 @@ import pytest
 from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.adapters.store.run_lock import RunLocks
-from respond.company.crash_points import Killed, KilledJournal, Moments
+from respond.company.crash_points import Killed, KilledJournal, KilledPen, Moments
+from respond.core.events import Event, Kind
 from respond.core.fold import RunStatus
 from respond.core.policy import Confirm, Policy, TwoPeople
 from respond.core.questions import AskConfirm, AskDrift, AskStart, Decision
+from respond.core.recorded import Confirmed, data_of
 from respond.core.script import Call, Connection, Person, Reply
 from respond.engine.stopping import Stop
+from respond.engine.undo import undo_run, undoable
 from respond.errors import (
     ExitCode,
     JournalUnusableError,
+    NoAnswerError,
     RefusedByPersonError,
     RespondError,
     UsageError,
@@ -28,7 +32,8 @@ from respond.systems.http.actions import ReadFields
 from respond.testing.crashing import HANDS, RUNBOOKS
 from respond.testing.runbook_kit import Stage
 from respond.testing.settable_clock import SettableClock
-from respond.testing.toy_system import DANA, BoxStage, no_answer, refused, runbook_of
+from respond.testing.toy_system import ACTIONS, DANA, BoxStage, no_answer, refused, runbook_of
+from respond.views.undo_text import put_back
 from respond.wiring.session import systems_of
 
 SET = "  - {id: one, action: box.set, with: {name: a, value: new}}"
@@ -219,6 +224,208 @@ def test_a_yes_does_not_outlive_what_it_was_given_to(part: str) -> None:
     assert stage.advance() is ExitCode.DONE
 
 
+def boxes_at(url: str, account: str = "", identity: str = "") -> dict[str, Any]:
+    """The place of a run whose boxes are there."""
+    connection = Connection(
+        "box", "box", account=account, identity=identity, reached={"address": url}
+    )
+    return {"connections": {"box": connection}}
+
+
+ELSEWHERE = {
+    "address": boxes_at("https://b.example"),
+    "account": boxes_at("https://a.example", account="other"),
+    "identity": boxes_at("https://a.example", identity="root"),
+    "gone": {"connections": {"new": Connection("new", "box")}},
+}
+
+
+@pytest.mark.promise("P10")
+@pytest.mark.parametrize("to", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_yes_is_bound_to_where_the_write_goes(to: dict[str, Any]) -> None:
+    """A connection that leads elsewhere voids the start; the question names both, no parks."""
+    stage = stage_of(
+        f"{SET}\n  - {{id: w, wait: {{for: 60s}}}}\n{AFTER}", place=boxes_at("https://a.example")
+    )
+    stage.says.is_there = False
+    assert stage.advance() is ExitCode.PARKED
+    stage.place = to
+    stage.clock.advance(60)
+    stage.says.answers = {"AskDrift": Decision.NO}
+    assert stage.advance() is ExitCode.PARKED
+    assert stage.boxes.writes == ["PUT /box/a"]
+    (question,) = asked(stage, AskDrift)
+    assert question.title.startswith("connection box (")
+    was, now = question.title.split(", now ", 1)
+    assert was
+    assert any(part in now for part in ("https://b.example", "other", "root", "none"))
+
+
+@pytest.mark.promise("P10")
+def test_a_typed_yes_does_not_outlive_where_the_write_goes() -> None:
+    """A destructive write that was agreed to and not sent is asked again for the other place."""
+    stage = stage_of(REMOVE, place=boxes_at("https://a.example"))
+    with pytest.raises(Killed):
+        stage.advance(journal=KilledJournal(stage.kept, at(stage, "before intent gone")))
+    stage.place = boxes_at("https://b.example")
+    assert stage.advance() is ExitCode.DONE
+    assert len(asked(stage, AskDrift)) == 1
+    assert len(asked(stage, AskConfirm)) == 2
+    assert stage.state is not None
+    (write,) = stage.state.step("gone").writes
+    assert write.write.to["box"]["address"] == "https://b.example"
+
+
+@pytest.mark.promise("P10")
+def test_a_cancelled_run_writes_nothing_where_nobody_agreed_to() -> None:
+    """Its handlers were agreed to at the place of then: the run ends without them, and says so."""
+    top = "always:\n  - {id: last, action: box.set, with: {name: c, value: last}}\n"
+    stage = stage_of(REMOVE, top=top, place=boxes_at("https://a.example"))
+    stage.says.answers = {"AskConfirm": Decision.LATER}
+    assert stage.advance() is ExitCode.PARKED
+    stage.engine().add(Kind.CONFIRMED, **data_of(Confirmed, decision=Decision.CANCEL))
+    stage.place = boxes_at("https://b.example")
+    assert stage.advance() is ExitCode.REFUSED
+    assert stage.boxes.writes == []
+    assert stage.state is not None
+    assert "https://b.example" in stage.state.ended.say
+
+
+@pytest.mark.promise("P2")
+def test_an_open_write_is_not_looked_for_elsewhere() -> None:
+    """What may have happened there is not seen here: a person says."""
+    stage = stage_of(SET, place=boxes_at("https://a.example"))
+    with pytest.raises(Killed):
+        stage.advance(pen=KilledPen(stage.boxes, at(stage, "after send box PUT /box/a")))
+    stage.place = boxes_at("https://b.example")
+    stage.says.answers = {"AskUnknown": Decision.LATER}
+    assert stage.advance() is ExitCode.UNKNOWN
+    assert len(stage.boxes.writes) == 1
+
+
+# --- a no from elsewhere ------------------------------------------------------------------------
+
+
+def says_no(stage: BoxStage) -> None:
+    """Another process records that the run is cancelled."""
+    event = Event(Kind.CONFIRMED, stage.run, "", DANA, data_of(Confirmed, decision=Decision.CANCEL))
+    stage.kept.append(event)
+
+
+class Hearing(SettableClock):
+    """A clock during whose first long pause something happens."""
+
+    def __init__(self, happens: Callable[[], None]) -> None:
+        super().__init__()
+        self.happens = happens
+        self.waited = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        self.waited += seconds
+        if seconds <= self.waited < seconds * 2:
+            self.happens()
+
+
+@pytest.mark.parametrize(
+    "waits",
+    [
+        "  - {id: w, wait: {for: 10m}}\n",
+        "  - id: w\n    wait: {action: box.read, with: {name: z}, until: seen.there, within: 9m}\n",
+        "  - {id: w, timeout: 10m, action: box.await, with: {name: z}}\n",
+    ],
+    ids=["for", "until", "not yet"],
+)
+def test_a_run_that_waits_hears_that_it_is_cancelled(waits: str) -> None:
+    """It ends within seconds, with 4, and writes nothing more."""
+    clock = Hearing(lambda: says_no(stage))
+    stage = stage_of(f"{SET}\n{waits}{AFTER}", clock=clock)
+    assert stage.advance() is ExitCode.REFUSED
+    assert stage.boxes.writes == ["PUT /box/a"]
+    assert clock.waited < 10
+
+
+@pytest.mark.parametrize(
+    "top", ["", "on_cancel:\n  - {id: t, action: box.set, with: {name: c, value: t}}\n"]
+)
+def test_a_run_hears_before_each_write_that_it_is_cancelled(top: str) -> None:
+    """Between two writes, without any pause; what on_cancel promises still happens, asked."""
+    stage = stage_of(f"{SET}\n{AFTER}", top=top)
+    stage.boxes.lost = lambda call: says_no(stage) if call.path[-1] == "a" else None
+    assert stage.advance() is ExitCode.REFUSED
+    assert stage.boxes.writes == ["PUT /box/a", *(["PUT /box/c"] if top else [])]
+    assert stage.how("one") == "done"
+
+
+def test_at_the_same_time_each_hears_that_it_is_cancelled() -> None:
+    """Steps of a ``parallel`` stop alike."""
+    inner = "".join(
+        f"      - {{id: s{n}, action: box.set, with: {{name: {n}, value: new}}}}\n" for n in "abc"
+    )
+    stage = stage_of(
+        f"  - {{id: one, action: box.set, with: {{name: z, value: new}}}}\n  - parallel:\n{inner}"
+    )
+    stage.boxes.lost = lambda call: says_no(stage) if call.path[-1] == "z" else None
+    assert stage.advance() is ExitCode.REFUSED
+    assert stage.boxes.writes == ["PUT /box/z"]
+
+
+def left_in_the_hands(stage: BoxStage, *, done: bool) -> None:
+    """Ctrl-C while a person's hands are at a removal, which happens or not; then cancel."""
+    stage.says.answers = {"AskConfirm": [Decision.BY_HAND, Decision.YES], "Person": Decision.LATER}
+    assert stage.advance() is ExitCode.PARKED
+    if done:
+        stage.boxes.put("a", None)
+    says_no(stage)
+
+
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize("done", [True, False])
+def test_cancel_looks_at_what_may_have_happened(*, done: bool) -> None:
+    """As resume does: what is seen is known and offered for undo, and the code is no `unknown`."""
+    stage = stage_of(REMOVE)
+    left_in_the_hands(stage, done=done)
+    assert stage.advance() is ExitCode.REFUSED
+    assert stage.state is not None
+    (write,) = stage.state.step("gone").writes
+    assert (write.status.value == "done") is done
+    assert [way.says for way in undoable(stage.state)] == (["remove a"] if done else [])
+    stage.says.answers = {}
+    assert undo_run(stage.engine(), ACTIONS) is ExitCode.DONE
+    assert stage.boxes.values == THREE
+
+
+@pytest.mark.promise("P2")
+def test_undo_looks_at_what_cancel_could_not_see() -> None:
+    """Open stays open, by name and by code, until it can be looked at; also after the end."""
+    stage = stage_of(REMOVE)
+    left_in_the_hands(stage, done=True)
+
+    def broken(_: Call) -> None:
+        raise no_answer()
+
+    stage.boxes.broken = broken
+    stage.says.answers = {"AskUnknown": Decision.LATER}
+    assert stage.advance() is ExitCode.UNKNOWN
+    assert undo_run(engine := stage.engine(), ACTIONS) is ExitCode.UNKNOWN
+    assert [(one.how, one.says) for one in put_back((), (), engine.state)] == [("open", "remove a")]
+    stage.boxes.broken = lambda _: None
+    stage.says.answers = {}
+    assert undo_run(engine := stage.engine(), ACTIONS) is ExitCode.DONE
+    assert stage.boxes.values == THREE
+
+
+@pytest.mark.promise("P7")
+def test_a_cancelled_run_can_be_undone() -> None:
+    """The no is about the run, not about its way back."""
+    stage = stage_of(f"{SET}\n{AFTER}")
+    stage.boxes.lost = lambda call: says_no(stage) if call.path[-1] == "a" else None
+    stage.advance()
+    stage.boxes.lost = lambda _: None
+    assert undo_run(stage.engine(), ACTIONS) is ExitCode.DONE
+    assert stage.boxes.values["a"] == "old"
+
+
 @pytest.mark.promise("P10")
 def test_a_rehearsal_is_never_carried_on_for_real() -> None:
     """The mode is part of what was agreed to, and cannot change."""
@@ -298,12 +505,12 @@ def test_another_branch_than_the_planned_one_is_no_success() -> None:
 # --- failures -----------------------------------------------------------------------------------
 
 
-def breaking(name: str) -> Callable[[Call], None]:
+def breaking(name: str, *, by_hand: bool = False) -> Callable[[Call], None]:
     """Requests to this box are refused, writes only."""
 
     def broken(call: Call) -> None:
         if call.path[-1] == name and call.method != "GET":
-            raise refused(by_hand=False)
+            raise refused(by_hand=by_hand)
 
     return broken
 
@@ -325,6 +532,72 @@ def test_a_failed_step_stops_the_rest_or_not(more: str, then: str, code: ExitCod
     stage.boxes.broken = breaking("a")
     assert stage.advance() is code
     assert (stage.how("bad"), stage.how("then")) == ("failed", then)
+
+
+CONTAIN = (
+    "  - {id: all_of, action: box.list}\n"
+    "  - id: each\n    for_each: all_of.names\n    as: n\n    limit: 5\n    phase: contain\n"
+    "    action: box.set\n    with: {name: '${{ n }}', value: new}\n"
+)
+
+
+@pytest.mark.parametrize("fault", [refused(), no_answer()], ids=["refused", "no answer"])
+def test_what_can_be_contained_is_before_a_question_that_nobody_answers(fault: Exception) -> None:
+    """`on_failure: continue` holds where nobody sits too: then the run parks with what is left."""
+    steps = f"{CONTAIN}    on_failure: continue\n" + AFTER.replace("value: new", "value: newer")
+    stage = stage_of(
+        steps, top="always:\n  - {id: last, action: box.set, with: {name: c, value: last}}\n"
+    )
+    stage.says.is_there = False
+    stage.says.answers = {"AskByHand": Decision.LATER, "AskUnknown": Decision.LATER}
+
+    def broken(call: Call) -> None:
+        if call.path[-1] == "a" and (call.method != "GET" or isinstance(fault, NoAnswerError)):
+            raise fault
+
+    stage.says.before = lambda _: setattr(stage.boxes, "broken", broken)
+    assert stage.advance() in (ExitCode.PARKED, ExitCode.UNKNOWN)
+    assert stage.boxes.writes == ["PUT /box/b", "PUT /box/c", "PUT /box/b"]
+    assert stage.advance() in (ExitCode.PARKED, ExitCode.UNKNOWN)
+    assert stage.boxes.writes == ["PUT /box/b", "PUT /box/c", "PUT /box/b"]
+    stage.says.before = lambda _: None
+    stage.boxes.broken = lambda _: None
+    assert stage.advance() is ExitCode.DONE
+    assert stage.boxes.writes[3:] == ["PUT /box/a", "PUT /box/c"]
+
+
+def test_what_needs_a_step_that_waits_for_people_waits_with_it() -> None:
+    """It is not concluded before anybody has said what becomes of the other."""
+    steps = (
+        "  - {id: new, phase: contain, action: box.make, with: {like: n}, on_failure: continue}\n"
+        "  - id: use\n    action: box.set\n"
+        "    with: {name: \"${{ has(new.id) ? new.id : 'z' }}\", value: mine}\n"
+        f"{AFTER}"
+    )
+    stage = stage_of(steps)
+    stage.says.is_there = False
+    stage.says.answers = {"AskByHand": Decision.LATER}
+
+    def broken(call: Call) -> None:
+        if call.method == "POST":
+            raise refused()
+
+    stage.boxes.broken = broken
+    assert stage.advance() is ExitCode.PARKED
+    assert (stage.how("new"), stage.how("use"), stage.how("then")) == ("", "", "done")
+    stage.boxes.broken = lambda _: None
+    assert stage.advance() is ExitCode.DONE
+    assert stage.how("use") == "done"
+
+
+def test_a_failure_that_stops_parks_at_its_question() -> None:
+    """Whoever wrote no `continue` wanted nothing after it."""
+    stage = stage_of(CONTAIN)
+    stage.says.is_there = False
+    stage.says.answers = {"AskByHand": Decision.LATER}
+    stage.boxes.broken = breaking("a", by_hand=True)
+    assert stage.advance() is ExitCode.PARKED
+    assert stage.boxes.writes == []
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 from respond.company.crash_points import Killed, KilledJournal, KilledPen, Moments
 from respond.core.questions import AskConfirm, Decision
+from respond.core.script import Connection
 from respond.engine.undo import cannot_be_undone, changed_meanwhile, undo_run, undoable
 from respond.errors import ExitCode, UsageError
 from respond.testing.crashing import RUNBOOKS, changed_in
@@ -96,6 +97,21 @@ def test_there_and_back_within_a_run_is_nothing_to_undo() -> None:
     assert undo(stage) is ExitCode.DONE
     assert stage.says.asked == []
     assert len(stage.boxes.writes) == 2
+
+
+@pytest.mark.promise("P10")
+def test_nothing_is_put_back_where_the_run_did_not_write() -> None:
+    """The connection leads elsewhere now: nothing is looked at there or written, and 5 says so."""
+
+    def leads_to(url: str) -> dict[str, Any]:
+        return {"connections": {"box": Connection("box", "box", reached={"address": url})}}
+
+    stage = ran(place=leads_to("https://a.example"))
+    stage.place = leads_to("https://b.example")
+    wrote = len(stage.boxes.writes)
+    assert undo(stage) is ExitCode.UNDO_FAILED
+    assert len(stage.boxes.writes) == wrote
+    assert set(undone(stage).values()) == {"undo-failed"}
 
 
 def test_only_what_is_over_is_undone() -> None:

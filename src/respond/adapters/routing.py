@@ -6,24 +6,21 @@ What goes anywhere but to HTTP is a write, so the reader here knows HTTP alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from respond.adapters.http.request import WriteRefusedError
 from respond.adapters.secrets.credential_store import CredentialStore
-from respond.core.script import Call, Reply
+from respond.core.script import NOT_HTTP, Call, Reply
 from respond.core.showable import showable
 from respond.core.values import SecretHandle
 from respond.errors import NotReadyError, RefusedBySystemError
 from respond.ports import Intent, Pen, Reader
 
-__all__ = ["NOT_HTTP", "Do", "LocalPen", "Opener", "RouterPen", "RouterReader", "keep_own"]
+__all__ = ["Do", "LocalPen", "Opener", "RouterPen", "RouterReader", "keep_own"]
 
 Opener: TypeAlias = Callable[[SecretHandle], str]
 Do: TypeAlias = Callable[[Call, Opener], Reply]
 """Carries out a call on this machine. What it raises goes to the engine as it is."""
-
-NOT_HTTP: Final = frozenset({"smtp", "command", "screen", "own"})
-"""Surfaces that are no HTTP."""
 
 
 class RouterReader:

@@ -177,7 +177,7 @@ def _entry(places: Places, project: Project, journal: Journal) -> Entry:
     from respond.people.answers import Entry
     from respond.wiring.session import changed_of, load_runbook
 
-    changed = changed_of(project.policy, partial(load_runbook, places))
+    changed = changed_of(project, partial(load_runbook, places))
     return Entry(journal, SystemClock(), project.people, project.person_keys, changed)
 
 

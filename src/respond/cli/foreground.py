@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from respond.cli.output import result, say, say_at_once, screen_width
@@ -35,6 +35,10 @@ __all__ = [
     "undo_under_lock",
     "words",
 ]
+
+
+_PATIENCE = 20
+"""How often, twice a second, a cancelled run is tried that another process has."""
 
 
 @contextmanager
@@ -64,13 +68,41 @@ def run_engine(session: Session, runbook: Runbook, hand: Stagehand) -> tuple[Exi
     Raises:
         RespondError: Journal, connection or usage trouble; nothing was written after it.
     """
-    from respond.adapters.store.run_lock import RunLocks
-
-    with RunLocks(session.locks, session.clock).hold(session.run):
+    with ExitStack() as held:
+        _lock(held, session, is_cancelled=session.engine(runbook).state.cancelled)
         engine = session.engine(runbook)
         hand.attach(session, engine)
         with _signals(engine.tools.stop, session.run):
             return engine.advance(), engine
+
+
+def _lock(held: ExitStack, session: Session, *, is_cancelled: bool) -> None:
+    """Lock the run. Of a cancelled one, whoever has it looks for that, and is waited for.
+
+    Raises:
+        RunTakenError: Another process has it.
+        ParkedError: It has it still, and ends it later.
+    """
+    from respond.adapters.clock import SystemClock
+    from respond.adapters.store.run_lock import RunLocks, RunTakenError
+    from respond.errors import ParkedError
+
+    locks, tries = RunLocks(session.locks, session.clock), _PATIENCE if is_cancelled else 1
+    for left in reversed(range(tries)):
+        try:
+            held.enter_context(locks.hold(session.run))
+        except RunTakenError as taken:
+            if not is_cancelled:
+                raise
+            if not left:
+                raise ParkedError(
+                    f"run {session.run} is cancelled, and not over yet",
+                    why=f"{taken.what}; it ends there before its next write",
+                    do=f"respond status {session.run}",
+                ) from taken
+            SystemClock().sleep(0.5)
+        else:
+            return
 
 
 def undo_under_lock(session: Session, runbook: Runbook, hand: Stagehand) -> tuple[ExitCode, Engine]:

@@ -73,18 +73,39 @@ def _origin(found: FoundRunbook) -> str:
     return f"the project's own{', hides the shipped one' if found.shadows else ''}{link}"
 
 
-@apps["show"].command(epilog=examples("respond show compromised-key"))
+@apps["show"].command(
+    epilog=examples(
+        "respond show compromised-key", "respond show CK-7F3Q   # the file as that run has it"
+    )
+)
 def show(
     ctx: typer.Context,
-    runbook: str = typer.Argument(help="Name of the runbook"),
+    runbook: str = typer.Argument(help="Name of the runbook, or id of a run"),
     as_json: bool = typer.Option(False, "--json", help="As JSON"),
 ) -> int:
-    """Show a runbook: its questions and its steps in words."""
+    """Show a runbook: its questions and its steps in words. Of a run: the file of its plan."""
+    from respond.cli.opening import RUN_ID
     from respond.views.runbooks import runbook_json, runbook_text
     from respond.wiring.session import load_runbook
 
+    if RUN_ID.fullmatch(runbook) and runbook.isupper():
+        return _show_recorded(ctx.obj, runbook, as_json=as_json)
     loaded = load_runbook(ctx.obj, runbook)
     answer(runbook_json(loaded), runbook_text(loaded), as_json=as_json)
+    return int(ExitCode.DONE)
+
+
+def _show_recorded(places: Places, run: str, *, as_json: bool) -> int:
+    from respond.cli.opening import read_run
+    from respond.core.showable import showable
+    from respond.errors import UsageError
+
+    state = read_run(places, run).state
+    if not state.runbook_text:
+        raise UsageError(f"the journal has no runbook of run {run}", why="it made no plan yet")
+    lines = (showable(line) for line in state.runbook_text.splitlines())
+    told = {"run": run, "runbook": state.proposed.runbook, "text": state.runbook_text}
+    answer(told, "\n".join(lines), as_json=as_json)
     return int(ExitCode.DONE)
 
 

@@ -65,7 +65,7 @@ def open_journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None
     from respond.adapters.secrets.key_stores import FolderKeys
     from respond.adapters.store.journal_sqlite import SqliteJournal
     from respond.company.rehearsal import OPERATOR
-    from respond.wiring.session import journal_path, load_project, open_keys, os_user
+    from respond.wiring.session import journal_path, open_keys, os_user, project_of_journal
 
     folder = rehearsal_of(places, run)
     clock = SystemClock()
@@ -79,7 +79,7 @@ def open_journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None
         with opened:
             yield opened
         return
-    project = load_project(places)
+    project = project_of_journal(places)
     path = journal_path(project, places)
     if not path.is_file():
         yield None
@@ -147,12 +147,18 @@ def _today(places: Places, journal: SqliteJournal) -> Today:
     from functools import partial
 
     from respond.adapters.clock import SystemClock
+    from respond.core.approval import People
     from respond.engine.other_people import today
+    from respond.formats.faults import FormatFault, FormatFaults
     from respond.wiring.session import changed_of, load_project, load_runbook
 
-    project = load_project(places)
-    changed = changed_of(project.policy, partial(load_runbook, places))
-    return today(project.people, SystemClock(), journal, changed)
+    clock = SystemClock()
+    try:
+        project = load_project(places)
+    except (FormatFault, FormatFaults):
+        return today(People(), clock, journal, lambda _: ("respond.toml cannot be read now",))
+    changed = changed_of(project, partial(load_runbook, places))
+    return today(project.people, clock, journal, changed)
 
 
 def states_of(places: Places, *, rehearsals: bool) -> list[tuple[RunState, Today]]:

@@ -92,7 +92,10 @@ def _pairs(given: list[str]) -> dict[str, str]:
         name, sign, value = each.partition("=")
         if not sign:
             raise UsageError(f"--set takes NAME=VALUE, and not {each!r}")
-        pairs[name.replace("-", "_")] = value
+        name = name.replace("-", "_")
+        if name in pairs:
+            raise UsageError(f"--set {name} is given twice", why="it takes one value")
+        pairs[name] = value
     return pairs
 
 

@@ -101,12 +101,13 @@ def _function(words: RunbookHead) -> Any:
     ]
     for declared in words.inputs:
         option = typer.Option(
-            "", f"--{_flag(declared.name)}", help=_input_help(declared), show_default=False
+            [], f"--{_flag(declared.name)}", help=_input_help(declared), show_default=False
         )
-        parameters.append(_parameter(f"input_{declared.name}", str, option))
+        parameters.append(_parameter(f"input_{declared.name}", list[str], option))
     for name, (default, flags, says) in _OPTIONS.items():
-        option = typer.Option(default, *flags.split(), help=says)
-        kind = list[str] if isinstance(default, list) else type(default)
+        kind = bool if isinstance(default, bool) else list[str]
+        # Of one option given twice the parser would keep the last, and nobody would know.
+        option = typer.Option(default or kind(), *flags.split(), help=says, show_default=False)
         parameters.append(_parameter(name, kind, option))
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
@@ -169,6 +170,9 @@ def _run(places: Places, name: str, given: dict[str, Any]) -> ExitCode:
     from respond.engine.proposing import propose
     from respond.wiring.session import load_runbook, real_session
 
+    for each, (default, flags, _) in _OPTIONS.items():
+        if default == "":
+            given[each] = _only(flags, given[each])
     runbook = load_runbook(places, name)
     hand = Stagehand(
         "dry-run" if given["dry_run"] else "real",
@@ -215,6 +219,17 @@ def _run(places: Places, name: str, given: dict[str, Any]) -> ExitCode:
         return carry_on(session, runbook, hand)
 
 
+def _only(flag: str, texts: list[str]) -> str:
+    """The one text of an option; empty when it was not given.
+
+    Raises:
+        UsageError: There are several.
+    """
+    if len(texts) > 1:
+        raise UsageError(f"{flag} is given {len(texts)} times", why="it takes one value")
+    return "".join(texts)
+
+
 def from_options(runbook: Runbook, options: dict[str, Any]) -> GivenInputs:
     """Typed inputs, as far as options gave them.
 
@@ -228,14 +243,29 @@ def from_options(runbook: Runbook, options: dict[str, Any]) -> GivenInputs:
     given = GivenInputs()
     now_s = SystemClock().now_ms() // 1000
     for declared in runbook.inputs:
-        text = str(options.get(f"input_{declared.name}") or "")
-        if not text:
+        texts = [text for text in options.get(f"input_{declared.name}") or () if text]
+        if not texts:
             continue
+        if declared.kind is InputKind.LIST:
+            parts: list[Any] = [parse_input(declared, text, now_s=now_s) for text in texts]
+            given.values[declared.name] = _together(declared, [item for p in parts for item in p])
+            continue
+        text = _only(f"--{_flag(declared.name)}", texts)
         if declared.kind is InputKind.SECRET:
             given.secrets[declared.name] = read_secret(text, f"--{_flag(declared.name)}")
         else:
             given.values[declared.name] = parse_input(declared, text, now_s=now_s)
     return given
+
+
+def _together(declared: Input, items: list[Any]) -> Any:
+    from respond.core.inputs import input_value
+    from respond.core.shapes import ShapeError
+
+    try:
+        return input_value(declared, items)
+    except ShapeError as error:
+        raise UsageError(f"--{_flag(declared.name)} does not fit", why=str(error)) from error
 
 
 def ask_for(runbook: Runbook, given: GivenInputs, session: Session) -> None:

@@ -62,12 +62,19 @@ def status(
     as_json: bool = typer.Option(False, "--json", help="As JSON"),
 ) -> int:
     """Show where a run stands, and what it waits for."""
+    from respond.core.fold import RunStatus
     from respond.views.json_view import state_json
     from respond.views.run_list import run_status
 
     kept = read_run(ctx.obj, run or only_open(ctx.obj))
     text = run_status(kept.state, kept.head, kept.today, width=screen_width())
-    answer(state_json(kept.state, kept.today, kept.head), text, as_json=as_json)
+    missing = "" if kept.state.status is RunStatus.ENDED else _missing(ctx.obj, kept)
+    if missing:
+        run = kept.state.id
+        text += f"\nMissing: {missing}\n  respond cancel {run} does without it; "
+        text += f"the runbook as it was: respond show {run}"
+    told = {**state_json(kept.state, kept.today, kept.head), "missing": missing}
+    answer(told, text, as_json=as_json)
     return int(ExitCode.DONE)
 
 
@@ -153,6 +160,23 @@ def resume(
         return int(carry_on(session, runbook, hand))
 
 
+def _missing(places: Places, kept: KeptRun) -> str:
+    """What carrying the run on needs and cannot be read, and why; empty when it is all there."""
+    from respond.formats.faults import FormatFault, FormatFaults
+    from respond.wiring.session import load_project, load_runbook
+
+    try:
+        if not kept.is_rehearsal:
+            load_project(places)
+        load_runbook(places, kept.state.proposed.runbook)
+    except (FormatFault, FormatFaults) as error:
+        first = error.faults[0] if isinstance(error, FormatFaults) else error
+        return f"{first.name}:{first.line}: {first.what}"
+    except UsageError as error:
+        return error.sentence
+    return ""
+
+
 def _hand(kept: KeptRun, *, auto: bool = False, yes: bool = False, as_json: bool) -> Stagehand:
     from respond.cli.screens import Stagehand
 
@@ -175,10 +199,23 @@ def _session(
     places: Places, kept: KeptRun, hand: Stagehand, *, alone: str = ""
 ) -> Iterator[tuple[Session, Any]]:
     """A session against the real systems for a run that was begun before."""
+    from respond.core.fold import RunStatus
+    from respond.core.runbook import Runbook
     from respond.wiring.session import load_runbook, real_session
 
-    proposed = kept.state.proposed
-    runbook = load_runbook(places, proposed.runbook)
+    proposed, missing = kept.state.proposed, _missing(places, kept)
+    if missing and kept.state.status is not RunStatus.ENDED:
+        raise UsageError(
+            f"run {kept.state.id} cannot be carried on",
+            why=missing,
+            do=f"mend it, or end the run without it: respond cancel {kept.state.id}",
+        )
+    # What is over is put back by what the journal has of it.
+    runbook = (
+        Runbook(proposed.runbook, proposed.title, proposed.runbook_digest, "", (), ())
+        if missing
+        else load_runbook(places, proposed.runbook)
+    )
     session = real_session(
         places,
         prompt=hand.prompt,
@@ -234,8 +271,8 @@ def _is_company_gone(places: Places, run: str) -> bool:
     return False
 
 
-def _end_alone(places: Places, kept: KeptRun, reason: str) -> KeptRun:
-    """Record the end of a rehearsal whose company is gone: there is nothing left to ask.
+def _end_alone(places: Places, kept: KeptRun, reason: str, why: str) -> KeptRun:
+    """Record the end of a run by the journal alone, without its handlers: ``why`` says why.
 
     Raises:
         RefusedByPersonError: Another process has the run.
@@ -246,19 +283,23 @@ def _end_alone(places: Places, kept: KeptRun, reason: str) -> KeptRun:
     from respond.core.events import Actor, Event, Kind, Strength
     from respond.core.questions import Decision
     from respond.core.recorded import Confirmed, Ended, data_of
+    from respond.wiring.session import os_user
 
     run = kept.state.id
     unknown = any(step.open() for step in kept.state.steps.values())
     code = ExitCode.UNKNOWN if unknown else ExitCode.REFUSED
     cancelled = data_of(Confirmed, decision=Decision.CANCEL, reason=reason)
-    ended = data_of(Ended, exit=code, say="cancelled; its company was gone", next="")
+    ended = data_of(Ended, exit=code, say=f"cancelled; {why}", next="")
     machine = Actor("respond", Strength.MACHINE)
+    by, folder = os_user(), places.state / "locks"
+    if kept.is_rehearsal:
+        by, folder = OPERATOR, rehearsal_of(places, run) or places.rehearsals / run
     with (
-        RunLocks(places.rehearsals / run, SystemClock()).hold(run),
+        RunLocks(folder, SystemClock()).hold(run),
         open_journal(places, run) as journal,
     ):
         assert journal is not None  # noqa: S101 - the run was read from it
-        journal.append(Event(Kind.CONFIRMED, run, "", OPERATOR, cancelled))
+        journal.append(Event(Kind.CONFIRMED, run, "", by, cancelled))
         journal.forget_secrets(run)
         journal.append(Event(Kind.ENDED, run, "", machine, ended))
         journal.checkpoint(f"end of run {run}")
@@ -294,8 +335,12 @@ def cancel(
     if kept.state.status is RunStatus.ENDED:
         raise UsageError(f"run {kept.state.id} has ended", do=f"respond report {kept.state.id}")
     hand = _hand(kept, as_json=as_json)
+    missing = _missing(places, kept)
+    alone = f"its handlers were left out: {missing}" if missing else ""
     if kept.is_rehearsal and _is_company_gone(places, kept.state.id):
-        kept = _end_alone(places, kept, reason or "cancelled")
+        alone = "its company was gone"
+    if alone:
+        kept = _end_alone(places, kept, reason or "cancelled", alone)
         made = reports.report(kept.state, kept.records, kept.head)
         code = kept.state.ended.exit
         if as_json:

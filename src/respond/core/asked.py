@@ -6,7 +6,7 @@ and what a yes to a plan binds beside its writes. No I/O.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
@@ -22,6 +22,7 @@ from respond.core.approval import (
     voids,
 )
 from respond.core.fold import RunState, RunStatus, is_undo
+from respond.core.plan import moved
 from respond.core.policy import Policy
 from respond.core.runbook import Runbook
 
@@ -46,11 +47,18 @@ def asked_now(state: RunState) -> Request | None:
 
 
 def changed_since(
-    state: RunState, runbook: Runbook, *, engine: str, policy: Policy, mode: str = ""
+    state: RunState,
+    runbook: Runbook,
+    *,
+    engine: str,
+    policy: Policy,
+    bound: Mapping[str, Mapping[str, str]],
+    mode: str = "",
 ) -> tuple[str, ...]:
     """What a yes to a run's plan binds beside its writes, and is not what it was (P10).
 
     Args:
+        bound: Where each connection leads now.
         mode: Of now; empty where it cannot be another one.
     """
     plan = state.plan
@@ -62,7 +70,8 @@ def changed_since(
         "the mode changed": mode not in ("", plan.mode),
         "the policy changed": dict(plan.policy) != policy.as_json(),
     }
-    return tuple(text for text, is_so in changes.items() if is_so)
+    elsewhere = (f"{line} changed" for line in moved(plan.bound, bound))
+    return (*(text for text, is_so in changes.items() if is_so), *elsewhere)
 
 
 def _runbook_changed(was: str, now: str) -> str:

@@ -254,7 +254,9 @@ def after(state: RunState | None, record: Record) -> RunState:
         )
     if state.status is RunStatus.ENDED and event.kind not in _AFTER_END:
         raise IllegalEventError(f"{event.kind.value} cannot follow the end of run {state.id}")
-    outside = is_undo(event.step) or is_notice(event.step)
+    # What became of a write can be found out late.
+    found_out = event.kind in (Kind.UNKNOWN, Kind.RECONCILED)
+    outside = is_undo(event.step) or is_notice(event.step) or found_out
     is_step = isinstance(said, recorded.Intended | recorded.Settled | Conclusion)
     if state.status is RunStatus.ENDED and is_step and not outside:
         msg = f"{event.kind.value} of step {event.step} cannot follow the end of run {state.id}"
@@ -283,6 +285,10 @@ def _moved(state: RunState, record: Record, said: recorded.Content) -> RunState:
             return replace(state, epoch=said.epoch, taken_by=said.by)
         case recorded.Planned():
             status = RunStatus.RUNNING if state.started else RunStatus.PLANNED
+            if state.plan is not None and state.plan.bound != said.plan.bound:
+                # Who agreed to a write agreed to where it went.
+                steps = {a: replace(s, confirmed=frozenset()) for a, s in state.steps.items()}
+                state = replace(state, steps=steps)
             return replace(
                 state,
                 status=status,

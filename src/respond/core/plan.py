@@ -26,6 +26,7 @@ __all__ = [
     "PlannedWrite",
     "StepPlan",
     "digest_of",
+    "moved",
     "plan_from",
     "planned_write",
     "short_digest",
@@ -228,6 +229,7 @@ class Plan:
         policy: Effective policy, as JSON.
         connections: Name to account line, e.g. ``Customer.io Example Co (48213) EU as respond-ir``.
         unseen: What could not be looked at, one line each.
+        bound: Of every connection that there was: ``Connection.bound``. What is late may go to any.
     """
 
     runbook: str
@@ -241,6 +243,7 @@ class Plan:
     unseen: tuple[str, ...] = ()
     ends: str = ""
     next: str = ""
+    bound: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def canonical(self) -> dict[str, Any]:
@@ -253,6 +256,8 @@ class Plan:
             "mode": self.mode,
             "inputs": _plain(dict(self.inputs)),
             "policy": _plain(dict(self.policy)),
+            # Plans of before bound none, and keep their digest.
+            **({"connections": _plain(self.bound)} if self.bound else {}),
             "steps": [
                 {
                     "address": step.address,
@@ -290,6 +295,21 @@ class Plan:
 
     def step(self, address: str) -> PlannedStep | None:
         return next((step for step in self.steps if step.address == address), None)
+
+
+def moved(was: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Connections that do not lead where they led, a line each: what each was, and what it is."""
+    lines = []
+    for name, bound in was.items():
+        today = now.get(name, {})
+        parts = [
+            f"{part}: {bound.get(part, 'none')}, now {today.get(part, 'none')}"
+            for part in dict.fromkeys((*bound, *today))
+            if bound.get(part) != today.get(part)
+        ]
+        if parts:
+            lines.append(f"connection {name} ({'; '.join(parts)})")
+    return lines
 
 
 def plan_from(data: Mapping[str, Any]) -> Plan:

@@ -433,10 +433,12 @@ class SentWrite(PlannedWrite):
     Attributes:
         settle_s: How long it may take to show, in seconds.
         timeout_s: How long its request may take, in seconds.
+        to: The connection that it went to, by name, with ``Connection.bound`` of then.
     """
 
     settle_s: int = 0
     timeout_s: int = 0
+    to: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,10 @@ class Paging:
     pages_max: int = 100
 
 
+NOT_HTTP: Final = frozenset({"smtp", "command", "screen", "own"})
+"""Surfaces that are no HTTP."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request, as data. Nothing in it is late, and secrets are handles.
@@ -162,8 +166,19 @@ class Call:
 
     @property
     def says(self) -> str:
-        """Method and path for error texts and the journal; without query, which may hold names."""
-        return f"{self.method} /{'/'.join(self.path)}"
+        """Method and path as they are sent, for people and the journal; without query, which may
+        hold names.
+        """
+        path = self.path if self.surface in NOT_HTTP else map(_quoted, self.path)
+        return f"{self.method} /{'/'.join(path)}"
+
+
+def _quoted(segment: str) -> str:
+    if segment.isascii() and segment.isalnum():
+        return segment
+    from urllib.parse import quote  # noqa: PLC0415 - help does not need it
+
+    return quote(segment, safe="", errors="surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,6 +433,8 @@ class Connection:
     Attributes:
         can: Names of operations that discovery confirmed and a person accepted.
         identity: Whom the credential belongs to, as the system names it (service account name).
+        reached: Where it leads and as what it signs on, in words: ``{"address http": "https://..."}``.
+            Empty in a rehearsal, whose company has other ports each time.
     """
 
     name: str
@@ -428,6 +445,13 @@ class Connection:
     sink: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     can: frozenset[str] = frozenset()
+    reached: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def bound(self) -> dict[str, str]:
+        """What a yes to whatever goes there binds of it."""
+        parts = {n: getattr(self, n) for n in ("system", "account", "region", "identity", "sink")}
+        return {name: part for name, part in {**parts, **self.reached}.items() if part}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from respond.core.approval import Request
 from respond.core.asked import changed_since
 from respond.core.events import Kind
 from respond.core.fold import RunState, RunStatus, fold, verdict
-from respond.core.plan import Plan, short_digest
+from respond.core.plan import Plan, moved, short_digest
 from respond.core.questions import AskByHand, AskConfirm, AskDrift, AskStart, Decision, other_orders
 from respond.core.recorded import AskKind, AsksFor, Confirmed, ConfirmScope, Ended, Planned, data_of
 from respond.core.runbook import InputKind
@@ -35,6 +35,7 @@ from respond.engine.run import LiveRun, Tools
 from respond.engine.starting import agreed_anew, go_alone, started
 from respond.engine.stopping import QuitError
 from respond.engine.telling import let_go
+from respond.engine.undo import look_at_open
 from respond.engine.walk import EndedError, Here
 from respond.engine.walk_by_hand import WordWalk
 from respond.engine.walk_plan import NotSoError, make_plan
@@ -89,13 +90,15 @@ class Engine(LiveRun):
 
     def _carry_on(self) -> ExitCode:
         try:
-            return self._advance()
+            try:
+                return self._advance()
+            except ParkedError:
+                heed_any_no(self)  # Who said no meanwhile waits for nothing.
+                raise
         except QuitError as quit_:
             return self._stop_here(quit_.what)
 
     def _advance(self) -> ExitCode:
-        if self.state.cancelled:
-            return self._stop_here("cancelled")
         heed_any_no(self)
         if self.state.by_word:
             return self._by_word()
@@ -116,6 +119,7 @@ class Engine(LiveRun):
             walk.steps(self.runbook.steps, here)
         except EndedError as end:
             ended = end
+        walk.park_if_waiting()
         failed = self.first_failure()
         with contextlib.suppress(EndedError):
             if failed:
@@ -148,7 +152,14 @@ class Engine(LiveRun):
 
     def _stop_here(self, why: str) -> ExitCode:
         """A person ended the run; its handlers go on, as far as that person lets them."""
-        if self.state.started:
+        self.is_stopping = True
+        look_at_open(self)
+        plan = self.state.plan
+        elsewhere = moved(plan.bound, self.site.bound) if plan is not None else []
+        if elsewhere and self.state.started:
+            # Nobody agreed to what the handlers would write there.
+            why = f"{why}; its handlers were left out: {' and '.join(elsewhere)} changed"
+        elif self.state.started:
             walk = EngineWalk(self.runbook, self.site, self)
             here = Here(self.first_values())
             for steps in (self.runbook.on_cancel, self.runbook.always):
@@ -346,7 +357,12 @@ class Engine(LiveRun):
     def _changed(self) -> tuple[str, ...]:
         site = self.site
         return changed_since(
-            self.state, self.runbook, engine=site.engine, policy=site.policy, mode=site.mode
+            self.state,
+            self.runbook,
+            engine=site.engine,
+            policy=site.policy,
+            mode=site.mode,
+            bound=site.bound,
         )
 
     def _planned(self, plan: Plan) -> None:
@@ -365,12 +381,12 @@ class Engine(LiveRun):
             raise RefusedByPersonError(
                 f"run {self.run} is a {plan.mode} run and cannot be carried on as {self.site.mode}",
             )
-        fresh = self.plan()
+        what = f"{' and '.join(changed)} since the plan was agreed to"
+        fresh = self._plan_anew(what)
         if self.site.served:
             # Nothing of the old agreement covers the new plan: people are asked at its first write.
             self._planned(fresh)
             return
-        what = f"{' and '.join(changed)} since the plan was agreed to"
         answer = self.ask(
             AskDrift(
                 step="",
@@ -390,6 +406,16 @@ class Engine(LiveRun):
             )
         self._planned(fresh)
         agreed_anew(self, fresh, answer.typed, changed)
+
+    def _plan_anew(self, what: str) -> Plan:
+        try:
+            return self.plan()
+        except (StepFailedError, NotReadyError) as error:
+            raise ParkedError(
+                what,
+                why=f"no new plan could be made: {error.what}",
+                do=error.do or f"respond resume {self.run}, or respond cancel {self.run}",
+            ) from error
 
     def _end(
         self,

@@ -27,7 +27,7 @@ from respond.core.approval import (
 )
 from respond.core.asked import Today, why_anew
 from respond.core.events import Kind
-from respond.core.fold import RunState
+from respond.core.fold import RunState, RunStatus
 from respond.core.incoming import Means
 from respond.core.plan import OthersAgree, Plan, PlannedStep, PlannedWrite, StepPlan, digest_of
 from respond.core.questions import AskAgain, Decision
@@ -42,7 +42,7 @@ from respond.core.recorded import (
 )
 from respond.core.script import Effect
 from respond.core.shapes import encode
-from respond.engine.run import LiveRun
+from respond.engine.run import MEANWHILE_S, LiveRun
 from respond.engine.stopping import QuitError
 from respond.errors import ParkedError
 from respond.ports import Clock, Journal
@@ -66,9 +66,6 @@ __all__ = [
     "step_needs",
     "today",
 ]
-
-_LOOK_EVERY_S = 2.0
-"""How often the journal is looked at for an answer, where somebody waits at a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +193,6 @@ def agreed_to(live: LiveRun, needed: Needed) -> None:
         QuitError: Somebody said no.
     """
     while needed.digest not in live.state.agreed:
-        live.refresh()
         heed_any_no(live)
         request = request_for(live, needed) or ask_people(live, needed)
         match _today(live).standing(live.state, request):
@@ -214,11 +210,19 @@ def agreed_to(live: LiveRun, needed: Needed) -> None:
 
 
 def heed_any_no(live: LiveRun) -> None:
-    """End the run if anybody who may has said no to anything that it asked.
+    """End the run if it was cancelled, or anybody who may has said no to anything that it asked.
+
+    Any process may record that at any time, so it is asked again while the run waits and before
+    each write.
 
     Raises:
         QuitError: Somebody has, whatever was asked since, and however late it is found.
     """
+    live.refresh()
+    if live.is_stopping or live.state.status is RunStatus.ENDED:
+        return  # Its handlers go on, and so does its undo.
+    if live.state.cancelled:
+        raise QuitError("cancelled")
     state, people = live.state, live.site.people
     for request in state.requests:
         if request.nonce not in state.used and is_denied(request, state.votes, people):
@@ -417,7 +421,7 @@ def _waiting_text(live: LiveRun, request: Request) -> str:
 
 def _wait(live: LiveRun, request: Request) -> None:
     if live.tools.prompt.is_there:
-        live.pause(_LOOK_EVERY_S, _waiting_text(live, request))
+        live.pause(MEANWHILE_S, _waiting_text(live, request))
         return
     where = f"step {request.step!r}" if request.step else f"run {live.run}"
     raise ParkedError(

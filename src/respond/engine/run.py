@@ -32,6 +32,9 @@ from respond.ports import Clock, Intent, Journal, Pen, Progress, Prompt, Reader
 
 __all__ = ["LiveRun", "Tools"]
 
+MEANWHILE_S = 2.0
+"""How often the journal is looked at for what other processes wrote, while time passes."""
+
 MACHINE = Actor("respond", Strength.MACHINE)
 
 
@@ -70,6 +73,13 @@ class LiveRun:
     site: Site
     tools: Tools
     state: RunState = field(init=False)
+    is_stopping: bool = field(default=False, init=False)
+    """Somebody ended it and that is being carried out: what they said is heard."""
+    waiting: dict[str, ParkedError] = field(default_factory=dict, init=False)
+    """Steps that failed and that only people can decide about, by address: the run went on with
+    what their author lets go on, and parks before it ends."""
+    _mine: set[int] = field(default_factory=set, init=False)
+    _read: int = field(default=0, init=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
     _asking: threading.RLock = field(default_factory=threading.RLock, init=False)
 
@@ -124,6 +134,11 @@ class LiveRun:
     def refresh(self) -> None:
         """Be in the state that the journal tells now; other processes append too."""
         with self._lock:
+            new = {r.seq for r in self.tools.journal.records(self.run, since=self._read)}
+            self._read = max(new, default=self._read - 1) + 1
+            if new <= self._mine:
+                return  # Each write asks; going through all records anew would cost more with each.
+            self._mine.clear()
             was = len(self.state.votes)
             self.state = fold(self.tools.journal.records(self.run)) or self.state
             for vote in self.state.votes[was:]:
@@ -131,6 +146,7 @@ class LiveRun:
 
     def _took(self, record: Record) -> None:
         self.state = after(self.state, record)
+        self._mine.add(record.seq)
         self.tools.progress.event(record)
 
     def take(self) -> None:
@@ -195,13 +211,24 @@ class LiveRun:
             raise QuitError(f"run {self.run} was ended by {by.id}")
         return answer
 
-    def pause(self, seconds: float, what: str) -> None:
-        """Let time pass; Ctrl-C parks the run meanwhile."""
+    def pause(
+        self, seconds: float, what: str, meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
+        """Let time pass; Ctrl-C parks the run meanwhile.
+
+        Args:
+            meanwhile: Called every few seconds, and at the end; what it raises comes out.
+        """
         if seconds <= 0:
             return
         self.tools.progress.waiting(what, seconds)
+        # In a rehearsal no time passes in which anything could happen.
+        piece = seconds if self.site.mode == "rehearsal" else MEANWHILE_S
         with self.tools.stop.waiting(self.run):
-            self.tools.stop.nap(self.tools.clock, seconds, self.run)
+            while seconds > 0:
+                self.tools.stop.nap(self.tools.clock, min(piece, seconds), self.run)
+                seconds -= piece
+                meanwhile()
 
     def since_now(self) -> Since:
         """This moment by both clocks, as a wait that may park remembers when it began."""

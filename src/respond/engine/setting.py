@@ -127,6 +127,11 @@ class Site:
             return self.care(step).limit
         return min(each.limit, self.policy.limit)
 
+    @property
+    def bound(self) -> dict[str, dict[str, str]]:
+        """What a yes binds of every connection that there is."""
+        return {name: each.bound for name, each in self.connections.items()}
+
     def connection_for(self, system: str, named: str = "") -> Connection:
         """The connection an action of this system uses.
 

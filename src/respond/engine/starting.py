@@ -9,6 +9,7 @@ first write (P14).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from respond.core.approval import Request, Verdict, answer_text
@@ -16,7 +17,14 @@ from respond.core.events import Actor, Kind, Strength
 from respond.core.plan import Plan
 from respond.core.questions import Decision
 from respond.core.recorded import Confirmed, ConfirmScope, Noticed, WentAlone, data_of
-from respond.engine.other_people import ask_people, is_theirs, moment, plan_needs, request_for
+from respond.engine.other_people import (
+    ask_people,
+    heed_any_no,
+    is_theirs,
+    moment,
+    plan_needs,
+    request_for,
+)
 from respond.engine.run import LiveRun
 from respond.engine.telling import tell
 from respond.errors import ParkedError, RefusedByPersonError, RespondError
@@ -133,4 +141,5 @@ def go_alone(live: LiveRun, plan: Plan) -> None:
     waited = 0 if reached else NOBODY_TOLD_S
     live.add(Kind.NOTICE, **data_of(Noticed, about="alone", told=reached, waited_s=waited))
     if waited:
-        live.pause(waited, "nobody could be told that you go alone: waiting")
+        said = "nobody could be told that you go alone: waiting"
+        live.pause(waited, said, partial(heed_any_no, live))

@@ -14,11 +14,15 @@ from respond.core.recorded import Since
 from respond.errors import ParkedError, RefusedByPersonError
 from respond.ports import Clock
 
-__all__ = ["QuitError", "Stop", "WaitsError"]
+__all__ = ["FailedOpenError", "QuitError", "Stop", "WaitsError"]
 
 
 class QuitError(RefusedByPersonError):
     """The operator ended the run."""
+
+
+class FailedOpenError(ParkedError):
+    """A step failed, and whoever could say what then is not there."""
 
 
 class WaitsError(ParkedError):

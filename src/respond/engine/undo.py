@@ -14,7 +14,7 @@ from typing import Any
 
 from respond.core.events import Kind
 from respond.core.fold import As, RunState, RunStatus, StepState, WriteState, WriteStatus, is_undo
-from respond.core.plan import PlannedWrite
+from respond.core.plan import PlannedWrite, moved
 from respond.core.recorded import UndoAsked, UndoEnded, data_of
 from respond.core.runbook import ActionStep, AssertStep, Fixed, Place, Step, StepWords, WaitStep
 from respond.core.script import Effect, Proof, WrittenAction
@@ -24,13 +24,28 @@ from respond.engine.drivers import Look, still_wanted
 from respond.engine.run import LiveRun
 from respond.engine.setting import recorded_values
 from respond.engine.step.agree import Agreement
+from respond.engine.step.recover import recover
 from respond.engine.step.state import LiveStep
 from respond.engine.step.step import StepRun
 from respond.engine.stopping import QuitError
 from respond.engine.walk import Absent, EndedError, Here, Walk, late_output
-from respond.errors import ExitCode, ParkedError, RespondError, StepFailedError, UsageError
+from respond.errors import (
+    ExitCode,
+    NotReadyError,
+    ParkedError,
+    RespondError,
+    StepFailedError,
+    UsageError,
+)
 
-__all__ = ["WayBack", "cannot_be_undone", "changed_meanwhile", "undo_run", "undoable"]
+__all__ = [
+    "WayBack",
+    "cannot_be_undone",
+    "changed_meanwhile",
+    "look_at_open",
+    "undo_run",
+    "undoable",
+]
 
 Actions = Mapping[str, type[WrittenAction[Any]]]
 
@@ -108,11 +123,30 @@ def undo_run(live: LiveRun, actions: Actions | None = None) -> ExitCode:
         return ExitCode.REFUSED
 
 
+def look_at_open(live: LiveRun) -> None:
+    """Find out about the writes of which nobody knows whether they happened, before all is over.
+
+    What nobody can see or say stays open.
+    """
+    back = _back(live)
+    for at in back.opened:
+        try:
+            recover(at, {})
+        except (ParkedError, StepFailedError, NotReadyError, ShapeError) as error:
+            live.tools.stop.check(live.run)
+            live.tools.progress.say(f"{at.title}: it stays open: {error.args[0]}")
+
+
+def _is_open(state: RunState) -> bool:
+    return any(step.open() for step in state.steps.values())
+
+
 def _undo(live: LiveRun, actions: Actions) -> ExitCode:
+    look_at_open(live)
     ways = undoable(live.state)
     left = [w for w in ways if live.state.undone.get(w.name) != Kind.UNDO_DONE.value]
     if not left:
-        return ExitCode.DONE
+        return ExitCode.UNKNOWN if _is_open(live.state) else ExitCode.DONE
     if live.state.undo_round == 0 or all(w.name in live.state.undone for w in ways):
         can, cannot = [way.says for way in left], cannot_be_undone(live.state)
         told = data_of(UndoAsked, can=can, cannot=cannot)
@@ -122,8 +156,9 @@ def _undo(live: LiveRun, actions: Actions) -> ExitCode:
             _one(live, way, actions)
     live.tools.journal.forget_secrets(live.run)
     live.tools.journal.checkpoint(f"undo of run {live.run}")
-    failed = Kind.UNDO_FAILED.value in live.state.undone.values()
-    return ExitCode.UNDO_FAILED if failed else ExitCode.DONE
+    if Kind.UNDO_FAILED.value in live.state.undone.values():
+        return ExitCode.UNDO_FAILED
+    return ExitCode.UNKNOWN if _is_open(live.state) else ExitCode.DONE
 
 
 def _one(live: LiveRun, way: WayBack, actions: Actions) -> None:
@@ -131,9 +166,13 @@ def _one(live: LiveRun, way: WayBack, actions: Actions) -> None:
         live.add(Kind.UNDO_DONE, way.name, **data_of(UndoEnded, says=way.nothing))
         return
     made = actions.get(way.action)
-    if made is None:
+    elsewhere = moved(way.write.write.to, live.site.bound)
+    if made is None or elsewhere:
         why = f"there is no action {way.action!r} any more"
-        live.add(Kind.UNDO_FAILED, way.name, **data_of(UndoEnded, why=why))
+        if elsewhere:
+            why = f"{elsewhere[0]} changed since the run wrote there"
+        do = "put it back by hand, or the connection as it was"
+        live.add(Kind.UNDO_FAILED, way.name, **data_of(UndoEnded, why=why, do=do))
         return
     round_ = f"#{live.state.undo_round}" if live.state.undo_round > 1 else ""
     address = f"undo:{way.name}{round_}"
@@ -256,13 +295,19 @@ def changed_meanwhile(live: LiveRun) -> tuple[str, ...]:
 
     A thing that several steps of the run changed is looked at through the last one. Of a run that
     is over nothing is said: its secrets are destroyed, and what became of it is nobody's question.
+    Nor where a connection leads elsewhere now, which is asked about.
     """
-    if live.state.status is RunStatus.ENDED:
+    plan = live.state.plan
+    if live.state.status is RunStatus.ENDED or (plan and moved(plan.bound, live.site.bound)):
         return ()
+    return tuple(line for at in _back(live).finished for line in _changed(live, at))
+
+
+def _back(live: LiveRun) -> _LookBack:
     back = _LookBack(live.runbook, live.site, live)
     with contextlib.suppress(EndedError, StepFailedError):  # Here it ended, or this far it came.
         back.steps(live.runbook.steps, Here(live.first_values()))
-    return tuple(line for at in back.finished for line in _changed(live, at))
+    return back
 
 
 def _changed(live: LiveRun, at: LiveStep) -> Iterator[str]:
@@ -287,14 +332,17 @@ class _LookBack(Walk):
 
     live: LiveRun
     finished: list[LiveStep] = field(default_factory=list)
+    opened: list[LiveStep] = field(default_factory=list)
 
     def action(self, step: ActionStep, address: str, here: Here) -> Value | Absent:
         state = self.live.state.step(address)
         end = state.conclusion
+        there = Here(dict(here.values), here.prefix, here.phase, here.group)
+        if state.open():
+            self.opened.append(LiveStep(self.live, step, address, there))
         if end is None:
             return late_output(address, step)
         if any(w.write.proof is Proof.SEEN for w in state.done().values()):
-            there = Here(dict(here.values), here.prefix, here.phase, here.group)
             self.finished.append(LiveStep(self.live, step, address, there))
         if not end.how.has_output:
             return Absent(end.why)

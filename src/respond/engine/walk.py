@@ -50,10 +50,15 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A step without output: skipped, failed or left open. ``why`` is one line."""
+    """A step without output: skipped, failed or left open. ``why`` is one line.
+
+    Attributes:
+        waits: What becomes of it is not decided yet, so that its output is late.
+    """
 
     why: str
     failed: bool = False
+    waits: bool = False
 
 
 class EndedError(Exception):
@@ -170,6 +175,10 @@ class Walk(ABC):
     def not_started(self, step: Step, address: str, why: str) -> None:  # noqa: B027
         """A step that is left out because an earlier one failed."""
 
+    def waits(self) -> bool:
+        """Whether something before this place is not decided yet, and comes again."""
+        return False
+
     def each(  # noqa: B027
         self, step: ActionStep | BlockStep, address: str, here: Here, items: list[Value]
     ) -> None:
@@ -216,6 +225,11 @@ class Walk(ABC):
         if isinstance(result, Absent):
             if result.failed:
                 self._failed(step, address, here, result)
+            if result.waits and words.id:
+                late: Value = Late(address, "output")
+                if isinstance(step, ActionStep) and step.for_each is None:
+                    late = late_output(address, step)
+                here.values[words.id] = late
             return
         if words.id and result is not None:
             here.values[words.id] = result
@@ -270,7 +284,8 @@ class Walk(ABC):
             self.steps(step.steps, here)
         except EndedError as end:
             ended = end
-        self._whatever_happened(step.always, here)
+        if not self.waits():
+            self._whatever_happened(step.always, here)
         if ended is not None:
             raise ended
         return None
@@ -309,6 +324,7 @@ class Walk(ABC):
         if len(chosen) > limit and not self.over_limit(step, address, len(chosen), limit):
             raise StepFailedError(f"{len(chosen)} targets, and the limit is {limit}")
         outputs: list[Value] = []
+        waits: Absent | None = None
         for item in chosen:
             name = f"{address}[{item_address(item)}]"
             inner = Here({**here.values, each.name: item}, here.prefix, here.phase, address)
@@ -322,9 +338,10 @@ class Walk(ABC):
             if isinstance(result, Absent):
                 if result.failed:
                     self._failed(step, name, replace(inner, prefix=f"{name}/"), result)
+                waits = result if result.waits else waits
                 continue
             outputs.append(result)
-        return outputs
+        return waits or outputs
 
     def _failed(self, step: Step, address: str, here: Here, result: Absent) -> None:
         failure: Failure = step.words.on_failure

@@ -30,7 +30,7 @@ from respond.engine.setting import Site, recorded_values, values_of
 from respond.engine.walk import Absent, EndedError, Here, Walk, late_output, timed
 from respond.errors import ExitCode, RespondError, StepFailedError
 from respond.ports import Journal, Progress
-from respond.systems import title_of
+from respond.systems import title_of, vendor
 
 __all__ = ["NotSoError", "Planner", "make_plan"]
 
@@ -76,11 +76,12 @@ def make_plan(
         unseen=tuple(planner.unseen),
         ends=ends,
         next=next_runbook,
+        bound=site.bound,
     )
 
 
 def _line(connection: Connection) -> str:
-    """``Customer.io Example Co (48213) EU, as respond-ir``."""
+    """``Customer.io Example Co (48213) EU, as respond-ir``, and where it is, if elsewhere."""
     name, account = str(connection.options.get("account_name", "")), connection.account
     parts = [
         title_of(connection.system),
@@ -88,7 +89,12 @@ def _line(connection: Connection) -> str:
         connection.region.upper(),
     ]
     line = " ".join(part for part in parts if part)
-    return f"{line}, as {connection.identity}" if connection.identity else line
+    own = vendor(connection.system).base_urls(connection.region).values()
+    given = [at for name, at in connection.reached.items() if name.startswith("address")]
+    elsewhere = [at for at in dict.fromkeys(given) if at not in own]
+    if connection.identity:
+        line = f"{line}, as {connection.identity}"
+    return f"{line}, at {', '.join(elsewhere)}" if elsewhere else line
 
 
 @dataclass(slots=True)
@@ -111,10 +117,11 @@ class Planner(Walk):
         ready = Ready(self.site, step, address, here.values)
         arguments = ready.arguments
         if ready.late is not None:
+            system = step.action.spec.system
+            self._uses(*(n for n, c in self.site.connections.items() if c.system == system))
             self._add(step, address, here, StepPlan.LATE, arguments=arguments, late=ready.late)
             return late_output(address, step)
-        if ready.connection.name:
-            self.used[ready.connection.name] = ready.connection
+        self._uses(ready.connection.name)
         self.progress.say(f"looking: {step.words.title or address}")
         try:
             script = ready.script(self.state, self.journal, self.now)
@@ -125,6 +132,7 @@ class Planner(Walk):
             return self._unseen(step, address, here, arguments, error)
         outcome = seen.outcome
         writes = tuple(planned_write(write) for write in seen.writes)
+        self._uses(*(name.partition("/")[0] for each in writes for name in each.changes))
         if isinstance(outcome, NotYet):
             self._add(step, address, here, StepPlan.WAITS, arguments=arguments, says=outcome.says)
             return late_output(address, step)
@@ -144,6 +152,10 @@ class Planner(Walk):
             output=output,
         )
         return output if done else late_output(address, step)
+
+    def _uses(self, *names: str) -> None:
+        known = self.site.connections
+        self.used |= {name: known[name] for name in names if name in known}
 
     def _keep(self, step: ActionStep, address: str, concluded: Any) -> Value | Absent:
         old = self.state.plan.step(address) if self.state.plan is not None else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from respond.core.events import Kind
@@ -29,17 +30,17 @@ from respond.core.script import Done, Effect
 from respond.core.shapes import ShapeError, encode
 from respond.core.values import Late, Value
 from respond.engine.inventory import SetTaken
-from respond.engine.other_people import agreed_to, step_needs
+from respond.engine.other_people import agreed_to, heed_any_no, step_needs
 from respond.engine.run import LiveRun
 from respond.engine.setting import values_of
 from respond.engine.step.agree import Agreement
 from respond.engine.step.prove import cannot_run, conclude, failure_of
 from respond.engine.step.state import LiveStep
 from respond.engine.step.step import StepRun
-from respond.engine.stopping import WaitsError
+from respond.engine.stopping import FailedOpenError, WaitsError
 from respond.engine.walk import Absent, Here, Walk, timed
 from respond.engine.walk_plan import wait_says
-from respond.errors import ParkedError, StepFailedError
+from respond.errors import ParkedError, StepFailedError, UnknownOutcomeError
 
 __all__ = ["EngineWalk"]
 
@@ -61,11 +62,37 @@ class EngineWalk(Walk):
 
     def action(self, step: ActionStep, address: str, here: Here) -> Value | Absent:
         at = LiveStep(self.live, step, address, here)
-        came = StepRun(at, Agreement(at)).go()
+        try:
+            came = StepRun(at, Agreement(at)).go()
+        except (FailedOpenError, UnknownOutcomeError) as open_:
+            tools = self.live.tools
+            if (
+                step.words.on_failure.how != "continue"
+                or tools.prompt.is_there
+                or tools.stop.wanted
+            ):
+                raise
+            tools.progress.say(f"{open_.what}: it waits, and the run goes on as far as it may")
+            self.live.waiting[address] = open_
+            return Absent(open_.what, waits=True)
         recovered = step.words.on_failure.recovered
         if isinstance(came, Absent) and came.failed and at.phase is Phase.CONTAIN and not recovered:
             self.uncontained[at.title] = came.why
         return came
+
+    def waits(self) -> bool:
+        return bool(self.live.waiting)
+
+    def park_if_waiting(self) -> None:
+        """Park, if something has failed that people have to decide about.
+
+        Raises:
+            ParkedError: The first of it, with the rest named.
+        """
+        for first in self.live.waiting.values():
+            if more := list(self.live.waiting)[1:]:
+                first.why = "; ".join([*filter(None, [first.why]), f"{', '.join(more)} too"])
+            raise first
 
     def each(
         self, step: ActionStep | BlockStep, address: str, here: Here, items: list[Value]
@@ -151,6 +178,7 @@ class EngineWalk(Walk):
 
     def _needs(self, step: Step, address: str, here: Here, late: Late) -> Absent:
         """What keeps the run from going on cannot be judged, so it does not go on."""
+        self.park_if_waiting()
         self.undecided(step, address, here, late)
         return Absent(f"it needs {late.step}.{late.name}", failed=True)
 
@@ -177,7 +205,8 @@ class EngineWalk(Walk):
                     address=address,
                     since=since,
                 )
-            live.pause(min(step.every_s, max(1, step.within_s - passed)), wait_says(step))
+            pause = min(step.every_s, max(1, step.within_s - passed))
+            live.pause(pause, wait_says(step), partial(heed_any_no, live))
 
     def _until(self, step: WaitStep, at: LiveStep | None, here: Here) -> tuple[bool, Any, str]:
         """Whether it has happened, what was seen, and why nothing was; no answer is not yet."""
@@ -201,6 +230,7 @@ class EngineWalk(Walk):
 
     def ends(self, step: EndStep, address: str, here: Here, say: str) -> bool:
         """An end that the plan did not foresee takes planned writes away: that is drift (P10)."""
+        self.park_if_waiting()
         plan, live = self.live.state.plan, self.live
         lost = tuple(write for step in live.not_reached() for write in step.writes)
         if plan is None or plan.ends or not lost or live.state.step(address).confirmed:
@@ -246,6 +276,8 @@ class EngineWalk(Walk):
             self._conclude(step, address, here, As.SKIPPED, why)
 
     def undecided(self, step: Step, address: str, here: Here, on: Late) -> None:
+        if self.waits():
+            return  # It may have happened when the run comes here again.
         why = f"{address} needs {on.step}.{on.name}, which has not happened"
         self._conclude(step, address, here, As.LEFT_OPEN, why)
 

@@ -16,6 +16,7 @@ from respond.core.inputs import input_value
 from respond.core.runbook import Input, InputKind
 from respond.core.shapes import ShapeError
 from respond.core.showable import hidden_character, showable
+from respond.core.strict_json import decode
 from respond.core.values import Value
 from respond.errors import UsageError
 
@@ -44,7 +45,7 @@ def parse_input(declared: Input, text: str, *, now_s: int) -> Value:
     try:
         match declared.kind:
             case InputKind.LIST:
-                given = [item.strip() for item in text.split(",") if item.strip()]
+                given = _items(text)
             case InputKind.BOOLEAN:
                 given = _SAID.get(text.lower(), text.lower())
             case InputKind.TIME | InputKind.DEADLINE:
@@ -57,6 +58,20 @@ def parse_input(declared: Input, text: str, *, now_s: int) -> Value:
         raise _no(declared, text, "it lies too far away") from error
     except (ShapeError, ValueError) as error:
         raise _no(declared, text, str(error)) from error
+
+
+def _items(text: str) -> object:
+    """Texts with commas between, or a list as JSON.
+
+    Raises:
+        ValueError: It looks like JSON and is none; an item of that name would be a guess.
+    """
+    if text.startswith("["):
+        return decode(text.encode())
+    items = [item.strip() for item in text.split(",") if item.strip()]
+    if any(item[0] in '[]{}"' for item in items):
+        raise ValueError('a list looks like: north, south; or as JSON: ["north", "south"]')
+    return items
 
 
 def _parse_time(text: str, *, now_s: int, ahead: bool) -> str:

@@ -47,6 +47,7 @@ def plan_json(plan: Plan, head: Head | None = None) -> dict[str, Any]:
         "inputs": encode(plan.inputs),
         "policy": encode(plan.policy),
         "connections": dict(plan.connections),
+        "bound": encode(plan.bound),
         "others_needed": list(others_needed(plan)),
         "steps": [_step(step, numbers.get(step.address, [])) for step in plan.steps],
         **picked(plan, "unseen ends next"),

@@ -18,6 +18,7 @@ _HOW: Final = {
     "failed": "FAILED, a person must",
     "not-yet": "not undone yet",
     "cannot": "CANNOT BE UNDONE",
+    "open": "OPEN, it may have happened",
 }
 
 
@@ -37,7 +38,7 @@ class PutBack:
     """What became of one change.
 
     Attributes:
-        how: ``undone``, ``nothing``, ``failed``, ``not-yet`` or ``cannot``.
+        how: ``undone``, ``nothing``, ``failed``, ``not-yet``, ``cannot`` or ``open``.
         step: Where the undo stands in the journal; empty where there is no way back.
         why: The reason, or what was seen.
     """
@@ -55,7 +56,14 @@ def put_back(ways: Sequence[Way], lost: Iterable[str], state: RunState) -> tuple
     ``ways`` and ``lost`` are ``undo.undoable(state)`` and ``undo.cannot_be_undone(state)``.
     """
     found = [_one(way, state) for way in ways]
-    return (*found, *(PutBack(says, "cannot", why="there is no way back") for says in lost))
+    do = f"look whether it did; then: respond undo {state.id}"
+    still = (
+        PutBack(write.write.says, "open", step.address, write.why, do)
+        for step in state.steps.values()
+        for write in step.open()
+    )
+    lines = (PutBack(says, "cannot", why="there is no way back") for says in lost)
+    return (*found, *lines, *still)
 
 
 def _one(way: Way, state: RunState) -> PutBack:

@@ -184,7 +184,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
     journal = SqliteJournal.open(path, keys=parts.keys, clock=parts.clock, create=True, actor=actor)
     inbox = SqliteInbox.open(path.with_name("inbox.db"), clock=parts.clock, redactor=parts.redactor)
     board = Board(journal, parts.clock, checker(path, parts.keys))
-    changed = changed_of(project.policy, parts.runbooks)
+    changed = changed_of(project, parts.runbooks)
     entry = Entry(journal, parts.clock, parts.people, project.person_keys, changed)
     metrics = Metrics()
     conductor = _conductor(parts, journal, inbox, board, entry, metrics)

@@ -93,7 +93,7 @@ def load_runbook(places: Places, name: str) -> Runbook:
 
 
 def changed_of(
-    policy: Policy, runbook: Callable[[str], Runbook]
+    project: Project, runbook: Callable[[str], Runbook]
 ) -> Callable[[RunState], tuple[str, ...]]:
     """What says of a run how that which a yes to its plan binds has changed since.
 
@@ -108,7 +108,15 @@ def changed_of(
             now = runbook(state.proposed.runbook)
         except (RespondError, FormatFault, FormatFaults):
             return ("the runbook cannot be read now",)  # Who carries it on says why.
-        return changed_since(state, now, engine=ENGINE, policy=policy)
+        if state.plan is None:
+            return ()
+        try:
+            # A rehearsal's connections are the simulated company's.
+            is_real = state.plan.mode != "rehearsal"
+            bound = bound_of(project) if is_real else state.plan.bound
+        except NotReadyError as error:
+            return (error.what,)
+        return changed_since(state, now, engine=ENGINE, policy=project.policy, bound=bound)
 
     return changed
 
@@ -396,6 +404,37 @@ def open_keys(project: Project, places: Places, tell: Callable[[str], None]) -> 
         ) from error
 
 
+def project_of_journal(places: Places) -> Project:
+    """The project; of a broken ``respond.toml`` what it says of the journal, and nothing else.
+
+    Whoever looks at a run or ends it needs no more of the file.
+
+    Raises:
+        FormatFault, FormatFaults, UsageError: What is wrong is about the journal, or the journal is
+            not where it would then be: another one must not pass for it.
+    """
+    import tomllib
+
+    from respond.formats.faults import FormatFault, FormatFaults
+    from respond.formats.project.project import JournalConfig, Project
+
+    try:
+        return load_project(places)
+    except (FormatFault, FormatFaults, UsageError) as error:
+        if any(each.path.startswith("journal") for each in getattr(error, "faults", ())):
+            raise
+        try:
+            said = tomllib.loads((places.config or Path()).read_text(encoding="utf-8"))["journal"]
+            given = JournalConfig(str(said.get("path", "")), str(said.get("keys", "keyring")))
+        except (OSError, ValueError, LookupError, AttributeError):
+            keys = "file" if (places.state / "keys").is_dir() else "keyring"
+            given = JournalConfig(keys=keys)
+        project = Project(journal=given)
+        if not journal_path(project, places).is_file():
+            raise
+        return project
+
+
 def journal_path(project: Project, places: Places) -> Path:
     """``[journal] path``, or the state folder."""
     return Path(project.journal.path) if project.journal.path else places.journal
@@ -503,7 +542,7 @@ def real_session(
         can, drift = _capabilities(config, places.state / "connections", lines.reader)
         for line in drift:
             made_progress.say(line)
-        connections[name] = own.known_to(project.connection(name, can), config.references)
+        connections[name] = own.known_to(_leads(project, name, can), config.references)
     site = Site(
         connections=connections,
         persons=project.records,
@@ -756,6 +795,47 @@ def endpoint_of(config: ConnectionConfig, project: Project) -> Endpoint:
         options={k: str(v) for k, v in config.options.items() if isinstance(v, str | int)},
         way=_way(config, project),
     )
+
+
+def bound_of(project: Project) -> dict[str, dict[str, str]]:
+    """What a yes binds of every connection, as ``respond.toml`` has them now."""
+    return {name: _leads(project, name).bound for name in project.connections}
+
+
+def _leads(project: Project, name: str, can: frozenset[str] = frozenset()) -> Connection:
+    """A connection as actions know it, with where it leads."""
+    config, endpoint, server = project.connections[name], None, None
+    match vendor(config.system).carried_by:
+        case CarriedBy.HTTP:
+            endpoint = endpoint_of(config, project)
+        case CarriedBy.SMTP:
+            server = _mail_server(config, project)
+        case _:
+            pass
+    return replace(project.connection(name, can), reached=_reached(config, endpoint, server))
+
+
+def _reached(
+    config: ConnectionConfig, endpoint: Endpoint | None, server: SmtpServer | None
+) -> dict[str, str]:
+    """Where a connection leads and as what it signs on, for a yes to bind."""
+    from respond.core.plan import digest_of
+
+    at = (
+        {f"address {name}".strip(): url for name, url in endpoint.base_urls.items()}
+        if endpoint
+        else {}
+    )
+    if server is not None:
+        at = {"address": f"{server.host}:{server.port}"}
+    signs = {
+        "auth": config.auth,
+        "ca": config.ca,
+        "proxy": config.proxy,
+        **{f"credential {n}": str(p) for n, p in config.references.items()},
+    }
+    # What only the system knows may be long, or nobody's business in a log.
+    return {**at, **signs, "options": digest_of(dict(config.options))[:16]}
 
 
 def _way(config: ConnectionConfig, project: Project) -> WayThere:

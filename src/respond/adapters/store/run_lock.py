@@ -12,7 +12,11 @@ from pathlib import Path
 from respond.errors import JournalUnusableError, RefusedByPersonError
 from respond.ports import Clock
 
-__all__ = ["RunLocks"]
+__all__ = ["RunLocks", "RunTakenError"]
+
+
+class RunTakenError(RefusedByPersonError):
+    """Another process has the run."""
 
 
 class RunLocks:
@@ -27,7 +31,7 @@ class RunLocks:
         """Hold the run's lock.
 
         Raises:
-            RefusedByPersonError: Another process has it; says which, and since when.
+            RunTakenError: Another process has it; says which, and since when.
             JournalUnusableError: The lock file cannot be made; nothing was started.
         """
         path = self._folder / f"{run}.lock"
@@ -40,7 +44,7 @@ class RunLocks:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise RefusedByPersonError(
+                raise RunTakenError(
                     f"another respond has run {run}{_holder(handle)}",
                     why="one engine a run, so that nothing happens twice",
                     do=f"wait for it, or end it and then: respond resume {run}",

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from respond.core.events import Kind
 from respond.core.fold import WriteState, WriteStatus
+from respond.core.plan import moved
 from respond.core.questions import AskUnknown, Decision
 from respond.core.recorded import Settled, data_of
 from respond.core.script import Proof
@@ -66,8 +67,9 @@ def _look_patiently(at: LiveStep) -> Look[Any] | None:
 def _reconcile(at: LiveStep, write: WriteState, seen: Look[Any] | None, *, tried: int) -> None:
     subject = write.write.subject
     now = next((w for w in seen.writes if w.subject.name == subject), None) if seen else None
-    if now is not None and now.proof is Proof.BLIND and not now.repeatable:
-        # It could be looked at when it was sent, and cannot now: "not there" would be a guess.
+    unseeable = now is not None and now.proof is Proof.BLIND and not now.repeatable
+    if unseeable or moved(write.write.to, at.live.site.bound):
+        # It could be looked at when and where it was sent, and cannot now: all else is a guess.
         _ask(at, write)
     elif _is_seen(write) and seen is not None:
         wanted = now is not None

@@ -112,6 +112,7 @@ class WriteSender:
             **{f.name: getattr(planned, f.name) for f in fields(planned)},
             settle_s=write.subject.settle_s,
             timeout_s=timeout_s,
+            to=self.at.leads_to(write),
         )
         told = data_of(Intended, key=key, write=sent, undo=write.undo)
         return self.at.live.intend(self.at.address, digest, **told)

@@ -15,7 +15,7 @@ from respond.core.fold import StepState, WriteStatus
 from respond.core.plan import PlannedStep, StepPlan
 from respond.core.policy import Care
 from respond.core.runbook import ActionStep, Phase
-from respond.core.script import Proof, Script
+from respond.core.script import Api, Proof, Script, Write
 from respond.engine.drivers import Look, World, look
 from respond.engine.ready import Ready
 from respond.engine.run import LiveRun
@@ -131,6 +131,14 @@ class LiveStep:
 
     def world(self) -> World:
         return World(self.live.tools.reader)
+
+    def leads_to(self, write: Write[Any]) -> dict[str, dict[str, str]]:
+        """The connection that a write goes to, with what a yes binds of it."""
+        name = write.subject.name.partition("/")[0]
+        if isinstance(write.hands, Api):
+            name = write.hands.call.connection
+        known = self.live.site.connections.get(name)
+        return {name: known.bound} if known is not None else {}
 
     def known(self, *, blind_only: bool) -> dict[str, Any]:
         """Answers of writes that are done, by key, for the script to be answered with."""

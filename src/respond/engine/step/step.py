@@ -9,10 +9,11 @@ does not want anything any more (``proving``).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from respond.core.events import Kind
-from respond.core.fold import As
+from respond.core.fold import As, is_notice
 from respond.core.plan import write_key
 from respond.core.questions import AskByHand, AskPerson, Decision
 from respond.core.recorded import Confirmed, data_of
@@ -21,15 +22,16 @@ from respond.core.script import Again, Done, Effect, NotYet, Person, Write
 from respond.core.shapes import ShapeError
 from respond.core.values import Value
 from respond.engine.drivers import act
+from respond.engine.other_people import heed_any_no
 from respond.engine.setting import recorded_values
 from respond.engine.step.agree import Agreement
 from respond.engine.step.prove import cannot_run, end_with, failed, left_open, observe, prove
 from respond.engine.step.recover import recover
 from respond.engine.step.send import UnknownError, WriteSender
 from respond.engine.step.state import LiveStep, StepOpenError
-from respond.engine.stopping import QuitError, WaitsError
+from respond.engine.stopping import FailedOpenError, QuitError, WaitsError
 from respond.engine.walk import Absent
-from respond.errors import RefusedByPersonError, StepFailedError
+from respond.errors import ParkedError, RefusedByPersonError, StepFailedError
 
 __all__ = ["StepRun"]
 
@@ -78,7 +80,8 @@ class StepRun:
             return left_open(at, error.what)
         at.live.tools.stop.check(at.live.run)
         if late is not None:
-            return left_open(at, f"it needs {late.step}.{late.name}, which has not happened")
+            why = f"it needs {late.step}.{late.name}, which has not happened"
+            return Absent(why, waits=True) if at.live.waiting else left_open(at, why)
         at.live.tools.progress.say(at.title)
         try:
             return self._to_the_end()
@@ -143,6 +146,8 @@ class StepRun:
         key = write_key(write)
         if not self.agreement.covers(write, key):
             raise _NotAgreedError
+        if not is_notice(self.at.address):
+            heed_any_no(self.at.live)
         self.at.live.tools.stop.check(self.at.live.run)
         if isinstance(write.hands, Person):
             raise _HandsError(write, write.hands)
@@ -171,7 +176,8 @@ class StepRun:
                 address=at.address,
                 since=since or at.live.since_now(),
             )
-        at.live.pause(min(outcome.every_s, limit - waited), outcome.says)
+        pause = min(outcome.every_s, limit - waited)
+        at.live.pause(pause, outcome.says, partial(heed_any_no, at.live))
         return None
 
     # --- where the tool cannot -------------------------------------------------------------------
@@ -187,16 +193,20 @@ class StepRun:
         )
         if not may_go_by_hand:
             return failed(at, error)
-        answer = at.live.ask(
-            AskByHand(
-                step=at.address,
-                title=at.title,
-                error=error.what,
-                why=at.step.words.why,
-                cause=error.why,
-                do=error.do,
-            )
+        question = AskByHand(
+            step=at.address,
+            title=at.title,
+            error=error.what,
+            why=at.step.words.why,
+            cause=error.why,
+            do=error.do,
         )
+        try:
+            answer = at.live.ask(question)
+        except ParkedError as parked:
+            raise FailedOpenError(
+                parked.what, why=parked.why, do=parked.do, asks=parked.asks
+            ) from error
         if answer.decision not in (Decision.YES, Decision.BY_HAND):
             return failed(at, error)
         told = data_of(Confirmed, decision=Decision.BY_HAND, why=error.what)

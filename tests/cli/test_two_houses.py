@@ -1,0 +1,290 @@
+"""Runs from ``respond.toml`` to the socket: where a write goes, and what ends a run on its way."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+import pytest
+
+from respond.adapters.http.request import Endpoint
+from respond.core.events import Kind
+from respond.testing.cli_kit import Machine
+from respond.wiring import session
+
+TOML = """\
+[journal]
+keys = "file"
+[connections.doors]
+system = "http"
+account = "{account}"
+inside = true
+base_urls = {{ http = "{url}" }}
+"""
+
+DOOR = """\
+  - id: {door}
+    phase: contain
+    action: http.change
+    with:
+      observe: {{path: [doors, {door}], pick: [locked]}}
+      becomes: {{locked: true}}
+      apply: {{method: PUT, path: [doors, {door}], body: {{locked: true}}}}
+      undo: {{method: PUT, path: [doors, {door}], body: {{locked: false}}}}
+"""
+
+PAUSE = "  - {id: pause, wait: {for: TIME}}\n"
+RUNBOOK = (
+    "runbook: two-doors\ntitle: Two doors\nsummary: Two doors.\nowner: a@example.com\n"
+    "reviewed: '2026-11-23'\nsteps:\n"
+    + DOOR.format(door="north")
+    + PAUSE
+    + DOOR.format(door="south")
+)
+
+
+class House:
+    """A house with doors, over HTTP.
+
+    Attributes:
+        heard: Called with each request that changes something, before it does.
+    """
+
+    def __init__(self) -> None:
+        self.locked: dict[str, bool] = {"north": False, "south": False}
+        self.heard: Callable[[str], None] = lambda _: None
+        house = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self._say({"locked": house.locked[self.path.rpartition("/")[2]]})
+
+            def do_PUT(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                house.heard(self.path)
+                house.locked[self.path.rpartition("/")[2]] = body["locked"]
+                self._say({})
+
+            def _say(self, value: Any) -> None:
+                text = json.dumps(value).encode()
+                self.send_response_only(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            def log_message(self, *_: object) -> None:
+                """The house itself is looked at."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    with House() as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def plain_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The houses have no certificate: what is https in the file goes there in the clear."""
+    real = session.endpoint_of
+
+    def endpoint_of(config: Any, project: Any) -> Endpoint:
+        made = real(config, project)
+        (url,) = (url.replace("https:", "http:") for url in made.base_urls.values())
+        return replace(made, base_urls={"": url, "http": url}, loopback_ok=True)
+
+    monkeypatch.setattr(session, "endpoint_of", endpoint_of)
+
+
+def write_runbook(home: Machine, house: House, wait: str = "1h") -> None:
+    """A project with the runbook and its one connection."""
+    (home.project / "runbooks").mkdir(exist_ok=True)
+    text = RUNBOOK.replace("TIME", wait) if wait else RUNBOOK.replace(PAUSE, "")
+    (home.project / "runbooks" / "two-doors.yaml").write_text(text, encoding="utf-8")
+    home.configure(TOML.format(url=house.url, account="castle"))
+    home.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.keys.set("credential/doors", b"the-key-of-the-castle")
+
+
+def begun(home: Machine, house: House) -> str:
+    """A run that locked the north door and waits; its id."""
+    write_runbook(home, house)
+    ran = home.run("two-doors", "--yes")
+    assert ran.code == 3, ran
+    assert house.locked == {"north": True, "south": False}
+    (run,) = (each["run"] for each in home.run("runs", "--json").json)
+    return str(run)
+
+
+@pytest.mark.promise("P10")
+@pytest.mark.parametrize("what", ["address", "account"])
+def test_a_changed_connection_is_asked_about_before_the_next_write(
+    home: Machine, house: House, what: str
+) -> None:
+    """``resume --yes`` writes nowhere, names old and new, and the log has where each write went."""
+    run = begun(home, house)
+    with House() as other:
+        url, account = (other.url, "castle") if what == "address" else (house.url, "hut")
+        home.configure(TOML.format(url=url, account=account))
+        ran = home.run("resume", run, "--yes")
+        assert ran.code == 3
+        assert not other.locked["north"]
+        assert not house.locked["south"]
+        assert not other.locked["south"]
+    (intent,) = home.events(Kind.INTENT)
+    (planned,) = home.events(Kind.PLANNED)
+    here = house.url.replace("https:", "http:")
+    assert here in intent["write"]["to"]["doors"].values()
+    assert here in planned["plan"]["connections"]["doors"]
+    assert here in "".join(home.run("report", run).out.split())
+    status = home.run("status", run).out
+    assert "connection doors" in status
+    assert ("hut" if what == "account" else url.replace("https:", "http:")) in "".join(
+        status.split()
+    )
+
+
+# --- a no from another terminal -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wait", ["1h", ""], ids=["where it would park", "before a write"])
+def test_cancel_in_another_terminal_ends_the_run_there(
+    home: Machine, house: House, wait: str
+) -> None:
+    """Both end with 4, the south door is never touched, and it ends once."""
+    others: list[subprocess.Popen[str]] = []
+
+    def cancel(path: str) -> None:
+        if path.endswith("north"):
+            main = "import sys; from respond.cli.main import run; sys.exit(run(sys.argv[1:]))"
+            words = [sys.executable, "-c", main, "cancel", "--reason", "ana objects"]
+            others.append(subprocess.Popen(words, stdout=-1, stderr=-1, text=True))  # noqa: S603 - our own
+            with home.open_journal() as journal:
+                while all(r.event.data.get("reason") != "ana objects" for r in journal.records()):
+                    assert others[0].poll() is None
+
+    house.heard = cancel
+    write_runbook(home, house, wait)
+    ran = home.run("two-doors", "--yes")
+    out, err = others[0].communicate()
+    assert (ran.code, others[0].returncode) == (4, 4), err
+    assert "cancelled" in out
+    assert house.locked == {"north": True, "south": False}
+    assert len(home.events(Kind.ENDED)) == 1
+
+
+# --- what a way out needs -----------------------------------------------------------------------
+
+
+def moved(home: Machine) -> None:
+    (home.project / "runbooks" / "two-doors.yaml").rename(home.project / "elsewhere.yaml")
+
+
+def broken(home: Machine) -> None:
+    (home.project / "runbooks" / "two-doors.yaml").write_text("steps: [", encoding="utf-8")
+
+
+def wrong_key(home: Machine) -> None:
+    home.configure('[journal]\nkeys = "file"\n[conections]\n')
+
+
+def no_toml(home: Machine) -> None:
+    home.configure('[journal\nkeys = "file"\n')
+
+
+@pytest.mark.parametrize("fault", [moved, broken, wrong_key, no_toml])
+def test_cancel_needs_nothing_but_the_journal(
+    home: Machine, house: House, fault: Callable[[Machine], None]
+) -> None:
+    """``status`` and ``resume`` name the run and the fault; ``cancel`` ends it."""
+    run = begun(home, house)
+    fault(home)
+    name = "respond.toml" if fault in (wrong_key, no_toml) else "two-doors"
+    shown = home.run("status", "--json")
+    assert shown.json["run"] == run
+    assert name in shown.json["missing"]
+    assert f"respond cancel {run}" in home.run("status").out
+    assert home.run("show", run, "--json").json["text"] == RUNBOOK.replace("TIME", "1h")
+    refused = home.run("resume")
+    assert refused.code == 2
+    assert run in refused.err
+    assert name in "".join(refused.err.split())
+
+    ended = home.run("cancel", "--json")
+    assert (ended.code, ended.json["run"], ended.json["status"]) == (4, run, "ended")
+    assert "handlers were left out" in ended.json["says"]
+    assert home.run("status", run, "--json").json["missing"] == ""
+
+
+@pytest.mark.promise("P7")
+@pytest.mark.parametrize("fault", [moved, broken])
+def test_undo_needs_no_runbook(
+    home: Machine, house: House, fault: Callable[[Machine], None]
+) -> None:
+    """What is over is put back by the requests that the journal has."""
+    run = begun(home, house)
+    assert home.run("cancel", run).code == 4
+    fault(home)
+    ran = home.run("undo", run)
+    assert ran.code == 3
+    assert "north" in ran.out
+
+
+# --- which targets ------------------------------------------------------------------------------
+
+EACH = (
+    RUNBOOK.partition("steps:")[0].replace("two-doors", "doors")
+    + "inputs:\n  doors: {type: list, ask: Which?}\n  floor: {type: integer, required: false}\n"
+    + "steps:\n"
+    + DOOR.format(door="'${{ door }}'").replace("id: '${{ door }}'", "id: each", 1)
+    + "    for_each: inputs.doors\n    as: door\n"
+)
+
+
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize(
+    ("words", "doors"),
+    [
+        (["--doors", "north", "--doors", "south"], ["north", "south"]),
+        (["--doors", "north, south"], ["north", "south"]),
+        (["--doors", '["north", "south"]'], ["north", "south"]),
+        (["--doors", '["south"]', "--doors", "north"], ["north", "south"]),
+        (["--doors", '["north"'], []),
+        (["--doors", '[["north"]]'], []),
+        (["--doors", "[1]"], []),
+        (["--doors", '"north","south"'], []),
+        (["--doors", '{"north": 1}'], []),
+        (["--doors", "north", "--floor", "1", "--floor", "2"], []),
+        (["--doors", "north", "--connection", "doors", "--connection", "other"], []),
+    ],
+)
+def test_no_target_is_lost_or_made_up(
+    home: Machine, house: House, words: list[str], doors: list[str]
+) -> None:
+    """Lists given twice add up, JSON is read or refused, and what takes one value takes one."""
+    write_runbook(home, house)
+    (home.project / "runbooks" / "doors.yaml").write_text(EACH, encoding="utf-8")
+    ran = home.run("doors", *words, "--yes")
+    assert ran.code == (0 if doors else 2)
+    assert doors or "does not fit" in ran.err or "2 times" in ran.err
+    assert sorted(door for door, locked in house.locked.items() if locked) == doors
