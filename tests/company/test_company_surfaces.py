@@ -54,10 +54,11 @@ def test_a_revoked_app_key_works_a_moment_longer(http: httpx.Client, server: Ser
     assert dead.json() == {"errors": [{"detail": "unauthorized", "status": 401}]}
 
 
-def test_the_wrong_region_looks_like_a_dead_key(http: httpx.Client, server: Server) -> None:
-    """A living key of the other region answers 401, too."""
+def test_the_wrong_region_is_no_dead_key(http: httpx.Client, server: Server) -> None:
+    """A living key is answered 301 in the other region, and one that nobody knows 401."""
     assert app(http, server, "/v1/workspaces").status_code == 200
-    assert app(http, server, "/v1/workspaces", region="us").status_code == 401
+    wrong = app(http, server, "/v1/workspaces", region="us")
+    assert (wrong.status_code, "datacenter" in wrong.text) == (301, True)
 
 
 def test_a_narrow_key_is_alive_and_forbidden(http: httpx.Client, server: Server) -> None:
