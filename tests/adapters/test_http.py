@@ -560,6 +560,7 @@ def test_a_403_that_means_no_is_not_tried_again(lines: Lines, system: str) -> No
     """A budget that is not spent says nothing; and to others a header is no reason to wait."""
     clock = SettableClock()
     told = {"x_ratelimit_remaining": "4999", "x_ratelimit_reset": "1795403527"}
+    told |= {"ratelimit_remaining": "4999", "ratelimit_reset": "50"}
     more = {} if system in {"github", "http"} else {"Retry_After": "7"}
     with Loopback() as server:
         server.will(says({}, 403, **told, **more))

@@ -170,7 +170,8 @@ class Waits:
         seconds: Headers that tell seconds or an HTTP date (RFC 9110, section 10.2.3).
         epoch: Headers that tell seconds since 1970; they count where nothing tells seconds.
         statuses: They always mean it.
-        if_told: They mean it with one of ``seconds``, or where a budget is spent.
+        if_told: They mean it with ``Retry-After``, or where a budget is spent. When a budget is
+            full again stands in every answer, also in one that means no.
         spent: Headers that say 0 then.
     """
 
@@ -182,7 +183,7 @@ class Waits:
 
     def not_now(self, status: int, headers: Mapping[str, str]) -> bool:
         """Whether this no means that the same may be asked again later."""
-        told = any(name in headers for name in self.seconds) or self.is_spent(headers)
+        told = "retry-after" in headers or self.is_spent(headers)
         return status in self.statuses or (status in self.if_told and told)
 
     def is_spent(self, headers: Mapping[str, str]) -> bool:
