@@ -181,9 +181,7 @@ class MemberRow:
         roles: None when they could not be read whole.
     """
 
-    id: MemberId | Late = told(
-        "member.id", lambda row, what: MemberId(f"member/{id_of(row, what)}")
-    )
+    id: MemberId | Late = told("member.id", _member_id)
     email: str = told("member.email")
     name: str = told("member.first_name", _full_name, default="")
     account_role: str = told("member.account_role", _account_role, default="")
