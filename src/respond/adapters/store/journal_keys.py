@@ -60,7 +60,7 @@ def known_at(place: str, keys: KeyStore) -> str:
 
 
 def read_mark(journal: str, keys: KeyStore) -> ChainEnd | None:
-    """The high-water mark: where the chain ended after the last checkpoint."""
+    """The high-water mark: where the chain ended when it was lifted last."""
     stored = keys.get(_mark(journal))
     if stored is None:
         return None
