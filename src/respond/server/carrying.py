@@ -166,7 +166,8 @@ class Carrier:
 
     def tell_untold(self) -> None:
         """Tell what could not be told, through no fault of chat or mail: that they record."""
-        runs, self._untold = self._untold, set()
+        # One by one: in a set that is put aside whole, what another thread just adds is lost.
+        runs = {self._untold.pop() for _ in range(len(self._untold))}
         if runs:
             self.tell_again(runs)
 
