@@ -35,6 +35,7 @@ __all__ = [
     "accepts",
     "decode",
     "encode",
+    "hints_of",
     "shape_of",
     "shape_text",
 ]
@@ -209,7 +210,7 @@ def shape_of(annotation: Any) -> Shape:
 
 
 def _record(cls: type) -> RecordShape:
-    hints = _hints(cls)
+    hints = hints_of(cls)
     fields = dataclasses.fields(cls)
     return RecordShape(
         fields=tuple((f.name, shape_of(hints[f.name])) for f in fields),
@@ -353,13 +354,13 @@ def _read_plain(annotation: Any) -> _Reader:
 
 
 @cache
-def _hints(cls: type) -> dict[str, Any]:
-    # Looked up once a class: resolving annotations costs more than decoding with them.
+def hints_of(cls: type) -> dict[str, Any]:
+    """The types of a record's fields. To resolve them costs more than to decode with them."""
     return typing.get_type_hints(cls)
 
 
 def _read_record(cls: type) -> _Reader:
-    hints = _hints(cls)
+    hints = hints_of(cls)
     wanted = [
         (f.name, hints[f.name], f.default is f.default_factory is dataclasses.MISSING)
         for f in dataclasses.fields(cls)

@@ -18,6 +18,7 @@ from respond.core.runbook import (
     WaitStep,
 )
 from respond.core.script import STEERS
+from respond.core.shapes import hints_of
 from respond.formats.runbook.scope import BoundList, BoundRecord, BoundText
 
 __all__ = ["marked", "steered_by", "texts"]
@@ -30,7 +31,7 @@ def marked(
     cls: type, given: Mapping[str, Template], mark: Mapping[str, str]
 ) -> Iterator[tuple[tuple[str, ...], Template]]:
     """Every argument in a field of this mark, to any depth, with its path."""
-    hints = typing.get_type_hints(cls)
+    hints = hints_of(cls)
     for each in dataclasses.fields(cls):
         value, hint = given.get(each.name), hints[each.name]
         if value is None:

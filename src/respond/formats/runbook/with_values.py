@@ -28,6 +28,7 @@ from respond.core.shapes import (
     Time,
     accepts,
     decode,
+    hints_of,
     shape_of,
     shape_text,
 )
@@ -70,7 +71,7 @@ class ArgumentField:
 
 def argument_fields(cls: type) -> dict[str, ArgumentField]:
     """The fields of an action that a ``with`` may give, in order."""
-    hints = typing.get_type_hints(cls)
+    hints = hints_of(cls)
     return {
         each.name: ArgumentField(
             name=each.name,
