@@ -1,4 +1,5 @@
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from email import message_from_bytes, policy
@@ -310,6 +311,20 @@ def test_authorities_of_the_environment_do_not_count(
 
     with pytest.raises(RefusedBySystemError, match="certificate is not accepted"):
         send(server, loopback_ok=False, user="respond", tls=tls)
+
+
+@pytest.mark.promise("P20")
+def test_nor_do_they_on_a_machine_without_any(
+    mail: Callable[..., MailServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bare container has no authorities of its own, and OpenSSL would look at the variable."""
+    pem, gone = self_signed(tmp_path), str(tmp_path / "gone")
+    bare = ssl.get_default_verify_paths()._replace(openssl_cafile=gone, openssl_capath=gone)
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: bare)
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+
+    with pytest.raises(RefusedBySystemError, match="certificate is not accepted"):
+        send(mail(STARTTLS[:3], pem), loopback_ok=False, user="respond")
 
 
 def test_a_relay_that_refuses_our_name_is_quoted(mail: Callable[..., MailServer]) -> None:

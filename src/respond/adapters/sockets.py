@@ -35,12 +35,12 @@ def tls_context(way: WayThere) -> ssl.SSLContext:
     try:
         if way.ca:
             return ssl.create_default_context(cafile=way.ca)
-        # By name, or OpenSSL would take SSL_CERT_FILE and SSL_CERT_DIR of the environment.
+        # By name, and the folder even where there is none: without either OpenSSL would take
+        # SSL_CERT_FILE and SSL_CERT_DIR of the environment.
         own = ssl.get_default_verify_paths()
-        file, folder = Path(own.openssl_cafile), Path(own.openssl_capath)
         return ssl.create_default_context(
-            cafile=own.openssl_cafile if file.is_file() else None,
-            capath=own.openssl_capath if folder.is_dir() else None,
+            cafile=own.openssl_cafile if Path(own.openssl_cafile).is_file() else None,
+            capath=own.openssl_capath,
         )
     except (OSError, ssl.SSLError) as error:
         raise NotReadyError(
