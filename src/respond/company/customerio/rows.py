@@ -37,12 +37,8 @@ SHOWN = {
 
 def shown(table: str, row: Row, words: str = "") -> Json:
     """A row as lists show it, or these fields of it."""
-    pairs = ((word.partition("=")[0], word.rpartition("=")[2]) for word in _words(table, words))
-    return {name: getattr(row, own) for name, own in pairs}
-
-
-def _words(table: str, words: str) -> list[str]:
-    return (words or SHOWN[table]).split()
+    wanted = (words or SHOWN[table]).split()
+    return {word.partition("=")[0]: getattr(row, word.rpartition("=")[2]) for word in wanted}
 
 
 def member_row(
