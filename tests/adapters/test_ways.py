@@ -143,6 +143,16 @@ def test_authorities_that_cannot_be_used_are_named(tmp_path: Path, content: str 
     assert server.accepted == 0
 
 
+def test_authorities_of_a_user_whom_nobody_knows_are_a_file_that_is_not_there() -> None:
+    """They are named as any other that cannot be used, when they are needed."""
+    project = parse_project(
+        b'[connections.it]\nsystem = "http"\nca = "~nobody-here/ca.pem"\n'
+        b'base_urls = { http = "https://it.example.com" }\n',
+        name="respond.toml",
+    )
+    assert endpoint_of(project.connections["it"], project).way.ca == "~nobody-here/ca.pem"
+
+
 @pytest.mark.promise("P20")
 def test_the_environment_is_not_used_and_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

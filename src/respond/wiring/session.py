@@ -760,7 +760,8 @@ def way_of(
     """How to get to what stands in this table of respond.toml."""
     from respond.adapters.way import WayThere
 
-    ca = str((project.folder or Path()) / Path(config.ca).expanduser()) if config.ca else ""
+    named = os.path.expanduser(config.ca)  # noqa: PTH111 - raises for nobody
+    ca = str((project.folder or Path()) / named) if named else ""
     seen = tuple(name for name in _NEVER_USED if os.environ.get(name))
     return WayThere(ca, config.proxy, inside, table, seen)
 
