@@ -43,9 +43,11 @@ _HOST: Final = TextLike("a host name", f"(?a:{HOST})")
 _LISTEN: Final = TextLike(
     "an address such as 127.0.0.1 or ::", r"[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}"
 )
+_LABEL: Final = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_PORT: Final = "[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
 _PROXY: Final = TextLike(
     "an address such as http://proxy.example.com:3128",
-    r"http://[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?:[0-9]{1,5}",
+    rf"http://{_LABEL}(?:\.{_LABEL})*:(?:{_PORT})",
 )
 _WAY: Final[Table] = {
     "ca": Keyword(TextLike(), "File with the certificate authorities that count there, in PEM "
