@@ -327,6 +327,20 @@ def test_nor_do_they_on_a_machine_without_any(
         send(mail(STARTTLS[:3], pem), loopback_ok=False, user="respond")
 
 
+def test_a_host_that_is_none_is_refused() -> None:
+    """The codec for names raises what is no error of the network."""
+    pen = SmtpPen(
+        {"mail": SmtpServer("mail", "mail..example.com")}, FixedSecrets({}), SettableClock(),
+        Redactor(),
+    )  # fmt: skip
+    with pytest.raises(RefusedBySystemError, match="is no host name"):
+        pen.send(
+            Intent.mint(seq=1, run="r", digest="d"),
+            Call("mail", "smtp", "SEND", (), body=LETTER),
+            "d",
+        )
+
+
 def test_a_relay_that_refuses_our_name_is_quoted(mail: Callable[..., MailServer]) -> None:
     """The name that we gave, and the server's own words; it can be set."""
     no = "504 5.5.2 <localhost>: Helo command rejected: need fully-qualified hostname"

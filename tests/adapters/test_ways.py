@@ -20,7 +20,7 @@ from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.sockets import InwardError, outward
 from respond.adapters.way import WayThere
 from respond.core.script import AuthNone, Call
-from respond.errors import NotReadyError, RefusedBySystemError
+from respond.errors import NotReadyError, RefusedBySystemError, UsageError
 from respond.formats.project.project_file import parse_project
 from respond.ports import Intent
 from respond.server.signon import SignOn, SignOnSettings
@@ -141,6 +141,16 @@ def test_authorities_that_cannot_be_used_are_named(tmp_path: Path, content: str 
         http.reader().fetch(READ)
     assert "[connections.it]" in caught.value.do
     assert server.accepted == 0
+
+
+def test_a_mail_servers_port_that_is_no_number_is_named() -> None:
+    """Options are a system's own, so the file's reader did not look."""
+    project = parse_project(
+        b'[connections.mail]\nsystem = "email"\noptions = { port = "smtp" }\n',
+        name="respond.toml",
+    )
+    with pytest.raises(UsageError, match="the port 'smtp' of connection 'mail'"):
+        _mail_server(project.connections["mail"], project)
 
 
 def test_authorities_of_a_user_whom_nobody_knows_are_a_file_that_is_not_there() -> None:

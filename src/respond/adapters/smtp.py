@@ -161,6 +161,8 @@ def _open(
     except ssl.SSLCertVerificationError as error:
         why = f"its certificate is not accepted: {error.verify_message}{server.way.says}"
         raise talk.unsent(why, again=True, do=server.way.do.removeprefix("; ")) from error
+    except UnicodeError as error:  # From the codec for host names: "a..example.com".
+        raise talk.unsent(f"{server.host!r} is no host name", again=False) from error
     except (smtplib.SMTPException, OSError) as error:
         why = f"{_short(error)}{server.way.says}"
         raise talk.unsent(why, again=True, do=server.way.do.removeprefix("; ")) from error

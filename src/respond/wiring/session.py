@@ -850,10 +850,16 @@ def _mail_server(config: ConnectionConfig, project: Project) -> SmtpServer:
 
     options = config.options
     sender = str(options.get("from") or "")
+    port = str(options.get("port") or project.notify.smtp_port)
+    if not (port.isascii() and port.isdecimal() and len(port) <= len("65535")):
+        raise UsageError(
+            f"the port {port[:20]!r} of connection '{config.name}' is no number",
+            do=f"correct it under [connections.{config.name}.options]",
+        )
     return SmtpServer(
         config.name,
         str(options.get("host") or project.notify.smtp_host),
-        int(options.get("port") or project.notify.smtp_port),
+        int(port),
         user=str(options.get("user") or ""),
         # Relays refuse localhost; the domain that the mail comes from is a name that is ours.
         ehlo=str(options.get("ehlo") or sender.rpartition("@")[2] or "localhost"),
