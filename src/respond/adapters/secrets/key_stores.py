@@ -72,14 +72,13 @@ class FolderKeys:
             return None
         path = self._path(name)
         try:
-            file = open_ordinary(path, links=False)
+            with open_ordinary(path, links=False) as file:
+                _refuse_open_to_others(path, os.fstat(file.fileno()), "0600")
+                return file.read()
         except FileNotFoundError:
             return None
         except OSError as error:
             raise _not_ready(f"the key file {path} cannot be read", error) from error
-        with file:
-            _refuse_open_to_others(path, os.fstat(file.fileno()), "0600")
-            return file.read()
 
     def set(self, name: str, value: bytes) -> None:
         path = self._path(name)
