@@ -62,16 +62,20 @@ class StorySecrets:
     def __init__(self, values: Mapping[str, str], keys: KeyStore) -> None:
         self._values = values
         self._keys = keys
+        self._opened: dict[str, str] = {}
 
     def credential(self, connection: str) -> str:
-        kept = self._keys.get(f"credential/{connection}")
-        value = kept.decode() if kept else self._values.get(connection, "")
+        if connection not in self._opened:  # Each request asks.
+            kept = self._keys.get(f"credential/{connection}")
+            self._opened[connection] = kept.decode() if kept else self._values.get(connection, "")
+        value = self._opened[connection]
         if not value:
             raise NotReadyError(f"the simulated company has no credential {connection!r}")
         return value
 
     def store(self, connection: str, value: str) -> None:
         self._keys.set(f"credential/{connection}", value.encode())
+        self._opened[connection] = value
 
 
 @dataclass(slots=True)
