@@ -43,7 +43,7 @@ from respond.errors import (
     JournalBrokenError,
     JournalUnusableError,
     NotReadyError,
-    RefusedByPersonError,
+    RunTakenError,
     StepFailedError,
 )
 from respond.ports import Head, Intent
@@ -638,7 +638,7 @@ class ChainJournal:
         # Nobody else's record is in the chain that ``_caught_up`` did not come past.
         ours, newest = self._epochs.get(run), self._taken_over.get(run)
         if ours is not None and newest is not None:
-            raise RefusedByPersonError(
+            raise RunTakenError(
                 f"run {run} was taken over by another process",
                 why=f"record {newest + 1} took it after our {ours + 1}; nothing was recorded",
                 do="leave it to the other process, or end that one and `respond resume`",
