@@ -4,7 +4,8 @@
     ├── UsageError                 2   wrong arguments, invalid runbook
     ├── ParkedError                3   waits for a person
     │   └── UnknownOutcomeError    5   ... for a write may have happened; a person must look
-    ├── RefusedByPersonError       4   ended by a person or by policy, or another process has it
+    ├── RefusedByPersonError       4   ended by a person or by policy
+    │   └── RunTakenError              ... or another process has the run
     ├── UndoFailedError            6
     ├── JournalBrokenError         7   the chain does not verify
     ├── JournalUnusableError       8   missing, replaced, read-only, disk full
@@ -34,6 +35,7 @@ __all__ = [
     "RefusedByPersonError",
     "RefusedBySystemError",
     "RespondError",
+    "RunTakenError",
     "StepFailedError",
     "UndoFailedError",
     "UnknownOutcomeError",
@@ -114,6 +116,10 @@ class RefusedByPersonError(RespondError):
     """A person or policy said no, or another process holds the run."""
 
     exit_code = ExitCode.REFUSED
+
+
+class RunTakenError(RefusedByPersonError):
+    """Another process has the run."""
 
 
 class UnknownOutcomeError(ParkedError):

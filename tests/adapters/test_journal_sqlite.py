@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from respond.adapters.secrets.key_stores import FolderKeys, MemoryKeys
-from respond.adapters.store.journal_keys import read_mark
+from respond.adapters.store.journal_keys import ChainEnd, read_mark
 from respond.adapters.store.journal_sqlite import SqliteJournal, SqliteStore, _translate
 from respond.adapters.store.read_only import outside_evidence
 from respond.adapters.store.sqlite_file import _is_network, file_system_of
@@ -24,7 +24,7 @@ from respond.audit.record_schema import SCHEMA
 from respond.audit.source import verify_file
 from respond.audit.verify import AnchorPolicy, Verification
 from respond.core.events import Kind
-from respond.errors import JournalBrokenError, JournalUnusableError
+from respond.errors import JournalBrokenError, JournalUnusableError, RunTakenError
 from respond.ports import Journal, KeyStore
 from respond.testing.contract_journal import DANA, RUN, JournalContract, event
 from respond.testing.journals import MadeJournal, reforge, stored_rows
@@ -592,6 +592,25 @@ def test_while_the_file_is_away_the_fault_lasts(path: Path, keys: MemoryKeys) ->
         away.rename(path)
         assert journal.reopen()
         journal.append(event(Kind.NOTICE))
+
+
+@pytest.mark.promise("P4")
+def test_who_loses_the_run_while_its_intent_is_made_sends_nothing(
+    path: Path, keys: MemoryKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its record stands, and who has the run settles it: a key to send it is not made then."""
+    with opened(path, keys) as journal, opened(path, keys) as other:
+        journal.append(event(Kind.PROPOSED))
+        journal.take(event(Kind.TAKEN))
+        mark = journal._mark_follows
+
+        def slowly(to: ChainEnd) -> None:
+            assert other.take(event(Kind.TAKEN)) == 2
+            mark(to)
+
+        monkeypatch.setattr(journal, "_mark_follows", slowly)
+        with pytest.raises(RunTakenError):
+            journal.intend(event(Kind.INTENT, step="s"), digest=DIGEST)
 
 
 def test_who_carries_a_run_does_not_go_on_after_a_fault(path: Path, keys: MemoryKeys) -> None:

@@ -396,6 +396,34 @@ def test_cancel_looks_at_what_may_have_happened(*, done: bool) -> None:
 
 
 @pytest.mark.promise("P2")
+def test_cancel_looks_past_what_another_version_recorded() -> None:
+    """An output that fits its action no more keeps nobody from ending the run."""
+    steps = f"  - {{id: first, action: box.read, with: {{name: a}}}}\n{REMOVE}"
+    stage = stage_of(steps)
+    left_in_the_hands(stage, done=True)
+    stage.runbook = runbook_of(steps, actions={**ACTIONS, "box.read": ACTIONS["box.remove"]})
+    assert stage.advance() is ExitCode.REFUSED
+    assert stage.state is not None
+    assert [write.status.value for write in stage.state.step("gone").writes] == ["done"]
+
+
+@pytest.mark.promise("P2")
+def test_quit_where_cancel_asks_what_happened_ends_the_run_all_the_same() -> None:
+    """Who does not know ends it without; what may have happened stays open."""
+    stage = stage_of(REMOVE)
+    left_in_the_hands(stage, done=True)
+
+    def broken(_: Call) -> None:
+        raise no_answer()
+
+    stage.boxes.broken = broken
+    stage.says.answers = {"AskUnknown": Decision.QUIT}
+    assert stage.advance() is ExitCode.UNKNOWN
+    assert stage.state is not None
+    assert stage.state.status is RunStatus.ENDED
+
+
+@pytest.mark.promise("P2")
 def test_undo_looks_at_what_cancel_could_not_see() -> None:
     """Open stays open, by name and by code, until it can be looked at; also after the end."""
     stage = stage_of(REMOVE)

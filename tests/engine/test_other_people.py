@@ -15,13 +15,13 @@ from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.company.crash_points import Killed, KilledJournal, Moments
 from respond.core.approval import Request, Standing, Verdict, answer_text
 from respond.core.asked import asked_now
-from respond.core.events import Actor, Event, Kind, Strength
+from respond.core.events import Actor, Event, Kind, Record, Strength
 from respond.core.fold import RunState, RunStatus, fold
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
 from respond.core.questions import AskConfirm, AskDrift, AskStart
 from respond.core.recorded import AskKind
 from respond.core.script import Call, PersonRecord
-from respond.errors import ExitCode, RefusedByPersonError, RespondError, UsageError
+from respond.errors import ExitCode, RefusedByPersonError, RespondError, RunTakenError, UsageError
 from respond.people.answers import Entry, answer, decide, decide_signed
 from respond.testing.settable_clock import SettableClock
 from respond.testing.toy_system import DANA, BoxStage, refused, runbook_of
@@ -862,6 +862,29 @@ def test_one_approval_and_several_engines_start_once(
         assert len(stage.boxes.writes) == 1, n
         assert len(now(stage).used) == 1, n
         assert now(stage).status is RunStatus.ENDED, n
+
+
+@pytest.mark.promise("P4")
+def test_an_engine_whose_run_another_one_took_stops_at_its_next_look(
+    two_servers: tuple[SettableClock, SqliteJournal, SqliteJournal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the other one did is not held against it as a fault: it says who has the run."""
+    clock, first, second = two_servers
+    stage = served(SET, clock=clock, journal=first)
+    advance(stage)
+    say(stage, ANA)
+    records = first.records
+
+    def overtaken(run: str = "", *, since: int = 0) -> Iterator[Record]:
+        if since:
+            monkeypatch.undo()
+            assert advance(stage, journal=second) is ExitCode.DONE
+        return records(run, since=since)
+
+    monkeypatch.setattr(first, "records", overtaken)
+    with pytest.raises(RunTakenError):
+        advance(stage)
+    assert len(stage.boxes.writes) == 1
 
 
 @pytest.mark.promise("P11")

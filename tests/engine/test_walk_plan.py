@@ -57,6 +57,16 @@ def test_what_is_known_only_later_shows_as_late() -> None:
     assert (fill.state, fill.late_on, fill.says) == (StepPlan.LATE, ("new",), "known after new")
 
 
+@pytest.mark.parametrize("kind", ["time", "integer", "boolean", "duration"])
+def test_an_input_that_is_no_text_and_was_not_given_is_absent(kind: str) -> None:
+    """As the checks of the runbook take it: ``has`` says no, and it is no empty text."""
+    runbook = runbook_of(
+        SET.replace("{id: one,", "{id: one, when: has(inputs.it),"),
+        top=f"inputs:\n  it: {{type: {kind}, required: false}}\n",
+    )
+    assert states(BoxStage(runbook, THREE).plan()) == {"one": "skipped"}
+
+
 def test_the_second_of_two_last_ones_is_stopped() -> None:
     """Rule 10: each alone would pass the last-one guard; in order, the second is refused."""
     steps = (

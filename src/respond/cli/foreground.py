@@ -84,8 +84,8 @@ def _lock(held: ExitStack, session: Session, *, is_cancelled: bool) -> None:
         ParkedError: It has it still, and ends it later.
     """
     from respond.adapters.clock import SystemClock
-    from respond.adapters.store.run_lock import RunLocks, RunTakenError
-    from respond.errors import ParkedError
+    from respond.adapters.store.run_lock import RunLocks
+    from respond.errors import ParkedError, RunTakenError
 
     locks, tries = RunLocks(session.locks, session.clock), _PATIENCE if is_cancelled else 1
     for left in reversed(range(tries)):

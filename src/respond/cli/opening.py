@@ -6,7 +6,7 @@ Real runs are in one journal; each rehearsal has its own beside it. A command fi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from respond.core.events import Record
     from respond.core.fold import RunState
     from respond.ports import Head
+
+    _Days = Callable[[SqliteJournal], Today]
 
 __all__ = [
     "RUN_ID",
@@ -139,12 +141,13 @@ def read_run(places: Places, run: str) -> KeptRun:
             records = tuple(journal.records(run))
             state = fold(records)
             if state is not None:
-                return KeptRun(state, records, journal.head(), _today(places, journal))
+                return KeptRun(state, records, journal.head(), _days(places)(journal))
     raise UsageError(f"there is no run {run!r}", why=places.unfound, do="respond runs --all")
 
 
-def _today(places: Places, journal: SqliteJournal) -> Today:
-    from functools import partial
+def _days(places: Places) -> _Days:
+    """Gives what answers in a journal are held against; the project's files are read once."""
+    from functools import cache, partial
 
     from respond.adapters.clock import SystemClock
     from respond.core.approval import People
@@ -156,19 +159,21 @@ def _today(places: Places, journal: SqliteJournal) -> Today:
     try:
         project = load_project(places)
     except (FormatFault, FormatFaults):
-        return today(People(), clock, journal, lambda _: ("respond.toml cannot be read now",))
-    changed = changed_of(project, partial(load_runbook, places))
-    return today(project.people, clock, journal, changed)
+        unread = ("respond.toml cannot be read now",)
+        return lambda journal: today(People(), clock, journal, lambda _: unread)
+    changed = changed_of(project, cache(partial(load_runbook, places)))
+    return lambda journal: today(project.people, clock, journal, changed)
 
 
 def states_of(places: Places, *, rehearsals: bool) -> list[tuple[RunState, Today]]:
     """Every run, the newest first, with what answers to it are held against."""
-    found = list(_rehearsed(places)) if rehearsals else []
-    found += _real(places, needed=not rehearsals)
+    today_in = _days(places)
+    found = list(_rehearsed(places, today_in)) if rehearsals else []
+    found += _real(places, today_in, needed=not rehearsals)
     return sorted(found, key=lambda each: each[0].proposed_at, reverse=True)
 
 
-def _real(places: Places, *, needed: bool) -> list[tuple[RunState, Today]]:
+def _real(places: Places, today_in: _Days, *, needed: bool) -> list[tuple[RunState, Today]]:
     """Every run that is no rehearsal.
 
     Args:
@@ -176,7 +181,7 @@ def _real(places: Places, *, needed: bool) -> list[tuple[RunState, Today]]:
     """
     try:
         with open_journal(places) as journal:
-            return _all_of(places, journal) if journal is not None else []
+            return _all_of(journal, today_in) if journal is not None else []
     except (NotReadyError, JournalUnusableError) as error:
         if needed or not places.unfound:
             raise
@@ -184,21 +189,21 @@ def _real(places: Places, *, needed: bool) -> list[tuple[RunState, Today]]:
         return []
 
 
-def _all_of(places: Places, journal: SqliteJournal) -> list[tuple[RunState, Today]]:
+def _all_of(journal: SqliteJournal, today_in: _Days) -> list[tuple[RunState, Today]]:
     from respond.core.fold import fold_all
 
-    now = _today(places, journal)
+    now = today_in(journal)
     return [(state, now) for state in fold_all(journal.records()).values()]
 
 
-def _rehearsed(places: Places) -> Iterator[tuple[RunState, Today]]:
+def _rehearsed(places: Places, today_in: _Days) -> Iterator[tuple[RunState, Today]]:
     """Every rehearsal whose journal can be read; of another, words say why not."""
     found = places.rehearsals.iterdir() if places.rehearsals.is_dir() else ()
     for folder in sorted(each for each in found if each.is_dir() and RUN_ID.fullmatch(each.name)):
         try:
             with open_journal(places, folder.name) as journal:
                 if journal is not None:
-                    yield from _all_of(places, journal)
+                    yield from _all_of(journal, today_in)
         except (JournalUnusableError, JournalBrokenError) as error:
             say(f"rehearsal {folder.name} is not listed: {error.what}")
 
@@ -211,9 +216,11 @@ def only_open(places: Places) -> str:
     """
     from respond.core.fold import RunStatus
 
-    still = [s for s, _ in _real(places, needed=False) if s.status is not RunStatus.ENDED]
+    today_in = _days(places)
+    found = _real(places, today_in, needed=False)
+    still = [s for s, _ in found if s.status is not RunStatus.ENDED]
     if not still:
-        begun = (s for s, _ in _rehearsed(places) if s.status is not RunStatus.ENDED)
+        begun = (s for s, _ in _rehearsed(places, today_in) if s.status is not RunStatus.ENDED)
         still = [s for s in begun if company_of(places, s.id)]
     if len(still) == 1:
         return still[0].id

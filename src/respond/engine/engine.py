@@ -153,7 +153,8 @@ class Engine(LiveRun):
     def _stop_here(self, why: str) -> ExitCode:
         """A person ended the run; its handlers go on, as far as that person lets them."""
         self.is_stopping = True
-        look_at_open(self)
+        with contextlib.suppress(QuitError):  # It is ended as it is, then.
+            look_at_open(self)
         plan = self.state.plan
         elsewhere = moved(plan.bound, self.site.bound) if plan is not None else []
         if elsewhere and self.state.started:

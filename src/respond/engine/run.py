@@ -27,7 +27,7 @@ from respond.core.values import SecretHandle, Value
 from respond.engine.setting import Site
 from respond.engine.stopping import QuitError, Stop, WaitsError
 from respond.engine.walk import absent_input
-from respond.errors import ExitCode, ParkedError, RespondError
+from respond.errors import ExitCode, ParkedError, RespondError, RunTakenError
 from respond.ports import Clock, Intent, Journal, Pen, Progress, Prompt, Reader
 
 __all__ = ["LiveRun", "Tools"]
@@ -78,16 +78,28 @@ class LiveRun:
     waiting: dict[str, ParkedError] = field(default_factory=dict, init=False)
     """Steps that failed and that only people can decide about, by address: the run went on with
     what their author lets go on, and parks before it ends."""
+    _epoch: int = field(default=0, init=False)
     _mine: set[int] = field(default_factory=set, init=False)
     _read: int = field(default=0, init=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
     _asking: threading.RLock = field(default_factory=threading.RLock, init=False)
 
     def __post_init__(self) -> None:
+        self._read_all()
+
+    def _read_all(self) -> None:
         state = fold(self.tools.journal.records(self.run))
         if state is None:
             raise RespondError(f"there is no run {self.run!r}", do="respond runs")
-        self.state = state
+        self.state, self._read = state, state.last_seq + 1
+        self._mine.clear()
+        if self._epoch not in (0, state.epoch):
+            # Nothing of ours may follow what the other one did, nor be taken for a fault of it.
+            raise RunTakenError(
+                f"run {self.run} was taken over by another process",
+                why=f"that is engine {state.epoch} of the run, and this one was {self._epoch}",
+                do="leave it to the other process, or end that one and `respond resume`",
+            )
 
     # --- what is recorded ------------------------------------------------------------------------
 
@@ -132,15 +144,20 @@ class LiveRun:
         after(self.state, Record(seq, event, self.state.proposed_at, 0, "", ""))
 
     def refresh(self) -> None:
-        """Be in the state that the journal tells now; other processes append too."""
+        """Be in the state that the journal tells now; other processes append too.
+
+        Raises:
+            RunTakenError: Another engine has taken the run.
+        """
         with self._lock:
             new = {r.seq for r in self.tools.journal.records(self.run, since=self._read)}
-            self._read = max(new, default=self._read - 1) + 1
             if new <= self._mine:
-                return  # Each write asks; going through all records anew would cost more with each.
-            self._mine.clear()
+                # Each write asks; going through all records anew would cost more with each.
+                self._read = max(new, default=self._read - 1) + 1
+                self._mine.clear()
+                return
             was = len(self.state.votes)
-            self.state = fold(self.tools.journal.records(self.run)) or self.state
+            self._read_all()
             for vote in self.state.votes[was:]:
                 self.tools.progress.say(f"{vote.who.id} said: {vote.verdict.value}")
 
@@ -153,10 +170,10 @@ class LiveRun:
         """Be the one engine of this run; an older one can append nothing from now on (P4)."""
         told = data_of(Taken, by=self.site.operator.id)
         event = Event(Kind.TAKEN, self.run, "", MACHINE, told)
-        epoch = self.tools.journal.take(event)
+        self._epoch = self.tools.journal.take(event)
         self.tools.journal.checkpoint(f"run {self.run} taken")
-        self.state = fold(self.tools.journal.records(self.run)) or self.state
-        if epoch > 1:
+        self._read_all()
+        if self._epoch > 1:
             self.tools.progress.say(f"run {self.run} is carried on")
 
     def park(self, error: RespondError, code: ExitCode, *, again: bool = False) -> ExitCode:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from respond.core.inputs import absent_value
 from respond.core.plan import digest_of
 from respond.core.runbook import (
     ActionStep,
@@ -22,7 +23,6 @@ from respond.core.runbook import (
     Failure,
     ForEach,
     Input,
-    InputKind,
     ParallelStep,
     Phase,
     Runbook,
@@ -370,6 +370,4 @@ class Walk(ABC):
 
 def absent_input(declared: Input) -> Value:
     """What expressions see of an input that was not given: its default, or nothing of its kind."""
-    if declared.default is not None:
-        return declared.default
-    return {InputKind.LIST: [], InputKind.SECRET: None}.get(declared.kind, "")
+    return absent_value(declared.kind) if declared.default is None else declared.default

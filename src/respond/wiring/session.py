@@ -508,7 +508,6 @@ def real_session(
     if not run:
         taken = {record.event.run for record in journal.records()}
         run = new_run_id(runbook.name, taken, chance())
-    made_progress = progress(clock)
     configs = project.connections
     secrets = credential_store(project, store, redactor, clock, made_progress.say)
     own = _OwnDigests(secrets, journal)

@@ -43,7 +43,7 @@ from respond.errors import (
     JournalBrokenError,
     JournalUnusableError,
     NotReadyError,
-    RefusedByPersonError,
+    RunTakenError,
     StepFailedError,
 )
 from respond.ports import Head, Intent
@@ -330,6 +330,8 @@ class ChainJournal:
         if event.data.get("digest", digest) != digest:
             raise ValueError(f"the event's digest is not that of the request: {digest}")
         record = self.append(replace(event, data={**event.data, "digest": digest}))
+        # While the mark waited for its turn, another engine may have taken the run and settled it.
+        self._check_epoch(event.run)
         return Intent.mint(seq=record.seq, run=event.run, digest=digest, record=record)
 
     def take(self, event: Event) -> int:
@@ -638,9 +640,9 @@ class ChainJournal:
         # Nobody else's record is in the chain that ``_caught_up`` did not come past.
         ours, newest = self._epochs.get(run), self._taken_over.get(run)
         if ours is not None and newest is not None:
-            raise RefusedByPersonError(
+            raise RunTakenError(
                 f"run {run} was taken over by another process",
-                why=f"record {newest + 1} took it after our {ours + 1}; nothing was recorded",
+                why=f"record {newest + 1} took it after our {ours + 1}; nothing more is done here",
                 do="leave it to the other process, or end that one and `respond resume`",
             )
 

@@ -9,14 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from respond.errors import JournalUnusableError, RefusedByPersonError
+from respond.errors import JournalUnusableError, RunTakenError
 from respond.ports import Clock
 
-__all__ = ["RunLocks", "RunTakenError"]
-
-
-class RunTakenError(RefusedByPersonError):
-    """Another process has the run."""
+__all__ = ["RunLocks"]
 
 
 class RunLocks:

@@ -31,7 +31,7 @@ from respond.engine.step.send import UnknownError, WriteSender
 from respond.engine.step.state import LiveStep, StepOpenError
 from respond.engine.stopping import FailedOpenError, QuitError, WaitsError
 from respond.engine.walk import Absent
-from respond.errors import ParkedError, RefusedByPersonError, StepFailedError
+from respond.errors import ParkedError, RefusedByPersonError, RunTakenError, StepFailedError
 
 __all__ = ["StepRun"]
 
@@ -91,7 +91,7 @@ class StepRun:
             return left_open(at, str(open_))
         except StepFailedError as error:
             return self._on_my_word(error) if at.state.by_hand else self._failed(error)
-        except QuitError:
+        except (QuitError, RunTakenError):
             raise
         except RefusedByPersonError as error:
             # A guard: what the step aims at now must not be touched (P8).
