@@ -240,7 +240,7 @@ def test_files_are_opened_in_one_place() -> None:
         "adapters/ordinary_file.py",
         "adapters/clock.py", "adapters/store/sqlite_file.py",  # the kernel's own, in /proc
         "audit/source.py",  # imports nothing of ours, and asks first
-        "company/rehearsal.py", "wiring/session.py",  # what we wrote, in the state folder
+        "company/rehearsal.py", "wiring/connections.py",  # what we wrote, in the state folder
         "server/showing.py",  # what lies in the package
     }  # fmt: skip
     ways = r"\.read_(text|bytes)\(|\bopen\([^)]*'r?b'|O_RDONLY(?! \| os\.O_DIRECTORY)"

@@ -27,7 +27,7 @@ from respond.server.signon import SignOn, SignOnSettings
 from respond.testing.certificates import self_signed, server_context
 from respond.testing.loopback import FixedSecrets, Loopback, says
 from respond.testing.settable_clock import SettableClock
-from respond.wiring.session import _NEVER_USED, _mail_server, endpoint_of, way_of
+from respond.wiring.connections import _NEVER_USED, endpoint_of, mail_server_of, way_of
 
 FAR = "192.0.2.7"
 """Nobody has this address (RFC 5737): only the proxy knows how to get there."""
@@ -150,7 +150,7 @@ def test_a_mail_servers_port_that_is_no_number_is_named() -> None:
         name="respond.toml",
     )
     with pytest.raises(UsageError, match="the port 'smtp' of connection 'mail'"):
-        _mail_server(project.connections["mail"], project)
+        mail_server_of(project.connections["mail"], project)
 
 
 def test_authorities_of_a_user_whom_nobody_knows_are_a_file_that_is_not_there() -> None:
@@ -313,7 +313,7 @@ client_id = "page"
         folder=tmp_path,
     )
     assert project.server.oidc is not None
-    mail = _mail_server(project.connections["mail"], project)
+    mail = mail_server_of(project.connections["mail"], project)
     ways = [
         endpoint_of(project.connections["cio"], project).way,
         mail.way,

@@ -67,6 +67,18 @@ def test_what_is_only_called_like_a_runbook_holds_up_no_command(
         assert "lost-2fa" in said
 
 
+@pytest.mark.parametrize(
+    "words", [["list"], ["check"], ["doctor"], ["runs"], ["status", "CK-7F3Q"]]
+)
+def test_a_project_file_that_is_a_pipe_holds_up_no_command(home: Machine, words: list[str]) -> None:
+    """Also not those that make do with less of it than all."""
+    (home.project / "respond.toml").unlink()
+    os.mkfifo(home.project / "respond.toml")
+    ran = home.run(*words)
+    assert "Traceback" not in ran.err
+    assert ran.code in {ExitCode.DONE, ExitCode.USAGE, ExitCode.NOT_READY}
+
+
 def test_each_file_that_cannot_be_read_is_a_fault_of_its_own(odd: Machine) -> None:
     """And its reason stands there."""
     ran = odd.run("check")
@@ -176,7 +188,15 @@ def test_without_a_home_what_needs_no_state_works(homeless: Machine, words: str)
 
 
 @pytest.mark.parametrize(
-    "words", ["runs", "status", "doctor", "rehearse lost-2fa --auto", "lost-2fa --dry-run", "serve"]
+    "words",
+    [
+        "runs",
+        "status",
+        "doctor",
+        "rehearse lost-2fa --auto",
+        "lost-2fa --dry-run",
+        "serve --port 0",
+    ],
 )
 def test_without_a_home_a_sentence_names_what_to_set(homeless: Machine, words: str) -> None:
     """Where the journal would lie is for a person to say."""

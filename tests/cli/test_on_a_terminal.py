@@ -43,9 +43,9 @@ steps:
 MOVED = """\
 import dataclasses
 from respond.cli import main
-from respond.wiring import session
-leads_to = session.endpoint_of
-session.endpoint_of = lambda config, *others: dataclasses.replace(
+from respond.wiring import connections, session
+leads_to = connections.endpoint_of
+connections.endpoint_of = session.endpoint_of = lambda config, *others: dataclasses.replace(
     leads_to(config, *others), base_urls={urls!r}[config.name], loopback_ok=True)
 main.main()
 """

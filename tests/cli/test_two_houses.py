@@ -16,7 +16,7 @@ import pytest
 from respond.adapters.http.request import Endpoint
 from respond.core.events import Kind
 from respond.testing.cli_kit import Machine
-from respond.wiring import session
+from respond.wiring import connections, session
 
 TOML = """\
 [journal]
@@ -106,14 +106,15 @@ def house() -> Iterator[House]:
 @pytest.fixture(autouse=True)
 def plain_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """The houses have no certificate: what is https in the file goes there in the clear."""
-    real = session.endpoint_of
+    real = connections.endpoint_of
 
     def endpoint_of(config: Any, project: Any) -> Endpoint:
         made = real(config, project)
         (url,) = (url.replace("https:", "http:") for url in made.base_urls.values())
         return replace(made, base_urls={"": url, "http": url}, loopback_ok=True)
 
-    monkeypatch.setattr(session, "endpoint_of", endpoint_of)
+    for module in (connections, session):
+        monkeypatch.setattr(module, "endpoint_of", endpoint_of)
 
 
 def write_runbook(home: Machine, house: House, wait: str = "1h") -> None:

@@ -39,14 +39,14 @@ def line_of(project: Project, name: str) -> Line:
     Raises:
         NotReadyError: The system has no address of its own, and none is given.
     """
-    from respond.wiring.session import _mail_server, endpoint_of
+    from respond.wiring.connections import endpoint_of, mail_server_of
 
     config = project.connections[name]
     match vendor(config.system).carried_by:
         case CarriedBy.HTTP:
             return Line(endpoint=endpoint_of(config, project))
         case CarriedBy.SMTP:
-            return Line(server=_mail_server(config, project))
+            return Line(server=mail_server_of(config, project))
         case _:
             return Line()
 
@@ -57,7 +57,7 @@ def sign_on_line(project: Project, oidc: OidcConfig) -> Line:
     """
     from respond.adapters.http.request import Endpoint
     from respond.formats.project.project import OIDC
-    from respond.wiring.session import way_of
+    from respond.wiring.connections import way_of
 
     plain = oidc.issuer.startswith("http://")
     base = {"http": oidc.issuer.rstrip("/")}

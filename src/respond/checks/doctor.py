@@ -54,11 +54,10 @@ from respond.people.readiness import gaps, unusable_keys
 from respond.senders import SENDERS, check_secret
 from respond.systems import channels, discovery_of, needs_connection, stores, vendor
 from respond.systems.vendor import CredentialVerdict, Probed, Reaches, Trouble
+from respond.wiring.connections import accepted_table, live_documents
 from respond.wiring.session import (
-    accepted_table,
     credential_store,
     journal_path,
-    live_documents,
     load_runbook,
     open_keys,
 )

@@ -263,7 +263,7 @@ class Connecting:
     # --- discovery ---
 
     def _discover(self, discovery: Discovery, reader: Any, made: Connected) -> None:
-        from respond.wiring.session import accepted_table, live_documents
+        from respond.wiring.connections import accepted_table, live_documents
 
         folder = self.places.state / "connections"
         self.tell("reading what the account offers")

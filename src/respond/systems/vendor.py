@@ -417,6 +417,8 @@ class Vendor:
         probes: How a credential is tried, by its name (empty: the main one); a text says why it
             cannot be.
         webhooks: Looks whether the vendor still sends webhooks to these sources of ours.
+        stays_outside: A runbook says where its requests go, so the address must not turn out to be
+            inside our network unless ``respond.toml`` says so (P20).
         ready_by_itself: Its credential need not be there before the first step.
         discovery: Module with ``DISCOVERY``, what its accounts may offer, where no reference says.
         spares_own: Its actions are told keyed digests of the credentials that we work with, so
@@ -453,6 +455,7 @@ class Vendor:
     further: Mapping[str, str] = _nothing()
     probes: Mapping[str, Probe | str] = _nothing()
     webhooks: Callable[[Probing, Sequence[str]], Iterator[Trouble]] | None = None
+    stays_outside: bool = False
     ready_by_itself: bool = False
     discovery: str = ""
     spares_own: bool = False

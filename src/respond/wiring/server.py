@@ -23,6 +23,7 @@ from respond.core.runbook import Runbook
 from respond.engine.setting import Site
 from respond.errors import NotReadyError, UsageError
 from respond.ports import Clock, Reader
+from respond.wiring.connections import endpoint_of, way_of
 from respond.wiring.session import (
     ENGINE,
     SERVED,
@@ -30,7 +31,6 @@ from respond.wiring.session import (
     chance,
     changed_of,
     credential_store,
-    endpoint_of,
     journal_path,
     load_project,
     load_runbook,
@@ -38,7 +38,6 @@ from respond.wiring.session import (
     real_session,
     rehearsal_session,
     systems_of,
-    way_of,
 )
 
 if TYPE_CHECKING:

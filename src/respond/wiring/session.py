@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from respond import __version__
 from respond.adapters.ordinary_file import read_ordinary
@@ -22,10 +21,18 @@ from respond.core.runbook import Runbook, all_calls
 from respond.core.script import Call, Connection, Reply
 from respond.core.values import SecretHandle
 from respond.engine.setting import Site
-from respond.errors import NotReadyError, RespondError, StepFailedError, UsageError
+from respond.errors import NotReadyError, RespondError, UsageError
 from respond.ports import Clock, Journal, KeyStore, Pen, Progress, Prompt, Reader, Secrets
-from respond.systems import discovery_of, needs_connection, vendor
+from respond.systems import needs_connection, vendor
 from respond.systems.vendor import CarriedBy
+from respond.wiring.connections import (
+    bound_of,
+    capabilities_of,
+    connection_of,
+    discovered,
+    endpoint_of,
+    mail_server_of,
+)
 from respond.wiring.places import Places, read_runbook
 
 if TYPE_CHECKING:
@@ -38,7 +45,6 @@ if TYPE_CHECKING:
     from respond.adapters.secrets.redactor import Redactor
     from respond.adapters.smtp import SmtpServer
     from respond.adapters.store.journal_sqlite import SqliteJournal
-    from respond.adapters.way import WayThere
     from respond.company.crash_points import Moments
     from respond.company.rehearsal import Rehearsal, RehearsalClock, StorySecrets
     from respond.core.approval import People, Request
@@ -47,8 +53,7 @@ if TYPE_CHECKING:
     from respond.core.policy import Policy
     from respond.engine.engine import Engine
     from respond.engine.run import LiveRun
-    from respond.formats.project.project import ConnectionConfig, OidcConfig, Project, SourceConfig
-    from respond.systems.discovery import CapabilityTable, Discovery
+    from respond.formats.project.project import Project
 
     LogMaker = Callable[[Redactor, Clock], FilteringBoundLogger]
 
@@ -57,11 +62,6 @@ __all__ = ["ENGINE", "Session", "load_runbook", "rehearsal_session"]
 ENGINE = f"respond {__version__}"
 REHEARSAL_TIMEOUTS = 0.1
 """Requests time out ten times sooner in a rehearsal: its systems are on this machine."""
-_NEVER_USED = (
-    "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
-)  # fmt: skip
-"""What would mean a proxy or authorities to other programs; named where a place is not reached."""
 
 
 def load_runbook(places: Places, name: str) -> Runbook:
@@ -311,7 +311,7 @@ def rehearsal_session(
     )
     made_connections = {
         name: own.known_to(
-            replace(each, can=_discovered(lines.reader, each))
+            replace(each, can=discovered(lines.reader, each))
             if systems is None or each.system in systems
             else each,
             (name, *(f"{name}/{part}" for part in vendor(each.system).further)),
@@ -417,6 +417,7 @@ def project_of_journal(places: Places) -> Project:
 
     from respond.formats.faults import FormatFault, FormatFaults
     from respond.formats.project.project import JournalConfig, Project
+    from respond.formats.project.project_file import BYTES_MAX
 
     try:
         return load_project(places)
@@ -424,7 +425,8 @@ def project_of_journal(places: Places) -> Project:
         if any(each.path.startswith("journal") for each in getattr(error, "faults", ())):
             raise
         try:
-            said = tomllib.loads((places.config or Path()).read_text(encoding="utf-8"))["journal"]
+            text = read_ordinary(places.config or Path(), BYTES_MAX).decode()
+            said = tomllib.loads(text)["journal"]
             given = JournalConfig(str(said.get("path", "")), str(said.get("keys", "keyring")))
         except (OSError, ValueError, LookupError, AttributeError):
             keys = "file" if (places.state / "keys").is_dir() else "keyring"
@@ -524,7 +526,7 @@ def real_session(
             if vendor(c.system).carried_by is CarriedBy.HTTP
         },
         {
-            n: _mail_server(c, project)
+            n: mail_server_of(c, project)
             for n, c in configs.items()
             if vendor(c.system).carried_by is CarriedBy.SMTP
         },
@@ -538,10 +540,10 @@ def real_session(
     )
     connections: dict[str, Connection] = {}
     for name, config in configs.items():
-        can, drift = _capabilities(config, places.state / "connections", lines.reader)
+        can, drift = capabilities_of(config, places.state / "connections", lines.reader)
         for line in drift:
             made_progress.say(line)
-        connections[name] = own.known_to(_leads(project, name, can), config.references)
+        connections[name] = own.known_to(connection_of(project, name, can), config.references)
     site = Site(
         connections=connections,
         persons=project.records,
@@ -710,18 +712,6 @@ def credentials_folder() -> Path | None:
     return Path(given) if given else None
 
 
-def _discovered(reader: Reader, connection: Connection) -> frozenset[str]:
-    """What the simulated account's live description offers; accepted without asking."""
-    discovery = discovery_of(connection.system)
-    if discovery is None:
-        return frozenset()
-    try:
-        return discovery.match(*live_documents(discovery, reader, connection.name)).confirmed
-    except StepFailedError:
-        # What cannot be read is not offered: a person's hands do it, and the first look says why.
-        return frozenset()
-
-
 class _LateKeys:
     """A key store that is opened when it is first needed: a keyring costs time and may ask."""
 
@@ -747,158 +737,6 @@ class _LateKeys:
 
     def delete(self, name: str) -> None:
         self._keys.delete(name)
-
-
-def way_of(
-    config: ConnectionConfig | SourceConfig | OidcConfig,
-    project: Project,
-    table: str,
-    *,
-    inside: bool = True,
-) -> WayThere:
-    """How to get to what stands in this table of respond.toml."""
-    from respond.adapters.way import WayThere
-
-    named = os.path.expanduser(config.ca)  # noqa: PTH111 - raises for nobody
-    ca = str((project.folder or Path()) / named) if named else ""
-    seen = tuple(name for name in _NEVER_USED if os.environ.get(name))
-    return WayThere(ca, config.proxy, inside, table, seen)
-
-
-def endpoint_of(config: ConnectionConfig, project: Project) -> Endpoint:
-    """Where and how a connection is reached.
-
-    Raises:
-        NotReadyError: The system has no address of its own, and none is given.
-    """
-    from respond.adapters.http.request import Endpoint
-    from respond.systems import vendor
-
-    record = vendor(config.system)
-    base_urls = {**record.base_urls(config.region), **config.base_urls}
-    for surface in record.surfaces:
-        if surface not in base_urls:
-            raise NotReadyError(
-                f"the connection {config.name!r} has no address for {surface!r}",
-                why=f"{config.system} has none in the region {config.region!r}: its regions are "
-                f"{', '.join(record.hosts)}"
-                if record.hosts
-                else f"{config.system} runs where you put it",
-                do=f'add base_urls = {{ {surface} = "https://..." }} under '
-                f"[connections.{config.name}]",
-            )
-    return Endpoint(
-        config.name,
-        config.system,
-        base_urls,
-        auth=record.scheme_set(config.auth, config.options),
-        options={k: str(v) for k, v in config.options.items() if isinstance(v, str | int)},
-        way=_way(config, project),
-    )
-
-
-def bound_of(project: Project) -> dict[str, dict[str, str]]:
-    """What a yes binds of every connection, as ``respond.toml`` has them now."""
-    return {name: _leads(project, name).bound for name in project.connections}
-
-
-def _leads(project: Project, name: str, can: frozenset[str] = frozenset()) -> Connection:
-    """A connection as actions know it, with where it leads."""
-    config, endpoint, server = project.connections[name], None, None
-    match vendor(config.system).carried_by:
-        case CarriedBy.HTTP:
-            endpoint = endpoint_of(config, project)
-        case CarriedBy.SMTP:
-            server = _mail_server(config, project)
-        case _:
-            pass
-    return replace(project.connection(name, can), reached=_reached(config, endpoint, server))
-
-
-def _reached(
-    config: ConnectionConfig, endpoint: Endpoint | None, server: SmtpServer | None
-) -> dict[str, str]:
-    """Where a connection leads and as what it signs on, for a yes to bind."""
-    from respond.core.plan import digest_of
-
-    at = (
-        {f"address {name}".strip(): url for name, url in endpoint.base_urls.items()}
-        if endpoint
-        else {}
-    )
-    if server is not None:
-        at = {"address": f"{server.host}:{server.port}"}
-    signs = {
-        "auth": config.auth,
-        "ca": config.ca,
-        "proxy": config.proxy,
-        **{f"credential {n}": str(p) for n, p in config.references.items()},
-    }
-    # What only the system knows may be long, or nobody's business in a log.
-    return {**at, **signs, "options": digest_of(dict(config.options))[:16]}
-
-
-def _way(config: ConnectionConfig, project: Project) -> WayThere:
-    # A generic request's path is a runbook's: its host must not turn out to be one of ours (P20).
-    inside = config.inside or config.system != "http"
-    return way_of(config, project, f"connections.{config.name}", inside=inside)
-
-
-def _mail_server(config: ConnectionConfig, project: Project) -> SmtpServer:
-    from respond.adapters.smtp import SmtpServer
-
-    options = config.options
-    sender = str(options.get("from") or "")
-    port = str(options.get("port") or project.notify.smtp_port)
-    if not (port.isascii() and port.isdecimal() and len(port) <= len("65535")):
-        raise UsageError(
-            f"the port {port[:20]!r} of connection '{config.name}' is no number",
-            do=f"correct it under [connections.{config.name}.options]",
-        )
-    return SmtpServer(
-        config.name,
-        str(options.get("host") or project.notify.smtp_host),
-        int(port),
-        user=str(options.get("user") or ""),
-        # Relays refuse localhost; the domain that the mail comes from is a name that is ours.
-        ehlo=str(options.get("ehlo") or sender.rpartition("@")[2] or "localhost"),
-        tls="implicit" if options.get("tls") == "implicit" else "starttls",
-        way=_way(config, project),
-    )
-
-
-def accepted_table(folder: Path, name: str) -> CapabilityTable | None:
-    """What a person accepted for a connection at ``respond connect``, or None."""
-    from respond.systems.discovery import CapabilityTable
-
-    path = folder / f"{name}.json"
-    if not path.is_file():
-        return None
-    return CapabilityTable.from_json(json.loads(path.read_text(encoding="utf-8")))
-
-
-def _capabilities(
-    config: ConnectionConfig, folder: Path, reader: Reader
-) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Accepted operations that the live description still offers, and what differs."""
-    discovery = discovery_of(config.system)
-    accepted = accepted_table(folder, config.name) if discovery is not None else None
-    if discovery is None or accepted is None:
-        return frozenset(), ()
-    try:
-        documents = live_documents(discovery, reader, config.name)
-        return discovery.still_valid(accepted, *documents)
-    except StepFailedError as error:
-        return frozenset(), (f"{config.name}: what it offers could not be read: {error.what}",)
-
-
-def live_documents(discovery: Discovery, reader: Reader, connection: str) -> tuple[Any, ...]:
-    """The account's live API descriptions.
-
-    Raises:
-        StepFailedError: One cannot be read.
-    """
-    return tuple(reader.fetch(call).body for call in discovery.calls(connection))
 
 
 class _OwnDigests:

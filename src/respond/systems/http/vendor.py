@@ -20,6 +20,7 @@ VENDOR: Final = Vendor(
         "none": {EVERY_SURFACE: Scheme(SentAs.NOTHING)},
     },
     probes={"": "only the service's owner knows which request is harmless"},
+    stays_outside=True,
     ready_by_itself=True,
     snippet="""\
 [connections.{name}]

@@ -1,0 +1,195 @@
+"""How each connection of ``respond.toml`` is reached, as what it signs on, and what it offers."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from respond.core.script import Connection
+from respond.errors import NotReadyError, StepFailedError, UsageError
+from respond.ports import Reader
+from respond.systems import discovery_of, vendor
+from respond.systems.vendor import CarriedBy
+
+if TYPE_CHECKING:
+    from respond.adapters.http.request import Endpoint
+    from respond.adapters.smtp import SmtpServer
+    from respond.adapters.way import WayThere
+    from respond.formats.project.project import ConnectionConfig, OidcConfig, Project, SourceConfig
+    from respond.systems.discovery import CapabilityTable, Discovery
+
+_NEVER_USED = (
+    "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+)  # fmt: skip
+"""What would mean a proxy or authorities to other programs; named where a place is not reached."""
+
+
+def way_of(
+    config: ConnectionConfig | SourceConfig | OidcConfig,
+    project: Project,
+    table: str,
+    *,
+    inside: bool = True,
+) -> WayThere:
+    """How to get to what stands in this table of respond.toml."""
+    from respond.adapters.way import WayThere
+
+    named = os.path.expanduser(config.ca)  # noqa: PTH111 - raises for nobody
+    ca = str((project.folder or Path()) / named) if named else ""
+    seen = tuple(name for name in _NEVER_USED if os.environ.get(name))
+    return WayThere(ca, config.proxy, inside, table, seen)
+
+
+def endpoint_of(config: ConnectionConfig, project: Project) -> Endpoint:
+    """Where and how a connection is reached.
+
+    Raises:
+        NotReadyError: The system has no address of its own, and none is given.
+    """
+    from respond.adapters.http.request import Endpoint
+
+    record = vendor(config.system)
+    base_urls = {**record.base_urls(config.region), **config.base_urls}
+    for surface in record.surfaces:
+        if surface not in base_urls:
+            raise NotReadyError(
+                f"the connection {config.name!r} has no address for {surface!r}",
+                why=f"{config.system} has none in the region {config.region!r}: its regions are "
+                f"{', '.join(record.hosts)}"
+                if record.hosts
+                else f"{config.system} runs where you put it",
+                do=f'add base_urls = {{ {surface} = "https://..." }} under '
+                f"[connections.{config.name}]",
+            )
+    return Endpoint(
+        config.name,
+        config.system,
+        base_urls,
+        auth=record.scheme_set(config.auth, config.options),
+        options={k: str(v) for k, v in config.options.items() if isinstance(v, str | int)},
+        way=_way(config, project),
+    )
+
+
+def bound_of(project: Project) -> dict[str, dict[str, str]]:
+    """What a yes binds of every connection, as ``respond.toml`` has them now."""
+    return {name: connection_of(project, name).bound for name in project.connections}
+
+
+def connection_of(project: Project, name: str, can: frozenset[str] = frozenset()) -> Connection:
+    """A connection as actions know it, with where it leads."""
+    config, endpoint, server = project.connections[name], None, None
+    match vendor(config.system).carried_by:
+        case CarriedBy.HTTP:
+            endpoint = endpoint_of(config, project)
+        case CarriedBy.SMTP:
+            server = mail_server_of(config, project)
+        case _:
+            pass
+    return replace(project.connection(name, can), reached=_reached(config, endpoint, server))
+
+
+def _reached(
+    config: ConnectionConfig, endpoint: Endpoint | None, server: SmtpServer | None
+) -> dict[str, str]:
+    """Where a connection leads and as what it signs on, for a yes to bind."""
+    from respond.core.plan import digest_of
+
+    at = (
+        {f"address {name}".strip(): url for name, url in endpoint.base_urls.items()}
+        if endpoint
+        else {}
+    )
+    if server is not None:
+        at = {"address": f"{server.host}:{server.port}"}
+    signs = {
+        "auth": config.auth,
+        "ca": config.ca,
+        "proxy": config.proxy,
+        **{f"credential {n}": str(p) for n, p in config.references.items()},
+    }
+    # What only the system knows may be long, or nobody's business in a log.
+    return {**at, **signs, "options": digest_of(dict(config.options))[:16]}
+
+
+def _way(config: ConnectionConfig, project: Project) -> WayThere:
+    inside = config.inside or not vendor(config.system).stays_outside
+    return way_of(config, project, f"connections.{config.name}", inside=inside)
+
+
+def mail_server_of(config: ConnectionConfig, project: Project) -> SmtpServer:
+    """The server that a connection sends mail through.
+
+    Raises:
+        UsageError: Its port is no number.
+    """
+    from respond.adapters.smtp import SmtpServer
+
+    options = config.options
+    sender = str(options.get("from") or "")
+    port = str(options.get("port") or project.notify.smtp_port)
+    if not (port.isascii() and port.isdecimal() and len(port) <= len("65535")):
+        raise UsageError(
+            f"the port {port[:20]!r} of connection '{config.name}' is no number",
+            do=f"correct it under [connections.{config.name}.options]",
+        )
+    return SmtpServer(
+        config.name,
+        str(options.get("host") or project.notify.smtp_host),
+        int(port),
+        user=str(options.get("user") or ""),
+        # Relays refuse localhost; the domain that the mail comes from is a name that is ours.
+        ehlo=str(options.get("ehlo") or sender.rpartition("@")[2] or "localhost"),
+        tls="implicit" if options.get("tls") == "implicit" else "starttls",
+        way=_way(config, project),
+    )
+
+
+def accepted_table(folder: Path, name: str) -> CapabilityTable | None:
+    """What a person accepted for a connection at ``respond connect``, or None."""
+    from respond.systems.discovery import CapabilityTable
+
+    path = folder / f"{name}.json"
+    if not path.is_file():
+        return None
+    return CapabilityTable.from_json(json.loads(path.read_text(encoding="utf-8")))
+
+
+def capabilities_of(
+    config: ConnectionConfig, folder: Path, reader: Reader
+) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Accepted operations that the live description still offers, and what differs."""
+    discovery = discovery_of(config.system)
+    accepted = accepted_table(folder, config.name) if discovery is not None else None
+    if discovery is None or accepted is None:
+        return frozenset(), ()
+    try:
+        documents = live_documents(discovery, reader, config.name)
+        return discovery.still_valid(accepted, *documents)
+    except StepFailedError as error:
+        return frozenset(), (f"{config.name}: what it offers could not be read: {error.what}",)
+
+
+def live_documents(discovery: Discovery, reader: Reader, connection: str) -> tuple[Any, ...]:
+    """The account's live API descriptions.
+
+    Raises:
+        StepFailedError: One cannot be read.
+    """
+    return tuple(reader.fetch(call).body for call in discovery.calls(connection))
+
+
+def discovered(reader: Reader, connection: Connection) -> frozenset[str]:
+    """What the simulated account's live description offers; accepted without asking."""
+    discovery = discovery_of(connection.system)
+    if discovery is None:
+        return frozenset()
+    try:
+        return discovery.match(*live_documents(discovery, reader, connection.name)).confirmed
+    except StepFailedError:
+        # What cannot be read is not offered: a person's hands do it, and the first look says why.
+        return frozenset()
