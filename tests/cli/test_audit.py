@@ -267,3 +267,13 @@ def test_a_rehearsal_has_a_journal_of_its_own(
     assert "a rehearsal's journal" in ran.out
     assert home.run("audit", "show", "--run", run, "--last", "1").out.count("\n") == 1
     assert home.run("audit", "verify", "--run", "../x").code == 2
+
+
+def test_a_broken_respond_toml_hides_no_log(home: Machine) -> None:
+    """What it says of the journal is enough to look at it; a slip elsewhere is another's matter."""
+    home.write_run("CK-0001")
+    with (home.project / "respond.toml").open("a") as toml:
+        toml.write('[[person]]\nid = "ana"\nrolles = ["approver"]\n')
+    assert "rolles" in home.run("check").err + home.run("check").out
+    for words in (["verify"], ["show"], ["key"]):
+        assert home.run("audit", *words).code == 0

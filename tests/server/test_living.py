@@ -140,6 +140,22 @@ def test_a_value_that_fits_nothing_is_asked_again_on_the_page(tmp_path: Path) ->
         assert page.post(f"/runs/{state.id}/inputs", again).status_code != 303
 
 
+def test_an_address_that_nobody_has_is_asked_again_and_no_success(tmp_path: Path) -> None:
+    """A slip in what an event says would otherwise end 0, and whoever it is about be left alone."""
+    with site(tmp_path, hooks=HOOK_FOR_LOST_2FA) as served:
+        labels = {"user": "jaen@example.com"}
+        served.send("alertmanager", payload("alertmanager", labels=labels, at=served.now_text()))
+        state = served.until(lambda s: s.parked.asks.kind is AskKind.INPUTS)
+        assert "Nobody in this account has the address jaen@example.com" in state.parked.why
+        assert "email" in state.parked.asks.names
+        right = {name: str(value) for name, value in state.inputs.items() if value}
+        given = {
+            f"in_{name}": value for name, value in {**right, "email": "jean@example.com"}.items()
+        }
+        assert served.page("ana").post(f"/runs/{state.id}/inputs", given).status_code == 303
+        assert served.waiting().proposed.subject == "jean@example.com"
+
+
 @pytest.mark.long
 def test_a_step_by_hand_is_reported_on_the_page_and_proved_by_looking(tmp_path: Path) -> None:
     """The unconfirmed change is a person's: they say it on the page, and the tool looks."""

@@ -94,7 +94,7 @@ class _Where:
             FormatFaults: ``respond.toml`` has faults.
         """
         from respond.adapters.secrets.key_stores import FolderKeys
-        from respond.wiring.session import journal_path, load_project, open_keys
+        from respond.wiring.session import journal_path, open_keys, project_of_journal
 
         if run and not RUN_ID.fullmatch(run):
             raise UsageError(f"{run[:60]!r} is not the id of a run", do="respond runs")
@@ -102,7 +102,7 @@ class _Where:
         if folder is not None:
             keys = FolderKeys(folder / "keys")
             return cls(folder / "journal.db", places.project, run, keys)
-        project = load_project(places)
+        project = project_of_journal(places)
         where = cls(journal_path(project, places), places.project)
         try:
             where.store = open_keys(project, places, say)
