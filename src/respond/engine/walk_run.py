@@ -161,6 +161,7 @@ class EngineWalk(Walk):
             return self._needs(step, address, here, holds)
         message = step.message.value(here.values)
         why = message if isinstance(message, str) else f"assert: {step.holds.source}"
+        self._agree_to_end(step, address, why)
         self._conclude(step, address, here, As.FAILED, why)
         return Absent(why, failed=True)
 
@@ -229,12 +230,22 @@ class EngineWalk(Walk):
     # --- an end that was not planned ------------------------------------------------------------
 
     def ends(self, step: EndStep, address: str, here: Here, say: str) -> bool:
-        """An end that the plan did not foresee takes planned writes away: that is drift (P10)."""
         self.park_if_waiting()
+        self._agree_to_end(step, address, say)
+        return True
+
+    def _agree_to_end(self, step: Step, address: str, say: str) -> None:
+        """An end that the plan did not foresee takes planned writes away: that is drift (P10).
+
+        Raises:
+            ParkedError: Nobody agreed to it.
+        """
         plan, live = self.live.state.plan, self.live
         lost = tuple(write for step in live.not_reached() for write in step.writes)
         if plan is None or plan.ends or not lost or live.state.step(address).confirmed:
-            return True
+            return
+        if any(s.address == address and s.late_on for s in plan.steps):
+            return  # Nobody could foresee it, and the plan said so.
         answer = live.ask(
             AskDrift(
                 step=address,
@@ -260,7 +271,6 @@ class EngineWalk(Walk):
             typed=answer.typed,
         )
         live.add(Kind.CONFIRMED, address, by=answer.by or live.site.operator, **told)
-        return True
 
     # --- what does not run ----------------------------------------------------------------------
 
