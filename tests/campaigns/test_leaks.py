@@ -24,6 +24,7 @@ from respond.company.simulated_rest import Row
 from respond.core.events import Record
 from respond.errors import ExitCode, RespondError, UsageError
 from respond.ports import Clock, Head, Progress, Prompt
+from respond.systems.vendor import READING
 from respond.testing.crashing import RUNBOOKS
 from respond.testing.example_run import TODAY
 from respond.testing.runbook_kit import Stage
@@ -284,7 +285,7 @@ def requests_with(folder: Path, name: str, overrides: dict[str, str]) -> list[tu
 
         def listening(system: Any, request: Any, now: float) -> Any:
             query = {k: v for k, v in request.query.items() if k != "start"}
-            heard.append((request.method, request.surface, request.path, sorted(query)))
+            heard.append((request.method, request.surface, request.path, *sorted(query)))
             return deliver(system, request, now)
 
         faults.deliver = listening  # type: ignore[method-assign]
@@ -300,15 +301,24 @@ def requests_with(folder: Path, name: str, overrides: dict[str, str]) -> list[tu
 def test_an_attack_in_an_input_changes_no_request(
     field_name: str, harmless: str, attack: str, tmp_path: Path
 ) -> None:
-    """The same requests as with a harmless text, or a refusal before the first step."""
+    """No request but those of a harmless text, or a refusal before the first step.
+
+    How far a plan that ends early has looked ahead is chance: a whole run has all of it.
+    """
     rest = {"leaked": "", "used_by": "billing"} if field_name == "key" else {}
     base = requests_with(tmp_path / "base", "compromised-key", {**rest, field_name: harmless})
+    whole = requests_with(tmp_path / "whole", "compromised-key", {})
     try:
         tried = requests_with(tmp_path / "x", "compromised-key", {**rest, field_name: attack})
     except UsageError:
         return
-    assert [r for r in tried if r[0] != "exit"] == [r for r in base if r[0] != "exit"]
+    assert {r for r in tried if r[0] != "exit"} <= {*base, *whole}
+    assert _changes(tried) == _changes(base)
     assert tried[-1] == base[-1]
+
+
+def _changes(heard: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return sorted(r for r in heard if r[0] not in (*READING, "exit"))
 
 
 @pytest.mark.promise("P19")

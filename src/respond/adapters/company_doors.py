@@ -90,13 +90,21 @@ class Doors:
         Raises:
             UsageError: One of them is none that the company knows.
         """
+        self._set("faults", faults, "the simulated company does not know this fault")
+
+    def slow_down(self, latencies: list[str]) -> None:
+        """Let systems take so long for each answer: ``200ms``, ``slack=1s``.
+
+        Raises:
+            UsageError: One of them is no time, or of no system.
+        """
+        self._set("latency", latencies, "the simulated company cannot be that slow")
+
+    def _set(self, door: str, texts: list[str], what: str) -> None:
         try:
-            self.post("faults", {"faults": faults})
+            self.post(door, {door: texts})
         except urllib.error.HTTPError as error:
-            raise UsageError(
-                "the simulated company does not know this fault",
-                why=str(json.loads(error.read()).get("error", "")),
-            ) from error
+            raise UsageError(what, why=str(json.loads(error.read()).get("error", ""))) from error
 
     def click(self, person: Person[Any]) -> str | None:
         """Let the simulated person do a task; returns the value that the console showed, if any.

@@ -1,4 +1,5 @@
-"""Read a file that others may have put there: an ordinary one, so much of it, and no wait.
+"""Read a file that others may have put there: an ordinary one, so much of it, and no wait; and
+write one as a whole.
 
 What a run does stands in such files. Who else could write one is for a person to know.
 """
@@ -8,11 +9,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["OPEN_DO", "open_ordinary", "read_ordinary", "who_else_decides"]
+__all__ = ["OPEN_DO", "open_ordinary", "read_ordinary", "who_else_decides", "write_whole"]
 
 OPEN_DO = "who changes it says what a run does: give file and folder to one owner, chmod go-w"
 
@@ -56,3 +57,21 @@ def who_else_decides(path: Path, project: Path) -> Iterator[str]:
             yield f"everybody on this machine may {what}"
         if found.st_uid not in {0, os.geteuid()}:
             yield f"another user (number {found.st_uid}) may {what}"
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], int]) -> int:
+    """Write beside, sync, and rename: the file is there as a whole or not at all; only its
+    owner reads it. Gives what ``write`` gives.
+    """
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    new.unlink(missing_ok=True)  # A crash may have left one, and then ids are used again.
+    try:
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            size = write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+    return size

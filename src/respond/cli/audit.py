@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from respond.adapters.ordinary_file import read_ordinary
+from respond.adapters.ordinary_file import read_ordinary, write_whole
 from respond.checks.rights import PINNED
 from respond.cli.examples import examples
 from respond.cli.opening import RUN_ID
-from respond.cli.output import answer, print_out, say, screen_width, write_whole
+from respond.cli.output import answer, print_out, say, screen_width
 from respond.errors import ExitCode, NotReadyError, UsageError
 from respond.wiring.places import Places
 

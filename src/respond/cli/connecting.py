@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from respond.adapters.ordinary_file import write_whole
 from respond.checks.credentials import Line, open_line, probe
 from respond.checks.rights import missing_rights, sinks_in
-from respond.cli.output import write_whole
 from respond.errors import NotReadyError, StepFailedError, UsageError
 from respond.systems import discovery_of, vendor, vendors
 from respond.systems.vendor import CredentialVerdict, Probed, Right

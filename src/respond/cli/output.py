@@ -16,10 +16,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from io import TextIOWrapper
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from respond.core.showable import showable
 
@@ -39,7 +37,6 @@ __all__ = [
     "screen_width",
     "settle",
     "stand_above",
-    "write_whole",
 ]
 
 _above: Final[list[Lines]] = []
@@ -114,24 +111,6 @@ def result(text: str) -> None:
     except OSError as error:
         _silence(sys.stdout)
         say(f"the result could not be written: {error.strerror}; again with: respond report")
-
-
-def write_whole(path: Path, write: Callable[[BinaryIO], int]) -> int:
-    """Write beside, sync, and rename: the file is there as a whole or not at all; only its
-    owner reads it. Gives what ``write`` gives.
-    """
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    new.unlink(missing_ok=True)  # A crash may have left one, and then ids are used again.
-    try:
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            size = write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
-    return size
 
 
 def lost() -> OSError | None:

@@ -29,6 +29,9 @@ _simulate = typer.Typer(rich_markup_mode=None, add_completion=False)
 apps = {"rehearse": _rehearse, "simulate": _simulate}
 
 
+_LATENCY = "Time that each answer takes: 200ms, or customerio=200ms for one system"
+
+
 @_rehearse.command(
     epilog=examples(
         "respond rehearse compromised-key",
@@ -44,6 +47,7 @@ def rehearse(
     fault: list[str] = typer.Option(
         [], help="SYSTEM:KIND, e.g. customerio:503, customerio:timeout-after, crash@STEP"
     ),
+    latency: list[str] = typer.Option([], help=_LATENCY),
     set_: list[str] = typer.Option(
         [], "--set", help="NAME=VALUE of an input; story.NAME takes it from the company's story"
     ),
@@ -72,6 +76,8 @@ def rehearse(
     with closing(Rehearsal.start(at=at, routes=api_hands)) as rehearsal:
         if faults:
             rehearsal.doors.arm(faults)
+        if latency:
+            rehearsal.doors.slow_down(latency)
         run = _new_run(places, loaded.name)
         hand = Stagehand(
             "dry-run" if dry_run else "rehearsal",
@@ -301,6 +307,7 @@ def simulate(
     api_hands: bool = typer.Option(
         False, "--api-hands", help="Show the routes that the vendor has not confirmed"
     ),
+    latency: list[str] = typer.Option([], help=_LATENCY),
 ) -> int:
     """Run the simulated company alone, until Ctrl-C: for drills with several people."""
     import signal
@@ -311,8 +318,13 @@ def simulate(
     gone = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: gone.set())
+    company = default_company(guess_routes=api_hands)
     try:
-        server = serve(default_company(guess_routes=api_hands), port=port)
+        company.slow_down(latency)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    try:
+        server = serve(company, port=port)
     except OSError as error:
         raise UsageError(
             f"port {port} cannot be used", why=error.strerror or "", do="take another: --port N"

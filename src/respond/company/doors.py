@@ -97,6 +97,17 @@ def _arm(server: ReachedCompany, request: SimRequest) -> SimReply:
     return _faults(server, request)
 
 
+def _slow_down(server: ReachedCompany, request: SimRequest) -> SimReply:
+    latencies = request.json_object().get("latency")
+    if not isinstance(latencies, list) or not all(isinstance(each, str) for each in latencies):
+        raise RefusalError(400, "latency must be a list of texts")
+    try:
+        server.company.slow_down(latencies)
+    except ValueError as error:
+        raise RefusalError(400, str(error)) from error
+    return as_json({"latency_s": dict(server.company.latency_s)})
+
+
 def _story(server: ReachedCompany, _: SimRequest) -> SimReply:
     company, smtp = server.company, {"host": "127.0.0.1", "port": server.smtp_port}
     return as_json(
@@ -129,6 +140,7 @@ _DOORS: dict[tuple[str, str], Opened] = {
     ("POST", "clock"): _advance,
     ("GET", "faults"): _faults,
     ("POST", "faults"): _arm,
+    ("POST", "latency"): _slow_down,
     ("GET", "story"): _story,
     ("GET", "outbox"): lambda at, _: as_json({"messages": at.company.told()}),
     ("POST", "person"): _doing(console.do, "task"),

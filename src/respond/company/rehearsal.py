@@ -7,6 +7,7 @@ jumped over: the rehearsal's clock and the company's clock move on together.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ class RehearsalClock:
         self._base = base
         self._doors = doors
         self._ahead_ms = int(ahead_s * 1000)
+        self._lock = threading.Lock()
 
     def now_ms(self) -> int:
         return int(self._base.now_ms()) + self._ahead_ms
@@ -48,8 +50,9 @@ class RehearsalClock:
         """Jump instead of waiting."""
         if seconds <= 0:
             return
-        self._ahead_ms += int(seconds * 1000)
-        self._doors.advance(seconds)
+        with self._lock:
+            self._ahead_ms += int(seconds * 1000)
+            self._doors.advance(seconds)
 
 
 class StorySecrets:

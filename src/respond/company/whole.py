@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,10 @@ from respond.company.injected_faults import HTTP_KINDS, InjectedFault, InjectedF
 from respond.company.ledger import Ledger
 from respond.company.system import Counterpart, HttpSystem, Night, Simulated, Story
 
+_LENGTH = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)(ms|s)")
+_IN_S = {"ms": 0.001, "s": 1.0}
+_LATENCY_S_MAX = 60.0
+
 
 @dataclass
 class Company:
@@ -30,6 +35,7 @@ class Company:
         clock: The time of every system; may be moved forward.
         ledger: What reached the systems, and what took effect.
         faults: What is about to break.
+        latency_s: Real seconds that a system takes for each answer, by its name.
     """
 
     story: Story
@@ -38,6 +44,7 @@ class Company:
     systems: Mapping[str, Simulated]
     counterparts: Mapping[str, Counterpart]
     faults: InjectedFaults = field(default_factory=InjectedFaults)
+    latency_s: Mapping[str, float] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __getattr__(self, name: str) -> Any:
@@ -65,7 +72,8 @@ class Company:
         if delivery.reply is None:
             return delivery
         date = ("Date", formatdate(now, usegmt=True))
-        return replace(delivery, reply=delivery.reply.having(date))
+        late_s = delivery.delay_s + self.latency_s.get(name, 0)
+        return replace(delivery, reply=delivery.reply.having(date), delay_s=late_s)
 
     def fault(self, text: str) -> InjectedFault:
         """Read a fault as a person writes it. Raises ValueError for one that is none here."""
@@ -77,6 +85,25 @@ class Company:
         parsed = [self.fault(fault) if isinstance(fault, str) else fault for fault in faults]
         with self.lock:
             self.faults.arm(parsed)
+
+    def slow_down(self, latencies: Iterable[str]) -> None:
+        """From now on take ``200ms``, or one system ``customerio=200ms``, for each answer.
+
+        Raises:
+            ValueError: One is no time, or of no system.
+        """
+        slow: dict[str, float] = {}
+        for text in latencies:
+            name, is_one, length = text.rpartition("=")
+            found = _LENGTH.fullmatch(length.strip())
+            if found is None or float(found[1]) * _IN_S[found[2]] > _LATENCY_S_MAX:
+                raise ValueError(f"latency {text!r} must be like 200ms or customerio=1s, up to 60s")
+            if is_one and name not in self.http:
+                raise ValueError(f"latency {text!r}: there are {', '.join(self.http)}")
+            slow |= dict.fromkeys(
+                [name] if is_one else self.http, float(found[1]) * _IN_S[found[2]]
+            )
+        self.latency_s = slow
 
     def snapshot(self) -> dict[str, dict[str, Json]]:
         """What exists now: by system, then by readable name. No secret is in it whole."""

@@ -12,7 +12,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, Final
 
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Person, Proof, Write
@@ -33,6 +35,9 @@ __all__ = [
     "write_from",
     "write_key",
 ]
+
+
+_AHEAD_MAX: Final = 16
 
 
 class StepPlan(Enum):
@@ -219,7 +224,7 @@ class PlannedStep:
     limit: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """All of it.
 
@@ -294,7 +299,23 @@ class Plan:
         return tuple(write for step in self.steps for write in step.writes)
 
     def step(self, address: str) -> PlannedStep | None:
-        return next((step for step in self.steps if step.address == address), None)
+        at = self._places.get(address)
+        return self.steps[at] if at is not None else None
+
+    def reads_after(self, address: str) -> tuple[str, ...]:
+        """Some steps behind this one that only read, up to the first that may write, and that."""
+        found: list[str] = []
+        at = self._places.get(address, len(self.steps))
+        for before, step in pairwise(self.steps[at : at + _AHEAD_MAX]):
+            if before.effect is not Effect.READS:
+                break
+            found.append(step.address)
+        return tuple(found)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        # Of two with one address the first counts.
+        return {step.address: at for at, step in reversed(list(enumerate(self.steps)))}
 
 
 def moved(was: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]]) -> list[str]:

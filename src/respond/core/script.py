@@ -7,7 +7,8 @@ answered from the journal. That is why no action knows about dry runs, resumes o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
@@ -31,7 +32,9 @@ __all__ = [
     "Connection",
     "Done",
     "Effect",
+    "Gather",
     "Keep",
+    "Looking",
     "MalformedReplyError",
     "Me",
     "NotYet",
@@ -53,6 +56,8 @@ __all__ = [
     "WrittenAction",
     "action",
     "answer_as",
+    "both",
+    "gather",
 ]
 
 T = TypeVar("T")
@@ -266,6 +271,32 @@ class Read(Generic[T]):
         return cast("T", answer)
 
 
+Looking: TypeAlias = "Generator[Read[Any] | Gather, object, T]"
+"""A part of a script that only reads; ``x = yield from part()``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gather:
+    """Parts of a script that only read and need nothing of each other: they go out together.
+
+    They come to the same as one after the other, and are recorded in that order.
+    """
+
+    parts: tuple[Generator[Any, object, Any], ...]
+
+
+def gather(parts: Iterable[Looking[T] | Read[T]]) -> Looking[tuple[T, ...]]:
+    """Look at several things together; what each part comes to, in their order."""
+    answers = yield Gather(tuple(map(iter, parts)))
+    return cast("tuple[T, ...]", answers)
+
+
+def both(one: Looking[T] | Read[T], other: Looking[R] | Read[R]) -> Looking[tuple[T, R]]:
+    """Look at two things of different kinds together."""
+    answers = yield Gather((iter(one), iter(other)))
+    return cast("tuple[T, R]", answers)
+
+
 @dataclass(frozen=True, slots=True)
 class Keep:
     """A secret that the reply shows once; it is taken out before anything else looks at it."""
@@ -420,7 +451,7 @@ class Again:
 
 
 Outcome: TypeAlias = Done[O_co] | NotYet | Again
-Script: TypeAlias = Generator[Read[Any] | Write[Any], object, Outcome[O_co]]
+Script: TypeAlias = Generator[Read[Any] | Write[Any] | Gather, object, Outcome[O_co]]
 
 
 # --- what an action is given --------------------------------------------------------------------
@@ -444,7 +475,7 @@ class Connection:
     identity: str = ""
     sink: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
-    can: frozenset[str] = frozenset()
+    can: AbstractSet[str] = frozenset()
     reached: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -10,9 +10,11 @@ no read of a subject after a write to it, and one write for each subject.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, is_dataclass
-from typing import Any, Generic, TypeVar
+from functools import partial
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from respond.core.plan import write_key
 from respond.core.script import (
@@ -20,6 +22,7 @@ from respond.core.script import (
     Becomes,
     Call,
     Done,
+    Gather,
     MalformedReplyError,
     NotYet,
     Proof,
@@ -56,6 +59,21 @@ def refusal(error: RefusedError, call: Call) -> RefusedBySystemError:
     )
 
 
+_TOGETHER: Final = 8
+"""Parts of a script that are looked at by one moment's threads."""
+
+_Part: TypeAlias = Generator[Any, object, Any]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was looked at so far, what was written, and what a part came to."""
+
+    wrote: set[str] = field(default_factory=set)
+    subjects: dict[str, None] = field(default_factory=dict)
+    answer: Any = None
+
+
 @dataclass(slots=True)
 class World:
     """The real systems, seen through what held-back writes would have changed.
@@ -66,6 +84,10 @@ class World:
 
     reader: Reader
     _predictions: dict[str, list[Becomes[Any]]] = field(default_factory=dict)
+
+    def through(self, reader: Reader) -> World:
+        """The same world, asked by another reader."""
+        return World(reader, self._predictions)
 
     def read(self, read: Read[T]) -> T:
         """Fetch all pages, parse, and apply the predictions for that subject.
@@ -115,6 +137,45 @@ class World:
             replies.append(self.reader.fetch(call))
         return replies
 
+    def _look_at(self, part: _Part, wrote: set[str]) -> _Seen:
+        """Drive a part of a script that only reads, to its end."""
+        seen, answer = _Seen(wrote), None
+        try:
+            while True:
+                try:
+                    request = part.send(answer)
+                except StopIteration as end:
+                    seen.answer = end.value
+                    return seen
+                answer = self.answered(request, seen)
+        finally:
+            part.close()
+
+    def answered(self, request: Read[Any] | Gather, seen: _Seen) -> Any:
+        """What a request that only reads comes to; its subjects are noted.
+
+        Raises:
+            ScriptFaultError, RespondError: As ``read``; of parts the first, in their order.
+        """
+        if isinstance(request, Read):
+            name = request.subject.name
+            if name in seen.wrote:
+                raise ScriptFaultError(f"{name} is read after a write to it")
+            seen.subjects.setdefault(name)
+            return self.read(request)
+        if not isinstance(request, Gather):
+            raise ScriptFaultError("a part that only reads wanted to write")
+        look = partial(self._look_at, wrote=seen.wrote)
+        parts = request.parts
+        if len(parts) < 2:  # noqa: PLR2004 - alone it needs no thread
+            looked = [look(part) for part in parts]
+        else:
+            with ThreadPoolExecutor(min(len(parts), _TOGETHER), thread_name_prefix="part") as pool:
+                looked = list(pool.map(look, parts))
+        for each in looked:
+            seen.subjects |= each.subjects
+        return tuple(each.answer for each in looked)
+
     def predict(self, writes: Sequence[Write[Any]]) -> None:
         """From now on, answer reads as if these writes had been done."""
         for write in writes:
@@ -143,27 +204,23 @@ class Look(Generic[O]):
 def _drive(
     script: Script[O], world: World, on_write: Callable[[Write[Any]], Any]
 ) -> tuple[Done[O] | NotYet | Again, tuple[str, ...]]:
-    seen: dict[str, None] = {}
-    wrote: set[str] = set()
+    seen = _Seen()
     answer: Any = None
     try:
         while True:
             try:
                 request = script.send(answer)
             except StopIteration as end:
-                return end.value, tuple(seen)
-            name = request.subject.name
-            if isinstance(request, Read):
-                if name in wrote:
-                    raise ScriptFaultError(f"{name} is read after a write to it")
-                seen.setdefault(name)
-                answer = world.read(request)
+                return end.value, tuple(seen.subjects)
+            if not isinstance(request, Write):
+                answer = world.answered(request, seen)
                 continue
-            if request.proof is Proof.SEEN and name not in seen:
+            name = request.subject.name
+            if request.proof is Proof.SEEN and name not in seen.subjects:
                 raise ScriptFaultError(f"{name} is written and was not read first")
-            if name in wrote:
+            if name in seen.wrote:
                 raise ScriptFaultError(f"{name} is written twice in one step")
-            wrote.update(becomes.subject.name for becomes in request.becomes)
+            seen.wrote.update(becomes.subject.name for becomes in request.becomes)
             answer = on_write(request)
     finally:
         script.close()

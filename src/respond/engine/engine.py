@@ -19,7 +19,6 @@ from respond.core.plan import Plan, moved, short_digest
 from respond.core.questions import AskByHand, AskConfirm, AskDrift, AskStart, Decision, other_orders
 from respond.core.recorded import AskKind, AsksFor, Confirmed, ConfirmScope, Ended, Planned, data_of
 from respond.core.runbook import InputKind
-from respond.engine.drivers import World
 from respond.engine.inventory import take_inventory
 from respond.engine.other_people import (
     agreed_to,
@@ -171,11 +170,12 @@ class Engine(LiveRun):
 
     def plan(self) -> Plan:
         """Look at everything anew and say what would be done."""
+        self.answers.end()
         return make_plan(
             self.runbook,
             self.state,
             self.site,
-            World(self.tools.reader),
+            self.answers,
             self.tools.journal,
             self.tools.progress,
             self.inputs(),

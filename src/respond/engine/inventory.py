@@ -54,6 +54,7 @@ def take_inventory(
     """
     items: dict[str, dict[str, int]] = {}
     findings: list[str] = []
+    live.answers.end()  # A set as it was taken would tell nothing of what appeared since.
     for taken in sets:
         counts = {"items": len(set(taken.addresses)), "done": 0, "failed": 0, "left": 0}
         for name in dict.fromkeys(taken.addresses):

@@ -21,10 +21,11 @@ from respond.core.plan import PlannedStep
 from respond.core.questions import Answer, Decision, Question, cause_of
 from respond.core.recorded import Confirmed, Parked, Since, Taken, data_of
 from respond.core.runbook import Input, InputKind, Runbook
-from respond.core.script import Person
+from respond.core.script import Call, Person, Reply
 from respond.core.shapes import decode
 from respond.core.values import SecretHandle, Value
 from respond.engine.setting import Site
+from respond.engine.shared_answers import SharedAnswers
 from respond.engine.stopping import QuitError, Stop, WaitsError
 from respond.engine.walk import absent_input
 from respond.errors import ExitCode, ParkedError, RespondError, RunTakenError
@@ -78,6 +79,8 @@ class LiveRun:
     waiting: dict[str, ParkedError] = field(default_factory=dict, init=False)
     """Steps that failed and that only people can decide about, by address: the run went on with
     what their author lets go on, and parks before it ends."""
+    answers: SharedAnswers = field(init=False)
+    """What looks of one moment share; a write, a question and a pause end it."""
     _epoch: int = field(default=0, init=False)
     _mine: set[int] = field(default_factory=set, init=False)
     _read: int = field(default=0, init=False)
@@ -85,6 +88,8 @@ class LiveRun:
     _asking: threading.RLock = field(default_factory=threading.RLock, init=False)
 
     def __post_init__(self) -> None:
+        tools = self.tools
+        self.answers = SharedAnswers(tools.reader, tools.clock, self.site.at_once)
         self._read_all()
 
     def _read_all(self) -> None:
@@ -174,6 +179,7 @@ class LiveRun:
         told = data_of(Taken, by=self.site.operator.id)
         event = Event(Kind.TAKEN, self.run, "", MACHINE, told)
         self._epoch = self.tools.journal.take(event)
+        self.answers.end()
         self.tools.journal.checkpoint(f"run {self.run} taken")
         self._read_all()
         if self._epoch > 1:
@@ -204,12 +210,40 @@ class LiveRun:
         """
         with self._asking, self.tools.stop.waiting(self.run):
             answer = self.tools.prompt.ask(question)
+        self.answers.end()
         return self.heed(answer, getattr(question, "step", ""), cause_of(question))
 
     def by_hand(self, task: Person[Any], title: str, seen: Callable[[], bool] | None) -> Answer:
-        """Let a person do a task; the answer is not heeded yet."""
+        """Let a person do a task; the answer is not heeded yet.
+
+        What the look saw that ended it, if one did, holds for whoever looks next.
+        """
+        saw = False
+
+        def look() -> bool:
+            nonlocal saw
+            self.answers.end()
+            saw = seen is not None and seen()
+            return saw
+
         with self._asking, self.tools.stop.waiting(self.run):
-            return self.tools.prompt.by_hand(task, title, seen=seen, every_s=3.0)
+            watch = look if seen is not None else None
+            answer = self.tools.prompt.by_hand(task, title, seen=watch, every_s=3.0)
+        if not saw:
+            self.answers.end()
+        return answer
+
+    def send(self, intent: Intent, call: Call, digest: str) -> Reply:
+        """Send a write; nothing that was seen before it is taken for seen after it.
+
+        Raises:
+            RefusedBySystemError, NoAnswerError, IntentSpentError: As the pen.
+        """
+        self.answers.end()
+        try:
+            return self.tools.pen.send(intent, call, digest)
+        finally:
+            self.answers.end()
 
     def heed(self, answer: Answer, step: str, cause: str = "") -> Answer:
         """Let LATER and QUIT end the advance; hand every other answer back.
@@ -249,6 +283,7 @@ class LiveRun:
                 self.tools.stop.nap(self.tools.clock, min(piece, seconds), self.run)
                 seconds -= piece
                 meanwhile()
+        self.answers.end()
 
     def since_now(self) -> Since:
         """This moment by both clocks, as a wait that may park remembers when it began."""

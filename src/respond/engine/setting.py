@@ -18,7 +18,7 @@ from respond.core.shapes import decode, encode
 from respond.core.values import Late, SecretHandle, Value
 from respond.errors import NotReadyError, UsageError
 from respond.ports import Journal
-from respond.systems import needs_connection
+from respond.systems import needs_connection, vendor
 
 __all__ = ["Site", "recorded_values", "values_of"]
 
@@ -131,6 +131,11 @@ class Site:
     def bound(self) -> dict[str, dict[str, str]]:
         """What a yes binds of every connection that there is."""
         return {name: each.bound for name, each in self.connections.items()}
+
+    def at_once(self, connection: str) -> int:
+        """How many requests this connection may be sent at the same time."""
+        known = self.connections.get(connection)
+        return vendor(known.system).at_once if known is not None else 1
 
     def connection_for(self, system: str, named: str = "") -> Connection:
         """The connection an action of this system uses.

@@ -1,6 +1,6 @@
 """Make a plan: go through the runbook, look at everything, hold every write back.
 
-It is handed a ``Reader`` (inside a ``World``) and has nothing else to reach a system with.
+It is handed what reads (``SharedAnswers``) and has nothing else to reach a system with.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ from respond.core.script import Connection, Done, Effect, NotYet
 from respond.core.shapes import ShapeError, encode
 from respond.core.values import Late, Value
 from respond.engine.drivers import World, look
+from respond.engine.lookahead import Lookahead
 from respond.engine.ready import Ready
 from respond.engine.setting import Site, recorded_values, values_of
+from respond.engine.shared_answers import SharedAnswers
 from respond.engine.walk import Absent, EndedError, Here, Walk, late_output, timed
 from respond.errors import ExitCode, RespondError, StepFailedError
 from respond.ports import Journal, Progress
@@ -43,7 +45,7 @@ def make_plan(
     runbook: Runbook,
     state: RunState,
     site: Site,
-    world: World,
+    answers: SharedAnswers,
     journal: Journal,
     progress: Progress,
     inputs: Value,
@@ -54,15 +56,16 @@ def make_plan(
     Raises:
         RespondError: A read that the plan cannot do without failed, or a guard refused.
     """
-    planner = Planner(runbook, site, state, world, journal, progress, now)
     here = Here(site.first_values(runbook, state, inputs))
     ends = next_runbook = ""
-    try:
-        planner.steps(runbook.steps, here)
-    except EndedError as end:
-        ends, next_runbook = end.say, end.next
-    else:
-        planner.finish(runbook.always, here, failed={})
+    with Lookahead(runbook, site, state, answers, journal, now) as ahead:
+        planner = Planner(runbook, site, state, answers, journal, progress, now, ahead)
+        try:
+            planner.steps(runbook.steps, here)
+        except EndedError as end:
+            ends, next_runbook = end.say, end.next
+        else:
+            planner.finish(runbook.always, here, failed={})
     connections = {c.name: _line(c) for c in planner.used.values()}
     return Plan(
         runbook=runbook.name,
@@ -102,18 +105,24 @@ class Planner(Walk):
     """A walk that only looks."""
 
     state: RunState
-    world: World
+    answers: SharedAnswers
     journal: Journal
     progress: Progress
     now: int
+    ahead: Lookahead
+    world: World = field(init=False)
     planned: list[PlannedStep] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
     used: dict[str, Connection] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.world = World(self.answers)
 
     def action(self, step: ActionStep, address: str, here: Here) -> Value | Absent:
         concluded = self.state.step(address).conclusion
         if concluded is not None:
             return self._keep(step, address, concluded)
+        self.ahead.begin(address, here.values, here.group)
         ready = Ready(self.site, step, address, here.values)
         arguments = ready.arguments
         if ready.late is not None:
@@ -125,7 +134,8 @@ class Planner(Walk):
         self.progress.say(f"looking: {step.words.title or address}")
         try:
             script = ready.script(self.state, self.journal, self.now)
-            seen = look(script, self.world, known={}, predict=True)
+            world = self.world.through(self.answers.of(address))
+            seen = look(script, world, known={}, predict=True)
         except ShapeError as error:
             raise RespondError(f"step {address!r} cannot be planned", why=str(error)) from error
         except StepFailedError as error:
@@ -152,6 +162,12 @@ class Planner(Walk):
             output=output,
         )
         return output if done else late_output(address, step)
+
+    def each(
+        self, step: ActionStep | BlockStep, address: str, here: Here, items: list[Value]
+    ) -> None:
+        if isinstance(step, ActionStep) and step.for_each is not None:
+            self.ahead.each(step, step.for_each, address, here.values, items)
 
     def _uses(self, *names: str) -> None:
         known = self.site.connections

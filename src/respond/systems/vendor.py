@@ -410,6 +410,8 @@ class Vendor:
         prefix: What every path of the actions begins with.
         pages: How its lists go on, unless a list says else.
         settle_s: Until a change shows, in seconds.
+        at_once: How many reads one connection sends at the same time; it asks no limit to be
+            lifted, and leaves room for whoever else uses the account.
         schemes: How requests say who asks, by kind of surface.
         variants: Other sets of schemes by name. One is in force where ``auth`` of the connection
             names it; ``NAME-oauth`` also where its option ``oauth`` is true.
@@ -444,6 +446,7 @@ class Vendor:
     prefix: tuple[str, ...] = ()
     pages: Paging | None = None
     settle_s: int = 10
+    at_once: int = 6
     reads: Reads = Reads()
     refusals: Refusals = Refusals()
     no_in_success: NoInSuccess | None = None

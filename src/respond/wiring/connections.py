@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from respond.core.script import Connection
+from respond.adapters.ordinary_file import read_ordinary, write_whole
+from respond.core.background import in_background
+from respond.core.script import Call, Connection
 from respond.errors import NotReadyError, StepFailedError, UsageError
 from respond.ports import Reader
 from respond.systems import discovery_of, vendor
@@ -80,7 +87,7 @@ def bound_of(project: Project) -> dict[str, dict[str, str]]:
     return {name: connection_of(project, name).bound for name in project.connections}
 
 
-def connection_of(project: Project, name: str, can: frozenset[str] = frozenset()) -> Connection:
+def connection_of(project: Project, name: str, can: AbstractSet[str] = frozenset()) -> Connection:
     """A connection as actions know it, with where it leads."""
     config, endpoint, server = project.connections[name], None, None
     match vendor(config.system).carried_by:
@@ -159,37 +166,125 @@ def accepted_table(folder: Path, name: str) -> CapabilityTable | None:
     return CapabilityTable.from_json(json.loads(path.read_text(encoding="utf-8")))
 
 
+class Offered(AbstractSet[str]):
+    """Operations that a connection offers: asked for at once, and waited for when one is needed.
+
+    Args:
+        find: Finds them, and what a person should hear of it, a line each.
+        say: Told these lines by whoever waits first.
+    """
+
+    def __init__(
+        self, find: Callable[[], tuple[frozenset[str], Sequence[str]]], say: Callable[[str], None]
+    ) -> None:
+        self._say = say
+        self._found = in_background(find)
+        self._lock = threading.Lock()
+        self._is_said = False
+
+    def _names(self) -> frozenset[str]:
+        names, lines = self._found.result()
+        with self._lock:
+            was, self._is_said = self._is_said, True
+        for line in () if was else lines:
+            self._say(line)
+        return names
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names())
+
+    def __len__(self) -> int:
+        return len(self._names())
+
+
 def capabilities_of(
-    config: ConnectionConfig, folder: Path, reader: Reader
-) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Accepted operations that the live description still offers, and what differs."""
+    config: ConnectionConfig, folder: Path, reader: Reader, say: Callable[[str], None]
+) -> AbstractSet[str]:
+    """Accepted operations that the live description still offers; ``say`` is told what differs."""
     discovery = discovery_of(config.system)
     accepted = accepted_table(folder, config.name) if discovery is not None else None
     if discovery is None or accepted is None:
-        return frozenset(), ()
-    try:
-        documents = live_documents(discovery, reader, config.name)
+        return frozenset()
+
+    def find() -> tuple[frozenset[str], Sequence[str]]:
+        try:
+            documents = live_documents(discovery, reader, config.name, folder)
+        except StepFailedError as error:
+            return frozenset(), (f"{config.name}: what it offers could not be read: {error.what}",)
         return discovery.still_valid(accepted, *documents)
-    except StepFailedError as error:
-        return frozenset(), (f"{config.name}: what it offers could not be read: {error.what}",)
+
+    return Offered(find, say)
 
 
-def live_documents(discovery: Discovery, reader: Reader, connection: str) -> tuple[Any, ...]:
-    """The account's live API descriptions.
+def live_documents(
+    discovery: Discovery, reader: Reader, connection: str, folder: Path | None = None
+) -> tuple[Any, ...]:
+    """The account's live API descriptions, fetched together.
+
+    Args:
+        folder: Keeps each with its entity tag, so that one that did not change is not sent again
+            (RFC 9110, section 13.1.2).
 
     Raises:
         StepFailedError: One cannot be read.
     """
-    return tuple(reader.fetch(call).body for call in discovery.calls(connection))
+
+    def fetch(numbered: tuple[int, Call]) -> Any:
+        number, call = numbered
+        path = folder / f"{connection}.description-{number}" if folder is not None else None
+        kept = _kept(path) if path is not None else {}
+        if kept:
+            call = replace(call, headers=(("If-None-Match", kept["etag"]),), answers=_SAME)
+        reply = reader.fetch(call)
+        if reply.status in _SAME:
+            return kept["body"]
+        if path is not None and (etag := reply.headers.get("etag")):
+            _keep(path, {"etag": etag, "body": reply.body})
+        return reply.body
+
+    calls = discovery.calls(connection)
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return tuple(pool.map(fetch, enumerate(calls)))
 
 
-def discovered(reader: Reader, connection: Connection) -> frozenset[str]:
+_SAME: Final = frozenset({304})
+
+
+def _kept(path: Path) -> dict[str, Any]:
+    """What was kept; nothing where it cannot be read as that."""
+    try:
+        kept = json.loads(read_ordinary(path, _KEPT_BYTES_MAX))
+    except (OSError, ValueError):
+        return {}
+    is_kept = isinstance(kept, dict) and isinstance(kept.get("etag"), str) and "body" in kept
+    return kept if is_kept and kept["etag"].isascii() and kept["etag"].isprintable() else {}
+
+
+def _keep(path: Path, kept: Mapping[str, Any]) -> None:
+    # What cannot be kept is fetched whole the next time.
+    text = json.dumps(kept).encode()
+    with contextlib.suppress(OSError):
+        write_whole(path, lambda file: file.write(text))
+
+
+_KEPT_BYTES_MAX: Final = 16 * 1024 * 1024
+
+
+def discovered(reader: Reader, connection: Connection) -> AbstractSet[str]:
     """What the simulated account's live description offers; accepted without asking."""
     discovery = discovery_of(connection.system)
     if discovery is None:
         return frozenset()
-    try:
-        return discovery.match(*live_documents(discovery, reader, connection.name)).confirmed
-    except StepFailedError:
-        # What cannot be read is not offered: a person's hands do it, and the first look says why.
-        return frozenset()
+
+    def find() -> tuple[frozenset[str], Sequence[str]]:
+        try:
+            documents = live_documents(discovery, reader, connection.name)
+        except StepFailedError:
+            # What cannot be read is not offered: a person's hands do it; the first look says why.
+            return frozenset(), ()
+        return discovery.match(*documents).confirmed, ()
+
+    return Offered(find, lambda _: None)

@@ -540,9 +540,8 @@ def real_session(
     )
     connections: dict[str, Connection] = {}
     for name, config in configs.items():
-        can, drift = capabilities_of(config, places.state / "connections", lines.reader)
-        for line in drift:
-            made_progress.say(line)
+        folder, say = places.state / "connections", made_progress.say
+        can = capabilities_of(config, folder, lines.reader, say)
         connections[name] = own.known_to(connection_of(project, name, can), config.references)
     site = Site(
         connections=connections,

@@ -302,6 +302,7 @@ class _Wires:
         self._pool: Pool | None = None
         self._reading: httpx.Client | None = None
         self._writing: httpx.Client | None = None
+        self._is_closed = False
 
     def reading(self) -> httpx.Client:
         with self._lock:
@@ -320,8 +321,11 @@ class _Wires:
             if self._pool is not None:
                 self._pool.close()
             self._pool = self._reading = self._writing = None
+            self._is_closed = True
 
     def _open(self) -> Pool:
+        if self._is_closed:
+            raise NotReadyError("the run is over")
         if self._pool is None:
             from respond.adapters.http.wire import Pool  # noqa: PLC0415 - httpx takes 75 ms
 

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
+from weakref import WeakSet
 
 import httpcore
 
@@ -50,6 +51,21 @@ class Pool:
         self.deadlines = _Deadlines(clock)
         self._pools: dict[tuple[bool, str, str, bool], httpcore.ConnectionPool] = {}
         self._lock = threading.Lock()
+        self._streams: WeakSet[_Timed] = WeakSet()
+        self._is_closed = False
+
+    def opened(self, stream: _Timed) -> _Timed:
+        """A new connection of this pool.
+
+        Raises:
+            ConnectError: The pool is closed; the connection is too.
+        """
+        with self._lock:
+            if not self._is_closed:
+                self._streams.add(stream)
+                return stream
+        stream.close()
+        raise httpcore.ConnectError("the run is over")
 
     def through(self, way: WayThere, *, secure: bool) -> httpcore.ConnectionPool:
         """The connections of one way.
@@ -75,7 +91,7 @@ class Pool:
             "max_keepalive_connections": _CONNECTIONS_MAX,
             "keepalive_expiry": _KEEP_S,
             "retries": 0,
-            "network_backend": _Network(self.deadlines, way),
+            "network_backend": _Network(self, way),
         }
         return (
             httpcore.HTTPProxy(way.proxy, **kept) if way.proxy else httpcore.ConnectionPool(**kept)
@@ -99,6 +115,12 @@ class Pool:
         return _client(_Wire(self, lambda _: None))
 
     def close(self) -> None:
+        """End it, with what other threads still read: nobody waits for that any more."""
+        with self._lock:
+            self._is_closed = True
+            streams = list(self._streams)
+        for stream in streams:
+            stream.cut()
         for pool in self._pools.values():
             pool.close()
 
@@ -280,8 +302,8 @@ class _Deadlines(threading.local):
 class _Network(httpcore.NetworkBackend):
     """Opens connections whose every read and write knows the deadline."""
 
-    def __init__(self, deadlines: _Deadlines, way: WayThere) -> None:
-        self._deadlines = deadlines
+    def __init__(self, pool: Pool, way: WayThere) -> None:
+        self._pool = pool
         # A proxy looks names up itself, and decides where one may go.
         self._anywhere = way.inside or bool(way.proxy)
         self._sockets = httpcore.SyncBackend()
@@ -304,13 +326,15 @@ class _Network(httpcore.NetworkBackend):
         return self._timed(places[-1], port, timeout, local_address, socket_options)
 
     def _timed(self, *where: Any) -> _Timed:
-        return _Timed(self._sockets.connect_tcp(*where), self._deadlines)
+        stream = self._sockets.connect_tcp(*where)
+        return self._pool.opened(_Timed(stream, self._pool))
 
 
 class _Timed(httpcore.NetworkStream):
-    def __init__(self, stream: httpcore.NetworkStream, deadlines: _Deadlines) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, pool: Pool) -> None:
         self._stream = stream
-        self._deadlines = deadlines
+        self._pool = pool
+        self._deadlines = pool.deadlines
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         left = self._deadlines.left_s(timeout, httpcore.ReadTimeout)
@@ -323,6 +347,11 @@ class _Timed(httpcore.NetworkStream):
     def close(self) -> None:
         self._stream.close()
 
+    def cut(self) -> None:
+        """Wake whoever reads from it or writes to it."""
+        with contextlib.suppress(OSError):
+            self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
     def start_tls(
         self,
         ssl_context: ssl.SSLContext,
@@ -330,7 +359,8 @@ class _Timed(httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         left = self._deadlines.left_s(timeout, httpcore.ConnectTimeout)
-        return _Timed(self._stream.start_tls(ssl_context, server_hostname, left), self._deadlines)
+        stream = self._stream.start_tls(ssl_context, server_hostname, left)
+        return self._pool.opened(_Timed(stream, self._pool))
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

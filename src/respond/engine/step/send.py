@@ -91,7 +91,7 @@ class WriteSender:
         self.sent[key] += 1
         try:
             call = replace(hands.call, shows_values=True) if hands.keep else hands.call
-            reply = at.live.tools.pen.send(intent, call, digest)
+            reply = at.live.send(intent, call, digest)
             value, seal = _taken(hands, reply)
         except (RefusedBySystemError, NotReadyError) as error:
             code = getattr(error, "code", "")

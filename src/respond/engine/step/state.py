@@ -130,7 +130,10 @@ class LiveStep:
         return self.ready.script(live.state, live.tools.journal, live.now)
 
     def world(self) -> World:
-        return World(self.live.tools.reader)
+        """The systems as they are, for one pass."""
+        plan = self.live.state.plan
+        next_reads = plan.reads_after(self.address) if plan is not None else ()
+        return World(self.live.answers.of(self.address, *next_reads))
 
     def leads_to(self, write: Write[Any]) -> dict[str, dict[str, str]]:
         """The connection that a write goes to, with what a yes binds of it."""

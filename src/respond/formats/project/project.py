@@ -7,6 +7,7 @@ Frozen values with their defaults, and what is derived from them. Nothing here r
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -303,7 +304,7 @@ class Project:
         """Person to their public SSH keys; who has none is not in it."""
         return {each.record.id: each.ssh_keys for each in self.persons if each.ssh_keys}
 
-    def connection(self, name: str, can: frozenset[str] = frozenset()) -> Connection:
+    def connection(self, name: str, can: AbstractSet[str] = frozenset()) -> Connection:
         """A connection as actions know it, with ``[links]`` of its system in its options.
 
         ``can`` is what discovery has confirmed for it.

@@ -12,7 +12,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from respond.core.script import Call, Done, Effect, Me, Paging, Read, Reply, Script, action
+from respond.core.script import (
+    Call,
+    Done,
+    Effect,
+    Looking,
+    Me,
+    Paging,
+    Read,
+    Reply,
+    Script,
+    action,
+    both,
+    gather,
+)
 from respond.core.shapes import Timestamp
 from respond.core.values import Late
 from respond.systems.customerio.facts import (
@@ -36,12 +49,12 @@ from respond.systems.customerio.members import (
 )
 from respond.systems.customerio.reading import (
     UNSEEN,
-    Looking,
     PlacedKey,
     WorkspaceRow,
     account,
     all_rows,
     counted,
+    every_row,
     few,
     workspaces,
 )
@@ -131,13 +144,14 @@ def _log(since: int, place: str, *path: str) -> Thing[tuple[AuditRow, ...]]:
 def read_log(me: Me, since: int, places: Sequence[WorkspaceRow]) -> Looking[LogSeen]:
     """Every entry since then, each once: the workspaces' logs repeat the account's."""
     number = yield from account(me)
-    log = _log(since, "account", "v1", "accounts", number)
-    whole = yield from log.unless(UNSEEN, None, me.connection)
+    logs = [
+        _log(since, "account", "v1", "accounts", number),
+        *(_log(since, place.id, "v1", "environments", place.id) for place in places),
+    ]
+    whole, *parts = yield from gather(log.unless(UNSEEN, None, me.connection) for log in logs)
     entries = {entry.id: entry for entry in whole or ()}
     unseen = [] if whole is not None else ["UNSEEN audit log of the account: 403"]
-    for place in places:
-        log = _log(since, place.id, "v1", "environments", place.id)
-        part = yield from log.unless(UNSEEN, None, me.connection)
+    for place, part in zip(places, parts, strict=True):
         if part is None:
             unseen.append(f"UNSEEN audit log of {place.name}: 403")
         entries.update((entry.id, entry) for entry in part or ())
@@ -217,8 +231,7 @@ class ReadAuditLog:
 
     def run(self, me: Me) -> Script[AuditLog]:
         since = epoch(self.since)
-        people = yield from members_if_allowed(me)
-        places = yield from workspaces(me)
+        people, places = yield from both(members_if_allowed(me), workspaces(me))
         log = yield from read_log(me, since, places)
         names = {number_of_member(row): row.email for row in people}
         wanted = self._number(people)
@@ -342,8 +355,8 @@ class ListExports:
         places = yield from workspaces(me)
         found: list[Export] = []
         unseen: list[str] = []
-        for place in places:
-            seen = yield from self._of(me, place)
+        lists = yield from gather(self._of(me, place) for place in places)
+        for place, seen in zip(places, lists, strict=True):
             if seen is None:
                 unseen.append(f"UNSEEN exports of {place.name}: 403")
             found.extend(replace(row, workspace=place.name) for row in seen or ())
@@ -436,9 +449,7 @@ def _line(one: KeyFinding) -> str:
 
 def _everything(me: Me) -> Looking[tuple[tuple[PlacedKey, ...], tuple[MemberRow, ...]]]:
     """Every key, except what this run has made, and everybody's names."""
-    people = yield from members_if_allowed(me)
-    places = yield from workspaces(me)
-    rows = yield from all_rows(me, tuple(KIND_WORDS), places)
+    rows, people = yield from both(every_row(me), members_if_allowed(me))
     return tuple(one for one in rows if not _ours(me, one)), people
 
 
@@ -565,12 +576,11 @@ class ListExposedKeys:
 
     def run(self, me: Me) -> Script[ExposedKeys]:
         number = member_number(self.member)
-        people = yield from members_if_allowed(me)
+        people, places = yield from both(members_if_allowed(me), workspaces(me))
         row = next((one for one in people if number_of_member(one) == number), None)
         row = row or by_email(people, self.email)
         if row is not None and self.email and row.email.casefold() != self.email.casefold():
             raise GuardRefusedError(f"{self.member} belongs to {row.email}, not to {self.email}")
-        places = yield from workspaces(me)
         rows = yield from all_rows(me, ("track", "write"), places)
         keys = tuple(
             _finding(one, {}, "readable in full", _command(one, rows))

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.script import Done, Effect, Me, Script, action
+from respond.core.script import Done, Effect, Looking, Me, Script, action
 from respond.core.values import Late, SecretHandle
 from respond.errors import UsageError
 from respond.systems.customerio.facts import BY_HAND, KIND_WORDS, KeyId, KeyRef, timestamp
@@ -25,11 +25,11 @@ from respond.systems.customerio.probes import (
 )
 from respond.systems.customerio.reading import (
     KeyRow,
-    Looking,
     PlacedKey,
     WorkspaceRow,
     all_rows,
     counted,
+    every_row,
     hint_matches,
     tokens_listed,
     workspaces,
@@ -198,8 +198,7 @@ class ListKeys:
     """List the keys of every workspace, to pick one."""
 
     def run(self, me: Me) -> Script[KeyList]:
-        places = yield from workspaces(me)
-        found = yield from all_rows(me, tuple(KIND_WORDS), places)
+        found = yield from every_row(me)
         keys = tuple(
             ListedKey(
                 key_text(one.row.id),

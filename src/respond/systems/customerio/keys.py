@@ -19,6 +19,7 @@ from respond.core.script import (
     Done,
     Effect,
     Keep,
+    Looking,
     MalformedReplyError,
     Me,
     NotYet,
@@ -59,7 +60,6 @@ from respond.systems.customerio.probes import (
 )
 from respond.systems.customerio.reading import (
     KeyRow,
-    Looking,
     account,
     collection,
     key_list,
@@ -358,7 +358,9 @@ class RevokeKey:
         shelf = yield from _seen(me, ref, self.workspace)
         life = Life(UNTRIED)
         if self.value is not None and ref.kind in PROBED:
-            life = yield from probe(me, ref.kind, self.value, ref.id)
+            life = yield from probe(
+                me, ref.kind, self.value, ref.id, proves=shelf.rows is not None and not shelf.row()
+            )
         row, rows = shelf.row(), shelf.rows
         stays = None if rows is None else shelf.stays(ref.id)
         gone = row is None if rows is not None else life.state == REFUSED

@@ -19,6 +19,7 @@ from respond.core.script import (
     Becomes,
     Done,
     Effect,
+    Looking,
     MalformedReplyError,
     Me,
     NotYet,
@@ -51,7 +52,7 @@ from respond.systems.customerio.facts import (
     timestamp,
     told,
 )
-from respond.systems.customerio.reading import PAGES, UNSEEN, Looking, account, altered
+from respond.systems.customerio.reading import PAGES, UNSEEN, account, altered
 from respond.systems.customerio.vendor import VENDOR
 from respond.systems.guards import (
     GuardRefusedError,

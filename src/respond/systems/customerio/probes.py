@@ -23,14 +23,15 @@ from respond.core.script import (
     AuthBearer,
     AuthNone,
     Call,
+    Looking,
     Me,
     Read,
     Reply,
     Subject,
+    gather,
 )
 from respond.core.values import SecretHandle
 from respond.systems.customerio.facts import KEY_SETTLE_S, regions
-from respond.systems.customerio.reading import Looking
 from respond.systems.customerio.vendor import VENDOR
 from respond.systems.rest import dig
 from respond.systems.vendor import EVERY_SURFACE
@@ -141,29 +142,39 @@ _STATES: Final[Mapping[str, Callable[[Reply], str]]] = {
 }
 
 
-def probe(me: Me, kind: str, value: SecretHandle, key: str) -> Looking[Life]:
+def probe(
+    me: Me, kind: str, value: SecretHandle, key: str, *, proves: bool = False
+) -> Looking[Life]:
     """Try a value in every region until one lets it in.
 
-    ``kind`` is one of ``PROBED``. ``key`` is the key's id, or a name that stands for the value
-    while nobody knows the id.
+    Args:
+        kind: One of ``PROBED``.
+        key: Its id, or a name that stands for the value while nobody knows the id.
+        proves: Both are needed, so they are asked together. Otherwise a value is not shown to a
+            second host where the first one lets it in.
     """
-    found: list[Life] = []
-    for place in regions(me.connection):
-        call = _call(me, kind, value, place)
-        life = yield from Read(
-            life_of(me, key),
-            call,
-            partial(_life, _STATES[kind], place),
-            # Never a guard: what is not known to be refused counts as alive.
-            or_else=lambda why: Life(INCONCLUSIVE, why=why),
-        )
-        if life.state == ALIVE:
-            return life
-        found.append(life)
+    tries = [_tried(me, kind, value, place, key) for place in regions(me.connection)]
+    found: list[Life] = list((yield from gather(tries))) if proves else []
+    for each in () if proves else tries:
+        found.append((yield from each))
+        if found[-1].state == ALIVE:
+            break
+    if alive := next((life for life in found if life.state == ALIVE), None):
+        return alive
     states = {life.state for life in found}
     if states <= {REFUSED, _ELSEWHERE} and REFUSED in states:
         return Life(REFUSED)
     return Life(INCONCLUSIVE, why="; ".join(dict.fromkeys(filter(None, (x.why for x in found)))))
+
+
+def _tried(me: Me, kind: str, value: SecretHandle, place: str, key: str) -> Read[Life]:
+    return Read(
+        life_of(me, key),
+        _call(me, kind, value, place),
+        partial(_life, _STATES[kind], place),
+        # Never a guard: what is not known to be refused counts as alive.
+        or_else=lambda why: Life(INCONCLUSIVE, why=why),
+    )
 
 
 def _life(state_of: Callable[[Reply], str], place: str, replies: Sequence[Reply]) -> Life:

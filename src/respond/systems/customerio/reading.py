@@ -7,14 +7,25 @@ row keeps the last four characters and keyed digests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias, TypeVar
+from itertools import chain
+from typing import Any, Final, TypeVar
 
-from respond.core.script import Call, MalformedReplyError, Me, Paging, Read, Reply, Subject
+from respond.core.script import (
+    Call,
+    Looking,
+    MalformedReplyError,
+    Me,
+    Paging,
+    Reply,
+    Subject,
+    gather,
+)
 from respond.core.values import Late
 from respond.systems.customerio.facts import (
     KEY_SETTLE_S,
+    KIND_WORDS,
     KeyId,
     KeyRef,
     hint_of,
@@ -32,7 +43,6 @@ __all__ = [
     "SOURCES",
     "UNSEEN",
     "KeyRow",
-    "Looking",
     "PlacedKey",
     "SourceRow",
     "WorkspaceRow",
@@ -41,6 +51,7 @@ __all__ = [
     "altered",
     "collection",
     "counted",
+    "every_row",
     "few",
     "hint_matches",
     "key_list",
@@ -51,9 +62,6 @@ __all__ = [
 
 T = TypeVar("T")
 Row = TypeVar("Row", bound=Any)
-Looking: TypeAlias = Generator[Read[Any], object, T]
-"""A part of a script that only reads; ``x = yield from part()``."""
-
 
 # --- lists --------------------------------------------------------------------------------------
 
@@ -326,29 +334,35 @@ def all_rows(
     me: Me, kinds: Sequence[str], places: Sequence[WorkspaceRow]
 ) -> Looking[tuple[PlacedKey, ...]]:
     """Keys of these kinds in these workspaces; service account tokens belong to none."""
-    found: list[PlacedKey] = []
-    for workspace in places:
-        for kind in kinds:
-            if kind in {"app", "track"}:
-                keys = yield from key_rows(me, KeyRef(kind, (workspace.id,), ""))
-                found.extend(PlacedKey(kind, row, workspace) for row in keys or ())
-            elif kind == "write":
-                found.extend((yield from _write_keys(me, workspace)))
+    lists = [
+        _write_keys(me, place) if kind == "write" else _placed(me, kind, place)
+        for place in places
+        for kind in kinds
+        if kind != "sa"
+    ]
     if "sa" in kinds:
-        keys = yield from key_rows(me, KeyRef("sa", (), ""))
-        found.extend(PlacedKey("sa", row, NOWHERE) for row in keys or ())
-    return tuple(found)
+        lists.append(_placed(me, "sa", NOWHERE))
+    return tuple(chain.from_iterable((yield from gather(lists))))
 
 
-def _write_keys(me: Me, workspace: WorkspaceRow) -> Looking[tuple[PlacedKey, ...]]:
-    found: list[PlacedKey] = []
-    for source in (yield from SOURCES.of(me.connection, workspace=workspace.id)):
-        keys = yield from key_rows(me, KeyRef("write", (workspace.id, source.id), ""))
-        # A write key has no name of its own; people know it by its source.
-        found.extend(
-            PlacedKey(
-                "write", replace(row, name=row.name or source.name, holder=source.name), workspace
-            )
-            for row in keys or ()
-        )
-    return tuple(found)
+def every_row(me: Me) -> Looking[tuple[PlacedKey, ...]]:
+    """All keys that our credential sees."""
+    places = yield from workspaces(me)
+    return (yield from all_rows(me, tuple(KIND_WORDS), places))
+
+
+def _placed(me: Me, kind: str, place: WorkspaceRow) -> Looking[tuple[PlacedKey, ...]]:
+    keys = yield from key_rows(me, KeyRef(kind, (place.id,) if place.id else (), ""))
+    return tuple(PlacedKey(kind, row, place) for row in keys or ())
+
+
+def _write_keys(me: Me, place: WorkspaceRow) -> Looking[tuple[PlacedKey, ...]]:
+    sources = yield from SOURCES.of(me.connection, workspace=place.id)
+    refs = [KeyRef("write", (place.id, source.id), "") for source in sources]
+    lists = yield from gather(key_rows(me, ref) for ref in refs)
+    # A write key has no name of its own; people know it by its source.
+    return tuple(
+        PlacedKey("write", replace(row, name=row.name or source.name, holder=source.name), place)
+        for source, keys in zip(sources, lists, strict=True)
+        for row in keys or ()
+    )

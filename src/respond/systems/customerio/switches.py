@@ -23,6 +23,7 @@ from respond.core.script import (
     Undo,
     Write,
     action,
+    gather,
 )
 from respond.core.shapes import Timestamp
 from respond.systems.customerio.evidence import read_log
@@ -178,11 +179,11 @@ class ListWebhooks:
         places = yield from workspaces(me)
         found: list[Webhook] = []
         unseen: list[WorkspaceRow] = []
-        for place in places:
-            rows = yield from _webhooks(me, place.id)
-            if rows is None:
+        lists = yield from gather(_webhooks(me, place.id) for place in places)
+        for place, seen in zip(places, lists, strict=True):
+            if seen is None:
                 unseen.append(place)
-            found.extend(_shown(row, place) for row in rows or ())
+            found.extend(_shown(row, place) for row in seen or ())
         if len(unseen) == len(places) and me.connection.options.get("app"):
             found.extend(_shown(row, NOWHERE) for row in (yield from _webhooks(me, APP)) or ())
         closed = [f"UNSEEN reporting webhooks of {place.name}" for place in unseen]

@@ -9,19 +9,21 @@ from typing import Any, Final
 from respond.core.script import (
     Api,
     Connection,
+    Looking,
     Me,
     PersonRecord,
     RefusedError,
     Reply,
     Write,
     answer_as,
+    gather,
 )
 from respond.core.values import Late
 from respond.systems.people.channels import NoticeChannel, Reached, name_of, notice_to
 from respond.systems.people.messages import Notice
 from respond.systems.people.recipients import kept_out, same_address
 from respond.systems.slack.accounts import SlackAccount, find, find_by_id, ourselves
-from respond.systems.slack.posting import Posted, dm_read, post
+from respond.systems.slack.posting import Posted, Seen, dm_read, post
 from respond.systems.slack.vendor import VENDOR
 
 __all__ = ["CHANNEL"]
@@ -50,21 +52,24 @@ def _tell(
         return ""
 
     us = yield from ourselves(connection, or_else=passed_over)
-    found: dict[str, Reached] = {}
-    for person in people:
-        account = SlackAccount(why="".join(why))
-        if us:
-            account = yield from _account(me, connection, person)
-        if account.why:
-            found[person.id] = Reached(account.why, is_next=True)
-        else:
-            found[person.id] = yield from _post(me, connection, us, person, account, notice)
+    if not us:
+        return {person.id: Reached("".join(why), is_next=True) for person in people}
+    accounts = yield from gather(_account(me, connection, person) for person in people)
+    found = {
+        person.id: Reached(account.why, is_next=True)
+        for person, account in zip(people, accounts, strict=True)
+    }
+    to = [pair for pair in zip(people, accounts, strict=True) if not pair[1].why]
+    # All looks before the first message: after one, what was seen would have to be seen anew.
+    messages = yield from gather(
+        dm_read(connection, me, notice_to(me, person.id), account.id, us) for person, account in to
+    )
+    for (person, account), seen in zip(to, messages, strict=True):
+        found[person.id] = yield from _post(me, connection, seen, person, account, notice)
     return found
 
 
-def _account(
-    me: Me, connection: Connection, person: PersonRecord
-) -> Generator[Any, object, SlackAccount]:
+def _account(me: Me, connection: Connection, person: PersonRecord) -> Looking[SlackAccount]:
     """The person's own, active account; ``why`` says what is wrong with what was found."""
     found = SlackAccount(why="has no address that Slack knows")
     if user := person.accounts.get(VENDOR.name):
@@ -88,20 +93,18 @@ def _account(
 def _post(
     me: Me,
     connection: Connection,
-    us: str,
+    seen: Seen,
     person: PersonRecord,
     account: SlackAccount,
     notice: Notice,
 ) -> Generator[Any, object, Reached]:
     """Post, unless it is there already. Only a click from a configured id can count."""
-    thing = notice_to(me, person.id)
-    seen = yield from dm_read(connection, me, thing, account.id, us)
     if seen.ts:
         return Reached()
     write = post(
         connection,
         me,
-        subject=thing,
+        subject=notice_to(me, person.id),
         seen=seen,
         channel=account.id,
         text=notice.text,

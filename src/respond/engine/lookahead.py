@@ -1,0 +1,158 @@
+"""Look ahead while a plan is made: at what later steps look at, as soon as their values are there.
+
+The plan is still made in the runbook's order and out of its own looks; these find their answers
+there. What goes wrong here says nothing: it comes again when the step has its turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Event
+from typing import Any, Final, Self, TypeAlias
+
+from respond.core.background import in_background
+from respond.core.fold import RunState
+from respond.core.runbook import (
+    ActionStep,
+    BlockStep,
+    ChooseStep,
+    ForEach,
+    ParallelStep,
+    Runbook,
+    Step,
+)
+from respond.core.script import Call, Reply
+from respond.core.shapes import ShapeError
+from respond.core.values import SecretHandle, Value
+from respond.engine.drivers import World, look
+from respond.engine.ready import Ready
+from respond.engine.setting import Site
+from respond.engine.shared_answers import SharedAnswers
+from respond.engine.walk import item_address
+from respond.errors import NotReadyError, RespondError
+from respond.ports import Journal
+
+__all__ = ["Lookahead"]
+
+_ITEMS: Final = 16
+"""How far ahead in a set: further, and an answer would be too old when its turn comes."""
+
+_Values: TypeAlias = Mapping[str, Value]
+
+
+@dataclass(slots=True)
+class Lookahead:
+    """A context manager: at its end what was not begun never is."""
+
+    runbook: Runbook
+    site: Site
+    state: RunState
+    answers: SharedAnswers
+    journal: Journal
+    now: int
+    _begun: set[str] = field(default_factory=set, init=False)
+    _sets: dict[str, Iterator[None]] = field(default_factory=dict, init=False)
+    _is_over: Event = field(default_factory=Event, init=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+
+    def fetch(self, call: Call) -> Reply:
+        """What the looks of here read with, while it lasts."""
+        if self._is_over.is_set():
+            raise NotReadyError("the plan is made")
+        return self.answers.fetch(call)
+
+    def begin(self, address: str, values: _Values, group: str) -> None:
+        """A step has its turn: look at what may come behind it meanwhile."""
+        self._begun.add(address)
+        if group:
+            next(self._sets.get(group, iter(())), None)
+            return
+        steps = (*self.runbook.steps, *self.runbook.always)
+        with suppress(RespondError):  # An expression that has no value says so at its turn.
+            for step, guessed in _coming(steps, values):
+                if _known(step, values):
+                    self._begin(step, step.words.id, values, guessed=guessed)
+
+    def each(
+        self, step: ActionStep, each: ForEach, address: str, values: _Values, items: list[Value]
+    ) -> None:
+        """A set is known: look at its first items, and at one more whenever one has its turn."""
+
+        def one_more() -> Iterator[None]:
+            for item in items:
+                name = f"{address}[{item_address(item)}]"
+                self._begin(step, name, {**values, each.name: item}, guessed=False)
+                yield
+
+        more = self._sets[address] = one_more()
+        for _ in zip(range(_ITEMS), more, strict=False):
+            pass
+
+    def _begin(self, step: ActionStep, address: str, values: _Values, *, guessed: bool) -> None:
+        if address in self._begun:
+            return
+        try:
+            ready = Ready(self.site, step, address, values)
+            # Nobody is shown a secret on a guess.
+            if ready.late is not None or (guessed and _holds_secret(ready.arguments)):
+                return
+            script = ready.script(self.state, self.journal, self.now)
+        except (RespondError, ShapeError):
+            return
+        self._begun.add(address)
+        # What comes of it is in the answers; what goes wrong is said when the step has its turn.
+        in_background(partial(look, script, World(self), known={}, predict=False))
+
+
+def _coming(
+    steps: Iterable[Step], values: _Values, *, guessed: bool = False
+) -> Iterator[tuple[ActionStep, bool]]:
+    """Calls that may come, and whether that they come is a guess: their ``when`` is open."""
+    for step in steps:
+        guess = guessed
+        if step.words.when is not None:
+            if _named(step.words.when.refs, values):
+                if step.words.when.value(values) is not True:
+                    continue
+            else:
+                guess = True
+        match step:
+            case ActionStep(for_each=None):
+                yield step, guess
+            case ChooseStep() if _named(step.on.refs, values):
+                yield from _coming(step.branches.get(str(step.on.value(values)), ()), values)
+            case BlockStep(for_each=None, runbook=None):
+                yield from _coming((*step.steps, *step.always), values, guessed=guess)
+            case ParallelStep():
+                yield from _coming(step.steps, values, guessed=guess)
+            case _:
+                pass
+
+
+def _known(step: ActionStep, values: _Values) -> bool:
+    templates = [*step.arguments.values(), *([step.names] if step.names is not None else [])]
+    return all(_named(template.refs, values) for template in templates)
+
+
+def _named(refs: Iterable[str], values: _Values) -> bool:
+    return all(ref.partition(".")[0] in values for ref in refs)
+
+
+def _holds_secret(value: Any) -> bool:
+    match value:
+        case SecretHandle():
+            return True
+        case dict():
+            return any(map(_holds_secret, value.values()))
+        case list() | tuple():
+            return any(map(_holds_secret, value))
+        case _:
+            return False
