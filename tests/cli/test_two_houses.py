@@ -158,11 +158,13 @@ def test_a_changed_connection_is_asked_about_before_the_next_write(
     assert here in intent["write"]["to"]["doors"].values()
     assert here in planned["plan"]["connections"]["doors"]
     assert here in "".join(home.run("report", run).out.split())
-    status = home.run("status", run).out
-    assert "connection doors" in status
-    assert ("hut" if what == "account" else url.replace("https:", "http:")) in "".join(
-        status.split()
-    )
+    views = (ran.out, *(home.run(*w, run).out for w in (["status"], ["status", "--json"])))
+    for view in (*views, home.run("runs").out):
+        told = "".join(view.split())
+        assert ("hut" if what == "account" else url.replace("https:", "http:")) in told
+        assert f"run {run} is parked" not in view
+        assert "now: change" not in view  # The same writes as planned say nothing.
+    assert "".join(views[1].split()).count("sincetheplan") == 1
 
 
 # --- a no from another terminal -----------------------------------------------------------------

@@ -261,6 +261,20 @@ def test_a_yes_is_bound_to_where_the_write_goes(to: dict[str, Any]) -> None:
     assert any(part in now for part in ("https://b.example", "other", "root", "none"))
 
 
+def test_a_drift_left_for_later_keeps_its_cause_once() -> None:
+    """Who comes back reads what changed, and not the same writes as planned and as wanted."""
+    stage = stage_of(REMOVE, place=boxes_at("https://a.example"))
+    stage.says.answers = {"AskConfirm": Decision.LATER}
+    assert stage.advance() is ExitCode.PARKED
+    assert stage.state is not None
+    assert stage.state.parked.why == "stopped before step 'gone'"
+    stage.place = boxes_at("https://b.example")
+    stage.says.answers = {"AskDrift": Decision.LATER}
+    assert stage.advance() is ExitCode.PARKED
+    assert "now https://b.example) changed" in stage.state.parked.why
+    assert "planned:" not in stage.state.parked.why + stage.state.parked.reason
+
+
 @pytest.mark.promise("P10")
 def test_a_typed_yes_does_not_outlive_where_the_write_goes() -> None:
     """A destructive write that was agreed to and not sent is asked again for the other place."""

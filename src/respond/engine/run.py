@@ -218,9 +218,10 @@ class LiveRun:
             cause: What happened that a person was needed; it stands beside why nobody answered.
         """
         if answer.decision is Decision.LATER:
+            what, behind = (f"stopped before step {step!r}", cause) if step else (cause, "")
             raise ParkedError(
-                f"run {self.run} is parked" + (f" before {step!r}" if step else ""),
-                why="; ".join(filter(None, (cause, answer.reason or "it waits for a person"))),
+                what or "stopped before its start",
+                why="; ".join(filter(None, (behind, answer.reason))),
                 do=f"respond resume {self.run}",
                 asks=answer.asks,
             )

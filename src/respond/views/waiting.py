@@ -112,6 +112,7 @@ def _parked(state: RunState) -> Waiting:
             f"{word(answer.by.id)} has answered: it goes on", "", _carried_on(state, "goes on")
         )
     what = ", ".join(map(word, asks.names)) if asks.kind is AskKind.INPUTS else said(asks.title)
+    why = ": ".join(filter(None, (said(state.parked.why, limit=_WHY_MAX), why)))
     return Waiting(f"{_ASKED[asks.kind]}: {what}", why, do, "care")
 
 
