@@ -140,12 +140,10 @@ def carry_on(session: Session, runbook: Runbook, hand: Stagehand) -> ExitCode:
 def facts(session: Session, engine: Engine, code: ExitCode) -> dict[str, Any]:
     """The report as JSON, with the exit code."""
     from respond.views import report
-    from respond.views.json_view import waits_json
 
-    waits = waits_json(engine.state, session.today())
     records = list(session.journal.records(session.run))
-    made = report.report(engine.state, records, session.journal.head())
-    return {"exit": int(code), "waits": waits, **report.as_json(made)}
+    made = report.report(engine.state, records, session.journal.head(), session.today())
+    return {"exit": int(code), **report.as_json(made)}
 
 
 def put_back(state: RunState) -> tuple[PutBack, ...]:

@@ -206,9 +206,9 @@ class Engine(LiveRun):
         needs = lacking(self.runbook, self.state.inputs)
         if needs:
             raise ParkedError(
-                f"run {self.run} needs {', '.join(needs)}",
-                why="the event does not say, and nothing is guessed",
-                do=f"answer on the page, or: respond resume {self.run}",
+                f"the event does not say {', '.join(needs)}",
+                why="nothing is guessed",
+                do=self._ask_inputs(),
                 asks=data_of(AsksFor, kind=AskKind.INPUTS, id="inputs", names=needs),
             )
         plan = self.state.plan
@@ -247,13 +247,13 @@ class Engine(LiveRun):
             plan = self.plan()
         except NotSoError as error:
             given = self._given()
-            if not self.site.served or not given:
+            if not self.state.proposed.served or not given:
                 return self._end(ExitCode.FAILED, error.what)
             # What an event says may have a slip in it, and nobody sat there to see it.
             raise ParkedError(
                 error.what,
                 why=f"as it was given: {', '.join(given)}; nothing has been changed",
-                do=f"correct it on the page, or it is over: respond cancel {self.run}",
+                do=self._ask_inputs(),
                 asks=data_of(AsksFor, kind=AskKind.INPUTS, id="inputs", names=given),
             ) from error
         except RefusedByPersonError as error:
@@ -266,6 +266,10 @@ class Engine(LiveRun):
         if not self._may_go_beside_others(plan):
             return self._end(ExitCode.REFUSED, "not started")
         return plan
+
+    def _ask_inputs(self) -> str:
+        page = "answer on the page, or: " if self.site.served else ""
+        return f"{page}respond resume {self.run}; to end it: respond cancel {self.run}"
 
     def _given(self) -> list[str]:
         """Names of inputs that have a value which somebody chose."""

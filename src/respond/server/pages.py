@@ -464,7 +464,7 @@ class _Pages:
         if visitor is None:
             return self._away(request)
         one = self._one(request, visitor)
-        made = report(one.state, one.records, self.board.head())
+        made = report(one.state, one.records, self.board.head(), self.entry.today())
         facts = [
             ("Operator", word(made.operator)),
             ("Incident", said(made.incident)),
