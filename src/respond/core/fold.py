@@ -169,6 +169,8 @@ class RunState:
     questions: int = 0
     undo_round: int = 0
     """How often a person asked for the run's undo."""
+    undo_wanted: int = 0
+    """How many changes are put back when its undo is over."""
     undone: Mapping[str, str] = field(default_factory=dict)
     """``undo-done`` or ``undo-failed``, by what was to be undone."""
     last_seq: int = 0
@@ -318,9 +320,11 @@ def _moved(state: RunState, record: Record, said: recorded.Content) -> RunState:
         case Parked():
             return _parked(state, replace(said, step=event.step, at=at))
         case recorded.Ended():
-            return replace(state, status=RunStatus.ENDED, ended=said, ended_at=at)
+            over = RunStatus.ENDED  # From here on it is the undo that parks.
+            return replace(state, status=over, ended=said, ended_at=at, parked=Parked())
         case recorded.UndoAsked():
             left = {k: v for k, v in state.undone.items() if v == Kind.UNDO_DONE.value}
+            state = replace(state, undo_wanted=len(left) + len(said.can))
             return replace(state, undo_round=state.undo_round + 1, undone=left)
         case recorded.UndoEnded():
             return replace(state, undone={**state.undone, event.step: event.kind.value})

@@ -16,7 +16,7 @@ from typing import Any
 
 from respond.core.approval import Request
 from respond.core.events import Actor, Event, Kind, Record, Strength
-from respond.core.fold import As, RunState, after, fold
+from respond.core.fold import As, RunState, RunStatus, after, fold
 from respond.core.plan import PlannedStep
 from respond.core.questions import Answer, Decision, Question, cause_of
 from respond.core.recorded import Confirmed, Parked, Since, Taken, data_of
@@ -181,7 +181,10 @@ class LiveRun:
 
     def park(self, error: RespondError, code: ExitCode, *, again: bool = False) -> ExitCode:
         """Record where the run waits, and for what; ``again``: what did not come about is tried."""
-        told = data_of(Parked, why=error.what, reason=error.why, do=error.do, exit=code)
+        do = error.do
+        if self.state.status is RunStatus.ENDED:  # Its undo parks: a step does not know that.
+            do = do.replace(f"respond resume {self.run}", f"respond undo {self.run}")
+        told = data_of(Parked, why=error.what, reason=error.why, do=do, exit=code)
         if again:
             told |= data_of(Parked, again=True)
         if isinstance(error, ParkedError) and error.asks:
