@@ -326,6 +326,23 @@ def says_no(stage: BoxStage) -> None:
     stage.kept.append(event)
 
 
+@pytest.mark.parametrize("asked_", ["AskStart", "AskConfirm"])
+def test_a_no_that_came_during_a_question_is_heeded_before_its_answer(asked_: str) -> None:
+    """Who types ``start`` into a run that was cancelled elsewhere starts nothing: no yes stands."""
+    stage = stage_of(REMOVE)
+
+    def meanwhile(question: object) -> None:
+        if type(question).__name__ == asked_:
+            says_no(stage)
+
+    stage.says.before = meanwhile
+    assert stage.advance() is ExitCode.REFUSED
+    records = [r.event for r in stage.kept.records(stage.run)]
+    (no,) = (n for n, e in enumerate(records) if e.data.get("decision") == "cancel")
+    assert all(e.kind is not Kind.CONFIRMED for e in records[no + 1 :])
+    assert stage.boxes.writes == []
+
+
 class Hearing(SettableClock):
     """A clock during whose first long pause something happens."""
 

@@ -16,7 +16,16 @@ from respond.core.asked import changed_since
 from respond.core.events import Kind
 from respond.core.fold import RunState, RunStatus, fold, verdict
 from respond.core.plan import Plan, moved, short_digest
-from respond.core.questions import AskByHand, AskConfirm, AskDrift, AskStart, Decision, other_orders
+from respond.core.questions import (
+    Answer,
+    AskByHand,
+    AskConfirm,
+    AskDrift,
+    AskStart,
+    Decision,
+    Question,
+    other_orders,
+)
 from respond.core.recorded import AskKind, AsksFor, Confirmed, ConfirmScope, Ended, Planned, data_of
 from respond.core.runbook import InputKind
 from respond.engine.drivers import World
@@ -57,6 +66,16 @@ __all__ = ["Engine", "QuitError", "Tools"]
 @dataclass(slots=True)
 class Engine(LiveRun):
     """One engine for one run."""
+
+    def ask(self, question: Question) -> Answer:
+        """As of any run; a no that came while the person thought is heeded first.
+
+        Raises:
+            ParkedError, QuitError: As of any run, or somebody said no elsewhere.
+        """
+        answer = LiveRun.ask(self, question)
+        heed_any_no(self)
+        return answer
 
     # --- advance ---------------------------------------------------------------------------
 
