@@ -166,6 +166,21 @@ def test_an_unknown_write_is_left_to_do() -> None:
     assert "a person must look" in text
 
 
+@pytest.mark.parametrize("code", [ExitCode.FAILED, ExitCode.REFUSED])
+def test_an_exit_names_its_reason_and_no_list_of_reasons(code: ExitCode) -> None:
+    """Where the run says which it was, once; what nobody knows stays said so."""
+    run = ExampleRun().propose().look().start()
+    run.add(Kind.ENDED, exit=int(code), say="ana objects", next="")
+    made = report(run.state, run.records, HEAD, TODAY)
+    for text in (summary(run.state, HEAD, exit_code=code, today=TODAY), as_text(made)):
+        exit_line = next(line for line in text.splitlines() if line.startswith("Exit"))
+        assert exit_line.split(maxsplit=1)[1] == f"{int(code)}: ana objects"
+        assert "Says" not in text
+    unknown = summary(run.state, HEAD, exit_code=ExitCode.UNKNOWN, today=TODAY)
+    assert "5: nobody knows whether a write happened" in unknown
+    assert "Says         ana objects" in unknown
+
+
 def test_steps_that_never_began_are_named() -> None:
     """A run that stopped says what it did not come to."""
     items = outcome_of(parked().state).of(Known.LEFT_TO_DO)

@@ -236,16 +236,21 @@ class LiveRun:
         return answer
 
     def pause(
-        self, seconds: float, what: str, meanwhile: Callable[[], None] = lambda: None
+        self,
+        seconds: float,
+        what: str,
+        meanwhile: Callable[[], None] = lambda: None,
+        left: float = 0,
     ) -> None:
         """Let time pass; Ctrl-C parks the run meanwhile.
 
         Args:
             meanwhile: Called every few seconds, and at the end; what it raises comes out.
+            left: How long all of it may take, where it is looked at more often.
         """
         if seconds <= 0:
             return
-        self.tools.progress.waiting(what, seconds)
+        self.tools.progress.waiting(what, left or seconds)
         # In a rehearsal no time passes in which anything could happen.
         piece = seconds if self.site.mode == "rehearsal" else MEANWHILE_S
         with self.tools.stop.waiting(self.run):

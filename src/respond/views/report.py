@@ -13,7 +13,6 @@ from respond.core.outcome import Known, Outcome, outcome_of
 from respond.core.plan import short_digest
 from respond.core.recorded import As, Confirmed, content_of
 from respond.core.script import Effect, Proof
-from respond.errors import ExitCode
 from respond.ports import Head, actor_text
 from respond.views.json_view import outcome_json, picked, waits_json
 from respond.views.layout import as_screen, bullets, labelled, labelled_pairs, said, word
@@ -22,9 +21,9 @@ from respond.views.plan_text import facts_lines
 from respond.views.summary import NOTHING_KNOWN, containment_lines, item_lines
 from respond.views.waiting import Waiting, waiting
 from respond.views.words import (
-    EXIT_MEANS,
     clock_text,
     day_text,
+    exit_text,
     head_line,
     mode_of,
     mode_word,
@@ -267,7 +266,7 @@ def _facts(made: Report, width: int) -> Iterator[str]:
         ("Began", day_text(made.began)),
         ("Ended", day_text(made.ended) if made.ended else ""),
         ("Exit", _exit(made)),
-        ("Says", said(made.says)),
+        ("Says", "" if said(made.says) in _exit(made) else said(made.says)),
     )
     yield from labelled_pairs(first, width)
     yield from facts_lines("Account", made.connections, width)
@@ -283,7 +282,7 @@ def _stands(made: Report) -> list[str]:
 
 
 def _exit(made: Report) -> str:
-    return "" if made.exit is None else f"{made.exit}: {EXIT_MEANS[ExitCode(made.exit)]}"
+    return "" if made.exit is None else exit_text(made.exit, made.says)
 
 
 def _change_text(change: ReportedChange) -> str:

@@ -10,7 +10,7 @@ from respond.core.fold import RunState, RunStatus
 from respond.core.outcome import outcome_of
 from respond.core.recorded import AskKind
 from respond.views.layout import said, word
-from respond.views.words import EXIT_MEANS
+from respond.views.words import exit_text
 
 __all__ = ["Waiting", "waiting"]
 
@@ -53,8 +53,7 @@ def waiting(state: RunState, today: Today) -> Waiting:
     go_on = f"respond resume {word(state.id)}"
     match state.status:
         case RunStatus.ENDED:
-            code, says = state.ended.exit, said(state.ended.say, limit=_SAYS_MAX)
-            line = f"ended {int(code)}: {says if code and says else EXIT_MEANS[code]}"
+            line = f"ended {exit_text(state.ended.exit, state.ended.say[:_SAYS_MAX])}"
             if left := state.undo_wanted - len(state.undone):
                 line += f"; its undo is begun, {left} of {state.undo_wanted} changes left"
                 return Waiting(line, _why(state), f"respond undo {word(state.id)}", "care")
