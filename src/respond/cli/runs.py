@@ -279,13 +279,14 @@ def _end_alone(places: Places, kept: KeptRun, reason: str, why: str) -> KeptRun:
     from respond.adapters.store.run_lock import RunLocks
     from respond.company.rehearsal import OPERATOR
     from respond.core.events import Actor, Event, Kind, Strength
+    from respond.core.fold import verdict
     from respond.core.questions import Decision
     from respond.core.recorded import Confirmed, Ended, data_of
     from respond.wiring.session import os_user
 
     run = kept.state.id
-    unknown = any(step.open() for step in kept.state.steps.values())
-    code = ExitCode.UNKNOWN if unknown else ExitCode.REFUSED
+    code = verdict(kept.state)
+    code = code if code is ExitCode.UNKNOWN else ExitCode.REFUSED
     cancelled = data_of(Confirmed, decision=Decision.CANCEL, reason=reason)
     ended = data_of(Ended, exit=code, say=f"cancelled; {why}", next="")
     machine = Actor("respond", Strength.MACHINE)

@@ -185,8 +185,7 @@ class Engine(LiveRun):
             for steps in (self.runbook.on_cancel, self.runbook.always):
                 with contextlib.suppress(EndedError, QuitError):
                     walk.finish(steps, here, failed={})
-        unknown = any(step.open() for step in self.state.steps.values())
-        return self._end(ExitCode.UNKNOWN if unknown else ExitCode.REFUSED, why)
+        return self._end(ExitCode.REFUSED, why)
 
     def plan(self) -> Plan:
         """Look at everything anew and say what would be done."""
@@ -449,10 +448,12 @@ class Engine(LiveRun):
         next_runbook: str = "",
         inventory: Mapping[str, Any] | None = None,
     ) -> ExitCode:
+        let_go(self)
+        if verdict(self.state) is ExitCode.UNKNOWN:
+            code = ExitCode.UNKNOWN
         told = data_of(Ended, exit=code, say=say, next=next_runbook)
         if inventory:
             told["inventory"] = inventory
-        let_go(self)
         # First: a crash between the two leaves a run that ends again, and no secret behind.
         self.tools.journal.forget_secrets(self.run)
         self.add(Kind.ENDED, **told)
