@@ -172,7 +172,7 @@ def play(folder: Path, name: str, fault: str, *, routes: bool) -> list[str]:
                 stage.state = engine.state
                 engine.advance()
                 records = list(engine.tools.journal.records(stage.run))
-                made = report(engine.state, records, engine.tools.journal.head())
+                made = report(engine.state, records, engine.tools.journal.head(), TODAY)
                 seen.text.write(as_text(made) + json.dumps(as_json(made)))
         except RespondError as raised:
             error = "".join(traceback.format_exception(raised)) + repr(raised)
@@ -217,7 +217,10 @@ def test_a_service_that_echoes_our_credential_does_not_get_it_into_the_record(
             engine.advance()
             stage.state = engine.state
             made = report(
-                engine.state, list(engine.tools.journal.records()), engine.tools.journal.head()
+                engine.state,
+                list(engine.tools.journal.records()),
+                engine.tools.journal.head(),
+                TODAY,
             )
             seen.text.write(as_text(made) + json.dumps(as_json(made)))
         seen.keep_disk()

@@ -80,7 +80,7 @@ def test_an_old_copy_put_back_while_the_run_waits_is_refused(tmp_path: Path) -> 
 
 
 NEW = ("waits", "event")
-"""What status says since then."""
+"""What status and report say since then."""
 
 
 @cache
@@ -104,8 +104,8 @@ def told(journal: str, records: Sequence[Record]) -> dict[str, Any]:
     found = {}
     for run, state in fold_all(records).items():
         head = Head(journal, len(records), "0" * 64)
-        status = {k: v for k, v in state_json(state, TODAY).items() if k not in NEW}
-        said = as_json(report(state, records, head))
+        both = (state_json(state, TODAY), as_json(report(state, records, head, TODAY)))
+        status, said = ({k: v for k, v in each.items() if k not in NEW} for each in both)
         for items in (status["outcome"]["items"], said["items"]):
             # What was not seen is work for somebody now; before, nothing was left to do.
             items[:] = [i for i in items if (i["known"], i["how"]) != ("left-to-do", "not-seen")]

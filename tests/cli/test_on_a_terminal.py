@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from tests.cli.terminal_kit import OnTerminal
 
+from respond.core.events import Kind
+from respond.core.recorded import AskKind, AsksFor, data_of
 from respond.testing.cli_kit import Machine, Town
 from respond.wiring.places import Places
 from respond.wiring.session import load_project
@@ -134,15 +136,51 @@ def test_every_screen_of_a_rehearsal_fits_eighty_columns(start: Start, runbook: 
     nothing_stays(terminal)
 
 
-def test_every_question_of_a_real_run_is_laid_out(home: Machine, town: Town) -> None:
-    """Each input that is asked for; the keys to pick from stand in columns, and one is a number."""
-    town.store(home, "cio", "cio/app", "vault")
+def real(home: Machine, town: Town, *words: str) -> OnTerminal:
+    """A command whose connections lead into the company of the test."""
     project = load_project(Places(home.project, home.state))
     lines = {name: town.line(project, name).endpoint for name in project.connections}
     urls = {name: dict(line.base_urls) for name, line in lines.items() if line is not None}
-    terminal = OnTerminal(
-        sys.executable, "-c", MOVED.format(urls=urls), "compromised-key", folder=home.project
-    )
+    return OnTerminal(sys.executable, "-c", MOVED.format(urls=urls), *words, folder=home.project)
+
+
+def test_resume_asks_again_for_inputs_that_fit_nothing(home: Machine, town: Town) -> None:
+    """With the cause and what was given; a slip or Ctrl-C ends nothing, and says how to go on."""
+    town.store(home, "cio", "cio/app", "vault")
+    run, inputs = "CK-7F3Q", {"key": "backend-prdo", "since": "2026-11-20T00:00:00Z"}
+    proposed = {"runbook": "compromised-key", "mode": "real", "at_s": 1764000000, "served": True}
+    home.append(Kind.PROPOSED, run, inputs=inputs, **proposed)
+    asks = data_of(AsksFor, kind=AskKind.INPUTS, id="inputs", names=list(inputs))
+    why, reason = "no key fits backend-prdo", "as it was given: key, since"
+    home.append(Kind.PARKED, run, why=why, reason=reason, asks=asks)
+    shown: list[str] = []
+    for key in ("Ctrl-C", "nowhere", "1"):
+        terminal = real(home, town, "resume", run)
+        answers = {"leaked (hidden): ": "", "key: ": key, "since: ": ""}
+        try:
+            while terminal.until(r"\S+( \(hidden\))?: |> "):
+                if key == "Ctrl-C":
+                    terminal.interrupt()
+                    terminal.screen.rows[-1] += " "
+                else:
+                    terminal.type(answers.pop(terminal.screen.rows[-1], "later"))
+            assert terminal.end() == 3, terminal.screen.text
+        finally:
+            terminal.close()
+        shown.append(" ".join(terminal.screen.text.split()))
+        assert f"respond resume {run}" in shown[-1]
+        assert "do: respond compromised-key" not in shown[-1]
+    assert "no key fits backend-prdo: as it was given: key, since" in shown[0]
+    assert "Enter takes: backend-prdo" in shown[1]
+    assert "no key fits nowhere" in shown[2]
+    assert "Inputs key: app/190001/9101" in shown[2]
+    assert "since: 2026-11-20T00:00:00Z" in shown[2]
+
+
+def test_every_question_of_a_real_run_is_laid_out(home: Machine, town: Town) -> None:
+    """Each input that is asked for; the keys to pick from stand in columns, and one is a number."""
+    town.store(home, "cio", "cio/app", "vault")
+    terminal = real(home, town, "compromised-key")
     answers = {"leaked (hidden): ": "", "key: ": "1", "since: ": "3 days ago"}
     try:
         while terminal.until(r"\S+( \(hidden\))?: |> "):

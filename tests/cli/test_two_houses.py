@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -158,11 +160,13 @@ def test_a_changed_connection_is_asked_about_before_the_next_write(
     assert here in intent["write"]["to"]["doors"].values()
     assert here in planned["plan"]["connections"]["doors"]
     assert here in "".join(home.run("report", run).out.split())
-    status = home.run("status", run).out
-    assert "connection doors" in status
-    assert ("hut" if what == "account" else url.replace("https:", "http:")) in "".join(
-        status.split()
-    )
+    views = (ran.out, *(home.run(*w, run).out for w in (["status"], ["status", "--json"])))
+    for view in (*views, home.run("runs").out):
+        told = "".join(view.split())
+        assert ("hut" if what == "account" else url.replace("https:", "http:")) in told
+        assert f"run {run} is parked" not in view
+        assert "now: change" not in view  # The same writes as planned say nothing.
+    assert "".join(views[1].split()).count("sincetheplan") == 1
 
 
 # --- a no from another terminal -----------------------------------------------------------------
@@ -260,6 +264,28 @@ EACH = (
     + DOOR.format(door="'${{ door }}'").replace("id: '${{ door }}'", "id: each", 1)
     + "    for_each: inputs.doors\n    as: door\n"
 )
+
+
+def test_an_undo_that_ctrl_c_stops_is_gone_on_with_as_undo(home: Machine, house: House) -> None:
+    """In a request too: it is waited for, and then the undo waits, in every view."""
+
+    class Interrupting(dict[str, bool]):
+        def __getitem__(self, door: str) -> bool:
+            house.locked = dict(self)  # Once is enough.
+            os.kill(os.getpid(), signal.SIGINT)
+            return super().__getitem__(door)
+
+    write_runbook(home, house, "")
+    assert home.run("two-doors", "--yes").code == 0
+    (run,) = (each["run"] for each in home.run("runs", "--json").json)
+    house.locked = Interrupting(house.locked)
+    ran = home.run("undo", run)
+    assert ran.code == 3
+    for view in (ran.err, home.run("status", run).out, home.run("report", run, "--short").out):
+        assert f"respond undo {run}" in view
+        assert "respond resume" not in view
+    status = " ".join(home.run("status", run).out.split())
+    assert "its undo is begun, 2 of 2 changes left" in status
 
 
 @pytest.mark.promise("P8")

@@ -261,6 +261,20 @@ def test_a_yes_is_bound_to_where_the_write_goes(to: dict[str, Any]) -> None:
     assert any(part in now for part in ("https://b.example", "other", "root", "none"))
 
 
+def test_a_drift_left_for_later_keeps_its_cause_once() -> None:
+    """Who comes back reads what changed, and not the same writes as planned and as wanted."""
+    stage = stage_of(REMOVE, place=boxes_at("https://a.example"))
+    stage.says.answers = {"AskConfirm": Decision.LATER}
+    assert stage.advance() is ExitCode.PARKED
+    assert stage.state is not None
+    assert stage.state.parked.why == "stopped before step 'gone'"
+    stage.place = boxes_at("https://b.example")
+    stage.says.answers = {"AskDrift": Decision.LATER}
+    assert stage.advance() is ExitCode.PARKED
+    assert "now https://b.example) changed" in stage.state.parked.why
+    assert "planned:" not in stage.state.parked.why + stage.state.parked.reason
+
+
 @pytest.mark.promise("P10")
 def test_a_typed_yes_does_not_outlive_where_the_write_goes() -> None:
     """A destructive write that was agreed to and not sent is asked again for the other place."""
@@ -310,6 +324,23 @@ def says_no(stage: BoxStage) -> None:
     """Another process records that the run is cancelled."""
     event = Event(Kind.CONFIRMED, stage.run, "", DANA, data_of(Confirmed, decision=Decision.CANCEL))
     stage.kept.append(event)
+
+
+@pytest.mark.parametrize("asked_", ["AskStart", "AskConfirm"])
+def test_a_no_that_came_during_a_question_is_heeded_before_its_answer(asked_: str) -> None:
+    """Who types ``start`` into a run that was cancelled elsewhere starts nothing: no yes stands."""
+    stage = stage_of(REMOVE)
+
+    def meanwhile(question: object) -> None:
+        if type(question).__name__ == asked_:
+            says_no(stage)
+
+    stage.says.before = meanwhile
+    assert stage.advance() is ExitCode.REFUSED
+    records = [r.event for r in stage.kept.records(stage.run)]
+    (no,) = (n for n, e in enumerate(records) if e.data.get("decision") == "cancel")
+    assert all(e.kind is not Kind.CONFIRMED for e in records[no + 1 :])
+    assert stage.boxes.writes == []
 
 
 class Hearing(SettableClock):

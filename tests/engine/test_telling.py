@@ -11,7 +11,12 @@ from respond.core.fold import RunState, WriteStatus
 from respond.core.plan import digest_of
 from respond.engine.telling import tell
 from respond.errors import ExitCode, RefusedByPersonError
+from respond.ports import Head
+from respond.testing.example_run import TODAY
 from respond.testing.runbook_kit import Stage
+from respond.views.report import as_text, report, short
+from respond.views.run_list import run_status
+from respond.views.summary import summary
 
 ABOUT = "waits:CK-1"
 BOTH = ("ana", "ben")
@@ -62,16 +67,25 @@ def test_a_mail_that_nobody_can_look_up_is_sent_again_on_purpose(tmp_path: Path)
             assert tell(engine, ABOUT, "person-needed", BOTH) == BOTH
         assert stage.tally()["email", "mail.accepted"] == 2
         assert statuses(stage.state) == [WriteStatus.UNKNOWN, WriteStatus.DONE]
+        assert stage.state is not None
+        assert stage.state.untold == ()  # They were told in the end.
 
 
 @pytest.mark.promise("P2")
 def test_no_run_ends_over_a_notice_of_which_nothing_is_recorded(tmp_path: Path) -> None:
-    """What a dead process told, and nobody tells again, is unknown in the record."""
+    """What a dead process told, and nobody tells again, is unknown in the record and every view."""
     with Stage(tmp_path, "compromised-key", routes=True) as stage:
         dies_while_it_tells(stage, "slack")
         assert statuses(stage.state) == [WriteStatus.INTENT]
-        assert stage.advance() is ExitCode.DONE
+        assert stage.advance() is ExitCode.UNKNOWN
         assert statuses(stage.state) == [WriteStatus.UNKNOWN]
+        assert stage.state is not None
+        head = Head("J", 1, "0" * 64)
+        made = report(stage.state, (), head, TODAY)
+        said = summary(stage.state, head, exit_code=ExitCode.UNKNOWN, today=TODAY)
+        for view in (run_status(stage.state, head, TODAY), said, as_text(made), short(made)):
+            assert "Telling people of the run: unknown: may have happened" in " ".join(view.split())
+            assert "BROKEN" not in view
 
 
 @pytest.mark.promise("P4")

@@ -11,8 +11,10 @@ from respond.core.script import Connection
 from respond.engine.undo import cannot_be_undone, changed_meanwhile, undo_run, undoable
 from respond.errors import ExitCode, UsageError
 from respond.testing.crashing import RUNBOOKS, changed_in
+from respond.testing.example_run import TODAY
 from respond.testing.runbook_kit import Stage
 from respond.testing.toy_system import ACTIONS, BoxStage, runbook_of
+from respond.views.waiting import waiting
 
 pytestmark = pytest.mark.promise("P7")
 
@@ -137,9 +139,29 @@ def test_later_parks_the_undo_and_it_goes_on_from_there() -> None:
     stage = ran()
     stage.says.answers = {"AskConfirm": [Decision.LATER, Decision.YES]}
     assert undo(stage) is ExitCode.PARKED
+    assert stage.state is not None
+    assert stage.state.parked.do == f"respond undo {stage.run}"
     assert undo(stage) is ExitCode.DONE
     assert stage.boxes.values == THREE
     assert stage.advance() is ExitCode.DONE
+
+
+@pytest.mark.parametrize("at", ["a question", "a request"])
+def test_an_undo_that_is_stopped_says_so_wherever_it_is_looked_at(at: str) -> None:
+    """Ctrl-C names the undo as what comes next, and not resume, which has nothing to carry on."""
+    stage = ran()
+    engine = stage.engine()
+    if at == "a question":
+        stage.says.answers = {"AskConfirm": Decision.LATER}
+    else:
+        stage.says.before = lambda _: setattr(engine.tools.stop, "wanted", True)
+    assert undo_run(engine, ACTIONS) is ExitCode.PARKED
+    stage.state = engine.state
+    assert stage.state is not None
+    waits = waiting(stage.state, TODAY)
+    assert "its undo is begun, 2 of 2 changes left" in waits.line
+    assert waits.next == f"respond undo {stage.run}"
+    assert "resume" not in waits.why + stage.state.parked.do
 
 
 @pytest.mark.campaign("C2")

@@ -343,11 +343,13 @@ def test_a_fault_shows_hostile_text_safely() -> None:
 
 
 def test_many_faults_are_counted() -> None:
-    """Twenty are shown and the rest counted, so that the first stay on the screen."""
+    """Twenty are shown, behind how many there are: the first stay on the screen."""
     source = SourceText("x", b"a\n" * 30)
     faults = FormatFaults(tuple(source.fault(Mark(n, 1), f"wrong {n}") for n in range(1, 31)))
 
-    assert str(faults).endswith("and 10 more")
+    assert str(faults).startswith("30 faults, the first 20:\nx:1:1: wrong 1\n")
+    assert str(FormatFaults(faults.faults[:2])).startswith("2 faults\n")
+    assert str(FormatFaults(faults.faults[:1])).startswith("x:1:1: wrong 1")
     assert "wrong 20" in str(faults)
     assert "wrong 21" not in str(faults)
 

@@ -124,6 +124,7 @@ def test_a_value_that_fits_nothing_is_asked_again_on_the_page(tmp_path: Path) ->
         state = served.until(lambda s: s.parked.asks.kind is AskKind.INPUTS)
         assert "no key fits backend-prdo" in state.parked.why
         assert state.parked.asks.names == ("key", "since")
+        assert f"respond resume {state.id}" in state.parked.do
         page = served.page("ana")
         shown = page.get(f"/runs/{state.id}").text
         assert "no key fits backend-prdo" in shown

@@ -194,7 +194,7 @@ def every_view(attack: str) -> Iterator[tuple[str, str]]:
     people = (PersonRecord("ana", attack, (attack,), (attack,), {"slack": attack}),)
     yield "who can", who_can_text(people, "dana")
     yield "summary", summary(state, head, exit_code=ExitCode.PARKED, today=TODAY)
-    made = report(state, run.records, head)
+    made = report(state, run.records, head, TODAY)
     yield "report", as_text(made)
     yield "short", short(made)
     yield "runs", runs_table([(state, TODAY)])
@@ -306,7 +306,7 @@ def test_json_is_ascii_and_gives_the_text_back(attack: str) -> None:
         progress.event(record)
     assert stream.getvalue().isascii()
     data = [plan_json(run.plan), state_json(run.state, TODAY)]
-    data.append(as_json(report(run.state, run.records, example_run.HEAD)))
+    data.append(as_json(report(run.state, run.records, example_run.HEAD, TODAY)))
     for each in data:
         assert json.dumps(each, ensure_ascii=True).isascii()
     assert data[0]["unseen"] == [attack, attack]

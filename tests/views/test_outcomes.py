@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from respond.core.events import Kind
 from respond.core.fold import As
 from respond.core.outcome import Known, outcome_of
+from respond.core.recorded import AskKind, AsksFor, data_of
 from respond.errors import ExitCode, NotReadyError, RefusedBySystemError
 from respond.formats.faults import FormatFaults, Mark, SourceText
 from respond.testing.example_run import (
@@ -85,7 +86,7 @@ def test_every_end_but_a_good_one_names_its_reason_and_what_to_do(
         summary(state, HEAD, exit_code=code, today=TODAY),
         run_status(state, HEAD, TODAY),
     ]
-    texts.append(as_text(report(state, run.records, HEAD)))
+    texts.append(as_text(report(state, run.records, HEAD, TODAY)))
     for text in texts:
         assert NOTHING_KNOWN not in text
         assert "LEFT TO DO" in text
@@ -165,6 +166,21 @@ def test_an_unknown_write_is_left_to_do() -> None:
     assert "a person must look" in text
 
 
+@pytest.mark.parametrize("code", [ExitCode.FAILED, ExitCode.REFUSED])
+def test_an_exit_names_its_reason_and_no_list_of_reasons(code: ExitCode) -> None:
+    """Where the run says which it was, once; what nobody knows stays said so."""
+    run = ExampleRun().propose().look().start()
+    run.add(Kind.ENDED, exit=int(code), say="ana objects", next="")
+    made = report(run.state, run.records, HEAD, TODAY)
+    for text in (summary(run.state, HEAD, exit_code=code, today=TODAY), as_text(made)):
+        exit_line = next(line for line in text.splitlines() if line.startswith("Exit"))
+        assert exit_line.split(maxsplit=1)[1] == f"{int(code)}: ana objects"
+        assert "Says" not in text
+    unknown = summary(run.state, HEAD, exit_code=ExitCode.UNKNOWN, today=TODAY)
+    assert "5: nobody knows whether a write happened" in unknown
+    assert "Says         ana objects" in unknown
+
+
 def test_steps_that_never_began_are_named() -> None:
     """A run that stopped says what it did not come to."""
     items = outcome_of(parked().state).of(Known.LEFT_TO_DO)
@@ -185,26 +201,46 @@ def test_a_message_that_nobody_can_look_at_is_not_proved() -> None:
 def test_the_report_of_a_good_night(golden: Golden) -> None:
     """Time line, changes, proof, who decided, containment, and the anchor."""
     run = whole()
-    golden("report", as_text(report(run.state, run.records, HEAD)))
+    golden("report", as_text(report(run.state, run.records, HEAD, TODAY)))
 
 
 def test_the_short_report_pastes_into_a_ticket(golden: Golden) -> None:
     """At most twelve lines, however much happened."""
     run = whole()
-    golden("report_short", short(report(run.state, run.records, HEAD)))
+    golden("report_short", short(report(run.state, run.records, HEAD, TODAY)))
 
     busy = ExampleRun().propose().look().start()
     for n in range(40):
         busy.observe(f"step{n}", how="failed", why="x" * 3000, findings=["y" * 500])
         busy.write(f"more{n}", MAKE)
-    text = short(report(busy.state, busy.records, HEAD))
+    text = short(report(busy.state, busy.records, HEAD, TODAY))
     assert len(text.splitlines()) <= 12
+
+
+def test_what_waits_for_inputs_says_why_in_every_view() -> None:
+    """It was not planned: nobody knows what is to contain, and something is left to do."""
+    run = ExampleRun().propose()
+    asks = data_of(AsksFor, kind=AskKind.INPUTS, id="inputs", names=["key"])
+    do = "respond resume CK-7F3Q; to end it: respond cancel CK-7F3Q"
+    run.add(
+        Kind.PARKED, why="no key fits web-prdo", reason="as it was given: key", do=do, asks=asks
+    )
+    made = report(run.state, run.records, HEAD, TODAY)
+    for text in (short(made), as_text(made), run_status(run.state, HEAD, TODAY)):
+        told = " ".join(text.split())
+        assert "needs to know: key" in told
+        assert told.count("no key fits web-prdo: as it was given: key") == 1
+        assert do in told
+        assert "nothing to contain" not in told
+        assert "nothing known" not in told
+        assert NOTHING_KNOWN not in told
+    assert as_json(made)["waits"]["why"].startswith("no key fits web-prdo")
 
 
 def test_report_and_summary_cannot_disagree() -> None:
     """JSON and text come from one fold, made once."""
     run = whole()
-    made = report(run.state, run.records, HEAD)
+    made = report(run.state, run.records, HEAD, TODAY)
     facts = as_json(made)
 
     assert facts["containment"]["seconds_from_start"] == 89
@@ -334,7 +370,7 @@ def test_every_key_is_documented() -> None:
     """docs/json.md names each key that the views give out."""
     words = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
     run = parked()
-    made = as_json(report(run.state, run.records, HEAD))
+    made = as_json(report(run.state, run.records, HEAD, TODAY))
     stream = io.StringIO()
     progress = JsonProgress(stream)
     progress.event(run.records[0])
@@ -391,7 +427,7 @@ def test_work_and_evidence_stand_apart() -> None:
         item.says for item in outcome.look_at
     ]
 
-    made = as_json(report(run.state, run.records, HEAD))
+    made = as_json(report(run.state, run.records, HEAD, TODAY))
     assert {item["known"] for item in made["look_at"]} == {"left-to-do"}
     text = summary(run.state, HEAD, exit_code=ExitCode.PARKED, today=TODAY)
     assert text.index("LEFT TO DO") < text.index("web-prod: readable") < text.index("LOOK AT")

@@ -42,7 +42,7 @@ _PATIENCE = 20
 
 
 @contextmanager
-def _signals(stop: Stop, run: str) -> Iterator[None]:
+def _signals(stop: Stop, go_on: str) -> Iterator[None]:
     """The first Ctrl-C parks at the next safe point, the second leaves at once."""
 
     def heard(_number: int, _frame: FrameType | None) -> None:
@@ -55,7 +55,7 @@ def _signals(stop: Stop, run: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        say(f"left at once; what was in flight is looked at first by: respond resume {run}")
+        say(f"left at once; what was in flight is looked at first by: {go_on}")
         raise
     finally:
         for number, handler in kept.items():
@@ -72,7 +72,7 @@ def run_engine(session: Session, runbook: Runbook, hand: Stagehand) -> tuple[Exi
         _lock(held, session, is_cancelled=session.engine(runbook).state.cancelled)
         engine = session.engine(runbook)
         hand.attach(session, engine)
-        with _signals(engine.tools.stop, session.run):
+        with _signals(engine.tools.stop, f"respond resume {session.run}"):
             return engine.advance(), engine
 
 
@@ -112,7 +112,10 @@ def undo_under_lock(session: Session, runbook: Runbook, hand: Stagehand) -> tupl
 
     engine = session.engine(runbook)
     hand.attach(session, engine)
-    with RunLocks(session.locks, session.clock).hold(session.run):
+    with (
+        RunLocks(session.locks, session.clock).hold(session.run),
+        _signals(engine.tools.stop, f"respond undo {session.run}"),
+    ):
         return undo_run(engine), engine
 
 
@@ -140,12 +143,10 @@ def carry_on(session: Session, runbook: Runbook, hand: Stagehand) -> ExitCode:
 def facts(session: Session, engine: Engine, code: ExitCode) -> dict[str, Any]:
     """The report as JSON, with the exit code."""
     from respond.views import report
-    from respond.views.json_view import waits_json
 
-    waits = waits_json(engine.state, session.today())
     records = list(session.journal.records(session.run))
-    made = report.report(engine.state, records, session.journal.head())
-    return {"exit": int(code), "waits": waits, **report.as_json(made)}
+    made = report.report(engine.state, records, session.journal.head(), session.today())
+    return {"exit": int(code), **report.as_json(made)}
 
 
 def put_back(state: RunState) -> tuple[PutBack, ...]:

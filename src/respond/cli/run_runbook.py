@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from contextlib import closing
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -268,19 +270,30 @@ def _together(declared: Input, items: list[Any]) -> Any:
         raise UsageError(f"--{_flag(declared.name)} does not fit", why=str(error)) from error
 
 
-def ask_for(runbook: Runbook, given: GivenInputs, session: Session) -> None:
+def ask_for(
+    runbook: Runbook,
+    given: GivenInputs,
+    session: Session,
+    before: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     """Ask for what is still needed, where somebody sits at a terminal.
+
+    Args:
+        before: Inputs that were given and with which nothing came about: asked again; Enter
+            takes the one that there was.
 
     Raises:
         RefusedByPersonError: The person went away; nothing was started.
     """
     from respond.engine.proposing import missing
 
-    if not session.prompt.is_there or not missing(runbook, given):
+    if not session.prompt.is_there or not (before or missing(runbook, given)):
         return
     for declared in runbook.inputs:
-        if not given.has(declared.name) and _is_wanted(runbook, declared, given):
-            _ask_one(runbook, declared, given, session)
+        name = declared.name
+        wanted = name in before or _is_wanted(runbook, declared, given)
+        if wanted and not given.has(name):
+            _ask_one(runbook, declared, given, session, before.get(name))
 
 
 def ask_what_is_missing(runbook: Runbook, session: Session) -> None:
@@ -289,12 +302,14 @@ def ask_what_is_missing(runbook: Runbook, session: Session) -> None:
     Only where somebody sits at a terminal.
 
     Raises:
-        RefusedByPersonError: The person went away.
+        ParkedError: The person went away.
     """
     from respond.adapters.store.sealing import describe_secret
+    from respond.cli.output import say
     from respond.core.fold import fold
     from respond.core.recorded import AskKind
     from respond.engine.proposing import GivenInputs, lacking
+    from respond.errors import ParkedError, RefusedByPersonError
     from respond.people.answers import record_inputs
 
     state = fold(session.journal.records(session.run))
@@ -304,8 +319,18 @@ def ask_what_is_missing(runbook: Runbook, session: Session) -> None:
     if not unfit and not lacking(runbook, state.inputs):
         return
     kept = {n: v for n, v in state.inputs.items() if v not in (None, "", []) and n not in unfit}
+    if unfit:
+        say(": ".join(filter(None, (state.parked.why, state.parked.reason))))
     known = GivenInputs(kept)
-    ask_for(runbook, known, session)
+    before = {n: v for n, v in state.inputs.items() if n in unfit and not isinstance(v, Mapping)}
+    try:
+        ask_for(runbook, known, session, before)
+    except RefusedByPersonError as away:
+        raise ParkedError(
+            f"run {state.id} waits as before",
+            why="nothing was answered",
+            do=f"respond resume {state.id}; to end it: respond cancel {state.id}",
+        ) from away
     new = GivenInputs(
         {n: v for n, v in known.values.items() if v != state.inputs.get(n)}, dict(known.secrets)
     )
@@ -321,7 +346,9 @@ def _is_wanted(runbook: Runbook, declared: Input, given: GivenInputs) -> bool:
     return (declared.required and declared.default is None) or declared.default == []
 
 
-def _ask_one(runbook: Runbook, declared: Input, given: GivenInputs, session: Session) -> None:
+def _ask_one(
+    runbook: Runbook, declared: Input, given: GivenInputs, session: Session, before: Any
+) -> None:
     from respond.core.questions import AskInput, Decision
     from respond.errors import RefusedByPersonError
     from respond.formats.typed_inputs import parse_input
@@ -335,7 +362,7 @@ def _ask_one(runbook: Runbook, declared: Input, given: GivenInputs, session: Ses
                 ask=declared.ask or declared.name,
                 secret=declared.kind is InputKind.SECRET,
                 choices=declared.of,
-                default=_default_text(declared),
+                default=_default_text(declared.default if before is None else before),
                 example=declared.example,
                 error=error,
                 options=offered,
@@ -397,11 +424,11 @@ def choices(output: Any) -> tuple[tuple[str, ...], ...]:
     return ()
 
 
-def _default_text(declared: Input) -> str:
-    match declared.default:
+def _default_text(value: Any) -> str:
+    match value:
         case None | []:
             return ""
         case list():
-            return ", ".join(str(item) for item in declared.default)
+            return ", ".join(str(item) for item in value)
         case _:
-            return str(declared.default)
+            return str(value)

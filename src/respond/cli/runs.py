@@ -89,7 +89,6 @@ def report(
 ) -> int:
     """Say what happened, what is proved, and what is left to do."""
     from respond.views import report as reports
-    from respond.views.json_view import waits_json
 
     if not run:
         states = states_of(ctx.obj, rehearsals=False) or states_of(ctx.obj, rehearsals=True)
@@ -97,10 +96,9 @@ def report(
             raise UsageError("there is no run to report on", do="respond rehearse compromised-key")
         run = states[0][0].id
     kept = read_run(ctx.obj, run)
-    made = reports.report(kept.state, kept.records, kept.head)
+    made = reports.report(kept.state, kept.records, kept.head, kept.today)
     text = reports.short(made) if short else reports.as_text(made, width=screen_width())
-    waits = waits_json(kept.state, kept.today)
-    answer({"waits": waits, **reports.as_json(made)}, text, as_json=as_json)
+    answer(reports.as_json(made), text, as_json=as_json)
     return int(ExitCode.DONE)
 
 
@@ -281,13 +279,14 @@ def _end_alone(places: Places, kept: KeptRun, reason: str, why: str) -> KeptRun:
     from respond.adapters.store.run_lock import RunLocks
     from respond.company.rehearsal import OPERATOR
     from respond.core.events import Actor, Event, Kind, Strength
+    from respond.core.fold import verdict
     from respond.core.questions import Decision
     from respond.core.recorded import Confirmed, Ended, data_of
     from respond.wiring.session import os_user
 
     run = kept.state.id
-    unknown = any(step.open() for step in kept.state.steps.values())
-    code = ExitCode.UNKNOWN if unknown else ExitCode.REFUSED
+    code = verdict(kept.state)
+    code = code if code is ExitCode.UNKNOWN else ExitCode.REFUSED
     cancelled = data_of(Confirmed, decision=Decision.CANCEL, reason=reason)
     ended = data_of(Ended, exit=code, say=f"cancelled; {why}", next="")
     machine = Actor("respond", Strength.MACHINE)
@@ -327,7 +326,6 @@ def cancel(
     from respond.cli.foreground import carry_on, record_cancel
     from respond.core.fold import RunStatus
     from respond.views import report as reports
-    from respond.views.json_view import waits_json
     from respond.views.summary import summary
 
     places: Places = ctx.obj
@@ -341,11 +339,10 @@ def cancel(
         alone = "its company was gone"
     if alone:
         kept = _end_alone(places, kept, reason or "cancelled", alone)
-        made = reports.report(kept.state, kept.records, kept.head)
+        made = reports.report(kept.state, kept.records, kept.head, kept.today)
         code = kept.state.ended.exit
         if as_json:
-            waits = waits_json(kept.state, kept.today)
-            result(json.dumps({"exit": code, "waits": waits, **reports.as_json(made)}, indent=2))
+            result(json.dumps({"exit": code, **reports.as_json(made)}, indent=2))
         else:
             width = screen_width()
             result(summary(kept.state, kept.head, exit_code=code, today=kept.today, width=width))

@@ -136,7 +136,7 @@ class RunState:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     steps: Mapping[str, StepState] = field(default_factory=dict)
     notices: Mapping[str, StepState] = field(default_factory=dict)
-    """What people were told of the run itself; no step of its runbook, and in no verdict."""
+    """What people were told of the run itself; no step of its runbook."""
     parked: Parked = field(default_factory=Parked)
     ended: recorded.Ended = _NOT_OVER
     ended_at: str = ""
@@ -169,6 +169,8 @@ class RunState:
     questions: int = 0
     undo_round: int = 0
     """How often a person asked for the run's undo."""
+    undo_wanted: int = 0
+    """How many changes are put back when its undo is over."""
     undone: Mapping[str, str] = field(default_factory=dict)
     """``undo-done`` or ``undo-failed``, by what was to be undone."""
     last_seq: int = 0
@@ -192,6 +194,22 @@ class RunState:
     @property
     def ended_well(self) -> bool:
         return self.status is RunStatus.ENDED and self.ended.exit is ExitCode.DONE
+
+    @property
+    def untold(self) -> tuple[StepState, ...]:
+        """Notices that nobody knows to have reached anybody, where none about the same did."""
+
+        def about(notice: StepState) -> str:
+            return notice.address.rpartition("#")[0]
+
+        ends = ((about(each), each.conclusion) for each in self.notices.values())
+        told = {name for name, end in ends if end is not None and end.how is not As.FAILED}
+        return tuple(
+            notice
+            for notice in self.notices.values()
+            if about(notice) not in told
+            and any(write.status is WriteStatus.UNKNOWN for write in notice.writes)
+        )
 
     @property
     def asks(self) -> recorded.AsksFor:
@@ -318,9 +336,11 @@ def _moved(state: RunState, record: Record, said: recorded.Content) -> RunState:
         case Parked():
             return _parked(state, replace(said, step=event.step, at=at))
         case recorded.Ended():
-            return replace(state, status=RunStatus.ENDED, ended=said, ended_at=at)
+            over = RunStatus.ENDED  # From here on it is the undo that parks.
+            return replace(state, status=over, ended=said, ended_at=at, parked=Parked())
         case recorded.UndoAsked():
             left = {k: v for k, v in state.undone.items() if v == Kind.UNDO_DONE.value}
+            state = replace(state, undo_wanted=len(left) + len(said.can))
             return replace(state, undo_round=state.undo_round + 1, undone=left)
         case recorded.UndoEnded():
             return replace(state, undone={**state.undone, event.step: event.kind.value})
@@ -493,8 +513,8 @@ def _observed(state: RunState, record: Record, said: Conclusion) -> RunState:
 
 
 def verdict(state: RunState) -> ExitCode:
-    """The exit code that a run's steps add up to (DESIGN section 7)."""
-    if any(step.open() for step in state.steps.values()):
+    """The exit code that a run's steps and notices add up to (DESIGN section 7)."""
+    if state.untold or any(step.open() for step in state.steps.values()):
         return ExitCode.UNKNOWN
     if Kind.UNDO_FAILED.value in state.undone.values():
         return ExitCode.UNDO_FAILED

@@ -13,10 +13,11 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
-from respond.core.fold import As, RunState, RunStatus, StepState, WriteStatus
+from respond.core.fold import As, RunState, RunStatus, StepState, WriteStatus, verdict
 from respond.core.plan import PlannedStep, StepPlan
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Proof
+from respond.errors import ExitCode
 
 __all__ = ["Containment", "Item", "Known", "Outcome", "outcome_of"]
 
@@ -128,6 +129,7 @@ def outcome_of(state: RunState) -> Outcome:
     items = [
         *_never_began(state),
         *(item for step in state.steps.values() for item in _items(step)),
+        *_untold(state),
         *_not_started(state),
         *_findings(state),
     ]
@@ -208,6 +210,21 @@ def _items(step: StepState) -> Iterator[Item]:
         end.at,
         end.error.do,
     )
+
+
+def _untold(state: RunState) -> Iterator[Item]:
+    for notice in state.untold:
+        says = "; ".join(write.write.says for write in notice.open())
+        yield Item(
+            Known.LEFT_TO_DO,
+            notice.address,
+            "Telling people of the run",
+            "",
+            "unknown",
+            f"may have happened, nobody knows: {says}",
+            notice.open()[-1].at,
+            "see whether they were told, or tell them",
+        )
 
 
 def _known(step: StepState) -> Known | None:
@@ -340,7 +357,7 @@ def _why_open(step: StepState) -> str:
 
 def _broken(state: RunState) -> Iterator[str]:
     """What destructive writes took away, while a later step of the plan is still to be done."""
-    if state.plan is None or state.ended_well:
+    if state.plan is None or state.ended_well or _is_done_but_for_notices(state):
         return
     for address, found in state.steps.items():
         planned = state.plan.step(address)
@@ -349,3 +366,9 @@ def _broken(state: RunState) -> Iterator[str]:
             if destroys and write.status in {WriteStatus.DONE, WriteStatus.UNKNOWN}:
                 text = (planned.confirm if planned else "") or write.write.breaks
                 yield text or f"what this took away: {write.write.says}"
+
+
+def _is_done_but_for_notices(state: RunState) -> bool:
+    """Whether all that is left of a run is that nobody knows who was told of it."""
+    is_unknown = state.status is RunStatus.ENDED and state.ended.exit is ExitCode.UNKNOWN
+    return is_unknown and verdict(replace(state, notices={})) is ExitCode.DONE

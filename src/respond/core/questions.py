@@ -208,7 +208,10 @@ def cause_of(question: Question) -> str:
             return "; ".join(filter(None, (question.error, question.cause, question.do)))
         case AskDrift():
             was, now = (", ".join(each) or "nothing" for each in (question.planned, question.now))
-            return f"planned: {was}; now: {now}"
+            seen = f"planned: {was}; now: {now if now != was else 'the same in another state'}"
+            # Of a step it is the step's title; of a whole run it says what changed.
+            about = (seen,) if question.step else (question.title, seen if now != was else "")
+            return "; ".join(filter(None, about))
         case AskAgain():
             return question.why
         case AskUnknown():

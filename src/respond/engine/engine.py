@@ -16,7 +16,16 @@ from respond.core.asked import changed_since
 from respond.core.events import Kind
 from respond.core.fold import RunState, RunStatus, fold, verdict
 from respond.core.plan import Plan, moved, short_digest
-from respond.core.questions import AskByHand, AskConfirm, AskDrift, AskStart, Decision, other_orders
+from respond.core.questions import (
+    Answer,
+    AskByHand,
+    AskConfirm,
+    AskDrift,
+    AskStart,
+    Decision,
+    Question,
+    other_orders,
+)
 from respond.core.recorded import AskKind, AsksFor, Confirmed, ConfirmScope, Ended, Planned, data_of
 from respond.core.runbook import InputKind
 from respond.engine.inventory import take_inventory
@@ -56,6 +65,16 @@ __all__ = ["Engine", "QuitError", "Tools"]
 @dataclass(slots=True)
 class Engine(LiveRun):
     """One engine for one run."""
+
+    def ask(self, question: Question) -> Answer:
+        """As of any run; a no that came while the person thought is heeded first.
+
+        Raises:
+            ParkedError, QuitError: As of any run, or somebody said no elsewhere.
+        """
+        answer = LiveRun.ask(self, question)
+        heed_any_no(self)
+        return answer
 
     # --- advance ---------------------------------------------------------------------------
 
@@ -165,8 +184,7 @@ class Engine(LiveRun):
             for steps in (self.runbook.on_cancel, self.runbook.always):
                 with contextlib.suppress(EndedError, QuitError):
                     walk.finish(steps, here, failed={})
-        unknown = any(step.open() for step in self.state.steps.values())
-        return self._end(ExitCode.UNKNOWN if unknown else ExitCode.REFUSED, why)
+        return self._end(ExitCode.REFUSED, why)
 
     def plan(self) -> Plan:
         """Look at everything anew and say what would be done."""
@@ -206,9 +224,9 @@ class Engine(LiveRun):
         needs = lacking(self.runbook, self.state.inputs)
         if needs:
             raise ParkedError(
-                f"run {self.run} needs {', '.join(needs)}",
-                why="the event does not say, and nothing is guessed",
-                do=f"answer on the page, or: respond resume {self.run}",
+                f"the event does not say {', '.join(needs)}",
+                why="nothing is guessed",
+                do=self._ask_inputs(),
                 asks=data_of(AsksFor, kind=AskKind.INPUTS, id="inputs", names=needs),
             )
         plan = self.state.plan
@@ -247,13 +265,13 @@ class Engine(LiveRun):
             plan = self.plan()
         except NotSoError as error:
             given = self._given()
-            if not self.site.served or not given:
+            if not self.state.proposed.served or not given:
                 return self._end(ExitCode.FAILED, error.what)
             # What an event says may have a slip in it, and nobody sat there to see it.
             raise ParkedError(
                 error.what,
                 why=f"as it was given: {', '.join(given)}; nothing has been changed",
-                do=f"correct it on the page, or it is over: respond cancel {self.run}",
+                do=self._ask_inputs(),
                 asks=data_of(AsksFor, kind=AskKind.INPUTS, id="inputs", names=given),
             ) from error
         except RefusedByPersonError as error:
@@ -266,6 +284,10 @@ class Engine(LiveRun):
         if not self._may_go_beside_others(plan):
             return self._end(ExitCode.REFUSED, "not started")
         return plan
+
+    def _ask_inputs(self) -> str:
+        page = "answer on the page, or: " if self.site.served else ""
+        return f"{page}respond resume {self.run}; to end it: respond cancel {self.run}"
 
     def _given(self) -> list[str]:
         """Names of inputs that have a value which somebody chose."""
@@ -426,10 +448,12 @@ class Engine(LiveRun):
         next_runbook: str = "",
         inventory: Mapping[str, Any] | None = None,
     ) -> ExitCode:
+        let_go(self)
+        if verdict(self.state) is ExitCode.UNKNOWN:
+            code = ExitCode.UNKNOWN
         told = data_of(Ended, exit=code, say=say, next=next_runbook)
         if inventory:
             told["inventory"] = inventory
-        let_go(self)
         # First: a crash between the two leaves a run that ends again, and no secret behind.
         self.tools.journal.forget_secrets(self.run)
         self.add(Kind.ENDED, **told)

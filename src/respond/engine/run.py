@@ -16,7 +16,7 @@ from typing import Any
 
 from respond.core.approval import Request
 from respond.core.events import Actor, Event, Kind, Record, Strength
-from respond.core.fold import As, RunState, after, fold
+from respond.core.fold import As, RunState, RunStatus, after, fold
 from respond.core.plan import PlannedStep
 from respond.core.questions import Answer, Decision, Question, cause_of
 from respond.core.recorded import Confirmed, Parked, Since, Taken, data_of
@@ -187,7 +187,10 @@ class LiveRun:
 
     def park(self, error: RespondError, code: ExitCode, *, again: bool = False) -> ExitCode:
         """Record where the run waits, and for what; ``again``: what did not come about is tried."""
-        told = data_of(Parked, why=error.what, reason=error.why, do=error.do, exit=code)
+        do = error.do
+        if self.state.status is RunStatus.ENDED:  # Its undo parks: a step does not know that.
+            do = do.replace(f"respond resume {self.run}", f"respond undo {self.run}")
+        told = data_of(Parked, why=error.what, reason=error.why, do=do, exit=code)
         if again:
             told |= data_of(Parked, again=True)
         if isinstance(error, ParkedError) and error.asks:
@@ -252,9 +255,10 @@ class LiveRun:
             cause: What happened that a person was needed; it stands beside why nobody answered.
         """
         if answer.decision is Decision.LATER:
+            what, behind = (f"stopped before step {step!r}", cause) if step else (cause, "")
             raise ParkedError(
-                f"run {self.run} is parked" + (f" before {step!r}" if step else ""),
-                why="; ".join(filter(None, (cause, answer.reason or "it waits for a person"))),
+                what or "stopped before its start",
+                why="; ".join(filter(None, (behind, answer.reason))),
                 do=f"respond resume {self.run}",
                 asks=answer.asks,
             )
@@ -266,16 +270,21 @@ class LiveRun:
         return answer
 
     def pause(
-        self, seconds: float, what: str, meanwhile: Callable[[], None] = lambda: None
+        self,
+        seconds: float,
+        what: str,
+        meanwhile: Callable[[], None] = lambda: None,
+        left: float = 0,
     ) -> None:
         """Let time pass; Ctrl-C parks the run meanwhile.
 
         Args:
             meanwhile: Called every few seconds, and at the end; what it raises comes out.
+            left: How long all of it may take, where it is looked at more often.
         """
         if seconds <= 0:
             return
-        self.tools.progress.waiting(what, seconds)
+        self.tools.progress.waiting(what, left or seconds)
         # In a rehearsal no time passes in which anything could happen.
         piece = seconds if self.site.mode == "rehearsal" else MEANWHILE_S
         with self.tools.stop.waiting(self.run):

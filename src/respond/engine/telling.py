@@ -1,7 +1,8 @@
 """Tell people about a run itself: that it waits for them, or that somebody goes alone.
 
 A notice is a write like any other: its intent is durable, it goes through the same sender, and how
-it came out is recorded. It is no step of the runbook, counts in no verdict and asks nobody. When a
+it came out is recorded. It is no step of the runbook and asks nobody; it counts in the verdict only
+where in the end nobody knows whether anybody was told. When a
 process dies while it tells, the next looks first; where nobody can look (e-mail), it is sent again
 on purpose: hearing it twice does no harm, not hearing it does.
 """

@@ -318,6 +318,9 @@ def wait_says(step: WaitStep) -> str:
     """What a wait waits for, in a line."""
     minutes, seconds = divmod(step.within_s, 60)
     length = f"{minutes} min" if minutes else f"{seconds} s"
-    if step.until is None:
-        return f"waits {length}"
-    return f"waits until {step.until.source}, at most {length}"
+    return f"waits {length}" if step.until is None else f"{waits_for(step)}, at most {length}"
+
+
+def waits_for(step: WaitStep) -> str:
+    """The same without its length, for where what is left of that is said."""
+    return f"waits until {step.until.source}" if step.until is not None else "waits"

@@ -39,7 +39,7 @@ from respond.engine.step.state import LiveStep
 from respond.engine.step.step import StepRun
 from respond.engine.stopping import FailedOpenError, WaitsError
 from respond.engine.walk import Absent, Here, Walk, timed
-from respond.engine.walk_plan import wait_says
+from respond.engine.walk_plan import wait_says, waits_for
 from respond.errors import ParkedError, StepFailedError, UnknownOutcomeError
 
 __all__ = ["EngineWalk"]
@@ -207,7 +207,8 @@ class EngineWalk(Walk):
                     since=since,
                 )
             pause = min(step.every_s, max(1, step.within_s - passed))
-            live.pause(pause, wait_says(step), partial(heed_any_no, live))
+            left = step.within_s - passed
+            live.pause(pause, waits_for(step), partial(heed_any_no, live), left)
 
     def _until(self, step: WaitStep, at: LiveStep | None, here: Here) -> tuple[bool, Any, str]:
         """Whether it has happened, what was seen, and why nothing was; no answer is not yet."""

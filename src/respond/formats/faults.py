@@ -74,16 +74,17 @@ class FormatFault(Exception):  # noqa: N818 - what is wrong, not what went wrong
 
 @dataclass(eq=False)
 class FormatFaults(Exception):  # noqa: N818 - several faults, one refusal
-    """All that is wrong in a file. The first 20 are printed, the others counted."""
+    """All that is wrong in a file. All are counted, the first 20 printed."""
 
     faults: tuple[FormatFault, ...]
 
     def lines(self) -> Iterator[str]:
-        """The first ones, each whole, and how many there are besides."""
+        """How many there are, and the first ones, each whole."""
+        if (count := len(self.faults)) > 1:
+            least = "at least " if count >= _FAULTS_MAX else ""
+            first = f", the first {_FAULTS_SHOWN_MAX}:" if count > _FAULTS_SHOWN_MAX else ""
+            yield f"{least}{count} faults{first}"
         yield from map(str, self.faults[:_FAULTS_SHOWN_MAX])
-        if (more := len(self.faults) - _FAULTS_SHOWN_MAX) > 0:
-            least = "at least " if len(self.faults) >= _FAULTS_MAX else ""
-            yield f"and {least}{more} more"
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

@@ -24,7 +24,7 @@ from respond.core.asked import asked_now
 from respond.core.fold import IllegalEventError, RunState, RunStatus
 from respond.core.recorded import WentAlone
 from respond.core.runbook import Runbook
-from respond.errors import ExitCode, NotReadyError, RefusedByPersonError, RespondError, UsageError
+from respond.errors import NotReadyError, RefusedByPersonError, RespondError, UsageError
 from respond.formats.faults import FormatFault, FormatFaults
 from respond.people.answers import Entry, answer, decide, give_inputs
 from respond.ports import Received
@@ -55,9 +55,9 @@ from respond.views.layout import said, word
 from respond.views.report import report, report_sections
 from respond.views.waiting import waiting
 from respond.views.words import (
-    EXIT_MEANS,
     clock_text,
     day_text,
+    exit_text,
     mode_of,
     mode_word,
     runbook_of,
@@ -464,7 +464,7 @@ class _Pages:
         if visitor is None:
             return self._away(request)
         one = self._one(request, visitor)
-        made = report(one.state, one.records, self.board.head())
+        made = report(one.state, one.records, self.board.head(), self.entry.today())
         facts = [
             ("Operator", word(made.operator)),
             ("Incident", said(made.incident)),
@@ -479,7 +479,7 @@ class _Pages:
             ("Ended", day_text(made.ended) if made.ended else f"not ended: {made.status}"),
             (
                 "Exit",
-                "" if made.exit is None else f"{made.exit}: {EXIT_MEANS[ExitCode(made.exit)]}",
+                "" if made.exit is None else exit_text(made.exit, made.says),
             ),
             ("Says", said(made.says)),
         ]

@@ -62,7 +62,7 @@ def error_json(error: RespondError | FormatFault | FormatFaults) -> dict[str, An
     return {
         "kind": "FormatFaults",
         "exit": int(ExitCode.USAGE),
-        "what": showable(str(error).partition("\n")[0], limit=_LONG),
+        "what": showable(str(faults[0]).partition("\n")[0], limit=_LONG),
         "why": "",
         "do": "",
         "faults": [

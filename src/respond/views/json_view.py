@@ -18,7 +18,7 @@ from respond.core.plan import Plan, PlannedStep
 from respond.core.shapes import encode
 from respond.ports import Head
 from respond.views.plan_text import others_needed, plan_rows
-from respond.views.waiting import waiting
+from respond.views.waiting import Waiting, waiting
 from respond.views.words import mode_of, runbook_of
 
 __all__ = ["outcome_json", "picked", "plan_json", "record_json", "state_json", "waits_json"]
@@ -88,9 +88,8 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def waits_json(state: RunState, today: Today) -> dict[str, str]:
+def waits_json(waits: Waiting) -> dict[str, str]:
     """What a run waits for, and what comes next."""
-    waits = waiting(state, today)
     return {"for": waits.line, "why": waits.why, "next": waits.next}
 
 
@@ -107,7 +106,7 @@ def state_json(state: RunState, today: Today, head: Head | None = None) -> dict[
         "parked": (
             picked(state.parked, "why reason do step") if state.status is RunStatus.PARKED else None
         ),
-        "waits": waits_json(state, today),
+        "waits": waits_json(waiting(state, today)),
         "plan_digest": state.plan.digest if state.plan is not None else "",
         "questions": state.questions,
         "steps": [

@@ -33,7 +33,7 @@ from respond.errors import ExitCode, NotReadyError
 from respond.systems import stores
 from respond.views.layout import cut, labelled, said, width_of, word
 from respond.views.style import PLAIN, Style, Tone
-from respond.views.words import EXIT_MEANS, clock_text, head_line, span_text
+from respond.views.words import clock_text, exit_text, head_line, span_text
 
 __all__ = [
     "JsonProgress",
@@ -314,9 +314,10 @@ def _observed(record: Record, content: Conclusion, memory: Memory) -> Iterator[T
 
 def _ended(content: Ended) -> ToldOnScreen:
     code = content.exit
-    say = f": {said(content.say)}" if content.say else ""
+    ends = exit_text(code, content.say).replace(":", ",", 1)
+    say = f": {said(content.say)}" if said(content.say) not in ends else ""
     tone = Tone.GOOD if code is ExitCode.DONE else Tone.CARE
-    return ToldOnScreen("ended", f"{int(code)}, {EXIT_MEANS[code]}{say}", tone)
+    return ToldOnScreen("ended", f"{ends}{say}", tone)
 
 
 # --- the port -----------------------------------------------------------------------------------

@@ -6,23 +6,24 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
+from respond.core.asked import Today
 from respond.core.events import Kind, Record
 from respond.core.fold import RunState, WriteStatus
 from respond.core.outcome import Known, Outcome, outcome_of
 from respond.core.plan import short_digest
 from respond.core.recorded import As, Confirmed, content_of
 from respond.core.script import Effect, Proof
-from respond.errors import ExitCode
 from respond.ports import Head, actor_text
-from respond.views.json_view import outcome_json, picked
+from respond.views.json_view import outcome_json, picked, waits_json
 from respond.views.layout import as_screen, bullets, labelled, labelled_pairs, said, word
 from respond.views.live import Memory, record_told
 from respond.views.plan_text import facts_lines
 from respond.views.summary import NOTHING_KNOWN, containment_lines, item_lines
+from respond.views.waiting import Waiting, waiting
 from respond.views.words import (
-    EXIT_MEANS,
     clock_text,
     day_text,
+    exit_text,
     head_line,
     mode_of,
     mode_word,
@@ -123,11 +124,12 @@ class Report:
     changes: tuple[ReportedChange, ...]
     decided: tuple[Decided, ...]
     outcome: Outcome
+    waits: Waiting
     undone: dict[str, str]
     anchor: str
 
 
-def report(state: RunState, records: Iterable[Record], head: Head) -> Report:
+def report(state: RunState, records: Iterable[Record], head: Head, today: Today) -> Report:
     """Make the facts of a run, from all its records in order."""
     own = [record for record in records if record.event.run == state.id]
     return Report(
@@ -150,6 +152,7 @@ def report(state: RunState, records: Iterable[Record], head: Head) -> Report:
         changes=tuple(_changes(state)),
         decided=tuple(_decided(own)),
         outcome=outcome_of(state),
+        waits=waiting(state, today),
         undone=dict(state.undone),
         anchor=head.anchor,
     )
@@ -235,13 +238,15 @@ def report_sections(made: Report) -> tuple[tuple[str, list[str]], ...]:
     """What it came to: titles, and under each its lines, safe to show; none is empty."""
     outcome = made.outcome
     broken = outcome.broken if outcome.left_to_do else ()
+    nothing = [] if _stands(made) else [NOTHING_KNOWN]
     sections = (
+        ("STANDS", _stands(made)),
         ("WHAT CHANGED", [_change_text(change) for change in made.changes]),
         ("PROVED", item_lines(outcome.of(Known.PROVED))),
         ("LOOKED", item_lines(outcome.of(Known.LOOKED))),
         ("SOMEBODY'S WORD", item_lines(outcome.of(Known.YOUR_WORD))),
         ("NOT SEEN", item_lines(outcome.of(Known.NOT_SEEN))),
-        ("LEFT TO DO", item_lines(outcome.left_to_do) or [NOTHING_KNOWN]),
+        ("LEFT TO DO", item_lines(outcome.left_to_do) or nothing),
         ("LOOK AT", item_lines(outcome.look_at)),
         ("BROKEN UNTIL SOMEBODY GOES ON", [said(line) for line in broken]),
         ("WHO DECIDED", [_decided_text(decided) for decided in made.decided]),
@@ -261,7 +266,7 @@ def _facts(made: Report, width: int) -> Iterator[str]:
         ("Began", day_text(made.began)),
         ("Ended", day_text(made.ended) if made.ended else ""),
         ("Exit", _exit(made)),
-        ("Says", said(made.says)),
+        ("Says", "" if said(made.says) in _exit(made) else said(made.says)),
     )
     yield from labelled_pairs(first, width)
     yield from facts_lines("Account", made.connections, width)
@@ -269,8 +274,15 @@ def _facts(made: Report, width: int) -> Iterator[str]:
     yield from labelled_pairs(last, width)
 
 
+def _stands(made: Report) -> list[str]:
+    """What a run that is not over waits for, and what comes next."""
+    waits = made.waits
+    stands = ": ".join(filter(None, (waits.line, waits.why)))
+    return [f"now: {stands}", f"go on with: {waits.next}"] if waits.next else []
+
+
 def _exit(made: Report) -> str:
-    return "" if made.exit is None else f"{made.exit}: {EXIT_MEANS[ExitCode(made.exit)]}"
+    return "" if made.exit is None else exit_text(made.exit, made.says)
 
 
 def _change_text(change: ReportedChange) -> str:
@@ -301,6 +313,7 @@ def as_json(made: Report) -> dict[str, Any]:
         **picked(made, "run runbook mode operator incident reason status began started ended exit"),
         **picked(made, "says plan_digest inputs connections"),
         **outcome_json(made.outcome),
+        "waits": waits_json(made.waits),
         "changes": [picked(change, _CHANGE) for change in made.changes],
         "decided": [picked(each, "at who step decision typed about") for each in made.decided],
         "undone": made.undone,
@@ -322,8 +335,9 @@ def short(made: Report) -> str:
     ]
     done = [change for change in made.changes if change.status == "done"]
     lines += _some([_change_text(change) for change in done], _SHORT_CHANGES, "changes")
+    lines += _stands(made)
     left = [f"left to do: {line}" for line in item_lines(made.outcome.left_to_do)]
-    left = left or ["left to do: nothing known"]
+    left = left or ([] if _stands(made) else ["left to do: nothing known"])
     left += [f"look at: {line}" for line in item_lines(made.outcome.look_at)]
     lines += _some(left, _SHORT_LINES - len(lines) - 1, "to do or to look at")
     lines.append(f"anchor {said(made.anchor)}")
@@ -334,7 +348,8 @@ def short(made: Report) -> str:
 def _contained(made: Report) -> str:
     contained = made.outcome.containment
     if not contained.planned:
-        return "nothing to contain"
+        is_known = made.plan_digest or made.ended
+        return "nothing to contain" if is_known else "not planned yet, and so not contained"
     if not contained.proved_at:
         return f"CONTAINMENT IS NOT PROVED ({len(contained.open)} open)"
     leak = contained.seconds_from_leak

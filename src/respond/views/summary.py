@@ -15,9 +15,9 @@ from respond.views.layout import as_screen, bullets, labelled, said, word, wrap
 from respond.views.style import PLAIN, Style, Tone
 from respond.views.waiting import Waiting, waiting
 from respond.views.words import (
-    EXIT_MEANS,
     clock_text,
     day_text,
+    exit_text,
     head_line,
     mode_of,
     runbook_of,
@@ -72,11 +72,13 @@ def summary(
     yield ""
     yield from containment_lines(outcome.containment, width)
     yield from _waiting(state, outcome, waits, width, style)
-    if state.ended.say and not outcome.nothing_started:
-        yield from labelled("Says", said(state.ended.say), width)
+    nothing, says = outcome.nothing_started, said(state.ended.say)
+    ends = exit_text(exit_code, "nothing was started" if nothing else state.ended.say)
+    if says and not nothing and says not in ends:
+        yield from labelled("Says", says, width)
     yield from labelled("Report", f"respond report {word(state.id)}", width)
     yield from labelled("Journal", f"{head.size} {word(head.hash[:8])}", width)
-    yield from labelled("Exit", f"{int(exit_code)}: {EXIT_MEANS[exit_code]}", width)
+    yield from labelled("Exit", ends, width)
 
 
 def _section(

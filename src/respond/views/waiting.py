@@ -10,7 +10,7 @@ from respond.core.fold import RunState, RunStatus
 from respond.core.outcome import outcome_of
 from respond.core.recorded import AskKind
 from respond.views.layout import said, word
-from respond.views.words import EXIT_MEANS
+from respond.views.words import exit_text
 
 __all__ = ["Waiting", "waiting"]
 
@@ -53,8 +53,10 @@ def waiting(state: RunState, today: Today) -> Waiting:
     go_on = f"respond resume {word(state.id)}"
     match state.status:
         case RunStatus.ENDED:
-            code, says = state.ended.exit, said(state.ended.say, limit=_SAYS_MAX)
-            line = f"ended {int(code)}: {says if code and says else EXIT_MEANS[code]}"
+            line = f"ended {exit_text(state.ended.exit, state.ended.say[:_SAYS_MAX])}"
+            if left := state.undo_wanted - len(state.undone):
+                line += f"; its undo is begun, {left} of {state.undo_wanted} changes left"
+                return Waiting(line, _why(state), f"respond undo {word(state.id)}", "care")
             return Waiting(line, tone="good" if _went_well(state) else "care")
         case RunStatus.RUNNING:
             return Waiting(_running(state), next=f"if its process died, {go_on} looks first")
@@ -112,7 +114,13 @@ def _parked(state: RunState) -> Waiting:
             f"{word(answer.by.id)} has answered: it goes on", "", _carried_on(state, "goes on")
         )
     what = ", ".join(map(word, asks.names)) if asks.kind is AskKind.INPUTS else said(asks.title)
-    return Waiting(f"{_ASKED[asks.kind]}: {what}", why, do, "care")
+    return Waiting(f"{_ASKED[asks.kind]}: {what}", _why(state), do, "care")
+
+
+def _why(state: RunState) -> str:
+    """What stopped it, and why that is."""
+    parts = (said(part, limit=_WHY_MAX) for part in (state.parked.why, state.parked.reason))
+    return ": ".join(filter(None, parts))
 
 
 def _running(state: RunState) -> str:

@@ -17,6 +17,7 @@ __all__ = [
     "EXIT_MEANS",
     "clock_text",
     "day_text",
+    "exit_text",
     "head_line",
     "mode_of",
     "mode_word",
@@ -39,7 +40,7 @@ EXIT_MEANS: Final[Mapping[ExitCode, str]] = {
     ExitCode.FAILED: "something failed, was skipped, or is left open",
     ExitCode.USAGE: "wrong usage, or the runbook is not valid",
     ExitCode.PARKED: "parked: it waits for a person",
-    ExitCode.REFUSED: "ended by a person or by policy, or another process holds the run",
+    ExitCode.REFUSED: "ended by a person or by policy",
     ExitCode.UNKNOWN: "nobody knows whether a write happened: a person must look",
     ExitCode.UNDO_FAILED: "something could not be put back: a person must",
     ExitCode.JOURNAL_BROKEN: "the journal does not verify",
@@ -47,6 +48,13 @@ EXIT_MEANS: Final[Mapping[ExitCode, str]] = {
     ExitCode.NOT_READY: "a credential or a connection is not ready",
     ExitCode.CANNOT_BE_CHECKED: "the journal cannot be checked",
 }
+
+
+def exit_text(code: int, say: str) -> str:
+    """An exit code in words: of a failure and a refusal just which one, where the run says it."""
+    found = ExitCode(code)
+    is_wide = found in (ExitCode.FAILED, ExitCode.REFUSED)
+    return f"{code}: {said(say) if say and is_wide else EXIT_MEANS[found]}"
 
 
 def mode_word(mode: str) -> str:

@@ -326,6 +326,8 @@ def _wanted(question: Question) -> str:
     match question:
         case AskStart():
             return "the plan"
+        case AskDrift(step=""):
+            return "the new plan"  # What changed is why it is asked, and is said there.
         case AskInput():
             return f"the input {question.name!r}"
         case AskUnknown():
