@@ -443,8 +443,13 @@ _ = Site
 
 
 @pytest.mark.promise("P13", "P18")
-def test_a_flood_of_proposals_is_held_and_stops_no_other_sender(tmp_path: Path) -> None:
-    """More than the configured number wait aside; news about what is open still comes in."""
+def test_a_flood_of_proposals_is_held_and_stops_no_other_sender(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """More than the configured number wait aside, said in the log, the figures and on the page.
+
+    News about what is open still comes in.
+    """
     hooks = (
         '[[hooks]]\nsource = "SOURCE"\nrunbook = "compromised-key"\n'
         'with = {key = "backend-prod", used_by = "${{ event.about }}", since = "1 day ago"}'
@@ -456,6 +461,15 @@ def test_a_flood_of_proposals_is_held_and_stops_no_other_sender(tmp_path: Path) 
         served.soon(lambda: len(served.house.inbox.held(10)) == 3 or None)
         assert len(served.runs()) == 3
         assert served.house.inbox.count_waiting() == 0
+        with httpx.Client(trust_env=False) as http:
+            assert "respond_events_waiting 3.0" in http.get(f"{served.url}/metrics").text
+        assert "Held: 3." in served.page("ana").get("/").text
+        said: list[str] = []
+        served.soon(
+            lambda: said.append(capsys.readouterr().err) or "yet: 3" in "".join(said) or None
+        )
+        (line,) = [each for each in "".join(said).splitlines() if "yet: 3" in each]
+        assert json.loads(line)["event"] == "proposals.held"
         over = payload("pagerduty", thing="P0", event="over", over=True)
         assert served.send("pagerduty", over).status_code == 202
         served.until(lambda s: len(s.joined) == 1)

@@ -23,7 +23,7 @@ class Metrics:
     """The figures of one server.
 
     Attributes:
-        waiting: Events that are kept and not settled; set by who counts them.
+        waiting: Events that are kept and became nothing yet, held ones too; set by who counts them.
         runs: Runs by status; set by who knows them.
         answers: Answers of people by verdict and strength; set by who counts them.
     """
@@ -43,7 +43,9 @@ class Metrics:
             registry=self.registry,
         )
         self.waiting = Gauge(
-            "respond_events_waiting", "Events that are kept and not settled", registry=self.registry
+            "respond_events_waiting",
+            "Events that are kept and became nothing yet, held ones too",
+            registry=self.registry,
         )
         self.runs = Gauge("respond_runs", "Runs by status", ("status",), registry=self.registry)
         self.answers = Gauge(

@@ -61,6 +61,7 @@ def application(house: House) -> Starlette:
             house.runbook,
             lambda _: house.conductor.news(),
             lambda: house.inbox.recent(50),
+            house.inbox.count_held,
             streams,
         ),
     ]
@@ -121,7 +122,7 @@ class _Health:
         del request
         house = self._house
         try:
-            house.metrics.waiting.set(house.inbox.count_waiting())
+            house.metrics.waiting.set(house.inbox.count_waiting() + house.inbox.count_held())
         except InboxUnusableError:
             house.metrics.waiting.set(math.nan)  # Not known, which is not none.
         return Response(house.metrics.text(), media_type=CONTENT_TYPE)
