@@ -464,11 +464,15 @@ def test_a_flood_of_proposals_is_held_and_stops_no_other_sender(
         with httpx.Client(trust_env=False) as http:
             assert "respond_events_waiting 3.0" in http.get(f"{served.url}/metrics").text
         assert "Held: 3." in served.page("ana").get("/").text
-        said: list[str] = []
-        served.soon(
-            lambda: said.append(capsys.readouterr().err) or "yet: 3" in "".join(said) or None
-        )
-        (line,) = [each for each in "".join(said).splitlines() if "yet: 3" in each]
+        said = ""
+
+        def logged() -> bool | None:
+            nonlocal said
+            said += capsys.readouterr().err
+            return "yet: 3" in said or None
+
+        served.soon(logged)
+        (line,) = [each for each in said.splitlines() if "yet: 3" in each]
         assert json.loads(line)["event"] == "proposals.held"
         over = payload("pagerduty", thing="P0", event="over", over=True)
         assert served.send("pagerduty", over).status_code == 202

@@ -81,7 +81,8 @@ def application(house: House) -> Starlette:
                 house.log.warning("server.stopped-hard", why="a run did not come to rest in time")
             house.log.info("server.stopped")
 
-    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Framed)])
+    framed = Middleware(Framed, house.log, house.metrics)
+    return Starlette(routes=routes, lifespan=lifespan, middleware=[framed])
 
 
 class _Health:
