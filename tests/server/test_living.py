@@ -414,6 +414,20 @@ def test_without_chat_pager_and_sign_on_people_still_decide(
         assert planned_s < 60
 
 
+def test_too_little_room_is_not_ready_and_says_how_much_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A warning ahead of time: deliveries are still taken while they can be kept."""
+    with site(tmp_path) as served, httpx.Client(trust_env=False, base_url=served.url) as http:
+        monkeypatch.setattr("respond.wiring.app._ROOM_BYTES", 1 << 60)
+        assert http.get("/readyz").status_code == 503
+        assert served.send("pagerduty").status_code == 202
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    (line,) = [each for each in lines if each["event"] == "server.not-ready"]
+    assert line["why"].endswith(f"fewer than {1 << 60}")
+    assert line["do"].startswith(f"make room in {served.house.path.parent}")
+
+
 def test_health_says_whether_it_lives_and_is_ready(tmp_path: Path) -> None:
     """200 for both, and figures; no word about runs for strangers."""
     with site(tmp_path) as served, httpx.Client(trust_env=False, base_url=served.url) as http:

@@ -104,19 +104,25 @@ class _Health:
         house = self._house
         down = "; ".join(filter(None, [house.conductor.trouble(), *sorted(house.supervisor.down)]))
         if down:
-            house.log.warning("server.not-ready", why=down)
-            return JSONResponse({"ready": False}, 503)
+            return self._not_ready(down, "the log says what broke; it is tried again by itself")
         try:
             house.journal.head()
             house.inbox.count_waiting()
             room = shutil.disk_usage(house.path.parent).free
-        except (RespondError, OSError) as error:
-            house.log.warning("server.not-ready", why=str(error))
-            return JSONResponse({"ready": False}, 503)
+        except RespondError as error:
+            return self._not_ready(f"{error.what}: {error.why}", error.do)
+        except OSError as error:
+            return self._not_ready(str(error), "mend the disk")
         if room < _ROOM_BYTES:
-            house.log.warning("server.not-ready", why=f"{room} bytes are free for the journal")
-            return JSONResponse({"ready": False}, 503)
+            return self._not_ready(
+                f"{room} bytes are free for the journal, fewer than {_ROOM_BYTES}",
+                f"make room in {house.path.parent}; deliveries are taken while they can be kept",
+            )
         return JSONResponse({"ready": True})
+
+    def _not_ready(self, why: str, do: str) -> Response:
+        self._house.log.warning("server.not-ready", why=why, do=do)
+        return JSONResponse({"ready": False}, 503)
 
     def figures(self, request: Request) -> Response:
         """Prometheus' text; what waits is counted now, however the rounds go."""
