@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -132,9 +133,13 @@ def test_a_value_that_fits_nothing_is_asked_again_on_the_page(tmp_path: Path) ->
         again = {**given, "in_key": "nowhere"}
         assert page.post(f"/runs/{state.id}/inputs", again).status_code == 303
         served.until(lambda s: "no key fits nowhere" in s.parked.why)
-        right = {**given, "in_key": "backend-prod"}
+        # What is there is offered by name and ending, and an id of it is taken.
+        shown = page.get(f"/runs/{state.id}").text
+        assert 'list="in_key-there"' in shown
+        (there,) = re.findall(r'<option value="([^"]+)">app, backend-prod, [^<]*</option>', shown)
+        right = {**given, "in_key": there}
         assert page.post(f"/runs/{state.id}/inputs", right).status_code == 303
-        assert served.waiting().inputs["key"] == "backend-prod"
+        assert served.waiting().inputs["key"] == there
         assert served.writes() == 0
         # Once it is planned there is nothing to correct any more.
         assert page.post(f"/runs/{state.id}/inputs", again).status_code != 303

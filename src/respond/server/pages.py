@@ -419,7 +419,10 @@ class _Pages:
         if made.asks is not None and made.asks.kind == "inputs" and not fields:
             try:
                 fields = fields_for(
-                    self.load_runbook(runbook_of(one.state)), made.asks.names, one.state.inputs
+                    self.load_runbook(runbook_of(one.state)),
+                    made.asks.names,
+                    one.state.inputs,
+                    one.state.asks.offered,
                 )
             except (UsageError, FormatFault, FormatFaults) as fault:
                 unloaded = str(fault).partition("\n")[0]
@@ -590,7 +593,11 @@ class _Pages:
             runbook = self.load_runbook(runbook_of(one.state))
             now_s = self.entry.clock.now_ms() // 1000
             given, fields = read_fields(
-                runbook, asks.names if asks else (), form_of(request), now_s=now_s
+                runbook,
+                asks.names if asks else (),
+                form_of(request),
+                now_s=now_s,
+                offered=one.state.asks.offered,
             )
             if any(field.fault for field in fields):
                 wrong = UsageError("not all of it fits", why="nothing was recorded")
