@@ -145,6 +145,27 @@ def test_a_value_that_fits_nothing_is_asked_again_on_the_page(tmp_path: Path) ->
         assert page.post(f"/runs/{state.id}/inputs", again).status_code != 303
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_there_is_to_pick_from_is_looked_at_or_said_to_be_unknown(
+    is_there: bool,  # noqa: FBT001 - a parameter of the test
+    tmp_path: Path,
+) -> None:
+    """An event that names no key: the page offers those that are there, and no value of one."""
+    hooks = (
+        '[[hooks]]\nsource = "SOURCE"\nrunbook = "compromised-key"\n'
+        'with = {since = "${{ event.at }}"}'
+    )
+    with site(tmp_path, hooks=hooks) as served:
+        if not is_there:
+            served.rehearsal.doors.arm(["customerio:403xall"])
+        served.send("alertmanager")
+        parked = served.until(lambda s: s.parked.asks.kind is AskKind.INPUTS).parked
+        offered = dict(parked.asks.offered.get("key", ()))
+        assert any("backend-prod" in what for what in offered.values()) == is_there
+        assert ("what there is for key could not be looked at" in parked.reason) != is_there
+        assert "key" in parked.asks.names
+
+
 def test_an_address_that_nobody_has_is_asked_again_and_no_success(tmp_path: Path) -> None:
     """A slip in what an event says would otherwise end 0, and whoever it is about be left alone."""
     with site(tmp_path, hooks=HOOK_FOR_LOST_2FA) as served:
