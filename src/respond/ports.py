@@ -306,7 +306,7 @@ class Became(Enum):
     WAITING = "waiting"
     PROPOSED = "proposed"
     JOINED = "joined"
-    HELD = "held"  # a person has to say whether it goes on
+    HELD = "held"  # until fewer runs of its runbook were proposed lately
     IGNORED = "ignored"
 
 
@@ -384,7 +384,7 @@ class Inbox(Protocol):
         ...
 
     def held(self, limit: int) -> Sequence[KeptEvent]:
-        """Events that wait for a person's word, oldest first."""
+        """Events for which there are too many runs now, oldest first."""
         ...
 
     def settle(
@@ -405,6 +405,10 @@ class Inbox(Protocol):
         ...
 
     def count_waiting(self) -> int: ...
+
+    def count_held(self, source: str = "") -> int:
+        """How many are held, of one source or of all."""
+        ...
 
     def recent(self, limit: int) -> Sequence[Received]:
         """What came last, newest first."""

@@ -511,6 +511,16 @@ def test_a_write_that_fails_without_room_is_called_a_full_disk(tmp_path: Path) -
     assert "the disk is full" not in _translate(error, tmp_path / "journal.db").what
 
 
+def test_who_only_looks_is_told_of_the_full_disk_too() -> None:
+    """SQLite makes an index of its log to read it: without room for that, the disk is full."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorname = "SQLITE_IOERR_SHMSIZE"
+    told = _translate(error, Path("/journal.db"))
+    assert "the disk is full" in told.what
+    assert "to look at it takes some room, too" in told.why
+    assert "`respond audit show`" in told.do
+
+
 @pytest.mark.promise("P1")
 @pytest.mark.campaign("C4")
 def test_a_full_disk_stops_the_next_write(path: Path, keys: MemoryKeys) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -253,6 +254,31 @@ def test_a_project_that_was_not_found_is_named_and_not_the_keyring(
     assert f"no respond.toml was found in {Path.cwd()} and in every folder above it" in said
     assert "--project FOLDER" in said
     assert elsewhere.run("--project", str(elsewhere.project), "runs").code == 0
+
+
+@pytest.mark.parametrize("odd", ["a file", "a link to itself", "not for this user"])
+def test_a_folder_of_runbooks_that_cannot_be_read_is_not_taken_for_an_empty_one(
+    home: Machine, odd: str
+) -> None:
+    """Every command that needs them says so; `--help` still helps."""
+    folder = home.project / "runbooks"
+    shutil.rmtree(folder, ignore_errors=True)
+    match odd:
+        case "a file":
+            folder.write_text("", encoding="utf-8")
+        case "a link to itself":
+            folder.symlink_to(folder)
+        case _:
+            folder.mkdir(mode=0)
+            if os.access(folder, os.R_OK):
+                pytest.skip("this user may read everything")
+    for words in (["list"], ["check"], ["doctor"], ["compromised-key", "--dry-run"]):
+        ran = home.run(*words)
+        assert f"thefolderofrunbooks{folder}cannotberead" in "".join(ran.err.split()), words
+        assert ran.code == 2, words
+    helped = home.run("--help")
+    assert helped.code == 0
+    assert "the folder of runbooks" in helped.out
 
 
 def test_rehearsals_need_no_project(elsewhere: Machine) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from respond.cli.main import run
-from respond.cli.run_runbook import choices
+from respond.engine.offering import choices
 from respond.formats.runbook.input_entries import OPTION_NAMES
 from respond.systems.customerio.facts import KeyId
 from respond.systems.customerio.identify import KeyList, ListedKey

@@ -104,6 +104,21 @@ def test_a_lost_journal_of_a_rehearsal_is_named_and_no_other_is_read(home: Machi
     assert run in listed.err
 
 
+def test_a_rehearsal_that_fell_before_its_journal_is_no_fault_of_the_others(home: Machine) -> None:
+    """An empty file of which nobody ever knew anything is no journal that was lost."""
+    run = rehearsed(home, "compromised-key", "--auto")
+    fell = journal_of(home, "CK-FELL")
+    fell.parent.mkdir(mode=0o700)
+    fell.touch(mode=0o600)
+    ran = home.run("runs", "--all")
+    assert run in ran.out
+    assert "CK-FELL" not in ran.out + ran.err
+    assert "there is no run 'CK-FELL'" in home.run("status", "CK-FELL").err
+
+    journal_of(home, run).write_bytes(b"")
+    assert f"rehearsal {run} is not listed" in home.run("runs", "--all").err
+
+
 @pytest.mark.parametrize("run", ["..", "../x", ".", "a/b"])
 def test_no_run_id_leads_out_of_the_folder_of_rehearsals(home: Machine, run: str) -> None:
     """What is no id is no run."""

@@ -318,6 +318,7 @@ def served(
             load_runbook,
             night.changed.append,
             lambda: tuple(night.received),
+            lambda: sum(each.result == "held" for each in night.received),
             night.streams,
         )
     )

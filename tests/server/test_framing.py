@@ -4,6 +4,7 @@ import json
 import socket
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.server.house_kit import Site, site
 
@@ -26,6 +27,11 @@ def answered(served: Site, raw: bytes) -> tuple[bytes, bool]:
     return said.partition(b"\r\n")[0], True
 
 
+def figures(served: Site) -> str:
+    with httpx.Client(trust_env=False) as http:
+        return http.get(f"{served.url}/metrics").text
+
+
 def post(*headers: str, body: bytes = b"", path: str = "/hooks/alertmanager") -> bytes:
     lines = (f"POST {path} HTTP/1.1", "Host: x", *headers)
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
@@ -42,6 +48,7 @@ def test_a_body_whose_end_is_said_twice_is_refused(tmp_path: Path) -> None:
         twice = post(genuine, length, "Transfer-Encoding: chunked", body=chunked)
         assert answered(served, twice + post()) == (b"HTTP/1.1 400 Bad Request", True)
         assert served.house.inbox.recent(5) == []
+        assert 'respond_requests_refused_total{status="400"} 1.0' in figures(served)
         once = post(genuine, "Transfer-Encoding: chunked", "Connection: close", body=chunked)
         assert answered(served, once)[0].startswith(b"HTTP/1.1 202")
 
@@ -57,11 +64,17 @@ def test_a_body_whose_end_is_said_twice_is_refused(tmp_path: Path) -> None:
     ],
     ids=["5000", "101", "64k", "path"],
 )
-def test_too_large_a_head_is_refused(raw: bytes, tmp_path: Path) -> None:
-    """431 and closed."""
+def test_too_large_a_head_is_refused(
+    raw: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """431 and closed; counted, and a line of the log says why."""
     with site(tmp_path) as served:
         status, closed = answered(served, raw)
         assert (status.split()[1], closed) == (b"431", True)
+        assert 'respond_requests_refused_total{status="431"} 1.0' in figures(served)
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    (line,) = [each for each in lines if each["event"] == "request.refused"]
+    assert (line["status"], line["why"].startswith(("more than 100", "a head of"))) == (431, True)
 
 
 def test_every_line_of_the_log_is_structured(

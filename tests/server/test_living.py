@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -133,12 +134,37 @@ def test_a_value_that_fits_nothing_is_asked_again_on_the_page(tmp_path: Path) ->
         again = {**given, "in_key": "nowhere"}
         assert page.post(f"/runs/{state.id}/inputs", again).status_code == 303
         served.until(lambda s: "no key fits nowhere" in s.parked.why)
-        right = {**given, "in_key": "backend-prod"}
+        # What is there is offered by name and ending, and an id of it is taken.
+        shown = page.get(f"/runs/{state.id}").text
+        assert 'list="in_key-there"' in shown
+        (there,) = re.findall(r'<option value="([^"]+)">app, backend-prod, [^<]*</option>', shown)
+        right = {**given, "in_key": there}
         assert page.post(f"/runs/{state.id}/inputs", right).status_code == 303
-        assert served.waiting().inputs["key"] == "backend-prod"
+        assert served.waiting().inputs["key"] == there
         assert served.writes() == 0
         # Once it is planned there is nothing to correct any more.
         assert page.post(f"/runs/{state.id}/inputs", again).status_code != 303
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_there_is_to_pick_from_is_looked_at_or_said_to_be_unknown(
+    is_there: bool,  # noqa: FBT001 - a parameter of the test
+    tmp_path: Path,
+) -> None:
+    """An event that names no key: the page offers those that are there, and no value of one."""
+    hooks = (
+        '[[hooks]]\nsource = "SOURCE"\nrunbook = "compromised-key"\n'
+        'with = {since = "${{ event.at }}"}'
+    )
+    with site(tmp_path, hooks=hooks) as served:
+        if not is_there:
+            served.rehearsal.doors.arm(["customerio:403xall"])
+        served.send("alertmanager")
+        parked = served.until(lambda s: s.parked.asks.kind is AskKind.INPUTS).parked
+        offered = parked.asks.offered.get("key", ())
+        assert any("backend-prod" in what for _, what in offered) == is_there
+        assert ("what there is for key could not be looked at" in parked.reason) != is_there
+        assert "key" in parked.asks.names
 
 
 def test_an_address_that_nobody_has_is_asked_again_and_no_success(tmp_path: Path) -> None:
@@ -415,6 +441,20 @@ def test_without_chat_pager_and_sign_on_people_still_decide(
         assert planned_s < 60
 
 
+def test_too_little_room_is_not_ready_and_says_how_much_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A warning ahead of time: deliveries are still taken while they can be kept."""
+    with site(tmp_path) as served, httpx.Client(trust_env=False, base_url=served.url) as http:
+        monkeypatch.setattr("respond.wiring.app._ROOM_BYTES", 1 << 60)
+        assert http.get("/readyz").status_code == 503
+        assert served.send("pagerduty").status_code == 202
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    (line,) = [each for each in lines if each["event"] == "server.not-ready"]
+    assert line["why"].endswith(f"fewer than {1 << 60}")
+    assert line["do"].startswith(f"make room in {served.house.path.parent}")
+
+
 def test_health_says_whether_it_lives_and_is_ready(tmp_path: Path) -> None:
     """200 for both, and figures; no word about runs for strangers."""
     with site(tmp_path) as served, httpx.Client(trust_env=False, base_url=served.url) as http:
@@ -444,8 +484,13 @@ _ = Site
 
 
 @pytest.mark.promise("P13", "P18")
-def test_a_flood_of_proposals_is_held_and_stops_no_other_sender(tmp_path: Path) -> None:
-    """More than the configured number wait aside; news about what is open still comes in."""
+def test_a_flood_of_proposals_is_held_and_stops_no_other_sender(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """More than the configured number wait aside, said in the log, the figures and on the page.
+
+    News about what is open still comes in.
+    """
     hooks = (
         '[[hooks]]\nsource = "SOURCE"\nrunbook = "compromised-key"\n'
         'with = {key = "backend-prod", used_by = "${{ event.about }}", since = "1 day ago"}'
@@ -457,6 +502,19 @@ def test_a_flood_of_proposals_is_held_and_stops_no_other_sender(tmp_path: Path) 
         served.soon(lambda: len(served.house.inbox.held(10)) == 3 or None)
         assert len(served.runs()) == 3
         assert served.house.inbox.count_waiting() == 0
+        with httpx.Client(trust_env=False) as http:
+            assert "respond_events_waiting 3.0" in http.get(f"{served.url}/metrics").text
+        assert "Held: 3." in served.page("ana").get("/").text
+        said = ""
+
+        def logged() -> bool | None:
+            nonlocal said
+            said += capsys.readouterr().err
+            return "yet: 3" in said or None
+
+        served.soon(logged)
+        (line,) = [each for each in said.splitlines() if "yet: 3" in each]
+        assert json.loads(line)["event"] == "proposals.held"
         over = payload("pagerduty", thing="P0", event="over", over=True)
         assert served.send("pagerduty", over).status_code == 202
         served.until(lambda s: len(s.joined) == 1)

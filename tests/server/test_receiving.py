@@ -583,6 +583,21 @@ def test_a_full_queue_is_503_until_somebody_works_it(hooks: Open) -> None:
     assert stage.send("alertmanager", body).status_code == 202
 
 
+@pytest.mark.promise("P17", "P18")
+def test_a_flood_that_is_held_is_bounded_by_503_to_its_own_sender(hooks: Open) -> None:
+    """Nothing that was answered 202 is dropped for it, and other senders are taken."""
+    stage = hooks(limits=ReceivingLimits(queue_max=2))
+    for number in range(2):
+        body = payload("alertmanager", thing=f"{number}")
+        assert stage.send("alertmanager", body).status_code == 202
+        stage.inbox.settle(stage.inbox.waiting(1)[0].id, Became.HELD, why="too many")
+    assert stage.send("alertmanager", payload("alertmanager", thing="2")).status_code == 503
+    assert stage.inbox.count_held() == stage.inbox.count_held("alertmanager") == 2
+    assert stage.send("github", payload("github")).status_code == 202
+    stage.inbox.settle(stage.inbox.held(1)[0].id, Became.PROPOSED, run="CK-1")
+    assert stage.send("alertmanager", payload("alertmanager", thing="2")).status_code == 202
+
+
 def test_what_is_left_out_of_a_delivery_is_said(hooks: Open) -> None:
     """In the log and beside the events that were read, which are kept."""
     stage = hooks()

@@ -106,11 +106,14 @@ class Commands(TyperGroup):
         self.format_commands(ctx, formatter)
 
     def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
-        runbooks = _runbooks(ctx)
+        from respond.errors import UsageError
+
+        try:
+            rows = [(showable(name), _title(found)) for name, found in _runbooks(ctx).items()]
+        except UsageError as error:  # Whoever asks for help gets it all the same.
+            rows = [("none", f"{error.what}: {error.why}")]
         with formatter.section("Runbooks (the runbook is the command)"):
-            formatter.write_dl(
-                [(showable(name), _title(found)) for name, found in runbooks.items()]
-            )
+            formatter.write_dl(rows)
         for section in dict.fromkeys(entry.section for entry in COMMANDS.values()):
             rows = [(n, e.help) for n, e in COMMANDS.items() if e.section == section]
             with formatter.section(section):

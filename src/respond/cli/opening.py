@@ -58,13 +58,15 @@ class KeptRun:
 def open_journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None]:
     """The journal that has this run (or the real one), opened; None when there is none yet.
 
-    A rehearsal's folder is the place of its journal, also when the file is gone from it.
+    A rehearsal's folder is the place of its journal, also when the file is gone from it. One that
+    fell before there was a journal has none.
 
     Raises:
         JournalUnusableError, JournalBrokenError: As ``SqliteJournal.open``.
     """
     from respond.adapters.clock import SystemClock
     from respond.adapters.secrets.key_stores import FolderKeys
+    from respond.adapters.store.journal_keys import known_at, place_of
     from respond.adapters.store.journal_sqlite import SqliteJournal
     from respond.company.rehearsal import OPERATOR
     from respond.wiring.session import journal_path, open_keys, os_user, project_of_journal
@@ -73,9 +75,15 @@ def open_journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None
     clock = SystemClock()
     if folder is not None:
         path, keys, actor = folder / "journal.db", FolderKeys(folder / "keys"), OPERATOR
+        has_bytes = path.is_file() and path.stat().st_size > 0
+        if not has_bytes and not known_at(place_of(path), keys):
+            yield None
+            return
         try:
             opened = SqliteJournal.open(path, keys=keys, clock=clock, create=False, actor=actor)
         except JournalUnusableError as error:
+            if has_bytes:
+                raise
             do = "put the file back, or practise anew: respond rehearse RUNBOOK"
             raise JournalUnusableError(error.what, why=error.why, do=do) from error
         with opened:

@@ -388,40 +388,19 @@ def _offered(runbook: Runbook, declared: Input, session: Session) -> tuple[tuple
     """What is there to pick from; nothing when it cannot be looked at: then the person types."""
     from respond.core.fold import RunState
     from respond.core.recorded import Proposed
-    from respond.core.runbook import ActionStep, Place, StepWords
-    from respond.engine.drivers import World, look
-    from respond.engine.ready import Ready
+    from respond.engine.offering import offered
     from respond.errors import StepFailedError
-    from respond.systems import load
 
     if not declared.pick:
         return ()
-    step = ActionStep(StepWords("pick", Place(0, 0)), load()[declared.pick], {})
     state = RunState(session.run, proposed=Proposed(runbook=runbook.name))
-    ready = Ready(session.site, step, "pick", {})
-    script = ready.script(state, session.journal, session.clock.now_ms() // 1000)
     session.progress.say(f"looking what there is for {declared.name}")
     try:
-        seen = look(script, World(session.reader), known={}, predict=False)
+        now_s = session.clock.now_ms() // 1000
+        return offered(declared, session.site, state, session.journal, session.reader, now_s)
     except StepFailedError as error:
         session.progress.say(f"what there is could not be looked at: {error.what}")
         return ()
-    return choices(getattr(seen.outcome, "output", None))
-
-
-def choices(output: Any) -> tuple[tuple[str, ...], ...]:
-    """The items of the first list of an output: each its id, then its other texts."""
-    import dataclasses
-
-    for field in dataclasses.fields(output) if dataclasses.is_dataclass(output) else ():
-        items = getattr(output, field.name)
-        if isinstance(items, tuple | list):
-            rows = []
-            for item in items:
-                others = [getattr(item, f.name) for f in dataclasses.fields(item) if f.name != "id"]
-                rows.append((str(item.id), *(each for each in others if isinstance(each, str))))
-            return tuple(rows)
-    return ()
 
 
 def _default_text(value: Any) -> str:

@@ -197,7 +197,8 @@ class AsksFor:
         link, look_for, avoid: Of a task.
         watched: The tool sees by itself when the task is done.
         keep: The task gives a value, which only a terminal takes.
-        names: Inputs that are missing.
+        names: Inputs that are missing, or do not fit.
+        offered: Of those, what is there to pick from: the value to give, and what tells it apart.
     """
 
     kind: AskKind = AskKind.NOTHING
@@ -212,6 +213,7 @@ class AsksFor:
     watched: bool = False
     keep: bool = False
     names: Sequence[str] = ()
+    offered: Mapping[str, Sequence[Sequence[str]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ what the journal has as concluded answers from there. Nothing else remembers any
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from respond.core.approval import Request
 from respond.core.asked import changed_since
@@ -29,6 +29,7 @@ from respond.core.questions import (
 from respond.core.recorded import AskKind, AsksFor, Confirmed, ConfirmScope, Ended, Planned, data_of
 from respond.core.runbook import InputKind
 from respond.engine.inventory import take_inventory
+from respond.engine.offering import offered
 from respond.engine.other_people import (
     agreed_to,
     ask_again,
@@ -60,6 +61,9 @@ from respond.errors import (
 )
 
 __all__ = ["Engine", "QuitError", "Tools"]
+
+_OFFERED_MAX: Final = 200
+"""Of what there is to pick an input from, what is recorded for the page."""
 
 
 @dataclass(slots=True)
@@ -223,11 +227,10 @@ class Engine(LiveRun):
         """
         needs = lacking(self.runbook, self.state.inputs)
         if needs:
-            raise ParkedError(
+            raise self._parked_for_inputs(
+                needs,
                 f"the event does not say {', '.join(needs)}",
                 why="nothing is guessed",
-                do=self._ask_inputs(),
-                asks=data_of(AsksFor, kind=AskKind.INPUTS, id="inputs", names=needs),
             )
         plan = self.state.plan
         needed = plan_needs(self, plan) if plan is not None else None
@@ -268,11 +271,10 @@ class Engine(LiveRun):
             if not self.state.proposed.served or not given:
                 return self._end(ExitCode.FAILED, error.what)
             # What an event says may have a slip in it, and nobody sat there to see it.
-            raise ParkedError(
+            raise self._parked_for_inputs(
+                given,
                 error.what,
                 why=f"as it was given: {', '.join(given)}; nothing has been changed",
-                do=self._ask_inputs(),
-                asks=data_of(AsksFor, kind=AskKind.INPUTS, id="inputs", names=given),
             ) from error
         except RefusedByPersonError as error:
             return self._end(ExitCode.REFUSED, f"{error.what}: {error.why}")
@@ -285,9 +287,23 @@ class Engine(LiveRun):
             return self._end(ExitCode.REFUSED, "not started")
         return plan
 
-    def _ask_inputs(self) -> str:
+    def _parked_for_inputs(self, names: Sequence[str], what: str, *, why: str) -> ParkedError:
+        """Park for these, with what is there to pick them from, where that can be looked at."""
         page = "answer on the page, or: " if self.site.served else ""
-        return f"{page}respond resume {self.run}; to end it: respond cancel {self.run}"
+        do = f"{page}respond resume {self.run}; to end it: respond cancel {self.run}"
+        found: dict[str, Any] = {}
+        for each in self.runbook.inputs:
+            if each.name in names and each.pick:
+                try:
+                    journal = self.tools.journal
+                    rows = offered(each, self.site, self.state, journal, self.answers, self.now)
+                except (StepFailedError, NotReadyError, UsageError) as error:
+                    why += f"; what there is for {each.name} could not be looked at: {error.what}"
+                else:
+                    shown = [(row[0], ", ".join(filter(None, row[1:]))) for row in rows]
+                    found[each.name] = shown[:_OFFERED_MAX]
+        asks = data_of(AsksFor, kind=AskKind.INPUTS, id="inputs", names=names, offered=found)
+        return ParkedError(what, why=why, do=do, asks=asks)
 
     def _given(self) -> list[str]:
         """Names of inputs that have a value which somebody chose."""

@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["Intake"]
 
 _AT_ONCE: Final = 50
-_HELD_MAX: Final = 1_000
-"""Events that are held at once; of a flood beyond it only the line for the page is kept."""
-
 _ASIDE_MS: Final = 60_000
 _BROKE_MAX: Final = 5
 """Events that may break off one after another before the whole intake counts as broken."""
@@ -70,10 +67,22 @@ class Intake:
     _broke: dict[int, int] = field(default_factory=dict, init=False)
     _told: dict[str, int] = field(default_factory=dict, init=False)
     _known: dict[tuple[str, ...], tuple[Became, str]] = field(default_factory=dict, init=False)
+    _held: int = field(default=0, init=False)
 
     def work(self) -> int:
         """Settle what waits; how many events that were."""
-        return sum(map(self._tried, self.inbox.waiting(_AT_ONCE)))
+        settled = sum(map(self._tried, self.inbox.waiting(_AT_ONCE)))
+        before, self._held = self._held, self.inbox.count_held()
+        if self._held > before:
+            self.log.warning(
+                "proposals.held",
+                held=self._held,
+                what=f"events are held, and no run is proposed for them yet: {self._held}",
+                why=f"{self.held_from} runs of their runbook were proposed in ten minutes",
+                do="look what sends so many; they are taken up by themselves, the oldest first, and"
+                " sooner with a larger `proposals` under [server]",
+            )
+        return settled
 
     def take_up_held(self) -> None:
         """Propose what was held, the oldest first, as far as there are few enough runs by now."""
@@ -114,7 +123,9 @@ class Intake:
             return self._settle(kept, Became.IGNORED, why="no hook takes it")
         runs = [(one, self._take(one, found_out.note)) for one in found]
         if any(became is Became.HELD for _, (became, _) in runs):
-            return not is_held and self._hold(kept)
+            # Out of the way of others: one noisy sender must not stop the rest.
+            why = "too many runs of its runbook were proposed lately: it waits for its turn"
+            return not is_held and self._settle(kept, Became.HELD, why=why)
         taken = [(became, run) for _, (became, run) in runs if run]
         if not taken:
             notes = "; ".join(note for one in found for note in one.notes)
@@ -123,13 +134,6 @@ class Intake:
         names = proposed or [run for _, run in taken]
         became = Became.PROPOSED if proposed else Became.JOINED
         return self._settle(kept, became, run=", ".join(names))
-
-    def _hold(self, kept: KeptEvent) -> bool:
-        """Keep it for later, out of the way of others: one noisy sender must not stop the rest."""
-        if len(self.inbox.held(_HELD_MAX)) >= _HELD_MAX:
-            return self._settle(kept, Became.IGNORED, why="too many proposals are held already")
-        why = "too many runs of its runbook were proposed lately"
-        return self._settle(kept, Became.HELD, why=why)
 
     def _take(self, one: Wanted, note: str) -> tuple[Became, str]:
         """Propose, join, or hold."""

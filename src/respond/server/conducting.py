@@ -198,7 +198,7 @@ class Conductor:
         try:
             self.reconcile()
         except RespondError as error:
-            self.log.warning("reconciling.failed", what=error.what, why=error.why)
+            self.log.warning("reconciling.failed", what=error.what, why=error.why, do=error.do)
         self.news()
         self.supervisor.stopping.wait(self.reconcile_s)
 

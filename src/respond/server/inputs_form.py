@@ -6,7 +6,7 @@ is guessed and nothing stands in a field before a person has typed it; a secret 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -40,6 +40,7 @@ class Field:
     Attributes:
         id: Its name in the form.
         words: What it may be, where that is a closed list.
+        offered: What is there to pick from, where that was looked at: the value, and what it is.
         needed: It alone has to be given; of a group, one is enough.
         value: What was typed, when the form comes back.
         fault: Why that does not fit.
@@ -53,21 +54,32 @@ class Field:
     hint: str
     value: str = ""
     fault: str = ""
+    offered: tuple[tuple[str, str], ...] = ()
 
 
 def fields_for(
-    runbook: Runbook, names: Iterable[str], known: Mapping[str, Any] | None = None
+    runbook: Runbook,
+    names: Iterable[str],
+    known: Mapping[str, Any] | None = None,
+    offered: Mapping[str, Sequence[Sequence[str]]] | None = None,
 ) -> tuple[Field, ...]:
     """The fields for the inputs of these names, in the order of the runbook.
 
     Args:
         known: What they are now, where one is to be corrected; a secret is not among it.
+        offered: What is there to pick from, by input.
     """
     wanted = set(names)
     grouped = {name for group in runbook.require for name in group}
     values = {name: value for name, value in (known or {}).items() if isinstance(value, str)}
     return tuple(
-        replace(_field(declared, grouped), value=said(values.get(declared.name, "")))
+        replace(
+            _field(declared, grouped),
+            value=said(values.get(declared.name, "")),
+            offered=tuple(
+                (said(value), said(what)) for value, what in (offered or {}).get(declared.name, ())
+            ),
+        )
         for declared in runbook.inputs
         if declared.name in wanted
     )
@@ -91,13 +103,18 @@ def _field(declared: Input, grouped: set[str]) -> Field:
 
 
 def read_fields(
-    runbook: Runbook, names: Iterable[str], form: Mapping[str, str], *, now_s: int
+    runbook: Runbook,
+    names: Iterable[str],
+    form: Mapping[str, str],
+    *,
+    now_s: int,
+    offered: Mapping[str, Sequence[Sequence[str]]],
 ) -> tuple[GivenInputs, tuple[Field, ...]]:
     """What was typed: as values, and as fields to show again where one has a fault."""
     given = GivenInputs()
     declared = {each.name: each for each in runbook.inputs}
     shown = []
-    for field in fields_for(runbook, names):
+    for field in fields_for(runbook, names, offered=offered):
         name = field.id.removeprefix(_PREFIX)
         typed = form.get(field.id, "")
         fault = _take(declared[name], typed, given, now_s=now_s)

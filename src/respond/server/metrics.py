@@ -23,7 +23,7 @@ class Metrics:
     """The figures of one server.
 
     Attributes:
-        waiting: Events that are kept and not settled; set by who counts them.
+        waiting: Events that are kept and became nothing yet, held ones too; set by who counts them.
         runs: Runs by status; set by who knows them.
         answers: Answers of people by verdict and strength; set by who counts them.
     """
@@ -42,8 +42,16 @@ class Metrics:
             buckets=_BUCKETS_S,
             registry=self.registry,
         )
+        self._refused = Counter(
+            "respond_requests_refused",
+            "Requests refused by their head, before anybody looked whose they are",
+            ("status",),
+            registry=self.registry,
+        )
         self.waiting = Gauge(
-            "respond_events_waiting", "Events that are kept and not settled", registry=self.registry
+            "respond_events_waiting",
+            "Events that are kept and became nothing yet, held ones too",
+            registry=self.registry,
         )
         self.runs = Gauge("respond_runs", "Runs by status", ("status",), registry=self.registry)
         self.answers = Gauge(
@@ -57,6 +65,10 @@ class Metrics:
         """Count one request. ``source`` is one of the configuration, or empty."""
         self._deliveries.labels(source, result).inc()
         self._seconds.observe(ms / 1000)
+
+    def refused(self, status: int) -> None:
+        """Count one request that reached no door."""
+        self._refused.labels(status).inc()
 
     def text(self) -> bytes:
         """What ``/metrics`` answers, in Prometheus' text format."""

@@ -100,6 +100,7 @@ def pages(
     load_runbook: Callable[[str], Runbook],
     on_change: Callable[[str], None],
     inbox_recent: Callable[[], Sequence[Received]],
+    inbox_held: Callable[[], int],
     streams: Streams | None = None,
 ) -> list[BaseRoute]:
     """The pages as routes. They answer every address that is left over, so they come last.
@@ -112,10 +113,11 @@ def pages(
         load_runbook: Gives a runbook by its name; raises as ``wiring.load_runbook``.
         on_change: Told the run of each answer that was recorded.
         inbox_recent: What came in last, newest first.
+        inbox_held: How many events wait until fewer runs are proposed.
         streams: Handed in where somebody closes them when the server stops.
     """
     made = _Pages(
-        board, entry, settings, signon, load_runbook, on_change, inbox_recent,
+        board, entry, settings, signon, load_runbook, on_change, inbox_recent, inbox_held,
         streams or Streams(entry.clock),
     )  # fmt: skip
     return [Mount("/", app=made.app())]
@@ -131,6 +133,7 @@ class _Pages:
         load_runbook: Callable[[str], Runbook],
         on_change: Callable[[str], None],
         inbox_recent: Callable[[], Sequence[Received]],
+        inbox_held: Callable[[], int],
         streams: Streams,
     ) -> None:
         self.board = board
@@ -140,6 +143,7 @@ class _Pages:
         self.load_runbook = load_runbook
         self.on_change = on_change
         self.inbox_recent = inbox_recent
+        self.inbox_held = inbox_held
         self.streams = streams
         self.sessions = Sessions(settings.session_key, entry.clock)
         self.showing = Showing(
@@ -314,6 +318,7 @@ class _Pages:
             more=max(0, len(is_open) - _RUNS_MAX) + max(0, len(over) - _RUNS_MAX),
             unreviewed=[self._alone(s, s.alone) for s in states if s.alone and not s.reviewed],
             came_in=list(self._came_in(states)),
+            held=self.inbox_held(),
             version=version,
             says=f"{len(is_open)} open",
         )
@@ -375,7 +380,7 @@ class _Pages:
         shown = list(self._came_in(self._visible(visitor)))
         came = f"{len(shown)}.{shown[0]['at_ms']}" if shown else "0"
         settled = sum(1 for each in shown if each["run"])
-        return f"{newest}-{came}-{settled}"
+        return f"{newest}-{came}-{settled}-{self.inbox_held()}"
 
     # --- one run --------------------------------------------------------------------------------
 
@@ -414,7 +419,10 @@ class _Pages:
         if made.asks is not None and made.asks.kind == "inputs" and not fields:
             try:
                 fields = fields_for(
-                    self.load_runbook(runbook_of(one.state)), made.asks.names, one.state.inputs
+                    self.load_runbook(runbook_of(one.state)),
+                    made.asks.names,
+                    one.state.inputs,
+                    one.state.asks.offered,
                 )
             except (UsageError, FormatFault, FormatFaults) as fault:
                 unloaded = str(fault).partition("\n")[0]
@@ -585,7 +593,11 @@ class _Pages:
             runbook = self.load_runbook(runbook_of(one.state))
             now_s = self.entry.clock.now_ms() // 1000
             given, fields = read_fields(
-                runbook, asks.names if asks else (), form_of(request), now_s=now_s
+                runbook,
+                asks.names if asks else (),
+                form_of(request),
+                now_s=now_s,
+                offered=one.state.asks.offered,
             )
             if any(field.fault for field in fields):
                 wrong = UsageError("not all of it fits", why="nothing was recorded")

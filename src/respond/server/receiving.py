@@ -82,7 +82,7 @@ class ReceivingLimits:
 
     Attributes:
         read_s: Time for one body, in seconds.
-        queue_max: Events that may wait.
+        queue_max: Events that may wait, and that may be held of one source.
         requests_max: Requests that are being read or judged at once.
         held_bytes_max: Bytes of all bodies that are held at once.
         discarded_bytes_max: Of a body that is refused unread, what is read and thrown away so
@@ -255,6 +255,8 @@ class Receiver:
             return _not_now("own trouble", why=trouble)
         if self._inbox.count_waiting() >= self._limits.queue_max:
             return _not_now("queue is full")
+        if self._inbox.count_held(desk.name) >= self._limits.queue_max:
+            return _not_now("too many are held", why="its runs wait for their turn")
         kept, why = self._keep(desk, proof, headers, body, now_ms)
         if kept.result is Took.NEW:
             self._on_new()

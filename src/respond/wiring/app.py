@@ -61,6 +61,7 @@ def application(house: House) -> Starlette:
             house.runbook,
             lambda _: house.conductor.news(),
             lambda: house.inbox.recent(50),
+            house.inbox.count_held,
             streams,
         ),
     ]
@@ -80,7 +81,8 @@ def application(house: House) -> Starlette:
                 house.log.warning("server.stopped-hard", why="a run did not come to rest in time")
             house.log.info("server.stopped")
 
-    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Framed)])
+    framed = Middleware(Framed, house.log, house.metrics)
+    return Starlette(routes=routes, lifespan=lifespan, middleware=[framed])
 
 
 class _Health:
@@ -102,26 +104,32 @@ class _Health:
         house = self._house
         down = "; ".join(filter(None, [house.conductor.trouble(), *sorted(house.supervisor.down)]))
         if down:
-            house.log.warning("server.not-ready", why=down)
-            return JSONResponse({"ready": False}, 503)
+            return self._not_ready(down, "the log says what broke; it is tried again by itself")
         try:
             house.journal.head()
             house.inbox.count_waiting()
             room = shutil.disk_usage(house.path.parent).free
-        except (RespondError, OSError) as error:
-            house.log.warning("server.not-ready", why=str(error))
-            return JSONResponse({"ready": False}, 503)
+        except RespondError as error:
+            return self._not_ready(f"{error.what}: {error.why}", error.do)
+        except OSError as error:
+            return self._not_ready(str(error), "mend the disk")
         if room < _ROOM_BYTES:
-            house.log.warning("server.not-ready", why=f"{room} bytes are free for the journal")
-            return JSONResponse({"ready": False}, 503)
+            return self._not_ready(
+                f"{room} bytes are free for the journal, fewer than {_ROOM_BYTES}",
+                f"make room in {house.path.parent}; deliveries are taken while they can be kept",
+            )
         return JSONResponse({"ready": True})
+
+    def _not_ready(self, why: str, do: str) -> Response:
+        self._house.log.warning("server.not-ready", why=why, do=do)
+        return JSONResponse({"ready": False}, 503)
 
     def figures(self, request: Request) -> Response:
         """Prometheus' text; what waits is counted now, however the rounds go."""
         del request
         house = self._house
         try:
-            house.metrics.waiting.set(house.inbox.count_waiting())
+            house.metrics.waiting.set(house.inbox.count_waiting() + house.inbox.count_held())
         except InboxUnusableError:
             house.metrics.waiting.set(math.nan)  # Not known, which is not none.
         return Response(house.metrics.text(), media_type=CONTENT_TYPE)

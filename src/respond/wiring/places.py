@@ -94,19 +94,36 @@ class Places:
         return self.state / "rehearsals"
 
     def runbooks(self) -> dict[str, FoundRunbook]:
-        """Every runbook by name, the project's before the shipped ones."""
+        """Every runbook by name, the project's before the shipped ones.
+
+        Raises:
+            UsageError: The project's folder of runbooks is there and cannot be read.
+        """
         found = {
             path.stem: FoundRunbook(path.stem, path, shipped=True)
             for path in sorted(_shipped_runbooks().glob("*.yaml"))
         }
         if self.project is not None:
-            for path in sorted((self.project / "runbooks").glob("*.yaml")):
+            for path in _runbooks_in(self.project / "runbooks"):
                 hidden = found.get(path.stem)
                 # Not Path.resolve, which raises at a link to itself.
                 real = os.path.realpath(path)
                 shadows = hidden is not None and os.path.realpath(hidden.path) != real
                 found[path.stem] = FoundRunbook(path.stem, path, shipped=False, shadows=shadows)
         return found
+
+
+def _runbooks_in(folder: Path) -> list[Path]:
+    # Not Path.glob, to which a folder that cannot be read is an empty one.
+    try:
+        found = sorted(folder.iterdir()) if os.path.lexists(folder) else []
+    except OSError as error:
+        raise UsageError(
+            f"the folder of runbooks {folder} cannot be read",
+            why=error.strerror or str(error),
+            do="let this user read it, or remove it: then the shipped runbooks alone are there",
+        ) from error
+    return [path for path in found if path.name.endswith(".yaml")]
 
 
 def read_runbook(path: Path) -> bytes:

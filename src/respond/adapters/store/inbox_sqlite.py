@@ -91,6 +91,10 @@ _OPEN_EVENTS = (
     " FROM events e JOIN deliveries d ON d.id = e.delivery WHERE e.result = ?"
     " ORDER BY e.id LIMIT ?"
 )
+_HELD = (
+    "SELECT count(*) FROM events e JOIN deliveries d ON d.id = e.delivery"
+    " WHERE e.result = 'held' AND ? IN ('', d.source)"
+)
 _RECENT = (
     "SELECT d.id, d.source, d.sender, coalesce(e.type, ''), coalesce(e.title, ''), d.at_ms,"
     " coalesce(e.result, d.result), coalesce(e.run, ''), coalesce(nullif(e.why, ''), d.why), d.weak"
@@ -211,6 +215,11 @@ class SqliteInbox:
     def count_waiting(self) -> int:
         with self._reading() as db:
             (count,) = db.execute("SELECT count(*) FROM events WHERE result = 'waiting'").fetchone()
+        return int(count)
+
+    def count_held(self, source: str = "") -> int:
+        with self._reading() as db:
+            (count,) = db.execute(_HELD, (source,)).fetchone()
         return int(count)
 
     def recent(self, limit: int) -> list[Received]:

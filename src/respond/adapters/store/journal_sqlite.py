@@ -284,7 +284,7 @@ def _translated(path: Path) -> Iterator[None]:
 
 def _is_disk_full(name: str, path: Path | None) -> bool:
     """SQLite says so, or it says only that writing failed and the disk has no room."""
-    if name == "SQLITE_FULL":
+    if name in ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"):
         return True
     if path is None or not name.startswith("SQLITE_IOERR"):
         return False
@@ -309,10 +309,11 @@ def _translate(error: Exception, path: Path | None) -> JournalUnusableError | Jo
     if _is_disk_full(name, path):
         return JournalUnusableError(
             f"the disk is full: the journal {path or 'in memory'} could not be written",
-            why=sqlite_says(error),
+            why=f"{sqlite_says(error)}; to look at it takes some room, too",
             do=(
-                "make room and `respond resume`; to go on at once on another disk:"
-                " set [journal] path, then respond RUNBOOK --new-journal"
+                "make room, 1 MiB to look, and `respond resume`; `respond audit show` may need"
+                " none; to go on at once on another disk: set [journal] path, then"
+                " respond RUNBOOK --new-journal"
             ),
         )
     return JournalUnusableError(

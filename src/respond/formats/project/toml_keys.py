@@ -165,7 +165,8 @@ TABLES: Final[Mapping[str, Table]] = {
         "port": Keyword(Count(1, 65_535), "Port to listen on.", "8080"),
         "workers": Keyword(Count(1, 16), "How many runs are carried on at the same time.", "2"),
         "proposals": Keyword(Count(1, 1_000), "How many runs of one runbook may be proposed in ten "
-            "minutes; further ones are held for a person.", "10"),
+            "minutes; further ones are held, and taken up by themselves, the oldest first, once "
+            "there are fewer.", "10"),
         "reconcile": Keyword(Span(86_400), "How often senders are asked for what was "
             "missed.", '"5m"'),
     },
