@@ -20,6 +20,7 @@ from respond.core.runbook import (
     Runbook,
     Step,
     WaitStep,
+    all_steps,
 )
 from respond.core.script import Connection, Done, Effect, NotYet
 from respond.core.shapes import ShapeError, encode
@@ -131,7 +132,9 @@ class Planner(Walk):
             self._add(step, address, here, StepPlan.LATE, arguments=arguments, late=ready.late)
             return late_output(address, step)
         self._uses(ready.connection.name)
-        self.progress.say(f"looking: {step.words.title or address}")
+        self.progress.say(
+            f"looking{self._place(here.group or address)}: {step.words.title or address}"
+        )
         try:
             script = ready.script(self.state, self.journal, self.now)
             world = self.world.through(self.answers.of(address))
@@ -168,6 +171,13 @@ class Planner(Walk):
     ) -> None:
         if isinstance(step, ActionStep) and step.for_each is not None:
             self.ahead.each(step, step.for_each, address, here.values, items)
+
+    def _place(self, address: str) -> str:
+        """How far it is, of all that may come."""
+        steps = all_steps((*self.runbook.steps, *self.runbook.always))
+        # Branches may hold the same steps.
+        ids = list(dict.fromkeys(s.words.id for s in steps if isinstance(s, ActionStep)))
+        return f" {ids.index(address) + 1}/{len(ids)}" if address in ids else ""
 
     def _uses(self, *names: str) -> None:
         known = self.site.connections
