@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, is_dataclass
 from functools import partial
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from respond.core.plan import write_key
 from respond.core.script import (
@@ -59,9 +59,6 @@ def refusal(error: RefusedError, call: Call) -> RefusedBySystemError:
     )
 
 
-_TOGETHER: Final = 8
-"""Parts of a script that are looked at by one moment's threads."""
-
 _Part: TypeAlias = Generator[Any, object, Any]
 
 
@@ -84,10 +81,12 @@ class World:
 
     reader: Reader
     _predictions: dict[str, list[Becomes[Any]]] = field(default_factory=dict)
+    threads: int = 1
+    """How many parts of a script are looked at at the same time."""
 
     def through(self, reader: Reader) -> World:
         """The same world, asked by another reader."""
-        return World(reader, self._predictions)
+        return World(reader, self._predictions, self.threads)
 
     def read(self, read: Read[T]) -> T:
         """Fetch all pages, parse, and apply the predictions for that subject.
@@ -167,10 +166,12 @@ class World:
             raise ScriptFaultError("a part that only reads wanted to write")
         look = partial(self._look_at, wrote=seen.wrote)
         parts = request.parts
-        if len(parts) < 2:  # noqa: PLR2004 - alone it needs no thread
+        if min(len(parts), self.threads) <= 1:
             looked = [look(part) for part in parts]
         else:
-            with ThreadPoolExecutor(min(len(parts), _TOGETHER), thread_name_prefix="part") as pool:
+            with ThreadPoolExecutor(
+                min(len(parts), self.threads), thread_name_prefix="part"
+            ) as pool:
                 looked = list(pool.map(look, parts))
         for each in looked:
             seen.subjects |= each.subjects

@@ -72,6 +72,8 @@ class Lookahead:
     def begin(self, address: str, values: _Values, group: str) -> None:
         """A step has its turn: look at what may come behind it meanwhile."""
         self._begun.add(address)
+        if self.answers.threads == 1:
+            return
         if group:
             next(self._sets.get(group, iter(())), None)
             return
@@ -92,6 +94,8 @@ class Lookahead:
                 self._begin(step, name, {**values, each.name: item}, guessed=False)
                 yield
 
+        if self.answers.threads == 1:
+            return
         more = self._sets[address] = one_more()
         for _ in zip(range(_ITEMS), more, strict=False):
             pass
@@ -109,7 +113,11 @@ class Lookahead:
             return
         self._begun.add(address)
         # What comes of it is in the answers; what goes wrong is said when the step has its turn.
-        in_background(partial(look, script, World(self), known={}, predict=False))
+        in_background(
+            partial(
+                look, script, World(self, threads=self.answers.threads), known={}, predict=False
+            )
+        )
 
 
 def _coming(

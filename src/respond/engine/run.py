@@ -89,7 +89,9 @@ class LiveRun:
 
     def __post_init__(self) -> None:
         tools = self.tools
-        self.answers = SharedAnswers(tools.reader, tools.clock, self.site.at_once)
+        self.answers = SharedAnswers(
+            tools.reader, tools.clock, self.site.at_once, self.site.threads
+        )
         self._read_all()
 
     def _read_all(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from respond.core.approval import People
 from respond.core.events import Actor, Strength
@@ -42,6 +42,9 @@ def recorded_values(cls: type[WrittenAction[Any]], recorded: Any) -> Value:
     if recorded is None:
         return None
     return values_of(decode(cls.spec.output, recorded, where=cls.spec.name))
+
+
+_TOGETHER: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,15 @@ class Site:
         """How many requests this connection may be sent at the same time."""
         known = self.connections.get(connection)
         return vendor(known.system).at_once if known is not None else 1
+
+    @property
+    def threads(self) -> int:
+        """How much is looked at at the same time.
+
+        One thing where a server plans beside answering: threads of one interpreter wait for each
+        other, and who sends a delivery would wait for all of them.
+        """
+        return 1 if self.served else _TOGETHER
 
     def connection_for(self, system: str, named: str = "") -> Connection:
         """The connection an action of this system uses.

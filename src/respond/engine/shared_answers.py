@@ -50,11 +50,13 @@ class SharedAnswers:
 
     Attributes:
         at_once: How many requests a connection, by its name, may be sent at the same time.
+        threads: How much may be asked for at the same time in all; one: nothing before it is needed.
     """
 
     reader: Reader
     clock: Clock
     at_once: Callable[[str], int]
+    threads: int
     _asked: dict[_Key, _Asked] = field(default_factory=dict, init=False)
     _gates: dict[str, Semaphore] = field(default_factory=dict, init=False)
     _steps: dict[str, list[Call]] = field(default_factory=dict, init=False)
@@ -92,7 +94,7 @@ class SharedAnswers:
         lasts as long as its slowest answer, not as long as all of them.
         """
         known = [call for step in steps for call in self._steps.get(step, ())]
-        for call in known if len(known) > 1 else ():
+        for call in known if self.threads > 1 and len(known) > 1 else ():
             self._ask(call, later=True)
         calls = self._steps[steps[0]] = []
         return _Pass(self, calls)

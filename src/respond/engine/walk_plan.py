@@ -117,7 +117,7 @@ class Planner(Walk):
     used: dict[str, Connection] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.world = World(self.answers)
+        self.world = World(self.answers, threads=self.answers.threads)
 
     def action(self, step: ActionStep, address: str, here: Here) -> Value | Absent:
         concluded = self.state.step(address).conclusion

@@ -133,7 +133,8 @@ class LiveStep:
         """The systems as they are, for one pass."""
         plan = self.live.state.plan
         next_reads = plan.reads_after(self.address) if plan is not None else ()
-        return World(self.live.answers.of(self.address, *next_reads))
+        answers = self.live.answers
+        return World(answers.of(self.address, *next_reads), threads=answers.threads)
 
     def leads_to(self, write: Write[Any]) -> dict[str, dict[str, str]]:
         """The connection that a write goes to, with what a yes binds of it."""
