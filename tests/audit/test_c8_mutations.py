@@ -395,7 +395,8 @@ def test_bytes_of_the_database_file(tmp_path: Path) -> None:
         "CREATE VIEW v AS SELECT 1",
         "CREATE TABLE personal (x)",
         "DROP TRIGGER journal_no_update",
-        "PRAGMA user_version = 2",
+        "PRAGMA user_version = 1",
+        "PRAGMA user_version = 3",
         "PRAGMA application_id = 1",
     ],
 )

@@ -13,6 +13,7 @@ from respond.adapters.secrets.key_stores import FolderKeys
 from respond.company.rehearsal import Rehearsal
 from respond.core.events import Kind
 from respond.testing.cli_kit import Machine
+from respond.testing.journals import finished_runs
 
 
 @pytest.fixture
@@ -38,6 +39,25 @@ def _folders(home: Machine) -> list[str]:
 
 def journal_of(home: Machine, run: str) -> Path:
     return home.state / "rehearsals" / run / "journal.db"
+
+
+# --- the list ---------------------------------------------------------------------------------
+
+
+def test_runs_lists_the_newest_and_hides_none_that_is_open(home: Machine) -> None:
+    """50 a page; a run of long ago that nobody ended stands on the first page all the same."""
+    home.write_run("CK-OPEN")
+    with home.open_journal() as journal:
+        finished_runs(journal, 70)
+
+    first, second = home.run("runs", "--json"), home.run("runs", "--page", "2", "--json")
+    over = [f"OLD-{number:05}" for number in reversed(range(70))]
+    assert {run["run"] for run in first.json} == {*over[:50], "CK-OPEN"}
+    assert "respond runs --page 2" in first.err
+    assert {run["run"] for run in second.json} == {*over[50:], "CK-OPEN"}
+    assert "older runs" not in second.err
+    assert "No runs are older" in home.run("runs", "--page", "3").out
+    assert home.run("status", "--json").json["run"] == "CK-OPEN"
 
 
 # --- a rehearsal whose company is gone --------------------------------------------------------
