@@ -3,7 +3,8 @@
     python bench/journal.py [--most 10000]
 
 Beside 0 to 10,000 runs that are over: a run that does nothing, from the command line to its end,
-over the same in a journal that was empty; and ``respond runs``. For one run: what folding an event
+over the same in a journal that was empty; which runs are not over, which is asked before the first
+write of a run; and ``respond runs``. For one run: what folding an event
 costs in a run of 100, 1,000 and 10,000. Processor time in this process, each the least of some
 rounds, so that starting Python is not in it. The files lie in memory where there is such a place,
 so that no disk is measured.
@@ -32,6 +33,7 @@ from respond.testing.journals import finished_runs
 
 ROUNDS = 9
 BOUND_START = 1.2
+BOUND_US = 2.0
 BOUND_LIST_S = 0.3
 BOUND_FOLD = 1.3
 DANA = Actor("dana", Strength.CLAIMED)
@@ -89,6 +91,13 @@ def _beside_finished(folder: Path, sizes: list[int]) -> None:
         )
         says = f"{start / empty:.2f}, {start * 1000:.0f} ms (at most {BOUND_START})"
         print(f"start of a run beside {size} finished, over an empty journal: {says}")
+        with _opened(folder / "full") as journal:
+            (asked,) = _least(journal.unfinished)
+        says = f"{asked * 1000:.2f} ms, {asked * 1e6 / max(size, 1):.2f} us a run"
+        if size:
+            print(
+                f"which runs are not over, beside {size} finished: {says} (at most {BOUND_US} us)"
+            )
         (listed,) = _least(lambda: _respond(folder / "full", "runs"), rounds=5)
         print(f"runs beside {size} finished: {listed:.2f} s (at most {BOUND_LIST_S})", flush=True)
 
