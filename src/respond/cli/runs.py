@@ -50,9 +50,10 @@ def runs(
     text = "No runs yet (rehearsals: --all). To practise: respond rehearse"
     if page > 1:
         text = "No runs are older. The newest: respond runs"
-    if found:
+    if found and not as_json:
         text = runs_table(found, width=screen_width())
-    answer([state_json(state, today) for state, today in found], text, as_json=as_json)
+    facts = [state_json(state, today) for state, today in found] if as_json else []
+    answer(facts, text, as_json=as_json)
     if ctx.obj.unfound and not as_json:
         say(ctx.obj.unfound)
     if older:
