@@ -169,6 +169,10 @@ class Journal(Protocol):
         """
         ...
 
+    def runs(self, *, newest: int) -> Sequence[str]:
+        """So many runs, the newest there are, oldest first."""
+        ...
+
     def unfinished(self) -> Sequence[str]:
         """Runs that were proposed and are not over, oldest first."""
         ...

@@ -123,14 +123,14 @@ class ShelfStore:
         found = (r.seq for r in self.seen.rows if r.kind == kind.value and run in ("", r.run))
         return max(found, default=None)
 
-    def runs(self, having: Kind, *, lacking: Kind) -> list[str]:
-        without = {row.run for row in self.seen.rows if row.kind == lacking.value}
-        found = (row.run for row in self.seen.rows if row.kind == having.value)
-        return [run for run in dict.fromkeys(found) if run not in without]
+    def runs(self, having: Kind, *, lacking: Kind | None = None, newest: int = -1) -> list[str]:
+        without = {row.run for row in self.seen.rows if lacking and row.kind == lacking.value}
+        found = [row.run for row in self.seen.rows if row.kind == having.value]
+        kept = [run for run in found if run not in without]
+        return list(dict.fromkeys(kept if newest < 0 else kept[len(kept) - newest :]))
 
-    def highest(self, since: int) -> tuple[str, int] | None:
-        rows = self.seen.rows[since:]
-        return (max(row.at for row in rows), rows[-1].seq) if rows else None
+    def highest(self) -> str:
+        return max(row.at for row in self.seen.rows)
 
     def put_sealed(self, rows: Sequence[SealedRow]) -> None:
         self.seen.sealed.update({(row.run, row.handle): row for row in rows})

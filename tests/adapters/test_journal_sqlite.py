@@ -20,14 +20,14 @@ from respond.adapters.store.read_only import outside_evidence
 from respond.adapters.store.sqlite_file import _is_network, file_system_of
 from respond.audit.body import Body
 from respond.audit.checkpoint import Signer
-from respond.audit.record_schema import SCHEMA
+from respond.audit.record_schema import ADDED, SCHEMA
 from respond.audit.source import verify_file
 from respond.audit.verify import AnchorPolicy, Verification
 from respond.core.events import Kind
-from respond.errors import JournalBrokenError, JournalUnusableError, RunTakenError
+from respond.errors import JournalBrokenError, JournalUnusableError, RunTakenError, StepFailedError
 from respond.ports import Journal, KeyStore
 from respond.testing.contract_journal import DANA, RUN, JournalContract, event
-from respond.testing.journals import MadeJournal, reforge, stored_rows
+from respond.testing.journals import MadeJournal, finished_runs, reforge, stored_rows
 from respond.testing.settable_clock import SettableClock
 
 ROOT = Path(__file__).parents[2]
@@ -237,6 +237,70 @@ def test_a_journal_of_another_version_is_not_written_to(path: Path, keys: Memory
 
     with pytest.raises(JournalUnusableError, match="this version can read"):
         opened(path, keys)
+
+
+def test_a_journal_of_before_gets_its_indexes_with_the_next_record(
+    path: Path, keys: MemoryKeys
+) -> None:
+    """Reading it changes nothing, nor does a record that was refused; it verifies all the time."""
+    with opened(path, keys) as journal:
+        journal.append(event(Kind.PROPOSED))
+    raw(path, *(f"DROP INDEX {name}" for name in ADDED), "PRAGMA user_version = 1")
+
+    def version(journal: SqliteJournal) -> int:
+        (found,) = db_of(journal).execute("PRAGMA user_version").fetchone()
+        key, mark = outside_evidence(path, keys)
+        assert key is not None
+        report = verify_file(path, keys=[key], mark=mark)
+        assert report.answer is Verification.INTACT, report.says
+        return int(found)
+
+    with opened(path, keys) as journal, opened(path, keys) as other:
+        assert journal.unfinished() == journal.runs(newest=1) == [RUN]
+        with pytest.raises(StepFailedError):
+            journal.append(event(Kind.NOTICE, bad=0.5))
+        assert version(journal) == 1
+        journal.append(event(Kind.NOTICE))
+        other.append(event(Kind.NOTICE))
+        assert version(journal) == version(other) == 2
+    opened(path, keys).close()
+
+
+def _steps(journal: SqliteJournal, ask: Callable[[], object]) -> int:
+    """How many steps SQLite's machine takes for what is asked."""
+    count = 0
+
+    def step() -> None:
+        nonlocal count
+        count += 1
+
+    db_of(journal).set_progress_handler(step, 1)
+    ask()
+    db_of(journal).set_progress_handler(None, 1)
+    return count
+
+
+def test_what_a_start_asks_does_not_grow_with_runs_that_are_over(keys: MemoryKeys) -> None:
+    """A free id, reviews, the latest time, the newest runs and one run's records cost the same
+    beside 50 runs and beside 150; which are not over costs one look into an index a run.
+    """
+    found: list[list[int]] = []
+    with SqliteJournal.in_memory(keys, SettableClock(), DANA) as journal:
+        for first in (0, 50, 100):
+            finished_runs(journal, 50, first=first)
+            asks: list[Callable[[], object]] = [
+                lambda: list(journal.records("CK-FREE")),
+                lambda: list(journal.records("OLD-00007")),
+                journal.unreviewed,
+                journal.highest_at,
+                lambda: journal.runs(newest=20),
+                journal.head,
+                journal.unfinished,
+            ]
+            found.append([_steps(journal, ask) for ask in asks])
+    few, _, many = found
+    assert few[:-1] == many[:-1]
+    assert many[-1] - few[-1] <= 100 * 15
 
 
 def test_a_crash_while_it_is_made_is_no_loss(path: Path, keys: MemoryKeys) -> None:

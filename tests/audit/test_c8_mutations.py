@@ -26,11 +26,12 @@ from respond.audit.body import Body
 from respond.audit.chain import body_hash, link
 from respond.audit.checkpoint import NoteKey, Signer, open_note
 from respond.audit.export import read_export, write_export
+from respond.audit.record_schema import ADDED, SCHEMA
 from respond.audit.source import open_rows, verify_file
 from respond.audit.verify import Anchor, SourceError, StoredRow, Verification, verify
 from respond.core.events import Kind
 from respond.testing.contract_journal import DANA, event
-from respond.testing.journals import MadeJournal, make_journal, reforge
+from respond.testing.journals import MadeJournal, finished_runs, make_journal, reforge
 from respond.testing.settable_clock import SettableClock
 
 pytestmark = [pytest.mark.campaign("C8"), pytest.mark.promise("P23", "P24")]
@@ -389,13 +390,39 @@ def test_bytes_of_the_database_file(tmp_path: Path) -> None:
     assert answers[Verification.UNANCHORED] == 0
 
 
+@pytest.mark.parametrize("name", ["journal_run", "journal_taken", *ADDED])
+def test_an_index_that_hides_a_row_is_found(tmp_path: Path, name: str) -> None:
+    """Starts and lists ask the indexes: one that lacks rows would hide runs from them."""
+    path, keys = tmp_path / "state" / "journal.db", MemoryKeys()
+    made = SqliteJournal.open(path, keys=keys, clock=SettableClock(), create=True, actor=DANA)
+    with made as journal:
+        finished_runs(journal, 2)
+    key, mark = outside_evidence(path, keys)
+    assert key is not None
+    assert verify_file(path, keys=[key], mark=mark).answer is Verification.INTACT
+
+    ours = SCHEMA[name]
+    empty = f"{ours.partition(' WHERE ')[0]} WHERE kind = 'none'"
+    rewrite = "UPDATE sqlite_schema SET sql = ? WHERE name = ?"
+    for sql, then in ((empty, f"REINDEX {name}"), (ours, "SELECT 1")):
+        db = sqlite3.connect(path, isolation_level=None)
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute(rewrite, (sql, name))
+        db.close()
+        db = sqlite3.connect(path, isolation_level=None)
+        db.execute(then)
+        db.close()
+    assert verify_file(path, keys=[key], mark=mark).answer is Verification.BROKEN
+
+
 @pytest.mark.parametrize(
     "statement",
     [
         "CREATE VIEW v AS SELECT 1",
         "CREATE TABLE personal (x)",
         "DROP TRIGGER journal_no_update",
-        "PRAGMA user_version = 2",
+        "PRAGMA user_version = 1",
+        "PRAGMA user_version = 3",
         "PRAGMA application_id = 1",
     ],
 )

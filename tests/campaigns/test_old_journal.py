@@ -15,7 +15,7 @@ import pytest
 from respond.adapters.prompt.terminal import AutoPrompt
 from respond.audit.body import read_body, write_body
 from respond.core.events import Actor, Event, Kind, Record, Strength
-from respond.core.fold import fold_all
+from respond.core.fold import fold
 from respond.core.plan import digest_of
 from respond.core.questions import Answer, AskStart, Decision, Question
 from respond.core.recorded import (
@@ -102,7 +102,9 @@ def old_records() -> dict[str, list[Record]]:
 def told(journal: str, records: Sequence[Record]) -> dict[str, Any]:
     """What every door says of the runs of a journal: status, report, and what was agreed to."""
     found = {}
-    for run, state in fold_all(records).items():
+    for run in dict.fromkeys(record.event.run for record in records if record.event.run):
+        state = fold(record for record in records if record.event.run == run)
+        assert state is not None
         head = Head(journal, len(records), "0" * 64)
         both = (state_json(state, TODAY), as_json(report(state, records, head, TODAY)))
         status, said = ({k: v for k, v in each.items() if k not in NEW} for each in both)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
 from respond.adapters.secrets.key_stores import FolderKeys
+from respond.audit.body import read_body
 from respond.company.rehearsal import Rehearsal
 from respond.core.events import Kind
 from respond.testing.cli_kit import Machine
+from respond.testing.journals import finished_runs
 
 
 @pytest.fixture
@@ -38,6 +42,67 @@ def _folders(home: Machine) -> list[str]:
 
 def journal_of(home: Machine, run: str) -> Path:
     return home.state / "rehearsals" / run / "journal.db"
+
+
+# --- the list ---------------------------------------------------------------------------------
+
+
+def test_runs_lists_the_newest_and_hides_none_that_is_open(home: Machine) -> None:
+    """50 a page; a run of long ago that nobody ended stands on the first page all the same."""
+    home.write_run("CK-OPEN")
+    with home.open_journal() as journal:
+        finished_runs(journal, 70)
+
+    first, second = home.run("runs", "--json"), home.run("runs", "--page", "2", "--json")
+    over = [f"OLD-{number:05}" for number in reversed(range(70))]
+    assert {run["run"] for run in first.json} == {*over[:50], "CK-OPEN"}
+    assert "respond runs --page 2" in first.err
+    assert {run["run"] for run in second.json} == {*over[50:], "CK-OPEN"}
+    assert "older runs" not in second.err
+    assert "No runs are older" in home.run("runs", "--page", "3").out
+    assert home.run("status", "--json").json["run"] == "CK-OPEN"
+
+
+NOTHING = """\
+runbook: nothing
+title: Nothing to do
+summary: For a test.
+use_when: Never.
+owner: test
+reviewed: "2026-11-23"
+steps:
+  - {id: one, title: Nobody does it, when: "false", action: human.do, with: {instructions: No}}
+"""
+
+
+def decoded(home: Machine, *words: str) -> int:
+    """How many records were read for a command that ended well."""
+    count = 0
+
+    def called(frame: FrameType, what: str, _: object) -> None:
+        nonlocal count
+        count += what == "call" and frame.f_code is read_body.__code__
+
+    sys.setprofile(called)
+    try:
+        ran = home.run(*words)
+    finally:
+        sys.setprofile(None)
+    assert ran.code == 0, ran
+    return count
+
+
+def test_a_start_and_a_list_read_no_more_beside_more_runs_that_are_over(home: Machine) -> None:
+    """A start reads its own records alone; a list those of the runs that it shows."""
+    (home.project / "runbooks").mkdir(exist_ok=True)
+    (home.project / "runbooks" / "nothing.yaml").write_text(NOTHING, encoding="utf-8")
+    read = []
+    for first in (0, 60, 120):
+        with home.open_journal() as journal:
+            finished_runs(journal, 60, first=first)
+        read.append([decoded(home, "nothing", "--yes"), decoded(home, "runs")])
+    assert 0 < read[-1][0] == read[0][0] < 60
+    assert read[-1][1] <= read[0][1]
 
 
 # --- a rehearsal whose company is gone --------------------------------------------------------

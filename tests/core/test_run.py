@@ -19,7 +19,6 @@ from respond.core.fold import (
     WriteStatus,
     after,
     fold,
-    fold_all,
     verdict,
 )
 from respond.core.plan import Plan
@@ -158,20 +157,6 @@ def test_a_run_that_is_over_stays_over(choices: list[int]) -> None:
         state = after(state, one)
         seen = seen or state.status is RunStatus.ENDED
         assert not seen or state.status is RunStatus.ENDED
-
-
-@given(CHOICES)
-@settings(max_examples=100)
-def test_runs_in_one_journal_do_not_touch_each_other(choices: list[int]) -> None:
-    """Two runs folded together are each what they are alone."""
-    ours = legal(choices)
-    theirs = [
-        record(r.seq, r.event.kind.value, r.event.step, "BX-NEXT", **r.event.data)
-        for r in legal(choices[::-1])
-    ]
-    mixed = [r for pair in zip(ours, theirs, strict=False) for r in pair]
-    mixed += ours[len(theirs) :] + theirs[len(ours) :]
-    assert fold_all(mixed) == {"BX-TEST": fold(ours), "BX-NEXT": fold(theirs)}
 
 
 # --- illegal ones -------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.adapters.store.run_lock import RunLocks
 from respond.company.crash_points import Killed, KilledJournal, KilledPen, Moments
-from respond.core.events import Event, Kind
-from respond.core.fold import RunStatus
+from respond.core.events import Event, Kind, Record
+from respond.core.fold import RunStatus, fold
 from respond.core.policy import Confirm, Policy, TwoPeople
 from respond.core.questions import AskConfirm, AskDrift, AskStart, Decision
 from respond.core.recorded import Confirmed, data_of
@@ -48,6 +48,37 @@ def stage_of(steps: str, values: dict[str, str] | None = None, **more: Any) -> B
 
 def asked(stage: BoxStage, kind: type) -> list[Any]:
     return [question for question in stage.says.asked if isinstance(question, kind)]
+
+
+class CountedJournal(SqliteJournal):
+    """Counts how many records were read out of it."""
+
+    read = 0
+
+    def records(self, run: str = "", *, since: int = 0) -> Iterator[Record]:
+        for record in super().records(run, since=since):
+            self.read += 1
+            yield record
+
+
+def test_a_run_reads_each_of_its_records_a_few_times_at_most() -> None:
+    """Others write into it while it goes on; what it knew before is not read and folded again."""
+    clock = SettableClock()
+    journal = CountedJournal.in_memory(MemoryKeys(), clock, DANA)
+    assert isinstance(journal, CountedJournal)
+    stage = stage_of(SET, clock=clock, journal=journal)
+    live = stage.engine()
+    live.take()
+    for number in range(200):
+        journal.append(Event(Kind.JOINED, stage.run, "", DANA, {"event": {"title": str(number)}}))
+        live.add(Kind.NOTICE, about="a test")
+        live.refresh()
+        live.add(Kind.NOTICE, about="another")
+    records = list(super(CountedJournal, journal).records(stage.run))
+    assert journal.read < 3 * len(records)
+    assert len(live.state.joined) == 200
+    live.refresh()
+    assert live.state == fold(records)
 
 
 # --- deciding -----------------------------------------------------------------------------------

@@ -11,12 +11,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["APPLICATION_ID", "SCHEMA", "SCHEMA_VERSION", "schema_faults"]
+__all__ = [
+    "ADDED",
+    "APPLICATION_ID",
+    "READABLE_VERSIONS",
+    "SCHEMA",
+    "SCHEMA_VERSION",
+    "schema_faults",
+]
 
 APPLICATION_ID = 0x52535044
 """``RSPD`` in the file's header."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE_VERSIONS = (1, SCHEMA_VERSION)
+
+ADDED = ("journal_begun", "journal_over", "journal_at")
+"""Indexes that files of version 1 do not have yet; the records in them are the same."""
 
 SCHEMA: dict[str, str] = {
     # The chain. Columns after hash are derived from body, for queries; checking recomputes them.
@@ -34,6 +45,15 @@ SCHEMA: dict[str, str] = {
     ),
     "journal_run": "CREATE INDEX journal_run ON journal (run, seq) WHERE run <> ''",
     "journal_taken": "CREATE INDEX journal_taken ON journal (run, seq) WHERE kind = 'taken'",
+    # What is asked at each start, so that it does not go through all that ever was.
+    "journal_begun": (
+        "CREATE INDEX journal_begun ON journal (kind, seq, run) "
+        "WHERE kind = 'proposed' OR kind = 'break-glass'"
+    ),
+    "journal_over": (
+        "CREATE INDEX journal_over ON journal (kind, run) WHERE kind = 'ended' OR kind = 'reviewed'"
+    ),
+    "journal_at": "CREATE INDEX journal_at ON journal (at)",
     # A seat belt only: who can write the file can drop them.
     "journal_no_update": (
         "CREATE TRIGGER journal_no_update BEFORE UPDATE ON journal "
@@ -56,12 +76,13 @@ SCHEMA: dict[str, str] = {
 }
 
 
-def schema_faults(db: sqlite3.Connection) -> str:
-    """What differs between the file's schema and ours, or an empty text."""
+def schema_faults(db: sqlite3.Connection, version: int) -> str:
+    """What differs between the file's schema and ours of that version, or an empty text."""
     found = dict(db.execute("SELECT name, sql FROM sqlite_schema"))
-    for name in found.keys() - SCHEMA.keys():
+    wanted = {n: sql for n, sql in SCHEMA.items() if version == SCHEMA_VERSION or n not in ADDED}
+    for name in found.keys() - wanted.keys():
         return f"it has {name!r}, which is not ours"
-    for name, statement in SCHEMA.items():
+    for name, statement in wanted.items():
         if found.get(name) != statement:
             return f"{name!r} is missing or not as we made it"
     return ""

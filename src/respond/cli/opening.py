@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from respond.cli.output import say
 from respond.errors import JournalBrokenError, JournalUnusableError, NotReadyError, UsageError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     _Days = Callable[[SqliteJournal], Today]
 
 __all__ = [
+    "PAGE",
     "RUN_ID",
     "KeptRun",
     "company_of",
@@ -37,6 +38,9 @@ __all__ = [
     "states_of",
 ]
 
+T = TypeVar("T")
+PAGE: Final = 50
+"""Runs on one page of ``respond runs``."""
 RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}")
 
 
@@ -173,45 +177,63 @@ def _days(places: Places) -> _Days:
     return lambda journal: today(project.people, clock, journal, changed)
 
 
-def states_of(places: Places, *, rehearsals: bool) -> list[tuple[RunState, Today]]:
-    """Every run, the newest first, with what answers to it are held against."""
-    today_in = _days(places)
-    found = list(_rehearsed(places, today_in)) if rehearsals else []
-    found += _real(places, today_in, needed=not rehearsals)
-    return sorted(found, key=lambda each: each[0].proposed_at, reverse=True)
+def states_of(
+    places: Places, *, rehearsals: bool, page: int = 1, size: int = PAGE
+) -> tuple[list[tuple[RunState, Today]], bool]:
+    """So many runs, the newest first, with what answers to them are held against.
+
+    What is not over stands on the first page, however old it is.
+
+    Returns:
+        The runs of that page, and whether there are older ones.
+    """
+    from respond.core.fold import RunStatus, fold
+
+    today_in, begin, end = _days(places), (page - 1) * size, page * size
+
+    def of(journal: SqliteJournal, skip: int = 0) -> list[tuple[RunState, Today]]:
+        now, names = today_in(journal), journal.runs(newest=end + 1)[::-1][skip:]
+        if page == 1:
+            names += [run for run in journal.unfinished() if run not in names]
+        states = (fold(journal.records(run)) for run in names)
+        return [(state, now) for state in states if state is not None]
+
+    found = [each for some in _rehearsed(places, of) for each in some] if rehearsals else []
+    # Where two kinds are put in order, those of the pages before are among them.
+    skip = begin if not rehearsals else 0
+    found += _real(places, lambda journal: of(journal, skip), needed=not rehearsals) or ()
+    found.sort(key=lambda each: each[0].proposed_at, reverse=True)
+    found = found[begin - skip :]
+    shown, rest = found[:size], found[size:]
+    if page == 1:
+        shown += (each for each in rest if each[0].status is not RunStatus.ENDED)
+    return shown, bool(rest)
 
 
-def _real(places: Places, today_in: _Days, *, needed: bool) -> list[tuple[RunState, Today]]:
-    """Every run that is no rehearsal.
+def _real(places: Places, of: Callable[[SqliteJournal], T], *, needed: bool) -> T | None:
+    """What is asked of the journal of real runs; None where there is none.
 
     Args:
         needed: False where rehearsals are wanted too: those need no project, and are not held up.
     """
     try:
         with open_journal(places) as journal:
-            return _all_of(journal, today_in) if journal is not None else []
+            return of(journal) if journal is not None else None
     except (NotReadyError, JournalUnusableError) as error:
         if needed or not places.unfound:
             raise
         say(f"real runs are not listed: {error.what}; {error.why}")
-        return []
+        return None
 
 
-def _all_of(journal: SqliteJournal, today_in: _Days) -> list[tuple[RunState, Today]]:
-    from respond.core.fold import fold_all
-
-    now = today_in(journal)
-    return [(state, now) for state in fold_all(journal.records()).values()]
-
-
-def _rehearsed(places: Places, today_in: _Days) -> Iterator[tuple[RunState, Today]]:
-    """Every rehearsal whose journal can be read; of another, words say why not."""
+def _rehearsed(places: Places, of: Callable[[SqliteJournal], T]) -> Iterator[T]:
+    """The same of every rehearsal whose journal can be read; of another, words say why not."""
     found = places.rehearsals.iterdir() if places.rehearsals.is_dir() else ()
     for folder in sorted(each for each in found if each.is_dir() and RUN_ID.fullmatch(each.name)):
         try:
             with open_journal(places, folder.name) as journal:
                 if journal is not None:
-                    yield from _all_of(journal, today_in)
+                    yield of(journal)
         except (JournalUnusableError, JournalBrokenError) as error:
             say(f"rehearsal {folder.name} is not listed: {error.what}")
 
@@ -222,22 +244,19 @@ def only_open(places: Places) -> str:
     Raises:
         UsageError: There is none, or there are several.
     """
-    from respond.core.fold import RunStatus
 
-    today_in = _days(places)
-    found = _real(places, today_in, needed=False)
-    still = [s for s, _ in found if s.status is not RunStatus.ENDED]
+    def of(journal: SqliteJournal) -> list[str]:
+        return journal.unfinished()
+
+    still = _real(places, of, needed=False)
     if not still:
-        begun = (s for s, _ in _rehearsed(places, today_in) if s.status is not RunStatus.ENDED)
-        still = [s for s in begun if company_of(places, s.id)]
+        begun = (run for runs in _rehearsed(places, of) for run in runs)
+        still = [run for run in begun if company_of(places, run)]
     if len(still) == 1:
-        return still[0].id
+        return still[0]
     if not still:
         raise UsageError("no run is open", why=places.unfound, do="respond runs --all")
-    raise UsageError(
-        f"{len(still)} runs are open: {', '.join(state.id for state in still)}",
-        do="say which one",
-    )
+    raise UsageError(f"{len(still)} runs are open: {', '.join(still)}", do="say which one")
 
 
 def company_of(places: Places, run: str) -> str:

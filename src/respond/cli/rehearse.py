@@ -141,8 +141,7 @@ def _new_run(places: Places, runbook: str) -> str:
     from respond.engine.proposing import new_run_id
     from respond.wiring.session import chance
 
-    taken = {p.name for p in places.rehearsals.iterdir()} if places.rehearsals.is_dir() else set()
-    return new_run_id(runbook, taken, chance())
+    return new_run_id(runbook, lambda name: (places.rehearsals / name).exists(), chance())
 
 
 @dataclass(slots=True)

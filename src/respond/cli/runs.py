@@ -39,19 +39,25 @@ apps = {
 def runs(
     ctx: typer.Context,
     all_: bool = typer.Option(False, "--all", help="Rehearsals too"),
+    page: int = typer.Option(1, "--page", min=1, help="50 a page; what is open is on the first"),
     as_json: bool = typer.Option(False, "--json", help="As JSON"),
 ) -> int:
     """List the runs of this machine, the newest first."""
     from respond.views.json_view import state_json
     from respond.views.run_list import runs_table
 
-    found = states_of(ctx.obj, rehearsals=all_)
+    found, older = states_of(ctx.obj, rehearsals=all_, page=page)
     text = "No runs yet (rehearsals: --all). To practise: respond rehearse"
-    if found:
+    if page > 1:
+        text = "No runs are older. The newest: respond runs"
+    if found and not as_json:
         text = runs_table(found, width=screen_width())
-    answer([state_json(state, today) for state, today in found], text, as_json=as_json)
+    facts = [state_json(state, today) for state, today in found] if as_json else []
+    answer(facts, text, as_json=as_json)
     if ctx.obj.unfound and not as_json:
         say(ctx.obj.unfound)
+    if older:
+        say(f"older runs: respond runs{' --all' if all_ else ''} --page {page + 1}")
     return int(ExitCode.DONE)
 
 
@@ -91,7 +97,9 @@ def report(
     from respond.views import report as reports
 
     if not run:
-        states = states_of(ctx.obj, rehearsals=False) or states_of(ctx.obj, rehearsals=True)
+        states, _ = states_of(ctx.obj, rehearsals=False, size=1)
+        if not states:
+            states, _ = states_of(ctx.obj, rehearsals=True, size=1)
         if not states:
             raise UsageError("there is no run to report on", do="respond rehearse compromised-key")
         run = states[0][0].id

@@ -88,6 +88,9 @@ class KilledJournal:
         self._moments.here("after taken")
         return epoch
 
+    def runs(self, *, newest: int) -> Sequence[str]:
+        return self._journal.runs(newest=newest)
+
     def unfinished(self) -> Sequence[str]:
         return self._journal.unfinished()
 

@@ -7,13 +7,14 @@ page all come through ``fold``, so they cannot disagree. No I/O, no clock.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
 from respond.core import recorded
 from respond.core.approval import Request, Verdict, Vote, proved_by
-from respond.core.events import Kind, Record
+from respond.core.events import Event, Kind, Record
+from respond.core.growing import grown, replace
 from respond.core.plan import Plan
 from respond.core.questions import Decision
 from respond.core.recorded import (
@@ -39,9 +40,9 @@ __all__ = [
     "WriteStatus",
     "after",
     "fold",
-    "fold_all",
     "is_notice",
     "is_undo",
+    "may_follow",
     "verdict",
 ]
 
@@ -223,36 +224,25 @@ class RunState:
     def with_step(self, step: StepState, seq: int, status: RunStatus | None = None) -> RunState:
         """The state after record ``seq``, which said something about this step."""
         if is_notice(step.address):
-            notices = {**self.notices, step.address: step}
+            notices = grown(self.notices, step.address, step)
             return replace(self, notices=notices, last_seq=seq)
-        steps = {**self.steps, step.address: step}
+        steps = grown(self.steps, step.address, step)
         return replace(self, steps=steps, last_seq=seq, status=status or self.status)
 
 
-def fold(records: Iterable[Record]) -> RunState | None:
-    """The state after these records of one run; None when there are none."""
-    state: RunState | None = None
+def fold(records: Iterable[Record], state: RunState | None = None) -> RunState | None:
+    """The state after these records of one run, from that state on; None when there are none."""
     for record in records:
         state = after(state, record)
     return state
 
 
-def fold_all(records: Iterable[Record]) -> dict[str, RunState]:
-    """The state of every run in the journal, in the order in which they were proposed."""
-    states: dict[str, RunState] = {}
-    for record in records:
-        if record.event.run:
-            states[record.event.run] = after(states.get(record.event.run), record)
-    return states
-
-
-def after(state: RunState | None, record: Record) -> RunState:
-    """The state after one more record.
+def may_follow(state: RunState | None, event: Event) -> recorded.Content:
+    """What an event tells, if it may follow.
 
     Raises:
-        IllegalEventError: The record cannot follow.
+        IllegalEventError: It cannot follow.
     """
-    event = record.event
     try:
         said = content_of(event)
     except (KeyError, TypeError, ValueError) as error:
@@ -261,15 +251,7 @@ def after(state: RunState | None, record: Record) -> RunState:
     if state is None:
         if not isinstance(said, Proposed):
             raise IllegalEventError(f"{event.kind.value} cannot begin a run")
-        return RunState(
-            id=event.run,
-            proposed=said,
-            proposed_at=record.at,
-            operator=event.actor.id,
-            inputs=said.inputs,
-            last_seq=record.seq,
-            anchor=f"{record.seq + 1} {record.hash[:32]}",
-        )
+        return said
     if state.status is RunStatus.ENDED and event.kind not in _AFTER_END:
         raise IllegalEventError(f"{event.kind.value} cannot follow the end of run {state.id}")
     # What became of a write can be found out late.
@@ -279,6 +261,41 @@ def after(state: RunState | None, record: Record) -> RunState:
     if state.status is RunStatus.ENDED and is_step and not outside:
         msg = f"{event.kind.value} of step {event.step} cannot follow the end of run {state.id}"
         raise IllegalEventError(msg)
+    match said:
+        case Proposed():
+            raise IllegalEventError(f"run {state.id} is proposed twice")
+        case recorded.Intended():
+            _check_intended(state.step(event.step), said)
+        case recorded.Settled():
+            _check_settled(state.step(event.step), event.kind, said)
+        case Conclusion() if state.step(event.step).conclusion is not None:
+            raise IllegalEventError(f"step {event.step} was concluded before")
+    return said
+
+
+def after(state: RunState | None, record: Record, said: recorded.Content | None = None) -> RunState:
+    """The state after one more record.
+
+    Args:
+        said: What it tells, where ``may_follow`` was asked already.
+
+    Raises:
+        IllegalEventError: The record cannot follow.
+    """
+    if said is None:
+        said = may_follow(state, record.event)
+    if state is None:
+        if not isinstance(said, Proposed):
+            raise IllegalEventError(f"{record.event.kind.value} cannot begin a run")
+        return RunState(
+            id=record.event.run,
+            proposed=said,
+            proposed_at=record.at,
+            operator=record.event.actor.id,
+            inputs=said.inputs,
+            last_seq=record.seq,
+            anchor=f"{record.seq + 1} {record.hash[:32]}",
+        )
     match said:
         case recorded.Intended():
             return _intended(state, record, said)
@@ -294,8 +311,6 @@ def _moved(state: RunState, record: Record, said: recorded.Content) -> RunState:
     """The state after a record that is about the run as a whole, or about an agreement."""
     event, by, at = record.event, record.event.actor, record.at
     match said:
-        case Proposed():
-            raise IllegalEventError(f"run {state.id} is proposed twice")
         case recorded.Taken():
             steps = _open_again(state) if state.parked.again else state.steps
             parked = replace(state.parked, again=False)
@@ -343,7 +358,7 @@ def _moved(state: RunState, record: Record, said: recorded.Content) -> RunState:
             state = replace(state, undo_wanted=len(left) + len(said.can))
             return replace(state, undo_round=state.undo_round + 1, undone=left)
         case recorded.UndoEnded():
-            return replace(state, undone={**state.undone, event.step: event.kind.value})
+            return replace(state, undone=grown(state.undone, event.step, event.kind.value))
         case _:
             return state
 
@@ -402,7 +417,7 @@ def _parked(state: RunState, said: Parked) -> RunState:
     return replace(state, status=status, parked=said, waits=waits, answers=unheard)
 
 
-def _open_again(state: RunState) -> dict[str, StepState]:
+def _open_again(state: RunState) -> Mapping[str, StepState]:
     """The steps, without the conclusions of those that did not come about."""
 
     def is_kept(step: StepState) -> bool:
@@ -466,10 +481,24 @@ def _confirmed(state: RunState, record: Record, said: recorded.Confirmed) -> Run
     return state.with_step(step, record.seq)
 
 
+def _check_intended(step: StepState, said: recorded.Intended) -> None:
+    if any(w.key == said.key and w.status is not WriteStatus.NOT_DONE for w in step.writes):
+        msg = f"write {said.key[:8]} of {step.address} was not known to be undone"
+        raise IllegalEventError(msg)
+
+
+def _check_settled(step: StepState, kind: Kind, said: recorded.Settled) -> None:
+    write = next((w for w in step.writes if w.seq == said.intent), None)
+    if write is None:
+        msg = f"{kind.value} names intent {said.intent}, which {step.address} does not have"
+        raise IllegalEventError(msg)
+    is_late = kind is Kind.RECONCILED and write.status is WriteStatus.UNKNOWN
+    if write.status is not WriteStatus.INTENT and not is_late:
+        raise IllegalEventError(f"{kind.value} cannot follow {write.status.value}")
+
+
 def _intended(state: RunState, record: Record, said: recorded.Intended) -> RunState:
     address, step = record.event.step, state.step(record.event.step)
-    if any(w.key == said.key and w.status is not WriteStatus.NOT_DONE for w in step.writes):
-        raise IllegalEventError(f"write {said.key[:8]} of {address} was not known to be undone")
     attempt = WriteState(
         seq=record.seq,
         key=said.key,
@@ -486,27 +515,19 @@ def _intended(state: RunState, record: Record, said: recorded.Intended) -> RunSt
 
 
 def _settled(state: RunState, record: Record, said: recorded.Settled) -> RunState:
-    kind, step = record.event.kind, state.step(record.event.step)
-    write = next((w for w in step.writes if w.seq == said.intent), None)
-    if write is None:
-        msg = f"{kind.value} names intent {said.intent}, which {step.address} does not have"
-        raise IllegalEventError(msg)
-    is_late = kind is Kind.RECONCILED and write.status is WriteStatus.UNKNOWN
-    if write.status is not WriteStatus.INTENT and not is_late:
-        raise IllegalEventError(f"{kind.value} cannot follow {write.status.value}")
-    if kind is Kind.UNKNOWN:
-        now = replace(write, status=WriteStatus.UNKNOWN, why=said.why)
-    else:
-        now = replace(write, status=said.how, value=said.value, why=said.why, at=record.at)
-    writes = tuple(now if w is write else w for w in step.writes)
+    step = state.step(record.event.step)
+
+    def settled(write: WriteState) -> WriteState:
+        if record.event.kind is Kind.UNKNOWN:
+            return replace(write, status=WriteStatus.UNKNOWN, why=said.why)
+        return replace(write, status=said.how, value=said.value, why=said.why, at=record.at)
+
+    writes = tuple(settled(w) if w.seq == said.intent else w for w in step.writes)
     return state.with_step(replace(step, writes=writes), record.seq)
 
 
 def _observed(state: RunState, record: Record, said: Conclusion) -> RunState:
-    step = state.step(record.event.step)
-    if step.conclusion is not None:
-        raise IllegalEventError(f"step {step.address} was concluded before")
-    end = replace(said, at=record.at)
+    step, end = state.step(record.event.step), replace(said, at=record.at)
     began = step.began or record.at
     step = replace(step, conclusion=end, phase=said.phase, title=said.title, began=began)
     return state.with_step(step, record.seq)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,16 +37,17 @@ class GivenInputs:
         return bool(self.secrets.get(name)) or self.values.get(name) not in (None, "", [])
 
 
-def new_run_id(runbook: str, taken: Collection[str], random: bytes) -> str:
+def new_run_id(runbook: str, is_taken: Callable[[str], bool], random: bytes) -> str:
     """``CK-7F3Q``: the runbook's initials and four characters.
 
     Args:
+        is_taken: Whether there is a run of this id.
         random: Some bytes of chance; more are used when an id is taken.
     """
     initials = "".join(word[0] for word in runbook.split("-") if word).upper()[:3]
     for start in range(0, len(random) - 3, 4):
         tail = "".join(_LETTERS[byte % len(_LETTERS)] for byte in random[start : start + 4])
-        if f"{initials}-{tail}" not in taken:
+        if not is_taken(f"{initials}-{tail}"):
             return f"{initials}-{tail}"
     raise UsageError("no free run id was found", do="try again")
 

@@ -16,10 +16,10 @@ from typing import Any
 
 from respond.core.approval import Request
 from respond.core.events import Actor, Event, Kind, Record, Strength
-from respond.core.fold import As, RunState, RunStatus, after, fold
+from respond.core.fold import As, RunState, RunStatus, after, fold, may_follow
 from respond.core.plan import PlannedStep
 from respond.core.questions import Answer, Decision, Question, cause_of
-from respond.core.recorded import Confirmed, Parked, Since, Taken, data_of
+from respond.core.recorded import Confirmed, Content, Parked, Since, Taken, data_of
 from respond.core.runbook import Input, InputKind, Runbook
 from respond.core.script import Call, Person, Reply
 from respond.core.shapes import decode
@@ -84,21 +84,22 @@ class LiveRun:
     _epoch: int = field(default=0, init=False)
     _mine: set[int] = field(default_factory=set, init=False)
     _read: int = field(default=0, init=False)
+    _known: RunState | None = field(default=None, init=False)
+    """The state after all records before ``_read``, whoever made them."""
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
     _asking: threading.RLock = field(default_factory=threading.RLock, init=False)
 
     def __post_init__(self) -> None:
-        tools = self.tools
-        self.answers = SharedAnswers(
-            tools.reader, tools.clock, self.site.at_once, self.site.threads
-        )
-        self._read_all()
+        tools, site = self.tools, self.site
+        self.answers = SharedAnswers(tools.reader, tools.clock, site.at_once, site.threads)
+        self._read_on()
 
-    def _read_all(self) -> None:
-        state = fold(self.tools.journal.records(self.run))
+    def _read_on(self) -> None:
+        """Be in the state that the journal tells, where ours may stand between those of others."""
+        state = fold(self.tools.journal.records(self.run, since=self._read), self._known)
         if state is None:
             raise RespondError(f"there is no run {self.run!r}", do="respond runs")
-        self.state, self._read = state, state.last_seq + 1
+        self.state, self._known, self._read = state, state, state.last_seq + 1
         self._mine.clear()
         if self._epoch not in (0, state.epoch):
             # Nothing of ours may follow what the other one did, nor be taken for a fault of it.
@@ -125,30 +126,22 @@ class LiveRun:
         # and outcomes are synced, and the next intent syncs it before anything else happens.
         synced = kind is not Kind.OBSERVED
         with self._lock:
-            self._check(event)
+            # Before it stands in the journal for ever.
+            said = may_follow(self.state, event)
             record = self.tools.journal.append(event, seal=seal, synced=synced)
-            self._took(record)
+            self._took(record, said)
         return record
 
     def intend(self, step: str, digest: str, **data: Any) -> Intent:
         """Append an intent, and get the key to its one request (P1)."""
-        event = Event(Kind.INTENT, self.run, step, MACHINE, data)
+        event = Event(Kind.INTENT, self.run, step, MACHINE, {**data, "digest": digest})
         with self._lock:
-            self._check(event)
+            said = may_follow(self.state, event)
             intent = self.tools.journal.intend(event, digest=digest)
             if intent.record is None:
                 raise RespondError("the journal gave an intent without its record")
-            self._took(intent.record)
+            self._took(intent.record, said)
         return intent
-
-    def _check(self, event: Event) -> None:
-        """See that the event may follow, before it stands in the journal for ever.
-
-        Raises:
-            IllegalEventError: It may not; nothing was recorded.
-        """
-        seq = self.state.last_seq + 1
-        after(self.state, Record(seq, event, self.state.proposed_at, 0, "", ""))
 
     def refresh(self) -> None:
         """Be in the state that the journal tells now; other processes append too.
@@ -161,17 +154,19 @@ class LiveRun:
             if new <= self._mine:
                 # Each write asks; going through all records anew would cost more with each.
                 self._read = max(new, default=self._read - 1) + 1
+                self._known = self.state
                 self._mine.clear()
                 return
             was = len(self.state.votes)
-            self._read_all()
+            self._read_on()
             for vote in self.state.votes[was:]:
                 self.tools.progress.say(f"{vote.who.id} said: {vote.verdict.value}")
 
-    def _took(self, record: Record) -> None:
-        self.state = after(self.state, record)
+    def _took(self, record: Record, said: Content) -> None:
+        self.state = after(self.state, record, said)
         if record.seq == self._read:
-            self._read += 1  # Nobody's stands before it: it need not be read again.
+            # Nobody's stands before it: it need not be read again.
+            self._read, self._known = self._read + 1, self.state
         else:
             self._mine.add(record.seq)
         self.tools.progress.event(record)
@@ -183,7 +178,7 @@ class LiveRun:
         self._epoch = self.tools.journal.take(event)
         self.answers.end()
         self.tools.journal.checkpoint(f"run {self.run} taken")
-        self._read_all()
+        self._read_on()
         if self._epoch > 1:
             self.tools.progress.say(f"run {self.run} is carried on")
 

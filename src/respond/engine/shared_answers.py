@@ -50,7 +50,7 @@ class SharedAnswers:
 
     Attributes:
         at_once: How many requests a connection, by its name, may be sent at the same time.
-        threads: How much may be asked for at the same time in all; one: nothing before it is needed.
+        threads: How much is looked at at the same time; one: nothing before it is needed.
     """
 
     reader: Reader

@@ -158,7 +158,8 @@ class Intake:
         self.journal.append(Event(Kind.JOINED, run, "", _actor(one), data))
 
     def _propose(self, one: Wanted, states: Sequence[RunState]) -> str:
-        run = new_run_id(one.runbook.name, {state.id for state in states}, self.chance())
+        taken = {state.id for state in states}
+        run = new_run_id(one.runbook.name, taken.__contains__, self.chance())
         return propose(
             one.runbook,
             one.given,

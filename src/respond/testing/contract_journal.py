@@ -162,6 +162,32 @@ class JournalContract:
         journal.append(event(Kind.ENDED, "CK-2"))
         assert list(journal.unfinished()) == ["CK-1", "CK-3"]
 
+    def test_a_run_is_unreviewed_until_somebody_looks(self, journal: Journal) -> None:
+        """Runs in which somebody went alone, each once, oldest first."""
+        for run in ("CK-1", "CK-2", "CK-3"):
+            journal.append(event(Kind.PROPOSED, run))
+        for run in ("CK-3", "CK-2", "CK-3"):
+            journal.append(event(Kind.BREAK_GLASS, run))
+        assert list(journal.unreviewed()) == ["CK-3", "CK-2"]
+        journal.append(event(Kind.REVIEWED, "CK-3"))
+        assert list(journal.unreviewed()) == ["CK-2"]
+
+    def test_the_newest_runs_come_oldest_first(self, journal: Journal) -> None:
+        """So many as are asked for, over or not; what else they recorded changes no order."""
+        assert list(journal.runs(newest=2)) == []
+        for run in ("CK-1", "CK-2", "CK-3"):
+            journal.append(event(Kind.PROPOSED, run))
+        journal.append(event(Kind.ENDED, "CK-3"))
+        journal.append(event(Kind.NOTICE, "CK-1"))
+        assert list(journal.runs(newest=2)) == ["CK-2", "CK-3"]
+        assert list(journal.runs(newest=9)) == ["CK-1", "CK-2", "CK-3"]
+
+    def test_the_latest_time_is_that_of_any_record(self, journal: Journal) -> None:
+        """It is known at once, and follows each record."""
+        for _ in range(2):
+            journal.append(event(Kind.NOTICE))
+            assert journal.highest_at() == max(record.at for record in journal.records())
+
     def test_what_is_held_follows_each_seal_and_the_end(self, journal: Journal) -> None:
         """Asked before and after: a secret that came or went is seen at once."""
         assert journal.held(RUN) == {}

@@ -13,15 +13,17 @@ from typing import Any
 
 from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.journal_chain import ChainJournal
+from respond.adapters.store.journal_keys import ChainEnd
 from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.audit.body import Body, read_body, write_body
 from respond.audit.chain import GENESIS, body_hash, link
 from respond.audit.checkpoint import NoteKey, Signer
 from respond.audit.verify import Anchor, StoredRow
-from respond.core.events import Actor, Event, Kind, Strength
+from respond.core.events import Actor, Event, Kind, Record, Strength
+from respond.testing.example_run import ExampleRun
 from respond.testing.settable_clock import SettableClock
 
-__all__ = ["MadeJournal", "make_journal", "reforge", "stored_rows"]
+__all__ = ["MadeJournal", "finished_runs", "make_journal", "reforge", "stored_rows"]
 
 _DANA = Actor("dana", Strength.CLAIMED)
 
@@ -76,6 +78,41 @@ def make_journal(seed: int, *, runs: int = 2, tail: int = 4) -> MadeJournal:
             signer=Signer(journal.id, seed_bytes),
             marks=tuple(Anchor(head.journal, head.size, head.hash) for head in heads),
         )
+
+
+def finished_runs(journal: ChainJournal, count: int, *, first: int = 0) -> None:
+    """Add runs that are over, as whole as the documentation's night, in a few transactions.
+
+    They go through the journal's own door for a record, so that it verifies; only what is synced
+    for each record of a real run is synced for hundreds of runs here.
+    """
+    night = ExampleRun().propose().look().start().contain().recover().finish()
+    for batch in range(first, first + count, _BATCH):
+        with journal._transaction() as before:  # noqa: SLF001 (the door behind ``append``)
+            end = before
+            for number in range(batch, min(batch + _BATCH, first + count)):
+                places: dict[int, int] = {}
+                for record in night.records:
+                    end = _copied(journal, end, record, f"OLD-{number:05}", places)
+            journal._commit(end)  # noqa: SLF001
+    journal.checkpoint("runs that are over were added")
+
+
+def _copied(
+    journal: ChainJournal, end: ChainEnd, record: Record, run: str, places: dict[int, int]
+) -> ChainEnd:
+    """The same record in another run, at the end; ``places`` tells where its intents stand."""
+    data = dict(record.event.data)
+    if record.event.kind is Kind.INTENT:
+        data["digest"] = data["key"]
+        places[record.seq] = end.size
+    if "intent" in data:
+        data["intent"] = places[data["intent"]]
+    _, end, _ = journal._insert(end, replace(record.event, run=run, data=data))  # noqa: SLF001
+    return end
+
+
+_BATCH = 500
 
 
 def stored_rows(journal: ChainJournal) -> list[StoredRow]:

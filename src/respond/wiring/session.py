@@ -508,8 +508,7 @@ def real_session(
             else SqliteJournal.open(path, keys=keys, clock=clock, create=True, actor=operator)
         )
     if not run:
-        taken = {record.event.run for record in journal.records()}
-        run = new_run_id(runbook.name, taken, chance())
+        run = new_run_id(runbook.name, lambda name: any(journal.records(name)), chance())
     configs = project.connections
     secrets = credential_store(project, store, redactor, clock, made_progress.say)
     own = _OwnDigests(secrets, journal)

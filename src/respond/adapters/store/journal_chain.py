@@ -178,12 +178,16 @@ class ChainStore(Protocol):
         """Seq of the newest row of a kind, of any run or of one."""
         ...
 
-    def runs(self, having: Kind, *, lacking: Kind) -> list[str]:
-        """Runs with a row of one kind and none of the other, by their first of the one kind."""
+    def runs(self, having: Kind, *, lacking: Kind | None = None, newest: int = -1) -> list[str]:
+        """Runs with a row of one kind and none of the other, by their first of the one kind.
+
+        Args:
+            newest: Of how many such rows, the newest; -1 for all.
+        """
         ...
 
-    def highest(self, since: int) -> tuple[str, int] | None:
-        """The greatest ``at`` and the greatest seq of the rows from that seq on, if any."""
+    def highest(self) -> str:
+        """The greatest ``at`` of all rows."""
         ...
 
     def put_sealed(self, rows: Sequence[SealedRow]) -> None:
@@ -223,7 +227,6 @@ class ChainJournal:
         self._run_keys: dict[str, bytes] = {}
         self._digest_key = b""
         self._mark_stuck = False
-        self._highest: tuple[str, int] = ("", 0)
         self._signer = Signer("", b"")
 
     # --- opening and closing --------------------------------------------------------------------
@@ -381,6 +384,10 @@ class ChainJournal:
 
     # --- reading --------------------------------------------------------------------------------
 
+    def runs(self, *, newest: int) -> list[str]:
+        with self._reading():
+            return self._store.runs(Kind.PROPOSED, newest=newest)
+
     def unfinished(self) -> list[str]:
         with self._reading():
             return self._store.runs(Kind.PROPOSED, lacking=Kind.ENDED)
@@ -410,13 +417,7 @@ class ChainJournal:
         Expiry is never decided by a clock that stands before this.
         """
         with self._reading():
-            # A server asks often: only what came since it asked last is looked at.
-            highest, since = self._highest
-            found = self._store.highest(since)
-            if found is not None:
-                at, last = found
-                self._highest = (max(highest, at), last + 1)
-            return self._highest[0]
+            return self._store.highest()
 
     def open_secret(self, run: str, handle: str) -> str | None:
         """The value of a sealed secret; None when it is not held, or its key is gone."""

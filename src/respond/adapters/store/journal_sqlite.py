@@ -27,7 +27,14 @@ from respond.adapters.store.sqlite_file import (
     sync_folder,
 )
 from respond.audit.body import time_text
-from respond.audit.record_schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, schema_faults
+from respond.audit.record_schema import (
+    ADDED,
+    APPLICATION_ID,
+    READABLE_VERSIONS,
+    SCHEMA,
+    SCHEMA_VERSION,
+    schema_faults,
+)
 from respond.errors import JournalBrokenError, JournalUnusableError
 
 if TYPE_CHECKING:
@@ -43,10 +50,6 @@ _FULL = 2
 _ROWS = (
     "SELECT j.seq, j.body, j.body_hash, j.hash, j.kind, j.run, j.step, j.at, b.hash"
     " FROM journal j LEFT JOIN journal b ON b.seq = j.seq - 1 WHERE j.seq >= ?"
-)
-_RUNS = (
-    "SELECT run FROM journal WHERE kind = ?"
-    " AND run NOT IN (SELECT run FROM journal WHERE kind = ?) GROUP BY run ORDER BY min(seq)"
 )
 
 
@@ -129,6 +132,7 @@ class SqliteStore:
         self._path = path
         self._identity: FileIdentity | None = None
         self._lazy = False
+        self._version = SCHEMA_VERSION
 
     def explain(self, failure: Exception) -> JournalUnusableError | JournalBrokenError:
         return _translate(failure, self._path)
@@ -156,17 +160,18 @@ class SqliteStore:
     def recognise(self) -> None:
         (application,) = self.db.execute("PRAGMA application_id").fetchone()
         (version,) = self.db.execute("PRAGMA user_version").fetchone()
-        if application != APPLICATION_ID or version != SCHEMA_VERSION:
+        if application != APPLICATION_ID or version not in READABLE_VERSIONS:
             raise JournalUnusableError(
                 f"{self._path} is not a journal that this version can read",
                 why=f"application id {application}, schema version {version}",
                 do="use the version of respond that wrote it, or choose another path",
             )
-        fault = schema_faults(self.db)
+        fault = schema_faults(self.db, version)
         if fault:
             raise JournalBrokenError(
                 f"the tables of {self._path} were changed", why=fault, do=VERIFY_FIRST
             )
+        self._version = version
         if self._path is not None:
             self._identity = FileIdentity.take(self._path)
 
@@ -191,9 +196,20 @@ class SqliteStore:
                     do="look for a stopped `respond` process, end it, and `respond resume`",
                 ) from error
             raise
+        if self._version != SCHEMA_VERSION:
+            self._add_indexes()
+
+    def _add_indexes(self) -> None:
+        """Bring a file of an older version up to ours, with the first record that goes into it."""
+        (version,) = self.db.execute("PRAGMA user_version").fetchone()
+        if version != SCHEMA_VERSION:  # Else another process has done it.
+            for name in ADDED:
+                self.db.execute(SCHEMA[name])
+            self.db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def commit(self) -> None:
         self.db.execute("COMMIT")
+        self._version = SCHEMA_VERSION
         if self._path is not None and self._identity is None:
             sync_folder(self._path.parent)  # It was made just now, and so were its log's names.
 
@@ -219,7 +235,9 @@ class SqliteStore:
         return ChainEnd()
 
     def rows(self, since: int, *, run: str = "", limit: int | None = None) -> list[ChainRow]:
-        query = f"{_ROWS}{' AND j.run = ?' if run else ''} ORDER BY j.seq LIMIT ?"
+        # That a run has a name stands in the text, so that the index of runs is used.
+        of_run = " AND j.run = ? AND j.run <> ''" if run else ""
+        query = f"{_ROWS}{of_run} ORDER BY j.seq LIMIT ?"
         values = (since, *([run] if run else []), -1 if limit is None else limit)
         found = self.db.execute(query, values).fetchall()
         return [ChainRow(*row) if row[-1] else ChainRow(*row[:-1]) for row in found]
@@ -231,13 +249,17 @@ class SqliteStore:
         found = self.db.execute(query, (run,) if run else ()).fetchone()
         return found[0] if found else None
 
-    def runs(self, having: Kind, *, lacking: Kind) -> list[str]:
-        return [run for (run,) in self.db.execute(_RUNS, (having.value, lacking.value)).fetchall()]
+    def runs(self, having: Kind, *, lacking: Kind | None = None, newest: int = -1) -> list[str]:
+        # The kinds stand in the text, so that the indexes of those kinds are used.
+        query = f"SELECT run FROM journal j WHERE kind = '{having.value}'"  # noqa: S608 (our own word)
+        if lacking is not None:
+            of_run = f"SELECT 1 FROM journal WHERE kind = '{lacking.value}' AND run = j.run"  # noqa: S608 (the same)
+            query += f" AND NOT EXISTS ({of_run})"
+        found = self.db.execute(f"{query} ORDER BY seq DESC LIMIT ?", (newest,)).fetchall()
+        return list(dict.fromkeys(run for (run,) in reversed(found)))
 
-    def highest(self, since: int) -> tuple[str, int] | None:
-        query = "SELECT max(at), max(seq) FROM journal WHERE seq >= ?"
-        at, seq = self.db.execute(query, (since,)).fetchone()
-        return None if seq is None else (at, seq)
+    def highest(self) -> str:
+        return str(self.db.execute("SELECT max(at) FROM journal").fetchone()[0])
 
     def put_sealed(self, rows: Sequence[SealedRow]) -> None:
         self.db.executemany("INSERT OR REPLACE INTO sealed VALUES (?, ?, ?, ?)", rows)
