@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from respond.adapters.ordinary_file import read_ordinary
 from respond.errors import NotReadyError, UsageError
@@ -24,8 +25,7 @@ def _shipped_runbooks() -> Path:
     return inside if inside.is_dir() else Path(__file__).parents[3] / "runbooks"
 
 
-@dataclass(frozen=True, slots=True)
-class FoundRunbook:
+class FoundRunbook(NamedTuple):
     """A runbook file. ``shadows`` is set when a project's file hides a shipped one."""
 
     name: str
@@ -97,16 +97,24 @@ class Places:
         """Every runbook by name, the project's before the shipped ones."""
         found = {
             path.stem: FoundRunbook(path.stem, path, shipped=True)
-            for path in sorted(_shipped_runbooks().glob("*.yaml"))
+            for path in _yaml_in(_shipped_runbooks())
         }
         if self.project is not None:
-            for path in sorted((self.project / "runbooks").glob("*.yaml")):
+            for path in _yaml_in(self.project / "runbooks"):
                 hidden = found.get(path.stem)
                 # Not Path.resolve, which raises at a link to itself.
                 real = os.path.realpath(path)
                 shadows = hidden is not None and os.path.realpath(hidden.path) != real
                 found[path.stem] = FoundRunbook(path.stem, path, shipped=False, shadows=shadows)
         return found
+
+
+def _yaml_in(folder: Path) -> list[Path]:
+    # Not Path.glob, which compiles a pattern for it.
+    try:
+        return sorted(path for path in folder.iterdir() if path.name.endswith(".yaml"))
+    except OSError:
+        return []
 
 
 def read_runbook(path: Path) -> bytes:

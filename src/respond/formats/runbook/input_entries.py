@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from respond.core.inputs import input_value, pattern_trouble
-from respond.core.runbook import Input, InputKind
-from respond.core.shapes import ShapeError
+from respond.core.runbook_head import Input, InputKind
+from respond.core.values import ShapeError
 from respond.formats.faults import Faults, did_you_mean
 from respond.formats.fitting import Fitted, Given
 from respond.formats.tree import Mapping as MappingNode
