@@ -6,7 +6,6 @@ import json
 import os
 import tracemalloc
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +56,8 @@ def base() -> tuple[StoredRow, ...]:
     """The same journal, byte for byte, each time."""
 
     def change(bodies: list[Body]) -> list[Body]:
-        first = replace(bodies[0], data={"format": 1, "public_key": str(SIGNER.public)})
-        return [replace(body, journal=SIGNER.public.name) for body in (first, *bodies[1:])]
+        first = bodies[0]._replace(data={"format": 1, "public_key": str(SIGNER.public)})
+        return [body._replace(journal=SIGNER.public.name) for body in (first, *bodies[1:])]
 
     return reforge(make_journal(1), change, signer=SIGNER)
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from respond.audit.canonical import NotCanonicalError, decode, encode
 
@@ -59,6 +58,7 @@ KINDS = frozenset(
 STRENGTHS = frozenset(("claimed", "chat", "key", "signed-on", "machine"))
 
 _in_order = itemgetter(*FIELDS)
+_ACTOR_FIELDS = 2
 _TYPES = tuple(FIELDS.values())
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 _PLAIN = tuple(name for name in FIELDS if name not in ("actor", "v"))
@@ -69,9 +69,8 @@ class UnknownVersionError(NotCanonicalError):
     """A body of another version: whether it is whole can not be said."""
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
-    """The content of one record.
+class Body(NamedTuple):
+    """The content of one record. A named tuple: a check makes one of every record there is.
 
     Attributes:
         at: RFC 3339, UTC, milliseconds.
@@ -126,13 +125,13 @@ def read_body(encoded: bytes) -> Body:
         name = next(name for name, kind in FIELDS.items() if type(found[name]) is not kind)
         raise NotCanonicalError(f"{name} is not of its type")
     actor, at, boot, data, journal, kind, mono_ms, run, seq, step, _ = values
-    if actor.keys() != {"id", "strength"} or not all(isinstance(v, str) for v in actor.values()):
+    who, strength = actor.get("id"), actor.get("strength")
+    if len(actor) != _ACTOR_FIELDS or not type(who) is type(strength) is str:
         raise NotCanonicalError("the fields are not those of an actor")
-    if kind not in KINDS or actor["strength"] not in STRENGTHS:
+    if kind not in KINDS or strength not in STRENGTHS:
         raise NotCanonicalError("its kind, or its actor's strength, is none of the format's")
     if not _is_time(at):
         raise NotCanonicalError("at is not a time as the format writes it")
-    who, strength = actor["id"], actor["strength"]
     return Body(journal, seq, at, mono_ms, boot, who, strength, run, step, kind, data)
 
 

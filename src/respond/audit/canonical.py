@@ -59,7 +59,10 @@ def decode(encoded: bytes, *, bytes_max: int = BODY_BYTES_MAX) -> Any:
     if len(encoded) > bytes_max:
         raise NotCanonicalError(f"{len(encoded)} bytes are more than {bytes_max}")
     try:
-        value = _DECODER.decode(encoded.decode("utf-8"))
+        text = encoded.decode("utf-8")
+        value, end = _DECODER.raw_decode(text) if text[:1] == "{" else (None, -1)
+        if end != len(text):  # White space around it, or a fault.
+            value = _DECODER.decode(text)
     except UnicodeDecodeError as error:
         raise NotCanonicalError(f"byte {error.start} is not UTF-8") from error
     except json.JSONDecodeError as error:

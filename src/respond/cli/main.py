@@ -172,7 +172,7 @@ app = typer.Typer(
 
 
 @app.callback()
-def root(ctx: typer.Context) -> None:
+def root() -> None:
     """Incident response as runbooks: look, ask, do, prove, and keep an audit log."""
 
 
@@ -209,7 +209,7 @@ def _straight_to(group: Any, words: list[str], places: Places) -> tuple[Any, str
     The group has nothing to read but that name. Options in its place are the group's own.
     """
     if words[0].startswith("-"):
-        return group, "respond", words
+        return typer.main.get_command(app), "respond", words
     context = typer.Context(group, info_name="respond", obj=places)
     command = group.get_command(context, words[0])
     if command is None:
@@ -280,7 +280,8 @@ def _run(words: list[str]) -> int:
     project, words = _first_options(words)
     words = words or ["--help"]
     places = Places.here(project)
-    command: Any = typer.main.get_command(app)
+    # Without the options of completion, which are made from annotations and only rarely given.
+    command: Any = typer.main.get_group(app)
     if _wants_help(words):
         _print_help(command, words, places)
         return int(ExitCode.DONE)

@@ -5,9 +5,8 @@ Apart from ``core/runbook.py`` because ``respond RUNBOOK --help`` waits for it, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from respond.core.values import Value
 
@@ -45,9 +44,8 @@ TIMES: Final = frozenset({InputKind.TIME, InputKind.DEADLINE})
 """What a text such as "2 hours ago" means, and so depends on when it is said."""
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One thing that the operator or the pager has to say.
+class Input(NamedTuple):
+    """One thing that the operator or the pager has to say. A named tuple, as in ``formats.kinds``.
 
     Attributes:
         default: Already of the input's type, or None.

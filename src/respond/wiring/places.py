@@ -6,7 +6,6 @@ The only module besides ``wiring`` that reads the environment.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,15 +33,14 @@ class FoundRunbook(NamedTuple):
     shadows: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(NamedTuple):
     """The project folder (None without ``respond.toml``) and the state folder.
 
     A user whom nobody gave a home has no state folder until one is named.
     """
 
     project: Path | None
-    _state: Path | None
+    state_if_any: Path | None
 
     @classmethod
     def here(cls, project: str = "") -> Places:
@@ -62,13 +60,13 @@ class Places:
         Raises:
             NotReadyError: There is none.
         """
-        if self._state is None:
+        if self.state_if_any is None:
             raise NotReadyError(
                 "there is no folder for the journal and what belongs to it",
                 why="XDG_STATE_HOME and HOME are not set, and this user has no home",
                 do="set XDG_STATE_HOME to a folder that only this user can read",
             )
-        return self._state
+        return self.state_if_any
 
     @property
     def unfound(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from respond.core.inputs import input_value, pattern_trouble
@@ -67,7 +66,7 @@ def _input(
     if actions is not None and "pick" in words:
         _check_pick(words["pick"], actions, faults)
     default = _default(made, words, faults)
-    return made if default is None else replace(made, default=default)
+    return made if default is None else made._replace(default=default)
 
 
 _MATCHED: Final = frozenset({InputKind.TEXT, InputKind.EMAIL, InputKind.URL, InputKind.LIST})
