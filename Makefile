@@ -35,6 +35,7 @@ bench: $(VENV)/test.stamp  ## Measure start-up and the cost of a step, as ratios
 	@$(BIN)/python bench/startup.py
 	@$(BIN)/python bench/step_cost.py
 	@$(BIN)/python bench/mark_cost.py
+	@$(BIN)/python bench/verify_cost.py
 	@$(BIN)/python bench/deliveries.py
 	@$(BIN)/python bench/deliveries.py --whole
 

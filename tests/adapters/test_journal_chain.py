@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -316,7 +316,7 @@ def test_what_verifies_can_be_gone_on_with_and_nothing_else(
         made = MadeJournal(tuple(stored_rows(journal)), signer, ())
 
     def change(bodies: list[Body]) -> list[Body]:
-        return [*bodies[:-1], replace(bodies[-1], **fields)]
+        return [*bodies[:-1], bodies[-1]._replace(**fields)]
 
     rows = reforge(made, change, signer=signer)
     room[PLACE].rows = [ChainRow(*row[:4], *(row.columns or ())) for row in rows]

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -420,7 +419,7 @@ def test_a_rewritten_journal_is_found_by_its_signature_alone(
     keys.delete(f"high-water/{made.id}")
 
     def lie(bodies: list[Body]) -> list[Body]:
-        return [replace(b, data={"runbook": "two"}) if b.kind == "proposed" else b for b in bodies]
+        return [b._replace(data={"runbook": "two"}) if b.kind == "proposed" else b for b in bodies]
 
     forged = reforge(made, lie, signer=made.signer if resigned else None)
     db = sqlite3.connect(path, isolation_level=None)

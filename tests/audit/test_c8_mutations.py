@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +210,7 @@ def _rewrite(chance: Chance, made: MadeJournal, *, signed: bool) -> Tampered:
 
     def change(bodies: list[Body]) -> list[Body]:
         data = {**bodies[place].data, "changed": chance.random().hex()}
-        bodies[place] = replace(bodies[place], data=data)
+        bodies[place] = bodies[place]._replace(data=data)
         return bodies
 
     rows = reforge(made, change, signer=made.signer if signed else None)
@@ -236,7 +236,7 @@ def add_and_mend(chance: Chance, made: MadeJournal) -> Tampered:
     place = chance.randrange(first, len(made.rows) + 1)
 
     def change(bodies: list[Body]) -> list[Body]:
-        new = replace(bodies[place - 1], kind="notice", run="", step="", data={"to": "nobody"})
+        new = bodies[place - 1]._replace(kind="notice", run="", step="", data={"to": "nobody"})
         return [*bodies[:place], new, *bodies[place:]]
 
     return Tampered("add and mend", reforge(made, change), place)

@@ -137,7 +137,7 @@ Rows = tuple[StoredRow, ...]
 
 
 def data_changed(bodies: list[Body]) -> list[Body]:
-    bodies[4] = replace(bodies[4], data={**bodies[4].data, "digest": "00" * 32})
+    bodies[4] = bodies[4]._replace(data={**bodies[4].data, "digest": "00" * 32})
     return bodies
 
 
@@ -245,10 +245,10 @@ def test_a_clock_that_was_wrong_shows_only_when_it_jumps_back() -> None:
     """A wrong but steady clock is not seen; a jump back is reported, and is no fault."""
 
     def shifted(bodies: list[Body]) -> list[Body]:
-        return [replace(body, at=body.at.replace("2026", "1999")) for body in bodies]
+        return [body._replace(at=body.at.replace("2026", "1999")) for body in bodies]
 
     def back(bodies: list[Body]) -> list[Body]:
-        return [*bodies[:-1], replace(bodies[-1], at="2026-11-22T00:00:00.000Z")]
+        return [*bodies[:-1], bodies[-1]._replace(at="2026-11-22T00:00:00.000Z")]
 
     steady = check(reforge(MADE, shifted, signer=MADE.signer))
     assert (steady.answer, steady.notes) == (Verification.INTACT, ())
@@ -288,7 +288,7 @@ def test_the_first_bad_record_is_named(rows: Rows, fault: Damage, number: int) -
 
 def forged(place: int, **fields: Any) -> Rows:
     def change(bodies: list[Body]) -> list[Body]:
-        bodies[place] = replace(bodies[place], **fields)
+        bodies[place] = bodies[place]._replace(**fields)
         return bodies
 
     return reforge(MADE, change, signer=MADE.signer)
@@ -356,7 +356,7 @@ def test_a_checkpoint_that_contradicts_is_found() -> None:
 
 def forged_note(data: Any) -> Rows:
     def change(bodies: list[Body]) -> list[Body]:
-        bodies[LAST_CHECKPOINT] = replace(bodies[LAST_CHECKPOINT], data=data)
+        bodies[LAST_CHECKPOINT] = bodies[LAST_CHECKPOINT]._replace(data=data)
         return bodies
 
     return reforge(MADE, change)
@@ -371,7 +371,7 @@ def forged_note(data: Any) -> Rows:
 def test_a_record_that_belongs_elsewhere_is_found(lie: dict[str, Any], fault: Damage) -> None:
     """Chained into this place by whoever can, it says itself where it was written."""
     *before, last = MADE.rows
-    encoded = write_body(replace(read_body(last.body), **lie))
+    encoded = write_body(read_body(last.body)._replace(**lie))
     digest = body_hash(encoded)
     linked = link(MADE.id, last.seq, before[-1].hash, digest)
     report = check([*before, StoredRow(last.seq, encoded, digest, linked, last.columns)])

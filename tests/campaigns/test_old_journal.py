@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -150,7 +149,7 @@ def test_what_an_older_version_wrote_is_read_whole_and_written_to_the_same_bytes
         body = read_body(stored)
         event = Event(Kind(body.kind), body.run, body.step, Actor("", Strength.KEY), body.data)
         data = as_written(content_of(event), body.data)
-        assert write_body(dataclasses.replace(body, data=data)) == stored
+        assert write_body(body._replace(data=data)) == stored
         kinds.add(event.kind)
     never_by_a_run = {Kind.CONFIG_CHANGED, Kind.ERASED, Kind.PRUNED, Kind.RESTORED}
     assert kinds == set(Kind) - never_by_a_run

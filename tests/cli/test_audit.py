@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import shutil
@@ -9,8 +10,10 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from respond.cli.audit import _Checking
 from respond.core.events import Kind
 from respond.testing.cli_kit import Machine
+from respond.views.live import Lines
 
 SECRET = "canary-c2f1a9d07be3"
 
@@ -45,6 +48,19 @@ def test_an_intact_journal_is_never_a_bare_ok(home: Machine) -> None:
         "0600 files in",
     ):
         assert part in said, ran.out
+
+
+def test_a_check_of_over_a_second_says_how_far_it_is() -> None:
+    """On the live line of a terminal, and only from then on."""
+    seconds, screen = [0.0], io.StringIO()
+    checking = _Checking(lambda: seconds[0], Lines(screen, live=True))
+    checking(500)
+    seconds[0] = 1.0
+    checking(1000)
+    assert screen.getvalue() == ""
+    seconds[0] = 1.1
+    checking(1500)
+    assert screen.getvalue().endswith("checking the journal: 1500 records so far ...")
 
 
 @pytest.mark.promise("P23")

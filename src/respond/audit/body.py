@@ -8,9 +8,10 @@ verifies that it then cannot read.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from respond.audit.canonical import NotCanonicalError, decode, encode
 
@@ -56,6 +57,10 @@ KINDS = frozenset(
 
 STRENGTHS = frozenset(("claimed", "chat", "key", "signed-on", "machine"))
 
+_in_order = itemgetter(*FIELDS)
+_ACTOR_FIELDS = 2
+_TYPES = tuple(FIELDS.values())
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 _PLAIN = tuple(name for name in FIELDS if name not in ("actor", "v"))
 """Those that a ``Body`` holds as they stand."""
 
@@ -64,9 +69,8 @@ class UnknownVersionError(NotCanonicalError):
     """A body of another version: whether it is whole can not be said."""
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
-    """The content of one record.
+class Body(NamedTuple):
+    """The content of one record. A named tuple: a check makes one of every record there is.
 
     Attributes:
         at: RFC 3339, UTC, milliseconds.
@@ -116,23 +120,26 @@ def read_body(encoded: bytes) -> Body:
         raise UnknownVersionError(f"version {found['v']} of the format is unknown")
     if not isinstance(found, dict) or found.keys() != FIELDS.keys():
         raise NotCanonicalError("the fields are not those of a body")
-    for name, kind in FIELDS.items():
-        if type(found[name]) is not kind:
-            raise NotCanonicalError(f"{name} is not of its type")
-    actor = found["actor"]
-    if actor.keys() != {"id", "strength"} or not all(isinstance(v, str) for v in actor.values()):
+    values = _in_order(found)
+    if tuple(map(type, values)) != _TYPES:
+        name = next(name for name, kind in FIELDS.items() if type(found[name]) is not kind)
+        raise NotCanonicalError(f"{name} is not of its type")
+    actor, at, boot, data, journal, kind, mono_ms, run, seq, step, _ = values
+    who, strength = actor.get("id"), actor.get("strength")
+    if len(actor) != _ACTOR_FIELDS or not type(who) is type(strength) is str:
         raise NotCanonicalError("the fields are not those of an actor")
-    if found["kind"] not in KINDS or actor["strength"] not in STRENGTHS:
+    if kind not in KINDS or strength not in STRENGTHS:
         raise NotCanonicalError("its kind, or its actor's strength, is none of the format's")
-    if not _is_time(found["at"]):
+    if not _is_time(at):
         raise NotCanonicalError("at is not a time as the format writes it")
-    plain = {name: found[name] for name in _PLAIN}
-    return Body(actor=actor["id"], strength=actor["strength"], **plain)
+    return Body(journal, seq, at, mono_ms, boot, who, strength, run, step, kind, data)
 
 
 def _is_time(text: str) -> bool:
+    if not _TIME.fullmatch(text):
+        return False
     try:
-        at = dt.datetime.fromisoformat(text).isoformat(timespec="milliseconds")
+        dt.datetime.fromisoformat(text)
     except ValueError:
         return False
-    return text == at.replace("+00:00", "Z") != at
+    return True

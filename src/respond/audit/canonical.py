@@ -7,6 +7,7 @@ hard part of that RFC, the spelling of floats, never comes up. ``decode`` is the
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,15 +59,22 @@ def decode(encoded: bytes, *, bytes_max: int = BODY_BYTES_MAX) -> Any:
     if len(encoded) > bytes_max:
         raise NotCanonicalError(f"{len(encoded)} bytes are more than {bytes_max}")
     try:
-        value = _DECODER.decode(encoded.decode("utf-8"))
+        text = encoded.decode("utf-8")
+        value, end = _DECODER.raw_decode(text) if text[:1] == "{" else (None, -1)
+        if end != len(text):  # White space around it, or a fault.
+            value = _DECODER.decode(text)
     except UnicodeDecodeError as error:
         raise NotCanonicalError(f"byte {error.start} is not UTF-8") from error
     except json.JSONDecodeError as error:
         raise NotCanonicalError(f"not JSON: {error.msg} at {error.pos}") from error
     except RecursionError as error:
         raise NotCanonicalError(f"deeper than {DEPTH_MAX}") from error
-    if b"\\u" in encoded or encoded.count(b"[") + encoded.count(b"{") > DEPTH_MAX:
+    # A journal is read as a whole, and walking what was read costs as much as reading it: only an
+    # escape brings half a pair in, and fewer brackets than levels are not too deep.
+    if b"\\u" in encoded and _SURROGATE_ESCAPE.search(encoded):
         _check_read(value, 0)
+    elif encoded.count(b"[") + encoded.count(b"{") > DEPTH_MAX:
+        _check_depth(value)
     return value
 
 
@@ -76,6 +84,9 @@ _AS_IT_IS = json.JSONEncoder(
 _IN_ORDER = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), check_circular=False, sort_keys=True
 )
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+_DIGITS_MAX = len(str(INTEGER_MAX))
+_NESTED = frozenset({dict, list})
 _LEAVES = frozenset({type(None), bool, str})
 
 
@@ -143,6 +154,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(text: str) -> int:
+    if len(text) < _DIGITS_MAX:
+        return int(text)
     if len(text) > len(str(-INTEGER_MAX)) or not -INTEGER_MAX <= int(text) <= INTEGER_MAX:
         raise NotCanonicalError(f"the integer {text[:20]} is outside 2^53 - 1")
     return int(text)
@@ -179,3 +192,13 @@ def _check_read(value: Any, depth: int) -> None:
     else:
         for item in value:
             _check_read(item, depth + 1)
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(DEPTH_MAX):
+        inner = (each.values() if type(each) is dict else each for each in level)
+        level = [item for items in inner for item in items if type(item) in _NESTED]
+        if not level:
+            return
+    raise NotCanonicalError(f"deeper than {DEPTH_MAX}")

@@ -14,7 +14,7 @@ from respond.audit.record_schema import APPLICATION_ID, READABLE_VERSIONS, schem
 from respond.audit.verify import SourceError, StoredRow, VerifyReport, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from respond.audit.checkpoint import NoteKey
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["journal_id", "open_rows", "verify_file"]
 
+_TOLD_EVERY = 500
 _ROWS = "SELECT seq, body, body_hash, hash, kind, run, step, at FROM journal ORDER BY seq"
 
 
@@ -56,9 +57,14 @@ def verify_file(
     anchors: Sequence[Anchor] = (),
     policy: AnchorPolicy | None = None,
     legal: Legal | None = None,
+    told: Callable[[int], None] | None = None,
 ) -> VerifyReport:
-    """``verify`` for a journal file or an export."""
-    rows = _rows_of(path)
+    """``verify`` for a journal file or an export.
+
+    Args:
+        told: Hears now and then how many records were checked.
+    """
+    rows = _rows_of(path, told)
     return verify(rows, keys=keys, mark=mark, anchors=anchors, policy=policy, legal=legal)
 
 
@@ -77,10 +83,13 @@ def journal_id(path: Path) -> str:
     raise SourceError("it has no records")
 
 
-def _rows_of(path: Path) -> Iterator[StoredRow]:
+def _rows_of(path: Path, told: Callable[[int], None] | None) -> Iterator[StoredRow]:
     """The rows, with every error already a ``SourceError`` for ``verify`` to judge."""
     with open_rows(path) as rows:
-        yield from rows
+        for number, row in enumerate(rows):
+            if told is not None and number % _TOLD_EVERY == 0:
+                told(number)
+            yield row
 
 
 def _connect(path: Path) -> sqlite3.Connection | None:

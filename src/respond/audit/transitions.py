@@ -6,6 +6,7 @@ It asks less than the engine does: only what makes no sense in any version.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,8 @@ def _in_run(run: _Run, body: Body) -> str:
         case "ended":
             run.ended = True
         case "intent":
-            run.intents[body.seq] = (body.step, "intent")
+            # The same few words in every run: held once, however many runs there are.
+            run.intents[body.seq] = (sys.intern(body.step), "intent")
         case "outcome" | "unknown" | "reconciled":
             return _settle(run, body)
     return ""
@@ -91,5 +93,5 @@ def _settle(run: _Run, body: Body) -> str:
         return f"{body.kind} of step {body.step!r} names an intent of step {step!r}"
     if body.kind not in _MAY_SETTLE.get(last, ()):
         return f"{body.kind} of intent {of} follows its {last}"
-    run.intents[of] = (step, body.kind)
+    run.intents[of] = (step, sys.intern(body.kind))
     return ""

@@ -291,7 +291,7 @@ class _Check:
         number = self.size + 1
         if type(row.seq) is not int or row.seq != self.size:
             raise _BrokenError(Damage.MISSING, number)
-        if any(type(value) is not bytes for value in (row.body, row.body_hash, row.hash)):
+        if not (type(row.body) is type(row.body_hash) is type(row.hash) is bytes):
             raise _BrokenError(Damage.MALFORMED, number, "a column has the wrong type")
         if len(row.body_hash) != HASH_BYTES or len(row.hash) != HASH_BYTES:
             raise _BrokenError(Damage.MALFORMED, number, "a hash has the wrong length")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
     from respond.audit.proof_of_value import Occurrence
     from respond.audit.verify import Anchor, StoredRow, VerifyReport
     from respond.ports import KeyStore
+    from respond.views.live import Lines
 
 __all__ = ["apps"]
 
 _KEY_BYTES_MAX: Final = 65_536
 _DATA_SHOWN: Final = 300
+_SILENT_S: Final = 1.0
 
 _audit = typer.Typer(
     rich_markup_mode=None,
@@ -164,11 +167,31 @@ def verify(
         mark=known.mark,
         anchors=anchors,
         policy=AnchorPolicy(loose_max=max_loose),
+        told=_Checking(),
     )
     notes = [*report.notes, *_notes(where, known, found, path, exported=bool(export))]
     facts = _report_json(report, path, known, found, notes)
     answer(facts, _report_text(report, path, known, found, notes), as_json=as_json)
     return report.exit_code
+
+
+@dataclass(slots=True)
+class _Checking:
+    """Says on a live line how far a check is that lasts over a second."""
+
+    now: Callable[[], float] = time.monotonic
+    lines: Lines | None = None
+    began: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.began = self.now()
+
+    def __call__(self, records: int) -> None:
+        if self.now() - self.began > _SILENT_S:
+            from respond.cli.screens import Stagehand
+
+            self.lines = self.lines or Stagehand(mode="real").lines
+            self.lines.now(f"checking the journal: {records} records so far", " ...")
 
 
 def _anchors(lines: list[str]) -> list[Anchor]:
@@ -533,7 +556,8 @@ def prove(
     where = _Where.find(ctx.obj, run)
     known = where.known()
     key = _public_key("", where, known)
-    report = verify_file(where.path, keys=[key.key] if key.key else [], mark=known.mark)
+    pinned = [key.key] if key.key else []
+    report = verify_file(where.path, keys=pinned, mark=known.mark, told=_Checking())
     if report.answer is Verification.CANNOT_BE_CHECKED and not report.checked:
         return _unreadable(where, SourceError(report.why))
     digest_key = _digest_key(where, report.journal or known.journal)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "app", "main"]
 
 
-@dataclass(frozen=True, slots=True)
-class CommandEntry:
+class CommandEntry(NamedTuple):
     """Where a command lives and what it does, in one line."""
 
     module: str
@@ -177,7 +175,7 @@ app = typer.Typer(
 
 
 @app.callback()
-def root(ctx: typer.Context) -> None:
+def root() -> None:
     """Incident response as runbooks: look, ask, do, prove, and keep an audit log."""
 
 
@@ -214,7 +212,7 @@ def _straight_to(group: Any, words: list[str], places: Places) -> tuple[Any, str
     The group has nothing to read but that name. Options in its place are the group's own.
     """
     if words[0].startswith("-"):
-        return group, "respond", words
+        return typer.main.get_command(app), "respond", words
     context = typer.Context(group, info_name="respond", obj=places)
     command = group.get_command(context, words[0])
     if command is None:
@@ -285,7 +283,8 @@ def _run(words: list[str]) -> int:
     project, words = _first_options(words)
     words = words or ["--help"]
     places = Places.here(project)
-    command: Any = typer.main.get_command(app)
+    # Without the options of completion, which are made from annotations and only rarely given.
+    command: Any = typer.main.get_group(app)
     if _wants_help(words):
         _print_help(command, words, places)
         return int(ExitCode.DONE)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import shutil
 import sys
@@ -98,7 +97,11 @@ def print_out(text: str) -> None:
 
 def answer(facts: Any, text: str, *, as_json: bool) -> None:
     """The same as JSON or in words: stdout, as ``print_out``."""
-    print_out(json.dumps(facts, indent=2) if as_json else text)
+    if as_json:
+        import json
+
+        text = json.dumps(facts, indent=2)
+    print_out(text)
 
 
 def result(text: str) -> None:

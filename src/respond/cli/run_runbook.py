@@ -12,7 +12,7 @@ import typer
 
 from respond.cli.examples import examples
 from respond.cli.secret_input import is_terminal, read_secret
-from respond.core.runbook import Input, InputKind
+from respond.core.runbook_head import Input, InputKind
 from respond.errors import ExitCode, UsageError
 from respond.wiring.places import FoundRunbook, Places, read_runbook
 

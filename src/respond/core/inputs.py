@@ -1,4 +1,4 @@
-"""Say what an input of a runbook is inside: its shape, its value, and what stands for none.
+"""Say what an input of a runbook is inside: its value, and what stands for none.
 
 An optional input that was not given and has no default is the empty text (``text``, ``email``,
 ``url``, ``choice``), the empty list (``list``), and otherwise None, which expressions see as
@@ -11,29 +11,15 @@ from __future__ import annotations
 import datetime as dt
 import re
 import warnings
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
 from respond.core.addresses import is_email, is_https
-from respond.core.runbook import Input, InputKind
-from respond.core.shapes import (
-    Boolean,
-    Duration,
-    Integer,
-    ListOf,
-    RecordShape,
-    SecretShape,
-    Shape,
-    ShapeError,
-    Text,
-    Time,
-)
-from respond.core.values import Value
+from respond.core.runbook_head import Input, InputKind
+from respond.core.values import ShapeError, Value
 
 __all__ = [
     "absent_value",
-    "input_shape",
     "input_value",
-    "inputs_shape",
     "is_nullable",
     "parse_span",
     "pattern_trouble",
@@ -45,44 +31,15 @@ _TEXT_MAX: Final = 4_096
 _LIST_MAX: Final = 1_000
 _MATCHED_MAX: Final = 256
 _REPETITIONS_MAX: Final = 3
-_WHOLE_NUMBER: Final = re.compile("-?(0|[1-9][0-9]{0,14})", re.ASCII)
+# Compiled where they are used: the help of a runbook waits for this module.
+_WHOLE_NUMBER: Final = "-?(0|[1-9][0-9]{0,14})"
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_SPAN: Final = re.compile("([1-9][0-9]{0,5})([smhd])", re.ASCII)
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-_MOMENT: Final = re.compile(
+_SPAN: Final = "([1-9][0-9]{0,5})([smhd])"
+_DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_MOMENT: Final = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}"
-    r"(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})",
-    re.ASCII,
+    r"(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
-
-
-def input_shape(kind: InputKind) -> Shape:
-    """The shape of ``inputs.NAME``."""
-    match kind:
-        case InputKind.TEXT | InputKind.EMAIL | InputKind.URL | InputKind.CHOICE:
-            return Text()
-        case InputKind.INTEGER:
-            return Integer()
-        case InputKind.BOOLEAN:
-            return Boolean()
-        case InputKind.DURATION:
-            return Duration()
-        case InputKind.TIME | InputKind.DEADLINE:
-            return Time()
-        case InputKind.LIST:
-            return ListOf(Text())
-        case InputKind.SECRET:
-            return SecretShape()
-        case _:
-            assert_never(kind)
-
-
-def inputs_shape(inputs: tuple[Input, ...]) -> RecordShape:
-    """The shape of ``inputs``; those that may be None are optional in it."""
-    return RecordShape(
-        tuple((each.name, input_shape(each.kind)) for each in inputs),
-        frozenset(each.name for each in inputs if is_nullable(each)),
-    )
 
 
 def absent_value(kind: InputKind) -> Value:
@@ -150,7 +107,7 @@ def _from_text(kind: InputKind, text: str) -> Value:
             return text
         case InputKind.URL if is_https(text):
             return _short(text)
-        case InputKind.INTEGER if _WHOLE_NUMBER.fullmatch(text):
+        case InputKind.INTEGER if re.fullmatch(_WHOLE_NUMBER, text):
             return int(text)
         case InputKind.BOOLEAN if text in {"true", "false"}:
             return text == "true"
@@ -190,7 +147,7 @@ def _short(text: str) -> str:
 
 def parse_span(text: str) -> int | None:
     """Read ``30s``, ``5m``, ``2h`` or ``1d`` as seconds; None when it is none of these."""
-    found = _SPAN.fullmatch(text)
+    found = re.fullmatch(_SPAN, text)
     return int(found[1]) * _UNITS[found[2]] if found else None
 
 
@@ -199,9 +156,9 @@ def timestamp_from(text: str) -> str | None:
 
     A date alone is its first second in UTC.
     """
-    if _DATE.fullmatch(text):
+    if re.fullmatch(_DATE, text):
         text += "T00:00:00Z"
-    if _MOMENT.fullmatch(text) is None:
+    if re.fullmatch(_MOMENT, text) is None:
         return None
     try:
         moment = dt.datetime.fromisoformat(text.upper()).astimezone(dt.UTC)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
+from respond.core.runbook_head import TIMES, Input, InputKind, Phase
 from respond.core.script import WrittenAction
 from respond.core.shapes import Shape
 from respond.core.values import Value
@@ -42,37 +42,6 @@ __all__ = [
     "all_calls",
     "all_steps",
 ]
-
-
-class Phase(Enum):
-    """Where in an incident a step stands; the report measures the time to proof of CONTAIN."""
-
-    IDENTIFY = "identify"
-    CONTAIN = "contain"
-    ERADICATE = "eradicate"
-    RECOVER = "recover"
-    NOTIFY = "notify"
-    REVIEW = "review"
-
-
-class InputKind(Enum):
-    """Types of an input, by their word in the file."""
-
-    TEXT = "text"
-    EMAIL = "email"
-    URL = "url"
-    INTEGER = "integer"
-    BOOLEAN = "boolean"
-    CHOICE = "choice"
-    DURATION = "duration"
-    TIME = "time"
-    DEADLINE = "deadline"
-    LIST = "list"
-    SECRET = "secret"  # noqa: S105 - a word of the file format
-
-
-TIMES: Final = frozenset({InputKind.TIME, InputKind.DEADLINE})
-"""What a text such as "2 hours ago" means, and so depends on when it is said."""
 
 
 class Formula(Protocol):
@@ -120,28 +89,6 @@ class Place:
 
     line: int
     column: int
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One thing that the operator or the pager has to say.
-
-    Attributes:
-        default: Already of the input's type, or None.
-        of: What a ``choice`` may be.
-        pick: Name of a read action that offers what is there.
-        pattern: Regular expression the whole text has to match.
-    """
-
-    name: str
-    kind: InputKind
-    ask: str = ""
-    default: Value = None
-    required: bool = True
-    of: tuple[str, ...] = ()
-    pick: str = ""
-    pattern: str = ""
-    example: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, TypeAlias
 
-from respond.core.values import Late, SecretHandle
+from respond.core.values import Late, SecretHandle, ShapeError
 
 __all__ = [
     "AnyJson",
@@ -113,10 +113,6 @@ class RecordShape:
 Shape: TypeAlias = (
     "Text | Integer | Boolean | Time | Duration | SecretShape | AnyJson | ListOf | RecordShape"
 )
-
-
-class ShapeError(Exception):
-    """A value does not have the shape that was declared; the text says where and why."""
 
 
 def shape_text(shape: Shape) -> str:

@@ -8,6 +8,7 @@ language (HTML, CSV, chat markup) is the view's own work; this module knows no m
 
 import re
 import unicodedata
+from functools import cache
 from typing import Final
 
 # C0 but tab and newline, DEL, C1, line separators, default-ignorable characters (Unicode
@@ -21,7 +22,6 @@ _HIDDEN: Final = (
 ) + "".join(
     f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(1 << 16, 15 << 16, 1 << 16)
 )
-_HIDDEN_CHARACTER: Final = re.compile(f"[{_HIDDEN}]")
 
 _MARKS_MAX: Final = 3
 """Combining marks shown on one letter. Vietnamese and Hebrew need up to three; a tower of
@@ -37,12 +37,18 @@ _HOST_MAX: Final = 253
 _ESCAPED_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
 
 
+@cache
+def _hidden() -> re.Pattern[str]:
+    """Compiled when it is needed: that takes longer than all of this module."""
+    return re.compile(f"[{_HIDDEN}]")
+
+
 def hidden_character(text: str) -> re.Match[str] | None:
     """Find the first character that a reader could not see, or that acts on the reader's screen.
 
     Tab, newline, ordinary and no-break spaces do not count; a carriage return does.
     """
-    return _HIDDEN_CHARACTER.search(text)
+    return _hidden().search(text)
 
 
 def showable(text: str, *, limit: int = 200, newlines: bool = False) -> str:
@@ -132,7 +138,7 @@ def _show(character: str, *, newlines: bool, marks: int) -> str:
         return character
     if (
         unicodedata.category(character) in _ESCAPED_CATEGORIES
-        or _HIDDEN_CHARACTER.match(character)
+        or _hidden().match(character)
         or "\ufe00" <= character <= "\ufe0f"
         or (_is_mark(character) and marks >= _MARKS_MAX)
     ):

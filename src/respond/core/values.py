@@ -8,13 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NoReturn, TypeAlias
 
-__all__ = ["Json", "Late", "LateValueUsedError", "SecretHandle", "Value"]
+__all__ = ["Json", "Late", "LateValueUsedError", "SecretHandle", "ShapeError", "Value"]
 
 Json: TypeAlias = "None | bool | int | str | list[Json] | dict[str, Json]"
 
 
 class LateValueUsedError(Exception):
     """A value that nobody knows yet was asked for its text, truth, order or format."""
+
+
+class ShapeError(Exception):
+    """A value does not have the shape that was declared; the text says where and why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import difflib
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from respond.core.showable import showable
 from respond.formats.secret_looks import looks_secret
@@ -24,8 +24,7 @@ _WORD_MAX: Final = 64
 _SENTENCE_MAX: Final = 2_000
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Mark:
+class Mark(NamedTuple):
     """A place in a file. Both count from 1; columns count characters, not bytes."""
 
     line: int

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from respond.formats.faults import Mark, Path
 
@@ -15,8 +14,7 @@ UNPLACED: Final = Mark(0, 0)
 """The place of a node whose file finds places by path, and only when one is asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """One value.
 
     Attributes:
@@ -32,16 +30,14 @@ class Scalar:
     end: Mark = UNPLACED
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(NamedTuple):
     """A list."""
 
     items: tuple[Node, ...]
     mark: Mark = UNPLACED
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(NamedTuple):
     """Keys and values in the order of the file. No key occurs twice."""
 
     entries: tuple[tuple[Scalar, Node], ...]

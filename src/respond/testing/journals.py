@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from respond.adapters.secrets.key_stores import MemoryKeys
@@ -133,11 +133,11 @@ def reforge(
     before = GENESIS
     rows: list[StoredRow] = []
     for seq, changed in enumerate(change([read_body(row.body) for row in made.rows])):
-        body = replace(changed, seq=seq)
+        body = changed._replace(seq=seq)
         if body.kind == "checkpoint" and signer is not None:
             reason = str(body.data["reason"])
             note = signer.sign(size=seq, head=before.hex(), at=body.at, reason=reason)
-            body = replace(body, journal=signer.public.name, data={**body.data, "note": note})
+            body = body._replace(journal=signer.public.name, data={**body.data, "note": note})
         encoded = write_body(body)
         digest = body_hash(encoded)
         before = link(body.journal, seq, before, digest)

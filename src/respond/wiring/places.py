@@ -6,8 +6,8 @@ The only module besides ``wiring`` that reads the environment.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from respond.adapters.ordinary_file import read_ordinary
 from respond.errors import NotReadyError, UsageError
@@ -24,8 +24,7 @@ def _shipped_runbooks() -> Path:
     return inside if inside.is_dir() else Path(__file__).parents[3] / "runbooks"
 
 
-@dataclass(frozen=True, slots=True)
-class FoundRunbook:
+class FoundRunbook(NamedTuple):
     """A runbook file. ``shadows`` is set when a project's file hides a shipped one."""
 
     name: str
@@ -34,15 +33,14 @@ class FoundRunbook:
     shadows: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(NamedTuple):
     """The project folder (None without ``respond.toml``) and the state folder.
 
     A user whom nobody gave a home has no state folder until one is named.
     """
 
     project: Path | None
-    _state: Path | None
+    state_if_any: Path | None
 
     @classmethod
     def here(cls, project: str = "") -> Places:
@@ -62,13 +60,13 @@ class Places:
         Raises:
             NotReadyError: There is none.
         """
-        if self._state is None:
+        if self.state_if_any is None:
             raise NotReadyError(
                 "there is no folder for the journal and what belongs to it",
                 why="XDG_STATE_HOME and HOME are not set, and this user has no home",
                 do="set XDG_STATE_HOME to a folder that only this user can read",
             )
-        return self._state
+        return self.state_if_any
 
     @property
     def unfound(self) -> str:
@@ -101,7 +99,7 @@ class Places:
         """
         found = {
             path.stem: FoundRunbook(path.stem, path, shipped=True)
-            for path in sorted(_shipped_runbooks().glob("*.yaml"))
+            for path in _runbooks_in(_shipped_runbooks())
         }
         if self.project is not None:
             for path in _runbooks_in(self.project / "runbooks"):
@@ -114,7 +112,7 @@ class Places:
 
 
 def _runbooks_in(folder: Path) -> list[Path]:
-    # Not Path.glob, to which a folder that cannot be read is an empty one.
+    # Not Path.glob: it compiles a pattern, and a folder that cannot be read is an empty one to it.
     try:
         found = sorted(folder.iterdir()) if os.path.lexists(folder) else []
     except OSError as error:

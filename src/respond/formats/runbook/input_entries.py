@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from respond.core.inputs import input_value, pattern_trouble
-from respond.core.runbook import Input, InputKind
-from respond.core.shapes import ShapeError
+from respond.core.runbook_head import Input, InputKind
+from respond.core.values import ShapeError
 from respond.formats.faults import Faults, did_you_mean
 from respond.formats.fitting import Fitted, Given
 from respond.formats.tree import Mapping as MappingNode
@@ -67,7 +66,7 @@ def _input(
     if actions is not None and "pick" in words:
         _check_pick(words["pick"], actions, faults)
     default = _default(made, words, faults)
-    return made if default is None else replace(made, default=default)
+    return made if default is None else made._replace(default=default)
 
 
 _MATCHED: Final = frozenset({InputKind.TEXT, InputKind.EMAIL, InputKind.URL, InputKind.LIST})

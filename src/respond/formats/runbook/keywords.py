@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from respond.core.runbook import InputKind, Phase
+from respond.core.runbook_head import InputKind, Phase
 from respond.formats.kinds import (
     Actions,
     Anything,

@@ -7,10 +7,9 @@ action and no expression, and is quick. ``load`` reads everything, and imports w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from respond.core.runbook import Input, Runbook
+from respond.core.runbook_head import Input
 from respond.formats.faults import Faults, SourceText
 from respond.formats.runbook import keywords as kw
 from respond.formats.runbook.input_entries import read_inputs, read_require, text_of
@@ -18,14 +17,14 @@ from respond.formats.runbook.step_fitting import RunbookFitting
 from respond.formats.runbook.yaml_positions import read as read_yaml
 
 if TYPE_CHECKING:
+    from respond.core.runbook import Runbook
     from respond.core.script import PersonRecord
     from respond.formats.runbook.loading import Find
 
 __all__ = ["RunbookHead", "head", "load"]
 
 
-@dataclass(frozen=True, slots=True)
-class RunbookHead:
+class RunbookHead(NamedTuple):
     """What can be said about a runbook without reading its steps."""
 
     name: str

@@ -10,11 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
-from respond.core.inputs import inputs_shape, is_nullable
-from respond.core.runbook import Input
-from respond.core.shapes import AnyJson, RecordShape, Shape, Text, Time
+from respond.core.inputs import is_nullable
+from respond.core.runbook_head import Input, InputKind
+from respond.core.shapes import (
+    AnyJson,
+    Boolean,
+    Duration,
+    Integer,
+    ListOf,
+    RecordShape,
+    SecretShape,
+    Shape,
+    Text,
+    Time,
+)
 from respond.core.values import Value
 from respond.errors import StepFailedError
 from respond.formats.expression.expressions import Expression, Expressions, Scope
@@ -42,6 +53,7 @@ __all__ = [
     "BoundText",
     "Reading",
     "View",
+    "input_shape",
     "joined",
     "readings",
     "sure_of",
@@ -193,7 +205,7 @@ class View:
             for each in inputs
             if not each.required and each.default is None and not is_nullable(each)
         )
-        known = inputs_shape(inputs)
+        known = _inputs_shape(inputs)
         shape = RecordShape(known.fields + tuple((n, AnyJson()) for n in faulty), known.optional)
         names = {"inputs": shape, "run": RUN, "connection": CONNECTION}
         return View(names, nullable=nullable, empty_texts=texts)
@@ -315,3 +327,32 @@ def sure_of(tree: Tree) -> frozenset[str]:
             return frozenset({path[0], ".".join(path[:2])}) if path else frozenset()
         case _:
             return frozenset()
+
+
+def input_shape(kind: InputKind) -> Shape:
+    """The shape of ``inputs.NAME``."""
+    match kind:
+        case InputKind.TEXT | InputKind.EMAIL | InputKind.URL | InputKind.CHOICE:
+            return Text()
+        case InputKind.INTEGER:
+            return Integer()
+        case InputKind.BOOLEAN:
+            return Boolean()
+        case InputKind.DURATION:
+            return Duration()
+        case InputKind.TIME | InputKind.DEADLINE:
+            return Time()
+        case InputKind.LIST:
+            return ListOf(Text())
+        case InputKind.SECRET:
+            return SecretShape()
+        case _:
+            assert_never(kind)
+
+
+def _inputs_shape(inputs: tuple[Input, ...]) -> RecordShape:
+    """The shape of ``inputs``; those that may be None are optional in it."""
+    return RecordShape(
+        tuple((each.name, input_shape(each.kind)) for each in inputs),
+        frozenset(each.name for each in inputs if is_nullable(each)),
+    )

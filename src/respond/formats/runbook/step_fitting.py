@@ -10,7 +10,6 @@ from collections.abc import Mapping as Map
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from respond.core.script import Effect
 from respond.core.showable import showable
 from respond.formats import kinds
 from respond.formats.faults import Faults, Mark, Path, did_you_mean, suggest
@@ -70,6 +69,8 @@ class RunbookFitting(Fitting):
         if name not in actions:
             hint = _nearest_action(name, actions) or "respond actions lists them"
             return self.refuse(node, f"there is no action '{showable(name)}'", path, hint)
+        from respond.core.script import Effect  # noqa: PLC0415 - head() needs none
+
         if kind.reads_only and actions[name].spec.effect is not Effect.READS:  # type: ignore[attr-defined]
             what = f"'{name}' writes, and '{what}' takes only an action that reads"
             return self.refuse(node, what, path)

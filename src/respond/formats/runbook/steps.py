@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from respond.core.inputs import input_shape, parse_span
+from respond.core.inputs import parse_span
 from respond.core.runbook import (
     ActionStep,
     Approval,
@@ -60,6 +60,7 @@ from respond.formats.runbook.scope import (
     BoundFormula,
     BoundText,
     View,
+    input_shape,
     joined,
     readings,
     sure_of,
