@@ -60,3 +60,32 @@ def test_the_help_of_a_runbook_reads_its_head_alone(tmp_path: Path) -> None:
         "respond.formats.runbook.steps", "respond.formats.expression", "respond.systems",
     }  # fmt: skip
     assert len(ours) <= 40, sorted(ours)
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("respond com", {"compromised-key", "compromised-user"}),
+        ("respond sta", {"status"}),
+        ("respond compromised-key --or", {"--order"}),
+    ],
+)
+def test_the_shell_completes_commands_runbooks_and_options(
+    typed: str, offered: set[str], tmp_path: Path
+) -> None:
+    """A shell asks through the environment, without a word on the command line."""
+    ran = subprocess.run(  # noqa: S603 - our own interpreter and code
+        [sys.executable, "-c", "from respond.cli.main import main; main()"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            "XDG_STATE_HOME": str(tmp_path),
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(tmp_path),
+            "_RESPOND_COMPLETE": "complete_bash",
+            "COMP_WORDS": typed,
+            "COMP_CWORD": str(len(typed.split()) - 1),
+        },
+    )
+    assert set(ran.stdout.split()) == offered, ran.stderr

@@ -6,6 +6,7 @@ printed from the table below: ``respond --help`` must be fast at 3 a.m., and so 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -281,8 +282,10 @@ def _run(words: list[str]) -> int:
     from respond.wiring.places import Places
 
     project, words = _first_options(words)
-    words = words or ["--help"]
     places = Places.here(project)
+    if "_RESPOND_COMPLETE" in os.environ:  # A shell asks, with its words in the environment.
+        typer.main.get_command(app).main([], "respond", obj=places)
+    words = words or ["--help"]
     # Without the options of completion, which are made from annotations and only rarely given.
     command: Any = typer.main.get_group(app)
     if _wants_help(words):
