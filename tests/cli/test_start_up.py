@@ -74,7 +74,7 @@ def test_the_shell_completes_commands_runbooks_and_options(
     typed: str, offered: set[str], tmp_path: Path
 ) -> None:
     """A shell asks through the environment, without a word on the command line."""
-    ran = subprocess.run(  # noqa: S603 - our own interpreter and code
+    ran = subprocess.run(
         [sys.executable, "-c", "from respond.cli.main import main; main()"],
         capture_output=True,
         text=True,
