@@ -6,9 +6,9 @@ FACE = {
     "respond.core.script": """
         STEERS WHOLE
         Again Api Auth AuthBasic AuthBearer AuthNone AuthOwn Becomes Call Connection Done Effect
-        Keep MalformedReplyError Me NotYet Outcome OwnCredential Paging Person PersonRecord Proof
+        Gather Keep Looking MalformedReplyError Me NotYet Outcome OwnCredential Paging Person PersonRecord Proof
         Read RefusedError Reply ReplyError Script Spec Subject Undo Write WrittenAction action
-        answer_as
+        answer_as both gather
     """,
     "respond.systems.rest": """
         Thing asking at by_cursor by_link by_offset change dig no_answer no_in one read_record

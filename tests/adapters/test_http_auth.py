@@ -2,6 +2,7 @@ import base64
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -165,6 +166,22 @@ def test_a_read_that_meets_a_dead_session_gets_another_one_once(world: World) ->
 
     assert reader.fetch(READ).body == {"a": 1}
     assert [world.header(1), world.header(3)] == ["Bearer old-session", "Bearer new-session"]
+
+
+def test_two_reads_that_meet_the_same_dead_session_make_one_new_one(world: World) -> None:
+    """The later of two refusals is of the old session, and says nothing against the new one."""
+    reader, both = world.customerio().reader(), threading.Barrier(2)
+
+    def no_to_both() -> Iterator[bytes]:
+        both.wait(10)
+        yield b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+
+    no = [CannedAnswer(raw=no_to_both()) for _ in range(2)]
+    world.server.will(a_session("old-session"), *no, a_session("new-session"))
+    world.server.will(says({"a": 1}), says({"a": 1}))
+    with ThreadPoolExecutor(2) as pool:
+        assert [r.body for r in pool.map(reader.fetch, (READ, READ))] == [{"a": 1}, {"a": 1}]
+    assert world.server.lines.count(EXCHANGE) == 2
 
 
 def test_a_read_that_is_refused_twice_is_refused(world: World) -> None:

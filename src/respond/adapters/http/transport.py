@@ -405,6 +405,8 @@ class _Line:
     _places: dict[tuple[str, str], _Place] = field(default_factory=dict, init=False)
     _sessions: dict[str, AccessSession] = field(default_factory=dict, init=False)
     _renewed: set[str] = field(default_factory=set, init=False)
+    _used: threading.local = field(default_factory=threading.local, init=False)
+    """The session of this thread's last request."""
     _session_lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def system(self, connection: str) -> str:
@@ -433,7 +435,7 @@ class _Line:
         return self.wallet.cleaned(result, call) if isinstance(result, Reply) else result
 
     def renew(self, call: Call) -> bool:
-        """Drop the session that this call was sent with.
+        """Drop the session that this thread's last request was sent with, if it is still in use.
 
         Returns:
             False when there is none, or when the session before it was refused as well: then the
@@ -443,6 +445,8 @@ class _Line:
         if place.scheme.kind is not SentAs.SESSION or not isinstance(call.auth, AuthOwn):
             return False
         with self._session_lock:
+            if self._sessions.get(place.credential) is not getattr(self._used, "session", None):
+                return True  # Another thread met the same no, and dropped it.
             self._sessions.pop(place.credential, None)
             if place.credential in self._renewed:
                 return False
@@ -529,6 +533,7 @@ class _Line:
                 if isinstance(made, HttpFault):
                     return made
                 session = self._sessions[place.credential] = made
+            self._used.session = session
             return session.token.open()
 
     def _exchange(self, place: _Place) -> AccessSession | HttpFault:
