@@ -2,6 +2,7 @@ import base64
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -165,6 +166,25 @@ def test_a_read_that_meets_a_dead_session_gets_another_one_once(world: World) ->
 
     assert reader.fetch(READ).body == {"a": 1}
     assert [world.header(1), world.header(3)] == ["Bearer old-session", "Bearer new-session"]
+
+
+def test_reads_that_meet_a_dead_session_together_get_another_one_once(world: World) -> None:
+    """Who meets it second finds it replaced, and drops nothing: one exchange for all."""
+    reader = world.customerio().reader()
+    world.server.will(a_session("old-session"), says({}))
+    reader.fetch(READ)
+    both_are_there = threading.Barrier(2)
+
+    def dead() -> Iterator[bytes]:
+        both_are_there.wait(10)
+        yield b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}"
+
+    world.server.will(CannedAnswer(raw=dead()), CannedAnswer(raw=dead()))
+    world.server.will(a_session("new-session"), says({"a": 1}), says({"a": 1}))
+
+    with ThreadPoolExecutor(2) as pool:
+        assert [reply.body for reply in pool.map(reader.fetch, [READ, READ])] == [{"a": 1}] * 2
+    assert world.server.lines.count(EXCHANGE) == 2
 
 
 def test_a_read_that_is_refused_twice_is_refused(world: World) -> None:

@@ -405,6 +405,8 @@ class _Line:
     _places: dict[tuple[str, str], _Place] = field(default_factory=dict, init=False)
     _sessions: dict[str, AccessSession] = field(default_factory=dict, init=False)
     _renewed: set[str] = field(default_factory=set, init=False)
+    _sent_with: threading.local = field(default_factory=threading.local, init=False)
+    """The session of the last request, by thread."""
     _session_lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def system(self, connection: str) -> str:
@@ -443,6 +445,8 @@ class _Line:
         if place.scheme.kind is not SentAs.SESSION or not isinstance(call.auth, AuthOwn):
             return False
         with self._session_lock:
+            if self._sessions.get(place.credential) is not self._sent_with.session:
+                return True  # Another request met it first, and that one has dropped it.
             self._sessions.pop(place.credential, None)
             if place.credential in self._renewed:
                 return False
@@ -529,6 +533,7 @@ class _Line:
                 if isinstance(made, HttpFault):
                     return made
                 session = self._sessions[place.credential] = made
+            self._sent_with.session = session
             return session.token.open()
 
     def _exchange(self, place: _Place) -> AccessSession | HttpFault:
