@@ -78,8 +78,10 @@ CHAINS = {
     ),
     "compromised-user": (
         ("a session is exchanged for the token", ""),
-        (_MEMBERS, "needs the session"),
-        (_MEMBERS, "needs the yes to the plan"),
+        ("members and workspaces", "need the session"),
+        ("the workspaces' keys and sources", "need the workspaces"),
+        ("the sources' keys", "need the sources; the plan shows what of all these will go"),
+        ("all of it", "together; needs the yes to the plan"),
         (_MEMBERS, "needs the typed yes"),
         ("the member is removed", "needs the look; a person's hands take no round trip"),
         (_MEMBERS, "needs the write"),
@@ -227,7 +229,7 @@ class Asked:
 
 
 def played(folder: Path, name: str, routes: str) -> TimeLine:
-    # The company's time stands still but for the waits: how often it does not show yet is no chance.
+    # Its time stands still but for waits: how often something does not show yet is no chance.
     still = SettableClock(SystemClock().now_ms())
     stage = Stage(folder, name, routes=routes == "shown", company_clock=still)
     with stage:
