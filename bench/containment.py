@@ -16,8 +16,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
+from respond.company.exchange import SimDelivery, SimRequest
 from respond.core.events import Kind, Record
 from respond.testing.crashing import RUNBOOKS
 from respond.testing.runbook_kit import Stage
@@ -72,9 +72,9 @@ def measured(name: str, *, routes: bool) -> tuple[float, int]:
             company.slow_down([f"{ANSWER_S * 1000:g}ms"])
             receive = company.receive
 
-            def received(*request: Any) -> Any:
+            def received(name: str, request: SimRequest) -> SimDelivery:
                 until.began = until.began or time.perf_counter()
-                return receive(*request)
+                return receive(name, request)
 
             company.receive = received  # type: ignore[method-assign]
             stage.advance()
