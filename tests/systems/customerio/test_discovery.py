@@ -279,7 +279,8 @@ def test_an_operation_that_vanished_since_it_was_kept_is_a_persons_again(
 ) -> None:
     """What is kept saves a transfer and decides nothing: the account's word of today does."""
     (tmp_path / "cio.json").write_text(json.dumps(table(open_night).as_json()))
-    config, reader, said = ConnectionConfig("cio", "customerio"), open_night.transport.reader(), []
+    config, reader = ConnectionConfig("cio", "customerio"), open_night.transport.reader()
+    said: list[str] = []
     before = capabilities_of(config, tmp_path, reader, said.append)
     assert "customerio.members.remove" in before
     open_night.company.customerio.journeys.altered.withdraw("DELETE", USER)

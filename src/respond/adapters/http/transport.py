@@ -88,6 +88,7 @@ class HttpTransport:
         body_bytes_max: A longer answer is no answer.
         waiting: Told before each pause what is waited for and how long, in seconds.
         held: Secrets of the run as it is now; no answer shows one, whether or not it was used.
+        deadlines: The clock by which an answer is late; None: ``clock``.
 
     Raises:
         UsageError: An address is not https or not one at all, or a scheme is unknown. Nothing
@@ -107,6 +108,7 @@ class HttpTransport:
         body_bytes_max: int = BODY_BYTES_MAX,
         waiting: Callable[[str, float], None] | None = None,
         held: Callable[[], Mapping[str, SecretHandle]] = dict,
+        deadlines: Clock | None = None,
     ) -> None:
         for name, endpoint in endpoints.items():
             if endpoint.auth not in scheme_sets():
@@ -117,7 +119,7 @@ class HttpTransport:
                 )
         self._clock = clock
         self._waiting = waiting
-        self._wires = _Wires(clock, endpoints)
+        self._wires = _Wires(deadlines or clock, endpoints)
         self._line = partial(
             _Line,
             endpoints=endpoints,
