@@ -99,7 +99,7 @@ class Outside:
 
 
 def shared(outside: Any, clock: Any = None, at_once: int = 6) -> SharedAnswers:
-    return SharedAnswers(outside, clock or SettableClock(), lambda _: at_once)
+    return SharedAnswers(outside, clock or SettableClock(), lambda _: at_once, threads=8)
 
 
 def meeting(count: int) -> Callable[[Call], None]:
@@ -552,7 +552,7 @@ SET_A: Write[None] = Write(
 
 
 def ended(script: Any, outside: Any = None) -> Any:
-    return look(script, World(outside or Outside()), known={}, predict=False)
+    return look(script, World(outside or Outside(), threads=8), known={}, predict=False)
 
 
 def test_what_is_gathered_keeps_its_order_whoever_answers_first() -> None:
