@@ -130,7 +130,7 @@ class EngineWalk(Walk):
         touched: list[tuple[set[str], set[str]]] = []
         for inner in step.steps:
             address = here.prefix + inner.words.id
-            slices = [s for s in plan.steps if address in (s.address, s.group)]
+            slices = plan.of(address)
             if not slices or any(s.late_on or s.state in _UNSURE for s in slices):
                 return False
             shown = [w for s in slices for w in s.writes]
@@ -245,7 +245,7 @@ class EngineWalk(Walk):
         lost = tuple(write for step in live.not_reached() for write in step.writes)
         if plan is None or plan.ends or not lost or live.state.step(address).confirmed:
             return
-        if any(s.address == address and s.late_on for s in plan.steps):
+        if any(s.address == address and s.late_on for s in plan.of(address)):
             return  # Nobody could foresee it, and the plan said so.
         answer = live.ask(
             AskDrift(
@@ -279,8 +279,7 @@ class EngineWalk(Walk):
         if not isinstance(step, ActionStep):
             return
         plan = self.live.state.plan
-        slices = plan.steps if plan is not None else ()
-        planned = any(s.writes for s in slices if address in (s.address, s.group))
+        planned = plan is not None and any(s.writes for s in plan.of(address))
         if planned and not self.live.agreed_to_end:
             self._conclude(step, address, here, As.LEFT_OPEN, f"it was planned, and now: {why}")
         else:
