@@ -98,10 +98,11 @@ class LiveStep:
         *,
         seal: Mapping[str, str] | None = None,
         by: Actor | None = None,
+        synced: bool = True,
         **data: Any,
     ) -> Record:
         """Append an event of this step."""
-        return self.live.add(kind, self.address, seal=seal, by=by, **data)
+        return self.live.add(kind, self.address, seal=seal, by=by, synced=synced, **data)
 
     # --- looking ---------------------------------------------------------------------------------
 
