@@ -661,10 +661,11 @@ def test_what_can_be_contained_is_before_a_question_that_nobody_answers(fault: E
             raise fault
 
     stage.says.before = lambda _: setattr(stage.boxes, "broken", broken)
-    assert stage.advance() in (ExitCode.PARKED, ExitCode.UNKNOWN)
-    assert stage.boxes.writes == ["PUT /box/b", "PUT /box/c", "PUT /box/b"]
-    assert stage.advance() in (ExitCode.PARKED, ExitCode.UNKNOWN)
-    assert stage.boxes.writes == ["PUT /box/b", "PUT /box/c", "PUT /box/b"]
+    for _ in range(2):
+        assert stage.advance() in (ExitCode.PARKED, ExitCode.UNKNOWN)
+        # The two of the set go at the same time, whichever is first.
+        assert sorted(stage.boxes.writes[:2]) == ["PUT /box/b", "PUT /box/c"]
+        assert stage.boxes.writes[2:] == ["PUT /box/b"]
     stage.says.before = lambda _: None
     stage.boxes.broken = lambda _: None
     assert stage.advance() is ExitCode.DONE
