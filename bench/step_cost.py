@@ -31,7 +31,7 @@ LOOKS = 1
 """Of the plan: its steps look at one thing, and share the answer."""
 ROUNDS = 9
 BOUND_STEP_MS = 1.0
-BOUND_PROCESS = 3.0
+BOUND_PROCESS = 1.6
 RESPOND = Path(sys.executable).with_name("respond")
 
 HEAD = """\
