@@ -683,6 +683,8 @@ class Okta(RestSystem):
 
     name: ClassVar[str] = "okta"
     surfaces: ClassVar[Mapping[str, str]] = {"okta": "http"}
+    # A 401 need not be about the token: a feature that is off has one, too.
+    word_of_401: ClassVar[str] = "E0000011"
     # What stands before it is part of the key: API tokens and access tokens differ in it.
     key_forms: ClassVar[tuple[str, ...]] = ("{}",)
     calls_a_minute: ClassVar[int | None] = 600
@@ -812,6 +814,7 @@ class Okta(RestSystem):
 
     def refuse(self, request: SimRequest, no: RefusalError) -> SimReply:
         code, words = _WORDS.get(no.status, ("E0000009", "Internal Server Error"))
+        code = self.word_of_401 if no.status == 401 else code  # noqa: PLR2004 - the HTTP status.
         cause = ""
         if isinstance(no, OktaRefusalError):
             code, words, cause = no.code, no.detail, no.cause
@@ -976,7 +979,7 @@ def _begin(night: Night) -> Okta:
             tokens={"0oacli1": ["oar1", "oar2"], "0oacli2": ["oar3"]},
         ),
     ]
-    profile = {"role": "Editor", "email": None}
+    profile = {"role": "Editor", "email": COMPROMISED}
     state = Row(
         keys=[
             access_key(f"SSWS {story.okta_token}", owner=users[0].id, scopes=None, token=""),
@@ -1002,7 +1005,9 @@ def _begin(night: Night) -> Okta:
                 mapped="email",
                 users={
                     mallory: Row(scope="USER", login=COMPROMISED, profile=profile),
-                    jean: Row(scope="GROUP", login=LOST_2FA, profile=dict(profile)),
+                    jean: Row(
+                        scope="GROUP", login=LOST_2FA, profile={"role": None, "email": LOST_2FA}
+                    ),
                 },
                 secrets=[Row(id=_id("ocs", "old"), status="ACTIVE", value=_value("secret:old"))],
             )
