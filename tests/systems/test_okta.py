@@ -17,7 +17,7 @@ from respond.systems.arguments import ArgumentError
 from respond.systems.guards import GuardRefusedError
 
 SYSTEMS = ("okta",)
-ACTIONS = {name: cls for name, cls in load().items() if name.startswith("okta.")}
+ACTIONS: dict[str, Any] = {name: cls for name, cls in load().items() if name.startswith("okta.")}
 
 
 def made(name: str, **given: Any) -> Any:

@@ -15,7 +15,7 @@ from respond.company.company_clock import CompanyClock, rfc3339
 from respond.company.example_co import ADMINS, COMPROMISED, DAY_S, LOST_2FA, OPERATOR
 from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json, nothing
 from respond.company.ledger import Ledger
-from respond.company.mint import Numbers, hint, lower_for
+from respond.company.mint import Numbers, lower_for
 from respond.company.paging import link
 from respond.company.simulated_rest import (
     Answer,
@@ -1037,7 +1037,6 @@ COUNTERPART = Counterpart(
     begin=_begin,
     facts={
         "okta_token": _TOKEN,
-        "okta_token_hint": hint(_TOKEN),
         "okta_access_token": f"eyJ{lower_for('okta:access', 30)}",
         "okta_owner": "respond-ir@example.com",
         "okta_jean": _id("00u", LOST_2FA),
