@@ -228,6 +228,7 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
             "pager/events": story.pagerduty_routing_key,
             "widgets": story.widgets_token,
             "okta": story.okta_token,
+            "okta-app": story.okta_access_token,
             "mail": story.smtp_password,
         }
     )
@@ -261,6 +262,7 @@ def _endpoints(urls: Mapping[str, str], sender: str) -> dict[str, Endpoint]:
         ("pager", "pagerduty", {"rest": "pagerduty/rest", "events": "pagerduty/events"}, ""),
         ("widgets", "http", {"http": "widgets"}, "bearer"),
         ("okta", "okta", {"http": "okta"}, ""),
+        ("okta-app", "okta", {"http": "okta"}, "okta-oauth"),
     )
     return {
         name: Endpoint(

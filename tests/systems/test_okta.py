@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from respond.checks.credentials import Line, _Open, probe
 from respond.company.okta import role_row
 from respond.core.script import Done, NotYet, PersonRecord, Proof
 from respond.errors import NoAnswerError, RefusedBySystemError, StepFailedError
 from respond.systems import load
 from respond.systems.arguments import ArgumentError
 from respond.systems.guards import GuardRefusedError
+from respond.systems.vendor import Allowed, CredentialVerdict
 
 SYSTEMS = ("okta",)
 ACTIONS: dict[str, Any] = {name: cls for name, cls in load().items() if name.startswith("okta.")}
@@ -854,13 +856,10 @@ def test_a_401_is_about_the_token_only_where_it_says_so(
     dead: bool,  # noqa: FBT001
 ) -> None:
     """A feature that is switched off is answered 401, too."""
-    type(org(office)).word_of_401 = code
-    try:
-        office.company.arm(["okta:401@GET */users/*"])
-        with pytest.raises(RefusedBySystemError) as refused:
-            office.look(made("suspend_user", user=office.story.okta_mallory))
-    finally:
-        type(org(office)).word_of_401 = "E0000011"
+    org(office).word_of_401 = code
+    office.company.arm(["okta:401@GET */users/*"])
+    with pytest.raises(RefusedBySystemError) as refused:
+        office.look(made("suspend_user", user=office.story.okta_mallory))
 
     assert refused.value.code == ("401" if dead else code)
     assert ("credential 'okta' is not accepted" in refused.value.why) is dead
@@ -910,3 +909,68 @@ def test_a_page_that_never_ends_is_no_list(office: Any) -> None:
     org(office).cut = lambda _, rows, __: (rows[:1], "1")
     with pytest.raises(StepFailedError, match="more than 100 pages"):
         office.do(made("who_has_app", app=office.story.okta_app))
+
+
+# --- the credential -----------------------------------------------------------------------------
+
+
+def probed(office: Any, connection: str, **options: Any) -> Any:
+    """What ``respond connect`` finds out by reading."""
+    unused: Any = None
+    reader = office.transport.reader()
+    opened = _Open(
+        "okta", connection, "", "", "respond-app", options, Line(), unused, unused, (), reader
+    )
+    return probe(opened)
+
+
+def test_an_api_token_may_do_what_its_owner_may(office: Any) -> None:
+    """Said by Okta's own names; of what only a write would show, the owner's role tells."""
+    found = probed(office, "okta")
+    assert found.verdict is CredentialVerdict.ACCEPTED
+    assert found.identity == "respond-ir@example.com"
+    assert "SUPER_ADMIN" in found.notes[0]
+    assert {right.allowed for right in found.rights} == {Allowed.YES}
+
+    user(office, "respond-ir@example.com").roles = [role_row("READ_ONLY_ADMIN")]
+    less = {right.grant.split(";")[0]: right.allowed for right in probed(office, "okta").rights}
+    assert less["the scope okta.users.manage"] is Allowed.UNTRIED
+    assert office.writes() == 0
+
+
+def test_a_service_app_may_do_what_its_scopes_say(office: Any) -> None:
+    """What is missing is named as Okta names it; what only a write shows is not tried."""
+    found = probed(office, "okta-app", oauth=True)
+    rights = {right.name: right for right in found.rights}
+
+    assert found.identity == "respond-app"
+    assert rights["look at users"].allowed is Allowed.YES
+    assert rights["see administrators"].allowed is Allowed.NO
+    assert "okta.roles.read" in rights["see administrators"].grant
+    assert rights["change users"].allowed is Allowed.UNTRIED
+
+
+def test_a_dead_token_is_refused_and_a_feature_that_is_off_is_not(office: Any) -> None:
+    """Only Okta's own word about the token counts."""
+    org(office).state.keys[0].revoked = True
+    assert probed(office, "okta").verdict is CredentialVerdict.REFUSED
+    org(office).state.keys[0].revoked = False
+    org(office).word_of_401 = "E0000015"
+    office.company.arm(["okta:401@GET */users/me"])
+    assert probed(office, "okta").verdict is CredentialVerdict.UNCLEAR
+
+
+def test_every_action_is_named_by_a_right(office: Any) -> None:
+    """So that ``connect`` can say which runbook lacks what."""
+    named = {action for right in probed(office, "okta").rights for action in right.actions}
+
+    assert named == set(ACTIONS)
+
+
+def test_a_service_app_is_no_user(office: Any) -> None:
+    """Nobody's token is its own, and nothing is asked of who we are."""
+    office.options["okta"] = {"oauth": True}
+    office.company.arm(["okta:403@GET */users/me"])
+    own = org(office).state.api_tokens[0].id
+
+    assert office.look(made("revoke_api_token", token=own)).writes

@@ -678,13 +678,12 @@ class Okta(RestSystem):
     Attributes:
         index_lags_s: How long a search shows what was.
         page_max: More rows than this are on further pages, whatever was asked for.
+        word_of_401: It need not be about the token: a feature that is off has one, too.
         ends_early: The list of somebody's clients ends after the first, and does not say so.
     """
 
     name: ClassVar[str] = "okta"
     surfaces: ClassVar[Mapping[str, str]] = {"okta": "http"}
-    # A 401 need not be about the token: a feature that is off has one, too.
-    word_of_401: ClassVar[str] = "E0000011"
     # What stands before it is part of the key: API tokens and access tokens differ in it.
     key_forms: ClassVar[tuple[str, ...]] = ("{}",)
     calls_a_minute: ClassVar[int | None] = 600
@@ -776,6 +775,7 @@ class Okta(RestSystem):
         self.index_lags_s = 5.0
         self.page_max = 1000
         self.ends_early = False
+        self.word_of_401 = "E0000011"
 
     def serve(self, request: SimRequest) -> SimReply:
         for user in self.table("users"):
