@@ -56,7 +56,7 @@ CASES = {
         Case("revoke_sessions", "DELETE */sessions", _mallory),
         Case("sign_out_everywhere", "DELETE */sessions", _mallory),
         Case("revoke_grants", "DELETE */grants", _mallory),
-        Case("delete_factor", "DELETE */factors/*", _of_jean("factor", "okta_key")),
+        Case("delete_factor", "DELETE */factors/*", _of_jean("factor", "okta_factor")),
         Case("reset_all_factors", "POST */reset_factors", _of_jean()),
         Case("create_temporary_access_code", "POST */tac", _of_jean(), back=True),
         Case("expire_password", "POST */expire_password", _mallory),
@@ -80,10 +80,10 @@ CASES = {
         Case(
             "confine_api_token",
             "PUT */api-tokens/*",
-            lambda s: {"token": s.okta_api_token, "include": ["nzonkw1sfwwiH9Hxt1d7"]},
+            lambda s: {"token": s.okta_deploy_bot, "include": ["nzonkw1sfwwiH9Hxt1d7"]},
             back=True,
         ),
-        Case("revoke_api_token", "DELETE */api-tokens/*", lambda s: {"token": s.okta_api_token}),
+        Case("revoke_api_token", "DELETE */api-tokens/*", lambda s: {"token": s.okta_deploy_bot}),
         Case("rotate_client_secret", "POST */secrets", lambda s: {"app": s.okta_app}),
     )
 }
@@ -526,7 +526,7 @@ def test_a_factor_that_the_list_hides_is_still_there(office: Any) -> None:
     assert "webauthn" not in listed.says
     assert "there may be more" in listed.findings[0]
 
-    office.do(made("delete_factor", user=jean.id, factor=office.story.okta_key))
+    office.do(made("delete_factor", user=jean.id, factor=office.story.okta_factor))
     assert "webauthn" not in [factor.type for factor in jean.factors]
 
 
@@ -798,7 +798,7 @@ def test_who_has_it_is_read_over_all_pages(office: Any) -> None:
 
 def test_a_token_that_no_api_makes_again_says_so_before(office: Any) -> None:
     """And what carried it is refused then; nothing makes another."""
-    (write,) = office.look(made("revoke_api_token", token=office.story.okta_api_token)).writes
+    (write,) = office.look(made("revoke_api_token", token=office.story.okta_deploy_bot)).writes
     assert "No API makes another" in write.breaks
     assert write.undo is None
 
@@ -816,14 +816,14 @@ def test_a_token_of_whoever_we_work_as_is_left_alone(office: Any, name: str) -> 
 def test_a_confined_token_keeps_what_it_is(office: Any) -> None:
     """The whole of it is put, as it was recorded."""
     zone = "nzonkw1sfwwiH9Hxt1d7"
-    office.do(made("confine_api_token", token=office.story.okta_api_token, include=[zone]))
+    office.do(made("confine_api_token", token=office.story.okta_deploy_bot, include=[zone]))
     body = office.sent[0].hands.call.body
 
     assert body["network"] == {"connection": "ZONE", "include": [zone]}
     assert set(body) == {"name", "clientName", "userId", "created", "network"}
     for wrong in ({}, {"connection": "ANYWHERE", "include": [zone]}, {"include": ["x"]}):
         with pytest.raises(ArgumentError):
-            made("confine_api_token", token=office.story.okta_api_token, **wrong)
+            made("confine_api_token", token=office.story.okta_deploy_bot, **wrong)
 
 
 @pytest.mark.promise("P22")

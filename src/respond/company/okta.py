@@ -1042,10 +1042,10 @@ COUNTERPART = Counterpart(
         "okta_jean": _id("00u", LOST_2FA),
         "okta_mallory": _id("00u", COMPROMISED),
         "okta_ben": _id("00u", ADMINS[1]),
-        "okta_api_token": _id("00T", "deploy-bot"),
+        "okta_deploy_bot": _id("00T", "deploy-bot"),
         "okta_group": "00gsalessalessale0g4",
         "okta_app": "0oacustomeriocust0g4",
-        "okta_key": _id("opf", f"{LOST_2FA}:webauthn"),
+        "okta_factor": _id("opf", f"{LOST_2FA}:webauthn"),
         "okta_secret": _id("ocs", "old"),
     },
     connection={
@@ -1055,5 +1055,5 @@ COUNTERPART = Counterpart(
         "credentials": {"": "{okta_token}"},
         "base_urls": {"http": "okta"},
     },
-    console={"deactivate_okta_user": _deactivated_by_hand},
+    console={"deactivate_user": _deactivated_by_hand},
 )
