@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from respond.checks.credentials import Line, _Open, probe
+from respond.company.exchange import SimRequest
 from respond.company.okta import role_row
 from respond.core.script import Done, NotYet, PersonRecord, Proof
 from respond.engine.drivers import look
@@ -227,6 +228,19 @@ def test_a_read_that_comes_too_often_waits(office: Any, case: Case, told: bool) 
     office.company.arm(["okta:429x2@GET */users/*"] if "token" not in case.name else [])
 
     assert isinstance(office.do(case.of(office)), Done)
+
+
+@every
+@pytest.mark.promise("P6")
+@pytest.mark.parametrize("fault", ["html", "empty", "500", "503", "404"])
+def test_what_cannot_be_seen_is_not_written(office: Any, case: Case, fault: str) -> None:
+    """A page with 200, nothing at all, trouble, a path that is not there: no guess is made."""
+    office.company.arm([f"okta:{fault}xall@GET *"])
+    with pytest.raises(StepFailedError):
+        office.do(case.of(office))
+
+    assert office.sent == []
+    assert office.writes() == 0
 
 
 @every
@@ -988,3 +1002,31 @@ def test_a_service_app_is_no_user(office: Any) -> None:
     own = org(office).state.api_tokens[0].id
 
     assert office.look(made("revoke_api_token", token=own)).writes
+
+
+# --- the simulated org --------------------------------------------------------------------------
+
+
+def test_a_user_is_deleted_by_the_second_request_alone(office: Any) -> None:
+    """So nothing here ever repeats one: the first deactivates, the second is for ever."""
+    path = ("api", "v1", "users", office.story.okta_mallory)
+
+    def status(method: str, *more: str) -> int:
+        headers = {"authorization": f"SSWS {office.story.okta_token}"}
+        parts = (*path, *more)
+        request = SimRequest(method, "http", f"/{'/'.join(parts)}", parts, {}, headers, b"")
+        return int(org(office).answer(request).status)
+
+    assert status("DELETE") == 204
+    assert user(office, office.story.okta_mallory).status == "DEPROVISIONED"
+    assert [token.name for token in org(office).state.api_tokens] == ["respond"]
+    assert [status("DELETE"), status("GET"), status("DELETE")] == [204, 404, 404]
+
+
+def test_no_api_makes_a_token(office: Any) -> None:
+    """405, as Okta has it."""
+    headers = {"authorization": f"SSWS {office.story.okta_token}"}
+    parts = ("api", "v1", "api-tokens")
+    request = SimRequest("POST", "http", "/api/v1/api-tokens", parts, {}, headers, b"{}")
+
+    assert org(office).answer(request).status == 405
