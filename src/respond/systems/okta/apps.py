@@ -28,7 +28,7 @@ from respond.core.showable import showable
 from respond.systems.arguments import one_line
 from respond.systems.guards import GuardRefusedError
 from respond.systems.okta.users import OktaUser, OnOktaUser, check_id, seen_user, spare_user
-from respond.systems.okta.vendor import GONE, VENDOR, ask
+from respond.systems.okta.vendor import VENDOR, ask, ending
 from respond.systems.rest import Thing, at, change, no_answer, one, or_said, rows, where
 
 __all__ = [
@@ -187,22 +187,13 @@ def take_app(me: Me, user: OktaUser, app: str, seen: OktaAppUser) -> Generator[A
         )
     yield from spare_user(me, user, "take an application of")
     back = {"user": user.id, "app": app, "login": seen.login, "profile": seen.profile}
-    call = ask(
-        me,
-        "DELETE",
-        "apps",
-        app,
-        "users",
-        user.id,
-        query=(("sendEmail", "false"),),
-        answers=frozenset({404}),
-    )
+    path = ("apps", app, "users", user.id)
     yield from change(
         me,
         APP_USER,
         seen,
         lambda _: _NOT,
-        Api(call, or_said(VENDOR, no_answer, GONE, means=None)),
+        ending(me, "DELETE", *path, query=(("sendEmail", "false"),)),
         ids={"user": user.id, "app": app},
         says=f"take the application {app} of {user.login}",
         verb="take",

@@ -28,8 +28,8 @@ from respond.core.values import SecretHandle
 from respond.systems.arguments import ArgumentError
 from respond.systems.guards import GuardRefusedError
 from respond.systems.okta.users import OktaUser, OnOktaUser, check_id, seen_user, spare_user
-from respond.systems.okta.vendor import GONE, ORG, VENDOR, ask
-from respond.systems.rest import Thing, at, change, dig, no_answer, one, or_said, rows
+from respond.systems.okta.vendor import ORG, VENDOR, ask, ending
+from respond.systems.rest import Thing, at, change, dig, no_answer, one, rows
 from respond.systems.sinks.sink import sink_of
 
 __all__ = [
@@ -141,13 +141,12 @@ def delete_factor(
     ]
     gone = {factor.id, *(each.id for each in along)}
     more = f" It takes along: {', '.join(each.says for each in along)}." if along else ""
-    call = ask(me, "DELETE", "users", user.id, "factors", factor.id, answers=frozenset({404}))
     return change(
         me,
         FACTORS,
         listed,
         lambda now: tuple(each for each in now if each.id not in gone),
-        Api(call, or_said(VENDOR, no_answer, GONE, means=None)),
+        ending(me, "DELETE", "users", user.id, "factors", factor.id),
         ids={"user": user.id},
         says=f"take the factor {factor.says} of {user.login}",
         verb="take",
@@ -383,13 +382,12 @@ class RevokeOktaAccessCode(OnOktaUser):
         if code is None:
             return Done(OktaFactorGone("tac"), says=f"{user.login} has no code")
         path = ("users", self.user, "authenticator-enrollments", code.id)
-        call = ask(me, "DELETE", *path, answers=frozenset({404}))
         yield from change(
             me,
             _ENROLLED,
             enrolled,
             lambda now: tuple(each for each in now if each.key != "tac"),
-            Api(call, or_said(VENDOR, no_answer, GONE, means=None)),
+            ending(me, "DELETE", *path),
             ids={"user": self.user},
             says=f"end the access code of {user.login}",
             verb="end",

@@ -38,7 +38,7 @@ from respond.systems.okta.users import (
     seen_user,
     spare_user,
 )
-from respond.systems.okta.vendor import GONE, SUPER_ADMIN, VENDOR, ask
+from respond.systems.okta.vendor import SUPER_ADMIN, VENDOR, ask, ending
 from respond.systems.rest import (
     Thing,
     at,
@@ -62,7 +62,7 @@ _STANDARD: Final = (
 )  # fmt: skip
 _CUSTOM: Final = "CUSTOM"
 _ALREADY: Final = ("E0000090", "E0000263")
-_MAY_SAY: Final = frozenset({404, 409})
+_ASSIGNED: Final = frozenset({409})
 _MAKE_ANOTHER: Final = "make somebody else a super administrator first"
 
 
@@ -268,10 +268,7 @@ def remove_role(me: Me, user: OktaUser, role: OktaRole) -> Generator[Any, Any, N
         ROLES,
         seen,
         lambda now: tuple(each for each in now if each.id != role.id),
-        Api(
-            ask(me, "DELETE", "users", user.id, "roles", role.id, answers=_MAY_SAY),
-            or_said(VENDOR, no_answer, GONE, means=None),
-        ),
+        ending(me, "DELETE", "users", user.id, "roles", role.id),
         ids={"user": user.id},
         says=f"remove {role.type} of {user.login}",
         verb="remove",
@@ -432,7 +429,7 @@ class AddOktaRole(OnOktaUser):
             ROLES,
             roles,
             lambda now: (*now, new),
-            Api(ask(me, "POST", "users", self.user, "roles", body=body, answers=_MAY_SAY), parse),
+            Api(ask(me, "POST", "users", self.user, "roles", body=body, answers=_ASSIGNED), parse),
             ids={"user": self.user},
             says=f"make {user.login} {self.type}"
             + (f", confined to {', '.join(confined)}" if confined else ""),

@@ -29,8 +29,8 @@ from respond.core.script import (
 )
 from respond.systems.okta.tokens import OktaApiToken, tokens_of, without
 from respond.systems.okta.users import OktaUser, OnOktaUser, seen_user, spare_user
-from respond.systems.okta.vendor import ORG, VENDOR, ask
-from respond.systems.rest import Thing, at, change, no_answer, or_said, rows, where, word_of
+from respond.systems.okta.vendor import ORG, VENDOR, ask, ending
+from respond.systems.rest import Thing, at, change, no_answer, rows, where, word_of
 
 __all__ = [
     "ACTIONS", "OktaGrant", "OktaGrants", "RevokeOktaGrants", "RevokeOktaSessions",
@@ -270,13 +270,12 @@ def _revocation(
     path: tuple[str, ...],
     **ids: str,
 ) -> Write[None]:
-    call = ask(me, "DELETE", "users", user.id, *path, answers=frozenset({404}))
     return change(
         me,
         thing,
         seen,
         lambda _: (),
-        Api(call, or_said(VENDOR, no_answer, "E0000007", means=None)),
+        ending(me, "DELETE", "users", user.id, *path),
         ids={"user": user.id, **ids},
         says=f"revoke {what} of {user.login}",
         verb="revoke",

@@ -13,8 +13,8 @@ from typing import Any, Final
 from respond.core.script import Api, Becomes, Done, Effect, Looking, Me, Script, Undo, Write, action
 from respond.systems.arguments import ArgumentError, one_of
 from respond.systems.okta.users import USER, OktaUserId, check_id, spare_user
-from respond.systems.okta.vendor import GONE, VENDOR, ask
-from respond.systems.rest import Thing, at, change, no_answer, one, or_said, rows
+from respond.systems.okta.vendor import VENDOR, ask, ending
+from respond.systems.rest import Thing, at, change, no_answer, one, rows
 
 __all__ = [
     "ACTIONS", "ConfineOktaToken", "ListOktaTokens", "OktaApiToken", "OktaApiTokens",
@@ -220,10 +220,7 @@ def revoke_token(me: Me, token: OktaApiToken) -> Write[None]:
         TOKEN,
         token,
         lambda _: _NONE,
-        Api(
-            ask(me, "DELETE", "api-tokens", token.id, answers=frozenset({404})),
-            or_said(VENDOR, no_answer, GONE, means=None),
-        ),
+        ending(me, "DELETE", "api-tokens", token.id),
         ids={"token": token.id},
         says=f"revoke the API token {token.name}",
         verb="revoke",

@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from respond.core.script import Call, Me
-from respond.systems.rest import by_link, dig
+from respond.core.script import Api, Call, Me
+from respond.systems.rest import by_link, dig, no_answer, or_said
 from respond.systems.vendor import (
     EVERY_SURFACE,
     Allowed,
@@ -27,7 +27,7 @@ from respond.systems.vendor import (
     tried,
 )
 
-__all__ = ["GONE", "ORG", "SUPER_ADMIN", "VENDOR", "ask", "is_service_app", "stamp"]
+__all__ = ["GONE", "ORG", "SUPER_ADMIN", "VENDOR", "ask", "ending", "is_service_app", "stamp"]
 
 SUPER_ADMIN: Final = "SUPER_ADMIN"
 GONE: Final = "E0000007"
@@ -80,7 +80,8 @@ _RIGHTS: Final = (
     ),
     _right(
         "see administrators", "okta.roles.read", "READ_ONLY_ADMIN",
-        "list_admins suspend_user remove_role", "iam", "assignees", "users", **_ONE,
+        "list_admins suspend_user remove_role expire_password reset_password",
+        "iam", "assignees", "users", **_ONE,
     ),
     _right(
         "change administrators", "okta.roles.manage", SUPER_ADMIN, "add_role remove_role",
@@ -191,3 +192,9 @@ ORG: Final = replace(VENDOR, prefix=())
 def ask(me: Me, method: str, *path: str, **more: Any) -> Call:
     """A request to the org of this step."""
     return VENDOR.call(me.connection.name, method, *path, **more)
+
+
+def ending(me: Me, method: str, *path: str, **more: Any) -> Api[None]:
+    """A request that ends something. Where Okta says that it is gone, it was ended already."""
+    call = ask(me, method, *path, answers=frozenset({404}), **more)
+    return Api(call, or_said(VENDOR, no_answer, GONE, means=None))
