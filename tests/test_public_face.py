@@ -6,8 +6,8 @@ FACE = {
     "respond.core.script": """
         STEERS WHOLE
         Again Api Auth AuthBasic AuthBearer AuthNone AuthOwn Becomes Call Connection Done Effect
-        Gather Keep Looking MalformedReplyError Me NotYet Outcome OwnCredential Paging Person PersonRecord Proof
-        Read RefusedError Reply ReplyError Script Spec Subject Undo Write WrittenAction action
+        Gather Keep Looking MalformedReplyError Me NotYet Outcome OwnCredential Paging Person
+        PersonRecord Proof Read RefusedError Reply ReplyError Script Spec Subject Undo Write WrittenAction action
         answer_as both gather
     """,
     "respond.systems.rest": """
