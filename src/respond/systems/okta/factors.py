@@ -367,7 +367,7 @@ class CreateOktaAccessCode(OnOktaUser):
 
 @action(
     "okta.revoke_temporary_access_code",
-    effect=Effect.WRITES,
+    effect=Effect.DESTROYS,
     output=OktaFactorGone,
     source="Okta Management API, DELETE /api/v1/users/{id}/authenticator-enrollments/{id}",
 )
@@ -392,7 +392,7 @@ class RevokeOktaAccessCode(OnOktaUser):
             says=f"end the access code of {user.login}",
             verb="end",
             target=user.login,
-            effect=Effect.WRITES,
+            effect=Effect.DESTROYS,
             foretold=None,
             repeatable=True,  # The second time there is none.
         )
