@@ -7,13 +7,12 @@ FACE = {
         STEERS WHOLE
         Again Api Auth AuthBasic AuthBearer AuthNone AuthOwn Becomes Call Connection Done Effect
         Gather Keep Looking MalformedReplyError Me NotYet Outcome OwnCredential Paging Person
-        PersonRecord Proof
-        Read RefusedError Reply ReplyError Script Spec Subject Undo Write WrittenAction action
-        answer_as both gather
+        PersonRecord Proof Read RefusedError Reply ReplyError Script Spec Subject Undo Write
+        WrittenAction action answer_as both gather
     """,
     "respond.systems.rest": """
-        Thing asking at by_cursor by_link by_offset change dig no_answer no_in one read_record
-        records rows where yes
+        Thing asking at by_cursor by_link by_offset change dig is_gone no_answer no_in one
+        or_said read_record records rows where word_of yes
     """,
     "respond.systems.guards": """
         GuardRefusedError keep_an_administrator spare who_could_act

@@ -40,6 +40,7 @@ NAMES: Final = (
     "customerio",
     "email",
     "http",
+    "okta",
     "pagerduty",
     "people",
     "sinks",
