@@ -1,0 +1,391 @@
+"""Look at people, and act on them, in every system that signs them in.
+
+``find_user`` looks in all that ``[directory] connections`` names; the other verbs act in one of
+them, since one that is down must not keep the others from acting: a runbook goes through the places
+that ``find_user`` found, in their order. Where no directory is configured a person's hands do it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import ClassVar, Final
+
+from respond.core.script import (
+    STEERS,
+    Becomes,
+    Done,
+    Effect,
+    Looking,
+    Me,
+    Person,
+    Proof,
+    Script,
+    Spec,
+    Subject,
+    Write,
+    action,
+    gather,
+)
+from respond.core.shapes import Timestamp
+from respond.core.showable import showable
+from respond.core.values import SecretHandle
+from respond.systems import title_of
+from respond.systems.directory.vocabulary import VERBS, Lacks, Place, Target, directory_of
+
+__all__ = ["ACTIONS"]
+
+_SOURCE: Final = "the vendor's own action; see its page"
+_NO_TIME: Final = Timestamp("")
+
+
+# --- finding ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where somebody stands, in the order of ``[directory] connections``.
+
+    Attributes:
+        found: Somebody has the address in at least one of them.
+        is_operator: It is the person at the terminal.
+    """
+
+    places: tuple[Place, ...]
+    found: bool
+    is_operator: bool
+
+
+@action("directory.find_user", effect=Effect.READS, output=Standing, source=_SOURCE)
+@dataclass(frozen=True)
+class FindUser:
+    """Find a person in every directory: whether they may sign in, with what, since when.
+
+    Attributes:
+        email: The person's address.
+    """
+
+    email: str
+
+    def run(self, me: Me) -> Script[Standing]:
+        places = yield from gather(_place(me, name, self.email) for name in me.directories)
+        shown = places or (Place(""),)
+        findings = [
+            f"{p.connection} could not be looked at: {p.word}"
+            for p in places
+            if p.state == "unseen"
+        ]
+        if not places:
+            findings.append(
+                "no directory is configured: what signs people in is a person's to act on"
+            )
+        says = "; ".join(f"{p.connection}: {p.word or p.state}" for p in places)
+        there = tuple(p for p in shown if p.state != "gone")
+        mine = {mail.casefold() for p in me.persons if p.id == me.operator for mail in p.emails}
+        return Done(
+            Standing(there, any(p.user for p in there), self.email.casefold() in mine),
+            says=says or "by hand",
+            findings=tuple(findings),
+        )
+
+
+def _place(me: Me, name: str, email: str) -> Looking[Place]:
+    connection = me.connections[name]
+    return directory_of(connection.system).find(me, connection, email)
+
+
+# --- acting -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What became of a verb in one directory.
+
+    Attributes:
+        done: False where the directory cannot, whoever asks.
+        value: What was made for the person, shown once.
+        kept: What giving it back needs.
+    """
+
+    connection: str
+    user: str
+    done: bool
+    value: SecretHandle | None = None
+    kept: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a directory showed, a line each."""
+
+    connection: str
+    lines: tuple[str, ...]
+    count: int
+
+
+def _act(me: Me, verb: str, target: Target) -> Script[Acted]:
+    connection, title = me.connection.name, title_of(me.connection.system)
+    how = directory_of(me.connection.system).verbs[verb] if connection else None
+    if isinstance(how, Lacks) and not how.by_hand:
+        line = f"{title} cannot {VERBS[verb].says.format(email=target.email)}: {how.stays}"
+        return Done(Acted(connection, target.user, done=False), says=line, findings=(line,))
+    if how is None or isinstance(how, Lacks) or me.by_hand:
+        steps = how.by_hand if isinstance(how, Lacks) else VERBS[verb].by_hand
+        yield _by_hand(me, verb, target, steps)
+        return Done(Acted(connection, target.user, done=True), says="done by hand")
+    outcome = yield from how.action(target).run(me)
+    if not isinstance(outcome, Done):
+        return outcome
+    output = outcome.output
+    acted = Acted(
+        connection,
+        target.user,
+        done=True,
+        value=getattr(output, "value", None),
+        kept=getattr(output, "kept", ""),
+    )
+    return Done(
+        acted,
+        says=f"{connection}: {outcome.says}",
+        findings=outcome.findings,
+        proved=outcome.proved,
+        stays=outcome.stays,
+    )
+
+
+def _by_hand(me: Me, verb: str, target: Target, steps: tuple[str, ...]) -> Write[bool]:
+    who = showable(target.email, limit=80)
+    says = VERBS[verb].says.format(email=who)
+    place = me.connection.name or "by hand"
+    subject: Subject[bool] = Subject(f"directory/{place}/{verb}/{who}", settle_s=0)
+    return Write(
+        says=says,
+        verb=says.partition(" ")[0],
+        target=who,
+        where=place,
+        effect=Effect.DESTROYS,
+        hands=Person(
+            steps=tuple(step.format(email=who) for step in steps),
+            link="",
+            look_for="The console says so.",
+            task="none",
+            about={"verb": verb, "email": target.email},
+            answer=True,
+        ),
+        before={"done": False},
+        after={"done": True},
+        becomes=(Becomes(subject, lambda _: True),),
+        foretold=True,
+        proof=Proof.WORD,
+    )
+
+
+def _list(me: Me, verb: str, target: Target) -> Script[Listed]:
+    connection, title = me.connection.name, title_of(me.connection.system)
+    how = directory_of(me.connection.system).verbs[verb] if connection else None
+    if how is None or isinstance(how, Lacks):
+        why = how.stays if how is not None else "no directory is configured"
+        line = f"UNSEEN: {VERBS[verb].says.format(email=target.email)}: {why}"
+        return Done(Listed(connection, (), 0), says=line, findings=(line,))
+    outcome = yield from how.action(target).run(me)
+    if not isinstance(outcome, Done):
+        return outcome
+    lines = tuple(getattr(outcome.output, "lines", ()))
+    says = f"{title}: {outcome.says}"
+    return Done(Listed(connection, lines, len(lines)), says=says, findings=outcome.findings)
+
+
+@dataclass(frozen=True)
+class _OfUser:
+    """A verb about one person in one directory.
+
+    Attributes:
+        email: The person's address.
+        user: The person's id there, as ``find_user`` found it.
+        connection: The directory; empty: none is configured, and a person does it.
+    """
+
+    email: str
+    user: str = ""
+    connection: str = field(default="", metadata=STEERS)
+
+    @property
+    def _target(self) -> Target:
+        given = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Target(**{name: value for name, value in given.items() if name != "connection"})
+
+
+@dataclass(frozen=True)
+class _Acts(_OfUser):
+    spec: ClassVar[Spec]
+
+    def run(self, me: Me) -> Script[Acted]:
+        return (yield from _act(me, self.spec.name.partition(".")[2], self._target))
+
+
+@dataclass(frozen=True)
+class _Lists(_OfUser):
+    spec: ClassVar[Spec]
+
+    def run(self, me: Me) -> Script[Listed]:
+        return (yield from _list(me, self.spec.name.partition(".")[2], self._target))
+
+
+@action("directory.suspend_user", effect=Effect.DESTROYS, output=Acted, source=_SOURCE)
+@dataclass(frozen=True)
+class SuspendUser(_Acts):
+    """Keep a person from signing in, in a way that can be taken back."""
+
+
+@action("directory.restore_user", effect=Effect.WRITES, output=Acted, source=_SOURCE)
+@dataclass(frozen=True)
+class RestoreUser(_Acts):
+    """Let a person who was suspended sign in again."""
+
+
+@action("directory.end_sessions", effect=Effect.DESTROYS, output=Acted, source=_SOURCE)
+@dataclass(frozen=True)
+class EndSessions(_Acts):
+    """Sign a person out everywhere."""
+
+
+@action("directory.revoke_grants", effect=Effect.DESTROYS, output=Acted, source=_SOURCE)
+@dataclass(frozen=True)
+class RevokeGrants(_Acts):
+    """Take back what a person allowed to other applications."""
+
+
+@action("directory.reset_factors", effect=Effect.DESTROYS, output=Acted, source=_SOURCE)
+@dataclass(frozen=True)
+class ResetFactors(_Acts):
+    """Reset a person's second factor, one or all.
+
+    Attributes:
+        factor: Id of the one that is lost; all of them when empty.
+    """
+
+    factor: str = ""
+
+
+@action("directory.issue_bridge", effect=Effect.WRITES, output=Acted, source=_SOURCE)
+@dataclass(frozen=True)
+class IssueBridge(_Acts):
+    """Issue one way in, once, for a person who was proved."""
+
+
+@action("directory.reset_password", effect=Effect.DESTROYS, output=Acted, source=_SOURCE)
+@dataclass(frozen=True)
+class ResetPassword(_Acts):
+    """Reset a person's password."""
+
+
+@action("directory.remove_admin_rights", effect=Effect.DESTROYS, output=Acted, source=_SOURCE)
+@dataclass(frozen=True)
+class RemoveAdminRights(_Acts):
+    """Take a person's administrator rights."""
+
+
+@action("directory.restore_admin_rights", effect=Effect.WRITES, output=Acted, source=_SOURCE)
+@dataclass(frozen=True)
+class RestoreAdminRights(_Acts):
+    """Give administrator rights back that were taken.
+
+    Attributes:
+        kept: What the taking step kept.
+    """
+
+    kept: str = ""
+
+
+@action("directory.take_app", effect=Effect.DESTROYS, output=Acted, source=_SOURCE)
+@dataclass(frozen=True)
+class TakeApp(_Acts):
+    """Take an application from a person.
+
+    Attributes:
+        app: Id or name of the application.
+    """
+
+    app: str = ""
+
+
+@action("directory.give_app", effect=Effect.WRITES, output=Acted, source=_SOURCE)
+@dataclass(frozen=True)
+class GiveApp(_Acts):
+    """Give a person an application again.
+
+    Attributes:
+        app: Id or name of the application.
+        kept: What the taking step kept.
+    """
+
+    app: str = ""
+    kept: str = ""
+
+
+@action("directory.list_factors", effect=Effect.READS, output=Listed, source=_SOURCE)
+@dataclass(frozen=True)
+class ListFactors(_Lists):
+    """List a person's second factors."""
+
+
+@action("directory.list_admins", effect=Effect.READS, output=Listed, source=_SOURCE)
+@dataclass(frozen=True)
+class ListAdmins(_Lists):
+    """List who administers the directory."""
+
+
+@action("directory.read_sign_ins", effect=Effect.READS, output=Listed, source=_SOURCE)
+@dataclass(frozen=True)
+class ReadSignIns(_Lists):
+    """Read how a person signed in since a time.
+
+    Attributes:
+        since: Since when.
+    """
+
+    since: Timestamp = _NO_TIME
+
+
+@action("directory.who_has_app", effect=Effect.READS, output=Listed, source=_SOURCE)
+@dataclass(frozen=True)
+class WhoHasApp(_Lists):
+    """List who has an application.
+
+    Attributes:
+        app: Id or name of the application.
+    """
+
+    app: str = ""
+
+
+@action("directory.list_left_behind", effect=Effect.READS, output=Listed, source=_SOURCE)
+@dataclass(frozen=True)
+class ListLeftBehind(_Lists):
+    """List what an account left behind: tokens, grants, devices, rules.
+
+    Attributes:
+        since: Since when.
+    """
+
+    since: Timestamp = _NO_TIME
+
+
+ACTIONS: tuple[type, ...] = (
+    FindUser,
+    SuspendUser,
+    RestoreUser,
+    EndSessions,
+    RevokeGrants,
+    ResetFactors,
+    IssueBridge,
+    ResetPassword,
+    RemoveAdminRights,
+    RestoreAdminRights,
+    TakeApp,
+    GiveApp,
+    ListFactors,
+    ListAdmins,
+    ReadSignIns,
+    WhoHasApp,
+    ListLeftBehind,
+)
