@@ -271,10 +271,6 @@ class Read(Generic[T]):
         return cast("T", answer)
 
 
-Looking: TypeAlias = "Generator[Read[Any] | Gather, object, T]"
-"""A part of a script that only reads; ``x = yield from part()``."""
-
-
 @dataclass(frozen=True, slots=True)
 class Gather:
     """Parts of a script that only read and need nothing of each other: they go out together.
@@ -283,6 +279,10 @@ class Gather:
     """
 
     parts: tuple[Generator[Any, object, Any], ...]
+
+
+Looking: TypeAlias = Generator[Read[Any] | Gather, object, T]
+"""A part of a script that only reads; ``x = yield from part()``."""
 
 
 def gather(parts: Iterable[Looking[T] | Read[T]]) -> Looking[tuple[T, ...]]:
