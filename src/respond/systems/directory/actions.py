@@ -46,11 +46,15 @@ class Standing:
     """Where somebody stands, in the order of ``[directory] connections``.
 
     Attributes:
+        places: Those where somebody has the address; one that a person acts in where no directory
+            is configured.
+        connected: Those of them that the tool can act in.
         found: Somebody has the address in at least one of them.
         is_operator: It is the person at the terminal.
     """
 
     places: tuple[Place, ...]
+    connected: tuple[Place, ...]
     found: bool
     is_operator: bool
 
@@ -81,8 +85,10 @@ class FindUser:
         says = "; ".join(f"{p.connection}: {p.word or p.state}" for p in places)
         there = tuple(p for p in shown if p.state != "gone")
         mine = {mail.casefold() for p in me.persons if p.id == me.operator for mail in p.emails}
+        connected = tuple(place for place in there if place.connection)
+        found = any(place.user for place in there)
         return Done(
-            Standing(there, any(p.user for p in there), self.email.casefold() in mine),
+            Standing(there, connected, found, self.email.casefold() in mine),
             says=says or "by hand",
             findings=tuple(findings),
         )

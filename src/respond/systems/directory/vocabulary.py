@@ -57,6 +57,7 @@ VERBS: Final[Mapping[str, Verb]] = {
         (
             "Open the console of what signs people in (Google, Microsoft, Okta, ...).",
             "Suspend {email}; do not delete the account.",
+            "Then sign it out of every session, and remove its tokens and grants.",
         ),
         undo="restore_user",
     ),
@@ -209,7 +210,7 @@ class Directory:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one directory does of one verb: ``yes``, ``hands`` or ``none``, and the rest in words."""
+    """What a directory does of a verb: ``yes``, ``hands`` or ``none``, and the rest in words."""
 
     can: str
     says: str = ""
