@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from respond.core.events import Actor, Event, Record
 from respond.core.incoming import Delivery, Incoming
@@ -18,6 +18,7 @@ from respond.core.script import Call, Person, Reply
 from respond.core.values import SecretHandle
 
 __all__ = [
+    "FIRST_PAUSES_S",
     "Became",
     "Clock",
     "Head",
@@ -36,6 +37,9 @@ __all__ = [
     "Secrets",
     "Took",
 ]
+
+FIRST_PAUSES_S: Final = (0.2, 0.5, 1.0, 2.0)
+"""Pauses between the first looks at something that is to change, in seconds; most is quick."""
 
 _MINT = object()
 
@@ -253,7 +257,10 @@ class Prompt(Protocol):
     def by_hand(
         self, task: Person[Any], title: str, *, seen: Callable[[], bool] | None, every_s: float
     ) -> Answer:
-        """Let a person do a task while the tool looks every few seconds; ends when seen."""
+        """Let a person do a task while the tool looks; ends when seen.
+
+        It looks at once, after each of ``FIRST_PAUSES_S``, and then every ``every_s`` seconds.
+        """
         ...
 
 

@@ -168,19 +168,22 @@ def test_a_read_that_meets_a_dead_session_gets_another_one_once(world: World) ->
     assert [world.header(1), world.header(3)] == ["Bearer old-session", "Bearer new-session"]
 
 
-def test_two_reads_that_meet_the_same_dead_session_make_one_new_one(world: World) -> None:
-    """The later of two refusals is of the old session, and says nothing against the new one."""
-    reader, both = world.customerio().reader(), threading.Barrier(2)
+def test_reads_that_meet_a_dead_session_together_get_another_one_once(world: World) -> None:
+    """Who meets it second finds it replaced, and drops nothing: one exchange for all."""
+    reader = world.customerio().reader()
+    world.server.will(a_session("old-session"), says({}))
+    reader.fetch(READ)
+    both_are_there = threading.Barrier(2)
 
-    def no_to_both() -> Iterator[bytes]:
-        both.wait(10)
-        yield b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+    def dead() -> Iterator[bytes]:
+        both_are_there.wait(10)
+        yield b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}"
 
-    no = [CannedAnswer(raw=no_to_both()) for _ in range(2)]
-    world.server.will(a_session("old-session"), *no, a_session("new-session"))
-    world.server.will(says({"a": 1}), says({"a": 1}))
+    world.server.will(CannedAnswer(raw=dead()), CannedAnswer(raw=dead()))
+    world.server.will(a_session("new-session"), says({"a": 1}), says({"a": 1}))
+
     with ThreadPoolExecutor(2) as pool:
-        assert [r.body for r in pool.map(reader.fetch, (READ, READ))] == [{"a": 1}, {"a": 1}]
+        assert [reply.body for reply in pool.map(reader.fetch, [READ, READ])] == [{"a": 1}] * 2
     assert world.server.lines.count(EXCHANGE) == 2
 
 

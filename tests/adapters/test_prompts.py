@@ -1,14 +1,23 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respond.adapters.prompt.terminal import AutoPrompt, NobodyPrompt, YesPrompt, answer_to
+from respond.adapters.prompt.terminal import (
+    AutoPrompt,
+    NobodyPrompt,
+    TerminalPrompt,
+    YesPrompt,
+    answer_to,
+)
 from respond.core.questions import (
     Answer,
     AskByHand,
@@ -24,6 +33,7 @@ from respond.core.questions import (
 from respond.core.script import Person
 from respond.testing.example_run import HEAD, ExampleRun, example_plan, example_task
 from respond.testing.settable_clock import SettableClock
+from respond.views.live import Lines
 from respond.views.screen import Screen
 
 START = AskStart(example_plan(), ("no-downtime",))
@@ -230,3 +240,51 @@ def test_auto_does_not_invent_inputs() -> None:
     prompt = AutoPrompt(lambda _: None, SettableClock())
     assert prompt.ask(INPUT).decision is Decision.LATER
     assert prompt.ask(replace(INPUT, default="3 days ago")).typed == "3 days ago"
+
+
+# --- watching ------------------------------------------------------------------------------------
+
+
+class Untouched:
+    """A keyboard on which nobody types while time passes."""
+
+    typed = ""
+
+    def __init__(self, clock: SettableClock) -> None:
+        self._clock = clock
+
+    def line(self, *, hidden: bool = False) -> str:
+        raise AssertionError(hidden)
+
+    def within(self, seconds: float) -> str | None:
+        self._clock.advance(seconds)
+        return None
+
+    def forget(self) -> bool:
+        return False
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        yield
+
+
+def test_a_persons_hands_are_looked_at_soon_and_then_at_the_given_pace() -> None:
+    """Most are done in a moment: after 0.2, 0.5, 1 and 2 seconds, and then every 3."""
+    clock, looks = SettableClock(), list[int]()
+    screen = Screen(
+        state=lambda: ExampleRun().propose().look().state,
+        head=lambda: HEAD,
+        now_ms=clock.now_ms,
+        looked_s=lambda: 0.0,
+    )
+    prompt = TerminalPrompt(Untouched(clock), Lines(io.StringIO(), live=False), screen, clock)
+
+    def seen() -> bool:
+        looks.append(clock.mono_ms())
+        return len(looks) == 8
+
+    answer = prompt.by_hand(example_task(), "Revoke", seen=seen, every_s=3.0)
+    assert answer.decision is Decision.YES
+    assert [b - a for a, b in pairwise(looks)] == [
+        200, 500, 1000, 2000, 3000, 3000, 3000
+    ]  # fmt: skip

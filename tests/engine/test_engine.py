@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -387,6 +388,20 @@ class Hearing(SettableClock):
         self.waited += seconds
         if seconds <= self.waited < seconds * 2:
             self.happens()
+
+
+def test_what_is_waited_for_is_looked_at_soon_and_then_at_the_actions_pace() -> None:
+    """After 0.2, 0.5, 1 and 2 seconds, and then every 10, as the action has it; also in proving."""
+    stage = stage_of("  - {id: w, timeout: 1m, action: box.await, with: {name: z}}")
+    looks: list[int] = []
+    stage.boxes.broken = lambda _: looks.append(stage.clock.mono_ms())
+    assert stage.advance() is ExitCode.FAILED
+    waits = [round(b - a) for a, b in pairwise(looks[1:])]
+    assert waits == [200, 500, 1000, 2000, 10_000, 10_000, 10_000, 10_000, 10_000, 7_000]
+    proves = stage_of(SET)
+    proves.boxes.shows_after_s = 3.6
+    assert proves.advance() is ExitCode.DONE
+    assert proves.clock.slept == [0.2, 0.5, 1.0, 2.0]
 
 
 @pytest.mark.parametrize(

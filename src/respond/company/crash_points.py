@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 
 from respond.core.events import Event, Kind, Record
 from respond.core.script import Call, Reply
@@ -37,11 +38,15 @@ class Moments:
     kill_at: int | None = None
     kill_step: str = ""
     names: list[str] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock, init=False)
 
     def here(self, name: str) -> None:
-        self.names.append(name)
-        if self.kill_at is not None and len(self.names) - 1 == self.kill_at:
-            raise Killed(name)
+        with self._lock:
+            # Whatever else was under way in the process is gone with it.
+            if self.kill_at is None or len(self.names) <= self.kill_at:
+                self.names.append(name)
+            if self.kill_at is not None and len(self.names) > self.kill_at:
+                raise Killed(self.names[-1])
 
     def at_step(self, event: Event) -> None:
         # ``revoke[3f2a]/log`` as its author wrote it: ``revoke/log``, and ``log`` alone.

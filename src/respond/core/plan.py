@@ -302,6 +302,10 @@ class Plan:
         at = self._places.get(address)
         return self.steps[at] if at is not None else None
 
+    def of(self, address: str) -> tuple[PlannedStep, ...]:
+        """What it has of this address: the step, or every target of that set."""
+        return self._sets.get(address, ())
+
     def reads_after(self, address: str) -> tuple[str, ...]:
         """Some steps behind this one that only read, up to the first that may write, and that."""
         found: list[str] = []
@@ -316,6 +320,14 @@ class Plan:
     def _places(self) -> dict[str, int]:
         # Of two with one address the first counts.
         return {step.address: at for at, step in reversed(list(enumerate(self.steps)))}
+
+    @cached_property
+    def _sets(self) -> dict[str, tuple[PlannedStep, ...]]:
+        found: dict[str, list[PlannedStep]] = {}
+        for step in self.steps:
+            for name in {step.address, step.group} - {""}:
+                found.setdefault(name, []).append(step)
+        return {name: tuple(steps) for name, steps in found.items()}
 
 
 def moved(was: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]]) -> list[str]:

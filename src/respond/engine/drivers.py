@@ -249,8 +249,7 @@ def look(script: Script[O], world: World, *, known: Mapping[str, Any], predict: 
     held: list[Write[Any]] = []
 
     def hold(write: Write[Any]) -> Any:
-        key = write_key(write)
-        if key in known:
+        if known and (key := write_key(write)) in known:
             return _answer(write, known[key])
         held.append(write)
         return write.foretold
@@ -275,8 +274,7 @@ def act(
     performed: list[Write[Any]] = []
 
     def carry_out(write: Write[Any]) -> Any:
-        key = write_key(write)
-        if key in known:
+        if known and (key := write_key(write)) in known:
             return _answer(write, known[key])
         answer = perform(write)
         performed.append(write)

@@ -7,12 +7,13 @@ counted and not read again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from respond.core.fold import RunState
 from respond.core.plan import StepPlan
+from respond.core.recorded import Conclusion
 from respond.core.runbook import ActionStep, BlockStep, all_steps
 from respond.core.script import Done, Effect
 from respond.core.shapes import ShapeError, encode
@@ -55,18 +56,20 @@ def take_inventory(
     items: dict[str, dict[str, int]] = {}
     findings: list[str] = []
     live.answers.end()  # A set as it was taken would tell nothing of what appeared since.
+    ends: dict[str, list[Conclusion | None]] = {}
+    for address, step in live.state.steps.items():
+        ends.setdefault(item_name(address), []).append(step.conclusion)
     for taken in sets:
         counts = {"items": len(set(taken.addresses)), "done": 0, "failed": 0, "left": 0}
         for name in dict.fromkeys(taken.addresses):
-            counts[_came_out(live.state, name)] += 1
+            counts[_came_out(ends.get(name, []))] += 1
         items[taken.address] = counts
         lines = [*_gone(live.state, taken), *_recount(live, taken)]
         findings += [f"{taken.address}: {line}" for line in lines]
     return items, findings
 
 
-def _came_out(state: RunState, name: str) -> str:
-    ends = [s.conclusion for a, s in state.steps.items() if item_name(a) == name]
+def _came_out(ends: Sequence[Conclusion | None]) -> str:
     known = [end for end in ends if end is not None]
     if any(end.how.value in ("failed", "not-seen") and not end.recovered for end in known):
         return "failed"
@@ -81,7 +84,7 @@ def _gone(state: RunState, taken: SetTaken) -> Iterable[str]:
         return
     planned = {
         item_name(step.address): step
-        for step in state.plan.steps
+        for step in state.plan.of(taken.address)
         if step.group == taken.address and step.state is not StepPlan.LATE
     }
     for name in planned.keys() - set(taken.addresses):

@@ -118,13 +118,18 @@ class LiveRun:
         *,
         seal: Mapping[str, str] | None = None,
         by: Actor | None = None,
+        synced: bool = True,
         **data: Any,
     ) -> Record:
-        """Append an event, and be in the state after it."""
+        """Append an event, and be in the state after it.
+
+        Args:
+            synced: A power cut must not take it away. What is not synced is found again by
+                looking, and the next event that is synced keeps it too.
+        """
         event = Event(kind, self.run, step, by or MACHINE, data)
-        # A conclusion that a power cut takes away is found again by looking; its step's intents
-        # and outcomes are synced, and the next intent syncs it before anything else happens.
-        synced = kind is not Kind.OBSERVED
+        # So is a conclusion: the next intent syncs it before anything else happens.
+        synced = synced and kind is not Kind.OBSERVED
         with self._lock:
             # Before it stands in the journal for ever.
             said = may_follow(self.state, event)

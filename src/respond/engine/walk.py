@@ -8,9 +8,9 @@ engine walks again from the top: what is concluded answers from the journal, so 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from respond.core.inputs import absent_value
 from respond.core.plan import digest_of
@@ -37,8 +37,10 @@ from respond.errors import StepFailedError
 
 __all__ = [
     "Absent",
+    "Came",
     "EndedError",
     "Here",
+    "Place",
     "Walk",
     "absent_input",
     "item_address",
@@ -86,6 +88,13 @@ class Here:
 
     def inside(self, name: str, **values: Value) -> Here:
         return Here({**self.values, **values}, f"{self.prefix}{name}/", self.phase, self.group)
+
+
+Place: TypeAlias = tuple[str, Here]
+"""An item of a set: its address, and where the walk stands there."""
+
+Came: TypeAlias = tuple[str, Here, "Value | Absent"]
+"""The same, with what it came to."""
 
 
 def item_name(address: str) -> str:
@@ -183,6 +192,14 @@ class Walk(ABC):
         self, step: ActionStep | BlockStep, address: str, here: Here, items: list[Value]
     ) -> None:
         """The set of a ``for_each`` is known."""
+
+    def items(self, step: ActionStep, places: Iterable[Place]) -> Iterator[Came]:
+        """What the items of a set come to, in their order; at the same time, if a subclass may."""
+        for address, here in places:
+            if self._halted and not self._may_contain(step, here):
+                self.not_started(step, address, self._halted)
+                continue
+            yield address, here, self.action(step, address, here)
 
     # --- the way ------------------------------------------------------------------------------
 
@@ -325,16 +342,18 @@ class Walk(ABC):
             raise StepFailedError(f"{len(chosen)} targets, and the limit is {limit}")
         outputs: list[Value] = []
         waits: Absent | None = None
-        for item in chosen:
-            name = f"{address}[{item_address(item)}]"
-            inner = Here({**here.values, each.name: item}, here.prefix, here.phase, address)
-            if isinstance(step, BlockStep):
+        places = (
+            (
+                f"{address}[{item_address(item)}]",
+                Here({**here.values, each.name: item}, here.prefix, here.phase, address),
+            )
+            for item in chosen
+        )
+        if isinstance(step, BlockStep):
+            for name, inner in places:
                 self.steps(step.steps, replace(inner, prefix=f"{name}/"))
-                continue
-            if self._halted and not self._may_contain(step, inner):
-                self.not_started(step, name, self._halted)
-                continue
-            result = self.action(step, name, inner)
+            return outputs
+        for name, inner, result in self.items(step, places):
             if isinstance(result, Absent):
                 if result.failed:
                     self._failed(step, name, replace(inner, prefix=f"{name}/"), result)

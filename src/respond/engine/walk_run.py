@@ -5,6 +5,7 @@ What was concluded before answers from the journal, so that a resumed run takes 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -38,7 +39,8 @@ from respond.engine.step.prove import cannot_run, conclude, failure_of
 from respond.engine.step.state import LiveStep
 from respond.engine.step.step import StepRun
 from respond.engine.stopping import FailedOpenError, WaitsError
-from respond.engine.walk import Absent, Here, Walk, timed
+from respond.engine.together import SetTogether, Touched
+from respond.engine.walk import Absent, Came, Here, Place, Walk, timed
 from respond.engine.walk_plan import wait_says, waits_for
 from respond.errors import ParkedError, StepFailedError, UnknownOutcomeError
 
@@ -119,6 +121,47 @@ class EngineWalk(Walk):
         if errors:
             raise errors[0]
 
+    def items(self, step: ActionStep, places: Iterable[Place]) -> Iterator[Came]:
+        """In order; those at the same time of which none depends on another (rule 10).
+
+        A failure that stops the run keeps the targets behind it from being written, so only what
+        reads, or goes on after a failure, goes at the same time.
+        """
+        reads = step.action.spec.effect is Effect.READS
+        if self._halted or not (reads or step.words.on_failure.how == "continue"):
+            yield from Walk.items(self, step, places)
+            return
+        together = SetTogether(step, self.action)
+        for address, here in places:
+            touched = self._touched(step, address, here)
+            if touched is None or not together.has_room_for(address, touched):
+                yield from together.came()
+                together = SetTogether(step, self.action)
+            if touched is None:
+                # Somebody may be asked here, or nobody knows what it does.
+                yield from Walk.items(self, step, [(address, here)])
+            else:
+                together.add(address, here, touched, map(self.site.at_once, touched.connections))
+        yield from together.came()
+
+    def _touched(self, step: ActionStep, address: str, here: Here) -> Touched | None:
+        """What an item reads and writes, as far as it is the tool's, foreseen and agreed to."""
+        known, plan = self.live.state.step(address), self.live.state.plan
+        if known.conclusion is not None:
+            return Touched()
+        planned = plan.step(address) if plan is not None else None
+        if planned is None or planned.late_on or planned.state in _UNSURE or known.open():
+            return None
+        if any(w.hands == "person" for w in planned.writes):
+            return None
+        if planned.writes and Agreement(LiveStep(self.live, step, address, here)).is_wanted_first():
+            return None
+        return Touched(
+            reads=frozenset(planned.subjects),
+            subjects=frozenset(w.subject for w in planned.writes),
+            changes=frozenset(name for w in planned.writes for name in w.changes),
+        )
+
     def _apart(self, step: ParallelStep, here: Here) -> bool:
         """Whether none of the steps writes what another one reads or writes (rule 10).
 
@@ -130,7 +173,7 @@ class EngineWalk(Walk):
         touched: list[tuple[set[str], set[str]]] = []
         for inner in step.steps:
             address = here.prefix + inner.words.id
-            slices = [s for s in plan.steps if address in (s.address, s.group)]
+            slices = plan.of(address)
             if not slices or any(s.late_on or s.state in _UNSURE for s in slices):
                 return False
             shown = [w for s in slices for w in s.writes]
@@ -245,7 +288,7 @@ class EngineWalk(Walk):
         lost = tuple(write for step in live.not_reached() for write in step.writes)
         if plan is None or plan.ends or not lost or live.state.step(address).confirmed:
             return
-        if any(s.address == address and s.late_on for s in plan.steps):
+        if any(s.address == address and s.late_on for s in plan.of(address)):
             return  # Nobody could foresee it, and the plan said so.
         answer = live.ask(
             AskDrift(
@@ -279,8 +322,7 @@ class EngineWalk(Walk):
         if not isinstance(step, ActionStep):
             return
         plan = self.live.state.plan
-        slices = plan.steps if plan is not None else ()
-        planned = any(s.writes for s in slices if address in (s.address, s.group))
+        planned = plan is not None and any(s.writes for s in plan.of(address))
         if planned and not self.live.agreed_to_end:
             self._conclude(step, address, here, As.LEFT_OPEN, f"it was planned, and now: {why}")
         else:

@@ -41,6 +41,7 @@ class Stage:
 
     Attributes:
         routes: The company shows the routes that its vendor has not confirmed.
+        company_clock: The company's time, but for what is waited; None: the machine's.
         asked: What was asked, over all advances.
         spent_s: Real time of each advance, in seconds, for benches.
     """
@@ -55,6 +56,7 @@ class Stage:
     overrides: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[Clock], Progress] = lambda _: QuietProgress()
     ahead_s: float = 0.0
+    company_clock: Clock | None = None
     server: Server = field(init=False)
     runbook: Runbook = field(init=False)
     rehearsal: Rehearsal = field(init=False)
@@ -64,7 +66,7 @@ class Stage:
     _clicked: set[tuple[str, str]] = field(default_factory=set, init=False)
 
     def __enter__(self) -> Self:
-        self.server = serve(default_company(guess_routes=self.routes))
+        self.server = serve(default_company(guess_routes=self.routes, clock=self.company_clock))
         self.rehearsal = Rehearsal.start(at=self.server.base_url)
         load = load_runbook if self.project is not None else _shipped
         self.runbook = load(self.places, self.name)

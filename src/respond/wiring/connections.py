@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -254,20 +255,27 @@ _SAME: Final = frozenset({304})
 
 
 def _kept(path: Path) -> dict[str, Any]:
-    """What was kept; nothing where it cannot be read as that."""
+    """What was kept; nothing where it cannot be read as that, or is not as it was written."""
     try:
-        kept = json.loads(read_ordinary(path, _KEPT_BYTES_MAX))
+        digest, _, text = read_ordinary(path, _KEPT_BYTES_MAX).partition(b"\n")
+        kept = json.loads(text)
     except (OSError, ValueError):
         return {}
-    is_kept = isinstance(kept, dict) and isinstance(kept.get("etag"), str) and "body" in kept
+    is_kept = (
+        sha256(text).hexdigest().encode() == digest
+        and isinstance(kept, dict)
+        and isinstance(kept.get("etag"), str)
+        and "body" in kept
+    )
     return kept if is_kept and kept["etag"].isascii() and kept["etag"].isprintable() else {}
 
 
 def _keep(path: Path, kept: Mapping[str, Any]) -> None:
     # What cannot be kept is fetched whole the next time.
     text = json.dumps(kept).encode()
+    whole = sha256(text).hexdigest().encode() + b"\n" + text
     with contextlib.suppress(OSError):
-        write_whole(path, lambda file: file.write(text))
+        write_whole(path, lambda file: file.write(whole))
 
 
 _KEPT_BYTES_MAX: Final = 16 * 1024 * 1024

@@ -654,6 +654,7 @@ def _lines(
     timeout_scale: float = 1.0,
     log: LogMaker | None = None,
 ) -> _Lines:
+    from respond.adapters.clock import SystemClock
     from respond.adapters.command import CommandPen
     from respond.adapters.http.transport import HttpTransport
     from respond.adapters.routing import LocalPen, RouterPen, RouterReader
@@ -684,6 +685,8 @@ def _lines(
         timeout_scale=timeout_scale,
         waiting=progress.waiting,
         held=lambda: journal.held(run),
+        # A rehearsal's clock jumps in one thread while another one's answer is on its way.
+        deadlines=SystemClock(),
     )
     others: dict[str, Pen] = {
         "smtp": SmtpPen(servers, secrets, clock, redactor, timeout_scale=timeout_scale),

@@ -1,12 +1,17 @@
 import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from respond.formats.project.project import ConnectionConfig
 from respond.systems.customerio.offers import DISCOVERY
 from respond.systems.discovery import CapabilityTable
+from respond.wiring.connections import capabilities_of, live_documents
 
 USER = "/v1/accounts/{account_id}/users/{user_id}"
 
@@ -200,3 +205,85 @@ def test_a_schema_that_refers_to_itself_ends() -> None:
     }
 
     assert DISCOVERY.match(document, {}).confirmed == frozenset()
+
+
+# --- kept between runs ---------------------------------------------------------------------------
+
+
+def statuses(night: Any) -> list[int]:
+    """What the company answers from now on, for each description."""
+    company, came = night.company, list[int]()
+    receive = company.receive
+
+    def received(name: str, request: Any) -> Any:
+        delivery = receive(name, request)
+        if request.path.endswith("openapi.json"):
+            came.append(delivery.reply.status)
+        return delivery
+
+    company.receive = received
+    return came
+
+
+def test_a_description_that_did_not_change_is_not_sent_again(
+    open_night: Any, tmp_path: Path
+) -> None:
+    """Its entity tag is enough, and what comes of it is the same; one that changed is sent."""
+    came, reader = statuses(open_night), open_night.transport.reader()
+    first = live_documents(DISCOVERY, reader, "cio", tmp_path)
+    assert live_documents(DISCOVERY, reader, "cio", tmp_path) == first
+    assert came == [200, 200, 304, 304]
+
+    open_night.company.customerio.journeys.altered.withdraw("DELETE", USER)
+    assert live_documents(DISCOVERY, reader, "cio", tmp_path) != first
+    assert sorted(came[4:]) == [200, 304]
+
+
+def _garbled(path: Path) -> None:
+    path.write_bytes(b"\xff{")
+
+
+def _changed(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"paths", b"Paths", 1))
+
+
+def _of_another_shape(path: Path) -> None:
+    path.write_text("[]")
+
+
+def _gone(path: Path) -> None:
+    path.unlink()
+
+
+def _a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.promise("P28")
+@pytest.mark.parametrize("spoil", [_garbled, _changed, _of_another_shape, _gone, _a_folder])
+def test_a_kept_description_that_is_not_as_it_was_written_is_fetched_whole(
+    open_night: Any, tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    """Nobody's changes are taken for the vendor's word."""
+    came, reader = statuses(open_night), open_night.transport.reader()
+    first = live_documents(DISCOVERY, reader, "cio", tmp_path)
+    spoil(tmp_path / "cio.description-0")
+    assert live_documents(DISCOVERY, reader, "cio", tmp_path) == first
+    assert sorted(came) == [200, 200, 200, 304]
+
+
+@pytest.mark.promise("P28")
+def test_an_operation_that_vanished_since_it_was_kept_is_a_persons_again(
+    open_night: Any, tmp_path: Path
+) -> None:
+    """What is kept saves a transfer and decides nothing: the account's word of today does."""
+    (tmp_path / "cio.json").write_text(json.dumps(table(open_night).as_json()))
+    config, reader = ConnectionConfig("cio", "customerio"), open_night.transport.reader()
+    said: list[str] = []
+    before = capabilities_of(config, tmp_path, reader, said.append)
+    assert "customerio.members.remove" in before
+    open_night.company.customerio.journeys.altered.withdraw("DELETE", USER)
+    now = capabilities_of(config, tmp_path, reader, said.append)
+    assert set(before) - set(now) == {"customerio.members.remove"}
+    assert [line.partition(":")[0] for line in said] == ["customerio.members.remove"]

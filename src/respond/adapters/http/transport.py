@@ -88,6 +88,7 @@ class HttpTransport:
         body_bytes_max: A longer answer is no answer.
         waiting: Told before each pause what is waited for and how long, in seconds.
         held: Secrets of the run as it is now; no answer shows one, whether or not it was used.
+        deadlines: The clock by which an answer is late; None: ``clock``.
 
     Raises:
         UsageError: An address is not https or not one at all, or a scheme is unknown. Nothing
@@ -107,6 +108,7 @@ class HttpTransport:
         body_bytes_max: int = BODY_BYTES_MAX,
         waiting: Callable[[str, float], None] | None = None,
         held: Callable[[], Mapping[str, SecretHandle]] = dict,
+        deadlines: Clock | None = None,
     ) -> None:
         for name, endpoint in endpoints.items():
             if endpoint.auth not in scheme_sets():
@@ -117,7 +119,7 @@ class HttpTransport:
                 )
         self._clock = clock
         self._waiting = waiting
-        self._wires = _Wires(clock, endpoints)
+        self._wires = _Wires(deadlines or clock, endpoints)
         self._line = partial(
             _Line,
             endpoints=endpoints,
@@ -405,8 +407,8 @@ class _Line:
     _places: dict[tuple[str, str], _Place] = field(default_factory=dict, init=False)
     _sessions: dict[str, AccessSession] = field(default_factory=dict, init=False)
     _renewed: set[str] = field(default_factory=set, init=False)
-    _used: threading.local = field(default_factory=threading.local, init=False)
-    """The session of this thread's last request."""
+    _sent_with: threading.local = field(default_factory=threading.local, init=False)
+    """The session of the last request, by thread."""
     _session_lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def system(self, connection: str) -> str:
@@ -445,8 +447,8 @@ class _Line:
         if place.scheme.kind is not SentAs.SESSION or not isinstance(call.auth, AuthOwn):
             return False
         with self._session_lock:
-            if self._sessions.get(place.credential) is not getattr(self._used, "session", None):
-                return True  # Another thread met the same no, and dropped it.
+            if self._sessions.get(place.credential) is not self._sent_with.session:
+                return True  # Another request met it first, and that one has dropped it.
             self._sessions.pop(place.credential, None)
             if place.credential in self._renewed:
                 return False
@@ -533,7 +535,7 @@ class _Line:
                 if isinstance(made, HttpFault):
                     return made
                 session = self._sessions[place.credential] = made
-            self._used.session = session
+            self._sent_with.session = session
             return session.token.open()
 
     def _exchange(self, place: _Place) -> AccessSession | HttpFault:

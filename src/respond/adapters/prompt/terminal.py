@@ -27,7 +27,7 @@ from respond.core.questions import (
 )
 from respond.core.script import Person, PersonRecord
 from respond.core.showable import hidden_character
-from respond.ports import Clock, Prompt
+from respond.ports import FIRST_PAUSES_S, Clock, Prompt
 from respond.views.layout import labelled, said
 from respond.views.live import Lines
 from respond.views.question_text import forward_text, to_type, who_can_text
@@ -229,6 +229,7 @@ class TerminalPrompt:
 
     def _watch(self, task: Person[Any], seen: Callable[[], bool] | None, every_s: float) -> Answer:
         looks = 0
+        pauses = iter(FIRST_PAUSES_S)
         due = self.clock.mono_ms()
         while True:
             now = self.clock.mono_ms()
@@ -237,7 +238,8 @@ class TerminalPrompt:
                 if seen():
                     self.lines.line(f"{self.screen.clock()}  seen: it is done")
                     return Answer(Decision.YES)
-                due = self.clock.mono_ms() + round(every_s * 1000)
+                pause_s = min(next(pauses, every_s), every_s)
+                due = self.clock.mono_ms() + round(pause_s * 1000)
             self._show(looks)
             left = max(0.05, (due - self.clock.mono_ms()) / 1000) if seen is not None else every_s
             text = self.keyboard.within(left)

@@ -212,8 +212,8 @@ class Agreement:
         groups = [(at.address, writes)]
         if not at.here.group or state.plan is None:
             return groups
-        for other in state.plan.steps:
-            if other.group != at.here.group or other.address == at.address:
+        for other in state.plan.of(at.here.group):
+            if other.address in (at.address, at.here.group):
                 continue
             known = state.step(other.address)
             fresh = [

@@ -48,7 +48,6 @@ def recover(at: LiveStep, sent: Mapping[str, int]) -> None:
         (0 if w.by == "person" else w.write.timeout_s) + w.write.settle_s for w in open_writes
     )
     at.live.pause(pause, "a write may have happened: waiting until it would be seen")
-    at.live.answers.end()
     seen = _look_patiently(at) if any(_is_seen(w) for w in open_writes) else None
     for write in open_writes:
         _reconcile(at, write, seen, tried=sent.get(write.key, 0))

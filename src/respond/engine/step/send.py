@@ -97,13 +97,15 @@ class WriteSender:
             code = getattr(error, "code", "")
             how = WriteStatus.NOT_DONE
             told = data_of(Settled, intent=intent.seq, how=how, why=error.what, code=code)
-            at.add(Kind.OUTCOME, **told)
+            at.add(Kind.OUTCOME, synced=write.proof is not Proof.SEEN, **told)
             raise
         except NoAnswerError as error:
             at.add(Kind.UNKNOWN, **data_of(Settled, intent=intent.seq, why=error.what))
             raise UnknownError(error.what) from error
         told = data_of(Settled, intent=intent.seq, how=WriteStatus.DONE, value=value)
-        at.add(Kind.OUTCOME, seal=seal, **told)
+        # Taken away by a power cut, its intent is open again, and looking finds out (rule 4).
+        can_be_lost = write.proof is Proof.SEEN and not seal
+        at.add(Kind.OUTCOME, seal=seal, synced=not can_be_lost, **told)
         return value
 
     def _intend(self, write: Write[Any], key: str, digest: str, timeout_s: int) -> Intent:

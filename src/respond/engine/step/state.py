@@ -20,13 +20,14 @@ from respond.engine.drivers import Look, World, look
 from respond.engine.ready import Ready
 from respond.engine.run import LiveRun
 from respond.engine.walk import Here
+from respond.ports import FIRST_PAUSES_S
 
 __all__ = ["LOOK_AGAIN_S", "LiveStep", "StepOpenError", "pauses"]
 
 LOOK_AGAIN_S = 30
 """How long a look is tried again, where one answer alone would decide wrongly, in seconds."""
 
-_POLL_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+_POLL_S = (*FIRST_PAUSES_S, 5.0, 10.0)
 """Pauses between looks while a change settles; the last one repeats."""
 
 
@@ -97,10 +98,11 @@ class LiveStep:
         *,
         seal: Mapping[str, str] | None = None,
         by: Actor | None = None,
+        synced: bool = True,
         **data: Any,
     ) -> Record:
         """Append an event of this step."""
-        return self.live.add(kind, self.address, seal=seal, by=by, **data)
+        return self.live.add(kind, self.address, seal=seal, by=by, synced=synced, **data)
 
     # --- looking ---------------------------------------------------------------------------------
 

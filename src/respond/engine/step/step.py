@@ -8,6 +8,7 @@ does not want anything any more (``proving``).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -32,6 +33,7 @@ from respond.engine.step.state import LiveStep, StepOpenError
 from respond.engine.stopping import FailedOpenError, QuitError, WaitsError
 from respond.engine.walk import Absent
 from respond.errors import ParkedError, RefusedByPersonError, RunTakenError, StepFailedError
+from respond.ports import FIRST_PAUSES_S
 
 __all__ = ["StepRun"]
 
@@ -62,6 +64,7 @@ class StepRun:
     at: LiveStep
     agreement: Agreement
     sender: WriteSender = field(init=False)
+    _pauses: Iterator[float] = field(default_factory=lambda: iter(FIRST_PAUSES_S), init=False)
 
     def __post_init__(self) -> None:
         self.sender = WriteSender(self.at)
@@ -176,7 +179,8 @@ class StepRun:
                 address=at.address,
                 since=since or at.live.since_now(),
             )
-        pause = min(outcome.every_s, limit - waited)
+        every_s = min(next(self._pauses, outcome.every_s), outcome.every_s)
+        pause = min(every_s, limit - waited)
         at.live.pause(pause, outcome.says, partial(heed_any_no, at.live))
         return None
 

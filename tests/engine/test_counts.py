@@ -1,0 +1,185 @@
+"""What a step costs, in counts: what is synced, read and digested. Times are for `bench/`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import respond.engine.drivers
+import respond.engine.step.send
+import respond.engine.step.step
+from respond.adapters.secrets.key_stores import FolderKeys
+from respond.adapters.store.journal_sqlite import SqliteJournal
+from respond.company.crash_points import Killed, KilledJournal, KilledPen, Moments
+from respond.core.events import Event, Kind, Record
+from respond.core.plan import write_key
+from respond.errors import ExitCode
+from respond.ports import Intent
+from respond.testing.settable_clock import SettableClock
+from respond.testing.toy_system import DANA, BoxStage, runbook_of
+
+
+class CountedJournal(KilledJournal):
+    """A journal that says what was synced, and how often it was read.
+
+    Attributes:
+        synced: Kind and step of each append that a power cut does not take away.
+        lost: Of those that it may.
+        reads: How often records were asked for.
+    """
+
+    def __init__(self, stage: BoxStage) -> None:
+        super().__init__(stage.kept, Moments())
+        self.synced: list[tuple[Kind, str]] = []
+        self.lost: list[tuple[Kind, str]] = []
+        self.reads = 0
+
+    def append(
+        self, event: Event, *, seal: Mapping[str, str] | None = None, synced: bool = True
+    ) -> Record:
+        (self.synced if synced else self.lost).append((event.kind, event.step))
+        return super().append(event, seal=seal, synced=synced)
+
+    def intend(self, event: Event, *, digest: str) -> Intent:
+        self.synced.append((event.kind, event.step))
+        return super().intend(event, digest=digest)
+
+    def records(self, run: str = "", *, since: int = 0) -> Iterator[Record]:
+        self.reads += 1
+        return super().records(run, since=since)
+
+
+def ran(steps: str, **more: Any) -> tuple[BoxStage, CountedJournal]:
+    stage = BoxStage(runbook_of(steps), {"a": "old", "b": "old", "c": "old"}, **more)
+    journal = CountedJournal(stage)
+    assert stage.advance(journal=journal) is ExitCode.DONE
+    return stage, journal
+
+
+SEEN = "  - {id: one, action: box.set, with: {name: a, value: new}}"
+
+
+@pytest.mark.promise("P1")
+def test_a_write_that_can_be_seen_syncs_its_intent_and_nothing_else() -> None:
+    """Its outcome and its conclusion are found again by looking."""
+    _, journal = ran(SEEN)
+    assert [kind for kind, step in journal.synced if step == "one"] == [Kind.INTENT]
+    assert [kind for kind, step in journal.lost] == [Kind.OUTCOME, Kind.OBSERVED]
+
+
+@pytest.mark.promise("P1", "P2")
+@pytest.mark.parametrize(
+    ("step", "more"),
+    [
+        ("{id: one, action: box.say, with: {text: hi}}", {}),
+        ("{id: one, action: box.make, with: {like: a}}", {}),
+        ("{id: one, action: box.set, with: {name: a, value: new}}", {"by_hand": True}),
+    ],
+    ids=["nobody can look", "a secret is sealed", "a person's word"],
+)
+def test_what_nobody_could_find_again_is_synced(step: str, more: Any) -> None:
+    """No power cut takes away a blind write's outcome, a secret, or what a person said."""
+    _, journal = ran(f"  - {step}", **more)
+    kinds = [kind for kind, where in journal.synced if where == "one"]
+    assert kinds[-2:] == [Kind.INTENT, Kind.OUTCOME]
+
+
+@pytest.mark.promise("P1")
+def test_nothing_stands_unsynced_behind_the_end_or_where_a_run_waits() -> None:
+    """The last event of a run that is over, or parks, is synced with all that stands before it."""
+    _, journal = ran(SEEN)
+    assert journal.synced[-1][0] is Kind.ENDED
+
+
+class CutJournal(KilledJournal):
+    """A journal in a file that a power cut brings back to what was synced last."""
+
+    def __init__(self, folder: Path, journal: SqliteJournal, moments: Moments) -> None:
+        super().__init__(journal, moments)
+        self._files = [folder / "journal.db", folder / "journal.db-wal"]
+        self._durable: list[bytes] | None = None
+
+    def append(
+        self, event: Event, *, seal: Mapping[str, str] | None = None, synced: bool = True
+    ) -> Record:
+        if synced:
+            self._durable = None
+        elif self._durable is None:
+            self._durable = [path.read_bytes() for path in self._files]
+        return super().append(event, seal=seal, synced=synced)
+
+    def intend(self, event: Event, *, digest: str) -> Intent:
+        self._durable = None
+        return super().intend(event, digest=digest)
+
+    def cut(self) -> bool:
+        """Whether anything was lost."""
+        if self._durable is None:
+            return False
+        for path, data in zip(self._files, self._durable, strict=True):
+            path.write_bytes(data)
+        return True
+
+
+@pytest.mark.promise("P1", "P2", "P3")
+def test_a_power_cut_anywhere_ends_as_if_it_was_not(tmp_path: Path) -> None:
+    """What was not synced is gone with it; the resumed run looks, and does nothing twice."""
+    steps = f"{SEEN}\n" + "\n".join(
+        f"  - {{id: {step}, action: {action}, with: {{name: {name}{more}}}}}"
+        for step, action, name, more in [
+            ("two", "box.set", "b", ", value: newer"),
+            ("gone", "box.remove", "c", ""),
+        ]
+    )
+    clock, keys = SettableClock(), FolderKeys(tmp_path / "keys")
+
+    def opened(folder: Path) -> SqliteJournal:
+        path = folder / "journal.db"
+        return SqliteJournal.open(path, keys=keys, clock=clock, create=True, actor=DANA)
+
+    def cut_at(kill: int | None) -> tuple[BoxStage, Moments, bool]:
+        folder, moments = tmp_path / str(kill), Moments(kill_at=kill)
+        with opened(folder) as journal:
+            values = {"a": "old", "b": "old", "c": "old", "d": "old"}
+            stage = BoxStage(runbook_of(steps), values, journal=journal, clock=clock)
+            cut = CutJournal(folder, journal, moments)
+            with contextlib.suppress(Killed):
+                stage.advance(journal=cut, pen=KilledPen(stage.boxes, moments))
+        return stage, moments, cut.cut()
+
+    base = cut_at(None)[1]
+    lost = 0
+    for kill in range(len(base.names)):
+        stage, moments, was_lost = cut_at(kill)
+        lost += was_lost
+        with opened(tmp_path / str(kill)) as journal:
+            assert stage.advance(journal=journal) is ExitCode.DONE, moments.names[-1]
+        assert sorted(stage.boxes.writes) == ["DELETE /box/c", "PUT /box/a", "PUT /box/b"]
+    assert lost > len(base.names) // 4
+
+
+def test_a_step_reads_the_journal_once_and_digests_its_write_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each further step of a run costs one look for what others wrote, and one digest."""
+    keys: list[str] = []
+
+    def counted(write: Any) -> str:
+        keys.append(write.says)
+        return write_key(write)
+
+    for module in (respond.engine.drivers, respond.engine.step.send, respond.engine.step.step):
+        monkeypatch.setattr(module, "write_key", counted)
+
+    def cost(names: str) -> tuple[int, int]:
+        keys.clear()
+        step = "  - {{id: s{0}, action: box.set, with: {{name: {0}, value: new}}}}"
+        _, journal = ran("\n".join(step.format(name) for name in names))
+        return journal.reads, len(keys)
+
+    one, three = cost("a"), cost("abc")
+    assert (three[0] - one[0], three[1] - one[1]) == (2, 2)
