@@ -31,14 +31,8 @@ quick: $(VENV)/test.stamp  ## Lint and the tests that take no time, for the loop
 guards: $(VENV)/test.stamp  ## Switch off each guard in a copy, and see its test turn red
 	@$(BIN)/python tests/guards/switch_off.py $(ONLY)
 
-bench: $(VENV)/test.stamp  ## Measure start-up, the cost of a step, and how soon containment is proved, as ratios
-	@$(BIN)/python bench/startup.py
-	@$(BIN)/python bench/step_cost.py
-	@$(BIN)/python bench/mark_cost.py
-	@$(BIN)/python bench/verify_cost.py
-	@$(BIN)/python bench/containment.py
-	@$(BIN)/python bench/deliveries.py
-	@$(BIN)/python bench/deliveries.py --whole
+bench: $(VENV)/test.stamp  ## Measure, print each figure with its bound, and write docs/performance.md
+	@$(BIN)/python bench/performance.py
 
 screenshots: $(VENV)/test.stamp  ## Take a picture of each page of the server (needs chromium)
 	@$(BIN)/python tests/browser/screenshots.py

@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from figures import figure
+
 from respond.company.exchange import SimDelivery, SimRequest
 from respond.core.events import Kind, Record
 from respond.testing.crashing import RUNBOOKS
@@ -89,11 +91,9 @@ def main() -> int:
             chain = round_trips(name, routes=routes)
             took = [measured(name, routes=routes) for _ in range(ROUNDS)]
             ratio, seconds, looks = min((s / ((chain + n) * ANSWER_S), s, n) for s, n in took)
-            over += ratio > BOUND
-            print(
-                f"{name}, {hands}: {ratio:.2f} ({BOUND})  {seconds:.2f} s over "
-                f"{chain} + {looks} round trips of {ANSWER_S * 1000:g} ms"
-            )
+            says = f"{seconds:.2f} s; {chain} + {looks} round trips of {ANSWER_S * 1000:g} ms"
+            what = f"containment proved, over the shortest chain, {name}, {hands}"
+            over += figure(what, ratio, "times", bound=BOUND, says=says)
     return 1 if over else 0
 
 

@@ -16,11 +16,14 @@ import argparse
 import contextlib
 import io
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+
+from figures import figure
 
 from respond.adapters.clock import SystemClock
 from respond.adapters.secrets.key_stores import FolderKeys
@@ -75,7 +78,8 @@ def _respond(home: Path, *words: str) -> None:
         raise SystemExit(f"respond {' '.join(words)} ended with {code}:\n{printed.getvalue()}")
 
 
-def _beside_finished(folder: Path, sizes: list[int]) -> None:
+def _beside_finished(folder: Path, sizes: list[int]) -> bool:
+    beyond = False
     (folder / "runbooks").mkdir()
     (folder / "runbooks" / "nothing.yaml").write_text(RUNBOOK, encoding="utf-8")
     (folder / "respond.toml").write_text('[journal]\nkeys = "file"\n', encoding="utf-8")
@@ -89,17 +93,18 @@ def _beside_finished(folder: Path, sizes: list[int]) -> None:
             lambda: _respond(folder / "empty", "nothing", "--yes"),
             lambda: _respond(folder / "full", "nothing", "--yes"),
         )
-        says = f"{start / empty:.2f}, {start * 1000:.0f} ms (at most {BOUND_START})"
-        print(f"start of a run beside {size} finished, over an empty journal: {says}")
+        name = f"start of a run beside {size} finished, over an empty journal"
+        beyond |= figure(
+            name, start / empty, "times", bound=BOUND_START, says=f"{start * 1000:.0f} ms"
+        )
         with _opened(folder / "full") as journal:
             (asked,) = _least(journal.unfinished)
-        says = f"{asked * 1000:.2f} ms, {asked * 1e6 / max(size, 1):.2f} us a run"
         if size:
-            print(
-                f"which runs are not over, beside {size} finished: {says} (at most {BOUND_US} us)"
-            )
+            name = f"which runs are not over, a run, beside {size} finished"
+            beyond |= figure(name, asked * 1e6 / size, "us", bound=BOUND_US)
         (listed,) = _least(lambda: _respond(folder / "full", "runs"), rounds=5)
-        print(f"runs beside {size} finished: {listed:.2f} s (at most {BOUND_LIST_S})", flush=True)
+        beyond |= figure(f"runs beside {size} finished", listed, "s", bound=BOUND_LIST_S)
+    return beyond
 
 
 def _opened(home: Path) -> SqliteJournal:
@@ -122,26 +127,29 @@ def _long_run(events: int) -> list[Record]:
     return night.records
 
 
-def _folds(sizes: list[int]) -> None:
+def _folds(sizes: list[int]) -> bool:
+    beyond = False
     runs = [_long_run(size) for size in sizes]
     found = _least(*(partial(fold, records) for records in runs), rounds=ROUNDS)
     each = [seconds / len(records) for seconds, records in zip(found, runs, strict=True)]
     for size, seconds in zip(sizes, each, strict=True):
-        says = f"{seconds / each[0]:.2f}, {seconds * 1e6:.0f} us (at most {BOUND_FOLD})"
-        print(f"fold of an event in a run of {size}, over one of {sizes[0]}: {says}")
+        name = f"fold of an event in a run of {size}, over one of {sizes[0]}"
+        says = f"{seconds * 1e6:.0f} us"
+        beyond |= figure(name, seconds / each[0], "times", bound=BOUND_FOLD, says=says)
+    return beyond
 
 
-def main() -> None:
-    """Print each figure beside its bound."""
+def main() -> int:
+    """Print each figure beside its bound; 1 where one is beyond it."""
     os.umask(0o077)
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--most", type=int, default=10_000)
     most = asked.parse_args().most
     where = MEMORY if MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(dir=where) as made:
-        _beside_finished(Path(made), [n for n in (0, 100, 1_000, 10_000) if n <= most])
-    _folds([100, 1_000, 10_000])
+        beyond = _beside_finished(Path(made), [n for n in (0, 100, 1_000, 10_000) if n <= most])
+    return int(_folds([100, 1_000, 10_000]) or beyond)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from figures import figure
+
 from respond.adapters.secrets.key_stores import FolderKeys, MemoryKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.core.events import Actor, Event, Kind, Strength
@@ -52,11 +54,9 @@ def main() -> int:
         pairs = [[_intent_ms(journal, n) for journal in journals] for n in range(INTENTS)]
     files, memory = (statistics.median(column) for column in zip(*pairs, strict=True))
     cost = statistics.median(a - b for a, b in pairs)
-    print(
-        f"the mark: {files:.2f} ms an intent with it in files, {memory:.2f} ms in memory; "
-        f"{cost / memory:.1f} times the append, bound {BOUND}"
-    )
-    return 1 if cost > BOUND * memory else 0
+    says = f"{files:.2f} ms an intent with it in files, {memory:.2f} ms in memory"
+    name = "the mark of an intent over its append"
+    return int(figure(name, cost / memory, "times", bound=BOUND, says=says))
 
 
 if __name__ == "__main__":

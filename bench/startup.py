@@ -17,6 +17,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from figures import figure
+
 ROUNDS = 15
 RESPOND = str(Path(sys.executable).with_name("respond"))
 EMPTY = (sys.executable, "-c", "pass")
@@ -52,12 +54,8 @@ def main() -> int:
         )
         ratio = statistics.median(a / b for a, b, _ in rounds)
         whole = statistics.median(a / c for a, _, c in rounds)
-        words = "" if bound is None else f", bound {bound}"
-        print(
-            f"{name:34} {ours:4.0f} ms, import typer {peer:4.0f} ms: {ratio:5.2f} times{words}; "
-            f"python -c pass {empty:3.0f} ms: {whole:4.1f} times"
-        )
-        beyond += bound is not None and ratio > bound
+        says = f"{ours:.0f} ms over {peer:.0f} ms; {whole:.1f} times python -c pass, {empty:.0f} ms"
+        beyond += figure(f"{name}, over import typer", ratio, "times", bound=bound, says=says)
     return 1 if beyond else 0
 
 

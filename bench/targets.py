@@ -26,6 +26,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from figures import figure
+
 from respond.adapters.secrets.key_stores import FolderKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.core.script import Call, Reply
@@ -192,17 +194,15 @@ def main() -> int:
     least = found[SIZES[0]][0]
     wrong = False
     for count, (cpu, _) in found.items():
-        bound = f" ({cpu / least:.2f} times that at {SIZES[0]}, bound {GROWS})"
-        print(f"CPU a target at {count}: {cpu:.2f} ms{bound}", flush=True)
-        wrong |= cpu > GROWS * least
+        name = f"CPU of a target of {count}, over one of {SIZES[0]}"
+        wrong |= figure(name, cpu / least, "times", bound=GROWS, says=f"{cpu:.2f} ms")
     grew = found[SIZES[-1]][1] - found[SIZES[0]][1]
-    print(f"memory growth at {SIZES[-1]}: {grew:.0f} MiB (bound {MEMORY_MIB})", flush=True)
+    wrong |= figure(f"memory growth at {SIZES[-1]} targets", grew, "MiB", bound=MEMORY_MIB)
     again, first = _resumed(5000)
-    print(f"looked at twice after a resume half done: {again} (bound 0)")
-    print(f"start of a resume half done at 5000: {first:.2f} s (bound {RESUME_S})", flush=True)
-    ratio = _throughput()
-    print(f"throughput over a bare thread pool: {ratio:.2f} (bound {THROUGHPUT})")
-    wrong |= grew > MEMORY_MIB or again > 0 or first > RESUME_S or ratio < THROUGHPUT
+    wrong |= figure("targets looked at twice after a resume half done", again, bound=0)
+    wrong |= figure("start of a resume half done at 5000 targets", first, "s", bound=RESUME_S)
+    name, ratio = "throughput of targets over a bare thread pool", _throughput()
+    wrong |= figure(name, ratio, "times", bound=THROUGHPUT, at_least=True)
     return int(wrong)
 
 

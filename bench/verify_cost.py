@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from figures import figure
 
 from respond.audit.body import Body, write_body
 from respond.audit.chain import GENESIS, body_hash, link
@@ -101,13 +102,12 @@ def main() -> int:
     works = (_hash_all, _least, _check_all)
     rounds = [[_seconds(work, rows) for work in works] for _ in range(ROUNDS)]
     plain, least, whole = (min(column) * 1e6 / len(rows) for column in zip(*rounds, strict=True))
-    others = f"{least / plain:.0f} times: {whole / least:.2f} times those, bound {BOUND}"
-    print(
-        f"audit verify, {len(rows)} records: {whole:.1f} us each, "
-        f"SHA-256 of the bodies {plain:.2f} us: {whole / plain:.0f} times (goal {GOAL}); "
-        f"hashes, json.loads and signatures alone {others}"
+    says = f"{whole:.1f} us a record of {len(rows)}, over {plain:.2f}"
+    beyond = figure(
+        "audit verify over SHA-256 alone", whole / plain, "times", bound=GOAL, says=says
     )
-    return 1 if whole > BOUND * least else 0
+    name = "audit verify over hashes, json.loads and signatures alone"
+    return int(figure(name, whole / least, "times", bound=BOUND) or beyond)
 
 
 if __name__ == "__main__":
