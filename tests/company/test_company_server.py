@@ -161,7 +161,7 @@ def test_half_a_request_is_not_carried_out(server: Server, length: bytes) -> Non
 def test_a_place_where_no_vendor_lives(server: Server) -> None:
     """404, and nothing is counted."""
     with httpx.Client(trust_env=False) as http:
-        assert http.get(f"{server.base_url}/okta/api/v1/users").status_code == 404
+        assert http.get(f"{server.base_url}/acme/api/v1/users").status_code == 404
     assert server.company.ledger.counts() == {}
 
 

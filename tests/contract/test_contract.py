@@ -23,7 +23,7 @@ from respond.systems import load
 
 DESCRIPTIONS = Path(__file__).parents[3] / "shared" / "openapi"
 FILES = sorted(DESCRIPTIONS.glob("*.json")) if DESCRIPTIONS.is_dir() else []
-NOT_OURS = {"entra", "google-admin", "okta", "okta-oauth", "sendgrid", "sendgrid-scopes"}
+NOT_OURS = {"entra", "google-admin", "sendgrid", "sendgrid-scopes"}
 
 with_descriptions = pytest.mark.skipif(not FILES, reason="no descriptions are on this machine")
 every_vendor = pytest.mark.parametrize("name", vendors())
@@ -119,6 +119,10 @@ HELD = {
     "pagerduty-events-v2": "POST /enqueue",
     "customerio-app": "GET /v1/exports/{export_id}/download, GET /v1/info/ip_addresses,"
     " PUT /v1/reporting_webhooks/{webhook_id}, POST /v1/send/email",
+    "okta": "POST /api/v1/users/{id}/lifecycle/suspend, DELETE /api/v1/users/{userId}/sessions,"
+    " POST /api/v1/users/{userId}/roles, PUT /api/v1/api-tokens/{apiTokenId}, GET /api/v1/logs,"
+    " DELETE /api/v1/apps/{appId}/users/{userId}, GET /api/v1/iam/assignees/users",
+    "okta-oauth": "POST /oauth2/v1/global-token-revocation",
     "customerio-track": "GET /api/v1/accounts/region",
     "github": "GET /repos/{owner}/{repo}/secret-scanning/alerts/{alert_number}/locations,"
     " GET /orgs/{org}/hooks/{hook_id}/deliveries",

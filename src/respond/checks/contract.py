@@ -156,8 +156,10 @@ class _Judging:
                 not self.description.assigned
                 or any(self.description.find(*_asked(one, url))[0] for one in mine)
             ):
+                parts = {exchanged.part(op.template) for op in self.description.operations}
                 for one in mine:
-                    self._exchange(one, url)
+                    if exchanged.part(one.path) in parts:
+                        self._exchange(one, url)
 
     def report(self) -> ContractReport:
         mine = [d for d in self.deviations if d.description == self.description.title]

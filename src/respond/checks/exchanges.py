@@ -92,12 +92,18 @@ class Exchanged:
     Attributes:
         hosts: Simulated surface to the address that it stands for.
         failed: Examples that did not work, by action or request, and why.
+        parts: Beginnings of paths that have a description of their own on the same host.
     """
 
     vendor: str
     hosts: Mapping[str, str]
     exchanges: tuple[Exchange, ...]
     failed: tuple[tuple[str, str], ...] = ()
+    parts: tuple[str, ...] = ()
+
+    def part(self, path: str) -> str:
+        """In which part of the API a path is; empty for what has no part of its own."""
+        return next((each for each in self.parts if path.startswith(f"{each}/")), "")
 
 
 class VendorExamples:
@@ -115,6 +121,7 @@ class VendorExamples:
         self.hosts: Mapping[str, str] = module.HOSTS
         self.examples: tuple[Example, ...] = getattr(module, "EXAMPLES", ())
         self.unasked: Mapping[str, str] = getattr(module, "UNASKED", {})
+        self._parts: tuple[str, ...] = getattr(module, "PARTS", ())
 
     @cached_property
     def exchanged(self) -> Exchanged:
@@ -136,7 +143,7 @@ class VendorExamples:
                 if why:
                     failed.append((company.by, why))
             found += company.exchanges
-        return Exchanged(self.name, self.hosts, tuple(found), tuple(failed))
+        return Exchanged(self.name, self.hosts, tuple(found), tuple(failed), self._parts)
 
 
 def vendors() -> tuple[str, ...]:

@@ -182,7 +182,7 @@ def _refusal(status: int) -> Callable[[HttpSystem, SimRequest], SimDelivery]:
     def broken(system: HttpSystem, request: SimRequest) -> SimDelivery:
         reply = system.refuse(request, RefusalError(status))
         if status == 429 and reply.status == 429:  # noqa: PLR2004 - the HTTP status.
-            reply = reply.having(("Retry-After", str(RETRY_AFTER_S)))
+            reply = reply.having(*system.come_back(RETRY_AFTER_S))
         return SimDelivery(reply)
 
     return broken

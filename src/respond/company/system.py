@@ -81,6 +81,10 @@ class HttpSystem(Simulated):
     def refuse(self, request: SimRequest, no: RefusalError) -> SimReply:
         """An error in the shape that this vendor gives it."""
 
+    def come_back(self, wait_s: int) -> tuple[tuple[str, str], ...]:
+        """The headers by which this vendor tells a caller to come back later."""
+        return (("Retry-After", str(wait_s)),)
+
     def login_page(self) -> SimReply:
         """What a proxy puts in the way when it wants a login: HTML with 200."""
         return as_html()

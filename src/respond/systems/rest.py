@@ -48,13 +48,16 @@ __all__ = [
     "by_offset",
     "change",
     "dig",
+    "is_gone",
     "no_answer",
     "no_in",
     "one",
+    "or_said",
     "read_record",
     "records",
     "rows",
     "where",
+    "word_of",
     "yes",
 ]
 
@@ -63,6 +66,7 @@ R = TypeVar("R")
 U = TypeVar("U")
 _NEXT: Final = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?')
 _NOT_FOUND: Final = 404  # RFC 9110, section 15.5.5
+_FIRST_NO: Final = 400
 _LINE_MAX: Final = 200
 _ROWS_SHOWN: Final = 50
 
@@ -288,6 +292,48 @@ def yes(vendor: Vendor, reply: Reply) -> Reply:
     raise RefusedError(showable(code, limit=80), hint or "")
 
 
+def is_gone(vendor: Vendor, reply: Reply) -> bool:
+    """Whether a reply says that the thing is not there.
+
+    Raises:
+        RefusedError: A 404 that says something else.
+    """
+    if reply.status != _NOT_FOUND:
+        return False
+    if vendor.refusals.gone and word_of(vendor, reply) not in vendor.refusals.gone:
+        raise _no(vendor, reply)
+    return True
+
+
+def word_of(vendor: Vendor, reply: Reply) -> str:
+    """The vendor's own word for a no with a 4xx status; the status where it gave none."""
+    found = dig(reply.body, vendor.refusals.code) if vendor.refusals.code else None
+    return showable(str(found or reply.status), limit=40)
+
+
+def _no(vendor: Vendor, reply: Reply) -> RefusedError:
+    word = word_of(vendor, reply)
+    return RefusedError(word, vendor.refusals.hints.get(word, ""))
+
+
+def or_said(
+    vendor: Vendor, parse: Callable[[Reply], R], *words: str, means: R
+) -> Callable[[Reply], R]:
+    """The parser of a write that takes statuses of a no: these words of it mean ``means``.
+
+    So it is when somebody was quicker, or where the account lacks what was asked for.
+    """
+
+    def judge(reply: Reply) -> R:
+        if reply.status < _FIRST_NO:
+            return parse(reply)
+        if word_of(vendor, reply) in words:
+            return means
+        raise _no(vendor, reply)
+
+    return judge
+
+
 # --- what can be looked at ----------------------------------------------------------------------
 
 
@@ -333,7 +379,7 @@ class Thing(Generic[T]):
         """Look at it. ``or_else`` as for ``Read``: never for what a guard looks at."""
 
         def parse(replies: Sequence[Reply]) -> T:
-            if self.gone is not None and replies[0].status == _NOT_FOUND:
+            if self.gone is not None and is_gone(self.vendor, replies[0]):
                 return self.gone
             for reply in replies:
                 if (code := no_in(self.vendor, reply)) in self.said:
@@ -397,6 +443,7 @@ def change(
     repeatable: bool,
     undo: Undo | None = None,
     breaks: str = "",
+    stays: tuple[str, ...] = (),
     proof: Proof = Proof.SEEN,
 ) -> Write[R]:
     """The write that makes of a thing what ``after`` makes of it; it shows what differs.
@@ -424,6 +471,7 @@ def change(
         undo=undo,
         repeatable=repeatable,
         breaks=breaks,
+        stays=stays,
     )
 
 
@@ -438,8 +486,29 @@ def _differs(seen: Any, after: Any) -> tuple[dict[str, Any], dict[str, Any]]:
             {name: encode(getattr(value, name)) for name in names} for value in (seen, after)
         )
         return before, then
-    first, second = (
-        {"state": encode(value[:_ROWS_SHOWN] if isinstance(value, tuple) else value)}
-        for value in (seen, after)
+    if not isinstance(seen, tuple):
+        return {"state": encode(seen)}, {"state": encode(after)}
+    first, second = ({_name(row): row for row in value} for value in (seen, after))
+    both = [
+        (name, first.get(name, _ABSENT), second.get(name, _ABSENT))
+        for name in dict.fromkeys([*first, *second])
+        if first.get(name, _ABSENT) != second.get(name, _ABSENT)
+    ][:_ROWS_SHOWN]
+    return (
+        {name: _row(one, other) for name, one, other in both},
+        {name: _row(other, one) for name, one, other in both},
     )
-    return first, second
+
+
+_ABSENT: Final = "absent"
+
+
+def _name(row: Any) -> str:
+    """What a row of a list is called; one that is not made yet has no id."""
+    name = getattr(row, "called", getattr(row, "id", row))
+    return name if isinstance(name, str) else "new"
+
+
+def _row(row: Any, other: Any) -> Any:
+    """A row beside what becomes of it; whether it is there, where one of them is absent."""
+    return encode(row) if _ABSENT not in (row, other) else row if row == _ABSENT else "there"

@@ -135,11 +135,14 @@ class Refusals:
         hints: What a person should know, by that word.
         dead: The words that mean that the credential itself is not accepted; a 401 with another
             word says something else. Empty: every 401 means it.
+        gone: The words of a 404 that mean that the thing itself is not there; another one may mean
+            that the path is not. Empty: every 404 means it.
     """
 
     code: str = ""
     hints: Mapping[str, str] = _nothing()
     dead: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ One file a vendor, ``of_NAME.py``, found by the vendor's name. In it, as far as 
 ``HOSTS``: each surface of the simulator, and the address that it stands for.
 ``EXAMPLES``: each action of the vendor, with what it is given.
 ``ASKED``: requests that no action makes, such as those of ``respond doctor``.
+``PARTS``: beginnings of paths that have a description of their own on the same host.
 ``UNASKED``: routes of the simulator that nothing here reaches, each with the reason.
 
 A text ``story.NAME`` stands for what the company tells under that name.
