@@ -7,7 +7,8 @@ that ``find_user`` found, in their order. Where no directory is configured a per
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import ClassVar, Final
 
 from respond.core.script import (
@@ -31,6 +32,7 @@ from respond.core.showable import showable
 from respond.core.values import SecretHandle
 from respond.systems import title_of
 from respond.systems.directory.vocabulary import VERBS, Lacks, Place, Target, directory_of
+from respond.systems.guards import GuardRefusedError
 
 __all__ = ["ACTIONS"]
 
@@ -96,7 +98,10 @@ class FindUser:
 
 def _place(me: Me, name: str, email: str) -> Looking[Place]:
     connection = me.connections[name]
-    return directory_of(connection.system).find(me, connection, email)
+    try:
+        return (yield from directory_of(connection.system).find(me, connection, email))
+    except GuardRefusedError as error:  # Who is meant cannot be told there: a person can.
+        return Place(name, state="other", word=error.what)
 
 
 # --- acting -------------------------------------------------------------------------------------
@@ -109,14 +114,12 @@ class Acted:
     Attributes:
         done: False where the directory cannot, whoever asks.
         value: What was made for the person, shown once.
-        kept: What giving it back needs.
     """
 
     connection: str
     user: str
     done: bool
     value: SecretHandle | None = None
-    kept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +137,11 @@ def _act(me: Me, verb: str, target: Target) -> Script[Acted]:
     if isinstance(how, Lacks) and not how.by_hand:
         line = f"{title} cannot {VERBS[verb].says.format(email=target.email)}: {how.stays}"
         return Done(Acted(connection, target.user, done=False), says=line, findings=(line,))
-    if how is None or isinstance(how, Lacks) or me.by_hand:
+    if how is None or isinstance(how, Lacks) or me.by_hand or not target.user:
         steps = how.by_hand if isinstance(how, Lacks) else VERBS[verb].by_hand
         yield _by_hand(me, verb, target, steps)
         return Done(Acted(connection, target.user, done=True), says="done by hand")
-    outcome = yield from how.action(target).run(me)
+    outcome = yield from how.script(me, target)
     if not isinstance(outcome, Done):
         return outcome
     output = outcome.output
@@ -146,8 +149,7 @@ def _act(me: Me, verb: str, target: Target) -> Script[Acted]:
         connection,
         target.user,
         done=True,
-        value=getattr(output, "value", None),
-        kept=getattr(output, "kept", ""),
+        value=next((v for v in _values(output) if isinstance(v, SecretHandle)), None),
     )
     return Done(
         acted,
@@ -156,6 +158,12 @@ def _act(me: Me, verb: str, target: Target) -> Script[Acted]:
         proved=outcome.proved,
         stays=outcome.stays,
     )
+
+
+def _values(output: object) -> Iterator[object]:
+    """The fields of an output; it may have none."""
+    if is_dataclass(output):
+        yield from (getattr(output, each.name) for each in fields(output))
 
 
 def _by_hand(me: Me, verb: str, target: Target, steps: tuple[str, ...]) -> Write[bool]:
@@ -192,12 +200,12 @@ def _list(me: Me, verb: str, target: Target) -> Script[Listed]:
         why = how.stays if how is not None else "no directory is configured"
         line = f"UNSEEN: {VERBS[verb].says.format(email=target.email)}: {why}"
         return Done(Listed(connection, (), 0), says=line, findings=(line,))
-    outcome = yield from how.action(target).run(me)
+    outcome = yield from how.script(me, target)
     if not isinstance(outcome, Done):
         return outcome
-    lines = tuple(getattr(outcome.output, "lines", ()))
+    lines = outcome.findings
     says = f"{title}: {outcome.says}"
-    return Done(Listed(connection, lines, len(lines)), says=says, findings=outcome.findings)
+    return Done(Listed(connection, lines, len(lines)), says=says, findings=lines)
 
 
 @dataclass(frozen=True)
@@ -293,13 +301,7 @@ class RemoveAdminRights(_Acts):
 @action("directory.restore_admin_rights", effect=Effect.WRITES, output=Acted, source=_SOURCE)
 @dataclass(frozen=True)
 class RestoreAdminRights(_Acts):
-    """Give administrator rights back that were taken.
-
-    Attributes:
-        kept: What the taking step kept.
-    """
-
-    kept: str = ""
+    """Give administrator rights back that were taken."""
 
 
 @action("directory.take_app", effect=Effect.DESTROYS, output=Acted, source=_SOURCE)
@@ -321,11 +323,9 @@ class GiveApp(_Acts):
 
     Attributes:
         app: Id or name of the application.
-        kept: What the taking step kept.
     """
 
     app: str = ""
-    kept: str = ""
 
 
 @action("directory.list_factors", effect=Effect.READS, output=Listed, source=_SOURCE)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Final, TypeAlias
 
-from respond.core.script import Connection, Looking, Me, WrittenAction
+from respond.core.script import Connection, Looking, Me, Script
 from respond.core.shapes import Timestamp
 from respond.systems import directories, vendor
 
@@ -164,14 +164,13 @@ class Target:
     since: Timestamp = _NO_TIME
     factor: str = ""
     app: str = ""
-    kept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Does:
-    """The vendor's own action that does it."""
+    """What does it there, mostly the script of the vendor's own action."""
 
-    action: Callable[[Target], WrittenAction[Any]]
+    script: Callable[[Me, Target], Script[Any]]
 
 
 @dataclass(frozen=True, slots=True)

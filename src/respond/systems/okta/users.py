@@ -18,8 +18,8 @@ from respond.systems.okta.vendor import VENDOR, is_service_app
 from respond.systems.rest import Thing, at, one, rows
 
 __all__ = [
-    "ACTIONS", "ID", "NOBODY", "USER", "FindOktaUser", "OktaUser", "OktaUserId", "OnOktaUser",
-    "check_id", "found", "our_owner", "seen_user", "spare_user",
+    "ACTIONS", "ID", "NOBODY", "SEARCHED", "USER", "FindOktaUser", "OktaUser", "OktaUserId",
+    "OnOktaUser", "check_id", "found", "our_owner", "quoted", "seen_user", "spare_user",
 ]  # fmt: skip
 
 OktaUserId = NewType("OktaUserId", str)
@@ -55,7 +55,7 @@ USER: Final = Thing(VENDOR, "user/{user}", ("users", "{user}"), one(OktaUser), g
 _BY_LOGIN: Final = Thing(
     VENDOR, "user-called/{login}", ("users", "{login}"), one(OktaUser), gone=NOBODY
 )
-_SEARCHED: Final = Thing(
+SEARCHED: Final = Thing(
     VENDOR,
     "users-searched/{text}",
     ("users",),
@@ -74,6 +74,11 @@ def check_id(name: str, value: str, begin: str, like: str) -> None:
         raise ArgumentError(f"{name} must be an id of Okta's such as {like}")
 
 
+def quoted(name: str) -> str:
+    """A name inside of a search."""
+    return name.replace("\\", "\\\\").replace('"', '\\"')
+
+
 def found(connection: Connection, name: str) -> Looking[OktaUser]:
     """The one user with this e-mail address or login, read by id; ``NOBODY`` where there is none.
 
@@ -82,8 +87,7 @@ def found(connection: Connection, name: str) -> Looking[OktaUser]:
     Raises:
         GuardRefusedError: Several have it.
     """
-    text = name.replace("\\", "\\\\").replace('"', '\\"')
-    hits = yield from _SEARCHED.of(connection, text=text)
+    hits = yield from SEARCHED.of(connection, text=quoted(name))
     users = yield from gather(USER.of(connection, user=hit.id) for hit in hits)
     called = [user for user in users if user.id and user.is_called(name)]
     live = [user for user in called if user.status != "DEPROVISIONED"] or called
