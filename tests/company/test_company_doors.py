@@ -177,6 +177,7 @@ def test_the_outbox_has_what_people_were_told(visitor: Visitor) -> None:
 
 ABOUT: dict[str, dict[str, Any]] = {
     "none": {},
+    "okta.deactivate_user": {"user": "jean@example.com"},
     "customerio.revoke_app_key": {"environment": 190001, "id": 9101},
     "customerio.create_app_key": {"environment": 190001, "name": "n"},
     "customerio.revoke_track_key": {"environment": 190001, "id": 8101},

@@ -22,6 +22,7 @@ from respond.core.script import (
     Api,
     Connection,
     Done,
+    Keep,
     Me,
     Person,
     PersonRecord,
@@ -52,6 +53,7 @@ class Office:
         known: Answers of writes, by key, as the journal has them.
         sent: Writes that left, in order.
         tasks: What a person was asked to do.
+        shown: Names of secrets that stood on the screen.
     """
 
     company: Company
@@ -65,6 +67,7 @@ class Office:
     known: dict[str, Any] = field(default_factory=dict)
     sent: list[Write[Any]] = field(default_factory=list)
     tasks: list[Person[Any]] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
 
     @property
     def story(self) -> Any:
@@ -78,6 +81,7 @@ class Office:
             "pager": Connection("pager", "pagerduty", options={"from": self.story.pagerduty_user}),
             "mail": Connection("mail", "email", options={"from": self.story.mail_from}),
             "widgets": Connection("widgets", "http", "the doors"),
+            "okta": Connection("okta", "okta", "example-co"),
         }
         return {
             name: replace(one, options={**one.options, **self.options.get(name, {})})
@@ -144,14 +148,25 @@ class Office:
         if isinstance(write.hands, Person):
             self.tasks.append(write.hands)
             answer = write.hands.answer
+        elif write.hands.call.surface == "screen":
+            self.shown.append(write.hands.call.body.name)
+            answer = None
         else:
             reply = self.send(write.hands)
             try:
                 answer = write.hands.parse(reply)
             except RefusedError as error:
                 raise refusal(error, write.hands.call) from error
+            if write.hands.keep is not None:
+                self.keep(write.hands.keep, reply.body)
         self.known[write_key(write)] = encode(answer)
         return answer
+
+    def keep(self, keep: Keep, body: Any) -> None:
+        """Hold a secret for the run, as the journal does; its digest is itself here."""
+        value = self.opened[keep.handle] = keep.take(body)
+        held = {keep.handle: SecretHandle(keep.handle, digest=value)}
+        self.changes["held"] = {**self.changes.get("held", {}), **held}
 
     def send(self, hands: Api[Any]) -> Reply:
         intent = Intent.mint(seq=len(self.sent) + 1, run=RUN, digest="d")
@@ -212,6 +227,8 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
             "pager": story.pagerduty_key,
             "pager/events": story.pagerduty_routing_key,
             "widgets": story.widgets_token,
+            "okta": story.okta_token,
+            "okta-app": story.okta_access_token,
             "mail": story.smtp_password,
         }
     )
@@ -244,6 +261,8 @@ def _endpoints(urls: Mapping[str, str], sender: str) -> dict[str, Endpoint]:
         ("slack", "slack", {"api": "slack"}, "slack"),
         ("pager", "pagerduty", {"rest": "pagerduty/rest", "events": "pagerduty/events"}, ""),
         ("widgets", "http", {"http": "widgets"}, "bearer"),
+        ("okta", "okta", {"http": "okta"}, ""),
+        ("okta-app", "okta", {"http": "okta"}, "okta-oauth"),
     )
     return {
         name: Endpoint(

@@ -15,7 +15,7 @@ from respond.company.company_clock import CompanyClock, rfc3339
 from respond.company.example_co import ADMINS, COMPROMISED, DAY_S, LOST_2FA, OPERATOR
 from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json, nothing
 from respond.company.ledger import Ledger
-from respond.company.mint import Numbers, hint, lower_for
+from respond.company.mint import Numbers, lower_for
 from respond.company.paging import link
 from respond.company.simulated_rest import (
     Answer,
@@ -678,6 +678,7 @@ class Okta(RestSystem):
     Attributes:
         index_lags_s: How long a search shows what was.
         page_max: More rows than this are on further pages, whatever was asked for.
+        word_of_401: It need not be about the token: a feature that is off has one, too.
         ends_early: The list of somebody's clients ends after the first, and does not say so.
     """
 
@@ -774,6 +775,7 @@ class Okta(RestSystem):
         self.index_lags_s = 5.0
         self.page_max = 1000
         self.ends_early = False
+        self.word_of_401 = "E0000011"
 
     def serve(self, request: SimRequest) -> SimReply:
         for user in self.table("users"):
@@ -812,6 +814,7 @@ class Okta(RestSystem):
 
     def refuse(self, request: SimRequest, no: RefusalError) -> SimReply:
         code, words = _WORDS.get(no.status, ("E0000009", "Internal Server Error"))
+        code = self.word_of_401 if no.status == 401 else code  # noqa: PLR2004 - the HTTP status.
         cause = ""
         if isinstance(no, OktaRefusalError):
             code, words, cause = no.code, no.detail, no.cause
@@ -976,7 +979,7 @@ def _begin(night: Night) -> Okta:
             tokens={"0oacli1": ["oar1", "oar2"], "0oacli2": ["oar3"]},
         ),
     ]
-    profile = {"role": "Editor", "email": None}
+    profile = {"role": "Editor", "email": COMPROMISED}
     state = Row(
         keys=[
             access_key(f"SSWS {story.okta_token}", owner=users[0].id, scopes=None, token=""),
@@ -1002,7 +1005,9 @@ def _begin(night: Night) -> Okta:
                 mapped="email",
                 users={
                     mallory: Row(scope="USER", login=COMPROMISED, profile=profile),
-                    jean: Row(scope="GROUP", login=LOST_2FA, profile=dict(profile)),
+                    jean: Row(
+                        scope="GROUP", login=LOST_2FA, profile={"role": None, "email": LOST_2FA}
+                    ),
                 },
                 secrets=[Row(id=_id("ocs", "old"), status="ACTIVE", value=_value("secret:old"))],
             )
@@ -1032,16 +1037,15 @@ COUNTERPART = Counterpart(
     begin=_begin,
     facts={
         "okta_token": _TOKEN,
-        "okta_token_hint": hint(_TOKEN),
         "okta_access_token": f"eyJ{lower_for('okta:access', 30)}",
         "okta_owner": "respond-ir@example.com",
         "okta_jean": _id("00u", LOST_2FA),
         "okta_mallory": _id("00u", COMPROMISED),
         "okta_ben": _id("00u", ADMINS[1]),
-        "okta_api_token": _id("00T", "deploy-bot"),
+        "okta_deploy_bot": _id("00T", "deploy-bot"),
         "okta_group": "00gsalessalessale0g4",
         "okta_app": "0oacustomeriocust0g4",
-        "okta_key": _id("opf", f"{LOST_2FA}:webauthn"),
+        "okta_factor": _id("opf", f"{LOST_2FA}:webauthn"),
         "okta_secret": _id("ocs", "old"),
     },
     connection={
@@ -1051,5 +1055,5 @@ COUNTERPART = Counterpart(
         "credentials": {"": "{okta_token}"},
         "base_urls": {"http": "okta"},
     },
-    console={"deactivate_okta_user": _deactivated_by_hand},
+    console={"deactivate_user": _deactivated_by_hand},
 )

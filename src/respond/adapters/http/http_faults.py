@@ -287,7 +287,8 @@ def _vendor_words(body: Any) -> str:
 
 
 _WORD_KEYS: Final = (
-    "error", "error_description", "message", "detail", "errorSummary", "reason", "needed",
+    "error", "error_description", "message", "detail", "errorSummary", "errorCauses",
+    "reason", "needed",
     "errors", "meta", "pointer", "source",
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ _APP = {"app": "story.okta_app"}
 _SINK = {"sink": "vault:vault:kv/cio/okta#value"}
 _BEN = {"user": "story.okta_ben"}
 _CONFINED = {"type": "USER_ADMIN", "groups": ["story.okta_group"], "apps": ["customerio"]}
-_ZONE = {"token": "story.okta_api_token", "include": ["nzonkw1sfwwiH9Hxt1d7"]}
+_ZONE = {"token": "story.okta_deploy_bot", "include": ["nzonkw1sfwwiH9Hxt1d7"]}
 _TAKEN = {"off": ("okta.unassign_app", {**_MALLORY, **_APP})}
 _MADE = {"new": ("okta.rotate_client_secret", {**_APP, **_SINK})}
 
@@ -27,7 +27,7 @@ EXAMPLES = (
     Example("okta.sign_out_everywhere", _MALLORY),
     Example("okta.revoke_grants", _MALLORY),
     Example("okta.list_factors", _JEAN),
-    Example("okta.delete_factor", {**_JEAN, "factor": "story.okta_key"}),
+    Example("okta.delete_factor", {**_JEAN, "factor": "story.okta_factor"}),
     Example("okta.reset_all_factors", _JEAN),
     Example(
         "okta.create_temporary_access_code",
@@ -45,7 +45,7 @@ EXAMPLES = (
     Example("okta.assign_app", {**_BEN, **_APP, "profile": {"role": "Editor"}}),
     Example("okta.list_api_tokens"),
     Example("okta.confine_api_token", _ZONE, undo="okta.confine_api_token"),
-    Example("okta.revoke_api_token", {"token": "story.okta_api_token"}),
+    Example("okta.revoke_api_token", {"token": "story.okta_deploy_bot"}),
     Example("okta.rotate_client_secret", {**_APP, **_SINK}, undo="okta.deactivate_client_secret"),
     Example(
         "okta.deactivate_client_secret",

@@ -259,14 +259,16 @@ class AssignOktaApp(_OnAppUser):
         seen = yield from APP_USER.of(me.connection, app=self.app, user=self.user)
         if not seen.id:
             yield from self._assignment(me, user, seen, ids)
-        lacks = {n: v for n, v in self.profile.items() if seen.profile.get(n) != v}
-        mapped = (yield from self._set(me, user, lacks)) if lacks else False
+        mapped = []
+        for name, value in self.profile.items():
+            if seen.profile.get(name) != value and (yield from self._set(me, user, name, value)):
+                mapped.append(name)
         new = replace(
             seen, id=self.user, scope=seen.scope or "USER", login=seen.login or self.login
         )
-        filled = ("Okta fills the attributes of the application itself; they were not set",)
+        filled = f"Okta fills {', '.join(mapped)} of {user.login} in {self.app} itself: not set"
         says = f"{user.login} has {self.app}"
-        return Done(new, says=says, findings=filled if mapped is True else ())
+        return Done(new, says=says, findings=(filled,) if mapped else ())
 
     def _assignment(
         self, me: Me, user: OktaUser, seen: OktaAppUser, ids: dict[str, str]
@@ -292,21 +294,21 @@ class AssignOktaApp(_OnAppUser):
             undo=Undo("okta.unassign_app", dict(ids)),
         )
 
-    def _set(self, me: Me, user: OktaUser, lacks: dict[str, Any]) -> Write[bool]:
-        """Set what was saved, in a request of its own: one attribute that is mapped refuses all."""
+    def _set(self, me: Me, user: OktaUser, name: str, value: Any) -> Write[bool]:
+        """Set an attribute, in a request of its own: one that Okta fills itself refuses all."""
         path = ("apps", self.app, "users", self.user)
-        call = ask(me, "POST", *path, body={"profile": lacks}, answers=frozenset({403}))
-        place = f"{me.connection.name}/app/{self.app}/user/{self.user}/profile"
+        call = ask(me, "POST", *path, body={"profile": {name: value}}, answers=frozenset({403}))
+        place = f"{me.connection.name}/app/{self.app}/user/{self.user}/{name}"
         subject: Subject[Any] = Subject(place, VENDOR.settle_s)
         return Write(
-            says=f"set {', '.join(lacks)} of {user.login} in {self.app}",
+            says=f"set {name} of {user.login} in {self.app}",
             verb="set",
             target=user.login,
             where=where(VENDOR, me.connection),
             effect=Effect.WRITES,
             hands=Api(call, or_said(VENDOR, lambda _: False, _MAPPED, means=True)),
             before=None,
-            after={"set": sorted(lacks)},
+            after={name: value},
             becomes=(Becomes(subject, lambda before: before),),
             foretold=False,
             # Which attributes Okta fills itself, only its answer tells.

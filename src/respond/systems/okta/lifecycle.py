@@ -186,6 +186,7 @@ def end_password(
             do="end the password directly after the account is given back",
         )
     yield from spare_user(me, user, "end the password of")
+    yield from keep_a_super_admin(me, user, (yield from roles_of(me, user.id)))
     more = " In Active Directory, too." if user.provider == "ACTIVE_DIRECTORY" else ""
     yield from _brings(
         me,

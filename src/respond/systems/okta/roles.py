@@ -384,7 +384,7 @@ class AddOktaRole(OnOktaUser):
         OnOktaUser.__post_init__(self)
         if self.type not in {*_STANDARD, _CUSTOM}:
             raise ArgumentError(f"type must be one of {', '.join(_STANDARD)} or {_CUSTOM}")
-        if (self.type == _CUSTOM) != bool(self.custom and self.resources):
+        if {bool(self.custom), bool(self.resources)} != {self.type == _CUSTOM}:
             raise ArgumentError("a role of type CUSTOM, and no other, has custom and resources")
         if self.type == _CUSTOM and (self.groups or self.apps):
             raise ArgumentError("a custom role is confined by its resource set, not by targets")

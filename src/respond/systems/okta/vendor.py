@@ -156,7 +156,6 @@ _HINTS: Final = {
     "E0000005": "the session is not valid",
     "E0000006": "the credential lacks the permission: a scope, or an administrator role",
     "E0000008": "the path is not there: this org lacks the feature",
-    "E0000011": "Okta does not know this token",
     "E0000015": "this org has not switched the feature on; the credential is fine",
     "E0000038": "not in the user's present status",
     "E0000112": "the user is still being activated; try again in minutes",
