@@ -19,6 +19,7 @@ from respond.core.script import (
     Looking,
     Me,
     Person,
+    PersonRecord,
     Proof,
     Script,
     Spec,
@@ -31,7 +32,7 @@ from respond.core.shapes import Timestamp
 from respond.core.showable import showable
 from respond.core.values import SecretHandle
 from respond.systems import title_of
-from respond.systems.directory.vocabulary import VERBS, Lacks, Place, Target, directory_of
+from respond.systems.directory.vocabulary import VERBS, Lacks, PersonSeen, Target, directory_of
 from respond.systems.guards import GuardRefusedError
 
 __all__ = ["ACTIONS"]
@@ -44,24 +45,39 @@ _NO_TIME: Final = Timestamp("")
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AccountAt:
+    """An account in one directory, by what stays while it is acted on: a step over several has one.
+
+    Attributes:
+        name: The directory's connection; empty: none is configured, and a person does it.
+        user: The account's id there; empty where it could not be looked at.
+    """
+
+    name: str = ""
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundAccounts:
     """Where somebody stands, in the order of ``[directory] connections``.
 
     Attributes:
-        places: Those where somebody has the address; one that a person acts in where no directory
-            is configured.
+        places: Those where somebody has the address, and those that could not be looked at; one
+            that a person acts in where no directory is configured.
         connected: Those of them that the tool can act in.
+        seen: What was seen in each directory.
         found: Somebody has the address in at least one of them.
         is_operator: It is the person at the terminal.
     """
 
-    places: tuple[Place, ...]
-    connected: tuple[Place, ...]
+    places: tuple[AccountAt, ...]
+    connected: tuple[AccountAt, ...]
+    seen: tuple[PersonSeen, ...]
     found: bool
     is_operator: bool
 
 
-@action("directory.find_user", effect=Effect.READS, output=Standing, source=_SOURCE)
+@action("directory.find_user", effect=Effect.READS, output=FoundAccounts, source=_SOURCE)
 @dataclass(frozen=True)
 class FindUser:
     """Find a person in every directory: whether they may sign in, with what, since when.
@@ -72,36 +88,45 @@ class FindUser:
 
     email: str
 
-    def run(self, me: Me) -> Script[Standing]:
-        places = yield from gather(_place(me, name, self.email) for name in me.directories)
-        shown = places or (Place(""),)
-        findings = [
-            f"{p.connection} could not be looked at: {p.word}"
-            for p in places
-            if p.state == "unseen"
-        ]
-        if not places:
-            findings.append(
-                "no directory is configured: what signs people in is a person's to act on"
-            )
-        says = "; ".join(f"{p.connection}: {p.word or p.state}" for p in places)
-        there = tuple(p for p in shown if p.state != "gone")
-        mine = {mail.casefold() for p in me.persons if p.id == me.operator for mail in p.emails}
-        connected = tuple(place for place in there if place.connection)
-        found = any(place.user for place in there)
+    def run(self, me: Me) -> Script[FoundAccounts]:
+        seen = yield from gather(_seen(me, name, self.email) for name in me.directories)
+        findings = tuple(
+            f"{one.connection}: {one.word}; a person has to act there"
+            for one in seen
+            if one.state != "gone" and not one.user
+        )
+        if not seen:
+            findings = ("no directory is configured: a person acts in what signs people in",)
+        connected = tuple(
+            AccountAt(one.connection, one.user) for one in seen if one.state != "gone"
+        )
         return Done(
-            Standing(there, connected, found, self.email.casefold() in mine),
-            says=says or "by hand",
-            findings=tuple(findings),
+            FoundAccounts(
+                connected if seen else (AccountAt(),),
+                connected,
+                seen,
+                found=any(account.user for account in connected),
+                is_operator=any(
+                    person.id == me.operator and self.email.casefold() in _addresses(person)
+                    for person in me.persons
+                ),
+            ),
+            says="; ".join(f"{one.connection}: {one.word or one.state}" for one in seen)
+            or "by hand",
+            findings=findings,
         )
 
 
-def _place(me: Me, name: str, email: str) -> Looking[Place]:
+def _addresses(person: PersonRecord) -> set[str]:
+    return {address.casefold() for address in person.emails}
+
+
+def _seen(me: Me, name: str, email: str) -> Looking[PersonSeen]:
     connection = me.connections[name]
     try:
         return (yield from directory_of(connection.system).find(me, connection, email))
     except GuardRefusedError as error:  # Who is meant cannot be told there: a person can.
-        return Place(name, state="other", word=error.what)
+        return PersonSeen(name, state="other", word=error.what)
 
 
 # --- acting -------------------------------------------------------------------------------------
@@ -123,7 +148,7 @@ class Acted:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class DirectoryLines:
     """What a directory showed, a line each."""
 
     connection: str
@@ -193,19 +218,19 @@ def _by_hand(me: Me, verb: str, target: Target, steps: tuple[str, ...]) -> Write
     )
 
 
-def _list(me: Me, verb: str, target: Target) -> Script[Listed]:
+def _list(me: Me, verb: str, target: Target) -> Script[DirectoryLines]:
     connection, title = me.connection.name, title_of(me.connection.system)
     how = directory_of(me.connection.system).verbs[verb] if connection else None
     if how is None or isinstance(how, Lacks):
         why = how.stays if how is not None else "no directory is configured"
         line = f"UNSEEN: {VERBS[verb].says.format(email=target.email)}: {why}"
-        return Done(Listed(connection, (), 0), says=line, findings=(line,))
+        return Done(DirectoryLines(connection, (), 0), says=line, findings=(line,))
     outcome = yield from how.script(me, target)
     if not isinstance(outcome, Done):
         return outcome
     lines = outcome.findings
     says = f"{title}: {outcome.says}"
-    return Done(Listed(connection, lines, len(lines)), says=says, findings=lines)
+    return Done(DirectoryLines(connection, lines, len(lines)), says=says, findings=lines)
 
 
 @dataclass(frozen=True)
@@ -240,7 +265,7 @@ class _Acts(_OfUser):
 class _Lists(_OfUser):
     spec: ClassVar[Spec]
 
-    def run(self, me: Me) -> Script[Listed]:
+    def run(self, me: Me) -> Script[DirectoryLines]:
         return (yield from _list(me, self.spec.name.partition(".")[2], self._target))
 
 
@@ -258,7 +283,7 @@ class RestoreUser(_Acts):
 
 @action("directory.end_sessions", effect=Effect.DESTROYS, output=Acted, source=_SOURCE)
 @dataclass(frozen=True)
-class EndSessions(_Acts):
+class EndSessionsOfUser(_Acts):
     """Sign a person out everywhere."""
 
 
@@ -328,19 +353,19 @@ class GiveApp(_Acts):
     app: str = ""
 
 
-@action("directory.list_factors", effect=Effect.READS, output=Listed, source=_SOURCE)
+@action("directory.list_factors", effect=Effect.READS, output=DirectoryLines, source=_SOURCE)
 @dataclass(frozen=True)
 class ListFactors(_Lists):
     """List a person's second factors."""
 
 
-@action("directory.list_admins", effect=Effect.READS, output=Listed, source=_SOURCE)
+@action("directory.list_admins", effect=Effect.READS, output=DirectoryLines, source=_SOURCE)
 @dataclass(frozen=True)
 class ListAdmins(_Lists):
     """List who administers the directory."""
 
 
-@action("directory.read_sign_ins", effect=Effect.READS, output=Listed, source=_SOURCE)
+@action("directory.read_sign_ins", effect=Effect.READS, output=DirectoryLines, source=_SOURCE)
 @dataclass(frozen=True)
 class ReadSignIns(_Lists):
     """Read how a person signed in since a time.
@@ -352,7 +377,7 @@ class ReadSignIns(_Lists):
     since: Timestamp = _NO_TIME
 
 
-@action("directory.who_has_app", effect=Effect.READS, output=Listed, source=_SOURCE)
+@action("directory.who_has_app", effect=Effect.READS, output=DirectoryLines, source=_SOURCE)
 @dataclass(frozen=True)
 class WhoHasApp(_Lists):
     """List who has an application.
@@ -364,7 +389,7 @@ class WhoHasApp(_Lists):
     app: str = ""
 
 
-@action("directory.list_left_behind", effect=Effect.READS, output=Listed, source=_SOURCE)
+@action("directory.list_left_behind", effect=Effect.READS, output=DirectoryLines, source=_SOURCE)
 @dataclass(frozen=True)
 class ListLeftBehind(_Lists):
     """List what an account left behind: tokens, grants, devices, rules.
@@ -380,7 +405,7 @@ ACTIONS: tuple[type, ...] = (
     FindUser,
     SuspendUser,
     RestoreUser,
-    EndSessions,
+    EndSessionsOfUser,
     RevokeGrants,
     ResetFactors,
     IssueBridge,

@@ -23,7 +23,7 @@ __all__ = [
     "Directory",
     "Does",
     "Lacks",
-    "Place",
+    "PersonSeen",
     "Target",
     "Verb",
     "cells",
@@ -133,11 +133,11 @@ VERBS: Final[Mapping[str, Verb]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where somebody stands in one directory; a step over several has one for each.
+class PersonSeen:
+    """How somebody stands in one directory at this moment.
 
     Attributes:
-        connection: The directory's; empty: none is configured, and a person does it.
+        connection: The directory's.
         user: The person's id there; empty where it is not known.
         state: ``active``, ``suspended``, ``other``, ``unseen``; ``gone``: nobody has the address.
         word: The directory's own word for it, or why it could not be looked at.
@@ -186,7 +186,7 @@ class Lacks:
     by_hand: tuple[str, ...] = ()
 
 
-_Find: TypeAlias = Callable[[Me, Connection, str], Looking[Place]]
+_Find: TypeAlias = Callable[[Me, Connection, str], Looking[PersonSeen]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from respond.core.script import Connection, Done, Looking, Me, Script, both
 from respond.core.shapes import Seconds, Timestamp
-from respond.systems.directory.vocabulary import Directory, Does, Lacks, Place, Target
+from respond.systems.directory.vocabulary import Directory, Does, Lacks, PersonSeen, Target
 from respond.systems.okta.apps import AssignOktaApp, UnassignOktaApp, WhoHasOktaApp
 from respond.systems.okta.factors import (
     FACTORS,
@@ -30,20 +30,20 @@ _A_WEEK: Final = 7 * 86_400
 _KEPT_S: Final = 90 * 86_400
 
 
-def _find(me: Me, connection: Connection, email: str) -> Looking[Place]:
+def _find(me: Me, connection: Connection, email: str) -> Looking[PersonSeen]:
     del me
     unseen: dict[str, str] = {}
     yield from SEARCHED.of(connection, or_else=_noted(unseen, "user"), text=quoted(email))
     if unseen:
-        return Place(connection.name, word=unseen["user"])
+        return PersonSeen(connection.name, word=unseen["user"])
     user = yield from found(connection, email)
     if not user.id:
-        return Place(connection.name, state="gone", word="nobody has this address")
+        return PersonSeen(connection.name, state="gone", word="nobody has this address")
     roles, factors = yield from both(
         ROLES.of(connection, or_else=_noted(unseen, "roles"), user=user.id),
         FACTORS.of(connection, or_else=_noted(unseen, "factors"), user=user.id),
     )
-    return Place(
+    return PersonSeen(
         connection.name,
         user.id,
         user.login,
