@@ -12,6 +12,7 @@ import pytest
 from respond.checks.credentials import Line, _Open, probe
 from respond.company.okta import role_row
 from respond.core.script import Done, NotYet, PersonRecord, Proof
+from respond.engine.drivers import look
 from respond.errors import NoAnswerError, RefusedBySystemError, StepFailedError
 from respond.systems import load
 from respond.systems.arguments import ArgumentError
@@ -467,7 +468,7 @@ def test_sessions_end_with_their_tokens(office: Any) -> None:
 def test_everywhere_takes_the_api_tokens_along_and_says_so(office: Any) -> None:
     """No API makes them again."""
     action = made("sign_out_everywhere", user=office.story.okta_mallory)
-    assert "1 API tokens of theirs die" in office.look(action).writes[1].breaks
+    assert "for good with it: API tokens deploy-bot" in office.look(action).writes[1].says
     done = office.do(action)
 
     assert done.output.everywhere
@@ -501,6 +502,21 @@ def test_a_list_that_ends_early_is_looked_at_again(office: Any) -> None:
 
     assert user(office, office.story.okta_mallory).tokens == {}
     assert office.look(action).writes == ()
+
+
+@pytest.mark.parametrize("name", ["revoke_sessions", "sign_out_everywhere"])
+def test_what_goes_with_the_sessions_is_not_planned_again(office: Any, name: str) -> None:
+    """A later step of the same plan wants what is left then, and no more."""
+    world, mallory = office.world(), office.story.okta_mallory
+    first = made(name, user=mallory)
+    look(first.run(office.me(first)), world, known={}, predict=True)
+    grants = made("revoke_grants", user=mallory)
+    wanted = look(grants.run(office.me(grants)), world, known={}, predict=True).writes
+    token = made("revoke_api_token", token=office.story.okta_deploy_bot)
+    tokens = look(token.run(office.me(token)), world, known={}, predict=True).writes
+
+    assert [write.says for write in wanted] == ["revoke all grants of mallory@example.com"]
+    assert len(tokens) == (name == "revoke_sessions")
 
 
 # --- factors ------------------------------------------------------------------------------------
@@ -612,8 +628,6 @@ def test_an_emergency_account_is_not_one_who_stays(office: Any) -> None:
 @pytest.mark.promise("P8")
 def test_two_go_in_order_and_the_second_stays(office: Any) -> None:
     """Each alone would pass; the plan shares what it foretells."""
-    from respond.engine.drivers import look  # noqa: PLC0415 - used here only
-
     supers(office, "ben@example.com", "ana@example.com")
     world = office.world()
     first = made("suspend_user", user=office.story.okta_ben)

@@ -184,7 +184,8 @@ class Agreement:
                 wants=wants,
                 destructive=destructive,
                 lines=tuple(_line(w) for w in everything),
-                breaks=self._breaks() or first.breaks,
+                breaks=self._breaks()
+                or " ".join(dict.fromkeys(w.breaks for w in writes if w.breaks)),
                 undo="can be undone" if all(w.undo for w in everything) else "cannot be undone",
                 where=first.where,
                 stays=tuple(dict.fromkeys(s for w in everything for s in w.stays)),

@@ -27,7 +27,7 @@ from respond.core.script import (
     both,
     gather,
 )
-from respond.systems.okta.tokens import tokens_of
+from respond.systems.okta.tokens import OktaApiToken, tokens_of, without
 from respond.systems.okta.users import OktaUser, OnOktaUser, seen_user, spare_user
 from respond.systems.okta.vendor import ORG, VENDOR, ask
 from respond.systems.rest import Thing, at, change, no_answer, or_said, rows, where, word_of
@@ -44,135 +44,7 @@ _STAY: Final = (
 _NOT_THERE: Final = frozenset({403, 404})
 
 
-# --- sessions -----------------------------------------------------------------------------------
-
-
-def end_sessions(me: Me, user: OktaUser) -> Write[None]:
-    """End every session at Okta, with refresh and access tokens and remembered devices.
-
-    Without ``oauthTokens`` the tokens would live on.
-    """
-    query = (("oauthTokens", "true"), ("forgetDevices", "true"))
-    return Write(
-        says=f"end the sessions and tokens of {user.login}",
-        verb="end",
-        target=user.login,
-        where=where(VENDOR, me.connection),
-        effect=Effect.DESTROYS,
-        hands=Api(ask(me, "DELETE", "users", user.id, "sessions", query=query), no_answer),
-        before=None,
-        after={"sessions": "ended"},
-        becomes=(_blind(me, user, "sessions"),),
-        foretold=None,
-        proof=Proof.BLIND,
-        repeatable=True,  # Recorded: 204 also where there is nothing to end.
-        breaks=f"{user.login} signs in again; {_STAY}.",
-    )
-
-
-def _blind(me: Me, user: OktaUser, what: str) -> Becomes[Any]:
-    subject: Subject[Any] = Subject(f"{me.connection.name}/user/{user.id}/{what}", VENDOR.settle_s)
-    return Becomes(subject, lambda before: before)
-
-
-@dataclass(frozen=True, slots=True)
-class OktaSignedOut:
-    """How far it went: ``everywhere`` is true where Okta also told the applications."""
-
-    everywhere: bool
-    why_not: str = ""
-
-
-@action(
-    "okta.revoke_sessions",
-    effect=Effect.DESTROYS,
-    output=OktaSignedOut,
-    source="Okta Management API, DELETE /api/v1/users/{id}/sessions",
-    by_hand=(
-        "Open Directory, People, the person. Choose More Actions, Clear User Sessions.",
-        "https://login.okta.com",
-    ),
-)
-@dataclass(frozen=True)
-class RevokeOktaSessions(OnOktaUser):
-    """End a user's sessions at Okta, with their OAuth tokens. There is no way back, and no harm."""
-
-    def run(self, me: Me) -> Script[OktaSignedOut]:
-        user = yield from seen_user(me, self.user)
-        yield from spare_user(me, user, "sign out")
-        yield from end_sessions(me, user)
-        says = f"{user.login} is signed out of Okta"
-        return Done(OktaSignedOut(everywhere=False), says=says, findings=(_STAY,))
-
-
-# --- everywhere ---------------------------------------------------------------------------------
-
-
-def sign_out_everywhere(me: Me, user: OktaUser, api_tokens: int) -> Write[OktaSignedOut]:
-    """Have Okta end all that the user is signed in with; not every edition can."""
-    body = {"sub_id": {"format": "opaque", "id": user.id}}
-    call = ORG.call(
-        me.connection.name,
-        "POST",
-        "oauth2",
-        "v1",
-        "global-token-revocation",
-        body=body,
-        answers=_NOT_THERE,
-    )
-    lost = f" {api_tokens} API tokens of theirs die: no API makes them again." if api_tokens else ""
-    return Write(
-        says=f"sign {user.login} out of every application that can be told",
-        verb="end",
-        target=user.login,
-        where=where(VENDOR, me.connection),
-        effect=Effect.DESTROYS,
-        hands=Api(call, _how_far),
-        before=None,  # What is seen before would make another write of it afterwards.
-        after={"signed in": "nowhere"},
-        becomes=(_blind(me, user, "everywhere"),),
-        foretold=OktaSignedOut(everywhere=True),
-        proof=Proof.BLIND,
-        repeatable=True,  # What is ended stays ended.
-        breaks=f"{user.login} signs in again everywhere.{lost}",
-    )
-
-
-def _how_far(reply: Reply) -> OktaSignedOut:
-    if reply.status not in _NOT_THERE:
-        return OktaSignedOut(everywhere=True)
-    word = word_of(VENDOR, reply)
-    return OktaSignedOut(False, f"{word} {VENDOR.refusals.hints.get(word, '')}".rstrip())
-
-
-@action(
-    "okta.sign_out_everywhere",
-    effect=Effect.DESTROYS,
-    output=OktaSignedOut,
-    source="Okta OpenID Connect & OAuth 2.0 API, POST /oauth2/v1/global-token-revocation",
-)
-@dataclass(frozen=True)
-class SignOutOfOkta(OnOktaUser):
-    """End sessions and tokens, then have Okta sign the user out of applications, where it can.
-
-    Their API tokens die with it, and cannot be made again by an API.
-    """
-
-    def run(self, me: Me) -> Script[OktaSignedOut]:
-        user = yield from seen_user(me, self.user)
-        yield from spare_user(me, user, "sign out")
-        api_tokens = yield from tokens_of(me, user.id)
-        yield from end_sessions(me, user)
-        sent = sign_out_everywhere(me, user, len(api_tokens))
-        answer = yield from sent
-        how_far = answer_as(OktaSignedOut, answer, sent.foretold)
-        if how_far.everywhere:
-            return Done(how_far, says=f"{user.login} is signed out everywhere")
-        no = f"Okta did not sign {user.login} out of applications ({how_far.why_not}); {_STAY}"
-        return Done(how_far, says=f"{user.login} is signed out of Okta alone", findings=(no,))
-
-
-# --- grants and tokens --------------------------------------------------------------------------
+# --- what there is ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +90,11 @@ class OktaGrants:
     clients: tuple[OktaClient, ...]
     tokens: tuple[tuple[OktaToken, ...], ...]
 
+    def without_tokens(self, me: Me, user: OktaUser) -> tuple[Becomes[Any], ...]:
+        """The prediction that no refresh token is left."""
+        subjects = (_TOKENS.subject(me.connection, user=user.id, client=c.id) for c in self.clients)
+        return tuple(Becomes(subject, lambda _: ()) for subject in subjects)
+
     @property
     def count(self) -> int:
         return len(self.grants) + sum(map(len, self.tokens))
@@ -232,6 +109,141 @@ def grants_of(me: Me, user: str) -> Looking[OktaGrants]:
         _TOKENS.of(me.connection, user=user, client=each.id) for each in clients
     )
     return OktaGrants(grants, clients, tokens)
+
+
+# --- sessions -----------------------------------------------------------------------------------
+
+
+def end_sessions(me: Me, user: OktaUser, seen: OktaGrants) -> Write[None]:
+    """End every session at Okta, with refresh and access tokens and remembered devices.
+
+    Without ``oauthTokens`` the tokens would live on.
+    """
+    query = (("oauthTokens", "true"), ("forgetDevices", "true"))
+    return Write(
+        says=f"end the sessions and tokens of {user.login}",
+        verb="end",
+        target=user.login,
+        where=where(VENDOR, me.connection),
+        effect=Effect.DESTROYS,
+        hands=Api(ask(me, "DELETE", "users", user.id, "sessions", query=query), no_answer),
+        before=None,
+        after={"sessions": "ended"},
+        becomes=(_blind(me, user, "sessions"), *seen.without_tokens(me, user)),
+        foretold=None,
+        proof=Proof.BLIND,
+        repeatable=True,  # Recorded: 204 also where there is nothing to end.
+        breaks=f"{user.login} signs in again; {_STAY}.",
+    )
+
+
+def _blind(me: Me, user: OktaUser, what: str) -> Becomes[Any]:
+    subject: Subject[Any] = Subject(f"{me.connection.name}/user/{user.id}/{what}", VENDOR.settle_s)
+    return Becomes(subject, lambda before: before)
+
+
+@dataclass(frozen=True, slots=True)
+class OktaSignedOut:
+    """How far it went: ``everywhere`` is true where Okta also told the applications."""
+
+    everywhere: bool
+    why_not: str = ""
+
+
+@action(
+    "okta.revoke_sessions",
+    effect=Effect.DESTROYS,
+    output=OktaSignedOut,
+    source="Okta Management API, DELETE /api/v1/users/{id}/sessions",
+    by_hand=(
+        "Open Directory, People, the person. Choose More Actions, Clear User Sessions.",
+        "https://login.okta.com",
+    ),
+)
+@dataclass(frozen=True)
+class RevokeOktaSessions(OnOktaUser):
+    """End a user's sessions at Okta, with their OAuth tokens. There is no way back, and no harm."""
+
+    def run(self, me: Me) -> Script[OktaSignedOut]:
+        user = yield from seen_user(me, self.user)
+        yield from spare_user(me, user, "sign out")
+        seen = yield from grants_of(me, self.user)
+        yield from end_sessions(me, user, seen)
+        says = f"{user.login} is signed out of Okta"
+        return Done(OktaSignedOut(everywhere=False), says=says, findings=(_STAY,))
+
+
+# --- everywhere ---------------------------------------------------------------------------------
+
+
+def sign_out_everywhere(
+    me: Me, user: OktaUser, api_tokens: tuple[OktaApiToken, ...]
+) -> Write[OktaSignedOut]:
+    """Have Okta end all that the user is signed in with; not every edition can."""
+    body = {"sub_id": {"format": "opaque", "id": user.id}}
+    call = ORG.call(
+        me.connection.name,
+        "POST",
+        "oauth2",
+        "v1",
+        "global-token-revocation",
+        body=body,
+        answers=_NOT_THERE,
+    )
+    names = ", ".join(each.name for each in api_tokens)
+    lost = f"; for good with it: API tokens {names}" if names else ""
+    return Write(
+        says=f"sign {user.login} out of every application that can be told{lost}",
+        verb="end",
+        target=user.login,
+        where=where(VENDOR, me.connection),
+        effect=Effect.DESTROYS,
+        hands=Api(call, _how_far),
+        before=None,  # What is seen before would make another write of it afterwards.
+        after={"signed in": "nowhere"},
+        becomes=(_blind(me, user, "everywhere"), *without(me, api_tokens)),
+        foretold=OktaSignedOut(everywhere=True),
+        proof=Proof.BLIND,
+        repeatable=True,  # What is ended stays ended.
+        breaks=f"{user.login} signs in again everywhere; no API makes an API token again.",
+    )
+
+
+def _how_far(reply: Reply) -> OktaSignedOut:
+    if reply.status not in _NOT_THERE:
+        return OktaSignedOut(everywhere=True)
+    word = word_of(VENDOR, reply)
+    return OktaSignedOut(False, f"{word} {VENDOR.refusals.hints.get(word, '')}".rstrip())
+
+
+@action(
+    "okta.sign_out_everywhere",
+    effect=Effect.DESTROYS,
+    output=OktaSignedOut,
+    source="Okta OpenID Connect & OAuth 2.0 API, POST /oauth2/v1/global-token-revocation",
+)
+@dataclass(frozen=True)
+class SignOutOfOkta(OnOktaUser):
+    """End sessions and tokens, then have Okta sign the user out of applications, where it can.
+
+    Their API tokens die with it, and cannot be made again by an API.
+    """
+
+    def run(self, me: Me) -> Script[OktaSignedOut]:
+        user = yield from seen_user(me, self.user)
+        yield from spare_user(me, user, "sign out")
+        seen, api_tokens = yield from both(grants_of(me, self.user), tokens_of(me, user.id))
+        yield from end_sessions(me, user, seen)
+        sent = sign_out_everywhere(me, user, api_tokens)
+        answer = yield from sent
+        how_far = answer_as(OktaSignedOut, answer, sent.foretold)
+        if how_far.everywhere:
+            return Done(how_far, says=f"{user.login} is signed out everywhere")
+        no = f"Okta did not sign {user.login} out of applications ({how_far.why_not}); {_STAY}"
+        return Done(how_far, says=f"{user.login} is signed out of Okta alone", findings=(no,))
+
+
+# --- grants and tokens --------------------------------------------------------------------------
 
 
 def revoke_grants(me: Me, user: OktaUser, seen: OktaGrants) -> Generator[Any, Any, None]:

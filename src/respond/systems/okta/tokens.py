@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from respond.core.script import Api, Done, Effect, Looking, Me, Script, Undo, Write, action
+from respond.core.script import Api, Becomes, Done, Effect, Looking, Me, Script, Undo, Write, action
 from respond.systems.arguments import ArgumentError, one_of
 from respond.systems.okta.users import USER, OktaUserId, check_id, spare_user
 from respond.systems.okta.vendor import GONE, VENDOR, ask
@@ -18,7 +18,7 @@ from respond.systems.rest import Thing, at, change, no_answer, one, or_said, row
 
 __all__ = [
     "ACTIONS", "ConfineOktaToken", "ListOktaTokens", "OktaApiToken", "OktaApiTokens",
-    "OktaTokenGone", "RevokeOktaToken", "revoke_token", "tokens_of",
+    "OktaTokenGone", "RevokeOktaToken", "revoke_token", "tokens_of", "without",
 ]  # fmt: skip
 
 _EVERYBODY: Final = OktaUserId("")
@@ -60,6 +60,15 @@ def tokens_of(me: Me, user: str = "") -> Looking[tuple[OktaApiToken, ...]]:
     """The API tokens of one user, or all that there are."""
     listed = yield from TOKENS.of(me.connection)
     return tuple(each for each in listed if user in ("", each.owner))
+
+
+def without(me: Me, tokens: tuple[OktaApiToken, ...]) -> tuple[Becomes[Any], ...]:
+    """The prediction that these are gone."""
+    left = Becomes(
+        TOKENS.subject(me.connection), lambda now: tuple(t for t in now if t not in tokens)
+    )
+    subjects = (TOKEN.subject(me.connection, token=each.id) for each in tokens)
+    return (left, *(Becomes(subject, lambda _: _NONE) for subject in subjects))
 
 
 @dataclass(frozen=True, slots=True)
