@@ -321,7 +321,7 @@ def rehearsal_session(
     site = Site(
         connections=made_connections,
         persons=rehearsal.persons(),
-        directories=tuple(n for n, c in connections.items() if vendor(c.system).directory),
+        directories=rehearsal.directories,
         operator=OPERATOR,
         mode="dry-run" if dry_run else "rehearsal",
         engine=ENGINE,
