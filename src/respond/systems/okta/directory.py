@@ -21,7 +21,7 @@ from respond.systems.okta.lifecycle import ResetOktaPassword, SuspendOktaUser, U
 from respond.systems.okta.roles import ROLES, ListOktaAdmins, remove_role, roles_of
 from respond.systems.okta.signing_out import RevokeOktaGrants, SignOutOfOkta
 from respond.systems.okta.system_log import ListLeftInOkta, ReadOktaLog
-from respond.systems.okta.users import SEARCHED, OktaUserId, found, quoted, seen_user
+from respond.systems.okta.users import OktaUserId, found, seen_user
 
 __all__ = ["DIRECTORY"]
 
@@ -32,13 +32,13 @@ _KEPT_S: Final = 90 * 86_400
 
 def _find(me: Me, connection: Connection, email: str) -> Looking[PersonSeen]:
     del me
-    unseen: dict[str, str] = {}
-    yield from SEARCHED.of(connection, or_else=_noted(unseen, "user"), text=quoted(email))
-    if unseen:
-        return PersonSeen(connection.name, word=unseen["user"])
-    user = yield from found(connection, email)
+    why: list[str] = []
+    user = yield from found(connection, email, why)
+    if why:  # Of two with the address one may be unseen: who is meant is not known then.
+        return PersonSeen(connection.name, word=why[0])
     if not user.id:
         return PersonSeen(connection.name, state="gone", word="nobody has this address")
+    unseen: dict[str, str] = {}
     roles, factors = yield from both(
         ROLES.of(connection, or_else=_noted(unseen, "roles"), user=user.id),
         FACTORS.of(connection, or_else=_noted(unseen, "factors"), user=user.id),
