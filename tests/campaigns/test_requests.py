@@ -65,6 +65,7 @@ AFTER = {
 
 _LIST_AND_KEY = "the list of its workspace's keys, and the key is tried"
 _MEMBERS = "the list of members"
+_ACCOUNT = "the account that signs them in"
 CHAINS = {
     "compromised-key": (
         ("a session is exchanged for the token", ""),
@@ -82,7 +83,18 @@ CHAINS = {
         ("the workspaces' keys and sources", "need the workspaces"),
         ("the sources' keys", "need the sources; the plan shows what of all these will go"),
         ("all of it", "together; needs the yes to the plan"),
-        (_MEMBERS, "needs the typed yes"),
+        (_ACCOUNT, "needs the typed yes"),
+        ("the account is suspended", "needs the look"),
+        (f"{_ACCOUNT}, which contains it there", "needs the write"),
+        (f"{_ACCOUNT} and its API tokens", "together; needs the next typed yes"),
+        ("it is signed out", "needs the look"),
+        (f"{_ACCOUNT}, its grants and clients", "together; needs the write"),
+        ("the clients' tokens", "need the clients"),
+        (f"{_ACCOUNT}, its grants and clients", "together; needs the next typed yes"),
+        ("the clients' tokens", "need the clients"),
+        ("the grants are taken back", "needs the look"),
+        (f"{_ACCOUNT}, its grants and clients", "together; needs the write"),
+        (_MEMBERS, "needs the next typed yes"),
         ("the member is removed", "needs the look; a person's hands take no round trip"),
         (_MEMBERS, "needs the write"),
     ),
@@ -260,8 +272,10 @@ def page(line: TimeLine, name: str, routes: str) -> str:
         chain = tuple(step for step in chain if "hands" not in step[1])
     steps = [f"{n}. {what}{f' ({why})' if why else ''}" for n, (what, why) in enumerate(chain, 1)]
     counts = f"{len(known)} distinct looks, {writes} writes, and looked again: {because}."
+    first = [n for n, (what, _) in enumerate(chain, 1) if "contains it there" in what]
     needs = f"Shortest chain up to proved containment: {len(chain)} round trips,"
     needs += " and one more for each look at which it does not show yet."
+    needs += "".join(f"\nOf these up to the proved suspension: {n} round trips." for n in first)
     head = [f"## {name}, {SHOWN[routes]}", f"{len(sent)} requests: {counts}", needs]
     return "\n".join(["\n\n".join(head), "", *steps, "", *lines])
 

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(not LINES, reason="no recordings are on this mac
 
 V1 = "api/v1"
 PARSED: dict[str, Thing[Any]] = {
-    f"GET {V1}/users": users._SEARCHED,
+    f"GET {V1}/users": users.SEARCHED,
     f"GET {V1}/users/{{user}}": users.USER,
     f"GET {V1}/users/{{user}}/factors": factors.FACTORS,
     f"GET {V1}/users/{{user}}/factors/{{factor}}": factors.FACTOR,

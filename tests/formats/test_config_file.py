@@ -341,12 +341,12 @@ def test_a_key_that_never_had_an_effect_is_named_as_such(text: str) -> None:
 
 
 READERS = {
-    "policy": "policy", "journal": "journal", "notify": "notify", "server": "(?:server|own)",
-    "server.oidc": "(?:oidc|config)",
+    "policy": "policy", "journal": "journal", "directory": "project", "notify": "notify",
+    "server": "(?:server|own)", "server.oidc": "(?:oidc|config)",
     "connections.NAME": "", "person": "", "sources.NAME": "", "hooks": "",
     "links": "links",
 }  # fmt: skip
-FIELDS = {"with": "inputs", "request": "", "SYSTEM": "get"}
+FIELDS = {"with": "inputs", "request": "", "SYSTEM": "get", "connections": "directories"}
 
 
 @pytest.mark.parametrize("table", TABLES)

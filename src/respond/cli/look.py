@@ -260,7 +260,7 @@ def actions(
     """
     from respond.errors import UsageError
     from respond.formats.faults import did_you_mean
-    from respond.systems import load
+    from respond.systems import DIRECTORY, load
     from respond.views.action_list import action_json, actions_text
 
     if only == "check":
@@ -269,6 +269,8 @@ def actions(
         raise UsageError(
             "--openapi and --system go with check", do="respond actions check --openapi FILE"
         )
+    if only == DIRECTORY and not full:
+        return _directory_table(as_json=as_json)
     known = load()
     chosen = [
         cls for name, cls in known.items() if not only or only in (name, name.partition(".")[0])
@@ -284,6 +286,26 @@ def actions(
     answer(
         [action_json(cls) for cls in chosen], actions_text(chosen, full=detailed), as_json=as_json
     )
+    return int(ExitCode.DONE)
+
+
+def _directory_table(*, as_json: bool) -> int:
+    """What can be asked of which directory, from the code that does it."""
+    from respond.systems import directories, title_of, vendor
+    from respond.systems.directory.vocabulary import VERBS, cells
+    from respond.views.action_list import directory_text
+
+    found, known = cells(), directories()
+    settles = {title_of(name): vendor(name).settle_s for name in known}
+    rows = [
+        (verb, VERBS[verb].undo, {title_of(n): (c.can, c.says) for n, c in found[verb].items()})
+        for verb in found
+    ]
+    as_data = [
+        {"verb": f"directory.{verb}", "undo": undo, "systems": {n: list(c) for n, c in row.items()}}
+        for verb, undo, row in rows
+    ]
+    answer(as_data, directory_text(rows, settles), as_json=as_json)
     return int(ExitCode.DONE)
 
 

@@ -55,6 +55,9 @@ def rehearse(
     api_hands: bool = typer.Option(
         False, "--api-hands", help="Show the routes that the vendor has not confirmed"
     ),
+    directory: list[str] = typer.Option(
+        [], metavar="NAME", help="What signs people in, in order; none: a person acts there"
+    ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Make the plan and stop"),
     verbose: bool = typer.Option(False, "-v", "--verbose", help="Say every request, on stderr"),
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
@@ -73,7 +76,8 @@ def rehearse(
     overrides = _pairs(set_)
     crash, faults = _split(fault)
     _check_crash(loaded, crash)
-    with closing(Rehearsal.start(at=at, routes=api_hands)) as rehearsal:
+    directories = [] if directory == ["none"] else directory or None
+    with closing(Rehearsal.start(at=at, routes=api_hands, directories=directories)) as rehearsal:
         if faults:
             rehearsal.doors.arm(faults)
         if latency:
@@ -206,7 +210,12 @@ class Staging:
 
         if not self.dry_run:
             # Before the run is recorded: whoever finds the run also finds its company.
-            facts = {"runbook": self.runbook.name, "at": at, "by_hand": self.by_hand}
+            facts = {
+                "runbook": self.runbook.name,
+                "at": at,
+                "by_hand": self.by_hand,
+                "directories": self.rehearsal.directories,
+            }
             remember(self.places.rehearsals / self.run, facts)
         now_s = session.clock.now_ms() // 1000
         given = rehearsal_inputs(self.runbook, self.rehearsal.story, overrides, now_s)

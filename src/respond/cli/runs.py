@@ -255,7 +255,7 @@ def _rehearsing(places: Places, kept: KeptRun, hand: Stagehand) -> Any:
             why="it was simulated inside the process that died",
             do="rehearse against one that stays: respond simulate, then rehearse --at URL",
         )
-    rehearsal = Rehearsal.start(at=str(facts["at"]))
+    rehearsal = Rehearsal.start(at=str(facts["at"]), directories=facts.get("directories"))
     hand.click = rehearsal.click
     runbook = load_runbook(places, str(facts["runbook"]))
     by_hand = bool(facts.get("by_hand"))

@@ -21,6 +21,7 @@ from respond.engine.proposing import GivenInputs
 from respond.errors import NotReadyError, UsageError
 from respond.formats.typed_inputs import parse_input
 from respond.ports import KeyStore
+from respond.systems import vendor
 
 __all__ = ["Rehearsal", "RehearsalClock", "StorySecrets", "story_value"]
 
@@ -90,6 +91,7 @@ class Rehearsal:
         urls: Base URL of each surface by its prefix.
         ways: How each system is reached, as its module in the company tells it.
         own: The server, when it runs in this process.
+        directories: Connections of what signs people in, in the order in which they are asked.
     """
 
     doors: Doors
@@ -99,14 +101,21 @@ class Rehearsal:
     ways: Sequence[Mapping[str, Any]]
     own: Any = None
     before: Mapping[str, Any] = field(default_factory=dict)
+    directories: tuple[str, ...] = ()
 
     @classmethod
-    def start(cls, *, at: str = "", routes: bool = False) -> Rehearsal:
+    def start(
+        cls, *, at: str = "", routes: bool = False, directories: Sequence[str] | None = None
+    ) -> Rehearsal:
         """Use the company at a URL, or start one in this process.
 
         Args:
             routes: Show the routes that the vendor has not confirmed, so that the API's hands are
                 used; only for a company of our own.
+            directories: Those that are configured; all that the company has when None.
+
+        Raises:
+            UsageError: The company has no such directory.
         """
         own = None
         if not at:
@@ -124,6 +133,15 @@ class Rehearsal:
         ways = told["connections"]
         rehearsal = cls(doors, told["story"], told["urls"], told["smtp"], ways, own)
         rehearsal.before = doors.get("state")
+        known = tuple(w["name"] for w in ways if vendor(w["system"]).directory)
+        rehearsal.directories = known if directories is None else tuple(directories)
+        if odd := [name for name in rehearsal.directories if name not in known]:
+            rehearsal.close()
+            raise UsageError(
+                f"nobody signs in with {odd[0]!r} in the simulated company",
+                why=f"its directories: {', '.join(known)}",
+                do="--directory none rehearses without any",
+            )
         return rehearsal
 
     def close(self) -> None:

@@ -514,6 +514,7 @@ class Me:
         step: The step's address, e.g. ``new`` or ``restarted[3f2a]``.
         connection: The connection of the action's own system.
         connections: All of them, by name (sinks and notices cross systems).
+        directories: Names of those that sign people in; the one that comes first is asked first.
         operator: Id of the person at the terminal.
         subject: E-mail of whom the incident is about, or empty.
         suspects: E-mails that get no notice and do not count as administrators.
@@ -551,6 +552,7 @@ class Me:
     plan: str = ""
     page: str = ""
     request: str = ""
+    directories: tuple[str, ...] = ()
     old: str = ""
     anew: str = ""
 

@@ -18,7 +18,7 @@ from respond.core.shapes import decode, encode
 from respond.core.values import Late, SecretHandle, Value
 from respond.errors import NotReadyError, UsageError
 from respond.ports import Journal
-from respond.systems import needs_connection, vendor
+from respond.systems import DIRECTORY, directories, needs_connection, vendor
 
 __all__ = ["Site", "recorded_values", "values_of"]
 
@@ -62,6 +62,7 @@ class Site:
         drill: A rehearsal that an event began: others agree to it as to a real run.
         alone: Why one person goes alone in an emergency; empty when nobody does.
         page: Address under which the server shows runs, or empty.
+        directories: Connections that sign people in, in the order in which they are asked.
     """
 
     connections: Mapping[str, Connection]
@@ -79,6 +80,7 @@ class Site:
     drill: bool = False
     alone: str = ""
     page: str = ""
+    directories: tuple[str, ...] = ()
 
     @property
     def people(self) -> People:
@@ -156,9 +158,10 @@ class Site:
             NotReadyError: There is none.
             UsageError: There are several and none was chosen, or the chosen one is another's.
         """
-        if not needs_connection(system):
+        if not needs_connection(system) or (system == DIRECTORY and not named):
             return Connection(name="", system=system)
-        fitting = {n: c for n, c in self.connections.items() if c.system == system}
+        systems = directories() if system == DIRECTORY else (system,)
+        fitting = {n: c for n, c in self.connections.items() if c.system in systems}
         wanted = named or (self.chosen if self.chosen in fitting else "")
         if wanted:
             if wanted not in fitting:
@@ -221,6 +224,7 @@ class Site:
             step=address,
             connection=connection,
             connections=self.connections,
+            directories=self.directories,
             persons=self.persons,
             operator=state.operator,
             subject=subject,
@@ -240,7 +244,7 @@ class Site:
             **(self._request(state) if of_run else {}),
         )
 
-    def _request(self, state: RunState) -> Mapping[str, str]:
+    def _request(self, state: RunState) -> Mapping[str, Any]:
         """What notices say of the request that waits now; chat answers it if policy lets it."""
         newest = state.requests[-1] if state.requests else None
         if newest is None or newest.nonce in state.used:

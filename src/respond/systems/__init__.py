@@ -19,10 +19,12 @@ from respond.systems.discovery import Discovery
 from respond.systems.vendor import CarriedBy, Reaches, Scheme, Vendor
 
 __all__ = [
+    "DIRECTORY",
     "NAMES",
     "by_preference",
     "channels",
     "connectable",
+    "directories",
     "discovery_of",
     "load",
     "needs_connection",
@@ -35,9 +37,13 @@ __all__ = [
     "vendors",
 ]
 
+DIRECTORY: Final = "directory"
+"""Whose actions go to whatever signs people in."""
+
 NAMES: Final = (
     "command",
     "customerio",
+    "directory",
     "email",
     "http",
     "okta",
@@ -100,6 +106,11 @@ def stores() -> dict[str, Vendor]:
     """Those that take new secrets, by name; those that can be looked at first."""
     found = [each for each in vendors().values() if each.sink]
     return {v.name: v for v in sorted(found, key=lambda v: v.carried_by is not CarriedBy.HTTP)}
+
+
+def directories() -> dict[str, Vendor]:
+    """Those that sign people in, by name."""
+    return {name: each for name, each in vendors().items() if each.directory}
 
 
 def takes_clicks(name: str) -> bool:

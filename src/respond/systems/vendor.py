@@ -433,6 +433,8 @@ class Vendor:
         snippet: What to paste into ``respond.toml``; ``{name}`` is the connection's.
         nicknames: Names of connections that probably mean this system.
         person_id: How its own id of somebody looks: a key of ``[[person]]`` with its name.
+        directory: Module with ``DIRECTORY``, what it does of what a directory is asked for; empty:
+            it signs nobody in.
         channel: Module with ``CHANNEL``, how people are told through it; empty: they cannot be.
         reaches: Whom the channel reaches.
         clicks: People can answer there with a button; what a source of its name brings are clicks.
@@ -470,6 +472,7 @@ class Vendor:
     snippet: str = ""
     nicknames: Collection[str] = ()
     person_id: OwnKey | None = None
+    directory: str = ""
     channel: str = ""
     reaches: Reaches = Reaches.EACH
     clicks: bool = False

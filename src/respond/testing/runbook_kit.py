@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +42,7 @@ class Stage:
     Attributes:
         routes: The company shows the routes that its vendor has not confirmed.
         company_clock: The company's time, but for what is waited; None: the machine's.
+        directories: Those that are configured; None: all that the company has.
         asked: What was asked, over all advances.
         spent_s: Real time of each advance, in seconds, for benches.
     """
@@ -57,6 +58,7 @@ class Stage:
     progress: Callable[[Clock], Progress] = lambda _: QuietProgress()
     ahead_s: float = 0.0
     company_clock: Clock | None = None
+    directories: Sequence[str] | None = None
     server: Server = field(init=False)
     runbook: Runbook = field(init=False)
     rehearsal: Rehearsal = field(init=False)
@@ -67,7 +69,7 @@ class Stage:
 
     def __enter__(self) -> Self:
         self.server = serve(default_company(guess_routes=self.routes, clock=self.company_clock))
-        self.rehearsal = Rehearsal.start(at=self.server.base_url)
+        self.rehearsal = Rehearsal.start(at=self.server.base_url, directories=self.directories)
         load = load_runbook if self.project is not None else _shipped
         self.runbook = load(self.places, self.name)
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from respond.core.script import Effect, Spec
@@ -11,7 +11,7 @@ from respond.core.shapes import ShapeError, shape_of, shape_text
 from respond.views.layout import labelled, said, word
 from respond.views.style import PLAIN, Style, Tone
 
-__all__ = ["action_json", "actions_text"]
+__all__ = ["action_json", "actions_text", "directory_text"]
 
 
 def actions_text(
@@ -62,3 +62,24 @@ def action_json(cls: type[Any]) -> dict[str, Any]:
         "with": dict(_fields(cls)),
         "gives": dict(_fields(spec.output)) if dataclasses.is_dataclass(spec.output) else {},
     }
+
+
+def directory_text(
+    rows: Sequence[tuple[str, str, Mapping[str, tuple[str, str]]]], settles: Mapping[str, int]
+) -> str:
+    """Verb by directory, and below it what is said instead of a yes.
+
+    Args:
+        rows: Verb, what takes it back, and by directory ``yes``, ``hands`` or ``none`` with words.
+        settles: By directory, how long a change may take until it shows, in seconds.
+    """
+    heads = ("verb", "undo", *settles)
+    table = [(verb, undo or "no", *(row[n][0] for n in settles)) for verb, undo, row in rows]
+    widths = [max(len(line[n]) for line in (heads, *table)) for n in range(len(heads))]
+    lines = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in (heads, *table)]
+    lines += ["", "A change shows within " + ", ".join(f"{s} s ({n})" for n, s in settles.items())]
+    for verb, _, row in rows:
+        for name, (can, says) in row.items():
+            if can != "yes":
+                lines += labelled(f"{verb}", f"{name}: {said(says)}", 80, column=22)
+    return "\n".join(lines) + "\n"

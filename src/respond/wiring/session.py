@@ -321,6 +321,7 @@ def rehearsal_session(
     site = Site(
         connections=made_connections,
         persons=rehearsal.persons(),
+        directories=rehearsal.directories,
         operator=OPERATOR,
         mode="dry-run" if dry_run else "rehearsal",
         engine=ENGINE,
@@ -545,6 +546,7 @@ def real_session(
     site = Site(
         connections=connections,
         persons=project.records,
+        directories=project.directories,
         operator=operator,
         mode="dry-run" if dry_run else "real",
         engine=ENGINE,

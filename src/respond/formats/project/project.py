@@ -248,6 +248,7 @@ class Project:
 
     Attributes:
         folder: Where the file lies; None without one.
+        directories: Connections of what signs people in, the one that signs them in first.
         links: System to page to https address, where ours is not right.
         sources: Who may send webhooks.
         hooks: In the order of the file; ``respond.intake.hooks`` holds them against the runbooks.
@@ -260,6 +261,7 @@ class Project:
     persons: tuple[PersonConfig, ...] = ()
     journal: JournalConfig = field(default_factory=JournalConfig)
     notify: NotifyConfig = field(default_factory=NotifyConfig)
+    directories: tuple[str, ...] = ()
     links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     sources: Mapping[str, SourceConfig] = field(default_factory=dict)
     hooks: tuple[HookConfig, ...] = ()

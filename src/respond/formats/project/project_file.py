@@ -41,7 +41,7 @@ from respond.formats.project.toml_keys import ACCOUNTS, PROJECT, SYSTEMS
 from respond.formats.project.toml_positions import tree
 from respond.formats.secret_looks import looks_secret
 from respond.formats.tree import Node
-from respond.systems import stores, takes_clicks, vendor
+from respond.systems import directories, stores, takes_clicks, title_of, vendor
 
 __all__ = ["BYTES_MAX", "parse_project"]
 
@@ -69,6 +69,7 @@ def parse_project(data: bytes, *, name: str, folder: Path | None = None) -> Proj
         persons=_persons(given, faults),
         journal=_journal(given, folder, faults),
         notify=NotifyConfig(**given.get("notify", {})),
+        directories=tuple(given.get("directory", {}).get("connections", ())),
         links=_links(given, faults),
         sources=read_sources(fitted, faults),
         hooks=read_hooks(given),
@@ -76,6 +77,7 @@ def parse_project(data: bytes, *, name: str, folder: Path | None = None) -> Proj
         where=where,
     )
     _check_references(project, faults)
+    _check_directories(project, faults)
     check_server(project, faults)
     faults.refuse()
     return project
@@ -110,6 +112,18 @@ def _not_toml(source: SourceText, message: str) -> FormatFault:
     if looks_secret(fault.source_line) or looks_secret(fault.what):
         return FormatFault(fault.name, fault.line, fault.column, "this is not TOML")
     return fault
+
+
+def _check_directories(project: Project, faults: Faults) -> None:
+    known = directories()
+    fitting = [n for n, each in project.connections.items() if each.system in known]
+    for number, name in enumerate(project.directories):
+        at = ("directory", "connections", number)
+        if name not in project.connections:
+            faults.at(at, f"there is no connection '{showable(name)}'", did_you_mean(name, fitting))
+        elif name not in fitting:
+            title = title_of(project.connections[name].system)
+            faults.at(at, f"{title} signs nobody in", f"these do: {', '.join(known)}")
 
 
 # --- tables -------------------------------------------------------------------------------------

@@ -123,6 +123,10 @@ TABLES: Final[Mapping[str, Table]] = {
         "keys": Keyword(OneOf(("keyring", "file")), "Where the signing key is. file is for "
             "servers, and verify says so.", '"keyring"'),
     },
+    "directory": {
+        "connections": Keyword(Listed(PLAIN_NAME, is_set=True), "Connections of what signs people "
+            "in; the one that signs them in comes first. None: a person acts there.", "[]"),
+    },
     "notify": {
         "smtp_host": Keyword(_HOST, "Mail server.", '""'),
         "smtp_port": Keyword(Count(1, 65_535), "Its port.", "587"),
@@ -193,6 +197,7 @@ PROJECT: Final[Table] = {
     "policy": Keyword(RecordOf(TABLES["policy"])),
     "person": Keyword(Listed(RecordOf(TABLES["person"]))),
     "journal": Keyword(RecordOf(TABLES["journal"])),
+    "directory": Keyword(RecordOf(TABLES["directory"])),
     "notify": Keyword(RecordOf(TABLES["notify"])),
     "sources": Keyword(MapOf(RecordOf(TABLES["sources.NAME"]), PLAIN_NAME.pattern, "source")),
     "hooks": Keyword(Listed(RecordOf(TABLES["hooks"]))),

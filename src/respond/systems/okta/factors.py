@@ -33,9 +33,20 @@ from respond.systems.rest import Thing, at, change, dig, no_answer, one, rows
 from respond.systems.sinks.sink import sink_of
 
 __all__ = [
-    "ACTIONS", "CreateOktaAccessCode", "DeleteOktaFactor", "ListOktaFactors", "OktaFactor",
-    "OktaFactors", "ResetOktaFactors", "RevokeOktaAccessCode", "delete_factor", "factors_of",
-    "is_identity_engine", "reset_factors", "that_stay",
+    "ACTIONS",
+    "FACTORS",
+    "CreateOktaAccessCode",
+    "DeleteOktaFactor",
+    "ListOktaFactors",
+    "OktaFactor",
+    "OktaFactors",
+    "ResetOktaFactors",
+    "RevokeOktaAccessCode",
+    "delete_factor",
+    "factors_of",
+    "is_identity_engine",
+    "reset_factors",
+    "that_stay",
 ]  # fmt: skip
 
 _PERHAPS_MORE: Final = (

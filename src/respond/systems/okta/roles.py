@@ -51,8 +51,18 @@ from respond.systems.rest import (
 )
 
 __all__ = [
-    "ACTIONS", "AddOktaRole", "ListOktaAdmins", "OktaAdmin", "OktaAdmins", "OktaRole",
-    "RemoveOktaRole", "admins", "keep_a_super_admin", "remove_role", "roles_of",
+    "ACTIONS",
+    "ROLES",
+    "AddOktaRole",
+    "ListOktaAdmins",
+    "OktaAdmin",
+    "OktaAdmins",
+    "OktaRole",
+    "RemoveOktaRole",
+    "admins",
+    "keep_a_super_admin",
+    "remove_role",
+    "roles_of",
 ]  # fmt: skip
 
 _STANDARD: Final = (

@@ -18,8 +18,8 @@ from respond.systems.okta.vendor import VENDOR, is_service_app
 from respond.systems.rest import Thing, at, one, rows
 
 __all__ = [
-    "ACTIONS", "ID", "NOBODY", "USER", "FindOktaUser", "OktaUser", "OktaUserId", "OnOktaUser",
-    "check_id", "found", "our_owner", "seen_user", "spare_user",
+    "ACTIONS", "ID", "NOBODY", "SEARCHED", "USER", "FindOktaUser", "OktaUser", "OktaUserId",
+    "OnOktaUser", "check_id", "found", "our_owner", "quoted", "seen_user", "spare_user",
 ]  # fmt: skip
 
 OktaUserId = NewType("OktaUserId", str)
@@ -55,7 +55,7 @@ USER: Final = Thing(VENDOR, "user/{user}", ("users", "{user}"), one(OktaUser), g
 _BY_LOGIN: Final = Thing(
     VENDOR, "user-called/{login}", ("users", "{login}"), one(OktaUser), gone=NOBODY
 )
-_SEARCHED: Final = Thing(
+SEARCHED: Final = Thing(
     VENDOR,
     "users-searched/{text}",
     ("users",),
@@ -74,17 +74,36 @@ def check_id(name: str, value: str, begin: str, like: str) -> None:
         raise ArgumentError(f"{name} must be an id of Okta's such as {like}")
 
 
-def found(connection: Connection, name: str) -> Looking[OktaUser]:
+def quoted(name: str) -> str:
+    """A name inside of a search."""
+    return name.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def found(
+    connection: Connection, name: str, unseen: list[str] | None = None
+) -> Looking[OktaUser]:
     """The one user with this e-mail address or login, read by id; ``NOBODY`` where there is none.
 
     Deactivated users count only where nobody else has the name.
 
+    Args:
+        unseen: Gets why something could not be looked at, instead of the script's end there.
+
     Raises:
         GuardRefusedError: Several have it.
     """
-    text = name.replace("\\", "\\\\").replace('"', '\\"')
-    hits = yield from _SEARCHED.of(connection, text=text)
-    users = yield from gather(USER.of(connection, user=hit.id) for hit in hits)
+
+    def noted(why: str) -> tuple[OktaUser, ...]:
+        unseen.append(why)  # type: ignore[union-attr]
+        return ()
+
+    def nobody(why: str) -> OktaUser:
+        noted(why)
+        return NOBODY
+
+    rows_or, one_or = (None, None) if unseen is None else (noted, nobody)
+    hits = yield from SEARCHED.of(connection, or_else=rows_or, text=quoted(name))
+    users = yield from gather(USER.of(connection, or_else=one_or, user=hit.id) for hit in hits)
     called = [user for user in users if user.id and user.is_called(name)]
     live = [user for user in called if user.status != "DEPROVISIONED"] or called
     if len(live) > 1:
@@ -97,10 +116,12 @@ def found(connection: Connection, name: str) -> Looking[OktaUser]:
     if live:
         return live[0]
     # The index may not have them yet. A login with a slash is never found this way.
-    by_login = NOBODY if "/" in name else (yield from _BY_LOGIN.of(connection, login=name))
+    by_login = NOBODY if "/" in name else (
+        yield from _BY_LOGIN.of(connection, or_else=one_or, login=name)
+    )
     if not by_login.id or not by_login.is_called(name):
         return NOBODY
-    return (yield from USER.of(connection, user=by_login.id))
+    return (yield from USER.of(connection, or_else=one_or, user=by_login.id))
 
 
 def seen_user(me: Me, user: OktaUserId) -> Looking[OktaUser]:

@@ -182,6 +182,7 @@ VENDOR: Final = Vendor(
 system = "okta"
 base_urls = {{ http = "https://example.okta.com" }}
 """,
+    directory="respond.systems.okta.directory",
     simulated="respond.company.okta",
 )
 

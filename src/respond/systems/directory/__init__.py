@@ -1,0 +1,1 @@
+"""The systems that sign people in, behind one vocabulary."""

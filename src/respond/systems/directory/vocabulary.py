@@ -1,0 +1,235 @@
+"""What every directory is asked for, in one set of words, and how each of them says what it can.
+
+A vendor that signs people in has a module ``directory`` with ``DIRECTORY``, named in its record. It
+says of every verb how it is done there (``Does``) or what there is instead (``Lacks``): a verb that
+is left out is a fault of that module. The verbs themselves are the vendor's own actions, so that
+what a runbook says in general is looked at, guarded, proved and undone as what it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Final, TypeAlias
+
+from respond.core.script import Connection, Looking, Me, Script
+from respond.core.shapes import Timestamp
+from respond.systems import directories, vendor
+
+__all__ = [
+    "VERBS",
+    "Cell",
+    "Directory",
+    "Does",
+    "Lacks",
+    "PersonSeen",
+    "Target",
+    "Verb",
+    "cells",
+    "directory_of",
+]
+
+
+_NO_TIME: Final = Timestamp("")
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One thing that a directory is asked to do.
+
+    Attributes:
+        says: What it does, for plan and table; ``{email}`` is filled in.
+        by_hand: What a person does where no directory is connected, one line each.
+        undo: The verb that takes it back, or a word why none has to; empty: nothing does.
+        changes: Whether it changes anything.
+    """
+
+    says: str
+    by_hand: tuple[str, ...] = ()
+    undo: str = ""
+    changes: bool = True
+
+
+VERBS: Final[Mapping[str, Verb]] = {
+    "suspend_user": Verb(
+        "suspend {email}",
+        (
+            "Open the console of what signs people in (Google, Microsoft, Okta, ...).",
+            "Suspend {email}; do not delete the account.",
+            "Then sign it out of every session, and remove its tokens and grants.",
+        ),
+        undo="restore_user",
+    ),
+    "restore_user": Verb(
+        "give {email} the account back",
+        ("Open the console of what signs people in.", "Lift the suspension of {email}."),
+        undo="suspend_user",
+    ),
+    "end_sessions": Verb(
+        "end every session of {email}",
+        ("Open the console of what signs people in.", "Sign {email} out of every session."),
+        undo="harmless",
+    ),
+    "revoke_grants": Verb(
+        "take back what {email} allowed to other applications",
+        (
+            "Open the console of what signs people in.",
+            "Remove tokens, application passwords and grants of {email}.",
+        ),
+    ),
+    "reset_factors": Verb(
+        "reset the second factor of {email}",
+        (
+            "Open the console of what signs people in.",
+            "Remove the second factor of {email} that is lost.",
+        ),
+    ),
+    "issue_bridge": Verb(
+        "issue one way in, once, for {email}",
+        (
+            "Open the console of what signs people in.",
+            "Issue a temporary access code for {email}; tell it on a number that you know.",
+        ),
+        undo="expires",
+    ),
+    "reset_password": Verb(
+        "reset the password of {email}",
+        ("Open the console of what signs people in.", "Reset the password of {email}."),
+    ),
+    "remove_admin_rights": Verb(
+        "take the administrator's rights of {email}",
+        (
+            "Open the console of what signs people in.",
+            "Write down the administrator's rights of {email}, then remove them.",
+        ),
+        undo="restore_admin_rights",
+    ),
+    "restore_admin_rights": Verb(
+        "give {email} the administrator's rights back",
+        (
+            "Open the console of what signs people in.",
+            "Give {email} the administrator's rights back that were written down.",
+        ),
+        undo="remove_admin_rights",
+    ),
+    "take_app": Verb(
+        "take an application from {email}",
+        ("Open the console of what signs people in.", "Take the application from {email}."),
+        undo="give_app",
+    ),
+    "give_app": Verb(
+        "give {email} an application again",
+        ("Open the console of what signs people in.", "Give {email} the application again."),
+        undo="take_app",
+    ),
+    "list_factors": Verb("list the second factors of {email}", changes=False),
+    "list_admins": Verb("list the administrators", changes=False),
+    "read_sign_ins": Verb("read how {email} signed in", changes=False),
+    "who_has_app": Verb("list who has an application", changes=False),
+    "list_left_behind": Verb("list what {email} left behind", changes=False),
+}
+"""Every verb but ``find_user``, which each directory has."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonSeen:
+    """How somebody stands in one directory at this moment.
+
+    Attributes:
+        connection: The directory's.
+        user: The person's id there; empty where it is not known.
+        state: ``active``, ``suspended``, ``other``, ``unseen``; ``gone``: nobody has the address.
+        word: The directory's own word for it, or why it could not be looked at.
+        second_factor: ``yes``, ``no`` or ``unknown``.
+        administrator: The same.
+    """
+
+    connection: str
+    user: str = ""
+    login: str = ""
+    state: str = "unseen"
+    word: str = ""
+    second_factor: str = "unknown"
+    administrator: str = "unknown"
+    last_sign_in: Timestamp = _NO_TIME
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom a verb is about, and what further it needs."""
+
+    user: str
+    email: str
+    since: Timestamp = _NO_TIME
+    factor: str = ""
+    app: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Does:
+    """What does it there, mostly the script of the vendor's own action."""
+
+    script: Callable[[Me, Target], Script[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lacks:
+    """The directory cannot, whoever asks.
+
+    Attributes:
+        stays: What therefore stays possible, and for how long; the plan says it.
+        by_hand: What a person can do in its console instead, one line each; empty: nobody can.
+    """
+
+    stays: str
+    by_hand: tuple[str, ...] = ()
+
+
+_Find: TypeAlias = Callable[[Me, Connection, str], Looking[PersonSeen]]
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """How one vendor does what a directory is asked for.
+
+    Attributes:
+        find: Where an address stands; ``gone`` where nobody has it.
+        verbs: Of every verb how it is done, or what there is instead.
+    """
+
+    find: _Find
+    verbs: Mapping[str, Does | Lacks] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.verbs.keys() != VERBS.keys():
+            odd = ", ".join(sorted(self.verbs.keys() ^ VERBS.keys()))
+            raise ValueError(f"a directory says of every verb what it does: {odd}")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What a directory does of a verb: ``yes``, ``hands`` or ``none``, and the rest in words."""
+
+    can: str
+    says: str = ""
+
+
+def cells() -> dict[str, dict[str, Cell]]:
+    """By verb and system: the table of what can be asked of which directory."""
+    known = {system: directory_of(system) for system in directories()}
+    return {
+        verb: {system: _cell(each.verbs[verb]) for system, each in known.items()} for verb in VERBS
+    }
+
+
+def _cell(how: Does | Lacks) -> Cell:
+    if isinstance(how, Does):
+        return Cell("yes")
+    return Cell("hands" if how.by_hand else "none", how.stays)
+
+
+def directory_of(system: str) -> Directory:
+    """What a vendor does; imported when somebody is to be found there."""
+    found: Directory = import_module(vendor(system).directory).DIRECTORY
+    return found

@@ -1,0 +1,129 @@
+"""What Okta does of what a directory is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from respond.core.script import Connection, Done, Looking, Me, Script, both
+from respond.core.shapes import Seconds, Timestamp
+from respond.systems.directory.vocabulary import Directory, Does, Lacks, PersonSeen, Target
+from respond.systems.okta.apps import AssignOktaApp, UnassignOktaApp, WhoHasOktaApp
+from respond.systems.okta.factors import (
+    FACTORS,
+    CreateOktaAccessCode,
+    DeleteOktaFactor,
+    ListOktaFactors,
+    ResetOktaFactors,
+)
+from respond.systems.okta.lifecycle import ResetOktaPassword, SuspendOktaUser, UnsuspendOktaUser
+from respond.systems.okta.roles import ROLES, ListOktaAdmins, remove_role, roles_of
+from respond.systems.okta.signing_out import RevokeOktaGrants, SignOutOfOkta
+from respond.systems.okta.system_log import ListLeftInOkta, ReadOktaLog
+from respond.systems.okta.users import OktaUserId, found, seen_user
+
+__all__ = ["DIRECTORY"]
+
+_STATES: Final = {"ACTIVE": "active", "SUSPENDED": "suspended", "DEPROVISIONED": "other"}
+_A_WEEK: Final = 7 * 86_400
+_KEPT_S: Final = 90 * 86_400
+
+
+def _find(me: Me, connection: Connection, email: str) -> Looking[PersonSeen]:
+    del me
+    why: list[str] = []
+    user = yield from found(connection, email, why)
+    if why:  # Of two with the address one may be unseen: who is meant is not known then.
+        return PersonSeen(connection.name, word=why[0])
+    if not user.id:
+        return PersonSeen(connection.name, state="gone", word="nobody has this address")
+    unseen: dict[str, str] = {}
+    roles, factors = yield from both(
+        ROLES.of(connection, or_else=_noted(unseen, "roles"), user=user.id),
+        FACTORS.of(connection, or_else=_noted(unseen, "factors"), user=user.id),
+    )
+    return PersonSeen(
+        connection.name,
+        user.id,
+        user.login,
+        _STATES.get(user.status, "other"),
+        user.status,
+        "unknown" if "factors" in unseen else _told(factors),
+        "unknown" if "roles" in unseen else _told(roles),
+        Timestamp(user.last_login),
+    )
+
+
+def _noted(unseen: dict[str, str], what: str) -> Callable[[str], tuple[Any, ...]]:
+    def note(why: str) -> tuple[Any, ...]:
+        unseen[what] = why
+        return ()
+
+    return note
+
+
+def _told(seen: tuple[Any, ...]) -> str:
+    return "yes" if seen else "no"
+
+
+def _user(to: Target) -> OktaUserId:
+    return OktaUserId(to.user)
+
+
+def _within(me: Me, to: Target) -> Seconds:
+    if not to.since:
+        return Seconds(_A_WEEK)
+    since = datetime.fromisoformat(str(to.since)).timestamp()
+    return Seconds(min(max(int(me.now - since), 1), _KEPT_S))
+
+
+def _reset_factors(me: Me, to: Target) -> Script[Any]:
+    if to.factor:
+        return DeleteOktaFactor(_user(to), to.factor).run(me)
+    return ResetOktaFactors(_user(to)).run(me)
+
+
+def _remove_rights(me: Me, to: Target) -> Script[Any]:
+    user = yield from seen_user(me, _user(to))
+    roles = yield from roles_of(me, user.id)
+    own = [role for role in roles if role.how != "GROUP"]
+    for role in own:
+        yield from remove_role(me, user, role)
+    of_groups = tuple(
+        f"{role.type} of {user.login} comes of a group: take them out of it"
+        for role in roles
+        if role.how == "GROUP"
+    )
+    says = f"{user.login} has no administrator role of their own"
+    return Done(None, says=says, findings=of_groups, proved=not of_groups)
+
+
+DIRECTORY: Final = Directory(
+    _find,
+    {
+        "suspend_user": Does(lambda me, to: SuspendOktaUser(_user(to)).run(me)),
+        "restore_user": Does(lambda me, to: UnsuspendOktaUser(_user(to)).run(me)),
+        "end_sessions": Does(lambda me, to: SignOutOfOkta(_user(to)).run(me)),
+        "revoke_grants": Does(lambda me, to: RevokeOktaGrants(_user(to)).run(me)),
+        "reset_factors": Does(_reset_factors),
+        "issue_bridge": Does(lambda me, to: CreateOktaAccessCode(_user(to)).run(me)),
+        "reset_password": Does(lambda me, to: ResetOktaPassword(_user(to)).run(me)),
+        "remove_admin_rights": Does(_remove_rights),
+        "restore_admin_rights": Lacks(
+            "what was taken knows its targets: respond undo RUN gives it back with them",
+            ("Undo the run that took the rights: respond undo RUN.",),
+        ),
+        "take_app": Does(lambda me, to: UnassignOktaApp(_user(to), to.app).run(me)),
+        "give_app": Does(lambda me, to: AssignOktaApp(_user(to), to.app).run(me)),
+        "list_factors": Does(lambda me, to: ListOktaFactors(_user(to)).run(me)),
+        "list_admins": Does(lambda me, _: ListOktaAdmins().run(me)),
+        "read_sign_ins": Does(
+            lambda me, to: ReadOktaLog(_user(to), within=_within(me, to)).run(me)
+        ),
+        "who_has_app": Does(lambda me, to: WhoHasOktaApp(to.app).run(me)),
+        "list_left_behind": Does(
+            lambda me, to: ListLeftInOkta(_user(to), within=_within(me, to)).run(me)
+        ),
+    },
+)
