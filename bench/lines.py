@@ -1,4 +1,5 @@
-"""Count the lines of each room, and what each system costs: record, actions, simulator, examples.
+"""Count the lines of each room, and what each system costs: record, actions, simulator,
+examples and tests.
 
 python bench/lines.py
 """
@@ -13,6 +14,7 @@ import respond
 from respond.systems import vendors
 
 SOURCE = Path(respond.__file__).parent
+TESTS = Path(__file__).parents[1] / "tests" / "systems"
 
 
 def lines(paths: Iterable[Path]) -> int:
@@ -36,8 +38,8 @@ def main() -> None:
         place = SOURCE / room
         print(f"{room:<12}{lines(sorted(place.rglob('*.py')) if place.is_dir() else [place]):>8}")
     print(f"{'in all':<12}{lines(sorted(SOURCE.rglob('*.py'))):>8}\n")
-    heads = ("record", "actions", "simulator", "examples")
-    print(f"{'system':<12}{'what acts':>10}" + "".join(f"{head:>11}" for head in heads))
+    heads = ("system", "acts", "record", "actions", "simulator", "examples", "tests")
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     for name, vendor in vendors().items():
         folder = SOURCE / "systems" / name
         record = folder / "vendor.py"
@@ -47,8 +49,9 @@ def main() -> None:
             lines(path for path in folder.rglob("*.py") if path != record),
             lines(below(vendor.simulated)),
             lines((SOURCE / "company" / "examples").glob(f"of_{name}.py")),
+            lines([*TESTS.glob(f"test_{name}*.py"), *(TESTS / name).glob("*.py")]),
         )
-        print(f"{name:<12}{acts:>10}" + "".join(f"{each:>11}" for each in counted))
+        print(f"| {name} | {acts} | {' | '.join(f'{each:,}' for each in counted)} |")
 
 
 if __name__ == "__main__":
