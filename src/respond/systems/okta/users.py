@@ -79,9 +79,7 @@ def quoted(name: str) -> str:
     return name.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def found(
-    connection: Connection, name: str, unseen: list[str] | None = None
-) -> Looking[OktaUser]:
+def found(connection: Connection, name: str, unseen: list[str] | None = None) -> Looking[OktaUser]:
     """The one user with this e-mail address or login, read by id; ``NOBODY`` where there is none.
 
     Deactivated users count only where nobody else has the name.
@@ -116,8 +114,8 @@ def found(
     if live:
         return live[0]
     # The index may not have them yet. A login with a slash is never found this way.
-    by_login = NOBODY if "/" in name else (
-        yield from _BY_LOGIN.of(connection, or_else=one_or, login=name)
+    by_login = (
+        NOBODY if "/" in name else (yield from _BY_LOGIN.of(connection, or_else=one_or, login=name))
     )
     if not by_login.id or not by_login.is_called(name):
         return NOBODY
