@@ -46,6 +46,15 @@ def test_every_action_stands_in_the_list_of_actions() -> None:
     held(DOCS / "actions.md", f"{head}```\n{listed}```\n")
 
 
+def test_every_verb_of_a_directory_stands_on_its_page(capsys: pytest.CaptureFixture[str]) -> None:
+    """docs/directory.md ends with what `respond actions directory` prints."""
+    page = DOCS / "directory.md"
+    words = page.read_text(encoding="utf-8").partition("From `respond actions directory`.")[0]
+    assert run(["actions", "directory"]) == 0
+    table = f"```\n{capsys.readouterr().out}```\n"
+    held(page, f"{words}From `respond actions directory`.\n\n{table}")
+
+
 def test_every_command_stands_in_the_list_of_commands(capsys: pytest.CaptureFixture[str]) -> None:
     """docs/commands.md is the real help of each command."""
     pages = ["# Commands\n\nFrom `--help` of each.\n"]
@@ -89,14 +98,14 @@ def blocks(name: str, kind: str) -> list[str]:
     return re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL)
 
 
-@pytest.mark.parametrize("name", ["webhooks.md", "approvals.md", "drill.md"])
+@pytest.mark.parametrize("name", ["webhooks.md", "approvals.md", "drill.md", "directory.md"])
 def test_what_a_page_says_to_write_into_the_configuration_is_accepted(
     name: str, tmp_path: Path
 ) -> None:
     """All of a page's pieces together, with every hook held against its runbook."""
     project = parse_project("\n".join(blocks(name, "toml")).encode(), name=f"{name}: respond.toml")
     load_hooks(project, lambda runbook: load_runbook(Places(None, tmp_path), runbook))
-    assert project.persons or project.sources
+    assert project.persons or project.sources or project.directories
 
 
 def test_every_piece_of_the_servers_page_is_accepted() -> None:
