@@ -83,6 +83,7 @@ CHAINS = {
         ("the workspaces' keys and sources", "need the workspaces"),
         ("the sources' keys", "need the sources; the plan shows what of all these will go"),
         ("all of it", "together; needs the yes to the plan"),
+        (_ACCOUNT, "needs the search for the address, among these"),
         (_ACCOUNT, "needs the typed yes"),
         ("the account is suspended", "needs the look"),
         (f"{_ACCOUNT}, which contains it there", "needs the write"),
