@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 COMPILE := uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --no-emit-find-links --python-version 3.11 pyproject.toml
 
-.PHONY: help rehearse server test quick guards lint lock bench screenshots clean
+.PHONY: help rehearse server test quick campaign guards lint lock bench screenshots clean
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,9 @@ test: $(VENV)/test.stamp  ## Lint, types, and all tests
 quick: $(VENV)/test.stamp  ## Lint and the tests that take no time, for the loop of one who works
 	@$(BIN)/ruff check .
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not long"
+
+campaign: $(VENV)/test.stamp  ## The campaigns at every point, for a night
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m campaign --every-point
 
 guards: $(VENV)/test.stamp  ## Switch off each guard in a copy, and see its test turn red
 	@$(BIN)/python tests/guards/switch_off.py $(ONLY)
