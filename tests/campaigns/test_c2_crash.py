@@ -9,9 +9,9 @@ CI takes every second moment, the other half on the next day, and of the next ki
 
 from __future__ import annotations
 
-import datetime
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -43,7 +43,7 @@ def test_a_run_that_is_killed_anywhere_ends_as_if_it_was_not(
     count = len(base.moments[0])
     wrong: list[str] = []
     stopped = 0
-    today = datetime.datetime.now(datetime.UTC).date().toordinal()
+    today = datetime.now(UTC).toordinal()
     first, step = (today + list(HANDS).index(hands)) % 2, 2
     if request.config.getoption("--every-point"):
         first, step = 0, 1
