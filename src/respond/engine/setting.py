@@ -158,7 +158,7 @@ class Site:
             NotReadyError: There is none.
             UsageError: There are several and none was chosen, or the chosen one is another's.
         """
-        if not needs_connection(system) or (system == DIRECTORY and not named):
+        if not needs_connection(system) and not (system == DIRECTORY and named):
             return Connection(name="", system=system)
         systems = directories() if system == DIRECTORY else (system,)
         fitting = {n: c for n, c in self.connections.items() if c.system in systems}

@@ -86,7 +86,11 @@ def connectable() -> tuple[str, ...]:
 
 
 def needs_connection(system: str) -> bool:
-    """Whether an action goes by a connection of its own; those of people and of sinks do not."""
+    """Whether an action goes by a connection of its own; those of people and of sinks do not, and a
+    directory's go by those that ``[directory]`` names, if it names any.
+    """
+    if system == DIRECTORY:
+        return False
     owner = next((n for n, each in vendors().items() if system in each.modules), system)
     return owner == system
 

@@ -23,6 +23,7 @@ __all__ = [
     "HANDS",
     "LOST",
     "RUNBOOKS",
+    "SENT_AGAIN",
     "RanChild",
     "changed_in",
     "crash_and_resume",
@@ -164,12 +165,12 @@ def _twice(ran: RanChild, extra: Counter[tuple[str, str]]) -> str:
     in_doubt = sum(
         died.startswith(("before outcome signed_out", "after send")) for died in ran.died
     )
-    extra = extra - Counter(dict.fromkeys(_SENT_AGAIN, in_doubt))
+    extra = extra - Counter(dict.fromkeys(SENT_AGAIN, in_doubt))
     # Of what nobody can see, and nobody has said that it was done, a person is asked again.
     again = {effect for effect in extra if effect in ran.by_person and effect in _HARMLESS}
     return f"twice: {dict(extra)}" if set(extra) - again else ""
 
 
 _HARMLESS = {("customerio", "sessions.ended")}
-_SENT_AGAIN = (("okta", "user.session.clear"), ("okta", "user.authentication.universal_logout"))
+SENT_AGAIN = (("okta", "user.session.clear"), ("okta", "user.authentication.universal_logout"))
 """Nobody can look at these, and twice does no harm: sent again where the answer was lost."""
