@@ -92,6 +92,9 @@ def showable(text: str, *, limit: int = 200, newlines: bool = False) -> str:
     return "".join(shown) if not unread else f"{''.join(shown)}...(+{unread})"
 
 
+_ESCAPE: Final = r"\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|\\U[0-9a-f]{8}"
+
+
 def mixes_scripts(text: str) -> bool:
     """Whether letters of one script stand among those of another that looks like it."""
     return not text.isascii() and len({_script(letter) for letter in text} - {""}) > 1
@@ -102,6 +105,8 @@ def _foreign(text: str) -> set[int]:
     if text.isascii():
         return set()
     found: set[int] = set()
+    # What was shown before is shown the same again: an escape is no part of a word.
+    text = re.sub(_ESCAPE, lambda escape: " " * len(escape[0]), text)
     for word in _WORD.finditer(text):
         scripts = {at: _script(text[at]) for at in range(*word.span())}
         own = min(filter(None, scripts.values()), key=_ALIKE.index, default="")
