@@ -32,7 +32,7 @@ from respond.testing.settable_clock import SettableClock
 
 SCRIPT = Path(__file__).with_name("runbook_script.py")
 RUNBOOKS = ("compromised-key", "compromised-user", "lost-2fa")
-SAMPLE = 14
+SAMPLE = 10
 SEED = 20261123
 
 pytestmark = pytest.mark.skipif(bool(shim.why_not()), reason=shim.why_not() or "usable")
