@@ -10,6 +10,7 @@ import dataclasses
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NewType
 
@@ -38,6 +39,7 @@ from respond.core.values import SecretHandle
 from respond.engine.drivers import ScriptFaultError, World, look
 from respond.engine.proposing import GivenInputs
 from respond.engine.shared_answers import SharedAnswers
+from respond.engine.walk_plan import NotSoError
 from respond.errors import ExitCode, NoAnswerError, RefusedBySystemError, RespondError
 from respond.ports import Intent
 from respond.testing.settable_clock import SettableClock
@@ -633,9 +635,9 @@ WITH_KEY = {**ACTIONS, "box.try": TryKey}
 KEY = "inputs:\n  leaked: {type: secret, ask: Paste it}\n"
 
 
-def with_key(when: str) -> BoxStage:
+def with_key(when: str, between: str = "") -> BoxStage:
     return stage_of(
-        "  - {id: one, action: box.read, with: {name: a}}\n"
+        f"  - {{id: one, action: box.read, with: {{name: a}}}}\n{between}"
         f"  - {{id: try, action: box.try, {when} with: {{key: '${{{{ inputs.leaked }}}}'}}}}",
         top=KEY,
         actions=WITH_KEY,
@@ -659,6 +661,22 @@ def test_no_secret_is_shown_on_a_guess() -> None:
     """Whether a key is tried depends on a look that is still under way: it waits for that."""
     stage = with_key("when: one.value == 'new',")
     stage.plan()
+    assert stage.boxes.reads == ["GET /box/a"]
+
+
+@pytest.mark.promise("P22")
+@pytest.mark.parametrize(
+    "between",
+    [
+        "  - {id: so, assert: one.value == 'new', message: No}\n",
+        "  - {id: no, end: {when: one.value == 'old', say: Over}}\n",
+    ],
+)
+def test_no_secret_is_shown_behind_what_may_end_the_run(between: str) -> None:
+    """What stands before the step is not decided yet, and decides against it."""
+    stage = with_key("", between)
+    with suppress(NotSoError):
+        stage.plan()
     assert stage.boxes.reads == ["GET /box/a"]
 
 

@@ -6,7 +6,7 @@ there. What goes wrong here says nothing: it comes again when the step has its t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,12 +17,15 @@ from respond.core.background import in_background
 from respond.core.fold import RunState
 from respond.core.runbook import (
     ActionStep,
+    AssertStep,
     BlockStep,
     ChooseStep,
+    EndStep,
     ForEach,
     ParallelStep,
     Runbook,
     Step,
+    WaitStep,
 )
 from respond.core.script import Call, Reply
 from respond.core.shapes import ShapeError
@@ -122,8 +125,14 @@ class Lookahead:
 
 def _coming(
     steps: Iterable[Step], values: _Values, *, guessed: bool = False
-) -> Iterator[tuple[ActionStep, bool]]:
-    """Calls that may come, and whether that they come is a guess: their ``when`` is open."""
+) -> Generator[tuple[ActionStep, bool], None, bool]:
+    """Calls that may come, and whether that they come is a guess.
+
+    It is one while a ``when``, or what stands before them and could end the run, is open.
+
+    Returns:
+        Whether what stands behind these steps is a guess.
+    """
     for step in steps:
         guess = guessed
         if step.words.when is not None:
@@ -136,13 +145,20 @@ def _coming(
             case ActionStep(for_each=None):
                 yield step, guess
             case ChooseStep() if _named(step.on.refs, values):
-                yield from _coming(step.branches.get(str(step.on.value(values)), ()), values)
+                branch = step.branches.get(str(step.on.value(values)), ())
+                guessed |= yield from _coming(branch, values, guessed=guess)
             case BlockStep(for_each=None, runbook=None):
-                yield from _coming((*step.steps, *step.always), values, guessed=guess)
+                inner = (*step.steps, *step.always)
+                guessed |= yield from _coming(inner, values, guessed=guess)
             case ParallelStep():
-                yield from _coming(step.steps, values, guessed=guess)
+                guessed |= yield from _coming(step.steps, values, guessed=guess)
+            case AssertStep() if _named(step.holds.refs, values):
+                guessed |= step.holds.value(values) is not True
+            case AssertStep() | EndStep() | WaitStep():
+                guessed = True
             case _:
                 pass
+    return guessed
 
 
 def _known(step: ActionStep, values: _Values) -> bool:

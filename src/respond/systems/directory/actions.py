@@ -156,7 +156,12 @@ class DirectoryLines:
     count: int
 
 
-def _act(me: Me, verb: str, target: Target) -> Script[Acted]:
+def _verb(spec: Spec) -> str:
+    return spec.name.partition(".")[2]
+
+
+def _act(me: Me, spec: Spec, target: Target) -> Script[Acted]:
+    verb = _verb(spec)
     connection, title = me.connection.name, title_of(me.connection.system)
     how = directory_of(me.connection.system).verbs[verb] if connection else None
     if isinstance(how, Lacks) and not how.by_hand:
@@ -164,7 +169,7 @@ def _act(me: Me, verb: str, target: Target) -> Script[Acted]:
         return Done(Acted(connection, target.user, done=False), says=line, findings=(line,))
     if how is None or isinstance(how, Lacks) or me.by_hand or not target.user:
         steps = how.by_hand if isinstance(how, Lacks) else VERBS[verb].by_hand
-        yield _by_hand(me, verb, target, steps)
+        yield _by_hand(me, spec, target, steps)
         return Done(Acted(connection, target.user, done=True), says="done by hand")
     outcome = yield from how.script(me, target)
     if not isinstance(outcome, Done):
@@ -191,7 +196,8 @@ def _values(output: object) -> Iterator[object]:
         yield from (getattr(output, each.name) for each in fields(output))
 
 
-def _by_hand(me: Me, verb: str, target: Target, steps: tuple[str, ...]) -> Write[bool]:
+def _by_hand(me: Me, spec: Spec, target: Target, steps: tuple[str, ...]) -> Write[bool]:
+    verb = _verb(spec)
     who = showable(target.email, limit=80)
     says = VERBS[verb].says.format(email=who)
     place = me.connection.name or "by hand"
@@ -201,7 +207,7 @@ def _by_hand(me: Me, verb: str, target: Target, steps: tuple[str, ...]) -> Write
         verb=says.partition(" ")[0],
         target=who,
         where=place,
-        effect=Effect.DESTROYS,
+        effect=spec.effect,
         hands=Person(
             steps=tuple(step.format(email=who) for step in steps),
             link="",
@@ -258,7 +264,7 @@ class _Acts(_OfUser):
     spec: ClassVar[Spec]
 
     def run(self, me: Me) -> Script[Acted]:
-        return (yield from _act(me, self.spec.name.partition(".")[2], self._target))
+        return (yield from _act(me, self.spec, self._target))
 
 
 @dataclass(frozen=True)
@@ -266,7 +272,7 @@ class _Lists(_OfUser):
     spec: ClassVar[Spec]
 
     def run(self, me: Me) -> Script[DirectoryLines]:
-        return (yield from _list(me, self.spec.name.partition(".")[2], self._target))
+        return (yield from _list(me, _verb(self.spec), self._target))
 
 
 @action("directory.suspend_user", effect=Effect.DESTROYS, output=Acted, source=_SOURCE)
