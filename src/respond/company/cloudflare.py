@@ -515,10 +515,6 @@ class Cloudflare(RestSystem):
             _access_user(system.access_user(call))
         ),
         f"GET {_USER}/active_sessions": _sessions,
-        f"GET {_USER}/failed_logins": lambda system, call: system.envelope(
-            [{"expiration": int(at + DAY_S), "metadata": {"ray": "8a"}, "at": int(at)}
-             for at in system.access_user(call).failed]
-        ),
         f"DELETE {_USER}/mfa_authenticators/{{factor}}": _delete_factor,
         f"POST {_A}/access/organizations/revoke_user": _revoke,
         f"GET {_A}/logs/audit": _audit,
@@ -728,7 +724,6 @@ def _begin(night: Night) -> Cloudflare:
                 at=now - 3_600,
                 devices=devices,
                 sessions=sessions,
-                failed=[now - 7_200] if sessions else [],
                 factors=[_uuid(f"factor:{email}")],
             )
             for email, devices, sessions in ((COMPROMISED, 1, wiki), (LOST_2FA, 0, []))

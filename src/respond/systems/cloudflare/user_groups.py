@@ -44,8 +44,8 @@ from respond.systems.guards import GuardRefusedError
 from respond.systems.rest import Thing, at, change, rows
 
 __all__ = [
-    "ACTIONS", "CloudflareGroup", "JoinCloudflareGroup", "LeaveCloudflareGroup", "groups_of",
-    "leave",
+    "ACTIONS", "CloudflareGroup", "CloudflareGroups", "JoinCloudflareGroup",
+    "LeaveCloudflareGroup", "ListCloudflareGroups", "groups_of", "leave",
 ]  # fmt: skip
 
 _NOT_THERE: Final = frozenset({403, 404})
@@ -111,6 +111,29 @@ def leave(me: Me, member: CloudflareMember, group: CloudflareGroup) -> Write[Non
 
 
 @dataclass(frozen=True, slots=True)
+class CloudflareGroups:
+    """User groups of a member."""
+
+    groups: tuple[CloudflareGroup, ...]
+
+
+@action(
+    "cloudflare.list_groups",
+    effect=Effect.READS,
+    output=CloudflareGroups,
+    source="Cloudflare API v4, GET /accounts/{account_id}/iam/user_groups and their members",
+)
+@dataclass(frozen=True)
+class ListCloudflareGroups(OnCloudflareMember):
+    """Read which user groups a member is in: rights that come of them go with the membership."""
+
+    def run(self, me: Me) -> Script[CloudflareGroups]:
+        groups, why = yield from groups_of(me, self.member)
+        says = ", ".join(group.name for group in groups) or "in no user group"
+        return Done(CloudflareGroups(groups), says=why or says, findings=(why,) * bool(why))
+
+
+@dataclass(frozen=True, slots=True)
 class CloudflareGroupOf:
     """A member, and a group."""
 
@@ -126,7 +149,7 @@ class _OnGroup(OnCloudflareMember):
 
     def __post_init__(self) -> None:
         OnCloudflareMember.__post_init__(self)
-        check_id("group", self.group, "Manage Account, Members, Groups")
+        check_id("group", self.group, "cloudflare.list_groups")
 
 
 @action(
@@ -200,4 +223,4 @@ class JoinCloudflareGroup(_OnGroup):
         return Done(CloudflareGroupOf(new.id, self.group), says=says)
 
 
-ACTIONS: tuple[type, ...] = (LeaveCloudflareGroup, JoinCloudflareGroup)
+ACTIONS: tuple[type, ...] = (ListCloudflareGroups, LeaveCloudflareGroup, JoinCloudflareGroup)

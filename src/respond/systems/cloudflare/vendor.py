@@ -121,9 +121,9 @@ def _next_page(call: Call, reply: Reply, so_far: int) -> Call | None:
 
 # --- rights -------------------------------------------------------------------------------------
 
-_SEES_MEMBERS: Final = (
-    "find_member list_admins restrict_member set_member_rights remove_member add_member "
-    "give_super_admin remove_admin_rights join_group leave_group read_log list_left_behind"
+_CHANGES_MEMBERS: Final = (
+    "restrict_member set_member_rights remove_member add_member give_super_admin "
+    "remove_admin_rights join_group leave_group"
 )
 
 
@@ -134,13 +134,10 @@ def _right(name: str, grant: str, actions: str, *path: str, **query: str) -> Rig
 
 
 _RIGHTS: Final = (
-    _right("see members, roles, groups and the audit log", "Account Settings Read", _SEES_MEMBERS,
+    _right("see members, roles, groups and the audit log", "Account Settings Read",
+           f"find_member list_admins list_groups read_log list_left_behind {_CHANGES_MEMBERS}",
            "members", per_page="5"),
-    _right(
-        "change members and groups", "Account Settings Write",
-        "restrict_member set_member_rights remove_member add_member give_super_admin "
-        "remove_admin_rights join_group leave_group",
-    ),
+    _right("change members and groups", "Account Settings Write", _CHANGES_MEMBERS),
     _right("see account tokens", "Account API Tokens Read",
            "list_tokens disable_token enable_token roll_token delete_token list_left_behind",
            "tokens", per_page="5"),
