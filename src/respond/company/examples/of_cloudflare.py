@@ -45,6 +45,7 @@ EXAMPLES = (
         "cloudflare.add_member",
         {"email": "new@example.com", "roles": "${{ jean.roles.map(role, role.id) }}"},
         earlier=_SEEN,
+        undo="cloudflare.cancel_invitation",
     ),
     Example(
         "cloudflare.give_super_admin", _JEAN, earlier=_SEEN, undo="cloudflare.set_member_rights"

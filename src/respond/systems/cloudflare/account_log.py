@@ -134,7 +134,7 @@ class ReadCloudflareLog(_Within):
 
 def _made(entries: tuple[CloudflareEntry, ...], what: str) -> set[str]:
     """Ids of what somebody made or changed below this path of the account."""
-    path = re.compile(rf"/accounts/[^/]+/{what}(/.*)?")
+    path = re.compile(rf"/accounts/[^/]+/{what}(/.*)?$")
     return {
         each.resource
         for each in entries

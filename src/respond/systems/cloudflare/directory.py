@@ -55,7 +55,7 @@ def _find(me: Me, connection: Connection, email: str) -> Looking[PersonSeen]:
     member = yield from found(connection, email, why)
     if why:
         return PersonSeen(connection.name, word=why[0])
-    if not member.id:
+    if not member.is_there:
         return PersonSeen(connection.name, state="gone", word="nobody has this address")
     return PersonSeen(
         connection.name,

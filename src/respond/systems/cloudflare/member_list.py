@@ -44,8 +44,34 @@ from respond.systems.guards import GuardRefusedError
 from respond.systems.rest import at, change, one, yes
 
 __all__ = [
-    "ACTIONS", "AddCloudflareMember", "CloudflareMemberGone", "RemoveCloudflareMember",
+    "ACTIONS", "AddCloudflareMember", "CancelCloudflareInvitation", "CloudflareMemberGone",
+    "RemoveCloudflareMember",
 ]  # fmt: skip
+
+
+def _removal(
+    me: Me, member: CloudflareMember, everybody: tuple[CloudflareMember, ...]
+) -> Write[None]:
+    """It is a change of the list: the way back is, too, since the id is another one then."""
+    write = change(
+        me,
+        MEMBERS,
+        everybody,
+        lambda now: tuple(each for each in now if each.id != member.id),
+        ending(me, "members", str(member.id)),
+        ids={},
+        says=f"remove {member.email} from the account",
+        verb="remove",
+        target=member.email,
+        effect=Effect.DESTROYS,
+        foretold=None,
+        repeatable=True,  # Who is not there stays away.
+        undo=Undo("cloudflare.add_member", {"email": member.email, **rights_back(member)}),
+        breaks=f"{member.email} reaches nothing in the account any more. Given back, they get "
+        "an invitation that they have to accept, and another id.",
+    )
+    gone = Becomes(MEMBER.subject(me.connection, member=str(member.id)), lambda _: NOBODY)
+    return replace(write, becomes=(*write.becomes, gone))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +101,7 @@ class RemoveCloudflareMember(OnCloudflareMember):
     def run(self, me: Me) -> Script[CloudflareMemberGone]:
         member = yield from look(MEMBER, me.connection, member=self.member)
         gone = CloudflareMemberGone(self.member)
-        if not member.id:
+        if not member.is_there:
             return Done(gone, says=f"there is no member {self.member} any more")
         yield from spare_member(me, member.email, "remove")
         yield from keep_a_super_admin(me, member)
@@ -89,32 +115,44 @@ class RemoveCloudflareMember(OnCloudflareMember):
         groups, why = yield from groups_of(me, self.member)
         for group in groups:
             yield from leave(me, member, group)
-        yield from self._removal(me, member, everybody)
+        yield from _removal(me, member, everybody)
         return Done(gone, says=f"{member.email} is no member any more", findings=(why,) * bool(why))
 
-    def _removal(
-        self, me: Me, member: CloudflareMember, everybody: tuple[CloudflareMember, ...]
-    ) -> Write[None]:
-        """It is a change of the list: the way back is, too, since the id is another one then."""
-        write = change(
-            me,
-            MEMBERS,
-            everybody,
-            lambda now: tuple(each for each in now if each.id != member.id),
-            ending(me, "members", self.member),
-            ids={},
-            says=f"remove {member.email} from the account",
-            verb="remove",
-            target=member.email,
-            effect=Effect.DESTROYS,
-            foretold=None,
-            repeatable=True,  # Who is not there stays away.
-            undo=Undo("cloudflare.add_member", {"email": member.email, **rights_back(member)}),
-            breaks=f"{member.email} reaches nothing in the account any more. Given back, they get "
-            "an invitation that they have to accept, and another id.",
-        )
-        gone = Becomes(MEMBER.subject(me.connection, member=self.member), lambda _: NOBODY)
-        return replace(write, becomes=(*write.becomes, gone))
+
+@action(
+    "cloudflare.cancel_invitation",
+    effect=Effect.DESTROYS,
+    output=CloudflareMemberGone,
+    source="Cloudflare API v4, DELETE /accounts/{account_id}/members/{member_id}",
+)
+@dataclass(frozen=True)
+class CancelCloudflareInvitation:
+    """Take an invitation back that nobody has accepted: intruders invite their helpers.
+
+    Attributes:
+        email: Who was invited.
+    """
+
+    email: str
+
+    def __post_init__(self) -> None:
+        one_line("email", self.email)
+
+    def run(self, me: Me) -> Script[CloudflareMemberGone]:
+        everybody = yield from look(MEMBERS, me.connection)
+        wanted = [each for each in everybody if each.email.casefold() == self.email.casefold()]
+        invited = [each for each in wanted if each.status != "accepted"]
+        if len(invited) != len(wanted):
+            raise GuardRefusedError(
+                f"{self.email} has accepted",
+                do="remove them with cloudflare.remove_member, if that is meant",
+            )
+        if invited and isinstance(invited[0].id, Late):
+            raise GuardRefusedError(f"{self.email} is invited by this run", do="undo that step")
+        if invited:
+            yield from _removal(me, invited[0], everybody)
+        gone = CloudflareMemberGone(str(invited[0].id) if invited else "")
+        return Done(gone, says=f"{self.email} is not invited")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +209,7 @@ class AddCloudflareMember(WithCloudflareRights):
             foretold=late,
             # Whom it finds there already it refuses, but an invitation is a letter to a person.
             repeatable=False,
+            undo=Undo("cloudflare.cancel_invitation", {"email": self.email}),
         )
         made = answer if isinstance(answer, str) else late
         after = replace(new, id=CloudflareMemberId(made) if isinstance(made, str) else made)
@@ -188,4 +227,8 @@ def _added(reply: Reply) -> CloudflareMemberId | Late:
     return one(_Added, RESULT)([yes(VENDOR, reply)]).id
 
 
-ACTIONS: tuple[type, ...] = (RemoveCloudflareMember, AddCloudflareMember)
+ACTIONS: tuple[type, ...] = (
+    RemoveCloudflareMember,
+    CancelCloudflareInvitation,
+    AddCloudflareMember,
+)

@@ -178,6 +178,11 @@ class CloudflareMember:
         return self.email
 
     @property
+    def is_there(self) -> bool:
+        """Whether there is such a member, were it only foreseen."""
+        return isinstance(self.id, Late) or bool(self.id)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What their rights are called, those of groups left out."""
         of_policies = (name for policy in self.policies for name in policy.names)
@@ -243,7 +248,9 @@ def found(
         )
     if not called:
         return NOBODY
-    return (yield from look(MEMBER, connection, or_else=one_or, member=str(called[0].id)))
+    if isinstance(called[0].id, Late):
+        return called[0]
+    return (yield from look(MEMBER, connection, or_else=one_or, member=called[0].id))
 
 
 def seen_member(me: Me, member: str) -> Looking[CloudflareMember]:
@@ -253,7 +260,7 @@ def seen_member(me: Me, member: str) -> Looking[CloudflareMember]:
         GuardRefusedError: There is none.
     """
     seen = yield from look(MEMBER, me.connection, member=member)
-    if not seen.id:
+    if not seen.is_there:
         raise GuardRefusedError(
             f"there is no member {member}",
             do="take it of cloudflare.find_member; who was added again has another id",
@@ -360,7 +367,7 @@ class FindCloudflareMember:
     def run(self, me: Me) -> Script[CloudflareMember]:
         member = yield from found(me.connection, self.email)
         says = f"{member.email} is {member.status}: {', '.join(member.names) or 'no rights'}"
-        return Done(member, says=says if member.id else f"{self.email} is no member")
+        return Done(member, says=says if member.is_there else f"{self.email} is no member")
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,9 +196,9 @@ class JoinCloudflareGroup(_OnGroup):
 
     def run(self, me: Me) -> Script[CloudflareGroupOf]:
         member = yield from look(MEMBER, me.connection, member=self.member)
-        if not member.id and self.email:
+        if not member.is_there and self.email:
             member = yield from found(me.connection, self.email)
-        if not member.id:
+        if not member.is_there:
             raise GuardRefusedError(f"there is no member {self.email or self.member}")
         inside = yield from look(_INSIDE, me.connection, group=self.group)
         new = _InGroup(str(member.id))

@@ -122,7 +122,7 @@ def _next_page(call: Call, reply: Reply, so_far: int) -> Call | None:
 # --- rights -------------------------------------------------------------------------------------
 
 _CHANGES_MEMBERS: Final = (
-    "restrict_member set_member_rights remove_member add_member give_super_admin "
+    "restrict_member set_member_rights remove_member cancel_invitation add_member give_super_admin "
     "remove_admin_rights join_group leave_group"
 )
 
