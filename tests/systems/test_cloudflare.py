@@ -732,9 +732,10 @@ def life(office: Any, value: str) -> Any:
     return office.do(made("test_token", value=SecretHandle("inputs.leaked"))).output
 
 
-def test_a_secret_is_refused_only_where_both_endpoints_say_so(office: Any) -> None:
-    """Each knows the tokens of its own kind of owner: a good one is refused by the other."""
-    story = office.story
+@pytest.mark.parametrize("status", [401, 403, 400])
+def test_a_secret_is_refused_only_where_both_endpoints_say_so(office: Any, status: int) -> None:
+    """Each knows the tokens of its own kind of owner. Their code decides, not the status."""
+    story, org(office).status_of_invalid = office.story, status
     assert life(office, story.cloudflare_leaked).token == story.cloudflare_deploy_bot
     assert life(office, story.cloudflare_user_token).state == "alive"
     assert life(office, "cfat_nothing").state == "refused"

@@ -347,7 +347,7 @@ def _verified(owner: str) -> Callable[[Cloudflare, RestCall], SimReply]:
 
     def answer(system: Cloudflare, call: RestCall) -> SimReply:
         if bool(call.key.user) == (owner == "account"):
-            raise CloudflareRefusalError(401, 1000, "Invalid API Token")
+            raise CloudflareRefusalError(system.status_of_invalid, 1000, "Invalid API Token")
         token = next((t for t in system.rows("tokens") if t.id == call.key.token), None)
         said = {"code": 10000, "message": "This API Token is valid and active", "type": None}
         status = token.status if token is not None else "active"
@@ -474,6 +474,7 @@ class Cloudflare(RestSystem):
         filters_email: The list of Access users heeds the address that is asked for.
         plain_cursor: Where the audit log says how it goes on.
         revokes_in_s: So long sessions of Access show after they were revoked.
+        status_of_invalid: With which the verify endpoints say that they do not know a token.
         code_of_401: The code of a 401 that is put in the way; it need not be about the token.
     """
 
@@ -528,6 +529,7 @@ class Cloudflare(RestSystem):
         self.filters_email = True
         self.plain_cursor = True
         self.revokes_in_s = 3.0
+        self.status_of_invalid = 401
         self.code_of_401 = 9109
         self.rest = Limit(1200, 300.0)
         self.blocked_until = 0.0
@@ -557,7 +559,9 @@ class Cloudflare(RestSystem):
             key = super()._key(request)
         except RefusalError:
             if is_verify:
-                raise CloudflareRefusalError(401, 1000, "Invalid API Token") from None
+                raise CloudflareRefusalError(
+                    self.status_of_invalid, 1000, "Invalid API Token"
+                ) from None
             raise
         token = next((t for t in self.table("tokens") if t.id == key.token), None)
         if token is not None and token.status != "active" and not is_verify:

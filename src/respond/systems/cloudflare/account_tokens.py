@@ -207,6 +207,10 @@ def disable(me: Me, token: CloudflareToken) -> Write[None]:
     effect=Effect.DESTROYS,
     output=CloudflareToken,
     source="Cloudflare API v4, PUT /accounts/{account_id}/tokens/{token_id}",
+    by_hand=(
+        "Open Manage Account, Account API Tokens, the token. Choose Disable.",
+        "https://dash.cloudflare.com",
+    ),
 )
 @dataclass(frozen=True)
 class DisableCloudflareToken(_OnToken):

@@ -19,6 +19,7 @@ from respond.core.script import (
     Undo,
     Write,
     action,
+    both,
 )
 from respond.core.values import Late
 from respond.systems.arguments import one_line
@@ -103,16 +104,16 @@ class RemoveCloudflareMember(OnCloudflareMember):
         gone = CloudflareMemberGone(self.member)
         if not member.is_there:
             return Done(gone, says=f"there is no member {self.member} any more")
-        yield from spare_member(me, member.email, "remove")
-        yield from keep_a_super_admin(me, member)
+        yield from both(spare_member(me, member.email, "remove"), keep_a_super_admin(me, member))
         if not (member.roles or member.policies):
             raise GuardRefusedError(
                 f"no rights of {member.email} can be seen",
                 why="nothing would be known that could be given back",
                 do="look in Manage Account, Members, and remove them there",
             )
-        everybody = yield from look(MEMBERS, me.connection)
-        groups, why = yield from groups_of(me, self.member)
+        everybody, (groups, why) = yield from both(
+            look(MEMBERS, me.connection), groups_of(me, self.member)
+        )
         for group in groups:
             yield from leave(me, member, group)
         yield from _removal(me, member, everybody)

@@ -23,6 +23,7 @@ from respond.core.script import (
     Undo,
     Write,
     action,
+    both,
 )
 from respond.systems.arguments import ArgumentError
 from respond.systems.cloudflare.memberships import (
@@ -153,12 +154,13 @@ class RestrictCloudflareMember(OnCloudflareMember):
     """
 
     def run(self, me: Me) -> Script[CloudflareMember]:
-        member = yield from seen_member(me, self.member)
-        role = yield from minimal_role(me)
-        groups, why = yield from groups_of(me, self.member)
+        member, (role, (groups, why)) = yield from both(
+            seen_member(me, self.member), both(minimal_role(me), groups_of(me, self.member))
+        )
         if groups or not member.is_restricted:
-            yield from spare_member(me, member.email, "restrict")
-            yield from keep_a_super_admin(me, member)
+            yield from both(
+                spare_member(me, member.email, "restrict"), keep_a_super_admin(me, member)
+            )
         if not member.is_restricted:
             yield from _put(
                 me,
@@ -183,6 +185,10 @@ class RestrictCloudflareMember(OnCloudflareMember):
     effect=Effect.DESTROYS,
     output=CloudflareMember,
     source="Cloudflare API v4, PUT /accounts/{account_id}/members/{member_id}",
+    by_hand=(
+        "Open Manage Account, Members, the person. Choose Edit, and take the role away.",
+        "https://dash.cloudflare.com",
+    ),
 )
 @dataclass(frozen=True)
 class RemoveCloudflareAdminRights(OnCloudflareMember):
@@ -192,8 +198,9 @@ class RemoveCloudflareAdminRights(OnCloudflareMember):
     """
 
     def run(self, me: Me) -> Script[CloudflareMember]:
-        member = yield from seen_member(me, self.member)
-        groups, why = yield from groups_of(me, self.member)
+        member, (groups, why) = yield from both(
+            seen_member(me, self.member), groups_of(me, self.member)
+        )
         names = ", ".join(group.name for group in groups)
         left = why or (
             f"{member.email} is in the groups {names}, which may give more" * bool(names)
@@ -202,8 +209,9 @@ class RemoveCloudflareAdminRights(OnCloudflareMember):
         if not member.is_admin:
             says = f"{member.email} is no administrator of their own"
             return Done(member, says=says, findings=findings)
-        yield from spare_member(me, member.email, "take the rights of")
-        yield from keep_a_super_admin(me, member)
+        yield from both(
+            spare_member(me, member.email, "take the rights of"), keep_a_super_admin(me, member)
+        )
         roles = tuple(role for role in member.roles if not role.is_admin)
         policies = tuple(p.without_admin for p in member.policies if p.without_admin.groups)
         if not (roles or policies):
@@ -297,8 +305,10 @@ class SetCloudflareMemberRights(WithCloudflareRights):
             return Done(member, says=f"{member.email} has these rights")
         super_admin = CloudflareRole(SUPER) in roles
         if not super_admin:
-            yield from spare_member(me, member.email, "change the rights of")
-            yield from keep_a_super_admin(me, member)
+            yield from both(
+                spare_member(me, member.email, "change the rights of"),
+                keep_a_super_admin(me, member),
+            )
         yield from _put(
             me,
             member,

@@ -208,7 +208,8 @@ def _held(
         for policy in (policies if isinstance(policies, list) else [])
         for group in record_at(policy).get("permission_groups", [])
     ]
-    needed = {right.grant for right in _RIGHTS}
+    # The vendor's own page on lost administrators names this one for the way back.
+    needed = {"SCIM Provisioning", *(right.grant for right in _RIGHTS)}
     notes = [f"it holds {name}, which nothing here needs" for name in names if name not in needed]
     if not record_at(seen, "condition"):
         notes.append("it works from every address; restrict it to those of your machines")
