@@ -431,6 +431,16 @@ def test_roles_that_are_shown_again_as_policies_are_roles(office: Any) -> None:
     assert names == {"Administrator", "Zone Versioning"}
 
 
+def test_a_role_over_less_than_the_account_comes_back_as_it_was(office: Any) -> None:
+    """Given back as a role it would reach every zone."""
+    shop = policy_row("DNS")
+    member(office, JEAN).policies = [shop]
+    assert [policy.names for policy in find(office, JEAN).policies] == [("DNS",)]
+    office.do(made("restrict_member", **_jean(office.story)))
+    office.do(made("set_member_rights", **office.sent[0].undo.arguments), "back")
+    assert member(office, JEAN).policies == [shop]
+
+
 @pytest.mark.parametrize("mirrors", [True, False])
 def test_who_is_restricted_keeps_id_and_membership(office: Any, mirrors: bool) -> None:  # noqa: FBT001
     """Out of every group, with the role that shows the account; and back by policies."""
@@ -949,6 +959,13 @@ def test_only_two_refusals_are_one(office: Any, fault: str, verdict: CredentialV
     if fault:
         office.company.arm([f"cloudflare:{fault}@GET */user/tokens/verify"])
     assert probed(office).verdict is verdict
+
+
+@pytest.mark.parametrize("fault", ["403", "503xall", "404"])
+def test_trouble_at_the_accounts_endpoint_is_no_verdict(office: Any, fault: str) -> None:
+    """The other one refuses every good token of an account, and is not asked then."""
+    office.company.arm([f"cloudflare:{fault}@GET */accounts/*/verify"])
+    assert probed(office).verdict is CredentialVerdict.UNCLEAR
 
 
 def test_a_token_that_is_off_or_an_account_that_is_none_is_said(office: Any) -> None:
