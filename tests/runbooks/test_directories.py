@@ -79,7 +79,7 @@ def test_a_directory_that_is_down_is_a_persons_and_keeps_nothing_up(
     kind: str, tmp_path: Path
 ) -> None:
     """The three steps there are tasks for a person; the service is contained all the same."""
-    with Stage(tmp_path, "compromised-user", routes=True, directories=("okta",)) as stage:
+    with Stage(tmp_path, "compromised-user", routes=True) as stage:
         stage.faults(f"okta:{kind}@GET *xall")
         assert stage.advance() is ExitCode.DONE
         assert [by(stage, step) for step in IN_THE_DIRECTORY] == [["person"]] * 3
@@ -90,7 +90,7 @@ def test_a_directory_that_is_down_is_a_persons_and_keeps_nothing_up(
 @pytest.mark.parametrize("at", ["POST */suspend", "DELETE */grants"])
 def test_a_directory_that_goes_down_on_the_way_undoes_nothing(at: str, tmp_path: Path) -> None:
     """What it refuses goes to a person's hands; what was done stays done."""
-    with Stage(tmp_path, "compromised-user", routes=True, directories=("okta",)) as stage:
+    with Stage(tmp_path, "compromised-user", routes=True) as stage:
         stage.faults(f"okta:503@{at}xall")
         assert stage.advance() is ExitCode.DONE
         assert is_removed(stage)
@@ -184,7 +184,7 @@ def test_with_no_directory_a_person_resets_it_on_their_word(tmp_path: Path) -> N
 def test_an_address_that_no_directory_has_is_said_and_nothing_is_reset(tmp_path: Path) -> None:
     """They sign in as somebody else there, and a person finds out as whom."""
     overrides = {"email": "story.invited"}
-    with lost(tmp_path, directories=("okta",), overrides=overrides) as stage:
+    with lost(tmp_path, overrides=overrides) as stage:
         stage.rehearsal.doors.happen(ON)
         assert stage.advance() is ExitCode.FAILED
         assert happened(stage, "okta") == []
@@ -193,7 +193,7 @@ def test_an_address_that_no_directory_has_is_said_and_nothing_is_reset(tmp_path:
 @pytest.mark.parametrize("kind", ["503", "html"])
 def test_a_directory_that_is_down_leaves_the_reset_to_a_person(kind: str, tmp_path: Path) -> None:
     """One that cannot be looked at is one where somebody has to act."""
-    with lost(tmp_path, directories=("okta",)) as stage:
+    with lost(tmp_path) as stage:
         stage.rehearsal.doors.happen(ON)
         stage.faults(f"okta:{kind}@GET *xall")
         assert stage.advance() is ExitCode.DONE
