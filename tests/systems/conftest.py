@@ -82,6 +82,13 @@ class Office:
             "mail": Connection("mail", "email", options={"from": self.story.mail_from}),
             "widgets": Connection("widgets", "http", "the doors"),
             "okta": Connection("okta", "okta", "example-co"),
+            "scim": Connection(
+                "scim",
+                "scim",
+                "Example Co wiki",
+                identity=self.story.scim_owner,
+                options={"admin_groups": ["Admins"], "admin_roles": ["admin"]},
+            ),
         }
         return {
             name: replace(one, options={**one.options, **self.options.get(name, {})})
@@ -230,6 +237,8 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
             "okta": story.okta_token,
             "okta-app": story.okta_access_token,
             "mail": story.smtp_password,
+            "scim": story.scim_token,
+            "scim-b": story.scim_second_token,
         }
     )
 
@@ -263,6 +272,8 @@ def _endpoints(urls: Mapping[str, str], sender: str) -> dict[str, Endpoint]:
         ("widgets", "http", {"http": "widgets"}, "bearer"),
         ("okta", "okta", {"http": "okta"}, ""),
         ("okta-app", "okta", {"http": "okta"}, "okta-oauth"),
+        ("scim", "scim", {"http": "scim/wiki/v2"}, ""),
+        ("scim-b", "scim", {"http": "scim/wiki/v2"}, ""),
     )
     return {
         name: Endpoint(

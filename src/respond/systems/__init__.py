@@ -49,6 +49,7 @@ NAMES: Final = (
     "okta",
     "pagerduty",
     "people",
+    "scim",
     "sinks",
     "slack",
     "vault",
