@@ -741,5 +741,6 @@ COUNTERPART = Counterpart(
         "credentials": {"": "{scim_token}"},
         "base_urls": {"http": "scim/wiki/v2"},
         "options": {"admin_groups": ["Admins"], "admin_roles": ["admin"]},
+        "stands_by": True,
     },
 )
