@@ -412,7 +412,7 @@ def _created(system: Scim, call: RestCall) -> SimReply:
 
 def _ours(data: Json) -> Json:
     """A body without what only the product sets."""
-    return {name: value for name, value in data.items() if name not in _ONLY_READ}
+    return {k: v for k, v in data.items() if k not in {*_ONLY_READ, "schemas"}}
 
 
 def _whole(kind: str, data: Json) -> None:

@@ -253,7 +253,7 @@ class RecreateScimUser:
 
     def run(self, me: Me) -> Script[ScimUserMade]:
         name = self.record["userName"]
-        thing, text = account_called(me.connection, name)
+        thing, text = yield from account_called(me.connection, name)
         seen = yield from thing.of(me.connection, text=text)
         groups = yield from gather(GROUP.of(me.connection, group=each) for each in self.groups)
         old = str(self.record.get("id") or "")

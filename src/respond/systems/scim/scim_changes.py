@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from respond.core.script import Api, Becomes, Call, Effect, Looking, Me, Undo, Write
 from respond.systems.rest import change, no_answer
 from respond.systems.scim.provider import switches
-from respond.systems.scim.scim_users import RECORD, USER, ScimUser, features
+from respond.systems.scim.scim_users import RECORD, USER, ScimUser, features, is_on
 from respond.systems.scim.vendor import ask
 
 __all__ = ["Edit", "change_user", "ours_of"]
@@ -24,8 +24,9 @@ Record: TypeAlias = dict[str, Any]
 
 
 def ours_of(record: Record) -> Record:
-    """A record without what only the product itself may set."""
-    return {name: value for name, value in record.items() if name not in _THEIRS}
+    """A record without what only the product itself may set; ``active`` is no text in it."""
+    ours = {name: value for name, value in record.items() if name not in _THEIRS}
+    return ours | ({"active": is_on(ours["active"])} if "active" in ours else {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,8 @@ from respond.systems.scim.vendor import A_PAGE, NO_FILTER, PAGES, VENDOR
 __all__ = [
     "ACTIONS", "NOBODY", "RECORD", "USER", "FindScimUser", "ListScimUsers", "OnScimUser",
     "ScimUser", "ScimUserId", "account_called", "check_scim_id", "everybody", "features",
-    "found", "in_order", "listed", "quoted", "seen_user", "spare_user", "there", "values_of",
+    "found", "in_order", "is_on", "listed", "quoted", "seen_user", "spare_user", "there",
+    "values_of",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -57,7 +58,7 @@ def values_of(found: Any) -> tuple[str, ...]:
     return tuple(showable(str(each["value"]), limit=200) for each in listed_ if each.get("value"))
 
 
-def _is_active(found: Any) -> bool:
+def is_on(found: Any) -> bool:
     """Loose products write it as text; where nothing is said, they may sign in."""
     return str(found).casefold() != "false"
 
@@ -75,7 +76,7 @@ class ScimUser:
     user_name: str = at("userName", is_needed=True, default="")
     display: str = at("displayName", default="")
     emails: tuple[str, ...] = at("emails", read=values_of, default=())
-    active: bool = at("active", read=_is_active, default=False)
+    active: bool = at("active", read=is_on, default=False)
     roles: tuple[str, ...] = at("roles", read=values_of, default=())
     groups: tuple[str, ...] = at("groups", read=values_of, default=())
     version: str = at("meta.version", default="")
@@ -229,9 +230,9 @@ def found(connection: Connection, name: str, unseen: list[str] | None = None) ->
     return live[0] if live else NOBODY
 
 
-def account_called(connection: Connection, name: str) -> tuple[Thing[ScimUser], str]:
+def account_called(connection: Connection, name: str) -> Looking[tuple[Thing[ScimUser], str]]:
     """What has this user name, as a thing that can come to be, and the name as it is asked for."""
-    by_filter = switches(connection).filter
+    by_filter = switches(connection).filter and (yield from features(connection)).filter
     rows = listed(ScimUser)
 
     def parse(replies: Sequence[Reply]) -> ScimUser:
