@@ -156,8 +156,9 @@ def _patch(record: Json, kind: str, path: str, value: Any, habits: Habits) -> No
         for each in inner if isinstance(inner, list) else [inner]:
             _set(each, _key(each, part), None if kind == "remove" else value)
     elif kind == "remove":
-        gone = {each["value"] for each in value} if value and not habits.ignores_value else None
-        left = [row for row in holder.get(name) or [] if gone and row["value"] not in gone]
+        named = value if isinstance(value, list) and not habits.ignores_value else []
+        gone = {each["value"] for each in named}
+        left = [row for row in holder.get(name, ()) if row["value"] not in gone] if gone else None
         _set(holder, name, left)
     elif name in _SEVERAL and kind == "add":
         rows, new = holder.setdefault(name, []), value if isinstance(value, list) else [value]

@@ -78,7 +78,10 @@ def _activation(me: Me, user: ScimUser) -> Generator[Any, Any, None]:
 
 
 def _removal(me: Me, user: ScimUser, call: Call, **words: Any) -> Generator[Any, Any, None]:
-    """The write after which there is no account. What is kept of it makes another one."""
+    """The write after which there is no account. What is kept of it makes another one.
+
+    Some products leave the id among the members of its groups: nobody has it any more.
+    """
     record = yield from RECORD.of(me.connection, kind="Users", id=user.id)
     groups = yield from groups_with(me, user)
     back = {"record": ours_of(record), "groups": [group.id for group in groups]}
@@ -98,14 +101,7 @@ def _removal(me: Me, user: ScimUser, call: Call, **words: Any) -> Generator[Any,
         f"with another id. {_SYNC}",
         **words,
     )
-    left = tuple(
-        Becomes(
-            GROUP.subject(me.connection, group=group.id),
-            lambda now: replace(now, members=tuple(m for m in now.members if m != user.id)),
-        )
-        for group in groups
-    )
-    yield from replace(write, becomes=(*write.becomes, *left))
+    yield from write
 
 
 # --- off and on ---------------------------------------------------------------------------------

@@ -23,7 +23,6 @@ from respond.core.script import (
     Reply,
     Script,
     action,
-    both,
     gather,
 )
 from respond.core.showable import showable
@@ -206,15 +205,16 @@ def found(connection: Connection, name: str, unseen: list[str] | None = None) ->
     rows_or, one_or = (None, None) if unseen is None else (noted, nobody)
     rows: tuple[ScimUser, ...] | None = None
     if switches(connection).filter:
-        text = quoted(name)
-        by_name, by_mail = yield from both(
-            *(
-                replace(each.unless(NO_FILTER, None, connection, text=text), or_else=rows_or)
-                for each in (_BY_NAME, _BY_MAIL)
-            )
-        )
-        if by_name is not None and (by_mail is not None or by_name):
-            rows = (*by_name, *(by_mail or ()))
+        # A user name has no case by the standard, and has one in some products all the same.
+        asked = [
+            replace(each.unless(NO_FILTER, None, connection, text=quoted(text)), or_else=rows_or)
+            for text in dict.fromkeys((name, name.casefold()))
+            for each in (_BY_NAME, _BY_MAIL)
+        ]
+        answers = yield from gather(asked)
+        hits = tuple(row for answer in answers for row in answer or ())
+        if hits or None not in answers:
+            rows = hits
     if rows is None:
         rows = yield from everybody(connection, rows_or)
     ids = dict.fromkeys(row.id for row in rows if name.casefold() in row.names)
