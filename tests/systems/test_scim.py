@@ -504,6 +504,21 @@ def test_a_password_is_set_where_the_product_takes_it(office: Any) -> None:
     assert "takes no password" in done.findings[0]
 
 
+def test_roles_that_are_written_otherwise_are_left_alone(office: Any) -> None:
+    """What is taken could not be given back."""
+    user(office).data["roles"] = ["admin"]
+    with pytest.raises(GuardRefusedError, match="otherwise than the standard"):
+        office.look(CASES["set_roles"].of(office))
+
+
+def test_a_product_without_groups_deletes_all_the_same(office: Any) -> None:
+    """Many offer users alone."""
+    office.company.arm(["scim:404xall@GET */Groups*"])
+    office.options["scim"] = {"admin_groups": []}
+    office.do(CASES["delete_user"].of(office))
+    assert office.sent[0].undo.arguments["groups"] == []
+
+
 # --- who is inactive, and who is gone -----------------------------------------------------------
 
 
@@ -650,6 +665,10 @@ def test_the_last_administrator_stays(office: Any, name: str) -> None:
     administer(office, "jean@example.com")
     scim.user_of("ana@example.com").data["roles"] = [{"value": "Admin"}]
     scim.user_of("jean@example.com").data["active"] = False
+    keeps = [{"value": "Admin"}]
+    assert not office.look(made("set_roles", user=ana, roles=keeps)).writes
+    with pytest.raises(GuardRefusedError, match="last administrator"):
+        office.look(made("set_roles", user=ana, roles=[]))
     if "group" not in given:
         with pytest.raises(GuardRefusedError, match="last administrator"):
             office.look(made(name, **given))

@@ -38,7 +38,7 @@ class Habits:
     Attributes:
         answers: Status of a PATCH: 200 with the resource, or 204.
         etag: It keeps versions.
-        stray_etag: Its web framework sends an ETag all the same.
+        stray_etag: It keeps none, and shows some all the same.
         filters: Attributes that a filter may name; None: any.
         ignores_filters: It lists nothing where it does not understand one.
         sorts: It has an order; else each page is cut from another one.
@@ -603,15 +603,15 @@ class Scim(RestSystem):
             "lastModified": rfc3339(0.0),
             "location": f"{self.base}/{kind}/{row.id}",
         }
-        meta |= {"version": self.version(row)} if self.habits.etag else {}
+        if self.habits.etag or self.habits.stray_etag:
+            meta["version"] = self.version(row)
         return {**data, "schemas": schemas, "id": row.id, "meta": meta}
 
     def reply(self, row: Row, status: int = 200, call: RestCall | None = None) -> SimReply:
         shown = self.shown(row)
         headers = [("Location", shown["meta"]["location"])]
-        if self.habits.etag or self.habits.stray_etag:
-            stray = f'W/"{hex_for(json.dumps(shown), 12)}"'
-            headers.append(("ETag", self.version(row) if self.habits.etag else stray))
+        if "version" in shown["meta"]:
+            headers.append(("ETag", shown["meta"]["version"]))
         return _said(_part(call, shown) if call else shown, status, *headers)
 
     # --- what changes ---

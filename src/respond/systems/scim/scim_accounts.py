@@ -112,7 +112,7 @@ def _removal(me: Me, user: ScimUser, call: Call, **words: Any) -> Generator[Any,
     effect=Effect.DESTROYS,
     output=ScimUser,
     source="RFC 7643, section 4.1.1 (active); RFC 7644, section 3.5.2.3: PATCH /Users/{id}",
-    by_hand=("Open the product's administration, Users. Deactivate the person.", ""),
+    by_hand=("Open the administration of the product, Users. Deactivate the person.",),
 )
 @dataclass(frozen=True)
 class DeactivateScimUser(OnScimUser):

@@ -6,7 +6,7 @@ Source: RFC 7643, section 4.1.2 (roles); RFC 7644, section 3.5.2.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -14,7 +14,6 @@ from respond.core.script import Done, Effect, Looking, Me, Script, Undo, action,
 from respond.core.showable import showable
 from respond.systems.arguments import ArgumentError
 from respond.systems.guards import GuardRefusedError, keep_an_administrator
-from respond.systems.rest import dig
 from respond.systems.scim.provider import ScimSwitches, switches
 from respond.systems.scim.scim_changes import Edit, change_user
 from respond.systems.scim.scim_groups import (
@@ -158,8 +157,24 @@ class ListScimAdmins:
 # --- roles --------------------------------------------------------------------------------------
 
 
-def _values(roles: Any) -> tuple[str, ...]:
-    return tuple(str(each["value"]) for each in roles or () if isinstance(each, Mapping))
+def _roles(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The roles of a record as the product writes them.
+
+    Raises:
+        GuardRefusedError: Otherwise than the standard does: nobody knows how to give them back.
+    """
+    roles = record.get("roles") or []
+    if not isinstance(roles, list) or not all(isinstance(each, Mapping) for each in roles):
+        raise GuardRefusedError(
+            "this product writes roles otherwise than the standard does",
+            why="what is taken could not be given back",
+            do="change them in the product, by hand",
+        )
+    return [dict(each) for each in roles]
+
+
+def _values(roles: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(str(each["value"]) for each in roles if each.get("value"))
 
 
 def set_roles(
@@ -167,7 +182,7 @@ def set_roles(
 ) -> Generator[Any, Any, None]:
     """Give a user these roles and no others. Whom to spare, the caller has judged."""
     record = yield from RECORD.of(me.connection, kind="Users", id=user.id)
-    had = [dict(each) for each in record.get("roles") or () if isinstance(each, Mapping)]
+    had = _roles(record)
     if set(_values(had)) == set(_values(roles)):
         return
     value = [dict(each) for each in roles]
@@ -216,9 +231,10 @@ class SetScimRoles(OnScimUser):
     def run(self, me: Me) -> Script[ScimUser]:
         user = yield from seen_user(me, self.user)
         wanted = _values(self.roles)
+        told = switches(me.connection)
         if set(user.roles) - set(wanted):
             spare_user(me, user, "take roles of")
-            if has_admin_role(user, switches(me.connection)):
+            if has_admin_role(user, told) and not has_admin_role(replace(user, roles=wanted), told):
                 yield from keep_an_admin(me, user)
         yield from set_roles(me, user, self.roles)
         named = ", ".join(wanted) or "none"
@@ -255,7 +271,7 @@ def remove_admin_rights(me: Me, name: ScimUserId) -> Script[None]:
     """Take a user out of the groups, and take the roles, that make an administrator."""
     told = switches(me.connection)
     user = yield from seen_user(me, name)
-    if not told.admin_groups and told.admins_elsewhere:
+    if told.admins_elsewhere and not (told.admin_groups or told.admin_roles):
         left = f"left to do: SCIM does not show who administers it; look at {user.called} there"
         return Done(None, says=left, findings=(left,), proved=False)
     spare_user(me, user, "remove")
@@ -265,12 +281,8 @@ def remove_admin_rights(me: Me, name: ScimUserId) -> Script[None]:
     if has_admin_role(user, told):
         wanted = {role.casefold() for role in told.admin_roles}
         record = yield from RECORD.of(me.connection, kind="Users", id=user.id)
-        roles = [each for each in record.get("roles") or () if isinstance(each, Mapping)]
-        yield from set_roles(
-            me,
-            user,
-            tuple(each for each in roles if str(dig(each, "value")).casefold() not in wanted),
-        )
+        stay = (r for r in _roles(record) if str(r.get("value")).casefold() not in wanted)
+        yield from set_roles(me, user, tuple(stay))
     for group in own:
         yield from leaving(me, user, group)
     return Done(None, says=f"{user.called} has no administrator's right by a group or role")
