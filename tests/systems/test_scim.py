@@ -11,6 +11,7 @@ import pytest
 
 from respond.checks.credentials import Line, _Open, probe
 from respond.company.scim import Habits, user_row
+from respond.core.plan import write_key
 from respond.core.script import Done, PersonRecord, Proof
 from respond.core.values import SecretHandle
 from respond.engine.drivers import look
@@ -463,6 +464,21 @@ def test_a_whole_copy_keeps_what_it_does_not_change(office: Any) -> None:
     assert office.sent[0].hands.call.body.keys().isdisjoint({"meta", "groups"})
 
 
+@pytest.mark.parametrize("name", [c.name for c in CASES.values() if c.name != "recreate_user"])
+@pytest.mark.promise("P10")
+def test_a_yes_outlives_what_does_not_concern_it(office: Any, name: str) -> None:
+    """Another version, another member: the write is the one that was agreed to."""
+    planned = office.look(CASES[name].of(office)).writes[0]
+    for group in product(office).state.groups:
+        group.data.setdefault("members", []).append({"value": user(office, "ben@example.com").id})
+        group.version = 41
+    for name_ in ("mallory@example.com", "ben@example.com"):
+        user(office, name_).data["displayName"], user(office, name_).version = "M.", 42
+    (now,) = office.look(CASES[name].of(office)).writes
+
+    assert write_key(now) == write_key(planned)
+
+
 @pytest.mark.parametrize("habit", [{}, {"dialect": "none"}])
 def test_steps_of_one_plan_build_on_each_other(office: Any, habit: dict[str, Any]) -> None:
     """A whole copy has in it what an earlier step changes, so that the yes still fits."""
@@ -703,14 +719,15 @@ def test_who_administers_it_has_to_be_told(office: Any) -> None:
     """Nobody is switched off on a guess; that SCIM does not show it, is an answer."""
     untold: dict[str, Any] = {"admin_groups": [], "admin_roles": []}
     office.options["scim"] = untold
-    with pytest.raises(GuardRefusedError, match="who administers") as refused:
-        office.look(CASES["deactivate_user"].of(office))
-    assert "admin_groups" in refused.value.do
+    for case in TAKING:
+        with pytest.raises(GuardRefusedError, match="who administers") as refused:
+            office.look(case.of(office))
+        assert "admin_groups" in refused.value.do
     office.options["scim"] = {**untold, "admin_groups": ["Nobody"]}
     with pytest.raises(GuardRefusedError, match="has no group Nobody"):
         office.look(CASES["deactivate_user"].of(office))
     office.options["scim"] = {**untold, "admins_elsewhere": True}
-    assert office.look(CASES["deactivate_user"].of(office)).writes
+    assert all(office.look(case.of(office)).writes for case in TAKING)
 
 
 @pytest.mark.parametrize(

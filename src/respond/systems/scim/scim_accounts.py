@@ -101,7 +101,8 @@ def _removal(me: Me, user: ScimUser, call: Call, **words: Any) -> Generator[Any,
         f"with another id. {_SYNC}",
         **words,
     )
-    yield from write
+    # Not all of it, which has a version in it: a yes would not outlive the step before.
+    yield from replace(write, before={"account": user.state}, after={"account": "none"})
 
 
 # --- off and on ---------------------------------------------------------------------------------
@@ -294,7 +295,8 @@ class RecreateScimUser:
             foretold=late,
             repeatable=True,  # The second one is refused: a user name is there once.
         )
-        return (yield from write)
+        there_now = {"account": "active"}
+        return (yield from replace(write, before={"account": "none"}, after=there_now))
 
 
 # --- passwords ----------------------------------------------------------------------------------

@@ -55,9 +55,16 @@ def _admin_groups(me: Me) -> Looking[dict[str, ScimGroup]]:
     """The groups that make an administrator, by id, with those inside of them.
 
     Raises:
-        GuardRefusedError: One that the options name is not there.
+        GuardRefusedError: The options name neither group nor role, or a group that is not there.
     """
     told = switches(me.connection)
+    if not (told.admin_groups or told.admin_roles):
+        raise GuardRefusedError(
+            "who administers this product is not known",
+            why="SCIM has no word for it",
+            do="set admin_groups or admin_roles, or admins_elsewhere = true where SCIM does not "
+            f"show them, in options of [connections.{me.connection.name}]",
+        )
     if not told.admin_groups:
         return {}
     known = yield from all_groups(me)
@@ -89,15 +96,7 @@ def admins(me: Me) -> Looking[tuple[ScimUser, ...]]:
     Raises:
         GuardRefusedError: The options do not say which groups and roles do.
     """
-    told = switches(me.connection)
-    if not (told.admin_groups or told.admin_roles):
-        raise GuardRefusedError(
-            "who administers this product is not known",
-            why="SCIM has no word for it",
-            do="set admin_groups or admin_roles, or admins_elsewhere = true where SCIM does not "
-            f"show them, in options of [connections.{me.connection.name}]",
-        )
-    groups = yield from _admin_groups(me)
+    told, groups = switches(me.connection), (yield from _admin_groups(me))
     ids = dict.fromkeys(str(m) for g in groups.values() for m in g.members if m not in groups)
     if told.admin_roles:
         rows = yield from everybody(me.connection)
@@ -115,11 +114,13 @@ def keep_an_admin(me: Me, user: ScimUser) -> Looking[None]:
     Raises:
         GuardRefusedError: Nobody else is left, or who administers the product is not known.
     """
-    if switches(me.connection).admins_elsewhere:
+    told = switches(me.connection)
+    if told.admins_elsewhere:
+        return
+    groups = yield from _admin_groups(me)
+    if not has_admin_role(user, told) and all(user.id not in g.members for g in groups.values()):
         return
     everyone = yield from admins(me)
-    if not any(each.id == user.id for each in everyone):
-        return
     kept = {a.casefold() for p in me.persons if "break-glass" in p.roles for a in p.emails}
     out = kept | {each.casefold() for each in (*me.suspects, me.subject, me.connection.identity)}
     others = [
@@ -234,7 +235,8 @@ class SetScimRoles(OnScimUser):
         told = switches(me.connection)
         if set(user.roles) - set(wanted):
             spare_user(me, user, "take roles of")
-            if has_admin_role(user, told) and not has_admin_role(replace(user, roles=wanted), told):
+            stays = has_admin_role(replace(user, roles=wanted), told)
+            if not told.tells_admins or (has_admin_role(user, told) and not stays):
                 yield from keep_an_admin(me, user)
         yield from set_roles(me, user, self.roles)
         named = ", ".join(wanted) or "none"
@@ -260,7 +262,8 @@ class RemoveFromScimGroup(OnScimMembership):
         if user.id not in group.members:
             return Done(group, says=f"{user.called} is not in the group {group.name}")
         spare_user(me, user, "take a group of")
-        if group.id in (yield from _admin_groups(me)):
+        told = switches(me.connection)
+        if not told.admins_elsewhere and group.id in (yield from _admin_groups(me)):
             yield from keep_an_admin(me, user)
         yield from leaving(me, user, group)
         left = replace(group, members=tuple(m for m in group.members if m != user.id))

@@ -168,6 +168,7 @@ def leaving(me: Me, user: ScimUser, group: ScimGroup) -> Generator[Any, Any, Non
     yield from _membership(
         me,
         group,
+        user.id,
         lambda now: replace(now, members=tuple(m for m in now.members if m != user.id)),
         # A product that finds no such member says so with a word: it is as wanted.
         Api(call, or_said(VENDOR, no_answer, _NO_TARGET, means=None)),
@@ -192,6 +193,7 @@ def joining(me: Me, user: str | Late, called: str, group: ScimGroup) -> Generato
     yield from _membership(
         me,
         group,
+        user,
         lambda now: replace(now, members=(*now.members, user)),
         Api(call, no_answer),
         more,
@@ -206,7 +208,13 @@ def joining(me: Me, user: str | Late, called: str, group: ScimGroup) -> Generato
 
 
 def _membership(
-    me: Me, group: ScimGroup, after: Any, hands: Api[None], more: Becomes[Any], **words: Any
+    me: Me,
+    group: ScimGroup,
+    user: str | Late,
+    after: Any,
+    hands: Api[None],
+    more: Becomes[Any],
+    **words: Any,
 ) -> Write[None]:
     write = change(
         me,
@@ -219,7 +227,14 @@ def _membership(
         repeatable=True,  # A set: one member once (RFC 7644, section 3.5.2.1).
         **words,
     )
-    return replace(write, becomes=(*write.becomes, more))
+    # Whoever else is in it is nobody's business here, and may change meanwhile.
+    is_in = user in group.members
+    return replace(
+        write,
+        becomes=(*write.becomes, more),
+        before={"is a member": is_in},
+        after={"is a member": not is_in},
+    )
 
 
 @dataclass(frozen=True)
