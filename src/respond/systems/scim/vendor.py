@@ -58,7 +58,11 @@ _RIGHTS: Final = tuple(
     )
     for name, path, actions in (
         ("look at users", ("Users",), "find_user list_users list_admins"),
-        ("look at groups", ("Groups",), "find_group list_admins deactivate_user delete_user"),
+        (
+            "look at groups",
+            ("Groups",),
+            "find_group list_admins deactivate_user delete_user add_to_group remove_from_group",
+        ),
         ("change users", (), "deactivate_user activate_user delete_user recreate_user set_roles"),
         ("change groups", (), "add_to_group remove_from_group recreate_user"),
         ("set passwords", (), "set_password"),
