@@ -83,6 +83,13 @@ class Office:
             "mail": Connection("mail", "email", options={"from": self.story.mail_from}),
             "widgets": Connection("widgets", "http", "the doors"),
             "okta": Connection("okta", "okta", "example-co"),
+            "scim": Connection(
+                "scim",
+                "scim",
+                "Example Co wiki",
+                identity=self.story.scim_owner,
+                options={"admin_groups": ["Admins"], "admin_roles": ["admin"]},
+            ),
         }
         return {
             name: replace(one, options={**one.options, **self.options.get(name, {})})
@@ -216,9 +223,11 @@ class _Credentials:
 
 @pytest.fixture
 def office(request: pytest.FixtureRequest) -> Iterator[Office]:
-    """Of Example Co only the systems stand there that the module of the test names."""
+    """Of Example Co only the system stands there that the test is about, or those of its module."""
     clock = SettableClock()
-    company = default_company(clock=clock, only=request.module.SYSTEMS)
+    about = getattr(request.node, "callspec", None)
+    one = about.params.get("system") if about is not None else None
+    company = default_company(clock=clock, only=(one,) if one else request.module.SYSTEMS)
     story = company.story
     opened: dict[str, str] = {}
     redactor = Redactor()
@@ -233,6 +242,8 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
             "okta": story.okta_token,
             "okta-app": story.okta_private_key,
             "mail": story.smtp_password,
+            "scim": story.scim_token,
+            "scim-b": story.scim_second_token,
         }
     )
 
@@ -275,6 +286,8 @@ def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
         ("widgets", "http", {"http": "widgets"}, "bearer"),
         ("okta", "okta", {"http": "okta"}, ""),
         ("okta-app", "okta", {"http": "okta"}, "okta-oauth"),
+        ("scim", "scim", {"http": "scim/wiki/v2"}, ""),
+        ("scim-b", "scim", {"http": "scim/wiki/v2"}, ""),
     )
     return {
         name: Endpoint(

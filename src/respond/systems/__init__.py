@@ -50,6 +50,7 @@ NAMES: Final = (
     "okta",
     "pagerduty",
     "people",
+    "scim",
     "sinks",
     "slack",
     "vault",

@@ -39,12 +39,14 @@ _WHY: Final[Mapping[int, str]] = {
     405: "it does not offer this operation",
     409: "something changed meanwhile, or it exists already",
     410: "it is gone for good",
+    412: "it is not any more what was looked at",
     422: "it does not accept the request",
 }
 _DO: Final[Mapping[int, str]] = {
     402: "do this step by hand, or change the plan",
     405: "do this step by hand",
     409: "look again: `respond resume` does",
+    412: "look again: `respond resume` does",
 }
 _BY_HAND: Final = frozenset({401, 402, 403, 405})
 
