@@ -11,8 +11,10 @@ import pytest
 from respond.core.fold import As
 from respond.core.outcome import outcome_of
 from respond.errors import ExitCode
+from respond.systems import directories
 from respond.testing.runbook_kit import Stage
 
+ON = "customerio.single_sign_on"
 IN_THE_DIRECTORY = ("suspended", "signed_out", "grants")
 
 
@@ -41,6 +43,19 @@ def test_what_signs_in_is_contained_before_what_it_opens(tmp_path: Path) -> None
     steps = ("okta user.lifecycle.suspend", "okta grants.revoked", "customerio member.removed")
     places = [order.index(kind) for kind in steps]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("system", directories())
+@pytest.mark.parametrize("name", ["compromised-user", "lost-2fa"])
+def test_each_directory_carries_each_runbook_to_its_end(
+    name: str, system: str, tmp_path: Path
+) -> None:
+    """What it cannot do is a person's, or said; no runbook names a vendor."""
+    overrides = {"device": "stolen"} if name == "lost-2fa" else {}
+    with Stage(tmp_path, name, routes=True, directories=(system,), overrides=overrides) as stage:
+        stage.rehearsal.doors.happen(ON)
+        assert stage.advance() is ExitCode.DONE
+        assert is_removed(stage) == (name == "compromised-user")
 
 
 def test_with_no_directory_a_person_acts_and_the_rest_is_done(tmp_path: Path) -> None:
@@ -99,7 +114,6 @@ def test_a_directory_that_goes_down_on_the_way_undoes_nothing(at: str, tmp_path:
 
 # --- a second factor that the directory holds ---------------------------------------------------
 
-ON = "customerio.single_sign_on"
 IN_ORDER = ("proved", "out", "warned_first", "objection", "factor", "bridge", "set_up", "now")
 
 
