@@ -116,7 +116,7 @@ def test_a_directory_that_goes_down_on_the_way_undoes_nothing(at: str, tmp_path:
 
 # --- a second factor that the directory holds ---------------------------------------------------
 
-IN_ORDER = ("proved", "out", "warned_first", "objection", "factor", "bridge", "set_up", "now")
+IN_ORDER = ("proved", "out", "warned_first", "objection", "factor", "bridge", "set_up", "has_one")
 
 
 def lost(
