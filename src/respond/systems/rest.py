@@ -56,6 +56,7 @@ __all__ = [
     "read_record",
     "records",
     "rows",
+    "said_in",
     "where",
     "word_of",
     "yes",
@@ -307,8 +308,13 @@ def is_gone(vendor: Vendor, reply: Reply) -> bool:
 
 def word_of(vendor: Vendor, reply: Reply) -> str:
     """The vendor's own word for a no with a 4xx status; the status where it gave none."""
-    found = dig(reply.body, vendor.refusals.code) if vendor.refusals.code else None
-    return showable(str(found or reply.status), limit=40)
+    return showable(str(said_in(vendor, reply.body) or reply.status), limit=40)
+
+
+def said_in(vendor: Vendor, body: Any) -> Any:
+    """What stands where the vendor puts its word for a no; None if nothing does."""
+    found = (dig(body, place) for place in vendor.refusals.places if place)
+    return next((each for each in found if each is not None), None)
 
 
 def _no(vendor: Vendor, reply: Reply) -> RefusedError:

@@ -131,7 +131,7 @@ class Refusals:
 
     Attributes:
         code: Where its own word for it stands in the body, as ``rest.dig`` takes it; empty: the
-            status is all there is.
+            status is all there is. Of several places the first where a word stands.
         hints: What a person should know, by that word.
         dead: The words that mean that the credential itself is not accepted; a 401 with another
             word says something else. Empty: every 401 means it.
@@ -139,10 +139,15 @@ class Refusals:
             that the path is not. Empty: every 404 means it.
     """
 
-    code: str = ""
+    code: str | tuple[str, ...] = ""
     hints: Mapping[str, str] = _nothing()
     dead: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where the word may stand."""
+        return (self.code,) if isinstance(self.code, str) else self.code
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +181,8 @@ class Waits:
         if_told: They mean it with ``Retry-After``, or where a budget is spent. When a budget is
             full again stands in every answer, also in one that means no.
         spent: Headers that say 0 then.
+        words: The vendor's own words of a no that mean it, whatever the status; where a body is no
+            JSON, one that stands in its text.
     """
 
     seconds: tuple[str, ...] = ("retry-after", "ratelimit-reset")
@@ -183,11 +190,20 @@ class Waits:
     statuses: frozenset[int] = frozenset({429})
     if_told: frozenset[int] = frozenset()
     spent: tuple[str, ...] = ()
+    words: frozenset[str] = frozenset()
 
-    def not_now(self, status: int, headers: Mapping[str, str]) -> bool:
-        """Whether this no means that the same may be asked again later."""
+    def not_now(
+        self, status: int, headers: Mapping[str, str], word: str = "", text: str = ""
+    ) -> bool:
+        """Whether this no means that the same may be asked again later.
+
+        Args:
+            word: The vendor's own word for it, and
+            text: what a body says that is no JSON, in lower case.
+        """
         told = "retry-after" in headers or self.is_spent(headers)
-        return status in self.statuses or (status in self.if_told and told)
+        by_word = word in self.words or any(each in text for each in self.words)
+        return status in self.statuses or by_word or (status in self.if_told and told)
 
     def is_spent(self, headers: Mapping[str, str]) -> bool:
         """Whether a budget says that it is used up."""

@@ -22,7 +22,7 @@ from respond.core.showable import showable, showable_host
 from respond.errors import NoAnswerError, RefusedBySystemError
 from respond.senders import SENDERS
 from respond.systems import NAMES, title_of, vendor
-from respond.systems.rest import dig
+from respond.systems.rest import said_in
 from respond.systems.vendor import Waits
 
 __all__ = ["HttpFault", "HttpFaults", "http_date"]
@@ -197,7 +197,10 @@ class HttpFaults:
                 status=status,
                 wait_s=wait_s,
             )
-        if waits.not_now(status, raw.headers):
+        found = said_in(vendor(system), body)
+        word = showable(self._clean(str(found)), limit=40) if isinstance(found, str | int) else ""
+        text = raw.body[:_SHOWN_MAX].decode("utf-8", "replace") if body is None else ""
+        if waits.not_now(status, raw.headers, word, text.casefold()):
             asked = "" if wait_s is None else f"; it asks to wait {wait_s} s"
             return HttpFault(
                 RefusedBySystemError(
@@ -216,8 +219,6 @@ class HttpFaults:
                 wait_s=wait_s,
             )
         refusals = vendor(system).refusals
-        found = dig(body, refusals.code) if refusals.code else None
-        word = showable(self._clean(str(found)), limit=40) if isinstance(found, str | int) else ""
         dead = not refusals.dead or word in refusals.dead
         why, do = _why_and_do(call, status, credential, dead=dead)
         return HttpFault(
