@@ -5,15 +5,18 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
-from respond.adapters.http.auth import AccessSession, session_from
+from respond.adapters.http.auth import AccessSession, NotTradedError, session_from, signed
 from respond.adapters.http.transport import HttpTransport
+from respond.company.assertions import PRIVATE_KEY, claims_of
 from respond.core.script import AuthBasic, AuthBearer, Call, OwnCredential
 from respond.core.values import SecretHandle
-from respond.errors import NoAnswerError, RefusedBySystemError, UsageError
+from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError, UsageError
 from respond.ports import Intent
+from respond.systems.vendor import Assertion
 from respond.testing.loopback import CannedAnswer, FixedSecrets, Loopback, says, transport_to
 from respond.testing.settable_clock import THE_NIGHT_MS, SettableClock
 
@@ -293,6 +296,129 @@ def test_a_value_under_test_is_never_exchanged(world: World) -> None:
     assert world.server.lines == ["GET /a", "GET /a"]
     assert world.header(0) == "Bearer leaked-value"
     assert world.header(1) == f"Basic {base64.b64encode(b'site9:leaked-key').decode()}"
+
+
+# --- Okta: a session for what a private key signs ------------------------------------------------
+
+ORG_READ = Call("org", "http", "GET", ("api", "v1", "users", "00u1"))
+ORG_WRITE = Call("org", "http", "POST", ("api", "v1", "users", "00u1", "lifecycle", "suspend"))
+GRANTED = {"read_scopes": "okta.users.read okta.logs.read", "write_scopes": "okta.users.manage"}
+
+
+def an_org(world: World, **options: str) -> HttpTransport:
+    world.secrets = FixedSecrets({"org": PRIVATE_KEY})
+    named = {"identity": "0oaservice1", **GRANTED, **options}
+    return world.to("org", "okta", "http", auth="okta-oauth", options=named)
+
+
+def sent_form(world: World, number: int) -> dict[str, str]:
+    body = world.server.received[number].body.decode()
+    return {name: values[0] for name, values in parse_qs(body).items()}
+
+
+@pytest.mark.promise("P5", "P17")
+def test_a_private_key_signs_and_stays_here(world: World) -> None:
+    """A reader asks for what only reads, and insists on it; the key is in no request."""
+    world.server.will(a_session(scope=GRANTED["read_scopes"]), says({"a": 1}))
+
+    assert an_org(world, key_id="kid1").reader().fetch(ORG_READ).body == {"a": 1}
+    form = sent_form(world, 0)
+    claims = claims_of(
+        form["client_assertion"],
+        audience=f"{world.server.url}/oauth2/v1/token",
+        now=world.clock.now_ms() / 1000,
+    )
+    assert claims is not None
+    assert (claims["iss"], claims["sub"]) == ("0oaservice1", "0oaservice1")
+    assert form["scope"] == GRANTED["read_scopes"]
+    assert world.header(1) == "Bearer session-token-1"
+    inside = "".join(PRIVATE_KEY.splitlines()[1:3])
+    assert not any(inside.encode() in each.body for each in world.server.received)
+
+
+def test_each_assertion_is_another_one() -> None:
+    """Who caught one on its way cannot use it again where the vendor remembers them."""
+    made = [signed(Assertion({}), PRIVATE_KEY, {}, now_s=1) for _ in range(2)]
+    assert made[0].text != made[1].text
+
+
+@pytest.mark.promise("P5")
+def test_a_session_that_confirms_less_than_it_was_asked_for_is_none(world: World) -> None:
+    """Each scope counts: one of two is not both."""
+    world.server.will(a_session(scope="okta.users.read"))
+
+    with pytest.raises(RefusedBySystemError, match="no session"):
+        an_org(world).reader().fetch(ORG_READ)
+
+
+def test_a_pen_asks_for_what_it_writes_with(world: World) -> None:
+    """Its session is another one, and nothing of it has to be confirmed."""
+    world.server.will(says({"access_token": "writes"}), says({}))
+
+    an_org(world).pen().send(intent(), ORG_WRITE, "d")
+    assert sent_form(world, 0)["scope"] == "okta.users.manage"
+    assert world.header(1) == "Bearer writes"
+
+
+@pytest.mark.parametrize(
+    ("credential", "options", "says_what", "do"),
+    [
+        ("no key", {}, "no private RSA key", "respond connect org"),
+        ("", {}, "no private RSA key", "respond connect org"),
+        (PRIVATE_KEY[:900], {}, "no private RSA key", "respond connect org"),
+        (PRIVATE_KEY, {"identity": None}, "the option identity is missing", 'identity = "..."'),
+    ],
+)
+def test_what_cannot_be_signed_is_said_before_anything_leaves(
+    world: World, credential: str, options: dict[str, None], says_what: str, do: str
+) -> None:
+    """In words that show nothing of the key."""
+    named = {k: v for k, v in {"identity": "0oa1", **GRANTED, **options}.items() if v is not None}
+    world.secrets = FixedSecrets({"org": credential})
+    transport = world.to("org", "okta", "http", auth="okta-oauth", options=named)
+
+    with pytest.raises(NotReadyError) as caught:
+        transport.reader().fetch(ORG_READ)
+    assert says_what in caught.value.what
+    assert do in caught.value.do
+    assert world.server.received == []
+
+
+def test_a_key_file_brings_names_of_its_own() -> None:
+    """What it says of itself is filled in; what is no key file is said."""
+    file = json.dumps({"client_email": "bot@x.example", "private_key": PRIVATE_KEY, "n": 7})
+    claims = {"iss": "{client_email}", "sub": "{identity}", "aud": "there"}
+    made = signed(
+        Assertion(claims, key="private_key", lives_s=60), file, {"identity": "me"}, now_s=1_000
+    )
+    found = claims_of(made.text, audience="there", now=1_000)
+    assert found is not None
+    assert (found["iss"], found["sub"], found["exp"] - found["iat"]) == ("bot@x.example", "me", 60)
+    for odd in ("[]", "{", PRIVATE_KEY, "[" * 10_000):
+        with pytest.raises(NotTradedError, match="no key file"):
+            signed(Assertion(claims, key="private_key"), odd, {"identity": "me"}, now_s=1)
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "why", "do"),
+    [
+        (401, "invalid_client", "'org' is not accepted", "respond connect org"),
+        (400, "invalid_grant", "'org' is not accepted", "respond connect org"),
+        (400, "unauthorized_client", "'org' is not accepted", "respond connect org"),
+        (400, "invalid_scope", "a scope that was not granted", "read_scopes, write_scopes"),
+    ],
+)
+def test_a_trade_that_is_refused_says_what_to_do(
+    world: World, status: int, word: str, why: str, do: str
+) -> None:
+    """By OAuth's own word. Source: RFC 6749, section 5.2."""
+    world.server.will(*[says({"error": word, "error_description": "No."}, status)] * 2)
+
+    with pytest.raises(RefusedBySystemError) as caught:
+        an_org(world).reader().fetch(ORG_READ)
+    assert why in caught.value.why
+    assert do in caught.value.do
+    assert caught.value.by_hand or status == 400
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"access_token": ""}, {"access_token": 7}, "x"])

@@ -228,7 +228,7 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
             "pager/events": story.pagerduty_routing_key,
             "widgets": story.widgets_token,
             "okta": story.okta_token,
-            "okta-app": story.okta_access_token,
+            "okta-app": story.okta_private_key,
             "mail": story.smtp_password,
         }
     )
@@ -239,7 +239,7 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
     with (
         serve(company) as server,
         HttpTransport(
-            _endpoints(server.urls, story.pagerduty_user),
+            _endpoints(server.urls, story),
             credentials,
             opener,
             clock,
@@ -255,7 +255,14 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
         yield Office(company, transport, pen, clock, opened)
 
 
-def _endpoints(urls: Mapping[str, str], sender: str) -> dict[str, Endpoint]:
+_SERVICE_APP = {
+    "read_scopes": "okta.users.read okta.logs.read",
+    "write_scopes": "okta.users.manage",
+}
+"""What its service app was granted in Okta."""
+
+
+def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
     """Those that lead to a system that stands there."""
     every = (
         ("slack", "slack", {"api": "slack"}, "slack"),
@@ -274,7 +281,7 @@ def _endpoints(urls: Mapping[str, str], sender: str) -> dict[str, Endpoint]:
             },
             auth or system,
             loopback_ok=True,
-            options={"from": sender},
+            options={"from": story.pagerduty_user, "identity": story.okta_client, **_SERVICE_APP},
         )
         for name, system, places, auth in every
         if urls.keys() >= set(places.values())

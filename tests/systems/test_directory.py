@@ -57,7 +57,7 @@ class Org:
 
 
 def _okta_loses(office: Any) -> None:
-    office.company.okta.state.keys[1].revoked = True
+    office.company.okta.state.client = "another"
 
 
 def _okta_twice(office: Any, email: str) -> None:

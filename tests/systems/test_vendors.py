@@ -51,7 +51,8 @@ def test_every_session_asks_for_less_where_it_only_reads() -> None:
     """What a reader may trade for names the scope that is insisted on."""
     for sets in schemes().values():
         for scheme in sets.values():
-            assert (scheme.kind is SentAs.SESSION) == bool(scheme.exchange and scheme.read_scope)
+            assert (scheme.kind is SentAs.SESSION) == (scheme.trade is not None)
+            assert scheme.trade is None or scheme.trade.read_scope
 
 
 @pytest.mark.promise("P19")

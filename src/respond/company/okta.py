@@ -11,6 +11,7 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from respond.company.assertions import PRIVATE_KEY, claims_of
 from respond.company.company_clock import CompanyClock, rfc3339
 from respond.company.example_co import ADMINS, COMPROMISED, DAY_S, LOST_2FA, OPERATOR
 from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json, nothing
@@ -638,6 +639,30 @@ def _delete_secret(okta: Okta, call: RestCall) -> SimReply:
 # --- the log ---
 
 
+_GRANTED = {"okta.users.read", "okta.users.manage", "okta.logs.read"}
+
+
+def _token(okta: Okta, call: RestCall) -> SimReply:
+    """An access token for a service app that signed for it; these errors have OAuth's shape."""
+    form, now = call.request.form(), okta.clock.now()
+    claims = claims_of(form.get("client_assertion", ""), audience=okta.token_url, now=now) or {}
+    if claims.get("iss") != okta.state.client or claims.get("sub") != okta.state.client:
+        return as_json({"error": "invalid_client", "error_description": "Not signed."}, 401)
+    if form.get("grant_type") != "client_credentials":
+        return as_json({"error": "unsupported_grant_type"}, 400)
+    scopes = {*form.get("scope", "").split()}
+    if not scopes or not scopes <= okta.state.granted:
+        wrong = "One or more scopes are not configured for the client."
+        return as_json({"error": "invalid_scope", "error_description": wrong}, 400)
+    token = f"eyJ{lower_for('okta:access', 30)}{okta.state.numbers.take('access')}"
+    okta.state.keys.append(
+        access_key(f"Bearer {token}", owner=okta.state.client, token="", scopes=scopes)
+    )
+    scope = " ".join(sorted(scopes))
+    made = {"token_type": "Bearer", "expires_in": 3600, "access_token": token, "scope": scope}
+    return as_json(made)
+
+
 def _log(okta: Okta, call: RestCall) -> SimReply:
     asked = call.request
     since, until, wanted = (asked.argument(name) for name in ("since", "until", "filter"))
@@ -692,6 +717,7 @@ class Okta(RestSystem):
         "api_tokens": ("API token {name}", "id network"),
         "apps": ("application {label}", "id"),
     }
+    open_routes: ClassVar[Mapping[str, Answer]] = {"POST oauth2/v1/token": _token}
     routes: ClassVar[Mapping[str, Answer]] = {
         "GET .well-known/okta-organization": lambda okta, _: {
             "id": "00o5", "pipeline": okta.state.pipeline, "settings": {},
@@ -776,14 +802,20 @@ class Okta(RestSystem):
         self.page_max = 1000
         self.ends_early = False
         self.word_of_401 = "E0000011"
+        self.token_url = ""
+
+    def opened(self, base_url: str) -> Json:
+        self.token_url = f"{base_url}/okta/oauth2/v1/token"
+        return {}
 
     def serve(self, request: SimRequest) -> SimReply:
         for user in self.table("users"):
             if user.becoming and user.settles_at <= self.clock.now():
                 self.brings(user, user.becoming)
-        methods = {route.partition(" ")[0] for route in self.routes}
-        if matched(self.routes, request.method, request.parts) is None and any(
-            matched(self.routes, method, request.parts) for method in methods
+        routes = {**self.routes, **self.open_routes}
+        methods = {route.partition(" ")[0] for route in routes}
+        if matched(routes, request.method, request.parts) is None and any(
+            matched(routes, method, request.parts) for method in methods
         ):
             raise self.no(405)
         return super().serve(request)
@@ -983,13 +1015,9 @@ def _begin(night: Night) -> Okta:
     state = Row(
         keys=[
             access_key(f"SSWS {story.okta_token}", owner=users[0].id, scopes=None, token=""),
-            access_key(
-                f"Bearer {story.okta_access_token}",
-                owner="0oaservice",
-                token="",
-                scopes={"okta.users.read", "okta.users.manage", "okta.logs.read"},
-            ),
         ],
+        client=story.okta_client,
+        granted=set(_GRANTED),
         users=users,
         groups={story.okta_group: "Sales", "00gsupportsupport0g4": "Support"},
         api_tokens=[
@@ -1019,7 +1047,7 @@ def _begin(night: Night) -> Okta:
         pipeline="idx",
         universal_logout=True,
         has_codes=True,
-        numbers=Numbers({"event": 3}),
+        numbers=Numbers({"event": 3, "access": 1}),
     )
     state.keys[0].token = state.api_tokens[0].id
     return Okta(state, night.clock, night.ledger)
@@ -1037,7 +1065,8 @@ COUNTERPART = Counterpart(
     begin=_begin,
     facts={
         "okta_token": _TOKEN,
-        "okta_access_token": f"eyJ{lower_for('okta:access', 30)}",
+        "okta_client": f"0oa{lower_for('okta:service', 14)}0g4",
+        "okta_private_key": PRIVATE_KEY,
         "okta_owner": "respond-ir@example.com",
         "okta_jean": _id("00u", LOST_2FA),
         "okta_mallory": _id("00u", COMPROMISED),

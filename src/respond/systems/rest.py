@@ -37,7 +37,7 @@ from respond.core.script import (
 )
 from respond.core.shapes import encode
 from respond.core.showable import showable
-from respond.systems.vendor import Vendor
+from respond.systems.vendor import Vendor, filled
 
 __all__ = [
     "Thing",
@@ -377,7 +377,7 @@ class Thing(Generic[T]):
     def subject(self, connection: Connection, **ids: str) -> Subject[T]:
         """The thing, under the one name that it has in a run."""
         settle = self.vendor.settle_s if self.settle_s is None else self.settle_s
-        return Subject(f"{connection.name}/{_filled(self.name, ids)}", settle)
+        return Subject(f"{connection.name}/{filled(self.name, ids)}", settle)
 
     def of(
         self, connection: Connection, *, or_else: Callable[[str], T] | None = None, **ids: str
@@ -396,9 +396,9 @@ class Thing(Generic[T]):
         call = self.vendor.call(
             connection.name,
             "GET",
-            *(_filled(segment, ids) for segment in self.path),
+            *(filled(segment, ids) for segment in self.path),
             surface=self.surface,
-            query=tuple((name, _filled(value, ids)) for name, value in self.query),
+            query=tuple((name, filled(value, ids)) for name, value in self.query),
             answers=self.answers | (frozenset() if self.gone is None else {_NOT_FOUND}),
             shows_values=self.shows_values,
         )
@@ -418,11 +418,6 @@ class Thing(Generic[T]):
         call = replace(read.call, answers=read.call.answers | statuses)
         subject: Subject[Any] = read.subject
         return Read(subject, call, parse, read.paging)
-
-
-def _filled(template: str, ids: Mapping[str, str]) -> str:
-    """The text with ``{user}`` filled in, once: nothing in a value is looked at again (P19)."""
-    return re.sub(r"\{(\w+)\}", lambda found: ids.get(found[1], found[0]), template)
 
 
 def where(vendor: Vendor, connection: Connection) -> str:

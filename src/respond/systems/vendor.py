@@ -7,13 +7,14 @@ holds a table of vendors. ``respond.systems`` has the one list of them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from respond.core.script import Call, Paging, Reply
+from respond.core.script import Call, OwnCredential, Paging, Reply
 from respond.core.showable import showable
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
 
@@ -22,6 +23,7 @@ __all__ = [
     "READING",
     "Allowed",
     "Ask",
+    "Assertion",
     "CarriedBy",
     "CredentialRefusedError",
     "CredentialVerdict",
@@ -36,10 +38,12 @@ __all__ = [
     "Right",
     "Scheme",
     "SentAs",
+    "Trade",
     "Trouble",
     "Vendor",
     "Waits",
     "differs",
+    "filled",
     "kind_of",
     "record_at",
     "text_in",
@@ -69,6 +73,55 @@ EVERY_SURFACE: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
+class Assertion:
+    """A short text that the credential signs with RS256, so that it never leaves this machine.
+
+    The credential is a private key in PEM, or a key file in JSON that holds one. Texts are filled
+    in as those of ``Trade``, and from the fields of the key file; times and a name that is used
+    once are added (RFC 7519, section 4.1).
+
+    Attributes:
+        claims: Names and texts; one that comes out empty is left out.
+        key: The field of the key file that holds the private key; empty: the credential is it.
+        header: Further names and texts of the header, such as ``kid``.
+        lives_s: For how long it is good.
+    """
+
+    claims: Mapping[str, str]
+    key: str = ""
+    header: Mapping[str, str] = _nothing()
+    lives_s: int = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """How a credential is traded for a session, which is all that it leaves behind.
+
+    So a reader may do it, for a session that can only read. Source: RFC 6749, section 4.4; RFC
+    7523, section 2; each vendor's own page.
+
+    Attributes:
+        path: Where; ``{account}``, ``{identity}`` and options of the connection are filled in.
+        form: Names and values of what is sent. A text is filled in as the path is, with ``{scope}``
+            and ``{url}`` (where it goes) besides, and left out where it comes out empty;
+            ``OwnCredential`` is the credential itself, an ``Assertion`` is signed with it.
+        surface: The kind of surface on which it is traded; empty: the one that asks.
+        scope: What to ask for where the session may write; filled in as well.
+        read_scope: The same where it is only to read.
+        insists: The answer has to confirm all of ``read_scope``: the vendor tells what it granted.
+        usual: Options that a connection need not name, and what they are then.
+    """
+
+    path: tuple[str, ...]
+    form: Mapping[str, str | OwnCredential | Assertion]
+    surface: str = ""
+    scope: str = ""
+    read_scope: str = ""
+    insists: bool = False
+    usual: Mapping[str, str] = _nothing()
+
+
+@dataclass(frozen=True, slots=True)
 class Scheme:
     """How one surface of a system is told who asks.
 
@@ -80,9 +133,7 @@ class Scheme:
         on_write: Headers of requests that may write, besides.
         from_options: Pairs (option of the endpoint, header that carries it).
         from_options_on_write: The same for requests that may write.
-        exchange: For a session: where the credential is traded for one. It leaves nothing behind
-            but a session, so a reader may do it for one that can only read.
-        read_scope: The scope to ask for, and to insist on, where the session is only to read.
+        trade: For a session: how the credential is traded for one.
     """
 
     kind: SentAs
@@ -94,8 +145,7 @@ class Scheme:
     on_write: tuple[tuple[str, str], ...] = ()
     from_options: tuple[tuple[str, str], ...] = ()
     from_options_on_write: tuple[tuple[str, str], ...] = ()
-    exchange: tuple[str, ...] = ()
-    read_scope: str = ""
+    trade: Trade | None = None
 
 
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -437,6 +487,7 @@ class Vendor:
         further: Further credentials by name, and what each is for.
         probes: How a credential is tried, by its name (empty: the main one); a text says why it
             cannot be.
+        rights: What its actions need, for its page; the probe says which of it a credential has.
         webhooks: Looks whether the vendor still sends webhooks to these sources of ours.
         stays_outside: A runbook says where its requests go, so the address must not turn out to be
             inside our network unless ``respond.toml`` says so (P20).
@@ -478,6 +529,7 @@ class Vendor:
     variants: Mapping[str, Mapping[str, Scheme]] = _nothing()
     further: Mapping[str, str] = _nothing()
     probes: Mapping[str, Probe | str] = _nothing()
+    rights: Sequence[Right] = ()
     webhooks: Callable[[Probing, Sequence[str]], Iterator[Trouble]] | None = None
     stays_outside: bool = False
     ready_by_itself: bool = False
@@ -539,7 +591,7 @@ class Vendor:
         """
         surface = kind_of(call.surface)
         if call.method == "POST":
-            return (surface, call.path) in self.reads.posts or self._is_exchange(call)
+            return (surface, call.path) in self.reads.posts or self._is_trade(call)
         if call.method not in READING:
             return False
         only = self.reads.only
@@ -549,12 +601,11 @@ class Vendor:
             or (bool(call.path) and call.path[-1] in only)
         )
 
-    def reading_posts(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """(kind of surface, path) of every POST that a reader may send."""
+    def reading_posts(self, options: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """(kind of surface, path) of every POST that a reader of a connection may send."""
         yield from self.reads.posts
-        for surface, scheme in self.schemes.items():
-            if scheme.exchange:
-                yield surface or kind_of(self._first_surface), scheme.exchange
+        for surface, path in self._trades():
+            yield surface, tuple(filled(each, options) for each in path)
 
     def scheme(self, surface: str) -> Scheme:
         """How requests to a surface say who asks."""
@@ -573,15 +624,43 @@ class Vendor:
     def _first_surface(self) -> str:
         return next(iter(self.surfaces), "")
 
-    def _is_exchange(self, call: Call) -> bool:
+    def _trades(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Where credentials are traded for sessions."""
+        for surface, scheme in self._schemes():
+            if scheme.trade is not None:
+                yield (
+                    scheme.trade.surface or surface or kind_of(self._first_surface),
+                    (scheme.trade.path),
+                )
+
+    def _schemes(self) -> Iterator[tuple[str, Scheme]]:
+        for each in (self.schemes, *self.variants.values()):
+            yield from each.items()
+
+    def _is_trade(self, call: Call) -> bool:
         """The trade for a session, and one that can only read: the scope is insisted on."""
-        scheme = self.scheme(call.surface)
         return (
-            bool(scheme.exchange)
-            and (kind_of(call.surface), call.path) in self.reading_posts()
+            any(
+                kind_of(call.surface) == surface and _fits(call.path, path)
+                for surface, path in self._trades()
+            )
             and call.form
             and isinstance(call.body, Mapping)
-            and call.body.get("scope") == scheme.read_scope
+            and any(
+                scheme.trade is not None and call.body.get("scope", "") == scheme.trade.read_scope
+                for _, scheme in self._schemes()
+            )
             and not call.query
             and not call.headers
         )
+
+
+def filled(template: str, values: Mapping[str, str]) -> str:
+    """The text with ``{tenant}`` filled in, once: nothing in a value is looked at again (P19)."""
+    return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), template)
+
+
+def _fits(path: tuple[str, ...], template: tuple[str, ...]) -> bool:
+    return len(path) == len(template) and all(
+        ours == given or ours.startswith("{") for given, ours in zip(path, template, strict=True)
+    )

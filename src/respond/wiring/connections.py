@@ -78,9 +78,18 @@ def endpoint_of(config: ConnectionConfig, project: Project) -> Endpoint:
         config.system,
         base_urls,
         auth=record.scheme_set(config.auth, config.options),
-        options={k: str(v) for k, v in config.options.items() if isinstance(v, str | int)},
+        options={
+            **{k: str(v) for k, v in config.options.items() if isinstance(v, str | int)},
+            **known_as(config.account, config.identity),
+        },
         way=_way(config, project),
     )
+
+
+def known_as(account: str, identity: str) -> dict[str, str]:
+    """What a trade for a session may name besides options: which account it is, and who we are."""
+    named = {"account": account, "identity": identity}
+    return {name: value for name, value in named.items() if value}
 
 
 def bound_of(project: Project) -> dict[str, dict[str, str]]:

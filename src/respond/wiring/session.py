@@ -31,6 +31,7 @@ from respond.wiring.connections import (
     connection_of,
     discovered,
     endpoint_of,
+    known_as,
     mail_server_of,
 )
 from respond.wiring.places import Places, read_runbook
@@ -290,7 +291,10 @@ def rehearsal_session(
                 rehearsal.base_urls(c),
                 auth=vendor(c.system).scheme_set("bearer", {}),
                 loopback_ok=True,
-                options={k: str(v) for k, v in c.options.items()},
+                options={
+                    **{k: str(v) for k, v in c.options.items()},
+                    **known_as(c.account, c.identity),
+                },
             )
             for name, c in connections.items()
             if vendor(c.system).carried_by is CarriedBy.HTTP

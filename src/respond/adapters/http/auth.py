@@ -9,18 +9,41 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
+from respond.core.script import OwnCredential
 from respond.core.secret_value import Secret
 from respond.senders import api_schemes
 from respond.systems import schemes
-from respond.systems.vendor import EVERY_SURFACE, Scheme, SentAs, kind_of
+from respond.systems.vendor import (
+    EVERY_SURFACE,
+    Assertion,
+    Scheme,
+    SentAs,
+    Trade,
+    filled,
+    kind_of,
+)
 
-__all__ = ["AccessSession", "basic", "header_for", "scheme_for", "scheme_sets", "session_from"]
+__all__ = [
+    "AccessSession",
+    "NotTradedError",
+    "SignedAssertion",
+    "basic",
+    "header_for",
+    "scheme_for",
+    "scheme_sets",
+    "session_from",
+    "signed",
+    "trade_form",
+    "written",
+]
 
 _REFRESH_EARLY_MS: Final = 60_000
 _SESSION_DEFAULT_MS: Final = 55 * 60_000
@@ -55,6 +78,102 @@ def scheme_for(auth: str, surface: str) -> Scheme:
     return found.get(kind_of(surface)) or found[EVERY_SURFACE]
 
 
+# --- trading a credential -----------------------------------------------------------------------
+
+
+class NotTradedError(ValueError):
+    """A credential or a connection lacks what the trade needs. The text shows no value.
+
+    Attributes:
+        option: The option of the connection that is missing; empty: the credential is at fault.
+    """
+
+    def __init__(self, says: str, option: str = "") -> None:
+        super().__init__(says)
+        self.option = option
+
+
+def written(template: str, values: Mapping[str, str]) -> str:
+    """The text, filled in. Raises NotTradedError where an option for it is missing."""
+    for name in re.findall(r"\{(\w+)\}", template):
+        if name not in values:
+            raise NotTradedError(f"the option {name} is missing", name)
+    return filled(template, values)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedAssertion:
+    """An assertion, and what else of it must not be shown: the key that signed it."""
+
+    text: str
+    key: str
+
+
+def signed(
+    assertion: Assertion, credential: str, values: Mapping[str, str], *, now_s: int
+) -> SignedAssertion:
+    """The assertion as a JWS in compact form.
+
+    Source: RFC 7523, section 3; RFC 7515, section 3.1.
+
+    Raises:
+        NotTradedError: The credential is no such key or key file, or an option is missing.
+    """
+    from joserfc import jwt  # noqa: PLC0415 - few systems sign
+    from joserfc.errors import JoseError  # noqa: PLC0415 - see above
+    from joserfc.jwk import RSAKey  # noqa: PLC0415 - see above
+
+    key, own = credential, dict[str, str]()
+    if assertion.key:
+        own = _key_file(credential)
+        key = own.get(assertion.key, "")
+    values = {**values, **own}
+    claims = {name: written(text, values) for name, text in assertion.claims.items()}
+    named = {name: written(text, values) for name, text in assertion.header.items()}
+    header = {name: text for name, text in named.items() if text}
+    times = {"iat": now_s, "exp": now_s + assertion.lives_s, "jti": secrets.token_hex(16)}
+    try:
+        text = jwt.encode(
+            {"typ": "JWT", **header, "alg": "RS256"},
+            {**{name: text for name, text in claims.items() if text}, **times},
+            RSAKey.import_key(key),
+        )
+    except (JoseError, ValueError, TypeError):
+        # The cause may quote the key.
+        raise NotTradedError("the credential holds no private RSA key in PEM") from None
+    return SignedAssertion(text, key)
+
+
+def _key_file(credential: str) -> dict[str, str]:
+    try:
+        record = json.loads(credential)
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
+        raise NotTradedError("the credential is no key file in JSON") from None
+    return {name: value for name, value in record.items() if isinstance(value, str)}
+
+
+def trade_form(
+    trade: Trade, values: Mapping[str, str], assertion: str
+) -> dict[str, str | OwnCredential]:
+    """What is sent to the place of the trade.
+
+    Raises:
+        NotTradedError: An option is missing.
+    """
+    form: dict[str, str | OwnCredential] = {}
+    for name, value in trade.form.items():
+        match value:
+            case str():
+                form[name] = written(value, values)
+            case OwnCredential():
+                form[name] = value
+            case Assertion():
+                form[name] = assertion
+    return {name: value for name, value in form.items() if value != ""}
+
+
 # --- sessions -----------------------------------------------------------------------------------
 
 
@@ -80,7 +199,7 @@ def session_from(body: Any, *, scope: str, now_ms: int) -> AccessSession | str:
     if not isinstance(token, str) or not token:
         return "the answer holds no access_token"
     granted = body.get("scope", "")
-    if scope and (not isinstance(granted, str) or scope not in granted.split()):
+    if scope and (not isinstance(granted, str) or {*scope.split()} - {*granted.split()}):
         # A session that can write must not be in the hands of what only looks.
         return f"a session that can only read was asked for, and scope {scope} was not confirmed"
     told = body.get("expires_in")

@@ -165,13 +165,28 @@ class HttpFaults:
             status=raw.status,
         )
 
-    def refused(self, call: Call, system: str, credential: str, raw: Raw, body: Any) -> HttpFault:
-        """The fault for a status outside 2xx that the parser does not handle itself."""
+    def refused(
+        self,
+        call: Call,
+        system: str,
+        credential: str,
+        raw: Raw,
+        body: Any,
+        *,
+        traded: bool = False,
+    ) -> HttpFault:
+        """The fault for a status outside 2xx that the parser does not handle itself.
+
+        Args:
+            traded: It was the trade of the credential for a session (RFC 6749, section 5.2).
+        """
         status = raw.status
+        if traded and status == 400 and _is_unknown(body):  # noqa: PLR2004 - the RFC's status
+            status = 401
         waits = _waits(system)
         theirs_ms = self._now_ms() - 1000 * self.ahead_s(raw)
         wait_s = _asked_to_wait_s(raw.headers, theirs_ms, waits)
-        what = self._clean(f"{_display(system)} answered {status} to {_says(call)}")
+        what = self._clean(f"{_display(system)} answered {raw.status} to {_says(call)}")
         words = self._words(body)
         request = self._request(call)
         if 300 <= status <= 399:  # noqa: PLR2004 - the class of redirects
@@ -219,8 +234,11 @@ class HttpFaults:
                 wait_s=wait_s,
             )
         refusals = vendor(system).refusals
-        dead = not refusals.dead or word in refusals.dead
+        dead = traded or not refusals.dead or word in refusals.dead
         why, do = _why_and_do(call, status, credential, dead=dead)
+        if traded:
+            named = f"the credential '{credential}'"
+            why, do = _why_not_traded(body, named, call.connection)
         return HttpFault(
             RefusedBySystemError(
                 what,
@@ -257,6 +275,23 @@ class HttpFaults:
 
     def _request(self, call: Call) -> str:
         return self._clean(_says(call))
+
+
+_NOT_ACCEPTED: Final = frozenset({"invalid_client", "invalid_grant", "unauthorized_client"})
+
+
+def _why_not_traded(body: Any, named: str, connection: str) -> tuple[str, str]:
+    if isinstance(body, dict) and body.get("error") == "invalid_scope":
+        return (
+            f"{named} asks for a scope that was not granted",
+            f"grant it, or name what was granted: read_scopes, write_scopes of '{connection}'",
+        )
+    return f"{named} is not accepted", f"respond connect {connection}"
+
+
+def _is_unknown(body: Any) -> bool:
+    """Whether who trades a credential is told that it is not accepted."""
+    return isinstance(body, dict) and body.get("error") in _NOT_ACCEPTED
 
 
 _ADDRESS: Final = "check the address in respond.toml; nothing was sent"

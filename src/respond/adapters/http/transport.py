@@ -19,11 +19,15 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from respond.adapters.http.answer import Broken, Raw
 from respond.adapters.http.auth import (
     AccessSession,
+    NotTradedError,
     basic,
     header_for,
     scheme_for,
     scheme_sets,
     session_from,
+    signed,
+    trade_form,
+    written,
 )
 from respond.adapters.http.http_faults import HttpFault, HttpFaults
 from respond.adapters.http.request import (
@@ -45,7 +49,7 @@ from respond.core.values import SecretHandle
 from respond.errors import NotReadyError, RefusedBySystemError, UsageError
 from respond.ports import Clock, Intent, Secrets
 from respond.systems import vendor
-from respond.systems.vendor import READING, Scheme, SentAs, kind_of
+from respond.systems.vendor import READING, Assertion, Scheme, SentAs, Trade, kind_of
 
 if TYPE_CHECKING:
     import httpx
@@ -297,7 +301,9 @@ class _Wires:
         self._safe = frozenset(
             (site.origin, target(site.prefix, Call("", surface, "POST", path)))
             for (name, surface), site in self.sites.items()
-            for safe_surface, path in vendor(endpoints[name].system).reading_posts()
+            for safe_surface, path in vendor(endpoints[name].system).reading_posts(
+                endpoints[name].options
+            )
             if kind_of(surface) == safe_surface
         )
         self._lock = threading.Lock()
@@ -531,43 +537,64 @@ class _Line:
         with self._session_lock:
             session = self._sessions.get(place.credential)
             if session is None or not session.good(self.clock.now_ms()):
-                made = self._exchange(place)
+                made = self._trade(place)
                 if isinstance(made, HttpFault):
                     return made
                 session = self._sessions[place.credential] = made
             self._sent_with.session = session
             return session.token.open()
 
-    def _exchange(self, place: _Place) -> AccessSession | HttpFault:
-        """Trade the credential for a session: one that can only read, unless this line writes.
-
-        Source: the vendor's own command line client, see the connector's page.
-        """
-        scope = "" if self.writes else place.scheme.read_scope
-        body = {"grant_type": "client_credentials", "client_secret": OwnCredential()}
-        body |= {"scope": scope} if scope else {}
-        call = Call(
-            place.endpoint.connection,
-            place.surface,
-            "POST",
-            place.scheme.exchange,
-            body=body,
-            form=True,
-            auth=AuthNone(),
-        )
-        headers = list(place.headers)
+    def _trade(self, place: _Place) -> AccessSession | HttpFault:
+        """Trade the credential for a session: one that can only read, unless this line writes."""
+        trade = place.scheme.trade
+        if trade is None:
+            raise TypeError("a scheme with sessions says how they are made")
+        try:
+            call, scope = self._trade_call(place, trade)
+        except NotTradedError as error:
+            name = place.endpoint.connection
+            raise NotReadyError(
+                f"the connection '{name}' has no session: {error}",
+                do=f'add options = {{ {error.option} = "..." }} under [connections.{name}]'
+                if error.option
+                else f"respond connect {name}",
+            ) from None
+        there = self._place(call)
+        headers = list(there.headers)
         content = self._content(call, place, headers)
-        raw = self._send(call, place, target(place.site.prefix, call), headers, content)
+        raw = self._send(call, there, target(there.site.prefix, call), headers, content)
         if isinstance(raw, HttpFault):
             return raw
         reply = self._judge(call, place, raw, own=True)
         if isinstance(reply, HttpFault):
             return reply
-        session = session_from(reply.body, scope=scope, now_ms=self.clock.now_ms())
+        insisted = scope if trade.insists and not self.writes else ""
+        session = session_from(reply.body, scope=insisted, now_ms=self.clock.now_ms())
         if isinstance(session, str):
             return self.faults.bad_session(call, place.endpoint.system, place.credential, session)
         self.wallet.learn(f"{place.credential} session", session.token.open())
         return session
+
+    def _trade_call(self, place: _Place, trade: Trade) -> tuple[Call, str]:
+        """The request, and the scope that it asks for."""
+        surface = place.surface
+        if trade.surface:  # In the same region.
+            surface = f"{surface.rpartition('/')[0]}/{trade.surface}".lstrip("/")
+        plain = {**trade.usual, **place.endpoint.options}
+        plain["scope"] = written(trade.scope if self.writes else trade.read_scope, plain)
+        path = tuple(written(each, plain) for each in trade.path)
+        call = Call(place.endpoint.connection, surface, "POST", path, form=True, auth=AuthNone())
+        site = self._place(call).site
+        values = {**plain, "url": site.origin.rstrip("/") + target(site.prefix, call).decode()}
+        assertion = next((v for v in trade.form.values() if isinstance(v, Assertion)), None)
+        text = ""
+        if assertion is not None:
+            credential, now_s = self.wallet.own(place.credential), self.clock.now_ms() // 1000
+            made = signed(assertion, credential, values, now_s=now_s)
+            text = made.text
+            self.wallet.learn(f"{place.credential} key", made.key)
+            self.wallet.learn(f"{place.credential} assertion", text)
+        return replace(call, body=trade_form(trade, values, text)), plain["scope"]
 
     def _content(self, call: Call, place: _Place, headers: list[HeaderLine]) -> bytes | None:
         def open_leaf(leaf: SecretHandle | OwnCredential) -> str:
@@ -621,7 +648,7 @@ class _Line:
             return Reply(raw.status, headers, body, self.faults.ahead_s(raw))
         if not 200 <= raw.status <= 299:  # noqa: PLR2004 - the class of successes
             named = Call(call.connection, call.surface, call.method, call.path) if own else call
-            return self.faults.refused(named, system, place.credential, raw, body)
+            return self.faults.refused(named, system, place.credential, raw, body, traded=own)
         if problem:
             return self.faults.not_json(call, system, raw, problem)
         # A write may succeed without a word; a read that says nothing has not answered.

@@ -32,9 +32,8 @@ from respond.core.script import (
 )
 from respond.core.values import SecretHandle
 from respond.systems.customerio.facts import KEY_SETTLE_S, regions
-from respond.systems.customerio.vendor import VENDOR
+from respond.systems.customerio.vendor import TRADE, VENDOR
 from respond.systems.rest import dig
-from respond.systems.vendor import EVERY_SURFACE
 
 __all__ = ["ALIVE", "INCONCLUSIVE", "PROBED", "REFUSED", "UNTRIED", "Life", "life_of", "probe"]
 
@@ -126,7 +125,7 @@ def _call(me: Me, kind: str, value: SecretHandle, region: str) -> Call:
         "sa": (
             "POST",
             "management",
-            VENDOR.schemes[EVERY_SURFACE].exchange,
+            TRADE.path,
             {"body": grant, "form": True, "auth": AuthNone()},
         ),
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from respond.core.script import Reply
+from respond.core.script import OwnCredential, Reply
 from respond.errors import NotReadyError, RefusedBySystemError, StepFailedError
 from respond.systems.vendor import (
     EVERY_SURFACE,
@@ -19,6 +19,7 @@ from respond.systems.vendor import (
     Right,
     Scheme,
     SentAs,
+    Trade,
     Vendor,
     differs,
     record_at,
@@ -26,9 +27,15 @@ from respond.systems.vendor import (
     tried,
 )
 
-__all__ = ["VENDOR"]
+__all__ = ["TRADE", "VENDOR"]
 
-_EXCHANGE: Final = ("v1", "service_accounts", "oauth", "token")
+TRADE: Final = Trade(
+    ("v1", "service_accounts", "oauth", "token"),
+    {"grant_type": "client_credentials", "client_secret": OwnCredential(), "scope": "{scope}"},
+    read_scope="read_only",
+    insists=True,
+)
+"""As the vendor's own command line client does it."""
 _OPTIONS: Final = 'options = { app = true, app_workspace = "ID" }'
 
 # --- rights -------------------------------------------------------------------------------------
@@ -179,8 +186,7 @@ VENDOR: Final = Vendor(
         EVERY_SURFACE: Scheme(
             SentAs.SESSION,
             on_write=(("X-Validate", "strict"),),
-            exchange=_EXCHANGE,
-            read_scope="read_only",
+            trade=TRADE,
         ),
         "app": Scheme(SentAs.HEADER, "/app"),
         "track": Scheme(SentAs.BASIC, "/track"),

@@ -15,6 +15,7 @@ from respond.systems.vendor import (
     EVERY_SURFACE,
     Allowed,
     Ask,
+    Assertion,
     CredentialVerdict,
     Probed,
     Probing,
@@ -22,6 +23,7 @@ from respond.systems.vendor import (
     Right,
     Scheme,
     SentAs,
+    Trade,
     Vendor,
     Waits,
     tried,
@@ -43,7 +45,7 @@ def stamp(at_s: int) -> str:
 
 
 def is_service_app(options: Any) -> bool:
-    """Whether the credential is an access token of a service app; else it is an API token."""
+    """Whether the credential is the private key of a service app; else it is an API token."""
     return options.get("oauth") is True
 
 
@@ -110,6 +112,12 @@ _RIGHTS: Final = (
 )  # fmt: skip
 
 
+def _scopes(ending: str) -> str:
+    """All that the actions need, as they are asked for."""
+    named = (right.grant.split(";")[0].rpartition(" ")[2] for right, _ in _RIGHTS)
+    return " ".join(scope for scope in named if scope.endswith(ending))
+
+
 def _probe(opened: Probing) -> Probed:
     if is_service_app(opened.options):
         reply = opened.fetch("http", *_API, "users", query=_ONE)
@@ -163,6 +171,31 @@ _HINTS: Final = {
     "E0000268": "somebody else is changing roles at this moment; try again",
 }
 
+_ASSERTS: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_TRADE: Final = Trade(
+    ("oauth2", "v1", "token"),
+    {
+        "grant_type": "client_credentials",
+        "scope": "{scope}",
+        "client_assertion_type": _ASSERTS,
+        "client_assertion": Assertion(
+            {"iss": "{identity}", "sub": "{identity}", "aud": "{url}"}, header={"kid": "{key_id}"}
+        ),
+    },
+    scope="{write_scopes}",
+    read_scope="{read_scopes}",
+    insists=True,
+    usual={
+        "key_id": "",
+        "read_scopes": _scopes(".read"),
+        "write_scopes": _scopes(".manage"),
+    },
+)
+"""A service app: its private key signs, and never leaves this machine.
+
+Source: Okta, "Implement OAuth for Okta with a service app"; OAuth 2.0 API, POST /oauth2/v1/token.
+"""
+
 VENDOR: Final = Vendor(
     name="okta",
     title="Okta",
@@ -171,7 +204,8 @@ VENDOR: Final = Vendor(
     # A read by id is current; the index that is searched is not, and nothing is proved by it.
     settle_s=10,
     schemes={EVERY_SURFACE: Scheme(SentAs.HEADER, before="SSWS ")},
-    variants={"okta-oauth": {EVERY_SURFACE: Scheme(SentAs.HEADER)}},
+    variants={"okta-oauth": {EVERY_SURFACE: Scheme(SentAs.SESSION, trade=_TRADE)}},
+    rights=tuple(right for right, _ in _RIGHTS),
     refusals=Refusals(
         code="errorCode", hints=_HINTS, dead=frozenset({"E0000011"}), gone=frozenset({GONE})
     ),
