@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from respond.company.google import assignment_row
 from respond.company.okta import role_row, user_row
 from respond.core.script import Done, PersonRecord, Proof
 from respond.engine.drivers import Look
@@ -20,7 +21,7 @@ from respond.systems import directories, load, title_of
 from respond.systems.directory.vocabulary import VERBS, Does, Lacks, cells, directory_of
 from respond.systems.guards import GuardRefusedError
 
-SYSTEMS = ("okta",)
+SYSTEMS = ("google", "okta")
 BEN, MALLORY = "ben@example.com", "mallory@example.com"
 DANA, ANA = "dana@example.com", "ana@example.com"
 DOWN = ("503", "500", "html", "empty", "403", "401", "429")
@@ -33,7 +34,7 @@ class Org:
     Attributes:
         user: The id of who has the address.
         app: The application that Mallory has, and Ben has not.
-        twice: Somebody else gets the address, too.
+        twice: Somebody else gets the address, too; None: there an address is one account's.
         looks: The requests with which an address is looked for; each may fail.
         refused: Answers 401 with a word that is not about the credential.
         administers: They alone are administrators.
@@ -45,7 +46,7 @@ class Org:
 
     user: Callable[[Any, str], str]
     app: Callable[[Any], str]
-    twice: Callable[[Any, str], None]
+    twice: Callable[[Any, str], None] | None
     looks: tuple[str, ...]
     refused: Callable[[Any], None]
     administers: Callable[[Any, str], None]
@@ -83,7 +84,46 @@ def _okta_state(office: Any) -> Any:
     return copy.deepcopy((users, okta.api_tokens, okta.apps))
 
 
+def _google_refused(office: Any) -> None:
+    office.company.google.word_of_401 = "required"
+    office.company.arm(["google:401xall@GET */users*"])
+
+
+def _google_administers(office: Any, email: str) -> None:
+    google = office.company.google
+    role = next(role.id for role in google.state.roles if role.name == "_SEED_ADMIN_ROLE")
+    google.state.assignments = [assignment_row(90, google.user_of(email).id, role)]
+
+
+def _google_state(office: Any) -> Any:
+    google = office.company.google.state
+    # Sessions come back with nothing, and a role that is given again has another id.
+    late = ("indexed", "indexed_at", "sessions")
+    users = [{k: v for k, v in vars(u).items() if k not in late} for u in google.users]
+    roles = [(a.user, a.role, a.scope, a.unit) for a in google.assignments]
+    members = [sorted(vars(m).items()) for g in google.groups for m in g.members]
+    return copy.deepcopy((users, sorted(roles), sorted(members)))
+
+
+def _google_loses(office: Any) -> None:
+    for account in office.company.google.state.accounts:
+        account.keys[0].disabled = True
+
+
 ORGS = {
+    "google": Org(
+        user=lambda office, email: str(office.company.google.user_of(email).id),
+        app=lambda office: str(office.story.google_group),
+        twice=None,
+        looks=("GET */users/*%40*", "GET */users/1*"),
+        refused=_google_refused,
+        administers=_google_administers,
+        ours=lambda office: str(office.story.google_acts_as),
+        state=_google_state,
+        second="google-file",
+        loses=_google_loses,
+        blind=frozenset({"end_sessions", "issue_bridge", "reset_password"}),
+    ),
     "okta": Org(
         user=lambda office, email: str(office.company.okta.user_of(email).id),
         app=lambda office: str(office.story.okta_app),
@@ -96,7 +136,7 @@ ORGS = {
         second="okta-app",
         loses=_okta_loses,
         blind=frozenset({"end_sessions", "issue_bridge"}),
-    )
+    ),
 }
 each_org = pytest.mark.parametrize("system", ORGS)
 CHANGING = [verb for verb, about in VERBS.items() if about.changes]
@@ -244,6 +284,8 @@ def test_a_list_is_looked_at_or_said_to_be_unseen(office: Any, system: str, name
     assert seen.writes == ()
     if isinstance(does(system)[name], Lacks):
         assert seen.outcome.says.startswith("UNSEEN")
+        assert seen.outcome.output.count == 0
+        return
     assert seen.outcome.output.count == len(seen.outcome.findings)
 
 
@@ -325,7 +367,9 @@ def test_nobody_with_an_address_is_an_answer(office: Any, system: str, email: st
 @pytest.mark.promise("P8")
 def test_an_address_that_two_have_is_for_a_person_to_tell(office: Any, system: str) -> None:
     """Nothing is written on a guess: the place is there, without an id."""
-    ORGS[system].twice(office, MALLORY)
+    if (twice := ORGS[system].twice) is None:
+        pytest.skip("there an address is one account's")
+    twice(office, MALLORY)
     seen = find(office, system)
     _is_for_hands(office, system, seen, "other")
     assert "2 users" in seen.outcome.output.seen[0].word  # type: ignore[union-attr]

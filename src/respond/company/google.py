@@ -7,11 +7,13 @@ left out, whole numbers of 64 bits are texts. Nothing lists sessions.
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from respond.company.assertions import PRIVATE_KEY, claims_of
 from respond.company.company_clock import CompanyClock, rfc3339
 from respond.company.example_co import ADMINS, COMPROMISED, LOST_2FA, OPERATOR
 from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json, nothing
@@ -25,6 +27,13 @@ _GROUP = "crm-users@example.com"
 _PROJECT = "example-co-prod"
 _BOT = f"deploy@{_PROJECT}.iam.gserviceaccount.com"
 _OURS = f"respond@{_PROJECT}.iam.gserviceaccount.com"
+_KEY_ADMIN = f"key-admin@{_PROJECT}.iam.gserviceaccount.com"
+_DELEGATED = (
+    "admin.directory.user admin.directory.user.readonly admin.directory.user.security "
+    "admin.directory.rolemanagement admin.directory.rolemanagement.readonly "
+    "admin.directory.group.member admin.directory.group.member.readonly "
+    "admin.reports.audit.readonly"
+)
 _CUSTOMER = "C01abcdef"
 _SUPER, _USER_ADMIN = "3894208461012993", "3894208461012995"
 _DIR = "admin/directory/v1"
@@ -248,8 +257,7 @@ def _sign_out(google: GoogleWorkspace, call: RestCall) -> SimReply:
 def _ends(table: str, name: str, what: str) -> Callable[[GoogleWorkspace, RestCall], SimReply]:
     def end(google: GoogleWorkspace, call: RestCall) -> SimReply:
         user = google.user(call)
-        row = google.of_user(user, table, name, call.ids["id"], what)
-        getattr(user, table).remove(row)
+        getattr(user, table).remove(google.of_user(call, table, name))
         google.happened(f"{what}.revoked", user.email, id=call.ids["id"])
         return nothing()
 
@@ -340,11 +348,9 @@ def _assign(google: GoogleWorkspace, call: RestCall) -> Json:
 
 
 def _unassign(google: GoogleWorkspace, call: RestCall) -> SimReply:
-    found = [row for row in google.table("assignments") if row.id == call.ids["id"]]
-    if not found:
-        raise _missing("roleAssignmentId")
-    google.state.assignments.remove(found[0])
-    google.happened("role.removed", found[0].user, role=found[0].role)
+    row = google.assignment(call)
+    google.state.assignments.remove(row)
+    google.happened("role.removed", row.user, role=row.role)
     return nothing()
 
 
@@ -441,6 +447,53 @@ def _delete_key(google: GoogleWorkspace, call: RestCall) -> Json:
     return {}
 
 
+# --- the tokens of service accounts ---
+
+
+def key_file(email: str, key_id: str) -> str:
+    """What the console hands out once. Every key of the company has the same private half."""
+    return json.dumps(
+        {
+            "type": "service_account",
+            "project_id": _PROJECT,
+            "private_key_id": key_id,
+            "private_key": PRIVATE_KEY,
+            "client_email": email,
+            "client_id": "103870000000000000999",
+            "token_uri": "https://oauth2.googleapis.com/token",
+        }
+    )
+
+
+def _trade(google: GoogleWorkspace, call: RestCall) -> SimReply:
+    """An access token for a service account that signed for it, mostly to act as somebody.
+
+    One scope more than the delegation has, and there is no token at all.
+    """
+    form, now = call.request.form(), google.clock.now()
+    claims = claims_of(form.get("assertion", ""), audience=google.token_url, now=now) or {}
+    account = next((a for a in google.table("accounts") if a.email == claims.get("iss")), None)
+    subject = str(claims.get("sub", ""))
+    if account is None or not any(not key.disabled for key in account.keys):
+        return _not_traded(400, "invalid_grant", "Invalid JWT Signature.")
+    if form.get("grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer":
+        return _not_traded(400, "unsupported_grant_type", "Invalid grant_type.")
+    scopes = {*str(claims.get("scope", "")).split()}
+    if not scopes or not scopes <= account.delegated:
+        return _not_traded(401, "unauthorized_client", "Client is unauthorized to retrieve access "
+                           "tokens using this method, or client not authorized for any of the "
+                           "scopes requested.")  # fmt: skip
+    if subject and not any(u.email == subject and not u.suspended for u in google.table("users")):
+        return _not_traded(400, "invalid_grant", "Invalid email or User ID")
+    token = f"ya29.{lower_for('google:access', 30)}{google.state.numbers.take('access')}"
+    google.state.keys.append(access_key(token, subject=subject, scopes=scopes))
+    return as_json({"access_token": token, "expires_in": 3599, "token_type": "Bearer"})
+
+
+def _not_traded(status: int, error: str, says: str) -> SimReply:
+    return as_json({"error": error, "error_description": says}, status)
+
+
 _USER = f"{_DIR}/users/{{user}}"
 _ROLES = f"{_DIR}/customer/my_customer"
 _IN_GROUP = f"{_DIR}/groups/{{group}}/members"
@@ -459,13 +512,18 @@ class GoogleWorkspace(RestSystem):
     """
 
     name: ClassVar[str] = "google"
-    surfaces: ClassVar[Mapping[str, str]] = {"google/admin": "admin", "google/iam": "iam"}
+    surfaces: ClassVar[Mapping[str, str]] = {
+        "google/admin": "admin",
+        "google/iam": "iam",
+        "google/token": "token",
+    }
     calls_a_minute: ClassVar[int | None] = 2400
     view: ClassVar[Mapping[str, tuple[str, str]]] = {
         "users": ("user {email}", "id suspended enrolled tokens asps codes"),
         "assignments": ("role {role} of {user}", "id scope unit"),
         "accounts": ("service account {email}", "keys"),
     }
+    open_routes: ClassVar[Mapping[str, Answer]] = {"POST token": _trade}
     routes: ClassVar[Mapping[str, Answer]] = {
         f"GET {_DIR}/users": _users,
         f"GET {_USER}": lambda google, call: google.user_json(google.user(call)),
@@ -474,9 +532,15 @@ class GoogleWorkspace(RestSystem):
         f"GET {_USER}/tokens": lambda google, call: _listed(
             "tokenList", [_token(google.user(call), one) for one in google.user(call).tokens]
         ),
+        f"GET {_USER}/tokens/{{id}}": lambda google, call: _token(
+            google.user(call), google.of_user(call, "tokens", "client")
+        ),
         f"DELETE {_USER}/tokens/{{id}}": _ends("tokens", "client", "token"),
         f"GET {_USER}/asps": lambda google, call: _listed(
             "aspList", [_asp(google.user(call), one) for one in google.user(call).asps]
+        ),
+        f"GET {_USER}/asps/{{id}}": lambda google, call: _asp(
+            google.user(call), google.of_user(call, "asps", "id")
         ),
         f"DELETE {_USER}/asps/{{id}}": _ends("asps", "id", "asp"),
         f"POST {_USER}/twoStepVerification/turnOff": _turn_off,
@@ -488,6 +552,9 @@ class GoogleWorkspace(RestSystem):
         ),
         f"GET {_ROLES}/roleassignments": _assignments,
         f"POST {_ROLES}/roleassignments": _assign,
+        f"GET {_ROLES}/roleassignments/{{id}}": lambda google, call: _assignment(
+            google.assignment(call)
+        ),
         f"DELETE {_ROLES}/roleassignments/{{id}}": _unassign,
         f"GET {_IN_GROUP}": _members,
         f"POST {_IN_GROUP}": _join,
@@ -510,13 +577,21 @@ class GoogleWorkspace(RestSystem):
         self.page_max = 1000
         self.word_of_401 = "authError"
         self.plain_limits = False
+        self.token_url = ""
+
+    def opened(self, base_url: str) -> Json:
+        self.token_url = f"{base_url}/google/token/token"
+        return {}
+
+    def _let_in(self, request: SimRequest) -> tuple[Answer, dict[str, str]] | None:
+        return super()._let_in(request) if request.surface == "token" else None
 
     def _key(self, request: SimRequest) -> Row:
         key = super()._key(request)
         acting = next((u for u in self.table("users") if u.email == key.subject), None)
-        if acting is None or acting.suspended or acting.deleted_at:
+        if key.subject and (acting is None or acting.suspended or acting.deleted_at):
             raise self.no(401)
-        if key.scopes is not None and not {*_needed(request)} & key.scopes:
+        if not {*_needed(request)} & key.scopes:
             raise GoogleRefusalError(
                 403, "insufficientPermissions", "Request had insufficient authentication scopes."
             )
@@ -562,12 +637,12 @@ class GoogleWorkspace(RestSystem):
     def user(self, call: RestCall) -> Row:
         return self.user_of(call.ids["user"])
 
-    def of_user(self, user: Row, table: str, name: str, value: str, what: str) -> Row:
-        for row in getattr(user, table):
-            if str(getattr(row, name)) == value:
+    def of_user(self, call: RestCall, table: str, name: str) -> Row:
+        for row in getattr(self.user(call), table):
+            if str(getattr(row, name)) == call.ids["id"]:
                 found: Row = row
                 return found
-        raise _missing(what)
+        raise _missing(table)
 
     def not_suspended(self, user: Row) -> None:
         """Second factors of a suspended user are not touched."""
@@ -588,6 +663,13 @@ class GoogleWorkspace(RestSystem):
                 found: Row = row
                 return found
         raise _missing("memberKey")
+
+    def assignment(self, call: RestCall) -> Row:
+        for row in self.table("assignments"):
+            if row.id == call.ids["id"]:
+                found: Row = row
+                return found
+        raise _missing("roleAssignmentId")
 
     def account(self, call: RestCall) -> Row:
         for account in self.table("accounts"):
@@ -682,7 +764,10 @@ class GoogleWorkspace(RestSystem):
         if not query:
             return True
         if name == "email":
-            return value.casefold() in {email.casefold(), *(each.casefold() for each in user.aliases)}
+            return value.casefold() in {
+                email.casefold(),
+                *(each.casefold() for each in user.aliases),
+            }
         return name == "isAdmin" and is_super == (value == "true")
 
 
@@ -709,9 +794,9 @@ def _needed(request: SimRequest) -> list[str]:
 
 def _begin(night: Night) -> GoogleWorkspace:
     """The customer in which Mallory's account is in wrong hands."""
-    story, now = night.story, night.clock.now()
+    now = night.clock.now()
     mallory, jean, ben = _id(COMPROMISED), _id(LOST_2FA), _id(ADMINS[1])
-    crm, notes = "771200000001.apps.googleusercontent.com", "771200000002.apps.googleusercontent.com"
+    crm, backup = (f"77120000000{n}.apps.googleusercontent.com" for n in (1, 2))
     users = [
         user_row(_ACTS_AS),
         user_row(OPERATOR),
@@ -726,7 +811,7 @@ def _begin(night: Night) -> GoogleWorkspace:
             codes=["11112222", "33334444"],
             tokens=[
                 Row(client=crm, name="Customer.io", scopes=[f"{_SCOPE}userinfo.email"]),
-                Row(client=notes, name="Mail Backup", scopes=["https://mail.google.com/"]),
+                Row(client=backup, name="Mail Backup", scopes=["https://mail.google.com/"]),
             ],
             asps=[Row(id=3, name="old phone")],
         ),
@@ -734,15 +819,13 @@ def _begin(night: Night) -> GoogleWorkspace:
     supers = (_id(_ACTS_AS), *map(_id, ADMINS))
     state = Row(
         keys=[
-            access_key(story.google_token, subject=_ACTS_AS, scopes=None),
             access_key(
-                story.google_reading_token,
+                night.story.google_token,
                 subject=_ACTS_AS,
-                scopes={
-                    f"{_SCOPE}admin.directory.user.readonly",
-                    f"{_SCOPE}admin.directory.user.security",
-                    f"{_SCOPE}admin.directory.rolemanagement.readonly",
-                },
+                scopes={f"{_SCOPE}{each}" for each in _DELEGATED.split()},
+            ),
+            access_key(
+                night.story.google_iam_token, subject="", scopes={f"{_SCOPE}cloud-platform"}
             ),
         ],
         users=users,
@@ -766,8 +849,19 @@ def _begin(night: Night) -> GoogleWorkspace:
             )
         ],
         accounts=[
-            Row(email=_BOT, keys=[key_row("deploy:old"), key_row("deploy:older")]),
-            Row(email=_OURS, keys=[key_row("respond")]),
+            Row(
+                email=_BOT, keys=[key_row("deploy:old"), key_row("deploy:older")], delegated=set()
+            ),
+            Row(
+                email=_OURS,
+                keys=[key_row("respond")],
+                delegated={f"{_SCOPE}{each}" for each in _DELEGATED.split()},
+            ),
+            Row(
+                email=_KEY_ADMIN,
+                keys=[key_row("key-admin")],
+                delegated={f"{_SCOPE}cloud-platform"},
+            ),
         ],
         log=[
             _event(1, "login", "login_success", mallory, now - 7_200, login_type="google_password",
@@ -778,7 +872,7 @@ def _begin(night: Night) -> GoogleWorkspace:
             _event(4, "admin", "CREATE_USER", mallory, now - 6_800, USER_EMAIL="x@example.com"),
             _event(5, "login", "login_success", ben, now - 5_000, login_type="google_password"),
         ],
-        numbers=Numbers({"assignment": 10}),
+        numbers=Numbers({"assignment": 10, "access": 1}),
     )  # fmt: skip
     return GoogleWorkspace(state, night.clock, night.ledger)
 
@@ -790,10 +884,13 @@ def _event(number: int, app: str, name: str, user: str, at: float, **about: Any)
 COUNTERPART = Counterpart(
     begin=_begin,
     facts={
-        "google_token": f"ya29.{lower_for('google:access', 32)}",
-        "google_reading_token": f"ya29.{lower_for('google:reading', 32)}",
+        "google_key_file": key_file(_OURS, key_row("respond").id),
+        "google_iam_file": key_file(_KEY_ADMIN, key_row("key-admin").id),
         "google_acts_as": _ACTS_AS,
+        "google_token": f"ya29.{lower_for('google:fetched', 32)}",
+        "google_iam_token": f"ya29.{lower_for('google:fetched:iam', 32)}",
         "google_identity": _OURS,
+        "google_key_admin": _KEY_ADMIN,
         "google_mallory": _id(COMPROMISED),
         "google_jean": _id(LOST_2FA),
         "google_ben": _id(ADMINS[1]),
@@ -808,8 +905,8 @@ COUNTERPART = Counterpart(
         "system": "google",
         "account": "example.com",
         "identity": "{google_identity}",
-        "credentials": {"": "{google_token}"},
-        "base_urls": {"admin": "google/admin", "iam": "google/iam"},
-        "options": {"acts_as": "{google_acts_as}"},
+        "credentials": {"": "{google_key_file}", "iam": "{google_iam_file}"},
+        "base_urls": {"admin": "google/admin", "iam": "google/iam", "token": "google/token"},
+        "options": {"acts_as": "{google_acts_as}", "keys_as": "{google_key_admin}"},
     },
 )

@@ -45,6 +45,7 @@ NAMES: Final = (
     "customerio",
     "directory",
     "email",
+    "google",
     "http",
     "okta",
     "pagerduty",
