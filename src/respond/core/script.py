@@ -147,6 +147,8 @@ class Call:
             no HTTP: ``smtp``, ``command``, ``screen``.
         method: HTTP verb; for the others ``SEND``, ``RUN``, ``SHOW``.
         path: Path segments; the adapter quotes each, so an id cannot climb out of its place.
+        custom: A method of the vendor's own behind the path and a colon, ``disable``: letters of
+            ours, for a colon in a segment is quoted like all else.
         headers: Extra headers, no credentials.
         body: JSON; ``SecretHandle`` leaves are opened by the transport only.
         form: Send ``body`` (a flat record) form-encoded.
@@ -168,6 +170,12 @@ class Call:
     answers: frozenset[int] = frozenset()
     shows_values: bool = False
     timeout_s: int = 10
+    custom: str = ""
+
+    @property
+    def place(self) -> list[str | list[str]]:
+        """The whole path, for digests."""
+        return [*self.path, *([[self.custom]] if self.custom else [])]
 
     @property
     def says(self) -> str:
@@ -175,7 +183,8 @@ class Call:
         hold names.
         """
         path = self.path if self.surface in NOT_HTTP else map(_quoted, self.path)
-        return f"{self.method} /{'/'.join(path)}"
+        behind = f":{self.custom}" if self.custom else ""
+        return f"{self.method} /{'/'.join(path)}{behind}"
 
 
 def _quoted(segment: str) -> str:

@@ -178,9 +178,14 @@ def target(prefix: str, call: Call) -> bytes:
     """Path and query as they stand in the request line.
 
     Raises:
-        UnsendableError: A path segment is empty, climbs, or holds control characters.
+        UnsendableError: A path segment is empty, climbs, or holds control characters, or the
+            custom method is no word.
     """
     path = f"{prefix}/{'/'.join([_segment(segment) for segment in call.path])}"
+    if call.custom:
+        if not (call.custom.isascii() and call.custom.isalpha()):
+            raise UnsendableError(f"{showable(call.custom)!r} is no method of a vendor's own")
+        path = f"{path}:{call.custom}"
     if call.query:
         pairs = [f"{_quoted(name)}={_quoted(value)}" for name, value in call.query]
         path = f"{path}?{'&'.join(pairs)}"

@@ -44,7 +44,7 @@ def _request_digest(write: Write[Any]) -> str:
             "connection": call.connection,
             "surface": call.surface,
             "method": call.method,
-            "path": list(call.path),
+            "path": call.place,
             "query": [list(pair) for pair in call.query],
             "headers": [list(pair) for pair in call.headers],
             "body": encode(call.body),
