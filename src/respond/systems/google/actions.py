@@ -1,4 +1,4 @@
-"""All that can be done in Google Workspace."""
+"""All that can be done in Google Workspace, and with keys of service accounts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from respond.systems.google import (
     admin_roles,
     app_access,
     group_members,
+    service_account_keys,
     suspending,
     two_step,
     workspace_logs,
@@ -22,4 +23,5 @@ ACTIONS: tuple[type, ...] = (
     *admin_roles.ACTIONS,
     *group_members.ACTIONS,
     *workspace_logs.ACTIONS,
+    *service_account_keys.ACTIONS,
 )
