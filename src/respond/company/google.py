@@ -908,5 +908,6 @@ COUNTERPART = Counterpart(
         "credentials": {"": "{google_key_file}", "iam": "{google_iam_file}"},
         "base_urls": {"admin": "google/admin", "iam": "google/iam", "token": "google/token"},
         "options": {"acts_as": "{google_acts_as}", "keys_as": "{google_key_admin}"},
+        "stands_by": True,
     },
 )

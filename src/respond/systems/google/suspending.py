@@ -6,7 +6,6 @@ suspension alone ends sign-in cookies and the tokens that are out, so it comes f
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from respond.core.script import (
     Api,
     Becomes,
     Done,
+    DrawnSecret,
     Effect,
     Me,
     Proof,
@@ -199,20 +199,11 @@ class SignOutOfGoogle(OnGoogleUser):
 # --- passwords ----------------------------------------------------------------------------------
 
 
-def _nobodys(me: Me, user: GoogleUser) -> str:
-    """A digest in place of a password: nobody knows a password that fits it, and we do not either.
-
-    It follows from run and step, so that a step that runs again sets the same.
-    """
-    seed = me.digest(f"google password {me.run} {me.step} {user.id}")
-    return hashlib.sha256(seed.encode()).hexdigest()[:40]
-
-
 @action(
     "google.reset_password",
     effect=Effect.DESTROYS,
     output=GoogleUser,
-    source="Directory API, users.update with password, hashFunction and changePasswordAtNextLogin",
+    source="Directory API, users.update with password and changePasswordAtNextLogin",
     by_hand=("Open Directory, Users, the person. Choose Reset password.", BY_HAND),
 )
 @dataclass(frozen=True)
@@ -228,11 +219,7 @@ class ResetGooglePassword(OnGoogleUser):
         yield from keep_a_google_admin(me, user)
         # That they have to choose one may have been so before, and then says nothing of the old.
         becomes = USER.subject(me.connection, user=user.id)
-        body = {
-            "password": _nobodys(me, user),
-            "hashFunction": "SHA-1",
-            "changePasswordAtNextLogin": True,
-        }
+        body = {"password": DrawnSecret(), "changePasswordAtNextLogin": True}
         yield from Write(
             says=f"end the password of {user.email}",
             verb="reset",
@@ -248,7 +235,7 @@ class ResetGooglePassword(OnGoogleUser):
             ),
             foretold=None,
             proof=Proof.BLIND,
-            repeatable=True,  # The same digest again.
+            repeatable=True,  # Another that nobody knows.
             breaks=f"{user.email} cannot sign in until a person resets the password in the Admin "
             "console and tells them the new one.",
         )
