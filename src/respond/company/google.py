@@ -16,7 +16,15 @@ from typing import Any, ClassVar
 from respond.company.assertions import PRIVATE_KEY, claims_of
 from respond.company.company_clock import CompanyClock, rfc3339
 from respond.company.example_co import ADMINS, COMPROMISED, LOST_2FA, OPERATOR
-from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json, nothing
+from respond.company.exchange import (
+    Json,
+    RefusalError,
+    SimReply,
+    SimRequest,
+    as_html,
+    as_json,
+    nothing,
+)
 from respond.company.ledger import Ledger
 from respond.company.mint import Numbers, hex_for, lower_for
 from respond.company.simulated_rest import Answer, Headers, RestCall, RestSystem, Row, access_key
@@ -509,6 +517,7 @@ class GoogleWorkspace(RestSystem):
         page_max: More rows than this are on further pages, whatever was asked for.
         word_of_401: It need not be about the credential.
         plain_limits: Too many requests are answered in plain text.
+        front_404: What is not there is answered by a server in front, with a page.
     """
 
     name: ClassVar[str] = "google"
@@ -577,6 +586,7 @@ class GoogleWorkspace(RestSystem):
         self.page_max = 1000
         self.word_of_401 = "authError"
         self.plain_limits = False
+        self.front_404 = False
         self.token_url = ""
 
     def opened(self, base_url: str) -> Json:
@@ -606,6 +616,8 @@ class GoogleWorkspace(RestSystem):
         return self.rate_headers(wait_s)
 
     def refuse(self, request: SimRequest, no: RefusalError) -> SimReply:
+        if no.status == 404 and self.front_404:  # noqa: PLR2004 - the HTTP status.
+            return as_html(status=404)
         reason, message, word = _WORDS.get(no.status, _WORDS[500])
         message = no.detail or message
         if isinstance(no, GoogleRefusalError):

@@ -47,7 +47,7 @@ class GoogleGrant:
 
     @property
     def says(self) -> str:
-        short = [scope.rpartition("/")[2] or scope for scope in self.scopes]
+        short = [scope.rstrip("/").rpartition("/")[2] for scope in self.scopes]
         return f"{self.name or self.id} ({', '.join(short[:_SCOPES_SHOWN])})"
 
 

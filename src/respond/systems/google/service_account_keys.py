@@ -292,7 +292,8 @@ class DisableGoogleKey(_OnKey):
     def run(self, me: Me) -> Script[GoogleKey]:
         seen = yield from self.seen(me)
         if not seen.id or seen.disabled:
-            return Done(seen, says=f"the key {self.key} is {'off' if seen.id else 'gone'} already")
+            says = f"the key {self.key} is {'off' if seen.id else 'gone'} already"
+            return Done(seen, says=says, findings=(_TOKENS_LIVE,))
         self.spare(me, "disable")
         yield from _switch(me, self, seen, disabled=True)
         after = replace(seen, disabled=True)

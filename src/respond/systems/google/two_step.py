@@ -66,13 +66,29 @@ _COUNT: Final = Thing(
 )
 
 
-def _codes_seen(me: Me) -> Thing[tuple[str, ...]]:
-    """The backup codes of an account, as keyed digests: Google shows them in clear."""
+@dataclass(frozen=True, slots=True)
+class _Codes:
+    """The backup codes of an account, which Google shows in clear: nothing of them is kept.
 
-    def parse(replies: Sequence[Reply]) -> tuple[str, ...]:
+    Attributes:
+        which: Of a keyed digest over all of them, so that others are told from these.
+        has_ours: The one that this step has made is among them.
+    """
+
+    count: int
+    which: str = ""
+    has_ours: bool = False
+
+
+def _codes_seen(me: Me) -> Thing[_Codes]:
+    handle = me.handle("code")
+
+    def parse(replies: Sequence[Reply]) -> _Codes:
         rows = listed(_Counted)(replies)
-        found = (dig(replies[0].body, f"items.{n}.verificationCode") for n in range(len(rows)))
-        return tuple(me.digest(each) for each in found if isinstance(each, str))
+        found = [dig(replies[0].body, f"items.{n}.verificationCode") for n in range(len(rows))]
+        codes = [each for each in found if isinstance(each, str)]
+        ours = handle.name in me.held and handle.digest in {me.digest(each) for each in codes}
+        return _Codes(len(rows), me.digest(" ".join(codes))[:12] if codes else "", ours)
 
     return Thing(VENDOR, "user/{user}/codes", (*PEOPLE, *_CODES), parse, shows_values=True)
 
@@ -231,11 +247,10 @@ class MakeGoogleBackupCodes(OnGoogleUser):
         codes = _codes_seen(me)
         seen = yield from codes.of(me.connection, user=user.id)
         handle = me.handle("code")
-        is_ours = handle.name in me.held and handle.digest in seen
-        if not is_ours:
+        if not seen.has_ours:
             yield from self._making(me, user, codes, seen)
         sink = sink_of(self.sink, me)
-        shown = yield from sink.look(me, handle if is_ours else None)
+        shown = yield from sink.look(me, handle if seen.has_ours else None)
         if not shown.holds:
             yield from sink.deliver(me, shown, handle, f"the backup code of {user.email}")
         return Done(
@@ -245,7 +260,7 @@ class MakeGoogleBackupCodes(OnGoogleUser):
         )
 
     def _making(
-        self, me: Me, user: GoogleUser, codes: Thing[tuple[str, ...]], seen: tuple[str, ...]
+        self, me: Me, user: GoogleUser, codes: Thing[_Codes], seen: _Codes
     ) -> Generator[Any, Any, None]:
         """Two requests: what makes them does not show them."""
         spare_account(me, user, "make a code for")
@@ -259,10 +274,10 @@ class MakeGoogleBackupCodes(OnGoogleUser):
             me,
             codes,
             seen,
-            lambda _: ("new",),
+            lambda now: replace(now, which="new ones"),
             Api(ask(me, "POST", *_codes_path(user, "generate")), no_answer),
             ids={"user": user.id},
-            says=f"make backup codes for {user.email}; {len(seen)} end with that",
+            says=f"make backup codes for {user.email}; {seen.count} end with that",
             verb="make",
             # New codes end those before: what nobody has taken is worth nothing then.
             repeatable=True,
@@ -277,7 +292,7 @@ class MakeGoogleBackupCodes(OnGoogleUser):
             verb="take",
             where=where(VENDOR, me.connection),
             hands=Api(ask(me, "GET", *_codes_path(user)), no_answer, keep),
-            before=None,
+            before={"which": seen.which},
             after={"code": "taken"},
             becomes=(Becomes(new.subject(me.connection, user=user.id), lambda now: now),),
             proof=Proof.BLIND,
@@ -316,21 +331,21 @@ class EndGoogleBackupCodes(OnGoogleUser):
         user = yield from account_of(me, self.user)
         codes = _codes_seen(me)
         seen = yield from codes.of(me.connection, user=user.id)
-        if not seen:
+        if not seen.count:
             return Done(GoogleCodesLeft(0), says=f"{user.email} has no backup codes")
         if user.suspended:
-            why = f"{len(seen)} backup codes of {user.email} are {_BACK}"
-            left = GoogleCodesLeft(len(seen), why)
+            why = f"{seen.count} backup codes of {user.email} are {_BACK}"
+            left = GoogleCodesLeft(seen.count, why)
             return Done(left, says="left to do", findings=(why,), proved=False)
         spare_account(me, user, "end the backup codes of")
         yield from change(
             me,
             codes,
             seen,
-            _no_code,
+            lambda _: _Codes(0),
             Api(ask(me, "POST", *_codes_path(user, "invalidate")), no_answer),
             ids={"user": user.id},
-            says=f"end {len(seen)} backup codes of {user.email}",
+            says=f"end {seen.count} backup codes of {user.email}",
             verb="end",
             target=user.email,
             effect=Effect.DESTROYS,
@@ -339,10 +354,6 @@ class EndGoogleBackupCodes(OnGoogleUser):
             breaks=f"{user.email} needs another second step; new codes can be made.",
         )
         return Done(GoogleCodesLeft(0), says=f"{user.email} has no backup codes")
-
-
-def _no_code(_: tuple[str, ...]) -> tuple[str, ...]:
-    return ()
 
 
 ACTIONS: tuple[type, ...] = (

@@ -127,6 +127,8 @@ def found(
         unseen.append(why)  # type: ignore[union-attr]
         return NOBODY
 
+    if "/" in name:  # No address of Google's has one.
+        return SeenByName(NOBODY)
     or_else = None if unseen is None else noted
     called = yield from _CALLED.of(connection, or_else=or_else, name=name)
     if called.id:
