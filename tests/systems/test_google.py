@@ -556,6 +556,15 @@ def test_of_second_steps_google_tells_only_that_there_is_one(office: Any) -> Non
     assert not {"11112222", "33334444"} & {*repr(done).split("'")}
 
 
+def test_of_a_suspended_account_the_codes_may_not_be_told(office: Any) -> None:
+    """That is no reason to tell nothing."""
+    user(office, MALLORY).suspended = True
+    done = office.do(made("list_factors", user=office.story.google_mallory))
+
+    assert done.output.codes is None
+    assert "UNSEEN: how many backup codes are left" in done.findings
+
+
 def test_a_step_that_is_enforced_is_not_turned_off(office: Any) -> None:
     """It is said before, with the way that there is instead; nothing is sent."""
     user(office, office.story.google_jean).enforced = True

@@ -285,6 +285,7 @@ def _turn_off(google: GoogleWorkspace, call: RestCall) -> SimReply:
 def _codes(google: GoogleWorkspace, call: RestCall) -> Json:
     """``fields`` leaves out the codes themselves."""
     user = google.user(call)
+    google.not_suspended(user)
     whole = [
         {
             "kind": "admin#directory#verificationCode",

@@ -334,8 +334,9 @@ class RemoveGoogleRole(OnGoogleUser):
         one_line("role", self.role)
 
     def run(self, me: Me) -> Script[GoogleRoleGone]:
-        user = yield from account_of(me, self.user)
-        given, names = yield from both(assignments_of(me, self.user), role_names(me))
+        user, (given, names) = yield from both(
+            account_of(me, self.user), both(assignments_of(me, self.user), role_names(me))
+        )
         ids = {role.id for role in names.values() if self.role in (role.id, role.name)}
         fitting = tuple(e for e in given if e.role in ids and self.unit in ("", e.unit))
         if any(each.is_of_group for each in fitting):
@@ -401,8 +402,9 @@ class AssignGoogleRole(OnGoogleUser):
             raise ArgumentError("role must be an id of Google's such as 3894208461012993")
 
     def run(self, me: Me) -> Script[GoogleRoleGiven]:
-        user = yield from account_of(me, self.user)
-        given, names = yield from both(assignments_of(me, self.user), role_names(me))
+        user, (given, names) = yield from both(
+            account_of(me, self.user), both(assignments_of(me, self.user), role_names(me))
+        )
         there = any(
             (each.role, each.unit, each.is_of_group) == (self.role, self.unit, False)
             for each in given

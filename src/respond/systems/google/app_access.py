@@ -122,8 +122,9 @@ class RevokeGoogleGrants(OnGoogleUser):
     """
 
     def run(self, me: Me) -> Script[GoogleAccessLeft]:
-        user = yield from account_of(me, self.user)
-        grants, passwords = yield from access_of(me, self.user)
+        user, (grants, passwords) = yield from both(
+            account_of(me, self.user), access_of(me, self.user)
+        )
         if grants or passwords:
             spare_account(me, user, "revoke the grants of")
             yield from _ending(me, user, (_GRANT, GRANTS), grants)

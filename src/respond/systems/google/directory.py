@@ -80,8 +80,9 @@ def _reset_factors(me: Me, to: Target) -> Script[Any]:
 
 
 def _remove_rights(me: Me, to: Target) -> Script[Any]:
-    user = yield from account_of(me, _user(to))
-    given, names = yield from both(assignments_of(me, user.id), role_names(me))
+    user, (given, names) = yield from both(
+        account_of(me, _user(to)), both(assignments_of(me, to.user), role_names(me))
+    )
     of_groups = [each for each in given if each.is_of_group]
     own = tuple(each for each in given if not each.is_of_group)
     if own:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from respond.core.script import Api, Done, Effect, Me, Script, Undo, action
+from respond.core.script import Api, Done, Effect, Me, Script, Undo, action, both
 from respond.systems.arguments import ArgumentError, one_of
 from respond.systems.google.vendor import PEOPLE, VENDOR, ask, ending
 from respond.systems.google.workspace_users import OnGoogleUser, account_of, spare_account
@@ -70,8 +70,10 @@ class LeaveGoogleGroup(_InGroup):
     """Take somebody out of a group, and so from what the group gives."""
 
     def run(self, me: Me) -> Script[GoogleMember]:
-        user = yield from account_of(me, self.user)
-        seen = yield from _MEMBER.of(me.connection, user=self.user, group=self.group)
+        user, seen = yield from both(
+            account_of(me, self.user),
+            _MEMBER.of(me.connection, user=self.user, group=self.group),
+        )
         says = f"{user.email} is not in {self.group}"
         if not seen.id:
             return Done(seen, says=says)
@@ -121,8 +123,10 @@ class JoinGoogleGroup(_InGroup):
             one_of("delivery", self.delivery, _DELIVERY)
 
     def run(self, me: Me) -> Script[GoogleMember]:
-        user = yield from account_of(me, self.user)
-        seen = yield from _MEMBER.of(me.connection, user=self.user, group=self.group)
+        user, seen = yield from both(
+            account_of(me, self.user),
+            _MEMBER.of(me.connection, user=self.user, group=self.group),
+        )
         there = GoogleMember(user.id, self.role, self.delivery)
         if seen.id:
             return Done(seen, says=f"{user.email} is in {self.group} already")

@@ -57,11 +57,11 @@ class _Counted:
 
 
 _CODES: Final = ("users", "{user}", "verificationCodes")
-_COUNT: Final = Thing(
+_COUNT: Final[Thing[int | None]] = Thing(
     VENDOR,
     "user/{user}/codes-counted",
     (*PEOPLE, *_CODES),
-    listed(_Counted),
+    lambda replies: len(listed(_Counted)(replies)),
     query=(("fields", "items(userId)"),),
 )
 
@@ -102,14 +102,18 @@ class GoogleFactors:
 
     Attributes:
         enforced: They have to have one.
-        codes: How many backup codes are left.
+        codes: How many backup codes are left; None where Google does not tell.
         app_passwords: Names of passwords that go without a second step.
     """
 
     enrolled: bool
     enforced: bool
-    codes: int
+    codes: int | None
     app_passwords: tuple[str, ...]
+
+
+def _untold(_: str) -> None:
+    """Of a suspended account Google may not tell how many there are."""
 
 
 @action(
@@ -123,16 +127,19 @@ class ListGoogleFactors(OnGoogleUser):
     """Read whether an account has a second step, and what goes round it. Which, nobody tells."""
 
     def run(self, me: Me) -> Script[GoogleFactors]:
-        user = yield from account_of(me, self.user)
-        codes, passwords = yield from both(
-            _COUNT.of(me.connection, user=user.id), APP_PASSWORDS.of(me.connection, user=user.id)
+        user, (codes, passwords) = yield from both(
+            account_of(me, self.user),
+            both(
+                _COUNT.of(me.connection, or_else=_untold, user=self.user),
+                APP_PASSWORDS.of(me.connection, user=self.user),
+            ),
         )
         names = tuple(each.name for each in passwords)
-        seen = GoogleFactors(user.two_step, user.enforced, len(codes), names)
+        seen = GoogleFactors(user.two_step, user.enforced, codes, names)
         says = "has a second step" if seen.enrolled else "has no second step"
         lines = (
             f"{user.email} {says}; {'it is enforced' if seen.enforced else 'it is not enforced'}",
-            f"{seen.codes} backup codes are left",
+            f"{'UNSEEN: how many' if codes is None else codes} backup codes are left",
             *(f"app password, goes without a second step: {name}" for name in names),
         )
         return Done(seen, says=f"{user.email} {says}", findings=lines)
@@ -310,33 +317,34 @@ def _why_no_codes(user: GoogleUser) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class GoogleCodesLeft:
-    """How many backup codes are left, and why they were not ended."""
+class GoogleCodesEnded:
+    """Whether there is no backup code, and why they were left."""
 
-    codes: int
+    ended: bool
     left: str = ""
 
 
 @action(
     "google.end_backup_codes",
     effect=Effect.DESTROYS,
-    output=GoogleCodesLeft,
+    output=GoogleCodesEnded,
     source="Directory API, verificationCodes.invalidate",
 )
 @dataclass(frozen=True)
 class EndGoogleBackupCodes(OnGoogleUser):
     """Make all backup codes of an account worthless."""
 
-    def run(self, me: Me) -> Script[GoogleCodesLeft]:
+    def run(self, me: Me) -> Script[GoogleCodesEnded]:
         user = yield from account_of(me, self.user)
+        if user.suspended:
+            why = f"the backup codes of {user.email} are {_BACK}: Google refuses it while suspended"
+            left = GoogleCodesEnded(ended=False, left=why)
+            return Done(left, says="left to do", findings=(why,), proved=False)
         codes = _codes_seen(me)
         seen = yield from codes.of(me.connection, user=user.id)
+        ended, says = GoogleCodesEnded(ended=True), f"{user.email} has no backup codes"
         if not seen.count:
-            return Done(GoogleCodesLeft(0), says=f"{user.email} has no backup codes")
-        if user.suspended:
-            why = f"{seen.count} backup codes of {user.email} are {_BACK}"
-            left = GoogleCodesLeft(seen.count, why)
-            return Done(left, says="left to do", findings=(why,), proved=False)
+            return Done(ended, says=says)
         spare_account(me, user, "end the backup codes of")
         yield from change(
             me,
@@ -353,7 +361,7 @@ class EndGoogleBackupCodes(OnGoogleUser):
             repeatable=True,  # What is ended stays ended.
             breaks=f"{user.email} needs another second step; new codes can be made.",
         )
-        return Done(GoogleCodesLeft(0), says=f"{user.email} has no backup codes")
+        return Done(ended, says=says)
 
 
 ACTIONS: tuple[type, ...] = (

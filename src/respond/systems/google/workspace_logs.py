@@ -174,11 +174,13 @@ class ListLeftInGoogle(_Within):
     """
 
     def run(self, me: Me) -> Script[LeftInGoogle]:
-        user = yield from account_of(me, self.user)
-        (grants, passwords), roles = yield from both(
-            access_of(me, self.user), assignments_of(me, self.user)
+        (user, roles), ((grants, passwords), (logins, changes)) = yield from both(
+            both(account_of(me, self.user), assignments_of(me, self.user)),
+            both(
+                access_of(me, self.user),
+                both(self.events(me, "login"), self.events(me, "admin")),
+            ),
         )
-        logins, changes = yield from both(self.events(me, "login"), self.events(me, "admin"))
         made = (*(e for e in logins if _WAYS_BACK & {*e.names}), *changes)
         left = LeftInGoogle(
             grants, passwords, roles, user.recovery_email, user.recovery_phone, made
