@@ -350,7 +350,7 @@ class EndGoogleBackupCodes(OnGoogleUser):
             me,
             codes,
             seen,
-            lambda _: _Codes(0),
+            lambda now: replace(now, count=0, has_ours=False),
             Api(ask(me, "POST", *_codes_path(user, "invalidate")), no_answer),
             ids={"user": user.id},
             says=f"end {seen.count} backup codes of {user.email}",
