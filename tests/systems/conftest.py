@@ -88,7 +88,7 @@ class Office:
                 identity=self.story.google_identity,
                 options={
                     "acts_as": self.story.google_acts_as,
-                    "keys_as": self.story.google_key_admin,
+                    "keys_as": self.story.google_iam_account,
                 },
             ),
             "okta": Connection("okta", "okta", "example-co"),

@@ -830,7 +830,7 @@ def test_a_key_goes_off_before_it_is_deleted(office: Any) -> None:
 
 @pytest.mark.promise("P8")
 @pytest.mark.parametrize("name", ["disable_key", "delete_key"])
-@pytest.mark.parametrize("whose", ["google_identity", "google_key_admin"])
+@pytest.mark.parametrize("whose", ["google_identity", "google_iam_account"])
 def test_a_key_of_what_we_work_with_is_left_alone(office: Any, name: str, whose: str) -> None:
     """And where respond.toml does not say which that is, every key is."""
     account = getattr(office.story, whose)

@@ -903,7 +903,7 @@ COUNTERPART = Counterpart(
         "google_token": f"ya29.{lower_for('google:fetched', 32)}",
         "google_iam_token": f"ya29.{lower_for('google:fetched:iam', 32)}",
         "google_identity": _OURS,
-        "google_key_admin": _KEY_ADMIN,
+        "google_iam_account": _KEY_ADMIN,
         "google_mallory": _id(COMPROMISED),
         "google_jean": _id(LOST_2FA),
         "google_ben": _id(ADMINS[1]),
@@ -920,7 +920,7 @@ COUNTERPART = Counterpart(
         "identity": "{google_identity}",
         "credentials": {"": "{google_key_file}", "iam": "{google_iam_file}"},
         "base_urls": {"admin": "google/admin", "iam": "google/iam", "token": "google/token"},
-        "options": {"acts_as": "{google_acts_as}", "keys_as": "{google_key_admin}"},
+        "options": {"acts_as": "{google_acts_as}", "keys_as": "{google_iam_account}"},
         "stands_by": True,
     },
 )
