@@ -251,10 +251,13 @@ class Subject(Generic[T]):
     Attributes:
         name: ``<connection>/<what>/<id>``.
         settle_s: How long a change may take until it is seen, in seconds.
+        looks: How many looks in a row have to see it, where the next one may be answered by a
+            server that has not heard of it yet.
     """
 
     name: str
     settle_s: int
+    looks: int = 1
 
 
 @dataclass(frozen=True, slots=True)

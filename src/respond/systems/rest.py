@@ -384,7 +384,8 @@ class Thing(Generic[T]):
     def subject(self, connection: Connection, **ids: str) -> Subject[T]:
         """The thing, under the one name that it has in a run."""
         settle = self.vendor.settle_s if self.settle_s is None else self.settle_s
-        return Subject(f"{connection.name}/{filled(self.name, ids)}", settle)
+        name = f"{connection.name}/{filled(self.name, ids)}"
+        return Subject(name, settle, self.vendor.looks)
 
     def of(
         self, connection: Connection, *, or_else: Callable[[str], T] | None = None, **ids: str

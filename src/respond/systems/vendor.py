@@ -474,6 +474,7 @@ class Vendor:
         prefix: What every path of the actions begins with.
         pages: How its lists go on, unless a list says else.
         settle_s: Until a change shows, in seconds.
+        looks: How many looks in a row have to see a change, as ``Subject`` has it.
         at_once: How many reads one connection sends at the same time; it asks no limit to be
             lifted, and leaves room for whoever else uses the account.
         schemes: How requests say who asks, by kind of surface.
@@ -513,6 +514,7 @@ class Vendor:
     prefix: tuple[str, ...] = ()
     pages: Paging | None = None
     settle_s: int = 10
+    looks: int = 1
     at_once: int = 6
     reads: Reads = Reads()
     refusals: Refusals = Refusals()

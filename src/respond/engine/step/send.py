@@ -113,6 +113,7 @@ class WriteSender:
         sent = SentWrite(
             **{f.name: getattr(planned, f.name) for f in fields(planned)},
             settle_s=write.subject.settle_s,
+            looks=write.subject.looks,
             timeout_s=timeout_s,
             to=self.at.leads_to(write),
         )

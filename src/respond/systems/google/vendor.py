@@ -203,8 +203,9 @@ VENDOR: Final = Vendor(
         }
     },
     pages=by_cursor("nextPageToken", name="pageToken"),
-    # Changes spread slowly; a read from elsewhere may still show what was.
+    # Changes spread slowly; the next read, from elsewhere, may still show what was.
     settle_s=60,
+    looks=2,
     schemes={
         EVERY_SURFACE: Scheme(
             SentAs.SESSION, trade=_trade("{write_scopes}", "{read_scopes}", sub="{acts_as}")
