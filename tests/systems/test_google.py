@@ -943,6 +943,7 @@ def test_a_session_that_google_does_not_give(office: Any, what: str) -> None:
 
     assert refused.value.by_hand
     assert "google-file" in refused.value.why
+    assert ("read_scopes" in refused.value.do) == (what == "a scope")
 
 
 def probed(office: Any, connection: str) -> Any:

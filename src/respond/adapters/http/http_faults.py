@@ -238,7 +238,7 @@ class HttpFaults:
         why, do = _why_and_do(call, status, credential, dead=dead)
         if traded:
             named = f"the credential '{credential}'"
-            why, do = _why_not_traded(body, named, call.connection)
+            why, do = _why_not_traded(body, raw.status, named, call.connection)
         return HttpFault(
             RefusedBySystemError(
                 what,
@@ -280,12 +280,13 @@ class HttpFaults:
 _NOT_ACCEPTED: Final = frozenset({"invalid_client", "invalid_grant", "unauthorized_client"})
 
 
-def _why_not_traded(body: Any, named: str, connection: str) -> tuple[str, str]:
-    if isinstance(body, dict) and body.get("error") == "invalid_scope":
-        return (
-            f"{named} asks for a scope that was not granted",
-            f"grant it, or name what was granted: read_scopes, write_scopes of '{connection}'",
-        )
+def _why_not_traded(body: Any, status: int, named: str, connection: str) -> tuple[str, str]:
+    name = body.get("error") if isinstance(body, dict) else ""
+    less = f"grant it, or name what was granted: read_scopes, write_scopes of '{connection}'"
+    if name == "invalid_scope":
+        return f"{named} asks for a scope that was not granted", less
+    if name == "unauthorized_client" and status == 401:  # noqa: PLR2004 - known, and not allowed
+        return f"{named} may not ask so: this way, or one of the scopes, was not granted", less
     return f"{named} is not accepted", f"respond connect {connection}"
 
 
