@@ -130,6 +130,7 @@ class JoinGoogleGroup(_InGroup):
         there = GoogleMember(user.id, self.role, self.delivery)
         if seen.id:
             return Done(seen, says=f"{user.email} is in {self.group} already")
+        # Google takes no id here; it is that of the account with this id, as it was just read.
         body = {"email": user.email, "role": self.role}
         body |= {"delivery_settings": self.delivery} if self.delivery else {}
         call = ask(
