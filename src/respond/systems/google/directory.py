@@ -106,9 +106,7 @@ DIRECTORY: Final = Directory(
         "end_sessions": Does(lambda me, to: SignOutOfGoogle(_user(to)).run(me)),
         "revoke_grants": Does(lambda me, to: RevokeGoogleGrants(_user(to)).run(me)),
         "reset_factors": Does(_reset_factors),
-        "issue_bridge": Does(
-            lambda me, to: MakeGoogleBackupCodes(_user(to)).run(me), has_way_back=True
-        ),
+        "issue_bridge": Does(lambda me, to: MakeGoogleBackupCodes(_user(to)).run(me)),
         "reset_password": Does(lambda me, to: ResetGooglePassword(_user(to)).run(me)),
         "remove_admin_rights": Does(_remove_rights),
         "restore_admin_rights": Lacks(
