@@ -583,7 +583,8 @@ def test_who_has_no_second_step_has_none_to_take(office: Any) -> None:
     assert office.do(made("turn_off_two_step", user=office.story.google_mallory)).proved
     done = office.do(made("make_backup_codes", user=office.story.google_mallory))
 
-    assert "has no second step" in done.findings[0]
+    assert "no code is needed" in done.says
+    assert done.proved
     assert office.sent == []
 
 
@@ -595,6 +596,17 @@ def test_one_single_factor_is_not_taken(office: Any) -> None:
     )
     with pytest.raises(GuardRefusedError, match="all second steps or none"):
         office.look(action)
+
+
+def test_a_stolen_step_that_stays_is_said_to_let_in(office: Any) -> None:
+    """Where steps are enforced, only the person themselves can remove the one that is gone."""
+    office.changes |= {"connection": office.connections["google"]}
+    bridge = load()["directory.issue_bridge"](
+        email="jean@example.com", user=office.story.google_jean, connection="google", stolen=True
+    )
+    assert any("lets in until they remove it" in line for line in office.do(bridge).findings)
+    user(office, office.story.google_jean).enrolled = False
+    assert "the password alone lets in" in office.do(bridge).findings[0]
 
 
 def test_turning_off_can_still_be_refused(office: Any) -> None:

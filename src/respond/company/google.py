@@ -28,7 +28,7 @@ from respond.company.exchange import (
 from respond.company.ledger import Ledger
 from respond.company.mint import Numbers, hex_for, lower_for
 from respond.company.simulated_rest import Answer, Headers, RestCall, RestSystem, Row, access_key
-from respond.company.system import Counterpart, Night
+from respond.company.system import Counterpart, Errand, Night
 
 _ACTS_AS = "respond-ir@example.com"
 _GROUP = "crm-users@example.com"
@@ -894,8 +894,15 @@ def _event(number: int, app: str, name: str, user: str, at: float, **about: Any)
     return Row(id=number, app=app, name=name, user=user, at=at, ip="203.0.113.9", about=about)
 
 
+def _enrolled_by_hand(google: GoogleWorkspace, errand: Errand) -> Json:
+    google.user_of(errand.text("email")).enrolled = True
+    google.happened("user.enrolled", errand.text("email"), by=errand.by)
+    return {}
+
+
 COUNTERPART = Counterpart(
     begin=_begin,
+    console={"enroll_factor": _enrolled_by_hand},
     facts={
         "google_key_file": key_file(_OURS, key_row("respond").id),
         "google_iam_file": key_file(_KEY_ADMIN, key_row("key-admin").id),

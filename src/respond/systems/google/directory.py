@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -33,6 +34,12 @@ from respond.systems.guards import GuardRefusedError
 
 __all__ = ["DIRECTORY"]
 
+_STILL_LETS_IN: Final = (
+    "a stolen second step lets in until they remove it: first thing after they signed in"
+)
+_NO_STEP: Final = (
+    "until a new second step is set up the password alone lets in: reset it, if the thief may know"
+)
 _A_WEEK: Final = 7 * 86_400
 
 
@@ -52,7 +59,7 @@ def _find(me: Me, connection: Connection, email: str) -> Looking[PersonSeen]:
         user.email,
         "suspended" if user.suspended else "other" if user.archived else "active",
         user.state,
-        "yes" if user.two_step else "no",
+        "unknown" if user.enrols_again else "yes" if user.two_step else "no",
         "yes" if user.super_admin or user.delegated_admin else "no",
         Timestamp(user.last_login),
     )
@@ -77,6 +84,14 @@ def _reset_factors(me: Me, to: Target) -> Script[Any]:
             do="let the person in with a backup code, and remove the lost one themselves",
         )
     return TurnOffGoogleTwoStep(_user(to)).run(me)
+
+
+def _bridge(me: Me, to: Target) -> Script[Any]:
+    outcome = yield from MakeGoogleBackupCodes(_user(to)).run(me)
+    if not to.stolen or not isinstance(outcome, Done) or not outcome.proved:
+        return outcome
+    more = _NO_STEP if outcome.output.code is None else _STILL_LETS_IN
+    return replace(outcome, findings=(*outcome.findings, more))
 
 
 def _remove_rights(me: Me, to: Target) -> Script[Any]:
@@ -106,7 +121,7 @@ DIRECTORY: Final = Directory(
         "end_sessions": Does(lambda me, to: SignOutOfGoogle(_user(to)).run(me)),
         "revoke_grants": Does(lambda me, to: RevokeGoogleGrants(_user(to)).run(me)),
         "reset_factors": Does(_reset_factors),
-        "issue_bridge": Does(lambda me, to: MakeGoogleBackupCodes(_user(to)).run(me)),
+        "issue_bridge": Does(_bridge),
         "reset_password": Does(lambda me, to: ResetGooglePassword(_user(to)).run(me)),
         "remove_admin_rights": Does(_remove_rights),
         "restore_admin_rights": Lacks(

@@ -188,7 +188,7 @@ class TurnOffGoogleTwoStep(OnGoogleUser):
             return Done(left, says="left to do", findings=(why,), proved=False)
         spare_account(me, user, "take the second step of")
         path = (*PEOPLE, "users", user.id, "twoStepVerification", "turnOff")
-        yield from change(
+        write = change(
             me,
             USER,
             user,
@@ -203,6 +203,11 @@ class TurnOffGoogleTwoStep(OnGoogleUser):
             repeatable=True,  # Who has none is refused, and nothing changes.
             breaks="There is no way back: they enrol again.",
         )
+        then = Becomes(
+            USER.subject(me.connection, user=user.id),
+            lambda now: replace(now, two_step=False, enrols_again=True),
+        )
+        yield from replace(write, becomes=(then,))
         return Done(GoogleTwoStep(enrolled=False), says=f"{user.email} has no second step")
 
 
@@ -248,9 +253,13 @@ class MakeGoogleBackupCodes(OnGoogleUser):
 
     def run(self, me: Me) -> Script[GoogleBackupCode]:
         user = yield from account_of(me, self.user)
-        if why := _why_no_codes(user):
+        if user.suspended:
+            why = f"backup codes of {user.email} are {_BACK}: Google makes none while suspended"
             left = GoogleBackupCode(None, why)
             return Done(left, says="left to do", findings=(why,), proved=False)
+        if not user.two_step:
+            why = f"{user.email} has no second step, and signs in with the password alone"
+            return Done(GoogleBackupCode(None, why), says=f"no code is needed: {why}")
         codes = _codes_seen(me)
         seen = yield from codes.of(me.connection, user=user.id)
         handle = me.handle("code")
@@ -306,14 +315,6 @@ class MakeGoogleBackupCodes(OnGoogleUser):
             repeatable=True,  # It reads.
             **words,
         )
-
-
-def _why_no_codes(user: GoogleUser) -> str:
-    if user.suspended:
-        return f"the backup codes of {user.email} are {_BACK}: Google makes none while suspended"
-    if not user.two_step:
-        return f"{user.email} has no second step that a backup code could stand for"
-    return ""
 
 
 @dataclass(frozen=True, slots=True)

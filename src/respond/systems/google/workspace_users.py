@@ -54,6 +54,7 @@ class GoogleUser:
         two_step: They have enrolled a second step, and
         enforced: they have to have one.
         must_change: They choose a password at the next sign-in.
+        enrols_again: In a plan: their second step is taken, and what they set up then nobody knows.
     """
 
     id: GoogleUserId = at("id")
@@ -70,6 +71,7 @@ class GoogleUser:
     recovery_email: str = at("recoveryEmail", default="")
     recovery_phone: str = at("recoveryPhone", default="")
     aliases: tuple[str, ...] = at("aliases", read=_names, default=())
+    enrols_again: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
