@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from respond.adapters.http.transport import WriteRefusedError
 from respond.checks.credentials import Line, _Open, probe
 from respond.company.exchange import SimRequest
 from respond.company.google import assignment_row
@@ -19,7 +20,7 @@ from respond.systems import load
 from respond.systems.arguments import ArgumentError
 from respond.systems.google.vendor import VENDOR
 from respond.systems.guards import GuardRefusedError
-from respond.systems.vendor import Allowed, CredentialVerdict
+from respond.systems.vendor import Allowed, CredentialVerdict, Reads
 
 SYSTEMS = ("google",)
 ACTIONS: dict[str, Any] = {name: cls for name, cls in load().items() if name.startswith("google.")}
@@ -881,6 +882,19 @@ def test_a_method_behind_a_colon_has_a_colon_on_the_wire(office: Any) -> None:
         return int(org(office).answer(request).status)
 
     assert [status("%3Adisable"), status(":disable")] == [404, 200]
+
+
+@pytest.mark.promise("P5")
+def test_a_method_behind_a_colon_never_passes_for_a_read(office: Any) -> None:
+    """Not even behind a path that a reader may post to."""
+    asks = replace(VENDOR, reads=Reads(posts=frozenset({("iam", ("v1", "search"))})))
+    call = asks.call("google", "POST", "v1", "search", surface="iam")
+    assert asks.is_read(call)
+    assert not asks.is_read(replace(call, custom="delete"))
+    write = office.look(CASES["disable_key"].of(office)).writes[0]
+    with pytest.raises(WriteRefusedError):
+        office.transport.reader().fetch(write.hands.call)
+    assert office.writes() == 0
 
 
 # --- how it says no -----------------------------------------------------------------------------

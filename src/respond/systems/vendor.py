@@ -590,7 +590,8 @@ class Vendor:
         """
         surface = kind_of(call.surface)
         if call.method == "POST":
-            return (surface, call.path) in self.reads.posts or self._is_trade(call)
+            named = (surface, call.path) in self.reads.posts or self._is_trade(call)
+            return named and not call.custom
         if call.method not in READING:
             return False
         only = self.reads.only
