@@ -177,6 +177,7 @@ def test_the_outbox_has_what_people_were_told(visitor: Visitor) -> None:
 
 ABOUT: dict[str, dict[str, Any]] = {
     "directory.enroll_factor": {"email": "ana@example.com"},
+    "google.enroll_factor": {"email": "ana@example.com"},
     "okta.enroll_factor": {"email": "ana@example.com"},
     "none": {},
     "okta.deactivate_user": {"user": "jean@example.com"},

@@ -82,6 +82,16 @@ class Office:
             "pager": Connection("pager", "pagerduty", options={"from": self.story.pagerduty_user}),
             "mail": Connection("mail", "email", options={"from": self.story.mail_from}),
             "widgets": Connection("widgets", "http", "the doors"),
+            "google": Connection(
+                "google",
+                "google",
+                "example.com",
+                identity=self.story.google_identity,
+                options={
+                    "acts_as": self.story.google_acts_as,
+                    "keys_as": self.story.google_iam_account,
+                },
+            ),
             "okta": Connection("okta", "okta", "example-co"),
             "scim": Connection(
                 "scim",
@@ -239,6 +249,10 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
             "pager": story.pagerduty_key,
             "pager/events": story.pagerduty_routing_key,
             "widgets": story.widgets_token,
+            "google": story.google_token,
+            "google/iam": story.google_iam_token,
+            "google-file": story.google_key_file,
+            "google-file/iam": story.google_iam_file,
             "okta": story.okta_token,
             "okta-app": story.okta_private_key,
             "mail": story.smtp_password,
@@ -276,6 +290,15 @@ _SERVICE_APP = {
 """What its service app was granted in Okta."""
 
 
+_GOOGLE = {each: f"google/{each}" for each in ("admin", "iam", "token")}
+
+
+def _options(system: str, story: Any) -> dict[str, str]:
+    if system == "google":
+        return {"acts_as": story.google_acts_as}
+    return {"from": story.pagerduty_user, "identity": story.okta_client, **_SERVICE_APP}
+
+
 def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
     """Those that lead to a system that stands there."""
     every = (
@@ -284,6 +307,8 @@ def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
         ("slack", "slack", {"api": "slack"}, "slack"),
         ("pager", "pagerduty", {"rest": "pagerduty/rest", "events": "pagerduty/events"}, ""),
         ("widgets", "http", {"http": "widgets"}, "bearer"),
+        ("google", "google", _GOOGLE, "google-token"),
+        ("google-file", "google", _GOOGLE, ""),
         ("okta", "okta", {"http": "okta"}, ""),
         ("okta-app", "okta", {"http": "okta"}, "okta-oauth"),
         ("scim", "scim", {"http": "scim/wiki/v2"}, ""),
@@ -299,7 +324,7 @@ def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
             },
             auth or system,
             loopback_ok=True,
-            options={"from": story.pagerduty_user, "identity": story.okta_client, **_SERVICE_APP},
+            options=_options(system, story),
         )
         for name, system, places, auth in every
         if urls.keys() >= set(places.values())

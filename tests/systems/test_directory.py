@@ -253,7 +253,9 @@ def test_nobody_with_an_address_is_an_answer(office: Any, system: str, email: st
 @pytest.mark.promise("P8")
 def test_an_address_that_two_have_is_for_a_person_to_tell(office: Any, system: str) -> None:
     """Nothing is written on a guess: the place is there, without an id."""
-    ORGS[system].twice(office, MALLORY)
+    if (twice := ORGS[system].twice) is None:
+        pytest.skip("there an address is one account's")
+    twice(office, MALLORY)
     seen = find(office, system)
     _is_for_hands(office, system, seen, "other")
     assert "2 users" in seen.outcome.output.seen[0].word  # type: ignore[union-attr]

@@ -17,7 +17,7 @@ class Org:
     Attributes:
         user: The id of who has the address.
         app: The application that Mallory has, and Ben has not.
-        twice: Somebody else gets the address, too.
+        twice: Somebody else gets the address, too; None: there an address is one account's.
         looks: The requests with which an address is looked for; each may fail.
         refused: Answers 401 with a word that is not about the credential.
         administers: They alone are administrators.
@@ -30,7 +30,7 @@ class Org:
 
     user: Callable[[Any, str], str]
     app: Callable[[Any], str]
-    twice: Callable[[Any, str], None]
+    twice: Callable[[Any, str], None] | None
     looks: tuple[str, ...]
     refused: Callable[[Any], None]
     administers: Callable[[Any, str], None]
