@@ -56,6 +56,7 @@ __all__ = [
     "read_record",
     "records",
     "rows",
+    "said_no",
     "where",
     "word_of",
     "yes",
@@ -75,9 +76,16 @@ _ROWS_SHOWN: Final = 50
 
 
 def dig(value: Any, path: str) -> Any:
-    """What stands at ``profile.login`` or ``errorCauses.0.errorSummary``; None if nothing does."""
-    for part in path.split(".") if path else ():
+    """What stands at ``profile.login`` or ``errorCauses.0.errorSummary``; None if nothing does.
+
+    A name may have dots of its own: ``@odata.type``.
+    """
+    parts = path.split(".") if path else []
+    while parts:
+        part = parts.pop(0)
         if isinstance(value, Mapping):
+            while part not in value and parts:
+                part = f"{part}.{parts.pop(0)}"
             value = value.get(part)
         elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
             value = value[int(part)]
@@ -307,8 +315,13 @@ def is_gone(vendor: Vendor, reply: Reply) -> bool:
 
 def word_of(vendor: Vendor, reply: Reply) -> str:
     """The vendor's own word for a no with a 4xx status; the status where it gave none."""
-    found = dig(reply.body, vendor.refusals.code) if vendor.refusals.code else None
-    return showable(str(found or reply.status), limit=40)
+    return showable(str(said_no(vendor, reply.body) or reply.status), limit=80)
+
+
+def said_no(vendor: Vendor, body: Any) -> str | int | None:
+    """The vendor's own word in the body of a no; None where there is none."""
+    found = (dig(body, place) for place in vendor.refusals.code.split())
+    return next((word for word in found if isinstance(word, str | int) and word != ""), None)
 
 
 def _no(vendor: Vendor, reply: Reply) -> RefusedError:

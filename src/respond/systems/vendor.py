@@ -180,8 +180,8 @@ class Refusals:
     """How a vendor says no with a 4xx status; then nothing happened.
 
     Attributes:
-        code: Where its own word for it stands in the body, as ``rest.dig`` takes it; empty: the
-            status is all there is.
+        code: Where its own word for it stands in the body, as ``rest.dig`` takes it; of several
+            places, with blanks between, the first where one stands. Empty: the status is all.
         hints: What a person should know, by that word.
         dead: The words that mean that the credential itself is not accepted; a 401 with another
             word says something else. Empty: every 401 means it.

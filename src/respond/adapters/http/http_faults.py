@@ -22,7 +22,7 @@ from respond.core.showable import showable, showable_host
 from respond.errors import NoAnswerError, RefusedBySystemError
 from respond.senders import SENDERS
 from respond.systems import NAMES, title_of, vendor
-from respond.systems.rest import dig
+from respond.systems.rest import said_no
 from respond.systems.vendor import Waits
 
 __all__ = ["HttpFault", "HttpFaults", "http_date"]
@@ -231,8 +231,8 @@ class HttpFaults:
                 wait_s=wait_s,
             )
         refusals = vendor(system).refusals
-        found = dig(body, refusals.code) if refusals.code else None
-        word = showable(self._clean(str(found)), limit=40) if isinstance(found, str | int) else ""
+        found = said_no(vendor(system), body)
+        word = "" if found is None else showable(self._clean(str(found)), limit=80)
         dead = traded or not refusals.dead or word in refusals.dead
         why, do = _why_and_do(call, status, credential, dead=dead)
         if traded:
@@ -314,7 +314,7 @@ def _vendor_words(body: Any) -> str:
     """The message in a vendor's error body, of the shapes that our systems use; else empty.
 
     Sources: the error pages of Customer.io, Slack, PagerDuty, Vault, Kubernetes (``Status``),
-    Okta, SCIM (RFC 7644, section 3.12) and OAuth (RFC 6749, section 5.2).
+    Okta, SCIM (RFC 7644, section 3.12), OAuth (RFC 6749, section 5.2) and OData (3 and 4).
     """
     found: list[str] = []
     _gather(body, found, levels=5)
@@ -322,7 +322,7 @@ def _vendor_words(body: Any) -> str:
 
 
 _WORD_KEYS: Final = (
-    "error", "error_description", "message", "detail", "errorSummary", "errorCauses",
+    "error", "odata.error", "error_description", "message", "value", "detail", "errorSummary", "errorCauses",
     "reason", "needed",
     "errors", "meta", "pointer", "source",
 )  # fmt: skip
