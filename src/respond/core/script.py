@@ -31,6 +31,7 @@ __all__ = [
     "Call",
     "Connection",
     "Done",
+    "DrawnSecret",
     "Effect",
     "Gather",
     "Keep",
@@ -113,6 +114,13 @@ class AuthBasic:
 
 
 Auth: TypeAlias = AuthOwn | AuthNone | AuthBearer | AuthBasic
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnSecret:
+    """Stands in a body where a value has to go that nobody shall know: a password that ends another
+    one. It is drawn when the request leaves, and forgotten.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -322,8 +322,8 @@ def _vendor_words(body: Any) -> str:
 
 
 _WORD_KEYS: Final = (
-    "error", "odata.error", "error_description", "message", "value", "detail", "errorSummary", "errorCauses",
-    "reason", "needed",
+    "error", "odata.error", "error_description", "message", "value", "detail", "errorSummary",
+    "errorCauses", "reason", "needed",
     "errors", "meta", "pointer", "source",
 )  # fmt: skip
 

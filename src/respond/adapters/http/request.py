@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from respond.adapters.way import DIRECT, WayThere
-from respond.core.script import Call, OwnCredential
+from respond.core.script import Call, DrawnSecret, OwnCredential
 from respond.core.showable import showable
 from respond.core.values import SecretHandle
 from respond.errors import UsageError
@@ -26,6 +26,7 @@ __all__ = [
     "BaseUrl",
     "Endpoint",
     "HeaderLine",
+    "Leaf",
     "UnsendableError",
     "WriteRefusedError",
     "body_of",
@@ -35,7 +36,8 @@ __all__ = [
     "target",
 ]
 
-Open = Callable[[SecretHandle | OwnCredential], str]
+Leaf: TypeAlias = SecretHandle | OwnCredential | DrawnSecret
+Open: TypeAlias = Callable[[Leaf], str]
 HeaderLine = tuple[bytes, bytes]
 
 _PLAIN_SEGMENT: Final = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]*")
@@ -224,7 +226,7 @@ def body_of(call: Call, open_leaf: Open) -> tuple[bytes, bytes] | None:
         return b"application/x-www-form-urlencoded", "&".join(pairs).encode("ascii")
 
     def leaf(value: object) -> str:
-        if isinstance(value, (SecretHandle, OwnCredential)):
+        if isinstance(value, Leaf):
             return open_leaf(value)
         raise TypeError(f"a body holds a {type(value).__name__}, which is not JSON")
 
@@ -258,7 +260,7 @@ def _quoted(text: str) -> str:
 
 
 def _form_value(value: Any, open_leaf: Open) -> str:
-    if isinstance(value, (SecretHandle, OwnCredential)):
+    if isinstance(value, Leaf):
         return _quoted(open_leaf(value))
     if isinstance(value, str):
         return _quoted(value)
