@@ -50,6 +50,7 @@ class Office:
     """Example Co, and somebody at a terminal in it.
 
     Attributes:
+        began: When the run was proposed, in seconds since 1970.
         known: Answers of writes, by key, as the journal has them.
         sent: Writes that left, in order.
         tasks: What a person was asked to do.
@@ -61,6 +62,7 @@ class Office:
     mail: SmtpPen
     clock: SettableClock
     opened: dict[str, str]
+    began: int
     changes: dict[str, Any] = field(default_factory=dict)
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
     without: set[str] = field(default_factory=set)
@@ -81,6 +83,13 @@ class Office:
             "pager": Connection("pager", "pagerduty", options={"from": self.story.pagerduty_user}),
             "mail": Connection("mail", "email", options={"from": self.story.mail_from}),
             "widgets": Connection("widgets", "http", "the doors"),
+            "entra": Connection(
+                "entra",
+                "entra",
+                "example-co",
+                identity=self.story.entra_owner,
+                options={"tenant": self.story.entra_tenant, "client_id": self.story.entra_client},
+            ),
             "okta": Connection("okta", "okta", "example-co"),
         }
         return {
@@ -109,7 +118,7 @@ class Office:
             subject="mallory@example.com",
             suspects=(),
             by_hand=False,
-            now=self.clock.now_ms() // 1000,
+            now=self.began,
             held={},
             digest=lambda value: value,
             runbook="compromised-key",
@@ -227,6 +236,8 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
             "pager": story.pagerduty_key,
             "pager/events": story.pagerduty_routing_key,
             "widgets": story.widgets_token,
+            "entra": story.entra_secret,
+            "entra-two": story.entra_second_secret,
             "okta": story.okta_token,
             "okta-app": story.okta_private_key,
             "mail": story.smtp_password,
@@ -252,7 +263,7 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
             "mail", "127.0.0.1", server.smtp_port, user=story.smtp_user, loopback_ok=True
         )
         pen = SmtpPen({"mail": postfix}, credentials, clock, redactor, timeout_scale=0.05)
-        yield Office(company, transport, pen, clock, opened)
+        yield Office(company, transport, pen, clock, opened, clock.now_ms() // 1000)
 
 
 _SERVICE_APP = {
@@ -268,6 +279,10 @@ def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
         ("slack", "slack", {"api": "slack"}, "slack"),
         ("pager", "pagerduty", {"rest": "pagerduty/rest", "events": "pagerduty/events"}, ""),
         ("widgets", "http", {"http": "widgets"}, "bearer"),
+        *(
+            (name, "entra", {"graph": "entra/graph", "login": "entra/login"}, "")
+            for name in ("entra", "entra-two")
+        ),
         ("okta", "okta", {"http": "okta"}, ""),
         ("okta-app", "okta", {"http": "okta"}, "okta-oauth"),
     )
@@ -281,7 +296,13 @@ def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
             },
             auth or system,
             loopback_ok=True,
-            options={"from": story.pagerduty_user, "identity": story.okta_client, **_SERVICE_APP},
+            options={
+                "from": story.pagerduty_user,
+                "identity": story.okta_client,
+                "tenant": story.entra_tenant,
+                "client_id": story.entra_client,
+                **_SERVICE_APP,
+            },
         )
         for name, system, places, auth in every
         if urls.keys() >= set(places.values())

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from respond.company import entra
 from respond.company.okta import role_row, user_row
 from respond.core.script import Done, PersonRecord, Proof
 from respond.engine.drivers import Look
@@ -20,7 +21,7 @@ from respond.systems import directories, load, title_of
 from respond.systems.directory.vocabulary import VERBS, Does, Lacks, cells, directory_of
 from respond.systems.guards import GuardRefusedError
 
-SYSTEMS = ("okta",)
+SYSTEMS = ("entra", "okta")
 BEN, MALLORY = "ben@example.com", "mallory@example.com"
 DANA, ANA = "dana@example.com", "ana@example.com"
 DOWN = ("503", "500", "html", "empty", "403", "401", "429")
@@ -83,7 +84,48 @@ def _okta_state(office: Any) -> Any:
     return copy.deepcopy((users, okta.api_tokens, okta.apps))
 
 
+def _entra_twice(office: Any, email: str) -> None:
+    second = entra.user_row("second.login@example.com")
+    second.mail = email
+    office.company.entra.state.users.append(second)
+
+
+def _entra_refused(office: Any) -> None:
+    office.company.entra.word_of_401 = "Authentication_MissingOrMalformed"
+    office.company.arm(["entra:401xall@GET */users*"])
+
+
+def _entra_administers(office: Any, email: str) -> None:
+    who = office.company.entra.user_of(email).id
+    office.company.entra.state.assignments = [entra.role_row(entra.GLOBAL_ADMIN, who)]
+
+
+def _entra_loses(office: Any) -> None:
+    del office.company.entra.state.applications[0].secrets[1]
+
+
+def _entra_state(office: Any) -> Any:
+    state = office.company.entra.state
+    users = [{k: v for k, v in vars(u).items() if k != "valid_shown"} for u in state.users]
+    apps = sorted((one.principal, one.resource, one.role) for one in state.app_roles)
+    roles = sorted(one.id for one in state.assignments)
+    return copy.deepcopy((users, apps, roles, state.grants))
+
+
 ORGS = {
+    "entra": Org(
+        user=lambda office, email: str(office.company.entra.user_of(email).id),
+        app=lambda office: str(office.story.entra_app),
+        twice=_entra_twice,
+        looks=("GET */users", "GET */users/????????-*"),
+        refused=_entra_refused,
+        administers=_entra_administers,
+        ours=lambda office: str(office.story.entra_owner),
+        state=_entra_state,
+        second="entra-two",
+        loses=_entra_loses,
+        blind=frozenset({"issue_bridge"}),
+    ),
     "okta": Org(
         user=lambda office, email: str(office.company.okta.user_of(email).id),
         app=lambda office: str(office.story.okta_app),

@@ -45,6 +45,7 @@ NAMES: Final = (
     "customerio",
     "directory",
     "email",
+    "entra",
     "http",
     "okta",
     "pagerduty",
