@@ -19,7 +19,7 @@ from respond.company.ledger import Ledger
 from respond.company.limits import Limit
 from respond.company.mint import Numbers, hex_for, lower_for
 from respond.company.simulated_rest import Answer, Headers, RestCall, RestSystem, Row, access_key
-from respond.company.system import Counterpart, Night
+from respond.company.system import Counterpart, Errand, Night
 
 _GRAPH = "https://graph.microsoft.com/v1.0"
 _WORDS = {
@@ -952,6 +952,19 @@ def principal_row(label: str, name: str, **more: Any) -> Row:
     return Row(id=guid(f"{label}:principal"), app_id=guid(f"{label}:app-id"), name=name, **fields)
 
 
+def _by_hand(*, on: bool) -> Callable[[Entra, Errand], Json]:
+    """A person switches a device, of whatever kind, in the admin center."""
+
+    def done(entra: Entra, errand: Errand) -> Json:
+        device = entra.row("devices", id=errand.text("device"))
+        device.enabled = on
+        kind = "device.enabled" if on else "device.disabled"
+        entra.happened(kind, device.name, by=errand.by)
+        return {}
+
+    return done
+
+
 def _begin(night: Night) -> Entra:
     """The tenant in which Mallory's account is in wrong hands."""
     story, now = night.story, night.clock.now()
@@ -984,7 +997,7 @@ def _begin(night: Night) -> Entra:
         {"id": guid(f"permission:{each}"), "value": each, "displayName": each}
         for each in _PERMISSIONS
     ]
-    group = Row(id=guid("group:helpdesk"), name="Helpdesk", assignable=True, members=[])
+    group = Row(id=story.entra_group, name="Helpdesk", assignable=True, members=[])
     crm = principal_row("crm", "CRM sync")
     old = secret_row("old", "prod")
     state = Row(
@@ -1081,6 +1094,7 @@ COUNTERPART = Counterpart(
         "entra_phone": guid("device:mallory-phone"),
         "entra_rule": "AQAAAJ5dZqA=",
         "entra_key": guid("secret:old"),
+        "entra_group": guid("group:helpdesk"),
         "entra_resource": _GRAPH_SP,
     },
     connection={
@@ -1092,4 +1106,5 @@ COUNTERPART = Counterpart(
         "base_urls": {"graph": "entra/graph", "login": "entra/login"},
         "options": {"tenant": "{entra_tenant}", "client_id": "{entra_client}"},
     },
+    console={"disable_device": _by_hand(on=False), "enable_device": _by_hand(on=True)},
 )

@@ -8,15 +8,16 @@ Secrets stand on the registration or on the service principal: both are looked a
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from respond.core.script import (
     STEERS,
     Again,
     Api,
     AuthNone,
+    Becomes,
     Connection,
     Done,
     Effect,
@@ -63,6 +64,8 @@ _REFUSED: Final = frozenset({400, 401})
 _LIVE_ON: Final = "tokens that were issued live on for up to about an hour"
 _ALIVE, _DEAD, _UNCLEAR = "alive", "refused", "inconclusive"
 _OK: Final = 200
+_OURS: Final = "respond "
+"""How the names of secrets begin that were made here."""
 _A_DAY_S: Final = 86_400
 _DAYS_MOST: Final = 730
 
@@ -109,6 +112,7 @@ def _place(name: str, part: str) -> Thing[EntraCredentials]:
     return Thing(VENDOR, f"app/{{app}}/{name}", (part,), parse, query=query)
 
 
+_After: TypeAlias = Callable[[tuple[EntraSecret, ...]], tuple[EntraSecret, ...]]
 _PLACES: Final = {
     part: _place(name, part)
     for name, part in (
@@ -116,6 +120,25 @@ _PLACES: Final = {
         ("secrets-of-principal", "servicePrincipals"),
     )
 }
+
+
+def _standing(part: str, secret: str) -> Thing[bool]:
+    """Whether a secret of this id or name stands there: a thing for each."""
+    place = _PLACES[part]
+
+    def parse(replies: Sequence[Reply]) -> bool:
+        return any(secret in (each.id, each.name) for each in place.parse(replies).secrets)
+
+    name = f"app/{{app}}/secret/{secret}"
+    return Thing(VENDOR, name, place.path, parse, query=place.query)
+
+
+def _in_list(me: Me, app: str, part: str, after: _After) -> Becomes[Any]:
+    """What becomes of the list in which a secret stands."""
+    return Becomes(
+        _PLACES[part].subject(me.connection, app=app),
+        lambda now: replace(now, secrets=after(now.secrets)),
+    )
 
 
 def _seen(me: Me, app: str) -> Looking[dict[str, EntraCredentials]]:
@@ -180,6 +203,10 @@ class ListEntraSecrets(_OnSecretsOf):
 # --- add ----------------------------------------------------------------------------------------
 
 
+def _key_id(reply: Reply) -> str | Late:
+    return read_record(EntraSecret, reply.body).id
+
+
 @dataclass(frozen=True, slots=True)
 class EntraSecretAdded:
     """The new secret: its id, and where it is. The others go on working."""
@@ -223,7 +250,8 @@ class AddEntraSecret(_OnSecretsOf):
                 f"the application {self.app} is not registered in this tenant",
                 do="make the secret where it is registered, or by hand",
             )
-        mark = f"respond {me.mark} {me.step}"
+        mark = f"{_OURS}{me.mark} {me.step}"
+        yield from _standing("applications", mark).of(me.connection, app=self.app)
         made = next((each for each in own.secrets if each.name == mark), None)
         seen = yield from sink.look(me, held)
         if made is not None and held is None:
@@ -251,14 +279,12 @@ class AddEntraSecret(_OnSecretsOf):
         body = {"passwordCredential": {"displayName": mark, "endDateTime": until}}
         keep = Keep(handle.name, lambda found: str(dig(found, "secretText") or ""))
         new = EntraSecret("foretold", mark, until=until)
-        return change(
+        write = change(
             me,
-            _PLACES["applications"],
-            own,
-            lambda now: replace(now, secrets=(*now.secrets, new)),
-            Api(
-                ask(me, "POST", *path, body=body), lambda reply: str(dig(reply.body, "keyId")), keep
-            ),
+            _standing("applications", mark),
+            seen=False,
+            after=lambda _: True,
+            hands=Api(ask(me, "POST", *path, body=body), _key_id, keep),
             ids={"app": self.app},
             says=f"make another secret of {own.name}, good for {self.days} days",
             verb="make",
@@ -268,6 +294,8 @@ class AddEntraSecret(_OnSecretsOf):
             repeatable=False,  # Each makes one.
             undo=Undo("entra.remove_app_secret", {"app": self.app, "secret": mark}),
         )
+        listed = _in_list(me, self.app, "applications", lambda now: (*now, new))
+        return replace(write, becomes=(*write.becomes, listed))
 
 
 # --- prove --------------------------------------------------------------------------------------
@@ -360,18 +388,23 @@ class ProveEntraSecret(_OnSecretsOf):
 # --- remove -------------------------------------------------------------------------------------
 
 
+def _key(secret: EntraSecret) -> str:
+    """What a secret is called here: one that we made by its name, which is known before its id."""
+    return secret.name if secret.name.startswith(_OURS) else secret.id
+
+
 def _removal(
     me: Me, app: str, part: str, place: EntraCredentials, secret: EntraSecret
 ) -> Write[None]:
     path = (part, place.id, "microsoft.graph.removePassword")
     call = ask(me, "POST", *path, body={"keyId": secret.id}, answers=frozenset({400}))
     last = len(place.secrets) == 1 and not place.certificates
-    return change(
+    write = change(
         me,
-        _PLACES[part],
-        place,
-        lambda now: replace(now, secrets=tuple(s for s in now.secrets if s.id != secret.id)),
-        Api(call, or_words(no_answer, _NO_KEY, means=None)),
+        _standing(part, _key(secret)),
+        seen=True,
+        after=lambda _: False,
+        hands=Api(call, or_words(no_answer, _NO_KEY, means=None)),
         ids={"app": app},
         says=f"remove the secret {secret.name or secret.id} ({secret.hint}...) of {place.name}",
         verb="remove",
@@ -382,6 +415,8 @@ def _removal(
         breaks=f"Whatever uses it gets no token any more; {_LIVE_ON}. Nothing brings it back."
         + (f" It is the last one: {place.name} cannot sign in by itself then." if last else ""),
     )
+    listed = _in_list(me, app, part, lambda now: tuple(s for s in now if s.id != secret.id))
+    return replace(write, becomes=(*write.becomes, listed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -425,6 +460,7 @@ class RemoveEntraSecret(_OnSecretsOf):
                 do="give the id of the one that is meant",
             )
         for part, place, each in found:
+            yield from _standing(part, _key(each)).of(me.connection, app=self.app)
             _spare_our_own(me, self.app, place.name)
             yield from _removal(me, self.app, part, place, each)
         says = f"{showable(self.secret, limit=60)} of {self.app} is not there"
