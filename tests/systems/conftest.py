@@ -19,6 +19,7 @@ from respond.adapters.smtp import SmtpPen, SmtpServer
 from respond.company import Company, default_company, serve
 from respond.core.plan import write_key
 from respond.core.script import (
+    Again,
     Api,
     Connection,
     Done,
@@ -141,9 +142,10 @@ class Office:
 
     def do(self, action: Any, step: str = "told") -> Done[Any]:
         """Carry an action out, and look until what was written is seen."""
-        outcome, _ = act(
-            action.run(self.me(action, step)), self.world(), known=self.known, perform=self.perform
-        )
+        outcome: Any = Again("")
+        while isinstance(outcome, Again):
+            script = action.run(self.me(action, step))
+            outcome, _ = act(script, self.world(), known=self.known, perform=self.perform)
         for _ in range(20):
             seen = self.look(action, step)
             if not still_wanted(seen):

@@ -334,7 +334,7 @@ DEVIATIONS: Final[tuple[Deviation, ...]] = (
             f"learn.microsoft.com/graph/api/{page}",
         )
         for path, page in (
-            ("* /v1.0/devices/*", "device-update"),
+            ("* /v1.0/devices*", "device-update"),
             ("GET /v1.0/users/*/ownedDevices", "user-list-owneddevices"),
             ("* /v1.0/users/*/mailFolders/*", "mailfolder-list-messagerules"),
             (

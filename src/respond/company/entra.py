@@ -99,10 +99,10 @@ def _at(at: float | None) -> str | None:
     return None if at is None else rfc3339(at)
 
 
-def _many(call: RestCall, found: list[Json], size: int = 100) -> Json:
+def _many(entra: Entra, call: RestCall, found: list[Json], size: int = 100) -> Json:
     """A page; the link to the next has every argument in it, and a token."""
     asked = call.request
-    size = max(1, min(asked.number("$top", size), size))
+    size = max(1, min(asked.number("$top", size), entra.page_max))
     start = asked.number("$skiptoken", 0)
     body: Json = {
         "@odata.context": f"{_GRAPH}/$metadata#{asked.parts[-1]}",
@@ -286,7 +286,7 @@ def _users(entra: Entra, call: RestCall) -> Json:
     found = [entra.user_json(call, user) for user in entra.table("users")]
     whole = [_user(user, entra.clock.now()) for user in entra.table("users")]
     wanted = call.request.argument("$filter")
-    return _many(call, [f for f, w in zip(found, whole, strict=True) if _fits(wanted, w)])
+    return _many(entra, call, [f for f, w in zip(found, whole, strict=True) if _fits(wanted, w)])
 
 
 def _one_user(entra: Entra, call: RestCall) -> Json:
@@ -323,12 +323,12 @@ def _member_of(entra: Entra, call: RestCall) -> Json:
         for g in entra.table("groups")
         if user.id in g.members
     ]
-    return _many(call, groups)
+    return _many(entra, call, groups)
 
 
 def _members(entra: Entra, call: RestCall) -> Json:
     group = entra.row("groups", id=call.ids["group"])
-    return _many(call, [entra.principal(each) for each in group.members])
+    return _many(entra, call, [entra.principal(each) for each in group.members])
 
 
 # --- authentication methods ---
@@ -339,7 +339,7 @@ def _methods(entra: Entra, call: RestCall) -> Json:
     password = {"id": _PASSWORD_ID, "password": None, "createdDateTime": _at(user.password_at)}
     rows = [_typed("passwordAuthenticationMethod", password), *map(_method, user.methods)]
     kind, now = "temporaryAccessPassAuthenticationMethod", entra.clock.now()
-    return _many(call, [*rows, *(_typed(kind, _pass(each, now)) for each in user.passes)])
+    return _many(entra, call, [*rows, *(_typed(kind, _pass(each, now)) for each in user.passes)])
 
 
 def _delete_method(entra: Entra, call: RestCall) -> SimReply:
@@ -356,7 +356,7 @@ def _delete_method(entra: Entra, call: RestCall) -> SimReply:
 
 
 def _passes(entra: Entra, call: RestCall) -> Json:
-    return _many(call, [_pass(each, entra.clock.now()) for each in entra.user(call).passes])
+    return _many(entra, call, [_pass(each, entra.clock.now()) for each in entra.user(call).passes])
 
 
 def _make_pass(entra: Entra, call: RestCall) -> SimReply:
@@ -398,7 +398,7 @@ def _never_for_apps(entra: Entra, _: RestCall) -> Json:
 
 def _devices_of(entra: Entra, call: RestCall) -> Json:
     user = entra.user(call)
-    return _many(call, [_device(d) for d in entra.table("devices") if user.id in d.owners])
+    return _many(entra, call, [_device(d) for d in entra.table("devices") if user.id in d.owners])
 
 
 def _set_device(entra: Entra, call: RestCall) -> SimReply:
@@ -452,7 +452,7 @@ def _assignments(table: str) -> Callable[[Entra, RestCall], Json]:
         if not wanted and table == "assignments":
             raise _bad("A filter on roleDefinitionId or principalId is needed.")
         rows = [_assignment(entra, row, expands) for row in entra.table(table)]
-        return _many(call, [row for row in rows if _fits(wanted, row)])
+        return _many(entra, call, [row for row in rows if _fits(wanted, row)])
 
     return listed
 
@@ -481,8 +481,9 @@ def _unassign(entra: Entra, call: RestCall) -> SimReply:
     return nothing()
 
 
-def _roles_in_use(_: Entra, call: RestCall) -> Json:
+def _roles_in_use(entra: Entra, call: RestCall) -> Json:
     return _many(
+        entra,
         call,
         [
             {"id": guid(f"role:{each}"), "displayName": name, "roleTemplateId": each}
@@ -521,7 +522,7 @@ def _listed(table: str, shown: Callable[[Row], Json]) -> Callable[[Entra, RestCa
     def listed(entra: Entra, call: RestCall) -> Json:
         wanted = call.request.argument("$filter")
         rows = [shown(row) for row in entra.table(table)]
-        return _many(call, [row for row in rows if _fits(wanted, row)])
+        return _many(entra, call, [row for row in rows if _fits(wanted, row)])
 
     return listed
 
@@ -553,7 +554,7 @@ def _app_assignment(entra: Entra, row: Row) -> Json:
 def _app_assignments(field: str, part: str) -> Callable[[Entra, RestCall], Json]:
     def listed(entra: Entra, call: RestCall) -> Json:
         rows = [one for one in entra.table("app_roles") if getattr(one, field) == call.ids[part]]
-        return _many(call, [_app_assignment(entra, one) for one in rows])
+        return _many(entra, call, [_app_assignment(entra, one) for one in rows])
 
     return listed
 
@@ -623,7 +624,9 @@ def _remove_secret(table: str, part: str) -> Callable[[Entra, RestCall], SimRepl
 
 def _grants_of(entra: Entra, call: RestCall) -> Json:
     own = entra.user(call).id
-    return _many(call, [_grant(one) for one in entra.table("grants") if one.principal == own])
+    return _many(
+        entra, call, [_grant(one) for one in entra.table("grants") if one.principal == own]
+    )
 
 
 def _give_grant(entra: Entra, call: RestCall) -> SimReply:
@@ -684,7 +687,7 @@ def _sign_ins(entra: Entra, call: RestCall) -> Json:
         raise GraphRefusalError(403, code, words)
     wanted = call.request.argument("$filter")
     rows = sorted(entra.table("sign_ins"), key=lambda row: row.at, reverse=True)
-    return _many(call, [one for one in map(_sign_in, rows) if _fits(wanted, one)], 1000)
+    return _many(entra, call, [one for one in map(_sign_in, rows) if _fits(wanted, one)], 1000)
 
 
 def _audit(row: Row) -> Json:
@@ -708,7 +711,7 @@ def _audits(entra: Entra, call: RestCall) -> Json:
         names = {"initiatedBy/user/id": row.by, "targetResources/any(t:t/id": row.target}
         if _fits(wanted, record | names):
             found.append(record)
-    return _many(call, found, 1000)
+    return _many(entra, call, found, 1000)
 
 
 # --- the token endpoint ---
@@ -794,12 +797,15 @@ class Entra(RestSystem):
         f"DELETE {_AUTH}/{{kind}}/{{method}}": _delete_method,
         f"GET {_U}/registeredDevices": _devices_of,
         f"GET {_U}/ownedDevices": _devices_of,
+        "GET v1.0/devices": _listed("devices", _device),
         "GET v1.0/devices/{device}": lambda entra, call: _device(entra.device(call)),
         "GET v1.0/devices/{device}/registeredOwners": lambda entra, call: _many(
-            call, [entra.principal(each) for each in entra.device(call).owners]
+            entra, call, [entra.principal(each) for each in entra.device(call).owners]
         ),
         "PATCH v1.0/devices/{device}": _set_device,
-        f"GET {_RULES}": lambda entra, call: _many(call, [*map(_rule, entra.user(call).rules)]),
+        f"GET {_RULES}": lambda entra, call: _many(
+            entra, call, [*map(_rule, entra.user(call).rules)]
+        ),
         f"GET {_RULES}/{{rule}}": lambda entra, call: _rule(entra.rule(call)),
         f"PATCH {_RULES}/{{rule}}": _set_rule,
         f"GET {_RM}/roleAssignments": _assignments("assignments"),
@@ -807,7 +813,7 @@ class Entra(RestSystem):
         f"DELETE {_RM}/roleAssignments/{{assignment}}": _unassign,
         f"GET {_RM}/roleEligibilityScheduleInstances": _assignments("eligible"),
         "GET v1.0/directoryRoles": _roles_in_use,
-        f"GET {_RM}/roleDefinitions": lambda _, call: _many(call, []),
+        f"GET {_RM}/roleDefinitions": lambda entra, call: _many(entra, call, []),
         "GET v1.0/servicePrincipals": _listed("principals", _principal_json),
         f"GET {_SP}": lambda entra, call: _principal_json(
             entra.row("principals", id=call.ids["principal"])
@@ -836,6 +842,7 @@ class Entra(RestSystem):
         super().__init__(state, clock, ledger)
         self.revoke_lags_s = 10.0
         self.secret_lags_s = 12.0
+        self.page_max = 1000
         self.word_of_401 = "InvalidAuthenticationToken"
         self.reports = Limit(5, 10.0)
 

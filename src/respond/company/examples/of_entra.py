@@ -70,6 +70,7 @@ _METHODS = "/v1.0/users/{entra_jean}/authentication/methods"
 ASKED = (
     _asked("GET", "/v1.0/servicePrincipals/{entra_app}/appRoleAssignments"),
     _asked("GET", "/v1.0/oauth2PermissionGrants?$top=1"),
+    _asked("GET", "/v1.0/devices?$top=1"),
     _asked("GET", "/v1.0/groups/{entra_group}/members"),
     _asked(
         "POST",

@@ -84,7 +84,9 @@ def consents_of(me: Me, user: str) -> Looking[tuple[EntraGrant, ...]]:
     return tuple(each for each in seen if each.kind == "Principal")
 
 
-def _revoked(me: Me, user: EntraUser, grant: EntraGrant) -> Generator[Any, Any, None]:
+def _revoked(
+    me: Me, user: EntraUser, grant: EntraGrant, for_all: tuple[EntraGrant, ...]
+) -> Generator[Any, Any, None]:
     back = {"user": user.id, "client": grant.client, "resource": grant.resource}
     yield from change(
         me,
@@ -101,14 +103,15 @@ def _revoked(me: Me, user: EntraUser, grant: EntraGrant) -> Generator[Any, Any, 
         repeatable=True,  # The second time there is none.
         undo=Undo("entra.grant_consent", {**back, "scope": grant.scope}),
         breaks=f"{user.login} agrees anew; {_LIVE_ON}.",
+        stays=tuple(f"{each.client}: {each.scope[:100]} for everybody" for each in for_all),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class EntraGrantsLeft:
-    """Which applications everybody's consent still lets act for the user."""
+    """How many consents of the user themselves are left."""
 
-    for_all: tuple[str, ...]
+    left: int
 
 
 @action(
@@ -126,20 +129,16 @@ class RevokeEntraConsents(OnEntraUser):
         user = yield from seen_entra_user(me, self.user)
         seen = yield from consents_of(me, self.user)
         clients = tuple(dict.fromkeys(each.client for each in seen))
-        _, for_all = yield from both(
+        _, lists = yield from both(
             gather(_scope(g.client, g.resource).of(me.connection, user=self.user) for g in seen),
             gather(_FOR_ALL.of(me.connection, client=each) for each in clients),
         )
         if seen:
             spare_entra_user(me, user, "revoke the consents of")
+        for_all = dict(zip(clients, lists, strict=True))
         for grant in seen:
-            yield from _revoked(me, user, grant)
-        still = tuple(grant.client for each in for_all for grant in each)
-        findings = tuple(
-            f"{each} may go on: an administrator agreed for everybody" for each in still
-        )
-        says = f"{user.login} lets no application act for them"
-        return Done(EntraGrantsLeft(still), says=says, findings=findings)
+            yield from _revoked(me, user, grant, for_all[grant.client])
+        return Done(EntraGrantsLeft(0), says=f"{user.login} lets no application act for them")
 
 
 @action(
@@ -172,7 +171,7 @@ class GrantEntraConsent(OnEntraUser):
         user = yield from seen_entra_user(me, self.user)
         thing = _scope(self.client, self.resource)
         seen = yield from thing.of(me.connection, user=self.user)
-        done = Done(EntraGrantsLeft(()), says=f"{user.login} lets {self.client} act for them")
+        done = Done(EntraGrantsLeft(1), says=f"{user.login} lets {self.client} act for them")
         if {*self.scope.split()} <= {*seen.split()}:
             return done
         if seen:

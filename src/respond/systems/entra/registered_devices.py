@@ -24,7 +24,7 @@ from respond.core.script import (
 )
 from respond.systems.entra.tenant_users import OnEntraUser
 from respond.systems.entra.vendor import VENDOR, about, ask, check_guid
-from respond.systems.guards import GuardRefusedError
+from respond.systems.guards import GuardRefusedError, spare
 from respond.systems.rest import Thing, at, change, no_answer, one, rows
 
 __all__ = [
@@ -177,6 +177,9 @@ class DisableEntraDevice(_OnDevice):
         if not device.is_enabled:
             return Done(device, says=f"{device.name} is disabled already")
         owners = yield from _OWNERS.of(me.connection, device=self.device)
+        for each in owners:
+            if each.login:
+                spare(me, "disable the device of", each.login)
         names = ", ".join(each.login for each in owners if each.login) or "nobody that is named"
         yield from self.switched(
             me,
