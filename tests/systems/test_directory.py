@@ -138,7 +138,7 @@ ORGS = {
         second="okta-app",
         loses=_okta_loses,
         blind=frozenset({"end_sessions", "issue_bridge"}),
-    )
+    ),
 }
 each_org = pytest.mark.parametrize("system", ORGS)
 CHANGING = [verb for verb, about in VERBS.items() if about.changes]

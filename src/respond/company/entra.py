@@ -943,6 +943,7 @@ _OURS = guid("respond:principal")
 _OURS_APP = guid("respond:app-id")
 _CIO = guid("customerio:principal")
 _GRAPH_SP = guid("graph:principal")
+_GRAPH_APP = "00000003-0000-0000-c000-000000000000"
 _PERMISSIONS = (
     "User.Read.All", "User.EnableDisableAccount.All", "User-PasswordProfile.ReadWrite.All",
     "User.RevokeSessions.All", "UserAuthenticationMethod.ReadWrite.All", "Directory.Read.All",
@@ -955,8 +956,9 @@ _PERMISSIONS = (
 
 def principal_row(label: str, name: str, **more: Any) -> Row:
     """The tenant's own object of an application."""
-    fields: Json = {"enabled": True, "secrets": [], "app_roles": [], **more}
-    return Row(id=guid(f"{label}:principal"), app_id=guid(f"{label}:app-id"), name=name, **fields)
+    own: Json = {"id": guid(f"{label}:principal"), "app_id": guid(f"{label}:app-id")}
+    fields: Json = {"enabled": True, "secrets": [], "app_roles": [], **own, **more}
+    return Row(name=name, **fields)
 
 
 def _by_hand(*, on: bool) -> Callable[[Entra, Errand], Json]:
@@ -1027,7 +1029,7 @@ def _begin(night: Night) -> Entra:
         eligible=[],
         principals=[
             principal_row("respond", "respond"),
-            principal_row("graph", "Microsoft Graph", app_roles=wanted),
+            principal_row("graph", "Microsoft Graph", app_id=_GRAPH_APP, app_roles=wanted),
             principal_row("customerio", "Customer.io"),
             crm,
         ],
