@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+from zlib import crc32
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+T = TypeVar("T")
 
 # A machine that is busy with other work fails no test: bounds are on what is done, not on time.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -29,3 +35,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folders = {"browser", "crash", "guards"}.intersection(item.path.parts)
         if folders or item.get_closest_marker("campaign"):
             item.add_marker(pytest.mark.long)
+
+
+@pytest.fixture
+def todays(request: pytest.FixtureRequest) -> Callable[[Sequence[T], int], list[T]]:
+    """Of many points one in so many: others each day and in each test, so all have their turn.
+
+    ``--every-point`` takes them all.
+    """
+
+    def share(points: Sequence[T], one_in: int) -> list[T]:
+        if request.config.getoption("--every-point"):
+            return list(points)
+        place = datetime.now(UTC).toordinal() + crc32(request.node.nodeid.encode())
+        return list(points[place % min(one_in, max(1, len(points))) :: one_in])
+
+    return share

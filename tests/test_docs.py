@@ -24,7 +24,7 @@ from respond.intake.hooks import load_hooks
 from respond.senders import SENDERS
 from respond.server.metrics import Metrics
 from respond.server.signon import CALLBACK
-from respond.systems import load
+from respond.systems import load, vendors
 from respond.views.action_list import actions_text
 from respond.wiring.places import Places
 from respond.wiring.session import load_runbook
@@ -53,6 +53,22 @@ def test_every_verb_of_a_directory_stands_on_its_page(capsys: pytest.CaptureFixt
     assert run(["actions", "directory"]) == 0
     table = f"```\n{capsys.readouterr().out}```\n"
     held(page, f"{words}From `respond actions directory`.\n\n{table}")
+
+
+@pytest.mark.parametrize("name", [n for n, each in vendors().items() if each.directory])
+def test_every_right_stands_on_its_systems_page(name: str) -> None:
+    """What to grant for which action, as the vendor's record has it."""
+    page = DOCS / "systems" / f"{name}.md"
+    before, _, behind = page.read_text(encoding="utf-8").partition("<!-- rights -->\n")
+    rows = [
+        f"| {right.name} | {right.grant} | "
+        f"{', '.join(f'`{each}`' for each in sorted(right.actions))} |"
+        for right in vendors()[name].rights
+    ]
+    assert rows
+    table = "\n".join(["| right | what to grant | for |", "|---|---|---|", *rows])
+    rest = behind.partition("\n\n")[2]
+    held(page, f"{before}<!-- rights -->\n{table}\n\n{rest}")
 
 
 def test_every_command_stands_in_the_list_of_commands(capsys: pytest.CaptureFixture[str]) -> None:
@@ -170,7 +186,7 @@ def test_a_secret_goes_into_a_body_as_the_list_of_actions_says(
 
 TYPED = [
     line
-    for page in (DOCS.parent / "README.md", *sorted(DOCS.glob("*.md")))
+    for page in (DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md")))
     for line in re.findall(
         r"(?m)^ {4}(?:\.venv/bin/)?(respond [a-z].*)$|`(respond [a-z-]+ [^`]+)`",
         page.read_text(encoding="utf-8"),
@@ -251,6 +267,6 @@ def test_the_readme_names_the_two_commands_and_ci_calls_the_test_command() -> No
 
 def test_no_page_links_to_a_file_that_is_not_there() -> None:
     """Relative links of the README and the docs lead somewhere."""
-    for page in (DOCS.parent / "README.md", *DOCS.glob("*.md")):
+    for page in (DOCS.parent / "README.md", *DOCS.rglob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -47,8 +47,8 @@ def test_only_the_standard_library_is_imported() -> None:
     """Neither other packages nor the rest of the tool: others can trust what it says of us.
 
     Two modules need keys that the standard library does not have, to sign as a provider does and to
-    check what callers sign. Two others hang the tool up to the company, and nothing in the company knows them; and which
-    systems stand in the company is what the tool's records name.
+    check what callers sign. Two others hang the tool up to the company, and nothing in the company
+    knows them; and which systems stand in the company is what the tool's records name.
     """
     allowed = dict.fromkeys(("assertions.py", "id_token.py"), "cryptography")
     hang_up = {"rehearsal.py", "crash_points.py"}

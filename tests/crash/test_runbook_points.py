@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
-import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,8 +30,6 @@ from respond.testing.settable_clock import SettableClock
 
 SCRIPT = Path(__file__).with_name("runbook_script.py")
 RUNBOOKS = ("compromised-key", "compromised-user", "lost-2fa")
-SAMPLE = 10
-SEED = 20261123
 
 pytestmark = pytest.mark.skipif(bool(shim.why_not()), reason=shim.why_not() or "usable")
 every_runbook = pytest.mark.parametrize("name", RUNBOOKS)
@@ -93,13 +89,6 @@ def staged(tmp_path: Path) -> Iterator[Callable[[], Stage]]:
         server.close()
 
 
-def chosen(config: pytest.Config, total: int, name: str) -> list[int]:
-    if config.getoption("--every-point"):
-        return list(range(1, total + 1))
-    chance = random.Random(f"{SEED} {name}")  # noqa: S311 - a sample, no secret
-    return sorted(chance.sample(range(1, total + 1), min(SAMPLE, total)))
-
-
 def resumed(stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> dict[str, Any]:
     """What ``resume --auto --json`` says."""
     monkeypatch.setenv("XDG_STATE_HOME", str(stage.state))
@@ -122,14 +111,14 @@ def undisturbed(stage: Stage, name: str) -> tuple[int, Counter[tuple[str, str]]]
 def test_killed_at_any_write_or_sync_the_resumed_run_does_each_thing_once(
     name: str,
     staged: Callable[[], Stage],
-    request: pytest.FixtureRequest,
+    todays: Callable[[range, int], list[int]],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     record_property: Callable[[str, object], None],
 ) -> None:
     """Also with half of the write on the disk."""
     total, base = undisturbed(staged(), name)
-    points = chosen(request.config, total, name)
+    points = todays(range(1, total + 1), total // 6)
     stages = [staged() for _ in points]
     cases = [
         shim.Case(stage.argv(name), kill_at=at, torn=at % 2 == 0)
@@ -174,13 +163,13 @@ def test_a_disk_that_fails_at_any_point_stops_the_run_before_its_next_effect(
     name: str,
     number: int,
     staged: Callable[[], Stage],
-    request: pytest.FixtureRequest,
+    todays: Callable[[range, int], list[int]],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Exit 7 or 8 in words; with the disk in order again, the run is carried to its end."""
     total, base = undisturbed(staged(), name)
-    points = chosen(request.config, total, f"{name} {os.strerror(number)}")[::2]
+    points = todays(range(1, total + 1), total // 4)
     stages = [staged() for _ in points]
     cases = [
         shim.Case(stage.argv(name), fail_at=at, errno=number)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -184,14 +185,16 @@ def test_an_undo_that_is_killed_anywhere_ends_as_if_it_was_not() -> None:
 @pytest.mark.campaign("C2")
 @pytest.mark.promise("P2", "P3")
 @pytest.mark.parametrize("name", RUNBOOKS)
-def test_the_undo_of_a_shipped_runbook_survives_a_crash_anywhere(name: str, tmp_path: Path) -> None:
+def test_the_undo_of_a_shipped_runbook_survives_a_crash_anywhere(
+    name: str, tmp_path: Path, todays: Callable[[range, int], list[int]]
+) -> None:
     """Killed at every moment and asked for again: the same company, each effect once."""
     moments = Moments()
     with Stage(tmp_path / "base", name, routes=True) as stage:
         stage.advance()
         assert stage.undo(moments) is ExitCode.DONE
         base, tally = changed_in(stage), stage.tally()
-    for n in range(len(moments.names)):
+    for n in todays(range(len(moments.names)), 8):
         dying = Moments(kill_at=n)
         with Stage(tmp_path / str(n), name, routes=True) as stage:
             stage.advance()

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from respond.ports import KeyStore, Secrets
     from respond.server.board import Board
     from respond.server.conducting import Conductor
+    from respond.server.courtesy import Courtesy
     from respond.server.metrics import Metrics
     from respond.server.receiving import Receiver
     from respond.server.signon import SignOn
@@ -142,9 +143,13 @@ class _Parts:
     jumping: RehearsalClock | None
     story: StorySecrets | None
     closers: list[Callable[[], None]] = field(default_factory=list)
+    courtesy: Courtesy = field(init=False)
     runbooks: _Runbooks = field(init=False)
 
     def __post_init__(self) -> None:
+        from respond.server.courtesy import Courtesy
+
+        self.courtesy = Courtesy()
         self.runbooks = _Runbooks(self.places)
 
     @property
@@ -350,6 +355,7 @@ def _receiver(
         on_new=conductor.news,
         on_click=clicks,
         trouble=conductor.trouble,
+        courtesy=parts.courtesy,
     )
 
 
@@ -574,10 +580,14 @@ class _StorySecretsFirst:
 def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
     """Opens a session for one run, as a server carries it on."""
     from respond.adapters.prompt.nobody_there import ServedPrompt
-    from respond.views.live import QuietProgress
+    from respond.server.courtesy import CourteousProgress, CourteousReader
     from respond.views.question_text import question_lines
 
     def opened(state: RunState, runbook: Runbook) -> Session:
+        session = planned(state, runbook)
+        return dataclasses.replace(session, reader=CourteousReader(session.reader, parts.courtesy))
+
+    def planned(state: RunState, runbook: Runbook) -> Session:
         proposed = state.proposed
         served = Served(
             operator=Actor(state.operator, Strength.MACHINE),
@@ -594,7 +604,7 @@ def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
                 parts.rehearsal,
                 run=state.id,
                 prompt=lambda *_: ServedPrompt(lambda: None, question_lines, parts.people, click),
-                progress=lambda _: QuietProgress(),
+                progress=lambda _: CourteousProgress(parts.courtesy),
                 by_hand=proposed.by_hand,
                 systems=systems_of(runbook),
                 served=served,
@@ -602,7 +612,7 @@ def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
         return real_session(
             parts.places,
             prompt=lambda *_: ServedPrompt(lambda: None, question_lines, parts.people),
-            progress=lambda _: QuietProgress(),
+            progress=lambda _: CourteousProgress(parts.courtesy),
             runbook=runbook,
             run=state.id,
             chosen=proposed.connection,

@@ -239,7 +239,7 @@ def _night(*, guess_routes: bool) -> Iterator[Night]:
             clock,
             user_agent="respond/test",
             redactor=Redactor(),
-            timeout_scale=0.03,
+            timeout_scale=0.2,
         ) as transport,
     ):
         can = ALL_GUESSES if guess_routes else frozenset()
