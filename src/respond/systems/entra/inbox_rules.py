@@ -155,17 +155,18 @@ class _OnRule(OnEntraUser):
             says=f"switch {rule.says(user)} of {user.login} {word}",
             verb="switch",
             target=user.login,
-            effect=Effect.WRITES,
+            effect=Effect.WRITES if on else Effect.DESTROYS,
             foretold=None,
             repeatable=True,  # PATCH to the same value.
             undo=None if on else Undo("entra.enable_inbox_rule", ids),
+            breaks="" if on else "New mail is not sorted by it any more; it stays as evidence.",
         )
         return Done(replace(rule, is_enabled=on), says=f"the rule {rule.name!r} is {word}")
 
 
 @action(
     "entra.disable_inbox_rule",
-    effect=Effect.WRITES,
+    effect=Effect.DESTROYS,
     output=EntraRule,
     source="Microsoft Graph v1.0, PATCH /users/{id}/mailFolders/inbox/messageRules/{id}",
 )
