@@ -412,8 +412,10 @@ def test_two_go_in_order_and_the_second_stays(office: Any, first: str) -> None:
 def test_the_application_that_we_work_as_is_left_alone(
     office: Any, name: str, more: dict[str, str]
 ) -> None:
-    """Which of its secrets is ours, nobody tells."""
+    """Which of its secrets is ours, nobody tells; and Graph itself is what we go through."""
     app = tenant(office).state.ours if name == "disable_app" else office.story.entra_client
+    with pytest.raises(GuardRefusedError, match="respond itself works with"):
+        office.look(made("disable_app", app=office.story.entra_resource))
     with pytest.raises(GuardRefusedError, match="respond itself works with"):
         office.look(made(name, app=app, **more))
 
@@ -432,6 +434,21 @@ def test_a_user_is_found_by_address_and_name_in_any_case(office: Any) -> None:
     user(office, "mallory@example.com").mail = "m.hart@example.com"
     assert find(office, "m.hart@example.com").id == office.story.entra_mallory
     assert find(office, "nobody@example.com").id == ""
+
+
+@pytest.mark.promise("P8")
+def test_who_is_reached_at_an_alias_is_no_nobody(office: Any) -> None:
+    """They are found by it, spared by it, and suspect by it."""
+    ben, ana = user(office, "ben@example.com"), user(office, "ana@example.com")
+    ben.aliases, ana.aliases = ["b@example.com"], ["a@example.com"]
+    assert find(office, "B@example.com").id == ben.id
+    globals_are(office, "ben@example.com", "ana@example.com")
+    office.changes["suspects"] = ("a@example.com",)
+    with pytest.raises(GuardRefusedError, match="last administrator"):
+        office.look(made("disable_user", user=ben.id))
+    office.changes["persons"] = (PersonRecord("b", "", ("b@example.com",), ("break-glass",)),)
+    with pytest.raises(GuardRefusedError, match="kept for emergencies"):
+        office.look(made("revoke_sessions", user=ben.id))
 
 
 @pytest.mark.promise("P19")
@@ -475,6 +492,14 @@ def test_an_administrator_needs_a_caller_with_a_role(office: Any) -> None:
     assert office.do(action).findings == ()
     ben = office.look(made("disable_user", user=office.story.entra_ben))
     assert "Global Administrator" in ben.outcome.findings[0]
+
+
+def test_where_we_may_not_look_at_ourselves_it_is_done_all_the_same(office: Any) -> None:
+    """What only explains must not keep from containing."""
+    office.company.arm(["entra:403xall@GET */servicePrincipals*"])
+    done = office.do(made("disable_user", user=office.story.entra_mallory))
+    assert "not seen" not in done.says
+    assert not user(office, "mallory@example.com").enabled
 
 
 def test_whom_active_directory_rules_is_disabled_there_too(office: Any) -> None:

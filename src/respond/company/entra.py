@@ -125,8 +125,12 @@ def _fits(wanted: str, record: Mapping[str, Any]) -> bool:
         if name not in record:
             raise _bad(f"Unsupported or invalid query filter clause specified for property {name}.")
         text = value[1:-1].replace("''", "'") if value.startswith("'") else value
-        own = str(record[name]).casefold()
-        hits.append(own == text.casefold() if how == "eq" else own >= text.casefold())
+        own, text = record[name], text.casefold()
+        if isinstance(own, list):
+            hits.append(text in map(str.casefold, own))
+        else:
+            own = str(own).casefold()
+            hits.append(own == text if how == "eq" else own >= text)
     return (any if " or " in wanted else all)(hits)
 
 
@@ -139,6 +143,7 @@ def user_row(email: str, **more: Any) -> Row:
         "id": guid(email),
         "upn": email,
         "mail": email,
+        "aliases": [],
         "name": email.partition("@")[0].capitalize(),
         "enabled": True,
         "type": "Member",
@@ -195,6 +200,7 @@ def _user(user: Row, now: float) -> Json:
         "accountEnabled": user.enabled,
         "userType": user.type,
         "onPremisesSyncEnabled": user.synced,
+        "proxyAddresses": [f"SMTP:{user.mail}", *(f"smtp:{each}" for each in user.aliases)],
         "signInSessionsValidFromDateTime": _at(shown),
         "lastPasswordChangeDateTime": _at(user.password_at),
         "signInActivity": {"lastSignInDateTime": _at(user.signed_in_at)},
@@ -285,6 +291,7 @@ def _rule(rule: Row) -> Json:
 def _users(entra: Entra, call: RestCall) -> Json:
     found = [entra.user_json(call, user) for user in entra.table("users")]
     whole = [_user(user, entra.clock.now()) for user in entra.table("users")]
+    whole = [w | {"proxyAddresses/any(p:p": w["proxyAddresses"]} for w in whole]
     wanted = call.request.argument("$filter")
     return _many(entra, call, [f for f, w in zip(found, whole, strict=True) if _fits(wanted, w)])
 

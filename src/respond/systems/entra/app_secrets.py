@@ -40,6 +40,7 @@ from respond.errors import UsageError
 from respond.systems.arguments import ArgumentError, one_line, one_of
 from respond.systems.entra.app_assignments import PRINCIPAL, EntraApp, OnEntraApp
 from respond.systems.entra.vendor import (
+    GRAPH,
     LOGIN,
     SCOPE,
     VENDOR,
@@ -151,8 +152,11 @@ def _seen(me: Me, app: str) -> Looking[dict[str, EntraCredentials]]:
 
 
 def _spare_our_own(me: Me, app_id: str, name: str) -> None:
-    """Never the application that we work as: which of its secrets is ours nobody tells (P8)."""
-    if app_id and app_id == me.connection.options.get("client_id"):
+    """Never the application that we work as, or through (P8).
+
+    Which of its secrets is ours nobody tells.
+    """
+    if app_id and app_id in (me.connection.options.get("client_id"), GRAPH):
         raise GuardRefusedError(
             f"{name or app_id} is the application that respond itself works with",
             do="give it a second secret by hand, connect with that, then remove the first one",

@@ -324,7 +324,7 @@ def _ended(me: Me, user: EntraUser, pass_id: str) -> Write[None]:
         says=f"end the access pass of {user.login}",
         verb="end",
         target=user.login,
-        effect=Effect.WRITES,
+        effect=Effect.DESTROYS,
         foretold=None,
         repeatable=True,  # The second time there is none.
         breaks=f"Sessions that {user.login} began with it may end.",

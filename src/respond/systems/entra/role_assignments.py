@@ -271,13 +271,12 @@ def keep_a_global_admin(me: Me, user: EntraUser, roles: Sequence[EntraRole]) -> 
     pairs = yield from _users_of(me, [role for role in assigned if role.is_global])
     ids = tuple(dict.fromkeys(each for _, each in pairs if each != user.id))
     seen = yield from gather(ENTRA_USER.of(me.connection, user=each) for each in ids)
-    kept = {e.casefold() for p in me.persons if "break-glass" in p.roles for e in p.emails}
+    kept = [e for p in me.persons if "break-glass" in p.roles for e in p.emails]
+    suspect = [each for each in (*me.suspects, me.subject) if each]
     others = [
         each.email or each.login
         for each in seen
-        if each.is_enabled
-        and each.kind != "Guest"
-        and not {each.email.casefold(), each.login.casefold()} & kept
+        if each.is_enabled and each.kind != "Guest" and not each.is_called(*kept, *suspect)
     ]
     do = "make somebody else a Global Administrator first"
     keep_an_administrator(me, user.email or user.login, others, do=do)
@@ -292,8 +291,10 @@ def why_perhaps_refused(me: Me, user: EntraUser, held: HeldRoles) -> Looking[tup
     own = str(me.connection.options.get("client_id", ""))
     if not held.active or not own:
         return ()
-    ours = yield from _OURS.of(me.connection, app=own)
-    roles = yield from gather(OF_PRINCIPAL.of(me.connection, principal=e.id) for e in ours)
+    ours = yield from _OURS.of(me.connection, or_else=lambda _: (), app=own)
+    roles = yield from gather(
+        OF_PRINCIPAL.of(me.connection, or_else=lambda _: (), principal=each.id) for each in ours
+    )
     enough = {GLOBAL_ADMIN, _PRIVILEGED_AUTH}
     if not held.by_group and {role.role for role in held.own} <= _LESSER:
         enough.add(_USER_ADMIN)

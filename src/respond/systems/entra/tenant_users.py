@@ -7,7 +7,7 @@ that is read without ``$select`` does not say whether they may sign in.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, NewType
+from typing import Any, Final, NewType
 
 from respond.core.script import Connection, Done, Effect, Looking, Me, Script, action, gather
 from respond.core.showable import showable
@@ -24,10 +24,18 @@ __all__ = [
 EntraUserId = NewType("EntraUserId", str)
 """An object id: never a user principal name, which may come to mean somebody else."""
 
-_SELECT: Final = (
-    "$select",
-    "id,userPrincipalName,mail,displayName,accountEnabled,userType,onPremisesSyncEnabled",
-)
+_SHOWN: Final = (
+    "id", "userPrincipalName", "mail", "displayName", "accountEnabled", "userType",
+    "onPremisesSyncEnabled", "proxyAddresses",
+)  # fmt: skip
+_SELECT: Final = ("$select", ",".join(_SHOWN))
+
+
+def _aliases(found: Any) -> tuple[str, ...]:
+    """Addresses at which mail reaches the mailbox: ``smtp:x@y``, the first one ``SMTP:``."""
+    listed = found if isinstance(found, list) else ()
+    kinds = (str(each).partition(":") for each in listed)
+    return tuple(showable(text, limit=200) for kind, _, text in kinds if kind.lower() == "smtp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +55,15 @@ class EntraUser:
     is_enabled: bool = at("accountEnabled", is_needed=True, default=False)
     kind: str = at("userType", limit=20, default="")
     is_synced: bool = at("onPremisesSyncEnabled", default=False)
+    aliases: tuple[str, ...] = at("proxyAddresses", read=_aliases, default=())
 
-    def is_called(self, name: str) -> bool:
-        return name.casefold() in {self.login.casefold(), self.email.casefold()}
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that the account goes by."""
+        return tuple(each for each in (self.login, self.email, *self.aliases) if each)
+
+    def is_called(self, *names: str) -> bool:
+        return bool({n.casefold() for n in names} & {n.casefold() for n in self.names})
 
     @property
     def says(self) -> str:
@@ -66,6 +80,13 @@ _SEARCHED: Final = Thing(
     ("users",),
     rows(EntraUser, "value"),
     query=(("$filter", "mail eq '{name}' or userPrincipalName eq '{name}'"), _SELECT),
+)
+_BY_ALIAS: Final = Thing(
+    VENDOR,
+    "users-reached-at/{name}",
+    ("users",),
+    rows(EntraUser, "value"),
+    query=(("$filter", "proxyAddresses/any(p:p eq 'smtp:{name}')"), _SELECT),
 )
 
 
@@ -91,7 +112,7 @@ def last_sign_in(connection: Connection, user: str) -> Looking[str]:
 def user_called(
     connection: Connection, name: str, unseen: list[str] | None = None
 ) -> Looking[EntraUser]:
-    """The one user with this address or user principal name, read by id; or ``ENTRA_NOBODY``.
+    """The one user with this address, alias or user principal name, read by id; else nobody.
 
     Addresses for recovery do not count: whoever has an account can set them.
 
@@ -111,8 +132,11 @@ def user_called(
         return ENTRA_NOBODY
 
     rows_or, one_or = (None, None) if unseen is None else (noted, nobody)
-    hits = yield from _SEARCHED.of(connection, or_else=rows_or, name=quoted(name))
-    users = yield from gather(ENTRA_USER.of(connection, or_else=one_or, user=h.id) for h in hits)
+    found = yield from gather(
+        thing.of(connection, or_else=rows_or, name=quoted(name)) for thing in (_SEARCHED, _BY_ALIAS)
+    )
+    ids = dict.fromkeys(hit.id for hits in found for hit in hits)
+    users = yield from gather(ENTRA_USER.of(connection, or_else=one_or, user=each) for each in ids)
     called = [user for user in users if user.id and user.is_called(name)]
     if len(called) > 1:
         raise GuardRefusedError(
@@ -138,7 +162,7 @@ def seen_entra_user(me: Me, user: EntraUserId) -> Looking[EntraUser]:
 
 def spare_entra_user(me: Me, user: EntraUser, verb: str) -> None:
     """Never the operator, an emergency account, or whom the connection names as its own (P8)."""
-    spare(me, verb, user.login, user.email)
+    spare(me, verb, *user.names)
 
 
 @dataclass(frozen=True)

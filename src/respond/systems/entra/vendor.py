@@ -41,8 +41,8 @@ from respond.systems.vendor import (
 )
 
 __all__ = [
-    "GLOBAL_ADMIN", "LOGIN", "REVOKED_SOON_S", "SCOPE", "VENDOR", "about", "ask", "check_guid",
-    "ending", "moment", "or_words", "quoted", "stamp", "words_of",
+    "GLOBAL_ADMIN", "GRAPH", "LOGIN", "REVOKED_SOON_S", "SCOPE", "VENDOR", "about", "ask",
+    "check_guid", "ending", "moment", "or_words", "quoted", "stamp", "words_of",
 ]  # fmt: skip
 
 R = TypeVar("R")
@@ -236,7 +236,7 @@ _RIGHTS: Final = (
         "switch inbox rules", "MailboxSettings.ReadWrite", "disable_inbox_rule enable_inbox_rule"
     ),
 )  # fmt: skip
-_OF_GRAPH: Final = "00000003-0000-0000-c000-000000000000"
+GRAPH: Final = "00000003-0000-0000-c000-000000000000"
 """The application id of Microsoft Graph, in every tenant."""
 
 
@@ -280,7 +280,7 @@ def _granted(opened: Probing) -> tuple[str, frozenset[str]]:
             ).body,
             "value.0",
         )
-        for each in (own, _OF_GRAPH)
+        for each in (own, GRAPH)
     )
     path = ("v1.0", "servicePrincipals", str(dig(ours, "id") or ""), "appRoleAssignments")
     listed = dig(opened.fetch("graph", *path).body, "value") or ()
