@@ -14,6 +14,7 @@ from respond.company.entra import (
     GLOBAL_ADMIN,
     PRIVILEGED_AUTH,
     USER_ADMIN,
+    GraphRefusalError,
     grant_row,
     method_row,
     role_row,
@@ -177,7 +178,7 @@ def test_run_twice_it_writes_once(office: Any, case: Case) -> None:
 
 @every
 @pytest.mark.promise("P2")
-@pytest.mark.parametrize("fault", ["timeout-after", "500-after", "html-after"])
+@pytest.mark.parametrize("fault", ["cut-after", "500-after", "html-after"])
 def test_an_answer_that_is_lost_after_the_effect(office: Any, case: Case, fault: str) -> None:
     """It happened though nobody said so, and that is seen; a value that was lost is made anew."""
     office.company.arm([f"entra:{fault}@{case.at}"])
@@ -197,7 +198,7 @@ def test_an_answer_that_is_lost_after_the_effect(office: Any, case: Case, fault:
 
 @every
 @pytest.mark.promise("P2")
-@pytest.mark.parametrize("fault", ["timeout-before", "503", "html"])
+@pytest.mark.parametrize("fault", ["cut-before", "503", "html"])
 def test_an_answer_that_is_lost_before_the_effect(office: Any, case: Case, fault: str) -> None:
     """Nobody knows; a look finds that it is still wanted, and it is done then."""
     before = state(office)
@@ -967,6 +968,22 @@ def test_an_id_that_ends_between_look_and_write_is_no_failure_for_what_ends(offi
     user(office, "jean@example.com").methods.pop()
     office.perform(write)
     assert "there is no method" in office.do(action).says
+
+
+@pytest.mark.parametrize("name", ["remove_role", "revoke_consents", "delete_auth_method"])
+def test_a_404_that_is_about_something_else_is_never_done_already(office: Any, name: str) -> None:
+    """A path that is not there, or a service, is none that was deleted."""
+    plain = tenant(office).refuse
+
+    def other(request: Any, no: Any) -> Any:
+        if no.status == 404:
+            no = GraphRefusalError(404, "UnknownError", "")
+        return plain(request, no)
+
+    tenant(office).refuse = other
+    office.company.arm([f"entra:404@{CASES[name].at}"])
+    with pytest.raises(RefusedBySystemError, match="UnknownError"):
+        office.do(CASES[name].of(office))
 
 
 # --- the credential -----------------------------------------------------------------------------
