@@ -80,6 +80,7 @@ class Office:
     def connections(self) -> dict[str, Connection]:
         plain = {
             "cio": Connection("cio", "customerio", "48213", options={"account_name": "Example Co"}),
+            "cloudflare": Connection("cloudflare", "cloudflare", self.story.cloudflare_account),
             "slack": Connection("slack", "slack", "Example Co"),
             "pager": Connection("pager", "pagerduty", options={"from": self.story.pagerduty_user}),
             "mail": Connection("mail", "email", options={"from": self.story.mail_from}),
@@ -234,6 +235,8 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
     redactor = Redactor()
     credentials = _Credentials(
         {
+            "cloudflare": story.cloudflare_token,
+            "cloudflare-user": story.cloudflare_user_token,
             "slack": story.slack_bot_token,
             "pager": story.pagerduty_key,
             "pager/events": story.pagerduty_routing_key,
@@ -278,6 +281,8 @@ _SERVICE_APP = {
 def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
     """Those that lead to a system that stands there."""
     every = (
+        ("cloudflare", "cloudflare", {"api": "cloudflare"}, ""),
+        ("cloudflare-user", "cloudflare", {"api": "cloudflare"}, ""),
         ("slack", "slack", {"api": "slack"}, "slack"),
         ("pager", "pagerduty", {"rest": "pagerduty/rest", "events": "pagerduty/events"}, ""),
         ("widgets", "http", {"http": "widgets"}, "bearer"),

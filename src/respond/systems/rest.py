@@ -308,7 +308,8 @@ def is_gone(vendor: Vendor, reply: Reply) -> bool:
     """
     if reply.status != _NOT_FOUND:
         return False
-    if vendor.refusals.gone and word_of(vendor, reply) not in vendor.refusals.gone:
+    word, refusals = word_of(vendor, reply), vendor.refusals
+    if word in refusals.no_path or (refusals.gone and word not in refusals.gone):
         raise _no(vendor, reply)
     return True
 

@@ -187,12 +187,14 @@ class Refusals:
             word says something else. Empty: every 401 means it.
         gone: The words of a 404 that mean that the thing itself is not there; another one may mean
             that the path is not. Empty: every 404 means it.
+        no_path: Where those are not known, the words of a 404 that mean that the path is not there.
     """
 
     code: str = ""
     hints: Mapping[str, str] = _nothing()
     dead: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
+    no_path: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

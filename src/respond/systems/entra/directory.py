@@ -104,9 +104,7 @@ DIRECTORY: Final = Directory(
         "suspend_user": Does(lambda me, to: DisableEntraUser(_user(to)).run(me)),
         "restore_user": Does(lambda me, to: EnableEntraUser(_user(to)).run(me)),
         "end_sessions": Does(lambda me, to: RevokeEntraSessions(_user(to)).run(me)),
-        "revoke_grants": Does(
-            lambda me, to: RevokeEntraConsents(_user(to)).run(me), has_way_back=True
-        ),
+        "revoke_grants": Does(lambda me, to: RevokeEntraConsents(_user(to)).run(me)),
         "reset_factors": Does(_reset_factors),
         "issue_bridge": Does(lambda me, to: CreateEntraAccessPass(_user(to)).run(me)),
         "reset_password": Does(lambda me, to: ResetEntraPassword(_user(to)).run(me)),
