@@ -34,7 +34,7 @@ from respond.systems.entra.tenant_users import (
     seen_entra_user,
     spare_entra_user,
 )
-from respond.systems.entra.vendor import REVOKED_SOON_S, VENDOR, about, ask, moment
+from respond.systems.entra.vendor import REVOKED_SOON_S, VENDOR, about, ask, moment, stamp
 from respond.systems.guards import GuardRefusedError
 from respond.systems.rest import Thing, change, dig, no_answer
 
@@ -174,7 +174,7 @@ def _ends(
     """End what is older than this run; whether that was left to do."""
     if seen.at_s >= me.now - _EDGE_S:
         return False
-    yield from change(
+    write = change(
         me,
         thing,
         seen,
@@ -186,6 +186,8 @@ def _ends(
         foretold=None,
         **words,
     )
+    before, after = {"since": stamp(seen.at_s)}, {"since": f"{stamp(me.now)} or later"}
+    yield from replace(write, before=before, after=after)
     return True
 
 
