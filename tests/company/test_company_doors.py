@@ -180,6 +180,8 @@ ABOUT: dict[str, dict[str, Any]] = {
     "google.enroll_factor": {"email": "ana@example.com"},
     "okta.enroll_factor": {"email": "ana@example.com"},
     "none": {},
+    "entra.disable_device": {"device": "e89b8129-135e-2eea-c593-2d9879bb186b"},
+    "entra.enable_device": {"device": "e89b8129-135e-2eea-c593-2d9879bb186b"},
     "okta.deactivate_user": {"user": "jean@example.com"},
     "customerio.revoke_app_key": {"environment": 190001, "id": 9101},
     "customerio.create_app_key": {"environment": 190001, "name": "n"},

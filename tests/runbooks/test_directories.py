@@ -96,7 +96,7 @@ def test_a_directory_that_is_down_is_a_persons_and_keeps_nothing_up(
     kind: str, tmp_path: Path
 ) -> None:
     """The three steps there are tasks for a person; the service is contained all the same."""
-    with Stage(tmp_path, "compromised-user", routes=True) as stage:
+    with Stage(tmp_path, "compromised-user", routes=True, directories=("okta",)) as stage:
         stage.faults(f"okta:{kind}@GET *xall")
         assert stage.advance() is ExitCode.DONE
         assert [by(stage, step) for step in IN_THE_DIRECTORY] == [["person"]] * 3
@@ -107,7 +107,7 @@ def test_a_directory_that_is_down_is_a_persons_and_keeps_nothing_up(
 @pytest.mark.parametrize("at", ["POST */suspend", "DELETE */grants"])
 def test_a_directory_that_goes_down_on_the_way_undoes_nothing(at: str, tmp_path: Path) -> None:
     """What it refuses goes to a person's hands; what was done stays done."""
-    with Stage(tmp_path, "compromised-user", routes=True) as stage:
+    with Stage(tmp_path, "compromised-user", routes=True, directories=("okta",)) as stage:
         stage.faults(f"okta:503@{at}xall")
         assert stage.advance() is ExitCode.DONE
         assert is_removed(stage)

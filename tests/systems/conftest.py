@@ -19,6 +19,7 @@ from respond.adapters.smtp import SmtpPen, SmtpServer
 from respond.company import Company, default_company, serve
 from respond.core.plan import write_key
 from respond.core.script import (
+    Again,
     Api,
     Connection,
     Done,
@@ -50,6 +51,7 @@ class Office:
     """Example Co, and somebody at a terminal in it.
 
     Attributes:
+        began: When the run was proposed, in seconds since 1970.
         known: Answers of writes, by key, as the journal has them.
         sent: Writes that left, in order.
         tasks: What a person was asked to do.
@@ -61,6 +63,7 @@ class Office:
     mail: SmtpPen
     clock: SettableClock
     opened: dict[str, str]
+    began: int
     changes: dict[str, Any] = field(default_factory=dict)
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
     without: set[str] = field(default_factory=set)
@@ -91,6 +94,13 @@ class Office:
                     "acts_as": self.story.google_acts_as,
                     "keys_as": self.story.google_iam_account,
                 },
+            ),
+            "entra": Connection(
+                "entra",
+                "entra",
+                "example-co",
+                identity=self.story.entra_owner,
+                options={"tenant": self.story.entra_tenant, "client_id": self.story.entra_client},
             ),
             "okta": Connection("okta", "okta", "example-co"),
             "scim": Connection(
@@ -127,7 +137,7 @@ class Office:
             subject="mallory@example.com",
             suspects=(),
             by_hand=False,
-            now=self.clock.now_ms() // 1000,
+            now=self.began,
             held={},
             digest=lambda value: value,
             runbook="compromised-key",
@@ -150,9 +160,10 @@ class Office:
 
     def do(self, action: Any, step: str = "told") -> Done[Any]:
         """Carry an action out, and look until what was written is seen."""
-        outcome, _ = act(
-            action.run(self.me(action, step)), self.world(), known=self.known, perform=self.perform
-        )
+        outcome: Any = Again("")
+        while isinstance(outcome, Again):
+            script = action.run(self.me(action, step))
+            outcome, _ = act(script, self.world(), known=self.known, perform=self.perform)
         for _ in range(20):
             seen = self.look(action, step)
             if not still_wanted(seen):
@@ -253,6 +264,8 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
             "google/iam": story.google_iam_token,
             "google-file": story.google_key_file,
             "google-file/iam": story.google_iam_file,
+            "entra": story.entra_secret,
+            "entra-two": story.entra_second_secret,
             "okta": story.okta_token,
             "okta-app": story.okta_private_key,
             "mail": story.smtp_password,
@@ -280,7 +293,7 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
             "mail", "127.0.0.1", server.smtp_port, user=story.smtp_user, loopback_ok=True
         )
         pen = SmtpPen({"mail": postfix}, credentials, clock, redactor, timeout_scale=0.05)
-        yield Office(company, transport, pen, clock, opened)
+        yield Office(company, transport, pen, clock, opened, clock.now_ms() // 1000)
 
 
 _SERVICE_APP = {
@@ -294,9 +307,16 @@ _GOOGLE = {each: f"google/{each}" for each in ("admin", "iam", "token")}
 
 
 def _options(system: str, story: Any) -> dict[str, str]:
-    if system == "google":
-        return {"acts_as": story.google_acts_as}
-    return {"from": story.pagerduty_user, "identity": story.okta_client, **_SERVICE_APP}
+    """What the scheme of a connection wants to know."""
+    match system:
+        case "entra":
+            return {"tenant": story.entra_tenant, "client_id": story.entra_client}
+        case "google":
+            return {"acts_as": story.google_acts_as}
+        case "okta":
+            return {"identity": story.okta_client, **_SERVICE_APP}
+        case _:
+            return {"from": story.pagerduty_user}
 
 
 def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
@@ -309,6 +329,10 @@ def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
         ("widgets", "http", {"http": "widgets"}, "bearer"),
         ("google", "google", _GOOGLE, "google-token"),
         ("google-file", "google", _GOOGLE, ""),
+        *(
+            (name, "entra", {"graph": "entra/graph", "login": "entra/login"}, "")
+            for name in ("entra", "entra-two")
+        ),
         ("okta", "okta", {"http": "okta"}, ""),
         ("okta-app", "okta", {"http": "okta"}, "okta-oauth"),
         ("scim", "scim", {"http": "scim/wiki/v2"}, ""),

@@ -46,6 +46,7 @@ NAMES: Final = (
     "customerio",
     "directory",
     "email",
+    "entra",
     "google",
     "http",
     "okta",
