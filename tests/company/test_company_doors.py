@@ -178,6 +178,7 @@ def test_the_outbox_has_what_people_were_told(visitor: Visitor) -> None:
 ABOUT: dict[str, dict[str, Any]] = {
     "directory.enroll_factor": {"email": "ana@example.com"},
     "google.enroll_factor": {"email": "ana@example.com"},
+    "entra.enroll_factor": {"email": "ana@example.com"},
     "okta.enroll_factor": {"email": "ana@example.com"},
     "none": {},
     "entra.disable_device": {"device": "e89b8129-135e-2eea-c593-2d9879bb186b"},

@@ -968,6 +968,16 @@ def principal_row(label: str, name: str, **more: Any) -> Row:
     return Row(name=name, **fields)
 
 
+def _enrolled_by_hand(entra: Entra, errand: Errand) -> Json:
+    """Somebody sets up a new device; who is no user of the tenant has nothing to set up there."""
+    email = errand.text("email")
+    for user in entra.table("users"):
+        if email in (user.upn, user.mail) and not user.methods:
+            user.methods.append(method_row("microsoftAuthenticator", email, "New phone"))
+            entra.happened("authentication_method.registered", user.upn, by=errand.by)
+    return {}
+
+
 def _by_hand(*, on: bool) -> Callable[[Entra, Errand], Json]:
     """A person switches a device, of whatever kind, in the admin center."""
 
@@ -1122,5 +1132,9 @@ COUNTERPART = Counterpart(
         "base_urls": {"graph": "entra/graph", "login": "entra/login"},
         "options": {"tenant": "{entra_tenant}", "client_id": "{entra_client}"},
     },
-    console={"disable_device": _by_hand(on=False), "enable_device": _by_hand(on=True)},
+    console={
+        "disable_device": _by_hand(on=False),
+        "enable_device": _by_hand(on=True),
+        "enroll_factor": _enrolled_by_hand,
+    },
 )
