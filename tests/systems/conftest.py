@@ -82,6 +82,7 @@ class Office:
             "mail": Connection("mail", "email", options={"from": self.story.mail_from}),
             "widgets": Connection("widgets", "http", "the doors"),
             "okta": Connection("okta", "okta", "example-co"),
+            "github": Connection("github", "github", "example-co"),
         }
         return {
             name: replace(one, options={**one.options, **self.options.get(name, {})})
@@ -229,6 +230,7 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
             "widgets": story.widgets_token,
             "okta": story.okta_token,
             "okta-app": story.okta_private_key,
+            "github": story.github_token,
             "mail": story.smtp_password,
         }
     )
@@ -270,6 +272,7 @@ def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
         ("widgets", "http", {"http": "widgets"}, "bearer"),
         ("okta", "okta", {"http": "okta"}, ""),
         ("okta-app", "okta", {"http": "okta"}, "okta-oauth"),
+        ("github", "github", {"rest": "github"}, ""),
     )
     return {
         name: Endpoint(

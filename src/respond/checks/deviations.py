@@ -42,6 +42,7 @@ class Deviation:
 _SLACK: Final = "Slack Web API"
 _OLD: Final = "the description is of October 2020"
 _PAGER: Final = "PagerDuty API"
+_GITHUB: Final = "GitHub's official OpenAPI spec + Octokit extension"
 _OKTA: Final = "Okta Admin Management API"
 _OKTA_SDK: Final = "recorded in github.com/okta/okta-sdk-python, tests/integration/cassettes"
 _OKTA_TF: Final = "recorded in github.com/okta/terraform-provider-okta, test/fixtures/vcr"
@@ -175,6 +176,22 @@ DEVIATIONS: Final[tuple[Deviation, ...]] = (
         "",
         "the description names no content; nothing of ours reads what the simulator says",
         "components/responses/200 has a description and nothing else",
+    ),
+    Deviation(
+        _GITHUB,
+        "parameter",
+        "*",
+        "x-github-api-version",
+        "the version is asked for in a header that stands in no operation",
+        "docs.github.com/rest/about-the-rest-api/api-versions",
+    ),
+    Deviation(
+        _GITHUB,
+        "reply",
+        "GET /orgs/{org}/teams/{team_slug}/memberships/{username}",
+        "",
+        "a 404 has the body that every error has; here none is described",
+        "docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api",
     ),
     Deviation(
         _OKTA,

@@ -1,6 +1,7 @@
-"""A simulated GitHub organization, as far as secret scanning goes: alerts, and where they point.
+"""A simulated GitHub organization: its secret scanning alerts, and where they point.
 
-Its webhooks are sent once or never; ``deliveries`` is the list that says so. Only reading.
+Its webhooks are sent once or never; ``deliveries`` is the list that says so. Who is in the
+organization is in ``github_org``.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from respond.company import github_org
 from respond.company.company_clock import rfc3339
 from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json, as_text
-from respond.company.mint import Numbers, hex_for
+from respond.company.mint import hex_for
 from respond.company.paging import by_cursor, by_number
 from respond.company.simulated_rest import Answer, Headers, RestCall, RestSystem, Row, access_key
 from respond.company.system import Counterpart, Errand, Night
@@ -230,7 +232,11 @@ class GitHub(RestSystem):
         404: "Not Found",
     }
     view: ClassVar[Mapping[str, tuple[str, str]]] = {
-        "alerts": ("alert {repository}#{number}", "type=secret_type state validity publicly_leaked")
+        "alerts": (
+            "alert {repository}#{number}",
+            "type=secret_type state validity publicly_leaked",
+        ),
+        **github_org.VIEW,
     }
     routes: ClassVar[Mapping[str, Answer]] = {
         "GET orgs/{org}/secret-scanning/alerts": _of_organization,
@@ -238,7 +244,13 @@ class GitHub(RestSystem):
         "GET repos/{owner}/{name}/secret-scanning/alerts/{number}": _alert,
         "GET repos/{owner}/{name}/secret-scanning/alerts/{number}/locations": _locations,
         "GET orgs/{org}/hooks/{hook}/deliveries": _deliveries,
+        **github_org.ROUTES,
     }
+
+    def serve(self, request: SimRequest) -> SimReply:
+        if not request.header("user-agent"):
+            raise RefusalError(403, "Request forbidden by administrative rules.")
+        return super().serve(request)
 
     def rate_headers(self, wait_s: int | None) -> Headers:
         return (("X-RateLimit-Limit", "5000"), ("X-RateLimit-Remaining", "4990"))
@@ -305,9 +317,11 @@ class GitHub(RestSystem):
         if no.status == 429:  # noqa: PLR2004 - the HTTP status.
             # It has two words for that, and the other one looks like a missing right.
             reset = ("x-ratelimit-reset", str(int(self.clock.now()) + 1))
-            told = {"message": "API rate limit exceeded", "documentation_url": _DOCS}
-            return as_json(told, 403, ("x-ratelimit-remaining", "0"), reset)
-        told = {"message": message, "documentation_url": _DOCS, "status": str(no.status)}
+            limit = {"message": "API rate limit exceeded", "documentation_url": _DOCS}
+            return as_json(limit, 403, ("x-ratelimit-remaining", "0"), reset)
+        told: Json = {"message": message, "documentation_url": _DOCS, "status": str(no.status)}
+        if isinstance(no, github_org.InvalidError):
+            told["errors"] = no.errors
         return as_json(told, no.status)
 
 
@@ -324,13 +338,20 @@ def _begin(night: Night) -> GitHub:
         locations=(Location("services/mailer/settings.py", 31),),
     )
     state = Row(
-        keys=[access_key(story.github_token)],
+        keys=[
+            access_key(
+                story.github_token,
+                owner=github_org.BOT,
+                scopes={"admin:org", "admin:org_hook", "repo", "read:audit_log"},
+            )
+        ],
         organization=story.github_organization,
         hook_id=story.github_hook_id,
         alerts=[alert],
         sent=[],
         honours_hiding=True,
-        numbers=Numbers({"alert": 43, "sent": 12_345_001}),
+        numbers=github_org.numbers(),
+        **github_org.tables(story, night.clock.now()),
     )
     return GitHub(state, night.clock, night.ledger)
 
@@ -362,6 +383,15 @@ COUNTERPART = Counterpart(
         "github_repository": "example-co/shop",
         "github_hook_id": 4242,
         "github_alert": 42,
+        **github_org.FACTS,
     },
+    connection={
+        "name": "github",
+        "system": "github",
+        "account": "{github_organization}",
+        "credentials": {"": "{github_token}"},
+        "base_urls": {"rest": "github"},
+    },
+    console=github_org.CONSOLE,
     happenings={"alert": _found, "change": _changes},
 )

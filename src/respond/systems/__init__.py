@@ -45,6 +45,7 @@ NAMES: Final = (
     "customerio",
     "directory",
     "email",
+    "github",
     "http",
     "okta",
     "pagerduty",

@@ -1,8 +1,8 @@
-"""What is read of GitHub: secret scanning. Source: docs.github.com/rest."""
+"""GitHub at work, and what is read of it: secret scanning. Source: docs.github.com/rest."""
 
 from __future__ import annotations
 
-from respond.company.examples import BareRequest
+from respond.company.examples import BareRequest, Example
 
 HOSTS = {"github/rest": "https://api.github.com"}
 
@@ -12,6 +12,25 @@ def _get(path: str, status: int = 200) -> BareRequest:
         "GET", "github", path, {"Authorization": "Bearer {github_token}"}, status=status
     )
 
+
+_MALLORY = {"user": "story.github_mallory"}
+_TEAM = {"team": "story.github_team"}
+
+EXAMPLES = (
+    Example("github.find_member", {"name": "mallory-hart"}),
+    Example("github.find_member", {"name": "nobody-there"}),
+    Example("github.list_teams", _MALLORY),
+    Example("github.remove_member", _MALLORY, undo="github.invite_member"),
+    Example(
+        "github.invite_member",
+        {"user": "story.github_outsider", "role": "direct_member", "teams": ["12"]},
+        undo="github.remove_member",
+    ),
+    Example("github.set_role", {**_MALLORY, "role": "admin"}, undo="github.set_role"),
+    Example("github.remove_outside_collaborator", {"user": "story.github_outsider"}),
+    Example("github.remove_from_team", {**_MALLORY, **_TEAM}, undo="github.add_to_team"),
+    Example("github.add_to_team", {**_MALLORY, "team": "platform", "role": "maintainer"}),
+)
 
 _IN_REPOSITORY = "/repos/{github_repository}/secret-scanning/alerts"
 _ONE = f"{_IN_REPOSITORY}/{{github_alert}}"
@@ -24,4 +43,6 @@ ASKED = (
     _get(f"{_ONE}/locations"),
     _get("/orgs/{github_organization}/hooks/{github_hook_id}/deliveries"),
     _get("/orgs/other/secret-scanning/alerts", 404),
+    _get("/user"),
+    _get("/user/memberships/orgs/{github_organization}"),
 )

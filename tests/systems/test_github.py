@@ -1,0 +1,502 @@
+"""GitHub: every action against what goes wrong on the way, and what GitHub does unlike others."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from respond.company.github_org import BOT, member_row
+from respond.core.script import Proof
+from respond.errors import NoAnswerError, RefusedBySystemError, StepFailedError
+from respond.systems import load
+from respond.systems.arguments import ArgumentError
+from respond.systems.guards import GuardRefusedError
+
+SYSTEMS = ("github",)
+ACTIONS: dict[str, Any] = {n: cls for n, cls in load().items() if n.startswith("github.")}
+BEN = "ben-okafor/583233"
+
+
+def made(name: str, /, **given: Any) -> Any:
+    """An action, as a step builds it: lists become tuples."""
+    plain = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+    return ACTIONS[f"github.{name}"](**plain)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One action that writes. Attributes: at: The request of it that a fault hits."""
+
+    name: str
+    at: str
+    given: Callable[[Any], dict[str, Any]]
+    back: bool = True
+
+    def of(self, office: Any) -> Any:
+        return made(self.name, **self.given(office.story))
+
+
+def _mallory(story: Any, **more: Any) -> dict[str, Any]:
+    return {"user": story.github_mallory, **more}
+
+
+CASES = {
+    case.name: case
+    for case in (
+        Case("remove_member", "DELETE */memberships/*", _mallory),
+        Case(
+            "invite_member",
+            "POST */invitations",
+            lambda s: {"user": s.github_outsider, "role": "direct_member", "teams": ["12"]},
+        ),
+        Case("set_role", "PUT */memberships/*", lambda s: _mallory(s, role="admin")),
+        Case(
+            "remove_outside_collaborator",
+            "DELETE */outside_collaborators/*",
+            lambda s: {"user": s.github_outsider},
+            back=False,
+        ),
+        Case(
+            "remove_from_team",
+            "DELETE */teams/*",
+            lambda s: _mallory(s, team="platform"),
+        ),
+        Case(
+            "add_to_team",
+            "PUT */teams/*",
+            lambda s: {"user": s.github_jean, "team": "platform", "role": "maintainer"},
+        ),
+    )
+}
+every = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+EVERY_BACK = [case for case in CASES.values() if case.back]
+
+
+def hub(office: Any) -> Any:
+    return office.company.github
+
+
+def state(office: Any) -> Any:
+    """What there is, without times and the numbers that were given out."""
+    found = vars(hub(office).state)
+    unlike = ("keys", "numbers", "former", "sent")
+    return copy.deepcopy({name: value for name, value in found.items() if name not in unlike})
+
+
+def member(office: Any, login: str) -> Any:
+    return next((row for row in hub(office).state.members if row.login == login), None)
+
+
+def accept(office: Any, login: str) -> None:
+    errand = type("Errand", (), {"words": lambda _, __: login})()
+    office.company.counterparts["github"].console["accept_invitation"](hub(office), errand)
+
+
+@pytest.fixture(autouse=True)
+def known(office: Any) -> None:
+    """Whose login is whose, as respond.toml says it; and when the run was proposed."""
+    logins = {"dana": "dana-reyes", "ana": "ana-silva", "ben": "ben-okafor", "mal": "mallory-hart"}
+    people = tuple(
+        replace(each, accounts={"github": logins[each.id]}) if each.id in logins else each
+        for each in office.me(made("find_member", name="x")).persons
+    )
+    office.changes |= {"persons": people, "now": office.clock.now_ms() // 1000}
+
+
+def test_every_action_that_writes_is_here() -> None:
+    """A new one is driven through all that goes wrong, too."""
+    writing = {name for name, cls in ACTIONS.items() if cls.spec.effect.value != "reads"}
+
+    assert {f"github.{name}" for name in CASES.keys() | PREPARED} == writing
+
+
+# Made by what came before, or the way back of another one.
+PREPARED: set[str] = set()
+
+
+# --- what goes wrong on the way -----------------------------------------------------------------
+
+
+@every
+@pytest.mark.promise("P5")
+def test_a_look_writes_nothing(office: Any, case: Case) -> None:
+    """A dry run says what it would write, and what has no way back says so."""
+    seen = office.look(case.of(office))
+
+    assert seen.writes
+    assert all(write.says and write.target and write.where for write in seen.writes)
+    assert all(write.undo is not None or write.breaks for write in seen.writes)
+    assert office.writes() == 0
+
+
+@every
+@pytest.mark.promise("P2")
+def test_run_twice_it_writes_once(office: Any, case: Case) -> None:
+    """The second time finds it done."""
+    office.do(case.of(office))
+    before, sent = state(office), len(office.sent)
+    done = office.do(case.of(office))
+
+    assert "not seen" not in done.says
+    assert len(office.sent) == sent
+    assert state(office) == before
+
+
+@every
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize("fault", ["timeout-after", "cut-after", "500-after", "html-after"])
+def test_an_answer_that_is_lost_after_the_effect(office: Any, case: Case, fault: str) -> None:
+    """It happened though nobody said so, and a look finds it."""
+    office.company.arm([f"github:{fault}@{case.at}"])
+    with pytest.raises(NoAnswerError):
+        office.do(case.of(office))
+    after = state(office)
+    office.company.clock.advance(60)
+    office.do(case.of(office))
+
+    assert len(office.sent) == 1
+    assert state(office) == after
+
+
+@every
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize("fault", ["timeout-before", "cut-before", "500", "503", "html"])
+def test_an_answer_that_is_lost_before_the_effect(office: Any, case: Case, fault: str) -> None:
+    """Nobody knows; a look finds that it is still wanted, and it is done then."""
+    before = state(office)
+    office.company.arm([f"github:{fault}@{case.at}"])
+    with pytest.raises(NoAnswerError):
+        office.do(case.of(office))
+    assert state(office) == before
+    office.do(case.of(office))
+
+    assert state(office) != before
+
+
+@every
+@pytest.mark.parametrize("fault", ["401", "403"])
+def test_a_no_is_a_no(office: Any, case: Case, fault: str) -> None:
+    """Nothing happened, and a person could do it by hand."""
+    before = state(office)
+    office.company.arm([f"github:{fault}@{case.at}"])
+    with pytest.raises(RefusedBySystemError) as refused:
+        office.do(case.of(office))
+
+    assert refused.value.by_hand
+    assert not refused.value.again
+    assert state(office) == before
+
+
+@every
+def test_a_write_that_comes_too_often_says_when_to_come_back(office: Any, case: Case) -> None:
+    """GitHub says it with a 403, which is no missing right then; its headers tell them apart."""
+    office.company.arm([f"github:429@{case.at}"])
+    with pytest.raises(RefusedBySystemError) as refused:
+        office.do(case.of(office))
+
+    assert refused.value.code == "429"
+    assert refused.value.again
+    assert refused.value.retry_after_s in {0, 1}
+
+
+@every
+@pytest.mark.promise("P6")
+@pytest.mark.parametrize("fault", ["html", "empty", "500", "404", "403"])
+def test_what_cannot_be_seen_is_not_written(office: Any, case: Case, fault: str) -> None:
+    """A 404 about everything is no proof that nobody is there: it may be what we may not see."""
+    office.company.arm([f"github:{fault}xall@GET *"])
+    with pytest.raises(StepFailedError):
+        office.do(case.of(office))
+
+    assert office.sent == []
+    assert office.writes() == 0
+
+
+@every
+@pytest.mark.promise("P6")
+def test_what_shows_late_is_waited_for(office: Any, case: Case) -> None:
+    """A read from before the write is no proof of failure, and never of success."""
+    office.company.arm([f"github:stale@{case.at}"])
+    done = office.do(case.of(office))
+    assert "not seen" in done.says
+
+    office.company.clock.advance(90)
+    assert all(w.proof is not Proof.SEEN for w in office.look(case.of(office)).writes)
+
+
+@pytest.mark.parametrize("case", EVERY_BACK, ids=[case.name for case in EVERY_BACK])
+@pytest.mark.promise("P12")
+def test_the_way_back_leads_back_and_is_gone_once(office: Any, case: Case) -> None:
+    """What it leaves is what was there before; the second time it writes nothing."""
+    before = state(office)
+    office.do(case.of(office), "there")
+    back = next(write.undo for write in office.sent if write.undo is not None)
+    action = made(back.action.removeprefix("github."), **back.arguments)
+    office.do(action, "back")
+    sent = len(office.sent)
+    if case.name == "remove_member":
+        accept(office, "mallory-hart")
+    restored = state(office)
+    office.do(action, "back")
+
+    assert len(office.sent) == sent
+    assert _sorted(restored) == _sorted(before)
+
+
+def _sorted(found: Any) -> Any:
+    """Without what an invitation leaves behind, and the order of members."""
+    rows = [(r.login, r.state, r.role, r.teams) for r in found["members"]]
+    return {**found, "members": sorted(rows, key=str)}
+
+
+@every
+@pytest.mark.parametrize("wrong", ["", "mallory-hart", "583235", "mallory@example.com", "../x/1"])
+def test_an_id_of_another_kind_is_refused_at_once(office: Any, case: Case, wrong: str) -> None:
+    """Before anything is looked at: a login alone may come to mean somebody else."""
+    given = case.given(office.story)
+    name = next(name for name in ("user", "repository") if name in given)
+    with pytest.raises(ArgumentError):
+        made(case.name, **{**given, name: wrong})
+
+
+# --- finding people -----------------------------------------------------------------------------
+
+
+def find(office: Any, name: str) -> Any:
+    return office.do(made("find_member", name=name)).output
+
+
+def test_somebody_is_found_by_login_and_by_the_address_of_a_person(office: Any) -> None:
+    """GitHub finds nobody by an address: respond.toml says whose login it is."""
+    found = find(office, "Mallory-Hart")
+    assert (found.user, found.state, found.role) == (
+        office.story.github_mallory,
+        "active",
+        "member",
+    )
+    assert find(office, "mallory@example.com") == found
+    assert find(office, "outsider-x").state == "absent"
+    assert find(office, "nobody-there").user == ""
+    with pytest.raises(GuardRefusedError, match="nobody knows the GitHub login"):
+        find(office, "jean@example.com")
+
+
+@pytest.mark.promise("P8")
+def test_a_login_that_came_to_mean_somebody_else_is_left_alone(office: Any) -> None:
+    """Logins can be given up and taken; the number is what is acted on."""
+    for name, more in (("remove_member", {}), ("set_role", {"role": "admin"})):
+        with pytest.raises(GuardRefusedError, match="has another owner now"):
+            office.do(made(name, user="mallory-hart/999", **more))
+    assert office.writes() == 0
+
+
+@pytest.mark.promise("P6")
+def test_a_token_that_sees_no_members_does_not_take_them_for_gone(office: Any) -> None:
+    """GitHub answers 404 for both; only who sees invitations may say that nobody is there."""
+    hub(office).state.keys[0].scopes = {"repo"}
+    for action in (
+        made("remove_member", user=office.story.github_mallory),
+        made("find_member", name="mallory-hart"),
+    ):
+        with pytest.raises(RefusedBySystemError) as refused:
+            office.do(action)
+        assert "may not see it" in refused.value.why
+
+
+def test_a_connection_without_an_organization_says_so(office: Any) -> None:
+    """Before anything is asked."""
+    connection = replace(office.connections["github"], account="")
+    office.changes["connection"] = connection
+    with pytest.raises(GuardRefusedError, match="names no organization"):
+        office.do(made("find_member", name="mallory-hart"))
+
+
+# --- whom it spares -----------------------------------------------------------------------------
+
+
+TAKES = pytest.mark.parametrize(
+    ("name", "more"),
+    [("remove_member", {}), ("set_role", {"role": "member"})],
+)
+
+
+def _id(login: str) -> str:
+    from respond.company.github_org import NUMBERS  # noqa: PLC0415 - the table of the simulator
+
+    return f"{login}/{NUMBERS[login]}"
+
+
+@TAKES
+@pytest.mark.promise("P8")
+def test_who_is_needed_tonight_is_spared(office: Any, name: str, more: dict[str, Any]) -> None:
+    """The operator, an emergency account, and whom we work as; nothing is written."""
+    for login in ("dana-reyes", "ben-okafor", BOT):
+        member(office, login).role = "admin"
+    people = office.changes["persons"]
+    office.changes["persons"] = (
+        *(replace(p, roles=("break-glass",)) if p.id == "ben" else p for p in people),
+    )
+    for login, why in (
+        ("dana-reyes", "is you, the operator"),
+        ("ben-okafor", "kept for emergencies"),
+        (BOT, "respond itself works with"),
+    ):
+        with pytest.raises(GuardRefusedError, match=why):
+            office.do(made(name, user=_id(login), **more))
+    assert office.writes() == 0
+
+
+@TAKES
+@pytest.mark.promise("P8")
+def test_the_last_owner_who_could_act_stays(office: Any, name: str, more: dict[str, Any]) -> None:
+    """A suspect, our own account, an emergency account and who is only invited do not count."""
+    office.changes["suspects"] = ("ana@example.com",)
+    action = made(name, user=BEN, **more)
+    with pytest.raises(GuardRefusedError, match="last administrator") as refused:
+        office.do(action)
+    assert "set_role" in refused.value.do
+    assert office.writes() == 0
+
+    hub(office).state.members.append(member_row("outsider-x", "admin", state="pending"))
+    with pytest.raises(GuardRefusedError, match="last administrator"):
+        office.do(action)
+
+    office.changes["suspects"] = ()
+    office.do(action)
+    assert len(office.sent) == 1
+
+
+# --- membership ---------------------------------------------------------------------------------
+
+
+def test_removing_says_what_it_costs_and_how_it_comes_back(office: Any) -> None:
+    """Before the start: a mail is sent, and giving it back takes the person's own click."""
+    write = office.look(made("remove_member", user=office.story.github_mallory)).writes[0]
+
+    assert "three months" in write.breaks
+    assert "only mallory-hart can accept" in write.breaks
+    assert write.undo.arguments == {"user": office.story.github_mallory, "role": "reinstate"}
+
+
+def test_who_was_reinstated_is_in_only_when_they_accept(office: Any) -> None:
+    """That is left to do, and no failure; then role and teams are as they were."""
+    user = office.story.github_mallory
+    office.do(made("remove_member", user=user))
+    back = made("invite_member", user=user)
+    done = office.do(back)
+    assert done.findings == ("mallory-hart has yet to accept the invitation to example-co",)
+    assert find(office, "mallory-hart").state == "pending"
+
+    accept(office, "mallory-hart")
+    assert "in example-co already" in office.do(back).says
+    assert member(office, "mallory-hart").teams == {
+        "shop-backend": "maintainer",
+        "platform": "member",
+    }
+
+
+def test_three_months_later_nobody_is_reinstated(office: Any) -> None:
+    """GitHub refuses; an invitation with a role and teams is another one."""
+    user = office.story.github_mallory
+    office.do(made("remove_member", user=user))
+    office.company.clock.advance(100 * 86_400)
+    with pytest.raises(RefusedBySystemError, match="answered 422") as refused:
+        office.do(made("invite_member", user=user))
+    assert "cannot be reinstated" in refused.value.why
+
+    office.do(made("invite_member", user=user, role="direct_member", teams=["12", "26"]))
+    assert member(office, "mallory-hart").state == "pending"
+
+
+def test_an_invitation_can_be_taken_back(office: Any) -> None:
+    """The same way as a membership; the way back invites with the same role."""
+    user = office.story.github_outsider
+    office.do(made("invite_member", user=user, role="admin"))
+    office.sent.clear()
+    office.do(made("remove_member", user=user))
+
+    assert member(office, "outsider-x") is None
+    assert office.sent[0].undo.arguments["role"] == "admin"
+    assert "take back the invitation" in office.sent[0].says
+
+
+def test_what_an_enterprise_team_gives_stays_and_is_said(office: Any) -> None:
+    """Only the direct part goes; the rest is left to do where it comes from."""
+    member(office, "mallory-hart").through = ["everyone"]
+    done = office.do(made("remove_member", user=office.story.github_mallory))
+
+    assert not done.proved
+    assert "stays a member of example-co through everyone" in done.findings[0]
+    assert office.do(made("remove_member", user=office.story.github_mallory)).findings
+    assert len(office.sent) == 1
+
+
+def test_who_is_out_may_still_be_an_outside_collaborator(office: Any) -> None:
+    """A grant of a repository does not go with the membership."""
+    office.do(made("remove_member", user=office.story.github_mallory))
+    hub(office).state.outside.append("mallory-hart")
+    done = office.do(made("remove_member", user=office.story.github_mallory))
+
+    assert "github.remove_outside_collaborator" in done.findings[0]
+
+
+@pytest.mark.parametrize("name", ["set_role", "add_to_team"])
+def test_who_is_no_member_is_not_invited_by_the_way(office: Any, name: str) -> None:
+    """GitHub would make an invitation of either."""
+    more = {"role": "admin"} if name == "set_role" else {"team": "platform"}
+    with pytest.raises(GuardRefusedError):
+        office.do(made(name, user=office.story.github_outsider, **more))
+    assert office.writes() == 0
+
+
+def test_a_role_of_an_invitation_is_another_word(office: Any) -> None:
+    """A reinstated one brings its own teams; anything else is refused before a look."""
+    user = office.story.github_outsider
+    for wrong in ({"role": "member"}, {"teams": ["12"]}, {"role": "admin", "teams": ["x"]}):
+        with pytest.raises(ArgumentError):
+            made("invite_member", user=user, **wrong)
+    with pytest.raises(ArgumentError):
+        made("set_role", user=user, role="direct_member")
+
+
+# --- teams --------------------------------------------------------------------------------------
+
+
+def test_the_teams_of_somebody_are_read_one_by_one(office: Any) -> None:
+    """With their numbers, for an invitation."""
+    found = office.do(made("list_teams", user=office.story.github_mallory)).output
+
+    assert {(t.slug, t.role) for t in found.teams} == {
+        ("shop-backend", "maintainer"),
+        ("platform", "member"),
+    }
+    assert found.numbers == ("12", "26")
+
+
+def test_a_team_that_is_not_there_is_no_success(office: Any) -> None:
+    """Whoever is in no team of that name may be in one that we do not see."""
+    action = made("remove_from_team", user=office.story.github_mallory, team="no-such-team")
+    with pytest.raises(RefusedBySystemError):
+        office.do(action)
+
+
+def test_a_team_that_an_identity_provider_fills_is_changed_there(office: Any) -> None:
+    """GitHub says so; nothing happened."""
+    hub(office).state.synced.add("platform")
+    with pytest.raises(RefusedBySystemError) as refused:
+        office.do(made("remove_from_team", user=office.story.github_mallory, team="platform"))
+    assert "identity provider" in refused.value.why
+    assert not refused.value.again
+
+
+def test_another_role_in_a_team_goes_back_to_the_one_before(office: Any) -> None:
+    """An invitation brings no maintainer; this does."""
+    user = office.story.github_mallory
+    office.do(made("add_to_team", user=user, team="platform", role="maintainer"))
+
+    assert office.sent[0].undo.action == "github.add_to_team"
+    assert office.sent[0].undo.arguments["role"] == "member"
