@@ -132,7 +132,7 @@ def test_github_tells_how_its_webhooks_were_answered(night: Night) -> None:
         "/repos/example-co/none/secret-scanning/alerts",
         "/repos/example-co/shop/secret-scanning/alerts/43",
         "/orgs/example-co/hooks/1/deliveries",
-        "/user",
+        "/user/moon",
     ],
 )
 def test_github_does_not_know_what_it_does_not_have(night: Night, path: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from respond.company.github_org import BOT, member_row
 from respond.core.script import Proof
+from respond.core.values import SecretHandle
 from respond.errors import NoAnswerError, RefusedBySystemError, StepFailedError
 from respond.systems import load
 from respond.systems.arguments import ArgumentError
@@ -19,6 +20,7 @@ from respond.systems.guards import GuardRefusedError
 SYSTEMS = ("github",)
 ACTIONS: dict[str, Any] = {n: cls for n, cls in load().items() if n.startswith("github.")}
 BEN = "ben-okafor/583233"
+NEW_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIanotherkeywithoutasecrethalf"
 
 
 def made(name: str, /, **given: Any) -> Any:
@@ -70,6 +72,28 @@ CASES = {
             "PUT */teams/*",
             lambda s: {"user": s.github_jean, "team": "platform", "role": "maintainer"},
         ),
+        Case(
+            "revoke_leaked_token",
+            "POST */revoke",
+            lambda _: {"value": token()},
+            back=False,
+        ),
+        Case("revoke_sso_credentials", "POST */revoke", _mallory, back=False),
+        Case(
+            "delete_deploy_key",
+            "DELETE */keys/*",
+            lambda s: {"repository": s.github_repository, "key": s.github_deploy_key},
+        ),
+        Case(
+            "add_deploy_key",
+            "POST */keys",
+            lambda s: {"repository": s.github_repository, "key": NEW_KEY, "title": "ci-2"},
+        ),
+        Case(
+            "resolve_secret_alert",
+            "PATCH */alerts/*",
+            lambda s: {"repository": s.github_repository, "number": "42", "refused": True},
+        ),
     )
 }
 every = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -83,8 +107,12 @@ def hub(office: Any) -> Any:
 def state(office: Any) -> Any:
     """What there is, without times and the numbers that were given out."""
     found = vars(hub(office).state)
-    unlike = ("keys", "numbers", "former", "sent")
-    return copy.deepcopy({name: value for name, value in found.items() if name not in unlike})
+    unlike = ("keys", "numbers", "former", "sent", "deploy_keys", "alerts")
+    alike = {name: value for name, value in found.items() if name not in unlike}
+    keys = sorted((k.title, k.key, k.read_only) for k in found["deploy_keys"])
+    alerts = [(alert.number, alert.state, alert.resolution) for alert in found["alerts"]]
+    alive = [key.dies_at is None for key in found["keys"]]
+    return copy.deepcopy({**alike, "keys": keys, "alerts": alerts, "alive": alive})
 
 
 def member(office: Any, login: str) -> Any:
@@ -105,6 +133,7 @@ def known(office: Any) -> None:
         for each in office.me(made("find_member", name="x")).persons
     )
     office.changes |= {"persons": people, "now": office.clock.now_ms() // 1000}
+    office.opened["inputs.leaked"] = office.story.github_leaked_token
 
 
 def test_every_action_that_writes_is_here() -> None:
@@ -115,7 +144,7 @@ def test_every_action_that_writes_is_here() -> None:
 
 
 # Made by what came before, or the way back of another one.
-PREPARED: set[str] = set()
+PREPARED = {"reopen_secret_alert"}
 
 
 # --- what goes wrong on the way -----------------------------------------------------------------
@@ -207,7 +236,12 @@ def test_a_write_that_comes_too_often_says_when_to_come_back(office: Any, case: 
 @pytest.mark.promise("P6")
 @pytest.mark.parametrize("fault", ["html", "empty", "500", "404", "403"])
 def test_what_cannot_be_seen_is_not_written(office: Any, case: Case, fault: str) -> None:
-    """A 404 about everything is no proof that nobody is there: it may be what we may not see."""
+    """A 404 about everything is no proof that nobody is there: it may be what we may not see.
+
+    A token of which nothing is known is not spared by that: it leaked.
+    """
+    if case.name == "revoke_leaked_token":
+        return
     office.company.arm([f"github:{fault}xall@GET *"])
     with pytest.raises(StepFailedError):
         office.do(case.of(office))
@@ -258,7 +292,9 @@ def _sorted(found: Any) -> Any:
 def test_an_id_of_another_kind_is_refused_at_once(office: Any, case: Case, wrong: str) -> None:
     """Before anything is looked at: a login alone may come to mean somebody else."""
     given = case.given(office.story)
-    name = next(name for name in ("user", "repository") if name in given)
+    name = next((name for name in ("user", "repository") if name in given), "")
+    if not name:
+        return
     with pytest.raises(ArgumentError):
         made(case.name, **{**given, name: wrong})
 
@@ -500,3 +536,240 @@ def test_another_role_in_a_team_goes_back_to_the_one_before(office: Any) -> None
 
     assert office.sent[0].undo.action == "github.add_to_team"
     assert office.sent[0].undo.arguments["role"] == "member"
+
+
+# --- tokens that leaked -------------------------------------------------------------------------
+
+
+def token(prefix: str = "ghp_", digest: str = "") -> SecretHandle:
+    return SecretHandle("inputs.leaked", "0000", prefix=prefix, digest=digest)
+
+
+def tried(office: Any) -> Any:
+    return office.do(made("probe_token", value=token())).output
+
+
+def test_a_token_is_tried_by_itself(office: Any) -> None:
+    """Whose it is and what it may do, then refused: GitHub carries it out later."""
+    seen = tried(office)
+    assert (seen.state, seen.owner, seen.scopes) == ("alive", "mallory-hart", "repo")
+
+    office.send(office.look(made("revoke_leaked_token", value=token())).writes[0].hands)
+    assert tried(office).state == "alive"
+    office.company.clock.advance(10)
+    assert tried(office).state == "refused"
+
+
+@pytest.mark.parametrize("fault", ["403", "404", "html", "500", "429"])
+@pytest.mark.promise("P6")
+def test_only_githubs_own_word_means_refused(office: Any, fault: str) -> None:
+    """A limit, single sign-on, a page in between: it cannot be told, and counts as alive."""
+    office.company.arm([f"github:{fault}xall@GET /user"])
+    assert tried(office).state == "inconclusive"
+
+    assert len(office.look(made("revoke_leaked_token", value=token())).writes) == 1
+
+
+@pytest.mark.parametrize("server", [False, True])
+def test_a_token_is_revoked_without_a_credential_and_on_a_server_with_one(
+    office: Any,
+    server: bool,  # noqa: FBT001 - which of two
+) -> None:
+    """Each refuses what the other wants."""
+    hub(office).state.server = server
+    office.options["github"] = {"server": server}
+    office.do(made("revoke_leaked_token", value=token()))
+    assert [each.target for each in office.effects("token.revoke")] == ["mallory-hart"]
+
+    office.options["github"] = {"server": not server}
+    hub(office).state.keys[1].dies_at = None
+    hub(office).state.keys[1].revoked = False
+    office.known.clear()
+    with pytest.raises(RefusedBySystemError):
+        office.do(made("revoke_leaked_token", value=token()))
+
+
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize(
+    ("server", "prefix"), [(False, "ghs_"), (False, ""), (True, "gho_"), (True, "ghr_")]
+)
+def test_what_github_does_not_revoke_is_refused_before_a_look(
+    office: Any,
+    server: bool,  # noqa: FBT001 - which of two
+    prefix: str,
+) -> None:
+    """The token of an installation dies by itself; a server takes fewer kinds."""
+    office.options["github"] = {"server": server}
+    with pytest.raises(GuardRefusedError, match="GitHub revokes no token"):
+        office.do(made("revoke_leaked_token", value=token(prefix)))
+
+
+@pytest.mark.promise("P8")
+def test_our_own_token_is_never_killed(office: Any) -> None:
+    """It is known by its digest."""
+    office.options["github"] = {"own_digests": ["d1"]}
+    with pytest.raises(GuardRefusedError, match="respond itself works with"):
+        office.do(made("revoke_leaked_token", value=token(digest="d1")))
+    assert office.writes() == 0
+
+
+def test_a_refresh_token_cannot_be_tried_and_is_revoked_on_githubs_word(office: Any) -> None:
+    """It signs in nowhere, so that a refusal would say nothing."""
+    action = made("revoke_leaked_token", value=token("ghr_"))
+    done = office.do(action)
+
+    assert not done.proved
+    assert office.sent[0].proof is Proof.BLIND
+    assert office.do(made("probe_token", value=token("ghr_"))).output.state == "inconclusive"
+
+
+def test_single_sign_on_lets_nothing_of_somebody_in_any_more(office: Any) -> None:
+    """What other people were let in with stays; ours is spared."""
+    office.do(made("revoke_sso_credentials", user=office.story.github_mallory))
+    assert [row.login for row in hub(office).state.sso] == ["ben-okafor"]
+
+    hub(office).state.sso[0].login = BOT
+    with pytest.raises(GuardRefusedError, match="respond itself works with"):
+        office.do(made("revoke_sso_credentials", user=_id(BOT)))
+
+
+# --- deploy keys --------------------------------------------------------------------------------
+
+
+def test_a_deploy_key_comes_back_by_its_public_half(office: Any) -> None:
+    """Under another number, with title and right as they were; what can write is named."""
+    shop = office.story.github_repository
+    listed = office.do(made("list_deploy_keys", repository=shop))
+    assert listed.findings == (
+        f"backup ...{hub(office).state.deploy_keys[1].key[-12:]} can write, added by mallory-hart",
+    )
+    action = made("delete_deploy_key", repository=shop, key="1002")
+    office.do(action)
+    back = office.sent[0].undo
+    assert (back.arguments["title"], back.arguments["read_only"]) == ("backup", False)
+
+    office.do(made("add_deploy_key", **back.arguments), "back")
+    again = hub(office).state.deploy_keys[-1]
+    assert (again.title, again.read_only, again.id) == ("backup", False, 1003)
+
+
+def test_a_key_is_for_one_repository_alone(office: Any) -> None:
+    """GitHub says so; nothing was added."""
+    taken = hub(office).state.deploy_keys[0].key
+    with pytest.raises(RefusedBySystemError) as refused:
+        office.do(made("add_deploy_key", repository="example-co/docs", key=taken))
+    assert "key is already in use" in refused.value.why
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"key": "secret"}, {"key": "-----BEGIN OPENSSH PRIVATE KEY-----"}, {"repository": "a/.."}],
+)
+def test_only_the_public_half_of_a_key_is_taken(wrong: dict[str, str]) -> None:
+    """A private one would be sent to GitHub in clear."""
+    with pytest.raises(ArgumentError):
+        made("add_deploy_key", **{"repository": "example-co/shop", "key": NEW_KEY, **wrong})
+
+
+# --- what was made since ------------------------------------------------------------------------
+
+
+def test_what_the_intruder_made_within_minutes_is_found(office: Any) -> None:
+    """Each kind by which a way back in is left; what was there before is not among it."""
+    shop = office.story.github_repository
+    done = office.do(made("list_made_since", within=86_400, repositories=[shop]))
+    found = {(each.kind, each.what, each.role) for each in done.output.made}
+
+    assert {
+        ("app", "helper-app", "all"),
+        ("deploy key", "backup", "writes"),
+        ("webhook", "sink.example.net", ""),
+        ("invitation", "outsider-x", "admin"),
+        ("runner", "build-box", "online"),
+    } < found
+    assert [kind for kind, _, _ in found].count("workflow") == 1
+    assert not {("app", "ci-app", "all"), ("deploy key", "ci", "reads")} & found
+    assert "of a time that GitHub does not tell" in done.says
+    assert done.proved
+
+
+def test_an_address_of_a_webhook_is_shown_by_its_host(office: Any) -> None:
+    """The rest may hold a secret of its own."""
+    hub(office).state.hooks[1].url = "https://user:pass@sink.example.net/T0/secret?x=1"
+    shop = office.story.github_repository
+    done = office.do(made("list_made_since", within=86_400, repositories=[shop]))
+
+    assert "secret" not in str(done)
+    assert "pass@" not in str(done)
+
+
+@pytest.mark.promise("P9")
+def test_what_could_not_be_seen_is_named_and_is_no_empty_list(office: Any) -> None:
+    """A right that is missing is a finding, and the step is not proved."""
+    hub(office).state.keys[0].scopes = {"admin:org", "repo"}
+    done = office.do(made("list_made_since"))
+
+    assert not done.proved
+    assert done.output.unseen[0].startswith("UNSEEN: webhook of example-co: ")
+    assert len(done.output.unseen) == 1
+
+
+@pytest.mark.promise("P9")
+def test_a_long_list_is_read_to_its_end(office: Any) -> None:
+    """GitHub cuts its lists at a hundred, and links to the next page."""
+    rows = hub(office).state.repository_invites
+    rows += [copy.copy(rows[0]) for _ in range(120)]
+    shop = office.story.github_repository
+    made_since = office.do(made("list_made_since", repositories=[shop])).output.made
+
+    assert sum(each.kind == "invitation" for each in made_since) == 121
+
+
+# --- the audit log ------------------------------------------------------------------------------
+
+
+def test_the_audit_log_tells_what_somebody_did(office: Any) -> None:
+    """The newest first, over all pages; what git did only where it is asked for."""
+    user = office.story.github_mallory
+    seen = office.do(made("read_audit_log", user=user)).output
+    assert [event.action for event in seen.events] == ["hook.create", "repo.add_member"]
+    assert len(office.do(made("read_audit_log", user=user, git=True)).output.events) == 3
+
+    events = hub(office).state.events
+    events += [copy.copy(events[1]) for _ in range(250)]
+    assert len(office.do(made("read_audit_log", user=user)).output.events) == 252
+
+
+def test_an_organization_without_an_audit_log_by_api_says_so(office: Any) -> None:
+    """That is a finding, with where a person reads it; and no empty log."""
+    hub(office).state.enterprise = False
+    done = office.do(made("read_audit_log", user=office.story.github_mallory))
+
+    assert not done.output.seen
+    assert "Enterprise Cloud" in done.findings[0]
+
+
+# --- alerts -------------------------------------------------------------------------------------
+
+
+@pytest.mark.promise("P6")
+def test_an_alert_is_closed_as_revoked_only_when_the_secret_was_refused(office: Any) -> None:
+    """Else everybody would take it for done; another reason is a person's."""
+    place = {"repository": office.story.github_repository, "number": "42"}
+    with pytest.raises(GuardRefusedError, match="not known to be refused"):
+        office.do(made("resolve_secret_alert", **place, refused=False))
+    assert office.writes() == 0
+
+    office.do(made("resolve_secret_alert", **place, refused=False, resolution="used_in_tests"))
+    assert hub(office).state.alerts[0].resolution == "used_in_tests"
+
+
+@pytest.mark.promise("P22")
+def test_the_secret_of_an_alert_is_never_asked_for(office: Any) -> None:
+    """A server that shows it all the same is not believed either."""
+    place = {"repository": office.story.github_repository, "number": "42"}
+    hub(office).state.honours_hiding = False
+    done = office.do(made("get_secret_alert", **place))
+
+    assert office.story.leaked_app_key not in str(done)
+    assert done.output.validity == "active"

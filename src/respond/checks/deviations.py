@@ -43,6 +43,7 @@ _SLACK: Final = "Slack Web API"
 _OLD: Final = "the description is of October 2020"
 _PAGER: Final = "PagerDuty API"
 _GITHUB: Final = "GitHub's official OpenAPI spec + Octokit extension"
+_GITHUB_CUT: Final = "left out of the description where it is cut down"
 _OKTA: Final = "Okta Admin Management API"
 _OKTA_SDK: Final = "recorded in github.com/okta/okta-sdk-python, tests/integration/cassettes"
 _OKTA_TF: Final = "recorded in github.com/okta/terraform-provider-okta, test/fixtures/vcr"
@@ -192,6 +193,54 @@ DEVIATIONS: Final[tuple[Deviation, ...]] = (
         "",
         "a 404 has the body that every error has; here none is described",
         "docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api",
+    ),
+    Deviation(
+        _GITHUB,
+        "reply",
+        "POST /credentials/revoke",
+        "",
+        "the body is null",
+        "its own example, components/examples or responses/accepted",
+    ),
+    Deviation(
+        _GITHUB,
+        "path",
+        "GET /orgs/*/actions/runners",
+        "",
+        _GITHUB_CUT,
+        "docs.github.com/rest/actions/self-hosted-runners",
+    ),
+    Deviation(
+        _GITHUB,
+        "path",
+        "GET /repos/*/actions/runners",
+        "",
+        _GITHUB_CUT,
+        "docs.github.com/rest/actions/self-hosted-runners",
+    ),
+    Deviation(
+        _GITHUB,
+        "path",
+        "GET /repos/*/invitations",
+        "",
+        _GITHUB_CUT,
+        "docs.github.com/rest/collaborators/invitations",
+    ),
+    Deviation(
+        _GITHUB,
+        "path",
+        "GET /repos/*/hooks",
+        "",
+        _GITHUB_CUT,
+        "docs.github.com/rest/repos/webhooks",
+    ),
+    Deviation(
+        _GITHUB,
+        "path",
+        "GET /repos/*/commits",
+        "",
+        _GITHUB_CUT,
+        "docs.github.com/rest/commits/commits",
     ),
     Deviation(
         _OKTA,

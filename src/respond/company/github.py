@@ -11,17 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from respond.company import github_org
+from respond.company import github_org, github_repository
 from respond.company.company_clock import rfc3339
 from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json, as_text
 from respond.company.mint import hex_for
 from respond.company.paging import by_cursor, by_number
-from respond.company.simulated_rest import Answer, Headers, RestCall, RestSystem, Row, access_key
+from respond.company.simulated_rest import Answer, Headers, RestCall, RestSystem, Row
 from respond.company.system import Counterpart, Errand, Night
 
 API = "https://api.github.com"
 SITE = "https://github.com"
 _KEPT_S = 3 * 86_400
+_RESOLUTIONS = ("revoked", "false_positive", "wont_fix", "used_in_tests")
 _DOCS = "https://docs.github.com/rest/secret-scanning/secret-scanning"
 
 
@@ -198,6 +199,23 @@ def _alert(github: GitHub, call: RestCall) -> Json:
     return _shown(github, github.alert(_name(call), call.ids["number"]), call.request)
 
 
+@github_org.wants("repo", "security_events")
+def _patched(github: GitHub, call: RestCall) -> Json:
+    """Close or open an alert; what changes nothing is refused, and closing wants a reason."""
+    alert = github.alert(_name(call), call.ids["number"])
+    asked = call.request.json_object()
+    state, resolution = asked.get("state"), asked.get("resolution")
+    if state not in ("open", "resolved") or (state == "resolved") != (resolution in _RESOLUTIONS):
+        raise RefusalError(422, "State does not match the resolution")
+    if state == alert.state:
+        raise RefusalError(400, "The resolution was not changed.")
+    alert.state, alert.resolution = state, resolution
+    alert.updated_at = github.clock.now()
+    kind = "resolved" if state == "resolved" else "reopened"
+    github.happened(f"alert.{kind}", f"{alert.repository}#{alert.number}", by=call.key.owner)
+    return _shown(github, alert, call.request)
+
+
 def _locations(github: GitHub, call: RestCall) -> SimReply:
     alert = github.alert(_name(call), call.ids["number"])
     rows = [_located(alert.repository, place) for place in alert.locations]
@@ -237,19 +255,25 @@ class GitHub(RestSystem):
             "type=secret_type state validity publicly_leaked",
         ),
         **github_org.VIEW,
+        **github_repository.VIEW,
     }
     routes: ClassVar[Mapping[str, Answer]] = {
         "GET orgs/{org}/secret-scanning/alerts": _of_organization,
         "GET repos/{owner}/{name}/secret-scanning/alerts": _of_repository,
         "GET repos/{owner}/{name}/secret-scanning/alerts/{number}": _alert,
+        "PATCH repos/{owner}/{name}/secret-scanning/alerts/{number}": _patched,
         "GET repos/{owner}/{name}/secret-scanning/alerts/{number}/locations": _locations,
         "GET orgs/{org}/hooks/{hook}/deliveries": _deliveries,
         **github_org.ROUTES,
+        **github_repository.ROUTES,
     }
 
     def serve(self, request: SimRequest) -> SimReply:
         if not request.header("user-agent"):
             raise RefusalError(403, "Request forbidden by administrative rules.")
+        github_repository.let_die(self)
+        if (request.method, request.parts) == ("POST", ("credentials", "revoke")):
+            return github_repository.revoke(self, request)
         return super().serve(request)
 
     def rate_headers(self, wait_s: int | None) -> Headers:
@@ -339,11 +363,15 @@ def _begin(night: Night) -> GitHub:
     )
     state = Row(
         keys=[
-            access_key(
+            github_repository.key(
                 story.github_token,
-                owner=github_org.BOT,
-                scopes={"admin:org", "admin:org_hook", "repo", "read:audit_log"},
-            )
+                github_org.BOT,
+                "admin:org",
+                "admin:org_hook",
+                "repo",
+                "read:audit_log",
+            ),
+            github_repository.key(story.github_leaked_token, "mallory-hart", "repo"),
         ],
         organization=story.github_organization,
         hook_id=story.github_hook_id,
@@ -351,7 +379,8 @@ def _begin(night: Night) -> GitHub:
         sent=[],
         honours_hiding=True,
         numbers=github_org.numbers(),
-        **github_org.tables(story, night.clock.now()),
+        **github_org.tables(),
+        **github_repository.tables(story, night.clock.now()),
     )
     return GitHub(state, night.clock, night.ledger)
 
@@ -384,6 +413,7 @@ COUNTERPART = Counterpart(
         "github_hook_id": 4242,
         "github_alert": 42,
         **github_org.FACTS,
+        **github_repository.FACTS,
     },
     connection={
         "name": "github",

@@ -15,7 +15,7 @@ from respond.company.exchange import Json, RefusalError, SimReply, as_json, noth
 from respond.company.mint import Numbers
 from respond.company.paging import by_number
 from respond.company.simulated_rest import Answer, RestCall, Row
-from respond.company.system import Errand, Story
+from respond.company.system import Errand
 
 API = "https://api.github.com"
 BOT = "example-respond-bot"
@@ -45,7 +45,8 @@ class InvalidError(RefusalError):
         self.errors = [{"resource": resource, "field": "data", "code": code, "message": words}]
 
 
-def _user(login: str) -> Json:
+def user(login: str) -> Json:
+    """An account, as it stands inside of others."""
     return {
         "login": login,
         "id": NUMBERS[login],
@@ -100,7 +101,7 @@ def _membership(github: Any, member: Row) -> Json:
         ],
         "organization_url": place,
         "organization": _org(github.state.organization),
-        "user": _user(member.login),
+        "user": user(member.login),
     }
 
 
@@ -169,14 +170,14 @@ def _me(_: Any, call: RestCall) -> SimReply:
     }
     scopes = call.key.scopes
     told = () if scopes is None else (("X-OAuth-Scopes", ", ".join(sorted(scopes))),)
-    return as_json(_user(owner) | more, 200, *told)
+    return as_json(user(owner) | more, 200, *told)
 
 
 def _account(github: Any, call: RestCall) -> Json:
     login = next((n for n in NUMBERS if n.casefold() == call.ids["login"].casefold()), "")
     if not login:
         raise github.no(404)
-    return _user(login) | {
+    return user(login) | {
         "bio": None,
         "blog": None,
         "company": None,
@@ -239,7 +240,7 @@ def _my_membership(github: Any, call: RestCall) -> Json:
 def _listed(github: Any, call: RestCall) -> SimReply:
     role = call.request.argument("role", "all")
     rows = [
-        _user(row.login)
+        user(row.login)
         for row in github.rows("members", state="active")
         if role in {"all", row.role}
     ]
@@ -292,7 +293,7 @@ def _invitation(member: Row) -> Json:
         "created_at": rfc3339(member.at),
         "failed_at": None,
         "failed_reason": None,
-        "inviter": _user(member.inviter),
+        "inviter": user(member.inviter),
         "team_count": len(member.team_ids),
         "invitation_teams_url": f"{API}/organizations/6811672/invitations/{member.number}/teams",
         "invitation_source": "member",
@@ -364,7 +365,7 @@ def _accepts(github: Any, errand: Errand) -> Json:
 
 @_members
 def _outside(github: Any, call: RestCall) -> SimReply:
-    return by_number(call.request, [_user(each) for each in github.state.outside], API)
+    return by_number(call.request, [user(each) for each in github.state.outside], API)
 
 
 @_members
@@ -453,9 +454,8 @@ CONSOLE = {"accept_invitation": _accepts}
 VIEW = {"members": ("member {login}", "state role direct")}
 
 
-def tables(story: Story, now: float) -> Json:
+def tables() -> Json:
     """Who is in the organization on the night. Ana and Ben own it, and the tool's own account."""
-    del story, now
     backend = {"shop-backend": "member"}
     return {
         "members": [
@@ -476,7 +476,7 @@ def tables(story: Story, now: float) -> Json:
 
 def numbers() -> Numbers:
     """The first of each kind that is made."""
-    return Numbers({"alert": 43, "sent": 12_345_001, "invitation": 77, "key": 1001})
+    return Numbers({"alert": 43, "sent": 12_345_001, "invitation": 77, "key": 1003})
 
 
 FACTS: Json = {

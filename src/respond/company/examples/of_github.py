@@ -14,6 +14,10 @@ def _get(path: str, status: int = 200) -> BareRequest:
 
 
 _MALLORY = {"user": "story.github_mallory"}
+_REPOSITORY = {"repository": "story.github_repository"}
+_ALERT = {**_REPOSITORY, "number": "42"}
+_LEAKED = {"value": "${{ inputs.leaked }}"}
+_SECRET = {"leaked": "story.github_leaked_token"}
 _TEAM = {"team": "story.github_team"}
 
 EXAMPLES = (
@@ -30,6 +34,28 @@ EXAMPLES = (
     Example("github.remove_outside_collaborator", {"user": "story.github_outsider"}),
     Example("github.remove_from_team", {**_MALLORY, **_TEAM}, undo="github.add_to_team"),
     Example("github.add_to_team", {**_MALLORY, "team": "platform", "role": "maintainer"}),
+    Example("github.probe_token", _LEAKED, secrets=_SECRET),
+    Example("github.revoke_leaked_token", _LEAKED, secrets=_SECRET),
+    Example("github.revoke_sso_credentials", _MALLORY),
+    Example("github.list_deploy_keys", _REPOSITORY),
+    Example(
+        "github.delete_deploy_key",
+        {**_REPOSITORY, "key": "story.github_deploy_key"},
+        undo="github.add_deploy_key",
+    ),
+    Example(
+        "github.add_deploy_key",
+        {**_REPOSITORY, "key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIexample", "title": "ci-2"},
+        undo="github.delete_deploy_key",
+    ),
+    Example("github.list_made_since", {"repositories": ["story.github_repository"]}),
+    Example("github.read_audit_log", _MALLORY),
+    Example("github.get_secret_alert", _ALERT),
+    Example(
+        "github.resolve_secret_alert",
+        {**_ALERT, "refused": True},
+        undo="github.reopen_secret_alert",
+    ),
 )
 
 _IN_REPOSITORY = "/repos/{github_repository}/secret-scanning/alerts"

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from respond.systems.github import org_members
+from respond.systems.github import (
+    audit_events,
+    deploy_keys,
+    leaked_tokens,
+    made_since,
+    org_members,
+    scanning_alerts,
+)
 
 __all__ = ["ACTIONS"]
 
-ACTIONS: tuple[type, ...] = (*org_members.ACTIONS,)
+ACTIONS: tuple[type, ...] = (
+    *org_members.ACTIONS,
+    *leaked_tokens.ACTIONS,
+    *deploy_keys.ACTIONS,
+    *made_since.ACTIONS,
+    *audit_events.ACTIONS,
+    *scanning_alerts.ACTIONS,
+)
