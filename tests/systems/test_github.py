@@ -9,13 +9,18 @@ from typing import Any
 
 import pytest
 
-from respond.company.github_org import BOT, member_row
-from respond.core.script import Proof
+from respond.checks.credentials import Line, _Open, probe
+from respond.company.github_org import BOT, NUMBERS, member_row
+from respond.core.script import Done, Effect, Me, Proof, Script, action
 from respond.core.values import SecretHandle
-from respond.errors import NoAnswerError, RefusedBySystemError, StepFailedError
+from respond.errors import NoAnswerError, RefusedBySystemError, StepFailedError, UsageError
 from respond.systems import load
 from respond.systems.arguments import ArgumentError
+from respond.systems.github.vendor import VENDOR
 from respond.systems.guards import GuardRefusedError
+from respond.systems.sinks.actions import SinkState
+from respond.systems.sinks.sink import sink_of
+from respond.systems.vendor import Allowed, CredentialVerdict
 
 SYSTEMS = ("github",)
 ACTIONS: dict[str, Any] = {n: cls for n, cls in load().items() if n.startswith("github.")}
@@ -88,6 +93,12 @@ CASES = {
             "add_deploy_key",
             "POST */keys",
             lambda s: {"repository": s.github_repository, "key": NEW_KEY, "title": "ci-2"},
+        ),
+        Case(
+            "delete_actions_secret",
+            "DELETE */secrets/*",
+            lambda _: {"place": "example-co/shop#CIO_KEY"},
+            back=False,
         ),
         Case(
             "resolve_secret_alert",
@@ -292,7 +303,7 @@ def _sorted(found: Any) -> Any:
 def test_an_id_of_another_kind_is_refused_at_once(office: Any, case: Case, wrong: str) -> None:
     """Before anything is looked at: a login alone may come to mean somebody else."""
     given = case.given(office.story)
-    name = next((name for name in ("user", "repository") if name in given), "")
+    name = next((name for name in ("user", "repository", "place") if name in given), "")
     if not name:
         return
     with pytest.raises(ArgumentError):
@@ -334,12 +345,12 @@ def test_a_login_that_came_to_mean_somebody_else_is_left_alone(office: Any) -> N
 def test_a_token_that_sees_no_members_does_not_take_them_for_gone(office: Any) -> None:
     """GitHub answers 404 for both; only who sees invitations may say that nobody is there."""
     hub(office).state.keys[0].scopes = {"repo"}
-    for action in (
+    for wanted in (
         made("remove_member", user=office.story.github_mallory),
         made("find_member", name="mallory-hart"),
     ):
         with pytest.raises(RefusedBySystemError) as refused:
-            office.do(action)
+            office.do(wanted)
         assert "may not see it" in refused.value.why
 
 
@@ -361,8 +372,6 @@ TAKES = pytest.mark.parametrize(
 
 
 def _id(login: str) -> str:
-    from respond.company.github_org import NUMBERS  # noqa: PLC0415 - the table of the simulator
-
     return f"{login}/{NUMBERS[login]}"
 
 
@@ -773,3 +782,220 @@ def test_the_secret_of_an_alert_is_never_asked_for(office: Any) -> None:
 
     assert office.story.leaked_app_key not in str(done)
     assert done.output.validity == "active"
+
+
+# --- secrets of Actions, as a place for new ones ------------------------------------------------
+
+
+@action("github.put", effect=Effect.DESTROYS, output=SinkState, source="this test")
+@dataclass(frozen=True)
+class Put:
+    """Bring a value to a sink, as whatever makes one does."""
+
+    sink: str
+    value: SecretHandle
+
+    def run(self, me: Me) -> Script[SinkState]:
+        """Once, and until it is seen."""
+        sink = sink_of(self.sink, me)
+        seen = yield from sink.look(me, self.value)
+        if not seen.holds:
+            yield from sink.deliver(me, seen, self.value, "the new key")
+        return Done(SinkState(seen.readable, seen.holds, seen.says), says=seen.says)
+
+
+NEW = "github:github:example-co/shop/production#NEW_KEY"
+OLD = "github:github:example-co/shop#CIO_KEY"
+ORGS = "github:github:example-co#CIO_KEY"
+AT_PUT = "PUT */secrets/*"
+sinks = pytest.mark.parametrize("sink", [NEW, OLD, ORGS])
+
+
+def put(office: Any, sink: str = NEW, value: str = "the new value") -> Put:
+    office.opened["new.value"] = value
+    return Put(sink, SecretHandle("new.value", digest="digest"))
+
+
+def secret(office: Any, sink: str) -> Any:
+    place, _, name = sink.removeprefix("github:github:").partition("#")
+    found = [row for row in hub(office).state.secrets if (row.place, row.name) == (place, name)]
+    return found[0] if found else None
+
+
+@sinks
+@pytest.mark.promise("P22")
+def test_a_new_value_arrives_sealed_and_is_put_once(office: Any, sink: str) -> None:
+    """Only GitHub opens it; that it was put since is seen by its time, and said for what it is."""
+    done = office.do(put(office, sink))
+    assert secret(office, sink).value == "the new value"
+    assert "put by this run, its value cannot be read back" in done.says
+    assert not done.output.readable
+    assert not done.output.holds
+    assert "the new value" not in str(office.sent)
+
+    office.do(put(office, sink))
+    assert len(office.sent) == 1
+
+
+@sinks
+def test_what_cannot_be_put_back_asks_and_what_can_has_a_way_back(office: Any, sink: str) -> None:
+    """A secret that was not there before is deleted again; of another the value is lost."""
+    write = office.look(put(office, sink)).writes[0]
+    if sink != NEW:
+        assert write.effect is Effect.DESTROYS
+        assert write.undo is None
+        assert "nobody can put it back" in write.breaks
+        return
+    assert write.effect is Effect.WRITES
+    office.do(put(office, sink))
+    office.do(made("delete_actions_secret", **write.undo.arguments), "back")
+    assert secret(office, sink) is None
+
+
+def test_who_may_see_an_organizations_secret_stays_as_it_is(office: Any) -> None:
+    """GitHub takes what is said with each put; one that is not there is a person's to make."""
+    office.do(put(office, ORGS))
+    assert secret(office, ORGS).selected == [11, 12]
+    office.do(put(office, "github:github:example-co#NPM_TOKEN"), "other")
+    assert secret(office, "example-co#NPM_TOKEN").visibility == "private"
+
+    with pytest.raises(GuardRefusedError, match="has no secret MISSING"):
+        office.do(put(office, "github:github:example-co#MISSING"))
+
+
+@sinks
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize("fault", ["timeout-after", "500-after", "timeout-before", "500"])
+def test_a_put_whose_answer_is_lost_is_looked_for(office: Any, sink: str, fault: str) -> None:
+    """By its time, which tells whether it happened."""
+    office.company.arm([f"github:{fault}@{AT_PUT}"])
+    with pytest.raises(NoAnswerError):
+        office.do(put(office, sink))
+    office.do(put(office, sink))
+
+    assert secret(office, sink).value == "the new value"
+    assert len(office.sent) == (1 if fault.endswith("-after") else 2)
+
+
+@pytest.mark.promise("P6")
+def test_what_was_put_before_the_run_is_not_ours(office: Any) -> None:
+    """However shortly; and a value that is not made yet was never put."""
+    secret(office, OLD).at = office.changes["now"] - 60
+    assert len(office.look(put(office, OLD)).writes) == 1
+
+    secret(office, OLD).at = office.changes["now"] + 1
+    unmade = Put(OLD, SecretHandle("new.value"))
+    assert len(office.look(unmade).writes) == 1
+
+
+@pytest.mark.promise("P16")
+def test_a_clock_of_ours_that_runs_ahead_is_put_right(office: Any) -> None:
+    """GitHub's own time stands in each answer."""
+    office.do(put(office, OLD))
+    office.changes["now"] += 500
+    assert len(office.look(put(office, OLD)).writes) == 1
+    office.clock.sleep(500)
+    office.company.clock._offset_s -= 500  # The company stays behind.
+    assert office.look(put(office, OLD)).writes == ()
+
+
+def test_a_key_that_changed_is_a_refusal_and_nothing_is_put(office: Any) -> None:
+    """What was sealed for the old one is taken nowhere."""
+    write = office.look(put(office, OLD)).writes[0]
+    hub(office).state.key_id = "another"
+    with pytest.raises(RefusedBySystemError, match="answered 422"):
+        office.perform(write)
+    assert secret(office, OLD).value == "old"
+
+
+def test_a_token_without_the_right_finds_no_absent_secret(office: Any) -> None:
+    """404 may be either; the public key tells them apart."""
+    hub(office).state.keys[0].scopes = {"admin:org"}
+    for wanted in (put(office, NEW), made("delete_actions_secret", place="example-co/shop#X")):
+        with pytest.raises(RefusedBySystemError):
+            office.do(wanted)
+    assert office.writes() == 0
+
+
+@pytest.mark.parametrize(
+    "sink",
+    [
+        "github:nobody:example-co/shop#KEY",
+        "github:github:example-co/shop",
+        "github:github:example-co/../other#KEY",
+        "github:github:a/b/c/d#KEY",
+        "github:github:example-co/shop#GITHUB_TOKEN",
+        "github:github:example-co/shop#A-B",
+    ],
+)
+def test_a_place_that_is_none_is_refused_at_once(office: Any, sink: str) -> None:
+    """With the form in which it is written."""
+    with pytest.raises(UsageError):
+        office.look(put(office, sink))
+
+
+# --- trying the credential ----------------------------------------------------------------------
+
+
+def probed(office: Any, **more: Any) -> Any:
+    unused: Any = None
+    reader = office.transport.reader()
+    account, identity = more.get("account", "example-co"), more.get("identity", "")
+    opened = _Open(
+        "github", "github", account, "", identity, {}, Line(), unused, unused, (), reader
+    )
+    return probe(opened)
+
+
+def test_a_classic_token_says_what_it_may_and_what_less_would_be(office: Any) -> None:
+    """By its scopes, in GitHub's words."""
+    found = probed(office)
+    rights = {right.name: right for right in found.rights}
+
+    assert found.verdict is CredentialVerdict.ACCEPTED
+    assert found.identity == BOT
+    assert "fine-grained token" in found.notes[0]
+    assert {right.allowed for right in found.rights} == {Allowed.YES}
+
+    hub(office).state.keys[0].scopes = {"repo"}
+    rights = {right.name: right for right in probed(office).rights}
+    assert rights["change members and teams"].allowed is Allowed.NO
+    assert "lacks the scope admin:org" in rights["change members and teams"].why
+    assert office.writes() == 0
+
+
+def test_a_fine_grained_token_says_by_reads_what_it_may(office: Any) -> None:
+    """What it may not see is answered as what is not there; what only a write shows is open."""
+    hub(office).state.keys[0].scopes = None
+    office.company.arm(["github:404xall@GET */hooks*", "github:500xall@GET */runners*"])
+    rights = {right.name: right.allowed for right in probed(office).rights}
+
+    assert rights["see webhooks"] is Allowed.NO
+    assert rights["see self-hosted runners"] is Allowed.UNTRIED
+    assert rights["change members and teams"] is Allowed.UNTRIED
+    assert rights["see members and invitations"] is Allowed.YES
+
+
+def test_what_is_odd_about_a_connection_is_said(office: Any) -> None:
+    """Another owner than respond.toml says, no owner of the organization, no organization."""
+    assert "respond.toml says somebody" in probed(office, identity="somebody").mismatch[0]
+    member(office, BOT).role = "member"
+    assert any("is no owner" in note for note in probed(office).notes)
+    assert any("YOUR-ORG" in note for note in probed(office, account="").notes)
+
+
+def test_a_probe_has_three_answers(office: Any) -> None:
+    """Only Bad credentials is a refused token."""
+    hub(office).state.keys[0].revoked = True
+    assert probed(office).verdict is CredentialVerdict.REFUSED
+
+    office.company.arm(["github:503xall@GET *"])
+    assert probed(office).verdict is CredentialVerdict.UNCLEAR
+
+
+def test_every_action_has_a_right() -> None:
+    """What to grant for a runbook is known before the night; whoever holds a token needs none."""
+    named = {action for right in VENDOR.rights for action in right.actions}
+    without = {"github.probe_token", "github.revoke_leaked_token"}
+
+    assert named == ACTIONS.keys() - without

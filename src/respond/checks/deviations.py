@@ -197,10 +197,18 @@ DEVIATIONS: Final[tuple[Deviation, ...]] = (
     Deviation(
         _GITHUB,
         "reply",
+        "GET /repos/{owner}/{repo}/*secrets/{secret_name}",
+        "status 404",
+        "a secret that is not there is answered 404, which the description leaves out",
+        "docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api",
+    ),
+    Deviation(
+        _GITHUB,
+        "reply",
         "POST /credentials/revoke",
         "",
         "the body is null",
-        "its own example, components/examples or responses/accepted",
+        "its own example, components/responses/accepted",
     ),
     Deviation(
         _GITHUB,

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from respond.company import github_org, github_repository
+from respond.company import github_org, github_repository, github_secrets
 from respond.company.company_clock import rfc3339
 from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json, as_text
 from respond.company.mint import hex_for
@@ -125,46 +125,6 @@ def _delivery(sent: Row) -> Json:
     }
 
 
-_OWNER_LINKS = (
-    "avatar_url", "events_url", "followers_url", "following_url", "gists_url", "html_url",
-    "organizations_url", "received_events_url", "repos_url", "starred_url", "subscriptions_url",
-    "url",
-)  # fmt: skip
-_REPOSITORY_LINKS = (
-    "archive_url", "assignees_url", "blobs_url", "branches_url", "collaborators_url",
-    "comments_url", "commits_url", "compare_url", "contents_url", "contributors_url",
-    "deployments_url", "downloads_url", "events_url", "forks_url", "git_commits_url",
-    "git_refs_url", "git_tags_url", "hooks_url", "html_url", "issue_comment_url",
-    "issue_events_url", "issues_url", "keys_url", "labels_url", "languages_url", "merges_url",
-    "milestones_url", "notifications_url", "pulls_url", "releases_url", "stargazers_url",
-    "statuses_url", "subscribers_url", "subscription_url", "tags_url", "teams_url", "trees_url",
-    "url",
-)  # fmt: skip
-
-
-def _repository(full_name: str) -> Json:
-    owner, _, name = full_name.partition("/")
-    account: Json = {
-        "login": owner,
-        "id": 6811672,
-        "node_id": "MDEyOk9yZw==",
-        "gravatar_id": "",
-        "type": "Organization",
-        "site_admin": False,
-    }
-    return {
-        "id": 186853261,
-        "node_id": "MDEwOlJlcG8=",
-        "name": name,
-        "full_name": full_name,
-        "owner": account | {link: f"{API}/users/{owner}/{link[:-4]}" for link in _OWNER_LINKS},
-        "private": True,
-        "description": None,
-        "fork": False,
-        **{link: f"{API}/repos/{full_name}/{link[:-4]}" for link in _REPOSITORY_LINKS},
-    }
-
-
 def _listed(
     github: GitHub, request: SimRequest, alerts: list[Row], *, with_repository: bool
 ) -> SimReply:
@@ -177,7 +137,7 @@ def _listed(
     )
     rows = [
         _shown(github, alert, request)
-        | ({"repository": _repository(alert.repository)} if with_repository else {})
+        | ({"repository": github_org.repository(alert.repository)} if with_repository else {})
         for alert in found
     ]
     return by_number(request, rows, API)
@@ -256,6 +216,7 @@ class GitHub(RestSystem):
         ),
         **github_org.VIEW,
         **github_repository.VIEW,
+        **github_secrets.VIEW,
     }
     routes: ClassVar[Mapping[str, Answer]] = {
         "GET orgs/{org}/secret-scanning/alerts": _of_organization,
@@ -266,6 +227,7 @@ class GitHub(RestSystem):
         "GET orgs/{org}/hooks/{hook}/deliveries": _deliveries,
         **github_org.ROUTES,
         **github_repository.ROUTES,
+        **github_secrets.ROUTES,
     }
 
     def serve(self, request: SimRequest) -> SimReply:
@@ -381,6 +343,7 @@ def _begin(night: Night) -> GitHub:
         numbers=github_org.numbers(),
         **github_org.tables(),
         **github_repository.tables(story, night.clock.now()),
+        **github_secrets.tables(story, night.clock.now()),
     )
     return GitHub(state, night.clock, night.ledger)
 

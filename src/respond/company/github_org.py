@@ -37,6 +37,18 @@ _USER_LINKS = (
 )  # fmt: skip
 
 
+_REPOSITORY_LINKS = (
+    "archive_url", "assignees_url", "blobs_url", "branches_url", "collaborators_url",
+    "comments_url", "commits_url", "compare_url", "contents_url", "contributors_url",
+    "deployments_url", "downloads_url", "events_url", "forks_url", "git_commits_url",
+    "git_refs_url", "git_tags_url", "hooks_url", "html_url", "issue_comment_url",
+    "issue_events_url", "issues_url", "keys_url", "labels_url", "languages_url", "merges_url",
+    "milestones_url", "notifications_url", "pulls_url", "releases_url", "stargazers_url",
+    "statuses_url", "subscribers_url", "subscription_url", "tags_url", "teams_url", "trees_url",
+    "url",
+)  # fmt: skip
+
+
 class InvalidError(RefusalError):
     """A 422 with what is wrong: ``errors`` of a validation."""
 
@@ -55,6 +67,30 @@ def user(login: str) -> Json:
         "type": "User",
         "site_admin": False,
         **{link: f"{API}/users/{login}/{link[:-4]}" for link in _USER_LINKS},
+    }
+
+
+def repository(full_name: str, number: int = 186_853_261) -> Json:
+    """A repository, as it stands inside of others."""
+    owner, _, name = full_name.partition("/")
+    account: Json = {
+        "login": owner,
+        "id": 6811672,
+        "node_id": "MDEyOk9yZw==",
+        "gravatar_id": "",
+        "type": "Organization",
+        "site_admin": False,
+    }
+    return {
+        "id": number,
+        "node_id": "MDEwOlJlcG8=",
+        "name": name,
+        "full_name": full_name,
+        "owner": account | {link: f"{API}/users/{owner}/{link[:-4]}" for link in _USER_LINKS},
+        "private": True,
+        "description": None,
+        "fork": False,
+        **{link: f"{API}/repos/{full_name}/{link[:-4]}" for link in _REPOSITORY_LINKS},
     }
 
 

@@ -18,6 +18,7 @@ _REPOSITORY = {"repository": "story.github_repository"}
 _ALERT = {**_REPOSITORY, "number": "42"}
 _LEAKED = {"value": "${{ inputs.leaked }}"}
 _SECRET = {"leaked": "story.github_leaked_token"}
+_NEW = {"app": "story.okta_app"}
 _TEAM = {"team": "story.github_team"}
 
 EXAMPLES = (
@@ -50,7 +51,24 @@ EXAMPLES = (
     ),
     Example("github.list_made_since", {"repositories": ["story.github_repository"]}),
     Example("github.read_audit_log", _MALLORY),
+    Example("github.delete_actions_secret", {"place": "example-co/shop#CIO_KEY"}),
     Example("github.get_secret_alert", _ALERT),
+    *(
+        Example("sink.check", {"sink": f"github:github:{place}"})
+        for place in (
+            "example-co/shop#CIO_KEY",
+            "example-co/shop/production#NEW",
+            "example-co#CIO_KEY",
+        )
+    ),
+    # Something has to make a value, for it to be put.
+    Example("okta.rotate_client_secret", _NEW | {"sink": "github:github:example-co/shop#NEW"}),
+    Example(
+        "okta.rotate_client_secret",
+        _NEW | {"sink": "github:github:example-co/shop/production#NEW"},
+        undo="github.delete_actions_secret",
+    ),
+    Example("okta.rotate_client_secret", _NEW | {"sink": "github:github:example-co#CIO_KEY"}),
     Example(
         "github.resolve_secret_alert",
         {**_ALERT, "refused": True},
@@ -70,5 +88,8 @@ ASKED = (
     _get("/orgs/{github_organization}/hooks/{github_hook_id}/deliveries"),
     _get("/orgs/other/secret-scanning/alerts", 404),
     _get("/user"),
+    _get("/orgs/{github_organization}/actions/secrets?per_page=1"),
+    _get("/repos/{github_repository}/actions/secrets"),
+    _get("/repos/{github_repository}/environments/production/secrets"),
     _get("/user/memberships/orgs/{github_organization}"),
 )

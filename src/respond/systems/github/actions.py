@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from respond.systems.github import (
+    actions_secrets,
     audit_events,
     deploy_keys,
     leaked_tokens,
@@ -19,5 +20,6 @@ ACTIONS: tuple[type, ...] = (
     *deploy_keys.ACTIONS,
     *made_since.ACTIONS,
     *audit_events.ACTIONS,
+    *actions_secrets.ACTIONS,
     *scanning_alerts.ACTIONS,
 )

@@ -16,7 +16,7 @@ from respond.systems.github.org_members import OnOrgMember
 from respond.systems.github.vendor import PAGE, VENDOR, org_of
 from respond.systems.rest import Thing, at, by_link, rows
 
-__all__ = ["ACTIONS", "AuditEvent", "ReadAuditLog", "stamp"]
+__all__ = ["ACTIONS", "AuditEvent", "ReadOrgAuditLog", "stamp"]
 
 _A_WEEK: Final = Seconds(7 * 86_400)
 _KEPT_S: Final = 180 * 86_400
@@ -70,7 +70,7 @@ class AuditEvents:
     source="GitHub REST API, GET /orgs/{org}/audit-log",
 )
 @dataclass(frozen=True)
-class ReadAuditLog(OnOrgMember):
+class ReadOrgAuditLog(OnOrgMember):
     """Read what somebody did in the organization.
 
     Attributes:
@@ -107,4 +107,4 @@ class ReadAuditLog(OnOrgMember):
         )
 
 
-ACTIONS: tuple[type, ...] = (ReadAuditLog,)
+ACTIONS: tuple[type, ...] = (ReadOrgAuditLog,)

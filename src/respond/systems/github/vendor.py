@@ -225,6 +225,8 @@ VENDOR: Final = Vendor(
     ),
     probes={"": _probe},
     spares_own=True,
+    sink="respond.systems.github.actions_secrets",
+    sink_form="github:NAME:OWNER/REPO#SECRET",
     snippet="""\
 [connections.{name}]
 system = "github"
