@@ -380,14 +380,6 @@ def _invite(github: Any, call: RestCall, login: str, role: str, teams: list[int]
     return row
 
 
-@_members
-def _cancelled(github: Any, call: RestCall) -> SimReply:
-    row = github.row("members", state="pending", number=call.ids["number"])
-    github.state.members.remove(row)
-    github.happened("org.cancel_invitation", row.login, by=call.key.owner)
-    return nothing()
-
-
 def _accepts(github: Any, errand: Errand) -> Json:
     """The invited person says yes."""
     row = github.row("members", login=errand.words("login"), state="pending")
@@ -476,7 +468,6 @@ ROUTES: Mapping[str, Answer] = {
     f"DELETE {_MEMBER}": _removed,
     "GET orgs/{org}/invitations": _invitations,
     "POST orgs/{org}/invitations": _invited,
-    "DELETE orgs/{org}/invitations/{number}": _cancelled,
     "GET orgs/{org}/outside_collaborators": _outside,
     "DELETE orgs/{org}/outside_collaborators/{login}": _outside_removed,
     "GET orgs/{org}/teams": _teams,

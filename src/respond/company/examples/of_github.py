@@ -93,3 +93,6 @@ ASKED = (
     _get("/repos/{github_repository}/environments/production/secrets"),
     _get("/user/memberships/orgs/{github_organization}"),
 )
+UNASKED = {
+    "DELETE /orgs/{org}/actions/secrets/{secret}": "deleted as that of a repository is",
+}
