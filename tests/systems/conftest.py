@@ -83,6 +83,7 @@ class Office:
             "widgets": Connection("widgets", "http", "the doors"),
             "okta": Connection("okta", "okta", "example-co"),
             "github": Connection("github", "github", "example-co"),
+            "github-app": Connection("github-app", "github", "example-co", options={"app": True}),
         }
         return {
             name: replace(one, options={**one.options, **self.options.get(name, {})})
@@ -231,6 +232,7 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
             "okta": story.okta_token,
             "okta-app": story.okta_private_key,
             "github": story.github_token,
+            "github-app": story.github_private_key,
             "mail": story.smtp_password,
         }
     )
@@ -264,6 +266,10 @@ _SERVICE_APP = {
 """What its service app was granted in Okta."""
 
 
+def _github_app(story: Any) -> dict[str, str]:
+    return {"identity": story.github_app, "installation": story.github_installation}
+
+
 def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
     """Those that lead to a system that stands there."""
     every = (
@@ -273,6 +279,7 @@ def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
         ("okta", "okta", {"http": "okta"}, ""),
         ("okta-app", "okta", {"http": "okta"}, "okta-oauth"),
         ("github", "github", {"rest": "github"}, ""),
+        ("github-app", "github", {"rest": "github"}, "github-app"),
     )
     return {
         name: Endpoint(
@@ -284,7 +291,9 @@ def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
             },
             auth or system,
             loopback_ok=True,
-            options={"from": story.pagerduty_user, "identity": story.okta_client, **_SERVICE_APP},
+            options=_github_app(story)
+            if name == "github-app"
+            else {"from": story.pagerduty_user, "identity": story.okta_client, **_SERVICE_APP},
         )
         for name, system, places, auth in every
         if urls.keys() >= set(places.values())

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from respond.adapters.http.auth import session_from
 from respond.checks.credentials import Line, _Open, probe
 from respond.company.github_org import BOT, NUMBERS, member_row
 from respond.core.script import Done, Effect, Me, Proof, Script, action
 from respond.core.values import SecretHandle
+from respond.engine.drivers import World, look
 from respond.errors import NoAnswerError, RefusedBySystemError, StepFailedError, UsageError
 from respond.systems import load
 from respond.systems.arguments import ArgumentError
@@ -937,12 +939,13 @@ def test_a_place_that_is_none_is_refused_at_once(office: Any, sink: str) -> None
 # --- trying the credential ----------------------------------------------------------------------
 
 
-def probed(office: Any, **more: Any) -> Any:
+def probed(office: Any, name: str = "github", **more: Any) -> Any:
     unused: Any = None
     reader = office.transport.reader()
     account, identity = more.get("account", "example-co"), more.get("identity", "")
+    options = office.connections[name].options
     opened = _Open(
-        "github", "github", account, "", identity, {}, Line(), unused, unused, (), reader
+        "github", name, account, "", identity, options, Line(), unused, unused, (), reader
     )
     return probe(opened)
 
@@ -999,3 +1002,67 @@ def test_every_action_has_a_right() -> None:
     without = {"github.probe_token", "github.revoke_leaked_token"}
 
     assert named == ACTIONS.keys() - without
+
+
+# --- an app ---------------------------------------------------------------------------------------
+
+
+def as_app(office: Any) -> None:
+    office.changes["connection"] = office.connections["github-app"]
+
+
+def test_an_app_signs_for_its_tokens_and_reads_with_rights_to_read_alone(office: Any) -> None:
+    """Its key never leaves; what only looks holds a token that can write nothing."""
+    as_app(office)
+    office.look(made("remove_member", user=office.story.github_mallory))
+    _, _, reading = hub(office).state.keys
+    assert reading.value.startswith("ghs_")
+    assert reading.read_only
+
+    office.do(made("remove_member", user=office.story.github_mallory))
+    assert member(office, "mallory-hart") is None
+    writing = [key for key in hub(office).state.keys if key.value.startswith("ghs_")][1:]
+    assert any(not key.read_only for key in writing)
+
+
+def test_a_token_of_an_app_is_made_anew_when_its_hour_is_over(office: Any) -> None:
+    """The answer says when; nothing fails in between."""
+    as_app(office)
+    reader = office.world().reader
+    find_it = made("find_member", name="mallory-hart")
+    for _ in range(2):
+        look(find_it.run(office.me(find_it)), World(reader), known={}, predict=False)
+        office.clock.sleep(3_700)
+
+    assert len(hub(office).state.keys) == 4
+
+
+def test_an_app_that_was_granted_less_says_what_to_do(office: Any) -> None:
+    """Nothing is done with a session that it did not get."""
+    as_app(office)
+    hub(office).state.granted = {"members"}
+    with pytest.raises(RefusedBySystemError) as refused:
+        office.do(made("find_member", name="mallory-hart"))
+    assert "not granted to this installation" in refused.value.why
+
+
+@pytest.mark.promise("P5")
+def test_a_session_that_was_not_confirmed_is_not_used() -> None:
+    """What was asked for has to stand in the answer."""
+    body = {"token": "ghs_x", "permissions": {"members": "write"}}
+    trade = VENDOR.variants["github-app"][""].trade
+    assert trade is not None
+    for scope, good in (("members:read", False), ("members:write", True), ("", True)):
+        made_of = session_from(body, scope=scope, now_ms=0, trade=trade)
+        assert isinstance(made_of, str) is not good
+
+
+def test_an_app_is_nobody_and_says_what_it_may(office: Any) -> None:
+    """There is no account of its own to spare, and no GET /user."""
+    found = probed(office, "github-app")
+    rights = {right.name: right.allowed for right in found.rights}
+
+    assert found.verdict is CredentialVerdict.ACCEPTED
+    assert rights["see members and invitations"] is Allowed.YES
+    assert rights["change members and teams"] is Allowed.UNTRIED
+    assert office.writes() == 0

@@ -218,6 +218,7 @@ class GitHub(RestSystem):
         **github_repository.VIEW,
         **github_secrets.VIEW,
     }
+    open_routes: ClassVar[Mapping[str, Answer]] = github_repository.OPEN_ROUTES
     routes: ClassVar[Mapping[str, Answer]] = {
         "GET orgs/{org}/secret-scanning/alerts": _of_organization,
         "GET repos/{owner}/{name}/secret-scanning/alerts": _of_repository,

@@ -189,6 +189,8 @@ def _full_team(github: Any, slug: str) -> Json:
 
 def _me(_: Any, call: RestCall) -> SimReply:
     owner = call.key.owner
+    if owner not in NUMBERS:
+        raise RefusalError(403, "Resource not accessible by integration")
     more: Json = {
         "bio": None,
         "blog": None,
@@ -329,7 +331,7 @@ def _invitation(member: Row) -> Json:
         "created_at": rfc3339(member.at),
         "failed_at": None,
         "failed_reason": None,
-        "inviter": user(member.inviter),
+        "inviter": user(member.inviter) if member.inviter in NUMBERS else user(BOT),
         "team_count": len(member.team_ids),
         "invitation_teams_url": f"{API}/organizations/6811672/invitations/{member.number}/teams",
         "invitation_source": "member",
@@ -458,7 +460,15 @@ def _team_changed(github: Any, call: RestCall) -> SimReply | Json:
 _MEMBER = "orgs/{org}/memberships/{login}"
 _TEAM_MEMBER = "orgs/{org}/teams/{team}/memberships/{login}"
 
+
+def _limits(github: Any, _: RestCall) -> Json:
+    """It counts against none."""
+    plain = {"limit": 5000, "used": 10, "remaining": 4990, "reset": int(github.clock.now()) + 60}
+    return {"resources": {"core": plain, "search": plain}, "rate": plain}
+
+
 ROUTES: Mapping[str, Answer] = {
+    "GET rate_limit": _limits,
     "GET user": _me,
     "GET user/memberships/orgs/{org}": _my_membership,
     "GET users/{login}": _account,

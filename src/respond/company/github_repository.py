@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from respond.company.assertions import PRIVATE_KEY, claims_of
 from respond.company.company_clock import rfc3339
 from respond.company.example_co import DAY_S
 from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json, nothing
@@ -23,6 +24,12 @@ REVOKED_AFTER_S = 3.0
 _TAKEN = ("ghp_", "github_pat_", "gho_", "ghu_", "ghr_")
 _TAKEN_BY_SERVER = ("ghp_", "github_pat_")
 _TOKENS_MAX = 1000
+_JWT_S = 600
+_GRANTED = (
+    "members", "organization_hooks", "organization_administration",
+    "organization_self_hosted_runners", "administration", "contents", "secrets", "environments",
+    "organization_secrets", "secret_scanning_alerts",
+)  # fmt: skip
 _PUBLIC = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{}"
 
 
@@ -291,6 +298,38 @@ def revoke(github: Any, request: SimRequest) -> SimReply:
     return as_json(None, 202)
 
 
+def _installed(github: Any, call: RestCall) -> SimReply:
+    """A token of an installation, for an app that signed for it: an hour, with these rights."""
+    now, asked = github.clock.now(), call.request.json_object().get("permissions")
+    claims = claims_of(call.request.bearer(), now=now) or {}
+    if claims.get("iss") != github.state.app or claims["exp"] > now + _JWT_S:
+        raise RefusalError(401, "A JSON web token could not be decoded")
+    if call.ids["installation"] != github.state.installation:
+        raise github.no(404)
+    granted = asked if isinstance(asked, dict) else dict.fromkeys(github.state.granted, "write")
+    if not granted.keys() <= github.state.granted:
+        words = "The permissions requested are not granted to this installation."
+        raise RefusalError(422, words)
+    token = f"ghs_{lower_for(f'github:token:{len(github.state.keys)}', 32)}"
+    is_reading = "write" not in granted.values()
+    github.state.keys.append(
+        access_key(
+            token,
+            owner="respond-app[bot]",
+            scopes=None,
+            dies_at=now + 3_600,
+            read_only=is_reading,
+        )
+    )
+    made = {
+        "token": token,
+        "expires_at": rfc3339(now + 3_600),
+        "permissions": {**granted, "metadata": "read"},
+        "repository_selection": "all",
+    }
+    return as_json(made, 201)
+
+
 def let_die(github: Any) -> None:
     """What was to be revoked is dead when its moment has come."""
     for key in github.state.keys:
@@ -334,6 +373,9 @@ def _let_out(github: Any, call: RestCall) -> SimReply:
 
 _REPO = "repos/{owner}/{name}"
 
+OPEN_ROUTES: Mapping[str, Answer] = {
+    "POST app/installations/{installation}/access_tokens": _installed
+}
 ROUTES: Mapping[str, Answer] = {
     f"GET {_REPO}/keys": _keys,
     f"POST {_REPO}/keys": _key_added,
@@ -353,6 +395,9 @@ ROUTES: Mapping[str, Answer] = {
 FACTS: Json = {
     "github_leaked_token": f"ghp_{lower_for('github:leaked', 32)}0000",
     "github_deploy_key": "1002",
+    "github_app": "Iv23liexampleresp",
+    "github_installation": "51234567",
+    "github_private_key": PRIVATE_KEY,
 }
 VIEW = {"deploy_keys": ("deploy key {repository} {title}", "read_only")}
 _INTRUDER = "mallory-hart"
@@ -402,4 +447,7 @@ def tables(story: Story, now: float) -> Json:
         "sso": [Row(id=161195, login=_INTRUDER), Row(id=161196, login="ben-okafor")],
         "enterprise": True,
         "server": False,
+        "app": story.github_app,
+        "installation": story.github_installation,
+        "granted": {*_GRANTED},
     }

@@ -18,6 +18,7 @@ from respond.systems.vendor import (
     EVERY_SURFACE,
     Allowed,
     Ask,
+    Assertion,
     CredentialVerdict,
     OwnKey,
     Probed,
@@ -25,7 +26,9 @@ from respond.systems.vendor import (
     Refusals,
     Right,
     Scheme,
+    ScopeRecord,
     SentAs,
+    Trade,
     Vendor,
     Waits,
     differs,
@@ -137,7 +140,23 @@ _RIGHTS: Final = (
 )  # fmt: skip
 
 
+def _probe_app(opened: Probing) -> Probed:
+    """An installation is nobody: what it may do, only reads tell, and writes."""
+    org = opened.account
+    reply = opened.fetch("rest", "rate_limit")  # Counts against no limit.
+    return Probed(
+        CredentialVerdict.ACCEPTED,
+        account=org,
+        identity=opened.identity,
+        rights=tuple(_held(opened, org, each, wide, set()) for each, wide in _RIGHTS),
+        notes=("it asks for no more than each request needs: reads with rights to read alone",),
+        date=reply.headers.get("date", ""),
+    )
+
+
 def _probe(opened: Probing) -> Probed:
+    if is_app(opened.options):
+        return _probe_app(opened)
     reply = opened.fetch("rest", "user")
     org, login = opened.account, str(dig(reply.body, "login") or "")
     scopes = {each.strip() for each in reply.headers.get(_SCOPES, "").split(",")} - {""}
@@ -191,8 +210,41 @@ def _held(
     return replace(right, allowed=Allowed.YES)
 
 
+_READS: Final = (
+    "members:read organization_hooks:read organization_administration:read "
+    "organization_self_hosted_runners:read administration:read contents:read secrets:read "
+    "environments:read organization_secrets:read secret_scanning_alerts:read"
+)
+_WRITES: Final = (
+    "members:write organization_administration:write administration:write secrets:write "
+    "environments:write organization_secrets:write secret_scanning_alerts:write"
+)
+_TRADE: Final = Trade(
+    ("app", "installations", "{installation}", "access_tokens"),
+    {"permissions": ScopeRecord()},
+    # Ten minutes are the most that GitHub takes.
+    bearer=Assertion({"iss": "{identity}"}, lives_s=540),
+    scope="{write_scopes}",
+    read_scope="{read_scopes}",
+    insists=True,
+    usual={"read_scopes": _READS, "write_scopes": _WRITES},
+    token="token",  # noqa: S106 - a name
+    until="expires_at",
+    granted="permissions",
+)
+"""An app: its private key signs, and never leaves this machine.
+
+Source: GitHub REST API, "Create an installation access token for an app"; "Generating a JSON Web
+Token (JWT) for a GitHub App".
+"""
+
+
 # --- the record ---------------------------------------------------------------------------------
 
+_ALWAYS: Final = (
+    ("Accept", "application/vnd.github+json"),
+    ("X-GitHub-Api-Version", "2022-11-28"),
+)
 _HINTS: Final = {
     GONE: "it is not there, or the credential may not see it: GitHub says the same of both",
     "Validation Failed": "it is so already, or cannot be so now",
@@ -205,15 +257,8 @@ VENDOR: Final = Vendor(
     pages=by_link("page"),
     # Membership is read as it was written; what hangs on it is cleared up behind the scenes.
     settle_s=10,
-    schemes={
-        EVERY_SURFACE: Scheme(
-            SentAs.HEADER,
-            always=(
-                ("Accept", "application/vnd.github+json"),
-                ("X-GitHub-Api-Version", "2022-11-28"),
-            ),
-        )
-    },
+    schemes={EVERY_SURFACE: Scheme(SentAs.HEADER, always=_ALWAYS)},
+    variants={"github-app": {EVERY_SURFACE: Scheme(SentAs.SESSION, always=_ALWAYS, trade=_TRADE)}},
     rights=tuple(right for right, _ in _RIGHTS),
     refusals=Refusals(code="message", hints=_HINTS, dead=frozenset({DEAD}), gone=frozenset({GONE})),
     # A 403 is a missing right or a limit: the headers tell them apart.
