@@ -156,8 +156,8 @@ def test_every_action_that_writes_is_here() -> None:
     assert {f"github.{name}" for name in CASES.keys() | PREPARED} == writing
 
 
-# Made by what came before, or the way back of another one.
-PREPARED = {"reopen_secret_alert"}
+# The way back of another one, or what an app alone may do.
+PREPARED = {"reopen_secret_alert", "revoke_fine_grained_tokens"}
 
 
 # --- what goes wrong on the way -----------------------------------------------------------------
@@ -958,7 +958,8 @@ def test_a_classic_token_says_what_it_may_and_what_less_would_be(office: Any) ->
     assert found.verdict is CredentialVerdict.ACCEPTED
     assert found.identity == BOT
     assert "fine-grained token" in found.notes[0]
-    assert {right.allowed for right in found.rights} == {Allowed.YES}
+    missing = [right.name for right in found.rights if right.allowed is not Allowed.YES]
+    assert missing == ["keep fine-grained tokens out"]
 
     hub(office).state.keys[0].scopes = {"repo"}
     rights = {right.name: right for right in probed(office).rights}
@@ -1066,3 +1067,48 @@ def test_an_app_is_nobody_and_says_what_it_may(office: Any) -> None:
     assert rights["see members and invitations"] is Allowed.YES
     assert rights["change members and teams"] is Allowed.UNTRIED
     assert office.writes() == 0
+
+
+@pytest.mark.parametrize("fault", ["", "cut-after", "cut-before", "stale"])
+def test_fine_grained_tokens_are_an_apps_to_revoke(office: Any, fault: str) -> None:
+    """Those of one person; the others stay. Whatever becomes of the answer, a look tells."""
+    action = made("revoke_fine_grained_tokens", user=office.story.github_mallory)
+    with pytest.raises(GuardRefusedError, match="is no app"):
+        office.do(action)
+
+    as_app(office)
+    office.company.arm([f"github:{fault}@POST */personal-access-tokens"] if fault else [])
+    if fault.startswith("cut"):
+        with pytest.raises(NoAnswerError):
+            office.do(action)
+    office.do(action)
+    office.company.clock.advance(90)
+    assert office.look(action).writes == ()
+    assert [row.name for row in hub(office).state.fine_grained] == ["backup"]
+
+
+@pytest.mark.promise("P8")
+def test_two_owners_of_one_plan_do_not_each_pass_for_the_last_but_one(office: Any) -> None:
+    """What an earlier step takes away is counted in the later one's guard."""
+    world = office.world()
+    for login, taken in (("ana-silva", False), ("ben-okafor", True)):
+        action = made("remove_member", user=_id(login))
+        if taken:
+            with pytest.raises(GuardRefusedError, match="last administrator"):
+                look(action.run(office.me(action)), world, known={}, predict=True)
+        else:
+            look(action.run(office.me(action)), world, known={}, predict=True)
+
+
+def test_who_left_the_organization_left_its_teams(office: Any) -> None:
+    """A later step of the same plan wants nothing of it."""
+    world = office.world()
+    user = office.story.github_mallory
+    wanted = [
+        look(each.run(office.me(each)), world, known={}, predict=True).writes
+        for each in (
+            made("remove_member", user=user),
+            made("remove_from_team", user=user, team="platform"),
+        )
+    ]
+    assert [len(each) for each in wanted] == [1, 0]

@@ -25,10 +25,11 @@ _TAKEN = ("ghp_", "github_pat_", "gho_", "ghu_", "ghr_")
 _TAKEN_BY_SERVER = ("ghp_", "github_pat_")
 _TOKENS_MAX = 1000
 _JWT_S = 600
+_PATS_MAX = 100
 _GRANTED = (
     "members", "organization_hooks", "organization_administration",
     "organization_self_hosted_runners", "administration", "contents", "secrets", "environments",
-    "organization_secrets", "secret_scanning_alerts",
+    "organization_secrets", "secret_scanning_alerts", "organization_personal_access_tokens",
 )  # fmt: skip
 _PUBLIC = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{}"
 
@@ -371,6 +372,47 @@ def _let_out(github: Any, call: RestCall) -> SimReply:
     return as_json({}, 202)
 
 
+def _only_apps(github: Any, call: RestCall) -> None:
+    github.own(call)
+    if call.key.scopes is not None:
+        raise RefusalError(403, "Resource not accessible by personal access token")
+
+
+def _fine_grained(github: Any, call: RestCall) -> SimReply:
+    _only_apps(github, call)
+    owners = call.request.query.get("owner[]", [])
+    rows = [
+        {
+            "id": row.id,
+            "owner": user(row.owner),
+            "repository_selection": "all",
+            "repositories_url": f"{API}/orgs/x/personal-access-tokens/{row.id}/repositories",
+            "permissions": {"repository": {"contents": "write"}},
+            "access_granted_at": rfc3339(0.0),
+            "token_id": row.id + 1000,
+            "token_name": row.name,
+            "token_expired": False,
+            "token_expires_at": None,
+            "token_last_used_at": None,
+        }
+        for row in github.rows("fine_grained")
+        if not owners or row.owner in owners
+    ]
+    return by_number(call.request, rows, API)
+
+
+def _fine_grained_out(github: Any, call: RestCall) -> SimReply:
+    _only_apps(github, call)
+    asked = call.request.json_object()
+    if asked.get("action") != "revoke" or not 1 <= len(asked.get("pat_ids", [])) <= _PATS_MAX:
+        raise InvalidError("PersonalAccessToken", "pat_ids is invalid", "invalid")
+    gone = [row for row in github.rows("fine_grained") if row.id in asked["pat_ids"]]
+    github.state.fine_grained = [row for row in github.state.fine_grained if row not in gone]
+    for row in gone:
+        github.happened("personal_access_token.access_revoked", row.name, by=call.key.owner)
+    return as_json({}, 202)
+
+
 _REPO = "repos/{owner}/{name}"
 
 OPEN_ROUTES: Mapping[str, Answer] = {
@@ -388,6 +430,8 @@ ROUTES: Mapping[str, Answer] = {
     "GET orgs/{org}/installations": _installations,
     "GET orgs/{org}/actions/runners": _org_runners,
     "GET orgs/{org}/audit-log": _audit_log,
+    "GET orgs/{org}/personal-access-tokens": _fine_grained,
+    "POST orgs/{org}/personal-access-tokens": _fine_grained_out,
     "GET orgs/{org}/credential-authorizations": _let_in,
     "POST orgs/{org}/credential-authorizations/{login}/revoke": _let_out,
 }
@@ -445,6 +489,11 @@ def tables(story: Story, now: float) -> Json:
             for n, action in enumerate(("git.clone", "repo.add_member", "hook.create"))
         ],
         "sso": [Row(id=161195, login=_INTRUDER), Row(id=161196, login="ben-okafor")],
+        "fine_grained": [
+            Row(id=25381, owner=_INTRUDER, name="laptop"),
+            Row(id=25382, owner=_INTRUDER, name="build"),
+            Row(id=25383, owner="ben-okafor", name="backup"),
+        ],
         "enterprise": True,
         "server": False,
         "app": story.github_app,

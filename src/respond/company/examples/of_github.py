@@ -38,6 +38,7 @@ EXAMPLES = (
     Example("github.probe_token", _LEAKED, secrets=_SECRET),
     Example("github.revoke_leaked_token", _LEAKED, secrets=_SECRET),
     Example("github.revoke_sso_credentials", _MALLORY),
+    Example("github.revoke_fine_grained_tokens", _MALLORY),
     Example("github.list_deploy_keys", _REPOSITORY),
     Example(
         "github.delete_deploy_key",

@@ -32,7 +32,7 @@ from respond.core.script import (
 from respond.core.showable import showable
 from respond.core.values import SecretHandle
 from respond.systems.github.org_members import OnOrgMember, spare_member
-from respond.systems.github.vendor import DEAD, PAGE, VENDOR, ask, is_server, org_of
+from respond.systems.github.vendor import DEAD, PAGE, VENDOR, ask, is_app, is_server, org_of
 from respond.systems.guards import GuardRefusedError
 from respond.systems.rest import Thing, at, change, dig, no_answer, rows, where, word_of
 
@@ -258,4 +258,96 @@ class RevokeSsoCredentials(OnOrgMember):
         return Done(SsoCredentials(0), says=f"nothing of {self.login} is let into {org}")
 
 
-ACTIONS: tuple[type, ...] = (ProbeGithubToken, RevokeLeakedToken, RevokeSsoCredentials)
+# --- fine-grained tokens that the organization let in -------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FineGrainedToken:
+    """A fine-grained token of somebody, as far as it reaches into the organization."""
+
+    id: int = at("id")
+    owner: str = at("owner.login", limit=100)
+    name: str = at("token_name", limit=100, default="")
+    used: str = at("token_last_used_at", limit=40, default="")
+
+
+_FINE: Final = Thing(
+    VENDOR,
+    "fine-grained-tokens/{login}",
+    ("orgs", "{org}", "personal-access-tokens"),
+    rows(FineGrainedToken),
+    query=(("owner[]", "{login}"), *PAGE),
+    settle_s=_SETTLES_S,
+)
+_AT_ONCE: Final = 100
+
+
+@action(
+    "github.revoke_fine_grained_tokens",
+    effect=Effect.DESTROYS,
+    output=SsoCredentials,
+    source="GitHub REST API, POST /orgs/{org}/personal-access-tokens",
+    by_hand=(
+        "Open the organization, Settings, Personal access tokens, Active tokens.",
+        "Choose each token of the person, and Revoke.",
+        "https://github.com/settings/organizations",
+    ),
+)
+@dataclass(frozen=True)
+class RevokeFineGrained(OnOrgMember):
+    """Keep a person's fine-grained tokens out of the organization. Only an app may do it.
+
+    The tokens live on elsewhere; to be let in again, each has to be asked for and approved.
+    """
+
+    def run(self, me: Me) -> Script[SsoCredentials]:
+        org = org_of(me)
+        if not is_app(me.connection.options):
+            raise GuardRefusedError(
+                f"the connection {me.connection.name!r} is no app",
+                why="GitHub lets an app alone see and revoke fine-grained tokens",
+                do="connect with the private key of an app, or revoke them by hand: the "
+                "organization's Settings, Personal access tokens, Active tokens",
+            )
+        listed = yield from _FINE.of(me.connection, org=org, login=self.login)
+        seen = tuple(each for each in listed if each.owner.casefold() == self.login.casefold())
+        if seen:
+            yield from spare_member(me, self.login, "end the tokens of")
+            ids = [each.id for each in seen[:_AT_ONCE]]
+            names = ", ".join(each.name for each in seen[:5])
+            yield from change(
+                me,
+                _FINE,
+                listed,
+                lambda now: tuple(each for each in now if each.id not in ids),
+                Api(
+                    ask(
+                        me,
+                        "POST",
+                        "orgs",
+                        org,
+                        "personal-access-tokens",
+                        body={"action": "revoke", "pat_ids": ids},
+                    ),
+                    no_answer,
+                ),
+                ids={"login": self.login},
+                says=f"let {len(ids)} fine-grained tokens of {self.login} into {org} no more",
+                verb="revoke",
+                target=self.login,
+                effect=Effect.DESTROYS,
+                foretold=None,
+                repeatable=True,  # There is nothing to take twice.
+                breaks=f"{names} of {self.login} are refused by {org}; each has to be asked for "
+                "and approved again.",
+            )
+        says = f"no fine-grained token of {self.login} is let into {org}"
+        return Done(SsoCredentials(max(0, len(seen) - _AT_ONCE)), says=says)
+
+
+ACTIONS: tuple[type, ...] = (
+    ProbeGithubToken,
+    RevokeLeakedToken,
+    RevokeSsoCredentials,
+    RevokeFineGrained,
+)

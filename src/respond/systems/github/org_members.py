@@ -13,6 +13,7 @@ from typing import Any, Final, NewType
 
 from respond.core.script import (
     Api,
+    Becomes,
     Done,
     Effect,
     Looking,
@@ -218,6 +219,16 @@ def _keep_an_owner(me: Me, seen: OrgMembership) -> Looking[None]:
     keep_an_administrator(me, _named(me, seen.login), others, do=_MAKE_ANOTHER)
 
 
+def _as_owner(me: Me, seen: OrgMembership, *, stays: bool) -> Becomes[tuple[_Account, ...]]:
+    """Who owns the organization then: a later step of a plan counts them anew."""
+
+    def change(now: tuple[_Account, ...]) -> tuple[_Account, ...]:
+        others = tuple(each for each in now if each.number != seen.number)
+        return (*others, _Account(seen.number, seen.login)) if stays else others
+
+    return Becomes(_OWNERS.subject(me.connection), change)
+
+
 def _named(me: Me, login: str) -> str:
     """Somebody's first address; of whom nothing is known the login."""
     return next(iter(_addresses(me, login)), login)
@@ -358,7 +369,7 @@ class RemoveOrgMember(OnOrgMember):
         org, pending = org_of(me), seen.state == "pending"
         role = {"member": "direct_member"}.get(seen.role, seen.role) if pending else _AGAIN
         after = replace(seen, is_direct=False) if seen.through else ABSENT
-        yield from change(
+        write = change(
             me,
             MEMBERSHIP,
             seen,
@@ -380,6 +391,8 @@ class RemoveOrgMember(OnOrgMember):
             "them; GitHub sends a mail. For three months an invitation gives it back, and only "
             f"{self.login} can accept it.",
         )
+        gone = _as_owner(me, seen, stays=False)
+        yield from replace(write, becomes=(*write.becomes, gone))
 
 
 @action(
@@ -488,7 +501,7 @@ class SetOrgRole(OnOrgMember):
             yield from _keep_an_owner(me, seen)
         after = replace(seen, role=self.role)
         call = ask(me, "PUT", "orgs", org, "memberships", self.login, body={"role": self.role})
-        yield from change(
+        write = change(
             me,
             MEMBERSHIP,
             seen,
@@ -506,6 +519,8 @@ class SetOrgRole(OnOrgMember):
             if self.role == "admin"
             else f"{self.login} is no owner of {org} any more.",
         )
+        counts = _as_owner(me, seen, stays=self.role == "admin")
+        yield from replace(write, becomes=(*write.becomes, counts))
         return Done(after, says=f"{self.login} is {self.role} of {org}")
 
 
@@ -664,6 +679,9 @@ class RemoveFromTeam(_OnTeam):
     """Take somebody out of a team. One that an identity provider fills is changed there."""
 
     def run(self, me: Me) -> Script[InOrgTeam]:
+        member = yield from self.seen(me)
+        if member.state == "absent":  # Whoever left the organization left its teams.
+            return Done(InOrgTeam(self.team, ""), says=f"{self.login} is not in {org_of(me)}")
         seen = yield from self.in_team(me)
         if seen.state:
             yield from spare_member(me, self.login, "remove")

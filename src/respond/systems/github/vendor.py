@@ -75,9 +75,10 @@ def _right(
     name: str, permission: str, scope: str, actions: str, *path: str
 ) -> tuple[Right, tuple[str, ...]]:
     """A right with the classic scopes that have it; without a path only a write shows it."""
+    classic = scope if scope == _NO_SCOPE else f"of a classic token the scope {scope}"
     found = Right(
         name,
-        f"{permission}; of a classic token the scope {scope}",
+        f"{permission}; {classic}",
         frozenset(f"github.{each}" for each in actions.split()),
         Ask("rest", path, {"per_page": "1"}) if path else None,
     )
@@ -85,6 +86,7 @@ def _right(
 
 
 _ORG: Final = ("orgs", "{org}")
+_NO_SCOPE: Final = "of an app alone"
 _WIDER: Final = {
     "read:org": "admin:org", "read:audit_log": "admin:org", "security_events": "repo",
 }  # fmt: skip
@@ -132,6 +134,10 @@ _RIGHTS: Final = (
     _right(
         "see and end what SSO lets in", "organization_administration: write", "admin:org",
         "revoke_sso_credentials", *_ORG, "credential-authorizations",
+    ),
+    _right(
+        "keep fine-grained tokens out", "organization_personal_access_tokens: write", _NO_SCOPE,
+        "revoke_fine_grained_tokens",
     ),
     _right(
         "read the audit log", "organization_administration: read", "read:audit_log",
@@ -195,7 +201,13 @@ def _held(
 ) -> Right:
     """A right, by a classic token's scopes, else by a read; of the rest nothing is known."""
     if scopes and not {*wide} & scopes:
-        return replace(right, allowed=Allowed.NO, why=f"the token lacks the scope {wide[0]}")
+        return replace(
+            right,
+            allowed=Allowed.NO,
+            why=f"the token lacks the scope {wide[0]}"
+            if wide[0] != _NO_SCOPE
+            else "no token of a person has it",
+        )
     if right.ask is None or not org:
         return replace(right, allowed=Allowed.YES) if scopes else right
     path = (org if each == "{org}" else each for each in right.ask.path)
@@ -213,11 +225,13 @@ def _held(
 _READS: Final = (
     "members:read organization_hooks:read organization_administration:read "
     "organization_self_hosted_runners:read administration:read contents:read secrets:read "
-    "environments:read organization_secrets:read secret_scanning_alerts:read"
+    "environments:read organization_secrets:read secret_scanning_alerts:read "
+    "organization_personal_access_tokens:read"
 )
 _WRITES: Final = (
     "members:write organization_administration:write administration:write secrets:write "
-    "environments:write organization_secrets:write secret_scanning_alerts:write"
+    "environments:write organization_secrets:write secret_scanning_alerts:write "
+    "organization_personal_access_tokens:write"
 )
 _TRADE: Final = Trade(
     ("app", "installations", "{installation}", "access_tokens"),
