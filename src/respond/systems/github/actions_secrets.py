@@ -202,7 +202,7 @@ class ActionsSink:
         body |= self._seen_by(own) if place.is_org else {}
         call = VENDOR.call(self.connection.name, "PUT", *place.path, place.name, body=body)
         yield Write(
-            says=f"GitHub Actions {place.text} <- {what}",
+            says=f"GitHub Actions {place.text} <- {what}, known by its date alone",
             verb="store",
             target=place.name,
             where=where(VENDOR, self.connection),

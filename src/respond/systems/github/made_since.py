@@ -85,7 +85,7 @@ class _RepositoryInvite(_Row):
 
 @dataclass(frozen=True, slots=True)
 class _Commit(_Row):
-    what: str = at("sha", limit=12, default="")
+    what: str = at("sha", read=lambda sha: showable(str(sha)[:12]), default="")
     when: str = at("commit.committer.date", limit=40, default="")
     by: str = at("author.login", limit=100, default="")
 

@@ -20,6 +20,7 @@ from respond.core.script import (
     Me,
     Script,
     Undo,
+    Write,
     action,
     both,
     gather,
@@ -229,6 +230,11 @@ def _as_owner(me: Me, seen: OrgMembership, *, stays: bool) -> Becomes[tuple[_Acc
     return Becomes(_OWNERS.subject(me.connection), change)
 
 
+def _by_state(write: Write[None], before: str, after: str) -> Write[None]:
+    """The write, shown by what it does to the state."""
+    return replace(write, before={"state": before}, after={"state": after})
+
+
 def _named(me: Me, login: str) -> str:
     """Somebody's first address; of whom nothing is known the login."""
     return next(iter(_addresses(me, login)), login)
@@ -378,7 +384,7 @@ class RemoveOrgMember(OnOrgMember):
             ids=self.ids(me),
             says=f"take back the invitation of {self.login} to {org}"
             if pending
-            else f"remove {self.login} from {org}",
+            else f"remove {self.login}, {seen.role}, from {org}",
             verb="remove",
             target=self.login,
             effect=Effect.DESTROYS,
@@ -392,7 +398,8 @@ class RemoveOrgMember(OnOrgMember):
             f"{self.login} can accept it.",
         )
         gone = _as_owner(me, seen, stays=False)
-        yield from replace(write, becomes=(*write.becomes, gone))
+        left = f"in through {', '.join(seen.through)}" if seen.through else ABSENT.state
+        yield from replace(_by_state(write, seen.state, left), becomes=(*write.becomes, gone))
 
 
 @action(
@@ -447,7 +454,7 @@ class InviteOrgMember(OnOrgMember):
             body["team_ids"] = [int(team) for team in self.teams]
         more = f" and {len(self.teams)} teams" if self.teams else ""
         role = "what they were" if self.role == _AGAIN else f"{self.role}{more}"
-        yield from change(
+        write = change(
             me,
             MEMBERSHIP,
             seen,
@@ -462,6 +469,8 @@ class InviteOrgMember(OnOrgMember):
             repeatable=True,  # Who is invited already is answered 422, and gets no second one.
             undo=Undo("github.remove_member", {"user": self.user}),
         )
+        # Which role a reinstated one has, GitHub alone knows until they are in.
+        yield from _by_state(write, seen.state, after.state)
 
 
 @action(
