@@ -77,13 +77,31 @@ class Office:
     def connections(self) -> dict[str, Connection]:
         plain = {
             "cio": Connection("cio", "customerio", "48213", options={"account_name": "Example Co"}),
+            "cloudflare": Connection("cloudflare", "cloudflare", self.story.cloudflare_account),
             "slack": Connection("slack", "slack", "Example Co"),
             "pager": Connection("pager", "pagerduty", options={"from": self.story.pagerduty_user}),
             "mail": Connection("mail", "email", options={"from": self.story.mail_from}),
             "widgets": Connection("widgets", "http", "the doors"),
-            "okta": Connection("okta", "okta", "example-co"),
             "github": Connection("github", "github", "example-co"),
             "github-app": Connection("github-app", "github", "example-co", options={"app": True}),
+            "google": Connection(
+                "google",
+                "google",
+                "example.com",
+                identity=self.story.google_identity,
+                options={
+                    "acts_as": self.story.google_acts_as,
+                    "keys_as": self.story.google_iam_account,
+                },
+            ),
+            "okta": Connection("okta", "okta", "example-co"),
+            "scim": Connection(
+                "scim",
+                "scim",
+                "Example Co wiki",
+                identity=self.story.scim_owner,
+                options={"admin_groups": ["Admins"], "admin_roles": ["admin"]},
+            ),
         }
         return {
             name: replace(one, options={**one.options, **self.options.get(name, {})})
@@ -217,23 +235,33 @@ class _Credentials:
 
 @pytest.fixture
 def office(request: pytest.FixtureRequest) -> Iterator[Office]:
-    """Of Example Co only the systems stand there that the module of the test names."""
+    """Of Example Co only the system stands there that the test is about, or those of its module."""
     clock = SettableClock()
-    company = default_company(clock=clock, only=request.module.SYSTEMS)
+    about = getattr(request.node, "callspec", None)
+    one = about.params.get("system") if about is not None else None
+    company = default_company(clock=clock, only=(one,) if one else request.module.SYSTEMS)
     story = company.story
     opened: dict[str, str] = {}
     redactor = Redactor()
     credentials = _Credentials(
         {
+            "cloudflare": story.cloudflare_token,
+            "cloudflare-user": story.cloudflare_user_token,
             "slack": story.slack_bot_token,
             "pager": story.pagerduty_key,
             "pager/events": story.pagerduty_routing_key,
             "widgets": story.widgets_token,
+            "google": story.google_token,
+            "google/iam": story.google_iam_token,
+            "google-file": story.google_key_file,
+            "google-file/iam": story.google_iam_file,
             "okta": story.okta_token,
             "okta-app": story.okta_private_key,
             "github": story.github_token,
             "github-app": story.github_private_key,
             "mail": story.smtp_password,
+            "scim": story.scim_token,
+            "scim-b": story.scim_second_token,
         }
     )
 
@@ -266,20 +294,33 @@ _SERVICE_APP = {
 """What its service app was granted in Okta."""
 
 
-def _github_app(story: Any) -> dict[str, str]:
-    return {"identity": story.github_app, "installation": story.github_installation}
+_GOOGLE = {each: f"google/{each}" for each in ("admin", "iam", "token")}
+
+
+def _options(system: str, story: Any) -> dict[str, str]:
+    if system == "google":
+        return {"acts_as": story.google_acts_as}
+    if system == "github":
+        return {"identity": story.github_app, "installation": story.github_installation}
+    return {"from": story.pagerduty_user, "identity": story.okta_client, **_SERVICE_APP}
 
 
 def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
     """Those that lead to a system that stands there."""
     every = (
+        ("cloudflare", "cloudflare", {"api": "cloudflare"}, ""),
+        ("cloudflare-user", "cloudflare", {"api": "cloudflare"}, ""),
         ("slack", "slack", {"api": "slack"}, "slack"),
         ("pager", "pagerduty", {"rest": "pagerduty/rest", "events": "pagerduty/events"}, ""),
         ("widgets", "http", {"http": "widgets"}, "bearer"),
+        ("google", "google", _GOOGLE, "google-token"),
+        ("google-file", "google", _GOOGLE, ""),
         ("okta", "okta", {"http": "okta"}, ""),
         ("okta-app", "okta", {"http": "okta"}, "okta-oauth"),
         ("github", "github", {"rest": "github"}, ""),
         ("github-app", "github", {"rest": "github"}, "github-app"),
+        ("scim", "scim", {"http": "scim/wiki/v2"}, ""),
+        ("scim-b", "scim", {"http": "scim/wiki/v2"}, ""),
     )
     return {
         name: Endpoint(
@@ -291,9 +332,7 @@ def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
             },
             auth or system,
             loopback_ok=True,
-            options=_github_app(story)
-            if name == "github-app"
-            else {"from": story.pagerduty_user, "identity": story.okta_client, **_SERVICE_APP},
+            options=_options(system, story),
         )
         for name, system, places, auth in every
         if urls.keys() >= set(places.values())

@@ -41,15 +41,18 @@ DIRECTORY: Final = "directory"
 """Whose actions go to whatever signs people in."""
 
 NAMES: Final = (
+    "cloudflare",
     "command",
     "customerio",
     "directory",
     "email",
     "github",
+    "google",
     "http",
     "okta",
     "pagerduty",
     "people",
+    "scim",
     "sinks",
     "slack",
     "vault",
