@@ -89,6 +89,7 @@ ASKED = (
     _get("/orgs/{github_organization}/hooks/{github_hook_id}/deliveries"),
     _get("/orgs/other/secret-scanning/alerts", 404),
     _get("/user"),
+    _get("/rate_limit"),
     _get("/orgs/{github_organization}/actions/secrets?per_page=1"),
     _get("/repos/{github_repository}/actions/secrets"),
     _get("/repos/{github_repository}/environments/production/secrets"),
