@@ -55,7 +55,7 @@ def test_every_verb_of_a_directory_stands_on_its_page(capsys: pytest.CaptureFixt
     held(page, f"{words}From `respond actions directory`.\n\n{table}")
 
 
-@pytest.mark.parametrize("name", [n for n, each in vendors().items() if each.directory])
+@pytest.mark.parametrize("name", [n for n, each in vendors().items() if each.rights])
 def test_every_right_stands_on_its_systems_page(name: str) -> None:
     """What to grant for which action, as the vendor's record has it."""
     page = DOCS / "systems" / f"{name}.md"

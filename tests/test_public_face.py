@@ -8,7 +8,7 @@ FACE = {
         Again Api Auth AuthBasic AuthBearer AuthNone AuthOwn Becomes Call Connection Done
         DrawnSecret Effect Gather Keep Looking MalformedReplyError Me NotYet Outcome OwnCredential
         Paging Person
-        PersonRecord Proof Read RefusedError Reply ReplyError Script Spec Subject Undo Write
+        PersonRecord Proof Read RefusedError Reply ReplyError Script Sealed Spec Subject Undo Write
         WrittenAction action answer_as both gather
     """,
     "respond.systems.rest": """

@@ -13,18 +13,12 @@ import pytest
 from respond.cli.main import run
 from respond.errors import ExitCode
 
-DELIVERIES = "/orgs/{org}/hooks/{hook_id}/deliveries"
-ASKED = (
-    "/orgs/{org}/secret-scanning/alerts",
-    "/repos/{owner}/{repo}/secret-scanning/alerts",
-    "/repos/{owner}/{repo}/secret-scanning/alerts/{n}",
-    "/repos/{owner}/{repo}/secret-scanning/alerts/{n}/locations",
-    DELIVERIES,
-)
-TAKEN = ("state", "sort", "per_page", "hide_secret")
+INCIDENT = "/v1/incidents/secrets/{n}"
+ASKED = ("/v1/incidents/secrets", INCIDENT)
+TAKEN = ("status",)
 
 
-def github(host: str = "https://api.github.com", without: str = "") -> dict[str, Any]:
+def scanner(host: str = "https://api.gitguardian.com", without: str = "") -> dict[str, Any]:
     """A description that leaves open what is answered."""
     parameters = [{"name": name, "in": "query", "schema": {}} for name in TAKEN]
     replies: dict[str, Any] = {"default": {"content": {"application/json": {}}}}
@@ -51,21 +45,21 @@ def ask(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
 
 def test_a_description_that_holds_ends_with_0(ask: Any) -> None:
     """And says what it held."""
-    code, out, _ = ask(github())
+    code, out, _ = ask(scanner())
 
     assert code == ExitCode.DONE
-    assert out.startswith("Ours 1 (github): 5 operations held against it, 0 deviate, 0 known")
+    assert out.startswith("Ours 1 (gitguardian): 2 operations held against it, 0 deviate, 0 known")
 
 
 def test_what_deviates_ends_with_1_and_says_what_and_why(ask: Any) -> None:
     """In words, and as data."""
-    document = github(without=DELIVERIES)
+    document = scanner(without=INCIDENT)
     code, out, _ = ask(document)
     _, as_json, _ = ask(document, "--json")
     (report,) = json.loads(as_json)
 
     assert code == ExitCode.FAILED
-    assert "deviates: GET /orgs/example-co/hooks/4242/deliveries" in out
+    assert "deviates: GET /v1/incidents/secrets/" in out
     assert "why: the description has no such path" in out
     assert report["is_held"] is False
     assert [(one["id"], one["weight"]) for one in report["remarks"]] == [("path", "deviates")]
@@ -73,12 +67,14 @@ def test_what_deviates_ends_with_1_and_says_what_and_why(ask: Any) -> None:
 
 def test_another_vendors_description_is_named_as_such(ask: Any) -> None:
     """Nothing was checked, and nobody may think so; who knows better says whose it is."""
-    code, _, err = ask(github("https://api.elsewhere.example"))
+    code, _, err = ask(scanner("https://api.elsewhere.example"))
 
     assert code == ExitCode.USAGE
     assert "'Ours' concerns none of our systems" in err
-    assert ask(github("https://api.elsewhere.example"), "--system", "github")[0] == ExitCode.DONE
-    assert ask(github("https://api.elsewhere.example"), "--system", "vault")[0] == ExitCode.USAGE
+    assert (
+        ask(scanner("https://api.elsewhere.example"), "--system", "gitguardian")[0] == ExitCode.DONE
+    )
+    assert ask(scanner("https://api.elsewhere.example"), "--system", "vault")[0] == ExitCode.USAGE
 
 
 @pytest.mark.parametrize(
@@ -99,7 +95,7 @@ def test_wrong_usage_ends_with_2(words: list[str], capsys: pytest.CaptureFixture
 
 def test_control_characters_of_a_file_do_not_reach_the_terminal(ask: Any) -> None:
     """It is somebody else's file."""
-    document = github(without=DELIVERIES)
+    document = scanner(without=INCIDENT)
     document["info"]["title"] = "\x1b]0;owned\x07"
 
     assert "\x1b" not in ask(document)[1]

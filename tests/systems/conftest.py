@@ -85,6 +85,8 @@ class Office:
             "pager": Connection("pager", "pagerduty", options={"from": self.story.pagerduty_user}),
             "mail": Connection("mail", "email", options={"from": self.story.mail_from}),
             "widgets": Connection("widgets", "http", "the doors"),
+            "github": Connection("github", "github", "example-co"),
+            "github-app": Connection("github-app", "github", "example-co", options={"app": True}),
             "google": Connection(
                 "google",
                 "google",
@@ -268,6 +270,8 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
             "entra-two": story.entra_second_secret,
             "okta": story.okta_token,
             "okta-app": story.okta_private_key,
+            "github": story.github_token,
+            "github-app": story.github_private_key,
             "mail": story.smtp_password,
             "scim": story.scim_token,
             "scim-b": story.scim_second_token,
@@ -311,6 +315,8 @@ def _options(system: str, story: Any) -> dict[str, str]:
     match system:
         case "entra":
             return {"tenant": story.entra_tenant, "client_id": story.entra_client}
+        case "github":
+            return {"identity": story.github_app, "installation": story.github_installation}
         case "google":
             return {"acts_as": story.google_acts_as}
         case "okta":
@@ -335,6 +341,8 @@ def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
         ),
         ("okta", "okta", {"http": "okta"}, ""),
         ("okta-app", "okta", {"http": "okta"}, "okta-oauth"),
+        ("github", "github", {"rest": "github"}, ""),
+        ("github-app", "github", {"rest": "github"}, "github-app"),
         ("scim", "scim", {"http": "scim/wiki/v2"}, ""),
         ("scim-b", "scim", {"http": "scim/wiki/v2"}, ""),
     )

@@ -42,6 +42,8 @@ class Deviation:
 _SLACK: Final = "Slack Web API"
 _OLD: Final = "the description is of October 2020"
 _PAGER: Final = "PagerDuty API"
+_GITHUB: Final = "GitHub's official OpenAPI spec + Octokit extension"
+_GITHUB_CUT: Final = "left out of the description where it is cut down"
 _OKTA: Final = "Okta Admin Management API"
 _OKTA_SDK: Final = "recorded in github.com/okta/okta-sdk-python, tests/integration/cassettes"
 _OKTA_TF: Final = "recorded in github.com/okta/terraform-provider-okta, test/fixtures/vcr"
@@ -176,6 +178,78 @@ DEVIATIONS: Final[tuple[Deviation, ...]] = (
         "",
         "the description names no content; nothing of ours reads what the simulator says",
         "components/responses/200 has a description and nothing else",
+    ),
+    Deviation(
+        _GITHUB,
+        "parameter",
+        "*",
+        "x-github-api-version",
+        "the version is asked for in a header that stands in no operation",
+        "docs.github.com/rest/about-the-rest-api/api-versions",
+    ),
+    Deviation(
+        _GITHUB,
+        "reply",
+        "GET /orgs/{org}/teams/{team_slug}/memberships/{username}",
+        "",
+        "a 404 has the body that every error has; here none is described",
+        "docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api",
+    ),
+    Deviation(
+        _GITHUB,
+        "reply",
+        "GET /repos/{owner}/{repo}/*secrets/{secret_name}",
+        "status 404",
+        "a secret that is not there is answered 404, which the description leaves out",
+        "docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api",
+    ),
+    Deviation(
+        _GITHUB,
+        "reply",
+        "POST /credentials/revoke",
+        "",
+        "the body is null",
+        "its own example, components/responses/accepted",
+    ),
+    Deviation(
+        _GITHUB,
+        "path",
+        "GET /orgs/*/actions/runners",
+        "",
+        _GITHUB_CUT,
+        "docs.github.com/rest/actions/self-hosted-runners",
+    ),
+    Deviation(
+        _GITHUB,
+        "path",
+        "GET /repos/*/actions/runners",
+        "",
+        _GITHUB_CUT,
+        "docs.github.com/rest/actions/self-hosted-runners",
+    ),
+    Deviation(
+        _GITHUB,
+        "path",
+        "GET /repos/*/invitations",
+        "",
+        _GITHUB_CUT,
+        "docs.github.com/rest/collaborators/invitations",
+    ),
+    Deviation(
+        _GITHUB,
+        "path",
+        "GET /repos/*/hooks",
+        "",
+        _GITHUB_CUT,
+        "docs.github.com/rest/repos/webhooks",
+    ),
+    Deviation(
+        _GITHUB,
+        "path",
+        "GET /repos/*/commits",
+        "",
+        _GITHUB_CUT,
+        "docs.github.com/rest/commits/commits",
     ),
     Deviation(
         _OKTA,

@@ -48,8 +48,11 @@ LYERUZ9Z/8PrJf6HJ6LhOMrXYNWyTKapc3HyekZQuXbGz2ys9NqX5wZhRM7/ylm6
 """
 
 
-def claims_of(assertion: str, *, audience: str, now: float) -> Json | None:
-    """What a caller claims; None unless this key signed it, for here and for now."""
+def claims_of(assertion: str, *, audience: str = "", now: float) -> Json | None:
+    """What a caller claims; None unless this key signed it, for here and for now.
+
+    Without an audience it says of none.
+    """
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - heavy
     from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415 - heavy
     from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415 - heavy
@@ -62,7 +65,7 @@ def claims_of(assertion: str, *, audience: str, now: float) -> Json | None:
             header["alg"] == "RS256"
             and claims["iat"] - 300 <= now < claims["exp"]
             and claims["exp"] - claims["iat"] <= 3_600  # noqa: PLR2004 - an hour
-            and claims["aud"] == audience
+            and claims.get("aud", "") == audience
         )
     except (InvalidSignature, binascii.Error, ValueError, KeyError, TypeError):
         return None

@@ -1,6 +1,7 @@
-"""A simulated GitHub organization, as far as secret scanning goes: alerts, and where they point.
+"""A simulated GitHub organization: its secret scanning alerts, and where they point.
 
-Its webhooks are sent once or never; ``deliveries`` is the list that says so. Only reading.
+Its webhooks are sent once or never; ``deliveries`` is the list that says so. Who is in the
+organization is in ``github_org``.
 """
 
 from __future__ import annotations
@@ -10,16 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from respond.company import github_org, github_repository, github_secrets
 from respond.company.company_clock import rfc3339
 from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json, as_text
-from respond.company.mint import Numbers, hex_for
+from respond.company.mint import hex_for
 from respond.company.paging import by_cursor, by_number
-from respond.company.simulated_rest import Answer, Headers, RestCall, RestSystem, Row, access_key
+from respond.company.simulated_rest import Answer, Headers, RestCall, RestSystem, Row
 from respond.company.system import Counterpart, Errand, Night
 
 API = "https://api.github.com"
 SITE = "https://github.com"
 _KEPT_S = 3 * 86_400
+_RESOLUTIONS = ("revoked", "false_positive", "wont_fix", "used_in_tests")
 _DOCS = "https://docs.github.com/rest/secret-scanning/secret-scanning"
 
 
@@ -122,46 +125,6 @@ def _delivery(sent: Row) -> Json:
     }
 
 
-_OWNER_LINKS = (
-    "avatar_url", "events_url", "followers_url", "following_url", "gists_url", "html_url",
-    "organizations_url", "received_events_url", "repos_url", "starred_url", "subscriptions_url",
-    "url",
-)  # fmt: skip
-_REPOSITORY_LINKS = (
-    "archive_url", "assignees_url", "blobs_url", "branches_url", "collaborators_url",
-    "comments_url", "commits_url", "compare_url", "contents_url", "contributors_url",
-    "deployments_url", "downloads_url", "events_url", "forks_url", "git_commits_url",
-    "git_refs_url", "git_tags_url", "hooks_url", "html_url", "issue_comment_url",
-    "issue_events_url", "issues_url", "keys_url", "labels_url", "languages_url", "merges_url",
-    "milestones_url", "notifications_url", "pulls_url", "releases_url", "stargazers_url",
-    "statuses_url", "subscribers_url", "subscription_url", "tags_url", "teams_url", "trees_url",
-    "url",
-)  # fmt: skip
-
-
-def _repository(full_name: str) -> Json:
-    owner, _, name = full_name.partition("/")
-    account: Json = {
-        "login": owner,
-        "id": 6811672,
-        "node_id": "MDEyOk9yZw==",
-        "gravatar_id": "",
-        "type": "Organization",
-        "site_admin": False,
-    }
-    return {
-        "id": 186853261,
-        "node_id": "MDEwOlJlcG8=",
-        "name": name,
-        "full_name": full_name,
-        "owner": account | {link: f"{API}/users/{owner}/{link[:-4]}" for link in _OWNER_LINKS},
-        "private": True,
-        "description": None,
-        "fork": False,
-        **{link: f"{API}/repos/{full_name}/{link[:-4]}" for link in _REPOSITORY_LINKS},
-    }
-
-
 def _listed(
     github: GitHub, request: SimRequest, alerts: list[Row], *, with_repository: bool
 ) -> SimReply:
@@ -174,7 +137,7 @@ def _listed(
     )
     rows = [
         _shown(github, alert, request)
-        | ({"repository": _repository(alert.repository)} if with_repository else {})
+        | ({"repository": github_org.repository(alert.repository)} if with_repository else {})
         for alert in found
     ]
     return by_number(request, rows, API)
@@ -194,6 +157,23 @@ def _of_repository(github: GitHub, call: RestCall) -> SimReply:
 
 def _alert(github: GitHub, call: RestCall) -> Json:
     return _shown(github, github.alert(_name(call), call.ids["number"]), call.request)
+
+
+@github_org.wants("repo", "security_events")
+def _patched(github: GitHub, call: RestCall) -> Json:
+    """Close or open an alert; what changes nothing is refused, and closing wants a reason."""
+    alert = github.alert(_name(call), call.ids["number"])
+    asked = call.request.json_object()
+    state, resolution = asked.get("state"), asked.get("resolution")
+    if state not in ("open", "resolved") or (state == "resolved") != (resolution in _RESOLUTIONS):
+        raise RefusalError(422, "State does not match the resolution")
+    if state == alert.state:
+        raise RefusalError(400, "The resolution was not changed.")
+    alert.state, alert.resolution = state, resolution
+    alert.updated_at = github.clock.now()
+    kind = "resolved" if state == "resolved" else "reopened"
+    github.happened(f"alert.{kind}", f"{alert.repository}#{alert.number}", by=call.key.owner)
+    return _shown(github, alert, call.request)
 
 
 def _locations(github: GitHub, call: RestCall) -> SimReply:
@@ -230,15 +210,34 @@ class GitHub(RestSystem):
         404: "Not Found",
     }
     view: ClassVar[Mapping[str, tuple[str, str]]] = {
-        "alerts": ("alert {repository}#{number}", "type=secret_type state validity publicly_leaked")
+        "alerts": (
+            "alert {repository}#{number}",
+            "type=secret_type state validity publicly_leaked",
+        ),
+        **github_org.VIEW,
+        **github_repository.VIEW,
+        **github_secrets.VIEW,
     }
+    open_routes: ClassVar[Mapping[str, Answer]] = github_repository.OPEN_ROUTES
     routes: ClassVar[Mapping[str, Answer]] = {
         "GET orgs/{org}/secret-scanning/alerts": _of_organization,
         "GET repos/{owner}/{name}/secret-scanning/alerts": _of_repository,
         "GET repos/{owner}/{name}/secret-scanning/alerts/{number}": _alert,
+        "PATCH repos/{owner}/{name}/secret-scanning/alerts/{number}": _patched,
         "GET repos/{owner}/{name}/secret-scanning/alerts/{number}/locations": _locations,
         "GET orgs/{org}/hooks/{hook}/deliveries": _deliveries,
+        **github_org.ROUTES,
+        **github_repository.ROUTES,
+        **github_secrets.ROUTES,
     }
+
+    def serve(self, request: SimRequest) -> SimReply:
+        if not request.header("user-agent"):
+            raise RefusalError(403, "Request forbidden by administrative rules.")
+        github_repository.let_die(self)
+        if (request.method, request.parts) == ("POST", ("credentials", "revoke")):
+            return github_repository.revoke(self, request)
+        return super().serve(request)
 
     def rate_headers(self, wait_s: int | None) -> Headers:
         return (("X-RateLimit-Limit", "5000"), ("X-RateLimit-Remaining", "4990"))
@@ -305,9 +304,11 @@ class GitHub(RestSystem):
         if no.status == 429:  # noqa: PLR2004 - the HTTP status.
             # It has two words for that, and the other one looks like a missing right.
             reset = ("x-ratelimit-reset", str(int(self.clock.now()) + 1))
-            told = {"message": "API rate limit exceeded", "documentation_url": _DOCS}
-            return as_json(told, 403, ("x-ratelimit-remaining", "0"), reset)
-        told = {"message": message, "documentation_url": _DOCS, "status": str(no.status)}
+            limit = {"message": "API rate limit exceeded", "documentation_url": _DOCS}
+            return as_json(limit, 403, ("x-ratelimit-remaining", "0"), reset)
+        told: Json = {"message": message, "documentation_url": _DOCS, "status": str(no.status)}
+        if isinstance(no, github_org.InvalidError):
+            told["errors"] = no.errors
         return as_json(told, no.status)
 
 
@@ -324,13 +325,26 @@ def _begin(night: Night) -> GitHub:
         locations=(Location("services/mailer/settings.py", 31),),
     )
     state = Row(
-        keys=[access_key(story.github_token)],
+        keys=[
+            github_repository.key(
+                story.github_token,
+                github_org.BOT,
+                "admin:org",
+                "admin:org_hook",
+                "repo",
+                "read:audit_log",
+            ),
+            github_repository.key(story.github_leaked_token, "mallory-hart", "repo"),
+        ],
         organization=story.github_organization,
         hook_id=story.github_hook_id,
         alerts=[alert],
         sent=[],
         honours_hiding=True,
-        numbers=Numbers({"alert": 43, "sent": 12_345_001}),
+        numbers=github_org.numbers(),
+        **github_org.tables(),
+        **github_repository.tables(story, night.clock.now()),
+        **github_secrets.tables(story, night.clock.now()),
     )
     return GitHub(state, night.clock, night.ledger)
 
@@ -362,6 +376,18 @@ COUNTERPART = Counterpart(
         "github_repository": "example-co/shop",
         "github_hook_id": 4242,
         "github_alert": 42,
+        **github_org.FACTS,
+        **github_repository.FACTS,
     },
+    connection={
+        "name": "github",
+        "system": "github",
+        "account": "{github_organization}",
+        "identity": "{github_app}",
+        "credentials": {"": "{github_private_key}"},
+        "base_urls": {"rest": "github"},
+        "options": {"app": True, "installation": "{github_installation}"},
+    },
+    console=github_org.CONSOLE,
     happenings={"alert": _found, "change": _changes},
 )

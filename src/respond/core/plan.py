@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from respond.core.runbook import Phase
-from respond.core.script import Effect, Person, Proof, Write
+from respond.core.script import Effect, Person, Proof, Sealed, Write
 from respond.core.shapes import encode
 from respond.core.values import Late, SecretHandle
 
@@ -115,6 +115,8 @@ def _plain(value: Any) -> Any:
     match value:
         case SecretHandle(name=name):
             return {"secret": name}
+        case Sealed(value=handle, key=key):
+            return {"sealed": _plain(handle), "key": key}
         case Late():
             return encode(value)
         case Mapping():

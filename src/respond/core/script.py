@@ -50,6 +50,7 @@ __all__ = [
     "Reply",
     "ReplyError",
     "Script",
+    "Sealed",
     "Spec",
     "Subject",
     "Undo",
@@ -129,6 +130,21 @@ class OwnCredential:
 
 
 @dataclass(frozen=True, slots=True)
+class Sealed:
+    """Stands in a body where a secret goes that the service's own key has to seal first.
+
+    It becomes a sealed box of libsodium in base64, another one each time it is sent.
+
+    Attributes:
+        value: The secret.
+        key: The public key, 32 bytes in base64.
+    """
+
+    value: SecretHandle
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Paging:
     """How to ask for the page after a reply; ``after`` answers None on the last page.
 
@@ -158,7 +174,7 @@ class Call:
         custom: A method of the vendor's own behind the path and a colon, ``disable``: letters of
             ours, for a colon in a segment is quoted like all else.
         headers: Extra headers, no credentials.
-        body: JSON; ``SecretHandle`` leaves are opened by the transport only.
+        body: JSON; ``SecretHandle`` leaves, sealed ones too, are opened by the transport only.
         form: Send ``body`` (a flat record) form-encoded.
         answers: Statuses outside 2xx that the parser handles itself, e.g. 404 for "is gone".
         shows_values: The system shows secrets in its answer, and the parser compares or keeps them.

@@ -47,6 +47,7 @@ NAMES: Final = (
     "directory",
     "email",
     "entra",
+    "github",
     "google",
     "http",
     "okta",

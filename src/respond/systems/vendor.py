@@ -37,6 +37,7 @@ __all__ = [
     "Refusals",
     "Right",
     "Scheme",
+    "ScopeRecord",
     "SentAs",
     "Trade",
     "Trouble",
@@ -94,6 +95,13 @@ class Assertion:
 
 
 @dataclass(frozen=True, slots=True)
+class ScopeRecord:
+    """Stands in what is sent for the scope as a record: ``members:read`` is ``members`` with
+    ``read``.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Trade:
     """How a credential is traded for a session, which is all that it leaves behind.
 
@@ -105,20 +113,29 @@ class Trade:
         form: Names and values of what is sent. A text is filled in as the path is, with ``{scope}``
             and ``{url}`` (where it goes) besides, and left out where it comes out empty;
             ``OwnCredential`` is the credential itself, an ``Assertion`` is signed with it.
+        bearer: What is signed with the credential and stands in the header in place of it; what is
+            sent is JSON then.
         surface: The kind of surface on which it is traded; empty: the one that asks.
         scope: What to ask for where the session may write; filled in as well.
         read_scope: The same where it is only to read.
         insists: The answer has to confirm all of ``read_scope``: the vendor tells what it granted.
         usual: Options that a connection need not name, and what they are then.
+        token: Where the session stands in the answer, and
+        until: the moment at which it ends (RFC 3339), where that is no ``expires_in``, and
+        granted: what it may do, as a text or a record.
     """
 
     path: tuple[str, ...]
-    form: Mapping[str, str | OwnCredential | Assertion]
+    form: Mapping[str, str | OwnCredential | Assertion | ScopeRecord]
+    bearer: Assertion | None = None
     surface: str = ""
     scope: str = ""
     read_scope: str = ""
     insists: bool = False
     usual: Mapping[str, str] = _nothing()
+    token: str = "access_token"  # noqa: S105 - a name
+    until: str = ""
+    granted: str = "scope"
 
 
 @dataclass(frozen=True, slots=True)

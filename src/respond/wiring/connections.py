@@ -80,13 +80,30 @@ def endpoint_of(config: ConnectionConfig, project: Project) -> Endpoint:
         auth=record.scheme_set(config.auth, config.options),
         options={
             **{k: str(v) for k, v in config.options.items() if isinstance(v, str | int)},
-            **known_as(config.account, config.identity),
+            **_known_as(config.account, config.identity),
         },
         way=_way(config, project),
     )
 
 
-def known_as(account: str, identity: str) -> dict[str, str]:
+def rehearsed_endpoint(connection: Connection, base_urls: Mapping[str, str]) -> Endpoint:
+    """Where and how a connection of the simulated company is reached."""
+    from respond.adapters.http.request import Endpoint
+
+    return Endpoint(
+        connection.name,
+        connection.system,
+        base_urls,
+        auth=vendor(connection.system).scheme_set("bearer", connection.options),
+        loopback_ok=True,
+        options={
+            **{k: str(v) for k, v in connection.options.items()},
+            **_known_as(connection.account, connection.identity),
+        },
+    )
+
+
+def _known_as(account: str, identity: str) -> dict[str, str]:
     """What a trade for a session may name besides options: which account it is, and who we are."""
     named = {"account": account, "identity": identity}
     return {name: value for name, value in named.items() if value}

@@ -23,7 +23,7 @@ from respond.core.runbook import Runbook
 from respond.engine.setting import Site
 from respond.errors import NotReadyError, UsageError
 from respond.ports import Clock, Reader
-from respond.wiring.connections import endpoint_of, way_of
+from respond.wiring.connections import endpoint_of, rehearsed_endpoint, way_of
 from respond.wiring.session import (
     ENGINE,
     SERVED,
@@ -512,7 +512,6 @@ def _reader(parts: _Parts) -> Reader:
     from respond.adapters.http.request import Endpoint
     from respond.adapters.http.transport import HttpTransport
     from respond.senders import SENDERS
-    from respond.systems import vendor
 
     rehearsal, project = parts.rehearsal, parts.project
     asked_through = {sender.through[0] for sender in SENDERS.values()}
@@ -535,13 +534,8 @@ def _reader(parts: _Parts) -> Reader:
         credentials = _StorySecretsFirst(parts.story, parts.secrets)
         for name, connection in rehearsal.connections().items():
             if connection.system in asked_through:
-                endpoints[name] = Endpoint(
-                    name,
-                    connection.system,
-                    rehearsal.base_urls(connection),
-                    auth=vendor(connection.system).scheme_set("bearer", {}),
-                    loopback_ok=True,
-                )
+                base_urls = rehearsal.base_urls(connection)
+                endpoints[name] = rehearsed_endpoint(connection, base_urls)
     else:
         for name, config in project.connections.items():
             if config.system in asked_through:

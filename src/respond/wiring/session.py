@@ -31,8 +31,8 @@ from respond.wiring.connections import (
     connection_of,
     discovered,
     endpoint_of,
-    known_as,
     mail_server_of,
+    rehearsed_endpoint,
 )
 from respond.wiring.places import Places, read_runbook
 
@@ -252,7 +252,6 @@ def rehearsal_session(
         folder: Name of the journal's folder, where it is not the run's own.
     """
     from respond.adapters.clock import SystemClock
-    from respond.adapters.http.request import Endpoint
     from respond.adapters.secrets.key_stores import FolderKeys, MemoryKeys
     from respond.adapters.secrets.redactor import Redactor
     from respond.adapters.smtp import SmtpServer
@@ -285,17 +284,7 @@ def rehearsal_session(
     lines = _lines(
         run,
         {
-            name: Endpoint(
-                name,
-                c.system,
-                rehearsal.base_urls(c),
-                auth=vendor(c.system).scheme_set("bearer", {}),
-                loopback_ok=True,
-                options={
-                    **{k: str(v) for k, v in c.options.items()},
-                    **known_as(c.account, c.identity),
-                },
-            )
+            name: rehearsed_endpoint(c, rehearsal.base_urls(c))
             for name, c in connections.items()
             if vendor(c.system).carried_by is CarriedBy.HTTP
         },

@@ -13,6 +13,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
@@ -25,6 +26,7 @@ from respond.systems.vendor import (
     EVERY_SURFACE,
     Assertion,
     Scheme,
+    ScopeRecord,
     SentAs,
     Trade,
     filled,
@@ -48,6 +50,7 @@ __all__ = [
 _REFRESH_EARLY_MS: Final = 60_000
 _SESSION_DEFAULT_MS: Final = 55 * 60_000
 _SESSION_LEAST_MS: Final = 30_000
+_PLAIN: Final = Trade((), {})
 
 
 def header_for(scheme: Scheme, value: str) -> tuple[str, str]:
@@ -156,13 +159,13 @@ def _key_file(credential: str) -> dict[str, str]:
 
 def trade_form(
     trade: Trade, values: Mapping[str, str], assertion: str
-) -> dict[str, str | OwnCredential]:
+) -> dict[str, str | OwnCredential | dict[str, str]]:
     """What is sent to the place of the trade.
 
     Raises:
         NotTradedError: An option is missing.
     """
-    form: dict[str, str | OwnCredential] = {}
+    form: dict[str, str | OwnCredential | dict[str, str]] = {}
     for name, value in trade.form.items():
         match value:
             case str():
@@ -171,6 +174,9 @@ def trade_form(
                 form[name] = value
             case Assertion():
                 form[name] = assertion
+            case ScopeRecord():
+                pairs = (each.partition(":") for each in values["scope"].split())
+                form[name] = {what: how for what, _, how in pairs}
     return {name: value for name, value in form.items() if value != ""}
 
 
@@ -188,27 +194,43 @@ class AccessSession:
         return now_ms < self.until_ms
 
 
-def session_from(body: Any, *, scope: str, now_ms: int) -> AccessSession | str:
+def session_from(
+    body: Any, *, scope: str, now_ms: int, trade: Trade = _PLAIN
+) -> AccessSession | str:
     """Read the answer of a token exchange; a text says what is wrong with it.
 
-    It is good until its own ``exp``, else for ``expires_in``, else 55 minutes; less a minute.
+    It is good until its own ``exp``, else until the moment that the answer tells or for
+    ``expires_in``, else 55 minutes; less a minute.
     """
     if not isinstance(body, dict):
         return "the answer is not an object"
-    token = body.get("access_token")
+    token = body.get(trade.token)
     if not isinstance(token, str) or not token:
-        return "the answer holds no access_token"
-    granted = body.get("scope", "")
-    if scope and (not isinstance(granted, str) or {*scope.split()} - {*granted.split()}):
+        return f"the answer holds no {trade.token}"
+    if {*scope.split()} - _granted(body.get(trade.granted)):
         # A session that can write must not be in the hands of what only looks.
         return f"a session that can only read was asked for, and scope {scope} was not confirmed"
     told = body.get("expires_in")
     lasts_ms = told * 1000 if isinstance(told, int) and told > 0 else _SESSION_DEFAULT_MS
-    until_ms = _exp_ms(token) or now_ms + lasts_ms
+    until_ms = _exp_ms(token) or _moment_ms(body.get(trade.until)) or now_ms + lasts_ms
     # A wrong clock here must not mean an exchange before each request: those are rate limited.
     return AccessSession(
         Secret(token), max(until_ms - _REFRESH_EARLY_MS, now_ms + _SESSION_LEAST_MS)
     )
+
+
+def _granted(told: Any) -> set[str]:
+    """What a session may do, of a text or of a record."""
+    if isinstance(told, dict):
+        return {f"{what}:{how}" for what, how in told.items()}
+    return {*told.split()} if isinstance(told, str) else set()
+
+
+def _moment_ms(told: Any) -> int | None:
+    try:
+        return int(datetime.fromisoformat(told).timestamp() * 1000)
+    except (TypeError, ValueError):
+        return None
 
 
 def _exp_ms(token: str) -> int | None:

@@ -6,6 +6,8 @@ is quoted for its place, and refused where no quoting would hold it there.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -16,7 +18,7 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from respond.adapters.way import DIRECT, WayThere
-from respond.core.script import Call, DrawnSecret, OwnCredential
+from respond.core.script import Call, DrawnSecret, OwnCredential, Sealed
 from respond.core.showable import showable
 from respond.core.values import SecretHandle
 from respond.errors import UsageError
@@ -219,7 +221,7 @@ def body_of(call: Call, open_leaf: Open) -> tuple[bytes, bytes] | None:
     """Content type and bytes of the body, or None. Secrets in it are opened here.
 
     Raises:
-        UnsendableError: A text in it is no Unicode text.
+        UnsendableError: A text in it is no Unicode text, or a key to seal with is none.
         TypeError: Something in it is neither JSON nor a secret; that is a programming error.
     """
     if call.body is None:
@@ -233,6 +235,8 @@ def body_of(call: Call, open_leaf: Open) -> tuple[bytes, bytes] | None:
     def leaf(value: object) -> str:
         if isinstance(value, Leaf):
             return open_leaf(value)
+        if isinstance(value, Sealed):
+            return _sealed(open_leaf(value.value), value.key)
         raise TypeError(f"a body holds a {type(value).__name__}, which is not JSON")
 
     encoder = json.JSONEncoder(
@@ -244,6 +248,21 @@ def body_of(call: Call, open_leaf: Open) -> tuple[bytes, bytes] | None:
     except UnicodeEncodeError:
         # The original error carries the whole body.
         raise UnsendableError("a text in its body is not valid Unicode") from None
+
+
+def _sealed(value: str, key: str) -> str:
+    """A sealed box: whoever has the other half of the key opens it, and nobody else, we neither.
+
+    Source: libsodium documentation, "Sealed boxes".
+    """
+    from nacl.exceptions import CryptoError  # noqa: PLC0415 - few systems want it
+    from nacl.public import PublicKey, SealedBox  # noqa: PLC0415 - see above
+
+    try:
+        box = SealedBox(PublicKey(base64.b64decode(key, validate=True)))
+    except (binascii.Error, ValueError, CryptoError):
+        raise UnsendableError("the key to seal with is no public key of 32 bytes") from None
+    return base64.b64encode(box.encrypt(value.encode())).decode("ascii")
 
 
 def _segment(text: str) -> str:

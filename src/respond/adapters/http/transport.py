@@ -567,7 +567,7 @@ class _Line:
         if trade is None:
             raise TypeError("a scheme with sessions says how they are made")
         try:
-            call, scope = self._trade_call(place, trade)
+            call, scope, shown = self._trade_call(place, trade)
         except NotTradedError as error:
             name = place.endpoint.connection
             raise NotReadyError(
@@ -577,7 +577,7 @@ class _Line:
                 else f"respond connect {name}",
             ) from None
         there = self._place(call)
-        headers = list(there.headers)
+        headers = [*there.headers, *shown]
         content = self._content(call, place, headers)
         raw = self._send(call, there, target(there.site.prefix, call), headers, content)
         if isinstance(raw, HttpFault):
@@ -586,24 +586,27 @@ class _Line:
         if isinstance(reply, HttpFault):
             return reply
         insisted = scope if trade.insists and not self.writes else ""
-        session = session_from(reply.body, scope=insisted, now_ms=self.clock.now_ms())
+        now_ms = self.clock.now_ms()
+        session = session_from(reply.body, scope=insisted, now_ms=now_ms, trade=trade)
         if isinstance(session, str):
             return self.faults.bad_session(call, place.endpoint.system, place.credential, session)
         self.wallet.learn(f"{place.credential} session", session.token.open())
         return session
 
-    def _trade_call(self, place: _Place, trade: Trade) -> tuple[Call, str]:
-        """The request, and the scope that it asks for."""
+    def _trade_call(self, place: _Place, trade: Trade) -> tuple[Call, str, tuple[HeaderLine, ...]]:
+        """The request, the scope that it asks for, and the header that says who asks."""
         surface = place.surface
         if trade.surface:  # In the same region.
             surface = f"{surface.rpartition('/')[0]}/{trade.surface}".lstrip("/")
         plain = {**trade.usual, **place.endpoint.options}
         plain["scope"] = written(trade.scope if self.writes else trade.read_scope, plain)
         path = tuple(written(each, plain) for each in trade.path)
-        call = Call(place.endpoint.connection, surface, "POST", path, form=True, auth=AuthNone())
+        form = trade.bearer is None
+        call = Call(place.endpoint.connection, surface, "POST", path, form=form, auth=AuthNone())
         site = self._place(call).site
         values = {**plain, "url": site.origin.rstrip("/") + target(site.prefix, call).decode()}
-        assertion = next((v for v in trade.form.values() if isinstance(v, Assertion)), None)
+        inside = (v for v in trade.form.values() if isinstance(v, Assertion))
+        assertion = trade.bearer or next(inside, None)
         text = ""
         if assertion is not None:
             credential, now_s = self.wallet.own(place.credential), self.clock.now_ms() // 1000
@@ -611,7 +614,8 @@ class _Line:
             text = made.text
             self.wallet.learn(f"{place.credential} key", made.key)
             self.wallet.learn(f"{place.credential} assertion", text)
-        return replace(call, body=trade_form(trade, values, text)), plain["scope"]
+        shown = () if trade.bearer is None else (header_line("Authorization", f"Bearer {text}"),)
+        return replace(call, body=trade_form(trade, values, text)), plain["scope"], shown
 
     def _content(self, call: Call, place: _Place, headers: list[HeaderLine]) -> bytes | None:
         def open_leaf(leaf: Leaf) -> str:
