@@ -110,6 +110,7 @@ class Trade:
         read_scope: The same where it is only to read.
         insists: The answer has to confirm all of ``read_scope``: the vendor tells what it granted.
         usual: Options that a connection need not name, and what they are then.
+        basic: The credential is a pair, and goes as HTTP Basic (RFC 6749, section 2.3.1).
     """
 
     path: tuple[str, ...]
@@ -119,6 +120,7 @@ class Trade:
     read_scope: str = ""
     insists: bool = False
     usual: Mapping[str, str] = _nothing()
+    basic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +170,13 @@ class Reads:
         posts: (kind of surface, path) of what is read with POST.
         only: Last path segments of what reads, where GET may write too; None: GET reads.
         only_not_on: Kinds of surface on which ``only`` does not hold.
+        never: Paths of what writes although it is asked with GET; ``{id}`` stands for any segment.
     """
 
     posts: frozenset[tuple[str, tuple[str, ...]]] = frozenset()
     only: frozenset[str] | None = None
     only_not_on: frozenset[str] = frozenset()
+    never: frozenset[tuple[str, ...]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -576,7 +580,7 @@ class Vendor:
         surface = kind_of(call.surface)
         if call.method == "POST":
             return (surface, call.path) in self.reads.posts or self._is_trade(call)
-        if call.method not in READING:
+        if call.method not in READING or any(_fits(call.path, each) for each in self.reads.never):
             return False
         only = self.reads.only
         return (
