@@ -22,7 +22,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 
 ROOMS_MAX = 19
-ROLES = {"__init__.py", "__main__.py", "vendor.py", "actions.py", "channel.py"}
+ROLES = {"__init__.py", "__main__.py", "vendor.py", "actions.py", "channel.py", "directory.py"}
 """Names that say what a file is in its folder; every other name is there once."""
 
 MAY_IMPORT = {

@@ -82,6 +82,9 @@ class Office:
             "mail": Connection("mail", "email", options={"from": self.story.mail_from}),
             "widgets": Connection("widgets", "http", "the doors"),
             "okta": Connection("okta", "okta", "example-co"),
+            "jumpcloud": Connection(
+                "jumpcloud", "jumpcloud", "Example Co", identity=self.story.jumpcloud_owner
+            ),
         }
         return {
             name: replace(one, options={**one.options, **self.options.get(name, {})})
@@ -229,6 +232,8 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
             "widgets": story.widgets_token,
             "okta": story.okta_token,
             "okta-app": story.okta_private_key,
+            "jumpcloud": story.jumpcloud_key,
+            "jumpcloud-app": f"{story.jumpcloud_client}:{story.jumpcloud_client_secret}",
             "mail": story.smtp_password,
         }
     )
@@ -262,6 +267,17 @@ _SERVICE_APP = {
 """What its service app was granted in Okta."""
 
 
+_BELOW = {
+    "jumpcloud": {
+        "v1": "/api",
+        "v2": "/api/v2",
+        "insights": "/insights/directory/v1",
+        "oauth": "",
+    }
+}
+"""Surfaces that lie below one address of the company."""
+
+
 def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
     """Those that lead to a system that stands there."""
     every = (
@@ -270,6 +286,8 @@ def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
         ("widgets", "http", {"http": "widgets"}, "bearer"),
         ("okta", "okta", {"http": "okta"}, ""),
         ("okta-app", "okta", {"http": "okta"}, "okta-oauth"),
+        ("jumpcloud", "jumpcloud", {"": "jumpcloud"}, ""),
+        ("jumpcloud-app", "jumpcloud", {"": "jumpcloud"}, "jumpcloud-oauth"),
     )
     return {
         name: Endpoint(
@@ -278,7 +296,9 @@ def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
             {
                 surface: f"{urls[place]}/api" if system == "slack" else urls[place]
                 for surface, place in places.items()
-            },
+                if surface
+            }
+            or {name: f"{urls[system]}{path}" for name, path in _BELOW[system].items()},
             auth or system,
             loopback_ok=True,
             options={"from": story.pagerduty_user, "identity": story.okta_client, **_SERVICE_APP},

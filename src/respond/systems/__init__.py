@@ -46,6 +46,7 @@ NAMES: Final = (
     "directory",
     "email",
     "http",
+    "jumpcloud",
     "okta",
     "pagerduty",
     "people",
