@@ -104,7 +104,8 @@ def _jumpcloud_administers(office: Any, email: str) -> None:
 def _jumpcloud_state(office: Any) -> Any:
     there = office.company.jumpcloud
     users = [vars(one) | {"ssh_keys": _known_keys(one)} for one in there.state.users]
-    rows = (users, there.state.admins, sorted(there.edges), there.state.planned)
+    planned = [(one.user, one.state, one.start) for one in there.state.planned]
+    rows = (users, there.state.admins, sorted(there.edges), planned)
     return copy.deepcopy(rows)
 
 

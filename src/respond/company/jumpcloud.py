@@ -108,7 +108,7 @@ def _user(user: Row) -> Json:
             "configured": user.totp or bool(user.devices),
             "exclusion": user.exclusion,
             "exclusionDays": 0,
-            "exclusionUntil": user.until,
+            "exclusionUntil": user.until and user.until.replace("Z", ".000Z"),
         },
         "mfaEnrollment": {
             "overallStatus": enrolled[user.totp],
@@ -715,7 +715,8 @@ def _begin(night: Night) -> JumpCloud:
         console_row(
             _OWNER, _BILLING, key_allowed=True, key_made=rfc3339(now - 30 * DAY_S), mfa=False
         ),
-        *(console_row(email, _BILLING) for email in (OPERATOR, *ADMINS)),
+        *(console_row(email, _BILLING) for email in (OPERATOR, ADMINS[0])),
+        console_row(ADMINS[1], _BILLING, key_allowed=True, key_made=rfc3339(now - 200 * DAY_S)),
         console_row(COMPROMISED, "Help Desk"),
     ]
     app, wiki = ("application", story.jumpcloud_app), ("application", _id("app:wiki"))

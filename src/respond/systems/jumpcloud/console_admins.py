@@ -7,7 +7,7 @@ their sessions or makes another API key: a person does, and the list shows it.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NewType
@@ -21,6 +21,7 @@ from respond.core.script import (
     Me,
     Person,
     Proof,
+    Reply,
     Script,
     Subject,
     Undo,
@@ -53,6 +54,7 @@ __all__ = [
     "admins_called",
     "keep_an_admin",
     "key_rotation",
+    "may_be_ours",
     "set_role",
 ]  # fmt: skip
 
@@ -91,11 +93,6 @@ class JumpCloudAdmin:
     @property
     def may_all(self) -> bool:
         return self.role in FULL and not self.suspended
-
-    @property
-    def called(self) -> str:
-        """As a list of changes names them."""
-        return self.id
 
     @property
     def says(self) -> str:
@@ -150,10 +147,15 @@ def keep_an_admin(me: Me, *emails: str) -> Looking[None]:
         )
 
 
+def may_be_ours(me: Me, admin: JumpCloudAdmin) -> bool:
+    """Whether their API key may be the one that we work with: whose it is, nothing says."""
+    unknown = not me.connection.identity and not is_service_account(me.connection.options)
+    return unknown and admin.key_set
+
+
 def _spare(me: Me, admin: JumpCloudAdmin, verb: str) -> None:
     """Never who is needed tonight, nor whoever has the API key that we may be working with."""
-    ours = me.connection.identity
-    if not ours and admin.key_set and not is_service_account(me.connection.options):
+    if may_be_ours(me, admin):
         raise GuardRefusedError(
             f"{admin.email} may be who respond works as",
             why="they have an API key, and JumpCloud does not say whose a key is",
@@ -162,28 +164,44 @@ def _spare(me: Me, admin: JumpCloudAdmin, verb: str) -> None:
     spare(me, verb, admin.email)
 
 
+def _part(admin: str, name: str) -> Thing[Any]:
+    """One field of one administrator: what changes beside it does not stand in the way of it."""
+
+    def parse(replies: Sequence[Reply]) -> Any:
+        found = (each for each in ADMINS.parse(replies) if each.id == admin)
+        return next((getattr(each, name) for each in found), None)
+
+    return _list(f"administrator/{admin}/{name}", parse)
+
+
 def _changes(
     me: Me,
-    seen: tuple[JumpCloudAdmin, ...],
     admin: JumpCloudAdmin,
+    name: str,
+    value: Any,
     hands: Api[None] | Person[None],
-    *,
-    undo: Undo | None = None,
-    words: Mapping[str, Any],
-    **becomes: Any,
-) -> Write[None]:
-    return change(
+    **words: Any,
+) -> Generator[Any, Any, None]:
+    """Make one field of an administrator another."""
+    thing = _part(admin.id, name)
+    seen = yield from thing.of(me.connection)
+    write = change(
         me,
-        ADMINS,
+        thing,
         seen,
-        lambda now: tuple(replace(a, **becomes) if a.id == admin.id else a for a in now),
+        lambda _: value,
         hands,
         ids={},
         target=admin.email,
         foretold=None,
-        undo=undo,
         **words,
     )
+
+    def changed(now: tuple[JumpCloudAdmin, ...]) -> tuple[JumpCloudAdmin, ...]:
+        return tuple(replace(a, **{name: value}) if a.id == admin.id else a for a in now)
+
+    listed = Becomes(ADMINS.subject(me.connection), changed)
+    yield from replace(write, becomes=(*write.becomes, listed))
 
 
 @dataclass(frozen=True)
@@ -195,8 +213,8 @@ class _OnAdmin:
     def __post_init__(self) -> None:
         check_object_id("admin", self.admin)
 
-    def seen(self, me: Me, verb: str) -> Looking[tuple[tuple[JumpCloudAdmin, ...], JumpCloudAdmin]]:
-        """All of them, and this one, whom this may be done to."""
+    def seen(self, me: Me, verb: str) -> Looking[JumpCloudAdmin]:
+        """The administrator, whom this may be done to; without a verb it harms nobody."""
         seen = yield from ADMINS.of(me.connection)
         admin = next((each for each in seen if each.id == self.admin), None)
         if admin is None:
@@ -205,7 +223,7 @@ class _OnAdmin:
             )
         if verb:
             _spare(me, admin, verb)
-        return seen, admin
+        return admin
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +264,6 @@ def set_role(me: Me, admin: JumpCloudAdmin, role: str) -> Generator[Any, Any, No
     Raises:
         GuardRefusedError: They have to keep it.
     """
-    seen = yield from ADMINS.of(me.connection)
     kept = (yield from _AS_THEY_ARE.of(me.connection)).get(admin.id, {})
     _spare(me, admin, "take the role of")
     less = role not in FULL or (admin.role == BILLING and role != BILLING)
@@ -254,23 +271,20 @@ def set_role(me: Me, admin: JumpCloudAdmin, role: str) -> Generator[Any, Any, No
         yield from keep_an_admin(me, admin.email)
     yield from _changes(
         me,
-        seen,
         admin,
+        "role",
+        role,
         _put(me, admin, kept, roleName=role),
-        role=role,
         undo=Undo("jumpcloud.set_admin_role", {"admin": admin.id, "role": admin.role})
         if admin.role
         else None,
-        words={
-            "says": f"make {admin.email} {role}, who is {admin.role or 'of a role of their own'}",
-            "verb": "make",
-            "effect": Effect.DESTROYS if less else Effect.WRITES,
-            "repeatable": True,  # PUT (RFC 9110, section 9.2.2).
-            "breaks": f"{admin.email} may no longer do what {admin.role} may; their API key "
-            "neither."
-            if less
-            else "",
-        },
+        says=f"make {admin.email} {role}, who is {admin.role or 'of a role of their own'}",
+        verb="make",
+        effect=Effect.DESTROYS if less else Effect.WRITES,
+        repeatable=True,  # PUT (RFC 9110, section 9.2.2).
+        breaks=f"{admin.email} may no longer do what {admin.role} may; their API key neither."
+        if less
+        else "",
     )
 
 
@@ -296,7 +310,7 @@ class SetJumpCloudAdminRole(_OnAdmin):
         one_line("role", self.role, limit=80)
 
     def run(self, me: Me) -> Script[JumpCloudAdmin]:
-        _, admin = yield from self.seen(me, "")
+        admin = yield from self.seen(me, "")
         if admin.role != self.role:
             yield from set_role(me, admin, self.role)
         return Done(replace(admin, role=self.role), says=f"{admin.email} is {self.role}")
@@ -327,24 +341,22 @@ class SetJumpCloudApiAccess(_OnAdmin):
     allowed: bool = False
 
     def run(self, me: Me) -> Script[JumpCloudAdmin]:
-        seen, admin = yield from self.seen(me, "take the API access of")
+        admin = yield from self.seen(me, "take the API access of")
         if admin.key_allowed != self.allowed:
             kept = (yield from _AS_THEY_ARE.of(me.connection)).get(admin.id, {})
             back = {"admin": admin.id, "allowed": admin.key_allowed}
             yield from _changes(
                 me,
-                seen,
                 admin,
+                "key_allowed",
+                self.allowed,
                 _put(me, admin, kept, apiKeyAllowed=self.allowed),
-                key_allowed=self.allowed,
                 undo=Undo("jumpcloud.set_admin_api_access", back),
-                words={
-                    "says": f"{'allow' if self.allowed else 'deny'} {admin.email} an API key",
-                    "verb": "allow" if self.allowed else "deny",
-                    "effect": Effect.WRITES if self.allowed else Effect.DESTROYS,
-                    "repeatable": True,  # PUT (RFC 9110, section 9.2.2).
-                    "breaks": "" if self.allowed else "What uses the key may stop working.",
-                },
+                says=f"{'allow' if self.allowed else 'deny'} {admin.email} an API key",
+                verb="allow" if self.allowed else "deny",
+                effect=Effect.WRITES if self.allowed else Effect.DESTROYS,
+                repeatable=True,  # PUT (RFC 9110, section 9.2.2).
+                breaks="" if self.allowed else "What uses the key may stop working.",
             )
         unproved = not self.allowed and admin.key_set
         word = "may" if self.allowed else "may not"
@@ -366,9 +378,7 @@ def _made_after(admin: JumpCloudAdmin, now_s: int) -> bool:
         return False
 
 
-def key_rotation(
-    me: Me, seen: tuple[JumpCloudAdmin, ...], admin: JumpCloudAdmin
-) -> Generator[Any, Any, None]:
+def key_rotation(me: Me, admin: JumpCloudAdmin) -> Generator[Any, Any, None]:
     """Have the API key made anew by whom it belongs to, unless it was since the run began."""
     if not admin.key_set or _made_after(admin, me.now):
         return
@@ -388,17 +398,15 @@ def key_rotation(
     # Until it is made nobody knows when that will be.
     yield from _changes(
         me,
-        seen,
         admin,
+        "key_made",
+        _ANEW,
         hands,
-        key_made=_ANEW,
-        words={
-            "says": f"have the API key of {admin.email} made anew",
-            "verb": "end",
-            "effect": Effect.DESTROYS,
-            "repeatable": False,
-            "breaks": "What uses the old key stops working.",
-        },
+        says=f"have the API key of {admin.email} made anew",
+        verb="end",
+        effect=Effect.DESTROYS,
+        repeatable=False,
+        breaks="What uses the old key stops working.",
     )
 
 
@@ -414,8 +422,8 @@ class RotateJumpCloudAdminKey(_OnAdmin):
     """Have an administrator make a new API key, which kills the old one."""
 
     def run(self, me: Me) -> Script[JumpCloudAdmin]:
-        seen, admin = yield from self.seen(me, "")
-        yield from key_rotation(me, seen, admin)
+        admin = yield from self.seen(me, "")
+        yield from key_rotation(me, admin)
         word = "is newer than this run" if admin.key_set else "is not there"
         return Done(admin, says=f"the API key of {admin.email} {word}")
 
@@ -425,7 +433,7 @@ class RotateJumpCloudAdminKey(_OnAdmin):
 
 def _by_hand(me: Me, action: _OnAdmin, *, suspended: bool) -> Script[JumpCloudAdmin]:
     verb, back = ("suspend", "restore") if suspended else ("restore", "suspend")
-    seen, admin = yield from action.seen(me, verb if suspended else "")
+    admin = yield from action.seen(me, verb if suspended else "")
     if admin.suspended != suspended:
         if suspended:
             yield from keep_an_admin(me, admin.email)
@@ -440,18 +448,16 @@ def _by_hand(me: Me, action: _OnAdmin, *, suspended: bool) -> Script[JumpCloudAd
         )
         yield from _changes(
             me,
-            seen,
             admin,
+            "suspended",
+            suspended,
             hands,
-            suspended=suspended,
             undo=Undo(f"jumpcloud.{back}_admin", {"admin": admin.id}),
-            words={
-                "says": f"{verb} the administrator {admin.email}",
-                "verb": verb,
-                "effect": Effect.DESTROYS if suspended else Effect.WRITES,
-                "repeatable": True,  # Who is suspended already stays so.
-                "breaks": f"{admin.email} cannot sign in to the console." if suspended else "",
-            },
+            says=f"{verb} the administrator {admin.email}",
+            verb=verb,
+            effect=Effect.DESTROYS if suspended else Effect.WRITES,
+            repeatable=True,  # Who is suspended already stays so.
+            breaks=f"{admin.email} cannot sign in to the console." if suspended else "",
         )
     word = "suspended" if suspended else "active"
     return Done(replace(admin, suspended=suspended), says=f"{admin.email} is {word}")
@@ -500,21 +506,19 @@ class ResetJumpCloudAdminTotp(_OnAdmin):
     """Take an administrator's second factor away. They enrol another one at the next sign-in."""
 
     def run(self, me: Me) -> Script[JumpCloudAdmin]:
-        seen, admin = yield from self.seen(me, "reset the factor of")
+        admin = yield from self.seen(me, "reset the factor of")
         if admin.has_totp:
             yield from _changes(
                 me,
-                seen,
                 admin,
-                Api(ask(me, "POST", "v1", "users", "resettotp", admin.id), no_answer),
-                has_totp=False,
-                words={
-                    "says": f"take the second factor of the administrator {admin.email}",
-                    "verb": "take",
-                    "effect": Effect.DESTROYS,
-                    "repeatable": False,  # It would take one that was enrolled meanwhile.
-                    "breaks": "There is no way back: they enrol another one.",
-                },
+                "has_totp",
+                value=False,
+                hands=Api(ask(me, "POST", "v1", "users", "resettotp", admin.id), no_answer),
+                says=f"take the second factor of the administrator {admin.email}",
+                verb="take",
+                effect=Effect.DESTROYS,
+                repeatable=False,  # It would take one that was enrolled meanwhile.
+                breaks="There is no way back: they enrol another one.",
             )
         return Done(replace(admin, has_totp=False), says=f"{admin.email} has no second factor")
 
@@ -530,7 +534,7 @@ class ResetJumpCloudAdminPassword(_OnAdmin):
     """Have JumpCloud mail an administrator a link to a new password. The old one goes on."""
 
     def run(self, me: Me) -> Script[JumpCloudAdmin]:
-        _, admin = yield from self.seen(me, "reset the password of")
+        admin = yield from self.seen(me, "reset the password of")
         mailed: Subject[Any] = Subject(
             f"{me.connection.name}/administrator/{admin.id}/mailed", VENDOR.settle_s
         )

@@ -22,6 +22,7 @@ from respond.systems.jumpcloud.console_admins import (
     READ_ONLY,
     ListJumpCloudAdmins,
     key_rotation,
+    may_be_ours,
     set_role,
 )
 from respond.systems.jumpcloud.enrolments import (
@@ -111,12 +112,18 @@ def _revoke(me: Me, to: Target) -> Script[Any]:
     user = yield from seen_user(me, _user(to))
     why: list[str] = []
     seen = yield from ADMINS.of(me.connection, or_else=_noted(why))
+    lines = [f"UNSEEN: whether {user.name} has an API key: {each}" for each in why]
+    mine = [each for each in seen if each.email.casefold() == user.email.casefold()]
     done = yield from RemoveJumpCloudSshKeys(user.id).run(me)
-    for admin in seen:
-        if admin.email.casefold() == user.email.casefold():
-            yield from key_rotation(me, seen, admin)
-    unseen = tuple(f"UNSEEN: whether {user.name} has an API key: {each}" for each in why)
-    return replace(done, findings=unseen) if isinstance(done, Done) else done
+    for admin in mine:
+        if may_be_ours(me, admin):  # No reason to leave the SSH keys.
+            lines.append(
+                f"left to do: {admin.email} has an API key, which may be the one that respond "
+                "works with; set identity of the connection, or have them make another one"
+            )
+        else:
+            yield from key_rotation(me, admin)
+    return replace(done, findings=tuple(lines)) if isinstance(done, Done) else done
 
 
 def _remove_rights(me: Me, to: Target) -> Script[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from respond.core.script import (
@@ -38,7 +38,7 @@ from respond.systems.jumpcloud.system_users import (
     seen_user,
     spare_user,
 )
-from respond.systems.jumpcloud.vendor import VENDOR, ask
+from respond.systems.jumpcloud.vendor import VENDOR, ask, stamp
 from respond.systems.rest import Thing, at, change, no_answer, rows, where
 
 __all__ = [
@@ -402,8 +402,7 @@ class OpenJumpCloudWindow(OnJumpCloudUser):
             more = "; that is longer than a day: close it" if _too_long(user, me.now) else ""
             return Done(user, says=_window(user), findings=(f"{_window(user)}{more}",))
         spare_user(me, user, "take the second factor of")
-        until = datetime.fromtimestamp(me.now + self.hours * 3_600, tz=UTC)
-        text = until.strftime("%Y-%m-%dT%H:%M:%SZ")
+        text = stamp(me.now + self.hours * 3_600)
         yield from _reset(
             me,
             user,

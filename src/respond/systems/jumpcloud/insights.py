@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Final
 
 from respond.core.script import (
@@ -28,7 +27,7 @@ from respond.core.script import (
 from respond.core.shapes import Seconds
 from respond.systems.arguments import ArgumentError
 from respond.systems.jumpcloud.system_users import OnJumpCloudUser
-from respond.systems.jumpcloud.vendor import ask
+from respond.systems.jumpcloud.vendor import ask, stamp
 from respond.systems.rest import at, rows
 
 __all__ = ["ACTIONS", "KEPT_S", "SIGN_INS", "JumpCloudEvent", "ReadJumpCloudEvents"]
@@ -78,10 +77,6 @@ def _more(call: Call, reply: Reply, _: int) -> Call | None:
     return replace(call, body={**call.body, "search_after": cursor})
 
 
-def _stamp(at_s: int) -> str:
-    return datetime.fromtimestamp(at_s, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def events_by(
     me: Me, user: str, within_s: int, kinds: tuple[str, ...]
 ) -> Looking[tuple[JumpCloudEvent, ...]]:
@@ -89,8 +84,8 @@ def events_by(
     terms = [{"initiated_by.id": [user]}, *([{"event_type": list(kinds)}] if kinds else [])]
     body = {
         "service": ["all"],
-        "start_time": _stamp(me.now - within_s),
-        "end_time": _stamp(me.now + _AHEAD_S),
+        "start_time": stamp(me.now - within_s),
+        "end_time": stamp(me.now + _AHEAD_S),
         "sort": "DESC",
         "limit": _A_PAGE,
         "search_term": {"and": terms},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final, NewType
 
 from respond.core.script import (
@@ -28,7 +29,7 @@ from respond.systems.guards import GuardRefusedError, spare
 from respond.systems.jumpcloud.console_admins import admins_called, keep_an_admin
 from respond.systems.jumpcloud.ids import check_object_id
 from respond.systems.jumpcloud.planned import UNSEEN, reactivations
-from respond.systems.jumpcloud.vendor import LISTED, PAGES, VENDOR, ask
+from respond.systems.jumpcloud.vendor import LISTED, PAGES, VENDOR, ask, stamp
 from respond.systems.rest import Thing, at, change, no_answer, one, rows
 
 __all__ = [
@@ -41,6 +42,15 @@ JumpCloudUserId = NewType("JumpCloudUserId", str)
 """``64b000000000000000000001``: never an address, which may come to mean somebody else."""
 
 _PEOPLE: Final = ("Open User Management, Users, the person.", "https://console.jumpcloud.com/")
+
+
+def _moment(found: Any) -> str:
+    """A time, written as we write it: what was set has to be what is seen."""
+    text = showable(found, limit=40) if isinstance(found, str) else ""
+    try:
+        return stamp(int(datetime.fromisoformat(text).timestamp()))
+    except ValueError:
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,7 @@ class JumpCloudUser:
     has_mfa: bool = at("mfa.configured", default=False)
     has_totp: bool = at("totp_enabled", default=False)
     exclusion: bool = at("mfa.exclusion", default=False)
-    exclusion_until: str = at("mfa.exclusionUntil", limit=40, default="")
+    exclusion_until: str = at("mfa.exclusionUntil", read=_moment, default="")
     security_keys: str = at("mfaEnrollment.webAuthnStatus", limit=40, default="")
     managed_by: str = at("external_source_type", limit=60, default="")
 
@@ -256,7 +266,9 @@ class SuspendJumpCloudUser(OnJumpCloudUser):
             says=f"suspend {user.name}",
             verb="suspend",
             effect=Effect.DESTROYS,
-            undo=Undo("jumpcloud.restore_user", {"user": user.id}),
+            undo=Undo("jumpcloud.restore_user", {"user": user.id})
+            if user.state == "ACTIVATED"
+            else None,
             breaks=f"{user.name} is logged out of devices (of Windows Home when it restarts) and "
             "can sign in to nothing; sessions that applications hold go on.",
         )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from respond.core.script import Api, Call, MalformedReplyError, Me, Paging, Reply
@@ -35,7 +37,7 @@ from respond.systems.vendor import (
 
 __all__ = [
     "BILLING", "FULL", "GRAPH_S", "LISTED", "PAGES", "VENDOR", "ask", "ending",
-    "is_service_account",
+    "is_service_account", "stamp",
 ]  # fmt: skip
 
 BILLING: Final = "Administrator with Billing"
@@ -46,7 +48,13 @@ GRAPH_S: Final = 300
 """Who has what is worked out behind the scenes: it shows within minutes."""
 
 _A_PAGE: Final = "100"
+_SOON_DAYS: Final = 14
 _V1: Final = "v1"
+
+
+def stamp(at_s: int) -> str:
+    """A moment as JumpCloud takes it."""
+    return datetime.fromtimestamp(at_s, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def is_service_account(options: Any) -> bool:
@@ -76,7 +84,8 @@ def _next_page(call: Call, reply: Reply, so_far: int) -> Call | None:
     return asking(call, "skip", str(had))
 
 
-PAGES: Final = Paging(_next_page)
+PAGES: Final = Paging(_next_page, pages_max=1_000)
+"""An organization may have tens of thousands of users."""
 
 
 # --- rights -------------------------------------------------------------------------------------
@@ -142,7 +151,8 @@ def _probe(opened: Probing) -> Probed:
     chosen = str(opened.options.get("org") or "")
     one = next((row for row in orgs if chosen in ("", row.get("_id"))), {})
     names = (text_in(one, "_id"), text_in(one, "displayName"))
-    role, notes = _owner(opened)
+    date = reply.headers.get("date", "")
+    role, notes = _owner(opened, date)
     if len(orgs) > 1 and not chosen:
         notes.append(
             f"this administrator is of {len(orgs)} organizations: say which with "
@@ -159,7 +169,7 @@ def _probe(opened: Probing) -> Probed:
         if opened.account in names
         else differs("the organization", opened.account, names[1], "account", opened.name),
         notes=tuple(notes),
-        date=reply.headers.get("date", ""),
+        date=date,
     )
 
 
@@ -172,7 +182,7 @@ _WHOSE: Final = (
 )
 
 
-def _owner(opened: Probing) -> tuple[str, list[str]]:
+def _owner(opened: Probing, date: str) -> tuple[str, list[str]]:
     """The built-in role that the credential's owner has, as far as it is known; and notes."""
     if is_service_account(opened.options):
         return "", [_BY_ROLE]
@@ -192,8 +202,18 @@ def _owner(opened: Probing) -> tuple[str, list[str]]:
             "(options = { oauth = true })"
         )
     ends = text_in(record_at(admin, "apiKeyHash"), "expireAt")
-    notes.append(f"the key runs out at {ends}" if ends else "the key does not say when it runs out")
+    notes.append(_runs_out(ends, date) if ends else "the key does not say when it runs out")
     return role, notes
+
+
+def _runs_out(ends: str, date: str) -> str:
+    """When the key ends; by JumpCloud's own clock."""
+    try:
+        days = (datetime.fromisoformat(ends) - parsedate_to_datetime(date)).days
+    except (TypeError, ValueError):
+        return f"the key runs out at {ends}"
+    soon = "; make another one now" if days < _SOON_DAYS else ""
+    return f"the key runs out at {ends}, in {days} days{soon}"
 
 
 def _called(opened: Probing) -> Iterator[Any]:
