@@ -112,7 +112,7 @@ class Rehearsal:
         Args:
             routes: Show the routes that the vendor has not confirmed, so that the API's hands are
                 used; only for a company of our own.
-            directories: Those that are configured; all that the company has when None.
+            directories: Those that are configured; all that do not stand by when None.
 
         Raises:
             UsageError: The company has no such directory.
@@ -133,8 +133,10 @@ class Rehearsal:
         ways = told["connections"]
         rehearsal = cls(doors, told["story"], told["urls"], told["smtp"], ways, own)
         rehearsal.before = doors.get("state")
-        known = tuple(w["name"] for w in ways if vendor(w["system"]).directory)
-        rehearsal.directories = known if directories is None else tuple(directories)
+        found = [way for way in ways if vendor(way["system"]).directory]
+        known = tuple(way["name"] for way in found)
+        asked = tuple(way["name"] for way in found if not way.get("stands_by"))
+        rehearsal.directories = asked if directories is None else tuple(directories)
         if odd := [name for name in rehearsal.directories if name not in known]:
             rehearsal.close()
             raise UsageError(
