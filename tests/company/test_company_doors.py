@@ -178,6 +178,11 @@ def test_the_outbox_has_what_people_were_told(visitor: Visitor) -> None:
 ABOUT: dict[str, dict[str, Any]] = {
     "directory.enroll_factor": {"email": "ana@example.com"},
     "okta.enroll_factor": {"email": "ana@example.com"},
+    "jumpcloud.enroll_factor": {"email": "ana@example.com"},
+    "jumpcloud.suspend_admin": {"email": "mallory@example.com"},
+    "jumpcloud.restore_admin": {"email": "mallory@example.com"},
+    "jumpcloud.rotate_admin_key": {"email": "mallory@example.com"},
+    "jumpcloud.remove_security_keys": {"email": "jean@example.com"},
     "none": {},
     "okta.deactivate_user": {"user": "jean@example.com"},
     "customerio.revoke_app_key": {"environment": 190001, "id": 9101},

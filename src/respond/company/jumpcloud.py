@@ -797,6 +797,14 @@ def _takes_keys(jumpcloud: JumpCloud, errand: Errand) -> Json:
     return {}
 
 
+def _enrolled_by_hand(jumpcloud: JumpCloud, errand: Errand) -> Json:
+    """Somebody sets up a new device; who is no user there has nothing to set up."""
+    for user in jumpcloud.rows("users", email=errand.text("email")):
+        user.totp = True
+        jumpcloud.happened("totp_finish_enrollment", user.email, by=errand.by)
+    return {}
+
+
 COUNTERPART = Counterpart(
     begin=_begin,
     facts={
@@ -826,8 +834,10 @@ COUNTERPART = Counterpart(
             "insights": "jumpcloud/insights/directory/v1",
             "oauth": "jumpcloud",
         },
+        "stands_by": True,
     },
     console={
+        "enroll_factor": _enrolled_by_hand,
         "suspend_admin": _by_hand(_suspends(suspended=True)),
         "restore_admin": _by_hand(_suspends(suspended=False)),
         "rotate_admin_key": _by_hand(_rotates),

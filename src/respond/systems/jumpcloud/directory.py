@@ -160,9 +160,11 @@ DIRECTORY: Final = Directory(
             "no API ends sessions alone: suspending logs somebody out of devices and of what "
             "JumpCloud opens; sessions that applications hold go on until they run out",
         ),
-        "revoke_grants": Does(_revoke),
+        "revoke_grants": Does(_revoke, has_way_back=True),
         "reset_factors": Does(_reset_factors),
-        "issue_bridge": Does(lambda me, to: OpenJumpCloudWindow(_user(to), stolen=False).run(me)),
+        "issue_bridge": Does(
+            lambda me, to: OpenJumpCloudWindow(_user(to), stolen=to.stolen).run(me)
+        ),
         "reset_password": Does(lambda me, to: ExpireJumpCloudPassword(_user(to)).run(me)),
         "remove_admin_rights": Does(_remove_rights),
         "restore_admin_rights": Lacks(

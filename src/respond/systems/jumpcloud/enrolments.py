@@ -373,7 +373,7 @@ class OpenJumpCloudWindow(OnJumpCloudUser):
     """Ask somebody who lost their device for no second factor, for a while. Codes are taken.
 
     Attributes:
-        stolen: The device is in other hands: then it is refused.
+        stolen: The device is in other hands: then no time is opened.
         hours: How long, 1 to 24.
     """
 
@@ -389,11 +389,11 @@ class OpenJumpCloudWindow(OnJumpCloudUser):
         user = yield from seen_user(me, self.user)
         suspects = {email.casefold() for email in me.suspects}
         if self.stolen or user.email.casefold() in suspects:
-            raise GuardRefusedError(
-                f"{user.name} is not let in without a second factor",
-                why="who has the device, or the account, may have the password, too",
-                do="reset the factors with jumpcloud.reset_mfa, and enrol at a desk",
+            left = (
+                f"left to do: let {user.name} enrol at a desk; nobody gets in without a second "
+                "factor where who has the device, or the account, may have the password, too"
             )
+            return Done(user, says=left, findings=(left,), proved=False)
         if user.state != "ACTIVATED":
             raise GuardRefusedError(
                 f"{user.name} is {user.state}", do="give the account back first"
@@ -407,7 +407,8 @@ class OpenJumpCloudWindow(OnJumpCloudUser):
             me,
             user,
             {"exclusion": True, "exclusionUntil": text},
-            says=f"ask {user.name} for no second factor until {text}, and take their codes",
+            says=f"ask {user.name} for no second factor until {text}"
+            + (", and take their codes" if user.has_totp else ""),
             verb="open",
             effect=Effect.DESTROYS,
             undo=Undo("jumpcloud.close_mfa_window", {"user": user.id}),
