@@ -25,7 +25,7 @@ def test_an_account_is_closed_and_given_back(tmp_path: Path) -> None:
     """Suspended, and its SSH keys gone; that no session ends alone is said and stops nothing."""
     with stage_of(tmp_path, "compromised-user") as stage:
         assert stage.advance() is ExitCode.DONE
-        assert happened(stage) == ["user_suspended", "user_update", "user_update"]
+        assert happened(stage) == ["user_suspended", "plan.cancelled"] + ["user_update"] * 2
         assert stage.state is not None
         said = " ".join(
             each.conclusion.says for each in stage.state.steps.values() if each.conclusion
@@ -35,6 +35,7 @@ def test_an_account_is_closed_and_given_back(tmp_path: Path) -> None:
         jumpcloud: Any = stage.server.company.jumpcloud
         user = jumpcloud.row("users", email="mallory@example.com")
         assert (user.state, len(user.ssh_keys)) == ("ACTIVATED", 2)
+        assert len(jumpcloud.state.planned) == 1
 
 
 @pytest.mark.parametrize("device", ["lost", "stolen"])

@@ -62,7 +62,7 @@ def _ben(story: Any) -> dict[str, Any]:
 CASES = {
     case.name: case
     for case in (
-        Case("suspend_user", "PUT */systemusers/*", _mallory, back=True),
+        Case("suspend_user", "PUT */systemusers/*", _mallory, back=True, hit=0),
         Case("expire_password", "POST */expire", _mallory),
         Case("cancel_reactivations", "DELETE */userstates/*", _mallory, back=True),
         Case(
@@ -429,14 +429,24 @@ def test_an_administrator_who_is_no_user_is_for_a_persons_hands(office: Any) -> 
 def test_what_opens_the_account_again_is_said(office: Any) -> None:
     """A planned change, another directory that it comes of, an administrator's account."""
     user(office).source = "active_directory"
-    done = office.do(CASES["suspend_user"].of(office))
-    text = " ".join(done.findings)
-    assert "jumpcloud.cancel_reactivations" in text
+    text = " ".join(office.do(CASES["suspend_user"].of(office)).findings)
     assert "active_directory" in text
     assert "Help Desk" in text
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_who_is_planned_to_come_back_does_not(office: Any, *, shared: bool) -> None:
+    """The plan goes with the suspension; one that is about others, too, is a step of its own."""
+    plan = org(office).state.planned[0]
+    if shared:
+        org(office).state.planned.append(copy.copy(plan))
+        org(office).state.planned[1].user = office.story.jumpcloud_ben
+    user(office).state = "SUSPENDED"
+    done = office.do(CASES["suspend_user"].of(office))
+    assert ("cancel_reactivations" in " ".join(done.findings)) is shared
     office.company.clock.advance(3 * 86_400)
     office.look(CASES["suspend_user"].of(office))
-    assert user(office).state == "ACTIVATED"
+    assert user(office).state == ("ACTIVATED" if shared else "SUSPENDED")
 
 
 def test_a_suspension_does_not_wait_for_the_list_of_plans(office: Any) -> None:

@@ -5,7 +5,6 @@ Source: API 2.0, ``/bulk/userstates``. One job may be about several users.
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -19,6 +18,7 @@ from respond.core.script import (
     Me,
     Script,
     Undo,
+    Write,
     action,
     gather,
 )
@@ -29,11 +29,10 @@ from respond.systems.jumpcloud.vendor import LISTED, PAGES, VENDOR, ask, ending
 from respond.systems.rest import Thing, at, change, no_answer, rows
 
 __all__ = [
-    "ACTIONS", "UNSEEN", "CancelJumpCloudReactivations", "JumpCloudPlan", "planned_for",
-    "reactivations",
+    "ACTIONS", "CancelJumpCloudReactivations", "JumpCloudJob", "JumpCloudPlan", "cancel",
+    "planned_for", "reactivations",
 ]  # fmt: skip
 
-UNSEEN: Final = "UNSEEN: whether JumpCloud is to give them back at some time"
 _BACK: Final = "ACTIVATED"
 
 
@@ -78,21 +77,73 @@ def planned_for(me: Me, user: str) -> Looking[tuple[JumpCloudPlan, ...]]:
     return tuple(each for each in (yield from _ALL.of(me.connection)) if each.user == user)
 
 
-def reactivations(me: Me, user: str) -> Looking[tuple[JumpCloudPlan | None, ...]]:
-    """When they are to be given back; one None where that cannot be looked at.
+@dataclass(frozen=True, slots=True)
+class JumpCloudJob:
+    """A job that gives somebody back. Attributes: rows: All that it is about."""
 
-    For a look beside another one, which goes on without it.
+    rows: tuple[JumpCloudPlan, ...]
+
+    @property
+    def id(self) -> str:
+        return self.rows[0].id
+
+    @property
+    def when(self) -> str:
+        return self.rows[0].when
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        return tuple(sorted({each.user for each in self.rows}))
+
+
+def reactivations(
+    me: Me, user: str, unseen: list[str] | None = None
+) -> Looking[tuple[JumpCloudJob, ...]]:
+    """The jobs that give a user back.
+
+    Args:
+        unseen: Gets why they could not be looked at, instead of the script's end there.
     """
-    unseen: list[str] = []
 
     def none(why: str) -> tuple[JumpCloudPlan, ...]:
-        unseen.append(why)
+        unseen.append(why)  # type: ignore[union-attr]
         return ()
 
-    seen = yield from _ALL.of(me.connection, or_else=none)
-    if unseen:
-        return (None,)
-    return tuple(each for each in seen if each.user == user and each.state == _BACK)
+    seen = yield from _ALL.of(me.connection, or_else=None if unseen is None else none)
+    mine = dict.fromkeys(each.id for each in seen if each.user == user and each.state == _BACK)
+    jobs = tuple(JumpCloudJob(tuple(e for e in seen if e.id == job)) for job in mine)
+    # Each is looked at under its own name, since each is written by itself.
+    yield from gather(
+        _job(job.id).of(me.connection, or_else=None if unseen is None else lambda _: True)
+        for job in jobs
+    )
+    return jobs
+
+
+def cancel(me: Me, user: str, job: JumpCloudJob) -> Write[None]:
+    """Cancel a job that was looked at, for all whom it is about."""
+    others = len(job.users) - 1
+    write = change(
+        me,
+        _job(job.id),
+        True,
+        lambda _: False,
+        ending(me, "DELETE", "v2", "bulk", "userstates", job.id),
+        ids={},
+        says=f"cancel that {user} is given back at {job.when}"
+        + (f", and {others} others with them" if others else ""),
+        verb="cancel",
+        target=user,
+        effect=Effect.DESTROYS,
+        foretold=None,
+        repeatable=True,  # The second time there is none.
+        undo=Undo("jumpcloud.plan_reactivation", {"users": list(job.users), "start": job.when}),
+        breaks=f"{1 + others} users stay suspended beyond that time.",
+    )
+    listed = Becomes(
+        _ALL.subject(me.connection), lambda now: tuple(each for each in now if each.id != job.id)
+    )
+    return replace(write, becomes=(*write.becomes, listed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,48 +173,12 @@ class CancelJumpCloudReactivations:
         check_object_id("user", self.user)
 
     def run(self, me: Me) -> Script[JumpCloudPlans]:
-        seen = yield from _ALL.of(me.connection)
-        mine = [each for each in seen if each.user == self.user]
-        jobs = list(dict.fromkeys(each.id for each in mine if each.state == _BACK))
-        there = yield from gather(_job(job).of(me.connection) for job in jobs)
-        for job, is_there in zip(jobs, there, strict=True):
-            yield from self._cancel(me, job, [each for each in seen if each.id == job], is_there)
-        left = tuple(each for each in mine if each.id not in jobs)
+        planned = yield from planned_for(me, self.user)
+        jobs = yield from reactivations(me, self.user)
+        for job in jobs:
+            yield from cancel(me, self.user, job)
+        left = tuple(each for each in planned if each.state != _BACK)
         return Done(JumpCloudPlans(left), says="nothing is planned to give them back")
-
-    def _cancel(
-        self,
-        me: Me,
-        job: str,
-        of_job: list[JumpCloudPlan],
-        is_there: bool,  # noqa: FBT001 - as it was seen
-    ) -> Generator[Any, Any, None]:
-        first, others = of_job[0], len({each.user for each in of_job}) - 1
-        write = change(
-            me,
-            _job(job),
-            is_there,
-            lambda _: False,
-            ending(me, "DELETE", "v2", "bulk", "userstates", job),
-            ids={},
-            says=f"cancel that {self.user} is given back at {first.when}"
-            + (f", and {others} others with them" if others else ""),
-            verb="cancel",
-            target=self.user,
-            effect=Effect.DESTROYS,
-            foretold=None,
-            repeatable=True,  # The second time there is none.
-            undo=Undo(
-                "jumpcloud.plan_reactivation",
-                {"users": sorted({each.user for each in of_job}), "start": first.when},
-            ),
-            breaks=f"{1 + others} users stay suspended beyond that time.",
-        )
-        listed = Becomes(
-            _ALL.subject(me.connection),
-            lambda now: tuple(each for each in now if each.id != job),
-        )
-        yield from replace(write, becomes=(*write.becomes, listed))
 
 
 @dataclass(frozen=True, slots=True)

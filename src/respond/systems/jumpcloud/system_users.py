@@ -6,7 +6,7 @@ by id. Whoever is an administrator besides stays one when the user is suspended.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NewType
@@ -28,7 +28,7 @@ from respond.systems.arguments import one_line
 from respond.systems.guards import GuardRefusedError, spare
 from respond.systems.jumpcloud.console_admins import admins_called, keep_an_admin
 from respond.systems.jumpcloud.ids import check_object_id
-from respond.systems.jumpcloud.planned import UNSEEN, reactivations
+from respond.systems.jumpcloud.planned import JumpCloudJob, cancel, reactivations
 from respond.systems.jumpcloud.vendor import LISTED, PAGES, VENDOR, ask, stamp
 from respond.systems.rest import Thing, at, change, no_answer, one, rows
 
@@ -217,15 +217,15 @@ def _brings(me: Me, user: JumpCloudUser, state: str, **words: Any) -> Generator[
     )
 
 
-def _what_undoes_it(me: Me, user: JumpCloudUser) -> Looking[tuple[str, ...]]:
+def _what_undoes_it(
+    me: Me, user: JumpCloudUser, left: Sequence[JumpCloudJob], unseen: Sequence[str]
+) -> Looking[tuple[str, ...]]:
     """What may let somebody in all the same."""
-    planned = yield from reactivations(me, user.id)
-    lines = [
-        UNSEEN
-        if each is None
-        else f"{user.name} is to be given back at {each.when}: "
-        "cancel that with jumpcloud.cancel_reactivations"
-        for each in planned
+    lines = [f"UNSEEN: whether {user.name} is to be given back some time: {w}" for w in unseen]
+    lines += [
+        f"{user.name} is to be given back at {job.when}, with {len(job.users) - 1} others: cancel "
+        "that with jumpcloud.cancel_reactivations"
+        for job in left
     ]
     if user.managed_by:
         lines.append(
@@ -249,15 +249,28 @@ def _what_undoes_it(me: Me, user: JumpCloudUser) -> Looking[tuple[str, ...]]:
 )
 @dataclass(frozen=True)
 class SuspendJumpCloudUser(OnJumpCloudUser):
-    """Suspend a user: they are logged out of devices, and nothing new opens to them."""
+    """Suspend a user, who is logged out of devices, and cancel what would give them back."""
 
     def run(self, me: Me) -> Script[JumpCloudUser]:
         user = yield from seen_user(me, self.user)
-        more = yield from _what_undoes_it(me, user)
-        if user.state in {"SUSPENDED", "STAGED"}:
-            word = "suspended already" if user.state == "SUSPENDED" else "STAGED, not active yet"
-            return Done(user, says=f"{user.name} is {word}", findings=more)
-        spare_user(me, user, "suspend")
+        unseen: list[str] = []
+        jobs = yield from reactivations(me, user.id, unseen)
+        # What is about others besides is a step of its own; who is new may be planned to begin.
+        mine = [job for job in jobs if len(job.users) == 1 and user.state != "STAGED"]
+        left = [job for job in jobs if job not in mine]
+        more = yield from _what_undoes_it(me, user, left, unseen)
+        if user.state == "STAGED":
+            return Done(user, says=f"{user.name} is STAGED, not active yet", findings=more)
+        if mine or user.state != "SUSPENDED":
+            spare_user(me, user, "suspend")
+        if user.state != "SUSPENDED":
+            yield from self._suspend(me, user)
+        for job in mine:
+            yield from cancel(me, user.id, job)
+        after = replace(user, state="SUSPENDED", suspended=True)
+        return Done(after, says=f"{user.name} is suspended", findings=more)
+
+    def _suspend(self, me: Me, user: JumpCloudUser) -> Generator[Any, Any, None]:
         yield from keep_an_admin(me, user.email)
         yield from _brings(
             me,
@@ -272,8 +285,6 @@ class SuspendJumpCloudUser(OnJumpCloudUser):
             breaks=f"{user.name} is logged out of devices (of Windows Home when it restarts) and "
             "can sign in to nothing; sessions that applications hold go on.",
         )
-        after = replace(user, state="SUSPENDED", suspended=True)
-        return Done(after, says=f"{user.name} is suspended", findings=more)
 
 
 @action(
