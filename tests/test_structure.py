@@ -294,6 +294,7 @@ VENDORS = {*NAMES, "github", "gitguardian", "incidentio"} - OUR_WORDS
 NAMED_HERE = {
     "adapters/secrets/key_stores.py": "the name of a class of keyring's",
     "adapters/store/sealing.py": "looks of secrets",
+    "checks/description.py": "a form of description has the name of who made it",
     "checks/deviations.py": "the one visible file of what vendors do against their descriptions",
     "cli/look.py": "an example in a help text",
     "cli/rehearse.py": "an example in a help text",

@@ -177,6 +177,8 @@ def test_the_outbox_has_what_people_were_told(visitor: Visitor) -> None:
 
 ABOUT: dict[str, dict[str, Any]] = {
     "directory.enroll_factor": {"email": "ana@example.com"},
+    "google.enroll_factor": {"email": "ana@example.com"},
+    "entra.enroll_factor": {"email": "ana@example.com"},
     "okta.enroll_factor": {"email": "ana@example.com"},
     "jumpcloud.enroll_factor": {"email": "ana@example.com"},
     "jumpcloud.suspend_admin": {"email": "mallory@example.com"},
@@ -184,6 +186,8 @@ ABOUT: dict[str, dict[str, Any]] = {
     "jumpcloud.rotate_admin_key": {"email": "mallory@example.com"},
     "jumpcloud.remove_security_keys": {"email": "jean@example.com"},
     "none": {},
+    "entra.disable_device": {"device": "e89b8129-135e-2eea-c593-2d9879bb186b"},
+    "entra.enable_device": {"device": "e89b8129-135e-2eea-c593-2d9879bb186b"},
     "okta.deactivate_user": {"user": "jean@example.com"},
     "customerio.revoke_app_key": {"environment": 190001, "id": 9101},
     "customerio.create_app_key": {"environment": 190001, "name": "n"},

@@ -23,7 +23,7 @@ from respond.systems import DIRECTORY, load
 
 DESCRIPTIONS = Path(__file__).parents[3] / "shared" / "openapi"
 FILES = sorted(DESCRIPTIONS.glob("*.json")) if DESCRIPTIONS.is_dir() else []
-NOT_OURS = {"entra", "google-admin", "sendgrid", "sendgrid-scopes"}
+NOT_OURS = {"sendgrid", "sendgrid-scopes"}
 
 with_descriptions = pytest.mark.skipif(not FILES, reason="no descriptions are on this machine")
 every_vendor = pytest.mark.parametrize("name", vendors())
@@ -128,6 +128,12 @@ HELD = {
     " POST /api/v1/users/{userId}/roles, PUT /api/v1/api-tokens/{apiTokenId}, GET /api/v1/logs,"
     " DELETE /api/v1/apps/{appId}/users/{userId}, GET /api/v1/iam/assignees/users",
     "okta-oauth": "POST /oauth2/v1/global-token-revocation",
+    "entra": "PATCH /users/{user-id}, POST /users/{user-id}/microsoft.graph.revokeSignInSessions,"
+    " DELETE /roleManagement/directory/roleAssignments/{unifiedRoleAssignment-id},"
+    " POST /roleManagement/directory/roleAssignments, POST /oauth2PermissionGrants,"
+    " POST /users/{user-id}/authentication/temporaryAccessPassMethods,"
+    " POST /applications/{application-id}/microsoft.graph.addPassword,"
+    " PATCH /servicePrincipals/{servicePrincipal-id}",
     "customerio-track": "GET /api/v1/accounts/region",
     "github": "GET /repos/{owner}/{repo}/secret-scanning/alerts/{alert_number}/locations,"
     " GET /orgs/{org}/hooks/{hook_id}/deliveries",

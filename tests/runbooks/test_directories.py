@@ -11,8 +11,10 @@ import pytest
 from respond.core.fold import As
 from respond.core.outcome import outcome_of
 from respond.errors import ExitCode
+from respond.systems import directories
 from respond.testing.runbook_kit import Stage
 
+ON = "customerio.single_sign_on"
 IN_THE_DIRECTORY = ("suspended", "signed_out", "grants")
 
 
@@ -41,6 +43,21 @@ def test_what_signs_in_is_contained_before_what_it_opens(tmp_path: Path) -> None
     steps = ("okta user.lifecycle.suspend", "okta grants.revoked", "customerio member.removed")
     places = [order.index(kind) for kind in steps]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("system", directories())
+@pytest.mark.parametrize("name", ["compromised-user", "lost-2fa"])
+def test_each_directory_carries_each_runbook_to_its_end(
+    name: str, system: str, tmp_path: Path
+) -> None:
+    """What it cannot do is a person's, or said; no runbook names a vendor."""
+    overrides = {"device": "stolen"} if name == "lost-2fa" else {}
+    with Stage(tmp_path, name, routes=True, overrides=overrides) as stage:
+        ways = stage.rehearsal.ways
+        stage.rehearsal.directories = tuple(w["name"] for w in ways if w["system"] == system)
+        stage.rehearsal.doors.happen(ON)
+        assert stage.advance() is ExitCode.DONE
+        assert is_removed(stage) == (name == "compromised-user")
 
 
 def test_with_no_directory_a_person_acts_and_the_rest_is_done(tmp_path: Path) -> None:
@@ -79,7 +96,7 @@ def test_a_directory_that_is_down_is_a_persons_and_keeps_nothing_up(
     kind: str, tmp_path: Path
 ) -> None:
     """The three steps there are tasks for a person; the service is contained all the same."""
-    with Stage(tmp_path, "compromised-user", routes=True) as stage:
+    with Stage(tmp_path, "compromised-user", routes=True, directories=("okta",)) as stage:
         stage.faults(f"okta:{kind}@GET *xall")
         assert stage.advance() is ExitCode.DONE
         assert [by(stage, step) for step in IN_THE_DIRECTORY] == [["person"]] * 3
@@ -90,7 +107,7 @@ def test_a_directory_that_is_down_is_a_persons_and_keeps_nothing_up(
 @pytest.mark.parametrize("at", ["POST */suspend", "DELETE */grants"])
 def test_a_directory_that_goes_down_on_the_way_undoes_nothing(at: str, tmp_path: Path) -> None:
     """What it refuses goes to a person's hands; what was done stays done."""
-    with Stage(tmp_path, "compromised-user", routes=True) as stage:
+    with Stage(tmp_path, "compromised-user", routes=True, directories=("okta",)) as stage:
         stage.faults(f"okta:503@{at}xall")
         assert stage.advance() is ExitCode.DONE
         assert is_removed(stage)
@@ -99,8 +116,7 @@ def test_a_directory_that_goes_down_on_the_way_undoes_nothing(at: str, tmp_path:
 
 # --- a second factor that the directory holds ---------------------------------------------------
 
-ON = "customerio.single_sign_on"
-IN_ORDER = ("proved", "out", "warned_first", "objection", "factor", "bridge", "set_up", "now")
+IN_ORDER = ("proved", "out", "warned_first", "objection", "factor", "bridge", "set_up", "has_one")
 
 
 def lost(
@@ -183,7 +199,8 @@ def test_with_no_directory_a_person_resets_it_on_their_word(tmp_path: Path) -> N
 
 def test_an_address_that_no_directory_has_is_said_and_nothing_is_reset(tmp_path: Path) -> None:
     """They sign in as somebody else there, and a person finds out as whom."""
-    with lost(tmp_path, overrides={"email": "story.invited"}) as stage:
+    overrides = {"email": "story.invited"}
+    with lost(tmp_path, overrides=overrides) as stage:
         stage.rehearsal.doors.happen(ON)
         assert stage.advance() is ExitCode.FAILED
         assert happened(stage, "okta") == []

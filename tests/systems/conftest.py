@@ -19,6 +19,7 @@ from respond.adapters.smtp import SmtpPen, SmtpServer
 from respond.company import Company, default_company, serve
 from respond.core.plan import write_key
 from respond.core.script import (
+    Again,
     Api,
     Connection,
     Done,
@@ -50,6 +51,7 @@ class Office:
     """Example Co, and somebody at a terminal in it.
 
     Attributes:
+        began: When the run was proposed, in seconds since 1970.
         known: Answers of writes, by key, as the journal has them.
         sent: Writes that left, in order.
         tasks: What a person was asked to do.
@@ -61,6 +63,7 @@ class Office:
     mail: SmtpPen
     clock: SettableClock
     opened: dict[str, str]
+    began: int
     changes: dict[str, Any] = field(default_factory=dict)
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
     without: set[str] = field(default_factory=set)
@@ -77,13 +80,38 @@ class Office:
     def connections(self) -> dict[str, Connection]:
         plain = {
             "cio": Connection("cio", "customerio", "48213", options={"account_name": "Example Co"}),
+            "cloudflare": Connection("cloudflare", "cloudflare", self.story.cloudflare_account),
             "slack": Connection("slack", "slack", "Example Co"),
             "pager": Connection("pager", "pagerduty", options={"from": self.story.pagerduty_user}),
             "mail": Connection("mail", "email", options={"from": self.story.mail_from}),
             "widgets": Connection("widgets", "http", "the doors"),
-            "okta": Connection("okta", "okta", "example-co"),
+            "google": Connection(
+                "google",
+                "google",
+                "example.com",
+                identity=self.story.google_identity,
+                options={
+                    "acts_as": self.story.google_acts_as,
+                    "keys_as": self.story.google_iam_account,
+                },
+            ),
+            "entra": Connection(
+                "entra",
+                "entra",
+                "example-co",
+                identity=self.story.entra_owner,
+                options={"tenant": self.story.entra_tenant, "client_id": self.story.entra_client},
+            ),
             "jumpcloud": Connection(
                 "jumpcloud", "jumpcloud", "Example Co", identity=self.story.jumpcloud_owner
+            ),
+            "okta": Connection("okta", "okta", "example-co"),
+            "scim": Connection(
+                "scim",
+                "scim",
+                "Example Co wiki",
+                identity=self.story.scim_owner,
+                options={"admin_groups": ["Admins"], "admin_roles": ["admin"]},
             ),
         }
         return {
@@ -112,7 +140,7 @@ class Office:
             subject="mallory@example.com",
             suspects=(),
             by_hand=False,
-            now=self.clock.now_ms() // 1000,
+            now=self.began,
             held={},
             digest=lambda value: value,
             runbook="compromised-key",
@@ -135,9 +163,10 @@ class Office:
 
     def do(self, action: Any, step: str = "told") -> Done[Any]:
         """Carry an action out, and look until what was written is seen."""
-        outcome, _ = act(
-            action.run(self.me(action, step)), self.world(), known=self.known, perform=self.perform
-        )
+        outcome: Any = Again("")
+        while isinstance(outcome, Again):
+            script = action.run(self.me(action, step))
+            outcome, _ = act(script, self.world(), known=self.known, perform=self.perform)
         for _ in range(20):
             seen = self.look(action, step)
             if not still_wanted(seen):
@@ -218,23 +247,35 @@ class _Credentials:
 
 @pytest.fixture
 def office(request: pytest.FixtureRequest) -> Iterator[Office]:
-    """Of Example Co only the systems stand there that the module of the test names."""
+    """Of Example Co only the system stands there that the test is about, or those of its module."""
     clock = SettableClock()
-    company = default_company(clock=clock, only=request.module.SYSTEMS)
+    about = getattr(request.node, "callspec", None)
+    one = about.params.get("system") if about is not None else None
+    company = default_company(clock=clock, only=(one,) if one else request.module.SYSTEMS)
     story = company.story
     opened: dict[str, str] = {}
     redactor = Redactor()
     credentials = _Credentials(
         {
+            "cloudflare": story.cloudflare_token,
+            "cloudflare-user": story.cloudflare_user_token,
             "slack": story.slack_bot_token,
             "pager": story.pagerduty_key,
             "pager/events": story.pagerduty_routing_key,
             "widgets": story.widgets_token,
-            "okta": story.okta_token,
-            "okta-app": story.okta_private_key,
+            "google": story.google_token,
+            "google/iam": story.google_iam_token,
+            "google-file": story.google_key_file,
+            "google-file/iam": story.google_iam_file,
+            "entra": story.entra_secret,
+            "entra-two": story.entra_second_secret,
             "jumpcloud": story.jumpcloud_key,
             "jumpcloud-app": f"{story.jumpcloud_client}:{story.jumpcloud_client_secret}",
+            "okta": story.okta_token,
+            "okta-app": story.okta_private_key,
             "mail": story.smtp_password,
+            "scim": story.scim_token,
+            "scim-b": story.scim_second_token,
         }
     )
 
@@ -257,7 +298,7 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
             "mail", "127.0.0.1", server.smtp_port, user=story.smtp_user, loopback_ok=True
         )
         pen = SmtpPen({"mail": postfix}, credentials, clock, redactor, timeout_scale=0.05)
-        yield Office(company, transport, pen, clock, opened)
+        yield Office(company, transport, pen, clock, opened, clock.now_ms() // 1000)
 
 
 _SERVICE_APP = {
@@ -267,41 +308,62 @@ _SERVICE_APP = {
 """What its service app was granted in Okta."""
 
 
+_JUMPCLOUD = dict.fromkeys(("v1", "v2", "insights", "oauth"), "jumpcloud")
 _BELOW = {
-    "jumpcloud": {
-        "v1": "/api",
-        "v2": "/api/v2",
-        "insights": "/insights/directory/v1",
-        "oauth": "",
-    }
+    ("jumpcloud", "v1"): "/api",
+    ("jumpcloud", "v2"): "/api/v2",
+    ("jumpcloud", "insights"): "/insights/directory/v1",
+    ("slack", "api"): "/api",
 }
-"""Surfaces that lie below one address of the company."""
+"""Where a surface begins below its address."""
+_GOOGLE = {each: f"google/{each}" for each in ("admin", "iam", "token")}
+
+
+def _options(system: str, story: Any) -> dict[str, str]:
+    """What the scheme of a connection wants to know."""
+    match system:
+        case "entra":
+            return {"tenant": story.entra_tenant, "client_id": story.entra_client}
+        case "google":
+            return {"acts_as": story.google_acts_as}
+        case "okta":
+            return {"identity": story.okta_client, **_SERVICE_APP}
+        case _:
+            return {"from": story.pagerduty_user}
 
 
 def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
     """Those that lead to a system that stands there."""
     every = (
+        ("cloudflare", "cloudflare", {"api": "cloudflare"}, ""),
+        ("cloudflare-user", "cloudflare", {"api": "cloudflare"}, ""),
         ("slack", "slack", {"api": "slack"}, "slack"),
         ("pager", "pagerduty", {"rest": "pagerduty/rest", "events": "pagerduty/events"}, ""),
         ("widgets", "http", {"http": "widgets"}, "bearer"),
+        ("google", "google", _GOOGLE, "google-token"),
+        ("google-file", "google", _GOOGLE, ""),
+        *(
+            (name, "entra", {"graph": "entra/graph", "login": "entra/login"}, "")
+            for name in ("entra", "entra-two")
+        ),
+        ("jumpcloud", "jumpcloud", _JUMPCLOUD, ""),
+        ("jumpcloud-app", "jumpcloud", _JUMPCLOUD, "jumpcloud-oauth"),
         ("okta", "okta", {"http": "okta"}, ""),
         ("okta-app", "okta", {"http": "okta"}, "okta-oauth"),
-        ("jumpcloud", "jumpcloud", {"": "jumpcloud"}, ""),
-        ("jumpcloud-app", "jumpcloud", {"": "jumpcloud"}, "jumpcloud-oauth"),
+        ("scim", "scim", {"http": "scim/wiki/v2"}, ""),
+        ("scim-b", "scim", {"http": "scim/wiki/v2"}, ""),
     )
     return {
         name: Endpoint(
             name,
             system,
             {
-                surface: f"{urls[place]}/api" if system == "slack" else urls[place]
+                surface: f"{urls[place]}{_BELOW.get((system, surface), '')}"
                 for surface, place in places.items()
-                if surface
-            }
-            or {name: f"{urls[system]}{path}" for name, path in _BELOW[system].items()},
+            },
             auth or system,
             loopback_ok=True,
-            options={"from": story.pagerduty_user, "identity": story.okta_client, **_SERVICE_APP},
+            options=_options(system, story),
         )
         for name, system, places, auth in every
         if urls.keys() >= set(places.values())

@@ -45,6 +45,7 @@ _PAGER: Final = "PagerDuty API"
 _OKTA: Final = "Okta Admin Management API"
 _OKTA_SDK: Final = "recorded in github.com/okta/okta-sdk-python, tests/integration/cassettes"
 _OKTA_TF: Final = "recorded in github.com/okta/terraform-provider-okta, test/fixtures/vcr"
+_GRAPH: Final = "OData Service for namespace microsoft.graph"
 _EITHER: Final = "a value of one alternative is one of the other too, since neither demands a field"
 
 DEVIATIONS: Final[tuple[Deviation, ...]] = (
@@ -271,5 +272,76 @@ DEVIATIONS: Final[tuple[Deviation, ...]] = (
         "",
         "it is described nowhere, and answers without a credential which engine an org has",
         _OKTA_TF,
+    ),
+    Deviation(
+        _GRAPH,
+        "reply",
+        "*",
+        "*@odata.type",
+        "an answer leaves out the type that its address tells",
+        "OData JSON format 4.01, section 4.5.3: minimal metadata, which is the default",
+    ),
+    Deviation(
+        _GRAPH,
+        "reply",
+        "*",
+        "@odata.context",
+        "every answer begins with it",
+        "OData JSON format 4.01, section 4.5.1; each sample of the reference",
+    ),
+    Deviation(
+        _GRAPH,
+        "reply",
+        "*",
+        "error.innerError",
+        "the reference has it so, and so do recorded answers",
+        "learn.microsoft.com/graph/errors",
+    ),
+    *(
+        Deviation(
+            _GRAPH,
+            "reply",
+            f"GET {path}",
+            about,
+            "what is described as an object of any kind has the fields of its own kind",
+            f"learn.microsoft.com/graph/api/{page}",
+        )
+        for path, about, page in (
+            (
+                "/roleManagement/directory/roleAssignments",
+                "value[].principal.*",
+                "rbacapplication-list-roleassignments",
+            ),
+            (
+                "/users/{user-id}/authentication/methods",
+                "value[].*",
+                "authentication-list-methods",
+            ),
+            (
+                "/users/{user-id}/registeredDevices",
+                "value[].*",
+                "user-list-registereddevices",
+            ),
+        )
+    ),
+    *(
+        Deviation(
+            _GRAPH,
+            "path",
+            path,
+            "",
+            "the description at hand is cut down, and older",
+            f"learn.microsoft.com/graph/api/{page}",
+        )
+        for path, page in (
+            ("* /v1.0/devices*", "device-update"),
+            ("GET /v1.0/users/*/ownedDevices", "user-list-owneddevices"),
+            ("* /v1.0/users/*/mailFolders/*", "mailfolder-list-messagerules"),
+            (
+                "GET /v1.0/servicePrincipals/*/appRoleAssignments",
+                "serviceprincipal-list-approleassignments",
+            ),
+            ("POST /v1.0/users/*/revokeSignInSessions", "user-revokesigninsessions"),
+        )
     ),
 )

@@ -834,7 +834,6 @@ COUNTERPART = Counterpart(
             "insights": "jumpcloud/insights/directory/v1",
             "oauth": "jumpcloud",
         },
-        "stands_by": True,
     },
     console={
         "enroll_factor": _enrolled_by_hand,

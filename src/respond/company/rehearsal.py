@@ -112,7 +112,7 @@ class Rehearsal:
         Args:
             routes: Show the routes that the vendor has not confirmed, so that the API's hands are
                 used; only for a company of our own.
-            directories: Those that are configured; all that do not stand by when None.
+            directories: Those that are configured; None: what signs the company's people in.
 
         Raises:
             UsageError: The company has no such directory.
@@ -133,10 +133,9 @@ class Rehearsal:
         ways = told["connections"]
         rehearsal = cls(doors, told["story"], told["urls"], told["smtp"], ways, own)
         rehearsal.before = doors.get("state")
-        found = [way for way in ways if vendor(way["system"]).directory]
-        known = tuple(way["name"] for way in found)
-        asked = tuple(way["name"] for way in found if not way.get("stands_by"))
-        rehearsal.directories = asked if directories is None else tuple(directories)
+        known = tuple(w["name"] for w in ways if vendor(w["system"]).directory)
+        chosen = told["story"]["directories"] if directories is None else directories
+        rehearsal.directories = tuple(chosen)
         if odd := [name for name in rehearsal.directories if name not in known]:
             rehearsal.close()
             raise UsageError(

@@ -177,8 +177,7 @@ class Counterpart:
         connection: How a run reaches it: ``name``, ``system``, ``credentials`` (by what stands
             behind the connection's name), ``base_urls`` (by surface, below the company's port),
             and as far as there are any ``account``, ``region``, ``identity``, ``sink`` and
-            ``options``; ``stands_by`` for a directory that a rehearsal has only when it is named.
-            Empty for a vendor that no action knows.
+            ``options``. Empty for a vendor that no action knows.
         console: What a person can do by hand where the API may not offer it.
         happenings: What can happen there from outside; whether a webhook tells of it is another
             matter.

@@ -41,15 +41,19 @@ DIRECTORY: Final = "directory"
 """Whose actions go to whatever signs people in."""
 
 NAMES: Final = (
+    "cloudflare",
     "command",
     "customerio",
     "directory",
     "email",
+    "entra",
+    "google",
     "http",
     "jumpcloud",
     "okta",
     "pagerduty",
     "people",
+    "scim",
     "sinks",
     "slack",
     "vault",

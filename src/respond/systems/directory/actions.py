@@ -137,7 +137,8 @@ class Acted:
     """What became of a verb in one directory.
 
     Attributes:
-        done: False where the directory cannot, whoever asks.
+        done: False where the directory cannot, whoever asks, or not in the account's present state:
+            then the findings say what is left to do, and when.
         value: What was made for the person, shown once.
     """
 
@@ -178,7 +179,7 @@ def _act(me: Me, spec: Spec, target: Target) -> Script[Acted]:
     acted = Acted(
         connection,
         target.user,
-        done=True,
+        done=outcome.proved,
         value=next((v for v in _values(output) if isinstance(v, SecretHandle)), None),
     )
     return Done(

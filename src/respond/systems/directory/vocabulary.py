@@ -169,14 +169,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Does:
-    """What does it there, mostly the script of the vendor's own action.
-
-    Attributes:
-        has_way_back: It can be undone here, although the verb does not promise that.
-    """
+    """What does it there, mostly the script of the vendor's own action."""
 
     script: Callable[[Me, Target], Script[Any]]
-    has_way_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)

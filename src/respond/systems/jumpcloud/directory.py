@@ -160,7 +160,7 @@ DIRECTORY: Final = Directory(
             "no API ends sessions alone: suspending logs somebody out of devices and of what "
             "JumpCloud opens; sessions that applications hold go on until they run out",
         ),
-        "revoke_grants": Does(_revoke, has_way_back=True),
+        "revoke_grants": Does(_revoke),
         "reset_factors": Does(_reset_factors),
         "issue_bridge": Does(
             lambda me, to: OpenJumpCloudWindow(_user(to), stolen=to.stolen).run(me)

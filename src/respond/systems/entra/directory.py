@@ -1,0 +1,128 @@
+"""What Entra does of what a directory is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from respond.core.script import Connection, Looking, Me, Script, both
+from respond.core.shapes import Seconds, Timestamp
+from respond.systems.directory.vocabulary import Directory, Does, Lacks, PersonSeen, Target
+from respond.systems.entra.app_assignments import AssignEntraApp, UnassignEntraApp, WhoHasEntraApp
+from respond.systems.entra.audit_logs import ListLeftInEntra, ReadEntraSignIns
+from respond.systems.entra.auth_methods import (
+    METHODS,
+    NOT_FACTORS,
+    CreateEntraAccessPass,
+    DeleteEntraMethod,
+    ListEntraMethods,
+    ResetEntraMethods,
+)
+from respond.systems.entra.consents import RevokeEntraConsents
+from respond.systems.entra.enabling import (
+    DisableEntraUser,
+    EnableEntraUser,
+    ResetEntraPassword,
+    RevokeEntraSessions,
+)
+from respond.systems.entra.role_assignments import (
+    OF_PRINCIPAL,
+    ListEntraAdmins,
+    RemoveEntraRole,
+    roles_of_groups,
+)
+from respond.systems.entra.tenant_users import EntraUserId, last_sign_in, user_called
+
+__all__ = ["DIRECTORY"]
+
+_A_WEEK: Final = 7 * 86_400
+_KEPT_S: Final = 30 * 86_400
+
+
+def _find(me: Me, connection: Connection, email: str) -> Looking[PersonSeen]:
+    del me
+    why: list[str] = []
+    user = yield from user_called(connection, email, why)
+    if why:  # Of two with the address one may be unseen: who is meant is not known then.
+        return PersonSeen(connection.name, word=why[0])
+    if not user.id:
+        return PersonSeen(connection.name, state="gone", word="nobody has this address")
+    unseen: dict[str, str] = {}
+    (own, of_groups), (methods, last) = yield from both(
+        both(
+            OF_PRINCIPAL.of(connection, or_else=_noted(unseen, "roles"), principal=user.id),
+            roles_of_groups(connection, user.id, or_else=_noted(unseen, "roles")),
+        ),
+        both(
+            METHODS.of(connection, or_else=_noted(unseen, "methods"), user=user.id),
+            last_sign_in(connection, user.id),
+        ),
+    )
+    factors = [each for each in methods if each.kind not in NOT_FACTORS]
+    administers = "unknown" if "roles" in unseen else "no"
+    return PersonSeen(
+        connection.name,
+        user.id,
+        user.login,
+        "active" if user.is_enabled else "suspended",
+        user.says,
+        "unknown" if "methods" in unseen else "yes" if factors else "no",
+        "yes" if own or of_groups else administers,
+        Timestamp(last),
+    )
+
+
+def _noted(unseen: dict[str, str], what: str) -> Callable[[str], tuple[Any, ...]]:
+    def note(why: str) -> tuple[Any, ...]:
+        unseen[what] = why
+        return ()
+
+    return note
+
+
+def _user(to: Target) -> EntraUserId:
+    return EntraUserId(to.user)
+
+
+def _within(me: Me, to: Target) -> Seconds:
+    if not to.since:
+        return Seconds(_A_WEEK)
+    since = datetime.fromisoformat(str(to.since)).timestamp()
+    return Seconds(min(max(int(me.now - since), 1), _KEPT_S))
+
+
+def _reset_factors(me: Me, to: Target) -> Script[Any]:
+    if to.factor:
+        return DeleteEntraMethod(_user(to), to.factor).run(me)
+    return ResetEntraMethods(_user(to)).run(me)
+
+
+DIRECTORY: Final = Directory(
+    _find,
+    {
+        "suspend_user": Does(lambda me, to: DisableEntraUser(_user(to)).run(me)),
+        "restore_user": Does(lambda me, to: EnableEntraUser(_user(to)).run(me)),
+        "end_sessions": Does(lambda me, to: RevokeEntraSessions(_user(to)).run(me)),
+        "revoke_grants": Does(lambda me, to: RevokeEntraConsents(_user(to)).run(me)),
+        "reset_factors": Does(_reset_factors),
+        "issue_bridge": Does(lambda me, to: CreateEntraAccessPass(_user(to)).run(me)),
+        "reset_password": Does(lambda me, to: ResetEntraPassword(_user(to)).run(me)),
+        "remove_admin_rights": Does(lambda me, to: RemoveEntraRole(_user(to)).run(me)),
+        "restore_admin_rights": Lacks(
+            "what was taken knows its scope: respond undo RUN gives it back with that",
+            ("Undo the run that took the rights: respond undo RUN.",),
+        ),
+        "take_app": Does(lambda me, to: UnassignEntraApp(_user(to), to.app).run(me)),
+        "give_app": Does(lambda me, to: AssignEntraApp(_user(to), to.app).run(me)),
+        "list_factors": Does(lambda me, to: ListEntraMethods(_user(to)).run(me)),
+        "list_admins": Does(lambda me, _: ListEntraAdmins().run(me)),
+        "read_sign_ins": Does(
+            lambda me, to: ReadEntraSignIns(_user(to), within=_within(me, to)).run(me)
+        ),
+        "who_has_app": Does(lambda me, to: WhoHasEntraApp(to.app).run(me)),
+        "list_left_behind": Does(
+            lambda me, to: ListLeftInEntra(_user(to), within=_within(me, to)).run(me)
+        ),
+    },
+)
