@@ -49,6 +49,7 @@ def person_row(email: str, **more: Any) -> Row:
         "id": _id(f"user:{email}"),
         "email": email,
         "state": "ACTIVATED",
+        "password": "known",
         "password_expired": False,
         "totp": False,
         "exclusion": False,
@@ -176,6 +177,9 @@ def _put_user(jumpcloud: JumpCloud, call: RestCall) -> Json:
         raise RefusalError(400, "state")
     if state != user.state:
         jumpcloud.brings(call, user, state)
+    if "password" in body:
+        user.password = str(body["password"])
+        jumpcloud.logged(call, "user_password_set", user.email)
     if body.get("mfa", {}).get("exclusion") is False and user.exclusion:
         user.exclusion, user.until = False, None
         jumpcloud.logged(call, "user_update", user.email)

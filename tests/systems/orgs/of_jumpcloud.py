@@ -49,5 +49,6 @@ ORG = Org(
     state=_state,
     second="jumpcloud-app",
     loses=_loses,
+    blind=frozenset({"reset_password"}),
     gives_back=frozenset({"revoke_grants"}),
 )

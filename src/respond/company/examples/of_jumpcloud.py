@@ -22,6 +22,7 @@ EXAMPLES = (
     Example("jumpcloud.find_user", {"email": "nobody@example.com"}),
     Example("jumpcloud.suspend_user", _MALLORY, undo="jumpcloud.restore_user"),
     Example("jumpcloud.expire_password", _MALLORY),
+    Example("jumpcloud.reset_password", _MALLORY),
     Example("jumpcloud.cancel_reactivations", _MALLORY, undo="jumpcloud.plan_reactivation"),
     Example("jumpcloud.list_factors", _JEAN),
     Example("jumpcloud.deactivate_push_device", _PHONE, undo="jumpcloud.activate_push_device"),

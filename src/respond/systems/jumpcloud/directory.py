@@ -34,9 +34,9 @@ from respond.systems.jumpcloud.enrolments import (
 from respond.systems.jumpcloud.insights import KEPT_S, SIGN_INS, ReadJumpCloudEvents
 from respond.systems.jumpcloud.keys_left import ListLeftInJumpCloud, RemoveJumpCloudSshKeys
 from respond.systems.jumpcloud.system_users import (
-    ExpireJumpCloudPassword,
     JumpCloudUser,
     JumpCloudUserId,
+    ResetJumpCloudPassword,
     RestoreJumpCloudUser,
     SuspendJumpCloudUser,
     found,
@@ -165,7 +165,7 @@ DIRECTORY: Final = Directory(
         "issue_bridge": Does(
             lambda me, to: OpenJumpCloudWindow(_user(to), stolen=to.stolen).run(me)
         ),
-        "reset_password": Does(lambda me, to: ExpireJumpCloudPassword(_user(to)).run(me)),
+        "reset_password": Does(lambda me, to: ResetJumpCloudPassword(_user(to)).run(me)),
         "remove_admin_rights": Does(_remove_rights),
         "restore_admin_rights": Lacks(
             "what was taken knows the role's name: respond undo RUN gives it back",

@@ -13,13 +13,18 @@ from typing import Any, Final, NewType
 
 from respond.core.script import (
     Api,
+    Becomes,
     Connection,
     Done,
+    DrawnSecret,
     Effect,
     Looking,
     Me,
+    Proof,
     Script,
+    Subject,
     Undo,
+    Write,
     action,
     gather,
 )
@@ -30,13 +35,24 @@ from respond.systems.jumpcloud.console_admins import admins_called, keep_an_admi
 from respond.systems.jumpcloud.ids import check_object_id
 from respond.systems.jumpcloud.planned import JumpCloudJob, cancel, reactivations
 from respond.systems.jumpcloud.vendor import LISTED, PAGES, VENDOR, ask, stamp
-from respond.systems.rest import Thing, at, change, no_answer, one, rows
+from respond.systems.rest import Thing, at, change, no_answer, one, rows, where
 
 __all__ = [
-    "ACTIONS", "NOBODY", "USER", "ExpireJumpCloudPassword", "FindJumpCloudUser", "JumpCloudUser",
-    "JumpCloudUserId", "OnJumpCloudUser", "RestoreJumpCloudUser", "SuspendJumpCloudUser", "found",
-    "seen_user", "spare_user",
-]  # fmt: skip
+    "ACTIONS",
+    "NOBODY",
+    "USER",
+    "ExpireJumpCloudPassword",
+    "FindJumpCloudUser",
+    "JumpCloudUser",
+    "JumpCloudUserId",
+    "OnJumpCloudUser",
+    "ResetJumpCloudPassword",
+    "RestoreJumpCloudUser",
+    "SuspendJumpCloudUser",
+    "found",
+    "seen_user",
+    "spare_user",
+]
 
 JumpCloudUserId = NewType("JumpCloudUserId", str)
 """``64b000000000000000000001``: never an address, which may come to mean somebody else."""
@@ -331,7 +347,7 @@ class RestoreJumpCloudUser(OnJumpCloudUser):
 )
 @dataclass(frozen=True)
 class ExpireJumpCloudPassword(OnJumpCloudUser):
-    """Expire a user's password. Who reads their mail can choose the new one."""
+    """Expire a user's password. Whoever knows it, or reads their mail, chooses the new one."""
 
     def run(self, me: Me) -> Script[JumpCloudUser]:
         user = yield from seen_user(me, self.user)
@@ -351,10 +367,54 @@ class ExpireJumpCloudPassword(OnJumpCloudUser):
                 foretold=None,
                 repeatable=True,  # What is expired stays so.
                 breaks=f"{user.name} has to choose a new password. There is no way back. Who "
-                "reads their mail can choose it: where the mailbox is lost, suspend them instead.",
+                "reads their mail can choose it, as who knows the old one: end it against a thief.",
             )
         after = replace(user, password_expired=True)
         return Done(after, says=f"the password of {user.name} is expired")
+
+
+@action(
+    "jumpcloud.reset_password",
+    effect=Effect.DESTROYS,
+    output=JumpCloudUser,
+    source="JumpCloud API 1.0, PUT /systemusers/{id} (password)",
+    by_hand=(*_PEOPLE[:1], "Set a password that nobody keeps.", _PEOPLE[1]),
+)
+@dataclass(frozen=True)
+class ResetJumpCloudPassword(OnJumpCloudUser):
+    """End a user's password: another one is set that nobody knows."""
+
+    def run(self, me: Me) -> Script[JumpCloudUser]:
+        user = yield from seen_user(me, self.user)
+        if user.managed_by:
+            raise GuardRefusedError(
+                f"{user.name} comes of {user.managed_by}",
+                why="the password is kept there, and may be put here again",
+                do="end it there",
+            )
+        spare_user(me, user, "end the password of")
+        ended: Subject[Any] = Subject(
+            f"{me.connection.name}/user/{user.id}/password", VENDOR.settle_s
+        )
+        body = {"password": DrawnSecret()}
+        yield from Write(
+            says=f"end the password of {user.name}",
+            verb="reset",
+            target=user.name,
+            where=where(VENDOR, me.connection),
+            effect=Effect.DESTROYS,
+            hands=Api(ask(me, "PUT", "v1", "systemusers", user.id, body=body), no_answer),
+            before=None,
+            after={"password": "nobody knows it"},
+            becomes=(Becomes(ended, lambda before: before),),
+            foretold=None,
+            proof=Proof.BLIND,  # Nothing shows when it was set.
+            repeatable=True,  # Another one that nobody knows.
+            breaks=f"{user.name} cannot sign in, on devices neither, until they get another "
+            "password. Where people may reset their own, who reads their mail can: then suspend.",
+        )
+        left = f"a person gives {user.name} a new password in the console, when they are proved"
+        return Done(user, says=f"the password of {user.name} is ended", findings=(left,))
 
 
 ACTIONS: tuple[type, ...] = (
@@ -362,4 +422,5 @@ ACTIONS: tuple[type, ...] = (
     SuspendJumpCloudUser,
     RestoreJumpCloudUser,
     ExpireJumpCloudPassword,
+    ResetJumpCloudPassword,
 )

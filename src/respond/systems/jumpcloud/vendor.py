@@ -109,7 +109,8 @@ _RIGHTS: Final = (
     ),
     _right(
         "change users", "users: read and write",
-        "suspend_user restore_user expire_password reset_mfa open_mfa_window close_mfa_window "
+        "suspend_user restore_user expire_password reset_password "
+        "reset_mfa open_mfa_window close_mfa_window "
         "activate_push_device deactivate_push_device remove_security_keys remove_ssh_keys "
         "add_ssh_key plan_reactivation cancel_reactivations",
     ),
