@@ -149,6 +149,25 @@ def test_what_takes_away_can_be_taken_back_as_the_table_says(
 
 
 @each_org
+@pytest.mark.promise("P14")
+def test_several_rights_are_taken_in_one_step_and_given_back(office: Any, system: str) -> None:
+    """Whoever has two roles of their own has none afterwards, and both again after the undo."""
+    if (promote := ORGS[system].promote) is None:
+        pytest.skip("there nobody has two, or it is a person's to do")
+    promote(office)
+    before = ORGS[system].state(office)
+    done = office.do(verb(office, system, "remove_admin_rights"))
+    assert "not seen" not in done.says
+    ways = [write.undo for write in office.sent]
+    assert len(ways) > 1
+    assert office.look(verb(office, system, "remove_admin_rights")).writes == ()
+    for way in reversed(ways):
+        args = {k: tuple(v) if isinstance(v, list) else v for k, v in way.arguments.items()}
+        office.do(load()[way.action](**args), step="undo")
+    assert ORGS[system].state(office) == before
+
+
+@each_org
 @pytest.mark.parametrize("name", [n for n in CHANGING if not VERBS[n].undo])
 @pytest.mark.promise("P14")
 def test_what_has_no_way_back_says_so_before_it_starts(office: Any, system: str, name: str) -> None:

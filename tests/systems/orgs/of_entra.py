@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from tests.systems.orgs.org import Org
+from tests.systems.orgs.org import MALLORY, Org
 
 from respond.company import entra
 
@@ -38,6 +38,12 @@ def _state(office: Any) -> Any:
     return copy.deepcopy((users, apps, roles, state.grants))
 
 
+def _promote(office: Any) -> None:
+    who = office.company.entra.user_of(MALLORY).id
+    role = "729827e3-9c14-49f7-bb1b-9608f156bbb8"
+    office.company.entra.state.assignments.append(entra.role_row(role, who))
+
+
 ORG = Org(
     user=lambda office, email: str(office.company.entra.user_of(email).id),
     app=lambda office: str(office.story.entra_app),
@@ -49,6 +55,7 @@ ORG = Org(
     state=_state,
     second="entra-two",
     loses=_loses,
+    promote=_promote,
     blind=frozenset({"issue_bridge"}),
     gives_back=frozenset({"revoke_grants"}),
 )

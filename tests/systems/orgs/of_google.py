@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from tests.systems.orgs.org import Org
+from tests.systems.orgs.org import MALLORY, Org
 
 from respond.company.google import assignment_row
 
@@ -36,6 +36,14 @@ def _loses(office: Any) -> None:
         account.keys[0].disabled = True
 
 
+def _promote(office: Any) -> None:
+    google = office.company.google
+    role = next(
+        role.id for role in google.state.roles if role.name == "_USER_MANAGEMENT_ADMIN_ROLE"
+    )
+    google.state.assignments.append(assignment_row(91, google.user_of(MALLORY).id, role))
+
+
 ORG = Org(
     user=lambda office, email: str(office.company.google.user_of(email).id),
     app=lambda office: str(office.story.google_group),
@@ -47,5 +55,6 @@ ORG = Org(
     state=_state,
     second="google-file",
     loses=_loses,
+    promote=_promote,
     blind=frozenset({"end_sessions", "issue_bridge", "reset_password"}),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from tests.systems.orgs.org import Org
+from tests.systems.orgs.org import MALLORY, Org
 
 from respond.company.okta import role_row, user_row
 
@@ -34,7 +34,14 @@ def _state(office: Any) -> Any:
     okta = office.company.okta.state
     late = ("changed_at", "indexed", "indexed_at")
     users = [{k: v for k, v in vars(u).items() if k not in late} for u in okta.users]
+    for each in users:
+        each["roles"] = sorted(each["roles"], key=lambda role: str(role.type))
     return copy.deepcopy((users, okta.api_tokens, okta.apps))
+
+
+def _promote(office: Any) -> None:
+    mallory = office.company.okta.user_of(MALLORY)
+    mallory.roles.insert(0, role_row("APP_ADMIN", apps=["customerio"]))
 
 
 ORG = Org(
@@ -48,5 +55,6 @@ ORG = Org(
     state=_state,
     second="okta-app",
     loses=_loses,
+    promote=_promote,
     blind=frozenset({"end_sessions", "issue_bridge"}),
 )

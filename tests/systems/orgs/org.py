@@ -26,6 +26,7 @@ class Org:
         second: Another connection to a directory of this system; ``loses`` takes its credential.
         blind: Verbs of which something is not seen afterwards; what is shown on a screen is none.
         gives_back: Verbs with a way back there, although most directories have none.
+        promote: Gives Mallory one more administrator role; None: there is none to give.
     """
 
     user: Callable[[Any, str], str]
@@ -40,3 +41,4 @@ class Org:
     loses: Callable[[Any], None]
     blind: frozenset[str] = frozenset()
     gives_back: frozenset[str] = frozenset()
+    promote: Callable[[Any], None] | None = None

@@ -18,7 +18,7 @@ from respond.systems.okta.factors import (
     ResetOktaFactors,
 )
 from respond.systems.okta.lifecycle import ResetOktaPassword, SuspendOktaUser, UnsuspendOktaUser
-from respond.systems.okta.roles import ROLES, ListOktaAdmins, remove_role, roles_of
+from respond.systems.okta.roles import ROLES, ListOktaAdmins, remove_roles, roles_of
 from respond.systems.okta.signing_out import RevokeOktaGrants, SignOutOfOkta
 from respond.systems.okta.system_log import ListLeftInOkta, ReadOktaLog
 from respond.systems.okta.users import OktaUserId, found, seen_user
@@ -85,11 +85,10 @@ def _reset_factors(me: Me, to: Target) -> Script[Any]:
 
 
 def _remove_rights(me: Me, to: Target) -> Script[Any]:
-    user = yield from seen_user(me, _user(to))
-    roles = yield from roles_of(me, user.id)
-    own = [role for role in roles if role.how != "GROUP"]
-    for role in own:
-        yield from remove_role(me, user, role)
+    user, roles = yield from both(seen_user(me, _user(to)), roles_of(me, to.user))
+    own = tuple(role for role in roles if role.how != "GROUP")
+    if own:
+        yield from remove_roles(me, user, own)
     of_groups = tuple(
         f"{role.type} of {user.login} comes of a group: take them out of it"
         for role in roles

@@ -61,7 +61,7 @@ __all__ = [
     "RemoveOktaRole",
     "admins",
     "keep_a_super_admin",
-    "remove_role",
+    "remove_roles",
     "roles_of",
 ]  # fmt: skip
 
@@ -246,24 +246,49 @@ class OktaRoleGone:
     role: str
 
 
-def remove_role(me: Me, user: OktaUser, role: OktaRole) -> Generator[Any, Any, None]:
-    """Take a role away; what gives it back knows its targets.
+def remove_roles(me: Me, user: OktaUser, roles: tuple[OktaRole, ...]) -> Generator[Any, Any, None]:
+    """Take roles away; what gives one back knows its targets.
 
     Raises:
-        GuardRefusedError: It comes of a group, or who has it must stay an administrator.
+        GuardRefusedError: One comes of a group, or who has them must stay an administrator.
     """
-    if role.how == "GROUP":
-        raise GuardRefusedError(
-            f"{role.type} of {user.login} comes of a group",
-            why="Okta takes such a role away only with the membership",
-            do="take them out of the group in the Admin Console: Directory, Groups",
-        )
-    seen, _ = yield from both(roles_of(me, user.id), spare_user(me, user, "remove"))
-    yield from keep_a_super_admin(me, user, (role,))
-    groups, apps = yield from both(
-        _GROUPS.of(me.connection, user=user.id, role=role.id),
-        _APPS.of(me.connection, user=user.id, role=role.id),
+    for role in roles:
+        if role.how == "GROUP":
+            raise GuardRefusedError(
+                f"{role.type} of {user.login} comes of a group",
+                why="Okta takes such a role away only with the membership",
+                do="take them out of the group in the Admin Console: Directory, Groups",
+            )
+    _, confined = yield from both(
+        spare_user(me, user, "remove"),
+        gather(
+            both(
+                _given(role).of(me.connection, user=user.id),
+                both(
+                    _GROUPS.of(me.connection, user=user.id, role=role.id),
+                    _APPS.of(me.connection, user=user.id, role=role.id),
+                ),
+            )
+            for role in roles
+        ),
     )
+    yield from keep_a_super_admin(me, user, roles)
+    for role, (_, targets) in zip(roles, confined, strict=True):
+        yield from _removal(me, user, role, *targets)
+
+
+def _given(role: OktaRole) -> Thing[bool]:
+    """Whether somebody has this role: a thing for each, since each is taken by itself."""
+
+    def parse(replies: Sequence[Reply]) -> bool:
+        return any(each.id == role.id for each in ROLES.parse(replies))
+
+    return Thing(VENDOR, f"user/{{user}}/role/{role.id}", ROLES.path, parse)
+
+
+def _removal(
+    me: Me, user: OktaUser, role: OktaRole, groups: tuple[_Id, ...], apps: tuple[_Id, ...]
+) -> Write[None]:
     back = {
         "user": user.id,
         "type": role.type,
@@ -274,9 +299,9 @@ def remove_role(me: Me, user: OktaUser, role: OktaRole) -> Generator[Any, Any, N
     }
     write = change(
         me,
-        ROLES,
-        seen,
-        lambda now: tuple(each for each in now if each.id != role.id),
+        _given(role),
+        True,
+        lambda _: False,
         ending(me, "DELETE", "users", user.id, "roles", role.id),
         ids={"user": user.id},
         says=f"remove {role.type} of {user.login}",
@@ -288,12 +313,21 @@ def remove_role(me: Me, user: OktaUser, role: OktaRole) -> Generator[Any, Any, N
         undo=Undo("okta.add_role", back),
         breaks=f"{user.login} is no {role.type} any more.",
     )
+    left = Becomes(
+        ROLES.subject(me.connection, user=user.id),
+        lambda now: tuple(each for each in now if each.id != role.id),
+    )
     unconfined = tuple(
         Becomes(_target(kind, name).subject(me.connection, user=user.id, type=role.type), _no)
         for kind in _KINDS
         for name in back[kind]
     )
-    yield from replace(write, becomes=(*write.becomes, *unconfined))
+    return replace(
+        write,
+        before={role.called: "there"},
+        after={role.called: "absent"},
+        becomes=(*write.becomes, left, *unconfined),
+    )
 
 
 def _no(_: bool) -> bool:  # noqa: FBT001 - as a prediction is asked
@@ -327,7 +361,7 @@ class RemoveOktaRole(OnOktaUser):
         role = own or next(iter(fitting), None)
         if role is None:
             return Done(OktaRoleGone(self.role), says=f"{user.login} has no role {self.role}")
-        yield from remove_role(me, user, role)
+        yield from remove_roles(me, user, (role,))
         return Done(OktaRoleGone(self.role), says=f"{user.login} is no {role.type} any more")
 
 
