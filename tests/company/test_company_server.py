@@ -47,8 +47,9 @@ def test_only_the_standard_library_is_imported() -> None:
     """Neither other packages nor the rest of the tool: others can trust what it says of us.
 
     Three modules need keys that the standard library does not have: to sign as a provider does, to
-    check what callers sign, and to open what is sealed. Two others hang the tool up to the company, and nothing in the company
-    knows them; and which systems stand in the company is what the tool's records name.
+    check what callers sign, and to open what is sealed. Two others hang the tool up to the company,
+    and nothing in the company knows them; and which systems stand in it is what the tool's records
+    name.
     """
     allowed = {
         **dict.fromkeys(("assertions.py", "id_token.py"), "cryptography"),

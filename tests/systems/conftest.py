@@ -104,6 +104,9 @@ class Office:
                 identity=self.story.entra_owner,
                 options={"tenant": self.story.entra_tenant, "client_id": self.story.entra_client},
             ),
+            "jumpcloud": Connection(
+                "jumpcloud", "jumpcloud", "Example Co", identity=self.story.jumpcloud_owner
+            ),
             "okta": Connection("okta", "okta", "example-co"),
             "scim": Connection(
                 "scim",
@@ -268,6 +271,8 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
             "google-file/iam": story.google_iam_file,
             "entra": story.entra_secret,
             "entra-two": story.entra_second_secret,
+            "jumpcloud": story.jumpcloud_key,
+            "jumpcloud-app": f"{story.jumpcloud_client}:{story.jumpcloud_client_secret}",
             "okta": story.okta_token,
             "okta-app": story.okta_private_key,
             "github": story.github_token,
@@ -307,6 +312,14 @@ _SERVICE_APP = {
 """What its service app was granted in Okta."""
 
 
+_JUMPCLOUD = dict.fromkeys(("v1", "v2", "insights", "oauth"), "jumpcloud")
+_BELOW = {
+    ("jumpcloud", "v1"): "/api",
+    ("jumpcloud", "v2"): "/api/v2",
+    ("jumpcloud", "insights"): "/insights/directory/v1",
+    ("slack", "api"): "/api",
+}
+"""Where a surface begins below its address."""
 _GOOGLE = {each: f"google/{each}" for each in ("admin", "iam", "token")}
 
 
@@ -339,6 +352,8 @@ def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
             (name, "entra", {"graph": "entra/graph", "login": "entra/login"}, "")
             for name in ("entra", "entra-two")
         ),
+        ("jumpcloud", "jumpcloud", _JUMPCLOUD, ""),
+        ("jumpcloud-app", "jumpcloud", _JUMPCLOUD, "jumpcloud-oauth"),
         ("okta", "okta", {"http": "okta"}, ""),
         ("okta-app", "okta", {"http": "okta"}, "okta-oauth"),
         ("github", "github", {"rest": "github"}, ""),
@@ -351,7 +366,7 @@ def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
             name,
             system,
             {
-                surface: f"{urls[place]}/api" if system == "slack" else urls[place]
+                surface: f"{urls[place]}{_BELOW.get((system, surface), '')}"
                 for surface, place in places.items()
             },
             auth or system,

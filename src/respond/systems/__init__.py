@@ -50,6 +50,7 @@ NAMES: Final = (
     "github",
     "google",
     "http",
+    "jumpcloud",
     "okta",
     "pagerduty",
     "people",

@@ -123,6 +123,7 @@ class Trade:
         token: Where the session stands in the answer, and
         until: the moment at which it ends (RFC 3339), where that is no ``expires_in``, and
         granted: what it may do, as a text or a record.
+        basic: The credential is a pair, and goes as HTTP Basic (RFC 6749, section 2.3.1).
     """
 
     path: tuple[str, ...]
@@ -136,6 +137,7 @@ class Trade:
     token: str = "access_token"  # noqa: S105 - a name
     until: str = ""
     granted: str = "scope"
+    basic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +187,13 @@ class Reads:
         posts: (kind of surface, path) of what is read with POST.
         only: Last path segments of what reads, where GET may write too; None: GET reads.
         only_not_on: Kinds of surface on which ``only`` does not hold.
+        never: Paths of what writes although it is asked with GET; ``{id}`` stands for any segment.
     """
 
     posts: frozenset[tuple[str, tuple[str, ...]]] = frozenset()
     only: frozenset[str] | None = None
     only_not_on: frozenset[str] = frozenset()
+    never: frozenset[tuple[str, ...]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -609,7 +613,7 @@ class Vendor:
         if call.method == "POST":
             named = (surface, call.path) in self.reads.posts or self._is_trade(call)
             return named and not call.custom
-        if call.method not in READING:
+        if call.method not in READING or any(_fits(call.path, each) for each in self.reads.never):
             return False
         only = self.reads.only
         return (

@@ -578,6 +578,8 @@ class _Line:
             ) from None
         there = self._place(call)
         headers = [*there.headers, *shown]
+        if trade.basic:
+            headers.append(header_line("Authorization", basic(self.wallet.own(place.credential))))
         content = self._content(call, place, headers)
         raw = self._send(call, there, target(there.site.prefix, call), headers, content)
         if isinstance(raw, HttpFault):

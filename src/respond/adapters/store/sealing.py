@@ -26,6 +26,7 @@ _PREFIXES = (
     "sa_live_", "sa_sandbox_", "xoxb-", "xoxp-", "xoxe-", "xapp-", "hvs.", "hvb.", "hvr.",
     "cfk_", "cfat_", "cfut_",
     "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "npm_", "pypi-",
+    "jca_",
     "sk_live_", "sk_test_", "rk_live_", "whsec_", "sk-ant-", "SG.", "dop_v1_", "AKIA", "ASIA",
 )  # fmt: skip
 
