@@ -106,9 +106,9 @@ class World:
         return value
 
     def _parsed(self, read: Read[T]) -> T:
-        replies = self._pages(read)
         try:
-            return read.parse(replies)
+            # Where the next page is, may be malformed as well as what is on one.
+            return read.parse(self._pages(read))
         except RefusedError as error:
             raise refusal(error, read.call) from error
         except MalformedReplyError as error:
