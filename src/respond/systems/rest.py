@@ -37,7 +37,7 @@ from respond.core.script import (
 )
 from respond.core.shapes import encode
 from respond.core.showable import showable
-from respond.systems.vendor import Vendor, filled
+from respond.systems.vendor import Refusals, Vendor, filled
 
 __all__ = [
     "Thing",
@@ -57,6 +57,7 @@ __all__ = [
     "records",
     "rows",
     "where",
+    "word_in",
     "word_of",
     "yes",
 ]
@@ -307,8 +308,13 @@ def is_gone(vendor: Vendor, reply: Reply) -> bool:
 
 def word_of(vendor: Vendor, reply: Reply) -> str:
     """The vendor's own word for a no with a 4xx status; the status where it gave none."""
-    found = dig(reply.body, vendor.refusals.code) if vendor.refusals.code else None
-    return showable(str(found or reply.status), limit=40)
+    return showable(str(word_in(vendor.refusals, reply.body) or reply.status), limit=40)
+
+
+def word_in(refusals: Refusals, body: Any) -> Any:
+    """What stands where the vendor's own word for a no does; None where nothing does."""
+    found = (dig(body, place) for place in refusals.code.split())
+    return next((word for word in found if word is not None), None)
 
 
 def _no(vendor: Vendor, reply: Reply) -> RefusedError:

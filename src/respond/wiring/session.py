@@ -293,7 +293,7 @@ def rehearsal_session(
                 loopback_ok=True,
                 options={
                     **{k: str(v) for k, v in c.options.items()},
-                    **known_as(c.account, c.identity),
+                    **known_as(c.account, c.identity, c.region or vendor(c.system).region),
                 },
             )
             for name, c in connections.items()

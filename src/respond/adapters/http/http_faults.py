@@ -22,7 +22,7 @@ from respond.core.showable import showable, showable_host
 from respond.errors import NoAnswerError, RefusedBySystemError
 from respond.senders import SENDERS
 from respond.systems import NAMES, title_of, vendor
-from respond.systems.rest import dig
+from respond.systems.rest import word_in
 from respond.systems.vendor import Waits
 
 __all__ = ["HttpFault", "HttpFaults", "http_date"]
@@ -150,7 +150,7 @@ class HttpFaults:
         )
 
     def not_json(self, call: Call, system: str, raw: Raw, problem: str) -> HttpFault:
-        """A success without JSON. It is no success: some systems answer any path with a page."""
+        """A success that cannot be read. It is none: some systems answer any path with a page."""
         kind = showable(raw.headers.get("content-type", "nothing said"), limit=60)
         return HttpFault(
             NoAnswerError(
@@ -183,6 +183,11 @@ class HttpFaults:
         status = raw.status
         if traded and status == 400 and _is_unknown(body):  # noqa: PLR2004 - the RFC's status
             status = 401
+        refusals = vendor(system).refusals
+        found = word_in(refusals, body)
+        word = showable(self._clean(str(found)), limit=40) if isinstance(found, str | int) else ""
+        if word in refusals.dead and 400 <= status <= 499:  # noqa: PLR2004 - the class of refusals
+            status = 401
         waits = _waits(system)
         theirs_ms = self._now_ms() - 1000 * self.ahead_s(raw)
         wait_s = _asked_to_wait_s(raw.headers, theirs_ms, waits)
@@ -212,7 +217,7 @@ class HttpFaults:
                 status=status,
                 wait_s=wait_s,
             )
-        if waits.not_now(status, raw.headers):
+        if waits.not_now(status, raw.headers, word):
             asked = "" if wait_s is None else f"; it asks to wait {wait_s} s"
             return HttpFault(
                 RefusedBySystemError(
@@ -230,9 +235,6 @@ class HttpFaults:
                 status=status,
                 wait_s=wait_s,
             )
-        refusals = vendor(system).refusals
-        found = dig(body, refusals.code) if refusals.code else None
-        word = showable(self._clean(str(found)), limit=40) if isinstance(found, str | int) else ""
         dead = traded or not refusals.dead or word in refusals.dead
         why, do = _why_and_do(call, status, credential, dead=dead)
         if traded:
@@ -249,6 +251,11 @@ class HttpFaults:
             ),
             status=status,
         )
+
+    @staticmethod
+    def is_for_later(system: str, body: Any) -> bool:
+        """Whether the vendor's own word means "not now", whatever the status is an answer to."""
+        return word_in(vendor(system).refusals, body) in _waits(system).words
 
     def ahead_s(self, raw: Raw) -> int:
         """How far our clock is ahead of the one that stands in the answer; 0 without one."""
@@ -322,7 +329,8 @@ def _vendor_words(body: Any) -> str:
 
 
 _WORD_KEYS: Final = (
-    "error", "error_description", "message", "detail", "errorSummary", "errorCauses",
+    "error", "error_description", "message", "Message", "detail", "errorSummary", "errorCauses",
+    "ErrorResponse", "Error",
     "reason", "needed",
     "errors", "meta", "pointer", "source",
 )  # fmt: skip
