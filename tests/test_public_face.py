@@ -12,7 +12,7 @@ FACE = {
     """,
     "respond.systems.rest": """
         Thing asking at by_cursor by_link by_offset change dig is_gone no_answer no_in one
-        or_said read_record records rows where word_of yes
+        or_said read_record records rows where word_in word_of yes
     """,
     "respond.systems.guards": """
         GuardRefusedError keep_an_administrator spare who_could_act
