@@ -81,6 +81,7 @@ class Office:
             "pager": Connection("pager", "pagerduty", options={"from": self.story.pagerduty_user}),
             "mail": Connection("mail", "email", options={"from": self.story.mail_from}),
             "widgets": Connection("widgets", "http", "the doors"),
+            "aws": Connection("aws", "aws", self.story.aws_account, "eu-west-1"),
             "okta": Connection("okta", "okta", "example-co"),
         }
         return {
@@ -227,6 +228,7 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
             "pager": story.pagerduty_key,
             "pager/events": story.pagerduty_routing_key,
             "widgets": story.widgets_token,
+            "aws": story.aws_credential,
             "okta": story.okta_token,
             "okta-app": story.okta_private_key,
             "mail": story.smtp_password,
@@ -268,6 +270,7 @@ def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
         ("slack", "slack", {"api": "slack"}, "slack"),
         ("pager", "pagerduty", {"rest": "pagerduty/rest", "events": "pagerduty/events"}, ""),
         ("widgets", "http", {"http": "widgets"}, "bearer"),
+        ("aws", "aws", {name: f"aws/{name}" for name in ("iam", "sts", "secrets")}, ""),
         ("okta", "okta", {"http": "okta"}, ""),
         ("okta-app", "okta", {"http": "okta"}, "okta-oauth"),
     )
@@ -281,7 +284,12 @@ def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
             },
             auth or system,
             loopback_ok=True,
-            options={"from": story.pagerduty_user, "identity": story.okta_client, **_SERVICE_APP},
+            options={
+                "from": story.pagerduty_user,
+                "identity": story.okta_client,
+                "region": "eu-west-1",
+                **_SERVICE_APP,
+            },
         )
         for name, system, places, auth in every
         if urls.keys() >= set(places.values())
