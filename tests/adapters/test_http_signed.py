@@ -222,6 +222,15 @@ def test_each_part_of_a_credential_is_kept_out_of_answers(server: Loopback) -> N
     assert found["d"] == number
 
 
+@pytest.mark.parametrize("name", ["X-Amz-Date", "x-amz-security-token", "Authorization", "Host"])
+def test_what_belongs_to_a_signature_is_not_for_a_call_to_set(server: Loopback, name: str) -> None:
+    """Nothing is sent with two of them."""
+    with to(server) as transport, pytest.raises(RefusedBySystemError) as refused:
+        transport.reader().fetch(asked("GetUser", headers=((name, "20150830T123600Z"),)))
+    assert refused.value.code == "not-sent"
+    assert server.received == []
+
+
 def test_a_credential_that_cannot_sign_sends_nothing(server: Loopback) -> None:
     """And nothing of it is shown."""
     transport = to(server, it="a-bearer-token")

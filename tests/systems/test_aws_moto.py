@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from respond.adapters.clock import SystemClock
+from respond.adapters.http.sigv4 import KeyPair, sigv4
 from respond.adapters.http.transport import Endpoint, HttpTransport
 from respond.adapters.secrets.redactor import Redactor
 from respond.core.script import Call, Connection, Me, Reply, Write
@@ -128,6 +129,40 @@ def account(url: str) -> Iterator[Account]:
     with found.http:
         found.prepare("CreateUser", UserName="ci-deploy")
         yield found
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "content"),
+    [
+        ("GET", b"/?Action=GetUser&Version=2010-05-08&UserName=a%2Bb%40c", b""),
+        ("GET", b"/?b=2&a=%20%7E&a=1&B=", b""),
+        ("POST", b"/a%20b/c", b"Action=X"),
+        ("POST", b"/", '{"SecretString":"é"}'.encode()),
+    ],
+)
+@pytest.mark.parametrize("token", ["", "the-token-of/it=="])
+def test_a_signature_is_that_of_the_vendors_own_library(
+    method: str, target: bytes, content: bytes, token: str
+) -> None:
+    """Moto brings it along; moto itself looks at no signature."""
+    auth = pytest.importorskip("botocore.auth")
+    requests = pytest.importorskip("botocore.awsrequest")
+    credentials = pytest.importorskip("botocore.credentials")
+    given = [(b"Content-Type", b"text/plain"), (b"X-Amz-Target", b"a.B")]
+    lines = sigv4(
+        KeyPair("AKIDEXAMPLE", "a/secret", token), method, "iam.amazonaws.com", target, given,
+        content, service="iam", region="us-east-1", now_s=1_440_938_160,
+    )  # fmt: skip
+    headers = {n.decode(): v.decode() for n, v in given} | dict(lines[:-1])
+    url = f"https://iam.amazonaws.com{target.decode()}"
+    request = requests.AWSRequest(method, url, headers=headers, data=content)
+    request.context["timestamp"] = headers["X-Amz-Date"]
+    own = auth.SigV4Auth(
+        credentials.Credentials("AKIDEXAMPLE", "a/secret", token), "iam", "us-east-1"
+    )
+    text = own.string_to_sign(request, own.canonical_request(request))
+
+    assert lines[-1][1].endswith(f"Signature={own.signature(text, request)}")
 
 
 def undone(account: Account, number: int = -1) -> None:

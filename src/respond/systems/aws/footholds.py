@@ -7,14 +7,13 @@ goes on for seconds, so all this is looked at again when a minute has passed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from respond.core.script import Done, Effect, Looking, Me, Script, action, gather
+from respond.core.shapes import Timestamp
 from respond.core.showable import showable
-from respond.systems.arguments import ArgumentError
 from respond.systems.aws.access_keys import AwsKey, keys_of
 from respond.systems.aws.inline_policies import ATTACHED, aws_knows
 from respond.systems.aws.principals import (
@@ -101,15 +100,10 @@ class ListAwsLeftBehind(OnAwsUser):
     credential may have made a new one.
 
     Attributes:
-        since: What was made from then on is new, such as ``2026-11-23T12:00:00Z``.
+        since: What was made from then on is new.
     """
 
-    since: str
-
-    def __post_init__(self) -> None:
-        OnAwsUser.__post_init__(self)
-        if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", self.since):
-            raise ArgumentError("since must be a moment such as 2026-11-23T12:00:00Z")
+    since: Timestamp
 
     def run(self, me: Me) -> Script[AwsLeftBehind]:
         yield from seen_user(me, self.user)
