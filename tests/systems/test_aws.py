@@ -255,7 +255,7 @@ def test_the_way_back_leads_back_and_is_gone_once(office: Any, case: Case) -> No
 
 
 @every
-@pytest.mark.parametrize("wrong", ["", "user/", "user/a b", "group/x", "user/a/b", "é", "x" * 65])
+@pytest.mark.parametrize("wrong", ["", "user/", "user/a b", "group/x", "user/a/b", "é", "x" * 129])
 def test_a_name_of_another_kind_is_refused_at_once(office: Any, case: Case, wrong: str) -> None:
     """Before anything is looked at: without a name IAM would take the caller."""
     given = case.given(office.story)
@@ -472,6 +472,24 @@ def test_a_key_that_is_gone_is_off(office: Any) -> None:
     assert office.do(made("delete_access_key", **gone)).output.status == "gone"
     with pytest.raises(GuardRefusedError, match="has no access key"):
         office.do(made("activate_access_key", **gone))
+
+
+@pytest.mark.promise("P6")
+@pytest.mark.parametrize(
+    "name", ["deactivate_access_key", "activate_access_key", "delete_access_key"]
+)
+def test_somebody_elses_key_is_not_taken_for_gone(office: Any, name: str) -> None:
+    """That it is not in this user's list is no success: it works."""
+    with pytest.raises(GuardRefusedError, match="is a key of ci-deploy, not of mallory"):
+        office.do(made(name, user="mallory", key=office.story.aws_leaked_id))
+
+
+def test_a_value_of_somebody_else_proves_nothing(office: Any) -> None:
+    """Its refusal would be taken for that of the key."""
+    given = {"user": "mallory", "key": office.story.aws_mallory_id}
+    with pytest.raises(GuardRefusedError, match="not of mallory"):
+        office.do(made("deactivate_access_key", **given, value=leaked(office)))
+    assert office.writes() == 0
 
 
 def test_there_is_no_third_key(office: Any) -> None:

@@ -44,7 +44,7 @@ from respond.systems.aws.principals import (
     spare_principal,
 )
 from respond.systems.aws.query_protocol import changing, listed, record, result, thing
-from respond.systems.aws.vendor import VENDOR
+from respond.systems.aws.vendor import STS, VENDOR, our_principal
 from respond.systems.guards import GuardRefusedError
 from respond.systems.rest import Thing, at, change, dig, read_record
 from respond.systems.sinks.sink import sink_of
@@ -62,6 +62,7 @@ UNTRIED: Final = "untried"
 
 _MOST: Final = 2
 _TRIES: Final = 3
+_NO: Final = frozenset({400, 403, 404})
 _WAITS_S: Final = 5
 _KEY: Final = r"A[A-Z]{3}[A-Z0-9]{12,124}"
 _OF_USERS: Final = "AKIA"
@@ -156,7 +157,7 @@ def _tried(me: Me, value: SecretHandle, key: str) -> Looking[AwsKeyTried]:
                 me.connection.name,
                 "GET",
                 surface="sts",
-                query=(("Action", "GetCallerIdentity"), ("Version", "2011-06-15")),
+                query=(("Action", "GetCallerIdentity"), ("Version", STS)),
                 auth=AuthBearer(value),
                 answers=frozenset({403}),
             ),
@@ -317,16 +318,24 @@ class _OnAwsKey(OnAwsUser):
         _check_key(self.key, _OF_USERS)
 
     def seen(self, me: Me) -> Looking[tuple[AwsPrincipal, AwsKey]]:
+        """Both, and the list of which the key is one.
+
+        Raises:
+            GuardRefusedError: There is no such user, or the key is somebody else's.
+        """
         user = yield from seen_user(me, self.user)
         yield from keys_of(me, self.user)
-        return user, (yield from _one(self.key).of(me.connection, user=self.user))
-
-    def there(self, key: AwsKey) -> None:
-        """Raises GuardRefusedError: It is not."""
+        key = yield from _one(self.key).of(me.connection, user=self.user)
         if key.status == "gone":
-            raise GuardRefusedError(
-                f"{self.user} has no access key {self.key}", do="take it of aws.list_access_keys"
-            )
+            # What IAM answers for a key that is nobody's is said nowhere; whose one is, it says.
+            nobody = _LastUsed()
+            used = yield from _USED.unless(_NO, nobody, me.connection, key=self.key)
+            if used.user and used.user.casefold() != self.user.casefold():
+                raise GuardRefusedError(
+                    f"{self.key} is a key of {used.user}, not of {self.user}",
+                    do="take user and key of aws.find_key_owner",
+                )
+        return user, key
 
 
 def _brought(
@@ -399,6 +408,11 @@ class DeactivateAwsKey(_OnAwsKey):
         life = AwsKeyTried(UNTRIED)
         if self.value is not None:
             life = yield from _tried(me, self.value, self.key)
+            if life.arn and our_principal(life.arn) != f"user/{self.user}":
+                raise GuardRefusedError(
+                    f"the value that was given is of {life.arn}, not of {self.user}",
+                    why="that it is refused would prove nothing of this key",
+                )
         off = replace(key, status="Inactive" if key.status == "Active" else key.status)
         done = Done(off, says=f"{self.key} of {self.user} is {off.status.lower()}{_proof(life)}")
         if key.status != "Active":
@@ -468,7 +482,10 @@ class ActivateAwsKey(_OnAwsKey):
 
     def run(self, me: Me) -> Script[AwsKey]:
         _, key = yield from self.seen(me)
-        self.there(key)
+        if key.status == "gone":
+            raise GuardRefusedError(
+                f"{self.user} has no access key {self.key}", do="take it of aws.list_access_keys"
+            )
         if key.status != "Active":
             yield from _switched(
                 me,
@@ -586,7 +603,7 @@ class CreateAwsKey(OnAwsUser):
         made = changing(
             me,
             "CreateAccessKey",
-            lambda reply: str(dig(result(reply, "CreateAccessKey"), "AccessKey.AccessKeyId") or ""),
+            lambda reply: str(record(AwsKey, "CreateAccessKey", "AccessKey")([reply]).id),
             UserName=self.user,
         )
         return change(

@@ -22,7 +22,7 @@ __all__ = [
     "seen_user", "spare_principal",
 ]  # fmt: skip
 
-NAME: Final = r"[\w+=,.@-]{1,64}"
+NAME: Final = r"[\w+=,.@-]{1,128}"
 _SERVICES: Final = "/aws-service-role/"
 _IDENTITY_CENTER: Final = "/aws-reserved/sso.amazonaws.com/"
 
