@@ -58,10 +58,10 @@ _MFA: Final[Thing[tuple[AwsMfaDevice, ...]]] = thing(
     "user/{user}/mfa", "ListMFADevices", rows=(AwsMfaDevice, "MFADevices"), UserName="{user}"
 )
 _USERS: Final[Thing[tuple[AwsPrincipal, ...]]] = thing(
-    "users", "ListUsers", rows=(AwsPrincipal, "Users")
+    "users", "ListUsers", rows=(AwsPrincipal, "Users"), MaxItems="1000"
 )
 _ROLES: Final[Thing[tuple[AwsPrincipal, ...]]] = thing(
-    "roles", "ListRoles", rows=(AwsPrincipal, "Roles")
+    "roles", "ListRoles", rows=(AwsPrincipal, "Roles"), MaxItems="1000"
 )
 
 

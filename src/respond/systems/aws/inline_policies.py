@@ -67,16 +67,22 @@ class _Inline:
     """An inline policy.
 
     Attributes:
-        state: ``none``; ``denies all``; ``denies older``: sessions issued before a moment;
-            ``other``: it says something else.
-        before: That moment.
+        denies: ``nothing`` where there is none, ``everything``, ``sessions before`` a moment, or
+            ``?`` where it says something else.
     """
 
-    state: str
-    before: str = ""
+    denies: str
+
+    @property
+    def before(self) -> str:
+        """The moment; empty for none."""
+        return self.denies.partition(_BEFORE)[2]
 
 
-_NONE: Final = _Inline("none")
+_BEFORE: Final = "sessions before "
+_NONE: Final = _Inline("nothing")
+_EVERYTHING: Final = _Inline("everything")
+_OTHER: Final = _Inline("?")
 
 
 def _policy(kind: str, name: str) -> Thing[_Inline]:
@@ -99,23 +105,23 @@ def _meaning(document: Any) -> _Inline:
     found = document.get("Statement") if isinstance(document, dict) else None
     row = found[0] if isinstance(found, list) and len(found) == 1 else found
     if not isinstance(row, dict):
-        return _Inline("other")
+        return _OTHER
     said = {**row}
     said.pop("Sid", None)
     for name in ("Action", "Resource"):
         said[name] = "*" if said.get(name) == ["*"] else said.get(name)
     condition = said.pop("Condition", None)
     if said != _DENY:
-        return _Inline("other")
+        return _OTHER
     if condition is None:
-        return _Inline("denies all")
+        return _EVERYTHING
     moment = (condition.get("DateLessThan") or {}).get("aws:TokenIssueTime")
     if condition.keys() != {"DateLessThan"} or not isinstance(moment, str):
-        return _Inline("other")
+        return _OTHER
     try:
-        return _Inline("denies older", _stamp(datetime.fromisoformat(moment).timestamp()))
+        return _Inline(_BEFORE + _stamp(datetime.fromisoformat(moment).timestamp()))
     except ValueError:
-        return _Inline("other")
+        return _OTHER
 
 
 def _stamp(at_s: float) -> str:
@@ -160,8 +166,9 @@ def _becomes(
     )
 
 
-def _refuse_other(seen: _Inline, wanted: str, principal: str, name: str) -> None:
-    if seen.state not in {"none", wanted}:
+def _refuse_other(seen: _Inline, principal: str, name: str) -> None:
+    is_ours = bool(seen.before) if name == _OLDER else seen == _EVERYTHING
+    if seen != _NONE and not is_ours:
         raise GuardRefusedError(
             f"the inline policy {name} of {principal} says something else than we put there",
             why="putting ours in its place would lose it, and taking it is not ours to do",
@@ -231,20 +238,20 @@ class QuarantineAws(OnAwsPrincipal):
         findings: tuple[str, ...] = ()
         if kind == "user":
             findings = aws_knows(name, (yield from ATTACHED.of(me.connection, user=name)))
-        _refuse_other(policy, "denies all", self.principal, _ALL)
+        _refuse_other(policy, self.principal, _ALL)
         done = Done(
             AwsQuarantine(self.principal, denied=True),
             says=f"{self.principal} is denied everything",
             findings=findings,
         )
-        if policy.state == "none":
+        if policy == _NONE:
             yield from spare_principal(me, self.principal, seen, "quarantine")
             yield from _becomes(
                 me,
                 self.principal,
                 _ALL,
                 policy,
-                _Inline("denies all"),
+                _EVERYTHING,
                 _put(me, self.principal, _ALL, _document()),
                 says=f"deny {self.principal} everything",
                 verb="quarantine",
@@ -267,8 +274,8 @@ class ReleaseAws(OnAwsPrincipal):
 
     def run(self, me: Me) -> Script[AwsQuarantine]:
         _, policy = yield from _of(me, self.principal, _ALL)
-        _refuse_other(policy, "denies all", self.principal, _ALL)
-        if policy.state != "none":
+        _refuse_other(policy, self.principal, _ALL)
+        if policy != _NONE:
             yield from _becomes(
                 me,
                 self.principal,
@@ -314,7 +321,7 @@ class DenyOlderAwsSessions(OnAwsPrincipal):
 
     def run(self, me: Me) -> Script[AwsSessionsDenied]:
         seen, policy = yield from _of(me, self.principal, _OLDER)
-        _refuse_other(policy, "denies older", self.principal, _OLDER)
+        _refuse_other(policy, self.principal, _OLDER)
         before = max(policy.before, _stamp(me.now))
         done = Done(
             AwsSessionsDenied(self.principal, before),
@@ -329,7 +336,7 @@ class DenyOlderAwsSessions(OnAwsPrincipal):
             self.principal,
             _OLDER,
             policy,
-            _Inline("denies older", before),
+            _Inline(_BEFORE + before),
             _put(me, self.principal, _OLDER, _older_than(before)),
             says=f"deny sessions of {self.principal} that were issued before {before}",
             verb="deny",
@@ -366,7 +373,7 @@ class AllowOlderAwsSessions(OnAwsPrincipal):
 
     def run(self, me: Me) -> Script[AwsSessionsDenied]:
         _, policy = yield from _of(me, self.principal, _OLDER)
-        _refuse_other(policy, "denies older", self.principal, _OLDER)
+        _refuse_other(policy, self.principal, _OLDER)
         if policy.before > self.before:
             back = _put(me, self.principal, _OLDER, _older_than(self.before))
             yield from _becomes(
@@ -374,7 +381,7 @@ class AllowOlderAwsSessions(OnAwsPrincipal):
                 self.principal,
                 _OLDER,
                 policy,
-                _Inline("denies older", self.before) if self.before else _NONE,
+                _Inline(_BEFORE + self.before) if self.before else _NONE,
                 back if self.before else _take(me, self.principal, _OLDER),
                 says=f"let sessions of {self.principal} go on that were issued before "
                 f"{policy.before}",

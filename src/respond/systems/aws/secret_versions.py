@@ -51,6 +51,7 @@ _ID: Final = re.compile(rf"(arn:aws:secretsmanager:[a-z0-9-]+:\d+:secret:)?{_NAM
 _VERSION: Final = re.compile(r"[A-Za-z0-9-]{32,64}")
 _CURRENT: Final = "AWSCURRENT"
 _PREVIOUS: Final = "AWSPREVIOUS"
+_SHOWN: Final = 8
 _NO: Final = frozenset({400, 404})
 """The word decides; AWS says 400, and others that speak the same protocol 404."""
 _ABSENT: Final = "ResourceNotFoundException"
@@ -167,7 +168,7 @@ class AwsSecretSink:
         if why := described.why_not or now.why_not:
             raise GuardRefusedError(f"nothing is put into the secret {self.secret}", why=why)
         holds = bool(value and value.digest and value.digest == now.digest)
-        says = f"{self.secret} at version {now.version[:8]}" if now.version else "it is empty"
+        says = f"{self.secret} at version {now.version[:_SHOWN]}" if now.version else "it is empty"
         return SinkSeen(
             holds,
             True,
@@ -191,8 +192,8 @@ class AwsSecretSink:
             where=f"AWS {self.connection.name}",
             effect=Effect.DESTROYS if seen.strange else Effect.WRITES,
             hands=Api(_ask(self.connection, "PutSecretValue", body), no_answer),
-            before={"version": seen.version_id},
-            after={"version": token},
+            before={"version": seen.version_id[:_SHOWN]},
+            after={"version": token[:_SHOWN]},
             becomes=(
                 Becomes(
                     _subject(self.connection, self.secret, ""),
@@ -261,14 +262,14 @@ class RestoreAwsSecret:
         described, _ = yield from _seen(me, me.connection, self.secret)
         done = Done(
             AwsSecretVersion(self.secret, self.version),
-            says=f"{showable(self.secret, limit=80)} is at version {self.version[:8]}",
+            says=f"{showable(self.secret, limit=80)} is at version {self.version[:_SHOWN]}",
         )
         if described.current == self.version:
             return done
         if described.current != self.instead_of:
             raise GuardRefusedError(
-                f"{self.secret} is at version {described.current[:8] or 'none'}",
-                why=f"it was left at {self.instead_of[:8]}: somebody else wrote there",
+                f"{self.secret} is at version {described.current[:_SHOWN] or 'none'}",
+                why=f"it was left at {self.instead_of[:_SHOWN]}: somebody else wrote there",
             )
         body = {
             "SecretId": self.secret,
@@ -277,14 +278,14 @@ class RestoreAwsSecret:
             "RemoveFromVersionId": self.instead_of,
         }
         yield Write(
-            says=f"put the version {self.version[:8]} of {self.secret} back",
+            says=f"put the version {self.version[:_SHOWN]} of {self.secret} back",
             verb="restore",
             target=self.secret,
             where=f"AWS {me.connection.name}",
             effect=Effect.WRITES,
             hands=Api(_ask(me.connection, "UpdateSecretVersionStage", body), no_answer),
-            before={"version": described.current},
-            after={"version": self.version},
+            before={"version": described.current[:_SHOWN]},
+            after={"version": self.version[:_SHOWN]},
             becomes=(
                 Becomes(
                     _subject(me.connection, self.secret, ""),
