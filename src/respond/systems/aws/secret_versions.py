@@ -50,7 +50,6 @@ _NAME: Final = r"[\w/+=.@-]{1,512}"
 _ID: Final = re.compile(rf"(arn:aws:secretsmanager:[a-z0-9-]+:\d+:secret:)?{_NAME}", re.ASCII)
 _VERSION: Final = re.compile(r"[A-Za-z0-9-]{32,64}")
 _CURRENT: Final = "AWSCURRENT"
-_PREVIOUS: Final = "AWSPREVIOUS"
 _SHOWN: Final = 8
 _NO: Final = frozenset({400, 404})
 """The word decides; AWS says 400, and others that speak the same protocol 404."""
@@ -67,7 +66,6 @@ class _Described:
     """
 
     current: str = ""
-    previous: str = ""
     why_not: str = ""
 
 
@@ -126,7 +124,7 @@ def _description(reply: Reply) -> _Described:
         why = "it is to be deleted; restore it first"
     elif dig(reply.body, "RotationEnabled") is True:
         why = "it is rotated by a function, which would overwrite what is put there; start that"
-    return _Described(found.get(_CURRENT, ""), found.get(_PREVIOUS, ""), why)
+    return _Described(found.get(_CURRENT, ""), why)
 
 
 def _value(me: Me, reply: Reply) -> _Value:
@@ -197,7 +195,7 @@ class AwsSecretSink:
             becomes=(
                 Becomes(
                     _subject(self.connection, self.secret, ""),
-                    lambda was: replace(was, current=token, previous=was.current),
+                    lambda was: replace(was, current=token),
                 ),
                 Becomes(
                     _subject(self.connection, self.secret, "/value"),
@@ -240,7 +238,7 @@ class AwsSecretVersion:
 )
 @dataclass(frozen=True)
 class RestoreAwsSecret:
-    """Make an earlier version of a secret the current one again, while it still has one.
+    """Make an earlier version of a secret the current one again.
 
     Attributes:
         secret: Its name or ARN.
@@ -289,7 +287,7 @@ class RestoreAwsSecret:
             becomes=(
                 Becomes(
                     _subject(me.connection, self.secret, ""),
-                    lambda was: replace(was, current=self.version, previous=was.current),
+                    lambda was: replace(was, current=self.version),
                 ),
                 Becomes(
                     _subject(me.connection, self.secret, "/value"),
