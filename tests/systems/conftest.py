@@ -107,6 +107,7 @@ class Office:
             "jumpcloud": Connection(
                 "jumpcloud", "jumpcloud", "Example Co", identity=self.story.jumpcloud_owner
             ),
+            "aws": Connection("aws", "aws", self.story.aws_account, "eu-west-1"),
             "okta": Connection("okta", "okta", "example-co"),
             "scim": Connection(
                 "scim",
@@ -273,6 +274,7 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
             "entra-two": story.entra_second_secret,
             "jumpcloud": story.jumpcloud_key,
             "jumpcloud-app": f"{story.jumpcloud_client}:{story.jumpcloud_client_secret}",
+            "aws": story.aws_credential,
             "okta": story.okta_token,
             "okta-app": story.okta_private_key,
             "github": story.github_token,
@@ -326,6 +328,8 @@ _GOOGLE = {each: f"google/{each}" for each in ("admin", "iam", "token")}
 def _options(system: str, story: Any) -> dict[str, str]:
     """What the scheme of a connection wants to know."""
     match system:
+        case "aws":
+            return {"region": "eu-west-1"}
         case "entra":
             return {"tenant": story.entra_tenant, "client_id": story.entra_client}
         case "github":
@@ -354,6 +358,7 @@ def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
         ),
         ("jumpcloud", "jumpcloud", _JUMPCLOUD, ""),
         ("jumpcloud-app", "jumpcloud", _JUMPCLOUD, "jumpcloud-oauth"),
+        ("aws", "aws", {name: f"aws/{name}" for name in ("iam", "sts", "secrets")}, ""),
         ("okta", "okta", {"http": "okta"}, ""),
         ("okta-app", "okta", {"http": "okta"}, "okta-oauth"),
         ("github", "github", {"rest": "github"}, ""),

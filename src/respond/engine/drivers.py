@@ -107,6 +107,7 @@ class World:
 
     def _parsed(self, read: Read[T]) -> T:
         try:
+            # Where the next page is, may be malformed as well as what is on one.
             return read.parse(self._pages(read))
         except RefusedError as error:
             raise refusal(error, read.call) from error

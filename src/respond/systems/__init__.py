@@ -41,6 +41,7 @@ DIRECTORY: Final = "directory"
 """Whose actions go to whatever signs people in."""
 
 NAMES: Final = (
+    "aws",
     "cloudflare",
     "command",
     "customerio",

@@ -8,7 +8,7 @@ holds a table of vendors. ``respond.systems`` has the one list of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
@@ -27,6 +27,7 @@ __all__ = [
     "CarriedBy",
     "CredentialRefusedError",
     "CredentialVerdict",
+    "Named",
     "NoInSuccess",
     "OwnKey",
     "Probe",
@@ -39,6 +40,7 @@ __all__ = [
     "Scheme",
     "ScopeRecord",
     "SentAs",
+    "Signing",
     "Trade",
     "Trouble",
     "Vendor",
@@ -65,6 +67,7 @@ class SentAs(Enum):
     HEADER = "it stands in a header"
     BASIC = "it is a pair, or a key alone, for HTTP Basic"
     SESSION = "it is exchanged for a session token first"
+    SIGNED = "it signs each request, and stays here"
     BODY = "it stands in the body, where the call has put OwnCredential"
     NOTHING = "there is none"
 
@@ -141,6 +144,19 @@ class Trade:
 
 
 @dataclass(frozen=True, slots=True)
+class Signing:
+    """How a credential ``KEY_ID:SECRET``, or ``KEY_ID:SECRET:TOKEN``, signs a request.
+
+    Attributes:
+        service: The service's own name in the signature.
+        region: The region that it is signed for; empty: the connection's.
+    """
+
+    service: str
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Scheme:
     """How one surface of a system is told who asks.
 
@@ -153,6 +169,8 @@ class Scheme:
         from_options: Pairs (option of the endpoint, header that carries it).
         from_options_on_write: The same for requests that may write.
         trade: For a session: how the credential is traded for one.
+        signing: For what is signed: how.
+        xml: Answers are XML; they are read as JSON of the same shape (``core.strict_xml``).
     """
 
     kind: SentAs
@@ -165,7 +183,11 @@ class Scheme:
     from_options: tuple[tuple[str, str], ...] = ()
     from_options_on_write: tuple[tuple[str, str], ...] = ()
     trade: Trade | None = None
+    signing: Signing | None = None
+    xml: bool = False
 
+
+_REGION: Final = re.compile(r"[a-z0-9-]{1,40}")
 
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """RFC 9110, section 9.2.1: methods that are safe by definition."""
@@ -180,6 +202,35 @@ def kind_of(surface: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """A surface on which a request names in one place what it does, and nothing else tells.
+
+    Attributes:
+        method: That of requests that read.
+        place: The field of the query (GET), or the header (POST), with that name.
+        reads: The names that read.
+    """
+
+    method: str
+    place: str
+    reads: frozenset[str]
+
+    def is_read(
+        self,
+        method: str,
+        query: Iterable[tuple[str, str]],
+        headers: Iterable[tuple[str, str]],
+    ) -> bool:
+        """Whether a request reads: it says so once, and in no other place anything else."""
+        query = tuple(query)
+        if method != self.method or (method != "GET" and query):
+            return False
+        pairs = query if method == "GET" else headers
+        said = [value for name, value in pairs if name.casefold() == self.place.casefold()]
+        return len(said) == 1 and said[0] in self.reads
+
+
+@dataclass(frozen=True, slots=True)
 class Reads:
     """Which requests cannot change anything, where the verb alone does not say it (P5).
 
@@ -188,12 +239,14 @@ class Reads:
         only: Last path segments of what reads, where GET may write too; None: GET reads.
         only_not_on: Kinds of surface on which ``only`` does not hold.
         never: Paths of what writes although it is asked with GET; ``{id}`` stands for any segment.
+        named: Kinds of surface on which requests name what they do; nothing else holds there.
     """
 
     posts: frozenset[tuple[str, tuple[str, ...]]] = frozenset()
     only: frozenset[str] | None = None
     only_not_on: frozenset[str] = frozenset()
     never: frozenset[tuple[str, ...]] = frozenset()
+    named: Mapping[str, Named] = _nothing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +257,8 @@ class Refusals:
         code: Where its own word for it stands in the body, as ``rest.dig`` takes it; of several
             places, with blanks between, the first where one stands. Empty: the status is all.
         hints: What a person should know, by that word.
-        dead: The words that mean that the credential itself is not accepted; a 401 with another
-            word says something else. Empty: every 401 means it.
+        dead: The words that mean that the credential itself is not accepted, whatever the status;
+            a 401 with another word says something else. Empty: every 401 means it.
         gone: The words of a 404 that mean that the thing itself is not there; another one may mean
             that the path is not. Empty: every 404 means it.
         no_path: Where those are not known, the words of a 404 that mean that the path is not there.
@@ -492,7 +545,8 @@ class Vendor:
         actions: Module of ``ACTIONS`` by what stands before their dot; by default the folder's
             ``actions`` under ``name``. Empty: no action is the system's own.
         carried_by: NOTHING: there are no connections of it.
-        hosts: Base URL by surface, by region. Empty: it runs where the company puts it.
+        hosts: Base URL by surface, by region. Empty: it runs where the company puts it. Where all
+            regions are alike they stand once, without a name, with ``{region}`` in the URL.
         region: The region of a connection that names none.
         prefix: What every path of the actions begins with.
         pages: How its lists go on, unless a list says else.
@@ -579,14 +633,17 @@ class Vendor:
 
         A vendor that has no regions has one address, whatever the connection says of where it is.
         """
-        here = self.hosts.get((region or self.region).casefold() if self.region else "", {})
+        place = (region or self.region).casefold()
+        here = self.hosts.get(place if self.region and "" not in self.hosts else "", {})
+        if self.region and not _REGION.fullmatch(place):
+            here = {}
         named = {
             f"{name}/{surface}": url
             for name, surfaces in self.hosts.items()
             for surface, url in surfaces.items()
             if name
         }
-        return {**named, **here}
+        return {**named, **{name: filled(url, {"region": place}) for name, url in here.items()}}
 
     def scheme_set(self, auth: str, options: Mapping[str, object]) -> str:
         """Name of the set of schemes that is in force: the vendor's, or one of its variants."""
@@ -610,9 +667,11 @@ class Vendor:
         Source: RFC 9110, section 9.2.1, and what the vendor itself says of its methods.
         """
         surface = kind_of(call.surface)
+        if (named := self.reads.named.get(surface)) is not None:
+            return not call.form and named.is_read(call.method, call.query, call.headers)
         if call.method == "POST":
-            named = (surface, call.path) in self.reads.posts or self._is_trade(call)
-            return named and not call.custom
+            listed = (surface, call.path) in self.reads.posts or self._is_trade(call)
+            return listed and not call.custom
         if call.method not in READING or any(_fits(call.path, each) for each in self.reads.never):
             return False
         only = self.reads.only

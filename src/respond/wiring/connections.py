@@ -80,7 +80,7 @@ def endpoint_of(config: ConnectionConfig, project: Project) -> Endpoint:
         auth=record.scheme_set(config.auth, config.options),
         options={
             **{k: str(v) for k, v in config.options.items() if isinstance(v, str | int)},
-            **_known_as(config.account, config.identity),
+            **_known_as(config.account, config.identity, config.region or record.region),
         },
         way=_way(config, project),
     )
@@ -98,14 +98,18 @@ def rehearsed_endpoint(connection: Connection, base_urls: Mapping[str, str]) -> 
         loopback_ok=True,
         options={
             **{k: str(v) for k, v in connection.options.items()},
-            **_known_as(connection.account, connection.identity),
+            **_known_as(
+                connection.account,
+                connection.identity,
+                connection.region or vendor(connection.system).region,
+            ),
         },
     )
 
 
-def _known_as(account: str, identity: str) -> dict[str, str]:
-    """What a trade for a session may name besides options: which account it is, and who we are."""
-    named = {"account": account, "identity": identity}
+def _known_as(account: str, identity: str, region: str) -> dict[str, str]:
+    """What a trade or a signature may name besides options: which account, who we are, where."""
+    named = {"account": account, "identity": identity, "region": region}
     return {name: value for name, value in named.items() if value}
 
 

@@ -152,7 +152,7 @@ class HttpFaults:
         )
 
     def not_json(self, call: Call, system: str, raw: Raw, problem: str) -> HttpFault:
-        """A success without JSON. It is no success: some systems answer any path with a page."""
+        """A success that cannot be read. It is none: some systems answer any path with a page."""
         kind = showable(raw.headers.get("content-type", "nothing said"), limit=60)
         return HttpFault(
             NoAnswerError(
@@ -185,6 +185,11 @@ class HttpFaults:
         status = raw.status
         if traded and status == 400 and _is_unknown(body):  # noqa: PLR2004 - the RFC's status
             status = 401
+        refusals = vendor(system).refusals
+        found = said_no(vendor(system), body)
+        word = "" if found is None else showable(self._clean(str(found)), limit=80)
+        if word in refusals.dead and 400 <= status <= 499:  # noqa: PLR2004 - the class of refusals
+            status = 401
         waits = _waits(system)
         theirs_ms = self._now_ms() - 1000 * self.ahead_s(raw)
         wait_s = _asked_to_wait_s(raw.headers, theirs_ms, waits)
@@ -214,8 +219,6 @@ class HttpFaults:
                 status=status,
                 wait_s=wait_s,
             )
-        found = said_no(vendor(system), body)
-        word = "" if found is None else showable(self._clean(str(found)), limit=80)
         text = raw.body[:_SHOWN_MAX].decode("utf-8", "replace") if body is None else ""
         if waits.not_now(status, raw.headers, word, text.casefold()):
             asked = "" if wait_s is None else f"; it asks to wait {wait_s} s"
@@ -235,7 +238,6 @@ class HttpFaults:
                 status=status,
                 wait_s=wait_s,
             )
-        refusals = vendor(system).refusals
         dead = traded or not refusals.dead or word in refusals.dead
         why, do = _why_and_do(call, status, credential, dead=dead)
         if traded:
@@ -252,6 +254,11 @@ class HttpFaults:
             ),
             status=status,
         )
+
+    @staticmethod
+    def is_for_later(system: str, body: Any) -> bool:
+        """Whether the vendor's own word means "not now", whatever the status is an answer to."""
+        return said_no(vendor(system), body) in _waits(system).words
 
     def ahead_s(self, raw: Raw) -> int:
         """How far our clock is ahead of the one that stands in the answer; 0 without one."""
@@ -326,8 +333,8 @@ def _vendor_words(body: Any) -> str:
 
 
 _WORD_KEYS: Final = (
-    "error", "odata.error", "error_description", "message", "value", "detail", "errorSummary",
-    "errorCauses", "reason", "needed",
+    "error", "odata.error", "error_description", "message", "Message", "value", "detail",
+    "errorSummary", "errorCauses", "ErrorResponse", "Error", "reason", "needed",
     "errors", "meta", "pointer", "source",
 )  # fmt: skip
 

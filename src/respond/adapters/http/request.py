@@ -57,6 +57,8 @@ _OURS: Final = frozenset(
         "cookie", "expect",
         "host", "keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer",
         "transfer-encoding", "upgrade", "user-agent",
+        # They belong to a signature.
+        "x-amz-date", "x-amz-security-token",
         # They ask a server to take a request for one with another verb.
         "x-http-method", "x-http-method-override", "x-method-override",
     }

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import parse_qsl
 
 from respond.adapters.http.answer import Broken, Raw
 from respond.adapters.http.auth import (
@@ -43,7 +44,9 @@ from respond.adapters.http.request import (
     headers_of,
     target,
 )
+from respond.adapters.http.sigv4 import KeyPair, UnsignableError, sigv4
 from respond.adapters.secrets.redactor import Redactor
+from respond.core import strict_xml
 from respond.core.script import (
     AuthBasic,
     AuthBearer,
@@ -317,6 +320,11 @@ class _Wires:
             )
             if kind_of(surface) == safe_surface
         )
+        self._named = tuple(
+            (site.origin, f"{site.prefix}/".encode(), named)
+            for (name, surface), site in self.sites.items()
+            if (named := vendor(endpoints[name].system).reads.named.get(kind_of(surface)))
+        )
         self._lock = threading.Lock()
         self._pool: Pool | None = None
         self._reading: httpx.Client | None = None
@@ -351,8 +359,14 @@ class _Wires:
             self._pool = Pool(self._clock)
         return self._pool
 
-    def _is_safe(self, method: str, origin: str, place: bytes) -> bool:
-        return method == "POST" and (origin, place) in self._safe
+    def _is_safe(
+        self, method: str, origin: str, place: bytes, headers: Sequence[tuple[str, str]]
+    ) -> bool:
+        there = [n for own, below, n in self._named if own == origin and place.startswith(below)]
+        if there:
+            query = parse_qsl(place.partition(b"?")[2].decode(), keep_blank_values=True)
+            return any(named.is_read(method, query, headers) for named in there)
+        return method in READING or (method == "POST" and (origin, place) in self._safe)
 
 
 @dataclass(slots=True, repr=False, eq=False)
@@ -449,6 +463,7 @@ class _Line:
                 return authorization.unsent(call)
             headers += authorization
             content = self._content(call, place, headers)
+            headers += self._signature(call, place, where, headers, content)
         except UnsendableError as error:
             return self.faults.unsendable(call, str(error))
         raw = self._send(call, place, where, headers, content)
@@ -528,6 +543,8 @@ class _Line:
 
     def _authorization(self, call: Call, place: _Place) -> Sequence[HeaderLine] | HttpFault:
         scheme = place.scheme
+        if scheme.kind is SentAs.SIGNED:
+            return ()  # The whole request has to be there first.
         match call.auth:
             case AuthNone():
                 return ()
@@ -547,6 +564,46 @@ class _Line:
             return (header_line(*pair),)
         except UnsendableError:
             raise UnsendableError("the credential holds characters that no header can") from None
+
+    def _signature(
+        self,
+        call: Call,
+        place: _Place,
+        where: bytes,
+        headers: Sequence[HeaderLine],
+        content: bytes | None,
+    ) -> Sequence[HeaderLine]:
+        """What signs the whole request, where the system wants that; a secret of the run may."""
+        signing = place.scheme.signing
+        if signing is None or isinstance(call.auth, AuthNone):
+            return ()
+        region = signing.region or place.endpoint.options.get("region", "")
+        name = place.credential
+        if isinstance(call.auth, AuthOwn):
+            credential = self.wallet.own(name)
+        else:
+            handle = call.auth.pair if isinstance(call.auth, AuthBasic) else call.auth.value
+            name, credential = handle.name, self.wallet.of_run(handle)
+        try:
+            pair = KeyPair.of(credential)
+            for secret in filter(None, (pair.secret, pair.token)):
+                self.wallet.learn(name, secret)
+            host = place.site.origin.partition("//")[2].rstrip("/")
+            now_s = self.clock.now_ms() // 1000
+            lines = sigv4(
+                pair,
+                call.method,
+                host,
+                where,
+                headers,
+                content or b"",
+                service=signing.service,
+                region=region,
+                now_s=now_s,
+            )
+            return [header_line(*line) for line in lines]
+        except UnsignableError as error:
+            raise UnsendableError(str(error)) from None
 
     def _own(self, place: _Place) -> str | HttpFault:
         if place.scheme.kind is not SentAs.SESSION:
@@ -669,8 +726,8 @@ class _Line:
     ) -> Reply | HttpFault:
         """Take an answer as a reply, or say what is wrong with it."""
         system = place.endpoint.system
-        body, problem = _decoded(raw)
-        if raw.status in call.answers:
+        body, problem = _decoded(raw, xml=place.scheme.xml)
+        if raw.status in call.answers and not self.faults.is_for_later(system, body):
             headers = {**raw.headers, _NOT_JSON: "1"} if problem else raw.headers
             return Reply(raw.status, headers, body, self.faults.ahead_s(raw))
         if not 200 <= raw.status <= 299:  # noqa: PLR2004 - the class of successes
@@ -697,11 +754,13 @@ def _merged(ours: Sequence[HeaderLine], own: Sequence[HeaderLine]) -> list[Heade
     return [line for line in ours if line[0].lower() not in names] + list(own)
 
 
-def _decoded(raw: Raw) -> tuple[Any, str]:
+def _decoded(raw: Raw, *, xml: bool) -> tuple[Any, str]:
     """The JSON in an answer and an empty text, or None and what is wrong with it."""
     if not raw.body:
         return None, ""
     try:
+        if xml:
+            return strict_xml.decode(raw.body, depth_max=_DEPTH_MAX), ""
         return decode(raw.body, depth_max=_DEPTH_MAX), ""
-    except NotStrictJsonError as error:
+    except (NotStrictJsonError, strict_xml.NotStrictXmlError) as error:
         return None, str(error)

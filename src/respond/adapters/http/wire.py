@@ -14,7 +14,7 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 from weakref import WeakSet
@@ -27,9 +27,10 @@ from respond.adapters.http.request import WriteRefusedError
 from respond.adapters.sockets import InwardError, outward, tls_context
 from respond.adapters.way import WayThere
 from respond.ports import Clock
-from respond.systems.vendor import READING
 
 __all__ = ["FAULTS", "Pool", "send"]
+
+Safe = Callable[[str, str, bytes, Sequence[tuple[str, str]]], bool]
 
 FAULTS: Final = (httpx.HTTPError, httpx.InvalidURL)
 """What httpx raises where another library sends with it, and no usable answer comes."""
@@ -97,16 +98,16 @@ class Pool:
             httpcore.HTTPProxy(way.proxy, **kept) if way.proxy else httpcore.ConnectionPool(**kept)
         )
 
-    def reading_client(self, safe: Callable[[str, str, bytes], bool]) -> httpx.Client:
-        """A client that has no way to send anything but reads and what ``safe`` knows.
+    def reading_client(self, safe: Safe) -> httpx.Client:
+        """A client that has no way to send anything but what ``safe`` knows to read.
 
-        ``safe`` gets method, origin and target of any other request.
+        ``safe`` gets method, origin, target and headers of a request.
         """
 
         def permit(request: httpx.Request) -> None:
-            if request.method in READING:
-                return
-            if not safe(request.method, str(request.url), request.extensions["target"]):
+            headers = [(name.decode(), value.decode()) for name, value in request.headers.raw]
+            target = request.extensions["target"]
+            if not safe(request.method, str(request.url), target, headers):
                 raise WriteRefusedError(f"a reading client was given a {request.method}")
 
         return _client(_Wire(self, permit))

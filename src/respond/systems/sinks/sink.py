@@ -61,6 +61,7 @@ class SinkSeen:
         readable: Whether a sink of this kind can be looked at.
         says: One line, without anything of a value.
         version: The version that it stands at; 0 where it has none.
+        version_id: The same where versions have ids.
         exists: There is something that a write would extend.
         others: Names of what stands beside it and stays.
         mount: The part of the path that is the mount's own.
@@ -80,6 +81,7 @@ class SinkSeen:
     current: str = ""
     strange: bool = False
     own: Any = None
+    version_id: str = ""
 
 
 class Sink(Protocol):
