@@ -96,12 +96,17 @@ class _Open:
         log_in(server, self.secrets, self.redactor, timeout_s=10)
         return f"{server.host}:{server.port}", server.user
 
-    def fetch(self, surface: str, *path: str, query: Mapping[str, str] | None = None) -> Reply:
+    def fetch(
+        self, surface: str, *path: str, query: Mapping[str, str] | None = None, body: Any = None
+    ) -> Reply:
         """A harmless read. ``StepFailedError`` when there is no good answer."""
         if self.reader is None:
             raise NotReadyError(f"{self.name} has no address that can be read")
         asked = tuple((query or {}).items())
-        return self.reader.fetch(Call(self.name, surface, "GET", path, query=asked, timeout_s=20))
+        method = "GET" if body is None else "POST"
+        return self.reader.fetch(
+            Call(self.name, surface, method, path, query=asked, body=body, timeout_s=20)
+        )
 
 
 def open_line(

@@ -19,7 +19,7 @@ from typing import Any, Final
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Person, Proof, Write
 from respond.core.shapes import encode
-from respond.core.values import Late, SecretHandle
+from respond.core.values import DigestOf, Late, SecretHandle
 
 __all__ = [
     "OthersAgree",
@@ -115,6 +115,8 @@ def _plain(value: Any) -> Any:
     match value:
         case SecretHandle(name=name):
             return {"secret": name}
+        case DigestOf(handle=handle):
+            return {"digest of": handle.name}
         case Late():
             return encode(value)
         case Mapping():

@@ -332,8 +332,10 @@ class Probing(Protocol):
     options: Mapping[str, Any]
     sinks: tuple[str, ...]
 
-    def fetch(self, surface: str, *path: str, query: Mapping[str, str] | None = None) -> Reply:
-        """A harmless read.
+    def fetch(
+        self, surface: str, *path: str, query: Mapping[str, str] | None = None, body: Any = None
+    ) -> Reply:
+        """A harmless read; with a body it is one of the POSTs that the record says only read.
 
         Raises:
             StepFailedError: There is no good answer.

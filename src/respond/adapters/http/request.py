@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 from respond.adapters.way import DIRECT, WayThere
 from respond.core.script import Call, OwnCredential
 from respond.core.showable import showable
-from respond.core.values import SecretHandle
+from respond.core.values import DigestOf, SecretHandle
 from respond.errors import UsageError
 from respond.systems import schemes
 
@@ -35,7 +35,7 @@ __all__ = [
     "target",
 ]
 
-Open = Callable[[SecretHandle | OwnCredential], str]
+Open = Callable[[SecretHandle | OwnCredential | DigestOf], str]
 HeaderLine = tuple[bytes, bytes]
 
 _PLAIN_SEGMENT: Final = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]*")
@@ -224,7 +224,7 @@ def body_of(call: Call, open_leaf: Open) -> tuple[bytes, bytes] | None:
         return b"application/x-www-form-urlencoded", "&".join(pairs).encode("ascii")
 
     def leaf(value: object) -> str:
-        if isinstance(value, (SecretHandle, OwnCredential)):
+        if isinstance(value, (SecretHandle, OwnCredential, DigestOf)):
             return open_leaf(value)
         raise TypeError(f"a body holds a {type(value).__name__}, which is not JSON")
 

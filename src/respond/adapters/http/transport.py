@@ -45,7 +45,7 @@ from respond.adapters.secrets.redactor import Redactor
 from respond.core.script import AuthBasic, AuthBearer, AuthNone, AuthOwn, Call, OwnCredential, Reply
 from respond.core.showable import showable
 from respond.core.strict_json import NotStrictJsonError, decode
-from respond.core.values import SecretHandle
+from respond.core.values import DigestOf, SecretHandle
 from respond.errors import NotReadyError, RefusedBySystemError, UsageError
 from respond.ports import Clock, Intent, Secrets
 from respond.systems import vendor
@@ -364,6 +364,12 @@ class _Wallet:
         self.learn(handle.name, value)
         return value
 
+    def digest(self, handle: SecretHandle) -> str:
+        held = self._held().get(handle.name)
+        if held is None:
+            raise NotReadyError(f"the secret {handle.name} is not held any more")
+        return held.digest
+
     def learn(self, name: str, value: str) -> None:
         self._redactor.register(name, value)
         # Of a pair the second half is the secret; it may be printed alone.
@@ -597,9 +603,11 @@ class _Line:
         return replace(call, body=trade_form(trade, values, text)), plain["scope"]
 
     def _content(self, call: Call, place: _Place, headers: list[HeaderLine]) -> bytes | None:
-        def open_leaf(leaf: SecretHandle | OwnCredential) -> str:
+        def open_leaf(leaf: SecretHandle | OwnCredential | DigestOf) -> str:
             if isinstance(leaf, OwnCredential):
                 return self.wallet.own(place.credential)
+            if isinstance(leaf, DigestOf):
+                return self.wallet.digest(leaf.handle)
             return self.wallet.of_run(leaf)
 
         body = body_of(call, open_leaf)

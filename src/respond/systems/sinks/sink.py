@@ -67,6 +67,7 @@ class SinkSeen:
         current: Keyed digest of what stands in the place itself; empty where nothing does.
         strange: That is not what the new value comes in place of; overwriting it breaks something
             else, so it is asked for like every destructive write.
+        found: What a sink saw there besides, for its own ``deliver``.
     """
 
     holds: bool
@@ -78,6 +79,7 @@ class SinkSeen:
     mount: tuple[str, ...] = ()
     current: str = ""
     strange: bool = False
+    found: Any = None
 
 
 class Sink(Protocol):
