@@ -46,6 +46,7 @@ NAMES: Final = (
     "directory",
     "email",
     "http",
+    "kubernetes",
     "okta",
     "pagerduty",
     "people",
