@@ -65,6 +65,7 @@ class SentAs(Enum):
     BASIC = "it is a pair, or a key alone, for HTTP Basic"
     SESSION = "it is exchanged for a session token first"
     BODY = "it stands in the body, where the call has put OwnCredential"
+    VARIABLE = "it stands in the environment of the program that is run, under the header's name"
     NOTHING = "there is none"
 
 
@@ -166,11 +167,14 @@ class Reads:
 
     Attributes:
         posts: (kind of surface, path) of what is read with POST.
+        commands: The words behind the program's name of what a command only reads; ``{item}``
+            stands for any one word that is no flag.
         only: Last path segments of what reads, where GET may write too; None: GET reads.
         only_not_on: Kinds of surface on which ``only`` does not hold.
     """
 
     posts: frozenset[tuple[str, tuple[str, ...]]] = frozenset()
+    commands: frozenset[tuple[str, ...]] = frozenset()
     only: frozenset[str] | None = None
     only_not_on: frozenset[str] = frozenset()
 
@@ -460,6 +464,7 @@ class Vendor:
         actions: Module of ``ACTIONS`` by what stands before their dot; by default the folder's
             ``actions`` under ``name``. Empty: no action is the system's own.
         carried_by: NOTHING: there are no connections of it.
+        program: For what a command carries: its name, unless the option ``program`` says another.
         hosts: Base URL by surface, by region. Empty: it runs where the company puts it.
         region: The region of a connection that names none.
         prefix: What every path of the actions begins with.
@@ -499,6 +504,7 @@ class Vendor:
     title: str
     actions: Mapping[str, str] | None = None
     carried_by: CarriedBy = CarriedBy.HTTP
+    program: str = ""
     hosts: Mapping[str, Mapping[str, str]] = _nothing()
     region: str = ""
     prefix: tuple[str, ...] = ()
@@ -576,6 +582,8 @@ class Vendor:
         Source: RFC 9110, section 9.2.1, and what the vendor itself says of its methods.
         """
         surface = kind_of(call.surface)
+        if surface == "command":
+            return self._is_reading_command(call)
         if call.method == "POST":
             return (surface, call.path) in self.reads.posts or self._is_trade(call)
         if call.method not in READING:
@@ -586,6 +594,26 @@ class Vendor:
             or surface in self.reads.only_not_on
             or (bool(call.path) and call.path[-1] in only)
         )
+
+    def _is_reading_command(self, call: Call) -> bool:
+        words = call.path[1:]
+        return (
+            call.method == "RUN"
+            and call.body is None
+            and any(
+                _fits(words, template)
+                and not any(
+                    given.startswith("-")
+                    for given, ours in zip(words, template, strict=True)
+                    if ours.startswith("{")
+                )
+                for template in self.reads.commands
+            )
+        )
+
+    def runs(self, options: Mapping[str, Any]) -> str:
+        """The program of a connection: the first of its words."""
+        return str(options.get("program") or self.program)
 
     def reading_posts(self, options: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:
         """(kind of surface, path) of every POST that a reader of a connection may send."""
