@@ -48,6 +48,7 @@ NAMES: Final = (
     "http",
     "kubernetes",
     "okta",
+    "onepassword",
     "pagerduty",
     "people",
     "sinks",
