@@ -41,6 +41,7 @@ DIRECTORY: Final = "directory"
 """Whose actions go to whatever signs people in."""
 
 NAMES: Final = (
+    "bitwarden",
     "command",
     "customerio",
     "directory",
@@ -111,7 +112,8 @@ def channels(*reaching: Reaches) -> dict[str, Vendor]:
 def stores() -> dict[str, Vendor]:
     """Those that take new secrets, by name; those that can be looked at first."""
     found = [each for each in vendors().values() if each.sink]
-    return {v.name: v for v in sorted(found, key=lambda v: v.carried_by is not CarriedBy.HTTP)}
+    unseen = {v.name for v in found if v.carried_by is not CarriedBy.HTTP and not v.program}
+    return {v.name: v for v in sorted(found, key=lambda v: v.name in unseen)}
 
 
 def directories() -> dict[str, Vendor]:

@@ -7,18 +7,35 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
+from respond.adapters.command import (
+    CommandPen,
+    ProgramLine,
+    Ran,
+    Runs,
+    TookTooLongError,
+    credentials_in,
+    minimal_environment,
+)
+from respond.adapters.program_reader import ProgramReader
+from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.store.sealing import describe_secret
+from respond.checks.credentials import Line, _Open, probe
+from respond.company.programs import ProgramSystem
 from respond.core.script import Connection, Done, Effect, Me, Person, Script, Write, action
 from respond.core.values import SecretHandle
 from respond.engine.drivers import Look, World, act, look, still_wanted
 from respond.ports import Intent, Pen, Reader
+from respond.systems import vendor
 from respond.systems.sinks.actions import CheckSink, SinkState
 from respond.systems.sinks.sink import sink_of
+from respond.systems.vendor import Probed
+from respond.testing.loopback import FixedSecrets
 from respond.testing.settable_clock import SettableClock
 
 NEW = "0123456789abcdef" * 2
@@ -45,6 +62,35 @@ class PutSecret:
 
 
 @dataclass
+class Runner:
+    """Runs a program of the company, and can lose an answer.
+
+    Attributes:
+        lost: Before or after the next write, once.
+        argvs: All that was run.
+    """
+
+    system: ProgramSystem
+    lost: str = ""
+    argvs: list[Sequence[str]] = field(default_factory=list)
+
+    def __call__(
+        self, argv: Sequence[str], *, stdin: bytes, environment: Mapping[str, str], **_: Any
+    ) -> Ran:
+        self.argvs.append(argv)
+        lost = (
+            self.lost if self.system.is_write(tuple(w for w in argv[1:] if w[:2] != "--")) else ""
+        )
+        self.lost = "" if lost else self.lost
+        if lost == "before":
+            raise TookTooLongError
+        told = self.system.run(list(argv), stdin.decode(), environment)
+        if lost == "after":
+            raise TookTooLongError
+        return Ran(told["exit"], told["output"].encode(), told["complaint"].encode(), whole=True)
+
+
+@dataclass
 class SinkBench:
     """Somebody who brings secrets to stores.
 
@@ -60,6 +106,43 @@ class SinkBench:
     pen: Pen = field(init=False)
     opened: dict[str, str] = field(default_factory=dict)
     sent: list[Write[Any]] = field(default_factory=list)
+
+    def running(self, system: ProgramSystem) -> Runner:
+        return Runner(system)
+
+    def through(
+        self, system: str, name: str, tokens: dict[str, str], runs: Runs, program: str = ""
+    ) -> None:
+        """Real adapters around something that runs programs."""
+        options = {"program": program} if program else {}
+        self.connections[name] = Connection(name, system, options=options)
+        redactor, record = Redactor(), vendor(system)
+        line = ProgramLine(system, record.runs(options), record.scheme("").header)
+        own = credentials_in({name: line}, FixedSecrets(tokens), redactor)
+
+        def opener(handle: SecretHandle) -> str:
+            redactor.register(handle.name, self.opened[handle.name])
+            return self.opened[handle.name]
+
+        environment = minimal_environment({"HOME": "/nowhere"})
+        self.reader = ProgramReader(
+            {name: line},
+            redactor,
+            self.clock,
+            environment,
+            own=own,
+            opener=opener,
+            held=self.held,
+            runs=runs,
+        )
+        self.pen = CommandPen(opener, redactor, self.clock, environment, own=own, runs=runs)
+
+    def probed(self, system: str, name: str, *sinks: str) -> Probed:
+        """What ``respond connect`` would find, for a system with a program."""
+        unused: Any = None
+        return probe(
+            _Open(system, name, "", "", "", {}, Line(), unused, unused, sinks, self.reader)
+        )
 
     def digest(self, value: str) -> str:
         return hmac.new(b"a key of this test", value.encode(), hashlib.sha256).hexdigest()

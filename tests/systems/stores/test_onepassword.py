@@ -4,67 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from respond.adapters.command import (
-    CommandPen,
-    ProgramLine,
-    Ran,
-    TookTooLongError,
-    credentials_in,
-    minimal_environment,
-    run,
-)
-from respond.adapters.program_reader import ProgramReader
-from respond.adapters.secrets.redactor import Redactor
-from respond.checks.credentials import Line as Leads
-from respond.checks.credentials import _Open, probe
+from respond.adapters.command import Ran, run
 from respond.company import Company, default_company
-from respond.company.onepassword import OnePassword
 from respond.core.plan import write_key
-from respond.core.script import Connection, Effect, Proof
+from respond.core.script import Effect, Proof
 from respond.errors import NoAnswerError, RefusedBySystemError, UsageError
-from respond.systems import vendor
 from respond.systems.guards import GuardRefusedError
 from respond.systems.vendor import Allowed, CredentialVerdict
-from respond.testing.loopback import FixedSecrets
 
 PLACE = "onepassword:op:Prod/"
 SINK = f"{PLACE}cio-backend#credential"
 NEW = "0123456789abcdef" * 2
-
-
-@dataclass
-class Runner:
-    """Runs the company's programs, and can lose an answer.
-
-    Attributes:
-        lost: Before or after the next write, once.
-        argvs: All that was run.
-    """
-
-    company: Company
-    lost: str = ""
-    argvs: list[Sequence[str]] = field(default_factory=list)
-
-    def __call__(
-        self, argv: Sequence[str], *, stdin: bytes, environment: Mapping[str, str], **_: Any
-    ) -> Ran:
-        system: OnePassword = self.company.onepassword
-        self.argvs.append(argv)
-        lost = self.lost if system.is_write(tuple(argv[1:3])) else ""
-        self.lost = "" if lost else self.lost
-        if lost == "before":
-            raise TookTooLongError
-        told = system.run(list(argv), stdin.decode(), environment)
-        if lost == "after":
-            raise TookTooLongError
-        return Ran(told["exit"], told["output"].encode(), told["complaint"].encode(), whole=True)
 
 
 @dataclass
@@ -73,7 +29,7 @@ class Safe:
 
     company: Company
     bench: Any
-    runner: Runner
+    runner: Any
     tokens: dict[str, str]
 
     @property
@@ -95,46 +51,15 @@ class Safe:
         return len((*ledger.of("item.edited"), *ledger.of("item.created")))
 
     def probed(self, *sinks: str) -> Any:
-        unused: Any = None
-        opened = _Open(
-            "onepassword", "op", "", "", "", {}, Leads(), unused, unused, sinks, self.bench.reader
-        )
-        return probe(opened)
-
-
-def wire(bench: Any, runs: Any, tokens: dict[str, str], program: str = "op") -> None:
-    """Real adapters around something that runs programs."""
-    bench.connections["op"] = Connection("op", "onepassword", options={"program": program})
-    redactor, secrets = Redactor(), FixedSecrets(tokens)
-    header = vendor("onepassword").scheme("").header
-    lines = {"op": ProgramLine("onepassword", program, header)}
-    own = credentials_in(lines, secrets, redactor)
-
-    def opener(handle: Any) -> str:
-        value: str = bench.opened[handle.name]
-        redactor.register(handle.name, value)
-        return value
-
-    environment = minimal_environment({"HOME": "/nowhere"})
-    bench.reader = ProgramReader(
-        lines,
-        redactor,
-        bench.clock,
-        environment,
-        own=own,
-        opener=opener,
-        held=bench.held,
-        runs=runs,
-    )
-    bench.pen = CommandPen(opener, redactor, bench.clock, environment, own=own, runs=runs)
+        return self.bench.probed("onepassword", "op", *sinks)
 
 
 @pytest.fixture
 def safe(bench: Any) -> Safe:
     company = default_company(clock=bench.clock, only=("onepassword",))
     tokens = {"op": company.story.onepassword_token}
-    runner = Runner(company)
-    wire(bench, runner, tokens)
+    runner = bench.running(company.onepassword)
+    bench.through("onepassword", "op", tokens, runner)
     return Safe(company, bench, runner, tokens)
 
 
@@ -396,7 +321,7 @@ def test_it_goes_the_same_way_through_a_real_program(bench: Any, tmp_path: Path)
     program.write_text(f"#!{sys.executable} -IS\n{OP}", encoding="utf-8")
     program.chmod(0o700)
     token = "ops_canary-of-the-store"
-    wire(bench, run, {"op": token}, str(program))
+    bench.through("onepassword", "op", {"op": token}, run, str(program))
 
     bench.put(SINK, "one", "first-value-of-a-secret")
     assert bench.put(SINK, "two", NEW).writes == ()
