@@ -227,6 +227,8 @@ def test_somebody_elses_change_is_not_overwritten(chest: Chest) -> None:
     """The revision that was looked at goes with the change; the server refuses it when it moved."""
     planned = chest.bench.plan(SINK).writes[0]
     chest.company.bitwarden.touched(chest.item())
+    # Another step looks in between, so that this machine knows the change and we do not.
+    chest.bench.check(SINK)
     chest.bench.secret("new.value", NEW)
 
     with pytest.raises(RefusedBySystemError) as said:
@@ -307,7 +309,7 @@ def test_the_probe_says_who_it_is_and_what_it_reaches(chest: Chest) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "do"),
-    [({"session": "x"}, "respond connect bw --replace"), ({"logged_in": False}, "bw login")],
+    [({"session": "x"}, "bw unlock --raw"), ({"logged_in": False}, "bw login")],
 )
 def test_a_dead_session_is_refused_with_what_to_do(
     chest: Chest, changes: dict[str, Any], do: str

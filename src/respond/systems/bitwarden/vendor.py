@@ -47,8 +47,7 @@ def _probe(opened: Probing) -> Probed:
     if (status := text_in(said, "status")) != "unlocked":
         raise CredentialRefusedError(
             f"bw says that the vault is {status or 'in no known state'}",
-            "unlock it, and give the new session key: bw unlock --raw, then respond connect "
-            f"{opened.name} --replace"
+            "unlock it, and give the session key that it prints: bw unlock --raw"
             if status == "locked"
             else "log in first: bw login, on this machine and as this user",
         )
