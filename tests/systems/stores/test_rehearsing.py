@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from respond.adapters.clock import SystemClock
 from respond.company.bitwarden import guid
+from respond.company.crash_points import Killed, Moments
 from respond.errors import ExitCode
 from respond.testing.runbook_kit import Stage
 
@@ -56,28 +58,61 @@ def _bitwarden(state: Any) -> str:
     return str(state["bitwarden"]["item cio-backend"]["password"])
 
 
+SINKS = {
+    "kubernetes": ("kubernetes:kubernetes:prod/cio-backend#API_KEY", _kubernetes),
+    "onepassword": ("onepassword:onepassword:Prod/cio-backend#credential", _onepassword),
+    "bitwarden": (f"bitwarden:bitwarden:{guid('cio-backend')}#password", _bitwarden),
+}
+
+
+def stage_of(folder: Path, sink: str, name: str = "stage") -> Stage:
+    """A project with the one runbook, and a company of its own."""
+    (folder / "runbooks").mkdir(exist_ok=True)
+    (folder / "respond.toml").write_text("", encoding="utf-8")
+    (folder / "runbooks" / "moved.yaml").write_text(BOOK.format(sink=sink), encoding="utf-8")
+    return Stage(folder / name, "moved", routes=True, project=folder)
+
+
 @pytest.mark.long
-@pytest.mark.parametrize(
-    ("sink", "hint_in"),
-    [
-        ("kubernetes:kubernetes:prod/cio-backend#API_KEY", _kubernetes),
-        ("onepassword:onepassword:Prod/cio-backend#credential", _onepassword),
-        (f"bitwarden:bitwarden:{guid('cio-backend')}#password", _bitwarden),
-    ],
-    ids=["kubernetes", "onepassword", "bitwarden"],
-)
-def test_a_rehearsal_brings_a_new_key_there(tmp_path: Path, sink: str, hint_in: Any) -> None:
-    """The whole engine, and the simulated company's own program: nothing of this machine is run."""
-    (tmp_path / "runbooks").mkdir()
-    (tmp_path / "respond.toml").write_text("", encoding="utf-8")
-    (tmp_path / "runbooks" / "moved.yaml").write_text(BOOK.format(sink=sink), encoding="utf-8")
-    with Stage(tmp_path / "stage", "moved", routes=True, project=tmp_path) as stage:
+@pytest.mark.parametrize("store", SINKS)
+def test_a_rehearsal_brings_a_new_key_there(tmp_path: Path, store: str) -> None:
+    """The whole engine, and the company's own programs."""
+    sink, hint_in = SINKS[store]
+    with stage_of(tmp_path, sink) as stage:
         before = hint_in(stage.company())
-        code = stage.advance()
-        assert code is ExitCode.DONE, stage.state
+        assert stage.advance() is ExitCode.DONE, stage.state
         after = hint_in(stage.company())
-        tally = stage.tally()
 
     assert after.startswith("...")
     assert after != before
-    assert tally["customerio", "app_key.created"] == 1
+
+
+@pytest.mark.long
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize(
+    "sink",
+    [*(sink for sink, _ in SINKS.values()), "onepassword:onepassword:Prod/fresh#credential"],
+    ids=[*SINKS, "onepassword, a new item"],
+)
+def test_killed_around_the_write_it_stores_once(tmp_path: Path, sink: str) -> None:
+    """At each moment from its intent to its outcome; resumed, everything is there once."""
+    whole = Moments()
+    with stage_of(tmp_path, sink) as stage:
+        assert stage.advance(whole) is ExitCode.DONE
+        expected = stage.tally()
+    first = [n for n, name in enumerate(whole.names) if name == "before intent new"][1]
+    last = [n for n, name in enumerate(whole.names) if name == "after outcome new"][1]
+
+    for moment in range(first, last + 1):
+        with stage_of(tmp_path, sink, f"killed-{moment}") as stage:
+            with pytest.raises(Killed):
+                stage.advance(Moments(kill_at=moment))
+            assert stage.advance() is ExitCode.DONE
+            assert stage.tally() == expected, whole.names[moment]
+
+
+@pytest.mark.parametrize("program", ["/bin/true", "true", "op2", "../op"])
+def test_a_rehearsal_runs_nothing_of_this_machine(tmp_path: Path, program: str) -> None:
+    """What the company does not have is not there, whatever this machine has."""
+    with stage_of(tmp_path, SINKS["onepassword"][0]) as stage, pytest.raises(FileNotFoundError):
+        stage.rehearsal.run((program,), stdin=b"", environment={}, timeout_s=1, clock=SystemClock())
