@@ -5,14 +5,15 @@ import pytest
 FACE = {
     "respond.core.script": """
         STEERS WHOLE
-        Again Api Auth AuthBasic AuthBearer AuthNone AuthOwn Becomes Call Connection Done Effect
-        Gather Keep Looking MalformedReplyError Me NotYet Outcome OwnCredential Paging Person
+        Again Api Auth AuthBasic AuthBearer AuthNone AuthOwn Becomes Call Connection Done
+        DrawnSecret Effect Gather Keep Looking MalformedReplyError Me NotYet Outcome OwnCredential
+        Paging Person
         PersonRecord Proof Read RefusedError Reply ReplyError Script Spec Subject Undo Write
         WrittenAction action answer_as both gather
     """,
     "respond.systems.rest": """
         Thing asking at by_cursor by_link by_offset change dig is_gone no_answer no_in one
-        or_said read_record records rows where word_of yes
+        or_said read_record records rows said_no where word_of yes
     """,
     "respond.systems.guards": """
         GuardRefusedError keep_an_administrator spare who_could_act

@@ -357,6 +357,7 @@ def test_a_certificate_that_nobody_vouches_for_ends_it(lines: Lines, tmp_path: P
             "Invalid Input; No User",
         ),
         ({"errors": ["permission denied"]}, "permission denied"),
+        ({"odata.error": {"code": "x", "message": {"lang": "en", "value": "No."}}}, "No."),
         ({"kind": "Status", "message": "not found", "reason": "NotFound"}, "not found; NotFound"),
     ],
 )

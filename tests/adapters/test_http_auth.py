@@ -12,7 +12,7 @@ import pytest
 from respond.adapters.http.auth import AccessSession, NotTradedError, session_from, signed
 from respond.adapters.http.transport import HttpTransport
 from respond.company.assertions import PRIVATE_KEY, claims_of
-from respond.core.script import AuthBasic, AuthBearer, Call, OwnCredential
+from respond.core.script import AuthBasic, AuthBearer, Call, DrawnSecret, OwnCredential
 from respond.core.values import SecretHandle
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError, UsageError
 from respond.ports import Intent
@@ -481,6 +481,22 @@ def test_an_event_carries_its_key_in_the_body(world: World) -> None:
         "event_action": "trigger",
     }
     assert "authorization" not in world.server.received[0].headers
+
+
+@pytest.mark.promise("P17", "P22")
+def test_what_nobody_shall_know_is_drawn_each_time_and_shown_nowhere(world: World) -> None:
+    """Also where the service says it back."""
+    pen = world.to("chat", "slack", "api").pen()
+    call = Call("chat", "api", "POST", ("x",), body={"password": DrawnSecret()})
+    world.server.will(says({}))
+    pen.send(intent(), call, "d")
+    first = json.loads(world.server.received[0].body)["password"]
+    world.server.will(says({"you": f"sent {first}"}))
+    assert first not in repr(pen.send(intent(), call, "d").body)
+
+    second = json.loads(world.server.received[1].body)["password"]
+    assert second != first
+    assert min(len(first), len(second)) > 40
 
 
 def test_slack_gets_a_charset_with_its_json(world: World) -> None:

@@ -1,5 +1,6 @@
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote
 
@@ -201,6 +202,21 @@ def test_the_target_goes_out_byte_by_byte(server: Loopback, transport: HttpTrans
     transport.reader().fetch(Call("it", "api", "GET", ("%2e%2e", "a:b", "\u00e9", "..a", "a/b")))
 
     assert server.lines == ["GET /base/%252e%252e/a%3Ab/%C3%A9/..a/a%2Fb"]
+
+
+@pytest.mark.promise("P10", "P19")
+def test_a_method_behind_a_colon_is_ours_alone(server: Loopback, transport: HttpTransport) -> None:
+    """The colon is one on the wire; one of an id never is, and what is no word is not sent."""
+    call = Call("it", "api", "GET", ("keys", "7:delete"), custom="disable")
+    transport.reader().fetch(call)
+
+    assert server.lines == ["GET /base/keys/7%3Adelete:disable"]
+    assert call.says == "GET /keys/7%3Adelete:disable"
+    assert call.place != Call("it", "api", "GET", ("keys", "7:delete", "disable")).place
+    for wrong in ("a/b", "a:b", "a?b", "é"):
+        with pytest.raises(RefusedBySystemError, match="no method"):
+            transport.reader().fetch(replace(call, custom=wrong))
+    assert len(server.received) == 1
 
 
 # --- P20: requests go where configured ----------------------------------------------------------

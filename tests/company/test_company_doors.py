@@ -176,6 +176,9 @@ def test_the_outbox_has_what_people_were_told(visitor: Visitor) -> None:
 
 
 ABOUT: dict[str, dict[str, Any]] = {
+    "directory.enroll_factor": {"email": "ana@example.com"},
+    "google.enroll_factor": {"email": "ana@example.com"},
+    "okta.enroll_factor": {"email": "ana@example.com"},
     "none": {},
     "okta.deactivate_user": {"user": "jean@example.com"},
     "customerio.revoke_app_key": {"environment": 190001, "id": 9101},

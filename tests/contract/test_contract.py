@@ -23,7 +23,7 @@ from respond.systems import DIRECTORY, load
 
 DESCRIPTIONS = Path(__file__).parents[3] / "shared" / "openapi"
 FILES = sorted(DESCRIPTIONS.glob("*.json")) if DESCRIPTIONS.is_dir() else []
-NOT_OURS = {"entra", "google-admin", "sendgrid", "sendgrid-scopes"}
+NOT_OURS = {"entra", "sendgrid", "sendgrid-scopes"}
 
 with_descriptions = pytest.mark.skipif(not FILES, reason="no descriptions are on this machine")
 every_vendor = pytest.mark.parametrize("name", vendors())

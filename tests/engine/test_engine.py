@@ -793,6 +793,26 @@ def test_done_and_not_seen_is_not_done() -> None:
 
 
 @pytest.mark.promise("P6")
+@pytest.mark.parametrize(
+    ("behind", "how", "reads"),
+    [({}, "done", 2), ({2}, "done", 4), ({2, 4, 6, 8, 10, 12}, "not-seen", 0)],
+    ids=["seen twice", "seen, not seen, seen twice", "never twice"],
+)
+def test_what_spreads_is_seen_only_when_looks_in_a_row_agree(
+    behind: set[int], how: str, reads: int
+) -> None:
+    """The next look may be answered by a server that has not heard of it."""
+    stage = stage_of(SET.replace("name: a", "name: spread"), {"spread": "old"})
+    before: list[int] = []
+    stage.boxes.lost = lambda _: before.append(len(stage.boxes.reads))
+    stage.boxes.behind = frozenset(behind)
+    stage.advance()
+    assert stage.how("one") == how
+    assert not reads or len(stage.boxes.reads) - before[0] == reads
+    assert stage.boxes.writes == ["PUT /box/spread"]
+
+
+@pytest.mark.promise("P6")
 def test_a_change_that_shows_late_is_waited_for() -> None:
     """Within the settle time a look that does not see it yet is no failure."""
     stage = stage_of(SET)

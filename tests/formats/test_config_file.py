@@ -468,6 +468,7 @@ def test_every_plain_key_has_its_own_line(table: dict[str, int]) -> None:
     [
         "sa_live_0123456789abcdef", "0123456789abcdef0123456789abcdef", "xoxb-1234567890-abcdefgh",
         "ghp_0123456789abcdefghijklmnopqrstuvwxyz", "github_pat_11ABCDEFG0123456789_abcdefgh",
+        "cfat_0123456789abcdefghijABCD",
         "hvs.CAESIJ0123456789abcdefgh", "AKIAIOSFODNN7EXAMPLE", "SSWS 0123456789abcdefghij01234",
         "-----BEGIN RSA PRIVATE KEY-----", "https://user:secret@example.com",
         "https://hooks.slack.com/services/T0/B0/x", "postgres://app:pw@db/x",

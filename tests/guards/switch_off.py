@@ -28,7 +28,7 @@ __all__ = ["ROOT", "Copy", "Guard", "guards"]
 
 ROOT = Path(__file__).parents[2]
 _SOURCE = Path("src", "respond")
-_NOT_COPIED = shutil.ignore_patterns(".*", "dist", "screenshots")
+_NOT_COPIED = shutil.ignore_patterns(".*", "dist", "node_modules", "screenshots")
 _LIMIT_S = 300
 _JOBS = 2
 

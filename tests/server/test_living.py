@@ -34,7 +34,7 @@ from respond.testing.senders import payload, secret_for, signed
 BEN = Actor("ben", Strength.KEY)
 HOOK_FOR_LOST_2FA = (
     '[[hooks]]\nsource = "SOURCE"\nrunbook = "lost-2fa"\n'
-    'with = {email = "${{ event.labels.user }}"}'
+    'with = {email = "${{ event.labels.user }}", device = "lost"}'
 )
 
 

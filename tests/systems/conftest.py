@@ -77,11 +77,29 @@ class Office:
     def connections(self) -> dict[str, Connection]:
         plain = {
             "cio": Connection("cio", "customerio", "48213", options={"account_name": "Example Co"}),
+            "cloudflare": Connection("cloudflare", "cloudflare", self.story.cloudflare_account),
             "slack": Connection("slack", "slack", "Example Co"),
             "pager": Connection("pager", "pagerduty", options={"from": self.story.pagerduty_user}),
             "mail": Connection("mail", "email", options={"from": self.story.mail_from}),
             "widgets": Connection("widgets", "http", "the doors"),
+            "google": Connection(
+                "google",
+                "google",
+                "example.com",
+                identity=self.story.google_identity,
+                options={
+                    "acts_as": self.story.google_acts_as,
+                    "keys_as": self.story.google_iam_account,
+                },
+            ),
             "okta": Connection("okta", "okta", "example-co"),
+            "scim": Connection(
+                "scim",
+                "scim",
+                "Example Co wiki",
+                identity=self.story.scim_owner,
+                options={"admin_groups": ["Admins"], "admin_roles": ["admin"]},
+            ),
         }
         return {
             name: replace(one, options={**one.options, **self.options.get(name, {})})
@@ -215,21 +233,31 @@ class _Credentials:
 
 @pytest.fixture
 def office(request: pytest.FixtureRequest) -> Iterator[Office]:
-    """Of Example Co only the systems stand there that the module of the test names."""
+    """Of Example Co only the system stands there that the test is about, or those of its module."""
     clock = SettableClock()
-    company = default_company(clock=clock, only=request.module.SYSTEMS)
+    about = getattr(request.node, "callspec", None)
+    one = about.params.get("system") if about is not None else None
+    company = default_company(clock=clock, only=(one,) if one else request.module.SYSTEMS)
     story = company.story
     opened: dict[str, str] = {}
     redactor = Redactor()
     credentials = _Credentials(
         {
+            "cloudflare": story.cloudflare_token,
+            "cloudflare-user": story.cloudflare_user_token,
             "slack": story.slack_bot_token,
             "pager": story.pagerduty_key,
             "pager/events": story.pagerduty_routing_key,
             "widgets": story.widgets_token,
+            "google": story.google_token,
+            "google/iam": story.google_iam_token,
+            "google-file": story.google_key_file,
+            "google-file/iam": story.google_iam_file,
             "okta": story.okta_token,
             "okta-app": story.okta_private_key,
             "mail": story.smtp_password,
+            "scim": story.scim_token,
+            "scim-b": story.scim_second_token,
         }
     )
 
@@ -262,14 +290,29 @@ _SERVICE_APP = {
 """What its service app was granted in Okta."""
 
 
+_GOOGLE = {each: f"google/{each}" for each in ("admin", "iam", "token")}
+
+
+def _options(system: str, story: Any) -> dict[str, str]:
+    if system == "google":
+        return {"acts_as": story.google_acts_as}
+    return {"from": story.pagerduty_user, "identity": story.okta_client, **_SERVICE_APP}
+
+
 def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
     """Those that lead to a system that stands there."""
     every = (
+        ("cloudflare", "cloudflare", {"api": "cloudflare"}, ""),
+        ("cloudflare-user", "cloudflare", {"api": "cloudflare"}, ""),
         ("slack", "slack", {"api": "slack"}, "slack"),
         ("pager", "pagerduty", {"rest": "pagerduty/rest", "events": "pagerduty/events"}, ""),
         ("widgets", "http", {"http": "widgets"}, "bearer"),
+        ("google", "google", _GOOGLE, "google-token"),
+        ("google-file", "google", _GOOGLE, ""),
         ("okta", "okta", {"http": "okta"}, ""),
         ("okta-app", "okta", {"http": "okta"}, "okta-oauth"),
+        ("scim", "scim", {"http": "scim/wiki/v2"}, ""),
+        ("scim-b", "scim", {"http": "scim/wiki/v2"}, ""),
     )
     return {
         name: Endpoint(
@@ -281,7 +324,7 @@ def _endpoints(urls: Mapping[str, str], story: Any) -> dict[str, Endpoint]:
             },
             auth or system,
             loopback_ok=True,
-            options={"from": story.pagerduty_user, "identity": story.okta_client, **_SERVICE_APP},
+            options=_options(system, story),
         )
         for name, system, places, auth in every
         if urls.keys() >= set(places.values())

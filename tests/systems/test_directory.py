@@ -1,102 +1,30 @@
 """The directory's vocabulary: one test for whatever signs people in, by real HTTP.
 
-A directory that is added gets a row in ``ORGS`` and runs all of it. What it cannot do stands in its
-own module as ``Lacks``, and is tested as declared.
+A directory that is added gets a module in ``orgs`` and runs all of it. What it cannot do stands in
+its own module as ``Lacks``, and is tested as declared.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import pytest
+from tests.systems.orgs.org import ANA, BEN, DANA, MALLORY, Org
 
-from respond.company.okta import role_row, user_row
 from respond.core.script import Done, PersonRecord, Proof
 from respond.engine.drivers import Look
 from respond.systems import directories, load, title_of
 from respond.systems.directory.vocabulary import VERBS, Does, Lacks, cells, directory_of
 from respond.systems.guards import GuardRefusedError
 
-SYSTEMS = ("okta",)
-BEN, MALLORY = "ben@example.com", "mallory@example.com"
-DANA, ANA = "dana@example.com", "ana@example.com"
 DOWN = ("503", "500", "html", "empty", "403", "401", "429")
 
 
-@dataclass(frozen=True)
-class Org:
-    """What stands in one simulated directory.
-
-    Attributes:
-        user: The id of who has the address.
-        app: The application that Mallory has, and Ben has not.
-        twice: Somebody else gets the address, too.
-        looks: The requests with which an address is looked for; each may fail.
-        refused: Answers 401 with a word that is not about the credential.
-        administers: They alone are administrators.
-        ours: The address of the account that we work with.
-        state: All that there is, but for times.
-        second: Another connection to a directory of this system; ``loses`` takes its credential.
-        blind: Verbs of which something is not seen afterwards; what is shown on a screen is none.
-    """
-
-    user: Callable[[Any, str], str]
-    app: Callable[[Any], str]
-    twice: Callable[[Any, str], None]
-    looks: tuple[str, ...]
-    refused: Callable[[Any], None]
-    administers: Callable[[Any, str], None]
-    ours: Callable[[Any], str]
-    state: Callable[[Any], Any]
-    second: str
-    loses: Callable[[Any], None]
-    blind: frozenset[str] = frozenset()
-
-
-def _okta_loses(office: Any) -> None:
-    office.company.okta.state.client = "another"
-
-
-def _okta_twice(office: Any, email: str) -> None:
-    second = user_row("second.login@example.com", 0.0)
-    second.email, second.indexed = email, (email, "ACTIVE")
-    office.company.okta.state.users.append(second)
-
-
-def _okta_refused(office: Any) -> None:
-    office.company.okta.word_of_401 = "E0000015"
-    office.company.arm(["okta:401xall@GET */users*"])
-
-
-def _okta_administers(office: Any, email: str) -> None:
-    for user in office.company.okta.state.users:
-        user.roles = [role_row("SUPER_ADMIN")] if user.login == email else []
-
-
-def _okta_state(office: Any) -> Any:
-    okta = office.company.okta.state
-    late = ("changed_at", "indexed", "indexed_at")
-    users = [{k: v for k, v in vars(u).items() if k not in late} for u in okta.users]
-    return copy.deepcopy((users, okta.api_tokens, okta.apps))
-
-
-ORGS = {
-    "okta": Org(
-        user=lambda office, email: str(office.company.okta.user_of(email).id),
-        app=lambda office: str(office.story.okta_app),
-        twice=_okta_twice,
-        looks=("GET */users", "GET */users/00u*"),
-        refused=_okta_refused,
-        administers=_okta_administers,
-        ours=lambda office: str(office.story.okta_owner),
-        state=_okta_state,
-        second="okta-app",
-        loses=_okta_loses,
-        blind=frozenset({"end_sessions", "issue_bridge"}),
-    )
+SYSTEMS = tuple(directories())
+ORGS: dict[str, Org] = {
+    name: import_module(f"tests.systems.orgs.of_{name}").ORG for name in directories()
 }
 each_org = pytest.mark.parametrize("system", ORGS)
 CHANGING = [verb for verb, about in VERBS.items() if about.changes]
@@ -141,11 +69,6 @@ def does(system: str) -> dict[str, Does | Lacks]:
 
 
 # --- the table ----------------------------------------------------------------------------------
-
-
-def test_every_directory_is_here() -> None:
-    """A directory that nobody drives through the vocabulary is none."""
-    assert ORGS.keys() == directories().keys()
 
 
 def test_the_table_says_what_the_code_does() -> None:
@@ -231,7 +154,8 @@ def test_what_takes_away_can_be_taken_back_as_the_table_says(
 def test_what_has_no_way_back_says_so_before_it_starts(office: Any, system: str, name: str) -> None:
     """The plan must not promise an undo that the table denies."""
     seen = office.look(verb(office, system, name))
-    assert not any(write.undo for write in seen.writes)
+    has_way = any(write.undo for write in seen.writes)
+    assert has_way == (name in ORGS[system].gives_back)
 
 
 @each_org
@@ -244,6 +168,8 @@ def test_a_list_is_looked_at_or_said_to_be_unseen(office: Any, system: str, name
     assert seen.writes == ()
     if isinstance(does(system)[name], Lacks):
         assert seen.outcome.says.startswith("UNSEEN")
+        assert seen.outcome.findings == (seen.outcome.says,)
+        return
     assert seen.outcome.output.count == len(seen.outcome.findings)
 
 
@@ -261,6 +187,8 @@ def test_nobody_who_is_needed_tonight_is_touched(
     office: Any, system: str, name: str, who: str
 ) -> None:
     """Never the operator, an emergency account, or the account that we work with."""
+    if isinstance(does(system)[name], Lacks):
+        pytest.skip("there it is a person's to do, or nobody's")
     email = {"operator": DANA, "emergency": ANA, "ours": ORGS[system].ours(office)}[who]
     action = verb(office, system, name, email=email)
     glass = PersonRecord("glass", "Glass", (ANA,), ("break-glass",))
@@ -325,7 +253,9 @@ def test_nobody_with_an_address_is_an_answer(office: Any, system: str, email: st
 @pytest.mark.promise("P8")
 def test_an_address_that_two_have_is_for_a_person_to_tell(office: Any, system: str) -> None:
     """Nothing is written on a guess: the place is there, without an id."""
-    ORGS[system].twice(office, MALLORY)
+    if (twice := ORGS[system].twice) is None:
+        pytest.skip("there an address is one account's")
+    twice(office, MALLORY)
     seen = find(office, system)
     _is_for_hands(office, system, seen, "other")
     assert "2 users" in seen.outcome.output.seen[0].word  # type: ignore[union-attr]

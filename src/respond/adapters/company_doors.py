@@ -126,6 +126,18 @@ class Doors:
         """
         self._set("latency", latencies, "the simulated company cannot be that slow")
 
+    def happen(self, what: str) -> None:
+        """Let it have happened: ``customerio.single_sign_on``.
+
+        Raises:
+            UsageError: No such thing can happen in the company, or not without saying more.
+        """
+        try:
+            self.post("happen", {"what": what})
+        except urllib.error.HTTPError as error:
+            why = str(json.loads(error.read()).get("error", ""))
+            raise UsageError("that cannot happen in the simulated company", why=why) from error
+
     def _set(self, door: str, texts: list[str], what: str) -> None:
         try:
             self.post(door, {door: texts})

@@ -58,6 +58,9 @@ def rehearse(
     directory: list[str] = typer.Option(
         [], metavar="NAME", help="What signs people in, in order; none: a person acts there"
     ),
+    as_if: list[str] = typer.Option(
+        [], metavar="WHAT", help="How else the night begins, e.g. customerio.sole_admin"
+    ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Make the plan and stop"),
     verbose: bool = typer.Option(False, "-v", "--verbose", help="Say every request, on stderr"),
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
@@ -78,6 +81,8 @@ def rehearse(
     _check_crash(loaded, crash)
     directories = [] if directory == ["none"] else directory or None
     with closing(Rehearsal.start(at=at, routes=api_hands, directories=directories)) as rehearsal:
+        for what in as_if:
+            rehearsal.doors.happen(what)
         if faults:
             rehearsal.doors.arm(faults)
         if latency:

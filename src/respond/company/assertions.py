@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from functools import cache
 from typing import Any, Final
 
 from respond.company.exchange import Json
@@ -52,13 +53,11 @@ def claims_of(assertion: str, *, audience: str, now: float) -> Json | None:
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - heavy
     from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415 - heavy
     from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415 - heavy
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415 - heavy
 
-    key: Any = load_pem_private_key(PRIVATE_KEY.encode(), None)
     signed, _, signature = assertion.rpartition(".")
     try:
         header, claims = (json.loads(_bytes(part)) for part in signed.split("."))
-        key.public_key().verify(_bytes(signature), signed.encode(), padding.PKCS1v15(), SHA256())
+        _public_key().verify(_bytes(signature), signed.encode(), padding.PKCS1v15(), SHA256())
         is_good = (
             header["alg"] == "RS256"
             and claims["iat"] - 300 <= now < claims["exp"]
@@ -68,6 +67,13 @@ def claims_of(assertion: str, *, audience: str, now: float) -> Json | None:
     except (InvalidSignature, binascii.Error, ValueError, KeyError, TypeError):
         return None
     return dict(claims) if is_good else None
+
+
+@cache
+def _public_key() -> Any:
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415 - heavy
+
+    return load_pem_private_key(PRIVATE_KEY.encode(), None).public_key()
 
 
 def _bytes(text: str) -> bytes:

@@ -19,9 +19,13 @@ class UnknownTaskError(Exception):
     """Nobody knows how to do this; the message lists what can be done."""
 
 
+_ANYWHERE = frozenset({"directory.enroll_factor"})
+"""What a person does wherever they sign in: in each system whose console has it."""
+
+
 def tasks(company: Company) -> frozenset[str]:
     """All that a person can do: nothing, or what a system's console has."""
-    return frozenset(["none", *_named(company, "console")])
+    return frozenset(["none", *_named(company, "console"), *_ANYWHERE])
 
 
 def do(company: Company, task: str, about: Json) -> Json:
@@ -34,6 +38,11 @@ def do(company: Company, task: str, about: Json) -> Json:
     known = tasks(company)
     if task not in known:
         raise UnknownTaskError(f"unknown task {task!r}; there are {', '.join(sorted(known))}")
+    if task in _ANYWHERE:
+        for each in _named(company, "console"):
+            if each.partition(".")[2] == task.partition(".")[2]:
+                _run(company, "console", each, about)
+        return {}
     return {} if task == "none" else _run(company, "console", task, about)
 
 

@@ -25,4 +25,6 @@ FACTS: Json = {
     "lost_2fa": LOST_2FA,
     "compromised": COMPROMISED,
     "invited": INVITED,
+    # What signs its people in; the others that stand there may be tried instead.
+    "directories": ["okta"],
 }

@@ -1059,6 +1059,16 @@ def _deactivated_by_hand(okta: Okta, errand: Errand) -> Json:
     return {}
 
 
+def _enrolled_by_hand(okta: Okta, errand: Errand) -> Json:
+    """Somebody sets up a new device; who is no user of the org has nothing to set up there."""
+    email = errand.text("email")
+    for user in okta.table("users"):
+        if user.email == email and not any(one.type == "push" for one in user.factors):
+            user.factors.append(factor_row("push", email, "New phone"))
+            okta.happened("user.mfa.factor.activate", user.login, by=errand.by)
+    return {}
+
+
 _TOKEN = f"00{lower_for('okta:ssws', 26)}{lower_for('okta:ssws:more', 14)}"
 
 COUNTERPART = Counterpart(
@@ -1084,5 +1094,5 @@ COUNTERPART = Counterpart(
         "credentials": {"": "{okta_token}"},
         "base_urls": {"http": "okta"},
     },
-    console={"deactivate_user": _deactivated_by_hand},
+    console={"deactivate_user": _deactivated_by_hand, "enroll_factor": _enrolled_by_hand},
 )

@@ -113,7 +113,7 @@ class Rehearsal:
         Args:
             routes: Show the routes that the vendor has not confirmed, so that the API's hands are
                 used; only for a company of our own.
-            directories: Those that are configured; all that the company has when None.
+            directories: Those that are configured; None: what signs the company's people in.
 
         Raises:
             UsageError: The company has no such directory.
@@ -135,7 +135,8 @@ class Rehearsal:
         rehearsal = cls(doors, told["story"], told["urls"], told["smtp"], ways, own)
         rehearsal.before = doors.get("state")
         known = tuple(w["name"] for w in ways if vendor(w["system"]).directory)
-        rehearsal.directories = known if directories is None else tuple(directories)
+        chosen = told["story"]["directories"] if directories is None else directories
+        rehearsal.directories = tuple(chosen)
         if odd := [name for name in rehearsal.directories if name not in known]:
             rehearsal.close()
             raise UsageError(

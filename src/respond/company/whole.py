@@ -78,7 +78,9 @@ class Company:
     def fault(self, text: str) -> InjectedFault:
         """Read a fault as a person writes it. Raises ValueError for one that is none here."""
         http = dict.fromkeys(self.http, HTTP_KINDS)
-        own = {n: one.fault_kinds for n, one in self.systems.items() if n in http or one.fault_kinds}
+        own = {
+            n: one.fault_kinds for n, one in self.systems.items() if n in http or one.fault_kinds
+        }
         return parse_fault(text, own | http)
 
     def arm(self, faults: Iterable[str | InjectedFault]) -> None:

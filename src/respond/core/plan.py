@@ -137,7 +137,7 @@ def write_key(write: Write[Any]) -> str:
             "connection": call.connection,
             "surface": call.surface,
             "method": call.method,
-            "path": list(call.path),
+            "path": call.place,
             "query": [list(pair) for pair in call.query],
             "body": _plain(call.body),
         }

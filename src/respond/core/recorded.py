@@ -434,11 +434,13 @@ class SentWrite(PlannedWrite):
 
     Attributes:
         settle_s: How long it may take to show, in seconds.
+        looks: How many looks in a row have to see it.
         timeout_s: How long its request may take, in seconds.
         to: The connection that it went to, by name, with ``Connection.bound`` of then.
     """
 
     settle_s: int = 0
+    looks: int = 1
     timeout_s: int = 0
     to: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 

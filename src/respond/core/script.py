@@ -31,6 +31,7 @@ __all__ = [
     "Call",
     "Connection",
     "Done",
+    "DrawnSecret",
     "Effect",
     "Gather",
     "Keep",
@@ -116,6 +117,13 @@ Auth: TypeAlias = AuthOwn | AuthNone | AuthBearer | AuthBasic
 
 
 @dataclass(frozen=True, slots=True)
+class DrawnSecret:
+    """Stands in a body where a value has to go that nobody shall know: a password that ends another
+    one. It is drawn when the request leaves, and forgotten.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class OwnCredential:
     """Stands in a body where the connection's own credential has to go (PagerDuty events)."""
 
@@ -147,6 +155,8 @@ class Call:
             no HTTP: ``smtp``, ``command``, ``screen``.
         method: HTTP verb; for the others ``SEND``, ``RUN``, ``SHOW``.
         path: Path segments; the adapter quotes each, so an id cannot climb out of its place.
+        custom: A method of the vendor's own behind the path and a colon, ``disable``: letters of
+            ours, for a colon in a segment is quoted like all else.
         headers: Extra headers, no credentials.
         body: JSON; ``SecretHandle`` leaves are opened by the transport only.
         form: Send ``body`` (a flat record) form-encoded.
@@ -168,6 +178,12 @@ class Call:
     answers: frozenset[int] = frozenset()
     shows_values: bool = False
     timeout_s: int = 10
+    custom: str = ""
+
+    @property
+    def place(self) -> list[str | list[str]]:
+        """The whole path, for digests."""
+        return [*self.path, *([[self.custom]] if self.custom else [])]
 
     @property
     def says(self) -> str:
@@ -175,7 +191,8 @@ class Call:
         hold names.
         """
         path = self.path if self.surface in NOT_HTTP else map(_quoted, self.path)
-        return f"{self.method} /{'/'.join(path)}"
+        behind = f":{self.custom}" if self.custom else ""
+        return f"{self.method} /{'/'.join(path)}{behind}"
 
 
 def _quoted(segment: str) -> str:
@@ -234,10 +251,13 @@ class Subject(Generic[T]):
     Attributes:
         name: ``<connection>/<what>/<id>``.
         settle_s: How long a change may take until it is seen, in seconds.
+        looks: How many looks in a row have to see it, where the next one may be answered by a
+            server that has not heard of it yet.
     """
 
     name: str
     settle_s: int
+    looks: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ _LOOKS: Final[tuple[tuple[str, str], ...]] = (
     (r"hooks\.slack\.com/services/[A-Za-z0-9/]+", "a Slack webhook address"),
     (r"gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{20,}", "a GitHub token"),
     (r"hv[sbr]\.[A-Za-z0-9_-]{16,}", "a Vault token"),
+    (r"cf(?:k|at|ut)_[A-Za-z0-9_-]{16,}", "a Cloudflare token"),
     (r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z2-7]{16}(?![A-Z0-9])", "an AWS access key"),
     (r"(?<![0-9A-Za-z])00[A-Za-z0-9_-]{40}(?![0-9A-Za-z])", "an Okta API token"),
     (r"SSWS\s{1,4}\S{20,}", "an Okta API token"),

@@ -56,6 +56,7 @@ __all__ = [
     "read_record",
     "records",
     "rows",
+    "said_no",
     "where",
     "word_of",
     "yes",
@@ -75,9 +76,16 @@ _ROWS_SHOWN: Final = 50
 
 
 def dig(value: Any, path: str) -> Any:
-    """What stands at ``profile.login`` or ``errorCauses.0.errorSummary``; None if nothing does."""
-    for part in path.split(".") if path else ():
+    """What stands at ``profile.login`` or ``errorCauses.0.errorSummary``; None if nothing does.
+
+    A name may have dots of its own: ``@odata.type``.
+    """
+    parts = path.split(".") if path else []
+    while parts:
+        part = parts.pop(0)
         if isinstance(value, Mapping):
+            while part not in value and parts:
+                part = f"{part}.{parts.pop(0)}"
             value = value.get(part)
         elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
             value = value[int(part)]
@@ -300,15 +308,21 @@ def is_gone(vendor: Vendor, reply: Reply) -> bool:
     """
     if reply.status != _NOT_FOUND:
         return False
-    if vendor.refusals.gone and word_of(vendor, reply) not in vendor.refusals.gone:
+    word, refusals = word_of(vendor, reply), vendor.refusals
+    if word in refusals.no_path or (refusals.gone and word not in refusals.gone):
         raise _no(vendor, reply)
     return True
 
 
 def word_of(vendor: Vendor, reply: Reply) -> str:
     """The vendor's own word for a no with a 4xx status; the status where it gave none."""
-    found = dig(reply.body, vendor.refusals.code) if vendor.refusals.code else None
-    return showable(str(found or reply.status), limit=40)
+    return showable(str(said_no(vendor, reply.body) or reply.status), limit=80)
+
+
+def said_no(vendor: Vendor, body: Any) -> str | int | None:
+    """The vendor's own word in the body of a no; None where there is none."""
+    found = (dig(body, place) for place in vendor.refusals.code.split())
+    return next((word for word in found if isinstance(word, str | int) and word != ""), None)
 
 
 def _no(vendor: Vendor, reply: Reply) -> RefusedError:
@@ -371,7 +385,8 @@ class Thing(Generic[T]):
     def subject(self, connection: Connection, **ids: str) -> Subject[T]:
         """The thing, under the one name that it has in a run."""
         settle = self.vendor.settle_s if self.settle_s is None else self.settle_s
-        return Subject(f"{connection.name}/{filled(self.name, ids)}", settle)
+        name = f"{connection.name}/{filled(self.name, ids)}"
+        return Subject(name, settle, self.vendor.looks)
 
     def of(
         self, connection: Connection, *, or_else: Callable[[str], T] | None = None, **ids: str

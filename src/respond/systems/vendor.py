@@ -184,19 +184,21 @@ class Refusals:
     """How a vendor says no with a 4xx status; then nothing happened.
 
     Attributes:
-        code: Where its own word for it stands in the body, as ``rest.dig`` takes it; empty: the
-            status is all there is.
+        code: Where its own word for it stands in the body, as ``rest.dig`` takes it; of several
+            places, with blanks between, the first where one stands. Empty: the status is all.
         hints: What a person should know, by that word.
         dead: The words that mean that the credential itself is not accepted; a 401 with another
             word says something else. Empty: every 401 means it.
         gone: The words of a 404 that mean that the thing itself is not there; another one may mean
             that the path is not. Empty: every 404 means it.
+        no_path: Where those are not known, the words of a 404 that mean that the path is not there.
     """
 
     code: str = ""
     hints: Mapping[str, str] = _nothing()
     dead: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
+    no_path: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +232,8 @@ class Waits:
         if_told: They mean it with ``Retry-After``, or where a budget is spent. When a budget is
             full again stands in every answer, also in one that means no.
         spent: Headers that say 0 then.
+        words: The vendor's own words of a no that mean it, whatever the status; where a body is no
+            JSON, one that stands in its text.
     """
 
     seconds: tuple[str, ...] = ("retry-after", "ratelimit-reset")
@@ -237,11 +241,20 @@ class Waits:
     statuses: frozenset[int] = frozenset({429})
     if_told: frozenset[int] = frozenset()
     spent: tuple[str, ...] = ()
+    words: frozenset[str] = frozenset()
 
-    def not_now(self, status: int, headers: Mapping[str, str]) -> bool:
-        """Whether this no means that the same may be asked again later."""
+    def not_now(
+        self, status: int, headers: Mapping[str, str], word: str = "", text: str = ""
+    ) -> bool:
+        """Whether this no means that the same may be asked again later.
+
+        Args:
+            word: The vendor's own word for it, and
+            text: what a body says that is no JSON, in lower case.
+        """
         told = "retry-after" in headers or self.is_spent(headers)
-        return status in self.statuses or (status in self.if_told and told)
+        by_word = word in self.words or any(each in text for each in self.words)
+        return status in self.statuses or by_word or (status in self.if_told and told)
 
     def is_spent(self, headers: Mapping[str, str]) -> bool:
         """Whether a budget says that it is used up."""
@@ -470,6 +483,7 @@ class Vendor:
         prefix: What every path of the actions begins with.
         pages: How its lists go on, unless a list says else.
         settle_s: Until a change shows, in seconds.
+        looks: How many looks in a row have to see a change, as ``Subject`` has it.
         at_once: How many reads one connection sends at the same time; it asks no limit to be
             lifted, and leaves room for whoever else uses the account.
         schemes: How requests say who asks, by kind of surface.
@@ -510,6 +524,7 @@ class Vendor:
     prefix: tuple[str, ...] = ()
     pages: Paging | None = None
     settle_s: int = 10
+    looks: int = 1
     at_once: int = 6
     reads: Reads = Reads()
     refusals: Refusals = Refusals()
@@ -585,7 +600,8 @@ class Vendor:
         if surface == "command":
             return self._is_reading_command(call)
         if call.method == "POST":
-            return (surface, call.path) in self.reads.posts or self._is_trade(call)
+            named = (surface, call.path) in self.reads.posts or self._is_trade(call)
+            return named and not call.custom
         if call.method not in READING:
             return False
         only = self.reads.only

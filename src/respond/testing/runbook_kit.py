@@ -42,7 +42,7 @@ class Stage:
     Attributes:
         routes: The company shows the routes that its vendor has not confirmed.
         company_clock: The company's time, but for what is waited; None: the machine's.
-        directories: Those that are configured; None: all that the company has.
+        directories: Those that are configured; None: what signs the company's people in.
         asked: What was asked, over all advances.
         spent_s: Real time of each advance, in seconds, for benches.
     """

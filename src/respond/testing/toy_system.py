@@ -61,6 +61,8 @@ __all__ = ["ACTIONS", "DANA", "BoxStage", "Boxes", "Quiet", "Says", "runbook_of"
 
 DANA = Actor("dana", Strength.CLAIMED)
 SETTLE_S = 5
+SPREAD = "spread"
+"""A box that stands in several places: one look at it proves nothing."""
 
 
 # --- the outside --------------------------------------------------------------------------------
@@ -72,6 +74,7 @@ class Boxes:
 
     Attributes:
         shows_after_s: How long a change takes until a look shows it.
+        behind: Which reads after a write, from 1, a server answers that has not heard of it.
         broken: Called with each request before it is answered; what it raises comes out.
         lost: Called with each write after it took effect; what it raises comes out.
         writes: Every write that took effect, as ``METHOD /path``.
@@ -81,6 +84,7 @@ class Boxes:
     clock: SettableClock
     values: dict[str, str] = field(default_factory=dict)
     shows_after_s: float = 0
+    behind: frozenset[int] = frozenset()
     broken: Callable[[Call], None] = lambda _: None
     lost: Callable[[Call], None] = lambda _: None
     writes: list[str] = field(default_factory=list)
@@ -88,11 +92,13 @@ class Boxes:
     said: list[str] = field(default_factory=list)
     hands: list[str] = field(default_factory=list)
     _past: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    _read_since: int = 0
 
     def fetch(self, call: Call) -> Reply:
         self.reads.append(call.says)
         self.broken(call)
-        seen = self._seen()
+        self._read_since += 1
+        seen = self._past[-1][1] if self._past and self._read_since in self.behind else self._seen()
         if call.path == ("boxes",):
             return Reply(200, {}, {"names": sorted(seen)})
         return Reply(200, {}, {"value": seen.get(call.path[-1])})
@@ -115,6 +121,7 @@ class Boxes:
     def put(self, name: str, value: str | None) -> None:
         """Somebody changes a box, whoever it is."""
         self._past.append((self.clock.mono_ms(), dict(self.values)))
+        self._read_since = 0
         if value is None:
             self.values.pop(name, None)
         else:
@@ -189,7 +196,8 @@ def _call(me: Me, method: str, *path: str, body: Any = None) -> Call:
 
 
 def _box(me: Me, name: str) -> Subject[str | None]:
-    return Subject(f"{me.connection.name}/box/{name}", SETTLE_S)
+    looks = 2 if name == SPREAD else 1
+    return Subject(f"{me.connection.name}/box/{name}", SETTLE_S, looks)
 
 
 def _read(me: Me, name: str) -> Read[str | None]:

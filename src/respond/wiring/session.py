@@ -315,6 +315,8 @@ def rehearsal_session(
         keep=keep,
         runs=rehearsal.run,
         timeout_scale=REHEARSAL_TIMEOUTS,
+        # Where nobody sits at a terminal, the person who answers is simulated, too.
+        simulated=served is None,
         log=log,
     )
     made_connections = {
@@ -663,6 +665,7 @@ def _lines(
     keep: Callable[[str, str], None],
     runs: Runs | None = None,
     timeout_scale: float = 1.0,
+    simulated: bool = False,
     log: LogMaker | None = None,
 ) -> _Lines:
     from respond.adapters.clock import SystemClock
@@ -681,7 +684,13 @@ def _lines(
         return value
 
     def show(call: Call, opener: Callable[[SecretHandle], str]) -> Reply:
-        progress.show_secret(" ".join(call.path), opener(call.body))
+        title = " ".join(call.path)
+        try:
+            progress.show_secret(title, opener(call.body))
+        except NotReadyError:
+            if not simulated:
+                raise
+            progress.say(f"{title} is shown to the simulated person")
         return Reply(200, {}, None)
 
     def keep_own(call: Call, opener: Callable[[SecretHandle], str]) -> Reply:

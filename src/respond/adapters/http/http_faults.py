@@ -22,7 +22,7 @@ from respond.core.showable import showable, showable_host
 from respond.errors import NoAnswerError, RefusedBySystemError
 from respond.senders import SENDERS
 from respond.systems import NAMES, title_of, vendor
-from respond.systems.rest import dig
+from respond.systems.rest import said_no
 from respond.systems.vendor import Waits
 
 __all__ = ["HttpFault", "HttpFaults", "http_date"]
@@ -39,12 +39,14 @@ _WHY: Final[Mapping[int, str]] = {
     405: "it does not offer this operation",
     409: "something changed meanwhile, or it exists already",
     410: "it is gone for good",
+    412: "it is not any more what was looked at",
     422: "it does not accept the request",
 }
 _DO: Final[Mapping[int, str]] = {
     402: "do this step by hand, or change the plan",
     405: "do this step by hand",
     409: "look again: `respond resume` does",
+    412: "look again: `respond resume` does",
 }
 _BY_HAND: Final = frozenset({401, 402, 403, 405})
 
@@ -212,7 +214,10 @@ class HttpFaults:
                 status=status,
                 wait_s=wait_s,
             )
-        if waits.not_now(status, raw.headers):
+        found = said_no(vendor(system), body)
+        word = "" if found is None else showable(self._clean(str(found)), limit=80)
+        text = raw.body[:_SHOWN_MAX].decode("utf-8", "replace") if body is None else ""
+        if waits.not_now(status, raw.headers, word, text.casefold()):
             asked = "" if wait_s is None else f"; it asks to wait {wait_s} s"
             return HttpFault(
                 RefusedBySystemError(
@@ -231,13 +236,11 @@ class HttpFaults:
                 wait_s=wait_s,
             )
         refusals = vendor(system).refusals
-        found = dig(body, refusals.code) if refusals.code else None
-        word = showable(self._clean(str(found)), limit=40) if isinstance(found, str | int) else ""
         dead = traded or not refusals.dead or word in refusals.dead
         why, do = _why_and_do(call, status, credential, dead=dead)
         if traded:
             named = f"the credential '{credential}'"
-            why, do = _why_not_traded(body, named, call.connection)
+            why, do = _why_not_traded(body, raw.status, named, call.connection)
         return HttpFault(
             RefusedBySystemError(
                 what,
@@ -279,12 +282,13 @@ class HttpFaults:
 _NOT_ACCEPTED: Final = frozenset({"invalid_client", "invalid_grant", "unauthorized_client"})
 
 
-def _why_not_traded(body: Any, named: str, connection: str) -> tuple[str, str]:
-    if isinstance(body, dict) and body.get("error") == "invalid_scope":
-        return (
-            f"{named} asks for a scope that was not granted",
-            f"grant it, or name what was granted: read_scopes, write_scopes of '{connection}'",
-        )
+def _why_not_traded(body: Any, status: int, named: str, connection: str) -> tuple[str, str]:
+    name = body.get("error") if isinstance(body, dict) else ""
+    less = f"grant it, or name what was granted: read_scopes, write_scopes of '{connection}'"
+    if name == "invalid_scope":
+        return f"{named} asks for a scope that was not granted", less
+    if name == "unauthorized_client" and status == 401:  # noqa: PLR2004 - known, and not allowed
+        return f"{named} may not ask so: this way, or one of the scopes, was not granted", less
     return f"{named} is not accepted", f"respond connect {connection}"
 
 
@@ -314,7 +318,7 @@ def _vendor_words(body: Any) -> str:
     """The message in a vendor's error body, of the shapes that our systems use; else empty.
 
     Sources: the error pages of Customer.io, Slack, PagerDuty, Vault, Kubernetes (``Status``),
-    Okta, SCIM (RFC 7644, section 3.12) and OAuth (RFC 6749, section 5.2).
+    Okta, SCIM (RFC 7644, section 3.12), OAuth (RFC 6749, section 5.2) and OData (3 and 4).
     """
     found: list[str] = []
     _gather(body, found, levels=5)
@@ -322,8 +326,8 @@ def _vendor_words(body: Any) -> str:
 
 
 _WORD_KEYS: Final = (
-    "error", "error_description", "message", "detail", "errorSummary", "errorCauses",
-    "reason", "needed",
+    "error", "odata.error", "error_description", "message", "value", "detail", "errorSummary",
+    "errorCauses", "reason", "needed",
     "errors", "meta", "pointer", "source",
 )  # fmt: skip
 

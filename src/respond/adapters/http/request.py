@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from respond.adapters.way import DIRECT, WayThere
-from respond.core.script import Call, OwnCredential
+from respond.core.script import Call, DrawnSecret, OwnCredential
 from respond.core.showable import showable
 from respond.core.values import DigestOf, SecretHandle
 from respond.errors import UsageError
@@ -26,6 +26,7 @@ __all__ = [
     "BaseUrl",
     "Endpoint",
     "HeaderLine",
+    "Leaf",
     "UnsendableError",
     "WriteRefusedError",
     "body_of",
@@ -35,7 +36,8 @@ __all__ = [
     "target",
 ]
 
-Open = Callable[[SecretHandle | OwnCredential | DigestOf], str]
+Leaf: TypeAlias = SecretHandle | OwnCredential | DrawnSecret | DigestOf
+Open: TypeAlias = Callable[[Leaf], str]
 HeaderLine = tuple[bytes, bytes]
 
 _PLAIN_SEGMENT: Final = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]*")
@@ -178,9 +180,14 @@ def target(prefix: str, call: Call) -> bytes:
     """Path and query as they stand in the request line.
 
     Raises:
-        UnsendableError: A path segment is empty, climbs, or holds control characters.
+        UnsendableError: A path segment is empty, climbs, or holds control characters, or the
+            custom method is no word.
     """
     path = f"{prefix}/{'/'.join([_segment(segment) for segment in call.path])}"
+    if call.custom:
+        if not (call.custom.isascii() and call.custom.isalpha()):
+            raise UnsendableError(f"{showable(call.custom)!r} is no method of a vendor's own")
+        path = f"{path}:{call.custom}"
     if call.query:
         pairs = [f"{_quoted(name)}={_quoted(value)}" for name, value in call.query]
         path = f"{path}?{'&'.join(pairs)}"
@@ -224,7 +231,7 @@ def body_of(call: Call, open_leaf: Open) -> tuple[bytes, bytes] | None:
         return b"application/x-www-form-urlencoded", "&".join(pairs).encode("ascii")
 
     def leaf(value: object) -> str:
-        if isinstance(value, (SecretHandle, OwnCredential, DigestOf)):
+        if isinstance(value, Leaf):
             return open_leaf(value)
         raise TypeError(f"a body holds a {type(value).__name__}, which is not JSON")
 
@@ -258,7 +265,7 @@ def _quoted(text: str) -> str:
 
 
 def _form_value(value: Any, open_leaf: Open) -> str:
-    if isinstance(value, (SecretHandle, OwnCredential)):
+    if isinstance(value, Leaf):
         return _quoted(open_leaf(value))
     if isinstance(value, str):
         return _quoted(value)

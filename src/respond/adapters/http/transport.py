@@ -10,6 +10,7 @@ first read has failed: neither costs anything before.
 
 from __future__ import annotations
 
+import secrets as random
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,7 @@ from respond.adapters.http.request import (
     BaseUrl,
     Endpoint,
     HeaderLine,
+    Leaf,
     UnsendableError,
     WriteRefusedError,
     body_of,
@@ -42,7 +44,16 @@ from respond.adapters.http.request import (
     target,
 )
 from respond.adapters.secrets.redactor import Redactor
-from respond.core.script import AuthBasic, AuthBearer, AuthNone, AuthOwn, Call, OwnCredential, Reply
+from respond.core.script import (
+    AuthBasic,
+    AuthBearer,
+    AuthNone,
+    AuthOwn,
+    Call,
+    DrawnSecret,
+    OwnCredential,
+    Reply,
+)
 from respond.core.showable import showable
 from respond.core.strict_json import NotStrictJsonError, decode
 from respond.core.values import DigestOf, SecretHandle
@@ -370,6 +381,12 @@ class _Wallet:
             raise NotReadyError(f"the secret {handle.name} is not held any more")
         return held.digest
 
+    def drawn(self) -> str:
+        """A value that any rule for passwords takes; it is kept nowhere but from being shown."""
+        value = f"{random.token_urlsafe(32)}-aA1"
+        self.learn("drawn", value)
+        return value
+
     def learn(self, name: str, value: str) -> None:
         self._redactor.register(name, value)
         # Of a pair the second half is the secret; it may be printed alone.
@@ -603,12 +620,16 @@ class _Line:
         return replace(call, body=trade_form(trade, values, text)), plain["scope"]
 
     def _content(self, call: Call, place: _Place, headers: list[HeaderLine]) -> bytes | None:
-        def open_leaf(leaf: SecretHandle | OwnCredential | DigestOf) -> str:
-            if isinstance(leaf, OwnCredential):
-                return self.wallet.own(place.credential)
-            if isinstance(leaf, DigestOf):
-                return self.wallet.digest(leaf.handle)
-            return self.wallet.of_run(leaf)
+        def open_leaf(leaf: Leaf) -> str:
+            match leaf:
+                case OwnCredential():
+                    return self.wallet.own(place.credential)
+                case DrawnSecret():
+                    return self.wallet.drawn()
+                case DigestOf(handle=handle):
+                    return self.wallet.digest(handle)
+                case SecretHandle():
+                    return self.wallet.of_run(leaf)
 
         body = body_of(call, open_leaf)
         if body is None:

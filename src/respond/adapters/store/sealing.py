@@ -24,6 +24,7 @@ _SHOWN = 4
 # What vendors put in front of their secrets for scanners; none of it is secret.
 _PREFIXES = (
     "sa_live_", "sa_sandbox_", "xoxb-", "xoxp-", "xoxe-", "xapp-", "hvs.", "hvb.", "hvr.",
+    "cfk_", "cfat_", "cfut_",
     "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "npm_", "pypi-",
     "sk_live_", "sk_test_", "rk_live_", "whsec_", "sk-ant-", "SG.", "dop_v1_", "AKIA", "ASIA",
 )  # fmt: skip

@@ -144,3 +144,22 @@ _CLICKS: Mapping[str, Click] = {
 }
 
 CONSOLE = {task: _by_hand(click) for task, click in _CLICKS.items()}
+
+
+# --- how else the night may begin ---------------------------------------------------------------
+
+
+def _single_sign_on(cio: CioAccount, _: Errand) -> Json:
+    cio.state.sso = {"provider": "okta", "certificate": "MIIC..."}
+    return {}
+
+
+def _sole_admin(cio: CioAccount, errand: Errand) -> Json:
+    """Nobody is an administrator but the account in wrong hands."""
+    sole = errand.words("email", errand.story.compromised)
+    for member in cio.table("members"):
+        member.account_role = "admin" if member.email == sole else "member"
+    return {}
+
+
+HAPPENINGS = {"single_sign_on": _single_sign_on, "sole_admin": _sole_admin}

@@ -6,7 +6,7 @@ within its settle time is recorded as not seen.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from respond.core.events import Kind
 from respond.core.fold import As, WriteStatus
@@ -33,6 +33,9 @@ __all__ = [
     "prove",
 ]
 
+_ONCE_MORE_S: Final = 1.0
+"""Where the last look of its time is the first that sees it, and one is not enough."""
+
 
 def prove(at: LiveStep, outcome: Done[Any]) -> Value:
     """Look with tied hands until nothing is wanted, or the settle time is over.
@@ -46,17 +49,22 @@ def prove(at: LiveStep, outcome: Done[Any]) -> Value:
     if not to_see:
         return end_with(at, outcome)
     settle = max(w.write.settle_s for w in to_see)
+    looks, agreed = max(w.write.looks for w in to_see), 0
     last: Look[Any] | None = None
     failure: StepFailedError | None = None
-    for pause in (0.0, *pauses(settle)):
+    for pause in (0.0, *pauses(settle), *[_ONCE_MORE_S] * (looks - 1)):
         at.live.pause(pause, "waiting until it is seen")
         try:
             last = at.look()
         except StepFailedError as error:
             # The write is done and recorded; a look that fails is tried until the time is over.
-            failure = error
+            failure, agreed = error, 0
             continue
-        if not still_wanted(last) and isinstance(last.outcome, Done):
+        if still_wanted(last) or not isinstance(last.outcome, Done):
+            agreed = 0
+            continue
+        agreed += 1
+        if agreed >= looks:
             return end_with(at, last.outcome)
     why = f"it was done, and was not seen within {settle} s"
     if last is not None and isinstance(last.outcome, NotYet):

@@ -44,7 +44,7 @@ def _request_digest(write: Write[Any]) -> str:
             "connection": call.connection,
             "surface": call.surface,
             "method": call.method,
-            "path": list(call.path),
+            "path": call.place,
             "query": [list(pair) for pair in call.query],
             "headers": [list(pair) for pair in call.headers],
             "body": encode(call.body),
@@ -113,6 +113,7 @@ class WriteSender:
         sent = SentWrite(
             **{f.name: getattr(planned, f.name) for f in fields(planned)},
             settle_s=write.subject.settle_s,
+            looks=write.subject.looks,
             timeout_s=timeout_s,
             to=self.at.leads_to(write),
         )

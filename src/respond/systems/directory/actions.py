@@ -137,7 +137,8 @@ class Acted:
     """What became of a verb in one directory.
 
     Attributes:
-        done: False where the directory cannot, whoever asks.
+        done: False where the directory cannot, whoever asks, or not in the account's present state:
+            then the findings say what is left to do, and when.
         value: What was made for the person, shown once.
     """
 
@@ -178,7 +179,7 @@ def _act(me: Me, spec: Spec, target: Target) -> Script[Acted]:
     acted = Acted(
         connection,
         target.user,
-        done=True,
+        done=outcome.proved,
         value=next((v for v in _values(output) if isinstance(v, SecretHandle)), None),
     )
     return Done(
@@ -227,8 +228,11 @@ def _by_hand(me: Me, spec: Spec, target: Target, steps: tuple[str, ...]) -> Writ
 def _list(me: Me, verb: str, target: Target) -> Script[DirectoryLines]:
     connection, title = me.connection.name, title_of(me.connection.system)
     how = directory_of(me.connection.system).verbs[verb] if connection else None
-    if how is None or isinstance(how, Lacks):
-        why = how.stays if how is not None else "no directory is configured"
+    about_nobody = not target.user and "{email}" in VERBS[verb].says
+    if how is None or isinstance(how, Lacks) or about_nobody:
+        why = "who is meant could not be looked at there"
+        if not about_nobody:
+            why = how.stays if isinstance(how, Lacks) else "no directory is configured"
         line = f"UNSEEN: {VERBS[verb].says.format(email=target.email)}: {why}"
         return Done(DirectoryLines(connection, (), 0), says=line, findings=(line,))
     outcome = yield from how.script(me, target)
@@ -314,7 +318,14 @@ class ResetFactors(_Acts):
 @action("directory.issue_bridge", effect=Effect.WRITES, output=Acted, source=_SOURCE)
 @dataclass(frozen=True)
 class IssueBridge(_Acts):
-    """Issue one way in, once, for a person who was proved."""
+    """Issue one way in, once, for a person who was proved.
+
+    Attributes:
+        stolen: Somebody else may have their device: a way in that works without a second factor is
+            none then.
+    """
+
+    stolen: bool = False
 
 
 @action("directory.reset_password", effect=Effect.DESTROYS, output=Acted, source=_SOURCE)

@@ -164,6 +164,7 @@ class Target:
     since: Timestamp = _NO_TIME
     factor: str = ""
     app: str = ""
+    stolen: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from respond.core.script import (
     Undo,
     Write,
     action,
+    both,
 )
 from respond.systems.guards import GuardRefusedError
 from respond.systems.okta.roles import keep_a_super_admin, roles_of
@@ -82,8 +83,8 @@ def suspend(me: Me, user: OktaUser) -> Generator[Any, Any, None]:
     Raises:
         GuardRefusedError: They have to stay, or Okta suspends nobody in this status.
     """
-    yield from spare_user(me, user, "suspend")
-    yield from keep_a_super_admin(me, user, (yield from roles_of(me, user.id)))
+    _, roles = yield from both(spare_user(me, user, "suspend"), roles_of(me, user.id))
+    yield from keep_a_super_admin(me, user, roles)
     if why := why_not_suspended(user):
         raise GuardRefusedError(
             f"{user.login} cannot be suspended",
@@ -185,8 +186,8 @@ def end_password(
             why="who is suspended can only be given back or deactivated",
             do="end the password directly after the account is given back",
         )
-    yield from spare_user(me, user, "end the password of")
-    yield from keep_a_super_admin(me, user, (yield from roles_of(me, user.id)))
+    _, roles = yield from both(spare_user(me, user, "end the password of"), roles_of(me, user.id))
+    yield from keep_a_super_admin(me, user, roles)
     more = " In Active Directory, too." if user.provider == "ACTIVE_DIRECTORY" else ""
     yield from _brings(
         me,

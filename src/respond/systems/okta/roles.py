@@ -258,8 +258,7 @@ def remove_role(me: Me, user: OktaUser, role: OktaRole) -> Generator[Any, Any, N
             why="Okta takes such a role away only with the membership",
             do="take them out of the group in the Admin Console: Directory, Groups",
         )
-    seen = yield from roles_of(me, user.id)
-    yield from spare_user(me, user, "remove")
+    seen, _ = yield from both(roles_of(me, user.id), spare_user(me, user, "remove"))
     yield from keep_a_super_admin(me, user, (role,))
     groups, apps = yield from both(
         _GROUPS.of(me.connection, user=user.id, role=role.id),
@@ -322,8 +321,7 @@ class RemoveOktaRole(OnOktaUser):
     role: str
 
     def run(self, me: Me) -> Script[OktaRoleGone]:
-        user = yield from seen_user(me, self.user)
-        roles = yield from roles_of(me, self.user)
+        user, roles = yield from both(seen_user(me, self.user), roles_of(me, self.user))
         fitting = [role for role in roles if self.role in (role.id, role.type)]
         own = next((role for role in fitting if role.how != "GROUP"), None)
         role = own or next(iter(fitting), None)
@@ -387,8 +385,7 @@ class AddOktaRole(OnOktaUser):
             raise ArgumentError("a custom role is confined by its resource set, not by targets")
 
     def run(self, me: Me) -> Script[OktaRoleGiven]:
-        user = yield from seen_user(me, self.user)
-        roles = yield from roles_of(me, self.user)
+        user, roles = yield from both(seen_user(me, self.user), roles_of(me, self.user))
         mine = (self.type, self.custom, self.resources)
         there = next(
             (r for r in roles if mine == (r.type, r.custom, r.resources) and r.how != "GROUP"), None

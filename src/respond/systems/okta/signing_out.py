@@ -166,8 +166,7 @@ class RevokeOktaSessions(OnOktaUser):
 
     def run(self, me: Me) -> Script[OktaSignedOut]:
         user = yield from seen_user(me, self.user)
-        yield from spare_user(me, user, "sign out")
-        seen = yield from grants_of(me, self.user)
+        _, seen = yield from both(spare_user(me, user, "sign out"), grants_of(me, self.user))
         yield from end_sessions(me, user, seen)
         says = f"{user.login} is signed out of Okta"
         return Done(OktaSignedOut(everywhere=False), says=says, findings=(_STAY,))
@@ -231,8 +230,10 @@ class SignOutOfOkta(OnOktaUser):
 
     def run(self, me: Me) -> Script[OktaSignedOut]:
         user = yield from seen_user(me, self.user)
-        yield from spare_user(me, user, "sign out")
-        seen, api_tokens = yield from both(grants_of(me, self.user), tokens_of(me, user.id))
+        _, (seen, api_tokens) = yield from both(
+            spare_user(me, user, "sign out"),
+            both(grants_of(me, self.user), tokens_of(me, user.id)),
+        )
         yield from end_sessions(me, user, seen)
         sent = sign_out_everywhere(me, user, api_tokens)
         answer = yield from sent
@@ -305,8 +306,7 @@ class RevokeOktaGrants(OnOktaUser):
     """Take away what a user let applications do, with the refresh tokens. There is no way back."""
 
     def run(self, me: Me) -> Script[OktaGrantsLeft]:
-        user = yield from seen_user(me, self.user)
-        seen = yield from grants_of(me, self.user)
+        user, seen = yield from both(seen_user(me, self.user), grants_of(me, self.user))
         if seen.count:
             yield from spare_user(me, user, "revoke the grants of")
             yield from revoke_grants(me, user, seen)

@@ -102,6 +102,12 @@ MESSAGES: Final[Mapping[str, Message]] = MappingProxyType(
             pauses="Nothing yet; once removed, the member cannot sign in.",
             to_do="If this is wrong, object in time: call {them}.",
         ),
+        "factor-reset-planned": Message(
+            title="Reset of a second factor is planned",
+            happened="The second factor of {member} is to be reset, {when}.",
+            pauses="Nothing yet; once reset, what was the second factor lets nobody in.",
+            to_do="If this is wrong, object in time: call {them}.",
+        ),
         "member-removed": Message(
             title="A member was removed",
             happened="{member} was removed from {account}.",

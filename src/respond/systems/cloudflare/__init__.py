@@ -1,0 +1,1 @@
+"""Cloudflare: an account, its members and tokens, and Access."""

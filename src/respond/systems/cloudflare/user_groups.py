@@ -1,0 +1,226 @@
+"""User groups of a Cloudflare account: what a member has through them, out of one and into one.
+
+Source: Cloudflare API v4, IAM: User Groups. Not every plan has them. Where an identity provider
+fills a group, it puts back whom we take out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from respond.core.script import (
+    Api,
+    Done,
+    Effect,
+    Looking,
+    Me,
+    Script,
+    Undo,
+    Write,
+    action,
+    gather,
+)
+from respond.systems.cloudflare.memberships import (
+    MEMBER,
+    RESULT,
+    CloudflareMember,
+    OnCloudflareMember,
+    found,
+    seen_member,
+    spare_member,
+)
+from respond.systems.cloudflare.vendor import (
+    PAGE,
+    VENDOR,
+    ask,
+    check_id,
+    ended,
+    ending,
+    look,
+    placed,
+)
+from respond.systems.guards import GuardRefusedError
+from respond.systems.rest import Thing, at, change, rows
+
+__all__ = [
+    "ACTIONS", "CloudflareGroup", "CloudflareGroups", "JoinCloudflareGroup",
+    "LeaveCloudflareGroup", "ListCloudflareGroups", "groups_of", "leave",
+]  # fmt: skip
+
+_NOT_THERE: Final = frozenset({403, 404})
+
+
+@dataclass(frozen=True, slots=True)
+class _InGroup:
+    id: str = at("id")
+
+
+@dataclass(frozen=True, slots=True)
+class CloudflareGroup:
+    """A user group, and who is in it."""
+
+    id: str = at("id")
+    name: str = at("name", limit=80, default="")
+    inside: tuple[_InGroup, ...] = ()
+
+
+_GROUPS: Final = Thing(
+    VENDOR, "groups", placed("iam", "user_groups"), rows(CloudflareGroup, RESULT), query=PAGE
+)
+_INSIDE: Final = Thing(
+    VENDOR,
+    "group/{group}/members",
+    placed("iam", "user_groups", "{group}", "members"),
+    rows(_InGroup, RESULT),
+    query=PAGE,
+)
+
+
+def groups_of(me: Me, member: str) -> Looking[tuple[tuple[CloudflareGroup, ...], str]]:
+    """The user groups of a member, and why they cannot be told."""
+    listed = yield from _GROUPS.unless(
+        _NOT_THERE, None, me.connection, account=me.connection.account
+    )
+    if listed is None:
+        return (), "user groups could not be read: rights that come of one stay"
+    inside = yield from gather(look(_INSIDE, me.connection, group=each.id) for each in listed)
+    groups = (replace(g, inside=rows) for g, rows in zip(listed, inside, strict=True))
+    return tuple(group for group in groups if _InGroup(member) in group.inside), ""
+
+
+def leave(me: Me, member: CloudflareMember, group: CloudflareGroup) -> Write[None]:
+    """Take a member out of a group; the way back finds them when they were added again."""
+    back = {"member": str(member.id), "group": group.id, "email": member.email}
+    return change(
+        me,
+        _INSIDE,
+        group.inside,
+        lambda now: tuple(each for each in now if each.id != member.id),
+        ending(me, "iam", "user_groups", group.id, "members", str(member.id)),
+        ids={"group": group.id},
+        says=f"take {member.email} out of the group {group.name}",
+        verb="take",
+        target=member.email,
+        effect=Effect.DESTROYS,
+        foretold=None,
+        repeatable=True,  # Who is not in a group is out of it.
+        undo=Undo("cloudflare.join_group", back),
+        breaks=f"{member.email} loses what the group {group.name} gives.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CloudflareGroups:
+    """User groups of a member."""
+
+    groups: tuple[CloudflareGroup, ...]
+
+
+@action(
+    "cloudflare.list_groups",
+    effect=Effect.READS,
+    output=CloudflareGroups,
+    source="Cloudflare API v4, GET /accounts/{account_id}/iam/user_groups and their members",
+)
+@dataclass(frozen=True)
+class ListCloudflareGroups(OnCloudflareMember):
+    """Read which user groups a member is in: rights that come of them go with the membership."""
+
+    def run(self, me: Me) -> Script[CloudflareGroups]:
+        groups, why = yield from groups_of(me, self.member)
+        says = ", ".join(group.name for group in groups) or "in no user group"
+        return Done(CloudflareGroups(groups), says=why or says, findings=(why,) * bool(why))
+
+
+@dataclass(frozen=True, slots=True)
+class CloudflareGroupOf:
+    """A member, and a group."""
+
+    member: str
+    group: str
+
+
+@dataclass(frozen=True)
+class _OnGroup(OnCloudflareMember):
+    """Attributes: group: Id of the user group."""
+
+    group: str
+
+    def __post_init__(self) -> None:
+        OnCloudflareMember.__post_init__(self)
+        check_id("group", self.group, "cloudflare.list_groups")
+
+
+@action(
+    "cloudflare.leave_group",
+    effect=Effect.DESTROYS,
+    output=CloudflareGroupOf,
+    source="Cloudflare API v4, DELETE .../iam/user_groups/{user_group_id}/members/{member_id}",
+)
+@dataclass(frozen=True)
+class LeaveCloudflareGroup(_OnGroup):
+    """Take a member out of a user group. Where an identity provider fills it, it puts them back."""
+
+    def run(self, me: Me) -> Script[CloudflareGroupOf]:
+        member = yield from seen_member(me, self.member)
+        groups, why = yield from groups_of(me, self.member)
+        group = next((each for each in groups if each.id == self.group), None)
+        if why:
+            raise GuardRefusedError(why)
+        if group is not None:
+            yield from spare_member(me, member.email, "take the rights of")
+            yield from leave(me, member, group)
+        return Done(
+            CloudflareGroupOf(self.member, self.group),
+            says=f"{member.email} is not in the group {group.name if group else self.group}",
+        )
+
+
+@action(
+    "cloudflare.join_group",
+    effect=Effect.WRITES,
+    output=CloudflareGroupOf,
+    source="Cloudflare API v4, POST /accounts/{account_id}/iam/user_groups/{id}/members",
+)
+@dataclass(frozen=True)
+class JoinCloudflareGroup(_OnGroup):
+    """Put a member into a user group.
+
+    Attributes:
+        email: Their address, where the membership may be another one by now: who was added again
+            has a new id.
+    """
+
+    email: str = ""
+
+    def run(self, me: Me) -> Script[CloudflareGroupOf]:
+        member = yield from look(MEMBER, me.connection, member=self.member)
+        if not member.is_there and self.email:
+            member = yield from found(me.connection, self.email)
+        if not member.is_there:
+            raise GuardRefusedError(f"there is no member {self.email or self.member}")
+        inside = yield from look(_INSIDE, me.connection, group=self.group)
+        new = _InGroup(str(member.id))
+        if new not in inside:
+            path = ("iam", "user_groups", self.group, "members")
+            yield from change(
+                me,
+                _INSIDE,
+                inside,
+                lambda now: (*now, new),
+                Api(ask(me, "POST", *path, body=[{"id": new.id}]), ended),
+                ids={"group": self.group},
+                says=f"put {member.email} into the group {self.group}",
+                verb="put",
+                target=member.email,
+                effect=Effect.WRITES,
+                foretold=None,
+                repeatable=True,  # Who is in it stays in it.
+                undo=Undo("cloudflare.leave_group", {"member": new.id, "group": self.group}),
+            )
+        says = f"{member.email} is in the group {self.group}"
+        return Done(CloudflareGroupOf(new.id, self.group), says=says)
+
+
+ACTIONS: tuple[type, ...] = (ListCloudflareGroups, LeaveCloudflareGroup, JoinCloudflareGroup)

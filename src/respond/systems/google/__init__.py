@@ -1,0 +1,1 @@
+"""Google Workspace, and the keys of service accounts in Google Cloud."""

@@ -1,0 +1,144 @@
+"""What Google Workspace does of what a directory is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from respond.core.script import Connection, Done, Looking, Me, Script, both
+from respond.core.shapes import Seconds, Timestamp
+from respond.systems.directory.vocabulary import Directory, Does, Lacks, PersonSeen, Target
+from respond.systems.google.admin_roles import (
+    ListGoogleAdmins,
+    assignments_of,
+    remove_google_roles,
+    role_names,
+)
+from respond.systems.google.app_access import RevokeGoogleGrants
+from respond.systems.google.group_members import JoinGoogleGroup, LeaveGoogleGroup
+from respond.systems.google.suspending import (
+    ResetGooglePassword,
+    SignOutOfGoogle,
+    SuspendGoogleUser,
+    UnsuspendGoogleUser,
+)
+from respond.systems.google.two_step import (
+    ListGoogleFactors,
+    MakeGoogleBackupCodes,
+    TurnOffGoogleTwoStep,
+)
+from respond.systems.google.workspace_logs import KEPT_S, ListLeftInGoogle, ReadGoogleLogins
+from respond.systems.google.workspace_users import GoogleUserId, account_of, found
+from respond.systems.guards import GuardRefusedError
+
+__all__ = ["DIRECTORY"]
+
+_STILL_LETS_IN: Final = (
+    "a stolen second step lets in until they remove it: first thing after they signed in"
+)
+_NO_STEP: Final = (
+    "until a new second step is set up the password alone lets in: reset it, if the thief may know"
+)
+_A_WEEK: Final = 7 * 86_400
+
+
+def _find(me: Me, connection: Connection, email: str) -> Looking[PersonSeen]:
+    del me
+    why: list[str] = []
+    seen = yield from found(connection, email, why)
+    if why:
+        return PersonSeen(connection.name, word=why[0])
+    user = seen.user
+    if not user.id:
+        word = f"deleted on {seen.deleted}" if seen.deleted else "nobody has this address"
+        return PersonSeen(connection.name, state="gone", word=word)
+    return PersonSeen(
+        connection.name,
+        user.id,
+        user.email,
+        "suspended" if user.suspended else "other" if user.archived else "active",
+        user.state,
+        "unknown" if user.enrols_again else "yes" if user.two_step else "no",
+        "yes" if user.super_admin or user.delegated_admin else "no",
+        Timestamp(user.last_login),
+    )
+
+
+def _user(to: Target) -> GoogleUserId:
+    return GoogleUserId(to.user)
+
+
+def _within(me: Me, to: Target) -> Seconds:
+    if not to.since:
+        return Seconds(_A_WEEK)
+    since = datetime.fromisoformat(str(to.since)).timestamp()
+    return Seconds(min(max(int(me.now - since), 1), KEPT_S))
+
+
+def _reset_factors(me: Me, to: Target) -> Script[Any]:
+    if to.factor:
+        raise GuardRefusedError(
+            "Google takes all second steps or none",
+            why="no API of it names a single one",
+            do="let the person in with a backup code, and remove the lost one themselves",
+        )
+    return TurnOffGoogleTwoStep(_user(to)).run(me)
+
+
+def _bridge(me: Me, to: Target) -> Script[Any]:
+    outcome = yield from MakeGoogleBackupCodes(_user(to)).run(me)
+    if not to.stolen or not isinstance(outcome, Done) or not outcome.proved:
+        return outcome
+    more = _NO_STEP if outcome.output.code is None else _STILL_LETS_IN
+    return replace(outcome, findings=(*outcome.findings, more))
+
+
+def _remove_rights(me: Me, to: Target) -> Script[Any]:
+    user, (given, names) = yield from both(
+        account_of(me, _user(to)), both(assignments_of(me, to.user), role_names(me))
+    )
+    of_groups = [each for each in given if each.is_of_group]
+    own = tuple(each for each in given if not each.is_of_group)
+    if own:
+        yield from remove_google_roles(me, user, given, own, names)
+    return Done(
+        None,
+        says=f"{user.email} has no administrator role of their own",
+        findings=tuple(
+            f"{each.called} of {user.email} comes of a group: take them out of it"
+            for each in of_groups
+        ),
+        proved=not of_groups,
+    )
+
+
+DIRECTORY: Final = Directory(
+    _find,
+    {
+        "suspend_user": Does(lambda me, to: SuspendGoogleUser(_user(to)).run(me)),
+        "restore_user": Does(lambda me, to: UnsuspendGoogleUser(_user(to)).run(me)),
+        "end_sessions": Does(lambda me, to: SignOutOfGoogle(_user(to)).run(me)),
+        "revoke_grants": Does(lambda me, to: RevokeGoogleGrants(_user(to)).run(me)),
+        "reset_factors": Does(_reset_factors),
+        "issue_bridge": Does(_bridge),
+        "reset_password": Does(lambda me, to: ResetGooglePassword(_user(to)).run(me)),
+        "remove_admin_rights": Does(_remove_rights),
+        "restore_admin_rights": Lacks(
+            "what was taken knows where it held: respond undo RUN gives it again",
+            ("Undo the run that took the rights: respond undo RUN.",),
+        ),
+        "take_app": Does(lambda me, to: LeaveGoogleGroup(_user(to), to.app).run(me)),
+        "give_app": Does(lambda me, to: JoinGoogleGroup(_user(to), to.app).run(me)),
+        "list_factors": Does(lambda me, to: ListGoogleFactors(_user(to)).run(me)),
+        "list_admins": Does(lambda me, _: ListGoogleAdmins().run(me)),
+        "read_sign_ins": Does(
+            lambda me, to: ReadGoogleLogins(_user(to), within=_within(me, to)).run(me)
+        ),
+        "who_has_app": Lacks("Google lists no application by who may use it; a group by members"),
+        "list_left_behind": Does(
+            lambda me, to: ListLeftInGoogle(_user(to), within=_within(me, to)).run(me)
+        ),
+    },
+)
+"""All that can be done in Google Workspace. An application is given and taken by a group."""

@@ -1,0 +1,1 @@
+"""SCIM: any product that lets its accounts be kept from outside."""
