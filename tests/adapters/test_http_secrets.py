@@ -1,4 +1,5 @@
 import gc
+import json
 import logging
 import traceback
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from respond.adapters.log import close_library_loggers
 from respond.adapters.secrets.redactor import Redactor
 from respond.core.redact import forms
 from respond.core.script import AuthBasic, AuthBearer, Call
-from respond.core.values import SecretHandle
+from respond.core.values import DigestOf, SecretHandle
 from respond.errors import NoAnswerError, RefusedBySystemError
 from respond.ports import Intent
 from respond.testing.loopback import CannedAnswer, FixedSecrets, Loopback, page, says, transport_to
@@ -135,6 +136,24 @@ def test_what_is_compared_by_value_comes_whole_and_nothing_else_does() -> None:
         reply = transport.reader().fetch(Call("it", "api", "GET", ("a",), shows_values=True))
 
     assert reply.body == {"value": CANARIES["it"], "note": "was [secret it]"}
+
+
+@pytest.mark.promise("P22")
+def test_a_digest_goes_where_a_body_wants_it_and_the_value_stays() -> None:
+    """A secret that was made a moment ago marks its place without being shown there."""
+    held = {"leaked": SecretHandle("leaked", digest="d1g357")}
+    with (
+        Loopback() as server,
+        transport_to(
+            server.url, FixedSecrets(CANARIES), system="x", auth="bearer", held=lambda: held
+        ) as transport,
+    ):
+        server.will(says({}))
+        body = {"mark": DigestOf(SecretHandle("leaked"))}
+        intent = Intent.mint(seq=1, run="r", digest="d")
+        transport.pen().send(intent, Call("it", "api", "PATCH", ("a",), body=body), "d")
+
+    assert json.loads(server.received[0].body) == {"mark": "d1g357"}
 
 
 def _learn(transport: HttpTransport) -> None:

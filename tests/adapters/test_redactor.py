@@ -174,3 +174,11 @@ def test_a_plain_value_has_few_forms() -> None:
     """Letters and digits look the same in JSON, HTML and URLs, so they are searched for once."""
     assert len(forms("abcdef0123456789")) <= 6
     assert forms("abc") == frozenset()
+
+
+@pytest.mark.parametrize("shown", [SECRET, base64.b64encode(SECRET.encode()).decode()])
+def test_a_store_may_show_a_whole_value_to_be_compared(redactor: Redactor, shown: str) -> None:
+    """Plain, or in base64 as some stores keep it; never inside of a longer text."""
+    assert redactor.clean_data({"key": shown}, but_whole=True) == {"key": shown}
+    assert MARK in redactor.clean_data({"key": f"x {shown}"}, but_whole=True)["key"]
+    assert MARK in redactor.clean_data({"key": shown})["key"]

@@ -1,33 +1,41 @@
 """Run a program: a list of words, never a shell. A secret goes to its standard input only.
 
-What a program may see of us: PATH, HOME, LANG and what configuration names besides. What it
-prints is cut off, redacted, and shown only when it fails.
+What a program may see of us: PATH, HOME, LANG and what configuration names besides; the program of
+a system that takes its credential in no other way gets that one, too, and no other program does.
+What it prints is cut off, redacted, and shown only when it fails.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import json
 import os
 import selectors
 import signal
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from respond.adapters.secrets.redactor import Redactor
 from respond.core.script import Call, Reply
 from respond.core.showable import showable
 from respond.core.values import SecretHandle
-from respond.errors import NoAnswerError, RefusedBySystemError
-from respond.ports import Clock, Intent
+from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
+from respond.ports import Clock, Intent, Secrets
 
 __all__ = [
     "CommandPen",
+    "ProgramLine",
     "Ran",
+    "Runs",
     "TookTooLongError",
+    "credentials_in",
+    "judge",
     "minimal_environment",
     "run",
+    "shown",
 ]
 
 _OUTPUT_BYTES_MAX: Final = 64 * 1024
@@ -55,6 +63,51 @@ class Ran:
     output: bytes
     complaint: bytes
     whole: bool
+
+
+class Runs(Protocol):
+    """What runs programs: ``run``, or a rehearsal's company that has them."""
+
+    def __call__(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes,
+        environment: Mapping[str, str],
+        timeout_s: float,
+        clock: Clock,
+        output_bytes_max: int = ...,
+    ) -> Ran: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramLine:
+    """The program that a connection runs.
+
+    Attributes:
+        program: The first of its words.
+        variable: Where in its environment the connection's credential stands.
+    """
+
+    system: str
+    program: str
+    variable: str
+
+
+def credentials_in(
+    lines: Mapping[str, ProgramLine], secrets: Secrets, redactor: Redactor
+) -> Callable[[str], Mapping[str, str]]:
+    """What the program of a connection gets in its environment, by the connection's name."""
+
+    def own(connection: str) -> Mapping[str, str]:
+        line = lines.get(connection)
+        if line is None:
+            return {}
+        value = secrets.credential(connection)
+        redactor.register(connection, value)
+        return {line.variable: value}
+
+    return own
 
 
 def minimal_environment(source: Mapping[str, str], keep: Iterable[str] = ()) -> dict[str, str]:
@@ -106,7 +159,11 @@ def run(
 class CommandPen:
     """Hands something to a program of the team's own. A port: ``Pen``.
 
-    The words stand in ``call.path``, or as ``argv`` in the body with ``stdin`` beside it.
+    The words stand in ``call.path``, or as ``argv`` in the body with ``stdin`` beside it: text, a
+    secret, or JSON with secrets in it; ``coded`` says that it goes as base64.
+
+    Args:
+        own: What the program of a connection gets in its environment besides.
     """
 
     _opener: Callable[[SecretHandle], str]
@@ -114,6 +171,8 @@ class CommandPen:
     _clock: Clock
     _environment: Mapping[str, str]
     timeout_scale: float = field(default=1.0, kw_only=True)
+    own: Callable[[str], Mapping[str, str]] = field(default=lambda _: {}, kw_only=True)
+    runs: Runs = field(default=run, kw_only=True)
 
     def send(self, intent: Intent, call: Call, digest: str) -> Reply:
         """Run it once; its exit status 0 is success.
@@ -124,13 +183,25 @@ class CommandPen:
             IntentSpentError: Nothing was started.
         """
         intent.spend(digest)
-        argv, given = _words(call)
+        argv, given, coded = _words(call)
         name = showable(argv[0], limit=80)
         try:
-            ran = run(
+            environment = {**self._environment, **self.own(call.connection)}
+        except NotReadyError as error:
+            raise RefusedBySystemError(
+                error.what,
+                code="not-ready",
+                why=error.why,
+                do=error.do,
+                request=f"RUN {name}",
+                by_hand=True,
+            ) from error
+        stdin = self._bytes(given)
+        try:
+            ran = self.runs(
                 argv,
-                stdin=self._bytes(given),
-                environment=self._environment,
+                stdin=base64.b64encode(stdin) if coded else stdin,
+                environment=environment,
                 timeout_s=call.timeout_s * self.timeout_scale,
                 clock=self._clock,
             )
@@ -152,40 +223,60 @@ class CommandPen:
         return self._judge(name, ran)
 
     def _judge(self, name: str, ran: Ran) -> Reply:
-        complaint = self._shown(ran.complaint) or self._shown(ran.output)
-        if ran.exit < 0:
-            raise NoAnswerError(
-                f"the command {name} was ended by {_signal_name(-ran.exit)}",
-                why=complaint,
-                do="look whether it did its work",
-                request=f"RUN {name}",
-            )
-        if ran.exit:
-            raise RefusedBySystemError(
-                f"the command {name} ended with exit status {ran.exit}",
-                code=str(ran.exit),
-                why=complaint,
-                request=f"RUN {name}",
-                by_hand=True,
-            )
+        judge(name, ran, self._shown)
         return Reply(200, {}, {"exit": 0, "output": self._shown(ran.output)})
 
-    def _bytes(self, given: SecretHandle | str | None) -> bytes:
+    def _bytes(self, given: Any) -> bytes:
         if isinstance(given, SecretHandle):
-            value = self._opener(given)
-            self._redactor.register(given.name, value)
-            return value.encode()
-        return (given or "").encode()
+            return self._opened(given).encode()
+        if isinstance(given, Mapping):
+            # Escaped, so that any text is something that can be sent.
+            return json.dumps(given, default=self._opened, allow_nan=False).encode()
+        return str(given or "").encode()
+
+    def _opened(self, handle: object) -> str:
+        if not isinstance(handle, SecretHandle):
+            raise TypeError(f"an input holds a {type(handle).__name__}, which is not JSON")
+        value = self._opener(handle)
+        self._redactor.register(handle.name, value)
+        return value
 
     def _shown(self, said: bytes) -> str:
-        text = self._redactor.clean(said.decode("utf-8", "replace")).strip()
-        return showable(text, limit=200)
+        return shown(said, self._redactor)
 
 
-def _words(call: Call) -> tuple[list[str], SecretHandle | str | None]:
+def shown(said: bytes, redactor: Redactor) -> str:
+    """What a program said, for people: without secrets, short."""
+    text = redactor.clean(said.decode("utf-8", "replace")).strip()
+    return showable(text, limit=200)
+
+
+def judge(name: str, ran: Ran, say: Callable[[bytes], str]) -> None:
+    """Raise unless it ended well; its exit status is its own word for a no."""
+    if ran.exit < 0:
+        raise NoAnswerError(
+            f"the command {name} was ended by {_signal_name(-ran.exit)}",
+            why=say(ran.complaint) or say(ran.output),
+            do="look whether it did its work",
+            request=f"RUN {name}",
+        )
+    if ran.exit:
+        raise RefusedBySystemError(
+            f"the command {name} ended with exit status {ran.exit}",
+            code=str(ran.exit),
+            why=say(ran.complaint) or say(ran.output),
+            request=f"RUN {name}",
+            by_hand=True,
+        )
+
+
+def _words(call: Call) -> tuple[list[str], Any, bool]:
+    """Its words, what goes to its standard input, and whether that goes as base64."""
     body: Any = call.body
     words: Any = call.path
+    coded = False
     if isinstance(body, Mapping):
+        coded = body.get("coded") is True
         words, body = body.get("argv", words), body.get("stdin")
     plain = isinstance(words, list | tuple) and all(isinstance(word, str) for word in words)
     if not plain or not words or not words[0] or any("\0" in word for word in words):
@@ -194,11 +285,11 @@ def _words(call: Call) -> tuple[list[str], SecretHandle | str | None]:
             code="not-sent",
             do="write it as a list of words in respond.toml; secrets go to its standard input",
         )
-    if body is not None and not isinstance(body, SecretHandle | str):
+    if body is not None and not isinstance(body, SecretHandle | str | Mapping):
         raise RefusedBySystemError(
             "the command was not started: its input is neither a secret nor text", code="not-sent"
         )
-    return list(words), body
+    return list(words), body, coded
 
 
 # --- talking to it ------------------------------------------------------------------------------

@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from respond.adapters.command import Ran
 from respond.core.script import Person
 from respond.errors import NotReadyError, UsageError
+from respond.ports import Clock
 
 __all__ = ["Doors"]
 
@@ -80,6 +83,29 @@ class Doors:
                 why=str(getattr(error, "reason", error)),
                 do="start it again: respond simulate; then start this again, too",
             ) from error
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes,
+        environment: Mapping[str, str],
+        timeout_s: float,
+        clock: Clock,
+        output_bytes_max: int = 0,
+    ) -> Ran:
+        """Run a program that the company has; of this machine's own nothing is run.
+
+        Raises:
+            FileNotFoundError: It has none of that name.
+        """
+        del timeout_s, clock, output_bytes_max
+        asked = {"argv": list(argv), "stdin": stdin.decode(), "environment": dict(environment)}
+        try:
+            told = self.post(f"program/{argv[0]}", asked)
+        except urllib.error.HTTPError as error:
+            raise FileNotFoundError(0, f"the simulated company has no {argv[0]}") from error
+        return Ran(told["exit"], told["output"].encode(), told["complaint"].encode(), whole=True)
 
     def advance(self, seconds: float) -> None:
         self.post("clock", {"advance_s": seconds})

@@ -1,11 +1,13 @@
 """Send each call to what carries it out: HTTP, mail, a program, the screen, our own key store.
 
-What goes anywhere but to HTTP is a write, so the reader here knows HTTP alone.
+What goes anywhere but to HTTP is a write, but for what a system's own program only reads: the
+reader here knows nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TypeAlias
 
 from respond.adapters.http.request import WriteRefusedError
@@ -24,13 +26,16 @@ Do: TypeAlias = Callable[[Call, Opener], Reply]
 
 
 class RouterReader:
-    """A ``Reader`` that refuses what is not HTTP."""
+    """A ``Reader`` that refuses what is not HTTP, unless there is a reader of that kind."""
 
-    def __init__(self, http: Reader) -> None:
+    def __init__(self, http: Reader, others: Mapping[str, Reader] = MappingProxyType({})) -> None:
         self._http = http
+        self._others = others
 
     def fetch(self, call: Call) -> Reply:
         if call.surface in NOT_HTTP:
+            if (other := self._others.get(call.surface)) is not None:
+                return other.fetch(call)
             raise WriteRefusedError(f"{call.surface} writes, and a reader was given it")
         return self._http.fetch(call)
 

@@ -16,6 +16,7 @@ from respond.systems import vendor
 from respond.systems.vendor import CarriedBy, CredentialRefusedError, CredentialVerdict, Probed
 
 if TYPE_CHECKING:
+    from respond.adapters.command import ProgramLine
     from respond.adapters.http.request import Endpoint
     from respond.adapters.secrets.redactor import Redactor
     from respond.adapters.smtp import SmtpServer
@@ -27,10 +28,13 @@ __all__ = ["Line", "line_of", "open_line", "probe", "sign_on_line"]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Where a connection leads: an HTTP endpoint, a mail server, or neither (a command)."""
+    """Where a connection leads: an HTTP endpoint, a mail server, a program that can be asked; or
+    nowhere that can be looked at (a command).
+    """
 
     endpoint: Endpoint | None = None
     server: SmtpServer | None = None
+    program: ProgramLine | None = None
 
 
 def line_of(project: Project, name: str) -> Line:
@@ -39,7 +43,7 @@ def line_of(project: Project, name: str) -> Line:
     Raises:
         NotReadyError: The system has no address of its own, and none is given.
     """
-    from respond.wiring.connections import endpoint_of, mail_server_of
+    from respond.wiring.connections import endpoint_of, mail_server_of, programs_of
 
     config = project.connections[name]
     match vendor(config.system).carried_by:
@@ -48,7 +52,7 @@ def line_of(project: Project, name: str) -> Line:
         case CarriedBy.SMTP:
             return Line(server=mail_server_of(config, project))
         case _:
-            return Line()
+            return Line(program=programs_of((config,)).get(name))
 
 
 def sign_on_line(project: Project, oidc: OidcConfig) -> Line:
@@ -96,12 +100,17 @@ class _Open:
         log_in(server, self.secrets, self.redactor, timeout_s=10)
         return f"{server.host}:{server.port}", server.user
 
-    def fetch(self, surface: str, *path: str, query: Mapping[str, str] | None = None) -> Reply:
+    def fetch(
+        self, surface: str, *path: str, query: Mapping[str, str] | None = None, body: Any = None
+    ) -> Reply:
         """A harmless read. ``StepFailedError`` when there is no good answer."""
         if self.reader is None:
             raise NotReadyError(f"{self.name} has no address that can be read")
         asked = tuple((query or {}).items())
-        return self.reader.fetch(Call(self.name, surface, "GET", path, query=asked, timeout_s=20))
+        method = "RUN" if surface == "command" else "GET" if body is None else "POST"
+        return self.reader.fetch(
+            Call(self.name, surface, method, path, query=asked, body=body, timeout_s=20)
+        )
 
 
 def open_line(
@@ -130,16 +139,15 @@ def open_line(
         redactor,
         tuple(sinks),
     )
+    if line.program is not None:
+        opened.reader = _through(line.program, config.name, secrets, redactor, clock)
     if line.endpoint is None:
         return opened
-
-    def no_run(handle: Any) -> str:
-        raise NotReadyError(f"there is no run that could hold {handle}")
 
     http = HttpTransport(
         {config.name: line.endpoint},
         secrets,
-        no_run,
+        _no_run,
         clock,
         user_agent=f"respond/{__version__}",
         redactor=redactor,
@@ -147,6 +155,28 @@ def open_line(
     )
     opened.reader, opened.close = http.reader(), http.close
     return opened
+
+
+def _through(
+    line: ProgramLine, name: str, secrets: Secrets, redactor: Redactor, clock: Clock
+) -> Reader:
+    from respond.adapters.command import credentials_in
+    from respond.adapters.program_reader import ProgramReader
+    from respond.wiring.session import clean_environment
+
+    lines = {name: line}
+    return ProgramReader(
+        lines,
+        redactor,
+        clock,
+        clean_environment(),
+        own=credentials_in(lines, secrets, redactor),
+        opener=_no_run,
+    )
+
+
+def _no_run(handle: Any) -> str:
+    raise NotReadyError(f"there is no run that could hold {handle}")
 
 
 # --- probing -------------------------------------------------------------------------------------

@@ -280,7 +280,7 @@ def _ask(asked: BareRequest, rehearsal: Rehearsal, last: Any) -> tuple[Any, str]
     data = None
     if asked.body is not None:
         data = json.dumps(_filled(asked.body, story)).encode()
-        headers["Content-Type"] = "application/json"
+        headers.setdefault("Content-Type", "application/json")
     request = urllib.request.Request(  # noqa: S310 - loopback http, of our own server
         rehearsal.urls[asked.where] + asked.path.format_map(story),
         data=data,

@@ -70,11 +70,12 @@ def _known(project: Project, places: Places) -> str:
 
 
 def _snippet(name: str) -> str:
-    """What to paste for a connection of this name; one that says nothing gets the first we have."""
+    """What to paste for a connection of this name; one that says nothing gets the first that an
+    incident may be about.
+    """
     usable = [each for each in vendors().values() if each.snippet]
-    meant = next(
-        (each for each in usable if name == each.name or name in each.nicknames), usable[0]
-    )
+    usual = next(each for each in usable if not each.aside)
+    meant = next((each for each in usable if name == each.name or name in each.nicknames), usual)
     plain = name if name.isidentifier() and name.islower() else "NAME"
     return meant.snippet.format(name=plain)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from respond.adapters.command import Runs
 from respond.adapters.company_doors import Doors
 from respond.core.events import Actor, Strength
 from respond.core.runbook import InputKind, Runbook
@@ -151,6 +152,11 @@ class Rehearsal:
 
     def click(self, person: Person[Any]) -> str | None:
         return self.doors.click(person)
+
+    @property
+    def run(self) -> Runs:
+        """Runs programs: the company's."""
+        return self.doors.run
 
     # --- what a run is given -----------------------------------------------------------------
 

@@ -78,7 +78,10 @@ class Company:
     def fault(self, text: str) -> InjectedFault:
         """Read a fault as a person writes it. Raises ValueError for one that is none here."""
         http = dict.fromkeys(self.http, HTTP_KINDS)
-        return parse_fault(text, {n: one.fault_kinds for n, one in self.systems.items()} | http)
+        own = {
+            n: one.fault_kinds for n, one in self.systems.items() if n in http or one.fault_kinds
+        }
+        return parse_fault(text, own | http)
 
     def arm(self, faults: Iterable[str | InjectedFault]) -> None:
         """Break these from now on, and nothing else. Raises ValueError for a fault that is none."""

@@ -19,7 +19,7 @@ from typing import Any, Final
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Person, Proof, Sealed, Write
 from respond.core.shapes import encode
-from respond.core.values import Late, SecretHandle
+from respond.core.values import DigestOf, Late, SecretHandle
 
 __all__ = [
     "OthersAgree",
@@ -117,6 +117,8 @@ def _plain(value: Any) -> Any:
             return {"secret": name}
         case Sealed(value=handle, key=key):
             return {"sealed": _plain(handle), "key": key}
+        case DigestOf(handle=handle):
+            return {"digest of": handle.name}
         case Late():
             return encode(value)
         case Mapping():

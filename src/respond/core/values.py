@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NoReturn, TypeAlias
 
-__all__ = ["Json", "Late", "LateValueUsedError", "SecretHandle", "ShapeError", "Value"]
+__all__ = ["DigestOf", "Json", "Late", "LateValueUsedError", "SecretHandle", "ShapeError", "Value"]
 
 Json: TypeAlias = "None | bool | int | str | list[Json] | dict[str, Json]"
 
@@ -71,6 +71,13 @@ class SecretHandle:
     prefix: str = ""
     form: str = "text"
     digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DigestOf:
+    """Stands in a body where the keyed digest of a secret has to go, which may not exist yet."""
+
+    handle: SecretHandle
 
 
 Value: TypeAlias = "None | bool | int | str | SecretHandle | Late | list[Value] | dict[str, Value]"

@@ -42,6 +42,7 @@ DIRECTORY: Final = "directory"
 
 NAMES: Final = (
     "aws",
+    "bitwarden",
     "cloudflare",
     "command",
     "customerio",
@@ -52,7 +53,9 @@ NAMES: Final = (
     "google",
     "http",
     "jumpcloud",
+    "kubernetes",
     "okta",
+    "onepassword",
     "pagerduty",
     "people",
     "scim",
@@ -116,7 +119,8 @@ def channels(*reaching: Reaches) -> dict[str, Vendor]:
 def stores() -> dict[str, Vendor]:
     """Those that take new secrets, by name; those that can be looked at first."""
     found = [each for each in vendors().values() if each.sink]
-    return {v.name: v for v in sorted(found, key=lambda v: v.carried_by is not CarriedBy.HTTP)}
+    unseen = {v.name for v in found if v.carried_by is not CarriedBy.HTTP and not v.program}
+    return {v.name: v for v in sorted(found, key=lambda v: v.name in unseen)}
 
 
 def directories() -> dict[str, Vendor]:

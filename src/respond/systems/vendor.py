@@ -69,6 +69,7 @@ class SentAs(Enum):
     SESSION = "it is exchanged for a session token first"
     SIGNED = "it signs each request, and stays here"
     BODY = "it stands in the body, where the call has put OwnCredential"
+    VARIABLE = "it stands in the environment of the program that is run, under the header's name"
     NOTHING = "there is none"
 
 
@@ -236,6 +237,8 @@ class Reads:
 
     Attributes:
         posts: (kind of surface, path) of what is read with POST.
+        commands: The words behind the program's name of what a command only reads; ``{item}``
+            stands for any one word that is no flag.
         only: Last path segments of what reads, where GET may write too; None: GET reads.
         only_not_on: Kinds of surface on which ``only`` does not hold.
         never: Paths of what writes although it is asked with GET; ``{id}`` stands for any segment.
@@ -243,6 +246,7 @@ class Reads:
     """
 
     posts: frozenset[tuple[str, tuple[str, ...]]] = frozenset()
+    commands: frozenset[tuple[str, ...]] = frozenset()
     only: frozenset[str] | None = None
     only_not_on: frozenset[str] = frozenset()
     never: frozenset[tuple[str, ...]] = frozenset()
@@ -419,8 +423,10 @@ class Probing(Protocol):
     options: Mapping[str, Any]
     sinks: tuple[str, ...]
 
-    def fetch(self, surface: str, *path: str, query: Mapping[str, str] | None = None) -> Reply:
-        """A harmless read.
+    def fetch(
+        self, surface: str, *path: str, query: Mapping[str, str] | None = None, body: Any = None
+    ) -> Reply:
+        """A harmless read; with a body it is one of the POSTs that the record says only read.
 
         Raises:
             StepFailedError: There is no good answer.
@@ -547,6 +553,7 @@ class Vendor:
         carried_by: NOTHING: there are no connections of it.
         hosts: Base URL by surface, by region. Empty: it runs where the company puts it. Where all
             regions are alike they stand once, without a name, with ``{region}`` in the URL.
+        program: For what a command carries: its name, unless the option ``program`` says another.
         region: The region of a connection that names none.
         prefix: What every path of the actions begins with.
         pages: How its lists go on, unless a list says else.
@@ -586,6 +593,7 @@ class Vendor:
     title: str
     actions: Mapping[str, str] | None = None
     carried_by: CarriedBy = CarriedBy.HTTP
+    program: str = ""
     hosts: Mapping[str, Mapping[str, str]] = _nothing()
     region: str = ""
     prefix: tuple[str, ...] = ()
@@ -669,6 +677,8 @@ class Vendor:
         surface = kind_of(call.surface)
         if (named := self.reads.named.get(surface)) is not None:
             return not call.form and named.is_read(call.method, call.query, call.headers)
+        if surface == "command":
+            return self._is_reading_command(call)
         if call.method == "POST":
             listed = (surface, call.path) in self.reads.posts or self._is_trade(call)
             return listed and not call.custom
@@ -680,6 +690,26 @@ class Vendor:
             or surface in self.reads.only_not_on
             or (bool(call.path) and call.path[-1] in only)
         )
+
+    def _is_reading_command(self, call: Call) -> bool:
+        words = call.path[1:]
+        return (
+            call.method == "RUN"
+            and call.body is None
+            and any(
+                _fits(words, template)
+                and not any(
+                    given.startswith("-")
+                    for given, ours in zip(words, template, strict=True)
+                    if ours.startswith("{")
+                )
+                for template in self.reads.commands
+            )
+        )
+
+    def runs(self, options: Mapping[str, Any]) -> str:
+        """The program of a connection: the first of its words."""
+        return str(options.get("program") or self.program)
 
     def reading_posts(self, options: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:
         """(kind of surface, path) of every POST that a reader of a connection may send."""

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -23,6 +23,7 @@ from respond.systems import discovery_of, vendor
 from respond.systems.vendor import CarriedBy
 
 if TYPE_CHECKING:
+    from respond.adapters.command import ProgramLine
     from respond.adapters.http.request import Endpoint
     from respond.adapters.smtp import SmtpServer
     from respond.adapters.way import WayThere
@@ -105,6 +106,17 @@ def rehearsed_endpoint(connection: Connection, base_urls: Mapping[str, str]) -> 
             ),
         },
     )
+
+
+def programs_of(connections: Iterable[ConnectionConfig | Connection]) -> dict[str, ProgramLine]:
+    """The program of every connection that is reached through its system's own."""
+    from respond.adapters.command import ProgramLine
+
+    return {
+        each.name: ProgramLine(each.system, record.runs(each.options), record.scheme("").header)
+        for each in connections
+        if (record := vendor(each.system)).program
+    }
 
 
 def _known_as(account: str, identity: str, region: str) -> dict[str, str]:

@@ -32,6 +32,7 @@ from respond.wiring.connections import (
     discovered,
     endpoint_of,
     mail_server_of,
+    programs_of,
     rehearsed_endpoint,
 )
 from respond.wiring.places import Places, read_runbook
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
+    from respond.adapters.command import ProgramLine, Runs
     from respond.adapters.http.request import Endpoint
     from respond.adapters.secrets.credential_store import CredentialStore
     from respond.adapters.secrets.redactor import Redactor
@@ -293,12 +295,14 @@ def rehearsal_session(
                 "mail", rehearsal.smtp["host"], rehearsal.smtp["port"], loopback_ok=True
             )
         },
+        programs_of(connections.values()),
         journal=journal,
         redactor=redactor,
         clock=clock,
         progress=made,
         secrets=secrets,
         keep=keep,
+        runs=rehearsal.run,
         timeout_scale=REHEARSAL_TIMEOUTS,
         # Where nobody sits at a terminal, the person who answers is simulated, too.
         simulated=served is None,
@@ -525,6 +529,7 @@ def real_session(
             for n, c in configs.items()
             if vendor(c.system).carried_by is CarriedBy.SMTP
         },
+        programs_of(configs.values()),
         journal=journal,
         redactor=redactor,
         clock=clock,
@@ -639,6 +644,7 @@ def _lines(
     run: str,
     endpoints: Mapping[str, Endpoint],
     servers: Mapping[str, SmtpServer],
+    programs: Mapping[str, ProgramLine],
     *,
     journal: SqliteJournal,
     redactor: Redactor,
@@ -646,13 +652,16 @@ def _lines(
     progress: Progress,
     secrets: Secrets,
     keep: Callable[[str, str], None],
+    runs: Runs | None = None,
     timeout_scale: float = 1.0,
     simulated: bool = False,
     log: LogMaker | None = None,
 ) -> _Lines:
     from respond.adapters.clock import SystemClock
-    from respond.adapters.command import CommandPen
+    from respond.adapters.command import CommandPen, credentials_in
+    from respond.adapters.command import run as run_here
     from respond.adapters.http.transport import HttpTransport
+    from respond.adapters.program_reader import ProgramReader
     from respond.adapters.routing import LocalPen, RouterPen, RouterReader
     from respond.adapters.smtp import SmtpPen
 
@@ -690,13 +699,26 @@ def _lines(
         # A rehearsal's clock jumps in one thread while another one's answer is on its way.
         deadlines=SystemClock(),
     )
+    own = credentials_in(programs, secrets, redactor)
+    program = ProgramReader(
+        programs,
+        redactor,
+        clock,
+        clean_environment(),
+        own=own,
+        opener=open_secret,
+        held=lambda: journal.held(run),
+        runs=runs or run_here,
+    )
     others: dict[str, Pen] = {
         "smtp": SmtpPen(servers, secrets, clock, redactor, timeout_scale=timeout_scale),
-        "command": CommandPen(open_secret, redactor, clock, clean_environment()),
+        "command": CommandPen(
+            open_secret, redactor, clock, clean_environment(), own=own, runs=runs or run_here
+        ),
         "screen": LocalPen(show, open_secret),
         "own": LocalPen(keep_own, open_secret),
     }
-    reader: Reader = RouterReader(http.reader())
+    reader: Reader = RouterReader(http.reader(), {"command": program})
     pen: Pen = RouterPen(http.pen(), others)
     if log is not None:
         from respond.adapters.logged import LoggedPen, LoggedReader

@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 from respond.adapters.way import DIRECT, WayThere
 from respond.core.script import Call, DrawnSecret, OwnCredential, Sealed
 from respond.core.showable import showable
-from respond.core.values import SecretHandle
+from respond.core.values import DigestOf, SecretHandle
 from respond.errors import UsageError
 from respond.systems import schemes
 
@@ -38,7 +38,7 @@ __all__ = [
     "target",
 ]
 
-Leaf: TypeAlias = SecretHandle | OwnCredential | DrawnSecret
+Leaf: TypeAlias = SecretHandle | OwnCredential | DrawnSecret | DigestOf
 Open: TypeAlias = Callable[[Leaf], str]
 HeaderLine = tuple[bytes, bytes]
 

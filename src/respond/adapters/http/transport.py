@@ -59,7 +59,7 @@ from respond.core.script import (
 )
 from respond.core.showable import showable
 from respond.core.strict_json import NotStrictJsonError, decode
-from respond.core.values import SecretHandle
+from respond.core.values import DigestOf, SecretHandle
 from respond.errors import NotReadyError, RefusedBySystemError, UsageError
 from respond.ports import Clock, Intent, Secrets
 from respond.systems import vendor
@@ -389,6 +389,12 @@ class _Wallet:
         self.learn(handle.name, value)
         return value
 
+    def digest(self, handle: SecretHandle) -> str:
+        held = self._held().get(handle.name)
+        if held is None:
+            raise NotReadyError(f"the secret {handle.name} is not held any more")
+        return held.digest
+
     def drawn(self) -> str:
         """A value that any rule for passwords takes; it is kept nowhere but from being shown."""
         value = f"{random.token_urlsafe(32)}-aA1"
@@ -683,6 +689,8 @@ class _Line:
                     return self.wallet.own(place.credential)
                 case DrawnSecret():
                     return self.wallet.drawn()
+                case DigestOf(handle=handle):
+                    return self.wallet.digest(handle)
                 case SecretHandle():
                     return self.wallet.of_run(leaf)
 

@@ -7,6 +7,7 @@ the credential store and the transport register them.
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Mapping
 from typing import Any, NoReturn, SupportsIndex
@@ -25,6 +26,7 @@ class Redactor:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._values: set[str] = set()
+        self._whole: set[str] = set()
         self._marks: dict[str, str] = {}
         self._table: tuple[tuple[str, str], ...] = ()
 
@@ -41,6 +43,9 @@ class Redactor:
         mark = f"[secret {name}]"
         with self._lock:
             self._values |= {value} & found
+            if found:
+                coded = base64.b64encode(value.encode("utf-8", "surrogatepass"))
+                self._whole |= {value, coded.decode("ascii")}
             # The first name stays: the same value under two names is one secret.
             new = {form: mark for form in found if form not in self._marks}
             if new:
@@ -62,10 +67,10 @@ class Redactor:
         What is neither a container nor a plain value becomes its ``repr``, cleaned.
 
         Args:
-            but_whole: A text that is a live secret and nothing else stays.
+            but_whole: A text that is a live secret and nothing else stays, also as base64.
         """
         if isinstance(value, str):
-            return value if but_whole and value in self._values else self.clean(value)
+            return value if but_whole and value in self._whole else self.clean(value)
         if value is None or isinstance(value, (bool, int, float)):
             # A code of digits may come back as a number.
             return self._marks.get(str(value), value)

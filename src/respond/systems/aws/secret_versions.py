@@ -173,7 +173,7 @@ class AwsSecretSink:
             says,
             exists=bool(now.version),
             current=now.digest,
-            version_id=described.current,
+            found=described.current,
         )
 
     def deliver(self, me: Me, seen: SinkSeen, value: SecretHandle, what: str) -> Writes:
@@ -181,7 +181,7 @@ class AwsSecretSink:
         body = {"SecretId": self.secret, "SecretString": value, "ClientRequestToken": token}
         undo = Undo(
             "aws.restore_secret",
-            {"secret": self.secret, "version": seen.version_id, "instead_of": token},
+            {"secret": self.secret, "version": seen.found, "instead_of": token},
         )
         yield Write(
             says=f"secret {self.secret} <- {what}",
@@ -190,7 +190,7 @@ class AwsSecretSink:
             where=f"AWS {self.connection.name}",
             effect=Effect.DESTROYS if seen.strange else Effect.WRITES,
             hands=Api(_ask(self.connection, "PutSecretValue", body), no_answer),
-            before={"version": seen.version_id[:_SHOWN]},
+            before={"version": seen.found[:_SHOWN]},
             after={"version": token[:_SHOWN]},
             becomes=(
                 Becomes(
@@ -205,7 +205,7 @@ class AwsSecretSink:
             foretold=None,
             # The same token with the same value changes nothing, and with another is refused.
             repeatable=True,
-            undo=undo if seen.version_id else None,
+            undo=undo if seen.found else None,
             breaks=f"{self.secret} holds something else than the leaked key; whatever reads it "
             "there gets the new key instead."
             if seen.strange

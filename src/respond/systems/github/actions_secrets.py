@@ -189,11 +189,11 @@ class ActionsSink:
         says = f"{self.place.text} put {now.put}, its value cannot be read back"
         own = _OwnSeen(now, key, tuple(each.number for each in chosen))
         return SinkSeen(
-            False, False, says if exists else f"{self.place.text} absent", exists=exists, own=own
+            False, False, says if exists else f"{self.place.text} absent", exists=exists, found=own
         )
 
     def deliver(self, me: Me, seen: SinkSeen, value: SecretHandle, what: str) -> Writes:
-        own: _OwnSeen = seen.own
+        own: _OwnSeen = seen.found
         # A value without a digest is not made yet: what was put before it is another one.
         if own.now.put == _PUT and value.digest:
             return

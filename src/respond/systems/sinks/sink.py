@@ -61,14 +61,13 @@ class SinkSeen:
         readable: Whether a sink of this kind can be looked at.
         says: One line, without anything of a value.
         version: The version that it stands at; 0 where it has none.
-        version_id: The same where versions have ids.
         exists: There is something that a write would extend.
         others: Names of what stands beside it and stays.
         mount: The part of the path that is the mount's own.
         current: Keyed digest of what stands in the place itself; empty where nothing does.
         strange: That is not what the new value comes in place of; overwriting it breaks something
             else, so it is asked for like every destructive write.
-        own: What a sink wants to know again when it delivers.
+        found: What a sink saw there besides, for its own ``deliver``.
     """
 
     holds: bool
@@ -80,8 +79,7 @@ class SinkSeen:
     mount: tuple[str, ...] = ()
     current: str = ""
     strange: bool = False
-    own: Any = None
-    version_id: str = ""
+    found: Any = None
 
 
 class Sink(Protocol):

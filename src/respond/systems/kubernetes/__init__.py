@@ -1,0 +1,1 @@
+"""Kubernetes: Secrets of a cluster, as a place for new ones."""
