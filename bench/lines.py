@@ -47,9 +47,15 @@ def main() -> None:
         counted = (
             lines([record]),
             lines(path for path in folder.rglob("*.py") if path != record),
-            lines(below(vendor.simulated)),
+            lines({*below(vendor.simulated), *(SOURCE / "company").glob(f"{name}_*.py")}),
             lines((SOURCE / "company" / "examples").glob(f"of_{name}.py")),
-            lines([*TESTS.glob(f"test_{name}*.py"), *(TESTS / name).glob("*.py")]),
+            lines(
+                [
+                    *TESTS.glob(f"test_{name}*.py"),
+                    *(TESTS / name).glob("*.py"),
+                    *(TESTS / "stores").glob(f"test_{name}*.py"),
+                ]
+            ),
         )
         print(f"| {name} | {acts} | {' | '.join(f'{each:,}' for each in counted)} |")
 

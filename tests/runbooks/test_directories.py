@@ -170,6 +170,28 @@ def test_what_is_still_in_hand_is_enough_unless_somebody_stole_it(
         assert ("user.mfa.factor.reset_all" in happened(stage, "okta")) == (device == "stolen")
 
 
+def test_where_a_stolen_device_is_not_signed_out_nothing_is_given(tmp_path: Path) -> None:
+    """Whoever has it would be let in by what is given next."""
+    with lost(tmp_path, device="stolen") as stage:
+        stage.rehearsal.doors.happen(ON)
+        stage.faults("okta:409@DELETE */sessionsxall", "okta:409@POST *revocationxall")
+        assert stage.advance() is not ExitCode.DONE
+        assert not {"user.mfa.factor.reset_all", "code.made"} & {*happened(stage, "okta")}
+
+
+@pytest.mark.parametrize("directories", [("okta",), ("okta", "entra")])
+def test_a_factor_that_was_not_listed_resets_nothing(
+    directories: tuple[str, ...], tmp_path: Path
+) -> None:
+    """An id of another kind, or of one of two places: said, before anything is reset or given."""
+    factor = "opfnotthisone00g4" if len(directories) == 1 else "story.okta_factor"
+    with lost(tmp_path, directories=directories, overrides={"factor": factor}) as stage:
+        stage.rehearsal.doors.happen(ON)
+        assert stage.advance() is ExitCode.FAILED
+        assert happened(stage, "okta") == []
+        assert happened(stage, "entra") == []
+
+
 def test_one_factor_alone_is_reset_where_it_is_named(tmp_path: Path) -> None:
     """The others stay."""
     with lost(tmp_path, overrides={"factor": "story.okta_factor"}) as stage:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
 from respond.core.script import Call, Reply
-from respond.server.courtesy import CourteousReader, Courtesy
+from respond.server.courtesy import CourteousReader, Courtesy, Guest
 
 READ = Call("it", "http", "GET", ("x",))
 
@@ -23,8 +24,9 @@ class Counted:
 
 def test_a_plan_waits_while_somebody_is_answered_and_goes_on_at_once_behind_it() -> None:
     """With the last of several answers, and not before."""
-    courtesy, counted = Courtesy(patience_s=60), Counted()
-    planning = threading.Thread(target=CourteousReader(counted, courtesy).fetch, args=(READ,))
+    courtesy, counted = Courtesy(), Counted()
+    guest = Guest(courtesy, patience_s=60, in_all_s=60)
+    planning = threading.Thread(target=CourteousReader(counted, guest).fetch, args=(READ,))
     with courtesy.under_way():
         with courtesy.under_way():
             planning.start()
@@ -35,17 +37,21 @@ def test_a_plan_waits_while_somebody_is_answered_and_goes_on_at_once_behind_it()
 
 
 def test_a_storm_of_deliveries_stops_no_plan() -> None:
-    """Patience ends: what is to be contained is not held up by who is loud."""
-    courtesy, counted = Courtesy(patience_s=0.001), Counted()
+    """Patience ends, with each look and in all: nobody who is loud holds up what is contained."""
+    courtesy, counted = Courtesy(), Counted()
+    guest = Guest(courtesy, patience_s=0.002, in_all_s=0.01)
+    began = time.monotonic()
     with courtesy.under_way():
-        CourteousReader(counted, courtesy).fetch(READ)
-    assert counted.asked == 1
+        for _ in range(10_000):
+            CourteousReader(counted, guest).fetch(READ)
+    assert counted.asked == 10_000
+    assert time.monotonic() - began < 10_000 * 0.002
 
 
 def test_nobody_is_waited_for_where_an_answer_broke() -> None:
     """An exception is the end of an answer, too."""
-    courtesy, counted = Courtesy(patience_s=60), Counted()
+    courtesy, counted = Courtesy(), Counted()
     with pytest.raises(RuntimeError), courtesy.under_way():
         raise RuntimeError
-    CourteousReader(counted, courtesy).fetch(READ)
+    CourteousReader(counted, Guest(courtesy, patience_s=60, in_all_s=60)).fetch(READ)
     assert counted.asked == 1

@@ -7,31 +7,27 @@ begins many runs would wait for all of their plans.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from respond.core.events import Record
 from respond.core.script import Call, Reply
 from respond.ports import Reader
 from respond.views.live import QuietProgress
 
-__all__ = ["CourteousProgress", "CourteousReader", "Courtesy"]
+__all__ = ["CourteousProgress", "CourteousReader", "Courtesy", "Guest"]
 
 _PATIENCE_S: Final = 0.25
-"""A storm makes plans slow, and never stops them."""
+_IN_ALL_S: Final = 5.0
+"""Whoever goes on sending, forged or not, makes a plan slower by this at most."""
 
 
 class Courtesy:
-    """Answers are under way in one thread; who works in another gives way to them.
+    """Answers are under way in one thread; who works in another gives way to them."""
 
-    Args:
-        patience_s: How long one look waits at most.
-    """
-
-    def __init__(self, patience_s: float = _PATIENCE_S) -> None:
-        self._patience_s = patience_s
+    def __init__(self) -> None:
         self._answering = 0
         self._quiet = threading.Event()
         self._quiet.set()
@@ -48,9 +44,32 @@ class Courtesy:
             if not self._answering:
                 self._quiet.set()
 
+    def wait(self, seconds: float) -> None:
+        """Until nobody is answered, or so long."""
+        self._quiet.wait(seconds)
+
+
+class Guest:
+    """One run while a server carries it on: it gives way, and its patience has an end.
+
+    Args:
+        patience_s: How long one look waits at most, and
+        in_all_s: all of them together.
+    """
+
+    def __init__(
+        self, courtesy: Courtesy, *, patience_s: float = _PATIENCE_S, in_all_s: float = _IN_ALL_S
+    ) -> None:
+        self._courtesy = courtesy
+        self._patience_s = patience_s
+        self._left_s = in_all_s
+
     def give_way(self) -> None:
         """Wait until nobody is answered, or patience is over."""
-        self._quiet.wait(self._patience_s)
+        if self._left_s > 0:
+            began = time.monotonic()
+            self._courtesy.wait(min(self._patience_s, self._left_s))
+            self._left_s -= time.monotonic() - began
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +77,20 @@ class CourteousReader:
     """A ``Reader`` that gives way before each request."""
 
     reader: Reader
-    courtesy: Courtesy
+    guest: Guest
 
     def fetch(self, call: Call) -> Reply:
-        self.courtesy.give_way()
+        self.guest.give_way()
         return self.reader.fetch(call)
 
 
 class CourteousProgress(QuietProgress):
-    """Tells nobody anything, and gives way at each step and behind each record."""
+    """Tells nobody anything, and gives way at each step, but never between record and request."""
 
-    def __init__(self, courtesy: Courtesy) -> None:
+    def __init__(self, guest: Guest) -> None:
         super().__init__()
-        self._courtesy = courtesy
+        self._guest = guest
 
     def say(self, text: str) -> None:
         super().say(text)
-        self._courtesy.give_way()
-
-    def event(self, record: Record) -> None:
-        super().event(record)
-        self._courtesy.give_way()
+        self._guest.give_way()

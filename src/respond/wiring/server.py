@@ -574,14 +574,15 @@ class _StorySecretsFirst:
 def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
     """Opens a session for one run, as a server carries it on."""
     from respond.adapters.prompt.nobody_there import ServedPrompt
-    from respond.server.courtesy import CourteousProgress, CourteousReader
+    from respond.server.courtesy import CourteousProgress, CourteousReader, Guest
     from respond.views.question_text import question_lines
 
     def opened(state: RunState, runbook: Runbook) -> Session:
-        session = planned(state, runbook)
-        return dataclasses.replace(session, reader=CourteousReader(session.reader, parts.courtesy))
+        guest = Guest(parts.courtesy)
+        session = carried_on(state, runbook, guest)
+        return dataclasses.replace(session, reader=CourteousReader(session.reader, guest))
 
-    def planned(state: RunState, runbook: Runbook) -> Session:
+    def carried_on(state: RunState, runbook: Runbook, guest: Guest) -> Session:
         proposed = state.proposed
         served = Served(
             operator=Actor(state.operator, Strength.MACHINE),
@@ -598,7 +599,7 @@ def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
                 parts.rehearsal,
                 run=state.id,
                 prompt=lambda *_: ServedPrompt(lambda: None, question_lines, parts.people, click),
-                progress=lambda _: CourteousProgress(parts.courtesy),
+                progress=lambda _: CourteousProgress(guest),
                 by_hand=proposed.by_hand,
                 systems=systems_of(runbook),
                 served=served,
@@ -606,7 +607,7 @@ def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
         return real_session(
             parts.places,
             prompt=lambda *_: ServedPrompt(lambda: None, question_lines, parts.people),
-            progress=lambda _: CourteousProgress(parts.courtesy),
+            progress=lambda _: CourteousProgress(guest),
             runbook=runbook,
             run=state.id,
             chosen=proposed.connection,

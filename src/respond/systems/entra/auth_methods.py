@@ -136,8 +136,9 @@ class ListEntraMethods(OnEntraUser):
 
     def run(self, me: Me) -> Script[EntraMethods]:
         seen = yield from methods_of(me, self.user)
-        lines = tuple(each.says for each in seen)
-        return Done(EntraMethods(seen), says=", ".join(lines) or "no second factor", findings=lines)
+        says = ", ".join(each.says for each in seen) or "no second factor"
+        lines = tuple(f"{each.says} ({each.id})" for each in seen)
+        return Done(EntraMethods(seen), says=says, findings=lines)
 
 
 # --- taking -------------------------------------------------------------------------------------

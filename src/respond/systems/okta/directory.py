@@ -16,6 +16,7 @@ from respond.systems.okta.factors import (
     DeleteOktaFactor,
     ListOktaFactors,
     ResetOktaFactors,
+    without_those_that_stay,
 )
 from respond.systems.okta.lifecycle import ResetOktaPassword, SuspendOktaUser, UnsuspendOktaUser
 from respond.systems.okta.roles import ROLES, ListOktaAdmins, remove_roles, roles_of
@@ -49,7 +50,7 @@ def _find(me: Me, connection: Connection, email: str) -> Looking[PersonSeen]:
         user.login,
         _STATES.get(user.status, "other"),
         user.status,
-        "unknown" if "factors" in unseen else _told(factors),
+        "unknown" if "factors" in unseen else _told(without_those_that_stay(factors)),
         "unknown" if "roles" in unseen else _told(roles),
         Timestamp(user.last_login),
     )

@@ -47,6 +47,7 @@ __all__ = [
     "is_identity_engine",
     "reset_factors",
     "that_stay",
+    "without_those_that_stay",
 ]  # fmt: skip
 
 _PERHAPS_MORE: Final = (
@@ -99,6 +100,11 @@ def is_identity_engine(me: Me) -> Looking[bool]:
     return (yield from _ORG.of(me.connection)).pipeline == "idx"
 
 
+def without_those_that_stay(factors: tuple[OktaFactor, ...]) -> tuple[OktaFactor, ...]:
+    """What somebody has set up: mail and question are there whatever was reset."""
+    return tuple(each for each in factors if each.type not in _STAYS)
+
+
 def that_stay(factors: tuple[OktaFactor, ...], *, is_idx: bool) -> tuple[OktaFactor, ...]:
     """Those that a reset of all leaves."""
     return tuple(each for each in factors if is_idx and each.type in _STAYS)
@@ -124,7 +130,8 @@ class ListOktaFactors(OnOktaUser):
     def run(self, me: Me) -> Script[OktaFactors]:
         seen = yield from factors_of(me, self.user)
         says = ", ".join(each.says for each in seen) or "no second factor"
-        return Done(OktaFactors(seen), says=says, findings=(_PERHAPS_MORE,))
+        lines = tuple(f"{each.says} ({each.id})" for each in seen)
+        return Done(OktaFactors(seen), says=says, findings=(*lines, _PERHAPS_MORE))
 
 
 def _spare(me: Me, user: OktaUser) -> Looking[None]:

@@ -108,6 +108,12 @@ MESSAGES: Final[Mapping[str, Message]] = MappingProxyType(
             pauses="Nothing yet; once reset, what was the second factor lets nobody in.",
             to_do="If this is wrong, object in time: call {them}.",
         ),
+        "factor-reset": Message(
+            title="A second factor was reset",
+            happened="The second factor of {member} was reset, and another one may be set up.",
+            pauses="What was the second factor lets nobody in any more.",
+            to_do="If you did not expect this, speak to {them} now.",
+        ),
         "member-removed": Message(
             title="A member was removed",
             happened="{member} was removed from {account}.",
