@@ -266,7 +266,11 @@ def test_a_notice_that_a_fault_of_ours_kept_back_is_tried_again(tmp_path: Path) 
         served.send("pagerduty")
         served.waiting()
         house, opened = served.house, []
-        real = house.conductor.tell_untold.__self__.open_session  # type: ignore[attr-defined]
+        own: Carrier = house.conductor.tell_untold.__self__  # type: ignore[attr-defined]
+        real = own.open_session
+        # Its own tellers are done, and tell no more: one at a time may tell of a run.
+        own._stopped = True
+        own._telling.shutdown(wait=True)
 
         def full_at_first(*given: Any) -> Any:
             opened.append(given)
