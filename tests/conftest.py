@@ -29,12 +29,23 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Campaigns, crashes and browsers are long; ``make quick`` leaves out what is."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Campaigns, crashes and browsers are long; ``make quick`` leaves out what is.
+
+    Of cases that are marked ``share`` others are taken each day.
+    """
+    every, today = config.getoption("--every-point"), datetime.now(UTC).toordinal()
+    left = []
     for item in items:
         folders = {"browser", "crash", "guards"}.intersection(item.path.parts)
         if folders or item.get_closest_marker("campaign"):
             item.add_marker(pytest.mark.long)
+        share = item.get_closest_marker("share")
+        if share and not every and (today + crc32(item.nodeid.encode())) % share.args[0]:
+            left.append(item)
+    config.hook.pytest_deselected(items=left)
+    others = set(left)
+    items[:] = [item for item in items if item not in others]
 
 
 @pytest.fixture

@@ -277,6 +277,7 @@ def must_answer(
     return 0
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_tampering_is_found_exactly_as_the_table_says(part: int) -> None:
     """Each of 10,000 tampered journals gets the answer of the table, from both verifiers."""

@@ -3,7 +3,7 @@
 A moment lies before and after each append, each intent and each request. The verdict is in
 ``respond.testing.crashing``: the same company with each effect once, or exit 5 with the reason.
 
-CI takes one moment in eight, others on the next day; ``--every-point`` (``make campaign``) takes
+CI takes one moment in twelve, others on the next day; ``--every-point`` (``make campaign``) takes
 them all.
 """
 
@@ -42,7 +42,7 @@ def test_a_run_that_is_killed_anywhere_ends_as_if_it_was_not(
     count = len(base.moments[0])
     wrong: list[str] = []
     stopped = 0
-    kills = todays(range(count), 8)
+    kills = todays(range(count), 12)
     for kill in kills:
         ran = crash_and_resume(tmp_path / str(kill), name, HANDS[hands], [kill])
         stopped += ran.code is ExitCode.UNKNOWN

@@ -75,7 +75,7 @@ def test_one_broken_answer_is_recovered_from_or_named(
 ) -> None:
     """Whatever breaks once, nothing happens twice, and success is said only of what was seen."""
     base = crash_and_resume(tmp_path / "base", name, HANDS["routes shown"])
-    faults = todays([fault_of(name, s, kind) for s in SYSTEMS[name] for kind in KINDS], 3)
+    faults = todays([fault_of(name, s, kind) for s in SYSTEMS[name] for kind in KINDS], 6)
     wrong = [
         fault
         for n, each in enumerate(faults)

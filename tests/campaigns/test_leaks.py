@@ -255,6 +255,7 @@ def test_a_secret_that_leaks_is_found(hide: Callable[[str], str], tmp_path: Path
         assert leaks(stage, seen, "") != []
 
 
+@pytest.mark.share(3)
 @pytest.mark.promise("P22")
 @pytest.mark.parametrize(
     ("name", "fault"), [(name, fault) for name, faults in FAULTS.items() for fault in faults]
@@ -296,6 +297,7 @@ def requests_with(folder: Path, name: str, overrides: dict[str, str]) -> list[tu
     return [*heard, ("exit", int(code))]
 
 
+@pytest.mark.share(3)
 @pytest.mark.promise("P19")
 @pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize(

@@ -89,6 +89,7 @@ def answer_all(terminal: OnTerminal) -> int:
     return terminal.end()
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize(
     ("words", "columns", "row"),
     [

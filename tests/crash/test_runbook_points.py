@@ -118,7 +118,7 @@ def test_killed_at_any_write_or_sync_the_resumed_run_does_each_thing_once(
 ) -> None:
     """Also with half of the write on the disk."""
     total, base = undisturbed(staged(), name)
-    points = todays(range(1, total + 1), total // 6)
+    points = todays(range(1, total + 1), total // 4)
     stages = [staged() for _ in points]
     cases = [
         shim.Case(stage.argv(name), kill_at=at, torn=at % 2 == 0)
@@ -169,7 +169,7 @@ def test_a_disk_that_fails_at_any_point_stops_the_run_before_its_next_effect(
 ) -> None:
     """Exit 7 or 8 in words; with the disk in order again, the run is carried to its end."""
     total, base = undisturbed(staged(), name)
-    points = todays(range(1, total + 1), total // 4)
+    points = todays(range(1, total + 1), total // 3)
     stages = [staged() for _ in points]
     cases = [
         shim.Case(stage.argv(name), fail_at=at, errno=number)

@@ -110,7 +110,7 @@ class Copy:
         report.unlink(missing_ok=True)
         options = ("-q", "-p", "no:cacheprovider", f"--junitxml={report}")
         try:
-            said = self._python("-m", "pytest", *options, *tests).stdout
+            said = self._python("-m", "pytest", "--every-point", *options, *tests).stdout
         except subprocess.TimeoutExpired:
             return [], f"it did not end in {_LIMIT_S} s"
         if not report.exists():

@@ -367,6 +367,7 @@ def send_to(url: str, n: int) -> int:
         return http.post(f"{url}/hooks/pagerduty", content=body, headers=dict(headers)).status_code
 
 
+@pytest.mark.share(2)
 @pytest.mark.promise("P17")
 @pytest.mark.campaign("C6")
 @pytest.mark.parametrize("count", [1, 2, 3, 5])

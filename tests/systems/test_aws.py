@@ -125,6 +125,7 @@ def test_run_twice_it_writes_once(office: Any, case: Case) -> None:
     assert state(office) == before
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P2")
 @pytest.mark.parametrize("fault", ["timeout-after", "cut-after", "500-after", "html-after"])
@@ -149,6 +150,7 @@ def test_an_answer_that_is_lost_after_the_effect(office: Any, case: Case, fault:
     assert state(office) == after
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P2")
 @pytest.mark.parametrize("fault", ["timeout-before", "cut-before", "500", "503", "html", "empty"])
@@ -164,6 +166,7 @@ def test_an_answer_that_is_lost_before_the_effect(office: Any, case: Case, fault
     assert state(office) != before
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.parametrize("fault", ["401", "403", "409"])
 def test_a_no_is_a_no(office: Any, case: Case, fault: str) -> None:
@@ -188,6 +191,7 @@ def test_a_write_that_comes_too_often_may_come_again(office: Any, case: Case) ->
     assert (refused.value.code, refused.value.again) == ("429", True)
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.parametrize("told", [True, False])
 def test_a_read_that_comes_too_often_waits(office: Any, case: Case, told: bool) -> None:  # noqa: FBT001
@@ -199,6 +203,7 @@ def test_a_read_that_comes_too_often_waits(office: Any, case: Case, told: bool) 
     assert isinstance(office.do(case.of(office)), Done)
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P6")
 @pytest.mark.parametrize("fault", ["html", "empty", "500", "503", "403"])
@@ -254,6 +259,7 @@ def test_the_way_back_leads_back_and_is_gone_once(office: Any, case: Case) -> No
         assert restored == before
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.parametrize("wrong", ["", "user/", "user/a b", "group/x", "user/a/b", "é", "x" * 129])
 def test_a_name_of_another_kind_is_refused_at_once(office: Any, case: Case, wrong: str) -> None:

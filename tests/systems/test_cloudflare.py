@@ -184,6 +184,7 @@ def test_run_twice_it_writes_once(office: Any, case: Case) -> None:
     assert state(office) == before
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P2")
 @pytest.mark.parametrize("fault", ["timeout-after", "cut-after", "500-after", "html-after"])
@@ -204,6 +205,7 @@ def test_an_answer_that_is_lost_after_the_effect(office: Any, case: Case, fault:
         assert state(office) == after
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P2")
 @pytest.mark.parametrize("fault", ["timeout-before", "cut-before", "500", "503", "html"])
@@ -219,6 +221,7 @@ def test_an_answer_that_is_lost_before_the_effect(office: Any, case: Case, fault
     assert state(office) != before
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.parametrize("fault", ["401", "403"])
 def test_a_no_is_a_no(office: Any, case: Case, fault: str) -> None:
@@ -245,6 +248,7 @@ def test_a_write_that_comes_too_often_is_to_come_again(office: Any, case: Case, 
     assert refused.value.retry_after_s == (290 if told else None)
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize("told", [True, False])
 def test_a_read_that_comes_too_often_waits(office: Any, told: bool) -> None:  # noqa: FBT001
     """As long as Cloudflare says; where it says nothing, a little longer each time."""
@@ -255,6 +259,7 @@ def test_a_read_that_comes_too_often_waits(office: Any, told: bool) -> None:  # 
     assert office.clock.now_ms() - before >= 14_000 * told
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P6")
 @pytest.mark.parametrize("fault", ["html", "empty", "500", "404"])
@@ -339,6 +344,7 @@ def test_what_is_gone_is_gone_or_named(office: Any) -> None:
     assert office.sent == []
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.parametrize("wrong", ["", MALLORY, "00u/../users", "F" * 32, "f" * 31])
 def test_an_id_of_another_kind_is_refused_at_once(office: Any, case: Case, wrong: str) -> None:

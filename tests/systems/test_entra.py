@@ -176,6 +176,7 @@ def test_run_twice_it_writes_once(office: Any, case: Case) -> None:
     assert state(office) == before
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P2")
 @pytest.mark.parametrize("fault", ["cut-after", "500-after", "html-after"])
@@ -196,6 +197,7 @@ def test_an_answer_that_is_lost_after_the_effect(office: Any, case: Case, fault:
     assert state(office) == after or case.name in ONE_TIME | SEVERAL
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P2")
 @pytest.mark.parametrize("fault", ["cut-before", "503", "html"])
@@ -211,6 +213,7 @@ def test_an_answer_that_is_lost_before_the_effect(office: Any, case: Case, fault
     assert state(office) != before
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.parametrize("fault", ["401", "403"])
 def test_a_no_is_a_no(office: Any, case: Case, fault: str) -> None:
@@ -237,6 +240,7 @@ def test_a_write_that_comes_too_often_says_when_to_come_back(office: Any, case: 
     assert refused.value.retry_after_s == 2
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.parametrize("told", [True, False])
 def test_a_read_that_comes_too_often_waits(office: Any, case: Case, told: bool) -> None:  # noqa: FBT001
@@ -250,6 +254,7 @@ def test_a_read_that_comes_too_often_waits(office: Any, case: Case, told: bool) 
     assert office.clock.now_ms() - before >= (4_000 if told else 1_000)
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P6")
 @pytest.mark.parametrize("fault", ["html", "empty", "503"])
@@ -304,6 +309,7 @@ def test_the_way_back_leads_back_and_is_gone_once(office: Any, case: Case) -> No
     assert restored == before
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.parametrize("wrong", ["", "mallory@example.com", f"{NO_ONE}/../x", NO_ONE[:-1]])
 def test_an_id_of_another_kind_is_refused_at_once(office: Any, case: Case, wrong: str) -> None:

@@ -188,6 +188,7 @@ def test_run_twice_it_writes_once(office: Any, case: Case) -> None:
     assert state(office) == before
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P2")
 @pytest.mark.parametrize("fault", ["timeout-after", "cut-after", "500-after", "html-after"])
@@ -204,6 +205,7 @@ def test_an_answer_that_is_lost_after_the_effect(office: Any, case: Case, fault:
     assert state(office) == after
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P2")
 @pytest.mark.parametrize("fault", ["timeout-before", "cut-before", "500", "503", "html"])
@@ -219,6 +221,7 @@ def test_an_answer_that_is_lost_before_the_effect(office: Any, case: Case, fault
     assert state(office) != before
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.parametrize("fault", ["401", "403"])
 def test_a_no_is_a_no(office: Any, case: Case, fault: str) -> None:
@@ -245,6 +248,7 @@ def test_a_write_that_comes_too_often_says_when_to_come_back(office: Any, case: 
     assert refused.value.retry_after_s in {0, 1}
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P6")
 @pytest.mark.parametrize("fault", ["html", "empty", "500", "404", "403"])
@@ -300,6 +304,7 @@ def _sorted(found: Any) -> Any:
     return {**found, "members": sorted(rows, key=str)}
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.parametrize("wrong", ["", "mallory-hart", "583235", "mallory@example.com", "../x/1"])
 def test_an_id_of_another_kind_is_refused_at_once(office: Any, case: Case, wrong: str) -> None:

@@ -166,6 +166,7 @@ def test_run_twice_it_writes_once(office: Any, case: Case) -> None:
     assert (state(office), len(office.sent)) == (before, sent)
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P2")
 @pytest.mark.parametrize("fault", ["timeout-after", "cut-after", "500-after", "html-after"])
@@ -186,6 +187,7 @@ def test_an_answer_that_is_lost_after_the_effect(office: Any, case: Case, fault:
         assert state(office) == after
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P2")
 @pytest.mark.parametrize("fault", ["timeout-before", "cut-before", "500", "503", "html"])
@@ -201,6 +203,7 @@ def test_an_answer_that_is_lost_before_the_effect(office: Any, case: Case, fault
     assert state(office) != before
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.parametrize("fault", ["401", "403"])
 def test_a_no_is_a_no(office: Any, case: Case, fault: str) -> None:
@@ -243,6 +246,7 @@ def test_a_read_that_comes_too_often_is_asked_again(office: Any, case: Case) -> 
     assert office.clock.now_ms() - before >= 1_500
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P6")
 @pytest.mark.parametrize("fault", ["html", "empty", "500", "503"])
@@ -324,6 +328,7 @@ def test_the_way_back_leads_back_and_is_gone_once(office: Any, case: Case) -> No
     assert restored == before
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P19")
 @pytest.mark.parametrize("wrong", ["", "U024BE7LH", MALLORY, "103870000000000000001/x", "../users"])

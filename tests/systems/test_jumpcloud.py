@@ -183,6 +183,7 @@ def test_a_look_writes_nothing_and_run_twice_it_writes_once(office: Any, case: C
     assert (state(office), len(office.sent)) == (before, sent)
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P2")
 @pytest.mark.parametrize("fault", ["cut-after", "html-after"])
@@ -203,6 +204,7 @@ def test_an_answer_that_is_lost_after_the_effect(office: Any, case: Case, fault:
     assert state(office) == after or len(office.sent) > 1
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P2")
 @pytest.mark.parametrize("fault", ["cut-before", "503"])
@@ -244,6 +246,7 @@ def test_a_no_is_a_no_and_too_often_is_not_now(office: Any, case: Case) -> None:
         assert state(office) == before
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.parametrize("told", [True, False])
 def test_a_read_that_comes_too_often_waits(office: Any, case: Case, told: bool) -> None:  # noqa: FBT001
@@ -256,6 +259,7 @@ def test_a_read_that_comes_too_often_waits(office: Any, case: Case, told: bool) 
     assert office.clock.now_ms() - before >= 1_000
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P6")
 @pytest.mark.parametrize("fault", ["html", "empty", "500"])
@@ -311,6 +315,7 @@ def test_the_way_back_leads_back_and_is_gone_once(office: Any, case: Case) -> No
     assert len(office.sent) == sent
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.parametrize("wrong", ["", "mallory@example.com", "64b/../users", "64B" + "0" * 21])
 def test_an_id_of_another_kind_is_refused_at_once(office: Any, case: Case, wrong: str) -> None:

@@ -153,6 +153,7 @@ def test_run_twice_it_writes_once(office: Any, case: Case) -> None:
     assert state(office) == before
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P2")
 @pytest.mark.parametrize("fault", ["timeout-after", "cut-after", "500-after", "html-after"])
@@ -178,6 +179,7 @@ def test_an_answer_that_is_lost_after_the_effect(office: Any, case: Case, fault:
         assert state(office) == after
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P2")
 @pytest.mark.parametrize("fault", ["timeout-before", "cut-before", "500", "503", "html"])
@@ -193,6 +195,7 @@ def test_an_answer_that_is_lost_before_the_effect(office: Any, case: Case, fault
     assert state(office) != before or case.name in BLIND
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.parametrize("fault", ["401", "403"])
 def test_a_no_is_a_no(office: Any, case: Case, fault: str) -> None:
@@ -219,6 +222,7 @@ def test_a_write_that_comes_too_often_says_when_to_come_back(office: Any, case: 
     assert refused.value.retry_after_s in {36, 37, 38}
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.parametrize("told", [True, False])
 def test_a_read_that_comes_too_often_waits(office: Any, case: Case, told: bool) -> None:  # noqa: FBT001
@@ -230,6 +234,7 @@ def test_a_read_that_comes_too_often_waits(office: Any, case: Case, told: bool) 
     assert isinstance(office.do(case.of(office)), Done)
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P6")
 @pytest.mark.parametrize("fault", ["html", "empty", "500", "503", "404"])
@@ -297,6 +302,7 @@ def test_the_way_back_leads_back_and_is_gone_once(office: Any, case: Case) -> No
         assert restored == before
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.parametrize("wrong", ["", "U024BE7LH", "mallory@example.com", "00u/../users", "00u"])
 def test_an_id_of_another_kind_is_refused_at_once(office: Any, case: Case, wrong: str) -> None:

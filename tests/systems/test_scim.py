@@ -139,6 +139,7 @@ def test_run_twice_it_writes_once(office: Any, case: Case) -> None:
     assert state(office) == before
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P2")
 @pytest.mark.parametrize("fault", ["timeout-after", "cut-after", "500-after", "html-after"])
@@ -156,6 +157,7 @@ def test_an_answer_that_is_lost_after_the_effect(office: Any, case: Case, fault:
     assert isinstance(office.do(case.of(office)), Done)
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P2")
 @pytest.mark.parametrize("fault", ["timeout-before", "cut-before", "500", "503", "html"])
@@ -171,6 +173,7 @@ def test_an_answer_that_is_lost_before_the_effect(office: Any, case: Case, fault
     assert state(office) != before
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.parametrize("fault", ["401", "403"])
 def test_a_no_is_a_no(office: Any, case: Case, fault: str) -> None:
@@ -199,6 +202,7 @@ def test_what_comes_too_often_comes_again(office: Any, case: Case, *, told: bool
     assert isinstance(office.do(case.of(office)), Done)
 
 
+@pytest.mark.share(3)
 @every
 @pytest.mark.promise("P6")
 @pytest.mark.parametrize("fault", ["html", "empty", "500", "404"])
