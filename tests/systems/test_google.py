@@ -841,6 +841,20 @@ def test_a_key_goes_off_before_it_is_deleted(office: Any) -> None:
         office.look(made("enable_key", **key))
 
 
+@pytest.mark.parametrize("name", ["disable_key", "enable_key", "delete_key"])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"project": "example-co-prdo"}, {"account": "d@example-co-prod.iam.gserviceaccount.com"}],
+)
+def test_a_service_account_that_is_not_there_has_no_key_that_is_gone(
+    office: Any, name: str, wrong: dict[str, str]
+) -> None:
+    """Google says the same word of it as of a key; its list of keys tells."""
+    given = CASES["disable_key"].given(office.story) | wrong
+    with pytest.raises(RefusedBySystemError, match="answered 404"):
+        office.do(made(name, **given))
+
+
 @pytest.mark.promise("P8")
 @pytest.mark.parametrize("name", ["disable_key", "delete_key"])
 @pytest.mark.parametrize("whose", ["google_identity", "google_iam_account"])
