@@ -282,13 +282,24 @@ def test_what_is_gone_is_named(office: Any, case: Case) -> None:
     """Nobody of this id, no such device or application: that is no success."""
     given = case.given(office.story)
     name = next(name for name in ("user", "device", "app") if name in given)
-    action = made(case.name, **{**given, name: NO_ONE})
-    if case.name == "remove_app_secret":
-        assert "is not there" in office.do(action).says
-    else:
-        with pytest.raises(GuardRefusedError, match=r"there is no|not registered"):
-            office.do(action)
+    with pytest.raises(GuardRefusedError, match=r"there is no|not registered"):
+        office.do(made(case.name, **{**given, name: NO_ONE}))
     assert office.sent == []
+
+
+@pytest.mark.parametrize(
+    "name", ["remove_app_secret", "list_app_secrets", "unassign_app", "who_has_app"]
+)
+def test_an_id_of_the_other_kind_is_no_application_without_anything(office: Any, name: str) -> None:
+    """Object id and client id look alike; nothing was found, and that is no success."""
+    story = office.story
+    by_client_id = "secret" in name
+    given = {"app": story.entra_crm if by_client_id else story.entra_crm_app}
+    given |= {"secret": story.entra_key} if name == "remove_app_secret" else {}
+    given |= {"user": story.entra_mallory} if name == "unassign_app" else {}
+    no = (GuardRefusedError, RefusedBySystemError)
+    with pytest.raises(no, match=r"there is no application|answered 404"):
+        office.do(made(name, **given))
 
 
 @pytest.mark.parametrize("case", EVERY_BACK, ids=[case.name for case in EVERY_BACK])

@@ -560,6 +560,7 @@ def _app_assignment(entra: Entra, row: Row) -> Json:
 
 def _app_assignments(field: str, part: str) -> Callable[[Entra, RestCall], Json]:
     def listed(entra: Entra, call: RestCall) -> Json:
+        entra.principal(call.ids[part])  # Of what is not there nothing is listed.
         rows = [one for one in entra.table("app_roles") if getattr(one, field) == call.ids[part]]
         return _many(entra, call, [_app_assignment(entra, one) for one in rows])
 

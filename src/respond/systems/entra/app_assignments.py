@@ -196,12 +196,16 @@ class UnassignEntraApp(_OnAppOfUser):
     def run(self, me: Me) -> Script[EntraApp]:
         user = yield from seen_entra_user(me, self.user)
         app = yield from PRINCIPAL.of(me.connection, app=self.app)
+        if not app.id:
+            raise GuardRefusedError(
+                f"there is no application {self.app}", do="take it of entra.find_app"
+            )
         listed = yield from _OF_USER.of(me.connection, user=self.user)
         mine = [each for each in listed if (each.app, each.kind) == (self.app, "User")]
         yield from gather(
             _has(self.app, each.role).of(me.connection, user=self.user) for each in mine
         )
-        groups = yield from _by_groups(me, self.user, self.app) if app.id else gather(())
+        groups = yield from _by_groups(me, self.user, self.app)
         if mine:
             spare_entra_user(me, user, "take an application of")
         for each in mine:
@@ -229,7 +233,7 @@ class UnassignEntraApp(_OnAppOfUser):
             f"{user.login} has {app.name} by the group {each}: take them out of it"
             for each in groups
         )
-        says = f"{user.login} has {app.name or self.app} no more"
+        says = f"{user.login} has {app.name} no more"
         return Done(app, says=says, findings=left, proved=not left)
 
 

@@ -148,6 +148,11 @@ def _seen(me: Me, app: str) -> Looking[dict[str, EntraCredentials]]:
         _PLACES["applications"].of(me.connection, app=app),
         _PLACES["servicePrincipals"].of(me.connection, app=app),
     )
+    if not any(each.id for each in found):
+        raise GuardRefusedError(
+            f"there is no application {app} in this tenant",
+            do="give its own id, app_id of entra.find_app, and no object id",
+        )
     return dict(zip(_PLACES, found, strict=True))
 
 
