@@ -13,6 +13,7 @@ from respond.adapters.http.transport import WriteRefusedError
 from respond.checks.credentials import Line, _Open, probe
 from respond.company.exchange import SimRequest
 from respond.company.google import assignment_row
+from respond.company.simulated_rest import Row
 from respond.core.script import Done, MalformedReplyError, PersonRecord, Proof
 from respond.engine.drivers import look
 from respond.errors import NoAnswerError, RefusedBySystemError, StepFailedError
@@ -767,12 +768,28 @@ def test_a_group_is_an_address_or_an_id(office: Any, group: str) -> None:
         made("leave_group", user=office.story.google_mallory, group=group)
 
 
-def test_a_group_that_is_not_there_is_no_membership_that_is_gone(office: Any) -> None:
-    """Giving back into it is refused; taking out of it is done."""
+@pytest.mark.parametrize("name", ["leave_group", "join_group"])
+def test_a_group_that_is_not_there_is_no_membership_that_is_gone(office: Any, name: str) -> None:
+    """Google says the same word of it as of a member; its list of members tells."""
     nowhere = {"user": office.story.google_ben, "group": "no@example.com"}
-    assert "is not in" in office.do(made("leave_group", **nowhere)).says
     with pytest.raises(RefusedBySystemError, match="answered 404"):
-        office.do(made("join_group", **nowhere))
+        office.do(made(name, **nowhere))
+
+
+def test_who_is_in_a_group_inside_has_what_the_group_gives(office: Any) -> None:
+    """No request takes them out of it here: it is named, and nothing is proved."""
+    groups, mallory = org(office).state.groups, office.story.google_mallory
+    inner = copy.deepcopy(groups[0])
+    inner.id, inner.email = "02inner", "inner@example.com"
+    groups.append(inner)
+    groups[0].members.append(Row(id=inner.id, email=inner.email, role="MEMBER", delivery=""))
+    done = office.do(CASES["leave_group"].of(office))
+
+    assert len(office.sent) == 1
+    assert not done.proved
+    assert "by a group inside it" in done.findings[0]
+    inner.members = [each for each in inner.members if each.id != mallory]
+    assert office.do(CASES["leave_group"].of(office)).proved
 
 
 # --- the logs -----------------------------------------------------------------------------------
