@@ -16,6 +16,7 @@ from respond.company.entra import (
     USER_ADMIN,
     GraphRefusalError,
     grant_row,
+    guid,
     method_row,
     role_row,
     secret_row,
@@ -674,9 +675,11 @@ def test_administrators_are_listed_with_groups_and_who_could_be_one(office: Any)
     done = office.do(made("list_admins"))
     lines = set(done.findings)
 
-    assert "jean@example.com: User Administrator (active, by Helpdesk)" in lines
-    assert "jean@example.com: Global Administrator (eligible)" in lines
-    assert "respond: Privileged Authentication Administrator (active, a service principal)" in lines
+    assert f"jean@example.com: User Administrator {USER_ADMIN} (active, by Helpdesk)" in lines
+    assert f"jean@example.com: Global Administrator {GLOBAL_ADMIN} (eligible)" in lines
+    ours = f"Privileged Authentication Administrator {PRIVILEGED_AUTH}"
+    assert f"respond: {ours} (active, a service principal)" in lines
+    assert {each.role_id for each in done.output.admins} >= {USER_ADMIN, GLOBAL_ADMIN}
     assert done.output.able == 3
 
 
@@ -701,6 +704,16 @@ def test_what_comes_of_a_group_or_could_be_made_active_is_left_to_hands(office: 
     assert "the group Helpdesk" in done.findings[0]
     assert "can make Global Administrator active" in done.findings[1]
     assert not done.proved
+
+
+@pytest.mark.parametrize("role", [NO_ONE, guid(f"role:{USER_ADMIN}")])
+def test_a_role_that_is_not_there_is_none_that_was_taken(office: Any, role: str) -> None:
+    """An activated role has an id of its own, which is not that of its definition."""
+    with pytest.raises(GuardRefusedError, match="there is no role"):
+        office.do(made("remove_role", user=office.story.entra_mallory, role=role))
+    done = office.do(made("remove_role", user=office.story.entra_mallory, role=GLOBAL_ADMIN))
+    assert done.proved
+    assert office.sent == []
 
 
 def test_several_roles_are_taken_one_by_one_and_come_back_with_their_scopes(office: Any) -> None:

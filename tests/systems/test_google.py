@@ -716,6 +716,19 @@ def test_a_role_comes_back_where_it_held_under_a_new_id(office: Any) -> None:
     assert again.id != given.id
 
 
+@pytest.mark.parametrize("role", ["Super Admin", "3894208461012994"])
+def test_a_role_that_is_not_there_is_none_that_was_taken(office: Any, role: str) -> None:
+    """The console calls them otherwise; the list of administrators has their ids."""
+    with pytest.raises(GuardRefusedError, match="there is no role"):
+        office.do(made("remove_role", user=office.story.google_ben, role=role))
+    seen = office.do(made("list_admins"))
+    (ben,) = (each for each in seen.output.admins if each.email == BEN)
+    assert all(role in " ".join(seen.findings) for role in ben.role_ids)
+    supers(office, BEN, ANA)
+    assert office.do(made("remove_role", user=ben.id, role=ben.role_ids[0])).proved
+    assert len(office.sent) == 1
+
+
 def test_several_roles_go_in_one_step(office: Any) -> None:
     """Each is a write of its own, with a way back of its own."""
     mallory, role = office.story.google_mallory, office.story.google_role

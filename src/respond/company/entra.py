@@ -488,6 +488,13 @@ def _unassign(entra: Entra, call: RestCall) -> SimReply:
     return nothing()
 
 
+def _definition(entra: Entra, call: RestCall) -> Json:
+    role = call.ids["role"]
+    if role not in _ROLES:
+        raise entra.no(404)
+    return {"id": role, "displayName": _ROLES[role], "isBuiltIn": True, "templateId": role}
+
+
 def _roles_in_use(entra: Entra, call: RestCall) -> Json:
     return _many(
         entra,
@@ -822,6 +829,7 @@ class Entra(RestSystem):
         f"GET {_RM}/roleEligibilityScheduleInstances": _assignments("eligible"),
         "GET v1.0/directoryRoles": _roles_in_use,
         f"GET {_RM}/roleDefinitions": lambda entra, call: _many(entra, call, []),
+        f"GET {_RM}/roleDefinitions/{{role}}": _definition,
         "GET v1.0/servicePrincipals": _listed("principals", _principal_json),
         f"GET {_SP}": lambda entra, call: _principal_json(
             entra.row("principals", id=call.ids["principal"])

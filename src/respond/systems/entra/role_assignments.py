@@ -44,8 +44,8 @@ from respond.systems.entra.vendor import (
     ending,
     or_words,
 )
-from respond.systems.guards import keep_an_administrator
-from respond.systems.rest import Thing, at, change, no_answer, rows
+from respond.systems.guards import GuardRefusedError, keep_an_administrator
+from respond.systems.rest import Thing, at, change, no_answer, one, rows
 
 __all__ = [
     "ACTIONS", "GROUP_MEMBERS", "OF_PRINCIPAL", "AssignEntraRole", "EntraAdmin",
@@ -159,6 +159,10 @@ _CUSTOM: Final = Thing(
     rows(_Definition, "value"),
     query=(("$filter", "isBuiltIn eq false"),),
 )
+_ROLE: Final = Thing(
+    VENDOR, "role/{role}", (*_RM, "roleDefinitions", "{role}"), one(_Definition),
+    gone=_Definition(""),
+)  # fmt: skip
 _GROUPS: Final = Thing(
     VENDOR, "user/{user}/groups", ("users", "{user}", "memberOf"), rows(_Group, "value")
 )
@@ -178,7 +182,7 @@ def _held(role: str, scope: str) -> Thing[bool]:
     """Whether somebody has this role there: a thing for each, since each is written by itself."""
 
     def parse(replies: Sequence[Reply]) -> bool:
-        return any((one.role, one.scope) == (role, scope) for one in OF_PRINCIPAL.parse(replies))
+        return any((each.role, each.scope) == (role, scope) for each in OF_PRINCIPAL.parse(replies))
 
     name = f"principal/{{principal}}/role/{role}/at{scope}"
     return Thing(VENDOR, name, _ASSIGNED, parse, query=_BY_PRINCIPAL)
@@ -313,13 +317,16 @@ class EntraAdmin:
     """Somebody, or something, with a role.
 
     Attributes:
+        role: Its name, and of which part of the tenant.
         how: ``active`` or ``eligible``; with the group that it comes of.
+        role_id: Id of the role's definition, as ``entra.remove_role`` takes it.
     """
 
     id: str
     login: str
     role: str
     how: str
+    role_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +373,7 @@ class ListEntraAdmins:
                 users[user].login,
                 replace(role, name=names.get(role.role, "")).called,
                 _how(role, eligible),
+                role.role,
             )
             for role, user in pairs
             if user in users
@@ -376,6 +384,7 @@ class ListEntraAdmins:
                 role.called_so,
                 replace(role, name=names.get(role.role, "")).called,
                 "active, a service principal",
+                role.role,
             )
             for role in active
             if role.kind.endswith(".servicePrincipal")
@@ -386,7 +395,7 @@ class ListEntraAdmins:
             if role.is_global and role in active and user in users and users[user].is_enabled
         }
         says = f"{len(admins)} assignments, {len(able)} Global Administrators who can sign in"
-        lines = tuple(f"{each.login}: {each.role} ({each.how})" for each in admins)
+        lines = tuple(f"{each.login}: {each.role} {each.role_id} ({each.how})" for each in admins)
         unseen = tuple(f"UNSEEN: who is eligible: {each}" for each in why[:1])
         return Done(EntraAdmins(tuple(admins), len(able)), says=says, findings=(*lines, *unseen))
 
@@ -505,6 +514,14 @@ class RemoveEntraRole(OnEntraUser):
             for each in held.own
             if self.role in ("", each.role) and self.scope in ("", each.scope)
         ]
+        if self.role and not own:
+            role = yield from _ROLE.of(me.connection, role=self.role)
+            if not role.role:
+                raise GuardRefusedError(
+                    f"there is no role {self.role}",
+                    why="the id of its definition is meant, not that of an activated role",
+                    do="take it of entra.list_admins, or the role's Template ID in Roles & admins",
+                )
         if own:
             yield from remove_roles(me, user, own)
         left = for_hands(user, held)
