@@ -320,9 +320,11 @@ def test_the_way_back_leads_back_and_is_gone_once(office: Any, case: Case) -> No
 
 
 @every
-@pytest.mark.parametrize("wrong", ["", "mallory@example.com", f"{NO_ONE}/../x", NO_ONE[:-1]])
+@pytest.mark.parametrize(
+    "wrong", ["", "mallory@example.com", f"{NO_ONE}/../x", NO_ONE[:-1], NO_ONE.upper()]
+)
 def test_an_id_of_another_kind_is_refused_at_once(office: Any, case: Case, wrong: str) -> None:
-    """Before anything is looked at; a user principal name is none."""
+    """Before anything is looked at; a user principal name is none, and ids are compared as told."""
     given = case.given(office.story)
     name = next(name for name in ("user", "device", "app") if name in given)
     with pytest.raises(ArgumentError):
@@ -434,6 +436,25 @@ def test_the_application_that_we_work_as_is_left_alone(
         office.look(made("disable_app", app=office.story.entra_resource))
     with pytest.raises(GuardRefusedError, match="respond itself works with"):
         office.look(made(name, app=app, **more))
+
+
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize("whose", ["the step's own", "another connection's"])
+def test_an_application_that_we_work_as_is_spared_however_it_is_written(
+    office: Any, whose: str
+) -> None:
+    """In capitals; and that of a connection which another step uses."""
+    office.options["entra"] = {"client_id": office.story.entra_crm_app.upper()}
+    if whose != "the step's own":
+        own = office.connections["entra"]
+        options = {**own.options, "client_id": office.story.entra_client}
+        office.changes["connection"] = replace(own, name="entra-two", options=options)
+    for name, given in (
+        ("disable_app", {"app": office.story.entra_crm}),
+        ("remove_app_secret", CASES["remove_app_secret"].given(office.story)),
+    ):
+        with pytest.raises(GuardRefusedError, match="respond itself works with"):
+            office.look(made(name, **given))
 
 
 # --- finding people -----------------------------------------------------------------------------
@@ -909,6 +930,8 @@ def test_a_secret_has_no_way_back_and_the_last_one_says_so(office: Any) -> None:
     assert write.undo is None
     assert "Nothing brings it back" in write.breaks
     assert "the last one" in write.breaks
+    given = {"app": office.story.entra_crm_app, "secret": office.story.entra_key.upper()}
+    assert office.look(made("remove_app_secret", **given)).writes[0].says == write.says
     own = tenant(office).state.applications[1]
     own.secrets = [secret_row("a", "prod"), secret_row("b", "prod")]
     with pytest.raises(GuardRefusedError, match="2 secrets"):

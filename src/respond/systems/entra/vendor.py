@@ -53,7 +53,8 @@ SCOPE: Final = "https://graph.microsoft.com/.default"
 REVOKED_SOON_S: Final = 300
 """Until a revocation shows: "a few minutes"."""
 
-_GUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""As Graph tells them: capitals would be found, and compared with nothing that is listed."""
 _GONE: Final = frozenset(
     {"Request_ResourceNotFound", "ResourceNotFound", "resourceNotFound", "ErrorItemNotFound"}
 )
@@ -68,7 +69,7 @@ def check_guid(name: str, value: str) -> None:
         ArgumentError: With one that is.
     """
     if not _GUID.fullmatch(value):
-        raise ArgumentError(f"{name} must be an object id such as {GLOBAL_ADMIN}")
+        raise ArgumentError(f"{name} must be an id such as {GLOBAL_ADMIN}, in small letters")
 
 
 def quoted(text: str) -> str:
