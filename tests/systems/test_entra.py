@@ -713,6 +713,24 @@ def test_without_a_licence_who_is_eligible_is_unseen_and_said(office: Any) -> No
     assert not done.proved
 
 
+@pytest.mark.promise("P8")
+def test_a_group_that_we_may_not_read_may_have_roles(office: Any) -> None:
+    """Of it Graph tells kind and id, and null for whether it may: that is no "no"."""
+    entra, group = tenant(office), tenant(office).state.groups[0]
+    entra.hides_groups = True
+    group.members = [office.story.entra_mallory]
+    entra.state.eligible = [role_row(GLOBAL_ADMIN, group.id)]
+    entra.state.assignments.append(role_row(USER_ADMIN, group.id))
+    done = office.do(made("remove_role", user=office.story.entra_mallory))
+    assert f"of mallory@example.com comes of the group {group.id}" in done.findings[0]
+    assert "can make Global Administrator active" in done.findings[1]
+    globals_are(office, "ben@example.com")
+    entra.state.assignments.append(role_row(GLOBAL_ADMIN, group.id))
+    user(office, "ben@example.com").enabled = False
+    with pytest.raises(GuardRefusedError, match="last administrator"):
+        office.look(made("disable_user", user=office.story.entra_mallory))
+
+
 def test_what_comes_of_a_group_or_could_be_made_active_is_left_to_hands(office: Any) -> None:
     """Their own roles are taken; the rest is named."""
     entra, group = tenant(office), tenant(office).state.groups[0]

@@ -326,11 +326,13 @@ def _revoke(entra: Entra, call: RestCall) -> Json:
 def _member_of(entra: Entra, call: RestCall) -> Json:
     user = entra.user(call)
     groups = [
-        _typed("group", {"id": g.id, "displayName": g.name, "isAssignableToRole": g.assignable})
+        {"id": g.id, "displayName": g.name, "isAssignableToRole": g.assignable}
         for g in entra.table("groups")
         if user.id in g.members
     ]
-    return _many(entra, call, groups)
+    if entra.hides_groups:
+        groups = [{**dict.fromkeys(each), "id": each["id"]} for each in groups]
+    return _many(entra, call, [_typed("group", each) for each in groups])
 
 
 def _members(entra: Entra, call: RestCall) -> Json:
@@ -784,6 +786,7 @@ class Entra(RestSystem):
         revoke_lags_s: How long a user shows when sessions were good from before.
         secret_lags_s: How long a new secret is refused for tokens.
         page_max: More rows than this are on further pages, whatever was asked for.
+        hides_groups: The caller may not read groups: kind and id alone are told, and the rest null.
         word_of_401: It need not be about the token.
         reports: The limit of sign-ins and audits, a bucket of their own.
     """
@@ -859,6 +862,7 @@ class Entra(RestSystem):
         self.revoke_lags_s = 10.0
         self.secret_lags_s = 12.0
         self.page_max = 1000
+        self.hides_groups = False
         self.word_of_401 = "InvalidAuthenticationToken"
         self.reports = Limit(5, 10.0)
 

@@ -104,7 +104,13 @@ class EntraRole:
 class _Group:
     id: str = at("id")
     name: str = at("displayName", default="")
+    kind: str = at("@odata.type", limit=80, default="")
     is_assignable: bool = at("isAssignableToRole", default=False)
+
+    @property
+    def may_have_roles(self) -> bool:
+        """Of what we may not read, Graph tells kind and id alone; every group has a name."""
+        return self.is_assignable or (self.kind.endswith(".group") and not self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +231,7 @@ def held_roles(me: Me, user: str) -> Looking[HeldRoles]:
     groups = yield from _GROUPS.of(me.connection, user=user)
     could = yield from gather(
         _COULD_BE.of(me.connection, or_else=noted, principal=each)
-        for each in (user, *(group.id for group in groups if group.is_assignable))
+        for each in (user, *(group.id for group in groups if group.may_have_roles))
     )
     eligible = tuple(role for each in could for role in each)
     return HeldRoles(own, by_group, eligible, why[0] if why else "")
@@ -236,12 +242,12 @@ def roles_of_groups(
 ) -> Looking[tuple[tuple[str, EntraRole], ...]]:
     """Roles that come of groups: the group's name, and the role."""
     groups = yield from _GROUPS.of(connection, or_else=or_else, user=user)
-    assignable = [each for each in groups if each.is_assignable]
+    assignable = [each for each in groups if each.may_have_roles]
     of_groups = yield from gather(
         OF_PRINCIPAL.of(connection, or_else=or_else, principal=each.id) for each in assignable
     )
     return tuple(
-        (group.name, role)
+        (group.name or group.id, role)
         for group, roles in zip(assignable, of_groups, strict=True)
         for role in roles
     )
