@@ -650,7 +650,9 @@ def test_the_last_super_admin_stays(office: Any, name: str) -> None:
 
 
 @pytest.mark.promise("P8")
-@pytest.mark.parametrize("who", ["whom we act as", "emergency", "archived", "suspect"])
+@pytest.mark.parametrize(
+    "who", ["whom we act as", "emergency", "archived", "suspect", "suspect by an alias"]
+)
 def test_who_does_not_count_as_an_administrator(office: Any, who: str) -> None:
     """Nobody signs in as whom the tool acts as, and an emergency account is for another night."""
     supers(office, BEN, office.story.google_acts_as if who == "whom we act as" else ANA)
@@ -659,6 +661,9 @@ def test_who_does_not_count_as_an_administrator(office: Any, who: str) -> None:
         office.changes["persons"] = (PersonRecord("dana", "", ("dana@example.com",)), glass)
     if who == "suspect":
         office.changes["suspects"] = (ANA,)
+    if who == "suspect by an alias":
+        user(office, ANA).aliases = ["A.Silva@example.com"]
+        office.changes["suspects"] = ("a.silva@example.com",)
     user(office, ANA).archived = who == "archived"
     with pytest.raises(GuardRefusedError, match="last administrator"):
         office.look(made("suspend_user", user=office.story.google_ben))

@@ -143,6 +143,7 @@ def keep_a_google_admin(me: Me, user: GoogleUser) -> Looking[None]:
     hits = yield from _SUPERS.of(me.connection)
     users = yield from gather(USER.of(me.connection, user=each.id) for each in hits)
     kept = {a.casefold() for p in me.persons if "break-glass" in p.roles for a in p.emails}
+    kept |= {each.casefold() for each in (*me.suspects, me.subject) if each}
     kept.add(str(me.connection.options.get("acts_as", "")).casefold())
     others = [
         each.email
