@@ -360,6 +360,20 @@ def test_who_is_needed_tonight_is_spared(office: Any, case: Case, who: str) -> N
     assert office.sent == []
 
 
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize(
+    "case",
+    [case for case in OF_USERS if case.name not in {"assign_role", "join_group"}],
+    ids=lambda case: case.name,
+)
+def test_nobody_is_touched_where_nobody_says_whom_we_act_as(office: Any, case: Case) -> None:
+    """A session that somebody fetched does not tell whose it is; that could be the target."""
+    office.options["google"] = {"acts_as": ""}
+    with pytest.raises(GuardRefusedError, match="as whom respond acts"):
+        office.do(case.of(office))
+    assert office.sent == []
+
+
 # --- finding people -----------------------------------------------------------------------------
 
 

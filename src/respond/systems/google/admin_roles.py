@@ -35,6 +35,7 @@ from respond.systems.google.workspace_users import (
     GoogleUser,
     OnGoogleUser,
     account_of,
+    acts_as,
     spare_account,
 )
 from respond.systems.guards import GuardRefusedError, keep_an_administrator
@@ -144,7 +145,7 @@ def keep_a_google_admin(me: Me, user: GoogleUser) -> Looking[None]:
     users = yield from gather(USER.of(me.connection, user=each.id) for each in hits)
     kept = {a.casefold() for p in me.persons if "break-glass" in p.roles for a in p.emails}
     kept |= {each.casefold() for each in (*me.suspects, me.subject) if each}
-    kept.add(str(me.connection.options.get("acts_as", "")).casefold())
+    kept.add(acts_as(me))
     others = [
         each.email
         for each in users
