@@ -825,6 +825,19 @@ def test_an_application_that_is_taken_already_says_so_with_400(office: Any) -> N
         office.perform(replace(write, hands=replace(write.hands, call=other)))
 
 
+@pytest.mark.promise("P12")
+def test_the_way_back_of_an_application_takes_no_other_role_in_it(office: Any) -> None:
+    """What they had before the run gave them one stays."""
+    given = {"user": office.story.entra_mallory, "app": office.story.entra_app}
+    role, before = guid("a role in it"), state(office)
+    office.do(made("assign_app", **given, role=role), "there")
+    assert state(office) != before
+    office.do(made("unassign_app", **office.sent[-1].undo.arguments), "back")
+    assert state(office) == before
+    with pytest.raises(ArgumentError):
+        made("unassign_app", **given, role="all")
+
+
 def test_an_application_by_a_group_is_left_to_hands(office: Any) -> None:
     """It stands with the group, not with its members."""
     entra, group = tenant(office), tenant(office).state.groups[0]

@@ -748,6 +748,19 @@ def test_a_role_that_is_not_there_is_none_that_was_taken(office: Any, role: str)
     assert len(office.sent) == 1
 
 
+@pytest.mark.promise("P12")
+def test_the_way_back_of_a_role_takes_no_other_of_the_same_kind(office: Any) -> None:
+    """One that held in a unit before stays, where another was given everywhere."""
+    mallory, before = office.story.google_mallory, state(office)
+    office.do(made("assign_role", user=mallory, role=office.story.google_role), "there")
+    assert state(office) != before
+    back = office.sent[-1].undo
+    office.do(made("remove_role", **back.arguments), "back")
+    assert state(office) == before
+    with pytest.raises(ArgumentError, match="everywhere"):
+        made("remove_role", **{**back.arguments, "unit": "03ph8a2z1enmv2"})
+
+
 def test_several_roles_go_in_one_step(office: Any) -> None:
     """Each is a write of its own, with a way back of its own."""
     mallory, role = office.story.google_mallory, office.story.google_role

@@ -191,7 +191,18 @@ class _OnAppOfUser(OnEntraUser):
 )
 @dataclass(frozen=True)
 class UnassignEntraApp(_OnAppOfUser):
-    """Take an application away from a user. What they have by a group is left to hands."""
+    """Take an application away from a user. What they have by a group is left to hands.
+
+    Attributes:
+        role: Id of the role in it; empty: all.
+    """
+
+    role: str = ""
+
+    def __post_init__(self) -> None:
+        _OnAppOfUser.__post_init__(self)
+        if self.role:
+            check_guid("role", self.role)
 
     def run(self, me: Me) -> Script[EntraApp]:
         user = yield from seen_entra_user(me, self.user)
@@ -201,7 +212,11 @@ class UnassignEntraApp(_OnAppOfUser):
                 f"there is no application {self.app}", do="take it of entra.find_app"
             )
         listed = yield from _OF_USER.of(me.connection, user=self.user)
-        mine = [each for each in listed if (each.app, each.kind) == (self.app, "User")]
+        mine = [
+            each
+            for each in listed
+            if (each.app, each.kind) == (self.app, "User") and self.role in ("", each.role)
+        ]
         yield from gather(
             _has(self.app, each.role).of(me.connection, user=self.user) for each in mine
         )
@@ -234,6 +249,7 @@ class UnassignEntraApp(_OnAppOfUser):
             for each in groups
         )
         says = f"{user.login} has {app.name} no more"
+        says += f" in the role {self.role}" if self.role else ""
         return Done(app, says=says, findings=left, proved=not left)
 
 
@@ -285,7 +301,9 @@ class AssignEntraApp(_OnAppOfUser):
             effect=Effect.WRITES,
             foretold=None,
             repeatable=True,  # The second time it is there already.
-            undo=Undo("entra.unassign_app", {"user": self.user, "app": self.app}),
+            undo=Undo(
+                "entra.unassign_app", {"user": self.user, "app": self.app, "role": self.role}
+            ),
         )
         return Done(app, says=f"{user.login} has {app.name}")
 

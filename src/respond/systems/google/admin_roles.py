@@ -336,14 +336,18 @@ class RemoveGoogleRole(OnGoogleUser):
     Attributes:
         role: Its id, from ``google.list_admins``, or its name.
         unit: Only where it holds in this unit.
+        everywhere: Only where it holds everywhere, and not in a unit alone.
     """
 
     role: str
     unit: str = ""
+    everywhere: bool = False
 
     def __post_init__(self) -> None:
         OnGoogleUser.__post_init__(self)
         one_line("role", self.role)
+        if self.unit and self.everywhere:
+            raise ArgumentError("a role holds in a unit or everywhere: give one of both")
 
     def run(self, me: Me) -> Script[GoogleRoleGone]:
         user, (given, names) = yield from both(
@@ -357,7 +361,11 @@ class RemoveGoogleRole(OnGoogleUser):
                 do="take it of google.list_admins",
             )
         fitting = tuple(
-            e for e in given if e.role in {*ids, self.role} and self.unit in ("", e.unit)
+            e
+            for e in given
+            if e.role in {*ids, self.role}
+            and self.unit in ("", e.unit)
+            and not (self.everywhere and e.unit)
         )
         if any(each.is_of_group for each in fitting):
             raise GuardRefusedError(
@@ -365,9 +373,10 @@ class RemoveGoogleRole(OnGoogleUser):
                 why="it is the group's, and goes only with the membership",
                 do="take them out of the group with google.leave_group",
             )
+        place = f" in unit {self.unit}" if self.unit else " everywhere" if self.everywhere else ""
         if fitting:
             yield from remove_google_roles(me, user, given, fitting, names)
-        return Done(GoogleRoleGone(self.role), says=f"{user.email} has no role {self.role}")
+        return Done(GoogleRoleGone(self.role), says=f"{user.email} has no role {self.role}{place}")
 
 
 # --- giving one ---------------------------------------------------------------------------------
@@ -466,7 +475,7 @@ class AssignGoogleRole(OnGoogleUser):
             foretold=None,
             repeatable=True,  # The second time it answers that the assignment exists.
             undo=Undo("google.remove_role", {"user": self.user, "role": self.role,
-                                             "unit": self.unit}),
+                                             "unit": self.unit, "everywhere": not self.unit}),
         )  # fmt: skip
 
 
