@@ -769,6 +769,25 @@ def test_several_roles_are_taken_one_by_one_and_come_back_with_their_scopes(offi
     assert state(office) == before
 
 
+@pytest.mark.promise("P12")
+@pytest.mark.parametrize("told", ["by its end", "by who may make it active"])
+def test_a_role_that_was_active_for_a_time_has_no_way_back(office: Any, told: str) -> None:
+    """Given back it would be theirs for good, which it was not."""
+    entra, mallory = tenant(office), office.story.entra_mallory
+    entra.state.assignments[-1].until = office.company.clock.now() + 3_600
+    if told == "by who may make it active":
+        entra.state.eligible = [role_row(USER_ADMIN, mallory)]
+        office.company.arm(["entra:403xall@GET */roleAssignmentScheduleInstances"])
+    entra.state.assignments.append(role_row(GLOBAL_ADMIN, mallory))
+    office.do(made("remove_role", user=mallory))
+    for_a_time, for_good = office.sent
+
+    assert for_a_time.undo is None
+    assert "active for a time" in for_a_time.breaks
+    assert for_good.undo is not None
+    assert "for a time" not in for_good.breaks
+
+
 def test_a_role_that_somebody_else_gave_or_took_is_no_failure(office: Any) -> None:
     """There already, or gone already: that is what was wanted."""
     give = made("assign_role", user=office.story.entra_jean, role=USER_ADMIN)

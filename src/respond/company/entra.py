@@ -161,13 +161,14 @@ def user_row(email: str, **more: Any) -> Row:
     return Row(**fields)
 
 
-def role_row(role: str, principal: str, scope: str = "/") -> Row:
-    """An assignment; its id follows from the three."""
+def role_row(role: str, principal: str, scope: str = "/", until: float = 0.0) -> Row:
+    """An assignment; its id follows from the three. Attributes: until: Active for a time (PIM)."""
     return Row(
         id=f"{lower_for(f'entra:{role}:{principal}:{scope}', 24)}-1",
         role=role,
         principal=principal,
         scope=scope,
+        until=until,
     )
 
 
@@ -449,12 +450,34 @@ def _assignment(entra: Entra, row: Row, expands: str) -> Json:
     return record
 
 
+def _schedule(row: Row) -> Json:
+    return {
+        "id": f"{row.id}-instance",
+        "principalId": row.principal,
+        "roleDefinitionId": row.role,
+        "directoryScopeId": row.scope,
+        "appScopeId": None,
+        "startDateTime": _at(0.0),
+        "endDateTime": _at(row.until or None),
+        "assignmentType": "Activated" if row.until else "Assigned",
+        "memberType": "Direct",
+        "roleAssignmentOriginId": row.id,
+        "roleAssignmentScheduleId": guid(row.id),
+    }
+
+
+def _schedules(entra: Entra, call: RestCall) -> Json:
+    """The active ones once more, with how long."""
+    entra.has_pim()
+    wanted = call.request.argument("$filter")
+    rows = [_schedule(row) for row in entra.table("assignments")]
+    return _many(entra, call, [row for row in rows if _fits(wanted, row)])
+
+
 def _assignments(table: str) -> Callable[[Entra, RestCall], Json]:
     def listed(entra: Entra, call: RestCall) -> Json:
-        if table == "eligible" and not entra.state.has_p2:
-            raise GraphRefusalError(
-                403, "UnknownError", "The tenant needs to have Microsoft Entra ID P2."
-            )
+        if table == "eligible":
+            entra.has_pim()
         expands, wanted = (call.request.argument(name) for name in ("$expand", "$filter"))
         if "," in expands:
             raise _bad("Only one $expand is supported.")
@@ -830,6 +853,7 @@ class Entra(RestSystem):
         f"POST {_RM}/roleAssignments": _assign,
         f"DELETE {_RM}/roleAssignments/{{assignment}}": _unassign,
         f"GET {_RM}/roleEligibilityScheduleInstances": _assignments("eligible"),
+        f"GET {_RM}/roleAssignmentScheduleInstances": _schedules,
         "GET v1.0/directoryRoles": _roles_in_use,
         f"GET {_RM}/roleDefinitions": lambda entra, call: _many(entra, call, []),
         f"GET {_RM}/roleDefinitions/{{role}}": _definition,
@@ -917,6 +941,11 @@ class Entra(RestSystem):
             raise self.no(403)
         whole = _user(user, self.clock.now())
         return {name: whole[name] for name in (names if names != [""] else _BY_DEFAULT)}
+
+    def has_pim(self) -> None:
+        if not self.state.has_p2:
+            words = "The tenant needs to have Microsoft Entra ID P2."
+            raise GraphRefusalError(403, "UnknownError", words)
 
     def device(self, call: RestCall) -> Row:
         return self.row("devices", id=call.ids["device"])

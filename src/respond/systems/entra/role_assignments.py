@@ -68,6 +68,11 @@ _LESSER: Final = frozenset(
 """Roles whose holders a User Administrator may touch. Source: user resource, sensitive actions."""
 
 
+_ENDS_ANYWAY: Final = (
+    " It was active for a time (PIM): it has no way back, since it would be theirs for good then."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class EntraRole:
     """One assignment of a role.
@@ -126,6 +131,18 @@ class _InUse:
 
 
 @dataclass(frozen=True, slots=True)
+class _Scheduled:
+    role: str = at("roleDefinitionId", limit=60)
+    scope: str = at("directoryScopeId", default="")
+    how: str = at("assignmentType", limit=20, default="")
+    until: str = at("endDateTime", limit=40, default="")
+
+    @property
+    def is_for_a_time(self) -> bool:
+        return self.how == "Activated" or bool(self.until)
+
+
+@dataclass(frozen=True, slots=True)
 class _Definition:
     role: str = at("id", limit=60)
     name: str = at("displayName", default="")
@@ -146,6 +163,13 @@ _COULD_BE: Final = Thing(
     _ELIGIBLE,
     rows(EntraRole, "value"),
     query=_BY_PRINCIPAL,
+)
+_SCHEDULED: Final = Thing(
+    VENDOR,
+    "principal/{principal}/scheduled-roles",
+    (*_RM, "roleAssignmentScheduleInstances"),
+    rows(_Scheduled, "value"),
+    query=(("$filter", "principalId eq '{principal}'"),),
 )
 _OF_ROLE: Final = Thing(
     VENDOR,
@@ -421,8 +445,21 @@ class EntraRolesLeft:
     left: tuple[str, ...]
 
 
-def remove_roles(me: Me, user: EntraUser, own: Sequence[EntraRole]) -> Generator[Any, Any, None]:
-    """Take these of a user's own roles away; what gives one back has the same three ids."""
+def _for_a_time(me: Me, user: EntraUser, held: HeldRoles) -> Looking[frozenset[tuple[str, str]]]:
+    """Role and scope of what is active for a time (PIM); where that is unseen, of what may be."""
+    seen = yield from _SCHEDULED.of(me.connection, or_else=lambda _: (), principal=user.id)
+    told = {(each.role, each.scope) for each in seen if each.is_for_a_time}
+    return frozenset(told | {(each.role, each.scope) for each in held.eligible})
+
+
+def remove_roles(
+    me: Me, user: EntraUser, own: Sequence[EntraRole], for_a_time: frozenset[tuple[str, str]]
+) -> Generator[Any, Any, None]:
+    """Take these of a user's own roles away; what gives one back has the same three ids.
+
+    Args:
+        for_a_time: Role and scope of those that would come back for good, and so do not.
+    """
     yield from gather(
         _held(role.role, role.scope).of(me.connection, principal=user.id) for role in own
     )
@@ -430,6 +467,7 @@ def remove_roles(me: Me, user: EntraUser, own: Sequence[EntraRole]) -> Generator
     yield from keep_a_global_admin(me, user, own)
     for role in own:
         back = {"user": user.id, "role": role.role, "scope": role.scope}
+        is_for_a_time = (role.role, role.scope) in for_a_time
         write = change(
             me,
             _held(role.role, role.scope),
@@ -443,8 +481,9 @@ def remove_roles(me: Me, user: EntraUser, own: Sequence[EntraRole]) -> Generator
             effect=Effect.DESTROYS,
             foretold=None,
             repeatable=True,  # The second time there is no such assignment.
-            undo=Undo("entra.assign_role", back),
-            breaks=f"{user.login} is no {role.called} any more.",
+            undo=None if is_for_a_time else Undo("entra.assign_role", back),
+            breaks=f"{user.login} is no {role.called} any more."
+            + (_ENDS_ANYWAY if is_for_a_time else ""),
         )
         lists = _in_lists(me, role, partial(_without, gone=role.id))
         yield from replace(write, becomes=(*write.becomes, *lists))
@@ -529,7 +568,8 @@ class RemoveEntraRole(OnEntraUser):
                     do="take it of entra.list_admins, or the role's Template ID in Roles & admins",
                 )
         if own:
-            yield from remove_roles(me, user, own)
+            for_a_time = yield from _for_a_time(me, user, held)
+            yield from remove_roles(me, user, own, for_a_time)
         left = for_hands(user, held)
         says = f"{user.login} has no role of their own" if not self.role else "the role is taken"
         return Done(EntraRolesLeft(left), says=says, findings=left, proved=not left)
