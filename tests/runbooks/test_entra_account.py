@@ -115,6 +115,26 @@ def test_what_can_be_given_back_is_given_back_as_it_was(begin: Callable[..., Sta
     assert standing() == before
 
 
+def test_one_look_that_sees_it_is_not_enough(begin: Callable[..., Stage]) -> None:
+    """The next read may be answered by a replica that has not heard of it yet."""
+    stage = begin("story.compromised", "closed")
+    entra: Any = stage.server.company.entra
+    whole, late = entra.user_json, iter([False, True, False, False])
+    shown: list[bool] = []
+
+    def by_replicas(call: Any, user: Any) -> Any:
+        told = whole(call, user)
+        if "accountEnabled" in told and not user.enabled:
+            told["accountEnabled"] = next(late, False)
+            shown.append(told["accountEnabled"])
+        return told
+
+    entra.user_json = by_replicas
+    assert stage.advance() is ExitCode.DONE
+    assert shown[:4] == [False, True, False, False]
+    assert kinds(stage) == ["user.disabled"]
+
+
 @pytest.mark.parametrize(
     ("at", "times"), [("PATCH */users/*", 1), ("POST */*revokeSignInSessions", 2)]
 )

@@ -163,6 +163,7 @@ def test_a_look_writes_nothing(office: Any, case: Case) -> None:
     assert seen.writes
     assert all(write.says and write.target and write.where for write in seen.writes)
     assert all(write.proof is Proof.SEEN or write.target == "screen" for write in seen.writes)
+    assert all(write.subject.looks > 1 for write in seen.writes if write.proof is Proof.SEEN)
     assert office.writes() == 0
 
 

@@ -328,6 +328,8 @@ VENDOR: Final = Vendor(
     prefix=("v1.0",),
     pages=by_link("$skiptoken", "@odata.nextLink"),
     settle_s=30,
+    # The next read may be answered by a replica that has not heard of it yet.
+    looks=2,
     schemes={
         "": Scheme(SentAs.SESSION, trade=_TRADE),
         "login": Scheme(SentAs.NOTHING),
