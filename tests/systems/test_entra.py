@@ -893,6 +893,29 @@ def test_what_is_no_windows_device_is_switched_by_hand_and_seen_here(office: Any
     assert status(office, "PATCH", *path) == 400
 
 
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize("owner", ["dreyes@example-co.onmicrosoft.com", "ben@example.com"])
+def test_a_device_is_spared_by_every_name_of_its_owner(office: Any, owner: str) -> None:
+    """Owners are told by user principal name alone; people are known by their addresses."""
+    who = user(office, owner)
+    who.aliases = ["b@example.com"]
+    office.changes["persons"] = (
+        PersonRecord("dana", "", ("dana@example.com",), ("admin",)),
+        PersonRecord("b", "", ("b@example.com",), ("break-glass",)),
+    )
+    tenant(office).state.devices[0].owners.append(who.id)
+    with pytest.raises(GuardRefusedError, match=r"the operator|kept for emergencies"):
+        office.look(CASES["disable_device"].of(office))
+
+
+def test_a_device_of_who_is_no_user_is_switched(office: Any) -> None:
+    """A service principal may own one, and an owner may be deleted meanwhile."""
+    entra = tenant(office)
+    entra.state.devices[0].owners = [entra.state.principals[3].id]
+    (write,) = office.look(CASES["disable_device"].of(office)).writes
+    assert "nobody that is named" in write.breaks
+
+
 def test_devices_are_listed_once_with_those_that_are_on(office: Any) -> None:
     """Registered and owned are often the same."""
     tenant(office).state.devices[0].enabled = False

@@ -1060,7 +1060,9 @@ def _begin(night: Night) -> Entra:
         ],
     )
     admins = [user_row(email) for email in ADMINS]
-    owner, operator = user_row(story.entra_owner), user_row(OPERATOR)
+    owner = user_row(story.entra_owner)
+    # Who signs in with another name than the address that everybody knows.
+    operator = user_row(OPERATOR, upn="dreyes@example-co.onmicrosoft.com")
     wanted = [
         {"id": guid(f"permission:{each}"), "value": each, "displayName": each}
         for each in _PERMISSIONS

@@ -149,7 +149,7 @@ _RIGHTS: Final = (
         "grant_consent remove_role assign_role unassign_app assign_app list_auth_methods "
         "delete_auth_method reset_auth_methods create_temporary_access_pass "
         "revoke_temporary_access_pass list_inbox_rules disable_inbox_rule enable_inbox_rule "
-        "list_devices read_sign_ins list_left_behind",
+        "list_devices disable_device read_sign_ins list_left_behind",
         "users", **_ONE,
     ),
     _right(
