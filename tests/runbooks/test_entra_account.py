@@ -115,6 +115,17 @@ def test_what_can_be_given_back_is_given_back_as_it_was(begin: Callable[..., Sta
     assert standing() == before
 
 
+def test_what_ended_after_the_alert_is_ended_by_the_run_too(begin: Callable[..., Stage]) -> None:
+    """What the plan showed is what was agreed to, though the moment is another one by then."""
+    stage = begin("story.compromised", "out")
+    entra: Any = stage.server.company.entra
+    mallory = entra.user_of("mallory@example.com")
+    mallory.valid_from = entra.clock.now() + 60
+    mallory.valid_shown = (mallory.valid_from, 0.0)
+    assert stage.advance() is ExitCode.DONE
+    assert kinds(stage) == ["sessions.revoked"]
+
+
 def test_one_look_that_sees_it_is_not_enough(begin: Callable[..., Stage]) -> None:
     """The next read may be answered by a replica that has not heard of it yet."""
     stage = begin("story.compromised", "closed")
