@@ -13,6 +13,7 @@ from respond.adapters.http.transport import WriteRefusedError
 from respond.checks.credentials import Line, _Open, probe
 from respond.company.exchange import SimRequest
 from respond.company.google import assignment_row
+from respond.company.simulated_rest import Row
 from respond.core.script import Done, MalformedReplyError, PersonRecord, Proof
 from respond.engine.drivers import look
 from respond.errors import NoAnswerError, RefusedBySystemError, StepFailedError
@@ -364,6 +365,20 @@ def test_who_is_needed_tonight_is_spared(office: Any, case: Case, who: str) -> N
     assert office.sent == []
 
 
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize(
+    "case",
+    [case for case in OF_USERS if case.name not in {"assign_role", "join_group"}],
+    ids=lambda case: case.name,
+)
+def test_nobody_is_touched_where_nobody_says_whom_we_act_as(office: Any, case: Case) -> None:
+    """A session that somebody fetched does not tell whose it is; that could be the target."""
+    office.options["google"] = {"acts_as": ""}
+    with pytest.raises(GuardRefusedError, match="as whom respond acts"):
+        office.do(case.of(office))
+    assert office.sent == []
+
+
 # --- finding people -----------------------------------------------------------------------------
 
 
@@ -654,7 +669,9 @@ def test_the_last_super_admin_stays(office: Any, name: str) -> None:
 
 
 @pytest.mark.promise("P8")
-@pytest.mark.parametrize("who", ["whom we act as", "emergency", "archived", "suspect"])
+@pytest.mark.parametrize(
+    "who", ["whom we act as", "emergency", "archived", "suspect", "suspect by an alias"]
+)
 def test_who_does_not_count_as_an_administrator(office: Any, who: str) -> None:
     """Nobody signs in as whom the tool acts as, and an emergency account is for another night."""
     supers(office, BEN, office.story.google_acts_as if who == "whom we act as" else ANA)
@@ -663,6 +680,9 @@ def test_who_does_not_count_as_an_administrator(office: Any, who: str) -> None:
         office.changes["persons"] = (PersonRecord("dana", "", ("dana@example.com",)), glass)
     if who == "suspect":
         office.changes["suspects"] = (ANA,)
+    if who == "suspect by an alias":
+        user(office, ANA).aliases = ["A.Silva@example.com"]
+        office.changes["suspects"] = ("a.silva@example.com",)
     user(office, ANA).archived = who == "archived"
     with pytest.raises(GuardRefusedError, match="last administrator"):
         office.look(made("suspend_user", user=office.story.google_ben))
@@ -720,6 +740,32 @@ def test_a_role_comes_back_where_it_held_under_a_new_id(office: Any) -> None:
     assert again.id != given.id
 
 
+@pytest.mark.parametrize("role", ["Super Admin", "3894208461012994"])
+def test_a_role_that_is_not_there_is_none_that_was_taken(office: Any, role: str) -> None:
+    """The console calls them otherwise; the list of administrators has their ids."""
+    with pytest.raises(GuardRefusedError, match="there is no role"):
+        office.do(made("remove_role", user=office.story.google_ben, role=role))
+    seen = office.do(made("list_admins"))
+    (ben,) = (each for each in seen.output.admins if each.email == BEN)
+    assert all(role in " ".join(seen.findings) for role in ben.role_ids)
+    supers(office, BEN, ANA)
+    assert office.do(made("remove_role", user=ben.id, role=ben.role_ids[0])).proved
+    assert len(office.sent) == 1
+
+
+@pytest.mark.promise("P12")
+def test_the_way_back_of_a_role_takes_no_other_of_the_same_kind(office: Any) -> None:
+    """One that held in a unit before stays, where another was given everywhere."""
+    mallory, before = office.story.google_mallory, state(office)
+    office.do(made("assign_role", user=mallory, role=office.story.google_role), "there")
+    assert state(office) != before
+    back = office.sent[-1].undo
+    office.do(made("remove_role", **back.arguments), "back")
+    assert state(office) == before
+    with pytest.raises(ArgumentError, match="everywhere"):
+        made("remove_role", **{**back.arguments, "unit": "03ph8a2z1enmv2"})
+
+
 def test_several_roles_go_in_one_step(office: Any) -> None:
     """Each is a write of its own, with a way back of its own."""
     mallory, role = office.story.google_mallory, office.story.google_role
@@ -772,12 +818,28 @@ def test_a_group_is_an_address_or_an_id(office: Any, group: str) -> None:
         made("leave_group", user=office.story.google_mallory, group=group)
 
 
-def test_a_group_that_is_not_there_is_no_membership_that_is_gone(office: Any) -> None:
-    """Giving back into it is refused; taking out of it is done."""
+@pytest.mark.parametrize("name", ["leave_group", "join_group"])
+def test_a_group_that_is_not_there_is_no_membership_that_is_gone(office: Any, name: str) -> None:
+    """Google says the same word of it as of a member; its list of members tells."""
     nowhere = {"user": office.story.google_ben, "group": "no@example.com"}
-    assert "is not in" in office.do(made("leave_group", **nowhere)).says
     with pytest.raises(RefusedBySystemError, match="answered 404"):
-        office.do(made("join_group", **nowhere))
+        office.do(made(name, **nowhere))
+
+
+def test_who_is_in_a_group_inside_has_what_the_group_gives(office: Any) -> None:
+    """No request takes them out of it here: it is named, and nothing is proved."""
+    groups, mallory = org(office).state.groups, office.story.google_mallory
+    inner = copy.deepcopy(groups[0])
+    inner.id, inner.email = "02inner", "inner@example.com"
+    groups.append(inner)
+    groups[0].members.append(Row(id=inner.id, email=inner.email, role="MEMBER", delivery=""))
+    done = office.do(CASES["leave_group"].of(office))
+
+    assert len(office.sent) == 1
+    assert not done.proved
+    assert "by a group inside it" in done.findings[0]
+    inner.members = [each for each in inner.members if each.id != mallory]
+    assert office.do(CASES["leave_group"].of(office)).proved
 
 
 # --- the logs -----------------------------------------------------------------------------------
@@ -844,6 +906,20 @@ def test_a_key_goes_off_before_it_is_deleted(office: Any) -> None:
     assert office.do(made("disable_key", **key), "late").says.endswith("gone already")
     with pytest.raises(GuardRefusedError, match="there is no key"):
         office.look(made("enable_key", **key))
+
+
+@pytest.mark.parametrize("name", ["disable_key", "enable_key", "delete_key"])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"project": "example-co-prdo"}, {"account": "d@example-co-prod.iam.gserviceaccount.com"}],
+)
+def test_a_service_account_that_is_not_there_has_no_key_that_is_gone(
+    office: Any, name: str, wrong: dict[str, str]
+) -> None:
+    """Google says the same word of it as of a key; its list of keys tells."""
+    given = CASES["disable_key"].given(office.story) | wrong
+    with pytest.raises(RefusedBySystemError, match="answered 404"):
+        office.do(made(name, **given))
 
 
 @pytest.mark.promise("P8")

@@ -161,13 +161,14 @@ def user_row(email: str, **more: Any) -> Row:
     return Row(**fields)
 
 
-def role_row(role: str, principal: str, scope: str = "/") -> Row:
-    """An assignment; its id follows from the three."""
+def role_row(role: str, principal: str, scope: str = "/", until: float = 0.0) -> Row:
+    """An assignment; its id follows from the three. Attributes: until: Active for a time (PIM)."""
     return Row(
         id=f"{lower_for(f'entra:{role}:{principal}:{scope}', 24)}-1",
         role=role,
         principal=principal,
         scope=scope,
+        until=until,
     )
 
 
@@ -326,11 +327,13 @@ def _revoke(entra: Entra, call: RestCall) -> Json:
 def _member_of(entra: Entra, call: RestCall) -> Json:
     user = entra.user(call)
     groups = [
-        _typed("group", {"id": g.id, "displayName": g.name, "isAssignableToRole": g.assignable})
+        {"id": g.id, "displayName": g.name, "isAssignableToRole": g.assignable}
         for g in entra.table("groups")
         if user.id in g.members
     ]
-    return _many(entra, call, groups)
+    if entra.hides_groups:
+        groups = [{**dict.fromkeys(each), "id": each["id"]} for each in groups]
+    return _many(entra, call, [_typed("group", each) for each in groups])
 
 
 def _members(entra: Entra, call: RestCall) -> Json:
@@ -447,12 +450,34 @@ def _assignment(entra: Entra, row: Row, expands: str) -> Json:
     return record
 
 
+def _schedule(row: Row) -> Json:
+    return {
+        "id": f"{row.id}-instance",
+        "principalId": row.principal,
+        "roleDefinitionId": row.role,
+        "directoryScopeId": row.scope,
+        "appScopeId": None,
+        "startDateTime": _at(0.0),
+        "endDateTime": _at(row.until or None),
+        "assignmentType": "Activated" if row.until else "Assigned",
+        "memberType": "Direct",
+        "roleAssignmentOriginId": row.id,
+        "roleAssignmentScheduleId": guid(row.id),
+    }
+
+
+def _schedules(entra: Entra, call: RestCall) -> Json:
+    """The active ones once more, with how long."""
+    entra.has_pim()
+    wanted = call.request.argument("$filter")
+    rows = [_schedule(row) for row in entra.table("assignments")]
+    return _many(entra, call, [row for row in rows if _fits(wanted, row)])
+
+
 def _assignments(table: str) -> Callable[[Entra, RestCall], Json]:
     def listed(entra: Entra, call: RestCall) -> Json:
-        if table == "eligible" and not entra.state.has_p2:
-            raise GraphRefusalError(
-                403, "UnknownError", "The tenant needs to have Microsoft Entra ID P2."
-            )
+        if table == "eligible":
+            entra.has_pim()
         expands, wanted = (call.request.argument(name) for name in ("$expand", "$filter"))
         if "," in expands:
             raise _bad("Only one $expand is supported.")
@@ -486,6 +511,13 @@ def _unassign(entra: Entra, call: RestCall) -> SimReply:
     entra.state.assignments.remove(row)
     entra.happened("role.removed", entra.name_of(row.principal), role=_ROLES[row.role])
     return nothing()
+
+
+def _definition(entra: Entra, call: RestCall) -> Json:
+    role = call.ids["role"]
+    if role not in _ROLES:
+        raise entra.no(404)
+    return {"id": role, "displayName": _ROLES[role], "isBuiltIn": True, "templateId": role}
 
 
 def _roles_in_use(entra: Entra, call: RestCall) -> Json:
@@ -560,6 +592,7 @@ def _app_assignment(entra: Entra, row: Row) -> Json:
 
 def _app_assignments(field: str, part: str) -> Callable[[Entra, RestCall], Json]:
     def listed(entra: Entra, call: RestCall) -> Json:
+        entra.principal(call.ids[part])  # Of what is not there nothing is listed.
         rows = [one for one in entra.table("app_roles") if getattr(one, field) == call.ids[part]]
         return _many(entra, call, [_app_assignment(entra, one) for one in rows])
 
@@ -776,6 +809,7 @@ class Entra(RestSystem):
         revoke_lags_s: How long a user shows when sessions were good from before.
         secret_lags_s: How long a new secret is refused for tokens.
         page_max: More rows than this are on further pages, whatever was asked for.
+        hides_groups: The caller may not read groups: kind and id alone are told, and the rest null.
         word_of_401: It need not be about the token.
         reports: The limit of sign-ins and audits, a bucket of their own.
     """
@@ -819,8 +853,10 @@ class Entra(RestSystem):
         f"POST {_RM}/roleAssignments": _assign,
         f"DELETE {_RM}/roleAssignments/{{assignment}}": _unassign,
         f"GET {_RM}/roleEligibilityScheduleInstances": _assignments("eligible"),
+        f"GET {_RM}/roleAssignmentScheduleInstances": _schedules,
         "GET v1.0/directoryRoles": _roles_in_use,
         f"GET {_RM}/roleDefinitions": lambda entra, call: _many(entra, call, []),
+        f"GET {_RM}/roleDefinitions/{{role}}": _definition,
         "GET v1.0/servicePrincipals": _listed("principals", _principal_json),
         f"GET {_SP}": lambda entra, call: _principal_json(
             entra.row("principals", id=call.ids["principal"])
@@ -850,6 +886,7 @@ class Entra(RestSystem):
         self.revoke_lags_s = 10.0
         self.secret_lags_s = 12.0
         self.page_max = 1000
+        self.hides_groups = False
         self.word_of_401 = "InvalidAuthenticationToken"
         self.reports = Limit(5, 10.0)
 
@@ -904,6 +941,11 @@ class Entra(RestSystem):
             raise self.no(403)
         whole = _user(user, self.clock.now())
         return {name: whole[name] for name in (names if names != [""] else _BY_DEFAULT)}
+
+    def has_pim(self) -> None:
+        if not self.state.has_p2:
+            words = "The tenant needs to have Microsoft Entra ID P2."
+            raise GraphRefusalError(403, "UnknownError", words)
 
     def device(self, call: RestCall) -> Row:
         return self.row("devices", id=call.ids["device"])
@@ -1018,7 +1060,9 @@ def _begin(night: Night) -> Entra:
         ],
     )
     admins = [user_row(email) for email in ADMINS]
-    owner, operator = user_row(story.entra_owner), user_row(OPERATOR)
+    owner = user_row(story.entra_owner)
+    # Who signs in with another name than the address that everybody knows.
+    operator = user_row(OPERATOR, upn="dreyes@example-co.onmicrosoft.com")
     wanted = [
         {"id": guid(f"permission:{each}"), "value": each, "displayName": each}
         for each in _PERMISSIONS

@@ -367,8 +367,12 @@ def _unassign(google: GoogleWorkspace, call: RestCall) -> SimReply:
 
 
 def _members(google: GoogleWorkspace, call: RestCall) -> Json:
-    rows = [_member(row) for row in google.group(call).members]
-    return google.page(call, "members", rows, "members", 200)
+    """Those of groups inside it are listed only where that is asked for."""
+    found = {row.id: row for row in google.group(call).members}
+    if call.request.argument("includeDerivedMembership") == "true":
+        for group in google.table("groups"):
+            found |= {row.id: row for row in group.members} if group.id in found else {}
+    return google.page(call, "members", [*map(_member, found.values())], "members", 200)
 
 
 def _join(google: GoogleWorkspace, call: RestCall) -> Json:

@@ -16,13 +16,19 @@ def _twice(office: Any, email: str) -> None:
     office.company.entra.state.users.append(second)
 
 
+def _id_of(office: Any, email: str) -> str:
+    """A user's id; their user principal name may be another than their address."""
+    users = office.company.entra.state.users
+    return next(str(one.id) for one in users if one.mail == email)
+
+
 def _refused(office: Any) -> None:
     office.company.entra.word_of_401 = "Authentication_MissingOrMalformed"
     office.company.arm(["entra:401xall@GET */users*"])
 
 
 def _administers(office: Any, email: str) -> None:
-    who = office.company.entra.user_of(email).id
+    who = _id_of(office, email)
     office.company.entra.state.assignments = [entra.role_row(entra.GLOBAL_ADMIN, who)]
 
 
@@ -39,13 +45,13 @@ def _state(office: Any) -> Any:
 
 
 def _promote(office: Any) -> None:
-    who = office.company.entra.user_of(MALLORY).id
+    who = _id_of(office, MALLORY)
     role = "729827e3-9c14-49f7-bb1b-9608f156bbb8"
     office.company.entra.state.assignments.append(entra.role_row(role, who))
 
 
 ORG = Org(
-    user=lambda office, email: str(office.company.entra.user_of(email).id),
+    user=_id_of,
     app=lambda office: str(office.story.entra_app),
     twice=_twice,
     looks=("GET */users", "GET */users/????????-*"),

@@ -191,17 +191,36 @@ class _OnAppOfUser(OnEntraUser):
 )
 @dataclass(frozen=True)
 class UnassignEntraApp(_OnAppOfUser):
-    """Take an application away from a user. What they have by a group is left to hands."""
+    """Take an application away from a user. What they have by a group is left to hands.
+
+    Attributes:
+        role: Id of the role in it; empty: all.
+    """
+
+    role: str = ""
+
+    def __post_init__(self) -> None:
+        _OnAppOfUser.__post_init__(self)
+        if self.role:
+            check_guid("role", self.role)
 
     def run(self, me: Me) -> Script[EntraApp]:
         user = yield from seen_entra_user(me, self.user)
         app = yield from PRINCIPAL.of(me.connection, app=self.app)
+        if not app.id:
+            raise GuardRefusedError(
+                f"there is no application {self.app}", do="take it of entra.find_app"
+            )
         listed = yield from _OF_USER.of(me.connection, user=self.user)
-        mine = [each for each in listed if (each.app, each.kind) == (self.app, "User")]
+        mine = [
+            each
+            for each in listed
+            if (each.app, each.kind) == (self.app, "User") and self.role in ("", each.role)
+        ]
         yield from gather(
             _has(self.app, each.role).of(me.connection, user=self.user) for each in mine
         )
-        groups = yield from _by_groups(me, self.user, self.app) if app.id else gather(())
+        groups = yield from _by_groups(me, self.user, self.app)
         if mine:
             spare_entra_user(me, user, "take an application of")
         for each in mine:
@@ -229,7 +248,8 @@ class UnassignEntraApp(_OnAppOfUser):
             f"{user.login} has {app.name} by the group {each}: take them out of it"
             for each in groups
         )
-        says = f"{user.login} has {app.name or self.app} no more"
+        says = f"{user.login} has {app.name} no more"
+        says += f" in the role {self.role}" if self.role else ""
         return Done(app, says=says, findings=left, proved=not left)
 
 
@@ -281,7 +301,9 @@ class AssignEntraApp(_OnAppOfUser):
             effect=Effect.WRITES,
             foretold=None,
             repeatable=True,  # The second time it is there already.
-            undo=Undo("entra.unassign_app", {"user": self.user, "app": self.app}),
+            undo=Undo(
+                "entra.unassign_app", {"user": self.user, "app": self.app, "role": self.role}
+            ),
         )
         return Done(app, says=f"{user.login} has {app.name}")
 

@@ -148,6 +148,11 @@ def _seen(me: Me, app: str) -> Looking[dict[str, EntraCredentials]]:
         _PLACES["applications"].of(me.connection, app=app),
         _PLACES["servicePrincipals"].of(me.connection, app=app),
     )
+    if not any(each.id for each in found):
+        raise GuardRefusedError(
+            f"there is no application {app} in this tenant",
+            do="give its own id, app_id of entra.find_app, and no object id",
+        )
     return dict(zip(_PLACES, found, strict=True))
 
 
@@ -156,7 +161,9 @@ def _spare_our_own(me: Me, app_id: str, name: str) -> None:
 
     Which of its secrets is ours nobody tells.
     """
-    if app_id and app_id in (me.connection.options.get("client_id"), GRAPH):
+    every = (me.connection, *me.connections.values())
+    ours = {str(c.options.get("client_id", "")).casefold() for c in every if c.system == "entra"}
+    if app_id and app_id.casefold() in {*ours, GRAPH}:
         raise GuardRefusedError(
             f"{name or app_id} is the application that respond itself works with",
             do="give it a second secret by hand, connect with that, then remove the first one",
@@ -456,7 +463,7 @@ class RemoveEntraSecret(_OnSecretsOf):
             (part, place, each)
             for part, place in seen.items()
             for each in place.secrets
-            if self.secret in (each.id, each.name)
+            if self.secret == each.name or self.secret.casefold() == each.id.casefold()
         ]
         if len(found) > 1:
             raise GuardRefusedError(

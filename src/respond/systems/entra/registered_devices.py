@@ -21,10 +21,11 @@ from respond.core.script import (
     Undo,
     action,
     both,
+    gather,
 )
-from respond.systems.entra.tenant_users import OnEntraUser
+from respond.systems.entra.tenant_users import ENTRA_USER, OnEntraUser, spare_entra_user
 from respond.systems.entra.vendor import VENDOR, about, ask, check_guid
-from respond.systems.guards import GuardRefusedError, spare
+from respond.systems.guards import GuardRefusedError
 from respond.systems.rest import Thing, at, change, no_answer, one, rows
 
 __all__ = [
@@ -55,7 +56,9 @@ class EntraDevice:
 
 @dataclass(frozen=True, slots=True)
 class _Owner:
-    login: str = at("userPrincipalName", default="")
+    """Who has a device: nothing but the id, since of whom we may not read no name is told."""
+
+    id: str = at("id", limit=60)
 
 
 _NONE: Final = EntraDevice("")
@@ -176,11 +179,12 @@ class DisableEntraDevice(_OnDevice):
         device = yield from self.seen(me)
         if not device.is_enabled:
             return Done(device, says=f"{device.name} is disabled already")
-        owners = yield from _OWNERS.of(me.connection, device=self.device)
+        listed = yield from _OWNERS.of(me.connection, device=self.device)
+        seen = yield from gather(ENTRA_USER.of(me.connection, user=each.id) for each in listed)
+        owners = [each for each in seen if each.id]  # What is no user has no address either.
         for each in owners:
-            if each.login:
-                spare(me, "disable the device of", each.login)
-        names = ", ".join(each.login for each in owners if each.login) or "nobody that is named"
+            spare_entra_user(me, each, "disable the device of")
+        names = ", ".join(each.login for each in owners) or "nobody that is named"
         yield from self.switched(
             me,
             device,

@@ -44,8 +44,8 @@ from respond.systems.entra.vendor import (
     ending,
     or_words,
 )
-from respond.systems.guards import keep_an_administrator
-from respond.systems.rest import Thing, at, change, no_answer, rows
+from respond.systems.guards import GuardRefusedError, keep_an_administrator
+from respond.systems.rest import Thing, at, change, no_answer, one, rows
 
 __all__ = [
     "ACTIONS", "GROUP_MEMBERS", "OF_PRINCIPAL", "AssignEntraRole", "EntraAdmin",
@@ -66,6 +66,11 @@ _LESSER: Final = frozenset(
     }
 )
 """Roles whose holders a User Administrator may touch. Source: user resource, sensitive actions."""
+
+
+_ENDS_ANYWAY: Final = (
+    " It was active for a time (PIM): it has no way back, since it would be theirs for good then."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,13 @@ class EntraRole:
 class _Group:
     id: str = at("id")
     name: str = at("displayName", default="")
+    kind: str = at("@odata.type", limit=80, default="")
     is_assignable: bool = at("isAssignableToRole", default=False)
+
+    @property
+    def may_have_roles(self) -> bool:
+        """Of what we may not read, Graph tells kind and id alone; every group has a name."""
+        return self.is_assignable or (self.kind.endswith(".group") and not self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +128,18 @@ class _Member:
 class _InUse:
     role: str = at("roleTemplateId", limit=60)
     name: str = at("displayName", default="")
+
+
+@dataclass(frozen=True, slots=True)
+class _Scheduled:
+    role: str = at("roleDefinitionId", limit=60)
+    scope: str = at("directoryScopeId", default="")
+    how: str = at("assignmentType", limit=20, default="")
+    until: str = at("endDateTime", limit=40, default="")
+
+    @property
+    def is_for_a_time(self) -> bool:
+        return self.how == "Activated" or bool(self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +164,13 @@ _COULD_BE: Final = Thing(
     rows(EntraRole, "value"),
     query=_BY_PRINCIPAL,
 )
+_SCHEDULED: Final = Thing(
+    VENDOR,
+    "principal/{principal}/scheduled-roles",
+    (*_RM, "roleAssignmentScheduleInstances"),
+    rows(_Scheduled, "value"),
+    query=(("$filter", "principalId eq '{principal}'"),),
+)
 _OF_ROLE: Final = Thing(
     VENDOR,
     "role/{role}/assignments",
@@ -159,6 +189,10 @@ _CUSTOM: Final = Thing(
     rows(_Definition, "value"),
     query=(("$filter", "isBuiltIn eq false"),),
 )
+_ROLE: Final = Thing(
+    VENDOR, "role/{role}", (*_RM, "roleDefinitions", "{role}"), one(_Definition),
+    gone=_Definition(""),
+)  # fmt: skip
 _GROUPS: Final = Thing(
     VENDOR, "user/{user}/groups", ("users", "{user}", "memberOf"), rows(_Group, "value")
 )
@@ -178,7 +212,7 @@ def _held(role: str, scope: str) -> Thing[bool]:
     """Whether somebody has this role there: a thing for each, since each is written by itself."""
 
     def parse(replies: Sequence[Reply]) -> bool:
-        return any((one.role, one.scope) == (role, scope) for one in OF_PRINCIPAL.parse(replies))
+        return any((each.role, each.scope) == (role, scope) for each in OF_PRINCIPAL.parse(replies))
 
     name = f"principal/{{principal}}/role/{role}/at{scope}"
     return Thing(VENDOR, name, _ASSIGNED, parse, query=_BY_PRINCIPAL)
@@ -221,7 +255,7 @@ def held_roles(me: Me, user: str) -> Looking[HeldRoles]:
     groups = yield from _GROUPS.of(me.connection, user=user)
     could = yield from gather(
         _COULD_BE.of(me.connection, or_else=noted, principal=each)
-        for each in (user, *(group.id for group in groups if group.is_assignable))
+        for each in (user, *(group.id for group in groups if group.may_have_roles))
     )
     eligible = tuple(role for each in could for role in each)
     return HeldRoles(own, by_group, eligible, why[0] if why else "")
@@ -232,12 +266,12 @@ def roles_of_groups(
 ) -> Looking[tuple[tuple[str, EntraRole], ...]]:
     """Roles that come of groups: the group's name, and the role."""
     groups = yield from _GROUPS.of(connection, or_else=or_else, user=user)
-    assignable = [each for each in groups if each.is_assignable]
+    assignable = [each for each in groups if each.may_have_roles]
     of_groups = yield from gather(
         OF_PRINCIPAL.of(connection, or_else=or_else, principal=each.id) for each in assignable
     )
     return tuple(
-        (group.name, role)
+        (group.name or group.id, role)
         for group, roles in zip(assignable, of_groups, strict=True)
         for role in roles
     )
@@ -313,13 +347,16 @@ class EntraAdmin:
     """Somebody, or something, with a role.
 
     Attributes:
+        role: Its name, and of which part of the tenant.
         how: ``active`` or ``eligible``; with the group that it comes of.
+        role_id: Id of the role's definition, as ``entra.remove_role`` takes it.
     """
 
     id: str
     login: str
     role: str
     how: str
+    role_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +403,7 @@ class ListEntraAdmins:
                 users[user].login,
                 replace(role, name=names.get(role.role, "")).called,
                 _how(role, eligible),
+                role.role,
             )
             for role, user in pairs
             if user in users
@@ -376,6 +414,7 @@ class ListEntraAdmins:
                 role.called_so,
                 replace(role, name=names.get(role.role, "")).called,
                 "active, a service principal",
+                role.role,
             )
             for role in active
             if role.kind.endswith(".servicePrincipal")
@@ -386,7 +425,7 @@ class ListEntraAdmins:
             if role.is_global and role in active and user in users and users[user].is_enabled
         }
         says = f"{len(admins)} assignments, {len(able)} Global Administrators who can sign in"
-        lines = tuple(f"{each.login}: {each.role} ({each.how})" for each in admins)
+        lines = tuple(f"{each.login}: {each.role} {each.role_id} ({each.how})" for each in admins)
         unseen = tuple(f"UNSEEN: who is eligible: {each}" for each in why[:1])
         return Done(EntraAdmins(tuple(admins), len(able)), says=says, findings=(*lines, *unseen))
 
@@ -406,8 +445,21 @@ class EntraRolesLeft:
     left: tuple[str, ...]
 
 
-def remove_roles(me: Me, user: EntraUser, own: Sequence[EntraRole]) -> Generator[Any, Any, None]:
-    """Take these of a user's own roles away; what gives one back has the same three ids."""
+def _for_a_time(me: Me, user: EntraUser, held: HeldRoles) -> Looking[frozenset[tuple[str, str]]]:
+    """Role and scope of what is active for a time (PIM); where that is unseen, of what may be."""
+    seen = yield from _SCHEDULED.of(me.connection, or_else=lambda _: (), principal=user.id)
+    told = {(each.role, each.scope) for each in seen if each.is_for_a_time}
+    return frozenset(told | {(each.role, each.scope) for each in held.eligible})
+
+
+def remove_roles(
+    me: Me, user: EntraUser, own: Sequence[EntraRole], for_a_time: frozenset[tuple[str, str]]
+) -> Generator[Any, Any, None]:
+    """Take these of a user's own roles away; what gives one back has the same three ids.
+
+    Args:
+        for_a_time: Role and scope of those that would come back for good, and so do not.
+    """
     yield from gather(
         _held(role.role, role.scope).of(me.connection, principal=user.id) for role in own
     )
@@ -415,6 +467,7 @@ def remove_roles(me: Me, user: EntraUser, own: Sequence[EntraRole]) -> Generator
     yield from keep_a_global_admin(me, user, own)
     for role in own:
         back = {"user": user.id, "role": role.role, "scope": role.scope}
+        is_for_a_time = (role.role, role.scope) in for_a_time
         write = change(
             me,
             _held(role.role, role.scope),
@@ -428,8 +481,9 @@ def remove_roles(me: Me, user: EntraUser, own: Sequence[EntraRole]) -> Generator
             effect=Effect.DESTROYS,
             foretold=None,
             repeatable=True,  # The second time there is no such assignment.
-            undo=Undo("entra.assign_role", back),
-            breaks=f"{user.login} is no {role.called} any more.",
+            undo=None if is_for_a_time else Undo("entra.assign_role", back),
+            breaks=f"{user.login} is no {role.called} any more."
+            + (_ENDS_ANYWAY if is_for_a_time else ""),
         )
         lists = _in_lists(me, role, partial(_without, gone=role.id))
         yield from replace(write, becomes=(*write.becomes, *lists))
@@ -505,8 +559,17 @@ class RemoveEntraRole(OnEntraUser):
             for each in held.own
             if self.role in ("", each.role) and self.scope in ("", each.scope)
         ]
+        if self.role and not own:
+            role = yield from _ROLE.of(me.connection, role=self.role)
+            if not role.role:
+                raise GuardRefusedError(
+                    f"there is no role {self.role}",
+                    why="the id of its definition is meant, not that of an activated role",
+                    do="take it of entra.list_admins, or the role's Template ID in Roles & admins",
+                )
         if own:
-            yield from remove_roles(me, user, own)
+            for_a_time = yield from _for_a_time(me, user, held)
+            yield from remove_roles(me, user, own, for_a_time)
         left = for_hands(user, held)
         says = f"{user.login} has no role of their own" if not self.role else "the role is taken"
         return Done(EntraRolesLeft(left), says=says, findings=left, proved=not left)

@@ -53,7 +53,8 @@ SCOPE: Final = "https://graph.microsoft.com/.default"
 REVOKED_SOON_S: Final = 300
 """Until a revocation shows: "a few minutes"."""
 
-_GUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""As Graph tells them: capitals would be found, and compared with nothing that is listed."""
 _GONE: Final = frozenset(
     {"Request_ResourceNotFound", "ResourceNotFound", "resourceNotFound", "ErrorItemNotFound"}
 )
@@ -68,7 +69,7 @@ def check_guid(name: str, value: str) -> None:
         ArgumentError: With one that is.
     """
     if not _GUID.fullmatch(value):
-        raise ArgumentError(f"{name} must be an object id such as {GLOBAL_ADMIN}")
+        raise ArgumentError(f"{name} must be an id such as {GLOBAL_ADMIN}, in small letters")
 
 
 def quoted(text: str) -> str:
@@ -148,7 +149,7 @@ _RIGHTS: Final = (
         "grant_consent remove_role assign_role unassign_app assign_app list_auth_methods "
         "delete_auth_method reset_auth_methods create_temporary_access_pass "
         "revoke_temporary_access_pass list_inbox_rules disable_inbox_rule enable_inbox_rule "
-        "list_devices read_sign_ins list_left_behind",
+        "list_devices disable_device read_sign_ins list_left_behind",
         "users", **_ONE,
     ),
     _right(
@@ -327,6 +328,8 @@ VENDOR: Final = Vendor(
     prefix=("v1.0",),
     pages=by_link("$skiptoken", "@odata.nextLink"),
     settle_s=30,
+    # The next read may be answered by a replica that has not heard of it yet.
+    looks=2,
     schemes={
         "": Scheme(SentAs.SESSION, trade=_TRADE),
         "login": Scheme(SentAs.NOTHING),

@@ -26,6 +26,7 @@ from respond.core.script import (
     both,
     gather,
 )
+from respond.core.showable import showable
 from respond.systems.arguments import ArgumentError, one_line
 from respond.systems.google.vendor import MINE, PEOPLE, VENDOR, ask, ending, listed
 from respond.systems.google.workspace_users import (
@@ -34,6 +35,7 @@ from respond.systems.google.workspace_users import (
     GoogleUser,
     OnGoogleUser,
     account_of,
+    acts_as,
     spare_account,
 )
 from respond.systems.guards import GuardRefusedError, keep_an_administrator
@@ -142,7 +144,8 @@ def keep_a_google_admin(me: Me, user: GoogleUser) -> Looking[None]:
     hits = yield from _SUPERS.of(me.connection)
     users = yield from gather(USER.of(me.connection, user=each.id) for each in hits)
     kept = {a.casefold() for p in me.persons if "break-glass" in p.roles for a in p.emails}
-    kept.add(str(me.connection.options.get("acts_as", "")).casefold())
+    kept |= {each.casefold() for each in (*me.suspects, me.subject) if each}
+    kept.add(acts_as(me))
     others = [
         each.email
         for each in users
@@ -161,7 +164,11 @@ def keep_a_google_admin(me: Me, user: GoogleUser) -> Looking[None]:
 
 @dataclass(frozen=True, slots=True)
 class GoogleAdmin:
-    """Who has a role. ``email`` is empty for a group or a service account; ``roles`` are names."""
+    """Who has a role. ``email`` is empty for a group or a service account; ``roles`` are names.
+
+    Attributes:
+        role_ids: Of the same roles, in the same order.
+    """
 
     id: str
     email: str
@@ -169,6 +176,13 @@ class GoogleAdmin:
     state: str
     roles: tuple[str, ...]
     is_super: bool
+    role_ids: tuple[str, ...] = ()
+
+    @property
+    def says(self) -> str:
+        named = zip(self.roles, self.role_ids, strict=True)
+        roles = ", ".join(f"{name} {role}" for name, role in named)
+        return f"{self.email or f'{self.kind} {self.id}'}: {roles}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +223,7 @@ class ListGoogleAdmins:
         return Done(
             GoogleAdmins(admins, able),
             says=f"{len(admins)} administrators, {able} of them super admins who can sign in",
-            findings=tuple(
-                f"{each.email or f'{each.kind} {each.id}'}: {', '.join(each.roles)}"
-                for each in admins
-            ),
+            findings=tuple(each.says for each in admins),
         )
 
 
@@ -223,13 +234,14 @@ def _admin(
     names: dict[str, GoogleRole],
 ) -> GoogleAdmin:
     own = [each for each in given if each.to == whose]
-    roles = tuple(names[e.role].name if e.role in names else e.role for e in own)
+    ids = tuple(each.role for each in own)
+    roles = tuple(names[role].name if role in names else role for role in ids)
     is_super = any(e.role in names and names[e.role].is_super for e in own)
     if user is None:
-        return GoogleAdmin(whose, "", "group", "", roles, is_super)
+        return GoogleAdmin(whose, "", "group", "", roles, is_super, ids)
     if not user.id:
-        return GoogleAdmin(whose, "", "service account", "", roles, is_super)
-    return GoogleAdmin(whose, user.email, "user", user.state, roles, is_super)
+        return GoogleAdmin(whose, "", "service account", "", roles, is_super, ids)
+    return GoogleAdmin(whose, user.email, "user", user.state, roles, is_super, ids)
 
 
 # --- taking one away ----------------------------------------------------------------------------
@@ -324,30 +336,47 @@ class RemoveGoogleRole(OnGoogleUser):
     Attributes:
         role: Its id, from ``google.list_admins``, or its name.
         unit: Only where it holds in this unit.
+        everywhere: Only where it holds everywhere, and not in a unit alone.
     """
 
     role: str
     unit: str = ""
+    everywhere: bool = False
 
     def __post_init__(self) -> None:
         OnGoogleUser.__post_init__(self)
         one_line("role", self.role)
+        if self.unit and self.everywhere:
+            raise ArgumentError("a role holds in a unit or everywhere: give one of both")
 
     def run(self, me: Me) -> Script[GoogleRoleGone]:
         user, (given, names) = yield from both(
             account_of(me, self.user), both(assignments_of(me, self.user), role_names(me))
         )
         ids = {role.id for role in names.values() if self.role in (role.id, role.name)}
-        fitting = tuple(e for e in given if e.role in ids and self.unit in ("", e.unit))
+        if not ids and self.role not in {each.role for each in given}:
+            raise GuardRefusedError(
+                f"there is no role {showable(self.role, limit=60)}",
+                why="the console's name of a role is another: a super admin has _SEED_ADMIN_ROLE",
+                do="take it of google.list_admins",
+            )
+        fitting = tuple(
+            e
+            for e in given
+            if e.role in {*ids, self.role}
+            and self.unit in ("", e.unit)
+            and not (self.everywhere and e.unit)
+        )
         if any(each.is_of_group for each in fitting):
             raise GuardRefusedError(
                 f"{self.role} of {user.email} comes of a group",
                 why="it is the group's, and goes only with the membership",
                 do="take them out of the group with google.leave_group",
             )
+        place = f" in unit {self.unit}" if self.unit else " everywhere" if self.everywhere else ""
         if fitting:
             yield from remove_google_roles(me, user, given, fitting, names)
-        return Done(GoogleRoleGone(self.role), says=f"{user.email} has no role {self.role}")
+        return Done(GoogleRoleGone(self.role), says=f"{user.email} has no role {self.role}{place}")
 
 
 # --- giving one ---------------------------------------------------------------------------------
@@ -446,7 +475,7 @@ class AssignGoogleRole(OnGoogleUser):
             foretold=None,
             repeatable=True,  # The second time it answers that the assignment exists.
             undo=Undo("google.remove_role", {"user": self.user, "role": self.role,
-                                             "unit": self.unit}),
+                                             "unit": self.unit, "everywhere": not self.unit}),
         )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from respond.core.script import Api, Done, Effect, Me, Script, Undo, action, both
 from respond.systems.arguments import ArgumentError, one_of
-from respond.systems.google.vendor import PEOPLE, VENDOR, ask, ending
+from respond.systems.google.vendor import PEOPLE, VENDOR, ask, ending, listed
 from respond.systems.google.workspace_users import OnGoogleUser, account_of, spare_account
 from respond.systems.rest import Thing, at, change, no_answer, one, or_said
 
@@ -37,6 +37,11 @@ class GoogleMember:
     delivery: str = at("delivery_settings", limit=20, default="")
 
 
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    id: str = at("id", default="")  # Somebody from outside need not have one.
+
+
 _ABSENT: Final = GoogleMember("")
 _MEMBER: Final = Thing(
     VENDOR,
@@ -44,6 +49,15 @@ _MEMBER: Final = Thing(
     (*PEOPLE, "groups", "{group}", "members", "{user}"),
     one(GoogleMember),
     gone=_ABSENT,
+)
+# Of one that is not in a group and of a group that is not there the same word is said: its list
+# tells, which has those of groups inside it, too.
+_ALL: Final = Thing(
+    VENDOR,
+    "group/{group}/members",
+    (*PEOPLE, "groups", "{group}", "members"),
+    listed(_Inside, "members"),
+    query=(("includeDerivedMembership", "true"),),
 )
 
 
@@ -76,7 +90,11 @@ class LeaveGoogleGroup(_InGroup):
         )
         says = f"{user.email} is not in {self.group}"
         if not seen.id:
-            return Done(seen, says=says)
+            every = yield from _ALL.of(me.connection, group=self.group)
+            if user.id not in {each.id for each in every}:
+                return Done(seen, says=says)
+            left = f"{user.email} is in {self.group} by a group inside it: take them out of that"
+            return Done(seen, says=left, findings=(left,), proved=False)
         spare_account(me, user, "take an application from")
         back = {"user": user.id, "group": self.group, "role": seen.role, "delivery": seen.delivery}
         yield from change(

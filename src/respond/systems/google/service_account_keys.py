@@ -141,11 +141,12 @@ class _OnKey(_OnAccount):
             raise ArgumentError("key must be the id of a key: hexadecimal digits")
 
     def seen(self, me: Me) -> Looking[GoogleKey]:
-        return (
-            yield from _ONE.of(
-                me.connection, project=self.project, account=self.account, key=self.key
-            )
+        # NOT_FOUND is said of the account, too; of that the list of its keys is a refusal.
+        key, _ = yield from both(
+            _ONE.of(me.connection, project=self.project, account=self.account, key=self.key),
+            self.listed(me),
         )
+        return key
 
 
 @dataclass(frozen=True, slots=True)

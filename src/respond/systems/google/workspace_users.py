@@ -19,7 +19,7 @@ from respond.systems.rest import Thing, at, one
 
 __all__ = [
     "ACTIONS", "BY_HAND", "NOBODY", "USER", "FindGoogleUser", "GoogleUser", "GoogleUserId",
-    "OnGoogleUser", "account_of", "check_user", "found", "spare_account",
+    "OnGoogleUser", "account_of", "acts_as", "check_user", "found", "spare_account",
 ]  # fmt: skip
 
 GoogleUserId = NewType("GoogleUserId", str)
@@ -165,10 +165,24 @@ def account_of(me: Me, user: GoogleUserId) -> Looking[GoogleUser]:
     return seen
 
 
+def acts_as(me: Me) -> str:
+    """Address of the admin whom we act as.
+
+    Raises:
+        GuardRefusedError: The connection does not say: then nobody could be spared.
+    """
+    named = str(me.connection.options.get("acts_as", "")).casefold()
+    if not named:
+        raise GuardRefusedError(
+            "respond.toml does not say as whom respond acts",
+            do=f"set options = {{ acts_as = ... }} of {me.connection.name}",
+        )
+    return named
+
+
 def spare_account(me: Me, user: GoogleUser, verb: str) -> None:
     """Never the operator, an emergency account, or the admin whom we act as (P8)."""
-    acts_as = str(me.connection.options.get("acts_as", "")).casefold()
-    is_ours = acts_as in {name.casefold() for name in user.names}
+    is_ours = acts_as(me) in {name.casefold() for name in user.names}
     spare(me, verb, *user.names, is_ours=is_ours)
 
 
