@@ -493,6 +493,31 @@ def test_steps_of_one_plan_build_on_each_other(office: Any, habit: dict[str, Any
     assert office.wants(off) == [body_of(write) for write in planned.writes]
 
 
+SWALLOWS = {"filters": ("userName",), "ignores_filters": True, "shows_groups": False}
+"""It says that it filters, and answers what it does not understand with an empty list."""
+
+
+@pytest.mark.promise("P6")
+def test_the_groups_of_an_administrator_are_read_and_not_searched(office: Any) -> None:
+    """A search that swallows its filter finds none: that is no proof, they are still in it."""
+    product(office, **SWALLOWS)
+    office.changes["connection"] = office.connections["scim"]
+    verb: Any = load()["directory.remove_admin_rights"]
+    office.do(verb("mallory@example.com", office.story.scim_mallory, "scim"))
+    members = product(office).group_of("Admins").data["members"]
+    assert office.story.scim_mallory not in {each["value"] for each in members}
+
+
+@pytest.mark.promise("P12")
+def test_the_way_back_of_a_deletion_knows_groups_that_no_search_finds(office: Any) -> None:
+    """Else the account comes back without them, and nobody says so."""
+    product(office, **SWALLOWS)
+    office.do(CASES["delete_user"].of(office))
+    assert set(office.sent[0].undo.arguments["groups"]) == {
+        office.story.scim_admins, office.story.scim_writers,
+    }  # fmt: skip
+
+
 def test_roles_are_given_back_with_all_that_they_had(office: Any) -> None:
     """Compared by value; display and type come back as well. None at all is a removal."""
     before = copy.deepcopy(user(office).data["roles"])

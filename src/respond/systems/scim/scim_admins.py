@@ -22,7 +22,6 @@ from respond.systems.scim.scim_groups import (
     ScimGroup,
     all_groups,
     group_of,
-    groups_with,
     leaving,
 )
 from respond.systems.scim.scim_users import (
@@ -280,7 +279,7 @@ def remove_admin_rights(me: Me, name: ScimUserId) -> Script[None]:
     spare_user(me, user, "remove")
     yield from keep_an_admin(me, user)
     inside = yield from _admin_groups(me)
-    own = [group for group in (yield from groups_with(me, user)) if group.id in inside]
+    own = [group for group in inside.values() if user.id in group.members]
     if has_admin_role(user, told):
         wanted = {role.casefold() for role in told.admin_roles}
         record = yield from RECORD.of(me.connection, kind="Users", id=user.id)
