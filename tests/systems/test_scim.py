@@ -306,10 +306,26 @@ def test_a_name_stays_a_name(office: Any, name: str, habits: dict[str, Any]) -> 
 
 def test_a_product_that_swallows_a_filter_needs_an_option(office: Any) -> None:
     """It lists nobody where it does not understand, and nobody would be found."""
-    product(office, filters=(), ignores_filters=True)
+    product(office, filters=("displayName",), ignores_filters=True)
     assert find(office, "mallory@example.com").id == ""
     office.options["scim"] = {"filter": False}
     assert find(office, "mallory@example.com").id == office.story.scim_mallory
+
+
+@pytest.mark.promise("P6")
+def test_a_product_that_says_it_has_no_filter_is_not_asked_by_one(office: Any) -> None:
+    """Whatever it would answer: everybody is listed, and compared here."""
+    scim = product(office, filters=(), ignores_filters=True)
+    real, asked = scim.serve, set()
+
+    def served(request: Any) -> Any:
+        asked.update(request.query)
+        return real(request)
+
+    scim.serve = served
+    assert find(office, "mallory@example.com").id == office.story.scim_mallory
+    office.do(CASES["delete_user"].of(office))
+    assert "filter" not in asked
 
 
 def test_two_with_one_address_are_asked_about(office: Any) -> None:

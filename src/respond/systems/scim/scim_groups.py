@@ -36,6 +36,7 @@ from respond.systems.scim.scim_users import (
     check_scim_id,
     in_order,
     listed,
+    may_filter,
     quoted,
     seen_user,
     values_of,
@@ -91,7 +92,7 @@ def groups_with(me: Me, user: ScimUser) -> Looking[tuple[ScimGroup, ...]]:
     read: an empty list may be a filter that was swallowed. One that offers users alone has none.
     """
     rows: tuple[ScimGroup, ...] | None = None
-    if switches(me.connection).filter:
+    if (yield from may_filter(me.connection)):
         with_them = replace(_WITH, gone=())
         rows = yield from with_them.unless(NO_FILTER, None, me.connection, text=quoted(user.id))
     if not rows:
