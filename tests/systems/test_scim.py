@@ -639,6 +639,21 @@ def test_a_deleted_account_comes_back_without_what_only_the_product_sets(office:
     assert done.output.user == user(office).id
 
 
+@pytest.mark.promise("P12")
+def test_who_was_inactive_comes_back_inactive(office: Any) -> None:
+    """An account that was off is not switched on by taking its deletion back."""
+    before, ben = state(office), user(office, "ben@example.com").id
+    office.do(made("delete_user", user=ben), "off")
+    back = made("recreate_user", **office.sent[0].undo.arguments)
+    done = office.do(back, "on")
+    assert "not seen" not in done.says
+    office.do(back, "on")
+
+    assert state(office) == before
+    assert [write.verb for write in office.sent].count("create") == 1
+    assert "activate" not in [write.verb for write in office.sent]
+
+
 def test_an_account_that_is_there_and_hidden_is_no_new_one(office: Any) -> None:
     """The user name is taken: what the product says names the way on."""
     product(office, hides_inactive=True, hidden_everywhere=True)
