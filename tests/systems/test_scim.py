@@ -786,6 +786,18 @@ def test_who_administers_it_has_to_be_told(office: Any) -> None:
     assert all(office.look(case.of(office)).writes for case in TAKING)
 
 
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize("name", ["deactivate_user", "delete_user", "remove_from_group"])
+def test_what_is_told_of_administrators_counts_though_not_all_is(office: Any, name: str) -> None:
+    """``admins_elsewhere`` beside groups or roles says that there are more, not that none count."""
+    office.options["scim"] = {"admins_elsewhere": True}
+    administer(office, "mallory@example.com")
+    given = CASES[name].given(office.story)
+    given |= {"group": office.story.scim_admins} if "group" in given else {}
+    with pytest.raises(GuardRefusedError, match="last administrator"):
+        office.look(made(name, **given))
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"patch": "post"}, {"filter": "no"}, {"admin_groups": "Admins"}, {"admin_roles": [1]}],

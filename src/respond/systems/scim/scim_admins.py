@@ -114,7 +114,7 @@ def keep_an_admin(me: Me, user: ScimUser) -> Looking[None]:
         GuardRefusedError: Nobody else is left, or who administers the product is not known.
     """
     told = switches(me.connection)
-    if told.admins_elsewhere:
+    if told.shows_no_admin:
         return
     groups = yield from _admin_groups(me)
     if not has_admin_role(user, told) and all(user.id not in g.members for g in groups.values()):
@@ -262,7 +262,7 @@ class RemoveFromScimGroup(OnScimMembership):
             return Done(group, says=f"{user.called} is not in the group {group.name}")
         spare_user(me, user, "take a group of")
         told = switches(me.connection)
-        if not told.admins_elsewhere and group.id in (yield from _admin_groups(me)):
+        if not told.shows_no_admin and group.id in (yield from _admin_groups(me)):
             yield from keep_an_admin(me, user)
         yield from leaving(me, user, group)
         left = replace(group, members=tuple(m for m in group.members if m != user.id))
@@ -273,7 +273,7 @@ def remove_admin_rights(me: Me, name: ScimUserId) -> Script[None]:
     """Take a user out of the groups, and take the roles, that make an administrator."""
     told = switches(me.connection)
     user = yield from seen_user(me, name)
-    if told.admins_elsewhere and not (told.admin_groups or told.admin_roles):
+    if told.shows_no_admin:
         left = f"left to do: SCIM does not show who administers it; look at {user.called} there"
         return Done(None, says=left, findings=(left,), proved=False)
     spare_user(me, user, "remove")
