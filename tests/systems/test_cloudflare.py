@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from respond.checks.credentials import Line, _Open, probe
+from respond.company import cloudflare
 from respond.company.cloudflare import (
     PERMISSIONS,
     entry_row,
+    group_row,
     member_row,
     policy_row,
     token_row,
@@ -612,6 +614,85 @@ def test_two_go_in_order_and_the_second_stays(office: Any, first: str) -> None:
     two = _taking(office, "restrict_member", ANA)
     with pytest.raises(GuardRefusedError, match="last administrator"):
         look(two.run(office.me(two)), world, known={}, predict=True)
+
+
+def owners(office: Any, *emails: str) -> Any:
+    """A group whose members are Super Administrators, as an identity provider fills it."""
+    made_ = group_row("Owners", SUPER, *(member(office, each).id for each in emails))
+    org(office).state.groups.append(made_)
+    return made_
+
+
+BY_GROUP = ("restrict_member", "remove_member", "leave_group")
+
+
+def _out(office: Any, name: str, email: str, group: Any) -> Any:
+    more = {"group": group.id} if name == "leave_group" else {}
+    return made(name, member=member(office, email).id, **more)
+
+
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize("name", BY_GROUP)
+def test_the_last_super_administrator_by_a_group_stays(office: Any, name: str) -> None:
+    """A right that comes of a group is one; what others have so counts as well."""
+    supers(office)
+    group = owners(office, BEN, ANA)
+    assert office.look(_out(office, name, BEN, group)).writes
+    office.changes = {"suspects": (ANA,)}
+    with pytest.raises(GuardRefusedError, match="last administrator"):
+        office.look(_out(office, name, BEN, group))
+    office.changes = {}
+    group.members.pop()
+    with pytest.raises(GuardRefusedError, match="last administrator"):
+        office.look(_out(office, name, BEN, group))
+    supers(office, ANA)
+    assert office.look(_out(office, name, BEN, group)).writes
+
+
+@pytest.mark.promise("P8")
+def test_who_is_one_by_a_group_stands_in_for_who_is_one_by_themselves(office: Any) -> None:
+    """And who stays one of their own may leave the group."""
+    supers(office, BEN)
+    group = owners(office, ANA)
+    assert office.look(_taking(office, "restrict_member", BEN)).writes
+    group.members.append(member(office, BEN).id)
+    office.changes = {"suspects": (ANA,)}
+    assert office.look(_out(office, "leave_group", BEN, group)).writes
+
+
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize("first", BY_GROUP)
+def test_two_leave_a_group_in_order_and_the_second_stays(office: Any, first: str) -> None:
+    """The plan shares who is left in it."""
+    supers(office)
+    group, world = owners(office, BEN, ANA), office.world()
+    one = _out(office, first, BEN, group)
+    look(one.run(office.me(one)), world, known={}, predict=True)
+    two = _out(office, "leave_group", ANA, group)
+    with pytest.raises(GuardRefusedError, match="last administrator"):
+        look(two.run(office.me(two)), world, known={}, predict=True)
+
+
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize("left_out", ["name", "permission_groups", "policies"])
+def test_a_group_that_does_not_say_what_it_gives_may_give_that(
+    office: Any, monkeypatch: pytest.MonkeyPatch, left_out: str
+) -> None:
+    """For whoever leaves it, and for nobody who would have to act."""
+    supers(office)
+    group, real = owners(office, BEN, ANA), cloudflare._group
+
+    def shown(system: Any, row: Any) -> Any:
+        told = real(system, row)
+        for policy in told["policies"]:
+            for each in policy["permission_groups"]:
+                each.pop(left_out, None)
+            policy.pop(left_out, None)
+        return {k: v for k, v in told.items() if k != left_out or k == "name"}
+
+    monkeypatch.setattr(cloudflare, "_group", shown)
+    with pytest.raises(GuardRefusedError, match="last administrator"):
+        office.look(_out(office, "leave_group", BEN, group))
 
 
 def test_cloudflare_itself_lets_the_last_one_go(office: Any) -> None:

@@ -117,6 +117,16 @@ def member_row(email: str, *roles: str, **more: Any) -> Row:
     return Row(email=email, **fields)
 
 
+def group_row(name: str, permission: str, *members: str) -> Row:
+    """A user group that gives its members one permission group over the whole account."""
+    return Row(
+        id=_id(f"group:{name}"),
+        name=name,
+        members=list(members),
+        policies=[policy_row(permission, _WHOLE_ACCOUNT)],
+    )
+
+
 def token_row(name: str, at: float, **more: Any) -> Row:
     """An account token, with a permission and a condition."""
     fields: Json = {
@@ -310,6 +320,12 @@ def _remove_member(system: Cloudflare, call: RestCall) -> SimReply:
 # --- user groups ---
 
 
+def _group(system: Cloudflare, group: Row) -> Json:
+    """Who is in it has all that its policies say, beside what is the member's own."""
+    policies = [_policy(each, system.state.puts) for each in group.policies]
+    return {"id": group.id, "name": group.name, "policies": policies}
+
+
 def _group_members(system: Cloudflare, call: RestCall) -> SimReply:
     known = {one.id: one for one in system.rows("members")}
     rows: list[Json] = [
@@ -498,7 +514,7 @@ class Cloudflare(RestSystem):
         f"PUT {_MEMBER}": _put_member,
         f"DELETE {_MEMBER}": _remove_member,
         f"GET {_A}/iam/user_groups": lambda system, call: system.page(
-            call, [{"id": one.id, "name": one.name} for one in system.groups()]
+            call, [_group(system, one) for one in system.groups()]
         ),
         f"GET {_GROUP}/members": _group_members,
         f"POST {_GROUP}/members": _join,
@@ -717,8 +733,8 @@ def _begin(night: Night) -> Cloudflare:
             member_row(INVITED, "Minimal Account Access", status="pending"),
         ],
         groups=[
-            Row(id=_id("group:ops"), name="Operations", members=[mallory.id]),
-            Row(id=_id("group:web"), name="Web", members=[]),
+            group_row("Operations", "DNS", mallory.id),
+            group_row("Web", "Zone Versioning"),
         ],
         tokens=tokens,
         access_users=[
@@ -756,7 +772,7 @@ COUNTERPART = Counterpart(
         "cloudflare_jean": _id(f"member:{LOST_2FA}"),
         "cloudflare_kim": _id(f"member:{INVITED}"),
         "cloudflare_role": _id("role:dns"),
-        "cloudflare_group": _id("group:ops"),
+        "cloudflare_group": _id("group:Operations"),
         "cloudflare_deploy_bot": _id("token:deploy-bot"),
         "cloudflare_access_mallory": _uuid(f"access:{COMPROMISED}"),
         "cloudflare_factor": _uuid(f"factor:{COMPROMISED}"),

@@ -36,10 +36,9 @@ from respond.systems.cloudflare.memberships import (
     CloudflareMember,
     CloudflareMemberId,
     OnCloudflareMember,
-    keep_a_super_admin,
     spare_member,
 )
-from respond.systems.cloudflare.user_groups import groups_of, leave
+from respond.systems.cloudflare.user_groups import groups_of, keep_super_admins, leave
 from respond.systems.cloudflare.vendor import VENDOR, ask, ending, look
 from respond.systems.guards import GuardRefusedError
 from respond.systems.rest import at, change, one, yes
@@ -104,16 +103,18 @@ class RemoveCloudflareMember(OnCloudflareMember):
         gone = CloudflareMemberGone(self.member)
         if not member.is_there:
             return Done(gone, says=f"there is no member {self.member} any more")
-        yield from both(spare_member(me, member.email, "remove"), keep_a_super_admin(me, member))
+        everybody, (groups, why) = yield from both(
+            look(MEMBERS, me.connection), groups_of(me, self.member)
+        )
+        yield from both(
+            spare_member(me, member.email, "remove"), keep_super_admins(me, member, groups)
+        )
         if not (member.roles or member.policies):
             raise GuardRefusedError(
                 f"no rights of {member.email} can be seen",
                 why="nothing would be known that could be given back",
                 do="look in Manage Account, Members, and remove them there",
             )
-        everybody, (groups, why) = yield from both(
-            look(MEMBERS, me.connection), groups_of(me, self.member)
-        )
         for group in groups:
             yield from leave(me, member, group)
         yield from _removal(me, member, everybody)

@@ -41,7 +41,7 @@ from respond.systems.cloudflare.memberships import (
     seen_member,
     spare_member,
 )
-from respond.systems.cloudflare.user_groups import groups_of, leave
+from respond.systems.cloudflare.user_groups import groups_of, keep_super_admins, leave
 from respond.systems.cloudflare.vendor import ID, PAGE, VENDOR, ask, check_id, ended, look, placed
 from respond.systems.guards import GuardRefusedError
 from respond.systems.rest import Thing, at, change, rows
@@ -159,7 +159,7 @@ class RestrictCloudflareMember(OnCloudflareMember):
         )
         if groups or not member.is_restricted:
             yield from both(
-                spare_member(me, member.email, "restrict"), keep_a_super_admin(me, member)
+                spare_member(me, member.email, "restrict"), keep_super_admins(me, member, groups)
             )
         if not member.is_restricted:
             yield from _put(
