@@ -616,6 +616,44 @@ def test_two_go_in_order_and_the_second_stays(office: Any, first: str) -> None:
         look(two.run(office.me(two)), world, known={}, predict=True)
 
 
+@pytest.mark.promise("P8")
+def test_a_role_beside_policies_is_not_sent_and_saves_nobody(office: Any) -> None:
+    """Policies count where there are any: so the last Super Administrator would be none."""
+    role, policy = member_row("x", SUPER).roles[0], f"allow {'a' * 32} on {'b' * 32}"
+    both: dict[str, Any] = {"roles": [role], "policies": [policy]}
+    supers(office, BEN)
+    of_ben = made("set_member_rights", member=member(office, BEN).id, **both)
+    with pytest.raises(GuardRefusedError, match="last administrator"):
+        office.look(of_ben)
+    office.changes["persons"] = (PersonRecord("x", "", (JEAN,), ("break-glass",)),)
+    of_jean = made("set_member_rights", **_jean(office.story), **both)
+    with pytest.raises(GuardRefusedError, match="kept for emergencies"):
+        office.look(of_jean)
+
+
+def test_rights_that_are_lost_are_said_before(office: Any) -> None:
+    """It destroys then; who only gains by it, or gets back what was cut, loses nothing."""
+    dns, admin = (member_row("x", name).roles[0] for name in ("DNS", "Administrator"))
+
+    def planned(who: str, **rights: Any) -> Any:
+        (write,) = office.look(
+            made("set_member_rights", member=member(office, who).id, **rights)
+        ).writes
+        return write
+
+    lost = planned(MALLORY, roles=[dns])
+    assert lost.effect is Effect.DESTROYS
+    assert "Administrator, Zone Versioning" in lost.breaks
+    for roles in ([dns, admin], [member_row("x", SUPER).roles[0]]):
+        gained = planned(JEAN, roles=roles)
+        assert (gained.effect, gained.breaks) == (Effect.WRITES, "")
+    office.do(made("restrict_member", **_mallory(office.story)))
+    back = office.sent[0].undo.arguments
+    office.known.clear()
+    assert planned(MALLORY, policies=back["policies"]).effect is Effect.WRITES
+    assert ACTIONS["cloudflare.set_member_rights"].spec.effect is Effect.DESTROYS
+
+
 def owners(office: Any, *emails: str) -> Any:
     """A group whose members are Super Administrators, as an identity provider fills it."""
     made_ = group_row("Owners", SUPER, *(member(office, each).id for each in emails))
