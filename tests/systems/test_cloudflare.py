@@ -19,6 +19,7 @@ from respond.company.cloudflare import (
     policy_row,
     token_row,
 )
+from respond.company.company_clock import rfc3339
 from respond.company.exchange import SimRequest
 from respond.core.script import Done, Effect, PersonRecord, Proof
 from respond.core.values import SecretHandle
@@ -952,7 +953,8 @@ def test_the_log_is_read_over_all_pages_wherever_the_cursor_stands(
     org(office).plain_cursor, org(office).page_max = plain, 1
     done = office.do(made("read_log", **_mallory(office.story)))
 
-    assert [entry.method for entry in done.output.entries] == ["POST", "POST"]
+    assert [entry.method for entry in done.output.entries] == ["PUT", "POST", "POST"]
+    assert "failure" in done.findings[1]
     assert "came in through Access" in done.findings[0]
     with pytest.raises(ArgumentError):
         made("read_log", within=0, **_mallory(office.story))
@@ -965,6 +967,7 @@ def test_what_is_left_behind_is_named(office: Any) -> None:
     assert [each.name for each in done.output.tokens] == ["deploy-bot"]
     assert [each.email for each in done.output.invited] == [KIM]
     assert f"{KIM} is invited by them" in done.findings
+    assert "2 changes" in done.says  # The third was refused.
 
 
 def test_a_token_that_was_only_looked_at_was_not_made(office: Any) -> None:
@@ -1124,6 +1127,28 @@ def test_tokens_of_theirs_are_disabled_but_never_ours(office: Any) -> None:
     assert [t.status for t in org(office).state.tokens[:2]] == ["active", "disabled"]
     assert any("respond itself works with" in line for line in done.findings)
     assert any("Global API key" in line for line in done.findings)
+
+
+@pytest.mark.parametrize("told", ["both", "status_code", "result"])
+def test_what_was_refused_changed_no_token(office: Any, told: str) -> None:
+    """A request that failed is in the log, too; and the sentence says how far back was looked."""
+    real = org(office).envelope
+
+    def said(result: Any, **more: Any) -> Any:
+        for row in result if isinstance(result, list) else ():
+            if "raw" in row and told != "both":
+                del row["raw" if told == "result" else "action"][
+                    {"result": "status_code", "status_code": "result"}[told]
+                ]
+        return real(result, **more)
+
+    org(office).envelope = said
+    done = office.do(verb(office, "revoke_grants"))
+
+    assert token(office, "terraform").status == "active"
+    assert token(office, "deploy-bot").status == "disabled"
+    week_ago = rfc3339(office.company.clock.now() - 7 * 86_400)
+    assert f"since {week_ago[:10]}" in done.says
 
 
 def test_who_is_no_user_of_access_has_nothing_to_be_ended_there(office: Any) -> None:

@@ -243,17 +243,22 @@ def _session(session: Row) -> Json:
     }
 
 
-def entry_row(number: int, actor: str, method: str, uri: str, resource: str, at: float) -> Row:
-    """An entry of the audit log."""
-    return Row(id=number, actor=actor, method=method, uri=uri, resource=resource, at=at)
+def entry_row(
+    number: int, actor: str, method: str, uri: str, resource: str, at: float, status: int = 200
+) -> Row:
+    """An entry of the audit log: what was refused stands there, too."""
+    return Row(
+        id=number, actor=actor, method=method, uri=uri, resource=resource, at=at, status=status
+    )
 
 
 def _entry(entry: Row) -> Json:
     kind = {"POST": "create", "PUT": "update", "DELETE": "delete"}.get(entry.method, "view")
+    result = "success" if entry.status < 400 else "failure"  # noqa: PLR2004 - HTTP's line
     return {
         "id": _uuid(f"entry:{entry.id}"),
         "account": {"id": ACCOUNT, "name": "Example Co"},
-        "action": {"type": kind, "result": "success", "time": rfc3339(entry.at)},
+        "action": {"type": kind, "result": result, "time": rfc3339(entry.at)},
         "actor": {
             "id": _id(f"user:{entry.actor}"),
             "email": entry.actor,
@@ -261,7 +266,7 @@ def _entry(entry: Row) -> Json:
             "type": "user",
             "context": "dash",
         },
-        "raw": {"method": entry.method, "uri": entry.uri, "status_code": 200},
+        "raw": {"method": entry.method, "uri": entry.uri, "status_code": entry.status},
         "resource": {"id": entry.resource, "type": "token", "product": "iam"},
     }
 
@@ -754,6 +759,8 @@ def _begin(night: Night) -> Cloudflare:
             entry_row(2, COMPROMISED, "POST", f"/accounts/{ACCOUNT}/members",
                       _id(f"member:{INVITED}"), now - 3_000),
             entry_row(3, ADMINS[0], "GET", f"/accounts/{ACCOUNT}/members", "", now - 60),
+            entry_row(4, COMPROMISED, "PUT", f"/accounts/{ACCOUNT}/tokens/{tokens[2].id}",
+                      tokens[2].id, now - 2_000, 403),
         ],
         puts=0,
         numbers=Numbers({}),

@@ -19,6 +19,7 @@ from respond.systems.cloudflare.access_users import (
 from respond.systems.cloudflare.account_log import (
     ListLeftInCloudflare,
     ReadCloudflareLog,
+    day_of,
     tokens_by,
 )
 from respond.systems.cloudflare.account_tokens import TOKEN, disable
@@ -103,7 +104,8 @@ def _end_sessions(me: Me, to: Target) -> Script[Any]:
 def _revoke_grants(me: Me, to: Target) -> Script[Any]:
     """Tokens of the account have no owner: those that the log names are meant."""
     member = yield from seen_member(me, to.user)
-    touched, _ = yield from tokens_by(me, member.email, _within(me, to))
+    within = _within(me, to)
+    touched, _ = yield from tokens_by(me, member.email, within)
     seen = yield from gather(look(TOKEN, me.connection, token=each.id) for each in touched)
     tokens = [token for token in seen if token.status == "active"]
     ours = yield from look(ACCOUNT_OWNED, me.connection)
@@ -113,7 +115,10 @@ def _revoke_grants(me: Me, to: Target) -> Script[Any]:
             lines.append(f"{token.name} is the token that respond itself works with: it stays")
         else:
             yield from disable(me, token)
-    says = f"the tokens of the account that {member.email} made or changed are disabled"
+    says = (
+        f"the tokens of the account that {member.email} made or changed since "
+        f"{day_of(me.now - within)}, by the audit log, are disabled"
+    )
     return Done(None, says=says, findings=tuple(lines))
 
 
