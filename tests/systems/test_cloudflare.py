@@ -985,7 +985,7 @@ def test_a_token_that_was_only_looked_at_was_not_made(office: Any) -> None:
 # --- how it says no, and wait -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("code", "dead"), [(1000, True), (9109, True), (10000, False)])
+@pytest.mark.parametrize(("code", "dead"), [(1000, True), (9109, False), (10000, False)])
 def test_a_401_is_about_the_token_only_where_it_says_so(
     office: Any,
     code: int,
@@ -997,6 +997,16 @@ def test_a_401_is_about_the_token_only_where_it_says_so(
     with pytest.raises(RefusedBySystemError) as refused:
         office.look(made("restrict_member", **_mallory(office.story)))
     assert refused.value.code == ("401" if dead else str(code))
+
+
+@pytest.mark.promise("P6")
+def test_a_token_that_is_used_from_elsewhere_is_not_dead(office: Any) -> None:
+    """One code is for that, for a missing permission, and for no good token."""
+    org(office).elsewhere = True
+    with pytest.raises(RefusedBySystemError) as refused:
+        office.look(made("restrict_member", **_mallory(office.story)))
+    assert refused.value.code == "403"  # A dead one is 401, whatever the status.
+    assert "not from this address" in refused.value.why
 
 
 def test_too_many_requests_block_everything_for_five_minutes(office: Any) -> None:

@@ -497,6 +497,7 @@ class Cloudflare(RestSystem):
         revokes_in_s: So long sessions of Access show after they were revoked.
         status_of_invalid: With which the verify endpoints say that they do not know a token.
         code_of_401: The code of a 401 that is put in the way; it need not be about the token.
+        elsewhere: Callers come from an address that their token is not for.
     """
 
     name: ClassVar[str] = "cloudflare"
@@ -552,6 +553,7 @@ class Cloudflare(RestSystem):
         self.revokes_in_s = 3.0
         self.status_of_invalid = 401
         self.code_of_401 = 9109
+        self.elsewhere = False
         self.rest = Limit(1200, 300.0)
         self.blocked_until = 0.0
 
@@ -587,6 +589,9 @@ class Cloudflare(RestSystem):
         token = next((t for t in self.table("tokens") if t.id == key.token), None)
         if token is not None and token.status != "active" and not is_verify:
             raise self.no(401)
+        if self.elsewhere and not is_verify:
+            said = f"Cannot use the access token from location: {request.peer}"
+            raise CloudflareRefusalError(403, 9109, said)
         area = next((part for part in request.parts[4:6] if part in _READS_OF | _WRITES_OF), "")
         needed = (_WRITES_OF if self.is_write(request) else _READS_OF).get(area, "")
         if needed and needed not in key.permissions and not is_verify:
