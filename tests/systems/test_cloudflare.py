@@ -1178,6 +1178,39 @@ def test_a_second_factor_is_on_or_off(office: Any, factor: bool, word: str) -> N
     assert "not known" in office.do(verb(office, "list_factors", KIM)).output.lines[0]
 
 
+def person(office: Any, email: str) -> Any:
+    office.changes["directories"] = ("cloudflare",)
+    return office.do(load()["directory.find_user"](email=email)).output.seen[0]
+
+
+@pytest.mark.promise("P6")
+def test_own_rights_alone_are_no_proof_of_being_cut_off(office: Any) -> None:
+    """A group may give more: read where it decides, and what was not read is not known."""
+    assert (person(office, MALLORY).administrator, person(office, JEAN).administrator) == (
+        "yes", "unknown",
+    )  # fmt: skip
+    supers(office, BEN)
+    member(office, JEAN).roles = member_row("x", MINIMAL).roles
+    seen = person(office, JEAN)
+    assert (seen.state, seen.administrator) == ("suspended", "no")
+    owners(office, JEAN)
+    office.known.clear()
+    seen = person(office, JEAN)
+    assert (seen.state, seen.administrator) == ("active", "yes")
+
+
+@pytest.mark.parametrize("fault", ["403", "500", "html"])
+@pytest.mark.parametrize("at", ["GET */user_groups", "GET */user_groups/*/members"])
+def test_groups_that_were_not_read_suspend_nobody(office: Any, fault: str, at: str) -> None:
+    """Nor do they hide who was found."""
+    member(office, JEAN).roles = member_row("x", MINIMAL).roles
+    office.company.arm([f"cloudflare:{fault}xall@{at}"])
+    seen = person(office, JEAN)
+    assert (seen.user, seen.state) == (office.story.cloudflare_jean, "active")
+    assert seen.administrator == "unknown"
+    assert "user groups could not be read" in seen.word
+
+
 def test_who_has_not_accepted_is_neither_active_nor_suspended(office: Any) -> None:
     """With whatever rights."""
     office.changes["directories"] = ("cloudflare",)

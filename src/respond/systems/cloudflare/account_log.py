@@ -87,6 +87,7 @@ _LOG: Final = Thing(
 
 
 def day_of(at_s: int) -> str:
+    """The day, as the log is asked for it."""
     return datetime.fromtimestamp(at_s, tz=UTC).strftime("%Y-%m-%d")
 
 

@@ -104,7 +104,7 @@ class RemoveCloudflareMember(OnCloudflareMember):
         if not member.is_there:
             return Done(gone, says=f"there is no member {self.member} any more")
         everybody, (groups, why) = yield from both(
-            look(MEMBERS, me.connection), groups_of(me, self.member)
+            look(MEMBERS, me.connection), groups_of(me.connection, self.member)
         )
         yield from both(
             spare_member(me, member.email, "remove"), keep_super_admins(me, member, groups)

@@ -155,7 +155,8 @@ class RestrictCloudflareMember(OnCloudflareMember):
 
     def run(self, me: Me) -> Script[CloudflareMember]:
         member, (role, (groups, why)) = yield from both(
-            seen_member(me, self.member), both(minimal_role(me), groups_of(me, self.member))
+            seen_member(me, self.member),
+            both(minimal_role(me), groups_of(me.connection, self.member)),
         )
         if groups or not member.is_restricted:
             yield from both(
@@ -199,7 +200,7 @@ class RemoveCloudflareAdminRights(OnCloudflareMember):
 
     def run(self, me: Me) -> Script[CloudflareMember]:
         member, (groups, why) = yield from both(
-            seen_member(me, self.member), groups_of(me, self.member)
+            seen_member(me, self.member), groups_of(me.connection, self.member)
         )
         names = ", ".join(group.name for group in groups)
         left = why or (

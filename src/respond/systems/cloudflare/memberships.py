@@ -34,7 +34,7 @@ __all__ = [
     "ACCOUNT_OWNED", "ACTIONS", "MEMBER", "MEMBERS", "MINIMAL", "NOBODY", "RESULT", "SUPER",
     "CloudflareAdmins", "CloudflareMember", "CloudflareMemberId", "CloudflarePolicy",
     "CloudflareRole", "FindCloudflareMember", "ListCloudflareAdmins", "OnCloudflareMember", "found",
-    "keep_a_super_admin", "records_in", "seen_member", "spare_member", "text_of",
+    "is_admin_name", "keep_a_super_admin", "records_in", "seen_member", "spare_member", "text_of",
 ]  # fmt: skip
 
 CloudflareMemberId = NewType("CloudflareMemberId", str)
@@ -63,7 +63,7 @@ class CloudflareRole:
 
     @property
     def is_admin(self) -> bool:
-        return self.is_super or _is_admin(self.name)
+        return self.is_super or is_admin_name(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +87,13 @@ class CloudflarePolicy:
 
     @property
     def without_admin(self) -> CloudflarePolicy:
-        kept = [(g, n) for g, n in zip(self.groups, self.names, strict=True) if not _is_admin(n)]
+        kept = [
+            (g, n) for g, n in zip(self.groups, self.names, strict=True) if not is_admin_name(n)
+        ]
         return replace(self, groups=tuple(g for g, _ in kept), names=tuple(n for _, n in kept))
 
 
-def _is_admin(name: str) -> bool:
+def is_admin_name(name: str) -> bool:
     """Of those that reach all of an account, the ones that write."""
     return name == "Administrator" or name.startswith("Super Administrator")
 
@@ -207,7 +209,7 @@ class CloudflareMember:
 
     @property
     def is_admin(self) -> bool:
-        return any(role.is_admin for role in self.roles) or any(map(_is_admin, self.names))
+        return any(role.is_admin for role in self.roles) or any(map(is_admin_name, self.names))
 
     @property
     def is_restricted(self) -> bool:

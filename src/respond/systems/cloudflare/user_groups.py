@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from respond.core.script import (
     Api,
+    Connection,
     Done,
     Effect,
     Looking,
@@ -28,6 +29,7 @@ from respond.systems.cloudflare.memberships import (
     CloudflareMember,
     OnCloudflareMember,
     found,
+    is_admin_name,
     keep_a_super_admin,
     records_in,
     seen_member,
@@ -53,6 +55,7 @@ __all__ = [
     "keep_super_admins", "leave",
 ]  # fmt: skip
 
+_UNREAD: Final = "user groups could not be read: rights that come of one stay"
 _NOT_THERE: Final = frozenset({403, 404})
 
 
@@ -91,6 +94,13 @@ class CloudflareGroup:
         return any(name.startswith("Super ") for name in self.gives)
 
     @property
+    def gives_admin(self) -> str:
+        """``yes``, ``no`` or ``unknown``."""
+        if any(map(is_admin_name, self.gives)):
+            return "yes"
+        return "unknown" if "" in self.gives else "no"
+
+    @property
     def may_give_super(self) -> bool:
         """Who leaves it may lose that: what is not said counts."""
         return self.gives_super or "" in self.gives
@@ -108,19 +118,30 @@ _INSIDE: Final = Thing(
 )
 
 
-def _all_groups(me: Me) -> Looking[tuple[tuple[CloudflareGroup, ...], str]]:
-    listed = yield from _GROUPS.unless(
-        _NOT_THERE, None, me.connection, account=me.connection.account
-    )
+def _all_groups(
+    connection: Connection, or_else: Any = None
+) -> Looking[tuple[tuple[CloudflareGroup, ...], str]]:
+    asked = _GROUPS.unless(_NOT_THERE, None, connection, account=connection.account)
+    listed = yield from replace(asked, or_else=or_else)
     if listed is None:
-        return (), "user groups could not be read: rights that come of one stay"
-    inside = yield from gather(look(_INSIDE, me.connection, group=each.id) for each in listed)
+        return (), _UNREAD
+    inside = yield from gather(
+        look(_INSIDE, connection, or_else=or_else, group=each.id) for each in listed
+    )
+    if None in inside:
+        return (), _UNREAD
     return tuple(replace(g, inside=rows) for g, rows in zip(listed, inside, strict=True)), ""
 
 
-def groups_of(me: Me, member: str) -> Looking[tuple[tuple[CloudflareGroup, ...], str]]:
-    """The user groups of a member, and why they cannot be told."""
-    groups, why = yield from _all_groups(me)
+def groups_of(
+    connection: Connection, member: str, or_else: Any = None
+) -> Looking[tuple[tuple[CloudflareGroup, ...], str]]:
+    """The user groups of a member, and why they cannot be told.
+
+    Args:
+        or_else: Makes None of trouble, which is a reason then and not the script's end.
+    """
+    groups, why = yield from _all_groups(connection, or_else)
     return tuple(group for group in groups if _InGroup(member) in group.inside), why
 
 
@@ -128,7 +149,7 @@ def keep_super_admins(
     me: Me, member: CloudflareMember, leaves: Iterable[CloudflareGroup]
 ) -> Looking[None]:
     """As ``keep_a_super_admin``, where a member loses what is their own and leaves these groups."""
-    groups, _ = yield from _all_groups(me)
+    groups, _ = yield from _all_groups(me.connection)
     by_group = frozenset(row.id for g in groups if g.gives_super for row in g.inside)
     left = member.status == "accepted" and any(group.may_give_super for group in leaves)
     loses = member.is_super or left
@@ -174,7 +195,7 @@ class ListCloudflareGroups(OnCloudflareMember):
     """Read which user groups a member is in: rights that come of them go with the membership."""
 
     def run(self, me: Me) -> Script[CloudflareGroups]:
-        groups, why = yield from groups_of(me, self.member)
+        groups, why = yield from groups_of(me.connection, self.member)
         says = ", ".join(group.name for group in groups) or "in no user group"
         return Done(CloudflareGroups(groups), says=why or says, findings=(why,) * bool(why))
 
@@ -210,7 +231,7 @@ class LeaveCloudflareGroup(_OnGroup):
 
     def run(self, me: Me) -> Script[CloudflareGroupOf]:
         member = yield from seen_member(me, self.member)
-        groups, why = yield from groups_of(me, self.member)
+        groups, why = yield from groups_of(me.connection, self.member)
         group = next((each for each in groups if each.id == self.group), None)
         if why:
             raise GuardRefusedError(why)
