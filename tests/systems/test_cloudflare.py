@@ -931,6 +931,17 @@ def test_an_answer_that_does_not_say_so_is_none(office: Any) -> None:
         write.hands.parse(replace(reply, body={"success": True, "result": False}))
 
 
+@pytest.mark.promise("P6")
+def test_that_an_authenticator_is_gone_is_not_proved(office: Any) -> None:
+    """Nothing lists them, and one that was never there is answered as one that is gone."""
+    given = CASES["delete_access_factor"].given(office.story)
+    for factor in (given["factor"], given["factor"][::-1].replace("-", "0")):
+        wrong = "-".join((factor[:8], factor[9:13], factor[14:18], factor[19:23], factor[24:36]))
+        done = office.do(made("delete_access_factor", **{**given, "factor": wrong}), wrong)
+        assert not done.proved
+        assert f"whether {wrong} is gone" in done.findings[0]
+
+
 def test_who_is_in_an_application_is_told_by_sessions(office: Any) -> None:
     """By name or id; and so many users that it would block everything are not asked for."""
     for app in ("wiki", office.story.cloudflare_app):
