@@ -533,6 +533,26 @@ def test_who_is_a_member_is_not_invited_again(office: Any) -> None:
     assert office.sent[0].hands.call.body["roles"] == [role]
 
 
+@pytest.mark.promise("P14")
+def test_an_invitation_without_rights_has_no_way_back(office: Any) -> None:
+    """What would be invited anew cannot be said: so it is said before."""
+    member(office, KIM).roles = []
+    (write,) = office.look(made("cancel_invitation", email=KIM)).writes
+    assert write.undo is None
+    assert "no way back" in write.breaks
+    office.do(made("cancel_invitation", email=KIM))
+    assert KIM not in {each.email for each in org(office).state.members}
+
+
+def test_groups_that_were_not_read_are_not_given_back(office: Any) -> None:
+    """A removed member loses them with the membership; the question says so before."""
+    org(office).has_groups = False
+    seen = office.look(made("remove_member", **_jean(office.story)))
+    assert "gives back none" in seen.writes[0].breaks
+    assert "user groups could not be read" in seen.outcome.findings[0]
+    assert "gives back none" in seen.outcome.findings[0]
+
+
 def test_who_has_accepted_is_removed_not_uninvited(office: Any) -> None:
     """An invitation is taken back without further question; a member is not."""
     with pytest.raises(GuardRefusedError, match="has accepted"):

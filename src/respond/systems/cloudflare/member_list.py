@@ -7,6 +7,7 @@ to accept, and another id; what they had through user groups is given again by i
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from respond.core.script import (
     Api,
@@ -49,10 +50,23 @@ __all__ = [
 ]  # fmt: skip
 
 
+_NONE_BACK: Final = "undoing it gives back none of their user groups: those could not be read"
+
+
 def _removal(
-    me: Me, member: CloudflareMember, everybody: tuple[CloudflareMember, ...]
+    me: Me,
+    member: CloudflareMember,
+    everybody: tuple[CloudflareMember, ...],
+    *,
+    unread: bool = False,
 ) -> Write[None]:
     """It is a change of the list: the way back is, too, since the id is another one then."""
+    undo, back = None, "No rights of theirs can be seen, so there is no way back."
+    if member.roles or member.policies:
+        undo = Undo("cloudflare.add_member", {"email": member.email, **rights_back(member)})
+        back = "Given back, they get an invitation that they have to accept, and another id."
+    if unread and undo:
+        back = f"{back} {_NONE_BACK.capitalize()}."
     write = change(
         me,
         MEMBERS,
@@ -66,9 +80,8 @@ def _removal(
         effect=Effect.DESTROYS,
         foretold=None,
         repeatable=True,  # Who is not there stays away.
-        undo=Undo("cloudflare.add_member", {"email": member.email, **rights_back(member)}),
-        breaks=f"{member.email} reaches nothing in the account any more. Given back, they get "
-        "an invitation that they have to accept, and another id.",
+        undo=undo,
+        breaks=f"{member.email} reaches nothing in the account any more. {back}",
     )
     gone = Becomes(MEMBER.subject(me.connection, member=str(member.id)), lambda _: NOBODY)
     return replace(write, becomes=(*write.becomes, gone))
@@ -117,8 +130,9 @@ class RemoveCloudflareMember(OnCloudflareMember):
             )
         for group in groups:
             yield from leave(me, member, group)
-        yield from _removal(me, member, everybody)
-        return Done(gone, says=f"{member.email} is no member any more", findings=(why,) * bool(why))
+        yield from _removal(me, member, everybody, unread=bool(why))
+        left = (f"{why}; {_NONE_BACK}",) if why else ()
+        return Done(gone, says=f"{member.email} is no member any more", findings=left)
 
 
 @action(
