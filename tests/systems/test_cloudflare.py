@@ -434,6 +434,21 @@ def test_roles_that_are_shown_again_as_policies_are_roles(office: Any) -> None:
     assert names == {"Administrator", "Zone Versioning"}
 
 
+def test_a_member_without_roles_hides_nobody_else(office: Any, monkeypatch: Any) -> None:
+    """Who has policies alone may be shown without the word; the list is read all the same."""
+    real = cloudflare._member
+
+    def shown(system: Any, row: Any) -> Any:
+        told = real(system, row)
+        if row.email == MALLORY:
+            told.pop("roles")
+        return told
+
+    monkeypatch.setattr(cloudflare, "_member", shown)
+    assert find(office, JEAN).id == office.story.cloudflare_jean
+    assert find(office, MALLORY).is_admin
+
+
 def test_a_role_over_less_than_the_account_comes_back_as_it_was(office: Any) -> None:
     """Given back as a role it would reach every zone."""
     shop = policy_row("DNS")

@@ -118,7 +118,7 @@ def text_of(row: Mapping[str, Any], name: str, *, limit: int = 80) -> str:
 def _roles(found: Any) -> tuple[CloudflareRole, ...]:
     read = (
         CloudflareRole(text_of(row, "id"), text_of(row, "name"))
-        for row in records_in(found, "roles")
+        for row in records_in(found or [], "roles")
     )
     return tuple(sorted(read, key=lambda role: role.id))
 
