@@ -12,6 +12,7 @@ import pytest
 from respond.checks.credentials import Line, _Open, probe
 from respond.company.exchange import SimRequest
 from respond.company.jumpcloud import console_row, person_row
+from respond.company.simulated_rest import Row
 from respond.core.script import Api, Call, Done, Person, PersonRecord, Proof
 from respond.engine.drivers import look
 from respond.errors import NoAnswerError, RefusedBySystemError, StepFailedError
@@ -866,6 +867,47 @@ def test_a_credential_that_may_be_ours_stays(office: Any, identity: str) -> None
     office.changes = {"connection": ours}
     with pytest.raises(GuardRefusedError):
         office.look(CASES["revoke_service_credential"].of(office))
+
+
+@pytest.mark.promise("P8")
+def test_a_service_account_that_names_itself_wrongly_ends_nothing(office: Any) -> None:
+    """With a client's secret we are one of them: which one, only the right name tells."""
+    for identity, word in (("deploy-bott", "which service account"), ("", "may be what respond")):
+        ours = replace(office.connections["jumpcloud"], identity=identity, options={"oauth": True})
+        office.changes = {"connection": ours}
+        with pytest.raises(GuardRefusedError, match=word):
+            office.look(CASES["revoke_service_credential"].of(office))
+    org(office).state.accounts.append(Row(id="x", name="Responder", role="Manager", auth=["r1"]))
+    office.changes = {"connection": replace(ours, identity="responder")}
+    assert office.look(CASES["revoke_service_credential"].of(office)).writes
+
+
+@pytest.mark.promise("P6")
+@pytest.mark.parametrize("told", ["missing", None])
+def test_credentials_that_are_not_told_are_not_gone(
+    office: Any, monkeypatch: pytest.MonkeyPatch, told: Any
+) -> None:
+    """A list that is not there says nothing of what is in it."""
+    real = org(office).v1_page
+
+    def page(call: Any, rows: Any) -> Any:
+        for row in rows:
+            if told is None and "authConfigList" in row:
+                row["authConfigList"] = None
+            row.pop("authConfigList" if told else "", None)
+        return real(call, rows)
+
+    monkeypatch.setattr(org(office), "v1_page", page)
+    with pytest.raises(NoAnswerError):
+        office.do(CASES["revoke_service_credential"].of(office))
+
+
+def test_a_credential_that_the_account_has_not_is_no_credential_that_was_ended(office: Any) -> None:
+    """It may be mistyped: what it has is named."""
+    given = {"account": office.story.jumpcloud_account, "credential": "ac3"}
+    says = office.do(made("revoke_service_credential", **given)).says
+    assert says == "deploy-bot has no credential ac3; it has ac1, ac2"
+    assert "no credential ac1" in office.do(CASES["revoke_service_credential"].of(office)).says
 
 
 # --- Directory Insights -------------------------------------------------------------------------
