@@ -684,6 +684,19 @@ def test_every_path_is_cut(office: Any) -> None:
     assert {each.other for each in users} == {office.story.jumpcloud_jean}
 
 
+@pytest.mark.promise("P6")
+def test_who_still_has_it_by_a_group_has_it(office: Any) -> None:
+    """Their own path alone is cut: what the groups give is said, before and after."""
+    given = {**_mallory(office.story), "app": office.story.jumpcloud_app, "directly": True}
+    seen = office.look(made("take_app", **given))
+    assert len(seen.writes) == 1
+    for done in (seen.outcome, office.do(made("take_app", **given))):
+        assert done.output.has
+        assert done.says == "mallory@example.com has Customer.io still, by the group Sales"
+        assert done.findings == (done.says,)
+    assert done.proved
+
+
 def test_a_group_that_chooses_itself_is_left_to_do(office: Any) -> None:
     """JumpCloud would put them back, or refuse: said, and not called done."""
     given = {**_jean(office.story), "app": office.story.jumpcloud_app}
