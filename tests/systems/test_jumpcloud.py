@@ -931,10 +931,11 @@ def test_events_are_read_over_all_pages(office: Any) -> None:
     org(office).events_max = 1
     done = office.do(made("read_events", **_mallory(office.story)))
     assert [e.type for e in done.output.events] == [
-        "totp_finish_enrollment", "sso_auth", "user_login_attempt", "user_login_attempt",
+        "totp_finish_enrollment", "admin_login_attempt", "sso_auth", "user_login_attempt",
+        "user_login_attempt",
     ]  # fmt: skip
-    assert "to Customer.io from 203.0.113.7 NG" in done.findings[1]
-    assert "failed" in done.findings[3]
+    assert "to Customer.io from 203.0.113.7 NG" in done.findings[2]
+    assert "failed" in done.findings[4]
     assert office.writes() == 0
     with pytest.raises(ArgumentError, match="90 days"):
         made("read_events", **_mallory(office.story), within=91 * 86_400)
@@ -947,7 +948,18 @@ def test_only_sign_ins_are_asked_for_by_the_verb(office: Any) -> None:
     script = verbs["read_sign_ins"].script(office.me(made("list_admins")), target)
     seen = look(script, office.world(), known={}, predict=False)
     assert isinstance(seen.outcome, Done)
-    assert len(seen.outcome.findings) == 3
+    assert len(seen.outcome.findings) == 4
+    assert "admin_login_attempt" in seen.outcome.findings[0]
+
+
+def test_events_of_who_is_gone_or_of_administrators_unseen(office: Any) -> None:
+    """The user's own events are read all the same; what was not looked for is said."""
+    office.company.arm(["jumpcloud:403xall@GET */api/users*"])
+    done = office.do(made("read_events", **_mallory(office.story)))
+    assert "UNSEEN" in done.findings[0]
+    assert len(done.output.events) == 4
+    org(office).state.users.remove(user(office))
+    assert len(office.do(made("read_events", **_mallory(office.story))).output.events) == 0
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "[]", '{"a": 1}'])
