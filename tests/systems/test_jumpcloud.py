@@ -553,6 +553,21 @@ def test_factors_are_listed_with_a_time_without(office: Any) -> None:
     assert any(office.story.jumpcloud_device in line for line in lines)
 
 
+def test_who_has_jumpcloud_go_alone_has_a_second_factor(office: Any) -> None:
+    """And whether a reset takes it is documented nowhere."""
+    person = user(office, JEAN)
+    person.go_word, person.totp, person.devices = "ENROLLED", False, []
+    done = office.do(made("list_factors", **_jean(office.story)))
+    assert done.findings == ("JumpCloud Go: ENROLLED",)
+    person.totp = True
+    left = office.do(CASES["reset_mfa"].of(office)).findings
+    assert any("JumpCloud Go of jean@example.com" in line for line in left)
+    person.totp, person.go_word = False, "NOT_ENROLLED"
+    assert office.do(made("list_factors", **_jean(office.story)), "again").says == (
+        "no second factor"
+    )
+
+
 def test_a_stolen_device_opens_no_window(office: Any) -> None:
     """Whoever has it may have the password; nor for a suspect, nor for who is suspended."""
     jean = _jean(office.story)
