@@ -796,6 +796,20 @@ def test_a_put_sends_the_rest_along_as_it_was(office: Any) -> None:
     assert vars(admin(office)) == before | {"role": "Read Only"}
 
 
+@pytest.mark.promise("P10")
+def test_two_changes_of_one_administrator_come_out_as_they_were_planned(office: Any) -> None:
+    """The second sends along what the first is going to change."""
+    world = office.world()
+    first, then = CASES["set_admin_api_access"].of(office), CASES["set_admin_role"].of(office)
+    look(first.run(office.me(first)), world, known={}, predict=True)
+    plan: Any = look(then.run(office.me(then)), world, known={}, predict=True)
+    office.do(first, "first")
+    (planned,), (now,) = plan.writes, office.look(then).writes
+    assert planned.hands.call.body == now.hands.call.body
+    office.do(then, "then")
+    assert not admin(office).key_allowed
+
+
 def test_a_demoted_administrator_still_sees_everything(office: Any) -> None:
     """The verb says what is left; what may change nothing is left alone."""
     verbs: Any = directory_of("jumpcloud").verbs

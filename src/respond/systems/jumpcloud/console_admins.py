@@ -66,6 +66,9 @@ _ANEW: Final = "after this run began"
 _PUT_BACK: Final = ("email", "firstname", "lastname", "enableMultiFactor", "apiKeyAllowed")
 """Sent along as they are: whether what is left out of a PUT stays, nobody has confirmed."""
 
+_SENT_ALONG: Final = {"key_allowed": "apiKeyAllowed"}
+"""What of these is changed here, by our name: a later step of the plan sends it as it will be."""
+
 _CONSOLE: Final = "https://console.jumpcloud.com/"
 _AT: Final = "Open Settings, Administrators."
 
@@ -200,8 +203,13 @@ def _changes(
     def changed(now: tuple[JumpCloudAdmin, ...]) -> tuple[JumpCloudAdmin, ...]:
         return tuple(replace(a, **{name: value}) if a.id == admin.id else a for a in now)
 
+    def put_back(now: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        sent = {_SENT_ALONG[name]: value} if name in _SENT_ALONG else {}
+        return {**now, admin.id: {**now.get(admin.id, {}), **sent}}
+
     listed = Becomes(ADMINS.subject(me.connection), changed)
-    yield from replace(write, becomes=(*write.becomes, listed))
+    as_it_is = Becomes(_AS_THEY_ARE.subject(me.connection), put_back)
+    yield from replace(write, becomes=(*write.becomes, listed, as_it_is))
 
 
 @dataclass(frozen=True)
