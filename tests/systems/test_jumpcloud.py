@@ -844,6 +844,14 @@ def test_the_last_who_may_do_everything_stays(office: Any, name: str) -> None:
 
 
 @pytest.mark.promise("P8")
+def test_the_account_that_we_work_as_is_nobody_who_could_act(office: Any) -> None:
+    """It is no person tonight."""
+    org(office).state.admins[:] = [admin(office), admin(office, office.story.jumpcloud_owner)]
+    with pytest.raises(GuardRefusedError, match="last administrator"):
+        office.look(CASES["set_admin_role"].of(office))
+
+
+@pytest.mark.promise("P8")
 def test_whose_key_ours_is_has_to_be_known(office: Any) -> None:
     """JumpCloud does not say: without identity nobody who has a key is touched."""
     for identity, options, refused in (("", {}, True), ("", {"oauth": True}, False)):

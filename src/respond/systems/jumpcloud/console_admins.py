@@ -134,10 +134,14 @@ def admins_called(me: Me, email: str) -> Looking[tuple[JumpCloudAdmin, ...]]:
 
 
 def keep_an_admin(me: Me, *emails: str) -> Looking[None]:
-    """Refuse to lose the last administrator who could act; emergency accounts do not count."""
+    """Refuse to lose the last administrator who could act.
+
+    Emergency accounts do not count, nor does the one that we work as.
+    """
     seen = yield from ADMINS.of(me.connection)
     names = {email.casefold() for email in emails if email}
     kept = {a.casefold() for p in me.persons if "break-glass" in p.roles for a in p.emails}
+    kept |= {me.connection.identity.casefold()}
     for mine in (each for each in seen if each.may_all and each.email.casefold() in names):
         peers = (BILLING,) if mine.role == BILLING else FULL
         others = [
