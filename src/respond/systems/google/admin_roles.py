@@ -36,7 +36,7 @@ from respond.systems.google.workspace_users import (
     account_of,
     spare_account,
 )
-from respond.systems.guards import GuardRefusedError, keep_an_administrator
+from respond.systems.guards import GuardRefusedError, emergency_names, keep_an_administrator
 from respond.systems.rest import Thing, at, change, dig, no_answer, one
 
 __all__ = [
@@ -141,8 +141,7 @@ def keep_a_google_admin(me: Me, user: GoogleUser) -> Looking[None]:
         return
     hits = yield from _SUPERS.of(me.connection)
     users = yield from gather(USER.of(me.connection, user=each.id) for each in hits)
-    kept = {a.casefold() for p in me.persons if "break-glass" in p.roles for a in p.emails}
-    kept.add(str(me.connection.options.get("acts_as", "")).casefold())
+    kept = {str(me.connection.options.get("acts_as", "")).casefold(), *emergency_names(me)}
     others = [
         each.email
         for each in users

@@ -13,7 +13,7 @@ from typing import Any, Final
 from respond.core.script import Done, Effect, Looking, Me, Script, Undo, action, gather
 from respond.core.showable import showable
 from respond.systems.arguments import ArgumentError
-from respond.systems.guards import GuardRefusedError, keep_an_administrator
+from respond.systems.guards import GuardRefusedError, emergency_names, keep_an_administrator
 from respond.systems.scim.provider import ScimSwitches, switches
 from respond.systems.scim.scim_changes import Edit, change_user
 from respond.systems.scim.scim_groups import (
@@ -120,8 +120,8 @@ def keep_an_admin(me: Me, user: ScimUser) -> Looking[None]:
     if not has_admin_role(user, told) and all(user.id not in g.members for g in groups.values()):
         return
     everyone = yield from admins(me)
-    kept = {a.casefold() for p in me.persons if "break-glass" in p.roles for a in p.emails}
-    out = kept | {each.casefold() for each in (*me.suspects, me.subject, me.connection.identity)}
+    out = {each.casefold() for each in (*me.suspects, me.subject, me.connection.identity)}
+    out |= emergency_names(me)
     others = [
         each.called
         for each in everyone
