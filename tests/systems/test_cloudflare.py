@@ -724,11 +724,14 @@ def test_the_last_super_administrator_by_a_group_stays(office: Any, name: str) -
 
 
 @pytest.mark.promise("P8")
-def test_who_is_one_by_a_group_stands_in_for_who_is_one_by_themselves(office: Any) -> None:
+@pytest.mark.parametrize("name", TAKES)
+def test_who_is_one_by_a_group_stands_in_for_who_is_one_by_themselves(
+    office: Any, name: str
+) -> None:
     """And who stays one of their own may leave the group."""
     supers(office, BEN)
     group = owners(office, ANA)
-    assert office.look(_taking(office, "restrict_member", BEN)).writes
+    assert office.look(_taking(office, name, BEN)).writes
     group.members.append(member(office, BEN).id)
     office.changes = {"suspects": (ANA,)}
     assert office.look(_out(office, "leave_group", BEN, group)).writes

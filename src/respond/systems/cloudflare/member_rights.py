@@ -37,7 +37,6 @@ from respond.systems.cloudflare.memberships import (
     CloudflarePolicy,
     CloudflareRole,
     OnCloudflareMember,
-    keep_a_super_admin,
     seen_member,
     spare_member,
 )
@@ -211,7 +210,7 @@ class RemoveCloudflareAdminRights(OnCloudflareMember):
             says = f"{member.email} is no administrator of their own"
             return Done(member, says=says, findings=findings)
         yield from both(
-            spare_member(me, member.email, "take the rights of"), keep_a_super_admin(me, member)
+            spare_member(me, member.email, "take the rights of"), keep_super_admins(me, member)
         )
         roles = tuple(role for role in member.roles if not role.is_admin)
         policies = tuple(p.without_admin for p in member.policies if p.without_admin.groups)
@@ -315,7 +314,7 @@ class SetCloudflareMemberRights(WithCloudflareRights):
         if policies or SUPER not in self.roles:
             yield from both(
                 spare_member(me, member.email, "change the rights of"),
-                keep_a_super_admin(me, member),
+                keep_super_admins(me, member),
             )
         takes = self.takes(member)
         yield from _put(

@@ -328,21 +328,13 @@ def spare_member(me: Me, email: str, verb: str) -> Looking[None]:
     spare(me, verb, email, is_ours=ours.casefold() == email.casefold())
 
 
-def keep_a_super_admin(
-    me: Me,
-    member: CloudflareMember,
-    *,
-    by_group: frozenset[str] = frozenset(),
-    loses: bool | None = None,
-) -> Looking[None]:
+def keep_a_super_admin(me: Me, member: CloudflareMember, by_group: frozenset[str]) -> Looking[None]:
     """Refuse to lose the last Super Administrator who could act: Cloudflare lets it happen.
 
     Args:
+        member: One of them.
         by_group: Ids of the members whom a user group makes one.
-        loses: Whether the member is one, where their own rights are not all.
     """
-    if not (member.is_super if loses is None else loses):
-        return
     everybody = yield from look(MEMBERS, me.connection)
     others = [
         each.email

@@ -146,14 +146,15 @@ def groups_of(
 
 
 def keep_super_admins(
-    me: Me, member: CloudflareMember, leaves: Iterable[CloudflareGroup]
+    me: Me, member: CloudflareMember, leaves: Iterable[CloudflareGroup] = ()
 ) -> Looking[None]:
     """As ``keep_a_super_admin``, where a member loses what is their own and leaves these groups."""
+    left = member.status == "accepted" and any(group.may_give_super for group in leaves)
+    if not (member.is_super or left):
+        return
     groups, _ = yield from _all_groups(me.connection)
     by_group = frozenset(row.id for g in groups if g.gives_super for row in g.inside)
-    left = member.status == "accepted" and any(group.may_give_super for group in leaves)
-    loses = member.is_super or left
-    yield from keep_a_super_admin(me, member, by_group=by_group, loses=loses)
+    yield from keep_a_super_admin(me, member, by_group)
 
 
 def leave(me: Me, member: CloudflareMember, group: CloudflareGroup) -> Write[None]:
