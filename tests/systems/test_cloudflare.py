@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 
 from respond.checks.credentials import Line, _Open, probe
+from respond.company import cloudflare
 from respond.company.cloudflare import (
     PERMISSIONS,
     entry_row,
+    group_row,
     member_row,
     policy_row,
     token_row,
 )
+from respond.company.company_clock import rfc3339
 from respond.company.exchange import SimRequest
 from respond.core.script import Done, Effect, PersonRecord, Proof
 from respond.core.values import SecretHandle
@@ -437,6 +440,21 @@ def test_roles_that_are_shown_again_as_policies_are_roles(office: Any) -> None:
     assert names == {"Administrator", "Zone Versioning"}
 
 
+def test_a_member_without_roles_hides_nobody_else(office: Any, monkeypatch: Any) -> None:
+    """Who has policies alone may be shown without the word; the list is read all the same."""
+    real = cloudflare._member
+
+    def shown(system: Any, row: Any) -> Any:
+        told = real(system, row)
+        if row.email == MALLORY:
+            told.pop("roles")
+        return told
+
+    monkeypatch.setattr(cloudflare, "_member", shown)
+    assert find(office, JEAN).id == office.story.cloudflare_jean
+    assert find(office, MALLORY).is_admin
+
+
 def test_a_role_over_less_than_the_account_comes_back_as_it_was(office: Any) -> None:
     """Given back as a role it would reach every zone."""
     shop = policy_row("DNS")
@@ -536,6 +554,26 @@ def test_who_is_a_member_is_not_invited_again(office: Any) -> None:
     assert office.sent[0].hands.call.body["roles"] == [role]
 
 
+@pytest.mark.promise("P14")
+def test_an_invitation_without_rights_has_no_way_back(office: Any) -> None:
+    """What would be invited anew cannot be said: so it is said before."""
+    member(office, KIM).roles = []
+    (write,) = office.look(made("cancel_invitation", email=KIM)).writes
+    assert write.undo is None
+    assert "no way back" in write.breaks
+    office.do(made("cancel_invitation", email=KIM))
+    assert KIM not in {each.email for each in org(office).state.members}
+
+
+def test_groups_that_were_not_read_are_not_given_back(office: Any) -> None:
+    """A removed member loses them with the membership; the question says so before."""
+    org(office).has_groups = False
+    seen = office.look(made("remove_member", **_jean(office.story)))
+    assert "gives back none" in seen.writes[0].breaks
+    assert "user groups could not be read" in seen.outcome.findings[0]
+    assert "gives back none" in seen.outcome.findings[0]
+
+
 def test_who_has_accepted_is_removed_not_uninvited(office: Any) -> None:
     """An invitation is taken back without further question; a member is not."""
     with pytest.raises(GuardRefusedError, match="has accepted"):
@@ -618,6 +656,126 @@ def test_two_go_in_order_and_the_second_stays(office: Any, first: str) -> None:
     two = _taking(office, "restrict_member", ANA)
     with pytest.raises(GuardRefusedError, match="last administrator"):
         look(two.run(office.me(two)), world, known={}, predict=True)
+
+
+@pytest.mark.promise("P8")
+def test_a_role_beside_policies_is_not_sent_and_saves_nobody(office: Any) -> None:
+    """Policies count where there are any: so the last Super Administrator would be none."""
+    role, policy = member_row("x", SUPER).roles[0], f"allow {'a' * 32} on {'b' * 32}"
+    both: dict[str, Any] = {"roles": [role], "policies": [policy]}
+    supers(office, BEN)
+    of_ben = made("set_member_rights", member=member(office, BEN).id, **both)
+    with pytest.raises(GuardRefusedError, match="last administrator"):
+        office.look(of_ben)
+    office.changes["persons"] = (PersonRecord("x", "", (JEAN,), ("break-glass",)),)
+    of_jean = made("set_member_rights", **_jean(office.story), **both)
+    with pytest.raises(GuardRefusedError, match="kept for emergencies"):
+        office.look(of_jean)
+
+
+def test_rights_that_are_lost_are_said_before(office: Any) -> None:
+    """It destroys then; who only gains by it, or gets back what was cut, loses nothing."""
+    dns, admin = (member_row("x", name).roles[0] for name in ("DNS", "Administrator"))
+
+    def planned(who: str, **rights: Any) -> Any:
+        (write,) = office.look(
+            made("set_member_rights", member=member(office, who).id, **rights)
+        ).writes
+        return write
+
+    lost = planned(MALLORY, roles=[dns])
+    assert lost.effect is Effect.DESTROYS
+    assert "Administrator, Zone Versioning" in lost.breaks
+    for roles in ([dns, admin], [member_row("x", SUPER).roles[0]]):
+        gained = planned(JEAN, roles=roles)
+        assert (gained.effect, gained.breaks) == (Effect.WRITES, "")
+    office.do(made("restrict_member", **_mallory(office.story)))
+    back = office.sent[0].undo.arguments
+    office.known.clear()
+    assert planned(MALLORY, policies=back["policies"]).effect is Effect.WRITES
+    assert ACTIONS["cloudflare.set_member_rights"].spec.effect is Effect.DESTROYS
+
+
+def owners(office: Any, *emails: str) -> Any:
+    """A group whose members are Super Administrators, as an identity provider fills it."""
+    made_ = group_row("Owners", SUPER, *(member(office, each).id for each in emails))
+    org(office).state.groups.append(made_)
+    return made_
+
+
+BY_GROUP = ("restrict_member", "remove_member", "leave_group")
+
+
+def _out(office: Any, name: str, email: str, group: Any) -> Any:
+    more = {"group": group.id} if name == "leave_group" else {}
+    return made(name, member=member(office, email).id, **more)
+
+
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize("name", BY_GROUP)
+def test_the_last_super_administrator_by_a_group_stays(office: Any, name: str) -> None:
+    """A right that comes of a group is one; what others have so counts as well."""
+    supers(office)
+    group = owners(office, BEN, ANA)
+    assert office.look(_out(office, name, BEN, group)).writes
+    office.changes = {"suspects": (ANA,)}
+    with pytest.raises(GuardRefusedError, match="last administrator"):
+        office.look(_out(office, name, BEN, group))
+    office.changes = {}
+    group.members.pop()
+    with pytest.raises(GuardRefusedError, match="last administrator"):
+        office.look(_out(office, name, BEN, group))
+    supers(office, ANA)
+    assert office.look(_out(office, name, BEN, group)).writes
+
+
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize("name", TAKES)
+def test_who_is_one_by_a_group_stands_in_for_who_is_one_by_themselves(
+    office: Any, name: str
+) -> None:
+    """And who stays one of their own may leave the group."""
+    supers(office, BEN)
+    group = owners(office, ANA)
+    assert office.look(_taking(office, name, BEN)).writes
+    group.members.append(member(office, BEN).id)
+    office.changes = {"suspects": (ANA,)}
+    assert office.look(_out(office, "leave_group", BEN, group)).writes
+
+
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize("first", BY_GROUP)
+def test_two_leave_a_group_in_order_and_the_second_stays(office: Any, first: str) -> None:
+    """The plan shares who is left in it."""
+    supers(office)
+    group, world = owners(office, BEN, ANA), office.world()
+    one = _out(office, first, BEN, group)
+    look(one.run(office.me(one)), world, known={}, predict=True)
+    two = _out(office, "leave_group", ANA, group)
+    with pytest.raises(GuardRefusedError, match="last administrator"):
+        look(two.run(office.me(two)), world, known={}, predict=True)
+
+
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize("left_out", ["name", "permission_groups", "policies"])
+def test_a_group_that_does_not_say_what_it_gives_may_give_that(
+    office: Any, monkeypatch: pytest.MonkeyPatch, left_out: str
+) -> None:
+    """For whoever leaves it, and for nobody who would have to act."""
+    supers(office)
+    group, real = owners(office, BEN, ANA), cloudflare._group
+
+    def shown(system: Any, row: Any) -> Any:
+        told = real(system, row)
+        for policy in told["policies"]:
+            for each in policy["permission_groups"]:
+                each.pop(left_out, None)
+            policy.pop(left_out, None)
+        return {k: v for k, v in told.items() if k != left_out or k == "name"}
+
+    monkeypatch.setattr(cloudflare, "_group", shown)
+    with pytest.raises(GuardRefusedError, match="last administrator"):
+        office.look(_out(office, "leave_group", BEN, group))
 
 
 def test_cloudflare_itself_lets_the_last_one_go(office: Any) -> None:
@@ -817,6 +975,17 @@ def test_an_answer_that_does_not_say_so_is_none(office: Any) -> None:
         write.hands.parse(replace(reply, body={"success": True, "result": False}))
 
 
+@pytest.mark.promise("P6")
+def test_that_an_authenticator_is_gone_is_not_proved(office: Any) -> None:
+    """Nothing lists them, and one that was never there is answered as one that is gone."""
+    given = CASES["delete_access_factor"].given(office.story)
+    for factor in (given["factor"], given["factor"][::-1].replace("-", "0")):
+        wrong = "-".join((factor[:8], factor[9:13], factor[14:18], factor[19:23], factor[24:36]))
+        done = office.do(made("delete_access_factor", **{**given, "factor": wrong}), wrong)
+        assert not done.proved
+        assert f"whether {wrong} is gone" in done.findings[0]
+
+
 def test_who_is_in_an_application_is_told_by_sessions(office: Any) -> None:
     """By name or id; and so many users that it would block everything are not asked for."""
     for app in ("wiki", office.story.cloudflare_app):
@@ -839,7 +1008,8 @@ def test_the_log_is_read_over_all_pages_wherever_the_cursor_stands(
     org(office).plain_cursor, org(office).page_max = plain, 1
     done = office.do(made("read_log", **_mallory(office.story)))
 
-    assert [entry.method for entry in done.output.entries] == ["POST", "POST"]
+    assert [entry.method for entry in done.output.entries] == ["PUT", "POST", "POST"]
+    assert "failure" in done.findings[1]
     assert "came in through Access" in done.findings[0]
     with pytest.raises(ArgumentError):
         made("read_log", within=0, **_mallory(office.story))
@@ -852,6 +1022,7 @@ def test_what_is_left_behind_is_named(office: Any) -> None:
     assert [each.name for each in done.output.tokens] == ["deploy-bot"]
     assert [each.email for each in done.output.invited] == [KIM]
     assert f"{KIM} is invited by them" in done.findings
+    assert "2 changes" in done.says  # The third was refused.
 
 
 def test_a_token_that_was_only_looked_at_was_not_made(office: Any) -> None:
@@ -869,7 +1040,7 @@ def test_a_token_that_was_only_looked_at_was_not_made(office: Any) -> None:
 # --- how it says no, and wait -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("code", "dead"), [(1000, True), (9109, True), (10000, False)])
+@pytest.mark.parametrize(("code", "dead"), [(1000, True), (9109, False), (10000, False)])
 def test_a_401_is_about_the_token_only_where_it_says_so(
     office: Any,
     code: int,
@@ -881,6 +1052,16 @@ def test_a_401_is_about_the_token_only_where_it_says_so(
     with pytest.raises(RefusedBySystemError) as refused:
         office.look(made("restrict_member", **_mallory(office.story)))
     assert refused.value.code == ("401" if dead else str(code))
+
+
+@pytest.mark.promise("P6")
+def test_a_token_that_is_used_from_elsewhere_is_not_dead(office: Any) -> None:
+    """One code is for that, for a missing permission, and for no good token."""
+    org(office).elsewhere = True
+    with pytest.raises(RefusedBySystemError) as refused:
+        office.look(made("restrict_member", **_mallory(office.story)))
+    assert refused.value.code == "403"  # A dead one is 401, whatever the status.
+    assert "not from this address" in refused.value.why
 
 
 def test_too_many_requests_block_everything_for_five_minutes(office: Any) -> None:
@@ -1013,6 +1194,28 @@ def test_tokens_of_theirs_are_disabled_but_never_ours(office: Any) -> None:
     assert any("Global API key" in line for line in done.findings)
 
 
+@pytest.mark.parametrize("told", ["both", "status_code", "result"])
+def test_what_was_refused_changed_no_token(office: Any, told: str) -> None:
+    """A request that failed is in the log, too; and the sentence says how far back was looked."""
+    real = org(office).envelope
+
+    def said(result: Any, **more: Any) -> Any:
+        for row in result if isinstance(result, list) else ():
+            if "raw" in row and told != "both":
+                del row["raw" if told == "result" else "action"][
+                    {"result": "status_code", "status_code": "result"}[told]
+                ]
+        return real(result, **more)
+
+    org(office).envelope = said
+    done = office.do(verb(office, "revoke_grants"))
+
+    assert token(office, "terraform").status == "active"
+    assert token(office, "deploy-bot").status == "disabled"
+    week_ago = rfc3339(office.company.clock.now() - 7 * 86_400)
+    assert f"since {week_ago[:10]}" in done.says
+
+
 def test_who_is_no_user_of_access_has_nothing_to_be_ended_there(office: Any) -> None:
     """And the dashboard's sessions go on, which is said."""
     org(office).state.access_users.clear()
@@ -1028,6 +1231,39 @@ def test_a_second_factor_is_on_or_off(office: Any, factor: bool, word: str) -> N
     done = office.do(verb(office, "list_factors"))
     assert done.output.lines == (f"the second factor of {MALLORY} is {word}",)
     assert "not known" in office.do(verb(office, "list_factors", KIM)).output.lines[0]
+
+
+def person(office: Any, email: str) -> Any:
+    office.changes["directories"] = ("cloudflare",)
+    return office.do(load()["directory.find_user"](email=email)).output.seen[0]
+
+
+@pytest.mark.promise("P6")
+def test_own_rights_alone_are_no_proof_of_being_cut_off(office: Any) -> None:
+    """A group may give more: read where it decides, and what was not read is not known."""
+    assert (person(office, MALLORY).administrator, person(office, JEAN).administrator) == (
+        "yes", "unknown",
+    )  # fmt: skip
+    supers(office, BEN)
+    member(office, JEAN).roles = member_row("x", MINIMAL).roles
+    seen = person(office, JEAN)
+    assert (seen.state, seen.administrator) == ("suspended", "no")
+    owners(office, JEAN)
+    office.known.clear()
+    seen = person(office, JEAN)
+    assert (seen.state, seen.administrator) == ("active", "yes")
+
+
+@pytest.mark.parametrize("fault", ["403", "500", "html"])
+@pytest.mark.parametrize("at", ["GET */user_groups", "GET */user_groups/*/members"])
+def test_groups_that_were_not_read_suspend_nobody(office: Any, fault: str, at: str) -> None:
+    """Nor do they hide who was found."""
+    member(office, JEAN).roles = member_row("x", MINIMAL).roles
+    office.company.arm([f"cloudflare:{fault}xall@{at}"])
+    seen = person(office, JEAN)
+    assert (seen.user, seen.state) == (office.story.cloudflare_jean, "active")
+    assert seen.administrator == "unknown"
+    assert "user groups could not be read" in seen.word
 
 
 def test_who_has_not_accepted_is_neither_active_nor_suspended(office: Any) -> None:

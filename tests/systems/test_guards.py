@@ -72,10 +72,11 @@ def test_anybody_else_is_not_spared() -> None:
         ("jean@example.com",),
         ("JEAN@example.com", "eve@example.com"),
         ("ana@example.com",),
+        ("Glass@example.com",),
     ],
 )
 def test_the_last_administrator_who_could_act_stays(administrators: tuple[str, ...]) -> None:
-    """Neither the subject nor a suspect counts, nor whoever is to lose the right."""
+    """Neither the subject, a suspect, an emergency account, nor whoever is to lose the right."""
     with pytest.raises(GuardRefusedError, match="last administrator"):
         keep_an_administrator(me(), "Ana@example.com", administrators, do="make another")
 

@@ -12,6 +12,7 @@ import pytest
 from respond.checks.credentials import Line, _Open, probe
 from respond.company.exchange import SimRequest
 from respond.company.jumpcloud import console_row, person_row
+from respond.company.simulated_rest import Row
 from respond.core.script import Api, Call, Done, Person, PersonRecord, Proof
 from respond.engine.drivers import look
 from respond.errors import NoAnswerError, RefusedBySystemError, StepFailedError
@@ -557,6 +558,21 @@ def test_factors_are_listed_with_a_time_without(office: Any) -> None:
     assert any(office.story.jumpcloud_device in line for line in lines)
 
 
+def test_who_has_jumpcloud_go_alone_has_a_second_factor(office: Any) -> None:
+    """And whether a reset takes it is documented nowhere."""
+    person = user(office, JEAN)
+    person.go_word, person.totp, person.devices = "ENROLLED", False, []
+    done = office.do(made("list_factors", **_jean(office.story)))
+    assert done.findings == ("JumpCloud Go: ENROLLED",)
+    person.totp = True
+    left = office.do(CASES["reset_mfa"].of(office)).findings
+    assert any("JumpCloud Go of jean@example.com" in line for line in left)
+    person.totp, person.go_word = False, "NOT_ENROLLED"
+    assert office.do(made("list_factors", **_jean(office.story)), "again").says == (
+        "no second factor"
+    )
+
+
 def test_a_stolen_device_opens_no_window(office: Any) -> None:
     """Whoever has it may have the password; nor for a suspect, nor for who is suspended."""
     jean = _jean(office.story)
@@ -688,6 +704,19 @@ def test_every_path_is_cut(office: Any) -> None:
     assert {each.other for each in users} == {office.story.jumpcloud_jean}
 
 
+@pytest.mark.promise("P6")
+def test_who_still_has_it_by_a_group_has_it(office: Any) -> None:
+    """Their own path alone is cut: what the groups give is said, before and after."""
+    given = {**_mallory(office.story), "app": office.story.jumpcloud_app, "directly": True}
+    seen = office.look(made("take_app", **given))
+    assert len(seen.writes) == 1
+    for done in (seen.outcome, office.do(made("take_app", **given))):
+        assert done.output.has
+        assert done.says == "mallory@example.com has Customer.io still, by the group Sales"
+        assert done.findings == (done.says,)
+    assert done.proved
+
+
 def test_a_group_that_chooses_itself_is_left_to_do(office: Any) -> None:
     """JumpCloud would put them back, or refuse: said, and not called done."""
     given = {**_jean(office.story), "app": office.story.jumpcloud_app}
@@ -772,6 +801,20 @@ def test_a_put_sends_the_rest_along_as_it_was(office: Any) -> None:
     assert vars(admin(office)) == before | {"role": "Read Only"}
 
 
+@pytest.mark.promise("P10")
+def test_two_changes_of_one_administrator_come_out_as_they_were_planned(office: Any) -> None:
+    """The second sends along what the first is going to change."""
+    world = office.world()
+    first, then = CASES["set_admin_api_access"].of(office), CASES["set_admin_role"].of(office)
+    look(first.run(office.me(first)), world, known={}, predict=True)
+    plan: Any = look(then.run(office.me(then)), world, known={}, predict=True)
+    office.do(first, "first")
+    (planned,), (now,) = plan.writes, office.look(then).writes
+    assert planned.hands.call.body == now.hands.call.body
+    office.do(then, "then")
+    assert not admin(office).key_allowed
+
+
 def test_a_demoted_administrator_still_sees_everything(office: Any) -> None:
     """The verb says what is left; what may change nothing is left alone."""
     verbs: Any = directory_of("jumpcloud").verbs
@@ -803,6 +846,14 @@ def test_the_last_who_may_do_everything_stays(office: Any, name: str) -> None:
     )
     with pytest.raises(GuardRefusedError, match="last administrator"):
         office.look(made(name, **_ben(office.story)))
+
+
+@pytest.mark.promise("P8")
+def test_the_account_that_we_work_as_is_nobody_who_could_act(office: Any) -> None:
+    """It is no person tonight."""
+    org(office).state.admins[:] = [admin(office), admin(office, office.story.jumpcloud_owner)]
+    with pytest.raises(GuardRefusedError, match="last administrator"):
+        office.look(CASES["set_admin_role"].of(office))
 
 
 @pytest.mark.promise("P8")
@@ -873,6 +924,47 @@ def test_a_credential_that_may_be_ours_stays(office: Any, identity: str) -> None
         office.look(CASES["revoke_service_credential"].of(office))
 
 
+@pytest.mark.promise("P8")
+def test_a_service_account_that_names_itself_wrongly_ends_nothing(office: Any) -> None:
+    """With a client's secret we are one of them: which one, only the right name tells."""
+    for identity, word in (("deploy-bott", "which service account"), ("", "may be what respond")):
+        ours = replace(office.connections["jumpcloud"], identity=identity, options={"oauth": True})
+        office.changes = {"connection": ours}
+        with pytest.raises(GuardRefusedError, match=word):
+            office.look(CASES["revoke_service_credential"].of(office))
+    org(office).state.accounts.append(Row(id="x", name="Responder", role="Manager", auth=["r1"]))
+    office.changes = {"connection": replace(ours, identity="responder")}
+    assert office.look(CASES["revoke_service_credential"].of(office)).writes
+
+
+@pytest.mark.promise("P6")
+@pytest.mark.parametrize("told", ["missing", None])
+def test_credentials_that_are_not_told_are_not_gone(
+    office: Any, monkeypatch: pytest.MonkeyPatch, told: Any
+) -> None:
+    """A list that is not there says nothing of what is in it."""
+    real = org(office).v1_page
+
+    def page(call: Any, rows: Any) -> Any:
+        for row in rows:
+            if told is None and "authConfigList" in row:
+                row["authConfigList"] = None
+            row.pop("authConfigList" if told else "", None)
+        return real(call, rows)
+
+    monkeypatch.setattr(org(office), "v1_page", page)
+    with pytest.raises(NoAnswerError):
+        office.do(CASES["revoke_service_credential"].of(office))
+
+
+def test_a_credential_that_the_account_has_not_is_no_credential_that_was_ended(office: Any) -> None:
+    """It may be mistyped: what it has is named."""
+    given = {"account": office.story.jumpcloud_account, "credential": "ac3"}
+    says = office.do(made("revoke_service_credential", **given)).says
+    assert says == "deploy-bot has no credential ac3; it has ac1, ac2"
+    assert "no credential ac1" in office.do(CASES["revoke_service_credential"].of(office)).says
+
+
 # --- Directory Insights -------------------------------------------------------------------------
 
 
@@ -881,10 +973,11 @@ def test_events_are_read_over_all_pages(office: Any) -> None:
     org(office).events_max = 1
     done = office.do(made("read_events", **_mallory(office.story)))
     assert [e.type for e in done.output.events] == [
-        "totp_finish_enrollment", "sso_auth", "user_login_attempt", "user_login_attempt",
+        "totp_finish_enrollment", "admin_login_attempt", "sso_auth", "user_login_attempt",
+        "user_login_attempt",
     ]  # fmt: skip
-    assert "to Customer.io from 203.0.113.7 NG" in done.findings[1]
-    assert "failed" in done.findings[3]
+    assert "to Customer.io from 203.0.113.7 NG" in done.findings[2]
+    assert "failed" in done.findings[4]
     assert office.writes() == 0
     with pytest.raises(ArgumentError, match="90 days"):
         made("read_events", **_mallory(office.story), within=91 * 86_400)
@@ -897,7 +990,18 @@ def test_only_sign_ins_are_asked_for_by_the_verb(office: Any) -> None:
     script = verbs["read_sign_ins"].script(office.me(made("list_admins")), target)
     seen = look(script, office.world(), known={}, predict=False)
     assert isinstance(seen.outcome, Done)
-    assert len(seen.outcome.findings) == 3
+    assert len(seen.outcome.findings) == 4
+    assert "admin_login_attempt" in seen.outcome.findings[0]
+
+
+def test_events_of_who_is_gone_or_of_administrators_unseen(office: Any) -> None:
+    """The user's own events are read all the same; what was not looked for is said."""
+    office.company.arm(["jumpcloud:403xall@GET */api/users*"])
+    done = office.do(made("read_events", **_mallory(office.story)))
+    assert "UNSEEN" in done.findings[0]
+    assert len(done.output.events) == 4
+    org(office).state.users.remove(user(office))
+    assert len(office.do(made("read_events", **_mallory(office.story))).output.events) == 0
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "[]", '{"a": 1}'])

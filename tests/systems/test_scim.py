@@ -310,10 +310,26 @@ def test_a_name_stays_a_name(office: Any, name: str, habits: dict[str, Any]) -> 
 
 def test_a_product_that_swallows_a_filter_needs_an_option(office: Any) -> None:
     """It lists nobody where it does not understand, and nobody would be found."""
-    product(office, filters=(), ignores_filters=True)
+    product(office, filters=("displayName",), ignores_filters=True)
     assert find(office, "mallory@example.com").id == ""
     office.options["scim"] = {"filter": False}
     assert find(office, "mallory@example.com").id == office.story.scim_mallory
+
+
+@pytest.mark.promise("P6")
+def test_a_product_that_says_it_has_no_filter_is_not_asked_by_one(office: Any) -> None:
+    """Whatever it would answer: everybody is listed, and compared here."""
+    scim = product(office, filters=(), ignores_filters=True)
+    real, asked = scim.serve, set()
+
+    def served(request: Any) -> Any:
+        asked.update(request.query)
+        return real(request)
+
+    scim.serve = served
+    assert find(office, "mallory@example.com").id == office.story.scim_mallory
+    office.do(CASES["delete_user"].of(office))
+    assert "filter" not in asked
 
 
 def test_two_with_one_address_are_asked_about(office: Any) -> None:
@@ -497,6 +513,31 @@ def test_steps_of_one_plan_build_on_each_other(office: Any, habit: dict[str, Any
     assert office.wants(off) == [body_of(write) for write in planned.writes]
 
 
+SWALLOWS = {"filters": ("userName",), "ignores_filters": True, "shows_groups": False}
+"""It says that it filters, and answers what it does not understand with an empty list."""
+
+
+@pytest.mark.promise("P6")
+def test_the_groups_of_an_administrator_are_read_and_not_searched(office: Any) -> None:
+    """A search that swallows its filter finds none: that is no proof, they are still in it."""
+    product(office, **SWALLOWS)
+    office.changes["connection"] = office.connections["scim"]
+    verb: Any = load()["directory.remove_admin_rights"]
+    office.do(verb("mallory@example.com", office.story.scim_mallory, "scim"))
+    members = product(office).group_of("Admins").data["members"]
+    assert office.story.scim_mallory not in {each["value"] for each in members}
+
+
+@pytest.mark.promise("P12")
+def test_the_way_back_of_a_deletion_knows_groups_that_no_search_finds(office: Any) -> None:
+    """Else the account comes back without them, and nobody says so."""
+    product(office, **SWALLOWS)
+    office.do(CASES["delete_user"].of(office))
+    assert set(office.sent[0].undo.arguments["groups"]) == {
+        office.story.scim_admins, office.story.scim_writers,
+    }  # fmt: skip
+
+
 def test_roles_are_given_back_with_all_that_they_had(office: Any) -> None:
     """Compared by value; display and type come back as well. None at all is a removal."""
     before = copy.deepcopy(user(office).data["roles"])
@@ -600,6 +641,21 @@ def test_a_deleted_account_comes_back_without_what_only_the_product_sets(office:
     assert body.keys().isdisjoint({"id", "meta", "groups", "password"})
     assert office.story.scim_writers in done.findings[0]
     assert done.output.user == user(office).id
+
+
+@pytest.mark.promise("P12")
+def test_who_was_inactive_comes_back_inactive(office: Any) -> None:
+    """An account that was off is not switched on by taking its deletion back."""
+    before, ben = state(office), user(office, "ben@example.com").id
+    office.do(made("delete_user", user=ben), "off")
+    back = made("recreate_user", **office.sent[0].undo.arguments)
+    done = office.do(back, "on")
+    assert "not seen" not in done.says
+    office.do(back, "on")
+
+    assert state(office) == before
+    assert [write.verb for write in office.sent].count("create") == 1
+    assert "activate" not in [write.verb for write in office.sent]
 
 
 def test_an_account_that_is_there_and_hidden_is_no_new_one(office: Any) -> None:
@@ -732,6 +788,18 @@ def test_who_administers_it_has_to_be_told(office: Any) -> None:
         office.look(CASES["deactivate_user"].of(office))
     office.options["scim"] = {**untold, "admins_elsewhere": True}
     assert all(office.look(case.of(office)).writes for case in TAKING)
+
+
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize("name", ["deactivate_user", "delete_user", "remove_from_group"])
+def test_what_is_told_of_administrators_counts_though_not_all_is(office: Any, name: str) -> None:
+    """``admins_elsewhere`` beside groups or roles says that there are more, not that none count."""
+    office.options["scim"] = {"admins_elsewhere": True}
+    administer(office, "mallory@example.com")
+    given = CASES[name].given(office.story)
+    given |= {"group": office.story.scim_admins} if "group" in given else {}
+    with pytest.raises(GuardRefusedError, match="last administrator"):
+        office.look(made(name, **given))
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,16 @@ def member_row(email: str, *roles: str, **more: Any) -> Row:
     return Row(email=email, **fields)
 
 
+def group_row(name: str, permission: str, *members: str) -> Row:
+    """A user group that gives its members one permission group over the whole account."""
+    return Row(
+        id=_id(f"group:{name}"),
+        name=name,
+        members=list(members),
+        policies=[policy_row(permission, _WHOLE_ACCOUNT)],
+    )
+
+
 def token_row(name: str, at: float, **more: Any) -> Row:
     """An account token, with a permission and a condition."""
     fields: Json = {
@@ -233,17 +243,22 @@ def _session(session: Row) -> Json:
     }
 
 
-def entry_row(number: int, actor: str, method: str, uri: str, resource: str, at: float) -> Row:
-    """An entry of the audit log."""
-    return Row(id=number, actor=actor, method=method, uri=uri, resource=resource, at=at)
+def entry_row(
+    number: int, actor: str, method: str, uri: str, resource: str, at: float, status: int = 200
+) -> Row:
+    """An entry of the audit log: what was refused stands there, too."""
+    return Row(
+        id=number, actor=actor, method=method, uri=uri, resource=resource, at=at, status=status
+    )
 
 
 def _entry(entry: Row) -> Json:
     kind = {"POST": "create", "PUT": "update", "DELETE": "delete"}.get(entry.method, "view")
+    result = "success" if entry.status < 400 else "failure"  # noqa: PLR2004 - HTTP's line
     return {
         "id": _uuid(f"entry:{entry.id}"),
         "account": {"id": ACCOUNT, "name": "Example Co"},
-        "action": {"type": kind, "result": "success", "time": rfc3339(entry.at)},
+        "action": {"type": kind, "result": result, "time": rfc3339(entry.at)},
         "actor": {
             "id": _id(f"user:{entry.actor}"),
             "email": entry.actor,
@@ -251,7 +266,7 @@ def _entry(entry: Row) -> Json:
             "type": "user",
             "context": "dash",
         },
-        "raw": {"method": entry.method, "uri": entry.uri, "status_code": 200},
+        "raw": {"method": entry.method, "uri": entry.uri, "status_code": entry.status},
         "resource": {"id": entry.resource, "type": "token", "product": "iam"},
     }
 
@@ -308,6 +323,12 @@ def _remove_member(system: Cloudflare, call: RestCall) -> SimReply:
 
 
 # --- user groups ---
+
+
+def _group(system: Cloudflare, group: Row) -> Json:
+    """Who is in it has all that its policies say, beside what is the member's own."""
+    policies = [_policy(each, system.state.puts) for each in group.policies]
+    return {"id": group.id, "name": group.name, "policies": policies}
 
 
 def _group_members(system: Cloudflare, call: RestCall) -> SimReply:
@@ -476,6 +497,7 @@ class Cloudflare(RestSystem):
         revokes_in_s: So long sessions of Access show after they were revoked.
         status_of_invalid: With which the verify endpoints say that they do not know a token.
         code_of_401: The code of a 401 that is put in the way; it need not be about the token.
+        elsewhere: Callers come from an address that their token is not for.
     """
 
     name: ClassVar[str] = "cloudflare"
@@ -498,7 +520,7 @@ class Cloudflare(RestSystem):
         f"PUT {_MEMBER}": _put_member,
         f"DELETE {_MEMBER}": _remove_member,
         f"GET {_A}/iam/user_groups": lambda system, call: system.page(
-            call, [{"id": one.id, "name": one.name} for one in system.groups()]
+            call, [_group(system, one) for one in system.groups()]
         ),
         f"GET {_GROUP}/members": _group_members,
         f"POST {_GROUP}/members": _join,
@@ -531,6 +553,7 @@ class Cloudflare(RestSystem):
         self.revokes_in_s = 3.0
         self.status_of_invalid = 401
         self.code_of_401 = 9109
+        self.elsewhere = False
         self.rest = Limit(1200, 300.0)
         self.blocked_until = 0.0
 
@@ -566,6 +589,9 @@ class Cloudflare(RestSystem):
         token = next((t for t in self.table("tokens") if t.id == key.token), None)
         if token is not None and token.status != "active" and not is_verify:
             raise self.no(401)
+        if self.elsewhere and not is_verify:
+            said = f"Cannot use the access token from location: {request.peer}"
+            raise CloudflareRefusalError(403, 9109, said)
         area = next((part for part in request.parts[4:6] if part in _READS_OF | _WRITES_OF), "")
         needed = (_WRITES_OF if self.is_write(request) else _READS_OF).get(area, "")
         if needed and needed not in key.permissions and not is_verify:
@@ -717,8 +743,8 @@ def _begin(night: Night) -> Cloudflare:
             member_row(INVITED, "Minimal Account Access", status="pending"),
         ],
         groups=[
-            Row(id=_id("group:ops"), name="Operations", members=[mallory.id]),
-            Row(id=_id("group:web"), name="Web", members=[]),
+            group_row("Operations", "DNS", mallory.id),
+            group_row("Web", "Zone Versioning"),
         ],
         tokens=tokens,
         access_users=[
@@ -738,6 +764,8 @@ def _begin(night: Night) -> Cloudflare:
             entry_row(2, COMPROMISED, "POST", f"/accounts/{ACCOUNT}/members",
                       _id(f"member:{INVITED}"), now - 3_000),
             entry_row(3, ADMINS[0], "GET", f"/accounts/{ACCOUNT}/members", "", now - 60),
+            entry_row(4, COMPROMISED, "PUT", f"/accounts/{ACCOUNT}/tokens/{tokens[2].id}",
+                      tokens[2].id, now - 2_000, 403),
         ],
         puts=0,
         numbers=Numbers({}),
@@ -756,7 +784,7 @@ COUNTERPART = Counterpart(
         "cloudflare_jean": _id(f"member:{LOST_2FA}"),
         "cloudflare_kim": _id(f"member:{INVITED}"),
         "cloudflare_role": _id("role:dns"),
-        "cloudflare_group": _id("group:ops"),
+        "cloudflare_group": _id("group:Operations"),
         "cloudflare_deploy_bot": _id("token:deploy-bot"),
         "cloudflare_access_mallory": _uuid(f"access:{COMPROMISED}"),
         "cloudflare_factor": _uuid(f"factor:{COMPROMISED}"),

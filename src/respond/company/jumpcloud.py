@@ -55,6 +55,7 @@ def person_row(email: str, **more: Any) -> Row:
         "exclusion": False,
         "until": None,
         "keys_word": "NOT_ENROLLED",
+        "go_word": "NOT_ENROLLED",
         "source": "",
         "ssh_keys": [],
         "devices": [],
@@ -116,7 +117,7 @@ def _user(user: Row) -> Json:
             "totpStatus": enrolled[user.totp],
             "pushStatus": enrolled[bool(user.devices)],
             "webAuthnStatus": user.keys_word,
-            "jcGoStatus": "NOT_ENROLLED",
+            "jcGoStatus": user.go_word,
         },
         "external_source_type": user.source,
         "externally_managed": bool(user.source),
@@ -667,7 +668,10 @@ class JumpCloud(RestSystem):
         self.state.log.append(_event_row(kind, call.key.owner, self.clock.now()))
 
     def event(self, row: Row) -> Json:
-        by = next((one for one in self.table("users") if one.email == row.by), None)
+        # An administrator has another id than the user of the same address.
+        is_admin = row.type.startswith("admin_login")
+        table = self.table("admins" if is_admin else "users")
+        by = next((one for one in table if one.email == row.by), None)
         shown: Json = {
             "id": row.id,
             "event_type": row.type,
@@ -677,7 +681,7 @@ class JumpCloud(RestSystem):
             "geoip": {"country_code2": "NG", "timezone": "Africa/Lagos"},
             "organization": _ORG,
             "initiated_by": {
-                "type": "systemuser" if by else "admin", "id": by.id if by else "",
+                "type": "systemuser" if by and not is_admin else "admin", "id": by.id if by else "",
                 "username": row.by.partition("@")[0],
             },
         }  # fmt: skip
@@ -763,6 +767,7 @@ def _begin(night: Night) -> JumpCloud:
             _event_row("user_login_attempt", COMPROMISED, now - 7_300, success=False),
             _event_row("user_login_attempt", COMPROMISED, now - 7_200),
             _event_row("sso_auth", COMPROMISED, now - 7_100, app="Customer.io"),
+            _event_row("admin_login_attempt", COMPROMISED, now - 7_000),
             _event_row("totp_finish_enrollment", COMPROMISED, now - 3_600),
         ],
         unified_mfa=True,

@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from respond.core.script import Me
 from respond.errors import RefusedByPersonError
 
-__all__ = ["GuardRefusedError", "keep_an_administrator", "spare", "who_could_act"]
+__all__ = [
+    "GuardRefusedError", "emergency_names", "keep_an_administrator", "spare", "who_could_act",
+]  # fmt: skip
 
 
 class GuardRefusedError(RefusedByPersonError):
@@ -48,12 +50,20 @@ def spare(me: Me, verb: str, *names: str, is_ours: bool = False) -> None:
         )
 
 
+def emergency_names(me: Me) -> frozenset[str]:
+    """The addresses of the accounts that are kept for emergencies, in lower case."""
+    glass = (person for person in me.persons if "break-glass" in person.roles)
+    return frozenset(address.casefold() for person in glass for address in person.emails)
+
+
 def who_could_act(me: Me, administrators: Iterable[str], *, but: str = "") -> tuple[str, ...]:
     """Of the accepted and active administrators those who could act tonight, by address.
 
-    Suspects and the subject could not. Invitations and service accounts are not to be given.
+    Suspects, the subject and emergency accounts do not count. Invitations and service accounts
+    are not to be given.
     """
     out = {email.casefold() for email in (*me.suspects, me.subject, but) if email}
+    out |= emergency_names(me)
     return tuple(email for email in administrators if email.casefold() not in out)
 
 

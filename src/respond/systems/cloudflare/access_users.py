@@ -256,7 +256,7 @@ class CloudflareFactorGone:
 )
 @dataclass(frozen=True)
 class DeleteCloudflareAccessFactor(_OnUser):
-    """Take an authenticator of Access away. Nothing lists them, so Cloudflare's answer is all.
+    """Take an authenticator of Access away. Nothing lists them, so that it is gone is unproved.
 
     Attributes:
         factor: Its id, as the dashboard shows it.
@@ -290,8 +290,12 @@ class DeleteCloudflareAccessFactor(_OnUser):
             repeatable=True,  # What is gone stays gone.
             breaks=f"{user.email} cannot use it any more, and enrols another one.",
         )
-        says = f"{user.email} has no authenticator {self.factor}"
-        return Done(CloudflareFactorGone(self.factor), says=says)
+        left = (
+            f"nothing lists the authenticators of {user.email}: look in Zero Trust, Users, "
+            f"whether {self.factor} is gone"
+        )
+        says = f"Cloudflare was told to take the authenticator {self.factor} of {user.email} away"
+        return Done(CloudflareFactorGone(self.factor), says=says, findings=(left,), proved=False)
 
 
 # --- applications -------------------------------------------------------------------------------

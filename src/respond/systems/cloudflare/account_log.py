@@ -27,12 +27,15 @@ from respond.systems.rest import Thing, asking, at, dig, rows
 
 __all__ = [
     "ACTIONS", "CloudflareEntries", "CloudflareEntry", "CloudflareLeft", "ListLeftInCloudflare",
-    "ReadCloudflareLog", "tokens_by",
+    "ReadCloudflareLog", "day_of", "tokens_by",
 ]  # fmt: skip
 
 _A_DAY: Final = 86_400
 _A_WEEK: Final = Seconds(7 * _A_DAY)
 _WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_REFUSED: Final = 400
+_FAILED: Final = frozenset({"failure", "failed", "error"})
+"""Which words it has for that, the reference does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,13 @@ class CloudflareEntry:
     method: str = at("raw.method", limit=10, default="")
     uri: str = at("raw.uri", default="")
     resource: str = at("resource.id", limit=80, default="")
+    status: int = at("raw.status_code", default=0)
+
+    @property
+    def is_change(self) -> bool:
+        """Whether something was changed: what was refused stands in the log, too."""
+        failed = self.status >= _REFUSED or self.result.casefold() in _FAILED
+        return self.method in _WRITES and not failed
 
     @property
     def says(self) -> str:
@@ -76,13 +86,14 @@ _LOG: Final = Thing(
 )
 
 
-def _day(at_s: int) -> str:
+def day_of(at_s: int) -> str:
+    """The day, as the log is asked for it."""
     return datetime.fromtimestamp(at_s, tz=UTC).strftime("%Y-%m-%d")
 
 
 def entries_by(me: Me, email: str, within_s: int) -> Looking[tuple[CloudflareEntry, ...]]:
     """What somebody did in the account; it is asked for by days, so it may be a little more."""
-    since, before = _day(me.now - within_s), _day(me.now + _A_DAY)
+    since, before = day_of(me.now - within_s), day_of(me.now + _A_DAY)
     return (yield from look(_LOG, me.connection, email=email, since=since, before=before))
 
 
@@ -138,7 +149,7 @@ def _made(entries: tuple[CloudflareEntry, ...], what: str) -> set[str]:
     return {
         each.resource
         for each in entries
-        if each.method in _WRITES and path.search(each.uri.partition("?")[0])
+        if each.is_change and path.search(each.uri.partition("?")[0])
     }
 
 
@@ -187,7 +198,7 @@ class ListLeftInCloudflare(_Within):
         tokens = tuple(each for each in touched if each.status == "active")
         invited = tuple(each for each in everybody if each.status == "pending")
         theirs = _made(entries, "members")
-        changed = tuple(each for each in entries if each.method in _WRITES)
+        changed = tuple(each for each in entries if each.is_change)
         lines: list[Any] = [f"token {each.name} {each.id} is active" for each in tokens]
         lines += [
             f"{each.email} is invited{' by them' if each.id in theirs else ''}" for each in invited

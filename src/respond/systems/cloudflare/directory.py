@@ -19,6 +19,7 @@ from respond.systems.cloudflare.access_users import (
 from respond.systems.cloudflare.account_log import (
     ListLeftInCloudflare,
     ReadCloudflareLog,
+    day_of,
     tokens_by,
 )
 from respond.systems.cloudflare.account_tokens import TOKEN, disable
@@ -28,13 +29,13 @@ from respond.systems.cloudflare.member_rights import (
 )
 from respond.systems.cloudflare.memberships import (
     ACCOUNT_OWNED,
-    CloudflareMember,
     CloudflareMemberId,
     ListCloudflareAdmins,
     found,
     seen_member,
     spare_member,
 )
+from respond.systems.cloudflare.user_groups import groups_of
 from respond.systems.cloudflare.vendor import look
 from respond.systems.directory.vocabulary import Directory, Does, Lacks, PersonSeen, Target
 
@@ -57,22 +58,27 @@ def _find(me: Me, connection: Connection, email: str) -> Looking[PersonSeen]:
         return PersonSeen(connection.name, word=why[0])
     if not member.is_there:
         return PersonSeen(connection.name, state="gone", word="nobody has this address")
+    word = f"{member.status}: {', '.join(member.names) or 'no rights'}"
+    state, administrator = "other" if member.status != "accepted" else "active", "unknown"
+    if member.is_admin:
+        administrator = "yes"
+    elif member.is_restricted and isinstance(member.id, str):
+        # There is no suspension: who may only see the account, and is in no group that may give
+        # more, is as good as suspended. Whoever has rights is not looked for in all groups.
+        groups, unread = yield from groups_of(connection, member.id, lambda _: None)
+        given = {"unknown"} if unread else {group.gives_admin for group in groups}
+        administrator = next((each for each in ("yes", "unknown") if each in given), "no")
+        state = "suspended" if state == "active" and not (groups or unread) else state
+        word = "; ".join(filter(None, (word, *(group.name for group in groups), unread)))
     return PersonSeen(
         connection.name,
         str(member.id),
         member.email,
-        _state(member),
-        f"{member.status}: {', '.join(member.names) or 'no rights'}",
+        state,
+        word,
         _told(is_so=member.has_factor) if member.user else "unknown",
-        _told(is_so=member.is_admin),
+        administrator,
     )
-
-
-def _state(member: CloudflareMember) -> str:
-    """There is no suspension: who may only see the account is as good as suspended here."""
-    if member.status != "accepted":
-        return "other"
-    return "suspended" if member.is_restricted else "active"
 
 
 def _told(*, is_so: bool) -> str:
@@ -103,7 +109,8 @@ def _end_sessions(me: Me, to: Target) -> Script[Any]:
 def _revoke_grants(me: Me, to: Target) -> Script[Any]:
     """Tokens of the account have no owner: those that the log names are meant."""
     member = yield from seen_member(me, to.user)
-    touched, _ = yield from tokens_by(me, member.email, _within(me, to))
+    within = _within(me, to)
+    touched, _ = yield from tokens_by(me, member.email, within)
     seen = yield from gather(look(TOKEN, me.connection, token=each.id) for each in touched)
     tokens = [token for token in seen if token.status == "active"]
     ours = yield from look(ACCOUNT_OWNED, me.connection)
@@ -113,7 +120,10 @@ def _revoke_grants(me: Me, to: Target) -> Script[Any]:
             lines.append(f"{token.name} is the token that respond itself works with: it stays")
         else:
             yield from disable(me, token)
-    says = f"the tokens of the account that {member.email} made or changed are disabled"
+    says = (
+        f"the tokens of the account that {member.email} made or changed since "
+        f"{day_of(me.now - within)}, by the audit log, are disabled"
+    )
     return Done(None, says=says, findings=tuple(lines))
 
 

@@ -7,6 +7,7 @@ to accept, and another id; what they had through user groups is given again by i
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from respond.core.script import (
     Api,
@@ -36,10 +37,9 @@ from respond.systems.cloudflare.memberships import (
     CloudflareMember,
     CloudflareMemberId,
     OnCloudflareMember,
-    keep_a_super_admin,
     spare_member,
 )
-from respond.systems.cloudflare.user_groups import groups_of, leave
+from respond.systems.cloudflare.user_groups import groups_of, keep_super_admins, leave
 from respond.systems.cloudflare.vendor import VENDOR, ask, ending, look
 from respond.systems.guards import GuardRefusedError
 from respond.systems.rest import at, change, one, yes
@@ -50,10 +50,23 @@ __all__ = [
 ]  # fmt: skip
 
 
+_NONE_BACK: Final = "undoing it gives back none of their user groups: those could not be read"
+
+
 def _removal(
-    me: Me, member: CloudflareMember, everybody: tuple[CloudflareMember, ...]
+    me: Me,
+    member: CloudflareMember,
+    everybody: tuple[CloudflareMember, ...],
+    *,
+    unread: bool = False,
 ) -> Write[None]:
     """It is a change of the list: the way back is, too, since the id is another one then."""
+    undo, back = None, "No rights of theirs can be seen, so there is no way back."
+    if member.roles or member.policies:
+        undo = Undo("cloudflare.add_member", {"email": member.email, **rights_back(member)})
+        back = "Given back, they get an invitation that they have to accept, and another id."
+    if unread and undo:
+        back = f"{back} {_NONE_BACK.capitalize()}."
     write = change(
         me,
         MEMBERS,
@@ -67,9 +80,8 @@ def _removal(
         effect=Effect.DESTROYS,
         foretold=None,
         repeatable=True,  # Who is not there stays away.
-        undo=Undo("cloudflare.add_member", {"email": member.email, **rights_back(member)}),
-        breaks=f"{member.email} reaches nothing in the account any more. Given back, they get "
-        "an invitation that they have to accept, and another id.",
+        undo=undo,
+        breaks=f"{member.email} reaches nothing in the account any more. {back}",
     )
     gone = Becomes(MEMBER.subject(me.connection, member=str(member.id)), lambda _: NOBODY)
     return replace(write, becomes=(*write.becomes, gone))
@@ -104,20 +116,23 @@ class RemoveCloudflareMember(OnCloudflareMember):
         gone = CloudflareMemberGone(self.member)
         if not member.is_there:
             return Done(gone, says=f"there is no member {self.member} any more")
-        yield from both(spare_member(me, member.email, "remove"), keep_a_super_admin(me, member))
+        everybody, (groups, why) = yield from both(
+            look(MEMBERS, me.connection), groups_of(me.connection, self.member)
+        )
+        yield from both(
+            spare_member(me, member.email, "remove"), keep_super_admins(me, member, groups)
+        )
         if not (member.roles or member.policies):
             raise GuardRefusedError(
                 f"no rights of {member.email} can be seen",
                 why="nothing would be known that could be given back",
                 do="look in Manage Account, Members, and remove them there",
             )
-        everybody, (groups, why) = yield from both(
-            look(MEMBERS, me.connection), groups_of(me, self.member)
-        )
         for group in groups:
             yield from leave(me, member, group)
-        yield from _removal(me, member, everybody)
-        return Done(gone, says=f"{member.email} is no member any more", findings=(why,) * bool(why))
+        yield from _removal(me, member, everybody, unread=bool(why))
+        left = (f"{why}; {_NONE_BACK}",) if why else ()
+        return Done(gone, says=f"{member.email} is no member any more", findings=left)
 
 
 @action(

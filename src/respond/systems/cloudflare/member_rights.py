@@ -37,11 +37,10 @@ from respond.systems.cloudflare.memberships import (
     CloudflarePolicy,
     CloudflareRole,
     OnCloudflareMember,
-    keep_a_super_admin,
     seen_member,
     spare_member,
 )
-from respond.systems.cloudflare.user_groups import groups_of, leave
+from respond.systems.cloudflare.user_groups import groups_of, keep_super_admins, leave
 from respond.systems.cloudflare.vendor import ID, PAGE, VENDOR, ask, check_id, ended, look, placed
 from respond.systems.guards import GuardRefusedError
 from respond.systems.rest import Thing, at, change, rows
@@ -155,11 +154,12 @@ class RestrictCloudflareMember(OnCloudflareMember):
 
     def run(self, me: Me) -> Script[CloudflareMember]:
         member, (role, (groups, why)) = yield from both(
-            seen_member(me, self.member), both(minimal_role(me), groups_of(me, self.member))
+            seen_member(me, self.member),
+            both(minimal_role(me), groups_of(me.connection, self.member)),
         )
         if groups or not member.is_restricted:
             yield from both(
-                spare_member(me, member.email, "restrict"), keep_a_super_admin(me, member)
+                spare_member(me, member.email, "restrict"), keep_super_admins(me, member, groups)
             )
         if not member.is_restricted:
             yield from _put(
@@ -199,7 +199,7 @@ class RemoveCloudflareAdminRights(OnCloudflareMember):
 
     def run(self, me: Me) -> Script[CloudflareMember]:
         member, (groups, why) = yield from both(
-            seen_member(me, self.member), groups_of(me, self.member)
+            seen_member(me, self.member), groups_of(me.connection, self.member)
         )
         names = ", ".join(group.name for group in groups)
         left = why or (
@@ -210,7 +210,7 @@ class RemoveCloudflareAdminRights(OnCloudflareMember):
             says = f"{member.email} is no administrator of their own"
             return Done(member, says=says, findings=findings)
         yield from both(
-            spare_member(me, member.email, "take the rights of"), keep_a_super_admin(me, member)
+            spare_member(me, member.email, "take the rights of"), keep_super_admins(me, member)
         )
         roles = tuple(role for role in member.roles if not role.is_admin)
         policies = tuple(p.without_admin for p in member.policies if p.without_admin.groups)
@@ -268,6 +268,13 @@ class WithCloudflareRights:
         policies = (_parsed(each) for each in self.policies)
         return roles, tuple(sorted(policies, key=lambda policy: policy.text))
 
+    def takes(self, member: CloudflareMember) -> bool:
+        """Whether a member loses something by these; what is behind both is not looked into."""
+        if member.is_restricted or (SUPER in self.roles and not self.policies):
+            return False
+        had = {p.text for p in member.policies} or {role.id for role in member.roles}
+        return bool(had - ({p.text for p in self.wanted[1]} or {*self.roles}))
+
     def is_so(self, member: CloudflareMember) -> bool:
         """Whether these are a member's rights: by the policies, where there are any."""
         roles, policies = self.wanted
@@ -278,7 +285,7 @@ class WithCloudflareRights:
 
 @action(
     "cloudflare.set_member_rights",
-    effect=Effect.WRITES,
+    effect=Effect.DESTROYS,
     output=CloudflareMember,
     source="Cloudflare API v4, PUT /accounts/{account_id}/members/{member_id}",
 )
@@ -303,12 +310,13 @@ class SetCloudflareMemberRights(WithCloudflareRights):
         roles, policies = self.wanted
         if self.is_so(member):
             return Done(member, says=f"{member.email} has these rights")
-        super_admin = CloudflareRole(SUPER) in roles
-        if not super_admin:
+        # Beside policies the roles are not sent.
+        if policies or SUPER not in self.roles:
             yield from both(
                 spare_member(me, member.email, "change the rights of"),
-                keep_a_super_admin(me, member),
+                keep_super_admins(me, member),
             )
+        takes = self.takes(member)
         yield from _put(
             me,
             member,
@@ -317,7 +325,10 @@ class SetCloudflareMemberRights(WithCloudflareRights):
             says=f"give {member.email} {len(policies) or len(roles)} "
             f"{'policies' if policies else 'roles'}, and no others",
             verb="give",
-            effect=Effect.WRITES,
+            effect=Effect.DESTROYS if takes else Effect.WRITES,
+            breaks=f"{member.email} has no more than that of: {', '.join(member.names)}."
+            if takes
+            else "",
         )
         after = replace(member, roles=roles, policies=policies)
         return Done(after, says=f"{member.email} has these rights")

@@ -34,7 +34,7 @@ __all__ = [
     "ACCOUNT_OWNED", "ACTIONS", "MEMBER", "MEMBERS", "MINIMAL", "NOBODY", "RESULT", "SUPER",
     "CloudflareAdmins", "CloudflareMember", "CloudflareMemberId", "CloudflarePolicy",
     "CloudflareRole", "FindCloudflareMember", "ListCloudflareAdmins", "OnCloudflareMember", "found",
-    "keep_a_super_admin", "seen_member", "spare_member",
+    "is_admin_name", "keep_a_super_admin", "records_in", "seen_member", "spare_member", "text_of",
 ]  # fmt: skip
 
 CloudflareMemberId = NewType("CloudflareMemberId", str)
@@ -63,7 +63,7 @@ class CloudflareRole:
 
     @property
     def is_admin(self) -> bool:
-        return self.is_super or _is_admin(self.name)
+        return self.is_super or is_admin_name(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,34 +87,45 @@ class CloudflarePolicy:
 
     @property
     def without_admin(self) -> CloudflarePolicy:
-        kept = [(g, n) for g, n in zip(self.groups, self.names, strict=True) if not _is_admin(n)]
+        kept = [
+            (g, n) for g, n in zip(self.groups, self.names, strict=True) if not is_admin_name(n)
+        ]
         return replace(self, groups=tuple(g for g, _ in kept), names=tuple(n for _, n in kept))
 
 
-def _is_admin(name: str) -> bool:
+def is_admin_name(name: str) -> bool:
     """Of those that reach all of an account, the ones that write."""
     return name == "Administrator" or name.startswith("Super Administrator")
 
 
-def _listed(found: Any, what: str) -> list[Mapping[str, Any]]:
+def records_in(found: Any, what: str) -> list[Mapping[str, Any]]:
+    """A list of records inside of one.
+
+    Raises:
+        MalformedReplyError: It is none.
+    """
     if not isinstance(found, list) or not all(isinstance(row, Mapping) for row in found):
         raise MalformedReplyError(f"the reply has no list of {what}")
     return found
 
 
-def _text(row: Mapping[str, Any], name: str, *, limit: int = 80) -> str:
+def text_of(row: Mapping[str, Any], name: str, *, limit: int = 80) -> str:
+    """A text in a record; empty where there is none."""
     value = row.get(name)
     return showable(value, limit=limit) if isinstance(value, str) else ""
 
 
 def _roles(found: Any) -> tuple[CloudflareRole, ...]:
-    read = (CloudflareRole(_text(row, "id"), _text(row, "name")) for row in _listed(found, "roles"))
+    read = (
+        CloudflareRole(text_of(row, "id"), text_of(row, "name"))
+        for row in records_in(found or [], "roles")
+    )
     return tuple(sorted(read, key=lambda role: role.id))
 
 
 def _policies(member: Any) -> tuple[CloudflarePolicy, ...]:
     """None where all that they say is what the roles say."""
-    found = _listed(member.get("policies") or [], "policies")
+    found = records_in(member.get("policies") or [], "policies")
     names = {role.name for role in _roles(member.get("roles"))}
     if all(_says_no_more(row, names) for row in found):
         return ()
@@ -122,26 +133,26 @@ def _policies(member: Any) -> tuple[CloudflarePolicy, ...]:
 
 
 def _policy(row: Mapping[str, Any]) -> CloudflarePolicy:
-    groups = _listed(row.get("permission_groups"), "permission groups")
-    pairs = sorted((_text(group, "id"), _text(group, "name")) for group in groups)
-    resources = _listed(row.get("resource_groups"), "resource groups")
+    groups = records_in(row.get("permission_groups"), "permission groups")
+    pairs = sorted((text_of(group, "id"), text_of(group, "name")) for group in groups)
+    resources = records_in(row.get("resource_groups"), "resource groups")
     return CloudflarePolicy(
-        _text(row, "access"),
+        text_of(row, "access"),
         tuple(group for group, _ in pairs),
         tuple(name for _, name in pairs),
-        tuple(sorted(_text(each, "id") for each in resources)),
+        tuple(sorted(text_of(each, "id") for each in resources)),
     )
 
 
 def _says_no_more(row: Mapping[str, Any], names: set[str]) -> bool:
     scopes = [
         scope
-        for group in _listed(row.get("resource_groups"), "resource groups")
-        for scope in _listed(group.get("scope") or [], "scopes")
+        for group in records_in(row.get("resource_groups"), "resource groups")
+        for scope in records_in(group.get("scope") or [], "scopes")
     ]
     whole = bool(scopes) and all(
-        _ACCOUNT_SCOPE.fullmatch(_text(scope, "key"))
-        and [_text(each, "key") for each in _listed(scope.get("objects"), "objects")] == ["*"]
+        _ACCOUNT_SCOPE.fullmatch(text_of(scope, "key"))
+        and [text_of(each, "key") for each in records_in(scope.get("objects"), "objects")] == ["*"]
         for scope in scopes
     )
     policy = _policy(row)
@@ -198,7 +209,7 @@ class CloudflareMember:
 
     @property
     def is_admin(self) -> bool:
-        return any(role.is_admin for role in self.roles) or any(map(_is_admin, self.names))
+        return any(role.is_admin for role in self.roles) or any(map(is_admin_name, self.names))
 
     @property
     def is_restricted(self) -> bool:
@@ -317,16 +328,19 @@ def spare_member(me: Me, email: str, verb: str) -> Looking[None]:
     spare(me, verb, email, is_ours=ours.casefold() == email.casefold())
 
 
-def keep_a_super_admin(me: Me, member: CloudflareMember) -> Looking[None]:
-    """Refuse to lose the last Super Administrator who could act: Cloudflare lets it happen."""
-    if not member.is_super:
-        return
-    kept = {a.casefold() for p in me.persons if "break-glass" in p.roles for a in p.emails}
+def keep_a_super_admin(me: Me, member: CloudflareMember, by_group: frozenset[str]) -> Looking[None]:
+    """Refuse to lose the last Super Administrator who could act: Cloudflare lets it happen.
+
+    Args:
+        member: One of them.
+        by_group: Ids of the members whom a user group makes one.
+    """
     everybody = yield from look(MEMBERS, me.connection)
     others = [
         each.email
         for each in everybody
-        if each.is_super and each.id != member.id and each.email.casefold() not in kept
+        if each.is_super or (each.id in by_group and each.status == "accepted")
+        if each.id != member.id
     ]
     do = "give it to somebody else first, with cloudflare.give_super_admin"
     keep_an_administrator(me, member.email, others, do=do)

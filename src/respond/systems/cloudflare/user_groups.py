@@ -6,11 +6,13 @@ fills a group, it puts back whom we take out.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from respond.core.script import (
     Api,
+    Connection,
     Done,
     Effect,
     Looking,
@@ -27,8 +29,12 @@ from respond.systems.cloudflare.memberships import (
     CloudflareMember,
     OnCloudflareMember,
     found,
+    is_admin_name,
+    keep_a_super_admin,
+    records_in,
     seen_member,
     spare_member,
+    text_of,
 )
 from respond.systems.cloudflare.vendor import (
     PAGE,
@@ -45,9 +51,11 @@ from respond.systems.rest import Thing, at, change, rows
 
 __all__ = [
     "ACTIONS", "CloudflareGroup", "CloudflareGroups", "JoinCloudflareGroup",
-    "LeaveCloudflareGroup", "ListCloudflareGroups", "groups_of", "leave",
+    "LeaveCloudflareGroup", "ListCloudflareGroups", "groups_of",
+    "keep_super_admins", "leave",
 ]  # fmt: skip
 
+_UNREAD: Final = "user groups could not be read: rights that come of one stay"
 _NOT_THERE: Final = frozenset({403, 404})
 
 
@@ -56,13 +64,46 @@ class _InGroup:
     id: str = at("id")
 
 
+def _given(found: Any) -> tuple[str, ...]:
+    """What a group's policies allow, by name; empty where that is not said."""
+    if found is None:
+        return ("",)
+    allowed = [p for p in records_in(found, "policies") if p.get("access") == "allow"]
+    return tuple(
+        text_of(group, "name")
+        for policy in allowed
+        for group in records_in(policy.get("permission_groups", [{}]), "permission groups")
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class CloudflareGroup:
-    """A user group, and who is in it."""
+    """A user group, and who is in it.
+
+    Attributes:
+        gives: The permission groups of its policies, by name; empty where one has none.
+    """
 
     id: str = at("id")
     name: str = at("name", limit=80, default="")
+    gives: tuple[str, ...] = at("policies", read=_given, default=())
     inside: tuple[_InGroup, ...] = ()
+
+    @property
+    def gives_super(self) -> bool:
+        return any(name.startswith("Super ") for name in self.gives)
+
+    @property
+    def gives_admin(self) -> str:
+        """``yes``, ``no`` or ``unknown``."""
+        if any(map(is_admin_name, self.gives)):
+            return "yes"
+        return "unknown" if "" in self.gives else "no"
+
+    @property
+    def may_give_super(self) -> bool:
+        """Who leaves it may lose that: what is not said counts."""
+        return self.gives_super or "" in self.gives
 
 
 _GROUPS: Final = Thing(
@@ -77,16 +118,43 @@ _INSIDE: Final = Thing(
 )
 
 
-def groups_of(me: Me, member: str) -> Looking[tuple[tuple[CloudflareGroup, ...], str]]:
-    """The user groups of a member, and why they cannot be told."""
-    listed = yield from _GROUPS.unless(
-        _NOT_THERE, None, me.connection, account=me.connection.account
-    )
+def _all_groups(
+    connection: Connection, or_else: Any = None
+) -> Looking[tuple[tuple[CloudflareGroup, ...], str]]:
+    asked = _GROUPS.unless(_NOT_THERE, None, connection, account=connection.account)
+    listed = yield from replace(asked, or_else=or_else)
     if listed is None:
-        return (), "user groups could not be read: rights that come of one stay"
-    inside = yield from gather(look(_INSIDE, me.connection, group=each.id) for each in listed)
-    groups = (replace(g, inside=rows) for g, rows in zip(listed, inside, strict=True))
-    return tuple(group for group in groups if _InGroup(member) in group.inside), ""
+        return (), _UNREAD
+    inside = yield from gather(
+        look(_INSIDE, connection, or_else=or_else, group=each.id) for each in listed
+    )
+    if None in inside:
+        return (), _UNREAD
+    return tuple(replace(g, inside=rows) for g, rows in zip(listed, inside, strict=True)), ""
+
+
+def groups_of(
+    connection: Connection, member: str, or_else: Any = None
+) -> Looking[tuple[tuple[CloudflareGroup, ...], str]]:
+    """The user groups of a member, and why they cannot be told.
+
+    Args:
+        or_else: Makes None of trouble, which is a reason then and not the script's end.
+    """
+    groups, why = yield from _all_groups(connection, or_else)
+    return tuple(group for group in groups if _InGroup(member) in group.inside), why
+
+
+def keep_super_admins(
+    me: Me, member: CloudflareMember, leaves: Iterable[CloudflareGroup] = ()
+) -> Looking[None]:
+    """As ``keep_a_super_admin``, where a member loses what is their own and leaves these groups."""
+    left = member.status == "accepted" and any(group.may_give_super for group in leaves)
+    if not (member.is_super or left):
+        return
+    groups, _ = yield from _all_groups(me.connection)
+    by_group = frozenset(row.id for g in groups if g.gives_super for row in g.inside)
+    yield from keep_a_super_admin(me, member, by_group)
 
 
 def leave(me: Me, member: CloudflareMember, group: CloudflareGroup) -> Write[None]:
@@ -128,7 +196,7 @@ class ListCloudflareGroups(OnCloudflareMember):
     """Read which user groups a member is in: rights that come of them go with the membership."""
 
     def run(self, me: Me) -> Script[CloudflareGroups]:
-        groups, why = yield from groups_of(me, self.member)
+        groups, why = yield from groups_of(me.connection, self.member)
         says = ", ".join(group.name for group in groups) or "in no user group"
         return Done(CloudflareGroups(groups), says=why or says, findings=(why,) * bool(why))
 
@@ -164,12 +232,15 @@ class LeaveCloudflareGroup(_OnGroup):
 
     def run(self, me: Me) -> Script[CloudflareGroupOf]:
         member = yield from seen_member(me, self.member)
-        groups, why = yield from groups_of(me, self.member)
+        groups, why = yield from groups_of(me.connection, self.member)
         group = next((each for each in groups if each.id == self.group), None)
         if why:
             raise GuardRefusedError(why)
         if group is not None:
             yield from spare_member(me, member.email, "take the rights of")
+            others = (each for each in groups if each.id != group.id)
+            if not (member.is_super or any(each.gives_super for each in others)):
+                yield from keep_super_admins(me, member, (group,))
             yield from leave(me, member, group)
         return Done(
             CloudflareGroupOf(self.member, self.group),

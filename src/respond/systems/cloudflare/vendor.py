@@ -235,10 +235,11 @@ _HINTS: Final = {
     "7000": "there is no such path for this method",
     "7003": "the path is not there; the account's id may be wrong",
     "9106": "the token is not accepted, or lacks a permission",
-    "9109": "the token is not accepted, or lacks a permission",
+    "9109": "the token is not accepted, not from this address, or lacks a permission",
     "10000": "the token lacks a permission, or is not accepted",
 }
-_DEAD: Final = frozenset({INVALID, "9109"})
+_DEAD: Final = frozenset({INVALID})
+"""9109 is none: a live token gets it, too, from an address that it is not for."""
 
 VENDOR: Final = Vendor(
     name="cloudflare",
@@ -252,7 +253,7 @@ VENDOR: Final = Vendor(
     refusals=Refusals(
         code="errors.0.code", hints=_HINTS, dead=_DEAD, no_path=frozenset({"7000", "7003"})
     ),
-    no_in_success=NoInSuccess("success", "errors.0.code", hints=_HINTS, dead=frozenset({INVALID})),
+    no_in_success=NoInSuccess("success", "errors.0.code", hints=_HINTS, dead=_DEAD),
     probes={"": _probe},
     rights=_RIGHTS,
     snippet="""\

@@ -44,7 +44,7 @@ from respond.systems.entra.vendor import (
     ending,
     or_words,
 )
-from respond.systems.guards import GuardRefusedError, keep_an_administrator
+from respond.systems.guards import GuardRefusedError, emergency_names, keep_an_administrator
 from respond.systems.rest import Thing, at, change, no_answer, one, rows
 
 __all__ = [
@@ -305,7 +305,7 @@ def keep_a_global_admin(me: Me, user: EntraUser, roles: Sequence[EntraRole]) -> 
     pairs = yield from _users_of(me, [role for role in assigned if role.is_global])
     ids = tuple(dict.fromkeys(each for _, each in pairs if each != user.id))
     seen = yield from gather(ENTRA_USER.of(me.connection, user=each) for each in ids)
-    kept = [e for p in me.persons if "break-glass" in p.roles for e in p.emails]
+    kept = emergency_names(me)
     suspect = [each for each in (*me.suspects, me.subject) if each]
     others = [
         each.email or each.login

@@ -38,7 +38,7 @@ from respond.systems.google.workspace_users import (
     acts_as,
     spare_account,
 )
-from respond.systems.guards import GuardRefusedError, keep_an_administrator
+from respond.systems.guards import GuardRefusedError, emergency_names, keep_an_administrator
 from respond.systems.rest import Thing, at, change, dig, no_answer, one
 
 __all__ = [
@@ -143,9 +143,8 @@ def keep_a_google_admin(me: Me, user: GoogleUser) -> Looking[None]:
         return
     hits = yield from _SUPERS.of(me.connection)
     users = yield from gather(USER.of(me.connection, user=each.id) for each in hits)
-    kept = {a.casefold() for p in me.persons if "break-glass" in p.roles for a in p.emails}
-    kept |= {each.casefold() for each in (*me.suspects, me.subject) if each}
-    kept.add(acts_as(me))
+    suspects = (each.casefold() for each in (*me.suspects, me.subject) if each)
+    kept = {acts_as(me), *suspects, *emergency_names(me)}
     others = [
         each.email
         for each in users

@@ -403,11 +403,12 @@ class TakeJumpCloudApp(_OnApp):
         label = labels.get(self.app) or self.app
         mine = [each.group for each in routes if each.other == self.app]
         ways = [group for group in mine if group == DIRECT or not self.directly]
-        if not ways:
-            return Done(JumpCloudAccess(has=bool(mine)), says=f"{user.name} has not {label}")
-        groups = yield from _names(me, [group for group in ways if group])
+        if not mine:
+            return Done(JumpCloudAccess(has=False), says=f"{user.name} has not {label}")
+        groups = yield from _names(me, [group for group in mine if group])
         yield from self._look(me, ways)
-        spare_user(me, user, "take an application of")
+        if ways:
+            spare_user(me, user, "take an application of")
         if DIRECT in ways:
             back = Undo("jumpcloud.give_app", {"user": user.id, "app": self.app})
             yield from _binding(me, user, self.app, label, add=False, undo=back)
@@ -426,6 +427,9 @@ class TakeJumpCloudApp(_OnApp):
                 + (f": {', '.join(others)}" if others else "")
                 + "; devices, networks and folders of it, too.",
             )
+        if through := [groups[each].name for each in mine if each not in ways]:
+            says = f"{user.name} has {label} still, by the group {', '.join(through)}"
+            return Done(JumpCloudAccess(has=True), says=says, findings=(says,))
         stay = [each for each in groups.values() if each.is_dynamic]
         left = tuple(_is_chosen_by_itself(each, user) for each in stay)
         says = f"{user.name} has {label} {'still' if left else 'no more'}"

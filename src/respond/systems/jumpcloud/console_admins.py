@@ -66,6 +66,9 @@ _ANEW: Final = "after this run began"
 _PUT_BACK: Final = ("email", "firstname", "lastname", "enableMultiFactor", "apiKeyAllowed")
 """Sent along as they are: whether what is left out of a PUT stays, nobody has confirmed."""
 
+_SENT_ALONG: Final = {"key_allowed": "apiKeyAllowed"}
+"""What of these is changed here, by our name: a later step of the plan sends it as it will be."""
+
 _CONSOLE: Final = "https://console.jumpcloud.com/"
 _AT: Final = "Open Settings, Administrators."
 
@@ -131,16 +134,19 @@ def admins_called(me: Me, email: str) -> Looking[tuple[JumpCloudAdmin, ...]]:
 
 
 def keep_an_admin(me: Me, *emails: str) -> Looking[None]:
-    """Refuse to lose the last administrator who could act; emergency accounts do not count."""
+    """Refuse to lose the last administrator who could act.
+
+    Emergency accounts do not count, nor does the one that we work as.
+    """
     seen = yield from ADMINS.of(me.connection)
     names = {email.casefold() for email in emails if email}
-    kept = {a.casefold() for p in me.persons if "break-glass" in p.roles for a in p.emails}
+    ours = me.connection.identity.casefold()
     for mine in (each for each in seen if each.may_all and each.email.casefold() in names):
         peers = (BILLING,) if mine.role == BILLING else FULL
         others = [
             each.email
             for each in seen
-            if each.may_all and each.role in peers and each.email.casefold() not in kept
+            if each.may_all and each.role in peers and each.email.casefold() != ours
         ]
         keep_an_administrator(
             me, mine.email, others, do=f"make somebody else {BILLING} in the console first"
@@ -200,8 +206,13 @@ def _changes(
     def changed(now: tuple[JumpCloudAdmin, ...]) -> tuple[JumpCloudAdmin, ...]:
         return tuple(replace(a, **{name: value}) if a.id == admin.id else a for a in now)
 
+    def put_back(now: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        sent = {_SENT_ALONG[name]: value} if name in _SENT_ALONG else {}
+        return {**now, admin.id: {**now.get(admin.id, {}), **sent}}
+
     listed = Becomes(ADMINS.subject(me.connection), changed)
-    yield from replace(write, becomes=(*write.becomes, listed))
+    as_it_is = Becomes(_AS_THEY_ARE.subject(me.connection), put_back)
+    yield from replace(write, becomes=(*write.becomes, listed, as_it_is))
 
 
 @dataclass(frozen=True)

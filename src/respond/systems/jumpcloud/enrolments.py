@@ -78,9 +78,8 @@ def _state_of(device: str) -> Thing[str]:
     return Thing(VENDOR, f"user/{{user}}/device/{device}", _OF, parse, surface="v2")
 
 
-def _keys_word(user: JumpCloudUser) -> str:
-    """JumpCloud's word for security keys, where it may mean that there are any."""
-    word = user.security_keys
+def _enrolled(word: str) -> str:
+    """JumpCloud's word for a kind of factor, where it may mean that there is one."""
     return "" if word.upper().startswith("NOT") else word
 
 
@@ -96,12 +95,14 @@ class JumpCloudFactors:
     Attributes:
         security_keys: JumpCloud's own word for them.
         window: They are not asked for any.
+        go: JumpCloud's word for JumpCloud Go.
     """
 
     has_totp: bool
     devices: tuple[JumpCloudDevice, ...]
     security_keys: str
     window: bool
+    go: str = ""
 
 
 @action(
@@ -118,15 +119,18 @@ class ListJumpCloudFactors(OnJumpCloudUser):
         user, devices = yield from both(
             seen_user(me, self.user), DEVICES.of(me.connection, user=self.user)
         )
-        keys = _keys_word(user)
+        keys, go = _enrolled(user.security_keys), _enrolled(user.go)
         lines = [
             _window(user),
             "codes of an application" if user.has_totp else "",
             *(each.says for each in devices),
             f"security keys: {keys}" if keys else "",
+            f"JumpCloud Go: {go}" if go else "",
         ]
         seen = tuple(filter(None, lines))
-        output = JumpCloudFactors(user.has_totp, devices, user.security_keys, user.exclusion)
+        output = JumpCloudFactors(
+            user.has_totp, devices, user.security_keys, user.exclusion, user.go
+        )
         return Done(output, says=", ".join(seen) or "no second factor", findings=seen)
 
 
@@ -284,10 +288,13 @@ class ResetJumpCloudMfa(OnJumpCloudUser):
                 effect=Effect.DESTROYS,
                 breaks=_AGAIN,
             )
-        keys = _keys_word(user)
+        keys, go = _enrolled(user.security_keys), _enrolled(user.go)
         more = [
             f"security keys of {user.name} stay ({keys}): jumpcloud.remove_security_keys"
             if keys
+            else "",
+            f"whether JumpCloud Go of {user.name} ({go}) goes with the reset is documented nowhere"
+            if go
             else "",
             "" if user.has_totp else _window(user),
         ]

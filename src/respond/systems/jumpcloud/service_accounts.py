@@ -6,7 +6,7 @@ credential is called in the answer that shows it once, nothing says: a person ma
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from respond.core.script import Done, Effect, MalformedReplyError, Me, Script, a
 from respond.core.showable import showable
 from respond.systems.arguments import one_line
 from respond.systems.guards import GuardRefusedError, spare
-from respond.systems.jumpcloud.vendor import LISTED, PAGES, VENDOR, ending
+from respond.systems.jumpcloud.vendor import LISTED, PAGES, VENDOR, ending, is_service_account
 from respond.systems.rest import Thing, at, change, rows
 
 __all__ = ["ACTIONS", "JumpCloudServiceAccount"]
@@ -23,9 +23,11 @@ _IDS: Final = ("objectId", "authConfigId", "id")
 
 
 def _credentials(found: Any) -> tuple[str, ...]:
-    """Their ids; one without is a fault, since it would pass for gone."""
+    """Their ids; one without is a fault, since it would pass for gone, and so is no list."""
+    if not isinstance(found, list):
+        raise MalformedReplyError("the reply does not say which credentials there are")
     ids = []
-    for row in found if isinstance(found, list) else ():
+    for row in found:
         known = [row.get(name) for name in _IDS] if isinstance(row, Mapping) else []
         first = next((each for each in known if isinstance(each, str) and each), None)
         if first is None:
@@ -117,11 +119,7 @@ class RevokeJumpCloudCredential:
         left = tuple(each for each in account.credentials if each != self.credential)
         after = replace(account, credentials=left)
         if self.credential in account.credentials:
-            if not me.connection.identity:
-                raise GuardRefusedError(
-                    f"{account.name} may be what respond works as",
-                    do=f"set identity under [connections.{me.connection.name}]",
-                )
+            _known(me, account, seen)
             spare(me, "end a credential of", account.name)
             path = ("service-accounts", account.id, "auth-config", self.credential)
             yield from change(
@@ -140,7 +138,26 @@ class RevokeJumpCloudCredential:
                 breaks="What uses it stops working at once. A person makes another one in the "
                 f"console; {len(left)} others of {account.name} go on.",
             )
-        return Done(after, says=f"{account.name} has the credential no more")
+        says = f"{account.name} has no credential {showable(self.credential, limit=80)}; it has "
+        return Done(after, says=says + (", ".join(left) or "none"))
+
+
+def _known(
+    me: Me, account: JumpCloudServiceAccount, seen: Sequence[JumpCloudServiceAccount]
+) -> None:
+    """Refuse where nobody knows which account we work as: with a client's secret it is of these.
+
+    Raises:
+        GuardRefusedError: The connection names none, or none of them.
+    """
+    ours, do = me.connection.identity, f"set identity under [connections.{me.connection.name}]"
+    if not ours:
+        raise GuardRefusedError(f"{account.name} may be what respond works as", do=do)
+    named = ours.casefold() in {each.name.casefold() for each in seen}
+    if is_service_account(me.connection.options) and not named:
+        raise GuardRefusedError(
+            f"which service account respond works as is not known: none is called {ours}", do=do
+        )
 
 
 ACTIONS: tuple[type, ...] = (ListJumpCloudServiceAccounts, RevokeJumpCloudCredential)

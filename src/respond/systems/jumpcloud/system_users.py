@@ -80,6 +80,7 @@ class JumpCloudUser:
         exclusion: Nobody asks for a second factor,
         exclusion_until: up to then.
         security_keys: JumpCloud's own word for whether there are any.
+        go: Its word for whether they confirm with JumpCloud Go.
         managed_by: The outside directory that the account comes of.
     """
 
@@ -94,6 +95,7 @@ class JumpCloudUser:
     exclusion: bool = at("mfa.exclusion", default=False)
     exclusion_until: str = at("mfa.exclusionUntil", read=_moment, default="")
     security_keys: str = at("mfaEnrollment.webAuthnStatus", limit=40, default="")
+    go: str = at("mfaEnrollment.jcGoStatus", limit=40, default="")
     managed_by: str = at("external_source_type", limit=60, default="")
 
     @property

@@ -125,7 +125,8 @@ _RIGHTS: Final = (
     ),
     _right(
         "see administrators", "administrators: read",
-        "list_admins suspend_user suspend_admin restore_admin rotate_admin_key", "users",
+        "list_admins read_events suspend_user suspend_admin restore_admin rotate_admin_key",
+        "users",
     ),
     _right(
         _CHANGE_ADMINS, f"administrators: write; of the built-in roles {BILLING}",

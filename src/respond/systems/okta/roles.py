@@ -29,7 +29,7 @@ from respond.core.script import (
     gather,
 )
 from respond.systems.arguments import ArgumentError
-from respond.systems.guards import GuardRefusedError, keep_an_administrator
+from respond.systems.guards import GuardRefusedError, emergency_names, keep_an_administrator
 from respond.systems.okta.users import (
     USER,
     OktaUser,
@@ -199,7 +199,7 @@ def keep_a_super_admin(me: Me, user: OktaUser, roles: tuple[OktaRole, ...]) -> L
     """
     if not any(role.is_super for role in roles):
         return
-    kept = {a.casefold() for p in me.persons if "break-glass" in p.roles for a in p.emails}
+    kept = emergency_names(me)
     everybody = yield from admins(me)
     others = [
         each.email

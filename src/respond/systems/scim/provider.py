@@ -49,7 +49,7 @@ class ScimSwitches:
         hides_inactive: Who is inactive is not to be seen there.
         deactivate_deletes: Whoever is deactivated is removed, and the id with them.
         admin_groups, admin_roles: Groups (names or ids) and roles that make an administrator.
-        admins_elsewhere: SCIM does not show them there: a person looks.
+        admins_elsewhere: SCIM does not show all of them there: a person looks.
     """
 
     patch: str = "path"
@@ -64,6 +64,11 @@ class ScimSwitches:
     @property
     def tells_admins(self) -> bool:
         return bool(self.admin_groups or self.admin_roles or self.admins_elsewhere)
+
+    @property
+    def shows_no_admin(self) -> bool:
+        """Whoever SCIM does show is guarded, though there are more elsewhere."""
+        return self.admins_elsewhere and not (self.admin_groups or self.admin_roles)
 
 
 _WORDS: Final = {"patch": ("path", "value", "put"), "remove": ("path", "value")}

@@ -43,6 +43,7 @@ from respond.systems.scim.scim_users import (
     ScimUser,
     account_called,
     features,
+    is_on,
     seen_user,
     spare_user,
     there,
@@ -234,7 +235,9 @@ class ScimUserMade:
 )
 @dataclass(frozen=True)
 class RecreateScimUser:
-    """Make a deleted account again, with its groups. What the old one owned does not come back.
+    """Make a deleted account again, with its groups; one that was inactive stays so.
+
+    What the old one owned does not come back.
 
     Attributes:
         record: The account as it was.
@@ -247,6 +250,10 @@ class RecreateScimUser:
     def __post_init__(self) -> None:
         if not isinstance(self.record.get("userName"), str) or not self.record["userName"]:
             raise ArgumentError("record must have a userName")
+
+    @property
+    def _was_active(self) -> bool:
+        return is_on(self.record.get("active"))
 
     def run(self, me: Me) -> Script[ScimUserMade]:
         name = self.record["userName"]
@@ -261,7 +268,7 @@ class RecreateScimUser:
         if not seen.id:
             made = yield from self._creation(me, seen, thing, text)
             user = made if isinstance(made, Late) else answer_as(str, made, "")
-        elif not seen.active:
+        elif self._was_active and not seen.active:
             yield from _activation(me, (yield from USER.of(me.connection, user=seen.id)))
         for group in groups:
             if group.id and user not in group.members:
@@ -285,7 +292,7 @@ class RecreateScimUser:
             me,
             thing,
             seen,
-            lambda _: replace(NOBODY, user_name=name, active=True),
+            lambda _: replace(NOBODY, user_name=name, active=self._was_active),
             Api(ask(me, "POST", "Users", body=body), _made),
             ids={"text": text},
             says=f"make the account of {name} again",
@@ -295,7 +302,7 @@ class RecreateScimUser:
             foretold=late,
             repeatable=True,  # The second one is refused: a user name is there once.
         )
-        there_now = {"account": "active"}
+        there_now = {"account": "active" if self._was_active else "inactive"}
         return (yield from replace(write, before={"account": "none"}, after=there_now))
 
 

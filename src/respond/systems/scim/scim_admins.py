@@ -13,7 +13,7 @@ from typing import Any, Final
 from respond.core.script import Done, Effect, Looking, Me, Script, Undo, action, gather
 from respond.core.showable import showable
 from respond.systems.arguments import ArgumentError
-from respond.systems.guards import GuardRefusedError, keep_an_administrator
+from respond.systems.guards import GuardRefusedError, emergency_names, keep_an_administrator
 from respond.systems.scim.provider import ScimSwitches, switches
 from respond.systems.scim.scim_changes import Edit, change_user
 from respond.systems.scim.scim_groups import (
@@ -22,7 +22,6 @@ from respond.systems.scim.scim_groups import (
     ScimGroup,
     all_groups,
     group_of,
-    groups_with,
     leaving,
 )
 from respond.systems.scim.scim_users import (
@@ -115,14 +114,14 @@ def keep_an_admin(me: Me, user: ScimUser) -> Looking[None]:
         GuardRefusedError: Nobody else is left, or who administers the product is not known.
     """
     told = switches(me.connection)
-    if told.admins_elsewhere:
+    if told.shows_no_admin:
         return
     groups = yield from _admin_groups(me)
     if not has_admin_role(user, told) and all(user.id not in g.members for g in groups.values()):
         return
     everyone = yield from admins(me)
-    kept = {a.casefold() for p in me.persons if "break-glass" in p.roles for a in p.emails}
-    out = kept | {each.casefold() for each in (*me.suspects, me.subject, me.connection.identity)}
+    out = {each.casefold() for each in (*me.suspects, me.subject, me.connection.identity)}
+    out |= emergency_names(me)
     others = [
         each.called
         for each in everyone
@@ -263,7 +262,7 @@ class RemoveFromScimGroup(OnScimMembership):
             return Done(group, says=f"{user.called} is not in the group {group.name}")
         spare_user(me, user, "take a group of")
         told = switches(me.connection)
-        if not told.admins_elsewhere and group.id in (yield from _admin_groups(me)):
+        if not told.shows_no_admin and group.id in (yield from _admin_groups(me)):
             yield from keep_an_admin(me, user)
         yield from leaving(me, user, group)
         left = replace(group, members=tuple(m for m in group.members if m != user.id))
@@ -274,13 +273,13 @@ def remove_admin_rights(me: Me, name: ScimUserId) -> Script[None]:
     """Take a user out of the groups, and take the roles, that make an administrator."""
     told = switches(me.connection)
     user = yield from seen_user(me, name)
-    if told.admins_elsewhere and not (told.admin_groups or told.admin_roles):
+    if told.shows_no_admin:
         left = f"left to do: SCIM does not show who administers it; look at {user.called} there"
         return Done(None, says=left, findings=(left,), proved=False)
     spare_user(me, user, "remove")
     yield from keep_an_admin(me, user)
     inside = yield from _admin_groups(me)
-    own = [group for group in (yield from groups_with(me, user)) if group.id in inside]
+    own = [group for group in inside.values() if user.id in group.members]
     if has_admin_role(user, told):
         wanted = {role.casefold() for role in told.admin_roles}
         record = yield from RECORD.of(me.connection, kind="Users", id=user.id)

@@ -36,6 +36,7 @@ from respond.systems.scim.scim_users import (
     check_scim_id,
     in_order,
     listed,
+    may_filter,
     quoted,
     seen_user,
     values_of,
@@ -87,14 +88,14 @@ def all_groups(me: Me) -> Looking[tuple[ScimGroup, ...]]:
 def groups_with(me: Me, user: ScimUser) -> Looking[tuple[ScimGroup, ...]]:
     """The groups that a user is a member of themselves, each read by id.
 
-    Found by a filter; where the product does not understand it, every group is read. One that
-    offers users alone has none.
+    Found by a filter; where the product does not understand it, or finds none, every group is
+    read: an empty list may be a filter that was swallowed. One that offers users alone has none.
     """
     rows: tuple[ScimGroup, ...] | None = None
-    if switches(me.connection).filter:
+    if (yield from may_filter(me.connection)):
         with_them = replace(_WITH, gone=())
         rows = yield from with_them.unless(NO_FILTER, None, me.connection, text=quoted(user.id))
-    if rows is None:
+    if not rows:
         rows = yield from in_order(replace(_NAMES, gone=()), me.connection)
     ids = dict.fromkeys((*(row.id for row in rows), *user.groups))
     groups = yield from gather(GROUP.of(me.connection, group=each) for each in ids)

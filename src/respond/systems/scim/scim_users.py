@@ -35,8 +35,8 @@ from respond.systems.scim.vendor import A_PAGE, NO_FILTER, PAGES, VENDOR
 __all__ = [
     "ACTIONS", "NOBODY", "RECORD", "USER", "FindScimUser", "ListScimUsers", "OnScimUser",
     "ScimUser", "ScimUserId", "account_called", "check_scim_id", "everybody", "features",
-    "found", "in_order", "is_on", "listed", "quoted", "seen_user", "spare_user", "there",
-    "values_of",
+    "found", "in_order", "is_on", "listed", "may_filter", "quoted", "seen_user", "spare_user",
+    "there", "values_of",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -165,6 +165,14 @@ def features(connection: Connection) -> Read[ScimFeatures]:
     return _FEATURES.unless(_UNSAID, ScimFeatures(), connection)
 
 
+def may_filter(connection: Connection, or_else: Any = None) -> Looking[bool]:
+    """Whether to ask by a filter: not where the options, or the product itself, say no."""
+    if not switches(connection).filter:
+        return False
+    can = yield from replace(features(connection), or_else=or_else and (lambda _: ScimFeatures()))
+    return can.filter
+
+
 def in_order(
     thing: Thing[tuple[T, ...]], connection: Connection, or_else: Any = None
 ) -> Looking[tuple[T, ...]]:
@@ -204,7 +212,7 @@ def found(connection: Connection, name: str, unseen: list[str] | None = None) ->
 
     rows_or, one_or = (None, None) if unseen is None else (noted, nobody)
     rows: tuple[ScimUser, ...] | None = None
-    if switches(connection).filter:
+    if (yield from may_filter(connection, rows_or)):
         # A user name has no case by the standard, and has one in some products all the same.
         asked = [
             replace(each.unless(NO_FILTER, None, connection, text=quoted(text)), or_else=rows_or)
@@ -232,7 +240,7 @@ def found(connection: Connection, name: str, unseen: list[str] | None = None) ->
 
 def account_called(connection: Connection, name: str) -> Looking[tuple[Thing[ScimUser], str]]:
     """What has this user name, as a thing that can come to be, and the name as it is asked for."""
-    by_filter = switches(connection).filter and (yield from features(connection)).filter
+    by_filter = yield from may_filter(connection)
     rows = listed(ScimUser)
 
     def parse(replies: Sequence[Reply]) -> ScimUser:
