@@ -6,18 +6,24 @@ its own module as ``Lacks``, and is tested as declared.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.systems.orgs.org import ANA, BEN, DANA, MALLORY, Org
 
+from respond.checks.rights import wants
 from respond.core.script import Done, PersonRecord, Proof
 from respond.engine.drivers import Look
 from respond.systems import directories, load, title_of
 from respond.systems.directory.vocabulary import VERBS, Does, Lacks, cells, directory_of
 from respond.systems.guards import GuardRefusedError
+from respond.systems.vendor import Right
+from respond.wiring.places import Places
+from respond.wiring.session import load_runbook
 
 DOWN = ("503", "500", "html", "empty", "403", "401", "429")
 
@@ -78,6 +84,20 @@ def test_the_table_says_what_the_code_does() -> None:
             how = does(system)[name]
             assert (cell.can == "yes") == isinstance(how, Does)
             assert cell.says or cell.can == "yes"
+
+
+@pytest.mark.promise("P28")
+def test_every_verb_names_actions_whose_rights_it_takes() -> None:
+    """So that ``doctor`` can say which runbook lacks what, although no runbook names a vendor."""
+    known: Mapping[str, Any] = load()
+    for system in directories():
+        each = directory_of(system)
+        needs = [each.finds, *(how.needs for how in each.verbs.values() if isinstance(how, Does))]
+        for name in " ".join(needs).split():
+            assert known[name].spec.system == system, name
+    right = Right("change users", "a scope", frozenset({"okta.suspend_user"}))
+    runbook = load_runbook(Places(None, Path()), "compromised-user")
+    assert wants({"compromised-user": runbook}, right) == ["compromised-user"]
 
 
 # --- what is done -------------------------------------------------------------------------------

@@ -42,8 +42,17 @@ def actions_of(runbook: Runbook) -> dict[str, str]:
 
 
 def wants(runbooks: Mapping[str, Runbook], right: Right) -> list[str]:
-    """Which runbooks need a right."""
-    return [name for name, one in runbooks.items() if right.actions & actions_of(one).keys()]
+    """Which runbooks need a right; what they ask of a directory is a vendor's own action there."""
+    return [name for name, one in runbooks.items() if right.actions & _acts(one)]
+
+
+def _acts(runbook: Runbook) -> frozenset[str]:
+    from respond.systems import DIRECTORY
+    from respond.systems.directory.vocabulary import needed_by
+
+    called = actions_of(runbook)
+    verbs = (name.partition(".")[2] for name, system in called.items() if system == DIRECTORY)
+    return frozenset(called).union(*map(needed_by, verbs))
 
 
 def missing_rights(

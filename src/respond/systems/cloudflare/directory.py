@@ -136,10 +136,12 @@ def _list_factors(me: Me, to: Target) -> Script[Any]:
 
 
 _VERBS: Final[Mapping[str, Does | Lacks]] = {
-    "suspend_user": Does(lambda me, to: RestrictCloudflareMember(_member(to)).run(me)),
+    "suspend_user": Does(
+        lambda me, to: RestrictCloudflareMember(_member(to)).run(me), "cloudflare.restrict_member"
+    ),
     "restore_user": Lacks("what was taken knows the rights: respond undo RUN gives them", _UNDO),
-    "end_sessions": Does(_end_sessions),
-    "revoke_grants": Does(_revoke_grants),
+    "end_sessions": Does(_end_sessions, "cloudflare.revoke_access_sessions"),
+    "revoke_grants": Does(_revoke_grants, "cloudflare.disable_token cloudflare.read_log"),
     "reset_factors": Lacks(
         "the person alone resets it, or recovers the account with Cloudflare; for one of Access "
         "there is cloudflare.delete_access_factor",
@@ -155,7 +157,10 @@ _VERBS: Final[Mapping[str, Does | Lacks]] = {
         "the person alone changes it; who has it reaches what the membership reaches",
         ("Have {email} change the password at dash.cloudflare.com/profile/authentication.",),
     ),
-    "remove_admin_rights": Does(lambda me, to: RemoveCloudflareAdminRights(_member(to)).run(me)),
+    "remove_admin_rights": Does(
+        lambda me, to: RemoveCloudflareAdminRights(_member(to)).run(me),
+        "cloudflare.remove_admin_rights",
+    ),
     "restore_admin_rights": Lacks(
         "what was taken knows the rights: respond undo RUN gives them", _UNDO
     ),
@@ -167,15 +172,19 @@ _VERBS: Final[Mapping[str, Does | Lacks]] = {
         "the policies of an application of Access decide, and groups and lists in them",
         (_APP, "Take the exclusion of {email} away."),
     ),
-    "list_factors": Does(_list_factors),
-    "list_admins": Does(lambda me, _: ListCloudflareAdmins().run(me)),
+    "list_factors": Does(_list_factors, "cloudflare.find_member"),
+    "list_admins": Does(lambda me, _: ListCloudflareAdmins().run(me), "cloudflare.list_admins"),
     "read_sign_ins": Does(
-        lambda me, to: ReadCloudflareLog(_member(to), within=_within(me, to)).run(me)
+        lambda me, to: ReadCloudflareLog(_member(to), within=_within(me, to)).run(me),
+        "cloudflare.read_log",
     ),
-    "who_has_app": Does(lambda me, to: WhoIsInCloudflareApp(to.app).run(me)),
+    "who_has_app": Does(
+        lambda me, to: WhoIsInCloudflareApp(to.app).run(me), "cloudflare.who_is_in_app"
+    ),
     "list_left_behind": Does(
-        lambda me, to: ListLeftInCloudflare(_member(to), within=_within(me, to)).run(me)
+        lambda me, to: ListLeftInCloudflare(_member(to), within=_within(me, to)).run(me),
+        "cloudflare.list_left_behind",
     ),
 }
 
-DIRECTORY: Final = Directory(_find, _VERBS)
+DIRECTORY: Final = Directory(_find, "cloudflare.find_member", _VERBS)

@@ -28,6 +28,7 @@ __all__ = [
     "Verb",
     "cells",
     "directory_of",
+    "needed_by",
 ]
 
 
@@ -169,9 +170,14 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Does:
-    """What does it there, mostly the script of the vendor's own action."""
+    """What does it there, mostly the script of the vendor's own action.
+
+    Attributes:
+        needs: Names of the vendor's actions whose rights it takes, with blanks between them.
+    """
 
     script: Callable[[Me, Target], Script[Any]]
+    needs: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +202,12 @@ class Directory:
 
     Attributes:
         find: Where an address stands; ``gone`` where nobody has it.
+        finds: The name of the vendor's action whose rights that takes.
         verbs: Of every verb how it is done, or what there is instead.
     """
 
     find: _Find
+    finds: str
     verbs: Mapping[str, Does | Lacks] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -228,6 +236,19 @@ def _cell(how: Does | Lacks) -> Cell:
     if isinstance(how, Does):
         return Cell("yes")
     return Cell("hands" if how.by_hand else "none", how.stays)
+
+
+def needed_by(verb: str) -> frozenset[str]:
+    """The vendors' own actions that a verb comes down to, in whatever directory."""
+    found: set[str] = set()
+    for system in directories():
+        each = directory_of(system)
+        how = each.verbs.get(verb)
+        if how is None:  # To find somebody is no verb: each directory can.
+            found.add(each.finds)
+        elif isinstance(how, Does):
+            found |= {*how.needs.split()}
+    return frozenset(found)
 
 
 def directory_of(system: str) -> Directory:

@@ -100,29 +100,53 @@ def _reset_factors(me: Me, to: Target) -> Script[Any]:
 
 DIRECTORY: Final = Directory(
     _find,
+    "entra.find_user",
     {
-        "suspend_user": Does(lambda me, to: DisableEntraUser(_user(to)).run(me)),
-        "restore_user": Does(lambda me, to: EnableEntraUser(_user(to)).run(me)),
-        "end_sessions": Does(lambda me, to: RevokeEntraSessions(_user(to)).run(me)),
-        "revoke_grants": Does(lambda me, to: RevokeEntraConsents(_user(to)).run(me)),
-        "reset_factors": Does(_reset_factors),
-        "issue_bridge": Does(lambda me, to: CreateEntraAccessPass(_user(to)).run(me)),
-        "reset_password": Does(lambda me, to: ResetEntraPassword(_user(to)).run(me)),
-        "remove_admin_rights": Does(lambda me, to: RemoveEntraRole(_user(to)).run(me)),
+        "suspend_user": Does(
+            lambda me, to: DisableEntraUser(_user(to)).run(me), "entra.disable_user"
+        ),
+        "restore_user": Does(
+            lambda me, to: EnableEntraUser(_user(to)).run(me), "entra.enable_user"
+        ),
+        "end_sessions": Does(
+            lambda me, to: RevokeEntraSessions(_user(to)).run(me), "entra.revoke_sessions"
+        ),
+        "revoke_grants": Does(
+            lambda me, to: RevokeEntraConsents(_user(to)).run(me), "entra.revoke_consents"
+        ),
+        "reset_factors": Does(_reset_factors, "entra.delete_auth_method entra.reset_auth_methods"),
+        "issue_bridge": Does(
+            lambda me, to: CreateEntraAccessPass(_user(to)).run(me),
+            "entra.create_temporary_access_pass",
+        ),
+        "reset_password": Does(
+            lambda me, to: ResetEntraPassword(_user(to)).run(me), "entra.reset_password"
+        ),
+        "remove_admin_rights": Does(
+            lambda me, to: RemoveEntraRole(_user(to)).run(me), "entra.remove_role"
+        ),
         "restore_admin_rights": Lacks(
             "what was taken knows its scope: respond undo RUN gives it back with that",
             ("Undo the run that took the rights: respond undo RUN.",),
         ),
-        "take_app": Does(lambda me, to: UnassignEntraApp(_user(to), to.app).run(me)),
-        "give_app": Does(lambda me, to: AssignEntraApp(_user(to), to.app).run(me)),
-        "list_factors": Does(lambda me, to: ListEntraMethods(_user(to)).run(me)),
-        "list_admins": Does(lambda me, _: ListEntraAdmins().run(me)),
-        "read_sign_ins": Does(
-            lambda me, to: ReadEntraSignIns(_user(to), within=_within(me, to)).run(me)
+        "take_app": Does(
+            lambda me, to: UnassignEntraApp(_user(to), to.app).run(me), "entra.unassign_app"
         ),
-        "who_has_app": Does(lambda me, to: WhoHasEntraApp(to.app).run(me)),
+        "give_app": Does(
+            lambda me, to: AssignEntraApp(_user(to), to.app).run(me), "entra.assign_app"
+        ),
+        "list_factors": Does(
+            lambda me, to: ListEntraMethods(_user(to)).run(me), "entra.list_auth_methods"
+        ),
+        "list_admins": Does(lambda me, _: ListEntraAdmins().run(me), "entra.list_admins"),
+        "read_sign_ins": Does(
+            lambda me, to: ReadEntraSignIns(_user(to), within=_within(me, to)).run(me),
+            "entra.read_sign_ins",
+        ),
+        "who_has_app": Does(lambda me, to: WhoHasEntraApp(to.app).run(me), "entra.who_has_app"),
         "list_left_behind": Does(
-            lambda me, to: ListLeftInEntra(_user(to), within=_within(me, to)).run(me)
+            lambda me, to: ListLeftInEntra(_user(to), within=_within(me, to)).run(me),
+            "entra.list_left_behind",
         ),
     },
 )

@@ -115,29 +115,46 @@ def _remove_rights(me: Me, to: Target) -> Script[Any]:
 
 DIRECTORY: Final = Directory(
     _find,
+    "google.find_user",
     {
-        "suspend_user": Does(lambda me, to: SuspendGoogleUser(_user(to)).run(me)),
-        "restore_user": Does(lambda me, to: UnsuspendGoogleUser(_user(to)).run(me)),
-        "end_sessions": Does(lambda me, to: SignOutOfGoogle(_user(to)).run(me)),
-        "revoke_grants": Does(lambda me, to: RevokeGoogleGrants(_user(to)).run(me)),
-        "reset_factors": Does(_reset_factors),
-        "issue_bridge": Does(_bridge),
-        "reset_password": Does(lambda me, to: ResetGooglePassword(_user(to)).run(me)),
-        "remove_admin_rights": Does(_remove_rights),
+        "suspend_user": Does(
+            lambda me, to: SuspendGoogleUser(_user(to)).run(me), "google.suspend_user"
+        ),
+        "restore_user": Does(
+            lambda me, to: UnsuspendGoogleUser(_user(to)).run(me), "google.unsuspend_user"
+        ),
+        "end_sessions": Does(lambda me, to: SignOutOfGoogle(_user(to)).run(me), "google.sign_out"),
+        "revoke_grants": Does(
+            lambda me, to: RevokeGoogleGrants(_user(to)).run(me), "google.revoke_grants"
+        ),
+        "reset_factors": Does(_reset_factors, "google.turn_off_two_step"),
+        "issue_bridge": Does(_bridge, "google.make_backup_codes"),
+        "reset_password": Does(
+            lambda me, to: ResetGooglePassword(_user(to)).run(me), "google.reset_password"
+        ),
+        "remove_admin_rights": Does(_remove_rights, "google.remove_role"),
         "restore_admin_rights": Lacks(
             "what was taken knows where it held: respond undo RUN gives it again",
             ("Undo the run that took the rights: respond undo RUN.",),
         ),
-        "take_app": Does(lambda me, to: LeaveGoogleGroup(_user(to), to.app).run(me)),
-        "give_app": Does(lambda me, to: JoinGoogleGroup(_user(to), to.app).run(me)),
-        "list_factors": Does(lambda me, to: ListGoogleFactors(_user(to)).run(me)),
-        "list_admins": Does(lambda me, _: ListGoogleAdmins().run(me)),
+        "take_app": Does(
+            lambda me, to: LeaveGoogleGroup(_user(to), to.app).run(me), "google.leave_group"
+        ),
+        "give_app": Does(
+            lambda me, to: JoinGoogleGroup(_user(to), to.app).run(me), "google.join_group"
+        ),
+        "list_factors": Does(
+            lambda me, to: ListGoogleFactors(_user(to)).run(me), "google.list_factors"
+        ),
+        "list_admins": Does(lambda me, _: ListGoogleAdmins().run(me), "google.list_admins"),
         "read_sign_ins": Does(
-            lambda me, to: ReadGoogleLogins(_user(to), within=_within(me, to)).run(me)
+            lambda me, to: ReadGoogleLogins(_user(to), within=_within(me, to)).run(me),
+            "google.read_logins",
         ),
         "who_has_app": Lacks("Google lists no application by who may use it; a group by members"),
         "list_left_behind": Does(
-            lambda me, to: ListLeftInGoogle(_user(to), within=_within(me, to)).run(me)
+            lambda me, to: ListLeftInGoogle(_user(to), within=_within(me, to)).run(me),
+            "google.list_left_behind",
         ),
     },
 )

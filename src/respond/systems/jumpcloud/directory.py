@@ -153,38 +153,56 @@ def _on_app(me: Me, to: Target, script: Callable[[str], Script[Any]]) -> Script[
 
 DIRECTORY: Final = Directory(
     _find,
+    "jumpcloud.find_user",
     {
-        "suspend_user": Does(lambda me, to: SuspendJumpCloudUser(_user(to)).run(me)),
-        "restore_user": Does(lambda me, to: RestoreJumpCloudUser(_user(to)).run(me)),
+        "suspend_user": Does(
+            lambda me, to: SuspendJumpCloudUser(_user(to)).run(me), "jumpcloud.suspend_user"
+        ),
+        "restore_user": Does(
+            lambda me, to: RestoreJumpCloudUser(_user(to)).run(me), "jumpcloud.restore_user"
+        ),
         "end_sessions": Lacks(
             "no API ends sessions alone: suspending logs somebody out of devices and of what "
             "JumpCloud opens; sessions that applications hold go on until they run out",
         ),
-        "revoke_grants": Does(_revoke),
-        "reset_factors": Does(_reset_factors),
-        "issue_bridge": Does(
-            lambda me, to: OpenJumpCloudWindow(_user(to), stolen=to.stolen).run(me)
+        "revoke_grants": Does(_revoke, "jumpcloud.remove_ssh_keys"),
+        "reset_factors": Does(
+            _reset_factors, "jumpcloud.deactivate_push_device jumpcloud.reset_mfa"
         ),
-        "reset_password": Does(lambda me, to: ResetJumpCloudPassword(_user(to)).run(me)),
-        "remove_admin_rights": Does(_remove_rights),
+        "issue_bridge": Does(
+            lambda me, to: OpenJumpCloudWindow(_user(to), stolen=to.stolen).run(me),
+            "jumpcloud.open_mfa_window",
+        ),
+        "reset_password": Does(
+            lambda me, to: ResetJumpCloudPassword(_user(to)).run(me), "jumpcloud.reset_password"
+        ),
+        "remove_admin_rights": Does(_remove_rights, "jumpcloud.set_admin_role"),
         "restore_admin_rights": Lacks(
             "what was taken knows the role's name: respond undo RUN gives it back",
             ("Undo the run that took the rights: respond undo RUN.",),
         ),
         "take_app": Does(
-            lambda me, to: _on_app(me, to, lambda app: TakeJumpCloudApp(_user(to), app).run(me))
+            lambda me, to: _on_app(me, to, lambda app: TakeJumpCloudApp(_user(to), app).run(me)),
+            "jumpcloud.take_app",
         ),
         "give_app": Does(
-            lambda me, to: _on_app(me, to, lambda app: GiveJumpCloudApp(_user(to), app).run(me))
+            lambda me, to: _on_app(me, to, lambda app: GiveJumpCloudApp(_user(to), app).run(me)),
+            "jumpcloud.give_app",
         ),
-        "list_factors": Does(lambda me, to: ListJumpCloudFactors(_user(to)).run(me)),
-        "list_admins": Does(lambda me, _: ListJumpCloudAdmins().run(me)),
+        "list_factors": Does(
+            lambda me, to: ListJumpCloudFactors(_user(to)).run(me), "jumpcloud.list_factors"
+        ),
+        "list_admins": Does(lambda me, _: ListJumpCloudAdmins().run(me), "jumpcloud.list_admins"),
         "read_sign_ins": Does(
-            lambda me, to: ReadJumpCloudEvents(_user(to), _within(me, to), SIGN_INS).run(me)
+            lambda me, to: ReadJumpCloudEvents(_user(to), _within(me, to), SIGN_INS).run(me),
+            "jumpcloud.read_events",
         ),
         "who_has_app": Does(
-            lambda me, to: _on_app(me, to, lambda app: WhoHasJumpCloudApp(app).run(me))
+            lambda me, to: _on_app(me, to, lambda app: WhoHasJumpCloudApp(app).run(me)),
+            "jumpcloud.who_has_app",
         ),
-        "list_left_behind": Does(lambda me, to: ListLeftInJumpCloud(_user(to)).run(me)),
+        "list_left_behind": Does(
+            lambda me, to: ListLeftInJumpCloud(_user(to)).run(me), "jumpcloud.list_left_behind"
+        ),
     },
 )

@@ -101,29 +101,50 @@ def _remove_rights(me: Me, to: Target) -> Script[Any]:
 
 DIRECTORY: Final = Directory(
     _find,
+    "okta.find_user",
     {
-        "suspend_user": Does(lambda me, to: SuspendOktaUser(_user(to)).run(me)),
-        "restore_user": Does(lambda me, to: UnsuspendOktaUser(_user(to)).run(me)),
-        "end_sessions": Does(lambda me, to: SignOutOfOkta(_user(to)).run(me)),
-        "revoke_grants": Does(lambda me, to: RevokeOktaGrants(_user(to)).run(me)),
-        "reset_factors": Does(_reset_factors),
-        "issue_bridge": Does(lambda me, to: CreateOktaAccessCode(_user(to)).run(me)),
-        "reset_password": Does(lambda me, to: ResetOktaPassword(_user(to)).run(me)),
-        "remove_admin_rights": Does(_remove_rights),
+        "suspend_user": Does(
+            lambda me, to: SuspendOktaUser(_user(to)).run(me), "okta.suspend_user"
+        ),
+        "restore_user": Does(
+            lambda me, to: UnsuspendOktaUser(_user(to)).run(me), "okta.unsuspend_user"
+        ),
+        "end_sessions": Does(
+            lambda me, to: SignOutOfOkta(_user(to)).run(me), "okta.sign_out_everywhere"
+        ),
+        "revoke_grants": Does(
+            lambda me, to: RevokeOktaGrants(_user(to)).run(me), "okta.revoke_grants"
+        ),
+        "reset_factors": Does(_reset_factors, "okta.delete_factor okta.reset_all_factors"),
+        "issue_bridge": Does(
+            lambda me, to: CreateOktaAccessCode(_user(to)).run(me),
+            "okta.create_temporary_access_code",
+        ),
+        "reset_password": Does(
+            lambda me, to: ResetOktaPassword(_user(to)).run(me), "okta.reset_password"
+        ),
+        "remove_admin_rights": Does(_remove_rights, "okta.remove_role"),
         "restore_admin_rights": Lacks(
             "what was taken knows its targets: respond undo RUN gives it back with them",
             ("Undo the run that took the rights: respond undo RUN.",),
         ),
-        "take_app": Does(lambda me, to: UnassignOktaApp(_user(to), to.app).run(me)),
-        "give_app": Does(lambda me, to: AssignOktaApp(_user(to), to.app).run(me)),
-        "list_factors": Does(lambda me, to: ListOktaFactors(_user(to)).run(me)),
-        "list_admins": Does(lambda me, _: ListOktaAdmins().run(me)),
-        "read_sign_ins": Does(
-            lambda me, to: ReadOktaLog(_user(to), within=_within(me, to)).run(me)
+        "take_app": Does(
+            lambda me, to: UnassignOktaApp(_user(to), to.app).run(me), "okta.unassign_app"
         ),
-        "who_has_app": Does(lambda me, to: WhoHasOktaApp(to.app).run(me)),
+        "give_app": Does(
+            lambda me, to: AssignOktaApp(_user(to), to.app).run(me), "okta.assign_app"
+        ),
+        "list_factors": Does(
+            lambda me, to: ListOktaFactors(_user(to)).run(me), "okta.list_factors"
+        ),
+        "list_admins": Does(lambda me, _: ListOktaAdmins().run(me), "okta.list_admins"),
+        "read_sign_ins": Does(
+            lambda me, to: ReadOktaLog(_user(to), within=_within(me, to)).run(me), "okta.read_log"
+        ),
+        "who_has_app": Does(lambda me, to: WhoHasOktaApp(to.app).run(me), "okta.who_has_app"),
         "list_left_behind": Does(
-            lambda me, to: ListLeftInOkta(_user(to), within=_within(me, to)).run(me)
+            lambda me, to: ListLeftInOkta(_user(to), within=_within(me, to)).run(me),
+            "okta.list_left_behind",
         ),
     },
 )

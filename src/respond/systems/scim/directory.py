@@ -60,9 +60,12 @@ def _lines(script: Script[Any], name: str) -> Script[Any]:
 
 DIRECTORY: Final = Directory(
     _find,
+    "scim.find_user",
     {
-        "suspend_user": Does(_suspend),
-        "restore_user": Does(lambda me, to: ActivateScimUser(ScimUserId(to.user)).run(me)),
+        "suspend_user": Does(_suspend, "scim.deactivate_user"),
+        "restore_user": Does(
+            lambda me, to: ActivateScimUser(ScimUserId(to.user)).run(me), "scim.activate_user"
+        ),
         "end_sessions": Lacks(
             "SCIM knows no session: the product decides whether one goes on when the account is "
             "off, and how long",
@@ -79,18 +82,27 @@ DIRECTORY: Final = Directory(
             "the run is given, where the product takes it",
             (_CONSOLE, "Reset the password of {email} there, if it has one."),
         ),
-        "remove_admin_rights": Does(lambda me, to: remove_admin_rights(me, ScimUserId(to.user))),
+        "remove_admin_rights": Does(
+            lambda me, to: remove_admin_rights(me, ScimUserId(to.user)),
+            "scim.remove_from_group scim.set_roles",
+        ),
         "restore_admin_rights": Lacks(
             "what was taken knows its groups and roles: respond undo RUN gives them back",
             ("Undo the run that took the rights: respond undo RUN.",),
         ),
         # The product is the application.
-        "take_app": Does(_suspend),
-        "give_app": Does(lambda me, to: ActivateScimUser(ScimUserId(to.user)).run(me)),
+        "take_app": Does(_suspend, "scim.deactivate_user"),
+        "give_app": Does(
+            lambda me, to: ActivateScimUser(ScimUserId(to.user)).run(me), "scim.activate_user"
+        ),
         "list_factors": Lacks("SCIM knows no factor: look where the person signs in"),
-        "list_admins": Does(lambda me, _: _lines(ListScimAdmins().run(me), "admins")),
+        "list_admins": Does(
+            lambda me, _: _lines(ListScimAdmins().run(me), "admins"), "scim.list_admins"
+        ),
         "read_sign_ins": Lacks("SCIM knows no sign-in: look where the person signs in"),
-        "who_has_app": Does(lambda me, _: _lines(ListScimUsers().run(me), "users")),
+        "who_has_app": Does(
+            lambda me, _: _lines(ListScimUsers().run(me), "users"), "scim.list_users"
+        ),
         "list_left_behind": Lacks(
             "SCIM shows no token, key or rule: what the account made in the product stays unseen"
         ),
