@@ -384,16 +384,25 @@ def test_what_cannot_be_signed_is_said_before_anything_leaves(
     assert world.server.received == []
 
 
+def test_a_clock_that_is_ahead_leaves_a_session() -> None:
+    """A vendor takes nothing from the future, and Google nothing that lasts over an hour."""
+    for lives_s in (540, 600, 3_600):
+        made = signed(Assertion({}, lives_s=lives_s), PRIVATE_KEY, {}, now_s=1_000)
+        claims = json.loads(base64.urlsafe_b64decode(made.text.split(".")[1] + "=="))
+        assert claims["iat"] == 940
+        assert 1_000 <= claims["exp"] <= 940 + 3_600
+
+
 def test_a_key_file_brings_names_of_its_own() -> None:
     """What it says of itself is filled in; what is no key file is said."""
     file = json.dumps({"client_email": "bot@x.example", "private_key": PRIVATE_KEY, "n": 7})
     claims = {"iss": "{client_email}", "sub": "{identity}", "aud": "there"}
     made = signed(
-        Assertion(claims, key="private_key", lives_s=60), file, {"identity": "me"}, now_s=1_000
+        Assertion(claims, key="private_key", lives_s=120), file, {"identity": "me"}, now_s=1_000
     )
     found = claims_of(made.text, audience="there", now=1_000)
     assert found is not None
-    assert (found["iss"], found["sub"], found["exp"] - found["iat"]) == ("bot@x.example", "me", 60)
+    assert (found["iss"], found["sub"], found["exp"] - found["iat"]) == ("bot@x.example", "me", 120)
     for odd in ("[]", "{", PRIVATE_KEY, "[" * 10_000):
         with pytest.raises(NotTradedError, match="no key file"):
             signed(Assertion(claims, key="private_key"), odd, {"identity": "me"}, now_s=1)

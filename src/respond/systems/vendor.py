@@ -89,7 +89,7 @@ class Assertion:
         claims: Names and texts; one that comes out empty is left out.
         key: The field of the key file that holds the private key; empty: the credential is it.
         header: Further names and texts of the header, such as ``kid``.
-        lives_s: For how long it is good.
+        lives_s: For how long it is good, from a minute before it is made.
     """
 
     claims: Mapping[str, str]
