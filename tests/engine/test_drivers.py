@@ -52,7 +52,7 @@ from respond.core.values import Late, LateValueUsedError
 from respond.engine.drivers import ScriptFaultError, World, act, look
 from respond.engine.step.send import _request_digest, _taken
 from respond.errors import ExitCode, NoAnswerError, StepFailedError
-from respond.testing.toy_system import BoxStage, runbook_of
+from respond.testing.toy_system import SPREAD, BoxStage, runbook_of
 
 SUBJECT: Subject[str] = Subject("box/a", 5)
 CALL = Call("box", "", "PUT", ("a",), body={"value": "new"})
@@ -286,6 +286,21 @@ def test_after_a_crash_the_settle_time_passes_before_the_look() -> None:
     assert stage.advance() is ExitCode.DONE
     assert stage.clock.mono_ms() - before >= (10 + 5) * 1000
     assert stage.boxes.writes == ["PUT /box/a"]
+
+
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize(("behind", "writes"), [({1}, 1), ({1, 2}, 2)])
+def test_after_a_crash_one_look_does_not_say_that_it_was_not_done(
+    behind: set[int], writes: int
+) -> None:
+    """Rule 4: where a server may be behind, as many looks have to agree as prove that it is."""
+    stage = BoxStage(
+        runbook_of(SET.replace("name: a", f"name: {SPREAD}")), {**THREE, SPREAD: "old"}
+    )
+    stage.boxes.behind = frozenset(behind)
+    killed(stage, lambda name: name.startswith("after send"))
+    assert stage.advance() is ExitCode.DONE
+    assert stage.boxes.writes == [f"PUT /box/{SPREAD}"] * writes
 
 
 @pytest.mark.promise("P2")
