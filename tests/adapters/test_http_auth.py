@@ -17,7 +17,7 @@ from respond.core.values import SecretHandle
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError, UsageError
 from respond.ports import Intent
 from respond.systems.vendor import Assertion
-from respond.testing.loopback import CannedAnswer, FixedSecrets, Loopback, says, transport_to
+from respond.testing.loopback import CannedAnswer, FixedSecrets, Loopback, page, says, transport_to
 from respond.testing.settable_clock import THE_NIGHT_MS, SettableClock
 
 EXCHANGE = "POST /v1/service_accounts/oauth/token"
@@ -408,26 +408,53 @@ def test_a_key_file_brings_names_of_its_own() -> None:
             signed(Assertion(claims, key="private_key"), odd, {"identity": "me"}, now_s=1)
 
 
+def refused_trade(world: World, answer: CannedAnswer) -> RefusedBySystemError:
+    world.server.will(answer, answer)
+    with pytest.raises(RefusedBySystemError) as caught:
+        an_org(world).reader().fetch(ORG_READ)
+    return caught.value
+
+
 @pytest.mark.parametrize(
-    ("status", "word", "why", "do"),
+    ("status", "word", "says_what", "code", "why", "do"),
     [
-        (401, "invalid_client", "'org' is not accepted", "respond connect org"),
-        (400, "invalid_grant", "'org' is not accepted", "respond connect org"),
-        (400, "unauthorized_client", "'org' is not accepted", "respond connect org"),
-        (400, "invalid_scope", "a scope that was not granted", "read_scopes, write_scopes"),
+        (401, "invalid_client", "No.", "401", "'org' is not accepted", "respond connect org"),
+        (400, "invalid_client", "No.", "401", "'org' is not accepted", "respond connect org"),
+        (400, "invalid_grant", "Invalid JWT Signature.", "401", "'org' is not accepted", "connect"),
+        (400, "invalid_grant", "Check your iat and exp.", "invalid_grant", "no session", "iat"),
+        (400, "unauthorized_client", "No.", "unauthorized_client", "was not granted", "read_sco"),
+        (401, "unauthorized_client", "No.", "unauthorized_client", "was not granted", "read_sco"),
+        (400, "invalid_scope", "No.", "invalid_scope", "that was not granted", "read_scopes"),
+        (403, "access_denied", "Zone.", "access_denied", "no session", "Zone"),
     ],
 )
 def test_a_trade_that_is_refused_says_what_to_do(
-    world: World, status: int, word: str, why: str, do: str
+    world: World, status: int, word: str, says_what: str, code: str, why: str, do: str
 ) -> None:
-    """By OAuth's own word. Source: RFC 6749, section 5.2."""
-    world.server.will(*[says({"error": word, "error_description": "No."}, status)] * 2)
+    """By OAuth's own word; only of who is not known the credential is dead.
 
-    with pytest.raises(RefusedBySystemError) as caught:
-        an_org(world).reader().fetch(ORG_READ)
-    assert why in caught.value.why
-    assert do in caught.value.do
-    assert caught.value.by_hand or status == 400
+    Source: RFC 6749, section 5.2.
+    """
+    answer = says({"error": word, "error_description": says_what}, status)
+    refused = refused_trade(world, answer)
+    assert refused.code == code
+    assert why in refused.why
+    assert do in f"{refused.why} {refused.do}"
+    assert ("is not accepted" in refused.why) is (code == "401")
+    assert refused.by_hand
+
+
+@pytest.mark.promise("P6")
+@pytest.mark.parametrize(
+    "answer", [page(401), page(403), says({}, 401), says({"message": "x"}, 404)]
+)
+def test_a_trade_that_somebody_else_refuses_says_nothing_of_the_credential(
+    world: World, answer: CannedAnswer
+) -> None:
+    """A page of a proxy, or a place that is not there."""
+    refused = refused_trade(world, answer)
+    assert refused.code == "no-session"
+    assert "is not accepted" not in refused.why
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"access_token": ""}, {"access_token": 7}, "x"])
