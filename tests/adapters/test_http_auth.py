@@ -16,7 +16,7 @@ from respond.core.script import AuthBasic, AuthBearer, Call, DrawnSecret, OwnCre
 from respond.core.values import SecretHandle
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError, UsageError
 from respond.ports import Intent
-from respond.systems.vendor import Assertion
+from respond.systems.vendor import EVERY_SURFACE, Assertion, Scheme, SentAs, Trade, Vendor
 from respond.testing.loopback import CannedAnswer, FixedSecrets, Loopback, page, says, transport_to
 from respond.testing.settable_clock import THE_NIGHT_MS, SettableClock
 
@@ -469,6 +469,32 @@ def test_odd_expiries_do_not_break_a_session() -> None:
         session = session_from({"access_token": token, "expires_in": 100}, scope="", now_ms=0)
         assert isinstance(session, AccessSession)
         assert session.until_ms == 40_000
+
+
+@pytest.mark.parametrize("tenant", ["", "..", "a\n"])
+def test_an_option_that_leads_nowhere_is_said_where_it_is_needed(world: World, tenant: str) -> None:
+    """Not when the transport is made: another connection has nothing to do with it."""
+    world.secrets = FixedSecrets({"org": "the-secret"})
+    options = {"tenant": tenant, "client_id": "c"}
+    transport = world.to("org", "entra", "graph", "login", auth="entra", options=options)
+
+    with pytest.raises(RefusedBySystemError, match="was not sent") as caught:
+        transport.reader().fetch(Call("org", "graph", "GET", ("v1.0", "users")))
+    assert caught.value.code == "not-sent"
+    assert world.server.received == []
+
+
+def test_a_reader_may_trade_where_a_usual_option_stands() -> None:
+    """The place is what the trade itself goes to."""
+    trade = Trade(("{realm}", "token"), {}, usual={"realm": "home"})
+    record = Vendor(
+        name="v",
+        title="V",
+        hosts={"": {"api": "https://v.example"}},
+        schemes={EVERY_SURFACE: Scheme(SentAs.SESSION, trade=trade)},
+    )
+    assert list(record.reading_posts({})) == [("api", ("home", "token"))]
+    assert list(record.reading_posts({"realm": "other"})) == [("api", ("other", "token"))]
 
 
 # --- the other systems ---------------------------------------------------------------------------
