@@ -315,7 +315,7 @@ class ResetFactors(_Acts):
     factor: str = ""
 
 
-@action("directory.issue_bridge", effect=Effect.WRITES, output=Acted, source=_SOURCE)
+@action("directory.issue_bridge", effect=Effect.DESTROYS, output=Acted, source=_SOURCE)
 @dataclass(frozen=True)
 class IssueBridge(_Acts):
     """Issue one way in, once, for a person who was proved.
