@@ -390,6 +390,7 @@ def test_a_clock_that_is_ahead_leaves_a_session() -> None:
         made = signed(Assertion({}, lives_s=lives_s), PRIVATE_KEY, {}, now_s=1_000)
         claims = json.loads(base64.urlsafe_b64decode(made.text.split(".")[1] + "=="))
         assert claims["iat"] == 940
+        assert claims_of(made.text, now=945) is not None
         assert 1_000 <= claims["exp"] <= 940 + 3_600
 
 
