@@ -16,8 +16,8 @@ from respond.core.script import AuthBasic, AuthBearer, Call, DrawnSecret, OwnCre
 from respond.core.values import SecretHandle
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError, UsageError
 from respond.ports import Intent
-from respond.systems.vendor import Assertion
-from respond.testing.loopback import CannedAnswer, FixedSecrets, Loopback, says, transport_to
+from respond.systems.vendor import EVERY_SURFACE, Assertion, Scheme, SentAs, Trade, Vendor
+from respond.testing.loopback import CannedAnswer, FixedSecrets, Loopback, page, says, transport_to
 from respond.testing.settable_clock import THE_NIGHT_MS, SettableClock
 
 EXCHANGE = "POST /v1/service_accounts/oauth/token"
@@ -384,41 +384,78 @@ def test_what_cannot_be_signed_is_said_before_anything_leaves(
     assert world.server.received == []
 
 
+def test_a_clock_that_is_ahead_leaves_a_session() -> None:
+    """A vendor takes nothing from the future, and Google nothing that lasts over an hour."""
+    for lives_s in (540, 600, 3_600):
+        made = signed(Assertion({}, lives_s=lives_s), PRIVATE_KEY, {}, now_s=1_000)
+        claims = json.loads(base64.urlsafe_b64decode(made.text.split(".")[1] + "=="))
+        assert claims["iat"] == 940
+        assert claims_of(made.text, now=945) is not None
+        assert 1_000 <= claims["exp"] <= 940 + 3_600
+
+
 def test_a_key_file_brings_names_of_its_own() -> None:
     """What it says of itself is filled in; what is no key file is said."""
     file = json.dumps({"client_email": "bot@x.example", "private_key": PRIVATE_KEY, "n": 7})
     claims = {"iss": "{client_email}", "sub": "{identity}", "aud": "there"}
     made = signed(
-        Assertion(claims, key="private_key", lives_s=60), file, {"identity": "me"}, now_s=1_000
+        Assertion(claims, key="private_key", lives_s=120), file, {"identity": "me"}, now_s=1_000
     )
     found = claims_of(made.text, audience="there", now=1_000)
     assert found is not None
-    assert (found["iss"], found["sub"], found["exp"] - found["iat"]) == ("bot@x.example", "me", 60)
+    assert (found["iss"], found["sub"], found["exp"] - found["iat"]) == ("bot@x.example", "me", 120)
     for odd in ("[]", "{", PRIVATE_KEY, "[" * 10_000):
         with pytest.raises(NotTradedError, match="no key file"):
             signed(Assertion(claims, key="private_key"), odd, {"identity": "me"}, now_s=1)
 
 
+def refused_trade(world: World, answer: CannedAnswer) -> RefusedBySystemError:
+    world.server.will(answer, answer)
+    with pytest.raises(RefusedBySystemError) as caught:
+        an_org(world).reader().fetch(ORG_READ)
+    return caught.value
+
+
 @pytest.mark.parametrize(
-    ("status", "word", "why", "do"),
+    ("status", "word", "says_what", "code", "why", "do"),
     [
-        (401, "invalid_client", "'org' is not accepted", "respond connect org"),
-        (400, "invalid_grant", "'org' is not accepted", "respond connect org"),
-        (400, "unauthorized_client", "'org' is not accepted", "respond connect org"),
-        (400, "invalid_scope", "a scope that was not granted", "read_scopes, write_scopes"),
+        (401, "invalid_client", "No.", "401", "'org' is not accepted", "respond connect org"),
+        (400, "invalid_client", "No.", "401", "'org' is not accepted", "respond connect org"),
+        (400, "invalid_grant", "Invalid JWT Signature.", "401", "'org' is not accepted", "connect"),
+        (400, "invalid_grant", "Check your iat and exp.", "invalid_grant", "no session", "iat"),
+        (400, "unauthorized_client", "No.", "unauthorized_client", "was not granted", "read_sco"),
+        (401, "unauthorized_client", "No.", "unauthorized_client", "was not granted", "read_sco"),
+        (400, "invalid_scope", "No.", "invalid_scope", "that was not granted", "read_scopes"),
+        (403, "access_denied", "Zone.", "access_denied", "no session", "Zone"),
     ],
 )
 def test_a_trade_that_is_refused_says_what_to_do(
-    world: World, status: int, word: str, why: str, do: str
+    world: World, status: int, word: str, says_what: str, code: str, why: str, do: str
 ) -> None:
-    """By OAuth's own word. Source: RFC 6749, section 5.2."""
-    world.server.will(*[says({"error": word, "error_description": "No."}, status)] * 2)
+    """By OAuth's own word; only of who is not known the credential is dead.
 
-    with pytest.raises(RefusedBySystemError) as caught:
-        an_org(world).reader().fetch(ORG_READ)
-    assert why in caught.value.why
-    assert do in caught.value.do
-    assert caught.value.by_hand or status == 400
+    Source: RFC 6749, section 5.2.
+    """
+    answer = says({"error": word, "error_description": says_what}, status)
+    refused = refused_trade(world, answer)
+    assert refused.code == code
+    assert why in refused.why
+    assert do in f"{refused.why} {refused.do}"
+    assert ("is not accepted" in refused.why) is (code == "401")
+    assert refused.by_hand
+
+
+@pytest.mark.promise("P6")
+@pytest.mark.parametrize(
+    "answer", [page(401), page(403), says({}, 401), says({"message": "x"}, 404)]
+)
+def test_a_trade_that_somebody_else_refuses_says_nothing_of_the_credential(
+    world: World, answer: CannedAnswer
+) -> None:
+    """A page of a proxy, or a place that is not there."""
+    refused = refused_trade(world, answer)
+    assert refused.code == "no-session"
+    assert "is not accepted" not in refused.why
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"access_token": ""}, {"access_token": 7}, "x"])
@@ -433,6 +470,32 @@ def test_odd_expiries_do_not_break_a_session() -> None:
         session = session_from({"access_token": token, "expires_in": 100}, scope="", now_ms=0)
         assert isinstance(session, AccessSession)
         assert session.until_ms == 40_000
+
+
+@pytest.mark.parametrize("tenant", ["", "..", "a\n"])
+def test_an_option_that_leads_nowhere_is_said_where_it_is_needed(world: World, tenant: str) -> None:
+    """Not when the transport is made: another connection has nothing to do with it."""
+    world.secrets = FixedSecrets({"org": "the-secret"})
+    options = {"tenant": tenant, "client_id": "c"}
+    transport = world.to("org", "entra", "graph", "login", auth="entra", options=options)
+
+    with pytest.raises(RefusedBySystemError, match="was not sent") as caught:
+        transport.reader().fetch(Call("org", "graph", "GET", ("v1.0", "users")))
+    assert caught.value.code == "not-sent"
+    assert world.server.received == []
+
+
+def test_a_reader_may_trade_where_a_usual_option_stands() -> None:
+    """The place is what the trade itself goes to."""
+    trade = Trade(("{realm}", "token"), {}, usual={"realm": "home"})
+    record = Vendor(
+        name="v",
+        title="V",
+        hosts={"": {"api": "https://v.example"}},
+        schemes={EVERY_SURFACE: Scheme(SentAs.SESSION, trade=trade)},
+    )
+    assert list(record.reading_posts({})) == [("api", ("home", "token"))]
+    assert list(record.reading_posts({"realm": "other"})) == [("api", ("other", "token"))]
 
 
 # --- the other systems ---------------------------------------------------------------------------

@@ -71,10 +71,11 @@ class Box:
         path = words or (str(self.program), *WHO)
         return reader.fetch(Call(connection, "command", "RUN", path, **{"timeout_s": 5, **more}))
 
-    def hand(self, body: Any, connection: str = "store") -> Reply:
+    def hand(self, body: Any, connection: str = "store", program: str = "") -> Reply:
         secrets, _, redactor, environment, own = self._parts
         pen = CommandPen(secrets.opened, redactor, SystemClock(), environment, own=own)
-        call = Call(connection, "command", "RUN", (str(self.program), "put"), body=body)
+        words = (program or str(self.program), "put")
+        call = Call(connection, "command", "RUN", words, body=body)
         return pen.send(Intent.mint(seq=1, run="r", digest="d"), call, "d")
 
 
@@ -133,8 +134,12 @@ def test_its_own_credential_is_in_its_environment_alone(box: Box) -> None:
 
 @pytest.mark.promise("P22")
 def test_another_program_gets_no_credential(box: Box) -> None:
-    """A sink of the team's own that is run beside it."""
+    """A sink of the team's own that is run beside it, also under the connection's name."""
     box.hand(SecretHandle("new.value"), connection="deploy")
+    assert TOKEN not in repr(box.given)
+    other = box.program.with_name("other")
+    other.symlink_to(box.program)
+    box.hand(SecretHandle("new.value"), program=str(other))
     assert TOKEN not in repr(box.given)
 
 

@@ -37,8 +37,10 @@ from respond.core.script import (
     Becomes,
     Call,
     Done,
+    DrawnSecret,
     Effect,
     Keep,
+    OwnCredential,
     Person,
     Proof,
     Read,
@@ -50,7 +52,7 @@ from respond.core.values import Late, LateValueUsedError
 from respond.engine.drivers import ScriptFaultError, World, act, look
 from respond.engine.step.send import _request_digest, _taken
 from respond.errors import ExitCode, NoAnswerError, StepFailedError
-from respond.testing.toy_system import BoxStage, runbook_of
+from respond.testing.toy_system import SPREAD, BoxStage, runbook_of
 
 SUBJECT: Subject[str] = Subject("box/a", 5)
 CALL = Call("box", "", "PUT", ("a",), body={"value": "new"})
@@ -219,6 +221,9 @@ def test_a_done_step_is_never_looked_at_again() -> None:
         {"hands": Api(dataclasses.replace(CALL, body={"value": "else"}), str)},
         {"hands": Api(dataclasses.replace(CALL, path=("b",)), str)},
         {"hands": Api(dataclasses.replace(CALL, connection="other"), str)},
+        {"hands": Api(dataclasses.replace(CALL, headers=(("X-Target", "Else"),)), str)},
+        {"hands": Api(dataclasses.replace(CALL, form=True), str)},
+        {"hands": Api(dataclasses.replace(CALL, auth=AuthNone()), str)},
         {"hands": Person((), "", "", "box.set", {"name": "a"}, "new")},
         {"before": "else"},
         {"after": "else"},
@@ -228,6 +233,25 @@ def test_a_yes_binds_request_hands_before_and_after(changed: dict[str, Any]) -> 
     """Rule 3: change any of them, and the yes is for another write."""
     assert write_key(dataclasses.replace(WRITE, **changed)) != write_key(WRITE)
     assert write_key(dataclasses.replace(WRITE, says="other words")) == write_key(WRITE)
+
+
+@pytest.mark.promise("P1", "P10")
+@pytest.mark.parametrize("binds", [write_key, _request_digest])
+def test_what_stands_for_a_value_is_not_nothing(binds: Callable[[Any], str]) -> None:
+    """A value that is drawn, our own credential, and an empty record are three writes."""
+    values: list[Any] = [DrawnSecret(), OwnCredential(), {}, "x"]
+    calls = [dataclasses.replace(CALL, body={"value": each}) for each in values]
+    assert len({binds(dataclasses.replace(WRITE, hands=Api(c, str))) for c in calls}) == 4
+
+
+@pytest.mark.promise("P10")
+def test_a_yes_outlives_another_version_of_what_is_written() -> None:
+    """On what condition it is taken, does not say what it does. Source: RFC 9110, section 13.1."""
+    keys = {
+        write_key(dataclasses.replace(WRITE, hands=Api(dataclasses.replace(CALL, headers=h), str)))
+        for h in ((), (("If-Match", "1"),), (("if-match", "2"),))
+    }
+    assert keys == {write_key(WRITE)}
 
 
 @pytest.mark.promise("P1")
@@ -262,6 +286,21 @@ def test_after_a_crash_the_settle_time_passes_before_the_look() -> None:
     assert stage.advance() is ExitCode.DONE
     assert stage.clock.mono_ms() - before >= (10 + 5) * 1000
     assert stage.boxes.writes == ["PUT /box/a"]
+
+
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize(("behind", "writes"), [({1}, 1), ({1, 2}, 2)])
+def test_after_a_crash_one_look_does_not_say_that_it_was_not_done(
+    behind: set[int], writes: int
+) -> None:
+    """Rule 4: where a server may be behind, as many looks have to agree as prove that it is."""
+    stage = BoxStage(
+        runbook_of(SET.replace("name: a", f"name: {SPREAD}")), {**THREE, SPREAD: "old"}
+    )
+    stage.boxes.behind = frozenset(behind)
+    killed(stage, lambda name: name.startswith("after send"))
+    assert stage.advance() is ExitCode.DONE
+    assert stage.boxes.writes == [f"PUT /box/{SPREAD}"] * writes
 
 
 @pytest.mark.promise("P2")

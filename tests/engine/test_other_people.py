@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,16 @@ from respond.core.fold import RunState, RunStatus, fold
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
 from respond.core.questions import AskConfirm, AskDrift, AskStart
 from respond.core.recorded import AskKind
-from respond.core.script import Call, PersonRecord
+from respond.core.script import Call, Effect, Me, PersonRecord, Script, Write, action
 from respond.errors import ExitCode, RefusedByPersonError, RespondError, RunTakenError, UsageError
 from respond.people.answers import Entry, answer, decide, decide_signed
 from respond.testing.settable_clock import SettableClock
-from respond.testing.toy_system import DANA, BoxStage, refused, runbook_of
+from respond.testing.toy_system import ACTIONS, DANA, Box, BoxStage, refused, runbook_of
 
 REMOVE = "  - {id: gone, phase: contain, action: box.remove, with: {name: a}}"
 SET = "  - {id: one, action: box.set, with: {name: a, value: new}}"
 BOTH = f"{SET}\n  - {{id: gone, phase: contain, action: box.remove, with: {{name: b}}}}"
+TIP = "  - {id: one, action: box.tip, with: {name: a}}"
 THREE = {"a": "old", "b": "old", "c": "old"}
 
 PEOPLE = (
@@ -538,7 +539,12 @@ def at_terminal(steps: str = BOTH, **more: Any) -> BoxStage:
     place = {"proofs": THEIRS, **more.pop("place", {})}
     policy = more.pop("policy", Policy(two_people=TwoPeople.DESTRUCTIVE))
     stage = BoxStage(
-        runbook_of(steps), dict(THREE), persons=PEOPLE, place=place, policy=policy, **more
+        runbook_of(steps, actions={**ACTIONS, "box.tip": TipBox}),
+        dict(THREE),
+        persons=PEOPLE,
+        place=place,
+        policy=policy,
+        **more,
     )
     stage.says.is_there = False
     return stage
@@ -556,6 +562,41 @@ def test_the_operator_starts_and_waits_where_others_have_to_agree() -> None:
     assert stage.advance() is ExitCode.DONE
     assert [type(q) for q in stage.says.asked] == [AskStart, AskConfirm]
     assert stage.boxes.values == {"a": "new", "c": "old"}
+
+
+@action("box.tip", effect=Effect.WRITES, output=Box, source="test")
+@dataclass(frozen=True)
+class TipBox:
+    """Put a value into a box, whatever it holds."""
+
+    name: str
+
+    def run(self, me: Me) -> Script[Box]:
+        script, answer = ACTIONS["box.set"](self.name, "new").run(me), None
+        while True:
+            try:
+                request = script.send(answer)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+            if isinstance(request, Write):
+                request = replace(request, effect=Effect.DESTROYS)
+            answer = yield request
+
+
+@pytest.mark.promise("P12")
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_what_destroys_wants_two_people_whatever_its_action_does_else(*, is_seen: bool) -> None:
+    """A sink that holds something that nobody meant: as planned, and as first seen in the run."""
+    stage = at_terminal(TIP)
+    if not is_seen:
+        stage.boxes.values["a"] = "new"
+        stage.says.before = lambda _: stage.boxes.put("a", "strange")
+    assert stage.advance() is ExitCode.PARKED
+    assert stage.boxes.writes == []
+    stage.says.before = lambda _: None
+    say(stage, ANA)
+    assert stage.advance() is ExitCode.DONE
+    assert stage.boxes.writes == ["PUT /box/a"]
 
 
 @pytest.mark.promise("P12")

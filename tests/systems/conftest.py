@@ -23,6 +23,7 @@ from respond.core.script import (
     Api,
     Connection,
     Done,
+    Effect,
     Keep,
     Me,
     Person,
@@ -44,6 +45,12 @@ ANCHOR = "J1 1284 a91f03d2"
 
 class CrashedError(Exception):
     """The process is gone."""
+
+
+def is_graver(write: Write[Any], action: Any) -> bool:
+    """Whether it does more than its action says. What a sink holds, is the sink's to say."""
+    gravity = list(Effect).index
+    return write.verb != "store" and gravity(write.effect) > gravity(action.spec.effect)
 
 
 @dataclass
@@ -158,7 +165,10 @@ class Office:
         """One look; what cannot be seen is answered from the journal."""
         seen = {write_key(write) for write in self.sent if write.proof is Proof.SEEN}
         blind = {key: value for key, value in self.known.items() if key not in seen}
-        return look(action.run(self.me(action, step)), self.world(), known=blind, predict=False)
+        script = action.run(self.me(action, step))
+        looked = look(script, self.world(), known=blind, predict=False)
+        assert [each.says for each in looked.writes if is_graver(each, action)] == []
+        return looked
 
     def wants(self, action: Any, step: str = "told") -> list[Any]:
         """Bodies of the writes that one look wants."""

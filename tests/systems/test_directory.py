@@ -16,7 +16,7 @@ import pytest
 from tests.systems.orgs.org import ANA, BEN, DANA, MALLORY, Org
 
 from respond.checks.rights import wants
-from respond.core.script import Done, PersonRecord, Proof
+from respond.core.script import Connection, Done, Effect, PersonRecord, Proof
 from respond.engine.drivers import Look
 from respond.systems import directories, load, title_of
 from respond.systems.directory.vocabulary import VERBS, Does, Lacks, cells, directory_of
@@ -236,6 +236,32 @@ def test_nobody_who_is_needed_tonight_is_touched(
     with pytest.raises(GuardRefusedError, match=SPARED[who]):
         office.do(action)
     assert office.writes() == 0
+
+
+@pytest.mark.parametrize("how", ["no directory", "unseen", "by hand"])
+@pytest.mark.parametrize("who", [*SPARED, "nobody"])
+@pytest.mark.promise("P8")
+def test_nobody_who_is_needed_tonight_is_a_persons_task(office: Any, who: str, how: str) -> None:
+    """By the address alone, where no account was looked at. Giving back is for everybody."""
+    emails = {"operator": DANA, "emergency": ANA, "ours": "bot@example.com"}
+    place = "" if how == "no directory" else "okta"
+    office.changes |= {
+        "persons": (
+            PersonRecord("dana", "Dana", (DANA,)),
+            PersonRecord("x", "X", (ANA,), ("break-glass",)),
+        ),
+        "connection": Connection(place, "okta", identity="bot@example.com"),
+        "by_hand": how == "by hand",
+    }
+    for name in CHANGING:
+        user = "00u1" if how == "by hand" else ""
+        email = emails.get(who, MALLORY).upper()
+        action: Any = load()[f"directory.{name}"](email=email, user=user, connection=place)
+        if who in SPARED and action.spec.effect is Effect.DESTROYS:
+            with pytest.raises(GuardRefusedError, match=SPARED[who]):
+                office.look(action)
+        else:
+            assert len(office.look(action).writes) == 1
 
 
 @each_org

@@ -96,12 +96,13 @@ class ProgramLine:
 
 def credentials_in(
     lines: Mapping[str, ProgramLine], secrets: Secrets, redactor: Redactor
-) -> Callable[[str], Mapping[str, str]]:
-    """What the program of a connection gets in its environment, by the connection's name."""
+) -> Callable[[str, str], Mapping[str, str]]:
+    """What a program gets in its environment, by the connection's name and its own."""
 
-    def own(connection: str) -> Mapping[str, str]:
+    def own(connection: str, program: str) -> Mapping[str, str]:
         line = lines.get(connection)
-        if line is None:
+        # As a sink, a connection may run another program of the team's.
+        if line is None or program != line.program:
             return {}
         value = secrets.credential(connection)
         redactor.register(connection, value)
@@ -163,7 +164,7 @@ class CommandPen:
     secret, or JSON with secrets in it; ``coded`` says that it goes as base64.
 
     Args:
-        own: What the program of a connection gets in its environment besides.
+        own: What a program of a connection gets in its environment besides.
     """
 
     _opener: Callable[[SecretHandle], str]
@@ -171,7 +172,7 @@ class CommandPen:
     _clock: Clock
     _environment: Mapping[str, str]
     timeout_scale: float = field(default=1.0, kw_only=True)
-    own: Callable[[str], Mapping[str, str]] = field(default=lambda _: {}, kw_only=True)
+    own: Callable[[str, str], Mapping[str, str]] = field(default=lambda *_: {}, kw_only=True)
     runs: Runs = field(default=run, kw_only=True)
 
     def send(self, intent: Intent, call: Call, digest: str) -> Reply:
@@ -186,7 +187,7 @@ class CommandPen:
         argv, given, coded = _words(call)
         name = showable(argv[0], limit=80)
         try:
-            environment = {**self._environment, **self.own(call.connection)}
+            environment = {**self._environment, **self.own(call.connection, argv[0])}
         except NotReadyError as error:
             raise RefusedBySystemError(
                 error.what,

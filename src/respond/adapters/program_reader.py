@@ -31,7 +31,7 @@ class ProgramReader:
     """Runs what only reads, and takes its JSON. A port: ``Reader``.
 
     Args:
-        own: What the program of a connection gets in its environment besides.
+        own: What a program of a connection gets in its environment besides.
         opener: Opens what is held; the redactor learns of it there.
         held: Secrets of the run as it is now; no answer shows one.
     """
@@ -40,7 +40,7 @@ class ProgramReader:
     _redactor: Redactor
     _clock: Clock
     _environment: Mapping[str, str]
-    own: Callable[[str], Mapping[str, str]] = field(kw_only=True)
+    own: Callable[[str, str], Mapping[str, str]] = field(kw_only=True)
     opener: Callable[[SecretHandle], str] = field(kw_only=True)
     held: Callable[[], Mapping[str, SecretHandle]] = field(default=dict, kw_only=True)
     runs: Runs = field(default=run, kw_only=True)
@@ -63,7 +63,7 @@ class ProgramReader:
         ):
             raise WriteRefusedError(f"{call.says} may write, and a reader was given it")
         name = showable(line.program, limit=80)
-        environment = {**self._environment, **self.own(call.connection)}
+        environment = {**self._environment, **self.own(call.connection, line.program)}
         try:
             ran = self.runs(
                 call.path,

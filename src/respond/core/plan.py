@@ -17,7 +17,18 @@ from itertools import pairwise
 from typing import Any, Final
 
 from respond.core.runbook import Phase
-from respond.core.script import Effect, Person, Proof, Sealed, Write
+from respond.core.script import (
+    Auth,
+    AuthBasic,
+    AuthBearer,
+    AuthOwn,
+    Call,
+    Effect,
+    Person,
+    Proof,
+    Sealed,
+    Write,
+)
 from respond.core.shapes import encode
 from respond.core.values import DigestOf, Late, SecretHandle
 
@@ -129,6 +140,28 @@ def _plain(value: Any) -> Any:
             return encode(value)
 
 
+# A new version of the thing is no other write (RFC 9110, section 13.1).
+_CONDITIONS: Final = frozenset({"if-match"})
+
+
+def _besides(call: Call) -> dict[str, Any]:
+    """What only some requests have; the others keep the keys that they had before it was bound."""
+    headers = [list(pair) for pair in call.headers if pair[0].lower() not in _CONDITIONS]
+    return {
+        **({"headers": headers} if headers else {}),
+        **({"form": True} if call.form else {}),
+        **({} if isinstance(call.auth, AuthOwn) else {"auth": _who_asks(call.auth)}),
+    }
+
+
+def _who_asks(auth: Auth) -> list[str]:
+    match auth:
+        case AuthBearer(value=handle) | AuthBasic(pair=handle):
+            return [type(auth).__name__, handle.name]
+        case _:
+            return [type(auth).__name__]
+
+
 def write_key(write: Write[Any]) -> str:
     """What a yes is bound to: the request (or task), the hands, before and after (rule 3)."""
     if isinstance(write.hands, Person):
@@ -142,6 +175,7 @@ def write_key(write: Write[Any]) -> str:
             "path": call.place,
             "query": [list(pair) for pair in call.query],
             "body": _plain(call.body),
+            **_besides(call),
         }
     return digest_of(
         {

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from respond.core.shapes import decode
-from respond.core.values import Json, SecretHandle
+from respond.core.values import DrawnSecret, Json, OwnCredential, SecretHandle
 
 __all__ = [
     "STEERS",
@@ -115,18 +115,6 @@ class AuthBasic:
 
 
 Auth: TypeAlias = AuthOwn | AuthNone | AuthBearer | AuthBasic
-
-
-@dataclass(frozen=True, slots=True)
-class DrawnSecret:
-    """Stands in a body where a value has to go that nobody shall know: a password that ends another
-    one. It is drawn when the request leaves, and forgotten.
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class OwnCredential:
-    """Stands in a body where the connection's own credential has to go (PagerDuty events)."""
 
 
 @dataclass(frozen=True, slots=True)

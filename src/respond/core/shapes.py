@@ -15,7 +15,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, TypeAlias
 
-from respond.core.values import Late, SecretHandle, ShapeError
+from respond.core.values import DrawnSecret, Late, OwnCredential, SecretHandle, ShapeError
 
 __all__ = [
     "AnyJson",
@@ -251,6 +251,10 @@ def _encode_other(value: Any) -> Any:
             return {"secret": value.name, **{name: getattr(value, name) for name in _SAID}}
         case Late():
             return {"late": f"{value.step}.{value.name}"}
+        case DrawnSecret():
+            return {"drawn": True}
+        case OwnCredential():
+            return {"own": True}
         case Enum():
             return value.value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

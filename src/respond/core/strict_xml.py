@@ -2,8 +2,8 @@
 
 An element with others inside is a record by their names; one whose inner elements are all called
 ``member`` is a list; one without any is its text. Attributes and comments say nothing. UTF-8,
-bounded depth, no document type and so no entities, no instructions, no name twice in a record, no
-text between elements. The caller bounds the size.
+bounded depth and number of elements, no document type and so no entities, no instructions, no name
+twice in a record, no text between elements. The caller bounds the size.
 
 Source: Extensible Markup Language 1.0, sections 2.4 to 2.8 and 4.
 """
@@ -16,6 +16,7 @@ from xml.parsers import expat
 __all__ = ["NotStrictXmlError", "decode"]
 
 _ROW: Final = "member"
+_ELEMENTS_MAX: Final = 200_000
 
 
 class NotStrictXmlError(ValueError):
@@ -27,11 +28,16 @@ class _Reader:
 
     def __init__(self, depth_max: int) -> None:
         self.depth_max = depth_max
+        self.elements = 0
         self.open: list[tuple[str, list[tuple[str, Any]], list[str]]] = [("", [], [])]
 
     def start(self, name: str, _: Any) -> None:
         if len(self.open) > self.depth_max:
             raise NotStrictXmlError("it is nested too deeply")
+        self.elements += 1
+        if self.elements > _ELEMENTS_MAX:
+            # Empty ones take four bytes each, and each costs more to read than its bytes.
+            raise NotStrictXmlError("it has too many elements")
         self.open.append((name, [], []))
 
     def text(self, data: str) -> None:

@@ -8,7 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NoReturn, TypeAlias
 
-__all__ = ["DigestOf", "Json", "Late", "LateValueUsedError", "SecretHandle", "ShapeError", "Value"]
+__all__ = [
+    "DigestOf",
+    "DrawnSecret",
+    "Json",
+    "Late",
+    "LateValueUsedError",
+    "OwnCredential",
+    "SecretHandle",
+    "ShapeError",
+    "Value",
+]
 
 Json: TypeAlias = "None | bool | int | str | list[Json] | dict[str, Json]"
 
@@ -71,6 +81,18 @@ class SecretHandle:
     prefix: str = ""
     form: str = "text"
     digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnSecret:
+    """Stands in a body where a value has to go that nobody shall know: a password that ends another
+    one. It is drawn when the request leaves, and forgotten.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCredential:
+    """Stands in a body where the connection's own credential has to go (PagerDuty events)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from respond.core.approval import People
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState, is_notice
-from respond.core.plan import OthersAgree
+from respond.core.plan import OthersAgree, PlannedWrite
 from respond.core.policy import Care, Policy, asked_by, effective
 from respond.core.runbook import ActionStep, BlockStep, ForEach, Runbook, all_steps
 from respond.core.script import Connection, Effect, Me, PersonRecord, WrittenAction
@@ -88,19 +88,24 @@ class Site:
         policy = self.policy
         return People(self.persons, self.suspects, policy.chat, policy.approver, self.proofs)
 
-    def care(self, step: ActionStep) -> Care:
-        """What this step gets: the most that policy, runbook and flags ask for (P12)."""
-        asked = asked_by(step, every_write=self.step_by_step)
-        return effective(self.policy, step.action.spec.effect, asked)
+    def care(self, step: ActionStep, writes: Iterable[PlannedWrite] = ()) -> Care:
+        """What this step gets: the most that policy, runbook and flags ask for (P12).
 
-    def approval(self, step: ActionStep) -> OthersAgree | None:
+        Args:
+            writes: What it wants, where that is known: a sink may hold something that nobody meant.
+        """
+        asked = asked_by(step, every_write=self.step_by_step)
+        return effective(self.policy, _gravest(step, writes), asked)
+
+    def approval(self, step: ActionStep, writes: Iterable[PlannedWrite] = ()) -> OthersAgree | None:
         """Who else has to agree before this step writes, as plans carry it; None for nobody.
 
         A run that a server carries on has nobody at a terminal: one other person at least agrees
         to all of it. Where people can prove who they are, a destructive step wants that of the
         operator, or the yes of one who does.
         """
-        care, effect = self.care(step), step.action.spec.effect
+        writes = tuple(writes)
+        care, effect = self.care(step, writes), _gravest(step, writes)
         if effect is Effect.READS or self._is_practice:
             return None
         count, roles = care.approvals, set(care.roles)
@@ -251,3 +256,7 @@ class Site:
             return {}
         nonce = newest.nonce if self.policy.chat.covers(destroys=newest.destroys) else ""
         return {"request": nonce, "anew": newest.anew}
+
+
+def _gravest(step: ActionStep, writes: Iterable[PlannedWrite]) -> Effect:
+    return max((step.action.spec.effect, *(w.effect for w in writes)), key=list(Effect).index)

@@ -235,7 +235,7 @@ class Planner(Walk):
             confirm="" if isinstance(confirm, Late) else str(confirm or ""),
             output=encode(output),
             limit=self.site.care(step).limit,
-            approve=self.site.approval(step),
+            approve=self.site.approval(step, more.get("writes", ())),
             **more,
         )
 

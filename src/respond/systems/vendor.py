@@ -89,7 +89,7 @@ class Assertion:
         claims: Names and texts; one that comes out empty is left out.
         key: The field of the key file that holds the private key; empty: the credential is it.
         header: Further names and texts of the header, such as ``kid``.
-        lives_s: For how long it is good.
+        lives_s: For how long it is good, from a minute before it is made.
     """
 
     claims: Mapping[str, str]
@@ -714,8 +714,9 @@ class Vendor:
     def reading_posts(self, options: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:
         """(kind of surface, path) of every POST that a reader of a connection may send."""
         yield from self.reads.posts
-        for surface, path in self._trades():
-            yield surface, tuple(filled(each, options) for each in path)
+        for surface, trade in self._trades():
+            plain = {**trade.usual, **options}
+            yield surface, tuple(filled(each, plain) for each in trade.path)
 
     def scheme(self, surface: str) -> Scheme:
         """How requests to a surface say who asks."""
@@ -734,14 +735,11 @@ class Vendor:
     def _first_surface(self) -> str:
         return next(iter(self.surfaces), "")
 
-    def _trades(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Where credentials are traded for sessions."""
+    def _trades(self) -> Iterator[tuple[str, Trade]]:
+        """Where credentials are traded for sessions, and how."""
         for surface, scheme in self._schemes():
-            if scheme.trade is not None:
-                yield (
-                    scheme.trade.surface or surface or kind_of(self._first_surface),
-                    (scheme.trade.path),
-                )
+            if (trade := scheme.trade) is not None:
+                yield trade.surface or surface or kind_of(self._first_surface), trade
 
     def _schemes(self) -> Iterator[tuple[str, Scheme]]:
         for each in (self.schemes, *self.variants.values()):
@@ -751,8 +749,8 @@ class Vendor:
         """The trade for a session, and one that can only read: the scope is insisted on."""
         return (
             any(
-                kind_of(call.surface) == surface and _fits(call.path, path)
-                for surface, path in self._trades()
+                kind_of(call.surface) == surface and _fits(call.path, trade.path)
+                for surface, trade in self._trades()
             )
             and call.form
             and isinstance(call.body, Mapping)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from tests.systems.conftest import is_graver
 
 from respond.adapters.http.transport import Endpoint, HttpTransport
 from respond.adapters.secrets.redactor import Redactor
@@ -123,9 +124,11 @@ class Night:
     def look(self, action: Any, step: str = "step", world: World | None = None) -> Look[Any]:
         """One look, as in a dry run."""
         blind = {k: v for k, v in self.known.items() if k not in self._seen_keys}
-        return look(
+        looked = look(
             action.run(self.me(step)), world or self.world(), known=blind, predict=world is not None
         )
+        assert [each.says for each in looked.writes if is_graver(each, action)] == []
+        return looked
 
     def world(self) -> World:
         return World(self.transport.reader())

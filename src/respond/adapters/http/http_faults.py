@@ -183,7 +183,7 @@ class HttpFaults:
             traded: It was the trade of the credential for a session (RFC 6749, section 5.2).
         """
         status = raw.status
-        if traded and status == 400 and _is_unknown(body):  # noqa: PLR2004 - the RFC's status
+        if traded and 400 <= status <= 499 and _is_dead(body):  # noqa: PLR2004 - the class
             status = 401
         refusals = vendor(system).refusals
         found = said_no(vendor(system), body)
@@ -238,19 +238,28 @@ class HttpFaults:
                 status=status,
                 wait_s=wait_s,
             )
-        dead = traded or not refusals.dead or word in refusals.dead
-        why, do = _why_and_do(call, status, credential, dead=dead)
+        dead = not refusals.dead or word in refusals.dead
         if traded:
-            named = f"the credential '{credential}'"
-            why, do = _why_not_traded(body, raw.status, named, call.connection)
+            dead = word in refusals.dead or _is_dead(body)
+        code = word if word and status == 401 and not dead else str(status)  # noqa: PLR2004
+        why, do = _why_and_do(call, status, credential, dead=dead)
+        if traded and not dead:
+            # A proxy, a clock, a right: only the vendor's own word is about the credential.
+            code = _oauth_word(body) or word or "no-session"
+            why, do = _why_not_traded(code, f"the credential '{credential}'", call.connection)
+        elif traded:
+            why, do = (
+                f"the credential '{credential}' is not accepted",
+                f"respond connect {call.connection}",
+            )
         return HttpFault(
             RefusedBySystemError(
                 what,
-                code=word if word and status == 401 and not dead else str(status),  # noqa: PLR2004
+                code=code,
                 why=_join(refusals.hints.get(word, why), words),
                 do=do,
                 request=request,
-                by_hand=status in _BY_HAND,
+                by_hand=traded or status in _BY_HAND,
             ),
             status=status,
         )
@@ -286,22 +295,31 @@ class HttpFaults:
         return self._clean(_says(call))
 
 
-_NOT_ACCEPTED: Final = frozenset({"invalid_client", "invalid_grant", "unauthorized_client"})
-
-
-def _why_not_traded(body: Any, status: int, named: str, connection: str) -> tuple[str, str]:
-    name = body.get("error") if isinstance(body, dict) else ""
+def _why_not_traded(word: str, named: str, connection: str) -> tuple[str, str]:
     less = f"grant it, or name what was granted: read_scopes, write_scopes of '{connection}'"
-    if name == "invalid_scope":
+    if word == "invalid_scope":
         return f"{named} asks for a scope that was not granted", less
-    if name == "unauthorized_client" and status == 401:  # noqa: PLR2004 - known, and not allowed
+    if word == "unauthorized_client":
         return f"{named} may not ask so: this way, or one of the scopes, was not granted", less
-    return f"{named} is not accepted", f"respond connect {connection}"
+    return (
+        f"there is no session for {named}",
+        f"find out what refuses it; where that is the credential: respond connect {connection}",
+    )
 
 
-def _is_unknown(body: Any) -> bool:
-    """Whether who trades a credential is told that it is not accepted."""
-    return isinstance(body, dict) and body.get("error") in _NOT_ACCEPTED
+def _oauth_word(body: Any) -> str:
+    word = body.get("error") if isinstance(body, dict) else None
+    return word if isinstance(word, str) and re.fullmatch(r"[a-z_]{1,40}", word) else ""
+
+
+def _is_dead(body: Any) -> bool:
+    """Whether a vendor says that it does not know who trades a credential, or not this key.
+
+    ``invalid_grant`` says as well that a clock is wrong (RFC 6749, section 5.2; RFC 7523, 3.1).
+    """
+    word = _oauth_word(body)
+    about = body.get("error_description") if word == "invalid_grant" else None
+    return word == "invalid_client" or (isinstance(about, str) and "signature" in about.casefold())
 
 
 _ADDRESS: Final = "check the address in respond.toml; nothing was sent"

@@ -313,12 +313,13 @@ class _Wires:
             for surface, url in end.base_urls.items()
         }
         self._safe = frozenset(
-            (site.origin, target(site.prefix, Call("", surface, "POST", path)))
+            (site.origin, place)
             for (name, surface), site in self.sites.items()
             for safe_surface, path in vendor(endpoints[name].system).reading_posts(
                 endpoints[name].options
             )
             if kind_of(surface) == safe_surface
+            and (place := _place_of(site, Call("", surface, "POST", path))) is not None
         )
         self._named = tuple(
             (site.origin, f"{site.prefix}/".encode(), named)
@@ -367,6 +368,14 @@ class _Wires:
             query = parse_qsl(place.partition(b"?")[2].decode(), keep_blank_values=True)
             return any(named.is_read(method, query, headers) for named in there)
         return method in READING or (method == "POST" and (origin, place) in self._safe)
+
+
+def _place_of(site: BaseUrl, call: Call) -> bytes | None:
+    """Where it goes; None where an option leads nowhere, which is said when something is asked."""
+    try:
+        return target(site.prefix, call)
+    except UnsendableError:
+        return None
 
 
 @dataclass(slots=True, repr=False, eq=False)

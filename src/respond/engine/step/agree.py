@@ -162,7 +162,7 @@ class Agreement:
             mine = site.served or is_gated(live, planned)
             needed = plan_needs(live, live.state.plan) if mine else None
         else:
-            needed = step_needs(live, site.approval(at.step), at.address, fresh)
+            needed = step_needs(live, site.approval(at.step, fresh), at.address, fresh)
         if needed is not None:
             agreed_to(live, needed)
         return site.served

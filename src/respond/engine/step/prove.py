@@ -6,7 +6,7 @@ within its settle time is recorded as not seen.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from respond.core.events import Kind
 from respond.core.fold import As, WriteStatus
@@ -18,7 +18,7 @@ from respond.core.values import Value
 from respond.engine.drivers import Look, still_wanted
 from respond.engine.run import LiveRun
 from respond.engine.setting import values_of
-from respond.engine.step.state import LiveStep, pauses
+from respond.engine.step.state import ONCE_MORE_S, LiveStep, pauses
 from respond.engine.walk import Absent
 from respond.errors import StepFailedError
 
@@ -32,9 +32,6 @@ __all__ = [
     "observe",
     "prove",
 ]
-
-_ONCE_MORE_S: Final = 1.0
-"""Where the last look of its time is the first that sees it, and one is not enough."""
 
 
 def prove(at: LiveStep, outcome: Done[Any]) -> Value:
@@ -52,7 +49,7 @@ def prove(at: LiveStep, outcome: Done[Any]) -> Value:
     looks, agreed = max(w.write.looks for w in to_see), 0
     last: Look[Any] | None = None
     failure: StepFailedError | None = None
-    for pause in (0.0, *pauses(settle), *[_ONCE_MORE_S] * (looks - 1)):
+    for pause in (0.0, *pauses(settle), *[ONCE_MORE_S] * (looks - 1)):
         at.live.pause(pause, "waiting until it is seen")
         try:
             last = at.look()

@@ -5,7 +5,7 @@ It looks first; repeats nothing that could be done twice; and asks a person wher
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from respond.core.events import Kind
@@ -16,7 +16,7 @@ from respond.core.recorded import Settled, data_of
 from respond.core.script import Proof
 from respond.engine.drivers import Look
 from respond.engine.step.send import ATTEMPTS
-from respond.engine.step.state import LOOK_AGAIN_S, LiveStep, pauses
+from respond.engine.step.state import LOOK_AGAIN_S, ONCE_MORE_S, LiveStep, pauses
 from respond.errors import NoAnswerError, ParkedError, StepFailedError, UnknownOutcomeError
 
 __all__ = ["PROCESS_ENDED", "recover"]
@@ -48,9 +48,29 @@ def recover(at: LiveStep, sent: Mapping[str, int]) -> None:
         (0 if w.by == "person" else w.write.timeout_s) + w.write.settle_s for w in open_writes
     )
     at.live.pause(pause, "a write may have happened: waiting until it would be seen")
-    seen = _look_patiently(at) if any(_is_seen(w) for w in open_writes) else None
+    to_see = [w for w in open_writes if _is_seen(w)]
+    seen = _looks(at, to_see) if to_see else []
     for write in open_writes:
         _reconcile(at, write, seen, tried=sent.get(write.key, 0))
+
+
+def _looks(at: LiveStep, writes: Sequence[WriteState]) -> list[Look[Any]]:
+    """Looks until each write was seen, or as many as have to agree that one was not."""
+    looks: list[Look[Any]] = []
+    for n in range(max(w.write.looks for w in writes)):
+        at.live.pause(ONCE_MORE_S if n else 0.0, "not seen: looking once more")
+        look = _look_patiently(at)
+        if look is None:
+            return []
+        looks.append(look)
+        if not any(_wants(looks, write) for write in writes):
+            break
+    return looks
+
+
+def _wants(looks: Sequence[Look[Any]], write: WriteState) -> bool:
+    """Whether every look still wants it; whoever sees it, has heard of it."""
+    return all(any(w.subject.name == write.write.subject for w in look.writes) for look in looks)
 
 
 def _look_patiently(at: LiveStep) -> Look[Any] | None:
@@ -64,15 +84,15 @@ def _look_patiently(at: LiveStep) -> Look[Any] | None:
     return None
 
 
-def _reconcile(at: LiveStep, write: WriteState, seen: Look[Any] | None, *, tried: int) -> None:
+def _reconcile(at: LiveStep, write: WriteState, seen: Sequence[Look[Any]], *, tried: int) -> None:
     subject = write.write.subject
-    now = next((w for w in seen.writes if w.subject.name == subject), None) if seen else None
+    now = next((w for w in seen[-1].writes if w.subject.name == subject), None) if seen else None
     unseeable = now is not None and now.proof is Proof.BLIND and not now.repeatable
     if unseeable or moved(write.write.to, at.live.site.bound):
         # It could be looked at when and where it was sent, and cannot now: all else is a guess.
         _ask(at, write)
-    elif _is_seen(write) and seen is not None:
-        wanted = now is not None
+    elif _is_seen(write) and seen:
+        wanted = _wants(seen, write)
         _settle(at, write, done=not wanted, why="looked: " + ("not there" if wanted else "seen"))
         _attempts_left(at, write, tried)
     elif write.by == "person" and not _is_seen(write):

@@ -22,10 +22,13 @@ from respond.engine.run import LiveRun
 from respond.engine.walk import Here
 from respond.ports import FIRST_PAUSES_S
 
-__all__ = ["LOOK_AGAIN_S", "LiveStep", "StepOpenError", "pauses"]
+__all__ = ["LOOK_AGAIN_S", "ONCE_MORE_S", "LiveStep", "StepOpenError", "pauses"]
 
 LOOK_AGAIN_S = 30
 """How long a look is tried again, where one answer alone would decide wrongly, in seconds."""
+
+ONCE_MORE_S = 1.0
+"""Between looks that have to agree, where one is not enough, in seconds."""
 
 _POLL_S = (*FIRST_PAUSES_S, 5.0, 10.0)
 """Pauses between looks while a change settles; the last one repeats."""

@@ -33,7 +33,7 @@ from respond.core.showable import showable
 from respond.core.values import SecretHandle
 from respond.systems import title_of
 from respond.systems.directory.vocabulary import VERBS, Lacks, PersonSeen, Target, directory_of
-from respond.systems.guards import GuardRefusedError
+from respond.systems.guards import GuardRefusedError, spare
 
 __all__ = ["ACTIONS"]
 
@@ -169,6 +169,9 @@ def _act(me: Me, spec: Spec, target: Target) -> Script[Acted]:
         line = f"{title} cannot {VERBS[verb].says.format(email=target.email)}: {how.stays}"
         return Done(Acted(connection, target.user, done=False), says=line, findings=(line,))
     if how is None or isinstance(how, Lacks) or me.by_hand or not target.user:
+        if spec.effect is Effect.DESTROYS:
+            # No action of the vendor's looks at the account here: the address has to tell.
+            spare(me, "act on", target.email)
         steps = how.by_hand if isinstance(how, Lacks) else VERBS[verb].by_hand
         yield _by_hand(me, spec, target, steps)
         return Done(Acted(connection, target.user, done=True), says="done by hand")
@@ -315,7 +318,7 @@ class ResetFactors(_Acts):
     factor: str = ""
 
 
-@action("directory.issue_bridge", effect=Effect.WRITES, output=Acted, source=_SOURCE)
+@action("directory.issue_bridge", effect=Effect.DESTROYS, output=Acted, source=_SOURCE)
 @dataclass(frozen=True)
 class IssueBridge(_Acts):
     """Issue one way in, once, for a person who was proved.

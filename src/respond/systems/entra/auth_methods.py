@@ -342,7 +342,7 @@ class EntraAccessPass:
 
 @action(
     "entra.create_temporary_access_pass",
-    effect=Effect.WRITES,
+    effect=Effect.DESTROYS,
     output=EntraAccessPass,
     source="Microsoft Graph v1.0, POST /users/{id}/authentication/temporaryAccessPassMethods",
 )
