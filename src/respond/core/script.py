@@ -566,6 +566,7 @@ class Me:
         request: Nonce of the approval request that buttons in chat may answer now, or empty.
         old: How old the event was that began the run, or empty.
         anew: Why that is asked once more, and whose yes is void by that, or empty.
+        begun: This step has sent a write, or may have: what is seen may be of before or after it.
     """
 
     run: str
@@ -591,6 +592,7 @@ class Me:
     directories: tuple[str, ...] = ()
     old: str = ""
     anew: str = ""
+    begun: bool = False
 
     @property
     def mark(self) -> str:
