@@ -484,6 +484,51 @@ def test_somebody_elses_key_is_not_taken_for_gone(office: Any, name: str) -> Non
         office.do(made(name, user="mallory", key=office.story.aws_leaked_id))
 
 
+@pytest.mark.promise("P6")
+@pytest.mark.parametrize("name", ["deactivate_access_key", "delete_access_key"])
+def test_a_key_of_another_account_is_not_taken_for_gone(office: Any, name: str) -> None:
+    """It works there; here nobody has it, and nobody can switch it off."""
+    with pytest.raises(GuardRefusedError, match="other account 444455556666") as refused:
+        office.do(made(name, user="mallory", key="AKIAELSEWHERE2345678"))
+    assert "tell its owner" in refused.value.do
+
+
+@pytest.mark.promise("P6")
+@pytest.mark.parametrize("name", ["deactivate_access_key", "delete_access_key"])
+@pytest.mark.parametrize("hidden", ["GetAccessKeyInfo", "GetAccessKeyLastUsed", "", "root"])
+def test_that_a_key_is_nobodys_is_proved_by_looking(office: Any, name: str, hidden: str) -> None:
+    """Where it may not be asked whose it is, it may be somebody else's and work."""
+    account(office).says_of_no_key = (404, "NoSuchEntity")
+    if hidden == "root":
+        account(office).state.users[""] = user_row("", 0.0, key_row("none", 0.0))
+    elif hidden:
+        every_read = {each for one in account(office).operations.values() for each in one}
+        user(office, "respond").allowed = every_read - {hidden}
+    done = office.do(made(name, user="mallory", key=key_row("none", 0.0).id))
+
+    assert done.output.status == "gone"
+    assert done.proved is (not hidden)
+    assert any("nobody else has it was not seen" in each for each in done.findings) is bool(hidden)
+
+
+@pytest.mark.promise("P6")
+def test_what_this_step_deleted_is_proved_gone(office: Any) -> None:
+    """It was in the list before: nobody has to be asked whose it is."""
+    done = office.do(made("delete_access_key", user="mallory", key=office.story.aws_mallory_old_id))
+
+    assert done.proved
+
+
+@pytest.mark.promise("P8")
+def test_a_credential_of_another_account_writes_nothing(office: Any) -> None:
+    """A user of the same name is somebody else there."""
+    own = office.connections["aws"]
+    office.changes["connection"] = replace(own, account="999988887777")
+    with pytest.raises(GuardRefusedError, match="of the account 111122223333"):
+        office.do(made("quarantine", principal="user/ci-deploy"))
+    assert office.writes() == 0
+
+
 def test_a_value_of_somebody_else_proves_nothing(office: Any) -> None:
     """Its refusal would be taken for that of the key."""
     given = {"user": "mallory", "key": office.story.aws_mallory_id}

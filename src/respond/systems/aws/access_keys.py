@@ -63,6 +63,7 @@ UNTRIED: Final = "untried"
 _MOST: Final = 2
 _TRIES: Final = 3
 _NO: Final = frozenset({400, 403, 404})
+_HIDDEN: Final = frozenset({400, 403})
 _WAITS_S: Final = 5
 _KEY: Final = r"A[A-Z]{3}[A-Z0-9]{12,124}"
 _OF_USERS: Final = "AKIA"
@@ -116,6 +117,12 @@ _KEYS: Final = thing("user/{user}/keys", "ListAccessKeys", _parse, UserName="{us
 _USED: Final = thing(
     "key/{key}/last-used", "GetAccessKeyLastUsed", record(_LastUsed, "GetAccessKeyLastUsed"),
     AccessKeyId="{key}", settle_s=0,
+)  # fmt: skip
+_NOBODYS: Final = _LastUsed(date="never")
+_ACCOUNT: Final = thing(
+    "key/{key}/account", "GetAccessKeyInfo",
+    lambda replies: str(result(replies[0], "GetAccessKeyInfo").get("Account") or ""),
+    surface="sts", settle_s=0, AccessKeyId="{key}",
 )  # fmt: skip
 
 
@@ -249,15 +256,7 @@ class FindAwsKeyOwner:
         _check_key(self.key, "")
 
     def run(self, me: Me) -> Script[AwsKeyOwner]:
-        info = thing(
-            f"key/{self.key}/account",
-            "GetAccessKeyInfo",
-            lambda replies: str(result(replies[0], "GetAccessKeyInfo").get("Account") or ""),
-            surface="sts",
-            settle_s=0,
-            AccessKeyId=self.key,
-        )
-        account = yield from info.of(me.connection)
+        account = yield from _ACCOUNT.of(me.connection, key=self.key)
         own = yield from caller(me)
         ours, of_user = account == own.account, self.key.startswith(_OF_USERS)
         if not (ours and of_user):
@@ -317,8 +316,8 @@ class _OnAwsKey(OnAwsUser):
         OnAwsUser.__post_init__(self)
         _check_key(self.key, _OF_USERS)
 
-    def seen(self, me: Me) -> Looking[tuple[AwsPrincipal, AwsKey]]:
-        """Both, and the list of which the key is one.
+    def seen(self, me: Me) -> Looking[tuple[AwsPrincipal, AwsKey, tuple[str, ...]]]:
+        """Both, the list of which the key is one, and why that it is gone is not proved.
 
         Raises:
             GuardRefusedError: There is no such user, or the key is somebody else's.
@@ -326,16 +325,34 @@ class _OnAwsKey(OnAwsUser):
         user = yield from seen_user(me, self.user)
         yield from keys_of(me, self.user)
         key = yield from _one(self.key).of(me.connection, user=self.user)
-        if key.status == "gone":
-            # What IAM answers for a key that is nobody's is said nowhere; whose one is, it says.
-            nobody = _LastUsed()
-            used = yield from _USED.unless(_NO, nobody, me.connection, key=self.key)
-            if used.user and used.user.casefold() != self.user.casefold():
-                raise GuardRefusedError(
-                    f"{self.key} is a key of {used.user}, not of {self.user}",
-                    do="take user and key of aws.find_key_owner",
-                )
-        return user, key
+        unseen: tuple[str, ...] = ()
+        # Once this step has written, the key was in the list, and it is gone by that.
+        if key.status == "gone" and not me.begun:
+            unseen = yield from self._whose(me)
+        return user, key, unseen
+
+    def _whose(self, me: Me) -> Looking[tuple[str, ...]]:
+        """Whose the key is that this user does not have: nobody's, or that was not seen."""
+        own = yield from caller(me)
+        account = yield from _ACCOUNT.unless(_NO, "", me.connection, key=self.key)
+        if account and account != own.account:
+            raise GuardRefusedError(
+                f"{self.key} is of the other account {account}",
+                why="it works there until somebody switches it off there",
+                do="aws.find_key_owner says whose it is; tell its owner",
+            )
+        # What IAM answers for a key that is nobody's is said nowhere; 403 may be a missing right.
+        look = replace(_USED, gone=_NOBODYS)
+        used = yield from look.unless(_HIDDEN, _LastUsed(), me.connection, key=self.key)
+        if used.user and used.user.casefold() != self.user.casefold():
+            raise GuardRefusedError(
+                f"{self.key} is a key of {used.user}, not of {self.user}",
+                do="take user and key of aws.find_key_owner",
+            )
+        if account and (used.user or used == _NOBODYS):
+            return ()
+        says = f"{self.user} has no access key {self.key}"
+        return (f"{says}, and that nobody else has it was not seen: aws.find_key_owner",)
 
 
 def _brought(
@@ -404,7 +421,7 @@ class DeactivateAwsKey(_OnAwsKey):
     value: SecretHandle | None = None
 
     def run(self, me: Me) -> Script[AwsKey]:
-        user, key = yield from self.seen(me)
+        user, key, unseen = yield from self.seen(me)
         life = AwsKeyTried(UNTRIED)
         if self.value is not None:
             life = yield from _tried(me, self.value, self.key)
@@ -414,11 +431,12 @@ class DeactivateAwsKey(_OnAwsKey):
                     why="that it is refused would prove nothing of this key",
                 )
         off = replace(key, status="Inactive" if key.status == "Active" else key.status)
-        done = Done(off, says=f"{self.key} of {self.user} is {off.status.lower()}{_proof(life)}")
+        says = f"{self.key} of {self.user} is {off.status.lower()}{_proof(life)}"
+        done = Done(off, says=says, findings=unseen, proved=not unseen)
         if key.status != "Active":
             if life.state in {ALIVE, INCONCLUSIVE}:
-                unproved = (f"{self.key} is off, and a try of it was {life.state}",)
-                otherwise = replace(done, proved=False, findings=unproved)
+                unproved = f"{self.key} is off, and a try of it was {life.state}"
+                otherwise = replace(done, proved=False, findings=(*unseen, unproved))
                 return NotYet(f"{self.key} is off, not yet everywhere", _WAITS_S, otherwise)
             return done
         yield from spare_principal(me, f"user/{self.user}", user, "take a key of")
@@ -481,7 +499,7 @@ class ActivateAwsKey(_OnAwsKey):
     """Switch an access key on again."""
 
     def run(self, me: Me) -> Script[AwsKey]:
-        _, key = yield from self.seen(me)
+        _, key, _ = yield from self.seen(me)
         if key.status == "gone":
             raise GuardRefusedError(
                 f"{self.user} has no access key {self.key}", do="take it of aws.list_access_keys"
@@ -510,10 +528,11 @@ class DeleteAwsKey(_OnAwsKey):
     """Delete an access key that is off. There is no way back."""
 
     def run(self, me: Me) -> Script[AwsKey]:
-        user, key = yield from self.seen(me)
+        user, key, unseen = yield from self.seen(me)
         gone = replace(key, status="gone")
         if key.status == "gone":
-            return Done(gone, says=f"{self.user} has no access key {self.key}")
+            says = f"{self.user} has no access key {self.key}"
+            return Done(gone, says=says, findings=unseen, proved=not unseen)
         if key.status == "Active":
             raise GuardRefusedError(
                 f"{self.key} is on",
