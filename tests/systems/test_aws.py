@@ -15,6 +15,8 @@ from respond.company.aws import key_row, user_row
 from respond.company.simulated_rest import Row
 from respond.core.script import AuthBearer, Done, MalformedReplyError, NotYet, PersonRecord
 from respond.core.values import SecretHandle
+from respond.engine.drivers import World
+from respond.engine.shared_answers import SharedAnswers
 from respond.errors import NoAnswerError, RefusedBySystemError, StepFailedError, UsageError
 from respond.systems import load, vendor
 from respond.systems.arguments import ArgumentError
@@ -404,11 +406,15 @@ def test_a_key_that_is_off_goes_on_for_seconds(office: Any) -> None:
 
 @pytest.mark.promise("P6")
 def test_one_refusal_is_not_enough(office: Any) -> None:
-    """Some of AWS may know of it, and some not yet."""
+    """Some of AWS may know of it, and some not yet: no try, and no look, is taken for another."""
+    once = SharedAnswers(office.transport.reader(), office.clock, lambda _: 3, threads=1)
+    office.world = lambda: World(once)
     tried = made("try_key", value=leaked(office))
     office.company.arm(["aws:401"])
 
     assert office.do(tried).output.state == "alive"
+    given = {"user": "ci-deploy", "key": office.story.aws_leaked_id}
+    assert office.look(made("deactivate_access_key", **given)).writes[0].subject.looks > 1
 
 
 @pytest.mark.parametrize(

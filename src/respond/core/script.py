@@ -180,6 +180,8 @@ class Call:
         shows_values: The system shows secrets in its answer, and the parser compares or keeps them.
             Every other answer comes with each live secret in it replaced.
         timeout_s: Limit for this request in seconds.
+        nth: Tells requests apart that are the same and are each to be sent: an answer is shared by
+            those of one number. It is not sent.
     """
 
     connection: str
@@ -195,6 +197,7 @@ class Call:
     shows_values: bool = False
     timeout_s: int = 10
     custom: str = ""
+    nth: int = 0
 
     @property
     def place(self) -> list[str | list[str]]:

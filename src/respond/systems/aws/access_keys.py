@@ -157,17 +157,18 @@ def _tried(me: Me, value: SecretHandle, key: str) -> Looking[AwsKeyTried]:
     Only the word for a key that is unknown or inactive means it; a wrong signature may be that of
     a good key, after a try with another secret.
     """
+    call = VENDOR.call(
+        me.connection.name,
+        "GET",
+        surface="sts",
+        query=(("Action", "GetCallerIdentity"), ("Version", STS)),
+        auth=AuthBearer(value),
+        answers=frozenset({403}),
+    )
     reads = [
         Read(
             _life(me, key, number),
-            VENDOR.call(
-                me.connection.name,
-                "GET",
-                surface="sts",
-                query=(("Action", "GetCallerIdentity"), ("Version", STS)),
-                auth=AuthBearer(value),
-                answers=frozenset({403}),
-            ),
+            replace(call, nth=number),
             _tried_as,
             # Never a guard: what is not known to be refused counts as alive.
             or_else=lambda _: AwsKeyTried(INCONCLUSIVE),
@@ -181,7 +182,8 @@ def _tried(me: Me, value: SecretHandle, key: str) -> Looking[AwsKeyTried]:
 
 
 def _life(me: Me, key: str, number: int) -> Subject[AwsKeyTried]:
-    return Subject(f"{me.connection.name}/key/{key}/alive/{number}", VENDOR.settle_s)
+    name = f"{me.connection.name}/key/{key}/alive/{number}"
+    return Subject(name, VENDOR.settle_s, VENDOR.looks)
 
 
 def _tried_as(replies: Sequence[Reply]) -> AwsKeyTried:

@@ -221,6 +221,8 @@ VENDOR: Final = Vendor(
     region="us-east-1",
     # IAM is eventually consistent: seconds mostly, "a few minutes" by its documentation.
     settle_s=60,
+    # Another of its servers may answer the next look, and not know of it yet.
+    looks=2,
     at_once=3,
     reads=Reads(
         named={
