@@ -316,16 +316,17 @@ def test_whom_we_work_as_by_what_sts_says(arn: str, ours: str) -> None:
 
 
 @pytest.mark.promise("P8")
-def test_the_operator_and_an_emergency_account_are_left_alone(office: Any) -> None:
-    """By the name of their IAM user in respond.toml, where it is not their address."""
+@pytest.mark.parametrize("cased", [str, str.title])
+def test_the_operator_and_an_emergency_account_are_left_alone(office: Any, cased: Any) -> None:
+    """By the name of their IAM user in respond.toml, in whatever case, where no address tells."""
     office.changes["persons"] = (
-        PersonRecord("dana", "Dana", ("dana@example.com",), accounts={"aws": "dana"}),
+        PersonRecord("dana", "Dana", ("d@example.com",), accounts={"aws": "dana"}),
         PersonRecord("ana", "Ana", ("a@example.com",), ("break-glass",), accounts={"aws": "ana"}),
     )
     with pytest.raises(GuardRefusedError, match="you, the operator"):
-        office.do(made("quarantine", principal="user/dana"))
+        office.do(made("quarantine", principal=f"user/{cased('dana')}"))
     with pytest.raises(GuardRefusedError, match="kept for emergencies"):
-        office.do(made("deny_older_sessions", principal="user/ana"))
+        office.do(made("deny_older_sessions", principal=f"user/{cased('ana')}"))
     assert office.writes() == 0
 
 
@@ -541,6 +542,15 @@ def test_a_value_of_somebody_else_proves_nothing(office: Any) -> None:
     with pytest.raises(GuardRefusedError, match="not of mallory"):
         office.do(made("deactivate_access_key", **given, value=leaked(office)))
     assert office.writes() == 0
+
+
+def test_a_name_has_no_case(office: Any) -> None:
+    """A user that is written otherwise is the same one, and so is whose the value is."""
+    account(office).lags_s = 0.0
+    given = {"user": "CI-deploy", "key": office.story.aws_leaked_id}
+    done = office.do(made("deactivate_access_key", **given, value=leaked(office)))
+
+    assert done.output.status == "Inactive"
 
 
 def test_there_is_no_third_key(office: Any) -> None:

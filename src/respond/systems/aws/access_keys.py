@@ -427,7 +427,8 @@ class DeactivateAwsKey(_OnAwsKey):
         life = AwsKeyTried(UNTRIED)
         if self.value is not None:
             life = yield from _tried(me, self.value, self.key)
-            if life.arn and our_principal(life.arn) != f"user/{self.user}":
+            whose = our_principal(life.arn).casefold()
+            if life.arn and whose != f"user/{self.user}".casefold():
                 raise GuardRefusedError(
                     f"the value that was given is of {life.arn}, not of {self.user}",
                     why="that it is refused would prove nothing of this key",

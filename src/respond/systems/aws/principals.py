@@ -117,7 +117,7 @@ def spare_principal(me: Me, principal: str, seen: AwsPrincipal, verb: str) -> Lo
     theirs = [
         email
         for person in me.persons
-        if kind == "user" and person.accounts.get("aws") == name
+        if kind == "user" and person.accounts.get("aws", "").casefold() == name.casefold()
         for email in person.emails
     ]
     # Names of users have no case of their own: none differs from another in it alone.
