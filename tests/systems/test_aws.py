@@ -588,6 +588,24 @@ def test_a_new_secret_goes_to_its_sink_and_nowhere_else(office: Any) -> None:
     assert key.secret not in repr((done, office.known))
 
 
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize(("name", "sink"), [("ci-deploy", "own"), ("respond", "own:app")])
+def test_the_credential_of_respond_is_a_key_of_its_own_user(
+    office: Any, name: str, sink: str
+) -> None:
+    """Another user's would lock it out, or let it do what that one may."""
+    with pytest.raises(UsageError, match="respond works with no key of"):
+        office.do(made("create_access_key", user=name, sink=sink))
+    assert office.sent == []
+
+
+def test_a_key_of_our_own_user_may_be_the_credential(office: Any) -> None:
+    """In whatever case its name is written."""
+    writes = office.look(made("create_access_key", user="Respond", sink="own")).writes
+
+    assert [write.verb for write in writes] == ["make", "store"]
+
+
 # --- policies -----------------------------------------------------------------------------------
 
 

@@ -35,6 +35,7 @@ from respond.core.script import (
     gather,
 )
 from respond.core.values import Late, SecretHandle
+from respond.errors import UsageError
 from respond.systems.arguments import ArgumentError
 from respond.systems.aws.principals import (
     AwsPrincipal,
@@ -589,6 +590,7 @@ class CreateAwsKey(OnAwsUser):
 
     def run(self, me: Me) -> Script[NewAwsKey]:
         place = self.sink or me.connection.sink or "screen"
+        yield from self._spare_own(me, place)
         sink, handle = sink_of(place, me), me.handle("value")
         held = me.held.get(handle.name)
         yield from seen_user(me, self.user)
@@ -604,6 +606,17 @@ class CreateAwsKey(OnAwsUser):
             what = f"the new access key of {self.user}"
             yield from sink.deliver(me, seen, handle, what)
         return Done(NewAwsKey(number, place), says=f"new access key of {self.user} -> {place}")
+
+    def _spare_own(self, me: Me, place: str) -> Looking[None]:
+        """Refuse to go on with another user's key as respond's own credential."""
+        if place.partition(":")[0] != "own":
+            return
+        ours = our_principal((yield from caller(me)).arn)
+        if place != "own" or ours.casefold() != f"user/{self.user}".casefold():
+            raise UsageError(
+                f"respond works with no key of {self.user} as {place[:40]!r}",
+                do="choose another sink",
+            )
 
     def _creation(
         self, me: Me, keys: tuple[AwsKey, ...], since: list[AwsKey], handle: SecretHandle
