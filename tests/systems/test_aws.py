@@ -544,6 +544,23 @@ def test_a_value_of_somebody_else_proves_nothing(office: Any) -> None:
     assert office.writes() == 0
 
 
+@pytest.mark.promise("P6")
+def test_a_value_that_is_refused_while_the_key_is_on_proves_nothing(office: Any) -> None:
+    """It is of a key that is dead already, and this one may go on."""
+    dead, key = user(office, "mallory").keys[1], office.story.aws_leaked_id
+    value = leaked(office, f"{dead.id}:{dead.secret}")
+    off = made("deactivate_access_key", user="ci-deploy", key=key, value=value)
+    with pytest.raises(GuardRefusedError, match="is on, and the value that was given is refused"):
+        office.do(off)
+    assert office.writes() == 0
+
+    # Once our own write is recorded, refused is what was wanted, and the list may lag.
+    office.changes["begun"] = True
+    seen = office.look(off)
+    assert [write.verb for write in seen.writes] == ["deactivate"]
+    assert "its list has it on still" in seen.outcome.findings[0]
+
+
 def test_a_name_has_no_case(office: Any) -> None:
     """A user that is written otherwise is the same one, and so is whose the value is."""
     account(office).lags_s = 0.0

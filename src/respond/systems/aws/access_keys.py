@@ -443,6 +443,9 @@ class DeactivateAwsKey(_OnAwsKey):
                 otherwise = replace(done, proved=False, findings=(*unseen, unproved))
                 return NotYet(f"{self.key} is off, not yet everywhere", _WAITS_S, otherwise)
             return done
+        lagging: tuple[str, ...] = ()
+        if life.state == REFUSED:
+            lagging = (self._refused_already(me),)
         yield from spare_principal(me, f"user/{self.user}", user, "take a key of")
         write = _off(me, self.user, key)
         if self.value is not None:
@@ -452,7 +455,17 @@ class DeactivateAwsKey(_OnAwsKey):
             )
             write = replace(write, becomes=(*write.becomes, *lives))
         yield from write
-        return replace(done, says=f"{self.key} of {self.user} is off")
+        return replace(done, says=f"{self.key} of {self.user} is off", findings=lagging)
+
+    def _refused_already(self, me: Me) -> str:
+        """Of a value that is refused while the list has the key on: our own write may be why."""
+        if me.begun:
+            return f"{self.key} is refused, and its list has it on still"
+        raise GuardRefusedError(
+            f"{self.key} is on, and the value that was given is refused",
+            why="it is another key's, or this one was switched off moments ago",
+            do="give the value of this key, or none; or go on in a minute",
+        )
 
 
 def _proof(life: AwsKeyTried) -> str:
