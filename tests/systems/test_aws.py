@@ -623,6 +623,28 @@ def test_a_key_of_our_own_user_may_be_the_credential(office: Any) -> None:
     assert [write.verb for write in writes] == ["make", "store"]
 
 
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize(
+    ("instead_of", "effect", "why"),
+    [
+        ("", "destroys", "nobody said that it is what the new value comes in place of"),
+        ("another", "destroys", "something else than the leaked key"),
+        ("leaked", "writes", ""),
+    ],
+)
+def test_what_a_sink_holds_is_not_overwritten_unasked(
+    office: Any, instead_of: str, effect: str, why: str
+) -> None:
+    """It may be what something else works with; what the new key comes in place of may go."""
+    leaked_key = leaked(office, "another-value" if instead_of == "another" else "")
+    given = {"instead_of": leaked_key} if instead_of else {}
+    store = office.look(made("create_access_key", user="ci-deploy", sink=SINK, **given)).writes[1]
+
+    assert store.effect.value == effect
+    assert why in store.breaks
+    assert bool(store.breaks) is bool(why)
+
+
 # --- policies -----------------------------------------------------------------------------------
 
 

@@ -597,9 +597,11 @@ class CreateAwsKey(OnAwsUser):
 
     Attributes:
         sink: Where it goes.
+        instead_of: The leaked value. Where the sink holds another one, overwriting it is asked.
     """
 
     sink: str = field(default="", metadata=STEERS)
+    instead_of: SecretHandle | None = None
 
     def run(self, me: Me) -> Script[NewAwsKey]:
         place = self.sink or me.connection.sink or "screen"
@@ -609,7 +611,7 @@ class CreateAwsKey(OnAwsUser):
         yield from seen_user(me, self.user)
         keys = yield from keys_of(me, self.user)
         since = [each for each in keys if each.made_s >= me.now and isinstance(each.id, str)]
-        seen = yield from sink.look(me, held)
+        seen = (yield from sink.look(me, held)).instead_of(self.instead_of)
         if held and len(since) == 1:
             number = since[0].id
         else:

@@ -148,7 +148,7 @@ class ClusterSink:
             # A second one with the same resourceVersion is refused, so it does no harm.
             repeatable=True,
             stays=seen.others,
-            breaks=f"{self._where} {self.key} holds something else than the leaked key; whatever "
+            breaks=f"{self._where} {self.key} {seen.unlike}; whatever "
             "reads it there gets the new key instead, and nothing keeps the old one."
             if seen.strange
             else "",

@@ -140,7 +140,7 @@ class OpItemSink:
 
     def deliver(self, me: Me, seen: SinkSeen, value: SecretHandle, what: str) -> Writes:
         item: OpItem = seen.found
-        strange = "; it holds something else than the leaked key" if seen.strange else ""
+        strange = f"; it {seen.unlike}" if seen.strange else ""
         if not item.is_ours_to_write:
             yield from handing(
                 me,
@@ -185,7 +185,7 @@ class OpItemSink:
             foretold=None,
             # The same content again is one more version; a second new item would be another item.
             repeatable=bool(item.id),
-            breaks=f"{self._where} holds something else than the leaked key; whatever reads it "
+            breaks=f"{self._where} {seen.unlike}; whatever reads it "
             "there gets the new key instead. The item's history keeps the old one."
             if seen.strange
             else "",
