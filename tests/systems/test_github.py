@@ -11,6 +11,7 @@ import pytest
 
 from respond.adapters.http.auth import session_from
 from respond.checks.credentials import Line, _Open, probe
+from respond.company import console
 from respond.company.github_org import BOT, NUMBERS, member_row
 from respond.core.script import Done, Effect, Me, Proof, Script, action
 from respond.core.values import SecretHandle
@@ -341,6 +342,38 @@ def test_a_login_that_came_to_mean_somebody_else_is_left_alone(office: Any) -> N
         with pytest.raises(GuardRefusedError, match="has another owner now"):
             office.do(made(name, user="mallory-hart/999", **more))
     assert office.writes() == 0
+
+
+@pytest.mark.promise("P6")
+@pytest.mark.parametrize("taken", [False, True])
+@pytest.mark.parametrize(
+    ("name", "login", "more"),
+    [
+        ("remove_member", "mallory-hart", {}),
+        ("remove_from_team", "mallory-hart", {"team": "platform"}),
+        ("revoke_sso_credentials", "mallory-hart", {}),
+        ("revoke_fine_grained_tokens", "mallory-hart", {}),
+        ("remove_outside_collaborator", "outsider-x", {}),
+    ],
+)
+def test_whoever_took_another_login_is_not_taken_for_gone(
+    office: Any,
+    name: str,
+    login: str,
+    more: dict[str, Any],
+    taken: bool,  # noqa: FBT001
+) -> None:
+    """They are there under the new one; the old one is nobody's, or somebody else's by now."""
+    if "fine_grained" in name:
+        as_app(office)
+    number = NUMBERS[login]
+    about = {"login": login, "taken": taken}
+    console.do(office.company, "github.rename", about)
+    with pytest.raises(GuardRefusedError, match=f"not the login of account {number} any more"):
+        office.do(made(name, user=f"{login}/{number}", **more))
+    assert office.writes() == 0
+    office.do(made(name, user=f"{login}-renamed/{number}", **more))
+    assert office.writes() == 1
 
 
 @pytest.mark.promise("P6")
