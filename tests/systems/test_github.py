@@ -432,9 +432,20 @@ def test_who_is_needed_tonight_is_spared(office: Any, name: str, more: dict[str,
 
 @TAKES
 @pytest.mark.promise("P8")
-def test_the_last_owner_who_could_act_stays(office: Any, name: str, more: dict[str, Any]) -> None:
-    """A suspect, our own account, an emergency account and who is only invited do not count."""
-    office.changes["suspects"] = ("ana@example.com",)
+@pytest.mark.parametrize("address", ["ana@example.com", "Ana.Silva@example.com"])
+def test_the_last_owner_who_could_act_stays(
+    office: Any, name: str, more: dict[str, Any], address: str
+) -> None:
+    """A suspect, our own account, an emergency account and who is only invited do not count.
+
+    A suspect is one by any of their addresses.
+    """
+    both = ("ana@example.com", "ana.silva@example.com")
+    people = office.changes["persons"]
+    office.changes["persons"] = tuple(
+        replace(p, emails=both) if p.id == "ana" else p for p in people
+    )
+    office.changes["suspects"] = (address,)
     action = made(name, user=BEN, **more)
     with pytest.raises(GuardRefusedError, match="last administrator") as refused:
         office.do(action)

@@ -209,13 +209,13 @@ def _keep_an_owner(me: Me, seen: OrgMembership) -> Looking[None]:
     if (seen.state, seen.role) != ("active", "admin"):
         return
     owners, ours = yield from both(_OWNERS.of(me.connection, org=org_of(me)), _ours(me))
-    kept = {a for p in me.persons if "break-glass" in p.roles for a in _lower(p.emails)}
+    out = {a for p in me.persons if "break-glass" in p.roles for a in _lower(p.emails)}
+    out |= _lower((*me.suspects, me.subject))  # They may be named by any of their addresses.
     others = [
-        named
+        _named(me, owner.login)
         for owner in owners
         if owner.number != seen.number and owner.login.casefold() != ours.casefold()
-        for named in (_named(me, owner.login),)
-        if named.casefold() not in kept
+        if not out & _lower(_addresses(me, owner.login))
     ]
     keep_an_administrator(me, _named(me, seen.login), others, do=_MAKE_ANOTHER)
 
