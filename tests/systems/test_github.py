@@ -742,7 +742,10 @@ def test_what_the_intruder_made_within_minutes_is_found(office: Any) -> None:
         ("invitation", "outsider-x", "admin"),
         ("runner", "build-box", "online"),
     } < found
-    assert [kind for kind, _, _ in found].count("workflow") == 1
+    assert [kind for kind, _, _ in found].count("workflow") == 1  # Of three that were changed.
+    unseen = f"UNSEEN: workflows of {shop} on other branches, or in commits with an older date"
+    assert [each for each in done.findings if unseen in each] == list(done.output.unseen)
+    assert unseen in done.output.unseen[0]
     assert not {("app", "ci-app", "all"), ("deploy key", "ci", "reads")} & found
     assert "of a time that GitHub does not tell" in done.says
     assert done.proved
