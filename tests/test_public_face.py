@@ -16,7 +16,7 @@ FACE = {
         or_said read_record records rows said_no where word_of yes
     """,
     "respond.systems.guards": """
-        GuardRefusedError keep_an_administrator spare who_could_act
+        GuardRefusedError emergency_names keep_an_administrator spare who_could_act
     """,
     "respond.systems.arguments": "ArgumentError one_line one_of",
     "respond.testing": """

@@ -178,6 +178,7 @@ def test_the_outbox_has_what_people_were_told(visitor: Visitor) -> None:
 ABOUT: dict[str, dict[str, Any]] = {
     "directory.enroll_factor": {"email": "ana@example.com"},
     "github.accept_invitation": {"login": "kim-example"},
+    "github.rename": {"login": "mallory-hart", "to": "mallory-else"},
     "google.enroll_factor": {"email": "ana@example.com"},
     "entra.enroll_factor": {"email": "ana@example.com"},
     "okta.enroll_factor": {"email": "ana@example.com"},
@@ -221,7 +222,7 @@ def test_every_task_is_tried_here() -> None:
     assert set(ABOUT) == tasks(default_company())
 
 
-NEEDS_MORE = {"none", "customerio.enable_source", "github.accept_invitation"}
+NEEDS_MORE = {"none", "customerio.enable_source", "github.accept_invitation", "github.rename"}
 """What is no effect, or not on this night: nobody was invited yet."""
 
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from respond.core.fold import RunStatus, fold
 from respond.core.policy import Confirm, Policy, TwoPeople
 from respond.core.questions import AskConfirm, AskDrift, AskStart, Decision
 from respond.core.recorded import Confirmed, data_of
-from respond.core.script import Call, Connection, Person, Reply
+from respond.core.script import Call, Connection, Effect, Me, Person, Reply, Script, action
 from respond.engine.stopping import Stop
 from respond.engine.undo import undo_run, undoable
 from respond.errors import (
@@ -33,7 +34,16 @@ from respond.systems.http.actions import ReadFields
 from respond.testing.crashing import HANDS, RUNBOOKS
 from respond.testing.runbook_kit import Stage
 from respond.testing.settable_clock import SettableClock
-from respond.testing.toy_system import ACTIONS, DANA, BoxStage, no_answer, refused, runbook_of
+from respond.testing.toy_system import (
+    ACTIONS,
+    DANA,
+    Box,
+    BoxStage,
+    SetBox,
+    no_answer,
+    refused,
+    runbook_of,
+)
 from respond.views.undo_text import put_back
 from respond.wiring.session import systems_of
 
@@ -1272,3 +1282,23 @@ def test_the_journal_is_written_before_the_request_leaves() -> None:
 
     assert stage.advance(pen=Pen()) is ExitCode.DONE
     assert seen == ["intent one"]
+
+
+def test_an_action_is_told_once_its_step_has_sent_a_write() -> None:
+    """What it sees from then on may be of before or after it."""
+    told: list[bool] = []
+
+    @action("box.set", effect=Effect.WRITES, output=Box, source="test")
+    @dataclass(frozen=True)
+    class SetTold(SetBox):
+        """Put a value into a box."""
+
+        def run(self, me: Me) -> Script[Box]:
+            told.append(me.begun)
+            return (yield from SetBox.run(self, me))
+
+    steps = f"{SET}\n{SET.replace('one', 'two').replace('new', 'newer')}"
+    stage = BoxStage(runbook_of(steps, actions={**ACTIONS, "box.set": SetTold}), THREE)
+    assert stage.advance() is ExitCode.DONE
+
+    assert [begun for begun, _ in groupby(told)] == [False, True, False, True]

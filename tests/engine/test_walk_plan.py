@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from respond.core.plan import Plan, StepPlan
-from respond.core.script import Call
+from respond.core.script import Call, Done, Effect, Me, Read, Script, Subject, action
+from respond.core.values import Late
 from respond.errors import ExitCode, StepFailedError
-from respond.testing.toy_system import BoxStage, no_answer, runbook_of
+from respond.testing.toy_system import (
+    ACTIONS,
+    BoxStage,
+    Name,
+    Names,
+    no_answer,
+    runbook_of,
+)
 
 THREE = {"a": "old", "b": "old", "c": "old"}
 SET = "  - {id: one, action: box.set, with: {name: a, value: new}}\n"
@@ -55,6 +64,35 @@ def test_what_is_known_only_later_shows_as_late() -> None:
     fill = plan.step("fill")
     assert fill is not None
     assert (fill.state, fill.late_on, fill.says) == (StepPlan.LATE, ("new",), "known after new")
+
+
+@action("box.list", effect=Effect.READS, output=Names, source="test")
+@dataclass(frozen=True)
+class ListForetold:
+    """List the boxes, one of which is foretold."""
+
+    def run(self, me: Me) -> Script[Names]:
+        foretold: Subject[Any] = Subject(f"{me.connection.name}/foretold", 0)
+        look = Call(me.connection.name, "", "GET", ("boxes",))
+        name = yield from Read(foretold, look, lambda _: Late("new", "id"))
+        return Done(Names([Name(f"{name}")]))
+
+
+def test_a_step_that_needs_what_another_one_foretells_is_late() -> None:
+    """It looks at something that is not made yet: what it comes to is known once that is."""
+    steps = (
+        "  - {id: new, action: box.make, with: {like: a}}\n"
+        "  - {id: all_of, action: box.list}\n"
+        "  - {id: each, for_each: all_of.names, as: n, limit: 5, action: box.set,"
+        " with: {name: '${{ n }}', value: x}}\n"
+    )
+    runbook = runbook_of(steps, actions={**ACTIONS, "box.list": ListForetold})
+    plan = BoxStage(runbook, THREE).plan()
+    found = plan.step("all_of")
+
+    assert found is not None
+    assert (found.state, found.late_on, found.says) == (StepPlan.LATE, ("new",), "known after new")
+    assert states(plan) == {"new": "writes", "all_of": "late", "each": "late"}
 
 
 @pytest.mark.parametrize("kind", ["time", "integer", "boolean", "duration"])

@@ -63,6 +63,7 @@ class Office:
         sent: Writes that left, in order.
         tasks: What a person was asked to do.
         shown: Names of secrets that stood on the screen.
+        begun: Steps that have sent a write.
     """
 
     company: Company
@@ -78,6 +79,7 @@ class Office:
     sent: list[Write[Any]] = field(default_factory=list)
     tasks: list[Person[Any]] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
+    begun: set[str] = field(default_factory=set)
 
     @property
     def story(self) -> Any:
@@ -155,6 +157,7 @@ class Office:
             digest=lambda value: value,
             runbook="compromised-key",
             anchor=ANCHOR,
+            begun=step in self.begun,
         )
         return replace(plain, **self.changes)
 
@@ -177,9 +180,12 @@ class Office:
     def do(self, action: Any, step: str = "told") -> Done[Any]:
         """Carry an action out, and look until what was written is seen."""
         outcome: Any = Again("")
+        sent = len(self.sent)
         while isinstance(outcome, Again):
             script = action.run(self.me(action, step))
             outcome, _ = act(script, self.world(), known=self.known, perform=self.perform)
+        if len(self.sent) > sent:
+            self.begun.add(step)
         for _ in range(20):
             seen = self.look(action, step)
             if not still_wanted(seen):

@@ -15,6 +15,8 @@ from respond.company.aws import key_row, user_row
 from respond.company.simulated_rest import Row
 from respond.core.script import AuthBearer, Done, MalformedReplyError, NotYet, PersonRecord
 from respond.core.values import SecretHandle
+from respond.engine.drivers import World
+from respond.engine.shared_answers import SharedAnswers
 from respond.errors import NoAnswerError, RefusedBySystemError, StepFailedError, UsageError
 from respond.systems import load, vendor
 from respond.systems.arguments import ArgumentError
@@ -320,16 +322,17 @@ def test_whom_we_work_as_by_what_sts_says(arn: str, ours: str) -> None:
 
 
 @pytest.mark.promise("P8")
-def test_the_operator_and_an_emergency_account_are_left_alone(office: Any) -> None:
-    """By the name of their IAM user in respond.toml, where it is not their address."""
+@pytest.mark.parametrize("cased", [str, str.title])
+def test_the_operator_and_an_emergency_account_are_left_alone(office: Any, cased: Any) -> None:
+    """By the name of their IAM user in respond.toml, in whatever case, where no address tells."""
     office.changes["persons"] = (
-        PersonRecord("dana", "Dana", ("dana@example.com",), accounts={"aws": "dana"}),
+        PersonRecord("dana", "Dana", ("d@example.com",), accounts={"aws": "dana"}),
         PersonRecord("ana", "Ana", ("a@example.com",), ("break-glass",), accounts={"aws": "ana"}),
     )
     with pytest.raises(GuardRefusedError, match="you, the operator"):
-        office.do(made("quarantine", principal="user/dana"))
+        office.do(made("quarantine", principal=f"user/{cased('dana')}"))
     with pytest.raises(GuardRefusedError, match="kept for emergencies"):
-        office.do(made("deny_older_sessions", principal="user/ana"))
+        office.do(made("deny_older_sessions", principal=f"user/{cased('ana')}"))
     assert office.writes() == 0
 
 
@@ -410,11 +413,15 @@ def test_a_key_that_is_off_goes_on_for_seconds(office: Any) -> None:
 
 @pytest.mark.promise("P6")
 def test_one_refusal_is_not_enough(office: Any) -> None:
-    """Some of AWS may know of it, and some not yet."""
+    """Some of AWS may know of it, and some not yet: no try, and no look, is taken for another."""
+    once = SharedAnswers(office.transport.reader(), office.clock, lambda _: 3, threads=1)
+    office.world = lambda: World(once)
     tried = made("try_key", value=leaked(office))
     office.company.arm(["aws:401"])
 
     assert office.do(tried).output.state == "alive"
+    given = {"user": "ci-deploy", "key": office.story.aws_leaked_id}
+    assert office.look(made("deactivate_access_key", **given)).writes[0].subject.looks > 1
 
 
 @pytest.mark.parametrize(
@@ -490,12 +497,83 @@ def test_somebody_elses_key_is_not_taken_for_gone(office: Any, name: str) -> Non
         office.do(made(name, user="mallory", key=office.story.aws_leaked_id))
 
 
+@pytest.mark.promise("P6")
+@pytest.mark.parametrize("name", ["deactivate_access_key", "delete_access_key"])
+def test_a_key_of_another_account_is_not_taken_for_gone(office: Any, name: str) -> None:
+    """It works there; here nobody has it, and nobody can switch it off."""
+    with pytest.raises(GuardRefusedError, match="other account 444455556666") as refused:
+        office.do(made(name, user="mallory", key="AKIAELSEWHERE2345678"))
+    assert "tell its owner" in refused.value.do
+
+
+@pytest.mark.promise("P6")
+@pytest.mark.parametrize("name", ["deactivate_access_key", "delete_access_key"])
+@pytest.mark.parametrize("hidden", ["GetAccessKeyInfo", "GetAccessKeyLastUsed", "", "root"])
+def test_that_a_key_is_nobodys_is_proved_by_looking(office: Any, name: str, hidden: str) -> None:
+    """Where it may not be asked whose it is, it may be somebody else's and work."""
+    account(office).says_of_no_key = (404, "NoSuchEntity")
+    if hidden == "root":
+        account(office).state.users[""] = user_row("", 0.0, key_row("none", 0.0))
+    elif hidden:
+        every_read = {each for one in account(office).operations.values() for each in one}
+        user(office, "respond").allowed = every_read - {hidden}
+    done = office.do(made(name, user="mallory", key=key_row("none", 0.0).id))
+
+    assert done.output.status == "gone"
+    assert done.proved is (not hidden)
+    assert any("nobody else has it was not seen" in each for each in done.findings) is bool(hidden)
+
+
+@pytest.mark.promise("P6")
+def test_what_this_step_deleted_is_proved_gone(office: Any) -> None:
+    """It was in the list before: nobody has to be asked whose it is."""
+    done = office.do(made("delete_access_key", user="mallory", key=office.story.aws_mallory_old_id))
+
+    assert done.proved
+
+
+@pytest.mark.promise("P8")
+def test_a_credential_of_another_account_writes_nothing(office: Any) -> None:
+    """A user of the same name is somebody else there."""
+    own = office.connections["aws"]
+    office.changes["connection"] = replace(own, account="999988887777")
+    with pytest.raises(GuardRefusedError, match="of the account 111122223333"):
+        office.do(made("quarantine", principal="user/ci-deploy"))
+    assert office.writes() == 0
+
+
 def test_a_value_of_somebody_else_proves_nothing(office: Any) -> None:
     """Its refusal would be taken for that of the key."""
     given = {"user": "mallory", "key": office.story.aws_mallory_id}
     with pytest.raises(GuardRefusedError, match="not of mallory"):
         office.do(made("deactivate_access_key", **given, value=leaked(office)))
     assert office.writes() == 0
+
+
+@pytest.mark.promise("P6")
+def test_a_value_that_is_refused_while_the_key_is_on_proves_nothing(office: Any) -> None:
+    """It is of a key that is dead already, and this one may go on."""
+    dead, key = user(office, "mallory").keys[1], office.story.aws_leaked_id
+    value = leaked(office, f"{dead.id}:{dead.secret}")
+    off = made("deactivate_access_key", user="ci-deploy", key=key, value=value)
+    with pytest.raises(GuardRefusedError, match="is on, and the value that was given is refused"):
+        office.do(off)
+    assert office.writes() == 0
+
+    # Once our own write is recorded, refused is what was wanted, and the list may lag.
+    office.changes["begun"] = True
+    seen = office.look(off)
+    assert [write.verb for write in seen.writes] == ["deactivate"]
+    assert "its list has it on still" in seen.outcome.findings[0]
+
+
+def test_a_name_has_no_case(office: Any) -> None:
+    """A user that is written otherwise is the same one, and so is whose the value is."""
+    account(office).lags_s = 0.0
+    given = {"user": "CI-deploy", "key": office.story.aws_leaked_id}
+    done = office.do(made("deactivate_access_key", **given, value=leaked(office)))
+
+    assert done.output.status == "Inactive"
 
 
 def test_there_is_no_third_key(office: Any) -> None:
@@ -531,6 +609,46 @@ def test_a_new_secret_goes_to_its_sink_and_nowhere_else(office: Any) -> None:
     assert current(office, "app/key").value == f"{key.id}:{key.secret}"
     assert done.output.key == key.id
     assert key.secret not in repr((done, office.known))
+
+
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize(("name", "sink"), [("ci-deploy", "own"), ("respond", "own:app")])
+def test_the_credential_of_respond_is_a_key_of_its_own_user(
+    office: Any, name: str, sink: str
+) -> None:
+    """Another user's would lock it out, or let it do what that one may."""
+    with pytest.raises(UsageError, match="respond works with no key of"):
+        office.do(made("create_access_key", user=name, sink=sink))
+    assert office.sent == []
+
+
+def test_a_key_of_our_own_user_may_be_the_credential(office: Any) -> None:
+    """In whatever case its name is written."""
+    writes = office.look(made("create_access_key", user="Respond", sink="own")).writes
+
+    assert [write.verb for write in writes] == ["make", "store"]
+
+
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize(
+    ("instead_of", "effect", "why"),
+    [
+        ("", "destroys", "nobody said that it is what the new value comes in place of"),
+        ("another", "destroys", "something else than the leaked key"),
+        ("leaked", "writes", ""),
+    ],
+)
+def test_what_a_sink_holds_is_not_overwritten_unasked(
+    office: Any, instead_of: str, effect: str, why: str
+) -> None:
+    """It may be what something else works with; what the new key comes in place of may go."""
+    leaked_key = leaked(office, "another-value" if instead_of == "another" else "")
+    given = {"instead_of": leaked_key} if instead_of else {}
+    store = office.look(made("create_access_key", user="ci-deploy", sink=SINK, **given)).writes[1]
+
+    assert store.effect.value == effect
+    assert why in store.breaks
+    assert bool(store.breaks) is bool(why)
 
 
 # --- policies -----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import pytest
 
 from respond.adapters.http.auth import session_from
 from respond.checks.credentials import Line, _Open, probe
+from respond.company import console
 from respond.company.github_org import BOT, NUMBERS, member_row
 from respond.core.script import Done, Effect, Me, Proof, Script, action
 from respond.core.values import SecretHandle
@@ -349,6 +350,38 @@ def test_a_login_that_came_to_mean_somebody_else_is_left_alone(office: Any) -> N
 
 
 @pytest.mark.promise("P6")
+@pytest.mark.parametrize("taken", [False, True])
+@pytest.mark.parametrize(
+    ("name", "login", "more"),
+    [
+        ("remove_member", "mallory-hart", {}),
+        ("remove_from_team", "mallory-hart", {"team": "platform"}),
+        ("revoke_sso_credentials", "mallory-hart", {}),
+        ("revoke_fine_grained_tokens", "mallory-hart", {}),
+        ("remove_outside_collaborator", "outsider-x", {}),
+    ],
+)
+def test_whoever_took_another_login_is_not_taken_for_gone(
+    office: Any,
+    name: str,
+    login: str,
+    more: dict[str, Any],
+    taken: bool,  # noqa: FBT001
+) -> None:
+    """They are there under the new one; the old one is nobody's, or somebody else's by now."""
+    if "fine_grained" in name:
+        as_app(office)
+    number = NUMBERS[login]
+    about = {"login": login, "taken": taken}
+    console.do(office.company, "github.rename", about)
+    with pytest.raises(GuardRefusedError, match=f"not the login of account {number} any more"):
+        office.do(made(name, user=f"{login}/{number}", **more))
+    assert office.writes() == 0
+    office.do(made(name, user=f"{login}-renamed/{number}", **more))
+    assert office.writes() == 1
+
+
+@pytest.mark.promise("P6")
 def test_a_token_that_sees_no_members_does_not_take_them_for_gone(office: Any) -> None:
     """GitHub answers 404 for both; only who sees invitations may say that nobody is there."""
     hub(office).state.keys[0].scopes = {"repo"}
@@ -404,9 +437,20 @@ def test_who_is_needed_tonight_is_spared(office: Any, name: str, more: dict[str,
 
 @TAKES
 @pytest.mark.promise("P8")
-def test_the_last_owner_who_could_act_stays(office: Any, name: str, more: dict[str, Any]) -> None:
-    """A suspect, our own account, an emergency account and who is only invited do not count."""
-    office.changes["suspects"] = ("ana@example.com",)
+@pytest.mark.parametrize("address", ["ana@example.com", "Ana.Silva@example.com"])
+def test_the_last_owner_who_could_act_stays(
+    office: Any, name: str, more: dict[str, Any], address: str
+) -> None:
+    """A suspect, our own account, an emergency account and who is only invited do not count.
+
+    A suspect is one by any of their addresses.
+    """
+    both = ("ana@example.com", "ana.silva@example.com")
+    people = office.changes["persons"]
+    office.changes["persons"] = tuple(
+        replace(p, emails=both) if p.id == "ana" else p for p in people
+    )
+    office.changes["suspects"] = (address,)
     action = made(name, user=BEN, **more)
     with pytest.raises(GuardRefusedError, match="last administrator") as refused:
         office.do(action)
@@ -703,7 +747,10 @@ def test_what_the_intruder_made_within_minutes_is_found(office: Any) -> None:
         ("invitation", "outsider-x", "admin"),
         ("runner", "build-box", "online"),
     } < found
-    assert [kind for kind, _, _ in found].count("workflow") == 1
+    assert [kind for kind, _, _ in found].count("workflow") == 1  # Of three that were changed.
+    unseen = f"UNSEEN: workflows of {shop} on other branches, or in commits with an older date"
+    assert [each for each in done.findings if unseen in each] == list(done.output.unseen)
+    assert unseen in done.output.unseen[0]
     assert not {("app", "ci-app", "all"), ("deploy key", "ci", "reads")} & found
     assert "of a time that GitHub does not tell" in done.says
     assert done.proved

@@ -347,6 +347,8 @@ class Aws(HttpSystem):
     Attributes:
         page_max: The longest page of a list.
         lags_s: How long a key that is off, or a policy, takes until it counts.
+        says_of_no_key: Of a key that no user of this account has; for one that nobody has, it is
+            documented nowhere.
     """
 
     name: ClassVar[str] = "aws"
@@ -406,6 +408,7 @@ class Aws(HttpSystem):
         self.page_max = 3
         self.lags_s = _LAGS_S
         self.says_whether_more = True
+        self.says_of_no_key = (403, "AccessDenied")
 
     def is_write(self, request: SimRequest) -> bool:
         return not _operation(request).startswith(("Get", "List", "Describe"))
@@ -563,7 +566,7 @@ class Aws(HttpSystem):
             for key in user.keys:
                 if key.id == key_id:
                     return user, key
-        raise AwsRefusalError(403, "AccessDenied", "not authorized to perform this on this key")
+        raise AwsRefusalError(*self.says_of_no_key, "cannot be asked about this key")
 
     def secret(self, call: AwsCall) -> Row:
         wanted = call.text("SecretId")

@@ -28,6 +28,8 @@ LOGINS = {
 }
 NUMBERS = {login: 583_231 + n for n, login in enumerate((*LOGINS.values(), BOT, "outsider-x"))}
 TEAMS = {"shop-backend": 12, "platform": 26}
+RENAMED = "-renamed"
+"""Behind a login: what its owner is called after they have taken another one."""
 _REINSTATED_S = 92 * DAY_S
 
 _USER_LINKS = (
@@ -61,7 +63,7 @@ def user(login: str) -> Json:
     """An account, as it stands inside of others."""
     return {
         "login": login,
-        "id": NUMBERS[login],
+        "id": NUMBERS[login.removesuffix(RENAMED)],
         "node_id": "MDQ6VXNlcg==",
         "gravatar_id": "",
         "type": "User",
@@ -189,7 +191,7 @@ def _full_team(github: Any, slug: str) -> Json:
 
 def _me(_: Any, call: RestCall) -> SimReply:
     owner = call.key.owner
-    if owner not in NUMBERS:
+    if owner.removesuffix(RENAMED) not in NUMBERS:
         raise RefusalError(403, "Resource not accessible by integration")
     more: Json = {
         "bio": None,
@@ -212,24 +214,32 @@ def _me(_: Any, call: RestCall) -> SimReply:
 
 
 def _account(github: Any, call: RestCall) -> Json:
-    login = next((n for n in NUMBERS if n.casefold() == call.ids["login"].casefold()), "")
+    renamed, asked = github.state.renamed, call.ids["login"].casefold()
+    known = [f"{n}{RENAMED}" if n in renamed else n for n in NUMBERS]
+    known += [login for login, taker in renamed.items() if taker]
+    login = next((n for n in known if n.casefold() == asked), "")
     if not login:
         raise github.no(404)
-    return user(login) | {
-        "bio": None,
-        "blog": None,
-        "company": None,
-        "email": None,
-        "followers": 0,
-        "following": 0,
-        "hireable": None,
-        "location": None,
-        "name": None,
-        "public_gists": 0,
-        "public_repos": 0,
-        "created_at": rfc3339(0.0),
-        "updated_at": rfc3339(0.0),
-    }
+    taker = {"id": renamed[login]} if renamed.get(login) else {}
+    return (
+        user(login)
+        | taker
+        | {
+            "bio": None,
+            "blog": None,
+            "company": None,
+            "email": None,
+            "followers": 0,
+            "following": 0,
+            "hireable": None,
+            "location": None,
+            "name": None,
+            "public_gists": 0,
+            "public_repos": 0,
+            "created_at": rfc3339(0.0),
+            "updated_at": rfc3339(0.0),
+        }
+    )
 
 
 def wants(*scopes: str) -> Callable[[Callable[[Any, RestCall], Any]], Answer]:
@@ -390,6 +400,24 @@ def _accepts(github: Any, errand: Errand) -> Json:
     return {}
 
 
+def _renames(github: Any, errand: Errand) -> Json:
+    """Somebody takes another login; theirs is free then, and ``taken`` by another account."""
+    was = errand.words("login")
+    now = f"{was}{RENAMED}"
+    for table, name in _LOGINS_IN.items():
+        for row in github.rows(table, **{name: was}):
+            setattr(row, name, now)
+    github.state.outside = [now if login == was else login for login in github.state.outside]
+    github.state.renamed[was] = _TAKER if errand.about.get("taken") else 0
+    return {"login": now}
+
+
+_TAKER = 9_000_001
+_LOGINS_IN = {
+    "members": "login", "former": "login", "sso": "login", "fine_grained": "owner", "keys": "owner",
+}  # fmt: skip
+
+
 # --- outside collaborators ---
 
 
@@ -487,7 +515,7 @@ ROUTES: Mapping[str, Answer] = {
     f"DELETE {_TEAM_MEMBER}": _team_changed,
 }
 
-CONSOLE = {"accept_invitation": _accepts}
+CONSOLE = {"accept_invitation": _accepts, "rename": _renames}
 VIEW = {"members": ("member {login}", "state role direct")}
 
 
@@ -508,6 +536,7 @@ def tables() -> Json:
         "former": [],
         "outside": ["outsider-x"],
         "synced": set(),
+        "renamed": {},
     }
 
 

@@ -230,10 +230,11 @@ def _repository_invites(github: Any, call: RestCall) -> SimReply:
 
 @wants("repo")
 def _commits(github: Any, call: RestCall) -> SimReply:
-    since = call.request.argument("since")
+    """Of the default branch, unless another is named; times are what who committed says."""
+    since, branch = call.request.argument("since"), call.request.argument("sha", "main")
     rows = [
         _commit(row)
-        for row in github.rows("commits", repository=_repository(github, call))
+        for row in github.rows("commits", repository=_repository(github, call), branch=branch)
         if row.path.startswith(call.request.argument("path")) and rfc3339(row.at) >= since
     ]
     return by_number(call.request, rows, API)
@@ -475,14 +476,13 @@ def tables(story: Story, now: float) -> Json:
             Row(id=5, repository=repository, login="outsider-x", by=_INTRUDER, at=hour)
         ],
         "commits": [
-            Row(
-                repository=repository,
-                path=".github/workflows/release.yml",
-                what="tidy up",
-                by=_INTRUDER,
-                at=hour,
-            ),
-            Row(repository=repository, path="README.md", what="words", by=_INTRUDER, at=hour),
+            Row(repository=repository, path=path, what=what, by=_INTRUDER, at=at, branch=branch)
+            for path, what, at, branch in (
+                (".github/workflows/release.yml", "tidy up", hour, "main"),
+                (".github/workflows/lint.yml", "backdated", hour - 400 * 86_400, "main"),
+                (".github/workflows/ci.yml", "on a branch", hour, "fix-ci"),
+                ("README.md", "words", hour, "main"),
+            )
         ],
         "events": [
             Row(action=action, actor=_INTRUDER, at=hour + n, repo=repository, user="outsider-x")

@@ -123,10 +123,31 @@ def _patch(cluster: Cluster, call: RestCall) -> Json:
         patch.get("stringData") or {},
         _merged(
             secret.metadata,
-            {n: v for n, v in metadata.items() if n in {"annotations", "labels"}},
+            {n: v for n, v in metadata.items() if n in {"annotations", "labels"}}
+            | _managed(secret, call.request.header("user-agent").partition("/")[0]),
         ),
     )
     return _shown(secret)
+
+
+def managed_by(*managers: str) -> list[Json]:
+    """Who has written what, as the API server keeps it: by the name that a client gives itself."""
+    return [
+        {
+            "manager": each,
+            "operation": "Update",
+            "apiVersion": "v1",
+            "time": "2026-01-01T00:00:00Z",
+            "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:data": {".": {}, "f:API_KEY": {}}},
+        }
+        for each in managers
+    ]
+
+
+def _managed(secret: Row, manager: str) -> Json:
+    before = [each["manager"] for each in secret.metadata.get("managedFields", [])]
+    return {"managedFields": managed_by(*dict.fromkeys((*before, manager)))}
 
 
 def _review(call: RestCall, kind: str) -> Json:
@@ -259,7 +280,7 @@ def _begin(night: Night) -> Cluster:
             created=created,
             version=version,
             data=data,
-            metadata=metadata,
+            metadata={"managedFields": managed_by("kubectl-create"), **metadata},
             **fields,
         )
 
@@ -269,6 +290,33 @@ def _begin(night: Night) -> Cluster:
         row("frozen", 125, dict(leaked), {}, immutable=True),
         row("synced", 126, dict(leaked), {"ownerReferences": [owner]}),
         row("chart", 127, dict(leaked), {"labels": {"app.kubernetes.io/managed-by": "Helm"}}),
+        *(
+            row(name, 130, dict(leaked), {kind: {label: value}})
+            for name, kind, label, value in (
+                ("kustomized", "labels", "kustomize.toolkit.fluxcd.io/name", "apps"),
+                ("flux-chart", "labels", "helm.toolkit.fluxcd.io/name", "backend"),
+                ("tracked", "annotations", "argocd.argoproj.io/tracking-id", "shop:/Secret:prod/x"),
+                (
+                    "op-item",
+                    "annotations",
+                    "operator.1password.io/item-path",
+                    "vaults/Prod/items/x",
+                ),
+                ("released", "annotations", "meta.helm.sh/release-name", "backend"),
+            )
+        ),
+        *(
+            row(f"by-{n}", 131, dict(leaked), {"managedFields": managed_by("kubectl", manager)})
+            for n, manager in enumerate(
+                (
+                    "argocd-controller",
+                    "kustomize-controller",
+                    "helm",
+                    "externalsecrets.external-secrets.io/backend",
+                    "sealed-secrets-controller",
+                )
+            )
+        ),
         row("token", 128, {}, {}, type="kubernetes.io/service-account-token"),
         row("elsewhere", 129, dict(leaked), {}),
     ]

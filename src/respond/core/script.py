@@ -168,6 +168,8 @@ class Call:
         shows_values: The system shows secrets in its answer, and the parser compares or keeps them.
             Every other answer comes with each live secret in it replaced.
         timeout_s: Limit for this request in seconds.
+        nth: Tells requests apart that are the same and are each to be sent: an answer is shared by
+            those of one number. It is not sent.
     """
 
     connection: str
@@ -183,6 +185,7 @@ class Call:
     shows_values: bool = False
     timeout_s: int = 10
     custom: str = ""
+    nth: int = 0
 
     @property
     def place(self) -> list[str | list[str]]:
@@ -554,6 +557,7 @@ class Me:
         request: Nonce of the approval request that buttons in chat may answer now, or empty.
         old: How old the event was that began the run, or empty.
         anew: Why that is asked once more, and whose yes is void by that, or empty.
+        begun: This step has sent a write, or may have: what is seen may be of before or after it.
     """
 
     run: str
@@ -579,6 +583,7 @@ class Me:
     directories: tuple[str, ...] = ()
     old: str = ""
     anew: str = ""
+    begun: bool = False
 
     @property
     def mark(self) -> str:

@@ -26,6 +26,10 @@ Json: TypeAlias = "None | bool | int | str | list[Json] | dict[str, Json]"
 class LateValueUsedError(Exception):
     """A value that nobody knows yet was asked for its text, truth, order or format."""
 
+    def __init__(self, late: Late) -> None:
+        super().__init__(f"the value {late.step}.{late.name} is {late.says}")
+        self.late = late
+
 
 class ShapeError(Exception):
     """A value does not have the shape that was declared; the text says where and why."""
@@ -47,7 +51,7 @@ class Late:
         return f"known after {self.step}"
 
     def _refuse(self) -> NoReturn:
-        raise LateValueUsedError(f"the value {self.step}.{self.name} is {self.says}")
+        raise LateValueUsedError(self)
 
     def __str__(self) -> str:  # noqa: PLE0307 - it never returns
         self._refuse()

@@ -223,7 +223,7 @@ class Site:
     ) -> Me:
         """What an action of this step may know."""
         of_run = is_notice(address)
-        subject = state.proposed.subject
+        subject, step = state.proposed.subject, state.step(address)
         return Me(
             run=state.id,
             step=address,
@@ -234,7 +234,7 @@ class Site:
             operator=state.operator,
             subject=subject,
             suspects=(*self.suspects, *state.proposed.suspects),
-            by_hand=self.by_hand or state.step(address).by_hand,
+            by_hand=self.by_hand or step.by_hand,
             now=now,
             held=journal.held(state.id),
             digest=journal.digest,
@@ -246,6 +246,7 @@ class Site:
             plan=state.plan.digest if of_run and state.plan is not None else "",
             page=f"{self.page}/runs/{state.id}" if of_run and self.page else "",
             old=state.old_event if of_run else "",
+            begun=bool(step.done() or step.open()),
             **(self._request(state) if of_run else {}),
         )
 

@@ -24,7 +24,7 @@ from respond.core.runbook import (
 )
 from respond.core.script import Connection, Done, Effect, NotYet
 from respond.core.shapes import ShapeError, encode
-from respond.core.values import Late, Value
+from respond.core.values import Late, LateValueUsedError, Value
 from respond.engine.drivers import World, look
 from respond.engine.lookahead import Lookahead
 from respond.engine.ready import Ready
@@ -141,6 +141,10 @@ class Planner(Walk):
             seen = look(script, world, known={}, predict=True)
         except ShapeError as error:
             raise RespondError(f"step {address!r} cannot be planned", why=str(error)) from error
+        except LateValueUsedError as error:
+            # It looks at what an earlier step of the plan makes.
+            self._add(step, address, here, StepPlan.LATE, arguments=arguments, late=error.late)
+            return late_output(address, step)
         except StepFailedError as error:
             return self._unseen(step, address, here, arguments, error)
         outcome = seen.outcome

@@ -54,8 +54,7 @@ class PutSecret:
         held = handle.name in me.held
         seen = yield from sink.look(me, handle if held else None)
         known = self.instead_of.digest if self.instead_of is not None else seen.current
-        if seen.current and not seen.holds and seen.current != known:
-            seen = replace(seen, strange=True)
+        seen = replace(seen, known=known)
         if not seen.holds:
             yield from sink.deliver(me, seen, handle, "the new key")
         return Done(None, says=seen.says)

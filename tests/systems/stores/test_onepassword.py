@@ -120,6 +120,7 @@ def test_an_item_may_be_named_by_its_id(safe: Safe) -> None:
     twin = safe.item("twin")
     safe.put(f"{PLACE}{twin.id}#password")
     assert [f["value"] for f in twin.fields] == [NEW]
+    assert twin.title == "twin"
 
 
 def test_overwriting_something_else_is_asked_for(safe: Safe) -> None:

@@ -35,6 +35,7 @@ from respond.core.script import (
     gather,
 )
 from respond.core.values import Late, SecretHandle
+from respond.errors import UsageError
 from respond.systems.arguments import ArgumentError
 from respond.systems.aws.principals import (
     AwsPrincipal,
@@ -63,6 +64,7 @@ UNTRIED: Final = "untried"
 _MOST: Final = 2
 _TRIES: Final = 3
 _NO: Final = frozenset({400, 403, 404})
+_HIDDEN: Final = frozenset({400, 403})
 _WAITS_S: Final = 5
 _KEY: Final = r"A[A-Z]{3}[A-Z0-9]{12,124}"
 _OF_USERS: Final = "AKIA"
@@ -117,6 +119,12 @@ _USED: Final = thing(
     "key/{key}/last-used", "GetAccessKeyLastUsed", record(_LastUsed, "GetAccessKeyLastUsed"),
     AccessKeyId="{key}", settle_s=0,
 )  # fmt: skip
+_NOBODYS: Final = _LastUsed(date="never")
+_ACCOUNT: Final = thing(
+    "key/{key}/account", "GetAccessKeyInfo",
+    lambda replies: str(result(replies[0], "GetAccessKeyInfo").get("Account") or ""),
+    surface="sts", settle_s=0, AccessKeyId="{key}",
+)  # fmt: skip
 
 
 def keys_of(me: Me, user: str) -> Looking[tuple[AwsKey, ...]]:
@@ -150,17 +158,18 @@ def _tried(me: Me, value: SecretHandle, key: str) -> Looking[AwsKeyTried]:
     Only the word for a key that is unknown or inactive means it; a wrong signature may be that of
     a good key, after a try with another secret.
     """
+    call = VENDOR.call(
+        me.connection.name,
+        "GET",
+        surface="sts",
+        query=(("Action", "GetCallerIdentity"), ("Version", STS)),
+        auth=AuthBearer(value),
+        answers=frozenset({403}),
+    )
     reads = [
         Read(
             _life(me, key, number),
-            VENDOR.call(
-                me.connection.name,
-                "GET",
-                surface="sts",
-                query=(("Action", "GetCallerIdentity"), ("Version", STS)),
-                auth=AuthBearer(value),
-                answers=frozenset({403}),
-            ),
+            replace(call, nth=number),
             _tried_as,
             # Never a guard: what is not known to be refused counts as alive.
             or_else=lambda _: AwsKeyTried(INCONCLUSIVE),
@@ -174,7 +183,8 @@ def _tried(me: Me, value: SecretHandle, key: str) -> Looking[AwsKeyTried]:
 
 
 def _life(me: Me, key: str, number: int) -> Subject[AwsKeyTried]:
-    return Subject(f"{me.connection.name}/key/{key}/alive/{number}", VENDOR.settle_s)
+    name = f"{me.connection.name}/key/{key}/alive/{number}"
+    return Subject(name, VENDOR.settle_s, VENDOR.looks)
 
 
 def _tried_as(replies: Sequence[Reply]) -> AwsKeyTried:
@@ -249,15 +259,7 @@ class FindAwsKeyOwner:
         _check_key(self.key, "")
 
     def run(self, me: Me) -> Script[AwsKeyOwner]:
-        info = thing(
-            f"key/{self.key}/account",
-            "GetAccessKeyInfo",
-            lambda replies: str(result(replies[0], "GetAccessKeyInfo").get("Account") or ""),
-            surface="sts",
-            settle_s=0,
-            AccessKeyId=self.key,
-        )
-        account = yield from info.of(me.connection)
+        account = yield from _ACCOUNT.of(me.connection, key=self.key)
         own = yield from caller(me)
         ours, of_user = account == own.account, self.key.startswith(_OF_USERS)
         if not (ours and of_user):
@@ -317,8 +319,8 @@ class _OnAwsKey(OnAwsUser):
         OnAwsUser.__post_init__(self)
         _check_key(self.key, _OF_USERS)
 
-    def seen(self, me: Me) -> Looking[tuple[AwsPrincipal, AwsKey]]:
-        """Both, and the list of which the key is one.
+    def seen(self, me: Me) -> Looking[tuple[AwsPrincipal, AwsKey, tuple[str, ...]]]:
+        """Both, the list of which the key is one, and why that it is gone is not proved.
 
         Raises:
             GuardRefusedError: There is no such user, or the key is somebody else's.
@@ -326,16 +328,34 @@ class _OnAwsKey(OnAwsUser):
         user = yield from seen_user(me, self.user)
         yield from keys_of(me, self.user)
         key = yield from _one(self.key).of(me.connection, user=self.user)
-        if key.status == "gone":
-            # What IAM answers for a key that is nobody's is said nowhere; whose one is, it says.
-            nobody = _LastUsed()
-            used = yield from _USED.unless(_NO, nobody, me.connection, key=self.key)
-            if used.user and used.user.casefold() != self.user.casefold():
-                raise GuardRefusedError(
-                    f"{self.key} is a key of {used.user}, not of {self.user}",
-                    do="take user and key of aws.find_key_owner",
-                )
-        return user, key
+        unseen: tuple[str, ...] = ()
+        # Once this step has written, the key was in the list, and it is gone by that.
+        if key.status == "gone" and not me.begun:
+            unseen = yield from self._whose(me)
+        return user, key, unseen
+
+    def _whose(self, me: Me) -> Looking[tuple[str, ...]]:
+        """Whose the key is that this user does not have: nobody's, or that was not seen."""
+        own = yield from caller(me)
+        account = yield from _ACCOUNT.unless(_NO, "", me.connection, key=self.key)
+        if account and account != own.account:
+            raise GuardRefusedError(
+                f"{self.key} is of the other account {account}",
+                why="it works there until somebody switches it off there",
+                do="aws.find_key_owner says whose it is; tell its owner",
+            )
+        # What IAM answers for a key that is nobody's is said nowhere; 403 may be a missing right.
+        look = replace(_USED, gone=_NOBODYS)
+        used = yield from look.unless(_HIDDEN, _LastUsed(), me.connection, key=self.key)
+        if used.user and used.user.casefold() != self.user.casefold():
+            raise GuardRefusedError(
+                f"{self.key} is a key of {used.user}, not of {self.user}",
+                do="take user and key of aws.find_key_owner",
+            )
+        if account and (used.user or used == _NOBODYS):
+            return ()
+        says = f"{self.user} has no access key {self.key}"
+        return (f"{says}, and that nobody else has it was not seen: aws.find_key_owner",)
 
 
 def _brought(
@@ -404,23 +424,28 @@ class DeactivateAwsKey(_OnAwsKey):
     value: SecretHandle | None = None
 
     def run(self, me: Me) -> Script[AwsKey]:
-        user, key = yield from self.seen(me)
+        user, key, unseen = yield from self.seen(me)
         life = AwsKeyTried(UNTRIED)
         if self.value is not None:
             life = yield from _tried(me, self.value, self.key)
-            if life.arn and our_principal(life.arn) != f"user/{self.user}":
+            whose = our_principal(life.arn).casefold()
+            if life.arn and whose != f"user/{self.user}".casefold():
                 raise GuardRefusedError(
                     f"the value that was given is of {life.arn}, not of {self.user}",
                     why="that it is refused would prove nothing of this key",
                 )
         off = replace(key, status="Inactive" if key.status == "Active" else key.status)
-        done = Done(off, says=f"{self.key} of {self.user} is {off.status.lower()}{_proof(life)}")
+        says = f"{self.key} of {self.user} is {off.status.lower()}{_proof(life)}"
+        done = Done(off, says=says, findings=unseen, proved=not unseen)
         if key.status != "Active":
             if life.state in {ALIVE, INCONCLUSIVE}:
-                unproved = (f"{self.key} is off, and a try of it was {life.state}",)
-                otherwise = replace(done, proved=False, findings=unproved)
+                unproved = f"{self.key} is off, and a try of it was {life.state}"
+                otherwise = replace(done, proved=False, findings=(*unseen, unproved))
                 return NotYet(f"{self.key} is off, not yet everywhere", _WAITS_S, otherwise)
             return done
+        lagging: tuple[str, ...] = ()
+        if life.state == REFUSED:
+            lagging = (self._refused_already(me),)
         yield from spare_principal(me, f"user/{self.user}", user, "take a key of")
         write = _off(me, self.user, key)
         if self.value is not None:
@@ -430,7 +455,17 @@ class DeactivateAwsKey(_OnAwsKey):
             )
             write = replace(write, becomes=(*write.becomes, *lives))
         yield from write
-        return replace(done, says=f"{self.key} of {self.user} is off")
+        return replace(done, says=f"{self.key} of {self.user} is off", findings=lagging)
+
+    def _refused_already(self, me: Me) -> str:
+        """Of a value that is refused while the list has the key on: our own write may be why."""
+        if me.begun:
+            return f"{self.key} is refused, and its list has it on still"
+        raise GuardRefusedError(
+            f"{self.key} is on, and the value that was given is refused",
+            why="it is another key's, or this one was switched off moments ago",
+            do="give the value of this key, or none; or go on in a minute",
+        )
 
 
 def _proof(life: AwsKeyTried) -> str:
@@ -481,7 +516,7 @@ class ActivateAwsKey(_OnAwsKey):
     """Switch an access key on again."""
 
     def run(self, me: Me) -> Script[AwsKey]:
-        _, key = yield from self.seen(me)
+        _, key, _ = yield from self.seen(me)
         if key.status == "gone":
             raise GuardRefusedError(
                 f"{self.user} has no access key {self.key}", do="take it of aws.list_access_keys"
@@ -510,10 +545,11 @@ class DeleteAwsKey(_OnAwsKey):
     """Delete an access key that is off. There is no way back."""
 
     def run(self, me: Me) -> Script[AwsKey]:
-        user, key = yield from self.seen(me)
+        user, key, unseen = yield from self.seen(me)
         gone = replace(key, status="gone")
         if key.status == "gone":
-            return Done(gone, says=f"{self.user} has no access key {self.key}")
+            says = f"{self.user} has no access key {self.key}"
+            return Done(gone, says=says, findings=unseen, proved=not unseen)
         if key.status == "Active":
             raise GuardRefusedError(
                 f"{self.key} is on",
@@ -561,18 +597,21 @@ class CreateAwsKey(OnAwsUser):
 
     Attributes:
         sink: Where it goes.
+        instead_of: The leaked value. Where the sink holds another one, overwriting it is asked.
     """
 
     sink: str = field(default="", metadata=STEERS)
+    instead_of: SecretHandle | None = None
 
     def run(self, me: Me) -> Script[NewAwsKey]:
         place = self.sink or me.connection.sink or "screen"
+        yield from self._spare_own(me, place)
         sink, handle = sink_of(place, me), me.handle("value")
         held = me.held.get(handle.name)
         yield from seen_user(me, self.user)
         keys = yield from keys_of(me, self.user)
         since = [each for each in keys if each.made_s >= me.now and isinstance(each.id, str)]
-        seen = yield from sink.look(me, held)
+        seen = (yield from sink.look(me, held)).instead_of(self.instead_of)
         if held and len(since) == 1:
             number = since[0].id
         else:
@@ -582,6 +621,17 @@ class CreateAwsKey(OnAwsUser):
             what = f"the new access key of {self.user}"
             yield from sink.deliver(me, seen, handle, what)
         return Done(NewAwsKey(number, place), says=f"new access key of {self.user} -> {place}")
+
+    def _spare_own(self, me: Me, place: str) -> Looking[None]:
+        """Refuse to go on with another user's key as respond's own credential."""
+        if place.partition(":")[0] != "own":
+            return
+        ours = our_principal((yield from caller(me)).arn)
+        if place != "own" or ours.casefold() != f"user/{self.user}".casefold():
+            raise UsageError(
+                f"respond works with no key of {self.user} as {place[:40]!r}",
+                do="choose another sink",
+            )
 
     def _creation(
         self, me: Me, keys: tuple[AwsKey, ...], since: list[AwsKey], handle: SecretHandle

@@ -104,13 +104,20 @@ def seen_user(me: Me, user: str) -> Looking[AwsPrincipal]:
 
 
 def spare_principal(me: Me, principal: str, seen: AwsPrincipal, verb: str) -> Looking[None]:
-    """Never the operator, an emergency account, or whom we work as (P8)."""
-    ours = our_principal((yield from caller(me)).arn)
+    """Never the operator, an emergency account, or whom we work as (P8); here alone."""
+    own = yield from caller(me)
+    ours, account = our_principal(own.arn), me.connection.account
+    if account not in {"", own.account}:
+        raise GuardRefusedError(
+            f"the credential is of the account {own.account}, and the connection of {account}",
+            why="users and roles of the same names are others there",
+            do=f"respond connect {me.connection.name}",
+        )
     kind, _, name = principal.partition("/")
     theirs = [
         email
         for person in me.persons
-        if kind == "user" and person.accounts.get("aws") == name
+        if kind == "user" and person.accounts.get("aws", "").casefold() == name.casefold()
         for email in person.emails
     ]
     # Names of users have no case of their own: none differs from another in it alone.

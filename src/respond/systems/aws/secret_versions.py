@@ -206,8 +206,7 @@ class AwsSecretSink:
             # The same token with the same value changes nothing, and with another is refused.
             repeatable=True,
             undo=undo if seen.found else None,
-            breaks=f"{self.secret} holds something else than the leaked key; whatever reads it "
-            "there gets the new key instead."
+            breaks=f"{self.secret} {seen.unlike}; whatever reads it there gets the new key instead."
             if seen.strange
             else "",
         )

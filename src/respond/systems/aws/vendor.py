@@ -89,8 +89,9 @@ _RIGHTS: Final = (
         "ListAccessKeys", **_USER,
     ),
     _right(
-        "see when and by whom a key was used", "iam:GetAccessKeyLastUsed",
-        "find_key_owner list_access_keys",
+        "see when and by whom a key was used", "iam:GetAccessKeyLastUsed, sts:GetAccessKeyInfo",
+        "find_key_owner list_access_keys deactivate_access_key activate_access_key "
+        "delete_access_key",
     ),
     _right("switch access keys", "iam:UpdateAccessKey", "deactivate_access_key "
            "deactivate_access_keys activate_access_key create_access_key"),
@@ -220,6 +221,8 @@ VENDOR: Final = Vendor(
     region="us-east-1",
     # IAM is eventually consistent: seconds mostly, "a few minutes" by its documentation.
     settle_s=60,
+    # Another of its servers may answer the next look, and not know of it yet.
+    looks=2,
     at_once=3,
     reads=Reads(
         named={

@@ -115,7 +115,7 @@ class BwSink:
     def deliver(self, me: Me, seen: SinkSeen, value: SecretHandle, what: str) -> Writes:
         item: BwItem = seen.found
         where = f"{item.name} {self.field}"
-        strange = "; it holds something else than the leaked key" if seen.strange else ""
+        strange = f"; it {seen.unlike}" if seen.strange else ""
         if item.others:
             yield from handing(
                 me,
@@ -161,7 +161,7 @@ class BwSink:
             foretold=None,
             # A second one names a revision that is over, or brings the same content again.
             repeatable=True,
-            breaks=f"{where} holds something else than the leaked key; whatever reads it there "
+            breaks=f"{where} {seen.unlike}; whatever reads it there "
             "gets the new key instead. The item's history keeps the old one."
             if seen.strange
             else "",

@@ -486,8 +486,7 @@ class CreateKey:
         ours = _made_before(rows, ref, name, handle if held else None)
         seen: SinkSeen = yield from sink.look(me, handle if held else None)
         known = self.instead_of.digest if self.instead_of is not None else seen.current
-        if seen.current and not seen.holds and seen.current != known:
-            seen = replace(seen, strange=True)
+        seen = replace(seen, known=known)
         if ours is not None and rows is not None and not held:
             # Its value was shown once and is lost; a key that nobody holds only waits to leak.
             yield _orphan(shelf, ours)

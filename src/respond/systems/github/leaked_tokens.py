@@ -234,6 +234,7 @@ class RevokeSsoCredentials(OnOrgMember):
     def run(self, me: Me) -> Script[SsoCredentials]:
         org = org_of(me)
         seen = yield from _SSO.of(me.connection, org=org, login=self.login)
+        yield from self.still_so_called(me)
         if seen:
             yield from spare_member(me, self.login, "end the credentials of")
             yield from change(
@@ -310,6 +311,7 @@ class RevokeFineGrained(OnOrgMember):
                 "organization's Settings, Personal access tokens, Active tokens",
             )
         listed = yield from _FINE.of(me.connection, org=org, login=self.login)
+        yield from self.still_so_called(me)
         seen = tuple(each for each in listed if each.owner.casefold() == self.login.casefold())
         if seen:
             yield from spare_member(me, self.login, "end the tokens of")

@@ -137,7 +137,11 @@ class MadeThing:
 
 @dataclass(frozen=True, slots=True)
 class MadeSince:
-    """What was made since. Attributes: unseen: What could not be looked at, with the reason."""
+    """What was made since.
+
+    Attributes:
+        unseen: What could not be looked at, with the reason, and what no such look shows.
+    """
 
     made: tuple[MadeThing, ...]
     unseen: tuple[str, ...]
@@ -181,6 +185,11 @@ class ListMadeSince:
                 unseen.append(f"UNSEEN: {kind} of {place}: {found}")
                 continue
             made += (_thing(kind, place, row) for row in found if _is_new(row.when, since_s))
+        never = [
+            f"UNSEEN: workflows of {each} on other branches, or in commits with an older date: a "
+            "push to any branch may start one; see its Actions and branches"
+            for each in self.repositories
+        ]
         made.sort(key=lambda each: each.at, reverse=True)
         where = f"{org_of(me)} and {len(self.repositories)} repositories"
         timeless = sum(not each.at for each in made)
@@ -189,9 +198,9 @@ class ListMadeSince:
             says += f", {timeless} of them of a time that GitHub does not tell"
         lines = tuple(_line(each) for each in made[:_SHOWN])
         return Done(
-            MadeSince(tuple(made), tuple(unseen), len(made)),
+            MadeSince(tuple(made), (*unseen, *never), len(made)),
             says=says,
-            findings=(*unseen, *lines),
+            findings=(*unseen, *never, *lines),
             proved=not unseen,
         )
 

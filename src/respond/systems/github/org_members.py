@@ -209,10 +209,13 @@ def _keep_an_owner(me: Me, seen: OrgMembership) -> Looking[None]:
     if (seen.state, seen.role) != ("active", "admin"):
         return
     owners, ours = yield from both(_OWNERS.of(me.connection, org=org_of(me)), _ours(me))
+    # They may be named by any of their addresses.
+    suspects = _lower((*me.suspects, me.subject))
     others = [
         _named(me, owner.login)
         for owner in owners
         if owner.number != seen.number and owner.login.casefold() != ours.casefold()
+        if not suspects & _lower(_addresses(me, owner.login))
     ]
     keep_an_administrator(me, _named(me, seen.login), others, do=_MAKE_ANOTHER)
 
@@ -259,7 +262,21 @@ class OnOrgMember:
         return {"org": org_of(me), "login": self.login.casefold()}
 
     def seen(self, me: Me) -> Looking[OrgMembership]:
-        return (yield from seen_member(me, self.login, self.number))
+        seen = yield from seen_member(me, self.login, self.number)
+        if not seen.number:  # Under this login nobody is there.
+            yield from self.still_so_called(me)
+        return seen
+
+    def still_so_called(self, me: Me) -> Looking[None]:
+        """Refuse a login that is not theirs: by it they are not found, and somebody else may be."""
+        account = yield from _ACCOUNT.of(me.connection, login=self.login.casefold())
+        if account.number != self.number:
+            raise GuardRefusedError(
+                f"{self.login} is not the login of account {self.number} any more",
+                why="a login can be given up, and taken by somebody else; the account goes on",
+                do="find their login of now in the organization's audit log or People, and look "
+                "again with github.find_member",
+            )
 
 
 # --- finding ------------------------------------------------------------------------------------
@@ -550,6 +567,7 @@ class RemoveOutsideCollaborator(OnOrgMember):
     def run(self, me: Me) -> Script[OutsideGone]:
         org = org_of(me)
         outside = yield from _OUTSIDE.of(me.connection, org=org)
+        yield from self.still_so_called(me)
         says = f"{self.login} is no outside collaborator of {org}"
         if any(each.number == self.number for each in outside):
             yield from spare_member(me, self.login, "remove")

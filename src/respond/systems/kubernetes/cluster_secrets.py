@@ -48,6 +48,23 @@ _MARK: Final = ("respond/run", "respond/key", "respond/digest")
 """Annotations: whose run put what there last, and the keyed digest of it."""
 
 _OWN_TYPE: Final = "kubernetes.io/service-account-token"
+_LABELS: Final = {
+    "kustomize.toolkit.fluxcd.io/name": "Flux",
+    "helm.toolkit.fluxcd.io/name": "Flux",
+}
+_ANNOTATIONS: Final = {
+    "argocd.argoproj.io/tracking-id": "Argo CD",
+    "operator.1password.io/item-path": "1Password's operator",
+    "meta.helm.sh/release-name": "Helm",
+}
+"""What a tool leaves on a Secret that it writes, and whose that is."""
+
+_CONTROLLERS: Final = re.compile(
+    r"argocd|flux|kustomize-controller|helm|external-?secrets|sealed-?secrets|onepassword|"
+    r"vault-secrets-operator"
+)
+"""In the names of clients that write Secrets again and again."""
+
 _KEPT: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -148,7 +165,7 @@ class ClusterSink:
             # A second one with the same resourceVersion is refused, so it does no harm.
             repeatable=True,
             stays=seen.others,
-            breaks=f"{self._where} {self.key} holds something else than the leaked key; whatever "
+            breaks=f"{self._where} {self.key} {seen.unlike}; whatever "
             "reads it there gets the new key instead, and nothing keeps the old one."
             if seen.strange
             else "",
@@ -187,9 +204,14 @@ def _writer(body: Any) -> str:
     if dig(body, "type") == _OWN_TYPE:
         return "the cluster itself"
     labels, owners = record_at(body, "metadata", "labels"), dig(body, "metadata.ownerReferences")
+    annotations = record_at(body, "metadata", "annotations")
+    clients = (str(dig(each, "manager")) for each in dig(body, "metadata.managedFields") or ())
     told = (
         *(f"{dig(o, 'kind')} {dig(o, 'name')}" for o in owners or ()),
         *(labels.get(n) for n in ("app.kubernetes.io/managed-by", "argocd.argoproj.io/instance")),
+        *(f"{who} ({labels[name]})" for name, who in _LABELS.items() if name in labels),
+        *(f"{w} ({annotations[name]})" for name, w in _ANNOTATIONS.items() if name in annotations),
+        *(each for each in clients if _CONTROLLERS.search(each.casefold())),
     )
     return next((showable(str(each), limit=80) for each in told if each), "")
 

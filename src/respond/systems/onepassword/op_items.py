@@ -68,6 +68,7 @@ class OpItem:
         digest: Keyed digest of what stands there; empty for nothing.
         others: Labels of what it keeps besides, which a write would lose.
         marked: Run of ours that wrote it last, by its tags.
+        title: Its own, which a write keeps.
     """
 
     id: str
@@ -78,6 +79,7 @@ class OpItem:
     others: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     marked: str = ""
+    title: str = ""
 
     @property
     def is_ours_to_write(self) -> bool:
@@ -140,7 +142,7 @@ class OpItemSink:
 
     def deliver(self, me: Me, seen: SinkSeen, value: SecretHandle, what: str) -> Writes:
         item: OpItem = seen.found
-        strange = "; it holds something else than the leaked key" if seen.strange else ""
+        strange = f"; it {seen.unlike}" if seen.strange else ""
         if not item.is_ours_to_write:
             yield from handing(
                 me,
@@ -165,7 +167,7 @@ class OpItemSink:
         category, built_in = _BUILT_IN.get(self.field, ("API_CREDENTIAL", {"id": ""}))
         frame = dict(item.frame) or {**built_in, "label": self.field, "type": _CONCEALED}
         template = {
-            "title": self.item,
+            "title": item.title or self.item,
             "category": item.category or category,
             "fields": [{**frame, "value": value}],
         }
@@ -185,7 +187,7 @@ class OpItemSink:
             foretold=None,
             # The same content again is one more version; a second new item would be another item.
             repeatable=bool(item.id),
-            breaks=f"{self._where} holds something else than the leaked key; whatever reads it "
+            breaks=f"{self._where} {seen.unlike}; whatever reads it "
             "there gets the new key instead. The item's history keeps the old one."
             if seen.strange
             else "",
@@ -208,6 +210,7 @@ class OpItemSink:
                 before.others,
                 tags,
                 tags[-1].removeprefix(_OWN_MARK),
+                before.title,
             )
 
         yield Becomes(self._subject(item.id), change)
@@ -279,6 +282,7 @@ def _seen(me: Me, field: str, body: Any) -> OpItem:
         tuple(_besides(body, rows, ours)),
         tags,
         next((t.removeprefix(_OWN_MARK) for t in tags if t.startswith(_OWN_MARK)), ""),
+        str(dig(body, "title") or ""),
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
@@ -65,8 +65,7 @@ class SinkSeen:
         others: Names of what stands beside it and stays.
         mount: The part of the path that is the mount's own.
         current: Keyed digest of what stands in the place itself; empty where nothing does.
-        strange: That is not what the new value comes in place of; overwriting it breaks something
-            else, so it is asked for like every destructive write.
+        known: Keyed digest of what the new value comes in place of, where that was told.
         found: What a sink saw there besides, for its own ``deliver``.
     """
 
@@ -78,8 +77,27 @@ class SinkSeen:
     others: tuple[str, ...] = ()
     mount: tuple[str, ...] = ()
     current: str = ""
-    strange: bool = False
+    known: str = ""
     found: Any = None
+
+    def instead_of(self, value: SecretHandle | None) -> SinkSeen:
+        """The same, told what the new value comes in place of."""
+        return self if value is None else replace(self, known=value.digest)
+
+    @property
+    def strange(self) -> bool:
+        """Whether it is not known to be what the new value comes in place of.
+
+        Overwriting it may break something else, so it is asked for like every destructive write.
+        """
+        return bool(self.current) and not self.holds and self.current != self.known
+
+    @property
+    def unlike(self) -> str:
+        """What it holds, where that is strange."""
+        if self.known:
+            return "holds something else than the leaked key"
+        return "holds a value, and nobody said that it is what the new value comes in place of"
 
 
 class Sink(Protocol):

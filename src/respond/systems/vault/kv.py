@@ -110,7 +110,7 @@ class KvSink:
             # A second one with the same check-and-set number is refused, so it does no harm.
             repeatable=True,
             stays=seen.others,
-            breaks=f"{place} {self.field} holds something else than the leaked key; whatever "
+            breaks=f"{place} {self.field} {seen.unlike}; whatever "
             "reads it there gets the new key instead."
             if seen.strange
             else "",
