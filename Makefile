@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 COMPILE := uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --no-emit-find-links --python-version 3.11 pyproject.toml
 
-.PHONY: help rehearse server test quick campaign guards lint lock bench screenshots scimmy clean
+.PHONY: help rehearse server test quick campaign guards lint lock bench screenshots peers clean
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,8 +40,8 @@ bench: $(VENV)/test.stamp  ## Measure, print each figure with its bound, and wri
 screenshots: $(VENV)/test.stamp  ## Take a picture of each page of the server (needs chromium)
 	@$(BIN)/python tests/browser/screenshots.py
 
-scimmy:  ## Install the SCIM server in node that is tested against (needs npm)
-	@npm install --prefix tests/data/scimmy --no-package-lock --no-audit --no-fund --silent
+peers:  ## Install what is tested against and runs in node: scimmy, Prism (needs npm)
+	@npm install --prefix tests/data/node --no-package-lock --no-audit --no-fund --silent
 
 lock:  ## Resolve the dependencies anew (needs uv)
 	$(COMPILE) --group build -o requirements/run.txt

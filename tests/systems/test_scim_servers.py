@@ -33,7 +33,7 @@ from respond.systems.guards import GuardRefusedError
 
 SYSTEMS = ("scim",)
 TOKEN = "t-1"
-NODE = Path(__file__).parents[1] / "data" / "scimmy"
+NODE = Path(__file__).parents[1] / "data" / "node"
 MALLORY, JEAN, ANA, BEN = (f"{name}@example.com" for name in ("mallory", "jean", "ana", "ben"))
 PASSWORD = SecretHandle("inputs.password")
 
@@ -81,7 +81,7 @@ def _scimmy() -> Iterator[str]:
     if node is None:
         pytest.skip("node is not installed")
     if not (NODE / "node_modules" / "scimmy").is_dir():
-        pytest.skip("scimmy is not installed: make scimmy")
+        pytest.skip("scimmy is not installed: make peers")
     with subprocess.Popen(  # noqa: S603 - our own program
         [node, "server.mjs"],
         cwd=NODE,
