@@ -16,7 +16,7 @@ from respond.adapters.secrets.redactor import Redactor
 from respond.core.script import AuthBearer, AuthNone, Call
 from respond.core.strict_xml import NotStrictXmlError, decode
 from respond.core.values import SecretHandle
-from respond.errors import NoAnswerError, RefusedBySystemError
+from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
 from respond.ports import Intent
 from respond.systems import vendor
 from respond.testing.loopback import CannedAnswer, FixedSecrets, Loopback, page, transport_to
@@ -232,11 +232,11 @@ def test_what_belongs_to_a_signature_is_not_for_a_call_to_set(server: Loopback, 
 
 
 def test_a_credential_that_cannot_sign_sends_nothing(server: Loopback) -> None:
-    """And nothing of it is shown."""
+    """It says what is wanted and how to give it; nothing of what was given is shown."""
     transport = to(server, it="a-bearer-token")
-    with transport, pytest.raises(RefusedBySystemError) as refused:
+    with transport, pytest.raises(NotReadyError, match="KEY_ID:SECRET") as refused:
         transport.reader().fetch(asked("GetUser"))
-    assert refused.value.code == "not-sent"
+    assert refused.value.do == "respond connect it"
     assert "a-bearer-token" not in f"{refused.value.what} {refused.value.why}"
     assert server.received == []
 

@@ -584,6 +584,15 @@ def test_a_connection_works_as_it_is_printed_and_documented(home: Machine, text:
         assert {*vendor(config.system).surfaces} <= {*(endpoint.base_urls if endpoint else ())}
 
 
+def test_a_connection_without_address_holds_up_no_other_one(home: Machine) -> None:
+    """At 3 a.m. what a run does not need may be as it is; what it needs says what is missing."""
+    broken = '\n[connections.it]\nsystem = "http"\nauth = "none"\n'
+    home.configure(f"{TOML}{broken}")
+    ran = home.run("lost-2fa", "--email", "jean@example.com", "--device", "lost", "--dry-run")
+    assert "'it'" not in ran.err
+    assert "the credential 'cio' is not set" in ran.err
+
+
 @pytest.mark.parametrize(
     ("table", "says"),
     [

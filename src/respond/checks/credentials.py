@@ -43,11 +43,17 @@ def line_of(project: Project, name: str) -> Line:
     Raises:
         NotReadyError: The system has no address of its own, and none is given.
     """
-    from respond.wiring.connections import endpoint_of, mail_server_of, programs_of
+    from respond.wiring.connections import (
+        check_addresses,
+        endpoint_of,
+        mail_server_of,
+        programs_of,
+    )
 
     config = project.connections[name]
     match vendor(config.system).carried_by:
         case CarriedBy.HTTP:
+            check_addresses(config)
             return Line(endpoint=endpoint_of(config, project))
         case CarriedBy.SMTP:
             return Line(server=mail_server_of(config, project))

@@ -54,26 +54,15 @@ def way_of(
 
 
 def endpoint_of(config: ConnectionConfig, project: Project) -> Endpoint:
-    """Where and how a connection is reached.
+    """Where and how a connection is reached; where no address is given, the first request says so.
 
-    Raises:
-        NotReadyError: The system has no address of its own, and none is given.
+    So a connection that is not ready yet holds up no run that needs another one.
     """
     from respond.adapters.http.request import Endpoint
 
     record = vendor(config.system)
     base_urls = {**record.base_urls(config.region), **config.base_urls}
-    for surface in record.surfaces:
-        if surface not in base_urls:
-            raise NotReadyError(
-                f"the connection {config.name!r} has no address for {surface!r}",
-                why=f"{config.system} has none in the region {config.region!r}: its regions are "
-                f"{', '.join(record.hosts)}"
-                if record.hosts
-                else f"{config.system} runs where you put it",
-                do=f'add base_urls = {{ {surface} = "https://..." }} under '
-                f"[connections.{config.name}]",
-            )
+
     return Endpoint(
         config.name,
         config.system,
@@ -85,6 +74,26 @@ def endpoint_of(config: ConnectionConfig, project: Project) -> Endpoint:
         },
         way=_way(config, project),
     )
+
+
+def check_addresses(config: ConnectionConfig) -> None:
+    """See that a connection has an address for each surface.
+
+    Raises:
+        NotReadyError: The system has none of its own there, and none is given.
+    """
+    record = vendor(config.system)
+    for surface in record.surfaces:
+        if surface not in {**record.base_urls(config.region), **config.base_urls}:
+            raise NotReadyError(
+                f"the connection {config.name!r} has no address for {surface!r}",
+                why=f"{config.system} has none in the region {config.region!r}: its regions are "
+                f"{', '.join(record.hosts)}"
+                if record.hosts
+                else f"{config.system} runs where you put it",
+                do=f'add base_urls = {{ {surface} = "https://..." }} under '
+                f"[connections.{config.name}]",
+            )
 
 
 def rehearsed_endpoint(connection: Connection, base_urls: Mapping[str, str]) -> Endpoint:

@@ -529,7 +529,8 @@ class _Line:
         if site is None:
             raise NotReadyError(
                 f"the connection '{connection}' has no address for '{surface}'",
-                do=f"add it under [connections.{connection}]",
+                do=f'add base_urls = {{ {surface} = "https://..." }} under '
+                f"[connections.{connection}]",
             )
         from respond.adapters.http.only_httpx import httpx  # noqa: PLC0415 - a request is about to leave
 
@@ -618,7 +619,11 @@ class _Line:
             )
             return [header_line(*line) for line in lines]
         except UnsignableError as error:
-            raise UnsendableError(str(error)) from None
+            if not isinstance(call.auth, AuthOwn):
+                raise UnsendableError(str(error)) from None
+            raise NotReadyError(
+                f"'{name}' cannot sign: {error}", do=f"respond connect {name}"
+            ) from None
 
     def _own(self, place: _Place) -> str | HttpFault:
         if place.scheme.kind is not SentAs.SESSION:
@@ -646,7 +651,8 @@ class _Line:
                 f"the connection '{name}' has no session: {error}",
                 do=f'add options = {{ {error.option} = "..." }} under [connections.{name}]'
                 if error.option
-                else f"respond connect {name}",
+                # A key has several lines, and nobody can type it.
+                else f"respond connect {name} --from file:PATH",
             ) from None
         there = self._place(call)
         headers = [*there.headers, *shown]
