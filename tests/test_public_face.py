@@ -12,11 +12,12 @@ FACE = {
         WrittenAction action answer_as both gather
     """,
     "respond.systems.rest": """
-        Thing asking at by_cursor by_link by_offset change dig is_gone no_answer no_in one
-        or_said read_record records rows said_no where word_of yes
+        Thing asking at by_cursor by_link by_offset change dig is_gone no_answer no_in noted
+        one or_said read_record records rows said_no stamp where word_of yes
     """,
     "respond.systems.guards": """
-        GuardRefusedError emergency_names keep_an_administrator spare who_could_act
+        GuardRefusedError emergency_names keep_an_administrator only_one spare
+        who_could_act
     """,
     "respond.systems.arguments": "ArgumentError one_line one_of",
     "respond.testing": """

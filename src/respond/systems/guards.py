@@ -6,14 +6,21 @@ What a directory calls an administrator, and who of them is accepted and active,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeVar
 
 from respond.core.script import Me
+from respond.core.showable import showable
 from respond.errors import RefusedByPersonError
 
 __all__ = [
-    "GuardRefusedError", "emergency_names", "keep_an_administrator", "spare", "who_could_act",
+    "GuardRefusedError", "emergency_names", "keep_an_administrator", "only_one", "spare",
+    "who_could_act",
 ]  # fmt: skip
+
+
+T = TypeVar("T")
+_NAMED: Final = 5
 
 
 class GuardRefusedError(RefusedByPersonError):
@@ -48,6 +55,28 @@ def spare(me: Me, verb: str, *names: str, is_ours: bool = False) -> None:
             f"{names[0]} is the account that respond itself works with",
             do="connect with a service account that belongs to no person, then go on",
         )
+
+
+def only_one(
+    name: str, called: Sequence[T], nobody: T, *, says: Callable[[T], str], do: str, why: str = ""
+) -> T:
+    """The one whom an address or login means, or nobody.
+
+    Args:
+        says: What tells them apart, for a person who has to.
+        do, why: What to do where several have it, and why that can be.
+
+    Raises:
+        GuardRefusedError: Several have it: nothing is written on a guess.
+    """
+    if len(called) > 1:
+        raise GuardRefusedError(
+            f"{showable(name, limit=100)} is the name of {len(called)} users: "
+            + ", ".join(says(each) for each in called[:_NAMED]),
+            why=why,
+            do=f"find out who is meant, and {do}",
+        )
+    return called[0] if called else nobody
 
 
 def emergency_names(me: Me) -> frozenset[str]:

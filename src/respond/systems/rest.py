@@ -13,6 +13,7 @@ import re
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, Generic, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
@@ -51,12 +52,14 @@ __all__ = [
     "is_gone",
     "no_answer",
     "no_in",
+    "noted",
     "one",
     "or_said",
     "read_record",
     "records",
     "rows",
     "said_no",
+    "stamp",
     "where",
     "word_of",
     "yes",
@@ -189,6 +192,26 @@ def rows(cls: type[T], inside: str = "") -> Callable[[Sequence[Reply]], tuple[T,
         return tuple(read_record(cls, row) for row in records(replies, inside))
 
     return parse
+
+
+def noted(unseen: list[str] | None, instead: T) -> Callable[[str], T] | None:
+    """For ``or_else``: why it could not be looked at goes there, and this is the answer instead.
+
+    Without a list the script ends there.
+    """
+    if unseen is None:
+        return None
+
+    def note(why: str) -> T:
+        unseen.append(why)
+        return instead
+
+    return note
+
+
+def stamp(at_s: float) -> str:
+    """A moment as most vendors write and take it: RFC 3339, in UTC, whole seconds."""
+    return datetime.fromtimestamp(at_s, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def no_answer(_: Reply) -> None:

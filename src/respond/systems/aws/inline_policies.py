@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -38,7 +38,7 @@ from respond.systems.aws.principals import (
 from respond.systems.aws.query_protocol import changing, result, thing
 from respond.systems.aws.vendor import AWS_QUARANTINES
 from respond.systems.guards import GuardRefusedError
-from respond.systems.rest import Thing, at, change
+from respond.systems.rest import Thing, at, change, stamp
 
 __all__ = [
     "ACTIONS", "ATTACHED", "AllowOlderAwsSessions", "AttachedAwsPolicy", "AwsQuarantine",
@@ -119,13 +119,9 @@ def _meaning(document: Any) -> _Inline:
     if condition.keys() != {"DateLessThan"} or not isinstance(moment, str):
         return _OTHER
     try:
-        return _Inline(_BEFORE + _stamp(datetime.fromisoformat(moment).timestamp()))
+        return _Inline(_BEFORE + stamp(datetime.fromisoformat(moment).timestamp()))
     except ValueError:
         return _OTHER
-
-
-def _stamp(at_s: float) -> str:
-    return datetime.fromtimestamp(at_s, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _put(me: Me, principal: str, name: str, document: Any) -> Api[None]:
@@ -322,7 +318,7 @@ class DenyOlderAwsSessions(OnAwsPrincipal):
     def run(self, me: Me) -> Script[AwsSessionsDenied]:
         seen, policy = yield from _of(me, self.principal, _OLDER)
         _refuse_other(policy, self.principal, _OLDER)
-        before = max(policy.before, _stamp(me.now))
+        before = max(policy.before, stamp(me.now))
         done = Done(
             AwsSessionsDenied(self.principal, before),
             says=f"sessions of {self.principal} issued before {before} are denied",

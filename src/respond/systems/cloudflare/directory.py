@@ -6,11 +6,9 @@ It signs nobody in: a session or a token of somebody's reaches what the membersh
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Final
 
 from respond.core.script import Connection, Done, Looking, Me, Script, gather
-from respond.core.shapes import Seconds
 from respond.systems.cloudflare.access_users import (
     WhoIsInCloudflareApp,
     access_user_of,
@@ -41,7 +39,6 @@ from respond.systems.directory.vocabulary import Directory, Does, Lacks, PersonS
 
 __all__ = ["DIRECTORY"]
 
-_A_WEEK: Final = 7 * 86_400
 _UNDO: Final = ("Undo the run that took the rights of {email}: respond undo RUN.",)
 _APP: Final = "Open Zero Trust, Access controls, Applications, the application, Policies."
 _OWN: Final = (
@@ -89,13 +86,6 @@ def _member(to: Target) -> CloudflareMemberId:
     return CloudflareMemberId(to.user)
 
 
-def _within(me: Me, to: Target) -> Seconds:
-    if not to.since:
-        return Seconds(_A_WEEK)
-    since = datetime.fromisoformat(str(to.since)).timestamp()
-    return Seconds(max(int(me.now - since), 1))
-
-
 def _end_sessions(me: Me, to: Target) -> Script[Any]:
     member = yield from seen_member(me, to.user)
     user = yield from access_user_of(me.connection, member.email)
@@ -109,7 +99,7 @@ def _end_sessions(me: Me, to: Target) -> Script[Any]:
 def _revoke_grants(me: Me, to: Target) -> Script[Any]:
     """Tokens of the account have no owner: those that the log names are meant."""
     member = yield from seen_member(me, to.user)
-    within = _within(me, to)
+    within = to.within(me.now)
     touched, _ = yield from tokens_by(me, member.email, within)
     seen = yield from gather(look(TOKEN, me.connection, token=each.id) for each in touched)
     tokens = [token for token in seen if token.status == "active"]
@@ -175,14 +165,14 @@ _VERBS: Final[Mapping[str, Does | Lacks]] = {
     "list_factors": Does(_list_factors, "cloudflare.find_member"),
     "list_admins": Does(lambda me, _: ListCloudflareAdmins().run(me), "cloudflare.list_admins"),
     "read_sign_ins": Does(
-        lambda me, to: ReadCloudflareLog(_member(to), within=_within(me, to)).run(me),
+        lambda me, to: ReadCloudflareLog(_member(to), within=to.within(me.now)).run(me),
         "cloudflare.read_log",
     ),
     "who_has_app": Does(
         lambda me, to: WhoIsInCloudflareApp(to.app).run(me), "cloudflare.who_is_in_app"
     ),
     "list_left_behind": Does(
-        lambda me, to: ListLeftInCloudflare(_member(to), within=_within(me, to)).run(me),
+        lambda me, to: ListLeftInCloudflare(_member(to), within=to.within(me.now)).run(me),
         "cloudflare.list_left_behind",
     ),
 }

@@ -27,8 +27,8 @@ from respond.core.showable import showable
 from respond.core.values import Late
 from respond.systems.arguments import one_line
 from respond.systems.cloudflare.vendor import ID, NOT_LET_IN, PAGE, VENDOR, check_id, look, placed
-from respond.systems.guards import GuardRefusedError, keep_an_administrator, spare
-from respond.systems.rest import Thing, at, dig, one, rows
+from respond.systems.guards import GuardRefusedError, keep_an_administrator, only_one, spare
+from respond.systems.rest import Thing, at, dig, noted, one, rows
 
 __all__ = [
     "ACCOUNT_OWNED", "ACTIONS", "MEMBER", "MEMBERS", "MINIMAL", "NOBODY", "RESULT", "SUPER",
@@ -240,28 +240,18 @@ def found(
     Raises:
         GuardRefusedError: Several have it.
     """
-
-    def noted(why: str) -> tuple[CloudflareMember, ...]:
-        unseen.append(why)  # type: ignore[union-attr]
-        return ()
-
-    def nobody(why: str) -> CloudflareMember:
-        noted(why)
-        return NOBODY
-
-    rows_or, one_or = (None, None) if unseen is None else (noted, nobody)
-    listed = yield from look(MEMBERS, connection, or_else=rows_or)
+    listed = yield from look(MEMBERS, connection, or_else=noted(unseen, ()))
     called = [each for each in listed if each.email.casefold() == email.casefold()]
-    if len(called) > 1:
-        raise GuardRefusedError(
-            f"{showable(email, limit=100)} is the address of {len(called)} users",
-            do="find out who is meant, in Manage Account, Members",
-        )
-    if not called:
-        return NOBODY
-    if isinstance(called[0].id, Late):
-        return called[0]
-    return (yield from look(MEMBER, connection, or_else=one_or, member=called[0].id))
+    one = only_one(
+        email,
+        called,
+        NOBODY,
+        says=lambda member: str(member.id),
+        do="look in Manage Account, Members",
+    )
+    if not one.is_there or isinstance(one.id, Late):
+        return one
+    return (yield from look(MEMBER, connection, or_else=noted(unseen, NOBODY), member=one.id))
 
 
 def seen_member(me: Me, member: str) -> Looking[CloudflareMember]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib import import_module
 from typing import Any, Final, TypeAlias
 
 from respond.core.script import Connection, Looking, Me, Script
-from respond.core.shapes import Timestamp
+from respond.core.shapes import Seconds, Timestamp
 from respond.systems import directories, vendor
 
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
 
 
 _NO_TIME: Final = Timestamp("")
+_A_WEEK_S: Final = 7 * 86_400
+_EVER_S: Final = 100 * 366 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,13 @@ class Target:
     factor: str = ""
     app: str = ""
     stolen: bool = False
+
+    def within(self, now_s: int, kept_s: int = _EVER_S) -> Seconds:
+        """How far back to look: to ``since``, as far as it is kept; a week where nobody said."""
+        if not self.since:
+            return Seconds(_A_WEEK_S)
+        since_s = datetime.fromisoformat(str(self.since)).timestamp()
+        return Seconds(min(max(int(now_s - since_s), 1), kept_s))
 
 
 @dataclass(frozen=True, slots=True)

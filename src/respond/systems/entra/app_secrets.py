@@ -48,10 +48,9 @@ from respond.systems.entra.vendor import (
     ask,
     check_guid,
     or_words,
-    stamp,
 )
 from respond.systems.guards import GuardRefusedError
-from respond.systems.rest import Thing, at, change, dig, no_answer, read_record, records
+from respond.systems.rest import Thing, at, change, dig, no_answer, read_record, records, stamp
 from respond.systems.sinks.sink import sink_of
 
 __all__ = [

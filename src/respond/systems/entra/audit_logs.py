@@ -17,8 +17,8 @@ from respond.systems.entra.consents import consents_of
 from respond.systems.entra.inbox_rules import HIDDEN_RULES, RULES, EntraRule
 from respond.systems.entra.registered_devices import devices_of
 from respond.systems.entra.tenant_users import OnEntraUser, seen_entra_user
-from respond.systems.entra.vendor import VENDOR, stamp
-from respond.systems.rest import Thing, at, rows
+from respond.systems.entra.vendor import VENDOR
+from respond.systems.rest import Thing, at, rows, stamp
 
 __all__ = [
     "ACTIONS", "EntraAudit", "EntraAudits", "EntraLeftBehind", "EntraSignIn", "EntraSignIns",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Final
 
 from respond.core.script import Connection, Looking, Me, Script, both
-from respond.core.shapes import Seconds, Timestamp
+from respond.core.shapes import Timestamp
 from respond.systems.directory.vocabulary import Directory, Does, Lacks, PersonSeen, Target
 from respond.systems.entra.app_assignments import AssignEntraApp, UnassignEntraApp, WhoHasEntraApp
 from respond.systems.entra.audit_logs import ListLeftInEntra, ReadEntraSignIns
@@ -33,10 +31,10 @@ from respond.systems.entra.role_assignments import (
     roles_of_groups,
 )
 from respond.systems.entra.tenant_users import EntraUserId, last_sign_in, user_called
+from respond.systems.rest import noted
 
 __all__ = ["DIRECTORY"]
 
-_A_WEEK: Final = 7 * 86_400
 _KEPT_S: Final = 30 * 86_400
 
 
@@ -48,48 +46,34 @@ def _find(me: Me, connection: Connection, email: str) -> Looking[PersonSeen]:
         return PersonSeen(connection.name, word=why[0])
     if not user.id:
         return PersonSeen(connection.name, state="gone", word="nobody has this address")
-    unseen: dict[str, str] = {}
+    no_roles: list[str] = []
+    no_methods: list[str] = []
     (own, of_groups), (methods, last) = yield from both(
         both(
-            OF_PRINCIPAL.of(connection, or_else=_noted(unseen, "roles"), principal=user.id),
-            roles_of_groups(connection, user.id, or_else=_noted(unseen, "roles")),
+            OF_PRINCIPAL.of(connection, or_else=noted(no_roles, ()), principal=user.id),
+            roles_of_groups(connection, user.id, or_else=noted(no_roles, ())),
         ),
         both(
-            METHODS.of(connection, or_else=_noted(unseen, "methods"), user=user.id),
+            METHODS.of(connection, or_else=noted(no_methods, ()), user=user.id),
             last_sign_in(connection, user.id),
         ),
     )
     factors = [each for each in methods if each.kind not in NOT_FACTORS]
-    administers = "unknown" if "roles" in unseen else "no"
+    administers = "unknown" if no_roles else "no"
     return PersonSeen(
         connection.name,
         user.id,
         user.login,
         "active" if user.is_enabled else "suspended",
         user.says,
-        "unknown" if "methods" in unseen else "yes" if factors else "no",
+        "unknown" if no_methods else "yes" if factors else "no",
         "yes" if own or of_groups else administers,
         Timestamp(last),
     )
 
 
-def _noted(unseen: dict[str, str], what: str) -> Callable[[str], tuple[Any, ...]]:
-    def note(why: str) -> tuple[Any, ...]:
-        unseen[what] = why
-        return ()
-
-    return note
-
-
 def _user(to: Target) -> EntraUserId:
     return EntraUserId(to.user)
-
-
-def _within(me: Me, to: Target) -> Seconds:
-    if not to.since:
-        return Seconds(_A_WEEK)
-    since = datetime.fromisoformat(str(to.since)).timestamp()
-    return Seconds(min(max(int(me.now - since), 1), _KEPT_S))
 
 
 def _reset_factors(me: Me, to: Target) -> Script[Any]:
@@ -140,12 +124,12 @@ DIRECTORY: Final = Directory(
         ),
         "list_admins": Does(lambda me, _: ListEntraAdmins().run(me), "entra.list_admins"),
         "read_sign_ins": Does(
-            lambda me, to: ReadEntraSignIns(_user(to), within=_within(me, to)).run(me),
+            lambda me, to: ReadEntraSignIns(_user(to), within=to.within(me.now, _KEPT_S)).run(me),
             "entra.read_sign_ins",
         ),
         "who_has_app": Does(lambda me, to: WhoHasEntraApp(to.app).run(me), "entra.who_has_app"),
         "list_left_behind": Does(
-            lambda me, to: ListLeftInEntra(_user(to), within=_within(me, to)).run(me),
+            lambda me, to: ListLeftInEntra(_user(to), within=to.within(me.now, _KEPT_S)).run(me),
             "entra.list_left_behind",
         ),
     },

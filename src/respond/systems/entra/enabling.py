@@ -35,9 +35,9 @@ from respond.systems.entra.tenant_users import (
     seen_entra_user,
     spare_entra_user,
 )
-from respond.systems.entra.vendor import REVOKED_SOON_S, VENDOR, about, ask, moment, stamp
+from respond.systems.entra.vendor import REVOKED_SOON_S, VENDOR, about, ask, moment
 from respond.systems.guards import GuardRefusedError
-from respond.systems.rest import Thing, change, dig, no_answer
+from respond.systems.rest import Thing, change, dig, no_answer, stamp
 
 __all__ = [
     "ACTIONS", "DisableEntraUser", "EnableEntraUser", "EntraSince", "ResetEntraPassword",

@@ -13,8 +13,8 @@ from respond.core.script import Connection, Done, Effect, Looking, Me, Script, a
 from respond.core.showable import showable
 from respond.systems.arguments import one_line
 from respond.systems.entra.vendor import VENDOR, check_guid, quoted
-from respond.systems.guards import GuardRefusedError, spare
-from respond.systems.rest import Thing, at, one, rows
+from respond.systems.guards import GuardRefusedError, only_one, spare
+from respond.systems.rest import Thing, at, noted, one, rows
 
 __all__ = [
     "ACTIONS", "ENTRA_NOBODY", "ENTRA_USER", "EntraUser", "EntraUserId", "FindEntraUser",
@@ -122,30 +122,21 @@ def user_called(
     Raises:
         GuardRefusedError: Several have it.
     """
-
-    def noted(why: str) -> tuple[EntraUser, ...]:
-        unseen.append(why)  # type: ignore[union-attr]
-        return ()
-
-    def nobody(why: str) -> EntraUser:
-        noted(why)
-        return ENTRA_NOBODY
-
-    rows_or, one_or = (None, None) if unseen is None else (noted, nobody)
+    rows_or, one_or = noted(unseen, ()), noted(unseen, ENTRA_NOBODY)
     found = yield from gather(
         thing.of(connection, or_else=rows_or, name=quoted(name)) for thing in (_SEARCHED, _BY_ALIAS)
     )
     ids = dict.fromkeys(hit.id for hits in found for hit in hits)
     users = yield from gather(ENTRA_USER.of(connection, or_else=one_or, user=each) for each in ids)
     called = [user for user in users if user.id and user.is_called(name)]
-    if len(called) > 1:
-        raise GuardRefusedError(
-            f"{showable(name, limit=100)} is the name of {len(called)} users: "
-            + ", ".join(f"{user.login} ({user.id})" for user in called[:5]),
-            why="Entra lets several users have one address",
-            do="find out who is meant, and give the user principal name",
-        )
-    return called[0] if called else ENTRA_NOBODY
+    return only_one(
+        name,
+        called,
+        ENTRA_NOBODY,
+        says=lambda user: f"{user.login} ({user.id})",
+        why="Entra lets several users have one address",
+        do="give the user principal name",
+    )
 
 
 def seen_entra_user(me: Me, user: EntraUserId) -> Looking[EntraUser]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from respond.core.script import (
@@ -42,7 +42,7 @@ from respond.systems.vendor import (
 
 __all__ = [
     "GLOBAL_ADMIN", "GRAPH", "LOGIN", "REVOKED_SOON_S", "SCOPE", "VENDOR", "about", "ask",
-    "check_guid", "ending", "moment", "or_words", "quoted", "stamp", "words_of",
+    "check_guid", "ending", "moment", "or_words", "quoted", "words_of",
 ]  # fmt: skip
 
 R = TypeVar("R")
@@ -75,11 +75,6 @@ def check_guid(name: str, value: str) -> None:
 def quoted(text: str) -> str:
     """A text inside of ``$filter``."""
     return text.replace("'", "''")
-
-
-def stamp(at_s: int) -> str:
-    """A moment as Graph writes it."""
-    return datetime.fromtimestamp(at_s, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def moment(found: Any, reply: Reply) -> int:

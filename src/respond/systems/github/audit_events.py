@@ -6,7 +6,6 @@ Source: GitHub REST API, Get the audit log for an organization; its pages have c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from respond.core.script import Done, Effect, Me, Script, action
@@ -14,18 +13,13 @@ from respond.core.shapes import Seconds
 from respond.systems.arguments import ArgumentError
 from respond.systems.github.org_members import OnOrgMember
 from respond.systems.github.vendor import PAGE, VENDOR, org_of
-from respond.systems.rest import Thing, at, by_link, rows
+from respond.systems.rest import Thing, at, by_link, rows, stamp
 
-__all__ = ["ACTIONS", "AuditEvent", "ReadOrgAuditLog", "stamp"]
+__all__ = ["ACTIONS", "AuditEvent", "ReadOrgAuditLog"]
 
 _A_WEEK: Final = Seconds(7 * 86_400)
 _KEPT_S: Final = 180 * 86_400
 _SHOWN: Final = 20
-
-
-def stamp(at_s: float) -> str:
-    """A moment as GitHub writes it."""
-    return datetime.fromtimestamp(at_s, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _moment(ms: Any) -> str:

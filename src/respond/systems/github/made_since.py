@@ -17,10 +17,9 @@ from respond.core.script import Done, Effect, Looking, Me, Script, action, gathe
 from respond.core.shapes import Seconds
 from respond.core.showable import showable
 from respond.systems.arguments import ArgumentError
-from respond.systems.github.audit_events import stamp
 from respond.systems.github.deploy_keys import check_repository
 from respond.systems.github.vendor import PAGE, VENDOR, org_of
-from respond.systems.rest import Thing, at, rows
+from respond.systems.rest import Thing, at, rows, stamp
 
 __all__ = ["ACTIONS", "ListMadeSince", "MadeThing"]
 

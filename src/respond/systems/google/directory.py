@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, Final
 
 from respond.core.script import Connection, Done, Looking, Me, Script, both
-from respond.core.shapes import Seconds, Timestamp
+from respond.core.shapes import Timestamp
 from respond.systems.directory.vocabulary import Directory, Does, Lacks, PersonSeen, Target
 from respond.systems.google.admin_roles import (
     ListGoogleAdmins,
@@ -40,7 +39,6 @@ _STILL_LETS_IN: Final = (
 _NO_STEP: Final = (
     "until a new second step is set up the password alone lets in: reset it, if the thief may know"
 )
-_A_WEEK: Final = 7 * 86_400
 
 
 def _find(me: Me, connection: Connection, email: str) -> Looking[PersonSeen]:
@@ -67,13 +65,6 @@ def _find(me: Me, connection: Connection, email: str) -> Looking[PersonSeen]:
 
 def _user(to: Target) -> GoogleUserId:
     return GoogleUserId(to.user)
-
-
-def _within(me: Me, to: Target) -> Seconds:
-    if not to.since:
-        return Seconds(_A_WEEK)
-    since = datetime.fromisoformat(str(to.since)).timestamp()
-    return Seconds(min(max(int(me.now - since), 1), KEPT_S))
 
 
 def _reset_factors(me: Me, to: Target) -> Script[Any]:
@@ -148,12 +139,12 @@ DIRECTORY: Final = Directory(
         ),
         "list_admins": Does(lambda me, _: ListGoogleAdmins().run(me), "google.list_admins"),
         "read_sign_ins": Does(
-            lambda me, to: ReadGoogleLogins(_user(to), within=_within(me, to)).run(me),
+            lambda me, to: ReadGoogleLogins(_user(to), within=to.within(me.now, KEPT_S)).run(me),
             "google.read_logins",
         ),
         "who_has_app": Lacks("Google lists no application by who may use it; a group by members"),
         "list_left_behind": Does(
-            lambda me, to: ListLeftInGoogle(_user(to), within=_within(me, to)).run(me),
+            lambda me, to: ListLeftInGoogle(_user(to), within=to.within(me.now, KEPT_S)).run(me),
             "google.list_left_behind",
         ),
     },

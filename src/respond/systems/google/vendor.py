@@ -7,7 +7,6 @@ service accounts with domain-wide delegation.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from respond.core.script import Api, Call, MalformedReplyError, Me, Reply
@@ -30,7 +29,7 @@ from respond.systems.vendor import (
     tried,
 )
 
-__all__ = ["GONE", "MINE", "PEOPLE", "REPORTS", "VENDOR", "ask", "ending", "listed", "stamp"]
+__all__ = ["GONE", "MINE", "PEOPLE", "REPORTS", "VENDOR", "ask", "ending", "listed"]
 
 T = TypeVar("T")
 
@@ -42,11 +41,6 @@ GONE: Final = ("notFound", "NOT_FOUND")
 
 _SCOPE: Final = "https://www.googleapis.com/auth/"
 _READ: Final = ".readonly"
-
-
-def stamp(at_s: int) -> str:
-    """A moment as the logs are asked for it."""
-    return datetime.fromtimestamp(at_s, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def listed(cls: type[T], name: str = "items") -> Callable[[Sequence[Reply]], tuple[T, ...]]:

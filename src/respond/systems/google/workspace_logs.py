@@ -15,9 +15,9 @@ from respond.core.showable import showable
 from respond.systems.arguments import ArgumentError
 from respond.systems.google.admin_roles import GoogleAssignment, assignments_of
 from respond.systems.google.app_access import GoogleAppPassword, GoogleGrant, access_of
-from respond.systems.google.vendor import REPORTS, VENDOR, listed, stamp
+from respond.systems.google.vendor import REPORTS, VENDOR, listed
 from respond.systems.google.workspace_users import GoogleUser, OnGoogleUser, account_of
-from respond.systems.rest import Thing, at, dig
+from respond.systems.rest import Thing, at, dig, stamp
 
 __all__ = [
     "ACTIONS", "KEPT_S", "GoogleEvent", "ListLeftInGoogle", "ReadGoogleAdminLog",

@@ -15,7 +15,7 @@ from respond.core.showable import showable
 from respond.systems.arguments import ArgumentError, one_line
 from respond.systems.google.vendor import PEOPLE, VENDOR, listed
 from respond.systems.guards import GuardRefusedError, spare
-from respond.systems.rest import Thing, at, one
+from respond.systems.rest import Thing, at, noted, one
 
 __all__ = [
     "ACTIONS", "BY_HAND", "NOBODY", "USER", "FindGoogleUser", "GoogleUser", "GoogleUserId",
@@ -124,14 +124,9 @@ def found(
     Args:
         unseen: Gets why something could not be looked at, instead of the script's end there.
     """
-
-    def noted(why: str) -> GoogleUser:
-        unseen.append(why)  # type: ignore[union-attr]
-        return NOBODY
-
     if "/" in name:  # No address of Google's has one.
         return SeenByName(NOBODY)
-    or_else = None if unseen is None else noted
+    or_else = noted(unseen, NOBODY)
     called = yield from _CALLED.of(connection, or_else=or_else, name=name)
     if called.id:
         user = yield from USER.of(connection, or_else=or_else, user=called.id)

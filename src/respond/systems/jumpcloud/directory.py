@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, Final
 
 from respond.core.script import Connection, Done, Looking, Me, Script
-from respond.core.shapes import Seconds
 from respond.systems.directory.vocabulary import Directory, Does, Lacks, PersonSeen, Target
 from respond.systems.guards import GuardRefusedError
 from respond.systems.jumpcloud.app_paths import (
@@ -42,12 +40,12 @@ from respond.systems.jumpcloud.system_users import (
     found,
     seen_user,
 )
+from respond.systems.rest import noted
 
 __all__ = ["DIRECTORY"]
 
 _STATES: Final = {"ACTIVATED": "active", "SUSPENDED": "suspended"}
 _LOOKS_ONLY: Final = frozenset({READ_ONLY, "Billing Only"})
-_A_WEEK: Final = 7 * 86_400
 
 
 def _find(me: Me, connection: Connection, email: str) -> Looking[PersonSeen]:
@@ -56,7 +54,7 @@ def _find(me: Me, connection: Connection, email: str) -> Looking[PersonSeen]:
     user = yield from found(connection, email, why)
     if why:  # Of two with the address one may be unseen: who is meant is not known then.
         return PersonSeen(connection.name, word=why[0])
-    admins = yield from ADMINS.of(connection, or_else=_noted(why))
+    admins = yield from ADMINS.of(connection, or_else=noted(why, ()))
     mine = [each for each in admins if each.email.casefold() == email.casefold()]
     administrator = "unknown" if why else "yes" if mine else "no"
     if user.id:
@@ -77,14 +75,6 @@ def _find(me: Me, connection: Connection, email: str) -> Looking[PersonSeen]:
     return PersonSeen(connection.name, state="gone", word="nobody has this address")
 
 
-def _noted(why: list[str]) -> Callable[[str], tuple[Any, ...]]:
-    def note(word: str) -> tuple[Any, ...]:
-        why.append(word)
-        return ()
-
-    return note
-
-
 def _second_factor(user: JumpCloudUser) -> str:
     """A device or a security key may be one without these two saying so."""
     return "yes" if user.has_totp or user.has_mfa else "unknown"
@@ -92,13 +82,6 @@ def _second_factor(user: JumpCloudUser) -> str:
 
 def _user(to: Target) -> JumpCloudUserId:
     return JumpCloudUserId(to.user)
-
-
-def _within(me: Me, to: Target) -> Seconds:
-    if not to.since:
-        return Seconds(_A_WEEK)
-    since = datetime.fromisoformat(str(to.since)).timestamp()
-    return Seconds(min(max(int(me.now - since), 1), KEPT_S))
 
 
 def _reset_factors(me: Me, to: Target) -> Script[Any]:
@@ -111,7 +94,7 @@ def _revoke(me: Me, to: Target) -> Script[Any]:
     """SSH keys, and by a person's hands the API key of an administrator."""
     user = yield from seen_user(me, _user(to))
     why: list[str] = []
-    seen = yield from ADMINS.of(me.connection, or_else=_noted(why))
+    seen = yield from ADMINS.of(me.connection, or_else=noted(why, ()))
     lines = [f"UNSEEN: whether {user.name} has an API key: {each}" for each in why]
     mine = [each for each in seen if each.email.casefold() == user.email.casefold()]
     done = yield from RemoveJumpCloudSshKeys(user.id).run(me)
@@ -194,7 +177,9 @@ DIRECTORY: Final = Directory(
         ),
         "list_admins": Does(lambda me, _: ListJumpCloudAdmins().run(me), "jumpcloud.list_admins"),
         "read_sign_ins": Does(
-            lambda me, to: ReadJumpCloudEvents(_user(to), _within(me, to), SIGN_INS).run(me),
+            lambda me, to: ReadJumpCloudEvents(_user(to), to.within(me.now, KEPT_S), SIGN_INS).run(
+                me
+            ),
             "jumpcloud.read_events",
         ),
         "who_has_app": Does(

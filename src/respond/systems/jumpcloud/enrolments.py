@@ -38,8 +38,8 @@ from respond.systems.jumpcloud.system_users import (
     seen_user,
     spare_user,
 )
-from respond.systems.jumpcloud.vendor import VENDOR, ask, stamp
-from respond.systems.rest import Thing, at, change, no_answer, rows, where
+from respond.systems.jumpcloud.vendor import VENDOR, ask
+from respond.systems.rest import Thing, at, change, no_answer, rows, stamp, where
 
 __all__ = [
     "ACTIONS", "DeactivateJumpCloudDevice", "JumpCloudDevice", "ListJumpCloudFactors",

@@ -29,8 +29,8 @@ from respond.core.shapes import Seconds
 from respond.systems.arguments import ArgumentError
 from respond.systems.jumpcloud.console_admins import ADMINS, JumpCloudAdmin
 from respond.systems.jumpcloud.system_users import USER, OnJumpCloudUser
-from respond.systems.jumpcloud.vendor import ask, stamp
-from respond.systems.rest import at, rows
+from respond.systems.jumpcloud.vendor import ask
+from respond.systems.rest import at, rows, stamp
 
 __all__ = ["ACTIONS", "KEPT_S", "SIGN_INS", "JumpCloudEvent", "ReadJumpCloudEvents"]
 

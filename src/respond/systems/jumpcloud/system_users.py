@@ -30,12 +30,12 @@ from respond.core.script import (
 )
 from respond.core.showable import showable
 from respond.systems.arguments import one_line
-from respond.systems.guards import GuardRefusedError, spare
+from respond.systems.guards import GuardRefusedError, only_one, spare
 from respond.systems.jumpcloud.console_admins import admins_called, keep_an_admin
 from respond.systems.jumpcloud.ids import check_object_id
 from respond.systems.jumpcloud.planned import JumpCloudJob, cancel, reactivations
-from respond.systems.jumpcloud.vendor import LISTED, PAGES, VENDOR, ask, stamp
-from respond.systems.rest import Thing, at, change, no_answer, one, rows, where
+from respond.systems.jumpcloud.vendor import LISTED, PAGES, VENDOR, ask
+from respond.systems.rest import Thing, at, change, no_answer, noted, one, rows, stamp, where
 
 __all__ = [
     "ACTIONS",
@@ -138,16 +138,7 @@ def found(
     Raises:
         GuardRefusedError: Several have it.
     """
-
-    def none(why: str) -> tuple[_Hit, ...]:
-        unseen.append(why)  # type: ignore[union-attr]
-        return ()
-
-    def nobody(why: str) -> JumpCloudUser:
-        none(why)
-        return NOBODY
-
-    rows_or, one_or = (None, None) if unseen is None else (none, nobody)
+    rows_or, one_or = noted(unseen, ()), noted(unseen, NOBODY)
     wanted = email.casefold()
     hits = yield from gather(
         _SEARCHED.of(connection, or_else=rows_or, email=each)
@@ -156,13 +147,13 @@ def found(
     ids = dict.fromkeys(hit.id for each in hits for hit in each)
     users = yield from gather(USER.of(connection, or_else=one_or, user=each) for each in ids)
     called = [user for user in users if user.id and user.email.casefold() == wanted]
-    if len(called) > 1:
-        raise GuardRefusedError(
-            f"{showable(email, limit=100)} is the address of {len(called)} users: "
-            + ", ".join(f"{user.username} ({user.id})" for user in called[:5]),
-            do="find out who is meant, and act on the id",
-        )
-    return called[0] if called else NOBODY
+    return only_one(
+        email,
+        called,
+        NOBODY,
+        says=lambda user: f"{user.username} ({user.id})",
+        do="act on the id",
+    )
 
 
 def seen_user(me: Me, user: JumpCloudUserId) -> Looking[JumpCloudUser]:

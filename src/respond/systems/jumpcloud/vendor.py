@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -37,7 +37,7 @@ from respond.systems.vendor import (
 
 __all__ = [
     "BILLING", "FULL", "GRAPH_S", "LISTED", "PAGES", "VENDOR", "ask", "ending",
-    "is_service_account", "stamp",
+    "is_service_account",
 ]  # fmt: skip
 
 BILLING: Final = "Administrator with Billing"
@@ -50,11 +50,6 @@ GRAPH_S: Final = 300
 _A_PAGE: Final = "100"
 _SOON_DAYS: Final = 14
 _V1: Final = "v1"
-
-
-def stamp(at_s: int) -> str:
-    """A moment as JumpCloud takes it."""
-    return datetime.fromtimestamp(at_s, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def is_service_account(options: Any) -> bool:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Final
 
 from respond.core.script import Connection, Done, Looking, Me, Script, both
-from respond.core.shapes import Seconds, Timestamp
+from respond.core.shapes import Timestamp
 from respond.systems.directory.vocabulary import Directory, Does, Lacks, PersonSeen, Target
 from respond.systems.okta.apps import AssignOktaApp, UnassignOktaApp, WhoHasOktaApp
 from respond.systems.okta.factors import (
@@ -23,11 +21,11 @@ from respond.systems.okta.roles import ROLES, ListOktaAdmins, remove_roles, role
 from respond.systems.okta.signing_out import RevokeOktaGrants, SignOutOfOkta
 from respond.systems.okta.system_log import ListLeftInOkta, ReadOktaLog
 from respond.systems.okta.users import OktaUserId, found, seen_user
+from respond.systems.rest import noted
 
 __all__ = ["DIRECTORY"]
 
 _STATES: Final = {"ACTIVE": "active", "SUSPENDED": "suspended", "DEPROVISIONED": "other"}
-_A_WEEK: Final = 7 * 86_400
 _KEPT_S: Final = 90 * 86_400
 
 
@@ -39,10 +37,11 @@ def _find(me: Me, connection: Connection, email: str) -> Looking[PersonSeen]:
         return PersonSeen(connection.name, word=why[0])
     if not user.id:
         return PersonSeen(connection.name, state="gone", word="nobody has this address")
-    unseen: dict[str, str] = {}
+    no_roles: list[str] = []
+    no_factors: list[str] = []
     roles, factors = yield from both(
-        ROLES.of(connection, or_else=_noted(unseen, "roles"), user=user.id),
-        FACTORS.of(connection, or_else=_noted(unseen, "factors"), user=user.id),
+        ROLES.of(connection, or_else=noted(no_roles, ()), user=user.id),
+        FACTORS.of(connection, or_else=noted(no_factors, ()), user=user.id),
     )
     return PersonSeen(
         connection.name,
@@ -50,18 +49,10 @@ def _find(me: Me, connection: Connection, email: str) -> Looking[PersonSeen]:
         user.login,
         _STATES.get(user.status, "other"),
         user.status,
-        "unknown" if "factors" in unseen else _told(without_those_that_stay(factors)),
-        "unknown" if "roles" in unseen else _told(roles),
+        "unknown" if no_factors else _told(without_those_that_stay(factors)),
+        "unknown" if no_roles else _told(roles),
         Timestamp(user.last_login),
     )
-
-
-def _noted(unseen: dict[str, str], what: str) -> Callable[[str], tuple[Any, ...]]:
-    def note(why: str) -> tuple[Any, ...]:
-        unseen[what] = why
-        return ()
-
-    return note
 
 
 def _told(seen: tuple[Any, ...]) -> str:
@@ -70,13 +61,6 @@ def _told(seen: tuple[Any, ...]) -> str:
 
 def _user(to: Target) -> OktaUserId:
     return OktaUserId(to.user)
-
-
-def _within(me: Me, to: Target) -> Seconds:
-    if not to.since:
-        return Seconds(_A_WEEK)
-    since = datetime.fromisoformat(str(to.since)).timestamp()
-    return Seconds(min(max(int(me.now - since), 1), _KEPT_S))
 
 
 def _reset_factors(me: Me, to: Target) -> Script[Any]:
@@ -139,11 +123,12 @@ DIRECTORY: Final = Directory(
         ),
         "list_admins": Does(lambda me, _: ListOktaAdmins().run(me), "okta.list_admins"),
         "read_sign_ins": Does(
-            lambda me, to: ReadOktaLog(_user(to), within=_within(me, to)).run(me), "okta.read_log"
+            lambda me, to: ReadOktaLog(_user(to), within=to.within(me.now, _KEPT_S)).run(me),
+            "okta.read_log",
         ),
         "who_has_app": Does(lambda me, to: WhoHasOktaApp(to.app).run(me), "okta.who_has_app"),
         "list_left_behind": Does(
-            lambda me, to: ListLeftInOkta(_user(to), within=_within(me, to)).run(me),
+            lambda me, to: ListLeftInOkta(_user(to), within=to.within(me.now, _KEPT_S)).run(me),
             "okta.list_left_behind",
         ),
     },

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Final, NewType
 
 from respond.core.script import Connection, Done, Effect, Looking, Me, Script, action, gather
-from respond.core.showable import showable
 from respond.systems.arguments import ArgumentError, one_line
-from respond.systems.guards import GuardRefusedError, spare
+from respond.systems.guards import GuardRefusedError, only_one, spare
 from respond.systems.okta.vendor import VENDOR, is_service_app
-from respond.systems.rest import Thing, at, one, rows
+from respond.systems.rest import Thing, at, noted, one, rows
 
 __all__ = [
     "ACTIONS", "ID", "NOBODY", "SEARCHED", "USER", "FindOktaUser", "OktaUser", "OktaUserId",
@@ -90,29 +89,21 @@ def found(connection: Connection, name: str, unseen: list[str] | None = None) ->
     Raises:
         GuardRefusedError: Several have it.
     """
-
-    def noted(why: str) -> tuple[OktaUser, ...]:
-        unseen.append(why)  # type: ignore[union-attr]
-        return ()
-
-    def nobody(why: str) -> OktaUser:
-        noted(why)
-        return NOBODY
-
-    rows_or, one_or = (None, None) if unseen is None else (noted, nobody)
-    hits = yield from SEARCHED.of(connection, or_else=rows_or, text=quoted(name))
+    one_or = noted(unseen, NOBODY)
+    hits = yield from SEARCHED.of(connection, or_else=noted(unseen, ()), text=quoted(name))
     users = yield from gather(USER.of(connection, or_else=one_or, user=hit.id) for hit in hits)
     called = [user for user in users if user.id and user.is_called(name)]
     live = [user for user in called if user.status != "DEPROVISIONED"] or called
-    if len(live) > 1:
-        raise GuardRefusedError(
-            f"{showable(name, limit=100)} is the name of {len(live)} users: "
-            + ", ".join(f"{user.login} ({user.id})" for user in live[:5]),
-            why="Okta lets several users have one e-mail address",
-            do="find out who is meant, and give the login",
-        )
-    if live:
-        return live[0]
+    meant = only_one(
+        name,
+        live,
+        NOBODY,
+        says=lambda user: f"{user.login} ({user.id})",
+        why="Okta lets several users have one e-mail address",
+        do="give the login",
+    )
+    if meant.id:
+        return meant
     # The index may not have them yet. A login with a slash is never found this way.
     by_login = (
         NOBODY if "/" in name else (yield from _BY_LOGIN.of(connection, or_else=one_or, login=name))

@@ -6,10 +6,10 @@ Source: Okta's OpenAPI description 2026.06.3; its guides on service apps, limits
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from respond.core.script import Api, Call, Me
+from respond.systems import rest
 from respond.systems.rest import by_link, dig, no_answer, or_said
 from respond.systems.vendor import (
     EVERY_SURFACE,
@@ -41,7 +41,7 @@ _OWNER: Final = "; its owner: "
 
 def stamp(at_s: int) -> str:
     """A moment as Okta writes it."""
-    return datetime.fromtimestamp(at_s, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return rest.stamp(at_s).replace("Z", ".000Z")
 
 
 def is_service_app(options: Any) -> bool:

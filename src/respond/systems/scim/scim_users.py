@@ -27,8 +27,8 @@ from respond.core.script import (
 )
 from respond.core.showable import showable
 from respond.systems.arguments import ArgumentError, one_line
-from respond.systems.guards import GuardRefusedError, spare
-from respond.systems.rest import Thing, at, dig, one, read_record, records
+from respond.systems.guards import GuardRefusedError, only_one, spare
+from respond.systems.rest import Thing, at, dig, noted, one, read_record, records
 from respond.systems.scim.provider import ScimFeatures, switches
 from respond.systems.scim.vendor import A_PAGE, NO_FILTER, PAGES, VENDOR
 
@@ -201,16 +201,7 @@ def found(connection: Connection, name: str, unseen: list[str] | None = None) ->
     Raises:
         GuardRefusedError: Several have it.
     """
-
-    def noted(why: str) -> tuple[ScimUser, ...]:
-        unseen.append(why)  # type: ignore[union-attr]
-        return ()
-
-    def nobody(why: str) -> ScimUser:
-        noted(why)
-        return NOBODY
-
-    rows_or, one_or = (None, None) if unseen is None else (noted, nobody)
+    rows_or, one_or = noted(unseen, ()), noted(unseen, NOBODY)
     rows: tuple[ScimUser, ...] | None = None
     if (yield from may_filter(connection, rows_or)):
         # A user name has no case by the standard, and has one in some products all the same.
@@ -229,13 +220,13 @@ def found(connection: Connection, name: str, unseen: list[str] | None = None) ->
     users = yield from gather(USER.of(connection, or_else=one_or, user=each) for each in ids)
     called = [user for user in users if name.casefold() in user.names]
     live = [user for user in called if user.active] or called
-    if len(live) > 1:
-        raise GuardRefusedError(
-            f"{showable(name, limit=100)} is the name of {len(live)} users: "
-            + ", ".join(f"{user.user_name} ({user.id})" for user in live[:5]),
-            do="find out who is meant, and give the user name",
-        )
-    return live[0] if live else NOBODY
+    return only_one(
+        name,
+        live,
+        NOBODY,
+        says=lambda user: f"{user.user_name} ({user.id})",
+        do="give the user name",
+    )
 
 
 def account_called(connection: Connection, name: str) -> Looking[tuple[Thing[ScimUser], str]]:
