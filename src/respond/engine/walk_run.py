@@ -49,7 +49,7 @@ __all__ = ["EngineWalk"]
 PARALLEL_MAX = 4
 """Threads for ``parallel``; more would only wait for the same rate limits."""
 
-_UNSURE = (StepPlan.LATE, StepPlan.UNSEEN, StepPlan.WAITS)
+_UNSURE = (StepPlan.LATE, StepPlan.UNSEEN, StepPlan.WAITS, StepPlan.REFUSED)
 """Of such a step nobody knows what it will read and write."""
 
 
