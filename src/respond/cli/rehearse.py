@@ -224,6 +224,10 @@ class Staging:
             remember(self.places.rehearsals / self.run, facts)
         now_s = session.clock.now_ms() // 1000
         given = rehearsal_inputs(self.runbook, self.rehearsal.story, overrides, now_s)
+        for declared in self.runbook.inputs:
+            if declared.late and declared.name not in overrides and not self.hand.auto:
+                # Who rehearses is asked for it where the night would ask.
+                given.values.pop(declared.name, None)
         propose(
             self.runbook,
             given,

@@ -17,13 +17,14 @@ from typing import Any
 from respond.core.approval import Request
 from respond.core.events import Actor, Event, Kind, Record, Strength
 from respond.core.fold import As, RunState, RunStatus, after, fold, may_follow
+from respond.core.inputs import input_value
 from respond.core.plan import PlannedStep
 from respond.core.questions import Answer, Decision, Question, cause_of
 from respond.core.recorded import Confirmed, Content, Parked, Since, Taken, data_of
 from respond.core.runbook import Input, InputKind, Runbook
 from respond.core.script import Call, Person, Reply
 from respond.core.shapes import decode
-from respond.core.values import SecretHandle, Value
+from respond.core.values import Late, SecretHandle, Value
 from respond.engine.setting import Site
 from respond.engine.shared_answers import SharedAnswers
 from respond.engine.stopping import QuitError, Stop, WaitsError
@@ -31,7 +32,10 @@ from respond.engine.walk import absent_input
 from respond.errors import ExitCode, ParkedError, RespondError, RunTakenError
 from respond.ports import Clock, Intent, Journal, Pen, Progress, Prompt, Reader
 
-__all__ = ["LiveRun", "Tools"]
+__all__ = ["INPUTS", "LiveRun", "Tools"]
+
+INPUTS = "inputs"
+"""How expressions call what was given, and how a value that nobody gave yet says where it lacks."""
 
 MEANWHILE_S = 2.0
 """How often the journal is looked at for what other processes wrote, while time passes."""
@@ -50,6 +54,7 @@ class Tools:
             ``RefusedByPersonError``; who has it knows that an earlier one is gone.
         sign: Has the operator sign a text with their own key: text and person's id to text,
             signature and fingerprint. None where nobody could.
+        typed: What a person typed for an input, as its value; with the time in seconds.
     """
 
     journal: Journal
@@ -63,6 +68,7 @@ class Tools:
     asked: Callable[[LiveRun, Request, tuple[str, ...]], None] = lambda *_: None
     one_teller: Callable[[str], AbstractContextManager[object]] = nullcontext
     sign: Callable[[str, str], Mapping[str, str]] | None = None
+    typed: Callable[[Input, str, int], Value] = lambda each, text, _: input_value(each, text)
 
 
 @dataclass(slots=True)
@@ -317,9 +323,15 @@ class LiveRun:
         return self.state.proposed.at_s
 
     def inputs(self) -> Value:
-        """The inputs as expressions see them; secrets as handles."""
-        given = dict(self.state.inputs)
-        return {i.name: _input_value(i, given.get(i.name)) for i in self.runbook.inputs}
+        """The inputs as expressions see them; secrets by handle, late ones unasked."""
+        return {each.name: self.input_value(each) for each in self.runbook.inputs}
+
+    def input_value(self, declared: Input) -> Value:
+        """One of them."""
+        given = self.state.inputs
+        if declared.late and declared.name not in given:
+            return Late(INPUTS, declared.name)
+        return _input_value(declared, given.get(declared.name))
 
     def first_values(self) -> dict[str, Value]:
         return self.site.first_values(self.runbook, self.state, self.inputs())

@@ -258,7 +258,11 @@ def _in_a_cell(says: str) -> str:
 
 def _after(step: PlannedStep, number_of: Mapping[str, int]) -> str:
     names = [
-        str(number_of[address]) if address in number_of else word(address)
+        str(number_of[address])
+        if address in number_of
+        else "your answer"
+        if address == "inputs"
+        else word(address)
         for address in step.late_on
     ]
     return f"after {', '.join(names)}" if names else "later"

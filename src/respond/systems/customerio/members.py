@@ -32,7 +32,7 @@ from respond.core.script import (
     Write,
     action,
 )
-from respond.core.shapes import encode
+from respond.core.shapes import Timestamp, encode
 from respond.core.values import Json, Late
 from respond.errors import UsageError
 from respond.systems.customerio.facts import (
@@ -45,6 +45,7 @@ from respond.systems.customerio.facts import (
     flag_of,
     id_of,
     link,
+    look_back,
     member_number,
     number,
     number_of,
@@ -347,6 +348,7 @@ class FoundMember:
         admins: Other administrators who could act.
         only_admin: Nobody else could.
         is_operator: It is the person who runs this.
+        look_back: 90 days before the run, where nobody knows since when.
     """
 
     found: bool
@@ -362,6 +364,7 @@ class FoundMember:
     admins: int
     only_admin: bool
     is_operator: bool
+    look_back: Timestamp = Timestamp("")  # noqa: RUF009 - a constant, and no call at all
 
 
 def _known_id(row: MemberRow) -> MemberId:
@@ -402,6 +405,7 @@ class FindMember:
             admins=len(others),
             only_admin=is_admin(row) and not others,
             is_operator=_is_operator(me, self.email),
+            look_back=look_back(me),
         )
         if seen is None:
             return Done(found, says=f"{self.email} is no team member")
