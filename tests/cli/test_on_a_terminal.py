@@ -17,7 +17,8 @@ from respond.wiring.places import Places
 from respond.wiring.session import load_project
 
 RESPOND = str(Path(sys.executable).parent / "respond")
-QUESTION = r"(\d\d:\d\d:\d\d  .*)?> "
+LATE = r"(used_by|since): "
+QUESTION = rf"(\d\d:\d\d:\d\d  .*)?> |{LATE}"
 LIVE = re.compile(r"^ {10}\S.* \.\.\.(?!\w)")
 NOWHERE = """\
 [journal]
@@ -82,6 +83,9 @@ def nothing_stays(terminal: OnTerminal) -> None:
 def answer_all(terminal: OnTerminal) -> int:
     """Type what each question asks for; the exit code."""
     while terminal.until(QUESTION):
+        if re.fullmatch(LATE, terminal.screen.rows[-1]):
+            terminal.type("")  # Nobody knows.
+            continue
         exact = re.findall(
             r"Type exactly:  (.*?)(?:   .*)?\s*$", terminal.screen.text, re.MULTILINE
         )

@@ -133,7 +133,7 @@ def test_what_is_asked_after_the_kill_is_asked_once_and_used(since: str, tmp_pat
         state = engine.state
     assert late == ["used_by", "since"]
     assert [n for n in state.steps if n.startswith("restarted[")] != []
-    looked = state.steps["look_alikes"].conclusion
+    looked = state.steps["left"].conclusion
     assert looked is not None
     assert looked.how is As.DONE
     assert (state.inputs["since"] is None) == (since == "")
@@ -158,7 +158,7 @@ def test_where_nobody_sits_there_a_late_input_stops_nothing(tmp_path: Path) -> N
         open_ = state.steps["restarted"].conclusion
         assert open_ is not None
         assert open_.how is As.LEFT_OPEN
-        looked = state.steps["look_alikes"].conclusion
+        looked = state.steps["left"].conclusion
         assert looked is not None
         assert looked.how is As.DONE
 
@@ -172,7 +172,7 @@ def test_a_key_that_is_dead_already_still_gets_the_look_back(key: str, tmp_path:
         stage.rehearsal.doors.advance(90)
         assert stage.advance() is ExitCode.DONE
         assert stage.state is not None
-        for step in ("look_alikes", "exports"):
+        for step in ("left", "exports"):
             end = stage.state.step(step).conclusion
             assert end is not None
             assert end.how is As.DONE

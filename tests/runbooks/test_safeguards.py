@@ -142,7 +142,7 @@ def test_what_was_not_contained_waits_and_is_tried_again(tmp_path: Path) -> None
         assert stage.state.parked.why == "not contained: Revoke the leaked key"
         assert "409" in stage.state.parked.reason
         assert concluded(stage, "told") != "done"
-        assert concluded(stage, "look_alikes") == "done"
+        assert concluded(stage, "left") == "done"
         assert stage.advance() is ExitCode.FAILED
         stage.rehearsal.doors.post("faults", {"faults": []})
         assert stage.advance() is ExitCode.DONE

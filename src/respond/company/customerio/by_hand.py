@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from respond.company.customerio import api_keys, data, team
 from respond.company.customerio.account import ActingAs, CioAccount
+from respond.company.customerio.intruder import leave_behind
 from respond.company.exchange import RefusalError
 
 if TYPE_CHECKING:
@@ -162,4 +163,8 @@ def _sole_admin(cio: CioAccount, errand: Errand) -> Json:
     return {}
 
 
-HAPPENINGS = {"single_sign_on": _single_sign_on, "sole_admin": _sole_admin}
+HAPPENINGS = {
+    "single_sign_on": _single_sign_on,
+    "sole_admin": _sole_admin,
+    "left_behind": leave_behind,
+}

@@ -79,6 +79,8 @@ __all__ = [
     "LogSeen",
     "ReadAuditLog",
     "read_log",
+    "without_ours",
+    "words_of_key",
 ]
 
 # --- the vendor's own log -----------------------------------------------------------------------
@@ -438,6 +440,13 @@ def _finding(found: PlacedKey, names: Mapping[str, str], why: str, command: str 
     )
 
 
+def words_of_key(one: PlacedKey) -> str:
+    """``backend-prod ...cdef (App API key, Production)``."""
+    place = one.workspace.name or one.row.holder
+    ending = f" ...{one.row.hint}" if one.row.hint else ""
+    return f"{one.row.name}{ending} ({', '.join(filter(None, (KIND_WORDS[one.kind], place)))})"
+
+
 def _line(one: KeyFinding) -> str:
     ending = f" ...{one.hint}" if one.hint else ""
     place = f", {one.workspace}" if one.workspace else ""
@@ -450,7 +459,12 @@ def _line(one: KeyFinding) -> str:
 def _everything(me: Me) -> Looking[tuple[tuple[PlacedKey, ...], tuple[MemberRow, ...]]]:
     """Every key, except what this run has made, and everybody's names."""
     rows, people = yield from both(every_row(me), members_if_allowed(me))
-    return tuple(one for one in rows if not _ours(me, one)), people
+    return without_ours(me, rows), people
+
+
+def without_ours(me: Me, rows: Iterable[PlacedKey]) -> tuple[PlacedKey, ...]:
+    """Those that this run has not made, and would not make."""
+    return tuple(one for one in rows if not _ours(me, one))
 
 
 def _ours(me: Me, one: PlacedKey) -> bool:

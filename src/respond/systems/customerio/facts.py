@@ -162,6 +162,9 @@ _LINKS: Final[Mapping[str, str]] = {
     "members": "https://fly.customer.io/settings/team",
     "security": "https://fly.customer.io/settings/security",
     "webhooks": "https://fly.customer.io/settings/reporting_webhooks",
+    # Of these not even the way is documented: the workspace's own pages have them.
+    "senders": "https://fly.customer.io",
+    "messages": "https://fly.customer.io",
 }
 
 

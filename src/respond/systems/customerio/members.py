@@ -181,6 +181,7 @@ class MemberRow:
         two_factor: None when the list does not say.
         last_login: Unix seconds; 0 when never, or when the list does not say.
         roles: None when they could not be read whole.
+        created_at: Unix seconds of the invitation; 0 when the list does not say.
     """
 
     id: MemberId | Late = told("member.id", _member_id)
@@ -194,6 +195,7 @@ class MemberRow:
     two_factor: bool | None = told("member.two_factor", flag_of, default=None)
     last_login: int = told("member.last_login", number_of, default=0)
     roles: MemberRoles | None = told("member.permissions", _roles, default=None)
+    created_at: int = told("key.created_at", number_of, default=0)
 
 
 def _members(replies: Sequence[Reply]) -> tuple[MemberRow, ...]:

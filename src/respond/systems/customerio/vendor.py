@@ -54,8 +54,10 @@ _MEMBERS: Final = frozenset(
         "customerio.set_member_role", "customerio.await_member", "customerio.end_sessions",
     }
 )  # fmt: skip
-_LOG: Final = frozenset({"customerio.read_audit_log"})
-_WEBHOOKS: Final = frozenset({"customerio.list_webhooks", "customerio.disable_webhook"})
+_LOG: Final = frozenset({"customerio.read_audit_log", "customerio.list_left_behind"})
+_WEBHOOKS: Final = frozenset(
+    {"customerio.list_webhooks", "customerio.disable_webhook", "customerio.list_left_behind"}
+)
 _EXPORTS: Final = frozenset({"customerio.list_exports"})
 
 
