@@ -29,6 +29,13 @@ class Typing(AutoPrompt):
     """Somebody who types these answers to inputs, and agrees to all else."""
 
     answers: Mapping[str, str] = field(default_factory=dict)
+    leaves: bool = False
+
+    def ask(self, question: Question) -> Answer:
+        answer = super().ask(question)
+        # Who leaves is gone after the first destructive yes.
+        self.is_there = self.is_there and not (self.leaves and isinstance(question, AskConfirm))
+        return answer
 
     def _answer(self, question: Question) -> Answer:
         if isinstance(question, AskInput):
@@ -145,14 +152,7 @@ def test_where_nobody_sits_there_a_late_input_stops_nothing(tmp_path: Path) -> N
     """The time is looked back over; what only people know leaves its step open."""
     with Stage(tmp_path, "compromised-key", routes=True) as stage:
         with typed(stage, LEAKED, key="backend-prod") as (engine, prompt):
-            asked = prompt.ask
-
-            def leaves(question: Question) -> Answer:
-                answer = asked(question)
-                prompt.is_there = not isinstance(question, AskConfirm)
-                return answer
-
-            prompt.ask = leaves
+            prompt.leaves = True
             assert engine.advance() is ExitCode.FAILED
             state = engine.state
         open_ = state.steps["restarted"].conclusion

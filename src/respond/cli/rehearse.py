@@ -199,12 +199,12 @@ class Staging:
                 ask_what_is_missing(self.runbook, session)
             return self._carry(session)
 
-    def undo(self, ahead_s: float) -> ExitCode:
+    def undo(self, ahead_s: float, only: str = "") -> ExitCode:
         """Undo a rehearsal."""
         from respond.cli.foreground import undo_under_lock
 
         with closing(self._session(ahead_s, None)) as session:
-            code, engine = undo_under_lock(session, self.runbook, self.hand)
+            code, engine = undo_under_lock(session, self.runbook, self.hand, only)
             self._curtain(session, engine, code, undone=True)
             return code
 

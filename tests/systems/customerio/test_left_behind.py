@@ -10,7 +10,7 @@ from respond.company import console
 from respond.core.script import Effect
 from respond.core.shapes import Timestamp
 from respond.systems.customerio.facts import KeyId, MemberId, timestamp
-from respond.systems.customerio.left_behind import LeftBehind, ListLeftBehind
+from respond.systems.customerio.left_behind import LeftBehind, ListLeftInAccount
 
 MALLORY = "mallory@example.com"
 MALLORY_ID = MemberId("member/51238")
@@ -41,7 +41,7 @@ def somebody_was_here(night: Any) -> None:
 
 def left(night: Any, **asked: Any) -> LeftBehind:
     night.options = {"app": True, "app_workspace": "190001"}
-    output: LeftBehind = night.look(ListLeftBehind(since(night), **asked)).outcome.output
+    output: LeftBehind = night.look(ListLeftInAccount(since(night), **asked)).outcome.output
     return output
 
 
@@ -112,4 +112,4 @@ def test_it_only_reads(open_night: Any) -> None:
     """Whoever may look may look."""
     left(open_night, member=MALLORY_ID, email=MALLORY)
     assert open_night.writes() == 0
-    assert ListLeftBehind.spec.effect is Effect.READS  # type: ignore[attr-defined]
+    assert ListLeftInAccount.spec.effect is Effect.READS  # type: ignore[attr-defined]

@@ -112,6 +112,10 @@ EXAMPLES = (
         earlier=_member(_MALLORY),
     ),
     Example("customerio.end_sessions"),
+    Example(
+        "customerio.restore_session_length",
+        earlier={"ended": ("customerio.end_sessions", {})},
+    ),
 )
 
 _KEY = {"Authorization": "Bearer {app_key}"}

@@ -51,7 +51,7 @@ from respond.systems.customerio.switches import Webhook, webhooks_of
 from respond.systems.customerio.vendor import VENDOR
 from respond.systems.rest import Thing, rows
 
-__all__ = ["ACTIONS", "LeftBehind", "LeftThing", "ListLeftBehind"]
+__all__ = ["ACTIONS", "LeftBehind", "LeftThing", "ListLeftInAccount"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,7 @@ class _Account:
     source="the lists of the other reads; audit_logs (CLI-ROUTE); App API sender_identities (DOC)",
 )
 @dataclass(frozen=True)
-class ListLeftBehind:
+class ListLeftInAccount:
     """List what an intruder may have left behind since, each with what puts it right.
 
     Members who were invited or changed, service accounts and tokens, keys of every kind, reporting
@@ -257,7 +257,7 @@ def _senders(me: Me) -> Read[tuple[_SenderRow, ...] | None]:
 class _Found:
     """Goes through what was seen; looks at nothing."""
 
-    def __init__(self, asked: ListLeftBehind, me: Me, since: int, seen: _Account) -> None:
+    def __init__(self, asked: ListLeftInAccount, me: Me, since: int, seen: _Account) -> None:
         self._asked, self._me, self._since, self._seen = asked, me, since, seen
         self._emails = {number_of_member(row): row.email for row in seen.people}
         if asked.member:
@@ -469,4 +469,4 @@ def _kind_of(entry: AuditRow, keys: set[str]) -> _Logged | None:
     return kind
 
 
-ACTIONS: tuple[type, ...] = (ListLeftBehind,)
+ACTIONS: tuple[type, ...] = (ListLeftInAccount,)

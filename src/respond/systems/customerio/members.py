@@ -78,6 +78,7 @@ __all__ = [
     "ReadSso",
     "RemoveMember",
     "RemovedMember",
+    "RestoreSessionLength",
     "RoleSet",
     "SetMemberRole",
     "Sso",
@@ -87,6 +88,7 @@ __all__ = [
     "number_of_member",
 ]
 
+_FOURTEEN_DAYS: Final = 14 * 24 * 60
 _LOOK_AGAIN_S: Final = 5
 _INVITATION_AGAIN_S: Final = 30
 _GONE: Final = frozenset({404})
@@ -847,7 +849,7 @@ class EndSessions:
     minutes: int = 60
 
     def run(self, me: Me) -> Script[EndedSessions]:
-        if not 60 <= self.minutes <= 14 * 24 * 60:  # noqa: PLR2004 - as the docstring says
+        if not 60 <= self.minutes <= _FOURTEEN_DAYS:  # noqa: PLR2004 - as the docstring says
             raise UsageError(f"minutes is {self.minutes}", do="use 60 to 20160")
         hours = f"{self.minutes // 60} h"
         about: dict[str, Json] = {"minutes": self.minutes}
@@ -861,6 +863,7 @@ class EndSessions:
             hands=Person(
                 steps=(
                     "Open Account Settings, Security, Login session expiration.",
+                    "Write down what stands there: it is put back when all is over.",
                     f"Set it to {hours}. If it is {hours} already, choose another value:",
                     "only a change ends the sessions.",
                     "Save. You are signed out, too.",
@@ -875,10 +878,55 @@ class EndSessions:
             after={"sessions": f"ended; a login lasts {hours}"},
             becomes=(Becomes(place, lambda before: before),),
             foretold=None,
+            undo=Undo("customerio.restore_session_length", {}),
             proof=Proof.WORD,
             breaks="Everybody is signed out, you too. Whoever has no second factor stays out.",
         )
         says = "every session was ended, by a person's word"
+        return Done(EndedSessions(says), says=says, proved=False)
+
+
+@action(
+    "customerio.restore_session_length",
+    effect=Effect.DESTROYS,
+    output=EndedSessions,
+    source="docs.customer.io: login session (DOC); the way back of customerio.end_sessions",
+)
+@dataclass(frozen=True)
+class RestoreSessionLength:
+    """Set back how long a login lasts, by a person's hands; it ends every session once more.
+
+    No API shows what stood there before: whoever ended the sessions wrote it down.
+    """
+
+    def run(self, me: Me) -> Script[EndedSessions]:
+        place: Subject[None] = Subject(f"{me.connection.name}/sessions", 0)
+        yield Write(
+            says="set back how long a login lasts",
+            verb="set back",
+            target="sessions",
+            where=account_line(me),
+            effect=Effect.DESTROYS,
+            hands=Person(
+                steps=(
+                    "Open Account Settings, Security, Login session expiration.",
+                    "Set it back to what was written down. Customer.io's own value is 14 days.",
+                    "Save. You are signed out, too.",
+                ),
+                link=link(me, "security"),
+                look_for="The page shows that value.",
+                task="customerio.force_reauth",
+                about={"minutes": _FOURTEEN_DAYS},
+                answer=None,
+            ),
+            before={"length": "as containment left it"},
+            after={"length": "as before"},
+            becomes=(Becomes(place, lambda before: before),),
+            foretold=None,
+            proof=Proof.WORD,
+            breaks="Everybody has to sign in again: choose the hour.",
+        )
+        says = "a login lasts as long as before, by a person's word"
         return Done(EndedSessions(says), says=says, proved=False)
 
 
@@ -890,4 +938,5 @@ ACTIONS: tuple[type, ...] = (
     AwaitMember,
     ReadSso,
     EndSessions,
+    RestoreSessionLength,
 )

@@ -52,6 +52,7 @@ _MEMBERS: Final = frozenset(
     {
         "customerio.find_member", "customerio.remove_member", "customerio.add_member",
         "customerio.set_member_role", "customerio.await_member", "customerio.end_sessions",
+        "customerio.restore_session_length",
     }
 )  # fmt: skip
 _LOG: Final = frozenset({"customerio.read_audit_log", "customerio.list_left_behind"})
