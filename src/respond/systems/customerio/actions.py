@@ -12,6 +12,7 @@ from respond.systems.customerio import (
     identify,
     keys,
     left_behind,
+    member_review,
     members,
     switches,
 )
@@ -26,4 +27,5 @@ ACTIONS: tuple[type, ...] = (
     *evidence.ACTIONS,
     *switches.ACTIONS,
     *left_behind.ACTIONS,
+    *member_review.ACTIONS,
 )
