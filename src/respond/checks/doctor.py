@@ -31,7 +31,7 @@ from respond.audit.checkpoint import NoteError, NoteKey
 from respond.audit.source import open_rows
 from respond.audit.verify import SourceError, StoredRow, Verification, verify
 from respond.checks.credentials import Line, open_line, probe, sign_on_line
-from respond.checks.rights import PINNED, actions_of, missing_rights, sinks_in
+from respond.checks.rights import PINNED, actions_of, done_without, missing_rights, sinks_in
 from respond.company.rehearsal import recall
 from respond.errors import (
     InboxUnusableError,
@@ -385,7 +385,8 @@ def needed_connections(at: Doctor) -> Findings:
     telling = tuple(channels(Reaches.EACH, Reaches.MANY))
     for name, runbook in at.runbooks.items():
         systems = set(actions_of(runbook).values())
-        for system in sorted(filter(needs_connection, systems - have)):
+        wanted = systems - have - done_without(runbook)
+        for system in sorted(filter(needs_connection, wanted)):
             needed.setdefault(system, []).append(name)
         if "notify" in systems and not have & set(telling):
             needed.setdefault(" or ".join(telling), []).append(name)

@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from respond.formats.project.project import ConnectionConfig, Project
     from respond.wiring.places import Places
 
-__all__ = ["PINNED", "actions_of", "loadable", "missing_rights", "sinks_in", "wants"]
+__all__ = [
+    "PINNED",
+    "actions_of",
+    "done_without",
+    "loadable",
+    "missing_rights",
+    "sinks_in",
+    "wants",
+]
 
 PINNED: Final = "journal.pub"
 """The file with the pinned public key, next to ``respond.toml``. Lines with ``#`` are comments."""
@@ -39,6 +47,23 @@ def actions_of(runbook: Runbook) -> dict[str, str]:
 
     steps = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel, *runbook.always)
     return {step.action.spec.name: step.action.spec.system for step in all_calls(steps)}
+
+
+def done_without(runbook: Runbook) -> frozenset[str]:
+    """Systems that a run needs only where its inputs say so, and whose failure stops nothing.
+
+    They are called at the very end, by steps with a ``when``, such as one that closes an alert.
+    """
+    from respond.core.runbook import ActionStep, all_calls
+
+    last = [step for step in runbook.always if isinstance(step, ActionStep)]
+    free = {
+        step.action.spec.system
+        for step in last
+        if step.words.when is not None and step.words.on_failure.how == "continue"
+    }
+    bound = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel)
+    return frozenset(free - {step.action.spec.system for step in all_calls(bound)})
 
 
 def wants(runbooks: Mapping[str, Runbook], right: Right) -> list[str]:

@@ -179,7 +179,7 @@ def _to_put_back(state: RunState) -> Iterator[Item]:
             step.title or way.step,
             step.phase,
             "put-back",
-            f"when all is over, put it back or say no to it: {way.says}",
+            f"{way.says}; restore it once that is right, or decline",
             way.write.at,
             f"respond undo {state.id} --step {shlex.quote(way.name)}",
         )

@@ -52,15 +52,16 @@ def test_each_thing_that_an_intruder_left_is_listed_with_what_puts_it_right(
     somebody_was_here(open_night)
     things = left(open_night, member=MALLORY_ID, email=MALLORY).things
     assert {one.kind for one in things} == EVERYTHING
-    assert all(one.next.startswith("respond ") or LINK in one.next for one in things)
+    assert all(one.command.startswith("respond ") or LINK in one.finding.do for one in things)
+    assert len({one.finding.id for one in things}) == len(things)
     marked = [one.is_suspect for one in things]
     assert marked == sorted(marked, reverse=True)
     assert {one.who for one in things if one.is_suspect} == {MALLORY}
     said = {one.id: one for one in things}
     assert "helper@attacker.example (admin, invited) was added" in said["member/51300"].says
-    assert said["member/51300"].next.endswith("compromised-user --email helper@attacker.example")
+    assert said["member/51300"].command.endswith("compromised-user --email helper@attacker.example")
     assert "jean@example.com (admin) was changed" in said["member/51237"].says
-    assert said["sa/690/6200"].next == "respond compromised-key --key sa/690/6200"
+    assert said["sa/690/6200"].command == "respond compromised-key --key sa/690/6200"
     assert "was deleted" in said["sso_configuration/1"].says
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from respond.core.finding import Finding, Severity
 from respond.core.script import Done, Effect, Me, Read, Script, action, both
 from respond.core.shapes import Timestamp
 from respond.systems.customerio.evidence import (
@@ -142,7 +143,9 @@ class LeftThing:
         id: The vendor's own id.
         who: E-mail or name of who did it, where that is known.
         is_suspect: It was the subject, a suspect, or what the leaked key belongs to.
-        next: The command that deals with it; else the page, and what a person does there.
+        command: The command that deals with it, or empty.
+        link: Where a person deals with it, or empty.
+        person: What a person does there, or empty.
     """
 
     kind: str
@@ -151,14 +154,25 @@ class LeftThing:
     at: str
     who: str
     is_suspect: bool
-    next: str
+    command: str = ""
+    link: str = ""
+    person: str = ""
 
     @property
-    def line(self) -> str:
-        """All of it, for a person."""
-        parts = [self.says, self.at and f"at {self.at}", self.who and f"by {self.who}"]
+    def finding(self) -> Finding:
+        """All of it, for a person and for whoever reads it later."""
+        parts = [self.at and f"at {self.at}", self.who and f"by {self.who}"]
         mark = "SUSPECT, " if self.is_suspect else ""
-        return f"{mark}{self.kind}: {' '.join(filter(None, parts))}; {self.next}"
+        return Finding(
+            id=f"left-{self.kind.replace(' ', '-')}/customerio/{self.id.replace('/', ':')}",
+            severity=Severity.HIGH if self.is_suspect else Severity.MEDIUM,
+            says=f"{mark}{self.kind}: {self.says}",
+            evidence=" ".join(filter(None, parts)) or "listed",
+            since=self.at,
+            command=self.command,
+            link=self.link,
+            person=self.person,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +260,7 @@ class ListLeftInAccount:
         return Done(
             LeftBehind(tuple(things), len(things), unseen, found.touched_webhooks()),
             says=f"{counted(len(things), 'thing')} made or changed since {self.since}",
-            findings=(*(one.line for one in things), *unseen),
+            findings=(*(one.finding for one in things), *unseen),
         )
 
 
@@ -372,7 +386,7 @@ class _Found:
                 timestamp(entry.at if entry else row.created_at),
                 who,
                 is_suspect,
-                f"respond {command} --email {shlex.quote(row.email)}",
+                command=f"respond {command} --email {shlex.quote(row.email)}",
             )
 
     def _keys(self) -> Iterator[LeftThing]:
@@ -390,7 +404,7 @@ class _Found:
                 timestamp(one.row.created_at),
                 who or self._emails.get(one.row.created_by, ""),
                 is_suspect or self._is_by_suspect(one.row.created_by),
-                f"respond compromised-key --key {shlex.quote(key)}",
+                command=f"respond compromised-key --key {shlex.quote(key)}",
             )
 
     def _is_by_suspect(self, number: str) -> bool:
@@ -408,7 +422,8 @@ class _Found:
                 timestamp(entry.at) if entry else "",
                 who,
                 is_suspect,
-                f"switch it off, and keep it as evidence: {link(self._me, 'webhooks')}",
+                link=link(self._me, "webhooks"),
+                person="switch it off, and keep it as evidence",
             )
 
     def _senders(self) -> Iterator[LeftThing]:
@@ -427,7 +442,8 @@ class _Found:
                     "",
                     "",
                     False,
-                    f"remove senders that are not yours: {link(self._me, 'senders')}",
+                    link=link(self._me, "senders"),
+                    person="remove senders that are not yours",
                 )
 
     def _told_by_the_log(self) -> Iterator[LeftThing]:
@@ -448,7 +464,8 @@ class _Found:
                 timestamp(entry.at),
                 who,
                 is_suspect,
-                f"{kind.do}: {link(self._me, kind.page)}",
+                link=link(self._me, kind.page),
+                person=kind.do,
             )
 
     def _place(self, number: str) -> str:

@@ -765,9 +765,17 @@ def _role_write(me: Me, row: MemberRow, roles: MemberRoles, effect: Effect) -> L
 )
 @dataclass(frozen=True)
 class AwaitMember:
-    """Wait until somebody has accepted their invitation; only they can."""
+    """Wait until somebody has accepted their invitation; only they can.
+
+    Attributes:
+        roles: Also until they may do just this, as ``find_member`` read it before.
+        second_factor: Also until their second factor is seen to be on. Where the list does not
+            say, that is a finding, and nothing is proved.
+    """
 
     email: str
+    roles: MemberRoles | None = None
+    second_factor: bool = False
 
     def run(self, me: Me) -> Script[AddedMember]:
         rows = yield from everybody(me)
@@ -776,8 +784,26 @@ class AwaitMember:
             return NotYet(f"{self.email} is not on the list yet", _INVITATION_AGAIN_S)
         if not row.accepted:
             return NotYet(f"{self.email} has not accepted the invitation yet", _INVITATION_AGAIN_S)
+        if self.second_factor and row.two_factor is False:
+            return NotYet(f"{self.email} has no second factor yet", _INVITATION_AGAIN_S)
+        if self.roles is not None and not _same_roles(row.roles, self.roles):
+            return NotYet(
+                f"{self.email} may do {_role_words(row.roles)}, and had {_role_words(self.roles)}",
+                _INVITATION_AGAIN_S,
+            )
+        is_unseen = self.second_factor and row.two_factor is None
+        unseen = f"UNSEEN second factor of {self.email}: look at {link(me, 'members')}"
         says = f"{self.email} has accepted"
-        return Done(AddedMember(row.id, row.email, True, "a team member"), says=says)
+        if self.second_factor and not is_unseen:
+            says = f"{says}, with the second factor on"
+        if self.roles is not None:
+            says = f"{says}, and may do what they did before"
+        return Done(
+            AddedMember(row.id, row.email, True, "a team member"),
+            says=says,
+            findings=(unseen,) if is_unseen else (),
+            proved=not is_unseen,
+        )
 
 
 @dataclass(frozen=True, slots=True)
