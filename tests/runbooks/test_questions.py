@@ -15,6 +15,7 @@ from respond.adapters.store.sealing import describe_secret
 from respond.cli.run_runbook import ask_for
 from respond.company.rehearsal import Rehearsal, story_value
 from respond.core.fold import As
+from respond.core.outcome import outcome_of
 from respond.core.questions import Answer, AskConfirm, AskInput, AskStart, Decision, Question
 from respond.engine.engine import Engine
 from respond.engine.proposing import GivenInputs, propose
@@ -172,9 +173,10 @@ def test_a_key_that_is_dead_already_still_gets_the_look_back(key: str, tmp_path:
         stage.rehearsal.doors.advance(90)
         assert stage.advance() is ExitCode.DONE
         assert stage.state is not None
-        for step in ("left", "exports"):
-            end = stage.state.step(step).conclusion
-            assert end is not None
-            assert end.how is As.DONE
+        assert stage.asked == []
+        found = " ".join(item.says for item in outcome_of(stage.state).items)
+        assert "collect.attacker.example" in found
+        assert "exported 25666 customers" in found
+        assert "nothing is left to kill" in stage.state.ended.say
         assert stage.tally()["slack", "message.posted"] == 0
         assert stage.tally()["customerio", "app_key.revoked"] == 1
