@@ -111,6 +111,9 @@ EXAMPLES = (
         earlier=_member(_MALLORY),
     ),
     Example("customerio.end_sessions"),
+    Example("customerio.review_members"),
+    Example("customerio.review_sign_ins"),
+    Example("customerio.review_service_accounts"),
 )
 
 _KEY = {"Authorization": "Bearer {app_key}"}
