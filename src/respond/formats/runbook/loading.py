@@ -110,7 +110,7 @@ class _File:
         rehearsal = read_rehearsal(fitted, inputs, faults)
         self._loading.open.append(text_of(fitted, "runbook"))
         try:
-            lists, walk = self._steps(fitted, inputs)
+            lists, walk = self._steps(fitted, inputs, subject)
         finally:
             self._loading.open.pop()
         faults.refuse()
@@ -144,7 +144,7 @@ class _File:
             self._faults.add(given.mark, what, hint=f"rename the file, or write '{stem}'")
 
     def _steps(
-        self, fitted: Fitted, inputs: tuple[Input, ...]
+        self, fitted: Fitted, inputs: tuple[Input, ...], subject: str
     ) -> tuple[dict[str, tuple[Step, ...]], Steps]:
         """Each list of steps by its word, and the walk that made them."""
         parts: Fitted = fitted["parts"].value if "parts" in fitted else {}
@@ -162,6 +162,7 @@ class _File:
             call=self._call,
             exists=self._exists,
             persons=self._loading.persons,
+            subject=subject,
         )
         declared = fitted["inputs"].value if "inputs" in fitted else ()
         start = View.at_start(inputs, set(declared) - {each.name for each in inputs})
