@@ -7,7 +7,14 @@ made of.
 
 from __future__ import annotations
 
-from respond.systems.customerio import evidence, identify, keys, members, switches
+from respond.systems.customerio import (
+    evidence,
+    identify,
+    keys,
+    members,
+    rotation,
+    switches,
+)
 from respond.systems.customerio.facts import KeyId, MemberId, WebhookId
 
 __all__ = ["ACTIONS", "KeyId", "MemberId", "WebhookId"]
@@ -15,6 +22,7 @@ __all__ = ["ACTIONS", "KeyId", "MemberId", "WebhookId"]
 ACTIONS: tuple[type, ...] = (
     *identify.ACTIONS,
     *keys.ACTIONS,
+    *rotation.ACTIONS,
     *members.ACTIONS,
     *evidence.ACTIONS,
     *switches.ACTIONS,
