@@ -11,6 +11,7 @@ from respond.systems.customerio import (
     evidence,
     identify,
     keys,
+    member_review,
     members,
     rotation,
     switches,
@@ -26,4 +27,5 @@ ACTIONS: tuple[type, ...] = (
     *members.ACTIONS,
     *evidence.ACTIONS,
     *switches.ACTIONS,
+    *member_review.ACTIONS,
 )
