@@ -14,6 +14,7 @@ from respond.systems.customerio import (
     keys,
     member_review,
     members,
+    rotation,
     switches,
 )
 from respond.systems.customerio.facts import KeyId, MemberId, WebhookId
@@ -23,6 +24,7 @@ __all__ = ["ACTIONS", "KeyId", "MemberId", "WebhookId"]
 ACTIONS: tuple[type, ...] = (
     *identify.ACTIONS,
     *keys.ACTIONS,
+    *rotation.ACTIONS,
     *members.ACTIONS,
     *evidence.ACTIONS,
     *switches.ACTIONS,

@@ -43,7 +43,8 @@ _OPTIONS: Final = 'options = { app = true, app_workspace = "ID" }'
 _ADMIN: Final = "the role Account Admin for the service account"
 _KEY_LISTS: Final = frozenset(
     {
-        "customerio.identify_key", "customerio.list_keys", "customerio.revoke_key",
+        "customerio.identify_key", "customerio.list_keys", "customerio.choose_keys",
+        "customerio.revoke_key",
         "customerio.create_key", "customerio.remove_made_key", "customerio.list_suspect_keys",
         "customerio.list_member_keys", "customerio.list_exposed_keys",
     }
