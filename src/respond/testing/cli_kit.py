@@ -180,3 +180,9 @@ class Town:
         home.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in names or self.credentials:
             home.keys.set(f"credential/{name}", self.credentials[name].encode())
+
+    def drift(self) -> None:
+        """The vendor describes an operation differently from now on."""
+        path = "/v1/accounts/{account_id}/users/{user_id}"
+        told = {"method": "DELETE", "path": path, "summary": "Archive something"}
+        self.rehearsal.doors.post("drift", told)

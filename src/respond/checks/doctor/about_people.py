@@ -1,0 +1,78 @@
+"""Who can be told, who could agree, and whose emergency entry nobody has reviewed?"""
+
+from __future__ import annotations
+
+import shutil
+
+from respond.checks.doctor.looking import Doctor, DoctorFinding, Findings
+from respond.people.readiness import gaps, unusable_keys
+from respond.systems import channels
+from respond.systems.vendor import Reaches
+
+__all__ = ["approvals", "person_keys", "persons", "unreviewed"]
+
+
+def persons(at: Doctor) -> Findings:
+    """Whether somebody else can be told, and everybody reached."""
+    records = at.project.records
+    others = [each for each in records if "admin" in each.roles and each.id != at.operator]
+    if others:
+        at.well.append(f"{len(others)} other administrators can be told")
+    else:
+        yield DoctorFinding(
+            "persons/nobody-else",
+            "nobody but you has the role admin in [[person]]",
+            "nobody else is told, and nobody else could go on when you cannot",
+            'add a [[person]] with roles = ["admin"] to respond.toml',
+        )
+    chats = channels(Reaches.EACH)
+    for each in records:
+        if not each.emails and not chats.keys() & each.accounts.keys():
+            ids = " or ".join(f"{chat.title} id" for chat in chats.values())
+            yield DoctorFinding(
+                "persons/unreachable",
+                f"{each.id} has neither e-mail nor {ids}",
+                "they cannot be told",
+                f'add emails = ["..."] to the [[person]] {each.id}',
+            )
+
+
+def person_keys(at: Doctor) -> Findings:
+    """Keys of people that prove nothing, and what signs here."""
+    for person in at.project.persons:
+        own = person.record.id
+        for key, why in unusable_keys(person):
+            yield DoctorFinding(
+                "persons/bad-key",
+                f"a key of {own} proves nothing: {key}",
+                why,
+                f"put the line of their .pub file into ssh_keys of the [[person]] {own}: ed25519, "
+                "ECDSA, RSA from 2048 bits, or a security key",
+            )
+    if at.project.person_keys and shutil.which("ssh-keygen") is None:
+        yield DoctorFinding(
+            "persons/no-ssh-keygen",
+            "there is no ssh-keygen on this machine",
+            "nobody can sign an approval here, or go alone in an emergency",
+            "install OpenSSH 8.2 or later",
+        )
+
+
+def approvals(at: Doctor) -> Findings:
+    """Nights on which too few could agree."""
+    found = gaps(at.project, at.runbooks)
+    for gap in found:
+        yield DoctorFinding("approvals/nobody-could", gap.what, gap.why, gap.do)
+    if not found and at.project.people.proofs:
+        at.well.append("enough people could agree, whoever is missing")
+
+
+def unreviewed(at: Doctor) -> Findings:
+    """Emergency entries that nobody else has looked at."""
+    for run, person in at.journal.alone.items():
+        yield DoctorFinding(
+            "approvals/unreviewed",
+            f"{person} went alone in run {run}, and nobody has reviewed it",
+            "an emergency entry stays open until somebody else has looked at it",
+            f"somebody else than {person}: respond audit review {run} --words 'what you found'",
+        )
