@@ -241,6 +241,8 @@ def _connected_text(made: Connected) -> Iterator[str]:
         yield from row("May", _right_text(right))
     for right, names in made.missing:
         yield from row("MISSING", f"{right.name}, for {', '.join(names)}: grant {right.grant}")
+    for ending in probed.endings:
+        yield from row("Ends", f"{ending.what}: {ending.at}")
     for note in probed.notes:
         yield from row("Note", note)
     yield from row(
@@ -282,6 +284,7 @@ def _connected_json(made: Connected) -> dict[str, Any]:
             {"right": right.name, "grant": right.grant, "runbooks": names}
             for right, names in made.missing
         ],
+        "endings": [picked(each, "what at do kind") for each in probed.endings],
         "notes": list(probed.notes),
         "capabilities": [asdict(one) for one in made.table.capabilities] if made.table else None,
         "changes": list(made.changes),
