@@ -4,7 +4,10 @@ import json
 import re
 import shutil
 import sqlite3
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -13,11 +16,14 @@ from typing import Any
 
 import pytest
 
-from respond.checks.doctor import about_runbooks, all_checks
+from respond.adapters.store.sqlite_file import file_system_of
+from respond.checks.doctor import about_credentials, about_runbooks, all_checks
 from respond.checks.doctor.looking import Doctor
 from respond.cli import doctor_command
-from respond.testing.cli_kit import TOML, Machine, Town
-from respond.testing.loopback import Loopback, says
+from respond.company.rehearsal import recall
+from respond.testing.certificates import self_signed
+from respond.testing.cli_kit import TOML, Machine, Town, public_key_of
+from respond.testing.loopback import CannedAnswer, Loopback, says
 from respond.wiring.places import Places
 
 
@@ -32,20 +38,18 @@ def healthy(home: Machine, town: Town, copied: Callable[[], None]) -> Machine:
     return home
 
 
-def areas(home: Machine) -> tuple[int, list[str], str]:
-    """Exit code, areas of the findings, and all of their words."""
-    ran = home.run("doctor", "--json")
-    found = ran.json["findings"]
-    assert all(each["what"] and each["why"] and each["do"] for each in found)
-    return ran.code, [each["area"] for each in found], json.dumps(found)
-
-
 @pytest.mark.promise("P28")
 def test_all_well_is_all_well(healthy: Machine) -> None:
     """0, nothing found; and it says what it looked at."""
     ran = healthy.run("doctor")
     assert ran.code == 0, ran.out
-    for part in ("cio (customerio) accepted", "mail (email) accepted", "journal intact"):
+    assert "FOUND" not in ran.out
+    for part in (
+        "cio (customerio) accepted",
+        "mail (email) accepted",
+        "journal intact",
+        "4 administrators of cio (Customer.io) could act",
+    ):
         assert part in ran.out
 
 
@@ -82,70 +86,9 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def no_credential(home: Machine) -> None:
-    home.keys.delete("credential/slack")
+# --- each trouble alone --------------------------------------------------------------------------
 
-
-def dead_credential(home: Machine) -> None:
-    home.keys.set("credential/vault", b"hvs.canary-that-is-dead")
-
-
-def other_account(home: Machine) -> None:
-    home.configure(TOML.replace(', cdp = "keyring"', "").replace('"48213"', '"4711"'))
-
-
-def no_connection(home: Machine) -> None:
-    text = TOML.replace(', cdp = "keyring"', "")
-    home.configure(re.sub(r"\[connections\.(slack|mail)\]\n[^\[]*", "", text))
-
-
-def nobody_else(home: Machine) -> None:
-    home.configure(TOML.replace(', cdp = "keyring"', "").replace('roles = ["admin"]', "roles = []"))
-
-
-def unreachable_person(home: Machine) -> None:
-    text = TOML.replace(', cdp = "keyring"', "")
-    home.configure(f'{text}\n[[person]]\nid = "ben"\n')
-
-
-def open_folder(home: Machine) -> None:
-    home.state.chmod(0o755)
-
-
-def open_keys(home: Machine) -> None:
-    (home.state / "keys").chmod(0o755)
-
-
-def open_journal(home: Machine) -> None:
-    home.journal.chmod(0o644)
-
-
-def broken_journal(home: Machine) -> None:
-    home.journal.write_bytes(home.journal.read_bytes()[:-4096])
-
-
-def lost_journal(home: Machine) -> None:
-    home.journal.unlink()
-
-
-def unpinned(home: Machine) -> None:
-    (home.project / "journal.pub").unlink()
-
-
-def never_accepted(home: Machine) -> None:
-    (home.state / "connections" / "cio.json").unlink()
-
-
-def never_rehearsed(home: Machine) -> None:
-    shutil.rmtree(home.state / "rehearsals")
-
-
-def faulty_runbook(home: Machine) -> None:
-    folder = home.project / "runbooks"
-    folder.mkdir()
-    (folder / "mine.yaml").write_text("runbook: mine\ntitle: Mine\nstep: []\n")
-
-
+HEALTHY = TOML.replace(', cdp = "keyring"', "")
 OLD = """\
 runbook: mine
 title: Mine
@@ -157,97 +100,294 @@ steps:
 """
 
 
-def old_runbook(home: Machine) -> None:
-    folder = home.project / "runbooks"
-    folder.mkdir()
-    (folder / "mine.yaml").write_text(OLD)
+@dataclass
+class Night:
+    """A home where all is well, and what lies around it.
+
+    Attributes:
+        web: Servers that stand for a vendor until the end of the test.
+    """
+
+    home: Machine
+    town: Town
+    patch: pytest.MonkeyPatch
+    folder: Path
+    web: ExitStack
+
+    def configure(self, old: str, new: str = "", more: str = "") -> None:
+        assert old in HEALTHY
+        self.home.configure(HEALTHY.replace(old, new) + more)
+
+    def runbook(self, text: str) -> Path:
+        """A runbook of the project's own; its file."""
+        name = re.findall(r"(?m)^runbook: (\S+)", text)[0]
+        path = self.home.project / "runbooks" / f"{name}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def shipped(self, name: str) -> str:
+        return Places(None, self.home.state).runbooks()[name].path.read_text(encoding="utf-8")
+
+    def answers(self, connection: str, *answers: CannedAnswer) -> None:
+        """Let somebody else answer in a system's place."""
+        server = self.web.enter_context(Loopback())
+        server.will(*answers)
+        self.town.moved[connection] = server.url
 
 
-def impossible_approval(home: Machine) -> None:
-    folder = home.project / "runbooks"
-    folder.mkdir()
-    text = OLD + "    approve: {by: chief, count: 2, within: 30m}\n"
-    (folder / "mine.yaml").write_text(text)
+@pytest.fixture
+def night(
+    healthy: Machine, town: Town, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Night]:
+    with ExitStack() as web:
+        yield Night(healthy, town, monkeypatch, tmp_path, web)
 
 
-@pytest.mark.promise("P28")
-@pytest.mark.parametrize(
-    ("fault", "code", "area", "word"),
-    [
-        (no_credential, 9, "credential", "respond connect slack"),
-        (dead_credential, 9, "credential", "respond connect vault --replace"),
-        (other_account, 9, "credential", "the account is 48213"),
-        (no_connection, 9, "credential", "no connection for slack or email"),
-        (nobody_else, 1, "persons", "[[person]]"),
-        (unreachable_person, 1, "persons", "ben"),
-        (open_folder, 1, "disk", "chmod 700"),
-        (open_keys, 9, "keys", "0700"),
-        (open_journal, 1, "disk", "chmod 600"),
-        (broken_journal, 1, "journal", "respond audit verify"),
-        (lost_journal, 1, "journal", "is gone"),
-        (unpinned, 1, "journal", "respond audit key > journal.pub"),
-        (never_accepted, 1, "discovery", "respond connect cio"),
-        (never_rehearsed, 1, "runbook", "respond rehearse compromised-key"),
-        (faulty_runbook, 1, "runbook", "respond check mine"),
-        (old_runbook, 1, "runbook", "last reviewed"),
-        (impossible_approval, 1, "runbook", "chief"),
-    ],
-)
-def test_each_fault_alone_is_found(
-    healthy: Machine, fault: Callable[[Machine], None], code: int, area: str, word: str
-) -> None:
-    """With what to do, and nothing of another kind beside it."""
-    fault(healthy)
-    found = areas(healthy)
-    assert found[0] == code, found
-    assert set(found[1]) == {area}, found
-    assert word in found[2]
+def no_credential(night: Night) -> None:
+    night.home.keys.delete("credential/slack")
 
 
-@pytest.mark.promise("P28")
-def test_a_changed_description_is_found(healthy: Machine, town: Town) -> None:
-    """The vendor's word for an operation is not what somebody accepted."""
-    town.drift()
-    code, found, words = areas(healthy)
-    assert (code, found) == (1, ["discovery"])
-    assert "customerio.members.remove" in words
+def dead_credential(night: Night) -> None:
+    night.home.keys.set("credential/vault", b"hvs.canary-that-is-dead")
 
 
-@pytest.mark.promise("P28")
-def test_a_missing_permission_names_the_runbooks(healthy: Machine, town: Town) -> None:
-    """And what to grant; the credential itself is fine."""
-    town.rehearsal.doors.arm(["customerio:403@GET *accounts*audit_logs*"])
-    code, found, words = areas(healthy)
-    assert (code, found) == (1, ["permission"])
-    assert "read the account's audit log" in words
-    assert "compromised-user" in words
-    assert "Account Admin" in words
+def a_system_that_is_down(night: Night) -> None:
+    night.answers("pager", *[says({}, status=503)] * 8)
 
 
-@pytest.mark.promise("P28")
-def test_a_missing_scope_is_named_with_its_runbooks(healthy: Machine, town: Town) -> None:
-    """Slack tells the scopes of a token in a header."""
-    with Loopback() as slack:
-        answer = {"ok": True, "team": "Example", "user": "respond"}
-        slack.will(says(answer, X_OAuth_Scopes="chat:write,im:write"))
-        town.moved["slack"] = slack.url
-        code, found, words = areas(healthy)
-    assert (code, found) == (1, ["permission"]), words
-    assert "users:read.email" in words
-    assert "compromised-key" in words
+def a_system_that_never_answers(night: Night) -> None:
+    night.patch.setattr(about_credentials, "LIMIT_S", 2)
+    night.answers("pager", CannedAnswer(hold=True))
+
+
+def other_account(night: Night) -> None:
+    night.configure('"48213"', '"4711"')
+
+
+def no_connection(night: Night) -> None:
+    night.home.configure(re.sub(r"\[connections\.(slack|mail)\]\n[^\[]*", "", HEALTHY))
+
+
+def missing_right(night: Night) -> None:
+    night.town.rehearsal.doors.arm(["customerio:403@GET *accounts*audit_logs*"])
+
+
+def missing_scope(night: Night) -> None:
+    answer = {"ok": True, "team": "Example", "user": "respond"}
+    night.answers("slack", says(answer, X_OAuth_Scopes="chat:write,im:write"))
+
+
+def one_usable_administrator(night: Night) -> None:
+    night.town.rehearsal.doors.happen("customerio.sole_admin")
+
+
+def certificate_about_to_expire(night: Night) -> None:
+    pem = self_signed(night.folder).read_text(encoding="utf-8")
+    about = {"certificate": pem[pem.index("-----BEGIN CERTIFICATE") :]}
+    what = {"what": "customerio.single_sign_on", "about": about}
+    night.town.rehearsal.doors.post("happen", what)
+
+
+def token_about_to_end(night: Night) -> None:
+    ends = f"{datetime.now(UTC) + timedelta(days=3, hours=1):%Y-%m-%dT%H:%M:%SZ}"
+    night.answers("vault", says({"data": {"ttl": 262_800, "expire_time": ends}}))
+
+
+def a_version_that_is_switched_off(night: Night) -> None:
+    night.answers("pager", *[says({"abilities": []}, Sunset="Sat, 30 Jan 2027 00:00:00 GMT")] * 3)
+
+
+def changed_description(night: Night) -> None:
+    night.town.drift()
+
+
+def never_accepted(night: Night) -> None:
+    (night.home.state / "connections" / "cio.json").unlink()
+
+
+def _clock(hours: int) -> Callable[[Night], None]:
+    def inject(night: Night) -> None:
+        date = format_datetime(datetime.now(UTC) + timedelta(hours=hours), usegmt=True)
+        night.answers("pager", *[says({"abilities": []}, Date=date)] * 3)
+
+    return inject
+
+
+def full_disk(night: Night) -> None:
+    few = SimpleNamespace(free=10 * 1024 * 1024)
+    night.patch.setattr(shutil, "disk_usage", lambda _: few)
+
+
+def network_file_system(night: Night) -> None:
+    mounts = night.folder / "mountinfo"
+    mounts.write_text(f"41 22 0:51 / {night.folder} rw - nfs4 server:/home rw\n")
+    night.patch.setattr(file_system_of, "__defaults__", (mounts,))  # The kernel's own table.
+
+
+def open_folder(night: Night) -> None:
+    night.home.state.chmod(0o755)
+
+
+def open_journal(night: Night) -> None:
+    night.home.journal.chmod(0o644)
+
+
+def broken_journal(night: Night) -> None:
+    night.home.journal.write_bytes(night.home.journal.read_bytes()[:-4096])
+
+
+def lost_journal(night: Night) -> None:
+    night.home.journal.unlink()
+
+
+def unpinned(night: Night) -> None:
+    (night.home.project / "journal.pub").unlink()
+
+
+class _Locked:
+    """A keyring that nobody unlocks."""
+
+    priority = 5
+
+    def get_password(self, service: str, username: str) -> str | None:
+        from keyring.errors import KeyringLocked  # noqa: PLC0415 - slow
+
+        raise KeyringLocked(f"{service} {username}")
+
+
+def locked_keyring(night: Night) -> None:
+    from keyring.backends import SecretService  # noqa: PLC0415 - slow
+
+    night.configure('keys = "file"', 'keys = "keyring"')
+    night.patch.setattr(SecretService, "Keyring", _Locked)
+    night.patch.setattr(sys, "platform", "linux")
+
+
+def open_keys(night: Night) -> None:
+    (night.home.state / "keys").chmod(0o755)
+
+
+def nobody_else(night: Night) -> None:
+    night.configure('roles = ["admin"]', "roles = []")
+
+
+def unreachable_person(night: Night) -> None:
+    night.configure("", more='\n[[person]]\nid = "ben"\n')
+
+
+def no_approver_without_the_subject(night: Night) -> None:
+    entries = "".join(
+        f'\n[[person]]\nid = "{name}"\nemails = ["{name}@example.com"]\n'
+        f'roles = ["admin", "approver"]\nssh_keys = ["{public_key_of(name)}"]\n'
+        for name in ("cleo", "dora")
+    )
+    night.configure("", more=f'{entries}\n[policy]\ntwo_people = "destructive"\n')
+
+
+def never_rehearsed(night: Night) -> None:
+    for path in (night.home.state / "rehearsals").iterdir():
+        if recall(path)["runbook"] == "lost-2fa":
+            shutil.rmtree(path)
+
+
+def rehearsed_too_long_ago(night: Night) -> None:
+    for path in (night.home.state / "rehearsals").iterdir():
+        if recall(path)["runbook"] == "lost-2fa":
+            whole = (path / "journal.db").read_bytes()
+            this = f"{datetime.now(UTC):%Y-%m-%d}T".encode()
+            assert this in whole
+            (path / "journal.db").write_bytes(whole.replace(this, b"2020-01-01T"))
+
+
+def reviewed_too_long_ago(night: Night) -> None:
+    text = night.shipped("lost-2fa")
+    night.runbook(re.sub(r'(?m)^reviewed: ".*"$', 'reviewed: "2020-01-01"', text))
+
+
+def says_no_review(night: Night) -> None:
+    night.runbook(re.sub(r"(?m)^reviewed: .*\n", "", night.shipped("lost-2fa")))
+
+
+def others_may_write_it(night: Night) -> None:
+    night.runbook(night.shipped("lost-2fa")).chmod(0o666)
+
+
+def faulty_runbook(night: Night) -> None:
+    night.runbook("runbook: lost-2fa\ntitle: Mine\nstep: []\n")
+
+
+ALL = "every runbook"
+STOPPED, HANDS, FINE = "not ready", "ready with hands", "as without it"
+
+TROUBLES: list[tuple[Callable[[Night], None], int, str, str, str, str]] = [
+    (no_credential, 9, "credential/missing", ALL, STOPPED, "respond connect slack"),
+    (dead_credential, 9, "credential/refused", "compromised-key", STOPPED, "connect vault --repl"),
+    (a_system_that_is_down, 9, "credential/untried", "", FINE, "could not be tried"),
+    (a_system_that_never_answers, 9, "credential/untried", "", FINE, "no answer within 2 s"),
+    (other_account, 9, "credential/other-account", ALL, STOPPED, "the account is 48213"),
+    (no_connection, 9, "credential/no-connection", ALL, HANDS, "no connection for slack or email"),
+    (missing_right, 1, "permission/missing", "compromised-user", HANDS, "Account Admin"),
+    (missing_scope, 1, "permission/missing", ALL, HANDS, "users:read.email"),
+    (one_usable_administrator, 1, "admins/few", ALL, FINE, "give 2 more people this right"),
+    (certificate_about_to_expire, 1, "expiry/certificate", ALL, FINE, "in 0 days"),
+    (token_about_to_end, 1, "expiry/credential", "compromised-key", FINE, "in 3 days"),
+    (a_version_that_is_switched_off, 1, "discovery/sunset", "", FINE, "30 Jan 2027"),
+    (changed_description, 1, "discovery/changed", ALL, HANDS, "customerio.members.remove"),
+    (never_accepted, 1, "discovery/not-accepted", ALL, HANDS, "respond connect cio"),
+    (_clock(2), 1, "clock/differs", ALL, FINE, "behind"),
+    (_clock(-2), 1, "clock/differs", ALL, FINE, "ahead of"),
+    (full_disk, 1, "disk/full", ALL, STOPPED, "10 MiB"),
+    (network_file_system, 1, "disk/network", ALL, STOPPED, "nfs4"),
+    (open_folder, 1, "disk/open-to-others", ALL, STOPPED, "chmod 700"),
+    (open_journal, 1, "disk/open-to-others", ALL, STOPPED, "chmod 600"),
+    (broken_journal, 1, "journal/broken", ALL, STOPPED, "respond audit verify"),
+    (lost_journal, 1, "journal/gone", ALL, STOPPED, "put the file back"),
+    (unpinned, 1, "journal/not-pinned", "", FINE, "respond audit key > journal.pub"),
+    (locked_keyring, 9, "keys/closed", ALL, STOPPED, "unlock"),
+    (open_keys, 9, "keys/closed", ALL, STOPPED, "0700"),
+    (nobody_else, 1, "persons/nobody-else", ALL, FINE, "[[person]]"),
+    (unreachable_person, 1, "persons/unreachable", ALL, FINE, "ben"),
+    (
+        no_approver_without_the_subject,
+        1,
+        "approvals/nobody-could",
+        "compromised-user",
+        STOPPED,
+        "if the incident is about",
+    ),
+    (never_rehearsed, 1, "runbook/not-rehearsed", "lost-2fa", FINE, "never rehearsed here"),
+    (rehearsed_too_long_ago, 1, "runbook/not-rehearsed", "lost-2fa", FINE, "on 2020-01-01"),
+    (reviewed_too_long_ago, 1, "runbook/old-review", "lost-2fa", FINE, "last reviewed"),
+    (says_no_review, 1, "runbook/not-reviewed", "lost-2fa", FINE, "no date of review"),
+    (others_may_write_it, 1, "project/open", "lost-2fa", STOPPED, "everybody on this machine"),
+    (faulty_runbook, 1, "runbook/fault", "lost-2fa", STOPPED, "respond check lost-2fa"),
+]
+"""How it comes about; exit code; its one finding; a runbook that it is about, what is said of that
+one then; and a word of what is found or to be done.
+"""
 
 
 @pytest.mark.promise("P28", "P16")
-@pytest.mark.parametrize("hours", [-2, 2])
-def test_a_wrong_clock_is_found(healthy: Machine, town: Town, hours: int) -> None:
-    """The systems tell the time with every answer."""
-    date = format_datetime(datetime.now(UTC) + timedelta(hours=hours), usegmt=True)
-    with Loopback() as pager:
-        pager.will(*[says({"abilities": []}, Date=date)] * 3)
-        town.moved["pager"] = pager.url
-        code, found, words = areas(healthy)
-    assert (code, found) == (1, ["clock"]), words
-    assert ("behind" if hours > 0 else "ahead") in words
+@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda each: f"{each[2]}:{each[0].__name__}")
+def test_each_trouble_alone_is_found_by_its_finding(
+    night: Night, trouble: tuple[Callable[[Night], None], int, str, str, str, str]
+) -> None:
+    """With what to do, nothing of another kind beside it, and in the line of its runbooks."""
+    inject, code, finding, about, readiness, word = trouble
+    inject(night)
+    ran = night.home.run("doctor", "--json")
+    found = ran.json["findings"]
+    assert (ran.code, {each["id"] for each in found}) == (code, {finding}), found
+    assert all(each["what"] and each["why"] and each["do"] for each in found)
+    assert word in json.dumps(found)
+    for one in ran.json["runbooks"]:
+        is_hit = about in (ALL, one["runbook"])
+        assert not is_hit or finding in one["findings"]
+        assert about or not one["findings"]
+        # Without a directory each of them leaves something to people: that alone gives no reason.
+        line = (one["readiness"], bool(one["why"]))
+        assert not is_hit or line == (STOPPED if readiness == STOPPED else HANDS, readiness != FINE)
 
 
 @pytest.mark.promise("P28", "P16")
@@ -268,40 +408,25 @@ def test_a_clock_behind_the_journal_is_found(
         return doctor
 
     monkeypatch.setattr(doctor_command, "_doctor_for", behind)
-    code, found, words = areas(healthy)
+    ran = healthy.run("doctor", "--json")
     # The systems tell the time, too, and say the same of this machine.
-    assert (code, set(found)) == (1, {"clock"}), words
-    assert "journal" in words
-
-
-@pytest.mark.promise("P28")
-def test_a_full_disk_is_found(healthy: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before the journal cannot be written any more."""
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10 * 1024 * 1024))
-    code, found, words = areas(healthy)
-    assert (code, found) == (1, ["disk"])
-    assert "10 MiB" in words
-
-
-@pytest.mark.promise("P28")
-def test_a_system_that_is_down_is_no_dead_credential(healthy: Machine, town: Town) -> None:
-    """It could not be tried: the word for that is another one."""
-    with Loopback() as pager:
-        pager.will(*[says({}, status=503)] * 8)
-        town.moved["pager"] = pager.url
-        code, found, words = areas(healthy)
-    assert (code, found) == (9, ["credential"])
-    assert "could not be tried" in words
+    found = {each["id"] for each in ran.json["findings"]}
+    assert (ran.code, found) == (1, {"clock/differs", "clock/went-back"})
 
 
 def test_one_runbook_alone(healthy: Machine) -> None:
-    """Only what it needs is looked at."""
-    no_credential(healthy)
+    """Only what it needs is looked at, and it is ready although others are not."""
+    healthy.keys.delete("credential/vault")
     (healthy.project / "runbooks").mkdir()
-    (healthy.project / "runbooks" / "mine.yaml").write_text(OLD.replace("2020", "2999"))
-    ran = healthy.run("doctor", "--runbook", "mine", "--json")
-    assert [each["area"] for each in ran.json["findings"]] == ["runbook"]
-    assert healthy.run("doctor", "--runbook", "nothing").code == 2
+    text = OLD.replace("2020", "2999").replace("human.do", "slack.post_message")
+    text = text.replace("instructions: Call somebody", "channel: C0EXAMPLE1, text: It began")
+    (healthy.project / "runbooks" / "mine.yaml").write_text(text)
+    ran = healthy.run("doctor", "mine", "--json")
+    assert [each["id"] for each in ran.json["findings"]] == ["runbook/not-rehearsed"]
+    (mine,) = ran.json["runbooks"]
+    assert (mine["readiness"], mine["by_hand"], mine["reviewed"]) == ("ready", [], "2999-01-01")
+    assert "cio" not in json.dumps(ran.json)
+    assert healthy.run("doctor", "nothing").code == 2
 
 
 def test_an_empty_machine_is_told_what_is_missing(

@@ -12,9 +12,10 @@ from respond.errors import ExitCode
 from respond.wiring.places import Places
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from respond.checks.doctor.looking import Doctor, DoctorFinding
+    from respond.checks.doctor.tonight import Tonight
 
 __all__ = ["apps"]
 
@@ -27,28 +28,34 @@ apps = {"doctor": _doctor}
 @_doctor.command(
     epilog=examples(
         "respond doctor",
-        "respond doctor --runbook compromised-key --json",
+        "respond doctor compromised-key --json",
         note="Ends with 0 all well, 1 findings, 9 trouble with a credential. Meant to run daily.",
     )
 )
 def doctor(
     ctx: typer.Context,
-    runbook: str = typer.Option("", help="Look at this runbook, and at what it needs"),
+    runbook: str = typer.Argument("", help="Look at this runbook, and at what it needs"),
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
 ) -> int:
-    """Find trouble before the incident does: credentials, permissions, clock, disk, people.
+    """Say for each runbook whether it would work tonight, and what to do where it would not.
 
-    It reads and tries; it changes nothing and tells nobody.
+    It looks at credentials, permissions and what expires, at people, journal, disk and clock, at
+    reviews and rehearsals. It reads and tries; it changes nothing and tells nobody.
     """
     from respond.checks.doctor.all_checks import look
+    from respond.checks.doctor.tonight import tonight
 
     looking = _doctor_for(ctx.obj, runbook)
     findings = list(look(looking))
+    runbooks = tonight(looking, findings)
     code = ExitCode.DONE if not findings else ExitCode.FAILED
-    if any(each.stops_runs for each in findings):
+    if any(each.wants_credential for each in findings):
         code = ExitCode.NOT_READY
-    facts = _doctor_json(findings, looking.well, code)
-    answer(facts, "\n".join(_doctor_text(findings, looking.well)), as_json=as_json)
+    answer(
+        _doctor_json(runbooks, findings, looking.well, code),
+        "\n".join(_doctor_text(runbooks, findings, looking.well)),
+        as_json=as_json,
+    )
     return int(code)
 
 
@@ -74,31 +81,94 @@ def _doctor_for(places: Places, runbook: str) -> Doctor:
     )
 
 
-def _doctor_text(findings: list[DoctorFinding], well: list[str]) -> Iterator[str]:
+# --- words ---------------------------------------------------------------------------------------
+
+
+def _doctor_text(
+    runbooks: Sequence[Tonight], findings: Sequence[DoctorFinding], well: Sequence[str]
+) -> Iterator[str]:
     from respond.views.layout import labelled, said
 
     def part(label: str, text: str) -> Iterator[str]:
         yield from labelled(label, said(text, limit=1_000), _WIDTH, column=9)
 
+    yield "TONIGHT"
+    column = max((len(each.runbook) for each in runbooks), default=0) + 4
+    for one in runbooks:
+        text = said(_line_of(one), limit=1_000)
+        yield from labelled(f"  {one.runbook}", text, _WIDTH, column=column)
     if findings:
-        yield f"FOUND {len(findings)}"
+        yield f"\nFOUND {len(findings)}"
     for number, each in enumerate(findings, 1):
         yield ""
         yield from part(f"{number:>4}", f"{each.area}: {each.what}")
         yield from part("    why", each.why)
         yield from part("    do", each.do)
-    if findings:
-        yield ""
-    yield "WELL" if well else "Nothing was found well."
+    hands = _hands_of(runbooks)
+    if hands:
+        yield "\nBY HAND"
+    for text in hands:
+        yield from part("   -", text)
+    yield "\nWELL" if well else "\nNothing was found well."
     for line in well:
         yield from part("   -", line)
 
 
-def _doctor_json(findings: list[DoctorFinding], well: list[str], code: ExitCode) -> dict[str, Any]:
+def _line_of(one: Tonight) -> str:
+    """A runbook in one line: whether, why, and what to read below."""
+    from respond.checks.doctor.tonight import Readiness
+
+    first, *more = (*one.why, "")
+    why = f"{first}{f'; and {len(more) - 1} more' if len(more) > 1 else ''}"
+    if not first and one.by_hand:
+        why = f"{len(one.by_hand)} of its actions"
+    numbers = f" (see {', '.join(map(str, one.findings))})" if one.findings else ""
+    days = (
+        ""
+        if one.readiness is Readiness.NOT
+        else "; "
+        + ", ".join(
+            [
+                f"rehearsed {one.rehearsed}" if one.rehearsed else "not rehearsed",
+                f"reviewed {one.reviewed}" if one.reviewed else "not reviewed",
+            ]
+        )
+    )
+    return f"{one.readiness.value}{f': {why}' if why else ''}{numbers}{days}"
+
+
+def _hands_of(runbooks: Sequence[Tonight]) -> list[str]:
+    """Each thing that people do once, with the runbooks that need it."""
+    found: dict[str, list[str]] = {}
+    for one in runbooks:
+        for each in one.by_hand:
+            nobody = "nobody can there; " if each.nobody else ""
+            line = f"{each.system}: {each.says} ({nobody}{each.why})"
+            found.setdefault(line, []).append(one.runbook)
+    return [f"{line}: {', '.join(names)}" for line, names in found.items()]
+
+
+def _doctor_json(
+    runbooks: Sequence[Tonight],
+    findings: Sequence[DoctorFinding],
+    well: Sequence[str],
+    code: ExitCode,
+) -> dict[str, Any]:
+    from dataclasses import asdict
+
     from respond.views.json_view import picked
 
     return {
         "exit": int(code),
-        "findings": [picked(each, "area what why do") for each in findings],
-        "well": well,
+        "runbooks": [
+            {
+                **picked(one, "runbook readiness why"),
+                "findings": [findings[number - 1].id for number in one.findings],
+                "by_hand": [asdict(each) for each in one.by_hand],
+                **picked(one, "rehearsed reviewed"),
+            }
+            for one in runbooks
+        ],
+        "findings": [picked(each, "id area what why do bears runbooks") for each in findings],
+        "well": list(well),
     }

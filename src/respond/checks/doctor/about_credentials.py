@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from respond.adapters.http.http_faults import http_date
 from respond.adapters.secrets.credential_store import CredentialStore
 from respond.checks.credentials import Line, open_line, probe
-from respond.checks.doctor.looking import CLOCK_S_MAX, Doctor, DoctorFinding, Findings
+from respond.checks.doctor.looking import (
+    CLOCK_S_MAX,
+    DAY_S,
+    Bears,
+    Doctor,
+    DoctorFinding,
+    Findings,
+    iso_s,
+)
 from respond.checks.rights import actions_of, missing_rights, sinks_in
-from respond.errors import NotReadyError, RespondError, StepFailedError
+from respond.core.background import in_background
+from respond.core.script import Me
+from respond.engine.drivers import World, look
+from respond.errors import NotReadyError, RefusedBySystemError, RespondError, StepFailedError
 from respond.formats.project.project import ConnectionConfig
-from respond.systems import channels, discovery_of, needs_connection, vendor
-from respond.systems.vendor import CredentialVerdict, Probed, Reaches
+from respond.systems import channels, discovery_of, load, needs_connection, title_of, vendor
+from respond.systems.vendor import CredentialVerdict, Ending, Probed, Reaches
 from respond.wiring.connections import accepted_table, live_documents
 from respond.wiring.session import credential_store, open_keys
 
-__all__ = ["connections", "key_store", "needed_connections"]
+__all__ = ["ADMINS_MIN", "LIMIT_S", "SOON_DAYS", "connections", "key_store", "needed_connections"]
+
+ADMINS_MIN: Final = 3
+"""The subject of an incident, somebody who is away, and one who acts."""
+LIMIT_S: Final = 60
+"""How long all systems together are waited for."""
+SOON_DAYS: Final = 30
+_BY_HAND: Final = "tonight every step that uses it would be done by hand"
+_AGAIN: Final = "look again later; the vendor may have trouble"
 
 # --- the key store -------------------------------------------------------------------------------
 
@@ -33,6 +54,8 @@ def key_store(at: Doctor) -> Findings:
             error.sentence,
             "no credential can be read and no run can be started",
             error.do or "unlock or mend the key store",
+            Bears.STOPS,
+            at.every,
         )
         return
     at.keys = keys
@@ -44,18 +67,31 @@ def key_store(at: Doctor) -> Findings:
 
 
 def connections(at: Doctor) -> Findings:
-    """Every credential that is needed, tried with harmless reads."""
+    """Every credential that is needed, tried with harmless reads: all systems at the same time."""
     if at.secrets is None:
         return
+    until_ms = at.clock.mono_ms() + LIMIT_S * 1000
+    looked = []
     for config in at.wanted():
         at.tell(f"looking at {config.name}")
+        one = _OneConnection(at, config, at.needing(config), at.secrets)
+        looked.append((one, in_background(one.all_found)))
+    for one, came in looked:
         try:
-            line = at.line(config.name)
-        except RespondError as error:
-            yield DoctorFinding("credential/no-address", error.what, error.why, error.do)
+            found = came.result(max(0, until_ms - at.clock.mono_ms()) / 1000)
+        except TimeoutError:
+            yield DoctorFinding(
+                "credential/untried",
+                f"{one.config.name} could not be tried: no answer within {LIMIT_S} s",
+                _BY_HAND,
+                "look at the network and at the system's status page",
+                Bears.HANDS,
+                one.needing,
+            )
             continue
-        for reference in config.references if _needs_credential(config) else ():
-            yield from _credential(at, config, reference, line, at.secrets)
+        yield from found
+        at.well += one.well
+        at.offered[one.config.name] = one.offers
 
 
 def _needs_credential(config: ConnectionConfig) -> bool:
@@ -64,127 +100,254 @@ def _needs_credential(config: ConnectionConfig) -> bool:
     return not (config.system == "email" and not config.options.get("user"))
 
 
-def _credential(
-    at: Doctor, config: ConnectionConfig, reference: str, line: Line, secrets: CredentialStore
-) -> Findings:
-    try:
-        secrets.credential(reference)
-    except NotReadyError as error:
-        yield DoctorFinding(
-            "credential/missing",
-            error.what,
-            "the runbooks that need it stop before their first step",
-            f"respond connect {reference}",
-        )
-        return
-    opened = open_line(
-        config,
-        line,
-        secrets=secrets,
-        redactor=at.redactor,
-        clock=at.clock,
-        sinks=sinks_in(at.project, config),
-        tell=at.tell,
-    )
-    with closing(opened):
+@dataclass(slots=True)
+class _OneConnection:
+    """A look at one connection, beside those at the others.
+
+    Attributes:
+        needing: The runbooks that need it.
+        well: What was well, and
+        offers: what its own description still offers of what somebody accepted; to be read when
+            the look is over.
+    """
+
+    at: Doctor
+    config: ConnectionConfig
+    needing: tuple[str, ...]
+    secrets: CredentialStore
+    well: list[str] = field(default_factory=list)
+    offers: frozenset[str] = frozenset()
+
+    def all_found(self) -> list[DoctorFinding]:
+        """Every finding, once the look is over."""
+        return list(self._look())
+
+    def _look(self) -> Findings:
         try:
-            probed = probe(opened, reference.partition("/")[2])
-        except NotReadyError as error:
-            yield DoctorFinding("credential/no-address", error.what, error.why, error.do)
+            line = self.at.line(self.config.name)
+        except RespondError as error:
+            yield self._stops("credential/no-address", error.what, error.why, error.do)
             return
-        yield from _probed(at, config, reference, probed)
-        if reference == config.name and probed.verdict is CredentialVerdict.ACCEPTED:
-            yield from _discovery(at, config, opened)
-            yield from _webhooks(at, config, opened)
+        for reference in self.config.references if _needs_credential(self.config) else ():
+            yield from self._credential(reference, line)
+
+    def _stops(self, name: str, what: str, why: str, do: str) -> DoctorFinding:
+        return DoctorFinding(name, what, why, do, Bears.STOPS, self.needing)
+
+    def _hands(self, name: str, what: str, why: str, do: str) -> DoctorFinding:
+        return DoctorFinding(name, what, why, do, Bears.HANDS, self.needing)
+
+    def _credential(self, reference: str, line: Line) -> Findings:
+        at, config = self.at, self.config
+        try:
+            self.secrets.credential(reference)
+        except NotReadyError as error:
+            why = "the runbooks that need it stop before their first step"
+            yield self._stops("credential/missing", error.what, why, f"respond connect {reference}")
+            return
+        opened = open_line(
+            config,
+            line,
+            secrets=self.secrets,
+            redactor=at.redactor,
+            clock=at.clock,
+            sinks=sinks_in(at.project, config),
+            tell=at.tell,
+        )
+        with closing(opened):
+            try:
+                probed = probe(opened, reference.partition("/")[2])
+            except NotReadyError as error:
+                yield self._stops("credential/no-address", error.what, error.why, error.do)
+                return
+            yield from self._probed(reference, probed)
+            if reference == config.name and probed.verdict is CredentialVerdict.ACCEPTED:
+                yield from self._discovery(opened)
+                yield from self._webhooks(opened)
+                yield from self._administrators(opened)
+            yield from self._retiring(opened.retiring)
+
+    def _probed(self, reference: str, probed: Probed) -> Findings:
+        at = self.at
+        said = at.redactor.clean(probed.says)
+        if probed.verdict is CredentialVerdict.REFUSED:
+            what, do = (
+                f"{reference} is not accepted: {said}",
+                f"respond connect {reference} --replace",
+            )
+            yield self._stops("credential/refused", what, _BY_HAND, do)
+            return
+        if probed.verdict is CredentialVerdict.UNCLEAR:
+            what = f"{reference} could not be tried: {said}"
+            again = probed.do or "look at the network and at the system's status page"
+            yield self._hands("credential/untried", what, _BY_HAND, again)
+            return
+        for mismatch in probed.mismatch:
+            yield self._stops(
+                "credential/other-account",
+                mismatch,
+                "a run would work in another account than the questions name",
+                f"correct [connections.{self.config.name}] in respond.toml, or the credential",
+            )
+        for right, names in missing_rights(probed, at.runbooks):
+            because = f" ({at.redactor.clean(right.why)})" if right.why else ""
+            yield DoctorFinding(
+                "permission/missing",
+                f"{reference} may not {right.name}{because}",
+                f"needed by {', '.join(names)}: that step would be done by hand",
+                f"grant: {right.grant}; then: respond connect {reference}",
+                Bears.HANDS,
+                tuple(names),
+            )
+        yield from self._clock(reference, probed)
+        for ending in probed.endings:
+            yield from self._ends(reference, ending)
+        about = f"{probed.account} {probed.account_name}".strip()
+        tried = "not tried" if probed.verdict is CredentialVerdict.UNTRIED else "accepted"
+        about = f": {about}" if about else ""
+        self.well.append(f"{reference} ({self.config.system}) {tried}{about}")
+
+    def _clock(self, reference: str, probed: Probed) -> Findings:
+        ahead_s = self.at.now_s - (http_date(probed.date) or self.at.now_s)
+        if abs(ahead_s) > CLOCK_S_MAX:
+            how = "ahead of" if ahead_s > 0 else "behind"
+            yield DoctorFinding(
+                "clock/differs",
+                f"this machine is {abs(ahead_s):.0f} s {how} the clock of {reference}",
+                "signatures, expiries and the times in the audit log would be wrong",
+                "set the clock: timedatectl set-ntp true, or your system's own way",
+                runbooks=self.at.every,
+            )
+
+    def _ends(self, reference: str, ending: Ending) -> Findings:
+        ends_s = iso_s(ending.at)
+        days = int((ends_s - self.at.now_s) // DAY_S)
+        # A time that cannot be read is told as the vendor writes it.
+        if not ends_s or days >= SOON_DAYS:
+            self.well.append(f"{ending.what} of {reference} runs out on {ending.at[:10]}")
+            return
+        when = f"runs out on {ending.at[:10]}, in {days} days"
+        when = when if days >= 0 else f"ran out on {ending.at[:10]}"
+        yield DoctorFinding(
+            f"expiry/{ending.kind}",
+            f"{ending.what} of {reference} {when}",
+            ending.why,
+            f"{ending.do}; then: respond connect {reference} --replace"
+            if ending.kind == "credential"
+            else ending.do,
+            runbooks=self.needing,
+        )
+
+    def _discovery(self, opened: Any) -> Findings:
+        name, discovery = self.config.name, discovery_of(self.config.system)
+        if discovery is None:
+            return
+        accepted = accepted_table(self.at.places.state / "connections", name)
+        if accepted is None:
+            yield self._hands(
+                "discovery/not-accepted",
+                f"nobody has accepted what {name} offers",
+                "a person's hands do what the tool could do",
+                f"respond connect {name}",
+            )
+            return
+        try:
+            documents = live_documents(discovery, opened.reader, name)
+        except StepFailedError as error:
+            yield self._hands(
+                "discovery/unreadable",
+                f"what {name} offers could not be read: {error.what}",
+                "the tool falls back to a person's hands",
+                "look again later; the vendor may have trouble",
+            )
+            return
+        self.offers, lines = discovery.still_valid(accepted, *documents)
+        for line in lines:
+            yield self._hands(
+                "discovery/changed",
+                f"{name}: {line}",
+                "the vendor changed it since somebody accepted it",
+                f"read the change and accept it: respond connect {name}",
+            )
+
+    def _retiring(self, retiring: Mapping[str, str]) -> Findings:
+        """What the vendor says that it is about to switch off (RFC 8594, the header Sunset)."""
+        for asked, day in retiring.items():
+            yield DoctorFinding(
+                "discovery/sunset",
+                f"{self.config.name}: {asked} is switched off on {day}, says the vendor",
+                "from then on this is done by hand, or not seen at all",
+                "look for a newer respond, and at the vendor's notes on API versions",
+                runbooks=self.needing,
+            )
+
+    def _webhooks(self, opened: Any) -> Findings:
+        """Whether the vendor still sends to our sources, where it lets us look."""
+        look_at = vendor(self.config.system).webhooks
+        mine = [
+            source.name
+            for source in self.at.heard
+            if source.sender == self.config.system and source.connection in {"", self.config.name}
+        ]
+        if look_at is not None and mine:
+            for each in look_at(opened, mine):
+                yield DoctorFinding(f"sources/{each.id}", each.what, each.why, each.do)
+
+    def _administrators(self, opened: Any) -> Findings:
+        """How many administrators could act, wherever the system can be asked who they are."""
+        name, listing = self.config.name, load().get(f"{self.config.system}.list_admins")
+        if listing is None or not self.needing:
+            return
+        try:
+            seen = look(
+                listing().run(self._me()), World(opened.reader), known={}, predict=False
+            ).outcome
+        except RefusedBySystemError:
+            return  # A right that is missing: it is said with the rights.
+        except RespondError as error:
+            what = f"who administers {name} could not be looked at: {error.sentence}"
+            why = "the only administrator may be the one whom an incident is about"
+            yield DoctorFinding(
+                "admins/unknown", what, why, error.do or _AGAIN, runbooks=self.needing
+            )
+            return
+        able = getattr(getattr(seen, "output", None), "able", None)
+        if not isinstance(able, int):
+            return
+        title = title_of(self.config.system)
+        if able >= ADMINS_MIN:
+            self.well.append(f"{able} administrators of {name} ({title}) could act")
+            return
+        yield DoctorFinding(
+            "admins/few",
+            f"only {able} administrator{'s' * (able != 1)} of {name} ({title}) could act"
+            if able
+            else f"no administrator of {name} ({title}) could act",
+            "one may be whom the incident is about, another may be ill: then nobody is left",
+            f"give {ADMINS_MIN - able} more people this right in {title}, and let them accept it",
+            runbooks=self.needing,
+        )
+
+    def _me(self) -> Me:
+        at, name = self.at, self.config.name
+        return Me(
+            run="",
+            step="doctor",
+            connection=at.project.connection(name, self.offers),
+            connections={},
+            persons=at.project.records,
+            operator=at.operator,
+            subject="",
+            suspects=(),
+            by_hand=False,
+            now=int(at.now_s),
+            held={},
+            digest=lambda _: "",
+            directories=at.project.directories,
+        )
 
 
-def _probed(at: Doctor, config: ConnectionConfig, reference: str, probed: Probed) -> Findings:
-    if probed.verdict in {CredentialVerdict.REFUSED, CredentialVerdict.UNCLEAR}:
-        refused = probed.verdict is CredentialVerdict.REFUSED
-        how = "is not accepted" if refused else "could not be tried"
-        again = probed.do or "look at the network and at the system's status page"
-        yield DoctorFinding(
-            "credential/refused" if refused else "credential/untried",
-            f"{reference} {how}: {at.redactor.clean(probed.says)}",
-            "tonight every step that uses it would be done by hand",
-            f"respond connect {reference} --replace" if refused else again,
-        )
-        return
-    for mismatch in probed.mismatch:
-        yield DoctorFinding(
-            "credential/other-account",
-            mismatch,
-            "a run would work in another account than the questions name",
-            f"correct [connections.{config.name}] in respond.toml, or the credential",
-        )
-    for right, names in missing_rights(probed, at.runbooks):
-        said = f" ({at.redactor.clean(right.why)})" if right.why else ""
-        yield DoctorFinding(
-            "permission/missing",
-            f"{reference} may not {right.name}{said}",
-            f"needed by {', '.join(names)}: that step would be done by hand",
-            f"grant: {right.grant}; then: respond connect {reference}",
-        )
-    ahead_s = at.now_s - (http_date(probed.date) or at.now_s)
-    if abs(ahead_s) > CLOCK_S_MAX:
-        how = "ahead of" if ahead_s > 0 else "behind"
-        yield DoctorFinding(
-            "clock/differs",
-            f"this machine is {abs(ahead_s):.0f} s {how} the clock of {reference}",
-            "signatures, expiries and the times in the audit log would be wrong",
-            "set the clock: timedatectl set-ntp true, or your system's own way",
-        )
-    about = f"{probed.account} {probed.account_name}".strip()
-    tried = "not tried" if probed.verdict is CredentialVerdict.UNTRIED else "accepted"
-    at.well.append(f"{reference} ({config.system}) {tried}{f': {about}' if about else ''}")
-
-
-def _discovery(at: Doctor, config: ConnectionConfig, opened: Any) -> Findings:
-    name = config.name
-    discovery = discovery_of(config.system)
-    if discovery is None:
-        return
-    accepted = accepted_table(at.places.state / "connections", name)
-    if accepted is None:
-        yield DoctorFinding(
-            "discovery/not-accepted",
-            f"nobody has accepted what {name} offers",
-            "a person's hands do what the tool could do",
-            f"respond connect {name}",
-        )
-        return
-    try:
-        documents = live_documents(discovery, opened.reader, name)
-    except StepFailedError as error:
-        yield DoctorFinding(
-            "discovery/unreadable",
-            f"what {name} offers could not be read: {error.what}",
-            "the tool falls back to a person's hands",
-            "look again later; the vendor may have trouble",
-        )
-        return
-    for line in discovery.still_valid(accepted, *documents)[1]:
-        yield DoctorFinding(
-            "discovery/changed",
-            f"{name}: {line}",
-            "the vendor changed it since somebody accepted it",
-            f"read the change and accept it: respond connect {name}",
-        )
-
-
-def _webhooks(at: Doctor, config: ConnectionConfig, opened: Any) -> Findings:
-    """Whether the vendor still sends its webhooks to our sources, where it lets us look."""
-    look = vendor(config.system).webhooks
-    mine = [
-        source.name
-        for source in at.heard
-        if source.sender == config.system and source.connection in {"", config.name}
-    ]
-    if look is not None and mine:
-        yield from (
-            DoctorFinding(f"sources/{each.id}", each.what, each.why, each.do)
-            for each in look(opened, mine)
-        )
+# --- connections that are not there --------------------------------------------------------------
 
 
 def needed_connections(at: Doctor) -> Findings:
@@ -205,4 +368,6 @@ def needed_connections(at: Doctor) -> Findings:
             f"there is no connection for {system}",
             f"{', '.join(names)} {'would tell nobody' if tells else 'cannot be run'}",
             f"respond connect {telling[0] if tells else system} says what to add to respond.toml",
+            Bears.HANDS if tells else Bears.STOPS,
+            tuple(names),
         )

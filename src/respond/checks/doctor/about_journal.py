@@ -12,10 +12,10 @@ from typing import Final
 
 from respond.adapters.ordinary_file import read_ordinary
 from respond.adapters.store.read_only import KnownOfJournal, known_of
-from respond.adapters.store.sqlite_file import file_system_of
+from respond.adapters.store.sqlite_file import file_system_of, is_network
 from respond.audit.checkpoint import NoteError, NoteKey
 from respond.audit.verify import SourceError, Verification, verify
-from respond.checks.doctor.looking import CLOCK_S_MAX, Doctor, DoctorFinding, Findings, iso_s
+from respond.checks.doctor.looking import CLOCK_S_MAX, Bears, Doctor, DoctorFinding, Findings, iso_s
 from respond.checks.rights import PINNED
 
 __all__ = ["disk", "journal"]
@@ -35,6 +35,8 @@ def disk(at: Doctor) -> Findings:
             f"{free // (1024 * 1024)} MiB are free for the journal in {folder}",
             "when the disk is full nothing is recorded, and then nothing is sent",
             "make room, or choose another disk: [journal] path in respond.toml",
+            Bears.STOPS,
+            at.every,
         )
     if not os.access(there, os.W_OK | os.X_OK):
         yield DoctorFinding(
@@ -42,24 +44,28 @@ def disk(at: Doctor) -> Findings:
             f"{there} cannot be written to",
             "without a journal no run is started",
             "mend the rights of the folder, or set [journal] path in respond.toml",
+            Bears.STOPS,
+            at.every,
         )
     if not folder.exists():
         return
-    yield from _open_to_others(folder, 0o700)
+    yield from _open_to_others(at, folder, 0o700)
     for name in (path, path.with_name(f"{path.name}-wal")):
         if name.exists():
-            yield from _open_to_others(name, 0o600)
+            yield from _open_to_others(at, name, 0o600)
     kind = file_system_of(folder)
-    if kind.startswith(("nfs", "cifs", "smb", "fuse.sshfs")):
+    if is_network(kind):
         yield DoctorFinding(
             "disk/network",
             f"the journal lies on a network file system ({kind})",
-            "locks and syncs there do not keep what the journal promises",
+            "locks and syncs there do not keep what the journal promises: no run is started",
             "set [journal] path in respond.toml to a local disk",
+            Bears.STOPS,
+            at.every,
         )
 
 
-def _open_to_others(path: Path, wanted: int) -> Findings:
+def _open_to_others(at: Doctor, path: Path, wanted: int) -> Findings:
     found = path.stat()
     if found.st_uid != os.geteuid():
         yield DoctorFinding(
@@ -67,6 +73,8 @@ def _open_to_others(path: Path, wanted: int) -> Findings:
             f"{path} belongs to somebody else",
             "its owner can replace the journal, and no run is started",
             "choose a folder of your own for the journal",
+            Bears.STOPS,
+            at.every,
         )
     elif stat.S_IMODE(found.st_mode) & 0o077:
         yield DoctorFinding(
@@ -74,6 +82,8 @@ def _open_to_others(path: Path, wanted: int) -> Findings:
             f"{path} is open to other users: mode {stat.S_IMODE(found.st_mode):04o}",
             "no run is started while others can read or replace the journal",
             f"chmod {wanted:o} {path}",
+            Bears.STOPS,
+            at.every,
         )
 
 
@@ -90,6 +100,8 @@ def journal(at: Doctor) -> Findings:
             f"the journal {path} is gone; {known.says} remembers {known.journal}",
             "no run starts while the journal is missing, and what it proved is lost",
             "put the file back; respond audit verify says what is known of it",
+            Bears.STOPS,
+            at.every,
         )
         return
     pinned, trouble = _pinned_key(at.places.project, known)
@@ -104,6 +116,8 @@ def journal(at: Doctor) -> Findings:
             f"the journal is {report.says}",
             "no run is started or resumed on a journal that does not verify",
             "respond audit verify; keep the file, it is evidence",
+            Bears.STOPS,
+            at.every,
         )
     elif report.answer is Verification.UNANCHORED:
         yield DoctorFinding(
@@ -111,6 +125,7 @@ def journal(at: Doctor) -> Findings:
             f"the journal is {report.says}",
             "what only the chain covers can be cut off without a trace",
             "the next run signs it; or raise what you allow: audit verify --max-loose",
+            runbooks=at.every,
         )
     else:
         at.well.append(f"journal {report.says}")
@@ -122,6 +137,7 @@ def journal(at: Doctor) -> Findings:
             "machine's now",
             "the clock went back: until it has caught up, nothing may expire by it",
             "set the clock, then look again",
+            runbooks=at.every,
         )
 
 

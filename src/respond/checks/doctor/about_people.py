@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from respond.checks.doctor.looking import Doctor, DoctorFinding, Findings
+from respond.checks.doctor.looking import Bears, Doctor, DoctorFinding, Findings
 from respond.people.readiness import gaps, unusable_keys
 from respond.systems import channels
 from respond.systems.vendor import Reaches
@@ -24,6 +24,7 @@ def persons(at: Doctor) -> Findings:
             "nobody but you has the role admin in [[person]]",
             "nobody else is told, and nobody else could go on when you cannot",
             'add a [[person]] with roles = ["admin"] to respond.toml',
+            runbooks=at.every,
         )
     chats = channels(Reaches.EACH)
     for each in records:
@@ -34,6 +35,7 @@ def persons(at: Doctor) -> Findings:
                 f"{each.id} has neither e-mail nor {ids}",
                 "they cannot be told",
                 f'add emails = ["..."] to the [[person]] {each.id}',
+                runbooks=at.every,
             )
 
 
@@ -48,6 +50,7 @@ def person_keys(at: Doctor) -> Findings:
                 why,
                 f"put the line of their .pub file into ssh_keys of the [[person]] {own}: ed25519, "
                 "ECDSA, RSA from 2048 bits, or a security key",
+                runbooks=at.every,
             )
     if at.project.person_keys and shutil.which("ssh-keygen") is None:
         yield DoctorFinding(
@@ -55,6 +58,7 @@ def person_keys(at: Doctor) -> Findings:
             "there is no ssh-keygen on this machine",
             "nobody can sign an approval here, or go alone in an emergency",
             "install OpenSSH 8.2 or later",
+            runbooks=at.every,
         )
 
 
@@ -62,7 +66,9 @@ def approvals(at: Doctor) -> Findings:
     """Nights on which too few could agree."""
     found = gaps(at.project, at.runbooks)
     for gap in found:
-        yield DoctorFinding("approvals/nobody-could", gap.what, gap.why, gap.do)
+        yield DoctorFinding(
+            "approvals/nobody-could", gap.what, gap.why, gap.do, Bears.STOPS, gap.runbooks
+        )
     if not found and at.project.people.proofs:
         at.well.append("enough people could agree, whoever is missing")
 

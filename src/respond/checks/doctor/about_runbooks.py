@@ -11,6 +11,7 @@ from respond.adapters.ordinary_file import OPEN_DO, who_else_decides
 from respond.audit.verify import SourceError
 from respond.checks.doctor.looking import (
     DAY_S,
+    Bears,
     Doctor,
     DoctorFinding,
     Findings,
@@ -18,6 +19,7 @@ from respond.checks.doctor.looking import (
     day_of,
     iso_s,
 )
+from respond.checks.rights import called_by
 from respond.company.rehearsal import recall
 from respond.formats.project.project import FILE
 
@@ -41,6 +43,8 @@ def runbooks(at: Doctor) -> Findings:
             f"{name} has a fault: {one.faults[0].what}{more}",
             "it cannot be run",
             f"respond check {name}",
+            Bears.STOPS,
+            (name,),
         )
 
 
@@ -48,22 +52,36 @@ def open_to_others(at: Doctor) -> Findings:
     """Files of the project that say what a run does, and that somebody else could change."""
     if (project := at.places.project) is None:
         return
-    own = [each.path for each in at.places.runbooks().values() if not each.shipped]
-    for path in (project / FILE, *own):
+    own = (each for each in at.places.runbooks().values() if not each.shipped)
+    concerned = {project / FILE: at.every, **{each.path: _who_runs(at, each.name) for each in own}}
+    for path, names in concerned.items():
+        if at.only and not names:
+            continue
         for what in who_else_decides(path, project):
             yield DoctorFinding(
                 "project/open",
                 f"{path.relative_to(project)}: {what}",
                 "who changes it says what a run does to real systems",
                 OPEN_DO,
+                Bears.STOPS,
+                names,
             )
+
+
+def _who_runs(at: Doctor, name: str) -> tuple[str, ...]:
+    """A runbook that is looked at, and those that call it."""
+    return tuple(
+        each for each in at.every if each == name or name in called_by(at.runbooks.get(each))
+    )
 
 
 def _reviewed(runbook: Runbook, now_s: int) -> Findings:
     do = "read it against the world, rehearse it, then set 'reviewed' in the file"
     if not runbook.reviewed:
         what = f"{runbook.name} says no date of review"
-        yield DoctorFinding("runbook/not-reviewed", what, "it may be stale", do)
+        yield DoctorFinding(
+            "runbook/not-reviewed", what, "it may be stale", do, runbooks=(runbook.name,)
+        )
         return
     days = int((now_s - iso_s(f"{runbook.reviewed}T00:00:00Z")) // DAY_S)
     if days > REVIEW_DAYS_MAX:
@@ -72,6 +90,7 @@ def _reviewed(runbook: Runbook, now_s: int) -> Findings:
             f"{runbook.name} was last reviewed {days} days ago",
             "consoles, people and roles change; a stale instruction costs minutes at night",
             do,
+            runbooks=(runbook.name,),
         )
 
 
@@ -81,7 +100,7 @@ def rehearsed(at: Doctor) -> Findings:
     for name in at.runbooks:
         last = done.get(name)
         if last is not None and at.now_s - last <= REVIEW_DAYS_MAX * DAY_S:
-            at.well.append(f"{name} rehearsed {day_of(last)}")
+            at.rehearsed[name] = day_of(last)
             continue
         if last is not None:
             what = f"{name} was last rehearsed on {day_of(last)}"
@@ -90,7 +109,8 @@ def rehearsed(at: Doctor) -> Findings:
         else:
             what = f"{name} was never rehearsed here"
         why = "the first time should not be at 3 a.m."
-        yield DoctorFinding("runbook/not-rehearsed", what, why, f"respond rehearse {name}")
+        do = f"respond rehearse {name}"
+        yield DoctorFinding("runbook/not-rehearsed", what, why, do, runbooks=(name,))
 
 
 def _rehearsals(folder: Path) -> tuple[dict[str, float], set[str]]:

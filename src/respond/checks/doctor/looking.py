@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -14,9 +15,9 @@ from respond.audit.canonical import NotCanonicalError
 from respond.audit.source import open_rows
 from respond.audit.verify import SourceError, StoredRow
 from respond.checks.credentials import Line
-from respond.checks.rights import actions_of
+from respond.checks.rights import actions_of, makes_secrets
 from respond.formats.project.project import ConnectionConfig, Project, SourceConfig
-from respond.systems import channels, stores
+from respond.systems import DIRECTORY, channels
 from respond.systems.vendor import Reaches, Trouble
 from respond.wiring.session import journal_path
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CLOCK_S_MAX",
     "DAY_S",
+    "Bears",
     "Doctor",
     "DoctorFinding",
     "Findings",
@@ -42,16 +44,34 @@ CLOCK_S_MAX: Final = 60
 DAY_S: Final = 86_400
 
 
+class Bears(Enum):
+    """How a finding bears on a run tonight; the gravest first."""
+
+    STOPS = "stops"
+    """It would not start, would stop, or must not be relied on."""
+    HANDS = "hands"
+    """A person does what the tool could do."""
+    LATER = "later"
+    """It would work; something wants looking after."""
+
+
 @dataclass(frozen=True, slots=True)
 class DoctorFinding(Trouble):
-    """Something that would hurt tonight. ``id`` is ``AREA/KIND``, whatever the words say."""
+    """Something that would hurt tonight. ``id`` is ``AREA/KIND``, whatever the words say.
+
+    Attributes:
+        runbooks: Those that it is about; none: it is about the machine, or the server.
+    """
+
+    bears: Bears = Bears.LATER
+    runbooks: tuple[str, ...] = ()
 
     @property
     def area(self) -> str:
         return self.id.partition("/")[0]
 
     @property
-    def stops_runs(self) -> bool:
+    def wants_credential(self) -> bool:
         """Whether runs would stop, or steps be done by hand, for want of a credential."""
         return self.area in {"credential", "keys"}
 
@@ -131,6 +151,10 @@ class Doctor:
     runbooks: dict[str, Runbook] = field(default_factory=dict, init=False)
     """Those without a fault."""
     journal: JournalRead = field(default_factory=JournalRead, init=False)
+    offered: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
+    """By connection, what its account offers and somebody accepted; only where it was looked at."""
+    rehearsed: dict[str, str] = field(default_factory=dict, init=False)
+    """The day on which a runbook was last rehearsed to a good end."""
 
     @property
     def journal_path(self) -> Path:
@@ -146,19 +170,39 @@ class Doctor:
         every = self.project.sources.values()
         return [each for each in every if not self.only or self.only in each.runbooks]
 
-    def wanted(self) -> Iterable[ConnectionConfig]:
-        """Connections to look at: all, or those of the systems that the one runbook needs."""
-        every = self.project.connections.values()
-        if not self.only:
-            return every
-        systems = {s for one in self.runbooks.values() for s in actions_of(one).values()}
+    @property
+    def every(self) -> tuple[str, ...]:
+        """The runbooks that are looked at: what is wrong with the machine is wrong for each."""
+        return tuple(self.checked)
+
+    def systems_of(self, name: str) -> frozenset[str]:
+        """Systems that a runbook goes to; what it says of a directory goes to those there are."""
+        systems = set(actions_of(self.runbooks[name]).values())
         if "notify" in systems:
             systems |= set(channels(Reaches.EACH, Reaches.MANY))
-        mine = [each for each in every if each.system in systems]
-        kept_in = {
-            each.sink.split(":")[1] for each in mine if each.sink.partition(":")[0] in stores()
+        if DIRECTORY in systems:
+            found = self.project.connections
+            systems |= {found[each].system for each in self.project.directories}
+        return frozenset(systems)
+
+    def needing(self, config: ConnectionConfig) -> tuple[str, ...]:
+        """The runbooks that need a connection, be it only because a new secret is kept there."""
+        keeps_for = {
+            each.system
+            for each in self.project.connections.values()
+            if each.sink.split(":")[1:2] == [config.name]
         }
-        return [each for each in every if each in mine or each.name in kept_in]
+        return tuple(
+            name
+            for name, one in self.runbooks.items()
+            if config.system in (systems := self.systems_of(name))
+            or (keeps_for & systems and makes_secrets(one))
+        )
+
+    def wanted(self) -> Iterable[ConnectionConfig]:
+        """Connections to look at: all, or those that the one runbook needs."""
+        every = self.project.connections.values()
+        return [each for each in every if not self.only or self.needing(each)]
 
 
 def iso_s(text: str) -> float:
