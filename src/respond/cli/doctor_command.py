@@ -14,7 +14,7 @@ from respond.wiring.places import Places
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from respond.checks.doctor.looking import Doctor, DoctorFinding
+    from respond.checks.doctor.looking import Doctor, FoundTrouble
     from respond.checks.doctor.tonight import Tonight
 
 __all__ = ["apps"]
@@ -85,7 +85,7 @@ def _doctor_for(places: Places, runbook: str) -> Doctor:
 
 
 def _doctor_text(
-    runbooks: Sequence[Tonight], findings: Sequence[DoctorFinding], well: Sequence[str]
+    runbooks: Sequence[Tonight], findings: Sequence[FoundTrouble], well: Sequence[str]
 ) -> Iterator[str]:
     from respond.views.layout import labelled, said
 
@@ -150,7 +150,7 @@ def _hands_of(runbooks: Sequence[Tonight]) -> list[str]:
 
 def _doctor_json(
     runbooks: Sequence[Tonight],
-    findings: Sequence[DoctorFinding],
+    findings: Sequence[FoundTrouble],
     well: Sequence[str],
     code: ExitCode,
 ) -> dict[str, Any]:

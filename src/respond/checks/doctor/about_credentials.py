@@ -15,8 +15,8 @@ from respond.checks.doctor.looking import (
     DAY_S,
     Bears,
     Doctor,
-    DoctorFinding,
     Findings,
+    FoundTrouble,
     iso_s,
 )
 from respond.checks.rights import actions_of, missing_rights, sinks_in
@@ -49,7 +49,7 @@ def key_store(at: Doctor) -> Findings:
         keys = open_keys(at.project, at.places, at.tell)
         keys.get("doctor/looks-whether-this-opens")
     except NotReadyError as error:
-        yield DoctorFinding(
+        yield FoundTrouble(
             "keys/closed",
             error.sentence,
             "no credential can be read and no run can be started",
@@ -80,7 +80,7 @@ def connections(at: Doctor) -> Findings:
         try:
             found = came.result(max(0, until_ms - at.clock.mono_ms()) / 1000)
         except TimeoutError:
-            yield DoctorFinding(
+            yield FoundTrouble(
                 "credential/untried",
                 f"{one.config.name} could not be tried: no answer within {LIMIT_S} s",
                 _BY_HAND,
@@ -118,7 +118,7 @@ class _OneConnection:
     well: list[str] = field(default_factory=list)
     offers: frozenset[str] = frozenset()
 
-    def all_found(self) -> list[DoctorFinding]:
+    def all_found(self) -> list[FoundTrouble]:
         """Every finding, once the look is over."""
         return list(self._look())
 
@@ -131,11 +131,11 @@ class _OneConnection:
         for reference in self.config.references if _needs_credential(self.config) else ():
             yield from self._credential(reference, line)
 
-    def _stops(self, name: str, what: str, why: str, do: str) -> DoctorFinding:
-        return DoctorFinding(name, what, why, do, Bears.STOPS, self.needing)
+    def _stops(self, name: str, what: str, why: str, do: str) -> FoundTrouble:
+        return FoundTrouble(name, what, why, do, Bears.STOPS, self.needing)
 
-    def _hands(self, name: str, what: str, why: str, do: str) -> DoctorFinding:
-        return DoctorFinding(name, what, why, do, Bears.HANDS, self.needing)
+    def _hands(self, name: str, what: str, why: str, do: str) -> FoundTrouble:
+        return FoundTrouble(name, what, why, do, Bears.HANDS, self.needing)
 
     def _credential(self, reference: str, line: Line) -> Findings:
         at, config = self.at, self.config
@@ -191,7 +191,7 @@ class _OneConnection:
             )
         for right, names in missing_rights(probed, at.runbooks):
             because = f" ({at.redactor.clean(right.why)})" if right.why else ""
-            yield DoctorFinding(
+            yield FoundTrouble(
                 "permission/missing",
                 f"{reference} may not {right.name}{because}",
                 f"needed by {', '.join(names)}: that step would be done by hand",
@@ -211,7 +211,7 @@ class _OneConnection:
         ahead_s = self.at.now_s - (http_date(probed.date) or self.at.now_s)
         if abs(ahead_s) > CLOCK_S_MAX:
             how = "ahead of" if ahead_s > 0 else "behind"
-            yield DoctorFinding(
+            yield FoundTrouble(
                 "clock/differs",
                 f"this machine is {abs(ahead_s):.0f} s {how} the clock of {reference}",
                 "signatures, expiries and the times in the audit log would be wrong",
@@ -228,7 +228,7 @@ class _OneConnection:
             return
         when = f"runs out on {ending.at[:10]}, in {days} days"
         when = when if days >= 0 else f"ran out on {ending.at[:10]}"
-        yield DoctorFinding(
+        yield FoundTrouble(
             f"expiry/{ending.kind}",
             f"{ending.what} of {reference} {when}",
             ending.why,
@@ -273,7 +273,7 @@ class _OneConnection:
     def _retiring(self, retiring: Mapping[str, str]) -> Findings:
         """What the vendor says that it is about to switch off (RFC 8594, the header Sunset)."""
         for asked, day in retiring.items():
-            yield DoctorFinding(
+            yield FoundTrouble(
                 "discovery/sunset",
                 f"{self.config.name}: {asked} is switched off on {day}, says the vendor",
                 "from then on this is done by hand, or not seen at all",
@@ -291,7 +291,7 @@ class _OneConnection:
         ]
         if look_at is not None and mine:
             for each in look_at(opened, mine):
-                yield DoctorFinding(f"sources/{each.id}", each.what, each.why, each.do)
+                yield FoundTrouble(f"sources/{each.id}", each.what, each.why, each.do)
 
     def _administrators(self, opened: Any) -> Findings:
         """How many administrators could act, wherever the system can be asked who they are."""
@@ -307,7 +307,7 @@ class _OneConnection:
         except RespondError as error:
             what = f"who administers {name} could not be looked at: {error.sentence}"
             why = "the only administrator may be the one whom an incident is about"
-            yield DoctorFinding(
+            yield FoundTrouble(
                 "admins/unknown", what, why, error.do or _AGAIN, runbooks=self.needing
             )
             return
@@ -318,7 +318,7 @@ class _OneConnection:
         if able >= ADMINS_MIN:
             self.well.append(f"{able} administrators of {name} ({title}) could act")
             return
-        yield DoctorFinding(
+        yield FoundTrouble(
             "admins/few",
             f"only {able} administrator{'s' * (able != 1)} of {name} ({title}) could act"
             if able
@@ -363,7 +363,7 @@ def needed_connections(at: Doctor) -> Findings:
             needed.setdefault(" or ".join(telling), []).append(name)
     for system, names in needed.items():
         tells = system == " or ".join(telling)
-        yield DoctorFinding(
+        yield FoundTrouble(
             "credential/no-connection",
             f"there is no connection for {system}",
             f"{', '.join(names)} {'would tell nobody' if tells else 'cannot be run'}",

@@ -15,7 +15,7 @@ from respond.adapters.store.read_only import KnownOfJournal, known_of
 from respond.adapters.store.sqlite_file import file_system_of, is_network
 from respond.audit.checkpoint import NoteError, NoteKey
 from respond.audit.verify import SourceError, Verification, verify
-from respond.checks.doctor.looking import CLOCK_S_MAX, Bears, Doctor, DoctorFinding, Findings, iso_s
+from respond.checks.doctor.looking import CLOCK_S_MAX, Bears, Doctor, Findings, FoundTrouble, iso_s
 from respond.checks.rights import PINNED
 
 __all__ = ["disk", "journal"]
@@ -30,7 +30,7 @@ def disk(at: Doctor) -> Findings:
     there = next(each for each in (folder, *folder.parents) if each.exists())
     free = shutil.disk_usage(there).free
     if free < FREE_BYTES_MIN:
-        yield DoctorFinding(
+        yield FoundTrouble(
             "disk/full",
             f"{free // (1024 * 1024)} MiB are free for the journal in {folder}",
             "when the disk is full nothing is recorded, and then nothing is sent",
@@ -39,7 +39,7 @@ def disk(at: Doctor) -> Findings:
             at.every,
         )
     if not os.access(there, os.W_OK | os.X_OK):
-        yield DoctorFinding(
+        yield FoundTrouble(
             "disk/read-only",
             f"{there} cannot be written to",
             "without a journal no run is started",
@@ -55,7 +55,7 @@ def disk(at: Doctor) -> Findings:
             yield from _open_to_others(at, name, 0o600)
     kind = file_system_of(folder)
     if is_network(kind):
-        yield DoctorFinding(
+        yield FoundTrouble(
             "disk/network",
             f"the journal lies on a network file system ({kind})",
             "locks and syncs there do not keep what the journal promises: no run is started",
@@ -68,7 +68,7 @@ def disk(at: Doctor) -> Findings:
 def _open_to_others(at: Doctor, path: Path, wanted: int) -> Findings:
     found = path.stat()
     if found.st_uid != os.geteuid():
-        yield DoctorFinding(
+        yield FoundTrouble(
             "disk/not-ours",
             f"{path} belongs to somebody else",
             "its owner can replace the journal, and no run is started",
@@ -77,7 +77,7 @@ def _open_to_others(at: Doctor, path: Path, wanted: int) -> Findings:
             at.every,
         )
     elif stat.S_IMODE(found.st_mode) & 0o077:
-        yield DoctorFinding(
+        yield FoundTrouble(
             "disk/open-to-others",
             f"{path} is open to other users: mode {stat.S_IMODE(found.st_mode):04o}",
             "no run is started while others can read or replace the journal",
@@ -95,7 +95,7 @@ def journal(at: Doctor) -> Findings:
         if not known.journal:
             at.well.append("no journal yet: the first run makes it")
             return
-        yield DoctorFinding(
+        yield FoundTrouble(
             "journal/gone",
             f"the journal {path} is gone; {known.says} remembers {known.journal}",
             "no run starts while the journal is missing, and what it proved is lost",
@@ -111,7 +111,7 @@ def journal(at: Doctor) -> Findings:
     with suppress(SourceError):
         deque(rows, maxlen=0)  # What comes after a bad record is read as well.
     if report.answer in {Verification.BROKEN, Verification.CANNOT_BE_CHECKED}:
-        yield DoctorFinding(
+        yield FoundTrouble(
             "journal/broken",
             f"the journal is {report.says}",
             "no run is started or resumed on a journal that does not verify",
@@ -120,7 +120,7 @@ def journal(at: Doctor) -> Findings:
             at.every,
         )
     elif report.answer is Verification.UNANCHORED:
-        yield DoctorFinding(
+        yield FoundTrouble(
             "journal/unanchored",
             f"the journal is {report.says}",
             "what only the chain covers can be cut off without a trace",
@@ -131,7 +131,7 @@ def journal(at: Doctor) -> Findings:
         at.well.append(f"journal {report.says}")
     ahead_s = iso_s(at.journal.latest) - at.now_s
     if at.journal.is_whole and ahead_s > CLOCK_S_MAX:
-        yield DoctorFinding(
+        yield FoundTrouble(
             "clock/went-back",
             f"the journal has records of {at.journal.latest}, {ahead_s:.0f} s after this "
             "machine's now",
@@ -143,7 +143,7 @@ def journal(at: Doctor) -> Findings:
 
 def _pinned_key(
     project: Path | None, known: KnownOfJournal
-) -> tuple[NoteKey | None, list[DoctorFinding]]:
+) -> tuple[NoteKey | None, list[FoundTrouble]]:
     """The key to verify with, and what is wrong with how it is pinned."""
     how = f"respond audit key > {PINNED} next to respond.toml, and commit it"
     why = "who takes over this machine could replace the journal and its key together"
@@ -152,15 +152,15 @@ def _pinned_key(
     file = project / PINNED
     if not file.is_file():
         what = "the public key is not pinned"
-        return known.key, [DoctorFinding("journal/not-pinned", what, why, how)]
+        return known.key, [FoundTrouble("journal/not-pinned", what, why, how)]
     try:
         lines = read_ordinary(file, 65_536).decode("utf-8").splitlines()
         pinned = NoteKey.parse(next(n for n in lines if n.strip() and n.strip()[0] != "#"))
     except (OSError, UnicodeDecodeError, NoteError, StopIteration) as error:
         what = f"{file} holds no public key: {error}"
-        return known.key, [DoctorFinding("journal/no-key", what, "verify would refuse it", how)]
+        return known.key, [FoundTrouble("journal/no-key", what, "verify would refuse it", how)]
     if known.key is not None and pinned.raw != known.key.raw:
         what = f"{file} is the key of {pinned.name}, and this journal's is another"
         do = f"find out who replaced which; if the journal was begun anew: {how}"
-        return pinned, [DoctorFinding("journal/other-key", what, why, do)]
+        return pinned, [FoundTrouble("journal/other-key", what, why, do)]
     return pinned, []

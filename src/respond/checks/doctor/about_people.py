@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from respond.checks.doctor.looking import Bears, Doctor, DoctorFinding, Findings
+from respond.checks.doctor.looking import Bears, Doctor, Findings, FoundTrouble
 from respond.people.readiness import gaps, unusable_keys
 from respond.systems import channels
 from respond.systems.vendor import Reaches
@@ -19,7 +19,7 @@ def persons(at: Doctor) -> Findings:
     if others:
         at.well.append(f"{len(others)} other administrators can be told")
     else:
-        yield DoctorFinding(
+        yield FoundTrouble(
             "persons/nobody-else",
             "nobody but you has the role admin in [[person]]",
             "nobody else is told, and nobody else could go on when you cannot",
@@ -30,7 +30,7 @@ def persons(at: Doctor) -> Findings:
     for each in records:
         if not each.emails and not chats.keys() & each.accounts.keys():
             ids = " or ".join(f"{chat.title} id" for chat in chats.values())
-            yield DoctorFinding(
+            yield FoundTrouble(
                 "persons/unreachable",
                 f"{each.id} has neither e-mail nor {ids}",
                 "they cannot be told",
@@ -44,7 +44,7 @@ def person_keys(at: Doctor) -> Findings:
     for person in at.project.persons:
         own = person.record.id
         for key, why in unusable_keys(person):
-            yield DoctorFinding(
+            yield FoundTrouble(
                 "persons/bad-key",
                 f"a key of {own} proves nothing: {key}",
                 why,
@@ -53,7 +53,7 @@ def person_keys(at: Doctor) -> Findings:
                 runbooks=at.every,
             )
     if at.project.person_keys and shutil.which("ssh-keygen") is None:
-        yield DoctorFinding(
+        yield FoundTrouble(
             "persons/no-ssh-keygen",
             "there is no ssh-keygen on this machine",
             "nobody can sign an approval here, or go alone in an emergency",
@@ -66,7 +66,7 @@ def approvals(at: Doctor) -> Findings:
     """Nights on which too few could agree."""
     found = gaps(at.project, at.runbooks)
     for gap in found:
-        yield DoctorFinding(
+        yield FoundTrouble(
             "approvals/nobody-could", gap.what, gap.why, gap.do, Bears.STOPS, gap.runbooks
         )
     if not found and at.project.people.proofs:
@@ -76,7 +76,7 @@ def approvals(at: Doctor) -> Findings:
 def unreviewed(at: Doctor) -> Findings:
     """Emergency entries that nobody else has looked at."""
     for run, person in at.journal.alone.items():
-        yield DoctorFinding(
+        yield FoundTrouble(
             "approvals/unreviewed",
             f"{person} went alone in run {run}, and nobody has reviewed it",
             "an emergency entry stays open until somebody else has looked at it",

@@ -13,8 +13,8 @@ from respond.checks.doctor.looking import (
     DAY_S,
     Bears,
     Doctor,
-    DoctorFinding,
     Findings,
+    FoundTrouble,
     JournalRead,
     day_of,
     iso_s,
@@ -38,7 +38,7 @@ def runbooks(at: Doctor) -> Findings:
             yield from _reviewed(at.runbooks[name], int(at.now_s))
             continue
         more = f" and {len(one.faults) - 1} more" if len(one.faults) > 1 else ""
-        yield DoctorFinding(
+        yield FoundTrouble(
             "runbook/fault",
             f"{name} has a fault: {one.faults[0].what}{more}",
             "it cannot be run",
@@ -58,7 +58,7 @@ def open_to_others(at: Doctor) -> Findings:
         if at.only and not names:
             continue
         for what in who_else_decides(path, project):
-            yield DoctorFinding(
+            yield FoundTrouble(
                 "project/open",
                 f"{path.relative_to(project)}: {what}",
                 "who changes it says what a run does to real systems",
@@ -79,13 +79,13 @@ def _reviewed(runbook: Runbook, now_s: int) -> Findings:
     do = "read it against the world, rehearse it, then set 'reviewed' in the file"
     if not runbook.reviewed:
         what = f"{runbook.name} says no date of review"
-        yield DoctorFinding(
+        yield FoundTrouble(
             "runbook/not-reviewed", what, "it may be stale", do, runbooks=(runbook.name,)
         )
         return
     days = int((now_s - iso_s(f"{runbook.reviewed}T00:00:00Z")) // DAY_S)
     if days > REVIEW_DAYS_MAX:
-        yield DoctorFinding(
+        yield FoundTrouble(
             "runbook/old-review",
             f"{runbook.name} was last reviewed {days} days ago",
             "consoles, people and roles change; a stale instruction costs minutes at night",
@@ -110,7 +110,7 @@ def rehearsed(at: Doctor) -> Findings:
             what = f"{name} was never rehearsed here"
         why = "the first time should not be at 3 a.m."
         do = f"respond rehearse {name}"
-        yield DoctorFinding("runbook/not-rehearsed", what, why, do, runbooks=(name,))
+        yield FoundTrouble("runbook/not-rehearsed", what, why, do, runbooks=(name,))
 
 
 def _rehearsals(folder: Path) -> tuple[dict[str, float], set[str]]:

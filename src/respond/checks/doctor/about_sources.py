@@ -11,7 +11,7 @@ from respond.adapters.secrets.credential_store import CredentialStore
 from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.inbox_sqlite import unusable_since
 from respond.checks.credentials import open_line, sign_on_line
-from respond.checks.doctor.looking import DAY_S, Doctor, DoctorFinding, Findings
+from respond.checks.doctor.looking import DAY_S, Doctor, Findings, FoundTrouble
 from respond.errors import InboxUnusableError, NotReadyError, RespondError
 from respond.formats.project.project import (
     NOWHERE,
@@ -34,7 +34,7 @@ def hooks(at: Doctor) -> Findings:
     if not at.project.sources:
         return
     for fault in hook_faults(at.project, partial(load_runbook, at.places)):
-        yield DoctorFinding(
+        yield FoundTrouble(
             "sources/hook",
             f"{fault.what} ({fault.path})",
             "the server does not start with it",
@@ -49,7 +49,7 @@ def sources(at: Doctor) -> Findings:
         if at.secrets is not None:
             yield from _source_secrets(at, source, at.secrets)
         if sender.delivers_once and source.token == NOWHERE and not source.connection:
-            yield DoctorFinding(
+            yield FoundTrouble(
                 "sources/no-token",
                 f"what {name} ({source.sender}) could not deliver is lost",
                 "this sender tries once; without its API nobody asks for what was missed",
@@ -57,7 +57,7 @@ def sources(at: Doctor) -> Findings:
             )
         wants = sender.wants
         if wants is not None and not source.options.get(wants.option):
-            yield DoctorFinding(
+            yield FoundTrouble(
                 f"sources/{wants.lack}", wants.what.format(name), wants.why, wants.do.format(name)
             )
 
@@ -70,13 +70,13 @@ def received(at: Doctor) -> Findings:
     try:
         every = unusable_since(path, at.clock.now_ms() - _RECEIVED_DAYS * DAY_S * 1000)
     except InboxUnusableError as error:
-        yield DoctorFinding(
+        yield FoundTrouble(
             "sources/inbox", error.what, f"nothing can come in: {error.why}", error.do
         )
         return
     for found in every:
         if found.source in {source.name for source in at.heard}:
-            yield DoctorFinding(
+            yield FoundTrouble(
                 "sources/unusable",
                 f"{found.count} deliveries of {found.source} could not be used in"
                 f" {_RECEIVED_DAYS} days; the last: {found.why}",
@@ -97,7 +97,7 @@ def _source_secrets(at: Doctor, source: SourceConfig, secrets: CredentialStore) 
         # The one before is there only while a secret is being changed.
         if trouble and not name.endswith("/old"):
             good = False
-            yield DoctorFinding(
+            yield FoundTrouble(
                 "credential/source",
                 f"{name}: {trouble}",
                 "the server does not start without it"
@@ -120,9 +120,9 @@ def sign_on(at: Doctor) -> Findings:
             at.secrets.credential(OIDC)
         except NotReadyError as error:
             why = "nobody can sign on to the page"
-            yield DoctorFinding("credential/sign-on", error.what, why, f"respond connect {OIDC}")
+            yield FoundTrouble("credential/sign-on", error.what, why, f"respond connect {OIDC}")
     if all(person.oidc_issuer != oidc.issuer for person in at.project.persons):
-        yield DoctorFinding(
+        yield FoundTrouble(
             "sign-on/nobody",
             "nobody in [[person]] has an account at the issuer of [server.oidc]",
             "whoever signs on there is nobody here",
@@ -144,7 +144,7 @@ def _provider(at: Doctor, oidc: OidcConfig) -> Findings:
         with closing(opened):
             reply = opened.fetch("http", ".well-known", "openid-configuration")
     except RespondError as error:
-        yield DoctorFinding(
+        yield FoundTrouble(
             "sign-on/no-answer",
             f"the issuer of [server.oidc] does not answer: {error.sentence}",
             "nobody can sign on to the page; signed answers from a terminal still count",
@@ -154,7 +154,7 @@ def _provider(at: Doctor, oidc: OidcConfig) -> Findings:
     if isinstance(reply.body, Mapping) and reply.body.get("issuer") == oidc.issuer:
         at.well.append("the identity provider answers")
         return
-    yield DoctorFinding(
+    yield FoundTrouble(
         "sign-on/other-issuer",
         "the identity provider calls itself something else than [server.oidc] does",
         "the server refuses its ID tokens",

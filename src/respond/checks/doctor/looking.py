@@ -33,8 +33,8 @@ __all__ = [
     "DAY_S",
     "Bears",
     "Doctor",
-    "DoctorFinding",
     "Findings",
+    "FoundTrouble",
     "JournalRead",
     "day_of",
     "iso_s",
@@ -56,7 +56,7 @@ class Bears(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class DoctorFinding(Trouble):
+class FoundTrouble(Trouble):
     """Something that would hurt tonight. ``id`` is ``AREA/KIND``, whatever the words say.
 
     Attributes:
@@ -76,7 +76,7 @@ class DoctorFinding(Trouble):
         return self.area in {"credential", "keys"}
 
 
-Findings: TypeAlias = Iterator[DoctorFinding]
+Findings: TypeAlias = Iterator[FoundTrouble]
 
 
 @dataclass(slots=True)

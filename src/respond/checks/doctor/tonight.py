@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import chain
 
-from respond.checks.doctor.looking import Bears, Doctor, DoctorFinding
+from respond.checks.doctor.looking import Bears, Doctor, FoundTrouble
 from respond.checks.rights import calls_of
 from respond.systems.hands import ByHand, by_hand
 
@@ -43,12 +43,12 @@ class Tonight:
     reviewed: str
 
 
-def tonight(at: Doctor, findings: Sequence[DoctorFinding]) -> tuple[Tonight, ...]:
+def tonight(at: Doctor, findings: Sequence[FoundTrouble]) -> tuple[Tonight, ...]:
     """Each runbook that was looked at, in their order."""
     return tuple(_tonight(at, name, findings) for name in at.every)
 
 
-def _tonight(at: Doctor, name: str, findings: Sequence[DoctorFinding]) -> Tonight:
+def _tonight(at: Doctor, name: str, findings: Sequence[FoundTrouble]) -> Tonight:
     about = {number: each for number, each in enumerate(findings, 1) if name in each.runbooks}
     hands = _hands(at, name) if name in at.runbooks else ()
     stops, left = (
