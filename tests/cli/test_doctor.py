@@ -317,24 +317,24 @@ def faulty_runbook(night: Night) -> None:
     night.runbook("runbook: lost-2fa\ntitle: Mine\nstep: []\n")
 
 
-ALL = "every runbook"
+ALL, USER = "every runbook", "compromised-user"
 STOPPED, HANDS, FINE = "not ready", "ready with hands", "as without it"
 
 TROUBLES: list[tuple[Callable[[Night], None], int, str, str, str, str]] = [
-    (no_credential, 9, "credential/missing", ALL, STOPPED, "respond connect slack"),
+    (no_credential, 9, "credential/missing", USER, STOPPED, "respond connect slack"),
     (dead_credential, 9, "credential/refused", "compromised-key", STOPPED, "connect vault --repl"),
     (a_system_that_is_down, 9, "credential/untried", "", FINE, "could not be tried"),
     (a_system_that_never_answers, 9, "credential/untried", "", FINE, "no answer within 2 s"),
-    (other_account, 9, "credential/other-account", ALL, STOPPED, "the account is 48213"),
-    (no_connection, 9, "credential/no-connection", ALL, HANDS, "no connection for slack or email"),
+    (other_account, 9, "credential/other-account", USER, STOPPED, "the account is 48213"),
+    (no_connection, 9, "credential/no-connection", USER, HANDS, "no connection for slack or email"),
     (missing_right, 1, "permission/missing", "compromised-user", HANDS, "Account Admin"),
-    (missing_scope, 1, "permission/missing", ALL, HANDS, "users:read.email"),
-    (one_usable_administrator, 1, "admins/few", ALL, FINE, "give 2 more people this right"),
-    (certificate_about_to_expire, 1, "expiry/certificate", ALL, FINE, "in 0 days"),
+    (missing_scope, 1, "permission/missing", USER, HANDS, "users:read.email"),
+    (one_usable_administrator, 1, "admins/few", USER, FINE, "give 2 more people this right"),
+    (certificate_about_to_expire, 1, "expiry/certificate", USER, FINE, "in 0 days"),
     (token_about_to_end, 1, "expiry/credential", "compromised-key", FINE, "in 3 days"),
     (a_version_that_is_switched_off, 1, "discovery/sunset", "", FINE, "30 Jan 2027"),
-    (changed_description, 1, "discovery/changed", ALL, HANDS, "customerio.members.remove"),
-    (never_accepted, 1, "discovery/not-accepted", ALL, HANDS, "respond connect cio"),
+    (changed_description, 1, "discovery/changed", USER, HANDS, "customerio.members.remove"),
+    (never_accepted, 1, "discovery/not-accepted", USER, HANDS, "respond connect cio"),
     (_clock(2), 1, "clock/differs", ALL, FINE, "behind"),
     (_clock(-2), 1, "clock/differs", ALL, FINE, "ahead of"),
     (full_disk, 1, "disk/full", ALL, STOPPED, "10 MiB"),
@@ -382,12 +382,11 @@ def test_each_trouble_alone_is_found_by_its_finding(
     assert all(each["what"] and each["why"] and each["do"] for each in found)
     assert word in json.dumps(found)
     for one in ran.json["runbooks"]:
-        is_hit = about in (ALL, one["runbook"])
-        assert not is_hit or finding in one["findings"]
         assert about or not one["findings"]
-        # Without a directory each of them leaves something to people: that alone gives no reason.
-        line = (one["readiness"], bool(one["why"]))
-        assert not is_hit or line == (STOPPED if readiness == STOPPED else HANDS, readiness != FINE)
+        if about in (ALL, one["runbook"]):
+            assert finding in one["findings"]
+            assert (one["readiness"] == STOPPED) == (readiness == STOPPED)
+            assert bool(one["why"]) == (readiness != FINE)
 
 
 @pytest.mark.promise("P28", "P16")
