@@ -8,12 +8,14 @@ made of.
 from __future__ import annotations
 
 from respond.systems.customerio import (
+    account_review,
     evidence,
     identify,
     keys,
     left_behind,
     member_review,
     members,
+    rotation,
     switches,
 )
 from respond.systems.customerio.facts import KeyId, MemberId, WebhookId
@@ -23,9 +25,11 @@ __all__ = ["ACTIONS", "KeyId", "MemberId", "WebhookId"]
 ACTIONS: tuple[type, ...] = (
     *identify.ACTIONS,
     *keys.ACTIONS,
+    *rotation.ACTIONS,
     *members.ACTIONS,
     *evidence.ACTIONS,
     *switches.ACTIONS,
     *left_behind.ACTIONS,
     *member_review.ACTIONS,
+    *account_review.ACTIONS,
 )

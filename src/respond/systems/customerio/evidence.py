@@ -27,19 +27,17 @@ from respond.core.script import (
     gather,
 )
 from respond.core.shapes import Timestamp
-from respond.core.values import Late
 from respond.systems.customerio.facts import (
     KIND_WORDS,
     KeyId,
     MemberId,
     epoch,
-    made_by_this_run,
     member_number,
     number_of,
     timestamp,
     told,
 )
-from respond.systems.customerio.identify import key_text
+from respond.systems.customerio.identify import key_text, made_here
 from respond.systems.customerio.members import (
     MemberRow,
     by_email,
@@ -464,16 +462,7 @@ def _everything(me: Me) -> Looking[tuple[tuple[PlacedKey, ...], tuple[MemberRow,
 
 def without_ours(me: Me, rows: Iterable[PlacedKey]) -> tuple[PlacedKey, ...]:
     """Those that this run has not made, and would not make."""
-    return tuple(one for one in rows if not _ours(me, one))
-
-
-def _ours(me: Me, one: PlacedKey) -> bool:
-    """Whether this run has made it, or would: by its name, its value, or its place in a plan."""
-    row = one.row
-    held = {handle.digest for handle in me.held.values() if handle.name.endswith(".value")}
-    return (
-        isinstance(row.id, Late) or made_by_this_run(me, row.name) or bool(held & set(row.digests))
-    )
+    return tuple(one for one in rows if not made_here(me, one))
 
 
 def _findings(keys: Iterable[KeyFinding], undated: int, what: str) -> Done[KeyFindings]:
@@ -599,7 +588,7 @@ class ListExposedKeys:
         keys = tuple(
             _finding(one, {}, "readable in full", _command(one, rows))
             for one in rows
-            if _could_read(row, one) and not _ours(me, one)
+            if _could_read(row, one) and not made_here(me, one)
         )
         who = row.email if row is not None else self.email or self.member
         says = f"{counted(len(keys), 'key')} that {who} could read in full"
