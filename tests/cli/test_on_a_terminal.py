@@ -17,7 +17,7 @@ from respond.wiring.places import Places
 from respond.wiring.session import load_project
 
 RESPOND = str(Path(sys.executable).parent / "respond")
-LATE = r"(used_by|since): "
+LATE = r"(used_by|since|replace|victim): "
 QUESTION = rf"(\d\d:\d\d:\d\d  .*)?> |{LATE}"
 LIVE = re.compile(r"^ {10}\S.* \.\.\.(?!\w)")
 NOWHERE = """\

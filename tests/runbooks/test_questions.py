@@ -180,3 +180,24 @@ def test_a_key_that_is_dead_already_still_gets_the_look_back(key: str, tmp_path:
         assert "nothing is left to kill" in stage.state.ended.say
         assert stage.tally()["slack", "message.posted"] == 0
         assert stage.tally()["customerio", "app_key.revoked"] == 1
+
+
+@pytest.mark.parametrize("replace", ["now", ""])
+def test_the_keys_that_could_be_read_are_replaced_in_the_same_run_with_one_question(
+    replace: str, tmp_path: Path
+) -> None:
+    """Or stand in LEFT TO DO with their commands; nothing is asked about a victim's way back twice."""
+    answers = {"email": "story.compromised", "since": "3 days ago", "replace": replace}
+    with (
+        Stage(tmp_path, "compromised-user", routes=True) as stage,
+        typed(stage, answers) as (engine, prompt),
+    ):
+        assert engine.advance() is ExitCode.DONE
+        names = [each.name for each in prompt.asked if isinstance(each, AskInput)]
+        made = [e["kind"] for e in stage.effects() if e["kind"].endswith("_key.created")]
+        dead = [e["kind"] for e in stage.effects() if e["kind"] == "track_key.revoked"]
+        items = outcome_of(engine.state).left_to_do
+    assert names == ["email", "since", "replace", "victim"]
+    assert len(made) == (4 if replace else 0)
+    assert len(dead) == (2 if replace else 0)
+    assert any("--key web-prod" in item.says for item in items)

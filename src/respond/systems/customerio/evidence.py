@@ -554,10 +554,15 @@ class ListMemberKeys:
 
 @dataclass(frozen=True, slots=True)
 class ExposedKeys:
-    """Keys whose values somebody could read whole, and may have kept."""
+    """Keys whose values somebody could read whole, and may have kept.
+
+    Attributes:
+        ids: As ``rotate-all-keys`` takes them.
+    """
 
     keys: tuple[KeyFinding, ...]
     count: int
+    ids: tuple[str, ...] = ()
 
 
 @action(
@@ -592,7 +597,8 @@ class ListExposedKeys:
         )
         who = row.email if row is not None else self.email or self.member
         says = f"{counted(len(keys), 'key')} that {who} could read in full"
-        return Done(ExposedKeys(keys, len(keys)), says=says, findings=tuple(map(_line, keys)))
+        ids = tuple(one.id for one in keys)
+        return Done(ExposedKeys(keys, len(keys), ids), says=says, findings=tuple(map(_line, keys)))
 
 
 def _could_read(row: MemberRow | None, one: PlacedKey) -> bool:
