@@ -95,6 +95,7 @@ def words(asked: list[Question]) -> list[str]:
     return told
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize(
     ("name", "answers", "options"),
     [
@@ -186,7 +187,7 @@ def test_a_key_that_is_dead_already_still_gets_the_look_back(key: str, tmp_path:
 def test_the_keys_that_could_be_read_are_replaced_in_the_same_run_with_one_question(
     replace: str, tmp_path: Path
 ) -> None:
-    """Or stand in LEFT TO DO with their commands; nothing is asked about a victim's way back twice."""
+    """Or they stand in LEFT TO DO with their commands; each question comes once."""
     answers = {"email": "story.compromised", "since": "3 days ago", "replace": replace}
     with (
         Stage(tmp_path, "compromised-user", routes=True) as stage,

@@ -37,6 +37,7 @@ def left(stage: Stage) -> str:
 
 
 @pytest.mark.promise("P8")
+@pytest.mark.share(2)
 @pytest.mark.parametrize("routes", [False, True], ids=["by-hand", "api"])
 def test_the_only_administrator_is_contained_but_for_the_removal(
     *, routes: bool, tmp_path: Path
@@ -123,6 +124,7 @@ def test_where_the_runbook_stops_a_guard_still_ends_it_at_the_plan(tmp_path: Pat
         assert happened(stage) == []
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("name", ["compromised-user", "compromised-key"])
 def test_people_hear_of_it_before_anything_else_is_done(name: str, tmp_path: Path) -> None:
     """Right after the write that contains: before everybody is signed out, and steps by hand."""
@@ -159,3 +161,16 @@ def test_a_key_that_a_person_killed_unseen_is_told_of(tmp_path: Path) -> None:
         assert stage.tally()["customerio", "app_key.revoked"] == 1
         assert concluded(stage, "told") != "done"
         assert concluded(stage, "told_anyway") == "done"
+
+
+@pytest.mark.promise("P8")
+def test_its_own_key_without_a_replacement_is_handed_to_people(tmp_path: Path) -> None:
+    """No new one, so the old one is spared; whoever has a session is asked, and the others told."""
+    overrides = {"leaked": "story.write_token", "key": ""}
+    with Stage(tmp_path, "compromised-key", routes=True, overrides=overrides) as stage:
+        stage.faults("customerio:409xall@POST *tokens*")
+        assert stage.advance() is ExitCode.FAILED
+        assert stage.tally()["customerio", "sa_token.revoked"] == 0
+        assert concluded(stage, "rest") == "your-word"
+        assert concluded(stage, "told_anyway") == "done"
+        assert concluded(stage, "left") == "done"
