@@ -9,6 +9,8 @@ from respond.cli import main
 from respond.company.rehearsal import Rehearsal
 from respond.testing.cli_kit import TOML, Machine, Town
 
+SHIPPED = ("access-review", "compromised-key", "compromised-user", "lost-2fa", "sign-in-review")
+
 
 @pytest.fixture
 def home(
@@ -44,7 +46,7 @@ def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(state))
         patch.chdir(state)
-        for name in ("access-review", "compromised-key", "compromised-user", "lost-2fa"):
+        for name in SHIPPED:
             assert main.run(["rehearse", name, "--auto", "--json"]) in {0, 3}, name
     return state / "respond"
 

@@ -14,6 +14,7 @@ from respond.systems.customerio import (
     keys,
     member_review,
     members,
+    sign_on_review,
     switches,
 )
 from respond.systems.customerio.facts import KeyId, MemberId, WebhookId
@@ -28,4 +29,5 @@ ACTIONS: tuple[type, ...] = (
     *switches.ACTIONS,
     *member_review.ACTIONS,
     *account_review.ACTIONS,
+    *sign_on_review.ACTIONS,
 )
