@@ -14,6 +14,7 @@ from respond.systems.customerio import (
     keys,
     member_review,
     members,
+    rotation,
     sign_on_review,
     switches,
 )
@@ -24,6 +25,7 @@ __all__ = ["ACTIONS", "KeyId", "MemberId", "WebhookId"]
 ACTIONS: tuple[type, ...] = (
     *identify.ACTIONS,
     *keys.ACTIONS,
+    *rotation.ACTIONS,
     *members.ACTIONS,
     *evidence.ACTIONS,
     *switches.ACTIONS,

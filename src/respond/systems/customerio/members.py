@@ -74,6 +74,7 @@ __all__ = [
     "EnvironmentRole",
     "FindMember",
     "FoundMember",
+    "ListCustomerioAdmins",
     "MemberRoles",
     "MemberRow",
     "ReadSso",
@@ -420,6 +421,35 @@ class FindMember:
         state = "member" if row.accepted else "invited"
         says = f"{row.email}, {row.account_role} ({state}), second factor {found.two_factor}"
         return Done(found, says=says, findings=tuple(findings))
+
+
+# --- administrators -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerioAdmins:
+    """The Account Admins by address, and how many of them could act tonight."""
+
+    admins: tuple[str, ...]
+    able: int
+
+
+@action(
+    "customerio.list_admins",
+    effect=Effect.READS,
+    output=CustomerioAdmins,
+    source="customerio/cli: GET accounts/{id}/users (CLI-ROUTE); field names assumed",
+)
+@dataclass(frozen=True)
+class ListCustomerioAdmins:
+    """List the Account Admins. Invited, suspended and emergency accounts could not act."""
+
+    def run(self, me: Me) -> Script[CustomerioAdmins]:
+        rows = yield from everybody(me)
+        admins = tuple(row.email for row in rows if is_admin(row))
+        able = len(who_could_act(me, usable_admins(rows)))
+        says = f"{len(admins)} Account Admins, {able} of them could act"
+        return Done(CustomerioAdmins(admins, able), says=says)
 
 
 # --- remove -------------------------------------------------------------------------------------
@@ -873,6 +903,7 @@ class EndedSessions:
     effect=Effect.DESTROYS,
     output=EndedSessions,
     source="docs.customer.io: login session (DOC); a change ends every session at once",
+    person="the vendor shows no request for it",
     by_hand=(
         "Open Account Settings, Security, Login session expiration. Set another value, and save.",
         "https://fly.customer.io/settings/security",
@@ -928,6 +959,7 @@ class EndSessions:
 
 ACTIONS: tuple[type, ...] = (
     FindMember,
+    ListCustomerioAdmins,
     RemoveMember,
     AddMember,
     SetMemberRole,
