@@ -62,7 +62,7 @@ def test_its_certificate_is_found_before_it_ends(
 
 def test_single_sign_on_is_held_against_what_somebody_looked_at(tmp_path: Path) -> None:
     """Unlooked at, as it was looked at, and another one; each review says what to write down."""
-    said = {}
+    said: dict[str, str] = {}
     for name in ("first", "same", "other"):
         with Stage(tmp_path / name, "sign-in-review") as stage:
             company = stage.server.company
