@@ -15,6 +15,7 @@ from typing import Any, Final
 from respond.core.approval import Request, proved_by
 from respond.core.events import Actor, Event, Kind, KnownWord, Strength
 from respond.core.incoming import Means
+from respond.core.kept_answer import KeptAnswer
 from respond.core.plan import Plan, PlannedWrite, plan_from
 from respond.core.questions import Decision
 from respond.core.read_back import data_of, read
@@ -22,11 +23,13 @@ from respond.core.script import Undo
 from respond.errors import ExitCode
 
 __all__ = [
+    "ABOUT_EVIDENCE",
     "Answered",
     "ApprovalAsked",
     "As",
     "AskKind",
     "AsksFor",
+    "CarriesEvidence",
     "Conclusion",
     "ConfirmScope",
     "Confirmed",
@@ -59,6 +62,17 @@ __all__ = [
 @dataclass(frozen=True, slots=True)
 class Content:
     """What an event tells; bare for an event of the journal itself."""
+
+
+ABOUT_EVIDENCE: Final = "evidence"
+"""What a notice is about that says what could not be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class CarriesEvidence(Content):
+    """What an event tells that may also say which answers were kept since the one before."""
+
+    evidence: Sequence[KeptAnswer] = field(default=(), kw_only=True)
 
 
 _NOBODY: Final = Actor("", Strength.MACHINE)
@@ -153,7 +167,7 @@ class Taken(Content):
 
 
 @dataclass(frozen=True, slots=True)
-class Planned(Content):
+class Planned(CarriesEvidence):
     """It was looked at.
 
     Attributes:
@@ -217,7 +231,7 @@ class AsksFor:
 
 
 @dataclass(frozen=True, slots=True)
-class Parked(Content):
+class Parked(CarriesEvidence):
     """The run waits.
 
     Attributes:
@@ -241,7 +255,7 @@ class Parked(Content):
 
 
 @dataclass(frozen=True, slots=True)
-class Ended(Content):
+class Ended(CarriesEvidence):
     """The run is over.
 
     Attributes:
@@ -384,7 +398,9 @@ class Reviewed(Content):
 
 @dataclass(frozen=True, slots=True)
 class Noticed(Content):
-    """That somebody went alone was told to others."""
+    """What is to be known of a run and is no step of it: that somebody went alone was told to
+    others, or (``about`` is ``evidence``) that an answer could not be kept.
+    """
 
     about: str = ""
     says: str = ""
@@ -446,7 +462,7 @@ class SentWrite(PlannedWrite):
 
 
 @dataclass(frozen=True, slots=True)
-class Intended(Content):
+class Intended(CarriesEvidence):
     """A write is about to be sent."""
 
     key: str
@@ -487,7 +503,7 @@ class StepFailure:
 
 
 @dataclass(frozen=True, slots=True)
-class Conclusion(Content):
+class Conclusion(CarriesEvidence):
     """How a step ended; ``at`` of its record. A concluded step is never run or verified again."""
 
     how: As
@@ -560,7 +576,9 @@ def content_of(event: Event) -> Content:
         case Kind.PLANNED:
             data = event.data
             text, changed = str(data.get("runbook", "")), tuple(data.get("changed", ()))
-            return Planned(str(data.get("digest", "")), plan_from(data["plan"]), text, changed)
+            kept = tuple(read(KeptAnswer, each) for each in data.get("evidence", ()))
+            digest = str(data.get("digest", ""))
+            return Planned(digest, plan_from(data["plan"]), text, changed, evidence=kept)
         case Kind.APPROVAL_ASKED:
             return ApprovalAsked(Request.from_json(event.run, event.data))
         case kind:

@@ -33,6 +33,7 @@ __all__ = [
     "Done",
     "DrawnSecret",
     "Effect",
+    "Evidence",
     "Gather",
     "Keep",
     "Looking",
@@ -276,6 +277,19 @@ class Becomes(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """Mark of a look whose answer is kept as it came, for whoever has to judge it later.
+
+    Attributes:
+        only: Names of the fields whose values stay; all others are taken out. Where the answer
+            shows secrets (``Call.shows_values``) nothing is kept without it. Empty: all stays but
+            what is a secret by its name or its look.
+    """
+
+    only: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Read(Generic[T]):
     """Look at a subject. ``seen = yield from Read(...)`` is typed ``T``.
 
@@ -285,6 +299,8 @@ class Read(Generic[T]):
     ``or_else`` is for a look that the script can do without (is this channel of several there?):
     it turns the reason why there is no answer into a value. Never for a guard: what was not seen
     must not pass for seen.
+
+    ``evidence`` has its answers kept, each page by itself.
     """
 
     subject: Subject[T]
@@ -292,6 +308,7 @@ class Read(Generic[T]):
     parse: Callable[[Sequence[Reply]], T]
     paging: Paging | None = None
     or_else: Callable[[str], T] | None = None
+    evidence: Evidence | None = None
 
     def __iter__(self) -> Generator[Read[T], object, T]:
         answer = yield self
