@@ -60,7 +60,7 @@ from respond.systems.customerio.reading import (
 )
 from respond.systems.customerio.vendor import VENDOR
 from respond.systems.guards import GuardRefusedError
-from respond.systems.rest import Thing, asking, at, dig, rows
+from respond.systems.rest import KEPT, Thing, asking, at, dig, rows
 
 __all__ = [
     "ACTIONS",
@@ -138,6 +138,7 @@ def _log(since: int, place: str, *path: str) -> Thing[tuple[AuditRow, ...]]:
         pages=_back_to(since),
         query=query,
         settle_s=0,
+        evidence=KEPT,
     )
 
 
@@ -382,7 +383,7 @@ class ListExports:
             # The documented way, for the workspace that our App API key opens.
             path, surface = ("v1", "exports"), "app"
         parse, name = rows(Export, "exports"), f"exports/{place.id}"
-        thing = Thing(VENDOR, name, path, parse, settle_s=0, surface=surface)
+        thing = Thing(VENDOR, name, path, parse, settle_s=0, surface=surface, evidence=KEPT)
         return thing.unless(UNSEEN, None, me.connection)
 
 

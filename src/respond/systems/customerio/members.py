@@ -60,7 +60,7 @@ from respond.systems.guards import (
     spare,
     who_could_act,
 )
-from respond.systems.rest import Thing, dig, rows
+from respond.systems.rest import KEPT, Thing, dig, rows
 
 __all__ = [
     "ACTIONS",
@@ -209,6 +209,7 @@ _MEMBERS: Final = Thing(
     pages=PAGES,
     query=(("limit", "100"), ("page", "1")),
     settle_s=MEMBER_SETTLE_S,
+    evidence=KEPT,
 )
 """Everybody, whatever page they are on."""
 
@@ -805,7 +806,7 @@ class ReadSso:
             return me.digest(json.dumps(found, sort_keys=True))[:16] if found else ""
 
         path = ("v1", "accounts", account_number, "sso_configuration")
-        thing = Thing(VENDOR, "sso", path, parse, gone="", settle_s=0)
+        thing = Thing(VENDOR, "sso", path, parse, gone="", settle_s=0, evidence=KEPT)
         fingerprint = yield from thing.of(me.connection)
         says = f"single sign-on is {'on' if fingerprint else 'off'}"
         return Done(Sso(bool(fingerprint), fingerprint, says), says=says)
