@@ -103,6 +103,7 @@ class Report:
     Attributes:
         exit: The exit code, or None while it has not ended.
         anchor: Journal id, size, first 32 hex of its head.
+        kept: How many answers of systems were kept as evidence.
     """
 
     run: str
@@ -127,6 +128,7 @@ class Report:
     waits: Waiting
     undone: dict[str, str]
     anchor: str
+    kept: int = 0
 
 
 def report(state: RunState, records: Iterable[Record], head: Head, today: Today) -> Report:
@@ -155,6 +157,7 @@ def report(state: RunState, records: Iterable[Record], head: Head, today: Today)
         waits=waiting(state, today),
         undone=dict(state.undone),
         anchor=head.anchor,
+        kept=len(state.evidence),
     )
 
 
@@ -267,6 +270,7 @@ def _facts(made: Report, width: int) -> Iterator[str]:
         ("Ended", day_text(made.ended) if made.ended else ""),
         ("Exit", _exit(made)),
         ("Says", "" if said(made.says) in _exit(made) else said(made.says)),
+        ("Evidence", _kept(made)),
     )
     yield from labelled_pairs(first, width)
     yield from facts_lines("Account", made.connections, width)
@@ -279,6 +283,11 @@ def _stands(made: Report) -> list[str]:
     waits = made.waits
     stands = ": ".join(filter(None, (waits.line, waits.why)))
     return [f"now: {stands}", f"go on with: {waits.next}"] if waits.next else []
+
+
+def _kept(made: Report) -> str:
+    run = word(made.run)
+    return f"{made.kept} answers: respond report {run} --evidence {run}.zip" if made.kept else ""
 
 
 def _exit(made: Report) -> str:
@@ -317,6 +326,7 @@ def as_json(made: Report) -> dict[str, Any]:
         "changes": [picked(change, _CHANGE) for change in made.changes],
         "decided": [picked(each, "at who step decision typed about") for each in made.decided],
         "undone": made.undone,
+        "kept": made.kept,
         "timeline": [picked(moment, "at seq kind step what") for moment in made.timeline],
         "anchor": made.anchor,
     }
