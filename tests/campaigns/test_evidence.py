@@ -22,11 +22,17 @@ from respond.audit.source import open_rows
 from respond.company.crash_points import Killed, Moments
 from respond.company.rehearsal import OPERATOR
 from respond.core.events import Actor, Event, Kind, Record, Strength
+from respond.core.exposed import exposed_of
 from respond.core.fold import fold
 from respond.core.outcome import outcome_of
 from respond.engine.keeping import Keeping
 from respond.errors import ExitCode
+from respond.testing.example_run import TODAY
 from respond.testing.runbook_kit import Stage
+from respond.views.exposure_text import QUESTIONS
+from respond.views.report import as_json as report_json
+from respond.views.report import as_text as report_text
+from respond.views.report import report
 
 RUN = "XX-TEST"
 
@@ -98,6 +104,43 @@ def test_what_is_about_to_be_switched_off_is_there_as_it_was(night: Stage) -> No
     paths = Counter(a["request"].partition("?")[0].rpartition("/")[2] for a in answers)
     for what in ("users", "audit_logs", "exports", "webhook_configurations", "grants", "site_ids"):
         assert paths[what], what
+
+
+def test_the_report_says_what_may_have_been_seen_and_what_nobody_can_know(night: Stage) -> None:
+    """Of a member: workspaces, what they took, when they were there, and what no log tells."""
+    with journal_of(night) as journal:
+        state, records = fold(journal.records(RUN)), list(journal.records(RUN))
+        made = report(state, records, journal.head(), TODAY) if state is not None else None
+    assert made is not None
+    assert made.exposed is not None
+    facts = report_json(made)["exposed"]
+    assert facts["who"] == ["mallory@example.com"]
+    assert facts["places"][0]["name"] == "every workspace"
+    assert [(one["what"], one["downloads"]) for one in facts["by_them"]] == [("25666 customers", 2)]
+    assert [one["by"] for one in facts["by_others"]] == ["ben@example.com"]
+    assert facts["given"] < facts["first"] <= facts["last"]
+    assert any("no log" in line for line in facts["unknown"])
+    text = report_text(made)
+    assert "WHAT MAY HAVE BEEN SEEN" in text
+    assert all(each in " ".join(text.split()) for each in QUESTIONS)
+
+
+def test_the_report_of_a_key_says_what_a_key_of_that_kind_opens(tmp_path: Path) -> None:
+    """And that no log tells what was read with it; whose a file is stays open."""
+    with Stage(tmp_path, "compromised-key", routes=True) as stage:
+        assert stage.advance() is ExitCode.DONE
+        assert stage.state is not None
+        seen = exposed_of(stage.state)
+    assert seen is not None
+    (who,) = seen.who
+    assert who.startswith("the App API key ")
+    (place,) = seen.places
+    assert place.name == "Production"
+    assert "people with their attributes" in place.might
+    assert not seen.by_them
+    assert len(seen.by_others) == 2
+    assert seen.closed
+    assert any("read with a key" in line for line in seen.unknown)
 
 
 @pytest.mark.promise("P1")

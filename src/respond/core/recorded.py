@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from respond.core.approval import Request, proved_by
 from respond.core.events import Actor, Event, Kind, KnownWord, Strength
+from respond.core.exposure import Exposure
 from respond.core.finding import Finding
 from respond.core.incoming import Means
 from respond.core.kept_answer import KeptAnswer
@@ -526,6 +527,7 @@ class Conclusion(CarriesEvidence):
     error: StepFailure = field(default_factory=StepFailure)
     title: str = ""
     phase: str = ""
+    exposures: Sequence[Exposure] = ()
 
     @property
     def recovered(self) -> bool:

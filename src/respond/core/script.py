@@ -14,6 +14,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
+from respond.core.exposure import Exposure
 from respond.core.finding import Found
 from respond.core.review_policy import ReviewPolicy
 from respond.core.shapes import decode
@@ -468,6 +469,7 @@ class Done(Generic[O_co]):
         proved: False when the effect could not be proved (``removed, not proved``).
         stays: Look-alikes seen now, named as in ``Write.stays``; None when that was not looked at.
             One that was there before a person's hands and is gone now is an alarm.
+        exposures: What of this may have been seen by who should not have been there.
     """
 
     output: O_co
@@ -475,6 +477,7 @@ class Done(Generic[O_co]):
     findings: tuple[Found, ...] = ()
     proved: bool = True
     stays: tuple[str, ...] | None = None
+    exposures: tuple[Exposure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
