@@ -13,8 +13,9 @@ import pytest
 from respond.testing.cli_kit import Machine
 
 
-def run_of(home: Machine, begin: str) -> str:
-    return next(p.name for p in (home.state / "rehearsals").iterdir() if p.name.startswith(begin))
+def run_of(home: Machine) -> str:
+    """The run that was rehearsed; the other folders have copies of it under names of runbooks."""
+    return next(p.name for p in (home.state / "rehearsals").iterdir() if p.name.isupper())
 
 
 def sealed(home: Machine, run: str) -> list[Path]:
@@ -27,12 +28,12 @@ def test_one_file_is_written_for_its_owner_and_over_nothing(
 ) -> None:
     """A zip that any tool opens, with the run's answers; a second time it is refused."""
     copied()
-    run = run_of(home, "CU")
+    run = run_of(home)
     out = home.project / "night.zip"
     told = home.run("report", run, "--evidence", str(out), "--json")
     assert told.code == 0
     assert told.json["lost"] == []
-    assert told.json["answers"] == home.run("report", run, "--json").json["kept"] > 10
+    assert told.json["answers"] == home.run("report", run, "--json").json["kept"] > 2
     assert "not sealed any more" in told.err
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     with zipfile.ZipFile(out) as made:
@@ -54,7 +55,7 @@ def test_what_was_lost_or_changed_is_named_by_the_file_and_by_verify(
 ) -> None:
     """Exit 1, each by its request; the chain itself is intact, and says so."""
     copied()
-    run = run_of(home, "CK")
+    run = run_of(home)
     home.run("report", run)  # The key store learns where the copy lies.
     whole = home.run("audit", "verify", "--run", run)
     count = len(sealed(home, run))
@@ -90,9 +91,9 @@ def test_a_run_that_kept_nothing_and_a_wrong_place_are_said(
     assert nothing.code == 1
     assert "has kept no answers" in nothing.err
     assert not out.exists()
-    wrong = home.run("report", run_of(home, "CK-"), "--evidence", str(out / "in" / "none"))
+    wrong = home.run("report", run_of(home), "--evidence", str(out / "in" / "none"))
     assert wrong.code == 2
     assert "cannot be written" in wrong.err
-    both = home.run("report", run_of(home, "CK-"), "--evidence", str(out), "--short")
+    both = home.run("report", run_of(home), "--evidence", str(out), "--short")
     assert both.code == 2
     assert not out.exists()

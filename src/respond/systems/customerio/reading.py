@@ -42,6 +42,7 @@ from respond.systems.rest import Thing, asking, at, dig, read_record, records, r
 __all__ = [
     "NOWHERE",
     "PAGES",
+    "PAGES_IF_SAID",
     "SOURCES",
     "UNSEEN",
     "KeyRow",
@@ -123,7 +124,7 @@ def _pages(*, until_empty: bool) -> Paging:
 PAGES: Final = _pages(until_empty=True)
 """For lists that are known to have pages: without a word about the end, an empty page is it."""
 
-_PAGES_IF_SAID: Final = _pages(until_empty=False)
+PAGES_IF_SAID: Final = _pages(until_empty=False)
 """For lists that are shown whole as far as anybody knows, unless a reply says otherwise."""
 
 
@@ -163,7 +164,7 @@ _WORKSPACES: Final = Thing(
     "workspaces",
     ("v1", "accounts", "{account}", "environments"),
     rows(WorkspaceRow, "environments"),
-    pages=_PAGES_IF_SAID,
+    pages=PAGES_IF_SAID,
     settle_s=0,
 )
 
@@ -191,7 +192,7 @@ SOURCES: Final = Thing(
     "sources/{workspace}",
     ("cdp", "api", "workspaces", "{workspace}", "sources"),
     rows(SourceRow, "sources"),
-    pages=_PAGES_IF_SAID,
+    pages=PAGES_IF_SAID,
     settle_s=KEY_SETTLE_S,
 )
 
@@ -300,7 +301,7 @@ def _keys(me: Me, ref: KeyRef) -> Thing[tuple[KeyRow, ...]]:
             "keys/sa",
             owners,
             _token_rows,
-            pages=_PAGES_IF_SAID,
+            pages=PAGES_IF_SAID,
             settle_s=KEY_SETTLE_S,
             evidence=_OF_KEYS,
         )
@@ -315,7 +316,7 @@ def _keys(me: Me, ref: KeyRef) -> Thing[tuple[KeyRow, ...]]:
         name,
         path,
         parse,
-        pages=_PAGES_IF_SAID,
+        pages=PAGES_IF_SAID,
         settle_s=KEY_SETTLE_S,
         shows_values=True,
         evidence=_OF_KEYS,

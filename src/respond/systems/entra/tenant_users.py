@@ -17,8 +17,9 @@ from respond.systems.guards import GuardRefusedError, only_one, spare
 from respond.systems.rest import KEPT, Thing, at, noted, one, rows
 
 __all__ = [
-    "ACTIONS", "ENTRA_NOBODY", "ENTRA_USER", "EntraUser", "EntraUserId", "FindEntraUser",
-    "OnEntraUser", "last_sign_in", "seen_entra_user", "spare_entra_user", "user_called",
+    "ACTIONS", "ENTRA_NOBODY", "ENTRA_USER", "LISTED", "EntraUser", "EntraUserId",
+    "FindEntraUser", "OnEntraUser", "last_sign_in", "seen_entra_user", "spare_entra_user",
+    "user_called",
 ]  # fmt: skip
 
 EntraUserId = NewType("EntraUserId", str)
@@ -79,6 +80,13 @@ ENTRA_USER: Final = Thing(
     gone=ENTRA_NOBODY,
     query=(_SELECT,),
     evidence=KEPT,
+)
+LISTED: Final = Thing(
+    VENDOR,
+    "users-listed",
+    ("users",),
+    rows(EntraUser, "value"),
+    query=(("$top", "999"), _SELECT),
 )
 _SEARCHED: Final = Thing(
     VENDOR,

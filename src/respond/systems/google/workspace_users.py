@@ -18,8 +18,8 @@ from respond.systems.guards import GuardRefusedError, spare
 from respond.systems.rest import KEPT, Thing, at, noted, one
 
 __all__ = [
-    "ACTIONS", "BY_HAND", "NOBODY", "USER", "FindGoogleUser", "GoogleUser", "GoogleUserId",
-    "OnGoogleUser", "account_of", "acts_as", "check_user", "found", "spare_account",
+    "ACTIONS", "BY_HAND", "LISTED", "NOBODY", "USER", "FindGoogleUser", "GoogleUser",
+    "GoogleUserId", "OnGoogleUser", "account_of", "acts_as", "check_user", "found", "spare_account",
 ]  # fmt: skip
 
 GoogleUserId = NewType("GoogleUserId", str)
@@ -103,6 +103,13 @@ _CALLED: Final = Thing(
     one(GoogleUser),
     gone=NOBODY,
     evidence=KEPT,
+)
+LISTED: Final = Thing(
+    VENDOR,
+    "users-listed",
+    (*PEOPLE, "users"),
+    listed(GoogleUser, "users"),
+    query=(("customer", "my_customer"), ("maxResults", "500")),
 )
 _DELETED: Final = Thing(
     VENDOR,

@@ -39,6 +39,7 @@ from respond.systems.rest import KEPT, Thing, at, change, no_answer, noted, one,
 
 __all__ = [
     "ACTIONS",
+    "LISTED_USERS",
     "NOBODY",
     "USER",
     "ExpireJumpCloudPassword",
@@ -120,6 +121,15 @@ class _Hit:
     id: JumpCloudUserId = at("_id")
 
 
+LISTED_USERS: Final = Thing(
+    VENDOR,
+    "users-listed",
+    ("systemusers",),
+    rows(JumpCloudUser, "results"),
+    pages=PAGES,
+    query=(*LISTED, ("sort", "_id")),
+    surface="v1",
+)
 _SEARCHED: Final = Thing(
     VENDOR,
     "users-searched/{email}",
