@@ -10,6 +10,7 @@ from __future__ import annotations
 from respond.systems.customerio import (
     evidence,
     identify,
+    jobs,
     keys,
     member_review,
     members,
@@ -24,6 +25,7 @@ ACTIONS: tuple[type, ...] = (
     *identify.ACTIONS,
     *keys.ACTIONS,
     *rotation.ACTIONS,
+    *jobs.ACTIONS,
     *members.ACTIONS,
     *evidence.ACTIONS,
     *switches.ACTIONS,
