@@ -322,7 +322,7 @@ def rehearsal_session(
         connections=made_connections,
         persons=rehearsal.persons(),
         directories=rehearsal.directories,
-        review=rehearsal.review,
+        review=rehearsal.policy,
         operator=OPERATOR,
         mode="dry-run" if dry_run else "rehearsal",
         engine=ENGINE,

@@ -8,6 +8,7 @@ made of.
 from __future__ import annotations
 
 from respond.systems.customerio import (
+    account_review,
     evidence,
     identify,
     jobs,
@@ -30,4 +31,5 @@ ACTIONS: tuple[type, ...] = (
     *evidence.ACTIONS,
     *switches.ACTIONS,
     *member_review.ACTIONS,
+    *account_review.ACTIONS,
 )
