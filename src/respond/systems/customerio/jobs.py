@@ -91,7 +91,7 @@ class ReadJob:
         more = not same and (now is None or any(_more(now, roles)))
         if row is not None and is_admin(row):
             more = False
-        findings = ()
+        findings: tuple[str, ...] = ()
         if more:
             gained = ", ".join(_more(now or _NO_ROLES, roles))
             findings = (f"MORE RIGHTS for {self.email}: {gained}",)
