@@ -16,6 +16,7 @@ from respond.systems.customerio import (
     member_review,
     members,
     rotation,
+    sign_on_review,
     switches,
 )
 from respond.systems.customerio.facts import KeyId, MemberId, WebhookId
@@ -32,4 +33,5 @@ ACTIONS: tuple[type, ...] = (
     *switches.ACTIONS,
     *member_review.ACTIONS,
     *account_review.ACTIONS,
+    *sign_on_review.ACTIONS,
 )
