@@ -465,6 +465,7 @@ class RemovedMember:
 @action(
     "customerio.remove_member",
     effect=Effect.DESTROYS,
+    undo="customerio.add_member",
     output=RemovedMember,
     source="DELETE accounts/{id}/users/{id} GUESS until discovered; by hand DOC",
     by_hand=(
@@ -578,6 +579,7 @@ class AddedMember:
 @action(
     "customerio.add_member",
     effect=Effect.WRITES,
+    undo="customerio.remove_member",
     output=AddedMember,
     source="POST accounts/{id}/users GUESS until discovered; by hand DOC",
     by_hand=(
@@ -696,6 +698,7 @@ class RoleSet:
 @action(
     "customerio.set_member_role",
     effect=Effect.DESTROYS,
+    undo="customerio.set_member_role",
     output=RoleSet,
     source="PUT accounts/{id}/users/{id} GUESS until discovered; by hand DOC",
 )
