@@ -30,11 +30,10 @@ from respond.systems.vendor import CredentialVerdict, Ending, Probed, Reaches
 from respond.wiring.connections import accepted_table, live_documents
 from respond.wiring.session import credential_store, open_keys
 
-__all__ = ["LIMIT_S", "SOON_DAYS", "connections", "key_store", "needed_connections"]
+__all__ = ["LIMIT_S", "connections", "key_store", "needed_connections"]
 
 LIMIT_S: Final = 60
 """How long all systems together are waited for."""
-SOON_DAYS: Final = 30
 _BY_HAND: Final = "tonight every step that uses it would be done by hand"
 _AGAIN: Final = "look again later; the vendor may have trouble"
 
@@ -221,7 +220,8 @@ class _OneConnection:
         ends_s = iso_s(ending.at)
         days = int((ends_s - self.at.now_s) // DAY_S)
         # A time that cannot be read is told as the vendor writes it.
-        if not ends_s or days >= SOON_DAYS:
+        soon_s = self.at.project.review.certificate_s
+        if not ends_s or ends_s - self.at.now_s > soon_s:
             self.well.append(f"{ending.what} of {reference} runs out on {ending.at[:10]}")
             return
         when = f"runs out on {ending.at[:10]}, in {days} days"
