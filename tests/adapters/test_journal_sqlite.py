@@ -526,10 +526,11 @@ def test_a_file_that_goes_away_stops_the_next_write(
 
 @pytest.mark.promise("P1")
 @pytest.mark.campaign("C4")
-def test_a_file_that_is_replaced_during_a_write_gives_no_intent(
-    path: Path, keys: MemoryKeys
+@pytest.mark.parametrize("kind", [Kind.INTENT, Kind.OUTCOME])
+def test_a_file_that_is_replaced_during_a_write_records_nothing(
+    path: Path, keys: MemoryKeys, kind: Kind
 ) -> None:
-    """What is committed into a file without a name is not durable, and nothing leaves on it."""
+    """What is committed into a file without a name is not durable, and nothing rests on it."""
     with opened(path, keys) as journal:
         journal.append(event(Kind.PROPOSED))
 
@@ -541,7 +542,10 @@ def test_a_file_that_is_replaced_during_a_write_gives_no_intent(
 
         db_of(journal).set_trace_callback(replace)
         with pytest.raises(JournalUnusableError, match="replaced by another file"):
-            journal.intend(event(Kind.INTENT, step="s"), digest=DIGEST)
+            if kind is Kind.INTENT:
+                journal.intend(event(kind, step="s"), digest=DIGEST)
+            else:
+                journal.append(event(kind, step="s"))
 
 
 @pytest.mark.promise("P1")
