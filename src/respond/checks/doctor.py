@@ -38,7 +38,6 @@ from respond.errors import (
     NotReadyError,
     RespondError,
     StepFailedError,
-    UsageError,
 )
 from respond.formats.project.project import (
     FILE,
@@ -176,7 +175,7 @@ class Doctor:
         """
         found = self.places.runbooks()
         if self.only and self.only not in found:
-            raise UsageError(f"there is no runbook {self.only!r}", do="respond list")
+            raise self.places.no_runbook(self.only, found)
         for name in [self.only] if self.only else found:
             one = self.checked[name] = self.check(found[name].path)
             if one.runbook is not None and not one.faults:

@@ -74,18 +74,12 @@ def load_runbook(places: Places, name: str) -> Runbook:
         UsageError: There is none.
         FormatFaults: It has faults.
     """
-    from respond.core.showable import showable
-    from respond.formats.faults import did_you_mean
     from respond.formats.runbook.runbook_file import load
     from respond.systems import load as load_actions
 
     found = places.runbooks()
     if name not in found:
-        raise UsageError(
-            f"there is no runbook {showable(name, limit=60)!r}",
-            why=did_you_mean(name, found),
-            do="respond list",
-        )
+        raise places.no_runbook(name, found)
 
     def find(other: str) -> tuple[str, bytes] | None:
         entry = found.get(other)
