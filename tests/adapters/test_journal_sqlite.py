@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -526,9 +527,9 @@ def test_a_file_that_goes_away_stops_the_next_write(
 
 @pytest.mark.promise("P1")
 @pytest.mark.campaign("C4")
-@pytest.mark.parametrize("kind", [Kind.INTENT, Kind.OUTCOME])
+@pytest.mark.parametrize("what", ["intent", "outcome"])
 def test_a_file_that_is_replaced_during_a_write_records_nothing(
-    path: Path, keys: MemoryKeys, kind: Kind
+    path: Path, keys: MemoryKeys, what: str
 ) -> None:
     """What is committed into a file without a name is not durable, and nothing rests on it."""
     with opened(path, keys) as journal:
@@ -541,11 +542,12 @@ def test_a_file_that_is_replaced_during_a_write_records_nothing(
                 path.write_bytes(content)
 
         db_of(journal).set_trace_callback(replace)
+        write = {
+            "intent": partial(journal.intend, event(Kind.INTENT, step="s"), digest=DIGEST),
+            "outcome": partial(journal.append, event(Kind.OUTCOME, step="s")),
+        }
         with pytest.raises(JournalUnusableError, match="replaced by another file"):
-            if kind is Kind.INTENT:
-                journal.intend(event(kind, step="s"), digest=DIGEST)
-            else:
-                journal.append(event(kind, step="s"))
+            write[what]()
 
 
 @pytest.mark.promise("P1")
