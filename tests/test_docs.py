@@ -270,3 +270,30 @@ def test_no_page_links_to_a_file_that_is_not_there() -> None:
     for page in (DOCS.parent / "README.md", *DOCS.rglob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_promise_stands_on_its_page_with_a_folder_that_has_its_tests() -> None:
+    """docs/promises.md: no promise without a test, no test of a promise that is not there."""
+    rows = re.findall(
+        r"(?m)^\| (P\d+) \| .* \| (.+) \|$", (DOCS / "promises.md").read_text("utf-8")
+    )
+    assert [number for number, _ in rows] == [f"P{n}" for n in range(1, 29)]
+    tests = DOCS.parent / "tests"
+    for number, proved in rows:
+        for place in re.findall(r"`(tests/[^`]+)`", proved):
+            path = DOCS.parent / place
+            files = [path] if path.is_file() else sorted(path.rglob("*.py"))
+            assert any(_marks(file, number) for file in files), f"{number}: {place}"
+    assert not {
+        number
+        for file in tests.rglob("test_*.py")
+        for number in re.findall(r"\"(P\d+)\"", " ".join(_markers(file)))
+    } - {number for number, _ in rows}
+
+
+def _markers(path: Path) -> list[str]:
+    return re.findall(r"mark\.promise\(([^)]*)\)", path.read_text(encoding="utf-8"))
+
+
+def _marks(path: Path, number: str) -> bool:
+    return any(f'"{number}"' in each for each in _markers(path))

@@ -44,7 +44,7 @@ def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(state))
         patch.chdir(state)
-        for name in ("compromised-key", "compromised-user", "lost-2fa"):
+        for name in ("access-review", "compromised-key", "compromised-user", "lost-2fa"):
             assert main.run(["rehearse", name, "--auto", "--json"]) in {0, 3}, name
     return state / "respond"
 

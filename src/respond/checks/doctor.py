@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from respond.ports import Clock, KeyStore
     from respond.wiring.places import Places
 
-__all__ = ["CHECKS", "Doctor", "Finding"]
+__all__ = ["CHECKS", "Doctor", "FoundTrouble"]
 
 REVIEW_DAYS_MAX: Final = 180
 CLOCK_S_MAX: Final = 60
@@ -78,7 +78,7 @@ _RECEIVED_DAYS: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Finding(Trouble):
+class FoundTrouble(Trouble):
     """Something that would hurt tonight. ``id`` is ``AREA/KIND``, whatever the words say."""
 
     @property
@@ -91,7 +91,7 @@ class Finding(Trouble):
         return self.area in {"credential", "keys"}
 
 
-Findings = Iterator[Finding]
+Findings = Iterator[FoundTrouble]
 
 
 @dataclass(slots=True)
@@ -220,7 +220,7 @@ def key_store(at: Doctor) -> Findings:
         keys = open_keys(at.project, at.places, at.tell)
         keys.get("doctor/looks-whether-this-opens")
     except NotReadyError as error:
-        yield Finding(
+        yield FoundTrouble(
             "keys/closed",
             error.sentence,
             "no credential can be read and no run can be started",
@@ -243,7 +243,7 @@ def connections(at: Doctor) -> Findings:
         try:
             line = at.line(config.name)
         except RespondError as error:
-            yield Finding("credential/no-address", error.what, error.why, error.do)
+            yield FoundTrouble("credential/no-address", error.what, error.why, error.do)
             continue
         for reference in config.references if _needs_credential(config) else ():
             yield from _credential(at, config, reference, line, at.secrets)
@@ -261,7 +261,7 @@ def _credential(
     try:
         secrets.credential(reference)
     except NotReadyError as error:
-        yield Finding(
+        yield FoundTrouble(
             "credential/missing",
             error.what,
             "the runbooks that need it stop before their first step",
@@ -281,7 +281,7 @@ def _credential(
         try:
             probed = probe(opened, reference.partition("/")[2])
         except NotReadyError as error:
-            yield Finding("credential/no-address", error.what, error.why, error.do)
+            yield FoundTrouble("credential/no-address", error.what, error.why, error.do)
             return
         yield from _probed(at, config, reference, probed)
         if reference == config.name and probed.verdict is CredentialVerdict.ACCEPTED:
@@ -294,7 +294,7 @@ def _probed(at: Doctor, config: ConnectionConfig, reference: str, probed: Probed
         refused = probed.verdict is CredentialVerdict.REFUSED
         how = "is not accepted" if refused else "could not be tried"
         again = probed.do or "look at the network and at the system's status page"
-        yield Finding(
+        yield FoundTrouble(
             "credential/refused" if refused else "credential/untried",
             f"{reference} {how}: {at.redactor.clean(probed.says)}",
             "tonight every step that uses it would be done by hand",
@@ -302,7 +302,7 @@ def _probed(at: Doctor, config: ConnectionConfig, reference: str, probed: Probed
         )
         return
     for mismatch in probed.mismatch:
-        yield Finding(
+        yield FoundTrouble(
             "credential/other-account",
             mismatch,
             "a run would work in another account than the questions name",
@@ -310,7 +310,7 @@ def _probed(at: Doctor, config: ConnectionConfig, reference: str, probed: Probed
         )
     for right, names in missing_rights(probed, at.runbooks):
         said = f" ({at.redactor.clean(right.why)})" if right.why else ""
-        yield Finding(
+        yield FoundTrouble(
             "permission/missing",
             f"{reference} may not {right.name}{said}",
             f"needed by {', '.join(names)}: that step would be done by hand",
@@ -319,7 +319,7 @@ def _probed(at: Doctor, config: ConnectionConfig, reference: str, probed: Probed
     ahead_s = at.now_s - (http_date(probed.date) or at.now_s)
     if abs(ahead_s) > CLOCK_S_MAX:
         how = "ahead of" if ahead_s > 0 else "behind"
-        yield Finding(
+        yield FoundTrouble(
             "clock/differs",
             f"this machine is {abs(ahead_s):.0f} s {how} the clock of {reference}",
             "signatures, expiries and the times in the audit log would be wrong",
@@ -337,7 +337,7 @@ def _discovery(at: Doctor, config: ConnectionConfig, opened: Any) -> Findings:
         return
     accepted = accepted_table(at.places.state / "connections", name)
     if accepted is None:
-        yield Finding(
+        yield FoundTrouble(
             "discovery/not-accepted",
             f"nobody has accepted what {name} offers",
             "a person's hands do what the tool could do",
@@ -347,7 +347,7 @@ def _discovery(at: Doctor, config: ConnectionConfig, opened: Any) -> Findings:
     try:
         documents = live_documents(discovery, opened.reader, name)
     except StepFailedError as error:
-        yield Finding(
+        yield FoundTrouble(
             "discovery/unreadable",
             f"what {name} offers could not be read: {error.what}",
             "the tool falls back to a person's hands",
@@ -355,7 +355,7 @@ def _discovery(at: Doctor, config: ConnectionConfig, opened: Any) -> Findings:
         )
         return
     for line in discovery.still_valid(accepted, *documents)[1]:
-        yield Finding(
+        yield FoundTrouble(
             "discovery/changed",
             f"{name}: {line}",
             "the vendor changed it since somebody accepted it",
@@ -373,7 +373,7 @@ def _webhooks(at: Doctor, config: ConnectionConfig, opened: Any) -> Findings:
     ]
     if look is not None and mine:
         yield from (
-            Finding(f"sources/{each.id}", each.what, each.why, each.do)
+            FoundTrouble(f"sources/{each.id}", each.what, each.why, each.do)
             for each in look(opened, mine)
         )
 
@@ -390,7 +390,7 @@ def needed_connections(at: Doctor) -> Findings:
             needed.setdefault(" or ".join(telling), []).append(name)
     for system, names in needed.items():
         tells = system == " or ".join(telling)
-        yield Finding(
+        yield FoundTrouble(
             "credential/no-connection",
             f"there is no connection for {system}",
             f"{', '.join(names)} {'would tell nobody' if tells else 'cannot be run'}",
@@ -407,14 +407,14 @@ def disk(at: Doctor) -> Findings:
     there = next(each for each in (folder, *folder.parents) if each.exists())
     free = shutil.disk_usage(there).free
     if free < FREE_BYTES_MIN:
-        yield Finding(
+        yield FoundTrouble(
             "disk/full",
             f"{free // (1024 * 1024)} MiB are free for the journal in {folder}",
             "when the disk is full nothing is recorded, and then nothing is sent",
             "make room, or choose another disk: [journal] path in respond.toml",
         )
     if not os.access(there, os.W_OK | os.X_OK):
-        yield Finding(
+        yield FoundTrouble(
             "disk/read-only",
             f"{there} cannot be written to",
             "without a journal no run is started",
@@ -428,7 +428,7 @@ def disk(at: Doctor) -> Findings:
             yield from _open_to_others(name, 0o600)
     kind = file_system_of(folder)
     if kind.startswith(("nfs", "cifs", "smb", "fuse.sshfs")):
-        yield Finding(
+        yield FoundTrouble(
             "disk/network",
             f"the journal lies on a network file system ({kind})",
             "locks and syncs there do not keep what the journal promises",
@@ -439,14 +439,14 @@ def disk(at: Doctor) -> Findings:
 def _open_to_others(path: Path, wanted: int) -> Findings:
     found = path.stat()
     if found.st_uid != os.geteuid():
-        yield Finding(
+        yield FoundTrouble(
             "disk/not-ours",
             f"{path} belongs to somebody else",
             "its owner can replace the journal, and no run is started",
             "choose a folder of your own for the journal",
         )
     elif stat.S_IMODE(found.st_mode) & 0o077:
-        yield Finding(
+        yield FoundTrouble(
             "disk/open-to-others",
             f"{path} is open to other users: mode {stat.S_IMODE(found.st_mode):04o}",
             "no run is started while others can read or replace the journal",
@@ -461,7 +461,7 @@ def journal(at: Doctor) -> Findings:
         if not known.journal:
             at.well.append("no journal yet: the first run makes it")
             return
-        yield Finding(
+        yield FoundTrouble(
             "journal/gone",
             f"the journal {path} is gone; {known.says} remembers {known.journal}",
             "no run starts while the journal is missing, and what it proved is lost",
@@ -475,14 +475,14 @@ def journal(at: Doctor) -> Findings:
     with suppress(SourceError):
         deque(rows, maxlen=0)  # What comes after a bad record is read as well.
     if report.answer in {Verification.BROKEN, Verification.CANNOT_BE_CHECKED}:
-        yield Finding(
+        yield FoundTrouble(
             "journal/broken",
             f"the journal is {report.says}",
             "no run is started or resumed on a journal that does not verify",
             "respond audit verify; keep the file, it is evidence",
         )
     elif report.answer is Verification.UNANCHORED:
-        yield Finding(
+        yield FoundTrouble(
             "journal/unanchored",
             f"the journal is {report.says}",
             "what only the chain covers can be cut off without a trace",
@@ -492,7 +492,7 @@ def journal(at: Doctor) -> Findings:
         at.well.append(f"journal {report.says}")
     ahead_s = _iso(at.journal.latest) - at.now_s
     if at.journal.is_whole and ahead_s > CLOCK_S_MAX:
-        yield Finding(
+        yield FoundTrouble(
             "clock/went-back",
             f"the journal has records of {at.journal.latest}, {ahead_s:.0f} s after this "
             "machine's now",
@@ -503,7 +503,7 @@ def journal(at: Doctor) -> Findings:
 
 def _pinned_key(
     project: Path | None, known: KnownOfJournal
-) -> tuple[NoteKey | None, list[Finding]]:
+) -> tuple[NoteKey | None, list[FoundTrouble]]:
     """The key to verify with, and what is wrong with how it is pinned."""
     how = f"respond audit key > {PINNED} next to respond.toml, and commit it"
     why = "who takes over this machine could replace the journal and its key together"
@@ -512,17 +512,17 @@ def _pinned_key(
     file = project / PINNED
     if not file.is_file():
         what = "the public key is not pinned"
-        return known.key, [Finding("journal/not-pinned", what, why, how)]
+        return known.key, [FoundTrouble("journal/not-pinned", what, why, how)]
     try:
         lines = read_ordinary(file, 65_536).decode("utf-8").splitlines()
         pinned = NoteKey.parse(next(n for n in lines if n.strip() and n.strip()[0] != "#"))
     except (OSError, UnicodeDecodeError, NoteError, StopIteration) as error:
         what = f"{file} holds no public key: {error}"
-        return known.key, [Finding("journal/no-key", what, "verify would refuse it", how)]
+        return known.key, [FoundTrouble("journal/no-key", what, "verify would refuse it", how)]
     if known.key is not None and pinned.raw != known.key.raw:
         what = f"{file} is the key of {pinned.name}, and this journal's is another"
         do = f"find out who replaced which; if the journal was begun anew: {how}"
-        return pinned, [Finding("journal/other-key", what, why, do)]
+        return pinned, [FoundTrouble("journal/other-key", what, why, do)]
     return pinned, []
 
 
@@ -535,7 +535,7 @@ def persons(at: Doctor) -> Findings:
     if others:
         at.well.append(f"{len(others)} other administrators can be told")
     else:
-        yield Finding(
+        yield FoundTrouble(
             "persons/nobody-else",
             "nobody but you has the role admin in [[person]]",
             "nobody else is told, and nobody else could go on when you cannot",
@@ -545,7 +545,7 @@ def persons(at: Doctor) -> Findings:
     for each in records:
         if not each.emails and not chats.keys() & each.accounts.keys():
             ids = " or ".join(f"{chat.title} id" for chat in chats.values())
-            yield Finding(
+            yield FoundTrouble(
                 "persons/unreachable",
                 f"{each.id} has neither e-mail nor {ids}",
                 "they cannot be told",
@@ -557,7 +557,7 @@ def person_keys(at: Doctor) -> Findings:
     for person in at.project.persons:
         own = person.record.id
         for key, why in unusable_keys(person):
-            yield Finding(
+            yield FoundTrouble(
                 "persons/bad-key",
                 f"a key of {own} proves nothing: {key}",
                 why,
@@ -565,7 +565,7 @@ def person_keys(at: Doctor) -> Findings:
                 "ECDSA, RSA from 2048 bits, or a security key",
             )
     if at.project.person_keys and shutil.which("ssh-keygen") is None:
-        yield Finding(
+        yield FoundTrouble(
             "persons/no-ssh-keygen",
             "there is no ssh-keygen on this machine",
             "nobody can sign an approval here, or go alone in an emergency",
@@ -576,14 +576,14 @@ def person_keys(at: Doctor) -> Findings:
 def approvals(at: Doctor) -> Findings:
     found = gaps(at.project, at.runbooks)
     for gap in found:
-        yield Finding("approvals/nobody-could", gap.what, gap.why, gap.do)
+        yield FoundTrouble("approvals/nobody-could", gap.what, gap.why, gap.do)
     if not found and at.project.people.proofs:
         at.well.append("enough people could agree, whoever is missing")
 
 
 def unreviewed(at: Doctor) -> Findings:
     for run, person in at.journal.alone.items():
-        yield Finding(
+        yield FoundTrouble(
             "approvals/unreviewed",
             f"{person} went alone in run {run}, and nobody has reviewed it",
             "an emergency entry stays open until somebody else has looked at it",
@@ -598,7 +598,7 @@ def hooks(at: Doctor) -> Findings:
     if not at.project.sources:
         return
     for fault in hook_faults(at.project, partial(load_runbook, at.places)):
-        yield Finding(
+        yield FoundTrouble(
             "sources/hook",
             f"{fault.what} ({fault.path})",
             "the server does not start with it",
@@ -612,7 +612,7 @@ def sources(at: Doctor) -> Findings:
         if at.secrets is not None:
             yield from _source_secrets(at, source, at.secrets)
         if sender.delivers_once and source.token == NOWHERE and not source.connection:
-            yield Finding(
+            yield FoundTrouble(
                 "sources/no-token",
                 f"what {name} ({source.sender}) could not deliver is lost",
                 "this sender tries once; without its API nobody asks for what was missed",
@@ -620,7 +620,7 @@ def sources(at: Doctor) -> Findings:
             )
         wants = sender.wants
         if wants is not None and not source.options.get(wants.option):
-            yield Finding(
+            yield FoundTrouble(
                 f"sources/{wants.lack}", wants.what.format(name), wants.why, wants.do.format(name)
             )
 
@@ -633,11 +633,13 @@ def received(at: Doctor) -> Findings:
     try:
         every = unusable_since(path, at.clock.now_ms() - _RECEIVED_DAYS * _DAY_S * 1000)
     except InboxUnusableError as error:
-        yield Finding("sources/inbox", error.what, f"nothing can come in: {error.why}", error.do)
+        yield FoundTrouble(
+            "sources/inbox", error.what, f"nothing can come in: {error.why}", error.do
+        )
         return
     for found in every:
         if found.source in {source.name for source in at.heard}:
-            yield Finding(
+            yield FoundTrouble(
                 "sources/unusable",
                 f"{found.count} deliveries of {found.source} could not be used in"
                 f" {_RECEIVED_DAYS} days; the last: {found.why}",
@@ -658,7 +660,7 @@ def _source_secrets(at: Doctor, source: SourceConfig, secrets: CredentialStore) 
         # The one before is there only while a secret is being changed.
         if trouble and not name.endswith("/old"):
             good = False
-            yield Finding(
+            yield FoundTrouble(
                 "credential/source",
                 f"{name}: {trouble}",
                 "the server does not start without it"
@@ -680,9 +682,9 @@ def sign_on(at: Doctor) -> Findings:
             at.secrets.credential(OIDC)
         except NotReadyError as error:
             why = "nobody can sign on to the page"
-            yield Finding("credential/sign-on", error.what, why, f"respond connect {OIDC}")
+            yield FoundTrouble("credential/sign-on", error.what, why, f"respond connect {OIDC}")
     if all(person.oidc_issuer != oidc.issuer for person in at.project.persons):
-        yield Finding(
+        yield FoundTrouble(
             "sign-on/nobody",
             "nobody in [[person]] has an account at the issuer of [server.oidc]",
             "whoever signs on there is nobody here",
@@ -704,7 +706,7 @@ def _provider(at: Doctor, oidc: OidcConfig) -> Findings:
         with closing(opened):
             reply = opened.fetch("http", ".well-known", "openid-configuration")
     except RespondError as error:
-        yield Finding(
+        yield FoundTrouble(
             "sign-on/no-answer",
             f"the issuer of [server.oidc] does not answer: {error.sentence}",
             "nobody can sign on to the page; signed answers from a terminal still count",
@@ -714,7 +716,7 @@ def _provider(at: Doctor, oidc: OidcConfig) -> Findings:
     if isinstance(reply.body, Mapping) and reply.body.get("issuer") == oidc.issuer:
         at.well.append("the identity provider answers")
         return
-    yield Finding(
+    yield FoundTrouble(
         "sign-on/other-issuer",
         "the identity provider calls itself something else than [server.oidc] does",
         "the server refuses its ID tokens",
@@ -731,7 +733,7 @@ def runbooks(at: Doctor) -> Findings:
             yield from _reviewed(at.runbooks[name], int(at.now_s))
             continue
         more = f" and {len(one.faults) - 1} more" if len(one.faults) > 1 else ""
-        yield Finding(
+        yield FoundTrouble(
             "runbook/fault",
             f"{name} has a fault: {one.faults[0].what}{more}",
             "it cannot be run",
@@ -746,7 +748,7 @@ def open_to_others(at: Doctor) -> Findings:
     own = [each.path for each in at.places.runbooks().values() if not each.shipped]
     for path in (project / FILE, *own):
         for what in who_else_decides(path, project):
-            yield Finding(
+            yield FoundTrouble(
                 "project/open",
                 f"{path.relative_to(project)}: {what}",
                 "who changes it says what a run does to real systems",
@@ -758,11 +760,11 @@ def _reviewed(runbook: Runbook, now_s: int) -> Findings:
     do = "read it against the world, rehearse it, then set 'reviewed' in the file"
     if not runbook.reviewed:
         what = f"{runbook.name} says no date of review"
-        yield Finding("runbook/not-reviewed", what, "it may be stale", do)
+        yield FoundTrouble("runbook/not-reviewed", what, "it may be stale", do)
         return
     days = int((now_s - _iso(f"{runbook.reviewed}T00:00:00Z")) // _DAY_S)
     if days > REVIEW_DAYS_MAX:
-        yield Finding(
+        yield FoundTrouble(
             "runbook/old-review",
             f"{runbook.name} was last reviewed {days} days ago",
             "consoles, people and roles change; a stale instruction costs minutes at night",
@@ -784,7 +786,7 @@ def rehearsed(at: Doctor) -> Findings:
         else:
             what = f"{name} was never rehearsed here"
         why = "the first time should not be at 3 a.m."
-        yield Finding("runbook/not-rehearsed", what, why, f"respond rehearse {name}")
+        yield FoundTrouble("runbook/not-rehearsed", what, why, f"respond rehearse {name}")
 
 
 def _rehearsals(folder: Path) -> tuple[dict[str, float], set[str]]:

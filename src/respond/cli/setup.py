@@ -15,7 +15,7 @@ from respond.wiring.places import PROJECT_FILE, Places
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from respond.checks.doctor import Doctor, Finding
+    from respond.checks.doctor import Doctor, FoundTrouble
     from respond.cli.connecting import Connected
     from respond.cli.connecting_source import Stored
     from respond.cli.credential_keeper import CredentialKeeper
@@ -344,7 +344,7 @@ def _doctor_for(places: Places, runbook: str) -> Doctor:
     )
 
 
-def _doctor_text(findings: list[Finding], well: list[str]) -> Iterator[str]:
+def _doctor_text(findings: list[FoundTrouble], well: list[str]) -> Iterator[str]:
     from respond.views.layout import labelled, said
 
     def part(label: str, text: str) -> Iterator[str]:
@@ -364,7 +364,7 @@ def _doctor_text(findings: list[Finding], well: list[str]) -> Iterator[str]:
         yield from part("   -", line)
 
 
-def _doctor_json(findings: list[Finding], well: list[str], code: ExitCode) -> dict[str, Any]:
+def _doctor_json(findings: list[FoundTrouble], well: list[str], code: ExitCode) -> dict[str, Any]:
     from respond.views.json_view import picked
 
     return {

@@ -16,6 +16,7 @@ from typing import Any
 from respond.adapters.command import Runs
 from respond.adapters.company_doors import Doors
 from respond.core.events import Actor, Strength
+from respond.core.review_policy import ReviewPolicy
 from respond.core.runbook import InputKind, Runbook
 from respond.core.script import Connection, Person, PersonRecord
 from respond.engine.proposing import GivenInputs
@@ -189,6 +190,11 @@ class Rehearsal:
             )
             for name, mail, roles in people
         )
+
+    @property
+    def review(self) -> ReviewPolicy:
+        """What the company wants to be so."""
+        return ReviewPolicy(domains=(self.story["operator"].partition("@")[2],))
 
     def connections(self) -> dict[str, Connection]:
         return {

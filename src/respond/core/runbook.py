@@ -276,6 +276,8 @@ class Runbook:
     subject: str = ""
     """Name of the input that says whom the incident is about, or empty."""
     text: str = ""
+    review: bool = False
+    """It only reads, and what it finds is compared with the last time."""
 
 
 def all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:

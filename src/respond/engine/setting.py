@@ -12,6 +12,7 @@ from respond.core.events import Actor, Strength
 from respond.core.fold import RunState, is_notice
 from respond.core.plan import OthersAgree, PlannedWrite
 from respond.core.policy import Care, Policy, asked_by, effective
+from respond.core.review_policy import ReviewPolicy
 from respond.core.runbook import ActionStep, BlockStep, ForEach, Runbook, all_steps
 from respond.core.script import Connection, Effect, Me, PersonRecord, WrittenAction
 from respond.core.shapes import decode, encode
@@ -63,6 +64,7 @@ class Site:
         alone: Why one person goes alone in an emergency; empty when nobody does.
         page: Address under which the server shows runs, or empty.
         directories: Connections that sign people in, in the order in which they are asked.
+        review: What reviews hold the world against.
     """
 
     connections: Mapping[str, Connection]
@@ -81,6 +83,7 @@ class Site:
     alone: str = ""
     page: str = ""
     directories: tuple[str, ...] = ()
+    review: ReviewPolicy = field(default_factory=ReviewPolicy)
 
     @property
     def people(self) -> People:
@@ -247,6 +250,7 @@ class Site:
             page=f"{self.page}/runs/{state.id}" if of_run and self.page else "",
             old=state.old_event if of_run else "",
             begun=bool(step.done() or step.open()),
+            review=self.review,
             **(self._request(state) if of_run else {}),
         )
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from respond.core.finding import lines_of
 from respond.core.fold import RunState
 from respond.core.plan import Plan, PlannedStep, StepPlan, planned_write
 from respond.core.runbook import (
@@ -165,7 +166,7 @@ class Planner(Walk):
             writes=writes,
             subjects=seen.subjects,
             # After held-back writes the script saw what they would leave: no finding of today.
-            findings=done.findings if done and not writes else (),
+            findings=lines_of(done.findings) if done and not writes else (),
             output=output,
         )
         return output if done else late_output(address, step)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from respond.core.events import Kind
+from respond.core.finding import lines_of, structured
 from respond.core.fold import As, WriteStatus
 from respond.core.recorded import Conclusion, StepFailure, data_of
 from respond.core.runbook import Phase, Step
@@ -90,14 +91,16 @@ def end_with(at: LiveStep, outcome: Done[Any]) -> Value:
 
 def observe(at: LiveStep, how: As, outcome: Done[Any], *, why: str) -> None:
     """Record a conclusion with its output."""
+    found = structured(outcome.findings)
     _observed(
         at,
         how,
         says=outcome.says,
         output=outcome.output,
         proved=outcome.proved,
-        findings=[*outcome.findings, *_gone(at, outcome)],
+        findings=[*lines_of(outcome.findings), *_gone(at, outcome)],
         why=why,
+        **({"found": found} if found else {}),
     )
 
 

@@ -7,7 +7,14 @@ made of.
 
 from __future__ import annotations
 
-from respond.systems.customerio import evidence, identify, keys, members, switches
+from respond.systems.customerio import (
+    evidence,
+    identify,
+    keys,
+    member_review,
+    members,
+    switches,
+)
 from respond.systems.customerio.facts import KeyId, MemberId, WebhookId
 
 __all__ = ["ACTIONS", "KeyId", "MemberId", "WebhookId"]
@@ -18,4 +25,5 @@ ACTIONS: tuple[type, ...] = (
     *members.ACTIONS,
     *evidence.ACTIONS,
     *switches.ACTIONS,
+    *member_review.ACTIONS,
 )

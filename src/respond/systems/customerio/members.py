@@ -81,9 +81,11 @@ __all__ = [
     "SetMemberRole",
     "Sso",
     "by_email",
+    "everybody",
     "is_admin",
     "members_if_allowed",
     "number_of_member",
+    "usable_admins",
 ]
 
 _LOOK_AGAIN_S: Final = 5
@@ -213,7 +215,8 @@ _MEMBERS: Final = Thing(
 """Everybody, whatever page they are on."""
 
 
-def _everybody(me: Me) -> Looking[tuple[MemberRow, ...]]:
+def everybody(me: Me) -> Looking[tuple[MemberRow, ...]]:
+    """Every member, from the one list that all looks share."""
     number = yield from account(me)
     return (yield from _MEMBERS.of(me.connection, account=number))
 
@@ -244,7 +247,7 @@ def is_admin(row: MemberRow) -> bool:
     return row.account_role == ADMIN
 
 
-def _usable_admins(rows: Sequence[MemberRow]) -> tuple[str, ...]:
+def usable_admins(rows: Sequence[MemberRow]) -> tuple[str, ...]:
     """Addresses of administrators who are accepted and active.
 
     Service accounts are not in this list at all.
@@ -316,7 +319,7 @@ def _guard(me: Me, row: MemberRow, rows: Sequence[MemberRow], verb: str) -> None
         keep_an_administrator(
             me,
             row.email,
-            _usable_admins(rows),
+            usable_admins(rows),
             do="make somebody else Account Admin first, and let them accept",
         )
 
@@ -384,10 +387,10 @@ class FindMember:
     email: str
 
     def run(self, me: Me) -> Script[FoundMember]:
-        rows = yield from _everybody(me)
+        rows = yield from everybody(me)
         seen = by_email(rows, self.email)
         row = seen or MemberRow(MemberId(""), self.email, accepted=False)
-        others = who_could_act(me, _usable_admins(rows), but=row.email)
+        others = who_could_act(me, usable_admins(rows), but=row.email)
         found = FoundMember(
             found=seen is not None,
             id=_known_id(row),
@@ -451,7 +454,7 @@ class RemoveMember:
 
     def run(self, me: Me) -> Script[RemovedMember]:
         wanted = member_number(self.member) if self.member else ""
-        rows = yield from _everybody(me)
+        rows = yield from everybody(me)
         row = self._row(rows)
         if row is None:
             return self._done()
@@ -566,7 +569,7 @@ class AddMember:
         local, _, host = self.email.partition("@")
         if not local or "." not in host or any(c.isspace() for c in self.email):
             raise UsageError(f"{self.email[:80]!r} is not an e-mail address")
-        rows = yield from _everybody(me)
+        rows = yield from everybody(me)
         row = by_email(rows, self.email)
         if row is None:
             made = yield from self._addition(me, (yield from _users(me)))
@@ -687,7 +690,7 @@ class SetMemberRole:
                 f"account_role is {self.account_role[:40]!r}", do="use member or admin"
             )
         wanted = self.roles or MemberRoles(self.account_role)
-        rows = yield from _everybody(me)
+        rows = yield from everybody(me)
         row = by_email(rows, self.email)
         if row is None or (self.member and row.id != self.member):
             raise GuardRefusedError(
@@ -759,7 +762,7 @@ class AwaitMember:
     email: str
 
     def run(self, me: Me) -> Script[AddedMember]:
-        rows = yield from _everybody(me)
+        rows = yield from everybody(me)
         row = by_email(rows, self.email)
         if row is None:
             return NotYet(f"{self.email} is not on the list yet", _INVITATION_AGAIN_S)

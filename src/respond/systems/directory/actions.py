@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import ClassVar, Final
 
+from respond.core.finding import lines_of
 from respond.core.script import (
     STEERS,
     Becomes,
@@ -241,7 +242,7 @@ def _list(me: Me, verb: str, target: Target) -> Script[DirectoryLines]:
     outcome = yield from how.script(me, target)
     if not isinstance(outcome, Done):
         return outcome
-    lines = outcome.findings
+    lines = lines_of(outcome.findings)
     says = f"{title}: {outcome.says}"
     return Done(DirectoryLines(connection, lines, len(lines)), says=says, findings=lines)
 
