@@ -705,11 +705,18 @@ def _lines(
         opener=open_secret,
         held=lambda: journal.held(run),
         runs=runs or run_here,
+        tell=progress.tell,
     )
     others: dict[str, Pen] = {
         "smtp": SmtpPen(servers, secrets, clock, redactor, timeout_scale=timeout_scale),
         "command": CommandPen(
-            open_secret, redactor, clock, clean_environment(), own=own, runs=runs or run_here
+            open_secret,
+            redactor,
+            clock,
+            clean_environment(),
+            own=own,
+            runs=runs or run_here,
+            tell=progress.tell,
         ),
         "screen": LocalPen(show, open_secret),
         "own": LocalPen(keep_own, open_secret),
