@@ -542,7 +542,7 @@ def test_a_file_that_is_replaced_during_a_write_records_nothing(
                 path.write_bytes(content)
 
         db_of(journal).set_trace_callback(replace)
-        write = {
+        write: dict[str, Callable[[], object]] = {
             "intent": partial(journal.intend, event(Kind.INTENT, step="s"), digest=DIGEST),
             "outcome": partial(journal.append, event(Kind.OUTCOME, step="s")),
         }
