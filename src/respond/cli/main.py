@@ -55,7 +55,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "setup", "Begin a project: respond.toml and a folder for runbooks", "Set up"
     ),
     "connect": CommandEntry("setup", "Store a credential, and see what it may do", "Set up"),
-    "doctor": CommandEntry("setup", "Find trouble before the incident does", "Set up"),
+    "doctor": CommandEntry("doctor_command", "Find trouble before the incident does", "Set up"),
     "actions": CommandEntry("look", "List what a step can call", "For authors"),
     "schema": CommandEntry("look", "Print the JSON Schema of runbooks, for editors", "For authors"),
 }

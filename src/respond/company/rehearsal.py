@@ -94,6 +94,7 @@ class Rehearsal:
         ways: How each system is reached, as its module in the company tells it.
         own: The server, when it runs in this process.
         directories: Connections of what signs people in, in the order in which they are asked.
+        policy: What its reviews hold it against.
     """
 
     doors: Doors
@@ -104,6 +105,7 @@ class Rehearsal:
     own: Any = None
     before: Mapping[str, Any] = field(default_factory=dict)
     directories: tuple[str, ...] = ()
+    policy: ReviewPolicy = field(default_factory=ReviewPolicy)
 
     @classmethod
     def start(
@@ -190,11 +192,6 @@ class Rehearsal:
             )
             for name, mail, roles in people
         )
-
-    @property
-    def review(self) -> ReviewPolicy:
-        """What the company wants to be so."""
-        return ReviewPolicy(domains=(self.story["operator"].partition("@")[2],))
 
     def connections(self) -> dict[str, Connection]:
         return {

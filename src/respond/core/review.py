@@ -84,7 +84,7 @@ def compared(
 
     Args:
         found: The address of a step with what it found. Of two with one id the first counts.
-        looked: Addresses of the steps that came to an answer.
+        looked: Addresses of the steps that saw all that they look at.
         persons: Ids of those who may accept something.
         at: Now, RFC 3339.
     """

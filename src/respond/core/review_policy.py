@@ -71,6 +71,7 @@ class ReviewPolicy:
         admins_max: More administrators than this are too many.
         admins_min: Fewer who could act than this are too few.
         shared: First parts of addresses that are nobody's own.
+        owners: Service account, by name or id, to the id of the person who answers for it.
         rights: By job; none: what somebody may do is not held against anything.
     """
 
@@ -79,5 +80,6 @@ class ReviewPolicy:
     admins_max: int = 5
     admins_min: int = 3
     shared: tuple[str, ...] = SHARED
+    owners: Mapping[str, str] = field(default_factory=dict)
     rights: Mapping[str, Rights] = field(default_factory=dict)
     accepted: tuple[AcceptedRisk, ...] = ()

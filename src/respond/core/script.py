@@ -617,6 +617,7 @@ class Spec:
         source: Vendor page or evidence tag of the facts it rests on.
         by_hand: What a person does in the vendor's console when nothing can be looked at, one line
             each, in the console's words; the last line is the bare link.
+        person: Why a person always does it; empty where the tool can.
     """
 
     name: str
@@ -625,6 +626,7 @@ class Spec:
     output: type
     source: str
     by_hand: tuple[str, ...] = ()
+    person: str = ""
 
     @property
     def system(self) -> str:
@@ -643,13 +645,21 @@ C = TypeVar("C", bound=type)
 
 
 def action(
-    name: str, *, effect: Effect, output: type, source: str, by_hand: tuple[str, ...] = ()
+    name: str,
+    *,
+    effect: Effect,
+    output: type,
+    source: str,
+    by_hand: tuple[str, ...] = (),
+    person: str = "",
 ) -> Callable[[C], C]:
     """Attach a ``Spec``; the class docstring's first line is the summary."""
 
     def attach(cls: C) -> C:
         summary = (cls.__doc__ or "").strip().splitlines()[0]
-        cls.spec = Spec(name, effect, summary, output, source, by_hand)  # type: ignore[attr-defined]
+        cls.spec = Spec(  # type: ignore[attr-defined]
+            name, effect, summary, output, source, by_hand, person
+        )
         return cls
 
     return attach

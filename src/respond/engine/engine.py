@@ -137,7 +137,7 @@ class Engine(LiveRun):
 
     def _walk(self) -> ExitCode:
         walk = EngineWalk(self.runbook, self.site, self)
-        here = Here(self.first_values())
+        here = Here(self.first_values(), among=(*self.runbook.steps, *self.runbook.always))
         ended = EndedError("", "")
         try:
             walk.steps(self.runbook.steps, here)
@@ -164,7 +164,7 @@ class Engine(LiveRun):
         items, lost_items = take_inventory(self, walk.sets.values())
         code = verdict(self.state)
         # Items of a set are counted there.
-        lost = [] if self.agreed_to_end else [s for s in self.not_reached() if not s.group]
+        lost = [s for s in self.not_reached() if not s.group]
         findings = [
             *lost_items,
             *(f"planned, and not done: {write.says}" for step in lost for write in step.writes),

@@ -45,7 +45,7 @@ def review_end(state: RunState, last: RunState | None, site: Site, at: str) -> R
     ends = {a: s.conclusion for a, s in state.steps.items() if s.conclusion is not None}
     marks = compared(
         found(),
-        looked={address for address, end in ends.items() if end.how.has_output},
+        looked={address for address, end in ends.items() if end.how.has_output and end.proved},
         last=last.ended.review if last is not None else None,
         accepted=site.review.accepted,
         persons={person.id for person in site.persons},

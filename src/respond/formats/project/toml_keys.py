@@ -198,6 +198,8 @@ TABLES: Final[Mapping[str, Table]] = {
             "few.", "3"),
         "shared": Keyword(Listed(_LOCAL_PART, is_set=True), "First parts of addresses that are "
             "nobody's own.", json.dumps(SHARED)),
+        "owners": Keyword(MapOf(PLAIN_NAME, ""), "Service account, by its name or id, to the id of "
+            "the person who answers for it.", "{}"),
     },
     "rights.NAME": {
         "who": Keyword(Listed(_ADDRESS, is_set=True), "Who has this job and is no [[person]] with "

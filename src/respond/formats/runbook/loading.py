@@ -118,7 +118,7 @@ class _File:
         rehearsal = read_rehearsal(fitted, inputs, faults)
         self._loading.open.append(text_of(fitted, "runbook"))
         try:
-            lists, walk = self._steps(fitted, inputs)
+            lists, walk = self._steps(fitted, inputs, subject)
         finally:
             self._loading.open.pop()
         is_review = "review" in fitted and fitted["review"].value is True
@@ -175,7 +175,7 @@ class _File:
         )
 
     def _steps(
-        self, fitted: Fitted, inputs: tuple[Input, ...]
+        self, fitted: Fitted, inputs: tuple[Input, ...], subject: str
     ) -> tuple[dict[str, tuple[Step, ...]], Steps]:
         """Each list of steps by its word, and the walk that made them."""
         parts: Fitted = fitted["parts"].value if "parts" in fitted else {}
@@ -193,6 +193,7 @@ class _File:
             call=self._call,
             exists=self._exists,
             persons=self._loading.persons,
+            subject=subject,
         )
         declared = fitted["inputs"].value if "inputs" in fitted else ()
         start = View.at_start(inputs, set(declared) - {each.name for each in inputs})

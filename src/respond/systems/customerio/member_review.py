@@ -14,7 +14,7 @@ from typing import Final
 
 from respond.core.finding import Finding, Severity
 from respond.core.review_policy import Rights
-from respond.core.script import Done, Effect, Me, Script, action
+from respond.core.script import Done, Effect, Me, Script, action, both
 from respond.core.showable import showable
 from respond.systems.customerio.facts import link, timestamp
 from respond.systems.customerio.members import (
@@ -23,6 +23,7 @@ from respond.systems.customerio.members import (
     everybody,
     is_admin,
     number_of_member,
+    seen_sso,
     usable_admins,
 )
 from respond.systems.guards import emergency_names, who_could_act
@@ -63,6 +64,7 @@ class _Review:
 
     me: Me
     rows: Sequence[MemberRow]
+    is_sso: bool
 
     def findings(self) -> Iterator[Finding]:
         yield from self._administrators()
@@ -142,7 +144,8 @@ class _Review:
             )  # fmt: skip
 
     def _second_factor(self, row: MemberRow) -> Iterator[Finding]:
-        if row.two_factor is not False or not row.last_login:
+        # With single sign-on on the vendor's own is off, and who signs people in asks for one.
+        if self.is_sso or row.two_factor is not False or not row.last_login:
             return
         grave = Severity.HIGH if is_admin(row) else Severity.MEDIUM
         yield self._of(
@@ -255,10 +258,12 @@ class ReviewMembers:
     """Hold every team member against what the company wants: address, rights, last login."""
 
     def run(self, me: Me) -> Script[ReviewedMembers]:
-        rows = yield from everybody(me)
+        rows, sso = yield from both(everybody(me), seen_sso(me))
         able = who_could_act(me, usable_admins(rows))
         emails = tuple(sorted(row.email for row in rows if row.accepted))
-        found = tuple(sorted(_Review(me, rows).findings(), key=lambda each: each.id))
+        found = tuple(
+            sorted(_Review(me, rows, bool(sso.fingerprint)).findings(), key=lambda each: each.id)
+        )
         says = f"{len(rows)} team members, {len(able)} administrators who could act"
         return Done(ReviewedMembers(emails, len(rows), len(able)), says=says, findings=found)
 

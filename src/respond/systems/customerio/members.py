@@ -11,7 +11,8 @@ has no roles here, and nothing is done to them that would have to be put back.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -72,6 +73,7 @@ __all__ = [
     "EnvironmentRole",
     "FindMember",
     "FoundMember",
+    "ListCustomerioAdmins",
     "MemberRoles",
     "MemberRow",
     "ReadSso",
@@ -80,11 +82,13 @@ __all__ = [
     "RoleSet",
     "SetMemberRole",
     "Sso",
+    "SsoSeen",
     "by_email",
     "everybody",
     "is_admin",
     "members_if_allowed",
     "number_of_member",
+    "seen_sso",
     "usable_admins",
 ]
 
@@ -416,6 +420,35 @@ class FindMember:
         state = "member" if row.accepted else "invited"
         says = f"{row.email}, {row.account_role} ({state}), second factor {found.two_factor}"
         return Done(found, says=says, findings=tuple(findings))
+
+
+# --- administrators -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerioAdmins:
+    """The Account Admins by address, and how many of them could act tonight."""
+
+    admins: tuple[str, ...]
+    able: int
+
+
+@action(
+    "customerio.list_admins",
+    effect=Effect.READS,
+    output=CustomerioAdmins,
+    source="customerio/cli: GET accounts/{id}/users (CLI-ROUTE); field names assumed",
+)
+@dataclass(frozen=True)
+class ListCustomerioAdmins:
+    """List the Account Admins. Invited, suspended and emergency accounts could not act."""
+
+    def run(self, me: Me) -> Script[CustomerioAdmins]:
+        rows = yield from everybody(me)
+        admins = tuple(row.email for row in rows if is_admin(row))
+        able = len(who_could_act(me, usable_admins(rows)))
+        says = f"{len(admins)} Account Admins, {able} of them could act"
+        return Done(CustomerioAdmins(admins, able), says=says)
 
 
 # --- remove -------------------------------------------------------------------------------------
@@ -773,6 +806,59 @@ class AwaitMember:
 
 
 @dataclass(frozen=True, slots=True)
+class SsoSeen:
+    """What may be kept of the configuration: no field of it is published, and some may be secret.
+
+    Attributes:
+        fingerprint: Changes when the configuration changes; empty when it is off.
+        certificates: Whatever in it is a certificate, in base64 without its frame.
+    """
+
+    fingerprint: str = ""
+    certificates: tuple[str, ...] = ()
+
+
+def seen_sso(me: Me) -> Looking[SsoSeen]:
+    """Single sign-on as it is configured now."""
+    account_number = yield from account(me)
+
+    def parse(replies: Sequence[Reply]) -> SsoSeen:
+        body = replies[0].body
+        if body is None:
+            return SsoSeen()
+        if not isinstance(body, dict):
+            raise MalformedReplyError("no configuration")
+        found = body.get("sso_configuration", body)
+        if not found:
+            return SsoSeen()
+        fingerprint = me.digest(json.dumps(found, sort_keys=True))[:16]
+        return SsoSeen(fingerprint, tuple(dict.fromkeys(_certificates(found))))
+
+    path = ("v1", "accounts", account_number, "sso_configuration")
+    thing = Thing(VENDOR, "sso", path, parse, gone=SsoSeen(), settle_s=0)
+    return (yield from thing.of(me.connection))
+
+
+def _certificates(value: Any) -> Iterator[str]:
+    """Texts that are a certificate, wherever they stand: PEM, or the base64 of one (RFC 7468)."""
+    if isinstance(value, Mapping):
+        for each in value.values():
+            yield from _certificates(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _certificates(each)
+    elif isinstance(value, str):
+        bare = "".join(_FRAME.sub("", value).split())
+        if _DER.fullmatch(bare):
+            yield bare
+
+
+_FRAME: Final = re.compile(r"-----(BEGIN|END) CERTIFICATE-----")
+_DER: Final = re.compile(r"MII[A-Za-z0-9+/]{200,16000}={0,2}")
+"""Base64 of a sequence of some hundred bytes, as every certificate is one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sso:
     """Single sign-on of the account.
 
@@ -796,20 +882,7 @@ class ReadSso:
     """See whether single sign-on is on; then a lost second factor is no matter of this account."""
 
     def run(self, me: Me) -> Script[Sso]:
-        account_number = yield from account(me)
-
-        def parse(replies: Sequence[Reply]) -> str:
-            body = replies[0].body
-            if body is None:
-                return ""
-            if not isinstance(body, dict):
-                raise MalformedReplyError("no configuration")
-            found = body.get("sso_configuration", body)
-            return me.digest(json.dumps(found, sort_keys=True))[:16] if found else ""
-
-        path = ("v1", "accounts", account_number, "sso_configuration")
-        thing = Thing(VENDOR, "sso", path, parse, gone="", settle_s=0)
-        fingerprint = yield from thing.of(me.connection)
+        fingerprint = (yield from seen_sso(me)).fingerprint
         says = f"single sign-on is {'on' if fingerprint else 'off'}"
         return Done(Sso(bool(fingerprint), fingerprint, says), says=says)
 
@@ -826,6 +899,7 @@ class EndedSessions:
     effect=Effect.DESTROYS,
     output=EndedSessions,
     source="docs.customer.io: login session (DOC); a change ends every session at once",
+    person="the vendor shows no request for it",
     by_hand=(
         "Open Account Settings, Security, Login session expiration. Set another value, and save.",
         "https://fly.customer.io/settings/security",
@@ -881,6 +955,7 @@ class EndSessions:
 
 ACTIONS: tuple[type, ...] = (
     FindMember,
+    ListCustomerioAdmins,
     RemoveMember,
     AddMember,
     SetMemberRole,

@@ -33,6 +33,7 @@ from respond.core.shapes import Timestamp
 from respond.core.showable import showable
 from respond.core.values import SecretHandle
 from respond.systems import title_of
+from respond.systems.directory.people_review import CountPeople, ReviewPeople
 from respond.systems.directory.vocabulary import VERBS, Lacks, PersonSeen, Target, directory_of
 from respond.systems.guards import GuardRefusedError, spare
 
@@ -440,4 +441,6 @@ ACTIONS: tuple[type, ...] = (
     ReadSignIns,
     WhoHasApp,
     ListLeftBehind,
+    CountPeople,
+    ReviewPeople,
 )
