@@ -48,6 +48,7 @@ from respond.systems.customerio.reading import (
     tokens_listed,
     workspaces,
 )
+from respond.systems.customerio.stood_open import open_to_key
 from respond.systems.customerio.switches import Webhook, webhooks_of
 from respond.systems.customerio.vendor import VENDOR
 from respond.systems.rest import Thing, rows
@@ -261,6 +262,7 @@ class ListLeftInAccount:
             LeftBehind(tuple(things), len(things), unseen, found.touched_webhooks()),
             says=f"{counted(len(things), 'thing')} made or changed since {self.since}",
             findings=(*(one.finding for one in things), *unseen),
+            exposures=open_to_key(me, self.key, keys) if self.key else (),
         )
 
 
