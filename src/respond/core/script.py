@@ -21,6 +21,7 @@ from respond.core.shapes import decode
 from respond.core.values import DrawnSecret, Json, OwnCredential, SecretHandle
 
 __all__ = [
+    "ASKS",
     "STEERS",
     "WHOLE",
     "Again",
@@ -626,6 +627,9 @@ STEERS: Final[Mapping[str, str]] = MappingProxyType({"mark": "steers"})
 WHOLE: Final[Mapping[str, str]] = MappingProxyType({"mark": "whole"})
 """Metadata of a field whose text has a language of its own: data never stands inside of one."""
 
+ASKS: Final[Mapping[str, str]] = MappingProxyType({"mark": "asks"})
+"""Metadata of a JSON field in which whatever is called ``query`` is such a text, as in GraphQL."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spec:
@@ -638,6 +642,8 @@ class Spec:
         by_hand: What a person does in the vendor's console when nothing can be looked at, one line
             each, in the console's words; the last line is the bare link.
         person: Why a person always does it; empty where the tool can.
+        undo: What takes it back: the name of an action, or in words why nothing has to. Empty:
+            nothing does.
     """
 
     name: str
@@ -647,6 +653,7 @@ class Spec:
     source: str
     by_hand: tuple[str, ...] = ()
     person: str = ""
+    undo: str = ""
 
     @property
     def system(self) -> str:
@@ -672,13 +679,14 @@ def action(
     source: str,
     by_hand: tuple[str, ...] = (),
     person: str = "",
+    undo: str = "",
 ) -> Callable[[C], C]:
     """Attach a ``Spec``; the class docstring's first line is the summary."""
 
     def attach(cls: C) -> C:
         summary = (cls.__doc__ or "").strip().splitlines()[0]
         cls.spec = Spec(  # type: ignore[attr-defined]
-            name, effect, summary, output, source, by_hand, person
+            name, effect, summary, output, source, by_hand, person, undo
         )
         return cls
 

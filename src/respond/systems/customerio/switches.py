@@ -300,6 +300,7 @@ def _write(me: Me, row: WebhookRow, place: str, inner: str, *, disabled: bool) -
 @action(
     "customerio.disable_webhook",
     effect=Effect.DESTROYS,
+    undo="customerio.enable_webhook",
     output=WebhookState,
     source="App API PUT /v1/reporting_webhooks/{id} (DOC); management PUT (CLI-ROUTE)",
     by_hand=(
@@ -320,6 +321,7 @@ class DisableWebhook:
 @action(
     "customerio.enable_webhook",
     effect=Effect.WRITES,
+    undo="customerio.disable_webhook",
     output=WebhookState,
     source="the way back of customerio.disable_webhook",
 )
@@ -403,6 +405,7 @@ def _write_source(
 @action(
     "customerio.disable_source",
     effect=Effect.DESTROYS,
+    undo="customerio.enable_source",
     output=SourceState,
     source="PUT sources/{id} (CLI route tests); its body GUESS until discovered; by hand DOC",
 )
@@ -419,6 +422,7 @@ class DisableSource:
 @action(
     "customerio.enable_source",
     effect=Effect.WRITES,
+    undo="customerio.disable_source",
     output=SourceState,
     source="the way back of customerio.disable_source",
 )
