@@ -62,7 +62,7 @@ from respond.systems.guards import (
     spare,
     who_could_act,
 )
-from respond.systems.rest import Thing, dig, rows
+from respond.systems.rest import KEPT, Thing, dig, rows
 
 __all__ = [
     "ACTIONS",
@@ -89,6 +89,8 @@ __all__ = [
     "is_admin",
     "members_if_allowed",
     "number_of_member",
+    "role_words",
+    "same_roles",
     "seen_sso",
     "usable_admins",
 ]
@@ -216,6 +218,7 @@ _MEMBERS: Final = Thing(
     pages=PAGES,
     query=(("limit", "100"), ("page", "1")),
     settle_s=MEMBER_SETTLE_S,
+    evidence=KEPT,
 )
 """Everybody, whatever page they are on."""
 
@@ -260,7 +263,7 @@ def usable_admins(rows: Sequence[MemberRow]) -> tuple[str, ...]:
     return tuple(row.email for row in rows if is_admin(row) and row.accepted and row.active)
 
 
-def _same_roles(one: MemberRoles | None, other: MemberRoles) -> bool:
+def same_roles(one: MemberRoles | None, other: MemberRoles) -> bool:
     """Whether two members may do the same, however it is written down.
 
     An Account Admin may do everything in every workspace, so the rest says nothing about one.
@@ -273,7 +276,7 @@ def _same_roles(one: MemberRoles | None, other: MemberRoles) -> bool:
     return bare == others and set(one.environment_roles) == set(other.environment_roles)
 
 
-def _role_words(roles: MemberRoles | None) -> str:
+def role_words(roles: MemberRoles | None) -> str:
     """Everything that somebody may do, in one line: ``member; api_credentials; 190001 author``."""
     if roles is None:
         return "roles unknown"
@@ -547,7 +550,7 @@ class RemoveMember:
                 answer=None,
                 avoid=alike,
             ),
-            before={"email": row.email, "state": _role_words(roles)},
+            before={"email": row.email, "state": role_words(roles)},
             after={"email": row.email, "state": "absent"},
             becomes=(Becomes(_MEMBERS.subject(me.connection), without),),
             foretold=None,
@@ -611,7 +614,7 @@ class AddMember:
             return self._done(MemberRow(new, self.email, accepted=False))
         if self.replaces and row.id == self.replaces:
             return NotYet(f"the removal of {self.email} does not show yet", _LOOK_AGAIN_S)
-        if not _same_roles(row.roles, self.roles):
+        if not same_roles(row.roles, self.roles):
             yield (yield from _role_write(me, row, self.roles, Effect.WRITES))
         return self._done(row)
 
@@ -648,7 +651,7 @@ class AddMember:
                 answer=late,
             ),
             before={"email": self.email, "state": "absent"},
-            after={"email": self.email, "state": f"invited; {_role_words(self.roles)}"},
+            after={"email": self.email, "state": f"invited; {role_words(self.roles)}"},
             becomes=(Becomes(_MEMBERS.subject(me.connection), lambda before: (*before, new)),),
             foretold=late,
             undo=Undo("customerio.remove_member", {"email": self.email}),
@@ -731,7 +734,7 @@ class SetMemberRole:
                 f"{self.email} is not the team member {self.member}",
                 do="take both from the same customerio.find_member",
             )
-        if not _same_roles(row.roles, wanted):
+        if not same_roles(row.roles, wanted):
             _guard(me, row, rows, "change")
             _snapshot(row, "change")
             yield (yield from _role_write(me, row, wanted, Effect.DESTROYS))
@@ -770,8 +773,8 @@ def _role_write(me: Me, row: MemberRow, roles: MemberRoles, effect: Effect) -> L
             about={"email": row.email, **body},
             answer=None,
         ),
-        before={"email": row.email, "state": _role_words(row.roles)},
-        after={"email": row.email, "state": _role_words(roles)},
+        before={"email": row.email, "state": role_words(row.roles)},
+        after={"email": row.email, "state": role_words(roles)},
         becomes=(Becomes(_MEMBERS.subject(me.connection), changed),),
         foretold=None,
         undo=undo,
@@ -839,7 +842,7 @@ def seen_sso(me: Me) -> Looking[SsoSeen]:
         return SsoSeen(fingerprint, same, tuple(dict.fromkeys(_certificates(found))))
 
     path = ("v1", "accounts", account_number, "sso_configuration")
-    thing = Thing(VENDOR, "sso", path, parse, gone=SsoSeen(), settle_s=0)
+    thing = Thing(VENDOR, "sso", path, parse, gone=SsoSeen(), settle_s=0, evidence=KEPT)
     return (yield from thing.of(me.connection))
 
 
