@@ -232,6 +232,8 @@ class WaitStep:
     Attributes:
         until: Looked at every ``every_s``; None waits the whole ``within_s``.
         look: A read whose output ``until`` may use, as ``seen``.
+        at: When it goes on, instead of a length.
+        till: The same, worked out.
     """
 
     words: StepWords
@@ -240,6 +242,8 @@ class WaitStep:
     within_s: int
     look: ActionStep | None = None
     for_s: Formula | None = None
+    at: Formula | None = None
+    till: str = ""
 
 
 Step: TypeAlias = (

@@ -290,7 +290,7 @@ class Planner(Walk):
 
     def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
         if self.state.step(address).conclusion is None:
-            known = timed(step, here.values)
+            known = timed(step, here.values, self.now)
             if isinstance(known, Late):
                 self._note(step, address, here, StepPlan.LATE, known.says, known.step)
             else:
@@ -355,6 +355,8 @@ def _inside(step: Step, here: Here) -> Iterator[tuple[Step, Here]]:
 
 def wait_says(step: WaitStep) -> str:
     """What a wait waits for, in a line."""
+    if step.till:
+        return f"waits until {step.till}"
     minutes, seconds = divmod(step.within_s, 60)
     length = f"{minutes} min" if minutes else f"{seconds} s"
     return f"waits {length}" if step.until is None else f"{waits_for(step)}, at most {length}"

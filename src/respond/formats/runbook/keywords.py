@@ -82,6 +82,7 @@ WAIT: Final[Table] = {
     "every": Keyword(Span(DAY_S), "How often to look. 30s when left out."),
     "within": Keyword(Span(30 * DAY_S), "How long to wait at most."),
     "for": Keyword(Fill(), "How long to wait: a duration, or an expression that is one."),
+    "at": Keyword(Fill(), "Goes on at this time: one expression, such as a deadline."),
     "action": Keyword(Actions(reads_only=True), "A read whose output 'until' may use."),
     "with": _WITH,
 }

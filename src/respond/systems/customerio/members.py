@@ -89,6 +89,8 @@ __all__ = [
     "is_admin",
     "members_if_allowed",
     "number_of_member",
+    "role_words",
+    "same_roles",
     "seen_sso",
     "usable_admins",
 ]
@@ -260,7 +262,7 @@ def usable_admins(rows: Sequence[MemberRow]) -> tuple[str, ...]:
     return tuple(row.email for row in rows if is_admin(row) and row.accepted and row.active)
 
 
-def _same_roles(one: MemberRoles | None, other: MemberRoles) -> bool:
+def same_roles(one: MemberRoles | None, other: MemberRoles) -> bool:
     """Whether two members may do the same, however it is written down.
 
     An Account Admin may do everything in every workspace, so the rest says nothing about one.
@@ -273,7 +275,7 @@ def _same_roles(one: MemberRoles | None, other: MemberRoles) -> bool:
     return bare == others and set(one.environment_roles) == set(other.environment_roles)
 
 
-def _role_words(roles: MemberRoles | None) -> str:
+def role_words(roles: MemberRoles | None) -> str:
     """Everything that somebody may do, in one line: ``member; api_credentials; 190001 author``."""
     if roles is None:
         return "roles unknown"
@@ -548,7 +550,7 @@ class RemoveMember:
                 answer=None,
                 avoid=alike,
             ),
-            before={"email": row.email, "state": _role_words(roles)},
+            before={"email": row.email, "state": role_words(roles)},
             after={"email": row.email, "state": "absent"},
             becomes=(Becomes(_MEMBERS.subject(me.connection), without),),
             foretold=None,
@@ -613,7 +615,7 @@ class AddMember:
             return self._done(MemberRow(new, self.email, accepted=False))
         if self.replaces and row.id == self.replaces:
             return NotYet(f"the removal of {self.email} does not show yet", _LOOK_AGAIN_S)
-        if not _same_roles(row.roles, self.roles):
+        if not same_roles(row.roles, self.roles):
             yield (yield from _role_write(me, row, self.roles, Effect.WRITES))
         return self._done(row)
 
@@ -650,7 +652,7 @@ class AddMember:
                 answer=late,
             ),
             before={"email": self.email, "state": "absent"},
-            after={"email": self.email, "state": f"invited; {_role_words(self.roles)}"},
+            after={"email": self.email, "state": f"invited; {role_words(self.roles)}"},
             becomes=(Becomes(_MEMBERS.subject(me.connection), lambda before: (*before, new)),),
             foretold=late,
             undo=Undo("customerio.remove_member", {"email": self.email}),
@@ -734,7 +736,7 @@ class SetMemberRole:
                 f"{self.email} is not the team member {self.member}",
                 do="take both from the same customerio.find_member",
             )
-        if not _same_roles(row.roles, wanted):
+        if not same_roles(row.roles, wanted):
             _guard(me, row, rows, "change")
             _snapshot(row, "change")
             yield (yield from _role_write(me, row, wanted, Effect.DESTROYS))
@@ -773,8 +775,8 @@ def _role_write(me: Me, row: MemberRow, roles: MemberRoles, effect: Effect) -> L
             about={"email": row.email, **body},
             answer=None,
         ),
-        before={"email": row.email, "state": _role_words(row.roles)},
-        after={"email": row.email, "state": _role_words(roles)},
+        before={"email": row.email, "state": role_words(row.roles)},
+        after={"email": row.email, "state": role_words(roles)},
         becomes=(Becomes(_MEMBERS.subject(me.connection), changed),),
         foretold=None,
         undo=undo,
