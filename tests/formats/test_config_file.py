@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from respond.audit.ssh_signature import fingerprints
 from respond.core.approval import People
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
+from respond.core.secret_looks import looks_secret
 from respond.formats.faults import FormatFault, FormatFaults, Mark
 from respond.formats.kinds import Span
 from respond.formats.project.project import (
@@ -29,7 +30,6 @@ from respond.formats.project.project import (
 from respond.formats.project.project_file import parse_project
 from respond.formats.project.toml_keys import ACCOUNTS, TABLES
 from respond.formats.project.toml_positions import place_of, places
-from respond.formats.secret_looks import looks_secret
 
 ROOT = Path(__file__).parents[2]
 BAD = sorted((ROOT / "tests" / "data" / "bad_configs").glob("*.toml"))

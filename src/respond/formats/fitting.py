@@ -14,11 +14,11 @@ from collections.abc import Collection
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from respond.core.inputs import parse_span
+from respond.core.secret_looks import looks_secret
 from respond.core.showable import showable
 from respond.formats import kinds
 from respond.formats.faults import Faults, Mark, Path, did_you_mean
 from respond.formats.kinds import Kind, Table, span_text, wanted
-from respond.formats.secret_looks import looks_secret
 from respond.formats.tree import Mapping, Node, Scalar, Sequence, inside, plain, scalars
 
 __all__ = ["MISFIT", "QUOTES", "Fitted", "Fitting", "Given", "check_secrets"]

@@ -21,6 +21,7 @@ from respond.core.inputs import input_value
 from respond.core.plan import digest_of
 from respond.core.recorded import OutsideEvent
 from respond.core.runbook import TIMES, Input, InputKind, Runbook
+from respond.core.secret_looks import looks_secret
 from respond.core.shapes import ShapeError
 from respond.core.showable import hidden_character, showable
 from respond.core.values import Value
@@ -30,7 +31,6 @@ from respond.formats.expression.expressions import ExpressionFault, Expressions,
 from respond.formats.faults import Faults, FormatFault, FormatFaults
 from respond.formats.project.hook_expressions import HookReads, read_hook
 from respond.formats.project.project import FILE, HookConfig, Project, SourceConfig, Where
-from respond.formats.secret_looks import looks_secret
 from respond.formats.typed_inputs import parse_input
 from respond.senders import check_options
 

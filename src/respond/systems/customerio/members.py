@@ -61,7 +61,7 @@ from respond.systems.guards import (
     spare,
     who_could_act,
 )
-from respond.systems.rest import Thing, dig, rows
+from respond.systems.rest import KEPT, Thing, dig, rows
 from respond.systems.seen_certificates import SeenCertificate, certificates_in
 
 __all__ = [
@@ -218,6 +218,7 @@ _MEMBERS: Final = Thing(
     pages=PAGES,
     query=(("limit", "100"), ("page", "1")),
     settle_s=MEMBER_SETTLE_S,
+    evidence=KEPT,
 )
 """Everybody, whatever page they are on."""
 
@@ -844,7 +845,7 @@ def seen_sso(me: Me) -> Looking[SsoSeen]:
         return SsoSeen(fingerprint, same, tuple(certificates_in(found)))
 
     path = ("v1", "accounts", account_number, "sso_configuration")
-    thing = Thing(VENDOR, "sso", path, parse, gone=SsoSeen(), settle_s=0)
+    thing = Thing(VENDOR, "sso", path, parse, gone=SsoSeen(), settle_s=0, evidence=KEPT)
     return (yield from thing.of(me.connection))
 
 

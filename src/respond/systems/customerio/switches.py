@@ -52,7 +52,7 @@ from respond.systems.customerio.reading import (
 )
 from respond.systems.customerio.vendor import VENDOR
 from respond.systems.guards import GuardRefusedError
-from respond.systems.rest import Thing, at, rows
+from respond.systems.rest import KEPT, Thing, at, rows
 
 __all__ = [
     "ACTIONS",
@@ -116,7 +116,8 @@ def _list_of(place: str) -> Thing[_Rows]:
         return tuple(replace(row, id=WebhookId(f"webhook/{place}/{row.id}")) for row in found)
 
     name = f"webhooks/{place}"
-    return Thing(VENDOR, name, path, parse, settle_s=SETTING_SETTLE_S, surface=surface)
+    settle_s = SETTING_SETTLE_S
+    return Thing(VENDOR, name, path, parse, settle_s=settle_s, surface=surface, evidence=KEPT)
 
 
 def _webhooks(me: Me, place: str) -> Read[_Rows | None]:
