@@ -21,6 +21,7 @@ from respond.core.shapes import decode
 from respond.core.values import DrawnSecret, Json, OwnCredential, SecretHandle
 
 __all__ = [
+    "ASKS",
     "STEERS",
     "WHOLE",
     "Again",
@@ -625,6 +626,9 @@ STEERS: Final[Mapping[str, str]] = MappingProxyType({"mark": "steers"})
 
 WHOLE: Final[Mapping[str, str]] = MappingProxyType({"mark": "whole"})
 """Metadata of a field whose text has a language of its own: data never stands inside of one."""
+
+ASKS: Final[Mapping[str, str]] = MappingProxyType({"mark": "asks"})
+"""Metadata of a JSON field in which whatever is called ``query`` is such a text, as in GraphQL."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,18 +86,12 @@ def load_runbook(places: Places, name: str) -> Runbook:
         UsageError: There is none.
         FormatFaults: It has faults.
     """
-    from respond.core.showable import showable
-    from respond.formats.faults import did_you_mean
     from respond.formats.runbook.runbook_file import load
     from respond.systems import load as load_actions
 
     found = places.runbooks()
     if name not in found:
-        raise UsageError(
-            f"there is no runbook {showable(name, limit=60)!r}",
-            why=did_you_mean(name, found),
-            do="respond list",
-        )
+        raise places.no_runbook(name, found)
 
     def find(other: str) -> tuple[str, bytes] | None:
         entry = found.get(other)
@@ -737,11 +731,18 @@ def _lines(
         opener=open_secret,
         held=lambda: journal.held(run),
         runs=runs or run_here,
+        tell=progress.tell,
     )
     others: dict[str, Pen] = {
         "smtp": SmtpPen(servers, secrets, clock, redactor, timeout_scale=timeout_scale),
         "command": CommandPen(
-            open_secret, redactor, clock, clean_environment(), own=own, runs=runs or run_here
+            open_secret,
+            redactor,
+            clock,
+            clean_environment(),
+            own=own,
+            runs=runs or run_here,
+            tell=progress.tell,
         ),
         "screen": LocalPen(show, open_secret),
         "own": LocalPen(keep_own, open_secret),
