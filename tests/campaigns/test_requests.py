@@ -201,7 +201,7 @@ class TimeLine:
 
 
 def _steady(name: str, values: list[str]) -> str:
-    return "..." if name.startswith("start") else ",".join(values)
+    return "..." if name.startswith(("start", "since", "until")) else ",".join(values)
 
 
 def _same(name: str, request: SimRequest) -> tuple[Any, ...]:
