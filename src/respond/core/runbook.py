@@ -260,6 +260,8 @@ class Runbook:
         text: Of the file.
         inputs: By name, in the order of the file.
         require: At least one of each group has to be given.
+        cannot: What it cannot do, a sentence each.
+        afterwards: What is left to do once it is over, a sentence each.
         rehearsal: Inputs for a rehearsal, raw.
         outputs: Shape of every step's output, by id; what expressions were checked against.
     """
@@ -272,6 +274,8 @@ class Runbook:
     steps: tuple[Step, ...]
     summary: str = ""
     use_when: str = ""
+    cannot: tuple[str, ...] = ()
+    afterwards: tuple[str, ...] = ()
     owner: str = ""
     reviewed: str = ""
     require: tuple[tuple[str, ...], ...] = ()

@@ -117,6 +117,8 @@ EXAMPLES = (
     Example("customerio.review_service_accounts"),
     Example("customerio.list_team"),
     Example("customerio.review_sso"),
+    Example("customerio.review_exports"),
+    Example("customerio.review_addresses"),
 )
 
 _KEY = {"Authorization": "Bearer {app_key}"}

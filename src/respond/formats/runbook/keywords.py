@@ -202,6 +202,8 @@ RUNBOOK: Final[Table] = {
     "title": Keyword(Words(), "What it does, in one line.", required=True),
     "summary": Keyword(Words(), "What it does, in a sentence or two."),
     "use_when": Keyword(Words(), "How a person at night knows that this is the right one."),
+    "cannot": Keyword(Listed(Words()), "What it cannot do, a sentence each."),
+    "afterwards": Keyword(Listed(Words()), "What is left to do once it is over, a sentence each."),
     "owner": Keyword(Words(), "Who keeps it true."),
     "reviewed": Keyword(Day(), "When somebody last compared it with the world."),
     "review": Keyword(

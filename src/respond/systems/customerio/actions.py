@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from respond.systems.customerio import (
     account_review,
+    address_review,
     evidence,
+    export_review,
     identify,
     jobs,
     keys,
@@ -34,4 +36,6 @@ ACTIONS: tuple[type, ...] = (
     *member_review.ACTIONS,
     *account_review.ACTIONS,
     *sign_on_review.ACTIONS,
+    *export_review.ACTIONS,
+    *address_review.ACTIONS,
 )

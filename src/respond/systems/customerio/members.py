@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -62,7 +61,8 @@ from respond.systems.guards import (
     spare,
     who_could_act,
 )
-from respond.systems.rest import Thing, dig, rows
+from respond.systems.rest import KEPT, Thing, dig, rows
+from respond.systems.seen_certificates import SeenCertificate, certificates_in
 
 __all__ = [
     "ACTIONS",
@@ -218,6 +218,7 @@ _MEMBERS: Final = Thing(
     pages=PAGES,
     query=(("limit", "100"), ("page", "1")),
     settle_s=MEMBER_SETTLE_S,
+    evidence=KEPT,
 )
 """Everybody, whatever page they are on."""
 
@@ -468,6 +469,7 @@ class RemovedMember:
 @action(
     "customerio.remove_member",
     effect=Effect.DESTROYS,
+    undo="customerio.add_member",
     output=RemovedMember,
     source="DELETE accounts/{id}/users/{id} GUESS until discovered; by hand DOC",
     by_hand=(
@@ -581,6 +583,7 @@ class AddedMember:
 @action(
     "customerio.add_member",
     effect=Effect.WRITES,
+    undo="customerio.remove_member",
     output=AddedMember,
     source="POST accounts/{id}/users GUESS until discovered; by hand DOC",
     by_hand=(
@@ -699,6 +702,7 @@ class RoleSet:
 @action(
     "customerio.set_member_role",
     effect=Effect.DESTROYS,
+    undo="customerio.set_member_role",
     output=RoleSet,
     source="PUT accounts/{id}/users/{id} GUESS until discovered; by hand DOC",
 )
@@ -815,12 +819,12 @@ class SsoSeen:
     Attributes:
         fingerprint: Changes when the configuration changes; empty when it is off.
         digest: The same on every machine: for what people write down.
-        certificates: Whatever in it is a certificate, in base64 without its frame.
+        certificates: Whatever in it is one.
     """
 
     fingerprint: str = ""
     digest: str = ""
-    certificates: tuple[str, ...] = ()
+    certificates: tuple[SeenCertificate, ...] = ()
 
 
 def seen_sso(me: Me) -> Looking[SsoSeen]:
@@ -838,30 +842,11 @@ def seen_sso(me: Me) -> Looking[SsoSeen]:
             return SsoSeen()
         text = json.dumps(found, sort_keys=True)
         fingerprint, same = me.digest(text)[:16], hashlib.sha256(text.encode()).hexdigest()[:16]
-        return SsoSeen(fingerprint, same, tuple(dict.fromkeys(_certificates(found))))
+        return SsoSeen(fingerprint, same, tuple(certificates_in(found)))
 
     path = ("v1", "accounts", account_number, "sso_configuration")
-    thing = Thing(VENDOR, "sso", path, parse, gone=SsoSeen(), settle_s=0)
+    thing = Thing(VENDOR, "sso", path, parse, gone=SsoSeen(), settle_s=0, evidence=KEPT)
     return (yield from thing.of(me.connection))
-
-
-def _certificates(value: Any) -> Iterator[str]:
-    """Texts that are a certificate, wherever they stand: PEM, or the base64 of one (RFC 7468)."""
-    if isinstance(value, Mapping):
-        for each in value.values():
-            yield from _certificates(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _certificates(each)
-    elif isinstance(value, str):
-        bare = "".join(_FRAME.sub("", value).split())
-        if _DER.fullmatch(bare):
-            yield bare
-
-
-_FRAME: Final = re.compile(r"-----(BEGIN|END) CERTIFICATE-----")
-_DER: Final = re.compile(r"MII[A-Za-z0-9+/]{200,16000}={0,2}")
-"""Base64 of a sequence of some hundred bytes, as every certificate is one."""
 
 
 @dataclass(frozen=True, slots=True)
