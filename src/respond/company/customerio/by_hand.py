@@ -151,9 +151,8 @@ CONSOLE = {task: _by_hand(click) for task, click in _CLICKS.items()}
 # --- how else the night may begin ---------------------------------------------------------------
 
 
-def _single_sign_on(cio: CioAccount, errand: Errand) -> Json:
-    certificate = errand.words("certificate", "MIIC...")
-    cio.state.sso = {"provider": "okta", "certificate": certificate}
+def _single_sign_on(cio: CioAccount, _: Errand) -> Json:
+    cio.state.sso = {"provider": "okta", "certificate": "MIIC..."}
     return {}
 
 
