@@ -334,7 +334,7 @@ def test_the_practices_name_findings_and_runbooks_that_there_are() -> None:
     reviewing = "\n".join(text for text in texts.values() if "Finding(" in text)
     words = set(re.findall(r"`([a-z]+(?:-[a-z0-9]+)*)`", PRACTICES)) - {*RUNBOOKS}
     assert {word for word in words if not re.search(rf'"{word}["/]', reviewing)} == set()
-    ways = (r'(?:id=|Finding\(\s*)f?"([a-z-]+)/', r'_of\w*\(\s*(?:row,\s*)?"([a-z-]+)", ')
+    ways = (r'(?:id=|Finding\(\s*)f?"([a-z-]+)/', r'_of\w*\(\s*(?:\w+,\s*)?"([a-z-]+)", ')
     given = {kind for way in ways for kind in re.findall(way, reviewing)}
     assert len(given) >= 20
     assert given - words == set()
