@@ -25,7 +25,8 @@ from figures import NOTED_IN
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
 BENCHES = (
-    ("startup.py",), ("step_cost.py",), ("mark_cost.py",), ("containment.py",), ("targets.py",),
+    ("startup.py",), ("step_cost.py",), ("mark_cost.py",), ("containment.py",), ("reviews.py",),
+    ("targets.py",),
     ("journal.py",), ("verify_cost.py",), ("deliveries.py",), ("deliveries.py", "--whole"),
 )  # fmt: skip
 GROWING = {

@@ -158,8 +158,7 @@ def test_the_runbook_that_is_shown_to_authors_does_what_it_says(
     example: Callable[[str], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It fits without a warning, and in a rehearsal the door is closed and seen closed."""
-    (text,) = blocks("runbooks.md", "yaml")
-    name = example(text)
+    name = example(blocks("runbooks.md", "yaml")[0])
     assert run(["check", name]) == 0
     assert capsys.readouterr().err == ""
     assert run(["rehearse", name, "--auto"]) == 0
@@ -168,11 +167,24 @@ def test_the_runbook_that_is_shown_to_authors_does_what_it_says(
     assert "See that it stays closed" in told.err
 
 
+def test_the_runbook_that_calls_another_does_what_the_page_says(
+    example: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both fit without a warning; the plan has the called steps, and the door is closed."""
+    called, caller = map(example, blocks("runbooks.md", "yaml"))
+    assert run(["check", called, caller]) == 0
+    assert capsys.readouterr().err == ""
+    assert run(["rehearse", caller, "--auto"]) == 0
+    told = capsys.readouterr()
+    assert "close-door, door-7" in told.err
+    assert "widgets / item door-7 / enabled\n    before  yes\n    after   no" in told.out
+
+
 def test_a_secret_goes_into_a_body_as_the_list_of_actions_says(
     example: Callable[[str], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """``check`` takes it there, to any depth, and nowhere else; the service gets the value."""
-    (text,) = blocks("runbooks.md", "yaml")
+    text = blocks("runbooks.md", "yaml")[0]
     text = text.replace("inputs:\n", "inputs:\n  code: {type: secret, ask: Code?}\n", 1)
     text = text.replace("rehearsal: {", "rehearsal: {code: story.leaked_app_key, ")
     name = example(text.replace("note: closed", 'note: "${{ inputs.code }}"'))
@@ -270,3 +282,30 @@ def test_no_page_links_to_a_file_that_is_not_there() -> None:
     for page in (DOCS.parent / "README.md", *DOCS.rglob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_promise_stands_on_its_page_with_a_folder_that_has_its_tests() -> None:
+    """docs/promises.md: no promise without a test, no test of a promise that is not there."""
+    rows = re.findall(
+        r"(?m)^\| (P\d+) \| .* \| (.+) \|$", (DOCS / "promises.md").read_text("utf-8")
+    )
+    assert [number for number, _ in rows] == [f"P{n}" for n in range(1, 29)]
+    tests = DOCS.parent / "tests"
+    for number, proved in rows:
+        for place in re.findall(r"`(tests/[^`]+)`", proved):
+            path = DOCS.parent / place
+            files = [path] if path.is_file() else sorted(path.rglob("*.py"))
+            assert any(_marks(file, number) for file in files), f"{number}: {place}"
+    assert not {
+        number
+        for file in tests.rglob("test_*.py")
+        for number in re.findall(r"\"(P\d+)\"", " ".join(_markers(file)))
+    } - {number for number, _ in rows}
+
+
+def _markers(path: Path) -> list[str]:
+    return re.findall(r"mark\.promise\(([^)]*)\)", path.read_text(encoding="utf-8"))
+
+
+def _marks(path: Path, number: str) -> bool:
+    return any(f'"{number}"' in each for each in _markers(path))

@@ -16,7 +16,7 @@ from respond.adapters.secrets.key_stores import FolderKeys, MemoryKeys
 from respond.adapters.store.journal_keys import ChainEnd, read_mark
 from respond.adapters.store.journal_sqlite import SqliteJournal, SqliteStore, _translate
 from respond.adapters.store.read_only import outside_evidence
-from respond.adapters.store.sqlite_file import _is_network, file_system_of
+from respond.adapters.store.sqlite_file import file_system_of, is_network
 from respond.audit.body import Body
 from respond.audit.checkpoint import Signer
 from respond.audit.record_schema import ADDED, SCHEMA
@@ -211,7 +211,7 @@ def test_file_systems_are_told_apart(tmp_path: Path, kind: str, *, refused: bool
         f"42 22 0:52 / {text}er rw - nfs server:/other rw\n"
     )
     assert file_system_of(place / "deeper", mounts) == kind
-    assert _is_network(kind) is refused
+    assert is_network(kind) is refused
     assert file_system_of(place, tmp_path / "none") == ""
 
 

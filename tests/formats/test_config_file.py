@@ -344,7 +344,7 @@ READERS = {
     "policy": "policy", "journal": "journal", "directory": "project", "notify": "notify",
     "server": "(?:server|own)", "server.oidc": "(?:oidc|config)",
     "connections.NAME": "", "person": "", "sources.NAME": "", "hooks": "",
-    "links": "links",
+    "links": "links", "review": "(?:review|policy)", "rights.NAME": "", "accepted": "risk",
 }  # fmt: skip
 FIELDS = {"with": "inputs", "request": "", "SYSTEM": "get", "connections": "directories"}
 
@@ -372,7 +372,7 @@ def test_every_documented_key_has_a_reader(table: str) -> None:
 @pytest.mark.parametrize("table", TABLES)
 def test_every_key_is_documented_with_its_default(table: str) -> None:
     """The page and the code say the same, in the same order, and nothing more."""
-    title = f"[[{table}]]" if table in {"person", "hooks"} else f"[{table}]"
+    title = f"[[{table}]]" if table in {"person", "hooks", "accepted"} else f"[{table}]"
     section = DOCS.split(f"## `{title}`", 1)[1].split("\n## ", 1)[0]
     rows = re.findall(r"^\| `([^`]+)` \| (.+?) \| (.+) \|$", section, re.MULTILINE)
 
@@ -385,7 +385,7 @@ def test_every_key_is_documented_with_its_default(table: str) -> None:
 def test_the_defaults_of_the_table_are_those_of_the_code() -> None:
     """Writing every default out changes nothing."""
     text = ""
-    for table in ("policy", "journal", "notify", "server"):
+    for table in ("policy", "journal", "notify", "server", "review"):
         lines = [f"{name} = {key.default}" for name, key in TABLES[table].items()]
         text += f"[{table}]\n" + "\n".join(lines) + "\n"
     assert project(text) == Project()
@@ -416,8 +416,10 @@ def test_the_example_of_the_page_is_valid() -> None:
     assert example is not None
     made = project(example[1])
     assert set(made.connections) == {"cio", "vault"}
-    server = re.findall(r"```toml\n(.*?)```", DOCS, re.DOTALL)[1]
-    assert set(project(server).sources) == {"pager"}
+    others = [project(each) for each in re.findall(r"```toml\n(.*?)```", DOCS, re.DOTALL)[1:]]
+    assert [set(each.sources) for each in others if each.sources] == [{"pager"}]
+    assert [each.finding for other in others for each in other.review.accepted]
+    assert [name for other in others for name in other.review.rights] == ["support"]
 
 
 # --- places and secrets -------------------------------------------------------------------------

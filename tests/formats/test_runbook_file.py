@@ -46,6 +46,13 @@ inputs: {key: {type: text, ask: Which?}}
 steps: [{id: old, action: vault.find_key, with: {name: "${{ inputs.key }}"}}]
 """,
     "broken": b"runbook: broken\ntitle: Broken\nsteps: [{id: old, action: vault.fnd_key}]\n",
+    "about": b"""
+runbook: about
+title: About somebody
+inputs: {who: {type: email, ask: Who?}}
+subject: who
+steps: [{id: old, action: vault.find_key}]
+""",
     "another": b"runbook: another\ntitle: Another\nsteps: [{id: old, action: vault.find_key}]\n",
 }
 
@@ -466,6 +473,31 @@ steps: [{id: other, runbook: called, with: {key: "${{ inputs.name }}"}}]
     assert step.runbook is not None
     assert [inner.words.id for inner in step.steps] == ["old"]
     assert step.arguments["key"].value({"inputs": {"name": "x"}}) == "x"
+
+
+@pytest.mark.promise("P13")
+@pytest.mark.parametrize(
+    ("top", "given", "count"),
+    [
+        ("", "who: a@example.com", 1),
+        ("subject: them\n", 'who: "${{ inputs.other }}"', 1),
+        ("subject: them\n", 'who: "${{ inputs.them }}"', 0),
+    ],
+    ids=["nobody", "another", "the-same"],
+)
+def test_whom_a_called_runbook_is_about_the_caller_is_about(
+    top: str, given: str, count: int
+) -> None:
+    """Otherwise the subject would get its notices, and could agree to what is done to them."""
+    inputs = "inputs: {them: {type: email}, other: {type: email}}\n"
+    found = faults(f"{inputs}{top}steps: [{{id: o, runbook: about, with: {{{given}}}}}]")
+    assert found == ["the runbook 'about' is about its 'who', and this one is not"] * count
+
+
+def test_a_word_that_a_called_choice_does_not_have_is_a_fault_at_load() -> None:
+    """As far as it stands there in clear."""
+    found = faults("steps: [{id: o, runbook: about, with: {who: nobody}}]")
+    assert "who must be an e-mail address" in found
 
 
 @pytest.mark.promise("P10")

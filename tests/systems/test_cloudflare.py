@@ -836,7 +836,9 @@ def test_an_account_token_is_told_by_the_names_of_its_permissions(office: Any) -
     names = [name for name in PERMISSIONS if name != "Account API Tokens Write"]
     groups = [{"id": "a" * 32, "name": name} for name in (*names, "Zone DNS Edit")]
     own.policies, own.condition = [{"permission_groups": groups}], None
+    own.expires_on = "2027-03-01T00:00:00Z"
     found = probed(office)
+    assert [(each.what, each.at) for each in found.endings] == [("the token", own.expires_on)]
 
     assert (found.verdict, found.identity) == (CredentialVerdict.ACCEPTED, own.id)
     missing = [right.grant for right in found.rights if right.allowed is Allowed.NO]

@@ -332,7 +332,7 @@ def _is_for_hands(office: Any, system: str, seen: Look[Any], state: str) -> None
     (place,) = output.places
     assert (place.name, place.user, output.seen[0].state) == (system, "", state)
     assert output.seen[0].word
-    assert any("a person has to act there" in line for line in seen.outcome.findings)
+    assert any("a person has to act there" in str(line) for line in seen.outcome.findings)
     before = office.writes()
     done = office.do(verb(office, system, "suspend_user", user=place.user))
     assert done.output.done
@@ -395,7 +395,7 @@ def test_one_that_is_down_keeps_no_other_from_acting(
     assert isinstance(seen.outcome, Done)
     places = [(one.name, one.user) for one in seen.outcome.output.places]
     assert places == [(other, "" if is_down else user), (system, user)]
-    assert [other in line for line in seen.outcome.findings] == [True] * is_down
+    assert [other in str(line) for line in seen.outcome.findings] == [True] * is_down
     office.do(verb(office, system, "suspend_user"))
     assert office.tasks == []
     assert find(office, system).outcome.output.seen[0].state == "suspended"  # type: ignore[union-attr]

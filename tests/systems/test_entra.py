@@ -868,6 +868,8 @@ def test_what_the_application_was_granted_is_named_as_entra_names_it(office: Any
     """Also what only a write would show; and what no action needs."""
     found = probed(office)
     assert (found.verdict, found.identity) == (CredentialVerdict.ACCEPTED, "respond")
+    ends = [(each.what, each.at[:4]) for each in found.endings]
+    assert ends == [("the secret respond", "2096"), ("the secret second", "2096")]
     assert [r.why for r in found.rights if r.allowed is not Allowed.YES] == []
     graph = tenant(office).state.principals[1]
     for each in graph.app_roles:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import copy
+from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 from tests.systems.writes.of_github import NEW_KEY, accept, hub, known, made, member, token
 
+from respond.adapters.clock import SystemClock
 from respond.adapters.http.auth import session_from
-from respond.checks.credentials import Line, _Open, probe
+from respond.adapters.http.request import Endpoint
+from respond.adapters.secrets.credential_store import CredentialStore
+from respond.adapters.secrets.key_stores import MemoryKeys
+from respond.adapters.secrets.redactor import Redactor
+from respond.checks.credentials import Line, _Open, open_line, probe
 from respond.company import console
 from respond.company.github_org import BOT, NUMBERS, member_row
 from respond.core.script import Done, Effect, Me, Proof, Script, action
 from respond.core.values import SecretHandle
 from respond.engine.drivers import World, look
 from respond.errors import NoAnswerError, RefusedBySystemError, UsageError
+from respond.formats.project.project import ConnectionConfig
 from respond.systems import load
 from respond.systems.arguments import ArgumentError
 from respond.systems.github.vendor import VENDOR
@@ -24,6 +32,7 @@ from respond.systems.guards import GuardRefusedError
 from respond.systems.sinks.actions import SinkState
 from respond.systems.sinks.sink import sink_of
 from respond.systems.vendor import Allowed, CredentialVerdict
+from respond.testing.loopback import Loopback, says
 
 SYSTEMS = ("github",)
 ACTIONS: dict[str, Any] = {n: cls for n, cls in load().items() if n.startswith("github.")}
@@ -760,6 +769,30 @@ def test_a_probe_has_three_answers(office: Any) -> None:
 
     office.company.arm(["github:503xall@GET *"])
     assert probed(office).verdict is CredentialVerdict.UNCLEAR
+
+
+@pytest.mark.parametrize(
+    ("told", "at"),
+    [
+        ("2027-01-31 09:00:00 UTC", "2027-01-31T09:00:00Z"),
+        ("2027-01-31 09:00:00 -0700", "2027-01-31T09:00:00-0700"),
+        ("", ""),
+    ],
+)
+def test_a_token_tells_its_end_with_every_answer(told: str, at: str) -> None:
+    """In a header, in the vendor's own writing of a time; one without an end has none."""
+    with Loopback() as github:
+        github.will(says({"login": "respond"}, 200, GitHub_Authentication_Token_Expiration=told))
+        endpoint = Endpoint("gh", "github", {"rest": github.url}, "github", loopback_ok=True)
+        config, clock = ConnectionConfig(name="gh", system="github"), SystemClock()
+        secrets = CredentialStore({}, MemoryKeys(), Redactor(), clock, environment={})
+        secrets.keep("gh", "ghp_canary-of-a-token-000000000000000000")
+        with closing(
+            open_line(config, Line(endpoint), secrets=secrets, redactor=Redactor(), clock=clock)
+        ) as opened:
+            found = probe(opened)
+    assert [each.at for each in found.endings] == [at] * bool(told)
+    assert all(datetime.fromisoformat(each.at).tzinfo for each in found.endings)
 
 
 def test_every_action_has_a_right() -> None:

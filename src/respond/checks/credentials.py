@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from respond.core.script import Call, Reply
+from respond.core.showable import showable
 from respond.errors import NotReadyError, RefusedBySystemError, StepFailedError
 from respond.systems import vendor
 from respond.systems.vendor import CarriedBy, CredentialRefusedError, CredentialVerdict, Probed
@@ -81,6 +82,7 @@ class _Open:
 
     Attributes:
         sinks: ``MOUNT/PATH`` of every sink that lies in this Vault.
+        retiring: What was asked and the vendor is about to switch off, with the day (RFC 8594).
     """
 
     system: str
@@ -95,6 +97,7 @@ class _Open:
     sinks: tuple[str, ...]
     reader: Reader | None = None
     close: Callable[[], None] = field(default=lambda: None)
+    retiring: dict[str, str] = field(default_factory=dict)
 
     def log_in(self) -> tuple[str, str]:
         """Greet the mail server and log in; its address (empty: there is none) and the user."""
@@ -114,9 +117,11 @@ class _Open:
             raise NotReadyError(f"{self.name} has no address that can be read")
         asked = tuple((query or {}).items())
         method = "RUN" if surface == "command" else "GET" if body is None else "POST"
-        return self.reader.fetch(
-            Call(self.name, surface, method, path, query=asked, body=body, timeout_s=20)
-        )
+        call = Call(self.name, surface, method, path, query=asked, body=body, timeout_s=20)
+        reply = self.reader.fetch(call)
+        if sunset := reply.headers.get("sunset"):
+            self.retiring[call.says] = showable(sunset, limit=60)
+        return reply
 
 
 def open_line(

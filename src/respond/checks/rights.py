@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final
 
 from respond.systems.vendor import Allowed, Probed, Right
 
 if TYPE_CHECKING:
-    from respond.core.runbook import Runbook
+    from dataclasses import Field
+
+    from respond.core.runbook import ActionStep, Runbook
     from respond.formats.project.project import ConnectionConfig, Project
     from respond.wiring.places import Places
 
-__all__ = ["PINNED", "actions_of", "loadable", "missing_rights", "sinks_in", "wants"]
+__all__ = [
+    "PINNED",
+    "actions_of",
+    "called_by",
+    "calls_of",
+    "loadable",
+    "makes_secrets",
+    "missing_rights",
+    "sinks_in",
+    "wants",
+]
 
 PINNED: Final = "journal.pub"
 """The file with the pinned public key, next to ``respond.toml``. Lines with ``#`` are comments."""
@@ -33,12 +46,38 @@ def loadable(places: Places) -> dict[str, Runbook]:
     return found
 
 
-def actions_of(runbook: Runbook) -> dict[str, str]:
-    """The actions of a runbook, each with the system that it needs."""
+def calls_of(runbook: Runbook) -> tuple[ActionStep, ...]:
+    """Every call of an action in a runbook, whenever it comes."""
     from respond.core.runbook import all_calls
 
-    steps = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel, *runbook.always)
-    return {step.action.spec.name: step.action.spec.system for step in all_calls(steps)}
+    every = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel, *runbook.always)
+    return tuple(all_calls(every))
+
+
+def actions_of(runbook: Runbook) -> dict[str, str]:
+    """The actions of a runbook, each with the system that it needs."""
+    specs = (step.action.spec for step in calls_of(runbook))
+    return {spec.name: spec.system for spec in specs}
+
+
+def called_by(runbook: Runbook | None) -> frozenset[str]:
+    """Names of the runbooks that a runbook calls, at any depth."""
+    from respond.core.runbook import BlockStep, all_steps
+
+    if runbook is None:
+        return frozenset()
+    every = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel, *runbook.always)
+    inner = [s.runbook for s in all_steps(every) if isinstance(s, BlockStep) and s.runbook]
+    return frozenset(each.name for each in inner).union(*map(called_by, inner))
+
+
+def makes_secrets(runbook: Runbook) -> bool:
+    """Whether an action of it brings a new secret to a sink."""
+    return any(each.name == "sink" for step in calls_of(runbook) for each in _fields(step.action))
+
+
+def _fields(action: Any) -> tuple[Field[Any], ...]:
+    return fields(action)
 
 
 def wants(runbooks: Mapping[str, Runbook], right: Right) -> list[str]:

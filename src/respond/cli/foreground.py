@@ -73,7 +73,17 @@ def run_engine(session: Session, runbook: Runbook, hand: Stagehand) -> tuple[Exi
         engine = session.engine(runbook)
         hand.attach(session, engine)
         with _signals(engine.tools.stop, f"respond resume {session.run}"):
-            return engine.advance(), engine
+            return _judged(engine.advance(), engine.state, hand), engine
+
+
+def _judged(code: ExitCode, state: RunState, hand: Stagehand) -> ExitCode:
+    """What the command ends with: a review's findings may make it fail, never the run."""
+    from respond.core.review import reaches
+
+    review = state.ended.review
+    if code is ExitCode.DONE and hand.fail_on and review and reaches(review.marks, hand.fail_on):
+        return ExitCode.FAILED
+    return code
 
 
 def _lock(held: ExitStack, session: Session, *, is_cancelled: bool) -> None:

@@ -6,8 +6,9 @@ import json
 import os
 from dataclasses import asdict, replace
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -43,20 +44,29 @@ def list_(
     from respond.formats.runbook.runbook_file import head
 
     places: Places = ctx.obj
-    rows = []
+    rows: list[dict[str, Any]] = []
     for found in places.runbooks().values():
         try:
             words = head(read_runbook(found.path), str(found.path))
-            title, use_when = words.title, words.use_when
+            title, use_when, is_review = words.title, words.use_when, words.review
         except (UsageError, FormatFault, FormatFaults):
-            title, use_when = "(has faults: respond check)", ""
+            title, use_when, is_review = "(has faults: respond check)", "", False
         rows.append(
-            {"runbook": found.name, "title": title, "use_when": use_when, "from": _origin(found)}
+            {
+                "runbook": found.name,
+                "title": title,
+                "use_when": use_when,
+                "review": is_review,
+                "from": _origin(found),
+            }
         )
     if as_json:
         print_out(json.dumps(rows, indent=2))
         return int(ExitCode.DONE)
-    for row in rows:
+    first_review = next((row for row in rows if row["review"]), None)
+    for row in sorted(rows, key=itemgetter("review")):
+        if row["review"] and row is first_review:
+            print_out("\nReviews (they only read; meant to run daily)")
         own = "" if row["from"] == "shipped" else f"  ({showable(row['from'], limit=1000)})"
         print_out(f"{showable(row['runbook'])}{own}")
         print_out(f"    {showable(row['title'], limit=76)}")

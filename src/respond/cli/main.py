@@ -55,7 +55,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "setup", "Begin a project: respond.toml and a folder for runbooks", "Set up"
     ),
     "connect": CommandEntry("setup", "Store a credential, and see what it may do", "Set up"),
-    "doctor": CommandEntry("setup", "Find trouble before the incident does", "Set up"),
+    "doctor": CommandEntry("doctor_command", "Find trouble before the incident does", "Set up"),
     "actions": CommandEntry("look", "List what a step can call", "For authors"),
     "schema": CommandEntry("look", "Print the JSON Schema of runbooks, for editors", "For authors"),
 }
@@ -108,11 +108,17 @@ class Commands(TyperGroup):
         from respond.errors import UsageError
 
         try:
-            rows = [(showable(name), _title(found)) for name, found in _runbooks(ctx).items()]
+            heads = [(showable(name), *_head(found)) for name, found in _runbooks(ctx).items()]
         except UsageError as error:  # Whoever asks for help gets it all the same.
-            rows = [("none", f"{error.what}: {error.why}")]
-        with formatter.section("Runbooks (the runbook is the command)"):
-            formatter.write_dl(rows)
+            heads = [("none", f"{error.what}: {error.why}", False)]
+        for title, kind in (
+            ("Runbooks (the runbook is the command)", False),
+            ("Reviews (they only read; meant to run daily)", True),
+        ):
+            rows = [(name, says) for name, says, is_review in heads if is_review is kind]
+            if rows or not kind:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
         for section in dict.fromkeys(entry.section for entry in COMMANDS.values()):
             rows = [(n, e.help) for n, e in COMMANDS.items() if e.section == section]
             with formatter.section(section):
@@ -151,18 +157,18 @@ def _runbooks(ctx: typer.Context) -> dict[str, FoundRunbook]:
     return places.runbooks()
 
 
-def _title(found: FoundRunbook) -> str:
-    """The runbook's title for the list: the plain top-level line, read without a parser."""
+def _head(found: FoundRunbook) -> tuple[str, bool]:
+    """A runbook's title, and whether it is a review: the plain lines, read without a parser."""
     from respond.errors import UsageError
     from respond.wiring.places import read_runbook
 
     try:
-        for line in read_runbook(found.path).decode("utf-8", "replace").splitlines():
-            if line.startswith("title:"):
-                return showable(line.removeprefix("title:").strip().strip("\"'"), limit=60)
+        lines = read_runbook(found.path).decode("utf-8", "replace").splitlines()
     except UsageError:
-        return "(cannot be read)"
-    return "(no title)"
+        return "(cannot be read)", False
+    titles = (line.removeprefix("title:") for line in lines if line.startswith("title:"))
+    title = showable(next(titles, "(no title)").strip().strip("\"'"), limit=60)
+    return title, any(line.split() == ["review:", "true"] for line in lines)
 
 
 app = typer.Typer(

@@ -61,6 +61,9 @@ def rehearse(
     as_if: list[str] = typer.Option(
         [], metavar="WHAT", help="How else the night begins, e.g. customerio.sole_admin"
     ),
+    fail_on: str = typer.Option(
+        "", "--fail-on", metavar="SEVERITY", help="Of a review: end with 1 at low, medium or high"
+    ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Make the plan and stop"),
     verbose: bool = typer.Option(False, "-v", "--verbose", help="Say every request, on stderr"),
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
@@ -70,12 +73,15 @@ def rehearse(
     Real engine, real journal, real HTTP on this machine; no real system is touched and no real
     credential is loaded. Waits are jumped over. Steps by hand are done by a simulated person.
     """
+    from respond.cli.run_runbook import severity_of
     from respond.cli.screens import Stagehand
     from respond.company.rehearsal import Rehearsal
     from respond.wiring.session import load_runbook
 
     places: Places = ctx.obj
     loaded = load_runbook(places, runbook)
+    if fail_on and not loaded.review:
+        raise UsageError("--fail-on goes with a review", why=f"{loaded.name} is none")
     overrides = _pairs(set_)
     crash, faults = _split(fault)
     _check_crash(loaded, crash)
@@ -96,6 +102,7 @@ def rehearse(
             as_json=as_json,
             auto=auto,
             click=rehearsal.click,
+            fail_on=severity_of(fail_on) if fail_on else None,
         )
         stage = Staging(places, loaded, rehearsal, run, by_hand, dry_run, hand)
         return int(stage.play(overrides, crash, at))

@@ -12,6 +12,7 @@ import typer
 
 from respond.cli.examples import examples
 from respond.cli.secret_input import is_terminal, read_secret
+from respond.core.finding import Severity
 from respond.core.runbook_head import Input, InputKind
 from respond.errors import ExitCode, UsageError
 from respond.wiring.places import FoundRunbook, Places, read_runbook
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from respond.formats.runbook.runbook_file import RunbookHead
     from respond.wiring.session import Session
 
-__all__ = ["command_for"]
+__all__ = ["command_for", "severity_of"]
 
 
 def command_for(found: FoundRunbook) -> Any:
@@ -91,6 +92,13 @@ _OPTIONS: dict[str, tuple[Any, str, str]] = {
 }
 """Options of every runbook; no input is called so (``OPTION_NAMES``)."""
 
+_FAIL_ON = (
+    "fail_on",
+    "--fail-on",
+    "End with 1 at a finding of low, medium or high [default: high]",
+)
+"""And of every review."""
+
 
 def _function(words: RunbookHead) -> Any:
     """A function whose signature is the runbook's inputs and the options of every runbook."""
@@ -106,7 +114,8 @@ def _function(words: RunbookHead) -> Any:
             [], f"--{_flag(declared.name)}", help=_input_help(declared), show_default=False
         )
         parameters.append(_parameter(f"input_{declared.name}", list[str], option))
-    for name, (default, flags, says) in _OPTIONS.items():
+    options = {**_OPTIONS, **({_FAIL_ON[0]: ("", *_FAIL_ON[1:])} if words.review else {})}
+    for name, (default, flags, says) in options.items():
         kind = bool if isinstance(default, bool) else list[str]
         # Of one option given twice the parser would keep the last, and nobody would know.
         option = typer.Option(default or kind(), *flags.split(), help=says, show_default=False)
@@ -176,12 +185,14 @@ def _run(places: Places, name: str, given: dict[str, Any]) -> ExitCode:
         if default == "":
             given[each] = _only(flags, given[each])
     runbook = load_runbook(places, name)
+    fail_on = severity_of(_only(_FAIL_ON[1], given.get(_FAIL_ON[0]) or [Severity.HIGH.value]))
     hand = Stagehand(
         "dry-run" if given["dry_run"] else "real",
         as_json=given["as_json"],
         yes=given["yes"],
         runbook=name,
         verbosity=int(given["verbose"]),
+        fail_on=fail_on,
     )
     if given["step"] and not given["dry_run"]:
         raise UsageError("--step goes with --dry-run", do="add --dry-run")
@@ -219,6 +230,19 @@ def _run(places: Places, name: str, given: dict[str, Any]) -> ExitCode:
             show_plan(session, session.engine(runbook), hand, only=given["step"])
             return ExitCode.DONE
         return carry_on(session, runbook, hand)
+
+
+def severity_of(text: str) -> Severity:
+    """What ``--fail-on`` says.
+
+    Raises:
+        UsageError: It is no severity.
+    """
+    for each in Severity:
+        if each.value == text:
+            return each
+    words = ", ".join(each.value for each in Severity)
+    raise UsageError(f"--fail-on takes one of {words}", why=f"it is {text[:40]!r}")
 
 
 def _only(flag: str, texts: list[str]) -> str:

@@ -18,6 +18,7 @@ from respond.cli.secret_input import is_terminal
 from respond.errors import UsageError
 
 if TYPE_CHECKING:
+    from respond.core.finding import Severity
     from respond.core.fold import RunState
     from respond.core.plan import Plan
     from respond.core.script import Person, PersonRecord
@@ -41,6 +42,7 @@ class Stagehand:
         yes: ``--yes``.
         verbosity: ``-v``, counted: 1 says every request in the operational log.
         click: What the simulated person does, in rehearsals.
+        fail_on: Of a review: findings as bad as this, or worse, make the command fail.
     """
 
     mode: str
@@ -52,6 +54,7 @@ class Stagehand:
     runbook: str = ""
     run: str = ""
     verbosity: int = 0
+    fail_on: Severity | None = None
     persons: tuple[PersonRecord, ...] = ()
     state: Callable[[], RunState | None] = field(default=lambda: None)
     head: Callable[[], Head] | None = None

@@ -1,4 +1,4 @@
-"""``init``, ``connect``, ``doctor``: begin a project, store a credential, find trouble early."""
+"""``init``, ``connect``: begin a project, store a credential."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from respond.wiring.places import PROJECT_FILE, Places
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from respond.checks.doctor import Doctor, Finding
     from respond.cli.connecting import Connected
     from respond.cli.connecting_source import Stored
     from respond.cli.credential_keeper import CredentialKeeper
@@ -28,8 +27,7 @@ _WIDTH: Final = 100
 
 _init = typer.Typer(rich_markup_mode=None, add_completion=False)
 _connect = typer.Typer(rich_markup_mode=None, add_completion=False)
-_doctor = typer.Typer(rich_markup_mode=None, add_completion=False)
-apps = {"init": _init, "connect": _connect, "doctor": _doctor}
+apps = {"init": _init, "connect": _connect}
 
 
 # --- init ----------------------------------------------------------------------------------------
@@ -243,6 +241,8 @@ def _connected_text(made: Connected) -> Iterator[str]:
         yield from row("May", _right_text(right))
     for right, names in made.missing:
         yield from row("MISSING", f"{right.name}, for {', '.join(names)}: grant {right.grant}")
+    for ending in probed.endings:
+        yield from row("Ends", f"{ending.what}: {ending.at}")
     for note in probed.notes:
         yield from row("Note", note)
     yield from row(
@@ -284,91 +284,11 @@ def _connected_json(made: Connected) -> dict[str, Any]:
             {"right": right.name, "grant": right.grant, "runbooks": names}
             for right, names in made.missing
         ],
+        "endings": [picked(each, "what at do kind") for each in probed.endings],
         "notes": list(probed.notes),
         "capabilities": [asdict(one) for one in made.table.capabilities] if made.table else None,
         "changes": list(made.changes),
         "accepted": made.accepted,
         "trouble": made.trouble,
         "stored_in": made.stored_in,
-    }
-
-
-# --- doctor --------------------------------------------------------------------------------------
-
-
-@_doctor.command(
-    epilog=examples(
-        "respond doctor",
-        "respond doctor --runbook compromised-key --json",
-        note="Ends with 0 all well, 1 findings, 9 trouble with a credential. Meant to run daily.",
-    )
-)
-def doctor(
-    ctx: typer.Context,
-    runbook: str = typer.Option("", help="Look at this runbook, and at what it needs"),
-    as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
-) -> int:
-    """Find trouble before the incident does: credentials, permissions, clock, disk, people.
-
-    It reads and tries; it changes nothing and tells nobody.
-    """
-    looking = _doctor_for(ctx.obj, runbook)
-    findings = list(looking.look())
-    code = ExitCode.DONE if not findings else ExitCode.FAILED
-    if any(each.stops_runs for each in findings):
-        code = ExitCode.NOT_READY
-    facts = _doctor_json(findings, looking.well, code)
-    answer(facts, "\n".join(_doctor_text(findings, looking.well)), as_json=as_json)
-    return int(code)
-
-
-def _doctor_for(places: Places, runbook: str) -> Doctor:
-    from respond.adapters.clock import SystemClock
-    from respond.adapters.secrets.redactor import Redactor
-    from respond.checks import credentials
-    from respond.checks.doctor import Doctor
-    from respond.cli.look import checker
-    from respond.wiring.session import load_project, os_user
-
-    project = load_project(places)
-    return Doctor(
-        places=places,
-        project=project,
-        clock=SystemClock(),
-        redactor=Redactor(),
-        line=lambda name: credentials.line_of(project, name),
-        check=checker(places),
-        operator=os_user().id,
-        tell=say,
-        only=runbook,
-    )
-
-
-def _doctor_text(findings: list[Finding], well: list[str]) -> Iterator[str]:
-    from respond.views.layout import labelled, said
-
-    def part(label: str, text: str) -> Iterator[str]:
-        yield from labelled(label, said(text, limit=1_000), _WIDTH, column=9)
-
-    if findings:
-        yield f"FOUND {len(findings)}"
-    for number, each in enumerate(findings, 1):
-        yield ""
-        yield from part(f"{number:>4}", f"{each.area}: {each.what}")
-        yield from part("    why", each.why)
-        yield from part("    do", each.do)
-    if findings:
-        yield ""
-    yield "WELL" if well else "Nothing was found well."
-    for line in well:
-        yield from part("   -", line)
-
-
-def _doctor_json(findings: list[Finding], well: list[str], code: ExitCode) -> dict[str, Any]:
-    from respond.views.json_view import picked
-
-    return {
-        "exit": int(code),
-        "findings": [picked(each, "area what why do") for each in findings],
-        "well": well,
     }

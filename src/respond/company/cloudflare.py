@@ -373,6 +373,8 @@ def _verified(owner: str) -> Callable[[Cloudflare, RestCall], SimReply]:
         said = {"code": 10000, "message": "This API Token is valid and active", "type": None}
         status = token.status if token is not None else "active"
         shown: Json = {"id": call.key.token, "status": status}
+        if token is not None and token.expires_on:
+            shown["expires_on"] = token.expires_on
         return system.envelope(shown, messages=[said])
 
     return answer

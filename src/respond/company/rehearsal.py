@@ -16,6 +16,7 @@ from typing import Any
 from respond.adapters.command import Runs
 from respond.adapters.company_doors import Doors
 from respond.core.events import Actor, Strength
+from respond.core.review_policy import ReviewPolicy
 from respond.core.runbook import InputKind, Runbook
 from respond.core.script import Connection, Person, PersonRecord
 from respond.engine.proposing import GivenInputs
@@ -93,6 +94,7 @@ class Rehearsal:
         ways: How each system is reached, as its module in the company tells it.
         own: The server, when it runs in this process.
         directories: Connections of what signs people in, in the order in which they are asked.
+        policy: What its reviews hold it against.
     """
 
     doors: Doors
@@ -103,6 +105,7 @@ class Rehearsal:
     own: Any = None
     before: Mapping[str, Any] = field(default_factory=dict)
     directories: tuple[str, ...] = ()
+    policy: ReviewPolicy = field(default_factory=ReviewPolicy)
 
     @classmethod
     def start(

@@ -286,7 +286,9 @@ def _came_to(state: RunState, step: PlannedStep) -> bool:
 
 
 def _findings(state: RunState) -> Iterator[Item]:
-    seen: set[str] = set()
+    # Of a review, those with a name stand in what it came to, and are told from there.
+    review = state.ended.review
+    seen = {mark.finding.line for mark in review.marks} if review is not None else set()
     concluded = [
         (address, found.title, found.phase, line, found.conclusion.at)
         for address, found in state.steps.items()

@@ -239,6 +239,7 @@ class PlannedStep:
         says: One line: what was seen, why it is skipped, what it waits for.
         output: What later steps were planned with.
         limit: Most writes that its yes covers.
+        within: The called runbook that it is a step of, for people: ``rotate-key, backend-prod``.
     """
 
     address: str
@@ -260,6 +261,7 @@ class PlannedStep:
     approve: OthersAgree | None = None
     group: str = ""
     limit: int = 0
+    within: str = ""
 
 
 @dataclass(frozen=True)

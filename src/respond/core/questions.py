@@ -234,7 +234,7 @@ def other_orders(runbook: Runbook, inputs: Mapping[str, Any]) -> tuple[str, ...]
     """The other values of every choice input on which a ``choose`` of the runbook rests."""
     read = {
         name.removeprefix("inputs.")
-        for step in all_steps(runbook.steps)
+        for step in all_steps(runbook.steps, called=False)
         if isinstance(step, ChooseStep)
         for name in step.on.refs
         if name.startswith("inputs.")

@@ -14,10 +14,12 @@ from typing import Any, Final
 
 from respond.core.approval import Request, proved_by
 from respond.core.events import Actor, Event, Kind, KnownWord, Strength
+from respond.core.finding import Finding
 from respond.core.incoming import Means
 from respond.core.plan import Plan, PlannedWrite, plan_from
 from respond.core.questions import Decision
 from respond.core.read_back import data_of, read
+from respond.core.review import ReviewEnd
 from respond.core.script import Undo
 from respond.errors import ExitCode
 
@@ -247,12 +249,14 @@ class Ended(Content):
     Attributes:
         next: Name of the runbook to go on with.
         inventory: For each set: how many there were, and how they came out.
+        review: Of a review: how its findings stand to those of the last one.
     """
 
     exit: ExitCode
     say: str = ""
     next: str = ""
     inventory: Mapping[str, Any] = field(default_factory=dict)
+    review: ReviewEnd | None = None
 
 
 # --- people ---------------------------------------------------------------------------------------
@@ -488,7 +492,12 @@ class StepFailure:
 
 @dataclass(frozen=True, slots=True)
 class Conclusion(Content):
-    """How a step ended; ``at`` of its record. A concluded step is never run or verified again."""
+    """How a step ended; ``at`` of its record. A concluded step is never run or verified again.
+
+    Attributes:
+        findings: A line each.
+        found: Of these, those that have a name; not in the JSON where there are none.
+    """
 
     how: As
     says: str = ""
@@ -496,6 +505,7 @@ class Conclusion(Content):
     at: str = ""
     proved: bool = True
     findings: Sequence[str] = ()
+    found: Sequence[Finding] = ()
     why: str = ""
     error: StepFailure = field(default_factory=StepFailure)
     title: str = ""

@@ -185,7 +185,10 @@ class ChooseStep:
 class BlockStep:
     """Steps in order, with one ``when``, ``for_each`` and ``on_failure`` for all of them.
 
-    ``scope`` is set for another runbook called from this one: its inputs, as templates.
+    Attributes:
+        runbook: The one that is called; ``steps`` and ``always`` are its own then. It has names of
+            its own, and all of its steps an address behind that of this one.
+        arguments: What its inputs are filled with.
     """
 
     words: StepWords
@@ -276,24 +279,32 @@ class Runbook:
     subject: str = ""
     """Name of the input that says whom the incident is about, or empty."""
     text: str = ""
+    review: bool = False
+    """It only reads, and what it finds is compared with the last time."""
 
 
-def all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:
-    """Every step below, in the order of the file, handlers and branches included."""
+def all_steps(steps: tuple[Step, ...], *, called: bool = True) -> Iterator[Step]:
+    """Every step below, in the order of the file, handlers and branches included.
+
+    Args:
+        called: Those of called runbooks too, in which names mean something else.
+    """
     for step in steps:
         yield step
+        inside: tuple[Step, ...] = ()
         match step:
             case ChooseStep():
-                for branch in step.branches.values():
-                    yield from all_steps(branch)
-            case BlockStep():
-                yield from all_steps(step.steps)
-                yield from all_steps(step.always)
+                inside = tuple(each for branch in step.branches.values() for each in branch)
+            case BlockStep(runbook=None):
+                inside = (*step.steps, *step.always)
+            case BlockStep(runbook=Runbook() as runbook) if called:
+                inside = (*runbook.steps, *runbook.on_failure, *runbook.always)
             case ParallelStep():
-                yield from all_steps(step.steps)
+                inside = step.steps
             case _:
                 pass
-        yield from all_steps(step.words.on_failure.steps)
+        yield from all_steps(inside, called=called)
+        yield from all_steps(step.words.on_failure.steps, called=called)
 
 
 def all_calls(steps: tuple[Step, ...]) -> Iterator[ActionStep]:

@@ -14,6 +14,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
+from respond.core.finding import Found
+from respond.core.review_policy import ReviewPolicy
 from respond.core.shapes import decode
 from respond.core.values import DrawnSecret, Json, OwnCredential, SecretHandle
 
@@ -445,7 +447,7 @@ class Done(Generic[O_co]):
     Attributes:
         output: What later steps may use.
         says: One line for the screen.
-        findings: What a person should know; each is one line of the summary.
+        findings: What a person should know; each is one line of the summary, or a ``Finding``.
         proved: False when the effect could not be proved (``removed, not proved``).
         stays: Look-alikes seen now, named as in ``Write.stays``; None when that was not looked at.
             One that was there before a person's hands and is gone now is an alarm.
@@ -453,7 +455,7 @@ class Done(Generic[O_co]):
 
     output: O_co
     says: str = ""
-    findings: tuple[str, ...] = ()
+    findings: tuple[Found, ...] = ()
     proved: bool = True
     stays: tuple[str, ...] | None = None
 
@@ -558,6 +560,7 @@ class Me:
         old: How old the event was that began the run, or empty.
         anew: Why that is asked once more, and whose yes is void by that, or empty.
         begun: This step has sent a write, or may have: what is seen may be of before or after it.
+        review: What reviews hold the world against.
     """
 
     run: str
@@ -584,6 +587,7 @@ class Me:
     old: str = ""
     anew: str = ""
     begun: bool = False
+    review: ReviewPolicy = field(default_factory=ReviewPolicy)
 
     @property
     def mark(self) -> str:
@@ -613,6 +617,7 @@ class Spec:
         source: Vendor page or evidence tag of the facts it rests on.
         by_hand: What a person does in the vendor's console when nothing can be looked at, one line
             each, in the console's words; the last line is the bare link.
+        person: Why a person always does it; empty where the tool can.
     """
 
     name: str
@@ -621,6 +626,7 @@ class Spec:
     output: type
     source: str
     by_hand: tuple[str, ...] = ()
+    person: str = ""
 
     @property
     def system(self) -> str:
@@ -639,13 +645,21 @@ C = TypeVar("C", bound=type)
 
 
 def action(
-    name: str, *, effect: Effect, output: type, source: str, by_hand: tuple[str, ...] = ()
+    name: str,
+    *,
+    effect: Effect,
+    output: type,
+    source: str,
+    by_hand: tuple[str, ...] = (),
+    person: str = "",
 ) -> Callable[[C], C]:
     """Attach a ``Spec``; the class docstring's first line is the summary."""
 
     def attach(cls: C) -> C:
         summary = (cls.__doc__ or "").strip().splitlines()[0]
-        cls.spec = Spec(name, effect, summary, output, source, by_hand)  # type: ignore[attr-defined]
+        cls.spec = Spec(  # type: ignore[attr-defined]
+            name, effect, summary, output, source, by_hand, person
+        )
         return cls
 
     return attach

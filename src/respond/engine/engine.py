@@ -27,6 +27,7 @@ from respond.core.questions import (
     other_orders,
 )
 from respond.core.recorded import AskKind, AsksFor, Confirmed, ConfirmScope, Ended, Planned, data_of
+from respond.core.review import ReviewEnd
 from respond.core.runbook import InputKind
 from respond.engine.inventory import take_inventory
 from respond.engine.offering import offered
@@ -40,6 +41,7 @@ from respond.engine.other_people import (
     request_for,
 )
 from respond.engine.proposing import lacking
+from respond.engine.reviewing import last_review, review_end
 from respond.engine.run import LiveRun, Tools
 from respond.engine.starting import agreed_anew, go_alone, started
 from respond.engine.stopping import QuitError
@@ -135,7 +137,7 @@ class Engine(LiveRun):
 
     def _walk(self) -> ExitCode:
         walk = EngineWalk(self.runbook, self.site, self)
-        here = Here(self.first_values())
+        here = Here(self.first_values(), among=(*self.runbook.steps, *self.runbook.always))
         ended = EndedError("", "")
         try:
             walk.steps(self.runbook.steps, here)
@@ -162,7 +164,7 @@ class Engine(LiveRun):
         items, lost_items = take_inventory(self, walk.sets.values())
         code = verdict(self.state)
         # Items of a set are counted there.
-        lost = [] if self.agreed_to_end else [s for s in self.not_reached() if not s.group]
+        lost = [s for s in self.not_reached() if not s.group]
         findings = [
             *lost_items,
             *(f"planned, and not done: {write.says}" for step in lost for write in step.writes),
@@ -170,7 +172,13 @@ class Engine(LiveRun):
         if findings and code is ExitCode.DONE:
             code = ExitCode.FAILED
         say = "; ".join([*([ended.say] if ended.say else []), *findings])
-        return self._end(code, say, next_runbook=ended.next, inventory=items)
+        review = self._compared() if self.runbook.review else None
+        return self._end(code, say, next_runbook=ended.next, inventory=items, review=review)
+
+    def _compared(self) -> ReviewEnd:
+        """How the findings of this review stand to those of the last one."""
+        last = last_review(self.tools.journal, self.state)
+        return review_end(self.state, last, self.site, self.tools.journal.highest_at())
 
     def _stop_here(self, why: str) -> ExitCode:
         """A person ended the run; its handlers go on, as far as that person lets them."""
@@ -209,6 +217,9 @@ class Engine(LiveRun):
             plan = self._look_and_plan()
             if isinstance(plan, ExitCode):
                 return plan
+            if self.runbook.review:
+                self._only_reads(plan)
+                return None
             answer = self.ask(AskStart(plan, other_orders(self.runbook, self.state.inputs)))
             match answer.decision:
                 case Decision.YES:
@@ -246,11 +257,14 @@ class Engine(LiveRun):
         if needed is not None:
             agreed_to(self, needed)
             return None
-        # Nothing of it writes: there is nothing to agree to.
+        self._only_reads(plan)
+        return None
+
+    def _only_reads(self, plan: Plan) -> None:
+        """Nothing of it writes: there is nothing to agree to."""
         scope = ConfirmScope.READS_ONLY
         told = data_of(Confirmed, decision=Decision.YES, scope=scope, nonce="", digest=plan.digest)
         self.add(Kind.CONFIRMED, **told)
-        return None
 
     def _is_over(self, request: Request) -> bool:
         """Whether its time ran out, and somebody wants to ask again.
@@ -463,11 +477,13 @@ class Engine(LiveRun):
         *,
         next_runbook: str = "",
         inventory: Mapping[str, Any] | None = None,
+        review: ReviewEnd | None = None,
     ) -> ExitCode:
         let_go(self)
         if verdict(self.state) is ExitCode.UNKNOWN:
             code = ExitCode.UNKNOWN
-        told = data_of(Ended, exit=code, say=say, next=next_runbook)
+        more: dict[str, Any] = {"review": review} if review is not None else {}
+        told = data_of(Ended, exit=code, say=say, next=next_runbook, **more)
         if inventory:
             told["inventory"] = inventory
         # First: a crash between the two leaves a run that ends again, and no secret behind.

@@ -1,8 +1,7 @@
 """Count a run over a set: every item done, failed or left out, and a fresh look at the set (P9).
 
 Where the set came from a read step it is read again at the end, so that an item which appeared
-while the run went on is named. A set that was typed in, or that a called runbook works on, is
-counted and not read again.
+while the run went on is named. A set that was typed in is counted and not read again.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from respond.core.values import Late, Value
 from respond.engine.run import LiveRun
 from respond.engine.setting import values_of
 from respond.engine.step.state import LiveStep
-from respond.engine.walk import Here, item_address, item_name
+from respond.engine.walk import Here, item_address, item_names
 from respond.errors import RespondError
 
 __all__ = ["SetTaken", "take_inventory"]
@@ -58,7 +57,8 @@ def take_inventory(
     live.answers.end()  # A set as it was taken would tell nothing of what appeared since.
     ends: dict[str, list[Conclusion | None]] = {}
     for address, step in live.state.steps.items():
-        ends.setdefault(item_name(address), []).append(step.conclusion)
+        for name in item_names(address):
+            ends.setdefault(name, []).append(step.conclusion)
     for taken in sets:
         counts = {"items": len(set(taken.addresses)), "done": 0, "failed": 0, "left": 0}
         for name in dict.fromkeys(taken.addresses):
@@ -83,9 +83,11 @@ def _gone(state: RunState, taken: SetTaken) -> Iterable[str]:
     if state.plan is None:
         return
     planned = {
-        item_name(step.address): step
+        name: None
         for step in state.plan.of(taken.address)
         if step.group == taken.address and step.state is not StepPlan.LATE
+        for name in item_names(step.address)
+        if name.startswith(f"{taken.address}[") and name.count("[") == taken.address.count("[") + 1
     }
     for name in planned.keys() - set(taken.addresses):
         yield f"{name} was planned, and was not there any more"
@@ -99,7 +101,7 @@ def _recount(live: LiveRun, taken: SetTaken) -> Iterable[str]:
         return
     name = source.words.id
     try:
-        looked = LiveStep(live, source, name, taken.here).look()
+        looked = LiveStep(live, source, taken.here.prefix + name, taken.here).look()
         if not isinstance(looked.outcome, Done):
             yield f"{name} could not be listed again"
             return
@@ -119,13 +121,13 @@ def _recount(live: LiveRun, taken: SetTaken) -> Iterable[str]:
 def _source(live: LiveRun, taken: SetTaken) -> ActionStep | None:
     """The read step that the set came from, when it can be read again."""
     each = taken.step.for_each
-    if each is None or taken.here.prefix:
+    if each is None:
         return None
     first = {ref.partition(".")[0] for ref in each.items.refs}
-    for step in all_steps(live.runbook.steps):
+    for step in all_steps(taken.here.among, called=False):
         if isinstance(step, ActionStep) and step.words.id in first and step.for_each is None:
             reads = step.action.spec.effect is Effect.READS
-            ran = live.state.step(step.words.id).conclusion
+            ran = live.state.step(taken.here.prefix + step.words.id).conclusion
             return step if reads and ran is not None and ran.how.has_output else None
     return None
 

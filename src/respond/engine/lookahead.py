@@ -23,7 +23,6 @@ from respond.core.runbook import (
     EndStep,
     ForEach,
     ParallelStep,
-    Runbook,
     Step,
     WaitStep,
 )
@@ -34,7 +33,7 @@ from respond.engine.drivers import World, look
 from respond.engine.ready import Ready
 from respond.engine.setting import Site
 from respond.engine.shared_answers import SharedAnswers
-from respond.engine.walk import item_address
+from respond.engine.walk import Here, item_address
 from respond.errors import NotReadyError, RespondError
 from respond.ports import Journal
 
@@ -50,7 +49,6 @@ _Values: TypeAlias = Mapping[str, Value]
 class Lookahead:
     """A context manager: at its end what was not begun never is."""
 
-    runbook: Runbook
     site: Site
     state: RunState
     answers: SharedAnswers
@@ -72,19 +70,19 @@ class Lookahead:
             raise NotReadyError("the plan is made")
         return self.answers.fetch(call)
 
-    def begin(self, address: str, values: _Values, group: str) -> None:
+    def begin(self, address: str, here: Here) -> None:
         """A step has its turn: look at what may come behind it meanwhile."""
         self._begun.add(address)
         if self.answers.threads == 1:
             return
-        if group:
-            next(self._sets.get(group, iter(())), None)
+        if here.group in self._sets:
+            next(self._sets[here.group], None)
             return
-        steps = (*self.runbook.steps, *self.runbook.always)
+        values = here.values
         with suppress(RespondError):  # An expression that has no value says so at its turn.
-            for step, guessed in _coming(steps, values):
+            for step, guessed in _coming(here.among, values):
                 if _known(step, values):
-                    self._begin(step, step.words.id, values, guessed=guessed)
+                    self._begin(step, here.prefix + step.words.id, values, guessed=guessed)
 
     def each(
         self, step: ActionStep, each: ForEach, address: str, values: _Values, items: list[Value]

@@ -324,18 +324,24 @@ class LiveRun:
     def first_values(self) -> dict[str, Value]:
         return self.site.first_values(self.runbook, self.state, self.inputs())
 
-    def first_failure(self) -> dict[str, str]:
-        """The first step that failed and was not made good; empty when there is none."""
+    def first_failure(self, within: str = "") -> dict[str, str]:
+        """The first step that failed and was not made good; empty when there is none.
+
+        Args:
+            within: How its address begins.
+        """
         for step in self.state.steps.values():
             end = step.conclusion
-            if end is not None and end.how is As.FAILED and not end.recovered:
+            begins = step.address.startswith(within)
+            if begins and end is not None and end.how is As.FAILED and not end.recovered:
                 return {"step": step.address, "reason": end.why}
         return {}
 
-    @property
-    def agreed_to_end(self) -> bool:
-        """A person agreed that the run ends where the plan did not foresee it."""
-        return any("end" in step.confirmed for step in self.state.steps.values())
+    def agreed_to_end(self, address: str) -> bool:
+        """A person agreed to an end that took this step away, and that no plan foresaw."""
+        words = [each for step in self.state.steps.values() for each in step.confirmed]
+        ends = [each.removeprefix("end").lstrip() for each in words if each.split(" ")[0] == "end"]
+        return any(address.startswith(stops) for stops in ends)
 
     def not_reached(self) -> list[PlannedStep]:
         """Steps with planned writes that the run has not come to."""
@@ -345,7 +351,9 @@ class LiveRun:
         return [
             step
             for step in plan.steps
-            if step.writes and self.state.step(step.address).conclusion is None
+            if step.writes
+            and self.state.step(step.address).conclusion is None
+            and not self.agreed_to_end(step.address)
         ]
 
 

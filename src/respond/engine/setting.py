@@ -12,6 +12,7 @@ from respond.core.events import Actor, Strength
 from respond.core.fold import RunState, is_notice
 from respond.core.plan import OthersAgree, PlannedWrite
 from respond.core.policy import Care, Policy, asked_by, effective
+from respond.core.review_policy import ReviewPolicy
 from respond.core.runbook import ActionStep, BlockStep, ForEach, Runbook, all_steps
 from respond.core.script import Connection, Effect, Me, PersonRecord, WrittenAction
 from respond.core.shapes import decode, encode
@@ -63,6 +64,7 @@ class Site:
         alone: Why one person goes alone in an emergency; empty when nobody does.
         page: Address under which the server shows runs, or empty.
         directories: Connections that sign people in, in the order in which they are asked.
+        review: What reviews hold the world against.
     """
 
     connections: Mapping[str, Connection]
@@ -81,6 +83,7 @@ class Site:
     alone: str = ""
     page: str = ""
     directories: tuple[str, ...] = ()
+    review: ReviewPolicy = field(default_factory=ReviewPolicy)
 
     @property
     def people(self) -> People:
@@ -189,14 +192,17 @@ class Site:
             do="say which one: --connection NAME",
         )
 
-    def _primary(self, runbook: Runbook, values: Mapping[str, Value]) -> Connection:
+    def _primary(self, runbook: Runbook, values: Mapping[str, Value]) -> Connection | Late:
         """The connection that the name ``connection`` means in the runbook's expressions."""
-        for step in all_steps(runbook.steps):
+        for step in all_steps(runbook.steps, called=False):
             if isinstance(step, ActionStep) and needs_connection(step.action.spec.system):
                 named = step.names
                 if named is None or any(ref.partition(".")[0] not in values for ref in named.refs):
                     return self.connection_for(step.action.spec.system)
-                return self.connection_for(step.action.spec.system, str(named.value(values) or ""))
+                name = named.value(values)
+                if isinstance(name, Late):
+                    return name
+                return self.connection_for(step.action.spec.system, str(name or ""))
         return Connection(name="", system="")
 
     def first_values(self, runbook: Runbook, state: RunState, inputs: Value) -> dict[str, Value]:
@@ -211,12 +217,16 @@ class Site:
                 "incident": state.proposed.incident,
             },
         }
-        connection = self._primary(runbook, values)
-        values["connection"] = {
-            name: getattr(connection, name)
-            for name in ("name", "system", "account", "region", "sink", "identity")
-        }
+        values["connection"] = self.connection_of(runbook, values)
         return values
+
+    def connection_of(self, runbook: Runbook, values: Mapping[str, Value]) -> Value:
+        """What ``connection`` means in a runbook's expressions."""
+        names = ("name", "system", "account", "region", "sink", "identity")
+        connection = self._primary(runbook, values)
+        if isinstance(connection, Late):
+            return {name: Late(connection.step, connection.name) for name in names}
+        return {name: getattr(connection, name) for name in names}
 
     def me(
         self, state: RunState, address: str, connection: Connection, journal: Journal, now: int
@@ -247,6 +257,7 @@ class Site:
             page=f"{self.page}/runs/{state.id}" if of_run and self.page else "",
             old=state.old_event if of_run else "",
             begun=bool(step.done() or step.open()),
+            review=self.review,
             **(self._request(state) if of_run else {}),
         )
 

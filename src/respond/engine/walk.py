@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from respond.core.inputs import absent_value
+from respond.core.inputs import absent_value, input_value
 from respond.core.plan import digest_of
 from respond.core.runbook import (
     ActionStep,
@@ -30,8 +31,9 @@ from respond.core.runbook import (
     WaitStep,
     all_steps,
 )
-from respond.core.shapes import RecordShape, encode
+from respond.core.shapes import RecordShape, ShapeError, encode
 from respond.core.values import Late, Value
+from respond.engine.proposing import lacking
 from respond.engine.setting import Site
 from respond.errors import StepFailedError
 
@@ -44,7 +46,8 @@ __all__ = [
     "Walk",
     "absent_input",
     "item_address",
-    "item_name",
+    "item_names",
+    "item_words",
     "late_output",
     "timed",
 ]
@@ -79,15 +82,23 @@ class Here:
     Attributes:
         values: What expressions see, by first name; steps' outputs are added as they come.
         prefix: Address of what encloses this place, ending in ``/``, or empty.
+        group: Address of the set that this place is an item of, or empty.
+        among: The steps whose addresses are ``prefix`` and their id.
+        called: Address of the called runbook, ending in ``/``; empty in the run's own steps.
+        within: The same for people: ``rotate-key, backend-prod``.
+        apart: Address of what a failure here stops, ending in ``/``; empty when it stops the run.
+        recovered: A handler around this place makes a failure good.
     """
 
     values: dict[str, Value]
     prefix: str = ""
     phase: Phase | None = None
     group: str = ""
-
-    def inside(self, name: str, **values: Value) -> Here:
-        return Here({**self.values, **values}, f"{self.prefix}{name}/", self.phase, self.group)
+    among: tuple[Step, ...] = ()
+    called: str = ""
+    within: str = ""
+    apart: str = ""
+    recovered: bool = False
 
 
 Place: TypeAlias = tuple[str, Here]
@@ -97,10 +108,20 @@ Came: TypeAlias = tuple[str, Here, "Value | Absent"]
 """The same, with what it came to."""
 
 
-def item_name(address: str) -> str:
-    """``revoke[3f2a91c0]`` of ``revoke[3f2a91c0]/log``; the address itself outside of a set."""
-    head, bracket, rest = address.partition("[")
-    return f"{head}[{rest.partition(']')[0]}]" if bracket else address
+def item_names(address: str) -> list[str]:
+    """Every item that an address lies in, the outermost first, or is; outside of a set none.
+
+    ``all[3f2a91c0]/restarted[9b12c4de]`` lies in ``all[3f2a91c0]`` and is an item of its own.
+    """
+    return [address[: at + 1] for at, letter in enumerate(address) if letter == "]"]
+
+
+def item_words(item: Value) -> str:
+    """An item of a set, as people know it: its name if it has one."""
+    if isinstance(item, Mapping):
+        names = (item.get(name) for name in ("label", "name", "email", "id", "key"))
+        return next((str(name) for name in names if isinstance(name, str | int) and name), "")
+    return str(item) if isinstance(item, str | int) else ""
 
 
 def item_address(item: Value) -> str:
@@ -184,6 +205,13 @@ class Walk(ABC):
     def not_started(self, step: Step, address: str, why: str) -> None:  # noqa: B027
         """A step that is left out because an earlier one failed."""
 
+    def called_ended(self, step: BlockStep, address: str, here: Here, say: str) -> None:  # noqa: B027
+        """A called runbook has ended well before its last step, and says why."""
+
+    def failed_in(self, called: str) -> Mapping[str, str]:
+        """What has failed in a called runbook, as its handlers see it; empty for nothing."""
+        return {}
+
     def waits(self) -> bool:
         """Whether something before this place is not decided yet, and comes again."""
         return False
@@ -258,7 +286,8 @@ class Walk(ABC):
             case ActionStep():
                 return self._each(step, step.for_each, address, here)
             case BlockStep(for_each=None):
-                return self._block(step, here, address)
+                self._block(step, here, address)
+                return None
             case BlockStep():
                 return self._each(step, step.for_each, address, here)
             case ChooseStep():
@@ -292,33 +321,71 @@ class Walk(ABC):
         self.steps(branch, here)
         return None
 
-    def _block(self, step: BlockStep, here: Here, address: str) -> Value | Absent:
+    def _block(self, step: BlockStep, here: Here, address: str) -> None:
+        """Steps in order, and what a failure of any of them means to the rest."""
+        before = self._halted, self._contain_only
+        here = replace(here, recovered=here.recovered or step.words.on_failure.recovered)
         if step.runbook is not None:
             self._called(step, step.runbook, here, address)
-            return None
+        else:
+            self._with_always(step.steps, step.always, here)
+        failed, contain_only = self._halted, self._contain_only
+        if not failed or (failed, contain_only) == before or step.words.on_failure.how == "stop":
+            return
+        self._halted, self._contain_only = before
+        if not self._goes_on(step, failed, here, f"{failed} failed"):
+            self._halted, self._contain_only = failed, contain_only
+
+    def _with_always(self, steps: tuple[Step, ...], always: tuple[Step, ...], here: Here) -> None:
         ended: EndedError | None = None
         try:
-            self.steps(step.steps, here)
+            self.steps(steps, here)
         except EndedError as end:
             ended = end
         if not self.waits():
-            self._whatever_happened(step.always, here)
+            self._whatever_happened(always, here)
         if ended is not None:
             raise ended
-        return None
 
     def _called(self, step: BlockStep, runbook: Runbook, here: Here, address: str) -> None:
-        """Another runbook, with names of its own; its ``end`` ends only itself."""
-        filled = {name: t.value(here.values) for name, t in step.arguments.items()}
+        """Another runbook, with names, handlers and an end of its own.
+
+        Raises:
+            StepFailedError: What it is given is not what it takes.
+        """
         values: dict[str, Value] = {
-            "inputs": {i.name: filled.get(i.name, absent_input(i)) for i in runbook.inputs},
-            "connection": here.values["connection"],
+            "inputs": _given(step, runbook, here.values),
             "run": here.values["run"],
         }
+        values["connection"] = self.site.connection_of(runbook, values)
+        prefix = f"{address}/"
+        item = here.values.get(step.for_each.name) if step.for_each is not None else ""
+        own = ", ".join(filter(None, (runbook.name, item_words(item))))
+        inside = replace(
+            here,
+            values=values,
+            prefix=prefix,
+            among=(*runbook.steps, *runbook.always),
+            called=prefix,
+            within=": ".join(filter(None, (here.within, own))),
+            apart=here.apart if step.words.on_failure.how == "stop" else prefix,
+        )
         try:
-            self.steps(runbook.steps, Here(values, f"{address}/", here.phase, here.group))
-        except EndedError:
+            self.steps(runbook.steps, inside)
+        except EndedError as end:
+            self.called_ended(step, address, here, end.say)
+        if self.waits():
             return
+        failed = self.failed_in(prefix)
+        handlers: list[tuple[tuple[Step, ...], dict[str, Value]]] = [(runbook.always, values)]
+        if failed:
+            handlers = [
+                (each, {**values, "failed": dict(failed)})
+                for each in (runbook.on_failure, runbook.always)
+            ]
+        for steps, known in handlers:
+            with suppress(EndedError):
+                self._whatever_happened(steps, replace(inside, values=known))
 
     def _whatever_happened(self, steps: tuple[Step, ...], here: Here) -> None:
         halted, contain_only = self._halted, self._contain_only
@@ -345,13 +412,13 @@ class Walk(ABC):
         places = (
             (
                 f"{address}[{item_address(item)}]",
-                Here({**here.values, each.name: item}, here.prefix, here.phase, address),
+                replace(here, values={**here.values, each.name: item}, group=address),
             )
             for item in chosen
         )
         if isinstance(step, BlockStep):
             for name, inner in places:
-                self.steps(step.steps, replace(inner, prefix=f"{name}/"))
+                self._item_of_block(step, name, inner)
             return outputs
         for name, inner, result in self.items(step, places):
             if isinstance(result, Absent):
@@ -362,16 +429,30 @@ class Walk(ABC):
             outputs.append(result)
         return waits or outputs
 
-    def _failed(self, step: Step, address: str, here: Here, result: Absent) -> None:
-        failure: Failure = step.words.on_failure
-        if failure.how == "continue":
+    def _item_of_block(self, step: BlockStep, name: str, here: Here) -> None:
+        if self._halted and not self._may_contain(step, here):
+            self.not_started(step, name, self._halted)
             return
+        apart = here.apart if step.words.on_failure.how == "stop" else f"{name}/"
+        inside = replace(here, prefix=f"{name}/", among=(*step.steps, *step.always), apart=apart)
+        try:
+            self._block(step, inside, name)
+        except StepFailedError as error:
+            self.impossible(step, name, inside, error)
+            self._failed(step, name, inside, Absent(error.what, failed=True))
+
+    def _goes_on(self, step: Step, address: str, here: Here, why: str) -> bool:
+        """Give its handler its turn; whether what comes behind it is done all the same."""
+        failure: Failure = step.words.on_failure
         if failure.how == "steps":
-            failed: dict[str, Value] = {"step": address, "reason": result.why}
+            failed: dict[str, Value] = {"step": address, "reason": why}
             values = {**here.values, "failed": failed}
-            self._whatever_happened(failure.steps, Here(values, here.prefix, here.phase))
-            if failure.recovered:
-                return
+            self._whatever_happened(failure.steps, replace(here, values=values))
+        return failure.how == "continue" or failure.recovered
+
+    def _failed(self, step: Step, address: str, here: Here, result: Absent) -> None:
+        if self._goes_on(step, address, here, result.why):
+            return
         # What an assertion keeps from happening, it keeps from happening: containment too.
         contained = (step.words.phase or here.phase) is Phase.CONTAIN
         contained = contained or isinstance(step, AssertStep)
@@ -384,9 +465,33 @@ class Walk(ABC):
         """Handlers of the whole runbook, which run whatever happened before."""
         self._halted, self._contain_only = "", False
         values = {**here.values, "failed": dict(failed)} if failed else here.values
-        self.steps(steps, Here(values, here.prefix))
+        self.steps(steps, replace(here, values=values, phase=None))
 
 
 def absent_input(declared: Input) -> Value:
     """What expressions see of an input that was not given: its default, or nothing of its kind."""
     return absent_value(declared.kind) if declared.default is None else declared.default
+
+
+def _given(step: BlockStep, runbook: Runbook, values: Mapping[str, Value]) -> dict[str, Value]:
+    """The inputs of a called runbook, through the same door as what a person types.
+
+    Raises:
+        StepFailedError: One is not what it takes, or is missing.
+    """
+    inputs = {each.name: absent_input(each) for each in runbook.inputs}
+    for each in runbook.inputs:
+        if each.name not in step.arguments:
+            continue
+        value = step.arguments[each.name].value(values)
+        if not isinstance(value, Late) and value in (None, "", []):
+            continue
+        try:
+            # What is no text has the shape that the loader has asked for.
+            is_text = isinstance(value, str | list)
+            inputs[each.name] = input_value(each, value) if is_text else value
+        except ShapeError as error:
+            raise StepFailedError(f"{runbook.name} cannot be called: {error}") from error
+    if missing := lacking(runbook, inputs):
+        raise StepFailedError(f"{runbook.name} needs {', '.join(missing)}, and nothing was given")
+    return inputs

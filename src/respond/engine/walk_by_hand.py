@@ -9,7 +9,7 @@ what nobody can look at is said as a condition for the person to judge.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from respond.core.events import Kind
@@ -86,10 +86,13 @@ class WordWalk(Walk):
             case ActionStep() | BlockStep():
                 if step.words.when is not None and "has(" not in step.words.when.source:
                     self._judge.append(f"Only if it applies: {step.words.when.source}.")
+                if step.for_each is not None:
+                    late = Late(on.step, step.for_each.name)
+                    here = replace(here, values={**here.values, step.for_each.name: late})
                 if isinstance(step, ActionStep):
                     self.action(step, address, here)
                 else:
-                    self.steps(step.steps, here)
+                    self._block(step, here, address)
             case _:
                 self._judge.append(step.words.title or step.words.id)
 

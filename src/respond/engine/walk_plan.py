@@ -6,9 +6,10 @@ It is handed what reads (``SharedAnswers``) and has nothing else to reach a syst
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from respond.core.finding import lines_of
 from respond.core.fold import RunState
 from respond.core.plan import Plan, PlannedStep, StepPlan, planned_write
 from respond.core.runbook import (
@@ -57,9 +58,10 @@ def make_plan(
     Raises:
         RespondError: A read that the plan cannot do without failed, or a guard refused.
     """
-    here = Here(site.first_values(runbook, state, inputs))
+    values = site.first_values(runbook, state, inputs)
+    here = Here(values, among=(*runbook.steps, *runbook.always))
     ends = next_runbook = ""
-    with Lookahead(runbook, site, state, answers, journal, now) as ahead:
+    with Lookahead(site, state, answers, journal, now) as ahead:
         planner = Planner(runbook, site, state, answers, journal, progress, now, ahead)
         try:
             planner.steps(runbook.steps, here)
@@ -123,7 +125,7 @@ class Planner(Walk):
         concluded = self.state.step(address).conclusion
         if concluded is not None:
             return self._keep(step, address, concluded)
-        self.ahead.begin(address, here.values, here.group)
+        self.ahead.begin(address, here)
         ready = Ready(self.site, step, address, here.values)
         arguments = ready.arguments
         if ready.late is not None:
@@ -165,7 +167,7 @@ class Planner(Walk):
             writes=writes,
             subjects=seen.subjects,
             # After held-back writes the script saw what they would leave: no finding of today.
-            findings=done.findings if done and not writes else (),
+            findings=lines_of(done.findings) if done and not writes else (),
             output=output,
         )
         return output if done else late_output(address, step)
@@ -206,12 +208,13 @@ class Planner(Walk):
         reads = step.action.spec.effect is Effect.READS
         if error.exit_code is not ExitCode.FAILED:
             raise error
-        if reads and step.words.on_failure.how == "stop":
+        stops = reads and step.words.on_failure.how == "stop"
+        if stops and not here.apart:
             raise error
         says = error.what if not error.why else f"{error.what}: {error.why}"
         self._add(step, address, here, StepPlan.UNSEEN, arguments=arguments, says=says)
-        self.unseen.append(f"{step.words.title or address}: {says}")
-        return Absent(says) if reads else late_output(address, step)
+        self.unseen.append(f"{_named(step, address, here)}: {says}")
+        return Absent(says, failed=stops) if reads else late_output(address, step)
 
     def _add(
         self,
@@ -267,6 +270,7 @@ class Planner(Walk):
                 why=words.why,
                 late_on=(late,) if late else (),
                 group=here.group,
+                within=here.within,
                 **told,
             )
         )
@@ -280,7 +284,9 @@ class Planner(Walk):
             return None
         message = step.message.value(here.values)
         says = message if isinstance(message, str) else f"assert: {step.holds.source}"
-        raise NotSoError(says, why=f"assert: {step.holds.source}", do="nothing has been changed")
+        error = NotSoError(says, why=f"assert: {step.holds.source}", do="nothing has been changed")
+        self.impossible(step, address, here, error)
+        return Absent(says, failed=True)
 
     def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
         if self.state.step(address).conclusion is None:
@@ -295,37 +301,56 @@ class Planner(Walk):
         self._note(step, address, here, StepPlan.SKIPPED, why)
 
     def undecided(self, step: Step, address: str, here: Here, on: Late) -> None:
-        for inner in _inside(step):
-            if inner is step or isinstance(inner, ActionStep):
-                where = here.prefix + inner.words.id
-                self._note(inner, where, here, StepPlan.LATE, on.says, on.step)
+        self._note(step, here.prefix + step.words.id, here, StepPlan.LATE, on.says, on.step)
+        for inner, place in _inside(step, here):
+            where = place.prefix + inner.words.id
             if isinstance(inner, ActionStep):
-                here.values.setdefault(inner.words.id, late_output(inner.words.id, inner))
+                self._note(inner, where, place, StepPlan.LATE, on.says, on.step)
+                place.values.setdefault(inner.words.id, late_output(inner.words.id, inner))
+        if isinstance(step, ActionStep):
+            here.values.setdefault(step.words.id, late_output(step.words.id, step))
 
     def not_started(self, step: Step, address: str, why: str) -> None:
         self.unseen.append(f"{step.words.title or address}: not planned, since {why} cannot be")
 
     def impossible(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
-        raise error
+        """Nothing is planned then, unless it is one of several that stand each for itself."""
+        if not here.apart:
+            raise error
+        self._note(step, address, here, StepPlan.UNSEEN, error.what)
+        self.unseen.append(f"{_named(step, address, here)}: {error.what}")
+
+    def called_ended(self, step: BlockStep, address: str, here: Here, say: str) -> None:
+        self._note(step, address, here, StepPlan.ENDS, say)
 
     def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
         self.unseen.append(f"{address}: {count} targets, more than {limit}: asks again")
         return True
 
 
-def _inside(step: Step) -> Iterator[Step]:
-    """The step and what it holds, without handlers."""
-    yield step
+def _named(step: Step, address: str, here: Here) -> str:
+    """A step as people know it; of several that are alike, which one."""
+    title = step.words.title or address
+    return f"{title} ({here.within})" if here.within else title
+
+
+def _inside(step: Step, here: Here) -> Iterator[tuple[Step, Here]]:
+    """What a step holds, without handlers, and where each stands."""
     held: tuple[Step, ...] = ()
     match step:
         case ChooseStep():
             held = tuple(inner for branch in step.branches.values() for inner in branch)
+        case BlockStep(runbook=Runbook() as runbook):
+            prefix = f"{here.prefix}{step.words.id}/"
+            within = ": ".join(filter(None, (here.within, runbook.name)))
+            here, held = replace(here, values={}, prefix=prefix, within=within), runbook.steps
         case BlockStep() | ParallelStep():
             held = step.steps
         case _:
             pass
     for inner in held:
-        yield from _inside(inner)
+        yield inner, here
+        yield from _inside(inner, here)
 
 
 def wait_says(step: WaitStep) -> str:

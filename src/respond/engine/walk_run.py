@@ -5,7 +5,7 @@ What was concluded before answers from the journal, so that a resumed run takes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -77,7 +77,7 @@ class EngineWalk(Walk):
             tools.progress.say(f"{open_.what}: it waits, and the run goes on as far as it may")
             self.live.waiting[address] = open_
             return Absent(open_.what, waits=True)
-        recovered = step.words.on_failure.recovered
+        recovered = step.words.on_failure.recovered or here.recovered
         if isinstance(came, Absent) and came.failed and at.phase is Phase.CONTAIN and not recovered:
             self.uncontained[at.title] = came.why
         return came
@@ -204,7 +204,7 @@ class EngineWalk(Walk):
             return self._needs(step, address, here, holds)
         message = step.message.value(here.values)
         why = message if isinstance(message, str) else f"assert: {step.holds.source}"
-        self._agree_to_end(step, address, why)
+        self._agree_to_end(step, address, here, why)
         self._conclude(step, address, here, As.FAILED, why)
         return Absent(why, failed=True)
 
@@ -274,18 +274,28 @@ class EngineWalk(Walk):
     # --- an end that was not planned ------------------------------------------------------------
 
     def ends(self, step: EndStep, address: str, here: Here, say: str) -> bool:
-        self.park_if_waiting()
-        self._agree_to_end(step, address, say)
+        if not here.called:
+            self.park_if_waiting()
+        self._agree_to_end(step, address, here, say)
         return True
 
-    def _agree_to_end(self, step: Step, address: str, say: str) -> None:
+    def called_ended(self, step: BlockStep, address: str, here: Here, say: str) -> None:
+        self._conclude(step, address, here, As.DONE, "", says=say)
+
+    def failed_in(self, called: str) -> Mapping[str, str]:
+        return self.live.first_failure(called)
+
+    def _agree_to_end(self, step: Step, address: str, here: Here, say: str) -> None:
         """An end that the plan did not foresee takes planned writes away: that is drift (P10).
 
         Raises:
             ParkedError: Nobody agreed to it.
         """
         plan, live = self.live.state.plan, self.live
-        lost = tuple(write for step in live.not_reached() for write in step.writes)
+        # What an end or a failure stops: all of it, or the called runbook or item that it is in.
+        stops = here.called if isinstance(step, EndStep) else here.apart
+        left = [each for each in live.not_reached() if each.address.startswith(stops)]
+        lost = tuple(write for each in left for write in each.writes)
         if plan is None or plan.ends or not lost or live.state.step(address).confirmed:
             return
         if any(s.address == address and s.late_on for s in plan.of(address)):
@@ -310,7 +320,7 @@ class EngineWalk(Walk):
             Confirmed,
             decision=Decision.YES,
             scope=ConfirmScope.END,
-            writes=["end"],
+            writes=[f"end {stops}".rstrip()],
             says=[write.says for write in lost],
             typed=answer.typed,
         )
@@ -323,7 +333,7 @@ class EngineWalk(Walk):
             return
         plan = self.live.state.plan
         planned = plan is not None and any(s.writes for s in plan.of(address))
-        if planned and not self.live.agreed_to_end:
+        if planned and not self.live.agreed_to_end(address):
             self._conclude(step, address, here, As.LEFT_OPEN, f"it was planned, and now: {why}")
         else:
             self._conclude(step, address, here, As.SKIPPED, why)
@@ -335,7 +345,8 @@ class EngineWalk(Walk):
         self._conclude(step, address, here, As.LEFT_OPEN, why)
 
     def impossible(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
-        self._conclude(step, address, here, As.FAILED, error.what, error=failure_of(step, error))
+        failure = failure_of(step, here, error)
+        self._conclude(step, address, here, As.FAILED, error.what, error=failure)
 
     def not_started(self, step: Step, address: str, why: str) -> None:
         self.live.tools.progress.say(f"not started: {step.words.title or address} ({why} failed)")
@@ -354,7 +365,7 @@ class EngineWalk(Walk):
         if self.live.state.step(address).conclusion is not None:
             return
         if how is As.FAILED:
-            more.setdefault("error", failure_of(step, StepFailedError(why)))
+            more.setdefault("error", failure_of(step, here, StepFailedError(why)))
         conclude(self.live, step, address, here.phase, how, says=says or why, why=why, **more)
 
     # --- how many -------------------------------------------------------------------------------

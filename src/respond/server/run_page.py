@@ -18,6 +18,7 @@ from respond.core.fold import RunState, RunStatus, WriteStatus
 from respond.core.outcome import Item, Known, Outcome, outcome_of
 from respond.core.plan import Plan, PlannedWrite, digest_of, short_digest
 from respond.core.recorded import AskKind, OutsideEvent
+from respond.core.runbook import Phase
 from respond.core.script import Effect, PersonRecord
 from respond.core.shapes import encode
 from respond.core.showable import hidden_character, showable_host
@@ -426,12 +427,18 @@ def _came_in(event: OutsideEvent, recorded_at: str) -> CameIn:
 # --- the plan -----------------------------------------------------------------------------------
 
 
+def _heading(phase: Phase | None, within: str) -> str:
+    return f"{phase_word(phase)}: {said(within)}" if within else phase_word(phase)
+
+
 def _plan(state: RunState, plan: Plan) -> PlanView:
     rows = plan_rows(plan)
     number_of = {row.step.address: row.number for row in reversed(rows)}
     phases = tuple(
-        (phase_word(phase), tuple(_line(row, number_of) for row in group))
-        for phase, group in groupby(rows, key=lambda row: row.step.phase)
+        (_heading(phase, within), tuple(_line(row, number_of) for row in group))
+        for (phase, within), group in groupby(
+            rows, key=lambda row: (row.step.phase, row.step.within)
+        )
     )
     return PlanView(
         looked=day_text(state.planned_at),

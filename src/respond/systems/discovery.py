@@ -41,6 +41,8 @@ class Candidate:
             required there.
         document: Which of the documents it would stand in.
         below: A prefix that the document may leave out of its paths.
+        actions: Those that a person carries out where it is not found, or not accepted.
+        where: In which case alone; empty: always.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Candidate:
     sends: tuple[tuple[str, str], ...] = ()
     document: int = 0
     below: str = ""
+    actions: frozenset[str] = frozenset()
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ __all__ = [
     "CarriedBy",
     "CredentialRefusedError",
     "CredentialVerdict",
+    "Ending",
     "Named",
     "NoInSuccess",
     "OwnKey",
@@ -385,6 +386,25 @@ class Right:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """Something that runs out by itself, and then signs nobody in.
+
+    Attributes:
+        what: ``the API key``; a sentence begins with it.
+        at: The moment, RFC 3339.
+        do: What to do before.
+        why: What happens then.
+        kind: ``credential``, or ``certificate`` for what signs people in.
+    """
+
+    what: str
+    at: str
+    do: str
+    why: str = "from then on it is refused, and every step is done by hand"
+    kind: str = "credential"
+
+
+@dataclass(frozen=True, slots=True)
 class Probed:
     """What a probe found.
 
@@ -394,6 +414,7 @@ class Probed:
         mismatch: What differs from ``respond.toml``: account or region; one sentence each.
         notes: What a person should know besides.
         date: The system's own clock, an HTTP date; empty where it told none.
+        endings: What runs out, where the system tells when.
     """
 
     verdict: CredentialVerdict
@@ -407,6 +428,7 @@ class Probed:
     mismatch: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     date: str = ""
+    endings: tuple[Ending, ...] = ()
 
 
 class Probing(Protocol):

@@ -6,6 +6,8 @@ takes, and leads a machine's connections there instead of to the vendors.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,7 +26,7 @@ from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.script import Connection
 from respond.formats.project.project import Project
 
-__all__ = ["TOML", "Machine", "RanCommand", "Town"]
+__all__ = ["TOML", "Machine", "RanCommand", "Town", "public_key_of"]
 
 _DANA: Final = Actor("dana", Strength.CLAIMED)
 
@@ -62,6 +64,13 @@ id = "ana"
 emails = ["ana@example.com"]
 roles = ["admin"]
 """
+
+
+def public_key_of(name: str) -> str:
+    """A public key that nobody has the other half of."""
+    kind, raw = b"ssh-ed25519", hashlib.sha256(name.encode()).digest()
+    blob = b"".join(len(part).to_bytes(4, "big") + part for part in (kind, raw))
+    return f"ssh-ed25519 {base64.b64encode(blob).decode()} {name}"
 
 
 @dataclass
@@ -180,3 +189,9 @@ class Town:
         home.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in names or self.credentials:
             home.keys.set(f"credential/{name}", self.credentials[name].encode())
+
+    def drift(self) -> None:
+        """The vendor describes an operation differently from now on."""
+        path = "/v1/accounts/{account_id}/users/{user_id}"
+        told = {"method": "DELETE", "path": path, "summary": "Archive something"}
+        self.rehearsal.doors.post("drift", told)

@@ -36,6 +36,8 @@ def _action(cls: type[Any], *, full: bool, width: int, style: Style) -> Iterator
         yield from labelled("    with", f"{word(name)}: {kind}", width, column=12)
     for name, kind in _fields(spec.output):
         yield from labelled("    gives", f"{word(name)}: {kind}", width, column=12)
+    if spec.person:
+        yield from labelled("    person", said(f"by hand, always: {spec.person}"), width, column=12)
     yield from labelled("    source", said(spec.source), width, column=12)
 
 
@@ -59,6 +61,7 @@ def action_json(cls: type[Any]) -> dict[str, Any]:
         "effect": spec.effect.value,
         "summary": spec.summary,
         "source": spec.source,
+        "person": spec.person,
         "with": dict(_fields(cls)),
         "gives": dict(_fields(spec.output)) if dataclasses.is_dataclass(spec.output) else {},
     }

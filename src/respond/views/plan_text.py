@@ -193,8 +193,12 @@ def _table(rows: Sequence[PlanRow], width: int, style: Style) -> Iterator[str]:
     titles = ("", "who", "what", "now", "after", "undo")
     yield _GAP.join(pad(t, w) for t, w in zip(titles, widths, strict=True)).rstrip()
     number_of = {row.step.address: row.number for row in reversed(rows)}
-    for phase, group in groupby(rows, key=lambda row: row.step.phase):
-        yield style.paint(phase_word(phase), Tone.STRONG)
+    for (phase, within), group in groupby(rows, key=lambda row: (row.step.phase, row.step.within)):
+        heading = phase_word(phase)
+        lines = [heading]
+        if within:
+            lines = labelled(heading, said(within), width, column=len(heading) + 2)
+        yield from (style.paint(line, Tone.STRONG) for line in lines)
         for row in group:
             yield from _row(row, widths, number_of, style)
 
@@ -307,6 +311,8 @@ def plan_notes(plan: Plan, rows: Sequence[PlanRow]) -> Iterator[tuple[str, str]]
     for step in plan.steps:
         if step.state is StepPlan.SKIPPED:
             yield "SKIPPED", f"{_title(step)}: {said(step.says)}"
+        if step.state is StepPlan.ENDS:
+            yield "ENDS", f"{_title(step)}: {said(step.says)}"
     for step in plan.steps:
         for finding in step.findings:
             yield "FINDING", said(finding)
@@ -366,6 +372,7 @@ def row_pairs(row: PlanRow) -> list[tuple[str, str]]:
     given = [f"{word(n)} = {value_text(v, limit=_DETAIL_MAX)}" for n, v in step.arguments.items()]
     pairs = [
         ("Step", f"{word(step.address)}, {phase_word(step.phase)}"),
+        ("Of", said(step.within)),
         ("Action", f"{word(step.action) or 'none'}, {step.effect.value}"),
         # The words of a step that writes are foretold: what will be so when it is done.
         ("Then" if step.writes else "Seen", said(step.says, limit=_DETAIL_MAX)),

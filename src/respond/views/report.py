@@ -12,12 +12,14 @@ from respond.core.fold import RunState, WriteStatus
 from respond.core.outcome import Known, Outcome, outcome_of
 from respond.core.plan import short_digest
 from respond.core.recorded import As, Confirmed, content_of
+from respond.core.review import ReviewEnd
 from respond.core.script import Effect, Proof
 from respond.ports import Head, actor_text
 from respond.views.json_view import outcome_json, picked, waits_json
 from respond.views.layout import as_screen, bullets, labelled, labelled_pairs, said, word
 from respond.views.live import Memory, record_told
 from respond.views.plan_text import facts_lines
+from respond.views.review_text import review_json, review_sections, review_short
 from respond.views.summary import NOTHING_KNOWN, containment_lines, item_lines
 from respond.views.waiting import Waiting, waiting
 from respond.views.words import (
@@ -124,6 +126,7 @@ class Report:
     changes: tuple[ReportedChange, ...]
     decided: tuple[Decided, ...]
     outcome: Outcome
+    review: ReviewEnd | None
     waits: Waiting
     undone: dict[str, str]
     anchor: str
@@ -152,6 +155,7 @@ def report(state: RunState, records: Iterable[Record], head: Head, today: Today)
         changes=tuple(_changes(state)),
         decided=tuple(_decided(own)),
         outcome=outcome_of(state),
+        review=state.ended.review,
         waits=waiting(state, today),
         undone=dict(state.undone),
         anchor=head.anchor,
@@ -238,7 +242,7 @@ def report_sections(made: Report) -> tuple[tuple[str, list[str]], ...]:
     """What it came to: titles, and under each its lines, safe to show; none is empty."""
     outcome = made.outcome
     broken = outcome.broken if outcome.left_to_do else ()
-    nothing = [] if _stands(made) else [NOTHING_KNOWN]
+    nothing = [] if _stands(made) or made.review is not None else [NOTHING_KNOWN]
     sections = (
         ("STANDS", _stands(made)),
         ("WHAT CHANGED", [_change_text(change) for change in made.changes]),
@@ -246,6 +250,7 @@ def report_sections(made: Report) -> tuple[tuple[str, list[str]], ...]:
         ("LOOKED", item_lines(outcome.of(Known.LOOKED))),
         ("SOMEBODY'S WORD", item_lines(outcome.of(Known.YOUR_WORD))),
         ("NOT SEEN", item_lines(outcome.of(Known.NOT_SEEN))),
+        *(review_sections(made.review) if made.review is not None else ()),
         ("LEFT TO DO", item_lines(outcome.left_to_do) or nothing),
         ("LOOK AT", item_lines(outcome.look_at)),
         ("BROKEN UNTIL SOMEBODY GOES ON", [said(line) for line in broken]),
@@ -313,6 +318,7 @@ def as_json(made: Report) -> dict[str, Any]:
         **picked(made, "run runbook mode operator incident reason status began started ended exit"),
         **picked(made, "says plan_digest inputs connections"),
         **outcome_json(made.outcome),
+        "review": review_json(made.review),
         "waits": waits_json(made.waits),
         "changes": [picked(change, _CHANGE) for change in made.changes],
         "decided": [picked(each, "at who step decision typed about") for each in made.decided],
@@ -337,7 +343,9 @@ def short(made: Report) -> str:
     lines += _some([_change_text(change) for change in done], _SHORT_CHANGES, "changes")
     lines += _stands(made)
     left = [f"left to do: {line}" for line in item_lines(made.outcome.left_to_do)]
-    left = left or ([] if _stands(made) else ["left to do: nothing known"])
+    left = left or ([] if _stands(made) or made.review else ["left to do: nothing known"])
+    if made.review is not None:
+        left += review_short(made.review)
     left += [f"look at: {line}" for line in item_lines(made.outcome.look_at)]
     lines += _some(left, _SHORT_LINES - len(lines) - 1, "to do or to look at")
     lines.append(f"anchor {said(made.anchor)}")

@@ -90,7 +90,9 @@ def _steps(
                 for name, branch in step.branches.items():
                     yield f"{deeper}{word(name)}:"
                     yield from _steps(branch, deeper + _INDENT, here, width, style)
-            case BlockStep() | ParallelStep():
+            case BlockStep():
+                yield from _steps((*step.steps, *step.always), deeper, here, width, style)
+            case ParallelStep():
                 yield from _steps(step.steps, deeper, here, width, style)
             case _:
                 pass
@@ -111,10 +113,12 @@ def _about(step: Step, phase: Phase | None) -> Iterator[str]:
         if phase is not None:
             yield phase_word(phase).lower()
         yield f"{word(step.action.spec.name)}, {_EFFECTS[step.action.spec.effect]}"
-        if step.for_each is not None:
-            yield f"for each of {said(step.for_each.items.source)}, at most {step.for_each.limit}"
         if step.approve is not None:
             yield f"{step.approve.count} by {word(step.approve.by)} agree first"
+    if isinstance(step, BlockStep) and step.runbook is not None:
+        yield f"the runbook {word(step.runbook.name)}"
+    if isinstance(step, ActionStep | BlockStep) and step.for_each is not None:
+        yield f"for each of {said(step.for_each.items.source)}, at most {step.for_each.limit}"
     if step.words.when is not None:
         yield f"only when {said(step.words.when.source)}"
 
@@ -147,8 +151,7 @@ def _title(step: Step) -> str:
         case ParallelStep():
             return title or "At the same time"
         case BlockStep():
-            called = f"the runbook {word(step.runbook.name)}" if step.runbook else "Together"
-            return title or called
+            return title or (said(step.runbook.title) if step.runbook else "Together")
 
 
 def runbook_json(runbook: Runbook) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from respond.core.outcome import Containment, Item, Known, Outcome, outcome_of
 from respond.errors import ExitCode
 from respond.ports import Head
 from respond.views.layout import as_screen, bullets, labelled, said, word, wrap
+from respond.views.review_text import review_lines
 from respond.views.style import PLAIN, Style, Tone
 from respond.views.waiting import Waiting, waiting
 from respond.views.words import (
@@ -64,8 +65,11 @@ def summary(
         yield style.paint("NOTHING WAS STARTED", Tone.DANGER)
     for known, title, tone in _SECTIONS:
         yield from _section(title, outcome.of(known), width, style, tone)
+    review = state.ended.review
+    if review is not None:
+        yield from review_lines(review, width, style)
     yield from _section("LEFT TO DO", outcome.left_to_do, width, style, Tone.CARE)
-    if not outcome.left_to_do and state.status is RunStatus.ENDED:
+    if not outcome.left_to_do and state.status is RunStatus.ENDED and review is None:
         yield style.paint("LEFT TO DO", Tone.STRONG)
         yield f"  {NOTHING_KNOWN}"
     yield from _section("LOOK AT", outcome.look_at, width, style, Tone.CARE)
@@ -73,7 +77,10 @@ def summary(
     yield from containment_lines(outcome.containment, width)
     yield from _waiting(state, outcome, waits, width, style)
     nothing, says = outcome.nothing_started, said(state.ended.say)
-    ends = exit_text(exit_code, "nothing was started" if nothing else state.ended.say)
+    why = "nothing was started" if nothing else state.ended.say
+    if review is not None and exit_code is not state.ended.exit:
+        why = "a finding is as bad as --fail-on, or worse"
+    ends = exit_text(exit_code, why)
     if says and not nothing and says not in ends:
         yield from labelled("Says", says, width)
     yield from labelled("Report", f"respond report {word(state.id)}", width)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from respond import __version__
 from respond.adapters.ordinary_file import read_ordinary
+from respond.adapters.store.sealing import describe_secret
 from respond.core.events import Actor, Strength
 from respond.core.runbook import Runbook, all_calls
 from respond.core.script import Call, Connection, Reply
@@ -321,6 +322,7 @@ def rehearsal_session(
         connections=made_connections,
         persons=rehearsal.persons(),
         directories=rehearsal.directories,
+        review=rehearsal.policy,
         operator=OPERATOR,
         mode="dry-run" if dry_run else "rehearsal",
         engine=ENGINE,
@@ -547,6 +549,7 @@ def real_session(
         connections=connections,
         persons=project.records,
         directories=project.directories,
+        review=project.review,
         operator=operator,
         mode="dry-run" if dry_run else "real",
         engine=ENGINE,
@@ -772,24 +775,29 @@ class _OwnDigests:
     def __init__(self, secrets: Secrets, journal: Journal) -> None:
         self._secrets = secrets
         self._journal = journal
-        self._known: dict[str, tuple[tuple[str, ...], list[str]]] = {}
+        self._known: dict[str, tuple[tuple[str, ...], list[str], list[str]]] = {}
 
     def known_to(self, connection: Connection, references: Iterable[str]) -> Connection:
         """The connection, told of them where its actions could do such a thing."""
         if not vendor(connection.system).spares_own:
             return connection
         digests: list[str] = []
-        self._known[connection.name] = (tuple(references), digests)
+        hints: list[str] = []
+        self._known[connection.name] = (tuple(references), digests, hints)
         self.renew(connection.name)
-        return replace(connection, options={**connection.options, "own_digests": digests})
+        own = {"own_digests": digests, "own_hints": hints}
+        return replace(connection, options={**connection.options, **own})
 
     def renew(self, credential: str) -> None:
         """Look again after a credential has been put in another's place."""
-        names, digests = self._known.get(credential.partition("/")[0], ((), []))
+        names, digests, hints = self._known.get(credential.partition("/")[0], ((), [], []))
         digests.clear()
+        hints.clear()
         for name in names:
             with contextlib.suppress(NotReadyError):
-                digests.append(self._journal.digest(self._secrets.credential(name)))
+                value = self._secrets.credential(name)
+                digests.append(self._journal.digest(value))
+                hints.append(describe_secret("", value, "").hint)
 
 
 def _ready(runbook: Runbook, site: Site, secrets: Secrets) -> None:

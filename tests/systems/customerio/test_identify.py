@@ -176,7 +176,7 @@ def test_a_list_without_endings(night: Any) -> None:
     done = look(action.run(night.me()), World(NoEndings()), known={}, predict=False).outcome
     assert isinstance(done, Done)
     assert done.output.id == "app/190001/9101"
-    assert any("only its name fits" in line for line in done.findings)
+    assert any("only its name fits" in str(line) for line in done.findings)
 
 
 def test_an_id_is_a_name_too(night: Any) -> None:

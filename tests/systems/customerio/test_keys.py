@@ -94,7 +94,7 @@ def test_refused_now_and_never_seen_alive_is_not_proved(either: Any) -> None:
 
     assert isinstance(done, Done)
     assert not done.proved
-    assert any("was not seen to work" in line for line in done.findings)
+    assert any("was not seen to work" in str(line) for line in done.findings)
 
 
 @pytest.mark.promise("P6")

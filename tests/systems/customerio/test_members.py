@@ -16,6 +16,7 @@ from respond.systems.customerio.members import (
     EndSessions,
     EnvironmentRole,
     FindMember,
+    ListCustomerioAdmins,
     MemberRoles,
     ReadSso,
     RemoveMember,
@@ -39,6 +40,15 @@ def jean_roles(night: Any) -> MemberRoles:
 
 
 # --- find ---
+
+
+def test_the_administrators_who_could_act_are_counted(night: Any) -> None:
+    """Without who is invited, whoever is suspect, and who is kept for emergencies."""
+    admins = night.look(ListCustomerioAdmins()).outcome.output
+    assert {ANA, BEN, DANA, MALLORY} < {*admins.admins}
+    assert (len(admins.admins), admins.able) == (5, 4)
+    night.suspects = (MALLORY,)
+    assert night.look(ListCustomerioAdmins()).outcome.output.able == 3
 
 
 def test_a_member_is_found_whatever_the_case(night: Any) -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "empty_log",
     "file_system_of",
     "is_empty",
+    "is_network",
     "make_tables",
     "prepare_folder",
     "sqlite_says",
@@ -122,7 +123,7 @@ def prepare_folder(folder: Path) -> None:
             do=f"chmod 700 {folder}, or choose another folder",
         )
     kind = file_system_of(folder)
-    if _is_network(kind):
+    if is_network(kind):
         raise JournalUnusableError(
             f"the folder {folder} is on a network file system ({kind})",
             why="locks and syncs there do not keep what the journal promises",
@@ -331,7 +332,8 @@ def _unusable(what: str, error: OSError) -> JournalUnusableError:
     )
 
 
-def _is_network(kind: str) -> bool:
+def is_network(kind: str) -> bool:
+    """Whether a type of file system is one whose locks several machines share."""
     if kind.startswith("fuse."):
         return any(word in kind for word in _NETWORK_FUSE)
     return kind in _NETWORK

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from respond.company.customerio import api_keys, data, team
 from respond.company.customerio.account import ActingAs, CioAccount
+from respond.company.customerio.rows import PERMISSIONS, member_row
 from respond.company.exchange import RefusalError
 
 if TYPE_CHECKING:
@@ -149,8 +150,9 @@ CONSOLE = {task: _by_hand(click) for task, click in _CLICKS.items()}
 # --- how else the night may begin ---------------------------------------------------------------
 
 
-def _single_sign_on(cio: CioAccount, _: Errand) -> Json:
-    cio.state.sso = {"provider": "okta", "certificate": "MIIC..."}
+def _single_sign_on(cio: CioAccount, errand: Errand) -> Json:
+    certificate = errand.words("certificate", "MIIC...")
+    cio.state.sso = {"provider": "okta", "certificate": certificate}
     return {}
 
 
@@ -162,4 +164,30 @@ def _sole_admin(cio: CioAccount, errand: Errand) -> Json:
     return {}
 
 
-HAPPENINGS = {"single_sign_on": _single_sign_on, "sole_admin": _sole_admin}
+def _neglected(cio: CioAccount, errand: Errand) -> Json:
+    """Nobody has looked after the account for a year: something of all that can be found."""
+    day, now, own = 86_400, int(cio.clock.now()), errand.story.operator.partition("@")[2]
+    switched = {"permissions": dict.fromkeys(PERMISSIONS, True)}
+    everywhere = [{"environment_id": each, "role": "author"} for each in cio.state.environments]
+    for number, email, role, more in (
+        (51250, f"support@{own}", "member", {"last_login_at": now - day}),
+        (51251, f"lena@{own}", "admin", {"last_login_at": now - 200 * day}),
+        (51252, f"otto@{own}", "member", {"environment_roles": everywhere}),
+        (51253, "nova@agency.example", "member", {"last_login_at": now - day, **switched}),
+        (51254, f"tariq@{own}", "admin", {"last_login_at": now - day, "two_factor_enabled": False}),
+    ):
+        first = email.partition("@")[0].capitalize()
+        cio.state.members.append(
+            member_row(number, email, first, "", role, now - 400 * day, **more)
+        )
+    tariq = ActingAs("person", user_id=51254, ip="203.0.113.7")
+    for actor, ago in ((tariq, 4_000), (replace(tariq, ip="198.51.100.66"), 3_700)):
+        cio.audit(actor, ("created", "session", 51254), at=cio.clock.now() - ago)
+    return {}
+
+
+HAPPENINGS = {
+    "single_sign_on": _single_sign_on,
+    "sole_admin": _sole_admin,
+    "neglected": _neglected,
+}

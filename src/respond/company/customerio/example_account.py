@@ -74,7 +74,12 @@ CONNECTION: Json = {
     "region": "{region}",
     "identity": "respond-ir",
     "sink": "vault:vault:{vault_mount}/{vault_path}#{vault_field}",
-    "options": {"app": True, "app_workspace": "{production}", "account_name": "{company}"},
+    "options": {
+        "app": True,
+        "app_workspace": "{production}",
+        "account_name": "{company}",
+        "sinks": {"backend-prod": "vault:vault:{vault_mount}/{vault_path}#{vault_field}"},
+    },
     "credentials": {"": "{write_token}", "app": "{app_key}"},
     "base_urls": {
         **{surface: f"customerio/{surface}" for surface in SURFACES},

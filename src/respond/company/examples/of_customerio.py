@@ -92,6 +92,7 @@ EXAMPLES = (
         earlier={"off": ("customerio.disable_source", {"key": _WRITE})},
     ),
     Example("customerio.find_member", {"email": _JEAN}),
+    Example("customerio.list_admins", {}),
     Example("customerio.add_member", {"email": "new@example.com", "roles": _ROLES}),
     Example("customerio.set_member_role", {"email": _MALLORY}),
     Example("customerio.remove_member", {"email": _MALLORY}),
@@ -111,6 +112,9 @@ EXAMPLES = (
         earlier=_member(_MALLORY),
     ),
     Example("customerio.end_sessions"),
+    Example("customerio.review_members"),
+    Example("customerio.review_sign_ins"),
+    Example("customerio.review_service_accounts"),
 )
 
 _KEY = {"Authorization": "Bearer {app_key}"}

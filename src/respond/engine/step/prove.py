@@ -6,20 +6,22 @@ within its settle time is recorded as not seen.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from respond.core.events import Kind
+from respond.core.finding import lines_of, structured
 from respond.core.fold import As, WriteStatus
 from respond.core.recorded import Conclusion, StepFailure, data_of
 from respond.core.runbook import Phase, Step
 from respond.core.script import Done, Effect, NotYet, Proof
 from respond.core.shapes import ShapeError
-from respond.core.values import Value
+from respond.core.values import SecretHandle, Value
 from respond.engine.drivers import Look, still_wanted
 from respond.engine.run import LiveRun
 from respond.engine.setting import values_of
 from respond.engine.step.state import ONCE_MORE_S, LiveStep, pauses
-from respond.engine.walk import Absent
+from respond.engine.walk import Absent, Here
 from respond.errors import StepFailedError
 
 __all__ = [
@@ -40,6 +42,7 @@ def prove(at: LiveStep, outcome: Done[Any]) -> Value:
     Returns:
         The step's output, after its conclusion is recorded.
     """
+    outcome = _with_its_secrets(at, outcome)
     to_see = [
         w for w in at.state.writes if w.status is WriteStatus.DONE and w.write.proof is Proof.SEEN
     ]
@@ -73,6 +76,26 @@ def prove(at: LiveStep, outcome: Done[Any]) -> Value:
     return values_of(output)
 
 
+def _with_its_secrets(at: LiveStep, outcome: Done[Any]) -> Done[Any]:
+    """The same, with the handles of what was kept meanwhile.
+
+    A script that made a secret in its last pass knows its name alone, and what nobody can look at
+    has no later pass; a handle without a digest would be taken for a secret that is not made yet.
+    """
+    output = outcome.output
+    if not dataclasses.is_dataclass(output) or isinstance(output, type):
+        return outcome
+    held = at.live.tools.journal.held(at.live.run)
+    made = {
+        field.name: held[value.name]
+        for field in dataclasses.fields(output)
+        if isinstance(value := getattr(output, field.name), SecretHandle)
+        and not value.digest
+        and value.name in held
+    }
+    return dataclasses.replace(outcome, output=dataclasses.replace(output, **made))
+
+
 def end_with(at: LiveStep, outcome: Done[Any]) -> Value:
     """Record what the step came to, and give its output."""
     done = at.state.done().values()
@@ -90,14 +113,16 @@ def end_with(at: LiveStep, outcome: Done[Any]) -> Value:
 
 def observe(at: LiveStep, how: As, outcome: Done[Any], *, why: str) -> None:
     """Record a conclusion with its output."""
+    found = structured(outcome.findings)
     _observed(
         at,
         how,
         says=outcome.says,
         output=outcome.output,
         proved=outcome.proved,
-        findings=[*outcome.findings, *_gone(at, outcome)],
+        findings=[*lines_of(outcome.findings), *_gone(at, outcome)],
         why=why,
+        **({"found": found} if found else {}),
     )
 
 
@@ -109,7 +134,7 @@ def left_open(at: LiveStep, why: str) -> Absent:
 
 def failed(at: LiveStep, error: StepFailedError) -> Absent:
     """Record that the step failed."""
-    failure = failure_of(at.step, error)
+    failure = failure_of(at.step, at.here, error)
     _observed(at, As.FAILED, says=error.what, why=error.what, error=failure)
     return Absent(error.what, failed=True)
 
@@ -119,7 +144,7 @@ def cannot_run(address: str, error: ShapeError) -> StepFailedError:
     return StepFailedError(f"step {address!r} cannot run", why=str(error))
 
 
-def failure_of(step: Step, error: StepFailedError) -> StepFailure:
+def failure_of(step: Step, here: Here, error: StepFailedError) -> StepFailure:
     """A failure as the journal has it."""
     return StepFailure(
         what=error.what,
@@ -127,7 +152,7 @@ def failure_of(step: Step, error: StepFailedError) -> StepFailure:
         do=error.do,
         request=error.request,
         by_hand=error.by_hand,
-        recovered=step.words.on_failure.recovered,
+        recovered=step.words.on_failure.recovered or here.recovered,
     )
 
 

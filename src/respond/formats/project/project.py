@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 from respond.audit.ssh_signature import fingerprints
 from respond.core.approval import People, account
 from respond.core.policy import Policy
+from respond.core.review_policy import ReviewPolicy
 from respond.core.script import Connection, PersonRecord
 from respond.formats.faults import Faults, Mark, SourceText
 from respond.formats.faults import Path as KeyPath
@@ -252,6 +253,7 @@ class Project:
         links: System to page to https address, where ours is not right.
         sources: Who may send webhooks.
         hooks: In the order of the file; ``respond.intake.hooks`` holds them against the runbooks.
+        review: What reviews hold the world against.
         where: The file's text; None without a file.
     """
 
@@ -266,6 +268,7 @@ class Project:
     sources: Mapping[str, SourceConfig] = field(default_factory=dict)
     hooks: tuple[HookConfig, ...] = ()
     server: ServerConfig = field(default_factory=ServerConfig)
+    review: ReviewPolicy = field(default_factory=ReviewPolicy)
     where: Where | None = field(default=None, compare=False, repr=False)
 
     @property

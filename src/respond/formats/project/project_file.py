@@ -12,10 +12,12 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
+from respond.core.review_policy import AcceptedRisk, ReviewPolicy, Rights
 from respond.core.script import PersonRecord
 from respond.core.showable import hidden_character, showable
 from respond.formats.faults import Faults, FormatFault, Mark, SourceText, did_you_mean, mark_at
@@ -74,6 +76,7 @@ def parse_project(data: bytes, *, name: str, folder: Path | None = None) -> Proj
         sources=read_sources(fitted, faults),
         hooks=read_hooks(given),
         server=read_server(given, faults),
+        review=_review(given, faults),
         where=where,
     )
     _check_references(project, faults)
@@ -154,6 +157,21 @@ def _policy(given: Mapping[str, Any]) -> Policy:
         if key in values:
             values[key] = words(values[key])
     return Policy(**values)
+
+
+def _review(given: Mapping[str, Any], faults: Faults) -> ReviewPolicy:
+    accepted = []
+    for number, values in enumerate(given.get("accepted", ())):
+        if until := values.get("until"):
+            try:
+                date.fromisoformat(until)
+            except ValueError:
+                faults.at(("accepted", number, "until"), f"'{showable(until)}' is no day")
+                continue
+        if "finding" in values:
+            accepted.append(AcceptedRisk(**values))
+    rights = {name: Rights(name, **values) for name, values in given.get("rights", {}).items()}
+    return ReviewPolicy(**given.get("review", {}), rights=rights, accepted=tuple(accepted))
 
 
 def _persons(given: Mapping[str, Any], faults: Faults) -> tuple[PersonConfig, ...]:

@@ -5,11 +5,13 @@ One table; the reader goes by it, and ``docs/configuration.md`` is held to it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Final
 
 from respond.core.addresses import EMAIL, HOST
 from respond.core.policy import Chat, Confirm, TwoPeople
+from respond.core.review_policy import SHARED
 from respond.formats.kinds import (
     Address,
     Count,
@@ -25,6 +27,7 @@ from respond.formats.kinds import (
     Table,
     TextLike,
 )
+from respond.formats.runbook.keywords import DAY_S
 from respond.senders import SENDERS
 from respond.systems import by_preference, connectable, stores, takes_clicks
 from respond.systems.vendor import OwnKey
@@ -55,6 +58,8 @@ _WAY: Final[Table] = {
     "proxy": Keyword(_PROXY, "Proxy to go through. That of the environment is never used.", '""'),
 }  # fmt: skip
 """How to get to a place: the same for each that requests go to."""
+_LOCAL_PART: Final = TextLike("the part of an address before the @", r"[^@\s]{1,64}")
+_DATE: Final = TextLike("a day such as 2027-01-31, in quotes", r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SCOPE: Final = TextLike("the name of a scope", r"[A-Za-z0-9:/._-]{1,100}")
 
 ACCOUNTS: Final = {v.name: v.person_id for v in by_preference() if v.person_id is not None}
@@ -183,6 +188,39 @@ TABLES: Final[Mapping[str, Table]] = {
             "needed.", '["openid", "email"]'),
         **_WAY,
     },
+    "review": {
+        "domains": Keyword(Listed(_HOST, is_set=True), "Domains of the company's own addresses. "
+            "None: no address is held against them.", "[]"),
+        "idle": Keyword(Span(3_650 * DAY_S), "Who has not signed in for so long is idle.",
+            '"90d"'),
+        "admins_max": Keyword(Count(1, 300), "More administrators than this are too many.", "5"),
+        "admins_min": Keyword(Count(1, 300), "Fewer administrators who could act tonight are too "
+            "few.", "3"),
+        "shared": Keyword(Listed(_LOCAL_PART, is_set=True), "First parts of addresses that are "
+            "nobody's own.", json.dumps(SHARED)),
+        "owners": Keyword(MapOf(PLAIN_NAME, ""), "Service account, by its name or id, to the id of "
+            "the person who answers for it.", "{}"),
+    },
+    "rights.NAME": {
+        "who": Keyword(Listed(_ADDRESS, is_set=True), "Who has this job and is no [[person]] with "
+            "the role NAME.", "[]"),
+        "account": Keyword(OneOf(("member", "admin")), "Account role, at most.", '"member"'),
+        "workspaces": Keyword(MapOf(TextLike(), ""), "Id of a "
+            "workspace, or * for every one, to the role there: admin, author, viewer, or the "
+            "id of a custom role.", "{}"),
+        "switches": Keyword(Listed(OneOf(("billing", "api_credentials", "support_access")),
+            is_set=True), "Switches that may be on.", "[]"),
+    },
+    "accepted": {
+        "finding": Keyword(TextLike("the id of a finding, KIND/SYSTEM/THING",
+            r"[a-z0-9-]+/[a-z0-9_-]+/\S.{0,300}"), "Id of the finding, as a review shows "
+            "it.", required=True),
+        "by": Keyword(PLAIN_NAME, "Id of the person who accepts it. Somebody who is no [[person]] "
+            "accepts nothing.", '""'),
+        "why": Keyword(TextLike(), "Why the company lives with it.", '""'),
+        "until": Keyword(_DATE, "The last day on which it is accepted. Without one, it is "
+            "not.", '""'),
+    },
     "links": {
         "SYSTEM": Keyword(MapOf(Address(), ""), "Page to address, where a console's own link has "
             "changed: app, members, audit and so on.", "{}"),
@@ -204,6 +242,9 @@ PROJECT: Final[Table] = {
     "server": Keyword(
         RecordOf({**TABLES["server"], "oidc": Keyword(RecordOf(TABLES["server.oidc"]))})
     ),
+    "review": Keyword(RecordOf(TABLES["review"])),
+    "rights": Keyword(MapOf(RecordOf(TABLES["rights.NAME"]), PLAIN_NAME.pattern, "job")),
+    "accepted": Keyword(Listed(RecordOf(TABLES["accepted"]))),
     "links": Keyword(MapOf(TABLES["links"]["SYSTEM"].kind, "")),
 }
 """The tables that the file may have."""

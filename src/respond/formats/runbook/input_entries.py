@@ -23,10 +23,10 @@ __all__ = [
 
 
 OPTION_NAMES: Final = frozenset({
-    "break_glass", "by_hand", "connection", "dry_run", "help", "incident", "json", "new_journal",
-    "reason", "step", "step_by_step", "suspect", "verbose", "yes",
+    "break_glass", "by_hand", "connection", "dry_run", "fail_on", "help", "incident", "json",
+    "new_journal", "reason", "step", "step_by_step", "suspect", "verbose", "yes",
 })  # fmt: skip
-"""Options of every runbook's command: an input of such a name could never be given there."""
+"""Options of runbooks' commands: an input of such a name could never be given there."""
 
 
 def read_inputs(

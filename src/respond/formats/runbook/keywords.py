@@ -203,6 +203,10 @@ RUNBOOK: Final[Table] = {
     "use_when": Keyword(Words(), "How a person at night knows that this is the right one."),
     "owner": Keyword(Words(), "Who keeps it true."),
     "reviewed": Keyword(Day(), "When somebody last compared it with the world."),
+    "review": Keyword(
+        Flag(),
+        "It only reads, and what it finds is compared with the last time. false when left out.",
+    ),
     "inputs": Keyword(
         MapOf(RecordOf(INPUT, "an input"), what="input"),
         "What the operator or the pager has to say.",

@@ -7,13 +7,21 @@ everything that is wrong is gathered, in this file and in those it calls.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final, TypeAlias
 
-from respond.core.runbook import Input, Runbook, Step
-from respond.core.script import PersonRecord
+from respond.core.runbook import (
+    BlockStep,
+    Input,
+    Place,
+    Runbook,
+    Step,
+    all_calls,
+    all_steps,
+)
+from respond.core.script import Effect, PersonRecord
 from respond.formats.expression.expressions import Expressions
 from respond.formats.faults import Faults, FormatFault, FormatFaults, Mark, SourceText
 from respond.formats.fitting import Fitted, Given, check_secrets
@@ -110,9 +118,12 @@ class _File:
         rehearsal = read_rehearsal(fitted, inputs, faults)
         self._loading.open.append(text_of(fitted, "runbook"))
         try:
-            lists, walk = self._steps(fitted, inputs)
+            lists, walk = self._steps(fitted, inputs, subject)
         finally:
             self._loading.open.pop()
+        is_review = "review" in fitted and fitted["review"].value is True
+        if is_review:
+            self._check_only_reads([step for steps in lists.values() for step in steps])
         faults.refuse()
         runbook = Runbook(
             name=text_of(fitted, "runbook"),
@@ -130,6 +141,7 @@ class _File:
             outputs=walk.outputs,
             subject=subject,
             text=self._data.decode(),
+            review=is_review,
         )
         parts = fitted["parts"].value if "parts" in fitted else ()
         unused = tuple(name for name in parts if name not in walk.used_parts)
@@ -143,8 +155,27 @@ class _File:
             what = f"the runbook is called '{given.value}', and its file '{path.name}'"
             self._faults.add(given.mark, what, hint=f"rename the file, or write '{stem}'")
 
+    def _check_only_reads(self, steps: Iterable[Step]) -> None:
+        """A review that could write would be run daily by a machine that nobody watches."""
+        called = [s for s in all_steps(tuple(steps)) if isinstance(s, BlockStep) and s.runbook]
+        theirs = {id(call) for block in called for call in all_calls(block.steps)}
+        for block in called:
+            name = block.runbook.name if block.runbook is not None else ""
+            if block.runbook is not None and not block.runbook.review:
+                self._refuse_write(block.words.place, f"it calls '{name}', which is no review")
+        for call in all_calls(tuple(steps)):
+            spec = call.action.spec
+            if id(call) not in theirs and spec.effect is not Effect.READS:
+                self._refuse_write(call.words.place, f"'{spec.name}' {spec.effect.value}")
+
+    def _refuse_write(self, place: Place, why: str) -> None:
+        hint = "take the step out, or take out 'review: true'"
+        self._faults.add(
+            Mark(place.line, place.column), f"a review only reads, and {why}", hint=hint
+        )
+
     def _steps(
-        self, fitted: Fitted, inputs: tuple[Input, ...]
+        self, fitted: Fitted, inputs: tuple[Input, ...], subject: str
     ) -> tuple[dict[str, tuple[Step, ...]], Steps]:
         """Each list of steps by its word, and the walk that made them."""
         parts: Fitted = fitted["parts"].value if "parts" in fitted else {}
@@ -162,6 +193,7 @@ class _File:
             call=self._call,
             exists=self._exists,
             persons=self._loading.persons,
+            subject=subject,
         )
         declared = fitted["inputs"].value if "inputs" in fitted else ()
         start = View.at_start(inputs, set(declared) - {each.name for each in inputs})

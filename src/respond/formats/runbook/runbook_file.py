@@ -33,6 +33,7 @@ class RunbookHead(NamedTuple):
     use_when: str
     inputs: tuple[Input, ...]
     require: tuple[tuple[str, ...], ...]
+    review: bool = False
 
 
 def head(data: bytes, name: str) -> RunbookHead:
@@ -44,7 +45,7 @@ def head(data: bytes, name: str) -> RunbookHead:
     """
     root = read_yaml(data, name=name)
     faults = Faults(SourceText(name, data))
-    only = ("runbook", "title", "summary", "use_when", "inputs", "require")
+    only = ("runbook", "title", "summary", "use_when", "inputs", "require", "review")
     fitted = RunbookFitting(faults, None).record(root, kw.RUNBOOK, "a runbook", only=only)
     inputs = read_inputs(fitted, None, faults)
     require = read_require(fitted, inputs, faults)
@@ -56,6 +57,7 @@ def head(data: bytes, name: str) -> RunbookHead:
         use_when=text_of(fitted, "use_when"),
         inputs=inputs,
         require=require,
+        review="review" in fitted and fitted["review"].value is True,
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from respond.core.inputs import parse_span
+from respond.core.inputs import input_value, parse_span
 from respond.core.runbook import (
     ActionStep,
     Approval,
@@ -44,6 +44,7 @@ from respond.core.shapes import (
     Integer,
     ListOf,
     Shape,
+    ShapeError,
     Text,
     accepts,
     shape_text,
@@ -58,6 +59,7 @@ from respond.formats.runbook.scope import (
     FAILED,
     Bound,
     BoundFormula,
+    BoundLiteral,
     BoundText,
     View,
     input_shape,
@@ -157,6 +159,7 @@ class Steps:
         call: Callable[[str, Given], Runbook | None],
         exists: Callable[[str], bool],
         persons: tuple[PersonRecord, ...],
+        subject: str = "",
     ) -> None:
         self._faults = faults
         self._expressions = expressions
@@ -168,6 +171,7 @@ class Steps:
         self._call = call
         self._exists = exists
         self._persons = persons
+        self._subject = subject
         self._made = 0
         self._arguments = Arguments(faults, self._text)
         self.outputs: dict[str, Shape] = {}
@@ -471,7 +475,9 @@ class Steps:
         given = step.words.get("runbook")
         called = self._call(given.value, given) if given else None
         if called is not None:
-            self._count(step, len([*all_steps(called.steps), *all_steps(called.always)]))
+            below = (*called.steps, *called.on_failure, *called.always)
+            self._count(step, sum(1 for _ in all_steps(below)))
+            self._check_subject(step, called)
         destroys = called is not None and _destroys(called.steps)
         each, inner = self._each(step, view, destroys=destroys)
         arguments: dict[str, Bound] = {}
@@ -484,6 +490,26 @@ class Steps:
             return (), after
         made = BlockStep(words, called.steps, each, called.always, called, arguments)
         return (made,), after
+
+    def _check_subject(self, step: StepGiven, called: Runbook) -> None:
+        """Whom the called one is about gets no notice and agrees to nothing, in the whole run."""
+        if not called.subject:
+            return
+        given: Fitted = step.words["with"].value if "with" in step.words else {}
+        same = f"${{{{ inputs.{self._subject} }}}}"
+        about = given.get(called.subject)
+        if self._subject and about is not None and _text_given(about) == same:
+            return
+        name = called.subject
+        what = f"the runbook '{called.name}' is about its '{name}', and this one is not"
+        hint = f"write 'subject: {name}' at the top, and {name}: \"${{{{ inputs.{name} }}}}\" here"
+        self._faults.add(step.keys["runbook"], what, hint=hint, path=(*step.path, "runbook"))
+
+    def _check_literal(self, to: Input, given: Given, literal: str) -> None:
+        try:
+            input_value(to, literal)
+        except ShapeError as error:
+            self._fault(given, f"{error}")
 
     def _inputs_of(self, step: StepGiven, called: Runbook, view: View) -> dict[str, Bound]:
         inputs = {each.name: each for each in called.inputs}
@@ -501,6 +527,8 @@ class Steps:
             )
             if made is not None:
                 bound[name] = made
+            if isinstance(made, BoundLiteral) and isinstance(made.literal, str):
+                self._check_literal(inputs[name], value, made.literal)
         lacks = [
             f"'{each.name}'"
             for each in called.inputs
@@ -829,6 +857,11 @@ def _destroys(steps: tuple[Step, ...]) -> bool:
         isinstance(step, ActionStep) and step.action.spec.effect is Effect.DESTROYS
         for step in all_steps(steps)
     )
+
+
+def _text_given(given: Given) -> str:
+    """What stands there, if it is one text."""
+    return given.node.value.strip() if isinstance(given.node, Scalar) else ""
 
 
 def _value(words: Fitted, name: str) -> Any:

@@ -21,6 +21,7 @@ from respond.systems.vendor import (
     Ask,
     CredentialRefusedError,
     CredentialVerdict,
+    Ending,
     NoInSuccess,
     Probed,
     Probing,
@@ -166,8 +167,9 @@ def _probe(opened: Probing) -> Probed:
         raise CredentialRefusedError(f"the token is {status}", "make a new one")
     if status != "active":
         return Probed(CredentialVerdict.UNCLEAR, says="Cloudflare does not say what the token is")
+    endings: tuple[Ending, ...] = ()
     if runs_out := text_in(record_at(reply.body, "result"), "expires_on"):
-        notes = (*notes, f"it runs out on {runs_out}")
+        endings = (Ending("the token", runs_out, "make a new one, or give it a later end"),)
     held, more = ((), ()) if notes[:1] == (_A_PERSONS,) else _held(opened, place, token)
     return Probed(
         CredentialVerdict.ACCEPTED,
@@ -176,6 +178,7 @@ def _probe(opened: Probing) -> Probed:
         rights=tuple(_found(opened, place, right, held) for right in _RIGHTS),
         notes=(*notes, *more),
         date=reply.headers.get("date", ""),
+        endings=endings,
     )
 
 

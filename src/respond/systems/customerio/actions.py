@@ -7,7 +7,16 @@ made of.
 
 from __future__ import annotations
 
-from respond.systems.customerio import evidence, identify, keys, members, switches
+from respond.systems.customerio import (
+    account_review,
+    evidence,
+    identify,
+    keys,
+    member_review,
+    members,
+    rotation,
+    switches,
+)
 from respond.systems.customerio.facts import KeyId, MemberId, WebhookId
 
 __all__ = ["ACTIONS", "KeyId", "MemberId", "WebhookId"]
@@ -15,7 +24,10 @@ __all__ = ["ACTIONS", "KeyId", "MemberId", "WebhookId"]
 ACTIONS: tuple[type, ...] = (
     *identify.ACTIONS,
     *keys.ACTIONS,
+    *rotation.ACTIONS,
     *members.ACTIONS,
     *evidence.ACTIONS,
     *switches.ACTIONS,
+    *member_review.ACTIONS,
+    *account_review.ACTIONS,
 )

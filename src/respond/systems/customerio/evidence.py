@@ -27,19 +27,17 @@ from respond.core.script import (
     gather,
 )
 from respond.core.shapes import Timestamp
-from respond.core.values import Late
 from respond.systems.customerio.facts import (
     KIND_WORDS,
     KeyId,
     MemberId,
     epoch,
-    made_by_this_run,
     member_number,
     number_of,
     timestamp,
     told,
 )
-from respond.systems.customerio.identify import key_text
+from respond.systems.customerio.identify import key_text, made_here
 from respond.systems.customerio.members import (
     MemberRow,
     by_email,
@@ -450,16 +448,7 @@ def _line(one: KeyFinding) -> str:
 def _everything(me: Me) -> Looking[tuple[tuple[PlacedKey, ...], tuple[MemberRow, ...]]]:
     """Every key, except what this run has made, and everybody's names."""
     rows, people = yield from both(every_row(me), members_if_allowed(me))
-    return tuple(one for one in rows if not _ours(me, one)), people
-
-
-def _ours(me: Me, one: PlacedKey) -> bool:
-    """Whether this run has made it, or would: by its name, its value, or its place in a plan."""
-    row = one.row
-    held = {handle.digest for handle in me.held.values() if handle.name.endswith(".value")}
-    return (
-        isinstance(row.id, Late) or made_by_this_run(me, row.name) or bool(held & set(row.digests))
-    )
+    return tuple(one for one in rows if not made_here(me, one)), people
 
 
 def _findings(keys: Iterable[KeyFinding], undated: int, what: str) -> Done[KeyFindings]:
@@ -585,7 +574,7 @@ class ListExposedKeys:
         keys = tuple(
             _finding(one, {}, "readable in full", _command(one, rows))
             for one in rows
-            if _could_read(row, one) and not _ours(me, one)
+            if _could_read(row, one) and not made_here(me, one)
         )
         who = row.email if row is not None else self.email or self.member
         says = f"{counted(len(keys), 'key')} that {who} could read in full"

@@ -13,7 +13,14 @@ from typing import Any, Final
 from respond.core.script import Done, Effect, Looking, Me, Script, action
 from respond.core.values import Late, SecretHandle
 from respond.errors import UsageError
-from respond.systems.customerio.facts import BY_HAND, KIND_WORDS, KeyId, KeyRef, timestamp
+from respond.systems.customerio.facts import (
+    BY_HAND,
+    KIND_WORDS,
+    KeyId,
+    KeyRef,
+    made_by_this_run,
+    timestamp,
+)
 from respond.systems.customerio.probes import (
     ALIVE,
     INCONCLUSIVE,
@@ -45,6 +52,7 @@ __all__ = [
     "is_own",
     "key_text",
     "look_alikes",
+    "made_here",
 ]
 
 _ALIKE: Final = 0.7
@@ -109,7 +117,8 @@ def is_own(me: Me, ref: KeyRef, row: KeyRow | None, value: SecretHandle | None) 
     """Whether this is the credential that the connection works with now.
 
     By digest or id where those are known. Without either, any token of our own service account
-    counts: a false alarm costs a question, a false all-clear the tool's own access.
+    counts, and an App API key of our own workspace with the ending of ours: a false alarm costs a
+    question, a false all-clear the tool's own access.
     """
     options = me.connection.options
     digests, ids = options.get("own_digests") or (), options.get("own_token_ids") or ()
@@ -117,8 +126,19 @@ def is_own(me: Me, ref: KeyRef, row: KeyRow | None, value: SecretHandle | None) 
         return value.digest in digests
     if ids:
         return ref.id in ids or (ref.kind == "sa" and ref.number in map(str, ids))
+    if ref.kind == "app" and row is not None and ref.place[0] == str(options.get("app_workspace")):
+        return any(hint_matches(row.hint, ending) for ending in options.get("own_hints") or ())
     ours = me.connection.identity
     return ref.kind == "sa" and bool(ours) and row is not None and row.holder == ours
+
+
+def made_here(me: Me, one: PlacedKey) -> bool:
+    """Whether this run has made it, or would: by its name, its value, or its place in a plan."""
+    row = one.row
+    held = {handle.digest for handle in me.held.values() if handle.name.endswith(".value")}
+    return (
+        isinstance(row.id, Late) or made_by_this_run(me, row.name) or bool(held & set(row.digests))
+    )
 
 
 def look_alikes(rows: Sequence[PlacedKey], target: PlacedKey) -> tuple[LookAlike, ...]:

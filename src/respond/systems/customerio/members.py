@@ -11,7 +11,8 @@ has no roles here, and nothing is done to them that would have to be put back.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -72,6 +73,7 @@ __all__ = [
     "EnvironmentRole",
     "FindMember",
     "FoundMember",
+    "ListCustomerioAdmins",
     "MemberRoles",
     "MemberRow",
     "ReadSso",
@@ -80,10 +82,14 @@ __all__ = [
     "RoleSet",
     "SetMemberRole",
     "Sso",
+    "SsoSeen",
     "by_email",
+    "everybody",
     "is_admin",
     "members_if_allowed",
     "number_of_member",
+    "seen_sso",
+    "usable_admins",
 ]
 
 _LOOK_AGAIN_S: Final = 5
@@ -213,7 +219,8 @@ _MEMBERS: Final = Thing(
 """Everybody, whatever page they are on."""
 
 
-def _everybody(me: Me) -> Looking[tuple[MemberRow, ...]]:
+def everybody(me: Me) -> Looking[tuple[MemberRow, ...]]:
+    """Every member, from the one list that all looks share."""
     number = yield from account(me)
     return (yield from _MEMBERS.of(me.connection, account=number))
 
@@ -244,7 +251,7 @@ def is_admin(row: MemberRow) -> bool:
     return row.account_role == ADMIN
 
 
-def _usable_admins(rows: Sequence[MemberRow]) -> tuple[str, ...]:
+def usable_admins(rows: Sequence[MemberRow]) -> tuple[str, ...]:
     """Addresses of administrators who are accepted and active.
 
     Service accounts are not in this list at all.
@@ -316,7 +323,7 @@ def _guard(me: Me, row: MemberRow, rows: Sequence[MemberRow], verb: str) -> None
         keep_an_administrator(
             me,
             row.email,
-            _usable_admins(rows),
+            usable_admins(rows),
             do="make somebody else Account Admin first, and let them accept",
         )
 
@@ -384,10 +391,10 @@ class FindMember:
     email: str
 
     def run(self, me: Me) -> Script[FoundMember]:
-        rows = yield from _everybody(me)
+        rows = yield from everybody(me)
         seen = by_email(rows, self.email)
         row = seen or MemberRow(MemberId(""), self.email, accepted=False)
-        others = who_could_act(me, _usable_admins(rows), but=row.email)
+        others = who_could_act(me, usable_admins(rows), but=row.email)
         found = FoundMember(
             found=seen is not None,
             id=_known_id(row),
@@ -413,6 +420,35 @@ class FindMember:
         state = "member" if row.accepted else "invited"
         says = f"{row.email}, {row.account_role} ({state}), second factor {found.two_factor}"
         return Done(found, says=says, findings=tuple(findings))
+
+
+# --- administrators -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerioAdmins:
+    """The Account Admins by address, and how many of them could act tonight."""
+
+    admins: tuple[str, ...]
+    able: int
+
+
+@action(
+    "customerio.list_admins",
+    effect=Effect.READS,
+    output=CustomerioAdmins,
+    source="customerio/cli: GET accounts/{id}/users (CLI-ROUTE); field names assumed",
+)
+@dataclass(frozen=True)
+class ListCustomerioAdmins:
+    """List the Account Admins. Invited, suspended and emergency accounts could not act."""
+
+    def run(self, me: Me) -> Script[CustomerioAdmins]:
+        rows = yield from everybody(me)
+        admins = tuple(row.email for row in rows if is_admin(row))
+        able = len(who_could_act(me, usable_admins(rows)))
+        says = f"{len(admins)} Account Admins, {able} of them could act"
+        return Done(CustomerioAdmins(admins, able), says=says)
 
 
 # --- remove -------------------------------------------------------------------------------------
@@ -451,7 +487,7 @@ class RemoveMember:
 
     def run(self, me: Me) -> Script[RemovedMember]:
         wanted = member_number(self.member) if self.member else ""
-        rows = yield from _everybody(me)
+        rows = yield from everybody(me)
         row = self._row(rows)
         if row is None:
             return self._done()
@@ -566,7 +602,7 @@ class AddMember:
         local, _, host = self.email.partition("@")
         if not local or "." not in host or any(c.isspace() for c in self.email):
             raise UsageError(f"{self.email[:80]!r} is not an e-mail address")
-        rows = yield from _everybody(me)
+        rows = yield from everybody(me)
         row = by_email(rows, self.email)
         if row is None:
             made = yield from self._addition(me, (yield from _users(me)))
@@ -687,7 +723,7 @@ class SetMemberRole:
                 f"account_role is {self.account_role[:40]!r}", do="use member or admin"
             )
         wanted = self.roles or MemberRoles(self.account_role)
-        rows = yield from _everybody(me)
+        rows = yield from everybody(me)
         row = by_email(rows, self.email)
         if row is None or (self.member and row.id != self.member):
             raise GuardRefusedError(
@@ -759,7 +795,7 @@ class AwaitMember:
     email: str
 
     def run(self, me: Me) -> Script[AddedMember]:
-        rows = yield from _everybody(me)
+        rows = yield from everybody(me)
         row = by_email(rows, self.email)
         if row is None:
             return NotYet(f"{self.email} is not on the list yet", _INVITATION_AGAIN_S)
@@ -767,6 +803,59 @@ class AwaitMember:
             return NotYet(f"{self.email} has not accepted the invitation yet", _INVITATION_AGAIN_S)
         says = f"{self.email} has accepted"
         return Done(AddedMember(row.id, row.email, True, "a team member"), says=says)
+
+
+@dataclass(frozen=True, slots=True)
+class SsoSeen:
+    """What may be kept of the configuration: no field of it is published, and some may be secret.
+
+    Attributes:
+        fingerprint: Changes when the configuration changes; empty when it is off.
+        certificates: Whatever in it is a certificate, in base64 without its frame.
+    """
+
+    fingerprint: str = ""
+    certificates: tuple[str, ...] = ()
+
+
+def seen_sso(me: Me) -> Looking[SsoSeen]:
+    """Single sign-on as it is configured now."""
+    account_number = yield from account(me)
+
+    def parse(replies: Sequence[Reply]) -> SsoSeen:
+        body = replies[0].body
+        if body is None:
+            return SsoSeen()
+        if not isinstance(body, dict):
+            raise MalformedReplyError("no configuration")
+        found = body.get("sso_configuration", body)
+        if not found:
+            return SsoSeen()
+        fingerprint = me.digest(json.dumps(found, sort_keys=True))[:16]
+        return SsoSeen(fingerprint, tuple(dict.fromkeys(_certificates(found))))
+
+    path = ("v1", "accounts", account_number, "sso_configuration")
+    thing = Thing(VENDOR, "sso", path, parse, gone=SsoSeen(), settle_s=0)
+    return (yield from thing.of(me.connection))
+
+
+def _certificates(value: Any) -> Iterator[str]:
+    """Texts that are a certificate, wherever they stand: PEM, or the base64 of one (RFC 7468)."""
+    if isinstance(value, Mapping):
+        for each in value.values():
+            yield from _certificates(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _certificates(each)
+    elif isinstance(value, str):
+        bare = "".join(_FRAME.sub("", value).split())
+        if _DER.fullmatch(bare):
+            yield bare
+
+
+_FRAME: Final = re.compile(r"-----(BEGIN|END) CERTIFICATE-----")
+_DER: Final = re.compile(r"MII[A-Za-z0-9+/]{200,16000}={0,2}")
+"""Base64 of a sequence of some hundred bytes, as every certificate is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -793,20 +882,7 @@ class ReadSso:
     """See whether single sign-on is on; then a lost second factor is no matter of this account."""
 
     def run(self, me: Me) -> Script[Sso]:
-        account_number = yield from account(me)
-
-        def parse(replies: Sequence[Reply]) -> str:
-            body = replies[0].body
-            if body is None:
-                return ""
-            if not isinstance(body, dict):
-                raise MalformedReplyError("no configuration")
-            found = body.get("sso_configuration", body)
-            return me.digest(json.dumps(found, sort_keys=True))[:16] if found else ""
-
-        path = ("v1", "accounts", account_number, "sso_configuration")
-        thing = Thing(VENDOR, "sso", path, parse, gone="", settle_s=0)
-        fingerprint = yield from thing.of(me.connection)
+        fingerprint = (yield from seen_sso(me)).fingerprint
         says = f"single sign-on is {'on' if fingerprint else 'off'}"
         return Done(Sso(bool(fingerprint), fingerprint, says), says=says)
 
@@ -823,6 +899,7 @@ class EndedSessions:
     effect=Effect.DESTROYS,
     output=EndedSessions,
     source="docs.customer.io: login session (DOC); a change ends every session at once",
+    person="the vendor shows no request for it",
     by_hand=(
         "Open Account Settings, Security, Login session expiration. Set another value, and save.",
         "https://fly.customer.io/settings/security",
@@ -878,6 +955,7 @@ class EndSessions:
 
 ACTIONS: tuple[type, ...] = (
     FindMember,
+    ListCustomerioAdmins,
     RemoveMember,
     AddMember,
     SetMemberRole,

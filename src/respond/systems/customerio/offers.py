@@ -24,6 +24,10 @@ _ROLES: Final = (
 )
 _SOURCE: Final = "/cdp/api/workspaces/{}/sources/{}"
 _ACCOUNTS: Final = "/v1/accounts/{}/service_accounts"
+_REVOKES: Final = frozenset({"customerio.revoke_key", "customerio.remove_made_key"})
+_MAKES: Final = frozenset({"customerio.create_key"})
+_TRACK: Final = "for a Track API key"
+_ACCESS: Final = "for a service account's token"
 
 _CANDIDATES: Final = (
     Candidate(
@@ -32,14 +36,30 @@ _CANDIDATES: Final = (
         _USER,
         (_CREATE, _PERSON),
         (("user.email", "string"), *_ROLES),
+        actions=frozenset({"customerio.add_member"}),
     ),
-    Candidate("customerio.members.update", "PUT", f"{_USER}/{{}}", (_UPDATE, _PERSON), _ROLES),
-    Candidate("customerio.members.remove", "DELETE", f"{_USER}/{{}}", (_REMOVE, _PERSON)),
+    Candidate(
+        "customerio.members.update",
+        "PUT",
+        f"{_USER}/{{}}",
+        (_UPDATE, _PERSON),
+        _ROLES,
+        actions=frozenset({"customerio.set_member_role"}),
+    ),
+    Candidate(
+        "customerio.members.remove",
+        "DELETE",
+        f"{_USER}/{{}}",
+        (_REMOVE, _PERSON),
+        actions=frozenset({"customerio.remove_member"}),
+    ),
     Candidate(
         "customerio.app_keys.delete",
         "DELETE",
         "/v1/environments/{}/ext_api_keys/{}",
         (_REMOVE, ("key", "keys")),
+        actions=_REVOKES,
+        where="for an App API key",
     ),
     Candidate(
         "customerio.track_keys.create",
@@ -47,12 +67,16 @@ _CANDIDATES: Final = (
         "/v1/environments/{}/site_ids",
         (_CREATE, ("key", "keys", "site", "site_ids")),
         (("site_id.name", "string"),),
+        actions=_MAKES,
+        where=_TRACK,
     ),
     Candidate(
         "customerio.track_keys.delete",
         "DELETE",
         "/v1/environments/{}/site_ids/{}",
         (_REMOVE, ("key", "keys", "site", "site_ids")),
+        actions=_REVOKES,
+        where=_TRACK,
     ),
     Candidate(
         "customerio.write_keys.delete",
@@ -61,6 +85,8 @@ _CANDIDATES: Final = (
         (_REMOVE, ("key", "keys")),
         document=1,
         below=_CDP,
+        actions=_REVOKES,
+        where="for a Pipelines write key",
     ),
     Candidate(
         "customerio.sources.update",
@@ -70,6 +96,7 @@ _CANDIDATES: Final = (
         (("source.enabled", "boolean"),),
         document=1,
         below=_CDP,
+        actions=frozenset({"customerio.disable_source", "customerio.enable_source"}),
     ),
     Candidate(
         "customerio.service_accounts.list",
@@ -83,12 +110,16 @@ _CANDIDATES: Final = (
         f"{_ACCOUNTS}/{{}}/tokens",
         (_CREATE, ("token", "tokens")),
         (("token.name", "string"),),
+        actions=_MAKES,
+        where=_ACCESS,
     ),
     Candidate(
         "customerio.sa_tokens.revoke",
         "DELETE",
         f"{_ACCOUNTS}/{{}}/tokens/{{}}",
         (_REMOVE, ("token", "tokens")),
+        actions=_REVOKES,
+        where=_ACCESS,
     ),
     Candidate(
         "customerio.webhooks.update",
@@ -103,6 +134,8 @@ _CANDIDATES: Final = (
             ("webhook_configuration.full_resolution", "boolean"),
             ("webhook_configuration.with_content", "boolean"),
         ),
+        actions=frozenset({"customerio.disable_webhook", "customerio.enable_webhook"}),
+        where="in a workspace whose App API key is not connected",
     ),
 )
 

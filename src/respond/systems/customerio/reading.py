@@ -40,6 +40,7 @@ from respond.systems.rest import Thing, asking, at, dig, read_record, records, r
 __all__ = [
     "NOWHERE",
     "PAGES",
+    "PAGES_IF_SAID",
     "SOURCES",
     "UNSEEN",
     "KeyRow",
@@ -121,7 +122,7 @@ def _pages(*, until_empty: bool) -> Paging:
 PAGES: Final = _pages(until_empty=True)
 """For lists that are known to have pages: without a word about the end, an empty page is it."""
 
-_PAGES_IF_SAID: Final = _pages(until_empty=False)
+PAGES_IF_SAID: Final = _pages(until_empty=False)
 """For lists that are shown whole as far as anybody knows, unless a reply says otherwise."""
 
 
@@ -161,7 +162,7 @@ _WORKSPACES: Final = Thing(
     "workspaces",
     ("v1", "accounts", "{account}", "environments"),
     rows(WorkspaceRow, "environments"),
-    pages=_PAGES_IF_SAID,
+    pages=PAGES_IF_SAID,
     settle_s=0,
 )
 
@@ -189,7 +190,7 @@ SOURCES: Final = Thing(
     "sources/{workspace}",
     ("cdp", "api", "workspaces", "{workspace}", "sources"),
     rows(SourceRow, "sources"),
-    pages=_PAGES_IF_SAID,
+    pages=PAGES_IF_SAID,
     settle_s=KEY_SETTLE_S,
 )
 
@@ -283,7 +284,7 @@ def _keys(me: Me, ref: KeyRef) -> Thing[tuple[KeyRow, ...]]:
     """The list that a key stands in. Service accounts and their tokens come as one list."""
     if ref.kind == "sa":
         owners = ("v1", "accounts", "{account}", "service_accounts")
-        return Thing(VENDOR, "keys/sa", owners, _token_rows, None, _PAGES_IF_SAID, (), KEY_SETTLE_S)
+        return Thing(VENDOR, "keys/sa", owners, _token_rows, None, PAGES_IF_SAID, (), KEY_SETTLE_S)
     path = collection(ref, "")
 
     def parse(replies: Sequence[Reply]) -> tuple[KeyRow, ...]:
@@ -291,7 +292,7 @@ def _keys(me: Me, ref: KeyRef) -> Thing[tuple[KeyRow, ...]]:
 
     name = "/".join(("keys", ref.kind, *ref.place))
     return Thing(
-        VENDOR, name, path, parse, None, _PAGES_IF_SAID, (), KEY_SETTLE_S, shows_values=True
+        VENDOR, name, path, parse, None, PAGES_IF_SAID, (), KEY_SETTLE_S, shows_values=True
     )
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import Final
 
 from respond.core.script import OwnCredential, Reply
-from respond.errors import NotReadyError, RefusedBySystemError, StepFailedError
+from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError, StepFailedError
+from respond.systems.seen_certificates import certificates_in
 from respond.systems.vendor import (
     EVERY_SURFACE,
     Ask,
     CredentialVerdict,
+    Ending,
     Probed,
     Probing,
     Right,
@@ -43,14 +45,16 @@ _OPTIONS: Final = 'options = { app = true, app_workspace = "ID" }'
 _ADMIN: Final = "the role Account Admin for the service account"
 _KEY_LISTS: Final = frozenset(
     {
-        "customerio.identify_key", "customerio.list_keys", "customerio.revoke_key",
+        "customerio.identify_key", "customerio.list_keys", "customerio.choose_keys",
+        "customerio.revoke_key",
         "customerio.create_key", "customerio.remove_made_key", "customerio.list_suspect_keys",
         "customerio.list_member_keys", "customerio.list_exposed_keys",
     }
 )  # fmt: skip
 _MEMBERS: Final = frozenset(
     {
-        "customerio.find_member", "customerio.remove_member", "customerio.add_member",
+        "customerio.find_member", "customerio.list_admins", "customerio.remove_member",
+        "customerio.add_member",
         "customerio.set_member_role", "customerio.await_member", "customerio.end_sessions",
     }
 )  # fmt: skip
@@ -112,6 +116,7 @@ def _probe(opened: Probing) -> Probed:
         *differs("the region", here, region, "region", opened.name),
     )
     has_app_key = bool(opened.options.get("app"))
+    endings, more = _signing(opened, surface, number)
     rights = _rights(surface, number, place, has_app_key=has_app_key)
     return Probed(
         CredentialVerdict.ACCEPTED,
@@ -121,9 +126,38 @@ def _probe(opened: Probing) -> Probed:
         region=region,
         rights=tuple(tried(opened, right) for right in rights),
         mismatch=mismatch,
-        notes=("whether the token may write is seen only when it writes",),
+        notes=("whether the token may write is seen only when it writes", *more),
         date=reply.headers.get("date", ""),
+        endings=endings,
     )
+
+
+def _signing(
+    opened: Probing, surface: str, account: str
+) -> tuple[tuple[Ending, ...], tuple[str, ...]]:
+    """When the certificates end that single sign-on is signed with; and notes."""
+    try:
+        body = opened.fetch(surface, "v1", "accounts", account, "sso_configuration").body
+    except (RefusedBySystemError, NoAnswerError) as error:
+        # 404: it is off.
+        off = isinstance(error, RefusedBySystemError) and error.code == "404"
+        return (), () if off else (f"single sign-on could not be looked at: {error.what}",)
+    row = record_at(body)
+    shown = row.get("sso_configuration", row)
+    found = tuple(certificates_in(shown))
+    if shown and not found:
+        return (), ("single sign-on is on, and shows no certificate of which an end can be read",)
+    return tuple(
+        Ending(
+            f"the certificate {each.subject} of single sign-on",
+            each.ends.isoformat(),
+            "put the identity provider's new certificate into Account Settings, Security, Single "
+            "sign-on, and let somebody sign in while your own session stays open",
+            why="from then on nobody who signs in that way gets in",
+            kind="certificate",
+        )
+        for each in found
+    ), ()
 
 
 def _elsewhere(opened: Probing, region: str, first: RefusedBySystemError) -> Reply:

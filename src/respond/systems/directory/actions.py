@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import ClassVar, Final
 
+from respond.core.finding import lines_of
 from respond.core.script import (
     STEERS,
     Becomes,
@@ -32,6 +33,7 @@ from respond.core.shapes import Timestamp
 from respond.core.showable import showable
 from respond.core.values import SecretHandle
 from respond.systems import title_of
+from respond.systems.directory.people_review import CountPeople, ReviewPeople
 from respond.systems.directory.vocabulary import VERBS, Lacks, PersonSeen, Target, directory_of
 from respond.systems.guards import GuardRefusedError, spare
 
@@ -241,7 +243,7 @@ def _list(me: Me, verb: str, target: Target) -> Script[DirectoryLines]:
     outcome = yield from how.script(me, target)
     if not isinstance(outcome, Done):
         return outcome
-    lines = outcome.findings
+    lines = lines_of(outcome.findings)
     says = f"{title}: {outcome.says}"
     return Done(DirectoryLines(connection, lines, len(lines)), says=says, findings=lines)
 
@@ -439,4 +441,6 @@ ACTIONS: tuple[type, ...] = (
     ReadSignIns,
     WhoHasApp,
     ListLeftBehind,
+    CountPeople,
+    ReviewPeople,
 )

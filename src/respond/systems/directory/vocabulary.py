@@ -24,6 +24,7 @@ __all__ = [
     "Directory",
     "Does",
     "Lacks",
+    "ListedUser",
     "PersonSeen",
     "Target",
     "Verb",
@@ -207,6 +208,30 @@ _Find: TypeAlias = Callable[[Me, Connection, str], Looking[PersonSeen]]
 
 
 @dataclass(frozen=True, slots=True)
+class ListedUser:
+    """Somebody as the list of a directory shows them.
+
+    Attributes:
+        user: Their id there.
+        names: Every address and login that leads to them.
+        state: As ``PersonSeen.state``.
+        word: The directory's own word for it.
+        second_factor: ``yes``, ``no`` or ``unknown``: what the list itself says.
+        administrator: The same.
+    """
+
+    user: str
+    names: tuple[str, ...]
+    state: str
+    word: str
+    second_factor: str = "unknown"
+    administrator: str = "unknown"
+
+
+_List: TypeAlias = Callable[[Connection, "list[str]"], Looking[tuple[ListedUser, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
 class Directory:
     """How one vendor does what a directory is asked for.
 
@@ -214,11 +239,14 @@ class Directory:
         find: Where an address stands; ``gone`` where nobody has it.
         finds: The name of the vendor's action whose rights that takes.
         verbs: Of every verb how it is done, or what there is instead.
+        lists: Everybody, by one list with its pages; why it could not be read goes into the given
+            list. None where the vendor signs nobody in.
     """
 
     find: _Find
     finds: str
     verbs: Mapping[str, Does | Lacks] = field(default_factory=dict)
+    lists: _List | None = None
 
     def __post_init__(self) -> None:
         if self.verbs.keys() != VERBS.keys():

@@ -6,7 +6,14 @@ from typing import Any, Final
 
 from respond.core.script import Connection, Looking, Me, Script, both
 from respond.core.shapes import Timestamp
-from respond.systems.directory.vocabulary import Directory, Does, Lacks, PersonSeen, Target
+from respond.systems.directory.vocabulary import (
+    Directory,
+    Does,
+    Lacks,
+    ListedUser,
+    PersonSeen,
+    Target,
+)
 from respond.systems.entra.app_assignments import AssignEntraApp, UnassignEntraApp, WhoHasEntraApp
 from respond.systems.entra.audit_logs import ListLeftInEntra, ReadEntraSignIns
 from respond.systems.entra.auth_methods import (
@@ -30,7 +37,7 @@ from respond.systems.entra.role_assignments import (
     RemoveEntraRole,
     roles_of_groups,
 )
-from respond.systems.entra.tenant_users import EntraUserId, last_sign_in, user_called
+from respond.systems.entra.tenant_users import LISTED, EntraUserId, last_sign_in, user_called
 from respond.systems.rest import noted
 
 __all__ = ["DIRECTORY"]
@@ -80,6 +87,14 @@ def _reset_factors(me: Me, to: Target) -> Script[Any]:
     if to.factor:
         return DeleteEntraMethod(_user(to), to.factor).run(me)
     return ResetEntraMethods(_user(to)).run(me)
+
+
+def _everybody(connection: Connection, unseen: list[str]) -> Looking[tuple[ListedUser, ...]]:
+    users = yield from LISTED.of(connection, or_else=noted(unseen, ()))
+    return tuple(
+        ListedUser(each.id, each.names, "active" if each.is_enabled else "suspended", each.says)
+        for each in users
+    )
 
 
 DIRECTORY: Final = Directory(
@@ -133,4 +148,5 @@ DIRECTORY: Final = Directory(
             "entra.list_left_behind",
         ),
     },
+    _everybody,
 )

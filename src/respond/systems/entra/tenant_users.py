@@ -17,8 +17,9 @@ from respond.systems.guards import GuardRefusedError, only_one, spare
 from respond.systems.rest import Thing, at, noted, one, rows
 
 __all__ = [
-    "ACTIONS", "ENTRA_NOBODY", "ENTRA_USER", "EntraUser", "EntraUserId", "FindEntraUser",
-    "OnEntraUser", "last_sign_in", "seen_entra_user", "spare_entra_user", "user_called",
+    "ACTIONS", "ENTRA_NOBODY", "ENTRA_USER", "LISTED", "EntraUser", "EntraUserId",
+    "FindEntraUser", "OnEntraUser", "last_sign_in", "seen_entra_user", "spare_entra_user",
+    "user_called",
 ]  # fmt: skip
 
 EntraUserId = NewType("EntraUserId", str)
@@ -73,6 +74,13 @@ class EntraUser:
 ENTRA_NOBODY: Final = EntraUser(EntraUserId(""))
 ENTRA_USER: Final = Thing(
     VENDOR, "user/{user}", ("users", "{user}"), one(EntraUser), gone=ENTRA_NOBODY, query=(_SELECT,)
+)
+LISTED: Final = Thing(
+    VENDOR,
+    "users-listed",
+    ("users",),
+    rows(EntraUser, "value"),
+    query=(("$top", "999"), _SELECT),
 )
 _SEARCHED: Final = Thing(
     VENDOR,

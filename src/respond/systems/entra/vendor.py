@@ -29,6 +29,7 @@ from respond.systems.vendor import (
     Allowed,
     Ask,
     CredentialVerdict,
+    Ending,
     Probed,
     Probing,
     Refusals,
@@ -37,6 +38,8 @@ from respond.systems.vendor import (
     SentAs,
     Trade,
     Vendor,
+    record_at,
+    text_in,
     tried,
 )
 
@@ -245,6 +248,11 @@ def _probe(opened: Probing) -> Probed:
         name, granted = _granted(opened)
     except StepFailedError as error:
         notes.append(f"what else it was granted is not known: {error.sentence}")
+    endings: tuple[Ending, ...] = ()
+    try:
+        endings = _endings(opened)
+    except StepFailedError as error:
+        notes.append(f"when its secret runs out is not known: {error.sentence}")
     rights = tuple(_held(tried(opened, right), names, granted) for right, names in _RIGHTS)
     known = {each for _, names in _RIGHTS for each in names}
     if more := sorted(granted - known):
@@ -260,6 +268,27 @@ def _probe(opened: Probing) -> Probed:
         rights=rights,
         notes=tuple(notes),
         date=reply.headers.get("date", ""),
+        endings=endings,
+    )
+
+
+def _endings(opened: Probing) -> tuple[Ending, ...]:
+    """When each secret and certificate of the application ends; which one is ours, nobody says."""
+    own = str(opened.options.get("client_id", ""))
+    query = {
+        "$filter": f"appId eq '{quoted(own)}'",
+        "$select": "id,passwordCredentials,keyCredentials",
+    }
+    row = dig(opened.fetch("graph", "v1.0", "applications", query=query).body, "value.0")
+    return tuple(
+        Ending(
+            f"the {what} {text_in(record_at(each), 'displayName') or 'without a name'}",
+            ends,
+            f"make another {what} of the application, if this is the one that is connected",
+        )
+        for what, place in (("secret", "passwordCredentials"), ("certificate", "keyCredentials"))
+        for each in dig(row, place) or ()
+        if (ends := text_in(record_at(each), "endDateTime"))
     )
 
 

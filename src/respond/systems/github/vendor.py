@@ -6,6 +6,7 @@ secrets. The organization is the connection's account.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -20,6 +21,7 @@ from respond.systems.vendor import (
     Ask,
     Assertion,
     CredentialVerdict,
+    Ending,
     OwnKey,
     Probed,
     Probing,
@@ -41,6 +43,8 @@ GONE: Final = "Not Found"
 
 DEAD: Final = "Bad credentials"
 PAGE: Final = (("per_page", "100"),)
+_ENDS: Final = "github-authentication-token-expiration"
+"""Source: GitHub changelog, "Expiration options for personal access tokens" (2021-07-26)."""
 _SCOPES: Final = "x-oauth-scopes"
 
 
@@ -186,7 +190,14 @@ def _probe(opened: Probing) -> Probed:
         mismatch=differs("the token's owner", opened.identity, login, "identity", opened.name),
         notes=tuple(notes),
         date=reply.headers.get("date", ""),
+        endings=_endings(reply.headers.get(_ENDS, "")),
     )
+
+
+def _endings(told: str) -> tuple[Ending, ...]:
+    """When the token ends: ``2027-01-31 09:00:00 UTC``, or with an offset; empty: never."""
+    at = re.sub(r"^(\S+) (\S+) (UTC|[+-]\d\d:?\d\d)$", r"\1T\2\3", told).replace("UTC", "Z")
+    return (Ending("the token", at, "make a new one with the same permissions"),) if told else ()
 
 
 def _role(opened: Probing, org: str) -> str:

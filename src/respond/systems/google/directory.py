@@ -7,7 +7,14 @@ from typing import Any, Final
 
 from respond.core.script import Connection, Done, Looking, Me, Script, both
 from respond.core.shapes import Timestamp
-from respond.systems.directory.vocabulary import Directory, Does, Lacks, PersonSeen, Target
+from respond.systems.directory.vocabulary import (
+    Directory,
+    Does,
+    Lacks,
+    ListedUser,
+    PersonSeen,
+    Target,
+)
 from respond.systems.google.admin_roles import (
     ListGoogleAdmins,
     assignments_of,
@@ -28,8 +35,9 @@ from respond.systems.google.two_step import (
     TurnOffGoogleTwoStep,
 )
 from respond.systems.google.workspace_logs import KEPT_S, ListLeftInGoogle, ReadGoogleLogins
-from respond.systems.google.workspace_users import GoogleUserId, account_of, found
+from respond.systems.google.workspace_users import LISTED, GoogleUserId, account_of, found
 from respond.systems.guards import GuardRefusedError
+from respond.systems.rest import noted
 
 __all__ = ["DIRECTORY"]
 
@@ -104,6 +112,21 @@ def _remove_rights(me: Me, to: Target) -> Script[Any]:
     )
 
 
+def _everybody(connection: Connection, unseen: list[str]) -> Looking[tuple[ListedUser, ...]]:
+    users = yield from LISTED.of(connection, or_else=noted(unseen, ()))
+    return tuple(
+        ListedUser(
+            each.id,
+            each.names,
+            "suspended" if each.suspended else "other" if each.archived else "active",
+            each.state,
+            "yes" if each.two_step else "no",
+            "yes" if each.super_admin or each.delegated_admin else "no",
+        )
+        for each in users
+    )
+
+
 DIRECTORY: Final = Directory(
     _find,
     "google.find_user",
@@ -148,5 +171,6 @@ DIRECTORY: Final = Directory(
             "google.list_left_behind",
         ),
     },
+    _everybody,
 )
 """All that can be done in Google Workspace. An application is given and taken by a group."""

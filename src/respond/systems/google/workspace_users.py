@@ -18,8 +18,8 @@ from respond.systems.guards import GuardRefusedError, spare
 from respond.systems.rest import Thing, at, noted, one
 
 __all__ = [
-    "ACTIONS", "BY_HAND", "NOBODY", "USER", "FindGoogleUser", "GoogleUser", "GoogleUserId",
-    "OnGoogleUser", "account_of", "acts_as", "check_user", "found", "spare_account",
+    "ACTIONS", "BY_HAND", "LISTED", "NOBODY", "USER", "FindGoogleUser", "GoogleUser",
+    "GoogleUserId", "OnGoogleUser", "account_of", "acts_as", "check_user", "found", "spare_account",
 ]  # fmt: skip
 
 GoogleUserId = NewType("GoogleUserId", str)
@@ -98,6 +98,13 @@ USER: Final = Thing(
 )
 _CALLED: Final = Thing(
     VENDOR, "user-called/{name}", (*PEOPLE, "users", "{name}"), one(GoogleUser), gone=NOBODY
+)
+LISTED: Final = Thing(
+    VENDOR,
+    "users-listed",
+    (*PEOPLE, "users"),
+    listed(GoogleUser, "users"),
+    query=(("customer", "my_customer"), ("maxResults", "500")),
 )
 _DELETED: Final = Thing(
     VENDOR,

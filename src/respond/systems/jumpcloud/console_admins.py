@@ -425,6 +425,7 @@ def key_rotation(me: Me, admin: JumpCloudAdmin) -> Generator[Any, Any, None]:
     "jumpcloud.rotate_admin_key",
     effect=Effect.DESTROYS,
     output=JumpCloudAdmin,
+    person="a key is made by its owner alone",
     source="JumpCloud support pages: an API key is made by its owner alone",
     by_hand=("Sign in as the key's owner. Initials, My API Key, Generate New API Key.", _CONSOLE),
 )
@@ -478,6 +479,7 @@ def _by_hand(me: Me, action: _OnAdmin, *, suspended: bool) -> Script[JumpCloudAd
     "jumpcloud.suspend_admin",
     effect=Effect.DESTROYS,
     output=JumpCloudAdmin,
+    person="the vendor shows no request for it",
     source="JumpCloud Directory Insights has admin_suspended; no API writes it",
     by_hand=("Open Settings, Administrators. Suspend the person.", _CONSOLE),
 )
@@ -493,6 +495,7 @@ class SuspendJumpCloudAdmin(_OnAdmin):
     "jumpcloud.restore_admin",
     effect=Effect.WRITES,
     output=JumpCloudAdmin,
+    person="the vendor shows no request for it",
     source="the way back of jumpcloud.suspend_admin",
 )
 @dataclass(frozen=True)

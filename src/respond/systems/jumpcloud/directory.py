@@ -7,7 +7,14 @@ from dataclasses import replace
 from typing import Any, Final
 
 from respond.core.script import Connection, Done, Looking, Me, Script
-from respond.systems.directory.vocabulary import Directory, Does, Lacks, PersonSeen, Target
+from respond.systems.directory.vocabulary import (
+    Directory,
+    Does,
+    Lacks,
+    ListedUser,
+    PersonSeen,
+    Target,
+)
 from respond.systems.guards import GuardRefusedError
 from respond.systems.jumpcloud.app_paths import (
     GiveJumpCloudApp,
@@ -32,6 +39,7 @@ from respond.systems.jumpcloud.enrolments import (
 from respond.systems.jumpcloud.insights import KEPT_S, SIGN_INS, ReadJumpCloudEvents
 from respond.systems.jumpcloud.keys_left import ListLeftInJumpCloud, RemoveJumpCloudSshKeys
 from respond.systems.jumpcloud.system_users import (
+    LISTED_USERS,
     JumpCloudUser,
     JumpCloudUserId,
     ResetJumpCloudPassword,
@@ -134,6 +142,20 @@ def _on_app(me: Me, to: Target, script: Callable[[str], Script[Any]]) -> Script[
     return (yield from script(app.id))
 
 
+def _everybody(connection: Connection, unseen: list[str]) -> Looking[tuple[ListedUser, ...]]:
+    users = yield from LISTED_USERS.of(connection, or_else=noted(unseen, ()))
+    return tuple(
+        ListedUser(
+            each.id,
+            tuple(filter(None, (each.email, each.username))),
+            _STATES.get(each.state, "other"),
+            each.state,
+            "yes" if each.has_mfa else "no",
+        )
+        for each in users
+    )
+
+
 DIRECTORY: Final = Directory(
     _find,
     "jumpcloud.find_user",
@@ -190,4 +212,5 @@ DIRECTORY: Final = Directory(
             lambda me, to: ListLeftInJumpCloud(_user(to)).run(me), "jumpcloud.list_left_behind"
         ),
     },
+    _everybody,
 )

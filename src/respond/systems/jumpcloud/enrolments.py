@@ -319,6 +319,7 @@ class JumpCloudKeysGone:
     "jumpcloud.remove_security_keys",
     effect=Effect.DESTROYS,
     output=JumpCloudKeysGone,
+    person="the vendor shows no request for it",
     source="JumpCloud API: the routes for security keys are not published",
 )
 @dataclass(frozen=True)

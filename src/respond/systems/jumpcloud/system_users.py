@@ -39,6 +39,7 @@ from respond.systems.rest import Thing, at, change, no_answer, noted, one, rows,
 
 __all__ = [
     "ACTIONS",
+    "LISTED_USERS",
     "NOBODY",
     "USER",
     "ExpireJumpCloudPassword",
@@ -114,6 +115,15 @@ class _Hit:
     id: JumpCloudUserId = at("_id")
 
 
+LISTED_USERS: Final = Thing(
+    VENDOR,
+    "users-listed",
+    ("systemusers",),
+    rows(JumpCloudUser, "results"),
+    pages=PAGES,
+    query=(*LISTED, ("sort", "_id")),
+    surface="v1",
+)
 _SEARCHED: Final = Thing(
     VENDOR,
     "users-searched/{email}",

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from respond.core.script import Api, Call, MalformedReplyError, Me, Paging, Reply
@@ -20,6 +18,7 @@ from respond.systems.vendor import (
     Allowed,
     Ask,
     CredentialVerdict,
+    Ending,
     Probed,
     Probing,
     Reads,
@@ -48,7 +47,6 @@ GRAPH_S: Final = 300
 """Who has what is worked out behind the scenes: it shows within minutes."""
 
 _A_PAGE: Final = "100"
-_SOON_DAYS: Final = 14
 _V1: Final = "v1"
 
 
@@ -149,7 +147,7 @@ def _probe(opened: Probing) -> Probed:
     one = next((row for row in orgs if chosen in ("", row.get("_id"))), {})
     names = (text_in(one, "_id"), text_in(one, "displayName"))
     date = reply.headers.get("date", "")
-    role, notes = _owner(opened, date)
+    role, notes, endings = _owner(opened)
     if len(orgs) > 1 and not chosen:
         notes.append(
             f"this administrator is of {len(orgs)} organizations: say which with "
@@ -167,6 +165,7 @@ def _probe(opened: Probing) -> Probed:
         else differs("the organization", opened.account, names[1], "account", opened.name),
         notes=tuple(notes),
         date=date,
+        endings=endings,
     )
 
 
@@ -179,18 +178,22 @@ _WHOSE: Final = (
 )
 
 
-def _owner(opened: Probing, date: str) -> tuple[str, list[str]]:
-    """The built-in role that the credential's owner has, as far as it is known; and notes."""
+def _owner(opened: Probing) -> tuple[str, list[str], tuple[Ending, ...]]:
+    """The built-in role that the credential's owner has, as far as it is known; notes; its end."""
     if is_service_account(opened.options):
-        return "", [_BY_ROLE]
+        return "", [_BY_ROLE], ()
     if not opened.identity:
-        return "", [_WHOSE]
+        return "", [_WHOSE], ()
     try:
         admin = next(_called(opened), None)
     except (RefusedBySystemError, NoAnswerError) as error:
-        return "", [f"whose the key is could not be looked up: {error.what}"]
+        return "", [f"whose the key is could not be looked up: {error.what}"], ()
     if admin is None:
-        return "", [f"no administrator is called {opened.identity}: taken for a service account"]
+        return (
+            "",
+            [f"no administrator is called {opened.identity}: taken for a service account"],
+            (),
+        )
     role = text_in(admin, "roleName")
     notes = [f"it may do what its owner may: {role or 'an unknown role'}"]
     if role in FULL:
@@ -199,18 +202,9 @@ def _owner(opened: Probing, date: str) -> tuple[str, list[str]]:
             "(options = { oauth = true })"
         )
     ends = text_in(record_at(admin, "apiKeyHash"), "expireAt")
-    notes.append(_runs_out(ends, date) if ends else "the key does not say when it runs out")
-    return role, notes
-
-
-def _runs_out(ends: str, date: str) -> str:
-    """When the key ends; by JumpCloud's own clock."""
-    try:
-        days = (datetime.fromisoformat(ends) - parsedate_to_datetime(date)).days
-    except (TypeError, ValueError):
-        return f"the key runs out at {ends}"
-    soon = "; make another one now" if days < _SOON_DAYS else ""
-    return f"the key runs out at {ends}, in {days} days{soon}"
+    if not ends:
+        return role, [*notes, "the key does not say when it runs out"], ()
+    return role, notes, (Ending("the API key", ends, "let its owner make another one"),)
 
 
 def _called(opened: Probing) -> Iterator[Any]:

@@ -6,7 +6,14 @@ from typing import Any, Final
 
 from respond.core.script import Connection, Done, Looking, Me, Script, both
 from respond.core.shapes import Timestamp
-from respond.systems.directory.vocabulary import Directory, Does, Lacks, PersonSeen, Target
+from respond.systems.directory.vocabulary import (
+    Directory,
+    Does,
+    Lacks,
+    ListedUser,
+    PersonSeen,
+    Target,
+)
 from respond.systems.okta.apps import AssignOktaApp, UnassignOktaApp, WhoHasOktaApp
 from respond.systems.okta.factors import (
     FACTORS,
@@ -20,7 +27,7 @@ from respond.systems.okta.lifecycle import ResetOktaPassword, SuspendOktaUser, U
 from respond.systems.okta.roles import ROLES, ListOktaAdmins, remove_roles, roles_of
 from respond.systems.okta.signing_out import RevokeOktaGrants, SignOutOfOkta
 from respond.systems.okta.system_log import ListLeftInOkta, ReadOktaLog
-from respond.systems.okta.users import OktaUserId, found, seen_user
+from respond.systems.okta.users import LISTED, OktaUserId, found, seen_user
 from respond.systems.rest import noted
 
 __all__ = ["DIRECTORY"]
@@ -83,6 +90,20 @@ def _remove_rights(me: Me, to: Target) -> Script[Any]:
     return Done(None, says=says, findings=of_groups, proved=not of_groups)
 
 
+def _everybody(connection: Connection, unseen: list[str]) -> Looking[tuple[ListedUser, ...]]:
+    """The list leaves out whom Okta calls deprovisioned: they are gone."""
+    users = yield from LISTED.of(connection, or_else=noted(unseen, ()))
+    return tuple(
+        ListedUser(
+            each.id,
+            tuple(filter(None, (each.login, each.email))),
+            _STATES.get(each.status, "other"),
+            each.status,
+        )
+        for each in users
+    )
+
+
 DIRECTORY: Final = Directory(
     _find,
     "okta.find_user",
@@ -132,4 +153,5 @@ DIRECTORY: Final = Directory(
             "okta.list_left_behind",
         ),
     },
+    _everybody,
 )

@@ -17,8 +17,9 @@ from respond.systems.okta.vendor import VENDOR, is_service_app
 from respond.systems.rest import Thing, at, noted, one, rows
 
 __all__ = [
-    "ACTIONS", "ID", "NOBODY", "SEARCHED", "USER", "FindOktaUser", "OktaUser", "OktaUserId",
-    "OnOktaUser", "check_id", "found", "our_owner", "quoted", "seen_user", "spare_user",
+    "ACTIONS", "ID", "LISTED", "NOBODY", "SEARCHED", "USER", "FindOktaUser", "OktaUser",
+    "OktaUserId", "OnOktaUser", "check_id", "found", "our_owner", "quoted", "seen_user",
+    "spare_user",
 ]  # fmt: skip
 
 OktaUserId = NewType("OktaUserId", str)
@@ -54,6 +55,7 @@ USER: Final = Thing(VENDOR, "user/{user}", ("users", "{user}"), one(OktaUser), g
 _BY_LOGIN: Final = Thing(
     VENDOR, "user-called/{login}", ("users", "{login}"), one(OktaUser), gone=NOBODY
 )
+LISTED: Final = Thing(VENDOR, "users-listed", ("users",), rows(OktaUser), query=(("limit", "200"),))
 SEARCHED: Final = Thing(
     VENDOR,
     "users-searched/{text}",

@@ -41,6 +41,7 @@ class Word:
     effect=Effect.WRITES,
     output=Word,
     source="no vendor: a person's own work",
+    person="no system of ours can see it",
 )
 @dataclass(frozen=True)
 class Do:

@@ -96,6 +96,12 @@ MESSAGES: Final[Mapping[str, Message]] = MappingProxyType(
             pauses="Nothing, if everything that used the key was restarted with the new one.",
             to_do="If something of yours is refused since then, restart it and say so by phone.",
         ),
+        "keys-to-be-replaced": Message(
+            title="Access keys are being replaced",
+            happened="Keys of {account} are being replaced by new ones, one after the other.",
+            pauses="Nothing: each old key works until what uses it has the new one.",
+            to_do="Whoever runs something with such a key is called. Make no new keys meanwhile.",
+        ),
         "member-removal-planned": Message(
             title="Removal of a member is planned",
             happened="{member} is to be removed from {account}, {when}.",

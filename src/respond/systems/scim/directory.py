@@ -8,11 +8,25 @@ from dataclasses import replace
 from typing import Any, Final
 
 from respond.core.script import Connection, Done, Looking, Me, Script
-from respond.systems.directory.vocabulary import Directory, Does, Lacks, PersonSeen, Target
+from respond.systems.directory.vocabulary import (
+    Directory,
+    Does,
+    Lacks,
+    ListedUser,
+    PersonSeen,
+    Target,
+)
+from respond.systems.rest import noted
 from respond.systems.scim.provider import switches
 from respond.systems.scim.scim_accounts import ActivateScimUser, DeactivateScimUser
 from respond.systems.scim.scim_admins import ListScimAdmins, has_admin_role, remove_admin_rights
-from respond.systems.scim.scim_users import ListScimUsers, ScimUser, ScimUserId, found
+from respond.systems.scim.scim_users import (
+    ListScimUsers,
+    ScimUser,
+    ScimUserId,
+    everybody,
+    found,
+)
 
 __all__ = ["DIRECTORY"]
 
@@ -56,6 +70,19 @@ def _lines(script: Script[Any], name: str) -> Script[Any]:
         return outcome
     users: tuple[ScimUser, ...] = getattr(outcome.output, name)
     return replace(outcome, findings=tuple(f"{user.called} ({user.state})" for user in users))
+
+
+def _everybody(connection: Connection, unseen: list[str]) -> Looking[tuple[ListedUser, ...]]:
+    users = yield from everybody(connection, noted(unseen, ()))
+    return tuple(
+        ListedUser(
+            each.id,
+            (each.user_name, *each.emails),
+            "active" if each.active else "suspended",
+            each.state,
+        )
+        for each in users
+    )
 
 
 DIRECTORY: Final = Directory(
@@ -107,4 +134,5 @@ DIRECTORY: Final = Directory(
             "SCIM shows no token, key or rule: what the account made in the product stays unseen"
         ),
     },
+    _everybody,
 )

@@ -13,6 +13,7 @@ from respond.systems.vendor import (
     Ask,
     CredentialRefusedError,
     CredentialVerdict,
+    Ending,
     Probed,
     Probing,
     Right,
@@ -41,6 +42,8 @@ def _probe(opened: Probing) -> Probed:
     row = record_at(reply.body, "data")
     policies, ttl = row.get("policies"), row.get("ttl")
     notes = [] if not isinstance(ttl, int) or ttl == 0 else [f"it lives for another {_span(ttl)}"]
+    # Who minted a token that can be renewed renews it; every other one just ends.
+    ends = "" if row.get("renewable") is True else text_in(row, "expire_time")
     if isinstance(policies, list) and "root" in policies:
         notes.append("it is a root token; a token with one policy for the sinks is enough")
     return Probed(
@@ -50,6 +53,7 @@ def _probe(opened: Probing) -> Probed:
         rights=tuple(tried(opened, _right(sink)) for sink in opened.sinks),
         notes=tuple(notes),
         date=reply.headers.get("date", ""),
+        endings=(Ending("the token", ends, "mint a new one"),) if ends else (),
     )
 
 

@@ -1,0 +1,85 @@
+"""What the company wants to be so, for reviews: ``[review]``, ``[rights.NAME]``, ``[[accepted]]``.
+
+Wishes as data, with their defaults. A review holds the world against them; nothing here raises or
+lowers the care of a run, which is ``respond.core.policy``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+__all__ = ["SHARED", "AcceptedRisk", "ReviewPolicy", "Rights"]
+
+SHARED: Final = (
+    "abuse", "accounts", "admin", "administrator", "billing", "contact", "dev", "developers",
+    "devops", "engineering", "finance", "hello", "help", "helpdesk", "hr", "info", "it", "legal",
+    "marketing", "office", "ops", "postmaster", "root", "sales", "security", "service", "shared",
+    "support", "team", "test", "webmaster",
+)  # fmt: skip
+"""First parts of addresses that name a post and no person (RFC 2142 has the older of them)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedRisk:
+    """A finding with which somebody decided to live for a while.
+
+    Attributes:
+        finding: Its id.
+        by: Id of the person in ``respond.toml`` who decided it.
+        until: The last day, ``2027-01-31``; empty is a risk without an end, which counts for none.
+    """
+
+    finding: str
+    by: str = ""
+    why: str = ""
+    until: str = ""
+
+    def is_over(self, today: date) -> bool:
+        """Whether its last day has passed."""
+        return bool(self.until) and date.fromisoformat(self.until) < today
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What people with one job may do in Customer.io, at most.
+
+    Attributes:
+        name: Of the job; persons have it among their ``roles``.
+        who: Addresses of further people who have it, and are no ``[[person]]``.
+        account: ``admin`` or ``member``.
+        workspaces: Workspace (its id, or ``*`` for each) to the name of the role there.
+        switches: Of ``billing``, ``api_credentials`` and ``support_access``, those that may be on.
+    """
+
+    name: str
+    who: tuple[str, ...] = ()
+    account: str = "member"
+    workspaces: Mapping[str, str] = field(default_factory=dict)
+    switches: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewPolicy:
+    """What reviews hold the world against.
+
+    Attributes:
+        domains: Of the company's own addresses; empty: not looked at.
+        idle_s: Not signed in for so long is idle, in seconds.
+        admins_max: More administrators than this are too many.
+        admins_min: Fewer who could act than this are too few.
+        shared: First parts of addresses that are nobody's own.
+        owners: Service account, by name or id, to the id of the person who answers for it.
+        rights: By job; none: what somebody may do is not held against anything.
+    """
+
+    domains: tuple[str, ...] = ()
+    idle_s: int = 90 * 86_400
+    admins_max: int = 5
+    admins_min: int = 3
+    shared: tuple[str, ...] = SHARED
+    owners: Mapping[str, str] = field(default_factory=dict)
+    rights: Mapping[str, Rights] = field(default_factory=dict)
+    accepted: tuple[AcceptedRisk, ...] = ()

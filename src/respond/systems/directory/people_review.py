@@ -1,0 +1,143 @@
+"""Hold the members of an account against the people whom the directories know.
+
+Each directory is asked for its list once, whatever the number of members. One that could not be
+read in full proves nobody to be gone: then only who is seen to be suspended is told.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from respond.core.finding import Finding, Severity
+from respond.core.script import Done, Effect, Looking, Me, Script, action, gather
+from respond.core.showable import showable
+from respond.systems.directory.vocabulary import ListedUser, directory_of
+from respond.systems.guards import emergency_names
+
+__all__ = ["CountPeople", "ReviewPeople", "ReviewedPeople", "people_of"]
+
+_SYSTEM: Final = "customerio"
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedPeople:
+    """What the directories know of the members.
+
+    Attributes:
+        active: Members who may sign in somewhere.
+        gone: Those who may nowhere.
+    """
+
+    directories: int
+    active: int
+    gone: tuple[str, ...]
+
+
+def people_of(me: Me, name: str, unseen: list[str]) -> Looking[Mapping[str, ListedUser]]:
+    """Everybody of one directory by each of their names, in lower case; of two the active one."""
+    connection = me.connections[name]
+    lists = directory_of(connection.system).lists
+    if lists is None:
+        return {}
+    why: list[str] = []
+    users = yield from lists(connection, why)
+    unseen += [f"{name}: {each}" for each in why]
+    found: dict[str, ListedUser] = {}
+    for user in sorted(users, key=lambda each: each.state == "active"):
+        found |= dict.fromkeys((each.casefold() for each in user.names), user)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class CountedPeople:
+    """How many people stand in the directories."""
+
+    directories: int
+    people: int
+
+
+@action(
+    "directory.count_people",
+    effect=Effect.READS,
+    output=CountedPeople,
+    source="the vendor's own list of users; see its page",
+)
+@dataclass(frozen=True)
+class CountPeople:
+    """Count whom the directories list. What looks at the people later has the same answers."""
+
+    def run(self, me: Me) -> Script[CountedPeople]:
+        unseen: list[str] = []
+        names = _listing(me)
+        known = yield from gather(people_of(me, name, unseen) for name in names)
+        people = [len({user.user for user in each.values()}) for each in known]
+        told = ", ".join(f"{n} in {name}" for name, n in zip(names, people, strict=True))
+        says = told or "no directory that signs people in is configured"
+        return Done(CountedPeople(len(names), sum(people)), says=says, proved=not unseen)
+
+
+def _listing(me: Me) -> list[str]:
+    """Those of the directories that sign people in, and so have a list of them."""
+    return [n for n in me.directories if directory_of(me.connections[n].system).lists]
+
+
+@action(
+    "directory.review_people",
+    effect=Effect.READS,
+    output=ReviewedPeople,
+    source="the vendor's own list of users; see its page",
+)
+@dataclass(frozen=True)
+class ReviewPeople:
+    """Find members whom no directory lets in any more: they left, and kept their account.
+
+    Attributes:
+        emails: Addresses of the members.
+    """
+
+    emails: tuple[str, ...]
+
+    def run(self, me: Me) -> Script[ReviewedPeople]:
+        names = _listing(me)
+        unseen: list[str] = []
+        known = yield from gather(people_of(me, name, unseen) for name in names)
+        by_name = dict(zip(names, known, strict=True))
+        emails = [each for each in self.emails if each.casefold() not in emergency_names(me)]
+        findings = [f for email in emails for f in _judge(email, by_name, whole=not unseen)]
+        gone = tuple(f.id.rpartition("/")[2] for f in findings if f.severity is Severity.HIGH)
+        lines = tuple(f"UNSEEN {each}" for each in unseen)
+        says = f"{len(emails)} members in {len(names)} directories; {len(gone)} may sign in nowhere"
+        if not names:
+            lines = ("no directory that signs people in is configured: who left is not known",)
+            return Done(ReviewedPeople(0, 0, ()), lines[0], lines, proved=False)
+        return Done(
+            ReviewedPeople(len(names), len(emails) - len(gone), gone),
+            says=says,
+            findings=(*findings, *lines),
+            proved=not unseen,
+        )
+
+
+def _judge(
+    email: str, known: Mapping[str, Mapping[str, ListedUser]], *, whole: bool
+) -> Sequence[Finding]:
+    key = email.casefold()
+    seen = {name: each[key] for name, each in known.items() if key in each}
+    told = ", ".join(f"{name}: {user.word}" for name, user in seen.items())
+    evidence = f"list of users of {', '.join(known)}" + (f" ({told})" if told else "")
+    command = f"respond offboard-member --email {shlex.quote(showable(email))}"
+    thing = f"{_SYSTEM}/{key}"
+    if any(user.state == "active" for user in seen.values()):
+        first = next(iter(seen.items()))
+        if first[1].state == "active":
+            return ()
+        says = f"{email} may not sign in with {first[0]} any more, and can elsewhere"
+        return (Finding(f"partly-left/{thing}", Severity.MEDIUM, says, evidence, command=command),)
+    if not seen and not whole:
+        return ()
+    where = "is suspended in every directory" if seen else "stands in no directory"
+    says = f"{email} {where}, and is still a member"
+    return (Finding(f"left/{thing}", Severity.HIGH, says, evidence, command=command),)
