@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,9 +22,10 @@ from respond.systems import load
 from respond.systems.arguments import ArgumentError
 from respond.systems.guards import GuardRefusedError
 
+TABLES = sorted(Path(__file__).with_name("writes").glob("of_*.py"))
 VENDORS: dict[str, VendorWrites] = {
-    name: import_module(f"tests.systems.writes.of_{name}").WRITES
-    for name in ("aws", "cloudflare", "entra", "github", "google", "jumpcloud", "okta", "scim")
+    path.stem.removeprefix("of_"): import_module(f"tests.systems.writes.{path.stem}").WRITES
+    for path in TABLES
 }
 OWN = {
     "customerio",

@@ -40,7 +40,7 @@ CASES = table(
     ),
     Case("reset_mfa", "POST */resetmfa", of_jean, moves=True, later=True),
     Case("open_mfa_window", "POST */resetmfa", lambda s: {**of_jean(s), "stolen": False}),
-    Case("remove_ssh_keys", "DELETE */sshkeys/*", of_mallory, back=True),
+    Case("remove_ssh_keys", "DELETE */sshkeys/*", of_mallory, back=True, moves=True),
     Case(
         "add_ssh_key",
         "POST */sshkeys",
