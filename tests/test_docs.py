@@ -26,6 +26,7 @@ from respond.server.metrics import Metrics
 from respond.server.signon import CALLBACK
 from respond.systems import load, vendors
 from respond.views.action_list import actions_text
+from respond.views.runbook_page import runbook_page
 from respond.wiring.places import Places
 from respond.wiring.session import load_runbook
 
@@ -53,6 +54,33 @@ def test_every_verb_of_a_directory_stands_on_its_page(capsys: pytest.CaptureFixt
     assert run(["actions", "directory"]) == 0
     table = f"```\n{capsys.readouterr().out}```\n"
     held(page, f"{words}From `respond actions directory`.\n\n{table}")
+
+
+RUNBOOKS = sorted(Places(None, DOCS).runbooks())
+
+
+@pytest.mark.parametrize("name", RUNBOOKS)
+def test_every_runbook_has_a_page_that_is_true(name: str, tmp_path: Path) -> None:
+    """docs/runbooks/NAME.md is made from its file and from what its actions say."""
+    runbook = load_runbook(Places(None, tmp_path), name)
+    assert runbook.cannot, "say what it cannot do: cannot, in its file"
+    assert runbook.afterwards, "say what is left to do: afterwards, in its file"
+    held(DOCS / "runbooks" / f"{name}.md", runbook_page(runbook))
+
+
+def test_the_pages_of_runbooks_are_those_that_there_are(tmp_path: Path) -> None:
+    """And docs/runbooks.md begins with all of them, reviews apart."""
+    assert sorted(path.stem for path in (DOCS / "runbooks").glob("*.md")) == RUNBOOKS
+    page = DOCS / "runbooks.md"
+    before, _, behind = page.read_text(encoding="utf-8").partition("<!-- pages -->\n")
+    every = [load_runbook(Places(None, tmp_path), name) for name in RUNBOOKS]
+    rows = [
+        f"| [{each.name}](runbooks/{each.name}.md) | {each.title} | {each.use_when} |"
+        for each in sorted(every, key=lambda each: each.review)
+    ]
+    table = "\n".join(["| runbook | what it does | when |", "|---|---|---|", *rows])
+    rest = behind.partition("\n\n")[2]
+    held(page, f"{before}<!-- pages -->\n{table}\n\n{rest}")
 
 
 @pytest.mark.parametrize("name", [n for n, each in vendors().items() if each.rights])

@@ -321,7 +321,7 @@ NAMED_HERE = {
     "cli/look.py": "an example in a help text",
     "cli/rehearse.py": "an example in a help text",
     "cli/starter.py": "the commented example of a whole respond.toml, in its own words",
-    "formats/secret_looks.py": "looks of secrets, of whatever vendor",
+    "core/secret_looks.py": "looks of secrets, of whatever vendor",
     "systems/__init__.py": "the one list",
     "systems/people/notify.py": "sentences to people, and the sources of an action",
 }

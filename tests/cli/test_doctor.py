@@ -21,7 +21,6 @@ from respond.checks.doctor import about_credentials, about_runbooks, all_checks
 from respond.checks.doctor.looking import Doctor
 from respond.cli import doctor_command
 from respond.company.rehearsal import recall
-from respond.testing.certificates import self_signed
 from respond.testing.cli_kit import TOML, Machine, Town, public_key_of
 from respond.testing.loopback import CannedAnswer, Loopback, says
 from respond.wiring.places import Places
@@ -179,10 +178,7 @@ def one_usable_administrator(night: Night) -> None:
 
 
 def certificate_about_to_expire(night: Night) -> None:
-    pem = self_signed(night.folder).read_text(encoding="utf-8")
-    about = {"certificate": pem[pem.index("-----BEGIN CERTIFICATE") :]}
-    what = {"what": "customerio.single_sign_on", "about": about}
-    night.town.rehearsal.doors.post("happen", what)
+    night.town.rehearsal.doors.happen("customerio.expiring_single_sign_on")
 
 
 def token_about_to_end(night: Night) -> None:
@@ -327,7 +323,7 @@ TROUBLES: list[tuple[Callable[[Night], None], int, str, str, str, str]] = [
     (missing_right, 1, "permission/missing", "compromised-user", HANDS, "Account Admin"),
     (missing_scope, 1, "permission/missing", USER, HANDS, "users:read.email"),
     (one_usable_administrator, 1, "admins/few", USER, FINE, "give 2 more people this right"),
-    (certificate_about_to_expire, 1, "expiry/certificate", USER, FINE, "in 0 days"),
+    (certificate_about_to_expire, 1, "expiry/certificate", USER, FINE, "CN=sso.example.com"),
     (token_about_to_end, 1, "expiry/credential", "compromised-key", FINE, "in 3 days"),
     (a_version_that_is_switched_off, 1, "discovery/sunset", "", FINE, "30 Jan 2027"),
     (changed_description, 1, "discovery/changed", USER, HANDS, "customerio.members.remove"),

@@ -859,3 +859,29 @@ def test_data_stands_in_no_text_of_a_query_language(
         load(text, name="asks.yaml", actions=load_actions())
     assert "query' holds a value inside a text" in str(caught.value)
     assert "asks.yaml:7" in str(caught.value)
+
+
+GRAPHQL = (
+    "observe: {{path: [locks], pick: [on]}}, becomes: {{on: true}}, "
+    "apply: {{method: POST, path: [graphql], body: {{query: {q}, variables: {v}}}}}"
+)
+
+
+@pytest.mark.promise("P19")
+@pytest.mark.parametrize(
+    ("query", "fits"),
+    [
+        ("'mutation($n: ID!) { lock(id: $n) }'", True),
+        ("'{ lock(id: \"${{ inputs.name }}\") }'", False),
+    ],
+)
+def test_data_stands_in_no_text_of_a_query_in_a_body(query: str, *, fits: bool) -> None:
+    """GraphQL has variables for it; beside the query a text may hold what it likes."""
+    looks = GRAPHQL.format(q=query, v="{n: '${{ inputs.name }}', why: 'for ${{ inputs.name }}'}")
+    text = QUERY.format(action="change", looks=looks).encode()
+    if fits:
+        assert load(text, name="asks.yaml", actions=load_actions()).name == "asks"
+        return
+    with pytest.raises(FormatFaults) as caught:
+        load(text, name="asks.yaml", actions=load_actions())
+    assert "'apply.body.query' holds a value inside a text" in str(caught.value)

@@ -23,6 +23,7 @@ from tests.systems.writes.of_jumpcloud import (
 from tests.systems.writes.write_case import WriteCase
 
 from respond.checks.credentials import Line, _Open, probe
+from respond.company.company_clock import rfc3339
 from respond.company.exchange import SimRequest
 from respond.company.jumpcloud import console_row, person_row
 from respond.company.simulated_rest import Row
@@ -372,6 +373,20 @@ def test_an_api_key_is_made_anew_by_its_owner_alone(office: Any) -> None:
         look(action.run(office.me(action)), world, known={}, predict=True).writes for _ in range(2)
     ]
     assert [len(plan) for plan in plans] == [1, 0]
+    office.company.counterparts["jumpcloud"].console["rotate_admin_key"](
+        org(office), _errand(office, email=BEN)
+    )
+    assert office.look(action).writes == ()
+
+
+@pytest.mark.promise("P16")
+@pytest.mark.parametrize("ahead_s", [86_400, -86_400])
+def test_when_a_key_was_made_is_told_by_their_own_clock(office: Any, ahead_s: int) -> None:
+    """Ours is a day off: an older key is not taken for a new one, nor a new one for an older."""
+    office.company.clock._offset_s -= ahead_s
+    admin(office, BEN).key_made = rfc3339(office.company.clock.now() - 3_600)
+    action = made("rotate_admin_key", **_ben(office.story))
+    assert len(office.look(action).writes) == 1
     office.company.counterparts["jumpcloud"].console["rotate_admin_key"](
         org(office), _errand(office, email=BEN)
     )

@@ -132,6 +132,7 @@ def outcome_of(state: RunState) -> Outcome:
         *_untold(state),
         *_not_started(state),
         *_findings(state),
+        *_without_evidence(state),
     ]
     if not any(i.known is Known.LEFT_TO_DO and not i.is_evidence for i in items):
         items += _why_it_ended(state, items)
@@ -304,6 +305,16 @@ def _findings(state: RunState) -> Iterator[Item]:
         if line not in seen:
             seen.add(line)
             yield Item(Known.LEFT_TO_DO, address, title, phase, "finding", line, at)
+
+
+def _without_evidence(state: RunState) -> Iterator[Item]:
+    """What was to be kept for who has to judge it later, and is not."""
+    cut = sum(answer.cut for answer in state.evidence)
+    lines = [*state.unkept]
+    if cut:
+        lines.append(f"{cut} answers are kept by their digest only: a run keeps 32 MiB of them")
+    for line in lines:
+        yield Item(Known.LEFT_TO_DO, "", "Evidence", "", "finding", line)
 
 
 # --- containment ----------------------------------------------------------------------------------

@@ -210,6 +210,7 @@ class Engine(LiveRun):
             self.tools.progress,
             self.inputs(),
             self.now,
+            self.kept,
         )
 
     def _plan_and_start(self) -> ExitCode | None:
@@ -420,8 +421,9 @@ class Engine(LiveRun):
 
     def _planned(self, plan: Plan) -> None:
         text, changed = self.runbook.text, self._changed()
-        more = {"changed": changed} if changed else {}
-        told = data_of(Planned, digest=plan.digest, plan=plan, runbook=text, **more)
+        told = data_of(Planned, digest=plan.digest, plan=plan, runbook=text)
+        if changed:
+            told["changed"] = list(changed)
         self.add(Kind.PLANNED, **told)
 
     def _plan_is_current(self) -> None:

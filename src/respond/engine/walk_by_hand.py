@@ -110,8 +110,10 @@ class WordWalk(Walk):
         raise StepFailedError(said or step.words.title, why=f"assert: {step.holds.source}")
 
     def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
-        known = timed(step, here.values)
+        known = timed(step, here.values, self.live.now)
         length = known.says if isinstance(known, Late) else f"{max(1, known.within_s // 60)} min"
+        if not isinstance(known, Late) and known.till:
+            length = f"until {known.till}"
         self._judge.append(f"First: {step.words.title or 'wait'} ({length}).")
         return None
 

@@ -15,7 +15,7 @@ from respond.core.events import Kind
 from respond.core.fold import As
 from respond.core.plan import OthersAgree, StepPlan
 from respond.core.questions import AskConfirm, AskDrift, Decision
-from respond.core.recorded import Confirmed, ConfirmScope, data_of
+from respond.core.recorded import Confirmed, ConfirmScope, Since, data_of
 from respond.core.runbook import (
     ActionStep,
     AssertStep,
@@ -48,6 +48,9 @@ __all__ = ["EngineWalk"]
 
 PARALLEL_MAX = 4
 """Threads for ``parallel``; more would only wait for the same rate limits."""
+
+SITS_S = 900
+"""Until a time that is further away nobody sits at a terminal: then a run parks."""
 
 _UNSURE = (StepPlan.LATE, StepPlan.UNSEEN, StepPlan.WAITS)
 """Of such a step nobody knows what it will read and write."""
@@ -212,13 +215,14 @@ class EngineWalk(Walk):
         end = self.live.state.step(address).conclusion
         if end is not None:
             return None if end.how.is_good else Absent(end.why, failed=True)
-        known = timed(step, here.values)
+        since = self.live.state.waits.get(address) or self.live.since_now()
+        known = timed(step, here.values, since.since // 1000)
         if isinstance(known, Late):
             return self._needs(step, address, here, known)
         at = LiveStep(self.live, step.look, address, here) if step.look is not None else None
         if at is not None and at.ready.late is not None:
             return self._needs(step, address, here, at.ready.late)
-        return self._wait(known, at, address, here)
+        return self._wait(known, at, address, here, since)
 
     def _needs(self, step: Step, address: str, here: Here, late: Late) -> Absent:
         """What keeps the run from going on cannot be judged, so it does not go on."""
@@ -226,9 +230,10 @@ class EngineWalk(Walk):
         self.undecided(step, address, here, late)
         return Absent(f"it needs {late.step}.{late.name}", failed=True)
 
-    def _wait(self, step: WaitStep, at: LiveStep | None, address: str, here: Here) -> Absent | None:
+    def _wait(
+        self, step: WaitStep, at: LiveStep | None, address: str, here: Here, since: Since
+    ) -> Absent | None:
         live = self.live
-        since = live.state.waits.get(address) or live.since_now()
         live.tools.progress.say(wait_says(step))
         while True:
             passed = live.passed_s(since)
@@ -241,7 +246,9 @@ class EngineWalk(Walk):
                 why += f"; {trouble}" if trouble else ""
                 self._conclude(step, address, here, As.FAILED, why)
                 return Absent(why, failed=True)
-            if not live.tools.prompt.is_there:  # Nobody waits here: it parks (rule 17).
+            left = step.within_s - passed
+            sits = live.tools.prompt.is_there and not (step.till and left > SITS_S)
+            if not sits and live.site.mode != "rehearsal":  # Nobody waits here: it parks (rule 17).
                 raise WaitsError(
                     wait_says(step),
                     why=trouble,
@@ -250,7 +257,6 @@ class EngineWalk(Walk):
                     since=since,
                 )
             pause = min(step.every_s, max(1, step.within_s - passed))
-            left = step.within_s - passed
             live.pause(pause, waits_for(step), partial(heed_any_no, live), left)
 
     def _until(self, step: WaitStep, at: LiveStep | None, here: Here) -> tuple[bool, Any, str]:

@@ -115,6 +115,10 @@ EXAMPLES = (
     Example("customerio.review_members"),
     Example("customerio.review_sign_ins"),
     Example("customerio.review_service_accounts"),
+    Example("customerio.list_team"),
+    Example("customerio.review_sso"),
+    Example("customerio.review_exports"),
+    Example("customerio.review_addresses"),
 )
 
 _KEY = {"Authorization": "Bearer {app_key}"}

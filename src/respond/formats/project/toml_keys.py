@@ -11,7 +11,7 @@ from typing import Final
 
 from respond.core.addresses import EMAIL, HOST
 from respond.core.policy import Chat, Confirm, TwoPeople
-from respond.core.review_policy import SHARED
+from respond.core.review_policy import FACTS, SHARED
 from respond.formats.kinds import (
     Address,
     Count,
@@ -60,6 +60,7 @@ _WAY: Final[Table] = {
 """How to get to a place: the same for each that requests go to."""
 _LOCAL_PART: Final = TextLike("the part of an address before the @", r"[^@\s]{1,64}")
 _DATE: Final = TextLike("a day such as 2027-01-31, in quotes", r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_HOUR: Final = "(?:1?[0-9]|2[0-3])"
 _SCOPE: Final = TextLike("the name of a scope", r"[A-Za-z0-9:/._-]{1,100}")
 
 ACCOUNTS: Final = {v.name: v.person_id for v in by_preference() if v.person_id is not None}
@@ -200,6 +201,16 @@ TABLES: Final[Mapping[str, Table]] = {
             "nobody's own.", json.dumps(SHARED)),
         "owners": Keyword(MapOf(PLAIN_NAME, ""), "Service account, by its name or id, to the id of "
             "the person who answers for it.", "{}"),
+        "certificate": Keyword(Span(3_650 * DAY_S), "A certificate that ends within this time is "
+            "about to end.", '"30d"'),
+        "sso": Keyword(TextLike("a fingerprint of sixteen digits", "[0-9a-f]{16}"), "The single "
+            "sign-on that somebody looked at, as sign-in-review shows it.", '""'),
+        "apps": Keyword(MapOf(TextLike(), ""), "Directory, by its connection, to the id of the "
+            "application there that opens what is reviewed.", "{}"),
+        "attested": Keyword(Span(3_650 * DAY_S), "How long a fact of [[attested]] counts.",
+            '"180d"'),
+        "night": Keyword(TextLike("two hours such as 22-6", rf"{_HOUR}-{_HOUR}"), "Hours in UTC "
+            "between which nobody works, for export-review.", '"22-6"'),
     },
     "rights.NAME": {
         "who": Keyword(Listed(_ADDRESS, is_set=True), "Who has this job and is no [[person]] with "
@@ -210,6 +221,11 @@ TABLES: Final[Mapping[str, Table]] = {
             "id of a custom role.", "{}"),
         "switches": Keyword(Listed(OneOf(("billing", "api_credentials", "support_access")),
             is_set=True), "Switches that may be on.", "[]"),
+    },
+    "attested": {
+        "fact": Keyword(OneOf(FACTS), "What is so.", required=True),
+        "by": Keyword(PLAIN_NAME, "Id of the person who looked.", required=True),
+        "on": Keyword(_DATE, "The day on which they looked.", required=True),
     },
     "accepted": {
         "finding": Keyword(TextLike("the id of a finding, KIND/SYSTEM/THING",
@@ -244,6 +260,7 @@ PROJECT: Final[Table] = {
     ),
     "review": Keyword(RecordOf(TABLES["review"])),
     "rights": Keyword(MapOf(RecordOf(TABLES["rights.NAME"]), PLAIN_NAME.pattern, "job")),
+    "attested": Keyword(Listed(RecordOf(TABLES["attested"]))),
     "accepted": Keyword(Listed(RecordOf(TABLES["accepted"]))),
     "links": Keyword(MapOf(TABLES["links"]["SYSTEM"].kind, "")),
 }

@@ -19,6 +19,7 @@ __all__ = [
     "read_require",
     "read_subject",
     "text_of",
+    "texts_of",
 ]
 
 
@@ -173,3 +174,8 @@ def text_of(fitted: Fitted, name: str) -> str:
     """A word of a record; empty when it is not there."""
     given = fitted.get(name)
     return str(given.value) if given else ""
+
+
+def texts_of(fitted: Fitted, key: str) -> tuple[str, ...]:
+    """A list of texts; none where the key is not there."""
+    return tuple(each.value for each in fitted[key].value) if key in fitted else ()

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from respond.systems.customerio import (
     account_review,
+    address_review,
     evidence,
+    export_review,
     identify,
+    jobs,
     keys,
     member_review,
     members,
     rotation,
+    sign_on_review,
     switches,
 )
 from respond.systems.customerio.facts import KeyId, MemberId, WebhookId
@@ -25,9 +29,13 @@ ACTIONS: tuple[type, ...] = (
     *identify.ACTIONS,
     *keys.ACTIONS,
     *rotation.ACTIONS,
+    *jobs.ACTIONS,
     *members.ACTIONS,
     *evidence.ACTIONS,
     *switches.ACTIONS,
     *member_review.ACTIONS,
     *account_review.ACTIONS,
+    *sign_on_review.ACTIONS,
+    *export_review.ACTIONS,
+    *address_review.ACTIONS,
 )

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from respond.core.exposure import Exposure, TakenData
 from respond.core.script import (
     Call,
     Done,
@@ -56,9 +57,15 @@ from respond.systems.customerio.reading import (
     few,
     workspaces,
 )
+from respond.systems.customerio.stood_open import (
+    NO_NAMES,
+    open_to_key,
+    open_to_member,
+    system_of,
+)
 from respond.systems.customerio.vendor import VENDOR
 from respond.systems.guards import GuardRefusedError
-from respond.systems.rest import Thing, asking, at, dig, rows
+from respond.systems.rest import KEPT, Thing, asking, at, dig, rows
 
 __all__ = [
     "ACTIONS",
@@ -136,6 +143,7 @@ def _log(since: int, place: str, *path: str) -> Thing[tuple[AuditRow, ...]]:
         pages=_back_to(since),
         query=query,
         settle_s=0,
+        evidence=KEPT,
     )
 
 
@@ -247,11 +255,17 @@ class ReadAuditLog:
         if self.by and not wanted:
             findings.append(f"{self.by} is no team member now: read the log of everybody")
         of = f" by {names.get(wanted, self.by)}" if self.by else ""
+        signs = (entries[0].at, entries[-1].at) if entries and self.by else ("", "")
+        who = names.get(wanted, self.email or self.by)
+        unseen = tuple(log.unseen)
         return Done(
             AuditLog(entries, len(entries), addresses, log.seen),
             says=f"{'1 entry' if len(entries) == 1 else f'{len(entries)} entries'}{of} "
             f"since {self.since}",
             findings=tuple(findings),
+            exposures=(
+                Exposure(system_of(me), who, since=signs[0], until=signs[1], unseen=unseen),
+            ),
         )
 
     def _number(self, people: Sequence[MemberRow]) -> str:
@@ -366,10 +380,19 @@ class ListExports:
             f"{counted(row.downloads, 'download')}: {row.description}"
             for row in recent
         ]
+        taken = tuple(
+            TakenData(
+                f"{row.rows} {row.type}", row.workspace, row.created_at, row.who, row.downloads
+            )
+            for row in recent
+        )
         return Done(
             ExportList(recent, len(recent), downloads, not unseen),
             says=says,
             findings=(*few(lines, "exports"), *unseen),
+            exposures=(
+                Exposure(system_of(me), taken=taken, unknown=(NO_NAMES,), unseen=tuple(unseen)),
+            ),
         )
 
     def _of(self, me: Me, place: WorkspaceRow) -> Read[tuple[Export, ...] | None]:
@@ -380,7 +403,7 @@ class ListExports:
             # The documented way, for the workspace that our App API key opens.
             path, surface = ("v1", "exports"), "app"
         parse, name = rows(Export, "exports"), f"exports/{place.id}"
-        thing = Thing(VENDOR, name, path, parse, settle_s=0, surface=surface)
+        thing = Thing(VENDOR, name, path, parse, settle_s=0, surface=surface, evidence=KEPT)
         return thing.unless(UNSEEN, None, me.connection)
 
 
@@ -498,7 +521,8 @@ class ListSuspectKeys:
                 keys.append(_finding(one, names, "made since"))
             elif not one.row.created_at and not one.row.created_by:
                 undated += 1
-        return _findings(keys, undated, f"made since {self.since}, or by a suspect")
+        done = _findings(keys, undated, f"made since {self.since}, or by a suspect")
+        return replace(done, exposures=open_to_key(me, self.like, rows)) if self.like else done
 
 
 @action(
@@ -578,7 +602,12 @@ class ListExposedKeys:
         )
         who = row.email if row is not None else self.email or self.member
         says = f"{counted(len(keys), 'key')} that {who} could read in full"
-        return Done(ExposedKeys(keys, len(keys)), says=says, findings=tuple(map(_line, keys)))
+        return Done(
+            ExposedKeys(keys, len(keys)),
+            says=says,
+            findings=tuple(map(_line, keys)),
+            exposures=(open_to_member(me, who, row, places, [_line(one) for one in keys]),),
+        )
 
 
 def _could_read(row: MemberRow | None, one: PlacedKey) -> bool:

@@ -25,6 +25,7 @@ from respond.systems.rest import at, no_answer
 
 __all__ = [
     "BY_HAND",
+    "FIELDS",
     "KEY_SETTLE_S",
     "KIND_WORDS",
     "MEMBER_SETTLE_S",

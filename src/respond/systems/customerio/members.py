@@ -10,9 +10,9 @@ has no roles here, and nothing is done to them that would have to be put back.
 
 from __future__ import annotations
 
+import hashlib
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -61,7 +61,8 @@ from respond.systems.guards import (
     spare,
     who_could_act,
 )
-from respond.systems.rest import Thing, dig, rows
+from respond.systems.rest import KEPT, Thing, dig, rows
+from respond.systems.seen_certificates import SeenCertificate, certificates_in
 
 __all__ = [
     "ACTIONS",
@@ -88,6 +89,8 @@ __all__ = [
     "is_admin",
     "members_if_allowed",
     "number_of_member",
+    "role_words",
+    "same_roles",
     "seen_sso",
     "usable_admins",
 ]
@@ -215,6 +218,7 @@ _MEMBERS: Final = Thing(
     pages=PAGES,
     query=(("limit", "100"), ("page", "1")),
     settle_s=MEMBER_SETTLE_S,
+    evidence=KEPT,
 )
 """Everybody, whatever page they are on."""
 
@@ -259,7 +263,7 @@ def usable_admins(rows: Sequence[MemberRow]) -> tuple[str, ...]:
     return tuple(row.email for row in rows if is_admin(row) and row.accepted and row.active)
 
 
-def _same_roles(one: MemberRoles | None, other: MemberRoles) -> bool:
+def same_roles(one: MemberRoles | None, other: MemberRoles) -> bool:
     """Whether two members may do the same, however it is written down.
 
     An Account Admin may do everything in every workspace, so the rest says nothing about one.
@@ -272,7 +276,7 @@ def _same_roles(one: MemberRoles | None, other: MemberRoles) -> bool:
     return bare == others and set(one.environment_roles) == set(other.environment_roles)
 
 
-def _role_words(roles: MemberRoles | None) -> str:
+def role_words(roles: MemberRoles | None) -> str:
     """Everything that somebody may do, in one line: ``member; api_credentials; 190001 author``."""
     if roles is None:
         return "roles unknown"
@@ -465,6 +469,7 @@ class RemovedMember:
 @action(
     "customerio.remove_member",
     effect=Effect.DESTROYS,
+    undo="customerio.add_member",
     output=RemovedMember,
     source="DELETE accounts/{id}/users/{id} GUESS until discovered; by hand DOC",
     by_hand=(
@@ -546,7 +551,7 @@ class RemoveMember:
                 answer=None,
                 avoid=alike,
             ),
-            before={"email": row.email, "state": _role_words(roles)},
+            before={"email": row.email, "state": role_words(roles)},
             after={"email": row.email, "state": "absent"},
             becomes=(Becomes(_MEMBERS.subject(me.connection), without),),
             foretold=None,
@@ -578,6 +583,7 @@ class AddedMember:
 @action(
     "customerio.add_member",
     effect=Effect.WRITES,
+    undo="customerio.remove_member",
     output=AddedMember,
     source="POST accounts/{id}/users GUESS until discovered; by hand DOC",
     by_hand=(
@@ -610,7 +616,7 @@ class AddMember:
             return self._done(MemberRow(new, self.email, accepted=False))
         if self.replaces and row.id == self.replaces:
             return NotYet(f"the removal of {self.email} does not show yet", _LOOK_AGAIN_S)
-        if not _same_roles(row.roles, self.roles):
+        if not same_roles(row.roles, self.roles):
             yield (yield from _role_write(me, row, self.roles, Effect.WRITES))
         return self._done(row)
 
@@ -647,7 +653,7 @@ class AddMember:
                 answer=late,
             ),
             before={"email": self.email, "state": "absent"},
-            after={"email": self.email, "state": f"invited; {_role_words(self.roles)}"},
+            after={"email": self.email, "state": f"invited; {role_words(self.roles)}"},
             becomes=(Becomes(_MEMBERS.subject(me.connection), lambda before: (*before, new)),),
             foretold=late,
             undo=Undo("customerio.remove_member", {"email": self.email}),
@@ -696,6 +702,7 @@ class RoleSet:
 @action(
     "customerio.set_member_role",
     effect=Effect.DESTROYS,
+    undo="customerio.set_member_role",
     output=RoleSet,
     source="PUT accounts/{id}/users/{id} GUESS until discovered; by hand DOC",
 )
@@ -730,7 +737,7 @@ class SetMemberRole:
                 f"{self.email} is not the team member {self.member}",
                 do="take both from the same customerio.find_member",
             )
-        if not _same_roles(row.roles, wanted):
+        if not same_roles(row.roles, wanted):
             _guard(me, row, rows, "change")
             _snapshot(row, "change")
             yield (yield from _role_write(me, row, wanted, Effect.DESTROYS))
@@ -769,8 +776,8 @@ def _role_write(me: Me, row: MemberRow, roles: MemberRoles, effect: Effect) -> L
             about={"email": row.email, **body},
             answer=None,
         ),
-        before={"email": row.email, "state": _role_words(row.roles)},
-        after={"email": row.email, "state": _role_words(roles)},
+        before={"email": row.email, "state": role_words(row.roles)},
+        after={"email": row.email, "state": role_words(roles)},
         becomes=(Becomes(_MEMBERS.subject(me.connection), changed),),
         foretold=None,
         undo=undo,
@@ -811,11 +818,13 @@ class SsoSeen:
 
     Attributes:
         fingerprint: Changes when the configuration changes; empty when it is off.
-        certificates: Whatever in it is a certificate, in base64 without its frame.
+        digest: The same on every machine: for what people write down.
+        certificates: Whatever in it is one.
     """
 
     fingerprint: str = ""
-    certificates: tuple[str, ...] = ()
+    digest: str = ""
+    certificates: tuple[SeenCertificate, ...] = ()
 
 
 def seen_sso(me: Me) -> Looking[SsoSeen]:
@@ -831,31 +840,13 @@ def seen_sso(me: Me) -> Looking[SsoSeen]:
         found = body.get("sso_configuration", body)
         if not found:
             return SsoSeen()
-        fingerprint = me.digest(json.dumps(found, sort_keys=True))[:16]
-        return SsoSeen(fingerprint, tuple(dict.fromkeys(_certificates(found))))
+        text = json.dumps(found, sort_keys=True)
+        fingerprint, same = me.digest(text)[:16], hashlib.sha256(text.encode()).hexdigest()[:16]
+        return SsoSeen(fingerprint, same, tuple(certificates_in(found)))
 
     path = ("v1", "accounts", account_number, "sso_configuration")
-    thing = Thing(VENDOR, "sso", path, parse, gone=SsoSeen(), settle_s=0)
+    thing = Thing(VENDOR, "sso", path, parse, gone=SsoSeen(), settle_s=0, evidence=KEPT)
     return (yield from thing.of(me.connection))
-
-
-def _certificates(value: Any) -> Iterator[str]:
-    """Texts that are a certificate, wherever they stand: PEM, or the base64 of one (RFC 7468)."""
-    if isinstance(value, Mapping):
-        for each in value.values():
-            yield from _certificates(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _certificates(each)
-    elif isinstance(value, str):
-        bare = "".join(_FRAME.sub("", value).split())
-        if _DER.fullmatch(bare):
-            yield bare
-
-
-_FRAME: Final = re.compile(r"-----(BEGIN|END) CERTIFICATE-----")
-_DER: Final = re.compile(r"MII[A-Za-z0-9+/]{200,16000}={0,2}")
-"""Base64 of a sequence of some hundred bytes, as every certificate is one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ from respond.systems.customerio.reading import (
 )
 from respond.systems.customerio.vendor import VENDOR
 from respond.systems.guards import GuardRefusedError
-from respond.systems.rest import Thing, at, rows
+from respond.systems.rest import KEPT, Thing, at, rows
 
 __all__ = [
     "ACTIONS",
@@ -116,7 +116,8 @@ def _list_of(place: str) -> Thing[_Rows]:
         return tuple(replace(row, id=WebhookId(f"webhook/{place}/{row.id}")) for row in found)
 
     name = f"webhooks/{place}"
-    return Thing(VENDOR, name, path, parse, settle_s=SETTING_SETTLE_S, surface=surface)
+    settle_s = SETTING_SETTLE_S
+    return Thing(VENDOR, name, path, parse, settle_s=settle_s, surface=surface, evidence=KEPT)
 
 
 def _webhooks(me: Me, place: str) -> Read[_Rows | None]:
@@ -299,6 +300,7 @@ def _write(me: Me, row: WebhookRow, place: str, inner: str, *, disabled: bool) -
 @action(
     "customerio.disable_webhook",
     effect=Effect.DESTROYS,
+    undo="customerio.enable_webhook",
     output=WebhookState,
     source="App API PUT /v1/reporting_webhooks/{id} (DOC); management PUT (CLI-ROUTE)",
     by_hand=(
@@ -319,6 +321,7 @@ class DisableWebhook:
 @action(
     "customerio.enable_webhook",
     effect=Effect.WRITES,
+    undo="customerio.disable_webhook",
     output=WebhookState,
     source="the way back of customerio.disable_webhook",
 )
@@ -402,6 +405,7 @@ def _write_source(
 @action(
     "customerio.disable_source",
     effect=Effect.DESTROYS,
+    undo="customerio.enable_source",
     output=SourceState,
     source="PUT sources/{id} (CLI route tests); its body GUESS until discovered; by hand DOC",
 )
@@ -418,6 +422,7 @@ class DisableSource:
 @action(
     "customerio.enable_source",
     effect=Effect.WRITES,
+    undo="customerio.disable_source",
     output=SourceState,
     source="the way back of customerio.disable_source",
 )

@@ -54,7 +54,7 @@ _KEY_LISTS: Final = frozenset(
 _MEMBERS: Final = frozenset(
     {
         "customerio.find_member", "customerio.list_admins", "customerio.remove_member",
-        "customerio.add_member",
+        "customerio.add_member", "customerio.read_job",
         "customerio.set_member_role", "customerio.await_member", "customerio.end_sessions",
     }
 )  # fmt: skip

@@ -39,7 +39,7 @@ from respond.systems.jumpcloud.system_users import (
     spare_user,
 )
 from respond.systems.jumpcloud.vendor import VENDOR, ask
-from respond.systems.rest import Thing, at, change, no_answer, rows, stamp, where
+from respond.systems.rest import KEPT, Thing, at, change, no_answer, rows, stamp, where
 
 __all__ = [
     "ACTIONS", "DeactivateJumpCloudDevice", "JumpCloudDevice", "ListJumpCloudFactors",
@@ -66,7 +66,9 @@ class JumpCloudDevice:
 
 
 _OF: Final = ("users", "{user}", "pushendpoints")
-DEVICES: Final = Thing(VENDOR, "user/{user}/devices", _OF, rows(JumpCloudDevice), surface="v2")
+DEVICES: Final = Thing(
+    VENDOR, "user/{user}/devices", _OF, rows(JumpCloudDevice), surface="v2", evidence=KEPT
+)
 
 
 def _state_of(device: str) -> Thing[str]:
@@ -78,7 +80,7 @@ def _state_of(device: str) -> Thing[str]:
     return Thing(VENDOR, f"user/{{user}}/device/{device}", _OF, parse, surface="v2")
 
 
-def _enrolled(word: str) -> str:
+def enrolled(word: str) -> str:
     """JumpCloud's word for a kind of factor, where it may mean that there is one."""
     return "" if word.upper().startswith("NOT") else word
 
@@ -119,7 +121,7 @@ class ListJumpCloudFactors(OnJumpCloudUser):
         user, devices = yield from both(
             seen_user(me, self.user), DEVICES.of(me.connection, user=self.user)
         )
-        keys, go = _enrolled(user.security_keys), _enrolled(user.go)
+        keys, go = enrolled(user.security_keys), enrolled(user.go)
         lines = [
             _window(user),
             "codes of an application" if user.has_totp else "",
@@ -288,7 +290,7 @@ class ResetJumpCloudMfa(OnJumpCloudUser):
                 effect=Effect.DESTROYS,
                 breaks=_AGAIN,
             )
-        keys, go = _enrolled(user.security_keys), _enrolled(user.go)
+        keys, go = enrolled(user.security_keys), enrolled(user.go)
         more = [
             f"security keys of {user.name} stay ({keys}): jumpcloud.remove_security_keys"
             if keys
