@@ -385,7 +385,7 @@ def test_when_a_key_was_made_is_told_by_their_own_clock(office: Any, ahead_s: in
     """Ours is a day off: an older key is not taken for a new one, nor a new one for an older."""
     office.company.clock._offset_s -= ahead_s
     admin(office, BEN).key_made = rfc3339(office.company.clock.now() - 3_600)
-    action = made("rotate_admin_key", **_ben(office.story))
+    action = made("rotate_admin_key", **of_ben(office.story))
     assert len(office.look(action).writes) == 1
     office.company.counterparts["jumpcloud"].console["rotate_admin_key"](
         org(office), _errand(office, email=BEN)
