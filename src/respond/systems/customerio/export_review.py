@@ -14,9 +14,9 @@ from statistics import median
 from typing import Final
 
 from respond.core.finding import Finding, Severity
-from respond.core.script import Done, Effect, Me, Script, action
+from respond.core.script import Done, Effect, Looking, Me, Outcome, Script, action, both
 from respond.core.shapes import Seconds
-from respond.systems.customerio.evidence import Export, ListExports
+from respond.systems.customerio.evidence import Export, ExportList, ListExports
 from respond.systems.customerio.facts import account_line, timestamp
 from respond.systems.customerio.members import everybody
 from respond.systems.customerio.reading import counted
@@ -59,8 +59,8 @@ class ReviewExports:
     within: Seconds = _MONTH
 
     def run(self, me: Me) -> Script[ReviewedExports]:
-        listed = yield from ListExports(_EVER).run(me)
-        rows = yield from everybody(me)
+        exported: Looking[Outcome[ExportList]] = ListExports(_EVER).run(me)  # type: ignore[assignment]  # It only reads.
+        listed, rows = yield from both(exported, everybody(me))
         if not isinstance(listed, Done):
             return listed
         members = {row.email.casefold() for row in rows}
