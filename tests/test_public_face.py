@@ -4,7 +4,7 @@ import pytest
 
 FACE = {
     "respond.core.script": """
-        STEERS WHOLE
+        ASKS STEERS WHOLE
         Again Api Auth AuthBasic AuthBearer AuthNone AuthOwn Becomes Call Connection Done
         DrawnSecret Effect Evidence Gather Keep Looking MalformedReplyError Me NotYet Outcome
         OwnCredential

@@ -27,14 +27,10 @@ from respond.wiring.places import Places
 
 
 @pytest.fixture
-def healthy(home: Machine, town: Town, copied: Callable[[], None]) -> Machine:
+def healthy(well: Machine) -> Machine:
     """A home where doctor finds nothing."""
-    home.configure(TOML.replace(', cdp = "keyring"', ""))
-    copied()
-    town.store(home)
-    assert home.run("connect", "cio", "--accept").code == 0
-    (home.project / "journal.pub").write_text(home.run("audit", "key").out)
-    return home
+    well.configure(HEALTHY)
+    return well
 
 
 @pytest.mark.promise("P28")
@@ -290,10 +286,11 @@ def never_rehearsed(night: Night) -> None:
 def rehearsed_too_long_ago(night: Night) -> None:
     for path in (night.home.state / "rehearsals").iterdir():
         if recall(path)["runbook"] == "lost-2fa":
+            # A rehearsal jumps over its waits: close to midnight it ends on the day after.
             whole = (path / "journal.db").read_bytes()
-            this = f"{datetime.now(UTC):%Y-%m-%d}T".encode()
-            assert this in whole
-            (path / "journal.db").write_bytes(whole.replace(this, b"2020-01-01T"))
+            long_ago, times = re.subn(rb"20\d\d-\d\d-\d\dT", b"2020-01-01T", whole)
+            assert times
+            (path / "journal.db").write_bytes(long_ago)
 
 
 def reviewed_too_long_ago(night: Night) -> None:

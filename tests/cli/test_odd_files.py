@@ -264,7 +264,7 @@ def test_a_project_that_was_not_found_is_named_and_not_the_keyring(
         "show mine",
         "check mine",
         "rehearse mine --auto",
-        "doctor --runbook mine",
+        "doctor mine",
         "approve XX-NONE",
         "deny XX-NONE",
         "audit review XX-NONE --words seen",

@@ -87,16 +87,18 @@ def _doctor_for(places: Places, runbook: str) -> Doctor:
 def _doctor_text(
     runbooks: Sequence[Tonight], findings: Sequence[FoundTrouble], well: Sequence[str]
 ) -> Iterator[str]:
+    from respond.core.showable import showable
     from respond.views.layout import labelled, said
 
     def part(label: str, text: str) -> Iterator[str]:
         yield from labelled(label, said(text, limit=1_000), _WIDTH, column=9)
 
     yield "TONIGHT"
-    column = max((len(each.runbook) for each in runbooks), default=0) + 4
-    for one in runbooks:
-        text = said(_line_of(one), limit=1_000)
-        yield from labelled(f"  {one.runbook}", text, _WIDTH, column=column)
+    # Their names are those of files.
+    names = [showable(each.runbook, limit=60) for each in runbooks]
+    column = max(map(len, names), default=0) + 4
+    for name, one in zip(names, runbooks, strict=True):
+        yield from labelled(f"  {name}", said(_line_of(one), limit=1_000), _WIDTH, column=column)
     if findings:
         yield f"\nFOUND {len(findings)}"
     for number, each in enumerate(findings, 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from respond.core.exposure import ExposedPlace, TakenData
@@ -47,12 +48,15 @@ class Exposed:
 
 
 def exposed_of(state: RunState) -> Exposed | None:
-    """The facts of a run; None when none of its steps looked at what could be seen."""
+    """The facts of a run; None when none of its steps says to whom something stood open.
+
+    A list of exports alone, as a review has it, is no incident.
+    """
     ends = [step.conclusion for step in state.steps.values()]
     told = [each for end in ends if end is not None for each in end.exposures]
-    if not told:
-        return None
     who = _once(each.who for each in told if each.who)
+    if not who:
+        return None
     theirs = {name.casefold() for name in (*who, state.proposed.subject) if name}
     taken = _once(one for each in told for one in each.taken)
     contained = outcome_of(state).containment
@@ -74,8 +78,20 @@ def exposed_of(state: RunState) -> Exposed | None:
 
 
 def _discovered(state: RunState) -> str:
+    """The earlier of the two, so that the time since is never told too short."""
     event = state.proposed.event
-    return min(filter(None, (event.at if event is not None else "", state.proposed_at)), default="")
+    told, began = _seconds(event.at if event is not None else ""), _seconds(state.proposed_at)
+    is_earlier = told is not None and (began is None or told < began)
+    return event.at if event is not None and is_earlier else state.proposed_at
+
+
+def _seconds(at: str) -> float | None:
+    """A moment in seconds; None where a sender wrote none, or without saying of which zone."""
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        return None
+    return moment.timestamp() if moment.tzinfo is not None else None
 
 
 def _once(things: Iterable[T]) -> tuple[T, ...]:

@@ -87,6 +87,9 @@ class WordWalk(Walk):
                 if step.words.when is not None and "has(" not in step.words.when.source:
                     self._judge.append(f"Only if it applies: {step.words.when.source}.")
                 if step.for_each is not None:
+                    if isinstance(step, BlockStep):
+                        words = step.words.title or step.for_each.items.source
+                        self._judge.append(f"All that follows for each, one by one: {words}.")
                     late = Late(on.step, step.for_each.name)
                     here = replace(here, values={**here.values, step.for_each.name: late})
                 if isinstance(step, ActionStep):

@@ -51,7 +51,7 @@ def _sentences(exposed: Exposed, now_ms: int) -> Iterator[str]:
 
 
 def _opening(exposed: Exposed) -> str:
-    who = _listed([said(name) for name in exposed.who]) or "somebody else's access"
+    who = _listed([said(name) for name in exposed.who])
     where = _listed([said(system) for system in exposed.systems])
     since = f"{_when(exposed.given)} (as it was given)" if exposed.given else ""
     until = f"{_when(exposed.closed)} (when it was proved to be over)" if exposed.closed else ""
@@ -82,7 +82,7 @@ def _taken(exposed: Exposed) -> Iterator[str]:
     if exposed.by_them:
         theirs = [replace(one, by="") for one in exposed.by_them]
         yield f"It is known that they took {_files(theirs)}."
-    elif exposed.who:
+    else:
         yield "That they took a file of data is not known."
     if exposed.by_others:
         yield f"By others, or nobody knows by whom: {_files(exposed.by_others)}."
