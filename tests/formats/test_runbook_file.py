@@ -861,6 +861,38 @@ def test_data_stands_in_no_text_of_a_query_language(
     assert "asks.yaml:7" in str(caught.value)
 
 
+GROUP = """
+inputs: {a: {type: text, required: false, late: true}, b: {type: text, required: false}}
+require: [[a, b]]
+"""
+STEPS = "steps: [{id: old, action: vault.find_key}]\n"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "says"),
+    [
+        ("inputs: {s: {type: secret, required: false, late: true}}\n", "'s' may not"),
+        ("inputs: {t: {type: text, late: true}}\n", "'t' may not"),
+        ("inputs: {m: {type: email, required: false, late: true}}\nsubject: m\n", "'m' is late"),
+        (GROUP, "'a' is late"),
+    ],
+    ids=["secret", "required", "subject", "group"],
+)
+def test_what_has_to_be_known_before_the_start_is_not_late(inputs: str, says: str) -> None:
+    """A late input may be left out; who it is about, and what is meant, is known first."""
+    assert any(says in fault for fault in faults(inputs + STEPS))
+
+
+def test_what_may_be_left_out_or_has_a_default_may_be_late() -> None:
+    """A run can go on without an answer to it."""
+    made = book(
+        "inputs:\n"
+        "  until: {type: text, required: false, late: true}\n"
+        "  apps: {type: list, default: [], late: true}\n" + STEPS
+    )
+    assert [each.late for each in made.inputs] == [True, True]
+
+
 GRAPHQL = (
     "observe: {{path: [locks], pick: [on]}}, becomes: {{on: true}}, "
     "apply: {{method: POST, path: [graphql], body: {{query: {q}, variables: {v}}}}}"

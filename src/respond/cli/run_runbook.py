@@ -353,6 +353,8 @@ def ask_what_is_missing(runbook: Runbook, session: Session) -> None:
 
 def _is_wanted(runbook: Runbook, declared: Input, given: GivenInputs) -> bool:
     """Needed, or one of a group of which none is there, or a list that only people know."""
+    if declared.late:
+        return False
     groups = [group for group in runbook.require if declared.name in group]
     if groups:
         return not any(given.has(name) for name in groups[0])

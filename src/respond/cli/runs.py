@@ -380,6 +380,7 @@ def cancel(
 def undo(
     ctx: typer.Context,
     run: str = typer.Argument(help="Id of the run"),
+    step: str = typer.Option("", "--step", help="Only what this step changed, e.g. sessions"),
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
 ) -> int:
     """Put back what a run changed, newest first, where that can be done; asks at each."""
@@ -390,9 +391,9 @@ def undo(
     kept = read_run(places, run)
     hand = _hand(kept, as_json=as_json)
     if kept.is_rehearsal:
-        return int(_rehearsing(places, kept, hand).undo(_ahead_s(kept)))
+        return int(_rehearsing(places, kept, hand).undo(_ahead_s(kept), step))
     with _session(places, kept, hand) as (session, runbook):
-        code, engine = undo_under_lock(session, runbook, hand)
+        code, engine = undo_under_lock(session, runbook, hand, step)
         found = put_back(engine.state)
         hand.lines.clear()
         told = {

@@ -17,6 +17,7 @@ from typing import Any
 from respond.core.approval import Request
 from respond.core.events import Actor, Event, Kind, Record, Strength
 from respond.core.fold import As, RunState, RunStatus, after, fold, may_follow
+from respond.core.inputs import input_value
 from respond.core.plan import PlannedStep
 from respond.core.questions import Answer, Decision, Question, cause_of
 from respond.core.recorded import (
@@ -32,7 +33,7 @@ from respond.core.recorded import (
 from respond.core.runbook import Input, InputKind, Runbook
 from respond.core.script import Call, Person, Reply
 from respond.core.shapes import decode
-from respond.core.values import SecretHandle, Value
+from respond.core.values import Late, SecretHandle, Value
 from respond.engine.keeping import Keeping
 from respond.engine.setting import Site
 from respond.engine.shared_answers import SharedAnswers
@@ -41,7 +42,10 @@ from respond.engine.walk import absent_input
 from respond.errors import ExitCode, ParkedError, RespondError, RunTakenError
 from respond.ports import Clock, EvidenceStore, Intent, Journal, Pen, Progress, Prompt, Reader
 
-__all__ = ["LiveRun", "Tools"]
+__all__ = ["INPUTS", "LiveRun", "Tools"]
+
+INPUTS = "inputs"
+"""How expressions call what was given, and how a value that nobody gave yet says where it lacks."""
 
 MEANWHILE_S = 2.0
 """How often the journal is looked at for what other processes wrote, while time passes."""
@@ -61,6 +65,7 @@ class Tools:
         sign: Has the operator sign a text with their own key: text and person's id to text,
             signature and fingerprint. None where nobody could.
         evidence: Keeps what systems answered; None where nothing is kept.
+        typed: What a person typed for an input, as its value; with the time in seconds.
     """
 
     journal: Journal
@@ -74,6 +79,7 @@ class Tools:
     asked: Callable[[LiveRun, Request, tuple[str, ...]], None] = lambda *_: None
     one_teller: Callable[[str], AbstractContextManager[object]] = nullcontext
     sign: Callable[[str, str], Mapping[str, str]] | None = None
+    typed: Callable[[Input, str, int], Value] = lambda each, text, _: input_value(each, text)
     evidence: EvidenceStore | None = None
 
 
@@ -340,9 +346,15 @@ class LiveRun:
         return self.state.proposed.at_s
 
     def inputs(self) -> Value:
-        """The inputs as expressions see them; secrets as handles."""
-        given = dict(self.state.inputs)
-        return {i.name: _input_value(i, given.get(i.name)) for i in self.runbook.inputs}
+        """The inputs as expressions see them; secrets by handle, late ones unasked."""
+        return {each.name: self.input_value(each) for each in self.runbook.inputs}
+
+    def input_value(self, declared: Input) -> Value:
+        """One of them."""
+        given = self.state.inputs
+        if declared.late and declared.name not in given:
+            return Late(INPUTS, declared.name)
+        return _input_value(declared, given.get(declared.name))
 
     def first_values(self) -> dict[str, Value]:
         return self.site.first_values(self.runbook, self.state, self.inputs())

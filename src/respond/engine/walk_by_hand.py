@@ -28,6 +28,7 @@ from respond.core.runbook import (
 )
 from respond.core.script import Effect
 from respond.core.values import Late, SecretHandle, Value
+from respond.engine.late_inputs import learned
 from respond.engine.run import LiveRun
 from respond.engine.step.prove import conclude
 from respond.engine.walk import Absent, Here, Walk, late_output, timed
@@ -74,6 +75,9 @@ class WordWalk(Walk):
     # --- what nobody can look at ---------------------------------------------------------------
 
     def undecided(self, step: Step, address: str, here: Here, on: Late) -> None:
+        if learned(self.live, on, here, address):
+            self._decided(step, address, here)
+            return
         match step:
             case EndStep():
                 say = step.say.value(here.values)

@@ -34,7 +34,7 @@ from respond.engine.ready import Ready
 from respond.engine.setting import Site, recorded_values, values_of
 from respond.engine.shared_answers import SharedAnswers
 from respond.engine.walk import Absent, EndedError, Here, Walk, late_output, timed
-from respond.errors import ExitCode, RespondError, StepFailedError
+from respond.errors import ExitCode, RefusedByPersonError, RespondError, StepFailedError
 from respond.ports import Journal, Progress
 from respond.systems import title_of, vendor
 
@@ -154,6 +154,8 @@ class Planner(Walk):
             return late_output(address, step)
         except StepFailedError as error:
             return self._unseen(step, address, here, arguments, error)
+        except RefusedByPersonError as error:
+            return self._refused(step, address, here, arguments, error)
         outcome = seen.outcome
         writes = tuple(planned_write(write) for write in seen.writes)
         self._uses(*(name.partition("/")[0] for each in writes for name in each.changes))
@@ -220,6 +222,25 @@ class Planner(Walk):
         self._add(step, address, here, StepPlan.UNSEEN, arguments=arguments, says=says)
         self.unseen.append(f"{_named(step, address, here)}: {says}")
         return Absent(says, failed=stops) if reads else late_output(address, step)
+
+    def _refused(
+        self,
+        step: ActionStep,
+        address: str,
+        here: Here,
+        arguments: dict[str, Value],
+        error: RefusedByPersonError,
+    ) -> Absent:
+        """A guard refuses. Where the runbook goes on after a failure, all else is planned.
+
+        Raises:
+            RefusedByPersonError: The runbook stops there.
+        """
+        if step.words.on_failure.how != "continue":
+            raise error
+        says = "; ".join(filter(None, (error.what, error.why, error.do)))
+        self._add(step, address, here, StepPlan.REFUSED, arguments=arguments, says=says)
+        return Absent(says)
 
     def _add(
         self,

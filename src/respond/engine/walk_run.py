@@ -31,6 +31,7 @@ from respond.core.script import Done, Effect
 from respond.core.shapes import ShapeError, encode
 from respond.core.values import Late, Value
 from respond.engine.inventory import SetTaken
+from respond.engine.late_inputs import learned
 from respond.engine.other_people import agreed_to, heed_any_no, step_needs
 from respond.engine.run import LiveRun
 from respond.engine.setting import values_of
@@ -52,7 +53,7 @@ PARALLEL_MAX = 4
 SITS_S = 900
 """Until a time that is further away nobody sits at a terminal: then a run parks."""
 
-_UNSURE = (StepPlan.LATE, StepPlan.UNSEEN, StepPlan.WAITS)
+_UNSURE = (StepPlan.LATE, StepPlan.UNSEEN, StepPlan.WAITS, StepPlan.REFUSED)
 """Of such a step nobody knows what it will read and write."""
 
 
@@ -66,7 +67,7 @@ class EngineWalk(Walk):
     """Steps that were to contain and failed, by their titles, with the reason."""
 
     def action(self, step: ActionStep, address: str, here: Here) -> Value | Absent:
-        at = LiveStep(self.live, step, address, here)
+        at = self._ready(step, address, here)
         try:
             came = StepRun(at, Agreement(at)).go()
         except (FailedOpenError, UnknownOutcomeError) as open_:
@@ -84,6 +85,19 @@ class EngineWalk(Walk):
         if isinstance(came, Absent) and came.failed and at.phase is Phase.CONTAIN and not recovered:
             self.uncontained[at.title] = came.why
         return came
+
+    def _ready(self, step: ActionStep, address: str, here: Here) -> LiveStep:
+        """The step, with the inputs that it needs and nobody was asked for yet."""
+        at = LiveStep(self.live, step, address, here)
+        while at.state.conclusion is None:
+            try:
+                late = at.ready.late
+            except StepFailedError:
+                break  # It says so itself.
+            if late is None or not learned(self.live, late, here, address):
+                break
+            at = LiveStep(self.live, step, address, here)
+        return at
 
     def waits(self) -> bool:
         return bool(self.live.waiting)
@@ -204,6 +218,8 @@ class EngineWalk(Walk):
         if holds is True:
             return None
         if isinstance(holds, Late):
+            if learned(self.live, holds, here, address):
+                return self.asserted(step, address, here)
             return self._needs(step, address, here, holds)
         message = step.message.value(here.values)
         why = message if isinstance(message, str) else f"assert: {step.holds.source}"
@@ -345,6 +361,11 @@ class EngineWalk(Walk):
             self._conclude(step, address, here, As.SKIPPED, why)
 
     def undecided(self, step: Step, address: str, here: Here, on: Late) -> None:
+        if self.live.state.step(address).conclusion is None and learned(
+            self.live, on, here, address
+        ):
+            self._decided(step, address, here)
+            return
         if self.waits():
             return  # It may have happened when the run comes here again.
         why = f"{address} needs {on.step}.{on.name}, which has not happened"

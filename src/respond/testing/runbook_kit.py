@@ -104,14 +104,14 @@ class Stage:
             finally:
                 self.spent_s.append(time.perf_counter() - began)
 
-    def undo(self, moments: Moments | None = None) -> ExitCode:
-        """Put back what the run changed.
+    def undo(self, moments: Moments | None = None, *, only: str = "") -> ExitCode:
+        """Put back what the run changed, or one step of it.
 
         Raises:
             Killed: At the chosen moment; undo again to go on.
         """
         with self.engine(moments) as engine:
-            return undo_run(engine)
+            return undo_run(engine, only=only)
 
     @contextmanager
     def engine(self, moments: Moments | None = None, *, dry_run: bool = False) -> Iterator[Engine]:

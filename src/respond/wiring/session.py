@@ -171,6 +171,7 @@ class Session:
     def engine(self, runbook: Runbook) -> Engine:
         from respond.adapters.store.run_lock import RunLocks
         from respond.engine.engine import Engine, Tools
+        from respond.formats.typed_inputs import parse_input
 
         tools = Tools(
             self.journal,
@@ -182,6 +183,7 @@ class Session:
             asked=self.asked or self._tell_beside,
             one_teller=RunLocks(self.locks, self.clock).hold,
             sign=self.sign,
+            typed=lambda declared, text, now_s: parse_input(declared, text, now_s=now_s),
             evidence=self.evidence,
         )
         return Engine(self.run, runbook, self.site, tools)

@@ -19,7 +19,7 @@ from respond.checks.doctor.looking import (
     FoundTrouble,
     iso_s,
 )
-from respond.checks.rights import actions_of, missing_rights, sinks_in
+from respond.checks.rights import actions_of, done_without, missing_rights, sinks_in
 from respond.core.background import in_background
 from respond.core.script import Me
 from respond.engine.drivers import World, look
@@ -356,7 +356,8 @@ def needed_connections(at: Doctor) -> Findings:
     telling = tuple(channels(Reaches.EACH, Reaches.MANY))
     for name, runbook in at.runbooks.items():
         systems = set(actions_of(runbook).values())
-        for system in sorted(filter(needs_connection, systems - have)):
+        wanted = systems - have - done_without(runbook)
+        for system in sorted(filter(needs_connection, wanted)):
             needed.setdefault(system, []).append(name)
         if "notify" in systems and not have & set(telling):
             needed.setdefault(" or ".join(telling), []).append(name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from respond.company.customerio import api_keys, data, team
 from respond.company.customerio.account import ActingAs, CioAccount
+from respond.company.customerio.intruder import leave_behind
 from respond.company.customerio.rows import PERMISSIONS, export_row, member_row
 from respond.company.exchange import RefusalError
 from respond.company.signing_certificate import made_certificate
@@ -223,4 +224,5 @@ HAPPENINGS = {
     "single_sign_on": _single_sign_on,
     "sole_admin": _sole_admin,
     "neglected": _neglected,
+    "left_behind": leave_behind,
 }

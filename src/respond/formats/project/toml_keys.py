@@ -116,7 +116,11 @@ TABLES: Final[Mapping[str, Table]] = {
             "entry.", "[]"),
         "logins": Keyword(Listed(_LOGIN, is_set=True), "Names of their accounts on machines where "
             "respond runs.", "[]"),
-        "roles": Keyword(Listed(PLAIN_NAME, is_set=True), "Such as admin and approver.", "[]"),
+        "roles": Keyword(
+            Listed(PLAIN_NAME, is_set=True),
+            "Such as admin, approver, and application: who runs what uses a key.",
+            "[]",
+        ),
         **{name: _own(key) for name, key in ACCOUNTS.items()},
         "ssh_keys": Keyword(Listed(_SSH_KEY, is_set=True), "Public keys that sign "
             "approvals.", "[]"),

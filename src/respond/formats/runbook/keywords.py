@@ -51,6 +51,11 @@ INPUT: Final[Table] = {
     "pick": Keyword(Actions(reads_only=True), "A read that offers what is there."),
     "pattern": Keyword(Words(max=200), "Regular expression that the whole text has to match."),
     "example": Keyword(Words(max=200), "An answer, as a person would type it."),
+    "late": Keyword(
+        Flag(),
+        "Asked when a step first needs it, and not before the start. It may be left out, so it is"
+        " not required or has a default.",
+    ),
 }
 
 _WITH: Final = Keyword(MapOf(FillAny(), what="argument"), "The arguments.")

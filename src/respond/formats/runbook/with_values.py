@@ -185,9 +185,11 @@ class Arguments:
             what = f"{_named(path)} must be {shape_text(shape)}, and this is {shape_text(given)}"
             self._faults.add(node.mark, what, hint=hint, path=path)
             return None
-        absent = made.refs & view.nullable if made.text.is_whole else frozenset()
+        # Only a bare name is handed on as it is. In any other expression what may be absent had to
+        # be asked for with has(), so that there is a value.
+        name = node.value.removeprefix("${{").removesuffix("}}").strip()
+        absent = {name} & view.nullable if made.text.is_whole else set()
         if absent and not allows_none:
-            name = min(absent)
             self._faults.add(
                 node.mark,
                 f"{_named(path)} has to be there, and '{name}' need not be given",

@@ -84,6 +84,8 @@ __all__ = [
     "LogSeen",
     "ReadAuditLog",
     "read_log",
+    "without_ours",
+    "words_of_key",
 ]
 
 # --- the vendor's own log -----------------------------------------------------------------------
@@ -459,6 +461,13 @@ def _finding(found: PlacedKey, names: Mapping[str, str], why: str, command: str 
     )
 
 
+def words_of_key(one: PlacedKey) -> str:
+    """``backend-prod ...cdef (App API key, Production)``."""
+    place = one.workspace.name or one.row.holder
+    ending = f" ...{one.row.hint}" if one.row.hint else ""
+    return f"{one.row.name}{ending} ({', '.join(filter(None, (KIND_WORDS[one.kind], place)))})"
+
+
 def _line(one: KeyFinding) -> str:
     ending = f" ...{one.hint}" if one.hint else ""
     place = f", {one.workspace}" if one.workspace else ""
@@ -471,7 +480,12 @@ def _line(one: KeyFinding) -> str:
 def _everything(me: Me) -> Looking[tuple[tuple[PlacedKey, ...], tuple[MemberRow, ...]]]:
     """Every key, except what this run has made, and everybody's names."""
     rows, people = yield from both(every_row(me), members_if_allowed(me))
-    return tuple(one for one in rows if not made_here(me, one)), people
+    return without_ours(me, rows), people
+
+
+def without_ours(me: Me, rows: Iterable[PlacedKey]) -> tuple[PlacedKey, ...]:
+    """Those that this run has not made, and would not make."""
+    return tuple(one for one in rows if not made_here(me, one))
 
 
 def _findings(keys: Iterable[KeyFinding], undated: int, what: str) -> Done[KeyFindings]:
@@ -564,10 +578,15 @@ class ListMemberKeys:
 
 @dataclass(frozen=True, slots=True)
 class ExposedKeys:
-    """Keys whose values somebody could read whole, and may have kept."""
+    """Keys whose values somebody could read whole, and may have kept.
+
+    Attributes:
+        ids: As ``rotate-all-keys`` takes them.
+    """
 
     keys: tuple[KeyFinding, ...]
     count: int
+    ids: tuple[str, ...] = ()
 
 
 @action(
@@ -602,8 +621,9 @@ class ListExposedKeys:
         )
         who = row.email if row is not None else self.email or self.member
         says = f"{counted(len(keys), 'key')} that {who} could read in full"
+        ids = tuple(one.id for one in keys)
         return Done(
-            ExposedKeys(keys, len(keys)),
+            ExposedKeys(keys, len(keys), ids),
             says=says,
             findings=tuple(map(_line, keys)),
             exposures=(open_to_member(me, who, row, places, [_line(one) for one in keys]),),

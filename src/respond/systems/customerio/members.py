@@ -33,7 +33,7 @@ from respond.core.script import (
     Write,
     action,
 )
-from respond.core.shapes import encode
+from respond.core.shapes import Timestamp, encode
 from respond.core.values import Json, Late
 from respond.errors import UsageError
 from respond.systems.customerio.facts import (
@@ -46,6 +46,7 @@ from respond.systems.customerio.facts import (
     flag_of,
     id_of,
     link,
+    look_back,
     member_number,
     number,
     number_of,
@@ -80,6 +81,7 @@ __all__ = [
     "ReadSso",
     "RemoveMember",
     "RemovedMember",
+    "RestoreSessionLength",
     "RoleSet",
     "SetMemberRole",
     "Sso",
@@ -95,6 +97,7 @@ __all__ = [
     "usable_admins",
 ]
 
+_FOURTEEN_DAYS: Final = 14 * 24 * 60
 _LOOK_AGAIN_S: Final = 5
 _INVITATION_AGAIN_S: Final = 30
 _GONE: Final = frozenset({404})
@@ -189,6 +192,7 @@ class MemberRow:
         two_factor: None when the list does not say.
         last_login: Unix seconds; 0 when never, or when the list does not say.
         roles: None when they could not be read whole.
+        created_at: Unix seconds of the invitation; 0 when the list does not say.
     """
 
     id: MemberId | Late = told("member.id", _member_id)
@@ -202,6 +206,7 @@ class MemberRow:
     two_factor: bool | None = told("member.two_factor", flag_of, default=None)
     last_login: int = told("member.last_login", number_of, default=0)
     roles: MemberRoles | None = told("member.permissions", _roles, default=None)
+    created_at: int = told("key.created_at", number_of, default=0)
 
 
 def _members(replies: Sequence[Reply]) -> tuple[MemberRow, ...]:
@@ -358,6 +363,7 @@ class FoundMember:
         admins: Other administrators who could act.
         only_admin: Nobody else could.
         is_operator: It is the person who runs this.
+        look_back: 90 days before the run, where nobody knows since when.
     """
 
     found: bool
@@ -373,6 +379,7 @@ class FoundMember:
     admins: int
     only_admin: bool
     is_operator: bool
+    look_back: Timestamp = Timestamp("")  # noqa: RUF009 - a constant, and no call at all
 
 
 def _known_id(row: MemberRow) -> MemberId:
@@ -413,6 +420,7 @@ class FindMember:
             admins=len(others),
             only_admin=is_admin(row) and not others,
             is_operator=_is_operator(me, self.email),
+            look_back=look_back(me),
         )
         if seen is None:
             return Done(found, says=f"{self.email} is no team member")
@@ -797,9 +805,17 @@ def _role_write(me: Me, row: MemberRow, roles: MemberRoles, effect: Effect) -> L
 )
 @dataclass(frozen=True)
 class AwaitMember:
-    """Wait until somebody has accepted their invitation; only they can."""
+    """Wait until somebody has accepted their invitation; only they can.
+
+    Attributes:
+        roles: Also until they may do just this, as ``find_member`` read it before.
+        second_factor: Also until their second factor is seen to be on. Where the list does not
+            say, that is a finding, and nothing is proved.
+    """
 
     email: str
+    roles: MemberRoles | None = None
+    second_factor: bool = False
 
     def run(self, me: Me) -> Script[AddedMember]:
         rows = yield from everybody(me)
@@ -808,8 +824,26 @@ class AwaitMember:
             return NotYet(f"{self.email} is not on the list yet", _INVITATION_AGAIN_S)
         if not row.accepted:
             return NotYet(f"{self.email} has not accepted the invitation yet", _INVITATION_AGAIN_S)
+        if self.second_factor and row.two_factor is False:
+            return NotYet(f"{self.email} has no second factor yet", _INVITATION_AGAIN_S)
+        if self.roles is not None and not same_roles(row.roles, self.roles):
+            return NotYet(
+                f"{self.email} may do {role_words(row.roles)}, and had {role_words(self.roles)}",
+                _INVITATION_AGAIN_S,
+            )
+        is_unseen = self.second_factor and row.two_factor is None
+        unseen = f"UNSEEN second factor of {self.email}: look at {link(me, 'members')}"
         says = f"{self.email} has accepted"
-        return Done(AddedMember(row.id, row.email, True, "a team member"), says=says)
+        if self.second_factor and not is_unseen:
+            says = f"{says}, with the second factor on"
+        if self.roles is not None:
+            says = f"{says}, and may do what they did before"
+        return Done(
+            AddedMember(row.id, row.email, True, "a team member"),
+            says=says,
+            findings=(unseen,) if is_unseen else (),
+            proved=not is_unseen,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -909,7 +943,7 @@ class EndSessions:
     minutes: int = 60
 
     def run(self, me: Me) -> Script[EndedSessions]:
-        if not 60 <= self.minutes <= 14 * 24 * 60:  # noqa: PLR2004 - as the docstring says
+        if not 60 <= self.minutes <= _FOURTEEN_DAYS:  # noqa: PLR2004 - as the docstring says
             raise UsageError(f"minutes is {self.minutes}", do="use 60 to 20160")
         hours = f"{self.minutes // 60} h"
         about: dict[str, Json] = {"minutes": self.minutes}
@@ -923,6 +957,7 @@ class EndSessions:
             hands=Person(
                 steps=(
                     "Open Account Settings, Security, Login session expiration.",
+                    "Write down what stands there: it is put back when all is over.",
                     f"Set it to {hours}. If it is {hours} already, choose another value:",
                     "only a change ends the sessions.",
                     "Save. You are signed out, too.",
@@ -937,10 +972,55 @@ class EndSessions:
             after={"sessions": f"ended; a login lasts {hours}"},
             becomes=(Becomes(place, lambda before: before),),
             foretold=None,
+            undo=Undo("customerio.restore_session_length", {}),
             proof=Proof.WORD,
             breaks="Everybody is signed out, you too. Whoever has no second factor stays out.",
         )
         says = "every session was ended, by a person's word"
+        return Done(EndedSessions(says), says=says, proved=False)
+
+
+@action(
+    "customerio.restore_session_length",
+    effect=Effect.DESTROYS,
+    output=EndedSessions,
+    source="docs.customer.io: login session (DOC); the way back of customerio.end_sessions",
+)
+@dataclass(frozen=True)
+class RestoreSessionLength:
+    """Set back how long a login lasts, by a person's hands; it ends every session once more.
+
+    No API shows what stood there before: whoever ended the sessions wrote it down.
+    """
+
+    def run(self, me: Me) -> Script[EndedSessions]:
+        place: Subject[None] = Subject(f"{me.connection.name}/sessions", 0)
+        yield Write(
+            says="set back how long a login lasts",
+            verb="set back",
+            target="sessions",
+            where=account_line(me),
+            effect=Effect.DESTROYS,
+            hands=Person(
+                steps=(
+                    "Open Account Settings, Security, Login session expiration.",
+                    "Set it back to what was written down. Customer.io's own value is 14 days.",
+                    "Save. You are signed out, too.",
+                ),
+                link=link(me, "security"),
+                look_for="The page shows that value.",
+                task="customerio.force_reauth",
+                about={"minutes": _FOURTEEN_DAYS},
+                answer=None,
+            ),
+            before={"length": "as containment left it"},
+            after={"length": "as before"},
+            becomes=(Becomes(place, lambda before: before),),
+            foretold=None,
+            proof=Proof.WORD,
+            breaks="Everybody has to sign in again: choose the hour.",
+        )
+        says = "a login lasts as long as before, by a person's word"
         return Done(EndedSessions(says), says=says, proved=False)
 
 
@@ -953,4 +1033,5 @@ ACTIONS: tuple[type, ...] = (
     AwaitMember,
     ReadSso,
     EndSessions,
+    RestoreSessionLength,
 )

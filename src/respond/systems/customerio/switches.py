@@ -15,6 +15,7 @@ from respond.core.script import (
     Becomes,
     Done,
     Effect,
+    Looking,
     Me,
     Person,
     Read,
@@ -65,6 +66,7 @@ __all__ = [
     "Webhook",
     "WebhookList",
     "WebhookState",
+    "webhooks_of",
 ]
 
 APP: Final = "app"
@@ -142,6 +144,22 @@ class Webhook:
     workspace: str
 
 
+def webhooks_of(
+    me: Me, places: Sequence[WorkspaceRow]
+) -> Looking[tuple[tuple[Webhook, ...], tuple[str, ...]]]:
+    """All of them, and a line for each workspace where they could not be looked at."""
+    found: list[Webhook] = []
+    unseen: list[WorkspaceRow] = []
+    lists = yield from gather(_webhooks(me, place.id) for place in places)
+    for place, seen in zip(places, lists, strict=True):
+        if seen is None:
+            unseen.append(place)
+        found.extend(_shown(row, place) for row in seen or ())
+    if len(unseen) == len(places) and me.connection.options.get("app"):
+        found.extend(_shown(row, NOWHERE) for row in (yield from _webhooks(me, APP)) or ())
+    return tuple(found), tuple(f"UNSEEN reporting webhooks of {place.name}" for place in unseen)
+
+
 @dataclass(frozen=True, slots=True)
 class WebhookList:
     """All of them.
@@ -178,20 +196,11 @@ class ListWebhooks:
 
     def run(self, me: Me) -> Script[WebhookList]:
         places = yield from workspaces(me)
-        found: list[Webhook] = []
-        unseen: list[WorkspaceRow] = []
-        lists = yield from gather(_webhooks(me, place.id) for place in places)
-        for place, seen in zip(places, lists, strict=True):
-            if seen is None:
-                unseen.append(place)
-            found.extend(_shown(row, place) for row in seen or ())
-        if len(unseen) == len(places) and me.connection.options.get("app"):
-            found.extend(_shown(row, NOWHERE) for row in (yield from _webhooks(me, APP)) or ())
-        closed = [f"UNSEEN reporting webhooks of {place.name}" for place in unseen]
+        found, closed = yield from webhooks_of(me, places)
         suspect: tuple[Webhook, ...] = ()
         if self.since:
             log = yield from read_log(me, epoch(self.since), places)
-            closed += log.unseen
+            closed = (*closed, *log.unseen)
             touched = {one.object_id for one in log.entries if one.object_type in _LOGGED_AS}
             suspect = tuple(
                 one for one in found if not one.disabled and webhook_place(one.id)[1] in touched
@@ -205,7 +214,7 @@ class ListWebhooks:
             if not one.disabled
         ]
         return Done(
-            WebhookList(tuple(found), len(found), hosts, suspect),
+            WebhookList(found, len(found), hosts, suspect),
             says=f"{counted(len(found), 'reporting webhook')}, "
             f"sending to {', '.join(hosts) or 'nobody'}",
             findings=(*lines, *closed),

@@ -152,7 +152,7 @@ MESSAGES: Final[Mapping[str, Message]] = MappingProxyType(
         ),
         "user-contained": Message(
             title="A user account was contained",
-            happened="The account of {member} was locked, and its sessions were ended.",
+            happened="The account of {member} was locked.",
             pauses="The person behind it cannot sign in until the account is given back.",
             to_do="Do not unlock it or reset its password, and act on no message that comes"
             " from it.",
