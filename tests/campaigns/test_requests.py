@@ -265,8 +265,8 @@ class Asked:
 def played(folder: Path, name: str, routes: str) -> TimeLine:
     # Its time stands still but for waits: how often something does not show yet is no chance.
     still = SettableClock(SystemClock().now_ms())
-    more = {"overrides": GIVEN[name]} if name in GIVEN else {}
-    stage = Stage(folder, name, routes=routes == "shown", company_clock=still, **more)
+    shown, given = routes == "shown", GIVEN.get(name, {})
+    stage = Stage(folder, name, routes=shown, company_clock=still, overrides=given)
     with stage:
         if name in BEGINS:
             stage.rehearsal.doors.happen(BEGINS[name])

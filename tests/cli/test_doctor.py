@@ -382,6 +382,18 @@ def test_each_trouble_alone_is_found_by_its_finding(
             assert bool(one["why"]) == (readiness != FINE)
 
 
+@pytest.mark.promise("P28")
+def test_what_was_never_rehearsed_says_so_in_its_first_line(night: Night) -> None:
+    """Also where something else stops it."""
+    never_rehearsed(night)
+    dead_credential(night)
+    lines = night.home.run("doctor").out.partition("FOUND")[0].splitlines()
+    first = {line.split()[0]: line for line in lines if line.startswith("  ") and line[2] != " "}
+    assert "not rehearsed" in first["lost-2fa"]
+    assert first["compromised-key"].partition(" ready: ")[0].endswith("not")
+    assert "reviewed 20" in " ".join(lines)
+
+
 @pytest.mark.promise("P28", "P16")
 def test_a_clock_behind_the_journal_is_found(
     healthy: Machine, monkeypatch: pytest.MonkeyPatch

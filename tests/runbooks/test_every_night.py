@@ -119,8 +119,9 @@ def test_each_runbook_comes_to_its_end(
     name: str, hands: str, directories: str, tmp_path: Path
 ) -> None:
     """Green, and with hands of the kind that the night has; a review changes nothing on its way."""
-    among = DIRECTORIES[directories]
-    with Stage(tmp_path, name, directories=among, **HANDS[hands]) as stage:
+    among, who = DIRECTORIES[directories], HANDS[hands]
+    routes, by_hand = who.get("routes", False), who.get("by_hand", False)
+    with Stage(tmp_path, name, routes=routes, by_hand=by_hand, directories=among) as stage:
         begin(stage)
         assert stage.advance() is ExitCode.DONE
         assert stage.state is not None

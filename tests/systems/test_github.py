@@ -868,6 +868,7 @@ def test_an_app_is_nobody_and_says_what_it_may(office: Any) -> None:
 
 
 @pytest.mark.parametrize("fault", ["", "cut-after", "cut-before", "stale"])
+@pytest.mark.long
 def test_fine_grained_tokens_are_an_apps_to_revoke(office: Any, fault: str) -> None:
     """Those of one person; the others stay. Whatever becomes of the answer, a look tells."""
     action = made("revoke_fine_grained_tokens", user=office.story.github_mallory)

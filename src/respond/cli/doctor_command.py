@@ -118,24 +118,14 @@ def _doctor_text(
 
 def _line_of(one: Tonight) -> str:
     """A runbook in one line: whether, why, and what to read below."""
-    from respond.checks.doctor.tonight import Readiness
-
     first, *more = (*one.why, "")
     why = f"{first}{f'; and {len(more) - 1} more' if len(more) > 1 else ''}"
     if not first and one.by_hand:
         why = f"{len(one.by_hand)} of its actions"
     numbers = f" (see {', '.join(map(str, one.findings))})" if one.findings else ""
-    days = (
-        ""
-        if one.readiness is Readiness.NOT
-        else "; "
-        + ", ".join(
-            [
-                f"rehearsed {one.rehearsed}" if one.rehearsed else "not rehearsed",
-                f"reviewed {one.reviewed}" if one.reviewed else "not reviewed",
-            ]
-        )
-    )
+    rehearsed = f"rehearsed {one.rehearsed}" if one.rehearsed else "not rehearsed"
+    reviewed = f"reviewed {one.reviewed}" if one.reviewed else "not reviewed"
+    days = f"; {rehearsed}, {reviewed}"
     return f"{one.readiness.value}{f': {why}' if why else ''}{numbers}{days}"
 
 

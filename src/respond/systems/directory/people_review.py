@@ -211,7 +211,7 @@ def _reaches(
             return ()
         says = f"{email} is an alias of {own} in {name}"
         return (Finding(f"alias-address/{thing}", Severity.LOW, says, evidence, person=person),)
-    if not seen and not whole:
+    if not (seen or whole):
         return ()
     says = f"{email} reaches no active person by the directories: nobody, or a group of several"
     return (
