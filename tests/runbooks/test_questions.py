@@ -126,6 +126,19 @@ def test_three_questions_lead_to_the_first_destructive_one(
     assert not {"since", "used_by"} & {*asked}
 
 
+def test_who_is_no_member_any_more_costs_no_more_questions(tmp_path: Path) -> None:
+    """Only the address leads to the suspension in the directory."""
+    with (
+        Stage(tmp_path, "compromised-user", routes=True) as stage,
+        typed(stage, {"email": "story.compromised"}) as (engine, prompt),
+    ):
+        about = {"email": "mallory@example.com"}
+        stage.rehearsal.doors.post("person", {"task": "customerio.remove_member", "about": about})
+        engine.advance()
+        assert len(words(prompt.asked)) <= 3
+        assert stage.tally()["okta", "user.lifecycle.suspend"] == 1
+
+
 @pytest.mark.parametrize("since", ["3 days ago", ""])
 def test_what_is_asked_after_the_kill_is_asked_once_and_used(since: str, tmp_path: Path) -> None:
     """What uses the key, and since when; where nobody knows, it is looked back as far as it lived.

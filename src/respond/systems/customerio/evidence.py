@@ -601,15 +601,19 @@ class ListExposedKeys:
 
     Write keys stand in clear in their source; Track pairs are shown again to whoever may manage
     API credentials. App API keys and tokens are shown once, to whoever made them.
+
+    Attributes:
+        member: Their id; empty for somebody who is no member any more: no list has their rights,
+            so they could have read every key.
     """
 
     member: MemberId
     email: str = ""
 
     def run(self, me: Me) -> Script[ExposedKeys]:
-        number = member_number(self.member)
+        number = member_number(self.member) if self.member else ""
         people, places = yield from both(members_if_allowed(me), workspaces(me))
-        row = next((one for one in people if number_of_member(one) == number), None)
+        row = next((one for one in people if number and number_of_member(one) == number), None)
         row = row or by_email(people, self.email)
         if row is not None and self.email and row.email.casefold() != self.email.casefold():
             raise GuardRefusedError(f"{self.member} belongs to {row.email}, not to {self.email}")
