@@ -57,7 +57,8 @@ NOT_YOU = "This is your own account"
 
 INTRUDER_IS_THE_ONLY_ADMIN: Mapping[str, Ends] = {
     "compromised-key": Ends(ExitCode.DONE, writes=True),
-    "compromised-user": Ends(ExitCode.FAILED, NOT_LAST),
+    # The guard keeps the member; all that it does not forbid is done, and it stays open.
+    "compromised-user": Ends(ExitCode.FAILED, "not contained: Remove the member", writes=True),
     # Somebody else lost the second factor; the only administrator is asked for nothing.
     "lost-2fa": Ends(ExitCode.DONE, writes=True),
     # Whoever leaves as the only administrator locks the company out: nothing of it is done.
@@ -69,7 +70,7 @@ INTRUDER_IS_THE_ONLY_ADMIN: Mapping[str, Ends] = {
 }
 
 IT_IS_THE_OPERATORS_OWN: Mapping[str, Ends] = {
-    "compromised-user": Ends(ExitCode.FAILED, NOT_YOU),
+    "compromised-user": Ends(ExitCode.FAILED, "is you, the operator of this run", writes=True),
     "lost-2fa": Ends(ExitCode.FAILED, NOT_YOU),
     "offboard-member": Ends(ExitCode.FAILED, NOT_YOU),
     "role-change": Ends(ExitCode.FAILED, NOT_YOU),
