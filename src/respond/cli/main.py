@@ -246,8 +246,11 @@ def _print_help(command: Any, words: list[str], places: Places) -> None:
 
 
 _YOUNG_OBJECTS = 20_000
-"""How many objects are made before those that nobody holds in a circle are looked for. Imports and a
-runbook make tens of thousands that stay, and at the usual 700 a tenth of a short run was looking."""
+"""How many objects are made before circles of them that nobody holds are looked for.
+
+Imports and a runbook make tens of thousands that stay: at the usual 700, a tenth of the processor
+time of a short run went into looking.
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
