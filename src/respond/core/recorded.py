@@ -490,6 +490,9 @@ class StepFailure:
     recovered: bool = False
 
 
+_NO_FAILURE = StepFailure()
+
+
 @dataclass(frozen=True, slots=True)
 class Conclusion(Content):
     """How a step ended; ``at`` of its record. A concluded step is never run or verified again.
@@ -507,7 +510,7 @@ class Conclusion(Content):
     findings: Sequence[str] = ()
     found: Sequence[Finding] = ()
     why: str = ""
-    error: StepFailure = field(default_factory=StepFailure)
+    error: StepFailure = _NO_FAILURE
     title: str = ""
     phase: str = ""
 

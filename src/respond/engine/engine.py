@@ -201,16 +201,20 @@ class Engine(LiveRun):
     def plan(self) -> Plan:
         """Look at everything anew and say what would be done."""
         self.answers.end()
-        return make_plan(
-            self.runbook,
-            self.state,
-            self.site,
-            self.answers,
-            self.tools.journal,
-            self.tools.progress,
-            self.inputs(),
-            self.now,
-        )
+        try:
+            return make_plan(
+                self.runbook,
+                self.state,
+                self.site,
+                self.answers,
+                self.tools.journal,
+                self.tools.progress,
+                self.inputs(),
+                self.now,
+            )
+        finally:
+            # Of a large set what was answered takes more room than the plan that came of it.
+            self.answers.end()
 
     def _plan_and_start(self) -> ExitCode | None:
         while True:
@@ -295,6 +299,7 @@ class Engine(LiveRun):
         except (StepFailedError, NotReadyError) as error:
             return self._nothing_can_be_looked_at(error)
         self._planned(plan)
+        plan = self.state.plan or plan  # It says the same, and a large one is held once.
         if plan.ends and not plan.does_anything:
             return self._end(ExitCode.DONE, plan.ends, next_runbook=plan.next)
         if not self._may_go_beside_others(plan):
