@@ -33,7 +33,7 @@ NAMES = {"okta": ("login", "email"), "google": ("email",), "entra": ("upn", "mai
 """By simulator: the fields of a person that are addresses."""
 ANSWER_S, ROUNDS, BOUND = 0.2, 3, 1.5
 PAGED = ("page", "cursor", "after", "pageToken", "$skiptoken", "skip")
-REVIEWS = ("access-review",)
+REVIEWS = ("access-review", "sign-in-review")
 
 
 def crowd(stage: Stage) -> None:

@@ -345,6 +345,7 @@ READERS = {
     "server": "(?:server|own)", "server.oidc": "(?:oidc|config)",
     "connections.NAME": "", "person": "", "sources.NAME": "", "hooks": "",
     "links": "links", "review": "(?:review|policy)", "rights.NAME": "", "accepted": "risk",
+    "attested": "",
 }  # fmt: skip
 FIELDS = {"with": "inputs", "request": "", "SYSTEM": "get", "connections": "directories"}
 
@@ -372,7 +373,7 @@ def test_every_documented_key_has_a_reader(table: str) -> None:
 @pytest.mark.parametrize("table", TABLES)
 def test_every_key_is_documented_with_its_default(table: str) -> None:
     """The page and the code say the same, in the same order, and nothing more."""
-    title = f"[[{table}]]" if table in {"person", "hooks", "accepted"} else f"[{table}]"
+    title = f"[[{table}]]" if table in {"person", "hooks", "accepted", "attested"} else f"[{table}]"
     section = DOCS.split(f"## `{title}`", 1)[1].split("\n## ", 1)[0]
     rows = re.findall(r"^\| `([^`]+)` \| (.+?) \| (.+) \|$", section, re.MULTILINE)
 

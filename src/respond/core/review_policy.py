@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-__all__ = ["SHARED", "AcceptedRisk", "ReviewPolicy", "Rights"]
+__all__ = ["FACTS", "SHARED", "AcceptedRisk", "AttestedFact", "ReviewPolicy", "Rights"]
 
 SHARED: Final = (
     "abuse", "accounts", "admin", "administrator", "billing", "contact", "dev", "developers",
@@ -40,6 +40,24 @@ class AcceptedRisk:
     def is_over(self, today: date) -> bool:
         """Whether its last day has passed."""
         return bool(self.until) and date.fromisoformat(self.until) < today
+
+
+@dataclass(frozen=True, slots=True)
+class AttestedFact:
+    """Something that no API tells, and a person saw to be so.
+
+    Attributes:
+        fact: Its name: one of ``FACTS``.
+        by: Id of the person in ``respond.toml`` who looked.
+        on: The day, ``2026-11-29``.
+    """
+
+    fact: str
+    by: str
+    on: str
+
+
+FACTS: Final = ("password-policy", "sso-required")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +90,10 @@ class ReviewPolicy:
         admins_min: Fewer who could act than this are too few.
         shared: First parts of addresses that are nobody's own.
         owners: Service account, by name or id, to the id of the person who answers for it.
+        certificate_s: A certificate that ends within so many seconds is about to end.
+        sso: Fingerprint of the single sign-on that somebody looked at, as a review shows it.
+        apps: Directory, by its connection, to the id that the company's Customer.io has there.
+        attested_s: How long a fact counts as attested, in seconds.
         rights: By job; none: what somebody may do is not held against anything.
     """
 
@@ -81,5 +103,10 @@ class ReviewPolicy:
     admins_min: int = 3
     shared: tuple[str, ...] = SHARED
     owners: Mapping[str, str] = field(default_factory=dict)
+    certificate_s: int = 30 * 86_400
+    sso: str = ""
+    apps: Mapping[str, str] = field(default_factory=dict)
+    attested_s: int = 180 * 86_400
+    attested: tuple[AttestedFact, ...] = ()
     rights: Mapping[str, Rights] = field(default_factory=dict)
     accepted: tuple[AcceptedRisk, ...] = ()

@@ -10,6 +10,7 @@ from respond.company.customerio import api_keys, data, team
 from respond.company.customerio.account import ActingAs, CioAccount
 from respond.company.customerio.rows import PERMISSIONS, member_row
 from respond.company.exchange import RefusalError
+from respond.company.signing_certificate import made_certificate
 
 if TYPE_CHECKING:
     from respond.company.exchange import Json
@@ -186,7 +187,16 @@ def _neglected(cio: CioAccount, errand: Errand) -> Json:
     return {}
 
 
+def _expiring(cio: CioAccount, errand: Errand) -> Json:
+    """Single sign-on is on, and its certificate ends in so many days."""
+    days = errand.number("days") if "days" in errand.about else 10
+    certificate = made_certificate("sso.example.com", int(cio.clock.now()) + days * 86_400)
+    cio.state.sso = {"provider": "okta", "settings": {"certificate": certificate}}
+    return {}
+
+
 HAPPENINGS = {
+    "expiring_single_sign_on": _expiring,
     "single_sign_on": _single_sign_on,
     "sole_admin": _sole_admin,
     "neglected": _neglected,

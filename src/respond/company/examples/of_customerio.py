@@ -115,6 +115,8 @@ EXAMPLES = (
     Example("customerio.review_members"),
     Example("customerio.review_sign_ins"),
     Example("customerio.review_service_accounts"),
+    Example("customerio.list_team"),
+    Example("customerio.review_sso"),
 )
 
 _KEY = {"Authorization": "Bearer {app_key}"}

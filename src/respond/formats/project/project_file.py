@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
-from respond.core.review_policy import AcceptedRisk, ReviewPolicy, Rights
+from respond.core.review_policy import AcceptedRisk, AttestedFact, ReviewPolicy, Rights
 from respond.core.script import PersonRecord
 from respond.core.showable import hidden_character, showable
 from respond.formats.faults import Faults, FormatFault, Mark, SourceText, did_you_mean, mark_at
@@ -160,18 +160,24 @@ def _policy(given: Mapping[str, Any]) -> Policy:
 
 
 def _review(given: Mapping[str, Any], faults: Faults) -> ReviewPolicy:
-    accepted = []
-    for number, values in enumerate(given.get("accepted", ())):
-        if until := values.get("until"):
-            try:
-                date.fromisoformat(until)
-            except ValueError:
-                faults.at(("accepted", number, "until"), f"'{showable(until)}' is no day")
-                continue
-        if "finding" in values:
-            accepted.append(AcceptedRisk(**values))
+    for table, key in (("accepted", "until"), ("attested", "on")):
+        for number, values in enumerate(given.get(table, ())):
+            if not _is_day(values.get(key, "")):
+                faults.at((table, number, key), f"'{showable(values.pop(key))}' is no day")
+    accepted = [AcceptedRisk(**each) for each in given.get("accepted", ()) if "finding" in each]
+    # What lacks a key is reported, and no project comes of it.
+    whole = [each for each in given.get("attested", ()) if each.keys() >= {"fact", "by", "on"}]
+    attested = tuple(AttestedFact(**each) for each in whole)
     rights = {name: Rights(name, **values) for name, values in given.get("rights", {}).items()}
-    return ReviewPolicy(**given.get("review", {}), rights=rights, accepted=tuple(accepted))
+    review = given.get("review", {})
+    return ReviewPolicy(**review, rights=rights, attested=attested, accepted=tuple(accepted))
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return not text or bool(date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _persons(given: Mapping[str, Any], faults: Faults) -> tuple[PersonConfig, ...]:

@@ -11,7 +11,7 @@ from typing import Final
 
 from respond.core.addresses import EMAIL, HOST
 from respond.core.policy import Chat, Confirm, TwoPeople
-from respond.core.review_policy import SHARED
+from respond.core.review_policy import FACTS, SHARED
 from respond.formats.kinds import (
     Address,
     Count,
@@ -200,6 +200,14 @@ TABLES: Final[Mapping[str, Table]] = {
             "nobody's own.", json.dumps(SHARED)),
         "owners": Keyword(MapOf(PLAIN_NAME, ""), "Service account, by its name or id, to the id of "
             "the person who answers for it.", "{}"),
+        "certificate": Keyword(Span(3_650 * DAY_S), "A certificate that ends within this time is "
+            "about to end.", '"30d"'),
+        "sso": Keyword(TextLike("a fingerprint of sixteen digits", "[0-9a-f]{16}"), "The single "
+            "sign-on that somebody looked at, as sign-in-review shows it.", '""'),
+        "apps": Keyword(MapOf(TextLike(), ""), "Directory, by its connection, to the id of the "
+            "application there that opens what is reviewed.", "{}"),
+        "attested": Keyword(Span(3_650 * DAY_S), "How long a fact of [[attested]] counts.",
+            '"180d"'),
     },
     "rights.NAME": {
         "who": Keyword(Listed(_ADDRESS, is_set=True), "Who has this job and is no [[person]] with "
@@ -210,6 +218,11 @@ TABLES: Final[Mapping[str, Table]] = {
             "id of a custom role.", "{}"),
         "switches": Keyword(Listed(OneOf(("billing", "api_credentials", "support_access")),
             is_set=True), "Switches that may be on.", "[]"),
+    },
+    "attested": {
+        "fact": Keyword(OneOf(FACTS), "What is so.", required=True),
+        "by": Keyword(PLAIN_NAME, "Id of the person who looked.", required=True),
+        "on": Keyword(_DATE, "The day on which they looked.", required=True),
     },
     "accepted": {
         "finding": Keyword(TextLike("the id of a finding, KIND/SYSTEM/THING",
@@ -244,6 +257,7 @@ PROJECT: Final[Table] = {
     ),
     "review": Keyword(RecordOf(TABLES["review"])),
     "rights": Keyword(MapOf(RecordOf(TABLES["rights.NAME"]), PLAIN_NAME.pattern, "job")),
+    "attested": Keyword(Listed(RecordOf(TABLES["attested"]))),
     "accepted": Keyword(Listed(RecordOf(TABLES["accepted"]))),
     "links": Keyword(MapOf(TABLES["links"]["SYSTEM"].kind, "")),
 }

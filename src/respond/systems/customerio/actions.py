@@ -15,6 +15,7 @@ from respond.systems.customerio import (
     member_review,
     members,
     rotation,
+    sign_on_review,
     switches,
 )
 from respond.systems.customerio.facts import KeyId, MemberId, WebhookId
@@ -30,4 +31,5 @@ ACTIONS: tuple[type, ...] = (
     *switches.ACTIONS,
     *member_review.ACTIONS,
     *account_review.ACTIONS,
+    *sign_on_review.ACTIONS,
 )

@@ -10,6 +10,7 @@ has no roles here, and nothing is done to them that would have to be put back.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -811,10 +812,12 @@ class SsoSeen:
 
     Attributes:
         fingerprint: Changes when the configuration changes; empty when it is off.
+        digest: The same on every machine: for what people write down.
         certificates: Whatever in it is a certificate, in base64 without its frame.
     """
 
     fingerprint: str = ""
+    digest: str = ""
     certificates: tuple[str, ...] = ()
 
 
@@ -831,8 +834,9 @@ def seen_sso(me: Me) -> Looking[SsoSeen]:
         found = body.get("sso_configuration", body)
         if not found:
             return SsoSeen()
-        fingerprint = me.digest(json.dumps(found, sort_keys=True))[:16]
-        return SsoSeen(fingerprint, tuple(dict.fromkeys(_certificates(found))))
+        text = json.dumps(found, sort_keys=True)
+        fingerprint, same = me.digest(text)[:16], hashlib.sha256(text.encode()).hexdigest()[:16]
+        return SsoSeen(fingerprint, same, tuple(dict.fromkeys(_certificates(found))))
 
     path = ("v1", "accounts", account_number, "sso_configuration")
     thing = Thing(VENDOR, "sso", path, parse, gone=SsoSeen(), settle_s=0)

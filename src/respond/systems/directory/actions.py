@@ -34,6 +34,7 @@ from respond.core.showable import showable
 from respond.core.values import SecretHandle
 from respond.systems import title_of
 from respond.systems.directory.people_review import CountPeople, ReviewPeople
+from respond.systems.directory.sign_in_review import ReviewAssignments, ReviewFactors
 from respond.systems.directory.vocabulary import VERBS, Lacks, PersonSeen, Target, directory_of
 from respond.systems.guards import GuardRefusedError, spare
 
@@ -443,4 +444,6 @@ ACTIONS: tuple[type, ...] = (
     ListLeftBehind,
     CountPeople,
     ReviewPeople,
+    ReviewAssignments,
+    ReviewFactors,
 )

@@ -17,7 +17,7 @@ from respond.core.showable import showable
 from respond.systems.directory.vocabulary import ListedUser, directory_of
 from respond.systems.guards import emergency_names
 
-__all__ = ["CountPeople", "ReviewPeople", "ReviewedPeople", "people_of"]
+__all__ = ["CountPeople", "ReviewPeople", "ReviewedPeople", "listing", "people_of"]
 
 _SYSTEM: Final = "customerio"
 
@@ -71,7 +71,7 @@ class CountPeople:
 
     def run(self, me: Me) -> Script[CountedPeople]:
         unseen: list[str] = []
-        names = _listing(me)
+        names = listing(me)
         known = yield from gather(people_of(me, name, unseen) for name in names)
         people = [len({user.user for user in each.values()}) for each in known]
         told = ", ".join(f"{n} in {name}" for name, n in zip(names, people, strict=True))
@@ -79,7 +79,7 @@ class CountPeople:
         return Done(CountedPeople(len(names), sum(people)), says=says, proved=not unseen)
 
 
-def _listing(me: Me) -> list[str]:
+def listing(me: Me) -> list[str]:
     """Those of the directories that sign people in, and so have a list of them."""
     return [n for n in me.directories if directory_of(me.connections[n].system).lists]
 
@@ -101,7 +101,7 @@ class ReviewPeople:
     emails: tuple[str, ...]
 
     def run(self, me: Me) -> Script[ReviewedPeople]:
-        names = _listing(me)
+        names = listing(me)
         unseen: list[str] = []
         known = yield from gather(people_of(me, name, unseen) for name in names)
         by_name = dict(zip(names, known, strict=True))

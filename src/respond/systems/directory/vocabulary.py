@@ -218,6 +218,7 @@ class ListedUser:
         word: The directory's own word for it.
         second_factor: ``yes``, ``no`` or ``unknown``: what the list itself says.
         administrator: The same.
+        factors: Kinds of their second factors, where the list has them.
     """
 
     user: str
@@ -226,8 +227,11 @@ class ListedUser:
     word: str
     second_factor: str = "unknown"
     administrator: str = "unknown"
+    factors: tuple[str, ...] | None = None
 
 
+_Factors: TypeAlias = Callable[[Connection, str, "list[str]"], Looking[tuple[str, ...]]]
+_Assigned: TypeAlias = Callable[[Connection, str, "list[str]"], Looking[frozenset[str]]]
 _List: TypeAlias = Callable[[Connection, "list[str]"], Looking[tuple[ListedUser, ...]]]
 
 
@@ -241,12 +245,18 @@ class Directory:
         verbs: Of every verb how it is done, or what there is instead.
         lists: Everybody, by one list with its pages; why it could not be read goes into the given
             list. None where the vendor signs nobody in.
+        assigned: Ids of the people who may use an application, in the same way. None where it
+            lists no application by its users.
+        factors: Kinds of somebody's second factors, by their id, in the same way. None where the
+            list of people tells all that can be told.
     """
 
     find: _Find
     finds: str
     verbs: Mapping[str, Does | Lacks] = field(default_factory=dict)
     lists: _List | None = None
+    assigned: _Assigned | None = None
+    factors: _Factors | None = None
 
     def __post_init__(self) -> None:
         if self.verbs.keys() != VERBS.keys():

@@ -69,7 +69,7 @@ _CALLED: Final = Thing(
     rows(EntraApp, "value"),
     query=(("$filter", "displayName eq '{name}'"),),
 )
-_HAVE_IT: Final = Thing(
+HAVE_APP: Final = Thing(
     VENDOR,
     "application/{app}/assignments",
     ("servicePrincipals", "{app}", "appRoleAssignedTo"),
@@ -155,14 +155,14 @@ class WhoHasEntraApp(OnEntraApp):
     """Read who is assigned to an application, groups too."""
 
     def run(self, me: Me) -> Script[EntraAppRoles]:
-        seen = yield from _HAVE_IT.of(me.connection, app=self.app)
+        seen = yield from HAVE_APP.of(me.connection, app=self.app)
         lines = tuple(f"{each.name} ({each.kind or 'unknown'})" for each in seen)
         return Done(EntraAppRoles(seen), says=f"{len(seen)} assignments", findings=lines)
 
 
 def _by_groups(me: Me, user: str, app: str) -> Looking[tuple[str, ...]]:
     """The groups by which a user has an application."""
-    listed = yield from _HAVE_IT.of(me.connection, app=app)
+    listed = yield from HAVE_APP.of(me.connection, app=app)
     groups = [each for each in listed if each.kind == "Group"]
     members = yield from gather(GROUP_MEMBERS.of(me.connection, group=g.principal) for g in groups)
     return tuple(

@@ -14,7 +14,12 @@ from respond.systems.directory.vocabulary import (
     PersonSeen,
     Target,
 )
-from respond.systems.entra.app_assignments import AssignEntraApp, UnassignEntraApp, WhoHasEntraApp
+from respond.systems.entra.app_assignments import (
+    HAVE_APP,
+    AssignEntraApp,
+    UnassignEntraApp,
+    WhoHasEntraApp,
+)
 from respond.systems.entra.audit_logs import ListLeftInEntra, ReadEntraSignIns
 from respond.systems.entra.auth_methods import (
     METHODS,
@@ -97,6 +102,18 @@ def _everybody(connection: Connection, unseen: list[str]) -> Looking[tuple[Liste
     )
 
 
+def _assigned(connection: Connection, app: str, unseen: list[str]) -> Looking[frozenset[str]]:
+    """Members of a group have it too, and are not listed here: then not everybody is seen."""
+    seen = yield from HAVE_APP.of(connection, or_else=noted(unseen, ()), app=app)
+    unseen += [f"members of the group {each.name} have it" for each in seen if each.kind == "Group"]
+    return frozenset(each.principal for each in seen if each.kind == "User")
+
+
+def _factors(connection: Connection, user: str, unseen: list[str]) -> Looking[tuple[str, ...]]:
+    seen = yield from METHODS.of(connection, or_else=noted(unseen, ()), user=user)
+    return tuple(each.kind for each in seen if each.kind not in NOT_FACTORS)
+
+
 DIRECTORY: Final = Directory(
     _find,
     "entra.find_user",
@@ -149,4 +166,6 @@ DIRECTORY: Final = Directory(
         ),
     },
     _everybody,
+    _assigned,
+    _factors,
 )

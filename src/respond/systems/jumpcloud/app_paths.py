@@ -153,7 +153,7 @@ _GROUP: Final = Thing(
 ROUTES: Final[Thing[tuple[JumpCloudRoute, ...]]] = _graph(
     "user/{user}/applications", ("users", "{user}", "applications"), _routes
 )
-_USERS: Final[Thing[tuple[JumpCloudRoute, ...]]] = _graph(
+HAVE_APP: Final[Thing[tuple[JumpCloudRoute, ...]]] = _graph(
     "application/{app}/users", ("applications", "{app}", "users"), _routes
 )
 
@@ -265,7 +265,7 @@ class WhoHasJumpCloudApp:
 
     def run(self, me: Me) -> Script[JumpCloudAppUsers]:
         seen, people = yield from both(
-            _USERS.of(me.connection, app=self.app), _PEOPLE.of(me.connection)
+            HAVE_APP.of(me.connection, app=self.app), _PEOPLE.of(me.connection)
         )
         groups = yield from _names(me, [each.group for each in seen if each.group])
         email = {each.id: each.email for each in people}
@@ -563,7 +563,7 @@ class _OnBinding:
             _bound(self.group).of(me.connection, app=self.app),
         )
         if is_bound != add:
-            users = yield from _USERS.of(me.connection, app=self.app)
+            users = yield from HAVE_APP.of(me.connection, app=self.app)
             if not add:
                 yield from self._keep_the_team(me, group)
             lost = sum(each.group == self.group for each in users)

@@ -17,6 +17,7 @@ from respond.systems.directory.vocabulary import (
 )
 from respond.systems.guards import GuardRefusedError
 from respond.systems.jumpcloud.app_paths import (
+    HAVE_APP,
     GiveJumpCloudApp,
     TakeJumpCloudApp,
     WhoHasJumpCloudApp,
@@ -35,6 +36,7 @@ from respond.systems.jumpcloud.enrolments import (
     ListJumpCloudFactors,
     OpenJumpCloudWindow,
     ResetJumpCloudMfa,
+    enrolled,
 )
 from respond.systems.jumpcloud.insights import KEPT_S, SIGN_INS, ReadJumpCloudEvents
 from respond.systems.jumpcloud.keys_left import ListLeftInJumpCloud, RemoveJumpCloudSshKeys
@@ -151,9 +153,24 @@ def _everybody(connection: Connection, unseen: list[str]) -> Looking[tuple[Liste
             _STATES.get(each.state, "other"),
             each.state,
             "yes" if each.has_mfa else "no",
+            factors=tuple(
+                filter(
+                    None,
+                    (
+                        "codes of an application" if each.has_totp else "",
+                        "security key" if enrolled(each.security_keys) else "",
+                        "JumpCloud Go" if enrolled(each.go) else "",
+                    ),
+                )
+            ),
         )
         for each in users
     )
+
+
+def _assigned(connection: Connection, app: str, unseen: list[str]) -> Looking[frozenset[str]]:
+    routes = yield from HAVE_APP.of(connection, or_else=noted(unseen, ()), app=app)
+    return frozenset(each.other for each in routes)
 
 
 DIRECTORY: Final = Directory(
@@ -213,4 +230,5 @@ DIRECTORY: Final = Directory(
         ),
     },
     _everybody,
+    _assigned,
 )

@@ -78,7 +78,7 @@ def _state_of(device: str) -> Thing[str]:
     return Thing(VENDOR, f"user/{{user}}/device/{device}", _OF, parse, surface="v2")
 
 
-def _enrolled(word: str) -> str:
+def enrolled(word: str) -> str:
     """JumpCloud's word for a kind of factor, where it may mean that there is one."""
     return "" if word.upper().startswith("NOT") else word
 
@@ -119,7 +119,7 @@ class ListJumpCloudFactors(OnJumpCloudUser):
         user, devices = yield from both(
             seen_user(me, self.user), DEVICES.of(me.connection, user=self.user)
         )
-        keys, go = _enrolled(user.security_keys), _enrolled(user.go)
+        keys, go = enrolled(user.security_keys), enrolled(user.go)
         lines = [
             _window(user),
             "codes of an application" if user.has_totp else "",
@@ -288,7 +288,7 @@ class ResetJumpCloudMfa(OnJumpCloudUser):
                 effect=Effect.DESTROYS,
                 breaks=_AGAIN,
             )
-        keys, go = _enrolled(user.security_keys), _enrolled(user.go)
+        keys, go = enrolled(user.security_keys), enrolled(user.go)
         more = [
             f"security keys of {user.name} stay ({keys}): jumpcloud.remove_security_keys"
             if keys

@@ -14,7 +14,7 @@ from respond.systems.directory.vocabulary import (
     PersonSeen,
     Target,
 )
-from respond.systems.okta.apps import AssignOktaApp, UnassignOktaApp, WhoHasOktaApp
+from respond.systems.okta.apps import APP_USERS, AssignOktaApp, UnassignOktaApp, WhoHasOktaApp
 from respond.systems.okta.factors import (
     FACTORS,
     CreateOktaAccessCode,
@@ -104,6 +104,16 @@ def _everybody(connection: Connection, unseen: list[str]) -> Looking[tuple[Liste
     )
 
 
+def _assigned(connection: Connection, app: str, unseen: list[str]) -> Looking[frozenset[str]]:
+    users = yield from APP_USERS.of(connection, or_else=noted(unseen, ()), app=app)
+    return frozenset(each.id for each in users)
+
+
+def _factors(connection: Connection, user: str, unseen: list[str]) -> Looking[tuple[str, ...]]:
+    seen = yield from FACTORS.of(connection, or_else=noted(unseen, ()), user=user)
+    return tuple(each.type for each in without_those_that_stay(seen))
+
+
 DIRECTORY: Final = Directory(
     _find,
     "okta.find_user",
@@ -154,4 +164,6 @@ DIRECTORY: Final = Directory(
         ),
     },
     _everybody,
+    _assigned,
+    _factors,
 )
