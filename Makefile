@@ -8,6 +8,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 COMPILE := uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --no-emit-find-links --python-version 3.11 pyproject.toml
 
+# What one process has compiled, the hundreds that tests start need not compile again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help rehearse server test quick campaign guards lint lock bench screenshots peers clean
 
 help:  ## Show what can be made

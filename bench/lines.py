@@ -52,6 +52,7 @@ def main() -> None:
             lines(
                 [
                     *TESTS.glob(f"test_{name}*.py"),
+                    *(TESTS / "writes").glob(f"of_{name}.py"),
                     *(TESTS / name).glob("*.py"),
                     *(TESTS / "stores").glob(f"test_{name}*.py"),
                 ]

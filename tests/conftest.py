@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -12,6 +13,18 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 T = TypeVar("T")
+
+LONG = frozenset(
+    {
+        "browser", "campaigns", "crash", "guards", "runbooks",
+        "test_adding_a_system.py", "test_deciding.py", "test_doctor.py", "test_doctor_server.py",
+        "test_end_to_end.py", "test_every_write.py", "test_living.py", "test_odd_files.py",
+        "test_on_a_terminal.py", "test_output.py", "test_runs.py", "test_scim_servers.py",
+        "test_setup.py", "test_signon.py", "test_supervising.py", "test_terminal.py",
+        "test_together.py", "test_two_houses.py", "test_undo.py",
+    }
+)  # fmt: skip
+"""Folders and files whose tests start servers, terminals, browsers or whole rehearsals."""
 
 # A machine that is busy with other work fails no test: bounds are on what is done, not on time.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -30,15 +43,14 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Campaigns, crashes and browsers are long; ``make quick`` leaves out what is.
+    """What is ``LONG`` is, and each campaign; ``make quick`` leaves it out.
 
     Of cases that are marked ``share`` others are taken each day.
     """
     every, today = config.getoption("--every-point"), datetime.now(UTC).toordinal()
     left = []
     for item in items:
-        folders = {"browser", "crash", "guards"}.intersection(item.path.parts)
-        if folders or item.get_closest_marker("campaign"):
+        if LONG.intersection(item.path.parts) or item.get_closest_marker("campaign"):
             item.add_marker(pytest.mark.long)
         share = item.get_closest_marker("share")
         if share and not every and (today + crc32(item.nodeid.encode())) % share.args[0]:
@@ -46,6 +58,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=left)
     others = set(left)
     items[:] = [item for item in items if item not in others]
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays: the collector need not look at it again after each test."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

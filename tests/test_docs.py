@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import typer
 
+import respond
 from respond.cli.main import COMMANDS, app, run
 from respond.company import HTTP_KINDS, MAIL_KINDS
 from respond.company.rehearsal import Rehearsal
@@ -26,6 +27,7 @@ from respond.server.metrics import Metrics
 from respond.server.signon import CALLBACK
 from respond.systems import load, vendors
 from respond.views.action_list import actions_text
+from respond.views.runbook_page import runbook_page
 from respond.wiring.places import Places
 from respond.wiring.session import load_runbook
 
@@ -53,6 +55,33 @@ def test_every_verb_of_a_directory_stands_on_its_page(capsys: pytest.CaptureFixt
     assert run(["actions", "directory"]) == 0
     table = f"```\n{capsys.readouterr().out}```\n"
     held(page, f"{words}From `respond actions directory`.\n\n{table}")
+
+
+RUNBOOKS = sorted(Places(None, DOCS).runbooks())
+
+
+@pytest.mark.parametrize("name", RUNBOOKS)
+def test_every_runbook_has_a_page_that_is_true(name: str, tmp_path: Path) -> None:
+    """docs/runbooks/NAME.md is made from its file and from what its actions say."""
+    runbook = load_runbook(Places(None, tmp_path), name)
+    assert runbook.cannot, "say what it cannot do: cannot, in its file"
+    assert runbook.afterwards, "say what is left to do: afterwards, in its file"
+    held(DOCS / "runbooks" / f"{name}.md", runbook_page(runbook))
+
+
+def test_the_pages_of_runbooks_are_those_that_there_are(tmp_path: Path) -> None:
+    """And docs/runbooks.md begins with all of them, reviews apart."""
+    assert sorted(path.stem for path in (DOCS / "runbooks").glob("*.md")) == RUNBOOKS
+    page = DOCS / "runbooks.md"
+    before, _, behind = page.read_text(encoding="utf-8").partition("<!-- pages -->\n")
+    every = [load_runbook(Places(None, tmp_path), name) for name in RUNBOOKS]
+    rows = [
+        f"| [{each.name}](runbooks/{each.name}.md) | {each.title} | {each.use_when} |"
+        for each in sorted(every, key=lambda each: each.review)
+    ]
+    table = "\n".join(["| runbook | what it does | when |", "|---|---|---|", *rows])
+    rest = behind.partition("\n\n")[2]
+    held(page, f"{before}<!-- pages -->\n{table}\n\n{rest}")
 
 
 @pytest.mark.parametrize("name", [n for n, each in vendors().items() if each.rights])
@@ -275,6 +304,40 @@ def test_the_readme_names_the_two_commands_and_ci_calls_the_test_command() -> No
     assert "make rehearse" in readme
     assert "make test" in readme
     assert (root / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1] == "make test"
+
+
+PRACTICES = (DOCS / "practices.md").read_text(encoding="utf-8")
+
+
+def test_the_practices_are_ten_and_each_says_the_same_five_things() -> None:
+    """What is read, found, done and proved, and what stays with people; the table leads to each."""
+    sections = re.split(r"(?m)^## (\d+)\. ", PRACTICES)[1:]
+    assert sections[::2] == [str(number) for number in range(1, 11)]
+    for number, text in zip(sections[::2], sections[1::2], strict=True):
+        said = re.findall(r"(?m)^- \*\*([^*]+):\*\*", text)
+        assert said == ["Reads", "Finds", "Does", "Proves", "Stays with people"], number
+        title = text.partition("\n")[0]
+        anchor = f"{number}-{title.casefold().replace(' ', '-')}"
+        assert f"| {number} | [{title}](#{anchor}) |" in PRACTICES
+
+
+@pytest.mark.parametrize("name", RUNBOOKS)
+def test_every_runbook_and_review_has_its_practice(name: str) -> None:
+    """A new one is put beside the practice that it is for."""
+    assert f"[{name}](runbooks/{name}.md)" in PRACTICES
+
+
+def test_the_practices_name_findings_and_runbooks_that_there_are() -> None:
+    """Every kind of finding that is named is one that a review gives, and none is left out."""
+    systems = Path(respond.__file__).parent / "systems"
+    texts = {path: path.read_text(encoding="utf-8") for path in systems.rglob("*.py")}
+    reviewing = "\n".join(text for text in texts.values() if "Finding(" in text)
+    words = set(re.findall(r"`([a-z]+(?:-[a-z0-9]+)*)`", PRACTICES)) - {*RUNBOOKS}
+    assert {word for word in words if not re.search(rf'"{word}["/]', reviewing)} == set()
+    ways = (r'(?:id=|Finding\(\s*)f?"([a-z-]+)/', r'_of\w*\(\s*(?:\w+,\s*)?"([a-z-]+)", ')
+    given = {kind for way in ways for kind in re.findall(way, reviewing)}
+    assert len(given) >= 20
+    assert given - words == set()
 
 
 def test_no_page_links_to_a_file_that_is_not_there() -> None:

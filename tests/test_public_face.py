@@ -4,15 +4,16 @@ import pytest
 
 FACE = {
     "respond.core.script": """
-        STEERS WHOLE
+        ASKS STEERS WHOLE
         Again Api Auth AuthBasic AuthBearer AuthNone AuthOwn Becomes Call Connection Done
-        DrawnSecret Effect Gather Keep Looking MalformedReplyError Me NotYet Outcome OwnCredential
+        DrawnSecret Effect Evidence Gather Keep Looking MalformedReplyError Me NotYet Outcome
+        OwnCredential
         Paging Person
         PersonRecord Proof Read RefusedError Reply ReplyError Script Sealed Spec Subject Undo Write
         WrittenAction action answer_as both gather
     """,
     "respond.systems.rest": """
-        Thing asking at by_cursor by_link by_offset change dig is_gone no_answer no_in noted
+        KEPT Thing asking at by_cursor by_link by_offset change dig is_gone no_answer no_in noted
         one or_said read_record records rows said_no stamp where word_of yes
     """,
     "respond.systems.guards": """

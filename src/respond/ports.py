@@ -21,6 +21,7 @@ __all__ = [
     "FIRST_PAUSES_S",
     "Became",
     "Clock",
+    "EvidenceStore",
     "Head",
     "Inbox",
     "Intent",
@@ -224,6 +225,26 @@ class Reader(Protocol):
 
         Raises:
             RefusedBySystemError, NoAnswerError, NotReadyError: As their names say.
+        """
+        ...
+
+
+class EvidenceStore(Protocol):
+    """Keeps answers of systems, sealed. It holds nothing up, and nothing that fails here ends a
+    run: what could not be kept is said.
+    """
+
+    def keep(self, run: str, sha256: str, answer: bytes) -> None:
+        """Keep an answer under its digest; returns before it is kept, and never raises.
+
+        One that is kept already is left as it is.
+        """
+        ...
+
+    def unkept(self, patience_s: float) -> Mapping[str, str]:
+        """What could not be kept so far, by digest, and why.
+
+        What is still being written is waited for, and made durable, for so long at most.
         """
         ...
 

@@ -556,6 +556,21 @@ def test_a_403_that_means_not_now_is_waited_for(
         assert clock.slept == [7]
 
 
+@pytest.mark.parametrize("status", [403, 429])
+def test_githubs_limit_on_too_much_at_once_may_stand_in_its_words_alone(
+    lines: Lines, status: int
+) -> None:
+    """Nothing says how long: a minute, as GitHub asks for then, and no missing right."""
+    clock = SettableClock()
+    message = {"message": "You have exceeded a secondary rate limit. Please wait a few minutes."}
+    with Loopback() as server:
+        server.will(says(message, status, x_ratelimit_remaining="4999"), says({"a": 1}))
+        reader = lines.to(server.url, clock=clock, system="github", auth="bearer").reader()
+
+        assert reader.fetch(READ).body == {"a": 1}
+    assert clock.slept == [60]
+
+
 @pytest.mark.parametrize("system", ["github", "http", "vault", "pagerduty"])
 def test_a_403_that_means_no_is_not_tried_again(lines: Lines, system: str) -> None:
     """A budget that is not spent says nothing; and to others a header is no reason to wait."""

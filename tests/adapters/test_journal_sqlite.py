@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -526,10 +527,11 @@ def test_a_file_that_goes_away_stops_the_next_write(
 
 @pytest.mark.promise("P1")
 @pytest.mark.campaign("C4")
-def test_a_file_that_is_replaced_during_a_write_gives_no_intent(
-    path: Path, keys: MemoryKeys
+@pytest.mark.parametrize("what", ["intent", "outcome"])
+def test_a_file_that_is_replaced_during_a_write_records_nothing(
+    path: Path, keys: MemoryKeys, what: str
 ) -> None:
-    """What is committed into a file without a name is not durable, and nothing leaves on it."""
+    """What is committed into a file without a name is not durable, and nothing rests on it."""
     with opened(path, keys) as journal:
         journal.append(event(Kind.PROPOSED))
 
@@ -540,8 +542,12 @@ def test_a_file_that_is_replaced_during_a_write_gives_no_intent(
                 path.write_bytes(content)
 
         db_of(journal).set_trace_callback(replace)
+        write: dict[str, Callable[[], object]] = {
+            "intent": partial(journal.intend, event(Kind.INTENT, step="s"), digest=DIGEST),
+            "outcome": partial(journal.append, event(Kind.OUTCOME, step="s")),
+        }
         with pytest.raises(JournalUnusableError, match="replaced by another file"):
-            journal.intend(event(Kind.INTENT, step="s"), digest=DIGEST)
+            write[what]()
 
 
 @pytest.mark.promise("P1")

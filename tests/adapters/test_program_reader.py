@@ -33,6 +33,7 @@ class Box:
         self.program = folder / "op"
         self.seen = folder / "seen.json"
         self.held: Mapping[str, SecretHandle] = {}
+        self.told: list[str] = []
         self.is_("print('{}')")
 
     def is_(self, body: str) -> None:
@@ -67,6 +68,8 @@ class Box:
             own=own,
             opener=secrets.opened,
             held=lambda: self.held,
+            tell=self.told.append,
+            quiet_s=0.1,
         )
         path = words or (str(self.program), *WHO)
         return reader.fetch(Call(connection, "command", "RUN", path, **{"timeout_s": 5, **more}))
@@ -177,10 +180,12 @@ def test_what_is_no_json_is_no_answer(box: Box, body: str) -> None:
 
 
 def test_a_program_that_waits_for_somebody_is_ended(box: Box) -> None:
-    """It may ask for a password on a terminal that is not there."""
+    """It may ask for a password on a terminal that is not there: said soon, and what to do."""
     box.is_("import time; time.sleep(30)")
-    with pytest.raises(NoAnswerError, match="did not end"):
-        box.ask(timeout_s=0.3)
+    with pytest.raises(NoAnswerError, match="did not end") as caught:
+        box.ask(timeout_s=0.6)
+    assert box.told == [f"waiting for {box.program}, which looks: it may want an answer"]
+    assert "waiting for somebody to unlock it" in caught.value.do
 
 
 def test_a_program_that_a_signal_ends_gave_no_answer(box: Box) -> None:

@@ -327,6 +327,7 @@ client_id = "page"
 
 
 @pytest.mark.promise("P20")
+@pytest.mark.long
 def test_nothing_that_goes_somewhere_is_made_without_a_way() -> None:
     """Except to this very machine: rehearsals, and what tests import."""
     made = {"Endpoint", "SmtpServer", "SignOnSettings"}

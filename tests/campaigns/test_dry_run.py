@@ -11,7 +11,7 @@ from respond.core.plan import Plan
 from respond.core.script import Call
 from respond.errors import UsageError
 from respond.ports import Intent, IntentSpentError
-from respond.systems import discovery_of
+from respond.systems import discovery_of, specs
 from respond.systems.hands import by_hand as left_to_people
 from respond.testing.crashing import HANDS, RUNBOOKS
 from respond.testing.runbook_kit import Stage
@@ -53,6 +53,10 @@ def assert_hands_are_foretold(stage: Stage, plan: Plan, can: frozenset[str]) -> 
     hands = {
         step.action: {write.hands for write in step.writes} for step in plan.steps if step.writes
     }
+    for planned in plan.steps:
+        if planned.writes and not planned.action.startswith("directory."):
+            undo = specs()[planned.action].undo
+            assert any(w.undo for w in planned.writes) == ("." in undo), planned.action
     for action, whose in hands.items():
         assert "person" not in whose or action in said, action
         # In some cases only: ``for a Track API key: the account does not offer it``.

@@ -57,6 +57,8 @@ class Seen:
     folder: Path
     text: io.StringIO = field(default_factory=io.StringIO)
     disk: list[bytes] = field(default_factory=list)
+    evidence: bytes = b""
+    """What is in the file for others, in clear."""
 
     def progress(self, _: Clock) -> Progress:
         return Telling(self, Lines(self.text, live=False))
@@ -144,6 +146,7 @@ def leaks(stage: Stage, seen: Seen, error: str) -> list[str]:
         "outbox": outbox.encode(),
         "errors": error.encode(),
         "disk": b"\0".join(seen.disk),
+        "evidence": seen.evidence,
         "state": repr(stage.state).encode(),
         "summary": summary(
             stage.state, Head("-", 0, "0" * 64), exit_code=ExitCode.DONE, today=TODAY
@@ -177,6 +180,9 @@ def play(folder: Path, name: str, fault: str, *, routes: bool) -> list[str]:
         except RespondError as raised:
             error = "".join(traceback.format_exception(raised)) + repr(raised)
         seen.keep_disk()
+        if stage.state is not None and stage.state.evidence:
+            seen.evidence = b"\0".join(stage.evidence().values())
+        assert fault or seen.evidence, "no answer was kept to look into"
         if not fault and name == "compromised-key":
             assert secrets_of(stage) - made_before, "the run made no secret to look for"
         assert seen.text.getvalue() or error

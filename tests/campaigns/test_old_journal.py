@@ -155,10 +155,22 @@ def test_what_an_older_version_wrote_is_read_whole_and_written_to_the_same_bytes
     assert kinds == set(Kind) - never_by_a_run
 
 
+def as_told_before(found: Any) -> Any:
+    """Without what containment changed and stands open: no version before said that."""
+    match found:
+        case dict():
+            return {name: as_told_before(each) for name, each in found.items()}
+        case list() | tuple():
+            kept = [e for e in found if not (isinstance(e, dict) and e.get("how") == "put-back")]
+            return [as_told_before(each) for each in kept]
+    return found
+
+
 def test_a_journal_of_an_older_version_tells_the_same() -> None:
     """Status, report and agreements come out word for word as the version before told them."""
     before = json.loads((OLD / "told.json").read_bytes())
-    assert {journal: told(journal, old) for journal, old in old_records().items()} == before
+    now = {journal: told(journal, old) for journal, old in old_records().items()}
+    assert as_told_before(now) == before
 
 
 def test_what_is_not_said_is_not_written() -> None:

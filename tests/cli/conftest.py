@@ -1,5 +1,7 @@
+import io
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -65,3 +67,36 @@ def copied(home: Machine, rehearsed: Path) -> Callable[[], None]:
         shutil.copytree(rehearsed / "rehearsals", home.state / "rehearsals")
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def accepted(rehearsed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a project whose connections have credentials, and its state.
+
+    Customer.io was tried and accepted; the company has the same credentials in every test.
+    """
+    folder, printed = tmp_path_factory.mktemp("accepted"), io.StringIO()
+    home = Machine(folder, folder / "state" / "respond", lambda: (printed.getvalue(), ""))
+    home.configure(TOML.replace(', cdp = "keyring"', ""))
+    with closing(Rehearsal.start(routes=True)) as rehearsal, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder / "state"))
+        patch.chdir(folder)
+        patch.setattr(credentials, "line_of", Town(rehearsal).line)
+        Town(rehearsal).store(home)
+        assert home.run("connect", "cio", "--accept").code == 0
+        with redirect_stdout(printed):
+            home.run("audit", "key")
+    (folder / "journal.pub").write_text(printed.getvalue())
+    shutil.copytree(rehearsed / "rehearsals", home.state / "rehearsals")
+    return folder
+
+
+@pytest.fixture
+def well(home: Machine, town: Town, accepted: Path) -> Machine:
+    """A home where doctor finds nothing, once it is configured, and its company."""
+    assert town.credentials
+    shutil.copytree(accepted / "state", home.state.parent, dirs_exist_ok=True)
+    shutil.copy(accepted / "journal.pub", home.project)
+    with home.open_journal() as journal:
+        journal.checkpoint("it is here now")  # What is known of a journal goes by its place.
+    return home

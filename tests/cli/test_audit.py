@@ -272,6 +272,7 @@ def test_a_value_is_asked_for_without_echo(home: Machine) -> None:
 
 
 @pytest.mark.promise("P23")
+@pytest.mark.long
 def test_a_rehearsal_has_a_journal_of_its_own(
     home: Machine, monkeypatch: pytest.MonkeyPatch, rehearsed: Path
 ) -> None:

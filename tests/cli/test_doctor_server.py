@@ -68,14 +68,11 @@ def own(text: str) -> str:
 
 
 @pytest.fixture
-def text(home: Machine, town: Town, copied: Callable[[], None]) -> str:
+def text(home: Machine, well: Machine) -> str:
     """The configuration of a home where doctor finds nothing, and that home."""
-    copied()
+    assert home is well
     made = own(TOML) + people("https://id.example.com") + SOURCES
     home.configure(made)
-    town.store(home)
-    assert home.run("connect", "cio", "--accept").code == 0
-    (home.project / "journal.pub").write_text(home.run("audit", "key").out)
     for name in ("prom", "graf", "leaks", "leaks/token"):
         home.keys.set(f"credential/{name}", SECRET.encode())
     return made

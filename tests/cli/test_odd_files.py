@@ -256,6 +256,29 @@ def test_a_project_that_was_not_found_is_named_and_not_the_keyring(
     assert elsewhere.run("--project", str(elsewhere.project), "runs").code == 0
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "mine --dry-run",
+        "mine --help",
+        "show mine",
+        "check mine",
+        "rehearse mine --auto",
+        "doctor mine",
+        "approve XX-NONE",
+        "deny XX-NONE",
+        "audit review XX-NONE --words seen",
+    ],
+)
+def test_what_stands_in_a_project_that_was_not_found_is_not_called_unknown(
+    elsewhere: Machine, words: str
+) -> None:
+    """Neither a runbook of the team's own nor a person: where they were looked for is said."""
+    ran = elsewhere.run(*words.split())
+    assert ran.code == ExitCode.USAGE
+    assert f"no respond.toml was found in {Path.cwd()}" in " ".join(ran.err.split())
+
+
 @pytest.mark.parametrize("odd", ["a file", "a link to itself", "not for this user"])
 def test_a_folder_of_runbooks_that_cannot_be_read_is_not_taken_for_an_empty_one(
     home: Machine, odd: str

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
-from respond.cli.main import run
+from respond.cli.main import COMMANDS, _ours, run
 from respond.engine.offering import choices
 from respond.formats.runbook.input_entries import OPTION_NAMES
 from respond.systems.customerio.facts import KeyId
@@ -107,3 +110,25 @@ def test_no_input_has_the_name_of_an_option(capsys: pytest.CaptureFixture[str]) 
     listed = set(re.findall(r"--([a-z][a-z-]+)", capsys.readouterr().out.partition("Options:")[2]))
     of_reviews = {"fail_on"}
     assert {name.replace("_", "-") for name in OPTION_NAMES - of_reviews} == listed - inputs
+
+
+def _single(command: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every option that takes one value, with the words that lead to its command."""
+    for name, inner in getattr(command, "commands", {}).items():
+        for words, option in _single(inner):
+            yield (name, *words), option
+    for each in command.get_params(typer.Context(command)):
+        if each.opts[0].startswith("-") and not each.is_flag and not each.multiple:
+            yield (), each
+
+
+def test_an_option_that_takes_one_value_is_given_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """In every command: of two answers, two keys or two companies none is dropped in silence."""
+    tried = 0
+    for name in COMMANDS:
+        for words, option in _single(_ours(name)):
+            flag = max(option.opts, key=len)
+            assert run([name, *words, flag, "1", flag, "2"]) == 2, (name, flag)
+            assert f"{flag} is given 2 times" in said(capsys)
+            tried += 1
+    assert tried > 20

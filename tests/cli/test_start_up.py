@@ -45,6 +45,7 @@ def packages(modules: set[str]) -> set[str]:
         (["rehearse", "lost-2fa", "--auto"], {"pydantic", "structlog", "keyring", "rich"}),
     ],
 )
+@pytest.mark.long
 def test_a_command_loads_only_what_it_uses(
     argv: list[str], absent: set[str], tmp_path: Path
 ) -> None:

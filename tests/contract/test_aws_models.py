@@ -126,6 +126,7 @@ def replied(exchange: Exchange, name: str) -> Iterator[str]:
     yield from misfits(operation.output_shape, response[wrapper], name, is_json=False)
 
 
+@pytest.mark.long
 def test_what_is_sent_is_what_the_models_take() -> None:
     """Operations, their parameters with forms and lengths, and the versions they are of."""
     wrong = set()

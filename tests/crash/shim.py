@@ -13,6 +13,7 @@ script tells itself: on standard output, or in a file that ``match`` does not na
 
 from __future__ import annotations
 
+import atexit
 import errno as errno_names
 import json
 import os
@@ -153,19 +154,23 @@ def run_forked(
     The script must be importable, and must not have started threads by then.
     """
     with tempfile.TemporaryDirectory(prefix="io-shim-log-") as name:
-        forker = subprocess.Popen(  # noqa: S603
-            [sys.executable, str(FORKER), str(script)],
-            env={
-                **_environment(),
-                **_settings(Path(name) / "none", Case(()), "/nothing/is/watched"),
-            },
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        with forker:
-            for number, case in enumerate(cases):
-                yield _fork(forker, Path(name) / str(number), case, match)
+        for number, case in enumerate(cases):
+            yield _fork(_forker(script), Path(name) / str(number), case, match)
+
+
+@cache
+def _forker(script: Path) -> subprocess.Popen[str]:
+    """One for each script as long as this process lives: what its forks need is imported once."""
+    nowhere = _settings(Path(os.devnull), Case(()), "/nothing/is/watched")
+    forker = subprocess.Popen(  # noqa: S603
+        [sys.executable, str(FORKER), str(script)],
+        env={**_environment(), **nowhere},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    atexit.register(forker.communicate)
+    return forker
 
 
 def _fork(forker: subprocess.Popen[str], folder: Path, case: Case, match: str) -> ShimResult:

@@ -376,3 +376,17 @@ def test_on_a_persons_word_every_called_step_is_asked_for() -> None:
     stage.says.answers = {"AskByHand": Decision.BY_HAND}
     assert stage.advance() is ExitCode.DONE
     assert stage.how("other/put") == "your-word"
+
+
+def test_on_a_persons_word_a_set_that_nobody_knows_is_said_to_be_one() -> None:
+    """Its called steps are asked for once, and the first of them says for what."""
+    stage = stage_of(EACH, by_hand=True)
+
+    def down(_: Call) -> None:
+        raise refused("503")
+
+    stage.boxes.broken = down
+    stage.says.answers = {"AskByHand": Decision.BY_HAND}
+    assert stage.advance() is ExitCode.DONE
+    asked = [each for each in stage.says.asked if type(each).__name__ == "AskPerson"]
+    assert asked[0].instructions.startswith("All that follows for each, one by one:")

@@ -126,6 +126,7 @@ class CutJournal(KilledJournal):
 
 
 @pytest.mark.promise("P1", "P2", "P3")
+@pytest.mark.long
 def test_a_power_cut_anywhere_ends_as_if_it_was_not(tmp_path: Path) -> None:
     """What was not synced is gone with it; the resumed run looks, and does nothing twice."""
     steps = f"{SEEN}\n" + "\n".join(

@@ -19,8 +19,9 @@ from respond.core.policy import Confirm, Policy, TwoPeople
 from respond.core.questions import AskConfirm, AskDrift, AskStart, Decision
 from respond.core.recorded import Confirmed, data_of
 from respond.core.script import Call, Connection, Effect, Me, Person, Reply, Script, action
+from respond.core.way_back import undoable
 from respond.engine.stopping import Stop
-from respond.engine.undo import undo_run, undoable
+from respond.engine.undo import undo_run
 from respond.errors import (
     ExitCode,
     JournalUnusableError,

@@ -6,11 +6,16 @@ from typing import Any
 
 import pytest
 
+from respond.adapters.prompt.terminal import AutoPrompt
 from respond.company.crash_points import Killed, KilledJournal, KilledPen, Moments
-from respond.core.questions import AskConfirm, Decision
+from respond.company.rehearsal import Rehearsal
+from respond.core.outcome import outcome_of
+from respond.core.questions import Answer, AskConfirm, Decision, Question
 from respond.core.script import Connection
-from respond.engine.undo import cannot_be_undone, changed_meanwhile, undo_run, undoable
+from respond.core.way_back import cannot_be_undone, undoable
+from respond.engine.undo import changed_meanwhile, undo_run
 from respond.errors import ExitCode, UsageError
+from respond.ports import Clock
 from respond.testing.crashing import RUNBOOKS, changed_in
 from respond.testing.example_run import TODAY
 from respond.testing.runbook_kit import Stage
@@ -252,3 +257,61 @@ def test_there_and_back_is_no_change_by_others() -> None:
     stage.says.answers = {"AskConfirm": [Decision.LATER, Decision.YES]}
     stage.advance()
     assert changed_meanwhile(stage.engine()) == ()
+
+
+# --- what stands open until somebody did it, or said no ------------------------------------------
+
+
+class SaysNoTo(AutoPrompt):
+    """Skips the question about one step, and agrees to all else."""
+
+    step = ""
+
+    def ask(self, question: Question) -> Answer:
+        answer = super().ask(question)
+        if self.step and getattr(question, "step", "").startswith(self.step):
+            return Answer(Decision.SKIP, typed="skip")
+        return answer
+
+
+def open_changes(stage: Stage) -> dict[str, str]:
+    """What is to be put back, with its command, by step."""
+    assert stage.state is not None
+    items = outcome_of(stage.state).left_to_do
+    return {item.step.partition("[")[0]: item.do for item in items if item.how == "put-back"}
+
+
+def test_what_containment_changed_is_left_to_do_until_somebody_did_or_declined(
+    tmp_path: Path,
+) -> None:
+    """Session length and webhooks, each with the command that restores it alone."""
+    answers: list[SaysNoTo] = []
+
+    def prompt(clock: Clock, rehearsal: Rehearsal) -> SaysNoTo:
+        answers.append(SaysNoTo(rehearsal.click, clock))
+        answers[-1].step = "undo:shut" if len(answers) == 3 else ""
+        return answers[-1]
+
+    with Stage(tmp_path, "compromised-user", routes=True, prompt=prompt) as stage:
+        assert stage.advance() is ExitCode.DONE
+        open_ = open_changes(stage)
+        assert {"sessions", "shut", "suspended", "removed"} <= {*open_}
+        assert open_["sessions"] == "respond undo XX-TEST --step sessions"
+        assert stage.undo(only="sessions") is ExitCode.DONE
+        assert stage.company()["customerio"]["account"]["session_hours"] == 336
+        assert "sessions" not in open_changes(stage)
+        assert stage.undo(only="shut") is ExitCode.UNDO_FAILED
+        assert "shut" not in open_changes(stage)
+        assert {"suspended", "removed"} <= {*open_changes(stage)}
+        assert stage.tally()["customerio", "member.added"] == 0
+
+
+def test_a_step_that_changed_nothing_is_no_undo(tmp_path: Path) -> None:
+    """A slip in its name puts nothing back, and says what there is."""
+    with Stage(tmp_path, "compromised-user", routes=True) as stage:
+        assert stage.advance() is ExitCode.DONE
+        with pytest.raises(UsageError) as refusal:
+            stage.undo(only="session")
+        assert "sessions" in refusal.value.do
+        assert stage.state is not None
+        assert stage.state.undone == {}

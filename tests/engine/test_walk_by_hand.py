@@ -73,6 +73,7 @@ def test_what_a_person_cannot_do_stays_open(tmp_path: Path) -> None:
 
 
 @pytest.mark.promise("P3")
+@pytest.mark.long
 def test_a_walk_on_somebodys_word_is_resumed_where_it_was_left(tmp_path: Path) -> None:
     """Killed at any moment, nobody is asked again for what they have said was done."""
     with Stage(tmp_path / "whole", "compromised-key", by_hand=True) as stage:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from respond.audit.ssh_signature import fingerprints
 from respond.core.approval import People
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
+from respond.core.secret_looks import looks_secret
 from respond.formats.faults import FormatFault, FormatFaults, Mark
 from respond.formats.kinds import Span
 from respond.formats.project.project import (
@@ -29,7 +30,6 @@ from respond.formats.project.project import (
 from respond.formats.project.project_file import parse_project
 from respond.formats.project.toml_keys import ACCOUNTS, TABLES
 from respond.formats.project.toml_positions import place_of, places
-from respond.formats.secret_looks import looks_secret
 
 ROOT = Path(__file__).parents[2]
 BAD = sorted((ROOT / "tests" / "data" / "bad_configs").glob("*.toml"))
@@ -472,7 +472,8 @@ def test_every_plain_key_has_its_own_line(table: dict[str, int]) -> None:
         "sa_live_0123456789abcdef", "0123456789abcdef0123456789abcdef", "xoxb-1234567890-abcdefgh",
         "ghp_0123456789abcdefghijklmnopqrstuvwxyz", "github_pat_11ABCDEFG0123456789_abcdefgh",
         "cfat_0123456789abcdefghijABCD", "jca_0123456789abcdefghijABCD",
-        "hvs.CAESIJ0123456789abcdefgh", "AKIAIOSFODNN7EXAMPLE", "SSWS 0123456789abcdefghij01234",
+        "AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "hvs.CAESIJ0123456789abcdefgh", "SSWS 0123456789abcdefghij01234",
         "-----BEGIN RSA PRIVATE KEY-----", "https://user:secret@example.com",
         "https://hooks.slack.com/services/T0/B0/x", "postgres://app:pw@db/x",
         "Bearer 0123456789abcdefghij",
@@ -499,6 +500,7 @@ def test_no_text_takes_long_to_look_at(piece: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "AKIAIOSFODNN7EXAMPLE",
         "Kill the key", "48213", "https://fly.customer.io/settings", "vault:kv:cio/backend#api_key",
         "security@example.com", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGx1Y2t5bHVja3lsdWNreWx1Y2t5bHVja3lsdWNr ana",

@@ -859,3 +859,61 @@ def test_data_stands_in_no_text_of_a_query_language(
         load(text, name="asks.yaml", actions=load_actions())
     assert "query' holds a value inside a text" in str(caught.value)
     assert "asks.yaml:7" in str(caught.value)
+
+
+GROUP = """
+inputs: {a: {type: text, required: false, late: true}, b: {type: text, required: false}}
+require: [[a, b]]
+"""
+STEPS = "steps: [{id: old, action: vault.find_key}]\n"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "says"),
+    [
+        ("inputs: {s: {type: secret, required: false, late: true}}\n", "'s' may not"),
+        ("inputs: {t: {type: text, late: true}}\n", "'t' may not"),
+        ("inputs: {m: {type: email, required: false, late: true}}\nsubject: m\n", "'m' is late"),
+        (GROUP, "'a' is late"),
+    ],
+    ids=["secret", "required", "subject", "group"],
+)
+def test_what_has_to_be_known_before_the_start_is_not_late(inputs: str, says: str) -> None:
+    """A late input may be left out; who it is about, and what is meant, is known first."""
+    assert any(says in fault for fault in faults(inputs + STEPS))
+
+
+def test_what_may_be_left_out_or_has_a_default_may_be_late() -> None:
+    """A run can go on without an answer to it."""
+    made = book(
+        "inputs:\n"
+        "  until: {type: text, required: false, late: true}\n"
+        "  apps: {type: list, default: [], late: true}\n" + STEPS
+    )
+    assert [each.late for each in made.inputs] == [True, True]
+
+
+GRAPHQL = (
+    "observe: {{path: [locks], pick: [on]}}, becomes: {{on: true}}, "
+    "apply: {{method: POST, path: [graphql], body: {{query: {q}, variables: {v}}}}}"
+)
+
+
+@pytest.mark.promise("P19")
+@pytest.mark.parametrize(
+    ("query", "fits"),
+    [
+        ("'mutation($n: ID!) { lock(id: $n) }'", True),
+        ("'{ lock(id: \"${{ inputs.name }}\") }'", False),
+    ],
+)
+def test_data_stands_in_no_text_of_a_query_in_a_body(query: str, *, fits: bool) -> None:
+    """GraphQL has variables for it; beside the query a text may hold what it likes."""
+    looks = GRAPHQL.format(q=query, v="{n: '${{ inputs.name }}', why: 'for ${{ inputs.name }}'}")
+    text = QUERY.format(action="change", looks=looks).encode()
+    if fits:
+        assert load(text, name="asks.yaml", actions=load_actions()).name == "asks"
+        return
+    with pytest.raises(FormatFaults) as caught:
+        load(text, name="asks.yaml", actions=load_actions())
+    assert "'apply.body.query' holds a value inside a text" in str(caught.value)

@@ -40,6 +40,9 @@ _ANY = st.recursive(
 )
 
 
+_DEEP = 2
+
+
 def _steps(depth: int) -> st.SearchStrategy[Any]:
     """Steps that are nearly right, so that the later stages are reached."""
     below = _steps(depth - 1) if depth else st.just([])
@@ -69,7 +72,8 @@ def _steps(depth: int) -> st.SearchStrategy[Any]:
         }
         return st.fixed_dictionaries({kind: values[kind]}, optional=optional)
 
-    return st.lists(st.sampled_from(usual).flatmap(step), max_size=4)
+    # What lies below lies there many times: two of a kind are enough there.
+    return st.lists(st.sampled_from(usual).flatmap(step), max_size=4 if depth == _DEEP else 2)
 
 
 _NEARLY = st.fixed_dictionaries(
@@ -83,7 +87,7 @@ _NEARLY = st.fixed_dictionaries(
                 "list": {"type": "list"},
             }
         ),
-        "steps": _steps(2),
+        "steps": _steps(_DEEP),
     },
     optional={
         "parts": st.dictionaries(st.sampled_from(["p", "q", "r"]), _steps(1), max_size=3),

@@ -143,6 +143,9 @@ class Copy:
 def main(only: Sequence[str]) -> int:
     """Switch off each guard, or those in whose entry all of these words stand."""
     chosen = [each for each in guards() if all(word in repr(each) for word in only)]
+    if not chosen:  # pytest without a name would run all that there is.
+        _say(f"no guard has {' and '.join(only)} in its entry")
+        return 1
     with tempfile.TemporaryDirectory() as folder:
         copies: SimpleQueue[Copy] = SimpleQueue()
         for at in range(_JOBS):
@@ -156,7 +159,7 @@ def main(only: Sequence[str]) -> int:
                 _say(f"{'red ' if not why else 'GREEN'} {guard.says} ({guard.file})")
                 _say(f"      {guard.test}" + (f"\n      {why}" if why else ""))
     _say(f"{len(chosen)} guards were switched off, {wrong} faults")
-    return 1 if wrong or not chosen else 0
+    return 1 if wrong else 0
 
 
 def _with_all_on(chosen: Sequence[Guard], copies: SimpleQueue[Copy]) -> int:

@@ -12,6 +12,7 @@ from respond.core.fold import RunState, RunStatus
 from respond.core.incoming import Delivery, Incoming, Means
 from respond.core.recorded import Proposed
 from respond.core.runbook import InputKind, Runbook
+from respond.core.runbook_head import Input
 from respond.errors import UsageError
 from respond.formats.expression.expressions import Expressions
 from respond.formats.faults import FormatFaults
@@ -19,7 +20,15 @@ from respond.formats.project.hook_expressions import EVENT, HookReads
 from respond.formats.project.project import Project, SourceConfig
 from respond.formats.project.project_file import parse_project
 from respond.formats.runbook.runbook_file import load
-from respond.intake.hooks import Hook, Wanted, _scope, joins, load_hooks, wanted
+from respond.intake.hooks import (
+    Hook,
+    Wanted,
+    _refuse_secret,
+    _scope,
+    joins,
+    load_hooks,
+    wanted,
+)
 from respond.senders import SENDERS
 from respond.systems import load as load_actions
 
@@ -187,7 +196,7 @@ def test_values_of_all_kinds_become_inputs(name: str, text: str, value: object) 
 @pytest.mark.promise("P22")
 def test_a_pasted_credential_is_neither_taken_nor_repeated() -> None:
     """Somebody puts the leaked key itself into the alert: the journal keeps inputs in clear."""
-    pasted = "AKIAIOSFODNN7EXAMPLE"
+    pasted = "AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
     found = one(labels={"key_id": pasted}, title=f"leaked: {pasted}")
     assert "key" not in found.given.values
     assert pasted not in repr(found)
@@ -211,6 +220,17 @@ def test_an_id_in_an_ids_place_is_no_secret(field: str, text: str) -> None:
     assert getattr(one(**{field: text}).event, field) == text
 
 
+def test_the_id_of_an_aws_key_is_what_an_event_is_about() -> None:
+    """It opens nothing, and names what is to be switched off; Cloudflare's ids are taken alike."""
+    number = "AKIAIOSFODNN7EXAMPLE"
+    found = one(labels={"key_id": number}, title=f"leaked: {number}")
+    assert found.given.values["key"] == number
+    assert found.event.title == f"leaked: {number}"
+    _refuse_secret(Input("token_id", InputKind.TEXT), HEX)
+    with pytest.raises(UsageError, match="32 hexadecimal"):
+        _refuse_secret(Input("token", InputKind.TEXT), HEX)
+
+
 @pytest.mark.promise("P22")
 @pytest.mark.parametrize(
     ("field", "text"),
@@ -218,7 +238,7 @@ def test_an_id_in_an_ids_place_is_no_secret(field: str, text: str) -> None:
         ("title", f"leaked: {HEX}"),
         ("about", f"thing/{HEX}"),
         ("url", f"https://pager.example/?token={HEX}"),
-        ("key", "AKIAIOSFODNN7EXAMPLE"),
+        ("key", "ghp_0123456789abcdefghijklmnopqrstuvwxyz"),
     ],
 )
 def test_elsewhere_it_looks_like_one(field: str, text: str) -> None:
@@ -584,6 +604,10 @@ STEERING = {
     "with: {observe: {path: ['${{ inputs.key }}']}}, until: seen.there, within: 5m}}",
     "handler": "  - {id: see, action: human.do, with: {instructions: Look.}, on_failure: "
     "[{id: tell, action: slack.dm, with: {email: '${{ inputs.key }}', text: T}}]}",
+    "invitation": "  - {id: invite, action: cloudflare.add_member, "
+    "with: {email: '${{ inputs.key }}', roles: [0123456789abcdef0123456789abcdef]}}",
+    "recovery": "  - {id: back, action: google.set_recovery, "
+    "with: {user: '103870000000000000001', phone: '${{ inputs.key }}'}}",
     "another-runbook": "  - {id: see, runbook: goes, with: {at: '${{ inputs.key }}'}}",
 }
 CALLED = b"""\

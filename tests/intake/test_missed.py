@@ -251,6 +251,7 @@ def test_every_page_is_read_as_far_as_it_is_needed(scene: Scene) -> None:
     assert scene.notes == []
 
 
+@pytest.mark.long
 def test_no_list_is_read_for_ever(scene: Scene) -> None:
     """After ten pages it says that there is more."""
     for _ in range(1_005):

@@ -4,6 +4,7 @@ command; with every directory; and with no more requests than the lists need.
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from respond.company.customerio.rows import member_row
+from respond.company.exchange import SimDelivery, SimRequest
 from respond.core.finding import Finding, Severity
 from respond.core.review import Stands
 from respond.core.review_policy import ReviewPolicy, Rights
@@ -36,7 +38,6 @@ def found(stage: Stage, policy: ReviewPolicy | None = None) -> dict[str, Finding
 
 
 WISHES = ReviewPolicy(
-    domains=("example.com",),
     rights={
         "admin": Rights("admin", account="admin", who=("mallory@example.com",)),
         "support": Rights(
@@ -75,7 +76,6 @@ def test_everything_that_neglect_leaves_is_found_by_its_own_name(tmp_path: Path)
         "no-job 51253": "low",
         "no-job 51254": "low",
         "no-second-factor 51254": "high",
-        "outside-address 51253": "medium",
         "service-account-without-owner 601": "medium",
         "shared-address 51250": "medium",
         "too-many-admins account": "medium",
@@ -202,6 +202,24 @@ def test_a_list_is_read_once_however_many_stand_in_it(
     few, many = counts
     assert many["customerio"] - few["customerio"] == 2
     assert all(many[name] == few[name] for name in signs_in)
+
+
+@pytest.mark.long
+def test_a_session_that_takes_long_keeps_nobody_else_waiting(tmp_path: Path) -> None:
+    """Google and Entra each answer only when the other one was asked, too: neither waits."""
+    with Stage(tmp_path, "access-review", directories=("google", "entra")) as stage:
+        company, waited = stage.server.company, []
+        receive, asked = company.receive, {n: threading.Event() for n in ("google", "entra")}
+
+        def received(name: str, request: SimRequest) -> SimDelivery:
+            if name in asked and request.method == "POST":
+                asked[name].set()
+                waited.append(all(each.wait(timeout=0.7) for each in asked.values()))
+            return receive(name, request)
+
+        company.receive = received  # type: ignore[method-assign]
+        assert stage.advance() is ExitCode.DONE
+    assert waited[:2] == [True, True]
 
 
 @pytest.mark.long

@@ -87,12 +87,14 @@ def test_the_admins_are_told_of_a_dead_key_whatever_else_failed(fault: str, tmp_
 
 
 def test_nobody_is_told_that_a_key_is_contained_when_it_is_not(tmp_path: Path) -> None:
-    """The notice names what was done; where that failed, it does not go out."""
+    """The notice names what was done; where that failed, they hear that an incident is open."""
     with Stage(tmp_path, "compromised-key", routes=True) as stage:
         stage.faults("customerio:409xall@DELETE *ext_api_keys*")
         stage.advance()
         assert concluded(stage, "revoke") != "done"
-        assert stage.tally()["slack", "message.posted"] == 0
+        assert concluded(stage, "told") != "done"
+        assert concluded(stage, "told_anyway") == "done"
+        assert stage.tally()["slack", "message.posted"] == 2
 
 
 @pytest.mark.promise("P8")
@@ -123,7 +125,7 @@ def test_its_own_leaked_credential_dies_although_the_process_did(
         assert stage.advance() is ExitCode.DONE
         kinds = [e["kind"] for e in stage.effects() if e["kind"].endswith(("created", "revoked"))]
         assert [kind.rpartition(".")[2] for kind in kinds] == ["created", "revoked"]
-        assert concluded(stage, "told") == "done"
+        assert concluded(stage, "told_own") == "done"
 
 
 @pytest.mark.promise("P9")
@@ -139,14 +141,14 @@ def test_what_was_not_contained_waits_and_is_tried_again(tmp_path: Path) -> None
         assert stage.state.status is RunStatus.PARKED
         assert stage.state.parked.why == "not contained: Revoke the leaked key"
         assert "409" in stage.state.parked.reason
-        assert stage.tally()["slack", "message.posted"] == 0
-        assert concluded(stage, "look_alikes") == "done"
+        assert concluded(stage, "told") != "done"
+        assert concluded(stage, "left") == "done"
         assert stage.advance() is ExitCode.FAILED
         stage.rehearsal.doors.post("faults", {"faults": []})
         assert stage.advance() is ExitCode.DONE
         assert concluded(stage, "revoke") == concluded(stage, "told") == "done"
         assert stage.tally()["customerio", "app_key.created"] == 1
-        assert stage.tally()["slack", "message.posted"] == 2
+        assert stage.tally()["slack", "message.posted"] == 4
 
 
 @pytest.mark.promise("P9")

@@ -117,6 +117,7 @@ def test_what_stands_right_at_a_limit_is_read() -> None:
 @pytest.mark.promise("P18")
 @settings(max_examples=25)
 @given(value=JSON, indent=st.sampled_from([None, 1]))
+@pytest.mark.long
 def test_values_are_counted_on_the_bytes_as_they_are_in_the_value(
     *, value: Any, indent: int | None
 ) -> None:

@@ -178,6 +178,7 @@ def a_key(account: Account) -> str:
     )
 
 
+@pytest.mark.long
 def test_a_key_is_switched_off_and_on_and_deleted(account: Account) -> None:
     """Lists, switches and the way back."""
     key = a_key(account)

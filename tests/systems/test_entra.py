@@ -1,13 +1,14 @@
-"""Entra: every action against what goes wrong on the way, and what Graph does unlike others."""
+"""Entra: what Graph does unlike others."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.systems.writes.of_entra import CASES, NO_ONE, made, state, tenant, user
+from tests.systems.writes.write_case import WriteCase
 
 from respond.checks.credentials import Line, _Open, probe
 from respond.company.entra import (
@@ -25,7 +26,7 @@ from respond.company.exchange import SimRequest
 from respond.core.plan import write_key
 from respond.core.script import Again, Done, DrawnSecret, NotYet, Person, PersonRecord, Proof
 from respond.core.values import SecretHandle
-from respond.engine.drivers import look, still_wanted
+from respond.engine.drivers import look
 from respond.errors import NoAnswerError, RefusedBySystemError, StepFailedError
 from respond.systems import load
 from respond.systems.arguments import ArgumentError
@@ -34,264 +35,9 @@ from respond.systems.vendor import Allowed, CredentialVerdict
 
 SYSTEMS = ("entra",)
 ACTIONS: dict[str, Any] = {name: cls for name, cls in load().items() if name.startswith("entra.")}
-NO_ONE = "00000000-0000-0000-0000-00000000dead"
-
-
-def made(name: str, /, **given: Any) -> Any:
-    return ACTIONS[f"entra.{name}"](**given)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One action that writes. Attributes: at: The request of it that a fault hits."""
-
-    name: str
-    at: str
-    given: Callable[[Any], dict[str, Any]]
-    back: bool = False
-
-    def of(self, office: Any) -> Any:
-        return made(self.name, **self.given(office.story))
-
-
-def _mallory(story: Any, **more: Any) -> dict[str, Any]:
-    return {"user": story.entra_mallory, **more}
-
-
-def _jean(story: Any, **more: Any) -> dict[str, Any]:
-    return {"user": story.entra_jean, **more}
-
-
-CASES = {
-    case.name: case
-    for case in (
-        Case("disable_user", "PATCH */users/*", _mallory, back=True),
-        Case("revoke_sessions", "POST */*revokeSignInSessions", _mallory),
-        Case("reset_password", "PATCH */users/*", _mallory),
-        Case(
-            "delete_auth_method",
-            "DELETE */fido2Methods/*",
-            lambda s: _jean(s, method=s.entra_method),
-        ),
-        Case("reset_auth_methods", "DELETE */fido2Methods/*", _jean),
-        Case("create_temporary_access_pass", "POST */temporaryAccessPassMethods", _jean, back=True),
-        Case("remove_role", "DELETE */roleAssignments/*", _mallory, back=True),
-        Case(
-            "assign_role", "POST */roleAssignments", lambda s: _jean(s, role=USER_ADMIN), back=True
-        ),
-        Case("revoke_consents", "DELETE */oauth2PermissionGrants/*", _mallory, back=True),
-        Case(
-            "unassign_app",
-            "DELETE */appRoleAssignedTo/*",
-            lambda s: _mallory(s, app=s.entra_app),
-            back=True,
-        ),
-        Case(
-            "assign_app",
-            "POST */appRoleAssignedTo",
-            lambda s: {"user": s.entra_ben, "app": s.entra_app},
-            back=True,
-        ),
-        Case(
-            "disable_device", "PATCH */devices/*", lambda s: {"device": s.entra_device}, back=True
-        ),
-        Case(
-            "disable_inbox_rule",
-            "PATCH */messageRules/*",
-            lambda s: _mallory(s, rule=s.entra_rule),
-            back=True,
-        ),
-        Case("add_app_secret", "POST *addPassword", lambda s: {"app": s.entra_crm_app}, back=True),
-        Case(
-            "remove_app_secret",
-            "POST *removePassword",
-            lambda s: {"app": s.entra_crm_app, "secret": s.entra_key},
-        ),
-        Case(
-            "disable_app", "PATCH */servicePrincipals/*", lambda s: {"app": s.entra_crm}, back=True
-        ),
-    )
-}
-# The way back of another one.
-BACK = {
-    "enable_user", "revoke_temporary_access_pass", "grant_consent", "enable_device",
-    "enable_inbox_rule", "enable_app",
-}  # fmt: skip
-every = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-EVERY_BACK = [case for case in CASES.values() if case.back]
-ONE_TIME = {"create_temporary_access_pass", "add_app_secret"}
-MOMENTS = {"revoke_sessions", "reset_password"}
-"""What is newer than the run was perhaps not ended by it: nobody sees it, and it is repeated."""
-SEVERAL = {"reset_auth_methods"}
-"""One write of several was hit: the others are done as well when it is gone through again."""
-
-
-def tenant(office: Any) -> Any:
-    return office.company.entra
-
-
-def state(office: Any) -> Any:
-    """What there is, without the ids that are given anew, and what was shown late."""
-    now = tenant(office).state
-    users = [{k: v for k, v in vars(u).items() if k != "valid_shown"} for u in now.users]
-    apps = sorted((one.principal, one.resource, one.role) for one in now.app_roles)
-    roles = sorted(one.id for one in now.assignments)
-    rows = (users, apps, roles, now.grants, now.devices, now.principals, now.applications)
-    return copy.deepcopy(rows)
-
-
-def user(office: Any, name: str) -> Any:
-    return tenant(office).user_of(name)
-
-
-def test_every_action_that_writes_is_here() -> None:
-    """A new one is driven through all that goes wrong, too."""
-    writing = {name for name, cls in ACTIONS.items() if cls.spec.effect.value != "reads"}
-
-    assert {f"entra.{name}" for name in CASES.keys() | BACK} == writing
 
 
 # --- what goes wrong on the way -----------------------------------------------------------------
-
-
-@every
-@pytest.mark.promise("P5")
-def test_a_look_writes_nothing(office: Any, case: Case) -> None:
-    """A dry run says what it would write; asking for a token is no write."""
-    seen = office.look(case.of(office))
-
-    assert seen.writes
-    assert all(write.says and write.target and write.where for write in seen.writes)
-    assert all(write.proof is Proof.SEEN or write.target == "screen" for write in seen.writes)
-    assert all(write.subject.looks > 1 for write in seen.writes if write.proof is Proof.SEEN)
-    assert office.writes() == 0
-
-
-@every
-@pytest.mark.promise("P2")
-def test_run_twice_it_writes_once(office: Any, case: Case) -> None:
-    """The second time finds it done."""
-    done = office.do(case.of(office))
-    before, sent = state(office), len(office.sent)
-    assert "not seen" not in done.says
-    done = office.do(case.of(office))
-
-    assert isinstance(done, Done)
-    assert len(office.sent) == sent
-    assert state(office) == before
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.promise("P2")
-@pytest.mark.parametrize("fault", ["cut-after", "500-after", "html-after"])
-def test_an_answer_that_is_lost_after_the_effect(office: Any, case: Case, fault: str) -> None:
-    """It happened though nobody said so, and that is seen; a value that was lost is made anew."""
-    office.company.arm([f"entra:{fault}@{case.at}"])
-    with pytest.raises(NoAnswerError):
-        office.do(case.of(office))
-    office.clock.sleep(60)
-    after, first = state(office), office.sent[-1]
-    wanted = [w for w in office.look(case.of(office)).writes if w.subject == first.subject]
-    assert bool(wanted) == (case.name in ONE_TIME | MOMENTS)
-    assert all(write.repeatable or write.cleans_up for write in wanted)
-    office.do(case.of(office))
-    office.do(case.of(office))
-
-    assert still_wanted(office.look(case.of(office))) == () or case.name in ONE_TIME
-    assert state(office) == after or case.name in ONE_TIME | SEVERAL | MOMENTS
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.promise("P2")
-@pytest.mark.parametrize("fault", ["cut-before", "503", "html"])
-def test_an_answer_that_is_lost_before_the_effect(office: Any, case: Case, fault: str) -> None:
-    """Nobody knows; a look finds that it is still wanted, and it is done then."""
-    before = state(office)
-    office.company.arm([f"entra:{fault}@{case.at}"])
-    with pytest.raises(NoAnswerError):
-        office.do(case.of(office))
-    assert state(office) == before
-    office.do(case.of(office))
-
-    assert state(office) != before
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.parametrize("fault", ["401", "403"])
-def test_a_no_is_a_no(office: Any, case: Case, fault: str) -> None:
-    """Nothing happened, and a person could do it by hand."""
-    before = state(office)
-    office.company.arm([f"entra:{fault}@{case.at}"])
-    with pytest.raises(RefusedBySystemError) as refused:
-        office.do(case.of(office))
-
-    assert refused.value.by_hand
-    assert state(office) == before
-    if fault == "403":
-        assert "Privileged Authentication Administrator" in refused.value.why
-
-
-@every
-def test_a_write_that_comes_too_often_says_when_to_come_back(office: Any, case: Case) -> None:
-    """In seconds with a fraction, which is rounded up."""
-    office.company.arm([f"entra:429@{case.at}"])
-    with pytest.raises(RefusedBySystemError) as refused:
-        office.do(case.of(office))
-
-    assert (refused.value.code, refused.value.again) == ("429", True)
-    assert refused.value.retry_after_s == 2
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.parametrize("told", [True, False])
-def test_a_read_that_comes_too_often_waits(office: Any, case: Case, told: bool) -> None:  # noqa: FBT001
-    """As long as Graph tells; some of its rooms tell nothing, and it is a guess then."""
-    if not told:
-        tenant(office).come_back = lambda _: ()
-    before = office.clock.now_ms()
-    office.company.arm(["entra:429x2@GET *"])
-
-    assert isinstance(office.do(case.of(office)), Done | Again)
-    assert office.clock.now_ms() - before >= (4_000 if told else 1_000)
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.promise("P6")
-@pytest.mark.parametrize("fault", ["html", "empty", "503"])
-def test_what_cannot_be_seen_is_not_written(office: Any, case: Case, fault: str) -> None:
-    """A page with 200, nothing at all, trouble: no guess is made."""
-    office.company.arm([f"entra:{fault}xall@GET *"])
-    with pytest.raises(StepFailedError):
-        office.do(case.of(office))
-
-    assert office.sent == []
-    assert office.writes() == 0
-
-
-@every
-@pytest.mark.promise("P6")
-def test_what_shows_late_is_waited_for(office: Any, case: Case) -> None:
-    """A read from before the write is no proof of failure, and never of success."""
-    office.company.arm([f"entra:stale@{case.at}"])
-    assert "not seen" in office.do(case.of(office)).says or case.name in ONE_TIME
-    office.clock.sleep(90)
-
-    assert still_wanted(office.look(case.of(office))) == ()
-
-
-@every
-def test_what_is_gone_is_named(office: Any, case: Case) -> None:
-    """Nobody of this id, no such device or application: that is no success."""
-    given = case.given(office.story)
-    name = next(name for name in ("user", "device", "app") if name in given)
-    with pytest.raises(GuardRefusedError, match=r"there is no|not registered"):
-        office.do(made(case.name, **{**given, name: NO_ONE}))
-    assert office.sent == []
 
 
 @pytest.mark.parametrize(
@@ -309,35 +55,6 @@ def test_an_id_of_the_other_kind_is_no_application_without_anything(office: Any,
         office.do(made(name, **given))
 
 
-@pytest.mark.parametrize("case", EVERY_BACK, ids=[case.name for case in EVERY_BACK])
-@pytest.mark.promise("P12")
-def test_the_way_back_leads_back_and_is_gone_once(office: Any, case: Case) -> None:
-    """What it leaves is what was there before; the second time it writes nothing."""
-    before = state(office)
-    office.do(case.of(office), "there")
-    back = next(write.undo for write in office.sent if write.undo is not None)
-    action = made(back.action.removeprefix("entra."), **back.arguments)
-    office.do(action, "back")
-    sent, restored = len(office.sent), state(office)
-    office.do(action, "back")
-
-    assert len(office.sent) == sent
-    assert restored == before
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.parametrize(
-    "wrong", ["", "mallory@example.com", f"{NO_ONE}/../x", NO_ONE[:-1], NO_ONE.upper()]
-)
-def test_an_id_of_another_kind_is_refused_at_once(office: Any, case: Case, wrong: str) -> None:
-    """Before anything is looked at; a user principal name is none, and ids are compared as told."""
-    given = case.given(office.story)
-    name = next(name for name in ("user", "device", "app") if name in given)
-    with pytest.raises(ArgumentError):
-        made(case.name, **{**given, name: wrong})
-
-
 # --- who is spared ------------------------------------------------------------------------------
 
 TAKES = [
@@ -351,7 +68,7 @@ TAKES = [
 @pytest.mark.promise("P8")
 @pytest.mark.parametrize("who", ["operator", "emergency", "ours"])
 @pytest.mark.parametrize("case", TAKES, ids=[case.name for case in TAKES])
-def test_who_is_needed_tonight_is_spared(office: Any, case: Case, who: str) -> None:
+def test_who_is_needed_tonight_is_spared(office: Any, case: WriteCase, who: str) -> None:
     """The operator, an emergency account, and whom the connection names as its own."""
     given = case.given(office.story)
     login = user(office, given.get("user", office.story.entra_mallory)).upn
@@ -567,7 +284,7 @@ def test_that_sessions_ended_is_seen_and_what_lives_on_is_said(office: Any) -> N
 
 
 @pytest.mark.promise("P6")
-@pytest.mark.parametrize("name", sorted(MOMENTS))
+@pytest.mark.parametrize("name", ["reset_password", "revoke_sessions"])
 def test_what_ended_since_the_alert_is_ended_again(office: Any, name: str) -> None:
     """The thief may have been first; and one yes is good whether it changed meanwhile or not."""
     mallory, action = user(office, "mallory@example.com"), CASES[name].of(office)

@@ -1,15 +1,15 @@
-"""GitHub: every action against what goes wrong on the way, and what GitHub does unlike others."""
+"""GitHub: what GitHub does unlike others."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import pytest
+from tests.systems.writes.of_github import NEW_KEY, accept, hub, known, made, member, token
 
 from respond.adapters.clock import SystemClock
 from respond.adapters.http.auth import session_from
@@ -23,7 +23,7 @@ from respond.company.github_org import BOT, NUMBERS, member_row
 from respond.core.script import Done, Effect, Me, Proof, Script, action
 from respond.core.values import SecretHandle
 from respond.engine.drivers import World, look
-from respond.errors import NoAnswerError, RefusedBySystemError, StepFailedError, UsageError
+from respond.errors import NoAnswerError, RefusedBySystemError, UsageError
 from respond.formats.project.project import ConnectionConfig
 from respond.systems import load
 from respond.systems.arguments import ArgumentError
@@ -37,294 +37,11 @@ from respond.testing.loopback import Loopback, says
 SYSTEMS = ("github",)
 ACTIONS: dict[str, Any] = {n: cls for n, cls in load().items() if n.startswith("github.")}
 BEN = "ben-okafor/583233"
-NEW_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIanotherkeywithoutasecrethalf"
-
-
-def made(name: str, /, **given: Any) -> Any:
-    """An action, as a step builds it: lists become tuples."""
-    plain = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-    return ACTIONS[f"github.{name}"](**plain)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One action that writes. Attributes: at: The request of it that a fault hits."""
-
-    name: str
-    at: str
-    given: Callable[[Any], dict[str, Any]]
-    back: bool = True
-
-    def of(self, office: Any) -> Any:
-        return made(self.name, **self.given(office.story))
-
-
-def _mallory(story: Any, **more: Any) -> dict[str, Any]:
-    return {"user": story.github_mallory, **more}
-
-
-CASES = {
-    case.name: case
-    for case in (
-        Case("remove_member", "DELETE */memberships/*", _mallory),
-        Case(
-            "invite_member",
-            "POST */invitations",
-            lambda s: {"user": s.github_outsider, "role": "direct_member", "teams": ["12"]},
-        ),
-        Case("set_role", "PUT */memberships/*", lambda s: _mallory(s, role="admin")),
-        Case(
-            "remove_outside_collaborator",
-            "DELETE */outside_collaborators/*",
-            lambda s: {"user": s.github_outsider},
-            back=False,
-        ),
-        Case(
-            "remove_from_team",
-            "DELETE */teams/*",
-            lambda s: _mallory(s, team="platform"),
-        ),
-        Case(
-            "add_to_team",
-            "PUT */teams/*",
-            lambda s: {"user": s.github_jean, "team": "platform", "role": "maintainer"},
-        ),
-        Case(
-            "revoke_leaked_token",
-            "POST */revoke",
-            lambda _: {"value": token()},
-            back=False,
-        ),
-        Case("revoke_sso_credentials", "POST */revoke", _mallory, back=False),
-        Case(
-            "delete_deploy_key",
-            "DELETE */keys/*",
-            lambda s: {"repository": s.github_repository, "key": s.github_deploy_key},
-        ),
-        Case(
-            "add_deploy_key",
-            "POST */keys",
-            lambda s: {"repository": s.github_repository, "key": NEW_KEY, "title": "ci-2"},
-        ),
-        Case(
-            "delete_actions_secret",
-            "DELETE */secrets/*",
-            lambda _: {"place": "example-co/shop#CIO_KEY"},
-            back=False,
-        ),
-        Case(
-            "resolve_secret_alert",
-            "PATCH */alerts/*",
-            lambda s: {"repository": s.github_repository, "number": "42", "refused": True},
-        ),
-    )
-}
-every = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-EVERY_BACK = [case for case in CASES.values() if case.back]
-
-
-def hub(office: Any) -> Any:
-    return office.company.github
-
-
-def state(office: Any) -> Any:
-    """What there is, without times and the numbers that were given out."""
-    found = vars(hub(office).state)
-    unlike = ("keys", "numbers", "former", "sent", "deploy_keys", "alerts")
-    alike = {name: value for name, value in found.items() if name not in unlike}
-    keys = sorted((k.title, k.key, k.read_only) for k in found["deploy_keys"])
-    alerts = [(alert.number, alert.state, alert.resolution) for alert in found["alerts"]]
-    alive = [key.dies_at is None for key in found["keys"]]
-    return copy.deepcopy({**alike, "keys": keys, "alerts": alerts, "alive": alive})
-
-
-def member(office: Any, login: str) -> Any:
-    return next((row for row in hub(office).state.members if row.login == login), None)
-
-
-def accept(office: Any, login: str) -> None:
-    errand = type("Errand", (), {"words": lambda _, __: login})()
-    office.company.counterparts["github"].console["accept_invitation"](hub(office), errand)
 
 
 @pytest.fixture(autouse=True)
-def known(office: Any) -> None:
-    """Whose login is whose, as respond.toml says it; and when the run was proposed."""
-    logins = {"dana": "dana-reyes", "ana": "ana-silva", "ben": "ben-okafor", "mal": "mallory-hart"}
-    people = tuple(
-        replace(each, accounts={"github": logins[each.id]}) if each.id in logins else each
-        for each in office.me(made("find_member", name="x")).persons
-    )
-    office.changes |= {"persons": people, "now": office.clock.now_ms() // 1000}
-    office.opened["inputs.leaked"] = office.story.github_leaked_token
-
-
-def test_every_action_that_writes_is_here() -> None:
-    """A new one is driven through all that goes wrong, too."""
-    writing = {name for name, cls in ACTIONS.items() if cls.spec.effect.value != "reads"}
-
-    assert {f"github.{name}" for name in CASES.keys() | PREPARED} == writing
-
-
-# The way back of another one, or what an app alone may do.
-PREPARED = {"reopen_secret_alert", "revoke_fine_grained_tokens"}
-
-
-# --- what goes wrong on the way -----------------------------------------------------------------
-
-
-@every
-@pytest.mark.promise("P5")
-def test_a_look_writes_nothing(office: Any, case: Case) -> None:
-    """A dry run says what it would write, and what has no way back says so."""
-    seen = office.look(case.of(office))
-
-    assert seen.writes
-    assert all(write.says and write.target and write.where for write in seen.writes)
-    assert all(write.undo is not None or write.breaks for write in seen.writes)
-    assert office.writes() == 0
-
-
-@every
-@pytest.mark.promise("P2")
-def test_run_twice_it_writes_once(office: Any, case: Case) -> None:
-    """The second time finds it done."""
-    office.do(case.of(office))
-    before, sent = state(office), len(office.sent)
-    done = office.do(case.of(office))
-
-    assert "not seen" not in done.says
-    assert len(office.sent) == sent
-    assert state(office) == before
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.promise("P2")
-@pytest.mark.parametrize("fault", ["timeout-after", "cut-after", "500-after", "html-after"])
-def test_an_answer_that_is_lost_after_the_effect(office: Any, case: Case, fault: str) -> None:
-    """It happened though nobody said so, and a look finds it."""
-    office.company.arm([f"github:{fault}@{case.at}"])
-    with pytest.raises(NoAnswerError):
-        office.do(case.of(office))
-    after = state(office)
-    office.company.clock.advance(60)
-    office.do(case.of(office))
-
-    assert len(office.sent) == 1
-    assert state(office) == after
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.promise("P2")
-@pytest.mark.parametrize("fault", ["timeout-before", "cut-before", "500", "503", "html"])
-def test_an_answer_that_is_lost_before_the_effect(office: Any, case: Case, fault: str) -> None:
-    """Nobody knows; a look finds that it is still wanted, and it is done then."""
-    before = state(office)
-    office.company.arm([f"github:{fault}@{case.at}"])
-    with pytest.raises(NoAnswerError):
-        office.do(case.of(office))
-    assert state(office) == before
-    office.do(case.of(office))
-
-    assert state(office) != before
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.parametrize("fault", ["401", "403"])
-def test_a_no_is_a_no(office: Any, case: Case, fault: str) -> None:
-    """Nothing happened, and a person could do it by hand."""
-    before = state(office)
-    office.company.arm([f"github:{fault}@{case.at}"])
-    with pytest.raises(RefusedBySystemError) as refused:
-        office.do(case.of(office))
-
-    assert refused.value.by_hand
-    assert not refused.value.again
-    assert state(office) == before
-
-
-@every
-def test_a_write_that_comes_too_often_says_when_to_come_back(office: Any, case: Case) -> None:
-    """GitHub says it with a 403, which is no missing right then; its headers tell them apart."""
-    office.company.arm([f"github:429@{case.at}"])
-    with pytest.raises(RefusedBySystemError) as refused:
-        office.do(case.of(office))
-
-    assert refused.value.code == "429"
-    assert refused.value.again
-    assert refused.value.retry_after_s in {0, 1}
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.promise("P6")
-@pytest.mark.parametrize("fault", ["html", "empty", "500", "404", "403"])
-def test_what_cannot_be_seen_is_not_written(office: Any, case: Case, fault: str) -> None:
-    """A 404 about everything is no proof that nobody is there: it may be what we may not see.
-
-    A token of which nothing is known is not spared by that: it leaked.
-    """
-    if case.name == "revoke_leaked_token":
-        return
-    office.company.arm([f"github:{fault}xall@GET *"])
-    with pytest.raises(StepFailedError):
-        office.do(case.of(office))
-
-    assert office.sent == []
-    assert office.writes() == 0
-
-
-@every
-@pytest.mark.promise("P6")
-def test_what_shows_late_is_waited_for(office: Any, case: Case) -> None:
-    """A read from before the write is no proof of failure, and never of success."""
-    office.company.arm([f"github:stale@{case.at}"])
-    done = office.do(case.of(office))
-    assert "not seen" in done.says
-
-    office.company.clock.advance(90)
-    assert all(w.proof is not Proof.SEEN for w in office.look(case.of(office)).writes)
-
-
-@pytest.mark.parametrize("case", EVERY_BACK, ids=[case.name for case in EVERY_BACK])
-@pytest.mark.promise("P12")
-def test_the_way_back_leads_back_and_is_gone_once(office: Any, case: Case) -> None:
-    """What it leaves is what was there before; the second time it writes nothing."""
-    before = state(office)
-    office.do(case.of(office), "there")
-    back = next(write.undo for write in office.sent if write.undo is not None)
-    action = made(back.action.removeprefix("github."), **back.arguments)
-    office.do(action, "back")
-    sent = len(office.sent)
-    if case.name == "remove_member":
-        accept(office, "mallory-hart")
-    restored = state(office)
-    office.do(action, "back")
-
-    assert len(office.sent) == sent
-    assert _sorted(restored) == _sorted(before)
-
-
-def _sorted(found: Any) -> Any:
-    """Without what an invitation leaves behind, and the order of members."""
-    rows = [(r.login, r.state, r.role, r.teams) for r in found["members"]]
-    return {**found, "members": sorted(rows, key=str)}
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.parametrize("wrong", ["", "mallory-hart", "583235", "mallory@example.com", "../x/1"])
-def test_an_id_of_another_kind_is_refused_at_once(office: Any, case: Case, wrong: str) -> None:
-    """Before anything is looked at: a login alone may come to mean somebody else."""
-    given = case.given(office.story)
-    name = next((name for name in ("user", "repository", "place") if name in given), "")
-    if not name:
-        return
-    with pytest.raises(ArgumentError):
-        made(case.name, **{**given, name: wrong})
+def people_have_logins(office: Any) -> None:
+    known(office)
 
 
 # --- finding people -----------------------------------------------------------------------------
@@ -608,10 +325,6 @@ def test_another_role_in_a_team_goes_back_to_the_one_before(office: Any) -> None
 
 
 # --- tokens that leaked -------------------------------------------------------------------------
-
-
-def token(prefix: str = "ghp_", digest: str = "") -> SecretHandle:
-    return SecretHandle("inputs.leaked", "0000", prefix=prefix, digest=digest)
 
 
 def tried(office: Any) -> Any:
@@ -1155,6 +868,7 @@ def test_an_app_is_nobody_and_says_what_it_may(office: Any) -> None:
 
 
 @pytest.mark.parametrize("fault", ["", "cut-after", "cut-before", "stale"])
+@pytest.mark.long
 def test_fine_grained_tokens_are_an_apps_to_revoke(office: Any, fault: str) -> None:
     """Those of one person; the others stay. Whatever becomes of the answer, a look tells."""
     action = made("revoke_fine_grained_tokens", user=office.story.github_mallory)

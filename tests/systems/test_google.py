@@ -1,22 +1,23 @@
-"""Google Workspace: every action against what goes wrong, and what Google does unlike others."""
+"""Google Workspace: what Google does unlike others."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.systems.writes.of_google import CASES, made, org, state, user
+from tests.systems.writes.write_case import WriteCase
 
 from respond.adapters.http.transport import WriteRefusedError
 from respond.checks.credentials import Line, _Open, probe
 from respond.company.exchange import SimRequest
 from respond.company.google import assignment_row
 from respond.company.simulated_rest import Row
-from respond.core.script import Done, MalformedReplyError, PersonRecord, Proof
+from respond.core.script import MalformedReplyError, PersonRecord, Proof
 from respond.engine.drivers import look
-from respond.errors import NoAnswerError, RefusedBySystemError, StepFailedError
+from respond.errors import RefusedBySystemError, StepFailedError
 from respond.systems import load
 from respond.systems.arguments import ArgumentError
 from respond.systems.google.vendor import VENDOR
@@ -26,103 +27,8 @@ from respond.systems.vendor import Allowed, CredentialVerdict, Reads
 SYSTEMS = ("google",)
 ACTIONS: dict[str, Any] = {name: cls for name, cls in load().items() if name.startswith("google.")}
 MALLORY, BEN, ANA = "mallory@example.com", "ben@example.com", "ana@example.com"
-
-
-def made(name: str, **given: Any) -> Any:
-    """An action, as a step builds it."""
-    return ACTIONS[f"google.{name}"](**given)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One action that writes. Attributes: at: The request of it that a fault hits."""
-
-    name: str
-    at: str
-    given: Callable[[Any], dict[str, Any]]
-    back: bool = False
-
-    def of(self, office: Any) -> Any:
-        return made(self.name, **self.given(office.story))
-
-
-def _mallory(story: Any, **more: Any) -> dict[str, Any]:
-    return {"user": story.google_mallory, **more}
-
-
-def _jean(story: Any, **more: Any) -> dict[str, Any]:
-    return {"user": story.google_jean, **more}
-
-
-def _bot(story: Any, **more: Any) -> dict[str, Any]:
-    return {"project": story.google_project, "account": story.google_bot, **more}
-
-
-CASES = {
-    case.name: case
-    for case in (
-        Case("suspend_user", "PUT */users/*", _mallory, back=True),
-        Case("sign_out", "POST */signOut", _mallory),
-        Case("revoke_grants", "DELETE */tokens/*", _mallory),
-        Case("turn_off_two_step", "POST */turnOff", _jean),
-        Case("make_backup_codes", "POST */generate", _jean, back=True),
-        Case("end_backup_codes", "POST */invalidate", _mallory),
-        Case("reset_password", "PUT */users/*", _mallory),
-        Case("set_recovery", "PUT */users/*", _mallory, back=True),
-        Case(
-            "remove_role",
-            "DELETE */roleassignments/*",
-            lambda s: _mallory(s, role=s.google_role),
-            back=True,
-        ),
-        Case(
-            "assign_role",
-            "POST */roleassignments",
-            lambda s: _jean(s, role=s.google_role),
-            back=True,
-        ),
-        Case(
-            "leave_group",
-            "DELETE */members/*",
-            lambda s: _mallory(s, group=s.google_group),
-            back=True,
-        ),
-        Case(
-            "join_group",
-            "POST */members",
-            lambda s: {"user": s.google_ben, "group": s.google_group},
-            back=True,
-        ),
-        Case("create_key", "POST */keys", _bot),
-        Case("disable_key", "POST *:disable", lambda s: _bot(s, key=s.google_key), back=True),
-    )
-}
-# The way back of another one, or only after one.
-PREPARED = {"unsuspend_user", "enable_key", "delete_key"}
 every = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-EVERY_BACK = [case for case in CASES.values() if case.back]
 OF_USERS = [case for case in CASES.values() if not case.name.endswith("_key")]
-BLIND = {"sign_out", "reset_password", "create_key"}
-ONE_TIME = {"make_backup_codes", "create_key"}
-LOST = (NoAnswerError, MalformedReplyError)
-
-
-def org(office: Any) -> Any:
-    return office.company.google
-
-
-def state(office: Any, *, sessions: bool = True) -> Any:
-    """What there is, without what lags, tokens that were given out, or ids of assignments."""
-    late = {"indexed", "indexed_at"} | (set() if sessions else {"sessions"})
-    rows = org(office).state
-    users = [{k: v for k, v in vars(u).items() if k not in late} for u in rows.users]
-    roles = [(a.user, a.role, a.scope, a.unit, a.condition) for a in rows.assignments]
-    members = [sorted(vars(m).items()) for g in rows.groups for m in g.members]
-    return copy.deepcopy((users, sorted(roles), sorted(members), rows.accounts))
-
-
-def user(office: Any, name: str) -> Any:
-    return org(office).user_of(name)
 
 
 def supers(office: Any, *emails: str) -> None:
@@ -133,96 +39,13 @@ def supers(office: Any, *emails: str) -> None:
     ]
 
 
-def test_every_action_that_writes_is_here() -> None:
-    """A new one is driven through all that goes wrong, too."""
-    writing = {name for name, cls in ACTIONS.items() if cls.spec.effect.value != "reads"}
-
-    assert {f"google.{name}" for name in CASES.keys() | PREPARED} == writing
-
-
 # --- what goes wrong on the way -----------------------------------------------------------------
-
-
-@every
-@pytest.mark.promise("P5")
-def test_a_look_writes_nothing(office: Any, case: Case) -> None:
-    """A dry run says what it would write."""
-    seen = office.look(case.of(office))
-
-    assert seen.writes
-    assert all(write.says and write.target and write.where for write in seen.writes)
-    assert office.writes() == 0
-
-
-@every
-@pytest.mark.promise("P2")
-def test_run_twice_it_writes_once(office: Any, case: Case) -> None:
-    """The second time finds it done; what nobody can see is in the journal."""
-    office.do(case.of(office))
-    before, sent = state(office), len(office.sent)
-    done = office.do(case.of(office))
-
-    assert isinstance(done, Done)
-    assert "not seen" not in done.says
-    assert (state(office), len(office.sent)) == (before, sent)
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.promise("P2")
-@pytest.mark.parametrize("fault", ["timeout-after", "cut-after", "500-after", "html-after"])
-def test_an_answer_that_is_lost_after_the_effect(office: Any, case: Case, fault: str) -> None:
-    """It happened though nobody said so: seen where it can be, repeated where that is harmless."""
-    office.company.arm([f"google:{fault}@{case.at}"])
-    with pytest.raises(LOST):
-        office.do(case.of(office))
-    after, first = state(office), office.sent[0]
-    wanted = [w for w in office.look(case.of(office)).writes if w.subject == first.subject]
-    assert not wanted or case.name in BLIND | ONE_TIME
-    # A key carries no mark of ours: which one is new a person has to find out.
-    assert first.repeatable is (case.name != "create_key")
-    if case.name != "create_key":
-        office.do(case.of(office))
-        assert isinstance(office.do(case.of(office)), Done)
-    if case.name not in {"revoke_grants", *BLIND, *ONE_TIME}:
-        assert state(office) == after
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.promise("P2")
-@pytest.mark.parametrize("fault", ["timeout-before", "cut-before", "500", "503", "html"])
-def test_an_answer_that_is_lost_before_the_effect(office: Any, case: Case, fault: str) -> None:
-    """Nobody knows; a look finds that it is still wanted, and it is done then."""
-    before = state(office)
-    office.company.arm([f"google:{fault}@{case.at}"])
-    with pytest.raises(LOST):
-        office.do(case.of(office))
-    assert state(office) == before
-    office.do(case.of(office))
-
-    assert state(office) != before
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.parametrize("fault", ["401", "403"])
-def test_a_no_is_a_no(office: Any, case: Case, fault: str) -> None:
-    """Nothing happened, and a person could do it by hand."""
-    before = state(office)
-    office.company.arm([f"google:{fault}@{case.at}"])
-    with pytest.raises(RefusedBySystemError) as refused:
-        office.do(case.of(office))
-
-    assert refused.value.by_hand
-    assert refused.value.code == fault
-    assert state(office) == before
 
 
 @every
 @pytest.mark.parametrize("how", ["by a word", "in plain text", "with a time"])
 def test_a_write_that_comes_too_often_is_no_missing_right(
-    office: Any, case: Case, how: str
+    office: Any, case: WriteCase, how: str
 ) -> None:
     """The directory says so with a 403, mostly without a word of when to come back."""
     org(office).plain_limits = how == "in plain text"
@@ -238,32 +61,8 @@ def test_a_write_that_comes_too_often_is_no_missing_right(
 
 
 @every
-def test_a_read_that_comes_too_often_is_asked_again(office: Any, case: Case) -> None:
-    """A little later each time."""
-    office.company.arm(["google:429x2@GET *"])
-    before = office.clock.now_ms()
-
-    assert isinstance(office.do(case.of(office)), Done)
-    assert office.clock.now_ms() - before >= 1_500
-
-
-@pytest.mark.share(3)
-@every
 @pytest.mark.promise("P6")
-@pytest.mark.parametrize("fault", ["html", "empty", "500", "503"])
-def test_what_cannot_be_seen_is_not_written(office: Any, case: Case, fault: str) -> None:
-    """A page with 200, nothing at all, trouble: no guess is made."""
-    office.company.arm([f"google:{fault}xall@GET *"])
-    with pytest.raises(StepFailedError):
-        office.do(case.of(office))
-
-    assert office.sent == []
-    assert office.writes() == 0
-
-
-@every
-@pytest.mark.promise("P6")
-def test_a_404_of_a_server_in_front_is_nobody_who_is_gone(office: Any, case: Case) -> None:
+def test_a_404_of_a_server_in_front_is_nobody_who_is_gone(office: Any, case: WriteCase) -> None:
     """Only the services' own word says that something is not there."""
     org(office).front_404 = True
     office.company.arm(["google:404xall@GET *"])
@@ -271,21 +70,6 @@ def test_a_404_of_a_server_in_front_is_nobody_who_is_gone(office: Any, case: Cas
         office.do(case.of(office))
 
     assert office.sent == []
-
-
-@every
-@pytest.mark.promise("P6")
-def test_what_shows_late_is_waited_for(office: Any, case: Case) -> None:
-    """A read from before the write is no proof of failure, and never of success."""
-    office.company.arm([f"google:stale@{case.at}"])
-    done = office.do(case.of(office))
-    unseen = all(w.proof is not Proof.SEEN for w in office.sent)
-
-    assert unseen or "not seen" in done.says
-    office.clock.sleep(90)
-    office.company.clock.advance(90)
-    if case.name != "make_backup_codes":
-        assert all(w.proof is not Proof.SEEN for w in office.look(case.of(office)).writes)
 
 
 @pytest.mark.promise("P6")
@@ -304,43 +88,6 @@ def test_a_code_of_those_before_is_not_the_new_one(office: Any) -> None:
     assert office.opened["again.code"] in jean.codes
 
 
-@pytest.mark.parametrize("case", OF_USERS, ids=[case.name for case in OF_USERS])
-def test_who_is_gone_is_named(office: Any, case: Case) -> None:
-    """A user who is not there is no success."""
-    given = {**case.given(office.story), "user": "100000000000000000001"}
-    with pytest.raises(GuardRefusedError, match="there is no user"):
-        office.do(made(case.name, **given))
-    assert office.sent == []
-
-
-@pytest.mark.parametrize("case", EVERY_BACK, ids=[case.name for case in EVERY_BACK])
-@pytest.mark.promise("P12")
-def test_the_way_back_leads_back_and_is_gone_once(office: Any, case: Case) -> None:
-    """What it leaves is what was there before, but for sessions; the second time writes nothing."""
-    before = state(office, sessions=False)
-    office.do(case.of(office), "there")
-    back = next(write.undo for write in office.sent if write.undo is not None)
-    action = made(back.action.removeprefix("google."), **back.arguments)
-    office.do(action, "back")
-    sent, restored = len(office.sent), state(office, sessions=False)
-    office.do(action, "back")
-
-    assert len(office.sent) == sent
-    assert restored == before
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.promise("P19")
-@pytest.mark.parametrize("wrong", ["", "U024BE7LH", MALLORY, "103870000000000000001/x", "../users"])
-def test_an_id_of_another_kind_is_refused_at_once(office: Any, case: Case, wrong: str) -> None:
-    """Before anything is looked at."""
-    given = case.given(office.story)
-    name = next(name for name in ("user", "key", "project") if name in given)
-    with pytest.raises(ArgumentError):
-        made(case.name, **{**given, name: wrong})
-
-
 @pytest.mark.promise("P8")
 @pytest.mark.parametrize("who", ["operator", "emergency", "ours"])
 @pytest.mark.parametrize(
@@ -348,7 +95,7 @@ def test_an_id_of_another_kind_is_refused_at_once(office: Any, case: Case, wrong
     [case for case in OF_USERS if case.name not in {"assign_role", "join_group"}],
     ids=lambda case: case.name,
 )
-def test_who_is_needed_tonight_is_spared(office: Any, case: Case, who: str) -> None:
+def test_who_is_needed_tonight_is_spared(office: Any, case: WriteCase, who: str) -> None:
     """The operator, an emergency account, and the admin whom we act as; by an alias, too."""
     target = user(office, case.given(office.story)["user"])
     target.aliases = ["m.h@example.com"]
@@ -371,7 +118,7 @@ def test_who_is_needed_tonight_is_spared(office: Any, case: Case, who: str) -> N
     [case for case in OF_USERS if case.name not in {"assign_role", "join_group"}],
     ids=lambda case: case.name,
 )
-def test_nobody_is_touched_where_nobody_says_whom_we_act_as(office: Any, case: Case) -> None:
+def test_nobody_is_touched_where_nobody_says_whom_we_act_as(office: Any, case: WriteCase) -> None:
     """A session that somebody fetched does not tell whose it is; that could be the target."""
     office.options["google"] = {"acts_as": ""}
     with pytest.raises(GuardRefusedError, match="as whom respond acts"):

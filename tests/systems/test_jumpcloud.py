@@ -1,21 +1,35 @@
-"""JumpCloud: every action against what goes wrong on the way, and what it does unlike others."""
+"""JumpCloud: what it does unlike others."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.systems.writes.of_jumpcloud import (
+    BEN,
+    CASES,
+    MALLORY,
+    admin,
+    made,
+    of_ben,
+    of_jean,
+    of_mallory,
+    org,
+    state,
+    user,
+)
+from tests.systems.writes.write_case import WriteCase
 
 from respond.checks.credentials import Line, _Open, probe
+from respond.company.company_clock import rfc3339
 from respond.company.exchange import SimRequest
 from respond.company.jumpcloud import console_row, person_row
 from respond.company.simulated_rest import Row
 from respond.core.script import Api, Call, Done, Person, PersonRecord, Proof
 from respond.engine.drivers import look
-from respond.errors import NoAnswerError, RefusedBySystemError, StepFailedError
+from respond.errors import NoAnswerError, RefusedBySystemError
 from respond.systems import load, vendor
 from respond.systems.arguments import ArgumentError
 from respond.systems.directory.vocabulary import Target, directory_of
@@ -24,309 +38,16 @@ from respond.systems.vendor import Allowed, CredentialVerdict
 
 SYSTEMS = ("jumpcloud",)
 ACTIONS: dict[str, Any] = {n: cls for n, cls in load().items() if n.startswith("jumpcloud.")}
-BEN, MALLORY, JEAN = "ben@example.com", "mallory@example.com", "jean@example.com"
-SSH = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 ben"
-
-
-def made(called: str, /, **given: Any) -> Any:
-    """An action, as a step builds it: lists become tuples."""
-    plain = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-    return ACTIONS[f"jumpcloud.{called}"](**plain)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One action that writes. Attributes: at: The request that a fault hits; hit: its place."""
-
-    name: str
-    at: str
-    given: Callable[[Any], dict[str, Any]]
-    back: bool = False
-    hit: int = -1
-
-    def of(self, office: Any) -> Any:
-        return made(self.name, **self.given(office.story))
-
-
-def _mallory(story: Any) -> dict[str, Any]:
-    return {"user": story.jumpcloud_mallory}
-
-
-def _jean(story: Any) -> dict[str, Any]:
-    return {"user": story.jumpcloud_jean}
-
-
-def _ben(story: Any) -> dict[str, Any]:
-    return {"admin": story.jumpcloud_admin_ben}
-
-
-CASES = {
-    case.name: case
-    for case in (
-        Case("suspend_user", "PUT */systemusers/*", _mallory, back=True, hit=0),
-        Case("expire_password", "POST */expire", _mallory),
-        Case("reset_password", "PUT */systemusers/*", _mallory),
-        Case("cancel_reactivations", "DELETE */userstates/*", _mallory, back=True),
-        Case(
-            "deactivate_push_device",
-            "PATCH */pushendpoints/*",
-            lambda s: {**_jean(s), "device": s.jumpcloud_device},
-            back=True,
-        ),
-        Case("reset_mfa", "POST */resetmfa", _jean),
-        Case("open_mfa_window", "POST */resetmfa", lambda s: {**_jean(s), "stolen": False}),
-        Case("remove_ssh_keys", "DELETE */sshkeys/*", _mallory, back=True),
-        Case(
-            "add_ssh_key",
-            "POST */sshkeys",
-            lambda s: {"user": s.jumpcloud_ben, "name": "work", "public_key": SSH},
-        ),
-        Case(
-            "take_app",
-            "POST */associations",
-            lambda s: {**_mallory(s), "app": s.jumpcloud_app},
-            back=True,
-            hit=0,
-        ),
-        Case(
-            "give_app",
-            "POST */associations",
-            lambda s: {"user": s.jumpcloud_ben, "app": s.jumpcloud_app},
-            back=True,
-        ),
-        Case(
-            "leave_group",
-            "POST */members",
-            lambda s: {**_mallory(s), "group": s.jumpcloud_group},
-            back=True,
-        ),
-        Case(
-            "unbind_group",
-            "POST */associations",
-            lambda s: {"group": s.jumpcloud_group, "app": s.jumpcloud_app},
-            back=True,
-        ),
-        Case("set_admin_role", "PUT */users/*", _ben, back=True),
-        Case("set_admin_api_access", "PUT */users/*", _ben, back=True),
-        Case("reset_admin_totp", "POST */resettotp/*", _ben),
-        Case("reset_admin_password", "GET */reactivate/*", _ben),
-        Case(
-            "revoke_service_credential",
-            "DELETE */auth-config/*",
-            lambda s: {"account": s.jumpcloud_account, "credential": "ac1"},
-        ),
-    )
-}
-# The way back of another one, or a person's hands.
-ELSEWHERE = {
-    "restore_user", "plan_reactivation", "activate_push_device", "close_mfa_window", "join_group",
-    "bind_group", "remove_security_keys", "suspend_admin", "restore_admin", "rotate_admin_key",
-}  # fmt: skip
-every = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-EVERY_BACK = [case for case in CASES.values() if case.back]
-BLIND = {"reset_admin_password", "reset_password"}
+JEAN = "jean@example.com"
 GRAPH_S = 30
 """Longer than the simulated graph lags."""
-
-
-def org(office: Any) -> Any:
-    return office.company.jumpcloud
-
-
-def state(office: Any) -> Any:
-    """What there is, without ids of what is made anew, and the log."""
-    there = org(office)
-    users = [
-        vars(one) | {"ssh_keys": sorted((k.name, k.public_key) for k in one.ssh_keys)}
-        for one in there.state.users
-    ]
-    planned = [(one.user, one.state, one.start) for one in there.state.planned]
-    rows = (users, there.state.admins, sorted(there.edges), planned, there.state.accounts)
-    return copy.deepcopy(rows)
-
-
-def user(office: Any, email: str = MALLORY) -> Any:
-    return org(office).row("users", email=email)
-
-
-def admin(office: Any, email: str = BEN) -> Any:
-    return org(office).row("admins", email=email)
 
 
 def later(office: Any, seconds: float = GRAPH_S) -> None:
     office.clock.sleep(seconds)
 
 
-def test_every_action_that_writes_is_here() -> None:
-    """A new one is driven through all that goes wrong, too."""
-    writing = {name for name, cls in ACTIONS.items() if cls.spec.effect.value != "reads"}
-
-    assert {f"jumpcloud.{name}" for name in CASES.keys() | ELSEWHERE} == writing
-
-
 # --- what goes wrong on the way -----------------------------------------------------------------
-
-
-@every
-@pytest.mark.promise("P2", "P5")
-def test_a_look_writes_nothing_and_run_twice_it_writes_once(office: Any, case: Case) -> None:
-    """The second time finds it done; what nobody can see is in the journal."""
-    seen = office.look(case.of(office))
-    assert seen.writes
-    assert all(write.says and write.target and write.where for write in seen.writes)
-    assert office.writes() == 0
-
-    office.do(case.of(office))
-    before, sent = state(office), len(office.sent)
-    done = office.do(case.of(office))
-    assert isinstance(done, Done)
-    assert "not seen" not in done.says
-    assert (state(office), len(office.sent)) == (before, sent)
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.promise("P2")
-@pytest.mark.parametrize("fault", ["cut-after", "html-after"])
-def test_an_answer_that_is_lost_after_the_effect(office: Any, case: Case, fault: str) -> None:
-    """It happened though nobody said so; once it shows, no more is wanted of it."""
-    office.company.arm([f"jumpcloud:{fault}@{case.at}"])
-    with pytest.raises(NoAnswerError):
-        office.do(case.of(office))
-    after, lost = state(office), office.sent[-1]
-    later(office)
-    wanted = [w for w in office.look(case.of(office)).writes if w.subject == lost.subject]
-    if case.name in BLIND:
-        # A letter is a person's to send again; another password that nobody knows does no harm.
-        assert lost.repeatable is (case.name == "reset_password")
-        return
-    assert wanted == []
-    office.do(case.of(office))
-    assert state(office) == after or len(office.sent) > 1
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.promise("P2")
-@pytest.mark.parametrize("fault", ["cut-before", "503"])
-def test_an_answer_that_is_lost_before_the_effect(office: Any, case: Case, fault: str) -> None:
-    """Nobody knows; a look finds that it is still wanted, and it is done then."""
-    before = state(office)
-    office.company.arm([f"jumpcloud:{fault}@{case.at}"])
-    with pytest.raises(NoAnswerError):
-        office.do(case.of(office))
-    if case.name != "reset_mfa":  # There the devices go first.
-        assert state(office) == before
-    office.do(case.of(office))
-
-    assert state(office) != before
-
-
-def test_an_answer_that_never_comes_is_none(office: Any) -> None:
-    """Neither before the effect nor after it."""
-    for fault in ("timeout-after", "timeout-before"):
-        office.company.arm([f"jumpcloud:{fault}@PUT *"])
-        with pytest.raises(NoAnswerError):
-            office.do(CASES["suspend_user"].of(office))
-        user(office).state = "ACTIVATED"
-    office.do(CASES["suspend_user"].of(office))
-    assert user(office).state == "SUSPENDED"
-
-
-@every
-def test_a_no_is_a_no_and_too_often_is_not_now(office: Any, case: Case) -> None:
-    """Nothing happened; a person could do it by hand, or it is tried again later."""
-    before = state(office)
-    for fault, again in (("403", False), ("429", True)):
-        office.company.arm([f"jumpcloud:{fault}@{case.at}"])
-        with pytest.raises(RefusedBySystemError) as refused:
-            office.perform(office.look(case.of(office)).writes[case.hit])
-        assert refused.value.code == fault
-        assert refused.value.again is again
-        assert refused.value.by_hand or again
-        assert state(office) == before
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.parametrize("told", [True, False])
-def test_a_read_that_comes_too_often_waits(office: Any, case: Case, told: bool) -> None:  # noqa: FBT001
-    """Until the moment that is told; without one, a little longer each time."""
-    if not told:
-        org(office).come_back = lambda _: ()
-    office.company.arm(["jumpcloud:429x2@GET *"])
-    before = office.clock.now_ms()
-    assert office.look(case.of(office)).writes
-    assert office.clock.now_ms() - before >= 1_000
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.promise("P6")
-@pytest.mark.parametrize("fault", ["html", "empty", "500"])
-def test_what_cannot_be_seen_is_not_written(office: Any, case: Case, fault: str) -> None:
-    """A page with 200, nothing at all, trouble: no guess is made."""
-    office.company.arm([f"jumpcloud:{fault}xall@GET *"])
-    with pytest.raises(StepFailedError):
-        office.do(case.of(office))
-
-    assert office.sent == []
-    assert office.writes() == 0
-
-
-@every
-@pytest.mark.promise("P6")
-def test_what_shows_late_is_waited_for(office: Any, case: Case) -> None:
-    """A read from before the write is no proof of failure, and never of success."""
-    office.company.arm([f"jumpcloud:stale@{case.at}"])
-    done = office.do(case.of(office))
-    assert all(w.proof is not Proof.SEEN for w in office.sent) or "not seen" in done.says
-    later(office, 90)
-    assert all(w.proof is not Proof.SEEN for w in office.look(case.of(office)).writes)
-
-
-@every
-def test_what_is_gone_is_named(office: Any, case: Case) -> None:
-    """A user, an administrator, an account that is not there is no success."""
-    nobody, given = "64b0000000000000000000ff", case.given(office.story)
-    name = next(n for n in ("user", "admin", "account", "group") if n in given)
-    action = made(case.name, **{**given, name: nobody})
-    if case.name == "cancel_reactivations":
-        assert office.look(action).writes == ()
-        return
-    with pytest.raises((GuardRefusedError, RefusedBySystemError)):
-        office.do(action)
-    assert office.sent == []
-
-
-@pytest.mark.parametrize("case", EVERY_BACK, ids=[case.name for case in EVERY_BACK])
-@pytest.mark.promise("P12")
-def test_the_way_back_leads_back_and_is_gone_once(office: Any, case: Case) -> None:
-    """What it leaves is what was there before; the second time it writes nothing."""
-    before = state(office)
-    office.do(case.of(office), "there")
-    ways = [write.undo for write in reversed(office.sent)]
-    for way in ways:
-        office.do(made(way.action.removeprefix("jumpcloud."), **way.arguments), "back")
-    sent = len(office.sent)
-    assert state(office) == before
-    later(office)
-    for way in ways:
-        office.do(made(way.action.removeprefix("jumpcloud."), **way.arguments), "back")
-    assert len(office.sent) == sent
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.parametrize("wrong", ["", "mallory@example.com", "64b/../users", "64B" + "0" * 21])
-def test_an_id_of_another_kind_is_refused_at_once(office: Any, case: Case, wrong: str) -> None:
-    """Before anything is looked at."""
-    given = case.given(office.story)
-    name = next(n for n in ("user", "admin", "group", "account") if n in given)
-    if name == "account" and wrong:
-        wrong = "two\nlines"
-    with pytest.raises(ArgumentError):
-        made(case.name, **{**given, name: wrong})
 
 
 PERSONAL = [c for c in CASES.values() if c.name not in {
@@ -336,7 +57,7 @@ PERSONAL = [c for c in CASES.values() if c.name not in {
 
 @pytest.mark.promise("P8")
 @pytest.mark.parametrize("case", PERSONAL, ids=[case.name for case in PERSONAL])
-def test_who_is_needed_tonight_is_spared(office: Any, case: Case) -> None:
+def test_who_is_needed_tonight_is_spared(office: Any, case: WriteCase) -> None:
     """The operator, an emergency account, and whom we work as."""
     given = case.given(office.story)
     rows = org(office).state.users + org(office).state.admins
@@ -470,7 +191,7 @@ def test_who_was_never_active_is_neither_suspended_nor_given_back(office: Any) -
     user(office).state = "STAGED"
     assert "STAGED" in office.do(CASES["suspend_user"].of(office)).says
     with pytest.raises(GuardRefusedError, match="STAGED"):
-        office.do(made("restore_user", **_mallory(office.story)))
+        office.do(made("restore_user", **of_mallory(office.story)))
     assert office.sent == []
 
 
@@ -543,7 +264,7 @@ def test_security_keys_are_a_persons_to_remove(office: Any) -> None:
     """Their words are not published: somebody's word is all there is, and is called so."""
     user(office, JEAN).keys_word = "SOME_WORD"
     assert "SOME_WORD" in office.do(CASES["reset_mfa"].of(office)).findings[0]
-    done = office.do(made("remove_security_keys", **_jean(office.story)))
+    done = office.do(made("remove_security_keys", **of_jean(office.story)))
     assert [task.task for task in office.tasks] == ["jumpcloud.remove_security_keys"]
     assert office.sent[-1].proof is Proof.WORD
     assert not done.proved
@@ -553,7 +274,7 @@ def test_factors_are_listed_with_a_time_without(office: Any) -> None:
     """That nobody asks for one is the first thing to know."""
     jean = user(office, JEAN)
     jean.exclusion, jean.until = True, "2099-01-01T00:00:00Z"
-    lines = office.do(made("list_factors", **_jean(office.story))).findings
+    lines = office.do(made("list_factors", **of_jean(office.story))).findings
     assert "until 2099" in lines[0]
     assert any(office.story.jumpcloud_device in line for line in lines)
 
@@ -562,20 +283,20 @@ def test_who_has_jumpcloud_go_alone_has_a_second_factor(office: Any) -> None:
     """And whether a reset takes it is documented nowhere."""
     person = user(office, JEAN)
     person.go_word, person.totp, person.devices = "ENROLLED", False, []
-    done = office.do(made("list_factors", **_jean(office.story)))
+    done = office.do(made("list_factors", **of_jean(office.story)))
     assert done.findings == ("JumpCloud Go: ENROLLED",)
     person.totp = True
     left = office.do(CASES["reset_mfa"].of(office)).findings
     assert any("JumpCloud Go of jean@example.com" in line for line in left)
     person.totp, person.go_word = False, "NOT_ENROLLED"
-    assert office.do(made("list_factors", **_jean(office.story)), "again").says == (
+    assert office.do(made("list_factors", **of_jean(office.story)), "again").says == (
         "no second factor"
     )
 
 
 def test_a_stolen_device_opens_no_window(office: Any) -> None:
     """Whoever has it may have the password; nor for a suspect, nor for who is suspended."""
-    jean = _jean(office.story)
+    jean = of_jean(office.story)
     for suspects, stolen in (((), True), ((JEAN,), False)):
         office.changes = {"suspects": suspects}
         done = office.do(made("open_mfa_window", **jean, stolen=stolen))
@@ -592,7 +313,7 @@ def test_a_stolen_device_opens_no_window(office: Any) -> None:
 
 def test_a_window_ends_by_itself_or_before(office: Any) -> None:
     """At most a day; closing it is a request of its own, and does not bring the codes back."""
-    action = made("open_mfa_window", **_jean(office.story), stolen=False, hours=24)
+    action = made("open_mfa_window", **of_jean(office.story), stolen=False, hours=24)
     office.do(action)
     assert "never where the device was stolen" in office.sent[0].breaks
     way = office.sent[0].undo
@@ -625,7 +346,7 @@ def test_one_device_is_switched_off_and_can_come_back(office: Any) -> None:
     ).writes
     assert write.undo
     assert write.undo.action == "jumpcloud.activate_push_device"
-    gone = made("deactivate_push_device", **_jean(office.story), device="64b" + "0" * 21)
+    gone = made("deactivate_push_device", **of_jean(office.story), device="64b" + "0" * 21)
     assert "has no device" in office.do(gone).says
 
 
@@ -638,12 +359,12 @@ def test_every_ssh_key_goes_and_the_same_come_back(office: Any) -> None:
     assert user(office).ssh_keys == []
     assert [w.undo.arguments["name"] for w in office.sent] == ["laptop", "odd"]
     with pytest.raises(ArgumentError, match="public key"):
-        made("add_ssh_key", **_mallory(office.story), name="x", public_key="A PRIVATE KEY")
+        made("add_ssh_key", **of_mallory(office.story), name="x", public_key="A PRIVATE KEY")
 
 
 def test_an_api_key_is_made_anew_by_its_owner_alone(office: Any) -> None:
     """Hands do it, and the list shows when: a key from before the run is no success."""
-    action = made("rotate_admin_key", **_ben(office.story))
+    action = made("rotate_admin_key", **of_ben(office.story))
     seen = office.look(action)
     assert isinstance(seen.writes[0].hands, Person)
     assert seen.writes[0].proof is Proof.SEEN
@@ -652,6 +373,20 @@ def test_an_api_key_is_made_anew_by_its_owner_alone(office: Any) -> None:
         look(action.run(office.me(action)), world, known={}, predict=True).writes for _ in range(2)
     ]
     assert [len(plan) for plan in plans] == [1, 0]
+    office.company.counterparts["jumpcloud"].console["rotate_admin_key"](
+        org(office), _errand(office, email=BEN)
+    )
+    assert office.look(action).writes == ()
+
+
+@pytest.mark.promise("P16")
+@pytest.mark.parametrize("ahead_s", [86_400, -86_400])
+def test_when_a_key_was_made_is_told_by_their_own_clock(office: Any, ahead_s: int) -> None:
+    """Ours is a day off: an older key is not taken for a new one, nor a new one for an older."""
+    office.company.clock._offset_s -= ahead_s
+    admin(office, BEN).key_made = rfc3339(office.company.clock.now() - 3_600)
+    action = made("rotate_admin_key", **of_ben(office.story))
+    assert len(office.look(action).writes) == 1
     office.company.counterparts["jumpcloud"].console["rotate_admin_key"](
         org(office), _errand(office, email=BEN)
     )
@@ -685,7 +420,7 @@ def test_taking_grants_back_covers_the_administrators_key(office: Any) -> None:
 
 def test_what_is_left_behind_is_named(office: Any) -> None:
     """Keys, planned changes, an administrator's account."""
-    lines = office.do(made("list_left_behind", **_mallory(office.story))).findings
+    lines = office.do(made("list_left_behind", **of_mallory(office.story))).findings
     assert [line.split()[0] for line in lines] == ["SSH", "SSH", "ACTIVATED", "administrator"]
 
 
@@ -707,7 +442,7 @@ def test_every_path_is_cut(office: Any) -> None:
 @pytest.mark.promise("P6")
 def test_who_still_has_it_by_a_group_has_it(office: Any) -> None:
     """Their own path alone is cut: what the groups give is said, before and after."""
-    given = {**_mallory(office.story), "app": office.story.jumpcloud_app, "directly": True}
+    given = {**of_mallory(office.story), "app": office.story.jumpcloud_app, "directly": True}
     seen = office.look(made("take_app", **given))
     assert len(seen.writes) == 1
     for done in (seen.outcome, office.do(made("take_app", **given))):
@@ -719,7 +454,7 @@ def test_who_still_has_it_by_a_group_has_it(office: Any) -> None:
 
 def test_a_group_that_chooses_itself_is_left_to_do(office: Any) -> None:
     """JumpCloud would put them back, or refuse: said, and not called done."""
-    given = {**_jean(office.story), "app": office.story.jumpcloud_app}
+    given = {**of_jean(office.story), "app": office.story.jumpcloud_app}
     done = office.do(made("take_app", **given))
     assert office.sent == []
     assert not done.proved
@@ -839,13 +574,13 @@ def test_the_last_who_may_do_everything_stays(office: Any, name: str) -> None:
     others[0].role, others[1].suspended = "Administrator", True
     ana = others[2]
     assert ana.email == "ana@example.com"
-    assert office.look(made(name, **_ben(office.story))).writes
+    assert office.look(made(name, **of_ben(office.story))).writes
     persons = office.me(made("list_admins")).persons
     office.changes["persons"] = tuple(
         replace(p, roles=("break-glass",)) if p.id == "ana" else p for p in persons
     )
     with pytest.raises(GuardRefusedError, match="last administrator"):
-        office.look(made(name, **_ben(office.story)))
+        office.look(made(name, **of_ben(office.story)))
 
 
 @pytest.mark.promise("P8")
@@ -894,7 +629,7 @@ def test_a_get_that_sends_mail_is_a_write(office: Any) -> None:
 def test_an_administrator_is_suspended_by_hands_and_seen(office: Any) -> None:
     """No API writes it; the list shows it, and hands lead back."""
     for name, suspended in (("suspend_admin", True), ("restore_admin", False)):
-        action = made(name, **_ben(office.story))
+        action = made(name, **of_ben(office.story))
         (write,) = office.look(action).writes
         assert isinstance(write.hands, Person)
         assert (write.proof, write.hands.task) == (Proof.SEEN, f"jumpcloud.{name}")
@@ -971,7 +706,7 @@ def test_a_credential_that_the_account_has_not_is_no_credential_that_was_ended(o
 def test_events_are_read_over_all_pages(office: Any) -> None:
     """A full page has another one; asking by POST is reading."""
     org(office).events_max = 1
-    done = office.do(made("read_events", **_mallory(office.story)))
+    done = office.do(made("read_events", **of_mallory(office.story)))
     assert [e.type for e in done.output.events] == [
         "totp_finish_enrollment", "admin_login_attempt", "sso_auth", "user_login_attempt",
         "user_login_attempt",
@@ -980,7 +715,7 @@ def test_events_are_read_over_all_pages(office: Any) -> None:
     assert "failed" in done.findings[4]
     assert office.writes() == 0
     with pytest.raises(ArgumentError, match="90 days"):
-        made("read_events", **_mallory(office.story), within=91 * 86_400)
+        made("read_events", **of_mallory(office.story), within=91 * 86_400)
 
 
 def test_only_sign_ins_are_asked_for_by_the_verb(office: Any) -> None:
@@ -997,11 +732,11 @@ def test_only_sign_ins_are_asked_for_by_the_verb(office: Any) -> None:
 def test_events_of_who_is_gone_or_of_administrators_unseen(office: Any) -> None:
     """The user's own events are read all the same; what was not looked for is said."""
     office.company.arm(["jumpcloud:403xall@GET */api/users*"])
-    done = office.do(made("read_events", **_mallory(office.story)))
+    done = office.do(made("read_events", **of_mallory(office.story)))
     assert "UNSEEN" in done.findings[0]
     assert len(done.output.events) == 4
     org(office).state.users.remove(user(office))
-    assert len(office.do(made("read_events", **_mallory(office.story))).output.events) == 0
+    assert len(office.do(made("read_events", **of_mallory(office.story))).output.events) == 0
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "[]", '{"a": 1}'])
@@ -1018,14 +753,14 @@ def test_a_full_page_without_a_cursor_is_no_list(office: Any, cursor: str) -> No
 
     org(office).answer = without
     with pytest.raises(NoAnswerError):
-        office.do(made("read_events", **_mallory(office.story)))
+        office.do(made("read_events", **of_mallory(office.story)))
 
 
 def test_a_command_runner_may_not_read_events(office: Any) -> None:
     """Its own no, and nothing is made of it."""
     org(office).state.keys[0].role = "Command Runner"
     with pytest.raises(RefusedBySystemError, match="403"):
-        office.do(made("read_events", **_mallory(office.story)))
+        office.do(made("read_events", **of_mallory(office.story)))
 
 
 # --- the credential -----------------------------------------------------------------------------

@@ -41,6 +41,15 @@ def test_administrators_are_told_in_slack(office: Any) -> None:
     assert "Run CK-7F3Q" in text
 
 
+def test_a_second_role_is_told_with_the_first(office: Any) -> None:
+    """Who runs an application is told with the admins, each once; nobody need have it."""
+    people(office, ben={"roles": ("admin", "application")}, jean={"roles": ("application",)})
+    told = office.do(Persons("key-contained", also="application")).output.told
+    assert told == ("ana", "ben", "jean")
+    told = office.do(Persons("key-contained", also="nobody"), "second").output.told
+    assert told == ("ana", "ben")
+
+
 @pytest.mark.promise("P2")
 def test_running_again_tells_nobody_twice(office: Any) -> None:
     """Also after a crash that lost the first answer."""

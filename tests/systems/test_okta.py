@@ -1,18 +1,18 @@
-"""Okta: every action against what goes wrong on the way, and what Okta does unlike others."""
+"""Okta: what Okta does unlike others."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.systems.writes.of_okta import CASES, made, org, user
+from tests.systems.writes.write_case import WriteCase
 
 from respond.checks.credentials import Line, _Open, probe
 from respond.company.exchange import SimRequest
 from respond.company.okta import role_row
-from respond.core.script import Done, NotYet, PersonRecord, Proof
+from respond.core.script import NotYet, PersonRecord, Proof
 from respond.engine.drivers import look
 from respond.errors import NoAnswerError, RefusedBySystemError, StepFailedError
 from respond.systems import load
@@ -22,295 +22,6 @@ from respond.systems.vendor import Allowed, CredentialVerdict
 
 SYSTEMS = ("okta",)
 ACTIONS: dict[str, Any] = {name: cls for name, cls in load().items() if name.startswith("okta.")}
-
-
-def made(name: str, **given: Any) -> Any:
-    """An action, as a step builds it: lists become tuples."""
-    plain = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-    return ACTIONS[f"okta.{name}"](**plain)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One action that writes. Attributes: at: The request of it that a fault hits."""
-
-    name: str
-    at: str
-    given: Callable[[Any], dict[str, Any]]
-    back: bool = False
-
-    def of(self, office: Any) -> Any:
-        return made(self.name, **self.given(office.story))
-
-
-def _mallory(story: Any, **more: Any) -> dict[str, Any]:
-    return {"user": story.okta_mallory, **more}
-
-
-def _of_jean(name: str = "", fact: str = "") -> Callable[[Any], dict[str, Any]]:
-    return lambda story: {"user": story.okta_jean} | ({name: getattr(story, fact)} if name else {})
-
-
-CASES = {
-    case.name: case
-    for case in (
-        Case("suspend_user", "POST */suspend", _mallory, back=True),
-        Case("revoke_sessions", "DELETE */sessions", _mallory),
-        Case("sign_out_everywhere", "DELETE */sessions", _mallory),
-        Case("revoke_grants", "DELETE */grants", _mallory),
-        Case("delete_factor", "DELETE */factors/*", _of_jean("factor", "okta_factor")),
-        Case("reset_all_factors", "POST */reset_factors", _of_jean()),
-        Case("create_temporary_access_code", "POST */tac", _of_jean(), back=True),
-        Case("expire_password", "POST */expire_password", _mallory),
-        Case("reset_password", "POST */reset_password", _mallory),
-        Case(
-            "remove_role", "DELETE */roles/*", lambda s: _mallory(s, role="USER_ADMIN"), back=True
-        ),
-        Case(
-            "add_role",
-            "POST */roles",
-            lambda s: {"user": s.okta_jean, "type": "USER_ADMIN", "groups": [s.okta_group]},
-            back=True,
-        ),
-        Case("unassign_app", "DELETE */apps/*", lambda s: _mallory(s, app=s.okta_app), back=True),
-        Case(
-            "assign_app",
-            "POST */apps/*",
-            lambda s: {"user": s.okta_ben, "app": s.okta_app},
-            back=True,
-        ),
-        Case(
-            "confine_api_token",
-            "PUT */api-tokens/*",
-            lambda s: {"token": s.okta_deploy_bot, "include": ["nzonkw1sfwwiH9Hxt1d7"]},
-            back=True,
-        ),
-        Case("revoke_api_token", "DELETE */api-tokens/*", lambda s: {"token": s.okta_deploy_bot}),
-        Case("rotate_client_secret", "POST */secrets", lambda s: {"app": s.okta_app}),
-    )
-}
-# Made by what came before, or the way back of another one.
-PREPARED = {
-    "unsuspend_user", "revoke_temporary_access_code", "deactivate_client_secret",
-    "activate_client_secret",
-}  # fmt: skip
-every = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-EVERY_BACK = [case for case in CASES.values() if case.back]
-BLIND = {"revoke_sessions", "sign_out_everywhere"}
-ONE_TIME = {"create_temporary_access_code", "rotate_client_secret"}
-
-
-def org(office: Any) -> Any:
-    return office.company.okta
-
-
-def state(office: Any) -> Any:
-    """What there is, without times, the log, or the numbers that were given out."""
-    users = [
-        {k: v for k, v in vars(u).items() if k not in ("changed_at", "indexed", "indexed_at")}
-        for u in org(office).state.users
-    ]
-    rows = (users, org(office).state.api_tokens, org(office).state.apps)
-    return copy.deepcopy(rows)
-
-
-def user(office: Any, email: str) -> Any:
-    return org(office).user_of(email)
-
-
-def test_every_action_that_writes_is_here() -> None:
-    """A new one is driven through all that goes wrong, too."""
-    writing = {name for name, cls in ACTIONS.items() if cls.spec.effect.value != "reads"}
-
-    assert {f"okta.{name}" for name in CASES.keys() | PREPARED} == writing
-
-
-# --- what goes wrong on the way -----------------------------------------------------------------
-
-
-@every
-@pytest.mark.promise("P5")
-def test_a_look_writes_nothing(office: Any, case: Case) -> None:
-    """A dry run says what it would write."""
-    seen = office.look(case.of(office))
-
-    assert seen.writes
-    assert all(write.says and write.target and write.where for write in seen.writes)
-    assert office.writes() == 0
-
-
-@every
-@pytest.mark.promise("P2")
-def test_run_twice_it_writes_once(office: Any, case: Case) -> None:
-    """The second time finds it done; what nobody can see is in the journal."""
-    office.do(case.of(office))
-    before, sent = state(office), len(office.sent)
-    done = office.do(case.of(office))
-
-    assert isinstance(done, Done)
-    assert "not seen" not in done.says
-    assert len(office.sent) == sent
-    assert state(office) == before
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.promise("P2")
-@pytest.mark.parametrize("fault", ["timeout-after", "cut-after", "500-after", "html-after"])
-def test_an_answer_that_is_lost_after_the_effect(office: Any, case: Case, fault: str) -> None:
-    """It happened though nobody said so: seen where it can be, repeated where that is harmless."""
-    office.company.arm([f"okta:{fault}@{case.at}"])
-    with pytest.raises(NoAnswerError):
-        office.do(case.of(office))
-    after = state(office)
-    if case.name == "rotate_client_secret":
-        # The value is lost, and a third secret there cannot be: a person decides.
-        with pytest.raises(GuardRefusedError, match="has 2 client secrets already"):
-            office.do(case.of(office))
-        return
-    first = office.sent[0]
-    wanted = [w for w in office.look(case.of(office)).writes if w.subject == first.subject]
-    assert not wanted or first.repeatable
-    assert (not wanted) or case.name in BLIND | ONE_TIME
-    office.do(case.of(office))
-
-    assert isinstance(office.do(case.of(office)), Done)
-    if case.name not in {"sign_out_everywhere", "revoke_grants", "add_role", *ONE_TIME}:
-        assert state(office) == after
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.promise("P2")
-@pytest.mark.parametrize("fault", ["timeout-before", "cut-before", "500", "503", "html"])
-def test_an_answer_that_is_lost_before_the_effect(office: Any, case: Case, fault: str) -> None:
-    """Nobody knows; a look finds that it is still wanted, and it is done then."""
-    before = state(office)
-    office.company.arm([f"okta:{fault}@{case.at}"])
-    with pytest.raises(NoAnswerError):
-        office.do(case.of(office))
-    assert state(office) == before
-    office.do(case.of(office))
-
-    assert state(office) != before or case.name in BLIND
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.parametrize("fault", ["401", "403"])
-def test_a_no_is_a_no(office: Any, case: Case, fault: str) -> None:
-    """Nothing happened, and a person could do it by hand."""
-    before = state(office)
-    office.company.arm([f"okta:{fault}@{case.at}"])
-    with pytest.raises(RefusedBySystemError) as refused:
-        office.do(case.of(office))
-
-    assert refused.value.by_hand
-    assert state(office) == before
-
-
-@every
-def test_a_write_that_comes_too_often_says_when_to_come_back(office: Any, case: Case) -> None:
-    """Okta tells a moment, not a time to wait: it is reckoned by Okta's own clock."""
-    org(office).come_back = lambda _: type(org(office)).rate_headers(org(office), 37)
-    office.company.arm([f"okta:429@{case.at}"])
-    with pytest.raises(RefusedBySystemError) as refused:
-        office.do(case.of(office))
-
-    assert refused.value.code == "429"
-    assert refused.value.again
-    assert refused.value.retry_after_s in {36, 37, 38}
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.parametrize("told", [True, False])
-def test_a_read_that_comes_too_often_waits(office: Any, case: Case, told: bool) -> None:  # noqa: FBT001
-    """Until the moment that Okta tells; without one, a little longer each time."""
-    if not told:
-        org(office).come_back = lambda _: ()
-    office.company.arm(["okta:429x2@GET */users/*"] if "token" not in case.name else [])
-
-    assert isinstance(office.do(case.of(office)), Done)
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.promise("P6")
-@pytest.mark.parametrize("fault", ["html", "empty", "500", "503", "404"])
-def test_what_cannot_be_seen_is_not_written(office: Any, case: Case, fault: str) -> None:
-    """A page with 200, nothing at all, trouble, a path that is not there: no guess is made."""
-    office.company.arm([f"okta:{fault}xall@GET *"])
-    with pytest.raises(StepFailedError):
-        office.do(case.of(office))
-
-    assert office.sent == []
-    assert office.writes() == 0
-
-
-@every
-@pytest.mark.promise("P6")
-def test_what_shows_late_is_waited_for(office: Any, case: Case) -> None:
-    """A read from before the write is no proof of failure, and never of success."""
-    office.company.arm([f"okta:stale@{case.at}"])
-    done = office.do(case.of(office))
-    seen = all(w.proof is not Proof.SEEN for w in office.sent)
-
-    assert seen or "not seen" in done.says
-    office.clock.sleep(90)
-    office.company.clock.advance(90)
-    assert all(w.proof is not Proof.SEEN for w in office.look(case.of(office)).writes)
-
-
-@pytest.mark.parametrize("case", list(CASES.values()), ids=CASES)
-def test_what_is_gone_is_named(office: Any, case: Case) -> None:
-    """A user or an application that is not there is no success; a token that is gone is."""
-    given = {
-        **case.given(office.story),
-        **({"user": "00u00000000nobody"} if "user" in case.given(office.story) else {}),
-    }
-    if "token" in given:
-        given["token"] = "00T00000000gone"
-        assert isinstance(office.do(made(case.name, **given)), Done)
-    elif "user" in given:
-        with pytest.raises(GuardRefusedError, match="there is no user"):
-            office.do(made(case.name, **given))
-    else:
-        with pytest.raises(RefusedBySystemError):
-            office.do(made(case.name, **{**given, "app": "0oa00000000gone"}))
-    assert office.sent == []
-
-
-@pytest.mark.parametrize("case", EVERY_BACK, ids=[case.name for case in EVERY_BACK])
-@pytest.mark.promise("P12")
-def test_the_way_back_leads_back_and_is_gone_once(office: Any, case: Case) -> None:
-    """What it leaves is what was there before; the second time it writes nothing."""
-    before = state(office)
-    office.do(case.of(office), "there")
-    back = next(write.undo for write in office.sent if write.undo is not None)
-    action = made(back.action.removeprefix("okta."), **back.arguments)
-    office.do(action, "back")
-    sent = len(office.sent)
-    restored = state(office)
-    office.do(action, "back")
-
-    assert len(office.sent) == sent
-    if case.name == "unassign_app":
-        # Whom it lists first is nobody's.
-        assert restored[2][0].users == before[2][0].users
-    else:
-        assert restored == before
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.parametrize("wrong", ["", "U024BE7LH", "mallory@example.com", "00u/../users", "00u"])
-def test_an_id_of_another_kind_is_refused_at_once(office: Any, case: Case, wrong: str) -> None:
-    """Before anything is looked at."""
-    given = case.given(office.story)
-    name = next(name for name in ("user", "token", "app") if name in given)
-    with pytest.raises(ArgumentError):
-        made(case.name, **{**given, name: wrong})
 
 
 # --- finding people -----------------------------------------------------------------------------
@@ -663,7 +374,7 @@ USERS_OWN = [case for case in CASES.values() if case.name not in {"add_role", "a
 @pytest.mark.promise("P8")
 @pytest.mark.parametrize("who", ["operator", "emergency", "ours"])
 @pytest.mark.parametrize("case", USERS_OWN, ids=[case.name for case in USERS_OWN])
-def test_who_is_needed_tonight_is_spared(office: Any, case: Case, who: str) -> None:
+def test_who_is_needed_tonight_is_spared(office: Any, case: WriteCase, who: str) -> None:
     """The operator, an emergency account, and the owner of the token in use."""
     email = case.given(office.story)
     if "app" in email and "user" not in email:

@@ -1,21 +1,21 @@
-"""SCIM: every action against what goes wrong on the way, and what products do unlike each other."""
+"""SCIM: what products do unlike each other."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.systems.writes.of_scim import CASES, made, product, ready, state, user
+from tests.systems.writes.write_case import WriteCase
 
 from respond.checks.credentials import Line, _Open, probe
-from respond.company.scim import Habits, user_row
+from respond.company.scim import user_row
 from respond.core.plan import write_key
-from respond.core.script import Done, PersonRecord, Proof
-from respond.core.values import SecretHandle
+from respond.core.script import PersonRecord, Proof
 from respond.engine.drivers import look
-from respond.errors import NoAnswerError, RefusedBySystemError, StepFailedError
+from respond.errors import NoAnswerError, RefusedBySystemError
 from respond.systems import load
 from respond.systems.arguments import ArgumentError
 from respond.systems.guards import GuardRefusedError
@@ -23,256 +23,15 @@ from respond.systems.vendor import Allowed, CredentialVerdict
 
 SYSTEMS = ("scim",)
 ACTIONS: dict[str, Any] = {name: cls for name, cls in load().items() if name.startswith("scim.")}
-PASSWORD = SecretHandle("inputs.password")
 
 
-def made(name: str, /, **given: Any) -> Any:
-    """An action, as a step builds it: lists become tuples."""
-    plain = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-    return ACTIONS[f"scim.{name}"](**plain)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One action that writes. Attributes: at: The request of it that a fault hits."""
-
-    name: str
-    at: str
-    given: Callable[[Any], dict[str, Any]]
-    back: bool = True
-
-    def of(self, office: Any) -> Any:
-        office.opened["inputs.password"] = "a new password, told to nobody"
-        return made(self.name, **self.given(office.story))
-
-
-def _mallory(story: Any, **more: Any) -> dict[str, Any]:
-    return {"user": story.scim_mallory, **more}
-
-
-NEW = {"userName": "new@example.com", "emails": [{"value": "new@example.com"}]}
-CASES = {
-    case.name: case
-    for case in (
-        Case("deactivate_user", "PATCH */Users/*", _mallory),
-        Case("activate_user", "PATCH */Users/*", lambda s: {"user": s.scim_ben}, back=False),
-        Case("delete_user", "DELETE */Users/*", _mallory),
-        Case(
-            "recreate_user",
-            "POST */Users",
-            lambda s: {"record": NEW, "groups": [s.scim_readers]},
-            back=False,
-        ),
-        Case("add_to_group", "PATCH */Groups/*", lambda s: _mallory(s, group=s.scim_readers)),
-        Case("remove_from_group", "PATCH */Groups/*", lambda s: _mallory(s, group=s.scim_writers)),
-        Case("set_roles", "PATCH */Users/*", lambda s: _mallory(s, roles=[{"value": "viewer"}])),
-        Case(
-            "set_password", "PATCH */Users/*", lambda s: _mallory(s, password=PASSWORD), back=False
-        ),
-    )
-}
-every = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-BACK = [case for case in CASES.values() if case.back]
-SEEN = [case for case in CASES.values() if case.name != "set_password"]
-
-
-def product(office: Any, **habits: Any) -> Any:
-    """The simulated product, with other habits."""
-    found = office.company.scim
-    for name, value in habits.items():
-        assert hasattr(Habits(), name)
-        setattr(found.state.habits, name, value)
-    return found
+@pytest.fixture(autouse=True)
+def password_is_known(office: Any) -> None:
+    ready(office)
 
 
 def body_of(write: Any) -> Any:
     return write.hands.call.body
-
-
-def user(office: Any, name: str = "mallory@example.com") -> Any:
-    return product(office).user_of(name)
-
-
-def state(office: Any) -> Any:
-    """What there is, without ids that were given anew, versions, and order."""
-    scim = product(office).state
-    names = {row.id: row.data["userName"] for row in scim.users}
-    users = {row.data["userName"]: (row.data, row.password) for row in scim.users}
-    groups = {
-        row.data["displayName"]: {names.get(m["value"]) for m in row.data.get("members", ())}
-        for row in scim.groups
-    }
-    return copy.deepcopy((users, groups))
-
-
-def test_every_action_that_writes_is_here() -> None:
-    """A new one is driven through all that goes wrong, too."""
-    writing = {name for name, cls in ACTIONS.items() if cls.spec.effect.value != "reads"}
-
-    assert {f"scim.{name}" for name in CASES} == writing
-
-
-# --- what goes wrong on the way -----------------------------------------------------------------
-
-
-@every
-@pytest.mark.promise("P5")
-def test_a_look_writes_nothing(office: Any, case: Case) -> None:
-    """A dry run says what it would write, also where an id is known only later."""
-    seen = office.look(case.of(office))
-
-    assert seen.writes
-    assert all(write.says and write.target and write.where for write in seen.writes)
-    assert office.writes() == 0
-
-
-@every
-@pytest.mark.promise("P2")
-def test_run_twice_it_writes_once(office: Any, case: Case) -> None:
-    """The second time finds it done; what nobody can see is in the journal."""
-    office.do(case.of(office))
-    before, sent = state(office), len(office.sent)
-    done = office.do(case.of(office))
-
-    assert "not seen" not in done.says
-    assert len(office.sent) == sent
-    assert state(office) == before
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.promise("P2")
-@pytest.mark.parametrize("fault", ["timeout-after", "cut-after", "500-after", "html-after"])
-def test_an_answer_that_is_lost_after_the_effect(office: Any, case: Case, fault: str) -> None:
-    """It happened though nobody said so: seen where it can be, repeated where that is harmless."""
-    office.company.arm([f"scim:{fault}@{case.at}"])
-    with pytest.raises(NoAnswerError):
-        office.do(case.of(office))
-    first, after = office.sent[0], state(office)
-    wanted = [w for w in office.look(case.of(office)).writes if w.subject == first.subject]
-    assert bool(wanted) == (first.proof is Proof.BLIND)
-    office.do(case.of(office))
-
-    assert state(office) == after or case.name == "recreate_user"
-    assert isinstance(office.do(case.of(office)), Done)
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.promise("P2")
-@pytest.mark.parametrize("fault", ["timeout-before", "cut-before", "500", "503", "html"])
-def test_an_answer_that_is_lost_before_the_effect(office: Any, case: Case, fault: str) -> None:
-    """Nobody knows; a look finds that it is still wanted, and it is done then."""
-    before = state(office)
-    office.company.arm([f"scim:{fault}@{case.at}"])
-    with pytest.raises(NoAnswerError):
-        office.do(case.of(office))
-    assert state(office) == before
-    office.do(case.of(office))
-
-    assert state(office) != before
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.parametrize("fault", ["401", "403"])
-def test_a_no_is_a_no(office: Any, case: Case, fault: str) -> None:
-    """Nothing happened, and a person could do it by hand."""
-    before = state(office)
-    office.company.arm([f"scim:{fault}@{case.at}"])
-    with pytest.raises(RefusedBySystemError) as refused:
-        office.do(case.of(office))
-
-    assert refused.value.by_hand
-    assert state(office) == before
-
-
-@every
-@pytest.mark.parametrize("told", [True, False], ids=["told", "untold"])
-def test_what_comes_too_often_comes_again(office: Any, case: Case, *, told: bool) -> None:
-    """A write says when; a read waits for that, or a little longer each time."""
-    if not told:
-        product(office).come_back = lambda _: ()
-    office.company.arm([f"scim:429@{case.at}", "scim:429x2@GET */Users*"])
-    with pytest.raises(RefusedBySystemError) as refused:
-        office.do(case.of(office))
-
-    assert (refused.value.code, refused.value.again) == ("429", True)
-    assert refused.value.retry_after_s == (1 if told else None)
-    assert isinstance(office.do(case.of(office)), Done)
-
-
-@pytest.mark.share(3)
-@every
-@pytest.mark.promise("P6")
-@pytest.mark.parametrize("fault", ["html", "empty", "500", "404"])
-def test_what_cannot_be_seen_is_not_written(office: Any, case: Case, fault: str) -> None:
-    """A page with 200, nothing at all, trouble, a wrong address: no guess is made."""
-    office.company.arm([f"scim:{fault}xall@GET *"])
-    with pytest.raises(StepFailedError):
-        office.do(case.of(office))
-
-    assert office.writes() == 0
-
-
-@pytest.mark.parametrize("case", SEEN, ids=[case.name for case in SEEN])
-@pytest.mark.promise("P6")
-def test_what_shows_late_is_waited_for(office: Any, case: Case) -> None:
-    """A read from before the write is no proof of failure, and never of success."""
-    office.company.arm([f"scim:stale@{case.at}"])
-    assert "not seen" in office.do(case.of(office)).says
-    office.company.clock.advance(90)
-
-    assert office.look(case.of(office)).writes == ()
-
-
-@every
-def test_whoever_is_gone_is_named(office: Any, case: Case) -> None:
-    """That is no success; only for what was to be deleted it is."""
-    given = case.given(office.story)
-    if "user" not in given:
-        return
-    action = made(case.name, **{**given, "user": "nobody-has-this-id"})
-    if case.name == "delete_user":
-        assert "any more" in office.do(action).says
-    else:
-        with pytest.raises(GuardRefusedError, match="there is no user"):
-            office.do(action)
-    assert office.sent == []
-
-
-@pytest.mark.parametrize("case", BACK, ids=[case.name for case in BACK])
-@pytest.mark.promise("P12")
-def test_the_way_back_leads_back_and_is_gone_once(office: Any, case: Case) -> None:
-    """What it leaves is what was there before; the second time it writes nothing."""
-    before = state(office)
-    office.do(case.of(office), "there")
-    back = next(write.undo for write in office.sent if write.undo is not None)
-    action = made(back.action.removeprefix("scim."), **back.arguments)
-    office.do(action, "back")
-    sent = len(office.sent)
-    assert state(office) == before
-    office.do(action, "back")
-
-    assert len(office.sent) == sent
-
-
-@every
-@pytest.mark.parametrize("wrong", ["", "mallory@example.com", "x/../Groups", "..", "a b"])
-def test_what_can_be_no_id_is_refused_at_once(case: Case, wrong: str) -> None:
-    """An address would find nobody, and pass for somebody who is gone."""
-
-    class Anything:
-        def __getattr__(self, name: str) -> str:
-            return "x"
-
-    given = case.given(Anything())
-    if "user" in given:
-        with pytest.raises(ArgumentError):
-            made(case.name, **{**given, "user": wrong})
-    else:
-        with pytest.raises(ArgumentError):
-            made(case.name, record={"userName": ""})
 
 
 # --- finding people -----------------------------------------------------------------------------
@@ -398,7 +157,7 @@ CHANGES = [case for case in CASES.values() if case.name != "recreate_user"]
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("case", CHANGES, ids=[case.name for case in CHANGES])
 def test_a_change_comes_out_the_same_whatever_the_product_wants(
-    office: Any, case: Case, way: str
+    office: Any, case: WriteCase, way: str
 ) -> None:
     """200 or 204, PATCH in its dialect or PUT of a whole copy, versions or none: and back again."""
     habits, options = WAYS[way]
@@ -698,7 +457,7 @@ taking = pytest.mark.parametrize("case", TAKING, ids=[case.name for case in TAKI
 @taking
 @pytest.mark.parametrize("who", ["operator", "emergency", "ours"])
 @pytest.mark.promise("P8")
-def test_who_is_needed_tonight_is_spared(office: Any, case: Case, who: str) -> None:
+def test_who_is_needed_tonight_is_spared(office: Any, case: WriteCase, who: str) -> None:
     """By user name or any address: the operator, an emergency account, whom we work as."""
     user(office).data["emails"].append({"value": "mal@example.org"})
     if who == "ours":

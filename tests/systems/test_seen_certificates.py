@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from respond.company.signing_certificate import made_certificate
 from respond.systems.seen_certificates import certificates_in
-from respond.testing.certificates import self_signed
 
 
 @pytest.fixture
-def pem(tmp_path: Path) -> str:
-    whole = self_signed(tmp_path, "127.0.0.1").read_text(encoding="ascii")
-    return whole[whole.index("-----BEGIN CERTIFICATE") :]
+def pem() -> str:
+    return made_certificate("sso.example.com", 1_900_000_000)
 
 
 def bare(pem: str) -> str:
@@ -33,8 +30,8 @@ def test_one_is_found_under_any_name_and_in_any_form(pem: str) -> None:
         [pem, pem],
     ):
         (found,) = certificates_in(answer)
-        assert found.subject == "CN=127.0.0.1"
-        assert 0 < (found.ends - datetime.now(UTC)).total_seconds() < 2 * 86_400
+        assert found.subject == "CN=sso.example.com"
+        assert found.ends.timestamp() == 1_900_000_000
     assert len(list(certificates_in({"now": pem, "next": bare(pem), "none": None}))) == 1
 
 

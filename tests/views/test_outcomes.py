@@ -68,6 +68,7 @@ BAD = [ExitCode.FAILED, ExitCode.REFUSED, ExitCode.UNKNOWN, ExitCode.UNDO_FAILED
     say=st.sampled_from(["", "cancelled", "planned, and not done: tell"]),
     is_started=st.booleans(),
 )
+@pytest.mark.long
 def test_every_end_but_a_good_one_names_its_reason_and_what_to_do(
     hows: dict[str, str], code: ExitCode, say: str, *, is_started: bool
 ) -> None:

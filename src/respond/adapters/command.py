@@ -14,6 +14,7 @@ import os
 import selectors
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -36,16 +37,33 @@ __all__ = [
     "minimal_environment",
     "run",
     "shown",
+    "told_when_slow",
 ]
 
 _OUTPUT_BYTES_MAX: Final = 64 * 1024
 _ALWAYS: Final = ("PATH", "HOME", "LANG")
 _PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 _PIECE: Final = 64 * 1024
+_QUIET_S: Final = 3
 
 
 class TookTooLongError(Exception):
     """The program did not end in time and was killed, with everything that it had started."""
+
+
+@contextlib.contextmanager
+def told_when_slow(
+    tell: Callable[[str], None], program: str, does: str, *, quiet_s: float = _QUIET_S
+) -> Iterator[None]:
+    """Say what is waited for when a program is not done soon: it may want an answer itself."""
+    says = f"waiting for {program}, {does}: it may want an answer"
+    word = threading.Timer(quiet_s, tell, (says,))
+    word.daemon = True
+    word.start()
+    try:
+        yield
+    finally:
+        word.cancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +183,7 @@ class CommandPen:
 
     Args:
         own: What a program of a connection gets in its environment besides.
+        tell: Hears what is waited for.
     """
 
     _opener: Callable[[SecretHandle], str]
@@ -174,6 +193,7 @@ class CommandPen:
     timeout_scale: float = field(default=1.0, kw_only=True)
     own: Callable[[str, str], Mapping[str, str]] = field(default=lambda *_: {}, kw_only=True)
     runs: Runs = field(default=run, kw_only=True)
+    tell: Callable[[str], None] = field(default=lambda _: None, kw_only=True)
 
     def send(self, intent: Intent, call: Call, digest: str) -> Reply:
         """Run it once; its exit status 0 is success.
@@ -199,13 +219,14 @@ class CommandPen:
             ) from error
         stdin = self._bytes(given)
         try:
-            ran = self.runs(
-                argv,
-                stdin=base64.b64encode(stdin) if coded else stdin,
-                environment=environment,
-                timeout_s=call.timeout_s * self.timeout_scale,
-                clock=self._clock,
-            )
+            with told_when_slow(self.tell, name, "which changes something"):
+                ran = self.runs(
+                    argv,
+                    stdin=base64.b64encode(stdin) if coded else stdin,
+                    environment=environment,
+                    timeout_s=call.timeout_s * self.timeout_scale,
+                    clock=self._clock,
+                )
         except OSError as error:
             raise RefusedBySystemError(
                 f"the command {name} could not be started",

@@ -10,7 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from respond.adapters.command import ProgramLine, Runs, TookTooLongError, judge, run, shown
+from respond.adapters.command import (
+    ProgramLine,
+    Runs,
+    TookTooLongError,
+    judge,
+    run,
+    shown,
+    told_when_slow,
+)
 from respond.adapters.http.request import WriteRefusedError
 from respond.adapters.secrets.redactor import Redactor
 from respond.core.script import Call, Reply
@@ -34,6 +42,7 @@ class ProgramReader:
         own: What a program of a connection gets in its environment besides.
         opener: Opens what is held; the redactor learns of it there.
         held: Secrets of the run as it is now; no answer shows one.
+        tell: Hears what is waited for after ``quiet_s``.
     """
 
     _lines: Mapping[str, ProgramLine]
@@ -45,6 +54,8 @@ class ProgramReader:
     held: Callable[[], Mapping[str, SecretHandle]] = field(default=dict, kw_only=True)
     runs: Runs = field(default=run, kw_only=True)
     timeout_scale: float = field(default=1.0, kw_only=True)
+    tell: Callable[[str], None] = field(default=lambda _: None, kw_only=True)
+    quiet_s: float = field(default=3, kw_only=True)
 
     def fetch(self, call: Call) -> Reply:
         """Run it once.
@@ -65,14 +76,15 @@ class ProgramReader:
         name = showable(line.program, limit=80)
         environment = {**self._environment, **self.own(call.connection, line.program)}
         try:
-            ran = self.runs(
-                call.path,
-                stdin=b"",
-                environment=environment,
-                timeout_s=call.timeout_s * self.timeout_scale,
-                clock=self._clock,
-                output_bytes_max=_OUTPUT_BYTES_MAX,
-            )
+            with told_when_slow(self.tell, name, "which looks", quiet_s=self.quiet_s):
+                ran = self.runs(
+                    call.path,
+                    stdin=b"",
+                    environment=environment,
+                    timeout_s=call.timeout_s * self.timeout_scale,
+                    clock=self._clock,
+                    output_bytes_max=_OUTPUT_BYTES_MAX,
+                )
         except OSError as error:
             raise NotReadyError(
                 f"the command {name} could not be started",

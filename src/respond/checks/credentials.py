@@ -151,7 +151,7 @@ def open_line(
         tuple(sinks),
     )
     if line.program is not None:
-        opened.reader = _through(line.program, config.name, secrets, redactor, clock)
+        opened.reader = _through(line.program, config.name, secrets, redactor, clock, tell)
     if line.endpoint is None:
         return opened
 
@@ -169,7 +169,12 @@ def open_line(
 
 
 def _through(
-    line: ProgramLine, name: str, secrets: Secrets, redactor: Redactor, clock: Clock
+    line: ProgramLine,
+    name: str,
+    secrets: Secrets,
+    redactor: Redactor,
+    clock: Clock,
+    tell: Callable[[str], None],
 ) -> Reader:
     from respond.adapters.command import credentials_in
     from respond.adapters.program_reader import ProgramReader
@@ -183,6 +188,7 @@ def _through(
         clean_environment(),
         own=credentials_in(lines, secrets, redactor),
         opener=_no_run,
+        tell=tell,
     )
 
 

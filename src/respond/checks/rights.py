@@ -20,6 +20,7 @@ __all__ = [
     "actions_of",
     "called_by",
     "calls_of",
+    "done_without",
     "loadable",
     "makes_secrets",
     "missing_rights",
@@ -78,6 +79,23 @@ def makes_secrets(runbook: Runbook) -> bool:
 
 def _fields(action: Any) -> tuple[Field[Any], ...]:
     return fields(action)
+
+
+def done_without(runbook: Runbook) -> frozenset[str]:
+    """Systems that a run needs only where its inputs say so, and whose failure stops nothing.
+
+    They are called at the very end, by steps with a ``when``, such as one that closes an alert.
+    """
+    from respond.core.runbook import ActionStep, all_calls
+
+    last = [step for step in runbook.always if isinstance(step, ActionStep)]
+    free = {
+        step.action.spec.system
+        for step in last
+        if step.words.when is not None and step.words.on_failure.how == "continue"
+    }
+    bound = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel)
+    return frozenset(free - {step.action.spec.system for step in all_calls(bound)})
 
 
 def wants(runbooks: Mapping[str, Runbook], right: Right) -> list[str]:

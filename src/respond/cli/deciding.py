@@ -126,7 +126,7 @@ class _Me:
         if found is None:
             raise UsageError(
                 f"{showable(name, limit=60)!r} is nobody in respond.toml",
-                why="an answer is a person's, with their name and their key",
+                why=self.places.unfound or "an answer is a person's, with their name and their key",
                 do="--as YOUR-ID, or add this login to logins of your [[person]]",
             )
         return found.id

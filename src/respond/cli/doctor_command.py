@@ -87,16 +87,18 @@ def _doctor_for(places: Places, runbook: str) -> Doctor:
 def _doctor_text(
     runbooks: Sequence[Tonight], findings: Sequence[FoundTrouble], well: Sequence[str]
 ) -> Iterator[str]:
+    from respond.core.showable import showable
     from respond.views.layout import labelled, said
 
     def part(label: str, text: str) -> Iterator[str]:
         yield from labelled(label, said(text, limit=1_000), _WIDTH, column=9)
 
     yield "TONIGHT"
-    column = max((len(each.runbook) for each in runbooks), default=0) + 4
-    for one in runbooks:
-        text = said(_line_of(one), limit=1_000)
-        yield from labelled(f"  {one.runbook}", text, _WIDTH, column=column)
+    # Their names are those of files.
+    names = [showable(each.runbook, limit=60) for each in runbooks]
+    column = max(map(len, names), default=0) + 4
+    for name, one in zip(names, runbooks, strict=True):
+        yield from labelled(f"  {name}", said(_line_of(one), limit=1_000), _WIDTH, column=column)
     if findings:
         yield f"\nFOUND {len(findings)}"
     for number, each in enumerate(findings, 1):
@@ -116,24 +118,14 @@ def _doctor_text(
 
 def _line_of(one: Tonight) -> str:
     """A runbook in one line: whether, why, and what to read below."""
-    from respond.checks.doctor.tonight import Readiness
-
     first, *more = (*one.why, "")
     why = f"{first}{f'; and {len(more) - 1} more' if len(more) > 1 else ''}"
     if not first and one.by_hand:
         why = f"{len(one.by_hand)} of its actions"
     numbers = f" (see {', '.join(map(str, one.findings))})" if one.findings else ""
-    days = (
-        ""
-        if one.readiness is Readiness.NOT
-        else "; "
-        + ", ".join(
-            [
-                f"rehearsed {one.rehearsed}" if one.rehearsed else "not rehearsed",
-                f"reviewed {one.reviewed}" if one.reviewed else "not reviewed",
-            ]
-        )
-    )
+    rehearsed = f"rehearsed {one.rehearsed}" if one.rehearsed else "not rehearsed"
+    reviewed = f"reviewed {one.reviewed}" if one.reviewed else "not reviewed"
+    days = f"; {rehearsed}, {reviewed}"
     return f"{one.readiness.value}{f': {why}' if why else ''}{numbers}{days}"
 
 

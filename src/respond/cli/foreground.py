@@ -115,7 +115,9 @@ def _lock(held: ExitStack, session: Session, *, is_cancelled: bool) -> None:
             return
 
 
-def undo_under_lock(session: Session, runbook: Runbook, hand: Stagehand) -> tuple[ExitCode, Engine]:
+def undo_under_lock(
+    session: Session, runbook: Runbook, hand: Stagehand, only: str = ""
+) -> tuple[ExitCode, Engine]:
     """Undo the run under its lock; raises as ``run_engine``."""
     from respond.adapters.store.run_lock import RunLocks
     from respond.engine.undo import undo_run
@@ -126,7 +128,7 @@ def undo_under_lock(session: Session, runbook: Runbook, hand: Stagehand) -> tupl
         RunLocks(session.locks, session.clock).hold(session.run),
         _signals(engine.tools.stop, f"respond undo {session.run}"),
     ):
-        return undo_run(engine), engine
+        return undo_run(engine, only=only), engine
 
 
 def record_cancel(session: Session, runbook: Runbook, reason: str) -> None:
@@ -161,7 +163,7 @@ def facts(session: Session, engine: Engine, code: ExitCode) -> dict[str, Any]:
 
 def put_back(state: RunState) -> tuple[PutBack, ...]:
     """What became of every change of a run, after its undo."""
-    from respond.engine.undo import cannot_be_undone, undoable
+    from respond.core.way_back import cannot_be_undone, undoable
     from respond.views import undo_text
 
     return undo_text.put_back(undoable(state), cannot_be_undone(state), state)

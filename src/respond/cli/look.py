@@ -132,15 +132,13 @@ def check(
     All of them together are held against respond.toml, too: whether its hooks fit, and whether
     enough people could agree where somebody has to.
     """
-    from respond.errors import UsageError
-
     places: Places = ctx.obj
     known = places.runbooks()
     paths: list[Path] = []
     for name in names or list(known):
         path = known[name].path if name in known else Path(name)
         if name not in known and not path.exists():
-            raise UsageError(f"there is no runbook and no file {name!r}", do="respond list")
+            raise places.no_runbook(name, known, what="runbook and no file")
         paths.append(path)
     checks = [*map(checker(places), paths)]
     if not names and places.project is not None:

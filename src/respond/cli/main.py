@@ -69,6 +69,9 @@ Examples:
   respond resume                       carry on after a crash or a Ctrl-C"""
 
 
+_ANY = "runbook or command"
+
+
 class Commands(TyperGroup):
     """Our commands by name, then runbooks by name."""
 
@@ -90,7 +93,7 @@ class Commands(TyperGroup):
         if name and not name.startswith("-") and name not in COMMANDS:
             runbooks = _runbooks(ctx)
             if name not in runbooks:
-                raise _unknown(name, [*runbooks, *COMMANDS])
+                raise _places(ctx).no_runbook(name, [*runbooks, *COMMANDS], what=_ANY)
         return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
@@ -127,19 +130,6 @@ class Commands(TyperGroup):
         formatter.write("\n" + EPILOG + "\n")
 
 
-def _unknown(name: str, known: list[str]) -> RespondError:
-    import difflib
-
-    from respond.errors import UsageError
-
-    near = difflib.get_close_matches(name, known, n=1)
-    return UsageError(
-        f"there is no runbook or command {showable(name, limit=60)!r}",
-        why=f"did you mean {near[0]!r}?" if near else "",
-        do="respond list",
-    )
-
-
 def _ours(name: str) -> Any:
     import importlib
 
@@ -151,11 +141,14 @@ def _ours(name: str) -> Any:
     return command
 
 
-def _runbooks(ctx: typer.Context) -> dict[str, FoundRunbook]:
+def _places(ctx: typer.Context) -> Places:
     from respond.wiring.places import Places
 
-    places = ctx.obj if isinstance(ctx.obj, Places) else Places.here()
-    return places.runbooks()
+    return ctx.obj if isinstance(ctx.obj, Places) else Places.here()
+
+
+def _runbooks(ctx: typer.Context) -> dict[str, FoundRunbook]:
+    return _places(ctx).runbooks()
 
 
 def _head(found: FoundRunbook) -> tuple[str, bool]:
@@ -224,7 +217,7 @@ def _straight_to(group: Any, words: list[str], places: Places) -> tuple[Any, str
     context = typer.Context(group, info_name="respond", obj=places)
     command = group.get_command(context, words[0])
     if command is None:
-        raise _unknown(words[0], group.list_commands(context))
+        raise places.no_runbook(words[0], group.list_commands(context), what=_ANY)
     return command, f"respond {words[0]}", words[1:]
 
 
@@ -240,7 +233,7 @@ def _print_help(command: Any, words: list[str], places: Places) -> None:
             break
         inner = get(context, word)
         if inner is None:
-            raise _unknown(word, command.list_commands(context))
+            raise places.no_runbook(word, command.list_commands(context), what=_ANY)
         command, context = inner, typer.Context(inner, info_name=word, parent=context)
     output.print_out(command.get_help(context))
 

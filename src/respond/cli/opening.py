@@ -17,6 +17,7 @@ from respond.errors import JournalBrokenError, JournalUnusableError, NotReadyErr
 from respond.wiring.places import Places
 
 if TYPE_CHECKING:
+    from respond.adapters.store.evidence_folder import EvidenceFolder
     from respond.adapters.store.journal_sqlite import SqliteJournal
     from respond.core.asked import Today
     from respond.core.events import Record
@@ -30,6 +31,7 @@ __all__ = [
     "RUN_ID",
     "KeptRun",
     "company_of",
+    "evidence_folder",
     "journal_of",
     "only_open",
     "open_journal",
@@ -106,6 +108,25 @@ def open_journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None
         raise JournalUnusableError(error.what, why=why, do=error.do) from error
     with opened:
         yield opened
+
+
+def evidence_folder(places: Places, run: str, journal: str) -> EvidenceFolder:
+    """Where the answers lie that the runs of this journal kept.
+
+    Raises:
+        NotReadyError: The key store cannot be read.
+    """
+    from respond.adapters.secrets.key_stores import FolderKeys
+    from respond.adapters.store.evidence_folder import EvidenceFolder
+    from respond.wiring.session import journal_path, open_keys, project_of_journal
+
+    folder = rehearsal_of(places, run)
+    if folder is not None:
+        beside = folder / "journal.db"
+        return EvidenceFolder.to_read(beside, journal, FolderKeys(folder / "keys"))
+    project = project_of_journal(places)
+    beside = journal_path(project, places)
+    return EvidenceFolder.to_read(beside, journal, open_keys(project, places, say))
 
 
 def rehearsal_of(places: Places, run: str) -> Path | None:

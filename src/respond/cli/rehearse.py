@@ -206,12 +206,12 @@ class Staging:
                 ask_what_is_missing(self.runbook, session)
             return self._carry(session)
 
-    def undo(self, ahead_s: float) -> ExitCode:
+    def undo(self, ahead_s: float, only: str = "") -> ExitCode:
         """Undo a rehearsal."""
         from respond.cli.foreground import undo_under_lock
 
         with closing(self._session(ahead_s, None)) as session:
-            code, engine = undo_under_lock(session, self.runbook, self.hand)
+            code, engine = undo_under_lock(session, self.runbook, self.hand, only)
             self._curtain(session, engine, code, undone=True)
             return code
 
@@ -231,6 +231,10 @@ class Staging:
             remember(self.places.rehearsals / self.run, facts)
         now_s = session.clock.now_ms() // 1000
         given = rehearsal_inputs(self.runbook, self.rehearsal.story, overrides, now_s)
+        for declared in self.runbook.inputs:
+            if declared.late and declared.name not in overrides and not self.hand.auto:
+                # Who rehearses is asked for it where the night would ask.
+                given.values.pop(declared.name, None)
         propose(
             self.runbook,
             given,

@@ -110,15 +110,19 @@ def _function(words: RunbookHead) -> Any:
         inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     ]
     for declared in words.inputs:
+        several = declared.kind is InputKind.LIST
         option = typer.Option(
-            [], f"--{_flag(declared.name)}", help=_input_help(declared), show_default=False
+            [] if several else "",
+            f"--{_flag(declared.name)}",
+            help=_input_help(declared),
+            show_default=False,
         )
-        parameters.append(_parameter(f"input_{declared.name}", list[str], option))
+        kind = list[str] if several else str
+        parameters.append(_parameter(f"input_{declared.name}", kind, option))
     options = {**_OPTIONS, **({_FAIL_ON[0]: ("", *_FAIL_ON[1:])} if words.review else {})}
     for name, (default, flags, says) in options.items():
-        kind = bool if isinstance(default, bool) else list[str]
-        # Of one option given twice the parser would keep the last, and nobody would know.
-        option = typer.Option(default or kind(), *flags.split(), help=says, show_default=False)
+        option = typer.Option(default, *flags.split(), help=says, show_default=False)
+        kind = list[str] if isinstance(default, list) else type(default)
         parameters.append(_parameter(name, kind, option))
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
@@ -181,11 +185,8 @@ def _run(places: Places, name: str, given: dict[str, Any]) -> ExitCode:
     from respond.engine.proposing import propose
     from respond.wiring.session import load_runbook, real_session
 
-    for each, (default, flags, _) in _OPTIONS.items():
-        if default == "":
-            given[each] = _only(flags, given[each])
     runbook = load_runbook(places, name)
-    fail_on = severity_of(_only(_FAIL_ON[1], given.get(_FAIL_ON[0]) or [Severity.HIGH.value]))
+    fail_on = severity_of(given.get(_FAIL_ON[0]) or Severity.HIGH.value)
     hand = Stagehand(
         "dry-run" if given["dry_run"] else "real",
         as_json=given["as_json"],
@@ -245,17 +246,6 @@ def severity_of(text: str) -> Severity:
     raise UsageError(f"--fail-on takes one of {words}", why=f"it is {text[:40]!r}")
 
 
-def _only(flag: str, texts: list[str]) -> str:
-    """The one text of an option; empty when it was not given.
-
-    Raises:
-        UsageError: There are several.
-    """
-    if len(texts) > 1:
-        raise UsageError(f"{flag} is given {len(texts)} times", why="it takes one value")
-    return "".join(texts)
-
-
 def from_options(runbook: Runbook, options: dict[str, Any]) -> GivenInputs:
     """Typed inputs, as far as options gave them.
 
@@ -269,18 +259,17 @@ def from_options(runbook: Runbook, options: dict[str, Any]) -> GivenInputs:
     given = GivenInputs()
     now_s = SystemClock().now_ms() // 1000
     for declared in runbook.inputs:
-        texts = [text for text in options.get(f"input_{declared.name}") or () if text]
-        if not texts:
-            continue
+        said = options.get(f"input_{declared.name}")
         if declared.kind is InputKind.LIST:
+            texts = [text for text in said or () if text]
             parts: list[Any] = [parse_input(declared, text, now_s=now_s) for text in texts]
-            given.values[declared.name] = _together(declared, [item for p in parts for item in p])
-            continue
-        text = _only(f"--{_flag(declared.name)}", texts)
-        if declared.kind is InputKind.SECRET:
-            given.secrets[declared.name] = read_secret(text, f"--{_flag(declared.name)}")
-        else:
-            given.values[declared.name] = parse_input(declared, text, now_s=now_s)
+            if texts:
+                together = [item for part in parts for item in part]
+                given.values[declared.name] = _together(declared, together)
+        elif said and declared.kind is InputKind.SECRET:
+            given.secrets[declared.name] = read_secret(said, f"--{_flag(declared.name)}")
+        elif said:
+            given.values[declared.name] = parse_input(declared, said, now_s=now_s)
     return given
 
 
@@ -364,6 +353,8 @@ def ask_what_is_missing(runbook: Runbook, session: Session) -> None:
 
 def _is_wanted(runbook: Runbook, declared: Input, given: GivenInputs) -> bool:
     """Needed, or one of a group of which none is there, or a list that only people know."""
+    if declared.late:
+        return False
     groups = [group for group in runbook.require if declared.name in group]
     if groups:
         return not any(given.has(name) for name in groups[0])

@@ -85,12 +85,19 @@ def status(
 
 
 @apps["report"].command(
-    epilog=examples("respond report CK-7F3Q", "respond report CK-7F3Q --short   # for a ticket")
+    epilog=examples(
+        "respond report CK-7F3Q",
+        "respond report CK-7F3Q --short   # for a ticket",
+        "respond report CK-7F3Q --evidence CK-7F3Q.zip",
+    )
 )
 def report(
     ctx: typer.Context,
     run: str = typer.Argument("", help="Id of the run; the last one when left out"),
     short: bool = typer.Option(False, "--short", help="A few lines for a ticket"),
+    evidence: str = typer.Option(
+        "", metavar="FILE", help="Write what systems answered into one zip, with digests"
+    ),
     as_json: bool = typer.Option(False, "--json", help="As JSON"),
 ) -> int:
     """Say what happened, what is proved, and what is left to do."""
@@ -104,6 +111,12 @@ def report(
             raise UsageError("there is no run to report on", do="respond rehearse compromised-key")
         run = states[0][0].id
     kept = read_run(ctx.obj, run)
+    if evidence:
+        from respond.cli.evidence_out import write_evidence
+
+        if short:
+            raise UsageError("--short and --evidence are two things", do="ask for one of them")
+        return int(write_evidence(ctx.obj, kept, evidence, as_json=as_json))
     made = reports.report(kept.state, kept.records, kept.head, kept.today)
     text = reports.short(made) if short else reports.as_text(made, width=screen_width())
     answer(reports.as_json(made), text, as_json=as_json)
@@ -367,6 +380,7 @@ def cancel(
 def undo(
     ctx: typer.Context,
     run: str = typer.Argument(help="Id of the run"),
+    step: str = typer.Option("", "--step", help="Only what this step changed, e.g. sessions"),
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
 ) -> int:
     """Put back what a run changed, newest first, where that can be done; asks at each."""
@@ -377,9 +391,9 @@ def undo(
     kept = read_run(places, run)
     hand = _hand(kept, as_json=as_json)
     if kept.is_rehearsal:
-        return int(_rehearsing(places, kept, hand).undo(_ahead_s(kept)))
+        return int(_rehearsing(places, kept, hand).undo(_ahead_s(kept), step))
     with _session(places, kept, hand) as (session, runbook):
-        code, engine = undo_under_lock(session, runbook, hand)
+        code, engine = undo_under_lock(session, runbook, hand, step)
         found = put_back(engine.state)
         hand.lines.clear()
         told = {

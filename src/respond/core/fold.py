@@ -15,6 +15,7 @@ from respond.core import recorded
 from respond.core.approval import Request, Verdict, Vote, proved_by
 from respond.core.events import Event, Kind, Record
 from respond.core.growing import grown, replace
+from respond.core.kept_answer import KeptAnswer
 from respond.core.plan import Plan
 from respond.core.questions import Decision
 from respond.core.recorded import (
@@ -172,6 +173,10 @@ class RunState:
     """How often a person asked for the run's undo."""
     undo_wanted: int = 0
     """How many changes are put back when its undo is over."""
+    evidence: tuple[KeptAnswer, ...] = ()
+    """Answers that were kept, in the order in which the journal speaks of them."""
+    unkept: tuple[str, ...] = ()
+    """What could not be kept, and why."""
     undone: Mapping[str, str] = field(default_factory=dict)
     """``undo-done`` or ``undo-failed``, by what was to be undone."""
     last_seq: int = 0
@@ -296,6 +301,9 @@ def after(state: RunState | None, record: Record, said: recorded.Content | None 
             last_seq=record.seq,
             anchor=f"{record.seq + 1} {record.hash[:32]}",
         )
+    if isinstance(said, recorded.CarriesEvidence) and said.evidence:
+        kept = (replace(answer, seq=record.seq) for answer in said.evidence)
+        state = replace(state, evidence=(*state.evidence, *kept))
     match said:
         case recorded.Intended():
             return _intended(state, record, said)
@@ -353,6 +361,8 @@ def _moved(state: RunState, record: Record, said: recorded.Content) -> RunState:
         case recorded.Ended():
             over = RunStatus.ENDED  # From here on it is the undo that parks.
             return replace(state, status=over, ended=said, ended_at=at, parked=Parked())
+        case recorded.Noticed(about=recorded.ABOUT_EVIDENCE, says=says):
+            return replace(state, unkept=(*state.unkept, says))
         case recorded.UndoAsked():
             left = {k: v for k, v in state.undone.items() if v == Kind.UNDO_DONE.value}
             state = replace(state, undo_wanted=len(left) + len(said.can))

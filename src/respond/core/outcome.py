@@ -7,22 +7,36 @@ cannot disagree. No text is laid out here.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import Final
 
-from respond.core.fold import As, RunState, RunStatus, StepState, WriteStatus, verdict
+from respond.core.events import Kind
+from respond.core.fold import (
+    As,
+    RunState,
+    RunStatus,
+    StepState,
+    WriteStatus,
+    is_undo,
+    verdict,
+)
 from respond.core.plan import PlannedStep, StepPlan
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Proof
+from respond.core.way_back import undoable
 from respond.errors import ExitCode
 
 __all__ = ["Containment", "Item", "Known", "Outcome", "outcome_of"]
 
 # ``readable in full; respond compromised-key --key web-prod``: a command to type, no prose.
 _COMMAND: Final = re.compile(r"(?:^|[;:`])\s*respond [a-z][a-z0-9-]*(?:[\s`]|$)")
+
+
+_CONTAINS: Final = frozenset({Phase.CONTAIN.value, Phase.ERADICATE.value})
 
 
 class Known(Enum):
@@ -41,7 +55,8 @@ class Item:
 
     Attributes:
         how: How the step came out, as a word of the journal, or ``blind`` (done, and nobody can
-            look), ``not-started``, ``unknown``, ``finding``, ``ended`` (why the run did).
+            look), ``not-started``, ``unknown``, ``finding``, ``put-back`` (changed by
+            containment), ``ended`` (why the run did).
     """
 
     known: Known
@@ -132,15 +147,43 @@ def outcome_of(state: RunState) -> Outcome:
         *_untold(state),
         *_not_started(state),
         *_findings(state),
+        *_without_evidence(state),
     ]
     if not any(i.known is Known.LEFT_TO_DO and not i.is_evidence for i in items):
         items += _why_it_ended(state, items)
+    items += _to_put_back(state)
     return Outcome(
         tuple(items),
         _containment(state),
         tuple(dict.fromkeys(_broken(state))),
         nothing_started=_nothing_started(state),
     )
+
+
+def _to_put_back(state: RunState) -> Iterator[Item]:
+    """What containment changed and can be put back, until somebody did or declined."""
+    if state.status is not RunStatus.ENDED:
+        return
+    declined = {
+        address.partition(":")[2].partition("#")[0]
+        for address, step in state.steps.items()
+        if is_undo(address) and step.left_out
+    }
+    for way in undoable(state):
+        step = state.step(way.step)
+        is_over = way.nothing or state.undone.get(way.name) == Kind.UNDO_DONE.value
+        if is_over or way.name in declined or step.phase not in _CONTAINS:
+            continue
+        yield Item(
+            Known.LEFT_TO_DO,
+            way.step,
+            step.title or way.step,
+            step.phase,
+            "put-back",
+            f"{way.says}; restore it once that is right, or decline",
+            way.write.at,
+            f"respond undo {state.id} --step {shlex.quote(way.name)}",
+        )
 
 
 def _why_it_ended(state: RunState, items: list[Item]) -> Iterator[Item]:
@@ -304,6 +347,16 @@ def _findings(state: RunState) -> Iterator[Item]:
         if line not in seen:
             seen.add(line)
             yield Item(Known.LEFT_TO_DO, address, title, phase, "finding", line, at)
+
+
+def _without_evidence(state: RunState) -> Iterator[Item]:
+    """What was to be kept for who has to judge it later, and is not."""
+    cut = sum(answer.cut for answer in state.evidence)
+    lines = [*state.unkept]
+    if cut:
+        lines.append(f"{cut} answers are kept by their digest only: a run keeps 32 MiB of them")
+    for line in lines:
+        yield Item(Known.LEFT_TO_DO, "", "Evidence", "", "finding", line)
 
 
 # --- containment ----------------------------------------------------------------------------------

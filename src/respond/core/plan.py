@@ -61,6 +61,7 @@ class StepPlan(Enum):
     UNSEEN = "unseen"  # could not be looked at (403 and the like); says why
     WAITS = "waits"
     ENDS = "ends"
+    REFUSED = "refused"  # a guard keeps the tool from it; says why, and who may do it
 
 
 def digest_of(data: Any) -> str:

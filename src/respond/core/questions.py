@@ -182,6 +182,7 @@ class AskInput:
             chooses, then what else tells it apart, a cell each and in every row as many.
         required: Without it an empty answer leaves the input out.
         kind: Word of its type, e.g. ``time``.
+        step: The step that needs it, where it is asked after the start.
     """
 
     name: str
@@ -194,6 +195,7 @@ class AskInput:
     options: tuple[tuple[str, ...], ...] = ()
     required: bool = True
     kind: str = "text"
+    step: str = ""
 
 
 Question: TypeAlias = (

@@ -14,8 +14,10 @@ from typing import Any, Final
 
 from respond.core.approval import Request, proved_by
 from respond.core.events import Actor, Event, Kind, KnownWord, Strength
+from respond.core.exposure import Exposure
 from respond.core.finding import Finding
 from respond.core.incoming import Means
+from respond.core.kept_answer import KeptAnswer
 from respond.core.plan import Plan, PlannedWrite, plan_from
 from respond.core.questions import Decision
 from respond.core.read_back import data_of, read
@@ -24,11 +26,13 @@ from respond.core.script import Undo
 from respond.errors import ExitCode
 
 __all__ = [
+    "ABOUT_EVIDENCE",
     "Answered",
     "ApprovalAsked",
     "As",
     "AskKind",
     "AsksFor",
+    "CarriesEvidence",
     "Conclusion",
     "ConfirmScope",
     "Confirmed",
@@ -61,6 +65,17 @@ __all__ = [
 @dataclass(frozen=True, slots=True)
 class Content:
     """What an event tells; bare for an event of the journal itself."""
+
+
+ABOUT_EVIDENCE: Final = "evidence"
+"""What a notice is about that says what could not be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class CarriesEvidence(Content):
+    """What an event tells that may also say which answers were kept since the one before."""
+
+    evidence: Sequence[KeptAnswer] = field(default=(), kw_only=True)
 
 
 _NOBODY: Final = Actor("", Strength.MACHINE)
@@ -155,7 +170,7 @@ class Taken(Content):
 
 
 @dataclass(frozen=True, slots=True)
-class Planned(Content):
+class Planned(CarriesEvidence):
     """It was looked at.
 
     Attributes:
@@ -219,7 +234,7 @@ class AsksFor:
 
 
 @dataclass(frozen=True, slots=True)
-class Parked(Content):
+class Parked(CarriesEvidence):
     """The run waits.
 
     Attributes:
@@ -243,7 +258,7 @@ class Parked(Content):
 
 
 @dataclass(frozen=True, slots=True)
-class Ended(Content):
+class Ended(CarriesEvidence):
     """The run is over.
 
     Attributes:
@@ -388,7 +403,9 @@ class Reviewed(Content):
 
 @dataclass(frozen=True, slots=True)
 class Noticed(Content):
-    """That somebody went alone was told to others."""
+    """What is to be known of a run and is no step of it: that somebody went alone was told to
+    others, or (``about`` is ``evidence``) that an answer could not be kept.
+    """
 
     about: str = ""
     says: str = ""
@@ -450,7 +467,7 @@ class SentWrite(PlannedWrite):
 
 
 @dataclass(frozen=True, slots=True)
-class Intended(Content):
+class Intended(CarriesEvidence):
     """A write is about to be sent."""
 
     key: str
@@ -494,7 +511,7 @@ _NO_FAILURE = StepFailure()
 
 
 @dataclass(frozen=True, slots=True)
-class Conclusion(Content):
+class Conclusion(CarriesEvidence):
     """How a step ended; ``at`` of its record. A concluded step is never run or verified again.
 
     Attributes:
@@ -513,6 +530,7 @@ class Conclusion(Content):
     error: StepFailure = _NO_FAILURE
     title: str = ""
     phase: str = ""
+    exposures: Sequence[Exposure] = ()
 
     @property
     def recovered(self) -> bool:
@@ -573,7 +591,9 @@ def content_of(event: Event) -> Content:
         case Kind.PLANNED:
             data = event.data
             text, changed = str(data.get("runbook", "")), tuple(data.get("changed", ()))
-            return Planned(str(data.get("digest", "")), plan_from(data["plan"]), text, changed)
+            kept = tuple(read(KeptAnswer, each) for each in data.get("evidence", ()))
+            digest = str(data.get("digest", ""))
+            return Planned(digest, plan_from(data["plan"]), text, changed, evidence=kept)
         case Kind.APPROVAL_ASKED:
             return ApprovalAsked(Request.from_json(event.run, event.data))
         case kind:

@@ -57,7 +57,7 @@ class AttestedFact:
     on: str
 
 
-FACTS: Final = ("password-policy", "sso-required")
+FACTS: Final = ("legal-contact", "password-policy", "sso-required", "technical-contact")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,7 @@ class ReviewPolicy:
         sso: Fingerprint of the single sign-on that somebody looked at, as a review shows it.
         apps: Directory, by its connection, to the id that the company's Customer.io has there.
         attested_s: How long a fact counts as attested, in seconds.
+        night: Hours in UTC between which nobody works: ``22-6``.
         rights: By job; none: what somebody may do is not held against anything.
     """
 
@@ -108,5 +109,6 @@ class ReviewPolicy:
     apps: Mapping[str, str] = field(default_factory=dict)
     attested_s: int = 180 * 86_400
     attested: tuple[AttestedFact, ...] = ()
+    night: str = "22-6"
     rights: Mapping[str, Rights] = field(default_factory=dict)
     accepted: tuple[AcceptedRisk, ...] = ()

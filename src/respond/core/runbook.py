@@ -232,6 +232,8 @@ class WaitStep:
     Attributes:
         until: Looked at every ``every_s``; None waits the whole ``within_s``.
         look: A read whose output ``until`` may use, as ``seen``.
+        at: When it goes on, instead of a length.
+        till: The same, worked out.
     """
 
     words: StepWords
@@ -240,6 +242,8 @@ class WaitStep:
     within_s: int
     look: ActionStep | None = None
     for_s: Formula | None = None
+    at: Formula | None = None
+    till: str = ""
 
 
 Step: TypeAlias = (
@@ -256,6 +260,8 @@ class Runbook:
         text: Of the file.
         inputs: By name, in the order of the file.
         require: At least one of each group has to be given.
+        cannot: What it cannot do, a sentence each.
+        afterwards: What is left to do once it is over, a sentence each.
         rehearsal: Inputs for a rehearsal, raw.
         outputs: Shape of every step's output, by id; what expressions were checked against.
     """
@@ -268,6 +274,8 @@ class Runbook:
     steps: tuple[Step, ...]
     summary: str = ""
     use_when: str = ""
+    cannot: tuple[str, ...] = ()
+    afterwards: tuple[str, ...] = ()
     owner: str = ""
     reviewed: str = ""
     require: tuple[tuple[str, ...], ...] = ()

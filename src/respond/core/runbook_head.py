@@ -52,6 +52,7 @@ class Input(NamedTuple):
         of: What a ``choice`` may be.
         pick: Name of a read action that offers what is there.
         pattern: Regular expression the whole text has to match.
+        late: Nobody is asked for it before a step needs it.
     """
 
     name: str
@@ -63,3 +64,4 @@ class Input(NamedTuple):
     pick: str = ""
     pattern: str = ""
     example: str = ""
+    late: bool = False

@@ -14,12 +14,14 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
+from respond.core.exposure import Exposure
 from respond.core.finding import Found
 from respond.core.review_policy import ReviewPolicy
 from respond.core.shapes import decode
 from respond.core.values import DrawnSecret, Json, OwnCredential, SecretHandle
 
 __all__ = [
+    "ASKS",
     "STEERS",
     "WHOLE",
     "Again",
@@ -35,6 +37,7 @@ __all__ = [
     "Done",
     "DrawnSecret",
     "Effect",
+    "Evidence",
     "Gather",
     "Keep",
     "Looking",
@@ -279,6 +282,19 @@ class Becomes(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """Mark of a look whose answer is kept as it came, for whoever has to judge it later.
+
+    Attributes:
+        only: Names of the fields whose values stay; all others are taken out. Where the answer
+            shows secrets (``Call.shows_values``) nothing is kept without it. Empty: all stays but
+            what is a secret by its name or its look.
+    """
+
+    only: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Read(Generic[T]):
     """Look at a subject. ``seen = yield from Read(...)`` is typed ``T``.
 
@@ -288,6 +304,8 @@ class Read(Generic[T]):
     ``or_else`` is for a look that the script can do without (is this channel of several there?):
     it turns the reason why there is no answer into a value. Never for a guard: what was not seen
     must not pass for seen.
+
+    ``evidence`` has its answers kept, each page by itself.
     """
 
     subject: Subject[T]
@@ -295,6 +313,7 @@ class Read(Generic[T]):
     parse: Callable[[Sequence[Reply]], T]
     paging: Paging | None = None
     or_else: Callable[[str], T] | None = None
+    evidence: Evidence | None = None
 
     def __iter__(self) -> Generator[Read[T], object, T]:
         answer = yield self
@@ -452,6 +471,7 @@ class Done(Generic[O_co]):
         proved: False when the effect could not be proved (``removed, not proved``).
         stays: Look-alikes seen now, named as in ``Write.stays``; None when that was not looked at.
             One that was there before a person's hands and is gone now is an alarm.
+        exposures: What of this may have been seen by who should not have been there.
     """
 
     output: O_co
@@ -459,6 +479,7 @@ class Done(Generic[O_co]):
     findings: tuple[Found, ...] = ()
     proved: bool = True
     stays: tuple[str, ...] | None = None
+    exposures: tuple[Exposure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -607,6 +628,9 @@ STEERS: Final[Mapping[str, str]] = MappingProxyType({"mark": "steers"})
 WHOLE: Final[Mapping[str, str]] = MappingProxyType({"mark": "whole"})
 """Metadata of a field whose text has a language of its own: data never stands inside of one."""
 
+ASKS: Final[Mapping[str, str]] = MappingProxyType({"mark": "asks"})
+"""Metadata of a JSON field in which whatever is called ``query`` is such a text, as in GraphQL."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spec:
@@ -619,6 +643,8 @@ class Spec:
         by_hand: What a person does in the vendor's console when nothing can be looked at, one line
             each, in the console's words; the last line is the bare link.
         person: Why a person always does it; empty where the tool can.
+        undo: What takes it back: the name of an action, or in words why nothing has to. Empty:
+            nothing does.
     """
 
     name: str
@@ -628,6 +654,7 @@ class Spec:
     source: str
     by_hand: tuple[str, ...] = ()
     person: str = ""
+    undo: str = ""
 
     @property
     def system(self) -> str:
@@ -653,13 +680,14 @@ def action(
     source: str,
     by_hand: tuple[str, ...] = (),
     person: str = "",
+    undo: str = "",
 ) -> Callable[[C], C]:
     """Attach a ``Spec``; the class docstring's first line is the summary."""
 
     def attach(cls: C) -> C:
         summary = (cls.__doc__ or "").strip().splitlines()[0]
         cls.spec = Spec(  # type: ignore[attr-defined]
-            name, effect, summary, output, source, by_hand, person
+            name, effect, summary, output, source, by_hand, person, undo
         )
         return cls
 

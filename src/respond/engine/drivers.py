@@ -22,6 +22,7 @@ from respond.core.script import (
     Becomes,
     Call,
     Done,
+    Evidence,
     Gather,
     MalformedReplyError,
     NotYet,
@@ -83,10 +84,12 @@ class World:
     _predictions: dict[str, list[Becomes[Any]]] = field(default_factory=dict)
     threads: int = 1
     """How many parts of a script are looked at at the same time."""
+    keep: Callable[[Evidence, Call, Reply], None] = lambda *_: None
+    """Told of each answer to a look that is marked as evidence."""
 
-    def through(self, reader: Reader) -> World:
+    def through(self, reader: Reader, keep: Callable[[Evidence, Call, Reply], None]) -> World:
         """The same world, asked by another reader."""
-        return World(reader, self._predictions, self.threads)
+        return World(reader, self._predictions, self.threads, keep)
 
     def read(self, read: Read[T]) -> T:
         """Fetch all pages, parse, and apply the predictions for that subject.
@@ -119,7 +122,7 @@ class World:
             ) from error
 
     def _pages(self, read: Read[Any]) -> Sequence[Reply]:
-        replies = [self.reader.fetch(read.call)]
+        replies = [self._fetch(read, read.call)]
         if read.paging is None:
             return replies
         call: Call | None = read.call
@@ -133,8 +136,15 @@ class World:
                     why="a list that is cut short would hide what has to be seen",
                     request=call.says,
                 )
-            replies.append(self.reader.fetch(call))
+            replies.append(self._fetch(read, call))
         return replies
+
+    def _fetch(self, read: Read[Any], call: Call) -> Reply:
+        reply = self.reader.fetch(call)
+        if read.evidence is not None:
+            # Before anybody judges it: one that makes no sense is evidence, too.
+            self.keep(read.evidence, call, reply)
+        return reply
 
     def _look_at(self, part: _Part, wrote: set[str]) -> _Seen:
         """Drive a part of a script that only reads, to its end."""

@@ -201,20 +201,17 @@ class Engine(LiveRun):
     def plan(self) -> Plan:
         """Look at everything anew and say what would be done."""
         self.answers.end()
-        try:
-            return make_plan(
-                self.runbook,
-                self.state,
-                self.site,
-                self.answers,
-                self.tools.journal,
-                self.tools.progress,
-                self.inputs(),
-                self.now,
-            )
-        finally:
-            # Of a large set what was answered takes more room than the plan that came of it.
-            self.answers.end()
+        return make_plan(
+            self.runbook,
+            self.state,
+            self.site,
+            self.answers,
+            self.tools.journal,
+            self.tools.progress,
+            self.inputs(),
+            self.now,
+            self.kept,
+        )
 
     def _plan_and_start(self) -> ExitCode | None:
         while True:
@@ -298,6 +295,10 @@ class Engine(LiveRun):
             return self._end(ExitCode.REFUSED, f"{error.what}: {error.why}")
         except (StepFailedError, NotReadyError) as error:
             return self._nothing_can_be_looked_at(error)
+        if plan.does_anything:
+            # A question comes, and ends the moment anyway; of a large set what was answered takes
+            # more room than the plan that came of it.
+            self.answers.end()
         self._planned(plan)
         plan = self.state.plan or plan  # It says the same, and a large one is held once.
         if plan.ends and not plan.does_anything:
@@ -425,8 +426,9 @@ class Engine(LiveRun):
 
     def _planned(self, plan: Plan) -> None:
         text, changed = self.runbook.text, self._changed()
-        more = {"changed": changed} if changed else {}
-        told = data_of(Planned, digest=plan.digest, plan=plan, runbook=text, **more)
+        told = data_of(Planned, digest=plan.digest, plan=plan, runbook=text)
+        if changed:
+            told["changed"] = list(changed)
         self.add(Kind.PLANNED, **told)
 
     def _plan_is_current(self) -> None:

@@ -140,7 +140,7 @@ def is_agreed(state: RunState) -> bool:
 
 def is_gated(live: LiveRun, step: PlannedStep) -> bool:
     """Whether somebody else has to agree before this step of a plan writes."""
-    unsure = step.state in (StepPlan.LATE, StepPlan.UNSEEN)
+    unsure = step.state in (StepPlan.LATE, StepPlan.UNSEEN, StepPlan.REFUSED)
     writes = bool(step.writes) or unsure
     return step.approve is not None and writes and not is_let_off(live, step.approve)
 
@@ -179,7 +179,7 @@ def agreed_writes(state: RunState, step: str) -> frozenset[str]:
 
 
 def _destroys(step: PlannedStep) -> bool:
-    unknown = step.state in (StepPlan.LATE, StepPlan.UNSEEN)
+    unknown = step.state in (StepPlan.LATE, StepPlan.UNSEEN, StepPlan.REFUSED)
     return any(w.effect is Effect.DESTROYS for w in step.writes) or (
         unknown and step.effect is Effect.DESTROYS
     )

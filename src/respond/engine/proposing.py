@@ -102,7 +102,7 @@ def propose(
         raise _lacks(runbook, needs)
     inputs, seal = recorded(runbook, given, journal, describe)
     for declared in runbook.inputs:
-        if declared.name not in inputs and declared.default is not None:
+        if declared.name not in inputs and declared.default is not None and not declared.late:
             inputs[declared.name] = encode(declared.default)
     subject = inputs.get(runbook.subject, "") if runbook.subject else ""
     data = data_of(

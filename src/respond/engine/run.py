@@ -17,21 +17,35 @@ from typing import Any
 from respond.core.approval import Request
 from respond.core.events import Actor, Event, Kind, Record, Strength
 from respond.core.fold import As, RunState, RunStatus, after, fold, may_follow
+from respond.core.inputs import input_value
 from respond.core.plan import PlannedStep
 from respond.core.questions import Answer, Decision, Question, cause_of
-from respond.core.recorded import Confirmed, Content, Parked, Since, Taken, data_of
+from respond.core.recorded import (
+    ABOUT_EVIDENCE,
+    Confirmed,
+    Content,
+    Noticed,
+    Parked,
+    Since,
+    Taken,
+    data_of,
+)
 from respond.core.runbook import Input, InputKind, Runbook
 from respond.core.script import Call, Person, Reply
 from respond.core.shapes import decode
-from respond.core.values import SecretHandle, Value
+from respond.core.values import Late, SecretHandle, Value
+from respond.engine.keeping import Keeping
 from respond.engine.setting import Site
 from respond.engine.shared_answers import SharedAnswers
 from respond.engine.stopping import QuitError, Stop, WaitsError
 from respond.engine.walk import absent_input
 from respond.errors import ExitCode, ParkedError, RespondError, RunTakenError
-from respond.ports import Clock, Intent, Journal, Pen, Progress, Prompt, Reader
+from respond.ports import Clock, EvidenceStore, Intent, Journal, Pen, Progress, Prompt, Reader
 
-__all__ = ["LiveRun", "Tools"]
+__all__ = ["INPUTS", "LiveRun", "Tools"]
+
+INPUTS = "inputs"
+"""How expressions call what was given, and how a value that nobody gave yet says where it lacks."""
 
 MEANWHILE_S = 2.0
 """How often the journal is looked at for what other processes wrote, while time passes."""
@@ -50,6 +64,8 @@ class Tools:
             ``RefusedByPersonError``; who has it knows that an earlier one is gone.
         sign: Has the operator sign a text with their own key: text and person's id to text,
             signature and fingerprint. None where nobody could.
+        evidence: Keeps what systems answered; None where nothing is kept.
+        typed: What a person typed for an input, as its value; with the time in seconds.
     """
 
     journal: Journal
@@ -63,6 +79,8 @@ class Tools:
     asked: Callable[[LiveRun, Request, tuple[str, ...]], None] = lambda *_: None
     one_teller: Callable[[str], AbstractContextManager[object]] = nullcontext
     sign: Callable[[str, str], Mapping[str, str]] | None = None
+    typed: Callable[[Input, str, int], Value] = lambda each, text, _: input_value(each, text)
+    evidence: EvidenceStore | None = None
 
 
 @dataclass(slots=True)
@@ -81,6 +99,8 @@ class LiveRun:
     what their author lets go on, and parks before it ends."""
     answers: SharedAnswers = field(init=False)
     """What looks of one moment share; a write, a question and a pause end it."""
+    kept: Keeping = field(init=False)
+    """What is kept of answers, as evidence."""
     _epoch: int = field(default=0, init=False)
     _mine: set[int] = field(default_factory=set, init=False)
     _read: int = field(default=0, init=False)
@@ -92,6 +112,7 @@ class LiveRun:
     def __post_init__(self) -> None:
         tools, site = self.tools, self.site
         self.answers = SharedAnswers(tools.reader, tools.clock, site.at_once, site.threads)
+        self.kept = Keeping(self.run, tools.evidence, tools.clock)
         self._read_on()
 
     def _read_on(self) -> None:
@@ -101,6 +122,7 @@ class LiveRun:
             raise RespondError(f"there is no run {self.run!r}", do="respond runs")
         self.state, self._known, self._read = state, state, state.last_seq + 1
         self._mine.clear()
+        self.kept.remember(state)
         if self._epoch not in (0, state.epoch):
             # Nothing of ours may follow what the other one did, nor be taken for a fault of it.
             raise RunTakenError(
@@ -127,6 +149,11 @@ class LiveRun:
             synced: A power cut must not take it away. What is not synced is found again by
                 looking, and the next event that is synced keeps it too.
         """
+        if kind in (Kind.PARKED, Kind.ENDED) and (lost := self.kept.unkept()):
+            self.tools.progress.say(lost)
+            self.add(Kind.NOTICE, **data_of(Noticed, about=ABOUT_EVIDENCE, says=lost))
+        if kept := self.kept.taken(kind, step):
+            data["evidence"] = kept
         event = Event(kind, self.run, step, by or MACHINE, data)
         # So is a conclusion: the next intent syncs it before anything else happens.
         synced = synced and kind is not Kind.OBSERVED
@@ -139,6 +166,8 @@ class LiveRun:
 
     def intend(self, step: str, digest: str, **data: Any) -> Intent:
         """Append an intent, and get the key to its one request (P1)."""
+        if kept := self.kept.taken(Kind.INTENT, step):
+            data["evidence"] = kept
         event = Event(Kind.INTENT, self.run, step, MACHINE, {**data, "digest": digest})
         with self._lock:
             said = may_follow(self.state, event)
@@ -317,9 +346,15 @@ class LiveRun:
         return self.state.proposed.at_s
 
     def inputs(self) -> Value:
-        """The inputs as expressions see them; secrets as handles."""
-        given = dict(self.state.inputs)
-        return {i.name: _input_value(i, given.get(i.name)) for i in self.runbook.inputs}
+        """The inputs as expressions see them; secrets by handle, late ones unasked."""
+        return {each.name: self.input_value(each) for each in self.runbook.inputs}
+
+    def input_value(self, declared: Input) -> Value:
+        """One of them."""
+        given = self.state.inputs
+        if declared.late and declared.name not in given:
+            return Late(INPUTS, declared.name)
+        return _input_value(declared, given.get(declared.name))
 
     def first_values(self) -> dict[str, Value]:
         return self.site.first_values(self.runbook, self.state, self.inputs())

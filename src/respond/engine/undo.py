@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from respond.core.events import Kind
-from respond.core.fold import As, RunState, RunStatus, StepState, WriteState, WriteStatus, is_undo
+from respond.core.fold import As, RunState, RunStatus
 from respond.core.plan import PlannedWrite, moved
 from respond.core.recorded import UndoAsked, UndoEnded, data_of
 from respond.core.runbook import ActionStep, AssertStep, Fixed, Place, Step, StepWords, WaitStep
 from respond.core.script import Effect, Proof, WrittenAction
 from respond.core.shapes import ShapeError, encode
 from respond.core.values import Late, Value
+from respond.core.way_back import WayBack, cannot_be_undone, follows, undoable, writes_done
 from respond.engine.drivers import Look, still_wanted
 from respond.engine.run import LiveRun
 from respond.engine.setting import recorded_values
@@ -38,72 +39,20 @@ from respond.errors import (
     UsageError,
 )
 
-__all__ = [
-    "WayBack",
-    "cannot_be_undone",
-    "changed_meanwhile",
-    "look_at_open",
-    "undo_run",
-    "undoable",
-]
+__all__ = ["changed_meanwhile", "look_at_open", "undo_run"]
 
 Actions = Mapping[str, type[WrittenAction[Any]]]
 
 
-@dataclass(frozen=True, slots=True)
-class WayBack:
-    """One write of a run that can be put back.
-
-    Attributes:
-        name: Address of its step, with the number of the write when the step had several.
-        action: What puts it back, and with which arguments.
-        nothing: Why nothing is to be done, or empty: a later step of the run went back already.
-    """
-
-    name: str
-    step: str
-    write: WriteState
-    action: str
-    arguments: Mapping[str, Any]
-    nothing: str = ""
-
-    @property
-    def says(self) -> str:
-        return self.write.write.says
-
-
-def undoable(state: RunState) -> list[WayBack]:
-    """What can be put back, newest first."""
-    written = list(_written(state))
-    ways = [
-        WayBack(
-            name=_name(step, write),
-            step=step.address,
-            write=write,
-            action=write.undo.action,
-            arguments=write.undo.arguments,
-            nothing=_nothing_left(state, written, n),
-        )
-        for n, (step, write) in enumerate(written)
-        if write.undo is not None
-    ]
-    return ways[::-1]
-
-
-def cannot_be_undone(state: RunState) -> list[str]:
-    """The writes of a run without a way back, newest first, a line each."""
-    lost = [w.write.says for _, w in _written(state) if w.undo is None]
-    return lost[::-1]
-
-
-def undo_run(live: LiveRun, actions: Actions | None = None) -> ExitCode:
+def undo_run(live: LiveRun, actions: Actions | None = None, *, only: str = "") -> ExitCode:
     """Put back what can be put back; asks at each. Going on after a crash is asking again.
 
     Args:
         actions: By name; all that there are when left out.
+        only: The step whose changes are put back, or one change by its name; empty: all.
 
     Raises:
-        UsageError: The run is not over.
+        UsageError: The run is not over, or has nothing of that name to put back.
     """
     if live.state.status is not RunStatus.ENDED:
         raise UsageError(
@@ -116,7 +65,7 @@ def undo_run(live: LiveRun, actions: Actions | None = None) -> ExitCode:
             from respond.systems import load  # noqa: PLC0415 - only an undo needs them by name
 
             actions = load()
-        return _undo(live, actions)
+        return _undo(live, actions, only)
     except ParkedError as parked:
         return live.park(parked, parked.exit_code)
     except QuitError:
@@ -141,13 +90,19 @@ def _is_open(state: RunState) -> bool:
     return any(step.open() for step in state.steps.values())
 
 
-def _undo(live: LiveRun, actions: Actions) -> ExitCode:
+def _undo(live: LiveRun, actions: Actions, only: str) -> ExitCode:
     look_at_open(live)
-    ways = undoable(live.state)
+    all_ways = undoable(live.state)
+    ways = [way for way in all_ways if not only or way.is_of(only)]
+    if only and not ways:
+        raise UsageError(
+            f"run {live.run} changed nothing at {only[:60]!r} that could be put back",
+            do=f"one of: {', '.join(way.name for way in all_ways) or 'nothing'}",
+        )
     left = [w for w in ways if live.state.undone.get(w.name) != Kind.UNDO_DONE.value]
     if not left:
         return ExitCode.UNKNOWN if _is_open(live.state) else ExitCode.DONE
-    if live.state.undo_round == 0 or all(w.name in live.state.undone for w in ways):
+    if live.state.undo_round == 0 or live.state.undo_wanted <= len(live.state.undone):
         can, cannot = [way.says for way in left], cannot_be_undone(live.state)
         told = data_of(UndoAsked, can=can, cannot=cannot)
         live.add(Kind.UNDO_ASKED, by=live.site.operator, **told)
@@ -222,57 +177,6 @@ class UndoAgreement(Agreement):
         return destroyed or any(w.effect is Effect.DESTROYS for w in writes)
 
 
-# --- what a run wrote ---------------------------------------------------------------------------
-
-
-def _written(state: RunState) -> Iterator[tuple[StepState, WriteState]]:
-    """Every write of the run that is done, in the order in which it happened."""
-    done = [
-        (step, write)
-        for step in state.steps.values()
-        if not is_undo(step.address)
-        for write in step.writes
-        if write.status is WriteStatus.DONE and not write.write.cleans_up
-    ]
-    yield from sorted(done, key=lambda pair: pair[1].seq)
-
-
-def _name(step: StepState, write: WriteState) -> str:
-    ways = [w for w in step.writes if w.status is WriteStatus.DONE and w.undo is not None]
-    return step.address if len(ways) == 1 else f"{step.address}.{ways.index(write) + 1}"
-
-
-def _nothing_left(state: RunState, written: list[tuple[StepState, WriteState]], n: int) -> str:
-    """Why the run's net effect is nil: another of its steps went this way back, or this one did."""
-    step, write = written[n]
-    for other, later in written[n + 1 :]:
-        if _goes_back(state, write, other, later):
-            return f"{other.address} put it back within the run"
-    for other, earlier in written[:n]:
-        if _goes_back(state, earlier, step, write):
-            return f"it put back what {other.address} had changed"
-    return ""
-
-
-def _goes_back(state: RunState, first: WriteState, step: StepState, then: WriteState) -> bool:
-    if not _follows(first, then):
-        return False
-    if first.write.before == then.write.after:
-        return True
-    planned = state.plan.step(step.address) if state.plan is not None else None
-    way = first.undo
-    if planned is None or way is None or planned.action != way.action:
-        return False
-    given = dict(planned.arguments)
-    return all(given.get(name) == value for name, value in way.arguments.items())
-
-
-def _follows(first: WriteState, then: WriteState) -> bool:
-    """Whether the second write starts from where the first one left the same thing."""
-    same = first.write.subject == then.write.subject
-    return same and bool(first.write.after == then.write.before)
-
-
 def _agrees(now: Any, left: Any) -> bool:
     """Whether what is there is what was left, in all that both speak of."""
     if isinstance(now, Mapping) and isinstance(left, Mapping):
@@ -316,13 +220,13 @@ def _changed(live: LiveRun, at: LiveStep) -> Iterator[str]:
     except (RespondError, ShapeError) as error:
         yield f"{at.title}: could not be looked at again ({error.args[0]})"
         return
-    written = [w for _, w in _written(live.state)]
+    written = [w for _, w in writes_done(live.state)]
     mine = {w.key for w in at.state.writes}
     for write in still_wanted(seen):
         if write.cleans_up:
             continue
         ours = [w for w in written if w.key in mine and w.write.subject == write.subject.name]
-        if not any(_follows(w, later) for w in ours for later in written if later.seq > w.seq):
+        if not any(follows(w, later) for w in ours for later in written if later.seq > w.seq):
             yield f"{at.title}: it is {_shown(write.before)} again; {write.says} is wanted anew"
 
 

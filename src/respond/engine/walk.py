@@ -7,13 +7,14 @@ engine walks again from the top: what is concluded answers from the journal, so 
 
 from __future__ import annotations
 
+import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from respond.core.inputs import absent_value, input_value
+from respond.core.inputs import absent_value, input_value, timestamp_from
 from respond.core.plan import digest_of
 from respond.core.runbook import (
     ActionStep,
@@ -129,12 +130,24 @@ def item_address(item: Value) -> str:
     return digest_of(encode(item))[:8]
 
 
-def timed(step: WaitStep, values: Mapping[str, Value]) -> WaitStep | Late:
+def timed(step: WaitStep, values: Mapping[str, Value], began_s: int) -> WaitStep | Late:
     """The wait with its length worked out, where an expression says it.
 
+    Args:
+        began_s: When it began; a time of the day is that far away.
+
     Raises:
-        StepFailedError: What the expression says is no length.
+        StepFailedError: What the expression says is no length, or no time.
     """
+    if step.at is not None:
+        till = step.at.value(values)
+        if isinstance(till, Late):
+            return till
+        moment = timestamp_from(till) if isinstance(till, str) else None
+        if moment is None:
+            raise StepFailedError("what the wait is to last to is no time", why=step.at.source)
+        left = int(dt.datetime.fromisoformat(moment).timestamp()) - began_s
+        return replace(step, within_s=max(0, left), at=None, till=moment)
     if step.for_s is None:
         return step
     length = step.for_s.value(values)

@@ -28,6 +28,7 @@ from respond.core.runbook import (
 )
 from respond.core.script import Effect
 from respond.core.values import Late, SecretHandle, Value
+from respond.engine.late_inputs import learned
 from respond.engine.run import LiveRun
 from respond.engine.step.prove import conclude
 from respond.engine.walk import Absent, Here, Walk, late_output, timed
@@ -74,6 +75,9 @@ class WordWalk(Walk):
     # --- what nobody can look at ---------------------------------------------------------------
 
     def undecided(self, step: Step, address: str, here: Here, on: Late) -> None:
+        if learned(self.live, on, here, address):
+            self._decided(step, address, here)
+            return
         match step:
             case EndStep():
                 say = step.say.value(here.values)
@@ -87,6 +91,9 @@ class WordWalk(Walk):
                 if step.words.when is not None and "has(" not in step.words.when.source:
                     self._judge.append(f"Only if it applies: {step.words.when.source}.")
                 if step.for_each is not None:
+                    if isinstance(step, BlockStep):
+                        words = step.words.title or step.for_each.items.source
+                        self._judge.append(f"All that follows for each, one by one: {words}.")
                     late = Late(on.step, step.for_each.name)
                     here = replace(here, values={**here.values, step.for_each.name: late})
                 if isinstance(step, ActionStep):
@@ -110,8 +117,10 @@ class WordWalk(Walk):
         raise StepFailedError(said or step.words.title, why=f"assert: {step.holds.source}")
 
     def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
-        known = timed(step, here.values)
+        known = timed(step, here.values, self.live.now)
         length = known.says if isinstance(known, Late) else f"{max(1, known.within_s // 60)} min"
+        if not isinstance(known, Late) and known.till:
+            length = f"until {known.till}"
         self._judge.append(f"First: {step.words.title or 'wait'} ({length}).")
         return None
 

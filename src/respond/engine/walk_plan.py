@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from respond.core.finding import lines_of
@@ -27,12 +28,13 @@ from respond.core.script import Connection, Done, Effect, NotYet
 from respond.core.shapes import ShapeError, encode
 from respond.core.values import Late, LateValueUsedError, Value
 from respond.engine.drivers import World, look
+from respond.engine.keeping import Keeping
 from respond.engine.lookahead import Lookahead
 from respond.engine.ready import Ready
 from respond.engine.setting import Site, recorded_values, values_of
 from respond.engine.shared_answers import SharedAnswers
 from respond.engine.walk import Absent, EndedError, Here, Walk, late_output, timed
-from respond.errors import ExitCode, RespondError, StepFailedError
+from respond.errors import ExitCode, RefusedByPersonError, RespondError, StepFailedError
 from respond.ports import Journal, Progress
 from respond.systems import title_of, vendor
 
@@ -52,6 +54,7 @@ def make_plan(
     progress: Progress,
     inputs: Value,
     now: int,
+    kept: Keeping,
 ) -> Plan:
     """Look at everything and say what would be done.
 
@@ -62,7 +65,7 @@ def make_plan(
     here = Here(values, among=(*runbook.steps, *runbook.always))
     ends = next_runbook = ""
     with Lookahead(site, state, answers, journal, now) as ahead:
-        planner = Planner(runbook, site, state, answers, journal, progress, now, ahead)
+        planner = Planner(runbook, site, state, answers, journal, progress, now, ahead, kept)
         try:
             planner.steps(runbook.steps, here)
         except EndedError as end:
@@ -113,6 +116,7 @@ class Planner(Walk):
     progress: Progress
     now: int
     ahead: Lookahead
+    kept: Keeping
     world: World = field(init=False)
     planned: list[PlannedStep] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
@@ -139,7 +143,8 @@ class Planner(Walk):
         )
         try:
             script = ready.script(self.state, self.journal, self.now)
-            world = self.world.through(self.answers.of(address))
+            reader, keep = self.answers.of(address), partial(self.kept.keep, address)
+            world = self.world.through(reader, keep)
             seen = look(script, world, known={}, predict=True)
         except ShapeError as error:
             raise RespondError(f"step {address!r} cannot be planned", why=str(error)) from error
@@ -149,6 +154,8 @@ class Planner(Walk):
             return late_output(address, step)
         except StepFailedError as error:
             return self._unseen(step, address, here, arguments, error)
+        except RefusedByPersonError as error:
+            return self._refused(step, address, here, arguments, error)
         outcome = seen.outcome
         writes = tuple(planned_write(write) for write in seen.writes)
         self._uses(*(name.partition("/")[0] for each in writes for name in each.changes))
@@ -215,6 +222,25 @@ class Planner(Walk):
         self._add(step, address, here, StepPlan.UNSEEN, arguments=arguments, says=says)
         self.unseen.append(f"{_named(step, address, here)}: {says}")
         return Absent(says, failed=stops) if reads else late_output(address, step)
+
+    def _refused(
+        self,
+        step: ActionStep,
+        address: str,
+        here: Here,
+        arguments: dict[str, Value],
+        error: RefusedByPersonError,
+    ) -> Absent:
+        """A guard refuses. Where the runbook goes on after a failure, all else is planned.
+
+        Raises:
+            RefusedByPersonError: The runbook stops there.
+        """
+        if step.words.on_failure.how != "continue":
+            raise error
+        says = "; ".join(filter(None, (error.what, error.why, error.do)))
+        self._add(step, address, here, StepPlan.REFUSED, arguments=arguments, says=says)
+        return Absent(says)
 
     def _add(
         self,
@@ -290,7 +316,7 @@ class Planner(Walk):
 
     def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
         if self.state.step(address).conclusion is None:
-            known = timed(step, here.values)
+            known = timed(step, here.values, self.now)
             if isinstance(known, Late):
                 self._note(step, address, here, StepPlan.LATE, known.says, known.step)
             else:
@@ -355,6 +381,8 @@ def _inside(step: Step, here: Here) -> Iterator[tuple[Step, Here]]:
 
 def wait_says(step: WaitStep) -> str:
     """What a wait waits for, in a line."""
+    if step.till:
+        return f"waits until {step.till}"
     minutes, seconds = divmod(step.within_s, 60)
     length = f"{minutes} min" if minutes else f"{seconds} s"
     return f"waits {length}" if step.until is None else f"{waits_for(step)}, at most {length}"

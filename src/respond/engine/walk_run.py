@@ -15,7 +15,7 @@ from respond.core.events import Kind
 from respond.core.fold import As
 from respond.core.plan import OthersAgree, StepPlan
 from respond.core.questions import AskConfirm, AskDrift, Decision
-from respond.core.recorded import Confirmed, ConfirmScope, data_of
+from respond.core.recorded import Confirmed, ConfirmScope, Since, data_of
 from respond.core.runbook import (
     ActionStep,
     AssertStep,
@@ -31,6 +31,7 @@ from respond.core.script import Done, Effect
 from respond.core.shapes import ShapeError, encode
 from respond.core.values import Late, Value
 from respond.engine.inventory import SetTaken
+from respond.engine.late_inputs import learned
 from respond.engine.other_people import agreed_to, heed_any_no, step_needs
 from respond.engine.run import LiveRun
 from respond.engine.setting import values_of
@@ -49,7 +50,10 @@ __all__ = ["EngineWalk"]
 PARALLEL_MAX = 4
 """Threads for ``parallel``; more would only wait for the same rate limits."""
 
-_UNSURE = (StepPlan.LATE, StepPlan.UNSEEN, StepPlan.WAITS)
+SITS_S = 900
+"""Until a time that is further away nobody sits at a terminal: then a run parks."""
+
+_UNSURE = (StepPlan.LATE, StepPlan.UNSEEN, StepPlan.WAITS, StepPlan.REFUSED)
 """Of such a step nobody knows what it will read and write."""
 
 
@@ -63,7 +67,7 @@ class EngineWalk(Walk):
     """Steps that were to contain and failed, by their titles, with the reason."""
 
     def action(self, step: ActionStep, address: str, here: Here) -> Value | Absent:
-        at = LiveStep(self.live, step, address, here)
+        at = self._ready(step, address, here)
         try:
             came = StepRun(at, Agreement(at)).go()
         except (FailedOpenError, UnknownOutcomeError) as open_:
@@ -81,6 +85,19 @@ class EngineWalk(Walk):
         if isinstance(came, Absent) and came.failed and at.phase is Phase.CONTAIN and not recovered:
             self.uncontained[at.title] = came.why
         return came
+
+    def _ready(self, step: ActionStep, address: str, here: Here) -> LiveStep:
+        """The step, with the inputs that it needs and nobody was asked for yet."""
+        at = LiveStep(self.live, step, address, here)
+        while at.state.conclusion is None:
+            try:
+                late = at.ready.late
+            except StepFailedError:
+                break  # It says so itself.
+            if late is None or not learned(self.live, late, here, address):
+                break
+            at = LiveStep(self.live, step, address, here)
+        return at
 
     def waits(self) -> bool:
         return bool(self.live.waiting)
@@ -201,6 +218,8 @@ class EngineWalk(Walk):
         if holds is True:
             return None
         if isinstance(holds, Late):
+            if learned(self.live, holds, here, address):
+                return self.asserted(step, address, here)
             return self._needs(step, address, here, holds)
         message = step.message.value(here.values)
         why = message if isinstance(message, str) else f"assert: {step.holds.source}"
@@ -212,13 +231,14 @@ class EngineWalk(Walk):
         end = self.live.state.step(address).conclusion
         if end is not None:
             return None if end.how.is_good else Absent(end.why, failed=True)
-        known = timed(step, here.values)
+        since = self.live.state.waits.get(address) or self.live.since_now()
+        known = timed(step, here.values, since.since // 1000)
         if isinstance(known, Late):
             return self._needs(step, address, here, known)
         at = LiveStep(self.live, step.look, address, here) if step.look is not None else None
         if at is not None and at.ready.late is not None:
             return self._needs(step, address, here, at.ready.late)
-        return self._wait(known, at, address, here)
+        return self._wait(known, at, address, here, since)
 
     def _needs(self, step: Step, address: str, here: Here, late: Late) -> Absent:
         """What keeps the run from going on cannot be judged, so it does not go on."""
@@ -226,9 +246,10 @@ class EngineWalk(Walk):
         self.undecided(step, address, here, late)
         return Absent(f"it needs {late.step}.{late.name}", failed=True)
 
-    def _wait(self, step: WaitStep, at: LiveStep | None, address: str, here: Here) -> Absent | None:
+    def _wait(
+        self, step: WaitStep, at: LiveStep | None, address: str, here: Here, since: Since
+    ) -> Absent | None:
         live = self.live
-        since = live.state.waits.get(address) or live.since_now()
         live.tools.progress.say(wait_says(step))
         while True:
             passed = live.passed_s(since)
@@ -241,7 +262,9 @@ class EngineWalk(Walk):
                 why += f"; {trouble}" if trouble else ""
                 self._conclude(step, address, here, As.FAILED, why)
                 return Absent(why, failed=True)
-            if not live.tools.prompt.is_there:  # Nobody waits here: it parks (rule 17).
+            left = step.within_s - passed
+            sits = live.tools.prompt.is_there and not (step.till and left > SITS_S)
+            if not sits and live.site.mode != "rehearsal":  # Nobody waits here: it parks (rule 17).
                 raise WaitsError(
                     wait_says(step),
                     why=trouble,
@@ -250,7 +273,6 @@ class EngineWalk(Walk):
                     since=since,
                 )
             pause = min(step.every_s, max(1, step.within_s - passed))
-            left = step.within_s - passed
             live.pause(pause, waits_for(step), partial(heed_any_no, live), left)
 
     def _until(self, step: WaitStep, at: LiveStep | None, here: Here) -> tuple[bool, Any, str]:
@@ -339,6 +361,11 @@ class EngineWalk(Walk):
             self._conclude(step, address, here, As.SKIPPED, why)
 
     def undecided(self, step: Step, address: str, here: Here, on: Late) -> None:
+        if self.live.state.step(address).conclusion is None and learned(
+            self.live, on, here, address
+        ):
+            self._decided(step, address, here)
+            return
         if self.waits():
             return  # It may have happened when the run comes here again.
         why = f"{address} needs {on.step}.{on.name}, which has not happened"

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
+from respond.core.secret_looks import looks_secret
 from respond.core.showable import showable
-from respond.formats.secret_looks import looks_secret
 
 Path: TypeAlias = tuple[str | int, ...]
 """A place as keys, and indexes that count from 0."""

@@ -14,11 +14,11 @@ from collections.abc import Collection
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from respond.core.inputs import parse_span
+from respond.core.secret_looks import looks_secret, names_an_id
 from respond.core.showable import showable
 from respond.formats import kinds
 from respond.formats.faults import Faults, Mark, Path, did_you_mean
 from respond.formats.kinds import Kind, Table, span_text, wanted
-from respond.formats.secret_looks import looks_secret
 from respond.formats.tree import Mapping, Node, Scalar, Sequence, inside, plain, scalars
 
 __all__ = ["MISFIT", "QUOTES", "Fitted", "Fitting", "Given", "check_secrets"]
@@ -264,15 +264,11 @@ _WITHOUT: Final = "write it without ${{ }}"
 _MAY_BE_EMPTY: Final = (kinds.Anything, kinds.FillAny)
 
 
-_ID_KEY: Final = re.compile(r"(?:\w+_)?id|account|identity|oidc_subject")
-"""Keys whose value is an id, in ``respond.toml`` and in an action's arguments."""
-
-
 def check_secrets(node: Node, faults: Faults, holder: str, hint: str) -> None:
     """Report every text that looks like a credential; the fault does not repeat it."""
     for scalar, path in scalars(node):
-        is_id = bool(path) and _ID_KEY.fullmatch(str(path[-1])) is not None
-        if looks := looks_secret(scalar.value, is_id=is_id):
+        name = next((part for part in reversed(path) if isinstance(part, str)), "")
+        if looks := looks_secret(scalar.value, is_id=names_an_id(name)):
             what = f"this looks like {looks}, and {holder} never holds a secret"
             faults.add(scalar.mark, what, hint=hint, path=path, quotes=False)
 

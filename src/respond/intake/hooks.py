@@ -21,6 +21,7 @@ from respond.core.inputs import input_value
 from respond.core.plan import digest_of
 from respond.core.recorded import OutsideEvent
 from respond.core.runbook import TIMES, Input, InputKind, Runbook
+from respond.core.secret_looks import looks_secret, names_an_id
 from respond.core.shapes import ShapeError
 from respond.core.showable import hidden_character, showable
 from respond.core.values import Value
@@ -30,7 +31,6 @@ from respond.formats.expression.expressions import ExpressionFault, Expressions,
 from respond.formats.faults import Faults, FormatFault, FormatFaults
 from respond.formats.project.hook_expressions import HookReads, read_hook
 from respond.formats.project.project import FILE, HookConfig, Project, SourceConfig, Where
-from respond.formats.secret_looks import looks_secret
 from respond.formats.typed_inputs import parse_input
 from respond.senders import check_options
 
@@ -341,7 +341,7 @@ def _listed(declared: Input, items: Sequence[Value]) -> Value:
 
 def _refuse_secret(declared: Input, text: str) -> None:
     # Inputs stand in the journal in clear; somebody may have pasted a key into an alert.
-    if kind := looks_secret(text):
+    if kind := looks_secret(text, is_id=names_an_id(declared.name)):
         raise UsageError(f"{declared.name}: it looks like {kind}, and was not taken")
 
 

@@ -24,6 +24,7 @@ from respond.core.script import (
     Call,
     Connection,
     Effect,
+    Evidence,
     MalformedReplyError,
     Me,
     Paging,
@@ -41,6 +42,7 @@ from respond.core.showable import showable
 from respond.systems.vendor import Vendor, filled
 
 __all__ = [
+    "KEPT",
     "Thing",
     "asking",
     "at",
@@ -371,6 +373,10 @@ def or_said(
     return judge
 
 
+KEPT: Final = Evidence()
+"""Mark of what fades, or is about to be switched off: its answer is kept as it came."""
+
+
 # --- what can be looked at ----------------------------------------------------------------------
 
 
@@ -390,6 +396,7 @@ class Thing(Generic[T]):
         surface: Where it is not the vendor's first.
         answers: Statuses besides 2xx that ``parse`` takes itself.
         shows_values: As for ``Call``.
+        evidence: As for ``Read``.
     """
 
     vendor: Vendor
@@ -404,6 +411,7 @@ class Thing(Generic[T]):
     said: Mapping[str, T] = field(default_factory=dict)
     answers: frozenset[int] = frozenset()
     shows_values: bool = False
+    evidence: Evidence | None = None
 
     def subject(self, connection: Connection, **ids: str) -> Subject[T]:
         """The thing, under the one name that it has in a run."""
@@ -434,9 +442,9 @@ class Thing(Generic[T]):
             answers=self.answers | (frozenset() if self.gone is None else {_NOT_FOUND}),
             shows_values=self.shows_values,
         )
-        return Read(
-            self.subject(connection, **ids), call, parse, self.pages or self.vendor.pages, or_else
-        )
+        paging = self.pages or self.vendor.pages
+        subject = self.subject(connection, **ids)
+        return Read(subject, call, parse, paging, or_else, self.evidence)
 
     def unless(
         self, statuses: frozenset[int], other: U, connection: Connection, **ids: str
@@ -449,7 +457,7 @@ class Thing(Generic[T]):
 
         call = replace(read.call, answers=read.call.answers | statuses)
         subject: Subject[Any] = read.subject
-        return Read(subject, call, parse, read.paging)
+        return Read(subject, call, parse, read.paging, evidence=read.evidence)
 
 
 def where(vendor: Vendor, connection: Connection) -> str:

@@ -12,6 +12,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final
 
 from respond.core.showable import showable
@@ -26,10 +27,16 @@ _BARE: Final = re.compile(r"(?<![A-Za-z0-9+/])MII[A-Za-z0-9+/\s]{200,}={0,2}")
 
 @dataclass(frozen=True, slots=True)
 class SeenCertificate:
-    """One certificate. ``ends`` has a time zone."""
+    """One certificate.
+
+    Attributes:
+        ends: With a time zone.
+        digest: SHA-256 of it (hex): its name wherever it is seen.
+    """
 
     subject: str
     ends: datetime
+    digest: str
 
 
 def certificates_in(value: Any) -> Iterator[SeenCertificate]:
@@ -59,8 +66,7 @@ def _parsed(raw: bytes) -> SeenCertificate | None:
 
     try:
         found = x509.load_der_x509_certificate(raw)
-        return SeenCertificate(
-            showable(found.subject.rfc4514_string(), limit=120), found.not_valid_after_utc
-        )
+        subject = showable(found.subject.rfc4514_string(), limit=120)
+        return SeenCertificate(subject, found.not_valid_after_utc, sha256(raw).hexdigest())
     except ValueError:
         return None

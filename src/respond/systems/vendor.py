@@ -307,8 +307,9 @@ class Waits:
         if_told: They mean it with ``Retry-After``, or where a budget is spent. When a budget is
             full again stands in every answer, also in one that means no.
         spent: Headers that say 0 then.
-        words: The vendor's own words of a no that mean it, whatever the status; where a body is no
-            JSON, one that stands in its text.
+        words: The vendor's own words of a no that mean it, whatever the status; those in small
+            letters also where they stand in its text.
+        unsaid_s: How long to wait where such a no does not say it; None: ever longer pauses.
     """
 
     seconds: tuple[str, ...] = ("retry-after", "ratelimit-reset")
@@ -317,6 +318,7 @@ class Waits:
     if_told: frozenset[int] = frozenset()
     spent: tuple[str, ...] = ()
     words: frozenset[str] = frozenset()
+    unsaid_s: int | None = None
 
     def not_now(
         self, status: int, headers: Mapping[str, str], word: str = "", text: str = ""
@@ -325,7 +327,7 @@ class Waits:
 
         Args:
             word: The vendor's own word for it, and
-            text: what a body says that is no JSON, in lower case.
+            text: what its body says, in lower case.
         """
         told = "retry-after" in headers or self.is_spent(headers)
         by_word = word in self.words or any(each in text for each in self.words)

@@ -6,7 +6,9 @@ and says at the end what happened in the company.
 
 from __future__ import annotations
 
+import io
 import time
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,10 +18,14 @@ from typing import Any, Self
 
 from respond.adapters.clock import SystemClock
 from respond.adapters.prompt.terminal import AutoPrompt
+from respond.adapters.secrets.key_stores import FolderKeys
+from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.adapters.store.sealing import describe_secret
+from respond.cli.evidence_out import found_answers
+from respond.cli.opening import evidence_folder
 from respond.company import Server, default_company, serve
 from respond.company.crash_points import Moments
-from respond.company.rehearsal import Rehearsal, rehearsal_inputs
+from respond.company.rehearsal import OPERATOR, Rehearsal, rehearsal_inputs
 from respond.core.fold import RunState, fold
 from respond.core.runbook import Runbook
 from respond.core.script import Person
@@ -28,6 +34,7 @@ from respond.engine.proposing import propose
 from respond.engine.undo import undo_run
 from respond.errors import ExitCode, UsageError
 from respond.ports import Clock, Progress, Prompt
+from respond.views.evidence_file import evidence_zip
 from respond.views.live import QuietProgress
 from respond.wiring.places import Places
 from respond.wiring.session import load_runbook, rehearsal_session, systems_of
@@ -97,14 +104,14 @@ class Stage:
             finally:
                 self.spent_s.append(time.perf_counter() - began)
 
-    def undo(self, moments: Moments | None = None) -> ExitCode:
-        """Put back what the run changed.
+    def undo(self, moments: Moments | None = None, *, only: str = "") -> ExitCode:
+        """Put back what the run changed, or one step of it.
 
         Raises:
             Killed: At the chosen moment; undo again to go on.
         """
         with self.engine(moments) as engine:
-            return undo_run(engine)
+            return undo_run(engine, only=only)
 
     @contextmanager
     def engine(self, moments: Moments | None = None, *, dry_run: bool = False) -> Iterator[Engine]:
@@ -163,6 +170,24 @@ class Stage:
             return None
         self._clicked.add(done)
         return pasted
+
+    def evidence(self) -> dict[str, bytes]:
+        """The files in what ``respond report RUN --evidence FILE`` writes, by name."""
+        assert self.state is not None  # noqa: S101 - it was carried on
+        house = self.places.rehearsals / self.run
+        with SqliteJournal.open(
+            house / "journal.db",
+            keys=FolderKeys(house / "keys"),
+            clock=SystemClock(),
+            actor=OPERATOR,
+            create=False,
+        ) as journal:
+            head, state = journal.head(), fold(journal.records(self.run))
+        assert state is not None  # noqa: S101 - it was proposed
+        folder = evidence_folder(self.places, self.run, head.journal)
+        found = tuple(found_answers(folder, self.run, state.evidence))
+        with zipfile.ZipFile(io.BytesIO(evidence_zip(state, head, found))) as made:
+            return {name: made.read(name) for name in made.namelist()}
 
     # --- what happened --------------------------------------------------------------------------
 

@@ -244,6 +244,8 @@ def row_cells(row: PlanRow, number_of: Mapping[str, int]) -> tuple[str, str, str
             return "tool", title, "later", f"known {_after(step, number_of)}", destroys
         case StepPlan.UNSEEN:
             return "tool", title, "not seen", "?", destroys
+        case StepPlan.REFUSED:
+            return "-", title, "refused", "stays so", "-"
         case StepPlan.WAITS:
             return "wait", f"{title}: {said(step.says)}", "waits", "-", "-"
         case _ if step.effect is Effect.READS:
@@ -260,7 +262,11 @@ def _in_a_cell(says: str) -> str:
 
 def _after(step: PlannedStep, number_of: Mapping[str, int]) -> str:
     names = [
-        str(number_of[address]) if address in number_of else word(address)
+        str(number_of[address])
+        if address in number_of
+        else "your answer"
+        if address == "inputs"
+        else word(address)
         for address in step.late_on
     ]
     return f"after {', '.join(names)}" if names else "later"
@@ -308,6 +314,9 @@ def plan_notes(plan: Plan, rows: Sequence[PlanRow]) -> Iterator[tuple[str, str]]
         if row.step.state is StepPlan.LATE:
             again = ", asks again" if row.asks else ""
             yield "LATER", f"line {row.number}: known {_after(row.step, number_of)}{again}"
+    for step in plan.steps:
+        if step.state is StepPlan.REFUSED:
+            yield "REFUSED", f"{_title(step)}: {said(step.says)}"
     for step in plan.steps:
         if step.state is StepPlan.SKIPPED:
             yield "SKIPPED", f"{_title(step)}: {said(step.says)}"

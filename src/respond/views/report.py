@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from respond.core.asked import Today
 from respond.core.events import Kind, Record
+from respond.core.exposed import Exposed, exposed_of
 from respond.core.fold import RunState, WriteStatus
 from respond.core.outcome import Known, Outcome, outcome_of
 from respond.core.plan import short_digest
@@ -15,6 +16,7 @@ from respond.core.recorded import As, Confirmed, content_of
 from respond.core.review import ReviewEnd
 from respond.core.script import Effect, Proof
 from respond.ports import Head, actor_text
+from respond.views.exposure_text import QUESTIONS, exposure_json, exposure_paragraph
 from respond.views.json_view import outcome_json, picked, waits_json
 from respond.views.layout import as_screen, bullets, labelled, labelled_pairs, said, word
 from respond.views.live import Memory, record_told
@@ -105,6 +107,9 @@ class Report:
     Attributes:
         exit: The exit code, or None while it has not ended.
         anchor: Journal id, size, first 32 hex of its head.
+        kept: How many answers of systems were kept as evidence.
+        exposed: What may have been seen; None when none of its steps looked at that.
+        now_ms: When the report was made.
     """
 
     run: str
@@ -130,6 +135,9 @@ class Report:
     waits: Waiting
     undone: dict[str, str]
     anchor: str
+    kept: int = 0
+    exposed: Exposed | None = None
+    now_ms: int = 0
 
 
 def report(state: RunState, records: Iterable[Record], head: Head, today: Today) -> Report:
@@ -159,6 +167,9 @@ def report(state: RunState, records: Iterable[Record], head: Head, today: Today)
         waits=waiting(state, today),
         undone=dict(state.undone),
         anchor=head.anchor,
+        kept=len(state.evidence),
+        exposed=exposed_of(state),
+        now_ms=max(today.now.wall_ms, today.highest_ms),
     )
 
 
@@ -254,10 +265,17 @@ def report_sections(made: Report) -> tuple[tuple[str, list[str]], ...]:
         ("LEFT TO DO", item_lines(outcome.left_to_do) or nothing),
         ("LOOK AT", item_lines(outcome.look_at)),
         ("BROKEN UNTIL SOMEBODY GOES ON", [said(line) for line in broken]),
+        ("WHAT MAY HAVE BEEN SEEN", _seen(made)),
         ("WHO DECIDED", [_decided_text(decided) for decided in made.decided]),
         ("PUT BACK", [f"{word(step)}: {word(how)}" for step, how in made.undone.items()]),
     )
     return tuple((title, lines) for title, lines in sections if lines)
+
+
+def _seen(made: Report) -> list[str]:
+    if made.exposed is None:
+        return []
+    return [exposure_paragraph(made.exposed, made.now_ms), *QUESTIONS]
 
 
 def _facts(made: Report, width: int) -> Iterator[str]:
@@ -272,6 +290,7 @@ def _facts(made: Report, width: int) -> Iterator[str]:
         ("Ended", day_text(made.ended) if made.ended else ""),
         ("Exit", _exit(made)),
         ("Says", "" if said(made.says) in _exit(made) else said(made.says)),
+        ("Evidence", _kept(made)),
     )
     yield from labelled_pairs(first, width)
     yield from facts_lines("Account", made.connections, width)
@@ -284,6 +303,11 @@ def _stands(made: Report) -> list[str]:
     waits = made.waits
     stands = ": ".join(filter(None, (waits.line, waits.why)))
     return [f"now: {stands}", f"go on with: {waits.next}"] if waits.next else []
+
+
+def _kept(made: Report) -> str:
+    run = word(made.run)
+    return f"{made.kept} answers: respond report {run} --evidence {run}.zip" if made.kept else ""
 
 
 def _exit(made: Report) -> str:
@@ -323,6 +347,8 @@ def as_json(made: Report) -> dict[str, Any]:
         "changes": [picked(change, _CHANGE) for change in made.changes],
         "decided": [picked(each, "at who step decision typed about") for each in made.decided],
         "undone": made.undone,
+        **({"kept": made.kept} if made.kept else {}),
+        **({"exposed": exposure_json(made.exposed, made.now_ms)} if made.exposed else {}),
         "timeline": [picked(moment, "at seq kind step what") for moment in made.timeline],
         "anchor": made.anchor,
     }

@@ -26,7 +26,7 @@ from respond.views.layout import as_screen, labelled, labelled_pairs, said, word
 from respond.views.style import PLAIN, Style, Tone
 from respond.views.words import phase_word, span_text, value_text
 
-__all__ = ["runbook_json", "runbook_text"]
+__all__ = ["input_text", "runbook_json", "runbook_text", "step_title"]
 
 _COLUMN: Final = 13
 _INDENT: Final = "  "
@@ -43,7 +43,7 @@ def runbook_text(runbook: Runbook, *, width: int = 80, style: Style = PLAIN) -> 
         ("Use when", said(runbook.use_when)),
         ("Owner", said(runbook.owner)),
         ("Reviewed", word(runbook.reviewed)),
-        ("Destroys", "; ".join(_title(step) for step in destroys) or "nothing"),
+        ("Destroys", "; ".join(step_title(step) for step in destroys) or "nothing"),
         ("File", said(runbook.file)),
     ]
     yield from labelled_pairs(pairs, width, column=_COLUMN)
@@ -51,7 +51,7 @@ def runbook_text(runbook: Runbook, *, width: int = 80, style: Style = PLAIN) -> 
         yield "\nASKS"
         for given in runbook.inputs:
             name = f"  {word(given.name)}"
-            yield from labelled(name, _input(given), width, column=_COLUMN)
+            yield from labelled(name, input_text(given), width, column=_COLUMN)
         for group in runbook.require:
             yield from labelled("", f"one of: {', '.join(map(word, group))}", width, column=_COLUMN)
     for title, steps in (
@@ -63,9 +63,15 @@ def runbook_text(runbook: Runbook, *, width: int = 80, style: Style = PLAIN) -> 
         if steps:
             yield f"\n{title}"
             yield from _steps(steps, _INDENT, None, width, style)
+    for title, sentences in (("CANNOT", runbook.cannot), ("AFTERWARDS", runbook.afterwards)):
+        if sentences:
+            yield f"\n{title}"
+        for sentence in sentences:
+            yield from labelled(f"{_INDENT}-", said(sentence, limit=1_000), width, column=5)
 
 
-def _input(given: Input) -> str:
+def input_text(given: Input) -> str:
+    """What is asked, of which kind it is, and whether it may be left out."""
     parts = [said(given.ask), given.kind.value]
     if given.kind is InputKind.CHOICE:
         parts[-1] = " | ".join(map(word, given.of))
@@ -100,7 +106,7 @@ def _steps(
 
 def _one(step: Step, indent: str, phase: Phase | None, width: int, style: Style) -> Iterator[str]:
     about = ", ".join(_about(step, phase))
-    text = _title(step) + (f" ({about})" if about else "")
+    text = step_title(step) + (f" ({about})" if about else "")
     tone = Tone.DANGER if _effect(step) is Effect.DESTROYS else None
     for line in labelled(f"{indent}-", text, width, column=len(indent) + 3):
         yield style.paint(line, tone) if tone else line
@@ -134,7 +140,8 @@ def _effect(step: Step) -> Effect | None:
     return step.action.spec.effect if isinstance(step, ActionStep) else None
 
 
-def _title(step: Step) -> str:
+def step_title(step: Step) -> str:
+    """What a step does: its own words, else those of what it calls."""
     title = said(step.words.title)
     match step:
         case ActionStep():
@@ -158,7 +165,7 @@ def runbook_json(runbook: Runbook) -> dict[str, Any]:
     """One runbook as plain data."""
     return {
         "runbook": runbook.name,
-        **picked(runbook, "title summary use_when owner reviewed file digest"),
+        **picked(runbook, "title summary use_when cannot afterwards owner reviewed file digest"),
         "inputs": [
             {
                 "name": given.name,

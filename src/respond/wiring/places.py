@@ -6,6 +6,7 @@ The only module besides ``wiring`` that reads the environment.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,6 +79,17 @@ class Places(NamedTuple):
         except OSError:
             where = "here, in a folder that somebody removed"
         return f"no {PROJECT_FILE} was found {where}: another project goes with --project FOLDER"
+
+    def no_runbook(self, name: str, known: Iterable[str], *, what: str = "runbook") -> UsageError:
+        """What is said of a name that none of these has; a project may be missed, and no name."""
+        from respond.core.showable import showable
+        from respond.formats.faults import did_you_mean
+
+        return UsageError(
+            f"there is no {what} {showable(name, limit=60)!r}",
+            why="; ".join(filter(None, (did_you_mean(name, known), self.unfound))),
+            do="respond list",
+        )
 
     @property
     def config(self) -> Path | None:

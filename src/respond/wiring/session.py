@@ -23,7 +23,17 @@ from respond.core.script import Call, Connection, Reply
 from respond.core.values import SecretHandle
 from respond.engine.setting import Site
 from respond.errors import NotReadyError, RespondError, UsageError
-from respond.ports import Clock, Journal, KeyStore, Pen, Progress, Prompt, Reader, Secrets
+from respond.ports import (
+    Clock,
+    EvidenceStore,
+    Journal,
+    KeyStore,
+    Pen,
+    Progress,
+    Prompt,
+    Reader,
+    Secrets,
+)
 from respond.systems import needs_connection, vendor
 from respond.systems.vendor import CarriedBy
 from respond.wiring.connections import (
@@ -48,6 +58,7 @@ if TYPE_CHECKING:
     from respond.adapters.secrets.credential_store import CredentialStore
     from respond.adapters.secrets.redactor import Redactor
     from respond.adapters.smtp import SmtpServer
+    from respond.adapters.store.evidence_folder import EvidenceFolder
     from respond.adapters.store.journal_sqlite import SqliteJournal
     from respond.company.crash_points import Moments
     from respond.company.rehearsal import Rehearsal, RehearsalClock, StorySecrets
@@ -75,18 +86,12 @@ def load_runbook(places: Places, name: str) -> Runbook:
         UsageError: There is none.
         FormatFaults: It has faults.
     """
-    from respond.core.showable import showable
-    from respond.formats.faults import did_you_mean
     from respond.formats.runbook.runbook_file import load
     from respond.systems import load as load_actions
 
     found = places.runbooks()
     if name not in found:
-        raise UsageError(
-            f"there is no runbook {showable(name, limit=60)!r}",
-            why=did_you_mean(name, found),
-            do="respond list",
-        )
+        raise places.no_runbook(name, found)
 
     def find(other: str) -> tuple[str, bytes] | None:
         entry = found.get(other)
@@ -159,12 +164,14 @@ class Session:
     locks: Path
     closers: list[Callable[[], None]] = field(default_factory=list)
     sign: Callable[[str, str], Mapping[str, str]] | None = None
+    evidence: EvidenceStore | None = None
     asked: Callable[[LiveRun, Request, tuple[str, ...]], None] | None = None
     _telling: list[Future[tuple[str, ...]]] = field(default_factory=list, init=False)
 
     def engine(self, runbook: Runbook) -> Engine:
         from respond.adapters.store.run_lock import RunLocks
         from respond.engine.engine import Engine, Tools
+        from respond.formats.typed_inputs import parse_input
 
         tools = Tools(
             self.journal,
@@ -176,6 +183,8 @@ class Session:
             asked=self.asked or self._tell_beside,
             one_teller=RunLocks(self.locks, self.clock).hold,
             sign=self.sign,
+            typed=lambda declared, text, now_s: parse_input(declared, text, now_s=now_s),
+            evidence=self.evidence,
         )
         return Engine(self.run, runbook, self.site, tools)
 
@@ -258,6 +267,7 @@ def rehearsal_session(
     from respond.adapters.secrets.key_stores import FolderKeys, MemoryKeys
     from respond.adapters.secrets.redactor import Redactor
     from respond.adapters.smtp import SmtpServer
+    from respond.adapters.store.evidence_folder import EvidenceFolder
     from respond.adapters.store.journal_sqlite import SqliteJournal
     from respond.company.rehearsal import OPERATOR, RehearsalClock
 
@@ -266,14 +276,16 @@ def rehearsal_session(
         clock = served.clock
     kept_in = places.rehearsals / (SERVED if served is not None else folder or run)
     keys: KeyStore
+    evidence: EvidenceFolder | None = None
     if dry_run:
         keys = MemoryKeys()
-        journal = SqliteJournal.in_memory(keys, clock, OPERATOR)
+        journal, evidence = SqliteJournal.in_memory(keys, clock, OPERATOR), None
     else:
         keys = FolderKeys(kept_in / "keys")
         journal = SqliteJournal.open(
             kept_in / "journal.db", keys=keys, clock=clock, create=True, actor=OPERATOR
         )
+        evidence = EvidenceFolder.to_write(kept_in / "journal.db", journal.id, keys)
     redactor = Redactor()
     made = progress(clock)
     connections = rehearsal.connections()
@@ -348,8 +360,13 @@ def rehearsal_session(
         progress=made,
         run=run,
         locks=kept_in,
-        closers=[journal.close, lines.close],
+        closers=[journal.close, lines.close, *_closers(evidence)],
+        evidence=evidence,
     )
+
+
+def _closers(evidence: EvidenceFolder | None) -> list[Callable[[], None]]:
+    return [evidence.close] if evidence is not None else []
 
 
 SERVED = "served"
@@ -486,6 +503,7 @@ def real_session(
     from respond.adapters.clock import SystemClock
     from respond.adapters.secrets.key_stores import MemoryKeys
     from respond.adapters.secrets.redactor import Redactor
+    from respond.adapters.store.evidence_folder import EvidenceFolder
     from respond.adapters.store.journal_sqlite import SqliteJournal
     from respond.engine.proposing import new_run_id
 
@@ -500,6 +518,7 @@ def real_session(
     made_progress = progress(clock)
     store = _LateKeys(lambda: open_keys(project, places, made_progress.say))
     keys: KeyStore = MemoryKeys() if dry_run else store
+    evidence: EvidenceFolder | None = None
     if dry_run:
         journal = SqliteJournal.in_memory(keys, clock, operator)
     else:
@@ -509,6 +528,7 @@ def real_session(
             if new_journal
             else SqliteJournal.open(path, keys=keys, clock=clock, create=True, actor=operator)
         )
+        evidence = EvidenceFolder.to_write(path, journal.id, keys)
     if not run:
         run = new_run_id(runbook.name, lambda name: any(journal.records(name)), chance())
     configs = project.connections
@@ -575,7 +595,8 @@ def real_session(
         progress=made_progress,
         run=run,
         locks=places.state / "locks",
-        closers=[journal.close, lines.close],
+        closers=[journal.close, lines.close, *_closers(evidence)],
+        evidence=evidence,
         sign=signer(project, key, made_progress.tell),
     )
 
@@ -712,11 +733,18 @@ def _lines(
         opener=open_secret,
         held=lambda: journal.held(run),
         runs=runs or run_here,
+        tell=progress.tell,
     )
     others: dict[str, Pen] = {
         "smtp": SmtpPen(servers, secrets, clock, redactor, timeout_scale=timeout_scale),
         "command": CommandPen(
-            open_secret, redactor, clock, clean_environment(), own=own, runs=runs or run_here
+            open_secret,
+            redactor,
+            clock,
+            clean_environment(),
+            own=own,
+            runs=runs or run_here,
+            tell=progress.tell,
         ),
         "screen": LocalPen(show, open_secret),
         "own": LocalPen(keep_own, open_secret),

@@ -4,7 +4,7 @@ import pytest
 
 from respond.company import console
 from respond.company.customerio.rows import SHOWN
-from respond.core.script import Api, NotYet, Person, Proof
+from respond.core.script import Api, Done, NotYet, Person, Proof
 from respond.core.shapes import decode
 from respond.core.values import Late
 from respond.errors import UsageError
@@ -253,6 +253,30 @@ def test_adding_again_puts_everything_back(either: Any) -> None:
     assert isinstance(either.look(AwaitMember(JEAN)).outcome, NotYet)
     console.do(either.company, "customerio.accept_invitation", {"email": JEAN})
     assert either.look(AwaitMember(JEAN)).outcome.output.accepted
+
+
+def test_whoever_is_back_has_a_second_factor_and_the_rights_of_before(night: Any) -> None:
+    """Both are read, and not asked; while one is not so, it is waited for."""
+    member = next(one for one in night.company.customerio.state.members if one.email == JEAN)
+    roles = jean_roles(night)
+    wanted = AwaitMember(JEAN, roles, second_factor=True)
+    assert "second factor on, and may do" in night.look(wanted).outcome.says
+    member.two_factor_enabled = False
+    assert isinstance(night.look(wanted).outcome, NotYet)
+    member.two_factor_enabled = True
+    member.permissions = {**member.permissions, "billing": True}
+    assert "billing" in night.look(wanted).outcome.says
+    assert isinstance(night.look(wanted).outcome, NotYet)
+
+
+def test_a_second_factor_that_no_list_shows_is_not_proved(night: Any) -> None:
+    """It is a finding with the page, and no waiting for what never shows."""
+    member = next(one for one in night.company.customerio.state.members if one.email == JEAN)
+    member.two_factor_enabled = None
+    done = night.look(AwaitMember(JEAN, second_factor=True)).outcome
+    assert isinstance(done, Done)
+    assert not done.proved
+    assert any("UNSEEN second factor" in str(line) for line in done.findings)
 
 
 def test_a_removal_that_still_shows_is_waited_for(night: Any) -> None:

@@ -291,6 +291,7 @@ ACTIONS = (
     st.sampled_from(ACTIONS),
     st.lists(st.tuples(st.sampled_from([200, 403, 404, 401]), BODY), min_size=1, max_size=4),
 )
+@pytest.mark.long
 def test_any_reply_ends_in_a_value_or_in_our_error(
     open_night: Any, action: Any, replies: list[tuple[int, Any]]
 ) -> None:

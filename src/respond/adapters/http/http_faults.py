@@ -219,8 +219,9 @@ class HttpFaults:
                 status=status,
                 wait_s=wait_s,
             )
-        text = raw.body[:_SHOWN_MAX].decode("utf-8", "replace") if body is None else ""
+        text = raw.body[:_SHOWN_MAX].decode("utf-8", "replace") if body is None else words
         if waits.not_now(status, raw.headers, word, text.casefold()):
+            wait_s = waits.unsaid_s if wait_s is None else wait_s
             asked = "" if wait_s is None else f"; it asks to wait {wait_s} s"
             return HttpFault(
                 RefusedBySystemError(

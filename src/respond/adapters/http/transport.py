@@ -461,7 +461,8 @@ class _Line:
     _renewed: set[str] = field(default_factory=set, init=False)
     _sent_with: threading.local = field(default_factory=threading.local, init=False)
     """The session of the last request, by thread."""
-    _session_lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _session_locks: dict[str, threading.Lock] = field(default_factory=dict, init=False)
+    """By credential: who waits for a session waits for nobody else's."""
 
     def system(self, connection: str) -> str:
         endpoint = self.endpoints.get(connection)
@@ -499,7 +500,7 @@ class _Line:
         place = self._place(call)
         if place.scheme.kind is not SentAs.SESSION or not isinstance(call.auth, AuthOwn):
             return False
-        with self._session_lock:
+        with self._session_lock(place.credential):
             if self._sessions.get(place.credential) is not self._sent_with.session:
                 return True  # Another request met it first, and that one has dropped it.
             self._sessions.pop(place.credential, None)
@@ -625,10 +626,13 @@ class _Line:
                 f"'{name}' cannot sign: {error}", do=f"respond connect {name}"
             ) from None
 
+    def _session_lock(self, credential: str) -> threading.Lock:
+        return self._session_locks.setdefault(credential, threading.Lock())
+
     def _own(self, place: _Place) -> str | HttpFault:
         if place.scheme.kind is not SentAs.SESSION:
             return self.wallet.own(place.credential)
-        with self._session_lock:
+        with self._session_lock(place.credential):
             session = self._sessions.get(place.credential)
             if session is None or not session.good(self.clock.now_ms()):
                 made = self._trade(place)

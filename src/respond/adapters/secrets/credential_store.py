@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from respond.adapters.command import TookTooLongError, run
+from respond.adapters.command import TookTooLongError, run, told_when_slow
 from respond.adapters.ordinary_file import open_ordinary
 from respond.adapters.secrets.redactor import Redactor
 from respond.core.redact import SHORTEST
@@ -27,7 +27,6 @@ __all__ = ["KEYRING", "CredentialStore"]
 KEYRING: Final = "keyring"
 _BYTES_MAX: Final = 64 * 1024
 _COMMAND_S: Final = 30
-_QUIET_S: Final = 3
 _FILE: Final = "file:"
 _SHARED: Final = "others can read or change"
 
@@ -154,19 +153,16 @@ class CredentialStore:
 
     def _from_command(self, name: str, argv: Sequence[str]) -> bytes:
         shown = showable(argv[0], limit=80) if argv else "nothing"
-        waiting = f"waiting for {shown}, which gives the credential '{name}': it may want an answer"
-        word = threading.Timer(_QUIET_S, self.tell, (waiting,))
-        word.daemon = True
-        word.start()
         try:
-            ran = run(
-                argv,
-                stdin=b"",
-                environment=self.environment,
-                timeout_s=_COMMAND_S,
-                clock=self._clock,
-                output_bytes_max=_BYTES_MAX,
-            )
+            with told_when_slow(self.tell, shown, f"which gives the credential '{name}'"):
+                ran = run(
+                    argv,
+                    stdin=b"",
+                    environment=self.environment,
+                    timeout_s=_COMMAND_S,
+                    clock=self._clock,
+                    output_bytes_max=_BYTES_MAX,
+                )
         except (OSError, IndexError) as error:
             reason = getattr(error, "strerror", "") or "it has no words"
             raise self._problem(
@@ -175,8 +171,6 @@ class CredentialStore:
         except TookTooLongError as error:
             why = f"the command {shown} did not end within {_COMMAND_S} s; does it ask something?"
             raise self._problem(name, "cannot be fetched", why=why) from error
-        finally:
-            word.cancel()
         if not ran.whole:
             raise self._problem(name, "cannot be fetched", why=f"{shown} printed too much")
         if ran.exit:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ChainEnd",
     "digest_key",
+    "evidence_key",
     "known_at",
     "place_of",
     "read_mark",
@@ -41,6 +42,11 @@ def signing_key(journal: str) -> str:
 def digest_key(journal: str) -> str:
     """32 bytes, for keyed digests of secrets."""
     return f"digest-key/{journal}"
+
+
+def evidence_key(journal: str) -> str:
+    """32 bytes, seals the answers that runs keep as evidence; it outlives them."""
+    return f"evidence-key/{journal}"
 
 
 def run_key(run: str) -> str:

@@ -19,7 +19,7 @@ from respond.checks.doctor.looking import (
     FoundTrouble,
     iso_s,
 )
-from respond.checks.rights import actions_of, missing_rights, sinks_in
+from respond.checks.rights import actions_of, done_without, missing_rights, sinks_in
 from respond.core.background import in_background
 from respond.core.script import Me
 from respond.engine.drivers import World, look
@@ -30,13 +30,10 @@ from respond.systems.vendor import CredentialVerdict, Ending, Probed, Reaches
 from respond.wiring.connections import accepted_table, live_documents
 from respond.wiring.session import credential_store, open_keys
 
-__all__ = ["ADMINS_MIN", "LIMIT_S", "SOON_DAYS", "connections", "key_store", "needed_connections"]
+__all__ = ["LIMIT_S", "connections", "key_store", "needed_connections"]
 
-ADMINS_MIN: Final = 3
-"""The subject of an incident, somebody who is away, and one who acts."""
 LIMIT_S: Final = 60
 """How long all systems together are waited for."""
-SOON_DAYS: Final = 30
 _BY_HAND: Final = "tonight every step that uses it would be done by hand"
 _AGAIN: Final = "look again later; the vendor may have trouble"
 
@@ -223,7 +220,8 @@ class _OneConnection:
         ends_s = iso_s(ending.at)
         days = int((ends_s - self.at.now_s) // DAY_S)
         # A time that cannot be read is told as the vendor writes it.
-        if not ends_s or days >= SOON_DAYS:
+        soon_s = self.at.project.review.certificate_s
+        if not ends_s or ends_s - self.at.now_s > soon_s:
             self.well.append(f"{ending.what} of {reference} runs out on {ending.at[:10]}")
             return
         when = f"runs out on {ending.at[:10]}, in {days} days"
@@ -315,7 +313,8 @@ class _OneConnection:
         if not isinstance(able, int):
             return
         title = title_of(self.config.system)
-        if able >= ADMINS_MIN:
+        wanted = self.at.project.review.admins_min
+        if able >= wanted:
             self.well.append(f"{able} administrators of {name} ({title}) could act")
             return
         yield FoundTrouble(
@@ -324,7 +323,7 @@ class _OneConnection:
             if able
             else f"no administrator of {name} ({title}) could act",
             "one may be whom the incident is about, another may be ill: then nobody is left",
-            f"give {ADMINS_MIN - able} more people this right in {title}, and let them accept it",
+            f"give {wanted - able} more people this right in {title}, and let them accept it",
             runbooks=self.needing,
         )
 
@@ -357,7 +356,8 @@ def needed_connections(at: Doctor) -> Findings:
     telling = tuple(channels(Reaches.EACH, Reaches.MANY))
     for name, runbook in at.runbooks.items():
         systems = set(actions_of(runbook).values())
-        for system in sorted(filter(needs_connection, systems - have)):
+        wanted = systems - have - done_without(runbook)
+        for system in sorted(filter(needs_connection, wanted)):
             needed.setdefault(system, []).append(name)
         if "notify" in systems and not have & set(telling):
             needed.setdefault(" or ".join(telling), []).append(name)

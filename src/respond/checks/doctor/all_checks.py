@@ -11,7 +11,6 @@ from respond.checks.doctor.about_people import approvals, person_keys, persons, 
 from respond.checks.doctor.about_runbooks import open_to_others, rehearsed, runbooks
 from respond.checks.doctor.about_sources import hooks, received, sign_on, sources
 from respond.checks.doctor.looking import Doctor, Findings
-from respond.errors import UsageError
 
 __all__ = ["CHECKS", "look"]
 
@@ -43,7 +42,7 @@ def look(at: Doctor) -> Findings:
     """
     found = at.places.runbooks()
     if at.only and at.only not in found:
-        raise UsageError(f"there is no runbook {at.only!r}", do="respond list")
+        raise at.places.no_runbook(at.only, found)
     for name in [at.only] if at.only else found:
         one = at.checked[name] = at.check(found[name].path)
         if one.runbook is not None and not one.faults:

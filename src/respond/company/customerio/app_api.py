@@ -17,24 +17,30 @@ if TYPE_CHECKING:
 SEND = ("v1", "send", "email")
 _EXPORTS = "v1/exports"
 _WEBHOOKS = "v1/reporting_webhooks"
-_SENDER = {
-    "id": 1,
-    "deduplicate_id": "1:1700000000",
-    "name": "Security",
-    "email": "security@example.com",
-    "address": '"Security" <security@example.com>',
-    "template_type": "email",
-    "auto_generated": False,
-}
 
 
 def _one(cio: CioAccount, table: str, call: RestCall) -> Row:
     return cio.row(table, environment_id=call.key.environment_id, id=call.ids["id"])
 
 
+def _rows(cio: CioAccount, table: str, call: RestCall) -> list[Row]:
+    return cio.rows(table, environment_id=call.key.environment_id)
+
+
 def _all(cio: CioAccount, table: str, call: RestCall) -> list[Json]:
-    rows = cio.rows(table, environment_id=call.key.environment_id)
-    return [shown(table, row) for row in rows]
+    return [shown(table, row) for row in _rows(cio, table, call)]
+
+
+def _sender(row: Row) -> Json:
+    return {
+        "id": row.id,
+        "deduplicate_id": f"{row.id}:1700000000",
+        "name": row.name,
+        "email": row.email,
+        "address": f'"{row.name}" <{row.email}>',
+        "template_type": "email",
+        "auto_generated": False,
+    }
 
 
 def _put_webhook(cio: CioAccount, call: RestCall) -> Json:
@@ -72,7 +78,9 @@ ROUTES: dict[str, Answer] = {
     f"GET {_WEBHOOKS}": lambda cio, call: {"reporting_webhooks": _all(cio, "webhooks", call)},
     f"GET {_WEBHOOKS}/{{id}}": lambda cio, call: shown("webhooks", _one(cio, "webhooks", call)),
     f"PUT {_WEBHOOKS}/{{id}}": _put_webhook,
-    "GET v1/sender_identities": lambda *_: {"sender_identities": [_SENDER]},
+    "GET v1/sender_identities": lambda cio, call: {
+        "sender_identities": [_sender(row) for row in _rows(cio, "senders", call)]
+    },
     "GET v1/messages/{id}": _message,
     "POST v1/send/email": _send,
 }

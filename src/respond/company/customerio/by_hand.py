@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from respond.company.customerio import api_keys, data, team
 from respond.company.customerio.account import ActingAs, CioAccount
-from respond.company.customerio.rows import PERMISSIONS, member_row
+from respond.company.customerio.intruder import leave_behind
+from respond.company.customerio.rows import PERMISSIONS, export_row, member_row
 from respond.company.exchange import RefusalError
 from respond.company.signing_certificate import made_certificate
 
@@ -151,9 +152,8 @@ CONSOLE = {task: _by_hand(click) for task, click in _CLICKS.items()}
 # --- how else the night may begin ---------------------------------------------------------------
 
 
-def _single_sign_on(cio: CioAccount, errand: Errand) -> Json:
-    certificate = errand.words("certificate", "MIIC...")
-    cio.state.sso = {"provider": "okta", "certificate": certificate}
+def _single_sign_on(cio: CioAccount, _: Errand) -> Json:
+    cio.state.sso = {"provider": "okta", "certificate": "MIIC..."}
     return {}
 
 
@@ -195,9 +195,34 @@ def _expiring(cio: CioAccount, errand: Errand) -> Json:
     return {}
 
 
+def _exported(cio: CioAccount, errand: Errand) -> Json:
+    """Somebody who left took everything, at night, and Ana much more than ever."""
+    own, now = errand.story.operator.partition("@")[2], int(cio.clock.now())
+    night = now - now % 86_400 - 86_400 + 2 * 3_600
+    rows = [
+        (130, 51199, f"otto@{own}", "All people", 25_666, 1, night),
+        (131, 51235, errand.story.admins[0], "All people", 25_666, 1, night + 10 * 3_600),
+    ]
+    rows += [
+        (132 + n, 51236, errand.story.admins[1], "Part", 500, 1, night + (9 + n) * 3_600)
+        for n in range(3)
+    ]
+    place = next(iter(cio.state.environments))
+    cio.state.exports += [
+        export_row(
+            number, what, total, at, user_id=user, user_email=email, downloads=downloads,
+            environment_id=place, place="",
+        )
+        for number, user, email, what, total, downloads, at in rows
+    ]  # fmt: skip
+    return {}
+
+
 HAPPENINGS = {
+    "exported": _exported,
     "expiring_single_sign_on": _expiring,
     "single_sign_on": _single_sign_on,
     "sole_admin": _sole_admin,
     "neglected": _neglected,
+    "left_behind": leave_behind,
 }

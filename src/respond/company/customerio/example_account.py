@@ -113,6 +113,9 @@ def begin(night: Night) -> CustomerIo:
         webhooks=_webhooks(story),
         audit=[],
         sent=[],
+        senders=[
+            Row(id=1, environment_id=PRODUCTION, name="Security", email="security@example.com"),
+        ],
         sso=None,
         session_hours=336,
         numbers=Numbers(

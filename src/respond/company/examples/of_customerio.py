@@ -75,6 +75,7 @@ EXAMPLES = (
     ),
     Example("customerio.list_keys"),
     Example("customerio.list_suspect_keys", {"since": _SINCE, "like": _APP}),
+    Example("customerio.list_left_behind", {"since": _SINCE, "key": _APP}),
     Example("customerio.list_exports", {"since": _SINCE}),
     Example("customerio.read_audit_log", {"since": _SINCE}),
     Example("customerio.read_sso"),
@@ -112,11 +113,17 @@ EXAMPLES = (
         earlier=_member(_MALLORY),
     ),
     Example("customerio.end_sessions"),
+    Example(
+        "customerio.restore_session_length",
+        earlier={"ended": ("customerio.end_sessions", {})},
+    ),
     Example("customerio.review_members"),
     Example("customerio.review_sign_ins"),
     Example("customerio.review_service_accounts"),
     Example("customerio.list_team"),
     Example("customerio.review_sso"),
+    Example("customerio.review_exports"),
+    Example("customerio.review_addresses"),
 )
 
 _KEY = {"Authorization": "Bearer {app_key}"}

@@ -123,6 +123,7 @@ def observe(at: LiveStep, how: As, outcome: Done[Any], *, why: str) -> None:
         findings=[*lines_of(outcome.findings), *_gone(at, outcome)],
         why=why,
         **({"found": found} if found else {}),
+        **({"exposures": outcome.exposures} if outcome.exposures else {}),
     )
 
 

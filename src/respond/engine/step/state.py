@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from respond.core.events import Actor, Kind, Record
@@ -136,10 +137,11 @@ class LiveStep:
 
     def world(self) -> World:
         """The systems as they are, for one pass."""
-        plan = self.live.state.plan
+        live = self.live
+        plan, answers = live.state.plan, live.answers
         next_reads = plan.reads_after(self.address) if plan is not None else ()
-        answers = self.live.answers
-        return World(answers.of(self.address, *next_reads), threads=answers.threads)
+        reader, keep = answers.of(self.address, *next_reads), partial(live.kept.keep, self.address)
+        return World(reader, threads=answers.threads, keep=keep)
 
     def leads_to(self, write: Write[Any]) -> dict[str, dict[str, str]]:
         """The connection that a write goes to, with what a yes binds of it."""

@@ -19,6 +19,7 @@ from typing import Any, Final
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
 from respond.core.review_policy import AcceptedRisk, AttestedFact, ReviewPolicy, Rights
 from respond.core.script import PersonRecord
+from respond.core.secret_looks import looks_secret
 from respond.core.showable import hidden_character, showable
 from respond.formats.faults import Faults, FormatFault, Mark, SourceText, did_you_mean, mark_at
 from respond.formats.faults import Path as KeyPath
@@ -41,7 +42,6 @@ from respond.formats.project.server_tables import (
 from respond.formats.project.table_fitting import TableFitting, settings
 from respond.formats.project.toml_keys import ACCOUNTS, PROJECT, SYSTEMS
 from respond.formats.project.toml_positions import tree
-from respond.formats.secret_looks import looks_secret
 from respond.formats.tree import Node
 from respond.systems import directories, stores, takes_clicks, title_of, vendor
 

@@ -60,6 +60,7 @@ _WAY: Final[Table] = {
 """How to get to a place: the same for each that requests go to."""
 _LOCAL_PART: Final = TextLike("the part of an address before the @", r"[^@\s]{1,64}")
 _DATE: Final = TextLike("a day such as 2027-01-31, in quotes", r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_HOUR: Final = "(?:1?[0-9]|2[0-3])"
 _SCOPE: Final = TextLike("the name of a scope", r"[A-Za-z0-9:/._-]{1,100}")
 
 ACCOUNTS: Final = {v.name: v.person_id for v in by_preference() if v.person_id is not None}
@@ -115,7 +116,11 @@ TABLES: Final[Mapping[str, Table]] = {
             "entry.", "[]"),
         "logins": Keyword(Listed(_LOGIN, is_set=True), "Names of their accounts on machines where "
             "respond runs.", "[]"),
-        "roles": Keyword(Listed(PLAIN_NAME, is_set=True), "Such as admin and approver.", "[]"),
+        "roles": Keyword(
+            Listed(PLAIN_NAME, is_set=True),
+            "Such as admin, approver, and application: who runs what uses a key.",
+            "[]",
+        ),
         **{name: _own(key) for name, key in ACCOUNTS.items()},
         "ssh_keys": Keyword(Listed(_SSH_KEY, is_set=True), "Public keys that sign "
             "approvals.", "[]"),
@@ -208,6 +213,8 @@ TABLES: Final[Mapping[str, Table]] = {
             "application there that opens what is reviewed.", "{}"),
         "attested": Keyword(Span(3_650 * DAY_S), "How long a fact of [[attested]] counts.",
             '"180d"'),
+        "night": Keyword(TextLike("two hours such as 22-6", rf"{_HOUR}-{_HOUR}"), "Hours in UTC "
+            "between which nobody works, for export-review.", '"22-6"'),
     },
     "rights.NAME": {
         "who": Keyword(Listed(_ADDRESS, is_set=True), "Who has this job and is no [[person]] with "

@@ -227,7 +227,7 @@ def _refs(step: Step) -> frozenset[str]:
         case EndStep():
             readers.append(step.say)
         case WaitStep():
-            readers += [step.until, step.for_s]
+            readers += [step.until, step.for_s, step.at]
             readers += step.look.arguments.values() if step.look is not None else ()
         case BlockStep():
             readers += step.arguments.values()

@@ -21,7 +21,7 @@ from respond.core.script import STEERS
 from respond.core.shapes import hints_of
 from respond.formats.runbook.scope import BoundList, BoundRecord, BoundText
 
-__all__ = ["marked", "steered_by", "texts"]
+__all__ = ["called", "marked", "steered_by", "texts"]
 
 _From: TypeAlias = Mapping[str, frozenset[str]]
 """A name that expressions read to the inputs that it comes from."""
@@ -44,6 +44,17 @@ def marked(
                 yield from (((each.name, *path), found) for path, found in below)
             elif any(one.metadata == mark for one in dataclasses.fields(inner)):
                 yield (each.name,), value
+
+
+def called(value: Template, name: str) -> Iterator[Template]:
+    """Every value of this name, to any depth; what is in one is part of it."""
+    match value:
+        case BoundList(items=items):
+            for item in items:
+                yield from called(item, name)
+        case BoundRecord(fields=fields):
+            for key, item in fields:
+                yield from [item] if key == name else called(item, name)
 
 
 def texts(value: Template) -> Iterator[BoundText]:

@@ -19,6 +19,7 @@ __all__ = [
     "read_require",
     "read_subject",
     "text_of",
+    "texts_of",
 ]
 
 
@@ -61,6 +62,7 @@ def _input(
         pick=text_of(words, "pick"),
         pattern=text_of(words, "pattern"),
         example=text_of(words, "example"),
+        late=words["late"].value if "late" in words else False,
     )
     _check_words_of_kind(made, given, words, faults)
     if actions is not None and "pick" in words:
@@ -81,6 +83,10 @@ def _check_words_of_kind(made: Input, given: Given, words: Fitted, faults: Fault
         faults.add(words["of"].mark, f"'of' goes with the type choice, not {kind.value}")
     if "of" in words and len(set(made.of)) < len(made.of):
         faults.add(words["of"].mark, "'of' has a value twice", path=words["of"].path)
+    if made.late and (kind is InputKind.SECRET or (made.required and "default" not in words)):
+        what = f"'late' goes with what may be left out, and '{made.name}' may not"
+        hint = "say required: false, or give a default; a secret is never late"
+        faults.add(words["late"].mark, what, hint=hint, path=words["late"].path)
     for word in ("pattern", "pick"):
         if word in words and kind not in _MATCHED:
             faults.add(words[word].mark, f"'{word}' does not go with the type {kind.value}")
@@ -129,6 +135,7 @@ def read_require(
     for group in fitted["require"].value if "require" in fitted else []:
         for each in group.value:
             _check_input(each.value, each, names, faults)
+            _check_is_early(each, inputs, faults)
         groups.append(tuple(each.value for each in group.value))
     return tuple(groups)
 
@@ -139,6 +146,7 @@ def read_subject(fitted: Fitted, inputs: tuple[Input, ...], faults: Faults) -> s
     if given is None:
         return ""
     _check_input(given.value, given, _declared(fitted, inputs), faults)
+    _check_is_early(given, inputs, faults)
     kinds = {each.name: each.kind for each in inputs}
     kind = kinds.get(given.value, InputKind.EMAIL)
     if kind not in {InputKind.EMAIL, InputKind.TEXT}:
@@ -169,7 +177,18 @@ def _check_input(name: str, given: Given, names: tuple[str, ...], faults: Faults
         faults.add(given.mark, f"there is no input '{name}'", hint=hint, path=given.path)
 
 
+def _check_is_early(given: Given, inputs: tuple[Input, ...], faults: Faults) -> None:
+    if any(each.late and each.name == given.value for each in inputs):
+        what = f"'{given.value}' is late, and this has to be known before the start"
+        faults.add(given.mark, what, path=given.path)
+
+
 def text_of(fitted: Fitted, name: str) -> str:
     """A word of a record; empty when it is not there."""
     given = fitted.get(name)
     return str(given.value) if given else ""
+
+
+def texts_of(fitted: Fitted, key: str) -> tuple[str, ...]:
+    """A list of texts; none where the key is not there."""
+    return tuple(each.value for each in fitted[key].value) if key in fitted else ()

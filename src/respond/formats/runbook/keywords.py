@@ -51,6 +51,11 @@ INPUT: Final[Table] = {
     "pick": Keyword(Actions(reads_only=True), "A read that offers what is there."),
     "pattern": Keyword(Words(max=200), "Regular expression that the whole text has to match."),
     "example": Keyword(Words(max=200), "An answer, as a person would type it."),
+    "late": Keyword(
+        Flag(),
+        "Asked when a step first needs it, and not before the start. It may be left out, so it is"
+        " not required or has a default.",
+    ),
 }
 
 _WITH: Final = Keyword(MapOf(FillAny(), what="argument"), "The arguments.")
@@ -82,6 +87,7 @@ WAIT: Final[Table] = {
     "every": Keyword(Span(DAY_S), "How often to look. 30s when left out."),
     "within": Keyword(Span(30 * DAY_S), "How long to wait at most."),
     "for": Keyword(Fill(), "How long to wait: a duration, or an expression that is one."),
+    "at": Keyword(Fill(), "Goes on at this time: one expression, such as a deadline."),
     "action": Keyword(Actions(reads_only=True), "A read whose output 'until' may use."),
     "with": _WITH,
 }
@@ -201,6 +207,8 @@ RUNBOOK: Final[Table] = {
     "title": Keyword(Words(), "What it does, in one line.", required=True),
     "summary": Keyword(Words(), "What it does, in a sentence or two."),
     "use_when": Keyword(Words(), "How a person at night knows that this is the right one."),
+    "cannot": Keyword(Listed(Words()), "What it cannot do, a sentence each."),
+    "afterwards": Keyword(Listed(Words()), "What is left to do once it is over, a sentence each."),
     "owner": Keyword(Words(), "Who keeps it true."),
     "reviewed": Keyword(Day(), "When somebody last compared it with the world."),
     "review": Keyword(

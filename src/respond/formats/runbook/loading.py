@@ -32,6 +32,7 @@ from respond.formats.runbook.input_entries import (
     read_require,
     read_subject,
     text_of,
+    texts_of,
 )
 from respond.formats.runbook.scope import View
 from respond.formats.runbook.step_fitting import RunbookFitting, StepGiven
@@ -134,6 +135,8 @@ class _File:
             **lists,
             summary=text_of(fitted, "summary"),
             use_when=text_of(fitted, "use_when"),
+            cannot=texts_of(fitted, "cannot"),
+            afterwards=texts_of(fitted, "afterwards"),
             owner=text_of(fitted, "owner"),
             reviewed=text_of(fitted, "reviewed"),
             require=require,

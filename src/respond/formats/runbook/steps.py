@@ -46,6 +46,7 @@ from respond.core.shapes import (
     Shape,
     ShapeError,
     Text,
+    Time,
     accepts,
     shape_text,
 )
@@ -667,7 +668,8 @@ class Steps:
         words, after = self._words(step, name, before, around, when, before, "a wait")
         every = _value(inner, "every") or _EVERY_S
         look = ActionStep(words, cls, arguments) if cls is not None else None
-        made = WaitStep(words, until, every, within, look, for_s)
+        till = self._moment(inner["at"], view) if "at" in inner else None
+        made = WaitStep(words, until, every, within, look, for_s, till)
         return (made,), after
 
     def _how_long(
@@ -691,13 +693,25 @@ class Steps:
             self._fault(fixed, what)
         return seconds or 0, None
 
-    def _span_formula(self, given: Given, view: View) -> BoundFormula | None:
+    def _whole(self, word: str, given: Given, view: View) -> BoundFormula | None:
+        """What stands there, as one expression."""
         text: str = given.value
         bare = text.removeprefix("${{").removesuffix("}}")
         if f"${{{{{bare}}}}}" != text or "${{" in bare:
-            self._fault(given, "'for' must be one expression and nothing else")
+            self._fault(given, f"'{word}' must be one expression and nothing else")
             return None
-        formula = self._formula_text(bare, given, 3, view, Wants.ANYTHING)
+        return self._formula_text(bare, given, 3, view, Wants.ANYTHING)
+
+    def _moment(self, given: Given, view: View) -> BoundFormula | None:
+        formula = self._whole("at", given, view)
+        if formula and not accepts(Time(), formula.expression.shape):
+            self._fault(
+                given, f"'at' must be a time, and is {shape_text(formula.expression.shape)}"
+            )
+        return formula
+
+    def _span_formula(self, given: Given, view: View) -> BoundFormula | None:
+        formula = self._whole("for", given, view)
         if formula and not accepts(Integer(), formula.expression.shape):
             found = shape_text(formula.expression.shape)
             self._fault(given, f"'for' must be a duration, and is {found}")
@@ -845,10 +859,13 @@ def _wait_trouble(words: set[str]) -> str:
         return "a wait with 'until' needs 'within'"
     if "action" in words and "until" not in words:
         return "a wait with 'action' needs 'until'"
-    if {"within", "for"} <= words:
-        return "a wait takes 'within' or 'for', not both"
-    if not words & {"within", "for"}:
-        return "a wait needs 'for', or 'within'"
+    lengths = sorted(words & {"within", "for", "at"})
+    if len(lengths) > 1:
+        return f"a wait takes one of 'within', 'for' and 'at', and has {' and '.join(lengths)}"
+    if not lengths:
+        return "a wait needs 'for', 'within' or 'at'"
+    if "at" in words and "action" in words:
+        return "a wait until a time looks at nothing"
     return ""
 
 

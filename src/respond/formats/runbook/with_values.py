@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from respond.core.inputs import parse_span, timestamp_from
-from respond.core.script import WHOLE, Spec
+from respond.core.script import ASKS, WHOLE, Spec
 from respond.core.shapes import (
     AnyJson,
     Boolean,
@@ -33,7 +33,7 @@ from respond.core.shapes import (
     shape_text,
 )
 from respond.formats.faults import Faults, Mark, Path, did_you_mean
-from respond.formats.runbook.field_marks import marked, texts
+from respond.formats.runbook.field_marks import called, marked, texts
 from respond.formats.runbook.scope import (
     Bound,
     BoundList,
@@ -122,7 +122,12 @@ class Arguments:
 
     def _check_whole(self, cls: type, bound: Mapping[str, Bound], given: Mapping[str, Any]) -> None:
         """A query has a language of its own: data inside its text could change what is asked."""
-        for path, value in marked(cls, bound, WHOLE):
+        asking = (
+            ((*path, "query"), each)
+            for path, value in marked(cls, bound, ASKS)
+            for each in called(value, "query")
+        )
+        for path, value in (*marked(cls, bound, WHOLE), *asking):
             for text in texts(value):
                 if text.text.is_whole and not {"'", '"'} & set(text.source):
                     continue
@@ -131,7 +136,7 @@ class Arguments:
                     at.mark,
                     f"'{'.'.join(path)}' holds a value inside a text: {text.source}",
                     hint="a value stands there whole, as in q: ${{ inputs.name }}, for it could "
-                    "change what a text around it asks",
+                    "change what a text around it asks; of GraphQL it goes into variables",
                     path=at.path,
                 )
 
@@ -180,9 +185,11 @@ class Arguments:
             what = f"{_named(path)} must be {shape_text(shape)}, and this is {shape_text(given)}"
             self._faults.add(node.mark, what, hint=hint, path=path)
             return None
-        absent = made.refs & view.nullable if made.text.is_whole else frozenset()
+        # Only a bare name is handed on as it is. In any other expression what may be absent had to
+        # be asked for with has(), so that there is a value.
+        name = node.value.removeprefix("${{").removesuffix("}}").strip()
+        absent = {name} & view.nullable if made.text.is_whole else set()
         if absent and not allows_none:
-            name = min(absent)
             self._faults.add(
                 node.mark,
                 f"{_named(path)} has to be there, and '{name}' need not be given",

@@ -52,7 +52,7 @@ _PASSWORD: Final = "password"  # noqa: S105 - the name of a field
 _LOGIN: Final = 1
 _HIDDEN: Final = 1
 _MARK: Final = re.compile(r"respond: put here by run (\w{1,20})")
-_SECONDS: Final = 60
+_SECONDS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)

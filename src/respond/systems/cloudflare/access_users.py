@@ -41,7 +41,19 @@ from respond.systems.cloudflare.vendor import (
     placed,
 )
 from respond.systems.guards import GuardRefusedError
-from respond.systems.rest import Thing, at, change, dig, one, read_record, records, rows, where, yes
+from respond.systems.rest import (
+    KEPT,
+    Thing,
+    at,
+    change,
+    dig,
+    one,
+    read_record,
+    records,
+    rows,
+    where,
+    yes,
+)
 
 __all__ = [
     "ACTIONS", "CloudflareAccessUser", "CloudflareAppUsers", "CloudflareSession",
@@ -113,6 +125,7 @@ _SESSIONS: Final = Thing(
     placed("access", "users", "{user}", "active_sessions"),
     _sessions,
     settle_s=_SETTLES_S,
+    evidence=KEPT,
 )
 
 

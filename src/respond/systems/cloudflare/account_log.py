@@ -23,7 +23,7 @@ from respond.systems.cloudflare.memberships import (
     seen_member,
 )
 from respond.systems.cloudflare.vendor import VENDOR, look, placed
-from respond.systems.rest import Thing, asking, at, dig, rows
+from respond.systems.rest import KEPT, Thing, asking, at, dig, rows
 
 __all__ = [
     "ACTIONS", "CloudflareEntries", "CloudflareEntry", "CloudflareLeft", "ListLeftInCloudflare",
@@ -83,6 +83,7 @@ _LOG: Final = Thing(
         ("actor_email", "{email}"),
         ("limit", "100"),
     ),
+    evidence=KEPT,
 )
 
 

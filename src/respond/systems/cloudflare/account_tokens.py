@@ -46,7 +46,7 @@ from respond.systems.cloudflare.vendor import (
     placed,
 )
 from respond.systems.guards import GuardRefusedError
-from respond.systems.rest import Thing, at, change, dig, one, rows, word_of
+from respond.systems.rest import KEPT, Thing, at, change, dig, one, rows, word_of
 from respond.systems.sinks.sink import sink_of
 
 __all__ = [
@@ -83,7 +83,9 @@ class CloudflareToken:
 
 
 _NONE: Final = CloudflareToken("")
-TOKENS: Final = Thing(VENDOR, "tokens", placed("tokens"), rows(CloudflareToken, RESULT), query=PAGE)
+TOKENS: Final = Thing(
+    VENDOR, "tokens", placed("tokens"), rows(CloudflareToken, RESULT), query=PAGE, evidence=KEPT
+)
 TOKEN: Final = Thing(
     VENDOR, "token/{token}", placed("tokens", "{token}"), one(CloudflareToken, RESULT), gone=_NONE
 )

@@ -6,10 +6,11 @@ to accept, and another id; what they had through user groups is given again by i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from respond.core.script import (
+    STEERS,
     Api,
     Becomes,
     Done,
@@ -194,7 +195,7 @@ class AddCloudflareMember(WithCloudflareRights):
         policies: ``allow GROUP,GROUP on RESOURCE``, each by ids.
     """
 
-    email: str
+    email: str = field(metadata=STEERS)
 
     def __post_init__(self) -> None:
         one_line("email", self.email)

@@ -28,7 +28,7 @@ from respond.core.values import Late
 from respond.systems.arguments import one_line
 from respond.systems.cloudflare.vendor import ID, NOT_LET_IN, PAGE, VENDOR, check_id, look, placed
 from respond.systems.guards import GuardRefusedError, keep_an_administrator, only_one, spare
-from respond.systems.rest import Thing, at, dig, noted, one, rows
+from respond.systems.rest import KEPT, Thing, at, dig, noted, one, rows
 
 __all__ = [
     "ACCOUNT_OWNED", "ACTIONS", "MEMBER", "MEMBERS", "MINIMAL", "NOBODY", "RESULT", "SUPER",
@@ -223,9 +223,10 @@ MEMBER: Final = Thing(
     placed("members", "{member}"),
     one(CloudflareMember, RESULT),
     gone=NOBODY,
+    evidence=KEPT,
 )
 MEMBERS: Final = Thing(
-    VENDOR, "members", placed("members"), rows(CloudflareMember, RESULT), query=PAGE
+    VENDOR, "members", placed("members"), rows(CloudflareMember, RESULT), query=PAGE, evidence=KEPT
 )
 
 

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from respond.systems.customerio import (
     account_review,
+    address_review,
     evidence,
+    export_review,
     identify,
+    jobs,
     keys,
+    left_behind,
     member_review,
     members,
     rotation,
@@ -26,10 +30,14 @@ ACTIONS: tuple[type, ...] = (
     *identify.ACTIONS,
     *keys.ACTIONS,
     *rotation.ACTIONS,
+    *jobs.ACTIONS,
     *members.ACTIONS,
     *evidence.ACTIONS,
     *switches.ACTIONS,
+    *left_behind.ACTIONS,
     *member_review.ACTIONS,
     *account_review.ACTIONS,
     *sign_on_review.ACTIONS,
+    *export_review.ACTIONS,
+    *address_review.ACTIONS,
 )

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from respond.core.exposure import Exposure, TakenData
 from respond.core.script import (
     Call,
     Done,
@@ -56,9 +57,15 @@ from respond.systems.customerio.reading import (
     few,
     workspaces,
 )
+from respond.systems.customerio.stood_open import (
+    NO_NAMES,
+    open_to_key,
+    open_to_member,
+    system_of,
+)
 from respond.systems.customerio.vendor import VENDOR
 from respond.systems.guards import GuardRefusedError
-from respond.systems.rest import Thing, asking, at, dig, rows
+from respond.systems.rest import KEPT, Thing, asking, at, dig, rows
 
 __all__ = [
     "ACTIONS",
@@ -77,6 +84,8 @@ __all__ = [
     "LogSeen",
     "ReadAuditLog",
     "read_log",
+    "without_ours",
+    "words_of_key",
 ]
 
 # --- the vendor's own log -----------------------------------------------------------------------
@@ -136,6 +145,7 @@ def _log(since: int, place: str, *path: str) -> Thing[tuple[AuditRow, ...]]:
         pages=_back_to(since),
         query=query,
         settle_s=0,
+        evidence=KEPT,
     )
 
 
@@ -247,11 +257,17 @@ class ReadAuditLog:
         if self.by and not wanted:
             findings.append(f"{self.by} is no team member now: read the log of everybody")
         of = f" by {names.get(wanted, self.by)}" if self.by else ""
+        signs = (entries[0].at, entries[-1].at) if entries and self.by else ("", "")
+        who = names.get(wanted, self.email or self.by)
+        unseen = tuple(log.unseen)
         return Done(
             AuditLog(entries, len(entries), addresses, log.seen),
             says=f"{'1 entry' if len(entries) == 1 else f'{len(entries)} entries'}{of} "
             f"since {self.since}",
             findings=tuple(findings),
+            exposures=(
+                Exposure(system_of(me), who, since=signs[0], until=signs[1], unseen=unseen),
+            ),
         )
 
     def _number(self, people: Sequence[MemberRow]) -> str:
@@ -366,10 +382,19 @@ class ListExports:
             f"{counted(row.downloads, 'download')}: {row.description}"
             for row in recent
         ]
+        taken = tuple(
+            TakenData(
+                f"{row.rows} {row.type}", row.workspace, row.created_at, row.who, row.downloads
+            )
+            for row in recent
+        )
         return Done(
             ExportList(recent, len(recent), downloads, not unseen),
             says=says,
             findings=(*few(lines, "exports"), *unseen),
+            exposures=(
+                Exposure(system_of(me), taken=taken, unknown=(NO_NAMES,), unseen=tuple(unseen)),
+            ),
         )
 
     def _of(self, me: Me, place: WorkspaceRow) -> Read[tuple[Export, ...] | None]:
@@ -380,7 +405,7 @@ class ListExports:
             # The documented way, for the workspace that our App API key opens.
             path, surface = ("v1", "exports"), "app"
         parse, name = rows(Export, "exports"), f"exports/{place.id}"
-        thing = Thing(VENDOR, name, path, parse, settle_s=0, surface=surface)
+        thing = Thing(VENDOR, name, path, parse, settle_s=0, surface=surface, evidence=KEPT)
         return thing.unless(UNSEEN, None, me.connection)
 
 
@@ -436,6 +461,13 @@ def _finding(found: PlacedKey, names: Mapping[str, str], why: str, command: str 
     )
 
 
+def words_of_key(one: PlacedKey) -> str:
+    """``backend-prod ...cdef (App API key, Production)``."""
+    place = one.workspace.name or one.row.holder
+    ending = f" ...{one.row.hint}" if one.row.hint else ""
+    return f"{one.row.name}{ending} ({', '.join(filter(None, (KIND_WORDS[one.kind], place)))})"
+
+
 def _line(one: KeyFinding) -> str:
     ending = f" ...{one.hint}" if one.hint else ""
     place = f", {one.workspace}" if one.workspace else ""
@@ -448,7 +480,12 @@ def _line(one: KeyFinding) -> str:
 def _everything(me: Me) -> Looking[tuple[tuple[PlacedKey, ...], tuple[MemberRow, ...]]]:
     """Every key, except what this run has made, and everybody's names."""
     rows, people = yield from both(every_row(me), members_if_allowed(me))
-    return tuple(one for one in rows if not made_here(me, one)), people
+    return without_ours(me, rows), people
+
+
+def without_ours(me: Me, rows: Iterable[PlacedKey]) -> tuple[PlacedKey, ...]:
+    """Those that this run has not made, and would not make."""
+    return tuple(one for one in rows if not made_here(me, one))
 
 
 def _findings(keys: Iterable[KeyFinding], undated: int, what: str) -> Done[KeyFindings]:
@@ -498,7 +535,8 @@ class ListSuspectKeys:
                 keys.append(_finding(one, names, "made since"))
             elif not one.row.created_at and not one.row.created_by:
                 undated += 1
-        return _findings(keys, undated, f"made since {self.since}, or by a suspect")
+        done = _findings(keys, undated, f"made since {self.since}, or by a suspect")
+        return replace(done, exposures=open_to_key(me, self.like, rows)) if self.like else done
 
 
 @action(
@@ -540,10 +578,15 @@ class ListMemberKeys:
 
 @dataclass(frozen=True, slots=True)
 class ExposedKeys:
-    """Keys whose values somebody could read whole, and may have kept."""
+    """Keys whose values somebody could read whole, and may have kept.
+
+    Attributes:
+        ids: As ``rotate-all-keys`` takes them.
+    """
 
     keys: tuple[KeyFinding, ...]
     count: int
+    ids: tuple[str, ...] = ()
 
 
 @action(
@@ -578,7 +621,13 @@ class ListExposedKeys:
         )
         who = row.email if row is not None else self.email or self.member
         says = f"{counted(len(keys), 'key')} that {who} could read in full"
-        return Done(ExposedKeys(keys, len(keys)), says=says, findings=tuple(map(_line, keys)))
+        ids = tuple(one.id for one in keys)
+        return Done(
+            ExposedKeys(keys, len(keys), ids),
+            says=says,
+            findings=tuple(map(_line, keys)),
+            exposures=(open_to_member(me, who, row, places, [_line(one) for one in keys]),),
+        )
 
 
 def _could_read(row: MemberRow | None, one: PlacedKey) -> bool:

@@ -25,6 +25,7 @@ from respond.systems.rest import at, no_answer
 
 __all__ = [
     "BY_HAND",
+    "FIELDS",
     "KEY_SETTLE_S",
     "KIND_WORDS",
     "MEMBER_SETTLE_S",
@@ -42,6 +43,7 @@ __all__ = [
     "hint_of",
     "id_of",
     "link",
+    "look_back",
     "made_by_this_run",
     "made_name",
     "member_number",
@@ -161,6 +163,9 @@ _LINKS: Final[Mapping[str, str]] = {
     "members": "https://fly.customer.io/settings/team",
     "security": "https://fly.customer.io/settings/security",
     "webhooks": "https://fly.customer.io/settings/reporting_webhooks",
+    # Of these not even the way is documented: the workspace's own pages have them.
+    "senders": "https://fly.customer.io",
+    "messages": "https://fly.customer.io",
 }
 
 
@@ -376,3 +381,11 @@ def timestamp(seconds: int) -> Timestamp:
     if not 0 < seconds < _YEAR_10000:
         return Timestamp("")
     return Timestamp(datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+_LOOK_BACK_S: Final = 90 * 86_400
+
+
+def look_back(me: Me, made_at: int = 0) -> Timestamp:
+    """Where to look from when nobody knows since when: when it was made, at most 90 days ago."""
+    return timestamp(max(made_at, me.now - _LOOK_BACK_S))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from respond.core.script import Done, Effect, Looking, Me, Script, action
+from respond.core.shapes import Timestamp
 from respond.core.values import Late, SecretHandle
 from respond.errors import UsageError
 from respond.systems.customerio.facts import (
@@ -18,6 +19,7 @@ from respond.systems.customerio.facts import (
     KIND_WORDS,
     KeyId,
     KeyRef,
+    look_back,
     made_by_this_run,
     timestamp,
 )
@@ -91,6 +93,8 @@ class IdentifiedKey:
         alive: ``alive``, ``refused``, ``inconclusive`` or ``untried``.
         own: It is the credential that this tool works with.
         matches: How many keys fit.
+        look_back: Where nobody knows since when strangers had it: when it was made, at most 90
+            days before the run.
     """
 
     found: bool
@@ -106,6 +110,7 @@ class IdentifiedKey:
     matches: int
     look_alikes: tuple[LookAlike, ...]
     says: str
+    look_back: Timestamp = Timestamp("")  # noqa: RUF009 - a constant, and no call at all
 
 
 def key_text(key: KeyId | Late) -> KeyId:
@@ -264,8 +269,10 @@ class IdentifyKey:
         if len(fitting) > 1 and life.workspace:
             # A Track pair tells which workspace it opens.
             fitting = [row for row in fitting if row.workspace.id == life.workspace]
-        if len(fitting) == 1:
+        if len(fitting) == 1 and not self._only_ends_alike(fitting[0].row, life):
             return self._found(me, fitting[0], rows, life)
+        if len(fitting) == 1:
+            return self._dead(me, kinds, fitting[0], life)
         if not fitting and kinds == ("sa",) and not tokens_listed(me):
             return self._unlisted(me, life)
         return self._not_found(me, kinds, rows, fitting, life)
@@ -290,6 +297,20 @@ class IdentifyKey:
         stand_in = f"value-{self.value.digest[:12] or self.value.name}"
         return (yield from probe(me, kind, self.value, known or stand_in))
 
+    def _only_ends_alike(self, row: KeyRow, life: Life) -> bool:
+        """Whether nothing but its ending says that this is the key of a value that is refused."""
+        return life.state == REFUSED and not self.name and not row.digests
+
+    def _dead(
+        self, me: Me, kinds: Sequence[str], other: PlacedKey, life: Life
+    ) -> Done[IdentifiedKey]:
+        says = f"...{other.row.hint} is refused already: nothing is left to kill"
+        finding = (
+            f"{other.words} ends alike and is listed: the value is hardly its own, since it is "
+            "refused; if it is, name it"
+        )
+        return self._done(me, life, says, [finding], kind=kinds[0], matches=0)
+
     def _found(
         self, me: Me, one: PlacedKey, rows: Sequence[PlacedKey], life: Life
     ) -> Done[IdentifiedKey]:
@@ -300,7 +321,10 @@ class IdentifyKey:
         others = look_alikes(rows, one)
         findings = [f"look-alike, not meant: {other.words}" for other in others]
         if own:
-            findings.append(f"{row.words} is the credential that respond itself works with")
+            findings.append(
+                f"{row.words} is the credential that respond itself works with: whatever order is "
+                "chosen, the new one is in use before it dies"
+            )
         if self.value is not None and life.state == REFUSED:
             findings.append(f"{row.words} is listed, and its value is refused already")
         if self.value is not None and not row.hint and not row.digests:
@@ -323,6 +347,7 @@ class IdentifyKey:
             own=own,
             matches=1,
             look_alikes=others,
+            look_back=look_back(me, row.created_at),
         )
 
     def _done(
@@ -339,6 +364,7 @@ class IdentifyKey:
             "alive": life.state,
             "own": False,
             "look_alikes": (),
+            "look_back": look_back(me),
             **known,
         }
         return Done(IdentifiedKey(says=says, **told), says=says, findings=tuple(findings))
@@ -377,6 +403,8 @@ class IdentifyKey:
             says = f"{len(fitting)} keys fit {wanted}; name the one that is meant"
         else:
             says = f"no key fits {wanted} ({life.state})"
+            if life.state == REFUSED:
+                says = f"{says}: nothing is left to kill"
             by_value = [one for one in rows if self.name and _fits(one, self.value, "")]
             if self.value is not None:
                 findings = [f"the value fits {one.words}, not {self.name}" for one in by_value]

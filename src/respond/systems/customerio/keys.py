@@ -447,6 +447,7 @@ class NewKey:
 @action(
     "customerio.create_key",
     effect=Effect.WRITES,
+    undo="customerio.remove_made_key",
     output=NewKey,
     source="customerio/cli: POST ext_api_keys, POST api_keys of a source (CLI-SHOWN); rest GUESS",
     by_hand=(

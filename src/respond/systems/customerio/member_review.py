@@ -116,10 +116,6 @@ class _Review:
         return Finding(f"{kind}/customerio/{thing}", severity, says, seen, **more)
 
     def _address(self, row: MemberRow) -> Iterator[Finding]:
-        domains = {each.casefold() for each in self.me.review.domains}
-        if domains and row.email.rpartition("@")[2].casefold() not in domains:
-            says = f"{row.email} is no address of the company"
-            yield self._of(row, "outside-address", Severity.MEDIUM, says, command=_offboard(row))
         local = row.email.partition("@")[0].partition("+")[0].casefold()
         if local in {each.casefold() for each in self.me.review.shared}:
             says = f"{row.email} is a shared or role address: nobody can tell who used it"

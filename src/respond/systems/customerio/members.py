@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -34,7 +33,7 @@ from respond.core.script import (
     Write,
     action,
 )
-from respond.core.shapes import encode
+from respond.core.shapes import Timestamp, encode
 from respond.core.values import Json, Late
 from respond.errors import UsageError
 from respond.systems.customerio.facts import (
@@ -47,6 +46,7 @@ from respond.systems.customerio.facts import (
     flag_of,
     id_of,
     link,
+    look_back,
     member_number,
     number,
     number_of,
@@ -62,7 +62,8 @@ from respond.systems.guards import (
     spare,
     who_could_act,
 )
-from respond.systems.rest import Thing, dig, rows
+from respond.systems.rest import KEPT, Thing, dig, rows
+from respond.systems.seen_certificates import SeenCertificate, certificates_in
 
 __all__ = [
     "ACTIONS",
@@ -80,6 +81,7 @@ __all__ = [
     "ReadSso",
     "RemoveMember",
     "RemovedMember",
+    "RestoreSessionLength",
     "RoleSet",
     "SetMemberRole",
     "Sso",
@@ -89,10 +91,13 @@ __all__ = [
     "is_admin",
     "members_if_allowed",
     "number_of_member",
+    "role_words",
+    "same_roles",
     "seen_sso",
     "usable_admins",
 ]
 
+_FOURTEEN_DAYS: Final = 14 * 24 * 60
 _LOOK_AGAIN_S: Final = 5
 _INVITATION_AGAIN_S: Final = 30
 _GONE: Final = frozenset({404})
@@ -187,6 +192,7 @@ class MemberRow:
         two_factor: None when the list does not say.
         last_login: Unix seconds; 0 when never, or when the list does not say.
         roles: None when they could not be read whole.
+        created_at: Unix seconds of the invitation; 0 when the list does not say.
     """
 
     id: MemberId | Late = told("member.id", _member_id)
@@ -200,6 +206,7 @@ class MemberRow:
     two_factor: bool | None = told("member.two_factor", flag_of, default=None)
     last_login: int = told("member.last_login", number_of, default=0)
     roles: MemberRoles | None = told("member.permissions", _roles, default=None)
+    created_at: int = told("key.created_at", number_of, default=0)
 
 
 def _members(replies: Sequence[Reply]) -> tuple[MemberRow, ...]:
@@ -216,6 +223,7 @@ _MEMBERS: Final = Thing(
     pages=PAGES,
     query=(("limit", "100"), ("page", "1")),
     settle_s=MEMBER_SETTLE_S,
+    evidence=KEPT,
 )
 """Everybody, whatever page they are on."""
 
@@ -260,7 +268,7 @@ def usable_admins(rows: Sequence[MemberRow]) -> tuple[str, ...]:
     return tuple(row.email for row in rows if is_admin(row) and row.accepted and row.active)
 
 
-def _same_roles(one: MemberRoles | None, other: MemberRoles) -> bool:
+def same_roles(one: MemberRoles | None, other: MemberRoles) -> bool:
     """Whether two members may do the same, however it is written down.
 
     An Account Admin may do everything in every workspace, so the rest says nothing about one.
@@ -273,7 +281,7 @@ def _same_roles(one: MemberRoles | None, other: MemberRoles) -> bool:
     return bare == others and set(one.environment_roles) == set(other.environment_roles)
 
 
-def _role_words(roles: MemberRoles | None) -> str:
+def role_words(roles: MemberRoles | None) -> str:
     """Everything that somebody may do, in one line: ``member; api_credentials; 190001 author``."""
     if roles is None:
         return "roles unknown"
@@ -355,6 +363,7 @@ class FoundMember:
         admins: Other administrators who could act.
         only_admin: Nobody else could.
         is_operator: It is the person who runs this.
+        look_back: 90 days before the run, where nobody knows since when.
     """
 
     found: bool
@@ -370,6 +379,7 @@ class FoundMember:
     admins: int
     only_admin: bool
     is_operator: bool
+    look_back: Timestamp = Timestamp("")  # noqa: RUF009 - a constant, and no call at all
 
 
 def _known_id(row: MemberRow) -> MemberId:
@@ -410,6 +420,7 @@ class FindMember:
             admins=len(others),
             only_admin=is_admin(row) and not others,
             is_operator=_is_operator(me, self.email),
+            look_back=look_back(me),
         )
         if seen is None:
             return Done(found, says=f"{self.email} is no team member")
@@ -466,6 +477,7 @@ class RemovedMember:
 @action(
     "customerio.remove_member",
     effect=Effect.DESTROYS,
+    undo="customerio.add_member",
     output=RemovedMember,
     source="DELETE accounts/{id}/users/{id} GUESS until discovered; by hand DOC",
     by_hand=(
@@ -547,7 +559,7 @@ class RemoveMember:
                 answer=None,
                 avoid=alike,
             ),
-            before={"email": row.email, "state": _role_words(roles)},
+            before={"email": row.email, "state": role_words(roles)},
             after={"email": row.email, "state": "absent"},
             becomes=(Becomes(_MEMBERS.subject(me.connection), without),),
             foretold=None,
@@ -579,6 +591,7 @@ class AddedMember:
 @action(
     "customerio.add_member",
     effect=Effect.WRITES,
+    undo="customerio.remove_member",
     output=AddedMember,
     source="POST accounts/{id}/users GUESS until discovered; by hand DOC",
     by_hand=(
@@ -611,7 +624,7 @@ class AddMember:
             return self._done(MemberRow(new, self.email, accepted=False))
         if self.replaces and row.id == self.replaces:
             return NotYet(f"the removal of {self.email} does not show yet", _LOOK_AGAIN_S)
-        if not _same_roles(row.roles, self.roles):
+        if not same_roles(row.roles, self.roles):
             yield (yield from _role_write(me, row, self.roles, Effect.WRITES))
         return self._done(row)
 
@@ -648,7 +661,7 @@ class AddMember:
                 answer=late,
             ),
             before={"email": self.email, "state": "absent"},
-            after={"email": self.email, "state": f"invited; {_role_words(self.roles)}"},
+            after={"email": self.email, "state": f"invited; {role_words(self.roles)}"},
             becomes=(Becomes(_MEMBERS.subject(me.connection), lambda before: (*before, new)),),
             foretold=late,
             undo=Undo("customerio.remove_member", {"email": self.email}),
@@ -697,6 +710,7 @@ class RoleSet:
 @action(
     "customerio.set_member_role",
     effect=Effect.DESTROYS,
+    undo="customerio.set_member_role",
     output=RoleSet,
     source="PUT accounts/{id}/users/{id} GUESS until discovered; by hand DOC",
 )
@@ -731,7 +745,7 @@ class SetMemberRole:
                 f"{self.email} is not the team member {self.member}",
                 do="take both from the same customerio.find_member",
             )
-        if not _same_roles(row.roles, wanted):
+        if not same_roles(row.roles, wanted):
             _guard(me, row, rows, "change")
             _snapshot(row, "change")
             yield (yield from _role_write(me, row, wanted, Effect.DESTROYS))
@@ -770,8 +784,8 @@ def _role_write(me: Me, row: MemberRow, roles: MemberRoles, effect: Effect) -> L
             about={"email": row.email, **body},
             answer=None,
         ),
-        before={"email": row.email, "state": _role_words(row.roles)},
-        after={"email": row.email, "state": _role_words(roles)},
+        before={"email": row.email, "state": role_words(row.roles)},
+        after={"email": row.email, "state": role_words(roles)},
         becomes=(Becomes(_MEMBERS.subject(me.connection), changed),),
         foretold=None,
         undo=undo,
@@ -791,9 +805,17 @@ def _role_write(me: Me, row: MemberRow, roles: MemberRoles, effect: Effect) -> L
 )
 @dataclass(frozen=True)
 class AwaitMember:
-    """Wait until somebody has accepted their invitation; only they can."""
+    """Wait until somebody has accepted their invitation; only they can.
+
+    Attributes:
+        roles: Also until they may do just this, as ``find_member`` read it before.
+        second_factor: Also until their second factor is seen to be on. Where the list does not
+            say, that is a finding, and nothing is proved.
+    """
 
     email: str
+    roles: MemberRoles | None = None
+    second_factor: bool = False
 
     def run(self, me: Me) -> Script[AddedMember]:
         rows = yield from everybody(me)
@@ -802,8 +824,26 @@ class AwaitMember:
             return NotYet(f"{self.email} is not on the list yet", _INVITATION_AGAIN_S)
         if not row.accepted:
             return NotYet(f"{self.email} has not accepted the invitation yet", _INVITATION_AGAIN_S)
+        if self.second_factor and row.two_factor is False:
+            return NotYet(f"{self.email} has no second factor yet", _INVITATION_AGAIN_S)
+        if self.roles is not None and not same_roles(row.roles, self.roles):
+            return NotYet(
+                f"{self.email} may do {role_words(row.roles)}, and had {role_words(self.roles)}",
+                _INVITATION_AGAIN_S,
+            )
+        is_unseen = self.second_factor and row.two_factor is None
+        unseen = f"UNSEEN second factor of {self.email}: look at {link(me, 'members')}"
         says = f"{self.email} has accepted"
-        return Done(AddedMember(row.id, row.email, True, "a team member"), says=says)
+        if self.second_factor and not is_unseen:
+            says = f"{says}, with the second factor on"
+        if self.roles is not None:
+            says = f"{says}, and may do what they did before"
+        return Done(
+            AddedMember(row.id, row.email, True, "a team member"),
+            says=says,
+            findings=(unseen,) if is_unseen else (),
+            proved=not is_unseen,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -813,12 +853,12 @@ class SsoSeen:
     Attributes:
         fingerprint: Changes when the configuration changes; empty when it is off.
         digest: The same on every machine: for what people write down.
-        certificates: Whatever in it is a certificate, in base64 without its frame.
+        certificates: Whatever in it is one.
     """
 
     fingerprint: str = ""
     digest: str = ""
-    certificates: tuple[str, ...] = ()
+    certificates: tuple[SeenCertificate, ...] = ()
 
 
 def seen_sso(me: Me) -> Looking[SsoSeen]:
@@ -836,30 +876,11 @@ def seen_sso(me: Me) -> Looking[SsoSeen]:
             return SsoSeen()
         text = json.dumps(found, sort_keys=True)
         fingerprint, same = me.digest(text)[:16], hashlib.sha256(text.encode()).hexdigest()[:16]
-        return SsoSeen(fingerprint, same, tuple(dict.fromkeys(_certificates(found))))
+        return SsoSeen(fingerprint, same, tuple(certificates_in(found)))
 
     path = ("v1", "accounts", account_number, "sso_configuration")
-    thing = Thing(VENDOR, "sso", path, parse, gone=SsoSeen(), settle_s=0)
+    thing = Thing(VENDOR, "sso", path, parse, gone=SsoSeen(), settle_s=0, evidence=KEPT)
     return (yield from thing.of(me.connection))
-
-
-def _certificates(value: Any) -> Iterator[str]:
-    """Texts that are a certificate, wherever they stand: PEM, or the base64 of one (RFC 7468)."""
-    if isinstance(value, Mapping):
-        for each in value.values():
-            yield from _certificates(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _certificates(each)
-    elif isinstance(value, str):
-        bare = "".join(_FRAME.sub("", value).split())
-        if _DER.fullmatch(bare):
-            yield bare
-
-
-_FRAME: Final = re.compile(r"-----(BEGIN|END) CERTIFICATE-----")
-_DER: Final = re.compile(r"MII[A-Za-z0-9+/]{200,16000}={0,2}")
-"""Base64 of a sequence of some hundred bytes, as every certificate is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -922,7 +943,7 @@ class EndSessions:
     minutes: int = 60
 
     def run(self, me: Me) -> Script[EndedSessions]:
-        if not 60 <= self.minutes <= 14 * 24 * 60:  # noqa: PLR2004 - as the docstring says
+        if not 60 <= self.minutes <= _FOURTEEN_DAYS:  # noqa: PLR2004 - as the docstring says
             raise UsageError(f"minutes is {self.minutes}", do="use 60 to 20160")
         hours = f"{self.minutes // 60} h"
         about: dict[str, Json] = {"minutes": self.minutes}
@@ -936,6 +957,7 @@ class EndSessions:
             hands=Person(
                 steps=(
                     "Open Account Settings, Security, Login session expiration.",
+                    "Write down what stands there: it is put back when all is over.",
                     f"Set it to {hours}. If it is {hours} already, choose another value:",
                     "only a change ends the sessions.",
                     "Save. You are signed out, too.",
@@ -950,10 +972,55 @@ class EndSessions:
             after={"sessions": f"ended; a login lasts {hours}"},
             becomes=(Becomes(place, lambda before: before),),
             foretold=None,
+            undo=Undo("customerio.restore_session_length", {}),
             proof=Proof.WORD,
             breaks="Everybody is signed out, you too. Whoever has no second factor stays out.",
         )
         says = "every session was ended, by a person's word"
+        return Done(EndedSessions(says), says=says, proved=False)
+
+
+@action(
+    "customerio.restore_session_length",
+    effect=Effect.DESTROYS,
+    output=EndedSessions,
+    source="docs.customer.io: login session (DOC); the way back of customerio.end_sessions",
+)
+@dataclass(frozen=True)
+class RestoreSessionLength:
+    """Set back how long a login lasts, by a person's hands; it ends every session once more.
+
+    No API shows what stood there before: whoever ended the sessions wrote it down.
+    """
+
+    def run(self, me: Me) -> Script[EndedSessions]:
+        place: Subject[None] = Subject(f"{me.connection.name}/sessions", 0)
+        yield Write(
+            says="set back how long a login lasts",
+            verb="set back",
+            target="sessions",
+            where=account_line(me),
+            effect=Effect.DESTROYS,
+            hands=Person(
+                steps=(
+                    "Open Account Settings, Security, Login session expiration.",
+                    "Set it back to what was written down. Customer.io's own value is 14 days.",
+                    "Save. You are signed out, too.",
+                ),
+                link=link(me, "security"),
+                look_for="The page shows that value.",
+                task="customerio.force_reauth",
+                about={"minutes": _FOURTEEN_DAYS},
+                answer=None,
+            ),
+            before={"length": "as containment left it"},
+            after={"length": "as before"},
+            becomes=(Becomes(place, lambda before: before),),
+            foretold=None,
+            proof=Proof.WORD,
+            breaks="Everybody has to sign in again: choose the hour.",
+        )
+        says = "a login lasts as long as before, by a person's word"
         return Done(EndedSessions(says), says=says, proved=False)
 
 
@@ -966,4 +1033,5 @@ ACTIONS: tuple[type, ...] = (
     AwaitMember,
     ReadSso,
     EndSessions,
+    RestoreSessionLength,
 )

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 from respond.core.script import (
     Call,
+    Evidence,
     Looking,
     MalformedReplyError,
     Me,
@@ -24,6 +25,7 @@ from respond.core.script import (
 )
 from respond.core.values import Late
 from respond.systems.customerio.facts import (
+    FIELDS,
     KEY_SETTLE_S,
     KIND_WORDS,
     KeyId,
@@ -280,11 +282,29 @@ def _token_rows(replies: Sequence[Reply]) -> tuple[KeyRow, ...]:
     return tuple(found)
 
 
+_OF_KEYS: Final = Evidence(
+    only=frozenset(
+        name
+        for what in ("key.id", "key.name", "key.hint", "key.created_at", "key.created_by")
+        for name in FIELDS[what]
+    )
+)
+"""Some of these lists show whole values: nothing but what tells keys apart is kept."""
+
+
 def _keys(me: Me, ref: KeyRef) -> Thing[tuple[KeyRow, ...]]:
     """The list that a key stands in. Service accounts and their tokens come as one list."""
     if ref.kind == "sa":
         owners = ("v1", "accounts", "{account}", "service_accounts")
-        return Thing(VENDOR, "keys/sa", owners, _token_rows, None, PAGES_IF_SAID, (), KEY_SETTLE_S)
+        return Thing(
+            VENDOR,
+            "keys/sa",
+            owners,
+            _token_rows,
+            pages=PAGES_IF_SAID,
+            settle_s=KEY_SETTLE_S,
+            evidence=_OF_KEYS,
+        )
     path = collection(ref, "")
 
     def parse(replies: Sequence[Reply]) -> tuple[KeyRow, ...]:
@@ -292,7 +312,14 @@ def _keys(me: Me, ref: KeyRef) -> Thing[tuple[KeyRow, ...]]:
 
     name = "/".join(("keys", ref.kind, *ref.place))
     return Thing(
-        VENDOR, name, path, parse, None, PAGES_IF_SAID, (), KEY_SETTLE_S, shows_values=True
+        VENDOR,
+        name,
+        path,
+        parse,
+        pages=PAGES_IF_SAID,
+        settle_s=KEY_SETTLE_S,
+        shows_values=True,
+        evidence=_OF_KEYS,
     )
 
 

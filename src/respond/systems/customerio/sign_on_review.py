@@ -7,12 +7,8 @@ required of everybody, and what passwords have to be like, a person attests.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from respond.core.finding import Finding, Severity
@@ -21,6 +17,7 @@ from respond.systems.attesting import attested
 from respond.systems.customerio.facts import link
 from respond.systems.customerio.members import SsoSeen, everybody, is_admin, seen_sso
 from respond.systems.rest import stamp
+from respond.systems.seen_certificates import SeenCertificate
 
 __all__ = ["ACTIONS", "ListTeam", "ReviewSso"]
 
@@ -91,7 +88,7 @@ class ReviewSso:
         for each in sso.certificates:
             until, found = _certificate(me, each)
             findings += found
-            ends += [until] if until else []
+            ends.append(until)
         until = f"; its certificate ends {min(ends)}" if ends else ""
         says = f"single sign-on is {f'on ({sso.digest}){until}' if sso.digest else 'off'}"
         output = ReviewedSso(bool(sso.digest), sso.digest, min(ends, default=""))
@@ -138,16 +135,9 @@ def _policy(me: Me, sso: SsoSeen) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _certificate(me: Me, text: str) -> tuple[str, list[Finding]]:
+def _certificate(me: Me, seen: SeenCertificate) -> tuple[str, list[Finding]]:
     """Until when it holds, and what is to be found in that."""
-    from cryptography import x509  # noqa: PLC0415 - heavy
-
-    try:
-        der = base64.b64decode(text, validate=True)
-        ends: datetime = x509.load_der_x509_certificate(der).not_valid_after_utc
-    except (ValueError, binascii.Error):
-        return "", []  # It only looked like one.
-    thing = f"sso-certificate/customerio/{hashlib.sha256(der).hexdigest()[:16]}"
+    ends, thing = seen.ends, f"sso-certificate/customerio/{seen.digest[:16]}"
     left_s, until = int(ends.timestamp()) - me.now, stamp(ends.timestamp())
     if left_s > me.review.certificate_s:
         return until, []

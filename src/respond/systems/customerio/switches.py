@@ -15,6 +15,7 @@ from respond.core.script import (
     Becomes,
     Done,
     Effect,
+    Looking,
     Me,
     Person,
     Read,
@@ -52,7 +53,7 @@ from respond.systems.customerio.reading import (
 )
 from respond.systems.customerio.vendor import VENDOR
 from respond.systems.guards import GuardRefusedError
-from respond.systems.rest import Thing, at, rows
+from respond.systems.rest import KEPT, Thing, at, rows
 
 __all__ = [
     "ACTIONS",
@@ -65,6 +66,7 @@ __all__ = [
     "Webhook",
     "WebhookList",
     "WebhookState",
+    "webhooks_of",
 ]
 
 APP: Final = "app"
@@ -116,7 +118,8 @@ def _list_of(place: str) -> Thing[_Rows]:
         return tuple(replace(row, id=WebhookId(f"webhook/{place}/{row.id}")) for row in found)
 
     name = f"webhooks/{place}"
-    return Thing(VENDOR, name, path, parse, settle_s=SETTING_SETTLE_S, surface=surface)
+    settle_s = SETTING_SETTLE_S
+    return Thing(VENDOR, name, path, parse, settle_s=settle_s, surface=surface, evidence=KEPT)
 
 
 def _webhooks(me: Me, place: str) -> Read[_Rows | None]:
@@ -139,6 +142,22 @@ class Webhook:
     disabled: bool
     with_content: bool
     workspace: str
+
+
+def webhooks_of(
+    me: Me, places: Sequence[WorkspaceRow]
+) -> Looking[tuple[tuple[Webhook, ...], tuple[str, ...]]]:
+    """All of them, and a line for each workspace where they could not be looked at."""
+    found: list[Webhook] = []
+    unseen: list[WorkspaceRow] = []
+    lists = yield from gather(_webhooks(me, place.id) for place in places)
+    for place, seen in zip(places, lists, strict=True):
+        if seen is None:
+            unseen.append(place)
+        found.extend(_shown(row, place) for row in seen or ())
+    if len(unseen) == len(places) and me.connection.options.get("app"):
+        found.extend(_shown(row, NOWHERE) for row in (yield from _webhooks(me, APP)) or ())
+    return tuple(found), tuple(f"UNSEEN reporting webhooks of {place.name}" for place in unseen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,20 +196,11 @@ class ListWebhooks:
 
     def run(self, me: Me) -> Script[WebhookList]:
         places = yield from workspaces(me)
-        found: list[Webhook] = []
-        unseen: list[WorkspaceRow] = []
-        lists = yield from gather(_webhooks(me, place.id) for place in places)
-        for place, seen in zip(places, lists, strict=True):
-            if seen is None:
-                unseen.append(place)
-            found.extend(_shown(row, place) for row in seen or ())
-        if len(unseen) == len(places) and me.connection.options.get("app"):
-            found.extend(_shown(row, NOWHERE) for row in (yield from _webhooks(me, APP)) or ())
-        closed = [f"UNSEEN reporting webhooks of {place.name}" for place in unseen]
+        found, closed = yield from webhooks_of(me, places)
         suspect: tuple[Webhook, ...] = ()
         if self.since:
             log = yield from read_log(me, epoch(self.since), places)
-            closed += log.unseen
+            closed = (*closed, *log.unseen)
             touched = {one.object_id for one in log.entries if one.object_type in _LOGGED_AS}
             suspect = tuple(
                 one for one in found if not one.disabled and webhook_place(one.id)[1] in touched
@@ -204,7 +214,7 @@ class ListWebhooks:
             if not one.disabled
         ]
         return Done(
-            WebhookList(tuple(found), len(found), hosts, suspect),
+            WebhookList(found, len(found), hosts, suspect),
             says=f"{counted(len(found), 'reporting webhook')}, "
             f"sending to {', '.join(hosts) or 'nobody'}",
             findings=(*lines, *closed),
@@ -299,6 +309,7 @@ def _write(me: Me, row: WebhookRow, place: str, inner: str, *, disabled: bool) -
 @action(
     "customerio.disable_webhook",
     effect=Effect.DESTROYS,
+    undo="customerio.enable_webhook",
     output=WebhookState,
     source="App API PUT /v1/reporting_webhooks/{id} (DOC); management PUT (CLI-ROUTE)",
     by_hand=(
@@ -319,6 +330,7 @@ class DisableWebhook:
 @action(
     "customerio.enable_webhook",
     effect=Effect.WRITES,
+    undo="customerio.disable_webhook",
     output=WebhookState,
     source="the way back of customerio.disable_webhook",
 )
@@ -402,6 +414,7 @@ def _write_source(
 @action(
     "customerio.disable_source",
     effect=Effect.DESTROYS,
+    undo="customerio.enable_source",
     output=SourceState,
     source="PUT sources/{id} (CLI route tests); its body GUESS until discovered; by hand DOC",
 )
@@ -418,6 +431,7 @@ class DisableSource:
 @action(
     "customerio.enable_source",
     effect=Effect.WRITES,
+    undo="customerio.disable_source",
     output=SourceState,
     source="the way back of customerio.disable_source",
 )

@@ -54,12 +54,15 @@ _KEY_LISTS: Final = frozenset(
 _MEMBERS: Final = frozenset(
     {
         "customerio.find_member", "customerio.list_admins", "customerio.remove_member",
-        "customerio.add_member",
+        "customerio.add_member", "customerio.read_job",
         "customerio.set_member_role", "customerio.await_member", "customerio.end_sessions",
+        "customerio.restore_session_length",
     }
 )  # fmt: skip
-_LOG: Final = frozenset({"customerio.read_audit_log"})
-_WEBHOOKS: Final = frozenset({"customerio.list_webhooks", "customerio.disable_webhook"})
+_LOG: Final = frozenset({"customerio.read_audit_log", "customerio.list_left_behind"})
+_WEBHOOKS: Final = frozenset(
+    {"customerio.list_webhooks", "customerio.disable_webhook", "customerio.list_left_behind"}
+)
 _EXPORTS: Final = frozenset({"customerio.list_exports"})
 
 

@@ -33,7 +33,7 @@ from respond.core.shapes import Timestamp
 from respond.core.showable import showable
 from respond.core.values import SecretHandle
 from respond.systems import title_of
-from respond.systems.directory.people_review import CountPeople, ReviewPeople
+from respond.systems.directory.people_review import CountPeople, ReviewMailboxes, ReviewPeople
 from respond.systems.directory.sign_in_review import ReviewAssignments, ReviewFactors
 from respond.systems.directory.vocabulary import VERBS, Lacks, PersonSeen, Target, directory_of
 from respond.systems.guards import GuardRefusedError, spare
@@ -444,6 +444,7 @@ ACTIONS: tuple[type, ...] = (
     ListLeftBehind,
     CountPeople,
     ReviewPeople,
+    ReviewMailboxes,
     ReviewAssignments,
     ReviewFactors,
 )

@@ -17,7 +17,14 @@ from respond.core.showable import showable
 from respond.systems.directory.vocabulary import ListedUser, directory_of
 from respond.systems.guards import emergency_names
 
-__all__ = ["CountPeople", "ReviewPeople", "ReviewedPeople", "listing", "people_of"]
+__all__ = [
+    "CountPeople",
+    "ReviewMailboxes",
+    "ReviewPeople",
+    "ReviewedPeople",
+    "listing",
+    "people_of",
+]
 
 _SYSTEM: Final = "customerio"
 
@@ -141,3 +148,72 @@ def _judge(
     where = "is suspended in every directory" if seen else "stands in no directory"
     says = f"{email} {where}, and is still a member"
     return (Finding(f"left/{thing}", Severity.HIGH, says, evidence, command=command),)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedMailboxes:
+    """How many addresses are an active person's own."""
+
+    own: int
+    addresses: int
+
+
+@action(
+    "directory.review_addresses",
+    effect=Effect.READS,
+    output=ReviewedMailboxes,
+    source="the vendor's own list of users; see its page",
+)
+@dataclass(frozen=True)
+class ReviewMailboxes:
+    """Find addresses that are no active person's own: an alias, a group, or nobody's.
+
+    Attributes:
+        emails: Addresses of the members.
+    """
+
+    emails: tuple[str, ...]
+
+    def run(self, me: Me) -> Script[ReviewedMailboxes]:
+        unseen: list[str] = []
+        names = listing(me)
+        known = yield from gather(people_of(me, name, unseen) for name in names)
+        findings = [
+            found
+            for email in sorted(self.emails, key=str.casefold)
+            if email.casefold() not in emergency_names(me)
+            for found in _reaches(email, dict(zip(names, known, strict=True)), whole=not unseen)
+        ]
+        lines = tuple(f"UNSEEN {each}" for each in unseen)
+        if not names:
+            lines = ("no directory is configured: whom an address reaches is not known",)
+            findings = []
+        own = len(self.emails) - len(findings)
+        return Done(
+            ReviewedMailboxes(own, len(self.emails)),
+            says=f"{own} of {len(self.emails)} addresses are an active person's own",
+            findings=(*findings, *lines),
+            proved=not unseen and bool(names),
+        )
+
+
+def _reaches(
+    email: str, known: Mapping[str, Mapping[str, ListedUser]], *, whole: bool
+) -> Sequence[Finding]:
+    key = email.casefold()
+    seen = {name: each[key] for name, each in known.items() if key in each}
+    active = {name: user for name, user in seen.items() if user.state == "active"}
+    evidence, thing = f"list of users of {', '.join(known)}", f"{_SYSTEM}/{key}"
+    person = f"let them sign in with an address of their own, and take {email} out"
+    for name, user in active.items():
+        own = user.names[0]
+        if own.casefold() == key or "@" not in own:
+            return ()
+        says = f"{email} is an alias of {own} in {name}"
+        return (Finding(f"alias-address/{thing}", Severity.LOW, says, evidence, person=person),)
+    if not (seen or whole):
+        return ()
+    says = f"{email} reaches no active person by the directories: nobody, or a group of several"
+    return (
+        Finding(f"address-without-person/{thing}", Severity.MEDIUM, says, evidence, person=person),
+    )

@@ -18,7 +18,7 @@ from respond.systems.entra.inbox_rules import HIDDEN_RULES, RULES, EntraRule
 from respond.systems.entra.registered_devices import devices_of
 from respond.systems.entra.tenant_users import OnEntraUser, seen_entra_user
 from respond.systems.entra.vendor import VENDOR
-from respond.systems.rest import Thing, at, rows, stamp
+from respond.systems.rest import KEPT, Thing, at, rows, stamp
 
 __all__ = [
     "ACTIONS", "EntraAudit", "EntraAudits", "EntraLeftBehind", "EntraSignIn", "EntraSignIns",
@@ -82,6 +82,7 @@ _SIGN_INS: Final = Thing(
     ("auditLogs", "signIns"),
     rows(EntraSignIn, "value"),
     query=(("$filter", "userId eq '{user}' and createdDateTime ge {since}"), ("$top", "1000")),
+    evidence=KEPT,
 )
 _BY_USER: Final = Thing(
     VENDOR,
@@ -92,6 +93,7 @@ _BY_USER: Final = Thing(
         ("$filter", "initiatedBy/user/id eq '{user}' and activityDateTime ge {since}"),
         ("$top", "1000"),
     ),
+    evidence=KEPT,
 )
 _BY_KIND: Final = Thing(
     VENDOR,

@@ -42,7 +42,7 @@ from respond.systems.entra.tenant_users import (
 )
 from respond.systems.entra.vendor import VENDOR, about, ask, ending, or_words, words_of
 from respond.systems.guards import GuardRefusedError
-from respond.systems.rest import Thing, at, change, dig, no_answer, rows
+from respond.systems.rest import KEPT, Thing, at, change, dig, no_answer, rows
 from respond.systems.sinks.sink import sink_of
 
 __all__ = [
@@ -98,7 +98,9 @@ class _Standing:
 
 
 _OF: Final = ("users", "{user}", "authentication", "methods")
-METHODS: Final = Thing(VENDOR, "user/{user}/methods", _OF, rows(EntraMethod, "value"))
+METHODS: Final = Thing(
+    VENDOR, "user/{user}/methods", _OF, rows(EntraMethod, "value"), evidence=KEPT
+)
 
 
 def _of(method: str) -> Thing[_Standing]:

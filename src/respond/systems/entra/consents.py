@@ -32,7 +32,7 @@ from respond.systems.entra.tenant_users import (
 )
 from respond.systems.entra.vendor import VENDOR, about, ask, check_guid, ending, or_words
 from respond.systems.guards import GuardRefusedError
-from respond.systems.rest import Thing, at, change, no_answer, rows
+from respond.systems.rest import KEPT, Thing, at, change, no_answer, rows
 
 __all__ = ["ACTIONS", "EntraGrant", "GrantEntraConsent", "RevokeEntraConsents", "consents_of"]
 
@@ -57,7 +57,9 @@ class EntraGrant:
     kind: str = at("consentType", limit=20, default="")
 
 
-CONSENTS: Final = Thing(VENDOR, "user/{user}/consents", _PATH, rows(EntraGrant, "value"))
+CONSENTS: Final = Thing(
+    VENDOR, "user/{user}/consents", _PATH, rows(EntraGrant, "value"), evidence=KEPT
+)
 _FOR_ALL: Final = Thing(
     VENDOR,
     "application/{client}/consents-for-all",

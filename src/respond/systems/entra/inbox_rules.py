@@ -21,7 +21,7 @@ from respond.systems.entra.tenant_users import (
 )
 from respond.systems.entra.vendor import VENDOR, about, ask
 from respond.systems.guards import GuardRefusedError
-from respond.systems.rest import Thing, at, change, dig, no_answer, one, rows
+from respond.systems.rest import KEPT, Thing, at, change, dig, no_answer, one, rows
 
 __all__ = [
     "ACTIONS", "HIDDEN_RULES", "DisableEntraRule", "EnableEntraRule", "EntraRule", "EntraRules",
@@ -77,7 +77,7 @@ class EntraRule:
 
 _NONE: Final = EntraRule("")
 _PATH: Final = ("users", "{user}", "mailFolders", "inbox", "messageRules")
-RULES: Final = Thing(VENDOR, "user/{user}/rules", _PATH, rows(EntraRule, "value"))
+RULES: Final = Thing(VENDOR, "user/{user}/rules", _PATH, rows(EntraRule, "value"), evidence=KEPT)
 _RULE: Final = Thing(
     VENDOR, "user/{user}/rule/{rule}", (*_PATH, "{rule}"), one(EntraRule), gone=_NONE
 )

@@ -45,7 +45,7 @@ from respond.systems.entra.vendor import (
     or_words,
 )
 from respond.systems.guards import GuardRefusedError, emergency_names, keep_an_administrator
-from respond.systems.rest import Thing, at, change, no_answer, one, rows
+from respond.systems.rest import KEPT, Thing, at, change, no_answer, one, rows
 
 __all__ = [
     "ACTIONS", "GROUP_MEMBERS", "OF_PRINCIPAL", "AssignEntraRole", "EntraAdmin",
@@ -155,7 +155,12 @@ _BY_PRINCIPAL: Final = (
     ("$expand", "roleDefinition"),
 )
 OF_PRINCIPAL: Final = Thing(
-    VENDOR, "principal/{principal}/roles", _ASSIGNED, rows(EntraRole, "value"), query=_BY_PRINCIPAL
+    VENDOR,
+    "principal/{principal}/roles",
+    _ASSIGNED,
+    rows(EntraRole, "value"),
+    query=_BY_PRINCIPAL,
+    evidence=KEPT,
 )
 _COULD_BE: Final = Thing(
     VENDOR,

@@ -14,7 +14,7 @@ from respond.core.showable import showable
 from respond.systems.arguments import one_line
 from respond.systems.entra.vendor import VENDOR, check_guid, quoted
 from respond.systems.guards import GuardRefusedError, only_one, spare
-from respond.systems.rest import Thing, at, noted, one, rows
+from respond.systems.rest import KEPT, Thing, at, noted, one, rows
 
 __all__ = [
     "ACTIONS", "ENTRA_NOBODY", "ENTRA_USER", "LISTED", "EntraUser", "EntraUserId",
@@ -73,7 +73,13 @@ class EntraUser:
 
 ENTRA_NOBODY: Final = EntraUser(EntraUserId(""))
 ENTRA_USER: Final = Thing(
-    VENDOR, "user/{user}", ("users", "{user}"), one(EntraUser), gone=ENTRA_NOBODY, query=(_SELECT,)
+    VENDOR,
+    "user/{user}",
+    ("users", "{user}"),
+    one(EntraUser),
+    gone=ENTRA_NOBODY,
+    query=(_SELECT,),
+    evidence=KEPT,
 )
 LISTED: Final = Thing(
     VENDOR,
@@ -88,6 +94,7 @@ _SEARCHED: Final = Thing(
     ("users",),
     rows(EntraUser, "value"),
     query=(("$filter", "mail eq '{name}' or userPrincipalName eq '{name}'"), _SELECT),
+    evidence=KEPT,
 )
 _BY_ALIAS: Final = Thing(
     VENDOR,

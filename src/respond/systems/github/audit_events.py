@@ -13,7 +13,7 @@ from respond.core.shapes import Seconds
 from respond.systems.arguments import ArgumentError
 from respond.systems.github.org_members import OnOrgMember
 from respond.systems.github.vendor import PAGE, VENDOR, org_of
-from respond.systems.rest import Thing, at, by_link, rows, stamp
+from respond.systems.rest import KEPT, Thing, at, by_link, rows, stamp
 
 __all__ = ["ACTIONS", "AuditEvent", "ReadOrgAuditLog"]
 
@@ -46,6 +46,7 @@ _EVENTS: Final = Thing(
     rows(AuditEvent),
     pages=by_link("after"),
     query=(("phrase", "actor:{login} created:>={since}"), ("include", "{include}"), *PAGE),
+    evidence=KEPT,
 )
 
 

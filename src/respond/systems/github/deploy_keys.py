@@ -15,7 +15,7 @@ from respond.core.script import Api, Done, Effect, Looking, Me, Reply, Script, U
 from respond.core.values import Late
 from respond.systems.arguments import ArgumentError, one_line
 from respond.systems.github.vendor import PAGE, VENDOR, ask, ending
-from respond.systems.rest import Thing, at, change, one, rows
+from respond.systems.rest import KEPT, Thing, at, change, one, rows
 
 __all__ = ["ACTIONS", "DEPLOY_KEYS", "DeployKey", "OnRepository", "check_repository", "public_part"]
 
@@ -62,6 +62,7 @@ DEPLOY_KEYS: Final = Thing(
     ("repos", "{owner}", "{repo}", "keys"),
     rows(DeployKey),
     query=PAGE,
+    evidence=KEPT,
 )
 
 

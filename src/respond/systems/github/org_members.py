@@ -29,7 +29,7 @@ from respond.core.showable import showable
 from respond.systems.arguments import ArgumentError, one_line
 from respond.systems.github.vendor import PAGE, VENDOR, ask, ending, is_app, org_of
 from respond.systems.guards import GuardRefusedError, keep_an_administrator, spare
-from respond.systems.rest import Thing, at, change, no_answer, one, rows
+from respond.systems.rest import KEPT, Thing, at, change, no_answer, one, rows
 
 __all__ = [
     "ACTIONS", "FindOrgMember", "GithubMemberId", "InviteOrgMember", "OnOrgMember",
@@ -101,6 +101,7 @@ MEMBERSHIP: Final = Thing(
     ("orgs", "{org}", "memberships", "{login}"),
     one(OrgMembership),
     gone=ABSENT,
+    evidence=KEPT,
 )
 _INVITED: Final = Thing(
     VENDOR, "invitations", ("orgs", "{org}", "invitations"), rows(_Invitation), query=PAGE

@@ -292,6 +292,9 @@ VENDOR: Final = Vendor(
         epoch=("x-ratelimit-reset",),
         if_told=frozenset({403}),
         spent=("x-ratelimit-remaining",),
+        # Its limit on too much at once may stand in the message alone.
+        words=frozenset({"secondary rate limit"}),
+        unsaid_s=60,
     ),
     probes={"": _probe},
     spares_own=True,

@@ -39,7 +39,7 @@ from respond.systems.google.workspace_users import (
     spare_account,
 )
 from respond.systems.guards import GuardRefusedError, emergency_names, keep_an_administrator
-from respond.systems.rest import Thing, at, change, dig, no_answer, one
+from respond.systems.rest import KEPT, Thing, at, change, dig, no_answer, one
 
 __all__ = [
     "ACTIONS", "AssignGoogleRole", "GoogleAssignment", "ListGoogleAdmins", "RemoveGoogleRole",
@@ -98,6 +98,7 @@ _OF: Final = Thing(
     (*MINE, "roleassignments"),
     listed(GoogleAssignment),
     query=(("userKey", "{user}"), ("includeIndirectRoleAssignments", "true")),
+    evidence=KEPT,
 )
 _ONE: Final = Thing(
     VENDOR,

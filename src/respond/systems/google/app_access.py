@@ -20,7 +20,7 @@ from respond.systems.google.workspace_users import (
     account_of,
     spare_account,
 )
-from respond.systems.rest import Thing, at, change, one
+from respond.systems.rest import KEPT, Thing, at, change, one
 
 __all__ = ["ACTIONS", "APP_PASSWORDS", "GRANTS", "RevokeGoogleGrants", "access_of"]
 
@@ -64,9 +64,11 @@ class GoogleAppPassword:
 
 
 _OF: Final = (*PEOPLE, "users", "{user}")
-GRANTS: Final = Thing(VENDOR, "user/{user}/grants", (*_OF, "tokens"), listed(GoogleGrant))
+GRANTS: Final = Thing(
+    VENDOR, "user/{user}/grants", (*_OF, "tokens"), listed(GoogleGrant), evidence=KEPT
+)
 APP_PASSWORDS: Final = Thing(
-    VENDOR, "user/{user}/app-passwords", (*_OF, "asps"), listed(GoogleAppPassword)
+    VENDOR, "user/{user}/app-passwords", (*_OF, "asps"), listed(GoogleAppPassword), evidence=KEPT
 )
 _GRANT: Final = Thing(
     VENDOR,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from respond.core.script import (
+    STEERS,
     Api,
     Becomes,
     Done,
@@ -270,8 +271,8 @@ class SetGoogleRecovery(OnGoogleUser):
         phone: The number, as ``+15550100``.
     """
 
-    email: str = ""
-    phone: str = ""
+    email: str = field(default="", metadata=STEERS)
+    phone: str = field(default="", metadata=STEERS)
 
     def __post_init__(self) -> None:
         OnGoogleUser.__post_init__(self)

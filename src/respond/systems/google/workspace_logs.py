@@ -17,7 +17,7 @@ from respond.systems.google.admin_roles import GoogleAssignment, assignments_of
 from respond.systems.google.app_access import GoogleAppPassword, GoogleGrant, access_of
 from respond.systems.google.vendor import REPORTS, VENDOR, listed
 from respond.systems.google.workspace_users import GoogleUser, OnGoogleUser, account_of
-from respond.systems.rest import Thing, at, dig, stamp
+from respond.systems.rest import KEPT, Thing, at, dig, stamp
 
 __all__ = [
     "ACTIONS", "KEPT_S", "GoogleEvent", "ListLeftInGoogle", "ReadGoogleAdminLog",
@@ -76,6 +76,7 @@ _LOG: Final = Thing(
     (*REPORTS, "activity", "users", "{user}", "applications", "{app}"),
     listed(GoogleEvent),
     query=(("startTime", "{since}"), ("maxResults", "1000")),
+    evidence=KEPT,
 )
 
 

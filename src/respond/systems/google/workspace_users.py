@@ -15,7 +15,7 @@ from respond.core.showable import showable
 from respond.systems.arguments import ArgumentError, one_line
 from respond.systems.google.vendor import PEOPLE, VENDOR, listed
 from respond.systems.guards import GuardRefusedError, spare
-from respond.systems.rest import Thing, at, noted, one
+from respond.systems.rest import KEPT, Thing, at, noted, one
 
 __all__ = [
     "ACTIONS", "BY_HAND", "LISTED", "NOBODY", "USER", "FindGoogleUser", "GoogleUser",
@@ -94,10 +94,15 @@ class _Deleted:
 
 NOBODY: Final = GoogleUser(GoogleUserId(""))
 USER: Final = Thing(
-    VENDOR, "user/{user}", (*PEOPLE, "users", "{user}"), one(GoogleUser), gone=NOBODY
+    VENDOR, "user/{user}", (*PEOPLE, "users", "{user}"), one(GoogleUser), gone=NOBODY, evidence=KEPT
 )
 _CALLED: Final = Thing(
-    VENDOR, "user-called/{name}", (*PEOPLE, "users", "{name}"), one(GoogleUser), gone=NOBODY
+    VENDOR,
+    "user-called/{name}",
+    (*PEOPLE, "users", "{name}"),
+    one(GoogleUser),
+    gone=NOBODY,
+    evidence=KEPT,
 )
 LISTED: Final = Thing(
     VENDOR,

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from respond.core.script import (
+    ASKS,
     STEERS,
     WHOLE,
     Api,
@@ -116,7 +117,7 @@ class ChangingRequest:
 
     method: str
     path: tuple[str, ...] = field(metadata=STEERS)
-    body: JsonWithSecrets | None = None
+    body: JsonWithSecrets | None = field(default=None, metadata=ASKS)
     query: dict[str, str] = field(default_factory=dict, metadata=WHOLE)
 
     def __post_init__(self) -> None:

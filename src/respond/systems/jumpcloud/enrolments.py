@@ -39,7 +39,7 @@ from respond.systems.jumpcloud.system_users import (
     spare_user,
 )
 from respond.systems.jumpcloud.vendor import VENDOR, ask
-from respond.systems.rest import Thing, at, change, no_answer, rows, stamp, where
+from respond.systems.rest import KEPT, Thing, at, change, no_answer, rows, stamp, where
 
 __all__ = [
     "ACTIONS", "DeactivateJumpCloudDevice", "JumpCloudDevice", "ListJumpCloudFactors",
@@ -66,7 +66,9 @@ class JumpCloudDevice:
 
 
 _OF: Final = ("users", "{user}", "pushendpoints")
-DEVICES: Final = Thing(VENDOR, "user/{user}/devices", _OF, rows(JumpCloudDevice), surface="v2")
+DEVICES: Final = Thing(
+    VENDOR, "user/{user}/devices", _OF, rows(JumpCloudDevice), surface="v2", evidence=KEPT
+)
 
 
 def _state_of(device: str) -> Thing[str]:

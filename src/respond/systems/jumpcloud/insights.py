@@ -30,7 +30,7 @@ from respond.systems.arguments import ArgumentError
 from respond.systems.jumpcloud.console_admins import ADMINS, JumpCloudAdmin
 from respond.systems.jumpcloud.system_users import USER, OnJumpCloudUser
 from respond.systems.jumpcloud.vendor import ask
-from respond.systems.rest import at, rows, stamp
+from respond.systems.rest import KEPT, at, rows, stamp
 
 __all__ = ["ACTIONS", "KEPT_S", "SIGN_INS", "JumpCloudEvent", "ReadJumpCloudEvents"]
 
@@ -94,7 +94,8 @@ def events_by(
     }
     name = f"{me.connection.name}/events/{'+'.join(ids)}/{within_s}/{'+'.join(kinds)}"
     call = ask(me, "POST", "insights", "events", body=body)
-    return (yield from Read(Subject(name, 0), call, rows(JumpCloudEvent), Paging(_more)))
+    pages, parse = Paging(_more), rows(JumpCloudEvent)
+    return (yield from Read(Subject(name, 0), call, parse, pages, evidence=KEPT))
 
 
 @dataclass(frozen=True, slots=True)

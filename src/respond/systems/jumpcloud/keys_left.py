@@ -20,7 +20,7 @@ from respond.systems.jumpcloud.system_users import (
     spare_user,
 )
 from respond.systems.jumpcloud.vendor import VENDOR, ask, ending
-from respond.systems.rest import Thing, at, change, no_answer, rows
+from respond.systems.rest import KEPT, Thing, at, change, no_answer, rows
 
 __all__ = ["ACTIONS", "ListLeftInJumpCloud", "RemoveJumpCloudSshKeys"]
 
@@ -38,7 +38,9 @@ class JumpCloudSshKey:
 
 
 _OF: Final = ("systemusers", "{user}", "sshkeys")
-_KEYS: Final = Thing(VENDOR, "user/{user}/ssh-keys", _OF, rows(JumpCloudSshKey), surface="v1")
+_KEYS: Final = Thing(
+    VENDOR, "user/{user}/ssh-keys", _OF, rows(JumpCloudSshKey), surface="v1", evidence=KEPT
+)
 
 
 def _key(key: str) -> Thing[bool]:

@@ -35,7 +35,7 @@ from respond.systems.jumpcloud.console_admins import admins_called, keep_an_admi
 from respond.systems.jumpcloud.ids import check_object_id
 from respond.systems.jumpcloud.planned import JumpCloudJob, cancel, reactivations
 from respond.systems.jumpcloud.vendor import LISTED, PAGES, VENDOR, ask
-from respond.systems.rest import Thing, at, change, no_answer, noted, one, rows, stamp, where
+from respond.systems.rest import KEPT, Thing, at, change, no_answer, noted, one, rows, stamp, where
 
 __all__ = [
     "ACTIONS",
@@ -106,7 +106,13 @@ class JumpCloudUser:
 
 NOBODY: Final = JumpCloudUser(JumpCloudUserId(""))
 USER: Final = Thing(
-    VENDOR, "user/{user}", ("systemusers", "{user}"), one(JumpCloudUser), gone=NOBODY, surface="v1"
+    VENDOR,
+    "user/{user}",
+    ("systemusers", "{user}"),
+    one(JumpCloudUser),
+    gone=NOBODY,
+    surface="v1",
+    evidence=KEPT,
 )
 
 

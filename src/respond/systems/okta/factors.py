@@ -29,7 +29,7 @@ from respond.systems.arguments import ArgumentError
 from respond.systems.guards import GuardRefusedError
 from respond.systems.okta.users import OktaUser, OnOktaUser, check_id, seen_user, spare_user
 from respond.systems.okta.vendor import ORG, VENDOR, ask, ending
-from respond.systems.rest import Thing, at, change, dig, no_answer, one, rows
+from respond.systems.rest import KEPT, Thing, at, change, dig, no_answer, one, rows
 from respond.systems.sinks.sink import sink_of
 
 __all__ = [
@@ -83,7 +83,7 @@ class _Org:
 
 _NONE: Final = OktaFactor("")
 _OF: Final = ("users", "{user}", "factors")
-FACTORS: Final = Thing(VENDOR, "user/{user}/factors", _OF, rows(OktaFactor))
+FACTORS: Final = Thing(VENDOR, "user/{user}/factors", _OF, rows(OktaFactor), evidence=KEPT)
 FACTOR: Final = Thing(
     VENDOR, "user/{user}/factor/{factor}", (*_OF, "{factor}"), one(OktaFactor), gone=_NONE
 )

@@ -40,6 +40,7 @@ from respond.systems.okta.users import (
 )
 from respond.systems.okta.vendor import SUPER_ADMIN, VENDOR, ask, ending
 from respond.systems.rest import (
+    KEPT,
     Thing,
     at,
     by_link,
@@ -111,7 +112,9 @@ class _Id:
     name: str = at("name", default="")
 
 
-ROLES: Final = Thing(VENDOR, "user/{user}/roles", ("users", "{user}", "roles"), rows(OktaRole))
+ROLES: Final = Thing(
+    VENDOR, "user/{user}/roles", ("users", "{user}", "roles"), rows(OktaRole), evidence=KEPT
+)
 _ASSIGNEES: Final = Thing(
     VENDOR,
     "administrators",

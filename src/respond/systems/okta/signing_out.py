@@ -30,7 +30,7 @@ from respond.core.script import (
 from respond.systems.okta.tokens import OktaApiToken, tokens_of, without
 from respond.systems.okta.users import OktaUser, OnOktaUser, seen_user, spare_user
 from respond.systems.okta.vendor import ORG, VENDOR, ask, ending
-from respond.systems.rest import Thing, at, change, no_answer, rows, where, word_of
+from respond.systems.rest import KEPT, Thing, at, change, no_answer, rows, where, word_of
 
 __all__ = [
     "ACTIONS", "OktaGrant", "OktaGrants", "RevokeOktaGrants", "RevokeOktaSessions",
@@ -72,8 +72,12 @@ class OktaToken:
 
 
 _OF: Final = ("users", "{user}")
-GRANTS: Final = Thing(VENDOR, "user/{user}/grants", (*_OF, "grants"), rows(OktaGrant))
-_CLIENTS: Final = Thing(VENDOR, "user/{user}/clients", (*_OF, "clients"), rows(OktaClient))
+GRANTS: Final = Thing(
+    VENDOR, "user/{user}/grants", (*_OF, "grants"), rows(OktaGrant), evidence=KEPT
+)
+_CLIENTS: Final = Thing(
+    VENDOR, "user/{user}/clients", (*_OF, "clients"), rows(OktaClient), evidence=KEPT
+)
 _TOKENS: Final = Thing(
     VENDOR,
     "user/{user}/client/{client}/tokens",

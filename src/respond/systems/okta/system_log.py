@@ -16,7 +16,7 @@ from respond.systems.okta.signing_out import OktaGrants, grants_of
 from respond.systems.okta.tokens import OktaApiToken, tokens_of
 from respond.systems.okta.users import OnOktaUser, seen_user
 from respond.systems.okta.vendor import VENDOR, stamp
-from respond.systems.rest import Thing, at, rows
+from respond.systems.rest import KEPT, Thing, at, rows
 
 __all__ = [
     "ACTIONS", "ListLeftInOkta", "OktaEvent", "OktaEvents", "OktaLeftBehind", "ReadOktaLog",
@@ -64,6 +64,7 @@ _EVENTS: Final = Thing(
         ("sortOrder", "DESCENDING"),
         ("limit", "1000"),
     ),
+    evidence=KEPT,
 )
 
 

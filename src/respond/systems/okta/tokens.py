@@ -14,7 +14,7 @@ from respond.core.script import Api, Becomes, Done, Effect, Looking, Me, Script,
 from respond.systems.arguments import ArgumentError, one_of
 from respond.systems.okta.users import USER, OktaUserId, check_id, spare_user
 from respond.systems.okta.vendor import VENDOR, ask, ending
-from respond.systems.rest import Thing, at, change, no_answer, one, rows
+from respond.systems.rest import KEPT, Thing, at, change, no_answer, one, rows
 
 __all__ = [
     "ACTIONS", "ConfineOktaToken", "ListOktaTokens", "OktaApiToken", "OktaApiTokens",
@@ -50,7 +50,7 @@ class OktaApiToken:
 
 
 _NONE: Final = OktaApiToken("")
-TOKENS: Final = Thing(VENDOR, "api-tokens", ("api-tokens",), rows(OktaApiToken))
+TOKENS: Final = Thing(VENDOR, "api-tokens", ("api-tokens",), rows(OktaApiToken), evidence=KEPT)
 TOKEN: Final = Thing(
     VENDOR, "api-token/{token}", ("api-tokens", "{token}"), one(OktaApiToken), gone=_NONE
 )

@@ -14,7 +14,7 @@ from respond.core.script import Connection, Done, Effect, Looking, Me, Script, a
 from respond.systems.arguments import ArgumentError, one_line
 from respond.systems.guards import GuardRefusedError, only_one, spare
 from respond.systems.okta.vendor import VENDOR, is_service_app
-from respond.systems.rest import Thing, at, noted, one, rows
+from respond.systems.rest import KEPT, Thing, at, noted, one, rows
 
 __all__ = [
     "ACTIONS", "ID", "LISTED", "NOBODY", "SEARCHED", "USER", "FindOktaUser", "OktaUser",
@@ -51,9 +51,11 @@ class OktaUser:
 
 
 NOBODY: Final = OktaUser(OktaUserId(""))
-USER: Final = Thing(VENDOR, "user/{user}", ("users", "{user}"), one(OktaUser), gone=NOBODY)
+USER: Final = Thing(
+    VENDOR, "user/{user}", ("users", "{user}"), one(OktaUser), gone=NOBODY, evidence=KEPT
+)
 _BY_LOGIN: Final = Thing(
-    VENDOR, "user-called/{login}", ("users", "{login}"), one(OktaUser), gone=NOBODY
+    VENDOR, "user-called/{login}", ("users", "{login}"), one(OktaUser), gone=NOBODY, evidence=KEPT
 )
 LISTED: Final = Thing(VENDOR, "users-listed", ("users",), rows(OktaUser), query=(("limit", "200"),))
 SEARCHED: Final = Thing(
@@ -62,6 +64,7 @@ SEARCHED: Final = Thing(
     ("users",),
     rows(OktaUser),
     query=(("search", 'profile.email eq "{text}" or profile.login eq "{text}"'),),
+    evidence=KEPT,
 )
 
 

@@ -53,7 +53,7 @@ _BUILT_IN: Final = {
 }
 """Fields that a category has anyway, by name."""
 _PLAIN_TAG: Final = re.compile(r"\w[\w /.-]*")
-_SECONDS: Final = 60
+_SECONDS: Final = 30
 _PLANNED: Final = ""
 """Stands for the id of an item that a plan makes."""
 

@@ -126,6 +126,24 @@ MESSAGES: Final[Mapping[str, Message]] = MappingProxyType(
             pauses="The member can no longer sign in; what others made there goes on.",
             to_do="Do not invite the member again. Take over what only the member looked after.",
         ),
+        "rights-to-grow": Message(
+            title="Somebody is to get more rights",
+            happened="{member} is to get more rights in {account}, {when}.",
+            pauses="Nothing.",
+            to_do="If this is wrong, object in time: call {them}.",
+        ),
+        "rights-changed": Message(
+            title="Somebody's rights were changed",
+            happened="What {member} may do in {account} was changed.",
+            pauses="What the new rights do not allow does not work for that member any more.",
+            to_do="If you did not expect this, speak to {them} now.",
+        ),
+        "second-admin-made": Message(
+            title="There is a second administrator",
+            happened="Nobody could sign in to {account} as administrator; now two people can.",
+            pauses="Nothing.",
+            to_do="If you did not expect this, speak to {them} now.",
+        ),
         "member-restored": Message(
             title="A member has access again",
             happened="{member} has access to {account} again.",
@@ -134,7 +152,7 @@ MESSAGES: Final[Mapping[str, Message]] = MappingProxyType(
         ),
         "user-contained": Message(
             title="A user account was contained",
-            happened="The account of {member} was locked, and its sessions were ended.",
+            happened="The account of {member} was locked.",
             pauses="The person behind it cannot sign in until the account is given back.",
             to_do="Do not unlock it or reset its password, and act on no message that comes"
             " from it.",

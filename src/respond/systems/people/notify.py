@@ -98,6 +98,7 @@ class Persons:
     Attributes:
         message: Name of a text, e.g. ``key-contained``.
         role: Who is told: all persons with this role.
+        also: Persons with this role as well, if there are any.
         to: Ids or addresses, in place of the role. Whoever is not configured is a finding.
         since: When it began; the start of the run when empty.
         until: End of an objection period, for texts that have one; or
@@ -113,6 +114,7 @@ class Persons:
 
     message: str
     role: str = field(default="admin", metadata=STEERS)
+    also: str = field(default="", metadata=STEERS)
     to: tuple[str, ...] = field(default=(), metadata=STEERS)
     since: Timestamp = _UNSAID
     until: Timestamp = _UNSAID
@@ -199,7 +201,8 @@ class Persons:
                 elif not kept_out(me, (name,)):
                     findings.append(f"{showable_host(name)} is known to nobody here, and not told")
         else:
-            wanted = {one.id: one for one in me.persons if self.role in one.roles}
+            roles = {self.role, self.also} - {""}
+            wanted = {one.id: one for one in me.persons if roles & {*one.roles}}
         to: list[PersonRecord] = []
         out: list[NotTold] = []
         for person in wanted.values():

@@ -28,7 +28,7 @@ from respond.core.script import (
 from respond.core.showable import showable
 from respond.systems.arguments import ArgumentError, one_line
 from respond.systems.guards import GuardRefusedError, only_one, spare
-from respond.systems.rest import Thing, at, dig, noted, one, read_record, records
+from respond.systems.rest import KEPT, Thing, at, dig, noted, one, read_record, records
 from respond.systems.scim.provider import ScimFeatures, switches
 from respond.systems.scim.vendor import A_PAGE, NO_FILTER, PAGES, VENDOR
 
@@ -131,8 +131,10 @@ def _record(replies: Sequence[Reply]) -> dict[str, Any]:
 
 # --- what can be looked at ----------------------------------------------------------------------
 
-USER: Final = Thing(VENDOR, "user/{user}", ("Users", "{user}"), one(ScimUser), gone=NOBODY)
-RECORD: Final = Thing(VENDOR, "record/{kind}/{id}", ("{kind}", "{id}"), _record)
+USER: Final = Thing(
+    VENDOR, "user/{user}", ("Users", "{user}"), one(ScimUser), gone=NOBODY, evidence=KEPT
+)
+RECORD: Final = Thing(VENDOR, "record/{kind}/{id}", ("{kind}", "{id}"), _record, evidence=KEPT)
 """The whole of a user or group, for what has to give all of it back."""
 
 _USERS: Final = Thing(VENDOR, "users", ("Users",), listed(ScimUser), pages=PAGES, query=A_PAGE)

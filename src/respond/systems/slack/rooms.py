@@ -101,6 +101,7 @@ def _rooms_named(base: str, us: str) -> Thing[_Rooms]:
 @action(
     "slack.open_incident_channel",
     effect=Effect.WRITES,
+    undo="slack.archive_incident_channel",
     output=Channel,
     source="Slack Web API, methods conversations.list and conversations.create",
 )

@@ -11,7 +11,12 @@ import re
 from functools import cache
 from typing import Final
 
-__all__ = ["looks_secret"]
+__all__ = ["looks_secret", "names_an_id"]
+
+_ID_NAME: Final = re.compile(
+    r"(?:\w+_)?id|account|identity|oidc_subject"
+    r"|(?:\w+_)?(?:member|user|group|factor|device|roles?)|policies"
+)
 
 _LOOKS: Final[tuple[tuple[str, str], ...]] = (
     # These two are ids as well, and stand first: ``is_id`` leaves them out.
@@ -24,7 +29,11 @@ _LOOKS: Final[tuple[tuple[str, str], ...]] = (
     (r"hv[sbr]\.[A-Za-z0-9_-]{16,}", "a Vault token"),
     (r"jca_[A-Za-z0-9]{16,}", "a JumpCloud API key"),
     (r"cf(?:k|at|ut)_[A-Za-z0-9_-]{16,}", "a Cloudflare token"),
-    (r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z2-7]{16}(?![A-Z0-9])", "an AWS access key"),
+    # Its id alone is none: it stands in logs and lists, and names what is to be switched off.
+    (
+        r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z2-7]{16}[^A-Za-z0-9/+]{1,8}[A-Za-z0-9/+]{40}",
+        "an AWS access key with its secret",
+    ),
     (r"(?<![0-9A-Za-z])00[A-Za-z0-9_-]{40}(?![0-9A-Za-z])", "an Okta API token"),
     (r"SSWS\s{1,4}\S{20,}", "an Okta API token"),
     (r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----", "a private key"),
@@ -39,6 +48,14 @@ _LOOKS: Final[tuple[tuple[str, str], ...]] = (
 @cache
 def _compiled() -> tuple[tuple[re.Pattern[str], str], ...]:
     return tuple((re.compile(pattern), says) for pattern, says in _LOOKS)
+
+
+def names_an_id(name: str) -> bool:
+    """Whether the value of a key of this name is an id, in a file, an argument or an input.
+
+    Keys and tokens are not among them: of some vendors their own values are 32 digits, too.
+    """
+    return _ID_NAME.fullmatch(name) is not None
 
 
 def looks_secret(text: str, *, is_id: bool = False) -> str:
