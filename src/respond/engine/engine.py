@@ -295,7 +295,12 @@ class Engine(LiveRun):
             return self._end(ExitCode.REFUSED, f"{error.what}: {error.why}")
         except (StepFailedError, NotReadyError) as error:
             return self._nothing_can_be_looked_at(error)
+        if plan.does_anything:
+            # A question comes, and ends the moment anyway; of a large set what was answered takes
+            # more room than the plan that came of it.
+            self.answers.end()
         self._planned(plan)
+        plan = self.state.plan or plan  # It says the same, and a large one is held once.
         if plan.ends and not plan.does_anything:
             return self._end(ExitCode.DONE, plan.ends, next_runbook=plan.next)
         if not self._may_go_beside_others(plan):
