@@ -335,13 +335,16 @@ class Engine(LiveRun):
 
     def _nothing_can_be_looked_at(self, error: RespondError) -> ExitCode:
         """Without a look there is no plan; by hand there is still a way through the runbook."""
+        refused = isinstance(error, RefusedBySystemError) and error.code == "401"
+        is_ready = not refused and not isinstance(error, NotReadyError)
+        code = ExitCode.FAILED if is_ready else ExitCode.NOT_READY
+        if self.runbook.review:
+            # Nobody's word is a finding, and the next review looks anew: nothing waits for this one.
+            return self._end(code, error.sentence, review=self._compared())
         if not self.site.by_hand:
             by_hand = f"or go through it on your word: respond {self.runbook.name} --by-hand"
             error.do = f"{error.do}; {by_hand}" if error.do else by_hand
-            refused = isinstance(error, RefusedBySystemError) and error.code == "401"
-            if refused or isinstance(error, NotReadyError):
-                return self.park(error, ExitCode.NOT_READY)
-            return self.park(error, ExitCode.FAILED)
+            return self.park(error, code)
         answer = self.ask(
             AskByHand(
                 step="",
