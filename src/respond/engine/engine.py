@@ -339,7 +339,7 @@ class Engine(LiveRun):
         is_ready = not refused and not isinstance(error, NotReadyError)
         code = ExitCode.FAILED if is_ready else ExitCode.NOT_READY
         if self.runbook.review:
-            # Nobody's word is a finding, and the next review looks anew: nothing waits for this one.
+            # Nobody's word is a finding. The next review looks anew, so nothing waits for this one.
             return self._end(code, error.sentence, review=self._compared())
         if not self.site.by_hand:
             by_hand = f"or go through it on your word: respond {self.runbook.name} --by-hand"
