@@ -221,7 +221,11 @@ class _Shelf:
                 parse=lambda reply: (
                     replace(ref, number=id_of(_wrapped(reply.body, kind.wrapper), "key.id")).id
                 ),
-                keep=Keep(handle.name, lambda body: _value(ref, _wrapped(body, kind.wrapper))),
+                keep=Keep(
+                    handle.name,
+                    lambda body: _value(ref, _wrapped(body, kind.wrapper)),
+                    frozenset(FIELDS[f"{ref.kind}.value"]),
+                ),
             )
             if ours is not None:
                 return ours
