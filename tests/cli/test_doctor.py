@@ -310,14 +310,14 @@ def faulty_runbook(night: Night) -> None:
     night.runbook("runbook: lost-2fa\ntitle: Mine\nstep: []\n")
 
 
-ALL, USER = "every runbook", "compromised-user"
+ALL, USER, KEY = "every runbook", "compromised-user", "compromised-key"
 STOPPED, HANDS, FINE = "not ready", "ready with hands", "as without it"
 
 TROUBLES: list[tuple[Callable[[Night], None], int, str, str, str, str]] = [
     (no_credential, 9, "credential/missing", USER, STOPPED, "respond connect slack"),
     (dead_credential, 9, "credential/refused", "compromised-key", STOPPED, "connect vault --repl"),
-    (a_system_that_is_down, 9, "credential/untried", "", FINE, "could not be tried"),
-    (a_system_that_never_answers, 9, "credential/untried", "", FINE, "no answer within 2 s"),
+    (a_system_that_is_down, 9, "credential/untried", KEY, HANDS, "could not be tried"),
+    (a_system_that_never_answers, 9, "credential/untried", KEY, HANDS, "no answer within 2 s"),
     (other_account, 9, "credential/other-account", USER, STOPPED, "the account is 48213"),
     (no_connection, 9, "credential/no-connection", USER, HANDS, "no connection for slack or email"),
     (missing_right, 1, "permission/missing", "compromised-user", HANDS, "Account Admin"),
@@ -325,7 +325,7 @@ TROUBLES: list[tuple[Callable[[Night], None], int, str, str, str, str]] = [
     (one_usable_administrator, 1, "admins/few", USER, FINE, "give 2 more people this right"),
     (certificate_about_to_expire, 1, "expiry/certificate", USER, FINE, "CN=sso.example.com"),
     (token_about_to_end, 1, "expiry/credential", "compromised-key", FINE, "in 3 days"),
-    (a_version_that_is_switched_off, 1, "discovery/sunset", "", FINE, "30 Jan 2027"),
+    (a_version_that_is_switched_off, 1, "discovery/sunset", KEY, FINE, "30 Jan 2027"),
     (changed_description, 1, "discovery/changed", USER, HANDS, "customerio.members.remove"),
     (never_accepted, 1, "discovery/not-accepted", USER, HANDS, "respond connect cio"),
     (_clock(2), 1, "clock/differs", ALL, FINE, "behind"),
