@@ -229,6 +229,9 @@ def rehearsal_inputs(
 ) -> GivenInputs:
     """Inputs for a rehearsal: the runbook's own ``rehearsal:`` part, and what ``--set`` gave.
 
+    Who sets one input of a ``require`` group means that thing, and not what the rehearsal has for
+    the others: a key by its name, and not also the value of the key that leaked.
+
     Raises:
         UsageError: An input that does not exist, or a value that does not fit.
     """
@@ -239,8 +242,10 @@ def rehearsal_inputs(
                 f"{runbook.name} has no input {name!r}", why=f"it has: {', '.join(sorted(names))}"
             )
     given = GivenInputs()
+    said = {name for name, text in overrides.items() if text}
+    instead = {name for group in runbook.require if said & set(group) for name in group}
     for declared in runbook.inputs:
-        raw: Any = runbook.rehearsal.get(declared.name)
+        raw: Any = None if declared.name in instead else runbook.rehearsal.get(declared.name)
         if declared.name in overrides:
             raw = overrides[declared.name]
         value = story_value(story, raw)
