@@ -49,8 +49,10 @@ def main() -> int:
         noted = Path(made) / "figures"
         noted.touch()
         for name, *options in chosen:
-            command = [sys.executable, str(HERE / name), *options]
+            command, before = [sys.executable, str(HERE / name), *options], noted.stat().st_size
             subprocess.run(command, check=False, env={**os.environ, NOTED_IN: str(noted)})
+            if noted.stat().st_size == before:
+                raise SystemExit(f"{' '.join([name, *options])} came to no figure")
         rows = [json.loads(line) for line in noted.read_text(encoding="utf-8").splitlines()]
     if not words:
         (DOCS / "performance.md").write_text(_page(rows), encoding="utf-8")

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from respond.errors import ExitCode
-from respond.testing.crashing import HANDS, RUNBOOKS, crash_and_resume, wrong_with
+from respond.testing.crashing import HANDS, RUNBOOKS, crash_and_resume, undisturbed, wrong_with
 
 SEED = 20261123
 DOUBLES = 4
@@ -37,7 +37,7 @@ def test_a_run_that_is_killed_anywhere_ends_as_if_it_was_not(
     todays: Callable[[range, int], list[int]],
 ) -> None:
     """Whatever moment the process dies at, the resumed run does the rest and nothing twice."""
-    base = crash_and_resume(tmp_path / "base", name, HANDS[hands])
+    base = undisturbed(name, hands)
     assert base.code is ExitCode.DONE
     count = len(base.moments[0])
     wrong: list[str] = []
@@ -62,7 +62,7 @@ def test_a_resume_that_is_killed_ends_as_if_it_was_not(
     name: str, hands: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """A laptop that restarts twice in one night changes nothing about the outcome."""
-    base = crash_and_resume(tmp_path / "base", name, HANDS[hands])
+    base = undisturbed(name, hands)
     count = len(base.moments[0])
     chance = random.Random(f"{SEED} {name} {hands}")  # noqa: S311 - a sample, no secret
     wrong: list[str] = []

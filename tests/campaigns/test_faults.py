@@ -16,7 +16,7 @@ import pytest
 from respond.company import HTTP_KINDS, MAIL_KINDS
 from respond.core.fold import As
 from respond.errors import ExitCode
-from respond.testing.crashing import HANDS, LOST, RUNBOOKS, RanChild, changed_in, crash_and_resume
+from respond.testing.crashing import LOST, RUNBOOKS, RanChild, changed_in, undisturbed
 from respond.testing.runbook_kit import Stage
 
 SEED = 20261123
@@ -74,7 +74,7 @@ def test_one_broken_answer_is_recovered_from_or_named(
     name: str, tmp_path: Path, todays: Callable[[list[str], int], list[str]]
 ) -> None:
     """Whatever breaks once, nothing happens twice, and success is said only of what was seen."""
-    base = crash_and_resume(tmp_path / "base", name, HANDS["routes shown"])
+    base = undisturbed(name, "routes shown")
     faults = todays([fault_of(name, s, kind) for s in SYSTEMS[name] for kind in KINDS], 6)
     wrong = [
         fault
@@ -89,7 +89,7 @@ def test_one_broken_answer_is_recovered_from_or_named(
 @pytest.mark.parametrize("kind", HOLDS)
 def test_an_answer_that_never_comes_is_looked_at(name: str, kind: str, tmp_path: Path) -> None:
     """Before or after the effect: the time-out is no answer, and the look is."""
-    base = crash_and_resume(tmp_path / "base", name, HANDS["routes shown"])
+    base = undisturbed(name, "routes shown")
     for n, system in enumerate(SYSTEMS[name]):
         fault = fault_of(name, system, kind)
         assert strike(tmp_path / str(n), name, fault, base) == ""
@@ -100,7 +100,7 @@ def test_a_system_that_stays_broken_ends_in_words_and_never_in_success(
     name: str, tmp_path: Path
 ) -> None:
     """A sample of faults that strike every time: no traceback, nothing twice, a reason."""
-    base = crash_and_resume(tmp_path / "base", name, HANDS["routes shown"])
+    base = undisturbed(name, "routes shown")
     chance = random.Random(f"{SEED} {name}")  # noqa: S311 - a sample, no secret
     kinds = chance.sample([k for k in KINDS if k != "stale"], 5)
     wrong = []

@@ -139,6 +139,8 @@ def _like(old: Any, new: Any) -> Any:
     """The same of what lies within: what was not said there has its default now."""
     if isinstance(old, dict) and isinstance(new, dict):
         return {name: _like(old[name], new[name]) for name in old}
+    if isinstance(old, list) and isinstance(new, list):
+        return [_like(*pair) for pair in zip(old, new, strict=True)]
     return new
 
 

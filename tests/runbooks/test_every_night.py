@@ -57,7 +57,8 @@ NOT_YOU = "This is your own account"
 
 INTRUDER_IS_THE_ONLY_ADMIN: Mapping[str, Ends] = {
     "compromised-key": Ends(ExitCode.DONE, writes=True),
-    "compromised-user": Ends(ExitCode.FAILED, NOT_LAST),
+    # The guard keeps the member; all that it does not forbid is done, and it stays open.
+    "compromised-user": Ends(ExitCode.FAILED, "not contained: Remove the member", writes=True),
     # Somebody else lost the second factor; the only administrator is asked for nothing.
     "lost-2fa": Ends(ExitCode.DONE, writes=True),
     # Whoever leaves as the only administrator locks the company out: nothing of it is done.
@@ -69,7 +70,7 @@ INTRUDER_IS_THE_ONLY_ADMIN: Mapping[str, Ends] = {
 }
 
 IT_IS_THE_OPERATORS_OWN: Mapping[str, Ends] = {
-    "compromised-user": Ends(ExitCode.FAILED, NOT_YOU),
+    "compromised-user": Ends(ExitCode.FAILED, "is you, the operator of this run", writes=True),
     "lost-2fa": Ends(ExitCode.FAILED, NOT_YOU),
     "offboard-member": Ends(ExitCode.FAILED, NOT_YOU),
     "role-change": Ends(ExitCode.FAILED, NOT_YOU),
@@ -188,25 +189,37 @@ def test_the_key_is_what_respond_works_with(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_vendor_answers_nothing(name: str, tmp_path: Path) -> None:
-    """Nothing is changed and nothing lost: it can be gone on with, or gone through by hand."""
+    """Nothing is changed and nothing lost: it can be gone on with, or gone through by hand.
+
+    A review ends: the next one looks anew.
+    """
     with Stage(tmp_path, name) as stage:
         begin(stage)
         stage.faults(DEAD)
         came_to(stage, Ends(ExitCode.FAILED, "answered 503"))
         assert stage.state is not None
+        if is_review(stage):
+            assert stage.state.status is RunStatus.ENDED
+            return
         assert stage.state.status is RunStatus.PARKED
         assert "--by-hand" in said(stage)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_where_nothing_can_be_looked_at_a_person_is_led_through(name: str, tmp_path: Path) -> None:
-    """On somebody's word: every step that changes something is asked for, and none is proved."""
+    """On somebody's word: every step that changes something is asked for, and none is proved.
+
+    Nobody's word is a finding: a review has failed then.
+    """
     with Stage(tmp_path, name, by_hand=True) as stage:
         begin(stage)
         stage.faults(DEAD)
+        if is_review(stage):
+            came_to(stage, Ends(ExitCode.FAILED, "answered 503"))
+            return
         came_to(stage, Ends(ExitCode.DONE, "nothing is proved"))
         assert stage.state is not None
         words = {
             step.conclusion.how.value for step in stage.state.steps.values() if step.conclusion
         }
-        assert words == (set() if is_review(stage) else {"your-word"})
+        assert words == {"your-word"}

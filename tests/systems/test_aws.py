@@ -411,6 +411,20 @@ def test_what_a_sink_holds_is_not_overwritten_unasked(
     assert bool(store.breaks) is bool(why)
 
 
+@pytest.mark.promise("P12")
+def test_the_way_back_of_a_new_key_switches_it_off_once(office: Any) -> None:
+    """It stays, so that whatever took it is seen; the second time nothing is written."""
+    office.do(made("create_access_key", user="ci-deploy", sink=SINK), "there")
+    back = office.sent[0].undo
+    way = made(back.action.removeprefix("aws."), **back.arguments)
+    office.do(way, "back")
+    sent = len(office.sent)
+    office.do(way, "back")
+
+    assert len(office.sent) == sent
+    assert [key.status for key in user(office, "ci-deploy").keys] == ["Active", "Inactive"]
+
+
 # --- policies -----------------------------------------------------------------------------------
 
 

@@ -57,6 +57,7 @@ KINDS = frozenset(
 
 STRENGTHS = frozenset(("claimed", "chat", "key", "signed-on", "machine"))
 
+_NAMES = frozenset(FIELDS)
 _in_order = itemgetter(*FIELDS)
 _ACTOR_FIELDS = 2
 _TYPES = tuple(FIELDS.values())
@@ -118,7 +119,7 @@ def read_body(encoded: bytes) -> Body:
     found = decode(encoded)
     if isinstance(found, dict) and type(found.get("v")) is int and found["v"] != _VERSION:
         raise UnknownVersionError(f"version {found['v']} of the format is unknown")
-    if not isinstance(found, dict) or found.keys() != FIELDS.keys():
+    if not isinstance(found, dict) or len(found) != len(_TYPES) or not _NAMES.issuperset(found):
         raise NotCanonicalError("the fields are not those of a body")
     values = _in_order(found)
     if tuple(map(type, values)) != _TYPES:

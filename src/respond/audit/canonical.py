@@ -71,7 +71,7 @@ def decode(encoded: bytes, *, bytes_max: int = BODY_BYTES_MAX) -> Any:
         raise NotCanonicalError(f"deeper than {DEPTH_MAX}") from error
     # A journal is read as a whole, and walking what was read costs as much as reading it: only an
     # escape brings half a pair in, and fewer brackets than levels are not too deep.
-    if b"\\u" in encoded and _SURROGATE_ESCAPE.search(encoded):
+    if b"\\" in encoded and _SURROGATE_ESCAPE.search(encoded):
         _check_read(value, 0)
     elif encoded.count(b"[") + encoded.count(b"{") > DEPTH_MAX:
         _check_depth(value)

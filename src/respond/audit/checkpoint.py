@@ -26,7 +26,10 @@ from typing import TYPE_CHECKING
 from respond.audit.chain import is_journal_id
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+        Ed25519PrivateKey,
+        Ed25519PublicKey,
+    )
 
 __all__ = [
     "SEED_BYTES",
@@ -64,7 +67,7 @@ class SignedNote:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # No slots: what a long check asks for again and again is kept.
 class NoteKey:
     """The key that checks a journal's checkpoints; its text form is pinned with the runbooks.
 
@@ -76,11 +79,17 @@ class NoteKey:
     name: str
     raw: bytes
 
-    @property
+    @cached_property
     def id(self) -> bytes:
         """Four bytes: SHA-256 of name, line feed, 0x01, key; its beginning."""
         named = self.name.encode("ascii") + b"\n" + _ED25519 + self.raw
         return hashlib.sha256(named).digest()[:_KEY_ID_BYTES]
+
+    @cached_property
+    def public(self) -> Ed25519PublicKey:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415 (slow)
+
+        return Ed25519PublicKey.from_public_bytes(self.raw)
 
     def __str__(self) -> str:
         return f"{self.name}+{self.id.hex()}+{_b64(_ED25519 + self.raw)}"
@@ -142,11 +151,10 @@ def open_note(note: str, key: NoteKey) -> SignedNote:
         NoteError: It is no note, or not signed by this key.
     """
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 (slow)
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415 (slow)
 
     text, signature = _parts(note, key)
     try:
-        Ed25519PublicKey.from_public_bytes(key.raw).verify(signature, text.encode("utf-8"))
+        key.public.verify(signature, text.encode("utf-8"))
     except InvalidSignature as error:
         raise NoteError("its signature is wrong") from error
     lines = text[:-1].split("\n")

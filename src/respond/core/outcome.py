@@ -387,7 +387,7 @@ def _containment(state: RunState) -> Containment:
         else:
             open_.append(f"{title}: {_why_open(state.step(address))}")
     since = state.inputs.get("since")
-    if state.plan is None and _nothing_started(state):
+    if state.plan is None and _nothing_started(state) and state.ended.review is None:
         open_.append("nothing was started")
     return Containment(
         planned=bool(steps or open_),

@@ -507,6 +507,9 @@ class StepFailure:
     recovered: bool = False
 
 
+_NO_FAILURE = StepFailure()
+
+
 @dataclass(frozen=True, slots=True)
 class Conclusion(CarriesEvidence):
     """How a step ended; ``at`` of its record. A concluded step is never run or verified again.
@@ -524,7 +527,7 @@ class Conclusion(CarriesEvidence):
     findings: Sequence[str] = ()
     found: Sequence[Finding] = ()
     why: str = ""
-    error: StepFailure = field(default_factory=StepFailure)
+    error: StepFailure = _NO_FAILURE
     title: str = ""
     phase: str = ""
     exposures: Sequence[Exposure] = ()

@@ -119,6 +119,7 @@ class AuthBasic:
     pair: SecretHandle
 
 
+_OWN = AuthOwn()
 Auth: TypeAlias = AuthOwn | AuthNone | AuthBearer | AuthBasic
 
 
@@ -185,7 +186,7 @@ class Call:
     headers: tuple[tuple[str, str], ...] = ()
     body: Any = None
     form: bool = False
-    auth: Auth = field(default_factory=AuthOwn)
+    auth: Auth = _OWN
     answers: frozenset[int] = frozenset()
     shows_values: bool = False
     timeout_s: int = 10

@@ -295,7 +295,12 @@ class Engine(LiveRun):
             return self._end(ExitCode.REFUSED, f"{error.what}: {error.why}")
         except (StepFailedError, NotReadyError) as error:
             return self._nothing_can_be_looked_at(error)
+        if plan.does_anything:
+            # A question comes, and ends the moment anyway; of a large set what was answered takes
+            # more room than the plan that came of it.
+            self.answers.end()
         self._planned(plan)
+        plan = self.state.plan or plan  # It says the same, and a large one is held once.
         if plan.ends and not plan.does_anything:
             return self._end(ExitCode.DONE, plan.ends, next_runbook=plan.next)
         if not self._may_go_beside_others(plan):
@@ -330,13 +335,16 @@ class Engine(LiveRun):
 
     def _nothing_can_be_looked_at(self, error: RespondError) -> ExitCode:
         """Without a look there is no plan; by hand there is still a way through the runbook."""
+        refused = isinstance(error, RefusedBySystemError) and error.code == "401"
+        is_ready = not refused and not isinstance(error, NotReadyError)
+        code = ExitCode.FAILED if is_ready else ExitCode.NOT_READY
+        if self.runbook.review:
+            # Nobody's word is a finding. The next review looks anew, so nothing waits for this one.
+            return self._end(code, error.sentence, review=self._compared())
         if not self.site.by_hand:
             by_hand = f"or go through it on your word: respond {self.runbook.name} --by-hand"
             error.do = f"{error.do}; {by_hand}" if error.do else by_hand
-            refused = isinstance(error, RefusedBySystemError) and error.code == "401"
-            if refused or isinstance(error, NotReadyError):
-                return self.park(error, ExitCode.NOT_READY)
-            return self.park(error, ExitCode.FAILED)
+            return self.park(error, code)
         answer = self.ask(
             AskByHand(
                 step="",

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ __all__ = [
     "RanChild",
     "changed_in",
     "crash_and_resume",
+    "undisturbed",
     "wrong_with",
 ]
 
@@ -105,6 +108,17 @@ def crash_and_resume(
             {(e["system"], e["kind"]) for e in effects if e["detail"].get("by") == "person"},
             stage.state.parked if stage.state is not None else Parked(),
         )
+
+
+@cache
+def undisturbed(name: str, hands: str) -> RanChild:
+    """The run that nothing kills, which others are held against; it comes out the same each time.
+
+    Args:
+        hands: A name in ``HANDS``.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        return crash_and_resume(Path(folder), name, HANDS[hands])
 
 
 def changed_in(stage: Stage) -> list[str]:

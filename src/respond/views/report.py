@@ -342,7 +342,7 @@ def as_json(made: Report) -> dict[str, Any]:
         **picked(made, "run runbook mode operator incident reason status began started ended exit"),
         **picked(made, "says plan_digest inputs connections"),
         **outcome_json(made.outcome),
-        "review": review_json(made.review),
+        **({"review": review_json(made.review)} if made.review is not None else {}),
         "waits": waits_json(made.waits),
         "changes": [picked(change, _CHANGE) for change in made.changes],
         "decided": [picked(each, "at who step decision typed about") for each in made.decided],

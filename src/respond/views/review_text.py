@@ -53,10 +53,8 @@ def review_short(end: ReviewEnd) -> list[str]:
     ]
 
 
-def review_json(end: ReviewEnd | None) -> dict[str, Any] | None:
-    """The same as plain data; None of a run that is no review, or is not over."""
-    if end is None:
-        return None
+def review_json(end: ReviewEnd) -> dict[str, Any]:
+    """The same as plain data."""
     bad = worst(end.marks)
     return {
         "last": end.last,

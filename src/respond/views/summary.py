@@ -67,7 +67,7 @@ def summary(
     for known, title, tone in _SECTIONS:
         yield from _section(title, outcome.of(known), width, style, tone)
     review = state.ended.review
-    if review is not None:
+    if review is not None and (review.marks or not outcome.nothing_started):
         yield from review_lines(review, width, style)
     yield from _section("LEFT TO DO", outcome.left_to_do, width, style, Tone.CARE)
     if not outcome.left_to_do and state.status is RunStatus.ENDED and review is None:

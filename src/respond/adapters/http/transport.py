@@ -328,17 +328,17 @@ class _Wires:
         )
         self._lock = threading.Lock()
         self._pool: Pool | None = None
-        self._reading: httpx.Client | None = None
-        self._writing: httpx.Client | None = None
+        self._reading: httpx.BaseTransport | None = None
+        self._writing: httpx.BaseTransport | None = None
         self._is_closed = False
 
-    def reading(self) -> httpx.Client:
+    def reading(self) -> httpx.BaseTransport:
         with self._lock:
             if self._reading is None:
                 self._reading = self._open().reading_client(self._is_safe)
             return self._reading
 
-    def writing(self) -> httpx.Client:
+    def writing(self) -> httpx.BaseTransport:
         with self._lock:
             if self._writing is None:
                 self._writing = self._open().writing_client()
@@ -446,7 +446,7 @@ class _Place:
 class _Line:
     """Sends one request for one call, with the credential that belongs there."""
 
-    client: Callable[[], httpx.Client]
+    client: Callable[[], httpx.BaseTransport]
     writes: bool
     endpoints: Mapping[str, Endpoint]
     sites: Mapping[tuple[str, str], BaseUrl]

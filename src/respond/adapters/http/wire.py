@@ -3,9 +3,11 @@
 The only module that uses httpx, and ``adapters.http`` imports it when the first request
 leaves. It knows no system and makes no errors of ours: it answers ``Raw`` or ``Broken``.
 
-Connections come from httpcore, the pool underneath httpx, because two things can be said only
-there: one deadline over the whole answer (httpx has one for each read, so that a server could
-drip for hours), and which client may send which verb.
+What sends is a transport of httpx, without its client: there is nothing that could follow a
+redirect, keep a cookie or read a proxy from the environment. Connections come from httpcore, the
+pool underneath httpx, because two things can be said only there: one deadline over the whole answer
+(httpx has one for each read, so that a server could drip for hours), and which client may send
+which verb.
 """
 
 from __future__ import annotations
@@ -15,7 +17,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -98,7 +99,7 @@ class Pool:
             httpcore.HTTPProxy(way.proxy, **kept) if way.proxy else httpcore.ConnectionPool(**kept)
         )
 
-    def reading_client(self, safe: Safe) -> httpx.Client:
+    def reading_client(self, safe: Safe) -> httpx.BaseTransport:
         """A client that has no way to send anything but what ``safe`` knows to read.
 
         ``safe`` gets method, origin, target and headers of a request.
@@ -110,10 +111,10 @@ class Pool:
             if not safe(request.method, str(request.url), target, headers):
                 raise WriteRefusedError(f"a reading client was given a {request.method}")
 
-        return _client(_Wire(self, permit))
+        return _Wire(self, permit)
 
-    def writing_client(self) -> httpx.Client:
-        return _client(_Wire(self, lambda _: None))
+    def writing_client(self) -> httpx.BaseTransport:
+        return _Wire(self, lambda _: None)
 
     def close(self) -> None:
         """End it, with what other threads still read: nobody waits for that any more."""
@@ -127,7 +128,7 @@ class Pool:
 
 
 def send(
-    client: httpx.Client,
+    client: httpx.BaseTransport,
     method: str,
     origin: httpx.URL,
     target: bytes,
@@ -152,7 +153,7 @@ def send(
         },
     )
     try:
-        response = client.send(request, stream=True, auth=None, follow_redirects=False)
+        response = client.handle_request(request)
     except _LINE_ERRORS as error:
         return _broken(error)
     try:
@@ -188,12 +189,6 @@ def _read(response: httpx.Response, body_bytes_max: int) -> Raw | Broken:
 
 def _no_more(how: How, detail: str) -> Broken:
     return Broken(how, detail, ValueError(how.value))
-
-
-def _client(wire: _Wire) -> httpx.Client:
-    # Cookies of one answer have no business in the next request: the jar takes none.
-    jar = CookieJar(DefaultCookiePolicy(allowed_domains=()))
-    return httpx.Client(transport=wire, trust_env=False, follow_redirects=False, cookies=jar)
 
 
 def _broken(error: Exception) -> Broken:
@@ -242,7 +237,7 @@ def _not_connected(error: Exception) -> Broken:
 
 
 class _Wire(httpx.BaseTransport):
-    """Hands a request of httpx to the pool, as ``httpx.HTTPTransport`` does, after ``permit``."""
+    """Hands a request to the pool, as ``httpx.HTTPTransport`` does, after ``permit``."""
 
     def __init__(self, pool: Pool, permit: Callable[[httpx.Request], None]) -> None:
         self._pool = pool
