@@ -23,6 +23,12 @@ def test_a_key_that_is_named_is_not_also_the_one_that_leaked(tmp_path: Path) -> 
     assert "leaked" not in given.secrets
 
 
+def test_the_same_key_by_its_name_is_still_the_one_that_leaked(tmp_path: Path) -> None:
+    """Who says what the story says anyway changes nothing."""
+    given = rehearsal_inputs(_compromised_key(tmp_path), STORY, {"key": "backend-prod"}, 0)
+    assert given.secrets == {"leaked": "0123cdef"}
+
+
 def test_what_is_set_to_nothing_leaves_the_others_as_they_are(tmp_path: Path) -> None:
     """Without a name the key is still known by its value."""
     given = rehearsal_inputs(_compromised_key(tmp_path), STORY, {"key": ""}, 0)
