@@ -132,10 +132,17 @@ def test_what_is_compared_by_value_comes_whole_and_nothing_else_does() -> None:
         Loopback() as server,
         transport_to(server.url, FixedSecrets(CANARIES), system="x", auth="bearer") as transport,
     ):
-        server.will(says({"value": CANARIES["it"], "note": f"was {CANARIES['it']}"}))
-        reply = transport.reader().fetch(Call("it", "api", "GET", ("a",), shows_values=True))
+        told = {"value": CANARIES["it"], "note": f"was {CANARIES['it']}", "id": CANARIES["it"]}
+        server.will(says(told, 200, X_Value=CANARIES["it"], Value=CANARIES["it"]))
+        call = Call("it", "api", "GET", ("a",), shows_values=frozenset({"value"}))
+        reply = transport.reader().fetch(call)
 
-    assert reply.body == {"value": CANARIES["it"], "note": "was [secret it]"}
+    assert reply.body == {
+        "value": CANARIES["it"],
+        "note": "was [secret it]",
+        "id": "[secret it]",
+    }
+    assert hits(f"{reply.headers!r}") == []
 
 
 @pytest.mark.promise("P22")

@@ -151,12 +151,14 @@ def test_another_program_gets_no_credential(box: Box) -> None:
 
 @pytest.mark.promise("P22")
 def test_what_it_prints_comes_without_secrets(box: Box) -> None:
-    """Unless the value as a whole is to be compared."""
+    """Unless it is a whole value in a field where values are compared."""
     box.held = {"new.value": SecretHandle("new.value")}
-    box.is_(f"print(json.dumps({{'a': {VALUE!r}, 'b': 'x {TOKEN}'}}))")
+    box.is_(f"print(json.dumps({{'a': {VALUE!r}, 'b': 'x {TOKEN}', 'c': {TOKEN!r}}}))")
+    mark = "[secret new.value]"
 
-    assert box.ask().body == {"a": "[secret new.value]", "b": "x [secret store]"}
-    assert box.ask(shows_values=True).body == {"a": VALUE, "b": "x [secret store]"}
+    assert box.ask().body == {"a": mark, "b": "x [secret store]", "c": "[secret store]"}
+    told = box.ask(shows_values=frozenset({"a", "b"})).body
+    assert told == {"a": VALUE, "b": "x [secret store]", "c": "[secret store]"}
 
 
 @pytest.mark.promise("P22")

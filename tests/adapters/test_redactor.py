@@ -179,6 +179,33 @@ def test_a_plain_value_has_few_forms() -> None:
 @pytest.mark.parametrize("shown", [SECRET, base64.b64encode(SECRET.encode()).decode()])
 def test_a_store_may_show_a_whole_value_to_be_compared(redactor: Redactor, shown: str) -> None:
     """Plain, or in base64 as some stores keep it; never inside of a longer text."""
-    assert redactor.clean_data({"key": shown}, but_whole=True) == {"key": shown}
-    assert MARK in redactor.clean_data({"key": f"x {shown}"}, but_whole=True)["key"]
+    named = frozenset({"key"})
+    assert redactor.clean_data({"key": shown}, but_at=named) == {"key": shown}
+    assert MARK in redactor.clean_data({"key": f"x {shown}"}, but_at=named)["key"]
     assert MARK in redactor.clean_data({"key": shown})["key"]
+
+
+@pytest.mark.promise("P22")
+def test_a_whole_value_stands_in_the_fields_that_were_named_and_nowhere_else(
+    redactor: Redactor,
+) -> None:
+    """A name is that of the field itself; what stands in a list has the list's."""
+    named = frozenset({"key"})
+    rows = [{"key": SECRET, "id": SECRET}, {"key": [SECRET], "data": {"a": SECRET}}]
+    assert redactor.clean_data(rows, but_at=named) == [
+        {"key": SECRET, "id": MARK},
+        {"key": [SECRET], "data": {"a": MARK}},
+    ]
+    assert redactor.clean_data({"key": {"id": SECRET}}, but_at=named) == {"key": {"id": MARK}}
+    assert redactor.clean_data(SECRET, but_at=named) == MARK
+
+
+@pytest.mark.promise("P22")
+def test_names_that_are_somebodys_own_are_named_by_what_they_stand_in(redactor: Redactor) -> None:
+    """All that stands right below it; neither itself, nor what is deeper, nor what is beside."""
+    named = frozenset({"data.*"})
+    told = {"data": {"data": {"a": SECRET, "b": {"c": SECRET}}, "metadata": {"data": SECRET}}}
+    assert redactor.clean_data(told, but_at=named) == {
+        "data": {"data": {"a": SECRET, "b": {"c": MARK}}, "metadata": {"data": MARK}}
+    }
+    assert redactor.clean_data({"data": SECRET}, but_at=named) == {"data": MARK}

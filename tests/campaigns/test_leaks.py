@@ -20,6 +20,7 @@ from urllib.parse import quote
 import pytest
 
 from respond.adapters.prompt.terminal import AutoPrompt
+from respond.company.bitwarden import guid
 from respond.company.simulated_rest import Row
 from respond.core.events import Record
 from respond.errors import ExitCode, RespondError, UsageError
@@ -35,7 +36,9 @@ from respond.views.summary import summary
 
 pytestmark = pytest.mark.campaign("C10")
 
-SECRET_NAMES = re.compile(r"(app_key|api_key|write_key|token|routing_key|password|pagerduty.*key)$")
+SECRET_NAMES = re.compile(
+    r"(app_key|api_key|write_key|token|routing_key|password|session|pagerduty.*key)$"
+)
 FAULTS = {
     "compromised-key": (
         "customerio:500-after",
@@ -205,20 +208,16 @@ steps:
 """
 
 
-@pytest.mark.promise("P22")
-def test_a_service_that_echoes_our_credential_does_not_get_it_into_the_record(
-    tmp_path: Path,
-) -> None:
-    """A picked field of a 200 answer holds the very credential that asked for it."""
-    project = tmp_path / "project"
+def echoed(folder: Path, book: str, spoil: Callable[[Stage], None]) -> tuple[list[str], str]:
+    """Where a secret stands after one step at a spoilt system, and all that was told."""
+    project = folder / "project"
     (project / "runbooks").mkdir(parents=True)
     (project / "respond.toml").write_text("")
-    (project / "runbooks" / "door.yaml").write_text(ECHOED)
-    seen = Seen(tmp_path / "state")
-    stage = Stage(tmp_path / "state", "door", project=project, progress=seen.progress)
+    (project / "runbooks" / "door.yaml").write_text(book)
+    seen = Seen(folder / "state")
+    stage = Stage(folder / "state", "door", project=project, progress=seen.progress)
     with stage:
-        token = stage.rehearsal.story["widgets_token"]
-        stage.server.company.widgets.state.items["door-7"].note = f"you sent Bearer {token}"
+        spoil(stage)
         with stage.engine() as engine:
             engine.advance()
             stage.state = engine.state
@@ -230,8 +229,53 @@ def test_a_service_that_echoes_our_credential_does_not_get_it_into_the_record(
             )
             seen.text.write(as_text(made) + json.dumps(as_json(made)))
         seen.keep_disk()
-        assert "[secret widgets]" in seen.text.getvalue()
-        assert leaks(stage, seen, "") == []
+        return leaks(stage, seen, ""), seen.text.getvalue()
+
+
+@pytest.mark.promise("P22")
+def test_a_service_that_echoes_our_credential_does_not_get_it_into_the_record(
+    tmp_path: Path,
+) -> None:
+    """A picked field of a 200 answer holds the very credential that asked for it."""
+
+    def spoil(stage: Stage) -> None:
+        token = stage.rehearsal.story["widgets_token"]
+        stage.server.company.widgets.state.items["door-7"].note = f"you sent Bearer {token}"
+
+    found, text = echoed(tmp_path, ECHOED, spoil)
+    assert "[secret widgets]" in text
+    assert found == []
+
+
+def _version(stage: Stage) -> None:
+    token = stage.rehearsal.story["kubernetes_token"]
+    stage.server.company.kubernetes.secret("prod", "cio-backend").version = token
+
+
+def _name(stage: Stage) -> None:
+    state = stage.server.company.bitwarden.state
+    item = next(each for each in state.items if each["name"] == "cio-backend")
+    item["name"] = stage.rehearsal.story["bitwarden_session"]
+
+
+@pytest.mark.promise("P22")
+@pytest.mark.parametrize(
+    ("sink", "spoil", "name"),
+    [
+        ("kubernetes:kubernetes:prod/cio-backend#API_KEY", _version, "kubernetes"),
+        (f"bitwarden:bitwarden:{guid('cio-backend')}#password", _name, "bitwarden"),
+    ],
+    ids=["by HTTP", "by a program"],
+)
+def test_a_store_that_echoes_our_credential_does_not_either(
+    tmp_path: Path, sink: str, spoil: Callable[[Stage], None], name: str
+) -> None:
+    """It shows values, to be compared; what it says beside them, whole, is shown as a mark."""
+    look = f"action: sink.check\n    with: {{sink: '{sink}'}}\n"
+    book = ECHOED[: ECHOED.index("action:")] + look
+    found, text = echoed(tmp_path, book, spoil)
+    assert f"[secret {name}]" in text
+    assert found == []
 
 
 def _hidden(secret: str) -> str:

@@ -39,12 +39,19 @@ def test_an_answer_is_kept_word_for_word_with_what_was_asked_and_when() -> None:
 
 @pytest.mark.promise("P22")
 @pytest.mark.parametrize(
-    "name", ["secret", "client_secret", "apiKey", "api_key", "accessToken", "password", "cookie"]
-)
+    "name",
+    [
+        "secret", "client_secret", "apiKey", "api_key", "accessToken", "password", "cookie",
+        "tokens", "cookies", "signing_key", "secretKey", "access_key", "authorization",
+        "passphrase", "recovery_codes",
+    ],
+)  # fmt: skip
 def test_a_field_that_holds_a_value_by_its_name_is_kept_without_it(name: str) -> None:
     """Whatever the value looks like; that the field was there stays to be seen."""
     assert kept({"row": {name: "plain words", "id": 3}}) == {"row": {name: TAKEN_OUT, "id": 3}}
     assert kept({name: 123456}) == {name: TAKEN_OUT}
+    assert kept({name: ["plain"]}) == {name: [TAKEN_OUT]}
+    assert kept({name: [{"id": 3}]}) == {name: [{"id": 3}]}
     assert kept({name: None, "tokens": []}) == {name: None, "tokens": []}
 
 
@@ -68,9 +75,9 @@ def test_what_looks_like_a_secret_is_taken_out_wherever_it_stands() -> None:
 def test_of_an_answer_that_shows_values_only_named_fields_are_kept() -> None:
     """Without a word about which, nothing of it is."""
     body = {"keys": [{"id": 1, "name": "web", "api": "abcd" * 8, "live": True}]}
-    assert kept(body, shows_values=True) is None
+    assert kept(body, shows_values=frozenset({"api"})) is None
     mark = Evidence(only=frozenset({"id", "name"}))
-    assert kept(body, mark, shows_values=True) == {
+    assert kept(body, mark, shows_values=frozenset({"api"})) == {
         "keys": [{"id": 1, "name": "web", "api": TAKEN_OUT, "live": True}]
     }
 

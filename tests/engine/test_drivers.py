@@ -353,12 +353,23 @@ def test_a_new_secret_is_taken_out_of_the_whole_reply() -> None:
     """What the vendor says of it besides reaches no parser, and so no journal and no screen."""
     made = {"secret": "s3cret-1", "says": ["keep s3cret-1 safe", {"curl": "-H s3cret-1"}]}
     call = Call("box", "", "POST", ("box",))
-    hands = Api(call, lambda reply: reply.body, Keep("new.secret", lambda body: body["secret"]))
+    take = Keep("new.secret", lambda body: body["secret"], frozenset({"secret"}))
+    hands = Api(call, lambda reply: reply.body, take)
 
     value, seal = _taken(hands, Reply(201, {}, made))
 
     assert value == {"secret": "", "says": ["keep  safe", {"curl": "-H "}]}
     assert seal == {"new.secret": "s3cret-1"}
+
+
+@pytest.mark.promise("P22")
+def test_only_where_a_new_secret_stands_may_an_answer_show_one() -> None:
+    """A system that gives a known one as the new one gives that, and no mark of it, to be kept."""
+    shown: dict[str, frozenset[str]] = {}
+    stage = stage_of("  - {id: new, action: box.make, with: {like: a}}\n")
+    stage.boxes.broken = lambda call: shown.update({call.method: call.shows_values})
+    assert stage.advance() is ExitCode.DONE
+    assert shown == {"GET": frozenset(), "POST": frozenset({"secret"})}
 
 
 def test_the_output_is_that_of_the_last_look() -> None:

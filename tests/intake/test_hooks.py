@@ -31,7 +31,9 @@ from respond.intake.hooks import (
 )
 from respond.senders import SENDERS
 from respond.systems import load as load_actions
+from respond.testing.senders import payload
 
+RUNBOOKS = Path(__file__).parents[2] / "runbooks"
 NOW = 1_795_435_200  # 2026-11-23T12:00:00Z
 
 RUNBOOK = b"""\
@@ -44,6 +46,7 @@ inputs:
   used_by: {type: list, required: false, ask: "By what?"}
   count: {type: integer, required: false, ask: "How many?"}
   note: {type: text, required: false, ask: "What else?"}
+  alert: {type: text, required: false, origin: true, ask: "Which alert told of it?"}
   leaked: {type: secret, required: false, ask: "The value?"}
 steps:
   - id: look
@@ -318,6 +321,47 @@ def test_another_source_about_the_same_key_joins() -> None:
     (theirs,) = look(text, "prom", about="alert/dd87", at="2026-11-23T09:00:00Z")
     assert theirs.keys[0] != mine.keys[0]
     assert joins(theirs, [run("LT-1", mine.keys)]) == "LT-1"
+
+
+def test_which_alert_told_of_it_does_not_tell_things_apart() -> None:
+    """Each sender fills in its own alert, so that it can be closed, and they make one run."""
+    mine = WITH + 'alert = "${{ event.about }}"\n'
+    text = CONFIG + mine + CONFIG[CONFIG.index("[[hooks]]") :].replace("pager", "prom") + mine
+    first = one(text=text)
+    (second,) = look(text, "prom", about="alert/dd87")
+    assert first.given.values["alert"] != second.given.values["alert"]
+    assert joins(second, [run("LT-1", first.keys)]) == "LT-1"
+
+
+@pytest.mark.parametrize(
+    ("name", "fills", "given"),
+    [
+        (
+            "github",
+            {"repository": "event.labels.repository", "alert": "event.labels.number"},
+            {"repository": "example/mailing", "alert": "1001"},
+        ),
+        ("pagerduty", {"page": "event.labels.incident"}, {"page": "1001"}),
+    ],
+)
+def test_an_event_names_the_alert_that_the_shipped_runbook_closes(
+    name: str, fills: dict[str, str], given: dict[str, str]
+) -> None:
+    """Typed like any input, from what the sender itself says of its alert or incident."""
+    with_ = "".join(f'{key} = "${{{{ {value} }}}}"\n' for key, value in fills.items())
+    text = f'[sources.it]\nsender = "{name}"\nrunbooks = ["compromised-key"]\n'
+    text += f'[[hooks]]\nsource = "it"\nrunbook = "compromised-key"\n[hooks.with]\n{with_}'
+    shipped = (RUNBOOKS / "compromised-key.yaml").read_bytes()
+    made = project(text)
+    hook = load_hooks(
+        made, lambda _: load(shipped, name="compromised-key.yaml", actions=load_actions())
+    )
+    headers = [(b"x-github-delivery", b"guid-1"), (b"x-github-event", b"secret_scanning_alert")]
+    delivery = Delivery("d1", "it", name, "", "00" * 32, NOW * 1000)
+    (found,) = SENDERS[name].events({}, headers, payload(name, thing="1001"))
+    (asked,) = wanted(hook, made.sources["it"], delivery, found, NOW)
+    assert asked.given.values == given
+    assert len(asked.keys) == 1
 
 
 def test_two_events_without_inputs_are_not_the_same() -> None:

@@ -42,4 +42,26 @@ def test_an_alert_stays_open_while_nobody_saw_the_value_refused(
 def test_nobody_needs_github_to_contain_a_key(tmp_path: Path) -> None:
     """Doctor asks for no connection that only the closing of an alert would use."""
     with Stage(tmp_path, "compromised-key") as stage:
-        assert done_without(stage.runbook) == {"github"}
+        assert done_without(stage.runbook) == {"github", "pagerduty"}
+
+
+def on_pager(stage: Stage) -> list[str]:
+    return [each["kind"] for each in stage.effects() if each["system"] == "pagerduty"]
+
+
+def test_the_incident_that_began_it_is_noted_and_resolved_once_the_key_is_refused(
+    tmp_path: Path,
+) -> None:
+    """After everything else, so that whoever is on call takes it for the end."""
+    overrides = {"page": "story.pagerduty_incident"}
+    with Stage(tmp_path, "compromised-key", routes=True, overrides=overrides) as stage:
+        assert stage.advance() is ExitCode.DONE
+        assert on_pager(stage) == ["note.added", "incident.resolved"]
+
+
+def test_an_incident_stays_open_while_nobody_saw_the_value_refused(tmp_path: Path) -> None:
+    """It is told that, and escalates on."""
+    overrides = {"page": "story.pagerduty_incident", "leaked": ""}
+    with Stage(tmp_path, "compromised-key", routes=True, overrides=overrides) as stage:
+        stage.advance()
+        assert on_pager(stage) == ["note.added"]

@@ -126,6 +126,19 @@ def test_three_questions_lead_to_the_first_destructive_one(
     assert not {"since", "used_by"} & {*asked}
 
 
+def test_who_is_no_member_any_more_costs_no_more_questions(tmp_path: Path) -> None:
+    """Only the address leads to the suspension in the directory."""
+    with (
+        Stage(tmp_path, "compromised-user", routes=True) as stage,
+        typed(stage, {"email": "story.compromised"}) as (engine, prompt),
+    ):
+        about = {"email": "mallory@example.com"}
+        stage.rehearsal.doors.post("person", {"task": "customerio.remove_member", "about": about})
+        engine.advance()
+        assert len(words(prompt.asked)) <= 3
+        assert stage.tally()["okta", "user.lifecycle.suspend"] == 1
+
+
 @pytest.mark.parametrize("since", ["3 days ago", ""])
 def test_what_is_asked_after_the_kill_is_asked_once_and_used(since: str, tmp_path: Path) -> None:
     """What uses the key, and since when; where nobody knows, it is looked back as far as it lived.
@@ -187,7 +200,7 @@ def test_a_key_that_is_dead_already_still_gets_the_look_back(key: str, tmp_path:
 def test_the_keys_that_could_be_read_are_replaced_in_the_same_run_with_one_question(
     replace: str, tmp_path: Path
 ) -> None:
-    """Or they stand in LEFT TO DO with their commands; each question comes once."""
+    """Or they stand in LEFT TO DO with their commands, and only then; each question comes once."""
     answers = {"email": "story.compromised", "since": "3 days ago", "replace": replace}
     with (
         Stage(tmp_path, "compromised-user", routes=True) as stage,
@@ -201,4 +214,20 @@ def test_the_keys_that_could_be_read_are_replaced_in_the_same_run_with_one_quest
     assert names == ["email", "since", "replace", "victim"]
     assert len(made) == (4 if replace else 0)
     assert len(dead) == (2 if replace else 0)
-    assert any("--key web-prod" in item.says for item in items)
+    open_ = [item.says for item in items if "readable in full" in item.says]
+    assert len(open_) == (0 if replace else 4)
+    assert all("respond compromised-key --key " in says for says in open_)
+
+
+def test_a_key_that_was_not_replaced_after_all_is_still_work(tmp_path: Path) -> None:
+    """One of four is refused by the vendor: that one alone stays in LEFT TO DO."""
+    answers = {"email": "story.compromised", "since": "3 days ago", "replace": "now"}
+    with (
+        Stage(tmp_path, "compromised-user", routes=True) as stage,
+        typed(stage, answers) as (engine, _),
+    ):
+        stage.faults("customerio:403xall@DELETE *site_ids/8102*")
+        assert engine.advance() is ExitCode.FAILED
+        items = outcome_of(engine.state).left_to_do
+    open_ = [item.says for item in items if "readable in full" in item.says]
+    assert ["--key web-staging" in says for says in open_] == [True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +175,73 @@ def test_its_own_key_without_a_replacement_is_handed_to_people(tmp_path: Path) -
         assert concluded(stage, "rest") == "your-word"
         assert concluded(stage, "told_anyway") == "done"
         assert concluded(stage, "left") == "done"
+
+
+# --- somebody who is no member any more ---------------------------------------------------------
+
+MALLORY = "mallory@example.com"
+
+
+def out_before(stage: Stage) -> None:
+    """Somebody has removed the member already, and thought that this was all."""
+    about = {"email": MALLORY}
+    stage.rehearsal.doors.post("person", {"task": "customerio.remove_member", "about": about})
+    stage.rehearsal.doors.advance(90)
+
+
+@pytest.mark.promise("P8")
+def test_who_was_removed_before_is_still_put_out_of_the_directory(tmp_path: Path) -> None:
+    """Suspended, signed out, without grants; the others are told, and what was left is listed."""
+    with Stage(tmp_path, "compromised-user", routes=True) as stage:
+        out_before(stage)
+        before = len(happened(stage))
+        assert stage.advance() is ExitCode.DONE
+        kinds = happened(stage)[before:]
+        assert stage.state is not None
+        found = " ".join(item.says for item in outcome_of(stage.state).items)
+    assert "customerio member.removed" not in kinds
+    told = kinds.index("slack message.posted")
+    for kind in ("okta user.lifecycle.suspend", "okta user.session.clear", "okta grants.revoked"):
+        assert kinds.index(kind) < told
+    assert kinds.count("slack message.posted") == 2
+    assert "customerio webhook.disabled" in kinds
+    # Of a key that they made only the maker's number is left, and it is nobody's now.
+    (key,) = re.findall(r"key: backend-prod-2 [^;]*; respond compromised-key --key \S+", found)
+    assert "by user 51238, who is no member any more" in key
+    # What they could read nobody can look up: it is everything, and each has its command.
+    assert "respond compromised-key --key web-prod" in found
+
+
+def test_a_key_of_somebody_long_gone_may_be_theirs_however_old_it_is(tmp_path: Path) -> None:
+    """It was made before the time that is looked back over, by nobody who is a member now."""
+    overrides = {"since": "1 hour ago"}
+    with Stage(tmp_path, "compromised-user", routes=True, overrides=overrides) as stage:
+        out_before(stage)
+        assert stage.advance() is ExitCode.DONE
+        assert stage.state is not None
+        looked = stage.state.step("left").conclusion
+        assert looked is not None
+        lines = [line for line in looked.findings if "backend-prod-2" in line]
+        assert ["51238, who is no member any more" in line for line in lines] == [True]
+
+
+def test_a_directory_that_answers_nobody_does_not_make_them_unknown(tmp_path: Path) -> None:
+    """Nobody can say that it does not know them: a person looks there."""
+    with Stage(tmp_path, "compromised-user", routes=True, directories=("okta",)) as stage:
+        out_before(stage)
+        stage.faults("okta:503@GET *xall")
+        assert stage.advance() is ExitCode.DONE
+        assert concluded(stage, "told_too") == "done"
+        assert stage.state is not None
+        acts = [n for n in stage.state.steps if n.startswith("suspended[")]
+        assert [w.by for n in acts for w in stage.state.steps[n].writes] == ["person"]
+
+
+def test_an_address_that_nothing_knows_stops_before_anything_is_done(tmp_path: Path) -> None:
+    """Neither Customer.io nor a directory: then it is a slip, and nobody is told or signed out."""
+    overrides = {"email": "malory@example.com"}
+    with Stage(tmp_path, "compromised-user", routes=True, overrides=overrides) as stage:
+        assert stage.advance() is ExitCode.FAILED
+        assert happened(stage) == []
+        assert stage.state is not None
+        assert "Neither Customer.io nor a directory knows" in stage.state.ended.say

@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from respond.core.events import Kind
+from respond.core.finding import Finding, Severity
 from respond.core.fold import As
 from respond.core.outcome import Known, outcome_of
 from respond.core.recorded import AskKind, AsksFor, data_of
+from respond.core.shapes import encode
 from respond.errors import ExitCode, NotReadyError, RefusedBySystemError
 from respond.formats.faults import FormatFaults, Mark, SourceText
 from respond.testing.example_run import (
@@ -432,6 +434,46 @@ def test_work_and_evidence_stand_apart() -> None:
     assert {item["known"] for item in made["look_at"]} == {"left-to-do"}
     text = summary(run.state, HEAD, exit_code=ExitCode.PARKED, today=TODAY)
     assert text.index("LEFT TO DO") < text.index("web-prod: readable") < text.index("LOOK AT")
+
+
+@pytest.mark.promise("P9")
+@pytest.mark.parametrize(
+    ("how", "after", "is_open"),
+    [
+        ("done", False, False),
+        ("your-word", False, True),
+        ("failed", False, True),
+        ("done", True, True),
+    ],
+    ids=["seen", "somebodys-word", "failed", "there-again"],
+)
+def test_what_the_run_was_seen_to_take_away_is_no_work_any_more(
+    how: str, *, after: bool, is_open: bool
+) -> None:
+    """A word alone leaves it open; and what is found after that is there all the same."""
+    readable = Finding(
+        "readable-key/box/1",
+        Severity.HIGH,
+        "backend-prod",
+        "readable in full",
+        command="respond compromised-key --key backend-prod",
+        subject=REVOKE.subject,
+    )
+    run = ExampleRun().propose().look().start()
+
+    def find() -> None:
+        given = {"findings": [readable.line], "found": [encode(readable)]}
+        run.observe("old_exports", how="done", **given)
+
+    if not after:
+        find()
+    run.confirm("revoke", REVOKE, typed="revoke cdef")
+    run.write("revoke", REVOKE, after_s=30)
+    run.observe("revoke", how=how)
+    if after:
+        find()
+    said = [item.says for item in outcome_of(run.state).left_to_do if item.how == "finding"]
+    assert (readable.line in said) == is_open
 
 
 def test_items_that_read_the_same_are_counted() -> None:

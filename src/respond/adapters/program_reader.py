@@ -107,5 +107,5 @@ class ProgramReader:
             raise NoAnswerError(
                 f"the command {name} printed what cannot be read", why=why, request=f"RUN {name}"
             ) from None
-        clean = self._redactor.clean_data(body, but_whole=call.shows_values)
+        clean = self._redactor.clean_data(body, but_at=call.shows_values)
         return Reply(200, {}, clean)

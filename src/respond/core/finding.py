@@ -39,6 +39,8 @@ class Finding:
         command: The one command that mends it, or empty.
         link: Where a person mends it, bare, or empty.
         person: What a person does there, or empty.
+        subject: What has to be taken away, by the name that writes have for it; empty where that
+            alone does not mend it. Once the run itself did so, it is no work any more.
     """
 
     id: str
@@ -49,6 +51,7 @@ class Finding:
     command: str = ""
     link: str = ""
     person: str = ""
+    subject: str = ""
 
     @property
     def do(self) -> str:

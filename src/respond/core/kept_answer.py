@@ -31,7 +31,8 @@ TAKEN_OUT: Final = "[taken out]"
 """Stands where a value was, or may have been."""
 
 _HOLDS_A_VALUE: Final = re.compile(
-    r"(?:secret|password|passwd|token|api_?key|private_?key|credential|cookie|signature|otp)$",
+    r"(?:secret|password|passwd|passphrase|passcode|token|credential|cookie|signature|otp"
+    r"|authorization|recovery_?code|(?:api|private|secret|signing|access|encryption)_?key)s?$",
     re.IGNORECASE,
 )
 _IN_ADDRESS: Final = re.compile(

@@ -343,10 +343,27 @@ def _findings(state: RunState) -> Iterator[Item]:
         for step in (state.plan.steps if state.plan else ())
         for line in step.findings
     ]
+    seen.update(_mended(state))
     for address, title, phase, line, at in (*concluded, *planned):
         if line not in seen:
             seen.add(line)
             yield Item(Known.LEFT_TO_DO, address, title, phase, "finding", line, at)
+
+
+def _mended(state: RunState) -> Iterator[str]:
+    """Findings about what the run itself has taken away since: the step that did it tells of it."""
+    taken: dict[str, str] = {}
+    ends = [(step, step.conclusion) for step in state.steps.values() if step.conclusion is not None]
+    for step, end in ends:
+        # Seen to be so: what is somebody's word alone, or not seen, leaves the finding open.
+        gone = (w for w in step.done().values() if w.write.effect is Effect.DESTROYS)
+        if end.how in {As.DONE, As.UNCHANGED} and not _is_blind(step):
+            taken |= {
+                name: max(w.at, taken.get(name, "")) for w in gone for name in w.write.changes
+            }
+    for _, end in ends:
+        # Looked at after that, and there all the same: then it is work.
+        yield from (one.line for one in end.found if taken.get(one.subject, "") > end.at)
 
 
 def _without_evidence(state: RunState) -> Iterator[Item]:

@@ -53,6 +53,7 @@ class Input(NamedTuple):
         pick: Name of a read action that offers what is there.
         pattern: Regular expression the whole text has to match.
         late: Nobody is asked for it before a step needs it.
+        origin: It names the alert that began the run, and not what the run is about.
     """
 
     name: str
@@ -65,3 +66,4 @@ class Input(NamedTuple):
     pattern: str = ""
     example: str = ""
     late: bool = False
+    origin: bool = False

@@ -171,8 +171,10 @@ class Call:
         body: JSON; ``SecretHandle`` leaves, sealed ones too, are opened by the transport only.
         form: Send ``body`` (a flat record) form-encoded.
         answers: Statuses outside 2xx that the parser handles itself, e.g. 404 for "is gone".
-        shows_values: The system shows secrets in its answer, and the parser compares or keeps them.
-            Every other answer comes with each live secret in it replaced.
+        shows_values: Names of the fields where the system shows secrets that the parser compares
+            or keeps. ``data.*`` are those right below ``data``, for names that are somebody's own;
+            what stands in a list has the list's name. There a text that is a live secret and
+            nothing else stays; in all the rest of the answer each live secret is replaced.
         timeout_s: Limit for this request in seconds.
         nth: Tells requests apart that are the same and are each to be sent: an answer is shared by
             those of one number. It is not sent.
@@ -188,7 +190,7 @@ class Call:
     form: bool = False
     auth: Auth = _OWN
     answers: frozenset[int] = frozenset()
-    shows_values: bool = False
+    shows_values: frozenset[str] = frozenset()
     timeout_s: int = 10
     custom: str = ""
     nth: int = 0
@@ -348,10 +350,15 @@ def both(one: Looking[T] | Read[T], other: Looking[R] | Read[R]) -> Looking[tupl
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """A secret that the reply shows once; it is taken out before anything else looks at it."""
+    """A secret that the reply shows once; it is taken out before anything else looks at it.
+
+    Attributes:
+        shows_values: Where ``take`` finds it, as for ``Call``.
+    """
 
     handle: str
     take: Callable[[Any], str]
+    shows_values: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,8 +252,8 @@ class _Look:
         about = self._about()
         if about:
             yield digest_of({"runbook": runbook.name, "source": self._source.name, "about": about})
-        times = {each.name for each in runbook.inputs if each.kind in TIMES}
-        same = {name: value for name, value in given.values.items() if name not in times}
+        apart = {each.name for each in runbook.inputs if each.kind in TIMES or each.origin}
+        same = {name: value for name, value in given.values.items() if name not in apart}
         if same:
             yield digest_of({"runbook": runbook.name, "inputs": same})
 

@@ -75,18 +75,23 @@ def read(letter: Letter) -> tuple[Incoming, ...]:
     )
 
 
+def _incident(data: Any) -> str:
+    """The incident's id; what the event is about may be something of it, such as a note."""
+    its_own = data.get("id") if identifier(data.get("type")) in _INCIDENT else None
+    return identifier(its_own) or identifier(dotted(data, "incident.id"))
+
+
 def _about(data: Any, own_id: str) -> str:
     kind = identifier(data.get("type"))
     its_id = identifier(data.get("id"))
-    if kind in _INCIDENT and its_id:
-        return key("incident", its_id)
-    if incident := identifier(dotted(data, "incident.id")):
+    if incident := _incident(data):
         return key("incident", incident)
     return key(kind, its_id) if kind and its_id else key("event", own_id)
 
 
 def _labels(data: Any) -> Labels:
     labels = Labels()
+    labels.put("incident", _incident(data))
     labels.put("service", dotted(data, "service.summary"))
     labels.put("service_id", dotted(data, "service.id"))
     labels.put("urgency", data.get("urgency"))

@@ -410,7 +410,7 @@ class Thing(Generic[T]):
     surface: str = ""
     said: Mapping[str, T] = field(default_factory=dict)
     answers: frozenset[int] = frozenset()
-    shows_values: bool = False
+    shows_values: frozenset[str] = frozenset()
     evidence: Evidence | None = None
 
     def subject(self, connection: Connection, **ids: str) -> Subject[T]:

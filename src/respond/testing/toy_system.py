@@ -334,7 +334,7 @@ class MakeBox(_BoxAction):
             hands=Api(
                 _call(me, "POST", "box", f"{me.mark}-{self.like}"),
                 lambda reply: Made(Name(reply.body["id"]), secret),
-                Keep(secret.name, lambda body: str(body["secret"])),
+                Keep(secret.name, lambda body: str(body["secret"]), frozenset({"secret"})),
             ),
             before={"made": False},
             after={"made": True},

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from tests.systems.conftest import is_graver
+from tests.systems.conftest import is_graver, taken
 
 from respond.adapters.http.transport import Endpoint, HttpTransport
 from respond.adapters.secrets.redactor import Redactor
@@ -177,7 +177,7 @@ class Night:
         intent = Intent.mint(seq=len(self.sent), run="CK-7F3Q", digest="d")
         reply = self.transport.pen().send(intent, hands.call, "d")
         if hands.keep is not None:
-            self.keep(hands.keep.handle, hands.keep.take(reply.body))
+            self.keep(hands.keep.handle, taken(hands.keep, reply.body))
         return hands.parse(reply)
 
     def keep(self, name: str, value: str) -> None:

@@ -251,10 +251,11 @@ def test_a_token_that_may_only_look_is_refused_and_nothing_happens(safe: Safe) -
 @pytest.mark.parametrize("version", ["3", None, True])
 def test_what_is_no_item_is_none(safe: Safe, version: Any) -> None:
     """An answer without a version is not taken for an empty item."""
+    item = safe.item().id
     safe.item().version = version
     if version is True:
         safe.item().fields = None
-        safe.company.onepassword._shown = lambda _: {"id": "x", "version": 1, "fields": "none"}
+        safe.company.onepassword._shown = lambda _: {"id": item, "version": 1, "fields": "none"}
     with pytest.raises(NoAnswerError):
         safe.bench.check(SINK)
 

@@ -422,7 +422,7 @@ class _Wallet:
             self.of_run(handle)
             self._learnt.add(handle)
         clean = self._redactor.clean_data
-        body = clean(reply.body, but_whole=call.shows_values)
+        body = clean(reply.body, but_at=call.shows_values)
         return replace(reply, headers=clean(reply.headers), body=body)
 
 

@@ -61,26 +61,31 @@ class Redactor:
         # Most texts of an answer are shorter than the shortest form, which stands last.
         return redact(text, table) if table and len(text) >= len(table[-1][0]) else text
 
-    def clean_data(self, value: Any, *, but_whole: bool = False) -> Any:
+    def clean_data(self, value: Any, *, but_at: frozenset[str] = frozenset()) -> Any:
         """The same for every text inside of JSON-like data, keys included.
 
         What is neither a container nor a plain value becomes its ``repr``, cleaned.
 
         Args:
-            but_whole: A text that is a live secret and nothing else stays, also as base64.
+            but_at: Names of fields as ``Call.shows_values`` has them: there a text stays that is a
+                live secret and nothing else, also as base64.
         """
+        return self._cleaned(value, but_at, "", "")
+
+    def _cleaned(self, value: Any, but_at: frozenset[str], name: str, inside: str) -> Any:
         if isinstance(value, str):
-            return value if but_whole and value in self._whole else self.clean(value)
+            stays = value in self._whole and not but_at.isdisjoint((name, f"{inside}.*"))
+            return value if stays else self.clean(value)
         if value is None or isinstance(value, (bool, int, float)):
             # A code of digits may come back as a number.
             return self._marks.get(str(value), value)
         if isinstance(value, Mapping):
             return {
-                self.clean(str(key)): self.clean_data(item, but_whole=but_whole)
+                self.clean(str(key)): self._cleaned(item, but_at, str(key), name)
                 for key, item in value.items()
             }
         if isinstance(value, (list, tuple, set, frozenset)):
-            return [self.clean_data(item, but_whole=but_whole) for item in value]
+            return [self._cleaned(item, but_at, name, inside) for item in value]
         return self.clean(repr(value))
 
     def __repr__(self) -> str:

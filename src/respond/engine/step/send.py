@@ -90,7 +90,9 @@ class WriteSender:
         intent = self._intend(write, key, digest, hands.call.timeout_s)
         self.sent[key] += 1
         try:
-            call = replace(hands.call, shows_values=True) if hands.keep else hands.call
+            call = hands.call
+            if hands.keep is not None:
+                call = replace(call, shows_values=hands.keep.shows_values)
             reply = at.live.send(intent, call, digest)
             value, seal = _taken(hands, reply)
         except (RefusedBySystemError, NotReadyError) as error:

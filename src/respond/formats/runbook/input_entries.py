@@ -63,6 +63,7 @@ def _input(
         pattern=text_of(words, "pattern"),
         example=text_of(words, "example"),
         late=words["late"].value if "late" in words else False,
+        origin=words["origin"].value if "origin" in words else False,
     )
     _check_words_of_kind(made, given, words, faults)
     if actions is not None and "pick" in words:

@@ -56,6 +56,11 @@ INPUT: Final[Table] = {
         "Asked when a step first needs it, and not before the start. It may be left out, so it is"
         " not required or has a default.",
     ),
+    "origin": Keyword(
+        Flag(),
+        "It names the alert that began the run, and not what the run is about: events that differ"
+        " in it alone are about the same.",
+    ),
 }
 
 _WITH: Final = Keyword(MapOf(FillAny(), what="argument"), "The arguments.")

@@ -661,7 +661,7 @@ class CreateAwsKey(OnAwsUser):
             _KEYS,
             keys,
             lambda now: (*now, AwsKey(late, "Active")),
-            replace(made, keep=Keep(handle.name, _pair)),
+            replace(made, keep=Keep(handle.name, _pair, frozenset({"SecretAccessKey"}))),
             ids={"user": self.user},
             says=f"make an access key of {self.user}",
             verb="make",

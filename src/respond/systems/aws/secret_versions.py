@@ -51,6 +51,7 @@ _ID: Final = re.compile(rf"(arn:aws:secretsmanager:[a-z0-9-]+:\d+:secret:)?{_NAM
 _VERSION: Final = re.compile(r"[A-Za-z0-9-]{32,64}")
 _CURRENT: Final = "AWSCURRENT"
 _SHOWN: Final = 8
+_VALUES: Final = frozenset({"SecretString"})
 _NO: Final = frozenset({400, 404})
 """The word decides; AWS says 400, and others that speak the same protocol 404."""
 _ABSENT: Final = "ResourceNotFoundException"
@@ -104,7 +105,7 @@ def _seen(me: Me, connection: Connection, secret: str) -> Looks[tuple[_Described
     staged = {**body, "VersionStage": _CURRENT}
     value = yield from Read(
         _subject(connection, secret, "/value"),
-        _ask(connection, "GetSecretValue", staged, answers=_NO, shows_values=True),
+        _ask(connection, "GetSecretValue", staged, answers=_NO, shows_values=_VALUES),
         lambda replies: digest(replies[0]),
     )
     return described, value

@@ -53,6 +53,7 @@ _LOGIN: Final = 1
 _HIDDEN: Final = 1
 _MARK: Final = re.compile(r"respond: put here by run (\w{1,20})")
 _SECONDS: Final = 30
+_VALUES: Final = frozenset({_PASSWORD, "value"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ class BwSink:
         name = f"{self.connection.name}/item/{self.item}/{self.field}"
         return Subject(name, VENDOR.settle_s)
 
-    def _call(self, *words: str, body: Any = None, shows: bool = False) -> Call:
+    def _call(self, *words: str, body: Any = None, **more: Any) -> Call:
         program = VENDOR.runs(self.connection.options)
         return Call(
             self.connection.name,
@@ -182,8 +183,8 @@ class BwSink:
             "RUN",
             (program, *words),
             body=body,
-            shows_values=shows,
             timeout_s=_SECONDS,
+            **more,
         )
 
     def _sync(self) -> Read[bool]:
@@ -199,7 +200,7 @@ class BwSink:
             return _seen(me, self.item, self.field, replies[0].body)
 
         words = (self.item if word == "{item}" else word for word in ITEM)
-        return Read(self._subject, self._call(*words, shows=True), parse)
+        return Read(self._subject, self._call(*words, shows_values=_VALUES), parse)
 
 
 def _seen(me: Me, item: str, field: str, body: Any) -> BwItem:

@@ -416,7 +416,7 @@ class RollCloudflareToken(_OnToken):
     ) -> Generator[Any, Any, None]:
         yield from spare_token(me, token, "roll")
         call = ask(me, "PUT", "tokens", token.id, "value", body={})
-        keep = Keep(handle.name, lambda body: str(dig(body, RESULT) or ""))
+        keep = Keep(handle.name, lambda body: str(dig(body, RESULT) or ""), frozenset({RESULT}))
         write = _changed(
             me,
             token,

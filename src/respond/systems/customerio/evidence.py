@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from respond.core.exposure import Exposure, TakenData
+from respond.core.finding import Finding, Severity
 from respond.core.script import (
     Call,
     Done,
@@ -46,6 +47,7 @@ from respond.systems.customerio.members import (
     members_if_allowed,
     number_of_member,
 )
+from respond.systems.customerio.probes import life_of
 from respond.systems.customerio.reading import (
     UNSEEN,
     PlacedKey,
@@ -468,12 +470,16 @@ def words_of_key(one: PlacedKey) -> str:
     return f"{one.row.name}{ending} ({', '.join(filter(None, (KIND_WORDS[one.kind], place)))})"
 
 
-def _line(one: KeyFinding) -> str:
+def _words(one: KeyFinding) -> str:
     ending = f" ...{one.hint}" if one.hint else ""
     place = f", {one.workspace}" if one.workspace else ""
     when = f", made {one.created_at}" if one.created_at else ""
     who = f" by {one.who}" if one.who else ""
-    line = f"{one.name}{ending} ({KIND_WORDS[one.kind]}{place}{when}{who}): {one.why}"
+    return f"{one.name}{ending} ({KIND_WORDS[one.kind]}{place}{when}{who})"
+
+
+def _line(one: KeyFinding) -> str:
+    line = f"{_words(one)}: {one.why}"
     return f"{line}; {one.next}" if one.next else line
 
 
@@ -601,15 +607,19 @@ class ListExposedKeys:
 
     Write keys stand in clear in their source; Track pairs are shown again to whoever may manage
     API credentials. App API keys and tokens are shown once, to whoever made them.
+
+    Attributes:
+        member: Their id; empty for somebody who is no member any more: no list has their rights,
+            so they could have read every key.
     """
 
     member: MemberId
     email: str = ""
 
     def run(self, me: Me) -> Script[ExposedKeys]:
-        number = member_number(self.member)
+        number = member_number(self.member) if self.member else ""
         people, places = yield from both(members_if_allowed(me), workspaces(me))
-        row = next((one for one in people if number_of_member(one) == number), None)
+        row = next((one for one in people if number and number_of_member(one) == number), None)
         row = row or by_email(people, self.email)
         if row is not None and self.email and row.email.casefold() != self.email.casefold():
             raise GuardRefusedError(f"{self.member} belongs to {row.email}, not to {self.email}")
@@ -625,9 +635,21 @@ class ListExposedKeys:
         return Done(
             ExposedKeys(keys, len(keys), ids),
             says=says,
-            findings=tuple(map(_line, keys)),
+            findings=tuple(_readable(me, one) for one in keys),
             exposures=(open_to_member(me, who, row, places, [_line(one) for one in keys]),),
         )
+
+
+def _readable(me: Me, one: KeyFinding) -> Finding:
+    """Work until the key is gone, whoever takes it away."""
+    return Finding(
+        id=f"readable-key/customerio/{one.id.replace('/', ':')}",
+        severity=Severity.HIGH,
+        says=_words(one),
+        evidence=one.why,
+        command=one.next,
+        subject=life_of(me, one.id).name,
+    )
 
 
 def _could_read(row: MemberRow | None, one: PlacedKey) -> bool:

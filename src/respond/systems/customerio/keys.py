@@ -221,7 +221,11 @@ class _Shelf:
                 parse=lambda reply: (
                     replace(ref, number=id_of(_wrapped(reply.body, kind.wrapper), "key.id")).id
                 ),
-                keep=Keep(handle.name, lambda body: _value(ref, _wrapped(body, kind.wrapper))),
+                keep=Keep(
+                    handle.name,
+                    lambda body: _value(ref, _wrapped(body, kind.wrapper)),
+                    frozenset(FIELDS[f"{ref.kind}.value"]),
+                ),
             )
             if ours is not None:
                 return ours
@@ -256,7 +260,8 @@ class _Shelf:
             key_list(me, ref), lambda before: tuple(one for one in before if one.id != ref.id)
         )
         changes: list[Becomes[Any]] = [gone] if self.rows is not None else []
-        if ref.kind in PROBED:
+        # Whether it works is no look of every kind, and still what this write is about.
+        if ref.kind in PROBED or changes:
             changes.append(Becomes(life_of(me, ref.id), lambda _: Life(REFUSED)))
         seen = self.rows is not None or (life is not None and life.state != UNTRIED)
         return Write(

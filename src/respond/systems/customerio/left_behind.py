@@ -236,7 +236,8 @@ class ListLeftInAccount:
     Attributes:
         since: Since when.
         member: Id of the member who is suspect; what they did stands first.
-        email: Address of that member, should they be none any more.
+        email: Address of that member, should they be none any more. Without an id nobody can say
+            which keys they made: those of makers who are no members any more are listed then.
         key: The key that leaked. It is left out; of a service account's token, whatever that
             account did is suspect.
     """
@@ -324,13 +325,17 @@ class _Found:
         """Who did it, and whether that is somebody suspect."""
         if entry.user:
             email = self._emails.get(entry.user, "")
-            return email or f"user {entry.user}", self._is_suspect(email)
+            return email or self._nobody(entry.user), self._is_suspect(email)
         if entry.service_account:
             name = self._accounts.get(entry.service_account) or entry.service_account
             leaked = self._asked.key.split("/")
             is_its = leaked[0] == "sa" and leaked[1] == entry.service_account
             return f"service account {name}", is_its
         return "", False
+
+    def _nobody(self, number: str) -> str:
+        gone = ", who is no member any more" if self._seen.people else ""
+        return f"user {number}{gone}"
 
     def _is_suspect(self, email: str) -> bool:
         me = self._me
@@ -394,8 +399,10 @@ class _Found:
     def _keys(self) -> Iterator[LeftThing]:
         for one in without_ours(self._me, self._seen.keys):
             key = key_text(one.row.id)
-            is_new = one.row.created_at >= self._since or self._is_by_suspect(one.row.created_by)
-            if key == self._asked.key or not is_new:
+            maker = one.row.created_by
+            is_new = one.row.created_at >= self._since or self._is_by_suspect(maker)
+            is_left = self._may_be_theirs(maker)
+            if key == self._asked.key or not (is_new or is_left):
                 continue
             entry = self._last(("key", "site_id", "token"), KeyRef.of(key).number)
             who, is_suspect = self._who(entry) if entry else ("", False)
@@ -404,13 +411,19 @@ class _Found:
                 key,
                 words_of_key(one),
                 timestamp(one.row.created_at),
-                who or self._emails.get(one.row.created_by, ""),
-                is_suspect or self._is_by_suspect(one.row.created_by),
+                who or self._emails.get(maker, "") or (maker and self._nobody(maker)),
+                is_suspect or self._is_by_suspect(maker),
                 command=f"respond compromised-key --key {shlex.quote(key)}",
             )
 
     def _is_by_suspect(self, number: str) -> bool:
         return self._is_suspect(self._emails.get(number, ""))
+
+    def _may_be_theirs(self, maker: str) -> bool:
+        """Whether it may be of somebody who was removed before: only their address is known."""
+        asked = self._asked
+        nobody = bool(asked.email) and not asked.member and bool(self._seen.people)
+        return nobody and bool(maker) and maker not in self._emails
 
     def _hooks(self) -> Iterator[LeftThing]:
         for hook in self.touched_webhooks():

@@ -318,7 +318,7 @@ def _keys(me: Me, ref: KeyRef) -> Thing[tuple[KeyRow, ...]]:
         parse,
         pages=PAGES_IF_SAID,
         settle_s=KEY_SETTLE_S,
-        shows_values=True,
+        shows_values=frozenset(() if ref.kind == "app" else FIELDS[f"{ref.kind}.value"]),
         evidence=_OF_KEYS,
     )
 

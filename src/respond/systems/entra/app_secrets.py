@@ -287,7 +287,11 @@ class AddEntraSecret(_OnSecretsOf):
         until = stamp(me.now + self.days * _A_DAY_S)
         path = ("applications", own.id, "microsoft.graph.addPassword")
         body = {"passwordCredential": {"displayName": mark, "endDateTime": until}}
-        keep = Keep(handle.name, lambda found: str(dig(found, "secretText") or ""))
+        keep = Keep(
+            handle.name,
+            lambda found: str(dig(found, "secretText") or ""),
+            frozenset({"secretText"}),
+        )
         new = EntraSecret("foretold", mark, until=until)
         write = change(
             me,

@@ -394,7 +394,11 @@ class CreateEntraAccessPass(OnEntraUser):
             isUsableOnce=True,
         )
         path = ("users", user.id, "authentication", "temporaryAccessPassMethods")
-        keep = Keep(me.handle("code").name, lambda b: str(dig(b, "temporaryAccessPass") or ""))
+        keep = Keep(
+            me.handle("code").name,
+            lambda b: str(dig(b, "temporaryAccessPass") or ""),
+            frozenset({"temporaryAccessPass"}),
+        )
         yield from change(
             me,
             _PASSES,

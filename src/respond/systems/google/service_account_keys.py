@@ -242,7 +242,7 @@ class CreateGoogleKey(_OnAccount):
             hands=Api(
                 ask(me, "POST", *self.path, surface="iam", body=body),
                 lambda reply: str(one(GoogleKey)([reply]).id),
-                Keep(handle.name, _file),
+                Keep(handle.name, _file, frozenset({"privateKeyData"})),
             ),
             before=None,
             after={"key": "new"},

@@ -57,6 +57,7 @@ class _Counted:
 
 
 _CODES: Final = ("users", "{user}", "verificationCodes")
+_VALUES: Final = frozenset({"verificationCode"})
 _COUNT: Final[Thing[int | None]] = Thing(
     VENDOR,
     "user/{user}/codes-counted",
@@ -90,7 +91,7 @@ def _codes_seen(me: Me) -> Thing[_Codes]:
         ours = handle.name in me.held and handle.digest in {me.digest(each) for each in codes}
         return _Codes(len(rows), me.digest(" ".join(codes))[:12] if codes else "", ours)
 
-    return Thing(VENDOR, "user/{user}/codes", (*PEOPLE, *_CODES), parse, shows_values=True)
+    return Thing(VENDOR, "user/{user}/codes", (*PEOPLE, *_CODES), parse, shows_values=_VALUES)
 
 
 # --- which there are ----------------------------------------------------------------------------
@@ -301,7 +302,9 @@ class MakeGoogleBackupCodes(OnGoogleUser):
             **words,
         )
         keep = Keep(
-            me.handle("code").name, lambda body: str(dig(body, "items.0.verificationCode") or "")
+            me.handle("code").name,
+            lambda body: str(dig(body, "items.0.verificationCode") or ""),
+            _VALUES,
         )
         yield from Write(
             says=f"take one of the new codes of {user.email}",

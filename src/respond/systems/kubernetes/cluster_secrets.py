@@ -176,7 +176,7 @@ class ClusterSink:
             return _seen(me, self.key, replies[0].body)
 
         name = f"{self.namespace}/{self.name}"
-        return Thing(VENDOR, name, self._path, parse, shows_values=True)
+        return Thing(VENDOR, name, self._path, parse, shows_values=frozenset({"data.*"}))
 
 
 def _seen(me: Me, key: str, body: Any) -> ClusterSecret:

@@ -38,6 +38,7 @@ __all__ = [
 ]  # fmt: skip
 
 _MOST: Final = 2
+_VALUES: Final = frozenset({"client_secret"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def _things(me: Me) -> Thing[tuple[OktaSecret, ...]]:
         "app/{app}/secrets",
         ("apps", "{app}", "credentials", "secrets"),
         parse,
-        shows_values=True,
+        shows_values=_VALUES,
     )
 
 
@@ -135,7 +136,7 @@ class RotateOktaSecret(_OnSecretsOf):
             )
         late = Late(me.step, "secret")
         call = ask(me, "POST", "apps", self.app, "credentials", "secrets", body={})
-        keep = Keep(handle.name, lambda body: str(dig(body, "client_secret") or ""))
+        keep = Keep(handle.name, lambda body: str(dig(body, "client_secret") or ""), _VALUES)
         return change(
             me,
             _things(me),

@@ -363,7 +363,11 @@ class CreateOktaAccessCode(OnOktaUser):
             "profile": {"ttl": str(self.minutes), "multiUse": False},
         }
         call = ask(me, "POST", "users", user.id, "authenticator-enrollments", "tac", body=body)
-        keep = Keep(me.handle("code").name, lambda body: str(dig(body, "profile.tac") or ""))
+        keep = Keep(
+            me.handle("code").name,
+            lambda body: str(dig(body, "profile.tac") or ""),
+            frozenset({"tac"}),
+        )
         others = tuple(each for each in enrolled if each.key != "tac")
         yield from change(
             me,

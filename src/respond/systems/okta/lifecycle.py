@@ -272,7 +272,11 @@ class ResetOktaPassword(OnOktaUser):
             "reset_password",
             query=(("sendEmail", "false"), ("revokeSessions", "true")),
         )
-        keep = Keep(handle.name, lambda body: str(dig(body, "resetPasswordUrl") or ""))
+        keep = Keep(
+            handle.name,
+            lambda body: str(dig(body, "resetPasswordUrl") or ""),
+            frozenset({"resetPasswordUrl"}),
+        )
         yield from end_password(
             me,
             user,

@@ -54,6 +54,7 @@ _BUILT_IN: Final = {
 """Fields that a category has anyway, by name."""
 _PLAIN_TAG: Final = re.compile(r"\w[\w /.-]*")
 _SECONDS: Final = 30
+_VALUES: Final = frozenset({"value"})
 _PLANNED: Final = ""
 """Stands for the id of an item that a plan makes."""
 
@@ -224,7 +225,7 @@ class OpItemSink:
     def _subject(self, item: str) -> Subject[OpItem]:
         return Subject(f"{self.connection.name}/item/{item}/{self.field}", VENDOR.settle_s)
 
-    def _call(self, *words: str, body: Any = None, shows: bool = False) -> Call:
+    def _call(self, *words: str, body: Any = None, **more: Any) -> Call:
         program = VENDOR.runs(self.connection.options)
         return Call(
             self.connection.name,
@@ -232,8 +233,8 @@ class OpItemSink:
             "RUN",
             (program, *words),
             body=body,
-            shows_values=shows,
             timeout_s=_SECONDS,
+            **more,
         )
 
     def _list(self) -> Read[tuple[str, ...]]:
@@ -251,9 +252,13 @@ class OpItemSink:
 
     def _look_at(self, me: Me, item: str) -> Read[OpItem]:
         def parse(replies: Sequence[Reply]) -> OpItem:
+            if dig(replies[0].body, "id") != item:
+                raise MalformedReplyError("it is not the item that was asked for")
             return _seen(me, self.field, replies[0].body)
 
-        call = self._call("item", "get", item, "--vault", self.vault, *AS_JSON, shows=True)
+        call = self._call(
+            "item", "get", item, "--vault", self.vault, *AS_JSON, shows_values=_VALUES
+        )
         return Read(self._subject(item), call, parse)
 
 

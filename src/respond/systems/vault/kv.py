@@ -147,7 +147,7 @@ class KvSink:
             parse,
             surface="http",
             answers=answers,
-            shows_values=True,
+            shows_values=frozenset({"data.*"}),
         )
 
 
@@ -161,7 +161,7 @@ def _data(reply: Reply) -> Mapping[str, Any]:
 def _seen(me: Me, reply: Reply) -> KvSeen:
     if reply.status == _ABSENT:
         # A deleted version answers 404 as well, and only its body tells it from "never was".
-        return KvSeen(int(dig(reply.body, "data.metadata.version") or 0), exists=False)
+        return KvSeen(_version(dig(reply.body, "data.metadata")), exists=False)
     envelope = _data(reply)
     fields, metadata = envelope.get("data"), envelope.get("metadata")
     if not isinstance(fields, dict) or not isinstance(metadata, dict):
@@ -170,7 +170,14 @@ def _seen(me: Me, reply: Reply) -> KvSeen:
         str(name): me.digest(value) if isinstance(value, str) else ""
         for name, value in fields.items()
     }
-    return KvSeen(int(metadata.get("version", 0)), True, tuple(sorted(digests.items())))
+    return KvSeen(_version(metadata), True, tuple(sorted(digests.items())))
+
+
+def _version(metadata: Any) -> int:
+    found = dig(metadata, "version")
+    if found is not None and not isinstance(found, int):
+        raise MalformedReplyError("a version that is no number")
+    return found or 0
 
 
 SINK = KvSink
