@@ -390,8 +390,18 @@ def test_what_was_never_rehearsed_says_so_in_its_first_line(night: Night) -> Non
     lines = night.home.run("doctor").out.partition("FOUND")[0].splitlines()
     first = {line.split()[0]: line for line in lines if line.startswith("  ") and line[2] != " "}
     assert "not rehearsed" in first["lost-2fa"]
-    assert first["compromised-key"].partition(" ready: ")[0].endswith("not")
+    assert " not ready, " in first["compromised-key"]
     assert "reviewed 20" in " ".join(lines)
+
+
+def test_doctor_fits_the_terminal_of_whoever_reads_it(night: Night) -> None:
+    """80 columns where nobody says more, and a long reason once, under its number."""
+    dead_credential(night)
+    lines = night.home.run("doctor").out.splitlines()
+    assert max(len(line) for line in lines if "https://" not in line) <= 80
+    stopped = next(n for n, line in enumerate(lines) if "not ready, " in line)
+    another = next(n for n, line in enumerate(lines) if n > stopped and line[:3].strip())
+    assert another - stopped <= 3, lines[stopped:another]
 
 
 @pytest.mark.promise("P28", "P16")

@@ -315,3 +315,13 @@ def test_a_step_that_changed_nothing_is_no_undo(tmp_path: Path) -> None:
         assert "sessions" in refusal.value.do
         assert stage.state is not None
         assert stage.state.undone == {}
+
+
+def test_where_nothing_can_be_put_back_no_step_is_offered(tmp_path: Path) -> None:
+    """`one of: nothing` is no step that anybody could type."""
+    with Stage(tmp_path, "address-review") as stage:
+        assert stage.advance() is ExitCode.DONE
+        with pytest.raises(UsageError) as refusal:
+            stage.undo(only="sessions")
+        assert "one of" not in refusal.value.do
+        assert "respond report XX-TEST" in refusal.value.do

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from respond.cli.examples import examples
-from respond.cli.output import answer, say
+from respond.cli.output import answer, say, screen_width
 from respond.errors import ExitCode
 from respond.wiring.places import Places
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["apps"]
 
-_WIDTH: Final = 100
+_REASON_MAX: Final = 48
 
 _doctor = typer.Typer(rich_markup_mode=None, add_completion=False)
 apps = {"doctor": _doctor}
@@ -90,15 +90,17 @@ def _doctor_text(
     from respond.core.showable import showable
     from respond.views.layout import labelled, said
 
+    width = screen_width()
+
     def part(label: str, text: str) -> Iterator[str]:
-        yield from labelled(label, said(text, limit=1_000), _WIDTH, column=9)
+        yield from labelled(label, said(text, limit=1_000), width, column=9)
 
     yield "TONIGHT"
     # Their names are those of files.
     names = [showable(each.runbook, limit=60) for each in runbooks]
     column = max(map(len, names), default=0) + 4
     for name, one in zip(names, runbooks, strict=True):
-        yield from labelled(f"  {name}", said(_line_of(one), limit=1_000), _WIDTH, column=column)
+        yield from labelled(f"  {name}", said(_line_of(one), limit=1_000), width, column=column)
     if findings:
         yield f"\nFOUND {len(findings)}"
     for number, each in enumerate(findings, 1):
@@ -118,15 +120,20 @@ def _doctor_text(
 
 def _line_of(one: Tonight) -> str:
     """A runbook in one line: whether, why, and what to read below."""
+    from respond.views.layout import said
+
     first, *more = (*one.why, "")
+    # The whole of it stands below, once, under its number.
+    first = said(first, limit=_REASON_MAX)
     why = f"{first}{f'; and {len(more) - 1} more' if len(more) > 1 else ''}"
     if not first and one.by_hand:
         why = f"{len(one.by_hand)} of its actions"
     numbers = f" (see {', '.join(map(str, one.findings))})" if one.findings else ""
     rehearsed = f"rehearsed {one.rehearsed}" if one.rehearsed else "not rehearsed"
     reviewed = f"reviewed {one.reviewed}" if one.reviewed else "not reviewed"
-    days = f"; {rehearsed}, {reviewed}"
-    return f"{one.readiness.value}{f': {why}' if why else ''}{numbers}{days}"
+    # The days come first, so that they stand in the first line also where a reason is long.
+    days = f"{one.readiness.value}, {rehearsed}, {reviewed}"
+    return f"{days}{f': {why}' if why else ''}{numbers}"
 
 
 def _hands_of(runbooks: Sequence[Tonight]) -> list[str]:

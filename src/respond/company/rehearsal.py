@@ -229,6 +229,9 @@ def rehearsal_inputs(
 ) -> GivenInputs:
     """Inputs for a rehearsal: the runbook's own ``rehearsal:`` part, and what ``--set`` gave.
 
+    Who sets one input of a ``require`` group to something else means that, and not what the
+    rehearsal has for the others: another key by its name, and not also the value that leaked.
+
     Raises:
         UsageError: An input that does not exist, or a value that does not fit.
     """
@@ -239,11 +242,13 @@ def rehearsal_inputs(
                 f"{runbook.name} has no input {name!r}", why=f"it has: {', '.join(sorted(names))}"
             )
     given = GivenInputs()
+    usual = {name: story_value(story, raw) for name, raw in runbook.rehearsal.items()}
+    other = {name for name, text in overrides.items() if text not in ("", usual.get(name))}
+    instead = {name for group in runbook.require if other & set(group) for name in group}
     for declared in runbook.inputs:
-        raw: Any = runbook.rehearsal.get(declared.name)
+        value = None if declared.name in instead else usual.get(declared.name)
         if declared.name in overrides:
-            raw = overrides[declared.name]
-        value = story_value(story, raw)
+            value = story_value(story, overrides[declared.name])
         if value in (None, ""):
             continue
         if declared.kind is InputKind.SECRET:

@@ -180,7 +180,7 @@ def _to_put_back(state: RunState) -> Iterator[Item]:
             step.title or way.step,
             step.phase,
             "put-back",
-            f"{way.says}; restore it once that is right, or decline",
+            f"{way.says}; undo it once that is right, or decline",
             way.write.at,
             f"respond undo {state.id} --step {shlex.quote(way.name)}",
         )

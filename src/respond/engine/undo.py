@@ -97,7 +97,9 @@ def _undo(live: LiveRun, actions: Actions, only: str) -> ExitCode:
     if only and not ways:
         raise UsageError(
             f"run {live.run} changed nothing at {only[:60]!r} that could be put back",
-            do=f"one of: {', '.join(way.name for way in all_ways) or 'nothing'}",
+            do=f"one of: {', '.join(way.name for way in all_ways)}"
+            if all_ways
+            else f"nothing of it can be put back; what it did: respond report {live.run}",
         )
     left = [w for w in ways if live.state.undone.get(w.name) != Kind.UNDO_DONE.value]
     if not left:

@@ -262,7 +262,8 @@ def _every(runbook: Runbook) -> tuple[Step, ...]:
 
 def _text(text: str) -> str:
     """In one line, with nothing that Markdown would take for its own."""
-    return re.sub(r"([|<>*_`\[\]])", r"\\\1", said(text, limit=_LIMIT))
+    line = " ".join(text.splitlines())
+    return re.sub(r"([|<>*_`\[\]])", r"\\\1", said(line, limit=_LIMIT))
 
 
 def _written(template: Template) -> str:

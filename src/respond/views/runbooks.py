@@ -43,17 +43,18 @@ def runbook_text(runbook: Runbook, *, width: int = 80, style: Style = PLAIN) -> 
         ("Use when", said(runbook.use_when)),
         ("Owner", said(runbook.owner)),
         ("Reviewed", word(runbook.reviewed)),
-        ("Destroys", "; ".join(step_title(step) for step in destroys) or "nothing"),
+        ("Destroys", "; ".join(dict.fromkeys(map(step_title, destroys))) or "nothing"),
         ("File", said(runbook.file)),
     ]
     yield from labelled_pairs(pairs, width, column=_COLUMN)
     if runbook.inputs:
         yield "\nASKS"
-        for given in runbook.inputs:
-            name = f"  {word(given.name)}"
-            yield from labelled(name, input_text(given), width, column=_COLUMN)
+        names = [f"{_INDENT}{word(given.name)}" for given in runbook.inputs]
+        column = max(_COLUMN, *(len(name) + 2 for name in names))
+        for name, given in zip(names, runbook.inputs, strict=True):
+            yield from labelled(name, input_text(given), width, column=column)
         for group in runbook.require:
-            yield from labelled("", f"one of: {', '.join(map(word, group))}", width, column=_COLUMN)
+            yield from labelled("", f"one of: {', '.join(map(word, group))}", width, column=column)
     for title, steps in (
         ("STEPS", runbook.steps),
         ("IF ONE FAILS", runbook.on_failure),

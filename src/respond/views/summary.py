@@ -45,6 +45,7 @@ _HOW: Final = {
     "not-seen": "",
     "unchanged": "already so",
     "blind": "the system said yes, and nobody can look",
+    "put-back": "still so since this run",
 }
 
 

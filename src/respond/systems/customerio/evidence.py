@@ -665,7 +665,7 @@ def _command(one: PlacedKey, rows: Sequence[PlacedKey]) -> str:
     # Several write keys of one source have its name; then only the id says which one is meant.
     alone = sum(other.row.name == one.row.name for other in rows) == 1
     name = shlex.quote(one.row.name if alone else key_text(one.row.id))
-    return f"respond compromised-key --key {name} --order no-downtime"
+    return f"respond rotate-key --key {name}"
 
 
 ACTIONS: tuple[type, ...] = (
