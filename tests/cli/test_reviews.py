@@ -25,7 +25,7 @@ id = "dana"
 emails = ["dana@example.com"]
 roles = ["admin"]
 """
-KIM = "never-signed-in/customerio/51239"
+KIM = "never-signed-in-of-admin/customerio/51239"
 ACCEPTED = f"""
 [[accepted]]
 finding = "{KIM}"

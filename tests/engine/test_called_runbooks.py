@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from respond.company.crash_points import Killed, KilledJournal, Moments
 from respond.core.plan import StepPlan
-from respond.core.questions import Decision, other_orders
+from respond.core.questions import Answer, AskInput, Decision, Question, other_orders
 from respond.core.runbook import Runbook
 from respond.core.script import Call
 from respond.engine.undo import undo_run
 from respond.errors import ExitCode
 from respond.formats.runbook.runbook_file import load
-from respond.testing.toy_system import ACTIONS, BoxStage, refused
+from respond.testing.toy_system import ACTIONS, BoxStage, Says, refused
 from respond.views.plan_text import plan_rows, plan_screen
 
 THREE = {"a": "old", "b": "old", "c": "old", "z": "old"}
@@ -157,6 +158,62 @@ def test_what_is_given_goes_through_the_door_of_the_inputs(given: str, why: str)
     assert stage.boxes.writes == []
     assert stage.state is not None
     assert why in stage.state.parked.why
+
+
+LATE = "inputs: {which: {type: text, required: false, late: true, ask: Which?}}\n"
+PICKY = {
+    "renew": """
+inputs: {box: {type: text, ask: Which box?, pattern: "(old-)?[ab]"}}
+steps:
+  - {id: put, action: box.set, with: {name: "${{ inputs.box }}", value: new}}
+""",
+    "between": """
+inputs: {one: {type: text, required: false, ask: Which?}}
+steps:
+  - {id: inner, runbook: renew, with: {box: "${{ inputs.one }}"}}
+""",
+}
+
+
+class Typist(Says):
+    """Types one word, whatever is asked for."""
+
+    word: str = ""
+
+    def ask(self, question: Question) -> Answer:
+        answer = super().ask(question)
+        is_input = isinstance(question, AskInput)
+        return replace(answer, typed=self.word) if is_input else answer
+
+
+def typed_late(call: str, word: str) -> BoxStage:
+    stage = BoxStage(book(f"  - {call}", PICKY, top=LATE), values=THREE)
+    stage.says = Typist(stage.boxes)
+    stage.says.word = word
+    return stage
+
+
+@pytest.mark.promise("P8", "P10")
+@pytest.mark.parametrize(
+    ("call", "word", "target"),
+    [
+        ("{id: it, runbook: renew, with: {box: '${{ inputs.which }}'}}", "a", "a"),
+        ("{id: it, runbook: renew, with: {box: 'old-${{ inputs.which }}'}}", "b", "old-b"),
+        ("{id: it, runbook: between, with: {one: '${{ inputs.which }}'}}", "a", "a"),
+        ("{id: it, runbook: between, with: {one: 'old-${{ inputs.which }}'}}", "b", "old-b"),
+        ("{id: it, runbook: renew, with: {box: '${{ inputs.which }}'}}", "z", ""),
+        ("{id: it, runbook: renew, with: {box: '${{ inputs.which }}'}}", "", ""),
+        ("{id: it, runbook: between, with: {one: '${{ inputs.which }}'}}", "z", ""),
+        ("{id: it, runbook: between, with: {one: '${{ inputs.which }}'}}", "", ""),
+    ],
+    ids=["same", "text", "same-twice", "text-twice", "no", "none", "no-twice", "none-twice"],
+)
+def test_what_is_typed_late_goes_through_that_door_too(call: str, word: str, target: str) -> None:
+    """It is what the caller made of it, and nothing that the called runbook does not take."""
+    stage = typed_late(call, word)
+    assert stage.advance() is (ExitCode.DONE if target else ExitCode.FAILED)
+    assert stage.boxes.values == ({**THREE, target: "new"} if target else THREE)
+    assert [type(each) for each in stage.says.asked].count(AskInput) == 1
 
 
 # --- its end, its failures ------------------------------------------------------------------------

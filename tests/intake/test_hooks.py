@@ -609,18 +609,26 @@ STEERING = {
     "recovery": "  - {id: back, action: google.set_recovery, "
     "with: {user: '103870000000000000001', phone: '${{ inputs.key }}'}}",
     "another-runbook": "  - {id: see, runbook: goes, with: {at: '${{ inputs.key }}'}}",
+    "handler-of-another": "  - {id: see, runbook: tells, with: {at: '${{ inputs.key }}'}}",
 }
-CALLED = b"""\
-runbook: goes
-title: Goes
-inputs: {at: {type: text, ask: "Where?"}}
-steps: [{id: tell, action: slack.dm, with: {email: "${{ inputs.at }}", text: Hello}}]
-"""
+_TELLS = """{id: tell, action: slack.dm, with: {email: "${{ inputs.at }}", text: Hello}}"""
+_LOOKS = "{id: look, action: human.do, with: {instructions: Look.}}"
+
+
+def _called(name: str, steps: str) -> tuple[str, bytes]:
+    top = f"runbook: {name}\ntitle: Goes\ninputs: {{at: {{type: text, ask: Where?}}}}\n"
+    return f"{name}.yaml", f"{top}{steps}\n".encode()
+
+
+CALLED = {
+    "goes": _called("goes", f"steps: [{_TELLS}]"),
+    "tells": _called("tells", f"steps: [{_LOOKS}]\non_failure: [{_TELLS}]"),
+}
 
 
 def goes(steps: str, fills: str) -> tuple[Hook, ...]:
     def runbook(_: str) -> Runbook:
-        text, find = f"{GOES}{steps}\n".encode(), {"goes": ("goes.yaml", CALLED)}.get
+        text, find = f"{GOES}{steps}\n".encode(), CALLED.get
         return load(text, name="leaked-thing.yaml", actions=load_actions(), find=find)
 
     one = CONFIG.replace('"leaked-thing", "other-thing"', '"leaked-thing"')

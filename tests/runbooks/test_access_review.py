@@ -16,7 +16,7 @@ from respond.company.customerio.rows import member_row
 from respond.company.exchange import SimDelivery, SimRequest
 from respond.core.finding import Finding, Severity
 from respond.core.review import Stands
-from respond.core.review_policy import ReviewPolicy, Rights
+from respond.core.review_policy import AcceptedRisk, ReviewPolicy, Rights
 from respond.errors import ExitCode
 from respond.systems import directories
 from respond.systems.directory.vocabulary import directory_of
@@ -56,7 +56,7 @@ def test_everything_that_neglect_leaves_is_found_by_its_own_name(tmp_path: Path)
         findings = found(stage, WISHES)
     graves = {name: each.severity.value for name, each in findings.items()}
     assert graves == {
-        "idle 51251": "medium",
+        "idle-of-admin 51251": "medium",
         "key-switch 51237": "medium",
         "key-switch 51253": "medium",
         "billing-switch 51253": "low",
@@ -67,15 +67,15 @@ def test_everything_that_neglect_leaves_is_found_by_its_own_name(tmp_path: Path)
         "left support@example.com": "high",
         "left tariq@example.com": "high",
         "more-rights 51252": "medium",
-        "never-signed-in 51239": "medium",
+        "never-signed-in-of-admin 51239": "medium",
         "never-signed-in 51252": "low",
         "no-job 51237": "low",
-        "no-job 51239": "low",
+        "no-job-of-admin 51239": "low",
         "no-job 51250": "low",
-        "no-job 51251": "low",
+        "no-job-of-admin 51251": "low",
         "no-job 51253": "low",
-        "no-job 51254": "low",
-        "no-second-factor 51254": "high",
+        "no-job-of-admin 51254": "low",
+        "no-second-factor-of-admin 51254": "high",
         "service-account-without-owner 601": "medium",
         "shared-address 51250": "medium",
         "too-many-admins account": "medium",
@@ -85,7 +85,7 @@ def test_everything_that_neglect_leaves_is_found_by_its_own_name(tmp_path: Path)
     by_command = [each for each in findings.values() if each.command]
     assert all(each.command.startswith("respond ") for each in by_command)
     assert "how far apart they are, no address tells" in findings["two-networks 51254"].says
-    assert findings["idle 51251"].since
+    assert findings["idle-of-admin 51251"].since
     assert "author in workspace 190002" in findings["more-rights 51252"].says
 
 
@@ -141,6 +141,30 @@ def test_who_is_suspended_where_they_sign_in_has_left(tmp_path: Path) -> None:
     assert [name for name in findings if "left" in name] == [
         "left mallory@example.com", "partly-left jean@example.com"
     ]  # fmt: skip
+
+
+@pytest.mark.long
+def test_what_was_accepted_of_a_member_is_not_accepted_of_an_administrator(tmp_path: Path) -> None:
+    """The rest is as it was; that they became one is new, and counts."""
+    idle = "idle/customerio/51299"
+    risk = AcceptedRisk(idle, "ana", "comes back in March", "2999-12-31")
+    stands = []
+    for role in ("member", "admin"):
+        with Stage(tmp_path / role, "access-review", directories=()) as stage:
+            company = stage.server.company
+            with company.lock:
+                company.systems["customerio"].state.members.append(
+                    member_row(51299, "ina@example.com", "Ina", "", role, 1, last_login_at=1)
+                )
+            stage.rehearsal.policy = ReviewPolicy(accepted=(risk,))
+            assert stage.advance() is ExitCode.DONE
+            assert stage.state is not None
+            review = stage.state.ended.review
+        assert review is not None
+        stands += [
+            (m.stands, m.finding.id) for m in review.marks if m.finding.id.startswith("idle")
+        ]
+    assert stands == [(Stands.ACCEPTED, idle), (Stands.NEW, "idle-of-admin/customerio/51299")]
 
 
 @pytest.mark.long

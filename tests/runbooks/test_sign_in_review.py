@@ -80,6 +80,19 @@ def test_single_sign_on_is_held_against_what_somebody_looked_at(tmp_path: Path) 
         )
 
 
+@pytest.mark.parametrize("looked", ["", "0123456789abcdef"], ids=["without-snapshot", "changed"])
+def test_who_accepts_one_single_sign_on_accepts_no_other(looked: str, tmp_path: Path) -> None:
+    """Each has a name of its own, so that an intruder's is not covered by what stood before."""
+    names = []
+    for name in ("ours", "theirs"):
+        with Stage(tmp_path / name, "sign-in-review") as stage:
+            company = stage.server.company
+            with company.lock:
+                company.systems["customerio"].state.sso = {"provider": name}
+            names += [n for n in found(stage, ReviewPolicy(sso=looked)) if n.startswith("sso-")]
+    assert len(names) == len(set(names)) == 2
+
+
 def test_a_fact_counts_as_attested_for_a_while_by_somebody_who_is_known(tmp_path: Path) -> None:
     """Nobody, a stranger, long ago: each is a finding; ana lately is none."""
     fact = AttestedFact("password-policy", "ana", "2020-01-01")

@@ -25,13 +25,23 @@ def learned(live: LiveRun, late: Late, here: Here, step: str) -> bool:
     Where nobody can be asked, an input that may be left out is left out; a list that only people
     know stays late, and what needs it is left open.
 
+    What a called runbook is made of it goes through the door of that one's inputs, as all that it
+    is given does.
+
     Raises:
         ParkedError, QuitError: Somebody did not answer.
+        StepFailedError: It is nothing that the called runbook takes.
     """
     declared = next((each for each in live.runbook.inputs if each.name == late.name), None)
     inputs = here.values.get(INPUTS)
     if late.step != INPUTS or declared is None or not isinstance(inputs, dict):
         return False
+    if here.call is not None:
+        if not learned(live, late, here.call[1], step):
+            return False
+        known_now = here.given_anew()
+        inputs |= {name: known_now[name] for name, value in inputs.items() if value == late}
+        return True
     if late.name in live.state.inputs:
         known = live.input_value(declared)
     elif live.tools.prompt.is_there:

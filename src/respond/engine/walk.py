@@ -89,6 +89,8 @@ class Here:
         within: The same for people: ``rotate-key, backend-prod``.
         apart: Address of what a failure here stops, ending in ``/``; empty when it stops the run.
         recovered: A handler around this place makes a failure good.
+        call: The call that this place is inside of, and where that stands; None in the run's own
+            steps.
     """
 
     values: dict[str, Value]
@@ -100,6 +102,18 @@ class Here:
     within: str = ""
     apart: str = ""
     recovered: bool = False
+    call: tuple[BlockStep, Here] | None = None
+
+    def given_anew(self) -> dict[str, Value]:
+        """What the called runbook is given, now that its caller knows more.
+
+        Raises:
+            StepFailedError: It is not what it takes.
+        """
+        assert self.call is not None  # noqa: S101 - who asks has looked
+        step, outside = self.call
+        assert step.runbook is not None  # noqa: S101 - it is a call
+        return _given(step, step.runbook, outside.values)
 
 
 Place: TypeAlias = tuple[str, Here]
@@ -380,6 +394,7 @@ class Walk(ABC):
             prefix=prefix,
             among=(*runbook.steps, *runbook.always),
             called=prefix,
+            call=(step, here),
             within=": ".join(filter(None, (here.within, own))),
             apart=here.apart if step.words.on_failure.how == "stop" else prefix,
         )

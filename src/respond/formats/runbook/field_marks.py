@@ -103,10 +103,12 @@ def _calls(steps: Iterable[Step], comes: _From) -> Iterator[tuple[ActionStep, _F
             case ParallelStep():
                 yield from _calls(step.steps, inner)
             case BlockStep():
+                handlers = step.always
                 if step.runbook is not None:
                     given = step.arguments.items()
                     inner = {f"inputs.{name}": _inputs_of(each, inner) for name, each in given}
-                yield from _calls((*step.steps, *step.always), inner)
+                    handlers = (*step.runbook.on_failure, *handlers)
+                yield from _calls((*step.steps, *handlers), inner)
             case _:
                 pass
         yield from _calls(step.words.on_failure.steps, comes)

@@ -112,6 +112,8 @@ class _Review:
         **more: str,
     ) -> Finding:  # fmt: skip
         thing = number_of_member(row) or row.email.casefold()
+        # Who accepted it of a member did not accept it of the administrator that they become.
+        kind += "-of-admin" if is_admin(row) else ""
         seen = f"{_SEEN}: {evidence}" if evidence else _SEEN
         return Finding(f"{kind}/customerio/{thing}", severity, says, seen, **more)
 

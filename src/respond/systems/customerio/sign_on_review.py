@@ -107,15 +107,15 @@ def _configured(me: Me, sso: SsoSeen) -> Iterator[Finding]:
         look = f'look whether it is yours; then write sso = "{sso.digest}" under [review]'
         says = "nobody has looked at the single sign-on that is configured"
         yield Finding(
-            "sso-without-snapshot/customerio/account", Severity.LOW, says, _SEEN,
+            f"sso-without-snapshot/customerio/{sso.digest}", Severity.LOW, says, _SEEN,
             person=look, **mended,
         )  # fmt: skip
     elif wanted != sso.digest:
         says = f"single sign-on is not what somebody looked at: {sso.digest}, and not {wanted}"
         look = "see in the audit log who changed it; put it back, or write the new one down"
-        yield Finding(
-            "sso-changed/customerio/account", Severity.HIGH, says, _SEEN, person=look, **mended
-        )
+        # By what it is now: who accepts one change accepts no other.
+        name = f"sso-changed/customerio/{sso.digest}"
+        yield Finding(name, Severity.HIGH, says, _SEEN, person=look, **mended)
 
 
 def _policy(me: Me, sso: SsoSeen) -> Iterator[Finding]:
