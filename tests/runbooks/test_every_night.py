@@ -18,6 +18,7 @@ from respond.core.script import Effect
 from respond.errors import ExitCode
 from respond.testing.crashing import HANDS
 from respond.testing.runbook_kit import Stage
+from respond.wiring.session import systems_of
 
 FOLDER = Path(__file__).parents[2] / "runbooks"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -61,6 +62,7 @@ INTRUDER_IS_THE_ONLY_ADMIN: Mapping[str, Ends] = {
     "compromised-user": Ends(ExitCode.FAILED, "not contained: Remove the member", writes=True),
     # Somebody else lost the second factor; the only administrator is asked for nothing.
     "lost-2fa": Ends(ExitCode.DONE, writes=True),
+    "prove-contact": Ends(ExitCode.DONE, writes=True),
     # Whoever leaves as the only administrator locks the company out: nothing of it is done.
     "offboard-member": Ends(ExitCode.FAILED, NOT_LAST),
     "role-change": Ends(ExitCode.FAILED, NOT_LAST),
@@ -89,6 +91,10 @@ THE_KEY_IS_OUR_OWN: Mapping[str, Ends] = {
 
 def is_review(stage: Stage) -> bool:
     return stage.runbook.review
+
+
+def asks_the_vendor(stage: Stage) -> bool:
+    return "customerio" in systems_of(stage.runbook)
 
 
 def begin(stage: Stage, *, story: str = "", **about: str) -> None:
@@ -196,6 +202,9 @@ def test_the_vendor_answers_nothing(name: str, tmp_path: Path) -> None:
     with Stage(tmp_path, name) as stage:
         begin(stage)
         stage.faults(DEAD)
+        if not asks_the_vendor(stage):
+            came_to(stage, Ends(ExitCode.DONE, writes=True))
+            return
         came_to(stage, Ends(ExitCode.FAILED, "answered 503"))
         assert stage.state is not None
         if is_review(stage):
@@ -214,6 +223,9 @@ def test_where_nothing_can_be_looked_at_a_person_is_led_through(name: str, tmp_p
     with Stage(tmp_path, name, by_hand=True) as stage:
         begin(stage)
         stage.faults(DEAD)
+        if not asks_the_vendor(stage):
+            came_to(stage, Ends(ExitCode.DONE, writes=True))
+            return
         if is_review(stage):
             came_to(stage, Ends(ExitCode.FAILED, "answered 503"))
             return

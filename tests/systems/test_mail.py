@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
+from respond.core.plan import write_key
 from respond.core.script import Proof, RefusedError, Reply
-from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
+from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError, StepFailedError
 from respond.systems.arguments import ArgumentError
-from respond.systems.email.actions import Send
+from respond.systems.email.actions import Send, SendCode
 from respond.systems.guards import GuardRefusedError
 
 SYSTEMS = ("mail_server",)
@@ -50,8 +52,6 @@ def test_a_lost_answer_is_nobodys_guess(office: Any, fault: str) -> None:
 
 def test_a_person_may_say_that_it_was_sent(office: Any) -> None:
     """Their word stands where nobody saw an answer."""
-    from respond.core.plan import write_key  # noqa: PLC0415 - used here only
-
     (write,) = office.look(ACTION).writes
     office.known[write_key(write)] = None
 
@@ -122,3 +122,33 @@ def test_without_a_sender_it_is_found_before_the_start(office: Any) -> None:
     office.options["mail"] = {"from": ""}
     with pytest.raises(NotReadyError, match="no address to send from"):
         office.look(ACTION)
+
+
+@pytest.mark.promise("P22")
+def test_a_code_stands_in_its_mail_and_in_what_is_kept_alone(office: Any) -> None:
+    """What the write answers, and the journal keeps, is without it."""
+    office.do(SendCode("legal@example.com"), "sent")
+    (mail,) = office.company.mail.mails
+    code = office.opened["sent.code"]
+
+    assert re.fullmatch(r"\d{8}", code)
+    assert mail.text().splitlines()[-1] == code
+    assert code not in repr(office.known)
+    assert code not in repr(office.sent)
+
+
+@pytest.mark.promise("P2")
+def test_a_code_whose_answer_was_lost_proves_nothing(office: Any) -> None:
+    """Somebody says that it was sent: nobody knows which one, and no call is made for it."""
+    (write,) = office.look(SendCode("legal@example.com")).writes
+    office.known[write_key(write)] = None
+
+    with pytest.raises(StepFailedError, match="which code"):
+        office.look(SendCode("legal@example.com"))
+
+
+@pytest.mark.promise("P13")
+def test_no_code_goes_to_the_subject(office: Any) -> None:
+    """A mailbox of whom the incident is about is not asked."""
+    with pytest.raises(GuardRefusedError):
+        office.look(SendCode("mallory@example.com"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import secrets as random
 import smtplib
 import ssl
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.sockets import tls_context, tunnel
 from respond.adapters.way import DIRECT, WayThere
 from respond.core.addresses import is_email
-from respond.core.script import Call, Reply
+from respond.core.script import Call, DrawnSecret, Reply
 from respond.core.showable import hidden_character, showable, showable_host
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
 from respond.ports import Clock, Intent, Secrets
@@ -38,6 +39,7 @@ _EHLO: Final = re.compile(rf"{_HOST}|\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f.:]+\]"
 _SUBJECT_MAX: Final = 500
 _TEXT_MAX: Final = 256 * 1024
 _LINES_MAX: Final = 100
+_CODE_DIGITS: Final = 8
 _OK: Final = 250
 _FORWARDED: Final = 251
 _GO_ON: Final = 354
@@ -75,7 +77,8 @@ class SmtpServer:
 class SmtpPen:
     """Sends e-mails, one intent each. A port: ``Pen``.
 
-    The call's body has ``from``, ``to`` (a list), ``subject``, ``text`` and ``message_id``.
+    The call's body has ``from``, ``to`` (a list), ``subject``, ``text`` and ``message_id``; with
+    ``code`` (a ``DrawnSecret``), eight digits are drawn that stand below the text.
     """
 
     _servers: Mapping[str, SmtpServer]
@@ -89,7 +92,7 @@ class SmtpPen:
 
         Returns:
             A reply whose body has ``message_id`` and ``refused``: address to the server's words,
-            for recipients that it did not take while it took others.
+            for recipients that it did not take while it took others; and the ``code``, once.
 
         Raises:
             RefusedBySystemError: Nobody was sent anything.
@@ -109,7 +112,8 @@ class SmtpPen:
             smtp = _open(server, call.timeout_s * self.timeout_scale, talk, stack, self._secrets)
             refused = _address(smtp, letter, talk)
             _hand_over(smtp, message, talk)
-        return Reply(_OK, {}, {"message_id": letter.message_id, "refused": refused})
+        body = {"message_id": letter.message_id, "refused": refused}
+        return Reply(_OK, {}, {**body, "code": letter.code} if letter.code else body)
 
 
 def log_in(server: SmtpServer, secrets: Secrets, redactor: Redactor, *, timeout_s: float) -> None:
@@ -322,6 +326,7 @@ class _Letter:
     subject: str
     text: str
     message_id: str
+    code: str = ""
 
     @classmethod
     def parse(cls, body: Any, talk: _Talk) -> _Letter:
@@ -335,6 +340,7 @@ class _Letter:
             record["subject"],
             record["text"],
             record["message_id"],
+            _drawn(talk.redactor) if isinstance(record.get("code"), DrawnSecret) else "",
         )
 
     def compose(self, now_ms: int) -> bytes:
@@ -345,8 +351,16 @@ class _Letter:
         message["Date"] = formatdate(now_ms / 1000)
         message["Message-ID"] = self.message_id
         # Quoted-printable keeps every line short and ASCII, whatever the server offers.
-        message.set_content(self.text.encode("utf-8", "replace").decode(), cte="quoted-printable")
+        text = f"{self.text}\n{self.code}\n" if self.code else self.text
+        message.set_content(text.encode("utf-8", "replace").decode(), cte="quoted-printable")
         return message.as_bytes()
+
+
+def _drawn(redactor: Redactor) -> str:
+    """Digits: whoever reads them out, in whatever language, is understood."""
+    code = f"{random.randbelow(10**_CODE_DIGITS):0{_CODE_DIGITS}}"
+    redactor.register("code", code)
+    return code
 
 
 def _problem(record: Mapping[str, Any]) -> str:

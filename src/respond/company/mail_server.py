@@ -16,18 +16,19 @@ from email.parser import BytesParser
 from typing import BinaryIO, ClassVar
 
 from respond.company.company_clock import CompanyClock
-from respond.company.exchange import Json
+from respond.company.exchange import Json, RefusalError
 from respond.company.injected_faults import MAIL_KINDS, InjectedFault, InjectedFaults
 from respond.company.ledger import Ledger
 from respond.company.listening import wait_for_leaving
 from respond.company.mint import hex_for
-from respond.company.system import Counterpart, Night, Simulated
+from respond.company.system import Counterpart, Errand, Night, Simulated
 
 SYSTEM = "email"
 MESSAGE_BYTES_MAX = 1_048_576
 HOLD_S = 30.0
 _LINE_BYTES_MAX = 4096
 _EXTENSIONS = (f"SIZE {MESSAGE_BYTES_MAX}", "AUTH PLAIN", "8BITMIME", "SMTPUTF8")
+_CODE = re.compile(r"^\d{8}\r?$", re.MULTILINE)
 _ADDRESS = re.compile(r"<([^<>\s]*)>")
 
 
@@ -47,6 +48,10 @@ class Mail:
     def header(self, name: str) -> str:
         headers = BytesParser(policy=email.policy.default).parsebytes(self.data, headersonly=True)
         return str(headers.get(name, ""))
+
+    def text(self) -> str:
+        message = BytesParser(policy=email.policy.default).parsebytes(self.data)
+        return str(message.get_content())
 
     def shown(self) -> Json:
         return {
@@ -227,6 +232,16 @@ class MailConversation:
         self.connection.sendall(f"{text}\r\n".encode())
 
 
+def _read_code(mailbox: Mailbox, errand: Errand) -> Json:
+    """Whoever reads this mailbox reads the newest code out of it."""
+    address = errand.text("address")
+    texts = [mail.text() for mail in mailbox.mails if address in mail.recipients]
+    codes = [found[0].strip() for text in reversed(texts) if (found := _CODE.search(text))]
+    if not codes:
+        raise RefusalError(404, f"no mail with a code has come to {address}")
+    return {"value": codes[0]}
+
+
 def _begin(night: Night) -> Mailbox:
     story = night.story
     return Mailbox(story.smtp_user, story.smtp_password, night.clock, night.ledger)
@@ -246,4 +261,5 @@ COUNTERPART = Counterpart(
         "credentials": {"": "{smtp_user}:{smtp_password}"},
         "base_urls": {},
     },
+    console={"read_code": _read_code},
 )

@@ -90,7 +90,8 @@ class SecretHandle:
 @dataclass(frozen=True, slots=True)
 class DrawnSecret:
     """Stands in a body where a value has to go that nobody shall know: a password that ends another
-    one. It is drawn when the request leaves, and forgotten.
+    one, or a code that somebody reads out. It is drawn when the request leaves, and forgotten
+    unless the write keeps it (``Keep``).
     """
 
 

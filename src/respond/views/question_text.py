@@ -320,7 +320,7 @@ def by_hand_text(
         yield style.paint("Do NOT touch these look-alikes:", Tone.DANGER)
         yield from bullets(map(said, task.avoid), width, mark="x")
     if task.keep:
-        yield "Keep the new secret ready: it is asked for afterwards, hidden."
+        yield "Keep the secret ready: it is asked for afterwards, hidden."
     yield ""
     if watched:
         yield f"I look every {span_text(every_s)}, and go on by myself when I see it."

@@ -148,7 +148,7 @@ class TerminalPrompt:
                 answer = self._watch(task, seen, every_s)
             if answer.decision is Decision.YES and task.keep:
                 self.keyboard.forget()
-                return Answer(Decision.YES, typed=self._secret("Paste the new secret (hidden): "))
+                return Answer(Decision.YES, typed=self._secret("Paste or type it here (hidden): "))
         except KeyboardInterrupt:
             self.lines.line("")
             return Answer(Decision.LATER, reason="Ctrl-C was pressed during a step by hand")

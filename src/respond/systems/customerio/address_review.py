@@ -77,8 +77,8 @@ class ReviewAddresses:
         for fact, says in _CONTACTS.items():
             findings += attested(
                 me, "customerio", fact, says, severity=Severity.MEDIUM, link=link(me, "members"),
-                look="look under Account Settings, write to the address that stands there, and let "
-                "somebody read out to you what came",
+                look="look under Account Settings which address stands there, then: "
+                f"respond prove-contact --contact {fact} --address ADDRESS",
             )  # fmt: skip
         emails = tuple(sorted(row.email for row in rows if row.accepted))
         waiting = sum(not row.accepted for row in rows)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from respond.core.script import Connection, Me, PersonRecord, answer_as
 from respond.errors import NotReadyError
-from respond.systems.email.actions import Sent, mail
+from respond.systems.email.letter import Sent, mail
 from respond.systems.people.channels import NoticeChannel, Reached, notice_to
 from respond.systems.people.messages import Notice
 
