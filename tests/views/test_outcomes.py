@@ -462,8 +462,8 @@ def test_what_the_run_was_seen_to_take_away_is_no_work_any_more(
     run = ExampleRun().propose().look().start()
 
     def find() -> None:
-        given = {"findings": [readable.line], "found": [encode(readable)]}
-        run.observe("old_exports", how="done", **given)
+        found = [encode(readable)]
+        run.observe("old_exports", how="done", findings=[readable.line], found=found)
 
     if not after:
         find()

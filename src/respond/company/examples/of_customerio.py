@@ -74,6 +74,8 @@ EXAMPLES = (
         undo="customerio.remove_made_key",
     ),
     Example("customerio.list_keys"),
+    Example("customerio.choose_keys"),
+    Example("customerio.read_job", {"email": _MALLORY, "job": "member"}),
     Example("customerio.list_suspect_keys", {"since": _SINCE, "like": _APP}),
     Example("customerio.list_left_behind", {"since": _SINCE, "key": _APP}),
     Example("customerio.list_exports", {"since": _SINCE}),

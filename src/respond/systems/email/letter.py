@@ -104,7 +104,9 @@ def mail(
         "message_id": mail_id,
         **({} if code is None else {"code": DrawnSecret()}),
     }
-    keep = None if code is None else Keep(code.name, lambda answer: str(answer["code"]))
+    keep = None
+    if code is not None:
+        keep = Keep(code.name, lambda answer: str(answer["code"]), frozenset({"code"}))
 
     def parse(reply: Reply) -> Sent:
         named = reply.body.get("refused", ()) if isinstance(reply.body, Mapping) else None
