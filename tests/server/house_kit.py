@@ -89,7 +89,7 @@ def project(folder: Path, *, hooks: str = "", policy: str = "", sources: str = "
             lines.append('runbooks = ["compromised-key", "lost-2fa"]')
             lines.append(
                 f'[[hooks]]\nsource = "{name}"\nrunbook = "compromised-key"\n'
-                'with = {key = "backend-prod", since = "${{ event.at }}"}'
+                'with = {key = "backend-prod", since = "${{ event.at }}", used_by = "[]"}'
                 if not hooks
                 else hooks.replace("SOURCE", name)
             )

@@ -16,7 +16,15 @@ from respond.engine.run import INPUTS, LiveRun
 from respond.engine.walk import Here, absent_input
 from respond.errors import UsageError
 
-__all__ = ["learned"]
+__all__ = ["learned", "unknown"]
+
+
+def unknown(live: LiveRun, late: Late, address: str) -> str:
+    """Why a step stays open, in words: what it needs did not happen, or nobody was there to say."""
+    asks = {each.name: each.ask for each in live.runbook.inputs}
+    if late.step == INPUTS and asks.get(late.name):
+        return f"nobody was there to say: {asks[late.name]}"
+    return f"{address} needs {late.step}.{late.name}, which has not happened"
 
 
 def learned(live: LiveRun, late: Late, here: Here, step: str) -> bool:

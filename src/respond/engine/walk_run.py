@@ -31,7 +31,7 @@ from respond.core.script import Done, Effect
 from respond.core.shapes import ShapeError, encode
 from respond.core.values import Late, Value
 from respond.engine.inventory import SetTaken
-from respond.engine.late_inputs import learned
+from respond.engine.late_inputs import learned, unknown
 from respond.engine.other_people import agreed_to, heed_any_no, step_needs
 from respond.engine.run import LiveRun
 from respond.engine.setting import values_of
@@ -368,8 +368,7 @@ class EngineWalk(Walk):
             return
         if self.waits():
             return  # It may have happened when the run comes here again.
-        why = f"{address} needs {on.step}.{on.name}, which has not happened"
-        self._conclude(step, address, here, As.LEFT_OPEN, why)
+        self._conclude(step, address, here, As.LEFT_OPEN, unknown(self.live, on, address))
 
     def impossible(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
         failure = failure_of(step, here, error)

@@ -233,7 +233,8 @@ class _Look:
         given = GivenInputs()
         for name, template in self._hook.reads.inputs.items():
             value = self._input(declared[name], template)
-            if value not in (None, "", []):
+            # Of a late list, that there is nothing is an answer, too: nobody has to be asked.
+            if value not in (None, "", []) or (declared[name].late and value == []):
                 given.values[name] = value
         return given
 
