@@ -295,7 +295,7 @@ def test_the_client_itself_refuses_what_does_not_read(
         request = httpx.Request(method, f"{server.url}/", headers=headers,
                                 extensions={"target": target})  # fmt: skip
         with pytest.raises(WriteRefusedError):
-            client.send(request)
+            client.handle_request(request)
     assert server.received == []
 
 
