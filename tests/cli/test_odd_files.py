@@ -357,7 +357,8 @@ def test_who_else_could_change_what_a_run_does_is_found(
     says = spoil(home.project / name)
     after = home.run("check").err, home.run("doctor").out
     assert not any(says in text for text in before)
-    assert all(says in " ".join(text.split()) for text in after)
+    # A long path is broken where the line ends.
+    assert all("".join(says.split()) in "".join(text.split()) for text in after)
 
 
 def test_a_link_is_shown_with_its_target_and_digested_with_it(home: Machine) -> None:

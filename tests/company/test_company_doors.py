@@ -210,6 +210,7 @@ ABOUT: dict[str, dict[str, Any]] = {
     "customerio.disable_reporting_webhook": {"environment": 190001, "id": 411},
     "vault.put_field": {"mount": "kv", "path": "cio/backend", "field": "api_key", "value": "v"},
     "widgets.change": {"id": "door-7", "enabled": False},
+    "email.read_code": {"address": "legal@example.com"},
     "slack.post_message": {"channel": "#security", "text": "t"},
     "slack.send_dm": {"email": "ana@example.com", "text": "t"},
     "pagerduty.add_note": {"incident": "Q1EXAMPLE", "content": "t"},
@@ -222,8 +223,14 @@ def test_every_task_is_tried_here() -> None:
     assert set(ABOUT) == tasks(default_company())
 
 
-NEEDS_MORE = {"none", "customerio.enable_source", "github.accept_invitation", "github.rename"}
-"""What is no effect, or not on this night: nobody was invited yet."""
+NEEDS_MORE = {
+    "none",
+    "customerio.enable_source",
+    "email.read_code",
+    "github.accept_invitation",
+    "github.rename",
+}
+"""What is no effect, or not on this night: nobody was invited yet, and no mail has come."""
 
 
 @pytest.mark.parametrize("task", sorted(set(ABOUT) - NEEDS_MORE))

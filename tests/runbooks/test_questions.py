@@ -216,7 +216,7 @@ def test_the_keys_that_could_be_read_are_replaced_in_the_same_run_with_one_quest
     assert len(dead) == (2 if replace else 0)
     open_ = [item.says for item in items if "readable in full" in item.says]
     assert len(open_) == (0 if replace else 4)
-    assert all("respond compromised-key --key " in says for says in open_)
+    assert all("respond rotate-key --key " in says for says in open_)
 
 
 def test_a_key_that_was_not_replaced_after_all_is_still_work(tmp_path: Path) -> None:

@@ -209,7 +209,7 @@ def test_who_was_removed_before_is_still_put_out_of_the_directory(tmp_path: Path
     (key,) = re.findall(r"key: backend-prod-2 [^;]*; respond compromised-key --key \S+", found)
     assert "by user 51238, who is no member any more" in key
     # What they could read nobody can look up: it is everything, and each has its command.
-    assert "respond compromised-key --key web-prod" in found
+    assert "respond rotate-key --key web-prod" in found
 
 
 def test_a_key_of_somebody_long_gone_may_be_theirs_however_old_it_is(tmp_path: Path) -> None:

@@ -925,6 +925,7 @@ class EndedSessions:
     output=EndedSessions,
     source="docs.customer.io: login session (DOC); a change ends every session at once",
     person="the vendor shows no request for it",
+    undo="customerio.restore_session_length",
     by_hand=(
         "Open Account Settings, Security, Login session expiration. Set another value, and save.",
         "https://fly.customer.io/settings/security",
