@@ -130,7 +130,7 @@ def test_the_report_of_a_key_says_what_a_key_of_that_kind_opens(tmp_path: Path) 
     with Stage(tmp_path, "compromised-key", routes=True) as stage:
         assert stage.advance() is ExitCode.DONE
         assert stage.state is not None
-        seen = exposed_of(stage.state)
+        seen = exposed_of(stage.state, outcome_of(stage.state).containment)
     assert seen is not None
     (who,) = seen.who
     assert who.startswith("the App API key ")

@@ -11,6 +11,7 @@ from respond.core.events import Actor, Event, Kind, Record, Strength
 from respond.core.exposed import Exposed, exposed_of
 from respond.core.exposure import ExposedPlace, Exposure, TakenData
 from respond.core.fold import fold
+from respond.core.outcome import outcome_of
 from respond.core.recorded import As, Conclusion, data_of
 from respond.views.exposure_text import QUESTIONS, exposure_json, exposure_paragraph
 
@@ -144,7 +145,7 @@ def test_what_steps_say_is_put_together_once() -> None:
         ]
     )
     assert state is not None
-    seen = exposed_of(state)
+    seen = exposed_of(state, outcome_of(state).containment)
     assert seen is not None
     assert (seen.systems, seen.who) == (("Acme", "Other"), ("mallory@example.com",))
     assert (seen.by_them, seen.by_others) == ((mine,), (other,))
@@ -157,7 +158,7 @@ def test_a_run_that_knows_of_no_intruder_says_nothing_of_one(seen: tuple[Exposur
     """A lost device is none, and a review that lists exports has none: no paragraph for counsel."""
     state = fold([record(0, Kind.PROPOSED, runbook="x"), observed(1, "a", *seen)])
     assert state is not None
-    assert exposed_of(state) is None
+    assert exposed_of(state, outcome_of(state).containment) is None
 
 
 @pytest.mark.parametrize(
@@ -178,6 +179,6 @@ def test_an_alert_that_came_late_was_discovered_when_its_sender_says(
     begun = record(0, Kind.PROPOSED, runbook="x", event=event)
     state = fold([begun, observed(1, "a", Exposure("A", "m"))])
     assert state is not None
-    seen = exposed_of(state)
+    seen = exposed_of(state, outcome_of(state).containment)
     assert seen is not None
     assert seen.discovered == discovered

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from respond.core.exposure import ExposedPlace, TakenData
 from respond.core.fold import RunState
-from respond.core.outcome import outcome_of
+from respond.core.outcome import Containment
 
 __all__ = ["Exposed", "exposed_of"]
 
@@ -47,7 +47,7 @@ class Exposed:
     unseen: tuple[str, ...]
 
 
-def exposed_of(state: RunState) -> Exposed | None:
+def exposed_of(state: RunState, contained: Containment) -> Exposed | None:
     """The facts of a run; None when none of its steps says to whom something stood open.
 
     A list of exports alone, as a review has it, is no incident.
@@ -59,7 +59,6 @@ def exposed_of(state: RunState) -> Exposed | None:
         return None
     theirs = {name.casefold() for name in (*who, state.proposed.subject) if name}
     taken = _once(one for each in told for one in each.taken)
-    contained = outcome_of(state).containment
     return Exposed(
         systems=_once(each.system for each in told),
         who=who,

@@ -44,6 +44,9 @@ class WayBack:
 def undoable(state: RunState) -> list[WayBack]:
     """What can be put back, newest first."""
     written = list(writes_done(state))
+    alike: dict[str, list[tuple[StepState, WriteState]]] = {}
+    for step, write in written:
+        alike.setdefault(write.write.subject, []).append((step, write))
     ways = [
         WayBack(
             name=_name(step, write),
@@ -51,9 +54,9 @@ def undoable(state: RunState) -> list[WayBack]:
             write=write,
             action=write.undo.action,
             arguments=write.undo.arguments,
-            nothing=_nothing_left(state, written, n),
+            nothing=_nothing_left(state, step, write, alike[write.write.subject]),
         )
-        for n, (step, write) in enumerate(written)
+        for step, write in written
         if write.undo is not None
     ]
     return ways[::-1]
@@ -82,14 +85,22 @@ def _name(step: StepState, write: WriteState) -> str:
     return step.address if len(ways) == 1 else f"{step.address}.{ways.index(write) + 1}"
 
 
-def _nothing_left(state: RunState, written: list[tuple[StepState, WriteState]], n: int) -> str:
-    """Why the run's net effect is nil: another of its steps went this way back, or this one did."""
-    step, write = written[n]
-    for other, later in written[n + 1 :]:
-        if _goes_back(state, write, other, later):
+def _nothing_left(
+    state: RunState,
+    step: StepState,
+    write: WriteState,
+    alike: list[tuple[StepState, WriteState]],
+) -> str:
+    """Why the run's net effect is nil: another of its steps went this way back, or this one did.
+
+    Args:
+        alike: Every write of the run to the same subject, this one among them.
+    """
+    for other, later in alike:
+        if later.seq > write.seq and _goes_back(state, write, other, later):
             return f"{other.address} put it back within the run"
-    for other, earlier in written[:n]:
-        if _goes_back(state, earlier, step, write):
+    for other, earlier in alike:
+        if earlier.seq < write.seq and _goes_back(state, earlier, step, write):
             return f"it put back what {other.address} had changed"
     return ""
 

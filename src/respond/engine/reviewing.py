@@ -21,8 +21,11 @@ _RUNS_MAX: Final = 5_000
 def last_review(journal: Journal, state: RunState) -> RunState | None:
     """The newest review of the same runbook, mode and connection that came to its end."""
     own = state.proposed
+    alike = f"{state.id.partition('-')[0]}-"  # The initials of the runbook: others are not read.
     for run in reversed(journal.runs(newest=_RUNS_MAX)):
-        first = next(iter(journal.records(run)), None) if run != state.id else None
+        if run == state.id or not run.startswith(alike):
+            continue
+        first = next(iter(journal.records(run)), None)
         said = content_of(first.event) if first is not None else None
         if not isinstance(said, Proposed) or said.runbook != own.runbook:
             continue

@@ -374,22 +374,26 @@ class LiveRun:
 
     def agreed_to_end(self, address: str) -> bool:
         """A person agreed to an end that took this step away, and that no plan foresaw."""
-        words = [each for step in self.state.steps.values() for each in step.confirmed]
-        ends = [each.removeprefix("end").lstrip() for each in words if each.split(" ")[0] == "end"]
-        return any(address.startswith(stops) for stops in ends)
+        return address.startswith(self._agreed_ends())
 
     def not_reached(self) -> list[PlannedStep]:
         """Steps with planned writes that the run has not come to."""
         plan = self.state.plan
         if plan is None or self.first_failure():
             return []
+        ends = self._agreed_ends()
         return [
             step
             for step in plan.steps
             if step.writes
             and self.state.step(step.address).conclusion is None
-            and not self.agreed_to_end(step.address)
+            and not step.address.startswith(ends)
         ]
+
+    def _agreed_ends(self) -> tuple[str, ...]:
+        """How addresses begin of what an end took away that a person agreed to."""
+        words = (each for step in self.state.steps.values() for each in step.confirmed)
+        return tuple(w.removeprefix("end").lstrip() for w in words if w.split(" ")[0] == "end")
 
 
 def _input_value(declared: Input, given: Any) -> Value:

@@ -50,7 +50,7 @@ __all__ = ["EngineWalk"]
 PARALLEL_MAX = 4
 """Threads for ``parallel``; more would only wait for the same rate limits."""
 
-SITS_S = 900
+_SITS_S = 900
 """Until a time that is further away nobody sits at a terminal: then a run parks."""
 
 _UNSURE = (StepPlan.LATE, StepPlan.UNSEEN, StepPlan.WAITS, StepPlan.REFUSED)
@@ -263,7 +263,7 @@ class EngineWalk(Walk):
                 self._conclude(step, address, here, As.FAILED, why)
                 return Absent(why, failed=True)
             left = step.within_s - passed
-            sits = live.tools.prompt.is_there and not (step.till and left > SITS_S)
+            sits = live.tools.prompt.is_there and not (step.till and left > _SITS_S)
             if not sits and live.site.mode != "rehearsal":  # Nobody waits here: it parks (rule 17).
                 raise WaitsError(
                     wait_says(step),

@@ -143,6 +143,7 @@ class Report:
 def report(state: RunState, records: Iterable[Record], head: Head, today: Today) -> Report:
     """Make the facts of a run, from all its records in order."""
     own = [record for record in records if record.event.run == state.id]
+    outcome = outcome_of(state)
     return Report(
         run=state.id,
         runbook=runbook_of(state),
@@ -162,13 +163,13 @@ def report(state: RunState, records: Iterable[Record], head: Head, today: Today)
         timeline=tuple(_timeline(own)),
         changes=tuple(_changes(state)),
         decided=tuple(_decided(own)),
-        outcome=outcome_of(state),
+        outcome=outcome,
         review=state.ended.review,
         waits=waiting(state, today),
         undone=dict(state.undone),
         anchor=head.anchor,
         kept=len(state.evidence),
-        exposed=exposed_of(state),
+        exposed=exposed_of(state, outcome.containment),
         now_ms=max(today.now.wall_ms, today.highest_ms),
     )
 

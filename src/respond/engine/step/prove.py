@@ -85,14 +85,15 @@ def _with_its_secrets(at: LiveStep, outcome: Done[Any]) -> Done[Any]:
     output = outcome.output
     if not dataclasses.is_dataclass(output) or isinstance(output, type):
         return outcome
-    held = at.live.tools.journal.held(at.live.run)
-    made = {
-        field.name: held[value.name]
+    bare = {
+        field.name: value.name
         for field in dataclasses.fields(output)
-        if isinstance(value := getattr(output, field.name), SecretHandle)
-        and not value.digest
-        and value.name in held
+        if isinstance(value := getattr(output, field.name), SecretHandle) and not value.digest
     }
+    if not bare:
+        return outcome
+    held = at.live.tools.journal.held(at.live.run)
+    made = {field: held[name] for field, name in bare.items() if name in held}
     return dataclasses.replace(outcome, output=dataclasses.replace(output, **made))
 
 
