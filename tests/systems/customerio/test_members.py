@@ -9,19 +9,19 @@ from respond.core.shapes import decode
 from respond.core.values import Late
 from respond.errors import UsageError
 from respond.systems.customerio.facts import MemberId
+from respond.systems.customerio.login_sessions import EndSessions
 from respond.systems.customerio.members import (
     NO_ROLES,
     AddMember,
     AwaitMember,
-    EndSessions,
     EnvironmentRole,
     FindMember,
     ListCustomerioAdmins,
     MemberRoles,
-    ReadSso,
     RemoveMember,
     SetMemberRole,
 )
+from respond.systems.customerio.single_sign_on import ReadSso
 from respond.systems.guards import GuardRefusedError
 
 JEAN = "jean@example.com"

@@ -26,12 +26,12 @@ from respond.systems.customerio.members import (
     AddMember,
     AwaitMember,
     FindMember,
-    ReadSso,
     RemoveMember,
     SetMemberRole,
 )
 from respond.systems.customerio.probes import probe
 from respond.systems.customerio.reading import PAGES, key_rows, workspaces
+from respond.systems.customerio.single_sign_on import ReadSso
 from respond.systems.customerio.switches import DisableSource, DisableWebhook, ListWebhooks
 
 APP = KeyId("app/190001/9101")

@@ -16,10 +16,12 @@ from respond.systems.customerio import (
     jobs,
     keys,
     left_behind,
+    login_sessions,
     member_review,
     members,
     rotation,
     sign_on_review,
+    single_sign_on,
     switches,
 )
 from respond.systems.customerio.facts import KeyId, MemberId, WebhookId
@@ -32,6 +34,8 @@ ACTIONS: tuple[type, ...] = (
     *rotation.ACTIONS,
     *jobs.ACTIONS,
     *members.ACTIONS,
+    *single_sign_on.ACTIONS,
+    *login_sessions.ACTIONS,
     *evidence.ACTIONS,
     *switches.ACTIONS,
     *left_behind.ACTIONS,

@@ -23,9 +23,9 @@ from respond.systems.customerio.members import (
     everybody,
     is_admin,
     number_of_member,
-    seen_sso,
     usable_admins,
 )
+from respond.systems.customerio.single_sign_on import seen_sso
 from respond.systems.guards import emergency_names, who_could_act
 
 __all__ = ["ACTIONS", "ReviewMembers", "ReviewedMembers"]

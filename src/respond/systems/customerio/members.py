@@ -10,8 +10,6 @@ has no roles here, and nothing is done to them that would have to be put back.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -25,10 +23,8 @@ from respond.core.script import (
     Me,
     NotYet,
     Person,
-    Proof,
     Reply,
     Script,
-    Subject,
     Undo,
     Write,
     action,
@@ -63,29 +59,22 @@ from respond.systems.guards import (
     who_could_act,
 )
 from respond.systems.rest import KEPT, Thing, dig, rows
-from respond.systems.seen_certificates import SeenCertificate, certificates_in
 
 __all__ = [
     "ACTIONS",
     "AddMember",
     "AddedMember",
     "AwaitMember",
-    "EndSessions",
-    "EndedSessions",
     "EnvironmentRole",
     "FindMember",
     "FoundMember",
     "ListCustomerioAdmins",
     "MemberRoles",
     "MemberRow",
-    "ReadSso",
     "RemoveMember",
     "RemovedMember",
-    "RestoreSessionLength",
     "RoleSet",
     "SetMemberRole",
-    "Sso",
-    "SsoSeen",
     "by_email",
     "everybody",
     "is_admin",
@@ -93,11 +82,9 @@ __all__ = [
     "number_of_member",
     "role_words",
     "same_roles",
-    "seen_sso",
     "usable_admins",
 ]
 
-_FOURTEEN_DAYS: Final = 14 * 24 * 60
 _LOOK_AGAIN_S: Final = 5
 _INVITATION_AGAIN_S: Final = 30
 _GONE: Final = frozenset({404})
@@ -794,7 +781,7 @@ def _role_write(me: Me, row: MemberRow, roles: MemberRoles, effect: Effect) -> L
     )
 
 
-# --- wait, single sign-on, sessions -------------------------------------------------------------
+# --- wait ---------------------------------------------------------------------------------------
 
 
 @action(
@@ -846,185 +833,6 @@ class AwaitMember:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class SsoSeen:
-    """What may be kept of the configuration: no field of it is published, and some may be secret.
-
-    Attributes:
-        fingerprint: Changes when the configuration changes; empty when it is off.
-        digest: The same on every machine: for what people write down.
-        certificates: Whatever in it is one.
-    """
-
-    fingerprint: str = ""
-    digest: str = ""
-    certificates: tuple[SeenCertificate, ...] = ()
-
-
-def seen_sso(me: Me) -> Looking[SsoSeen]:
-    """Single sign-on as it is configured now."""
-    account_number = yield from account(me)
-
-    def parse(replies: Sequence[Reply]) -> SsoSeen:
-        body = replies[0].body
-        if body is None:
-            return SsoSeen()
-        if not isinstance(body, dict):
-            raise MalformedReplyError("no configuration")
-        found = body.get("sso_configuration", body)
-        if not found:
-            return SsoSeen()
-        text = json.dumps(found, sort_keys=True)
-        fingerprint, same = me.digest(text)[:16], hashlib.sha256(text.encode()).hexdigest()[:16]
-        return SsoSeen(fingerprint, same, tuple(certificates_in(found)))
-
-    path = ("v1", "accounts", account_number, "sso_configuration")
-    thing = Thing(VENDOR, "sso", path, parse, gone=SsoSeen(), settle_s=0, evidence=KEPT)
-    return (yield from thing.of(me.connection))
-
-
-@dataclass(frozen=True, slots=True)
-class Sso:
-    """Single sign-on of the account.
-
-    Attributes:
-        fingerprint: Changes when the configuration changes; empty when it is off.
-    """
-
-    on: bool
-    fingerprint: str
-    says: str
-
-
-@action(
-    "customerio.read_sso",
-    effect=Effect.READS,
-    output=Sso,
-    source="customerio/cli: GET accounts/{id}/sso_configuration (CLI-ROUTE)",
-)
-@dataclass(frozen=True)
-class ReadSso:
-    """See whether single sign-on is on; then a lost second factor is no matter of this account."""
-
-    def run(self, me: Me) -> Script[Sso]:
-        fingerprint = (yield from seen_sso(me)).fingerprint
-        says = f"single sign-on is {'on' if fingerprint else 'off'}"
-        return Done(Sso(bool(fingerprint), fingerprint, says), says=says)
-
-
-@dataclass(frozen=True, slots=True)
-class EndedSessions:
-    """Everybody has to sign in again."""
-
-    says: str
-
-
-@action(
-    "customerio.end_sessions",
-    effect=Effect.DESTROYS,
-    output=EndedSessions,
-    source="docs.customer.io: login session (DOC); a change ends every session at once",
-    person="the vendor shows no request for it",
-    undo="customerio.restore_session_length",
-    by_hand=(
-        "Open Account Settings, Security, Login session expiration. Set another value, and save.",
-        "https://fly.customer.io/settings/security",
-    ),
-)
-@dataclass(frozen=True)
-class EndSessions:
-    """End every browser session of every team member, by a person's hands.
-
-    No API is known for it, and nothing can be read back: the person's word is what there is.
-
-    Attributes:
-        minutes: New life of a login; the vendor takes an hour to fourteen days.
-    """
-
-    minutes: int = 60
-
-    def run(self, me: Me) -> Script[EndedSessions]:
-        if not 60 <= self.minutes <= _FOURTEEN_DAYS:  # noqa: PLR2004 - as the docstring says
-            raise UsageError(f"minutes is {self.minutes}", do="use 60 to 20160")
-        hours = f"{self.minutes // 60} h"
-        about: dict[str, Json] = {"minutes": self.minutes}
-        place: Subject[None] = Subject(f"{me.connection.name}/sessions", 0)
-        yield Write(
-            says="end every session of every team member",
-            verb="end",
-            target="sessions",
-            where=account_line(me),
-            effect=Effect.DESTROYS,
-            hands=Person(
-                steps=(
-                    "Open Account Settings, Security, Login session expiration.",
-                    "Write down what stands there: it is put back when all is over.",
-                    f"Set it to {hours}. If it is {hours} already, choose another value:",
-                    "only a change ends the sessions.",
-                    "Save. You are signed out, too.",
-                ),
-                link=link(me, "security"),
-                look_for="Another open tab of yours asks you to sign in.",
-                task="customerio.force_reauth",
-                about=about,
-                answer=None,
-            ),
-            before={"sessions": "open"},
-            after={"sessions": f"ended; a login lasts {hours}"},
-            becomes=(Becomes(place, lambda before: before),),
-            foretold=None,
-            undo=Undo("customerio.restore_session_length", {}),
-            proof=Proof.WORD,
-            breaks="Everybody is signed out, you too. Whoever has no second factor stays out.",
-        )
-        says = "every session was ended, by a person's word"
-        return Done(EndedSessions(says), says=says, proved=False)
-
-
-@action(
-    "customerio.restore_session_length",
-    effect=Effect.DESTROYS,
-    output=EndedSessions,
-    source="docs.customer.io: login session (DOC); the way back of customerio.end_sessions",
-)
-@dataclass(frozen=True)
-class RestoreSessionLength:
-    """Set back how long a login lasts, by a person's hands; it ends every session once more.
-
-    No API shows what stood there before: whoever ended the sessions wrote it down.
-    """
-
-    def run(self, me: Me) -> Script[EndedSessions]:
-        place: Subject[None] = Subject(f"{me.connection.name}/sessions", 0)
-        yield Write(
-            says="set back how long a login lasts",
-            verb="set back",
-            target="sessions",
-            where=account_line(me),
-            effect=Effect.DESTROYS,
-            hands=Person(
-                steps=(
-                    "Open Account Settings, Security, Login session expiration.",
-                    "Set it back to what was written down. Customer.io's own value is 14 days.",
-                    "Save. You are signed out, too.",
-                ),
-                link=link(me, "security"),
-                look_for="The page shows that value.",
-                task="customerio.force_reauth",
-                about={"minutes": _FOURTEEN_DAYS},
-                answer=None,
-            ),
-            before={"length": "as containment left it"},
-            after={"length": "as before"},
-            becomes=(Becomes(place, lambda before: before),),
-            foretold=None,
-            proof=Proof.WORD,
-            breaks="Everybody has to sign in again: choose the hour.",
-        )
-        says = "a login lasts as long as before, by a person's word"
-        return Done(EndedSessions(says), says=says, proved=False)
-
-
 ACTIONS: tuple[type, ...] = (
     FindMember,
     ListCustomerioAdmins,
@@ -1032,7 +840,4 @@ ACTIONS: tuple[type, ...] = (
     AddMember,
     SetMemberRole,
     AwaitMember,
-    ReadSso,
-    EndSessions,
-    RestoreSessionLength,
 )

@@ -15,7 +15,8 @@ from respond.core.finding import Finding, Severity
 from respond.core.script import Done, Effect, Me, Script, action
 from respond.systems.attesting import attested
 from respond.systems.customerio.facts import link
-from respond.systems.customerio.members import SsoSeen, everybody, is_admin, seen_sso
+from respond.systems.customerio.members import everybody, is_admin
+from respond.systems.customerio.single_sign_on import SsoSeen, seen_sso
 from respond.systems.rest import stamp
 from respond.systems.seen_certificates import SeenCertificate
 
