@@ -9,7 +9,8 @@ from respond.core.plan import write_key
 from respond.core.script import Proof, RefusedError, Reply
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError, StepFailedError
 from respond.systems.arguments import ArgumentError
-from respond.systems.email.actions import Send, SendCode
+from respond.systems.email.actions import Send
+from respond.systems.email.reading_codes import SendCode
 from respond.systems.guards import GuardRefusedError
 
 SYSTEMS = ("mail_server",)

@@ -31,8 +31,9 @@ from respond.core.script import (
 from respond.core.showable import showable, showable_host
 from respond.core.values import SecretHandle
 from respond.errors import NotReadyError
+from respond.systems.arguments import ArgumentError
 
-__all__ = ["SUBJECT_MAX", "Sent", "mail", "message_id", "sender"]
+__all__ = ["SUBJECT_MAX", "Sent", "check_address", "mail", "message_id", "sender"]
 
 SUBJECT_MAX: Final = 200
 _TIMEOUT_S: Final = 30
@@ -50,6 +51,16 @@ class Sent:
     message_id: str
     accepted: tuple[str, ...]
     refused: tuple[str, ...] = ()
+
+
+def check_address(name: str, address: str) -> None:
+    """Refuse a display name, comma, second line or letters outside ASCII.
+
+    Raises:
+        ArgumentError: It is no plain address.
+    """
+    if not (address.isascii() and is_email(address)):
+        raise ArgumentError(f"{name} must be a plain address; {showable_host(address)!r} is none")
 
 
 def sender(connection: Connection) -> str:
