@@ -323,14 +323,16 @@ NAMED_HERE = {
     "cli/starter.py": "the commented example of a whole respond.toml, in its own words",
     "core/secret_looks.py": "looks of secrets, of whatever vendor",
     "systems/__init__.py": "the one list",
+    "systems/directory/vocabulary.py": "a sentence to people",
     "systems/people/notify.py": "sentences to people, and the sources of an action",
+    "systems/sinks/actions.py": "the source of an action",
 }
 """Files that name a vendor although they are not its own, and why."""
 
 
 def _is_at_home(path: Path) -> bool:
     place = path.relative_to(SOURCE).parts
-    own = place[0] == "systems" and place[1] in {*NAMES} - {"people"}
+    own = place[0] == "systems" and place[1] in {*NAMES} - OUR_WORDS
     return own or place[0] in {"company", "senders", "testing"}
 
 

@@ -62,7 +62,7 @@ FACTS: Final = ("legal-contact", "password-policy", "sso-required", "technical-c
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What people with one job may do in Customer.io, at most.
+    """What people with one job may do in the account that is reviewed, at most.
 
     Attributes:
         name: Of the job; persons have it among their ``roles``.
@@ -92,7 +92,7 @@ class ReviewPolicy:
         owners: Service account, by name or id, to the id of the person who answers for it.
         certificate_s: A certificate that ends within so many seconds is about to end.
         sso: Fingerprint of the single sign-on that somebody looked at, as a review shows it.
-        apps: Directory, by its connection, to the id that the company's Customer.io has there.
+        apps: Directory, by its connection, to the id that the reviewed account has there.
         attested_s: How long a fact counts as attested, in seconds.
         night: Hours in UTC between which nobody works: ``22-6``.
         rights: By job; none: what somebody may do is not held against anything.

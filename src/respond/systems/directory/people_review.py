@@ -9,7 +9,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from respond.core.finding import Finding, Severity
 from respond.core.script import Done, Effect, Looking, Me, Script, action, gather
@@ -22,11 +21,9 @@ __all__ = [
     "ReviewMailboxes",
     "ReviewPeople",
     "ReviewedPeople",
-    "listing",
+    "known_people",
     "people_of",
 ]
-
-_SYSTEM: Final = "customerio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +56,27 @@ def people_of(me: Me, name: str, unseen: list[str]) -> Looking[Mapping[str, List
 
 
 @dataclass(frozen=True, slots=True)
+class KnownPeople:
+    """Everybody whom the directories list.
+
+    Attributes:
+        of: By directory, then by each of somebody's names, in lower case.
+        unseen: What of it could not be read, and why.
+    """
+
+    of: Mapping[str, Mapping[str, ListedUser]]
+    unseen: tuple[str, ...]
+
+
+def known_people(me: Me) -> Looking[KnownPeople]:
+    """Look at every directory that signs people in, and so has a list of them."""
+    names = [n for n in me.directories if directory_of(me.connections[n].system).lists]
+    unseen: list[str] = []
+    known = yield from gather(people_of(me, name, unseen) for name in names)
+    return KnownPeople(dict(zip(names, known, strict=True)), tuple(unseen))
+
+
+@dataclass(frozen=True, slots=True)
 class CountedPeople:
     """How many people stand in the directories."""
 
@@ -77,18 +95,12 @@ class CountPeople:
     """Count whom the directories list. What looks at the people later has the same answers."""
 
     def run(self, me: Me) -> Script[CountedPeople]:
-        unseen: list[str] = []
-        names = listing(me)
-        known = yield from gather(people_of(me, name, unseen) for name in names)
-        people = [len({user.user for user in each.values()}) for each in known]
-        told = ", ".join(f"{n} in {name}" for name, n in zip(names, people, strict=True))
+        known = yield from known_people(me)
+        people = {name: len({u.user for u in each.values()}) for name, each in known.of.items()}
+        told = ", ".join(f"{count} in {name}" for name, count in people.items())
         says = told or "no directory that signs people in is configured"
-        return Done(CountedPeople(len(names), sum(people)), says=says, proved=not unseen)
-
-
-def listing(me: Me) -> list[str]:
-    """Those of the directories that sign people in, and so have a list of them."""
-    return [n for n in me.directories if directory_of(me.connections[n].system).lists]
+        counted = CountedPeople(len(people), sum(people.values()))
+        return Done(counted, says=says, proved=not known.unseen)
 
 
 @action(
@@ -103,47 +115,45 @@ class ReviewPeople:
 
     Attributes:
         emails: Addresses of the members.
+        system: Of which they are members.
     """
 
     emails: tuple[str, ...]
+    system: str
 
     def run(self, me: Me) -> Script[ReviewedPeople]:
-        names = listing(me)
-        unseen: list[str] = []
-        known = yield from gather(people_of(me, name, unseen) for name in names)
-        by_name = dict(zip(names, known, strict=True))
+        known = yield from known_people(me)
         emails = [each for each in self.emails if each.casefold() not in emergency_names(me)]
-        findings = [f for email in emails for f in _judge(email, by_name, whole=not unseen)]
+        findings = [f for email in emails for f in _judge(self.system, email, known)]
         gone = tuple(f.id.rpartition("/")[2] for f in findings if f.severity is Severity.HIGH)
-        lines = tuple(f"UNSEEN {each}" for each in unseen)
-        says = f"{len(emails)} members in {len(names)} directories; {len(gone)} may sign in nowhere"
-        if not names:
+        lines = tuple(f"UNSEEN {each}" for each in known.unseen)
+        count = len(known.of)
+        says = f"{len(emails)} members in {count} directories; {len(gone)} may sign in nowhere"
+        if not known.of:
             lines = ("no directory that signs people in is configured: who left is not known",)
             return Done(ReviewedPeople(0, 0, ()), lines[0], lines, proved=False)
         return Done(
-            ReviewedPeople(len(names), len(emails) - len(gone), gone),
+            ReviewedPeople(count, len(emails) - len(gone), gone),
             says=says,
             findings=(*findings, *lines),
-            proved=not unseen,
+            proved=not known.unseen,
         )
 
 
-def _judge(
-    email: str, known: Mapping[str, Mapping[str, ListedUser]], *, whole: bool
-) -> Sequence[Finding]:
+def _judge(system: str, email: str, known: KnownPeople) -> Sequence[Finding]:
     key = email.casefold()
-    seen = {name: each[key] for name, each in known.items() if key in each}
+    seen = {name: each[key] for name, each in known.of.items() if key in each}
     told = ", ".join(f"{name}: {user.word}" for name, user in seen.items())
-    evidence = f"list of users of {', '.join(known)}" + (f" ({told})" if told else "")
+    evidence = f"list of users of {', '.join(known.of)}" + (f" ({told})" if told else "")
     command = f"respond offboard-member --email {shlex.quote(showable(email))}"
-    thing = f"{_SYSTEM}/{key}"
+    thing = f"{system}/{key}"
     if any(user.state == "active" for user in seen.values()):
         first = next(iter(seen.items()))
         if first[1].state == "active":
             return ()
         says = f"{email} may not sign in with {first[0]} any more, and can elsewhere"
         return (Finding(f"partly-left/{thing}", Severity.MEDIUM, says, evidence, command=command),)
-    if not seen and not whole:
+    if not seen and known.unseen:
         return ()
     where = "is suspended in every directory" if seen else "stands in no directory"
     says = f"{email} {where}, and is still a member"
@@ -170,22 +180,22 @@ class ReviewMailboxes:
 
     Attributes:
         emails: Addresses of the members.
+        system: Of which they are members.
     """
 
     emails: tuple[str, ...]
+    system: str
 
     def run(self, me: Me) -> Script[ReviewedMailboxes]:
-        unseen: list[str] = []
-        names = listing(me)
-        known = yield from gather(people_of(me, name, unseen) for name in names)
+        known = yield from known_people(me)
         findings = [
             found
             for email in sorted(self.emails, key=str.casefold)
             if email.casefold() not in emergency_names(me)
-            for found in _reaches(email, dict(zip(names, known, strict=True)), whole=not unseen)
+            for found in _reaches(self.system, email, known)
         ]
-        lines = tuple(f"UNSEEN {each}" for each in unseen)
-        if not names:
+        lines = tuple(f"UNSEEN {each}" for each in known.unseen)
+        if not known.of:
             lines = ("no directory is configured: whom an address reaches is not known",)
             findings = []
         own = len(self.emails) - len(findings)
@@ -193,17 +203,15 @@ class ReviewMailboxes:
             ReviewedMailboxes(own, len(self.emails)),
             says=f"{own} of {len(self.emails)} addresses are an active person's own",
             findings=(*findings, *lines),
-            proved=not unseen and bool(names),
+            proved=not known.unseen and bool(known.of),
         )
 
 
-def _reaches(
-    email: str, known: Mapping[str, Mapping[str, ListedUser]], *, whole: bool
-) -> Sequence[Finding]:
+def _reaches(system: str, email: str, known: KnownPeople) -> Sequence[Finding]:
     key = email.casefold()
-    seen = {name: each[key] for name, each in known.items() if key in each}
+    seen = {name: each[key] for name, each in known.of.items() if key in each}
     active = {name: user for name, user in seen.items() if user.state == "active"}
-    evidence, thing = f"list of users of {', '.join(known)}", f"{_SYSTEM}/{key}"
+    evidence, thing = f"list of users of {', '.join(known.of)}", f"{system}/{key}"
     person = f"let them sign in with an address of their own, and take {email} out"
     for name, user in active.items():
         own = user.names[0]
@@ -211,7 +219,7 @@ def _reaches(
             return ()
         says = f"{email} is an alias of {own} in {name}"
         return (Finding(f"alias-address/{thing}", Severity.LOW, says, evidence, person=person),)
-    if not (seen or whole):
+    if known.unseen and not seen:
         return ()
     says = f"{email} reaches no active person by the directories: nobody, or a group of several"
     return (

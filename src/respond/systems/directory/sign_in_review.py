@@ -6,28 +6,18 @@ somebody has.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from respond.core.finding import Finding, Found, Severity
 from respond.core.script import Done, Effect, Looking, Me, Script, action, both, gather
 from respond.core.showable import showable
-from respond.systems.directory.people_review import listing, people_of
+from respond.systems.directory.people_review import known_people, people_of
 from respond.systems.directory.vocabulary import ListedUser, directory_of
 from respond.systems.guards import emergency_names
 
 __all__ = ["ReviewAssignments", "ReviewFactors"]
-
-_STRONG: Final = re.compile(
-    r"fido|webauthn|passkey|security key|windows ?hello|platform ?credential|jumpcloud go|"
-    r"u2f|signed_nonce|fastpass|smart ?card|x509|certificate",
-    re.IGNORECASE,
-)
-"""Words of the vendors for what cannot be phished: bound to a key of the device and to the site
-(NIST SP 800-63B, section 5.2.5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +40,12 @@ class ReviewAssignments:
 
     Attributes:
         emails: Addresses of the members.
+        system: Of which they are members.
         required: Single sign-on is on: who is not assigned comes in around it, or not at all.
     """
 
     emails: tuple[str, ...]
+    system: str
     required: bool = True
 
     def run(self, me: Me) -> Script[ReviewedAssignments]:
@@ -68,7 +60,7 @@ class ReviewAssignments:
             return Done(ReviewedAssignments(0, len(self.emails)), line, (line,), proved=False)
         whole, known = not unseen, assigned.keys() | emergency_names(me)
         findings: list[Found] = [
-            _not_assigned(email, apps, is_required=self.required)
+            _not_assigned(self.system, email, apps, is_required=self.required)
             for email in sorted(self.emails, key=str.casefold)
             if whole and email.casefold() not in known
         ]
@@ -101,10 +93,12 @@ def _assigned(me: Me, name: str, app: str, unseen: list[str]) -> Looking[tuple[L
     return tuple(found.values())
 
 
-def _not_assigned(email: str, apps: Mapping[str, str], *, is_required: bool) -> Finding:
+def _not_assigned(
+    system: str, email: str, apps: Mapping[str, str], *, is_required: bool
+) -> Finding:
     means = "comes in around single sign-on, or not at all" if is_required else "could not use it"
     return Finding(
-        id=f"not-assigned/customerio/{email.casefold()}",
+        id=f"not-assigned/{system}/{email.casefold()}",
         severity=Severity.MEDIUM if is_required else Severity.LOW,
         says=f"{email} is a member, is assigned in no directory, and {means}",
         evidence=f"who has the application in {', '.join(apps)}",
@@ -151,25 +145,25 @@ class ReviewFactors:
     emails: tuple[str, ...]
 
     def run(self, me: Me) -> Script[ReviewedFactors]:
-        unseen: list[str] = []
-        names = listing(me)
-        known = yield from gather(people_of(me, name, unseen) for name in names)
-        by_name = dict(zip(names, known, strict=True))
-        where = [(email, *_signs_in(email, by_name)) for email in sorted(self.emails)]
+        known = yield from known_people(me)
+        unseen = [*known.unseen]
+        where = [(email, *_signs_in(email, known.of)) for email in sorted(self.emails)]
         looked = yield from gather(_factors(me, *each[1:], unseen) for each in where)
         findings = [
             found
             for each, kinds in zip(where, looked, strict=True)
             for found in _judge(me, *each, kinds)
         ]
-        strong = sum(any(map(_STRONG.search, kinds or ())) for kinds in looked)
+        strong = sum(
+            _is_strong(me, each[1], kinds) for each, kinds in zip(where, looked, strict=True)
+        )
         lines = tuple(f"UNSEEN {each}" for each in unseen)
         says = f"{strong} of {len(where)} administrators have a factor that cannot be phished"
         return Done(
             ReviewedFactors(len(where), strong),
             says=says,
             findings=(*findings, *lines),
-            proved=not unseen and bool(names),
+            proved=not unseen and bool(known.of),
         )
 
 
@@ -182,6 +176,12 @@ def _signs_in(
         if user is not None and user.state == "active":
             return name, user
     return "", None
+
+
+def _is_strong(me: Me, name: str, kinds: tuple[str, ...] | None) -> bool:
+    if kinds is None:
+        return False
+    return not directory_of(me.connections[name].system).strong.isdisjoint(kinds)
 
 
 def _factors(
@@ -214,6 +214,6 @@ def _judge(
     if kinds == () or user.second_factor == "no":
         says = f"{email} is an administrator, and signs in with {name} without a second factor"
         yield Finding(f"admin-without-factor/{thing}", Severity.HIGH, says, seen, **mends)
-    elif kinds is not None and not any(map(_STRONG.search, kinds)):
+    elif kinds is not None and not _is_strong(me, name, kinds):
         says = f"{email} is an administrator, and every second factor in {name} can be phished"
         yield Finding(f"admin-without-strong-factor/{thing}", Severity.MEDIUM, says, seen, **mends)

@@ -249,6 +249,8 @@ class Directory:
             lists no application by its users.
         factors: Kinds of somebody's second factors, by their id, in the same way. None where the
             list of people tells all that can be told.
+        strong: Kinds that cannot be phished, in its own words: bound to a key of the device and to
+            the site (NIST SP 800-63B, section 5.2.5).
     """
 
     find: _Find
@@ -257,6 +259,7 @@ class Directory:
     lists: _List | None = None
     assigned: _Assigned | None = None
     factors: _Factors | None = None
+    strong: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if self.verbs.keys() != VERBS.keys():

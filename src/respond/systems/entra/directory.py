@@ -168,4 +168,5 @@ DIRECTORY: Final = Directory(
     _everybody,
     _assigned,
     _factors,
+    strong=frozenset({"fido2", "platformCredential", "windowsHelloForBusiness"}),
 )

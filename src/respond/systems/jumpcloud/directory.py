@@ -231,4 +231,5 @@ DIRECTORY: Final = Directory(
     },
     _everybody,
     _assigned,
+    strong=frozenset({"JumpCloud Go", "security key"}),
 )

@@ -166,4 +166,5 @@ DIRECTORY: Final = Directory(
     _everybody,
     _assigned,
     _factors,
+    strong=frozenset({"signed_nonce", "u2f", "webauthn"}),
 )
