@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from respond.audit.checkpoint import NoteKey
     from respond.audit.proof_of_value import Occurrence
     from respond.audit.verify import Anchor, StoredRow, VerifyReport
-    from respond.core.kept_answer import KeptAnswer
     from respond.ports import KeyStore
     from respond.views.live import Lines
 
@@ -156,6 +155,7 @@ def verify(
     """Check every record, and say how far the journal can be trusted."""
     from respond.audit.source import verify_file
     from respond.audit.verify import AnchorPolicy
+    from respond.cli.evidence_out import KeptEvidence
 
     anchors = _anchors(anchor)
     where = _Where.find(ctx.obj, run)
@@ -171,92 +171,13 @@ def verify(
         told=_Checking(),
     )
     notes = [*report.notes, *_notes(where, known, found, path, exported=bool(export))]
-    kept = _Evidence.of(where) if not export else _Evidence()
+    kept = KeptEvidence()
+    if not export:
+        kept = KeptEvidence.of(where.path, where.store, where.trouble)
     facts = {**_report_json(report, path, known, found, notes), "evidence": kept.as_json}
     text = _report_text(report, path, known, found, notes)
     answer(facts, "\n".join([text, *kept.lines]), as_json=as_json)
     return report.exit_code
-
-
-@dataclass(frozen=True, slots=True)
-class _Evidence:
-    """Whether the answers are there that the records speak of. They are no part of the chain.
-
-    Attributes:
-        lost: Run, digest, and what became of each that is not there as it was.
-    """
-
-    count: int = 0
-    cut: int = 0
-    lost: tuple[tuple[str, str, str], ...] = ()
-    trouble: str = ""
-
-    @classmethod
-    def of(cls, where: _Where) -> _Evidence:
-        from respond.adapters.store.evidence_folder import EvidenceFolder
-        from respond.audit.verify import SourceError
-        from respond.cli.evidence_out import found_answers
-
-        lost: list[tuple[str, str, str]] = []
-        count = cut = 0
-        try:
-            for journal, run, answers in _kept_in(where.path):
-                count += len(answers)
-                cut += sum(each.cut for each in answers)
-                if where.store is None:
-                    continue
-                folder = EvidenceFolder.to_read(where.path, journal, where.store)
-                lost += (
-                    (run, each.answer.sha256, f"{each.state}: {each.why}")
-                    for each in found_answers(folder, run, answers)
-                    if each.is_lost
-                )
-        except SourceError:
-            return cls()  # What verification says of it stands above.
-        except NotReadyError as error:
-            return cls(count, cut, trouble=error.sentence)
-        return cls(count, cut, tuple(lost), where.trouble if where.store is None else "")
-
-    @property
-    def lines(self) -> list[str]:
-        from respond.views.layout import labelled_pairs, said, word
-
-        if not self.count:
-            return []
-        there = self.count - self.cut - len(self.lost)
-        says = f"{there} of {self.count} answers are there as they were kept"
-        if self.cut:
-            says += f"; {self.cut} were kept by their digest only"
-        if self.trouble:
-            says = f"{self.count} answers; whether they are there was not looked at: {self.trouble}"
-        lost = [f"{word(run)} {sha256[:12]} {said(why)}" for run, sha256, why in self.lost]
-        told = (("Evidence", says), *(("LOST", line) for line in lost))
-        return list(labelled_pairs(told, 100))
-
-    @property
-    def as_json(self) -> dict[str, Any]:
-        lost = [{"run": run, "sha256": sha256, "why": why} for run, sha256, why in self.lost]
-        return {"answers": self.count, "cut": self.cut, "lost": lost, "trouble": self.trouble}
-
-
-def _kept_in(path: Path) -> Iterator[tuple[str, str, list[KeptAnswer]]]:
-    """Of each record that speaks of answers: the journal, the run, and these."""
-    from respond.audit.body import read_body
-    from respond.audit.canonical import NotCanonicalError
-    from respond.audit.source import open_rows
-    from respond.core.kept_answer import KeptAnswer
-    from respond.core.read_back import read
-
-    with open_rows(path) as rows:
-        for row in rows:
-            if not isinstance(row.body, bytes) or b'"evidence":[' not in row.body:
-                continue
-            try:
-                body = read_body(row.body)
-                told = [read(KeptAnswer, each) for each in body.data.get("evidence", ())]
-            except (NotCanonicalError, KeyError, TypeError, ValueError):
-                continue
-            yield body.journal, body.run, told
 
 
 @dataclass(slots=True)

@@ -1,22 +1,24 @@
-"""``respond report RUN --evidence FILE``: hand out what a run kept; say what is not there."""
+"""Hand out what a run kept as evidence (``respond report``), and say what is not there any more."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from respond.cli.opening import KeptRun, evidence_folder
 from respond.cli.output import answer, say, screen_width
 from respond.core.kept_answer import KeptAnswer
-from respond.errors import ExitCode, RespondError, UsageError
+from respond.errors import ExitCode, NotReadyError, RespondError, UsageError
 from respond.wiring.places import Places
 
 if TYPE_CHECKING:
     from respond.adapters.store.evidence_folder import EvidenceFolder
+    from respond.ports import KeyStore
     from respond.views.evidence_file import FoundAnswer
 
-__all__ = ["found_answers", "write_evidence"]
+__all__ = ["KeptEvidence", "found_answers", "write_evidence"]
 
 
 def write_evidence(places: Places, kept: KeptRun, name: str, *, as_json: bool) -> ExitCode:
@@ -65,11 +67,7 @@ def write_evidence(places: Places, kept: KeptRun, name: str, *, as_json: bool) -
         ("Evidence", f"{len(found) - len(lost) - cut} answers of {word(state.id)} in {said(path)}"),
         ("SHA-256", digest),
         ("Open it", "it is a zip; README.txt in it says how to check it"),
-        *(
-            ("Cut", f"{cut} answers: only the digest was kept, the run had too many")
-            for _ in [1]
-            if cut
-        ),
+        ("Cut", f"{cut} answers: only the digest was kept, the run had too many" if cut else ""),
         ("Kept in", said(folder.folder / state.id) if lost else ""),
         *(("LOST", _lost_text(each)) for each in lost),
         *(("Not kept", said(line)) for line in state.unkept),
@@ -116,3 +114,89 @@ def _lost_text(found: FoundAnswer) -> str:
 
     one = found.answer
     return f"{found.state}: {said(one.request)} at {one.at}, {one.sha256[:12]}: {said(found.why)}"
+
+
+# --- with the log ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEvidence:
+    """Whether the answers are there that the records speak of. They are no part of the chain.
+
+    Attributes:
+        lost: Run, digest, and what became of each that is not there as it was.
+    """
+
+    count: int = 0
+    cut: int = 0
+    lost: tuple[tuple[str, str, str], ...] = ()
+    trouble: str = ""
+
+    @classmethod
+    def of(cls, path: Path, store: KeyStore | None, trouble: str) -> KeptEvidence:
+        """Look at each; ``trouble`` says why there is no key store to look with."""
+        from respond.adapters.store.evidence_folder import EvidenceFolder
+        from respond.audit.verify import SourceError
+
+        lost: list[tuple[str, str, str]] = []
+        count = cut = 0
+        folder: EvidenceFolder | None = None
+        try:
+            for journal, run, answers in _kept_in(path):
+                count += len(answers)
+                cut += sum(each.cut for each in answers)
+                if store is None:
+                    continue
+                # A key store may take its time: it is asked once for the journal.
+                folder = folder or EvidenceFolder.to_read(path, journal, store)
+                lost += (
+                    (run, each.answer.sha256, f"{each.state}: {each.why}")
+                    for each in found_answers(folder, run, answers)
+                    if each.is_lost
+                )
+        except SourceError:
+            return cls()  # What verification says of it stands above.
+        except NotReadyError as error:
+            return cls(count, cut, trouble=error.sentence)
+        return cls(count, cut, tuple(lost), trouble if store is None else "")
+
+    @property
+    def lines(self) -> list[str]:
+        from respond.views.layout import labelled_pairs, said, word
+
+        if not self.count:
+            return []
+        there = self.count - self.cut - len(self.lost)
+        says = f"{there} of {self.count} answers are there as they were kept"
+        if self.cut:
+            says += f"; {self.cut} were kept by their digest only"
+        if self.trouble:
+            says = f"{self.count} answers; whether they are there was not looked at: {self.trouble}"
+        lost = [f"{word(run)} {sha256[:12]} {said(why)}" for run, sha256, why in self.lost]
+        told = (("Evidence", says), *(("LOST", line) for line in lost))
+        return list(labelled_pairs(told, 100))
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        lost = [{"run": run, "sha256": sha256, "why": why} for run, sha256, why in self.lost]
+        return {"answers": self.count, "cut": self.cut, "lost": lost, "trouble": self.trouble}
+
+
+def _kept_in(path: Path) -> Iterator[tuple[str, str, list[KeptAnswer]]]:
+    """Of each record that speaks of answers: the journal, the run, and these."""
+    from respond.audit.body import read_body
+    from respond.audit.canonical import NotCanonicalError
+    from respond.audit.source import open_rows
+    from respond.core.kept_answer import KeptAnswer
+    from respond.core.read_back import read
+
+    with open_rows(path) as rows:
+        for row in rows:
+            if not isinstance(row.body, bytes) or b'"evidence":[' not in row.body:
+                continue
+            try:
+                body = read_body(row.body)
+                told = [read(KeptAnswer, each) for each in body.data.get("evidence", ())]
+            except (NotCanonicalError, KeyError, TypeError, ValueError):
+                continue
+            yield body.journal, body.run, told
