@@ -67,7 +67,10 @@ class ReviewExports:
         exports = sorted(listed.output.exports, key=lambda each: (each.created_at, each.id))
         begins = timestamp(me.now - self.within)
         recent = [each for each in exports if not each.created_at or each.created_at >= begins]
-        review = _Exports(me, exports, members)
+        makers: dict[str, list[Export]] = {}
+        for each in exports:
+            makers.setdefault(each.who.casefold(), []).append(each)
+        review = _Exports(me, makers, members)
         findings = [found for each in recent for found in review.findings(each)]
         unseen = [line for line in listed.findings if str(line).startswith("UNSEEN")]
         people, downloads = sum(e.rows for e in recent), sum(e.downloads for e in recent)
@@ -85,10 +88,10 @@ class ReviewExports:
 
 @dataclass(frozen=True, slots=True)
 class _Exports:
-    """All exports, oldest first, and who is a member today."""
+    """All exports, oldest first, by who made them; and who is a member today."""
 
     me: Me
-    exports: Sequence[Export]
+    makers: Mapping[str, Sequence[Export]]
     members: set[str]
 
     def findings(self, one: Export) -> Iterator[Finding]:
@@ -132,8 +135,8 @@ class _Exports:
             return ""
         return f"{one.rows / max(usual, 1):.0f} times as much as they usually do ({usual:.0f} rows)"
 
-    def _theirs(self, one: Export) -> list[Export]:
-        return [e for e in self.exports if e.who.casefold() == one.who.casefold()]
+    def _theirs(self, one: Export) -> Sequence[Export]:
+        return self.makers[one.who.casefold()]
 
     def _is_night(self, at: str) -> bool:
         if not at:

@@ -13,6 +13,7 @@ from typing import Final
 from respond.core.review_policy import Rights
 from respond.core.script import Done, Effect, Me, Script, action, both
 from respond.systems.customerio.members import (
+    SWITCHES,
     EnvironmentRole,
     MemberRoles,
     by_email,
@@ -23,13 +24,13 @@ from respond.systems.customerio.members import (
 )
 from respond.systems.customerio.reading import WorkspaceRow, workspaces
 
-__all__ = ["ACTIONS", "Job", "ReadJob"]
+__all__ = ["ACTIONS", "Job", "ReadJob", "is_within", "jobs_of", "role_in"]
 
 _ADMIN: Final = "admin"
 _MEMBER: Final = "member"
 _NO_ROLES: Final = MemberRoles(_MEMBER)
 _STANDARD: Final = ("viewer", "author", "workspace_admin")
-_SWITCHES: Final = ("billing", "api_credentials", "support_access")
+"""The vendor's own roles in a workspace, by what each may do: a custom role has no place here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +106,40 @@ def _wanted(me: Me, email: str, job: str) -> Rights | str:
         builtin = {_MEMBER: Rights(_MEMBER), _ADMIN: Rights(_ADMIN, account=_ADMIN)}
         found = jobs.get(job) or builtin.get(job)
         return found or f"no job {job[:40]!r}: there are {', '.join([*jobs, *builtin])}"
-    theirs = {
-        role
-        for person in me.persons
-        if email.casefold() in {address.casefold() for address in person.emails}
-        for role in person.roles
-    }
-    fitting = [
-        each
-        for each in jobs.values()
-        if each.name in theirs or email.casefold() in {who.casefold() for who in each.who}
-    ]
+    fitting = jobs_of(me, email)
     if len(fitting) == 1:
         return fitting[0]
     what = "several jobs" if fitting else "no job"
     return f"respond.toml gives {email} {what}: say which one with --role"
+
+
+def jobs_of(me: Me, email: str) -> tuple[Rights, ...]:
+    """The jobs that respond.toml gives somebody: by a role of the person, or by address."""
+    who = email.casefold()
+    theirs = {
+        role
+        for person in me.persons
+        if who in {address.casefold() for address in person.emails}
+        for role in person.roles
+    }
+    return tuple(
+        each
+        for each in me.review.rights.values()
+        if each.name in theirs or who in {address.casefold() for address in each.who}
+    )
+
+
+def role_in(job: Rights, workspace: str) -> str:
+    """The role in a workspace that a job has, by the vendor's word or the id of a custom one."""
+    word = job.workspaces.get(workspace) or job.workspaces.get("*") or ""
+    return "workspace_admin" if word == _ADMIN else word
+
+
+def is_within(role: str, most: str) -> bool:
+    """Whether a role in a workspace is that one, or less; of a custom role nobody can say."""
+    if role in _STANDARD and most in _STANDARD:
+        return _STANDARD.index(role) <= _STANDARD.index(most)
+    return role == most
 
 
 def _roles(job: Rights, places: Sequence[WorkspaceRow]) -> MemberRoles:
@@ -127,13 +147,12 @@ def _roles(job: Rights, places: Sequence[WorkspaceRow]) -> MemberRoles:
         return MemberRoles(_ADMIN)
     roles = []
     for place in places:
-        word = job.workspaces.get(place.id) or job.workspaces.get("*") or ""
-        word = "workspace_admin" if word == _ADMIN else word
+        word = role_in(job, place.id)
         if word in _STANDARD:
             roles.append(EnvironmentRole(place.id, role=word))
         elif word:
             roles.append(EnvironmentRole(place.id, role_id=word))
-    flags = {name: name in job.switches for name in _SWITCHES}
+    flags = {name: name in job.switches for name in SWITCHES}
     return MemberRoles(_MEMBER, **flags, environment_roles=tuple(roles))
 
 
@@ -142,19 +161,16 @@ def _more(now: MemberRoles, then: MemberRoles) -> Iterator[str]:
     if then.account_role == _ADMIN != now.account_role:
         yield "everything, as Account Admin"
         return
-    yield from (name for name in _SWITCHES if getattr(then, name) and not getattr(now, name))
+    yield from (name for name in SWITCHES if getattr(then, name) and not getattr(now, name))
     has = {place.environment: place for place in now.environment_roles}
     for place in then.environment_roles:
         before = has.get(place.environment)
         if before == place:
             continue
-        if before is None or not _is_less(place.role, before.role):
+        # The same role may show more of the people there, so it is not less.
+        less = before and before.role != place.role and is_within(place.role, before.role)
+        if not less:
             yield f"{place.role or f'role {place.role_id}'} in workspace {place.environment}"
-
-
-def _is_less(role: str, other: str) -> bool:
-    known = role in _STANDARD and other in _STANDARD
-    return known and _STANDARD.index(role) < _STANDARD.index(other)
 
 
 ACTIONS: tuple[type, ...] = (ReadJob,)

@@ -17,6 +17,7 @@ from respond.core.review_policy import Rights
 from respond.core.script import Done, Effect, Me, Script, action, both
 from respond.core.showable import showable
 from respond.systems.customerio.facts import link, timestamp
+from respond.systems.customerio.jobs import is_within, jobs_of, role_in
 from respond.systems.customerio.members import (
     MemberRoles,
     MemberRow,
@@ -33,9 +34,6 @@ __all__ = ["ACTIONS", "ReviewMembers", "ReviewedMembers"]
 _DAY_S: Final = 86_400
 _NAMED: Final = 5
 _SEEN: Final = "list of team members"
-
-# Of the vendor's standard roles in a workspace, what each may do: a custom role has no place here.
-_ORDER: Final = ("viewer", "author", "workspace_admin")
 
 _SWITCHES: Final = {
     "billing": ("billing-switch", Severity.LOW, "billing and account info"),
@@ -162,7 +160,7 @@ class _Review:
                 person="look in the console", link=link(self.me, "members"),
             )  # fmt: skip
             return
-        jobs = self._jobs(row)
+        jobs = jobs_of(self.me, row.email)
         if self.me.review.rights and not jobs:
             says = f"no [rights.NAME] in respond.toml says what {row.email} may do"
             yield self._of(row, "no-job", Severity.LOW, says, command=_offboard(row))
@@ -170,20 +168,6 @@ class _Review:
             yield from self._beyond(row, row.roles, jobs)
         if not is_admin(row):
             yield from self._switches(row, row.roles, jobs)
-
-    def _jobs(self, row: MemberRow) -> tuple[Rights, ...]:
-        email = row.email.casefold()
-        theirs = {
-            role
-            for person in self.me.persons
-            if email in {address.casefold() for address in person.emails}
-            for role in person.roles
-        }
-        return tuple(
-            each
-            for each in self.me.review.rights.values()
-            if each.name in theirs or email in {who.casefold() for who in each.who}
-        )
 
     def _beyond(
         self, row: MemberRow, roles: MemberRoles, jobs: Sequence[Rights]
@@ -199,12 +183,8 @@ class _Review:
             return
         over = []
         for place in roles.environment_roles:
-            most = [
-                each.workspaces.get(place.environment) or each.workspaces.get("*") or ""
-                for each in jobs
-            ]
             has = place.role or place.role_id
-            if not any(_within(has, each) for each in most):
+            if not any(is_within(has, role_in(each, place.environment)) for each in jobs):
                 over.append(f"{has} in workspace {place.environment}")
         if over:
             says = f"{row.email} has more rights than {named}: {', '.join(over)}"
@@ -221,14 +201,6 @@ class _Review:
                     row, kind, grave, f"{row.email} has the switch for {says}",
                     f"{name} is on", command=_role_change(row),
                 )  # fmt: skip
-
-
-def _within(has: str, most: str) -> bool:
-    """Whether a role in a workspace is what is allowed there, or less."""
-    most = "workspace_admin" if most == "admin" else most
-    if has in _ORDER and most in _ORDER:
-        return _ORDER.index(has) <= _ORDER.index(most)
-    return has == most
 
 
 def _command(runbook: str) -> Callable[[MemberRow], str]:

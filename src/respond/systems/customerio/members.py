@@ -62,6 +62,7 @@ from respond.systems.rest import KEPT, Thing, dig, rows
 
 __all__ = [
     "ACTIONS",
+    "SWITCHES",
     "AddMember",
     "AddedMember",
     "AwaitMember",
@@ -94,7 +95,7 @@ _GONE: Final = frozenset({404})
 
 ADMIN: Final = "admin"
 MEMBER: Final = "member"
-_PERMISSIONS: Final = ("billing", "api_credentials", "support_access")
+SWITCHES: Final = ("billing", "api_credentials", "support_access")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +147,14 @@ def _roles(row: Mapping[str, Any], _: str) -> MemberRoles | None:
     places = field_of(row, "member.environment_roles")
     if account_role not in {ADMIN, MEMBER} or not isinstance(permissions, dict):
         return None
-    if not all(isinstance(permissions.get(name), bool) for name in _PERMISSIONS):
+    if not all(isinstance(permissions.get(name), bool) for name in SWITCHES):
         return None
     if not isinstance(places, list):
         return None
     roles = [_environment_role(place) for place in places]
     if any(role is None for role in roles):
         return None
-    flags = {name: permissions[name] for name in _PERMISSIONS}
+    flags = {name: permissions[name] for name in SWITCHES}
     return MemberRoles(account_role, **flags, environment_roles=tuple(r for r in roles if r))
 
 
@@ -274,7 +275,7 @@ def role_words(roles: MemberRoles | None) -> str:
         return "roles unknown"
     if roles.account_role == ADMIN:
         return ADMIN
-    switches = [name for name in _PERMISSIONS if getattr(roles, name)]
+    switches = [name for name in SWITCHES if getattr(roles, name)]
     places = [
         f"{place.environment} {place.role or f'role {place.role_id}'}"
         for place in roles.environment_roles
@@ -289,7 +290,7 @@ def _roles_json(roles: MemberRoles) -> dict[str, Json]:
         role: dict[str, Json] = {"environment_id": number(place.environment)}
         role |= {"role": place.role} if place.role else {"role_id": number(place.role_id)}
         places.append(role)
-    permissions: dict[str, Json] = {name: getattr(roles, name) for name in _PERMISSIONS}
+    permissions: dict[str, Json] = {name: getattr(roles, name) for name in SWITCHES}
     return {
         "account_role": roles.account_role,
         "permissions": permissions,
