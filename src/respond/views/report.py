@@ -254,7 +254,8 @@ def report_sections(made: Report) -> tuple[tuple[str, list[str]], ...]:
     """What it came to: titles, and under each its lines, safe to show; none is empty."""
     outcome = made.outcome
     broken = outcome.broken if outcome.left_to_do else ()
-    nothing = [] if _stands(made) or made.review is not None else [NOTHING_KNOWN]
+    is_known = _stands(made) or made.review is not None or not outcome.nothing_left
+    nothing = [] if is_known else [NOTHING_KNOWN]
     sections = (
         ("STANDS", _stands(made)),
         ("WHAT CHANGED", [_change_text(change) for change in made.changes]),
@@ -370,7 +371,8 @@ def short(made: Report) -> str:
     lines += _some([_change_text(change) for change in done], _SHORT_CHANGES, "changes")
     lines += _stands(made)
     left = [f"left to do: {line}" for line in item_lines(made.outcome.left_to_do)]
-    left = left or ([] if _stands(made) or made.review else ["left to do: nothing known"])
+    is_known = _stands(made) or made.review or not made.outcome.nothing_left
+    left = left or ([] if is_known else ["left to do: nothing known"])
     if made.review is not None:
         left += review_short(made.review)
     left += [f"look at: {line}" for line in item_lines(made.outcome.look_at)]
