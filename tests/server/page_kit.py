@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -30,11 +30,13 @@ from respond.core.events import Actor, Event, Kind, Record, Strength
 from respond.core.fold import RunState
 from respond.core.runbook import Runbook
 from respond.core.script import PersonRecord
+from respond.errors import NotReadyError
 from respond.formats.runbook.runbook_file import load
 from respond.people.answers import Entry
 from respond.ports import Received
 from respond.server.board import Board
 from respond.server.event_stream import Streams
+from respond.server.later_looks import LaterLooks
 from respond.server.pages import PageSettings, pages
 from respond.server.signon import SignOn, SignOnSettings
 from respond.testing.example_run import ExampleRun, example_plan, example_task
@@ -116,6 +118,14 @@ class Night:
         proofs = {p.id: frozenset({f"SHA256:{p.id}", self.account(p.id)}) for p in EVERYBODY}
         people = People(EVERYBODY, self.suspects, proofs=proofs)
         return Entry(self.journal, self.clock, people, {})
+
+    def looks(self, load_runbook: Callable[[str], Runbook]) -> LaterLooks:
+        """Looks at nothing: these pages have no system behind them."""
+
+        def nowhere(*_: object) -> Any:
+            raise NotReadyError("there is no system here")
+
+        return LaterLooks(self.entry, nowhere, load_runbook, nullcontext)
 
     def state(self, run: str = RUN) -> RunState:
         found = self.board.state(run)
@@ -319,6 +329,7 @@ def served(
             night.changed.append,
             lambda: tuple(night.received),
             lambda: sum(each.result == "held" for each in night.received),
+            night.looks(load_runbook),
             night.streams,
         )
     )

@@ -22,16 +22,19 @@ from respond.adapters.store.sealing import describe_secret
 from respond.core.approval import Standing, Verdict, outsider
 from respond.core.asked import asked_now
 from respond.core.fold import IllegalEventError, RunState, RunStatus
+from respond.core.outcome import LookedAgain
 from respond.core.recorded import WentAlone
 from respond.core.runbook import Runbook
 from respond.errors import NotReadyError, RefusedByPersonError, RespondError, UsageError
 from respond.formats.faults import FormatFault, FormatFaults
 from respond.people.answers import Entry, answer, decide, give_inputs
+from respond.people.following_up import close_by_word
 from respond.ports import Received
 from respond.server.board import Board, OneRun
 from respond.server.event_stream import Streams
 from respond.server.guard import HEADERS, Guard, Refused, Visitor, form_of, visitor_of
 from respond.server.inputs_form import Field, fields_for, read_fields
+from respond.server.later_looks import LaterLooks
 from respond.server.run_page import (
     Asks,
     asked_of,
@@ -101,6 +104,7 @@ def pages(
     on_change: Callable[[str], None],
     inbox_recent: Callable[[], Sequence[Received]],
     inbox_held: Callable[[], int],
+    looks: LaterLooks,
     streams: Streams | None = None,
 ) -> list[BaseRoute]:
     """The pages as routes. They answer every address that is left over, so they come last.
@@ -114,10 +118,11 @@ def pages(
         on_change: Told the run of each answer that was recorded.
         inbox_recent: What came in last, newest first.
         inbox_held: How many events wait until fewer runs are proposed.
+        looks: Looks once more at what a run that is over could not prove.
         streams: Handed in where somebody closes them when the server stops.
     """
     made = _Pages(
-        board, entry, settings, signon, load_runbook, on_change, inbox_recent, inbox_held,
+        board, entry, settings, signon, load_runbook, on_change, inbox_recent, inbox_held, looks,
         streams or Streams(entry.clock),
     )  # fmt: skip
     return [Mount("/", app=made.app())]
@@ -134,6 +139,7 @@ class _Pages:
         on_change: Callable[[str], None],
         inbox_recent: Callable[[], Sequence[Received]],
         inbox_held: Callable[[], int],
+        looks: LaterLooks,
         streams: Streams,
     ) -> None:
         self.board = board
@@ -144,6 +150,7 @@ class _Pages:
         self.on_change = on_change
         self.inbox_recent = inbox_recent
         self.inbox_held = inbox_held
+        self.looks = looks
         self.streams = streams
         self.sessions = Sessions(settings.session_key, entry.clock)
         self.showing = Showing(
@@ -161,6 +168,8 @@ class _Pages:
             Route("/runs/{run}/decision", self.decision, methods=["POST"]),
             Route("/runs/{run}/answer", self.answer, methods=["POST"]),
             Route("/runs/{run}/inputs", self.inputs, methods=["POST"]),
+            Route("/runs/{run}/done", self.done, methods=["POST"]),
+            Route("/runs/{run}/prove", self.prove, methods=["POST"]),
             Route("/sign-on", self.sign_on),
             Route(_BEGIN, self.begin),
             Route(CALLBACK, self.callback),
@@ -409,7 +418,7 @@ class _Pages:
             visitor: The viewer.
             one: The run.
             error: Why the answer was not taken.
-            at: Which form: ``approve``, ``deny``, ``answer`` or ``inputs``.
+            at: Which form: ``approve``, ``deny``, ``answer``, ``inputs``, ``done`` or ``prove``.
             fields: The inputs as they were typed.
             status: Of the answer.
         """
@@ -607,6 +616,49 @@ class _Pages:
             return self._not_taken(request, visitor, error, "inputs")
         return self._taken(run)
 
+    def done(self, request: Request) -> Response:
+        """Somebody's word for an item that a run left open."""
+        visitor = visitor_of(request)
+        if visitor is None:
+            return self._away(request)
+        run, form = self._one(request, visitor).state.id, form_of(request)
+        try:
+            close_by_word(
+                self.entry,
+                run,
+                visitor.actor,
+                form.get("item", ""),
+                _reason(form.get("words", "")),
+                proof=visitor.proof,
+                lock=self.looks.lock(run),
+            )
+        except (UsageError, RefusedByPersonError) as error:
+            return self._not_taken(request, visitor, error, "done")
+        return self._taken(run)
+
+    def prove(self, request: Request) -> Response:
+        """A look at what a run could not prove, with a value that somebody pasted."""
+        visitor = visitor_of(request)
+        if visitor is None:
+            return self._away(request)
+        state, form = self._one(request, visitor).state, form_of(request)
+        try:
+            looked = self.looks.prove(
+                state,
+                visitor.actor,
+                form.get("item", ""),
+                form.get("value", "").strip(),
+                proof=visitor.proof,
+            )
+            _check_told(looked)
+        except (UsageError, RefusedByPersonError, NotReadyError) as error:
+            return self._not_taken(request, visitor, error, "prove")
+        except (FormatFault, FormatFaults) as fault:
+            why = str(fault).partition("\n")[0]
+            wrong = UsageError("the runbook cannot be loaded", why=why)
+            return self._not_taken(request, visitor, wrong, "prove")
+        return self._taken(state.id)
+
     def _taken(self, run: str) -> Response:
         self.on_change(run)
         return RedirectResponse(f"/runs/{run}", 303)
@@ -736,6 +788,17 @@ def _check_wanted(run: str, asks: Asks | None) -> None:
             f"run {run} does not ask that now",
             why="somebody else may have answered; nothing was recorded",
         )
+
+
+def _check_told(looked: Sequence[LookedAgain]) -> None:
+    """See that something was recorded: what is proved, or goes on.
+
+    Raises:
+        UsageError: Nothing could be told.
+    """
+    if all(each.how is None for each in looked):
+        why = "; ".join(f"{each.item.title}: {each.says}" for each in looked)
+        raise UsageError("nothing could be proved", why=said(why), do="try once more")
 
 
 def _reason(text: str) -> str:

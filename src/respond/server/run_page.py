@@ -22,7 +22,9 @@ from respond.core.runbook import Phase
 from respond.core.script import Effect, PersonRecord
 from respond.core.shapes import encode
 from respond.core.showable import hidden_character, showable_host
+from respond.errors import RefusedByPersonError
 from respond.people.answers import Entry
+from respond.people.following_up import open_items, see_that_they_may
 from respond.server.board import OneRun
 from respond.views.approval_text import at_text, writes_asked
 from respond.views.layout import said, word
@@ -55,6 +57,7 @@ __all__ = [
     "Asks",
     "CameIn",
     "LineView",
+    "OpenItem",
     "PlanView",
     "RunPage",
     "StepLine",
@@ -87,6 +90,7 @@ _LEFT: Final = {
     "unknown": ("UNKNOWN", "danger"),
     "failed": ("FAILED", "danger"),
     "left-open": ("LEFT OPEN", "care"),
+    "alive": ("IT GOES ON", "danger"),
 }
 _TONES: Final = {"good": "good", "care": "care", "danger": "danger"}
 
@@ -261,6 +265,14 @@ class StepLine:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenItem:
+    """What a run that is over left open, and somebody can close."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class MomentView:
     """Something that happened."""
 
@@ -301,6 +313,9 @@ class RunPage:
     contained: tuple[str, ...]
     broken: tuple[str, ...]
     look_at: tuple[str, ...]
+    open_items: tuple[OpenItem, ...]
+    can_prove: bool
+    may_not_close: str
     alone: str
     reviewed: str
     told: tuple[tuple[str, str, str], ...]
@@ -360,6 +375,9 @@ def run_page(one: OneRun, viewer: Actor, entry: Entry, anchor: str) -> RunPage:
         contained=contained_lines(outcome) if state.started else (),
         broken=tuple(said(line, limit=_LONG) for line in outcome.broken),
         look_at=tuple(item_lines(outcome.look_at)) if state.started else (),
+        open_items=tuple(OpenItem(i.name, item_text(i)) for i in open_items(state)),
+        can_prove=_can_prove(state, outcome),
+        may_not_close=_may_not_close(state, viewer, entry),
         alone=_alone(state),
         reviewed=_reviewed(state),
         told=tuple(_told(state, entry.people.persons)),
@@ -368,6 +386,21 @@ def run_page(one: OneRun, viewer: Actor, entry: Entry, anchor: str) -> RunPage:
         anchor=said(anchor),
         version=str(state.last_seq),
     )
+
+
+def _can_prove(state: RunState, outcome: Outcome) -> bool:
+    """Whether a look may prove something that the run could not."""
+    command = f"respond prove {state.id}"
+    dos = (item.do for item in outcome.items)
+    return any(command in text for text in (*outcome.containment.close, *dos))
+
+
+def _may_not_close(state: RunState, viewer: Actor, entry: Entry) -> str:
+    try:
+        see_that_they_may(entry, state, viewer)
+    except RefusedByPersonError as error:
+        return said(error.why)
+    return ""
 
 
 def tail_of(run: str) -> str:

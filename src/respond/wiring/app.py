@@ -62,6 +62,7 @@ def application(house: House) -> Starlette:
             lambda _: house.conductor.news(),
             lambda: house.inbox.recent(50),
             house.inbox.count_held,
+            house.looks,
             streams,
         ),
     ]

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from respond.server.board import Board
     from respond.server.conducting import Conductor
     from respond.server.courtesy import Courtesy
+    from respond.server.later_looks import LaterLooks
     from respond.server.metrics import Metrics
     from respond.server.receiving import Receiver
     from respond.server.signon import SignOn
@@ -83,6 +84,7 @@ class House:
     receiver: Receiver
     conductor: Conductor
     supervisor: Supervisor
+    looks: LaterLooks
     signon: SignOn | None
     session_key: bytes
     runbook: Callable[[str], Runbook]
@@ -207,6 +209,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         receiver=_receiver(parts, inbox, entry, metrics, conductor, board),
         conductor=conductor,
         supervisor=conductor.supervisor,
+        looks=_looks(parts, entry),
         signon=_signon(parts),
         # A restart signs everybody off: who has signed off is known to this process alone.
         session_key=secrets.token_bytes(_SESSION_KEY_BYTES),
@@ -489,6 +492,16 @@ def _conductor(
         tell=carrier.tell_again,
         tell_untold=carrier.tell_untold,
     )
+
+
+def _looks(parts: _Parts, entry: Entry) -> LaterLooks:
+    from respond.adapters.store.run_lock import RunLocks
+    from respond.server.later_looks import LaterLooks
+
+    rehearses = parts.rehearsal is not None
+    folder = parts.places.rehearsals / SERVED if rehearses else parts.places.state / "locks"
+    locks = RunLocks(folder, parts.clock)
+    return LaterLooks(entry, _opener(parts), parts.runbooks, locks.hold)
 
 
 def _warn(parts: _Parts, runbooks: Mapping[str, Runbook]) -> None:
