@@ -27,15 +27,15 @@ from respond.server.board import OneRun
 from respond.views.approval_text import at_text, writes_asked
 from respond.views.layout import said, word
 from respond.views.live import Memory, record_told
-from respond.views.plan_text import (
+from respond.views.plan_rows import (
     PlanRow,
     found_lines,
-    plan_notes,
     plan_rows,
     row_cells,
     row_pairs,
     row_remarks,
 )
+from respond.views.plan_text import plan_notes
 from respond.views.summary import containment_lines, item_lines, item_text
 from respond.views.waiting import waiting
 from respond.views.words import (

@@ -17,7 +17,7 @@ from respond.core.outcome import Outcome, outcome_of
 from respond.core.plan import Plan, PlannedStep
 from respond.core.shapes import encode
 from respond.ports import Head
-from respond.views.plan_text import others_needed, plan_rows
+from respond.views.plan_rows import others_needed, plan_rows
 from respond.views.waiting import Waiting, waiting
 from respond.views.words import mode_of, runbook_of
 
