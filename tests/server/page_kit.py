@@ -35,7 +35,8 @@ from respond.people.answers import Entry
 from respond.ports import Received
 from respond.server.board import Board
 from respond.server.event_stream import Streams
-from respond.server.pages import PageSettings, pages
+from respond.server.pages.all_pages import pages
+from respond.server.pages.page_frame import PageSettings
 from respond.server.signon import SignOn, SignOnSettings
 from respond.testing.example_run import ExampleRun, example_plan, example_task
 from respond.testing.settable_clock import SettableClock
