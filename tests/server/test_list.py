@@ -128,7 +128,7 @@ def test_a_long_list_comes_in_pages(night: Night, ana: Browserish) -> None:
 # --- whose turn it is -----------------------------------------------------------------------------
 
 
-def mine(night: Night, at: Served, person: str) -> set[str]:
+def mine(at: Served, person: str) -> set[str]:
     """The runs that the page says wait for somebody."""
     with on(at, person) as who:
         found = set(rows(who.get("/?which=mine").text))
@@ -148,10 +148,10 @@ def test_the_list_knows_whose_turn_it_is(night: Night, at: Served) -> None:
     night.went_alone("CK-A7NE")
     night.whole("CK-0VER")
     everybody = {"CK-ASKS", "CK-TASK", "SI-NEED", "CK-A7NE"}
-    assert mine(night, at, "ana") == everybody
-    assert mine(night, at, "dana") == everybody - {"CK-ASKS", "CK-A7NE"}
-    assert mine(night, at, "kim") == everybody - {"CK-ASKS"}
-    assert mine(night, at, "jean") == {"SI-NEED", "CK-A7NE"}
+    assert mine(at, "ana") == everybody
+    assert mine(at, "dana") == everybody - {"CK-ASKS", "CK-A7NE"}
+    assert mine(at, "kim") == everybody - {"CK-ASKS"}
+    assert mine(at, "jean") == {"SI-NEED", "CK-A7NE"}
 
     yes = Actor("ana", Strength.SIGNED_ON)
     night.add(Kind.APPROVED, "CK-ASKS", by=yes, nonce=request.nonce, digest=request.digest,
@@ -159,7 +159,7 @@ def test_the_list_knows_whose_turn_it_is(night: Night, at: Served) -> None:
     night.add(Kind.ANSWERED, "CK-TASK", by=yes, question="task-1", word="done",
               proof={"account": night.account("ana")})  # fmt: skip
     night.add(Kind.REVIEWED, "CK-A7NE", by=yes, words="it was right")
-    assert mine(night, at, "ana") == {"SI-NEED"}
+    assert mine(at, "ana") == {"SI-NEED"}
 
 
 def test_nobody_is_waited_for_once_it_is_too_late(night: Night) -> None:
