@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -274,7 +275,7 @@ UNNAMED = """
 () => [...document.querySelectorAll("input:not([type=hidden]), button, a, summary, select")]
   .filter((each) => {
     const labels = each.labels ? [...each.labels].map((l) => l.innerText).join("") : "";
-    return !(labels || each.innerText || each.getAttribute("aria-label")).trim();
+    return !(labels || each.textContent || each.getAttribute("aria-label") || "").trim();
   })
   .map((each) => each.outerHTML.slice(0, 100))
 """
@@ -342,7 +343,7 @@ LOOKS = ((360, "light"), (360, "dark"), (1280, "dark"), (1280, "light"))
 
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed: make peers")
 def test_axe_finds_no_fault_on_any_page(
-    night: Night, at: Served, browser: Browser, todays: Callable[..., list[tuple[int, str]]]
+    night: Night, at: Served, browser: Browser, todays: Callable[..., list[Any]]
 ) -> None:
     """Each page, wide and narrow, light and dark, and with all that it folds away unfolded.
 
