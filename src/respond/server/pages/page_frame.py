@@ -111,6 +111,7 @@ class PageFrame:
                 "live": live,
                 "typing": typing,
                 "path": request.url.path,
+                "here": request.url.path,
                 **values,
             },
             status=status,
