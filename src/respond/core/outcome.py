@@ -48,6 +48,7 @@ __all__ = [
 _COMMAND: Final = re.compile(r"(?:^|[;:`])\s*respond [a-z][a-z0-9-]*(?:[\s`]|$)")
 
 
+_DONE: Final = frozenset({As.DONE, As.UNCHANGED, As.YOUR_WORD})
 _CONTAINS: Final = frozenset({Phase.CONTAIN.value, Phase.ERADICATE.value})
 
 
@@ -123,6 +124,7 @@ class Containment:
         proved_at: When the last of them was seen to be so; empty while one is not.
         proved_by: Who proved the last of it after the end of the run; empty where the run did.
         open: Titles of those that are not proved, with the reason.
+        is_done: All of them were done, and what is open lacks nothing but the proof.
         close: For each of these what to type that proves or closes it; empty while the run is not
             over.
         since: The input ``since``: the moment from which harm was possible, or empty.
@@ -136,6 +138,7 @@ class Containment:
     began: str
     proved_by: str = ""
     close: tuple[str, ...] = ()
+    is_done: bool = False
 
     @property
     def seconds_from_start(self) -> int | None:
@@ -163,12 +166,14 @@ class Outcome:
         broken: What stopped working by this run and is not whole again; empty once the run ended
             well.
         nothing_started: The run ended before its first step, and not because all was well.
+        is_closed: Whatever it left to do, somebody has closed it since.
     """
 
     items: tuple[Item, ...]
     containment: Containment
     broken: tuple[str, ...]
     nothing_started: bool = False
+    is_closed: bool = False
 
     def of(self, known: Known) -> tuple[Item, ...]:
         return tuple(item for item in self.items if item.known is known)
@@ -210,7 +215,7 @@ def outcome_of(state: RunState) -> Outcome:
     )
     # Whoever closed the last of it says that it is whole.
     is_closed = bool(state.followed_up) and not made.left_to_do
-    return replace(made, broken=()) if is_closed else made
+    return replace(made, broken=(), is_closed=True) if is_closed else made
 
 
 def _followed_up(state: RunState, items: list[Item]) -> list[Item]:
@@ -514,6 +519,7 @@ def _containment(state: RunState, items: Iterable[Item]) -> Containment:
     open_: list[tuple[str, str]] = []
     last, by = "", ""
     named = {item.id: item for item in items if item.name}
+    is_done = True
     for address, title in steps.items():
         end = state.step(address).conclusion
         if end is not None and end.how is As.SKIPPED:
@@ -528,9 +534,12 @@ def _containment(state: RunState, items: Iterable[Item]) -> Containment:
             item = named.get(item_id("step", address))
             why = f"{title}: {_why_open(state.step(address), said)}"
             open_.append((why, _proving(state, item) if item is not None else ""))
+            was_done = end is not None and end.how in _DONE
+            is_done = is_done and (was_done if said is None else said.how.closes)
     since = state.inputs.get("since")
     if state.plan is None and _nothing_started(state) and state.ended.review is None:
         open_.append(("nothing was started", ""))
+        is_done = False
     return Containment(
         planned=bool(steps or open_),
         proved_at="" if open_ else last,
@@ -539,6 +548,7 @@ def _containment(state: RunState, items: Iterable[Item]) -> Containment:
         began=state.proposed_at,
         proved_by="" if open_ else by,
         close=tuple(close for _, close in open_) if state.status is RunStatus.ENDED else (),
+        is_done=is_done and bool(steps),
     )
 
 
