@@ -31,7 +31,8 @@ from respond.testing.settable_clock import SettableClock
 from respond.testing.toy_system import DANA, BoxStage, refused, runbook_of
 from respond.views.json_view import state_json
 from respond.views.left_open_text import left_open_text
-from respond.views.report import as_text, report, short
+from respond.views.report import report
+from respond.views.report_text import as_text, short
 from respond.views.run_list import run_status
 from respond.views.summary import summary
 
@@ -372,7 +373,7 @@ def test_a_crash_on_the_way_leaves_all_of_it_or_nothing(at: str, how: str, *, st
     """Before the record it is open as before; after it, it is closed, and once."""
     desk = unseen()
     name, kept = desk.item("Remove a").name, desk.stage.kept
-    desk.stage.journal = _Killed(kept, at)  # type: ignore[assignment, arg-type]
+    desk.stage.journal = _Killed(kept, at)  # type: ignore[arg-type]
     with pytest.raises(_DiedError):
         desk.word(name) if how == "word" else desk.prove(name)
     desk.stage.journal = kept
@@ -399,9 +400,10 @@ def test_a_forged_closing_that_names_nothing_of_the_run_changes_nothing() -> Non
     text = views(desk.state, desk.stage)
     assert text["open"] == before
     assert not any("\x1b" in each or "\u202e" in each for each in text.values())
-    for data in ({}, {"item": "x"}, {"item": "x", "how": "gone"}, {"item": "", "how": "word"}):
+    wrong: Any
+    for wrong in ({}, {"item": "x"}, {"item": "x", "how": "gone"}, {"item": "", "how": "word"}):
         with pytest.raises(IllegalEventError):
-            desk.stage.engine().add(Kind.FOLLOWED_UP, **data)
+            desk.stage.engine().add(Kind.FOLLOWED_UP, **wrong)
     proved = data_of(FollowedUp, item="epoch", how=FollowUp.WORD)
     with pytest.raises(IllegalEventError, match="closed before"):
         desk.stage.engine().add(Kind.FOLLOWED_UP, **proved)

@@ -182,7 +182,7 @@ def _door(places: Places, kept: KeptRun, as_: str, key: str) -> Iterator[_Door]:
 
     from respond.adapters.clock import SystemClock
     from respond.adapters.store.run_lock import RunLocks
-    from respond.cli.deciding import Signatory, entry_of
+    from respond.cli.voting import Signatory, entry_of
     from respond.company.rehearsal import OPERATOR
     from respond.core.approval import People
     from respond.people.answers import Entry
@@ -216,7 +216,7 @@ def _ask(item: Item, reason: str) -> None:
     Raises:
         ParkedError: There is no terminal, or something else was typed. Nothing was recorded.
     """
-    from respond.cli.deciding import typed_exactly
+    from respond.cli.voting import typed_exactly
     from respond.views.layout import said
     from respond.views.summary import item_text
 

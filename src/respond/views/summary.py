@@ -105,22 +105,22 @@ def _section(
         yield from bullets(item_lines(items), width)
 
 
-def item_lines(items: Iterable[Item]) -> list[str]:
+def item_lines(items: Iterable[Item], *, named: bool = True) -> list[str]:
     """A line each, behind the name by which it is closed; lines that read the same, such as those
     of a set's items, once with a count.
     """
     alike: dict[str, list[Item]] = {}
     for item in items:
         alike.setdefault(item_text(item), []).append(item)
-    return [_named(text, found) for text, found in alike.items()]
+    counted = {t: f"{t} ({len(i)} times)" if len(i) > 1 else t for t, i in alike.items()}
+    return [f"{_names(alike[t]) if named else ''}{line}" for t, line in counted.items()]
 
 
-def _named(text: str, items: Sequence[Item]) -> str:
+def _names(items: Sequence[Item]) -> str:
     # A name is shown where something is to be done, and not beside each message.
     shown = [item for item in items if item.known is Known.LEFT_TO_DO or item.do]
     names = ", ".join(word(item.name) for item in shown if item.is_open)
-    counted = f"{text} ({len(items)} times)" if len(items) > 1 else text
-    return f"[{names}] {counted}" if names else counted
+    return f"[{names}] " if names else ""
 
 
 def close_lines(state: RunState, outcome: Outcome, width: int) -> Iterator[str]:
