@@ -47,7 +47,8 @@ from respond.testing.example_run import ExampleRun, example_write
 from respond.testing.settable_clock import SettableClock
 from respond.views.approval_text import approval_screen
 from respond.views.json_view import state_json
-from respond.views.plan_text import plan_rows, plan_screen, row_cells
+from respond.views.plan_rows import plan_rows, row_cells
+from respond.views.plan_text import plan_screen
 from respond.views.run_list import run_status
 
 INPUTS = "SI-2K4M"

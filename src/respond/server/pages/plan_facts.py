@@ -11,15 +11,15 @@ from respond.core.fold import RunState
 from respond.core.plan import Plan, short_digest
 from respond.core.runbook import Phase
 from respond.views.layout import said, word
-from respond.views.plan_text import (
+from respond.views.plan_rows import (
     PlanRow,
     found_lines,
-    plan_notes,
     plan_rows,
     row_cells,
     row_pairs,
     row_remarks,
 )
+from respond.views.plan_text import plan_notes
 from respond.views.words import day_text, phase_word, value_text
 
 __all__ = ["LineView", "Loss", "PlanView", "losses_of", "lost_text", "plan_view"]
