@@ -61,7 +61,7 @@ def closes_on_the_page(served: Site, ended: RunState) -> None:
     value = str(served.rehearsal.story["leaked_app_key"])
     writes = served.writes()
     shown = ben.get(where).text
-    assert "CONTAINMENT IS NOT PROVED" in shown
+    assert "CONTAINED, NOT PROVED" in shown
     assert 'type="password"' in shown
     for wrong, words in (("", "nothing was pasted"), ("0" * 28 + "1234", "not the value of")):
         refused = ben.post(f"{where}/prove", {"value": wrong})
