@@ -412,6 +412,7 @@ OFFERS: Final[dict[str, _Offering]] = {
     "write_request": _files,
     "out": _files,
     "file": _files,
+    "ocsf": _files,
     "key": _files,
     "export": _files,
     "openapi": _files,
