@@ -19,6 +19,7 @@ from respond.wiring.places import FoundRunbook, Places, read_runbook
 
 if TYPE_CHECKING:
     from respond.cli.screens import Stagehand
+    from respond.core.picking import Offered
     from respond.core.runbook import Runbook
     from respond.engine.proposing import GivenInputs
     from respond.formats.runbook.runbook_file import RunbookHead
@@ -380,7 +381,9 @@ def _ask_one(
                 default=_default_text(declared.default if before is None else before),
                 example=declared.example,
                 error=error,
-                options=offered,
+                options=offered.rows,
+                heads=offered.heads,
+                kind=declared.kind.value,
                 required=declared.required and declared.default is None,
             )
         )
@@ -399,23 +402,27 @@ def _ask_one(
             error = f"{wrong.what}: {wrong.why}"
 
 
-def _offered(runbook: Runbook, declared: Input, session: Session) -> tuple[tuple[str, ...], ...]:
+def _offered(runbook: Runbook, declared: Input, session: Session) -> Offered:
     """What is there to pick from; nothing when it cannot be looked at: then the person types."""
     from respond.core.fold import RunState
+    from respond.core.picking import NONE_THERE
     from respond.core.recorded import Proposed
     from respond.engine.offering import offered
-    from respond.errors import StepFailedError
+    from respond.errors import NotReadyError, StepFailedError
 
     if not declared.pick:
-        return ()
+        return NONE_THERE
     state = RunState(session.run, proposed=Proposed(runbook=runbook.name))
     session.progress.say(f"looking what there is for {declared.name}")
+    now_s = session.clock.now_ms() // 1000
     try:
-        now_s = session.clock.now_ms() // 1000
-        return offered(declared, session.site, state, session.journal, session.reader, now_s)
-    except StepFailedError as error:
+        there = offered(declared, session.site, state, session.journal, session.reader, now_s)
+    except (StepFailedError, NotReadyError, UsageError) as error:
         session.progress.say(f"what there is could not be looked at: {error.what}")
-        return ()
+        return NONE_THERE
+    names = [row[there.names] for row in there.rows if row[there.names]]
+    session.names_seen(declared.pick, names, now_s)
+    return there
 
 
 def _default_text(value: Any) -> str:
