@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,16 +8,10 @@ import pytest
 pytest.importorskip("playwright")
 
 from playwright.sync_api import Browser, Page, expect
-from tests.browser.browser_kit import chromium, chromium_path
+from tests.browser.browser_kit import chromium_path
 from tests.server.house_kit import Site, site
 
 pytestmark = pytest.mark.skipif(not chromium_path(), reason="there is no chromium here")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as made:
-        yield made
 
 
 def link_in_the_notice(served: Site, run: str) -> str:

@@ -16,12 +16,15 @@ from tests.server.page_kit import (
     ENGINE,
     EVENT,
     HOOK,
+    ISSUER,
     RUN,
     SESSION_KEY,
     Browserish,
     Night,
     Served,
     decided,
+    form_in,
+    on,
     runs_of,
     served,
     subject_of,
@@ -44,11 +47,9 @@ from respond.testing.example_run import ExampleRun, example_write
 from respond.testing.settable_clock import SettableClock
 from respond.views.approval_text import approval_screen
 from respond.views.json_view import state_json
-from respond.views.plan_text import plan_rows, plan_screen, row_cells
+from respond.views.plan_rows import plan_rows, row_cells
+from respond.views.plan_text import plan_screen
 from respond.views.run_list import run_status
-
-ISSUER = "https://id.example"
-"""Nobody is asked there: sessions are made with the server's own key, as it makes them."""
 
 INPUTS = "SI-2K4M"
 
@@ -64,24 +65,10 @@ def at(night: Night) -> Iterator[Served]:
         yield made
 
 
-def on(at: Served, person: str) -> Browserish:
-    """Somebody who is signed on."""
-    made = at.client()
-    made.cookies[SESSION] = Sessions(SESSION_KEY, at.night.clock).begin(ISSUER, subject_of(person))
-    return made
-
-
 @pytest.fixture
 def ana(at: Served) -> Iterator[Browserish]:
     with on(at, "ana") as made:
         yield made
-
-
-def form_in(text: str, name: str) -> dict[str, str]:
-    """The fields of a form as the page has them."""
-    found = re.search(rf'<form id="{name}".*?</form>', text, re.DOTALL)
-    assert found is not None, f"there is no form {name}"
-    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', found[0]))
 
 
 def decide(who: Browserish, run: str, name: str, **typed: str) -> httpx.Response:

@@ -34,7 +34,8 @@ from respond.views import action_list, error_text, runbooks
 from respond.views.json_view import plan_json, state_json
 from respond.views.layout import width_of
 from respond.views.live import JsonProgress, Lines, LiveProgress
-from respond.views.plan_text import plan_rows, plan_screen, step_details
+from respond.views.plan_rows import plan_rows
+from respond.views.plan_text import plan_screen, step_details
 from respond.views.question_text import (
     by_hand_text,
     forward_text,

@@ -635,7 +635,7 @@ def review(
     as_: str = typer.Option("", "--as", help="Your id in respond.toml, if your login is not in it"),
 ) -> int:
     """Close the open item that an emergency entry leaves, with your own SSH key."""
-    from respond.cli.deciding import review_run
+    from respond.cli.voting import review_run
 
     review_run(ctx.obj, run, words, as_=as_, key=key)
     print_out(f"Recorded: run {run} is reviewed.")

@@ -148,7 +148,7 @@ def resume(
 
     places: Places = ctx.obj
     if approval:
-        from respond.cli.deciding import take_answer
+        from respond.cli.voting import take_answer
 
         run = take_answer(places, approval, run)
     kept = read_run(places, run or only_open(places))

@@ -17,12 +17,13 @@ from respond.core.review import ReviewEnd
 from respond.core.script import Effect, Proof
 from respond.ports import Head, actor_text
 from respond.views.exposure_text import QUESTIONS, exposure_json, exposure_paragraph
-from respond.views.json_view import outcome_json, picked, waits_json
+from respond.views.json_view import outcome_json, picked, verdict_json, waits_json
 from respond.views.layout import as_screen, bullets, labelled, labelled_pairs, said, word
 from respond.views.live import Memory, record_told
 from respond.views.plan_text import facts_lines
 from respond.views.review_text import review_json, review_sections, review_short
 from respond.views.summary import NOTHING_KNOWN, containment_lines, item_lines
+from respond.views.verdict import RunVerdict, verdict_of
 from respond.views.waiting import Waiting, waiting
 from respond.views.words import (
     clock_text,
@@ -133,6 +134,7 @@ class Report:
     outcome: Outcome
     review: ReviewEnd | None
     waits: Waiting
+    verdict: RunVerdict
     undone: dict[str, str]
     anchor: str
     kept: int = 0
@@ -166,6 +168,7 @@ def report(state: RunState, records: Iterable[Record], head: Head, today: Today)
         outcome=outcome,
         review=state.ended.review,
         waits=waiting(state, today),
+        verdict=verdict_of(state, today),
         undone=dict(state.undone),
         anchor=head.anchor,
         kept=len(state.evidence),
@@ -345,6 +348,7 @@ def as_json(made: Report) -> dict[str, Any]:
         **outcome_json(made.outcome),
         **({"review": review_json(made.review)} if made.review is not None else {}),
         "waits": waits_json(made.waits),
+        "verdict": verdict_json(made.verdict),
         "changes": [picked(change, _CHANGE) for change in made.changes],
         "decided": [picked(each, "at who step decision typed about") for each in made.decided],
         "undone": made.undone,
