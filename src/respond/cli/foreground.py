@@ -69,7 +69,7 @@ def run_engine(session: Session, runbook: Runbook, hand: Stagehand) -> tuple[Exi
         RespondError: Journal, connection or usage trouble; nothing was written after it.
         ParkedError: The person went away from such a question.
     """
-    from respond.cli.run_runbook import ask_what_is_missing
+    from respond.cli.asking_inputs import ask_what_is_missing
     from respond.core.recorded import AskKind
 
     code, engine = _advance(session, runbook, hand)

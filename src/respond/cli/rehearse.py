@@ -196,8 +196,8 @@ class Staging:
 
     def resume(self, ahead_s: float, *, cancel: str = "") -> ExitCode:
         """Carry on (or cancel) a rehearsal that another process began."""
+        from respond.cli.asking_inputs import ask_what_is_missing
         from respond.cli.foreground import record_cancel
-        from respond.cli.run_runbook import ask_what_is_missing
 
         with closing(self._session(ahead_s, None)) as session:
             if cancel:

@@ -11,14 +11,14 @@ import difflib
 from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeAlias
 
-__all__ = ["NONE_THERE", "Offered", "Picked", "Row", "fits", "nearest", "picked"]
+__all__ = ["NONE_THERE", "Picked", "Row", "ToPick", "fits", "nearest", "picked"]
 
 Row: TypeAlias = tuple[str, ...]
 _NEAREST: Final = 3
 _ALIKE: Final = 0.5
 
 
-class Offered(NamedTuple):
+class ToPick(NamedTuple):
     """What there is to pick from.
 
     Attributes:
@@ -31,7 +31,7 @@ class Offered(NamedTuple):
     names: int = 0
 
 
-NONE_THERE: Final = Offered()
+NONE_THERE: Final = ToPick()
 
 
 class Picked(NamedTuple):

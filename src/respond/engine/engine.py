@@ -15,7 +15,7 @@ from respond.core.approval import Request
 from respond.core.asked import changed_since
 from respond.core.events import Kind
 from respond.core.fold import RunState, RunStatus, fold, verdict
-from respond.core.picking import Offered
+from respond.core.picking import ToPick
 from respond.core.plan import Plan, moved, short_digest
 from respond.core.questions import (
     Answer,
@@ -327,7 +327,7 @@ class Engine(LiveRun):
         asks = data_of(AsksFor, kind=AskKind.INPUTS, id="inputs", names=names, offered=found)
         return ParkedError(what, why=why, do=do, asks=asks)
 
-    def _there(self, declared: Input) -> Offered:
+    def _there(self, declared: Input) -> ToPick:
         """What there is to pick an input from; raises as ``offered``."""
         journal = self.tools.journal
         return offered(declared, self.site, self.state, journal, self.answers, self.now)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from respond.core.fold import RunState
-from respond.core.picking import NONE_THERE, Offered, fits, nearest
+from respond.core.picking import NONE_THERE, ToPick, fits, nearest
 from respond.core.runbook import ActionStep, Input, Place, StepWords
 from respond.engine.drivers import World, look
 from respond.engine.ready import Ready
@@ -25,7 +25,7 @@ _HEADS: Final = {"hint": "ending", "created_at": "made", "last_used_at": "last u
 
 def offered(
     declared: Input, site: Site, state: RunState, journal: Journal, reader: Reader, now_s: int
-) -> Offered:
+) -> ToPick:
     """What its ``pick`` finds.
 
     Raises:
@@ -41,7 +41,7 @@ def offered(
     return choices(getattr(seen.outcome, "output", None), now_s)
 
 
-def choices(output: Any, now_s: int) -> Offered:
+def choices(output: Any, now_s: int) -> ToPick:
     """The items of the first list of an output: records by their id, or texts by themselves."""
     for field in dataclasses.fields(output) if dataclasses.is_dataclass(output) else ():
         items = getattr(output, field.name)
@@ -49,13 +49,13 @@ def choices(output: Any, now_s: int) -> Offered:
             if not items:
                 break
             if all(isinstance(item, str) for item in items):
-                return Offered((field.name,), tuple((item,) for item in items))
+                return ToPick((field.name,), tuple((item,) for item in items))
             return _records(items, now_s)
     return NONE_THERE
 
 
 def unfit(
-    inputs: Iterable[Input], given: Mapping[str, Any], there: Callable[[Input], Offered]
+    inputs: Iterable[Input], given: Mapping[str, Any], there: Callable[[Input], ToPick]
 ) -> dict[str, str]:
     """Inputs whose value is none of what there is, by name: the value, and what is nearest to it.
 
@@ -78,7 +78,7 @@ def unfit(
     return found
 
 
-def _records(items: Any, now_s: int) -> Offered:
+def _records(items: Any, now_s: int) -> ToPick:
     cells = [
         {
             field.name: _aged(field.name, getattr(item, field.name), now_s)
@@ -89,7 +89,7 @@ def _records(items: Any, now_s: int) -> Offered:
     ]
     # What is empty in every row tells nothing apart.
     fields = ["id", *(name for name in cells[0] if name != "id" and any(c[name] for c in cells))]
-    return Offered(
+    return ToPick(
         tuple(_HEADS.get(name, name.removesuffix("_name")) for name in fields),
         tuple(tuple(each[name] for name in fields) for each in cells),
         fields.index("name") if "name" in fields else 0,
