@@ -43,7 +43,8 @@ from respond.views.question_text import (
     to_type,
     who_can_text,
 )
-from respond.views.report import as_json, as_text, report, short
+from respond.views.report import as_json, report
+from respond.views.report_text import as_text, short
 from respond.views.run_list import run_status, runs_table
 from respond.views.screen import Screen
 from respond.views.style import ANSI
