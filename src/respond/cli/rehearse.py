@@ -86,7 +86,10 @@ def rehearse(
     crash, faults = _split(fault)
     _check_crash(loaded, crash)
     directories = [] if directory == ["none"] else directory or None
-    with closing(Rehearsal.start(at=at, routes=api_hands, directories=directories)) as rehearsal:
+    started = Rehearsal.start(
+        at=at, routes=api_hands, directories=directories, stand_ins=loaded.stand_ins
+    )
+    with closing(started) as rehearsal:
         for what in as_if:
             rehearsal.doors.happen(what)
         if faults:

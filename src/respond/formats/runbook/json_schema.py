@@ -111,9 +111,10 @@ class _Making:
         match kind:
             case kinds.Listed(item=item, least=least):
                 return {"type": "array", "items": self.kind(item), "minItems": least}
-            case kinds.MapOf(value=value, pattern=pattern):
+            case kinds.MapOf(value=value, pattern=pattern, own=own):
                 return {
                     "type": "object",
+                    **({"properties": self.table(own)["properties"]} if own else {}),
                     "propertyNames": {"pattern": f"^{pattern}$"},
                     "additionalProperties": self.kind(value),
                 }

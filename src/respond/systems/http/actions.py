@@ -338,8 +338,9 @@ class _Changing:
         if self.holds(seen):
             return Done(seen, says=f"{wanted} already")
         target = showable(self.observe.path[-1], limit=60)
+        absent = "" if seen.there else " (NOT THERE NOW: reading it answers 404)"
         yield Write(
-            says=self.says or f"change {target}: {wanted}",
+            says=(self.says or f"change {target}: {wanted}") + absent,
             verb="destroy" if self.spec.effect is Effect.DESTROYS else "change",
             target=target,
             where=f"{connection.name} {showable(connection.account, limit=60)}".strip(),
