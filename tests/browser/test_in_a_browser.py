@@ -10,10 +10,11 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import Browser, Page, expect
 from tests.browser.browser_kit import AXE, axe_says, chromium_path, sign_on
-from tests.server.page_kit import RUN, Night, Served, decided, provider, served
+from tests.server.page_kit import RUN, Night, Served, decided, plan_of, provider, served
 
 from respond.core.events import Actor, Kind, Strength
 from respond.core.fold import RunStatus
+from respond.views.deciding import deciding
 
 pytestmark = pytest.mark.skipif(not chromium_path(), reason="there is no chromium here")
 
@@ -85,8 +86,6 @@ def test_somebody_signs_on_reads_and_approves_by_keyboard_alone(
     page.wait_for_url(f"{at.url}/runs/{RUN}")
 
     expect(page.get_by_role("heading", level=1)).to_contain_text(RUN)
-    _presses(page, "Read the plan, then decide")
-    page.keyboard.press("Enter")
     _presses(page, "typed")
     page.keyboard.type("7f3q")
     _presses(page, f"Approve {_digest(night)}")
@@ -100,6 +99,24 @@ def test_somebody_signs_on_reads_and_approves_by_keyboard_alone(
 def _digest(night: Night) -> str:
     digest = night.state().requests[-1].digest
     return f"{digest[:4]}-{digest[4:8]}"
+
+
+def test_all_that_decides_is_on_the_first_screen_of_a_phone(
+    night: Night, at: Served, browser: Browser
+) -> None:
+    """What and whom, whether it lives, what is lost, and both buttons, without a finger moved."""
+    night.waiting()
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    sign_on(page, at.url, "ana", f"/runs/{RUN}")
+    made = deciding(plan_of(night))
+    seen = [page.get_by_text(text).first for text in (RUN, "jean@example.com", made.closing)]
+    seen += [page.get_by_text(text, exact=True).first for text in made.found]
+    seen += [page.get_by_text(change.says).first for change in made.asks]
+    seen += [page.get_by_role("button", name=name) for name in ("Approve", "Deny")]
+    for each in (*seen, page.get_by_label("To approve, type")):
+        expect(each).to_be_in_viewport(ratio=1)
+    context.close()
 
 
 def test_without_script_everything_but_following_works(
@@ -261,7 +278,7 @@ def test_a_run_that_ends_says_so_and_is_followed_no_more(
     sign_on(page, at.url, "ana", f"/runs/{RUN}")
     expect(page.locator("#live")).to_have_text("This page follows by itself.")
     night.add(Kind.ENDED, exit=1, say="stopped", next="")
-    expect(page.locator(".stands-big")).to_contain_text("ended 1: stopped")
+    expect(page.locator(".now")).to_contain_text("ended 1: stopped")
     expect(page.locator("#live")).to_contain_text("nothing changes any more")
     assert night.state().status is RunStatus.ENDED
 
@@ -274,7 +291,7 @@ PATHS = ("/", f"/runs/{RUN}", "/runs/SI-2K4M", "/runs/CK-TA5K", "/runs/CK-R8NN",
 UNNAMED = """
 () => [...document.querySelectorAll("input:not([type=hidden]), button, a, summary, select")]
   .filter((each) => {
-    const labels = each.labels ? [...each.labels].map((l) => l.innerText).join("") : "";
+    const labels = each.labels ? [...each.labels].map((l) => l.textContent).join("") : "";
     return !(labels || each.textContent || each.getAttribute("aria-label") || "").trim();
   })
   .map((each) => each.outerHTML.slice(0, 100))

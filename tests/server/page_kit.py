@@ -28,6 +28,7 @@ from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.core.approval import Moment, People, Request, account
 from respond.core.events import Actor, Event, Kind, Record, Strength
 from respond.core.fold import RunState
+from respond.core.plan import Plan
 from respond.core.runbook import Runbook
 from respond.core.script import PersonRecord
 from respond.formats.runbook.runbook_file import load
@@ -465,6 +466,13 @@ class Browserish:
 
     def come_back(self, address: str, **others: str) -> httpx.Response:
         return self.http.get(httpx.URL(address).copy_merge_params(others))
+
+
+def plan_of(night: Night) -> Plan:
+    """The plan of the run that everybody looks at."""
+    plan = night.state().plan
+    assert plan is not None
+    return plan
 
 
 ISSUER = "https://id.example"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,7 @@ from tests.server.page_kit import (
     decided,
     form_in,
     on,
+    plan_of,
     runs_of,
     served,
     subject_of,
@@ -35,7 +37,7 @@ from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.core.approval import step_digest
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunStatus
-from respond.core.plan import Plan, digest_of, plan_from
+from respond.core.plan import digest_of, plan_from
 from respond.core.script import Effect
 from respond.core.shapes import encode
 from respond.core.showable import hidden_character
@@ -46,6 +48,7 @@ from respond.server.sessions import SESSION, Sessions
 from respond.testing.example_run import ExampleRun, example_write
 from respond.testing.settable_clock import SettableClock
 from respond.views.approval_text import approval_screen
+from respond.views.deciding import deciding
 from respond.views.json_view import state_json
 from respond.views.plan_rows import plan_rows, row_cells
 from respond.views.plan_text import plan_screen
@@ -502,12 +505,6 @@ def test_an_answer_to_something_else_is_refused(
     assert not decided(night)
 
 
-def plan_of(night: Night) -> Plan:
-    plan = night.state().plan
-    assert plan is not None
-    return plan
-
-
 @pytest.mark.promise("P10")
 def test_a_plan_that_is_not_the_one_asked_about_cannot_be_approved(
     night: Night, ana: Browserish
@@ -590,9 +587,8 @@ def test_a_step_that_is_asked_for_by_itself_shows_its_writes(night: Night, ana: 
     asked["digest"] = step_digest(plan_of(night).digest, "revoke", asked["writes"])
     night.ask(**asked, shows=shows, shown=digest_of(list(shows)))
     text = " ".join("".join(parsed(ana.get(f"/runs/{RUN}").text).texts).split())
-    assert "What a yes covers: step revoke" in text
-    assert "DESTROYS revoke another ...0f0f" in text
-    assert "cannot be undone" in text
+    assert "Asked for by itself: step revoke" in text
+    assert re.search(r"revoke another \.\.\.0f0f: \w+ to \w+ DESTROYS NO UNDO", text), text
     assert "all 300" in text
     assert decide(ana, RUN, "approve", typed="7F3Q").status_code == 303
 
@@ -816,15 +812,40 @@ def test_the_plan_is_that_of_the_terminal(night: Night, ana: Browserish) -> None
         assert cells[5].replace(" (destroys)", "") == undo
 
 
-def test_what_cannot_be_undone_stands_in_plain_sight(night: Night, ana: Browserish) -> None:
-    """Before the buttons, what destroys first, with what it breaks."""
+def test_what_decides_stands_before_the_buttons(night: Night, ana: Browserish) -> None:
+    """What and whom, whether it lives, what is lost, who is told, how much more.
+
+    And nothing else stands there: what is folded away comes after them.
+    """
     night.waiting()
     text = ana.get(f"/runs/{RUN}").text
-    at_lost = text.index("What cannot be undone</h2>")
-    assert at_lost < text.index('<form id="approve"')
-    lost = text[at_lost : text.index('<form id="approve"')]
-    assert lost.index("DESTROYS") < lost.index("revoke backend-prod")
-    assert "Whatever still uses this key stops working at once." in lost
+    decisive = text[: text.index('<form id="approve"')]
+    made = deciding(plan_of(night))
+    (change,) = made.asks
+    for words in (*made.found, change.says, change.place, change.breaks, made.closing, *made.told):
+        assert html.escape(words) in decisive, words
+    assert "ALIVE" in decisive
+    assert decisive.index(change.says) < decisive.index("DESTROYS") < decisive.index("NO UNDO")
+    assert "<table" not in decisive
+    for fold in made.folds:
+        assert fold.title in text
+        assert fold.lines[0] not in decisive
+
+
+def test_of_many_that_want_a_yes_the_first_three_stand_there(night: Night, ana: Browserish) -> None:
+    """The others are counted there and one press away, so that the buttons stay in sight."""
+    night.proposed()
+    names = [f"revoke key-{n}" for n in range(5)]
+    writes = [example_write(name, effect=Effect.DESTROYS, undo=False) for name in names]
+    shows = tuple(encode(write) for write in writes)
+    keys = tuple(write.key for write in writes)
+    digest = step_digest(plan_of(night).digest, "revoke", keys)
+    night.ask(step="revoke", writes=keys, digest=digest, shows=shows, shown=digest_of(list(shows)))
+    text = ana.get(f"/runs/{RUN}").text
+    first, _, more = text.partition('<details id="more-changes">')
+    assert [name for name in names if name in first] == names[:3]
+    assert "2 more that want a yes" in more
+    assert names[4] in more[: more.index("</details>")]
 
 
 def test_a_run_that_is_over_shows_what_is_proved_and_what_is_not(
@@ -859,7 +880,7 @@ def test_done_is_not_shown_as_good_while_containment_is_not_proved(
     text = ana.get("/runs/CK-NOTS").text
     assert 'class="card now care"' in text
     now = text[text.index('class="card now') : text.index("How far it is")]
-    assert "CONTAINMENT IS NOT PROVED" in now
+    assert "CONTAINED, NOT PROVED" in now
 
 
 def test_the_list_says_what_each_waits_for_and_since_when(night: Night, ana: Browserish) -> None:
@@ -1086,13 +1107,13 @@ class Parsed(HTMLParser):
             self.rows.append([])
         if tag == "td" and self.rows:
             self.rows[-1].append("")
-        if tag == "details":
+        if tag == "details" and "td" in self.open:
             self._skip += 1
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open, tag
         assert self.open.pop() == tag, (tag, self.open[-3:])
-        if tag == "details":
+        if tag == "details" and "td" in self.open:
             self._skip -= 1
 
     def handle_data(self, data: str) -> None:

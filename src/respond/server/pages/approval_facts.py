@@ -39,13 +39,17 @@ _PAST: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ChangeView:
-    """A write of one step that is asked for by itself; or something else that is, in words."""
+    """A write of one step that is asked for by itself; or something else that is, in words.
+
+    Its fields are those of ``views.deciding.Change``, so that a page shows either.
+    """
 
     says: str
-    where: str = ""
+    place: str = ""
     now: str = ""
     after: str = ""
-    who: str = ""
+    by_hand: bool = False
+    known: str = ""
     breaks: str = ""
     destroys: bool = False
     for_ever: bool = False
@@ -166,10 +170,10 @@ def _change(write: PlannedWrite) -> ChangeView:
     now, after = state_cells(write.before, write.after)
     return ChangeView(
         says=said(write.says),
-        where=said(write.where),
+        place=said(write.where),
         now=now,
         after=after,
-        who="by hand" if write.hands == "person" else "by the tool",
+        by_hand=write.hands == "person",
         breaks=said(write.breaks, limit=_LONG),
         destroys=write.effect is Effect.DESTROYS,
         for_ever=not write.undo,

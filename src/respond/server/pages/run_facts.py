@@ -18,17 +18,18 @@ from respond.people.answers import Entry
 from respond.server.board import OneRun
 from respond.server.pages.approval_facts import ApprovalView, VoteView, approval_view, votes_of
 from respond.server.pages.asked_facts import Asks, asked_of
-from respond.server.pages.plan_facts import Loss, PlanView, losses_of, lost_text, plan_view
+from respond.server.pages.plan_facts import PlanView, plan_view
 from respond.server.pages.progress_facts import (
     MomentView,
     StepLine,
-    contained_lines,
     moments_of,
     progress_of,
     told_of,
 )
+from respond.views.deciding import Deciding, deciding
 from respond.views.layout import said, word
 from respond.views.summary import item_lines
+from respond.views.verdict import RunVerdict, verdict_of
 from respond.views.waiting import waiting
 from respond.views.words import day_text, mode_of, mode_word, runbook_of
 
@@ -74,13 +75,12 @@ class RunFacts:
     joined: tuple[CameIn, ...]
     notes: tuple[str, ...]
     plan: PlanView | None
-    losses: tuple[Loss, ...]
-    lost: str
+    deciding: Deciding | None
     approval: ApprovalView | None
     asks: Asks | None
     votes: tuple[VoteView, ...]
     progress: tuple[StepLine, ...]
-    contained: tuple[str, ...]
+    verdict: RunVerdict | None
     broken: tuple[str, ...]
     look_at: tuple[str, ...]
     alone: str
@@ -99,6 +99,11 @@ class RunFacts:
     def is_started(self) -> bool:
         return bool(self.progress)
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether somebody could still agree to something now."""
+        return self.approval is not None and self.approval.is_open
+
 
 def run_facts(one: OneRun, viewer: Actor, entry: Entry, anchor: str) -> RunFacts:
     """The facts of a run for one viewer.
@@ -112,8 +117,7 @@ def run_facts(one: OneRun, viewer: Actor, entry: Entry, anchor: str) -> RunFacts
     state, plan, event = one.state, one.state.plan, one.state.proposed.event
     outcome = outcome_of(state)
     request, today = asked_now(state), entry.today()
-    waits = waiting(state, today)
-    losses = tuple(losses_of(plan)) if plan is not None else ()
+    waits, is_over = waiting(state, today), state.status is RunStatus.ENDED
     return RunFacts(
         id=word(state.id),
         runbook=word(runbook_of(state)),
@@ -133,13 +137,12 @@ def run_facts(one: OneRun, viewer: Actor, entry: Entry, anchor: str) -> RunFacts
         joined=tuple(_came_in(each.event, each.recorded_at) for each in state.joined),
         notes=tuple(said(note) for note in state.proposed.notes),
         plan=plan_view(state, plan) if plan is not None else None,
-        losses=losses,
-        lost=lost_text(losses),
+        deciding=deciding(plan, state) if plan is not None else None,
         approval=approval_view(one, request, viewer, entry) if request is not None else None,
         asks=asked_of(state),
         votes=tuple(votes_of(state, entry)),
         progress=tuple(progress_of(state, outcome.items)) if state.started else (),
-        contained=contained_lines(outcome) if state.started else (),
+        verdict=verdict_of(state, today) if state.started or is_over else None,
         broken=tuple(said(line, limit=_LONG) for line in outcome.broken),
         look_at=tuple(item_lines(outcome.look_at)) if state.started else (),
         alone=_alone(state),
