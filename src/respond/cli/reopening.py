@@ -115,9 +115,14 @@ def staging_for(places: Places, kept: KeptRun, hand: Stagehand) -> Staging:
             why="it was simulated inside the process that died",
             do="rehearse against one that stays: respond simulate, then rehearse --at URL",
         )
-    rehearsal = Rehearsal.start(at=str(facts["at"]), directories=facts.get("directories"))
-    hand.click = rehearsal.click
     runbook = load_runbook(places, str(facts["runbook"]))
+    rehearsal = Rehearsal.start(
+        at=str(facts["at"]),
+        directories=facts.get("directories"),
+        stand_ins=runbook.stand_ins,
+        anew=False,
+    )
+    hand.click = rehearsal.click
     by_hand = bool(facts.get("by_hand"))
     return Staging(
         places, runbook, rehearsal, kept.state.id, by_hand, False, hand, folder=folder.name

@@ -203,7 +203,8 @@ def resume(
         )
     if kept.is_rehearsal:
         return int(staging_for(places, kept, hand).resume(ahead_s(kept)))
-    from respond.cli.run_runbook import ask_what_is_missing, emergency, say_unreviewed
+    from respond.cli.asking_inputs import ask_what_is_missing
+    from respond.cli.run_runbook import emergency, say_unreviewed
 
     alone = emergency(hand, break_glass=break_glass, reason=reason)
     with session_for(places, kept, hand, alone=alone) as (session, runbook):
