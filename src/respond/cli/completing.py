@@ -411,6 +411,7 @@ OFFERS: Final[dict[str, _Offering]] = {
     "request": _files,
     "write_request": _files,
     "out": _files,
+    "file": _files,
     "key": _files,
     "export": _files,
     "openapi": _files,
