@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -341,10 +345,72 @@ def test_the_practices_name_findings_and_runbooks_that_there_are() -> None:
 
 
 def test_no_page_links_to_a_file_that_is_not_there() -> None:
-    """Relative links of the README and the docs lead somewhere."""
-    for page in (DOCS.parent / "README.md", *DOCS.rglob("*.md")):
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+    """Links of the README; those of the docs are looked at when the site is made."""
+    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)\)", readme):
+        assert (DOCS.parent / target).exists(), target
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, made as ``make site`` does; it stops at a link or an anchor that leads nowhere."""
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copytree(DOCS, folder / "docs")
+    shutil.copy(DOCS.parent / "mkdocs.yml", folder)
+    made = subprocess.run(  # noqa: S603 - our own command
+        [Path(sys.executable).with_name("zensical"), "build", "--strict"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    return folder / "site"
+
+
+def test_every_page_of_the_docs_is_on_the_site_and_in_its_navigation(site: Path) -> None:
+    """Each by the name of its file; what the navigation leaves out nobody finds."""
+    pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")}
+    words = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8")
+    assert set(re.findall(r": (\S+\.md)$", words, re.MULTILINE)) == pages
+    made = {str(page.relative_to(site)) for page in site.rglob("*.html")} - {"404.html"}
+    assert made == {page.removesuffix(".md") + ".html" for page in pages}
+
+
+def test_the_site_asks_nobody_for_anything(site: Path) -> None:
+    """No script, style, font or picture of a page comes from elsewhere."""
+    loads = re.compile(
+        r"<(?:script|img|iframe|link)\b[^>]*(?:src|href)=\"?((?:https?:)?//[^\" >]+)"
+    )
+    for page in (*site.rglob("*.html"), *(DOCS / "pictures").glob("*.svg")):
+        assert not loads.findall(page.read_text(encoding="utf-8")), page.name
+    for style in site.rglob("*.css"):
+        assert not re.search(r"(?:url\(|@import\s+)['\"]?https?:", style.read_text("utf-8")), style
+
+
+def test_every_error_of_the_troubleshooting_page_is_one_that_the_program_says() -> None:
+    """Its fixed words stand side by side in the source, where `...` is what differs each time."""
+    page = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
+    said = [
+        _as_it_is_said(text)
+        for path in Path(respond.__file__).parent.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call)
+        for text in call.args[:1]
+        if isinstance(text, (ast.JoinedStr, ast.Constant)) and "Error" in ast.unparse(call.func)
+    ]
+    errors = re.findall(r"(?m)^### (.+)$", page)
+    assert len(errors) >= 30
+    unsaid = [error for error in errors if not any(re.fullmatch(each, error) for each in said)]
+    assert unsaid == []
+
+
+def _as_it_is_said(text: ast.JoinedStr | ast.Constant) -> str:
+    """A pattern of what a text of the source comes to; of one that is all values nothing."""
+    parts = text.values if isinstance(text, ast.JoinedStr) else [text]
+    words = [str(part.value) if isinstance(part, ast.Constant) else "" for part in parts]
+    is_text = len("".join(words)) >= len(" has no ")
+    return "".join(re.escape(each) if each else ".+" for each in words) if is_text else ""
 
 
 def test_every_promise_stands_on_its_page_with_a_folder_that_has_its_tests() -> None:

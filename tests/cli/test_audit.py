@@ -227,6 +227,22 @@ def test_an_export_is_checked_elsewhere_with_the_key_alone(
     assert home.run("audit", "verify", "--export", str(out), "--key", key).code == 7
 
 
+def test_an_export_for_a_siem_has_an_event_a_line_and_no_proof(
+    home: Machine, tmp_path: Path
+) -> None:
+    """OCSF: every record but intents, which stand in what came of them; one export at a time."""
+    home.write_run("CK-0001")
+    out = tmp_path / "events.jsonl"
+    ran = home.run("audit", "export", "--ocsf", str(out))
+    events = [json.loads(line) for line in out.read_text().splitlines()]
+    assert (ran.code, ran.out) == (0, "")
+    assert f"{len(events)} events of OCSF exported; they carry no proof" in ran.err
+    assert {event["metadata"]["version"] for event in events} == {"1.6.0"}
+    assert "CK-0001" in {event["metadata"].get("correlation_uid") for event in events}
+    assert home.run("audit", "export", "--ocsf", "a", "--out", "b").code == 2
+    assert home.run("audit", "export", "--ocsf", str(tmp_path / "no" / "e")).code == 2
+
+
 def test_an_export_that_fails_leaves_the_old_file(home: Machine, tmp_path: Path) -> None:
     """The file is replaced as a whole or not at all."""
     out = tmp_path / "log.jsonl"

@@ -25,6 +25,8 @@ from respond.errors import ExitCode, NotReadyError, UsageError
 from respond.wiring.places import Places
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from respond.adapters.store.read_only import KnownOfJournal
     from respond.audit.body import Body
     from respond.audit.checkpoint import NoteKey
@@ -489,6 +491,7 @@ def _unreadable(where: _Where, error: Exception) -> int:
     epilog=examples(
         "respond audit export --out log.jsonl",
         "respond audit export | gzip > log.gz",
+        "respond audit export --ocsf events.jsonl   # for a SIEM",
         "respond audit verify --export log.jsonl --key journal.pub",
     )
 )
@@ -496,9 +499,20 @@ def export(
     ctx: typer.Context,
     out: str = typer.Option("", help="File to write; it is replaced as a whole [default: stdout]"),
     run: str = typer.Option("", help="A rehearsal: its own journal"),
+    ocsf: str = typer.Option(
+        "",
+        metavar="FILE",
+        help="Write its events as OCSF to FILE instead; it is replaced as a whole",
+    ),
 ) -> int:
-    """Write the whole journal as JSON lines that carry their own proof, secrets only as digests."""
+    """Write the whole journal as JSON lines that carry their own proof, secrets only as digests.
+
+    With --ocsf they are events for a SIEM (OCSF 1.6.0), and carry no proof.
+    """
     from respond.audit.verify import SourceError
+
+    if ocsf and out:
+        raise UsageError("--out and --ocsf are two exports", do="one after the other")
 
     where = _Where.find(ctx.obj, run)
     if run and not where.rehearsal:
@@ -508,6 +522,8 @@ def export(
             do="respond audit export, without --run",
         )
     try:
+        if ocsf:
+            return _export_ocsf(where.path, Path(ocsf))
         size = _export_to(where.path, Path(out)) if out else _export(where.path)
     except SourceError as error:
         return _unreadable(where, error)
@@ -532,6 +548,28 @@ def _export_to(path: Path, out: Path) -> int:
             return write_whole(out, lambda file: write_export(rows, file))
     except OSError as error:
         raise UsageError(f"{out} cannot be written", why=error.strerror or str(error)) from error
+
+
+def _export_ocsf(path: Path, out: Path) -> int:
+    from respond.audit.verify import SourceError
+    from respond.views.ocsf import ocsf_events, ocsf_line
+
+    def bodies() -> Iterator[Body]:
+        for row, body in _bodies(path):
+            if body is None:
+                raise SourceError(f"record {row.seq} cannot be exported: it is no record of ours")
+            yield body
+
+    def write(file: BinaryIO) -> int:
+        lines = (f"{ocsf_line(event)}\n" for event in ocsf_events(bodies()))
+        return sum(file.write(line.encode()) > 0 for line in lines)
+
+    try:
+        size = write_whole(out, write)
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written", why=error.strerror or str(error)) from error
+    say(f"{size} events of OCSF exported; they carry no proof: respond audit export does")
+    return int(ExitCode.DONE)
 
 
 # --- prove ---------------------------------------------------------------------------------------
