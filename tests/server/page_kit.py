@@ -43,7 +43,7 @@ from respond.server.pages.all_pages import pages
 from respond.server.pages.page_frame import PageSettings
 from respond.server.sessions import SESSION, Sessions
 from respond.server.signon import SignOn, SignOnSettings
-from respond.server.troubles import Trouble
+from respond.server.troubles import Outage
 from respond.server.workings import Workings
 from respond.testing.example_run import ExampleRun, example_plan, example_task
 from respond.testing.settable_clock import SettableClock
@@ -108,7 +108,7 @@ class Night:
     received: list[Received] = field(default_factory=list)
     let_gone: list[tuple[int, str]] = field(default_factory=list)
     tried: list[str] = field(default_factory=list)
-    troubles: list[Trouble] = field(default_factory=list)
+    troubles: list[Outage] = field(default_factory=list)
     check: Callable[[], Any] | None = None
     issuer: str = "https://id.example.com"
 

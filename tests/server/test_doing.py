@@ -22,7 +22,7 @@ from respond.core.events import Kind
 from respond.core.questions import Decision, pasted
 from respond.core.script import Person
 from respond.server.due import Pace
-from respond.server.troubles import Trouble
+from respond.server.troubles import Outage
 from respond.testing.example_run import example_task
 
 SECRET = "sa_live_canary_of_a_new_key"
@@ -203,7 +203,7 @@ def test_only_a_server_for_drills_starts_a_rehearsal(night: Night) -> None:
 def test_what_does_not_work_stands_above_every_page(night: Night, at: Served) -> None:
     """For those who are signed on, with what to do; strangers learn nothing of it."""
     night.waiting()
-    night.troubles.append(Trouble("the journal cannot be written", "make room"))
+    night.troubles.append(Outage("the journal cannot be written", "make room"))
     with on(at, "ana") as ana, at.client() as stranger:
         for path in ("/", f"/runs/{RUN}", f"/runs/{RUN}/report", "/audit", "/nope", "/start"):
             text = ana.get(path).text

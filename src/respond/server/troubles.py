@@ -15,9 +15,9 @@ from typing import Final
 from respond.errors import RespondError
 from respond.ports import Clock, Inbox, Journal
 
-__all__ = ["STUCK_MS", "Trouble", "Troubles"]
+__all__ = ["Outage", "Troubles"]
 
-STUCK_MS: Final = 60_000
+_STUCK_MS: Final = 60_000
 """A round of the conductor that takes longer is no sign of life."""
 
 _ROOM_BYTES: Final = 4 << 20
@@ -31,7 +31,7 @@ _DAY_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Outage:
     """One thing that does not work.
 
     Attributes:
@@ -50,7 +50,7 @@ class Troubles:
     Attributes:
         conductor: Why what comes in is not carried on, or empty.
         down: Threads that broke and were not begun again yet.
-        alive_ms: Monotonic time of the last whole round; None before the first.
+        alive_ms: Monotonic time of the last whole round.
         began_ms: Wall time of the journal's first record, or 0.
         disk: The folder of the journal.
         senders: Sources that are expected to send by themselves.
@@ -66,43 +66,43 @@ class Troubles:
     disk: Path
     senders: Collection[str]
     _asked_ms: int | None = field(default=None, init=False)
-    _silent: tuple[Trouble, ...] = field(default=(), init=False)
+    _silent: tuple[Outage, ...] = field(default=(), init=False)
 
-    def stopping(self) -> Iterator[Trouble]:
+    def stopping(self) -> Iterator[Outage]:
         """What stands in the way of carrying on what comes in, the first cause first."""
         broke = "; ".join(filter(None, [self.conductor(), *sorted(self.down)]))
         if broke:
             do = "the log says what broke; it is tried again by itself"
-            yield Trouble(broke, do)
+            yield Outage(broke, do)
         try:
             self.journal.head()
             self.inbox.count_waiting()
             room = shutil.disk_usage(self.disk).free
         except RespondError as error:
-            yield Trouble(f"{error.what}: {error.why}", error.do)
+            yield Outage(f"{error.what}: {error.why}", error.do)
             return
         except OSError as error:
-            yield Trouble(str(error), "mend the disk")
+            yield Outage(str(error), "mend the disk")
             return
         if room < _ROOM_BYTES:
-            yield Trouble(
+            yield Outage(
                 f"{room} bytes are free for the journal, fewer than {_ROOM_BYTES}",
                 f"make room in {self.disk}; deliveries are taken while they can be kept",
             )
 
     def is_stuck(self) -> bool:
         """Whether no round of the conductor came to its end for a minute."""
-        return self.clock.mono_ms() - self.alive_ms() > STUCK_MS
+        return self.clock.mono_ms() - self.alive_ms() > _STUCK_MS
 
-    def all(self) -> tuple[Trouble, ...]:
+    def all(self) -> tuple[Outage, ...]:
         """Everything that whoever looks at a page should know, what stops runs first."""
         found = list(self.stopping())
         if self.is_stuck():
             what = "runs are not carried on: the last round is over a minute old"
-            found.append(Trouble(what, "look into the server's log; start it anew"))
+            found.append(Outage(what, "look into the server's log; start it anew"))
         return (*found, *self._silent_ones())
 
-    def _silent_ones(self) -> tuple[Trouble, ...]:
+    def _silent_ones(self) -> tuple[Outage, ...]:
         mono_ms = self.clock.mono_ms()
         if self._asked_ms is None or mono_ms - self._asked_ms >= _ASK_EVERY_MS:
             try:
@@ -112,14 +112,14 @@ class Troubles:
             self._asked_ms = mono_ms
         return self._silent
 
-    def _silent_now(self) -> Iterator[Trouble]:
+    def _silent_now(self) -> Iterator[Outage]:
         now_ms, heard = self.clock.now_ms(), self.inbox.last_heard()
         for source in sorted(self.senders):
             since_ms = heard.get(source, self.began_ms())
             if since_ms and now_ms - since_ms >= _SILENT_MS:
                 days = (now_ms - since_ms) // _DAY_MS
                 never = "" if source in heard else ", and before that nothing is known"
-                yield Trouble(
+                yield Outage(
                     f"the source {source} has sent nothing for {days} days{never}",
                     "send a test event from there; respond doctor",
                     stops=False,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from respond.intake.practice import Practice
 from respond.ports import Received
-from respond.server.troubles import Trouble
+from respond.server.troubles import Outage
 
 __all__ = ["Workings"]
 
@@ -30,4 +30,4 @@ class Workings:
     let_go: Callable[[int, str], None]
     again: Callable[[str], None]
     practice: Practice
-    troubles: Callable[[], tuple[Trouble, ...]]
+    troubles: Callable[[], tuple[Outage, ...]]
