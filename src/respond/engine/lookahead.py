@@ -81,8 +81,9 @@ class Lookahead:
         values = here.values
         with suppress(RespondError):  # An expression that has no value says so at its turn.
             for step, guessed in _coming(here.among, values):
-                if _known(step, values):
-                    self._begin(step, here.prefix + step.words.id, values, guessed=guessed)
+                for name, known in _places(step, here.prefix + step.words.id, values):
+                    if _known(step, known):
+                        self._begin(step, name, known, guessed=guessed)
 
     def each(
         self, step: ActionStep, each: ForEach, address: str, values: _Values, items: list[Value]
@@ -90,9 +91,8 @@ class Lookahead:
         """A set is known: look at its first items, and at one more whenever one has its turn."""
 
         def one_more() -> Iterator[None]:
-            for item in items:
-                name = f"{address}[{item_address(item)}]"
-                self._begin(step, name, {**values, each.name: item}, guessed=False)
+            for name, known in _items(each, address, values, items):
+                self._begin(step, name, known, guessed=False)
                 yield
 
         if self.answers.threads == 1:
@@ -140,7 +140,7 @@ def _coming(
             else:
                 guess = True
         match step:
-            case ActionStep(for_each=None):
+            case ActionStep():
                 yield step, guess
             case ChooseStep() if _named(step.on.refs, values):
                 branch = step.branches.get(str(step.on.value(values)), ())
@@ -157,6 +157,22 @@ def _coming(
             case _:
                 pass
     return guessed
+
+
+def _places(step: ActionStep, address: str, values: _Values) -> Iterable[tuple[str, _Values]]:
+    """Where a step looks, and with which values: once, or at the first items of a set."""
+    each = step.for_each
+    if each is None:
+        return [(address, values)]
+    items = each.items.value(values) if _named(each.items.refs, values) else None
+    return _items(each, address, values, items[:_ITEMS] if isinstance(items, list | tuple) else ())
+
+
+def _items(
+    each: ForEach, address: str, values: _Values, items: Iterable[Value]
+) -> Iterator[tuple[str, _Values]]:
+    for item in items:
+        yield f"{address}[{item_address(item)}]", {**values, each.name: item}
 
 
 def _known(step: ActionStep, values: _Values) -> bool:
