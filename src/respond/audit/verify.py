@@ -316,7 +316,8 @@ class _Check:
             raise _BrokenError(Damage.TRANSITION, number, reason)
         self.head = row.hash
         self.size = number
-        self._points()
+        if number in self.points:
+            self._points()
 
     def end(self) -> None:
         """What is known from outside must not lie beyond the last record, not even of none."""
