@@ -43,7 +43,7 @@ bench: $(VENV)/test.stamp  ## Measure, print each figure with its bound, and wri
 screenshots: $(VENV)/test.stamp  ## Take a picture of each page of the server (needs chromium)
 	@$(BIN)/python tests/browser/screenshots.py
 
-peers:  ## Install what is tested against and runs in node: scimmy, Prism (needs npm)
+peers:  ## Install what is tested against and runs in node: scimmy, Prism, axe-core (needs npm)
 	@npm install --prefix tests/data/node --no-package-lock --no-audit --no-fund --silent
 
 lock:  ## Resolve the dependencies anew (needs uv)

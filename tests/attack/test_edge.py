@@ -10,8 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.server.page_kit import RUN, Night, Served, decided, served
-from tests.server.test_pages import ISSUER, form_in, on
+from tests.server.page_kit import ISSUER, RUN, Night, Served, decided, form_in, on, served
 from tests.server.test_receiving import Hooks
 
 from respond.server.sessions import SESSION

@@ -27,6 +27,26 @@ def chromium_path() -> str:
     return str(known) if known.exists() else shutil.which("chromium") or ""
 
 
+AXE = Path(__file__).parents[1] / "data" / "node" / "node_modules" / "axe-core" / "axe.min.js"
+"""axe-core, which ``make peers`` installs; it is no part of the package."""
+
+_AXE_SAYS = """
+async () => {
+  const found = await axe.run(document, { resultTypes: ["violations"], preload: false });
+  return found.violations.flatMap((each) =>
+    each.nodes.map((node) => `${each.id}: ${node.target} ${node.failureSummary}`));
+}
+"""
+
+
+def axe_says(page: Page) -> list[str]:
+    """What axe-core finds wrong with the page as it is shown now."""
+    # Put in by the debugger: the policy of our pages lets in no script but their own.
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+    return [str(each) for each in page.evaluate(_AXE_SAYS)]
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A browser of our own, without a window."""

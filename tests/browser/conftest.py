@@ -1,6 +1,23 @@
-"""Lets the tests of this folder import ``tests.server.page_kit``, however pytest was started."""
+"""One browser for all tests of this folder; they import ``tests.server.page_kit``, too."""
+
+from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    from tests.browser.browser_kit import chromium  # noqa: PLC0415 - where there is playwright
+
+    with chromium() as made:
+        yield made

@@ -1,28 +1,24 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 pytest.importorskip("playwright")
 
 from playwright.sync_api import Browser, Page, expect
-from tests.browser.browser_kit import chromium, chromium_path, sign_on
-from tests.server.page_kit import RUN, Night, Served, decided, provider, served
+from tests.browser.browser_kit import AXE, axe_says, chromium_path, sign_on
+from tests.server.page_kit import RUN, Night, Served, decided, plan_of, provider, served
 
 from respond.core.events import Actor, Kind, Strength
 from respond.core.fold import RunStatus
+from respond.views.deciding import deciding
 
 pytestmark = pytest.mark.skipif(not chromium_path(), reason="there is no chromium here")
 
 BEN = Actor("ben", Strength.KEY)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +86,6 @@ def test_somebody_signs_on_reads_and_approves_by_keyboard_alone(
     page.wait_for_url(f"{at.url}/runs/{RUN}")
 
     expect(page.get_by_role("heading", level=1)).to_contain_text(RUN)
-    _presses(page, "Read the plan, then decide")
-    page.keyboard.press("Enter")
     _presses(page, "typed")
     page.keyboard.type("7f3q")
     _presses(page, f"Approve {_digest(night)}")
@@ -105,6 +99,24 @@ def test_somebody_signs_on_reads_and_approves_by_keyboard_alone(
 def _digest(night: Night) -> str:
     digest = night.state().requests[-1].digest
     return f"{digest[:4]}-{digest[4:8]}"
+
+
+def test_all_that_decides_is_on_the_first_screen_of_a_phone(
+    night: Night, at: Served, browser: Browser
+) -> None:
+    """What and whom, whether it lives, what is lost, and both buttons, without a finger moved."""
+    night.waiting()
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    sign_on(page, at.url, "ana", f"/runs/{RUN}")
+    made = deciding(plan_of(night))
+    seen = [page.get_by_text(text).first for text in (RUN, "jean@example.com", made.closing)]
+    seen += [page.get_by_text(text, exact=True).first for text in made.found]
+    seen += [page.get_by_text(change.says).first for change in made.asks]
+    seen += [page.get_by_role("button", name=name) for name in ("Approve", "Deny")]
+    for each in (*seen, page.get_by_label("To approve, type")):
+        expect(each).to_be_in_viewport(ratio=1)
+    context.close()
 
 
 def test_without_script_everything_but_following_works(
@@ -197,6 +209,25 @@ def test_the_list_follows_too(night: Night, at: Served, page: Page) -> None:
     expect(page.get_by_role("link", name=RUN).first).to_be_visible()
 
 
+def test_what_somebody_reads_stays_where_it_is(night: Night, at: Served, page: Page) -> None:
+    """A run that comes in above it pushes the line under somebody's eyes nowhere."""
+    for n in range(12):
+        night.needs_inputs(f"SI-{n:04d}")
+    page.set_viewport_size({"width": 390, "height": 844})
+    sign_on(page, at.url, "ana")
+    expect(page.locator("#live")).to_have_text("This page follows by itself.")
+    place = "document.querySelector('#run-SI-0004').getBoundingClientRect().top"
+    before = page.evaluate(f"window.scrollTo(0, 1000); {place}")
+    assert 0 < before < 844
+    height = page.evaluate("document.body.scrollHeight")
+
+    night.waiting()
+
+    expect(page.locator(f"#run-{RUN}")).to_have_count(1)
+    assert page.evaluate("document.body.scrollHeight") > height + 100
+    assert abs(page.evaluate(place) - before) < 2
+
+
 def test_what_somebody_types_stays_with_the_cursor_in_it(
     night: Night, at: Served, page: Page
 ) -> None:
@@ -247,7 +278,7 @@ def test_a_run_that_ends_says_so_and_is_followed_no_more(
     sign_on(page, at.url, "ana", f"/runs/{RUN}")
     expect(page.locator("#live")).to_have_text("This page follows by itself.")
     night.add(Kind.ENDED, exit=1, say="stopped", next="")
-    expect(page.locator(".stands-big")).to_contain_text("ended 1: stopped")
+    expect(page.locator(".now")).to_contain_text("ended 1: stopped")
     expect(page.locator("#live")).to_contain_text("nothing changes any more")
     assert night.state().status is RunStatus.ENDED
 
@@ -255,13 +286,13 @@ def test_a_run_that_ends_says_so_and_is_followed_no_more(
 # --- for everybody --------------------------------------------------------------------------------
 
 PATHS = ("/", f"/runs/{RUN}", "/runs/SI-2K4M", "/runs/CK-TA5K", "/runs/CK-R8NN", "/runs/CK-9XKP",
-         "/runs/CK-9XKP/report", "/audit", "/runs/CK-N0PE")  # fmt: skip
+         "/runs/CK-9XKP/report", "/audit", "/runs/CK-N0PE", "/?which=all")  # fmt: skip
 
 UNNAMED = """
 () => [...document.querySelectorAll("input:not([type=hidden]), button, a, summary, select")]
   .filter((each) => {
-    const labels = each.labels ? [...each.labels].map((l) => l.innerText).join("") : "";
-    return !(labels || each.innerText || each.getAttribute("aria-label")).trim();
+    const labels = each.labels ? [...each.labels].map((l) => l.textContent).join("") : "";
+    return !(labels || each.textContent || each.getAttribute("aria-label") || "").trim();
   })
   .map((each) => each.outerHTML.slice(0, 100))
 """
@@ -321,6 +352,33 @@ def test_every_page_can_be_read_and_used_by_everybody(
         assert page.locator("main").count() == 1
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, (path, wide)
+    context.close()
+
+
+LOOKS = ((360, "light"), (360, "dark"), (1280, "dark"), (1280, "light"))
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed: make peers")
+def test_axe_finds_no_fault_on_any_page(
+    night: Night, at: Served, browser: Browser, todays: Callable[..., list[Any]]
+) -> None:
+    """Each page, wide and narrow, light and dark, and with all that it folds away unfolded.
+
+    Each width and each theme every day; every width in every theme every second day.
+    """
+    _all_of_it(night)
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{at.url}/sign-on")
+    assert axe_says(page) == []
+    sign_on(page, at.url, "ana")
+    for path in PATHS:
+        page.goto(at.url + path)
+        page.evaluate("document.querySelectorAll('details').forEach((each) => each.open = true)")
+        for width, scheme in todays(LOOKS, 2):
+            page.set_viewport_size({"width": width, "height": 740})
+            page.emulate_media(color_scheme=scheme)
+            assert axe_says(page) == [], (path, width, scheme)
     context.close()
 
 

@@ -31,8 +31,8 @@ from respond.testing.example_run import TODAY
 from respond.testing.runbook_kit import Stage
 from respond.views.exposure_text import QUESTIONS
 from respond.views.report import as_json as report_json
-from respond.views.report import as_text as report_text
 from respond.views.report import report
+from respond.views.report_text import as_text as report_text
 
 RUN = "XX-TEST"
 

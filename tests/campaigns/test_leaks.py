@@ -30,7 +30,10 @@ from respond.testing.crashing import RUNBOOKS
 from respond.testing.example_run import TODAY
 from respond.testing.runbook_kit import Stage
 from respond.views.live import Lines, LiveProgress
-from respond.views.report import as_json, as_text, report
+from respond.views.report import Report, as_json, report
+from respond.views.report_markdown import as_markdown
+from respond.views.report_page import report_page
+from respond.views.report_text import as_text, short
 from respond.views.screen import Screen
 from respond.views.summary import summary
 
@@ -100,6 +103,12 @@ class Telling(LiveProgress):
 
     def waiting(self, what: str, seconds: float) -> None:
         self._out.line(f"{what} {seconds}")
+
+
+def every_form(made: Report) -> str:
+    """A run's report, in every form in which it leaves the house."""
+    forms_ = (as_text(made), short(made), as_markdown(made), report_page(made))
+    return "\n".join((*forms_, json.dumps(as_json(made))))
 
 
 def secrets_of(stage: Stage) -> set[str]:
@@ -179,7 +188,7 @@ def play(folder: Path, name: str, fault: str, *, routes: bool) -> list[str]:
                 engine.advance()
                 records = list(engine.tools.journal.records(stage.run))
                 made = report(engine.state, records, engine.tools.journal.head(), TODAY)
-                seen.text.write(as_text(made) + json.dumps(as_json(made)))
+                seen.text.write(every_form(made))
         except RespondError as raised:
             error = "".join(traceback.format_exception(raised)) + repr(raised)
         seen.keep_disk()
@@ -227,7 +236,7 @@ def echoed(folder: Path, book: str, spoil: Callable[[Stage], None]) -> tuple[lis
                 engine.tools.journal.head(),
                 TODAY,
             )
-            seen.text.write(as_text(made) + json.dumps(as_json(made)))
+            seen.text.write(every_form(made))
         seen.keep_disk()
         return leaks(stage, seen, ""), seen.text.getvalue()
 

@@ -78,7 +78,7 @@ def test_an_old_copy_put_back_while_the_run_waits_is_refused(tmp_path: Path) -> 
 # --- journals of an older version -----------------------------------------------------------------
 
 
-NEW = ("waits", "event")
+NEW = ("waits", "event", "verdict")
 """What status and report say since then."""
 
 

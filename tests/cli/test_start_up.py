@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -15,7 +17,9 @@ HEAVY = {
 """Packages that no help needs."""
 
 
-def loaded(argv: list[str], state: Path) -> set[str]:
+def loaded(
+    argv: list[str], state: Path, more: Mapping[str, str] = MappingProxyType({})
+) -> set[str]:
     """Names of the modules that are loaded after a command ran."""
     code = (
         "import sys, os; from respond.cli.main import run; code = run(sys.argv[1:]); "
@@ -26,7 +30,7 @@ def loaded(argv: list[str], state: Path) -> set[str]:
         capture_output=True,
         text=True,
         check=True,
-        env={"XDG_STATE_HOME": str(state), "PATH": "/usr/bin:/bin", "HOME": str(state)},
+        env={"XDG_STATE_HOME": str(state), "PATH": "/usr/bin:/bin", "HOME": str(state), **more},
     )
     _, status, *names = ran.stdout.rpartition("LOADED")[2].split(" ")
     assert status == "0", ran.stderr[-2000:]
@@ -63,30 +67,12 @@ def test_the_help_of_a_runbook_reads_its_head_alone(tmp_path: Path) -> None:
     assert len(ours) <= 40, sorted(ours)
 
 
-@pytest.mark.parametrize(
-    ("typed", "offered"),
-    [
-        ("respond com", {"compromised-key", "compromised-user"}),
-        ("respond sta", {"status"}),
-        ("respond compromised-key --or", {"--order"}),
-    ],
-)
-def test_the_shell_completes_commands_runbooks_and_options(
-    typed: str, offered: set[str], tmp_path: Path
-) -> None:
-    """A shell asks through the environment, without a word on the command line."""
-    ran = subprocess.run(
-        [sys.executable, "-c", "from respond.cli.main import main; main()"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={
-            "XDG_STATE_HOME": str(tmp_path),
-            "PATH": "/usr/bin:/bin",
-            "HOME": str(tmp_path),
-            "_RESPOND_COMPLETE": "complete_bash",
-            "COMP_WORDS": typed,
-            "COMP_CWORD": str(len(typed.split()) - 1),
-        },
-    )
-    assert set(ran.stdout.split()) == offered, ran.stderr
+def test_a_shell_that_completes_waits_for_little(tmp_path: Path) -> None:
+    """No key store, no connection, no expression is loaded for a touch of a key."""
+    state = tmp_path / "respond"
+    asks = {"_RESPOND_COMPLETE": "fish", "_RESPOND_LINE": "respond compromised-key --order "}
+    ours = loaded([], state, asks)
+    assert not packages(ours) & (HEAVY | {"json"})
+    assert not ours & {"respond.core.script", "respond.systems", "respond.formats.expression"}
+    asks["_RESPOND_LINE"] = "respond resume "
+    assert not packages(loaded([], state, asks)) & (HEAVY - {"sqlite3"} | {"yaml"})

@@ -17,7 +17,8 @@ from respond.engine.undo import undo_run
 from respond.errors import ExitCode
 from respond.formats.runbook.runbook_file import load
 from respond.testing.toy_system import ACTIONS, BoxStage, Says, refused
-from respond.views.plan_text import plan_rows, plan_screen
+from respond.views.plan_rows import plan_rows
+from respond.views.plan_text import plan_screen
 
 THREE = {"a": "old", "b": "old", "c": "old", "z": "old"}
 ONE = {

@@ -14,7 +14,8 @@ from respond.errors import ExitCode, RefusedByPersonError
 from respond.ports import Head
 from respond.testing.example_run import TODAY
 from respond.testing.runbook_kit import Stage
-from respond.views.report import as_text, report, short
+from respond.views.report import report
+from respond.views.report_text import as_text, short
 from respond.views.run_list import run_status
 from respond.views.summary import summary
 

@@ -28,6 +28,7 @@ from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.core.approval import Moment, People, Request, account
 from respond.core.events import Actor, Event, Kind, Record, Strength
 from respond.core.fold import RunState
+from respond.core.plan import Plan
 from respond.core.runbook import Runbook
 from respond.core.script import PersonRecord
 from respond.formats.runbook.runbook_file import load
@@ -35,7 +36,9 @@ from respond.people.answers import Entry
 from respond.ports import Received
 from respond.server.board import Board
 from respond.server.event_stream import Streams
-from respond.server.pages import PageSettings, pages
+from respond.server.pages.all_pages import pages
+from respond.server.pages.page_frame import PageSettings
+from respond.server.sessions import SESSION, Sessions
 from respond.server.signon import SignOn, SignOnSettings
 from respond.testing.example_run import ExampleRun, example_plan, example_task
 from respond.testing.settable_clock import SettableClock
@@ -463,6 +466,31 @@ class Browserish:
 
     def come_back(self, address: str, **others: str) -> httpx.Response:
         return self.http.get(httpx.URL(address).copy_merge_params(others))
+
+
+def plan_of(night: Night) -> Plan:
+    """The plan of the run that everybody looks at."""
+    plan = night.state().plan
+    assert plan is not None
+    return plan
+
+
+ISSUER = "https://id.example"
+"""Nobody is asked there: sessions are made with the server's own key, as it makes them."""
+
+
+def on(at: Served, person: str) -> Browserish:
+    """Somebody who is signed on."""
+    made = at.client()
+    made.cookies[SESSION] = Sessions(SESSION_KEY, at.night.clock).begin(ISSUER, subject_of(person))
+    return made
+
+
+def form_in(text: str, name: str) -> dict[str, str]:
+    """The fields of a form as the page has them."""
+    found = re.search(rf'<form id="{name}".*?</form>', text, re.DOTALL)
+    assert found is not None, f"there is no form {name}"
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', found[0]))
 
 
 def runs_of(kinds: Sequence[Kind], night: Night) -> list[Event]:

@@ -27,7 +27,7 @@ from tests.server.page_kit import (
 )
 
 from respond.core.approval import Moment
-from respond.server.pages import PageSettings
+from respond.server.pages.page_frame import PageSettings
 from respond.server.sessions import FLOW, SESSION, Sessions, local_path
 from respond.testing.settable_clock import SettableClock
 

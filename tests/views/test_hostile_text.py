@@ -34,7 +34,8 @@ from respond.views import action_list, error_text, runbooks
 from respond.views.json_view import plan_json, state_json
 from respond.views.layout import width_of
 from respond.views.live import JsonProgress, Lines, LiveProgress
-from respond.views.plan_text import plan_rows, plan_screen, step_details
+from respond.views.plan_rows import plan_rows
+from respond.views.plan_text import plan_screen, step_details
 from respond.views.question_text import (
     by_hand_text,
     forward_text,
@@ -42,7 +43,8 @@ from respond.views.question_text import (
     to_type,
     who_can_text,
 )
-from respond.views.report import as_json, as_text, report, short
+from respond.views.report import as_json, report
+from respond.views.report_text import as_text, short
 from respond.views.run_list import run_status, runs_table
 from respond.views.screen import Screen
 from respond.views.style import ANSI

@@ -31,7 +31,8 @@ from respond.testing.example_run import (
 from respond.views import error_text
 from respond.views.json_view import plan_json, record_json, state_json
 from respond.views.live import JsonProgress, Lines, LiveProgress, QuietProgress
-from respond.views.report import as_json, as_text, report, short
+from respond.views.report import as_json, report
+from respond.views.report_text import as_text, short
 from respond.views.run_list import run_status, runs_table
 from respond.views.summary import NOTHING_KNOWN, summary
 from respond.views.undo_text import put_back, undo_json, undo_text

@@ -11,7 +11,8 @@ from respond.core.runbook import Phase
 from respond.core.script import Effect
 from respond.testing.example_run import HEAD, STEPS, ExampleRun, example_plan, example_write
 from respond.views.layout import width_of
-from respond.views.plan_text import others_needed, plan_rows, plan_screen, step_details
+from respond.views.plan_rows import others_needed, plan_rows
+from respond.views.plan_text import plan_screen, step_details
 from respond.views.style import ANSI
 
 Golden = Callable[[str, str], None]

@@ -7,7 +7,6 @@ as it goes. What is checked is what lies in the file; the keys come from outside
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from respond.adapters.ordinary_file import read_ordinary, write_whole
 from respond.checks.rights import PINNED
 from respond.cli.examples import examples
 from respond.cli.opening import RUN_ID
-from respond.cli.output import answer, print_out, say, screen_width
+from respond.cli.output import answer, print_out, raw_out, say, screen_width
 from respond.errors import ExitCode, NotReadyError, UsageError
 from respond.wiring.places import Places
 
@@ -520,10 +519,8 @@ def _export(path: Path) -> int:
     from respond.audit.export import write_export
     from respond.audit.source import open_rows
 
-    with open_rows(path) as rows:
-        size = write_export(rows, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
-    return size
+    with open_rows(path) as rows, raw_out() as stream:
+        return write_export(rows, stream)
 
 
 def _export_to(path: Path, out: Path) -> int:
@@ -635,7 +632,7 @@ def review(
     as_: str = typer.Option("", "--as", help="Your id in respond.toml, if your login is not in it"),
 ) -> int:
     """Close the open item that an emergency entry leaves, with your own SSH key."""
-    from respond.cli.deciding import review_run
+    from respond.cli.voting import review_run
 
     review_run(ctx.obj, run, words, as_=as_, key=key)
     print_out(f"Recorded: run {run} is reviewed.")

@@ -41,8 +41,8 @@ COMMANDS: dict[str, CommandEntry] = {
     "runs": CommandEntry("runs", "List the runs of this machine", "Runs"),
     "status": CommandEntry("runs", "Show where a run stands, and what it waits for", "Runs"),
     "resume": CommandEntry("runs", "Carry a run on; nothing is done twice", "Runs"),
-    "approve": CommandEntry("deciding", "Agree to what a run asks, with your SSH key", "Runs"),
-    "deny": CommandEntry("deciding", "Say no to what a run asks, with your SSH key", "Runs"),
+    "approve": CommandEntry("voting", "Agree to what a run asks, with your SSH key", "Runs"),
+    "deny": CommandEntry("voting", "Say no to what a run asks, with your SSH key", "Runs"),
     "cancel": CommandEntry("runs", "End a run; what is done stays done", "Runs"),
     "undo": CommandEntry("runs", "Put back what a run changed, where that can be done", "Runs"),
     "report": CommandEntry("runs", "What happened, what is proved, what is left to do", "Runs"),
@@ -58,6 +58,8 @@ COMMANDS: dict[str, CommandEntry] = {
     "connect": CommandEntry("setup", "Store a credential, and see what it may do", "Set up"),
     "doctor": CommandEntry("doctor_command", "Find trouble before the incident does", "Set up"),
     "actions": CommandEntry("look", "List what a step can call", "For authors"),
+    "export": CommandEntry("exchanging", "Write a runbook as a CACAO playbook", "For authors"),
+    "import": CommandEntry("exchanging", "Make a runbook out of a CACAO playbook", "For authors"),
     "schema": CommandEntry("look", "Print the JSON Schema of runbooks, for editors", "For authors"),
 }
 
@@ -88,6 +90,23 @@ class Commands(TyperGroup):
 
         return command_for(found)
 
+    def shell_complete(self, ctx: typer.Context, incomplete: str) -> list[Any]:  # type: ignore[override]
+        """From the table and the first lines of the runbooks: no command is imported for it."""
+        from typer._click.shell_completion import CompletionItem
+
+        from respond.wiring.places import title_of
+
+        if incomplete.startswith("-"):
+            options = ("--project", "--version", "--help", "--install-completion")
+            return [CompletionItem(each) for each in options if each.startswith(incomplete)]
+        known = {name: entry.help for name, entry in COMMANDS.items()}
+        found = {name: title_of(found)[0] for name, found in _runbooks(ctx).items()} | known
+        return [
+            CompletionItem(name, help=says)
+            for name, says in found.items()
+            if name.startswith(incomplete)
+        ]
+
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
         name = args[0] if args else ""
         if name and not name.startswith("-") and name not in COMMANDS:
@@ -110,9 +129,10 @@ class Commands(TyperGroup):
 
     def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
         from respond.errors import UsageError
+        from respond.wiring.places import title_of
 
         try:
-            heads = [(showable(name), *_head(found)) for name, found in _runbooks(ctx).items()]
+            heads = [(showable(name), *title_of(found)) for name, found in _runbooks(ctx).items()]
         except UsageError as error:  # Whoever asks for help gets it all the same.
             heads = [("none", f"{error.what}: {error.why}", False)]
         for title, kind in (
@@ -149,20 +169,6 @@ def _places(ctx: typer.Context) -> Places:
 
 def _runbooks(ctx: typer.Context) -> dict[str, FoundRunbook]:
     return _places(ctx).runbooks()
-
-
-def _head(found: FoundRunbook) -> tuple[str, bool]:
-    """A runbook's title, and whether it is a review: the plain lines, read without a parser."""
-    from respond.errors import UsageError
-    from respond.wiring.places import read_runbook
-
-    try:
-        lines = read_runbook(found.path).decode("utf-8", "replace").splitlines()
-    except UsageError:
-        return "(cannot be read)", False
-    titles = (line.removeprefix("title:") for line in lines if line.startswith("title:"))
-    title = showable(next(titles, "(no title)").strip().strip("\"'"), limit=60)
-    return title, any(line.split() == ["review:", "true"] for line in lines)
 
 
 app = typer.Typer(
@@ -213,12 +219,22 @@ def _straight_to(group: Any, words: list[str], places: Places) -> tuple[Any, str
     The group has nothing to read but that name. Options in its place are the group's own.
     """
     if words[0].startswith("-"):
+        _give_scripts()
         return typer.main.get_command(app), "respond", words
     context = typer.Context(group, info_name="respond", obj=places)
     command = group.get_command(context, words[0])
     if command is None:
         raise places.no_runbook(words[0], group.list_commands(context), what=_ANY)
     return command, f"respond {words[0]}", words[1:]
+
+
+def _give_scripts() -> None:
+    """Let the library install our scripts of the shells, and not its own."""
+    from typer._completion_shared import _completion_scripts
+
+    from respond.cli.shell_words import SCRIPTS
+
+    _completion_scripts.update(SCRIPTS)
 
 
 def _print_help(command: Any, words: list[str], places: Places) -> None:
@@ -290,10 +306,10 @@ def _run(words: list[str]) -> int:
         return int(ExitCode.DONE)
     from respond.wiring.places import Places
 
+    if "_RESPOND_COMPLETE" in os.environ:  # A shell asks, with its words in the environment.
+        return _complete(os.environ["_RESPOND_COMPLETE"])
     project, words = _first_options(words)
     places = Places.here(project)
-    if "_RESPOND_COMPLETE" in os.environ:  # A shell asks, with its words in the environment.
-        typer.main.get_command(app).main([], "respond", obj=places)
     words = words or ["--help"]
     # Without the options of completion, which are made from annotations and only rarely given.
     command: Any = typer.main.get_group(app)
@@ -303,6 +319,23 @@ def _run(words: list[str]) -> int:
     command, name, words = _straight_to(command, words, places)
     result = command.main(args=words, prog_name=name, standalone_mode=False, obj=places)
     return int(result or 0)
+
+
+def _complete(shell: str) -> int:
+    """Say to a shell what may stand at its cursor."""
+    from respond.cli.plain_options import plainly
+    from respond.cli.shell_words import SCRIPTS, answer_shell, split_line
+    from respond.wiring.places import Places
+
+    def begin(words: list[str]) -> tuple[Places, list[str]]:
+        project, words = _first_options(words)
+        return Places.here(project), words
+
+    if shell in SCRIPTS:
+        line = split_line(os.environ.get("_RESPOND_LINE", ""), os.environ.get("_RESPOND_WORD"))
+        group = plainly(typer.main.get_group(app))
+        output.print_out("\n".join(answer_shell(shell, group, line, begin)))
+    return int(ExitCode.DONE)
 
 
 def _not_written(error: OSError) -> int:

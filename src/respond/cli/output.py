@@ -15,8 +15,9 @@ import errno
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO
 
 from respond.core.showable import showable
 
@@ -27,9 +28,11 @@ __all__ = [
     "answer",
     "columns",
     "is_of_output",
+    "is_terminal_out",
     "lost",
     "open_all",
     "print_out",
+    "raw_out",
     "result",
     "say",
     "say_at_once",
@@ -93,6 +96,21 @@ def print_out(text: str) -> None:
     """What a command was asked for: stdout. Trouble with it ends the command (``lost``)."""
     _begin()
     print(_seen(text.rstrip("\n")), flush=True)  # noqa: T201 - the result
+
+
+def is_terminal_out() -> bool:
+    """Whether a person reads stdout as it is written."""
+    return sys.stdout.isatty()
+
+
+@contextlib.contextmanager
+def raw_out() -> Iterator[BinaryIO]:
+    """Stdout for bytes that a command was asked for, as they are; trouble with it as in
+    ``print_out``.
+    """
+    _begin()
+    yield sys.stdout.buffer
+    sys.stdout.buffer.flush()
 
 
 def answer(facts: Any, text: str, *, as_json: bool) -> None:

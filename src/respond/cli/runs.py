@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from respond.wiring.places import Places
 
 if TYPE_CHECKING:
     from respond.cli.screens import Stagehand
+    from respond.views.report import Report
     from respond.wiring.session import Session
 
 __all__ = ["apps"]
@@ -88,6 +89,8 @@ def status(
     epilog=examples(
         "respond report CK-7F3Q",
         "respond report CK-7F3Q --short   # for a ticket",
+        "respond report CK-7F3Q --html CK-7F3Q.html --pdf CK-7F3Q.pdf",
+        "respond report CK-7F3Q --markdown -   # for a wiki",
         "respond report CK-7F3Q --evidence CK-7F3Q.zip",
     )
 )
@@ -95,6 +98,15 @@ def report(
     ctx: typer.Context,
     run: str = typer.Argument("", help="Id of the run; the last one when left out"),
     short: bool = typer.Option(False, "--short", help="A few lines for a ticket"),
+    html: str = typer.Option(
+        "", metavar="FILE", help="Write it as one page that needs nothing else; - is stdout"
+    ),
+    markdown: str = typer.Option(
+        "", metavar="FILE", help="Write it as Markdown, for a ticket or a wiki; - is stdout"
+    ),
+    pdf: str = typer.Option(
+        "", metavar="FILE", help="Write it as a PDF, with the browser of this machine"
+    ),
     evidence: str = typer.Option(
         "", metavar="FILE", help="Write what systems answered into one zip, with digests"
     ),
@@ -102,6 +114,8 @@ def report(
 ) -> int:
     """Say what happened, what is proved, and what is left to do."""
     from respond.views import report as reports
+    from respond.views.report_text import as_text
+    from respond.views.report_text import short as short_text
 
     if not run:
         states, _ = states_of(ctx.obj, rehearsals=False, size=1)
@@ -114,13 +128,36 @@ def report(
     if evidence:
         from respond.cli.evidence_out import write_evidence
 
-        if short:
-            raise UsageError("--short and --evidence are two things", do="ask for one of them")
+        if short or html or markdown or pdf:
+            raise UsageError("--evidence and another form are two things", do="ask for one of them")
         return int(write_evidence(ctx.obj, kept, evidence, as_json=as_json))
     made = reports.report(kept.state, kept.records, kept.head, kept.today)
-    text = reports.short(made) if short else reports.as_text(made, width=screen_width())
+    if html or markdown or pdf:
+        if short:
+            raise UsageError("--short and a file are two things", do="ask for one of them")
+        _hand_out(made, {"html": html, "markdown": markdown, "pdf": pdf}, as_json=as_json)
+        return int(ExitCode.DONE)
+    text = short_text(made) if short else as_text(made, width=screen_width())
     answer(reports.as_json(made), text, as_json=as_json)
     return int(ExitCode.DONE)
+
+
+def _hand_out(made: Report, wanted: dict[str, str], *, as_json: bool) -> None:
+    """Write the report as files."""
+    import os
+
+    from respond.adapters.clock import SystemClock
+    from respond.adapters.pdf_browser import pdf_of
+    from respond.cli.report_out import write_out
+    from respond.views.report_markdown import as_markdown
+    from respond.views.report_page import report_page
+
+    making: dict[str, Callable[[], str | bytes]] = {
+        "html": lambda: report_page(made),
+        "markdown": lambda: as_markdown(made),
+        "pdf": lambda: pdf_of(report_page(made), SystemClock(), os.environ),
+    }
+    write_out(wanted, making, {"run": made.run}, as_json=as_json)
 
 
 # --- going on -----------------------------------------------------------------------------------
@@ -148,7 +185,7 @@ def resume(
 
     places: Places = ctx.obj
     if approval:
-        from respond.cli.deciding import take_answer
+        from respond.cli.voting import take_answer
 
         run = take_answer(places, approval, run)
     kept = read_run(places, run or only_open(places))

@@ -261,7 +261,8 @@ def show_plan(
 
 def _one_step(plan: Plan, only: str) -> str:
     from respond.formats.faults import did_you_mean
-    from respond.views.plan_text import plan_rows, step_details
+    from respond.views.plan_rows import plan_rows
+    from respond.views.plan_text import step_details
 
     rows = [row for row in plan_rows(plan) if only in (row.step.id, row.step.address)]
     if not rows:

@@ -36,6 +36,7 @@ __all__ = ["Containment", "Item", "Known", "Outcome", "outcome_of"]
 _COMMAND: Final = re.compile(r"(?:^|[;:`])\s*respond [a-z][a-z0-9-]*(?:[\s`]|$)")
 
 
+_DONE: Final = frozenset({As.DONE, As.UNCHANGED, As.YOUR_WORD})
 _CONTAINS: Final = frozenset({Phase.CONTAIN.value, Phase.ERADICATE.value})
 
 
@@ -82,6 +83,7 @@ class Containment:
         planned: The run has steps whose phase is ``contain``.
         proved_at: When the last of them was seen to be so; empty while one is not.
         open: Titles of those that are not proved, with the reason.
+        is_done: All of them were done, and what is open lacks nothing but the proof.
         since: The input ``since``: the moment from which harm was possible, or empty.
         began: When the run was proposed.
     """
@@ -91,6 +93,7 @@ class Containment:
     open: tuple[str, ...]
     since: str
     began: str
+    is_done: bool = False
 
     @property
     def seconds_from_start(self) -> int | None:
@@ -393,7 +396,7 @@ def _containment(state: RunState) -> Containment:
         if found.phase == Phase.CONTAIN.value
     }
     open_: list[str] = []
-    last = ""
+    last, is_done = "", True
     for address, title in steps.items():
         end = state.step(address).conclusion
         if end is not None and end.how is As.SKIPPED:
@@ -403,15 +406,18 @@ def _containment(state: RunState) -> Containment:
             last = max(last, end.at)
         else:
             open_.append(f"{title}: {_why_open(state.step(address))}")
+            is_done = is_done and end is not None and end.how in _DONE
     since = state.inputs.get("since")
     if state.plan is None and _nothing_started(state) and state.ended.review is None:
         open_.append("nothing was started")
+        is_done = False
     return Containment(
         planned=bool(steps or open_),
         proved_at="" if open_ else last,
         open=tuple(open_),
         since=since if isinstance(since, str) else "",
         began=state.proposed_at,
+        is_done=is_done and bool(steps),
     )
 
 

@@ -49,6 +49,8 @@ __all__ = [
 
 
 _AHEAD_MAX: Final = 16
+_TASKS: Final = "human/"
+"""How the subjects of the system begin whose actions are a person's own work."""
 
 
 class StepPlan(Enum):
@@ -110,6 +112,18 @@ class PlannedWrite:
     cleans_up: bool = False
     also: tuple[str, ...] = ()
     """Other subjects that it changes: a revoke also changes whether the key is alive."""
+    tells: tuple[str, ...] = ()
+    """Whom it tells something; such a write is a message, and no change of anything."""
+
+    @property
+    def is_task(self) -> bool:
+        """Whether it is a person's own work, which no system knows of: restart, call, hand on."""
+        return self.proof is Proof.WORD and self.subject.startswith(_TASKS)
+
+    @property
+    def is_message(self) -> bool:
+        """Whether it tells people something and changes nothing else."""
+        return bool(self.tells)
 
     @property
     def changes(self) -> frozenset[str]:
@@ -210,6 +224,7 @@ def planned_write(write: Write[Any], key: str = "") -> PlannedWrite:
         stays=write.stays,
         cleans_up=write.cleans_up,
         also=tuple(b.subject.name for b in write.becomes[1:]),
+        tells=write.tells,
     )
 
 
@@ -418,5 +433,6 @@ def write_from(data: Mapping[str, Any]) -> PlannedWrite:
             "proof": Proof(data["proof"]),
             "stays": tuple(data["stays"]),
             "also": tuple(data.get("also", ())),
+            "tells": tuple(data.get("tells", ())),
         }
     )

@@ -421,6 +421,7 @@ class Write(Generic[R]):
         breaks: What stops working, for the question.
         stays: Look-alikes that stay.
         cleans_up: Removes only what carries this run's own mark; the plan's yes covers it.
+        tells: Whom it tells something, by name. It cannot be unsaid, and nothing is lost by it.
     """
 
     says: str
@@ -439,6 +440,7 @@ class Write(Generic[R]):
     breaks: str = ""
     stays: tuple[str, ...] = ()
     cleans_up: bool = False
+    tells: tuple[str, ...] = ()
 
     def __iter__(self) -> Generator[Write[R], object, R]:
         answer = yield self

@@ -6,7 +6,7 @@ refer to are read once; a page refers to a file by its digest, and nothing from 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -18,8 +18,10 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
 from respond.core.showable import showable
+from respond.views.markup import Element, html_of
+from respond.views.paper_style import RULES
 
-__all__ = ["Showing"]
+__all__ = ["Showing", "built"]
 
 _HERE: Final = Path(__file__).parent
 _TEXT_MAX: Final = 20_000
@@ -46,6 +48,7 @@ class Showing:
 
     def __init__(self, always: Mapping[str, Any]) -> None:
         self._files = {path.name: _file(path) for path in sorted((_HERE / "static").iterdir())}
+        self._files["report.css"] = _made(RULES.encode(), _KINDS[".css"])
         self._always = {**always, "static": self._address}
 
     def page(
@@ -72,6 +75,11 @@ class Showing:
         return f"/static/{name}?v={self._files[name].digest}"
 
 
+def built(elements: Iterable[Element]) -> Markup:
+    """Elements for a template: every text in them is escaped as they are written."""
+    return Markup("".join(map(html_of, elements)))  # noqa: S704 - no element takes markup
+
+
 @cache
 def _templates() -> Environment:
     """The templates of this program: they are the same for every server in a process."""
@@ -87,8 +95,11 @@ def _templates() -> Environment:
 
 
 def _file(path: Path) -> _File:
-    body = path.read_bytes()
-    return _File(body, _KINDS[path.suffix], sha256(body).hexdigest()[:16])
+    return _made(path.read_bytes(), _KINDS[path.suffix])
+
+
+def _made(body: bytes, kind: str) -> _File:
+    return _File(body, kind, sha256(body).hexdigest()[:16])
 
 
 def _shown(value: Any) -> Any:

@@ -21,6 +21,7 @@ from respond.systems.vendor import CarriedBy, Reaches, Scheme, Vendor
 __all__ = [
     "DIRECTORY",
     "NAMES",
+    "actions_of",
     "by_preference",
     "channels",
     "connectable",
@@ -155,7 +156,8 @@ class _Actions(Mapping[str, type]):
     def __init__(self) -> None:
         self._found: dict[str, dict[str, type]] = {}
 
-    def _of(self, system: str) -> dict[str, type]:
+    def of(self, system: str) -> dict[str, type]:
+        """Those of one system."""
         if system not in self._found:
             module = _modules().get(system)
             classes = import_module(module).ACTIONS if module is not None else ()
@@ -163,11 +165,11 @@ class _Actions(Mapping[str, type]):
         return self._found[system]
 
     def __getitem__(self, name: str) -> type:
-        return self._of(name.partition(".")[0])[name]
+        return self.of(name.partition(".")[0])[name]
 
     def __iter__(self) -> Iterator[str]:
         for system in _modules():
-            yield from self._of(system)
+            yield from self.of(system)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -179,6 +181,11 @@ _ALL: Final = _Actions()
 def load() -> Mapping[str, type]:
     """Every action by name. Looking one up imports its system; going through all imports all."""
     return _ALL
+
+
+def actions_of(system: str) -> Mapping[str, type]:
+    """The actions of one system by name; nothing else is imported."""
+    return _ALL.of(system)
 
 
 def specs() -> dict[str, Spec]:

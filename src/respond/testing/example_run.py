@@ -79,6 +79,20 @@ TELL = example_write(
     after={"sent": True},
     proof=Proof.BLIND,
     undo=False,
+    tells=("Ana", "Ben"),
+)
+RESTART = example_write(
+    "Restart billing so that it takes the new key.",
+    verb="do",
+    target="restarted[3f2a91c0]",
+    where="by hand",
+    hands="person",
+    request="none",
+    subject=f"human/{RUN}/restarted[3f2a91c0]",
+    before={"done": False},
+    after={"done": True},
+    proof=Proof.WORD,
+    undo=False,
 )
 
 
@@ -315,6 +329,7 @@ class ExampleRun:
         self.write("new", STORE)
         self.observe("new", how="done", says="backend-prod-ck7f3q is alive and stored")
         self.observe("works", how="done", says="the new key is alive", after_s=1)
+        self.write("restarted[3f2a91c0]", RESTART)
         self.observe("restarted[3f2a91c0]", how="your-word", says="somebody's word: billing")
         return self
 

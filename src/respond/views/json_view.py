@@ -17,11 +17,21 @@ from respond.core.outcome import Outcome, outcome_of
 from respond.core.plan import Plan, PlannedStep
 from respond.core.shapes import encode
 from respond.ports import Head
-from respond.views.plan_text import others_needed, plan_rows
+from respond.views.deciding import Deciding, deciding
+from respond.views.plan_rows import others_needed, plan_rows
+from respond.views.verdict import RunVerdict, verdict_of
 from respond.views.waiting import Waiting, waiting
 from respond.views.words import mode_of, runbook_of
 
-__all__ = ["outcome_json", "picked", "plan_json", "record_json", "state_json", "waits_json"]
+__all__ = [
+    "outcome_json",
+    "picked",
+    "plan_json",
+    "record_json",
+    "state_json",
+    "verdict_json",
+    "waits_json",
+]
 
 _ANCHOR_HEX: Final = 32
 
@@ -49,10 +59,29 @@ def plan_json(plan: Plan, head: Head | None = None) -> dict[str, Any]:
         "connections": dict(plan.connections),
         "bound": encode(plan.bound),
         "others_needed": list(others_needed(plan)),
+        "deciding": _deciding(deciding(plan)),
         "steps": [_step(step, numbers.get(step.address, [])) for step in plan.steps],
         **picked(plan, "unseen ends next"),
         "anchor": head.anchor if head is not None else "",
     }
+
+
+def _deciding(facts: Deciding) -> dict[str, Any]:
+    """What decides, by the numbers of the lines."""
+    return {
+        "closing": facts.closing,
+        "asks": [change.number for change in facts.asks],
+        "changes": [change.number for change in facts.changes],
+        "for_ever": [change.number for change in facts.for_ever],
+        "tasks": [change.number for change in facts.tasks],
+        "told": list(facts.told),
+        **{fold.word.value: fold.count for fold in facts.folds},
+    }
+
+
+def verdict_json(verdict: RunVerdict) -> dict[str, Any]:
+    """What a run came to, in words and as one for machines."""
+    return picked(verdict, "came_to is_over title at because do")
 
 
 def _step(step: PlannedStep, numbers: list[int]) -> dict[str, Any]:
@@ -107,6 +136,7 @@ def state_json(state: RunState, today: Today, head: Head | None = None) -> dict[
             picked(state.parked, "why reason do step") if state.status is RunStatus.PARKED else None
         ),
         "waits": waits_json(waiting(state, today)),
+        "verdict": verdict_json(verdict_of(state, today)),
         "plan_digest": state.plan.digest if state.plan is not None else "",
         "questions": state.questions,
         "steps": [

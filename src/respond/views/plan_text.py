@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
 from respond.core.fold import RunState
-from respond.core.plan import OthersAgree, Plan, PlannedStep, PlannedWrite, StepPlan, short_digest
-from respond.core.runbook import Phase
-from respond.core.script import Effect, Proof
+from respond.core.plan import Plan, StepPlan, short_digest
 from respond.ports import Head
 from respond.views.layout import (
     LABEL,
@@ -21,105 +18,30 @@ from respond.views.layout import (
     number_ranges,
     pad,
     said,
-    width_of,
     word,
     wrap,
 )
-from respond.views.style import PLAIN, Style, Tone
-from respond.views.words import (
-    clock_text,
-    head_line,
-    phase_word,
-    span_text,
-    state_cells,
-    value_text,
+from respond.views.plan_rows import (
+    CELL,
+    PlanRow,
+    found_lines,
+    known_after,
+    others_needed,
+    plan_rows,
+    row_cells,
+    row_pairs,
+    row_remarks,
+    step_title,
 )
+from respond.views.style import PLAIN, Style, Tone
+from respond.views.words import clock_text, head_line, phase_word, span_text, value_text
 
-__all__ = [
-    "PlanRow",
-    "facts_lines",
-    "found_lines",
-    "others_needed",
-    "plan_notes",
-    "plan_rows",
-    "plan_screen",
-    "row_cells",
-    "row_pairs",
-    "row_remarks",
-    "step_details",
-]
+__all__ = ["facts_lines", "plan_notes", "plan_screen", "step_details"]
 
 _WHO: Final = 4
-_CELL: Final = 11
 _UNDO: Final = 5
 _GAP: Final = "  "
 _WHAT_MIN: Final = 20
-_DETAIL_MAX: Final = 2_000
-_OPTIONAL: Final = frozenset({StepPlan.SKIPPED, StepPlan.ENDS})
-
-
-@dataclass(frozen=True, slots=True)
-class PlanRow:
-    """One numbered line of the plan: a write, or a step that has none to show."""
-
-    number: int
-    step: PlannedStep
-    write: PlannedWrite | None
-
-    @property
-    def destroys(self) -> bool:
-        if self.write is not None:
-            return self.write.effect is Effect.DESTROYS
-        return self.step.state is StepPlan.LATE and self.step.effect is Effect.DESTROYS
-
-    @property
-    def asks(self) -> bool:
-        """Whether ``start`` does not cover it: destructive, or not known yet."""
-        late = self.step.state is StepPlan.LATE and self.step.effect is not Effect.READS
-        return self.destroys or late
-
-
-def plan_rows(plan: Plan) -> tuple[PlanRow, ...]:
-    """The lines of the table, numbered from 1 in the order of the plan."""
-    pairs = [(step, write) for step in plan.steps for write in _lines_of(step)]
-    return tuple(PlanRow(n, step, write) for n, (step, write) in enumerate(pairs, 1))
-
-
-def _lines_of(step: PlannedStep) -> Sequence[PlannedWrite | None]:
-    if step.writes:
-        return step.writes
-    if step.state in _OPTIONAL or _is_fact(step) or not (step.action or step.title or step.id):
-        return ()
-    return (None,)
-
-
-def _is_fact(step: PlannedStep) -> bool:
-    """A look whose one line stands above the table, as what is there now."""
-    return (
-        step.state is StepPlan.NOTHING
-        and step.effect is Effect.READS
-        and step.phase is Phase.IDENTIFY
-        and bool(step.says)
-    )
-
-
-def others_needed(plan: Plan) -> tuple[str, ...]:
-    """Who else has to agree, one line each; empty when the operator can do all of it alone."""
-    return tuple(
-        f"{_who_agrees(step.approve)}, before {_title(step)}"
-        for step in plan.steps
-        if step.approve and step.state not in (StepPlan.NOTHING, *_OPTIONAL)
-    )
-
-
-def _who_agrees(approve: OthersAgree) -> str:
-    count, roles = approve.count, " and ".join(map(word, approve.roles))
-    people = f"{count} {'person' if count == 1 else 'people'}" + (f" with {roles}" if roles else "")
-    return f"{people}, or your own key" if approve.or_signed else people
-
-
-def _title(step: PlannedStep) -> str:
-    return said(step.title or step.address)
 
 
 def plan_screen(
@@ -178,18 +100,13 @@ def facts_lines(label: str, facts: Mapping[str, Any], width: int) -> Iterator[st
         yield from labelled(label if n == 0 else "", line, width)
 
 
-def found_lines(plan: Plan) -> tuple[str, ...]:
-    """What is there now, as it was looked at."""
-    return tuple(said(step.says) for step in plan.steps if _is_fact(step))
-
-
 # --- the table ----------------------------------------------------------------------------------
 
 
 def _table(rows: Sequence[PlanRow], width: int, style: Style) -> Iterator[str]:
     numbers = max(2, len(str(rows[-1].number)))
-    fixed = numbers + _WHO + 2 * _CELL + _UNDO + 5 * len(_GAP)
-    widths = (numbers, _WHO, max(_WHAT_MIN, width - fixed), _CELL, _CELL, _UNDO)
+    fixed = numbers + _WHO + 2 * CELL + _UNDO + 5 * len(_GAP)
+    widths = (numbers, _WHO, max(_WHAT_MIN, width - fixed), CELL, CELL, _UNDO)
     titles = ("", "who", "what", "now", "after", "undo")
     yield _GAP.join(pad(t, w) for t, w in zip(titles, widths, strict=True)).rstrip()
     number_of = {row.step.address: row.number for row in reversed(rows)}
@@ -224,74 +141,6 @@ def _row(
             yield indent + style.paint(line, Tone.FAINT)
 
 
-def row_cells(row: PlanRow, number_of: Mapping[str, int]) -> tuple[str, str, str, str, str]:
-    """Who, what, now, after, undo, as every view shows them; safe to show.
-
-    ``number_of`` has the number of each step's line, by address.
-    """
-    step, write = row.step, row.write
-    if write is not None:
-        now, after = state_cells(write.before, write.after)
-        who = "YOU" if write.hands == "person" else "tool"
-        undo = ("yes" if write.undo else "NO") + (" !" if row.destroys else "")
-        return who, said(write.says), now, after, undo
-    title = _title(step)
-    destroys = "? !" if row.destroys else "?"
-    match step.state:
-        case StepPlan.LATE if step.effect is Effect.READS:
-            return "tool", title, "later", "read only", "-"
-        case StepPlan.LATE:
-            return "tool", title, "later", f"known {_after(step, number_of)}", destroys
-        case StepPlan.UNSEEN:
-            return "tool", title, "not seen", "?", destroys
-        case StepPlan.REFUSED:
-            return "-", title, "refused", "stays so", "-"
-        case StepPlan.WAITS:
-            return "wait", f"{title}: {said(step.says)}", "waits", "-", "-"
-        case _ if step.effect is Effect.READS:
-            return "tool", title, _in_a_cell(step.says), "read only", "-"
-        case _:
-            return "tool", title, "as wanted", "unchanged", "-"
-
-
-def _in_a_cell(says: str) -> str:
-    """What was seen, where it fits; else it stands below the line."""
-    shown = said(says)
-    return shown if 0 < width_of(shown) <= _CELL else "looked"
-
-
-def _after(step: PlannedStep, number_of: Mapping[str, int]) -> str:
-    names = [
-        str(number_of[address])
-        if address in number_of
-        else "your answer"
-        if address == "inputs"
-        else word(address)
-        for address in step.late_on
-    ]
-    return f"after {', '.join(names)}" if names else "later"
-
-
-def row_remarks(row: PlanRow) -> Iterator[str]:
-    """What stands below a line of the plan."""
-    write = row.write
-    if write is None:
-        shown = said(row.step.says)
-        if row.step.state is StepPlan.NOTHING and width_of(shown) > _CELL:
-            yield shown
-        return
-    if write.hands == "person":
-        yield (
-            "by hand: I cannot see it, your word is the record"
-            if write.proof is Proof.WORD
-            else "by hand: you click, I watch until it is seen"
-            if write.proof is Proof.SEEN
-            else "by hand: nobody can look at it afterwards"
-        )
-    elif write.proof is Proof.BLIND:
-        yield "nobody can look at it afterwards: the system's answer is all there is"
-
-
 # --- below the table ----------------------------------------------------------------------------
 
 
@@ -313,15 +162,15 @@ def plan_notes(plan: Plan, rows: Sequence[PlanRow]) -> Iterator[tuple[str, str]]
     for row in rows:
         if row.step.state is StepPlan.LATE:
             again = ", asks again" if row.asks else ""
-            yield "LATER", f"line {row.number}: known {_after(row.step, number_of)}{again}"
+            yield "LATER", f"line {row.number}: known {known_after(row.step, number_of)}{again}"
     for step in plan.steps:
         if step.state is StepPlan.REFUSED:
-            yield "REFUSED", f"{_title(step)}: {said(step.says)}"
+            yield "REFUSED", f"{step_title(step)}: {said(step.says)}"
     for step in plan.steps:
         if step.state is StepPlan.SKIPPED:
-            yield "SKIPPED", f"{_title(step)}: {said(step.says)}"
+            yield "SKIPPED", f"{step_title(step)}: {said(step.says)}"
         if step.state is StepPlan.ENDS:
-            yield "ENDS", f"{_title(step)}: {said(step.says)}"
+            yield "ENDS", f"{step_title(step)}: {said(step.says)}"
     for step in plan.steps:
         for finding in step.findings:
             yield "FINDING", said(finding)
@@ -367,49 +216,9 @@ def step_details(plan: Plan, number: int, *, width: int = 80, style: Style = PLA
     if row is None:
         return ""
     step = row.step
-    title = labelled(str(number), _title(step), width, column=len(str(number)) + 2)
+    title = labelled(str(number), step_title(step), width, column=len(str(number)) + 2)
     lines = [style.paint(line, Tone.STRONG) for line in title]
     lines += labelled_pairs(row_pairs(row), width)
     if row.write is not None and row.write.stays:
         lines += ["Stays, not to be touched:", *bullets(map(said, row.write.stays), width)]
     return "\n".join(lines) + "\n"
-
-
-def row_pairs(row: PlanRow) -> list[tuple[str, str]]:
-    """Everything the plan has about one line, as labels and texts; empty texts are left out."""
-    step = row.step
-    given = [f"{word(n)} = {value_text(v, limit=_DETAIL_MAX)}" for n, v in step.arguments.items()]
-    pairs = [
-        ("Step", f"{word(step.address)}, {phase_word(step.phase)}"),
-        ("Of", said(step.within)),
-        ("Action", f"{word(step.action) or 'none'}, {step.effect.value}"),
-        # The words of a step that writes are foretold: what will be so when it is done.
-        ("Then" if step.writes else "Seen", said(step.says, limit=_DETAIL_MAX)),
-        ("Why", said(step.why, limit=_DETAIL_MAX)),
-        ("With", "; ".join(given)),
-    ]
-    if row.write is not None:
-        pairs += _write_pairs(row.write, step)
-    return [(label, text) for label, text in pairs if text]
-
-
-def _write_pairs(write: PlannedWrite, step: PlannedStep) -> list[tuple[str, str]]:
-    danger = " (destructive)" if write.effect is Effect.DESTROYS else ""
-    seen = {
-        Proof.SEEN: "it is looked at until it is seen",
-        Proof.WORD: "nobody can look: a person's word",
-        Proof.BLIND: "nobody can look: the system's answer is all there is",
-    }[write.proof]
-    return [
-        ("What", said(write.says, limit=_DETAIL_MAX)),
-        ("Where", said(write.where)),
-        ("Who", "you, by hand" if write.hands == "person" else "the tool"),
-        ("Request", said(write.request, limit=_DETAIL_MAX)),
-        ("Subject", said(write.subject)),
-        ("Now", value_text(write.before, limit=_DETAIL_MAX)),
-        ("After", value_text(write.after, limit=_DETAIL_MAX)),
-        ("Undo", ("can be undone" if write.undo else "cannot be undone") + danger),
-        ("Breaks", said(step.confirm or write.breaks, limit=_DETAIL_MAX)),
-        ("Proof", seen),
-        ("Again", "harmless to repeat" if write.repeatable else "not repeated on a guess"),
-    ]

@@ -1,4 +1,7 @@
-"""The report of a run: made once as facts, printed as text, as JSON, or short for a ticket."""
+"""The report of a run as facts, made once, and the same as JSON.
+
+``report_document`` says them in words, for every form that a person reads.
+"""
 
 from __future__ import annotations
 
@@ -7,50 +10,33 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from respond.core.asked import Today
+from respond.core.course import Course, course_of
 from respond.core.events import Kind, Record
 from respond.core.exposed import Exposed, exposed_of
 from respond.core.fold import RunState, WriteStatus
-from respond.core.outcome import Known, Outcome, outcome_of
-from respond.core.plan import short_digest
-from respond.core.recorded import As, Confirmed, content_of
+from respond.core.outcome import Outcome, outcome_of
+from respond.core.recorded import As, Confirmed, Reviewed, Voted, WentAlone, content_of
 from respond.core.review import ReviewEnd
 from respond.core.script import Effect, Proof
 from respond.ports import Head, actor_text
-from respond.views.exposure_text import QUESTIONS, exposure_json, exposure_paragraph
-from respond.views.json_view import outcome_json, picked, waits_json
-from respond.views.layout import as_screen, bullets, labelled, labelled_pairs, said, word
+from respond.views.exposure_text import exposure_json
+from respond.views.json_view import outcome_json, picked, verdict_json, waits_json
+from respond.views.layout import word
 from respond.views.live import Memory, record_told
-from respond.views.plan_text import facts_lines
-from respond.views.review_text import review_json, review_sections, review_short
-from respond.views.summary import NOTHING_KNOWN, containment_lines, item_lines
+from respond.views.review_text import review_json
+from respond.views.verdict import RunVerdict, verdict_of
 from respond.views.waiting import Waiting, waiting
-from respond.views.words import (
-    clock_text,
-    day_text,
-    exit_text,
-    head_line,
-    mode_of,
-    mode_word,
-    runbook_of,
-    span_text,
-    state_cells,
-)
+from respond.views.words import mode_of, runbook_of
 
 __all__ = [
+    "AnchorKeeper",
     "Decided",
     "Report",
     "ReportedChange",
     "ReportedMoment",
     "as_json",
-    "as_text",
     "report",
-    "report_sections",
-    "short",
 ]
-
-_SHORT_LINES: Final = 12
-_SHORT_CHANGES: Final = 4
-_SHORT_WIDTH: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +61,7 @@ class ReportedChange:
     """
 
     step: str
+    phase: str
     says: str
     where: str
     before: Any
@@ -90,7 +77,7 @@ class ReportedChange:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """Somebody's answer. ``who`` says how surely the person is known."""
+    """Somebody's answer. ``who`` says how surely the person is known; ``reason`` is theirs."""
 
     at: str
     who: str
@@ -98,6 +85,16 @@ class Decided:
     decision: str
     typed: str
     about: tuple[str, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorKeeper:
+    """Somebody who has an anchor, because the request that they answered carries it."""
+
+    who: str
+    at: str
+    anchor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +107,11 @@ class Report:
         kept: How many answers of systems were kept as evidence.
         exposed: What may have been seen; None when none of its steps looked at that.
         now_ms: When the report was made.
+        title: What the runbook says that it does.
+        course: How the run went in time.
+        size: How many records the journal had; a record's number counts from 1.
+        keepers: Who else has an anchor, of this run's requests.
+        unseen: What could not be looked at while the plan was made.
     """
 
     run: str
@@ -133,8 +135,14 @@ class Report:
     outcome: Outcome
     review: ReviewEnd | None
     waits: Waiting
+    verdict: RunVerdict
     undone: dict[str, str]
     anchor: str
+    course: Course
+    title: str = ""
+    size: int = 0
+    keepers: tuple[AnchorKeeper, ...] = ()
+    unseen: tuple[str, ...] = ()
     kept: int = 0
     exposed: Exposed | None = None
     now_ms: int = 0
@@ -166,8 +174,14 @@ def report(state: RunState, records: Iterable[Record], head: Head, today: Today)
         outcome=outcome,
         review=state.ended.review,
         waits=waiting(state, today),
+        verdict=verdict_of(state, today),
         undone=dict(state.undone),
         anchor=head.anchor,
+        course=course_of(state, own, outcome.containment),
+        title=state.proposed.title,
+        size=head.size,
+        keepers=tuple(_keepers(state)),
+        unseen=state.plan.unseen if state.plan is not None else (),
         kept=len(state.evidence),
         exposed=exposed_of(state, outcome.containment),
         now_ms=max(today.now.wall_ms, today.highest_ms),
@@ -194,6 +208,7 @@ def _changes(state: RunState) -> Iterator[ReportedChange]:
             seen = end is not None and end.proved and end.how is As.DONE
             yield ReportedChange(
                 step=step.address,
+                phase=step.phase,
                 says=planned.says,
                 where=planned.where,
                 before=planned.before,
@@ -212,10 +227,17 @@ def _decided(records: list[Record]) -> Iterator[Decided]:
     kinds = {Kind.CONFIRMED, Kind.APPROVED, Kind.DENIED, Kind.BREAK_GLASS, Kind.UNDO_ASKED}
     for record in records:
         event = record.event
-        if event.kind not in kinds:
+        if event.kind not in kinds | {Kind.REVIEWED}:
             continue
         content = content_of(event)
         own = content if isinstance(content, Confirmed) else None
+        match content:
+            case Confirmed(reason=reason) | Voted(reason=reason) | WentAlone(reason=reason):
+                why = reason
+            case Reviewed(words=words):
+                why = words
+            case _:
+                why = ""
         yield Decided(
             at=record.at,
             who=actor_text(event.actor),
@@ -223,118 +245,15 @@ def _decided(records: list[Record]) -> Iterator[Decided]:
             decision=own.decision.value if own else event.kind.value,
             typed=own.typed if own else "",
             about=tuple(own.says) if own else (),
+            reason=why,
         )
 
 
-# --- as text ------------------------------------------------------------------------------------
-
-
-@as_screen
-def as_text(made: Report, *, width: int = 80) -> Iterator[str]:
-    """The whole report."""
-    right = day_text(made.ended) if made.ended else f"not ended: {made.status}"
-    yield head_line(made.run, made.runbook, made.mode, right, width)
-    yield from _facts(made, width)
-    yield ""
-    if made.outcome.nothing_started:
-        yield "NOTHING WAS STARTED"
-    yield from containment_lines(made.outcome.containment, width)
-    for title, lines in report_sections(made):
-        yield from ("", title, *bullets(lines, width))
-    yield ""
-    yield "TIMELINE (UTC)"
-    for moment in made.timeline:
-        yield from labelled(clock_text(moment.at)[:8], moment.what, width, column=10)
-    yield ""
-    yield "Anchor: journal, size, head. `respond audit verify --anchor` takes it back."
-    yield said(made.anchor)
-
-
-def report_sections(made: Report) -> tuple[tuple[str, list[str]], ...]:
-    """What it came to: titles, and under each its lines, safe to show; none is empty."""
-    outcome = made.outcome
-    broken = outcome.broken if outcome.left_to_do else ()
-    nothing = [] if _stands(made) or made.review is not None else [NOTHING_KNOWN]
-    sections = (
-        ("STANDS", _stands(made)),
-        ("WHAT CHANGED", [_change_text(change) for change in made.changes]),
-        ("PROVED", item_lines(outcome.of(Known.PROVED))),
-        ("LOOKED", item_lines(outcome.of(Known.LOOKED))),
-        ("SOMEBODY'S WORD", item_lines(outcome.of(Known.YOUR_WORD))),
-        ("NOT SEEN", item_lines(outcome.of(Known.NOT_SEEN))),
-        *(review_sections(made.review) if made.review is not None else ()),
-        ("LEFT TO DO", item_lines(outcome.left_to_do) or nothing),
-        ("LOOK AT", item_lines(outcome.look_at)),
-        ("BROKEN UNTIL SOMEBODY GOES ON", [said(line) for line in broken]),
-        ("WHAT MAY HAVE BEEN SEEN", _seen(made)),
-        ("WHO DECIDED", [_decided_text(decided) for decided in made.decided]),
-        ("PUT BACK", [f"{word(step)}: {word(how)}" for step, how in made.undone.items()]),
-    )
-    return tuple((title, lines) for title, lines in sections if lines)
-
-
-def _seen(made: Report) -> list[str]:
-    if made.exposed is None:
-        return []
-    return [exposure_paragraph(made.exposed, made.now_ms), *QUESTIONS]
-
-
-def _facts(made: Report, width: int) -> Iterator[str]:
-    first = (
-        ("Operator", word(made.operator)),
-        ("Incident", said(made.incident)),
-        ("Reason", said(made.reason)),
-    )
-    last = (
-        ("Plan", short_digest(made.plan_digest) if made.plan_digest else ""),
-        ("Began", day_text(made.began)),
-        ("Ended", day_text(made.ended) if made.ended else ""),
-        ("Exit", _exit(made)),
-        ("Says", "" if said(made.says) in _exit(made) else said(made.says)),
-        ("Evidence", _kept(made)),
-    )
-    yield from labelled_pairs(first, width)
-    yield from facts_lines("Account", made.connections, width)
-    yield from facts_lines("Inputs", made.inputs, width)
-    yield from labelled_pairs(last, width)
-
-
-def _stands(made: Report) -> list[str]:
-    """What a run that is not over waits for, and what comes next."""
-    waits = made.waits
-    stands = ": ".join(filter(None, (waits.line, waits.why)))
-    return [f"now: {stands}", f"go on with: {waits.next}"] if waits.next else []
-
-
-def _kept(made: Report) -> str:
-    run = word(made.run)
-    return f"{made.kept} answers: respond report {run} --evidence {run}.zip" if made.kept else ""
-
-
-def _exit(made: Report) -> str:
-    return "" if made.exit is None else exit_text(made.exit, made.says)
-
-
-def _change_text(change: ReportedChange) -> str:
-    now, after = state_cells(change.before, change.after)
-    how = {
-        "done": "done" + (", seen" if change.proved else ", not seen"),
-        "not-done": f"not done ({said(change.why)})",
-        "unknown": "nobody knows whether it happened",
-        "intent": "may have happened",
-    }[change.status]
-    hands = "by hand" if change.by == "person" else "by the tool"
-    undo = "can be undone" if change.undo else "cannot be undone"
-    return f"{clock_text(change.at)} {said(change.says)} ({now} -> {after}): {how}, {hands}, {undo}"
-
-
-def _decided_text(decided: Decided) -> str:
-    about = "; ".join(map(said, decided.about)) or word(decided.step) or "the plan"
-    typed = f", typed: {said(decided.typed)}" if decided.typed else ""
-    return f"{clock_text(decided.at)} {word(decided.who)}: {word(decided.decision)}, {about}{typed}"
-
-
-# --- as JSON, and short -------------------------------------------------------------------------
+def _keepers(state: RunState) -> Iterator[AnchorKeeper]:
+    anchors = {request.nonce: request.anchor for request in state.requests}
+    for vote in state.votes:
+        if anchors.get(vote.nonce):
+            yield AnchorKeeper(actor_text(vote.who), vote.at, anchors[vote.nonce])
 
 
 def as_json(made: Report) -> dict[str, Any]:
@@ -345,8 +264,15 @@ def as_json(made: Report) -> dict[str, Any]:
         **outcome_json(made.outcome),
         **({"review": review_json(made.review)} if made.review is not None else {}),
         "waits": waits_json(made.waits),
+        "verdict": verdict_json(made.verdict),
         "changes": [picked(change, _CHANGE) for change in made.changes],
-        "decided": [picked(each, "at who step decision typed about") for each in made.decided],
+        "decided": [
+            picked(each, "at who step decision typed about reason") for each in made.decided
+        ],
+        "waited": {
+            "people_s": round(made.course.people_s),
+            "systems_s": round(made.course.systems_s),
+        },
         "undone": made.undone,
         **({"kept": made.kept} if made.kept else {}),
         **({"exposed": exposure_json(made.exposed, made.now_ms)} if made.exposed else {}),
@@ -356,44 +282,3 @@ def as_json(made: Report) -> dict[str, Any]:
 
 
 _CHANGE: Final = " ".join(field.name for field in fields(ReportedChange))
-
-
-def short(made: Report) -> str:
-    """At most twelve lines, for a ticket. It names no secret, and no suspect but in findings."""
-    lines = [
-        f"{word(made.run)} {word(made.runbook)} {mode_word(made.mode)}: "
-        + (f"exit {_exit(made)}" if made.exit is not None else f"not ended ({word(made.status)})"),
-        f"{day_text(made.began)}, by {word(made.operator)}",
-        _contained(made),
-    ]
-    done = [change for change in made.changes if change.status == "done"]
-    lines += _some([_change_text(change) for change in done], _SHORT_CHANGES, "changes")
-    lines += _stands(made)
-    left = [f"left to do: {line}" for line in item_lines(made.outcome.left_to_do)]
-    left = left or ([] if _stands(made) or made.review else ["left to do: nothing known"])
-    if made.review is not None:
-        left += review_short(made.review)
-    left += [f"look at: {line}" for line in item_lines(made.outcome.look_at)]
-    lines += _some(left, _SHORT_LINES - len(lines) - 1, "to do or to look at")
-    lines.append(f"anchor {said(made.anchor)}")
-    lines = [said(line, limit=_SHORT_WIDTH) for line in lines]
-    return "\n".join(lines) + "\n"
-
-
-def _contained(made: Report) -> str:
-    contained = made.outcome.containment
-    if not contained.planned:
-        is_known = made.plan_digest or made.ended
-        return "nothing to contain" if is_known else "not planned yet, and so not contained"
-    if not contained.proved_at:
-        return f"CONTAINMENT IS NOT PROVED ({len(contained.open)} open)"
-    leak = contained.seconds_from_leak
-    since = f", {span_text(leak)} after the leak" if leak is not None else ""
-    start = span_text(contained.seconds_from_start or 0)
-    return f"containment proved {day_text(contained.proved_at)}, {start} after the start{since}"
-
-
-def _some(lines: list[str], most: int, what: str) -> list[str]:
-    if len(lines) <= most:
-        return lines
-    return [*lines[: most - 1], f"and {len(lines) - most + 1} more {what}"]

@@ -24,7 +24,8 @@ from respond.errors import InboxUnusableError, RespondError
 from respond.server.event_stream import Streams
 from respond.server.framing import Framed
 from respond.server.metrics import CONTENT_TYPE
-from respond.server.pages import PageSettings, pages
+from respond.server.pages.all_pages import pages
+from respond.server.pages.page_frame import PageSettings
 
 if TYPE_CHECKING:
     from respond.wiring.server import House

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from respond.adapters.ordinary_file import read_ordinary
 from respond.errors import NotReadyError, UsageError
 
-__all__ = ["FoundRunbook", "Places"]
+__all__ = ["FoundRunbook", "Places", "read_runbook", "title_of"]
 
 PROJECT_FILE = "respond.toml"
 RUNBOOK_BYTES_MAX = 262_144
@@ -146,6 +146,19 @@ def read_runbook(path: Path) -> bytes:
         return read_ordinary(path, RUNBOOK_BYTES_MAX + 1)
     except OSError as error:
         raise UsageError(f"the runbook {path} cannot be read", why=error.strerror or "") from error
+
+
+def title_of(found: FoundRunbook) -> tuple[str, bool]:
+    """A runbook's title, and whether it is a review: the plain lines, read without a parser."""
+    from respond.core.showable import showable
+
+    try:
+        lines = read_runbook(found.path).decode("utf-8", "replace").splitlines()
+    except UsageError:
+        return "(cannot be read)", False
+    titles = (line.removeprefix("title:") for line in lines if line.startswith("title:"))
+    title = showable(next(titles, "(no title)").strip().strip("\"'"), limit=60)
+    return title, any(line.split() == ["review:", "true"] for line in lines)
 
 
 def _find(project: str) -> Path | None:

@@ -23,6 +23,12 @@
         if (field.checked !== field.defaultChecked) {
           return true;
         }
+      } else if (field.options) {
+        const options = Array.from(field.options);
+        const first = Math.max(0, options.findIndex((option) => option.defaultSelected));
+        if (field.selectedIndex !== first) {
+          return true;
+        }
       } else if (field.type !== "hidden" && "defaultValue" in field) {
         if (field.value !== field.defaultValue) {
           return true;
@@ -89,6 +95,28 @@
     }
   }
 
+  /* What somebody reads stays where it is on their screen, whatever grows or shrinks above it. */
+  function reading(main) {
+    if (!window.scrollY) {
+      return null;
+    }
+    let found = null;
+    for (const each of main.querySelectorAll("[id]")) {
+      const at = each.getBoundingClientRect();
+      if (at.height && at.top < window.innerHeight / 2 && (!found || at.top >= found.top)) {
+        found = { id: each.id, top: at.top };
+      }
+    }
+    return found;
+  }
+
+  function readOn(where) {
+    const found = where && document.getElementById(where.id);
+    if (found) {
+      window.scrollBy(0, found.getBoundingClientRect().top - where.top);
+    }
+  }
+
   function swap(text) {
     const page = new DOMParser().parseFromString(text, "text/html");
     const oldMain = document.getElementById("main");
@@ -96,6 +124,7 @@
     if (!newMain) {
       return;
     }
+    const spot = reading(oldMain);
     const active = document.activeElement;
     const within = active && oldMain.contains(active) ? active : null;
     const where = place(within);
@@ -118,6 +147,7 @@
       note.textContent = lost;
       newMain.prepend(note);
     }
+    readOn(spot);
     if (isNews && news) {
       news.textContent = says;
     }
@@ -135,7 +165,7 @@
     }
     fetching = true;
     try {
-      const answer = await fetch(location.pathname, {
+      const answer = await fetch(location.pathname + location.search, {
         credentials: "same-origin",
         headers: { Accept: "text/html" },
       });

@@ -144,4 +144,5 @@ def mail(
         becomes=tuple(Becomes(thing, lambda seen: seen) for thing in things),
         foretold=Sent(mail_id, to),
         proof=Proof.BLIND,
+        tells=tuple(map(showable_host, to)),
     )

@@ -492,6 +492,7 @@ def page(
         foretold=Paged(key),
         proof=Proof.SEEN if looked else Proof.BLIND,
         repeatable=True,
+        tells=("whoever is on call",),
     )
 
 

@@ -278,6 +278,7 @@ def _by_hand(me: Me, person: PersonRecord, notice: Notice) -> Write[bool]:
         becomes=(Becomes(notice_to(me, person.id), lambda seen: seen),),
         foretold=True,
         proof=Proof.WORD,
+        tells=(name,),
     )
 
 

@@ -282,6 +282,7 @@ def post(
         becomes=(Becomes(subject, lambda _: Seen(channel=channel, ts="foretold")),),
         foretold=Posted(Late(me.step, "channel"), Late(me.step, "ts")),
         proof=Proof.BLIND if seen.why_not else Proof.SEEN,
+        tells=(to,),
     )
 
 

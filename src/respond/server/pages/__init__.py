@@ -1,0 +1,1 @@
+"""The pages of ``respond serve``, a room for each; ``all_pages`` puts them together."""

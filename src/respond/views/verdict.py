@@ -1,0 +1,193 @@
+"""The verdict of a run: what it came to, what that lacks, and what to type, in words.
+
+The one place for it: the last screen, the list of runs, the page, the report and the JSON take it
+from here. It says nothing that ``core.outcome`` does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from respond.core.asked import Today
+from respond.core.fold import RunState, RunStatus
+from respond.core.outcome import Item, Known, Outcome, outcome_of
+from respond.core.runbook import Phase
+from respond.views.layout import said
+from respond.views.style import Tone
+from respond.views.waiting import waiting
+from respond.views.words import day_text, mode_of, span_text
+
+__all__ = ["CameTo", "RunVerdict", "verdict_of"]
+
+_UNDONE: Final = {"unknown": "nobody knows whether it happened", "by-hand": "in somebody's hands"}
+
+
+class CameTo(Enum):
+    """What a run came to, so far as it has come."""
+
+    CONTAINED = "contained"
+    CONTAINED_NOT_PROVED = "contained-not-proved"
+    NOT_CONTAINED = "not-contained"
+    DONE = "done"
+    DONE_NOT_PROVED = "done-not-proved"
+    NOT_DONE = "not-done"
+    DRY_RUN = "dry-run"
+
+    @property
+    def tone(self) -> Tone:
+        if self in (CameTo.CONTAINED, CameTo.DONE):
+            return Tone.GOOD
+        return Tone.DANGER if self in (CameTo.NOT_CONTAINED, CameTo.NOT_DONE) else Tone.CARE
+
+
+@dataclass(frozen=True, slots=True)
+class RunVerdict:
+    """What a run came to.
+
+    Attributes:
+        came_to: As a word for machines.
+        is_over: The run has ended; else it may still become better.
+        title: Its words: ``CONTAINED and proved 5 s after the start``.
+        at: When that was proved, and how long after the leak; empty where nothing was.
+        because: What it lacks, a line each; empty where it lacks nothing.
+        do: What to type now, a command each; empty when nothing is left.
+    """
+
+    came_to: CameTo
+    is_over: bool
+    title: str
+    at: str = ""
+    because: tuple[str, ...] = ()
+    do: tuple[str, ...] = ()
+
+    @property
+    def tone(self) -> Tone:
+        """Of the title: good only where nothing is missing."""
+        tone = self.came_to.tone
+        return Tone.CARE if tone is Tone.GOOD and (self.because or not self.is_over) else tone
+
+    @property
+    def line(self) -> str:
+        """The title with the first reason, and how many more there are."""
+        if not self.because:
+            return self.title
+        more = f" (and {len(self.because) - 1} more)" if len(self.because) > 1 else ""
+        return f"{self.title}: {self.because[0]}{more}"
+
+
+def verdict_of(state: RunState, today: Today) -> RunVerdict:
+    """What a run came to."""
+    if mode_of(state) == "dry-run":
+        return RunVerdict(CameTo.DRY_RUN, state.ended_at != "", "DRY RUN: nothing was changed")
+    outcome = outcome_of(state)
+    came_to, is_over = _came_to(state, outcome), state.status is RunStatus.ENDED
+    return RunVerdict(
+        came_to,
+        is_over,
+        _title(state, outcome, came_to),
+        _at(outcome) if came_to is CameTo.CONTAINED else "",
+        tuple(dict.fromkeys(_because(state, outcome, came_to, today))),
+        tuple(dict.fromkeys(_do(state, outcome, today))),
+    )
+
+
+def _came_to(state: RunState, outcome: Outcome) -> CameTo:
+    contained = outcome.containment
+    if contained.planned:
+        if contained.proved_at:
+            return CameTo.CONTAINED
+        return CameTo.CONTAINED_NOT_PROVED if contained.is_done else CameTo.NOT_CONTAINED
+    if not state.ended_well:
+        return CameTo.NOT_DONE
+    return CameTo.DONE_NOT_PROVED if _not_proved(state, outcome) else CameTo.DONE
+
+
+def _not_proved(state: RunState, outcome: Outcome) -> list[Item]:
+    """What was done and nobody saw: but for messages and a person's own work, which nobody can."""
+    items = (*outcome.of(Known.NOT_SEEN), *outcome.of(Known.YOUR_WORD))
+    return [item for item in items if not _cannot_be_seen(state, item)]
+
+
+def _cannot_be_seen(state: RunState, item: Item) -> bool:
+    writes = [each.write for each in state.step(item.step).writes]
+    return bool(writes) and all(write.is_message or write.is_task for write in writes)
+
+
+# --- in words -------------------------------------------------------------------------------------
+
+
+def _title(state: RunState, outcome: Outcome, came_to: CameTo) -> str:
+    over, contained = state.status is RunStatus.ENDED, outcome.containment
+    yet = "" if over else " YET"
+    match came_to:
+        case CameTo.CONTAINED:
+            start = contained.seconds_from_start
+            since = f" {span_text(start)} after the start" if start is not None else ""
+            rest = "" if state.ended_well else ", NOT ALL DONE" if over else ", NOT OVER YET"
+            return f"CONTAINED and proved{since}{rest}"
+        case CameTo.CONTAINED_NOT_PROVED:
+            return f"CONTAINED, NOT PROVED{yet}"
+        case CameTo.NOT_CONTAINED:
+            return f"NOT CONTAINED{yet}"
+        case CameTo.DONE if state.ended.review is not None:
+            count = sum(mark.stands.counts for mark in state.ended.review.marks)
+            return f"DONE, {count or 'no'} finding{'s' * (count != 1)}"
+        case CameTo.DONE:
+            has_changed = any(step.done() for step in state.steps.values())
+            return "DONE and proved" if has_changed else "DONE, nothing was changed"
+        case CameTo.DONE_NOT_PROVED:
+            return "DONE, NOT PROVED"
+        case _:
+            return f"NOT DONE{yet}"
+
+
+def _at(outcome: Outcome) -> str:
+    contained = outcome.containment
+    leak = contained.seconds_from_leak
+    since = f", {span_text(leak)} after {day_text(contained.since)} (the leak)" if leak else ""
+    return f"{day_text(contained.proved_at)}{since}"
+
+
+def _because(state: RunState, outcome: Outcome, came_to: CameTo, today: Today) -> Iterator[str]:
+    """What it lacks, what decides first."""
+    is_over = state.status is RunStatus.ENDED
+    is_open = came_to in (CameTo.NOT_CONTAINED, CameTo.CONTAINED_NOT_PROVED)
+    if not is_over:
+        waits = waiting(state, today)
+        yield ": ".join(filter(None, (waits.line, waits.why)))
+    elif state.cancelled or outcome.nothing_started:
+        yield said(state.ended.say) or "a person ended it"
+    if is_open and state.started:
+        yield from map(said, outcome.containment.open)
+    if not is_over:
+        return
+    lacking = [("not proved", item) for item in _not_proved(state, outcome)]
+    lacking += [(_UNDONE.get(item.how, "not done"), item) for item in _undone(outcome)]
+    for what, item in lacking:
+        if not (is_open and _contains(state, item)):
+            yield f"{what}: {said(item.title)}"
+
+
+def _contains(state: RunState, item: Item) -> bool:
+    """Whether it is told among what containment lacks."""
+    planned = state.plan.step(item.step) if state.plan is not None else None
+    return item.phase == Phase.CONTAIN.value or (
+        planned is not None and planned.phase is Phase.CONTAIN
+    )
+
+
+def _undone(outcome: Outcome) -> list[Item]:
+    """What failed, was skipped, or never began; no finding, and nothing to put back some day."""
+    beside = {"put-back", "finding", "ended"}
+    return [item for item in outcome.left_to_do if item.how not in beside and item.step]
+
+
+def _do(state: RunState, outcome: Outcome, today: Today) -> Iterator[str]:
+    if after := waiting(state, today).next:
+        yield after
+    for item in outcome.left_to_do:
+        if item.do and item.how not in ("put-back", "finding"):
+            yield said(item.do)

@@ -1,0 +1,8 @@
+"""Lets the tests of this folder import ``tests.formats.cacao_kit``, however pytest was started."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
