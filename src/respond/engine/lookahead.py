@@ -7,6 +7,7 @@ there. What goes wrong here says nothing: it comes again when the step has its t
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -56,6 +57,7 @@ class Lookahead:
     now: int
     _begun: set[str] = field(default_factory=set, init=False)
     _sets: dict[str, Iterator[None]] = field(default_factory=dict, init=False)
+    _looks: dict[str, Future[Any]] = field(default_factory=dict, init=False)
     _is_over: Event = field(default_factory=Event, init=False)
 
     def __enter__(self) -> Self:
@@ -101,6 +103,14 @@ class Lookahead:
         for _ in zip(range(_ITEMS), more, strict=False):
             pass
 
+    def has_looked(self, address: str, within_s: float) -> bool:
+        """Whether the look at a step is over, or is within so many seconds.
+
+        One that was not begun here is taken in its turn: nobody waits for it.
+        """
+        look = self._looks.get(address)
+        return look is None or not wait([look], within_s).not_done
+
     def _begin(self, step: ActionStep, address: str, values: _Values, *, guessed: bool) -> None:
         if address in self._begun:
             return
@@ -114,11 +124,8 @@ class Lookahead:
             return
         self._begun.add(address)
         # What comes of it is in the answers; what goes wrong is said when the step has its turn.
-        in_background(
-            partial(
-                look, script, World(self, threads=self.answers.threads), known={}, predict=False
-            )
-        )
+        world = World(self, threads=self.answers.threads)
+        self._looks[address] = in_background(partial(look, script, world, known={}, predict=False))
 
 
 def _coming(
