@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Barrier, Thread
@@ -347,6 +347,22 @@ def test_of_two_who_close_it_at_once_one_wins(on_disk: tuple[Path, SettableClock
     with opened(place, clock) as journal:
         kinds = [r.event.kind for r in journal.records("BX-TEST")]
     assert kinds.count(Kind.FOLLOWED_UP) == 1
+
+
+@pytest.mark.promise("P4")
+def test_what_was_closed_while_one_waited_for_the_run_is_closed() -> None:
+    """What is open is looked at once the run is held, and not before."""
+    desk = unseen()
+    name = desk.item("Remove a").name
+
+    @contextmanager
+    def late() -> Iterator[None]:
+        desk.word(name, words="the other one was first")
+        yield
+
+    with pytest.raises(UsageError, match="closed already"):
+        desk.word(name, lock=late())
+    assert desk.told() == ["word"]
 
 
 class _DiedError(Exception):
