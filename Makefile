@@ -11,7 +11,7 @@ COMPILE := uv pip compile -q --universal --generate-hashes --no-header --no-anno
 # What one process has compiled, the hundreds that tests start need not compile again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help rehearse server test quick campaign guards lint lock bench screenshots peers clean
+.PHONY: help rehearse server test quick campaign guards lint lock bench screenshots site peers clean
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,8 +40,11 @@ guards: $(VENV)/test.stamp  ## Switch off each guard in a copy, and see its test
 bench: $(VENV)/test.stamp  ## Measure, print each figure with its bound, and write docs/performance.md
 	@$(BIN)/python bench/performance.py
 
-screenshots: $(VENV)/test.stamp  ## Take a picture of each page of the server (needs chromium)
-	@$(BIN)/python tests/browser/screenshots.py
+screenshots: $(VENV)/test.stamp  ## Take a picture of each screen and page: docs/pictures, screenshots (needs chromium)
+	@$(BIN)/python tests/pictures/screenshots.py
+
+site: $(VENV)/test.stamp  ## Make a site of docs/ in site/: open site/index.html
+	@NO_COLOR=1 $(BIN)/zensical build --strict --clean
 
 peers:  ## Install what is tested against and runs in node: scimmy, Prism, axe-core (needs npm)
 	@npm install --prefix tests/data/node --no-package-lock --no-audit --no-fund --silent
@@ -52,7 +55,7 @@ lock:  ## Resolve the dependencies anew (needs uv)
 	$(COMPILE) --group dev --extra server -o requirements/test.txt
 
 clean:  ## Remove what was made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) site .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -186,27 +190,27 @@ def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 def test_the_runbook_that_is_shown_to_authors_does_what_it_says(
     example: Callable[[str], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It fits without a warning, and in a rehearsal the door is closed and seen closed."""
+    """It fits without a warning, and in a rehearsal its own API stands in and is changed."""
     name = example(blocks("runbooks.md", "yaml")[0])
     assert run(["check", name]) == 0
     assert capsys.readouterr().err == ""
     assert run(["rehearse", name, "--auto"]) == 0
     told = capsys.readouterr()
-    assert "widgets / item door-7 / enabled\n    before  yes\n    after   no" in told.out
-    assert "See that it stays closed" in told.err
+    assert "badges / badges/b-17 / active\n    before  yes\n    after   no" in told.out
+    assert "See that it stays blocked" in told.err
 
 
 def test_the_runbook_that_calls_another_does_what_the_page_says(
     example: Callable[[str], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Both fit without a warning; the plan has the called steps, and the door is closed."""
+    """Both fit without a warning; the plan has the called steps, and the badge is blocked."""
     called, caller = map(example, blocks("runbooks.md", "yaml"))
     assert run(["check", called, caller]) == 0
     assert capsys.readouterr().err == ""
     assert run(["rehearse", caller, "--auto"]) == 0
     told = capsys.readouterr()
-    assert "close-door, door-7" in told.err
-    assert "widgets / item door-7 / enabled\n    before  yes\n    after   no" in told.out
+    assert "lost-badge, b-17" in told.err
+    assert "badges / badges/b-17 / active\n    before  yes\n    after   no" in told.out
 
 
 def test_a_secret_goes_into_a_body_as_the_list_of_actions_says(
@@ -215,13 +219,16 @@ def test_a_secret_goes_into_a_body_as_the_list_of_actions_says(
     """``check`` takes it there, to any depth, and nowhere else; the service gets the value."""
     text = blocks("runbooks.md", "yaml")[0]
     text = text.replace("inputs:\n", "inputs:\n  code: {type: secret, ask: Code?}\n", 1)
-    text = text.replace("rehearsal: {", "rehearsal: {code: story.leaked_app_key, ")
-    name = example(text.replace("note: closed", 'note: "${{ inputs.code }}"'))
+    text = text.replace("rehearsal:\n", "rehearsal:\n  code: story.leaked_app_key\n")
+    text = text.replace("note: lost", 'note: "${{ inputs.code }}"')
+    with closing(Rehearsal.start()) as rehearsal:
+        value = rehearsal.story["leaked_app_key"]
+    # The stand-in takes a write of this value alone.
+    name = example(text.replace("body: {active: false}, then", f"body: {{note: {value}}}, then"))
     assert run(["check", name]) == 0
     assert run(["rehearse", name, "--auto"]) == 0
-    with closing(Rehearsal.start()) as rehearsal:
-        assert rehearsal.story["leaked_app_key"] in capsys.readouterr().out
-    name = example(text.replace("Call the guard:", "Call ${{ inputs.code }}:"))
+    assert "active\n    before  yes\n    after   no" in capsys.readouterr().out
+    name = example(text.replace("reception lets", "${{ inputs.code }} lets"))
     assert run(["check", name]) == 2
 
 
@@ -244,7 +251,7 @@ def test_every_line_to_type_is_one_that_the_command_line_takes(line: str, tmp_pa
     """Command, options and their values; it is read as a whole, and not carried out."""
     words = shlex.split(re.split(r"\s[|>#]\s", re.sub(r"\$\(.*?\)", "X", line))[0])[1:]
     name, places = words[0], Places(None, tmp_path)
-    made_up = {"my-runbook", "acme-account", "close-door"}
+    made_up = {"my-runbook", "acme-account", "lost-badge"}
     command: Any = typer.main.get_command(app)
     context = typer.Context(command, info_name="respond", obj=places)
     while get := getattr(command, "get_command", None):
@@ -341,10 +348,72 @@ def test_the_practices_name_findings_and_runbooks_that_there_are() -> None:
 
 
 def test_no_page_links_to_a_file_that_is_not_there() -> None:
-    """Relative links of the README and the docs lead somewhere."""
-    for page in (DOCS.parent / "README.md", *DOCS.rglob("*.md")):
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+    """Links of the README; those of the docs are looked at when the site is made."""
+    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)\)", readme):
+        assert (DOCS.parent / target).exists(), target
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, made as ``make site`` does; it stops at a link or an anchor that leads nowhere."""
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copytree(DOCS, folder / "docs")
+    shutil.copy(DOCS.parent / "mkdocs.yml", folder)
+    made = subprocess.run(  # noqa: S603 - our own command
+        [Path(sys.executable).with_name("zensical"), "build", "--strict"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    return folder / "site"
+
+
+def test_every_page_of_the_docs_is_on_the_site_and_in_its_navigation(site: Path) -> None:
+    """Each by the name of its file; what the navigation leaves out nobody finds."""
+    pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")}
+    words = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8")
+    assert set(re.findall(r": (\S+\.md)$", words, re.MULTILINE)) == pages
+    made = {str(page.relative_to(site)) for page in site.rglob("*.html")} - {"404.html"}
+    assert made == {page.removesuffix(".md") + ".html" for page in pages}
+
+
+def test_the_site_asks_nobody_for_anything(site: Path) -> None:
+    """No script, style, font or picture of a page comes from elsewhere."""
+    loads = re.compile(
+        r"<(?:script|img|iframe|link)\b[^>]*(?:src|href)=\"?((?:https?:)?//[^\" >]+)"
+    )
+    for page in (*site.rglob("*.html"), *(DOCS / "pictures").glob("*.svg")):
+        assert not loads.findall(page.read_text(encoding="utf-8")), page.name
+    for style in site.rglob("*.css"):
+        assert not re.search(r"(?:url\(|@import\s+)['\"]?https?:", style.read_text("utf-8")), style
+
+
+def test_every_error_of_the_troubleshooting_page_is_one_that_the_program_says() -> None:
+    """Its fixed words stand side by side in the source, where `...` is what differs each time."""
+    page = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
+    said = [
+        _as_it_is_said(text)
+        for path in Path(respond.__file__).parent.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call)
+        for text in call.args[:1]
+        if isinstance(text, (ast.JoinedStr, ast.Constant)) and "Error" in ast.unparse(call.func)
+    ]
+    errors = re.findall(r"(?m)^### (.+)$", page)
+    assert len(errors) >= 30
+    unsaid = [error for error in errors if not any(re.fullmatch(each, error) for each in said)]
+    assert unsaid == []
+
+
+def _as_it_is_said(text: ast.JoinedStr | ast.Constant) -> str:
+    """A pattern of what a text of the source comes to; of one that is all values nothing."""
+    parts = text.values if isinstance(text, ast.JoinedStr) else [text]
+    words = [str(part.value) if isinstance(part, ast.Constant) else "" for part in parts]
+    is_text = len("".join(words)) >= len(" has no ")
+    return "".join(re.escape(each) if each else ".+" for each in words) if is_text else ""
 
 
 def test_every_promise_stands_on_its_page_with_a_folder_that_has_its_tests() -> None:

@@ -129,6 +129,7 @@ def test_a_value_that_fits_nothing_is_asked_again_on_the_page(tmp_path: Path) ->
         page = served.page("ana")
         shown = page.get(f"/runs/{state.id}").text
         assert "no key fits backend-prdo" in shown
+        assert "nearest: backend-prod" in shown
         assert 'value="backend-prdo"' in shown
         given = {"in_since": state.inputs["since"]}
         again = {**given, "in_key": "nowhere"}
@@ -137,7 +138,7 @@ def test_a_value_that_fits_nothing_is_asked_again_on_the_page(tmp_path: Path) ->
         # What is there is offered by name and ending, and an id of it is taken.
         shown = page.get(f"/runs/{state.id}").text
         assert 'list="in_key-there"' in shown
-        (there,) = re.findall(r'<option value="([^"]+)">app, backend-prod, [^<]*</option>', shown)
+        (there,) = re.findall(r'<option value="([^"]+)">backend-prod, [^<]*</option>', shown)
         right = {**given, "in_key": there}
         assert page.post(f"/runs/{state.id}/inputs", right).status_code == 303
         assert served.waiting().inputs["key"] == there

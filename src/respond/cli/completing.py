@@ -172,8 +172,21 @@ def _input(cursor: Cursor, name: str) -> Offer:
         yield from _people(cursor)
     elif kind == "boolean":
         yield from (("true", ""), ("false", ""))
+    if declared.pick:
+        yield from _offered_before(cursor, declared.pick)
     for word in declared.of:
         yield word, "what is taken otherwise" if word == declared.default else ""
+
+
+def _offered_before(cursor: Cursor, action: str) -> Offer:
+    """Names that a question of a real run offered not long ago."""
+    from respond.adapters.clock import SystemClock
+    from respond.adapters.store.kept_names import names_kept
+
+    now_s = SystemClock().now_ms() // 1000
+    yield from (
+        (name, "") for name in names_kept(cursor.places.state, cursor.places.project, action, now_s)
+    )
 
 
 def _settings(cursor: Cursor) -> Offer:

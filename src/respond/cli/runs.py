@@ -202,7 +202,8 @@ def resume(
         )
     if kept.is_rehearsal:
         return int(_rehearsing(places, kept, hand).resume(_ahead_s(kept)))
-    from respond.cli.run_runbook import ask_what_is_missing, emergency, say_unreviewed
+    from respond.cli.asking_inputs import ask_what_is_missing
+    from respond.cli.run_runbook import emergency, say_unreviewed
 
     alone = emergency(hand, break_glass=break_glass, reason=reason)
     with _session(places, kept, hand, alone=alone) as (session, runbook):
@@ -305,9 +306,14 @@ def _rehearsing(places: Places, kept: KeptRun, hand: Stagehand) -> Any:
             why="it was simulated inside the process that died",
             do="rehearse against one that stays: respond simulate, then rehearse --at URL",
         )
-    rehearsal = Rehearsal.start(at=str(facts["at"]), directories=facts.get("directories"))
-    hand.click = rehearsal.click
     runbook = load_runbook(places, str(facts["runbook"]))
+    rehearsal = Rehearsal.start(
+        at=str(facts["at"]),
+        directories=facts.get("directories"),
+        stand_ins=runbook.stand_ins,
+        anew=False,
+    )
+    hand.click = rehearsal.click
     by_hand = bool(facts.get("by_hand"))
     return Staging(
         places, runbook, rehearsal, kept.state.id, by_hand, False, hand, folder=folder.name

@@ -180,6 +180,7 @@ class AskInput:
     Attributes:
         options: What is there to choose from, as ``pick`` found it: the value that a number
             chooses, then what else tells it apart, a cell each and in every row as many.
+        heads: What each of those cells is.
         required: Without it an empty answer leaves the input out.
         kind: Word of its type, e.g. ``time``.
         step: The step that needs it, where it is asked after the start.
@@ -193,6 +194,7 @@ class AskInput:
     example: str = ""
     error: str = ""
     options: tuple[tuple[str, ...], ...] = ()
+    heads: tuple[str, ...] = ()
     required: bool = True
     kind: str = "text"
     step: str = ""

@@ -263,6 +263,7 @@ class Runbook:
         cannot: What it cannot do, a sentence each.
         afterwards: What is left to do once it is over, a sentence each.
         rehearsal: Inputs for a rehearsal, raw.
+        stand_ins: What answers in a rehearsal where nobody simulates the system, by connection.
         outputs: Shape of every step's output, by id; what expressions were checked against.
     """
 
@@ -283,6 +284,7 @@ class Runbook:
     on_cancel: tuple[Step, ...] = ()
     always: tuple[Step, ...] = ()
     rehearsal: Mapping[str, Any] = field(default_factory=dict)
+    stand_ins: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, Shape] = field(default_factory=dict)
     subject: str = ""
     """Name of the input that says whom the incident is about, or empty."""

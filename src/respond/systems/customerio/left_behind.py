@@ -234,7 +234,7 @@ class ListLeftInAccount:
     webhooks and other ways out, single sign-on, settings, the IP allow list, senders, messages.
 
     Attributes:
-        since: Since when.
+        since: From when on the account was in wrong hands.
         member: Id of the member who is suspect; what they did stands first.
         email: Address of that member, should they be none any more. Without an id nobody can say
             which keys they made: those of makers who are no members any more are listed then.
