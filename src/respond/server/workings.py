@@ -22,7 +22,7 @@ class Workings:
         let_go: Lets a held event become a run: its number, and who says so.
         again: Tries a run now that waits for a system.
         practice: Starts rehearsals.
-        troubles: What does not work now.
+        outages: What does not work now.
     """
 
     recent: Callable[[], Sequence[Received]]
@@ -30,4 +30,4 @@ class Workings:
     let_go: Callable[[int, str], None]
     again: Callable[[str], None]
     practice: Practice
-    troubles: Callable[[], tuple[Outage, ...]]
+    outages: Callable[[], tuple[Outage, ...]]

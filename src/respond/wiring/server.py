@@ -557,7 +557,7 @@ def _workings(
             describe=describe_secret,
             chance=chance,
         ),
-        troubles=troubles.all,
+        outages=troubles.all,
     )
 
 
