@@ -110,7 +110,7 @@ class Night:
     received: list[Received] = field(default_factory=list)
     let_gone: list[tuple[int, str]] = field(default_factory=list)
     tried: list[str] = field(default_factory=list)
-    troubles: list[Outage] = field(default_factory=list)
+    outages: list[Outage] = field(default_factory=list)
     check: Callable[[], Any] | None = None
     issuer: str = "https://id.example.com"
 
@@ -334,7 +334,7 @@ def workings_of(night: Night, mode: str, load_runbook: Callable[[str], Runbook])
             describe=describe_secret,
             chance=lambda: bytes(range(64)),
         ),
-        troubles=lambda: tuple(night.troubles),
+        outages=lambda: tuple(night.outages),
         looks=night.looks(load_runbook),
     )
 
