@@ -12,6 +12,8 @@ import pexpect
 import pytest
 import typer
 
+from respond.adapters.clock import SystemClock
+from respond.adapters.store.kept_names import KEPT_S, keep_names, names_kept
 from respond.cli import main
 from respond.cli.completing import OFFERS
 from respond.cli.main import COMMANDS
@@ -137,6 +139,24 @@ def test_runs_come_with_what_became_of_them(home: Path) -> None:
     assert told("respond report ")[2].startswith("over: own-door, rehearsal, 20")
     assert told("respond resume ") == ["words"]
     assert told(f"respond undo {run} --step s")[:3] == ["words", "shut", "Shut it"]
+
+
+def test_names_that_a_question_offered_are_known_for_half_a_day(home: Path) -> None:
+    """In that project alone, for its owner's eyes alone; what is too old is not kept."""
+    now_s, pick = SystemClock().now_ms() // 1000, "customerio.list_keys"
+    text = RUNBOOK.format(trap="x").replace("{type: secret", f"{{type: text, pick: {pick}")
+    (home / "runbooks" / "own-door.yaml").write_text(text, encoding="utf-8")
+    line, state = "respond own-door --code ba", home / "state"
+    assert asked(home, line) == ["words"]
+    keep_names(state, home, pick, ["mailer", "back end", "back end"], now_s)
+    (kept,) = (state / "names").iterdir()
+    assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert asked(home, line) == ["words", "back\\ end"]
+    assert names_kept(state, home / "other", pick, now_s) == ()
+    assert names_kept(state, home, pick, now_s - 1) == ()
+    keep_names(state, home, pick, ["back end"], now_s - KEPT_S)
+    assert asked(home, line) == ["words"]
+    assert not list((state / "names").iterdir())
 
 
 def test_what_is_broken_is_met_with_silence(home: Path) -> None:

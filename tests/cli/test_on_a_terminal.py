@@ -159,16 +159,17 @@ def test_resume_asks_again_for_inputs_that_fit_nothing(home: Machine, town: Town
     why, reason = "no key fits backend-prdo", "as it was given: key, since"
     home.append(Kind.PARKED, run, why=why, reason=reason, asks=asks)
     shown: list[str] = []
-    for key in ("Ctrl-C", "nowhere", "1"):
+    # What fits nothing is taken when it is typed twice; the look says no, and it is asked anew.
+    for keys in ([], ["prod", "backend-prdo", "nowhere", "nowhere", "1"]):
         terminal = real(home, town, "resume", run)
-        answers = {"leaked (hidden): ": "", "key: ": key, "since: ": ""}
         try:
             while terminal.until(r"\S+( \(hidden\))?: |> "):
-                if key == "Ctrl-C":
+                at = terminal.screen.rows[-1]
+                if not keys and not shown:
                     terminal.interrupt()
                     terminal.screen.rows[-1] += " "
                 else:
-                    terminal.type(answers.pop(terminal.screen.rows[-1], "later"))
+                    terminal.type(keys.pop(0) if at == "key: " else "later" if at == "> " else "")
             assert terminal.end() == 3, terminal.screen.text
         finally:
             terminal.close()
@@ -177,9 +178,12 @@ def test_resume_asks_again_for_inputs_that_fit_nothing(home: Machine, town: Town
         assert "do: respond compromised-key" not in shown[-1]
     assert "no key fits backend-prdo: as it was given: key, since" in shown[0]
     assert "Enter takes: backend-prdo" in shown[1]
-    assert "no key fits nowhere" in shown[2]
-    assert "Inputs key: app/190001/9101" in shown[2]
-    assert "since: 2026-11-20T00:00:00Z" in shown[2]
+    assert "have 'prod' in them: type a number, or more of it" in shown[1]
+    assert "'backend-prdo' is none of these; nearest: backend-prod" in shown[1]
+    assert "no key fits nowhere" in shown[1]
+    assert "'nowhere' is none of" in shown[1]
+    assert "Inputs key: app/190001/9101" in shown[1]
+    assert "since: 2026-11-20T00:00:00Z" in shown[1]
 
 
 def test_every_question_of_a_real_run_is_laid_out(home: Machine, town: Town) -> None:
@@ -196,10 +200,13 @@ def test_every_question_of_a_real_run_is_laid_out(home: Machine, town: Town) -> 
     assert not answers
     shown = terminal.screen.rows
     picked = [row.split() for row in shown if re.match(r" [1-9]\. ", row)]
-    assert [row[3] for row in picked if row[2] == "app"][:2] == ["backend-prod", "respond-ir"]
-    columns = {row.index(name) for row in shown for name in ("Production", "Staging")
-               if re.match(rf" [1-9]\. .* {name}$", row)}  # fmt: skip
+    assert [row[1] for row in picked if row[3] == "app"][:2] == ["backend-prod", "respond-ir"]
+    columns = {row.index(name) for row in shown for name in ("Production", "Staging", "workspace")
+               if re.match(rf" [1-9 ][. ] .* {name}  ", row)}  # fmt: skip
     assert len(columns) == 1
+    (kept,) = (home.state / "names").iterdir()
+    assert "backend-prod" in kept.read_text("utf-8")
+    assert "cdef" not in kept.read_text("utf-8")
     assert re.search(r"Inputs +key: app/190001/9101", terminal.screen.text)
     assert "\\x20" not in terminal.screen.text
     assert not terminal.screen.broken

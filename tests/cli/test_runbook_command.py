@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from respond.cli.main import COMMANDS, _ours, run
+from respond.core.picking import NONE_THERE
 from respond.engine.offering import choices
 from respond.formats.runbook.input_entries import OPTION_NAMES
 from respond.systems.customerio.facts import KeyId
@@ -96,11 +97,14 @@ def test_a_lost_journal_stops_everything_until_a_new_one_is_asked_for(
 
 
 def test_what_there_is_to_pick_from_is_read_as_words_and_taken_as_an_id() -> None:
-    """A person knows a key by its name and ending; the step wants its id."""
-    key = ListedKey(KeyId("app/190001/9101"), "app", "backend-prod", "cdef", "", "Production")
-    (row,) = choices(KeyList((key,), 1))
-    assert row == ("app/190001/9101", "app", "backend-prod", "cdef", "", "Production")
-    assert choices(None) == ()
+    """A person knows a key by its name, ending and age; the step wants its id."""
+    made = "2026-11-01T03:14:07Z"
+    key = ListedKey(KeyId("app/190001/9101"), "backend-prod", "cdef", "app", "Production", made)
+    there = choices(KeyList((key,), 1), 1_793_502_847 + 3 * 86_400)
+    assert there.heads == ("id", "name", "ending", "kind", "workspace", "made")
+    aged = "2026-11-01 (3 d)"
+    assert there.rows == (("app/190001/9101", "backend-prod", "cdef", "app", "Production", aged),)
+    assert choices(None, 0) == choices(KeyList((), 0), 0) == NONE_THERE
 
 
 def test_no_input_has_the_name_of_an_option(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from respond.adapters.prompt.terminal import AutoPrompt
 from respond.adapters.store.sealing import describe_secret
-from respond.cli.run_runbook import ask_for
+from respond.cli.asking_inputs import ask_for
 from respond.company.rehearsal import Rehearsal, story_value
 from respond.core.fold import As
 from respond.core.outcome import outcome_of

@@ -126,6 +126,18 @@ class Doors:
         """
         self._set("latency", latencies, "the simulated company cannot be that slow")
 
+    def stand_in(self, declared: Mapping[str, Any]) -> None:
+        """Let systems stand in that a runbook declares.
+
+        Raises:
+            UsageError: The company has one of that name, or cannot make one of this.
+        """
+        try:
+            self.post("stand-ins", {"stand_ins": dict(declared)})
+        except urllib.error.HTTPError as error:
+            why = str(json.loads(error.read()).get("error", ""))
+            raise UsageError("the company takes no such stand-in", why=why) from error
+
     def happen(self, what: str) -> None:
         """Let it have happened: ``customerio.single_sign_on``.
 

@@ -172,8 +172,21 @@ def _input(cursor: Cursor, name: str) -> Offer:
         yield from _people(cursor)
     elif kind == "boolean":
         yield from (("true", ""), ("false", ""))
+    if declared.pick:
+        yield from _offered_before(cursor, declared.pick)
     for word in declared.of:
         yield word, "what is taken otherwise" if word == declared.default else ""
+
+
+def _offered_before(cursor: Cursor, action: str) -> Offer:
+    """Names that a question of a real run offered not long ago."""
+    from respond.adapters.clock import SystemClock
+    from respond.adapters.store.kept_names import names_kept
+
+    now_s = SystemClock().now_ms() // 1000
+    yield from (
+        (name, "") for name in names_kept(cursor.places.state, cursor.places.project, action, now_s)
+    )
 
 
 def _settings(cursor: Cursor) -> Offer:
@@ -374,6 +387,13 @@ def _happenings(cursor: Cursor) -> Offer:
 _Offering: TypeAlias = Callable[[Cursor], Offer]
 
 
+def _moments(_: Cursor) -> Offer:
+    """A day, or so long ago; a person may write others."""
+    yield "yesterday", "its first minute, UTC"
+    yield "30 days ago", ""
+    yield "92 days ago", "a quarter"
+
+
 def _anything(_: Cursor) -> Offer:
     """Words of a person's own."""
     return iter(())
@@ -429,6 +449,8 @@ OFFERS: Final[dict[str, _Offering]] = {
     "listen": _anything,
     "port": _anything,
     "page": _anything,
+    "since": _moments,
+    "until": _moments,
     "last": _anything,
     "max_loose": _anything,
 }

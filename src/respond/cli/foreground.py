@@ -63,11 +63,23 @@ def _signals(stop: Stop, go_on: str) -> Iterator[None]:
 
 
 def run_engine(session: Session, runbook: Runbook, hand: Stagehand) -> tuple[ExitCode, Engine]:
-    """Advance the run under its lock.
+    """Advance the run under its lock; a slip in what was given is asked about, and it goes on.
 
     Raises:
         RespondError: Journal, connection or usage trouble; nothing was written after it.
+        ParkedError: The person went away from such a question.
     """
+    from respond.cli.asking_inputs import ask_what_is_missing
+    from respond.core.recorded import AskKind
+
+    code, engine = _advance(session, runbook, hand)
+    while engine.state.asks.kind is AskKind.INPUTS and session.prompt.is_there and not hand.auto:
+        ask_what_is_missing(runbook, session)
+        code, engine = _advance(session, runbook, hand)
+    return code, engine
+
+
+def _advance(session: Session, runbook: Runbook, hand: Stagehand) -> tuple[ExitCode, Engine]:
     with ExitStack() as held:
         _lock(held, session, is_cancelled=session.engine(runbook).state.cancelled)
         engine = session.engine(runbook)

@@ -86,7 +86,10 @@ def rehearse(
     crash, faults = _split(fault)
     _check_crash(loaded, crash)
     directories = [] if directory == ["none"] else directory or None
-    with closing(Rehearsal.start(at=at, routes=api_hands, directories=directories)) as rehearsal:
+    started = Rehearsal.start(
+        at=at, routes=api_hands, directories=directories, stand_ins=loaded.stand_ins
+    )
+    with closing(started) as rehearsal:
         for what in as_if:
             rehearsal.doors.happen(what)
         if faults:
@@ -196,8 +199,8 @@ class Staging:
 
     def resume(self, ahead_s: float, *, cancel: str = "") -> ExitCode:
         """Carry on (or cancel) a rehearsal that another process began."""
+        from respond.cli.asking_inputs import ask_what_is_missing
         from respond.cli.foreground import record_cancel
-        from respond.cli.run_runbook import ask_what_is_missing
 
         with closing(self._session(ahead_s, None)) as session:
             if cancel:

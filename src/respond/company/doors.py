@@ -38,6 +38,10 @@ class ReachedCompany:
     urls: dict[str, str]
     facts: Json
 
+    def reach(self) -> None:
+        """Let every system that the company has now be reached."""
+        raise NotImplementedError
+
 
 def answer(server: ReachedCompany, request: SimRequest) -> SimReply:
     """Answer a caller at a door."""
@@ -108,6 +112,18 @@ def _slow_down(server: ReachedCompany, request: SimRequest) -> SimReply:
     return as_json({"latency_s": dict(server.company.latency_s)})
 
 
+def _stand_in(server: ReachedCompany, request: SimRequest) -> SimReply:
+    declared = request.json_object().get("stand_ins")
+    if not isinstance(declared, dict):
+        raise RefusalError(400, "stand_ins must be an object")
+    try:
+        server.company.add(declared)
+    except (ValueError, KeyError, TypeError) as error:
+        raise RefusalError(400, str(error)) from error
+    server.reach()
+    return _story(server, request)
+
+
 def _story(server: ReachedCompany, _: SimRequest) -> SimReply:
     company, smtp = server.company, {"host": "127.0.0.1", "port": server.smtp_port}
     return as_json(
@@ -142,6 +158,7 @@ _DOORS: dict[tuple[str, str], Opened] = {
     ("POST", "faults"): _arm,
     ("POST", "latency"): _slow_down,
     ("GET", "story"): _story,
+    ("POST", "stand-ins"): _stand_in,
     ("GET", "outbox"): lambda at, _: as_json({"messages": at.company.told()}),
     ("POST", "person"): _doing(console.do, "task"),
     ("POST", "happen"): _doing(console.happen, "what"),

@@ -59,16 +59,19 @@ class Server(doors.ReachedCompany):
             raise
         self.smtp_port = self._mail.port
         self.base_url = f"http://{host}:{self._http.port}"
+        self.reach()
+        self.facts = {}
+        for system in company.systems.values():
+            self.facts |= system.opened(self.base_url)
+
+    def reach(self) -> None:
         self._prefixes = {
             tuple(prefix.split("/")): (name, surface)
-            for name, system in company.http.items()
+            for name, system in self.company.http.items()
             for prefix, surface in system.surfaces.items()
         }
         paths = ["/".join(prefix) for prefix in self._prefixes]
         self.urls = {path: f"{self.base_url}/{path}" for path in paths}
-        self.facts = {}
-        for system in company.systems.values():
-            self.facts |= system.opened(self.base_url)
 
     def close(self) -> None:
         self._http.close()

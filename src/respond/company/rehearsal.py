@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from respond.adapters.command import Runs
@@ -28,6 +29,7 @@ from respond.systems import vendor
 __all__ = ["Rehearsal", "RehearsalClock", "StorySecrets", "story_value"]
 
 _OF_CONNECTION = ("name", "system", "account", "region", "identity", "sink", "options")
+_GENERIC = "http"
 OPERATOR = Actor("dana", Strength.CLAIMED)
 
 
@@ -109,7 +111,13 @@ class Rehearsal:
 
     @classmethod
     def start(
-        cls, *, at: str = "", routes: bool = False, directories: Sequence[str] | None = None
+        cls,
+        *,
+        at: str = "",
+        routes: bool = False,
+        directories: Sequence[str] | None = None,
+        stand_ins: Mapping[str, Any] = MappingProxyType({}),
+        anew: bool = True,
     ) -> Rehearsal:
         """Use the company at a URL, or start one in this process.
 
@@ -117,6 +125,10 @@ class Rehearsal:
             routes: Show the routes that the vendor has not confirmed, so that the API's hands are
                 used; only for a company of our own.
             directories: Those that are configured; None: what signs the company's people in.
+            stand_ins: What the runbook declares for systems that nobody simulates. They are then
+                all that ``http.*`` reaches.
+            anew: They begin as declared; else they are as an earlier part of the rehearsal left
+                them.
 
         Raises:
             UsageError: The company has no such directory.
@@ -133,8 +145,14 @@ class Rehearsal:
                 do="respond simulate --api-hands, then rehearse --at its URL",
             )
         doors = Doors.knock(at)
+        if stand_ins and anew:
+            doors.stand_in(stand_ins)
         told = doors.get("story")
-        ways = told["connections"]
+        ways = [
+            way
+            for way in told["connections"]
+            if not stand_ins or way["system"] != _GENERIC or way["name"] in stand_ins
+        ]
         rehearsal = cls(doors, told["story"], told["urls"], told["smtp"], ways, own)
         rehearsal.before = doors.get("state")
         known = tuple(w["name"] for w in ways if vendor(w["system"]).directory)
@@ -201,7 +219,7 @@ class Rehearsal:
 
     def base_urls(self, connection: Connection) -> dict[str, str]:
         """Surfaces of one connection, as its actions name them."""
-        return next((w["base_urls"] for w in self.ways if w["system"] == connection.system), {})
+        return next((w["base_urls"] for w in self.ways if w["name"] == connection.name), {})
 
 
 def story_value(story: Mapping[str, Any], text: Any) -> Any:

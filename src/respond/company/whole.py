@@ -16,6 +16,7 @@ from respond.company.example_co import FACTS
 from respond.company.exchange import Json, SimDelivery, SimRequest
 from respond.company.injected_faults import HTTP_KINDS, InjectedFault, InjectedFaults, parse_fault
 from respond.company.ledger import Ledger
+from respond.company.stand_in import StandIn, stand_in
 from respond.company.system import Counterpart, HttpSystem, Night, Simulated, Story
 
 _LENGTH = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)(ms|s)")
@@ -41,8 +42,8 @@ class Company:
     story: Story
     clock: SimClock
     ledger: Ledger
-    systems: Mapping[str, Simulated]
-    counterparts: Mapping[str, Counterpart]
+    systems: dict[str, Simulated]
+    counterparts: dict[str, Counterpart]
     faults: InjectedFaults = field(default_factory=InjectedFaults)
     latency_s: Mapping[str, float] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -107,6 +108,21 @@ class Company:
                 [name] if is_one else self.http, float(found[1]) * _IN_S[found[2]]
             )
         self.latency_s = slow
+
+    def add(self, declared: Mapping[str, list[Json]]) -> None:
+        """Let systems stand in that a runbook declares; one of the same name begins anew.
+
+        Raises:
+            ValueError: There is a system of that name, and it is no such one.
+        """
+        for name, routes in declared.items():
+            there = self.systems.get(name)
+            if there is not None and not isinstance(there, StandIn):
+                raise ValueError(f"the company has a system {name!r}, and nothing stands in for it")
+            made = stand_in(name, routes)
+            with self.lock:
+                self.counterparts[name] = made
+                self.systems[name] = made.begin(Night(self.story, self.clock, self.ledger))
 
     def snapshot(self) -> dict[str, dict[str, Json]]:
         """What exists now: by system, then by readable name. No secret is in it whole."""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from respond.core.events import Actor, KnownWord
 from respond.core.plan import PlannedWrite
 from respond.core.runbook import ChooseStep, InputKind, Runbook, all_steps
 
 __all__ = [
+    "DONE",
     "Answer",
     "AskAgain",
     "AskByHand",
@@ -27,8 +28,24 @@ __all__ = [
     "Question",
     "cause_of",
     "is_decision",
+    "late_question",
     "other_orders",
+    "pasted",
 ]
+
+
+DONE: Final = "done"
+"""A person's word that a task is done."""
+
+
+def pasted(question: str) -> str:
+    """The handle under which a secret is sealed that somebody pasted to a task of this id."""
+    return f"pasted.{question}"
+
+
+def late_question(name: str) -> str:
+    """What asking for an input is called that is asked for only when a step needs it."""
+    return f"inputs.{name}"
 
 
 class Decision(KnownWord):
@@ -180,6 +197,7 @@ class AskInput:
     Attributes:
         options: What is there to choose from, as ``pick`` found it: the value that a number
             chooses, then what else tells it apart, a cell each and in every row as many.
+        heads: What each of those cells is.
         required: Without it an empty answer leaves the input out.
         kind: Word of its type, e.g. ``time``.
         step: The step that needs it, where it is asked after the start.
@@ -193,6 +211,7 @@ class AskInput:
     example: str = ""
     error: str = ""
     options: tuple[tuple[str, ...], ...] = ()
+    heads: tuple[str, ...] = ()
     required: bool = True
     kind: str = "text"
     step: str = ""

@@ -15,6 +15,7 @@ from respond.core.approval import Request
 from respond.core.asked import changed_since
 from respond.core.events import Kind
 from respond.core.fold import RunState, RunStatus, fold, verdict
+from respond.core.picking import ToPick
 from respond.core.plan import Plan, moved, short_digest
 from respond.core.questions import (
     Answer,
@@ -28,9 +29,9 @@ from respond.core.questions import (
 )
 from respond.core.recorded import AskKind, AsksFor, Confirmed, ConfirmScope, Ended, Planned, data_of
 from respond.core.review import ReviewEnd
-from respond.core.runbook import InputKind
+from respond.core.runbook import Input, InputKind
 from respond.engine.inventory import take_inventory
-from respond.engine.offering import offered
+from respond.engine.offering import offered, unfit
 from respond.engine.other_people import (
     agreed_to,
     ask_again,
@@ -231,6 +232,10 @@ class Engine(LiveRun):
                 case _:
                     return self._end(ExitCode.REFUSED, "not started")
 
+    def _who_knows_not(self) -> str:
+        event = self.state.proposed.event
+        return "the event does not say" if event is not None else "nobody has said"
+
     def _propose_plan(self) -> ExitCode | None:
         """Where nobody sits at a terminal: look, record the plan, and wait for people's yes.
 
@@ -241,7 +246,7 @@ class Engine(LiveRun):
         if needs:
             raise self._parked_for_inputs(
                 needs,
-                f"the event does not say {', '.join(needs)}",
+                f"{self._who_knows_not()} {', '.join(needs)}",
                 why="nothing is guessed",
             )
         plan = self.state.plan
@@ -282,14 +287,16 @@ class Engine(LiveRun):
         try:
             plan = self.plan()
         except NotSoError as error:
-            given = self._given()
-            if not self.state.proposed.served or not given:
-                return self._end(ExitCode.FAILED, error.what)
+            given, none = self._given(), self._unfit()
+            is_served = self.state.proposed.served and given
+            if not is_served and not (none and self.tools.prompt.is_there):
+                return self._end(ExitCode.FAILED, "; ".join((error.what, *none.values())))
             # What an event says may have a slip in it, and nobody sat there to see it.
+            why = none.values() or [f"as it was given: {', '.join(given)}"]
             raise self._parked_for_inputs(
-                given,
+                given if is_served else list(none),
                 error.what,
-                why=f"as it was given: {', '.join(given)}; nothing has been changed",
+                why="; ".join((*why, "nothing has been changed")),
             ) from error
         except RefusedByPersonError as error:
             return self._end(ExitCode.REFUSED, f"{error.what}: {error.why}")
@@ -315,15 +322,23 @@ class Engine(LiveRun):
         for each in self.runbook.inputs:
             if each.name in names and each.pick:
                 try:
-                    journal = self.tools.journal
-                    rows = offered(each, self.site, self.state, journal, self.answers, self.now)
+                    there = self._there(each)
                 except (StepFailedError, NotReadyError, UsageError) as error:
                     why += f"; what there is for {each.name} could not be looked at: {error.what}"
                 else:
-                    shown = [(row[0], ", ".join(filter(None, row[1:]))) for row in rows]
+                    shown = [(row[0], ", ".join(filter(None, row[1:]))) for row in there.rows]
                     found[each.name] = shown[:_OFFERED_MAX]
         asks = data_of(AsksFor, kind=AskKind.INPUTS, id="inputs", names=names, offered=found)
         return ParkedError(what, why=why, do=do, asks=asks)
+
+    def _there(self, declared: Input) -> ToPick:
+        """What there is to pick an input from; raises as ``offered``."""
+        journal = self.tools.journal
+        return offered(declared, self.site, self.state, journal, self.answers, self.now)
+
+    def _unfit(self) -> dict[str, str]:
+        """Inputs whose value is none of what there is to pick from, in words."""
+        return unfit(self.runbook.inputs, self.state.inputs, self._there)
 
     def _given(self) -> list[str]:
         """Names of inputs that have a value which somebody chose."""

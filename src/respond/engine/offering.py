@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
 
 from respond.core.fold import RunState
+from respond.core.picking import NONE_THERE, ToPick, fits, nearest
 from respond.core.runbook import ActionStep, Input, Place, StepWords
 from respond.engine.drivers import World, look
 from respond.engine.ready import Ready
 from respond.engine.setting import Site
+from respond.errors import NotReadyError, StepFailedError, UsageError
 from respond.ports import Journal, Reader
 
-__all__ = ["choices", "offered"]
+__all__ = ["choices", "offered", "unfit"]
+
+_DAY_S: Final = 86_400
+_HEADS: Final = {"hint": "ending", "created_at": "made", "last_used_at": "last used"}
+"""What people call a field; another one is called by its name."""
 
 
 def offered(
     declared: Input, site: Site, state: RunState, journal: Journal, reader: Reader, now_s: int
-) -> tuple[tuple[str, ...], ...]:
-    """What its ``pick`` finds: each the value to give, then what else tells it apart.
+) -> ToPick:
+    """What its ``pick`` finds.
 
     Raises:
         StepFailedError, NotReadyError, UsageError: It cannot be looked at.
@@ -26,21 +34,71 @@ def offered(
     from respond.systems import load  # noqa: PLC0415 - only a pick needs them by name
 
     if not declared.pick:
-        return ()
+        return NONE_THERE
     step = ActionStep(StepWords("pick", Place(0, 0)), load()[declared.pick], {})
     script = Ready(site, step, "pick", {}).script(state, journal, now_s)
     seen = look(script, World(reader), known={}, predict=False)
-    return choices(getattr(seen.outcome, "output", None))
+    return choices(getattr(seen.outcome, "output", None), now_s)
 
 
-def choices(output: Any) -> tuple[tuple[str, ...], ...]:
-    """The items of the first list of an output: each its id, then its other texts."""
+def choices(output: Any, now_s: int) -> ToPick:
+    """The items of the first list of an output: records by their id, or texts by themselves."""
     for field in dataclasses.fields(output) if dataclasses.is_dataclass(output) else ():
         items = getattr(output, field.name)
         if isinstance(items, tuple | list):
-            rows = []
-            for item in items:
-                others = [getattr(item, f.name) for f in dataclasses.fields(item) if f.name != "id"]
-                rows.append((str(item.id), *(each for each in others if isinstance(each, str))))
-            return tuple(rows)
-    return ()
+            if not items:
+                break
+            if all(isinstance(item, str) for item in items):
+                return ToPick((field.name,), tuple((item,) for item in items))
+            return _records(items, now_s)
+    return NONE_THERE
+
+
+def unfit(
+    inputs: Iterable[Input], given: Mapping[str, Any], there: Callable[[Input], ToPick]
+) -> dict[str, str]:
+    """Inputs whose value is none of what there is, by name: the value, and what is nearest to it.
+
+    What cannot be looked at says nothing of any value.
+    """
+    found = {}
+    for declared in inputs:
+        value = given.get(declared.name)
+        if not declared.pick or not isinstance(value, str) or not value:
+            continue
+        try:
+            rows = there(declared).rows
+        except (StepFailedError, NotReadyError, UsageError):
+            continue
+        if rows and not fits(rows, value):
+            near = ", ".join(nearest(rows, value))
+            found[declared.name] = f"{value!r} is none of {len(rows)} that are there" + (
+                f"; nearest: {near}" if near else ""
+            )
+    return found
+
+
+def _records(items: Any, now_s: int) -> ToPick:
+    cells = [
+        {
+            field.name: _aged(field.name, getattr(item, field.name), now_s)
+            for field in dataclasses.fields(item)
+            if isinstance(getattr(item, field.name), str)
+        }
+        for item in items
+    ]
+    # What is empty in every row tells nothing apart.
+    fields = ["id", *(name for name in cells[0] if name != "id" and any(c[name] for c in cells))]
+    return ToPick(
+        tuple(_HEADS.get(name, name.removesuffix("_name")) for name in fields),
+        tuple(tuple(each[name] for name in fields) for each in cells),
+        fields.index("name") if "name" in fields else 0,
+    )
+
+
+def _aged(name: str, text: str, now_s: int) -> str:
+    """A time as its day, and how many days ago that is."""
+    if not name.endswith("_at") or not text:
+        return text
+    days = (now_s - round(datetime.fromisoformat(text).timestamp())) // _DAY_S
+    return f"{text[:10]} ({days} d)"

@@ -149,7 +149,8 @@ class Fitting:
             place = (*path, key.value)
             if kind.pattern and not _is_name(key.value, kind.pattern):
                 self.refuse(key, self.bad_name(key.value, kind.pattern, kind.what), place)
-            given = self.value(value, kind.value, key.value, place)
+            own = kind.own.get(key.value)
+            given = self.value(value, own.kind if own else kind.value, key.value, place)
             if given is not None:
                 fitted[key.value] = given._replace(mark=key.mark)
         return fitted

@@ -9,6 +9,7 @@ time that a frozen dataclass takes.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias, assert_never
 
 ID: Final = "[a-z][a-z0-9_]*"
@@ -109,11 +110,16 @@ class Listed(NamedTuple):
 
 
 class MapOf(NamedTuple):
-    """Free keys, of one form where there is a pattern, each with a value of one kind."""
+    """Free keys, of one form where there is a pattern, each with a value of one kind.
+
+    Attributes:
+        own: Keys that have a kind of their own.
+    """
 
     value: Kind
     pattern: str = ID
     what: str = "name"
+    own: Table = MappingProxyType({})
 
 
 class RecordOf(NamedTuple):

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from respond.core.argument_words import field_words
 from respond.core.script import Effect, Spec
 from respond.core.shapes import ShapeError, shape_of, shape_text
 from respond.views.layout import labelled, said, word
@@ -32,10 +33,11 @@ def _action(cls: type[Any], *, full: bool, width: int, style: Style) -> Iterator
     yield from labelled("", said(spec.summary), width, column=4)
     if not full:
         return
-    for name, kind in _fields(cls):
-        yield from labelled("    with", f"{word(name)}: {kind}", width, column=12)
-    for name, kind in _fields(spec.output):
-        yield from labelled("    gives", f"{word(name)}: {kind}", width, column=12)
+    for label, of in (("    with", cls), ("    gives", spec.output)):
+        words = field_words(of)
+        for name, kind in _fields(of):
+            text = f"{word(name)}: {kind}{'. ' if name in words else ''}{words.get(name, '')}"
+            yield from labelled(label, said(text, limit=1_000), width, column=12)
     if spec.person:
         yield from labelled("    person", said(f"by hand, always: {spec.person}"), width, column=12)
     yield from labelled("    source", said(spec.source), width, column=12)
@@ -63,6 +65,7 @@ def action_json(cls: type[Any]) -> dict[str, Any]:
         "source": spec.source,
         "person": spec.person,
         "with": dict(_fields(cls)),
+        "means": dict(field_words(cls)),
         "gives": dict(_fields(spec.output)) if dataclasses.is_dataclass(spec.output) else {},
     }
 

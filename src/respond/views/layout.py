@@ -177,22 +177,32 @@ def cell_rows(cells: Sequence[str], widths: Sequence[int]) -> list[list[str]]:
     ]
 
 
-def numbered_rows(rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
-    """A numbered table of texts from outside; its widest column makes room for the others."""
-    shown = [[said(cell) for cell in row] for row in rows]
+def numbered_rows(
+    rows: Sequence[Sequence[str]],
+    width: int,
+    *,
+    heads: Sequence[str] = (),
+    numbers: Sequence[int] = (),
+) -> Iterator[str]:
+    """A numbered table of texts from outside; its widest column makes room for the others.
+
+    Args:
+        heads: What each column is.
+        numbers: Of each row; from 1 on when left out.
+    """
+    shown = [[said(cell) for cell in row] for row in (*([heads] if heads else []), *rows)]
     widths = [max(map(width_of, column)) for column in zip(*shown, strict=True)]
-    begin = len(f" {len(rows)}. ")
+    labels = [f"{n}. " for n in numbers or range(1, len(rows) + 1)]
+    begin = 1 + max(map(len, labels), default=0)
     over = begin + sum(widths) + 2 * len(widths) - 2 - width
     if over > 0:
         widest = widths.index(max(widths))
         widths[widest] -= over
         if widths[widest] < _NARROW_MIN:  # No table: the cells one after the other.
             shown, widths = [[" ".join(row)] for row in shown], [width - begin]
-    for n, row in enumerate(shown, 1):
-        label = f"{n}. "
-        for cells in cell_rows(row, widths):
-            yield f"{label:>{begin}}{'  '.join(cells)}".rstrip()
-            label = ""
+    for label, row in zip([*([""] if heads else []), *labels], shown, strict=True):
+        for number, cells in enumerate(cell_rows(row, widths)):
+            yield f"{'' if number else label:>{begin}}{'  '.join(cells)}".rstrip()
 
 
 def number_ranges(numbers: Iterable[int]) -> str:

@@ -43,6 +43,7 @@ __all__ = [
     "by_hand_text",
     "forward_text",
     "link_lines",
+    "pick_lines",
     "question_lines",
     "question_text",
     "to_type",
@@ -54,6 +55,7 @@ _LONG: Final = 1_000
 _LINK_MAX: Final = 2_000
 _TYPED_MAX: Final = 200
 _PEOPLE_MAX: Final = 20
+_PICKED_MAX: Final = 12
 
 
 def to_type(wants: str) -> str:
@@ -369,18 +371,36 @@ def forward_text(task: Person[Any], *, run: str, operator: str) -> str:
 # --- inputs -------------------------------------------------------------------------------------
 
 
+def pick_lines(question: AskInput, numbers: Sequence[int], width: int) -> Iterator[str]:
+    """The rows of these numbers, counted from 0, of what there is to pick from.
+
+    The value itself stands there only where nothing else tells one row from another.
+    """
+    rest = [row[1:] for row in question.options]
+    first = 1 if all(rest) and len(set(rest)) == len(rest) else 0
+    shown = numbers[:_PICKED_MAX]
+    yield from numbered_rows(
+        [question.options[n][first:] for n in shown],
+        width,
+        heads=question.heads[first:] if shown and len(question.heads) > 1 else (),
+        numbers=[n + 1 for n in shown],
+    )
+    if len(shown) < len(numbers):
+        yield f" and {len(numbers) - len(shown)} more: type a part of what you look for"
+
+
 def _input(question: AskInput, width: int) -> Iterator[str]:
     if question.error:
         yield from labelled("It does not fit:", said(question.error), width, column=18)
     yield from labelled("Asked:", said(question.ask) or word(question.name), width, column=8)
-    yield from numbered_rows(question.options, width)
+    yield from pick_lines(question, range(len(question.options)), width)
     hints = [
         " | ".join(map(word, question.choices)),
         f"for example: {said(question.example)}" if question.example else "",
         "it is not shown while you type" if question.secret else "",
         f"Enter takes: {said(question.default)}" if question.default else "",
         "Enter leaves it out" if not question.required and not question.default else "",
-        "a number chooses from the list" if question.options else "",
+        "a number, a name or a part of one chooses from the list" if question.options else "",
     ]
     for hint in hints:
         if hint:

@@ -11,6 +11,7 @@ import getpass
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -149,6 +150,10 @@ def os_user() -> Actor:
     return Actor(name, Strength.CLAIMED)
 
 
+def _nothing(_action: str, _names: Iterable[str], _now_s: int) -> None:
+    """Keep no name."""
+
+
 @dataclass(slots=True)
 class Session:
     """What one run is carried on with. ``close`` it."""
@@ -166,6 +171,8 @@ class Session:
     sign: Callable[[str, str], Mapping[str, str]] | None = None
     evidence: EvidenceStore | None = None
     asked: Callable[[LiveRun, Request, tuple[str, ...]], None] | None = None
+    names_seen: Callable[[str, Iterable[str], int], None] = _nothing
+    """Keeps what an action offered, so that a shell can complete it."""
     _telling: list[Future[tuple[str, ...]]] = field(default_factory=list, init=False)
 
     def engine(self, runbook: Runbook) -> Engine:
@@ -505,6 +512,7 @@ def real_session(
     from respond.adapters.secrets.redactor import Redactor
     from respond.adapters.store.evidence_folder import EvidenceFolder
     from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.adapters.store.kept_names import keep_names
     from respond.engine.proposing import new_run_id
 
     if places.project is None:
@@ -598,6 +606,7 @@ def real_session(
         closers=[journal.close, lines.close, *_closers(evidence)],
         evidence=evidence,
         sign=signer(project, key, made_progress.tell),
+        names_seen=_nothing if dry_run else partial(keep_names, places.state, places.project),
     )
 
 

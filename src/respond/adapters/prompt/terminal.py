@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
 
 from respond.adapters.prompt.keyboard import EndOfInputError, Keyboard
+from respond.core.picking import Picked, picked
 from respond.core.questions import (
     Answer,
     AskAgain,
@@ -30,7 +31,7 @@ from respond.core.showable import hidden_character
 from respond.ports import FIRST_PAUSES_S, Clock, Prompt
 from respond.views.layout import labelled, said
 from respond.views.live import Lines
-from respond.views.question_text import forward_text, to_type, who_can_text
+from respond.views.question_text import forward_text, pick_lines, to_type, who_can_text
 from respond.views.screen import Screen
 
 __all__ = [
@@ -194,11 +195,18 @@ class TerminalPrompt:
                 Decision.YES,
                 typed=self._secret(f"{said(question.name)} (hidden): ", required=question.required),
             )
+        before = ""
         while True:
             self.lines.ask(f"{said(question.name)}: ")
             text = self.keyboard.line().strip()
-            if text.isascii() and text.isdigit() and 0 < int(text[:6]) <= len(question.options):
-                return Answer(Decision.YES, typed=question.options[int(text[:6]) - 1][0])
+            if text and question.options:
+                several = question.kind == "list"
+                found = picked(question.options, text, several=several, before=before)
+                if found.value:
+                    return Answer(Decision.YES, typed=found.value)
+                before = "" if found.left else text
+                self._picked(question, found)
+                continue
             if text and (not question.choices or text in question.choices):
                 return Answer(Decision.YES, typed=text)
             if not text and (question.default or not question.required):
@@ -207,6 +215,13 @@ class TerminalPrompt:
             needed = f"Type one of: {choices}" if choices else "This has to be given."
             for line in labelled("no:", needed, self.screen.width, column=5):
                 self.lines.line(line)
+
+    def _picked(self, question: AskInput, found: Picked) -> None:
+        """Why it is asked again, and what of the list is meant."""
+        for line in pick_lines(question, found.left, self.screen.width):
+            self.lines.line(line)
+        for line in labelled("no:", said(found.why), self.screen.width, column=5):
+            self.lines.line(line)
 
     def _secret(self, prompt: str, *, required: bool = True) -> str:
         """One hidden line. A paste of several lines is dropped whole, and asked for again."""

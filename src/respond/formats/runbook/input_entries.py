@@ -10,6 +10,7 @@ from respond.core.runbook_head import Input, InputKind
 from respond.core.values import ShapeError
 from respond.formats.faults import Faults, did_you_mean
 from respond.formats.fitting import Fitted, Given
+from respond.formats.runbook import keywords as kw
 from respond.formats.tree import Mapping as MappingNode
 
 __all__ = [
@@ -17,11 +18,14 @@ __all__ = [
     "read_inputs",
     "read_rehearsal",
     "read_require",
+    "read_stand_ins",
     "read_subject",
     "text_of",
     "texts_of",
 ]
 
+
+_WRITE_METHODS: Final = ("PUT", "POST", "PATCH", "DELETE")
 
 OPTION_NAMES: Final = frozenset({
     "break_glass", "by_hand", "connection", "dry_run", "fail_on", "help", "incident", "json",
@@ -160,9 +164,58 @@ def read_rehearsal(fitted: Fitted, inputs: tuple[Input, ...], faults: Faults) ->
     """Inputs for a rehearsal, raw: the simulated company knows what they mean."""
     given: Fitted = fitted["rehearsal"].value if "rehearsal" in fitted else {}
     names = _declared(fitted, inputs)
-    for name, each in given.items():
+    inputs_given = {name: each for name, each in given.items() if name != kw.STAND_INS}
+    for name, each in inputs_given.items():
         _check_input(name, each, names, faults)
-    return {name: each.value for name, each in given.items()}
+    return {name: each.value for name, each in inputs_given.items()}
+
+
+def read_stand_ins(fitted: Fitted, faults: Faults) -> dict[str, list[dict[str, Any]]]:
+    """What answers in a rehearsal, as plain data for the company."""
+    from respond.systems import NAMES  # noqa: PLC0415 - the help of a runbook needs none
+
+    given: Fitted = fitted["rehearsal"].value if "rehearsal" in fitted else {}
+    declared: Fitted = given[kw.STAND_INS].value if kw.STAND_INS in given else {}
+    found = {}
+    for name, routes in declared.items():
+        if name in NAMES:
+            what = f"the simulated company has {name} already"
+            faults.add(routes.mark, what, hint="call the connection otherwise", path=routes.path)
+        # What lacks its key is a fault already, and says enough.
+        found[name] = [_stand_in(r.value, faults) for r in routes.value if "read" in r.value]
+    return found
+
+
+def _stand_in(route: Fitted, faults: Faults) -> dict[str, Any]:
+    """One route. Reads have one state each, before and after."""
+    made = {name: each.value for name, each in route.items()}
+    made["read"] = str(made["read"]).strip("/")
+    _check_state(route, "answers", "read", faults)
+    made["writes"] = []
+    for given in route["writes"].value if "writes" in route else ():
+        write: Fitted = given.value
+        if "request" not in write:
+            continue
+        _check_state(write, "then", "request", faults)
+        method, _, path = str(write["request"].value).partition(" ")
+        if method not in _WRITE_METHODS or not path.strip("/ "):
+            faults.add(
+                write["request"].mark,
+                f"{method[:20]!r} is no method that writes, or it has no path",
+                hint=f"one of {', '.join(_WRITE_METHODS)}, a blank, and the path",
+                path=write["request"].path,
+            )
+        asked = {"request": f"{method} {path.strip('/ ')}"}
+        made["writes"].append({**{n: each.value for n, each in write.items()}, **asked})
+    return made
+
+
+def _check_state(record: Fitted, state: str, key: str, faults: Faults) -> None:
+    """Say what is answered, or that it is gone."""
+    gone = "gone" in record and record["gone"].value is True
+    if (state in record) == gone:
+        where, what = record[key], f"say either '{state}' or 'gone: true'"
+        faults.add(where.mark, what, path=where.path)
 
 
 def _declared(fitted: Fitted, inputs: tuple[Input, ...]) -> tuple[str, ...]:

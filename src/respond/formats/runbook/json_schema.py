@@ -6,11 +6,15 @@ Whatever the loader takes, the schema takes; it cannot see everything that the l
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import typing
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias, assert_never
 
 from respond.core import shapes
+from respond.core.argument_words import field_words
 from respond.core.script import Effect, Spec
 from respond.formats import kinds
 from respond.formats.kinds import Kind, Table
@@ -97,7 +101,8 @@ class _Making:
     def arguments(self, cls: type) -> Schema:
         spec: Spec = cls.spec  # type: ignore[attr-defined]
         fields = argument_fields(cls)
-        properties = {name: _argument(field) for name, field in fields.items()}
+        words = field_words(cls)
+        properties = {name: _argument(field, words.get(name, "")) for name, field in fields.items()}
         required = [name for name, field in fields.items() if field.is_required]
         says = f"{spec.name} ({spec.effect.value}): {spec.summary}"
         return {"description": says, **_object(properties, required)}
@@ -106,9 +111,10 @@ class _Making:
         match kind:
             case kinds.Listed(item=item, least=least):
                 return {"type": "array", "items": self.kind(item), "minItems": least}
-            case kinds.MapOf(value=value, pattern=pattern):
+            case kinds.MapOf(value=value, pattern=pattern, own=own):
                 return {
                     "type": "object",
+                    **({"properties": self.table(own)["properties"]} if own else {}),
                     "propertyNames": {"pattern": f"^{pattern}$"},
                     "additionalProperties": self.kind(value),
                 }
@@ -156,15 +162,27 @@ def _scalar(kind: Kind) -> Schema:
             raise TypeError(f"no runbook holds {kind}")
 
 
-def _argument(field: ArgumentField) -> Schema:
-    made = _shape(field.shape)
+def _argument(field: ArgumentField, says: str) -> Schema:
+    made = _shape(field.shape, _record_words(field.annotation))
     if field.allows_none and made:
         made = {"anyOf": [made, {"type": "null"}]}
-    return {"description": shapes.shape_text(field.shape), **made}
+    kind = shapes.shape_text(field.shape)
+    return {"description": f"{says} ({kind})" if says else kind, **made}
 
 
-def _shape(shape: shapes.Shape) -> Schema:
-    """A value of this shape, or an expression for it."""
+def _record_words(annotation: Any) -> Mapping[str, str]:
+    """What the fields of an argument mean that is a record, or may be one."""
+    found = (annotation, *typing.get_args(annotation))
+    records = [each for each in found if dataclasses.is_dataclass(each)]
+    return field_words(records[0]) if records else {}
+
+
+def _shape(shape: shapes.Shape, words: Mapping[str, str] = MappingProxyType({})) -> Schema:
+    """A value of this shape, or an expression for it.
+
+    Args:
+        words: Of a record: what its fields mean.
+    """
     match shape:
         case shapes.Text() | shapes.Time():
             return {"type": "string"}
@@ -182,7 +200,10 @@ def _shape(shape: shapes.Shape) -> Schema:
         case shapes.RecordShape(fields=fields, optional=optional):
             record = {
                 "type": "object",
-                "properties": {name: _shape(field) for name, field in fields},
+                "properties": {
+                    name: ({"description": words[name]} if name in words else {}) | _shape(field)
+                    for name, field in fields
+                },
                 "required": [name for name, _ in fields if name not in optional],
                 "additionalProperties": False,
             }

@@ -205,6 +205,37 @@ HANDLER_END: Final[Table] = {
 }
 """What the last step of a handler may say besides."""
 
+_STAND_IN_WRITE: Final[Table] = {
+    "request": Keyword(
+        Words(max=400),
+        "Method and path, below the connection's address: PUT items/door-7.",
+        required=True,
+    ),
+    "body": Keyword(
+        Anything(), "Fields that its body has to have, so that this one is meant; any body without."
+    ),
+    "then": Keyword(Anything(), "What the read answers from then on."),
+    "gone": Keyword(Flag(), "From then on the read answers 404."),
+    "status": Keyword(Count(200, 299), "What the request is answered with; 200 when left out."),
+}
+_STAND_IN: Final[Table] = {
+    "read": Keyword(Words(max=400), "Path of one thing: items/door-7.", required=True),
+    "answers": Keyword(Anything(), "What a read answers before any write."),
+    "gone": Keyword(Flag(), "It is not there at first: a read answers 404."),
+    "writes": Keyword(
+        Listed(RecordOf(_STAND_IN_WRITE, "a write of a stand-in")), "What changes it."
+    ),
+}
+STAND_INS: Final = "stand_ins"
+_STAND_INS: Final = Keyword(
+    MapOf(
+        Listed(RecordOf(_STAND_IN, "a route of a stand-in"), least=1),
+        pattern="[a-z][a-z0-9_-]*",
+        what="connection",
+    ),
+    "By connection, what answers in a rehearsal in place of a system that nobody simulates.",
+)
+
 RUNBOOK: Final[Table] = {
     "runbook": Keyword(
         Name(RUNBOOK_NAME), "Its name: that of the file, and of the command.", required=True
@@ -233,7 +264,9 @@ RUNBOOK: Final[Table] = {
     "on_failure": Keyword(StepList(), "Done when the run has failed."),
     "on_cancel": Keyword(StepList(), "Done when a person has ended the run."),
     "always": Keyword(StepList(), "Done at the end, however it came."),
-    "rehearsal": Keyword(MapOf(Anything(), what="input"), "Inputs for a rehearsal."),
+    "rehearsal": Keyword(
+        MapOf(Anything(), what="input", own={STAND_INS: _STAND_INS}), "Inputs for a rehearsal."
+    ),
 }
 
 KIND_WORDS: Final = tuple(STEP_KINDS)

@@ -30,6 +30,7 @@ from respond.formats.runbook.input_entries import (
     read_inputs,
     read_rehearsal,
     read_require,
+    read_stand_ins,
     read_subject,
     text_of,
     texts_of,
@@ -117,6 +118,7 @@ class _File:
         require = read_require(fitted, inputs, faults)
         subject = read_subject(fitted, inputs, faults)
         rehearsal = read_rehearsal(fitted, inputs, faults)
+        stand_ins = read_stand_ins(fitted, faults)
         self._loading.open.append(text_of(fitted, "runbook"))
         try:
             lists, walk = self._steps(fitted, inputs, subject)
@@ -141,6 +143,7 @@ class _File:
             reviewed=text_of(fitted, "reviewed"),
             require=require,
             rehearsal=rehearsal,
+            stand_ins=stand_ins,
             outputs=walk.outputs,
             subject=subject,
             text=self._data.decode(),

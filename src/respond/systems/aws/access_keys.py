@@ -596,7 +596,7 @@ class CreateAwsKey(OnAwsUser):
     we hold its secret, and nobody's if we do not.
 
     Attributes:
-        sink: Where it goes.
+        sink: Where the new pair goes, such as ``vault:vault:kv/aws/deploy#pair``.
         instead_of: The leaked value. Where the sink holds another one, overwriting it is asked.
     """
 

@@ -392,7 +392,7 @@ class RollCloudflareToken(_OnToken):
     """Give a token of the account a new secret, and bring it to its sink. The old one dies at once.
 
     Attributes:
-        sink: Where the new secret goes.
+        sink: Where the new secret goes, such as ``vault:vault:kv/cf/deploy#token``.
     """
 
     sink: str = field(default="", metadata=STEERS)

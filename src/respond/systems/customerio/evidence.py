@@ -231,6 +231,8 @@ class ReadAuditLog:
     """Read what the vendor has logged since, of everybody or of one member.
 
     Attributes:
+        since: From when on, such as ``${{ inputs.since }}``; the vendor decides how far back it
+            keeps any.
         by: A member's e-mail, or id of ``find_member``; everybody when empty.
         email: What to call them, should they be no member any more.
     """
@@ -362,6 +364,9 @@ class ListExports:
     """List what was exported since, by whom, and how often it was downloaded.
 
     No link to a file is asked for: that would count as a download.
+
+    Attributes:
+        since: From when on, such as ``${{ inputs.since }}``; older exports are left out.
     """
 
     since: Timestamp
@@ -517,6 +522,7 @@ class ListSuspectKeys:
     """List keys of every kind that were made since, or by somebody suspect.
 
     Attributes:
+        since: From when on, such as ``${{ inputs.since }}``; what was made before is left out.
         like: The key that this is about; it is left out.
         leave_out: More to leave out.
     """
@@ -556,6 +562,8 @@ class ListMemberKeys:
     """List the keys that one member has made.
 
     Attributes:
+        member: Id of the member, from ``customerio.find_member``.
+        email: The member's address, for the texts of what is found.
         since: Only those made since; all of them when not given.
     """
 
@@ -609,6 +617,7 @@ class ListExposedKeys:
     API credentials. App API keys and tokens are shown once, to whoever made them.
 
     Attributes:
+        email: The member's address, for the texts of what is found.
         member: Their id; empty for somebody who is no member any more: no list has their rights,
             so they could have read every key.
     """

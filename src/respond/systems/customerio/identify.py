@@ -197,11 +197,11 @@ class ListedKey:
     """A key as a person picks it from a list."""
 
     id: KeyId
-    kind: str
     name: str
     hint: str
-    created_at: str
+    kind: str
     workspace_name: str
+    created_at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +227,11 @@ class ListKeys:
         keys = tuple(
             ListedKey(
                 key_text(one.row.id),
-                one.kind,
-                one.row.name,
+                one.row.name or one.row.holder,
                 one.row.hint,
-                timestamp(one.row.created_at),
+                one.kind,
                 one.workspace.name,
+                timestamp(one.row.created_at),
             )
             for one in found
         )

@@ -343,6 +343,7 @@ class RevokeKey:
     or without the value, the result reads "removed, not proved".
 
     Attributes:
+        key: Id of the key that dies, from ``customerio.identify_key`` or ``list_keys``.
         value: The leaked value, to try before and after.
         was: ``alive`` of the step that identified the key.
         name: Its name, for the report.
@@ -467,7 +468,8 @@ class CreateKey:
 
     Attributes:
         like: The key whose kind and place the new one shares; it need not exist any more.
-        sink: As ``systems/sinks/sink.py`` describes.
+        sink: Where the value goes: ``vault:CONNECTION:MOUNT/PATH#FIELD``, ``command:CONNECTION``,
+            ``own`` (respond's own credential), or ``screen``.
         name: Name of the old key; the new one is called the same, with run and step behind it.
         instead_of: The leaked value. Where the sink holds another one, overwriting it is asked.
         workspace: Its workspace's name, as the console shows it.
@@ -658,6 +660,8 @@ class ProbeKey:
     """Try a key's value until it is as expected.
 
     Attributes:
+        key: Id of the key whose value this is; it says how the value is tried.
+        value: What is tried: a leaked value, or that of a key which was just made.
         expect: ``alive`` or ``refused``.
     """
 

@@ -385,7 +385,11 @@ _SECOND_FACTOR: Final[Mapping[bool | None, str]] = {True: "on", False: "off", No
 )
 @dataclass(frozen=True)
 class FindMember:
-    """Find a team member by e-mail address, with everything they may do."""
+    """Find a team member by e-mail address, with everything they may do.
+
+    Attributes:
+        email: The address that they sign in with, in any case.
+    """
 
     email: str
 
@@ -592,6 +596,7 @@ class AddMember:
     """Invite somebody with given roles; the vendor mails them.
 
     Attributes:
+        email: Where the invitation goes; whoever reads that mailbox can accept it.
         roles: As ``find_member`` has read them.
         replaces: Id of an earlier membership; while the list still shows it, this waits.
     """
@@ -709,6 +714,8 @@ class SetMemberRole:
     This contains somebody without removing them, and so without a new invitation afterwards.
 
     Attributes:
+        email: The address of the member, for the plan and the questions.
+        member: Id of that membership, from ``customerio.find_member``; empty: that of the address.
         account_role: ``member`` or ``admin``, when ``roles`` is not given.
         roles: Everything they may do; how the undo puts it back.
     """
@@ -796,6 +803,7 @@ class AwaitMember:
     """Wait until somebody has accepted their invitation; only they can.
 
     Attributes:
+        email: The address that was invited.
         roles: Also until they may do just this, as ``find_member`` read it before.
         second_factor: Also until their second factor is seen to be on. Where the list does not
             say, that is a finding, and nothing is proved.

@@ -319,7 +319,11 @@ def _write(me: Me, row: WebhookRow, place: str, inner: str, *, disabled: bool) -
 )
 @dataclass(frozen=True)
 class DisableWebhook:
-    """Switch a reporting webhook off, and keep its settings as evidence."""
+    """Switch a reporting webhook off, and keep its settings as evidence.
+
+    Attributes:
+        webhook: Its id, from ``customerio.list_webhooks``.
+    """
 
     webhook: WebhookId
 
@@ -336,7 +340,11 @@ class DisableWebhook:
 )
 @dataclass(frozen=True)
 class EnableWebhook:
-    """Switch a reporting webhook on again."""
+    """Switch a reporting webhook on again.
+
+    Attributes:
+        webhook: Its id, from ``customerio.list_webhooks``.
+    """
 
     webhook: WebhookId
 
@@ -420,7 +428,11 @@ def _write_source(
 )
 @dataclass(frozen=True)
 class DisableSource:
-    """Stop the source of a write key; it takes nothing in until it is enabled again."""
+    """Stop the source of a write key; it takes nothing in until it is enabled again.
+
+    Attributes:
+        key: Id of the source's write key, from ``customerio.list_keys``: ``write/...``.
+    """
 
     key: KeyId
 
@@ -437,7 +449,11 @@ class DisableSource:
 )
 @dataclass(frozen=True)
 class EnableSource:
-    """Let a source take in again."""
+    """Let a source take in again.
+
+    Attributes:
+        key: Id of the source's write key, from ``customerio.list_keys``: ``write/...``.
+    """
 
     key: KeyId
 

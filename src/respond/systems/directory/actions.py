@@ -394,7 +394,7 @@ class ReadSignIns(_Lists):
     """Read how a person signed in since a time.
 
     Attributes:
-        since: Since when.
+        since: From when on; what was before is left out.
     """
 
     since: Timestamp = _NO_TIME
@@ -418,7 +418,7 @@ class ListLeftBehind(_Lists):
     """List what an account left behind: tokens, grants, devices, rules.
 
     Attributes:
-        since: Since when.
+        since: From when on; what was before is left out.
     """
 
     since: Timestamp = _NO_TIME

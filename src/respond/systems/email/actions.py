@@ -43,7 +43,7 @@ class Send:
 
     Attributes:
         to: Plain addresses, at most 50.
-        subject: One line.
+        subject: What the mail's head says, in one line. Never put a secret in.
         text: Plain text. Never put a secret in.
     """
 

@@ -239,7 +239,7 @@ class AddEntraSecret(_OnSecretsOf):
 
     Attributes:
         days: How long it is good for.
-        sink: Where the new value goes.
+        sink: Where the new value goes, such as ``vault:vault:kv/entra/app#secret``.
     """
 
     days: int = 180

@@ -45,8 +45,8 @@ class EntraGrant:
     """What a user, or everybody, lets an application do.
 
     Attributes:
-        client: Object id of the application's service principal, and
-        resource: that of the API that it may use.
+        client: Object id of the application's service principal.
+        resource: Object id of the service principal of the API that it may use.
         kind: ``Principal`` for one user, ``AllPrincipals`` for everybody.
     """
 
@@ -154,8 +154,8 @@ class GrantEntraConsent(OnEntraUser):
     """Let an application act for a user again, as they had agreed.
 
     Attributes:
-        client: Object id of the application's service principal, and
-        resource: that of the API that it may use.
+        client: Object id of the application's service principal.
+        resource: Object id of the service principal of the API that it may use.
         scope: What it may do, with blanks between.
     """
 

@@ -267,7 +267,7 @@ class SetGoogleRecovery(OnGoogleUser):
     """Set by which address and number an account is recovered; empty: by none.
 
     Attributes:
-        email: The address.
+        email: The address for recovery; empty: none shall be there.
         phone: The number, as ``+15550100``.
     """
 

@@ -214,7 +214,7 @@ class FindGoogleUser:
     """Find an account by address or alias. Nobody is an answer: ``id`` is empty then.
 
     Attributes:
-        email: The address.
+        email: The address that they sign in with, or an alias of it.
     """
 
     email: str

@@ -338,8 +338,9 @@ class _Changing:
         if self.holds(seen):
             return Done(seen, says=f"{wanted} already")
         target = showable(self.observe.path[-1], limit=60)
+        absent = "" if seen.there else " (NOT THERE NOW: reading it answers 404)"
         yield Write(
-            says=self.says or f"change {target}: {wanted}",
+            says=(self.says or f"change {target}: {wanted}") + absent,
             verb="destroy" if self.spec.effect is Effect.DESTROYS else "change",
             target=target,
             where=f"{connection.name} {showable(connection.account, limit=60)}".strip(),
@@ -400,6 +401,7 @@ class ChangeFields(_Changing):
     whatever its method; ``DELETE`` is refused here.
 
     Attributes:
+        gone: The thing shall not be there any more (404 or 410); this, or ``becomes``.
         observe: How to look.
         becomes: The picked fields that shall have these values.
         apply: The request that makes it so.
@@ -434,8 +436,8 @@ class Destroy(_Changing):
     Attributes:
         observe: How to look.
         apply: The request that destroys.
-        becomes: The picked fields that shall have these values; or
-        gone: the thing shall not be there any more (404 or 410).
+        becomes: The picked fields that shall have these values; this, or ``gone``.
+        gone: The thing shall not be there any more (404 or 410).
         undo: The request that puts back what was seen, if there is one.
         breaks: What stops working, for the question.
         connection: Name of the connection; needed only when there are several.

@@ -218,7 +218,7 @@ def _changes(
 
 @dataclass(frozen=True)
 class _OnAdmin:
-    """An action on one administrator. Attributes: admin: Their id, from ``list_admins``."""
+    """An action on one of them. Attributes: admin: Their id, from ``jumpcloud.list_admins``."""
 
     admin: JumpCloudAdminId
 

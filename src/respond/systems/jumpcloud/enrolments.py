@@ -171,7 +171,7 @@ def _switch(
 
 @dataclass(frozen=True)
 class _OnDevice(OnJumpCloudUser):
-    """An action on a device of a user. Attributes: device: Its id, from ``list_factors``."""
+    """An action on a device. Attributes: device: Its id, from ``jumpcloud.list_factors``."""
 
     device: str
 

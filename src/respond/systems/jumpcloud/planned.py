@@ -200,8 +200,8 @@ class PlanJumpCloudReactivation:
     """Plan that suspended users are given back at a time.
 
     Attributes:
-        users: Their ids.
-        start: When.
+        users: Ids of those it is about, from ``jumpcloud.find_user``.
+        start: When it happens, such as ``2026-11-23T17:00:00Z``.
     """
 
     users: tuple[str, ...]

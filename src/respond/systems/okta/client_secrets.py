@@ -104,7 +104,7 @@ class RotateOktaSecret(_OnSecretsOf):
     ``okta.deactivate_client_secret`` ends the old one when the new one is in use.
 
     Attributes:
-        sink: Where the new value goes.
+        sink: Where the new value goes, such as ``vault:vault:kv/okta/app#secret``.
     """
 
     sink: str = field(default="", metadata=STEERS)
@@ -240,7 +240,7 @@ class ActivateOktaSecret(_OnSecretsOf):
     """Switch a client secret on again.
 
     Attributes:
-        secret: Its id.
+        secret: Id of the secret, as Okta lists it with the application.
     """
 
     secret: str

@@ -84,8 +84,8 @@ class OktaRole:
     Attributes:
         id: Of the assignment; opaque.
         how: ``USER`` if it is theirs, ``GROUP`` if it comes of a group.
-        custom: Id of a custom role, and
-        resources: that of its resource set.
+        custom: Id of a custom role; its resource set goes with it.
+        resources: Id of the resource set of a custom role.
     """
 
     id: str = at("id")
@@ -402,8 +402,8 @@ class AddOktaRole(OnOktaUser):
         type: ``USER_ADMIN`` and so on, or ``CUSTOM``.
         groups: Ids of the groups that the role is confined to.
         apps: Applications likewise: ``customerio``, or ``customerio/0oa...`` for one of them.
-        custom: Id of a custom role, and
-        resources: that of its resource set.
+        custom: Id of a custom role; its resource set goes with it.
+        resources: Id of the resource set of a custom role.
     """
 
     type: str

@@ -205,8 +205,8 @@ class FindIncident:
     With a key, no incident is an answer: its ``id`` is empty then.
 
     Attributes:
-        incident: Its id; or
-        key: its incident key. One of the two.
+        incident: Its id, as its address ends: ``Q1QAIYFCZEV4S1``; this, or ``key``.
+        key: The key that its events have in common, instead of the id.
     """
 
     incident: IncidentId = IncidentId("")

@@ -96,13 +96,13 @@ class Persons:
     incident of its own. With ``--by-hand`` the operator tells them.
 
     Attributes:
-        message: Name of a text, e.g. ``key-contained``.
+        message: Name of one of the tool's texts, such as ``key-contained``.
         role: Who is told: all persons with this role.
         also: Persons with this role as well, if there are any.
         to: Ids or addresses, in place of the role. Whoever is not configured is a finding.
         since: When it began; the start of the run when empty.
-        until: End of an objection period, for texts that have one; or
-        within: its length, when the end is not known yet.
+        until: End of an objection period, for texts that have one; this, or ``within``.
+        within: Length of an objection period whose end is not known yet.
         member: Address of the member whom it is about, for texts that name one; the subject of the
             incident when empty.
         about: Name of the connection whose account it is about; needed only when several could be.

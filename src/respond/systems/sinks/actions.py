@@ -33,7 +33,13 @@ class SinkState:
 )
 @dataclass(frozen=True)
 class CheckSink:
-    """Look at a secret's place, and whether it holds a given value."""
+    """Look at a secret's place, and whether it holds a given value.
+
+    Attributes:
+        sink: The place, such as ``vault:vault:kv/cio/backend#api_key``.
+        value: The value that it may hold, compared by digest; left out: only whether the place can
+            be read.
+    """
 
     sink: str = field(metadata=STEERS)
     value: SecretHandle | None = None

@@ -364,7 +364,7 @@ class DirectMessage:
 
     Attributes:
         email: The address in their Slack profile.
-        text: As for ``slack.post_message``.
+        text: At most 40,000 characters, once escaped. Never put a secret in.
     """
 
     email: str = field(metadata=STEERS)
