@@ -227,7 +227,7 @@ _MARKS: Final = {
 
 def _changed(made: Report) -> Iterator[ReportEntry]:
     """A step that changed something, or may have, with how surely that is known, and its writes."""
-    items = {item.step: item for item in made.outcome.items if item.how != "finding"}
+    items = {item.step: item for item in made.outcome.items if item.how not in _OF_MORE}
     for step, changes in _by_step(made).items():
         item = items.get(step)
         mark, tone = _MARKS.get(item.known, _UNSURE) if item is not None else _UNSURE
@@ -239,6 +239,8 @@ def _changed(made: Report) -> Iterator[ReportEntry]:
 
 
 _UNSURE: Final = ("NOT PROVED", Tone.DANGER)
+_OF_MORE: Final = frozenset({"finding", "put-back"})
+"""Items that stand beside the one that says how their step came out."""
 
 
 def _by_step(made: Report) -> dict[str, list[ReportedChange]]:
