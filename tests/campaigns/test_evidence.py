@@ -86,7 +86,7 @@ def test_a_stranger_checks_the_file_with_standard_tools_alone(night: Stage, tmp_
         write_export(rows, out)
     for answer in manifest(night):
         assert sha256((place / answer["file"]).read_bytes()).hexdigest() == answer["sha256"]
-        cut = [str(which("sed")), "-n", f"{answer['record'] + 2}p", str(export)]
+        cut = [str(which("sed")), "-n", f"{answer['seq'] + 2}p", str(export)]
         line = subprocess.run(cut, capture_output=True, check=True).stdout  # noqa: S603 - as above
         assert answer["sha256"].encode() in line
         assert answer["step"]
@@ -98,7 +98,7 @@ def test_what_is_about_to_be_switched_off_is_there_as_it_was(night: Stage) -> No
     files, answers = night.evidence(), manifest(night)
     with journal_of(night) as journal:
         first = next(r.seq for r in journal.records(RUN) if r.event.kind is Kind.INTENT)
-    before = "".join(files[a["file"]].decode() for a in answers if a["record"] < first)
+    before = "".join(files[a["file"]].decode() for a in answers if a["seq"] < first)
     for what in ("mallory@example.com", '"ACTIVE"', "collect.attacker.example", "backend-prod-2"):
         assert what in before, what
     paths = Counter(a["request"].partition("?")[0].rpartition("/")[2] for a in answers)

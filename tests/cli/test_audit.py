@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -310,3 +311,56 @@ def test_a_broken_respond_toml_hides_no_log(home: Machine) -> None:
     assert "rolles" in home.run("check").err + home.run("check").out
     for words in (["verify"], ["show"], ["key"]):
         assert home.run("audit", *words).code == 0
+
+
+def test_the_first_line_is_for_who_is_responsible_and_no_line_is_broken_in_a_pipe(
+    home: Machine,
+) -> None:
+    """One sentence, then the figures, each on a line of its own that can be searched."""
+    home.write_run("CK-0001")
+    ran = home.run("audit", "verify")
+    first, empty, *figures = ran.out.splitlines()
+    assert first.startswith("Nothing in this log was changed or removed since ")
+    assert first == home.run("audit", "verify", "--json").json["sentence"]
+    assert not empty
+    labels = {line.split()[0] for line in figures}
+    assert labels == {"Verification", "Journal", "File", "Public", "Keys", "Note"}
+    assert any(line.endswith("nothing can be said after 5") for line in figures)
+
+
+def test_a_record_has_one_number_wherever_it_is_spoken_of(home: Machine) -> None:
+    """The table, its JSON, verify, prove and the report count from 1."""
+    home.write_run("CK-0001", secret=SECRET)
+    shown = {
+        line.split()[3]: int(line.split()[0]) for line in home.run("audit", "show").out.splitlines()
+    }
+    told = [json.loads(line) for line in home.run("audit", "show", "--json").out.splitlines()]
+    assert {each["kind"]: each["record"] for each in told} == shown
+    assert [each["record"] - each["seq"] for each in told] == [1] * len(told)
+    report = home.run("report", "CK-0001").out
+    assert f"dana began the run [{shown['proposed']}]" in report
+    home.project.joinpath("v").write_text(SECRET)
+    proved = home.run("audit", "prove", f"file:{home.project / 'v'}").out
+    assert int(proved.split()[0]) == shown["proposed"]
+    damage(home.journal, "UPDATE journal SET run = 'CK-0002' WHERE kind = 'proposed'")
+    assert home.run("audit", "verify", "--json").json["first_bad"] == shown["proposed"]
+
+
+def test_on_a_terminal_records_are_a_table(home: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line for the day, names of the columns, and no line wider than the screen."""
+    home.write_run("CK-0001")
+    monkeypatch.setenv("COLUMNS", "60")
+    child = pexpect.spawn(
+        sys.executable,
+        ["-c", "from respond.cli.main import main; main()", "audit", "show"],
+        encoding="utf-8",
+        timeout=120,
+        dimensions=(24, 60),
+    )
+    shown = child.read().replace("\r", "")
+    child.close()
+    day, head, *rows = [line for line in shown.splitlines() if line and "not checked" not in line]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \(UTC\)", day)
+    assert head.split() == ["record", "at", "kind", "run", "what"]
+    assert [row.split()[0] for row in rows] == ["1", "2", "3", "4", "5"]
+    assert [len(line) for line in (head, *rows) if len(line) > 60] == []

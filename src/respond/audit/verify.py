@@ -148,6 +148,10 @@ class VerifyReport:
         signed: Up to here a checkpoint's signature covers them; 0 when none does.
         outside: Up to here the high-water mark or an anchor covers them.
         first_bad: Number of the first bad record, or None.
+        anchored: The anchors that match: how many records each speaks of, and when the last of
+            these was written; in order.
+        outside_at: When the record ``outside`` was written, by the log itself.
+        begun_at, checked_at: The same of the first record, and of the last one in place.
         why: One sentence on the fault, or on why it cannot be checked.
         notes: What is no fault and should be read: clock jumps, silence, what was not checked.
     """
@@ -159,6 +163,10 @@ class VerifyReport:
     outside: int = 0
     anchors_matched: int = 0
     anchors_given: int = 0
+    anchored: tuple[tuple[int, str], ...] = ()
+    outside_at: str = ""
+    begun_at: str = ""
+    checked_at: str = ""
     mark: str = "not given"
     first_bad: int | None = None
     fault: Damage | None = None
@@ -278,8 +286,11 @@ class _Check:
     head: bytes = GENESIS
     signed: int = 0
     outside: int = 0
-    matched: int = 0
+    matched: list[tuple[int, str]] = field(default_factory=list)
     mark_matches: bool = False
+    begun_at: str = ""
+    outside_at: str = ""
+    placed_at: str = ""
     points: dict[int, list[Anchor]] = field(default_factory=dict)
     monos: dict[str, int] = field(default_factory=dict)
     last_at: str = ""
@@ -316,6 +327,8 @@ class _Check:
             raise _BrokenError(Damage.TRANSITION, number, reason)
         self.head = row.hash
         self.size = number
+        self.begun_at = self.begun_at or body.at
+        self.placed_at = body.at
         self._points()
 
     def end(self) -> None:
@@ -335,8 +348,8 @@ class _Check:
             return "no checkpoint"
         if loose > policy.loose_max:
             return f"{loose} records at the end are covered by nothing but the chain"
-        if self.matched < policy.anchors_min:
-            return f"{self.matched} anchors match, {policy.anchors_min} are wanted"
+        if len(self.matched) < policy.anchors_min:
+            return f"{len(self.matched)} anchors match, {policy.anchors_min} are wanted"
         return ""
 
     def report(
@@ -355,8 +368,12 @@ class _Check:
             checked=vouched,
             signed=min(self.signed, vouched),
             outside=min(self.outside, vouched),
-            anchors_matched=self.matched,
+            anchors_matched=len(self.matched),
             anchors_given=len(self.anchors),
+            anchored=tuple(self.matched),
+            outside_at=self.outside_at,
+            begun_at=self.begun_at,
+            checked_at=self.placed_at,
             mark="not given" if self.mark is None else says,
             first_bad=bad,
             fault=fault,
@@ -434,11 +451,11 @@ class _Check:
                     f"{Damage.REWRITTEN.value}: at {self.size} the head was {point.start[:32]}",
                 )
         for point in found:
-            self.outside = self.size
+            self.outside, self.outside_at = self.size, self.placed_at
             if point is self.mark:
                 self.mark_matches = True
             else:
-                self.matched += 1
+                self.matched.append((self.size, self.placed_at))
 
 
 def _read(row: StoredRow, number: int) -> Body:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +20,16 @@ from respond.adapters.ordinary_file import read_ordinary, write_whole
 from respond.checks.rights import PINNED
 from respond.cli.examples import examples
 from respond.cli.opening import RUN_ID
-from respond.cli.output import answer, print_out, raw_out, say, screen_width
+from respond.cli.output import (
+    answer,
+    columns,
+    is_terminal_out,
+    line_width,
+    print_out,
+    raw_out,
+    say,
+    screen_width,
+)
 from respond.errors import ExitCode, NotReadyError, UsageError
 from respond.wiring.places import Places
 
@@ -38,7 +47,6 @@ if TYPE_CHECKING:
 __all__ = ["apps"]
 
 _KEY_BYTES_MAX: Final = 65_536
-_DATA_SHOWN: Final = 300
 _SILENT_S: Final = 1.0
 
 _audit = typer.Typer(
@@ -154,6 +162,7 @@ def verify(
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
 ) -> int:
     """Check every record, and say how far the journal can be trusted."""
+    from respond.audit.plain_words import plain_sentence
     from respond.audit.source import verify_file
     from respond.audit.verify import AnchorPolicy
     from respond.cli.evidence_out import KeptEvidence
@@ -176,7 +185,9 @@ def verify(
     if not export:
         kept = KeptEvidence.of(where.path, where.store, where.trouble)
     facts = {**_report_json(report, path, known, found, notes), "evidence": kept.as_json}
-    text = _report_text(report, path, known, found, notes)
+    sentence = plain_sentence(report, rehearsal=bool(where.rehearsal))
+    text = _report_text(sentence, report, path, known, found, notes)
+    facts["sentence"] = sentence
     answer(facts, "\n".join([text, *kept.lines]), as_json=as_json)
     return report.exit_code
 
@@ -309,10 +320,16 @@ def _notes(
 
 
 def _report_text(
-    report: VerifyReport, path: Path, known: KnownOfJournal, found: _Key, notes: list[str]
+    sentence: str,
+    report: VerifyReport,
+    path: Path,
+    known: KnownOfJournal,
+    found: _Key,
+    notes: list[str],
 ) -> str:
-    from respond.views.layout import labelled_pairs, said, word
+    from respond.views.layout import labelled_pairs, said, word, wrap
 
+    width = line_width()
     pairs = (
         ("Verification", said(report.says, limit=2_000)),
         ("Journal", word(report.journal or known.journal or "unknown")),
@@ -321,7 +338,8 @@ def _report_text(
         ("Keys in", said(known.says or "none that could be opened")),
         *(("Note", said(note, limit=2_000)) for note in notes),
     )
-    return "\n".join(labelled_pairs(pairs, 100))
+    begin = wrap(said(sentence, limit=2_000), width)
+    return "\n".join((*begin, "", *labelled_pairs(pairs, width)))
 
 
 def _report_json(
@@ -385,15 +403,24 @@ def show(
     last: int = typer.Option(0, min=0, help="Only so many, from the end; 0 shows all"),
     as_json: bool = typer.Option(False, "--json", help="One JSON object a line"),
 ) -> int:
-    """Show what stands in the journal, one event a line. It checks nothing: verify does that."""
+    """Show what stands in the journal. It checks nothing: verify does that.
+
+    Records are numbered from 1, as everywhere. On a terminal lines are cut where the screen ends.
+    """
     from respond.audit.verify import SourceError
+    from respond.cli.journal_table import JournalTable
 
     _check_kinds(kind)
     where = _Where.find(ctx.obj, run)
-    found = ((row, body) for row, body in _bodies(where.path) if _wanted(body, run, step, kind))
+    table = JournalTable(columns() if is_terminal_out() else 0)
+    told = (
+        (row, body, "" if as_json or not _wanted(body, run) else table.says(body))
+        for row, body in _bodies(where.path)
+    )
+    found = (each for each in told if _wanted(each[1], run, step, kind))
     try:
-        for row, body in deque(found, maxlen=last) if last else found:
-            print_out(_event_json(row, body) if as_json else _event_text(row, body))
+        for row, body, says in deque(found, maxlen=last) if last else found:
+            print_out(_event_json(row, body) if as_json else table.lines(row, body, says))
     except SourceError as error:
         return _unreadable(where, error)
     if not where.rehearsal:
@@ -428,7 +455,7 @@ def _bodies(path: Path) -> Iterator[tuple[StoredRow, Body | None]]:
                 yield row, None
 
 
-def _wanted(body: Body | None, run: str, step: str, kinds: list[str]) -> bool:
+def _wanted(body: Body | None, run: str, step: str = "", kinds: Sequence[str] = ()) -> bool:
     if body is None:
         return True
     return (
@@ -438,24 +465,13 @@ def _wanted(body: Body | None, run: str, step: str, kinds: list[str]) -> bool:
     )
 
 
-def _event_text(row: StoredRow, body: Body | None) -> str:
-    from respond.views.layout import said, word
-
-    if body is None:
-        return f"{word(row.seq)}  (this record cannot be read)"
-    data = json.dumps(body.data, ensure_ascii=False, separators=(", ", ": ")) if body.data else ""
-    who = f"{word(body.actor)} ({word(body.strength)})"
-    place = " ".join(word(part) for part in (body.run, body.step) if part)
-    parts = (f"{body.seq:>6}", word(body.at), word(body.kind), who, place)
-    return "  ".join((*(part for part in parts if part), said(data, limit=_DATA_SHOWN))).rstrip()
-
-
 def _event_json(row: StoredRow, body: Body | None) -> str:
     if body is None:
         return json.dumps({"seq": str(row.seq), "unreadable": True})
     return json.dumps(
         {
             "seq": body.seq,
+            "record": body.seq + 1,
             "at": body.at,
             "kind": body.kind,
             "run": body.run,
@@ -640,11 +656,12 @@ def _proof_text(report: VerifyReport, found: list[Occurrence]) -> str:
     for each in found:
         place = "IN CLEAR, which is a fault" if each.in_clear else f"as digest in {each.where}"
         whose = " ".join(word(part) for part in (each.run, each.step) if part)
-        parts = (f"{each.seq:>6}", word(each.at), word(each.kind), whose, said(place))
+        parts = (f"{each.seq + 1:>6}", word(each.at), word(each.kind), whose, said(place))
         lines.append("  ".join(part for part in parts if part))
     count = f"it occurs {len(found)} times" if found else "it does not occur"
-    lines += labelled("Proved", f"{count} in {report.checked} checked records", 100)
-    lines += labelled("Journal", said(report.says, limit=2_000), 100)
+    width = line_width()
+    lines += labelled("Proved", f"{count} in {report.checked} checked records", width)
+    lines += labelled("Journal", said(report.says, limit=2_000), width)
     return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from respond.cli.opening import KeptRun, evidence_folder
-from respond.cli.output import answer, say, screen_width
+from respond.cli.output import answer, line_width, say, screen_width
 from respond.core.kept_answer import KeptAnswer
 from respond.errors import ExitCode, NotReadyError, RespondError, UsageError
 from respond.wiring.places import Places
@@ -174,7 +174,7 @@ class KeptEvidence:
             says = f"{self.count} answers; whether they are there was not looked at: {self.trouble}"
         lost = [f"{word(run)} {sha256[:12]} {said(why)}" for run, sha256, why in self.lost]
         told = (("Evidence", says), *(("LOST", line) for line in lost))
-        return list(labelled_pairs(told, 100))
+        return list(labelled_pairs(told, line_width()))
 
     @property
     def as_json(self) -> dict[str, Any]:

@@ -29,6 +29,7 @@ __all__ = [
     "columns",
     "is_of_output",
     "is_terminal_out",
+    "line_width",
     "lost",
     "open_all",
     "print_out",
@@ -46,6 +47,7 @@ _above: Final[list[Lines]] = []
 
 _WIDTH_MIN: Final = 60
 _WIDTH_MAX: Final = 100
+_NOT_BROKEN: Final = 1_000_000
 _ESCAPE_MAX: Final = len("\\U000e0041")
 
 _STREAM_TROUBLE: Final = frozenset(
@@ -61,6 +63,11 @@ def screen_width() -> int:
 def columns() -> int:
     """Columns that the terminal has now, however few."""
     return shutil.get_terminal_size((80, 24)).columns
+
+
+def line_width() -> int:
+    """As ``screen_width``; where no terminal is, no line is broken, so that it can be searched."""
+    return screen_width() if is_terminal_out() else _NOT_BROKEN
 
 
 def stand_above(lines: Lines) -> None:

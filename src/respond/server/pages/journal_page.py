@@ -8,6 +8,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from respond.audit.plain_words import plain_sentence
 from respond.server.guard import Visitor
 from respond.server.pages.page_frame import PageFrame
 from respond.views.approval_text import at_text
@@ -35,6 +36,7 @@ class JournalPage:
             "audit.html",
             audit=made,
             anchor=said(made.head.anchor),
+            sentence=said(plain_sentence(found), limit=_WIDE) if found is not None else "",
             says=said(found.says, limit=2_000) if found is not None else "",
             sound=found is not None and found.exit_code == 0,
             notes=[said(note, limit=_WIDE) for note in found.notes] if found is not None else [],
