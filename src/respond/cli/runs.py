@@ -314,9 +314,8 @@ def _rehearsing(places: Places, kept: KeptRun, hand: Stagehand) -> Any:
         anew=False,
     )
     hand.click = rehearsal.click
-    by_hand = bool(facts.get("by_hand"))
     return Staging(
-        places, runbook, rehearsal, kept.state.id, by_hand, False, hand, folder=folder.name
+        places, runbook, rehearsal, kept.state.id, facts, False, hand, folder=folder.name
     )
 
 

@@ -251,6 +251,8 @@ def rehearsal_session(
     prompt: Callable[[Clock, Site], Prompt],
     progress: Callable[[Clock], Progress],
     by_hand: bool = False,
+    step_by_step: bool = False,
+    alone: str = "",
     dry_run: bool = False,
     ahead_s: float = 0.0,
     systems: frozenset[str] | None = None,
@@ -264,6 +266,8 @@ def rehearsal_session(
     Args:
         prompt: Makes the prompt, once clock and people are known.
         progress: Makes what is told as it happens.
+        alone: Why the operator goes alone. Then what destroys wants a second person, as where
+            that has to be practised, and the operator has a key of their own.
         log: Makes the operational log, where one is wanted.
         systems: What the runbook calls; what a system offers is asked only if it is called.
         moments: Where to stop dead, for ``--fault crash@STEP`` and the crash campaigns.
@@ -276,7 +280,10 @@ def rehearsal_session(
     from respond.adapters.smtp import SmtpServer
     from respond.adapters.store.evidence_folder import EvidenceFolder
     from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.audit.ssh_signature import fingerprints
     from respond.company.rehearsal import OPERATOR, RehearsalClock
+    from respond.core.policy import TwoPeople
+    from respond.wiring.rehearsed_key import rehearsed_key
 
     clock = RehearsalClock(SystemClock(), rehearsal.doors, ahead_s=ahead_s)
     if served is not None and served.clock is not None:
@@ -346,7 +353,14 @@ def rehearsal_session(
         mode="dry-run" if dry_run else "rehearsal",
         engine=ENGINE,
         by_hand=by_hand,
+        step_by_step=step_by_step,
     )
+    sign = None
+    if alone and not dry_run:
+        line, sign = rehearsed_key(kept_in)
+        proofs = {OPERATOR.id: fingerprints([line])}
+        policy = replace(site.policy, two_people=TwoPeople.DESTRUCTIVE, approver="admin")
+        site = replace(site, alone=alone, policy=policy, proofs=proofs)
     if served is not None:
         site = _served_site(site, served)
     elif folder == SERVED:
@@ -369,6 +383,7 @@ def rehearsal_session(
         locks=kept_in,
         closers=[journal.close, lines.close, *_closers(evidence)],
         evidence=evidence,
+        sign=sign,
     )
 
 
