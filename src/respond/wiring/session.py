@@ -173,6 +173,8 @@ class Session:
     asked: Callable[[LiveRun, Request, tuple[str, ...]], None] | None = None
     names_seen: Callable[[str, Iterable[str], int], None] = _nothing
     """Keeps what an action offered, so that a shell can complete it."""
+    corrects: bool = False
+    """Whoever gave the inputs sits there and can correct them."""
     _telling: list[Future[tuple[str, ...]]] = field(default_factory=list, init=False)
 
     def engine(self, runbook: Runbook) -> Engine:
@@ -192,6 +194,7 @@ class Session:
             sign=self.sign,
             typed=lambda declared, text, now_s: parse_input(declared, text, now_s=now_s),
             evidence=self.evidence,
+            corrects=self.corrects,
         )
         return Engine(self.run, runbook, self.site, tools)
 
@@ -277,10 +280,10 @@ def rehearsal_session(
     from respond.adapters.clock import SystemClock
     from respond.adapters.secrets.key_stores import FolderKeys, MemoryKeys
     from respond.adapters.secrets.redactor import Redactor
+    from respond.adapters.secrets.ssh import proof_of
     from respond.adapters.smtp import SmtpServer
     from respond.adapters.store.evidence_folder import EvidenceFolder
     from respond.adapters.store.journal_sqlite import SqliteJournal
-    from respond.audit.ssh_signature import fingerprints
     from respond.company.rehearsal import OPERATOR, RehearsalClock
     from respond.core.policy import TwoPeople
     from respond.wiring.rehearsed_key import rehearsed_key
@@ -358,7 +361,7 @@ def rehearsal_session(
     sign = None
     if alone and not dry_run:
         line, sign = rehearsed_key(kept_in)
-        proofs = {OPERATOR.id: fingerprints([line])}
+        proofs = {OPERATOR.id: proof_of(line)}
         policy = replace(site.policy, two_people=TwoPeople.DESTRUCTIVE, approver="admin")
         site = replace(site, alone=alone, policy=policy, proofs=proofs)
     if served is not None:
