@@ -632,7 +632,7 @@ class TryKey:
 
 
 WITH_KEY = {**ACTIONS, "box.try": TryKey}
-KEY = "inputs:\n  leaked: {type: secret, ask: Paste it}\n"
+KEY = "inputs:\n  leaked: {type: secret, ask: Paste it}\n  names: {type: list, default: [b]}\n"
 
 
 def with_key(when: str, between: str = "") -> BoxStage:
@@ -654,6 +654,27 @@ def test_a_plan_looks_at_what_comes_behind_a_step_meanwhile() -> None:
     )
     stage.boxes.broken = meeting(3)
     assert [step.address for step in stage.plan().steps] == ["one", "two", "three"]
+
+
+def test_a_plan_looks_meanwhile_at_a_set_that_is_known() -> None:
+    """What its items look at need not wait for what stands before the set."""
+    stage = stage_of(
+        "  - {id: one, action: box.read, with: {name: a}}\n"
+        "  - {id: each, for_each: inputs.names, as: n, action: box.read, with: {name: '${{ n }}'}}",
+        top="inputs:\n  names: {type: list, ask: Which?}\n",
+        given=GivenInputs({"names": ["b", "c"]}),
+    )
+    stage.boxes.broken = meeting(3)
+    assert len(stage.plan().steps) == 3
+    assert sorted(stage.boxes.reads) == ["GET /box/a", "GET /box/b", "GET /box/c"]
+
+
+@pytest.mark.promise("P22")
+def test_no_secret_is_shown_to_a_set_on_a_guess() -> None:
+    """It waits for what decides whether the set comes, as one step would."""
+    stage = with_key("for_each: inputs.names, as: n, when: one.value == 'new',")
+    stage.plan()
+    assert stage.boxes.reads == ["GET /box/a"]
 
 
 @pytest.mark.promise("P22")
@@ -709,6 +730,21 @@ def test_nothing_is_sent_for_a_branch_that_is_known_not_to_be_taken(behind: str)
     )
     stage.plan()
     assert "GET /box/b" not in stage.boxes.reads
+
+
+def test_a_branch_that_a_late_answer_decides_is_not_looked_at_ahead() -> None:
+    """Which one it is nobody knows yet; the plan says so, and asks nothing of either."""
+    stage = stage_of(
+        """\
+  - {id: one, action: box.read, with: {name: a}}
+  - id: way
+    choose: inputs.go
+    left: [{id: two, action: box.read, with: {name: b}}]
+    right: []""",
+        top="inputs: {go: {type: choice, of: [left, right], default: left, late: true, ask: A?}}\n",
+    )
+    assert "one" in {step.address for step in stage.plan().steps}
+    assert stage.boxes.reads == ["GET /box/a"]
 
 
 def test_what_goes_wrong_ahead_says_nothing_and_the_steps_own_fault_does() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -27,7 +28,14 @@ __all__ = [
 ]
 
 _VERSION = 1
-"""Version of the format; a reader that meets another number can not check the journal."""
+_NEWEST = 2
+"""Newest version of the format; a reader that meets another number can not check the journal."""
+
+_CAME_WITH = {"followed-up": 2}
+"""In which version a kind came, where that is not the first; its records alone have that number.
+
+So a reader of before checks every journal without one, and says of the others that it cannot.
+"""
 
 FIELDS: Mapping[str, type] = {
     "actor": dict,
@@ -50,7 +58,7 @@ KINDS = frozenset(
         "approved", "denied", "confirmed", "observed", "intent", "outcome", "unknown",
         "reconciled", "undo-asked", "undo-done", "undo-failed", "notice", "parked", "ended",
         "checkpoint", "break-glass", "reviewed", "erased", "pruned", "restored",
-        "config-changed",
+        "config-changed", "followed-up",
     }
 )  # fmt: skip
 """All that there are in this version of the format; ``Kind`` has the same."""
@@ -61,7 +69,9 @@ _NAMES = frozenset(FIELDS)
 _in_order = itemgetter(*FIELDS)
 _ACTOR_FIELDS = 2
 _TYPES = tuple(FIELDS.values())
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z"
+)
 _PLAIN = tuple(name for name in FIELDS if name not in ("actor", "v"))
 """Those that a ``Body`` holds as they stand."""
 
@@ -106,7 +116,7 @@ def write_body(body: Body) -> bytes:
     """
     plain = {name: getattr(body, name) for name in _PLAIN}
     actor = {"id": body.actor, "strength": body.strength}
-    return encode({**plain, "actor": actor, "v": _VERSION})
+    return encode({**plain, "actor": actor, "v": _CAME_WITH.get(body.kind, _VERSION)})
 
 
 def read_body(encoded: bytes) -> Body:
@@ -117,30 +127,44 @@ def read_body(encoded: bytes) -> Body:
         NotCanonicalError: It is not strict JSON, or not the fields of a body.
     """
     found = decode(encoded)
-    if isinstance(found, dict) and type(found.get("v")) is int and found["v"] != _VERSION:
-        raise UnknownVersionError(f"version {found['v']} of the format is unknown")
-    if not isinstance(found, dict) or len(found) != len(_TYPES) or not _NAMES.issuperset(found):
-        raise NotCanonicalError("the fields are not those of a body")
+    if type(found) is not dict or found.keys() != _NAMES:
+        raise _no_body(found)
     values = _in_order(found)
-    if tuple(map(type, values)) != _TYPES:
-        name = next(name for name, kind in FIELDS.items() if type(found[name]) is not kind)
-        raise NotCanonicalError(f"{name} is not of its type")
-    actor, at, boot, data, journal, kind, mono_ms, run, seq, step, _ = values
+    if tuple(map(type, values)) != _TYPES or not _VERSION <= values[-1] <= _NEWEST:
+        raise _no_body(found)
+    actor, at, boot, data, journal, kind, mono_ms, run, seq, step, version = values
     who, strength = actor.get("id"), actor.get("strength")
     if len(actor) != _ACTOR_FIELDS or not type(who) is type(strength) is str:
         raise NotCanonicalError("the fields are not those of an actor")
     if kind not in KINDS or strength not in STRENGTHS:
         raise NotCanonicalError("its kind, or its actor's strength, is none of the format's")
+    if version != _CAME_WITH.get(kind, _VERSION):
+        raise NotCanonicalError(f"no record of its kind is of version {version} of the format")
     if not _is_time(at):
         raise NotCanonicalError("at is not a time as the format writes it")
     return Body(journal, seq, at, mono_ms, boot, who, strength, run, step, kind, data)
 
 
+def _no_body(found: Any) -> NotCanonicalError:
+    """What is wrong with it: its version before its fields, and those before their types."""
+    version = found.get("v") if isinstance(found, dict) else None
+    if type(version) is int and not _VERSION <= version <= _NEWEST:
+        return UnknownVersionError(f"version {version} of the format is unknown")
+    if not isinstance(found, dict) or found.keys() != _NAMES:
+        return NotCanonicalError("the fields are not those of a body")
+    name = next(name for name, kind in FIELDS.items() if type(found[name]) is not kind)
+    return NotCanonicalError(f"{name} is not of its type")
+
+
 def _is_time(text: str) -> bool:
-    if not _TIME.fullmatch(text):
-        return False
+    return _TIME.fullmatch(text) is not None and _is_day(text[:10])
+
+
+@lru_cache(maxsize=8)
+def _is_day(text: str) -> bool:
+    """Whether the calendar has it; thousands of records are of one day."""
     try:
-        dt.datetime.fromisoformat(text)
+        dt.date.fromisoformat(text)
     except ValueError:
         return False
     return True

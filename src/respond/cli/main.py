@@ -46,6 +46,8 @@ COMMANDS: dict[str, CommandEntry] = {
     "cancel": CommandEntry("runs", "End a run; what is done stays done", "Runs"),
     "undo": CommandEntry("runs", "Put back what a run changed, where that can be done", "Runs"),
     "report": CommandEntry("runs", "What happened, what is proved, what is left to do", "Runs"),
+    "done": CommandEntry("closing", "Close what a run left open, by your word", "Runs"),
+    "prove": CommandEntry("closing", "Try what a run could not prove, once more", "Runs"),
     "audit": CommandEntry(
         "audit", "Verify, show, export the audit log, or find a value in it", "Runs"
     ),
@@ -256,7 +258,7 @@ def _print_help(command: Any, words: list[str], places: Places) -> None:
     output.print_out(command.get_help(context))
 
 
-_YOUNG_OBJECTS = 20_000
+_YOUNG_OBJECTS = 100_000
 """How many objects are made before circles of them that nobody holds are looked for.
 
 Imports and a runbook make tens of thousands that stay: at the usual 700, a tenth of the processor

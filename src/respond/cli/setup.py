@@ -74,8 +74,8 @@ def init(
 _NEXT: Final = """
 Next, one after the other:
 {go}  respond rehearse {name}     practise the example; no account is needed
-  respond connect cio             says what to write into respond.toml for Customer.io; when it is
-                                  there, the same again stores the credential, and says what it may
+  respond connect cio             says what to write into respond.toml; when it is there, the
+                                  same again stores the credential, and says what it may
                                   do. Of another system likewise, by the name that you give it
   respond doctor                  says of each runbook whether it would work tonight, and what to do
   respond compromised-key --dry-run     looks at the real systems, and changes nothing

@@ -162,7 +162,9 @@ def plan_notes(plan: Plan, rows: Sequence[PlanRow]) -> Iterator[tuple[str, str]]
     for row in rows:
         if row.step.state is StepPlan.LATE:
             again = ", asks again" if row.asks else ""
-            yield "LATER", f"line {row.number}: known {known_after(row.step, number_of)}{again}"
+            known = f"known {known_after(row.step, number_of)}{again}"
+            shown = known if row.step.late_on else said(row.step.says) or known
+            yield "LATER", f"line {row.number}: {shown}"
     for step in plan.steps:
         if step.state is StepPlan.REFUSED:
             yield "REFUSED", f"{step_title(step)}: {said(step.says)}"
