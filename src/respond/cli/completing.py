@@ -246,6 +246,24 @@ def _run_steps(cursor: Cursor) -> Offer:
     return iter(())
 
 
+def _open_items(cursor: Cursor) -> Offer:
+    """What the run that is named already left open, by its names."""
+    from respond.adapters.store.run_names import unverified_records
+    from respond.core.fold import IllegalEventError, fold
+    from respond.people.following_up import open_items
+    from respond.views.summary import item_text
+
+    run = str(cursor.given.get("run") or "")
+    for path, _ in _journals(cursor) if run else ():
+        try:
+            state = fold(unverified_records(path, run))
+        except IllegalEventError:
+            return
+        if state is not None:
+            yield from ((item.name, item_text(item)) for item in open_items(state))
+            return
+
+
 # --- what respond.toml names ----------------------------------------------------------------------
 
 
@@ -387,6 +405,13 @@ def _happenings(cursor: Cursor) -> Offer:
 _Offering: TypeAlias = Callable[[Cursor], Offer]
 
 
+def _moments(_: Cursor) -> Offer:
+    """A day, or so long ago; a person may write others."""
+    yield "yesterday", "its first minute, UTC"
+    yield "30 days ago", ""
+    yield "92 days ago", "a quarter"
+
+
 def _anything(_: Cursor) -> Offer:
     """Words of a person's own."""
     return iter(())
@@ -406,6 +431,7 @@ OFFERS: Final[dict[str, _Offering]] = {
     "connect name": _credentials,
     "suspect": _people,
     "as_": _person_ids,
+    "item": _open_items,
     "step": _steps,
     "undo step": _run_steps,
     "audit show step": _run_steps,
@@ -442,6 +468,8 @@ OFFERS: Final[dict[str, _Offering]] = {
     "listen": _anything,
     "port": _anything,
     "page": _anything,
+    "since": _moments,
+    "until": _moments,
     "last": _anything,
     "max_loose": _anything,
 }

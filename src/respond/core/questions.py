@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from respond.core.events import Actor, KnownWord
 from respond.core.plan import PlannedWrite
 from respond.core.runbook import ChooseStep, InputKind, Runbook, all_steps
 
 __all__ = [
+    "DONE",
     "Answer",
     "AskAgain",
     "AskByHand",
@@ -27,8 +28,24 @@ __all__ = [
     "Question",
     "cause_of",
     "is_decision",
+    "late_question",
     "other_orders",
+    "pasted",
 ]
+
+
+DONE: Final = "done"
+"""A person's word that a task is done."""
+
+
+def pasted(question: str) -> str:
+    """The handle under which a secret is sealed that somebody pasted to a task of this id."""
+    return f"pasted.{question}"
+
+
+def late_question(name: str) -> str:
+    """What asking for an input is called that is asked for only when a step needs it."""
+    return f"inputs.{name}"
 
 
 class Decision(KnownWord):

@@ -24,6 +24,8 @@ from respond.server.guard import Refused, Visitor, visitor_of
 from respond.server.sessions import Sessions, local_path
 from respond.server.showing import Showing
 from respond.server.signon import SignOn
+from respond.server.troubles import Outage
+from respond.server.workings import Workings
 from respond.views.layout import word
 from respond.views.words import mode_word
 
@@ -59,6 +61,7 @@ class PageFrame:
         settings: Address, mode, key.
         signon: None where nobody can sign on; then no run is shown.
         on_change: Told the run of each answer that was recorded.
+        workings: The server around the pages.
         streams: Open streams of this server.
     """
 
@@ -69,12 +72,14 @@ class PageFrame:
         settings: PageSettings,
         signon: SignOn | None,
         on_change: Callable[[str], None],
+        workings: Workings,
         streams: Streams,
     ) -> None:
         self.board = board
         self.entry = entry
         self.settings = settings
         self.signon = signon
+        self.workings = workings
         self.streams = streams
         self.sessions = Sessions(settings.session_key, entry.clock)
         self._on_change = on_change
@@ -112,10 +117,19 @@ class PageFrame:
                 "typing": typing,
                 "path": request.url.path,
                 "here": request.url.path,
+                "outages": self._outages(request),
+                "practises": self.workings.practice.is_open,
                 **values,
             },
             status=status,
         )
+
+    def _outages(self, request: Request) -> tuple[Outage, ...]:
+        """What does not work, for people; beside a decision nothing but what stops runs."""
+        if visitor_of(request) is None:
+            return ()
+        is_list = request.url.path in ("/", "/audit")
+        return tuple(each for each in self.workings.outages() if each.stops or is_list)
 
     def refusal(self, request: Request, refused: Refused) -> Response:
         """A page that says why not."""

@@ -14,10 +14,11 @@ from respond.core.events import Actor
 from respond.core.fold import RunState, RunStatus
 from respond.core.outcome import outcome_of
 from respond.core.recorded import OutsideEvent
-from respond.people.answers import Entry
+from respond.people.answers import Entry, no_review_by, waits_for_no_person
 from respond.server.board import OneRun
 from respond.server.pages.approval_facts import ApprovalView, VoteView, approval_view, votes_of
 from respond.server.pages.asked_facts import Asks, asked_of
+from respond.server.pages.left_open_facts import LeftOpen, left_open_of
 from respond.server.pages.plan_facts import PlanView, plan_view
 from respond.server.pages.progress_facts import (
     MomentView,
@@ -83,8 +84,11 @@ class RunFacts:
     verdict: RunVerdict | None
     broken: tuple[str, ...]
     look_at: tuple[str, ...]
+    left_open: LeftOpen | None
     alone: str
     reviewed: str
+    no_review: str
+    is_tried_again: bool
     told: tuple[tuple[str, str, str], ...]
     moments: tuple[MomentView, ...]
     go_on: str
@@ -145,8 +149,11 @@ def run_facts(one: OneRun, viewer: Actor, entry: Entry, anchor: str) -> RunFacts
         verdict=verdict_of(state, today) if state.started or is_over else None,
         broken=tuple(said(line, limit=_LONG) for line in outcome.broken),
         look_at=tuple(item_lines(outcome.look_at)) if state.started else (),
+        left_open=left_open_of(state, outcome, viewer, entry),
         alone=_alone(state),
         reviewed=_reviewed(state),
+        no_review=said(no_review_by(entry, state, viewer)),
+        is_tried_again=waits_for_no_person(state),
         told=tuple(told_of(state, entry.people.persons)),
         moments=tuple(moments_of(one.records)),
         go_on=waits.next,
