@@ -27,6 +27,7 @@ from respond.wiring.places import Places
 from respond.wiring.session import ENGINE, load_runbook
 
 KEYGEN = shutil.which("ssh-keygen")
+KEEPERS = ("dana", "ben", "new")
 pytestmark = [
     pytest.mark.promise("P10", "P11"),
     pytest.mark.skipif(KEYGEN is None, reason="there is no ssh-keygen on this machine"),
@@ -108,15 +109,20 @@ class Office:
         return [event for event in found if event.kind in (Kind.APPROVED, Kind.DENIED)]
 
 
-@pytest.fixture
-def office(home: Machine, tmp_path: Path) -> Office:
-    keys = tmp_path / "keys"
-    keys.mkdir()
-    lines = {}
-    for person in ("dana", "ben", "new"):
+@pytest.fixture(scope="session")
+def made_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key pair for each of them, made once."""
+    keys = tmp_path_factory.mktemp("keys")
+    for person in KEEPERS:
         words = ["-q", "-t", "ed25519", "-N", "", "-C", person, "-f", str(keys / person)]
         subprocess.run([str(KEYGEN), *words], check=True)  # noqa: S603
-        lines[person] = (keys / f"{person}.pub").read_text().strip()
+    return keys
+
+
+@pytest.fixture
+def office(home: Machine, tmp_path: Path, made_keys: Path) -> Office:
+    keys = shutil.copytree(made_keys, tmp_path / "keys")
+    lines = {person: (keys / f"{person}.pub").read_text().strip() for person in KEEPERS}
     home.configure(TOML + PEOPLE.format(**lines))
     home.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     # What a yes binds beside its writes is today's: else people would have to be asked anew.
@@ -571,3 +577,36 @@ def test_nobody_goes_alone_from_a_pipe(office: Office, words: tuple[str, ...]) -
     )
     assert (ran.code, "nobody goes alone here" in ran.err) == (4, True)
     assert not before.exists()
+
+
+# --- what was left open -------------------------------------------------------------------------
+
+
+@pytest.mark.promise("P11", "P23")
+def test_what_was_left_open_is_closed_with_ones_own_key(office: Office) -> None:
+    """A bare name, another one's key, and somebody without one close nothing; a signature does."""
+    office.ask()
+    with office.home.open_journal() as journal:
+        data = {"exit": 4, "say": "denied by ben", "next": ""}
+        journal.append(Event(Kind.ENDED, RUN, "", DANA, data))
+    listed = office.home.run("done", RUN, "--json").json["open"]
+    name = next(item["name"] for item in listed if item["how"] == "not-started")
+    words = ("done", RUN, name, "--yes", "--reason", "nothing was\n to do")
+    assert office.home.run(*words, "--as", "nobody").code == 2
+    assert office.home.run(*words, "--as", "kim").code == 9
+    wrong = office.home.run(*words, "--as", "ben", "--key", office.key("new"))
+    assert wrong.code in (4, 9), wrong
+    ran = office.home.run(*words, "--as", "ben", "--key", office.key("ben"))
+    assert ran.code == 0, ran.err
+    with office.home.open_journal() as journal:
+        records = [r for r in journal.records() if r.event.kind is Kind.FOLLOWED_UP]
+        (record,) = records
+        assert next(journal.records(since=record.seq + 1)).event.kind is Kind.CHECKPOINT
+    assert record.event.actor == Actor("ben", Strength.KEY)
+    text = record.event.data["proof"]["text"]
+    assert (
+        f"run {RUN}\nitem {record.event.data['item']}\nperson ben\nwords nothing was to do\n"
+        in text
+    )
+    again = office.home.run(*words, "--as", "ben", "--key", office.key("ben"))
+    assert (again.code, "closed already" in again.err) == (2, True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import copy
 import json
 from collections.abc import Callable, Iterator
@@ -276,6 +277,15 @@ def test_a_step_that_somebody_put_in_is_a_persons_and_has_our_inputs() -> None:
     assert said[2].refs == {"inputs.who"}
 
 
+def test_a_runbook_whose_other_runbook_is_not_here_says_that_it_was_not_compared() -> None:
+    """It is written all the same: what it calls can be brought along."""
+    data = json.dumps(sent("rotate-all-keys")[1].playbook).encode()
+    back = imported(data, file="x.json", actions=ACTIONS)
+    assert ["no runbook 'rotate-key'" in fault.what for fault in back.faults] == [True]
+    assert [(loss.pointer, loss.fill) for loss in back.losses] == [("", True)]
+    assert "runbook: rotate-key" in back.text
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -538,3 +548,33 @@ def test_ways_that_join_again_and_again_end_in_a_refusal() -> None:
     workflow[_id("end", 3)] = {"type": "end"}
     with pytest.raises(FormatFaults, match="more than 400 steps"):
         taken({**theirs(), "workflow": workflow, "workflow_exception": _id("end", 3)})
+
+
+@pytest.mark.promise("P18")
+def test_a_value_of_another_kind_is_taken_or_refused_wherever_it_stands(
+    todays: Callable[[list[Any], int], list[Any]],
+) -> None:
+    """Every place of a foreign playbook and of one of ours, in turn: never a traceback."""
+    for playbook in (theirs(), small().playbook):
+        kinds: tuple[Any, ...] = (None, 3, [], {}, "x")
+        points = [(place, odd) for place in _places(playbook, ()) for odd in kinds]
+        for place, odd in todays(points, 60):
+            changed = copy.deepcopy(playbook)
+            _set(*place, to=odd)(changed)
+            with contextlib.suppress(FormatFaults):
+                assert taken(changed).text
+
+
+@pytest.mark.parametrize("odd", [[], {}, 3])
+def test_an_agent_that_is_no_id_is_named_and_breaks_nothing(odd: Any) -> None:
+    """Files of the field lack agents, too."""
+    playbook = theirs()
+    _set(*_LOOK, "agent", to=odd)(playbook)
+    assert f"/{'/'.join(_LOOK)}/agent" in {loss.pointer for loss in taken(playbook).losses}
+
+
+def _places(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+        yield (*path, key)
+        if isinstance(each, dict | list):
+            yield from _places(each, (*path, key))

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -33,12 +33,14 @@ from respond.core.plan import Plan
 from respond.core.runbook import Runbook
 from respond.core.script import PersonRecord
 from respond.engine.setting import Site
+from respond.errors import NotReadyError
 from respond.formats.runbook.runbook_file import load
 from respond.intake.practice import Practice
 from respond.people.answers import Entry
 from respond.ports import Received
 from respond.server.board import Board
 from respond.server.event_stream import Streams
+from respond.server.later_looks import LaterLooks
 from respond.server.pages.all_pages import pages
 from respond.server.pages.page_frame import PageSettings
 from respond.server.sessions import SESSION, Sessions
@@ -46,6 +48,7 @@ from respond.server.signon import SignOn, SignOnSettings
 from respond.server.troubles import Outage
 from respond.server.workings import Workings
 from respond.testing.example_run import ExampleRun, example_plan, example_task
+from respond.testing.loopback import loopback_client
 from respond.testing.settable_clock import SettableClock
 
 RUN = "CK-7F3Q"
@@ -127,6 +130,14 @@ class Night:
         proofs = {p.id: frozenset({f"SHA256:{p.id}", self.account(p.id)}) for p in EVERYBODY}
         people = People(EVERYBODY, self.suspects, proofs=proofs)
         return Entry(self.journal, self.clock, people, {})
+
+    def looks(self, load_runbook: Callable[[str], Runbook]) -> LaterLooks:
+        """Looks at nothing: these pages have no system behind them."""
+
+        def nowhere(*_: object) -> Any:
+            raise NotReadyError("there is no system here")
+
+        return LaterLooks(self.entry, nowhere, load_runbook, nullcontext)
 
     def state(self, run: str = RUN) -> RunState:
         found = self.board.state(run)
@@ -325,6 +336,7 @@ def workings_of(night: Night, mode: str, load_runbook: Callable[[str], Runbook])
             chance=lambda: bytes(range(64)),
         ),
         outages=lambda: tuple(night.outages),
+        looks=night.looks(load_runbook),
     )
 
 
@@ -379,7 +391,7 @@ class _Loopback:
         config = uvicorn.Config(
             self._answer,
             interface="asgi3",
-            log_level="critical",
+            log_config=None,  # A level would stay for every server after this one.
             lifespan="off",
             timeout_graceful_shutdown=1,
         )
@@ -442,12 +454,10 @@ class Browserish:
         self.url = url
         self.cookies: dict[str, str] = {}
         hooks: dict[str, list[Any]] = {"request": [self._send], "response": [self._kept]}
-        self.http = httpx.Client(
+        self.http = loopback_client(
             base_url=url,
-            trust_env=False,
             timeout=60,
             event_hooks=hooks,
-            verify=False,  # noqa: S501 - loopback has no TLS
         )
 
     # A browser sends Secure cookies to loopback without TLS; this library's own jar does not.
@@ -494,7 +504,7 @@ class Browserish:
 
     def agree(self, address: str, person: str) -> str:
         """At the provider: say who one is; gives the address that it sends the browser back to."""
-        with httpx.Client(trust_env=False, timeout=60, verify=False) as there:  # noqa: S501 - as above
+        with loopback_client(timeout=60) as there:
             answer = there.post(address, data={"sub": subject_of(person)})
         assert answer.status_code == 302, answer.text
         return answer.headers["location"]

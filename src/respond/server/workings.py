@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from respond.intake.practice import Practice
 from respond.ports import Received
+from respond.server.later_looks import LaterLooks
 from respond.server.troubles import Outage
 
 __all__ = ["Workings"]
@@ -23,6 +24,7 @@ class Workings:
         again: Tries a run now that waits for a system.
         practice: Starts rehearsals.
         outages: What does not work now.
+        looks: Looks once more at what a run that is over could not prove.
     """
 
     recent: Callable[[], Sequence[Received]]
@@ -31,3 +33,4 @@ class Workings:
     again: Callable[[str], None]
     practice: Practice
     outages: Callable[[], tuple[Outage, ...]]
+    looks: LaterLooks
