@@ -204,7 +204,7 @@ def _sections(made: Report) -> Iterator[ReportSection]:
             yield ReportSection(f"review-{name}", title.capitalize(), _plain(lines))
     yield ReportSection("decided", "Who decided", _decided(made), _strengths(made))
     yield ReportSection("seen", "What may have been seen", _seen(made))
-    yield ReportSection("left", "Left to do", tuple(_left(made)))
+    yield ReportSection("left", "Left to do", tuple(_left(made)), _by_whom(made))
     yield ReportSection("broken", "Broken until somebody goes on", _plain(map(said, broken)))
     yield ReportSection("look-at", "Look at", _plain(item_lines(_evidence(made, unseen=False))))
     yield ReportSection("unknown", "What stays unknown", _unknown(made))
@@ -320,6 +320,12 @@ def _left(made: Report) -> Iterator[ReportEntry]:
     if not lines and made.ended and made.review is None:
         lines = [NOTHING_KNOWN]
     yield from map(ReportEntry, lines)
+
+
+def _by_whom(made: Report) -> str:
+    if not made.outcome.left_to_do or not made.operator:
+        return ""
+    return f"The log has given these to nobody yet; {word(made.operator)} carried the run out."
 
 
 def _evidence(made: Report, *, unseen: bool) -> tuple[Item, ...]:
