@@ -36,8 +36,11 @@ _NAMES: Final = {
     CourseKind.TOLD: "People told",
     CourseKind.PROVED: "PROVED",
     CourseKind.ENDED: "Ended",
+    CourseKind.AFTERWARDS: "Afterwards",
 }
-_MANY: Final = frozenset({CourseKind.DECIDED, CourseKind.CONTAINS, CourseKind.TOLD})
+_MANY: Final = frozenset(
+    {CourseKind.DECIDED, CourseKind.CONTAINS, CourseKind.TOLD, CourseKind.AFTERWARDS}
+)
 """Those that follow each other stand in one row; each of the others stands for itself."""
 
 

@@ -15,7 +15,7 @@ from respond.core.asked import Today
 from respond.core.fold import RunState, RunStatus
 from respond.core.outcome import Item, Known, Outcome, outcome_of
 from respond.core.runbook import Phase
-from respond.views.layout import said
+from respond.views.layout import said, word
 from respond.views.style import Tone
 from respond.views.waiting import waiting
 from respond.views.words import day_text, mode_of, span_text
@@ -100,7 +100,7 @@ def _came_to(state: RunState, outcome: Outcome) -> CameTo:
         if contained.proved_at:
             return CameTo.CONTAINED
         return CameTo.CONTAINED_NOT_PROVED if contained.is_done else CameTo.NOT_CONTAINED
-    if not state.ended_well:
+    if not state.ended_well and not outcome.is_closed:
         return CameTo.NOT_DONE
     return CameTo.DONE_NOT_PROVED if _not_proved(state, outcome) else CameTo.DONE
 
@@ -126,7 +126,8 @@ def _title(state: RunState, outcome: Outcome, came_to: CameTo) -> str:
         case CameTo.CONTAINED:
             start = contained.seconds_from_start
             since = f" {span_text(start)} after the start" if start is not None else ""
-            rest = "" if state.ended_well else ", NOT ALL DONE" if over else ", NOT OVER YET"
+            well = state.ended_well or outcome.is_closed
+            rest = "" if well else ", NOT ALL DONE" if over else ", NOT OVER YET"
             return f"CONTAINED and proved{since}{rest}"
         case CameTo.CONTAINED_NOT_PROVED:
             return f"CONTAINED, NOT PROVED{yet}"
@@ -148,7 +149,8 @@ def _at(outcome: Outcome) -> str:
     contained = outcome.containment
     leak = contained.seconds_from_leak
     since = f", {span_text(leak)} after {day_text(contained.since)} (the leak)" if leak else ""
-    return f"{day_text(contained.proved_at)}{since}"
+    by = f", by {word(contained.proved_by)}, after the run" if contained.proved_by else ""
+    return f"{day_text(contained.proved_at)}{since}{by}"
 
 
 def _because(state: RunState, outcome: Outcome, came_to: CameTo, today: Today) -> Iterator[str]:
@@ -190,4 +192,8 @@ def _do(state: RunState, outcome: Outcome, today: Today) -> Iterator[str]:
         yield after
     for item in outcome.left_to_do:
         if item.do and item.how not in ("put-back", "finding"):
+            yield said(item.do)
+    yield from filter(None, outcome.containment.close)
+    for item in outcome.of(Known.NOT_SEEN):
+        if item.do:
             yield said(item.do)
