@@ -78,7 +78,7 @@ def test_an_old_copy_put_back_while_the_run_waits_is_refused(tmp_path: Path) -> 
 # --- journals of an older version -----------------------------------------------------------------
 
 
-NEW = ("waits", "event", "verdict")
+NEW = ("waits", "event", "verdict", "waited")
 """What status and report say since then."""
 
 
@@ -113,6 +113,12 @@ def told(journal: str, records: Sequence[Record]) -> dict[str, Any]:
             for item in (*outcome["items"], *outcome["look_at"]):
                 del item["name"]
                 item["do"] = "" if item["known"] == "not-seen" else item["do"]
+        # A review is somebody's decision now, and why stands beside each; a change has its phase.
+        said["decided"] = [each for each in said["decided"] if each["decision"] != "reviewed"]
+        for each in said["decided"]:
+            del each["reason"]
+        for each in said["changes"]:
+            del each["phase"]
         for items in (status["outcome"]["items"], said["items"]):
             # What was not seen is work for somebody now; before, nothing was left to do.
             items[:] = [i for i in items if (i["known"], i["how"]) != ("left-to-do", "not-seen")]

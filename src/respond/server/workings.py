@@ -23,7 +23,7 @@ class Workings:
         let_go: Lets a held event become a run: its number, and who says so.
         again: Tries a run now that waits for a system.
         practice: Starts rehearsals.
-        troubles: What does not work now.
+        outages: What does not work now.
         looks: Looks once more at what a run that is over could not prove.
     """
 
@@ -32,5 +32,5 @@ class Workings:
     let_go: Callable[[int, str], None]
     again: Callable[[str], None]
     practice: Practice
-    troubles: Callable[[], tuple[Outage, ...]]
+    outages: Callable[[], tuple[Outage, ...]]
     looks: LaterLooks

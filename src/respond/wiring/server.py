@@ -569,7 +569,7 @@ def _workings(
             describe=describe_secret,
             chance=chance,
         ),
-        troubles=troubles.all,
+        outages=troubles.all,
         looks=_looks(parts, entry),
     )
 
