@@ -23,7 +23,9 @@ from respond.core.shapes import encode
 
 __all__ = ["ServedPrompt"]
 
-_DONE, _CANNOT = "done", "cannot"
+_DONE, _SKIP = "done", "skip"
+_OPEN: Final = frozenset({_SKIP, "cannot"})
+"""That it stays open; with ``cannot`` older versions said so, and such an answer may wait."""
 _PRACTICE: Final = (
     "REHEARSAL: touch no real console. Say that it is done, and a simulated person does it.",
 )
@@ -87,11 +89,12 @@ class ServedPrompt:
             avoid=task.avoid,
             watched=seen is not None,
             keep=bool(task.keep),
-            words=[_CANNOT] if task.keep else [_DONE, _CANNOT],
+            words=[_SKIP] if task.keep else [_DONE, _SKIP],
         )
         said = self._said(asked, "")
-        if said is not None and said[0] == _CANNOT:
-            return Answer(Decision.NO, typed=_CANNOT, by=said[1], reason=f"{said[1].id} cannot")
+        if said is not None and said[0] in _OPEN:
+            reason = f"{said[1].id} skipped it"
+            return Answer(Decision.SKIP, typed=_SKIP, by=said[1], reason=reason)
         if said is not None and self.click is not None:
             self.click(task)
         if seen is not None and seen():
