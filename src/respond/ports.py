@@ -375,6 +375,7 @@ class Received:
         delivery: Our id of the delivery.
         result: Value of ``Became``; of a delivery without events, value of ``Took``.
         at_ms: When it was received, wall clock.
+        event: Number of the event in the inbox; 0 of a delivery without events.
     """
 
     delivery: str
@@ -387,6 +388,7 @@ class Received:
     run: str
     why: str
     weak: bool
+    event: int = 0
 
 
 class Inbox(Protocol):
@@ -440,6 +442,10 @@ class Inbox(Protocol):
 
     def count_held(self, source: str = "") -> int:
         """How many are held, of one source or of all."""
+        ...
+
+    def last_heard(self) -> Mapping[str, int]:
+        """When each source last delivered anything, wall clock in ms, as far as it is kept."""
         ...
 
     def recent(self, limit: int) -> Sequence[Received]:

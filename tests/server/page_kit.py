@@ -25,13 +25,16 @@ from starlette.applications import Starlette
 from respond import systems
 from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
+from respond.adapters.store.sealing import describe_secret
 from respond.core.approval import Moment, People, Request, account
 from respond.core.events import Actor, Event, Kind, Record, Strength
 from respond.core.fold import RunState
 from respond.core.plan import Plan
 from respond.core.runbook import Runbook
 from respond.core.script import PersonRecord
+from respond.engine.setting import Site
 from respond.formats.runbook.runbook_file import load
+from respond.intake.practice import Practice
 from respond.people.answers import Entry
 from respond.ports import Received
 from respond.server.board import Board
@@ -40,6 +43,8 @@ from respond.server.pages.all_pages import pages
 from respond.server.pages.page_frame import PageSettings
 from respond.server.sessions import SESSION, Sessions
 from respond.server.signon import SignOn, SignOnSettings
+from respond.server.troubles import Outage
+from respond.server.workings import Workings
 from respond.testing.example_run import ExampleRun, example_plan, example_task
 from respond.testing.settable_clock import SettableClock
 
@@ -101,6 +106,9 @@ class Night:
     suspects: tuple[str, ...] = ()
     changed: list[str] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
+    let_gone: list[tuple[int, str]] = field(default_factory=list)
+    tried: list[str] = field(default_factory=list)
+    troubles: list[Outage] = field(default_factory=list)
     check: Callable[[], Any] | None = None
     issuer: str = "https://id.example.com"
 
@@ -218,7 +226,7 @@ class Night:
             "avoid": list(asked.avoid),
             "watched": True,
             "keep": False,
-            "words": ["done", "cannot"],
+            "words": ["done", "skip"],
         }
         self.park(run, {**asks, **others}, why="a person does it by hand")
 
@@ -292,6 +300,34 @@ class Served:
         return Browserish(self.url)
 
 
+def workings_of(night: Night, mode: str, load_runbook: Callable[[str], Runbook]) -> Workings:
+    """The server around the pages of a night: it notes down what is set going."""
+    site = Site(
+        connections={},
+        persons=EVERYBODY,
+        operator=Actor("server", Strength.MACHINE),
+        mode=mode,
+        engine="respond test",
+    )
+    return Workings(
+        recent=lambda: tuple(night.received),
+        held=lambda: sum(each.result == "held" for each in night.received),
+        let_go=lambda event, who: night.let_gone.append((event, who)),
+        again=night.tried.append,
+        practice=Practice(
+            journal=night.journal,
+            clock=night.clock,
+            site=site,
+            titles=lambda: {"sample-inputs": "A runbook that has to be told something"},
+            load_runbook=load_runbook,
+            states=night.board.runs,
+            describe=describe_secret,
+            chance=lambda: bytes(range(64)),
+        ),
+        troubles=lambda: tuple(night.troubles),
+    )
+
+
 @contextmanager
 def served(
     night: Night,
@@ -320,8 +356,7 @@ def served(
             signon,
             load_runbook,
             night.changed.append,
-            lambda: tuple(night.received),
-            lambda: sum(each.result == "held" for each in night.received),
+            workings_of(night, mode, load_runbook),
             night.streams,
         )
     )

@@ -519,3 +519,28 @@ def test_a_flood_of_proposals_is_held_and_stops_no_other_sender(
         assert served.send("pagerduty", over).status_code == 202
         served.until(lambda s: len(s.joined) == 1)
         assert len(served.runs()) == 3
+
+        first = served.house.inbox.held(1)[0]
+        form = {"event": str(first.id)}
+        assert served.page("ana").post("/held", form).status_code == 303
+        served.soon(lambda: len(served.runs()) == 4 or None)
+        (let_go,) = [state for state in served.runs() if state.proposed.reason]
+        assert let_go.proposed.reason == "it was held, and ana let it go"
+        assert served.page("ana").post("/held", form).status_code == 409
+        assert len(served.house.inbox.held(10)) == 2
+
+
+def test_a_rehearsal_is_started_from_the_page_and_goes_on_as_any_run(tmp_path: Path) -> None:
+    """It asks there what it has to know, and whoever began it agrees to nothing of it."""
+    with site(tmp_path) as served:
+        ana = served.page("ana")
+        assert "compromised-key" in ana.get("/start").text
+        run = ana.post("/start", {"runbook": "lost-2fa"}).headers["location"].rpartition("/")[2]
+        state = served.until(lambda s: s.asks.names)
+        assert (state.id, state.operator, state.is_served) == (run, "ana", True)
+        form = {"in_email": "jean@example.com", "in_device": "stolen"}
+        ana.post(f"/runs/{run}/inputs", form)
+        served.waiting()
+        text = ana.get(f"/runs/{run}").text
+        assert "You cannot approve this:</strong> they began the run" in text
+        assert '<form id="approve"' in served.page("ben").get(f"/runs/{run}").text

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from respond.core.events import Actor, KnownWord
 from respond.core.plan import PlannedWrite
 from respond.core.runbook import ChooseStep, InputKind, Runbook, all_steps
 
 __all__ = [
+    "DONE",
     "Answer",
     "AskAgain",
     "AskByHand",
@@ -28,7 +29,17 @@ __all__ = [
     "cause_of",
     "is_decision",
     "other_orders",
+    "pasted",
 ]
+
+
+DONE: Final = "done"
+"""A person's word that a task is done."""
+
+
+def pasted(question: str) -> str:
+    """The handle under which a secret is sealed that somebody pasted to a task of this id."""
+    return f"pasted.{question}"
 
 
 class Decision(KnownWord):

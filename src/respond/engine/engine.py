@@ -232,6 +232,10 @@ class Engine(LiveRun):
                 case _:
                     return self._end(ExitCode.REFUSED, "not started")
 
+    def _who_knows_not(self) -> str:
+        event = self.state.proposed.event
+        return "the event does not say" if event is not None else "nobody has said"
+
     def _propose_plan(self) -> ExitCode | None:
         """Where nobody sits at a terminal: look, record the plan, and wait for people's yes.
 
@@ -242,7 +246,7 @@ class Engine(LiveRun):
         if needs:
             raise self._parked_for_inputs(
                 needs,
-                f"the event does not say {', '.join(needs)}",
+                f"{self._who_knows_not()} {', '.join(needs)}",
                 why="nothing is guessed",
             )
         plan = self.state.plan

@@ -68,10 +68,11 @@ class Intake:
     _told: dict[str, int] = field(default_factory=dict, init=False)
     _known: dict[tuple[str, ...], tuple[Became, str]] = field(default_factory=dict, init=False)
     _held: int = field(default=0, init=False)
+    _let_gone: dict[int, str] = field(default_factory=dict, init=False)
 
     def work(self) -> int:
         """Settle what waits; how many events that were."""
-        settled = sum(map(self._tried, self.inbox.waiting(_AT_ONCE)))
+        settled = sum(map(self._tried, self.inbox.waiting(_AT_ONCE))) + self._let_them_go()
         before, self._held = self._held, self.inbox.count_held()
         if self._held > before:
             self.log.warning(
@@ -84,13 +85,29 @@ class Intake:
             )
         return settled
 
+    def let_go(self, event: int, who: str) -> None:
+        """Let a held event become a run with the next look, however many runs there are.
+
+        Args:
+            event: Its number in the inbox.
+            who: Said so; whether they may, their door has seen.
+        """
+        self._let_gone[event] = who
+
+    def _let_them_go(self) -> int:
+        if not self._let_gone:
+            return 0
+        wanted = {event: self._let_gone.pop(event) for event in tuple(self._let_gone)}
+        held = [kept for kept in self.inbox.held(self._held + _AT_ONCE) if kept.id in wanted]
+        return sum(self._tried(kept, by=wanted[kept.id]) for kept in held)
+
     def take_up_held(self) -> None:
         """Propose what was held, the oldest first, as far as there are few enough runs by now."""
         for kept in self.inbox.held(_AT_ONCE):
             if not self._tried(kept, is_held=True):
                 return
 
-    def _tried(self, kept: KeptEvent, *, is_held: bool = False) -> bool:
+    def _tried(self, kept: KeptEvent, *, is_held: bool = False, by: str = "") -> bool:
         """Settle one. An event that breaks this is set aside for a while, and stops no other.
 
         When several do, it is not the event.
@@ -100,7 +117,7 @@ class Intake:
         if few and mono_ms - self._broke.get(kept.id, -_ASIDE_MS) < _ASIDE_MS:
             return is_held  # The next held one is tried.
         try:
-            settled = self._one(kept, is_held=is_held)
+            settled = self._one(kept, is_held=is_held, by=by)
         except RespondError:
             raise
         except Exception:
@@ -112,7 +129,7 @@ class Intake:
         self._broke.pop(kept.id, None)
         return settled
 
-    def _one(self, kept: KeptEvent, *, is_held: bool = False) -> bool:
+    def _one(self, kept: KeptEvent, *, is_held: bool, by: str) -> bool:
         source = self.sources.get(kept.delivery.source)
         if source is None:
             return self._settle(kept, Became.IGNORED, why="its source is not configured any more")
@@ -121,7 +138,7 @@ class Intake:
         found = wanted(self.hooks, source, kept.delivery, found_out.event, now_s)
         if not found:
             return self._settle(kept, Became.IGNORED, why="no hook takes it")
-        runs = [(one, self._take(one, found_out.note)) for one in found]
+        runs = [(one, self._take(one, found_out.note, by)) for one in found]
         if any(became is Became.HELD for _, (became, _) in runs):
             # Out of the way of others: one noisy sender must not stop the rest.
             why = "too many runs of its runbook were proposed lately: it waits for its turn"
@@ -135,8 +152,8 @@ class Intake:
         became = Became.PROPOSED if proposed else Became.JOINED
         return self._settle(kept, became, run=", ".join(names))
 
-    def _take(self, one: Wanted, note: str) -> tuple[Became, str]:
-        """Propose, join, or hold."""
+    def _take(self, one: Wanted, note: str, by: str) -> tuple[Became, str]:
+        """Propose, join, or hold; what somebody let go is not held again."""
         states = list(self.states())
         known = self._already(one, states)
         if known is not None:
@@ -149,15 +166,15 @@ class Intake:
             return Became.JOINED, run
         if not one.begins:
             return Became.IGNORED, ""
-        if self._count(one, states) >= self.held_from:
+        if not by and self._count(one, states) >= self.held_from:
             return Became.HELD, ""
-        return Became.PROPOSED, self._propose(one, states)
+        return Became.PROPOSED, self._propose(one, states, by)
 
     def _join(self, run: str, one: Wanted) -> None:
         data = data_of(Joined, event=one.event, notes=one.notes)
         self.journal.append(Event(Kind.JOINED, run, "", _actor(one), data))
 
-    def _propose(self, one: Wanted, states: Sequence[RunState]) -> str:
+    def _propose(self, one: Wanted, states: Sequence[RunState], by: str) -> str:
         taken = {state.id for state in states}
         run = new_run_id(one.runbook.name, taken.__contains__, self.chance())
         return propose(
@@ -169,6 +186,7 @@ class Intake:
             clock=self.clock,
             describe=self.describe,
             incident=one.event.url,
+            reason=f"it was held, and {by} let it go" if by else "",
             extra=data_of(Proposed, served=True, keys=one.keys, event=one.event, notes=one.notes),
             complete=False,
         )

@@ -27,7 +27,7 @@ from respond.core.approval import (
 from respond.core.asked import Today, asked_now
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunState, RunStatus, fold
-from respond.core.questions import is_decision
+from respond.core.questions import DONE, is_decision, pasted
 from respond.core.recorded import Answered, AskKind, Corrected, Reviewed, Voted, data_of
 from respond.core.runbook import Runbook
 from respond.core.showable import showable
@@ -43,10 +43,15 @@ __all__ = [
     "decide",
     "decide_signed",
     "give_inputs",
+    "no_review_by",
+    "paste",
     "record_inputs",
     "review",
     "review_text",
     "see_that_it_is_open",
+    "see_that_it_may_be_tried",
+    "see_that_they_decide",
+    "waits_for_no_person",
 ]
 
 Verify = Callable[[Sequence[str], bytes, str, str], str]
@@ -262,6 +267,68 @@ def answer(
     entry.journal.append(Event(Kind.ANSWERED, run, "", who, data))
 
 
+def paste(
+    entry: Entry, run: str, who: Actor, question: str, value: str, *, proof: Mapping[str, str]
+) -> None:
+    """Record that a task is done which yields a new secret, and seal that secret with it.
+
+    Raises:
+        UsageError: The run does not ask for one now, or nothing was pasted.
+        RefusedByPersonError: They may not.
+    """
+    state = entry.state(run)
+    _may_act(entry, state, who)
+    asks = state.asks
+    if not (asks.keep and question and asks.id == question) or question in state.answers:
+        raise UsageError(
+            f"run {run} asks for no secret now",
+            why="somebody else may have pasted it; nothing was recorded",
+            do=f"look again: respond status {run}",
+        )
+    if not value:
+        raise UsageError("nothing was pasted", why="nothing was recorded")
+    data = data_of(Answered, question=question, word=DONE, proof=proof)
+    event = Event(Kind.ANSWERED, run, "", who, data)
+    entry.journal.append(event, seal={pasted(question): value})
+
+
+def see_that_it_may_be_tried(entry: Entry, run: str, who: Actor) -> None:
+    """See that a run waits for a system or for time and for nobody, and this person may nudge it.
+
+    Raises:
+        UsageError: Something else is waited for.
+        RefusedByPersonError: They may not.
+    """
+    state = entry.state(run)
+    _may_act(entry, state, who)
+    if not waits_for_no_person(state):
+        raise UsageError(
+            f"run {run} waits for no system",
+            why="it goes on by itself, is over, or a person has to answer",
+            do=f"respond status {run}",
+        )
+
+
+def waits_for_no_person(state: RunState) -> bool:
+    """Whether a server tries the run again by itself, since nobody else can take it further."""
+    return (
+        state.is_served
+        and state.status is RunStatus.PARKED
+        and state.asks.kind is AskKind.NOTHING
+        and asked_now(state) is None
+    )
+
+
+def see_that_they_decide(entry: Entry, who: Actor) -> None:
+    """See that this person may say what goes on where no run is known yet.
+
+    Raises:
+        RefusedByPersonError: They may not.
+    """
+    if why := silenced(who, entry.people, "", decides=True):
+        raise RefusedByPersonError(f"{who.id} may not do that", why=why)
+
+
 def give_inputs(
     entry: Entry, runbook: Runbook, run: str, who: Actor, given: GivenInputs, describe: Any
 ) -> None:
@@ -318,6 +385,14 @@ def review_text(entry: Entry, run: str, person: str, words: str) -> str:
     return "\n".join(lines)
 
 
+def no_review_by(entry: Entry, state: RunState, who: Actor) -> str:
+    """Why this person may not review what somebody did alone; empty when they may."""
+    if state.alone and who.id == state.alone.by:
+        return "whoever went alone does not review it"
+    people = entry.people.suspecting(state.proposed.suspects)
+    return silenced(who, people, state.proposed.subject, decides=False)
+
+
 def review(
     entry: Entry, run: str, who: Actor, words: str, proof: Mapping[str, str] | None = None
 ) -> None:
@@ -332,9 +407,10 @@ def review(
         raise UsageError(f"nobody went alone in run {run}: there is nothing to review")
     if state.reviewed:
         raise UsageError(f"run {run} was reviewed by {state.reviewed.by}")
-    if who.id == state.alone.by:
-        raise RefusedByPersonError("whoever went alone does not review it", do="ask somebody else")
-    _may_act(entry, state, who)
+    if why := no_review_by(entry, state, who):
+        raise RefusedByPersonError(
+            f"{who.id} may not review run {run}", why=why, do="ask somebody else"
+        )
     if not words.strip():
         raise UsageError("a review says what was found", do="--words 'what you found'")
     data = data_of(Reviewed, words=words)

@@ -11,7 +11,7 @@ from respond.core.asked import asked_now
 from respond.core.events import Actor
 from respond.core.fold import RunState, RunStatus
 from respond.core.recorded import AskKind
-from respond.people.answers import Entry
+from respond.people.answers import Entry, no_review_by
 
 __all__ = ["waits_for"]
 
@@ -26,11 +26,11 @@ def waits_for(entry: Entry, state: RunState, who: Actor) -> bool:
             and not refusal(request, who, Verdict.APPROVE, entry.people)
             and entry.standing(state, request) is Standing.OPEN
         )
+    if state.alone and not state.reviewed:
+        return not no_review_by(entry, state, who)
     people = entry.people.suspecting(state.proposed.suspects)
     if silenced(who, people, state.proposed.subject, decides=False):
         return False
-    if state.alone and not state.reviewed:
-        return who.id != state.alone.by
     asks = state.asks
     is_parked = state.status is RunStatus.PARKED
     is_asked = asks.kind in (AskKind.QUESTION, AskKind.TASK, AskKind.INPUTS)

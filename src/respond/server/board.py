@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from respond.core.events import Kind, Record
@@ -85,6 +86,7 @@ class Board:
         self._states: dict[str, RunState] = {}
         self._unreadable: dict[str, str] = {}
         self._checkpoint: Record | None = None
+        self._opened: Record | None = None
         self._report: VerifyReport | None = None
         self._checked: tuple[int, int] | None = None
 
@@ -120,6 +122,11 @@ class Board:
             self._catch_up()
             return self._states.get(run)
 
+    def began_ms(self) -> int:
+        """When the journal was opened, wall clock in ms; 0 before anything was read of it."""
+        opened = self._opened
+        return round(datetime.fromisoformat(opened.at).timestamp() * 1000) if opened else 0
+
     def unreadable(self) -> tuple[str, ...]:
         """Runs that this version does not understand, oldest first."""
         with self._lock:
@@ -134,6 +141,7 @@ class Board:
 
     def _take(self, record: Record) -> None:
         run = record.event.run
+        self._opened = self._opened or record
         if record.event.kind is Kind.CHECKPOINT:
             self._checkpoint = record
         if not run or run in self._unreadable:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -122,6 +123,7 @@ class Carrier:
         engine = session.engine(runbook)
         if isinstance(session.prompt, ServedPrompt):
             session.prompt.state = lambda: engine.state
+            session.prompt.sealed = partial(self.entry.journal.open_secret, session.run)
         stop = engine.tools.stop
         stop.slices_s, stop.why = _LOOK_FOR_STOP_S, "the server stops"
         self._stops[session.run] = stop

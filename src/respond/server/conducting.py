@@ -93,6 +93,11 @@ class Conductor:
         """Something came in, or somebody decided: look now and not in a second."""
         self._news.set()
 
+    def again(self, run: str) -> None:
+        """Try a run now that waits for a system or for time, and not when its pause is over."""
+        self._pace.forget(run)
+        self.news()
+
     def trouble(self) -> str:
         """Why what comes in is not carried on now, or empty: then it is not to be taken."""
         return "; ".join(sorted(self._troubles))

@@ -83,6 +83,10 @@ class Pace:
     def __init__(self) -> None:
         self._tried: dict[str, _Tried] = {}
 
+    def forget(self, run: str) -> None:
+        """Let the next look try this run, as if it had not been tried."""
+        self._tried.pop(run, None)
+
     def is_due(self, state: RunState, standing: Standing | None, mono_ms: int) -> bool:
         """Whether to advance the run now; it is then counted as tried."""
         tried, mark = self._tried.get(state.id), _mark(state)

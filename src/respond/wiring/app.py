@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import shutil
 import sys
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Final
@@ -20,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from respond.errors import InboxUnusableError, RespondError
+from respond.errors import InboxUnusableError
 from respond.server.event_stream import Streams
 from respond.server.framing import Framed
 from respond.server.metrics import CONTENT_TYPE
@@ -37,12 +36,6 @@ STOP_S: Final = 20
 
 _TURN_S: Final = 0.0005
 """How long one thread may compute while another waits; Python's own is ten times as long."""
-
-_ROOM_BYTES: Final = 4 << 20
-"""Less room than this on the journal's disk, and the next night does not fit."""
-
-_STUCK_MS: Final = 60_000
-"""A round of the conductor that takes longer is no sign of life."""
 
 
 def application(house: House) -> Starlette:
@@ -61,8 +54,7 @@ def application(house: House) -> Starlette:
             house.signon,
             house.runbook,
             lambda _: house.conductor.news(),
-            lambda: house.inbox.recent(50),
-            house.inbox.count_held,
+            house.workings,
             streams,
         ),
     ]
@@ -95,34 +87,16 @@ class _Health:
     def alive(self, request: Request) -> Response:
         """200 while the rounds come to their end."""
         del request
-        house = self._house
-        stuck = house.clock.mono_ms() - house.conductor.alive_ms > _STUCK_MS
+        stuck = self._house.troubles.is_stuck()
         return JSONResponse({"alive": not stuck}, 503 if stuck else 200)
 
     def ready(self, request: Request) -> Response:
         """200 when what comes in is carried on, and kept; what is wrong stands in the log."""
         del request
-        house = self._house
-        down = "; ".join(filter(None, [house.conductor.trouble(), *sorted(house.supervisor.down)]))
-        if down:
-            return self._not_ready(down, "the log says what broke; it is tried again by itself")
-        try:
-            house.journal.head()
-            house.inbox.count_waiting()
-            room = shutil.disk_usage(house.path.parent).free
-        except RespondError as error:
-            return self._not_ready(f"{error.what}: {error.why}", error.do)
-        except OSError as error:
-            return self._not_ready(str(error), "mend the disk")
-        if room < _ROOM_BYTES:
-            return self._not_ready(
-                f"{room} bytes are free for the journal, fewer than {_ROOM_BYTES}",
-                f"make room in {house.path.parent}; deliveries are taken while they can be kept",
-            )
-        return JSONResponse({"ready": True})
-
-    def _not_ready(self, why: str, do: str) -> Response:
-        self._house.log.warning("server.not-ready", why=why, do=do)
+        trouble = next(self._house.troubles.stopping(), None)
+        if trouble is None:
+            return JSONResponse({"ready": True})
+        self._house.log.warning("server.not-ready", why=trouble.what, do=trouble.do)
         return JSONResponse({"ready": False}, 503)
 
     def figures(self, request: Request) -> Response:

@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from respond.server.receiving import Receiver
     from respond.server.signon import SignOn
     from respond.server.supervising import Supervisor
+    from respond.server.troubles import Troubles
+    from respond.server.workings import Workings
     from respond.wiring.places import Places
     from respond.wiring.session import Session
 
@@ -86,6 +88,8 @@ class House:
     signon: SignOn | None
     session_key: bytes
     runbook: Callable[[str], Runbook]
+    troubles: Troubles
+    workings: Workings
     closers: list[Callable[[], None]] = field(default_factory=list)
 
     def close(self) -> None:
@@ -192,6 +196,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
     entry = Entry(journal, parts.clock, parts.people, project.person_keys, changed)
     metrics = Metrics()
     conductor = _conductor(parts, journal, inbox, board, entry, metrics)
+    troubles = _troubles(parts, conductor, journal, inbox, board, path)
     house = House(
         project=project,
         mode=parts.mode,
@@ -211,6 +216,8 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         # A restart signs everybody off: who has signed off is known to this process alone.
         session_key=secrets.token_bytes(_SESSION_KEY_BYTES),
         runbook=parts.runbooks,
+        troubles=troubles,
+        workings=_workings(parts, conductor, journal, inbox, board, troubles),
     )
     rehearsal = parts.rehearsal
     house.closers = [
@@ -488,6 +495,69 @@ def _conductor(
         stopping=carrier.stop,
         tell=carrier.tell_again,
         tell_untold=carrier.tell_untold,
+    )
+
+
+def _troubles(
+    parts: _Parts,
+    conductor: Conductor,
+    journal: SqliteJournal,
+    inbox: SqliteInbox,
+    board: Board,
+    path: Path,
+) -> Troubles:
+    from respond.server.troubles import Troubles
+
+    return Troubles(
+        conductor=conductor.trouble,
+        down=conductor.supervisor.down,
+        alive_ms=lambda: conductor.alive_ms,
+        began_ms=board.began_ms,
+        journal=journal,
+        inbox=inbox,
+        clock=parts.clock,
+        disk=path.parent,
+        # A chat's buttons are pressed when somebody is asked, and not otherwise.
+        senders=[name for name, each in parts.project.sources.items() if not each.brings_clicks],
+    )
+
+
+def _workings(
+    parts: _Parts,
+    conductor: Conductor,
+    journal: SqliteJournal,
+    inbox: SqliteInbox,
+    board: Board,
+    troubles: Troubles,
+) -> Workings:
+    from respond.adapters.store.sealing import describe_secret
+    from respond.intake.practice import Practice
+    from respond.server.workings import Workings
+    from respond.wiring.places import title_of
+
+    def let_go(event: int, who: str) -> None:
+        conductor.intake.let_go(event, who)
+        conductor.news()
+
+    def titles() -> dict[str, str]:
+        return {name: title_of(found)[0] for name, found in parts.places.runbooks().items()}
+
+    return Workings(
+        recent=lambda: inbox.recent(50),
+        held=inbox.count_held,
+        let_go=let_go,
+        again=conductor.again,
+        practice=Practice(
+            journal=journal,
+            clock=parts.clock,
+            site=conductor.intake.site,
+            titles=titles,
+            load_runbook=parts.runbooks,
+            states=board.runs,
+            describe=describe_secret,
+            chance=chance,
+        ),
+        troubles=troubles.all,
     )
 
 

@@ -16,14 +16,23 @@ from respond.core.approval import People, disproved, proved_by, silenced
 from respond.core.events import Actor
 from respond.core.fold import RunState
 from respond.core.plan import digest_of
-from respond.core.questions import Answer, AskInput, AskStart, Decision, Question, is_decision
+from respond.core.questions import (
+    DONE,
+    Answer,
+    AskInput,
+    AskStart,
+    Decision,
+    Question,
+    is_decision,
+    pasted,
+)
 from respond.core.recorded import AskKind, AsksFor, data_of
 from respond.core.script import Person
 from respond.core.shapes import encode
 
 __all__ = ["ServedPrompt"]
 
-_DONE, _SKIP = "done", "skip"
+_SKIP: Final = "skip"
 _OPEN: Final = frozenset({_SKIP, "cannot"})
 """That it stays open; with ``cannot`` older versions said so, and such an answer may wait."""
 _PRACTICE: Final = (
@@ -40,6 +49,7 @@ class ServedPrompt:
         state: The run as it is now.
         lines: The words of a question, one line each, for people to read.
         people: Who they are today.
+        sealed: Opens what somebody pasted, by its handle.
         click: In a rehearsal, what the simulated person does when somebody says that it is done.
     """
 
@@ -47,6 +57,7 @@ class ServedPrompt:
     lines: Callable[[Question], tuple[str, ...]]
     people: People
     click: Callable[[Person[Any]], str | None] | None = None
+    sealed: Callable[[str], str | None] = lambda _: None
     is_there: bool = False
     _given: set[str] = field(default_factory=set, init=False)
 
@@ -76,6 +87,8 @@ class ServedPrompt:
     def by_hand(
         self, task: Person[Any], title: str, *, seen: Callable[[], bool] | None, every_s: float
     ) -> Answer:
+        # In a rehearsal the simulated person has the secret, and gives it.
+        is_pasted = bool(task.keep) and self.click is None
         asked = _id("task", [title, list(task.steps), task.link, task.task])
         asks = data_of(
             AsksFor,
@@ -88,19 +101,22 @@ class ServedPrompt:
             look_for=task.look_for,
             avoid=task.avoid,
             watched=seen is not None,
-            keep=bool(task.keep),
-            words=[_SKIP] if task.keep else [_DONE, _SKIP],
+            keep=is_pasted,
+            words=[_SKIP] if is_pasted else [DONE, _SKIP],
         )
         said = self._said(asked, "")
         if said is not None and said[0] in _OPEN:
             reason = f"{said[1].id} skipped it"
             return Answer(Decision.SKIP, typed=_SKIP, by=said[1], reason=reason)
-        if said is not None and self.click is not None:
-            self.click(task)
-        if seen is not None and seen():
-            return Answer(Decision.YES, by=said[1] if said else None)
-        if said is not None and seen is None:
-            return Answer(Decision.YES, typed=said[0], by=said[1])
+        # A task that yields a secret is done with it and not before, however much is seen.
+        typed = said[0] if said else ""
+        given = self.click(task) if said is not None and self.click is not None else None
+        if task.keep:
+            typed = (self.sealed(pasted(asked)) if said and is_pasted else given) or ""
+        if seen is not None and seen() and (typed or not task.keep):
+            return Answer(Decision.YES, typed=typed, by=said[1] if said else None)
+        if said is not None and seen is None and typed:
+            return Answer(Decision.YES, typed=typed, by=said[1])
         why = "said to be done, and not seen yet" if said else "a person does it by hand"
         return Answer(Decision.LATER, reason=why, asks=asks)
 

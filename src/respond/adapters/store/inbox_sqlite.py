@@ -97,8 +97,8 @@ _HELD = (
 )
 _RECENT = (
     "SELECT d.id, d.source, d.sender, coalesce(e.type, ''), coalesce(e.title, ''), d.at_ms,"
-    " coalesce(e.result, d.result), coalesce(e.run, ''), coalesce(nullif(e.why, ''), d.why), d.weak"
-    " FROM deliveries d LEFT JOIN events e ON e.delivery = d.id"
+    " coalesce(e.result, d.result), coalesce(e.run, ''), coalesce(nullif(e.why, ''), d.why),"
+    " d.weak, coalesce(e.id, 0) FROM deliveries d LEFT JOIN events e ON e.delivery = d.id"
     " ORDER BY d.n DESC, e.id DESC LIMIT ?"
 )
 _UNUSABLE = (
@@ -222,10 +222,15 @@ class SqliteInbox:
             (count,) = db.execute(_HELD, (source,)).fetchone()
         return int(count)
 
+    def last_heard(self) -> Mapping[str, int]:
+        with self._reading() as db:
+            rows = db.execute("SELECT source, max(at_ms) FROM deliveries GROUP BY source")
+            return {str(source): int(at_ms) for source, at_ms in rows}
+
     def recent(self, limit: int) -> list[Received]:
         with self._reading() as db:
             rows = db.execute(_RECENT, (limit,)).fetchall()
-        return [Received(*[*row[:-1], bool(row[-1])]) for row in rows]
+        return [Received(*[*row[:-2], bool(row[-2]), row[-1]]) for row in rows]
 
     # --- writing --------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ somebody may answer is said there. What all pages share, and whom a run is hidde
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -20,7 +20,6 @@ from respond.core.fold import IllegalEventError
 from respond.core.runbook import Runbook
 from respond.errors import RespondError
 from respond.people.answers import Entry
-from respond.ports import Received
 from respond.server.board import Board
 from respond.server.event_stream import Streams
 from respond.server.guard import HEADERS, Guard, Refused
@@ -31,7 +30,9 @@ from respond.server.pages.run_answers import RunAnswers
 from respond.server.pages.run_page import RunPage
 from respond.server.pages.run_report import ReportPage
 from respond.server.pages.sign_on_page import BEGIN, SignOnPage
+from respond.server.pages.start_page import StartPage
 from respond.server.signon import CALLBACK, SignOn
+from respond.server.workings import Workings
 
 __all__ = ["pages"]
 
@@ -43,8 +44,7 @@ def pages(
     signon: SignOn | None,
     load_runbook: Callable[[str], Runbook],
     on_change: Callable[[str], None],
-    inbox_recent: Callable[[], Sequence[Received]],
-    inbox_held: Callable[[], int],
+    workings: Workings,
     streams: Streams | None = None,
 ) -> list[BaseRoute]:
     """The pages as routes. They answer every address that is left over, so they come last.
@@ -56,18 +56,21 @@ def pages(
         signon: None where nobody can sign on; then no run is shown.
         load_runbook: Gives a runbook by its name; raises as ``wiring.load_runbook``.
         on_change: Told the run of each answer that was recorded.
-        inbox_recent: What came in last, newest first.
-        inbox_held: How many events wait until fewer runs are proposed.
+        workings: The server around the pages.
         streams: Handed in where somebody closes them when the server stops.
     """
-    frame = PageFrame(board, entry, settings, signon, on_change, streams or Streams(entry.clock))
+    streams = streams or Streams(entry.clock)
+    frame = PageFrame(board, entry, settings, signon, on_change, workings, streams)
     run = RunPage(frame, load_runbook)
     answers = RunAnswers(frame, run)
-    journal, runs = JournalPage(frame), ListPage(frame, inbox_recent, inbox_held)
-    door = SignOnPage(frame)
+    journal, runs = JournalPage(frame), ListPage(frame)
+    door, begin = SignOnPage(frame), StartPage(frame)
     seen, heard = frame.seen, frame.heard
     routes: list[BaseRoute] = [
         Route("/", seen(runs.home)),
+        Route("/held", seen(runs.let_go), methods=["POST"]),
+        Route("/start", seen(begin.start), methods=["POST"]),
+        Route("/start", seen(begin.offer)),
         Route("/events", heard(runs.home_events)),
         Route("/audit", seen(journal.audit)),
         Route("/runs/{run}", seen(run.run)),
@@ -76,6 +79,9 @@ def pages(
         Route("/runs/{run}/decision", seen(answers.decision), methods=["POST"]),
         Route("/runs/{run}/answer", seen(answers.answer), methods=["POST"]),
         Route("/runs/{run}/inputs", seen(answers.inputs), methods=["POST"]),
+        Route("/runs/{run}/secret", seen(answers.secret), methods=["POST"]),
+        Route("/runs/{run}/again", seen(answers.again), methods=["POST"]),
+        Route("/runs/{run}/review", seen(answers.review), methods=["POST"]),
         Route("/sign-on", door.sign_on),
         Route(BEGIN, door.begin),
         Route(CALLBACK, door.callback),

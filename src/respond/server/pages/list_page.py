@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from respond.core.fold import RunState, RunStatus
 from respond.core.recorded import WentAlone
+from respond.errors import RefusedByPersonError
+from respond.people.answers import see_that_they_decide
 from respond.people.whose_turn import waits_for
-from respond.ports import Received
-from respond.server.guard import Visitor
+from respond.ports import Became
+from respond.server.guard import Refused, Visitor, form_of
 from respond.server.pages.list_query import WHICH, ListQuery
 from respond.server.pages.page_frame import PageFrame
 from respond.server.pages.run_facts import since_of
@@ -52,16 +54,9 @@ class ListSection:
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """The first page.
-
-    Attributes:
-        inbox_recent: What came in last, newest first.
-        inbox_held: How many events wait until fewer runs are proposed.
-    """
+    """The first page."""
 
     frame: PageFrame
-    inbox_recent: Callable[[], Sequence[Received]]
-    inbox_held: Callable[[], int]
 
     def home(self, request: Request, visitor: Visitor) -> Response:
         """The open runs, what came in, and the last that are over; or what somebody looks for."""
@@ -87,7 +82,7 @@ class ListPage:
             sections=sections,
             unreviewed=[self._alone(s, s.alone) for s in states if s.alone and not s.reviewed],
             came_in=list(self._came_in(states)),
-            held=self.inbox_held(),
+            held=self.frame.workings.held(),
             says_mine=len(mine),
             says=f"{len(open_runs)} open, {len(mine)} waiting for you",
         )
@@ -139,6 +134,21 @@ class ListPage:
         rows = tuple(self._row(state, mine) for state in shown)
         return ListSection(key, title, rows, nothing, more=more)
 
+    def let_go(self, request: Request, visitor: Visitor) -> Response:
+        """Let an event that is held become a run now."""
+        number = form_of(request).get("event", "")
+        held = {str(each.event): each for each in self.frame.workings.recent()}
+        found = held.get(number)
+        if found is None or found.result != Became.HELD.value:
+            why = "it has become a run meanwhile, or was set aside"
+            return self.frame.refusal(request, Refused(409, "that is not held any more", why))
+        try:
+            see_that_they_decide(self.frame.entry, visitor.actor)
+        except RefusedByPersonError as error:
+            return self.frame.refusal(request, Refused(403, error.what, error.why, error.do))
+        self.frame.workings.let_go(found.event, visitor.person)
+        return RedirectResponse("/", 303)
+
     def home_events(self, request: Request, visitor: Visitor) -> Response:
         """Says when the list has changed."""
         return self.frame.streams.response(
@@ -179,7 +189,7 @@ class ListPage:
     def _came_in(self, states: Sequence[RunState]) -> Iterator[dict[str, Any]]:
         """Lately received, without the words of what this person may not know of."""
         visible = {state.id for state in states}
-        for each in self.inbox_recent():
+        for each in self.frame.workings.recent():
             if each.run and each.run not in visible:
                 continue
             yield {
@@ -195,6 +205,7 @@ class ListPage:
                 "href": f"/runs/{each.run}" if each.run else "",
                 "why": said(each.why),
                 "weak": each.weak,
+                "event": each.event if each.result == Became.HELD.value else 0,
             }
 
     def _home_version(self, visitor: Visitor) -> str | None:
@@ -208,7 +219,7 @@ class ListPage:
         shown = list(self._came_in(states))
         came = f"{len(shown)}.{shown[0]['at_ms']}" if shown else "0"
         settled = sum(1 for each in shown if each["run"])
-        return f"{newest}-{came}-{settled}-{self.inbox_held()}"
+        return f"{newest}-{came}-{settled}-{self.frame.workings.held()}"
 
 
 def _about(states: Sequence[RunState], wanted: ListQuery) -> str:

@@ -24,6 +24,7 @@ from respond.server.guard import Refused, Visitor, visitor_of
 from respond.server.sessions import Sessions, local_path
 from respond.server.showing import Showing
 from respond.server.signon import SignOn
+from respond.server.workings import Workings
 from respond.views.layout import word
 from respond.views.words import mode_word
 
@@ -59,6 +60,7 @@ class PageFrame:
         settings: Address, mode, key.
         signon: None where nobody can sign on; then no run is shown.
         on_change: Told the run of each answer that was recorded.
+        workings: The server around the pages.
         streams: Open streams of this server.
     """
 
@@ -69,12 +71,14 @@ class PageFrame:
         settings: PageSettings,
         signon: SignOn | None,
         on_change: Callable[[str], None],
+        workings: Workings,
         streams: Streams,
     ) -> None:
         self.board = board
         self.entry = entry
         self.settings = settings
         self.signon = signon
+        self.workings = workings
         self.streams = streams
         self.sessions = Sessions(settings.session_key, entry.clock)
         self._on_change = on_change
@@ -112,6 +116,8 @@ class PageFrame:
                 "typing": typing,
                 "path": request.url.path,
                 "here": request.url.path,
+                "troubles": self.workings.troubles() if visitor is not None else (),
+                "practises": self.workings.practice.is_open,
                 **values,
             },
             status=status,

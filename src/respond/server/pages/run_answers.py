@@ -11,13 +11,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from respond.adapters.store.sealing import describe_secret
 from respond.core.approval import Standing, Verdict
 from respond.core.asked import asked_now
 from respond.errors import RefusedByPersonError, UsageError
-from respond.people.answers import answer, decide, give_inputs
+from respond.people.answers import (
+    answer,
+    decide,
+    give_inputs,
+    paste,
+    review,
+    see_that_it_may_be_tried,
+)
 from respond.server.board import OneRun
 from respond.server.guard import Refused, Visitor, form_of
 from respond.server.inputs_form import read_fields
@@ -127,6 +134,37 @@ class RunAnswers:
             give_inputs(self.frame.entry, runbook, run, visitor.actor, given, describe_secret)
         except (UsageError, RefusedByPersonError) as error:
             return self.page.not_taken(request, visitor, error, "inputs")
+        return self.frame.taken(run)
+
+    def secret(self, request: Request, visitor: Visitor) -> Response:
+        """A new secret that a task yields. It is sealed at once, and shown to nobody."""
+        run, form = self.frame.one(request, visitor).state.id, form_of(request)
+        # Pasted: what surrounds it is the clipboard's.
+        asked, value = form.get("question", ""), form.get("value", "").strip()
+        try:
+            paste(self.frame.entry, run, visitor.actor, asked, value, proof=visitor.proof)
+        except (UsageError, RefusedByPersonError) as error:
+            return self.page.not_taken(request, visitor, error, "secret")
+        return self.frame.taken(run)
+
+    def again(self, request: Request, visitor: Visitor) -> Response:
+        """Try a run now that waits for a system that did not answer."""
+        run = self.frame.one(request, visitor).state.id
+        try:
+            see_that_it_may_be_tried(self.frame.entry, run, visitor.actor)
+        except (UsageError, RefusedByPersonError) as error:
+            return self.page.not_taken(request, visitor, error, "again")
+        self.frame.workings.again(run)
+        return RedirectResponse(f"/runs/{run}", 303)
+
+    def review(self, request: Request, visitor: Visitor) -> Response:
+        """What somebody found who looked at an emergency entry."""
+        run = self.frame.one(request, visitor).state.id
+        words = _reason(form_of(request).get("words", ""))
+        try:
+            review(self.frame.entry, run, visitor.actor, words, visitor.proof)
+        except (UsageError, RefusedByPersonError) as error:
+            return self.page.not_taken(request, visitor, error, "review")
         return self.frame.taken(run)
 
 

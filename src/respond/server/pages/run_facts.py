@@ -14,7 +14,7 @@ from respond.core.events import Actor
 from respond.core.fold import RunState, RunStatus
 from respond.core.outcome import outcome_of
 from respond.core.recorded import OutsideEvent
-from respond.people.answers import Entry
+from respond.people.answers import Entry, no_review_by, waits_for_no_person
 from respond.server.board import OneRun
 from respond.server.pages.approval_facts import ApprovalView, VoteView, approval_view, votes_of
 from respond.server.pages.asked_facts import Asks, asked_of
@@ -85,6 +85,8 @@ class RunFacts:
     look_at: tuple[str, ...]
     alone: str
     reviewed: str
+    no_review: str
+    is_tried_again: bool
     told: tuple[tuple[str, str, str], ...]
     moments: tuple[MomentView, ...]
     go_on: str
@@ -147,6 +149,8 @@ def run_facts(one: OneRun, viewer: Actor, entry: Entry, anchor: str) -> RunFacts
         look_at=tuple(item_lines(outcome.look_at)) if state.started else (),
         alone=_alone(state),
         reviewed=_reviewed(state),
+        no_review=said(no_review_by(entry, state, viewer)),
+        is_tried_again=waits_for_no_person(state),
         told=tuple(told_of(state, entry.people.persons)),
         moments=tuple(moments_of(one.records)),
         go_on=waits.next,

@@ -1,0 +1,76 @@
+"""Propose a rehearsal because somebody wants one who is signed on, as an event would propose a run.
+
+Only where the server's systems are the simulated company's: who practises reaches nothing real.
+What the runbook has to be told is asked on the run's own page.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from respond.core.events import Actor
+from respond.core.fold import RunState
+from respond.core.recorded import Proposed, data_of
+from respond.core.runbook import Runbook
+from respond.engine.proposing import GivenInputs, new_run_id, propose
+from respond.engine.setting import Site
+from respond.errors import UsageError
+from respond.ports import Clock, Journal
+
+__all__ = ["Practice"]
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """Starts rehearsals.
+
+    Attributes:
+        titles: The runbooks that there are, by name, with their titles.
+        load_runbook: Raises as ``wiring.load_runbook``.
+        states: Every run.
+        chance: Random bytes for run ids.
+    """
+
+    journal: Journal
+    clock: Clock
+    site: Site
+    titles: Callable[[], Mapping[str, str]]
+    load_runbook: Callable[[str], Runbook]
+    states: Callable[[], Iterable[RunState]]
+    describe: Any
+    chance: Callable[[], bytes]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this server rehearses at all."""
+        return self.site.mode == "rehearsal"
+
+    def start(self, name: str, who: Actor) -> str:
+        """Propose a run of a runbook; gives its id.
+
+        Raises:
+            UsageError: This server works on real systems, or there is no such runbook.
+            FormatFaults: The runbook cannot be read.
+        """
+        if not self.is_open:
+            raise UsageError(
+                "no rehearsal is started here",
+                why="this server works on the real systems",
+                do="on a terminal: respond rehearse RUNBOOK; or a server for drills: see drill.md",
+            )
+        runbook = self.load_runbook(name)
+        taken = {state.id for state in self.states()}
+        return propose(
+            runbook,
+            GivenInputs(),
+            run=new_run_id(runbook.name, taken.__contains__, self.chance()),
+            site=dataclasses.replace(self.site, operator=who),
+            journal=self.journal,
+            clock=self.clock,
+            describe=self.describe,
+            extra=data_of(Proposed, served=True),
+            complete=False,
+        )

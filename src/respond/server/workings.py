@@ -1,0 +1,33 @@
+"""What the pages set going in the server around them, beside what they record in the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from respond.intake.practice import Practice
+from respond.ports import Received
+from respond.server.troubles import Outage
+
+__all__ = ["Workings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Workings:
+    """The server, as its pages see it.
+
+    Attributes:
+        recent: What came in last, newest first.
+        held: How many events wait until fewer runs are proposed.
+        let_go: Lets a held event become a run: its number, and who says so.
+        again: Tries a run now that waits for a system.
+        practice: Starts rehearsals.
+        troubles: What does not work now.
+    """
+
+    recent: Callable[[], Sequence[Received]]
+    held: Callable[[], int]
+    let_go: Callable[[int, str], None]
+    again: Callable[[str], None]
+    practice: Practice
+    troubles: Callable[[], tuple[Outage, ...]]
