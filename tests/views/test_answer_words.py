@@ -72,7 +72,7 @@ def test_what_follows_a_skip_is_said_in_the_steps_own_words() -> None:
     """A containment step that is left out leaves the harm going on, and help says so."""
     question = ALL["confirm"]
     assert isinstance(question, AskConfirm)
-    assert dict(answers(question))["skip"] == question.on_skip
+    assert dict(answers(question))["skip"] == f"leave it out: {question.on_skip}"
     bare = dict(answers(replace(question, on_skip="")))["skip"]
     assert bare == "leave it out: it stays open, and the run ends with 1"
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -290,6 +291,23 @@ def test_quiet_tells_only_trouble() -> None:
     assert "(1 finding)" in text
     assert "sending" not in text
     QuietProgress().event(whole().records[-1])
+
+
+def test_an_alarm_is_told_as_it_comes_and_findings_are_counted() -> None:
+    """Findings are read at the end; that the wrong key may have been removed cannot wait."""
+    run = ExampleRun().propose().look().start()
+    alarm = "ALARM: web-prod was there before and is gone: was the wrong one removed?"
+    run.observe("revoke", how="done", findings=[alarm, "one", "two"])
+    text = " ".join(told(run).split())
+    assert "2/6 Revoke the leaked key (2 findings)" in text
+    assert "ALARM web-prod was there before and is gone" in text
+
+
+def test_one_line_a_step_with_how_far_it_is() -> None:
+    """What was planned away is not told again, and each step has one line when it ends."""
+    steps = re.findall(r" (\d+/\d+) ", told(whole()))
+    assert steps == ["1/6", "2/6", "3/6", "4/6", "5/7", "6/7", "7/7"]
+    assert not any(word in told(whole()) for word in ("sending", "planned", "skipped"))
 
 
 def test_no_live_line_without_a_terminal() -> None:

@@ -111,7 +111,7 @@ def _yes(question: Question) -> Iterator[Meaning]:
         case AskConfirm():
             count = len(question.writes) or len(question.lines)
             yield to_type(question.wants or "yes"), f"do all {count}" if count > 1 else "do it"
-            yield "skip", said(question.on_skip) or _OPEN
+            yield "skip", f"leave it out: {said(question.on_skip)}" if question.on_skip else _OPEN
             if question.by_hand and not question.over_limit:
                 yield "by-hand", "do it yourself in the vendor's console, while I watch"
         case AskDrift():

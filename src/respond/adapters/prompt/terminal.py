@@ -171,6 +171,7 @@ class TerminalPrompt:
                 return answer
             if more := self.screen.more(question, text):
                 self.lines.line(more)
+                self._words("answer:", question)
             elif text.lower() == "cannot" and isinstance(question, AskPerson):
                 self._cannot(_task_of(question))
             else:
@@ -178,9 +179,13 @@ class TerminalPrompt:
 
     def _again(self, question: Question, text: str) -> None:
         what = f"{said(text, limit=60)} answers nothing here." if text else _ENTER
-        width = self.screen.width
-        words = " | ".join(said(word, limit=1_000) for word in choices_for(question))
-        for line in labelled("no:", f"{what} Type one of: {words} | ?", width, column=5):
+        self._words(f"no: {what} Type one of:", question)
+
+    def _words(self, begin: str, question: Question) -> None:
+        """The words that answer, where the question may have scrolled away."""
+        words = " | ".join(said(word, limit=1_000) for word in (*choices_for(question), "?"))
+        label, _, rest = f"{begin} {words}".partition(" ")
+        for line in labelled(label, rest, self.screen.width, column=len(label) + 2):
             self.lines.line(line)
 
     # --- inputs ---------------------------------------------------------------------------------
