@@ -632,7 +632,7 @@ class TryKey:
 
 
 WITH_KEY = {**ACTIONS, "box.try": TryKey}
-KEY = "inputs:\n  leaked: {type: secret, ask: Paste it}\n"
+KEY = "inputs:\n  leaked: {type: secret, ask: Paste it}\n  names: {type: list, default: [b]}\n"
 
 
 def with_key(when: str, between: str = "") -> BoxStage:
@@ -654,6 +654,27 @@ def test_a_plan_looks_at_what_comes_behind_a_step_meanwhile() -> None:
     )
     stage.boxes.broken = meeting(3)
     assert [step.address for step in stage.plan().steps] == ["one", "two", "three"]
+
+
+def test_a_plan_looks_meanwhile_at_a_set_that_is_known() -> None:
+    """What its items look at need not wait for what stands before the set."""
+    stage = stage_of(
+        "  - {id: one, action: box.read, with: {name: a}}\n"
+        "  - {id: each, for_each: inputs.names, as: n, action: box.read, with: {name: '${{ n }}'}}",
+        top="inputs:\n  names: {type: list, ask: Which?}\n",
+        given=GivenInputs({"names": ["b", "c"]}),
+    )
+    stage.boxes.broken = meeting(3)
+    assert len(stage.plan().steps) == 3
+    assert sorted(stage.boxes.reads) == ["GET /box/a", "GET /box/b", "GET /box/c"]
+
+
+@pytest.mark.promise("P22")
+def test_no_secret_is_shown_to_a_set_on_a_guess() -> None:
+    """It waits for what decides whether the set comes, as one step would."""
+    stage = with_key("for_each: inputs.names, as: n, when: one.value == 'new',")
+    stage.plan()
+    assert stage.boxes.reads == ["GET /box/a"]
 
 
 @pytest.mark.promise("P22")

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from respond.core.plan import Plan, StepPlan
-from respond.core.script import Call, Done, Effect, Me, Read, Script, Subject, action
+from respond.core.questions import AskStart, Question
+from respond.core.script import Call, Done, Effect, Me, Person, Read, Script, Subject, action
 from respond.core.values import Late
 from respond.errors import ExitCode, StepFailedError
 from respond.testing.toy_system import (
@@ -14,9 +16,11 @@ from respond.testing.toy_system import (
     BoxStage,
     Name,
     Names,
+    Quiet,
     no_answer,
     runbook_of,
 )
+from respond.views.deciding import deciding
 
 THREE = {"a": "old", "b": "old", "c": "old"}
 SET = "  - {id: one, action: box.set, with: {name: a, value: new}}\n"
@@ -217,3 +221,72 @@ def test_the_digest_covers_what_decides_and_no_mere_words() -> None:
     base = planned(SET).digest
     assert planned(SET).digest == base
     assert planned(SET, {**THREE, "a": "else"}).digest != base
+
+
+# --- what need not be looked at before the question ---------------------------------------------
+
+LOOK = "  - {id: two, action: box.read, with: {name: b}}\n"
+BEHIND = "  - {id: three, when: two.value == 'old', action: box.read, with: {name: c}}\n"
+
+
+def slow_stage(
+    steps: str, *, top: str = "", mode: str = "real", served: bool = False
+) -> tuple[BoxStage, threading.Event]:
+    """A stage where the answer of box b takes until it is let go; and what lets it go.
+
+    A step that waits for it lets it go in its turn: then its look was begun before.
+    """
+    place = {"patience_s": 0, "served": served}
+    stage = BoxStage(runbook_of(steps, top=top), THREE, mode=mode, place=place)
+    answers = threading.Event()
+
+    class Tells(Quiet):
+        def say(self, text: str) -> None:
+            super().say(text)
+            if text.endswith("two"):
+                answers.set()
+
+    def slowly(call: Call) -> None:
+        assert call.path[-1] != "b" or answers.wait(10)
+
+    stage.progress = Tells()
+    stage.boxes.broken = slowly
+    return stage, answers
+
+
+@pytest.mark.promise("P10")
+def test_the_question_does_not_wait_for_a_look_that_decides_nothing() -> None:
+    """The plan says that it is still being looked at, its digest binds that, and it comes."""
+    stage, answers = slow_stage(SET + LOOK)
+    asked: list[tuple[str, tuple[str, ...]]] = []
+
+    def question(question: Question | Person[Any]) -> None:
+        if isinstance(question, AskStart):
+            asked.append((question.plan.digest, deciding(question.plan).looking))
+            answers.set()
+
+    stage.says.before = question
+    assert stage.advance() is ExitCode.DONE
+    assert stage.state is not None
+    assert stage.state.plan is not None
+    assert states(stage.state.plan) == {"one": "writes", "two": "late"}
+    [(digest, (line,))] = asked
+    assert line.endswith(": still being looked at")
+    assert digest == stage.state.plan_digest != stage_of(SET + LOOK).plan().digest
+    assert stage.how("two") == "done"
+
+
+@pytest.mark.parametrize(
+    ("steps", "more"),
+    [
+        (LOOK + SET, {}),
+        (SET + LOOK + BEHIND, {}),
+        (SET + LOOK, {"mode": "dry-run"}),
+        (SET + LOOK, {"served": True}),
+    ],
+    ids=["before any write", "read by another step", "dry run", "agreed to from afar"],
+)
+def test_the_question_waits_for_what_it_rests_on(steps: str, more: dict[str, Any]) -> None:
+    """What stands before a write, or is used, and whatever somebody wants to see as a whole."""
+    stage, _ = slow_stage(steps, **more)
+    assert states(stage.plan())["two"] == "nothing"

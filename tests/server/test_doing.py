@@ -108,6 +108,25 @@ def test_a_task_is_done_with_the_secret_and_not_before(night: Night, ana: Browse
     assert given.decision is Decision.LATER
 
 
+# --- what a step has to know ----------------------------------------------------------------------
+
+
+def test_what_a_step_has_to_know_is_asked_on_the_page(night: Night, ana: Browserish) -> None:
+    """As the runbook asks it; left empty it is what nobody knows, and the run goes on."""
+    night.running(RUN)
+    for name, typed in (("key", "backend-prod"), ("leaked", "")):
+        night.park(RUN, {"kind": "inputs", "id": f"inputs.{name}", "names": [name]})
+        text = ana.get(f"/runs/{RUN}").text
+        assert "What the next step has to know" in text
+        assert "Leave it empty if nobody knows" in text
+        form = {**form_in(text, "inputs"), f"in_{name}": typed}
+        assert ana.post(f"/runs/{RUN}/inputs", form).status_code == 303
+        (*_, event) = decided(night)
+        assert event.data["question"] == f"inputs.{name}"
+        assert event.data["inputs"] == {name: typed or None}
+        assert "ana has answered" in ana.get(f"/runs/{RUN}").text
+
+
 # --- an emergency entry ---------------------------------------------------------------------------
 
 

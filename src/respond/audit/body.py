@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -61,7 +62,9 @@ _NAMES = frozenset(FIELDS)
 _in_order = itemgetter(*FIELDS)
 _ACTOR_FIELDS = 2
 _TYPES = tuple(FIELDS.values())
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z"
+)
 _PLAIN = tuple(name for name in FIELDS if name not in ("actor", "v"))
 """Those that a ``Body`` holds as they stand."""
 
@@ -117,14 +120,11 @@ def read_body(encoded: bytes) -> Body:
         NotCanonicalError: It is not strict JSON, or not the fields of a body.
     """
     found = decode(encoded)
-    if isinstance(found, dict) and type(found.get("v")) is int and found["v"] != _VERSION:
-        raise UnknownVersionError(f"version {found['v']} of the format is unknown")
-    if not isinstance(found, dict) or len(found) != len(_TYPES) or not _NAMES.issuperset(found):
-        raise NotCanonicalError("the fields are not those of a body")
+    if type(found) is not dict or found.keys() != _NAMES:
+        raise _no_body(found)
     values = _in_order(found)
-    if tuple(map(type, values)) != _TYPES:
-        name = next(name for name, kind in FIELDS.items() if type(found[name]) is not kind)
-        raise NotCanonicalError(f"{name} is not of its type")
+    if tuple(map(type, values)) != _TYPES or values[-1] != _VERSION:
+        raise _no_body(found)
     actor, at, boot, data, journal, kind, mono_ms, run, seq, step, _ = values
     who, strength = actor.get("id"), actor.get("strength")
     if len(actor) != _ACTOR_FIELDS or not type(who) is type(strength) is str:
@@ -136,11 +136,25 @@ def read_body(encoded: bytes) -> Body:
     return Body(journal, seq, at, mono_ms, boot, who, strength, run, step, kind, data)
 
 
+def _no_body(found: Any) -> NotCanonicalError:
+    """What is wrong with it: its version before its fields, and those before their types."""
+    if isinstance(found, dict) and type(found.get("v")) is int and found["v"] != _VERSION:
+        return UnknownVersionError(f"version {found['v']} of the format is unknown")
+    if not isinstance(found, dict) or found.keys() != _NAMES:
+        return NotCanonicalError("the fields are not those of a body")
+    name = next(name for name, kind in FIELDS.items() if type(found[name]) is not kind)
+    return NotCanonicalError(f"{name} is not of its type")
+
+
 def _is_time(text: str) -> bool:
-    if not _TIME.fullmatch(text):
-        return False
+    return _TIME.fullmatch(text) is not None and _is_day(text[:10])
+
+
+@lru_cache(maxsize=8)
+def _is_day(text: str) -> bool:
+    """Whether the calendar has it; thousands of records are of one day."""
     try:
-        dt.datetime.fromisoformat(text)
+        dt.date.fromisoformat(text)
     except ValueError:
         return False
     return True

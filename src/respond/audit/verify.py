@@ -329,7 +329,8 @@ class _Check:
         self.size = number
         self.begun_at = self.begun_at or body.at
         self.placed_at = body.at
-        self._points()
+        if number in self.points:
+            self._points()
 
     def end(self) -> None:
         """What is known from outside must not lie beyond the last record, not even of none."""

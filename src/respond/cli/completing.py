@@ -387,6 +387,13 @@ def _happenings(cursor: Cursor) -> Offer:
 _Offering: TypeAlias = Callable[[Cursor], Offer]
 
 
+def _moments(_: Cursor) -> Offer:
+    """A day, or so long ago; a person may write others."""
+    yield "yesterday", "its first minute, UTC"
+    yield "30 days ago", ""
+    yield "92 days ago", "a quarter"
+
+
 def _anything(_: Cursor) -> Offer:
     """Words of a person's own."""
     return iter(())
@@ -442,6 +449,8 @@ OFFERS: Final[dict[str, _Offering]] = {
     "listen": _anything,
     "port": _anything,
     "page": _anything,
+    "since": _moments,
+    "until": _moments,
     "last": _anything,
     "max_loose": _anything,
 }

@@ -37,6 +37,7 @@ __all__ = [
     "open_journal",
     "read_run",
     "rehearsal_of",
+    "states_between",
     "states_of",
 ]
 
@@ -231,6 +232,41 @@ def states_of(
     return shown, bool(rest)
 
 
+def states_between(
+    places: Places, since: str, until: str, told: Callable[[str], None]
+) -> tuple[list[tuple[RunState, Today]], Head | None]:
+    """All runs and rehearsals that began from ``since`` on and before ``until``, newest first.
+
+    Args:
+        since, until: RFC 3339 in UTC, as the journal writes times.
+        told: Hears of each run and rehearsal that could not be read.
+
+    Returns:
+        The runs, and the head of the journal of real ones; None where there is none.
+    """
+    from respond.core.fold import IllegalEventError, fold
+
+    today_in = _days(places)
+
+    def of(journal: SqliteJournal) -> list[tuple[RunState, Today]]:
+        now = today_in(journal)
+        found: list[tuple[RunState, Today]] = []
+        for run in journal.runs(newest=-1):
+            try:
+                state = fold(journal.records(run))
+            except IllegalEventError as error:
+                told(f"run {run} is not listed: {error}")
+                continue
+            if state is not None and since <= state.proposed_at < until:
+                found.append((state, now))
+        return found
+
+    real = _real(places, lambda journal: (of(journal), journal.head()), needed=True)
+    found, head = real if real is not None else ([], None)
+    found += [each for some in _rehearsed(places, of, told) for each in some]
+    return sorted(found, key=lambda each: each[0].proposed_at, reverse=True), head
+
+
 def _real(places: Places, of: Callable[[SqliteJournal], T], *, needed: bool) -> T | None:
     """What is asked of the journal of real runs; None where there is none.
 
@@ -247,8 +283,12 @@ def _real(places: Places, of: Callable[[SqliteJournal], T], *, needed: bool) -> 
         return None
 
 
-def _rehearsed(places: Places, of: Callable[[SqliteJournal], T]) -> Iterator[T]:
+def _rehearsed(
+    places: Places, of: Callable[[SqliteJournal], T], told: Callable[[str], None] = say
+) -> Iterator[T]:
     """The same of every rehearsal whose journal can be read; of another, words say why not."""
+    from respond.core.fold import IllegalEventError
+
     found = places.rehearsals.iterdir() if places.rehearsals.is_dir() else ()
     for folder in sorted(each for each in found if each.is_dir() and RUN_ID.fullmatch(each.name)):
         try:
@@ -256,7 +296,9 @@ def _rehearsed(places: Places, of: Callable[[SqliteJournal], T]) -> Iterator[T]:
                 if journal is not None:
                     yield of(journal)
         except (JournalUnusableError, JournalBrokenError) as error:
-            say(f"rehearsal {folder.name} is not listed: {error.what}")
+            told(f"rehearsal {folder.name} is not listed: {error.what}")
+        except IllegalEventError as error:  # Another version made it.
+            told(f"rehearsal {folder.name} is not listed: {error}")
 
 
 def only_open(places: Places) -> str:

@@ -10,13 +10,13 @@ import typer
 
 from respond.cli.examples import examples
 from respond.cli.secret_input import is_terminal, read_secret
-from respond.core.finding import Severity
 from respond.core.runbook_head import Input, InputKind
 from respond.errors import ExitCode, UsageError
 from respond.wiring.places import FoundRunbook, Places, read_runbook
 
 if TYPE_CHECKING:
     from respond.cli.screens import Stagehand
+    from respond.core.finding import Severity
     from respond.core.runbook import Runbook
     from respond.engine.proposing import GivenInputs
     from respond.formats.runbook.runbook_file import RunbookHead
@@ -185,7 +185,7 @@ def _run(places: Places, name: str, given: dict[str, Any]) -> ExitCode:
     from respond.wiring.session import load_runbook, real_session
 
     runbook = load_runbook(places, name)
-    fail_on = severity_of(given.get(_FAIL_ON[0]) or Severity.HIGH.value)
+    fail_on = severity_of(given.get(_FAIL_ON[0]) or "high")
     hand = Stagehand(
         "dry-run" if given["dry_run"] else "real",
         as_json=given["as_json"],
@@ -238,6 +238,8 @@ def severity_of(text: str) -> Severity:
     Raises:
         UsageError: It is no severity.
     """
+    from respond.core.finding import Severity
+
     for each in Severity:
         if each.value == text:
             return each

@@ -36,18 +36,39 @@ apps = {
 }
 
 
-@apps["runs"].command(epilog=examples("respond runs", "respond runs --all --json"))
+@apps["runs"].command(
+    epilog=examples(
+        "respond runs",
+        "respond runs --all --json",
+        "respond runs --since 2026-07-01 --until 2026-10-01",
+        "respond runs --html quarter.html   # the last 92 days, for an auditor",
+    )
+)
 def runs(
     ctx: typer.Context,
     all_: bool = typer.Option(False, "--all", help="Rehearsals too"),
     page: int = typer.Option(1, "--page", min=1, help="50 a page; what is open is on the first"),
+    since: str = typer.Option(
+        "", metavar="TIME", help="Only what began from then on, e.g. 2026-07-01 or '30 days ago'"
+    ),
+    until: str = typer.Option("", metavar="TIME", help="Only what began before then"),
+    html: str = typer.Option(
+        "", metavar="FILE", help="Write what they came to as one page, rehearsals too; - is stdout"
+    ),
     as_json: bool = typer.Option(False, "--json", help="As JSON"),
 ) -> int:
     """List the runs of this machine, the newest first."""
+    from respond.cli.period_out import runs_between, write_period
     from respond.views.json_view import state_json
     from respond.views.run_list import runs_table
 
-    found, older = states_of(ctx.obj, rehearsals=all_, page=page)
+    if html:
+        write_period(ctx.obj, since, until, html, as_json=as_json)
+        return int(ExitCode.DONE)
+    if since or until:
+        found, older = runs_between(ctx.obj, since, until, rehearsals=all_), False
+    else:
+        found, older = states_of(ctx.obj, rehearsals=all_, page=page)
     text = "No runs yet (rehearsals: --all). To practise: respond rehearse"
     if page > 1:
         text = "No runs are older. The newest: respond runs"

@@ -28,6 +28,7 @@ __all__ = [
     "Question",
     "cause_of",
     "is_decision",
+    "late_question",
     "other_orders",
     "pasted",
 ]
@@ -40,6 +41,11 @@ DONE: Final = "done"
 def pasted(question: str) -> str:
     """The handle under which a secret is sealed that somebody pasted to a task of this id."""
     return f"pasted.{question}"
+
+
+def late_question(name: str) -> str:
+    """What asking for an input is called that is asked for only when a step needs it."""
+    return f"inputs.{name}"
 
 
 class Decision(KnownWord):

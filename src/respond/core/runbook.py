@@ -41,6 +41,7 @@ __all__ = [
     "WaitStep",
     "all_calls",
     "all_steps",
+    "refs_of",
 ]
 
 
@@ -325,6 +326,30 @@ def all_steps(steps: tuple[Step, ...], *, called: bool = True) -> Iterator[Step]
                 pass
         yield from all_steps(inside, called=called)
         yield from all_steps(step.words.on_failure.steps, called=called)
+
+
+def refs_of(step: Step) -> frozenset[str]:
+    """What a step itself reads; not the steps inside of it."""
+    readers: list[Formula | Template | None] = [step.words.when]
+    match step:
+        case ActionStep():
+            readers += [*step.arguments.values(), step.connection, step.confirm]
+        case ChooseStep():
+            readers.append(step.on)
+        case AssertStep():
+            readers += [step.holds, step.message]
+        case EndStep():
+            readers.append(step.say)
+        case WaitStep():
+            readers += [step.until, step.for_s, step.at]
+            readers += step.look.arguments.values() if step.look is not None else ()
+        case BlockStep():
+            readers += step.arguments.values()
+        case ParallelStep():
+            pass
+    if isinstance(step, ActionStep | BlockStep) and step.for_each:
+        readers.append(step.for_each.items)
+    return frozenset().union(*(each.refs for each in readers if each is not None))
 
 
 def all_calls(steps: tuple[Step, ...]) -> Iterator[ActionStep]:

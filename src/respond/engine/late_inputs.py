@@ -7,7 +7,7 @@ journal, so that a run which is carried on does not ask again; that nobody knows
 from __future__ import annotations
 
 from respond.core.events import Kind
-from respond.core.questions import AskInput
+from respond.core.questions import AskInput, late_question
 from respond.core.recorded import Answered, data_of
 from respond.core.runbook import Input
 from respond.core.shapes import encode
@@ -30,8 +30,9 @@ def unknown(live: LiveRun, late: Late, address: str) -> str:
 def learned(live: LiveRun, late: Late, here: Here, step: str) -> bool:
     """Whether the value is known now, because somebody was asked or nothing stands for it.
 
-    Where nobody can be asked, an input that may be left out is left out; a list that only people
-    know stays late, and what needs it is left open.
+    Where a server carries the run on, it waits until somebody has answered on the page. Where
+    nobody can be asked, an input that may be left out is left out; a list that only people know
+    stays late, and what needs it is left open.
 
     What a called runbook is made of it goes through the door of that one's inputs, as all that it
     is given does.
@@ -52,7 +53,7 @@ def learned(live: LiveRun, late: Late, here: Here, step: str) -> bool:
         return True
     if late.name in live.state.inputs:
         known = live.input_value(declared)
-    elif live.tools.prompt.is_there:
+    elif live.tools.prompt.is_there or live.site.served:
         known = _ask(live, declared, step)
     elif declared.default == []:
         return False
@@ -81,7 +82,7 @@ def _ask(live: LiveRun, declared: Input, step: str) -> Value:
         except UsageError as wrong:
             error = ": ".join(filter(None, (wrong.what, wrong.why)))
             continue
-        told = data_of(Answered, question=f"{INPUTS}.{declared.name}", word="given")
+        told = data_of(Answered, question=late_question(declared.name), word="given")
         told["inputs"] = {declared.name: encode(given)}
         live.add(Kind.ANSWERED, by=answer.by or live.site.operator, **told)
         return live.input_value(declared)

@@ -7,6 +7,7 @@ there. What goes wrong here says nothing: it comes again when the step has its t
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -56,6 +57,7 @@ class Lookahead:
     now: int
     _begun: set[str] = field(default_factory=set, init=False)
     _sets: dict[str, Iterator[None]] = field(default_factory=dict, init=False)
+    _looks: dict[str, Future[Any]] = field(default_factory=dict, init=False)
     _is_over: Event = field(default_factory=Event, init=False)
 
     def __enter__(self) -> Self:
@@ -81,8 +83,9 @@ class Lookahead:
         values = here.values
         with suppress(RespondError):  # An expression that has no value says so at its turn.
             for step, guessed in _coming(here.among, values):
-                if _known(step, values):
-                    self._begin(step, here.prefix + step.words.id, values, guessed=guessed)
+                for name, known in _places(step, here.prefix + step.words.id, values):
+                    if _known(step, known):
+                        self._begin(step, name, known, guessed=guessed)
 
     def each(
         self, step: ActionStep, each: ForEach, address: str, values: _Values, items: list[Value]
@@ -90,9 +93,8 @@ class Lookahead:
         """A set is known: look at its first items, and at one more whenever one has its turn."""
 
         def one_more() -> Iterator[None]:
-            for item in items:
-                name = f"{address}[{item_address(item)}]"
-                self._begin(step, name, {**values, each.name: item}, guessed=False)
+            for name, known in _items(each, address, values, items):
+                self._begin(step, name, known, guessed=False)
                 yield
 
         if self.answers.threads == 1:
@@ -100,6 +102,14 @@ class Lookahead:
         more = self._sets[address] = one_more()
         for _ in zip(range(_ITEMS), more, strict=False):
             pass
+
+    def has_looked(self, address: str, within_s: float) -> bool:
+        """Whether the look at a step is over, or is within so many seconds.
+
+        One that was not begun here is taken in its turn: nobody waits for it.
+        """
+        look = self._looks.get(address)
+        return look is None or not wait([look], within_s).not_done
 
     def _begin(self, step: ActionStep, address: str, values: _Values, *, guessed: bool) -> None:
         if address in self._begun:
@@ -114,11 +124,8 @@ class Lookahead:
             return
         self._begun.add(address)
         # What comes of it is in the answers; what goes wrong is said when the step has its turn.
-        in_background(
-            partial(
-                look, script, World(self, threads=self.answers.threads), known={}, predict=False
-            )
-        )
+        world = World(self, threads=self.answers.threads)
+        self._looks[address] = in_background(partial(look, script, world, known={}, predict=False))
 
 
 def _coming(
@@ -140,7 +147,7 @@ def _coming(
             else:
                 guess = True
         match step:
-            case ActionStep(for_each=None):
+            case ActionStep():
                 yield step, guess
             case ChooseStep() if _named(step.on.refs, values):
                 branch = step.branches.get(str(step.on.value(values)), ())
@@ -157,6 +164,22 @@ def _coming(
             case _:
                 pass
     return guessed
+
+
+def _places(step: ActionStep, address: str, values: _Values) -> Iterable[tuple[str, _Values]]:
+    """Where a step looks, and with which values: once, or at the first items of a set."""
+    each = step.for_each
+    if each is None:
+        return [(address, values)]
+    items = each.items.value(values) if _named(each.items.refs, values) else None
+    return _items(each, address, values, items[:_ITEMS] if isinstance(items, list | tuple) else ())
+
+
+def _items(
+    each: ForEach, address: str, values: _Values, items: Iterable[Value]
+) -> Iterator[tuple[str, _Values]]:
+    for item in items:
+        yield f"{address}[{item_address(item)}]", {**values, each.name: item}
 
 
 def _known(step: ActionStep, values: _Values) -> bool:

@@ -65,6 +65,7 @@ class Site:
         page: Address under which the server shows runs, or empty.
         directories: Connections that sign people in, in the order in which they are asked.
         review: What reviews hold the world against.
+        patience_s: How long a plan waits for looks that nothing in it needs.
     """
 
     connections: Mapping[str, Connection]
@@ -84,6 +85,7 @@ class Site:
     page: str = ""
     directories: tuple[str, ...] = ()
     review: ReviewPolicy = field(default_factory=ReviewPolicy)
+    patience_s: float = 3.0
 
     @property
     def people(self) -> People:

@@ -24,6 +24,7 @@ from respond.core.runbook import (
     Step,
     WaitStep,
     all_steps,
+    refs_of,
 )
 from respond.core.script import Connection, Done, Effect, NotYet
 from respond.core.shapes import ShapeError, encode
@@ -123,8 +124,37 @@ class Planner(Walk):
     unseen: list[str] = field(default_factory=list)
     used: dict[str, Connection] = field(default_factory=dict)
 
+    may_write: bool = field(default=False, init=False)
+    """A step that is no look stands in the plan already."""
+    _read: frozenset[str] = field(init=False)
+    """First names that expressions of any step read."""
+    _until_ms: int = field(init=False)
+
     def __post_init__(self) -> None:
+        runbook, clock = self.runbook, self.answers.clock
         self.world = World(self.answers, threads=self.answers.threads)
+        every = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel, *runbook.always)
+        reads = (ref for step in all_steps(every) for ref in refs_of(step))
+        self._read = frozenset(ref.partition(".")[0] for ref in reads)
+        self._until_ms = clock.mono_ms() + int(self.site.patience_s * 1000)
+
+    def _can_wait(self, step: ActionStep, here: Here) -> bool:
+        """A look behind what may write, and nothing is decided by it: it holds up no question.
+
+        It is taken in its turn, as it would be in any case. A dry run and a review are for what
+        they look at, and who agrees from afar has time.
+        """
+        site = self.site
+        return (
+            self.may_write
+            and step.action.spec.effect is Effect.READS
+            and not here.group
+            and step.words.id not in self._read
+            and not (site.mode == "dry-run" or site.served or self.runbook.review)
+        )
+
+    def _patience_s(self) -> float:
+        return max(0, self._until_ms - self.answers.clock.mono_ms()) / 1000
 
     def action(self, step: ActionStep, address: str, here: Here) -> Value | Absent:
         concluded = self.state.step(address).conclusion
@@ -139,6 +169,10 @@ class Planner(Walk):
             self._add(step, address, here, StepPlan.LATE, arguments=arguments, late=ready.late)
             return late_output(address, step)
         self._uses(ready.connection.name)
+        if self._can_wait(step, here) and not self.ahead.has_looked(address, self._patience_s()):
+            says = "still being looked at"
+            self._add(step, address, here, StepPlan.LATE, arguments=arguments, says=says)
+            return late_output(address, step)
         self.progress.say(
             f"looking{self._place(here.group or address)}: {step.words.title or address}"
         )
@@ -285,6 +319,7 @@ class Planner(Walk):
     ) -> None:
         words, spec = step.words, step.action.spec if isinstance(step, ActionStep) else None
         told: dict[str, Any] = {"title": words.title and titled(step, here), **more}
+        self.may_write |= spec is not None and spec.effect is not Effect.READS
         self.planned.append(
             PlannedStep(
                 address=address,

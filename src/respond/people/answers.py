@@ -27,7 +27,7 @@ from respond.core.approval import (
 from respond.core.asked import Today, asked_now
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunState, RunStatus, fold
-from respond.core.questions import DONE, is_decision, pasted
+from respond.core.questions import DONE, is_decision, late_question, pasted
 from respond.core.recorded import Answered, AskKind, Corrected, Reviewed, Voted, data_of
 from respond.core.runbook import Runbook
 from respond.core.showable import showable
@@ -40,6 +40,7 @@ __all__ = [
     "Entry",
     "Verify",
     "answer",
+    "asks_late",
     "decide",
     "decide_signed",
     "give_inputs",
@@ -332,17 +333,25 @@ def see_that_they_decide(entry: Entry, who: Actor) -> None:
 def give_inputs(
     entry: Entry, runbook: Runbook, run: str, who: Actor, given: GivenInputs, describe: Any
 ) -> None:
-    """Record inputs that the event of a run could not give.
+    """Record inputs that the event of a run could not give, or that a step waits for.
+
+    What a step waits for and is not among them is what nobody knows: that is an answer too, and
+    the run goes on with it.
 
     Raises:
-        UsageError: The run has started, or an input is given already and not asked anew.
+        UsageError: Nothing is asked any more, or an input is given already and not asked anew.
         RefusedByPersonError: They may not.
     """
     state = entry.state(run)
     _may_act(entry, state, who)
+    asks = state.asks
+    asked = asks.names if asks.kind is AskKind.INPUTS else ()
+    if asks_late(state) and asks.id not in state.answers:
+        known_not = {name: None for name in asked if not given.has(name)}
+        record_inputs(entry.journal, runbook, run, who, given, describe, asks.id, known_not)
+        return
     if state.requests or state.started or state.status is RunStatus.ENDED:
         raise UsageError(f"run {run} has what it needs", do=f"respond status {run}")
-    asked = state.asks.names if state.asks.kind is AskKind.INPUTS else ()
     taken = sorted(
         name
         for name in (*given.values, *given.secrets)
@@ -353,12 +362,32 @@ def give_inputs(
     record_inputs(entry.journal, runbook, run, who, given, describe)
 
 
+def asks_late(state: RunState) -> bool:
+    """Whether the run waits for an input that one of its steps needs now."""
+    asks = state.asks
+    is_late = [late_question(name) for name in asks.names] == [asks.id]
+    return state.status is RunStatus.PARKED and asks.kind is AskKind.INPUTS and is_late
+
+
 def record_inputs(
-    journal: Journal, runbook: Runbook, run: str, who: Actor, given: GivenInputs, describe: Any
+    journal: Journal,
+    runbook: Runbook,
+    run: str,
+    who: Actor,
+    given: GivenInputs,
+    describe: Any,
+    question: str = "inputs",
+    known_not: Mapping[str, None] | None = None,
 ) -> None:
-    """Add inputs to a run that has not started, as the operator at its terminal gives them."""
+    """Add inputs to a run, as the operator at its terminal gives them.
+
+    Args:
+        question: What asked for them.
+        known_not: Inputs that nobody knows.
+    """
     inputs, seal = recorded(runbook, given, journal, describe)
-    data = data_of(Answered, question="inputs", word="given", inputs=inputs)
+    told = {**(known_not or {}), **inputs}
+    data = data_of(Answered, question=question, word="given", inputs=told)
     if runbook.subject and inputs.get(runbook.subject):
         data["proposed"] = data_of(Corrected, subject=inputs[runbook.subject])
     journal.append(Event(Kind.ANSWERED, run, "", who, data), seal=seal)

@@ -109,8 +109,13 @@ def read_fields(
     *,
     now_s: int,
     offered: Mapping[str, Sequence[Sequence[str]]],
+    may_be_unknown: bool = False,
 ) -> tuple[GivenInputs, tuple[Field, ...]]:
-    """What was typed: as values, and as fields to show again where one has a fault."""
+    """What was typed: as values, and as fields to show again where one has a fault.
+
+    Args:
+        may_be_unknown: A field that is left empty is an answer.
+    """
     given = GivenInputs()
     declared = {each.name: each for each in runbook.inputs}
     shown = []
@@ -118,10 +123,10 @@ def read_fields(
         name = field.id.removeprefix(_PREFIX)
         typed = form.get(field.id, "")
         fault = _take(declared[name], typed, given, now_s=now_s)
-        if not fault and field.needed and not given.has(name):
+        if not fault and field.needed and not (may_be_unknown or given.has(name)):
             fault = "it is needed"
         shown.append(replace(field, value="" if field.secret else typed, fault=fault))
-    for group in runbook.require:
+    for group in () if may_be_unknown else runbook.require:
         within = [n for n, f in enumerate(shown) if f.id.removeprefix(_PREFIX) in group]
         if within and not any(given.has(name) or shown[n].fault for n in within for name in group):
             shown[within[0]] = replace(shown[within[0]], fault="one of these is needed")

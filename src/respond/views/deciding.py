@@ -114,6 +114,7 @@ class Deciding:
         not_seen: Steps that want to write and could not look; they look again when their turn is.
         agree: Who else has to agree, a line each.
         looks: Steps that only look.
+        looking: Those that are still under way: what they find comes when it is there.
         ends: Where the plan ends by itself, with what it says; empty when it does not.
         next: The runbook that comes next.
         folds: All else, each behind a number and a word; none is empty.
@@ -129,6 +130,7 @@ class Deciding:
     not_seen: tuple[str, ...]
     agree: tuple[str, ...]
     looks: int
+    looking: tuple[str, ...]
     ends: str
     next: str
     folds: tuple[Fold, ...]
@@ -205,6 +207,7 @@ def deciding(plan: Plan, state: RunState | None = None) -> Deciding:
         not_seen=tuple(_of(plan, StepPlan.UNSEEN)),
         agree=others_needed(plan),
         looks=sum(_looks(row) for row in rows),
+        looking=tuple(_line(row.step) for row in rows if _looks(row) and row.is_under_way),
         ends=said(plan.ends) or ("here" if plan.next else ""),
         next=word(plan.next),
         folds=tuple(fold for fold in _folds(plan) if fold.lines),

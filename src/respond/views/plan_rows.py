@@ -48,6 +48,12 @@ class PlanRow:
         return self.step.state is StepPlan.LATE and self.step.effect is Effect.DESTROYS
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether it waits for no other step: it is being looked at, and has not come yet."""
+        late = self.step.state is StepPlan.LATE
+        return late and not self.step.late_on and bool(self.step.says)
+
+    @property
     def asks(self) -> bool:
         """Whether ``start`` does not cover it: destructive, or not known yet."""
         late = self.step.state is StepPlan.LATE and self.step.effect is not Effect.READS
@@ -159,7 +165,7 @@ def row_remarks(row: PlanRow) -> Iterator[str]:
     write = row.write
     if write is None:
         shown = said(row.step.says)
-        if row.step.state is StepPlan.NOTHING and width_of(shown) > CELL:
+        if row.is_under_way or (row.step.state is StepPlan.NOTHING and width_of(shown) > CELL):
             yield shown
         return
     if write.is_task:

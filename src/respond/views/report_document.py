@@ -198,21 +198,20 @@ def _sections(made: Report) -> Iterator[ReportSection]:
     yield ReportSection("changed", "What was changed", tuple(_changed(made)))
     yield ReportSection("tried", "Tried, and not done", tuple(_tried(made)))
     yield ReportSection("already", "Was so already", _already(made))
-    yield ReportSection(
-        "looked", "What was looked at", _plain(item_lines(outcome.of(Known.LOOKED)))
-    )
-    yield ReportSection("decided", "Who decided", _decided(made), _strengths(made))
-    yield ReportSection("seen", "What may have been seen", _seen(made))
     if made.review is not None:
         for title, lines in review_sections(made.review):
             name = title.split()[0].lower()
             yield ReportSection(f"review-{name}", title.capitalize(), _plain(lines))
+    yield ReportSection("decided", "Who decided", _decided(made), _strengths(made))
+    yield ReportSection("seen", "What may have been seen", _seen(made))
     yield ReportSection("left", "Left to do", tuple(_left(made)))
     yield ReportSection("broken", "Broken until somebody goes on", _plain(map(said, broken)))
     yield ReportSection("look-at", "Look at", _plain(item_lines(_evidence(made, unseen=False))))
     yield ReportSection("unknown", "What stays unknown", _unknown(made))
     undone = (f"{word(step)}: {word(how)}" for step, how in made.undone.items())
     yield ReportSection("put-back", "Put back", _plain(undone))
+    looked = item_lines(outcome.of(Known.LOOKED))
+    yield ReportSection("looked", "What was looked at", _plain(looked))
 
 
 def _plain(lines: Iterable[str]) -> tuple[ReportEntry, ...]:
@@ -277,7 +276,9 @@ def _already(made: Report) -> tuple[ReportEntry, ...]:
 
 
 def _decided(made: Report) -> tuple[ReportEntry, ...]:
-    return tuple(ReportEntry(_decided_text(each), at=clock_text(each.at)) for each in made.decided)
+    """What people decided; a machine's yes to what only reads stands among the steps."""
+    people = (each for each in made.decided if not each.who.endswith("(machine)"))
+    return tuple(ReportEntry(_decided_text(each), at=clock_text(each.at)) for each in people)
 
 
 def _decided_text(decided: Decided) -> str:

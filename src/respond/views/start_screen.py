@@ -136,8 +136,12 @@ def _facts(plan: Plan, facts: Deciding, room: _Room, width: int, style: Style) -
     if told:
         numbers = number_ranges(message.number for message in facts.messages)
         yield from labelled("Tells", f"{names} ({numbers})", width, column=_LABEL)
-    beside_those = ("Waits", facts.waits), ("Spared", facts.refused), ("Not seen", facts.not_seen)
-    for label, texts in beside_those:
+    for label, texts in (
+        ("Looking", facts.looking),
+        ("Waits", facts.waits),
+        ("Spared", facts.refused),
+        ("Not seen", facts.not_seen),
+    ):
         yield from _some(label, texts, 3 if room.states else 1, width)
     if facts.ends or facts.next:
         then = f"; then: respond {facts.next}" if facts.next else ""

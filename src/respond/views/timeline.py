@@ -189,6 +189,7 @@ def timeline_svg(course: Course) -> Element | None:
     if not rows[1:]:
         return None
     scale = _Scale.of(rows)
+    top = 0 if course.contains else _PEOPLE_Y - _HARM_Y
     return el(
         "svg",
         el("title", "Time line of the run", id="timeline-title"),
@@ -197,7 +198,7 @@ def timeline_svg(course: Course) -> Element | None:
         _lane(course, scale, for_people=True),
         _lane(course, scale, for_people=False),
         _axis(rows, scale),
-        viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
+        viewBox=f"0 {top} {_WIDTH} {_HEIGHT - top}",
         role="img",
         aria_labelledby="timeline-title timeline-text",
         class_="timeline",

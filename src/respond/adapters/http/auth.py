@@ -11,16 +11,14 @@ import binascii
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from types import MappingProxyType
 from typing import Any, Final
 
 from respond.core.script import OwnCredential
 from respond.core.secret_value import Secret
-from respond.senders import api_schemes
 from respond.systems import schemes
 from respond.systems.vendor import (
     EVERY_SURFACE,
@@ -57,6 +55,8 @@ Source: GitHub's documentation of app tokens recommends it.
 """
 
 _PLAIN: Final = Trade((), {})
+_SENDERS_OWN: Final = "source"
+"""The set of those who send webhooks, when they are asked themselves."""
 
 
 def header_for(scheme: Scheme, value: str) -> tuple[str, str]:
@@ -75,10 +75,28 @@ def basic(pair: str) -> str:
     return f"Basic {base64.b64encode(whole.encode()).decode('ascii')}"
 
 
+class _SchemeSets(Mapping[str, Mapping[str, Scheme]]):
+    """Imports the senders when they are asked for: most runs need none."""
+
+    def __getitem__(self, name: str) -> Mapping[str, Scheme]:
+        if name != _SENDERS_OWN:
+            return schemes()[name]
+        from respond.senders import api_schemes  # noqa: PLC0415 (slow)
+
+        return api_schemes()
+
+    def __iter__(self) -> Iterator[str]:
+        yield from schemes()
+        yield _SENDERS_OWN
+
+    def __len__(self) -> int:
+        return len(schemes()) + 1
+
+
 @cache
 def scheme_sets() -> Mapping[str, Mapping[str, Scheme]]:
     """Sets of schemes by name: of the vendors, and of the senders of webhooks as ``source``."""
-    return MappingProxyType({**schemes(), "source": api_schemes()})
+    return _SchemeSets()
 
 
 def scheme_for(auth: str, surface: str) -> Scheme:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from math import ceil
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from respond.adapters.http.answer import UNSENT, Broken, How, Raw
@@ -20,10 +20,12 @@ from respond.adapters.http.request import Endpoint
 from respond.core.script import AuthBasic, AuthBearer, AuthNone, Call
 from respond.core.showable import showable, showable_host
 from respond.errors import NoAnswerError, RefusedBySystemError
-from respond.senders import SENDERS
 from respond.systems import NAMES, title_of, vendor
 from respond.systems.rest import said_no
 from respond.systems.vendor import Waits
+
+if TYPE_CHECKING:
+    from respond.senders import Sender
 
 __all__ = ["HttpFault", "HttpFaults", "http_date"]
 
@@ -423,16 +425,23 @@ def _says(call: Call) -> str:
     return showable(call.says, limit=_SHOWN_MAX)
 
 
+def _sender(system: str) -> Sender | None:
+    """Whose webhooks they are; None for a vendor, and for what is in neither list."""
+    if system in NAMES:
+        return None
+    from respond.senders import SENDERS  # noqa: PLC0415 (slow, and most runs ask no sender)
+
+    return SENDERS.get(system)
+
+
 def _waits(system: str) -> Waits:
-    sender = SENDERS.get(system) if system not in NAMES else None
+    sender = _sender(system)
     return sender.waits if sender is not None else vendor(system).waits
 
 
 def _display(system: str) -> str:
-    sender = SENDERS.get(system)
-    if sender is not None and system not in NAMES:
-        return sender.title.split()[0]
-    return showable(title_of(system), limit=40)
+    sender = _sender(system)
+    return sender.title.split()[0] if sender else showable(title_of(system), limit=40)
 
 
 def _join(why: str, words: str) -> str:

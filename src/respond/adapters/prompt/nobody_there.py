@@ -24,6 +24,7 @@ from respond.core.questions import (
     Decision,
     Question,
     is_decision,
+    late_question,
     pasted,
 )
 from respond.core.recorded import AskKind, AsksFor, data_of
@@ -63,6 +64,15 @@ class ServedPrompt:
 
     def ask(self, question: Question) -> Answer:
         words = choices_for(question)
+        if isinstance(question, AskInput) and question.step:
+            asks = data_of(
+                AsksFor,
+                kind=AskKind.INPUTS,
+                id=late_question(question.name),
+                names=[question.name],
+                lines=[question.error] if question.error else [],
+            )
+            return Answer(Decision.LATER, reason="people answer on the page", asks=asks)
         if isinstance(question, AskInput | AskStart):
             return Answer(Decision.LATER, reason="that is asked before a run begins")
         kind = type(question).__name__

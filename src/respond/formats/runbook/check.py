@@ -13,18 +13,14 @@ from typing import Final
 
 from respond.core.runbook import (
     ActionStep,
-    AssertStep,
     BlockStep,
     ChooseStep,
-    EndStep,
-    Formula,
     ParallelStep,
     Phase,
     Runbook,
     Step,
-    Template,
-    WaitStep,
     all_steps,
+    refs_of,
 )
 from respond.core.script import Effect, PersonRecord
 from respond.formats.faults import FormatFault, FormatFaults, Mark, SourceText
@@ -204,35 +200,11 @@ def _needed(way: list[Step]) -> set[str]:
     for step in reversed(way):
         decides = not isinstance(step, ActionStep) or _contains(step)
         if decides or step.words.id in needed:
-            needed |= {ref.partition(".")[0] for ref in _refs(step)}
+            needed |= {ref.partition(".")[0] for ref in refs_of(step)}
     return needed
 
 
 def _read_by_containment(steps: tuple[Step, ...]) -> set[str]:
     """What a later containing write reads may have to be seen before the first one."""
-    reading = (_refs(step) for step in all_steps(steps) if _is_containment(step))
+    reading = (refs_of(step) for step in all_steps(steps) if _is_containment(step))
     return {ref.partition(".")[0] for refs in reading for ref in refs}
-
-
-def _refs(step: Step) -> frozenset[str]:
-    """What a step itself reads; not the steps inside of it."""
-    readers: list[Formula | Template | None] = [step.words.when]
-    match step:
-        case ActionStep():
-            readers += [*step.arguments.values(), step.connection, step.confirm]
-        case ChooseStep():
-            readers.append(step.on)
-        case AssertStep():
-            readers += [step.holds, step.message]
-        case EndStep():
-            readers.append(step.say)
-        case WaitStep():
-            readers += [step.until, step.for_s, step.at]
-            readers += step.look.arguments.values() if step.look is not None else ()
-        case BlockStep():
-            readers += step.arguments.values()
-        case ParallelStep():
-            pass
-    if isinstance(step, ActionStep | BlockStep) and step.for_each:
-        readers.append(step.for_each.items)
-    return frozenset().union(*(each.refs for each in readers if each is not None))

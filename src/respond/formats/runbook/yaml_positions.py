@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import yaml
 
@@ -51,8 +50,7 @@ _HINTS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """How much a file may hold. Each is checked before the thing counted is kept.
 
     Attributes:
@@ -68,7 +66,10 @@ class Limits:
     text_max: int = 65_536
 
 
-def read(data: bytes, *, name: str, limits: Limits = Limits()) -> Node:
+_ORDINARY: Final = Limits()
+
+
+def read(data: bytes, *, name: str, limits: Limits = _ORDINARY) -> Node:
     """Read one YAML document.
 
     Texts come out in Unicode normal form C. Every plain scalar in the tree means text, a whole

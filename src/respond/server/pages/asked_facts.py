@@ -8,6 +8,7 @@ from typing import Final
 from respond.core.fold import RunState
 from respond.core.recorded import AskKind
 from respond.core.showable import hidden_character, showable_host
+from respond.people.answers import asks_late
 from respond.views.layout import said, word
 
 __all__ = ["Asks", "asked_of"]
@@ -23,6 +24,7 @@ class Asks:
         kind: ``question``, ``task`` or ``inputs``.
         names: Of inputs that are needed.
         keep: A secret has to be pasted, which a terminal does better.
+        late: A step needs them, and nobody may know: the run goes on without.
         answered: Who has answered, or empty.
     """
 
@@ -38,6 +40,7 @@ class Asks:
     watched: bool
     keep: bool
     names: tuple[str, ...]
+    late: bool
     answered: str
 
 
@@ -61,6 +64,7 @@ def asked_of(state: RunState) -> Asks | None:
         watched=asks.watched,
         keep=asks.keep,
         names=tuple(asks.names),
+        late=asks_late(state),
         answered=word(answer.by.id) if answer is not None else "",
     )
 

@@ -127,6 +127,7 @@ class RunAnswers:
                 form_of(request),
                 now_s=now_s,
                 offered=one.state.asks.offered,
+                may_be_unknown=asks is not None and asks.late,
             )
             if any(field.fault for field in fields):
                 wrong = UsageError("not all of it fits", why="nothing was recorded")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from respond.core.finding import Finding, Severity
-from respond.core.script import Done, Effect, Me, Read, Script, action, both
+from respond.core.script import Done, Effect, Looking, Me, Script, action, both
 from respond.core.shapes import Timestamp
 from respond.systems.customerio.evidence import (
     AuditRow,
@@ -249,12 +249,10 @@ class ListLeftInAccount:
 
     def run(self, me: Me) -> Script[LeftBehind]:
         since = epoch(self.since)
-        people, places = yield from both(members_if_allowed(me), workspaces(me))
-        log, keys = yield from both(read_log(me, since, places), every_row(me))
-        webhooks, closed = yield from webhooks_of(me, places)
-        senders = None
-        if me.connection.options.get("app"):
-            senders = yield from _senders(me)
+        here = both(members_if_allowed(me), workspaces(me))
+        (people, places), senders = yield from both(here, _senders(me))
+        changed = both(read_log(me, since, places), webhooks_of(me, places))
+        keys, (log, (webhooks, closed)) = yield from both(every_row(me), changed)
         seen = _Account(people, places, keys, log, webhooks, closed, senders)
         found = _Found(self, me, since, seen)
         things = sorted(found.things(), key=lambda one: (not one.is_suspect, one.kind, one.at))
@@ -267,8 +265,10 @@ class ListLeftInAccount:
         )
 
 
-def _senders(me: Me) -> Read[tuple[_SenderRow, ...] | None]:
-    return _SENDERS.unless(UNSEEN, None, me.connection)
+def _senders(me: Me) -> Looking[tuple[_SenderRow, ...] | None]:
+    if not me.connection.options.get("app"):
+        return None
+    return (yield from _SENDERS.unless(UNSEEN, None, me.connection))
 
 
 class _Found:

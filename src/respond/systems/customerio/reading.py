@@ -362,15 +362,17 @@ def all_rows(
     me: Me, kinds: Sequence[str], places: Sequence[WorkspaceRow]
 ) -> Looking[tuple[PlacedKey, ...]]:
     """Keys of these kinds in these workspaces; service account tokens belong to none."""
-    lists = [
-        _write_keys(me, place) if kind == "write" else _placed(me, kind, place)
-        for place in places
-        for kind in kinds
-        if kind != "sa"
-    ]
+    wanted = [(kind, place) for place in places for kind in kinds if kind != "sa"]
     if "sa" in kinds:
-        lists.append(_placed(me, "sa", NOWHERE))
-    return tuple(chain.from_iterable((yield from gather(lists))))
+        wanted.append(("sa", NOWHERE))
+    # What takes two round trips sets out first: only so many go out at once.
+    in_turn = sorted(wanted, key=lambda each: each[0] != "write")
+    lists = yield from gather(
+        _write_keys(me, place) if kind == "write" else _placed(me, kind, place)
+        for kind, place in in_turn
+    )
+    found = dict(zip(in_turn, lists, strict=True))
+    return tuple(chain.from_iterable(found[each] for each in wanted))
 
 
 def every_row(me: Me) -> Looking[tuple[PlacedKey, ...]]:

@@ -16,6 +16,7 @@ from respond.core.script import (
     Reply,
     Write,
     answer_as,
+    both,
     gather,
 )
 from respond.core.values import Late
@@ -51,10 +52,12 @@ def _tell(
         why.append(reason)
         return ""
 
-    us = yield from ourselves(connection, or_else=passed_over)
+    us, accounts = yield from both(
+        ourselves(connection, or_else=passed_over),
+        gather(_account(me, connection, person) for person in people),
+    )
     if not us:
         return {person.id: Reached("".join(why), is_next=True) for person in people}
-    accounts = yield from gather(_account(me, connection, person) for person in people)
     found = {
         person.id: Reached(account.why, is_next=True)
         for person, account in zip(people, accounts, strict=True)
